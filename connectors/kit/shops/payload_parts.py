@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 from zoneinfo import ZoneInfo
 
 from connectors.contract import RowError
+from connectors.contract.schema import FieldSchema
 from connectors.kit.canonical_record import Cell
 
 _AMOUNT = re.compile(r"-?\d{1,15}(\.\d{1,12})?", re.ASCII)
@@ -19,6 +20,24 @@ _MILLISECONDS = 10**11
 """A count of seconds reaches this in the year 5138: what is greater counts thousandths."""
 
 ZERO = Decimal(0)
+
+LineKind = Literal[
+    "goods",  # a product
+    "shipping",
+    "gift_card",  # sold: money owed to its holder, no sale yet
+    "tip",
+    "duty",
+    "fee",  # packaging, restocking, return shipping
+    "surcharge",  # an extra charge for the way of paying, such as cash on delivery
+    "deposit",  # goes back to the buyer, such as for a bottle
+    "rounding",  # of the total, such as cash rounding
+    "discount",  # belongs to no line; with a minus
+    "store_credit",  # given to the buyer, or used by them
+    "adjustment",  # a difference that the shop does not explain
+]
+"""What a line of any shop stands for, in the field `part`. Templates give each kind its own item,
+account and tax code.
+"""
 
 REST = "adjustment"
 
@@ -160,6 +179,11 @@ class Part:
 def plain(amount: Decimal) -> str:
     """An amount as text, in which it is neither shortened nor written with an exponent."""
     return format(amount, "f")
+
+
+def part_field(*kinds: LineKind) -> FieldSchema:
+    """Return the field `part` of a kind whose lines are of these kinds."""
+    return FieldSchema(name="part", meaning=f"What the line stands for: {', '.join(kinds)}.")
 
 
 @dataclass(frozen=True, slots=True)

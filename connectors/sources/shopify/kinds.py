@@ -11,7 +11,7 @@ from connectors.contract import IncomingRecord, RowError
 from connectors.contract.schema import KindSchema
 from connectors.kit.canonical_record import Cell
 from connectors.kit.shops import payload_parts, payouts
-from connectors.kit.shops.payload_parts import ZERO, plain
+from connectors.kit.shops.payload_parts import ZERO, part_field, plain
 from connectors.kit.shops.payouts import POS, UPDATED, field_schema, payout_kinds
 
 NAME = "shopify"
@@ -25,8 +25,6 @@ _ORDER_ID = field_schema(
 )
 
 _CURRENCY = field_schema("currency", "The shop's currency. All amounts are in it.")
-
-_PART = "What the line stands for: "
 
 ORDER = KindSchema(
     source=NAME,
@@ -70,7 +68,7 @@ ORDER = KindSchema(
     lines=(
         POS,
         _LINE_ID,
-        field_schema("part", f"{_PART}goods, gift_card, shipping, tip, duty or fee."),
+        part_field("goods", "gift_card", "shipping", "tip", "duty", "fee"),
         field_schema("sku", "The shop's article number, exactly as it came."),
         field_schema("variant_id", "Shopify's id of the variant."),
         field_schema("name", "Title with the variant, or the name of the shipping."),
@@ -144,7 +142,7 @@ REFUND = KindSchema(
     lines=(
         POS,
         _LINE_ID,
-        field_schema("part", f"{_PART}goods, shipping or adjustment."),
+        part_field("goods", "shipping", "adjustment"),
         field_schema("sku", "The shop's article number, exactly as it came."),
         field_schema("name", "Title with the variant, or the reason of an adjustment."),
         field_schema("qty", "Pieces refunded; 1 for shipping and adjustments.", "quantity"),
