@@ -24,7 +24,7 @@ from holding.db.models import (
 )
 from holding.db.refusal import Refusal, plural
 from holding.programs import world
-from holding.programs.replay import judged_once
+from holding.programs.replay import replay_for_page
 from rules.decisions.corrections import Correctable, Setter, correctable_fields
 from rules.values.wording import plain
 
@@ -99,13 +99,10 @@ def _asked(session: Session, hold: Hold, record: Record) -> tuple[Correctable, .
     key = session.get_one(Cause, hold.cause_id).key
     if version is None or version.body is None or evaluation is None or hold.of_push:
         return ()
-    try:
-        decisions = judged_once(session, evaluation).decisions
-    except LookupError:  # what it looked at is no longer kept, so nothing says what it asked for
-        return ()
+    outcome = replay_for_page(session, evaluation)
     findings = [
         finding
-        for decision in decisions
+        for decision in (outcome.decisions if outcome else ())
         for finding in decision.findings
         if (finding.code, finding.cause_key) == (hold.code, key)
     ]

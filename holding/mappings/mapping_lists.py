@@ -28,7 +28,7 @@ from holding.holds import tally_figures
 from holding.mappings.entries import OWN_KINDS, entry_text
 from holding.mappings.fixes import Missing, missing
 from holding.programs import world
-from holding.programs.replay import judged_once
+from holding.programs.replay import replay_for_page
 from rules.outcomes import Outcome, UnitDifference, UnitSource, Verdict
 from rules.values.cause_keys import UNITS, CauseKind, rate_similarity
 
@@ -291,7 +291,9 @@ def unit_comparison(session: Session, company_id: int, cause_id: int) -> UnitCom
     cause: Cause | None = row.Cause if row else None
     if row is None or cause is None or cause.key.kind is not CauseKind.UNIT or row.judged is None:
         return None
-    outcome = judged_once(session, row.judged)
+    outcome = replay_for_page(session, row.judged)
+    if outcome is None:
+        return None
     unit, item = cause.key.unit_and_item
     verdict = _verdict(outcome, unit, item)
     operands: Mapping[str, str] = dict(verdict.operands) if verdict else {}

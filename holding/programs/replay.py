@@ -113,25 +113,37 @@ def replay(
     return replay_each(session, [evaluation_id], programs=programs)[evaluation_id]
 
 
-def judged_once(session: Session, evaluation_id: int) -> Outcome:
-    """The same for people who read page after page: judged again for the first of them, as what
-    was judged is never another. Whoever proves that the same comes out calls `replay`.
+def replay_for_page(session: Session, evaluation_id: int) -> Outcome | None:
+    """Return the outcome of an evaluation for a page, from a cache if it was replayed before.
+
+    Return None if it cannot be replayed: its rules failed, its facts were deleted, or the rules
+    fail now. `replay` raises instead and proves that the stored hash is reproduced.
     """
     last = session.info.get(_LAST)
     if last is None or last[0] != evaluation_id:
         ((evaluation, version, record, source, *_),) = _looked_at(session, [evaluation_id])
-        _still_kept(evaluation, version)
-        known_by = (str(session.get_bind().engine.url), evaluation.at, evaluation.hash)
-        found = programs_world.kept(
-            programs_world.outcomes,
-            (evaluation_id, *known_by),
-            lambda: judged_again(
-                session, evaluation, version=version, record=record, source=source
-            ),
-        )
-        last = session.info[_LAST] = (evaluation_id, found)
-    told: Outcome = last[1]
-    return told
+        if not is_replayable(evaluation, version):
+            return None
+        key = (evaluation_id, str(session.get_bind().engine.url), evaluation.at, evaluation.hash)
+
+        def evaluate() -> Outcome:
+            return judged_again(session, evaluation, version=version, record=record, source=source)
+
+        try:
+            outcome = programs_world.kept(programs_world.outcomes, key, evaluate)
+        except Exception:
+            # The page still has to open: it is where a user finds the way out.
+            log.exception("An evaluation cannot be replayed.", evaluation=evaluation_id)
+            return None
+        last = session.info[_LAST] = (evaluation_id, outcome)
+    replayed: Outcome = last[1]
+    return replayed
+
+
+def is_replayable(evaluation: Evaluation, version: Version) -> bool:
+    """Check whether an evaluation had an outcome, and its facts and content are still stored."""
+    has_inputs = evaluation.facts is not None and version.body is not None
+    return has_inputs and "error" not in evaluation.outcome
 
 
 def _looked_at(

@@ -22,7 +22,8 @@ from holding.db.models import (
 )
 from holding.db.models.columns import AttemptState
 from holding.programs import world
-from holding.records.story import consts_of, is_constant, line_of, replay_outcome, rule_place
+from holding.programs.replay import replay_for_page
+from holding.records.story import consts_of, is_constant, line_of, rule_place
 from holding.rulesets.publication import files_of
 from rules.outcomes import (
     Finding,
@@ -124,7 +125,7 @@ def line_with(rows: Iterable[LineageRow], text: str) -> int | None:
 def verdict_rows(session: Session, evaluation_id: int) -> tuple[VerdictRow, ...]:
     """Replay a stored evaluation and return all its verdicts."""
     evaluation = session.get(Evaluation, evaluation_id)
-    outcome = replay_outcome(session, evaluation) if evaluation else None
+    outcome = replay_for_page(session, evaluation.id) if evaluation else None
     if evaluation is None or outcome is None:
         return ()
     files = files_of(session, evaluation.ruleset_version_id)
@@ -146,7 +147,7 @@ def lineage_rows(session: Session, posting_id: int) -> tuple[LineageRow, ...]:
         return ()
     posting, pushed, evaluation, made_by, proof = found
     kept = {(one["line"] or None, one["field"]): one["value"] for one in json.loads(proof or "[]")}
-    outcome = replay_outcome(session, evaluation)
+    outcome = replay_for_page(session, evaluation.id)
     if outcome is None:
         return ()
     files = files_of(session, evaluation.ruleset_version_id)

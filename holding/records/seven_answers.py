@@ -70,13 +70,19 @@ class Answer:
 def answer_all(case: Case, ruleset: Ruleset | None) -> tuple[Answer, ...]:
     """Return all seven answers, in order."""
     target = case.target.name if case.target else "the accounting system"
+    unknown = f"Not known: {case.unknown_because}." if case.unknown_because else ""
+
+    def if_known(answer: Callable[[], Told]) -> Callable[[], Told]:
+        """Return the answer, or that it is not known because the evaluation has no outcome."""
+        return (lambda: (unknown, "bad", [])) if unknown else answer
+
     questions: tuple[tuple[str, Callable[[], Told]], ...] = (
-        ("What was its status before posting?", lambda: _status(case)),
-        ("Who approved it?", lambda: answer_approved(case, ruleset)),
-        (f"Which fields were mapped to {target}?", lambda: _mapped(case, ruleset)),
-        ("Did the units of measure and item set-up match?", lambda: _units(case)),
+        ("What was its status before posting?", if_known(lambda: _status(case))),
+        ("Who approved it?", if_known(lambda: answer_approved(case, ruleset))),
+        (f"Which fields were mapped to {target}?", if_known(lambda: _mapped(case, ruleset))),
+        ("Did the units of measure and item set-up match?", if_known(lambda: _units(case))),
         ("Was it changed after posting?", lambda: answer_changed(case)),
-        ("Was a duplicate check in force?", lambda: answer_duplicates(case, ruleset)),
+        ("Was a duplicate check in force?", if_known(lambda: answer_duplicates(case, ruleset))),
         ("Was it put on hold?", lambda: _caught(case)),
     )
     answered = [(question, *answer()) for question, answer in questions]

@@ -34,7 +34,7 @@ from holding.db.models.postings import ENDED
 from holding.db.refusal import listed
 from holding.db.together import KEPT, Question, Together
 from holding.platform.unit_changes import CHANGED
-from holding.programs.replay import judged_once
+from holding.programs.replay import replay_for_page
 from holding.records import accepted_differences
 from holding.records.accepted_differences import Accepted
 from holding.records.story_holds import HeldBy, holds_of
@@ -182,6 +182,15 @@ class Case:
         return next((d for d in self.outcome.decisions if d.route == route), None)
 
     @property
+    def unknown_because(self) -> str:
+        """Why the evaluation has no known outcome; blank if it has one or nothing was evaluated."""
+        if self.evaluation is None or self.outcome is not None:
+            return ""
+        if "error" in self.evaluation.outcome:
+            return "the rules failed on this record"
+        return "what was checked is no longer stored, or cannot be checked again"
+
+    @property
     def number(self) -> str:
         """The number of the decided document; blank before it has one."""
         document = self.decision.document if self.decision else None
@@ -304,7 +313,7 @@ def load_case(session: Session, record_id: int, posting_id: int | None = None) -
         posting=posting,
         target=session.get(Connection, posting.connection_id) if posting else None,
         evaluation=evaluation,
-        outcome=replay_outcome(session, evaluation) if evaluation else None,
+        outcome=replay_for_page(session, evaluation.id) if evaluation else None,
         rules=rules,
         files=files.value if files else {},
         approvals=approvals.value,
@@ -376,16 +385,6 @@ def _sent(posting: Posting | None) -> Question[tuple[Sent, ...]]:
 def _accepted(found: Sequence[Accepted], posting: Posting | None) -> tuple[Accepted, ...]:
     route, number = (posting.route, posting.number) if posting else ("", "")
     return tuple(one for one in found if (one.route, one.document) == (route, number))
-
-
-def replay_outcome(session: Session, evaluation: Evaluation) -> Outcome | None:
-    """Replay an evaluation; return None if the rules failed or its facts were deleted."""
-    return judged_once(session, evaluation.id) if is_replayable(evaluation) else None
-
-
-def is_replayable(evaluation: Evaluation) -> bool:
-    """Check whether an evaluation had an outcome and still has its facts."""
-    return evaluation.facts is not None and "error" not in evaluation.outcome
 
 
 def evaluation_id_of(record_id: int, push_id: int | ScalarSelect[int] | None) -> ColumnElement[int]:

@@ -16,6 +16,7 @@ from holding.evaluation.batch import Claimed
 from holding.evaluation.load_facts import load_batch
 from holding.programs import world as worlds
 from holding.programs.known_schemas import schemas
+from holding.platform.settings import logger
 from holding.programs.replay import judged_again
 from holding.rulesets.admission import Report
 from holding.trials import shadows
@@ -37,6 +38,8 @@ RULES: Final[frozenset[VerdictKind]] = frozenset(
 """Kinds of verdicts that are rules of their own; others are told where they stop something."""
 
 MOST: Final = 60
+
+log = logger("clearpost.trials")
 
 NOBODY: Final = Refusal(
     "draft.no_record",
@@ -63,6 +66,12 @@ GONE = Refusal(
     "This verdict cannot be replayed: what it looked at is no longer kept.",
     "Choose a newer one.",
     404,
+)
+
+RULES_FAILED = Refusal(
+    "replay.rules_failed",
+    "The rules failed on this record, so they have no result to compare.",
+    "Choose other rules. If these rules are in force, the record is on hold.",
 )
 
 
@@ -238,20 +247,11 @@ def replayed(
     stored = kept(session, company_id, evaluation_id)
     if stored is None or not stored.replayable:
         return GONE
-    original = judged_again(
-        session,
-        stored.evaluation,
-        version=stored.version,
-        record=stored.record,
-        source=stored.source,
-    )
-    again, whole = original, True
-    if now is not None:
-        again, whole = _as_if_it_came(session, stored, given, now)
-    elif given is not None:
-        known = shadows.looked_for(session, given, stored)
-        again = shadows.judged_with(session, given, stored, known.facts).outcome
-        whole = known.whole
+    try:
+        original, again, whole = _replay_both(session, stored, given, now)
+    except Exception:
+        log.exception("The rules failed in a replay.", evaluation=evaluation_id)
+        return RULES_FAILED
     by = Digest(stored.evaluation.digest)
     ruleset = session.get_one(RulesetVersion, stored.evaluation.ruleset_version_id)
     return Replay(
@@ -265,6 +265,26 @@ def replayed(
         told=again.verdicts,
         whole=whole,
     )
+
+
+def _replay_both(
+    session: Session, stored: Stored, given: Candidate | None, now: datetime | None
+) -> tuple[Outcome, Outcome, bool]:
+    """Return the stored outcome, the new one, and whether all facts of the new one are known."""
+    original = judged_again(
+        session,
+        stored.evaluation,
+        version=stored.version,
+        record=stored.record,
+        source=stored.source,
+    )
+    if now is not None:
+        return original, *_as_if_it_came(session, stored, given, now)
+    if given is None:
+        return original, original, True
+    known = shadows.looked_for(session, given, stored)
+    outcome = shadows.judged_with(session, given, stored, known.facts).outcome
+    return original, outcome, known.whole
 
 
 def _as_if_it_came(

@@ -25,11 +25,14 @@ from holding.db.models.columns import PushState, is_word, moment
 from holding.db.refusal import Refusal, plural
 from holding.evaluation.batch import Claimed
 from holding.evaluation.load_facts import load_batch
+from holding.platform.settings import logger
 from holding.programs import world
 from holding.programs.known_schemas import schemas
 from rules.comparison.preflight import WHOLE, Reference, Tally, fixed_on, references
 from rules.facts import World
 from rules.values.canonical import PostingState
+
+log = logger("clearpost.trials")
 
 LATELY: Final = timedelta(days=31)
 
@@ -202,7 +205,12 @@ def named_codes(session: Session, company_id: int, now: datetime) -> Tally | Ref
         claims = [Claimed(one, 0, 0) for one in ids[at : at + AT_ONCE]]
         batch = load_batch(session, company_id, claims, now, world.program)
         for case in batch.cases:
-            outcome = batch.judge.evaluate(case.subject, case.facts, batch.world, now)
+            try:
+                outcome = batch.judge.evaluate(case.subject, case.facts, batch.world, now)
+            except Exception:
+                # Such a record is on hold; its codes are not known until the rules are corrected.
+                log.exception("The rules failed on a record.", record=case.record_id)
+                continue
             tally.add(case.subject.kind, outcome, batch.world)
         session.expunge_all()
     return tally

@@ -16,7 +16,7 @@ from holding.intake.open_fields import flatten
 from holding.platform.states import TOTALS
 from holding.posting.holds import MANUAL, UNDER_OUR_NUMBER
 from holding.posting.push import conflicted_push
-from holding.programs.replay import judged_once
+from holding.programs.replay import replay_for_page
 from holding.programs.world import program
 from holding.reconciliation import manual_entries
 from holding.worklist.hold_detail import HoldRow
@@ -51,7 +51,7 @@ def pairs_of(session: Session, hold: HoldRow, *, show_personal: bool) -> tuple[P
     """Return the pairs for a hold's route: those with a finding, compared by its rule, others, not
     sent.
     """
-    outcome = judged_once(session, hold.evaluation_id) if hold.evaluation_id else None
+    outcome = replay_for_page(session, hold.evaluation_id) if hold.evaluation_id else None
     pairs = _of_outcome(outcome, hold) if outcome else []
     if hold.refused or hold.unlisted:
         pairs = [one._replace(hit=one.hit or is_named_in(hold.message, one.sent)) for one in pairs]

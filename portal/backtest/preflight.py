@@ -125,7 +125,12 @@ def _judged(rules: Path, records: Path, now: datetime) -> "tuple[Tally, list[Bad
                 bad.append(past)
                 continue
             world = worlds(past)
-            outcome = program.evaluate(past.subject, past.facts, world, past.now)
+            try:
+                outcome = program.evaluate(past.subject, past.facts, world, past.now)
+            except Exception as error:  # noqa: BLE001 - one record must not stop the others
+                problem = f"the rules failed on it: {type(error).__name__}: {error}"
+                bad.append(Bad(past.where, problem))
+                continue
             tally.add(past.subject.kind, outcome, world)
     return tally, bad
 

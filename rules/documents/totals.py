@@ -326,15 +326,17 @@ class OwnTotal:
             self.rounding = compiler.guarded(rounding, scope, OWN_TOTAL, "")
 
     def near(self, run: Run, amount: Any) -> Any:
-        """The total; without what the source calls rounding where that is nearer to the amount."""
+        """Return the total, or the total without the source's rounding if that is nearer to amount.
+
+        A blank or unreadable rounding counts as none.
+        """
         total: Any = self.total(run)
-        part: Any = self.rounding(run) if self.rounding is not None else None
-        if not part or type(part) is not Decimal or type(total) is not Decimal:
+        rounding: Any = self.rounding(run) if self.rounding is not None else None
+        if not all(type(value) is Decimal for value in (total, rounding, amount)):
             return total
-        if type(amount) is not Decimal:
-            return total
-        less = CONTEXT.subtract(total, part)
-        return less if abs(CONTEXT.subtract(less, amount)) < abs(total - amount) else total
+        without = CONTEXT.subtract(total, rounding)
+        is_nearer = abs(CONTEXT.subtract(without, amount)) < abs(CONTEXT.subtract(total, amount))
+        return without if is_nearer else total
 
 
 class OwnTotalProgram:

@@ -75,7 +75,7 @@ def test_who_reads_on_has_it_judged_again_once(visit, database, long, monkeypatc
     page = plain(farah.text(f"{RECORD}?tab=ruletree"))
     assert "verdicts cannot be shown, because the rules failed on it or what it was checked" in page
     with database.read() as session, pytest.raises(LookupError, match="no longer kept"):
-        replay.judged_once(session, trace.deciding_evaluation(session, stored.id) or 0)
+        replay.replay_for_page(session, trace.deciding_evaluation(session, stored.id) or 0)
     assert judged == [1]
 
 

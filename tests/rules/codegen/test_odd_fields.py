@@ -1,0 +1,107 @@
+"""Every field of every template, blank, zero, negative, huge or odd: no rule may crash on it.
+
+Both engines evaluate each record of the templates' own tests with one field changed.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from grammar import nodes
+from grammar.parsing.parser import parse
+from holding.programs.known_schemas import schemas
+from rules.facts import Facts, Subject, World
+from rules.outcomes import Outcome
+from rules.program import compile_interpreted, compile_ruleset
+from rules.testing.runner import run_tests
+from rules.values.canonical import PostingState
+from tests.amount import slow_except
+from tests.rules.codegen.test_engines import SETS
+from tests.rules.one_meaning import in_every_way
+
+ABSENT = object()
+BLANKS = ("", ABSENT)
+ODD_VALUES = (*BLANKS, "0", "-1", "9" * 38, "1e400", "NaN", "\ud83d odd", "\x00", [], {})
+BODIES_PER_KIND = 1
+"""The records of each kind that are changed; their first line stands for all lines."""
+
+
+def _with(row: Mapping[str, Any], field: str, value: object) -> dict[str, Any]:
+    kept = {name: old for name, old in row.items() if name != field}
+    return kept if value is ABSENT else {**kept, field: value}
+
+
+def _changed_bodies(body: Mapping[str, Any]) -> Iterator[tuple[str, object, dict[str, Any]]]:
+    """Yield (field, value, body) with one field of the head or of the first line changed."""
+    for field, old in body.items():
+        for value in ODD_VALUES:
+            yield field, value, _with(body, field, value)
+        if not isinstance(old, list | tuple) or not old or not isinstance(old[0], Mapping):
+            continue
+        for line_field in old[0]:
+            for value in ODD_VALUES:
+                lines = [_with(old[0], line_field, value), *old[1:]]
+                yield f"{field}.{line_field}", value, {**body, field: lines}
+
+
+class OddFields:
+    """A program for `run_tests` that also evaluates each test's record with odd fields."""
+
+    def __init__(self, ruleset: nodes.Ruleset) -> None:
+        self.compiled = compile_ruleset(ruleset, hash="h", schemas=schemas())
+        self.interpreted = compile_interpreted(ruleset, hash="h", schemas=schemas())
+        self.required = {
+            kind.name: {
+                field.name
+                for field in kind.fields
+                if isinstance(field, nodes.Field) and field.mark != "optional"
+            }
+            for kind in ruleset.records
+        }
+        self.bodies: Counter[str] = Counter()
+        self.evaluated = 0
+        self.ready_with_blank: set[tuple[str, str]] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.compiled, name)
+
+    def evaluate(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
+        outcome = self.interpreted.evaluate(subject, facts, world, now)
+        is_ready = any(decision.state == PostingState.READY for decision in outcome.decisions)
+        if is_ready and self.bodies[subject.kind] < BODIES_PER_KIND:
+            self.bodies[subject.kind] += 1
+            for field, value, body in _changed_bodies(subject.body):
+                self._evaluate_odd(replace(subject, body=body), facts, world, now, (field, value))
+        return outcome
+
+    def _evaluate_odd(
+        self,
+        subject: Subject,
+        facts: Facts,
+        world: World,
+        now: datetime,
+        change: tuple[str, object],
+    ) -> None:
+        outcome = self.interpreted.evaluate(subject, facts, world, now)
+        assert in_every_way(self.compiled, subject, facts, world, now) == outcome
+        self.evaluated += 1
+        field, value = change
+        is_blank = value in BLANKS and field in self.required.get(subject.kind, ())
+        if is_blank and any(d.state == PostingState.READY for d in outcome.decisions):
+            self.ready_with_blank.add((subject.kind, field))
+
+
+@pytest.mark.parametrize("name", slow_except("netshop-aiaccount", SETS))
+def test_no_odd_field_crashes_the_rules_and_no_blank_required_field_is_ready(name: str) -> None:
+    path = SETS[name]
+    files = sorted(path.glob("*.rules")) if path.is_dir() else [path]
+    ruleset, problems = parse({file.name: file.read_text("utf-8") for file in files})
+    assert problems == ()
+    program = OddFields(ruleset)
+    run_tests(ruleset, program)  # type: ignore[arg-type]
+    assert program.evaluated > 0
+    assert program.ready_with_blank == set()
