@@ -14,9 +14,9 @@ from holding.db.models import Company, Connection, Evaluation, Record, RulesetVe
 from holding.db.refusal import Refusal
 from holding.evaluation.batch import Claimed
 from holding.evaluation.load_facts import load_batch
+from holding.platform.settings import logger
 from holding.programs import world as worlds
 from holding.programs.known_schemas import schemas
-from holding.platform.settings import logger
 from holding.programs.replay import judged_again
 from holding.rulesets.admission import Report
 from holding.trials import shadows

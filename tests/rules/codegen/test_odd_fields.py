@@ -25,7 +25,18 @@ from tests.rules.one_meaning import in_every_way
 
 ABSENT = object()
 BLANKS = ("", ABSENT)
-ODD_VALUES = (*BLANKS, "0", "-1", "9" * 38, "1e400", "NaN", "\ud83d odd", "\x00", [], {})
+ODD_VALUES: tuple[object, ...] = (
+    *BLANKS,
+    "0",
+    "-1",
+    "9" * 38,
+    "1e400",
+    "NaN",
+    "\ud83d odd",
+    "\x00",
+    [],
+    {},
+)
 BODIES_PER_KIND = 1
 """The records of each kind that are changed; their first line stands for all lines."""
 
