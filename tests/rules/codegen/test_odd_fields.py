@@ -59,20 +59,25 @@ def _changed_bodies(body: Mapping[str, Any]) -> Iterator[tuple[str, object, dict
                 yield f"{field}.{line_field}", value, {**body, field: lines}
 
 
+def _required_fields(ruleset: nodes.Ruleset, kind: nodes.Record) -> set[str]:
+    """Return the fields of a kind that may not be blank, those of its lines as `lines.sku`."""
+    required = set()
+    stored = [field for field in kind.fields if isinstance(field, nodes.Field)]
+    for field in stored:
+        if field.mark != "optional":
+            required.add(field.name)
+        for line in (record for record in ruleset.records if record.name == field.of):
+            required |= {f"{field.name}.{name}" for name in _required_fields(ruleset, line)}
+    return required
+
+
 class OddFields:
     """A program for `run_tests` that also evaluates each test's record with odd fields."""
 
     def __init__(self, ruleset: nodes.Ruleset) -> None:
         self.compiled = compile_ruleset(ruleset, hash="h", schemas=schemas())
         self.interpreted = compile_interpreted(ruleset, hash="h", schemas=schemas())
-        self.required = {
-            kind.name: {
-                field.name
-                for field in kind.fields
-                if isinstance(field, nodes.Field) and field.mark != "optional"
-            }
-            for kind in ruleset.records
-        }
+        self.required = {kind.name: _required_fields(ruleset, kind) for kind in ruleset.records}
         self.bodies: Counter[str] = Counter()
         self.evaluated = 0
         self.ready_with_blank: set[tuple[str, str]] = set()
