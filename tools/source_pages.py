@@ -149,7 +149,7 @@ def _bound(source: Source) -> Source:
     """The source as the connection of the examples has it."""
     if not isinstance(source, SignsMore):
         return source
-    return source.bound(SETTINGS[source.name], f"{BASE}/hooks/kedai/{source.name}")
+    return source.bound(SETTINGS.get(source.name, {}), f"{BASE}/hooks/kedai/{source.name}")
 
 
 def _head(source: Source) -> Iterator[str]:
@@ -194,7 +194,7 @@ def _path(example: Example) -> str:
 def _request(source: Source, example: Example) -> Iterator[str]:
     yield "## A signed request"
     yield f"Signed with the secret `{SECRET}`, byte by byte as it stands here."
-    if isinstance(source, SignsMore):
+    if source.name in SETTINGS:
         own = ", ".join(f"`{name}` {told}" for name, told in SETTINGS[source.name].items())
         yield f"The connection has {own}, and the address {BASE}{_path(example)}."
     head = "\n".join(f"{name}: {value}" for name, value in example.headers.items())

@@ -3,12 +3,14 @@
 Every way in uses this form, so that a webhook and a workbook give the same bytes.
 """
 
+import html
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
+from html.entities import html5
 from zoneinfo import ZoneInfo
 
 from connectors.contract import IncomingRecord, RowError
@@ -21,6 +23,8 @@ _DECIMAL = re.compile(r"[+-]?\d{1,18}(\.\d{1,18})?([eE][+-]?\d{1,2})?", re.ASCII
 _LONGEST_DECIMAL = len("+123456789012345678.123456789012345678e+12")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d", re.ASCII)
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});", re.ASCII)
+"""An entity of HTML with its semicolon: without it, `&copy` is what somebody wrote."""
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 _MAX_PLACES = 12
 
@@ -146,7 +150,7 @@ def _value(schema: FieldSchema, value: object, zone: ZoneInfo) -> object | _Bad:
     yes/no as they are.
     """
     if schema.type == "text":
-        text = _text(value)
+        text = _text(_decoded(value))
         if isinstance(text, str) and schema.max_length and len(text) > schema.max_length:
             return _Bad(f"This is longer than {schema.max_length} characters.", "Shorten it.")
         return text
@@ -212,6 +216,19 @@ def _repeated_positions(
 def _error(cell: Cell, bad: _Bad) -> RowError:
     value = "" if cell.value is None else shown(str(cell.value)[:200])
     return RowError(where=cell.where, value=value, message=bad.message, hint=bad.hint)
+
+
+def _decoded(value: object) -> object:
+    """Return a text with its HTML entities as characters, once: shops store names for a page."""
+    if not isinstance(value, str) or "&" not in value:
+        return value
+    return _ENTITY.sub(_character, value)
+
+
+def _character(entity: re.Match[str]) -> str:
+    """Return the character of an entity; a name that HTML does not know stays."""
+    text = entity[0]
+    return html.unescape(text) if text[1] == "#" else html5.get(text[1:], text)
 
 
 def _text(value: object) -> str | _Bad:

@@ -31,6 +31,7 @@ from rules.expressions.run import RetreatError, Run
 from rules.facts import Conflict, Facts
 from rules.outcomes import (
     HIT,
+    NOT_APPLICABLE,
     PASS,
     STOPS,
     UNKNOWN,
@@ -39,6 +40,7 @@ from rules.outcomes import (
     Said,
     Verdict,
     VerdictKind,
+    VerdictResult,
     gap_finding,
     keep_gaps,
 )
@@ -155,10 +157,11 @@ class DuplicateProgram:
         gaps: dict[Gap, list[int]] = {}
         for number, unique in enumerate(self.declared.uniques):
             value, others = self._ask(number, unique, run, route, fields)
-            result = UNKNOWN if type(value) is Unknown else HIT if others else PASS
-            if result is PASS and not run.whole:
+            result = _compared(value, others)
+            if result in (PASS, NOT_APPLICABLE) and not run.whole:
                 continue
-            keep_gaps(gaps, value, None)
+            if result != NOT_APPLICABLE:
+                keep_gaps(gaps, value, None)
             operands = operand_texts(self.fields[number], run) or _shown(unique, fields)
             text = ""
             if others:
@@ -180,11 +183,7 @@ class DuplicateProgram:
             )
         if same and not released:
             said.findings.append(self._finding(run, route, same))
-        said.findings += [
-            gap_finding(g, route, severity=self.severity if g.kind == "field" else "hold")
-            for g in gaps
-            if not g.silent
-        ]
+        said.findings += [gap_finding(g, route) for g in gaps if not g.silent]
         return said
 
     def _ask(
@@ -408,6 +407,15 @@ def _finding(conflict: Conflict, route: str, owner: str, span: Span, rule: str) 
         would_pass=would_pass,
         span=span,
     )
+
+
+def _compared(value: object, others: tuple[str, ...]) -> VerdictResult:
+    """Return what a comparison says. One with a blank part that the rules call optional does not
+    apply: two sales without a customer are not sales to the same one.
+    """
+    if type(value) is not Unknown:
+        return HIT if others else PASS
+    return NOT_APPLICABLE if any(gap.kind == "field" for gap in value.gaps) else UNKNOWN
 
 
 def _shown(unique: nodes.Unique, fields: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

@@ -3,10 +3,9 @@
 import base64
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, DecimalException
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlencode
@@ -26,20 +25,17 @@ from connectors.contract import (
     schema,
 )
 from connectors.contract.pulls import NoPage, Page, Pulled, Withdrawn
-from connectors.contract.schema import FieldSchema, KindSchema
 from connectors.kit.calls import quote_answer
-from connectors.kit.canonical_record import Cell, RawRecord, canonical
 from connectors.kit.delivery import (
-    Read,
     body_signed,
     parse_json,
-    split_results,
     too_large,
     too_long_lists,
     too_many,
 )
 from connectors.kit.shops import payouts
-from connectors.sources.woocommerce.kinds import KINDS, NAME, ORDER, REFUND
+from connectors.sources.woocommerce.kinds import KINDS, NAME, REFUND
+from connectors.sources.woocommerce.orders import Given, records_of, wrong
 from connectors.transport.http import (
     KEY_REFUSED,
     TOO_MANY,
@@ -116,13 +112,8 @@ _KEY = re.compile(r"(?P<hook>.*):(?P<consumer>ck_[^:]+):(?P<secret>cs_[^:]+)", r
 
 _WRITTEN: Final = "%Y-%m-%dT%H:%M:%S"
 
-Given = Mapping[str, object]
-
-GUEST: Final = "guest"
-
-_PRICE_PLACES: Final = Decimal("0.00000001")
-
-_LISTS: Final = ("line_items", "shipping_lines", "fee_lines", "tax_lines", "refunds")
+REFUNDS_A_CALL: Final = 100
+"""The most that a list of WooCommerce shows at once."""
 
 
 class WooCommerce:
@@ -134,6 +125,13 @@ class WooCommerce:
     suffixes = (".woocommerce.json",)
     headers = "x-wc-webhook"
     calls_a_minute = 60
+
+    def __init__(self, *, asks: bool = False) -> None:
+        self._asks = asks
+
+    def bound(self, settings: Settings, address: str) -> "WooCommerce":  # noqa: ARG002
+        """Return the source as one connection has it: one that asks its shop, or not."""
+        return WooCommerce(asks=bool(root_of(settings)))
 
     def accept(
         self,
@@ -151,9 +149,11 @@ class WooCommerce:
         if refused:
             return refused
         topic = lower.get(TOPIC, "")
-        return _of_something_else(raw, topic) or _read_body(
+        read = _of_something_else(raw, topic) or _read_body(
             raw, lower[SIGNATURE], lower[SIGNATURE], zone, signed=True
         )
+        asks = self._asks and any(identity(secret) for secret in secrets)
+        return _without_refunds(read) if asks and isinstance(read, Accepted) else read
 
     def read(
         self,
@@ -185,6 +185,14 @@ class WooCommerce:
     ) -> ConnectionReport:
         """Whether the shop can be asked, a step a line."""
         return report(settings, secret, http)
+
+
+def _without_refunds(read: Accepted) -> Accepted:
+    """Return the delivery without refunds, and with the wish to be asked for them: a webhook has
+    their amounts alone, and the shop's list has their lines.
+    """
+    orders = tuple(record for record in read.records if record.kind != REFUND.kind)
+    return replace(read, records=orders, changed=len(orders) < len(read.records))
 
 
 def _is_ping(lower: Mapping[str, str], raw: bytes) -> bool:
@@ -390,9 +398,47 @@ def page(cursor: str, settings: Settings, secret: str, zone: ZoneInfo, http: Htt
         words = "The shop answered something that is not a list of orders."
         hint = "Is the address that of the shop, without a path behind it?"
         return NoPage(words=words, hint=hint)
-    found = [_pulled(f"orders[{at}]", one, zone) for at, one in enumerate(orders)]
+    found: list[Pulled] = []
+    for at, order in enumerate(orders):
+        whole = _with_refunds(order, root_of(settings), headers, http)
+        if isinstance(whole, NoPage):
+            return whole
+        found.append(_pulled(f"orders[{at}]", whole, zone))
     after, more = _after(place, orders)
     return Page(found=found, after=str(after), more=more)
+
+
+def _with_refunds(
+    order: object, root: str, headers: Mapping[str, str], http: Http
+) -> object | NoPage:
+    """Return an order whose refunds have their lines, as the shop lists them; without refunds, as
+    it came. A refund that the list does not show keeps what the order says of it.
+    """
+    if not isinstance(order, Mapping) or not order.get("refunds"):
+        return order
+    listed = _listed_refunds(f"{root}{PATH}/{order.get('id')}/refunds", headers, http)
+    named = order["refunds"]
+    if isinstance(listed, NoPage) or not isinstance(named, list):
+        return listed if isinstance(listed, NoPage) else order
+    lines = {str(one.get("id")): one for one in listed if isinstance(one, Mapping)}
+    whole = [
+        {**one, **lines.get(str(one.get("id")), {})} if isinstance(one, Mapping) else one
+        for one in named
+    ]
+    return {**order, "refunds": whole}
+
+
+def _listed_refunds(url: str, headers: Mapping[str, str], http: Http) -> Sequence[object] | NoPage:
+    """Return the refunds of an order; none where the shop has no such list, or no such order."""
+    answer = http.request("GET", f"{url}?per_page={REFUNDS_A_CALL}", headers=headers)
+    if isinstance(answer, HttpFailure):
+        return NoPage(words=answer.words)
+    if answer.status == HTTPStatus.NOT_FOUND:
+        return ()
+    if answer.status != HTTPStatus.OK:
+        return _refused(answer.status, answer.body, retry_after(answer.headers, http.now()))
+    refunds = loads(answer.body)
+    return refunds if isinstance(refunds, list) else ()
 
 
 def _refused(status: int, body: bytes, pause: float | None) -> NoPage:
@@ -441,240 +487,6 @@ def _modified(order: object) -> datetime | None:
         return datetime.fromisoformat(str(told)).replace(tzinfo=UTC)
     except ValueError:
         return None
-
-
-def records_of(
-    place: str, order: Given, zone: ZoneInfo
-) -> tuple[tuple[IncomingRecord, ...], tuple[RowError, ...]]:
-    """The order and its refunds, and what is wrong with any of them."""
-    errors = _no_lists(place, order)
-    if errors:
-        return (), errors
-    first = _order(place, order, zone)
-    found = [first, *(_as_of(first, one) for one in _refunds(place, order, zone))]
-    records, wrong = split_results(found)
-    return ((), wrong) if wrong else (records, ())
-
-
-def _no_lists(place: str, order: Given) -> tuple[RowError, ...]:
-    errors = []
-    for name in _LISTS:
-        given = order.get(name, [])
-        if not isinstance(given, list) or not all(isinstance(one, Mapping) for one in given):
-            where = f"{place}.{name}"
-            errors.append(wrong(where, given, "This is not a list of objects.", "Send one."))
-    if "line_items" not in order:
-        where = f"{place}.line_items"
-        errors.append(wrong(where, "", "The order has no lines.", "Send the whole order."))
-    return tuple(errors)
-
-
-def _order(place: str, order: Given, zone: ZoneInfo) -> Read:
-    billing = order.get("billing")
-    head = _cells(
-        place, order, ORDER.fields, {"number", "status", "currency", "total", "discount_total"}
-    )
-    head |= {
-        "order_id": Cell(f"{place}.id", order.get("id")),
-        "ordered_on": _day(place, order, zone),
-        "paid_at": _moment(place, order, "date_paid"),
-        "updated_at": _moment(place, order, "date_modified"),
-        "channel": Cell(f"{place}.payment_method", order.get("payment_method")),
-        "tax_total": Cell(f"{place}.total_tax", order.get("total_tax")),
-        "subtotal": Cell(f"{place}.total", _less(order.get("total"), order.get("total_tax"))),
-        "refunded_total": Cell(f"{place}.refunds", _given_back(_maps(order, "refunds"))),
-        **_buyer(place, order, billing if isinstance(billing, Mapping) else {}),
-    }
-    lines = list(_lines(place, order))
-    return _read_kind(ORDER, RawRecord(Cell(f"{place}.id", order.get("id")), head, lines), zone)
-
-
-def _cells(
-    place: str, given: Given, fields: Sequence[FieldSchema], names: set[str]
-) -> dict[str, Cell]:
-    return {f.name: Cell(f"{place}.{f.name}", given.get(f.name)) for f in fields if f.name in names}
-
-
-def _day(place: str, order: Given, zone: ZoneInfo) -> Cell:
-    """The shop's day: WooCommerce tells the moment in UTC, without its zone."""
-    cell = _moment(place, order, "date_created")
-    try:
-        when = datetime.fromisoformat(str(cell.value))
-        return Cell(cell.where, when.astimezone(zone).date().isoformat())
-    except (ValueError, OverflowError):
-        return cell
-
-
-def _moment(place: str, order: Given, name: str) -> Cell:
-    where, told = f"{place}.{name}_gmt", order.get(f"{name}_gmt")
-    if not isinstance(told, str) or not told:
-        return Cell(where, told)
-    try:
-        when = datetime.fromisoformat(told)
-    except ValueError:
-        return Cell(where, told)
-    return Cell(where, when.replace(tzinfo=UTC).isoformat() if when.tzinfo is None else told)
-
-
-def _less(amount: object, other: object) -> object:
-    first, second = _number(amount), _number(other)
-    if first is None or second is None:
-        return amount if first is None else other
-    return first - second
-
-
-def _number(value: object) -> Decimal | None:
-    """An amount, given as text or as a number."""
-    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-        return None
-    try:
-        found = Decimal(value.strip()) if isinstance(value, str) else Decimal(value)
-    except DecimalException:
-        return None
-    return found if found.is_finite() and abs(found.adjusted()) < 18 else None
-
-
-def _given_back(refunds: Sequence[Given]) -> object:
-    """The sum of refunds, which are told as negative amounts; the first that is no number."""
-    total = Decimal()
-    for one in refunds:
-        told = _number(one.get("total"))
-        if told is None:
-            return one.get("total")
-        total -= told
-    return total
-
-
-def _maps(given: Given, name: str) -> list[Given]:
-    found = given.get(name)
-    many = found if isinstance(found, list) else []
-    return [one for one in many if isinstance(one, Mapping)]
-
-
-def _buyer(place: str, order: Given, billing: Given) -> dict[str, Cell]:
-    inside, who = f"{place}.billing", order.get("customer_id")
-    names = [_text(billing, word) for word in ("first_name", "last_name")]
-    person = " ".join(name for name in names if name)
-    town = " ".join(t for t in (_text(billing, "postcode"), _text(billing, "city")) if t)
-    lines = [_text(billing, word) for word in ("address_1", "address_2")]
-    parts = [*lines, town, _text(billing, "state"), _text(billing, "country")]
-    return {
-        "customer": Cell(f"{place}.customer_id", GUEST if who in (0, "0", None, "") else who),
-        "customer_name": Cell(f"{inside}.company", _text(billing, "company") or person),
-        "email": Cell(f"{inside}.email", billing.get("email")),
-        "phone": Cell(f"{inside}.phone", billing.get("phone")),
-        "address": Cell(inside, ", ".join(part for part in parts if part)),
-    }
-
-
-def _text(given: Given, name: str) -> str:
-    value = given.get(name)
-    return value.strip() if isinstance(value, str) else ""
-
-
-def _lines(place: str, order: Given) -> Iterator[dict[str, Cell]]:
-    """Goods first, then shipping and fees that cost something."""
-    codes = {str(one.get("rate_id")): one.get("rate_code") for one in _maps(order, "tax_lines")}
-    pos = 0
-    for name, part in (
-        ("line_items", "goods"),
-        ("shipping_lines", "shipping"),
-        ("fee_lines", "fee"),
-    ):
-        for at, line in enumerate(_maps(order, name)):
-            if part == "goods" or not _costs_nothing(line):
-                pos += 1
-                yield _line(f"{place}.{name}[{at}]", pos, part, line, codes)
-
-
-def _costs_nothing(line: Given) -> bool:
-    told = (line.get("total"), line.get("total_tax", "0"))
-    return all(_number(one) == 0 for one in told)
-
-
-def _line(
-    inside: str, pos: int, part: str, line: Given, codes: Mapping[str, object]
-) -> dict[str, Cell]:
-    goods = part == "goods"
-    total = line.get("total")
-    before = line.get("subtotal", total) if goods else total
-    quantity = line.get("quantity") if goods else 1
-    name = "method_title" if part == "shipping" else "name"
-    product = line.get("variation_id") or line.get("product_id")
-    return {
-        "pos": Cell(inside, pos),
-        "line_id": Cell(f"{inside}.id", line.get("id")),
-        "part": Cell(inside, part),
-        "sku": Cell(f"{inside}.sku", line.get("sku") if goods else part.upper()),
-        "variant_id": Cell(f"{inside}.product_id", product if goods else None),
-        "name": Cell(f"{inside}.{name}", line.get(name)),
-        "qty": Cell(f"{inside}.quantity", quantity),
-        "price": Cell(f"{inside}.subtotal", _each(before, quantity)),
-        "discount": Cell(f"{inside}.total", _less(before, total)),
-        "amount": Cell(f"{inside}.total", total),
-        "tax": Cell(f"{inside}.taxes", _tax(line, codes)),
-        "tax_amount": Cell(f"{inside}.total_tax", line.get("total_tax")),
-    }
-
-
-def _each(amount: object, quantity: object) -> object:
-    """The price of a piece; what is no number is left to be found wrong."""
-    told, pieces = _number(amount), _number(quantity)
-    if told is None or not pieces:
-        return amount
-    try:
-        return (told / pieces).quantize(_PRICE_PLACES)
-    except DecimalException:
-        return amount
-
-
-def _tax(line: Given, codes: Mapping[str, object]) -> str:
-    """The codes of the rates that were charged; without any `none`, with the class that is not the
-    standard one.
-    """
-    charged = [one for one in _maps(line, "taxes") if _number(one.get("total"))]
-    found = [str(codes.get(str(one.get("id"))) or f"rate {one.get('id')}") for one in charged]
-    if found:
-        return "+".join(sorted(found))
-    return " ".join(word for word in ("none", _text(line, "tax_class")) if word)
-
-
-def _read_kind(kind: KindSchema, raw: RawRecord, zone: ZoneInfo) -> Read:
-    return canonical(kind, raw, zone)
-
-
-def _as_of(order: Read, refund: Read) -> Read:
-    """The refund as its order had it: it has no moment of its own, and a delivery may come late."""
-    if isinstance(order, IncomingRecord) and isinstance(refund, IncomingRecord):
-        return replace(refund, stamp=order.stamp)
-    return refund
-
-
-def _refunds(place: str, order: Given, zone: ZoneInfo) -> Iterator[Read]:
-    billing = order.get("billing")
-    buyer = _buyer(place, order, billing if isinstance(billing, Mapping) else {})
-    for at, refund in enumerate(_maps(order, "refunds")):
-        inside, key = f"{place}.refunds[{at}]", refund.get("id")
-        number = f"R-{key}" if key not in (None, "") else None
-        head = {
-            "number": Cell(f"{inside}.id", number),
-            "status": Cell(inside, "refunded"),
-            "order_id": Cell(f"{place}.id", order.get("id")),
-            "order_number": Cell(f"{place}.number", order.get("number")),
-            "currency": Cell(f"{place}.currency", order.get("currency")),
-            "reason": Cell(f"{inside}.reason", refund.get("reason")),
-            "restock": Cell(inside, "unknown"),
-            "total": Cell(f"{inside}.total", _less("0", refund.get("total"))),
-            "customer": buyer["customer"],
-            "customer_name": buyer["customer_name"],
-        }
-        yield _read_kind(REFUND, RawRecord(Cell(f"{inside}.id", key), head, ()), zone)
-
-
-def wrong(where: str, value: object, message: str, hint: str) -> RowError:
-    """An error at a place of the delivery."""
-    shown = value if isinstance(value, str) else ""
-    return RowError(where=where, value=shown[:200], message=message, hint=hint)
 
 
 SOURCE: Source = WooCommerce()

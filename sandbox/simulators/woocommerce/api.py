@@ -1,4 +1,4 @@
-"""Serve WooCommerce's orders at `GET /wp-json/wc/v3/orders`, and send its webhooks."""
+"""Serve WooCommerce's orders and refunds below `/wp-json/wc/v3/orders`, and send its webhooks."""
 
 import base64
 import hashlib
@@ -208,13 +208,15 @@ class WooCommerce(Shop):
         return None
 
     def _shown(self, request: Request) -> Reply:
-        rest = request.path.removeprefix(ORDERS).strip("/")
-        if not rest:
+        number, *rest = request.path.removeprefix(ORDERS).strip("/").split("/")
+        if not number:
             return self._listed(request.query)
-        order = self.books.orders.get(int(rest)) if rest.isdecimal() else None
+        order = self.books.orders.get(int(number)) if number.isdecimal() else None
         if order is None:
             return _wrong(404, "woocommerce_rest_shop_order_invalid_id", "Invalid ID.")
-        return Reply(status=200, content=json.dumps(shown(order), ensure_ascii=False).encode())
+        if not rest:
+            return Reply(status=200, content=json.dumps(shown(order), ensure_ascii=False).encode())
+        return _refunds_shown(order, rest, request.query)
 
     def _listed(self, query: Mapping[str, str]) -> Reply:
         try:
@@ -235,6 +237,40 @@ class WooCommerce(Shop):
         headers = {"X-WP-Total": str(len(found)), "X-WP-TotalPages": str(pages)}
         content = json.dumps(rows, ensure_ascii=False).encode()
         return Reply(status=200, content=content, headers=headers)
+
+
+def _refunds_shown(order: Order, path: Sequence[str], query: Mapping[str, str]) -> Reply:
+    """Answer `/orders/ID/refunds`, the newest first, or `/orders/ID/refunds/ID`."""
+    if path[0] != "refunds" or len(path) > 2:
+        return _wrong(404, "rest_no_route", "No route was found matching the URL.")
+    refunds = [_with_links(order, refund) for refund in reversed(order.get("_refunds", []))]
+    if len(path) == 2:
+        named = [refund for refund in refunds if str(refund["id"]) == path[1]]
+        if not named:
+            code = "woocommerce_rest_shop_order_refund_invalid_id"
+            return _wrong(404, code, "Invalid ID.")
+        return Reply(status=200, content=json.dumps(named[0], ensure_ascii=False).encode())
+    try:
+        page, most = int(query.get("page", "1")), int(query.get("per_page", "10"))
+    except ValueError:
+        return _wrong(400, "rest_invalid_param", "Invalid parameter(s)")
+    if not (page > 0 and 0 < most <= MOST):
+        return _wrong(400, "rest_invalid_param", "Invalid parameter(s)")
+    rows = refunds[(page - 1) * most : page * most]
+    headers = {"X-WP-Total": str(len(refunds)), "X-WP-TotalPages": str(-(-len(refunds) // most))}
+    content = json.dumps(rows, ensure_ascii=False).encode()
+    return Reply(status=200, content=content, headers=headers)
+
+
+def _with_links(order: Order, refund: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a refund with the addresses that the interface puts beside it."""
+    root = f"https://shop.example{ORDERS}/{order['id']}"
+    links = {
+        "self": [{"href": f"{root}/refunds/{refund['id']}"}],
+        "collection": [{"href": f"{root}/refunds"}],
+        "up": [{"href": root}],
+    }
+    return {**refund, "_links": links}
 
 
 def _wrong(status: int, code: str, message: str) -> Reply:
@@ -348,6 +384,10 @@ def changed(act: str, order: Order, now: datetime, given: Mapping[str, Any]) -> 
     made = summed({**made, **given.get("fields", {})}) if act == "edit" else made
     made.update(given.get("fields", {}) if act != "edit" else {})
     _stamp(made, max(now, before + LATER), "modified")
+    if act == "refund":
+        newest = {**made["_refunds"][-1]}
+        newest |= {f"date_created{at}": made[f"date_modified{at}"] for at in ("", "_gmt")}
+        made["_refunds"] = [*made["_refunds"][:-1], newest]
     if act == "complete":
         _stamp(made, max(now, before + LATER), "completed")
     return made
@@ -449,22 +489,64 @@ def _cancel(order: Order, given: Mapping[str, Any]) -> None:
 
 
 def _refund(order: Order, given: Mapping[str, Any]) -> None:
+    """Give money back: an amount, or what lines cost (`sku`, `quantity`), or half of the rest."""
     back = sum((-Decimal(one["total"]) for one in order["refunds"]), Decimal())
     left = Decimal(order["total"]) - back
-    amount = Decimal(str(given.get("amount", (left / 2).quantize(CENT, ROUND_HALF_UP))))
+    key = 7000 + order["id"] * 10 + len(order["refunds"])
+    lines = [_refund_line(order, one, key, at) for at, one in enumerate(given.get("lines", ()))]
+    cost = -sum((Decimal(one["total"]) + Decimal(one["total_tax"]) for one in lines), Decimal())
+    whole = cost if lines and cost <= left else (left / 2).quantize(CENT, ROUND_HALF_UP)
+    amount = Decimal(str(given.get("amount", whole)))
     if not 0 < amount <= left:
         raise ControlError("More than is left of the order")
-    told = {"id": 7000 + order["id"] * 10 + len(order["refunds"]), "reason": "Broken cup"}
+    told = {"id": key, "reason": "Broken cup"}
     order["refunds"] = [*order["refunds"], {**told, "total": _text(-amount)}]
+    order["_refunds"] = [
+        *order.get("_refunds", []),
+        {
+            **told,
+            "amount": _text(amount),
+            "refunded_by": 1,
+            "refunded_payment": False,
+            "meta_data": [],
+            "line_items": lines,
+            "tax_lines": [],
+            "shipping_lines": [],
+            "fee_lines": [],
+        },
+    ]
     if amount == left:
         order["status"] = "refunded"
     if given.get("restock"):
-        lines = given.get("lines") or [{"sku": s, "quantity": n} for s, n in sold(order).items()]
+        pieces = given.get("lines") or [{"sku": s, "quantity": n} for s, n in sold(order).items()]
         kept: Counter[str] = Counter()
         kept.update(order.get("_restocked", {}))
-        for one in lines:
+        for one in pieces:
             kept[str(one["sku"])] += int(one.get("quantity", 1))
         order["_restocked"] = dict(kept)
+
+
+def _refund_line(order: Order, given: Mapping[str, Any], key: int, at: int) -> dict[str, Any]:
+    """Return a line of goods as a refund lists it: with negative numbers, and the line it is of."""
+    sold_line = next((one for one in order["line_items"] if one["sku"] == given["sku"]), None)
+    pieces = int(given.get("quantity", 1))
+    if sold_line is None or not 0 < pieces <= sold_line["quantity"]:
+        raise ControlError("Not so many of that were sold")
+    share = Decimal(pieces) / sold_line["quantity"]
+    total, tax = (_text(-Decimal(sold_line[name]) * share) for name in ("total", "total_tax"))
+    names = ("name", "product_id", "variation_id", "tax_class", "sku")
+    return {
+        **{name: sold_line[name] for name in names},
+        "id": key * 100 + at,
+        "quantity": -pieces,
+        "subtotal": total,
+        "subtotal_tax": tax,
+        "total": total,
+        "total_tax": tax,
+        "taxes": [{"id": RATE_ID, "total": tax, "subtotal": tax}],
+        "meta_data": [{"id": key, "key": "_refunded_item_id", "value": str(sold_line["id"])}],
+        "price": -float(Decimal(sold_line["total"]) / sold_line["quantity"]),
+    }
 
 
 def _delete(order: Order, given: Mapping[str, Any]) -> None:

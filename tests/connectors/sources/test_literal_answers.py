@@ -80,7 +80,8 @@ def test_what_nobody_knows_is_no_page_and_blames_neither_key_nor_pace(name):
 def order_of(name, place, word):
     """The status of the record that the shop's own sample becomes with this word in it."""
     if name == "woocommerce":
-        return woocommerce.body(woocommerce.order(status=word))["status"]
+        unpaid = woocommerce.order(status=word, date_paid_gmt=None)
+        return woocommerce.body(unpaid)["status"]
     if name == "shopify" and place == "restock_type":
         told = shopify.body("order-refunded")
         told["refunds"][0]["refund_line_items"][0]["restock_type"] = word

@@ -218,7 +218,9 @@ WOOCOMMERCE_RECORDS = [
             "tax_total": "9.90",
             "total": "117.90",
             "discount_total": "1.00",
+            "gift_card_paid": "0.00",
             "refunded_total": "54.45",
+            "prices_include_tax": False,
             "lines": [
                 {
                     "pos": 1,
@@ -285,12 +287,28 @@ WOOCOMMERCE_RECORDS = [
             "status": "refunded",
             "order_id": "4750",
             "order_number": "4751",
+            "refunded_on": "2026-11-20",
             "currency": "MYR",
             "customer": "26",
             "customer_name": "Aisyah Rahman",
             "reason": "Too small",
             "restock": "unknown",
+            "lines_known": False,
             "total": "54.45",
+            "lines": [
+                {
+                    "pos": 1,
+                    "part": "adjustment",
+                    "sku": "ADJUSTMENT",
+                    "name": "Too small",
+                    "qty": "1",
+                    "price": "54.45",
+                    "discount": "0.00",
+                    "amount": "54.45",
+                    "tax": "none",
+                    "tax_amount": "0.00",
+                }
+            ],
         },
     ),
 ]

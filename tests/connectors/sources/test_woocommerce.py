@@ -94,7 +94,9 @@ def test_an_order_in_its_canonical_form():
         "tax_total": "10.01",
         "total": "113.11",
         "discount_total": "9.90",
+        "gift_card_paid": "0.00",
         "refunded_total": "11.50",
+        "prices_include_tax": False,
     }
     assert lines[0] == {
         "pos": 1,
@@ -124,14 +126,33 @@ def test_an_order_in_its_canonical_form():
             "status": "refunded",
             "order_id": "4750",
             "order_number": "4750",
+            "refunded_on": "2026-11-19",
             "currency": "MYR",
             "customer": "26",
             "customer_name": "Aisyah Rahman",
             "restock": "unknown",
+            "lines_known": False,
             **reason,
             "total": total,
+            "lines": [
+                {
+                    "pos": 1,
+                    "part": "adjustment",
+                    "sku": "ADJUSTMENT",
+                    "name": name,
+                    "qty": "1",
+                    "price": total,
+                    "discount": "0.00",
+                    "amount": total,
+                    "tax": "none",
+                    "tax_amount": "0.00",
+                }
+            ],
         }
-        for key, reason, total in ((7001, {"reason": "Broken"}, "11.00"), (7002, {}, "0.50"))
+        for key, reason, name, total in (
+            (7001, {"reason": "Broken"}, "Broken", "11.00"),
+            (7002, {}, "Refund of an amount", "0.50"),
+        )
     ]
     assert {(one.kind, one.stamp) for one in refunds} == {("refund", first.stamp)}
 
@@ -198,8 +219,6 @@ def test_a_tax_that_no_rate_names_and_two_on_one_line():
         ({"shipping_lines": {}}, "order.shipping_lines"),
         ({"tax_lines": {}}, "order.tax_lines"),
         ({"refunds": {}}, "order.refunds"),
-        ({"refunds": [{"id": 1, "total": "x"}]}, "order.refunds"),
-        ({"refunds": [{"id": None, "total": "-1.00"}]}, "order.refunds[0].id"),
         ({"line_items": [{"quantity": "two", "total": "1.00"}]}, "order.line_items[0].quantity"),
         ({"line_items": [{"quantity": 1, "total": "1e400"}]}, "order.line_items[0].total"),
         ({"line_items": [{"quantity": 0, "total": "1.00", "subtotal": []}]},
@@ -285,3 +304,172 @@ def test_each_shared_sample_is_a_record_or_a_clear_refusal():
             n: f"The delivery holds a {n}, and no order." for n in ("coupon", "customer", "product")
         },
     }
+
+
+@pytest.mark.parametrize(
+    ("bad", "where"),
+    [({"id": 7002, "total": "x"}, "total"), ({"id": None, "total": "-1.00"}, "id")],
+)
+def test_a_refund_that_cannot_be_read_holds_itself_alone(bad, where):
+    refunds = [bad, {"id": 7001, "reason": "", "total": "-11.00"}]
+    answer = accept(order(status="cancelled", refunds=refunds))
+    assert [one.number for one in answer.records] == ["4750", "R-7001"]
+    assert {error.where for error in answer.errors} >= {f"order.refunds[0].{where}"}
+
+
+def line(**changed):
+    """Return a line of goods without tax, with other values."""
+    amounts = {"subtotal": "10.00", "total": "10.00", "total_tax": "0.00"}
+    told = {"id": 1, "name": "Mug", "product_id": 88, "variation_id": 0, "quantity": 1, "sku": "M"}
+    return {**told, **amounts, "taxes": [], **changed}
+
+
+def plain(*lines, **changed):
+    """Return an order of these lines alone."""
+    given = {"line_items": list(lines), "shipping_lines": [], "fee_lines": [], "refunds": []}
+    return order(**{**given, "total_tax": "0.00", "total": "10.00", **changed})
+
+
+def test_entities_are_decoded_once_in_every_text():
+    billing = {"company": "O&#039;Neil &amp; Sons", "address_1": "Lot&nbsp;1"}
+    found = body(plain(line(name="Tea &#8211; Black &amp;amp; White"), billing=billing))
+    assert found["lines"][0]["name"] == "Tea \u2013 Black &amp; White"
+    assert (found["customer_name"], found["address"]) == ("O'Neil & Sons", "Lot\u00a01")
+    for text in ("R&D &copy me", "a=1&amp=2", "Fish & chips; peas", "Fuse &ampere; 5"):
+        assert body(plain(line(name=text)))["lines"][0]["name"] == text
+
+
+def test_a_deleted_product_has_no_variant_and_no_sku():
+    (found,) = body(plain(line(product_id=0, sku=None)))["lines"]
+    assert (found.get("sku"), found.get("variant_id"), found["name"]) == (None, None, "Mug")
+    (found,) = body(plain(line(sku="")))["lines"]
+    assert (found.get("sku"), found["variant_id"]) == (None, "88")
+
+
+def test_a_line_of_no_pieces_is_none_unless_it_costs_something():
+    gone = line(id=2, quantity=0, subtotal="0.00", total="0.00")
+    assert len(body(plain(line(), gone))["lines"]) == 1
+    costs = {**gone, "total": "1.00", "subtotal": "1.00"}
+    assert len(body(plain(line(), costs, total="11.00"))["lines"]) == 2
+    free = line(id=3, subtotal="0.00", total="0.00")
+    assert len(body(plain(line(), free))["lines"]) == 2
+
+
+def test_a_gift_card_is_a_payment():
+    cards = [{"id": 1, "code": "X", "amount": "6.00"}, {"id": 2, "code": "Y", "amount": 1.5}]
+    found = body(plain(line(), total="2.50", gift_cards=cards))
+    told = (found["total"], found["subtotal"], found["gift_card_paid"])
+    assert told == ("10.00", "10.00", "7.50")
+    found = body(plain(line(), total="10.00", gift_cards=cards))  # it did not lower the total
+    assert (found["total"], found["gift_card_paid"]) == ("10.00", "7.50")
+
+
+@pytest.mark.parametrize(
+    ("total", "rounding"),
+    [("20.00", None), ("20.01", "0.01"), ("19.98", "-0.02"), ("20.03", None), ("19.97", None)],
+)
+def test_rounding_of_a_sen_a_line_is_a_line(total, rounding):
+    lines = [line(), line(id=2)]
+    found = [one for one in body(plain(*lines, total=total))["lines"] if one["part"] == "rounding"]
+    assert [one["amount"] for one in found] == ([rounding] if rounding else [])
+    assert [(one["pos"], one["sku"]) for one in found] == ([(3, "ROUNDING")] if rounding else [])
+
+
+@pytest.mark.parametrize(
+    ("status", "paid", "refunds", "told"),
+    [
+        ("cancelled", "2026-11-19T06:04:00", (), "cancelled, money kept"),
+        ("cancelled", "2026-11-19T06:04:00", ("-4.00",), "cancelled, money kept"),
+        ("cancelled", "2026-11-19T06:04:00", ("-4.00", "-6.00"), "cancelled"),
+        ("cancelled", None, (), "cancelled"),
+        ("processing", "2026-11-19T06:04:00", (), "processing"),
+    ],
+)
+def test_a_cancelled_order_whose_money_stayed_says_so(status, paid, refunds, told):
+    given = [{"id": at, "total": total} for at, total in enumerate(refunds, 1)]
+    found = accept(plain(line(), status=status, date_paid_gmt=paid, refunds=given)).records[0]
+    assert found.body["status"] == told
+
+
+def refund(**changed):
+    """Return a refund as `GET /orders/ID/refunds` lists it."""
+    given = {"id": 7001, "date_created_gmt": "2026-11-21T17:00:00", "reason": "", "line_items": []}
+    return {**given, "shipping_lines": [], "fee_lines": [], **changed}
+
+
+def refunded(given, **changed):
+    """Return the canonical refund of an order."""
+    answer = accept(order(refunds=[given], **changed))
+    assert answer.errors == ()
+    return answer.records[1].body
+
+
+def back(**changed):
+    """Return a line of goods as a refund lists it."""
+    meta = [{"id": 5, "key": "_refunded_item_id", "value": "315"}]
+    amounts = {"quantity": -1, "subtotal": "-44.55", "total": "-44.55", "total_tax": "-4.46"}
+    taxes = [{"id": 75, "total": "-4.46", "subtotal": ""}]
+    told = {"id": 900, "name": "Tee", "product_id": 93, "variation_id": 94, "sku": "TEE-BLK-M"}
+    return {**told, **amounts, "taxes": taxes, "meta_data": meta, **changed}
+
+
+def test_a_listed_refund_has_its_lines_and_its_day():
+    shipping = {"id": 901, "method_title": "Post", "total": "-8.00", "total_tax": "-0.80"}
+    taxed = {**shipping, "taxes": [{"id": 75, "total": "-0.80"}]}
+    found = refunded(refund(amount="57.81", line_items=[back()], shipping_lines=[taxed]))
+    assert (found["refunded_on"], found["lines_known"]) == ("2026-11-22", True)
+    told = [
+        tuple(one[name] for name in ("line_id", "part", "sku", "qty", "amount", "tax_amount"))
+        for one in found["lines"]
+    ]
+    assert told == [
+        ("315", "goods", "TEE-BLK-M", "1", "44.55", "4.46"),
+        ("901", "shipping", "SHIPPING", "1", "8.00", "0.80"),
+    ]
+    assert {one["tax"] for one in found["lines"]} == {"MY-SST-1"}
+
+
+def test_the_amount_of_a_refund_rules_and_the_rest_is_a_line():
+    found = refunded(refund(amount="44.01", line_items=[back()]))  # RM 5.00 for handling were kept
+    told = [(one["part"], one["amount"], one["tax_amount"]) for one in found["lines"]]
+    assert told == [("goods", "44.55", "4.46"), ("adjustment", "-5.00", "0.00")]
+
+
+def test_money_back_for_goods_that_stay_is_no_return_of_goods():
+    stays = back(quantity=0, subtotal="-5.00", total="-5.00", total_tax="-0.50")
+    (found,) = refunded(refund(amount="5.50", line_items=[stays]))["lines"]
+    told = {name: found[name] for name in ("part", "sku", "qty", "amount", "tax", "tax_amount")}
+    assert told == {
+        "part": "adjustment",
+        "sku": "ADJUSTMENT",
+        "qty": "1",
+        "amount": "5.00",
+        "tax": "MY-SST-1",
+        "tax_amount": "0.50",
+    }
+
+
+def test_a_listed_refund_without_lines_is_an_amount_that_is_known():
+    found = refunded(refund(amount="10.00"))
+    assert (found["lines_known"], [one["part"] for one in found["lines"]]) == (True, ["adjustment"])
+
+
+def test_a_refund_of_everything_has_the_lines_of_its_order():
+    found = refunded({"id": 7001, "reason": "", "total": "-113.11"})
+    assert (found["lines_known"], len(found["lines"])) == (True, 4)
+    sums = [sum(Decimal(one[n]) for one in found["lines"]) for n in ("amount", "tax_amount")]
+    assert sums == [Decimal("103.10"), Decimal("10.01")]
+
+
+def test_a_connection_that_asks_leaves_refunds_to_the_shops_list():
+    raw = json.dumps(order()).encode()
+    source = sources()["woocommerce"].bound({"base_url": "https://shop.example"}, "")
+    answer = source.accept(signed(raw), raw, [CONSUMER], NOW, SHOP_ZONE)
+    assert ([one.kind for one in answer.records], answer.changed) == (["order"], True)
+    alone = source.accept(signed(raw), raw, [SECRET], NOW, SHOP_ZONE)
+    assert ([one.kind for one in alone.records], alone.changed) == (
+        ["order", *["refund"] * 2],
+        False,
+    )
+    raw = json.dumps(order(refunds=[])).encode()
+    assert source.accept(signed(raw), raw, [CONSUMER], NOW, SHOP_ZONE).changed is False

@@ -1,6 +1,7 @@
 """Asking a WooCommerce shop: nothing is left out while it sells, and the cursor never drifts."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import parse_qsl, urlsplit
 
@@ -225,3 +226,66 @@ def test_a_shop_that_is_away_is_told_in_its_own_words():
 
     told = ask(sources()["woocommerce"].begin(SetClock().now()), Away())
     assert told == NoPage(words="No connection to shop.")
+
+
+def test_refunds_are_read_with_their_lines_and_their_day(shop):
+    cursor = since(shop)
+    act(shop, id=1, lines=[{"sku": "CUP-GLASS-20", "quantity": 3}])
+    shop._clock.advance(90_000)
+    act(shop, act="refund", id=1, lines=[{"sku": "CUP-GLASS-20", "quantity": 2}])
+    shop._clock.advance(60)
+    act(shop, act="refund", id=1, amount="1.00")
+    found = [r for one in ask(cursor, Line(shop)).found for r in one.records]
+    assert [(one.kind, one.number) for one in found] == [
+        ("order", "1"),
+        ("refund", "R-7010"),
+        ("refund", "R-7011"),
+    ]
+    goods, amount = (one.body for one in found[1:])
+    assert (goods["total"], goods["lines_known"]) == ("21.78", True)
+    assert goods["refunded_on"] > found[0].body["ordered_on"]
+    (line,) = goods["lines"]
+    told = {name: line[name] for name in ("line_id", "sku", "qty", "amount", "tax", "tax_amount")}
+    assert told == {
+        "line_id": "301",
+        "sku": "CUP-GLASS-20",
+        "qty": "2",
+        "amount": "19.80",
+        "tax": "MY-SST-1",
+        "tax_amount": "1.98",
+    }
+    assert [one["part"] for one in amount["lines"]] == ["adjustment"]
+
+
+def test_a_shop_that_shows_no_refunds_leaves_them_with_their_amounts(shop):
+    cursor = since(shop)
+    act(shop, id=1)
+    act(shop, act="refund", id=1, amount="1.00")
+
+    class Blind(Line):
+        """A shop whose list of refunds is not there."""
+
+        def request(self, method, url, **options):
+            hidden = url.replace("/refunds", "/none")
+            return super().request(method, hidden, **options)
+
+    found = [r for one in ask(cursor, Blind(shop)).found for r in one.records]
+    assert [(one.number, one.body.get("lines_known")) for one in found] == [
+        ("1", None),
+        ("R-7010", False),
+    ]
+
+
+def test_a_list_of_refunds_that_fails_makes_the_page_come_again(shop):
+    cursor = since(shop)
+    act(shop, id=1)
+    act(shop, act="refund", id=1, amount="1.00")
+
+    class Broken(Line):
+        """A shop that answers 503 when it is asked for refunds."""
+
+        def request(self, method, url, **options):
+            answer = super().request(method, url, **options)
+            return replace(answer, status=503) if "/refunds" in url else answer
+
+    assert isinstance(ask(cursor, Broken(shop)), NoPage)

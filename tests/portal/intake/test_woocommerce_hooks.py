@@ -63,7 +63,8 @@ def test_two_orders_of_one_second_share_an_id_and_both_are_taken(shop):
 def test_an_older_state_never_counts_and_a_cancel_does(shop, database):
     shop(order(date_modified_gmt="2026-11-19T09:00:00", status="completed"))
     assert shop(order()).get_json()["stale"] == 1
-    shop(order(date_modified_gmt="2026-11-19T10:00:00", status="cancelled"))
+    unpaid = {"status": "cancelled", "date_paid_gmt": None}
+    shop(order(date_modified_gmt="2026-11-19T10:00:00", **unpaid))
     assert versions(database) == [("completed", False), ("processing", True), ("cancelled", False)]
 
 

@@ -10,6 +10,7 @@ from grammar.text.vocabulary import Edition
 from rules.checker.all_checks import check
 from rules.decisions.document_rules import duplicate_findings as identity
 from rules.facts import Conflict, Facts, Subject, TargetDocument, TargetState, load_seeds
+from rules.outcomes import Outcome
 from rules.program import compile_interpreted, compile_ruleset
 from tests.rules.one_meaning import in_every_way
 from tests.rules.shop import NOW, TEXT, line, order
@@ -235,3 +236,41 @@ def test_T18c_a_check_that_names_one_dated_const_of_several_is_asked_for_its_day
     ruleset, broken = parse({"shop.rules": text + ASKING.format(n=1, of="debtor")})
     assert broken == ()
     assert [p.code for p in check(ruleset) if p.code == "NAM23"] == ["NAM23"]
+
+
+OPTIONAL = {
+    "    day      date   dated\n": "    day      date   dated\n    customer text   optional\n",
+    "    all  = status,": "    all  = status, customer,",
+    "    unique by document_number in target\n": (
+        "    unique by customer, day in history\n    unique by number in history\n"
+    ),
+}
+"""What makes the shop compare orders by a customer that the rules call optional."""
+
+
+def judged_with_optional_customer(customer: str | None) -> Outcome:
+    """Return the outcome of an order that may have no customer."""
+    text = TEXT
+    for old, new in OPTIONAL.items():
+        assert old in text, old
+        text = text.replace(old, new, 1)
+    ruleset, broken = parse({"shop.rules": text})
+    assert broken == ()
+    program = compile_ruleset(ruleset, hash="h")
+    world = load_seeds(ruleset, {}).world(1, {"books": TargetState(known=True)})
+    body = order(line(), total="11.04", customer=customer)
+    return in_every_way(program, Subject("order", "shop", body, 1), Facts(NOW), world, NOW)
+
+
+def test_a_blank_optional_part_makes_that_comparison_not_apply() -> None:
+    """A sale at the till has no customer; it was held for a field that nobody has to fill."""
+    outcome = judged_with_optional_customer(None)
+    (decision,) = outcome.decisions
+    assert (decision.state, decision.findings) == ("ready", ())
+    verdicts = [v.result for v in outcome.verdicts if v.kind == "duplicates"]
+    assert verdicts == ["not_applicable", "pass"]
+
+
+def test_a_filled_optional_part_is_compared() -> None:
+    outcome = judged_with_optional_customer("C-101")
+    assert [v.result for v in outcome.verdicts if v.kind == "duplicates"] == ["pass", "pass"]

@@ -1,0 +1,420 @@
+"""Convert a WooCommerce order into records: the order itself and each of its refunds."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal, DecimalException
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from connectors.contract import IncomingRecord, RowError
+from connectors.contract.schema import FieldSchema, KindSchema
+from connectors.kit.canonical_record import Cell, RawRecord, canonical
+from connectors.kit.delivery import Read, split_results
+from connectors.kit.shops.payload_parts import LineKind
+from connectors.sources.woocommerce.kinds import ORDER, REFUND
+
+Given = Mapping[str, object]
+
+GUEST: Final = "guest"
+
+CANCELLED: Final = "cancelled"
+
+MONEY_KEPT: Final = "cancelled, money kept"
+"""The status of a cancelled order whose money did not go back, or not all of it."""
+
+ROUNDING: Final[LineKind] = "rounding"
+
+ADJUSTMENT: Final[LineKind] = "adjustment"
+
+_PRICE_PLACES: Final = Decimal("0.00000001")
+
+_SEN: Final = Decimal("0.01")
+
+_ZERO: Final = Decimal(0)
+
+_LISTS: Final = ("line_items", "shipping_lines", "fee_lines", "tax_lines", "refunds")
+
+_PARTS: Final[tuple[tuple[str, LineKind], ...]] = (
+    ("line_items", "goods"),
+    ("shipping_lines", "shipping"),
+    ("fee_lines", "fee"),
+)
+"""The lists of an order and of a refund that hold money, with what their lines stand for."""
+
+
+def records_of(
+    place: str, order: Given, zone: ZoneInfo
+) -> tuple[tuple[IncomingRecord, ...], tuple[RowError, ...]]:
+    """Return the order and its refunds, and what is wrong with any of them. A refund that cannot be
+    read keeps neither its order nor another refund back; an order, its refunds.
+    """
+    errors = _no_lists(place, order)
+    if errors:
+        return (), errors
+    first = _order(place, order, zone)
+    records, wrong = split_results([first, *_refunds(place, order, zone, first)])
+    return (records if isinstance(first, IncomingRecord) else ()), wrong
+
+
+def _no_lists(place: str, order: Given) -> tuple[RowError, ...]:
+    errors = []
+    for name in _LISTS:
+        given = order.get(name, [])
+        if not isinstance(given, list) or not all(isinstance(one, Mapping) for one in given):
+            where = f"{place}.{name}"
+            errors.append(wrong(where, given, "This is not a list of objects.", "Send one."))
+    if "line_items" not in order:
+        where = f"{place}.line_items"
+        errors.append(wrong(where, "", "The order has no lines.", "Send the whole order."))
+    return tuple(errors)
+
+
+def _order(place: str, order: Given, zone: ZoneInfo) -> Read:
+    billing = order.get("billing")
+    names = {"number", "currency", "discount_total", "prices_include_tax"}
+    head = _cells(place, order, ORDER.fields, names)
+    lines = list(_lines(place, order, _tax_codes(order)))
+    cards, total = _gift_cards(order), _sold(order, lines)
+    refunded = _refunded(_maps(order, "refunds"))
+    rest = _rounding(total, lines)
+    if rest:
+        lines.append(_own_line(place, ROUNDING, "Rounding", rest))
+    head |= {
+        "order_id": Cell(f"{place}.id", order.get("id")),
+        "status": Cell(f"{place}.status", _status(order, total, refunded)),
+        "ordered_on": _day(place, order, zone),
+        "paid_at": _moment(place, order, "date_paid"),
+        "updated_at": _moment(place, order, "date_modified"),
+        "channel": Cell(f"{place}.payment_method", order.get("payment_method")),
+        "tax_total": Cell(f"{place}.total_tax", order.get("total_tax")),
+        "total": Cell(f"{place}.total", total),
+        "subtotal": Cell(f"{place}.total", _less(total, order.get("total_tax"))),
+        "gift_card_paid": Cell(f"{place}.gift_cards", cards),
+        "refunded_total": Cell(f"{place}.refunds", refunded),
+        **_buyer(place, order, billing if isinstance(billing, Mapping) else {}),
+    }
+    key = Cell(f"{place}.id", order.get("id"))
+    return _read_kind(ORDER, RawRecord(key, head, _numbered(lines)), zone)
+
+
+def _gift_cards(order: Given) -> object:
+    """Return what gift cards paid, as the extension Gift Cards lists it; the first amount that is
+    no number.
+    """
+    total = _ZERO
+    for card in _maps(order, "gift_cards"):
+        amount = _number(card.get("amount"))
+        if amount is None:
+            return card.get("amount")
+        total += amount
+    return total
+
+
+def _sold(order: Given, lines: Sequence[Mapping[str, Cell]]) -> object:
+    """Return what was sold, with tax. `total` is what remained to pay: gift cards lower it without
+    a line. Where the lines come to `total` already, no card lowered it.
+    """
+    total, cards = _number(order.get("total")), _number(_gift_cards(order))
+    if total is None or not cards or _rounding(total, lines) is not None:
+        return order.get("total") if total is None else total
+    return total + cards
+
+
+def _rounding(total: object, lines: Sequence[Mapping[str, Cell]]) -> Decimal | None:
+    """Return what the shop's rounding leaves between the total and its lines: at most a sen a
+    line. None where they differ by more, which is for a person, or cannot be compared.
+    """
+    stated = _number(total)
+    amounts = [_number(line[name].value) for line in lines for name in ("amount", "tax_amount")]
+    if stated is None or None in amounts:
+        return None
+    rest = stated - sum((amount for amount in amounts if amount is not None), _ZERO)
+    return rest if abs(rest) <= _SEN * len(lines) else None
+
+
+def _own_line(place: str, part: LineKind, name: str, amount: Decimal) -> dict[str, Cell]:
+    """Return a line that the shop has no list for, without tax; its position follows."""
+    cells: dict[str, object] = {
+        "part": part,
+        "sku": part.upper(),
+        "name": name,
+        "qty": 1,
+        "price": amount,
+        "discount": _ZERO,
+        "amount": amount,
+        "tax": "none",
+        "tax_amount": _ZERO,
+    }
+    return {name: Cell(place, value) for name, value in cells.items()}
+
+
+def _status(order: Given, total: object, refunded: object) -> object:
+    """Return WooCommerce's word; for a cancelled order whose money is still here, `MONEY_KEPT`."""
+    word, sold, back = order.get("status"), _number(total), _number(refunded)
+    paid = bool(order.get("date_paid_gmt"))
+    kept = sold is not None and back is not None and sold > back
+    return MONEY_KEPT if word == CANCELLED and paid and kept else word
+
+
+def _cells(
+    place: str, given: Given, fields: Sequence[FieldSchema], names: set[str]
+) -> dict[str, Cell]:
+    return {f.name: Cell(f"{place}.{f.name}", given.get(f.name)) for f in fields if f.name in names}
+
+
+def _day(place: str, order: Given, zone: ZoneInfo, name: str = "date_created") -> Cell:
+    """Return the shop's day: WooCommerce writes the moment in UTC, without its zone."""
+    cell = _moment(place, order, name)
+    try:
+        when = datetime.fromisoformat(str(cell.value))
+        return Cell(cell.where, when.astimezone(zone).date().isoformat())
+    except (ValueError, OverflowError):
+        return cell
+
+
+def _moment(place: str, order: Given, name: str) -> Cell:
+    where, told = f"{place}.{name}_gmt", order.get(f"{name}_gmt")
+    if not isinstance(told, str) or not told:
+        return Cell(where, told)
+    try:
+        when = datetime.fromisoformat(told)
+    except ValueError:
+        return Cell(where, told)
+    return Cell(where, when.replace(tzinfo=UTC).isoformat() if when.tzinfo is None else told)
+
+
+def _less(amount: object, other: object) -> object:
+    first, second = _number(amount), _number(other)
+    if first is None or second is None:
+        return amount if first is None else other
+    return first - second
+
+
+def _number(value: object) -> Decimal | None:
+    """An amount, given as text or as a number."""
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        return None
+    try:
+        found = Decimal(value.strip()) if isinstance(value, str) else Decimal(value)
+    except DecimalException:
+        return None
+    return found if found.is_finite() and abs(found.adjusted()) < 18 else None
+
+
+def _refunded(refunds: Sequence[Given]) -> Decimal | None:
+    """Return the sum of refunds; None where one of them cannot be read."""
+    amounts = [_refund_amount(refund) for refund in refunds]
+    if None in amounts:
+        return None
+    return sum((amount for amount in amounts if amount is not None), _ZERO)
+
+
+def _refund_amount(refund: Given) -> Decimal | None:
+    """Return what went back, positive: an order names it `total`, negative, and the list of its
+    refunds `amount`.
+    """
+    amount, total = _number(refund.get("amount")), _number(refund.get("total"))
+    return amount if amount is not None or total is None else -total
+
+
+def _maps(given: Given, name: str) -> list[Given]:
+    found = given.get(name)
+    many = found if isinstance(found, list) else []
+    return [one for one in many if isinstance(one, Mapping)]
+
+
+def _buyer(place: str, order: Given, billing: Given) -> dict[str, Cell]:
+    inside, who = f"{place}.billing", order.get("customer_id")
+    names = [_text(billing, word) for word in ("first_name", "last_name")]
+    person = " ".join(name for name in names if name)
+    town = " ".join(t for t in (_text(billing, "postcode"), _text(billing, "city")) if t)
+    lines = [_text(billing, word) for word in ("address_1", "address_2")]
+    parts = [*lines, town, _text(billing, "state"), _text(billing, "country")]
+    return {
+        "customer": Cell(f"{place}.customer_id", GUEST if who in (0, "0", None, "") else who),
+        "customer_name": Cell(f"{inside}.company", _text(billing, "company") or person),
+        "email": Cell(f"{inside}.email", billing.get("email")),
+        "phone": Cell(f"{inside}.phone", billing.get("phone")),
+        "address": Cell(inside, ", ".join(part for part in parts if part)),
+    }
+
+
+def _text(given: Given, name: str) -> str:
+    value = given.get(name)
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _tax_codes(*orders: Given) -> dict[str, object]:
+    """Return the code of each tax rate by its id."""
+    return {
+        str(line.get("rate_id")): line.get("rate_code")
+        for order in orders
+        for line in _maps(order, "tax_lines")
+    }
+
+
+def _lines(place: str, order: Given, codes: Mapping[str, object]) -> Iterator[dict[str, Cell]]:
+    """Yield goods first, then shipping and fees. What has no pieces and costs nothing is no line:
+    an edited order keeps lines that were taken off it.
+    """
+    for name, part in _PARTS:
+        for at, line in enumerate(_maps(order, name)):
+            empty = part != "goods" or _number(line.get("quantity")) == 0
+            if not (empty and _costs_nothing(line)):
+                yield _line(f"{place}.{name}[{at}]", part, line, codes)
+
+
+def _costs_nothing(line: Given) -> bool:
+    amounts = (line.get("total"), line.get("total_tax", "0"))
+    return all(_number(amount) == 0 for amount in amounts)
+
+
+def _line(inside: str, part: LineKind, line: Given, codes: Mapping[str, object]) -> dict[str, Cell]:
+    goods = part == "goods"
+    total = line.get("total")
+    before = line.get("subtotal", total) if goods else total
+    quantity = line.get("quantity") if goods else 1
+    name = "method_title" if part == "shipping" else "name"
+    return {
+        "line_id": Cell(f"{inside}.id", line.get("id")),
+        "part": Cell(inside, part),
+        "sku": Cell(f"{inside}.sku", line.get("sku") if goods else part.upper()),
+        "variant_id": Cell(f"{inside}.product_id", _product(line) if goods else None),
+        "name": Cell(f"{inside}.{name}", line.get(name)),
+        "qty": Cell(f"{inside}.quantity", quantity),
+        "price": Cell(f"{inside}.subtotal", _each(before, quantity)),
+        "discount": Cell(f"{inside}.total", _less(before, total)),
+        "amount": Cell(f"{inside}.total", total),
+        "tax": Cell(f"{inside}.taxes", _tax(line, codes)),
+        "tax_amount": Cell(f"{inside}.total_tax", line.get("total_tax")),
+    }
+
+
+def _product(line: Given) -> object:
+    """Return the variation's id, otherwise the product's; 0 stands for one that was deleted."""
+    return line.get("variation_id") or line.get("product_id") or None
+
+
+def _each(amount: object, quantity: object) -> object:
+    """The price of a piece; what is no number is left to be found wrong."""
+    told, pieces = _number(amount), _number(quantity)
+    if told is None or not pieces:
+        return amount
+    try:
+        return (told / pieces).quantize(_PRICE_PLACES)
+    except DecimalException:
+        return amount
+
+
+def _tax(line: Given, codes: Mapping[str, object]) -> str:
+    """The codes of the rates that were charged; without any `none`, with the class that is not the
+    standard one.
+    """
+    charged = [one for one in _maps(line, "taxes") if _number(one.get("total"))]
+    found = [str(codes.get(str(one.get("id"))) or f"rate {one.get('id')}") for one in charged]
+    if found:
+        return "+".join(sorted(found))
+    return " ".join(word for word in ("none", _text(line, "tax_class")) if word)
+
+
+def _read_kind(kind: KindSchema, raw: RawRecord, zone: ZoneInfo) -> Read:
+    return canonical(kind, raw, zone)
+
+
+def _as_of(order: Read, refund: Read) -> Read:
+    """The refund as its order had it: it has no moment of its own, and a delivery may come late."""
+    if isinstance(order, IncomingRecord) and isinstance(refund, IncomingRecord):
+        return replace(refund, stamp=order.stamp)
+    return refund
+
+
+def _refunds(place: str, order: Given, zone: ZoneInfo, first: Read) -> Iterator[Read]:
+    for at, refund in enumerate(_maps(order, "refunds")):
+        yield _as_of(first, _refund(f"{place}.refunds[{at}]", refund, place, order, zone))
+
+
+def _refund(inside: str, refund: Given, place: str, order: Given, zone: ZoneInfo) -> Read:
+    """Return a refund. An order names its amount alone; the list of its refunds has the lines."""
+    billing, key = order.get("billing"), refund.get("id")
+    buyer = _buyer(place, order, billing if isinstance(billing, Mapping) else {})
+    amount = _refund_amount(refund)
+    dated = refund if refund.get("date_created_gmt") else None
+    lines, known = _refund_lines(inside, refund, place, order)
+    head = {
+        "number": Cell(f"{inside}.id", f"R-{key}" if key not in (None, "") else None),
+        "status": Cell(inside, "refunded"),
+        "order_id": Cell(f"{place}.id", order.get("id")),
+        "order_number": Cell(f"{place}.number", order.get("number")),
+        "refunded_on": (
+            _day(inside, dated, zone) if dated else _day(place, order, zone, "date_modified")
+        ),
+        "currency": Cell(f"{place}.currency", order.get("currency")),
+        "reason": Cell(f"{inside}.reason", refund.get("reason")),
+        "restock": Cell(inside, "unknown"),
+        "lines_known": Cell(inside, known),
+        "total": Cell(f"{inside}.total", refund.get("total") if amount is None else amount),
+        "customer": buyer["customer"],
+        "customer_name": buyer["customer_name"],
+    }
+    return _read_kind(REFUND, RawRecord(Cell(f"{inside}.id", key), head, _numbered(lines)), zone)
+
+
+def _refund_lines(
+    inside: str, refund: Given, place: str, order: Given
+) -> tuple[list[dict[str, Cell]], bool]:
+    """Return the lines of a refund, and whether they are known. The amount rules: what the lines
+    leave of it is a line of its own. A refund of all that was sold has the lines of its order.
+    """
+    codes, amount = _tax_codes(order, refund), _refund_amount(refund)
+    listed = isinstance(refund.get("line_items"), list)
+    lines = [
+        _given_back(f"{inside}.{name}[{at}]", part, line, codes)
+        for name, part in _PARTS
+        for at, line in enumerate(_maps(refund, name))
+        if not _costs_nothing(line)
+    ]
+    if amount is None:
+        return lines, listed
+    sold = list(_lines(place, order, codes))
+    if not lines and amount == _sold(order, sold) and (left := _rounding(amount, sold)) is not None:
+        return [*sold, *([_own_line(inside, ROUNDING, "Rounding", left)] if left else [])], True
+    amounts = [_number(line[name].value) for line in lines for name in ("amount", "tax_amount")]
+    rest = amount - sum((value for value in amounts if value is not None), _ZERO)
+    if rest:
+        name = _text(refund, "reason") or "Refund of an amount"
+        lines.append(_own_line(inside, ADJUSTMENT, name if not lines else "Difference", rest))
+    return lines, listed
+
+
+def _given_back(
+    inside: str, part: LineKind, line: Given, codes: Mapping[str, object]
+) -> dict[str, Cell]:
+    """Return a line of a refund, whose numbers are negative there. One that gives money back for
+    goods that stay is no goods: its pieces would return to the stock.
+    """
+    names = ("quantity", "total", "total_tax")
+    turned = {name: _less("0", line[name]) for name in names if name in line}
+    turned["subtotal"] = turned.get("total")
+    cells = _line(inside, part, {**line, **turned}, codes)
+    if part == "goods" and _number(turned.get("quantity")) == 0:
+        cells |= {
+            "part": Cell(inside, ADJUSTMENT),
+            "sku": Cell(inside, ADJUSTMENT.upper()),
+            "variant_id": Cell(inside, None),
+            "qty": Cell(inside, 1),
+            "price": cells["amount"],
+        }
+    metas = {str(meta.get("key")): meta.get("value") for meta in _maps(line, "meta_data")}
+    sold_line = metas.get("_refunded_item_id")
+    return cells | ({"line_id": Cell(f"{inside}.meta_data", sold_line)} if sold_line else {})
+
+
+def _numbered(lines: Sequence[Mapping[str, Cell]]) -> list[dict[str, Cell]]:
+    return [{"pos": Cell("", at), **line} for at, line in enumerate(lines, 1)]
+
+
+def wrong(where: str, value: object, message: str, hint: str) -> RowError:
+    """An error at a place of the delivery."""
+    shown = value if isinstance(value, str) else ""
+    return RowError(where=where, value=shown[:200], message=message, hint=hint)

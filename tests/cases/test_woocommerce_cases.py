@@ -1,0 +1,223 @@
+"""Orders of a WooCommerce shop go from their signed webhook to a hold or into QuickBooks' books."""
+
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from connectors.transport.http import Http, HttpAnswer
+from sandbox.simulators.base.server import Ledger, Request
+from sandbox.simulators.base.shop import Life
+from sandbox.simulators.woocommerce.api import Keys, WooBooks, WooCommerce
+from tests.cases.company import NOW, SECRET, CaseCompany, Plan, case_body
+from tests.cases.conftest import Make
+from tests.support.clock import SetClock
+
+pytestmark = pytest.mark.sqlite
+ITEMS = ["TEA-JASMIN-80,11,PCS", "CUP-GLASS-20,12,PCS", "SHIPPING,13,PCS", "FEE,13,PCS"]
+CUSTOMERS = ["101,59", "102,60", "guest,58"]
+WOO = Plan(template="woocommerce-quickbooks", maps={"items": ITEMS, "customers": CUSTOMERS})
+
+
+def plan(*items: str) -> Plan:
+    """Return the plan with further items."""
+    return Plan(template=WOO.template, maps={**WOO.maps, "items": [*ITEMS, *items]})
+
+
+def company_of(make: Make, *items: str) -> CaseCompany:
+    """Return the company of the shipped template."""
+    return make(plan(*items), "quickbooks")
+
+
+def deliver(company: CaseCompany, case: str, *files: str) -> list[str]:
+    """Deliver files of a case, each worked through; return their numbers."""
+    numbers = []
+    for file in files:
+        body = case_body(case, file)
+        assert company.deliver(body).status_code == 202
+        company.work()
+        numbers.append(str(body["number"]))
+    return numbers
+
+
+def total_of(document: dict[str, Any]) -> Decimal:
+    """Return the total of a document in QuickBooks' books."""
+    return Decimal(str(document["TotalAmt"]))
+
+
+@pytest.mark.parametrize(
+    ("case", "totals"),
+    [
+        ("24-woo-negative-fee", {"1-order.json": "38.50"}),
+        ("25-woo-gift-card-paid", {"1-order.json": "44.00"}),
+        ("29-woo-guest", {"1-order.json": "11.00"}),
+        ("31-woo-not-divisible", {"1-order.json": "11.00", "2-order.json": "1468.03"}),
+        ("32-woo-zero-lines", {"1-order.json": "11.00", "2-free-order.json": "0.00"}),
+        ("49-woo-html-entities", {"1-order.json": "11.00"}),
+    ],
+)
+def test_what_fits_is_invoiced(make: Make, case: str, totals: dict[str, str]) -> None:
+    company = company_of(make)
+    numbers = deliver(company, case, *totals)
+    assert company.holds() == []
+    documents = company.documents()
+    assert {n: total_of(documents[f"WC-{n}"]) for n in numbers} == {
+        n: Decimal(total) for n, total in zip(numbers, totals.values(), strict=True)
+    }
+
+
+def test_an_item_without_an_sku_is_its_product_and_a_deleted_one_its_name(make: Make) -> None:
+    company = company_of(make, "88,12,PCS", "Old mug,12,PCS")
+    deliver(company, "23-woo-deleted-product", "1-order.json", "2-order-no-sku.json")
+    assert company.holds() == []
+    totals = {number: total_of(one) for number, one in company.documents().items()}
+    assert totals == {"WC-4021": Decimal("16.50"), "WC-4022": Decimal("11.00")}
+
+
+def test_an_item_that_is_not_mapped_is_held_by_title_line_and_amount(make: Make) -> None:
+    company = company_of(make)
+    deliver(company, "23-woo-deleted-product", "1-order.json")
+    (hold,) = company.holds()
+    assert (hold.code, hold.number, hold.amount) == ("MAP01", "4021", Decimal("16.50"))
+    assert hold.owner == "sales_admin"
+    assert "Line 2 (goods): Old mug, 5.00." in hold.text
+
+
+@pytest.mark.parametrize(
+    ("case", "code", "owner"),
+    [
+        ("26-woo-zero-decimals", "CHK01", "tax_desk"),
+        ("27-woo-custom-status", "STA01", "sales_admin"),
+        ("30-woo-two-rates", "MAP01", "tax_desk"),
+        ("34-woo-currency", "CHK01", "accounts"),
+        ("51-woo-decimal-quantity", "CHK01", "sales_admin"),
+    ],
+)
+def test_what_a_person_decides_is_held(make: Make, case: str, code: str, owner: str) -> None:
+    company = company_of(make)
+    deliver(company, case, "1-order.json")
+    assert (code, owner) in {(one.code, one.owner) for one in company.holds()}
+    assert company.documents() == {}
+
+
+def test_cash_on_delivery_waits_for_its_payment(make: Make) -> None:
+    company = company_of(make)
+    deliver(company, "33-woo-cod", "1-order.json")
+    assert (company.holds(), company.documents()) == ([], {})
+    assert set(company.states().values()) == {"waiting"}
+
+
+class ShopLine:
+    """The way to a shop's stand-in in this process."""
+
+    def __init__(self, shop: WooCommerce) -> None:
+        self.shop = shop
+
+    def now(self) -> datetime:
+        return self.shop.now()
+
+    def request(self, method: str, url: str, **options: Any) -> HttpAnswer:
+        parts = urlsplit(url)
+        headers = {name.lower(): value for name, value in options["headers"].items()}
+        query = dict(parse_qsl(parts.query))
+        asked = Request(method=method, path=parts.path, query=query, headers=headers, body=b"")
+        reply = self.shop.handle(asked)
+        told = {name.lower(): value for name, value in reply.headers.items()}
+        return HttpAnswer(
+            status=reply.status, headers=told, body=reply.encoded(), seconds=0.0, at=self.now()
+        )
+
+
+def act(shop: WooCommerce, **given: Any) -> None:
+    """Let something happen in the shop."""
+    raw = json.dumps(given).encode()
+    asked = Request(method="POST", path="/_sim/act", query={}, headers={}, body=raw)
+    assert shop.handle(asked).status == 200
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> WooCommerce:
+    """Return the stand-in of a shop, with order 4071 of the case, of RM 44.00."""
+    keys = Keys(hook=SECRET, consumer="ck_1", secret="cs_1")
+    books, ledger = WooBooks(withhold=0, seed=0), Ledger(tmp_path / "shop.jsonl")
+    clock = SetClock(NOW)
+    made = WooCommerce(books, ledger, clock, to="", life=Life(), keys=keys, a_minute=0)
+    lines = [{"sku": "TEA-JASMIN-80", "quantity": 2, "price": "20.00"}]
+    plain = {"shipping_lines": [], "fee_lines": [], "coupon_lines": [], "customer_id": 101}
+    act(made, id=4071, lines=lines, fields=plain)
+    return made
+
+
+def asking(make: Make, connector: str = "quickbooks") -> CaseCompany:
+    """Return the company whose connection asks the shop."""
+    key, address = (
+        f"{SECRET}:ck_1:cs_1",
+        {"base_url": "https://shop.example", "pull_from": "2026-11-20"},
+    )
+    return make(replace(WOO, key=key, settings=address), connector)
+
+
+def read_and_post(company: CaseCompany, shop: WooCommerce) -> None:
+    """Read what changed in the shop, and let the workers post it."""
+    company.clock.advance(timedelta(minutes=20))
+    replace(company, desk=replace(company.desk, http=cast(Http, ShopLine(shop)))).pull()
+    company.work()
+
+
+def test_refunds_are_read_with_their_lines_and_posted_as_credit_memos(
+    make: Make, shop: WooCommerce
+) -> None:
+    company = asking(make)
+    read_and_post(company, shop)
+    assert {n: total_of(one) for n, one in company.documents().items()} == {
+        "WC-4071": Decimal("44.00")
+    }
+    shop._clock.advance(60)
+    act(shop, act="refund", id=4071, amount="5.00")
+    read_and_post(company, shop)
+    shop._clock.advance(60)
+    act(shop, act="refund", id=4071, amount="39.00")
+    read_and_post(company, shop)
+    assert company.holds() == []
+    assert {n: total_of(one) for n, one in company.documents().items()} == {
+        "WC-4071": Decimal("44.00"),
+        "WC-R-47710": Decimal("5.00"),
+        "WC-R-47711": Decimal("39.00"),
+    }
+
+
+def test_refunds_of_a_webhook_alone_are_held_with_their_amount(make: Make) -> None:
+    company = company_of(make)
+    files = ("1-order.json", "2-order-updated.json", "3-order-updated.json")
+    deliver(company, "28-woo-refunds", *files)
+    assert {(one.number, one.amount, one.rule) for one in company.holds()} == {
+        ("R-8801", Decimal("5.00"), "lines_are_known"),
+        ("R-8802", Decimal("39.00"), "lines_are_known"),
+    }
+    assert total_of(company.documents()["WC-4071"]) == Decimal("44.00")
+
+
+def test_a_blank_sku_that_the_rules_require_is_held_by_title_line_and_amount(make: Make) -> None:
+    required = {"    sku         text      optional\n": "    sku         text\n"}
+    rules = {**required, "line.sku otherwise line.variant_id otherwise line.name": "line.sku"}
+    company = make(Plan(template=WOO.template, maps=WOO.maps, rules=rules), "quickbooks")
+    deliver(company, "23-woo-deleted-product", "1-order.json")
+    (hold,) = company.holds()
+    assert "Line 2 (goods): Old mug, 5.00." in hold.text
+
+
+def test_an_amount_that_does_not_fit_is_held_with_both_figures(make: Make) -> None:
+    company = company_of(make)
+    body = case_body("25-woo-gift-card-paid", "1-order.json")
+    del body["gift_cards"]
+    assert company.deliver(body).status_code == 202
+    company.work()
+    (hold,) = company.holds()
+    assert (hold.code, hold.rule, hold.owner) == ("CHK01", "total_adds", "accounts")
+    for figure in ("44.00", "24.00", "20.00"):
+        assert figure in hold.text
