@@ -161,6 +161,11 @@ class Part:
         self.wrong(name, "This is not a date and time counted from 1970 on.", hint)
         return None
 
+    def differs(self, name: str, stated: Decimal, computed: Decimal, message: str) -> None:
+        """Add that a stated amount is not what its parts come to, with both figures."""
+        words = f"{message} {plain(stated)} stated, {plain(computed)} computed."
+        self.wrong(name, words, "Compare it in the shop, then send it again.")
+
     def wrong(self, name: str, message: str, hint: str) -> None:
         """Add what is wrong with a value."""
         found = self.value.get(name)

@@ -17,15 +17,24 @@ from connectors.kit.delivery import Read
 from connectors.kit.shops.payload_parts import ZERO, plain
 from connectors.sources.shopify.kinds import (
     DELIVERY,
+    EDITS,
     ORDER,
     Line,
+    Moved,
     Part,
+    difference,
     lines_of,
     moved,
     numbered,
     sold,
 )
-from connectors.sources.shopify.refunds import given_back, order_status
+from connectors.sources.shopify.refunds import (
+    CENT,
+    given_back,
+    money_kept,
+    order_status,
+    tax_back,
+)
 from connectors.transport.http import (
     KEY_REFUSED,
     TOO_MANY,
@@ -35,7 +44,6 @@ from connectors.transport.http import (
     retry_after,
 )
 from connectors.transport.strict_json import loads
-from grammar.text.characters import in_currency
 
 VERSION: Final = "2025-10"
 
@@ -123,27 +131,39 @@ def order_of(place: str, given: Mapping[str, object], zone: ZoneInfo) -> Read:
     """The order without its refunds and fulfilments, or everything that is wrong with it."""
     order = Part(place, given)
     items, found = order.parts("line_items"), moved(order)
-    lines = lines_of(order, found)
-    head = {**_head(order, zone), **_buyer(order), **_money(order)}
-    edited = any(sold(item, found) < item.whole("quantity") for item in items)
-    stated = _stated(order, edited=edited)
-    head["total"] = Cell(order.at("total_price"), plain(stated))
+    cancelled = bool(given.get("cancelled_at"))
+    edited = any(sold(item, found, cancelled=cancelled) < item.whole("quantity") for item in items)
+    total, tax = _stated(order, edited=edited)
+    lines = _fitting(order, found, total, tax) if edited else lines_of(order, found)
     if not items:
         order.wrong("line_items", "The order has no lines.", "Ask Shopify for the whole order.")
     elif not order.stated("total_price"):
         order.wrong("total_price", "The order states no total.", "Ask for the whole order.")
     elif not order.errors:
-        _prove(order, lines, stated)
+        lines += _prove(order, lines, total, tax)
+    kept = money_kept(order, total) if cancelled else ZERO
+    out = any(found.sent[name] > found.returned[name] for name in found.sent)
+    head = {
+        **_head(order, zone, kept=bool(kept) or (cancelled and out)),
+        **_buyer(order),
+        **_money(order),
+        "total": Cell(order.at("total_price"), plain(total)),
+    }
+    if order.stated("total_tax"):
+        head["tax_total"] = Cell(order.at("total_tax"), plain(tax))
+    if cancelled:
+        head["kept"] = Cell(order.at("cancelled_at"), plain(kept))
     read = canonical(ORDER, RawRecord(order.cell("id"), head, numbered(lines)), zone)
     if not order.errors:
         return read
     return (*order.errors, *(() if isinstance(read, IncomingRecord) else read))
 
 
-def _head(order: Part, zone: ZoneInfo) -> dict[str, Cell]:
+def _head(order: Part, zone: ZoneInfo, *, kept: bool) -> dict[str, Cell]:
     dated = "processed_at" if order.value.get("processed_at") else "created_at"
     status = order_status(
         cancelled=bool(order.value.get("cancelled_at")),
+        kept=kept,
         financial=order.text("financial_status"),
         fulfillment=order.text("fulfillment_status"),
     )
@@ -196,8 +216,8 @@ def _money(order: Part) -> dict[str, Cell]:
     names = {
         "subtotal": "subtotal_price",
         "discount_total": "total_discounts",
-        "tax_total": "total_tax",
         "current_total": "current_total_price",
+        "round_off": "total_cash_rounding_payment_adjustment",
     }
     told = {
         field: Cell(order.at(name), plain(order.amount(name)))
@@ -209,36 +229,63 @@ def _money(order: Part) -> dict[str, Cell]:
         "currency": order.cell("currency"),
         "buyer_currency": order.cell("presentment_currency"),
         "taxes_included": order.cell("taxes_included"),
+        "prices_include_tax": order.cell("taxes_included"),
     }
 
 
-def _stated(order: Part, *, edited: bool) -> Decimal:
-    """What Shopify says was sold. After an edit took pieces off, `total_price` is still that of
-    the first order: what was sold is then what is left and what was given back.
+def _stated(order: Part, *, edited: bool) -> tuple[Decimal, Decimal]:
+    """Return total and tax of what was sold, as Shopify states them. After an edit took pieces off,
+    `total_price` is still that of the first order: what was sold is then what is left and what was
+    given back.
     """
     if not edited:
-        return order.amount("total_price")
+        return order.amount("total_price"), order.amount("total_tax")
+    inside, refunds = order.flag("taxes_included"), order.parts("refunds")
+    back = sum((given_back(one, inside=inside) for one in refunds), ZERO)
+    total = order.amount("current_total_price") + back
+    if not order.stated("current_total_tax"):
+        return total, order.amount("total_tax")
+    return total, order.amount("current_total_tax") + sum(map(tax_back, refunds), ZERO)
+
+
+def _fitting(order: Part, found: Moved, total: Decimal, tax: Decimal) -> list[Line]:
+    """Return the lines of an edited order that come to its total and tax, else the closest."""
+    ways = [lines_of(order, found, of_all) for of_all in EDITS]
     inside = order.flag("taxes_included")
-    back = sum((given_back(one, inside=inside) for one in order.parts("refunds")), ZERO)
-    return order.amount("current_total_price") + back
+    return min(ways, key=lambda lines: (abs(total - _made(lines, inside)), abs(tax - _tax(lines))))
 
 
-def _prove(order: Part, lines: Sequence[Line], stated: Decimal) -> None:
-    """Add an error with the figures where tax or total are not what the lines come to."""
-    currency = order.text("currency")
-    tax = sum((line.tax for line in lines), ZERO)
-    if order.stated("total_tax") and tax != order.amount("total_tax"):
-        words = (
-            f"The lines hold {in_currency(tax, currency)} of tax, the order states "
-            f"{in_currency(order.amount('total_tax'), currency)}."
-        )
-        order.wrong("total_tax", words, "Compare the order in Shopify, then send it again.")
+def _made(lines: Sequence[Line], inside: bool) -> Decimal:
+    """Return what the lines come to; `inside`: their amounts hold their tax."""
     net = sum((line.amount for line in lines), ZERO)
-    made = net if order.flag("taxes_included") else net + tax
-    if made != stated:
-        ours, theirs, rest = (in_currency(one, currency) for one in (made, stated, stated - made))
-        words = f"The lines come to {ours}, the order states {theirs}: {rest} is not explained."
-        order.wrong("total_price", words, "Compare the order in Shopify, then send it again.")
+    return net if inside else net + _tax(lines)
+
+
+def _tax(lines: Sequence[Line]) -> Decimal:
+    return sum((line.tax for line in lines), ZERO)
+
+
+def _prove(order: Part, lines: Sequence[Line], total: Decimal, tax: Decimal) -> list[Line]:
+    """Compare the lines with tax and total, and return the line of their difference, if any.
+
+    Of an order in another currency each amount is converted for itself: a cent for each line is
+    rounding. Any other difference holds the order, which is posted with it once it is released.
+    """
+    own_tax = _tax(lines)
+    if order.stated("total_tax") and own_tax != tax:
+        order.differs("total_tax", tax, own_tax, "The tax of the lines is not the order's tax.")
+    made = _made(lines, order.flag("taxes_included"))
+    rest, place = total - made, order.at("total_price")
+    if not rest:
+        return []
+    foreign = order.text("presentment_currency") not in ("", order.text("currency"))
+    small = abs(rest) <= CENT * len(lines)
+    if not (foreign and small):
+        words = "The lines do not come to the order's total."
+        order.differs("total_price", total, made, words)
+    if small:
+        return [difference(place, "rounding", "Rounding", rest)]
+    return [difference(place, "adjustment", "Difference to the total", rest)]
 
 
 def delivery_of(place: str, given: Mapping[str, object], zone: ZoneInfo) -> Read:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import ClassVar, Final
 from zoneinfo import ZoneInfo
 
@@ -11,7 +11,7 @@ from connectors.contract import IncomingRecord, RowError
 from connectors.contract.schema import KindSchema
 from connectors.kit.canonical_record import Cell
 from connectors.kit.shops import payload_parts, payouts
-from connectors.kit.shops.payload_parts import ZERO, part_field, plain
+from connectors.kit.shops.payload_parts import ZERO, LineKind, part_field, plain
 from connectors.kit.shops.payouts import POS, UPDATED, field_schema, payout_kinds
 
 NAME = "shopify"
@@ -57,6 +57,9 @@ ORDER = KindSchema(
         field_schema("tin", "What the buyer wrote into the order's note attribute TIN."),
         field_schema("address", "Billing address in one line, otherwise the shipping address."),
         field_schema("taxes_included", "Whether prices and amounts hold their tax.", "yesno"),
+        field_schema(
+            "prices_include_tax", "The same, under the name that all shops share.", "yesno"
+        ),
         field_schema("subtotal", "Goods less discounts, as Shopify states it.", "money"),
         field_schema("discount_total", "All discounts, as Shopify states it.", "money"),
         field_schema(
@@ -64,13 +67,24 @@ ORDER = KindSchema(
         ),
         field_schema("total", "What was sold, with tax. The lines add up to it.", "money"),
         field_schema("current_total", "What is left of it after edits and refunds.", "money"),
+        field_schema(
+            "round_off",
+            "Cash rounding of the payment. It is not in the total: the buyer paid both.",
+            "money",
+        ),
+        field_schema(
+            "kept", "Of a cancelled order: money that was paid and did not go back.", "money"
+        ),
     ),
     lines=(
         POS,
         _LINE_ID,
-        part_field("goods", "gift_card", "shipping", "tip", "duty", "fee"),
+        part_field(
+            "goods", "gift_card", "shipping", "tip", "duty", "fee", "rounding", "adjustment"
+        ),
         field_schema("sku", "The shop's article number, exactly as it came."),
         field_schema("variant_id", "Shopify's id of the variant."),
+        field_schema("product_id", "Shopify's id of the product."),
         field_schema("name", "Title with the variant, or the name of the shipping."),
         field_schema("qty", "Pieces sold: what is there now and what was refunded.", "quantity"),
         field_schema("price", "Price of a piece before discounts.", "money"),
@@ -120,6 +134,7 @@ REFUND = KindSchema(
         field_schema(
             "status",
             "refunded: the money went back. pending, failed: not yet, not at all. "
+            "returned: goods came back, and no money moved. "
             "removed: lines were taken off the order, and no money went back.",
             required=True,
             longest=100,
@@ -135,19 +150,30 @@ REFUND = KindSchema(
             "Without goods: none.",
         ),
         field_schema("taxes_included", "Whether the lines' amounts hold their tax.", "yesno"),
+        field_schema(
+            "prices_include_tax", "The same, under the name that all shops share.", "yesno"
+        ),
         field_schema("tax_total", "All tax of the refund.", "money"),
         field_schema("total", "What was given back, with tax. The lines add up to it.", "money"),
         field_schema("paid_back", "Money that really went back, in the shop's currency.", "money"),
+        field_schema("round_off", "Cash rounding of the money that went back.", "money"),
     ),
     lines=(
         POS,
         _LINE_ID,
-        part_field("goods", "shipping", "adjustment"),
+        part_field(
+            "goods", "gift_card", "shipping", "tip", "duty", "fee", "rounding", "adjustment"
+        ),
         field_schema("sku", "The shop's article number, exactly as it came."),
+        field_schema("variant_id", "Shopify's id of the variant."),
+        field_schema("product_id", "Shopify's id of the product."),
         field_schema("name", "Title with the variant, or the reason of an adjustment."),
-        field_schema("qty", "Pieces refunded; 1 for shipping and adjustments.", "quantity"),
-        field_schema("amount", "What is given back for the line.", "money"),
+        field_schema("qty", "Pieces refunded; 1 for lines that are no goods.", "quantity"),
+        field_schema(
+            "amount", "What is given back for the line; with a minus what the shop keeps.", "money"
+        ),
         field_schema("tax", "The name of the tax, such as SST. Several are joined with +."),
+        field_schema("tax_rate", "The rates of these taxes together: 0.1 is 10%.", "decimal"),
         field_schema("tax_amount", "The tax of it.", "money"),
         field_schema(
             "restock",
@@ -310,21 +336,36 @@ def moved(order: Part) -> Moved:
     return found
 
 
-def sold(item: Part, found: Moved) -> int:
-    """The pieces that were sold: what is there now and what refunds took away. `quantity` keeps
-    what was ordered at first, also after an edit took pieces off.
+def sold(item: Part, found: Moved, *, cancelled: bool = False) -> int:
+    """Return the pieces that were sold: what is there now and what refunds took away. `quantity`
+    keeps what was ordered at first, also after an edit took pieces off. Of a cancelled order all
+    pieces are off, so there it is what was ordered.
     """
     ordered = item.whole("quantity")
-    if item.value.get("current_quantity") is None:
+    if cancelled or item.value.get("current_quantity") is None:
         return ordered
     now = item.whole("current_quantity")
     return min(ordered, now + found.refunded[item.text("id")])
 
 
-def lines_of(order: Part, found: Moved) -> list[Line]:
-    """All lines of an order: its goods in Shopify's order, then what came on top."""
+EDITS: Final = ((), ("discount", "tax"), ("tax",), ("discount",))
+"""What of a line's discount and tax may still be that of all pieces that were ordered at first,
+after an edit took some off: Shopify does not say which.
+"""
+
+
+def lines_of(order: Part, found: Moved, of_all: Sequence[str] = ()) -> list[Line]:
+    """Return all lines of an order: its goods in Shopify's order, then what came on top.
+
+    `of_all` names what is stated for all pieces ordered at first, and counts in proportion. An
+    item of which no piece is left is no line, unless nothing else is.
+    """
     items = order.parts("line_items")
-    lines = [_goods(item, found) for item in items]
+    cancelled = bool(order.value.get("cancelled_at"))
+    pieces = [sold(item, found, cancelled=cancelled) for item in items]
+    pairs = list(zip(items, pieces, strict=True))
+    left = [pair for pair in pairs if pair[1]] or pairs
+    lines = [_goods(item, count, found, of_all) for item, count in left]
     lines += [_shipping(one) for one in order.parts("shipping_lines") if not one.flag("is_removed")]
     if not any("tip" in item.value and item.value["tip"] for item in items):
         lines += _on_top(order, "tip", "Tip", "total_tip_received")
@@ -333,25 +374,63 @@ def lines_of(order: Part, found: Moved) -> list[Line]:
     return lines
 
 
-def _goods(item: Part, found: Moved) -> Line:
-    name, pieces = item.text("id"), sold(item, found)
+def _goods(item: Part, pieces: int, found: Moved, of_all: Sequence[str]) -> Line:
+    name, ordered = item.text("id"), item.whole("quantity")
+    discount = _discount(item)
     cells = {
         "line_id": item.cell("id"),
-        "part": Cell(item.at("gift_card"), _part_of(item)),
+        "part": Cell(item.at("gift_card"), part_of(item)),
         "sku": item.cell("sku"),
         "variant_id": item.cell("variant_id"),
+        "product_id": item.cell("product_id"),
         "name": item.cell("name" if item.text("name") else "title"),
         "delivered_qty": Cell(item.place, found.sent[name]),
         "refunded_qty": Cell(item.place, found.refunded[name]),
         "returned_qty": Cell(item.place, found.returned[name]),
     }
-    return _priced(item, pieces, item.amount("price"), _discount(item), cells)
+    if "discount" in of_all:
+        discount = _share(discount, pieces, ordered)
+    line = _priced(item, pieces, item.amount("price"), discount, cells)
+    if "tax" not in of_all:
+        return line
+    tax = _share(line.tax, pieces, ordered)
+    told = {"tax_amount": Cell(item.at("tax_lines"), plain(tax))}
+    return Line({**line.cells, **told}, line.amount, tax)
 
 
-def _part_of(item: Part) -> str:
+def _share(amount: Decimal, pieces: int, ordered: int) -> Decimal:
+    """Return the share of these pieces in an amount for all, with the amount's own places."""
+    if pieces >= ordered:
+        return amount
+    exponent = amount.as_tuple().exponent
+    places = -exponent if isinstance(exponent, int) and exponent < 0 else 0
+    return round_half_up(amount * pieces / ordered, places)
+
+
+def round_half_up(amount: Decimal, places: int) -> Decimal:
+    """Return the amount with so many places."""
+    return amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+
+
+def part_of(item: Part) -> LineKind:
+    """Return what an item of an order stands for."""
     if item.flag("gift_card"):
         return "gift_card"
     return "tip" if item.value.get("tip") else "goods"
+
+
+def difference(place: str, part: LineKind, name: str, amount: Decimal) -> Line:
+    """Return a line of an amount that no part of the payload states as a line."""
+    cells = {
+        "part": part,
+        "name": name,
+        "qty": 1,
+        "price": plain(amount),
+        "discount": "0",
+        "amount": plain(amount),
+        "tax_amount": "0",
+    }
+    return Line({field: Cell(place, value) for field, value in cells.items()}, amount, ZERO)
 
 
 def _priced(

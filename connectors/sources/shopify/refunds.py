@@ -1,23 +1,40 @@
 """Convert a Shopify refund into a record: the money, the goods, and the order's status."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from connectors.kit.canonical_record import Cell, RawRecord, canonical
 from connectors.kit.delivery import Read
-from connectors.kit.shops.payload_parts import ZERO, plain
-from connectors.sources.shopify.kinds import BUYER, REFUND, SHOP, Part, tax_words
-from grammar.text.characters import in_currency
+from connectors.kit.shops.payload_parts import ZERO, LineKind, plain
+from connectors.sources.shopify.kinds import (
+    BUYER,
+    REFUND,
+    SHOP,
+    Line,
+    Part,
+    difference,
+    lines_of,
+    moved,
+    part_of,
+    tax_words,
+)
 
 SHIPPING = "shipping_refund"
+
+CENT: Final = Decimal("0.01")
+
+_COIN: Final = Decimal("0.05")
+"""Cash is rounded to this coin, so a refund in cash differs from its lines by less."""
 
 UNPAID = ("authorized", "pending", "partially_paid", "voided", "expired")
 
 STATUS_WORDS: Mapping[str, str] = {
     "deleted (orders/delete)": "deleted",
+    "cancelled_at is set, and money or goods did not come back": "cancelled_kept",
     "cancelled_at is set": "cancelled",
     "refunded": "refunded",
     "partially_refunded": "refunded_partly",
@@ -41,16 +58,41 @@ left; `cancelled` never left; of `unknown` Shopify cannot tell.
 """
 
 
+@dataclass(frozen=True, slots=True)
+class _Back:
+    """One thing that a refund gives back: its cells, and where its amount and tax stand."""
+
+    part: Part
+    cells: Mapping[str, Cell]
+    amount: str
+    tax: str = ""
+    sign: int = 1
+
+    def net(self, money: str) -> Decimal:
+        """Return the amount in the shop's or the buyer's money."""
+        return self.sign * self.part.amount(self.amount, money)
+
+    def taxed(self, money: str) -> Decimal:
+        """Return its tax; blank where the payload states none beside the amount."""
+        return self.sign * self.part.amount(self.tax, money) if self.tax else ZERO
+
+    def line(self) -> Mapping[str, Cell]:
+        """Return the line of the record."""
+        tax = Cell(self.part.at(self.tax or self.amount), plain(self.taxed(SHOP)))
+        amount = Cell(self.part.at(self.amount), plain(self.net(SHOP)))
+        return {**self.cells, "amount": amount, "tax_amount": tax}
+
+
 def refund_of(
     place: str, given: Mapping[str, object], zone: ZoneInfo, order: Mapping[str, object]
 ) -> Read:
     """The refund, or what is wrong with it. `order` is the one that it came inside of, or {}: only
     what a refund alone lacks is taken from there.
     """
-    refund = Part(place, given)
-    items = {one.text("id"): one for one in Part(place, order).parts("line_items")}
-    lines = [_goods(line, items) for line in refund.parts("refund_line_items")]
-    lines += [_adjustment(one) for one in refund.parts("order_adjustments")]
+    refund, inside_of = Part(place, given), Part(place, order)
+    items = {one.text("id"): one for one in inside_of.parts("line_items")}
+    back = _given(refund, items)
+    lines = [one.line() for one in back]
     money = _money(refund)
     shop = refund_currency(refund, order) or money.currency
     head = {**_head(refund, zone), "currency": Cell(refund.at("transactions"), shop)}
@@ -58,7 +100,9 @@ def refund_of(
         words = "The refund has neither goods nor shipping."
         refund.wrong("refund_line_items", words, "Ask Shopify for the whole refund.")
     elif not refund.errors:
-        head |= _settled(refund, money, shop)
+        settled = _Settling(refund, inside_of, back, money, shop)
+        head |= settled.head()
+        lines += [line.cells for line in settled.lines]
     cells = [{"pos": Cell(place, at), **line} for at, line in enumerate(lines, 1)]
     ends = {str(line["restock"].value) for line in lines if "restock" in line} or {"none"}
     shown = ends.pop() if len(ends) == 1 else "mixed"
@@ -70,39 +114,94 @@ def refund_of(
     return tuple(refund.errors)
 
 
-def _goods(line: Part, items: Mapping[str, Part]) -> dict[str, Cell]:
+def _given(refund: Part, items: Mapping[str, Part]) -> list[_Back]:
+    """Return what a refund gives back: goods, shipping, duties, fees, and typed differences.
+
+    Older versions of the API have shipping among the adjustments, newer ones on its own.
+    """
+    goods = [_goods(line, items) for line in refund.parts("refund_line_items")]
+    shipping = [_shipping(line) for line in refund.parts("refund_shipping_lines")]
+    adjustments = refund.parts("order_adjustments")
+    if shipping:
+        adjustments = [one for one in adjustments if one.text("kind") != SHIPPING]
+    return [
+        *goods,
+        *shipping,
+        *_extra(refund, "duty", "duties", "amount", "total_duties"),
+        *_extra(refund, "fee", "additional_fees", "price", "total_additional_fees"),
+        *map(_adjustment, adjustments),
+    ]
+
+
+def _goods(line: Part, items: Mapping[str, Part]) -> _Back:
     item = line.part("line_item")
     item = item if item.value else items.get(line.text("line_item_id"), item)
     if not line.stated("subtotal"):
         words = "The refund does not say what this line gives back."
         line.wrong("subtotal", words, "Ask Shopify for the refund in a newer version of its API.")
     tax, _ = tax_words(item)
-    taxed = {"tax": tax["tax"]} if tax else {}
-    return {
+    cells = {
         "line_id": line.cell("line_item_id"),
-        "part": Cell(line.place, "goods"),
+        "part": Cell(line.place, part_of(item)),
         "sku": item.cell("sku"),
+        "variant_id": item.cell("variant_id"),
+        "product_id": item.cell("product_id"),
         "name": item.cell("name" if item.text("name") else "title"),
         "qty": line.cell("quantity"),
-        "amount": Cell(line.at("subtotal"), plain(line.amount("subtotal"))),
-        "tax_amount": Cell(line.at("total_tax"), plain(line.amount("total_tax"))),
         "restock": Cell(line.at("restock_type"), restock(line.text("restock_type"))),
-        **taxed,
+        **tax,
     }
+    return _Back(line, cells, "subtotal", "total_tax")
 
 
-def _adjustment(one: Part) -> dict[str, Cell]:
+def _shipping(one: Part) -> _Back:
+    """Return the shipping that is given back, of an entry of `refund_shipping_lines`."""
+    line = one.part("shipping_line")
+    tax, _ = tax_words(line)
+    cells = {
+        "line_id": line.cell("id"),
+        "part": Cell(one.place, "shipping"),
+        "sku": line.cell("code"),
+        "name": line.cell("title") if line.text("title") else Cell(one.place, "Shipping"),
+        "qty": Cell(one.place, 1),
+        **tax,
+    }
+    amount = next((name for name in ("subtotal_amount", "amount") if one.stated(name)), "subtotal")
+    taxes = ("tax_amount", "total_tax")
+    return _Back(one, cells, amount, next((name for name in taxes if one.stated(name)), "tax"))
+
+
+def _extra(refund: Part, part: LineKind, many: str, amount: str, total: str) -> list[_Back]:
+    """Return the duties or the fees that are given back: each of them, else their stated sum."""
+    title = {"duty": "Duties", "fee": "Additional fees"}[part]
+    found = []
+    for one in refund.parts(many):
+        name = one.cell("name") if one.text("name") else Cell(one.place, title)
+        cells = {"part": Cell(one.place, part), "name": name, "qty": Cell(one.place, 1)}
+        used = amount if one.stated(amount) else "amount"
+        found.append(_Back(one, cells, used, "total_tax" if one.stated("total_tax") else ""))
+    if not found and refund.amount(total):
+        place = refund.at(total)
+        cells = {
+            "part": Cell(place, part),
+            "name": Cell(place, title),
+            "qty": Cell(place, 1),
+        }
+        found.append(_Back(refund, cells, total))
+    return found
+
+
+def _adjustment(one: Part) -> _Back:
     """Shipping that was given back, or a difference that a person typed: with a minus where the
     buyer gets it.
     """
     part = "shipping" if one.text("kind") == SHIPPING else "adjustment"
-    return {
+    cells = {
         "part": Cell(one.at("kind"), part),
         "name": one.cell("reason" if one.text("reason") else "kind"),
         "qty": Cell(one.place, 1),
-        "amount": Cell(one.at("amount"), plain(-one.amount("amount"))),
-        "tax_amount": Cell(one.at("tax_amount"), plain(-one.amount("tax_amount"))),
     }
+    return _Back(one, cells, "amount", "tax_amount", sign=-1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +214,11 @@ class _Money:
     waiting: Decimal
     currency: str
     told: int
+
+    @property
+    def moved(self) -> Decimal:
+        """What went back or is on its way."""
+        return self.back + self.waiting
 
 
 def _money(refund: Part) -> _Money:
@@ -152,41 +256,119 @@ def _newest(refund: Part) -> Cell:
     )
 
 
-def _settled(refund: Part, money: _Money, shop: str) -> dict[str, Cell]:
-    """Status and amounts. Whether the amounts hold their tax a refund does not say; the money that
-    moved does: it is the lines with their tax, or without it.
+class _Settling:
+    """Compare the lines of a refund with the money that moved.
+
+    Whether the amounts hold their tax a refund does not say; the money does: it is the lines with
+    their tax, or without it. Else the order says it, where the refund came inside of one.
     """
-    side = SHOP if money.currency in ("", shop) else BUYER
-    net, tax = _sums(refund, side)
-    moved = money.back + money.waiting
-    head = {"status": Cell(refund.at("transactions"), _status(money))}
-    if side == SHOP and money.told:
-        head["paid_back"] = Cell(refund.at("transactions"), plain(money.back))
-    if moved and moved not in (net, net + tax):
-        lines, back = (in_currency(one, money.currency) for one in (net + tax, moved))
-        words = f"The lines give back {lines}, the money that went back is {back}."
-        refund.wrong("transactions", words, "Compare the refund in Shopify, then send it again.")
-    net, own_tax = _sums(refund, SHOP)
-    if moved or not own_tax:
-        inside = bool(own_tax) and moved != _sums(refund, side)[0] + tax
-        head["total"] = Cell(refund.place, plain(net if inside else net + own_tax))
-        head["taxes_included"] = Cell(refund.place, inside if own_tax else None)
-    head["tax_total"] = Cell(refund.place, plain(own_tax))
-    return head
+
+    def __init__(
+        self, refund: Part, order: Part, back: Sequence[_Back], money: _Money, shop: str
+    ) -> None:
+        self.refund, self.order, self.back, self.money = refund, order, back, money
+        self.side = SHOP if money.currency in ("", shop) else BUYER
+        self.lines: list[Line] = []
+        self.round_off: Decimal | None = None
+        self.net, self.tax = _sums(back, SHOP)
+        self.inside = self._inside()
+
+    def head(self) -> dict[str, Cell]:
+        """Return status and amounts; `lines` are then what the stated lines lack."""
+        refund, money = self.refund, self.money
+        returned = any(one.text("restock_type") == "return" for one in self._goods)
+        status = _status(money, returned=returned)
+        head = {"status": Cell(refund.at("transactions"), status)}
+        if self.side == SHOP and money.told:
+            head["paid_back"] = Cell(refund.at("transactions"), plain(money.back))
+        if money.moved:
+            self._compare()
+        rest = sum((line.amount for line in self.lines), ZERO)
+        if self.inside is not None:
+            total = self.net + rest + (ZERO if self.inside else self.tax)
+            head["total"] = Cell(refund.place, plain(total))
+            told = Cell(refund.place, self.inside if self.tax else None)
+            head |= {"taxes_included": told, "prices_include_tax": told}
+        if self.round_off is not None:
+            head["round_off"] = Cell(refund.at("transactions"), plain(self.round_off))
+        head["tax_total"] = Cell(refund.place, plain(self.tax))
+        return head
+
+    @property
+    def _goods(self) -> list[Part]:
+        return self.refund.parts("refund_line_items")
+
+    def _inside(self) -> bool | None:
+        """Whether the amounts hold their tax; None where nothing says it."""
+        net, tax = _sums(self.back, self.side)
+        if not self.tax or self.money.moved == net + tax:
+            return False
+        if self.money.moved == net:
+            return True
+        told = self.order.value.get("taxes_included")
+        if isinstance(told, bool):
+            return told
+        return False if self.money.moved else None
+
+    def _compare(self) -> None:
+        """Find what explains money that is not what the lines come to; else hold the refund."""
+        net, tax = _sums(self.back, self.side)
+        made = net if self.inside else net + tax
+        rest, place = self.money.moved - made, self.refund.at("transactions")
+        if not rest:
+            return
+        if self.side == BUYER:
+            if abs(rest) > CENT * len(self.back):
+                words = f"Both figures are in {self.money.currency}, the money of the buyer."
+                self.refund.differs("transactions", self.money.moved, made, words)
+        elif self._is_cash_rounding(rest):
+            self.round_off = rest
+        elif abs(rest) <= CENT:
+            self.lines = [difference(place, "rounding", "Rounding", rest)]
+        elif rest < 0 and self._is_exchange():
+            pass  # credited whole: the added goods are billed by the order
+        elif rest < 0 and self._keeps_fee():
+            self.lines = [difference(place, "fee", "Fee kept of the refund", rest)]
+        else:
+            words = "The lines do not come to the money that went back."
+            self.refund.differs("transactions", self.money.moved, made, words)
+            self.lines = [difference(place, "adjustment", "Difference to the money", rest)]
+
+    def _is_cash_rounding(self, rest: Decimal) -> bool:
+        told = self.order.amount("total_cash_rounding_refund_adjustment")
+        gateways = {one.text("gateway") for one in self.refund.parts("transactions")}
+        coins = self.money.moved % _COIN == 0 and abs(rest) < _COIN
+        return rest == told or (gateways == {"cash"} and coins)
+
+    def _keeps_fee(self) -> bool:
+        """Whether the shop keeps a restocking or return fee: all goods came back, and nothing took
+        their place in the order. A refund alone does not show the latter.
+        """
+        ends = {one.text("restock_type") for one in self._goods}
+        return bool(self.order.value) and ends == {"return"}
+
+    def _is_exchange(self) -> bool:
+        """Whether other goods took the place of these: the rest of the money paid for them."""
+        stated = self.order.stated("total_price")
+        return stated and _ordered(self.order) > self.order.amount("total_price")
 
 
-def _sums(refund: Part, money: str) -> tuple[Decimal, Decimal]:
-    """What all lines give back, and the tax of it."""
-    goods, rest = refund.parts("refund_line_items"), refund.parts("order_adjustments")
-    net = sum((one.amount("subtotal", money) for one in goods), ZERO)
-    net -= sum((one.amount("amount", money) for one in rest), ZERO)
-    tax = sum((one.amount("total_tax", money) for one in goods), ZERO)
-    return net, tax - sum((one.amount("tax_amount", money) for one in rest), ZERO)
+def _ordered(order: Part) -> Decimal:
+    """Return what all lines of an order come to, those of a later exchange as well."""
+    lines = lines_of(order, moved(order))
+    net = sum((line.amount for line in lines), ZERO)
+    return net if order.flag("taxes_included") else net + sum((one.tax for one in lines), ZERO)
 
 
-def _status(money: _Money) -> str:
+def _sums(back: Sequence[_Back], money: str) -> tuple[Decimal, Decimal]:
+    """Return what everything that is given back comes to, and its tax."""
+    net = sum((one.net(money) for one in back), ZERO)
+    return net, sum((one.taxed(money) for one in back), ZERO)
+
+
+def _status(money: _Money, *, returned: bool) -> str:
     if not money.told:
-        return "removed"
+        return "returned" if returned else "removed"
     if money.waiting:
         return "pending"
     return "refunded" if money.back else "failed"
@@ -194,23 +376,59 @@ def _status(money: _Money) -> str:
 
 def given_back(refund: Part, *, inside: bool) -> Decimal:
     """What a refund takes off its order, in the shop's money; `inside`: its amounts hold tax."""
-    net, tax = _sums(refund, SHOP)
+    net, tax = _sums(_given(refund, {}), SHOP)
     return net if inside else net + tax
+
+
+def tax_back(refund: Part) -> Decimal:
+    """Return the tax that a refund takes off its order, in the shop's money."""
+    return _sums(_given(refund, {}), SHOP)[1]
+
+
+def money_kept(order: Part, total: Decimal) -> Decimal:
+    """Return what was paid for a cancelled order and did not go back, in the shop's money."""
+    financial, shop = order.text("financial_status"), order.text("currency")
+    if financial == "refunded":
+        return ZERO
+    sales = [
+        one
+        for one in order.parts("transactions")
+        if one.text("kind") in ("sale", "capture")
+        and one.text("status") == "success"
+        and one.text("currency") in ("", shop)
+    ]
+    if sales:
+        paid = sum((one.amount("amount") for one in sales), ZERO)
+    elif financial in ("paid", "partially_refunded"):
+        paid = total
+    elif financial == "partially_paid":
+        paid = total - order.amount("total_outstanding")
+    else:
+        return ZERO
+    inside = order.flag("taxes_included")
+    for refund in order.parts("refunds"):
+        money = _money(refund)
+        in_shop = money.currency in ("", shop)
+        back = money.moved if in_shop else given_back(refund, inside=inside)
+        paid -= back if money.told else ZERO
+    return max(paid, ZERO)
 
 
 def refund_currency(refund: Part, order: Mapping[str, object]) -> str:
     """The shop's currency, as the refund's own amounts or its order name it."""
-    places = [*refund.parts("refund_line_items"), *refund.parts("order_adjustments")]
+    many = ("refund_line_items", "refund_shipping_lines", "order_adjustments", "duties")
+    places = [one for name in many for one in refund.parts(name)]
     told = next((word for word in (part.money_word() for part in places) if word), "")
     return told or str(order.get("currency") or "")
 
 
-def order_status(cancelled: bool, financial: str, fulfillment: str) -> str:
-    """The one word; "" without a word of payment. What is not in the list is told with both words
+def order_status(cancelled: bool, financial: str, fulfillment: str, *, kept: bool = False) -> str:
+    """The one word; "" without a word of payment. `kept`: money or goods of a cancelled order did
+    not come back. What is not in the list is told with both words
     of Shopify's, so that no rule takes it for a word it knows: `paid, restocked`.
     """
     if cancelled:
-        return "cancelled"
+        return "cancelled_kept" if kept else "cancelled"
     if financial == "paid" and fulfillment in _PAID:
         return _PAID[fulfillment]
     if financial in STATUS_WORDS:

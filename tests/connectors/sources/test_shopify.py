@@ -129,7 +129,8 @@ STATUSES = [
     ((False, "partially_refunded", "fulfilled"), "refunded_partly"),
     ((False, "refunded", "fulfilled"), "refunded"),
     ((True, "refunded", ""), "cancelled"),
-    ((True, "paid", "fulfilled"), "cancelled"),
+    ((True, "paid", "fulfilled"), "cancelled_kept"),
+    ((True, "voided", ""), "cancelled"),
     ((False, "authorized", ""), "unpaid"),
     ((False, "pending", "fulfilled"), "unpaid"),
     ((False, "partially_paid", ""), "unpaid"),
@@ -143,7 +144,8 @@ STATUSES = [
 @pytest.mark.parametrize(("told", "word"), STATUSES)
 def test_the_words_of_an_order_come_to_one(told, word):
     cancelled, financial, fulfillment = told
-    assert order_status(cancelled, financial, fulfillment) == word
+    kept = word == "cancelled_kept"
+    assert order_status(cancelled, financial, fulfillment, kept=kept) == word
     found = record(
         body(
             cancelled_at="2026-11-19T10:00:00+08:00" if cancelled else None,

@@ -100,8 +100,8 @@ def test_lines_that_end_differently_are_mixed_and_shipping_alone_moves_no_goods(
         ([paid(status="failure"), paid()], "refunded", "49.50", "49.50"),
         ([paid(status="failure")], "failed", None, "0.00"),
         ([paid(status="error")], "failed", None, "0.00"),
-        ([], "removed", None, None),
-        ([paid(kind="void")], "removed", None, None),
+        ([], "returned", None, None),
+        ([paid(kind="void")], "returned", None, None),
     ],
 )
 def test_the_money_of_a_refund(transactions, status, total, back):
@@ -111,13 +111,12 @@ def test_the_money_of_a_refund(transactions, status, total, back):
 
 def test_without_tax_the_total_is_known_without_money_too():
     found = read(goods(line(total_tax="0.00"), transactions=[]))
-    assert (found["status"], found["total"]) == ("removed", "45.00")
+    assert (found["status"], found["total"]) == ("returned", "45.00")
 
 
 def test_money_that_the_lines_do_not_come_to_is_told_with_the_figures():
-    assert wrong(goods(line(), transactions=[paid("49.51")]), topic=TOPIC) == {
-        "refund.transactions": "The lines give back RM 49.50, the money that went back is RM 49.51."
-    }
+    told = wrong(goods(line(), transactions=[paid("49.52")]), topic=TOPIC)["refund.transactions"]
+    assert ("49.52" in told, "49.50" in told) == (True, True)
 
 
 def test_the_money_says_whether_the_amounts_hold_their_tax():
