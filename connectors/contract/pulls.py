@@ -1,6 +1,6 @@
 """Define what a source offers: webhooks, pages of changes, uploads, and records."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -55,7 +55,11 @@ LEFT_OUT = ""
 """The field of a column that is not read."""
 
 Chosen = Mapping[str, str]
-"""Column of a sheet as `orders!C` -> the field that a person chose for it, or LEFT_OUT."""
+"""Column of a sheet as `orders!C` -> the field that a person chose for it, or LEFT_OUT. A field
+after `FIXED` -> its value in every row, where no column fills it.
+"""
+
+FIXED: Final = "="
 
 DAYS: Final = "days"
 
@@ -204,6 +208,10 @@ class FileColumn:
         return f"{self.sheet}!{self.letter}"
 
 
+Layouts = Callable[[str, Sequence[FileColumn]], Chosen]
+"""The kind of a file's records and its columns -> what a person chose for such a file before."""
+
+
 @dataclass(frozen=True, slots=True)
 class SheetRows:
     """A sheet of the file, how many rows stand below its headings, and whether it is read."""
@@ -243,9 +251,9 @@ class FileOrders:
     day of which only a person can say what it means; in both cases nothing else was read. `days`:
     how such days were read. `ways`: what the days in doubt can mean: how they are read, and what
     the one in doubt then is. `errors` belong to no order, such as an item whose order is not in the
-    file. `lacking`: fields that no column fills, for which nothing comes beside the records, such
-    as payments beside payouts. An order is made when it is asked for, and again when it is asked
-    for again.
+    file. `skipped`: rows that are no records, such as totals. `lacking`: fields that no column
+    fills, for which nothing comes beside the records, such as payments beside payouts. An order is
+    made when it is asked for, and again when it is asked for again.
     """
 
     sheets: tuple[SheetRows, ...]
@@ -256,6 +264,9 @@ class FileOrders:
     days: DayOrder | None = None
     orders: Sequence[FileOrder] = ()
     errors: tuple[RowError, ...] = ()
+    skipped: tuple[RowError, ...] = ()
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    """Field -> the value that a person set for it in every row."""
     lacking: tuple[str, ...] = ()
     letters: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """(sheet, field) -> the letters of its column."""
@@ -275,37 +286,6 @@ class SourceRefusal:
     code: str
     message: str
     hint: str = ""
-
-
-@runtime_checkable
-class ReadsUploads(Protocol):
-    """A source that reads the workbooks and CSV files of people."""
-
-    def upload(
-        self,
-        name: str,
-        raw: bytes,
-        zone: ZoneInfo,
-        chosen: Chosen,
-        kind: KindSchema,
-        beside: Sequence[KindSchema] = (),
-    ) -> FileOrders | SourceRefusal:
-        """The records of this kind in a file, its columns matched by their headings except where
-        somebody chose; or why it is not read at all. `beside`: kinds that may come of them, too.
-        """
-        ...
-
-    def fields(
-        self, sheet_columns: Sequence[FileColumn], kind: KindSchema
-    ) -> Mapping[str, tuple[FieldLabel, ...]]:
-        """Sheet -> the fields that its columns can fill, for these columns of a file."""
-        ...
-
-    def with_errors(self, name: str, raw: bytes, errors: Mapping[str, str]) -> bytes | None:
-        """The file as a workbook with a column Errors: the words for each cell of `errors` in its
-        row. Text stays text, nothing is a formula. None when it cannot be read any more.
-        """
-        ...
 
 
 def document_types(titles: Mapping[str, str]) -> Setting:
@@ -385,6 +365,8 @@ class Accepted:
     signature: str = ""
     records: tuple[IncomingRecord, ...]
     errors: tuple[RowError, ...] = ()
+    skipped: tuple[RowError, ...] = ()
+    """Rows of a file that are no records, such as totals."""
     withdrawn: tuple[Withdrawn, ...] = ()
     changed: bool = False
     """It says that something changed there, and not what: the source is to be asked at once."""
@@ -392,6 +374,43 @@ class Accepted:
     """It only tries whether somebody listens, and nobody signed it: nothing of it is kept but
     that it came.
     """
+
+
+@runtime_checkable
+class ReadsUploads(Protocol):
+    """A source that reads the workbooks and CSV files of people."""
+
+    def upload(
+        self,
+        name: str,
+        raw: bytes,
+        zone: ZoneInfo,
+        chosen: Chosen,
+        kind: KindSchema,
+        beside: Sequence[KindSchema] = (),
+    ) -> FileOrders | SourceRefusal:
+        """The records of this kind in a file, its columns matched by their headings except where
+        somebody chose; or why it is not read at all. `beside`: kinds that may come of them, too.
+        """
+        ...
+
+    def fields(
+        self, sheet_columns: Sequence[FileColumn], kind: KindSchema
+    ) -> Mapping[str, tuple[FieldLabel, ...]]:
+        """Sheet -> the fields that its columns can fill, for these columns of a file."""
+        ...
+
+    def read_as_before(
+        self, name: str, raw: bytes, zone: ZoneInfo, layouts: Layouts
+    ) -> Accepted | SourceRefusal:
+        """Return the records of a file that nobody looks at, read as an earlier one was."""
+        ...
+
+    def with_errors(self, name: str, raw: bytes, errors: Mapping[str, str]) -> bytes | None:
+        """The file as a workbook with a column Errors: the words for each cell of `errors` in its
+        row. Text stays text, nothing is a formula. None when it cannot be read any more.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

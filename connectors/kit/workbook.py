@@ -195,11 +195,12 @@ class Limits:
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """One sheet: its rows by number, the cells of a row by column number, both from 1. Blank
-    cells are left out.
+    cells are left out. `header` is the number of the row that holds the column names.
     """
 
     name: str
     rows: Mapping[int, Row]
+    header: int = 1
 
 
 def read_tables(
@@ -466,8 +467,8 @@ def place(sheet: str, row: int, column: int) -> str:
 
 
 def header_of(sheet: Sheet) -> Sequence[tuple[int, str]]:
-    """The columns of the first row with their words, trimmed."""
-    first = sheet.rows.get(1, {})
+    """Return the columns of the sheet's header row with their words, trimmed."""
+    first = sheet.rows.get(sheet.header, {})
     return [(column, str(value).strip()) for column, value in sorted(first.items())]
 
 

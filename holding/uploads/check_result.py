@@ -1,7 +1,7 @@
 """Hold the result of an upload's check, as values and as stored JSON."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -86,7 +86,10 @@ class CheckResult:
     `unsummed` orders are in `counts` and not in `money`. `beside` of `counts` are records that come
     of others, such as payments of payouts, and have no money of their own here; `lacking`: the
     fields that no column fills, for which none come. `withdrawn` payments are in no count: they are
-    stored, and the payouts of the file do not have them any more.
+    stored, and the payouts of the file do not have them any more. `needed`: the fields that the
+    rules in force need and no record of the file has. `skipped`: place and text of the first rows
+    that are totals or notes. `fixed`: the values that a person set for all rows. `remembered`: the
+    choice of columns is the one of an earlier file.
     """
 
     refused: tuple[str, str] | None = None
@@ -107,6 +110,10 @@ class CheckResult:
     beside: int = 0
     lacking: tuple[str, ...] = ()
     withdrawn: int = 0
+    needed: tuple[str, ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    remembered: bool = False
 
     def count(self, *standings: Standing) -> int:
         """How many records stand so; without a name, how many come of the file."""
@@ -139,6 +146,10 @@ def of_json(told: Mapping[str, Any]) -> CheckResult:
         beside=told.get("beside", 0),  # nor was this, nor the next two
         lacking=tuple(told.get("lacking", ())),
         withdrawn=told.get("withdrawn", 0),
+        needed=tuple(told.get("needed", ())),
+        skipped=tuple((str(where), str(text)) for where, text in told.get("skipped", ())),
+        fixed=dict(told.get("fixed", {})),
+        remembered=bool(told.get("remembered", False)),
     )
 
 

@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from connectors.contract import IncomingRecord, RowError, SourceRefusal
 from connectors.contract.pulls import FieldLabel, FileOrder, FileOrders
-from grammar.nodes import Call, Name, Ruleset
+from grammar.nodes import Call, Field, Name, Record, Ruleset
 from grammar.nodes.expressions import walk
-from holding.db.models import Company, MappingEntry, MappingTable, Version
+from holding.db.models import Company, Connection, MappingEntry, MappingTable, Version
 from holding.db.models.columns import is_currency, to_minor
 from holding.intake.deliveries import Key, StoredRecord, ids_of, is_later, load_stored_records
 from holding.intake.families import omitted_sales
@@ -34,6 +34,8 @@ from rules.values.cause_keys import digits_of, fold_key, rate_similarity
 COMPARED_AT_ONCE: Final = 500
 
 CURRENCIES: Final = 30  # so many of a file are summed, for a file can name a new one in each row
+
+_SKIPPED: Final = 20  # rows that are no records, which a preview names
 
 _WRONG, _CHANGED, _FIELDS = 200, 20, 6  # of each, what a preview keeps
 
@@ -181,7 +183,53 @@ def checked(
         beside=beside,
         lacking=file.lacking,
         withdrawn=withdrawn,
+        skipped=tuple((one.where, one.value) for one in file.skipped[:_SKIPPED]),
+        fixed=file.fixed,
     )
+
+
+def needed_by_rules(
+    session: Session, source_id: int, kind: str, filled: Collection[str]
+) -> tuple[str, ...]:
+    """Return the fields that the rules in force need of a source's records of this kind and that
+    are not filled; those of lines begin with `line.`.
+    """
+    source = session.get_one(Connection, source_id)
+    company = session.get_one(Company, source.company_id)
+    if company.ruleset_version_id is None:
+        return ()
+    ruleset = world.program(session, company.ruleset_version_id).ruleset
+    records = {one.name: one for one in ruleset.records if one.source == source.name}
+    lines = next((one for one in ruleset.records if one.parent == kind), None)
+    wanted = list(_stored_fields(records.get(kind)))
+    wanted += [f"{_LINE}{name}" for name in _stored_fields(lines)] if kind in records else []
+    return tuple(name for name in wanted if name not in filled)
+
+
+def _stored_fields(record: Record | None) -> Iterator[str]:
+    """Return the fields that a record must bring for its rules."""
+    for one in record.fields if record else ():
+        if isinstance(one, Field) and one.mark != "optional" and one.of is None:
+            yield one.name
+
+
+def filled_by_file(file: FileOrders) -> set[str]:
+    """Return the fields that a column, a fixed value or a first record fills."""
+    found = {one.field for one in file.columns} | set(file.fixed)
+    found |= {f"{_LINE}{name.removeprefix('line_')}" for name in found}
+    first = (order.record for order in file.orders[:COMPARED_AT_ONCE])
+    return found | filled_by_records(one for one in first if one is not None)
+
+
+def filled_by_records(records: Iterable[IncomingRecord]) -> set[str]:
+    """Return the fields that one of the records fills."""
+    found: set[str] = set()
+    for record in records:
+        found |= record.body.keys()
+        lines = record.body.get("lines")
+        for line in lines if isinstance(lines, list) else ():
+            found |= {f"{_LINE}{name}" for name in line}
+    return found
 
 
 class _Money:
@@ -220,12 +268,12 @@ def _cell(file: FileOrders, labels: Mapping[str, str], error: RowError, order: s
 
 
 def _label(file: FileOrders, labels: Mapping[str, str], where: str) -> str:
-    """What people call the column of a cell: by its field, else by its heading, else nothing."""
+    """Return what the file calls the column of a cell; without a heading what its field is."""
     sheet, _, cell = where.rpartition("!")
     letters = cell.rstrip("0123456789")
     for column in file.columns:
         if (column.sheet, column.letter) == (sheet, letters):
-            return labels.get(column.field, column.heading) if column.field else column.heading
+            return column.heading or labels.get(column.field, "")
     return ""
 
 

@@ -6,7 +6,7 @@ interrupted import continues after the last stored delivery.
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from connectors import registry
 from connectors.contract import IncomingRecord, SourceRefusal
-from connectors.contract.pulls import FileOrders, ReadsUploads
+from connectors.contract.pulls import FileColumn, FileOrders, Layouts, ReadsUploads
 from connectors.contract.schema import KindSchema
 from connectors.transport.http import Clock
 from holding.access.actors import actor_of
@@ -26,7 +26,15 @@ from holding.db.refusal import Refusal, plural
 from holding.intake import receive
 from holding.intake.deliveries import zone_of_source
 from holding.uploads.check_result import CheckResult, of_json
-from holding.uploads.file_check import checked, known_codes, labels_of, refused, withdrawn_by
+from holding.uploads.file_check import (
+    checked,
+    filled_by_file,
+    known_codes,
+    labels_of,
+    needed_by_rules,
+    refused,
+    withdrawn_by,
+)
 from holding.uploads.submit import UploadTurn, beside, claim, give_back, give_up, still_ours, tell
 from rules.values.canonical import dumps, sha256_hex
 
@@ -93,13 +101,15 @@ def kind_of(connector: str, kind: str) -> KindSchema:
 def _check(database: Database, clock: Clock, turn: UploadTurn) -> None:
     """Read the file and say what is in it; nothing of it is stored."""
     chosen, file = turn.chosen, _file(database, turn, turn.chosen)
-    headings = "" if isinstance(file, SourceRefusal) else _headings(file)
+    headings = "" if isinstance(file, SourceRefusal) else _headings(file.columns)
+    remembered = False
     if not isinstance(file, SourceRefusal) and not chosen:
         with database.read() as session:
-            chosen = _chosen_before(session, turn, headings)
+            chosen = _chosen_before(session, turn.source_id, turn.kind, headings)
+        remembered = bool(chosen)
         file = _file(database, turn, chosen) if chosen else file
     with database.read(many=True) as session:
-        found = _result(session, turn, file, clock.now())
+        found = replace(_result(session, turn, file, clock.now()), remembered=remembered)
     with database.write() as session:
         if (row := still_ours(session, turn)) is None:
             return
@@ -128,21 +138,30 @@ def _result(
         return refused(file)
     labels = labels_of(reader().fields(file.columns, kind_of(turn.connector, turn.kind)))
     known = known_codes(session, turn.company_id)
-    return checked(session, turn.source_id, file, known, labels, now)
+    found = checked(session, turn.source_id, file, known, labels, now)
+    filled = filled_by_file(file)
+    return replace(found, needed=needed_by_rules(session, turn.source_id, turn.kind, filled))
 
 
-def _headings(file: FileOrders) -> str:
-    """What tells files with the same columns from others."""
-    return sha256_hex(dumps([[one.key, one.heading] for one in file.columns]))
+def _headings(columns: Sequence[FileColumn]) -> str:
+    """Return what distinguishes files with the same columns from others."""
+    return sha256_hex(dumps([[one.key, one.heading] for one in columns]))
 
 
-def _chosen_before(session: Session, turn: UploadTurn, headings: str) -> dict[str, str]:
-    """What was chosen for columns and days of the last imported file with the same headings."""
+def load_layouts(session: Session, source_id: int) -> Layouts:
+    """Return what a person chose for the last imported file of a source with the same columns."""
+    return lambda kind, columns: _chosen_before(session, source_id, kind, _headings(columns))
+
+
+def _chosen_before(session: Session, source_id: int, kind: str, headings: str) -> dict[str, str]:
+    """Return the choice for columns, days and fixed values of the last imported file of a source
+    with the same headings.
+    """
     query = (
         select(Upload.chosen)
-        .where(Upload.company_id == turn.company_id, Upload.source_id == turn.source_id)
+        .where(Upload.source_id == source_id)
         .where(Upload.state == UploadState.DONE, Upload.headings == headings)
-        .where(Upload.kind == turn.kind)
+        .where(Upload.kind == kind)
         .order_by(Upload.id.desc())
         .limit(1)
     )

@@ -268,6 +268,8 @@ def ingest(
     from holding.db.refusal import plural
     from holding.intake.deliveries import zone_of_source
     from holding.platform import processes
+    from holding.uploads.file_check import filled_by_records, needed_by_rules
+    from holding.uploads.upload_turns import load_layouts
     from portal.terminal.command_frame import read_file, require_named, store_delivery
 
     with office() as place:
@@ -275,12 +277,21 @@ def ingest(
             found = company_of(session, company)
             row = require_named(connections.find_connection(session, found.id, source), source)
             zone = zone_of_source(session, row.id)
-        delivery = read_file(file, row.connector, zone)
+            layouts = load_layouts(session, row.id)
+            delivery = read_file(file, row.connector, zone, layouts)
+        for skipped in delivery.skipped:
+            click.echo(f"{skipped.where}: {skipped.message} ({skipped.value})")
         for error in delivery.errors:
             click.echo(f"{error.where}: {error.message} ({error.value})  {error.hint}")
         if delivery.errors:
             wrong = plural(len(delivery.errors), "place is", "places are")
             raise Stop(f"{wrong} wrong, so nothing was stored. Correct the file and send it again.")
+        with place.database.read() as session:
+            for kind in sorted({one.kind for one in delivery.records}):
+                ours = [one for one in delivery.records if one.kind == kind]
+                lacks = needed_by_rules(session, row.id, kind, filled_by_records(ours))
+                if lacks:
+                    click.echo(f"The rules also need: {', '.join(lacks)}.")
         if check:
             click.echo(
                 f"{plural(len(delivery.records), 'record')} can be read; nothing was stored."

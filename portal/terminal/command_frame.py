@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import IO
 
     from connectors.contract import Accepted
+    from connectors.contract.pulls import Layouts
     from holding.access.actors import Actor
     from holding.access.reach import CompanyRow
     from holding.db.database import Database, DatabaseSession
@@ -279,12 +280,15 @@ def require_named(row: T | None, name: str) -> T:
     return row
 
 
-def read_file(path: Path, connector: str, zone: ZoneInfo) -> "Accepted":
-    """What the file holds, good and bad, of a source in this zone; a file that cannot be read ends
-    the command.
+def read_file(
+    path: Path, connector: str, zone: ZoneInfo, layouts: "Layouts | None" = None
+) -> "Accepted":
+    """Return what the file holds, good and bad, of a source in this zone; a file that cannot be
+    read ends the command. `layouts`: what people chose for the source's earlier files.
     """
     from connectors import registry
     from connectors.contract import SourceRefusal
+    from connectors.contract.pulls import ReadsUploads
 
     known = registry.sources()
     own = [known[connector]] if connector in known else []
@@ -296,7 +300,11 @@ def read_file(path: Path, connector: str, zone: ZoneInfo) -> "Accepted":
             f"{path.name} cannot be read, because its name has another ending.",
             f"It must end in {', '.join(endings)}.",
         )
-    found = readers[0].read(path.name, path.read_bytes(), zone)
+    reader, raw = readers[0], path.read_bytes()
+    if layouts is not None and isinstance(reader, ReadsUploads):
+        found = reader.read_as_before(path.name, raw, zone, layouts)
+    else:
+        found = reader.read(path.name, raw, zone)
     if isinstance(found, SourceRefusal):
         raise Stop(f"{path.name}: {found.message}", found.hint)
     return found

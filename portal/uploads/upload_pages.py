@@ -3,7 +3,7 @@
 import re
 import threading
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from typing import Final
 from urllib.parse import quote
@@ -11,7 +11,15 @@ from urllib.parse import quote
 from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
 from connectors.contract import SourceRefusal
-from connectors.contract.pulls import DAYS, LEFT_OUT, SHORT_DAYS, DayOrder, FieldLabel, FileColumn
+from connectors.contract.pulls import (
+    DAYS,
+    FIXED,
+    LEFT_OUT,
+    SHORT_DAYS,
+    DayOrder,
+    FieldLabel,
+    FileColumn,
+)
 from holding.access.actors import MASK, PERSONAL
 from holding.db.models.columns import UploadState
 from holding.db.refusal import Refusal, plural
@@ -32,6 +40,11 @@ A_PAGE: Final = 25
 
 COLUMN: Final = "column:"
 """Before the name of a column in a form: `column:orders!C`."""
+
+FIXED_VALUE: Final = "fixed:"
+"""Before the name of a field in a form: `fixed:status`."""
+
+LONGEST_VALUE: Final = 200  # signs of a value that is set for all rows
 
 SHEET: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -145,6 +158,7 @@ def _page(row: UploadRow) -> Response:
         stored=STORED,
         State=UploadState,
         fields=fields,
+        to_set=_fields_to_set(found, {one.name for each in fields.values() for one in each}),
         labels=labels_of(fields),
         of_orders=row.kind == submit.KIND,
         sees=_sees(row),
@@ -158,6 +172,18 @@ def _page(row: UploadRow) -> Response:
 def _fields(row: UploadRow, found: CheckResult | None) -> Mapping[str, tuple[FieldLabel, ...]]:
     kind = kind_of(row.connector, row.kind)
     return reader().fields(found.columns, kind) if found is not None else {}
+
+
+def _fields_to_set(found: CheckResult | None, known: Collection[str]) -> list[str]:
+    """Return the fields that no column fills, for which a person may set one value: those that are
+    missing, those that the rules need, and those that have a value already.
+    """
+    if found is None:
+        return []
+    needed = [name.replace("line.", "line_") for name in found.needed]
+    needed = [name if name in known else name.removeprefix("line_") for name in needed]
+    wanted = dict.fromkeys([*(name for _, name in found.missing), *needed, *found.fixed])
+    return [name for name in wanted if name in known]
 
 
 def _sees(row: UploadRow) -> bool:
@@ -198,11 +224,17 @@ def _chosen(row: UploadRow) -> dict[str, str]:
         for sheet, fields in _fields(row, found).items()
     }
     wanted = {one.key: request.form.get(COLUMN + one.key, one.field) for one in columns}
-    return {
+    chosen = {
         one.key: wanted[one.key]
         for one in columns
         if wanted[one.key] != one.field and wanted[one.key] in known.get(one.sheet, ())
     }
+    fields = {name for names in known.values() for name in names if name != LEFT_OUT}
+    for name, value in request.form.items():
+        field = name.removeprefix(FIXED_VALUE)
+        if name.startswith(FIXED_VALUE) and field in fields:
+            chosen[f"{FIXED}{field}"] = value.strip()[:LONGEST_VALUE]
+    return chosen
 
 
 @pages.post("/<int:upload_id>/days")

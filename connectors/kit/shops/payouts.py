@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -20,7 +20,7 @@ from connectors.kit.canonical_record import (
     orders_of,
 )
 from connectors.kit.delivery import Read
-from connectors.kit.shops.payload_parts import ZERO, plain
+from connectors.kit.shops.payload_parts import ZERO, LineKind, part_field, plain
 from connectors.transport.http import HttpAnswer, HttpFailure, reached
 
 PAYOUT: Final = "payout"
@@ -341,10 +341,12 @@ _SALE = _texts("customer", "customer_name", "tin", "registration")
 
 _PURCHASE = _texts("supplier", "supplier_name", "tin", "registration")
 
+_ORDERS = orders_of(
+    "", COMPANY_CODE, *_PLACE, *_texts("agent", "project", "price_level", "registration")
+)
+
 _KINDS = (
-    orders_of(
-        "", COMPANY_CODE, *_PLACE, *_texts("agent", "project", "price_level", "registration")
-    ),
+    replace(_ORDERS, lines=(*_ORDERS.lines, part_field(*get_args(LineKind)))),
     KindSchema(
         source="",
         kind="delivery",

@@ -5,9 +5,9 @@ import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Final, overload
 from zoneinfo import ZoneInfo
 
@@ -29,39 +29,60 @@ from connectors.contract.pulls import (
     FileColumn,
     FileOrder,
     FileOrders,
+    Layouts,
     MatchedBy,
     SheetRows,
 )
-from connectors.contract.schema import KindSchema
+from connectors.contract.schema import FieldType, KindSchema
 from connectors.kit.canonical_record import Cell, RawRecord, canonical
 from connectors.kit.delivery import too_long
 from connectors.kit.shops import payouts
 from connectors.kit.shops.payouts import shared_kinds
 from connectors.kit.workbook import (
     Limits,
-    Row,
-    Sheet,
     WorkbookRefusal,
+    column_name,
+    header_of,
     place,
-    read_csv,
     read_tables,
     run,
 )
+from connectors.sources.workbook.delimited import read_delimited
 from connectors.sources.workbook.file_sheets import (
+    ORDER,
     FileSheets,
     Said,
     as_iso,
     columns_of,
     days_of,
     fields_of,
-    filled_columns,
+    find_header,
+    fixed_values,
     headings_of,
     id_of,
     labels,
     missing_of,
+    one_sheet,
     parts_of,
     sheets_read,
 )
+from connectors.sources.workbook.known_exports import EXTRA, SUMMED
+from connectors.sources.workbook.order_lines import (
+    SheetOrder,
+    amount_of,
+    complete_order,
+    missing_cells,
+    number_lines,
+)
+from connectors.sources.workbook.sheet_rows import (
+    Group,
+    RowReader,
+    SheetRow,
+    currency_errors,
+    written_values,
+    wrong_cell,
+)
+from connectors.sources.workbook.text_values import decimals_of
 
 NAME = "workbook"
 
@@ -78,72 +99,15 @@ FORM = ConnectionForm(
     way="file",
 )
 
-_DAYS: Final = ("date", "moment")
+_DAYS: Final[tuple[FieldType, ...]] = ("date", "moment")
+
+_AMOUNTS: Final[tuple[FieldType, ...]] = ("money",)
 
 _SHORTENED: Final = re.compile(r"\d(\.\d+)?E\+\d\d", re.ASCII)
 """How Excel saves a number of more digits than it shows in a CSV file."""
 
 _SUMS: Final = ("amount", "commission", "net")  # what a kind without a total comes to
 
-
-@dataclass(frozen=True, slots=True)
-class SheetRow:
-    """One row of a sheet: where it stands, which column each field is read from, and its values;
-    cells are made when they are asked for, since a file has a million of them. `days`: how the days
-    of a column are read.
-    """
-
-    sheet: str
-    number: int
-    columns: Mapping[str, int]
-    values: Row
-    days: Mapping[int, DayOrder]
-
-    @property
-    def place(self) -> str:
-        """Its first cell."""
-        return place(self.sheet, self.number, 1)
-
-    def cells(self, names: Collection[str]) -> dict[str, Cell]:
-        """Of these fields those that are filled, in the order of the sheet."""
-        return {
-            name: self._cell(column)
-            for name, column in self.columns.items()
-            if name in names and column in self.values
-        }
-
-    def cell(self, *names: str) -> Cell | None:
-        """The first of these cells that is filled."""
-        for name in names:
-            column = self.columns.get(name)
-            if column is not None and column in self.values:
-                return self._cell(column)
-        return None
-
-    def _cell(self, column: int) -> Cell:
-        order, value = self.days.get(column), self.values[column]
-        where = place(self.sheet, self.number, column)
-        return Cell(where, as_iso(value, order) if order else value)
-
-    def text(self, *names: str) -> str:
-        """The same as text."""
-        for name in names:
-            column = self.columns.get(name)
-            if column is not None and column in self.values:
-                return str(self.values[column]).strip()
-        return ""
-
-    def named(self) -> str:
-        """What tells its order from others."""
-        return self.text("id", "number")
-
-    def naming(self, *names: str) -> Cell:
-        """The cell that names its order."""
-        return self.cell(*names) or Cell(self.place, "")
-
-
-_Group = tuple[SheetRow, Sequence[SheetRow], tuple[RowError, ...]]
-"""The head of an order, its items, and what is wrong with them together."""
 
 _NEEDED: Final = ("part", "line_id", "amount")
 
@@ -175,24 +139,31 @@ class Workbook:
         )
 
     def read(self, name: str, raw: bytes, zone: ZoneInfo) -> Accepted | SourceRefusal:
-        """The records of a file; all good ones, and every error of the others. Of which kind they
-        are the name of the file says (`refunds.csv`); without such a name they are orders. A column
-        that nobody knows is an error, too, and days that can be read in two ways: nobody is there
-        to be asked.
+        """Return the records of a file: all good ones, and every error of the others."""
+        return self.read_as_before(name, raw, zone, lambda _kind, _columns: {})
+
+    def read_as_before(
+        self, name: str, raw: bytes, zone: ZoneInfo, layouts: Layouts
+    ) -> Accepted | SourceRefusal:
+        """Return the same with the columns that a person chose for an earlier file. The name of the
+        file says the kind (`refunds.csv`); without such a name the records are orders. An unknown
+        column is an error, too, and days that can be read in two ways: nobody is there to be asked.
         """
         parts = _parts(name, raw, _kind_named(name))
         if isinstance(parts, SourceRefusal):
             return parts
-        found = orders_of_file(parts, zone, {})
+        plain = [one for sheet in sheets_read(parts) for one in columns_of(parts, sheet, {})]
+        found = orders_of_file(parts, zone, layouts(parts.kind.kind, plain))
         if found.in_doubt:
             day = found.in_doubt
             message = f"{day} can be read in more than one way: nothing says which is the day."
             hint = "Write days as 2026-06-05, or upload the file: the page asks which is meant."
             return SourceRefusal(422, "days_in_doubt", message, hint)
         if found.missing:
-            sheet, column = found.missing[0]
-            message = f"{sheet}: the column {column} is missing."
-            return SourceRefusal(422, "missing_column", message, "Row 1 holds the column names.")
+            names = ", ".join(column for _, column in found.missing)
+            message = f"{found.missing[0][0]}: missing columns: {names}."
+            hint = "Add what is missing, or upload the file: the page takes a fixed value for it."
+            return SourceRefusal(422, "missing_column", message, hint)
         records, of_orders = [], list[RowError]()
         for order in found.orders:
             of_orders += order.errors
@@ -202,6 +173,7 @@ class Workbook:
             delivery_id="file-" + hashlib.sha256(raw).hexdigest(),
             records=tuple(records),
             errors=(*_unknown(parts, found.columns), *found.errors, *of_orders),
+            skipped=found.skipped,
         )
 
     def upload(
@@ -246,12 +218,13 @@ def _parts(
     name: str, raw: bytes, kind: KindSchema, limits: Limits | None = None
 ) -> FileSheets | SourceRefusal:
     only = f"{kind.kind}s"
-    sheets = read_csv(only, raw) if name.lower().endswith(CSV) else read_tables(raw, limits)
+    sheets = read_delimited(only, raw) if name.lower().endswith(CSV) else read_tables(raw, limits)
     if isinstance(sheets, WorkbookRefusal):
         status = 413 if sheets.code.startswith("too_") else 422
         return SourceRefusal(status, sheets.code, sheets.message, sheets.hint)
+    sheets = tuple(find_header(one, [kind]) for one in sheets)
     if name.lower().endswith(CSV):
-        return FileSheets(sheets[0], sheets[0], sheets, kind, headings_of(kind))
+        return one_sheet(sheets[0], sheets, kind)
     found = parts_of(sheets, kind)
     if isinstance(found, str):
         hint = f"Name the sheets {only} and {kind.kind}_items."
@@ -273,10 +246,12 @@ def _either(kind: str) -> str:
 
 
 def _unknown(parts: FileSheets, columns: Sequence[FileColumn]) -> Iterator[RowError]:
+    if parts.export is not None:  # it has many columns that no document needs
+        return
     filled = Counter((one.sheet, one.field) for one in columns)
     for one in columns:
         if one.matched_by is MatchedBy.NOTHING and one.field == LEFT_OUT:
-            known = fields_of(parts, one.sheet)
+            known = [name for name in fields_of(parts, one.sheet) if not name.startswith(EXTRA)]
             twice = (
                 "occurs twice" if filled[one.sheet, one.heading] else "is not known, and not read"
             )
@@ -298,25 +273,30 @@ def orders_of_file(
         column for sheet in sheets_read(parts) for column in columns_of(parts, sheet, chosen)
     ]
     filled = {(one.sheet, one.field): one.letter for one in columns if one.field != LEFT_OUT}
+    parts = replace(parts, fixed=fixed_values(parts, columns, chosen))
     sheets = tuple(
-        SheetRows(one.name, sum(number > 1 for number in one.rows), one in sheets_read(parts))
+        SheetRows(
+            one.name, sum(number > one.header for number in one.rows), one in sheets_read(parts)
+        )
         for one in parts.all
         if one.rows
     )
     missing = tuple(missing_of(parts, filled))
     if missing:
-        return FileOrders(sheets=sheets, columns=tuple(columns), missing=missing)
-    days = days_of(_written(parts, columns))
+        return FileOrders(sheets=sheets, columns=tuple(columns), missing=missing, fixed=parts.fixed)
+    days = days_of(written_values(parts, columns, _DAYS))
     order = days.order(chosen.get(SHORT_DAYS if DayOrder.YEAR in days.ways else DAYS, ""))
     if days.said is Said.EITHER and order is None:
         return FileOrders(
             sheets=sheets,
             columns=tuple(columns),
             in_doubt=days.example,
+            fixed=parts.fixed,
             ways=tuple((one, str(as_iso(days.example, one))[:10]) for one in days.ways),
         )
-    read = _Reading(parts, columns, order)
-    groups, loose = read.joined() if parts.joined else read.apart()
+    decimals = decimals_of(written_values(parts, columns, _AMOUNTS))
+    rows = RowReader(parts, columns, order, decimals, zone)
+    groups, loose = rows.joined() if parts.joined else rows.apart()
     seen = Counter(head.named() for head, _, _ in groups)
     lacks = lacking(parts, filled) if paid else ()
     payments = None
@@ -330,102 +310,11 @@ def orders_of_file(
         ways=tuple((one, "") for one in days.ways),
         orders=_Orders(groups, seen, parts, zone, payments),
         errors=tuple(loose),
+        skipped=tuple(rows.skipped),
+        fixed=parts.fixed,
         lacking=lacks,
         letters=filled,
     )
-
-
-def _written(parts: FileSheets, columns: Sequence[FileColumn]) -> Iterator[object]:
-    """The cells of the columns that hold days."""
-    for sheet in sheets_read(parts):
-        wanted = [
-            at for at, name in filled_columns(sheet, columns) if _holds_days(parts, sheet, name)
-        ]
-        for number, row in sheet.rows.items() if wanted else ():
-            if number > 1:
-                yield from (row[at] for at in wanted if at in row)
-
-
-def _holds_days(parts: FileSheets, sheet: Sheet, name: str) -> bool:
-    """Whether a field of a sheet is a day or a moment."""
-    kind, of_lines = parts.kind, parts.headings.lines
-    typed = {one.name: one.type in _DAYS for one in kind.fields}
-    lines = {one.name: one.type in _DAYS for one in kind.lines}
-    if sheet is not parts.orders:
-        return lines.get(name, False)
-    return typed.get(name, False) or lines.get(of_lines.get(name, ""), False)
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """The rows of a file, with its days as they are meant."""
-
-    parts: FileSheets
-    columns: Sequence[FileColumn]
-    days: DayOrder | None
-
-    def rows(self, sheet: Sheet) -> Iterator[SheetRow]:
-        """The filled rows below the headings."""
-        read = {name: column for column, name in filled_columns(sheet, self.columns)}
-        dated = [name for name in read if self.days and _holds_days(self.parts, sheet, name)]
-        days = {read[name]: self.days for name in dated if self.days}
-        filled = frozenset(read.values())
-        for number, row in sorted(sheet.rows.items()):
-            if number > 1 and not filled.isdisjoint(row):
-                yield SheetRow(sheet.name, number, read, row, days)
-
-    def apart(self) -> tuple[list[_Group], list[RowError]]:
-        """Records with the lines of another sheet, and lines that belong to none."""
-        parts = self.parts
-        heads = list(self.rows(parts.orders))
-        owners = _owners(heads)
-        items: dict[str, list[SheetRow]] = {}
-        loose, named = [], parts.headings.owner
-        for item in self.rows(parts.items):
-            owner = owners.get(item.text(named, "number"))
-            if owner is None:
-                word = parts.kind.kind.replace("_", " ")
-                words = f"This item belongs to no {word} of the sheet {parts.orders.name}."
-                cell = item.naming(named, "number")
-                loose.append(_wrong(cell, words, f"Write the {word}'s id in {named}."))
-            else:
-                items.setdefault(owner, []).append(item)
-        return [(head, items.get(head.place, ()), ()) for head in heads], loose
-
-    def joined(self) -> tuple[list[_Group], list[RowError]]:
-        """Records of one sheet: a row a line, or a row a record."""
-        if not self.parts.kind.lines:
-            return [(row, (), ()) for row in self.rows(self.parts.orders)], []
-        groups: dict[str, list[SheetRow]] = {}
-        for row in self.rows(self.parts.orders):
-            groups.setdefault(row.named(), []).append(row)
-        head = [name for name in self.parts.headings.head if name != "id"]
-        return [(rows[0], rows, tuple(_unlike(rows, head))) for rows in groups.values()], []
-
-
-def _owners(heads: Sequence[SheetRow]) -> dict[str, str]:
-    """The order that an item names, by the order's id or by its number; an id wins."""
-    by_number = {head.text("number"): head.place for head in heads}
-    by_id = {head.text("id"): head.place for head in heads}
-    return {name: where for name, where in {**by_number, **by_id}.items() if name}
-
-
-def _wrong(cell: Cell, message: str, hint: str) -> RowError:
-    return RowError(where=cell.where, value=str(cell.value)[:200], message=message, hint=hint)
-
-
-def _unlike(rows: Sequence[SheetRow], head: Sequence[str]) -> Iterator[RowError]:
-    """The rows of one order repeat its own columns; where they differ nobody knows which is
-    right.
-    """
-    for row in rows[1:]:
-        for name in head:
-            if row.text(name) != rows[0].text(name):
-                yield _wrong(
-                    row.naming(name),
-                    f"{name} differs from the first row of this order.",
-                    "Repeat the same value in all rows of an order.",
-                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -487,7 +376,7 @@ class _Orders(Sequence[FileOrder]):
 
     def __init__(
         self,
-        groups: Sequence[_Group],
+        groups: Sequence[Group],
         seen: Mapping[str, int],
         parts: FileSheets,
         zone: ZoneInfo,
@@ -511,7 +400,7 @@ class _Orders(Sequence[FileOrder]):
 
 
 def _order(
-    group: _Group,
+    group: Group,
     seen: Mapping[str, int],
     parts: FileSheets,
     zone: ZoneInfo,
@@ -521,14 +410,15 @@ def _order(
     word = parts.kind.kind.replace("_", " ")
     if not errors and seen[head.named()] > 1:
         words = f"This {word} occurs twice in the file."
-        errors = (_wrong(head.naming("id", "number"), words, f"Keep one row for each {word}."),)
+        errors = (wrong_cell(head.naming("id", "number"), words, f"Keep one row for each {word}."),)
     if not errors and _SHORTENED.fullmatch(head.named()):
         words = "A spreadsheet has shortened this number: its last digits are lost."
         hint = "Format the column as text where the file is made, then upload it again."
-        errors = (_wrong(head.naming("id", "number"), words, hint),)
+        errors = (wrong_cell(head.naming("id", "number"), words, hint),)
     if not errors and (long := too_long(head.place, len(items))):
         errors = (long,)
-    raw = _raw(head, items, parts)
+    raw, more_errors = _raw(head, items, parts)
+    errors = (*errors, *more_errors)
     found = errors or canonical(parts.kind, raw, zone)
     record, more = None, tuple[IncomingRecord, ...]()
     if isinstance(found, IncomingRecord):
@@ -541,35 +431,81 @@ def _order(
     return FileOrder(
         record=record,
         where=head.place,
-        rows=tuple(item.place for item in items),
+        rows=(*(item.place for item in items), *[head.place] * (len(raw.lines) - len(items))),
         number=head.text("number")[:50],
-        total=_amount(head.text(*_totals(parts))),
-        currency=head.text("currency"),
+        total=_total(raw, parts),
+        currency=str(raw.head["currency"].value) if "currency" in raw.head else "",
         errors=errors,
         more=more,
     )
 
 
-def _raw(head: SheetRow, items: Sequence[SheetRow], parts: FileSheets) -> RawRecord:
+def _raw(
+    head: SheetRow, items: Sequence[SheetRow], parts: FileSheets
+) -> tuple[RawRecord, tuple[RowError, ...]]:
+    """Return the record as its rows hold it, and what is wrong with the record as a whole."""
     keys = parts.line_keys
-    cells = head.cells(parts.named)
+    cells = {**_fixed(parts, parts.named, head.place), **head.cells(parts.named)}
     own = id_of(parts.kind)
     if own in parts.named and (cell := head.cell("id")):
         cells[own] = cell
-    lines = [item.cells(keys) for item in items]
-    return RawRecord(
-        head.naming("id", "number"),
-        cells,
-        [{keys[key]: cell for key, cell in line.items()} for line in lines],
+    lines = [
+        {
+            keys[key]: cell
+            for key, cell in {**_fixed(parts, keys, item.place), **item.cells(keys)}.items()
+        }
+        for item in items
+    ]
+    order = SheetOrder(
+        place=head.place,
+        head=cells,
+        lines=lines,
+        extras=_extras(head, items, parts),
+        line_extras=[item.cells(parts.headings.extras) for item in items],
+        interpreted=False,
+        export=parts.export,
     )
+    if parts.kind.lines:
+        numbered = number_lines(order)
+        carried = parts.joined and any(not item.named() for item in items)
+        order.interpreted = numbered or carried or bool(parts.export or order.extras)
+    if parts.kind.kind == ORDER:
+        order.errors += currency_errors(order.head, (head, *items))
+        if order.interpreted:
+            complete_order(order, parts.kind)
+    order.errors += missing_cells(order, parts.kind, _places(head, parts), head.place)
+    return RawRecord(head.naming("id", "number"), cells, lines), tuple(order.errors)
 
 
-def _amount(text: str) -> Decimal | None:
-    try:
-        found = Decimal(text)
-    except InvalidOperation:
-        return None
-    return found if found.is_finite() and abs(found) < 10**15 else None
+def _fixed(parts: FileSheets, names: Collection[str], where: str) -> dict[str, Cell]:
+    return {name: Cell(where, one) for name, one in parts.fixed.items() if name in names}
+
+
+def _places(head: SheetRow, parts: FileSheets) -> dict[str, tuple[str, str]]:
+    """Return the letters and the heading of each field's column."""
+    words = dict(header_of(parts.orders))
+    return {
+        name: (column_name(column), words[column])
+        for name, column in head.columns.items()
+        if column in words
+    }
+
+
+def _extras(head: SheetRow, items: Sequence[SheetRow], parts: FileSheets) -> dict[str, Cell]:
+    """Return the order's columns that no field holds; amounts of its rows are added up."""
+    found = {
+        **_fixed(parts, parts.headings.extras, head.place),
+        **head.cells(parts.headings.extras),
+    }
+    for name in SUMMED & found.keys():
+        amounts = [amount_of(item.cell(name)) for item in items]
+        known = [one for one in amounts if one is not None]
+        found[name] = Cell(found[name].where, str(sum(known, Decimal(0))))
+    return found
+
+
+def _total(raw: RawRecord, parts: FileSheets) -> Decimal | None:
+    return next((amount_of(raw.head[name]) for name in _totals(parts) if name in raw.head), None)
 
 
 def _totals(parts: FileSheets) -> list[str]:

@@ -8,12 +8,13 @@ import sys
 import warnings
 import zipfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
+from types import MappingProxyType
 from typing import Any, Final
 
 import openpyxl
@@ -21,23 +22,40 @@ from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, Cell, MergedCell
 from openpyxl.styles import Alignment
 from openpyxl.utils import get_column_letter
 
-from connectors.contract.pulls import LEFT_OUT, Chosen, DayOrder, FieldLabel, FileColumn, MatchedBy
+from connectors.contract.pulls import (
+    FIXED,
+    LEFT_OUT,
+    Chosen,
+    DayOrder,
+    FieldLabel,
+    FileColumn,
+    MatchedBy,
+)
 from connectors.contract.schema import FieldSchema, KindSchema
 from connectors.kit.delivery_limits import MEGABYTE
+from connectors.kit.shops.payouts import shared_kinds
 from connectors.kit.workbook import (
     CellValue,
     Limits,
+    Row,
     Sheet,
     WorkbookRefusal,
     Written,
     column_name,
     confine,
     header_of,
-    read_csv,
     sheets_of,
     write_sheets,
 )
 from connectors.kit.workbook_child import check_archive, read
+from connectors.sources.workbook.delimited import read_delimited
+from connectors.sources.workbook.known_exports import (
+    EXTRA,
+    EXTRAS,
+    KnownExport,
+    bare_heading,
+    recognize_export,
+)
 
 _EXAMPLES, _EXAMPLE = 2, 40  # values of a column that are shown, and signs of each
 
@@ -143,6 +161,18 @@ _OTHER: Final[Mapping[str, tuple[str, str]]] = {
     "reason": ("Reason", "remark, remarks, notes"),
 }
 
+ORDER: Final = "order"
+
+_KINDS: Final = shared_kinds("workbook")
+
+_HEADER_WITHIN: Final = 30  # rows: titles and filters of a report stand above its column names
+
+_RUNNING: Final = frozenset({"no", "bil", "sn"})
+"""Headings of a running number; a file without another one numbers its records so."""
+
+_NUMBERED: Final = frozenset({"pos", "line_pos"})
+"""What the reader numbers itself where no column has it."""
+
 _LINE_OF: Final = "line_"
 """Before a field of a line where one row has a field of the same name for the whole record."""
 
@@ -162,6 +192,8 @@ class Headings:
     apart: Mapping[str, str]
     owner: str
     fields: frozenset[str]
+    extras: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Columns that become lines or parts of other fields, where a row holds a whole order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +207,9 @@ class FileSheets:
     all: tuple[Sheet, ...]
     kind: KindSchema
     headings: Headings
+    export: KnownExport | None = None
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    """Field -> the value that it has in every row, where no column fills it."""
 
     @property
     def joined(self) -> bool:
@@ -203,10 +238,54 @@ def parts_of(sheets: Sequence[Sheet], kind: KindSchema) -> FileSheets | str:
     items = _first(by_name, [name for one in words for name in (f"{word}{one}", one)])
     if heads is not None and items is not None and kind.lines:
         return FileSheets(heads, items, tuple(sheets), kind, headings_of(kind))
-    alone = heads or (filled[0] if len(filled) == 1 else None)
+    alone = heads or (filled[0] if len(filled) == 1 else _only_known(filled, kind))
     if alone is not None and (not kind.lines or _holds_items(alone, kind)):
-        return FileSheets(alone, alone, tuple(sheets), kind, headings_of(kind))
+        return one_sheet(alone, sheets, kind)
     return f"{kind.kind}s" if heads is None else f"{kind.kind}_items"
+
+
+def one_sheet(sheet: Sheet, sheets: Iterable[Sheet], kind: KindSchema) -> FileSheets:
+    """Return the file whose one sheet holds the records together with their lines."""
+    export = known_export(sheet, kind)
+    return FileSheets(sheet, sheet, tuple(sheets), kind, headings_of(kind), export)
+
+
+def known_export(sheet: Sheet, kind: KindSchema) -> KnownExport | None:
+    """Return the export whose headings the sheet has; only orders are exported so."""
+    if kind.kind != ORDER:
+        return None
+    return recognize_export([word for _, word in header_of(sheet)])
+
+
+def _only_known(sheets: Sequence[Sheet], kind: KindSchema) -> Sheet | None:
+    """Return the only sheet that holds records with lines, beside notes or lists for choices."""
+    fitting = [sheet for sheet in sheets if _holds_items(sheet, kind)]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def find_header(sheet: Sheet, kinds: Iterable[KindSchema]) -> Sheet:
+    """Return the sheet with the row of its column names: of its first rows the one that names the
+    most fields of a kind. Title rows stand above it.
+    """
+    first = [number for number in sorted(sheet.rows) if number <= _HEADER_WITHIN]
+    if not first:
+        return sheet
+    kinds = tuple(kinds)
+    counts = {number: _fields_named(sheet.rows[number], kinds) for number in first}
+    best = max(first, key=lambda number: (counts[number], -number))
+    return replace(sheet, header=best if counts[best] > 1 else 1)
+
+
+def _fields_named(row: Row, kinds: Sequence[KindSchema]) -> int:
+    words = [(column, str(value).strip()) for column, value in row.items()]
+    counts = []
+    for kind in kinds:
+        known = recognize_export([word for _, word in words]) if kind.kind == ORDER else None
+        headings = headings_of(kind)
+        names = known.fields if known else {}
+        read = matched(words, {**headings.joined, **headings.extras}, {}, names)
+        counts.append(sum(name != LEFT_OUT for name, _ in read.values()))
+    return max(counts, default=0)
 
 
 def _letters(name: str) -> str:
@@ -218,16 +297,19 @@ def _first(by_name: Mapping[str, Sheet], names: Sequence[str]) -> Sheet | None:
 
 
 def _holds_items(sheet: Sheet, kind: KindSchema) -> bool:
-    headings = headings_of(kind)
-    filled = {name for name, _ in matched(header_of(sheet), headings.joined, {}).values()}
-    return bool(filled & headings.lines.keys()) and "number" in filled
+    headings, export = headings_of(kind), known_export(sheet, kind)
+    names = export.fields if export else {}
+    read = matched(header_of(sheet), {**headings.joined, **headings.extras}, {}, names)
+    filled = {name for name, _ in read.values()}
+    return bool(filled & headings.lines.keys()) and not filled.isdisjoint({"number", "id"})
 
 
 def fields_of(parts: FileSheets, sheet: str) -> Mapping[str, tuple[str, str]]:
     """The fields that the columns of a sheet can fill; none of a sheet that is not read."""
     headings = parts.headings
     if parts.joined:
-        return headings.joined if sheet == parts.orders.name else {}
+        fields = {**headings.joined, **headings.extras}
+        return fields if sheet == parts.orders.name else {}
     return {parts.orders.name: headings.head, parts.items.name: headings.items}.get(sheet, {})
 
 
@@ -251,8 +333,10 @@ def columns_of(parts: FileSheets, sheet: Sheet, chosen: Chosen) -> Iterator[File
     words = [(column, word) for column, word in header_of(sheet) if word != ERRORS]
     keys = {column: f"{sheet.name}!{column_name(column)}" for column, _ in words}
     mine = {column: chosen[key] for column, key in keys.items() if key in chosen}
-    found = matched(words, fields_of(parts, sheet.name), mine)
-    first = [row for number, row in sorted(sheet.rows.items())[: _EXAMPLES + 1] if number > 1]
+    names = parts.export.fields if parts.export else {}
+    found = matched(words, fields_of(parts, sheet.name), mine, names)
+    below = [number for number in sorted(sheet.rows) if number > sheet.header][:_EXAMPLES]
+    first = [sheet.rows[number] for number in below]
     for column, word in words:
         name, how = found[column]
         yield FileColumn(
@@ -265,13 +349,24 @@ def columns_of(parts: FileSheets, sheet: Sheet, chosen: Chosen) -> Iterator[File
         )
 
 
+def fixed_values(
+    parts: FileSheets, columns: Sequence[FileColumn], chosen: Chosen
+) -> Mapping[str, str]:
+    """Return the values that a person set for fields that no column fills."""
+    filled = {one.field for one in columns}
+    known = {name for sheet in sheets_read(parts) for name in fields_of(parts, sheet.name)}
+    told = {key.removeprefix(FIXED): one for key, one in chosen.items() if key.startswith(FIXED)}
+    return {name: one for name, one in told.items() if one and name in known - filled}
+
+
 def missing_of(
     parts: FileSheets, filled: Mapping[tuple[str, str], str]
 ) -> Iterator[tuple[str, str]]:
     """The needed fields that no column fills, by sheet."""
     for part, sheet in (("orders", parts.orders), ("items", parts.items)):
         for name in _needed(parts, part):
-            if (sheet.name, name) not in filled:
+            named = (sheet.name, name) in filled or name in parts.fixed
+            if not named and name not in _NUMBERED:
                 yield sheet.name, name
     if not parts.joined:
         orders, items, owner = parts.orders.name, parts.items.name, parts.headings.owner
@@ -307,7 +402,8 @@ def _nameless(
 def _texts(sheet: Sheet, letters: str) -> set[str]:
     columns = {column_name(column): column for column, _ in header_of(sheet)}
     at = columns.get(letters, 0)
-    return {str(row[at]).strip() for number, row in sheet.rows.items() if number > 1 and at in row}
+    rows = (row for number, row in sheet.rows.items() if number > sheet.header)
+    return {str(row[at]).strip() for row in rows if at in row}
 
 
 def main() -> None:
@@ -331,10 +427,11 @@ def written(raw: bytes, csv: str, errors: Mapping[str, str], limits: Limits) -> 
         warnings.simplefilter("ignore")
         if (made := kept(raw, words)) is not None:
             return made
-    sheets = read_csv(csv, raw) if csv else sheets_of(list(read(raw, limits)))
+    sheets = read_delimited(csv, raw) if csv else sheets_of(list(read(raw, limits)))
     if isinstance(sheets, WorkbookRefusal):
         return None
-    return write_sheets({one.name: _rows(one, words.get(one.name, {})) for one in sheets})
+    headed = [find_header(one, _KINDS) for one in sheets]
+    return write_sheets({one.name: _rows(one, words.get(one.name, {})) for one in headed})
 
 
 def _by_row(errors: Mapping[str, str]) -> Mapping[str, Mapping[int, str]]:
@@ -359,7 +456,7 @@ def _rows(sheet: Sheet, errors: Mapping[int, str]) -> Sequence[Sequence[Written]
     found: list[Sequence[Written]] = []
     for number in range(1, max(sheet.rows, default=0) + 1):
         row = sheet.rows.get(number, {})
-        said = ERRORS if number == 1 and errors else errors.get(number)
+        said = ERRORS if number == sheet.header and errors else errors.get(number)
         found.append([*(_written(row.get(column)) for column in kept), said])
     return found
 
@@ -392,22 +489,31 @@ def kept(raw: bytes, errors: Errors) -> bytes | None:
 
 def _tell(sheet: Any, errors: Mapping[int, str]) -> None:
     """Write the column Errors: where the sheet has one already, else behind all that is filled."""
-    old = sorted(one.column for one in _cells(sheet) if one.row == 1 and one.value == ERRORS)
+    old = sorted(one.column for one in _cells(sheet) if one.value == ERRORS)
     for cell in _cells(sheet):
         if cell.column in old:
             cell.value = None
     if not errors:
         return
+    header = _header_row(sheet)
     at = old[0] if old else _behind(sheet)
-    letter, head = get_column_letter(at), sheet.cell(1, max(at - 1, 1))
-    for row, words in {1: ERRORS, **errors}.items():
+    letter, head = get_column_letter(at), sheet.cell(header, max(at - 1, 1))
+    for row, words in {header: ERRORS, **errors}.items():
         cell = sheet.cell(row, at)
         cell.value = ILLEGAL_CHARACTERS_RE.sub("\ufffd", words)[:_LONGEST]
         cell.data_type = "s"  # never a formula
         cell.alignment = Alignment(wrap_text=True, vertical="top")
     if not old:
-        _like(sheet.cell(1, at), head)
+        _like(sheet.cell(header, at), head)
         sheet.column_dimensions[letter].width = _WIDTH
+
+
+def _header_row(sheet: Any) -> int:
+    rows: dict[int, dict[int, CellValue]] = {}
+    for cell in _cells(sheet):
+        if cell.row <= _HEADER_WITHIN and cell.value is not None:
+            rows.setdefault(cell.row, {})[cell.column] = str(cell.value)
+    return find_header(Sheet(sheet.title, rows), _KINDS).header
 
 
 def _cells(sheet: Any) -> Iterator[Cell]:
@@ -528,6 +634,7 @@ def headings_of(kind: KindSchema) -> Headings:
     named = frozenset(one.name for one in kind.fields)
     if not kind.lines:
         return Headings(head, {}, head, {}, {}, "", named)
+    extras = EXTRAS if kind.kind == ORDER else {}
     items = {one.name: _said(one, word, _LINE) for one in kind.lines}
     lines = {_LINE_OF + name if name in head else name: name for name in items}
     beside = {key: _beside(items[name], key != name) for key, name in lines.items()}
@@ -535,7 +642,7 @@ def headings_of(kind: KindSchema) -> Headings:
     owners = {owner: _owner(word), "number": head["number"]}
     apart = {name: name for name in items}
     joined = {**head, **beside}
-    return Headings(head, {**owners, **items}, joined, lines, apart, owner, named)
+    return Headings(head, {**owners, **items}, joined, lines, apart, owner, named, extras)
 
 
 def _own(name: str, word: str) -> tuple[str, str]:
@@ -582,9 +689,11 @@ def matched(
     words: Sequence[tuple[int, str]],
     fields: Mapping[str, tuple[str, str]],
     chosen: Mapping[int, str],
+    known: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[int, tuple[str, MatchedBy]]:
     """Column -> its field and how it found it. A field is filled by one column: by the one that a
-    person chose, else the first of exactly its name, else the first with a usual name of it.
+    person chose, else by the heading of a known export, else the first of exactly its name, else
+    the first with a usual name of it.
     """
     found = {
         column: (name, MatchedBy.PERSON)
@@ -592,23 +701,42 @@ def matched(
         if name == LEFT_OUT or name in fields
     }
     taken = {name for name, _ in found.values()}
+    if known:
+        return {**_matched_by_export(words, fields, known, taken), **found}
     usual = {
-        _bare(word): name
-        for name, (label, text) in fields.items()
-        for word in (name, label, *text.split(", "))
+        bare_heading(word): name  # a field of the record goes before a column that becomes a line
+        for name, (label, text) in sorted(fields.items(), key=lambda one: one[0][:1] != EXTRA)
+        for word in (name.removeprefix(EXTRA), label, *text.split(", "))
     }
-    for how in (MatchedBy.NAME, MatchedBy.MEANING):
+    for how in (MatchedBy.NAME, MatchedBy.MEANING, MatchedBy.NOTHING):
         for column, word in words:
-            name = word if how is MatchedBy.NAME else usual.get(_bare(word), LEFT_OUT)
+            weak = bare_heading(word) in _RUNNING
+            name = word if how is MatchedBy.NAME else usual.get(bare_heading(word), LEFT_OUT)
+            if weak and how is MatchedBy.MEANING:
+                continue  # a running number, unless no other column names the record
             if column not in found and name in fields and name not in taken:
-                found[column] = (name, how)
+                found[column] = (name, MatchedBy.MEANING if how is MatchedBy.NOTHING else how)
                 taken.add(name)
     return {column: found.get(column, (LEFT_OUT, MatchedBy.NOTHING)) for column, _ in words}
 
 
-def _bare(word: str) -> str:
-    """Letters and digits in one case: `Order No.` is `order_no`."""
-    return "".join(sign for sign in word.casefold() if sign.isalnum())
+def _matched_by_export(
+    words: Sequence[tuple[int, str]],
+    fields: Mapping[str, tuple[str, str]],
+    known: Mapping[str, str],
+    taken: Collection[str],
+) -> dict[int, tuple[str, MatchedBy]]:
+    """Return the columns of a known export; the others are not read."""
+    read: dict[int, tuple[str, MatchedBy]] = {}
+    filled = set(taken)
+    for column, word in words:
+        name = known.get(bare_heading(word), LEFT_OUT)
+        if name in fields and name not in filled:
+            read[column] = (name, MatchedBy.MEANING)
+            filled.add(name)
+        else:
+            read[column] = (LEFT_OUT, MatchedBy.NOTHING)
+    return read
 
 
 if __name__ == "__main__":

@@ -168,7 +168,7 @@ def test_errors_stand_with_their_cells_and_good_orders_get_in():
         "order_items!F3",
         "orders!E3",
         "orders!P3",
-        "orders!A4",
+        "orders!C4",
         "orders!A5",
         "orders!A6",
     ]

@@ -1,0 +1,366 @@
+"""Complete an order of a spreadsheet: number its lines, turn columns into lines, compare sums."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Final
+
+from connectors.contract import RowError
+from connectors.contract.schema import KindSchema
+from connectors.kit.canonical_record import Cell
+from connectors.kit.shops.payload_parts import LineKind
+from connectors.sources.workbook.known_exports import KnownExport
+
+_SEN: Final = Decimal("0.01")
+
+_PRICE: Final = Decimal("0.000001")
+
+_UNTAXED: Final = "NONE"
+
+_REFUNDED: Final = " refunded"
+
+_CANCELLED: Final = ", cancelled"
+
+_PARTS: Final[Sequence[tuple[str, LineKind, str]]] = (
+    ("+shipping", "shipping", "Shipping"),
+    ("+line_shipping", "shipping", "Shipping"),
+    ("+fee", "fee", "Fee"),
+    ("+duty", "duty", "Duty"),
+    ("+tip", "tip", "Tip"),
+    ("+order_discount", "discount", "Discount"),
+    ("+more_discount", "discount", "Further discount"),
+)
+"""A column, the kind of line that it becomes, and the line's name."""
+
+_DISCOUNTS: Final = ("+order_discount", "+more_discount")
+
+_BORNE_BY_PLATFORM: Final = (
+    "+platform_voucher",
+    "+platform_coins",
+    "+platform_bundle",
+    "+platform_card",
+)
+
+_PERCENTS: Final = range(1, 31)
+
+Cells = dict[str, Cell]
+
+
+@dataclass(slots=True)
+class SheetOrder:
+    """One order as its rows hold it: cells by field, of its head and of each line; `extras` and
+    `line_extras` are those of columns that no field holds. `place` is its first cell, `stated` the
+    cell of its total. `interpreted`: its rows do not repeat the order in our own layout, so what
+    was read is proved by the total.
+    """
+
+    place: str
+    head: Cells
+    lines: list[Cells]
+    extras: Cells
+    line_extras: list[Cells]
+    interpreted: bool
+    export: KnownExport | None = None
+    errors: list[RowError] = field(default_factory=list)
+
+
+def number_lines(order: SheetOrder) -> bool:
+    """Number the lines from 1 where none has a number; return whether that was done."""
+    if any("pos" in line for line in order.lines):
+        return False
+    for at, line in enumerate(order.lines, 1):
+        line["pos"] = Cell(order.place, at)
+    return bool(order.lines)
+
+
+def complete_order(order: SheetOrder, kind: KindSchema) -> None:
+    """Fill what an export writes in other columns, add the lines of its amounts, and compare all
+    lines with the total; a difference is an error of the order.
+    """
+    _fill_head(order)
+    fields = {one.name for one in kind.lines}
+    for line, extras in zip(order.lines, order.line_extras, strict=True):
+        _fill_line(order, line, extras, fields)
+    sums = _Sums.of(order)
+    if sums is None:  # a price or a quantity cannot be read, which is an error of its cell
+        return
+    total = amount_of(order.head.get("total"))
+    if total is None:
+        reading = _Reading(discounted=True, inclusive=False)
+        if order.export is not None and order.export.row_is_piece:
+            order.head["total"] = Cell(order.place, str(sums.come_to(reading)))
+    else:
+        stated = total + sums.platform
+        if sums.platform:
+            order.head["total"] = Cell(order.head["total"].where, str(stated))
+        found = sums.reading_of(stated, len(order.lines))
+        if found is None and order.interpreted:
+            order.errors.append(_difference(order, sums, stated))
+            return
+        reading = found or _Reading(discounted=True, inclusive=False)
+    _add_lines(order, sums, reading, fields)
+    _fill_totals(order, sums, reading, kind)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What the amounts of an order mean: whether the order's discount is taken off the prices, and
+    whether the prices hold the tax.
+    """
+
+    discounted: bool
+    inclusive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """What the columns of an order come to."""
+
+    goods: Decimal
+    tax: Decimal
+    rounding: Decimal
+    platform: Decimal
+    parts: Mapping[str, Decimal]
+
+    @classmethod
+    def of(cls, order: SheetOrder) -> "_Sums | None":
+        """Return the sums, or None where an amount of a line is missing or no number."""
+        amounts = [line_amount(line) for line in order.lines]
+        parts = {name: _part(order, name) for name, _, _ in _PARTS}
+        if None in amounts or None in parts.values():
+            return None
+        return cls(
+            goods=sum((one for one in amounts if one is not None), Decimal(0)),
+            tax=amount_of(order.head.get("tax_total")) or Decimal(0),
+            rounding=amount_of(order.head.get("round_off")) or Decimal(0),
+            platform=_borne_by_platform(order),
+            parts={name: one for name, one in parts.items() if one},
+        )
+
+    @property
+    def discount(self) -> Decimal:
+        """Return the order's discounts, which are written with and without a minus."""
+        return sum((self.parts.get(name, Decimal(0)) for name in _DISCOUNTS), Decimal(0))
+
+    @property
+    def beside(self) -> Decimal:
+        """Return what the buyer pays beside the goods."""
+        others = (one for name, one in self.parts.items() if name not in _DISCOUNTS)
+        return sum(others, Decimal(0))
+
+    def come_to(self, reading: _Reading) -> Decimal:
+        """Return what the order comes to in this reading."""
+        found = self.goods + self.beside + self.rounding
+        found -= self.discount if reading.discounted else 0
+        return found if reading.inclusive else found + self.tax
+
+    def reading_of(self, total: Decimal, lines: int) -> _Reading | None:
+        """Return the first reading in which the order comes to its total. Each line may be rounded
+        by half a sen.
+        """
+        most = _SEN + _SEN / 2 * max(lines - 1, 0)
+        for inclusive in (False, True) if self.tax else (False,):
+            for discounted in (True, False) if self.discount else (True,):
+                reading = _Reading(discounted, inclusive)
+                if abs(self.come_to(reading) - total) <= most:
+                    return reading
+        return None
+
+
+def _borne_by_platform(order: SheetOrder) -> Decimal:
+    """Return the vouchers that the marketplace pays: they are revenue of the seller."""
+    amounts = (amount_of(order.extras.get(name)) for name in _BORNE_BY_PLATFORM)
+    return sum((abs(one) for one in amounts if one is not None), Decimal(0))
+
+
+def _part(order: SheetOrder, name: str) -> Decimal | None:
+    cell = order.extras.get(name)
+    found = Decimal(0) if cell is None else amount_of(cell)
+    return found if found is None or name not in _DISCOUNTS else abs(found)
+
+
+def amount_of(cell: Cell | None) -> Decimal | None:
+    """Return the amount in a cell; None where there is none."""
+    if cell is None or isinstance(cell.value, bool) or str(cell.value).strip() == "":
+        return None
+    try:
+        found = Decimal(str(cell.value).strip())
+    except InvalidOperation:
+        return None
+    return found if found.is_finite() and abs(found) < 10**15 else None
+
+
+def line_amount(line: Mapping[str, Cell]) -> Decimal | None:
+    """Return what a line comes to, in whole sen; None where its cells do not show it."""
+    if (stated := amount_of(line.get("amount"))) is not None:
+        return stated
+    qty, price = amount_of(line.get("qty")), amount_of(line.get("price"))
+    if qty is None or price is None:
+        return None
+    off = amount_of(line.get("discount")) or Decimal(0)
+    return (qty * price - off).quantize(_SEN, ROUND_HALF_UP)
+
+
+def _fill_head(order: SheetOrder) -> None:
+    head, extras = order.head, order.extras
+    names = [str(extras[one].value) for one in ("+first_name", "+last_name") if one in extras]
+    if "customer_name" not in head or "+company" in extras:
+        name = extras.get("+company") or Cell(order.place, " ".join(names))
+        if str(name.value).strip():
+            head["customer_name"] = name
+    status = head.get("status")
+    if status is None:
+        return
+    refunded, cancelled = amount_of(extras.get("+refunded")), "+cancelled_at" in extras
+    word = str(status.value).strip()
+    if cancelled and word.casefold() in ("refunded", "voided"):
+        head["status"] = Cell(extras["+cancelled_at"].where, "cancelled")
+    elif cancelled and word.casefold() != "cancelled":
+        head["status"] = Cell(extras["+cancelled_at"].where, (word + _CANCELLED)[:100])
+    elif refunded and "refund" not in word.casefold():
+        # The refund's lines are not in the file: the rules hold a word that they do not know.
+        head["status"] = Cell(
+            extras["+refunded"].where, ", ".join((word, str(abs(refunded)) + _REFUNDED))[:100]
+        )
+
+
+def _fill_line(order: SheetOrder, line: Cells, extras: Cells, fields: set[str]) -> None:
+    if order.export is not None:
+        if "uom" in fields:
+            line.setdefault("uom", Cell(order.place, order.export.unit))
+        if order.export.row_is_piece:
+            line.setdefault("qty", Cell(order.place, 1))
+    if "part" in fields:
+        line.setdefault("part", Cell(order.place, "goods"))
+    off = amount_of(line.get("discount"))
+    if off is not None and off < 0 and order.export is not None:
+        line["discount"] = Cell(line["discount"].where, str(-off))
+    if "tax" not in line and (name := order.extras.get("+order_tax")) is not None:
+        taxable = str(extras["+line_taxable"].value).casefold() if "+line_taxable" in extras else ""
+        line["tax"] = Cell(name.where, _UNTAXED if taxable in ("false", "no") else name.value)
+    _fill_price(line, extras.get("+line_total"))
+    amount = line_amount(line)
+    if "amount" in fields and "amount" not in line and amount is not None:
+        line["amount"] = Cell(order.place, str(amount))
+
+
+def _fill_price(line: Cells, total: Cell | None) -> None:
+    """Fill the price of a piece from the line's total, where no column holds it."""
+    whole, qty = amount_of(total), amount_of(line.get("qty"))
+    if total is None or whole is None or not qty or "price" in line:
+        return
+    line["price"] = Cell(total.where, format((whole / qty).quantize(_PRICE), "f"))
+
+
+def _difference(order: SheetOrder, sums: _Sums, stated: Decimal) -> RowError:
+    found = sums.come_to(_Reading(discounted=True, inclusive=False))
+    cell = order.head["total"]
+    words = f"The lines come to {found:.2f} and the order to {stated:.2f}: {stated - found:+.2f}."
+    hint = "Check that no row and no amount of the order is missing in the file."
+    return RowError(where=cell.where, value=str(cell.value)[:200], message=words, hint=hint)
+
+
+def _add_lines(order: SheetOrder, sums: _Sums, reading: _Reading, fields: set[str]) -> None:
+    """Add the lines of shipping, fees, tips and discounts that are not 0."""
+    goods = {str(line["tax"].value) for line in order.lines if "tax" in line}
+    common = goods.pop() if len(goods) == 1 else None
+    beside = _tax_beside(order, sums, reading, common)
+    units = [line["uom"] for line in order.lines if "uom" in line]
+    positions = [amount_of(line.get("pos")) or Decimal(0) for line in order.lines]
+    pos = int(max(positions, default=Decimal(0)))
+    for name, part, title in _PARTS:
+        amount = sums.parts.get(name)
+        if not amount or (name in _DISCOUNTS and not reading.discounted):
+            continue
+        pos += 1
+        where = order.extras[name].where
+        value = format(-amount if part == "discount" else amount, "f")
+        own = order.extras.get("+shipping_name") if part == "shipping" else None
+        told: dict[str, object] = {
+            "pos": pos,
+            "part": part,
+            "sku": part.upper(),
+            "name": own.value if own else title,
+            "uom": units[0].value if units else None,
+            "qty": 1,
+            "price": value,
+            "amount": value,
+            "tax": common if part == "discount" else beside,
+        }
+        named = {key: Cell(where, one) for key, one in told.items() if one is not None}
+        order.lines.append({key: cell for key, cell in named.items() if key in fields})
+
+
+def _tax_beside(
+    order: SheetOrder, sums: _Sums, reading: _Reading, common: str | None
+) -> str | None:
+    """Return the tax type of shipping and fees: as a column has it, else as the tax shows; None
+    where it cannot be known.
+    """
+    if (told := order.extras.get("+shipping_tax")) is not None:
+        return str(told.value)
+    on_shipping = amount_of(order.extras.get("+shipping_tax_amount"))
+    if on_shipping is not None:
+        return common if on_shipping else _UNTAXED
+    if common is None or not sums.tax:
+        return common
+    goods = sums.goods - (sums.discount if reading.discounted else 0)
+    alone = _has_plain_rate(sums.tax, goods, inclusive=reading.inclusive)
+    together = _has_plain_rate(sums.tax, goods + sums.beside, inclusive=reading.inclusive)
+    if alone == together:
+        return None
+    return _UNTAXED if alone else common
+
+
+def _has_plain_rate(tax: Decimal, base: Decimal, *, inclusive: bool) -> bool:
+    """Check whether the tax is a whole percentage of the base."""
+    return any(
+        abs((base * percent / (100 + percent if inclusive else 100)) - tax) <= _SEN
+        for percent in _PERCENTS
+    )
+
+
+def _fill_totals(order: SheetOrder, sums: _Sums, reading: _Reading, kind: KindSchema) -> None:
+    head, fields = order.head, {one.name for one in kind.fields}
+    if "total" not in head:
+        return
+    where = head["total"].where
+    found: dict[str, object] = {}
+    if reading.inclusive:
+        found |= dict.fromkeys(("prices_include_tax", "taxes_included"), "yes")
+    elif sums.parts or "subtotal" not in head:
+        lines = [line_amount(line) or Decimal(0) for line in order.lines]
+        head["subtotal"] = Cell(where, str(sum(lines, Decimal(0))))
+    if "tax_total" not in head and not reading.inclusive and order.interpreted:
+        found["tax_total"] = "0.00"
+    if sums.discount and reading.discounted:
+        found["discount_total"] = str(sums.discount)
+    refunded = amount_of(order.extras.get("+refunded"))
+    if refunded is not None:
+        found["refunded_total"] = str(abs(refunded))
+    for name, value in found.items():
+        if name in fields and name not in head:
+            head[name] = Cell(where, value)
+
+
+def missing_cells(
+    order: SheetOrder, kind: KindSchema, headings: Mapping[str, tuple[str, str]], row: str
+) -> Iterator[RowError]:
+    """Report each required field of the head whose own cell is blank; `headings`: field -> the
+    letters of its column and its heading in the file.
+    """
+    sheet, _, cell = row.rpartition("!")
+    number = cell.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    for one in kind.fields:
+        filled = order.head.get(one.name)
+        if not one.required or one.name not in headings:
+            continue
+        if filled is None or str(filled.value).strip() == "":
+            letters, heading = headings[one.name]
+            words = f"{heading} is blank."
+            yield RowError(
+                where=f"{sheet}!{letters}{number}",
+                value="",
+                message=words,
+                hint=f"Fill in {heading}.",
+            )

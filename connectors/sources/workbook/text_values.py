@@ -1,0 +1,278 @@
+"""Read numbers and days as people and spreadsheets write them; every other value stays as it is."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from connectors.contract.pulls import DayOrder
+from connectors.contract.schema import FieldType
+
+
+class DecimalSign(StrEnum):
+    """Which sign stands before the decimals of a file's numbers."""
+
+    POINT = "point"
+    COMMA = "comma"
+
+
+CURRENCY_SIGNS: Final = {
+    "RM": "MYR",
+    "S$": "SGD",
+    "US$": "USD",
+    "€": "EUR",
+    "£": "GBP",
+    "¥": "",
+    "$": "",
+    "฿": "THB",
+    "₱": "PHP",
+    "₫": "VND",
+    "Rp": "IDR",
+}
+"""Sign -> its currency; blank where several currencies are written with it."""
+
+_SIGN: Final = "|".join(sorted((re.escape(sign) for sign in CURRENCY_SIGNS), key=len, reverse=True))
+
+_AMOUNT: Final = re.compile(
+    rf"(?P<minus>[-+]?) ?(?P<before>{_SIGN}|[A-Z]{{3}})?\.? ?(?P<inner>[-+]?)"
+    rf"(?P<digits>\d(?:[\d.,' ]*\d)?) ?(?P<behind>{_SIGN}|[A-Z]{{3}})?(?P<trail>[-+]?)",
+    re.ASCII | re.IGNORECASE,
+)
+
+_BLANKS: Final = str.maketrans({"\xa0": " ", "\u202f": " ", "\u2009": " ", "\u2212": "-"})
+
+_DOUBTFUL: Final = re.compile(r"(?<![\d.,])\d{1,3},\d{3}(?![\d.,])", re.ASCII)
+"""An amount that is a thousand times larger if its comma is no decimal sign."""
+
+_GROUPED: Final = re.compile(r"\d{1,3}(?:([.,' ])\d{3})(?:\1\d{3})*", re.ASCII)
+
+_PLAIN: Final = re.compile(r"\d+", re.ASCII)
+
+_MOST_DIGITS: Final = 18
+
+_EPOCH: Final = datetime(1899, 12, 30)  # noqa: DTZ001 - day 0 of spreadsheets, without a zone
+
+_SERIAL: Final = re.compile(r"[3-7]\d{4}(?:\.\d{1,15})?", re.ASCII)
+"""Days from 1982 to 2119: a smaller or larger number is more likely no day."""
+
+_MONTHS: Final = {
+    **dict.fromkeys(("jan", "january", "januari"), 1),
+    **dict.fromkeys(("feb", "february", "februari"), 2),
+    **dict.fromkeys(("mar", "march", "mac"), 3),
+    **dict.fromkeys(("apr", "april"), 4),
+    **dict.fromkeys(("may", "mei"), 5),
+    **dict.fromkeys(("jun", "june"), 6),
+    **dict.fromkeys(("jul", "july", "julai"), 7),
+    **dict.fromkeys(("aug", "august", "ogos", "ogo"), 8),
+    **dict.fromkeys(("sep", "sept", "september"), 9),
+    **dict.fromkeys(("oct", "october", "okt", "oktober"), 10),
+    **dict.fromkeys(("nov", "november"), 11),
+    **dict.fromkeys(("dec", "december", "dis", "disember"), 12),
+}
+
+_DAY_FIRST: Final = re.compile(
+    r"(?:[A-Za-z]{3,9},? )?(?P<day>\d{1,2})(?:st|nd|rd|th)?[-/. ]{1,2}(?P<month>[A-Za-z]{3,9})\.?,?"
+    r"[-/. ]{1,2}(?P<year>\d{4}|\d{2})(?P<rest>(?:,?[ T].*)?)",
+    re.ASCII,
+)
+
+_MONTH_FIRST: Final = re.compile(
+    r"(?:[A-Za-z]{3,9},? )?(?P<month>[A-Za-z]{3,9})\.?[-/. ](?P<day>\d{1,2})(?:st|nd|rd|th)?,?"
+    r"[-/. ](?P<year>\d{4}|\d{2})(?P<rest>(?:,?[ T].*)?)",
+    re.ASCII,
+)
+
+_YEAR_FIRST: Final = re.compile(
+    r"(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})(?P<rest>(?:[ T].*)?)", re.ASCII
+)
+
+_TIME: Final = re.compile(
+    r"[ T,]*(?:at )?(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.\d{1,9})?)?"
+    r" ?(?P<half>[AaPp]\.?[Mm]\.?)? ?(?P<zone>Z|UTC|GMT|(?:GMT|UTC)?[+-]\d\d:?\d\d)?",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnReading:
+    """How the cells of a column are read: the type of its field, and what its file shows about the
+    order of days and the decimal sign. `zone` is where the shop is.
+    """
+
+    type: FieldType
+    zone: ZoneInfo
+    days: DayOrder | None
+    decimals: "Decimals"
+
+    def read(self, value: object) -> object:
+        """Return the value in the form that all sources share, or as it is where it has none."""
+        if self.type in ("date", "moment"):
+            return self._read_day(value)
+        if isinstance(value, str) and self.type in ("money", "quantity", "decimal", "whole"):
+            if self.decimals.doubtful and _DOUBTFUL.search(value):
+                return value
+            amount = read_amount(value, self.decimals.sign)
+            return value if amount is None else amount
+        if isinstance(value, str) and self.type == "yesno":
+            return _YES_NO.get(value.strip().casefold(), value)
+        return value
+
+    def _read_day(self, value: object) -> object:
+        found = read_moment(value)
+        if found is None:
+            return value
+        if self.type == "moment":
+            return found
+        return (found.astimezone(self.zone) if found.tzinfo else found).date()
+
+
+_YES_NO: Final = {"y": "yes", "t": "yes", "ya": "yes", "n": "no", "f": "no", "tidak": "no"}
+
+
+def currency_of(text: str) -> str:
+    """Return the currency that an amount is written with; blank where its sign names none."""
+    found = _AMOUNT.fullmatch(_bare_amount(text))
+    sign = (found["before"] or found["behind"] or "") if found else ""
+    if not sign:
+        return ""
+    named = {one.upper(): code for one, code in CURRENCY_SIGNS.items()}
+    return named.get(sign.upper(), sign.upper())
+
+
+@lru_cache(maxsize=4096)
+def read_amount(text: str, decimals: DecimalSign) -> str | None:
+    """Return the number that the text means, with a decimal point; None where it means none."""
+    plain = _bare_amount(text)
+    negative = plain.startswith("(") and plain.endswith(")")
+    found = _AMOUNT.fullmatch(plain[1:-1].strip() if negative else plain)
+    if found is None:
+        return None
+    signs = [one for one in (found["minus"], found["inner"], found["trail"]) if one]
+    digits = _digits(found["digits"], decimals)
+    if digits is None or len(signs) > 1 or (negative and signs):
+        return None
+    return f"-{digits}" if negative or signs == ["-"] else digits
+
+
+def _bare_amount(text: str) -> str:
+    return " ".join(text.translate(_BLANKS).split()).removeprefix("'")
+
+
+def _digits(text: str, decimals: DecimalSign) -> str | None:
+    point, comma = (".", ",") if decimals is DecimalSign.POINT else (",", ".")
+    whole, sign, places = text.rpartition(point) if point in text else (text, "", "")
+    if sign and not _PLAIN.fullmatch(places):
+        return None
+    grouped = _GROUPED.fullmatch(whole)
+    if not _PLAIN.fullmatch(whole) and not (grouped and grouped[1] in {comma, "'", " "}):
+        return None
+    plain = "".join(one for one in whole if one.isdigit())
+    if len(plain) + len(places) > _MOST_DIGITS * 2:
+        return None
+    return f"{plain}.{places}" if sign else plain
+
+
+@dataclass(frozen=True, slots=True)
+class Decimals:
+    """What the amounts of a file show together. `doubtful`: the first that can be read in two ways
+    while no other one shows which is meant.
+    """
+
+    sign: DecimalSign
+    doubtful: str = ""
+
+
+def decimals_of(values: Iterable[object]) -> Decimals:
+    """Return the decimal sign of a file. A sign followed by other than three digits, or the last of
+    two different signs, stands before decimals.
+    """
+    points = commas = 0
+    doubtful = ""
+    for value in values:
+        if not isinstance(value, str):
+            continue
+        found = _AMOUNT.fullmatch(_bare_amount(value).strip("()"))
+        text = found["digits"] if found else ""
+        last = max(text.rfind("."), text.rfind(","))
+        if last < 0:
+            continue
+        sign, other = text[last], "," if text[last] == "." else "."
+        repeated = text.count(sign) > 1
+        shows = other in text or len(text) - last - 1 != 3
+        if repeated or shows:
+            decimal = other if repeated else sign
+            points, commas = points + (decimal == "."), commas + (decimal == ",")
+        elif sign == "," and not doubtful:
+            doubtful = text
+    if points or commas:
+        return Decimals(DecimalSign.COMMA if commas and not points else DecimalSign.POINT)
+    return Decimals(DecimalSign.POINT, doubtful)
+
+
+def read_moment(value: object) -> datetime | None:
+    """Return the day, with its time where there is one; None where the value is no day. Days such
+    as 05/06/2026 are none: the file or a person shows first which number is the day.
+    """
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - a cell has no zone
+    if isinstance(value, Decimal | int) and not isinstance(value, bool):
+        return _of_serial(format(value, "f") if isinstance(value, Decimal) else str(value))
+    if not isinstance(value, str):
+        return None
+    text = " ".join(value.translate(_BLANKS).split()).removeprefix("'")
+    return _of_serial(text) or _of_text(text)
+
+
+def _of_serial(text: str) -> datetime | None:
+    """Return the moment that a spreadsheet stores as this number of days, to the second."""
+    if not _SERIAL.fullmatch(text):
+        return None
+    whole = Decimal(text)
+    seconds = int((whole * 86_400).to_integral_value())
+    return _EPOCH + timedelta(seconds=seconds)
+
+
+def _of_text(text: str) -> datetime | None:
+    for pattern in (_YEAR_FIRST, _DAY_FIRST, _MONTH_FIRST):
+        found = pattern.fullmatch(text)
+        if found is None:
+            continue
+        month = found["month"]
+        number = int(month) if month.isdecimal() else _MONTHS.get(month.casefold())
+        year = found["year"]
+        if number is None:
+            continue
+        day = (int(year) if len(year) == 4 else 2000 + int(year), number, int(found["day"]))
+        return _with_time(day, found["rest"])
+    return None
+
+
+def _with_time(day: tuple[int, int, int], rest: str) -> datetime | None:
+    try:
+        found = datetime(*day)  # noqa: DTZ001 - its zone follows, where it has one
+    except ValueError:
+        return None
+    if not rest.strip(" ,T"):
+        return found
+    time = _TIME.fullmatch(rest)
+    if time is None:
+        return None
+    hour = int(time["hour"])
+    if time["half"]:
+        if not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + (12 if time["half"].casefold().startswith("p") else 0)
+    zone = (time["zone"] or "").replace("GMT", "").replace("UTC", "") or (time["zone"] and "Z")
+    clock = f"{hour:02}:{time['minute']}:{time['second'] or '00'}{zone or ''}"
+    text = f"{found.date().isoformat()}T{clock}"
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None

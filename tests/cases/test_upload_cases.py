@@ -1,0 +1,175 @@
+"""Spreadsheets as people export them go from the upload page into QuickBooks' books."""
+
+import re
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.cases.company import CaseCompany, Plan, case_path
+from tests.cases.conftest import Make
+
+pytestmark = pytest.mark.sqlite
+
+SHEETS = Plan(
+    template="orders-quickbooks",
+    connector="workbook",
+    maps={
+        "customers": ["C-77,Kedai Maju,,,58,RETAIL", "00077,Kedai Maju Lama,,,59,RETAIL"],
+        "items": [
+            "TEA-LOOSE,11,81",
+            "TEA-CUP,12,82",
+            "TEA,11,81",
+            "CUP,12,82",
+            "0012,11,81",
+            "SHIPPING,13,82",
+            "DISCOUNT,13,82",
+        ],
+    },
+)
+HEAD = (
+    "number,status,ordered_on,version,branch,customer,customer_name,price_level,currency,"
+    "subtotal,tax_total,total,line,sku,name,uom,qty,price,tax\n"
+)
+WOO = {
+    "customer": "C-77",
+    "currency": "MYR",
+    "branch": "KL",
+    "version": "1",
+    "price_level": "RETAIL",
+    "tax": "SST",
+}
+"""What the rules need of a shop's export beside its columns."""
+
+
+@pytest.fixture
+def company(make: Make) -> CaseCompany:
+    """Return a company with the shipped template, whose files come from the upload page."""
+    return make(SHEETS, "quickbooks")
+
+
+def page(company: CaseCompany, url: str) -> str:
+    """Return the text of a page."""
+    html = company.visit("farah").text(url)
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
+def upload(company: CaseCompany, path: Path, **values: str) -> str:
+    """Upload a file, set one value for all rows of some fields, and confirm it."""
+    url = company.upload(path, confirm=not values)
+    if values:
+        browser = company.visit("farah")
+        form = {f"fixed:{name}": value for name, value in values.items()}
+        browser.post(f"{url}/columns", form, status=303)
+        company.work_uploads()
+        browser.post(f"{url}/confirm", {}, status=303)
+        company.work_uploads()
+    return url
+
+
+def total(company: CaseCompany, number: str) -> Decimal:
+    """Return the total of the document that was posted for an order."""
+    names = [one for one in company.documents() if one.startswith(f"{number}-")]
+    assert len(names) == 1, (number, company.documents().keys(), company.holds())
+    return Decimal(str(company.documents()[names[0]]["TotalAmt"]))
+
+
+def written(tmp_path: Path, text: str, charset: str = "utf-8", name: str = "orders.csv") -> Path:
+    """Write a small file."""
+    path = tmp_path / name
+    path.write_bytes(text.encode(charset))
+    return path
+
+
+def test_a_woocommerce_export_is_posted_with_its_shipping(company: CaseCompany) -> None:
+    path = case_path("36-woo-csv-export") / "orders-2026-11-20.csv"
+    url = company.upload(path, confirm=False)
+    for label in ("Customer code", "Currency", "Branch", "Version", "Tax type"):
+        assert label in page(company, url)
+    upload(company, path, **WOO)
+    company.work()
+    assert company.body("5001")["lines"][2] == {
+        "pos": 3,
+        "part": "shipping",
+        "sku": "SHIPPING",
+        "name": "Flat rate",
+        "uom": "PCS",
+        "qty": "1",
+        "price": "8.00",
+        "tax": "NONE",
+    }
+    assert total(company, "5001") == Decimal("63.00")
+
+
+def test_the_next_file_needs_no_answers(company: CaseCompany, tmp_path: Path) -> None:
+    path = case_path("36-woo-csv-export") / "orders-2026-11-20.csv"
+    upload(company, path, **WOO)
+    again = written(tmp_path, path.read_text("utf-8").replace("5001", "5002"), name="next.csv")
+    url = company.upload(again, confirm=False)
+    assert "Read as the last file with the same headings" in page(company, url)
+    company.visit("farah").post(f"{url}/confirm", {}, status=303)
+    company.work_uploads()
+    company.work()
+    assert company.body("5002")["branch"] == "KL"
+
+
+@pytest.mark.parametrize(
+    ("file", "number", "name"),
+    [
+        ("orders.csv", "E1", "Kedai Maju"),
+        ("orders-bom.csv", "E2", "Kedai Maju"),
+        ("orders-cp1252.csv", "E3", "Café Müller"),
+    ],
+)
+def test_every_character_set_is_read(
+    company: CaseCompany, file: str, number: str, name: str
+) -> None:
+    upload(company, case_path("39-csv-utf16") / file)
+    assert company.body(number)["customer_name"] == name
+
+
+def test_days_as_spreadsheets_and_people_write_them(company: CaseCompany) -> None:
+    folder = case_path("40-leading-zeros-serial-dates")
+    upload(company, folder / "orders.csv")
+    numbers = ("G1", "G2", "G3", "G4", "G5")
+    assert {company.body(number)["ordered_on"] for number in numbers} == {"2026-11-20"}
+    url = upload(company, folder / "orders.xlsx")
+    body = company.body("1001")
+    assert (body["ordered_on"], body["customer"]) == ("2026-11-20", "00077")
+    assert body["lines"][0]["sku"] == "0012"
+    assert "orders!J3" in page(company, url)
+
+
+@pytest.mark.parametrize(
+    ("file", "number", "amount"),
+    [
+        ("orders.csv", "F1", "1375.55"),
+        ("orders-currency-sign.csv", "F2", "27.50"),
+        ("orders-trailing-minus-paren.csv", "F3", "27.50"),
+    ],
+)
+def test_amounts_as_people_write_them(
+    company: CaseCompany, file: str, number: str, amount: str
+) -> None:
+    url = upload(company, case_path("41-thousands-separators") / file)
+    company.work()
+    assert total(company, number) == Decimal(amount)
+    if number == "F3":
+        assert "Rows that are no records are not read: orders!A3 TOTAL" in page(company, url)
+
+
+def test_a_shortened_number_stays_refused(company: CaseCompany) -> None:
+    url = company.upload(case_path("42-order-id-scientific") / "orders.csv", confirm=False)
+    assert "A spreadsheet has shortened this number" in page(company, url)
+    company.ingest(case_path("42-order-id-scientific") / "orders.csv")
+    assert company.states() == {}
+
+
+def test_half_an_order_is_never_offered(company: CaseCompany, tmp_path: Path) -> None:
+    text = (case_path("36-woo-csv-export") / "orders-2026-11-20.csv").read_text("utf-8")
+    rows = text.splitlines(keepends=True)
+    url = company.upload(written(tmp_path, "".join(rows[:2])), confirm=False)
+    shown = page(company, url)
+    assert "The lines come to 43.00 and the order to 63.00: +20.00." in shown
+    assert "Order Total Amount" in shown
+    assert "Confirm import" not in shown
