@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
+from itertools import product
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -18,6 +19,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
     union,
     union_all,
 )
@@ -40,6 +42,10 @@ MOST = 50
 SOME: Final = 500  # of what a million records have in common, not all are sorted by age
 
 MOST_PARTIES: Final = 20
+
+VARIED: Final = 4  # first letters of a beginning that are tried in both cases
+
+MOST_LETTERS: Final = 8  # of a whole number: 256 spellings
 
 LAST: Final = "\U0010ffff"  # behind whatever a number goes on with
 
@@ -185,7 +191,18 @@ def find_exact(session: Session, company_id: int, text: str) -> tuple[Found, ...
 
 def find_exact_in(session: Session, companies: Sequence[int], text: str) -> tuple[Found, ...]:
     """Return exact matches in several companies, in one query."""
-    parameters = {"companies": list(companies), "text": text}
+    return _find_any(session, companies, [text])
+
+
+def find_any_case(session: Session, company_id: int, text: str) -> tuple[Found, ...]:
+    """Return exact matches in any case of their letters: NS-12 and ns-12 are two records."""
+    return _find_any(session, [company_id], sorted(spellings(text, MOST_LETTERS)))
+
+
+def _find_any(
+    session: Session, companies: Sequence[int], texts: Sequence[str]
+) -> tuple[Found, ...]:
+    parameters = {"companies": list(companies), "texts": list(texts)}
     return _each_once(FOUND.each(session.execute(_exact(), parameters, execution_options=KEPT)))
 
 
@@ -200,17 +217,17 @@ def _each_once(rows: Iterable[Found]) -> tuple[Found, ...]:
 def _exact() -> Select[Any]:
     """Return the query, cached because building it costs more than running it."""
     companies: BindParameter[Any] = bindparam("companies", expanding=True)
-    text = bindparam("text", type_=Text)
+    texts = bindparam("texts", type_=Text, expanding=True)
     mine = select(Record.id).where(Record.company_id.in_(companies))
     theirs = select(Posting.record_id).where(Posting.company_id.in_(companies))
     equal = (  # one index for each: OR over the join of both reads all records
-        mine.where(Record.number == text),
-        mine.where(Record.external_id == text),
-        theirs.where(Posting.number == text),
-        theirs.where(Posting.target_ref == text),
+        mine.where(Record.number.in_(texts)),
+        mine.where(Record.external_id.in_(texts)),
+        theirs.where(Posting.number.in_(texts)),
+        theirs.where(Posting.target_ref.in_(texts)),
     )
     fits = union(*(select(_newest(one).subquery()) for one in equal)).subquery()
-    this_first = case((or_(Posting.number == text, Posting.target_ref == text), 0), else_=1)
+    this_first = case((or_(Posting.number.in_(texts), Posting.target_ref.in_(texts)), 0), else_=1)
     return (
         FOUND.select()
         .select_from(Record)
@@ -247,8 +264,8 @@ def find_similar_in(session: Session, companies: Sequence[int], text: str) -> tu
     mine = select(Record.id).where(Record.company_id.in_(companies))
     theirs = select(Posting.record_id).where(Posting.company_id.in_(companies))
     begins = [
-        query.where(_begins(number, start, sqlite=sqlite)).limit(SOME)
-        for start in {text, text.upper(), text.lower()}
+        query.where(_begins(number, start, sqlite=sqlite), _goes_on(number, text)).limit(SOME)
+        for start in sorted(beginnings(text))
         for query, number in ((mine, Record.number), (theirs, Posting.number))
     ]
     of_party = [
@@ -269,6 +286,44 @@ def find_similar_in(session: Session, companies: Sequence[int], text: str) -> tu
         .limit(MOST)
     )
     return _each_once(FOUND.each(rows))
+
+
+def spellings(text: str, most: int) -> frozenset[str]:
+    """Return how a number is spelled in other cases: ns-12 for NS-12, and nS-12, Ns-12.
+
+    With more than `most` letters, only the usual spellings.
+    """
+    usual = frozenset({text, text.upper(), text.lower(), text.capitalize(), text.title()})
+    letters = sum(one.lower() != one.upper() for one in text)
+    if letters > most or not text.isascii():
+        return usual
+    cases = ({one.lower(), one.upper()} for one in text)
+    return frozenset("".join(one) for one in product(*cases))
+
+
+def beginnings(text: str) -> frozenset[str]:
+    """Return how a number begins in other cases; a beginning ends where more letters would vary.
+
+    Only the first letters vary, so that few ranges of an index are read.
+    """
+    if not text.isascii():  # SQLite knows no case of other letters
+        return frozenset({text, text.upper(), text.lower()})
+    starts, letters = [""], 0
+    for character in text:
+        cases = {character.lower(), character.upper()}
+        letters += len(cases) > 1
+        if letters > VARIED:
+            break
+        starts = [start + one for start in starts for one in sorted(cases)]
+    return frozenset(starts)
+
+
+def _goes_on(number: Any, text: str) -> ColumnElement[bool]:
+    """Return the condition that a number begins with the text in any case of its letters."""
+    if not text.isascii():  # its spellings are whole, for SQLite knows no case of other letters
+        return true()
+    goes_on: ColumnElement[bool] = func.lower(number).startswith(text.lower(), autoescape=True)
+    return goes_on
 
 
 def _begins(number: Any, start: str, *, sqlite: bool) -> ColumnElement[bool]:

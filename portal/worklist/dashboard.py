@@ -113,7 +113,7 @@ def _shown() -> dict[str, object]:
 def find() -> AnyResponse:
     """What has this number or name."""
     text = search_text()
-    rows = search.find_exact(store.reading(), g.company.id, text) if text else ()
+    rows = search.find_any_case(store.reading(), g.company.id, text) if text else ()
     if len(rows) == 1 and not store.wants_fragment():
         return redirect(_url(rows[0], FOR.get(request.args.get("to", ""), FOUND)), 303)
     run, meant = _run(text)
@@ -129,7 +129,7 @@ def find() -> AnyResponse:
 def step(way: str, record_id: int) -> AnyResponse:
     """On to the next record of what was found, or back; behind the last one, to the list."""
     text, session, company = search_text(), store.reading(), g.company.id
-    rows = search.find_exact(session, company, text) if text else ()
+    rows = search.find_any_case(session, company, text) if text else ()
     if text and not rows:
         rows = search.find_similar(session, company, text)
     at = next((place for place, row in enumerate(rows) if row.id == record_id), None)

@@ -47,6 +47,41 @@ def test_a_record_is_found_by_its_number_its_id_and_its_document(shop: Shop) -> 
     assert exact(shop, "NS-1") == exact(shop, "NS-10", shop.company.id + 1) == []
 
 
+@pytest.mark.parametrize("words", ["ns-121", "NS-121", "Ns-121", "nS-121"])
+def test_every_spelling_of_a_number_is_found_by_any(shop: Shop, words: str) -> None:
+    spelled = ["NS-121", "Ns-121", "ns-121"]
+    shop.receive(*(order(one, customer=f"C-{at}") for at, one in enumerate(spelled)))
+    shop.judge()
+    with shop.database.read() as session:
+        found = search.find_any_case(session, shop.company.id, words)
+    assert sorted(row.number for row in found) == spelled
+    assert numbers(shop, words[:5]) == ["NS-121", "Ns-121", "ns-12", "ns-121"]
+    assert [number for number, _ in exact(shop, words)] == ([words] if words in spelled else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "spelled"),
+    [
+        ("B-10", {"B-10", "b-10"}),
+        ("10", {"10"}),
+        ("É-1", {"É-1", "é-1"}),
+        (
+            "Order number 7",
+            {"Order number 7", "ORDER NUMBER 7", "order number 7", "Order Number 7"},
+        ),
+    ],
+)
+def test_a_number_with_many_letters_has_its_usual_spellings(text: str, spelled: set[str]) -> None:
+    assert search.spellings(text, 8) == spelled
+
+
+def test_a_long_beginning_is_found_whatever_the_case_of_its_letters(shop: Shop) -> None:
+    shop.receive(order("SHOPEE-Order-7", customer="C-1"), order("SHOPee-Offer-7", customer="C-2"))
+    shop.judge()
+    assert numbers(shop, "shopEE-order") == ["SHOPEE-Order-7"]
+    assert numbers(shop, "shopee-o") == ["SHOPEE-Order-7", "SHOPee-Offer-7"]
+
+
 def test_a_record_is_found_by_the_id_of_its_document_in_the_target(shop: Shop) -> None:
     [(_, document)] = exact(shop, "NS-11")
     with shop.database.write() as session:
