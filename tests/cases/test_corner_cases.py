@@ -1,0 +1,138 @@
+"""Settlements of a marketplace in AiAccount, and orders that come at an odd moment."""
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cases.company import CaseCompany, Plan, case_path
+
+pytestmark = pytest.mark.sqlite
+Make = Callable[..., CaseCompany]
+
+
+@pytest.fixture
+def market(make: Make) -> CaseCompany:
+    """Return a company that posts the statements of a marketplace to AiAccount."""
+    return make(
+        Plan(
+            template="settlements-aiaccount",
+            rules={"daily    at 02:00 by settled_on": "immediately"},
+        ),
+        "aiaccount",
+        accounts=["12090", "40010", "61010"],
+    )
+
+
+def feed(company: CaseCompany, folder: Path, *records: dict[str, Any]) -> None:
+    """Read records of the intake one after the other and let the workers work."""
+    for record in records:
+        path = folder / f"{record['id']}.records.json"
+        path.write_text(json.dumps({"records": [record]}), "utf-8")
+        company.ingest(path)
+        assert company.errors == []
+        company.work()
+
+
+def settlement(**changed: Any) -> dict[str, Any]:
+    """Return a statement of one order: 100.00 sold, 10.00 kept back."""
+    line = {"pos": 1, "order_number": "O1", "tax": "NONE", "gross": "100.00", "fee": "-10.00"}
+    return {
+        "kind": "settlement",
+        "id": "S-1",
+        "number": "S-1",
+        "status": "approved",
+        "updated_at": "2026-11-18T11:00:00+08:00",
+        "supplier": "SHOPEE",
+        "channel": "shopee",
+        "settled_on": "2026-11-16",
+        "gross": "100.00",
+        "fees": "-10.00",
+        "refunds": "0.00",
+        "net": "90.00",
+        "version": 1,
+        "approved_version": 1,
+        "approved_by": "Farid",
+        "lines": [{**line, "net": "90.00"}],
+        **changed,
+    }
+
+
+def payout(number: str, amount: str, day: str) -> dict[str, Any]:
+    """Return a payout of that statement."""
+    return {
+        "kind": "settlement_payment",
+        "id": number,
+        "number": number,
+        "status": "paid",
+        "updated_at": f"{day}T12:00:00+08:00",
+        "supplier": "SHOPEE",
+        "settlement": "S-1",
+        "method": "IBG",
+        "bank_ref": number,
+        "paid_on": day,
+        "amount": amount,
+    }
+
+
+def test_corner_16_a_negative_settlement_is_held_and_a_fee_of_no_order_is_a_bill(
+    market: CaseCompany,
+) -> None:
+    folder = case_path("16-negative-settlement", "corners")
+    for number in range(1, 5):
+        market.ingest(folder / f"{number}.records.json")
+        market.work()
+    assert market.errors == []
+    states = market.states()
+    assert (states["S-161"], states["P-161"], states["S-163"]) == ("held", "held", "held")
+    owners = {hold.owner for hold in market.holds()}
+    assert owners == {"accounts"}
+    documents = market.documents()
+    bills = {number: one for number, one in documents.items() if number.startswith("FB-")}
+    assert "FB-S-162" in bills
+    assert market.postings("S-162")[1] == ("aiaccount.expense_bill", "posted", Decimal("12.00"))
+    assert not {"S-161", "S-162", "S-163", "FB-S-163"} & documents.keys()
+
+
+def test_a_statement_that_is_paid_once_is_settled(market: CaseCompany, tmp_path: Path) -> None:
+    feed(market, tmp_path, settlement())
+    feed(market, tmp_path, payout("P-1", "90.00", "2026-11-18"))
+    assert market.holds() == []
+    assert market.postings("P-1") == [
+        ("aiaccount.sales_receipt", "posted", Decimal("100.00")),
+        ("aiaccount.expense_payment", "posted", Decimal("10.00")),
+    ]
+
+
+def test_a_statement_that_is_paid_twice_is_held_with_both_payouts(
+    market: CaseCompany, tmp_path: Path
+) -> None:
+    feed(market, tmp_path, settlement())
+    feed(market, tmp_path, payout("P-1", "90.00", "2026-11-18"))
+    feed(market, tmp_path, payout("P-2", "90.00", "2026-11-20"))
+    holds = {hold.rule: hold for hold in market.holds("P-2")}
+    assert holds.keys() == {"paid_once", "pays_the_net", "duplicates"}
+    assert {hold.owner for hold in holds.values()} == {"accounts"}
+    text = holds["pays_the_net"].text
+    assert all(figure in text for figure in ("P-2", "S-1", "RM 180.00", "RM 90.00")), text
+    assert "P-1" in holds["duplicates"].text, "the other payout stands beside it"
+    assert {state for _, state, _ in market.postings("P-2")} == {"held"}
+
+
+def test_a_statement_that_is_paid_in_parts_is_held_and_each_part_books_itself(
+    market: CaseCompany, tmp_path: Path
+) -> None:
+    feed(market, tmp_path, settlement())
+    feed(market, tmp_path, payout("P-1", "60.00", "2026-11-18"))
+    (hold,) = market.holds("P-1")
+    assert (hold.rule, hold.owner) == ("pays_the_net", "accounts")
+    assert all(figure in hold.text for figure in ("RM 60.00", "RM 90.00", "RM 30.00")), hold.text
+    assert market.postings("P-1")[0] == ("aiaccount.sales_receipt", "held", Decimal("60.00"))
+
+    feed(market, tmp_path, payout("P-2", "30.00", "2026-11-20"))
+    assert {hold.rule for hold in market.holds("P-2")} == {"paid_once", "duplicates"}
+    assert market.postings("P-2")[0] == ("aiaccount.sales_receipt", "held", Decimal("30.00"))
+    assert all(state != "posted" for _, state, _ in market.postings("P-2"))
