@@ -63,6 +63,13 @@ _REFUNDS: Final = ("refunds-sales", "refunds-claims")
 
 _OF_ORDERS: Final = ("orders-", "refunds-")
 
+_SELLER_VOUCHERS: Final = "promotional charges"
+"""How the names of the seller's own vouchers begin. Lazada credits the price before vouchers
+(Item Price Credit) and charges the seller's vouchers beside it.
+"""
+
+_TAKEN_BACK: Final = f"reversal {_SELLER_VOUCHERS}"
+
 _STATED: Final = re.compile(r"(?P<amount>-?\d{1,15}(\.\d{1,6})?) (?P<currency>[A-Z]{3})", re.ASCII)
 
 _CENT: Final = Decimal("0.01")
@@ -271,6 +278,9 @@ def _sales(rows: Sequence[Part]) -> Iterator[payouts.Entry]:
 def _part(row: Part) -> EntryPart:
     """What a transaction is, by its type; what belongs to no order is an adjustment."""
     word = row.text("transaction_type").strip().lower()
+    name = row.text("fee_name").strip().lower()
+    if word.startswith(_OF_ORDERS) and name.startswith((_SELLER_VOUCHERS, _TAKEN_BACK)):
+        return "refund" if name.startswith(_TAKEN_BACK) else "sale"
     if word == _SALES:
         return "sale"
     if word in _REFUNDS:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import ClassVar, Final
 from zoneinfo import ZoneInfo
 
@@ -17,7 +18,15 @@ Given = Mapping[str, object]
 
 _WRITTEN: Final = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d ?(Z|[+-]\d\d:?\d\d)", re.ASCII)
 
-_SAME: Final = ("sku", "shop_sku", "name", "variation", "item_price", "paid_price", "tax_amount")
+_SAME_TEXTS: Final = ("sku", "shop_sku", "name", "variation")
+
+_SAME_AMOUNTS: Final = (
+    "item_price",
+    "paid_price",
+    "voucher_seller",
+    "voucher_platform",
+    "tax_amount",
+)
 
 NAME = "lazada"
 
@@ -81,9 +90,29 @@ ORDER = KindSchema(
         field_schema("channel", "The way of paying, in Lazada's word."),
         _CURRENCY,
         field_schema("customer_name", "The buyer's name, which Lazada may mask."),
-        field_schema("goods_total", "The goods at the price that was paid for them.", "money"),
+        field_schema(
+            "goods_total", "The goods at their prices less what the seller bears.", "money"
+        ),
         field_schema("shipping_total", "What the shipping cost the buyer.", "money"),
-        field_schema("total", "What was sold, with shipping. The lines add up to it.", "money"),
+        field_schema("seller_voucher", "Vouchers that the seller bears (voucher_seller).", "money"),
+        field_schema(
+            "platform_voucher",
+            "Vouchers that Lazada bears (voucher_platform). Lazada pays this part of the total.",
+            "money",
+        ),
+        field_schema(
+            "unexplained_discount",
+            "What the buyer paid less than the price and no voucher explains. It is taken off the "
+            "total.",
+            "money",
+        ),
+        field_schema("buyer_paid", "What the buyer paid, with shipping.", "money"),
+        field_schema(
+            "total",
+            "What was sold, with shipping: what the buyer paid and the vouchers that Lazada bears. "
+            "The lines add up to it.",
+            "money",
+        ),
     ),
     lines=(
         POS,
@@ -93,12 +122,15 @@ ORDER = KindSchema(
         _NAME,
         field_schema("qty", "Pieces sold: all that were not cancelled.", "quantity"),
         field_schema("price", "Price of a piece before vouchers.", "money"),
-        field_schema("discount", "All vouchers on the line.", "money"),
-        field_schema("amount", "What was paid for the line.", "money"),
+        field_schema("discount", "What the seller bears of the line's price.", "money"),
+        field_schema("amount", "Quantity times price less discount.", "money"),
         field_schema("tax_amount", "The tax of the line, where Lazada tells it.", "money"),
         field_schema("delivered_qty", "Pieces that were delivered.", "quantity"),
         field_schema(
-            "cancelled_qty", "Pieces that were cancelled; they count nowhere else.", "quantity"
+            "cancelled_qty",
+            "Pieces that were cancelled; they count nowhere else. Once all pieces of a line are "
+            "cancelled, the line is left out.",
+            "quantity",
         ),
         field_schema("returned_qty", "Pieces that came back.", "quantity"),
     ),
@@ -123,7 +155,12 @@ REFUND = KindSchema(
         _CURRENCY,
         field_schema("reason", "The reason, in Lazada's words."),
         field_schema("restock", "returned: the piece came back. none: it is lost or damaged."),
-        field_schema("total", "What was paid for the piece. The line adds up to it.", "money"),
+        field_schema(
+            "total",
+            "What the piece was sold for: what the buyer gets back and the voucher that Lazada "
+            "bore. The line adds up to it.",
+            "money",
+        ),
     ),
     lines=(
         POS,
@@ -131,7 +168,7 @@ REFUND = KindSchema(
         _VARIANT,
         _NAME,
         field_schema("qty", "Always 1: each piece is a refund of its own.", "quantity"),
-        field_schema("amount", "What was paid for it.", "money"),
+        field_schema("amount", "What it was sold for.", "money"),
     ),
     total_field="total",
 )
@@ -172,6 +209,16 @@ class Part(payload_parts.Part):
         told = self.text("status")
         return PIECE_WORDS.get(told, told)
 
+    @property
+    def price(self) -> Decimal:
+        """The price of a piece before vouchers."""
+        return self.amount("item_price" if self.stated("item_price") else "paid_price")
+
+    @property
+    def revenue(self) -> Decimal:
+        """The seller's revenue from a piece: what the buyer and Lazada paid."""
+        return self.amount("paid_price") + self.amount("voucher_platform")
+
 
 def records_of(place: str, given: Given, zone: ZoneInfo) -> list[Read]:
     """The order with its pieces (`order_items`), then a refund for each piece that was returned or
@@ -206,7 +253,7 @@ def _order(order: Part, pieces: Sequence[Part], zone: ZoneInfo) -> Read:
     known = all(word in PIECE_WORDS for word in told)
     status = status_of([piece.word for piece in pieces] if known else told, known)
     sold = [one for one in pieces if one.word != "cancelled"] or pieces
-    goods = [_goods(same, sold) for same in _joined(pieces)]
+    goods = [_goods(same, sold) for same in _joined(pieces) if any(one in sold for one in same)]
     shipping = sum((one.amount("shipping_amount") for one in sold), ZERO)
     place = order.at("order_items")
     lines = [*goods, *([one_of("shipping", "Shipping", place, shipping)] if shipping else [])]
@@ -224,24 +271,40 @@ def _order(order: Part, pieces: Sequence[Part], zone: ZoneInfo) -> Read:
         "customer_name": Cell(order.at("customer_first_name"), " ".join(filter(None, names))),
         "goods_total": Cell(place, plain(summed(goods))),
         "shipping_total": Cell(place, plain(shipping)),
+        **_borne(place, sold, shipping),
         "total": Cell(place, plain(summed(lines))),
     }
     return record_of(ORDER, order, order.cell("order_id"), head, lines, zone)
 
 
+def _borne(place: str, sold: Sequence[Part], shipping: Decimal) -> dict[str, Cell]:
+    """Return who bears which part of the prices, and what the buyer paid."""
+    price = sum((one.price for one in sold), ZERO)
+    paid, seller, platform = (
+        sum((one.amount(name) for one in sold), ZERO)
+        for name in ("paid_price", "voucher_seller", "voucher_platform")
+    )
+    amounts = {
+        "seller_voucher": seller,
+        "platform_voucher": platform,
+        "unexplained_discount": price - seller - platform - paid,
+        "buyer_paid": paid + shipping,
+    }
+    return {name: Cell(place, plain(amount)) for name, amount in amounts.items()}
+
+
 def _goods(same: Sequence[Part], sold: Sequence[Part]) -> Line:
     """One line. Of an order that is cancelled whole, all pieces stay in it."""
     first, mine = same[0], [one for one in same if one in sold]
-    paid, price = first.amount("paid_price"), first.amount("item_price")
-    price = price if first.stated("item_price") else paid
+    price, revenue = first.price, first.revenue
     words, count = [one.word for one in same], len(mine)
     cells = {
         **_article(first),
         "part": Cell(first.place, "goods"),
         "qty": Cell(first.place, count),
         "price": Cell(first.at("item_price"), plain(price)),
-        "discount": Cell(first.at("voucher_amount"), plain((price - paid) * count)),
-        "amount": Cell(first.at("paid_price"), plain(paid * count)),
+        "discount": Cell(first.at("voucher_seller"), plain((price - revenue) * count)),
+        "amount": Cell(first.at("paid_price"), plain(revenue * count)),
         "delivered_qty": Cell(first.place, words.count("delivered")),
         "cancelled_qty": Cell(first.place, words.count("cancelled")),
         "returned_qty": Cell(first.place, words.count(RETURNED)),
@@ -250,7 +313,7 @@ def _goods(same: Sequence[Part], sold: Sequence[Part]) -> Line:
         cells["tax_amount"] = Cell(
             first.at("tax_amount"), plain(first.amount("tax_amount") * count)
         )
-    return Line(cells, paid * count)
+    return Line(cells, revenue * count)
 
 
 def _article(piece: Part) -> dict[str, Cell]:
@@ -271,8 +334,8 @@ def _joined(pieces: Sequence[Part]) -> list[list[Part]]:
 
 
 def _same(piece: Part) -> list[str]:
-    money = [plain(piece.amount(name).normalize()) for name in _SAME[4:]]
-    return [*(piece.text(name) for name in _SAME[:4]), *money]
+    money = [plain(piece.amount(name).normalize()) for name in _SAME_AMOUNTS]
+    return [*(piece.text(name) for name in _SAME_TEXTS), *money]
 
 
 def _newest(order: Part, pieces: Sequence[Part]) -> str | None:
@@ -299,7 +362,7 @@ def _currency(order: Part, pieces: Sequence[Part]) -> str:
 
 
 def _refund(order: Part, piece: Part, zone: ZoneInfo) -> Read:
-    key, paid = piece.text("order_item_id"), plain(piece.amount("paid_price"))
+    key, revenue = piece.text("order_item_id"), plain(piece.revenue)
     when = piece.when("updated_at") or piece.when("created_at")
     head = {
         "number": Cell(piece.at("order_item_id"), f"R-{key}" if key else None),
@@ -311,14 +374,14 @@ def _refund(order: Part, piece: Part, zone: ZoneInfo) -> Read:
         "currency": piece.cell("currency"),
         "reason": piece.cell("reason"),
         "restock": Cell(piece.at("status"), RESTOCK_WORDS[piece.word]),
-        "total": Cell(piece.at("paid_price"), paid),
+        "total": Cell(piece.at("paid_price"), revenue),
     }
     line = {
         **_article(piece),
         "qty": Cell(piece.place, 1),
-        "amount": Cell(piece.at("paid_price"), paid),
+        "amount": Cell(piece.at("paid_price"), revenue),
     }
-    lines = [Line(line, piece.amount("paid_price"))]
+    lines = [Line(line, piece.revenue)]
     return record_of(REFUND, order, piece.cell("order_item_id"), head, lines, zone)
 
 

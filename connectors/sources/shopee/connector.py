@@ -41,6 +41,7 @@ from connectors.kit.shops.payouts import payouts_left
 from connectors.sources.shopee import calls
 from connectors.sources.shopee.calls import Shop, shop_of
 from connectors.sources.shopee.orders import (
+    INCOME,
     KINDS,
     NAME,
     RETURN_WORDS,
@@ -118,7 +119,8 @@ FORM = ConnectionForm(
             "Store PARTNER_KEY:REFRESH_TOKEN here before webhooks are switched on.",
             "In the app open Push Mechanism and enter the address of this connection, exactly.",
             "Switch on order_status_push and those of returns.",
-            "For payouts, let the app read payments (module Payment), and set “Payouts” above.",
+            "Let the app read payments (module Payment): they show who bears a voucher.",
+            "For payouts, set “Payouts” above as well.",
         ),
     ),
 )
@@ -149,6 +151,9 @@ FIELDS: Final = (
 )
 
 AT_ONCE: Final = 50
+
+NO_INCOME: Final = frozenset({"UNPAID", "CANCELLED"})
+"""Statuses of orders whose income is not read: nothing of them is posted."""
 
 LONGEST: Final = int(timedelta(days=15).total_seconds())
 
@@ -507,7 +512,24 @@ def _shown(shop: Shop, numbers: list[str], zone: ZoneInfo) -> tuple[Pulled, ...]
         return NoPage(words="Shopee answered with something that is not a list of orders.")
     shown = {str(one.get("order_sn")) for one in orders}
     missing = [number for number in numbers if number not in shown]
-    return (*_read("order_list", orders, order_of, zone), *(_absent(one) for one in missing))
+    priced = _with_incomes(shop, orders)
+    if isinstance(priced, NoPage):
+        return priced
+    return (*_read("order_list", priced, order_of, zone), *(_absent(one) for one in missing))
+
+
+def _with_incomes(shop: Shop, orders: list[Payload]) -> list[Payload] | NoPage:
+    """Return the orders, each that is paid or sent with its income."""
+    numbers = [
+        str(one.get("order_sn")) for one in orders if one.get("order_status") not in NO_INCOME
+    ]
+    incomes = calls.incomes_shown(shop, numbers)
+    if isinstance(incomes, NoPage):
+        return incomes
+    return [
+        {**one, INCOME: income} if (income := incomes.get(str(one.get("order_sn")))) else one
+        for one in orders
+    ]
 
 
 def _read(

@@ -41,7 +41,6 @@ _TAKEN: Final[Mapping[str, EntryPart]] = {
             "fbs_fee",
             "buyer_transaction_fee",
             "seller_coin_cash_back",
-            "actual_shipping_fee",
             "reverse_shipping_fee",
             "final_return_to_seller_shipping_fee",
             "delivery_seller_protection_fee_premium_amount",
@@ -62,13 +61,27 @@ _BORNE: Final = (
     "coins",
     "payment_promotion",
     "credit_card_promotion",
-    "shopee_shipping_rebate",
-    "shipping_fee_discount_from_3pl",
-    "seller_lost_compensation",
 )
-"""What Shopee bears of the sale and adds: it lessens the fees."""
+"""What Shopee bears of the price and pays to the seller: revenue, as what the buyer pays.
+Source: the formula of `escrow_amount` in the documentation of v2.payment.get_escrow_detail.
+"""
 
-_ADDED: Final = ("drc_adjustable_refund",)
+_CARRIER: Final = "actual_shipping_fee"
+
+_CARRIER_BORNE: Final = ("shopee_shipping_rebate", "shipping_fee_discount_from_3pl")
+"""What Shopee and the carrier bear of the carrier's charge. They never exceed it in a fee."""
+
+_BUYER_FEES: Final = ("buyer_transaction_fee", "cross_border_tax")
+"""Parts of what the buyer pays that Shopee keeps: sold, and a fee."""
+
+_ADDED: Final = ("drc_adjustable_refund", "seller_lost_compensation")
+
+INCOME: Final = "order_income"
+"""Under this word an order keeps its income, which says who bears its vouchers."""
+
+_SELLER_VOUCHER: Final = "voucher_from_seller"
+
+_SUPPORT: Final = "shopee_discount"
 
 REST: Final = "Not told apart by Shopee"
 
@@ -79,6 +92,7 @@ STATUS_WORDS: Mapping[str, str] = {
     "READY_TO_SHIP": "paid",
     "PROCESSED": "paid",
     "RETRY_SHIP": "paid",
+    "INVOICE_PENDING": "paid",
     "SHIPPED": "shipped",
     "TO_CONFIRM_RECEIVE": "delivered",
     "COMPLETED": "delivered",
@@ -93,6 +107,7 @@ RETURN_WORDS: Mapping[str, str] = {
     "PROCESSING": "pending",
     "JUDGING": "pending",
     "ACCEPTED": "pending",
+    "SELLER_DISPUTE": "pending",
     "REFUND_PAID": "refunded",
     "CANCELLED": "cancelled",
     "CLOSED": "closed",
@@ -129,10 +144,28 @@ ORDER = KindSchema(
         field_schema("goods_total", "The goods at the price they were sold for.", "money"),
         field_schema(
             "shipping_total",
-            "The shipping as Shopee reckons it at the sale (estimated_shipping_fee). What Shopee "
-            "bears of it is in the adjustment.",
+            "What the buyer pays for shipping (buyer_paid_shipping_fee). Without the income of the "
+            "order: the shipping as Shopee reckons it at the sale (estimated_shipping_fee).",
             "money",
         ),
+        field_schema(
+            "seller_voucher",
+            "The voucher that the seller bears. Blank: the income of the order was not shown.",
+            "money",
+        ),
+        field_schema(
+            "platform_voucher",
+            "Vouchers, coins and promotions that Shopee bears. Shopee pays this part of the total. "
+            "Blank: the income of the order was not shown.",
+            "money",
+        ),
+        field_schema(
+            "unexplained_discount",
+            "What the buyer pays less than the prices and nothing explains. It is taken off the "
+            "total.",
+            "money",
+        ),
+        field_schema("buyer_paid", "What the buyer pays (total_amount).", "money"),
         field_schema(
             "carrier_charge",
             "What the carrier charged, once Shopee has confirmed it (actual_shipping_fee); no line "
@@ -140,15 +173,20 @@ ORDER = KindSchema(
             "is ignored.",
             "money",
         ),
-        field_schema("total", "What the buyer pays. The lines add up to it.", "money"),
+        field_schema(
+            "total",
+            "What was sold: what the buyer pays and what Shopee bears. The lines add up to it.",
+            "money",
+        ),
     ),
     lines=(
         POS,
         field_schema("line_id", "Shopee's id of the order line."),
         field_schema(
             "part",
-            "What the line stands for: goods, shipping, or adjustment: vouchers, coins and "
-            "subsidies, of which Shopee tells the sum only.",
+            "What the line stands for: goods, shipping, voucher (of the seller), price_support "
+            "(what Shopee bears of the prices), buyer_fee (of the buyer to Shopee), or adjustment: "
+            "what nothing explains.",
         ),
         *_GOODS,
         field_schema(
@@ -217,10 +255,13 @@ class Part(payload_parts.Part):
 def order_of(place: str, given: Given, zone: ZoneInfo) -> Read:
     """The order, or everything that is wrong with it."""
     order = Part(place, given)
+    income = order.part(INCOME) if order.stated(INCOME) else None
     goods = [_goods(item) for item in order.parts("item_list")]
-    shipping = _shipping(order)
+    shipping = _shipping(order, income)
+    paid = order.amount("total_amount")
+    total = paid + (_borne(income) if income else ZERO)
     lines = [*goods, *([shipping] if shipping and shipping.amount else [])]
-    total = order.amount("total_amount")
+    lines += _explained(income, total - summed(lines)) if income else ()
     head = {
         **_head(order, "create_time", zone),
         "number": order.cell("order_sn"),
@@ -232,8 +273,14 @@ def order_of(place: str, given: Given, zone: ZoneInfo) -> Read:
         "customer": order.cell("buyer_user_id"),
         "customer_name": order.cell("buyer_username"),
         "goods_total": Cell(order.at("item_list"), plain(summed(goods))),
+        "unexplained_discount": Cell(order.at("total_amount"), plain(summed(lines) - total)),
+        "buyer_paid": Cell(order.at("total_amount"), plain(paid)),
         "total": Cell(order.at("total_amount"), plain(total)),
     }
+    if income:
+        voucher = plain(income.amount(_SELLER_VOUCHER))
+        head["seller_voucher"] = Cell(income.at(_SELLER_VOUCHER), voucher)
+        head["platform_voucher"] = Cell(income.place, plain(_borne(income)))
     if shipping:
         head["shipping_total"] = shipping.cells["amount"]
     if order.flag("actual_shipping_fee_confirmed") and order.stated("actual_shipping_fee"):
@@ -280,14 +327,36 @@ def _article(item: Part, variation_sku: str) -> dict[str, Cell]:
     }
 
 
-def _shipping(order: Part) -> Line | None:
-    """What the sale was told with. The carrier's charge comes later and is between the carrier,
-    Shopee and the seller: a line of it would change what was sold.
+def _shipping(order: Part, income: Part | None) -> Line | None:
+    """Return what the buyer pays for shipping, or what the sale states. The carrier's charge comes
+    later and is between the carrier, Shopee and the seller: a line of it would change the sale.
     """
-    name = "estimated_shipping_fee"
-    if not order.stated(name):
+    place, name = order, "estimated_shipping_fee"
+    if income and income.stated("buyer_paid_shipping_fee"):
+        place, name = income, "buyer_paid_shipping_fee"
+    if not place.stated(name):
         return None
-    return one_of("shipping", "Shipping", order.at(name), order.amount(name))
+    return one_of("shipping", "Shipping", place.at(name), place.amount(name))
+
+
+def _borne(income: Part) -> Decimal:
+    """Return what Shopee bears of the price."""
+    return sum((income.amount(name) for name in _BORNE), ZERO)
+
+
+def _explained(income: Part, left: Decimal) -> Iterator[Line]:
+    """Yield the lines that explain what goods and shipping leave of the total, by the income."""
+    voucher = income.amount(_SELLER_VOUCHER)
+    if voucher:
+        place = income.at(_SELLER_VOUCHER)
+        yield one_of("voucher", "Voucher of the seller", place, -voucher)
+    for name in _BUYER_FEES:
+        if amount := income.amount(name):
+            yield one_of("buyer_fee", _said(name), income.at(name), amount)
+    left -= sum((income.amount(name) for name in _BUYER_FEES), ZERO) - voucher
+    support = income.amount(_SUPPORT)
+    if support and left == support:  # the prices of the lines are those after this discount
+        yield one_of("price_support", _said(_SUPPORT), income.at(_SUPPORT), support)
 
 
 def _head(told: Part, dated: str, zone: ZoneInfo, *, day: str = "ordered_on") -> dict[str, Cell]:
@@ -401,11 +470,15 @@ def _entries(listed: Part, incomes: Mapping[str, Part]) -> Iterator[payouts.Entr
 
 def _amounts(income: Part) -> Iterator[tuple[EntryPart, str, str, Decimal]]:
     """What moved, with its name, its place and the sign in which it comes to the seller."""
-    yield "sale", "Sale", income.at(_SALE), income.amount(_SALE)
+    yield "sale", "Sale", income.at(_SALE), income.amount(_SALE) + _borne(income)
     for name, part in _TAKEN.items():
         yield part, _said(name), income.at(name), -income.amount(name)
-    for name in _BORNE:
-        yield "fee", f"{_said(name)} (borne by Shopee)", income.at(name), income.amount(name)
+    carried = sum((income.amount(name) for name in _CARRIER_BORNE), ZERO)
+    charge = max(income.amount(_CARRIER) - carried, ZERO)
+    name = f"{_said(_CARRIER)}, less what Shopee bears of it" if carried else _said(_CARRIER)
+    yield "fee", name, income.at(_CARRIER), -charge
+    more = carried - income.amount(_CARRIER) + charge
+    yield "adjustment", "Shipping borne by Shopee above the carrier's charge", income.place, more
     for name in _ADDED:
         yield "adjustment", _said(name), income.at(name), income.amount(name)
     for one in income.parts("order_adjustment"):

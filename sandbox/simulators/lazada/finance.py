@@ -129,17 +129,30 @@ def _rows(books: LazadaBooks, number: int) -> Iterator[dict[str, str]]:
     """What moved for an order: for each piece its price, its shipping and the fees."""
     order = books.orders.get(number)
     foreign = [
-        {"order_item_id": 1, "status": "delivered", "paid_price": 10.0, "shipping_amount": 0}
+        {
+            "order_item_id": 1,
+            "status": "delivered",
+            "item_price": 10.0,
+            "paid_price": 10.0,
+            "voucher_seller": 0,
+            "shipping_amount": 0,
+        }
     ]
     for piece in order["order_items"] if order else foreign:
         if piece["status"] == "canceled":
             continue
-        price, shipping = (Decimal(str(piece[x])) for x in ("paid_price", "shipping_amount"))
+        price, shipping, borne, listed = (
+            Decimal(str(piece[x]))
+            for x in ("paid_price", "shipping_amount", "voucher_seller", "item_price")
+        )
         about = {
             "order_no": str(order["order_id"] if order else ID + number),
             "orderItem_no": str(piece["order_item_id"]),
         }
-        yield {**about, **_row("Orders-Sales", "Item Price Credit", price)}
+        yield {**about, **_row("Orders-Sales", "Item Price Credit", listed)}
+        if borne:
+            voucher = _row("Orders-Marketing Fees", "Promotional Charges Vouchers", -borne)
+            yield {**about, **voucher}
         yield {**about, **_row("Orders-Sales", "Shipping Fee (Paid By Customer)", shipping)}
         for name, share in (("Commission", COMMISSION), ("Payment Fee", PAYMENT)):
             fee = (price * share).quantize(CENT)
@@ -147,7 +160,10 @@ def _rows(books: LazadaBooks, number: int) -> Iterator[dict[str, str]]:
             yield {**about, **_row("Orders-Lazada Fees", name, -(fee + vat.quantize(CENT)), vat)}
         yield {**about, **_row("Orders-Logistics", "Shipping Fee Charged by Lazada", -shipping)}
         if piece["status"] in ("returned", "shipped_back_success"):
-            yield {**about, **_row("Refunds-Sales", "Reversal Item Price", -price)}
+            yield {**about, **_row("Refunds-Sales", "Reversal Item Price", -listed)}
+            if borne:
+                name = "Reversal Promotional Charges Vouchers"
+                yield {**about, **_row("Refunds-Marketing Fees", name, borne)}
 
 
 def _row(kind: str, name: str, amount: Decimal, vat: Decimal = Decimal(0)) -> dict[str, str]:
@@ -187,8 +203,8 @@ def transactions(books: LazadaBooks, query: Mapping[str, str]) -> list[Order] | 
 
 
 def bought(number: int, given: Mapping[str, Any], now: datetime) -> LazadaOrder:
-    """A new order: `items` of sku, quantity, price and was; `shipping` of a piece, `status`; what
-    is left out is usual.
+    """A new order: `items` of sku, quantity, price, was and platform_voucher; `shipping` of a
+    piece, `status`; what is left out is usual.
     """
     asked = given.get("items") or [{"sku": GOODS[number % 3][0], "quantity": 1 + number % 3}]
     moment, (first, last) = told(now), _BUYERS[number % len(_BUYERS)]
@@ -216,6 +232,7 @@ def _piece(
     _, name, variation, was, price = known
     price = float(given.get("price", price))
     was = float(given.get("was", max(was, price)))
+    platform = float(given.get("platform_voucher", 0))
     at = len(order["order_items"]) + 1
     return {
         "order_item_id": order["order_id"] * 100 + at,
@@ -228,6 +245,8 @@ def _piece(
         "item_price": was,
         "paid_price": price,
         "voucher_amount": round(was - price, 2),
+        "voucher_seller": round(was - price - platform, 2),
+        "voucher_platform": platform,
         "tax_amount": 0.00,
         "shipping_amount": float(whole.get("shipping", 4.00)),
         "currency": str(whole.get("currency", "MYR")),

@@ -77,6 +77,9 @@ CENT: Final = Decimal("0.01")
 
 _MOST, _AT_ONCE = 100, 50
 
+_UNSHOWN: Final = ("voucher", "platform_voucher", "returns")
+"""What the shop knows of an order and get_order_detail does not show."""
+
 
 class ShopeeBooks(MarketBooks):
     """The orders, and what was released of each by its number."""
@@ -270,8 +273,8 @@ def _asked_for(order: Order, wanted: Sequence[str]) -> Order:
 
 
 def bought(number: int, given: Mapping[str, Any], now: datetime) -> ShopeeOrder:
-    """A new order: `items` of sku, quantity, price and was; `shipping`, `voucher`, `status`, `cod`,
-    `currency`; what is left out is usual.
+    """A new order: `items` of sku, quantity, price and was; `shipping`, `voucher` (of the seller),
+    `platform_voucher`, `status`, `cod`, `currency`; what is left out is usual.
     """
     moment = int(now.timestamp())
     asked = given.get("items") or [{"sku": GOODS[number % 3][0], "quantity": 1 + number % 3}]
@@ -295,6 +298,7 @@ def bought(number: int, given: Mapping[str, Any], now: datetime) -> ShopeeOrder:
         "actual_shipping_fee_confirmed": False,
         "item_list": [_item(number, at, one) for at, one in enumerate(asked, 1)],
         "voucher": float(given.get("voucher", 0)),
+        "platform_voucher": float(given.get("platform_voucher", 0)),
         "returns": [],
     }
     return _summed(order)
@@ -328,7 +332,8 @@ def _summed(order: ShopeeOrder) -> ShopeeOrder:
         ),
         Decimal(0),
     )
-    total = goods + Decimal(str(order["estimated_shipping_fee"])) - Decimal(str(order["voucher"]))
+    total = goods + Decimal(str(order["estimated_shipping_fee"]))
+    total -= sum(Decimal(str(order[name])) for name in ("voucher", "platform_voucher"))
     return {**order, "total_amount": float(total)}
 
 
@@ -410,7 +415,7 @@ def sold(order: ShopeeOrder) -> dict[str, int]:
 
 def shown(order: ShopeeOrder) -> ShopeeOrder:
     """The order as it is answered, without what only the shop itself knows."""
-    return {name: told for name, told in order.items() if name not in ("voucher", "returns")}
+    return {name: told for name, told in order.items() if name not in _UNSHOWN}
 
 
 class EscrowControl(ShopControl):
@@ -455,7 +460,11 @@ def escrow(
     order = books.orders.get(number)
     total = Decimal(str(order["total_amount"] if order else given.get("foreign", "10.00")))
     back = sum((Decimal(str(one["refund_amount"])) for one in (order or {}).get("returns", ())), 0)
-    bears, carrier = Decimal(str(given.get("bears", "0"))), Decimal("4.90")
+    seller, platform, shipping = (
+        Decimal(str((order or {}).get(name, 0)))
+        for name in ("voucher", "platform_voucher", "estimated_shipping_fee")
+    )
+    bears, carrier = Decimal(str(given.get("bears", platform))), Decimal("4.90")
     fees = {
         "commission_fee": (total * COMMISSION).quantize(CENT),
         "service_fee": (total * SERVICE).quantize(CENT),
@@ -465,7 +474,9 @@ def escrow(
     comes_to = total + bears + carrier - back - sum(kept.values(), Decimal(0))
     amounts = {
         "buyer_total_amount": total,
+        "voucher_from_seller": seller,
         "voucher_from_shopee": bears,
+        "buyer_paid_shipping_fee": shipping,
         "coins": Decimal(0),
         "shopee_shipping_rebate": carrier,
         "seller_return_refund": Decimal(back),
@@ -506,5 +517,12 @@ def incomes(books: ShopeeBooks, body: bytes) -> list[Order] | str:
     numbers = json.loads(body)["order_sn_list"]
     if not isinstance(numbers, list) or not 0 < len(numbers) <= _AT_ONCE:
         return "Your request exceeds the max limit of 50 orders."
-    found = [books.escrows[one]["detail"] for one in numbers if one in books.escrows]
+    known = {order["order_sn"]: number for number, order in books.orders.items()}
+    found = [
+        books.escrows[one]["detail"]
+        if one in books.escrows
+        else escrow(books, known[one], {}, datetime.now(UTC))["detail"]
+        for one in numbers
+        if one in books.escrows or one in known
+    ]
     return [{"escrow_detail": one} for one in found]

@@ -102,6 +102,10 @@ def test_an_order_and_its_returned_piece_in_their_canonical_form():
         "customer_name": "Aisyah R***n",
         "goods_total": "99.00",
         "shipping_total": "8.00",
+        "seller_voucher": "11.00",
+        "platform_voucher": "0.00",
+        "unexplained_discount": "0.00",
+        "buyer_paid": "107.00",
         "total": "107.00",
         "lines": [
             {
@@ -207,6 +211,8 @@ def test_equal_pieces_are_one_line_and_a_cancelled_one_was_not_sold():
         {"shop_sku": "71_MY-8"},
         {"paid_price": 49.49},
         {"item_price": 55.01},
+        {"voucher_seller": 5.49},
+        {"voucher_platform": 0.01},
         {"variation": "Black / L"},
     ],
 )
@@ -218,6 +224,46 @@ def test_what_differs_by_a_word_or_a_cent_is_another_line(changed):
 def test_49_5_and_49_50_are_the_same_price():
     body, _ = told(piece(paid_price="49.5"), piece(paid_price="49.50"))
     assert [one["qty"] for one in body["lines"][:-1]] == ["2"]
+
+
+def test_a_line_whose_pieces_are_all_cancelled_is_left_out():
+    """A line of 0 pieces could be posted nowhere."""
+    body, _ = told(piece("delivered"), piece("canceled", sku="MUG"), piece("canceled", sku="MUG"))
+    assert [(one["sku"], one["qty"]) for one in body["lines"]] == [
+        ("TEE-BLK-M", "1"),
+        ("SHIPPING", "1"),
+    ]
+    assert (body["status"], body["total"], body["buyer_paid"]) == ("delivered", "53.50", "53.50")
+
+
+def test_what_lazada_bears_is_sold_and_what_the_seller_bears_is_not():
+    by_both = {"voucher_seller": 2.00, "voucher_platform": 3.50}
+    body, refunds = told(piece("delivered", **by_both), piece("returned", **by_both))
+    assert {
+        name: body[name]
+        for name in ("seller_voucher", "platform_voucher", "unexplained_discount", "buyer_paid")
+    } == {
+        "seller_voucher": "4.00",
+        "platform_voucher": "7.00",
+        "unexplained_discount": "0.00",
+        "buyer_paid": "107.00",
+    }
+    assert (body["total"], body["lines"][0]["discount"]) == ("114.00", "4.00")
+    assert [one["total"] for one in refunds] == ["53.00"], "the seller loses what it had sold"
+
+
+@pytest.mark.parametrize(
+    ("vouchers", "unexplained"),
+    [
+        ({"voucher_seller": 5.50, "voucher_platform": 0}, "0.00"),
+        ({"voucher_seller": 5.00, "voucher_platform": 0}, "0.50"),
+        ({"voucher_seller": None, "voucher_platform": None}, "5.50"),
+        ({"voucher_seller": 0, "voucher_platform": 6.00}, "-0.50"),
+    ],
+)
+def test_a_discount_that_no_voucher_explains_is_an_amount_of_its_own(vouchers, unexplained):
+    body, _ = told(piece("delivered", **vouchers))
+    assert body["unexplained_discount"] == unexplained
 
 
 def test_an_order_that_is_cancelled_whole_keeps_its_pieces():

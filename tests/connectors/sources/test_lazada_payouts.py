@@ -109,6 +109,21 @@ def test_an_order_whose_pieces_are_in_two_statements_is_paid_twice_in_part() -> 
     ]
 
 
+def test_the_sellers_own_vouchers_lessen_the_sale_and_are_no_fee() -> None:
+    voucher = {
+        **ROWS[0],
+        "transaction_type": "Orders-Marketing Fees",
+        "fee_name": "Promotional Charges Vouchers",
+        "transaction_number": "MY1042-A9",
+        "amount": "-11.00",
+    }
+    back = {**voucher, "fee_name": "Reversal Promotional Charges Vouchers", "amount": "5.50"}
+    told = records(changed(transactions=[*ROWS, voucher, back]))
+    before = records(STATEMENT)["payout"]
+    assert (told["payout"]["gross"], told["order_payment"]["amount"]) == ("96.00", "96.00")
+    assert (told["payout"]["refunds"], told["payout"]["fees"]) == ("44.00", before["fees"])
+
+
 def test_a_statement_that_is_not_paid_has_no_day_at_the_bank() -> None:
     told = records(changed(paid="0"))["payout"]
     assert told["status"] == "not_paid"

@@ -31,6 +31,8 @@ PIECE = {
     "tax_amount": 2.95,
     "shipping_amount": 4.0,
     "voucher_amount": 5.5,
+    "voucher_seller": 3.5,
+    "voucher_platform": 2.0,
     "currency": "MYR",
     "reason": "",
     "updated_at": "2026-11-20 09:00:00 +0800",
@@ -71,9 +73,13 @@ LAZADA_RECORDS = [
             "channel": "FPX",
             "currency": "MYR",
             "customer_name": "Aisyah Rahman",
-            "goods_total": "99.00",
+            "goods_total": "103.00",
             "shipping_total": "8.00",
-            "total": "107.00",
+            "seller_voucher": "7.00",
+            "platform_voucher": "4.00",
+            "unexplained_discount": "0.00",
+            "buyer_paid": "107.00",
+            "total": "111.00",
             "lines": [
                 {
                     "pos": 1,
@@ -83,8 +89,8 @@ LAZADA_RECORDS = [
                     "name": "Tee - Black, M",
                     "qty": "2",
                     "price": "55.00",
-                    "discount": "11.00",
-                    "amount": "99.00",
+                    "discount": "7.00",
+                    "amount": "103.00",
                     "tax_amount": "5.90",
                     "delivered_qty": "1",
                     "cancelled_qty": "1",
@@ -116,7 +122,7 @@ LAZADA_RECORDS = [
             "currency": "MYR",
             "reason": "Too small",
             "restock": "returned",
-            "total": "49.50",
+            "total": "51.50",
             "lines": [
                 {
                     "pos": 1,
@@ -124,7 +130,7 @@ LAZADA_RECORDS = [
                     "variant_id": "71_MY-9",
                     "name": "Tee - Black, M",
                     "qty": "1",
-                    "amount": "49.50",
+                    "amount": "51.50",
                 }
             ],
         },

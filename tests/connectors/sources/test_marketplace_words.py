@@ -29,9 +29,9 @@ SPARE = {
     "shopee": {"error", "message", "region", "request_id", "actual_shipping_fee"}
     | {"actual_shipping_fee_confirmed", "item_sku"},
     "lazada": {"order_number", "price", "shipping_fee", "statuses", "items_count"}
-    | {"voucher_amount"},
+    | {"voucher_amount", "voucher_platform"},
 }
-"""Words that another one stands before, or that repeat what the lines say."""
+"""Words that another one stands before, that repeat what the lines say, or that say 0 here."""
 UNREAD_OF_RETURN = {"create_time", "error", "item_sku", "message", "more", "request_id"}
 
 

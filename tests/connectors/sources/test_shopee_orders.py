@@ -42,6 +42,8 @@ def test_an_order_in_its_canonical_form():
         "customer_name": "a***h",
         "goods_total": "99.00",
         "shipping_total": "8.00",
+        "unexplained_discount": "5.50",
+        "buyer_paid": "101.50",
         "total": "101.50",
         "lines": [
             {
@@ -80,6 +82,61 @@ def test_an_order_in_its_canonical_form():
             },
         ],
     }
+
+
+INCOME = {
+    "buyer_total_amount": 101.50,
+    "voucher_from_seller": 2.00,
+    "voucher_from_shopee": 3.00,
+    "coins": 0.50,
+    "buyer_paid_shipping_fee": 8.00,
+    "actual_shipping_fee": 12.40,
+    "commission_fee": 2.19,
+}
+
+
+def sold(**changed):
+    """What an order with this income was sold for, and its lines that are no goods."""
+    told = body(order(order_income={**INCOME, **changed}))
+    names = ("seller_voucher", "platform_voucher", "unexplained_discount", "buyer_paid", "total")
+    lines = [(one["part"], one["amount"]) for one in told["lines"] if one["part"] != "goods"]
+    return tuple(told[name] for name in names), lines
+
+
+def test_what_shopee_bears_is_sold_and_what_the_seller_bears_is_not():
+    amounts, lines = sold()
+    assert amounts == ("2.00", "3.50", "0.00", "101.50", "105.00")
+    assert lines == [("shipping", "8.00"), ("voucher", "-2.00")]
+
+
+@pytest.mark.parametrize("name", ["shopee_discount", "payment_promotion", "credit_card_promotion"])
+def test_each_amount_that_shopee_bears_is_part_of_the_total(name):
+    (_, borne, _, paid, total), _ = sold(**{name: 1.25})
+    assert (borne, paid, total) == ("4.75", "101.50", "106.25")
+
+
+def test_a_price_that_shopee_lowered_is_sold_for_the_price_before():
+    amounts, lines = sold(shopee_discount=10.00)
+    assert amounts == ("2.00", "13.50", "0.00", "101.50", "115.00")
+    assert lines[-1] == ("price_support", "10.00")
+
+
+def test_fees_of_the_buyer_to_shopee_are_lines_of_their_own():
+    amounts, lines = sold(buyer_transaction_fee=1.00, voucher_from_seller=3.00)
+    assert (amounts[2], amounts[4]) == ("0.00", "105.00")
+    assert lines[1:] == [("voucher", "-3.00"), ("buyer_fee", "1.00")]
+
+
+@pytest.mark.parametrize(("seller", "left"), [(1.99, "0.01"), (2.50, "-0.50")])
+def test_what_no_amount_explains_is_named_and_part_of_no_voucher(seller, left):
+    amounts, lines = sold(voucher_from_seller=seller)
+    assert (amounts[2], amounts[4]) == (left, "105.00")
+    assert lines[-1][0] == "adjustment"
+
+
+def test_an_income_that_cannot_be_read_is_told_with_its_place():
+    told = wrong(order(order_income={**INCOME, "coins": "many"}))
+    assert list(told) == ["order_list[0].order_income.coins"]
 
 
 def test_a_return_in_its_canonical_form():

@@ -46,9 +46,9 @@ def test_a_payout_tells_its_days_its_totals_and_an_entry_for_each_amount() -> No
         "first_day": "2026-11-19",
         "last_day": "2026-11-19",
         "currency": "MYR",
-        "gross": "121.50",
+        "gross": "128.00",
         "refunds": "49.50",
-        "fees": "8.13",
+        "fees": "14.63",
         "fee_tax": "0.77",
         "adjustments": "-1.00",
         "net": "62.10",
@@ -57,17 +57,14 @@ def test_a_payout_tells_its_days_its_totals_and_an_entry_for_each_amount() -> No
     assert {one["order_number"] for one in lines} == {one["order_id"] for one in lines}
     shown = [(one["part"], one["name"], one["amount"]) for one in lines]
     assert shown == [
-        ("sale", "Sale", "101.50"),
+        ("sale", "Sale", "108.00"),
         ("fee", "Commission fee", "-2.19"),
         ("fee", "Service fee", "-3.29"),
         ("fee", "Seller transaction fee", "-2.15"),
-        ("fee", "Actual shipping fee", "-7.20"),
         ("fee_tax", "Escrow tax", "-0.46"),
         ("fee_tax", "Shipping fee sst", "-0.31"),
         ("refund", "Seller return refund", "-49.50"),
-        ("fee", "Voucher from shopee (borne by Shopee)", "5.50"),
-        ("fee", "Coins (borne by Shopee)", "1.00"),
-        ("fee", "Shopee shipping rebate (borne by Shopee)", "2.00"),
+        ("fee", "Actual shipping fee, less what Shopee bears of it", "-5.20"),
         ("adjustment", "Parcel overweight", "-1.00"),
         ("sale", "Sale", "20.00"),
         ("fee", "Commission fee", "-1.80"),
@@ -86,7 +83,7 @@ def test_what_it_pays_of_each_order_is_a_record_of_its_own() -> None:
         "first_day": "2026-11-19",
         "last_day": "2026-11-19",
         "currency": "MYR",
-        "amount": "101.50",
+        "amount": "108.00",
     }
     assert (second.external_id, second.body["amount"]) == ("2511190002", "20.00")
 
@@ -107,6 +104,25 @@ def test_what_shopees_amounts_leave_of_what_it_states_is_an_entry_that_says_so(
         [("adjustment", "-0.01")] if parts == "fees" else []
     )
     assert told["adjustments"] == ("-1.01" if parts == "fees" else "-1.00")
+
+
+def test_no_fee_is_negative_whatever_shopee_bears() -> None:
+    """What exceeds the carrier's charge is no fee that was given back."""
+    payout = changed()
+    payout["escrow_details"][0]["order_income"] |= {"shopee_shipping_rebate": 9.00}
+    payout["escrow_list"][0]["payout_amount"] = 50.90
+    told = records(payout)[0].body
+    assert all(Decimal(one["amount"]) < 0 for one in told["lines"] if one["part"] == "fee")
+    more = [one["amount"] for one in told["lines"] if "above the carrier" in one["name"]]
+    assert (more, told["adjustments"]) == (["1.80"], "0.80")
+
+
+def test_a_compensation_for_lost_goods_is_no_sale_and_no_fee() -> None:
+    payout = changed()
+    payout["escrow_details"][1]["order_income"]["seller_lost_compensation"] = 20.00
+    payout["escrow_list"][1]["payout_amount"] = 38.20
+    told = records(payout)[0].body
+    assert (told["adjustments"], told["gross"]) == ("19.00", "128.00")
 
 
 def test_what_cannot_be_a_payout_is_told_with_its_place() -> None:
@@ -265,23 +281,23 @@ def test_a_payout_of_more_orders_than_a_record_may_hold_is_told() -> None:
 
 
 def test_fees_of_so_many_orders_that_each_alone_is_too_much_are_joined_by_order() -> None:
-    """Twelve lines an order; nothing of the totals and of what pays an order changes."""
+    """Nine lines an order; nothing of the totals and of what pays an order changes."""
     many: dict[str, list[Any]] = {"escrow_list": [], "escrow_details": []}
-    for number in range(500):
+    for number in range(600):
         for name, rows in many.items():
             row = copy.deepcopy(PAYOUT[name][0])
             rows.append({**row, "order_sn": f"26{number:04}"})
     told = records(changed(**many))
     lines: Any = told[0].body["lines"]
-    assert len(lines) == 500 * 5
+    assert len(lines) == 600 * 5
     assert {one["part"]: one["amount"] for one in lines if one["order_id"] == "260007"} == {
-        "sale": "101.50",
+        "sale": "108.00",
         "refund": "-49.50",
-        "fee": "-6.33",
+        "fee": "-12.83",
         "fee_tax": "-0.77",
         "adjustment": "-1.00",
     }
-    assert told[0].body["fees"] == "3165.00"
+    assert told[0].body["fees"] == "7698.00"
     assert len(told) == 501
     large = {name: [*rows, *_more(rows)] for name, rows in many.items()}
     assert list(wrong(changed(**large))) == ["payouts[0].escrow_list"]
