@@ -14,7 +14,16 @@ from tests.acceptance.houses import COMPANY, ROLES, quiet
 from tests.acceptance.pages import words
 from tests.acceptance.product import FINANCE, House, Product, Visitor, free_environment
 from tests.installed import ROOT
-from tests.support.duties import ACTIONS, ALL, CLERK, EITHER, FOR_ALL, SUPERVISOR, roles_by_view
+from tests.support.duties import (
+    ACTIONS,
+    ALL,
+    CLERK,
+    EITHER,
+    FILES_AND_PARTS,
+    FOR_ALL,
+    SUPERVISOR,
+    roles_by_view,
+)
 
 pytestmark = pytest.mark.sqlite
 ACTS = {
@@ -103,7 +112,7 @@ def test_H08_what_it_says_each_page_and_action_is_open_to_its_roles_alone(place:
         assert set(route["may"].values()) <= {True, False}
         open_to = {role for role, may in route["may"].items() if may}
         assert open_to == roles_of.get(route["act"], ALL), route
-    named = roles_by_view(ACTIONS)
+    named = roles_by_view({**ACTIONS, **FILES_AND_PARTS})
     inside = [
         route for route in routes if route["address"].startswith(("/c/<co>", "/api/v1/c/<co>"))
     ]

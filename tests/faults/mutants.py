@@ -71,7 +71,7 @@ def poison_from(environment: Mapping[str, str]) -> None:
         return
     breaks = BREAKS[environment.get(f"{POISON}_KIND", "segfault")]
     steps = vars(evaluate_due)
-    enter, reach = steps["_entered"], steps["point"]
+    enter, reach = steps["_entered"], steps["fault_point"]
 
     def enter_or_die(case: Any) -> Any:
         judging[:] = [] if case.claimed.poison else [case.subject.body.get("number")]
@@ -82,7 +82,7 @@ def poison_from(environment: Mapping[str, str]) -> None:
             breaks()
         reach(name)
 
-    steps.update(_entered=enter_or_die, point=reach_or_die)
+    steps.update(_entered=enter_or_die, fault_point=reach_or_die)
     jobs.LONGEST = STUCK
 
 
@@ -168,7 +168,7 @@ MUTANTS = (
         (
             (
                 push.lock_posting,
-                "_OURS, given",
+                "_OURS, parameters",
                 "select(Posting).where(Posting.id == claim.posting_id)",
             ),
             (push.lock_postings, " if row.posting.fence == fences[row.posting.id]", ""),

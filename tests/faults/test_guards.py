@@ -266,7 +266,7 @@ GUARDS: dict[str, tuple[Callable[[], None], Callable[[], Guard]]] = {
         comes_late_and_shows_later,
         lambda: changed(
             uncertain._proved_absent,
-            "return seen and now >= _over_at(doubt, now)",
+            "return was_absent_before and now >= _over_at(doubt, now)",
             "return True",
         ),
     ),
