@@ -98,6 +98,7 @@ class TargetState:
 
     What is left out, or a blank rounding, is not told, which is no statement about it. `confirmed`
     are rates of ours that people confirmed: `CTN|TEA-1` -> (base unit, num, den); None: not asked.
+    `tax_rates` are the rates of the tax codes that it lists with one: 0.1 is 10%.
     """
 
     known: bool
@@ -106,6 +107,7 @@ class TargetState:
     items: Mapping[str, ItemUnits] = field(default_factory=dict)
     rounding: str = ""
     confirmed: Mapping[str, tuple[str, int, int]] | None = None
+    tax_rates: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

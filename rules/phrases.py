@@ -642,6 +642,7 @@ VALUES: dict[str, str] = {
     "max": message("the largest of %(all)s"),
     "net": message("%(first)s without its tax of %(second)s"),
     "tax": message("the tax of %(second)s on %(first)s"),
+    "tax_key": message("%(first)s with its rate of %(second)s"),
     "was": message("%(first)s as it was before"),
     "round": message("%(first)s, rounded to %(second)s"),
     "in_base": message("%(first)s in the base unit"),

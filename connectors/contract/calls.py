@@ -60,7 +60,8 @@ class Snapshot:
     """What a connection test learnt about the other side.
 
     Codes are None where the target does not list them; `names` are those of codes that say nothing
-    by themselves, by the words of `codes`. None is also the way of rounding (a Rounding,
+    by themselves, by the words of `codes`; `tax_rates` are the rates of tax codes on what is sold,
+    where they are listed: 0.1 is 10%. None is also the way of rounding (a Rounding,
     or whatever word it has for it) where it does not tell that.
     """
 
@@ -83,11 +84,14 @@ class Snapshot:
     names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     payment_methods: tuple[str, ...] | None = None
     terms: tuple[str, ...] | None = None  # of payment
+    tax_rates: Mapping[str, Decimal] = field(default_factory=dict)
 
     def called(self, kind: str, code: str) -> dict[str, str]:
-        """What is kept of a code: its name, where it was told."""
+        """What is kept of a code: its name, and the rate of a tax code, where they were told."""
         name = self.names.get(kind, {}).get(code, "")
-        return {"name": name} if name else {}
+        rate = self.tax_rates.get(code) if kind == "tax_code" else None
+        told = {"name": name} if name else {}
+        return told if rate is None else {**told, "rate": format(rate, "f")}
 
     def codes(self) -> dict[str, frozenset[str]]:
         """The codes known there, by the words the rules use; kinds that it cannot list are left

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import Final, Literal
 from urllib.parse import urlsplit
@@ -226,7 +227,10 @@ class Amounts:
     the tax is *added*, `amount` is that with the tax on it; *beside*, the total is what all amounts
     and taxes make; *inside*, the amounts hold their tax. `inclusive` is the header field, and the
     word in it, that puts inside what is beside. A name is blank where there is no such field. A
-    target that rounds at the end may round the tax of each code for itself (`by_code`).
+    target that rounds at the end may round the tax of each code for itself (`by_code`). `rate` is
+    the rate of the code, which is compared and not sent; `moves` is by how much the target's own
+    adjustment may move the tax of a line whose amount does not hold it. `listed` says whether the
+    rates that the target lists of its codes are those of this document.
     """
 
     amount: str
@@ -238,6 +242,9 @@ class Amounts:
     tax_is: Literal["added", "beside", "inside"]
     inclusive: tuple[str, bool | str] | None = None
     by_code: bool = False
+    rate: str = ""
+    moves: Decimal = Decimal(0)
+    listed: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -162,8 +162,10 @@ def not_sent(words: str, number: str | None = None) -> Answer:
     )
 
 
-def uncertain(code: str, words: str, status: int | None, number: str | None = None) -> Answer:
-    """Nobody knows what became of it."""
+def uncertain(
+    code: str, words: str, status: int | None, number: str | None = None, ref: str | None = None
+) -> Answer:
+    """Nobody knows what became of it; `ref` is the document that the target says it made."""
     return Answer(
         kind="uncertain",
         error_class="uncertain",
@@ -171,6 +173,7 @@ def uncertain(code: str, words: str, status: int | None, number: str | None = No
         words=words,
         number=number,
         status=status,
+        target_ref=ref,
     )
 
 

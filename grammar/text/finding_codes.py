@@ -55,6 +55,7 @@ HOLD_CODES: Final[Mapping[str, str]] = {
     "RND03": "amount.rounded_otherwise",
     "RND04": "amount.not_the_records",
     "RND05": "amount.of_a_line",
+    "RND06": "amount.tax_of_target",
     "STA01": "status.unknown",
     "STL01": "posted.changed_since",
     "STL02": "posted.blocked",

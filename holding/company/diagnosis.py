@@ -92,7 +92,7 @@ _OF_FINDING: Final[Mapping[str, Topic]] = {
     "PSH03": Topic.DUPLICATES,
     Code.ROUNDING: Topic.ONE_SEN,
     "test.rounding": Topic.ONE_SEN,
-    **dict.fromkeys(("RND01", "RND02", "RND03", "RND04", "RND05"), Topic.ONE_SEN),
+    **dict.fromkeys(("RND01", "RND02", "RND03", "RND04", "RND05", "RND06"), Topic.ONE_SEN),
     "VAL02": Topic.E_INVOICE,
     WINDOW_OVER: Topic.E_INVOICE,
     TWO_E_INVOICES: Topic.DUPLICATES,

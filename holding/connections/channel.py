@@ -147,6 +147,12 @@ class Channel:
         known = (one for one in self.target.documents if one.name == document)
         return next((one.total_field for one in known), None)
 
+    def unsent_fields(self, document: str) -> frozenset[str]:
+        """Return the fields of a document type that the target works out itself."""
+        schema = next((one for one in self.target.documents if one.name == document), None)
+        fields = (*schema.header, *schema.lines) if schema is not None else ()
+        return frozenset(field.name for field in fields if not field.sent)
+
     def shows(self, document: str) -> bool:
         """Check whether the target returns documents of a type on lookup."""
         return all(one.shown for one in self.target.documents if one.name == document)

@@ -717,6 +717,17 @@ def ticket_of(session: Session, push_id: int) -> str | None:
     return None
 
 
+def made_ref(session: Session, push_id: int) -> str | None:
+    """Return the target's id of the document that it said this push made, with other content."""
+    query = (
+        select(Attempt.target_ref)
+        .where(Attempt.push_id == push_id, Attempt.state == AttemptState.UNCERTAIN)
+        .where(Attempt.target_ref.is_not(None))
+        .order_by(Attempt.no.desc())
+    )
+    return session.scalar(query.limit(1))
+
+
 def absent_since(session: Session, push_id: int, request_id: int, now: datetime) -> datetime | None:
     """Return the first of the consecutive `absent` lookups since that send, or None.
 

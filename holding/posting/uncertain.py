@@ -218,7 +218,7 @@ def _conclude(case: Case, doubt: UncertainPush, found: Found, asked: datetime) -
             besides=found.besides,
         )
     elif found.kind == "different":
-        store_results.mark_conflict(case, found)
+        store_results.mark_conflict(case, found, _conflict_class(case, doubt, found))
     elif found.refused is not None:
         apply_answer(case, found.refused, looked=True)
     elif doubt.waiting_there and not _vanished(doubt, found, asked):
@@ -227,6 +227,18 @@ def _conclude(case: Case, doubt: UncertainPush, found: Found, asked: datetime) -
         posting_push.mark_uncertain(
             case, found.words, not_before=_worth_a_look(doubt, found, case.now)
         )
+
+
+def _conflict_class(case: Case, doubt: UncertainPush, found: Found) -> ErrorClass:
+    """Return what a document with other content is: our own one that came to something else, or
+    perhaps somebody's of the same number.
+    """
+    made = store_results.made_ref(case.session, doubt.member.push_id)
+    if found.target_ref and made == found.target_ref:
+        return "stale_version"
+    unsent = case.channel.unsent_fields(doubt.member.document.document)
+    names = {one.field for one in found.differs}
+    return "stale_version" if names and names <= unsent else "duplicate"
 
 
 def _vanished(doubt: UncertainPush, found: Found, now: datetime) -> bool:

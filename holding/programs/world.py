@@ -288,6 +288,11 @@ def _targets(
                 for kind, found in items[row.name].items()
                 if kind not in {PERIOD, ITEM, RATE, ROUNDING}
             },
+            tax_rates={
+                item.code: Decimal(item.body["rate"])
+                for item in items[row.name]["tax_code"]
+                if item.body.get("rate")
+            },
             confirmed=confirmed({one.code: one.body for one in items[row.name][RATE]}),
             rounding=next((way_of(item.body) for item in items[row.name][ROUNDING]), ""),
             items={

@@ -1,7 +1,7 @@
 """The rule templates for a new company, and the draft made from one with its answers."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
@@ -36,6 +36,9 @@ TITLES: Final = {
 """The templates by their folders, with what each is for. `orders-autocount` is not among them: it
 also posts sales orders and deliveries, which this version does not carry out.
 """
+
+_RATE_ROW: Final = re.compile(r'(?P<before> +)"(?P<code>[^"]+)"(?P<after> +-> [0-9.]+%.*)')
+"""A row of a map from a tax code to its rate."""
 
 _LIMIT: Final = re.compile(
     r"(?P<before>^const approval_limit\b[^\n]*\n(?:[ \t]+from [^\n]*\n)*?[ \t]+from \S+ = )"
@@ -249,7 +252,26 @@ def set_tax_codes(files: Mapping[str, str], codes: Mapping[Tax, str]) -> dict[st
             path = f"maps/{tax.table}.csv"
             text.insert(at, f'    csv      "{path}" from "word" to "code"')
             lines[path] = ["word,code", ""]
-    return {path: "\n".join(text) for path, text in lines.items()}
+    renamed = {tax.code: code for tax, code in codes.items() if code not in ("", tax.code)}
+    return {path: "\n".join(_with_rates(text, renamed)) for path, text in lines.items()}
+
+
+def _with_rates(lines: Iterable[str], renamed: Mapping[str, str]) -> Iterator[str]:
+    """The lines of a file, with the rate of each tax code under the code that the company uses.
+
+    Of two codes that the company has as one, the first keeps its rate: lines that were taxed at
+    the other one are held.
+    """
+    seen: set[str] = set()
+    for line in lines:
+        row = _RATE_ROW.fullmatch(line)
+        if row is None or row["code"] not in renamed:
+            yield line
+            continue
+        code = renamed[row["code"]]
+        if code not in seen:
+            yield f'{row["before"]}"{code}"{row["after"]}'
+        seen.add(code)
 
 
 def find_einvoice_limit(files: Mapping[str, str]) -> EInvoiceLimit | None:

@@ -11,7 +11,7 @@ from grammar.text.problem import Problem, Span
 from rules.checker.places import ABLE, AGAIN, REVERSED, make_problem
 from rules.checker.tables import BUILT_IN
 from rules.decisions.posted_documents import CANCEL
-from rules.documents.rounding import ROUNDING, TOLERANCE
+from rules.documents.rounding import ROUNDING, TARGET_TAX, TOLERANCE
 from rules.documents.totals import LINE_AMOUNT, OWN_TOTAL
 from rules.documents.unit_proofs import UNIT_MISMATCH_RULE as MISMATCH
 from rules.documents.unusual import UNUSUAL
@@ -30,6 +30,7 @@ _OF_TABLES = {"block", *ABLE, *AGAIN, *REVERSED, "look_up", "try_again"}
 REASONS = frozenset(
     {"gate", "units", "duplicates", "identity", "change", "approve", *BUILT_IN}
     | {CANCEL, BILL, MISMATCH, ROUNDING, TOLERANCE, OWN_TOTAL, LINE_AMOUNT, CLASS, *UNUSUAL}
+    | {TARGET_TAX}
 )
 """Reasons of an outcome that no rule file gives a name."""
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial, reduce
 from types import MappingProxyType
 from typing import Any, Final, cast
 
 from grammar import nodes
-from rules.documents.totals import AmountParts, OwnTotal, split_tax_by_code
+from rules.documents.totals import (
+    ROUNDING_LINES,
+    AmountParts,
+    LineParts,
+    OwnTotal,
+    net_of,
+    split_tax_by_code,
+    taxed_line_of,
+)
 from rules.expressions.checks import Operands, operands_of
 from rules.expressions.compiler import Compiler
 from rules.expressions.lists import lines_ever_billed
@@ -26,11 +34,19 @@ from rules.outcomes import (
     VerdictResult,
     has_failed_check,
 )
-from rules.types.functions import unrounded
+from rules.types.functions import expand_parts, net_of_tax, unrounded
 from rules.types.symbol_table import DocumentSchema, Scope
 from rules.values.canonical import number_text
 from rules.values.cause_keys import ITSELF, CauseKey, CauseKind, Clearing
-from rules.values.kinds import CONTEXT, Number, add, round_all
+from rules.values.kinds import (
+    CONTEXT,
+    Number,
+    add,
+    multiply,
+    round_all,
+    round_half_up,
+    subtract,
+)
 from rules.values.wording import MISSING, say
 
 ROUNDING: Final = "rounding"
@@ -46,6 +62,12 @@ AMOUNTS = "sum of the amounts sent"
 _NOTHING = Decimal(0)
 
 ROUNDING_WAY_RULE = "rounding_told"
+
+TARGET_TAX: Final = "target_tax"
+
+_PERCENT = Decimal(100)
+
+_SHOWN_LINES = 3
 
 
 def is_rounding(
@@ -377,3 +399,327 @@ class RoundingTold:
             span=span,
         )
         return Said([verdict], [finding])
+
+
+@dataclass(frozen=True, slots=True)
+class TaxedLine:
+    """One line as the target taxes it.
+
+    `told` is the tax that the record charges, `exact` what the rate of the code makes of the base;
+    `closed` is what the target's own adjustment of the line adds to its tax.
+    """
+
+    number: int
+    code: str
+    rate: Number
+    base: Number
+    told: Number
+    exact: Number
+    closed: Decimal = _NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class TaxFigures:
+    """What the target makes of a document's lines, and what the record says instead.
+
+    A total is None where the document has none to compare.
+    """
+
+    lines: Sequence[TaxedLine]
+    wrong: Sequence[TaxedLine]
+    tax: Decimal
+    own_tax: Decimal
+    total: Decimal | None
+    own_total: Decimal | None
+
+    @property
+    def tax_off(self) -> Decimal:
+        """How much more tax the target makes than the record says."""
+        return CONTEXT.subtract(self.tax, self.own_tax)
+
+    @property
+    def total_off(self) -> Decimal:
+        """How much more the target comes to in all."""
+        if self.total is None or self.own_total is None:
+            return _NOTHING
+        return CONTEXT.subtract(self.total, self.own_total)
+
+
+class TaxProgram:
+    """The proof that a target which works the tax out itself comes to the record's tax and total.
+
+    The rate of a tax code is what the target lists, else what the rules give in the line's rate.
+    """
+
+    def __init__(
+        self, compiler: Compiler, post: nodes.Post, known: DocumentSchema, target: nodes.Target
+    ) -> None:
+        line = taxed_line_of(post, known)
+        assert line is not None  # noqa: S101
+        bills = post.bill is not None
+        self.head = Scope(compiler.index, compiler.record, document=True, bills=bills)
+        self.scope = self.head if line.in_header else replace(self.head, line=True)
+        self.target, self.route, self.defined = target, str(post.route), line.parts.defined
+        self.in_header, self.compiler = line.in_header, compiler
+        self.in_words = compiler.currencies.amount
+        self.base = self._closure(self._base_of(line.parts, known), self.scope)
+        self.tax, self.code = (self._part(line.parts, part) for part in ("tax", "code"))
+        self.rate = self._part(line.parts, "rate")
+        self.owner = self._keeper(line.parts["code"]) or (
+            target.tolerance_action.role or compiler.owner
+        )
+        given = {assign.name: assign.expr for assign in post.fields}
+        adjusted = next((given[name] for name in ROUNDING_LINES if name in given), None)
+        self.adjusted = self._closure(adjusted, self.head)
+        self.holds = self.defined.tax_is == "inside"
+        self.word: bool | str | None = None
+        self.inclusive: Closure | None = None
+        if self.defined.inclusive is not None:
+            name, self.word = self.defined.inclusive
+            self.inclusive = self._closure(given.get(name), self.head)
+        self.total: Closure | None = None
+        self.own: OwnTotal | None = None
+        self.own_tax: Closure | None = None
+        self.labels = self._labels(line.parts["tax"], self.scope)
+
+    @staticmethod
+    def of(
+        compiler: Compiler,
+        post: nodes.Post,
+        *,
+        known: DocumentSchema | None,
+        total: str,
+        target: nodes.Target | None,
+        told: OwnTotal | None,
+    ) -> TaxProgram | None:
+        """The proof of a route; None where its documents say no tax beside a tax code."""
+        if known is None or target is None or taxed_line_of(post, known) is None:
+            return None
+        program = TaxProgram(compiler, post, known, target)
+        if post.bill is None:
+            given = next((a.expr for a in post.fields if a.name == total), None)
+            program.total = program._closure(given, program.head)
+            program.labels |= program._labels(given, program.head)
+            program._compare_with(told)
+        return program
+
+    def _labels(self, expr: nodes.Expr | None, scope: Scope) -> set[str]:
+        """What an amount is made of, by the words in which checks show it."""
+        if expr is None:
+            return set()
+        return {operand.label for operand in operands_of(self.compiler, expr, scope)}
+
+    def _compare_with(self, told: OwnTotal | None) -> None:
+        """Compare with the record's own tax, and its own total where the header names none."""
+        if told is None:
+            return
+        self.own = told if self.total is None else None
+        self.labels |= told.labels
+        if told.own.tax:
+            span = told.assign.span
+            self.own_tax = self._closure(nodes.Name((told.own.tax,), span), self.head)
+
+    def _closure(self, expr: nodes.Expr | None, scope: Scope) -> Closure | None:
+        return None if expr is None else self.compiler.guarded(expr, scope, TARGET_TAX, "")
+
+    def _part(self, parts: LineParts, part: str) -> Closure | None:
+        return self._closure(parts[part], self.scope)
+
+    def _base_of(self, parts: LineParts, known: DocumentSchema) -> nodes.Expr | None:
+        """What the target taxes: quantity times price where it works each line out again."""
+        net = net_of(parts, self.scope) if getattr(known, "reckons", False) else None
+        amount, tax = parts["amount"], parts["tax"]
+        if net is not None or amount is None or tax is None or self.defined.tax_is != "added":
+            return net or amount
+        return nodes.Arith("-", amount, tax, amount.span)
+
+    def _keeper(self, code: nodes.Expr | None) -> str:
+        """The team that is asked for entries of the map of tax codes; blank where none is."""
+        maps = self.compiler.index.maps
+        parts = expand_parts(code, self.scope) if code is not None else ()
+        named = (p.name for p in parts if isinstance(p, nodes.Call) and p.name in maps)
+        return next((maps[name].missing.action.role or "" for name in named), "")
+
+    # ---- the figures --------------------------------------------------------------------------
+
+    def is_exact(self, run: Run) -> bool:
+        """Whether the target comes to just the tax and the total of the record, or nobody knows."""
+        figures = self._figures(run)
+        return figures is None or not (figures.wrong or figures.tax_off or figures.total_off)
+
+    def judge(self, run: Run, said: Said, named: Said) -> Said:
+        """The verdict, and a finding where more is off than is tolerated.
+
+        What a check that stops the record says of these amounts is not said twice, nor is rounding
+        that `named` says of the total. Nobody can release a line that is taxed at another rate.
+        """
+        run.spend(len(run.lines))
+        figures = self._figures(run)
+        if figures is None:
+            return Said()
+        off = max(abs(figures.tax_off), abs(figures.total_off))
+        if not figures.wrong and off <= self.target.tolerance:
+            if off == _NOTHING and not run.whole:
+                return Said()
+            return Said([self._verdict(PASS, figures, self._words(run, figures) if off else "")])
+        text = self._words(run, figures)
+        released = not figures.wrong and (self.route, TARGET_TAX) in run.facts.releases
+        verdict = replace(self._verdict(HIT, figures, text), released=released)
+        is_named = not figures.wrong and any(v.result == HIT for v in named.verdicts)
+        if released or is_named or _is_stopped(said, self.labels):
+            return Said([verdict])
+        return Said([verdict], [self._finding(figures, text)])
+
+    def _figures(self, run: Run) -> TaxFigures | None:
+        """Both sides; None where something of it is not known."""
+        holds = self._holds_tax(run)
+        adjusted = self.adjusted(run) if self.adjusted is not None else _NOTHING
+        lines = self._lines(run, holds=bool(holds))
+        if holds is None or not lines or not isinstance(adjusted, Decimal):
+            return None
+        way, places = self.target.rounding, self.target.places
+        bases = [[line.base for line in lines]]
+        codes = [line.code if self.defined.by_code else "" for line in lines]
+        parts = split_tax_by_code([], [line.exact for line in lines], codes)[1:]
+        tax = CONTEXT.add(sum_columns(parts, way, places), adjusted)
+        tax = CONTEXT.add(tax, sum((line.closed for line in lines), _NOTHING))
+        total = CONTEXT.add(sum_columns(bases, way, places), adjusted if holds else tax)
+        own_tax = self.own_tax(run) if self.own_tax is not None else None
+        if not isinstance(own_tax, Decimal):
+            own_tax = reduce(add, (line.told for line in lines), cast("Number", adjusted))
+            own_tax = round_half_up(own_tax, places)
+        own_total = self._own_total(run, total)
+        slack = max(self.target.tolerance, places)
+        wrong = [line for line in lines if abs(self._left(line)) > slack]
+        if not isinstance(own_total, Decimal):
+            return TaxFigures(lines, wrong, tax, own_tax, None, None)
+        return TaxFigures(lines, wrong, tax, own_tax, total, own_total)
+
+    def _own_total(self, run: Run, total: Decimal) -> Any:
+        if self.own is not None:
+            return self.own.near(run, total)
+        return self.total(run) if self.total is not None else None
+
+    def _holds_tax(self, run: Run) -> bool | None:
+        """Whether the amounts of the lines hold their tax; None where nobody knows."""
+        if self.inclusive is None:
+            return self.holds
+        value = self.inclusive(run)
+        return value == self.word if isinstance(value, (bool, str)) else None
+
+    def _lines(self, run: Run, *, holds: bool) -> list[TaxedLine] | None:
+        """The lines that are billed; None where a base, a tax, a code or a rate is not known."""
+        state, bill = run.world.targets.get(self.target.name), run.route.bill
+        rates = state.tax_rates if state is not None and self.defined.listed else {}
+        found: list[TaxedLine] | None = []
+        for number, row in enumerate([run.line] if self.in_header else run.lines, start=1):
+            if not self.in_header and bill is not None and bill.leaves_out(row):
+                continue
+            run.line = row
+            line = self._line(run, number, rates, holds=holds)
+            if line is None or found is None:
+                found = None
+                break
+            found.append(line)
+        if not self.in_header:
+            run.line = {}
+        return found
+
+    def _line(
+        self, run: Run, number: int, rates: Mapping[str, Decimal], *, holds: bool
+    ) -> TaxedLine | None:
+        asked = (self.base, self.tax, self.code, self.rate)
+        base, told, code, rate = (None if one is None else one(run) for one in asked)
+        if not isinstance(code, str):
+            return None
+        rate = rates.get(code, rate) if code else _NOTHING
+        if not all(isinstance(value, Number) for value in (base, told, rate)):
+            return None
+        if self.defined.tax_is == "beside" and self.target.rounding == PER_LINE:
+            base = round_half_up(base, self.target.places)
+        exact = subtract(base, net_of_tax(base, rate)) if holds else multiply(base, rate)
+        line = TaxedLine(number, code, rate, base, told, exact)
+        left = self._left(line) if rate and not holds else None
+        closes = isinstance(left, Decimal) and abs(left) <= self.defined.moves
+        return replace(line, closed=left) if closes else line
+
+    def _left(self, line: TaxedLine) -> Number:
+        """How much more tax the record has on a line than the target makes of it alone."""
+        if self.target.rounding != PER_LINE:
+            return subtract(line.told, line.exact)
+        places = self.target.places
+        return CONTEXT.subtract(round_half_up(line.told, places), round_half_up(line.exact, places))
+
+    # ---- in words -----------------------------------------------------------------------------
+
+    def _words(self, run: Run, figures: TaxFigures) -> str:
+        said, way = partial(self.in_words, run), WAYS[self.target.rounding]
+        record = self.compiler.record.replace("_", " ")
+        name = self.target.name
+        text = (
+            f"{name} makes {said(figures.tax)} tax of the lines ({way}), and the {record} has "
+            f"{said(figures.own_tax)}: {_difference(said, figures.tax_off)}."
+        )
+        for line in figures.wrong[:_SHOWN_LINES]:
+            due = round_half_up(line.exact, self.target.places)
+            text += (
+                f" Line {line.number}: tax code {line.code} is {_percent(line.rate)} of "
+                f"{said(round_half_up(line.base, self.target.places))}, which is {said(due)}, and "
+                f"the {record} has {said(round_half_up(line.told, self.target.places))}."
+            )
+        if figures.total is not None and figures.own_total is not None and figures.total_off:
+            text += (
+                f" It comes to {said(figures.total)} in {name}, and the {record} has "
+                f"{said(figures.own_total)}: {_difference(said, figures.total_off)}."
+            )
+        return text
+
+    def _verdict(self, result: VerdictResult, figures: TaxFigures, text: str) -> Verdict:
+        operands = [
+            (f"tax in {self.target.name}", _money(figures.tax)),
+            ("tax of the record", _money(figures.own_tax)),
+        ]
+        if figures.total is not None and figures.own_total is not None:
+            operands.append((f"total in {self.target.name}", _money(figures.total)))
+            operands.append(("total of the record", _money(figures.own_total)))
+        rates = {line.code: _percent(line.rate) for line in figures.lines if line.code}
+        operands += sorted(rates.items())
+        span = self.target.tolerance_action.span
+        return Verdict(
+            TARGET_TAX, "rounding", self.route, result, span, tuple(operands), None, text
+        )
+
+    def _finding(self, figures: TaxFigures, text: str) -> Finding:
+        name = self.target.name
+        return Finding(
+            code="RND06",
+            error_class="business_rule",
+            rule=TARGET_TAX,
+            route=self.route,
+            severity="hold",
+            owner=self.owner,
+            message=f"{text} Nothing was sent.",
+            clears=ITSELF if figures.wrong else Clearing.by(self.owner),
+            cause_key=CauseKey(CauseKind.RULE, TARGET_TAX),
+            cause_label=f"{name} would come to another tax than the record",
+            would_pass=f"its tax is what {name} makes of it, or it names a code of that rate",
+            span=self.target.tolerance_action.span,
+            lines=tuple(line.number for line in figures.wrong),
+        )
+
+
+def _is_stopped(said: Said, labels: Collection[str]) -> bool:
+    """Whether a check that reads one of these amounts stops the record now."""
+    stops = {f.rule for f in said.findings if f.severity in {"hold", "reject"}}
+    checks = (v for v in said.verdicts if v.kind == "check" and v.rule in stops)
+    return any({*labels} & {name for name, _ in v.operands} for v in checks)
+
+
+def _difference(said: Callable[[Decimal], str], off: Decimal) -> str:
+    return f"{said(abs(off))} {'more' if off > 0 else 'less'}" if off else "the same"
+
+
+def _percent(rate: Number) -> str:
+    """A rate as people write it: 0.1 is 10%."""
+    percent = multiply(rate, _PERCENT)
+    return f"{number_text(percent) if isinstance(percent, Decimal) else percent}%"

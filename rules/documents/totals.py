@@ -43,11 +43,13 @@ _INCLUSIVE: Mapping[str, bool | str] = {
 
 _SIDES = ("PostingType",)  # of a journal entry, whose lines are no parts of a total
 
-_ROUNDING_LINES = ("RoundingAdjustment", "RoundAdj", "Rounding")
+ROUNDING_LINES = ("RoundingAdjustment", "RoundAdj", "Rounding")
 
 _NET_AND_TAX = ("net", "tax")
 
 _OWN = ("total", "tax_total", "round_off")
+
+_NOTHING, _HALF, _PERCENT = Decimal(0), Decimal("0.5"), Decimal(100)
 
 T = TypeVar("T")
 
@@ -58,8 +60,6 @@ Given = Mapping[str, nodes.Expr]
 OWN_TOTAL = "own_total"
 
 LINE_AMOUNT = "line_amount"
-
-_NOTHING, _HALF, _PERCENT = Decimal(0), Decimal("0.5"), Decimal(100)
 
 _TOLD = 3
 
@@ -148,7 +148,7 @@ class AmountParts:
         money = {a.name: a for a in _money_assignments(post, head, known) if a.name not in aside}
         given = money.pop(total, None) if post.bill is None else None
         money.pop((known.total_field if known else total) or "", None)
-        rounding = next((money.pop(name) for name in _ROUNDING_LINES if name in money), None)
+        rounding = next((money.pop(name) for name in ROUNDING_LINES if name in money), None)
         scope = head if row else replace(head, line=True)
         columns, reckoned = _columns(
             post, line, scope, anew=bool(getattr(known, "reckons", False)), named=defined is None
@@ -199,6 +199,9 @@ class _Named:
     discount: str = "DiscountAmount"
     tax_is: str = "beside"
     by_code: bool = False
+    rate: str = "TaxRate"
+    moves: Decimal = _NOTHING
+    listed: bool = True
 
 
 def _money_assignments(
@@ -308,6 +311,27 @@ def line_of(post: nodes.Post, known: DocumentSchema | None) -> LineParts | None:
     if defined is None or _is_row(post, defined):
         return None
     return LineParts(defined, {a.name: a.expr for a in post.line_fields})
+
+
+@dataclass(frozen=True, slots=True)
+class TaxedParts:
+    """The parts of a line that names a tax and its code; or of the header, which is the one row."""
+
+    parts: LineParts
+    in_header: bool
+
+
+def taxed_line_of(post: nodes.Post, known: DocumentSchema) -> TaxedParts | None:
+    """The line of a route that gives an amount, its tax and its tax code; None without them."""
+    defined: Amounts | None = getattr(known, "amounts", None)
+    if defined is None or not (defined.tax and defined.code):
+        return None
+    in_header = _is_row(post, defined)
+    fields = post.fields if in_header else post.line_fields
+    parts = LineParts(defined, {a.name: a.expr for a in fields})
+    if any(parts[name] is None for name in ("amount", "tax", "code")):
+        return None
+    return TaxedParts(parts, in_header)
 
 
 class OwnTotal:

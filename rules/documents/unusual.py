@@ -15,7 +15,7 @@ from grammar.text.characters import in_words, invisible, separated, shown, witho
 from grammar.text.problem import Span
 from grammar.text.vocabulary import Edition
 from rules.documents.fields import Draft, FieldProgram, Shape
-from rules.documents.rounding import PER_LINE, RoundingProgram
+from rules.documents.rounding import PER_LINE, RoundingProgram, TaxProgram
 from rules.documents.totals import (
     LineAmountProgram,
     OwnTotal,
@@ -234,6 +234,7 @@ class AmountsProgram:
     total: RoundingProgram | None
     own: OwnTotalProgram | None
     lines: LineAmountProgram | None
+    tax: TaxProgram | None
     uncompared: nodes.Uncompared | None
     told: OwnTotal | None
     compiler: Compiler
@@ -262,6 +263,7 @@ class AmountsProgram:
             ),
             OwnTotalProgram.of(compiler, post, total=total, target=target, told=compared),
             LineAmountProgram.of(compiler, post, known, target),
+            TaxProgram.of(compiler, post, known=known, total=total, target=target, told=compared),
             post.uncompared,
             told,
             compiler,
@@ -297,6 +299,8 @@ class AmountsProgram:
         """Whether there is nothing to say, by these values of `asked`, line after line, or by
         what they come to.
         """
+        if self.tax is not None and not self.tax.is_exact(run):
+            return False
         if isinstance(amounts, Decimal):
             total = self.total
             return (total is None or total.is_exact(run, amounts)) and (
@@ -348,6 +352,8 @@ class AmountsProgram:
             found.add(differs)
         if self.own is not None:
             found.add(self.own.judge(run, said))
+        if self.tax is not None:
+            found.add(self.tax.judge(run, said, found))
         if self.lines is not None and (amounts is None or not self._line_by_line(amounts)):
             found.add(self.lines.judge(run))
         return found

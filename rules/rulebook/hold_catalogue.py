@@ -18,6 +18,7 @@ from rules.values.wording import plain
 _STOPS = frozenset({"hold", "review", "reject", "look_up"})
 _OF_SOURCE = ("MIS01", "VAL01", "VAL02", "CUR01", "EVA01")
 _OF_AMOUNTS = ("RND01", "RND02", "RND04", "RND05")
+_ALWAYS = ("RND03", "RND06")
 _OF_EVERY_SOURCE = ("IDN01", "IDN02", "VAL03")
 _PERIOD = "period"
 
@@ -162,7 +163,7 @@ def _tables(rules: nodes.Ruleset) -> Iterator[_Says]:
         yield _Says(
             ("FCT01", "LST01", "NUM01"), "", target.missing.span, target.missing.action.role, what
         )
-        amounts = (*_OF_AMOUNTS, "RND03") if target.tolerance_action.kind in _STOPS else ("RND03",)
+        amounts = (*_OF_AMOUNTS, *_ALWAYS) if target.tolerance_action.kind in _STOPS else _ALWAYS
         yield _Says(amounts, "", target.span, target.tolerance_action.role, what)
 
 

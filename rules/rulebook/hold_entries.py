@@ -277,6 +277,9 @@ ENTRIES: Final[dict[str, HoldEntry]] = {
     "RND03": _by_rules(_NOBODY, "Rules that round as the accounting system does"),
     "RND04": _by_rules(_OWNER, "Its own total agrees, or a new version"),
     "RND05": _by_rules(_OWNER, "Its lines agree with their amounts, or a new version"),
+    "RND06": _by_rules(
+        _NOBODY, "Another tax code is mapped, or the tax is corrected in the source"
+    ),
     "STA01": _by_rules(_NOBODY, "The word is added to the rules, or a new version"),
     "STL01": _by_rules(_OWNER, "Source and document are equal again", Blocks.CHANGE),
     "STL02": _by_rules(_NOBODY, _RECORD, Blocks.CHANGE),

@@ -118,6 +118,7 @@ LIBRARY: dict[str, tuple[str, str, str]] = {
     "max": ("max(x, y, …)", "as x", "the largest of them"),
     "net": ("net(amount, rate)", "as amount", "the amount without the tax that it contains"),
     "tax": ("tax(amount, rate)", "as amount", "the tax on the amount"),
+    "tax_key": ("tax_key(name, rate)", "text", "the name of a tax with its rate: SST 10%"),
     "sum": ("sum(lines.amount where …)", "as the field", "the field of all of a list, added up"),
     "count": ("count(lines where …)", "a whole number", "how many of a list there are"),
     "any": ("any(lines where …)", "yes or no", "whether at least one of a list is there"),

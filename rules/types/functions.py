@@ -13,6 +13,7 @@ from typing import Any
 from grammar import nodes
 from grammar.text.problem import Meant, Problem, Span
 from rules.types.symbol_table import Scope, find_misplaced_units
+from rules.values.canonical import number_text
 from rules.values.cause_keys import is_tin, match_key
 from rules.values.kinds import (
     ANY,
@@ -55,6 +56,8 @@ Report = Callable[[Problem], None]
 _LIKE_PLACES = {"2": "0.01", "3": "0.001", "4": "0.0001"}
 """A step of round that was surely meant as a number of decimals -> the step that gives them."""
 
+_HUNDRED = Decimal(100)
+
 LITERAL = {"yes_no": "yesno"}
 
 
@@ -94,6 +97,17 @@ def net_of_tax(gross: Number, rate: Number) -> Number:
 def tax(amount: Number, rate: Number) -> Number:
     """The tax on an amount at this rate."""
     return multiply(amount, rate)
+
+
+def tax_key(name: str, rate: Number) -> str:
+    """The name of a tax with its rate, as maps of tax codes are keyed: 0.1 is 10%.
+
+    >>> tax_key("SST", Decimal("0.1")), tax_key("GST ", Decimal("0.0600")), tax_key("", Decimal(0))
+    ('SST 10%', 'GST 6%', '0%')
+    """
+    percent = multiply(rate, _HUNDRED)
+    text = number_text(percent) if isinstance(percent, Decimal) else str(percent)
+    return f"{name.strip()} {text}%".lstrip()
 
 
 def absolute(value: Number) -> Number:
@@ -362,6 +376,7 @@ _ALL = (
     Function("max", (NUMBER, NUMBER), "first", max, "", many=True),
     Function("net", (NUMBER, NUMBER), "first", net_of_tax, "", level="fraction"),
     Function("tax", (NUMBER, NUMBER), "first", tax, "", level="product"),
+    Function("tax_key", (TEXT, NUMBER), "text", tax_key, "is a tax with its rate"),
 )
 
 PURE: dict[str, Function] = {f.name: f for f in _ALL}

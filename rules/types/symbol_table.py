@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any, Final, Protocol, TypeVar
 
 from grammar import nodes
@@ -578,7 +579,9 @@ class Amounts(Protocol):
 
     `amount` is quantity times price less discount; its tax is added, beside or inside (`tax_is`);
     `inclusive` is the header field with the word that puts inside what is beside; `by_code` says
-    that the tax of each code is rounded for itself.
+    that the tax of each code is rounded for itself; `rate` is that of the tax code, and `moves` by
+    how much the target's own adjustment may move the tax of a line; `listed` whether the rates that
+    the target lists are those of this document.
     """
 
     @property
@@ -599,6 +602,12 @@ class Amounts(Protocol):
     def inclusive(self) -> tuple[str, bool | str] | None: ...  # noqa: D102
     @property
     def by_code(self) -> bool: ...  # noqa: D102
+    @property
+    def rate(self) -> str: ...  # noqa: D102
+    @property
+    def moves(self) -> Decimal: ...  # noqa: D102
+    @property
+    def listed(self) -> bool: ...  # noqa: D102
 
 
 class DocumentSchema(Protocol):

@@ -81,6 +81,7 @@ MEANINGS: Final = Meanings(
         "AccountCode": "Code of the account that the line is booked to.",
         "TaxCode": "Tax code as it is configured in AiAccount, such as MY-SALES10.",
         "TaxAmount": "Tax of the line, which AiAccount computes again.",
+        "TaxRate": "Rate of the tax code there: 0.1 is 10%. It is compared and not sent.",
         "LineTotal": "Line with tax, after discount; AiAccount computes it again and tells.",
         "ClassificationCode": "Classification for the e-Invoice; blank: the company's default.",
         "Amount": "Amount of the line; the tax is in it.",
@@ -166,6 +167,9 @@ _TAX_CODE = _must("TaxCode", "Tax Code", "tax_code", 20, "tax")
 
 _TAX_AMOUNT = _money("TaxAmount", "Tax Amount", "tax_amount", required=False)
 
+_TAX_RATE = FieldSchema(name="TaxRate", title="Tax Rate", type="decimal", sent=False)
+"""AiAccount works the tax out again from the rate of the code, which its lists do not show."""
+
 _SALES_INVOICE = DocumentSchema(
     target="aiaccount",
     name="sales_invoice",
@@ -198,6 +202,7 @@ _SALES_INVOICE = DocumentSchema(
         _ACCOUNT,
         _TAX_CODE,
         _TAX_AMOUNT,
+        _TAX_RATE,
         _money("LineTotal", "Line Total", "line_total", required=True),
         _text("ClassificationCode", "Classification Code", "classification_code", 3),
     ),
@@ -214,6 +219,7 @@ _SALES_INVOICE = DocumentSchema(
         quantity="Quantity",
         price="UnitPrice",
         discount="DiscountAmount",
+        rate="TaxRate",
         tax_is="added",
     ),
     books=Books("credit", "LineTotal", less=("TaxAmount",)),
@@ -278,14 +284,16 @@ _EXPENSE_BILL = DocumentSchema(
         _NOTES,
         _TOTAL,
     ),
-    lines=(_LINE_NO, _DESCRIPTION, _ACCOUNT, _TAX_CODE, _AMOUNT, _TAX_AMOUNT),
+    lines=(_LINE_NO, _DESCRIPTION, _ACCOUNT, _TAX_CODE, _AMOUNT, _TAX_AMOUNT, _TAX_RATE),
     number_field="BillNumber",
     number_max=NUMBER_MAX,
     date_field="BillDate",
     party_field="Supplier",
     total_field="Total",
     one_row=True,
-    amounts=Amounts(amount="Amount", tax="TaxAmount", code="TaxCode", tax_is="inside"),
+    amounts=Amounts(
+        amount="Amount", tax="TaxAmount", code="TaxCode", rate="TaxRate", tax_is="inside"
+    ),
     books=Books("debit", "Amount", less=("TaxAmount",)),
     lists=LISTS,
 )

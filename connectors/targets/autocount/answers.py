@@ -11,7 +11,7 @@ from connectors.contract import Action, Answer, Found, Kept, OutgoingDocument, P
 from connectors.contract.schema import DocumentSchema, FieldSchema
 from connectors.kit.calls import KEPT_BYTES, Call, Get, accepted, uncertain, unclear_lookup
 from connectors.kit.preflight import room
-from connectors.targets.autocount.payload import SCHEMAS, content, expected, path_of
+from connectors.targets.autocount.payload import A_SEN, SCHEMAS, content, expected, path_of
 from connectors.transport.http import HttpAnswer, HttpFailure, retry_after
 from connectors.transport.strict_json import loads
 from grammar.text.finding_codes import ErrorClass
@@ -61,7 +61,7 @@ _ROUNDED = {"qty": "Qty", "unitPrice": "UnitPrice"}
 
 _FEWEST_PLACES = 2
 
-_PARTS, _TOTAL = "subTotal", "finalTotal"
+_PARTS, _TAX, _TOTAL = "subTotal", "tax", "finalTotal"
 
 _LISTS = ("details", "paymentDetails")
 
@@ -245,7 +245,8 @@ def confirmed(payload: Payload, action: Action, status: int, seen: Seen | Found)
         return uncertain("not_confirmed", words, status, number)
     if compared.differences:
         words = f"AutoCount said yes, but something else exists there: {compared.words}."
-        return uncertain("not_confirmed", words, status, number)
+        made = number if status in DONE and action == "create" else None
+        return uncertain("not_confirmed", words, status, number, made)
     words = "Accepted, and read back."
     return accepted(number, number, status, words, kept=compared.kept, total=total)
 
@@ -524,9 +525,23 @@ def _rows(
         plain = {name: value for name, value in ours.items() if name not in rounded}
         told += _compare_fields(plain, theirs, at + 1)
         kept += [Kept(at + 1, _ROUNDED[n], _shown(theirs[n])) for n in _ROUNDED if n in rounded]
+        told += _compare_tax(expected.get(f"{_TAX}.{at}"), theirs, at + 1, kept)
         part = expected.get(f"{_PARTS}.{at}")
         if part is not None and shown in theirs and not _same(part, theirs[shown]):
             kept.append(Kept(at + 1, "SubTotal", _shown(theirs[shown])))
+
+
+def _compare_tax(
+    ours: str | None, theirs: Mapping[str, Any], line: int, kept: list[Kept]
+) -> list[Difference]:
+    """Compare the tax of a line, where both sides say it; a sen of rounding is only kept."""
+    if ours is None or _TAX not in theirs or _same(ours, theirs[_TAX]):
+        return []
+    one, other = _number(ours), _number(theirs[_TAX])
+    if one is not None and other is not None and abs(one - other) <= A_SEN:
+        kept.append(Kept(line, "TaxAmount", _shown(theirs[_TAX])))
+        return []
+    return [_difference(line, _TAX, theirs[_TAX], ours)]
 
 
 def _is_rounded(ours: object, theirs: object) -> bool:

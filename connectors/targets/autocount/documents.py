@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 from typing import Final
 
 from connectors.contract.schema import Amounts, Books, DocumentSchema, FieldSchema
@@ -34,13 +35,17 @@ _TRADED = Amounts(
     quantity="Qty",
     price="UnitPrice",
     discount="Discount",
+    rate="TaxRate",
     tax_is="beside",
     inclusive=("InclusiveTax", True),
 )
 
+_MOVED = replace(_TRADED, moves=Decimal("0.01"))
+"""Of a document whose rows take `taxAdjustment`: a sen goes into the tax of each taxed line."""
+
 _TIED = Amounts(amount="Amount", tax_is="inside")
 
-_BILLED = Amounts(amount="Amount", tax="TaxAmount", code="TaxCode", tax_is="beside")
+_BILLED = Amounts(amount="Amount", tax="TaxAmount", code="TaxCode", rate="TaxRate", tax_is="beside")
 
 _ON_PAYMENTS = frozenset({"DocNo", "DocDate", "Description"})
 
@@ -94,8 +99,11 @@ _TEXT = FieldSchema(name="DtlDescription", wire="description", max_length=100)
 
 _TAX = FieldSchema(name="TaxCode", wire="taxCode", max_length=14, refers="tax")
 
-_TAX_AMOUNT = FieldSchema(name="TaxAmount", type="money", places=2, sent=False)
+_TAX_AMOUNT = FieldSchema(name="TaxAmount", wire="tax", type="money", places=2, sent=False)
 """AutoCount works the tax out itself: what the rules expect of it makes the total, unsent."""
+
+_TAX_RATE = FieldSchema(name="TaxRate", type="decimal", sent=False)
+"""AutoCount takes the rate of the code: with it, its tax is worked out before it is sent."""
 
 _LINES = (
     FieldSchema(name="ItemCode", wire="productCode", max_length=20, refers="item"),
@@ -108,6 +116,7 @@ _LINES = (
     FieldSchema(name="Discount", wire="discount", max_length=20),
     _TAX,
     _TAX_AMOUNT,
+    _TAX_RATE,
     FieldSchema(name="Classification", max_length=3, sent=False),
     FieldSchema(name="SubTotal", wire="subTotal", type="money", places=2, sent=False),
 )
@@ -130,6 +139,7 @@ _BILL = (
     _TEXT,
     _TAX,
     _TAX_AMOUNT,
+    _TAX_RATE,
     FieldSchema(name="Amount", wire="unitPrice", type="money", required=True, places=2),
 )
 
@@ -207,6 +217,7 @@ MEANINGS: Final = Meanings(
         "DtlDescription": "What was bought.",
         "TaxCode": "Tax code as AutoCount has it.",
         "TaxAmount": "Tax that the rules expect; AutoCount computes it, so it is not sent.",
+        "TaxRate": "Rate of the tax code there: 0.1 is 10%. It is compared and not sent.",
         "Amount": "Amount of the bill before tax, or with it where prices have the tax in them.",
     },
     lines={
@@ -220,6 +231,7 @@ MEANINGS: Final = Meanings(
         "Discount": "Discount on the line: an amount, or per cent as 5%.",
         "TaxCode": "Tax code as AutoCount has it.",
         "TaxAmount": "Tax that the rules expect; AutoCount computes it, so it is not sent.",
+        "TaxRate": "Rate of the tax code there: 0.1 is 10%. It is compared and not sent.",
         "Classification": "Classification for the e-Invoice; AutoCount takes that of the item.",
         "SubTotal": "Amount of the line; AutoCount computes it, so it is compared.",
         "InvoiceNo": "Number of an invoice that the receipt pays.",
@@ -250,7 +262,7 @@ def _document(
         date_field="DocDate",
         party_field=party.name,
         total_field=total,
-        reckons=amounts is _TRADED,
+        reckons=amounts in (_TRADED, _MOVED),
         amounts=amounts,
         books=_BOOKS.get(name),
         touches_earlier=True,
@@ -277,7 +289,8 @@ def _trade(
     sold = party is _DEBTOR
     head = (replace(f, needed=f.needed or (sold and f.name == "Location")) for f in _HEAD)
     header = (*head, *party, *more)
-    return _document(name, title, header, party[0], "FinalTotal", (*_LINES, *line), _TRADED)
+    amounts = _MOVED if _ROUNDING in more else _TRADED
+    return _document(name, title, header, party[0], "FinalTotal", (*_LINES, *line), amounts)
 
 
 def _paid(name: str, title: str, party: FieldSchema) -> DocumentSchema:

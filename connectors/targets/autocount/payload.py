@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from functools import partial
 from urllib.parse import quote
 
@@ -48,7 +48,7 @@ USUAL_DECIMALS = 2
 
 SCHEMAS: Mapping[str, DocumentSchema] = {schema.name: schema for schema in POSTED}
 
-EXPECTED_TOTAL, EXPECTED_PARTS = "finalTotal", "subTotal"
+EXPECTED_TOTAL, EXPECTED_PARTS, EXPECTED_TAX = "finalTotal", "subTotal", "tax"
 
 _METHODS: Mapping[Action, str] = {"create": "POST", "update": "PUT", "void": "POST"}
 
@@ -230,26 +230,73 @@ def content(document: OutgoingDocument, action: Action, base: str = "") -> dict[
 def expected(document: OutgoingDocument) -> dict[str, str]:
     """The amounts that AutoCount works out itself and the rules have worked out, too."""
     found = {EXPECTED_TOTAL: document.fields.get("FinalTotal", "")}
-    for at, line in enumerate(document.lines):
+    parts = adjustments(document)
+    for at, (line, part) in enumerate(zip(document.lines, parts, strict=True)):
         found[f"{EXPECTED_PARTS}.{at}"] = line.get("SubTotal", "")
+        if tax := line.get("TaxAmount", ""):
+            moved_tax = Decimal(tax) + part - own_adjustment(document, line)
+            found[f"{EXPECTED_TAX}.{at}"] = format(moved_tax, "f")
     found["currencyCode"] = document.fields.get("CurrencyCode", "")
     return {name: value for name, value in found.items() if value != ""}
 
 
 def moved(document: OutgoingDocument, rows: Sequence[Row]) -> list[dict[str, object]]:
     """The rows with the tax of each moved by its part; those without one stay as they are."""
-    left, step = _adjustment(document), A_SEN
-    if left < 0:
-        step = -step
     found = []
-    for line, row in zip(document.lines, rows, strict=True):
-        part = step if left and _is_taxed(line) else Decimal(0)
-        left -= part
+    for part, row in zip(adjustments(document), rows, strict=True):
         rate = Decimal(document.fields.get("CurrencyRate") or 1)
         local = (part * rate).quantize(A_SEN)
         tax = {"taxAdjustment": part, "localTaxAdjustment": local} if part else {}
         found.append({**row, **tax})
     return found
+
+
+def adjustments(document: OutgoingDocument) -> list[Decimal]:
+    """By how much the tax of each line is moved: its own sen, else one of the rounding line."""
+    left, step = _adjustment(document), A_SEN
+    if left < 0:
+        step = -step
+    parts = []
+    for line in document.lines:
+        part = own_adjustment(document, line)
+        if left and not part and _is_taxed(line):
+            part = step
+            left -= part
+        parts.append(part)
+    return parts
+
+
+def own_adjustment(document: OutgoingDocument, line: Mapping[str, str]) -> Decimal:
+    """The sen by which the tax that the line must have differs from AutoCount's own.
+
+    AutoCount's is the line's amount times the rate of its tax code. A larger difference is another
+    rate, which no adjustment hides; neither is an amount that holds its tax adjusted, as the total
+    would move with it.
+    """
+    amounts = SCHEMAS[document.document].amounts
+    rate, tax = Decimal(line.get("TaxRate") or 0), line.get("TaxAmount")
+    if (
+        amounts is None
+        or not amounts.moves
+        or not rate
+        or not tax
+        or document.fields.get("InclusiveTax") == "yes"
+    ):
+        return Decimal(0)
+    own = (_net(line) * rate).quantize(A_SEN, ROUND_HALF_UP)
+    left = Decimal(tax) - own
+    return left if abs(left) <= amounts.moves else Decimal(0)
+
+
+def _net(line: Mapping[str, str]) -> Decimal:
+    """Quantity times price in whole sen, less the discount: an amount, or a part as 5%."""
+    gross = Decimal(line.get("Qty") or 0) * Decimal(line.get("UnitPrice") or 0)
+    given = line.get("Discount", "").strip()
+    if given.endswith("%"):
+        discount = (gross * Decimal(given[:-1]) / 100).quantize(A_SEN, ROUND_HALF_UP)
+    else:
+        discount = Decimal(given or 0)
+    return gross.quantize(A_SEN, ROUND_HALF_UP) - discount
 
 
 def _adjustment(document: OutgoingDocument) -> Decimal:
@@ -266,7 +313,8 @@ def _is_taxed(line: Mapping[str, str]) -> bool:
 def rounding_line_fault(document: OutgoingDocument) -> Fault | None:
     """What of the difference has no line to go to."""
     wanted = abs(_adjustment(document))
-    room = A_SEN * sum(_is_taxed(line) for line in document.lines)
+    free = [line for line in document.lines if not own_adjustment(document, line)]
+    room = A_SEN * sum(_is_taxed(line) for line in free)
     if wanted <= room and wanted % A_SEN == 0:
         return None
     words = (

@@ -114,6 +114,7 @@ _MEANINGS = Meanings(
         "Description": "What the line is for.",
         "Tax": "Tax code as AutoCount has it.",
         "TaxAmount": "Tax that the rules expect; AutoCount computes it, so it is not sent.",
+        "TaxRate": "Rate of the tax code there: 0.1 is 10%. It is compared and not sent.",
         "Amount": "Amount of the line, before tax unless the amounts have it in them.",
     },
 )
@@ -154,6 +155,7 @@ POSTED = _MEANINGS.on_all(
                 FieldSchema(name="Description", wire="Description", max_length=100),
                 FieldSchema(name="Tax", wire="Tax", max_length=14, refers="tax"),
                 FieldSchema(name="TaxAmount", type="money", places=2, sent=False),
+                FieldSchema(name="TaxRate", type="decimal", sent=False),
                 FieldSchema(name="Amount", wire="Amount", type="money", required=True, places=2),
             ),
             number_field="DocNo",
@@ -166,6 +168,7 @@ POSTED = _MEANINGS.on_all(
                 amount="Amount",
                 tax="TaxAmount",
                 code="Tax",
+                rate="TaxRate",
                 tax_is="beside",
                 inclusive=("InclusiveTax", True),
             ),

@@ -17,11 +17,12 @@ _TRADED = Amounts(
     quantity="Qty",
     price="UnitPrice",
     discount="Discount",
+    rate="TaxRate",
     tax_is="beside",
     inclusive=("InclusiveTax", True),
 )
 
-_BILLED = Amounts(amount="Amount", tax="TaxAmount", code="TaxCode", tax_is="beside")
+_BILLED = Amounts(amount="Amount", tax="TaxAmount", code="TaxCode", rate="TaxRate", tax_is="beside")
 
 MEANINGS: Final = Meanings(
     header={
@@ -53,6 +54,7 @@ MEANINGS: Final = Meanings(
         "TaxCode": "Tax code as AutoCount has it.",
         "Amount": "Amount of the bill before tax.",
         "TaxAmount": "Tax that the rules expect; AutoCount computes it, so it has no column.",
+        "TaxRate": "Rate of the tax code there: 0.1 is 10%. It is compared and not sent.",
     },
     lines={
         "ItemCode": "Code of the item in AutoCount, exactly; needed where stock moves.",
@@ -65,6 +67,7 @@ MEANINGS: Final = Meanings(
         "Discount": "Discount on the line: an amount, or per cent as 5%.",
         "TaxCode": "Tax code as AutoCount has it.",
         "TaxAmount": "Tax that the rules expect; AutoCount computes it, so it has no column.",
+        "TaxRate": "Rate of the tax code there: 0.1 is 10%. It is compared and not sent.",
         "Classification": "Classification for the e-Invoice.",
         "SubTotal": "Amount of the line; AutoCount computes it, so it has no column.",
         "GoodsReturn": "Whether the goods came back: written as T or F.",
@@ -150,6 +153,9 @@ _TAX = _column("TaxCode", max_length=14, refers="tax")
 _TAX_AMOUNT = _column("TaxAmount", type="money", places=2, sent=False)
 """AutoCount works the tax out itself: what the rules expect of it makes the total, unsent."""
 
+_TAX_RATE = _column("TaxRate", type="decimal", sent=False)
+"""AutoCount takes the rate of the code: with it, its tax is worked out before the import."""
+
 _ACCOUNT = _column("AccNo", max_length=12, refers="account")
 
 _TEXT = _column("DtlDescription", max_length=100)
@@ -198,6 +204,7 @@ _LINES = (
     _column("Discount", max_length=20),
     _TAX,
     _TAX_AMOUNT,
+    _TAX_RATE,
     _column("Classification", max_length=3),
     _column("SubTotal", type="money", places=2, sent=False),
 )
@@ -242,6 +249,7 @@ _BILL = (
     _TAX,
     _column("Amount", type="money", required=True, places=2),
     _TAX_AMOUNT,
+    _TAX_RATE,
     _TOTAL,
 )
 

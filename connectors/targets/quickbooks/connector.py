@@ -52,13 +52,13 @@ from connectors.targets.quickbooks.payload import (
     SCHEMAS,
     Compared,
     Names,
+    amounts_of,
     compare,
     content,
     custom_field,
     is_void,
     told,
     total_in,
-    total_of,
 )
 from connectors.targets.quickbooks.responses import (
     AT_ONCE,
@@ -641,7 +641,7 @@ def beside(
 def against(document: OutgoingDocument, shown: Shown, names: Names) -> Compared:
     """A document of ours compared with one in the target."""
     schema = SCHEMAS[document.document]
-    return compare(schema, content(document, blanks=True), total_of(document), shown, names)
+    return compare(schema, content(document, blanks=True), amounts_of(document), shown, names)
 
 
 TARGET: Target = QuickBooks()

@@ -115,6 +115,9 @@ _LINE_TAX_AMOUNT = FieldSchema(
 )
 """QuickBooks works the tax out itself: what the rules expect of it is only compared."""
 
+_LINE_TAX_RATE = FieldSchema(name="TaxRate", title="Tax rate", type="decimal", sent=False)
+"""QuickBooks takes the rate of the code: where it lists that, the list counts."""
+
 _LINE_ACCOUNT = FieldSchema(
     name="AccountRef", title="Account", wire="AccountRef.value", required=True, refers="account"
 )
@@ -135,6 +138,7 @@ _SALES_LINE = (
     _LINE_AMOUNT,
     _LINE_TAX,
     _LINE_TAX_AMOUNT,
+    _LINE_TAX_RATE,
     FieldSchema(name="ClassRef", title="Class", wire="ClassRef.value"),
 )
 
@@ -160,15 +164,18 @@ _SOLD = Amounts(
     code="TaxCodeRef",
     quantity="Qty",
     price="UnitPrice",
+    rate="TaxRate",
     tax_is="beside",
     inclusive=_INCLUSIVE,
     by_code=True,
 )
 
 _BOUGHT = Amounts(
+    listed=False,
     amount="Amount",
     tax="TaxAmount",
     code="TaxCodeRef",
+    rate="TaxRate",
     tax_is="beside",
     inclusive=_INCLUSIVE,
     by_code=True,
@@ -225,6 +232,7 @@ MEANINGS: Final = Meanings(
         "Amount": "Amount of the line: quantity times price.",
         "TaxCodeRef": "Id of the tax code.",
         "TaxAmount": "Tax that the rules expect; QuickBooks computes it, so it is not sent.",
+        "TaxRate": "Rate of the tax code there: 0.1 is 10%. It is compared and not sent.",
         "ClassRef": "Id of the class.",
         "AccountRef": "Id of the account that the line is booked to.",
         "PaymentMethodRef": "Id of the way of paying.",
@@ -336,7 +344,7 @@ BILL = _document(
     "bill",
     "Bill",
     (_NUMBER, _DATE, _TERM, _DUE, _VENDOR, _LOCATION, _CURRENCY, _RATE, _TAX_MODE, _NOTE, _TOTAL),
-    (_LINE_ACCOUNT, _LINE_TEXT, _LINE_AMOUNT, _LINE_TAX, _LINE_TAX_AMOUNT),
+    (_LINE_ACCOUNT, _LINE_TEXT, _LINE_AMOUNT, _LINE_TAX, _LINE_TAX_AMOUNT, _LINE_TAX_RATE),
     party=_VENDOR,
     amounts=_BOUGHT,
 )

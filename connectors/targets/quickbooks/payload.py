@@ -68,7 +68,9 @@ JSON = "application/json"
 
 TARGET = "QuickBooks"
 
-EXPECTED, BATCH, ITEMS = "TotalAmt", "/batch", "BatchItemRequest"
+EXPECTED, TAX = "TotalAmt", "TotalTax"
+
+BATCH, ITEMS = "/batch", "BatchItemRequest"
 
 MOST = 10  # Intuit's own page; older ones say 30
 
@@ -262,11 +264,11 @@ def build(
     refusals = {at: answer for at, answer in found.items() if answer is not None}
     good = {f"i{at}": one for at, one in enumerate(documents, 1) if at - 1 not in refusals}
     told = {} if action == "void" else {key: _told(one, action) for key, one in good.items()}
-    totals = {f"{EXPECTED}.{key}": total_of(good[key]) for key in told}
+    totals = {f"{name}.{key}": text for key in told for name, text in amounts_of(good[key]).items()}
     body: Json = {ITEMS: [{"bId": key, "operation": "create", **one} for key, one in told.items()]}
     path = BATCH
     if len(documents) == 1:
-        totals = {EXPECTED: total_of(documents[0])} if told else {}
+        totals = dict(amounts_of(documents[0])) if told else {}
         body = next((one for item in told.values() for one in item.values()), {})
         path = _path(documents[0], action) if good else ""
     return Payload(
@@ -315,6 +317,19 @@ def _path(document: OutgoingDocument, action: Action) -> str:
     )
 
 
+def tax_of(document: OutgoingDocument) -> str:
+    """The tax that the rules expect QuickBooks to come to; blank where a line says none."""
+    taxes = [line.get("TaxAmount", "") for line in document.lines]
+    if not taxes or "" in taxes:
+        return ""
+    return format(sum(map(Decimal, taxes), Decimal(0)), "f")
+
+
+def amounts_of(document: OutgoingDocument) -> Mapping[str, str]:
+    """The total and the tax that are expected, by QuickBooks' words; what is not known is blank."""
+    return {EXPECTED: total_of(document), TAX: tax_of(document)}
+
+
 def total_of(document: OutgoingDocument) -> str:
     """What the rules expect QuickBooks to come to."""
     return document.fields.get(SCHEMAS[document.document].total_field or "", "")
@@ -345,11 +360,11 @@ class Compared:
 def compare(
     schema: DocumentSchema,
     wanted: Mapping[str, Any],
-    total: str,
+    amounts: Mapping[str, str],
     stands: Mapping[str, Any],
     names: Names,
 ) -> Compared:
-    """A body as it is meant, the total that was expected, and the document as it is read."""
+    """A body as it is meant, the amounts that were expected, and the document as it is read."""
     heads = {field.name: field for field in schema.header}
     rows = {field.name: field for field in schema.lines if field.sent}
     theirs = fields_of(schema, stands, names)
@@ -364,17 +379,32 @@ def compare(
     else:
         for at, (line, shown) in enumerate(zip(ours, there, strict=True), start=1):
             found += _differing(rows, line, shown, at)
-    kept: tuple[Kept, ...] = ()
-    amount = str(stands.get("TotalAmt", ""))
+    kept: tuple[Kept, ...] = _compare_tax(amounts.get(TAX, ""), stands, found)
+    total, amount = amounts.get(EXPECTED, ""), str(stands.get("TotalAmt", ""))
     name = schema.total_field or ""
     if total and not _same(heads[name], total, amount):
         other = Kept(0, name, amount)
         if _near(total, amount):
-            kept = (other,)
+            kept = (*kept, other)
         elif not any(one.field == name for one, _ in found):
             words = f"the total is {grouped(amount) or 'blank'} there, not {grouped(total)}"
             found.append((other, words))
     return Compared(tuple(one for one, _ in found), tuple(words for _, words in found), kept)
+
+
+def _compare_tax(
+    ours: str, stands: Mapping[str, Any], found: list[tuple[Kept, str]]
+) -> tuple[Kept, ...]:
+    """Return the tax of a document that is kept a sen off; add a larger difference to `found`."""
+    detail = stands.get("TxnTaxDetail")
+    there = detail.get("TotalTax") if isinstance(detail, Mapping) else None
+    if not ours or not isinstance(there, int | Decimal) or _number(ours) == Decimal(there):
+        return ()
+    other = Kept(0, "TaxAmount", format(Decimal(there), "f"))
+    if _near(ours, other.value):
+        return (other,)
+    found.append((other, f"the tax is {grouped(other.value)} there, not {grouped(ours)}"))
+    return ()
 
 
 def _differing(

@@ -26,6 +26,7 @@ from connectors.targets.quickbooks.responses import (
     ENDED,
     MOST,
     NOT_ALLOWED,
+    Seen,
     page_of,
     query,
     text_of,
@@ -275,8 +276,44 @@ def _passed(
         quota_used=None,
         quota_resets_on=None,
         names=names,
+        tax_rates=_tax_rates(lists["TaxCode"], timed),
     )
     return ConnectionReport(steps=steps, snapshot=snapshot)
+
+
+def _tax_rates(codes: Seen | Found, get: Get) -> Mapping[str, Decimal]:
+    """Return the rate of each tax code on what is sold, where each part is a tax on the amount.
+
+    A code lists its rates by their ids (SalesTaxRateList); their values are a list of their own.
+    """
+    if isinstance(codes, Found):
+        return {}
+    parts = {str(one.get("Id")): _sales_parts(one) for one in codes.documents}
+    if not any(parts.values()):
+        return {}
+    seen = query("TaxRate", "", get)
+    if isinstance(seen, Found) or not seen.whole:
+        return {}
+    values = {str(one.get("Id")): one.get("RateValue") for one in seen.documents}
+    rates: dict[str, Decimal] = {}
+    for code, refs in parts.items():
+        found = [values.get(ref) for ref in refs or ()]
+        if found and all(_is_number(value) for value in found):
+            rates[code] = sum((Decimal(str(value)) for value in found), Decimal(0)) / 100
+    return rates
+
+
+def _sales_parts(code: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the ids of a tax code's sales rates; none where one is a tax on another tax."""
+    rows = _mapping(code.get("SalesTaxRateList")).get("TaxRateDetail")
+    details = [_mapping(one) for one in rows] if isinstance(rows, list) else []
+    if any(one.get("TaxTypeApplicable", "TaxOnAmount") != "TaxOnAmount" for one in details):
+        return ()
+    return tuple(str(_mapping(one.get("TaxRateRef")).get("value") or "") for one in details)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | Decimal) and not isinstance(value, bool)
 
 
 def list_page(kind: Listed, after: str, get: Get) -> ListPage | Found:

@@ -19,6 +19,7 @@ from connectors.targets.quickbooks.payload import (
     EXPECTED,
     ITEMS,
     SCHEMAS,
+    TAX,
     TERM,
     VOID,
     Compared,
@@ -101,7 +102,7 @@ class _Write:
     schema: DocumentSchema
     action: Action
     number: str
-    total: str
+    amounts: Mapping[str, str]
     wanted: dict[str, Any]
     names: Names
     body: bytes
@@ -117,9 +118,9 @@ def _items(payload: Payload) -> list[_Write]:
     for number, item in zip(numbers, listed, strict=True):
         entity = next(word for word in item if word in BY_ENTITY)
         key, wanted = str(item["bId"]), item[entity]
-        total = payload.expected.get(f"{EXPECTED}.{key}", "")
+        amounts = {name: payload.expected.get(f"{name}.{key}", "") for name in (EXPECTED, TAX)}
         schema = SCHEMAS[BY_ENTITY[entity]]
-        found.append(_Write(schema, "create", number, total, wanted, {}, dumps(wanted), key))
+        found.append(_Write(schema, "create", number, amounts, wanted, {}, dumps(wanted), key))
     return found
 
 
@@ -210,7 +211,7 @@ def _ended(write: _Write, call: HttpAnswer, get: Get) -> Answer:
     if refused is not None:
         return _check_refused_number(write, refused, call, get)
     return confirmed(
-        write.schema, write.action, write.number, write.wanted, write.total, call, write.names
+        write.schema, write.action, write.number, write.wanted, write.amounts, call, write.names
     )
 
 
@@ -225,7 +226,7 @@ def _check_refused_number(write: _Write, refused: Answer, call: HttpAnswer, get:
     document = document_in(write.schema, shown)
     if document is None:
         return refused
-    compared = compare(write.schema, write.wanted, write.total, document, write.names)
+    compared = compare(write.schema, write.wanted, write.amounts, document, write.names)
     return taken(refused, document, compared)
 
 
@@ -235,8 +236,7 @@ def _prepared(payload: Payload, get: Get) -> _Write | Answer:
     schema = SCHEMAS[BY_PATH[payload.path.partition("?")[0].lstrip("/")]]
     told = loads(payload.body) if payload.body else {}
     wanted: dict[str, Any] = told if isinstance(told, dict) else {}
-    total = payload.expected.get(EXPECTED, "")
-    write = _Write(schema, action, number, total, wanted, {}, payload.body)
+    write = _Write(schema, action, number, payload.expected, wanted, {}, payload.body)
     pays = ENTITIES[schema.name].pays
     ready = _with_paid(write, {pays: _paid(pays, {linked(wanted)}, get)} if pays else {})
     if isinstance(ready, Answer) or action == "create":
@@ -353,7 +353,7 @@ def confirmed(
     action: Action,
     number: str,
     wanted: dict[str, Any],
-    total: str,
+    amounts: Mapping[str, str],
     answer: HttpAnswer,
     names: Names,
 ) -> Answer:
@@ -367,10 +367,11 @@ def confirmed(
             return accepted(number, shown, answer.status, "Made void.")
         words = "QuickBooks said yes, and the document is not void."
         return uncertain("not_confirmed", words, answer.status, number)
-    compared = compare(schema, wanted, total, shown, names)
+    compared = compare(schema, wanted, amounts, shown, names)
     if compared.differs:
         words = f"QuickBooks said yes, but something else exists there: {compared.words}."
-        return uncertain("not_confirmed", words, answer.status, number)
+        made = str(shown.get("Id") or "") or None if action == "create" else None
+        return uncertain("not_confirmed", words, answer.status, number, made)
     return accepted(number, shown, answer.status, "Accepted.", kept=compared.kept)
 
 

@@ -631,12 +631,19 @@ def _rows(books: Books, company: Company, entity: str) -> Iterator[Shown]:
     if entity in BY_ENTITY:
         yield from books.of(company.realm, entity)
         return
+    if entity == "TaxRate":
+        for key, value in company.rates.items():
+            yield {"Id": f"{key}0", "Name": f"{value}%", "RateValue": value, "Active": True}
+        return
     for key, name in company.lists.get(entity, {}).items():
         active = (entity, key) not in company.inactive
         sku = company.skus.get(key, "") if entity == "Item" else ""
         told: dict[str, object] = {"Sku": sku} if sku else {}
         if entity == "Term" and (due := company.terms.get(key)):
             told |= {"Type": "STANDARD" if "DueDays" in due else "DATE_DRIVEN", **due}
+        if entity == "TaxCode" and key in company.rates:
+            part = {"TaxRateRef": {"value": f"{key}0"}, "TaxTypeApplicable": "TaxOnAmount"}
+            told["SalesTaxRateList"] = {"TaxRateDetail": [part]}
         yield {"Id": key, "Name": name, **told, "Active": active}
 
 

@@ -369,14 +369,15 @@ class Books(Scripted):
         self.company(given).closed_through = last_day(given)
 
     def _set_company(self, given: Mapping[str, Any]) -> None:
-        """Entries are added, items get a SKU and terms their days, entries are made inactive or
-        active again, fields are closed to queries; switches are set.
+        """Entries are added, items get a SKU, terms their days, tax codes their rates; entries are
+        made inactive or active again, fields are closed to queries; switches are set.
         """
         company = self.company(given)
         for entity, names in given.get("lists", {}).items():
             company.lists.setdefault(entity, {}).update(names)
         company.skus.update(given.get("skus", {}))
         company.terms.update(given.get("terms", {}))
+        company.rates |= {str(k): Decimal(str(v)) for k, v in given.get("rates", {}).items()}
         for entity, ids in given.get("inactive", {}).items():
             company.inactive |= {(entity, str(one)) for one in ids}
         for entity, ids in given.get("active", {}).items():

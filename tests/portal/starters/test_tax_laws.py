@@ -1,0 +1,348 @@
+"""No template posts a document whose tax or total differs from the shop's by more than it states.
+
+Orders are drawn at rates of 0, 6, 8 and 10 per cent, with and without tax in their prices, with odd
+quantities, discounts, and a tax that is right, rounded otherwise, or of another rate. What a
+template lets go is built by the connector and worked out by the target's stand-in, which knows the
+rates of its tax codes alone.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from connectors.targets.autocount.payload import content as autocount_body
+from connectors.targets.quickbooks.payload import content as quickbooks_body
+from connectors.transport.strict_json import dumps, loads
+from grammar.parsing.parser import parse
+from holding.programs.known_schemas import schemas
+from portal.starters.catalogue import FOLDER
+from rules.facts import Facts, Subject, TargetState, World, load_seeds
+from rules.outcomes import Decision, Document
+from rules.program import Program, compile_ruleset
+from sandbox.simulators.aiaccount import kinds as aiaccount
+from sandbox.simulators.autocount import books as autocount_books
+from sandbox.simulators.autocount import checks as autocount_checks
+from sandbox.simulators.autocount_aotg import api as relay_api
+from sandbox.simulators.autocount_aotg import books as relay_books
+from sandbox.simulators.quickbooks import books as quickbooks_books
+from sandbox.simulators.quickbooks import faults as quickbooks_faults
+from tests.rules.shop import found
+
+NOW = datetime(2026, 11, 20, 2, 0, tzinfo=UTC)
+SEN = Decimal("0.01")
+PERCENTS = (0, 6, 8, 10)
+Amounts = tuple[Decimal | None, Decimal]
+"""Tax and total of a document in the books; On The Go shows no tax."""
+
+
+def rounded(value: Decimal) -> Decimal:
+    """Return an amount in whole sen, halves up."""
+    return value.quantize(SEN, ROUND_HALF_UP)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of goods: pieces, price and discount, and what the shop did about its tax.
+
+    `percent` is the rate that the shop names, `charged` the one that it took, `off` how many sen it
+    rounded otherwise.
+    """
+
+    qty: int
+    price: Decimal
+    discount: Decimal
+    percent: int
+    charged: int
+    off: int
+
+    @property
+    def amount(self) -> Decimal:
+        """Return what the line comes to."""
+        return self.qty * self.price - self.discount
+
+    def tax(self, *, included: bool) -> Decimal:
+        """Return the tax of the line as the shop states it."""
+        rate = Decimal(self.charged)
+        own = self.amount * rate / ((100 + rate) if included else 100)
+        return rounded(own) + (self.off * SEN if self.percent else 0)
+
+
+@st.composite
+def lines(draw: st.DrawFn) -> Line:
+    """Draw a line; one in four is charged at another rate, one in three is rounded otherwise."""
+    qty = draw(st.sampled_from([1, 2, 3, 7, 11, 13]))
+    price = Decimal(draw(st.integers(1, 30000))) / 100
+    discount = draw(st.sampled_from([Decimal(0), Decimal("0.01"), Decimal("0.33")]))
+    percent = draw(st.sampled_from(PERCENTS))
+    charged = draw(st.sampled_from([percent, percent, percent, *PERCENTS]))
+    off = draw(st.sampled_from([0, 0, 0, 0, 1, -1, 2]))
+    return Line(qty, price, min(discount, qty * price), percent, charged, off)
+
+
+ORDERS = st.lists(lines(), min_size=1, max_size=6)
+
+
+def shopify_order(rows: Sequence[Line], *, included: bool) -> dict[str, Any]:
+    """Return an order of Shopify as its connector reads it."""
+    taxes = [row.tax(included=included) for row in rows]
+    goods, tax = sum(row.amount for row in rows), sum(taxes)
+    return {
+        "order_id": "9001", "number": "#1001", "status": "paid", "ordered_on": "2026-11-19",
+        "currency": "MYR", "channel": "web", "customer_name": "Aisyah Rahman",
+        "taxes_included": included, "tax_total": str(tax),
+        "total": str(goods if included else goods + tax),
+        "lines": [
+            {
+                "pos": at, "part": "goods", "sku": "MUG", "name": "Mug", "qty": str(row.qty),
+                "price": str(row.price), "discount": str(row.discount), "amount": str(row.amount),
+                "tax_amount": str(due),
+                **shopify_tax(row),
+            }
+            for at, (row, due) in enumerate(zip(rows, taxes, strict=True), start=1)
+        ],
+    }  # fmt: skip
+
+
+def shopify_tax(row: Line) -> dict[str, str]:
+    """Return the name and the rate of the tax of a line; a line without tax names none."""
+    rate = str(Decimal(row.percent) / 100)
+    return {"tax": "SST", "tax_rate": rate} if row.percent else {}
+
+
+def woocommerce_order(rows: Sequence[Line], *, included: bool) -> dict[str, Any]:
+    """Return an order of WooCommerce, whose amounts never hold their tax."""
+    taxes = [row.tax(included=False) for row in rows]
+    goods, tax = sum(row.amount for row in rows), sum(taxes)
+    return {
+        "order_id": "4750", "number": "4750", "status": "processing", "ordered_on": "2026-11-18",
+        "paid_at": "2026-11-18T06:30:00Z", "currency": "MYR", "customer": "101",
+        "customer_name": "Warung Melati", "address": "1 Jalan A, 30000 Ipoh",
+        "subtotal": str(goods), "tax_total": str(tax), "total": str(goods + tax),
+        "discount_total": "0.00", "refunded_total": "0.00", "prices_include_tax": included,
+        "lines": [
+            {
+                "pos": at, "line_id": str(300 + at), "part": "goods", "sku": "TEA", "name": "Tea",
+                "qty": str(row.qty), "price": str(row.price), "discount": str(row.discount),
+                "amount": str(row.amount), "tax_amount": str(due),
+                "tax": f"SST-{row.percent}" if row.percent else "none",
+                "tax_rate": str(Decimal(row.percent) / 100),
+            }
+            for at, (row, due) in enumerate(zip(rows, taxes, strict=True), start=1)
+        ],
+    }  # fmt: skip
+
+
+def netshop_order(rows: Sequence[Line], *, included: bool) -> dict[str, Any]:
+    """Return an order of NetShop, which states no tax of a line; it knows no discounts either."""
+    plain = [Line(r.qty, r.price, Decimal(0), r.percent, r.charged, r.off) for r in rows]
+    goods, tax = sum(r.amount for r in plain), sum(r.tax(included=False) for r in plain)
+    return {
+        "number": "NS-1002", "status": "paid", "ordered_on": "2026-11-19", "version": 1,
+        "paid_at": "2026-11-19T06:30:00Z", "channel": "FPX", "currency": "MYR", "customer": "C-101",
+        "customer_name": "Aisyah Rahman", "created_by": "Mei Ling", "branch": "KL",
+        "subtotal": str(goods), "tax_total": str(tax), "round_off": "0.00",
+        "total": str(goods + tax), "price_level": "TRADE",
+        "lines": [
+            {
+                "pos": at, "sku": "MUG", "name": "Mug", "uom": "PCS", "qty": str(row.qty),
+                "price": str(row.price), "tax": f"SST-{row.percent}" if row.percent else "NONE",
+            }
+            for at, row in enumerate(plain, start=1)
+        ],
+    }  # fmt: skip
+
+
+def in_autocount(document: Document) -> Amounts:
+    """Return what AutoCount's stand-in makes of a document."""
+    book = next(iter(autocount_books.default_books(locked_through=None).values()))
+    book.tax_codes = {f"T-{percent}": Decimal(percent) for percent in PERCENTS}
+    body = loads(dumps(autocount_body(document, "create")))
+    master = autocount_checks.worked_out(book, body)["master"]
+    return Decimal(master["tax"]), Decimal(master["finalTotal"])
+
+
+def in_relay(document: Document) -> Amounts:
+    """Return what AutoCount On The Go's stand-in makes of a document."""
+    book = next(iter(relay_books.default_books(locked_through=None).values()))
+    book.tax_codes = {f"T-{percent}": Decimal(percent) for percent in PERCENTS}
+    rows = [{"Amount": line["Amount"], "Tax": line.get("Tax", "")} for line in document.lines]
+    included = document.fields.get("InclusiveTax") == "yes"
+    return None, relay_api.net_total(book, {"DetailsLine": rows, "InclusiveTax": included})
+
+
+def in_quickbooks(document: Document) -> Amounts:
+    """Return what QuickBooks' stand-in makes of a document."""
+    company = next(iter(quickbooks_books.default_companies(closed_through=None).values()))
+    company.rates = {f"T-{percent}": Decimal(percent) for percent in PERCENTS}
+    body = loads(dumps(quickbooks_body(document, blanks=False)))
+    stands = quickbooks_faults.worked_out(company, quickbooks_books.KINDS["invoice"], body)
+    return Decimal(stands["TxnTaxDetail"]["TotalTax"]), Decimal(stands["TotalAmt"])
+
+
+def in_aiaccount(document: Document) -> Amounts:
+    """Return what AiAccount's stand-in makes of a document."""
+    known = aiaccount.default_companies(
+        name="Kedai", locked_through=None, quota=None, rounding="per_line"
+    )
+    company = next(iter(known.values()))
+    company.tax_codes = {f"T-{percent}": Decimal(percent) / 100 for percent in PERCENTS}
+    numbers = ("Quantity", "UnitPrice", "DiscountAmount", "LineTotal")
+    rows = tuple(
+        {name: Decimal(text) if name in numbers else text for name, text in line.items() if text}
+        for line in document.lines
+    )
+    sent = aiaccount.Document(
+        kind=aiaccount.INVOICES,
+        header=dict(document.fields),
+        lines=rows,
+        rows=tuple(range(1, len(rows) + 1)),
+    )
+    totals = aiaccount.totals(sent, company)
+    return totals.tax, totals.total
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A template: what its shop sends, its stand-in, its tolerance, and its mapping rows."""
+
+    order: Callable[..., dict[str, Any]]
+    books: Callable[[Document], Amounts]
+    tolerance: str
+    maps: Mapping[str, str]
+
+
+NETSHOP = {
+    "debtors": "FPX,300-N001", "items": "MUG,MUG",
+}  # fmt: skip
+NETSHOP_AI = {"debtors": "C-101,Warung Melati", "items": "MUG,MUG", "classes": "MUG,008"}
+CASES = {
+    "shopify-autocount": Case(
+        shopify_order, in_autocount, "0.00", {"debtors": "web,300-S001", "items": "MUG,MUG,PCS"}
+    ),
+    "woocommerce-quickbooks": Case(
+        woocommerce_order, in_quickbooks, "0.01", {"customers": "101,59", "items": "TEA,11,PCS"}
+    ),
+    "woocommerce-aiaccount": Case(
+        woocommerce_order,
+        in_aiaccount,
+        "0.01",
+        {"debtors": "101,Warung Melati", "items": "TEA,TEA,PCS", "classes": "TEA,008"},
+    ),
+    "netshop-autocount": Case(netshop_order, in_autocount, "0.00", NETSHOP),
+    "netshop-autocount-aotg": Case(netshop_order, in_relay, "0.00", {"debtors": "FPX,300-N001"}),
+    "netshop-aiaccount": Case(netshop_order, in_aiaccount, "0.00", NETSHOP_AI),
+    "netshop-aiaccount-refunds": Case(netshop_order, in_aiaccount, "0.00", NETSHOP_AI),
+}
+
+
+def _rates(text: str) -> Iterator[str]:
+    """Yield the lines of a rule file, with the tax maps filled for all rates of the orders."""
+    table = ""
+    for line in text.split("\n"):
+        if line and not line.startswith(" "):
+            table = line
+        if table == "map tax_code" and "->" in line:
+            continue
+        if table in ("map tax_rate", "map code_rate") and "->" in line:
+            continue
+        yield line
+        if line.strip() == "match    exact" and table == "map tax_code":
+            yield from (f'    "{word}"  -> "T-{percent}"' for word, percent in _words())
+        if line.strip() == "match    exact" and table == "map tax_rate":
+            yield from (f'    "{word}"  -> {percent}%' for word, percent in _words())
+        if line.strip() == "match    exact" and table == "map code_rate":
+            yield from (f'    "T-{percent}"  -> {percent}%' for percent in PERCENTS)
+
+
+def _words() -> Iterator[tuple[str, int]]:
+    for percent in PERCENTS[1:]:
+        yield f"SST {percent}%", percent
+        yield f"SST-{percent}", percent
+        yield f"SST-{percent} {percent}%", percent
+    for word in ("none", "NONE", "none 0%", "NONE 0%"):
+        yield word, 0
+
+
+@cache
+def template(name: str) -> tuple[Program, World, str]:
+    """Return a template's program, its world, and the record kind of its orders' source."""
+    folder = FOLDER / name
+    files = {
+        str(path.relative_to(folder)): path.read_text("utf-8")
+        for path in sorted(folder.rglob("*"))
+        if path.suffix in (".rules", ".csv") and not path.name.endswith("_test.rules")
+    }
+    files = {path: "\n".join(_rates(text)) for path, text in files.items()}
+    for table, row in CASES[name].maps.items():
+        heading = files[f"maps/{table}.csv"].split("\n")[0]
+        files[f"maps/{table}.csv"] = f"{heading}\n{row}\n"
+    ruleset, problems = parse({p: t for p, t in files.items() if p.endswith(".rules")})
+    assert not [one for one in problems if one.severity == "error"], problems
+    program = compile_ruleset(ruleset, hash="x", schemas=schemas())
+    states = {target.name: TargetState(known=True) for target in ruleset.targets}
+    world = load_seeds(ruleset, files).world(1, states)
+    return program, world, ruleset.sources[0].name
+
+
+def judged(name: str, body: Mapping[str, Any]) -> tuple[list[Decision], list[str]]:
+    """Return the decisions about an order and the codes of what holds it."""
+    program, world, source = template(name)
+    outcome = program.evaluate(Subject("order", source, body, 1), Facts(NOW), world, NOW)
+    return list(outcome.decisions), [finding.code for finding in found(outcome)]
+
+
+@pytest.mark.parametrize("name", CASES)
+@settings(max_examples=60, deadline=None)
+@given(ORDERS, st.booleans())
+def test_what_is_ready_comes_to_the_shops_tax_and_total_or_is_held(
+    name: str, rows: list[Line], included: bool
+) -> None:
+    case = CASES[name]
+    body = case.order(rows, included=included)
+    decisions, _ = judged(name, body)
+    for decision in decisions:
+        document = decision.document
+        if decision.state != "ready" or document is None or not document.lines:
+            continue
+        tax, total = case.books(document)
+        room = Decimal(case.tolerance)
+        assert abs(total - Decimal(body["total"])) <= room, (body, document)
+        if tax is not None:
+            assert abs(tax - Decimal(body["tax_total"])) <= room, (body, document)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_order_at_each_rate_goes(name: str) -> None:
+    rows = [Line(2, Decimal("10.00"), Decimal(0), percent, percent, 0) for percent in PERCENTS]
+    decisions, codes = judged(name, CASES[name].order(rows, included=False))
+    assert (codes, {one.state for one in decisions}) == ([], {"ready"})
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_rate_that_was_not_charged_is_held(name: str) -> None:
+    rows = [Line(2, Decimal("50.00"), Decimal(0), 10, 8, 0)]
+    decisions, codes = judged(name, CASES[name].order(rows, included=False))
+    assert "held" in {one.state for one in decisions}
+    assert codes
+
+
+def test_every_template_that_names_a_tax_code_gives_its_rate() -> None:
+    lacking = []
+    for folder in sorted(path for path in FOLDER.iterdir() if path.is_dir()):
+        for path in sorted(folder.glob("*.rules")):
+            text = path.read_text("utf-8")
+            taxes, rates = (
+                len(re.findall(rf"^ +{name} +=", text, re.MULTILINE))
+                for name in ("TaxAmount", "TaxRate")
+            )
+            if not path.name.endswith("_test.rules") and taxes != rates:
+                lacking.append((folder.name, path.name, taxes, rates))
+    assert lacking == []
