@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias
 
 from grammar import nodes
+from grammar.text.characters import in_currency
 from grammar.text.finding_codes import ErrorClass
 from grammar.text.problem import Span
 from rules.values.canonical import Plain, PostingState, dumps, plain, read_only, revive
@@ -56,6 +57,12 @@ _STRICT = {
     "ignored": 4,
     NO_ROUTE: 5,
 }
+
+_ENTRY_CODES = frozenset({"MAP01", "MAP02", "MAP03", "UOM01"})
+"""The codes of findings about an entry that a person adds, such as that of an item."""
+
+NAMED_LINES: Final = 5
+"""Most lines without a SKU that one finding names."""
 
 _POSTED = frozenset({"posted", "reversed"})
 
@@ -608,6 +615,40 @@ def merge_findings(findings: list[Finding]) -> tuple[Finding, ...]:
             lines = tuple(sorted({*before.lines, *finding.lines}))
             found[key] = replace(before, lines=lines)
     return tuple(sorted(found.values(), key=lambda f: SEVERITIES.index(f.severity)))
+
+
+def name_lines(
+    findings: Iterable[Finding], lines: Sequence[Mapping[str, Any]], currency: object
+) -> tuple[Finding, ...]:
+    """Return the findings about an entry that is missing, with the lines that lack a SKU named.
+
+    Without a SKU a line is known by its kind, number, title and amount only.
+    """
+    named = []
+    for finding in findings:
+        words = [_line_words(at, lines, currency) for at in finding.lines if at <= len(lines)]
+        words = [one for one in words if one][:NAMED_LINES]
+        if words and finding.code in _ENTRY_CODES:
+            finding = replace(finding, message=" ".join([finding.message, *words]))
+        named.append(finding)
+    return tuple(named)
+
+
+def _line_words(number: int, lines: Sequence[Mapping[str, Any]], currency: object) -> str:
+    """Return what names a line without a SKU; blank for a line that has one."""
+    line = lines[number - 1]
+    if "sku" not in line or _text_of(line["sku"]):
+        return ""
+    kind = _text_of(line.get("part")).replace("_", " ")
+    amount = line.get("amount")
+    about = [_text_of(line.get("name"))]
+    if isinstance(amount, Decimal):
+        about.append(in_currency(amount, _text_of(currency)))
+    return f"Line {number}{f' ({kind})' if kind else ''}: {', '.join(filter(None, about))}."
+
+
+def _text_of(value: object) -> str:
+    return value.strip() if isinstance(value, str) else ""
 
 
 def strictest_finding(findings: Iterable[Finding]) -> Finding | None:

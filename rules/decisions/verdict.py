@@ -35,6 +35,7 @@ from rules.outcomes import (
     gap_finding,
     keep_gaps,
     merge_findings,
+    name_lines,
     strictest_finding,
 )
 from rules.values.canonical import PostingState
@@ -257,8 +258,17 @@ class Weighing:
             waits.append(wait_for_number(asked))
         wait = main_wait(waits)
         return self._settled(
-            planner, merge_findings(findings), wait=wait, document=document, needs=needs
+            planner,
+            self._named(findings),
+            wait=wait,
+            document=document,
+            needs=needs,
         )
+
+    def _named(self, findings: list[Finding]) -> tuple[Finding, ...]:
+        """Return each finding once; lines without a SKU are named by kind, title and amount."""
+        run = self.run
+        return name_lines(merge_findings(findings), run.lines, run.head.get("currency"))
 
     def _taken(self, planner: Planner) -> list[Finding]:
         """What is said of a credit note where no other document goes."""
@@ -547,7 +557,7 @@ class Unsent(Weighing):
 
     def strictest(self) -> str | None:
         """Put the findings together, and explain those that no rule has told."""
-        self.merged = merge_findings(self.findings)
+        self.merged = self._named(self.findings)
         self._explain(self.merged)
         first = strictest_finding(self.merged)
         return first.severity if first else None

@@ -39,10 +39,11 @@ from holding.connections import channel, connections
 from holding.connections.channel import Desk
 from holding.connections.master_data import zone_of
 from holding.db.database import Database
-from holding.db.models import Company, Connection, Hold, Posting, Record, Team, Version
+from holding.db.models import Company, Connection, Hold, Person, Posting, Record, Team, Version
 from holding.db.models.columns import from_minor
 from holding.db.refusal import Refusal
 from holding.evaluation.evaluate_due import judge_due
+from holding.holds import releases
 from holding.intake.pulls import pull_due, start_new_pulls
 from holding.platform.settings import Settings
 from holding.rulesets import publication
@@ -218,6 +219,23 @@ class CaseCompany:
         """Judge what is due."""
         while judge_due(self.database, self.clock, company_id=self.company_id, owner="test").count:
             pass
+
+    def release(self, number: str, by: str = "lim") -> None:
+        """Release the open holds of a record as a person does; they count once this is judged."""
+        with self.database.write() as session:
+            person = session.scalars(select(Person).where(Person.email == f"{by}@kedai.my")).one()
+            actor = actor_of(session, person.id, self.company_id)
+            assert actor is not None
+            query = (
+                select(Hold.id)
+                .join(Record, Record.id == Hold.record_id)
+                .where(Record.number == number, Hold.state == "open")
+            )
+            for hold_id in session.scalars(query).all():
+                done = releases.release(
+                    session, actor, hold_id, "Compared with the shop", self.clock.now()
+                )
+                assert not isinstance(done, Refusal), done
 
     def visit(self, name: str) -> Browser:
         """Sign a person in (see PEOPLE); the browser follows no redirect by itself."""

@@ -1,5 +1,6 @@
 """Orders and refunds as Shopify shops really send them, with `shopify-autocount` to the books."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -80,6 +81,18 @@ def test_a_gift_card_that_is_sold_is_owed_to_its_holder(company: CaseCompany) ->
         ("GIFTCARD", "430-0000", Decimal("50.00")),
         ("MUG", "500-0000", Decimal("20.00")),
     ]
+
+
+def test_a_line_without_a_sku_is_held_by_kind_title_and_amount(make: Make) -> None:
+    company = make(
+        replace(PLAN, maps={**PLAN.maps, "items": ["MUG,MUG,PCS"]}), "autocount", **BOOKS
+    )
+    feed(company, "04-gift-card-sold", "1-order")
+    holds = company.holds("#S1031")
+    assert {(hold.code, hold.owner) for hold in holds} == {("MAP01", "sales_admin")}
+    for hold in holds:
+        assert "Line 2 (gift card): Gift card RM 50, RM 50.00." in hold.text
+        assert "GIFTCARD" in hold.text
 
 
 def test_an_edit_before_payment_takes_its_share_of_discount_and_tax(company: CaseCompany) -> None:
@@ -191,3 +204,118 @@ def test_a_line_that_is_added_to_a_booked_order_is_held(company: CaseCompany) ->
 def test_two_equal_refunds_of_one_day_are_two_credit_notes(company: CaseCompany) -> None:
     feed(company, "46-two-equal-refunds", "1-order", "2-order-updated")
     assert total(company, "R-5211") == total(company, "R-5212") == Decimal("10.00")
+
+
+def refund(order: dict[str, Any], **parts: Any) -> dict[str, Any]:
+    """Return the order with a refund that has these parts; `money` went back."""
+    money = parts.pop("money", None)
+    move = {"id": 91, "kind": "refund", "status": "success", "currency": "MYR", "amount": money}
+    given = {
+        "id": 5990,
+        "order_id": order["id"],
+        "created_at": "2026-11-20T20:00:00+08:00",
+        "processed_at": "2026-11-20T20:00:00+08:00",
+        "refund_line_items": [],
+        "order_adjustments": [],
+        "transactions": [move] if money else [],
+        **parts,
+    }
+    return {**order, "refunds": [given], "updated_at": "2026-11-20T20:00:00+08:00"}
+
+
+def both(amount: str) -> dict[str, Any]:
+    """Return an amount in the shop's and the buyer's money."""
+    told = {"amount": amount, "currency_code": "MYR"}
+    return {"shop_money": told, "presentment_money": told}
+
+
+def returned(order: dict[str, Any], subtotal: str, end: str = "return") -> dict[str, Any]:
+    """Return the refund line of one piece of the order's first item."""
+    item = order["line_items"][0]
+    return {
+        "id": 77,
+        "line_item_id": item["id"],
+        "line_item": item,
+        "quantity": 1,
+        "restock_type": end,
+        "subtotal": subtotal,
+        "total_tax": "0.00",
+    }
+
+
+def test_shipping_that_is_refunded_on_its_own_is_a_line(company: CaseCompany) -> None:
+    order = case_body("09-restocking-fee", "1-order.json")
+    line = {
+        "id": 3,
+        "subtotal_amount_set": both("8.00"),
+        "tax_amount_set": both("0.00"),
+        "shipping_line": {"id": 31, "title": "Standard shipping", "code": "STANDARD"},
+    }
+    assert company.deliver(order).status_code == 202
+    company.work()
+    goods = [returned(order, "20.00")]
+    told = refund(order, refund_line_items=goods, refund_shipping_lines=[line], money="28.00")
+    assert company.deliver(told).status_code == 202
+    company.work()
+    assert total(company, "R-5990") == Decimal("28.00")
+    assert lines(company, "R-5990")[1] == ("SHIPPING", "510-0000", Decimal("8.00"))
+
+
+def test_duties_and_fees_that_are_refunded_are_lines(company: CaseCompany) -> None:
+    order = case_body("09-restocking-fee", "1-order.json")
+    told = refund(
+        order,
+        refund_line_items=[returned(order, "20.00")],
+        duties=[{"duty_id": 1, "amount_set": both("3.00")}],
+        additional_fees=[{"id": 1, "name": "Packing", "price_set": both("2.00")}],
+        money="25.00",
+    )
+    assert company.deliver(told).status_code == 202
+    company.work()
+    assert total(company, "R-5990") == Decimal("25.00")
+    assert lines(company, "R-5990")[1:] == [
+        ("DUTY", "432-0000", Decimal("3.00")),
+        ("FEE", "501-0000", Decimal("2.00")),
+    ]
+
+
+def test_an_exchange_credits_what_came_back_and_the_added_goods_are_held(
+    company: CaseCompany,
+) -> None:
+    order = case_body("09-restocking-fee", "1-order.json")
+    assert company.deliver(order).status_code == 202
+    company.work()
+    added = {**order["line_items"][0], "id": 999, "price": "60.00", "price_set": both("60.00")}
+    exchanged = {
+        **refund(order, refund_line_items=[returned(order, "100.00")], money="40.00"),
+        "line_items": [{**order["line_items"][0], "current_quantity": 0}, added],
+        "current_total_price": "60.00",
+        "current_total_price_set": both("60.00"),
+    }
+    assert company.deliver(exchanged).status_code == 202
+    company.work()
+    (hold,) = company.holds(order["name"])
+    assert (hold.owner, hold.amount) == ("accounts", Decimal("160.00"))
+    assert company.body("R-5990")["total"] == "100.00"
+    assert company.body("R-5990")["paid_back"] == "40.00"
+
+
+def test_a_cancelled_order_that_was_paid_back_leaves_nothing_behind(company: CaseCompany) -> None:
+    order = case_body("16-cancelled-money-kept", "1-order-cancelled.json")
+    told = refund(order, refund_line_items=[returned(order, "80.00", "cancel")], money="80.00")
+    told = {**told, "financial_status": "refunded"}
+    assert company.deliver({**told, "updated_at": "2026-11-22T09:00:00+08:00"}).status_code == 202
+    company.work()
+    assert company.documents() == {}
+    assert company.holds() == []
+    assert company.states() == {"#S1161": "dropped", "R-5990": "ignored"}
+
+
+def test_money_kept_of_a_cancelled_order_is_posted_once_a_person_releases_it(
+    company: CaseCompany,
+) -> None:
+    feed(company, "16-cancelled-money-kept", "2-order-cancelled-part-refund")
+    company.release("#S1162")
+    company.work()
+    assert total(company, "#S1162") == Decimal("80.00")
+    assert total(company, "R-5161") == Decimal("60.00")

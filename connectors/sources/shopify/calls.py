@@ -132,9 +132,7 @@ def order_of(place: str, given: Mapping[str, object], zone: ZoneInfo) -> Read:
     order = Part(place, given)
     items, found = order.parts("line_items"), moved(order)
     cancelled = bool(given.get("cancelled_at"))
-    edited = any(sold(item, found, cancelled=cancelled) < item.whole("quantity") for item in items)
-    total, tax = _stated(order, edited=edited)
-    lines = _fitting(order, found, total, tax) if edited else lines_of(order, found)
+    total, tax, lines = _sold(order, found, cancelled=cancelled)
     if not items:
         order.wrong("line_items", "The order has no lines.", "Ask Shopify for the whole order.")
     elif not order.stated("total_price"):
@@ -233,13 +231,28 @@ def _money(order: Part) -> dict[str, Cell]:
     }
 
 
-def _stated(order: Part, *, edited: bool) -> tuple[Decimal, Decimal]:
-    """Return total and tax of what was sold, as Shopify states them. After an edit took pieces off,
-    `total_price` is still that of the first order: what was sold is then what is left and what was
-    given back.
+def _sold(order: Part, found: Moved, *, cancelled: bool) -> tuple[Decimal, Decimal, list[Line]]:
+    """Return total and tax of what was sold, as Shopify states them, and its lines.
+
+    After an edit took pieces off, `total_price` is still that of the first order: what was sold is
+    then what is left and what was given back. So it is where goods were added, as by an exchange,
+    unless `total_price` is what the lines come to.
     """
-    if not edited:
-        return order.amount("total_price"), order.amount("total_tax")
+    items, inside = order.parts("line_items"), order.flag("taxes_included")
+    if any(sold(item, found, cancelled=cancelled) < item.whole("quantity") for item in items):
+        total, tax = _left_and_back(order)
+        return total, tax, _fitting(order, found, total, tax)
+    lines = lines_of(order, found)
+    total, tax = order.amount("total_price"), order.amount("total_tax")
+    if _made(lines, inside) > total and order.stated("current_total_price"):
+        other_total, other_tax = _left_and_back(order)
+        if _made(lines, inside) == other_total:
+            return other_total, other_tax, lines
+    return total, tax, lines
+
+
+def _left_and_back(order: Part) -> tuple[Decimal, Decimal]:
+    """Return total and tax of what is left of the order and of what was given back."""
     inside, refunds = order.flag("taxes_included"), order.parts("refunds")
     back = sum((given_back(one, inside=inside) for one in refunds), ZERO)
     total = order.amount("current_total_price") + back

@@ -49,7 +49,7 @@ def test_the_lines_of_an_order_with_their_amounts():
 
 def test_a_total_that_the_lines_do_not_come_to_is_told_with_the_figures():
     for stated in ("140.00", "137.09"):
-        told = wrong(body(total_price=stated))["order.total_price"]
+        told = wrong(body(total_price=stated, current_total_price=stated))["order.total_price"]
         assert (stated in told, "138.10" in told) == (True, True)
     told = wrong(body(total_tax="12.11"))["order.total_tax"]
     assert ("12.11" in told, "12.10" in told) == (True, True)
@@ -57,7 +57,7 @@ def test_a_total_that_the_lines_do_not_come_to_is_told_with_the_figures():
 
 
 def test_prices_that_hold_their_tax():
-    inside = body(taxes_included=True, total_price="126.00")
+    inside = body(taxes_included=True, total_price="126.00", current_total_price="126.00")
     assert record(inside).body["taxes_included"] is True
     assert record(inside).body["total"] == "126.00"
     assert "order.total_price" in wrong({**inside, "taxes_included": False})
@@ -211,3 +211,8 @@ def test_every_published_sample_is_a_record_or_a_clear_refusal():
         ("fulfillment", "delivery"),
         ("order", "delivery"),
     ]
+
+
+def test_goods_that_were_added_count_where_only_the_current_total_follows():
+    added = body(total_price="100.00")
+    assert (added["current_total_price"], record(added).body["total"]) == ("138.10", "138.10")
