@@ -42,6 +42,7 @@ from rules.values.kinds import (
     CONTEXT,
     Number,
     add,
+    as_fraction,
     multiply,
     round_all,
     round_half_up,
@@ -589,8 +590,8 @@ class TaxProgram:
             own_tax = reduce(add, (line.told for line in lines), cast("Number", adjusted))
             own_tax = round_half_up(own_tax, places)
         own_total = self._own_total(run, total)
-        slack = max(self.target.tolerance, places)
-        wrong = [line for line in lines if abs(self._left(line)) > slack]
+        slack = as_fraction(max(self.target.tolerance, places))
+        wrong = [line for line in lines if abs(as_fraction(self._left(line))) > slack]
         if not isinstance(own_total, Decimal):
             return TaxFigures(lines, wrong, tax, own_tax, None, None)
         return TaxFigures(lines, wrong, tax, own_tax, total, own_total)
@@ -628,20 +629,24 @@ class TaxProgram:
     def _line(
         self, run: Run, number: int, rates: Mapping[str, Decimal], *, holds: bool
     ) -> TaxedLine | None:
-        asked = (self.base, self.tax, self.code, self.rate)
-        base, told, code, rate = (None if one is None else one(run) for one in asked)
+        code = self.code(run) if self.code is not None else None
         if not isinstance(code, str):
             return None
-        rate = rates.get(code, rate) if code else _NOTHING
-        if not all(isinstance(value, Number) for value in (base, told, rate)):
+        asked = (self.base, self.tax, self.rate)
+        base, told, own_rate = (None if one is None else one(run) for one in asked)
+        rate = rates.get(code, own_rate) if code else _NOTHING
+        if not isinstance(base, Number) or not isinstance(told, Number):
+            return None
+        if not isinstance(rate, Number):
             return None
         if self.defined.tax_is == "beside" and self.target.rounding == PER_LINE:
             base = round_half_up(base, self.target.places)
         exact = subtract(base, net_of_tax(base, rate)) if holds else multiply(base, rate)
         line = TaxedLine(number, code, rate, base, told, exact)
         left = self._left(line) if rate and not holds else None
-        closes = isinstance(left, Decimal) and abs(left) <= self.defined.moves
-        return replace(line, closed=left) if closes else line
+        if isinstance(left, Decimal) and abs(left) <= self.defined.moves:
+            return replace(line, closed=left)
+        return line
 
     def _left(self, line: TaxedLine) -> Number:
         """How much more tax the record has on a line than the target makes of it alone."""

@@ -66,7 +66,9 @@ def test_the_rate_of_the_code_that_gives_the_records_tax_lets_it_go() -> None:
 
 
 @pytest.mark.parametrize("rates", [{}, {"S-10": "0.08"}])
-def test_another_rate_is_held_with_both_figures_and_nobody_can_release_it(rates) -> None:
+def test_another_rate_is_held_with_both_figures_and_nobody_can_release_it(
+    rates: dict[str, str],
+) -> None:
     of = outcome(AUTOCOUNT_POST, AT_TEN if rates else AT_EIGHT, order(), rates)
     (finding,) = found(of)
     assert (finding.code, finding.rule, finding.lines) == ("RND06", "target_tax", (1,))
@@ -86,7 +88,7 @@ def test_without_a_rate_nothing_is_said() -> None:
 
 
 @pytest.mark.parametrize(("due", "codes"), [("12.01", []), ("11.99", []), ("12.02", ["RND06"])])
-def test_autocount_moves_the_tax_of_a_line_by_a_sen_and_no_more(due: str, codes) -> None:
+def test_autocount_moves_the_tax_of_a_line_by_a_sen_and_no_more(due: str, codes: list[str]) -> None:
     changes = {TAX: f"        TaxAmount       = {due}\n        TaxRate         = 10%\n"}
     total = str(Decimal("120.00") + Decimal(due))
     of = outcome(AUTOCOUNT_POST, changes, order(total=total, tax_total=due))
@@ -94,7 +96,7 @@ def test_autocount_moves_the_tax_of_a_line_by_a_sen_and_no_more(due: str, codes)
 
 
 @pytest.mark.parametrize(("due", "codes"), [("10.91", []), ("10.92", ["RND06"])])
-def test_an_amount_that_holds_its_tax_is_taken_apart(due: str, codes) -> None:
+def test_an_amount_that_holds_its_tax_is_taken_apart(due: str, codes: list[str]) -> None:
     changes = {
         "    InclusiveTax     = no\n": "    InclusiveTax     = yes\n",
         TAX: f"        TaxAmount       = {due}\n        TaxRate         = 10%\n",
