@@ -183,11 +183,12 @@ class FieldSchema:
     """One field. `title` is the word in a column header, `wire` the word in the other side's
     JSON.
 
-    `required` is what every rule for the document must fill. `needed` is what the connector needs
-    for a new document besides: rules without it may be written and tested, and do not come into
-    force. `sent` is false for a field that only describes or compares (a total that the target
-    works out itself); `theirs` marks one that only the other side writes, so a rule may name it but
-    never fill it. `refers` is the kind of master data that it names over there, one of
+    A longer text of a `shortened` field is cut to `max_length`: it is for readers, and nothing is
+    found by it. `required` is what every rule for the document must fill. `needed` is what the
+    connector needs for a new document besides: rules without it may be written and tested, and do
+    not come into force. `sent` is false for a field that only describes or compares (a total that
+    the target works out itself); `theirs` marks one that only the other side writes, so a rule may
+    name it but never fill it. `refers` is the kind of master data that it names over there, one of
     MASTER_DATA, or nothing. `pays` says of the number of an unpaid document which list that is
     in: `invoice` or `bill`. `meaning` is a sentence for people, on the reference page.
     """
@@ -199,6 +200,7 @@ class FieldSchema:
     required: bool = False
     needed: bool = False
     max_length: int | None = None
+    shortened: bool = False
     places: int | None = None
     sent: bool = True
     theirs: bool = False

@@ -453,7 +453,8 @@ class Completeness:
         if self.route.asking.listed.has_stranger(run, fields, lines) or not self._counts_alike(run):
             return False
         shape = self.route.document.shape
-        drafts[self.route.name] = Draft(fields, lines, {shape.amount: told}, made=True), route
+        draft = Draft(fields, lines, {shape.amount: told}, made=True)
+        drafts[self.route.name] = document.shorten(draft), route
         return True
 
     def _whole(self, run: Run, *, before: bool) -> bool:

@@ -174,6 +174,7 @@ class DocumentProgram:
         self.numbered = tuple(a.name for a in post.fields if say(a.expr) == "document_number")
         self.parts = self._number.operands
         self.shape = Shape.of(compiler, post, {f.name: f.type for f in self.head}, schemas)
+        self._longest = _longest_texts(post, schemas)
         self._day = next((f for f in self.head if f.name == self.shape.date), None)
         self._at_once = compiler.draft(*self.assigned) if post.bill is None else None
         self.comes_to: Callable[[Run], Decimal | None] | None = None
@@ -216,9 +217,26 @@ class DocumentProgram:
     def draft(self, run: Run) -> Draft:
         """All fields that are known, and the gaps of the others."""
         brief = run.clean and not (run.whole or run.stepwise or run.facts.dated)
-        draft = (self._drafted(run) if brief else None) or self._field_by_field(run)
+        draft = self.shorten((self._drafted(run) if brief else None) or self._field_by_field(run))
         if type(run.route.number) is Unknown:
             keep_gaps(draft.gaps, run.route.number, None)
+        return draft
+
+    def shorten(self, draft: Draft) -> Draft:
+        """Cut texts for readers to the length that the target takes; the lineage has the whole."""
+        head, line = self._longest
+        for longest, rows in ((head, [draft.fields]), (line, draft.lines)):
+            for name, most in longest.items():
+                for row in rows:
+                    if len(row.get(name, "")) > most:
+                        row[name] = row[name][:most].rstrip()
+        for at, told in enumerate(draft.lineage):
+            most = (head if told.line is None else line).get(told.field, 0)
+            if most and len(told.value) > most:
+                words = f"shortened to {most} of {len(told.value)} characters: {told.value}"
+                beside = f"{told.beside}; {words}" if told.beside else words
+                cut = told.value[:most].rstrip()
+                draft.lineage[at] = replace(told, value=cut, beside=beside)
         return draft
 
     def _drafted(self, run: Run) -> Draft | None:
@@ -297,6 +315,28 @@ class DocumentProgram:
         if made is not None and made != told:
             return made
         return told if isinstance(told, Decimal) else sum_line_amounts(draft.lines)
+
+
+def _longest_texts(
+    post: nodes.Post, schemas: Schemas | None
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Return the lengths to which texts of the header and of a line are cut, by field."""
+    known = schemas.document(post.route.target, post.route.document) if schemas else None
+    if known is None:
+        return {}, {}
+    head, line = (
+        {
+            field.name: field.max_length
+            for field in fields
+            if field.max_length and getattr(field, "shortened", False)
+        }
+        for fields in (known.header, known.lines)
+    )
+    filled, of_lines = {a.name for a in post.fields}, {a.name for a in post.line_fields}
+    return (
+        {name: most for name, most in head.items() if name in filled},
+        {name: most for name, most in line.items() if name in of_lines},
+    )
 
 
 def sum_line_amounts(lines: Iterable[dict[str, str]]) -> Decimal:

@@ -177,10 +177,10 @@ def test_refunds_are_read_with_their_lines_and_posted_as_credit_memos(
     assert {n: total_of(one) for n, one in company.documents().items()} == {
         "WC-4071": Decimal("44.00")
     }
-    shop._clock.advance(60)
+    cast(SetClock, shop._clock).advance(60)
     act(shop, act="refund", id=4071, amount="5.00")
     read_and_post(company, shop)
-    shop._clock.advance(60)
+    cast(SetClock, shop._clock).advance(60)
     act(shop, act="refund", id=4071, amount="39.00")
     read_and_post(company, shop)
     assert company.holds() == []
@@ -221,3 +221,24 @@ def test_an_amount_that_does_not_fit_is_held_with_both_figures(make: Make) -> No
     assert (hold.code, hold.rule, hold.owner) == ("CHK01", "total_adds", "accounts")
     for figure in ("44.00", "24.00", "20.00"):
         assert figure in hold.text
+
+
+def test_a_text_is_shortened_to_what_the_target_takes_and_whole_in_the_trace(make: Make) -> None:
+    company = make(
+        Plan(
+            template="shopify-autocount",
+            maps={"items": ["MUG,MUG,PCS"], "debtors": ["web,300-S001"]},
+        ),
+        "autocount",
+        debtors=["300-S001"],
+        products={"MUG": "PCS", "SHIPPING": "PCS"},
+    )
+    body = case_body("50-long-name", "1-order.json")
+    assert company.deliver(body).status_code == 202
+    company.work()
+    assert company.holds() == []
+    (document,) = company.documents().values()
+    whole = company.body(body["name"])["lines"][0]["name"]
+    (line,) = document["details"]
+    assert len(whole) > 100
+    assert line["description"] == whole[:100].rstrip()

@@ -159,7 +159,7 @@ _CURRENCY = _must("Currency", "Currency", "currency", 3, "currency")
 
 _REFERENCE = _text("Reference", "Reference", "reference", 50)
 
-_DESCRIPTION = _must("Description", "Description", "description", 200)
+_DESCRIPTION = replace(_must("Description", "Description", "description", 200), shortened=True)
 
 _ACCOUNT = _must("AccountCode", "Account Code", "account_code", 12, "account")
 
@@ -241,7 +241,7 @@ _PAID = (
     _text("PaymentReference", "Payment Reference", "payment_reference", 60),
 )
 
-_NOTES = _text("Notes", "Notes", "notes", 200)
+_NOTES = replace(_text("Notes", "Notes", "notes", 200), shortened=True)
 
 _SALES_RECEIPT = DocumentSchema(
     target="aiaccount",

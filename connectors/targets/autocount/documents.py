@@ -71,7 +71,7 @@ _HEAD = (
     FieldSchema(name="InclusiveTax", wire="inclusiveTax", type="yesno"),
     FieldSchema(name="FinalTotal", wire="finalTotal", type="money", places=2, sent=False),
     *(
-        FieldSchema(name=f"Remark{number}", wire=f"remark{number}", max_length=40)
+        FieldSchema(name=f"Remark{number}", wire=f"remark{number}", max_length=40, shortened=True)
         for number in (1, 2, 3, 4)
     ),
 )
@@ -80,7 +80,7 @@ _DEBTOR = (
     FieldSchema(
         name="DebtorCode", wire="debtorCode", required=True, max_length=12, refers="customer"
     ),
-    FieldSchema(name="DebtorName", wire="debtorName", needed=True, max_length=100),
+    FieldSchema(name="DebtorName", wire="debtorName", needed=True, max_length=100, shortened=True),
     FieldSchema(name="SalesAgent", wire="salesAgent", max_length=12),
 )
 
@@ -88,14 +88,16 @@ _CREDITOR = (
     FieldSchema(
         name="CreditorCode", wire="creditorCode", required=True, max_length=12, refers="vendor"
     ),
-    FieldSchema(name="CreditorName", wire="creditorName", needed=True, max_length=100),
+    FieldSchema(
+        name="CreditorName", wire="creditorName", needed=True, max_length=100, shortened=True
+    ),
 )
 
 _SUPPLIER_NUMBER = FieldSchema(name="SupplierInvoiceNo", wire="supplierInvoiceNo", max_length=50)
 
 _ACCOUNT = FieldSchema(name="AccNo", wire="accNo", needed=True, max_length=12, refers="account")
 
-_TEXT = FieldSchema(name="DtlDescription", wire="description", max_length=100)
+_TEXT = FieldSchema(name="DtlDescription", wire="description", max_length=100, shortened=True)
 
 _TAX = FieldSchema(name="TaxCode", wire="taxCode", max_length=14, refers="tax")
 
@@ -125,7 +127,7 @@ _CREDITED = (
     FieldSchema(
         name="OurInvoice", title="OurInvoiceNo", wire="ourInvoiceNo", max_length=NUMBER_MAX
     ),
-    FieldSchema(name="Reason", wire="reason", max_length=80),
+    FieldSchema(name="Reason", wire="reason", max_length=80, shortened=True),
 )
 
 _ROUNDING = FieldSchema(name="RoundingAdjustment", type="money", places=2, sent=False)

@@ -138,7 +138,7 @@ POSTED = _MEANINGS.on_all(
                 FieldSchema(name="DocNo", wire="DocNo", required=True, max_length=NUMBER_MAX),
                 FieldSchema(name="DocDate", wire="DocDate", type="date", required=True),
                 FieldSchema(name="JournalType", wire="JournalType", needed=True, max_length=10),
-                FieldSchema(name="Description", wire="Description", max_length=80),
+                FieldSchema(name="Description", wire="Description", max_length=80, shortened=True),
                 FieldSchema(name="RefNo2", wire="RefNo2", max_length=20),
                 FieldSchema(name="InclusiveTax", wire="InclusiveTax", type="yesno"),
                 FieldSchema(name="Agent", wire="Agent", max_length=12),
@@ -152,7 +152,7 @@ POSTED = _MEANINGS.on_all(
                 FieldSchema(
                     name="AccNo", wire="AccNo", needed=True, max_length=CODE_MAX, refers="account"
                 ),
-                FieldSchema(name="Description", wire="Description", max_length=100),
+                FieldSchema(name="Description", wire="Description", max_length=100, shortened=True),
                 FieldSchema(name="Tax", wire="Tax", max_length=14, refers="tax"),
                 FieldSchema(name="TaxAmount", type="money", places=2, sent=False),
                 FieldSchema(name="TaxRate", type="decimal", sent=False),

@@ -158,7 +158,7 @@ _TAX_RATE = _column("TaxRate", type="decimal", sent=False)
 
 _ACCOUNT = _column("AccNo", max_length=12, refers="account")
 
-_TEXT = _column("DtlDescription", max_length=100)
+_TEXT = _column("DtlDescription", max_length=100, shortened=True)
 
 _REF = _column("Ref", max_length=40)
 
@@ -168,7 +168,7 @@ _SOLD = (
     _NUMBER,
     _DATE,
     _DEBTOR,
-    _column("DebtorName", max_length=100),
+    _column("DebtorName", max_length=100, shortened=True),
     _REF,
     _DESCRIPTION,
     _TERM,
@@ -183,7 +183,7 @@ _BOUGHT = (
     _NUMBER,
     _DATE,
     _CREDITOR,
-    _column("CreditorName", max_length=100),
+    _column("CreditorName", max_length=100, shortened=True),
     _REF,
     _DESCRIPTION,
     _TERM,
@@ -211,7 +211,7 @@ _LINES = (
 
 _CREDITED = (
     _column("OurInvoice", "OurInvoiceNo", max_length=NUMBER_MAX),
-    _column("Reason", max_length=80),
+    _column("Reason", max_length=80, shortened=True),
 )
 
 _RETURNED = _column("GoodsReturn", type="yesno")

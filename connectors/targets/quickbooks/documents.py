@@ -67,10 +67,12 @@ _SALES_REP = FieldSchema(
     name="SalesRep", title="Sales rep", wire="CustomField.SalesRep", max_length=31
 )
 
-_NOTE = FieldSchema(name="PrivateNote", title="Memo", wire="PrivateNote", max_length=4000)
+_NOTE = FieldSchema(
+    name="PrivateNote", title="Memo", wire="PrivateNote", max_length=4000, shortened=True
+)
 
 _MESSAGE = FieldSchema(
-    name="CustomerMemo", title="Message", wire="CustomerMemo.value", max_length=1000
+    name="CustomerMemo", title="Message", wire="CustomerMemo.value", max_length=1000, shortened=True
 )
 
 _METHOD = FieldSchema(
@@ -103,7 +105,7 @@ _LINE_AMOUNT = FieldSchema(
 )
 
 _LINE_TEXT = FieldSchema(
-    name="Description", title="Description", wire="Description", max_length=4000
+    name="Description", title="Description", wire="Description", max_length=4000, shortened=True
 )
 
 _LINE_TAX = FieldSchema(
