@@ -1,6 +1,5 @@
 """Commands on rules without a database: explain, diff, init, kinds and test."""
 
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from portal.rule_tools.rule_files import (
     read_files,
     require_sound,
 )
+from portal.starters.pairs import names, write_template
 from portal.terminal.command_frame import (
     FINDINGS,
     USAGE,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parents[1] / "starters"
 
-KNOWN = sorted(path.name for path in TEMPLATES.iterdir() if (path / "maps").is_dir())
+KNOWN = list(names())
 
 FROM_FILES = "Files do not say when their rules came into force; the rule book of the portal does."
 
@@ -205,12 +205,7 @@ def init(folder: Path, *, template: str) -> int:
         raise Stop(f"Unknown template '{template}'.", f"--template: {', '.join(KNOWN)}", USAGE)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Stop(f"{folder} already exists and is not empty.", "name a new folder", USAGE)
-    shutil.copytree(
-        TEMPLATES / template,
-        folder,
-        dirs_exist_ok=True,
-        ignore=shutil.ignore_patterns("__pycache__", "*.py"),
-    )
+    write_template(template, folder)
     click.echo(f"{folder}: the rules of {template}")
     print_next(f"check {folder}; clearpost test {folder}; clearpost explain {folder}")
     return 0

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
 from functools import cache
-from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
@@ -14,10 +13,9 @@ from grammar import nodes
 from grammar.parsing.parser import parse
 from holding.programs.known_schemas import schemas
 from holding.rulesets.admission import inspect, rule_sources
+from portal.starters.pairs import read_template
 from rules.comparison.preflight import references
 from rules.editing.daily_hours import change_hours, daily_routes
-
-FOLDER: Final = Path(__file__).parent
 
 TITLES: Final = {
     "netshop-aiaccount": "Orders to invoices, each as soon as it is paid",
@@ -31,6 +29,9 @@ TITLES: Final = {
     "shopify-autocount": "Orders, refunds and payouts of a Shopify shop to AutoCount",
     "lazada-autocount": "Orders, returns and payouts of a Lazada seller to AutoCount",
     "shopee-autocount": "Orders, returns and payouts of a Shopee shop to AutoCount",
+    "workbook-aiaccount": "Orders from spreadsheets to AiAccount",
+    "workbook-autocount-aotg": "Orders from spreadsheets to AutoCount On The Go",
+    "workbook-quickbooks": "Orders, refunds and purchases from spreadsheets to QuickBooks",
     "settlements-aiaccount": "Statements of marketplaces to invoices and bills",
 }
 """The templates by their folders, with what each is for. `orders-autocount` is not among them: it
@@ -141,15 +142,9 @@ def templates() -> tuple[Template, ...]:
 
 
 def _read(word: str) -> Template:
-    folder = FOLDER / word
-    files = {
-        str(path.relative_to(folder)): path.read_text("utf-8")
-        for ending in ("*.rules", "*.csv")
-        for path in sorted(folder.rglob(ending))
-    }
     files = {
         path: text.partition("\n")[0] + "\n" if path.endswith(".csv") else text
-        for path, text in files.items()
+        for path, text in read_template(word).items()
     }
     ruleset, _ = parse(rule_sources(files))
     found = next(filter(None, map(_LIMIT.search, files.values())), None)

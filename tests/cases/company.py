@@ -51,7 +51,7 @@ from holding.rulesets.new_connections import add_connection
 from holding.runs.dispatch import open_desk, push_due
 from holding.uploads.upload_turns import work_due
 from portal import app as portal_app
-from portal.starters.catalogue import FOLDER
+from portal.starters.pairs import read_template
 from portal.terminal.command_frame import read_file, store_delivery
 from tests.connectors.simulator_processes import SAMPLES, Simulator
 from tests.portal.conftest import Browser
@@ -356,11 +356,10 @@ class Plan:
 
 def template_files(plan: Plan) -> dict[str, str]:
     """Return the template's files with the mapping rows and rule texts of the plan."""
-    folder = FOLDER / plan.template
     files = {
-        str(path.relative_to(folder)): path.read_text("utf-8")
-        for path in sorted(folder.rglob("*"))
-        if path.suffix in (".rules", ".csv") and not path.name.endswith("_test.rules")
+        path: text
+        for path, text in read_template(plan.template).items()
+        if not path.endswith("_test.rules")
     }
     for name, rows in plan.maps.items():
         path = f"maps/{name}.csv"

@@ -173,3 +173,27 @@ def test_half_an_order_is_never_offered(company: CaseCompany, tmp_path: Path) ->
     assert "The lines come to 43.00 and the order to 63.00: +20.00." in shown
     assert "Order Total Amount" in shown
     assert "Confirm import" not in shown
+
+
+def test_a_hand_made_sheet_is_posted_to_aiaccount(make: Make, tmp_path: Path) -> None:
+    items = ["TEA-EARL-100,TEA-EARL-100", "CUP-GLASS-20,CUP-GLASS-20", "SHIPPING,TEA-EARL-100"]
+    plan = Plan(
+        template="workbook-aiaccount",
+        maps={"debtors": ["WALK-IN,Online Customers"], "items": items},
+    )
+    company = make(plan, "aiaccount")
+    path = written(
+        tmp_path,
+        "Kedai Contoh\nSales of 20 November\n\n"
+        "No;Order No;Date;Customer code;Customer name;Item;Product;Qty;Unit price;Shipping;Total\n"
+        "1;H-1;20-Nov-2026;WALK-IN;Siti;TEA-EARL-100;Earl;2;RM 10,50;RM 8,00;RM 37,00\n"
+        ";;;;;CUP-GLASS-20;Glass;1;8,00;;\n"
+        ";Grand Total;;;;;;;;;37,00\n",
+        "cp1252",
+    )
+    upload(company, path, status="paid", channel="FPX", currency="MYR", uom="PCS", tax="NONE")
+    company.work()
+    assert company.holds() == []
+    assert company.states() == {"H-1": "posted"}
+    assert [one[2] for one in company.postings("H-1")] == [Decimal("37.00")]
+    assert list(company.documents()) == ["H-1"]

@@ -333,6 +333,9 @@ def _fill_totals(order: SheetOrder, sums: _Sums, reading: _Reading, kind: KindSc
         head["subtotal"] = Cell(where, str(sum(lines, Decimal(0))))
     if "tax_total" not in head and not reading.inclusive and order.interpreted:
         found["tax_total"] = "0.00"
+    total = amount_of(head["total"])
+    if order.interpreted and total == sums.come_to(reading):
+        found["round_off"] = "0.00"
     if sums.discount and reading.discounted:
         found["discount_total"] = str(sums.discount)
     refunded = amount_of(order.extras.get("+refunded"))

@@ -8,11 +8,13 @@ from grammar.layout.written import format_text
 from holding.programs.known_schemas import schemas
 from portal.rule_tools.explain_commands import KNOWN, TEMPLATES
 from portal.rule_tools.rule_files import coverage_risks, examine, read_files
+from portal.starters.pairs import pair_of, read_template, write_template
 from rules.program import compile_ruleset, hash_files
 from rules.testing.runner import run_tests
 
 DEMO = "netshop-aiaccount"
 """What the demo runs: it leaves what nothing carries out yet to the built-in answers."""
+DEMO_PAIR = "workbook-aiaccount"
 REFUNDS = "netshop-aiaccount-refunds"
 GOODS = "orders-autocount"
 """It comes into force without the file of what AutoCount's cloud interface does not take."""
@@ -33,15 +35,19 @@ def test_all_starters_are_here() -> None:
         "shopify-autocount",
         "woocommerce-aiaccount",
         "woocommerce-quickbooks",
+        "workbook-aiaccount",
+        "workbook-autocount-aotg",
+        "workbook-quickbooks",
     ]
 
 
 @pytest.mark.parametrize("name", KNOWN)
-def test_a_starter_begins_clean_and_answers_every_exception(name: str) -> None:
-    files = read_files([TEMPLATES / name])
+def test_a_starter_begins_clean_and_answers_every_exception(name: str, tmp_path: Path) -> None:
+    write_template(name, tmp_path)
+    files = read_files([tmp_path])
     ruleset, problems = examine(files, in_force=name != GOODS)
     assert problems == ()
-    assert name == DEMO or coverage_risks(ruleset) == ()
+    assert name in (DEMO, DEMO_PAIR) or coverage_risks(ruleset) == ()
     assert [file for file, text in files.rules.items() if format_text(text, file) != text] == []
     program = compile_ruleset(ruleset, hash=hash_files(files.rules), schemas=schemas())
     report = run_tests(ruleset, program)
@@ -75,3 +81,13 @@ def test_what_no_connector_carries_out_stands_in_one_file() -> None:
     _, problems = examine(read_files([TEMPLATES / GOODS]), in_force=True)
     assert {problem.code for problem in problems} == {"SYN40"}
     assert {Path(problem.span.file).name for problem in problems} == {"goods.rules"}
+
+
+@pytest.mark.parametrize("name", [one for one in KNOWN if pair_of(one)])
+def test_a_pair_is_two_lines_and_has_the_source_it_names(name: str) -> None:
+    lines = (TEMPLATES / name / "pair.toml").read_text("utf-8").splitlines()
+    assert (len(lines), [one.name for one in (TEMPLATES / name).iterdir()]) == (2, ["pair.toml"])
+    text = "\n".join(read_template(name).values())
+    assert "source workbook" in text
+    assert not {"source netshop", "from netshop", "from intake", "NetShop"} & set(text.split("\n"))
+    assert "NetShop" not in text
