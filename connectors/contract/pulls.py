@@ -1,7 +1,8 @@
 """Define what a source offers: webhooks, pages of changes, uploads, and records."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -12,7 +13,7 @@ from connectors.contract.calls import ConnectionReport
 from connectors.contract.schema import ConnectionForm, KindSchema, Setting, split_list
 from connectors.contract.targets import Settings
 from connectors.transport.http import Http
-from grammar.text.finding_codes import ErrorClass
+from grammar.text.finding_codes import INTAKE_FAULTS, ErrorClass
 
 READING = (
     Setting(
@@ -70,6 +71,60 @@ SHORT_DAYS: Final = "short_days"
 
 DOCUMENT_TYPES: Final = "document_types"
 
+SUMS_DIFFER: Final = "SUM01"
+
+FIELD_NOT_READ: Final = "VAL04"
+"""The finding codes for which the judge holds a record with intake faults."""
+
+FAULTS: Final = 50
+"""Most faults that one record lists."""
+
+_INDEX: Final = re.compile(r"\[\d+\]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowError:
+    """One thing wrong at one place of a delivery: `orders!C17` or `order.items[2].qty`."""
+
+    where: str
+    value: str
+    message: str
+    hint: str
+    field: str = ""
+    """The record's own field, such as `total` or `lines[0].price`; blank if none is concerned."""
+    optional: bool = False
+    """Whether a person may release the record without this value; never for an amount."""
+    stated: Decimal | None = None
+    computed: Decimal | None = None
+    """Both figures where they differ: what the source states, and what its parts come to."""
+
+    @property
+    def as_fault(self) -> dict[str, object]:
+        """Return the fault as the record's body stores it.
+
+        Only the last step of the place is stored: the position in a delivery or a page differs
+        each time, and would make a new version of an unchanged record.
+        """
+        words = {
+            "where": _INDEX.sub("", self.where.rpartition(".")[2]),
+            "value": self.value,
+            "message": self.message,
+            "hint": self.hint,
+            "field": self.field,
+        }
+        fault: dict[str, object] = {name: storable(word) for name, word in words.items() if word}
+        if self.optional:
+            fault["release"] = "yes"
+        if self.stated is None or self.computed is None:
+            return {"code": FIELD_NOT_READ, **fault}
+        figures = {"stated": format(self.stated, "f"), "computed": format(self.computed, "f")}
+        return {"code": SUMS_DIFFER, **fault, **figures}
+
+
+def storable(text: str) -> str:
+    """Return a text whose half characters and NULs are written out, as no database keeps them."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncomingRecord:
@@ -82,16 +137,26 @@ class IncomingRecord:
     number: str
     stamp: str | None
     body: dict[str, object]
+    errors: tuple[RowError, ...] = field(default=(), compare=False)
+    """What does not fit or cannot be read, with its place in the delivery; kept in `body`, too."""
 
+    @property
+    def faults(self) -> list[dict[str, object]]:
+        """Return what does not fit or cannot be read; the judge holds the record for each."""
+        faults = self.body.get(INTAKE_FAULTS)
+        return list(faults) if isinstance(faults, list) else []
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowError:
-    """One thing wrong at one place of a delivery: `orders!C17` or `order.items[2].qty`."""
-
-    where: str
-    value: str
-    message: str
-    hint: str
+    def with_faults(self, errors: Iterable[RowError]) -> "IncomingRecord":
+        """Return the record held for these errors, too. At most FAULTS of them are listed."""
+        faults, listed = self.faults, list(self.errors)
+        for error in errors:
+            fault = error.as_fault
+            if len(faults) < FAULTS and fault not in faults:
+                faults.append(fault)
+                listed.append(error)
+        if not faults:
+            return self
+        return replace(self, body={**self.body, INTAKE_FAULTS: faults}, errors=tuple(listed))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +170,11 @@ class Pulled:
     raw: bytes
     records: tuple[IncomingRecord, ...] = ()
     errors: tuple[RowError, ...] = ()
+
+    @property
+    def problems(self) -> tuple[RowError, ...]:
+        """Return what is wrong with the records, and the errors of those without an id."""
+        return (*(one for record in self.records for one in record.errors), *self.errors)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -355,7 +425,7 @@ class Withdrawn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """A delivery that could be read: its good records, and every error of the others.
+    """A delivery that could be read: its records, and errors of those without an id.
 
     `signature` is told by a source whose scheme signs the body alone: `delivery_id` is then only
     what the caller says, so that an equal signature is a delivery that was here before.
@@ -374,6 +444,11 @@ class Accepted:
     """It only tries whether somebody listens, and nobody signed it: nothing of it is kept but
     that it came.
     """
+
+    @property
+    def problems(self) -> tuple[RowError, ...]:
+        """Return what is wrong with the records, and the errors of those without an id."""
+        return (*(one for record in self.records for one in record.errors), *self.errors)
 
 
 @runtime_checkable

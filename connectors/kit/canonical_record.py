@@ -5,8 +5,8 @@ Every way in uses this form, so that a webhook and a workbook give the same byte
 
 import html
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -14,6 +14,7 @@ from html.entities import html5
 from zoneinfo import ZoneInfo
 
 from connectors.contract import IncomingRecord, RowError
+from connectors.contract.pulls import storable
 from connectors.contract.schema import FieldSchema, KindSchema
 from grammar.text.characters import in_words, invisible, shown
 
@@ -27,6 +28,8 @@ _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,
 """An entity of HTML with its semicolon: without it, `&copy` is what somebody wrote."""
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 _MAX_PLACES = 12
+
+_NO_AMOUNTS = frozenset({"text", "date", "moment", "yesno"})
 
 ORDER_FIELDS = (
     FieldSchema(name="number", required=True, max_length=50),
@@ -117,32 +120,107 @@ _NO_MOMENT = _Bad("This is not a date and time.", "Write it as 2026-11-19T14:03:
 def canonical(
     schema: KindSchema, raw: RawRecord, zone: ZoneInfo
 ) -> IncomingRecord | tuple[RowError, ...]:
-    """The record of any kind that has a number, or everything that is wrong with it; `zone` is
-    where the source is.
+    """Return the record, or everything that is wrong with it; `zone` is where the source is.
+
+    For files that a person corrects before they are imported. Other ways in use `read_record`.
     """
-    kind, errors = schema.kind.replace("_", " "), list[RowError]()
-    external_id = _text(raw.external_id.value)
+    no_id = _missing_id(schema, raw)
+    body, errors = _body(schema, raw, zone)
+    if no_id or errors:
+        return (*([no_id] if no_id else []), *errors)
+    return _record(schema, raw, body)
+
+
+def read_record(
+    schema: KindSchema, raw: RawRecord, zone: ZoneInfo, errors: Sequence[RowError] = ()
+) -> IncomingRecord | tuple[RowError, ...]:
+    """Return the record with all its faults, or errors if it has no id that can be stored.
+
+    A record with an id is never refused. What cannot be read stays blank in its body and is listed
+    there as an intake fault, for which the judge holds the record: VAL04 for a value that cannot be
+    read, SUM01 for sums that differ. A newer version without the fault clears the hold.
+
+    `errors` are those that the connector found itself, usually in a `Part` (payload_parts.py):
+
+        order = Part("order", payload)
+        total, lines = order.amount("total_price"), lines_of(order)  # adds unreadable amounts
+        if summed(lines) != total:
+            order.differs("total_price", total, summed(lines), "The lines are not the total.")
+        raw = RawRecord(order.cell("id"), head, numbered(lines))
+        return read_record(ORDER, raw, zone, order.errors)
+
+    Read each part with an id of its own (a refund in an order) with a `Part` that has its own
+    `errors` list, so that it is held alone and its neighbours pass.
+    """
+    if no_id := _missing_id(schema, raw):
+        return (*errors, no_id)
+    places = _places(raw)
+    known = [replace(one, field=one.field or places.get(one.where, "")) for one in errors]
+    unread = {one.where for one in known if one.stated is None}
+    body, further = _body(schema, _without(raw, unread), zone)
+    further = [one for one in further if one.where not in unread]
+    return _record(schema, raw, body).with_faults([*known, *further])
+
+
+def _missing_id(schema: KindSchema, raw: RawRecord) -> RowError | None:
+    """Return why the record cannot be told from others, or None."""
+    kind, external_id = schema.kind.replace("_", " "), _text(raw.external_id.value)
     if isinstance(external_id, _Bad) or not external_id.strip():
         hint = f"Give the {kind}'s id: it tells one {kind} from another."
-        errors.append(_error(raw.external_id, _Bad(f"The {kind} has no id.", hint)))
-    elif len(external_id) > LONGEST_ID:
+        return _error(raw.external_id, _Bad(f"The {kind} has no id.", hint))
+    if len(external_id) > LONGEST_ID:
         words = f"The id of the {kind} is longer than {LONGEST_ID} characters."
-        errors.append(_error(raw.external_id, _Bad(words, "Give it a shorter id.")))
-    body = _fields(schema.fields, raw.head, raw.external_id.where, zone, errors)
-    lines = [_fields(schema.lines, line, raw.external_id.where, zone, errors) for line in raw.lines]
-    errors += _repeated_positions(raw.lines, lines, kind)
-    if errors:
-        return tuple(errors)
+        return _error(raw.external_id, _Bad(words, "Give it a shorter id."))
+    return None
+
+
+def _body(
+    schema: KindSchema, raw: RawRecord, zone: ZoneInfo
+) -> tuple[dict[str, object], list[RowError]]:
+    errors, place = list[RowError](), raw.external_id.where
+    body = _fields(schema.fields, raw.head, (place, ""), zone, errors)
+    lines = [
+        _fields(schema.lines, line, (place, f"lines[{at}]."), zone, errors)
+        for at, line in enumerate(raw.lines)
+    ]
+    errors += _repeated_positions(raw.lines, lines, schema.kind.replace("_", " "))
     if schema.lines:
         body["lines"] = lines
+    return body, errors
+
+
+def _record(schema: KindSchema, raw: RawRecord, body: dict[str, object]) -> IncomingRecord:
+    external_id = str(_text(raw.external_id.value))
     stamp = body.get("updated_at")
     return IncomingRecord(
         kind=schema.kind,
-        external_id=str(external_id),
-        number=str(body["number"]),
+        external_id=external_id,
+        number=str(body.get("number") or external_id),
         stamp=str(stamp) if stamp is not None else None,
         body=body,
     )
+
+
+def _places(raw: RawRecord) -> dict[str, str]:
+    """Return the record's field for each place of the payload that fills one."""
+    fields = {cell.where: name for name, cell in raw.head.items()}
+    for at, line in enumerate(raw.lines):
+        fields |= {cell.where: f"lines[{at}].{name}" for name, cell in line.items()}
+    return fields
+
+
+def _without(raw: RawRecord, unread: Collection[str]) -> RawRecord:
+    """Return the record without the values of these places, which were found unreadable."""
+    if not unread:
+        return raw
+
+    def readable(cells: Mapping[str, Cell]) -> dict[str, Cell]:
+        return {
+            name: Cell(cell.where, None) if cell.where in unread else cell
+            for name, cell in cells.items()
+        }
+
+    return RawRecord(raw.external_id, readable(raw.head), [readable(one) for one in raw.lines])
 
 
 def _value(schema: FieldSchema, value: object, zone: ZoneInfo) -> object | _Bad:
@@ -179,21 +257,27 @@ def _typed(schema: FieldSchema, value: object, zone: ZoneInfo) -> object | _Bad:
 def _fields(
     schemas: Sequence[FieldSchema],
     cells: Mapping[str, Cell],
-    place: str,
+    place: tuple[str, str],
     zone: ZoneInfo,
     errors: list[RowError],
 ) -> dict[str, object]:
+    """Return the readable fields and add the errors of the others.
+
+    `place`: the record's own place, and how the paths of these fields begin.
+    """
     found: dict[str, object] = {}
     for schema in schemas:
         cell = cells.get(schema.name)
         if cell is None or cell.value is None or cell.value == "":
             if schema.required:
                 bad = _Bad(f"{schema.name} is blank.", f"Fill in {schema.name}.")
-                errors.append(_error(cell or Cell(place, ""), bad))
+                errors.append(_error(cell or Cell(place[0], ""), bad, place[1] + schema.name))
             continue
         value = _value(schema, cell.value, zone)
         if isinstance(value, _Bad):
-            errors.append(_error(cell, value))
+            error = _error(cell, value, place[1] + schema.name)
+            optional = not schema.required and schema.type in _NO_AMOUNTS
+            errors.append(replace(error, optional=optional))
         else:
             found[schema.name] = value
     return found
@@ -204,18 +288,18 @@ def _repeated_positions(
 ) -> list[RowError]:
     seen: set[object] = set()
     errors = []
-    for cell, line in zip(cells, lines, strict=True):
+    for at, (cell, line) in enumerate(zip(cells, lines, strict=True)):
         pos = line.get("pos")
         if pos is not None and pos in seen:
             bad = _Bad(f"Line {pos} occurs twice in this {kind}.", "Number the lines 1, 2, 3, …")
-            errors.append(_error(cell["pos"], bad))
+            errors.append(_error(cell["pos"], bad, f"lines[{at}].pos"))
         seen.add(pos)
     return errors
 
 
-def _error(cell: Cell, bad: _Bad) -> RowError:
-    value = "" if cell.value is None else shown(str(cell.value)[:200])
-    return RowError(where=cell.where, value=value, message=bad.message, hint=bad.hint)
+def _error(cell: Cell, bad: _Bad, field: str = "") -> RowError:
+    value = "" if cell.value is None else storable(shown(str(cell.value)[:200]))
+    return RowError(where=cell.where, value=value, message=bad.message, hint=bad.hint, field=field)
 
 
 def _decoded(value: object) -> object:

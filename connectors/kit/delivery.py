@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from connectors.contract import Accepted, ExampleCall, IncomingRecord, RowError, SourceRefusal
 from connectors.contract.schema import KindSchema
-from connectors.kit.canonical_record import Cell, RawRecord, canonical
+from connectors.kit.canonical_record import Cell, RawRecord, read_record
 from connectors.kit.delivery_limits import (
     DELIVERY_BYTES,
     DELIVERY_LINES,
@@ -41,7 +41,7 @@ _EVENT_ID = re.compile(r"[\x21-\x7e]{1,128}")
 Placed = tuple[str, object]  # its place in the delivery, and its content
 
 Read = IncomingRecord | tuple[RowError, ...]
-"""A record, or everything that is wrong with it."""
+"""A record, held for its faults, or errors where it has no id that can be stored."""
 
 
 def sign(secret: str, timestamp: str, event_id: str, raw: bytes) -> str:
@@ -182,9 +182,9 @@ class SignedJson(ABC):
     def _read(self, raw: bytes, delivery_id: str, zone: ZoneInfo) -> Accepted | SourceRefusal:
         if refused := too_large(raw):
             return refused
-        value = loads(raw)
-        if isinstance(value, JsonRefusal):
-            return SourceRefusal(400, value.code, value.message, value.hint)
+        value = parse_json(raw)
+        if isinstance(value, SourceRefusal):
+            return value
         found = self.found(value)
         if isinstance(found, SourceRefusal):
             return found
@@ -193,10 +193,10 @@ class SignedJson(ABC):
         records: list[IncomingRecord] = []
         errors: list[RowError] = []
         for place, given in found:
-            result = too_long_lists(place, given) or self.record(place, given, zone)
-            each = (result,) if isinstance(result, IncomingRecord) else result
-            records += [one for one in each if isinstance(one, IncomingRecord)]
-            errors += [one for one in each if isinstance(one, RowError)]
+            short, long_lists = without_long_lists(place, given)
+            result = hold_for(self.record(place, short, zone), long_lists)
+            records += [one for one in result if isinstance(one, IncomingRecord)]
+            errors += [one for one in result if isinstance(one, RowError)]
             if len(errors) > ERRORS:
                 return _hopeless(errors[0])
         return Accepted(delivery_id=delivery_id, records=tuple(records), errors=tuple(errors))
@@ -238,14 +238,37 @@ def too_long(where: str, lines: int) -> RowError | None:
 
 
 def too_long_lists(place: str, record: object) -> tuple[RowError, ...]:
-    """The lists of a record that have more lines than a record may have."""
-    found = (too_long(f"{place}.{name[:50]}", len(lines)) for name, lines in _lists(record))
-    return tuple(error for error in found if error)
+    """Return an error for each list that has more lines than a record may have."""
+    return without_long_lists(place, record)[1]
+
+
+def without_long_lists(place: str, record: object) -> tuple[object, tuple[RowError, ...]]:
+    """Return a record without the lists that have more lines than a record may have, and an error
+    for each of them.
+    """
+    errors = {name: too_long(f"{place}.{name[:50]}", len(lines)) for name, lines in _lists(record)}
+    long = tuple(error for error in errors.values() if error)
+    if not long or not isinstance(record, Mapping):
+        return record, ()
+    return {name: [] if errors.get(name) else value for name, value in record.items()}, long
+
+
+def hold_for(
+    read: IncomingRecord | tuple[IncomingRecord | RowError, ...], errors: Sequence[RowError]
+) -> tuple[IncomingRecord | RowError, ...]:
+    """Return what was read, with its first record held for these errors, too."""
+    each = (read,) if isinstance(read, IncomingRecord) else read
+    if not errors:
+        return each
+    first = next((one for one in each if isinstance(one, IncomingRecord)), None)
+    if first is None:
+        return (*errors, *each)
+    return tuple(one.with_faults(errors) if one is first else one for one in each)
 
 
 def parse_json(raw: bytes) -> object | SourceRefusal:
     """The JSON of a delivery, or why it is none."""
-    value = loads(raw)
+    value = loads(raw, keep_odd=True)
     if isinstance(value, JsonRefusal):
         return SourceRefusal(400, value.code, value.message, value.hint)
     return value
@@ -264,11 +287,8 @@ def record_of(
 
 
 def read_part(kind: KindSchema, told: Part, raw: RawRecord, zone: ZoneInfo) -> Read:
-    """The record of a part; what was wrong with the part comes before the rest."""
-    read = canonical(kind, raw, zone)
-    if not told.errors:
-        return read
-    return (*told.errors, *(() if isinstance(read, IncomingRecord) else read))
+    """Return the record of a part, held for what is wrong with it; errors if it has no id."""
+    return read_record(kind, raw, zone, told.errors)
 
 
 def split_results(found: Iterable[Read]) -> tuple[tuple[IncomingRecord, ...], tuple[RowError, ...]]:

@@ -15,7 +15,7 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -89,8 +89,12 @@ class JsonRefusal:
     hint: str
 
 
-def loads(raw: bytes) -> object | JsonRefusal:
-    """The value: dict, list, str, int, Decimal, bool or None."""
+def loads(raw: bytes, *, keep_odd: bool = False) -> object | JsonRefusal:
+    """Return the value: dict, list, str, int, Decimal, bool or None.
+
+    `keep_odd`: texts that cannot be stored and numbers without an exact value do not refuse the
+    whole text. Such a number stays the text it was, so that the reader names the field.
+    """
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -100,12 +104,13 @@ def loads(raw: bytes) -> object | JsonRefusal:
     try:
         value: object = json.loads(
             text,
-            parse_float=_decimal,
-            parse_int=_whole,
-            parse_constant=_constant,
+            parse_float=_number_or_text(_decimal) if keep_odd else _decimal,
+            parse_int=_number_or_text(_whole) if keep_odd else _whole,
+            parse_constant=str if keep_odd else _constant,
             object_pairs_hook=_pairs,
         )
-        _check_texts(value)
+        if not keep_odd:
+            _check_texts(value)
     except _RefusedError as refused:
         return refused.refusal
     except json.JSONDecodeError as error:
@@ -155,6 +160,18 @@ def _constant(text: str) -> NoReturn:
     raise _RefusedError("bad_number", f"{text} is no number.", "Leave the field out or send null.")
 
 
+def _number_or_text(parse: Callable[[str], object]) -> Callable[[str], object]:
+    """Return a parser that leaves a number it refuses as text."""
+
+    def read(text: str) -> object:
+        try:
+            return parse(text)
+        except _RefusedError:
+            return text
+
+    return read
+
+
 def _pairs(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
@@ -199,7 +216,8 @@ def _check_text(text: str) -> None:
 
 def dumps(value: object) -> bytes:
     """JSON in which a decimal is a bare number with exactly its digits, and no blank is wasted."""
-    return _written(value).encode()
+    # a half character becomes its JSON escape: as bytes it could not be written
+    return _written(value).encode("utf-8", "backslashreplace")
 
 
 def _written(value: object) -> str:

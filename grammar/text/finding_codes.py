@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Literal
 
+INTAKE_FAULTS: Final = "intake_faults"
+"""The key of a stored body under which connectors list what does not fit or cannot be read."""
+
 ErrorClass = Literal[
     "missing_field",
     "bad_value",
@@ -61,12 +64,14 @@ HOLD_CODES: Final[Mapping[str, str]] = {
     "STL02": "posted.blocked",
     "STL03": "posted.edited_in_target",
     "STL04": "posted.names_one_taken_back",
+    "SUM01": "record.sums_differ",
     "UOM01": "unit.unknown",
     "UOM08": "unit.uom_mismatch",
     "UOM09": "unit.rate_not_confirmed",
     "VAL01": "field.not_readable",
     "VAL02": "value.no_e_invoice_class",
     "VAL03": "record.unusual",
+    "VAL04": "record.value_not_read",
     # pushing: what became of a posting that was clear
     "PSH01": "push.content_changed",
     "PSH02": "push.not_approved",

@@ -1,14 +1,21 @@
 """The webhooks of sources, and the health checks."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Final
 
 from flask import Blueprint, Response, g, jsonify, request, url_for
 from limits import parse
 
 from connectors import registry
-from connectors.contract import Accepted, ShowsExample, SignsMore, Source, SourceRefusal
+from connectors.contract import (
+    Accepted,
+    RowError,
+    ShowsExample,
+    SignsMore,
+    Source,
+    SourceRefusal,
+)
+from connectors.contract.pulls import storable
 from holding.connections import connections
 from holding.db.refusal import Refusal, plural
 from holding.intake import families, pulls
@@ -55,7 +62,7 @@ def receive(co: str, source: str) -> Response:
     read = read_delivery(named, co, dict(request.headers), raw)
     if isinstance(read, Refusal):
         return _rejected(company.id, named.id, read) if _noted(named.id) else problem(read)
-    if read.errors:
+    if read.errors and not read.records:
         return _errors(company.id, named.id, read)
     with store.writing() as session:
         answer = versions.receive(
@@ -79,7 +86,7 @@ def receive(co: str, source: str) -> Response:
     if isinstance(answer, Refusal):
         return _rejected(company.id, named.id, answer)
     processes.ring(company.id, "pull" if read.changed else "evaluate")
-    return _receipt(read, answer)
+    return _errors(company.id, named.id, read) if read.errors else _receipt(read, answer)
 
 
 def hook_address(co: str, name: str) -> str:
@@ -183,18 +190,39 @@ def _headers(prefix: str) -> dict[str, str]:
 
 
 def _errors(company_id: int, source_id: int, read: Accepted) -> Response:
+    """Return the answer for records without an id. The others of the delivery are stored, so that
+    sending it again changes nothing for them.
+    """
     first = read.errors[0]
+    taken = f"{plural(len(read.records), 'record')} taken" if read.records else "nothing taken"
     refusal = Refusal(
         "delivery.errors",
-        f"{plural(len(read.errors), 'value')} cannot be read; nothing of this delivery was taken.",
+        f"{plural(len(read.errors), 'record')} cannot be stored without an id; {taken}.",
         "Correct them at the source and deliver again.",
         422,
     )
-    words = f"{refusal.message} First, {first.where}: {first.message}"
+    words = storable(f"{refusal.message} First, {first.where}: {first.message}")
     noted = Refusal(refusal.code, words, f"{first.hint} {refusal.hint}".strip(), 422)
     with store.writing() as session:
         hook_calls.note_rejected(session, company_id, source_id, noted, g.now)
-    return problem(refusal, errors=[asdict(error) for error in read.errors[:100]])
+    return problem(refusal, errors=[error_words(one) for one in read.errors[:100]])
+
+
+def error_words(error: RowError) -> dict[str, str]:
+    """Return what is wrong at a place, for the sender; with both figures where they differ."""
+    words = {
+        "where": error.where,
+        "value": error.value,
+        "message": error.message,
+        "hint": error.hint,
+    }
+    if error.stated is None or error.computed is None:
+        return words
+    return words | {
+        "stated": format(error.stated, "f"),
+        "computed": format(error.computed, "f"),
+        "difference": format(abs(error.stated - error.computed), "f"),
+    }
 
 
 def _receipt(read: Accepted, answer: versions.Receipt) -> Response:
@@ -206,6 +234,11 @@ def _receipt(read: Accepted, answer: versions.Receipt) -> Response:
         new_versions=answer.new_versions,
         unchanged=answer.unchanged,
         stale=answer.stale,
+        held=[
+            {"record": record.number, **error_words(one)}
+            for record in read.records
+            for one in record.errors
+        ][:100],
     )
     told.status_code = 202 if answer.times == 1 and not read.ping else 200
     return told

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from grammar import nodes
-from grammar.text.characters import shown, without_invisible
+from grammar.text.characters import in_currency, shown, without_invisible
 from grammar.text.problem import Span
 from grammar.text.vocabulary import Edition
 from rules.documents.fields import Draft
@@ -58,7 +60,7 @@ from rules.values.cause_keys import (
     join_unknowns,
     limit_gap,
 )
-from rules.values.wording import NotExactError, document_text, parse_message
+from rules.values.wording import NotExactError, document_text, parse_message, plain
 
 if TYPE_CHECKING:
     from rules.decisions.route_rules import RouteProgram
@@ -87,6 +89,13 @@ MOMENTS = 64
 _CHANGES = frozenset({"update", "void", "credit_note"})
 
 OWN_COMPANY_CODE: Final = "IDN02"
+
+SUMS_DIFFER: Final = "SUM01"
+
+INTAKE_RULE: Final = "intake"
+"""How the rules begin of what a connector found wrong with a field; no rule file declares them."""
+
+_LINE_PATH: Final = re.compile(r"lines\[(\d+)\]\.")
 
 OWN_COMPANY_RULE: Final = "own_company"
 
@@ -577,3 +586,58 @@ def own_company_findings(facts: Facts, route: str, *, owner: str, span: Span) ->
         if conflict.what == COMPANY
         for bound in conflict.others
     ]
+
+
+def intake_findings(run: Run, route: str, *, owner: str, span: Span) -> list[Finding]:
+    """Return a finding for each field that the connector could not read, and for sums that differ.
+
+    A newer version without the fault ends it, and so does a correction of the field. The owner may
+    release sums that differ, or a value that is no amount, for this content only.
+    """
+    return [
+        one
+        for one in _intake(run, route, owner, span)
+        if not (one.clears.by_people and (route, one.rule) in run.facts.releases)
+    ]
+
+
+def _intake(run: Run, route: str, owner: str, span: Span) -> list[Finding]:
+    currency = run.head.get("currency")
+    money = partial(in_currency, currency=currency if isinstance(currency, str) else "")
+    found: dict[tuple[str, str, tuple[int, ...]], Finding] = {}
+    for fault in run.faults:
+        field = _LINE_PATH.sub("line.", fault.get("field", "")) or fault.get("where", "")
+        row = _LINE_PATH.match(fault.get("field", ""))
+        lines = (int(row[1]) + 1,) if row else ()
+        name = plain(field.removeprefix("line."))
+        name = f"{name} of line {lines[0]}" if lines else name
+        differs = fault["code"] == SUMS_DIFFER
+        finding = Finding(
+            code=fault["code"],
+            error_class="bad_value",
+            rule=f"{INTAKE_RULE} {field}",
+            route=route,
+            severity="hold",
+            owner=owner,
+            message=_differing(fault, money) if differs else _unread(fault, name),
+            clears=Clearing.by(owner) if differs or fault.get("release") else ITSELF,
+            cause_key=CauseKey(CauseKind.FIELD, field[:LONGEST_NUMBER]),
+            cause_label=f"The {name} and its parts differ" if differs else f"Unreadable: {name}",
+            would_pass=f"{name} is what its parts come to" if differs else f"{name} can be read",
+            span=span,
+            lines=lines,
+        )
+        found.setdefault((finding.code, field, lines), finding)
+    return list(found.values())
+
+
+def _differing(fault: Mapping[str, str], money: Callable[[Decimal], str]) -> str:
+    stated, computed = Decimal(fault["stated"]), Decimal(fault["computed"])
+    difference = money(abs(stated - computed))
+    message = f"{money(stated)} stated, {money(computed)} computed: {difference}."
+    return f"{message} {fault['message']}" if fault.get("message") else message
+
+
+def _unread(fault: Mapping[str, str], name: str) -> str:
+    value = f" (“{shown(fault['value'][:60])}”)" if fault.get("value") else ""
+    return f"{name}{value}: {fault['message']} {fault.get('hint', '')}".strip()

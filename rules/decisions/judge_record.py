@@ -198,7 +198,8 @@ class KindProgram:
                     if (carried := self.glances.carried(run, once)) is not None:
                         run.close()
                         return carried
-                seen = None if gaps or facts.conflicts else self.glances.seen(run)
+                closely = gaps or content.faults or facts.conflicts
+                seen = None if closely else self.glances.seen(run)
                 amount = self.head.amount(run) if seen is not None else None
                 run.close()
                 if once is not None and seen is None:
@@ -233,7 +234,8 @@ class KindProgram:
     def _looked(self, way: _Way) -> _Way:
         """Seen at a glance, where a glance is enough; the documents that it makes are kept."""
         run = way.run
-        if run.story and not run.whole and not way.gaps and not run.facts.conflicts:
+        closely = way.gaps or run.faults or run.facts.conflicts
+        if run.story and not run.whole and not closely:
             run.drafts = {}
             way.seen = [s for s in self.glances.seen(run) or () if not s.unknown]
         return way

@@ -191,6 +191,7 @@ class RouteProgram:
             said.verdicts.append(self._field_verdict(gap, lines))
         base = [gap_finding(g, self.name, lines=tuple(ls)) for g, ls in gaps.items()]
         owner = self.compiler.owner
+        base += document_rules.intake_findings(run, self.name, owner=owner, span=self.post.span)
         base += document_rules.own_company_findings(
             run.facts, self.name, owner=owner, span=self.post.span
         )

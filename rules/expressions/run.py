@@ -20,6 +20,7 @@ from grammar.text.characters import (
     shown,
     without_invisible,
 )
+from grammar.text.finding_codes import INTAKE_FAULTS
 from grammar.text.vocabulary import Edition
 from rules.facts import Bases, Conversion, Facts, Table, World, convert, literal_value
 from rules.outcomes import Use
@@ -157,6 +158,7 @@ class Run:
         "drafts",
         "entries",
         "facts",
+        "faults",
         "head",
         "held",
         "home",
@@ -206,6 +208,7 @@ class Run:
         self.seen: dict[str, int] = {}  # by route, what fails, where a glance saw all of it
         self.drafts: dict[str, Drafted] | None = None  # by route, where a glance makes them
         self.entries: list[tuple[Any, Any]] = []  # what was remembered: values, and what says so
+        self.faults: tuple[Mapping[str, str], ...] = content.faults
         self.clean = not content.gaps  # whether every field that is not optional has a value
         self.version = 0
         self.once: SharedRead | None = None  # what it shares with another program's run
@@ -478,6 +481,8 @@ class Content:
     gaps: list[tuple[Gap, int | None]]
     status_word: str = ""
     too_many_lines: bool = False
+    faults: tuple[Mapping[str, str], ...] = ()
+    """What the connector could not read or found contradictory; each holds the record."""
 
 
 class Reader:
@@ -536,6 +541,8 @@ class Reader:
         content.status_word = raw_status if isinstance(raw_status, str) else ""
         if self.many is not None:
             self._lines(body.get(self.many.name), content)
+        if INTAKE_FAULTS in body:
+            content.faults = _faults(body[INTAKE_FAULTS])
         return content
 
     def _lines(self, raw: object, content: Content) -> None:
@@ -550,6 +557,16 @@ class Reader:
             mapped = row.__class__ is dict or isinstance(row, Mapping)
             values: Mapping[str, object] = row if mapped else {}
             content.lines.append(self._line(values, content, number))
+
+
+def _faults(stored: object) -> tuple[Mapping[str, str], ...]:
+    """Return the intake faults of a body as texts."""
+    faults = stored if isinstance(stored, list) else []
+    return tuple(
+        {str(name): str(value) for name, value in fault.items()}
+        for fault in faults
+        if isinstance(fault, Mapping)
+    )
 
 
 def read_plainly(slots: Sequence[QuickField]) -> Callable[..., dict[str, Any]]:

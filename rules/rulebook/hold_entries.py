@@ -245,6 +245,18 @@ ENTRIES: Final[dict[str, HoldEntry]] = {
         "A new version that names this company, or the code entered on the page of the source",
         Blocks.DOCUMENT,
     ),
+    "SUM01": HoldEntry(
+        Placer.CLEARPOST,
+        Releaser.OWNER,
+        "Sums that agree, by a correction or in a new version",
+        Blocks.DOCUMENT,
+    ),
+    "VAL04": HoldEntry(
+        Placer.CLEARPOST,
+        Releaser.OWNER,
+        "A value that can be read, by a correction or in a new version",
+        Blocks.DOCUMENT,
+    ),
     "LNK01": _by_rules(_NOBODY, "Fewer linked records than the rules allow"),
     "LST01": _by_rules(
         _NOBODY, "The accounting system lists the code, or the mapping names another"

@@ -94,7 +94,7 @@ def records(name: str, content: object) -> list[IncomingRecord]:
     """The records of a file without errors."""
     told = read(name, content)
     assert isinstance(told, Accepted), told
-    assert told.errors == (), told.errors
+    assert told.problems == (), told.problems
     return list(told.records)
 
 
@@ -102,5 +102,5 @@ def errors(name: str, content: object) -> dict[str, str]:
     """What is wrong with a file, by place."""
     told = read(name, content)
     assert isinstance(told, Accepted), told
-    found: tuple[RowError, ...] = told.errors
+    found: tuple[RowError, ...] = told.problems
     return {one.where: one.message for one in found}

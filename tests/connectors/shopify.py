@@ -45,11 +45,16 @@ def record(given, kind="order", **how):
     """The one record of a kind in it."""
     answer = accept(given, **how)
     assert isinstance(answer, Accepted), answer
-    assert answer.errors == ()
+    assert answer.problems == ()
     (found,) = [one for one in answer.records if one.kind == kind]
     return found
 
 
 def wrong(given, **how):
     """What is wrong with it, by place."""
-    return {one.where: one.message for one in accept(given, **how).errors}
+    return {
+        one.where: one.message
+        if one.stated is None
+        else f"{one.message} {one.stated} stated, {one.computed} computed."
+        for one in accept(given, **how).problems
+    }

@@ -53,5 +53,5 @@ def body(content: object) -> dict[str, Any]:
     """The canonical order of a delivery."""
     answer = accept(content)
     assert isinstance(answer, Accepted), answer
-    assert answer.errors == (), answer.errors
+    assert answer.problems == (), answer.problems
     return answer.records[0].body

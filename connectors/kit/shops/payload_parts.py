@@ -78,16 +78,22 @@ class Part:
         return type(self)(self.at(name), inner, self.errors)
 
     def parts(self, name: str) -> list[Self]:
-        """The objects of a list; none where there is no list."""
+        """Return the objects of a list; none where there is no list. Add what is no object."""
         found = self.value.get(name)
         if found is None:
             return []
-        if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in found):
+        items = found if isinstance(found, list) else []
+        if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in items):
             self.wrong(name, "This is not a list of objects.", f"Send it as {self.api} has it.")
-            return []
         return [
-            type(self)(f"{self.at(name)}[{at}]", one, self.errors) for at, one in enumerate(found)
+            type(self)(f"{self.at(name)}[{at}]", one, self.errors)
+            for at, one in enumerate(items)
+            if isinstance(one, Mapping)
         ]
+
+    def alone(self) -> Self:
+        """Return the part with its own errors, for a record that is held by itself."""
+        return type(self)(self.place, self.value)
 
     def text(self, name: str) -> str:
         """A text or a whole number as text; "" when it is neither."""
@@ -162,12 +168,26 @@ class Part:
         return None
 
     def differs(self, name: str, stated: Decimal, computed: Decimal, message: str) -> None:
-        """Add that a stated amount is not what its parts come to, with both figures."""
-        words = f"{message} {plain(stated)} stated, {plain(computed)} computed."
-        self.wrong(name, words, "Compare it in the shop, then send it again.")
+        """Add that a stated amount is not what its parts come to.
+
+        The record is stored and held with both figures and their difference (SUM01). The values
+        stay as they came, so a line of the difference may be added: it is posted once a person
+        releases the hold.
+        """
+        place = self.at(name)
+        error = RowError(
+            where=place,
+            value="",
+            message=message,
+            hint="Compare it in the shop: a newer version with figures that agree ends the hold.",
+            stated=stated,
+            computed=computed,
+        )
+        if error not in self.errors:
+            self.errors.append(error)
 
     def wrong(self, name: str, message: str, hint: str) -> None:
-        """Add what is wrong with a value."""
+        """Add that a value cannot be read; it stays blank, and its record is held (VAL04)."""
         found = self.value.get(name)
         shown = found[:200] if isinstance(found, str) else ""
         told = RowError(where=self.at(name), value=shown, message=message, hint=hint)

@@ -18,6 +18,7 @@ from connectors.kit.canonical_record import (
     RawRecord,
     canonical,
     orders_of,
+    read_record,
 )
 from connectors.kit.delivery import Read
 from connectors.kit.shops.payload_parts import ZERO, LineKind, part_field, plain
@@ -163,19 +164,36 @@ def payouts_left(told: NoPage) -> NoPage:
 
 
 def records_of(
-    payout: Payout, kinds: tuple[KindSchema, KindSchema], zone: ZoneInfo
-) -> tuple[IncomingRecord, ...] | tuple[RowError, ...]:
-    """The payout, and what it pays of each order; or everything that is wrong with them."""
+    payout: Payout,
+    kinds: tuple[KindSchema, KindSchema],
+    zone: ZoneInfo,
+    errors: Sequence[RowError] = (),
+) -> tuple[IncomingRecord | RowError, ...]:
+    """Return the payout and what it pays of each order. An entry that cannot be read holds the
+    payout; the payments of the others pass. Errors are left where a record has no id.
+    """
     of_payout, of_payment = kinds
     counted = totals_of(payout.entries)
     head = {name: Cell(payout.place, plain(amount)) for name, amount in counted.items()}
     head |= payout.head
     lines = [_line(at, entry) for at, entry in enumerate(payout.entries, 1)]
-    found = canonical(of_payout, RawRecord(payout.key, head, lines), zone)
-    paid = [
-        _paid(head, entry, of_payment, zone) for entry in payout.entries if entry.part == "sale"
-    ]
-    return _all_or_wrong([found, *paid], _repeated(payout.entries))
+    repeated = _repeated(payout.entries)
+    found = read_record(
+        of_payout, RawRecord(payout.key, head, lines), zone, (*errors, *repeated.values())
+    )
+    sales = {one.line_id: one for one in payout.entries if one.part == "sale" and one.line_id}
+    shared = {cell.where for cell in payout.head.values()}
+    paid = []
+    for key, sale in sales.items():
+        own = [
+            one for one in errors if one.where in shared or one.where.startswith(f"{sale.place}.")
+        ]
+        own += [repeated[key]] if key in repeated else []
+        raw = RawRecord(Cell(sale.place, key), _payment(head, sale), ())
+        paid.append(read_record(of_payment, raw, zone, own))
+    if not isinstance(found, IncomingRecord):  # without an id no payment can name it, either
+        return found
+    return (found, *(one for read in paid if isinstance(read, IncomingRecord) for one in (read,)))
 
 
 def _line(at: int, entry: Entry) -> dict[str, Cell]:
@@ -189,11 +207,6 @@ def _line(at: int, entry: Entry) -> dict[str, Cell]:
         "amount": plain(entry.amount),
     }
     return {name: Cell(entry.place, value) for name, value in told.items()}
-
-
-def _paid(head: Mapping[str, Cell], sale: Entry, kind: KindSchema, zone: ZoneInfo) -> Read:
-    key = Cell(sale.place, sale.line_id)
-    return canonical(kind, RawRecord(key, _payment(head, sale), ()), zone)
 
 
 def _payment(head: Mapping[str, Cell], entry: Entry) -> dict[str, Cell]:
@@ -219,19 +232,18 @@ def _all_or_wrong(
     return tuple(dict.fromkeys(errors)) if errors else records
 
 
-def _repeated(entries: Sequence[Entry]) -> list[RowError]:
-    """A sale without an id, or with that of another one: one of both would be lost."""
+def _repeated(entries: Sequence[Entry]) -> dict[str, RowError]:
+    """Return an error, by id, for a sale without one or with that of another."""
     seen: set[str] = set()
-    found = []
+    found = {}
     for one in entries:
         if one.part != "sale":
             continue
         if not one.line_id or one.line_id in seen:
             words = "Two sales of this payout have the same id." if one.line_id else "It has no id."
             hint = "Give each sale of a payout its own id: it settles an invoice of its own."
-            found.append(
-                RowError(where=one.place, value=one.line_id[:200], message=words, hint=hint)
-            )
+            value = one.line_id[:200]
+            found[one.line_id] = RowError(where=one.place, value=value, message=words, hint=hint)
         seen.add(one.line_id)
     return found
 
@@ -242,8 +254,11 @@ def payments_of(
     """What a payout with this header pays of each order by its sales, alone; or all that is wrong
     with them.
     """
-    paid = [_paid(head, one, kind, zone) for one in sales]
-    return _all_or_wrong(paid, _repeated(sales))
+    paid = [
+        canonical(kind, RawRecord(Cell(one.place, one.line_id), _payment(head, one), ()), zone)
+        for one in sales
+    ]
+    return _all_or_wrong(paid, list(_repeated(sales).values()))
 
 
 def shared_kinds(source: str) -> tuple[KindSchema, ...]:

@@ -5,8 +5,9 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from connectors.contract import ConnectionForm, IncomingRecord, RowError, Source, SourceRefusal
+from connectors.contract.pulls import FAULTS
 from connectors.contract.schema import FieldSchema, KindSchema, generated_key
-from connectors.kit.canonical_record import Cell, RawRecord, canonical
+from connectors.kit.canonical_record import Cell, RawRecord, read_record
 from connectors.kit.delivery import Placed, SignedJson
 from connectors.kit.shops.payouts import shared_kinds
 
@@ -19,7 +20,7 @@ BY_KIND: Mapping[str, KindSchema] = {schema.kind: schema for schema in KINDS}
 
 _BESIDE = frozenset({"kind", "id", "lines"})
 _SHOWN = 50  # characters of a name that nobody knows
-_TOLD = 100  # such names in one record, or in one line
+_TOLD = FAULTS - 1  # such names in one record, or in one line
 
 
 FORM = ConnectionForm(
@@ -78,15 +79,15 @@ def _record(place: str, given: object, zone: ZoneInfo) -> IncomingRecord | tuple
     if schema is None:
         words = f"Nothing is known of this kind. Known: {', '.join(BY_KIND)}."
         return (_wrong(f"{place}.kind", given.get("kind"), words, "Name the kind of record."),)
-    lines = given.get("lines", [])
-    if not isinstance(lines, list) or not all(isinstance(line, Mapping) for line in lines):
-        where = f"{place}.lines"
-        return (_wrong(where, lines, "These are no lines.", "Send a list of objects."),)
-    strange = [*_strange(place, given, schema.fields, _BESIDE)]
+    told, strange = given.get("lines", []), [*_strange(place, given, schema.fields, _BESIDE)]
+    lines = [one for one in told if isinstance(one, Mapping)] if isinstance(told, list) else []
+    if not isinstance(told, list) or len(lines) < len(told):
+        hint = "Send a list of objects."
+        strange.append(_wrong(f"{place}.lines", told, "These are no lines.", hint))
     for index, line in enumerate(lines):
         strange += _strange(f"{place}.lines[{index}]", line, schema.lines, frozenset())
     word = "id" if given.get("id") not in (None, "") else "number"
-    record = canonical(
+    return read_record(
         schema,
         RawRecord(
             Cell(f"{place}.{word}", given.get(word)),
@@ -94,10 +95,8 @@ def _record(place: str, given: object, zone: ZoneInfo) -> IncomingRecord | tuple
             [_cells(f"{place}.lines[{at}]", line, schema.lines) for at, line in enumerate(lines)],
         ),
         zone,
+        strange,
     )
-    if isinstance(record, IncomingRecord):
-        return tuple(strange) or record
-    return (*strange, *record)
 
 
 def _cells(

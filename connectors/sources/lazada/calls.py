@@ -188,7 +188,7 @@ def sign(secret: str, path: str, query: Mapping[str, str]) -> str:
 
 def content(body: bytes) -> Mapping[str, object]:
     """The object of an answer; nothing where it is none."""
-    told = loads(body)
+    told = loads(body, keep_odd=True)
     return told if isinstance(told, Mapping) else {}
 
 
@@ -220,8 +220,8 @@ def _day(text: str) -> date | None:
 
 def payouts_of(
     place: str, given: Mapping[str, object], zone: ZoneInfo
-) -> tuple[IncomingRecord, ...] | tuple[RowError, ...]:
-    """The payout and what it pays of each order, or what is wrong with it."""
+) -> tuple[IncomingRecord | RowError, ...]:
+    """Return the payout and what it pays of each order."""
     told = Part(place, given)
     rows = told.parts(ROWS)
     if long := too_long(told.at(ROWS), len(rows)):
@@ -255,8 +255,7 @@ def payouts_of(
     payout = payouts.Payout(
         place=place, key=told.cell("statement_number"), head=head, entries=entries
     )
-    read = payouts.records_of(payout, PAYOUTS, zone)
-    return tuple(told.errors) or read
+    return payouts.records_of(payout, PAYOUTS, zone, told.errors)
 
 
 def _sales(rows: Sequence[Part]) -> Iterator[payouts.Entry]:

@@ -31,10 +31,11 @@ from connectors.kit.delivery import (
     Placed,
     Read,
     SignedJson,
+    hold_for,
     read_part,
     sign,
     split_results,
-    too_long_lists,
+    without_long_lists,
 )
 from connectors.kit.shops import payouts
 from connectors.kit.shops.payload_parts import Part, plain
@@ -84,7 +85,7 @@ _NO_LIST: Final = NoPage(
     hint="Is the address that of NetShop, without a path behind it?",
 )
 
-_Reader = Callable[[str, object, ZoneInfo], Read | tuple[IncomingRecord, ...]]
+_Reader = Callable[[str, object, ZoneInfo], Read | tuple[IncomingRecord | RowError, ...]]
 
 _MANY: Final = {
     "order": "orders",
@@ -288,7 +289,7 @@ def ask(
 
 def listed(answer: HttpAnswer) -> Mapping[str, object] | None:
     """An answer that is a list of changes."""
-    told = loads(answer.body)
+    told = loads(answer.body, keep_odd=True)
     if isinstance(told, JsonRefusal) or not isinstance(told, Mapping):
         return None
     good = isinstance(told.get("changes"), list) and isinstance(told.get("more"), bool)
@@ -298,7 +299,7 @@ def listed(answer: HttpAnswer) -> Mapping[str, object] | None:
 
 def said(answer: HttpAnswer) -> str:
     """NetShop's own words for why it refuses."""
-    told = loads(answer.body)
+    told = loads(answer.body, keep_odd=True)
     given = told if isinstance(told, Mapping) else {}
     return str(given.get("error") or "")[:200]
 
@@ -402,18 +403,14 @@ def find_contents(value: object) -> list[Placed] | SourceRefusal:
 
 
 def read(place: str, given: object, zone: ZoneInfo) -> tuple[IncomingRecord | RowError, ...]:
-    """The records of what stands at a place, or all that is wrong with it."""
+    """Return the records of what stands at a place, and errors for what has no id."""
     word = place.partition("[")[0]
-    told = too_long_lists(place, given) or _READERS[_ONE.get(word, word)](place, given, zone)
-    return (told,) if isinstance(told, IncomingRecord) else told
+    short, long_lists = without_long_lists(place, given)
+    return hold_for(_READERS[_ONE.get(word, word)](place, short, zone), long_lists)
 
 
-def read_order(
-    place: str, given: object, zone: ZoneInfo
-) -> tuple[IncomingRecord, ...] | tuple[RowError, ...]:
-    """The order and its refunds, or everything that is wrong with any of them: an order without one
-    of its refunds would be told as if nothing had been given back.
-    """
+def read_order(place: str, given: object, zone: ZoneInfo) -> tuple[IncomingRecord | RowError, ...]:
+    """Return the order and each refund. A refund that cannot be read is held by itself."""
     told = part_of(place, given, "This is not an order.", "Send an object with the order's fields.")
     if not isinstance(told, NetShopPart):
         return told
@@ -426,9 +423,10 @@ def read_order(
         "ordered_on": told.day("ordered_at", zone),
         "address": told.part("customer").cell("address"),
     }
+    refunds = read_refunds(told, back, zone)
     order = record_of(ORDER, told, head, told.items(*_LINE), zone)
-    records, errors = split_results([order, *read_refunds(told, back, zone)])
-    return tuple(dict.fromkeys(errors)) or records
+    records, errors = split_results([order, *refunds])
+    return (*records, *dict.fromkeys(errors))
 
 
 class NetShopPart(Part):
@@ -464,7 +462,11 @@ def _refunded(order: NetShopPart, back: Sequence[NetShopPart]) -> dict[str, Cell
     given = sum((one.amount("amount") for one in back), start=NOTHING)
     status = status_of(order.text("status"), back, given, order.amount("total"))
     place = back[-1].at("status")
-    return {"status": Cell(place, status), "refunded_total": Cell(place, plain(given))}
+    unread = any(one.errors for one in back)
+    return {
+        "status": Cell(place, status),
+        "refunded_total": Cell(place, None if unread else plain(given)),
+    }
 
 
 def parts_of(order: NetShopPart) -> list[NetShopPart]:
@@ -475,10 +477,10 @@ def parts_of(order: NetShopPart) -> list[NetShopPart]:
     told = [*([order.part("refund")] if one is not None else []), *order.parts("refunds")]
     found: dict[str, NetShopPart] = {}
     for refund in told:
-        known = found.setdefault(refund.text("id") or refund.place, refund)
+        known = found.setdefault(refund.text("id") or refund.place, refund.alone())
         if known.value != refund.value:
             words = "Another refund of this order has the same id and another content."
-            refund.wrong("id", words, "Give each refund an id of its own.")
+            known.wrong("id", words, "Give each refund an id of its own.")
     return list(found.values())
 
 
@@ -530,10 +532,8 @@ def _day_of(order: NetShopPart, refund: NetShopPart, zone: ZoneInfo) -> Cell:
     return told.day("updated_at", zone)
 
 
-def payout_of(
-    place: str, given: object, zone: ZoneInfo
-) -> tuple[IncomingRecord, ...] | tuple[RowError, ...]:
-    """The payout and what it pays of each order, or what is wrong with it."""
+def payout_of(place: str, given: object, zone: ZoneInfo) -> tuple[IncomingRecord | RowError, ...]:
+    """Return the payout and what it pays of each order."""
     told = part_of(
         place, given, "This is not a payout.", "Send an object with the payout's fields."
     )
@@ -546,7 +546,7 @@ def payout_of(
     }
     head |= told.cells(*_TOTALS)
     entries = [_entry(line) for line in told.parts("lines")]
-    found = payouts.records_of(
+    return payouts.records_of(
         payouts.Payout(
             place=place,
             key=told.cell("id"),
@@ -555,8 +555,8 @@ def payout_of(
         ),
         PAYOUTS,
         zone,
+        told.errors,
     )
-    return tuple(told.errors) or found
 
 
 def _entry(line: NetShopPart) -> payouts.Entry | None:
@@ -650,7 +650,7 @@ def record_of(
     lines: Sequence[Mapping[str, Cell]],
     zone: ZoneInfo,
 ) -> Read:
-    """The record of an object, known by its `id`; or all that is wrong with it."""
+    """Return the record of an object, known by its `id` and held for what is wrong with it."""
     return read_part(kind, told, RawRecord(told.cell("id"), head, lines), zone)
 
 

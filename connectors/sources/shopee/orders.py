@@ -423,8 +423,8 @@ def _given_back(item: Part) -> Line:
 
 def payouts_of(
     place: str, given: Mapping[str, object], zone: ZoneInfo
-) -> tuple[IncomingRecord, ...] | tuple[RowError, ...]:
-    """The payout and what it pays of each order, or what is wrong with it."""
+) -> tuple[IncomingRecord | RowError, ...]:
+    """Return the payout and what it pays of each order."""
     told = Part(place, given)
     incomes = {one.text("order_sn"): one.part("order_income") for one in told.parts(DETAILS)}
     released = told.parts(LISTED)
@@ -443,8 +443,7 @@ def payouts_of(
         "net": Cell(told.at(LISTED), plain(net)),
     }
     payout = payouts.Payout(place=place, key=told.cell("number"), head=head, entries=entries)
-    found = payouts.records_of(payout, PAYOUTS, zone)
-    return tuple(told.errors) or found
+    return payouts.records_of(payout, PAYOUTS, zone, told.errors)
 
 
 def _entries(listed: Part, incomes: Mapping[str, Part]) -> Iterator[payouts.Entry]:

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 from requests.utils import parse_header_links
 
-from connectors.contract import IncomingRecord, Settings, SourceRefusal
+from connectors.contract import Settings, SourceRefusal
 from connectors.contract.pulls import NoPage
-from connectors.kit.canonical_record import Cell, RawRecord, canonical
+from connectors.kit.canonical_record import Cell, RawRecord, read_record
 from connectors.kit.delivery import Read
 from connectors.kit.shops.payload_parts import ZERO, plain
 from connectors.sources.shopify.kinds import (
@@ -95,7 +95,7 @@ def refused(answer: HttpAnswer) -> NoPage | None:
 
 def listed(answer: HttpAnswer, name: str) -> list[Given] | None:
     """The objects of an answer under a name; None where there is no such list."""
-    told = loads(answer.body)
+    told = loads(answer.body, keep_odd=True)
     found = told.get(name) if isinstance(told, Mapping) else None
     if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in found):
         return None
@@ -151,10 +151,8 @@ def order_of(place: str, given: Mapping[str, object], zone: ZoneInfo) -> Read:
         head["tax_total"] = Cell(order.at("total_tax"), plain(tax))
     if cancelled:
         head["kept"] = Cell(order.at("cancelled_at"), plain(kept))
-    read = canonical(ORDER, RawRecord(order.cell("id"), head, numbered(lines)), zone)
-    if not order.errors:
-        return read
-    return (*order.errors, *(() if isinstance(read, IncomingRecord) else read))
+    raw = RawRecord(order.cell("id"), head, numbered(lines))
+    return read_record(ORDER, raw, zone, order.errors)
 
 
 def _head(order: Part, zone: ZoneInfo, *, kept: bool) -> dict[str, Cell]:
@@ -326,7 +324,4 @@ def delivery_of(place: str, given: Mapping[str, object], zone: ZoneInfo) -> Read
         "carrier": sent.cell("tracking_company"),
         "tracking_number": sent.cell("tracking_number"),
     }
-    read = canonical(DELIVERY, RawRecord(sent.cell("id"), head, lines), zone)
-    if not sent.errors:
-        return read
-    return (*sent.errors, *(() if isinstance(read, IncomingRecord) else read))
+    return read_record(DELIVERY, RawRecord(sent.cell("id"), head, lines), zone, sent.errors)

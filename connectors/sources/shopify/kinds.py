@@ -204,8 +204,8 @@ SHOP, BUYER = "shop_money", "presentment_money"
 
 def payouts_of(
     place: str, given: Mapping[str, object], zone: ZoneInfo
-) -> tuple[IncomingRecord, ...] | tuple[RowError, ...]:
-    """The payout and what it pays of each order, or what is wrong with it."""
+) -> tuple[IncomingRecord | RowError, ...]:
+    """Return the payout and what it pays of each order."""
     told = Part(place, given)
     entries = [one for part in told.parts(TRANSACTIONS) for one in _entries(part, told)]
     head = {
@@ -223,8 +223,7 @@ def payouts_of(
     if not told.stated("amount"):
         told.wrong("amount", "The payout has no amount.", "Ask Shopify for the whole payout.")
     payout = payouts.Payout(place=place, key=told.cell("id"), head=head, entries=entries)
-    found = payouts.records_of(payout, PAYOUTS, zone)
-    return tuple(told.errors) or found
+    return payouts.records_of(payout, PAYOUTS, zone, told.errors)
 
 
 class Part(payload_parts.Part):

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from connectors.kit.canonical_record import Cell, RawRecord, canonical
+from connectors.kit.canonical_record import Cell, RawRecord, read_record
 from connectors.kit.delivery import Read
 from connectors.kit.shops.payload_parts import ZERO, LineKind, plain
 from connectors.sources.shopify.kinds import (
@@ -108,10 +108,7 @@ def refund_of(
     shown = ends.pop() if len(ends) == 1 else "mixed"
     head["restock"] = Cell(refund.at("refund_line_items"), shown)
     key = Cell(refund.at("id"), given.get("id"))
-    read = canonical(REFUND, RawRecord(key, head, cells), zone)
-    if not refund.errors:
-        return read
-    return tuple(refund.errors)
+    return read_record(REFUND, RawRecord(key, head, cells), zone, refund.errors)
 
 
 def _given(refund: Part, items: Mapping[str, Part]) -> list[_Back]:

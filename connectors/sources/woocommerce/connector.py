@@ -30,7 +30,6 @@ from connectors.kit.delivery import (
     body_signed,
     parse_json,
     too_large,
-    too_long_lists,
     too_many,
 )
 from connectors.kit.shops import payouts
@@ -249,7 +248,7 @@ def _read_body(
         if not isinstance(one, Mapping) or not one.keys() >= _MARKS:
             return SourceRefusal(422, "no_order", _no_order(one), _HINT)
         place = f"orders[{at}]" if len(orders) > 1 else "order"
-        told, bad = _records(place, one, zone)
+        told, bad = records_of(place, one, zone)
         records += told
         errors += bad
     return Accepted(
@@ -271,13 +270,6 @@ def _no_order(value: object) -> str:
         if mark in given:
             return f"The delivery holds {what}, and no order."
     return "The delivery holds no order."
-
-
-def _records(
-    place: str, order: Given, zone: ZoneInfo
-) -> tuple[Sequence[IncomingRecord], Sequence[RowError]]:
-    long = too_long_lists(place, order)
-    return ((), long) if long else records_of(place, order, zone)
 
 
 def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
@@ -393,7 +385,7 @@ def page(cursor: str, settings: Settings, secret: str, zone: ZoneInfo, http: Htt
         return NoPage(words=answer.words)
     if answer.status != 200:
         return _refused(answer.status, answer.body, retry_after(answer.headers, http.now()))
-    orders = loads(answer.body)
+    orders = loads(answer.body, keep_odd=True)
     if not isinstance(orders, list):
         words = "The shop answered something that is not a list of orders."
         hint = "Is the address that of the shop, without a path behind it?"
@@ -437,7 +429,7 @@ def _listed_refunds(url: str, headers: Mapping[str, str], http: Http) -> Sequenc
         return ()
     if answer.status != HTTPStatus.OK:
         return _refused(answer.status, answer.body, retry_after(answer.headers, http.now()))
-    refunds = loads(answer.body)
+    refunds = loads(answer.body, keep_odd=True)
     return refunds if isinstance(refunds, list) else ()
 
 

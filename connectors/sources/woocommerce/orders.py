@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from connectors.contract import IncomingRecord, RowError
 from connectors.contract.schema import FieldSchema, KindSchema
-from connectors.kit.canonical_record import Cell, RawRecord, canonical
-from connectors.kit.delivery import Read, split_results
+from connectors.kit.canonical_record import Cell, RawRecord, read_record
+from connectors.kit.delivery import Read, split_results, without_long_lists
 from connectors.kit.shops.payload_parts import LineKind
 from connectors.sources.woocommerce.kinds import ORDER, REFUND
 
@@ -46,15 +46,17 @@ _PARTS: Final[tuple[tuple[str, LineKind], ...]] = (
 def records_of(
     place: str, order: Given, zone: ZoneInfo
 ) -> tuple[tuple[IncomingRecord, ...], tuple[RowError, ...]]:
-    """Return the order and its refunds, and what is wrong with any of them. A refund that cannot be
-    read keeps neither its order nor another refund back; an order, its refunds.
+    """Return the order and its refunds, each held for what is wrong with it, and errors for what
+    has no id.
     """
-    errors = _no_lists(place, order)
-    if errors:
-        return (), errors
+    short, long_lists = without_long_lists(place, order)
+    if isinstance(short, Mapping):
+        order = short
+    errors = (*_no_lists(place, order), *long_lists)
     first = _order(place, order, zone)
-    records, wrong = split_results([first, *_refunds(place, order, zone, first)])
-    return (records if isinstance(first, IncomingRecord) else ()), wrong
+    if isinstance(first, IncomingRecord):
+        first = first.with_faults(errors)
+    return split_results([first, *_refunds(place, order, zone, first)])
 
 
 def _no_lists(place: str, order: Given) -> tuple[RowError, ...]:
@@ -319,7 +321,7 @@ def _tax(line: Given, codes: Mapping[str, object]) -> str:
 
 
 def _read_kind(kind: KindSchema, raw: RawRecord, zone: ZoneInfo) -> Read:
-    return canonical(kind, raw, zone)
+    return read_record(kind, raw, zone)
 
 
 def _as_of(order: Read, refund: Read) -> Read:

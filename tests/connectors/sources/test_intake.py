@@ -6,6 +6,7 @@ from typing import Any
 
 from connectors import registry
 from connectors.contract import Accepted, SourceRefusal
+from connectors.contract.pulls import FAULTS
 from connectors.kit.delivery import sign
 from tests.support.zones import SHOP_ZONE
 
@@ -57,10 +58,10 @@ def test_a_signed_delivery_of_several_kinds_is_read() -> None:
 def test_what_is_not_known_is_told_with_its_place() -> None:
     told = read(VAN, {**VAN, "kind": "van"}, {**VAN, "lines": [{"pos": 1, "qyt": 2}]}, 7)
     assert isinstance(told, Accepted)
-    assert [one.number for one in told.records] == ["501"]
-    assert [one.where for one in told.errors] == [
-        "records[1].kind",
+    assert [(one.number, len(one.faults)) for one in told.records] == [("501", 0), ("501", 1)]
+    assert [one.where for one in told.problems] == [
         "records[2].lines[0].qyt",
+        "records[1].kind",
         "records[3]",
     ]
     assert isinstance(read(*[VAN] * 5001), SourceRefusal)
@@ -76,8 +77,7 @@ def test_names_that_nobody_knows_are_told_a_few_and_counted() -> None:
     wild = {f"x{at}" + "y" * 30_000: at for at in range(150)}
     told = read({**VAN, **wild})
     assert isinstance(told, Accepted)
-    assert told.records == ()
-    assert len(told.errors) == 101
-    assert told.errors[0].where == "records[0].x0" + "y" * 48
-    assert told.errors[-1].message == "50 more names are not fields of this kind."
-    assert max(len(one.where) + len(one.message) for one in told.errors) < 200
+    assert len(told.problems) == FAULTS
+    assert told.problems[0].where == "records[0].x0" + "y" * 48
+    assert told.problems[-1].message == "101 more names are not fields of this kind."
+    assert max(len(one.where) + len(one.message) for one in told.problems) < 200

@@ -30,7 +30,7 @@ def changed(**fields: Any) -> dict[str, Any]:
 def records(statement: dict[str, Any]) -> dict[str, dict[str, Any]]:
     answer = read("lazada", {"statements": [statement]})
     assert isinstance(answer, Accepted), answer
-    assert answer.errors == ()
+    assert answer.problems == ()
     return {one.kind: one.body for one in answer.records}
 
 
@@ -166,7 +166,7 @@ def test_another_word_is_another_record_or_none() -> None:
     survived = set()
     for word in {*STATEMENT, *ROWS[0]}:
         told = read("lazada", text.replace(f'"{word}":', f'"{word}x":').encode())
-        if isinstance(told, Accepted) and (told.records, told.errors) == (right.records, ()):
+        if isinstance(told, Accepted) and (told.records, told.problems) == (right.records, ()):
             survived.add(word)
     assert survived == SPARE
 

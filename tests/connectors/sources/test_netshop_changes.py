@@ -84,7 +84,7 @@ def read_all(line: Any, cursor: str) -> tuple[list[Any], str, int]:
     while more:
         page = ask(line, cursor)
         assert isinstance(page, Page), page
-        assert all(one.errors == () for one in page.found)
+        assert all(one.problems == () for one in page.found)
         found += [record for one in page.found for record in one.records]
         cursor, more, pages = page.after, page.more, pages + 1
     return found, cursor, pages
@@ -173,7 +173,8 @@ def test_a_change_that_cannot_be_read_stops_no_other(shop) -> None:
     page = ask(Line(shop), start(shop))
     assert isinstance(page, Page)
     bad, good = page.found
-    assert (bad.records, [one.where for one in bad.errors]) == ((), ["order.total"])
+    assert [one.where for one in bad.problems] == ["order.total"]
+    assert [(one.number, one.body.get("total")) for one in bad.records] == [("NS-1", None)]
     assert json.loads(bad.raw)["order"]["id"] == 1
     assert [one.number for one in good.records] == ["NS-2"]
 
@@ -281,7 +282,7 @@ def test_other_answers_say_what_they_are() -> None:
     assert ask(Says(cut), "c-1") == NoPage(words="The answer was cut.")
     page = ask(answered(b'{"changes": [1, {}], "next": "c-2", "more": false}'), "c-1")
     assert isinstance(page, Page)
-    assert [[one.where for one in told.errors] for told in page.found] == [
+    assert [[one.where for one in told.problems] for told in page.found] == [
         ["changes[0]"],
         ["changes[1]"],
     ]

@@ -29,7 +29,7 @@ def changed(**fields: Any) -> dict[str, Any]:
 def records(payout: dict[str, Any]) -> list[Any]:
     answer = read("shopee", {"payouts": [payout]})
     assert isinstance(answer, Accepted), answer
-    assert answer.errors == ()
+    assert answer.problems == ()
     return list(answer.records)
 
 
@@ -157,7 +157,7 @@ def test_another_word_is_another_record_or_none() -> None:
     survived = set()
     for word in words:
         told = read("shopee", text.replace(f'"{word}":', f'"{word}x":').encode())
-        if isinstance(told, Accepted) and (told.records, told.errors) == (right.records, ()):
+        if isinstance(told, Accepted) and (told.records, told.problems) == (right.records, ()):
             survived.add(word)
     assert survived == SPARE | {"drc_adjustable_refund"}, "the last is zero here"
 
@@ -275,8 +275,7 @@ def test_a_payout_of_more_orders_than_a_record_may_hold_is_told() -> None:
     page = last_reading(WANTED, http)
     assert isinstance(page, Page), page
     (told,) = page.found
-    assert told.records == ()
-    assert "at most 5,000 lines; this one has 5,200." in told.errors[0].message
+    assert "at most 5,000 lines; this one has 5,200." in told.problems[0].message
     assert http.asked == 26
 
 

@@ -20,7 +20,7 @@ def test_the_signature_vector():
 def test_a_signed_call_is_let_in_under_its_topic_and_event():
     answer = accept(body(), topic="orders/paid", event="b54557e4")
     assert isinstance(answer, Accepted)
-    assert (answer.delivery_id, answer.errors) == ("orders/paid b54557e4", ())
+    assert (answer.delivery_id, answer.problems) == ("orders/paid b54557e4", ())
     assert answer.signature == sent(body())[0]["X-Shopify-Hmac-Sha256"]
 
 
@@ -28,7 +28,7 @@ def test_the_example_of_its_page_is_taken():
     made = sources()["shopify"].example(f"{SECRET}:shpat_1", NOW, "evt-9")
     answer = sources()["shopify"].accept(made.headers, made.body, [SECRET], NOW, SHOP_ZONE)
     (found,) = answer.records
-    assert (answer.errors, answer.delivery_id) == ((), "orders/create evt-9")
+    assert (answer.problems, answer.delivery_id) == ((), "orders/create evt-9")
     assert (found.number, found.body["status"], found.body["total"]) == ("#TEST-1", "paid", "60.00")
 
 
@@ -84,7 +84,7 @@ def test_the_topic_is_not_signed_so_the_body_must_look_like_it(topic, name):
 def test_a_test_notification_and_a_test_payment_make_no_record():
     for given in (body(test=True), body(id=SAMPLE_ID), body("order-refunded", test=True)):
         answer = accept(given)
-        assert (answer.records, answer.errors) == ((), ())
+        assert (answer.records, answer.problems) == ((), ())
     refund = body("refund")
     refund["transactions"][0]["test"] = True
     for given in (refund, body("refund", order_id=SAMPLE_ID)):
@@ -164,7 +164,7 @@ def test_an_order_without_any_status_is_not_read():
 def test_a_file_of_the_api_needs_no_signature_and_is_its_own_delivery():
     raw = json.dumps({"orders": [body(), body("order-refunded", id=7)]}).encode()
     answer = read_file("export.SHOPIFY.json", raw, SHOP_ZONE)
-    assert answer.errors == ()
+    assert answer.problems == ()
     kinds = [one.kind for one in answer.records]
     assert kinds == ["order", "order", "delivery", "refund"]
     assert read_file("x.shopify.json", b'{"products":[]}', SHOP_ZONE).code == "no_order"

@@ -29,15 +29,14 @@ def changed(**fields: Any) -> dict[str, Any]:
 def records(payout: dict[str, Any]) -> dict[str, dict[str, Any]]:
     answer = read(payout)
     assert isinstance(answer, Accepted), answer
-    assert answer.errors == ()
+    assert answer.problems == ()
     return {one.kind: one.body for one in answer.records}
 
 
 def wrong(payout: dict[str, Any]) -> dict[str, str]:
     answer = read(payout)
     assert isinstance(answer, Accepted), answer
-    assert answer.records == ()
-    return {one.where: one.message for one in answer.errors}
+    return {one.where: one.message for one in answer.problems}
 
 
 def test_a_payout_tells_its_totals_and_an_entry_for_each_movement() -> None:
@@ -111,7 +110,7 @@ def test_a_payout_of_test_payments_makes_no_record() -> None:
     trial["transactions"][1]["test"] = True
     answer = read(trial)
     assert isinstance(answer, Accepted)
-    assert (answer.records, answer.errors) == ((), ())
+    assert (answer.records, answer.problems) == ((), ())
 
 
 @pytest.mark.parametrize("word", ["amount", "fee", "type", "source_order_id", "id"])

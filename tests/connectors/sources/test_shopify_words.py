@@ -28,7 +28,7 @@ def read(headers, raw):
 def test_the_recorded_delivery_is_read(name):
     (call,) = recorded("shopify", name)["deliver"]
     answer = read(call.headers, call.content)
-    assert answer.errors == ()
+    assert answer.problems == ()
     kinds = {"fulfillment": ["delivery"], "order-refunded": ["order", "delivery", "refund"]}
     assert [one.kind for one in answer.records] == kinds.get(name, [name])
 

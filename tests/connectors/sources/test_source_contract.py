@@ -164,7 +164,7 @@ def _of_a_file(content: Mapping[str, Any]) -> Sequence[IncomingRecord]:
     raw = "\n".join((",".join(row), ",".join(f'"{one}"' for one in row.values()))).encode()
     told = read_file("orders.csv", raw, SHOP_ZONE)
     assert isinstance(told, Accepted), told
-    assert told.errors == ()
+    assert told.problems == ()
     return told.records
 
 

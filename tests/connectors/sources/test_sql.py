@@ -61,7 +61,7 @@ def numbers(found):
 
 
 def errors(found):
-    return [f"{one.where}: {one.message}" for each in found for one in each.errors]
+    return [f"{one.where}: {one.message}" for each in found for one in each.problems]
 
 
 def test_every_value_comes_exactly_as_the_shop_has_it(shop):

@@ -1,0 +1,37 @@
+"""What does not fit is stored and held with its figures; only what has no identity is refused."""
+
+from decimal import Decimal
+
+import pytest
+
+from tests.cases.company import Plan, case_body
+from tests.cases.conftest import Make
+
+pytestmark = pytest.mark.sqlite
+SHOPIFY = Plan(
+    template="shopify-autocount",
+    maps={
+        "items": ["MUG,MUG,PCS", "TEE,TEE,PCS", "TEA,TEA,PCS"],
+        "debtors": ["web,300-S001"],
+    },
+)
+BOOKS = {
+    "debtors": ["300-S001"],
+    "products": {"MUG": "PCS", "TEE": "PCS", "TEA": "PCS", "SHIPPING": "PCS"},
+}
+
+
+def test_lines_a_sen_off_the_total_are_held_with_both_figures(make: Make) -> None:
+    company = make(SHOPIFY, "autocount", **BOOKS)
+    order = case_body("03-shop-money-rounding", "1-order.json")
+    order["presentment_currency"] = order["currency"]  # no conversion explains the difference
+    answer = company.deliver(order)
+    assert answer.status_code == 202
+    (told,) = (answer.get_json() or {})["held"]
+    assert (told["stated"], told["computed"], told["difference"]) == ("100.00", "99.99", "0.01")
+    company.work()
+    (hold,) = [one for one in company.holds(order["name"]) if one.code == "SUM01"]
+    assert hold.amount == Decimal("100.00")
+    assert hold.owner == "accounts"
+    assert hold.text.startswith("RM 100.00 stated, RM 99.99 computed: RM 0.01.")
+    assert company.documents() == {}
