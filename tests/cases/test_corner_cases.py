@@ -2,12 +2,19 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
+from holding.db.refusal import Refusal
+from holding.evaluation.evaluate_due import judge_due
+from holding.platform.settings import Settings
+from holding.runs.dispatch import open_desk, push_due
 from tests.cases.company import CaseCompany, Plan, case_path
 
 pytestmark = pytest.mark.sqlite
@@ -136,3 +143,96 @@ def test_a_statement_that_is_paid_in_parts_is_held_and_each_part_books_itself(
     assert {hold.rule for hold in market.holds("P-2")} == {"paid_once", "duplicates"}
     assert market.postings("P-2")[0] == ("aiaccount.sales_receipt", "held", Decimal("30.00"))
     assert all(state != "posted" for _, state, _ in market.postings("P-2"))
+
+
+@pytest.fixture
+def netshop(make: Make) -> CaseCompany:
+    """Return a company that posts the orders of NetShop to AiAccount."""
+    customers = [f"C-1{number:02},Customer {number}" for number in range(1, 10)]
+    return make(
+        Plan(
+            template="netshop-aiaccount",
+            maps={"debtors": customers, "items": ["CUP-GLASS-20,CUP-GLASS-20"]},
+        ),
+        "aiaccount",
+        accounts=["12000", "40000", "61001"],
+    )
+
+
+def call(company: CaseCompany, content: dict[str, Any], path: Path) -> None:
+    """Read a webhook's content from a file."""
+    path.write_text(json.dumps(content), "utf-8")
+    company.ingest(path)
+
+
+def test_corner_12_three_spellings_are_three_invoices_and_find_shows_all(
+    netshop: CaseCompany, tmp_path: Path
+) -> None:
+    folder = case_path("12-case-and-collation", "corners")
+    for number in range(1, 8):
+        call(netshop, json.loads((folder / f"{number}.json").read_text()), tmp_path / "a.json")
+    netshop.work()
+    spelled = {"ns-121", "NS-121", "Ns-121"}
+    assert spelled <= netshop.documents().keys()
+    assert set(netshop.states().values()) == {"posted"}
+    for text in sorted(spelled | {"nS-121"}):
+        page = netshop.visit("vera").get(f"/c/kedai/find?q={text}", status=200)
+        assert all(f"{number}</" in page.text for number in spelled), text
+
+
+@pytest.mark.parametrize("number", ["NS-141", "NS-143", "NS-144"])
+def test_corner_14_a_customer_that_changes_after_a_push_without_an_answer(
+    netshop: CaseCompany, tmp_path: Path, number: str
+) -> None:
+    folder = case_path("14-customer-changed-while-unclear", "corners")
+    bodies = [json.loads(one.read_text()) for one in sorted(folder.glob("*.json"))]
+    first, changed = (one for one in bodies if one["order"]["number"] == number)
+    for body in (first, changed):  # ordered and paid before the day of the test
+        body["order"] |= dict.fromkeys(("ordered_at", "paid_at"), "2026-11-20T10:00:00+08:00")
+    netshop.target.control("faults", fault="half_closed_after", number=number)
+    call(netshop, first, tmp_path / "a.json")
+    netshop.work(1)
+    call(netshop, changed, tmp_path / "b.json")
+    for _ in range(4):
+        netshop.work(1)
+        netshop.clock.advance(timedelta(minutes=5))
+    answer = requests.get(f"{netshop.target.url}/_sim/documents", timeout=10).json()
+    (posted,) = answer["documents"]
+    assert posted["answer"] == "withheld"
+    assert posted["document"]["Customer"] == "Customer 1", "as it was sent, and once"
+    (hold,) = netshop.holds(number)
+    assert (hold.code, hold.owner, hold.rule) == ("STL01", "accounts", "party")
+
+
+def test_corner_19_four_workers_post_sixty_orders_once(
+    netshop: CaseCompany, tmp_path: Path
+) -> None:
+    folder = case_path("12-case-and-collation", "corners")
+    order = json.loads((folder / "1.json").read_text())["order"]
+    for at in range(60):
+        pieces = at % 9 + 1
+        item = {**order["items"][0], "qty": pieces}
+        total = f"{10 * pieces}.00"
+        one = {"id": 20_000 + at, "number": f"N{at}", "items": [item], "subtotal": total}
+        one |= {"total": total, "customer": {"id": f"C-10{at % 5 + 1}", "name": f"Buyer {at}"}}
+        one["ordered_at"] = one["paid_at"] = f"2026-11-{at % 10 + 10}T10:00:00+08:00"
+        content = {"event": "order.updated", "order": {**order, **one}}
+        call(netshop, content, tmp_path / f"{at}.json")
+
+    def run_worker(number: int) -> None:
+        owner = f"worker {number}"
+        desk = open_desk(netshop.database, netshop.clock, owner=owner, settings=Settings.from_env())
+        assert not isinstance(desk, Refusal)
+        mine, now = netshop.company_id, netshop.clock
+        for _ in range(8):
+            judge_due(netshop.database, now, company_id=mine, owner=owner)
+            pushed = push_due(netshop.database, now, company_id=mine, owner=owner, desk=desk)
+            assert not isinstance(pushed, Refusal)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(run_worker, range(4)))
+    netshop.work()
+    assert netshop.holds() == []
+    answer = requests.get(f"{netshop.target.url}/_sim/documents", timeout=10).json()
+    assert len(answer["documents"]) == 60
+    assert set(netshop.documents()) == {f"N{at}" for at in range(60)}
