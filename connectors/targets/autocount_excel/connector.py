@@ -187,7 +187,12 @@ _YES: Final = frozenset({"t", "true", "y", "yes", "1", *_CANCELLED})
 
 _HEAD_WITHIN: Final = 20  # rows: a printed listing has its title above the columns
 
-_DAYS: Final = ("%Y-%m-%d", "%d/%m/%Y", "%d-%m-%Y")
+_DAYS: Final = (
+    *("%Y-%m-%d", "%d/%m/%Y", "%d-%m-%Y"),
+    *("%d-%b-%Y", "%d %b %Y", "%d-%b-%y", "%d %B %Y"),
+)
+
+_TOTALS: Final = frozenset({"total", "totals", "grandtotal", "subtotal", "jumlah"})
 
 _LARGEST: Final = Decimal(10) ** 15
 
@@ -606,9 +611,14 @@ def listed(raw: bytes) -> tuple[Listed, ...] | SourceRefusal:
             at, columns = found
             below = sorted((no, row) for no, row in sheet.rows.items() if no > at)
             rows = (_listed(no, row, columns) for no, row in below)
-            return tuple(one for one in rows if one.number)
+            return tuple(one for one in rows if one.number and not _is_total(one))
     words = "The workbook has no columns for number, debtor or creditor code, date and total."
     return SourceRefusal(422, "listing.columns", words, _WANTED)
+
+
+def _is_total(row: Listed) -> bool:
+    """Check whether a row of a listing is its total: it has neither a party nor a day."""
+    return not row.party and row.date is None and _bare(row.number) in _TOTALS
 
 
 def _head(sheet: Sheet) -> tuple[int, Mapping[str, int]] | None:
@@ -663,7 +673,7 @@ def _amount(value: CellValue | None) -> Decimal | None:
     as many digits as they say.
     """
     try:
-        found = Decimal(str(value).strip().replace(",", ""))
+        found = Decimal(str(value).strip().removeprefix("RM").strip().replace(",", ""))
     except InvalidOperation:
         return None
     places = found.as_tuple().exponent

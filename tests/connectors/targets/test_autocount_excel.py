@@ -413,3 +413,10 @@ def test_column_names_that_would_lose_a_column_are_refused(told, words):
     assert TARGET.test(OWN_NAMES, "", NoHttp()).steps[3].words == (
         "As in your template: Inv_No for DocNo, DetailText for DtlDescription."
     )
+
+
+def test_a_listing_has_days_in_words_and_a_total_that_is_no_document():
+    head = ["Doc No", "Debtor Code", "Date", "Final Total"]
+    rows = [head, ["NS-1", "300-N001", "22-Nov-2026", "RM 1,235.50"], ["Grand Total", "", "", "9"]]
+    (one,) = TARGET.listed(write("Sheet", rows))
+    assert (one.date, one.total) == (date(2026, 11, 22), Decimal("1235.50"))
