@@ -58,8 +58,8 @@ _STRICT = {
     NO_ROUTE: 5,
 }
 
-_ENTRY_CODES = frozenset({"MAP01", "MAP02", "MAP03", "UOM01"})
-"""The codes of findings about an entry that a person adds, such as that of an item."""
+_ENTRY_CODES = frozenset({"MAP01", "MAP02", "MAP03", "MIS01", "UOM01"})
+"""The codes of findings about what a person adds, such as the entry of an item or a field."""
 
 NAMED_LINES: Final = 5
 """Most lines without a SKU that one finding names."""
@@ -620,7 +620,7 @@ def merge_findings(findings: list[Finding]) -> tuple[Finding, ...]:
 def name_lines(
     findings: Iterable[Finding], lines: Sequence[Mapping[str, Any]], currency: object
 ) -> tuple[Finding, ...]:
-    """Return the findings about an entry that is missing, with the lines that lack a SKU named.
+    """Return the findings about an entry or field that is missing, naming lines without a SKU.
 
     Without a SKU a line is known by its kind, number, title and amount only.
     """

@@ -32,9 +32,6 @@ Key = tuple[str, int, str, CauseKey]
 
 TOGETHER = 1  # crashes with others in hand: who has had one is judged alone
 
-_MOST_LINES = 5
-"""Lines that a hold describes; the others are counted."""
-
 _DUE = exists().where(Record.company_id == Company.id, text(DUE), Record.due_at <= NOW)
 
 _WITH_WORK = (
@@ -360,7 +357,7 @@ def want_holds(
             severity=finding.severity,
             rule=finding.rule,
             at_rule=f"{finding.span.file}:{finding.span.line}:{finding.span.column}",
-            message=_message(finding, outcome) + _unnamed_lines(finding, made.case.subject.body),
+            message=_message(finding, outcome),
             would_pass=finding.would_pass,
             clears=finding.clears,
             cause_key=_cause(batch, finding).kept,
@@ -384,22 +381,6 @@ def _message(finding: Finding, outcome: Outcome | None) -> str:
     decisions = (one for one in outcome.decisions if finding in one.findings)
     needs = (need for one in decisions for need in one.approvals if need.rule == finding.rule)
     return " ".join(dict.fromkeys((finding.message, *(need.message for need in needs))))
-
-
-def _unnamed_lines(finding: Finding, body: Mapping[str, object]) -> str:
-    """Return the finding's lines that no SKU names, by number, kind, title and amount."""
-    lines = body.get("lines")
-    if not finding.lines or not isinstance(lines, list):
-        return ""
-    described = []
-    for number in finding.lines:
-        line = lines[number - 1] if number <= len(lines) else {}
-        if "sku" not in line and line.get("name"):
-            kind = f" ({line['part']})" if line.get("part") else ""
-            amount = line.get("amount") or line.get("price") or "no amount"
-            described.append(f" Line {number}{kind}: {line['name']}, {amount}.")
-    more = len(described) - _MOST_LINES
-    return "".join(described[:_MOST_LINES]) + (f" And {more} more lines." if more > 0 else "")
 
 
 def _cause(batch: Batch, finding: Finding) -> CauseKey:
