@@ -431,7 +431,7 @@ def _postgresql(login: Login, server: Server, driver: ModuleType) -> Any:
         "idle_in_transaction_session_timeout": milliseconds * 6,
         "TimeZone": login.zone.key,
     }
-    return driver.connect(
+    made = driver.connect(
         host=login.address.host,
         hostaddr=server.to.address,
         port=server.to.port,
@@ -446,6 +446,33 @@ def _postgresql(login: Login, server: Server, driver: ModuleType) -> Any:
         gssencmode="disable",
         application_name="clearpost",
     )
+    _keep_odd_moments(made)
+    return made
+
+
+def _keep_odd_moments(connection: Any) -> None:
+    """Read moments that Python cannot hold, such as infinity, as text: else the driver fails the
+    whole page for one row.
+    """
+    from psycopg import DataError  # noqa: PLC0415 - only where the driver is used
+    from psycopg.types import datetime as loaders  # noqa: PLC0415
+
+    def lenient(base: Any) -> Any:
+        class Lenient(base):  # type: ignore[misc]
+            def load(self, data: Any) -> Any:
+                try:
+                    return super().load(data)
+                except DataError:
+                    return bytes(data).decode("utf-8", "replace")
+
+        return Lenient
+
+    for name, base in (
+        ("date", loaders.DateLoader),
+        ("timestamp", loaders.TimestampLoader),
+        ("timestamptz", loaders.TimestamptzLoader),
+    ):
+        connection.adapters.register_loader(name, lenient(base))
 
 
 def _sqlserver(login: Login, server: Server, driver: ModuleType) -> Any:

@@ -14,7 +14,7 @@ from connectors.contract import ConnectionReport, IncomingRecord, RowError, Sett
 from connectors.contract.errors import FILE, SYSTEMS, DatabaseAddress, address_of
 from connectors.contract.pulls import NoPage, Page, Pulled
 from connectors.contract.schema import FieldSchema
-from connectors.kit.canonical_record import Cell, RawRecord, canonical
+from connectors.kit.canonical_record import Cell, RawRecord, read_record
 from connectors.kit.delivery import too_long
 from connectors.kit.delivery_limits import LINES, MEGABYTE
 from connectors.sources.sql.connector import (
@@ -553,29 +553,29 @@ class Unfit:
 def pulled(
     query: KindQuery, row: DatabaseRow, lines: Sequence[DatabaseRow], zone: ZoneInfo
 ) -> Pulled:
-    """One row with its lines: a record, or what is wrong with it."""
+    """Return a row with its lines as a record, held for what of it cannot be read."""
     raw = dumps({query.kind: _kept(row), "lines": [_kept(line) for line in lines]})
     place = f"{query.kind} {key_text(row.get(query.id.lower()))}"
+    errors: list[RowError] = []
     if len(raw) > _MOST:
-        words = f"The {query.kind} is longer than {_MOST:,} characters."
-        return Pulled(raw=dumps({query.kind: place}), errors=(_wrong(place, "", words),))
+        errors.append(_wrong(place, "", f"The {query.kind} is longer than {_MOST:,} characters."))
     if long := too_long(place, len(lines)):
-        return Pulled(raw=dumps({query.kind: place}), errors=(long,))
+        errors.append(long)
+    if errors:
+        raw, lines = dumps({query.kind: place}), ()
     moved = row.get(query.cursor.lower())
     if moment_of(moved, zone) is None:
         words = f"The column {query.cursor} holds no moment."
-        return Pulled(raw=raw, errors=(_wrong(f"{place}, {query.cursor}", str(moved), words),))
+        errors.append(_wrong(f"{place}, {query.cursor}", str(moved), words))
     head = _cells(place, row, query.columns, query.schema.fields, zone)
     head[STAMP] = Cell(f"{place}, {query.cursor}", _in_zone(moved, zone))
     key = Cell(place, key_text(row.get(query.id.lower())))
     of_lines = _lines(place, query, lines, zone)
-    errors = [error for cells in (head, *of_lines) for error in _unfit(cells)]
-    record = canonical(query.schema, RawRecord(key, head, of_lines), zone)
-    if isinstance(record, IncomingRecord) and not errors:
+    errors += [error for cells in (head, *of_lines) for error in _unfit(cells)]
+    record = read_record(query.schema, RawRecord(key, head, of_lines), zone, errors)
+    if isinstance(record, IncomingRecord):
         return Pulled(raw=raw, records=(record,))
-    more = () if isinstance(record, IncomingRecord) else record
-    places = {error.where for error in errors}
-    return Pulled(raw=raw, errors=(*errors, *(one for one in more if one.where not in places)))
+    return Pulled(raw=raw, errors=record)
 
 
 def _kept(row: DatabaseRow) -> dict[str, object]:

@@ -236,11 +236,42 @@ def test_a_number_that_is_not_exact_is_told_and_not_guessed(shop):
         f" CASE id WHEN 1 THEN {first} + {second} ELSE {third} END AS total FROM orders"
     )
     found, _ = shop.reading(begin(), NOW, order_query=query)
-    assert numbers(found) == ["NS-2"]
+    assert numbers(found) == ["NS-1", "NS-2"]
+    assert "total" not in found[0].records[0].body
+    assert [one["field"] for one in found[0].records[0].faults] == ["total"]
     assert found[1].records[0].body["total"] == "0.30"
     assert errors(found) == [
         "order 1, total: This value is not exact, or of a type that no field takes."
     ]
+
+
+def test_a_moment_that_no_calendar_has_holds_its_row_and_its_neighbour_passes(shop):
+    if shop.system != "postgresql":
+        pytest.skip("NOT HERE: only PostgreSQL has the moment infinity")
+    shop.run(*order(7, NOW - timedelta(hours=1)), *order(8, NOW - timedelta(minutes=59)))
+    shop.run("UPDATE orders SET paid_at = 'infinity' WHERE id = 7")
+    found, _ = shop.reading(begin(), NOW)
+    assert numbers(found) == ["NS-7", "NS-8"]
+    held, good = (each.records[0] for each in found)
+    (fault,) = held.faults
+    assert (fault["code"], fault["field"], fault["value"]) == ("VAL04", "paid_at", "infinity")
+    assert (held.number, held.body["total"], "paid_at" in held.body) == ("NS-7", "10.00", False)
+    assert (good.faults, good.body["total"]) == ([], "10.00")
+
+
+@pytest.mark.parametrize("value", ["'NaN'", "'Infinity'"])
+def test_a_number_that_is_none_holds_its_row_and_its_neighbour_passes(shop, value):
+    if shop.system != "postgresql":
+        pytest.skip("NOT HERE: only PostgreSQL has these numbers")
+    shop.run(*order(1, NOW - timedelta(hours=1)), *order(2, NOW - timedelta(minutes=1)))
+    query = (
+        "SELECT id, order_no, status, updated_at,"
+        f" CASE id WHEN 1 THEN {value}::float ELSE 0.5 END AS total FROM orders"
+    )
+    found, _ = shop.reading(begin(), NOW, order_query=query)
+    held, good = (each.records[0] for each in found)
+    assert [(one["field"], one["code"]) for one in held.faults] == [("total", "VAL04")]
+    assert ("total" in held.body, good.faults, good.body["total"]) == (False, [], "0.50")
 
 
 def test_a_cursor_that_says_when_it_is_asked_stops_the_reading_instead_of_never_ending(shop):
