@@ -32,7 +32,13 @@ from holding.db.models.columns import HoldState
 from holding.db.refusal import Refusal
 from holding.intake.deliveries import text_of
 from holding.intake.families import CurrentContent, update_families
-from holding.intake.open_fields import ACT, field_changes, find_allowed_field, flatten
+from holding.intake.open_fields import (
+    ACT,
+    field_changes,
+    find_allowed_field,
+    flatten,
+    settle_faults,
+)
 from holding.platform import row_seals
 from holding.platform.changes import wake_records
 from holding.platform.events import Acting, Fact, record_events
@@ -400,6 +406,7 @@ def _correct(
     if isinstance(value, Refusal):
         return value
     body = with_value(before.body or {}, wish.path, value)
+    body = settle_faults(body, before.body or {}, wish.path)
     if body == before.body:
         return Refusal(
             code="correction.same",

@@ -1,5 +1,6 @@
 """The fields of a held record that people may set, for the page and for the server's check."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -9,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from grammar.text.finding_codes import INTAKE_FAULTS
 from holding.access.actors import Actor, may
 from holding.access.people import in_team, who_may
 from holding.db.models import (
@@ -26,13 +28,15 @@ from holding.db.refusal import Refusal, plural
 from holding.programs import world
 from holding.programs.replay import replay_for_page
 from rules.decisions.corrections import Correctable, Setter, correctable_fields
+from rules.decisions.document_rules import SUMS_DIFFER
 from rules.values.wording import plain
 
 ACT: Final = "record.edit"
 
 LINES: Final = "lines"
 
-HOUSEKEEPING: Final = frozenset({"updated_at", "version"})  # the source itself counts them up
+HOUSEKEEPING: Final = frozenset({"updated_at", "version", INTAKE_FAULTS})
+"""Fields that a source counts up itself, and what holds say already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +194,51 @@ def find_allowed_field(
     return open_field
 
 
+_LINE_PATH: Final = re.compile(r"lines\[(\d+)\]\.")
+
+
+def settle_faults(body: dict[str, Any], before: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """Return a corrected body without the intake faults that the correction of `path` ends.
+
+    Sums that differ end when both are equal. Else the fault stays, with its new figures.
+    """
+    faults = []
+    for fault in body.get(INTAKE_FAULTS) or ():
+        if fault["code"] == SUMS_DIFFER:
+            settled = _with_new_figures(fault, body, before, path)
+            faults += [settled] if settled["stated"] != settled["computed"] else []
+        elif fault.get("field") != path:
+            faults.append(fault)
+    kept = {name: value for name, value in body.items() if name != INTAKE_FAULTS}
+    return {**kept, INTAKE_FAULTS: faults} if faults else kept
+
+
+def _with_new_figures(
+    fault: Mapping[str, Any], body: Mapping[str, Any], before: Mapping[str, Any], path: str
+) -> dict[str, Any]:
+    """Return the fault with the figures after a correction."""
+    stated, computed = Decimal(fault["stated"]), Decimal(fault["computed"])
+    row = _LINE_PATH.match(path)
+    try:
+        if path == fault.get("field"):
+            stated = Decimal(str(body.get(path)))
+        elif row is not None:
+            at = int(row[1])
+            computed += _line_amount(body[LINES][at]) - _line_amount(before[LINES][at])
+    except InvalidOperation:
+        return dict(fault)
+    figures = {"stated": f"{stated.normalize():f}", "computed": f"{computed.normalize():f}"}
+    return {**fault, **figures}
+
+
+def _line_amount(line: Mapping[str, Any]) -> Decimal:
+    """Return what a line comes to: its own amount if it states one."""
+    if line.get("amount") is not None:
+        return Decimal(str(line["amount"]))
+    price, discount = (Decimal(str(line.get(name) or 0)) for name in ("price", "discount"))
+    return Decimal(str(line.get("qty") or 0)) * price - discount
+
+
 def describe_differences(
     before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
 ) -> list[str]:
@@ -261,6 +310,8 @@ def flatten(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     """Yield every value with its path, such as `lines[0].qty`. None is left out."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
+            if key == INTAKE_FAULTS and not path:  # holds say them
+                continue
             yield from flatten(inner, f"{path}.{key}" if path else str(key))
     elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
         for index, inner in enumerate(value):

@@ -24,7 +24,7 @@ from rules.values.wording import plain
 COMPLETED: Final = frozenset({"MIS01", "VAL01"})
 INTAKE_CODES: Final = frozenset({"SUM01", "VAL04"})
 LINE: Final = "line"
-LINE_AMOUNTS: Final = ("qty", "price", "discount")
+LINE_AMOUNTS: Final = ("qty", "price", "discount", "amount")
 
 
 class Setter(StrEnum):
