@@ -392,6 +392,8 @@ def _unreadable(session: Session, turn: Turn, asked: _Asked, one: Pulled, now: d
     value = f" (“{first.value}”)" if first.value else ""
     say = f"{words}{value}: {first.message} {first.hint}"
     _tell(session, asked.connection, now, "pull.unreadable", say)
+    refusal = Refusal("pull.unreadable", f"{words}{value}: {first.message}", first.hint, 422)
+    receive.note_rejected(session, asked.connection.company_id, asked.connection.id, refusal, now)
 
 
 def _due(turn: Turn, asked: _Asked, now: datetime) -> datetime | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from holding.access.actors import Actor, may
 from holding.db import bulk
 from holding.db.models import Company, Connection, Delivery, HookCall, Record, Version
 from holding.db.refusal import Refusal
+from holding.db.together import Question
 from holding.intake.deliveries import (
     StoredRecord,
     family_of,
@@ -34,7 +35,11 @@ from holding.platform.events import Fact, record_event, record_events
 from holding.programs import world
 from rules.values.canonical import dumps, sha256_hex
 
-KEPT = 50  # of each source: strangers can call, too
+KEPT = 500  # of each source: strangers can call, too
+
+REFUSED_SINCE = timedelta(days=30)
+
+MOST_REASONS = 20
 
 LISTED = 15
 
@@ -427,3 +432,50 @@ def _taken(at: datetime, times: int, kind: str) -> DeliveryLine:
         return DeliveryLine(at, "repeated", 200, words, "", times)
     channel = "by webhook" if kind == "webhook" else f"as {kind}"
     return DeliveryLine(at, "accepted", 202, f"Received {channel}.", "", 1)
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedCalls:
+    """How often a source refused a call for one reason, and when it last did."""
+
+    source: str
+    words: str
+    hint: str
+    times: int
+    last_at: datetime
+
+
+def refused_query(
+    company_id: int, now: datetime, *, source_id: int | None = None, text: str = ""
+) -> Question[tuple[RefusedCalls, ...]]:
+    """Return what was refused in the last 30 days, by source and reason, the newest first.
+
+    `text`: only reasons that name it, such as a record's number.
+    """
+    query = (
+        select(
+            Connection.name,
+            HookCall.words,
+            func.max(HookCall.hint),
+            func.sum(HookCall.times),
+            func.max(HookCall.at).label("last_at"),
+        )
+        .join(Connection, Connection.id == HookCall.source_id)
+        .where(
+            HookCall.company_id == company_id,
+            HookCall.outcome == "rejected",
+            HookCall.at >= now - REFUSED_SINCE,
+        )
+        .group_by(Connection.name, HookCall.words)
+        .order_by(func.max(HookCall.at).desc())
+        .limit(MOST_REASONS)
+    )
+    if source_id is not None:
+        query = query.where(HookCall.source_id == source_id)
+    if text:
+        query = query.where(HookCall.words.icontains(text, autoescape=True))
+    rows = (yield query).all()
+    return tuple(
+        RefusedCalls(name, words, hint, int(times), last_at)
+        for name, words, hint, times, last_at in rows
+    )

@@ -268,10 +268,12 @@ def connection_values(row: connections.ConnectionRow) -> dict[str, object]:
         asked["snapshots"] = page.ask(connections.snapshots_query(row.id))
         asked["lists"] = page.ask(list_turns.asked_of_target(row.id))
         asked["recounted"] = page.ask(unit_changes.unit_changes_query(row.id, company))
+    else:
+        asked["refused"] = page.ask(receive.refused_query(company, g.now, source_id=row.id))
     each = {name: one.value for name, one in asked.items()}
     found = {line.doc_type: line for line in cast(Sequence[Endpoint], each.get("lines", ()))}
     return {
-        **dict.fromkeys(("runs", "queue", "snapshots", "lists", "recounted"), ()),
+        **dict.fromkeys(("runs", "queue", "snapshots", "lists", "recounted", "refused"), ()),
         "nights": {},
         **each,
         "row": row,

@@ -201,7 +201,9 @@ def _errors(company_id: int, source_id: int, read: Accepted) -> Response:
         "Correct them at the source and deliver again.",
         422,
     )
-    words = storable(f"{refusal.message} First, {first.where}: {first.message}")
+    numbers = ", ".join(dict.fromkeys(one.value for one in read.errors[:5] if one.value))
+    named = f" ({numbers})" if numbers else ""
+    words = storable(f"{refusal.message} First, {first.where}{named}: {first.message}")
     noted = Refusal(refusal.code, words, f"{first.hint} {refusal.hint}".strip(), 422)
     with store.writing() as session:
         hook_calls.note_rejected(session, company_id, source_id, noted, g.now)

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from holding.connections import connections as connection_rows
 from holding.connections import open_signals
 from holding.db.together import KEPT, Together, answer
+from holding.intake import receive
 from holding.operations.idle_work import long_waits, waiting
 from holding.operations.latency import latency
 from holding.records import accepted_differences
@@ -79,6 +80,7 @@ def _shown() -> dict[str, object]:
             company, held, midnight - timedelta(days=KEPT_DAYS), g.company.currency
         )
     )
+    refused = page.ask(receive.refused_query(company, g.now))
     seen, days = page.ask(dashboard.asked_standing(company, midnight, today)).value
     targets = target_status.target_pills(page, session, company, connections.value)
     booked, kept = asked_booked.value, asked_kept.value
@@ -102,6 +104,7 @@ def _shown() -> dict[str, object]:
         "waits": long_waits(waited.value, late_changes.value),
         "latency": took.value,
         "kept_out": kept_out.value,
+        "refused": () if g.actor.reach.limited else refused.value,
         "today": seen,
         "days": days,
         "date": today,
@@ -175,7 +178,20 @@ def _found_page(
         store.reading(), g.company.id, [row.id for row in rows]
     )
     other = digits if digits != text and not rows and _known(digits) else ""
-    shown = {"text": text, "rows": rows, "marks": marks, "other": other, "run": run}
+    named = bool(text) and not g.actor.reach.limited
+    refused = (
+        answer(store.reading(), receive.refused_query(g.company.id, g.now, text=text))
+        if named
+        else ()
+    )
+    shown = {
+        "text": text,
+        "rows": rows,
+        "refused": refused,
+        "marks": marks,
+        "other": other,
+        "run": run,
+    }
     return store.respond("dashboard/find.html", shown, status=status, missing=status != 200)
 
 

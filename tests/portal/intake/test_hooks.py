@@ -184,6 +184,21 @@ def test_only_the_record_without_an_id_is_refused(deliver, database):
     assert count(database, "record") == before + 1
 
 
+def test_what_was_refused_stays_listed_behind_twenty_good_calls(deliver, visit, database):
+    bad = wire(id=None, number="NS-LOST")
+    for event in ("lost-1", "lost-2"):
+        assert deliver(bad, event=event).status_code == 422
+    for at in range(20):
+        assert (
+            deliver(wire(id=800 + at, number=f"NS-{800 + at}"), event=f"ok-{at}").status_code == 202
+        )
+    page = visit("olga").text("/c/kedai/connections/netshop")
+    assert "Refused in the last 30 days: 2 calls" in page
+    assert "NS-LOST" in page
+    assert "NS-LOST" in visit("olga").text("/c/kedai/find?q=ns-lost")
+    assert "2 calls of NetShop" in visit("olga").text("/c/kedai/")
+
+
 def test_an_unknown_status_word_is_taken_and_left_to_the_rules(deliver):
     assert deliver(wire(number="SO-901", status="Teleported"), event="evt-9").status_code == 202
 
