@@ -419,7 +419,10 @@ def part_of(item: Part) -> LineKind:
 
 
 def difference(place: str, part: LineKind, name: str, amount: Decimal) -> Line:
-    """Return a line of an amount that no part of the payload states as a line."""
+    """Return a line of an amount that no part of the payload states as a line.
+
+    Its cells have a place of their own, so that a fault at `place` names the amount stated there.
+    """
     cells = {
         "part": part,
         "name": name,
@@ -429,6 +432,7 @@ def difference(place: str, part: LineKind, name: str, amount: Decimal) -> Line:
         "amount": plain(amount),
         "tax_amount": "0",
     }
+    place = f"{place}.difference"
     return Line({field: Cell(place, value) for field, value in cells.items()}, amount, ZERO)
 
 
