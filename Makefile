@@ -48,7 +48,7 @@ lint: setup  ## ruff, imports, and the ceilings of names, docstrings, parameters
 	@$(BIN)/python tools/docstrings.py --ceiling 52.2
 	@$(BIN)/python tools/parameters.py --limit 6 --max-length 60 --ceiling 136
 	@$(BIN)/python tools/single_importers.py --ceiling 9
-	@$(BIN)/python tools/path_of_one_order.py --max-modules 85 --max-functions 855 --max-depth 30
+	@$(BIN)/python tools/path_of_one_order.py --max-modules 85 --max-functions 873 --max-depth 30
 
 types: setup  ## mypy, strict
 	@$(BIN)/mypy

@@ -159,7 +159,8 @@ def read_record(
     unread = {one.where for one in known if one.stated is None}
     body, further = _body(schema, _without(raw, unread), zone)
     further = [one for one in further if one.where not in unread]
-    return _record(schema, raw, body).with_faults([*known, *further])
+    record, found = _record(schema, raw, body), [*known, *further]
+    return record.with_faults(found) if found else record
 
 
 def _missing_id(schema: KindSchema, raw: RawRecord) -> RowError | None:

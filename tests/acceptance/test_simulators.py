@@ -322,7 +322,7 @@ def test_the_page_says_the_key_of_each_stand_in() -> None:
     text = (ROOT / "docs" / "operations.md").read_text("utf-8")
     told = text.split("## Trying it with stand-ins")[1].split("\n## ")[0]
     found: set[str] = set()
-    for path in (ROOT / "connectors" / "simulators").rglob("*.py"):
+    for path in (ROOT / "sandbox" / "simulators").rglob("*.py"):
         found |= set(re.findall(KEY, path.read_text("utf-8")))
     assert len(found) >= 16
     assert sorted(key for key in found if key not in told) == []

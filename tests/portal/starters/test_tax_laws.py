@@ -23,7 +23,7 @@ from connectors.targets.quickbooks.payload import content as quickbooks_body
 from connectors.transport.strict_json import dumps, loads
 from grammar.parsing.parser import parse
 from holding.programs.known_schemas import schemas
-from portal.starters.catalogue import FOLDER
+from portal.starters.pairs import FOLDER
 from rules.facts import Facts, Subject, TargetState, World, load_seeds
 from rules.outcomes import Decision, Document
 from rules.program import Program, compile_ruleset

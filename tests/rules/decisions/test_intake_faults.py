@@ -9,6 +9,7 @@ from connectors.contract import IncomingRecord, RowError
 from rules.decisions.corrections import correctable_fields
 from rules.facts import PostingFact
 from rules.outcomes import Finding
+from rules.values.canonical import PostingState
 from tests.rules.kedai import INVOICE, RECEIPT, decision, judge, order, program_of
 
 SUMS = RowError(
@@ -86,7 +87,7 @@ def test_a_value_of_a_line_names_the_line() -> None:
 
 def test_a_posted_document_is_not_changed_by_a_version_with_a_fault() -> None:
     posted = PostingFact(
-        INVOICE, 1, "posted", "NS-1", 1, {"fields": {}, "lines": [], "amount": "248.70"}
+        INVOICE, 1, PostingState.POSTED, "NS-1", 1, {"fields": {}, "lines": [], "amount": "248.70"}
     )
     changed = body_with(SUMS, total="248.71")
     outcome = judge(changed, postings=(posted,))
