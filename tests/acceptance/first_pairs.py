@@ -56,7 +56,7 @@ class WooToQuickBooks(Books):
     """An order of last month and one of today; QuickBooks has the goods under the shop's names."""
 
     source, target, limit = "WooCommerce", "QuickBooks Online", "5000"
-    taxes: ClassVar = {"MY-SST-1": "SST 10% (5)", "none": "NONE (3)"}
+    taxes: ClassVar = {"MY-SST-1 10%": "SST 10% (5)", "none": "NONE (3)"}
 
     def __init__(self, shop: dict[str, Any], books: dict[str, Any]) -> None:
         super().__init__(books)

@@ -180,7 +180,7 @@ def test_quickbooks_lists_the_rate_of_a_code_and_another_one_is_held(make) -> No
         Plan(
             template="woocommerce-quickbooks",
             maps={"items": ["TEA-JASMIN-80,11,PCS"], "customers": ["12,58"]},
-            rules={'"MY-SST-1"  -> 10%': '"MY-SST-1"  -> 8%'},
+            rules={'"MY-SST-1 10%"  -> "5"': '"MY-SST-1 8%" -> "5"', '"5"  -> 10%': '"5" -> 8%'},
         ),
         "quickbooks",
     )

@@ -79,6 +79,7 @@ ORDER = KindSchema(
             "The code of its tax rate, such as MY-SST-1; several are joined with +. "
             "Without any: none, and its tax class.",
         ),
+        field_schema("tax_rate", "The rates of these taxes together: 0.1 is 10%.", "decimal"),
         field_schema("tax_amount", "The tax of the line.", "money"),
     ),
     total_field="total",
@@ -127,6 +128,7 @@ REFUND = KindSchema(
         field_schema("discount", "Coupons on the line, where all of the order went back.", "money"),
         field_schema("amount", "What the line gives back, without tax.", "money"),
         field_schema("tax", "The code of its tax rate, as in an order."),
+        field_schema("tax_rate", "The rates of these taxes together: 0.1 is 10%.", "decimal"),
         field_schema("tax_amount", "The tax that the line gives back.", "money"),
     ),
     total_field="total",

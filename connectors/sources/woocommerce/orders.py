@@ -11,7 +11,7 @@ from connectors.contract import IncomingRecord, RowError
 from connectors.contract.schema import FieldSchema, KindSchema
 from connectors.kit.canonical_record import Cell, RawRecord, read_record
 from connectors.kit.delivery import Read, split_results, without_long_lists
-from connectors.kit.shops.payload_parts import LineKind
+from connectors.kit.shops.payload_parts import LineKind, plain
 from connectors.sources.woocommerce.kinds import ORDER, REFUND
 
 Given = Mapping[str, object]
@@ -247,16 +247,14 @@ def _text(given: Given, name: str) -> str:
     return value.strip() if isinstance(value, str) else ""
 
 
-def _tax_codes(*orders: Given) -> dict[str, object]:
-    """Return the code of each tax rate by its id."""
+def _tax_codes(*orders: Given) -> dict[str, Given]:
+    """Return the tax line of each rate by the rate's id: its code, and its rate in per cent."""
     return {
-        str(line.get("rate_id")): line.get("rate_code")
-        for order in orders
-        for line in _maps(order, "tax_lines")
+        str(line.get("rate_id")): line for order in orders for line in _maps(order, "tax_lines")
     }
 
 
-def _lines(place: str, order: Given, codes: Mapping[str, object]) -> Iterator[dict[str, Cell]]:
+def _lines(place: str, order: Given, codes: Mapping[str, Given]) -> Iterator[dict[str, Cell]]:
     """Yield goods first, then shipping and fees. What has no pieces and costs nothing is no line:
     an edited order keeps lines that were taken off it.
     """
@@ -272,7 +270,7 @@ def _costs_nothing(line: Given) -> bool:
     return all(_number(amount) == 0 for amount in amounts)
 
 
-def _line(inside: str, part: LineKind, line: Given, codes: Mapping[str, object]) -> dict[str, Cell]:
+def _line(inside: str, part: LineKind, line: Given, codes: Mapping[str, Given]) -> dict[str, Cell]:
     goods = part == "goods"
     total = line.get("total")
     before = line.get("subtotal", total) if goods else total
@@ -289,6 +287,7 @@ def _line(inside: str, part: LineKind, line: Given, codes: Mapping[str, object])
         "discount": Cell(f"{inside}.total", _less(before, total)),
         "amount": Cell(f"{inside}.total", total),
         "tax": Cell(f"{inside}.taxes", _tax(line, codes)),
+        "tax_rate": Cell(f"{inside}.taxes", _tax_rate(line, codes)),
         "tax_amount": Cell(f"{inside}.total_tax", line.get("total_tax")),
     }
 
@@ -309,15 +308,24 @@ def _each(amount: object, quantity: object) -> object:
         return amount
 
 
-def _tax(line: Given, codes: Mapping[str, object]) -> str:
+def _tax(line: Given, codes: Mapping[str, Given]) -> str:
     """The codes of the rates that were charged; without any `none`, with the class that is not the
     standard one.
     """
     charged = [one for one in _maps(line, "taxes") if _number(one.get("total"))]
-    found = [str(codes.get(str(one.get("id"))) or f"rate {one.get('id')}") for one in charged]
+    names = [codes.get(str(one.get("id")), {}).get("rate_code") for one in charged]
+    found = [str(name or f"rate {one.get('id')}") for name, one in zip(names, charged, strict=True)]
     if found:
         return "+".join(sorted(found))
     return " ".join(word for word in ("none", _text(line, "tax_class")) if word)
+
+
+def _tax_rate(line: Given, codes: Mapping[str, Given]) -> str | None:
+    """Return the rates that were charged together: 0.1 is 10%; None where one is not told."""
+    charged = [one for one in _maps(line, "taxes") if _number(one.get("total"))]
+    rates = [_number(codes.get(str(one.get("id")), {}).get("rate_percent")) for one in charged]
+    known = [rate for rate in rates if rate is not None]
+    return plain(sum(known, _ZERO) / 100) if charged and len(known) == len(rates) else None
 
 
 def _read_kind(kind: KindSchema, raw: RawRecord, zone: ZoneInfo) -> Read:
@@ -390,7 +398,7 @@ def _refund_lines(
 
 
 def _given_back(
-    inside: str, part: LineKind, line: Given, codes: Mapping[str, object]
+    inside: str, part: LineKind, line: Given, codes: Mapping[str, Given]
 ) -> dict[str, Cell]:
     """Return a line of a refund, whose numbers are negative there. One that gives money back for
     goods that stay is no goods: its pieces would return to the stock.

@@ -110,6 +110,7 @@ def test_an_order_in_its_canonical_form():
         "discount": "9.90",
         "amount": "89.10",
         "tax": "MY-SST-1",
+        "tax_rate": "0.1",
         "tax_amount": "8.91",
     }
     told = [(one["pos"], one["part"], one["sku"], one["amount"], one["tax"]) for one in lines[1:]]
