@@ -398,9 +398,9 @@ def test_without_ids_the_number_tells_orders_apart():
 @pytest.mark.parametrize(
     ("heads", "items", "missing"),
     [
-        (["id", "status"], ["order_id", "pos"], "orders: the column number"),
-        (["number", "status"], ["order_id", "pos"], "orders: the column id"),
-        (["id", "number", "status"], ["pos", "sku"], "order_items: the column order_id"),
+        (["id", "status"], ["order_id", "pos"], "orders: missing columns: number"),
+        (["number", "status"], ["order_id", "pos"], "orders: missing columns: id"),
+        (["id", "number", "status"], ["pos", "sku"], "order_items: missing columns: order_id"),
     ],
 )
 def test_a_column_that_names_the_order_is_asked_for(heads, items, missing):
@@ -409,7 +409,7 @@ def test_a_column_that_names_the_order_is_asked_for(heads, items, missing):
     sheets = ([heads, [order[w] for w in heads]], [items, [item[w] for w in items]])
     answer = read_file("a.xlsx", saved(*sheets), SHOP_ZONE)
     assert isinstance(answer, SourceRefusal)
-    assert answer.message == f"{missing} is missing."
+    assert answer.message == f"{missing}."
 
 
 def test_items_may_name_the_order_by_its_number_in_order_id():
