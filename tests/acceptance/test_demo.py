@@ -38,7 +38,7 @@ SHOWN = (MISSING, DUPLICATE, NO_RIGHT)
 ANSWERS = (
     "approved, version 2",
     "In the source: Mei Ling",
-    "19 of 19",
+    "20 of 20",
     "Yes: line 1: 10 PCS",
     "Yes, since version 1 was sent: version 2 at ",
     "Yes, in rule version 1",

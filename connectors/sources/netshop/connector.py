@@ -462,7 +462,7 @@ def _refunded(order: NetShopPart, back: Sequence[NetShopPart]) -> dict[str, Cell
     given = sum((one.amount("amount") for one in back), start=NOTHING)
     status = status_of(order.text("status"), back, given, order.amount("total"))
     place = back[-1].at("status")
-    unread = any(one.errors for one in back)
+    unread = any(one.errors or one.cell("amount").value in (None, "") for one in back)
     return {
         "status": Cell(place, status),
         "refunded_total": Cell(place, None if unread else plain(given)),

@@ -67,6 +67,13 @@ def test_a_bad_csv_is_refused(raw):
     assert 400 <= answer.status < 500
 
 
+@pytest.mark.parametrize("raw", by_name(corpus.other_csv_files()))
+def test_a_csv_of_another_character_set_or_separator_is_read(raw):
+    answer = read_file("orders.csv", raw, SHOP_ZONE)
+    assert isinstance(answer, Accepted)
+    assert answer.records[0].body["lines"] == [{"pos": 1, "sku": "Caf\xe9"}]
+
+
 def test_a_body_of_50_mb_is_refused_before_it_is_read():
     raw = b'{"order": "' + b"x" * (50 << 20) + b'"}'
     sent = signed(raw, event_id="evt_1", secret="s", now=NOW)

@@ -87,6 +87,9 @@ def order_of(name, place, word):
         told["refunds"][0]["refund_line_items"][0]["restock_type"] = word
         lines = shopify.record(told, "refund").body["lines"]
         return next(one["restock"] for one in lines if one["part"] == "goods")
+    if name == "shopify" and place == "cancelled_at":
+        unpaid = shopify.body(cancelled_at=word, financial_status="voided")
+        return shopify.record(unpaid).body["status"]
     if name == "shopify":
         more = {"financial_status": "paid", "fulfillment_status": word or None}
         return shopify.record(shopify.body(**(more if "+" in place else {place: word}))).body[
