@@ -153,7 +153,7 @@ def read_record(
     `errors` list, so that it is held alone and its neighbours pass.
     """
     if no_id := _missing_id(schema, raw):
-        return (*errors, no_id)
+        return (no_id, *errors)
     places = _places(raw)
     known = [replace(one, field=one.field or places.get(one.where, "")) for one in errors]
     unread = {one.where for one in known if one.stated is None}

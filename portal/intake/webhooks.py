@@ -194,10 +194,12 @@ def _errors(company_id: int, source_id: int, read: Accepted) -> Response:
     sending it again changes nothing for them.
     """
     first = read.errors[0]
+    # One record may have several errors; their places begin with the record's own.
+    refused = len({error.where.partition(".")[0] for error in read.errors})
     taken = f"{plural(len(read.records), 'record')} taken" if read.records else "nothing taken"
     refusal = Refusal(
         "delivery.errors",
-        f"{plural(len(read.errors), 'record')} cannot be stored without an id; {taken}.",
+        f"{plural(refused, 'record')} cannot be stored without an id; {taken}.",
         "Correct them at the source and deliver again.",
         422,
     )

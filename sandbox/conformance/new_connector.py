@@ -26,9 +26,11 @@ Here: fields, limits and which field means what; `wire` is the word of the sheet
 document becomes bytes (payload.py).
 """
 
+from decimal import Decimal
+
 from connectors.contract.schema import Amounts, Books, DocumentSchema, FieldSchema
 
-__all__ = ["Amounts", "Books", "DOCUMENTS", "DocumentSchema", "FieldSchema"]
+__all__ = ["Amounts", "Books", "DOCUMENTS", "Decimal", "DocumentSchema", "FieldSchema"]
 
 DOCUMENTS = {documents}
 '''

@@ -35,3 +35,15 @@ def test_lines_a_sen_off_the_total_are_held_with_both_figures(make: Make) -> Non
     assert hold.owner == "accounts"
     assert hold.text.startswith("RM 100.00 stated, RM 99.99 computed: RM 0.01.")
     assert company.documents() == {}
+
+
+def test_a_record_without_an_id_is_refused_for_that_alone(make: Make) -> None:
+    company = make(SHOPIFY, "autocount", **BOOKS)
+    order = case_body("03-shop-money-rounding", "1-order.json")
+    answer = company.deliver({**order, "presentment_currency": order["currency"], "id": None})
+    told = answer.get_json() or {}
+    assert (answer.status_code, told["code"]) == (422, "delivery.errors")
+    assert told["errors"][0]["where"] == "order.id"
+    assert told["title"].startswith("1 record ")
+    company.work()
+    assert company.holds() == []
