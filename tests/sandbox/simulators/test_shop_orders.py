@@ -176,8 +176,9 @@ def test_the_order_that_was_named_is_the_one_that_is_missing(
     control(sent.shop, "faults", number="3", plan=["rest_error"])
     sent.none()
     first = numbers(sent)
-    assert len(first) == 2
-    assert OTHERS[name] not in first
+    is_held = name == "lazada"  # the order is told without its pieces, so it is held
+    assert len(first) == 2 + is_held
+    assert (OTHERS[name] in first) == is_held
     assert sent.shop.books.by_number == {OTHERS[name]: [], "3": []}
     assert numbers(sent) == first | {OTHERS[name]}
 

@@ -205,12 +205,14 @@ def test_a_page_that_shopify_no_longer_knows_is_asked_for_from_the_start(sent: S
 
 def test_what_cannot_be_read_is_told_beside_the_others(sent: Sent) -> None:
     sent.shop.act("create", 1, {})
-    sent.shop.books.orders[1]["total_price"] = "1.00"
+    sent.shop.books.orders[1] |= {"total_price": "1.00", "current_total_price": "1.00"}
     sent.shop.act("create", 2, {})
     (page,) = sent.read()
-    assert [bool(one.errors) for one in page.found] == [True, False]
-    assert "is not explained" in page.found[0].errors[0].message
-    assert page.found[0].errors[0].where == "orders[0].total_price"
+    assert [bool(pulled.problems) for pulled in page.found] == [True, False]
+    (held,) = page.found[0].records
+    (fault,) = held.faults
+    assert (fault["code"], fault["stated"]) == ("SUM01", "1.00")
+    assert held.errors[0].where == "orders[0].total_price"
 
 
 @pytest.mark.parametrize(
