@@ -322,6 +322,7 @@ def _convert_line(line: Mapping[str, Any], by: Tables) -> _Line | None:
         "AccountCode": "40000",
         "TaxCode": code,
         "TaxAmount": f"{due:.2f}",
+        "TaxRate": _number(rate),
         "LineTotal": f"{amount + due:.2f}",
         "ClassificationCode": by.classes.get(sku, USUAL_CLASS),
     }

@@ -34,15 +34,18 @@ def sample(schema: dict[str, Any]) -> dict[str, Any]:
 
 def taken(office: House, folder: Path, *records: dict[str, Any]) -> int:
     """How many new records a file of these came to."""
-    return int(json.loads(_ingested(office, folder, records, 0))["new_records"])
+    return int(json.loads(ingest_records(office, folder, records, 0))["new_records"])
 
 
 def refused(office: House, folder: Path, *records: dict[str, Any]) -> str:
     """What is said of a file of which nothing is taken."""
-    return _ingested(office, folder, records, 1)
+    return ingest_records(office, folder, records, 1)
 
 
-def _ingested(office: House, folder: Path, records: Sequence[dict[str, Any]], code: int) -> str:
+def ingest_records(
+    office: House, folder: Path, records: Sequence[dict[str, Any]], code: int
+) -> str:
+    """Return what `clearpost ingest` prints of a file with these records."""
     file = folder / "sample.records.json"
     file.write_text(json.dumps({"records": records}), "utf-8")
     words = ("ingest", str(file), *COMPANY, "--source", "intake", "--json")

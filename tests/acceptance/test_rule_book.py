@@ -273,7 +273,9 @@ def test_B07_each_target_field_stands_beside_its_source_and_leads_to_its_rule_li
     posted, planned = _lineage(visitor, 71), _lineage(visitor, 72)
     went = _sent(json.loads(download(visitor, record(visitor, 71, "pushes"))))
     there = {at: row["Sent"] for at, row in posted.items() if row["Sent"] not in ("", "(blank)")}
-    assert there.pop(("total", 0)) == "24.20"  # AiAccount adds up by itself, and is compared
+    # AiAccount computes the total and the tax by itself: both are compared, not sent.
+    assert there.pop(("total", 0)) == "24.20"
+    assert [there.pop(("taxrate", line)) for line in (1, 2)] == ["0.1", "0.1"]
     assert there == went
     assert len(went) > 25
     assert posted["customer", 0]["Source"] == "debtor(customer) = Warung Melati; customer = C-101"

@@ -84,7 +84,7 @@ def _a_shop_takes_the_place_of_the_code(office: House) -> None:
     own = ("--set", "base_url=https://kedai.myshopify.com")
     office.product.run("connection", "add", "shopify", *BY_ADMIN, "--side", "source", *own)
     office.product.run("connection", "key", "shopify", *BY_ADMIN, stdin="shpss_hush_hush_hush\n")
-    raw = json.dumps({"id": 5123, "line_items": [], "financial_status": "paid"}).encode()
+    raw = json.dumps({"line_items": [], "financial_status": "paid"}).encode()  # stored nowhere
     signed = base64.b64encode(
         hmac.new(b"shpss_hush_hush_hush", raw, hashlib.sha256).digest()
     ).decode()
@@ -195,7 +195,7 @@ def add_stall(office: House) -> None:
         office.product.run("connection", "add", *stall, *BY_ADMIN)
 
 
-LONG = "Tea with a very long name, " * 9
+LONG = "Lot 7, Jalan Panjang, " * 14
 DEFECTS: Mapping[str, tuple[Mapping[str, Any], str, str]] = {
     "unknown customer": ({"customer": buyer(1, id="C-999")}, "MAP01", "C-999"),
     "unknown article": ({"items": with_sku("TEA-NOBODY")}, "MAP01", "TEA-NOBODY"),
@@ -227,7 +227,7 @@ DEFECTS: Mapping[str, tuple[Mapping[str, Any], str, str]] = {
     "another company": ({"company_code": "pasar"}, "IDN02", "pasar"),
     "ordered twice": ({"customer": buyer(5), "id": 38_900}, "DUP01", "Possible duplicate"),
     "formula": ({"items": priced("5.00", name="=HYPERLINK(1)")}, "TGT01", "begins with '='"),
-    "text too long": ({"items": priced("6.00", name=LONG)}, "TGT01", "longer than 200"),
+    "text too long": ({"customer": buyer(6, address=LONG)}, "TGT01", "longer than 300"),
 }
 """Defect -> what is wrong with an order, the code of its finding, a word of what is said of it."""
 

@@ -10,6 +10,8 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from babel.numbers import list_currencies
+
 from connectors.contract.pulls import DayOrder
 from connectors.contract.schema import FieldType
 
@@ -116,6 +118,9 @@ class ColumnReading:
         if isinstance(value, str) and self.type in ("money", "quantity", "decimal", "whole"):
             if self.decimals.doubtful and _DOUBTFUL.search(value):
                 return value
+            # “2 ctn” is no quantity: read as 2, cartons would become pieces.
+            if self.type != "money" and any(map(str.isalpha, value)):
+                return value
             amount = read_amount(value, self.decimals.sign)
             return value if amount is None else amount
         if isinstance(value, str) and self.type == "yesno":
@@ -151,6 +156,9 @@ def read_amount(text: str, decimals: DecimalSign) -> str | None:
     negative = plain.startswith("(") and plain.endswith(")")
     found = _AMOUNT.fullmatch(plain[1:-1].strip() if negative else plain)
     if found is None:
+        return None
+    code = found["before"] or found["behind"] or ""
+    if code.isalpha() and len(code) == 3 and code.upper() not in list_currencies():
         return None
     signs = [one for one in (found["minus"], found["inner"], found["trail"]) if one]
     digits = _digits(found["digits"], decimals)

@@ -8,9 +8,11 @@ import pytest
 
 from connectors.contract import Accepted, SourceRefusal
 from connectors.contract.pulls import FileOrders
+from connectors.contract.schema import FieldType
 from connectors.registry import sources
 from connectors.sources.workbook.delimited import decoded, separator_of
 from connectors.sources.workbook.text_values import (
+    ColumnReading,
     Decimals,
     DecimalSign,
     currency_of,
@@ -351,3 +353,20 @@ def test_a_moment_has_its_day_where_the_shop_is():
     taken = sources()["workbook"].read("orders.csv", text.encode(), SHOP_ZONE)
     assert isinstance(taken, Accepted)
     assert taken.records[0].body["ordered_on"] == "2026-11-20"
+
+
+@pytest.mark.parametrize("type_", ["quantity", "decimal", "whole"])
+@pytest.mark.parametrize("text", ["2 ctn", "3 PCS", "CTN 2", "RM 2", "2 CUP"])
+def test_a_number_with_a_unit_stays_as_it_is_written(type_: FieldType, text: str) -> None:
+    """Two cartons are not two pieces: a person has to correct the cell."""
+    column = ColumnReading(type_, SHOP_ZONE, None, Decimals(DecimalSign.POINT))
+    assert column.read(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [("RM 2.50", "2.50"), ("2.50 MYR", "2.50"), ("usd 2", "2"), ("2 ctn", "2 ctn")],
+)
+def test_an_amount_is_written_with_a_currency_only(text: str, amount: str) -> None:
+    column = ColumnReading("money", SHOP_ZONE, None, Decimals(DecimalSign.POINT))
+    assert column.read(text) == amount

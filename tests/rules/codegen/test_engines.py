@@ -13,10 +13,12 @@ import pytest
 
 from grammar import nodes
 from grammar.parsing.parser import parse
+from holding.programs.known_schemas import schemas
 from rules.facts import Facts, Subject, World
 from rules.outcomes import Outcome
 from rules.program import compile_interpreted, compile_ruleset
 from rules.testing.runner import TestReport, run_tests
+from rules.types.symbol_table import Schemas
 from tests.amount import slow_except
 from tests.rules.kedai import NOW, TEXT, line, order, program_of, world
 from tests.rules.one_meaning import in_every_way
@@ -35,9 +37,9 @@ SETS = {
 class Both:
     """A program that asks both engines, and wants the same of them."""
 
-    def __init__(self, ruleset: nodes.Ruleset) -> None:
-        self.fast = compile_ruleset(ruleset, hash="h")
-        self.slow = compile_interpreted(ruleset, hash="h")
+    def __init__(self, ruleset: nodes.Ruleset, known: Schemas | None = None) -> None:
+        self.fast = compile_ruleset(ruleset, hash="h", schemas=known)
+        self.slow = compile_interpreted(ruleset, hash="h", schemas=known)
         self.asked = 0
 
     def __getattr__(self, name: str) -> Any:
@@ -103,7 +105,7 @@ def told(path: Path) -> tuple[Damaged, TestReport]:
     files = sorted(path.glob("*.rules")) if path.is_dir() else [path]
     ruleset, problems = parse({p.name: p.read_text("utf-8") for p in files})
     assert problems == ()
-    both = Damaged(ruleset)
+    both = Damaged(ruleset, schemas() if path.is_dir() else None)
     return both, run_tests(ruleset, both)  # type: ignore[arg-type]
 
 

@@ -15,9 +15,11 @@ import pytest
 
 from grammar import nodes
 from grammar.parsing.parser import parse
+from holding.programs.known_schemas import schemas
 from rules.checker.all_checks import check
 from rules.program import compile_ruleset
 from rules.testing.runner import Part, all_parts, coverage, run_tests
+from rules.types.symbol_table import Schemas
 from tests.amount import slow_except
 from tests.rules.kedai import TEXT as KEDAI
 from tests.rules.roaster import TEXT as ROASTER
@@ -37,10 +39,11 @@ def ruleset_of(sources: Sources) -> nodes.Ruleset:
     return ruleset
 
 
-def turns_red(ruleset: nodes.Ruleset, title: str) -> bool:
+def turns_red(ruleset: nodes.Ruleset, title: str, known: Schemas | None = None) -> bool:
     """Whether the test of this title fails; without a title: whether any does."""
     chosen = tuple(test for test in ruleset.tests if title in {"", test.title})
-    report = run_tests(replace(ruleset, tests=chosen), compile_ruleset(ruleset, hash=""))
+    program = compile_ruleset(ruleset, hash="", schemas=known)
+    report = run_tests(replace(ruleset, tests=chosen), program)
     return bool(report.failed)
 
 
@@ -265,6 +268,7 @@ def chosen(found: tuple[Part, ...], dice: random.Random) -> list[Part]:
     return [dice.choice([part for part in found if part.kind == kind]) for kind in picked]
 
 
+TEMPLATE_NAMES = frozenset(folder.name for folder in TEMPLATES)
 RULESETS = {folder.name: sources_of(folder) for folder in TEMPLATES}
 RULESETS |= {"kedai": {"kedai.rules": KEDAI}, "roaster": {"roaster.rules": ROASTER}}
 
@@ -275,11 +279,13 @@ def test_tests_turn_red_exactly_where_coverage_says(name: str) -> None:
     sources = RULESETS[name]
     ruleset = ruleset_of(sources)
     some = chosen(all_parts(ruleset), random.Random(f"{SEED}-{name}"))
-    for one in coverage(ruleset, some):
+    known = schemas() if name in TEMPLATE_NAMES else None
+    for one in coverage(ruleset, some, known):
         broken = list(broken_lines(one.part, sources, ruleset))
         where = f"{one.part.span}: {one.part.name}"
         assert broken, where
-        assert any(turns_red(each, one.by) for each in broken) == bool(one.by), (where, one.by)
+        is_red = any(turns_red(each, one.by, known) for each in broken)
+        assert is_red == bool(one.by), (where, one.by)
 
 
 def test_every_part_has_a_place_and_breaks_what_it_names() -> None:
@@ -342,11 +348,13 @@ def test_T17b_breaking_never_clears_and_match_turns_a_test_red_or_is_named(name:
     assert len(found) == wanted > 0
     dice = random.Random(f"{SEED}-{name}-T17")
     some = [dice.choice(of) for kind in kinds if (of := [p for p in found if p.kind == kind])]
-    for one in coverage(ruleset, some):
+    known = schemas() if name in TEMPLATE_NAMES else None
+    for one in coverage(ruleset, some, known):
         broken = list(broken_lines(one.part, sources, ruleset))
         where = f"{one.part.span}: {one.part.name}"
         assert any(each != ruleset for each in broken), where
-        assert any(turns_red(each, one.by) for each in broken) == bool(one.by), (where, one.by)
+        is_red = any(turns_red(each, one.by, known) for each in broken)
+        assert is_red == bool(one.by), (where, one.by)
 
 
 @pytest.mark.slow
