@@ -156,7 +156,7 @@ def test_G03_which_fields_were_mapped(told: Told) -> None:
         r"34 of 34 fields: \d+ through mapping tables, 2 constants\.", told.answer(3)
     )
     lines = _lines(told.tab("lineage"))
-    assert len(lines) == 32
+    assert len(lines) == 34
     source, rule, planned, posted = lines["SKU line 2"]
     assert "line.sku = CUP GLASS" in source
     assert rule.startswith("posting.rules:")
