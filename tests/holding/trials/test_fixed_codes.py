@@ -33,7 +33,7 @@ map tax_code
 def lists(life: Life, **codes: tuple[str, ...]) -> None:
     """What the target lists, as it was asked just now."""
     blank: dict[str, Any] = dict.fromkeys(one.name for one in dataclasses.fields(Snapshot))
-    told = Snapshot(**(blank | {"names": {}} | codes))
+    told = Snapshot(**(blank | {"names": {}, "tax_rates": {}} | codes))
     with life.shop.database.write() as session:
         there = connection_named(session, life.shop.company, "aiaccount")
         keep_snapshot(session, there, told, person=None, now=life.shop.now)
