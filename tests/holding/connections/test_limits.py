@@ -292,7 +292,7 @@ def test_the_month_turns_where_the_company_is(open_: tuple[Session, Channel]) ->
 
 def told_of(limit: int, used: int) -> Snapshot:
     fields: dict[str, Any] = dict.fromkeys(field.name for field in dataclasses.fields(Snapshot))
-    return Snapshot(**fields | {"quota_limit": limit, "quota_used": used})
+    return Snapshot(**fields | {"tax_rates": {}, "quota_limit": limit, "quota_used": used})
 
 
 @settings(max_examples=30, deadline=None)
