@@ -299,9 +299,16 @@ def read_csv(
         return WorkbookRefusal("not_utf8", "The file is not UTF-8.", "Save it as CSV UTF-8.")
     if "\x00" in text:
         return WorkbookRefusal("bad_text", "The file contains a NUL sign.", "Save it again.")
+    return read_csv_rows(name, csv.reader(io.StringIO(text, newline=""), strict=True), 1, limits)
+
+
+def read_csv_rows(
+    name: str, reader: Iterable[list[str]], first: int, limits: Limits
+) -> tuple[Sheet, ...] | WorkbookRefusal:
+    """Return the rows of a CSV reader as one sheet, numbered from `first`, without blank cells."""
     rows: dict[int, dict[int, CellValue]] = {}
     try:
-        for number, row in enumerate(csv.reader(io.StringIO(text, newline=""), strict=True), 1):
+        for number, row in enumerate(reader, first):
             if refused := limits.too_many(name, number, len(row)):
                 return refused
             cells: dict[int, CellValue] = {at: cell for at, cell in enumerate(row, 1) if cell}

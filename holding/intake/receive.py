@@ -436,7 +436,7 @@ def _taken(at: datetime, times: int, kind: str) -> DeliveryLine:
 
 @dataclass(frozen=True, slots=True)
 class RefusedCalls:
-    """How often a source refused a call for one reason, and when it last did."""
+    """Count the calls of a source that were refused for one reason, with the latest time."""
 
     source: str
     words: str

@@ -535,7 +535,7 @@ class TaxProgram:
         return nodes.Arith("-", amount, tax, amount.span)
 
     def _keeper(self, code: nodes.Expr | None) -> str:
-        """The team that is asked for entries of the map of tax codes; blank where none is."""
+        """Return the team that keeps the map of tax codes, or a blank text if there is none."""
         maps = self.compiler.index.maps
         parts = expand_parts(code, self.scope) if code is not None else ()
         named = (p.name for p in parts if isinstance(p, nodes.Call) and p.name in maps)

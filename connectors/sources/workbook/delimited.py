@@ -6,7 +6,7 @@ import io
 import re
 from typing import Final
 
-from connectors.kit.workbook import CellValue, Limits, Sheet, WorkbookRefusal
+from connectors.kit.workbook import Limits, Sheet, WorkbookRefusal, read_csv_rows
 
 _MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -36,23 +36,13 @@ def read_delimited(
         return WorkbookRefusal("not_utf8", words, "Save it as CSV UTF-8.")
     if "\x00" in text:
         return WorkbookRefusal("bad_text", "The file contains a NUL sign.", "Save it again.")
-    rows: dict[int, dict[int, CellValue]] = {}
     first, told = 1, _SEPARATOR_LINE.match(text)
     rest = text
     if told:  # Excel's own line about the sign between cells
         first, rest = 2, text[told.end() :]
     sign = told[1] if told else separator_of(text)
-    try:
-        reader = csv.reader(io.StringIO(rest, newline=""), delimiter=sign, strict=True)
-        for number, row in enumerate(reader, first):
-            if refused := limits.too_many(name, number, len(row)):
-                return refused
-            cells: dict[int, CellValue] = {at: cell for at, cell in enumerate(row, 1) if cell}
-            if cells:
-                rows[number] = cells
-    except csv.Error as error:
-        return WorkbookRefusal("bad_file", f"The CSV cannot be read: {error}.", "Save it again.")
-    return (Sheet(name, rows),)
+    reader = csv.reader(io.StringIO(rest, newline=""), delimiter=sign, strict=True)
+    return read_csv_rows(name, reader, first, limits)
 
 
 def decoded(raw: bytes) -> str | None:

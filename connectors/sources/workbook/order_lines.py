@@ -74,8 +74,10 @@ def number_lines(order: SheetOrder) -> bool:
 
 
 def complete_order(order: SheetOrder, kind: KindSchema) -> None:
-    """Fill what an export writes in other columns, add the lines of its amounts, and compare all
-    lines with the total; a difference is an error of the order.
+    """Complete an order read from a sheet.
+
+    Fill fields that the export keeps in other columns, and add a line for each amount column, such
+    as shipping. Add an error to the order if its lines do not come to its total.
     """
     _fill_head(order)
     fields = {one.name for one in kind.lines}

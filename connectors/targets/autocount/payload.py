@@ -267,11 +267,11 @@ def adjustments(document: OutgoingDocument) -> list[Decimal]:
 
 
 def own_adjustment(document: OutgoingDocument, line: Mapping[str, str]) -> Decimal:
-    """The sen by which the tax that the line must have differs from AutoCount's own.
+    """Return the tax adjustment of a line, at most one sen; 0 if none is needed or allowed.
 
-    AutoCount's is the line's amount times the rate of its tax code. A larger difference is another
-    rate, which no adjustment hides; neither is an amount that holds its tax adjusted, as the total
-    would move with it.
+    AutoCount computes the line's amount times the rate of its tax code. A larger difference means
+    another rate and is not adjusted. A tax-inclusive amount is not adjusted, because its total
+    would change.
     """
     amounts = SCHEMAS[document.document].amounts
     rate, tax = Decimal(line.get("TaxRate") or 0), line.get("TaxAmount")

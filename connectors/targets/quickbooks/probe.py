@@ -304,7 +304,7 @@ def _tax_rates(codes: Seen | Found, get: Get) -> Mapping[str, Decimal]:
 
 
 def _sales_parts(code: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the ids of a tax code's sales rates; none where one is a tax on another tax."""
+    """Return the ids of a tax code's sales rates; empty if a rate is charged on another tax."""
     rows = _mapping(code.get("SalesTaxRateList")).get("TaxRateDetail")
     details = [_mapping(one) for one in rows] if isinstance(rows, list) else []
     if any(one.get("TaxTypeApplicable", "TaxOnAmount") != "TaxOnAmount" for one in details):
