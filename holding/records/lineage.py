@@ -10,9 +10,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from connectors import registry
 from grammar.text.problem import Span
 from holding.db.models import (
     Attempt,
+    Connection,
     Evaluation,
     MappingEntry,
     Person,
@@ -78,8 +80,9 @@ class LineageRow(NamedTuple):
     """One document value: its source, rule and entries, and the planned and sent values.
 
     `constant`: only words and constants of the rules were used. `span` is the rule's place in the
-    rule version `ruleset`. `sent` is None before posting; `kept` is the value that the target kept
-    instead.
+    rule version `ruleset`. `sent` is None before posting, and for a `compared` field, which the
+    connector compares with the target's own value and never sends. `kept` is the value that the
+    target kept instead.
     """
 
     of: Lineage
@@ -93,6 +96,7 @@ class LineageRow(NamedTuple):
     value: str
     sent: str | None
     kept: str | None
+    compared: bool = False
 
     @property
     def source(self) -> str:
@@ -145,7 +149,7 @@ def lineage_rows(session: Session, posting_id: int) -> tuple[LineageRow, ...]:
     found = _judged(session, posting_id)
     if found is None:
         return ()
-    posting, pushed, evaluation, made_by, proof = found
+    posting, pushed, evaluation, made_by, proof, connector = found
     kept = {(one["line"] or None, one["field"]): one["value"] for one in json.loads(proof or "[]")}
     outcome = replay_for_page(session, evaluation.id)
     if outcome is None:
@@ -155,11 +159,13 @@ def lineage_rows(session: Session, posting_id: int) -> tuple[LineageRow, ...]:
     entries = _entries(session, {use for row in outcome.lineage for use in row.used})
     content = pushed.content if pushed else None
     routes, ruleset = {posting.route, ""}, made_by.no
+    compared = compared_fields(connector, posting.doc_type)
     rules: dict[int, tuple[str, bool]] = {}  # the rows of a long document have few
 
     def row_of(row: Lineage) -> LineageRow:
         rule = rules.get(id(row.span)) or (line_of(files, row.span), is_constant(row, consts))
         text, constant = rules.setdefault(id(row.span), rule)
+        only_compared = (row.line is not None, row.field) in compared
         return LineageRow(
             of=row,
             field=row.field,
@@ -170,11 +176,22 @@ def lineage_rows(session: Session, posting_id: int) -> tuple[LineageRow, ...]:
             rule=text,
             used=tuple([entries[use.entry_id] for use in row.used if use.entry_id in entries]),
             value=row.value,
-            sent=_sent(content, row.field, row.line),
+            sent=None if only_compared else _sent(content, row.field, row.line),
             kept=kept.get((row.line, row.field)),
+            compared=only_compared,
         )
 
     return tuple([row_of(row) for row in outcome.lineage if row.route in routes])
+
+
+def compared_fields(connector: str, document: str) -> set[tuple[bool, str]]:
+    """Return (is of a line, field) of a document type for each field that is never sent."""
+    schema = registry.document(connector, document)
+    if schema is None:
+        return set()
+    header = (*schema.header, *schema.lines) if schema.one_row else schema.header
+    parts = ((False, header), (True, schema.lines))
+    return {(of_line, field.name) for of_line, part in parts for field in part if not field.sent}
 
 
 def _deciding(outcome: Outcome, route: str) -> Verdict | None:
@@ -307,8 +324,8 @@ def _sent(content: Mapping[str, Any] | None, field: str, line: int | None) -> st
 
 
 def _judged(session: Session, posting_id: int) -> Any:
-    """Return a posting with its successful push, evaluation, rule version and the target's changed
-    values.
+    """Return a posting with its successful push, evaluation, rule version, the target's changed
+    values and the connector.
 
     The changed values are a JSON list of line, field and value.
     """
@@ -317,9 +334,10 @@ def _judged(session: Session, posting_id: int) -> Any:
     )
     judged = func.coalesce(Push.evaluation_id, Posting.evaluation_id)
     query = (
-        select(Posting, Push, Evaluation, RulesetVersion, Attempt.proof)
+        select(Posting, Push, Evaluation, RulesetVersion, Attempt.proof, Connection.connector)
         .outerjoin(Push, Push.id == Posting.posted_push_id)
         .join(Evaluation, Evaluation.id == judged)
+        .join(Connection, Connection.id == Posting.connection_id)
         .join(RulesetVersion, RulesetVersion.id == Evaluation.ruleset_version_id)
         .outerjoin(Attempt, took)
         .where(Posting.id == posting_id)

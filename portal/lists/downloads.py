@@ -411,6 +411,7 @@ def _field(row: LineageRow, hide: actors.Hide, *, masked: bool) -> list[Written]
     planned, sent, kept = (actors.MASK if masked and one is not None else one for one in sides)
     used = "" if masked else hide("; ".join(map(_used, row.used)))
     same = None if row.sent is None else "no" if row.differs else "yes"
+    same = "compared, not sent" if row.compared else same
     return [row.field, row.line, actors.MASK if masked else hide(row.source),
             "yes" if row.constant else "no", row.span.file, row.span.line, row.rule, used or None,
             planned, sent, kept, same]  # fmt: skip

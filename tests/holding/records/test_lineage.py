@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import select
 
+from connectors import registry
 from holding.db.database import Database
 from holding.db.models import Company, Evaluation, Event
 from holding.holds import releases
@@ -78,6 +79,45 @@ def test_lineage_names_source_rule_entry_and_sent_value(posted: Shop) -> None:
     assert used.person == "Farah"
     assert by_field["Quantity", 1].sent == "80"
     assert {row.kept for row in rows} == {None}
+
+
+def test_a_field_that_is_only_compared_is_not_among_the_sent_ones(posted: Shop) -> None:
+    schema = registry.document("aiaccount", "sales_invoice")
+    assert schema is not None
+    unsent = {
+        *((None, field.name) for field in schema.header if not field.sent),
+        *((1, field.name) for field in schema.lines if not field.sent),
+    }
+    with posted.database.read() as session:
+        rows = lineage.lineage_rows(session, posted.posting(session, "NS-1").id)
+    compared = {(row.line, row.field): row.sent for row in rows if row.compared}
+    assert compared == {(None, "Total"): None}
+    assert compared.keys() <= unsent
+    assert {(row.line, row.field) for row in rows if row.sent is not None}.isdisjoint(unsent)
+
+
+@pytest.mark.parametrize(
+    ("connector", "document", "header", "line"),
+    [
+        ("aiaccount", "sales_invoice", {"Total", "Notes"}, {"TaxRate"}),
+        ("aiaccount", "expense_bill", {"Total", "TaxRate"}, {"TaxRate"}),
+        ("quickbooks", "invoice", {"Total"}, {"TaxAmount", "TaxRate"}),
+        ("autocount_aotg", "ar_invoice", {"NetTotal"}, {"TaxAmount", "TaxRate"}),
+        (
+            "autocount",
+            "invoice",
+            {"CurrencyCode", "FinalTotal", "RoundingAdjustment"},
+            {"TaxAmount", "TaxRate", "Location", "Classification", "SubTotal"},
+        ),
+        ("autocount_excel", "invoice", {"FinalTotal"}, {"TaxAmount", "TaxRate", "SubTotal"}),
+        ("elsewhere", "invoice", set(), set()),
+    ],
+)
+def test_the_fields_that_a_target_only_compares(
+    connector: str, document: str, header: set[str], line: set[str]
+) -> None:
+    fields = lineage.compared_fields(connector, document)
+    assert fields == {(False, name) for name in header} | {(True, name) for name in line}
 
 
 def test_lineage_tells_what_the_target_keeps_instead(shop: Shop) -> None:
