@@ -285,6 +285,7 @@ def no_lease_forgotten(look: Look) -> Iterator[Breach]:
     for row in look.session.execute(_changed_postings(look)):
         say = f"{row.number} was made with a mapping that was changed, and is not checked again."
         yield Breach("I7", say, (row.record_id,))
+    yield from _left_out_of_runs(look)
 
 
 def _left_records(look: Look) -> Select[str, str, int]:
@@ -339,6 +340,50 @@ def _changed_postings(look: Look) -> Select[str, int]:
         .where(Posting.company_id == look.company_id, Posting.state.in_(TO_SEND_STATES))
         .where(Record.due_at.is_(None), Record.lease_until.is_(None), used, ~has_pending_mark())
     )
+
+
+def _left_out_of_runs(look: Look) -> Iterator[Breach]:
+    """Report documents that were ready before the daily run of their day and are in no run.
+
+    A document that became ready later goes with the next run. A worker may store an evaluation up
+    to one lease after its start, so an evaluation of the last lease before the run counts as later.
+    """
+    query = (
+        select(Posting.id, Posting.number, Posting.record_id, Run.day)
+        .join(Evaluation, Evaluation.id == Posting.evaluation_id)
+        .join(
+            Schedule,
+            and_(Schedule.company_id == Posting.company_id, Schedule.route == Posting.route),
+        )
+        .join(
+            Run,
+            and_(
+                Run.company_id == Posting.company_id,
+                Run.connection_id == Posting.connection_id,
+                Run.route == Posting.route,
+                Run.day == Schedule.last_day,
+            ),
+        )
+        .where(Posting.company_id == look.company_id, Posting.state == PostingState.READY)
+        .where(Posting.due_at.is_(None), Posting.lease_until.is_(None))
+        .where(Schedule.active, Run.kind == "daily", Posting.doc_date <= Run.day)
+        .add_columns(Evaluation.at, Run.made_at)
+    )
+    rows = look.session.execute(query).all()
+    late = [row for row in rows if row.at < row.made_at - look.lease - look.answer]
+    if not late:
+        return
+    first = min(row.made_at for row in late)
+    is_new = or_(Run.ended_at.is_(None), Run.ended_at >= first)
+    carried: set[int] = set()
+    for content in look.session.scalars(
+        select(Run.filter).where(Run.company_id == look.company_id, is_new)
+    ):
+        carried.update((content or {}).get("postings", ()))
+    for row in late:
+        if row.id not in carried:
+            say = f"{row.number} was ready before the daily run of {row.day} and is in no run."
+            yield Breach("I7", say, (row.record_id,))
 
 
 def holds_have_owner(look: Look) -> Iterator[Breach]:

@@ -29,12 +29,13 @@ from holding.runs.status import UNDER_WAY, stopped_routes
 from rules.values.canonical import PostingState
 
 DAY = timedelta(days=1)
-JUDGING_TAKES = timedelta(minutes=10)
-"""A night waits so long for records that became ready at its hour to be judged, and for people who
-released something just before it.
+LAST_JUDGING = timedelta(minutes=10)
+"""How long a run waits for records that workers hold, and for releases that can still be undone.
+
+A run waits without limit for records that are due by its hour and that no worker took.
 """
 EARLIER_TAKE = timedelta(hours=1)
-"""And so long for the documents that its own go after."""
+"""How long a run waits for the run of the preceding route."""
 
 
 _SCHEDULES = select(Schedule)
@@ -160,7 +161,7 @@ def agree(row: Schedule, at: time, zone: str, now: datetime) -> None:
     hour = at.strftime("%H:%M")
     if row.next_at is None or (row.at, row.zone) != (hour, zone):
         row.at, row.zone = hour, zone
-        row.next_at = _moment(row, _next_day(row, now))
+        row.next_at, row.waiting_since = _moment(row, _next_day(row, now)), None
 
 
 def _daily_routes(session: Session, company: Company) -> dict[str, tuple[time, str]]:
@@ -181,14 +182,14 @@ def _start(session: Session, row: Schedule, now: datetime) -> int:
     """
     connection = target_connections(session, row.company_id).get(row.route.partition(".")[0])
     days = days_over(row, now)
-    if connection is None or _still_judged(session, row, _moment(row, days[-1]), now):
+    if connection is None or _is_judging(session, row, _moment(row, days[-1]), now):
         return 0
     if row.route in stopped_routes(session, row.company_id):
         return 0
     if _earlier_go_first(session, row, days[-1], now):
         return 0
     waiting = _ready_by_day(session, connection, row.route, days)
-    if now <= _moment(row, days[-1]) + JUDGING_TAKES and _taken_back_yet(session, waiting, now):
+    if _may_wait(row, now) and _taken_back_yet(session, waiting, now):
         return 0
     for day in days:
         _start_day(session, connection, row.route, day, waiting.get(day, ()), now)
@@ -255,14 +256,30 @@ def _under_way(session: Session, connection_id: int) -> set[int]:
     return {key for one in filters for key in (one or {}).get("postings", ())}
 
 
-def _still_judged(session: Session, row: Schedule, hour: datetime, now: datetime) -> bool:
-    """Check whether something due by that hour is not evaluated yet."""
-    if now > hour + JUDGING_TAKES:
-        return False
-    records = select(Record.id).where(Record.company_id == row.company_id)
-    due = records.where(text(f"record.{DUE}"), Record.due_at <= hour)
-    leased = records.where(text(f"record.{LEASED}"))
-    return bool(session.scalar(select(or_(due.exists(), leased.exists()))))
+def _is_judging(session: Session, row: Schedule, hour: datetime, now: datetime) -> bool:
+    """Check whether records that were due by this hour are not evaluated yet.
+
+    The hour may be long past: the program was off, or many records came at once. So the limit for
+    records that workers hold counts from the last time that a due record was seen. A record whose
+    evaluation crashed has the same limit, so that it does not stop every other document. A leased
+    record has no due time; without a limit, constant traffic would delay the run for ever.
+    """
+    due = (
+        select(Record.id)
+        .where(Record.company_id == row.company_id, text(f"record.{DUE}"))
+        .where(Record.due_at <= hour)
+    )
+    leased = select(Record.id).where(Record.company_id == row.company_id, text(f"record.{LEASED}"))
+    is_untouched = bool(session.scalar(select(due.where(Record.crashes == 0).exists())))
+    if is_untouched or row.waiting_since is None:
+        row.waiting_since = now
+    return is_untouched or (
+        _may_wait(row, now) and bool(session.scalar(select(or_(due.exists(), leased.exists()))))
+    )
+
+
+def _may_wait(row: Schedule, now: datetime) -> bool:
+    return row.waiting_since is not None and now <= row.waiting_since + LAST_JUDGING
 
 
 def _earlier_go_first(session: Session, row: Schedule, day: date, now: datetime) -> bool:
@@ -305,6 +322,7 @@ def days_over(row: Schedule, now: datetime) -> list[date]:
 def done_with(row: Schedule, day: date) -> None:
     """Mark this day as done and schedule the next one."""
     row.last_day, row.next_at = day, _moment(row, day + DAY)
+    row.waiting_since = None
 
 
 def _next_day(row: Schedule, now: datetime) -> date:

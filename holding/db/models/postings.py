@@ -306,7 +306,11 @@ class Run(Work, Base):
 
 
 class Schedule(Base):
-    """When a daily route runs next."""
+    """When a daily route runs next.
+
+    `waiting_since`: while a run is due and waits, when it was first looked at or last had records
+    to be judged that no worker held.
+    """
 
     __tablename__ = "schedule"
     __table_args__ = (
@@ -322,3 +326,4 @@ class Schedule(Base):
     active: Mapped[bool] = mapped_column(default=True)
     next_at: Mapped[datetime | None]
     last_day: Mapped[date | None]
+    waiting_since: Mapped[datetime | None]

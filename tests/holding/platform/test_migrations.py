@@ -161,7 +161,10 @@ def test_a_schema_without_a_migration_is_refused(
     assert objects(database_url) == before
 
 
-@pytest.mark.parametrize("to", ["base", "-1", "0094", "0001"])
+STEPS_TO_BASELINE = int(VERSION) - int(OLDEST)
+
+
+@pytest.mark.parametrize("to", ["base", f"-{STEPS_TO_BASELINE + 1}", "0094", "0001"])
 def test_nothing_goes_below_the_baseline(database_url: str, to: str) -> None:
     before = objects(database_url)
     refusal = migrate(database_url, to)

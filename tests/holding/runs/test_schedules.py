@@ -12,7 +12,18 @@ from sqlalchemy import select, update
 
 from holding.access.actors import Actor
 from holding.db.database import Database
-from holding.db.models import Approval, Company, Event, Operation, Posting, Record, Run, Schedule
+from holding.db.models import (
+    Approval,
+    Company,
+    Event,
+    Operation,
+    Posting,
+    Record,
+    Run,
+    Schedule,
+)
+from holding.operations.invariants import check
+from holding.platform.settings import Settings
 from holding.programs.world import UnreadableRulesError
 from holding.runs import schedules
 from tests.support.factories import connection_named, make_company, make_person
@@ -171,12 +182,81 @@ def test_a_night_waits_for_what_can_still_be_taken_back(
     assert days(database) == {19: [first]}
 
 
-def test_a_record_that_is_never_judged_does_not_keep_the_others_waiting(
+def leave_due(database: Database, **columns: object) -> None:
+    """Make every record due at the hour, with these columns beside."""
+    free = {"due_at": night(19), "lease_owner": None, "lease_until": None, "crashes": 0}
+    with database.write() as session:
+        session.execute(update(Record).values({**free, **columns}))
+
+
+def test_a_run_waits_while_records_of_its_hour_are_not_judged(
+    database: Database, company: Company, rules: SimpleNamespace
+) -> None:
+    """Whether judging takes an hour or the program was off at the hour."""
+    leave_due(database)
+    key = ready(database, company, "IV-1", 18)
+    leave_due(database)
+    assert start(database, night(19, 3)) == 0
+    assert start(database, night(19, 3, 30)) == 0
+    leave_due(database, due_at=night(19, 3, 31))
+    assert start(database, night(19, 3, 32)) == 1
+    assert days(database) == {18: [key]}
+
+
+def test_a_late_start_counts_its_wait_for_leased_records_from_the_start(
+    database: Database, company: Company, rules: SimpleNamespace
+) -> None:
+    """Another worker may have claimed every record before the schedules are read."""
+    ready(database, company, "IV-1", 18)
+    leave_due(database, due_at=None, lease_owner="worker", lease_until=night(19, 8, 2))
+    assert start(database, night(19, 8)) == 0
+    assert start(database, night(19, 8, 10)) == 0
+    assert start(database, night(19, 8, 11)) == 1, "other records are always leased"
+
+
+def test_a_night_that_begins_anew_counts_its_wait_anew(
     database: Database, company: Company, rules: SimpleNamespace
 ) -> None:
     ready(database, company, "IV-1", 18)
-    with database.write() as session:
-        session.execute(update(Record).values(due_at=night(19)))
+    leave_due(database)
+    assert start(database, night(19, 2, 1)) == 0
+    leave_due(database, due_at=None)
+    assert start(database, night(19, 2, 2)) == 1
+    leave_due(database, due_at=None, lease_owner="worker", lease_until=night(20, 8, 2))
+    assert start(database, night(20, 8)) == 0
+
+
+def test_an_invariant_finds_a_ready_document_that_its_run_left_out(
+    database: Database, company: Company, rules: SimpleNamespace
+) -> None:
+    def numbers_left_out() -> list[str]:
+        with database.read() as session:
+            settings = Settings.from_env({})
+            checked = check(session, company.id, now=night(22), settings=settings, only=("I7",))
+            return [one.say.split()[0] for one in checked.breaches if "daily run" in one.say]
+
+    def lease(until: datetime | None) -> None:
+        with database.write() as session:
+            session.get_one(Posting, left_out).lease_until = until
+
+    assert start(database, night(20)) == 1
+    left_out = ready(database, company, "IV-2", 19)
+    assert numbers_left_out() == [], "it became ready after the run: the next run takes it"
+    lease(night(21, 2, 5))
+    assert start(database, night(21)) == 1
+    ready(database, company, "IV-3", 21)
+    lease(None)
+    assert numbers_left_out() == ["IV-2"]
+    assert start(database, night(22)) == 1
+    assert numbers_left_out() == []
+
+
+def test_a_record_whose_judging_crashes_does_not_keep_the_others_waiting(
+    database: Database, company: Company, rules: SimpleNamespace
+) -> None:
+    ready(database, company, "IV-1", 18)
+    leave_due(database, crashes=1)
+    assert start(database, night(19)) == 0
     assert start(database, night(19, 2, 10)) == 0
     assert start(database, night(19, 2, 11)) == 1
 
