@@ -97,16 +97,20 @@ class RowError:
     stated: Decimal | None = None
     computed: Decimal | None = None
     """Both figures where they differ: what the source states, and what its parts come to."""
+    column: str = ""
+    """What a file calls the column of the cell."""
 
     @property
     def as_fault(self) -> dict[str, object]:
         """Return the fault as the record's body stores it.
 
         Only the last step of the place is stored: the position in a delivery or a page differs
-        each time, and would make a new version of an unchanged record.
+        each time, and would make a new version of an unchanged record. The cell of a file is
+        stored whole, since a person looks it up there.
         """
         words = {
-            "where": _INDEX.sub("", self.where.rpartition(".")[2]),
+            "where": self.where if self.column else _INDEX.sub("", self.where.rpartition(".")[2]),
+            "column": self.column,
             "value": self.value,
             "message": self.message,
             "hint": self.hint,

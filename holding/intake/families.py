@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, aliased
 
 from connectors.contract import IncomingRecord
 from connectors.contract.pulls import Withdrawn
+from grammar.text.finding_codes import INTAKE_FAULTS
 from holding.db import bulk
 from holding.db.database import Database
 from holding.db.models import Company, Evaluation, LinkKey, Posting, Record, Version
@@ -343,7 +344,11 @@ def _lines(body: Mapping[str, Any]) -> list[Any]:
 
 
 def _names_sales(body: Mapping[str, Any]) -> bool:
-    """Check whether each line has its part and each sale its id."""
+    """Check whether each line has its part and each sale its id. A state with unreadable values
+    may miss a sale that the payout has.
+    """
+    if body.get(INTAKE_FAULTS):
+        return False
     parts = [(one.get("part"), one.get("line_id")) for one in _lines(body)]
     return all(part and (name or part != "sale") for part, name in parts)
 

@@ -23,12 +23,15 @@ class Standing(StrEnum):
     CHANGED = "changed"
     SAME = "same"
     OLDER = "older"
+    HELD = "held"
     UNKNOWN_CODE = "unknown_code"
     WRONG = "wrong"
 
 
-STORED = (Standing.NEW, Standing.CHANGED, Standing.OLDER)
-"""What an import writes; an older one goes to the history of its record and is not judged."""
+STORED = (Standing.NEW, Standing.CHANGED, Standing.HELD, Standing.OLDER)
+"""What an import writes; an older one goes to the history of its record and is not judged. A held
+one has a cell that is wrong: it is new or changed, and stays on hold until the cell is right.
+"""
 
 UNCONFIRMED: Final = (UploadState.CHECKING, UploadState.CHECKED, UploadState.FAILED)
 

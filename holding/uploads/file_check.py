@@ -153,7 +153,7 @@ def checked(
         for order, (standing, *others), news in _standings(session, source_id, batch):
             stored = any(one in STORED for one in (standing, *others))
             typos = list(mistyped(file, order, known)) if stored else []
-            if typos:
+            if typos and standing is not Standing.HELD:
                 standing, others = Standing.UNKNOWN_CODE, [Standing.UNKNOWN_CODE] * len(others)
                 doubted.append(order.where)
             else:
@@ -312,13 +312,15 @@ def _standing(
     ids: Mapping[Key, int], known: Mapping[int, StoredRecord], one: IncomingRecord
 ) -> Standing:
     if _key(one) not in ids:
-        return Standing.NEW
+        return Standing.HELD if one.faults else Standing.NEW
     before = known[ids[_key(one)]]
     if before.has(one.stamp, sha256_hex(dumps(one.body))):
         return Standing.SAME
     newest = before.newest_stamp
     stale = one.stamp is not None and newest is not None and is_later(newest, one.stamp)
-    return Standing.OLDER if stale else Standing.CHANGED
+    if stale:
+        return Standing.OLDER
+    return Standing.HELD if one.faults else Standing.CHANGED
 
 
 def _bodies(session: Session, wanted: Sequence[StoredRecord]) -> dict[int, dict[str, object]]:
@@ -368,7 +370,7 @@ def every_wrong_cell(
     for order in file.orders:
         for error in order.errors:
             yield _cell(file, labels, error, order.number)
-        for one in mistyped(file, order, known) if order.where in doubted else ():
+        for one in mistyped(file, order, known) if order.where in doubted or order.errors else ():
             yield _typo(file, labels, one, order.number)
 
 

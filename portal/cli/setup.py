@@ -263,7 +263,9 @@ def publish(change: int, company: str, email: str) -> None:
 def ingest(
     file: Path, company: str, source: str, email: str | None, *, check: bool, as_json: bool
 ) -> None:
-    """Read a delivery from FILE (.json, .xlsx, .csv); nothing is stored if anything is wrong."""
+    """Read a delivery from FILE (.json, .xlsx, .csv). A record with wrong values is stored on hold;
+    nothing is stored if something belongs to no record.
+    """
     from holding.connections import connections
     from holding.db.refusal import plural
     from holding.intake.deliveries import zone_of_source
@@ -286,6 +288,10 @@ def ingest(
         if delivery.errors:
             wrong = plural(len(delivery.errors), "place is", "places are")
             raise Stop(f"{wrong} wrong, so nothing was stored. Correct the file and send it again.")
+        for record in delivery.records:
+            for error in record.errors:
+                words = f"{record.number} is held: {error.message} ({error.value})"
+                click.echo(f"{error.where}: {words}  {error.hint}")
         with place.database.read() as session:
             for kind in sorted({one.kind for one in delivery.records}):
                 ours = [one for one in delivery.records if one.kind == kind]
@@ -293,9 +299,10 @@ def ingest(
                 if lacks:
                     click.echo(f"The rules also need: {', '.join(lacks)}.")
         if check:
-            click.echo(
-                f"{plural(len(delivery.records), 'record')} can be read; nothing was stored."
-            )
+            held = sum(bool(one.faults) for one in delivery.records)
+            some = f", {held:,} of them would be held" if held else ""
+            words = f"{plural(len(delivery.records), 'record')} can be read{some}"
+            click.echo(f"{words}; nothing was stored.")
             print_next(f"ingest {file} --company {company} --source {source}")
             return
         with place.database.write() as session:

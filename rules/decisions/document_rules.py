@@ -611,6 +611,7 @@ def _intake(run: Run, route: str, owner: str, span: Span) -> list[Finding]:
         lines = (int(row[1]) + 1,) if row else ()
         name = plain(field.removeprefix("line."))
         name = f"{name} of line {lines[0]}" if lines else name
+        cell = f"{fault['column']} in {fault.get('where', '')}" if fault.get("column") else name
         differs = fault["code"] == SUMS_DIFFER
         finding = Finding(
             code=fault["code"],
@@ -619,7 +620,7 @@ def _intake(run: Run, route: str, owner: str, span: Span) -> list[Finding]:
             route=route,
             severity="hold",
             owner=owner,
-            message=_differing(fault, money) if differs else _unread(fault, name),
+            message=_differing(fault, money) if differs else _unread(fault, cell),
             clears=Clearing.by(owner) if differs or fault.get("release") else ITSELF,
             cause_key=CauseKey(CauseKind.FIELD, field[:LONGEST_NUMBER]),
             cause_label=f"The {name} and its parts differ" if differs else f"Unreadable: {name}",

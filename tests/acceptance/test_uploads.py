@@ -159,7 +159,7 @@ def test_A03_a_file_is_looked_at_before_anything_of_it_is_stored(
             "New": "2",
             "Changed": "0",
             "Same as before": "0",
-            "Wrong": "2",
+            "On hold": "2",
         }
         sub = told.one("p", cls="sub").text
         assert "4 rows in Orders" in sub
@@ -172,6 +172,7 @@ def test_A03_a_file_is_looked_at_before_anything_of_it_is_stored(
         assert wrong["Order items!F4"][2].startswith("This is not a number.")
         assert wrong["Orders!D5"][:2] == ["Date", "19.11."]
         assert wrong["Orders!D5"][4] == "NS-7304"
+        assert told.one("div", id="held").text.startswith("2 orders with wrong cells.")
         assert records(office, "NS-73%") == 0
         assert person.violations() == []
 
@@ -181,15 +182,24 @@ def test_A03_a_file_is_looked_at_before_anything_of_it_is_stored(
             assert rows(office, f"SELECT count(*) FROM {table}") == [(0,)], table
 
         page = uploaded()
-        page.get_by_role("button", name="Confirm import of 2 orders").click()
+        page.get_by_role("button", name="Confirm import of 4 orders").click()
         page.get_by_text("The import has started.").first.wait_for()
         work(office)
         page.locator("#outcome").wait_for()
         taken = numbers(read(page.content()), "outcome")
-        assert (taken["Orders taken"], taken["New"]) == ("2", "2")
+        assert (taken["Orders taken"], taken["New"]) == ("4", "4")
         assert person.said == []
-    assert records(office, "NS-73%") == 2
+    assert records(office, "NS-73%") == 4
     assert state_of(office, "NS-7301") == "posted"
+    messages = rows(
+        office,
+        "SELECT h.message FROM hold h JOIN record r ON r.id = h.record_id"
+        " WHERE h.code = 'VAL04' AND r.number LIKE 'NS-73%' ORDER BY r.number",
+    )
+    assert [message.partition(" (")[0] for (message,) in messages] == [
+        "Qty in Order items!F4",
+        "Date in Orders!D5",
+    ]
     assert rows(office, "SELECT count(*) FROM delivery WHERE upload_id IS NULL") == [(0,)]
 
     path.write_bytes(file([7301, 7302, 7303], cells={"Order items!F2": 3, "Orders!G2": "16.50"}))
@@ -198,7 +208,7 @@ def test_A03_a_file_is_looked_at_before_anything_of_it_is_stored(
     work(office)
     page = read(finance.get(url))
     seen = numbers(page)
-    assert (seen["New"], seen["Changed"], seen["Same as before"]) == ("1", "1", "1")
+    assert (seen["New"], seen["Changed"], seen["Same as before"]) == ("0", "2", "1")
     assert ["NS-7301", "Quantity, line 1", "2", "3"] in cells(page, "changed")
     press(finance, url, "cancel")
     payments_come_with_a_payout(office, finance)
@@ -239,7 +249,7 @@ def payments_come_with_a_payout(office: House, finance: Visitor) -> None:
 
     url, page = looked(PAYOUT)
     seen = numbers(page)
-    assert (seen["Records read"], seen["New"], seen["Wrong"]) == ("3", "3", "0")
+    assert (seen["Records read"], seen["New"], seen["On hold"]) == ("3", "3", "0")
     assert "Payments of orders among these records: 2." in page.one("p", id="beside").text
     assert kept() == []
     press(finance, url, "confirm")
@@ -338,12 +348,13 @@ def test_A08_a_typing_error_is_named_at_intake_with_the_nearest_known_code(offic
 
     press(finance, url, "confirm")
     work(office)
-    assert records(office, "NS-78%") == 2
+    assert records(office, "NS-78%") == 4
     raw = file([7801, 7802, 7803, 7804], cells={"Order items!C2": "MILK-1L"})
     url = give(finance, raw, "corrected.xlsx")
     work(office)
     seen = numbers(read(finance.get(url)))
-    assert (seen["New"], seen["Same as before"], seen["Wrong"]) == ("3", "1", "0")
+    counts = [seen[name] for name in ("New", "Changed", "Same as before", "On hold")]
+    assert counts == ["1", "2", "1", "0"]
     press(finance, url, "confirm")
     work(office)
     assert records(office, "NS-78%") == 5

@@ -165,14 +165,95 @@ def test_a_shortened_number_stays_refused(company: CaseCompany) -> None:
     assert company.states() == {}
 
 
-def test_half_an_order_is_never_offered(company: CaseCompany, tmp_path: Path) -> None:
+def test_half_an_order_is_offered_on_hold_only(company: CaseCompany, tmp_path: Path) -> None:
     text = (case_path("36-woo-csv-export") / "orders-2026-11-20.csv").read_text("utf-8")
     rows = text.splitlines(keepends=True)
     url = company.upload(written(tmp_path, "".join(rows[:2])), confirm=False)
     shown = page(company, url)
+    assert "1 order with wrong cells." in shown
     assert "The lines come to 43.00 and the order to 63.00: +20.00." in shown
     assert "Order Total Amount" in shown
     assert "Confirm import" not in shown
+    upload(company, written(tmp_path, "".join(rows[:2])), **WOO)
+    company.work()
+    [held] = [one for one in company.holds("5001") if one.code == "SUM01"]
+    assert (held.amount, held.owner) == (Decimal("63.00"), "sales_admin")
+    assert "RM 63.00 stated, RM 43.00 computed: RM 20.00." in held.text
+    assert company.documents() == {}
+    upload(company, written(tmp_path, text), **WOO)
+    company.work()
+    assert total(company, "5001") == Decimal("63.00")
+    assert company.holds() == []
+
+
+COLUMNS = (
+    "Order No,Status,Date,Version,Branch,Customer code,Customer name,price_level,Currency,Subtotal,"
+    "Total tax,Rounding,Total,Line,Item code,Item name,Unit,Qty,Unit price,Tax type\n"
+)
+ROW = "{},{},{},1,KL,C-77,Kedai Maju,RETAIL,MYR,{},0,0,{},1,CUP,Cup,PCS,{},{},NONE\n"
+
+
+def rows_of_orders(qty: str, day: str, status: str) -> str:
+    """Return a sheet of four orders, each of two cups at a price of its own."""
+    return COLUMNS + "".join(
+        (
+            ROW.format("B-1", "paid", "2026-11-20", "25.00", "25.00", qty, "12.50"),
+            ROW.format("B-2", "paid", day, "27.00", "27.00", 2, "13.50"),
+            ROW.format("B-3", status, "2026-11-20", "29.00", "29.00", 2, "14.50"),
+            ROW.format("B-4", "paid", "2026-11-20", "31.00", "31.00", 2, "15.50"),
+        )
+    )
+
+
+@pytest.mark.parametrize("way", ["page", "command"])
+def test_a_row_with_a_wrong_cell_is_stored_and_held(
+    company: CaseCompany, tmp_path: Path, way: str
+) -> None:
+    path = written(tmp_path, rows_of_orders("2 ctn", "31/31/2026", ""))
+    if way == "page":
+        url = company.upload(path, confirm=False)
+        shown = page(company, url)
+        assert "3 orders with wrong cells. If you confirm, they are stored on hold" in shown
+        assert shown.index("3 orders with wrong cells") < shown.index("Orders read 4")
+        assert "Confirm import of 4 orders" in shown
+        company.visit("farah").post(f"{url}/confirm", {}, status=303)
+        company.work_uploads()
+        assert "3 orders with wrong cells stay on hold." in page(company, url)
+    else:
+        company.ingest(path)
+    company.work()
+    assert company.states()["B-4"] == "posted"
+    cells = {
+        "B-1": ("Qty in orders!R2", "25.00"),
+        "B-2": ("Date in orders!C3", "27.00"),
+        "B-3": ("Status in orders!B4", "29.00"),
+    }
+    for number, (cell, amount) in cells.items():
+        [held] = [one for one in company.holds(number) if one.code == "VAL04"]
+        assert cell in held.text
+        assert (held.amount, held.owner) == (Decimal(amount), "sales_admin")
+    upload(company, written(tmp_path, rows_of_orders("2", "2026-11-20", "paid")))
+    company.work()
+    assert company.holds() == []
+    assert set(company.states().values()) == {"posted"}
+
+
+@pytest.mark.parametrize(
+    "cell", [("8,00", "free"), ("RM 29,00", "RM 30,00"), ("RM 10,50", "")], ids=str
+)
+def test_no_order_without_its_shipping_is_good(
+    company: CaseCompany, tmp_path: Path, cell: tuple[str, str]
+) -> None:
+    text = (
+        "Order No;Date;Customer code;Item;Qty;Unit price;Shipping;Total\n"
+        "H-1;20-Nov-2026;C-77;CUP;2;RM 10,50;8,00;RM 29,00\n"
+    )
+    path = written(tmp_path, text.replace(*cell))
+    url = company.upload(path, confirm=False)
+    browser = company.visit("farah")
+    browser.post(f"{url}/columns", {"fixed:status": "paid"}, status=303)
+    company.work_uploads()
+    assert "1 order with wrong cells" in page(company, url)
 
 
 def test_a_hand_made_sheet_is_posted_to_aiaccount(make: Make, tmp_path: Path) -> None:

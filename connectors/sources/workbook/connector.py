@@ -34,7 +34,7 @@ from connectors.contract.pulls import (
     SheetRows,
 )
 from connectors.contract.schema import FieldType, KindSchema
-from connectors.kit.canonical_record import Cell, RawRecord, canonical
+from connectors.kit.canonical_record import Cell, RawRecord, read_record
 from connectors.kit.delivery import too_long
 from connectors.kit.shops import payouts
 from connectors.kit.shops.payouts import shared_kinds
@@ -70,8 +70,8 @@ from connectors.sources.workbook.known_exports import EXTRA, SUMMED
 from connectors.sources.workbook.order_lines import (
     SheetOrder,
     amount_of,
+    blank_cells,
     complete_order,
-    missing_cells,
     number_lines,
 )
 from connectors.sources.workbook.sheet_rows import (
@@ -83,6 +83,7 @@ from connectors.sources.workbook.sheet_rows import (
     wrong_cell,
 )
 from connectors.sources.workbook.text_values import decimals_of
+from grammar.text.finding_codes import INTAKE_FAULTS
 
 NAME = "workbook"
 
@@ -166,8 +167,9 @@ class Workbook:
             return SourceRefusal(422, "missing_column", message, hint)
         records, of_orders = [], list[RowError]()
         for order in found.orders:
-            of_orders += order.errors
-            if order.record is not None:
+            if order.record is None:
+                of_orders += order.errors
+            else:
                 records.append(order.record)
         return Accepted(
             delivery_id="file-" + hashlib.sha256(raw).hexdigest(),
@@ -407,25 +409,15 @@ def _order(
     payments: Payments | None,
 ) -> FileOrder:
     head, items, errors = group
-    word = parts.kind.kind.replace("_", " ")
-    if not errors and seen[head.named()] > 1:
-        words = f"This {word} occurs twice in the file."
-        errors = (wrong_cell(head.naming("id", "number"), words, f"Keep one row for each {word}."),)
-    if not errors and _SHORTENED.fullmatch(head.named()):
-        words = "A spreadsheet has shortened this number: its last digits are lost."
-        hint = "Format the column as text where the file is made, then upload it again."
-        errors = (wrong_cell(head.naming("id", "number"), words, hint),)
-    if not errors and (long := too_long(head.place, len(items))):
-        errors = (long,)
-    raw, more_errors = _raw(head, items, parts)
-    errors = (*errors, *more_errors)
-    found = errors or canonical(parts.kind, raw, zone)
+    raw, own_errors = _raw(head, items, parts)
+    found = _unattributable(head, items, seen[head.named()] > 1, parts.kind) or read_record(
+        parts.kind, raw, zone, (*errors, *own_errors)
+    )
     record, more = None, tuple[IncomingRecord, ...]()
     if isinstance(found, IncomingRecord):
-        paid = payments.of_payout(raw, items, found.body) if payments else ()
-        errors = tuple(one for one in paid if isinstance(one, RowError))
-        more = tuple(one for one in paid if isinstance(one, IncomingRecord))
-        record = None if errors else found
+        record, more = _with_payments(found, raw, items, payments)
+        record = _with_columns(record, parts)
+        errors = record.errors
     else:
         errors = found
     return FileOrder(
@@ -438,6 +430,51 @@ def _order(
         errors=errors,
         more=more,
     )
+
+
+def _unattributable(
+    head: SheetRow, items: Sequence[SheetRow], repeated: bool, kind: KindSchema
+) -> tuple[RowError, ...]:
+    """Return why no record can be stored for these rows; every other fault holds the record."""
+    word, name = kind.kind.replace("_", " "), head.naming("id", "number")
+    if repeated:
+        words = f"This {word} occurs twice in the file."
+        return (wrong_cell(name, words, f"Keep one row for each {word}."),)
+    if _SHORTENED.fullmatch(head.named()):
+        words = "A spreadsheet has shortened this number: its last digits are lost."
+        hint = "Format the column as text where the file is made, then upload it again."
+        return (wrong_cell(name, words, hint),)
+    long = too_long(head.place, len(items))
+    return (long,) if long else ()
+
+
+def _with_payments(
+    record: IncomingRecord, raw: RawRecord, items: Sequence[SheetRow], payments: Payments | None
+) -> tuple[IncomingRecord, tuple[IncomingRecord, ...]]:
+    """Return a payout and what it pays of each order; no payment of a payout with a fault."""
+    paid = payments.of_payout(raw, items, record.body) if payments else ()
+    record = record.with_faults(one for one in paid if isinstance(one, RowError))
+    if record.faults:
+        return record, ()
+    return record, tuple(one for one in paid if isinstance(one, IncomingRecord))
+
+
+def _with_columns(record: IncomingRecord, parts: FileSheets) -> IncomingRecord:
+    """Return the record whose faults name their columns as the file calls them."""
+    if not record.errors:
+        return record
+    words = {
+        (sheet.name, column_name(column)): word
+        for sheet in sheets_read(parts)
+        for column, word in header_of(sheet)
+    }
+    errors = []
+    for one in record.errors:
+        sheet, _, cell = one.where.rpartition("!")
+        column = words.get((sheet, cell.rstrip("0123456789")), "")
+        errors.append(replace(one, column=column) if column else one)
+    body = {name: value for name, value in record.body.items() if name != INTAKE_FAULTS}
+    return replace(record, body=body, errors=()).with_faults(errors)
 
 
 def _raw(
@@ -473,7 +510,7 @@ def _raw(
         order.errors += currency_errors(order.head, (head, *items))
         if order.interpreted:
             complete_order(order, parts.kind)
-    order.errors += missing_cells(order, parts.kind, _places(head, parts), head.place)
+    order.errors += blank_cells(order, parts.kind, _places(head, parts), head.place)
     return RawRecord(head.naming("id", "number"), cells, lines), tuple(order.errors)
 
 

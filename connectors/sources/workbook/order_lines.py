@@ -41,6 +41,8 @@ _BORNE_BY_PLATFORM: Final = (
     "+platform_card",
 )
 
+_FACTORS: Final = ("qty", "price", "discount", "amount")
+
 _PERCENTS: Final = range(1, 31)
 
 Cells = dict[str, Cell]
@@ -79,29 +81,50 @@ def complete_order(order: SheetOrder, kind: KindSchema) -> None:
     Fill fields that the export keeps in other columns, and add a line for each amount column, such
     as shipping. Add an error to the order if its lines do not come to its total.
     """
+    order.errors += _unread_amounts(order)
+    unread = bool(order.errors) or any(
+        _is_unread(line.get(name)) for line in order.lines for name in _FACTORS
+    )
     _fill_head(order)
     fields = {one.name for one in kind.lines}
     for line, extras in zip(order.lines, order.line_extras, strict=True):
         _fill_line(order, line, extras, fields)
     sums = _Sums.of(order)
-    if sums is None:  # a price or a quantity cannot be read, which is an error of its cell
-        return
+    reading = _Reading(discounted=True, inclusive=False)
     total = amount_of(order.head.get("total"))
     if total is None:
-        reading = _Reading(discounted=True, inclusive=False)
-        if order.export is not None and order.export.row_is_piece:
+        if order.export is not None and order.export.row_is_piece and sums.complete:
             order.head["total"] = Cell(order.place, str(sums.come_to(reading)))
     else:
         stated = total + sums.platform
         if sums.platform:
             order.head["total"] = Cell(order.head["total"].where, str(stated))
-        found = sums.reading_of(stated, len(order.lines))
-        if found is None and order.interpreted:
+        proved = sums.reading_of(stated, len(order.lines)) if sums.complete else None
+        if proved is None and order.interpreted and not unread:
             order.errors.append(_difference(order, sums, stated))
-            return
-        reading = found or _Reading(discounted=True, inclusive=False)
+        reading = proved or reading
     _add_lines(order, sums, reading, fields)
-    _fill_totals(order, sums, reading, kind)
+    if sums.complete:
+        _fill_totals(order, sums, reading, kind)
+
+
+def _is_unread(cell: Cell | None) -> bool:
+    """Check whether a cell holds something that is no amount."""
+    return cell is not None and bool(str(cell.value).strip()) and amount_of(cell) is None
+
+
+def _unread_amounts(order: SheetOrder) -> Iterator[RowError]:
+    """Report the amounts that cannot be read in columns that no field holds, such as shipping."""
+    names = [*(name for name, _, _ in _PARTS), *_BORNE_BY_PLATFORM, "+refunded", "+line_total"]
+    for cells in (order.extras, *order.line_extras):
+        for name in names:
+            cell = cells.get(name)
+            if cell is not None and _is_unread(cell):
+                hint = "Write it with digits and a decimal point, such as 1234.50."
+                value = str(cell.value)[:200]
+                yield RowError(
+                    where=cell.where, value=value, message="This is not a number.", hint=hint
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,27 +139,29 @@ class _Reading:
 
 @dataclass(frozen=True, slots=True)
 class _Sums:
-    """What the columns of an order come to."""
+    """What the columns of an order come to. `complete`: no amount of a line is missing, and each
+    one can be read.
+    """
 
     goods: Decimal
     tax: Decimal
     rounding: Decimal
     platform: Decimal
     parts: Mapping[str, Decimal]
+    complete: bool
 
     @classmethod
-    def of(cls, order: SheetOrder) -> "_Sums | None":
-        """Return the sums, or None where an amount of a line is missing or no number."""
+    def of(cls, order: SheetOrder) -> "_Sums":
+        """Return the sums of all amounts that can be read."""
         amounts = [line_amount(line) for line in order.lines]
         parts = {name: _part(order, name) for name, _, _ in _PARTS}
-        if None in amounts or None in parts.values():
-            return None
         return cls(
             goods=sum((one for one in amounts if one is not None), Decimal(0)),
             tax=amount_of(order.head.get("tax_total")) or Decimal(0),
             rounding=amount_of(order.head.get("round_off")) or Decimal(0),
             platform=_borne_by_platform(order),
             parts={name: one for name, one in parts.items() if one},
+            complete=None not in amounts and None not in parts.values(),
         )
 
     @property
@@ -256,10 +281,16 @@ def _fill_price(line: Cells, total: Cell | None) -> None:
 
 def _difference(order: SheetOrder, sums: _Sums, stated: Decimal) -> RowError:
     found = sums.come_to(_Reading(discounted=True, inclusive=False))
-    cell = order.head["total"]
-    words = f"The lines come to {found:.2f} and the order to {stated:.2f}: {stated - found:+.2f}."
-    hint = "Check that no row and no amount of the order is missing in the file."
-    return RowError(where=cell.where, value=str(cell.value)[:200], message=words, hint=hint)
+    cell, difference = order.head["total"], stated - found
+    return RowError(
+        where=cell.where,
+        value=str(cell.value)[:200],
+        message=f"The lines come to {found:.2f} and the order to {stated:.2f}: {difference:+.2f}.",
+        hint="Check that no row and no amount of the order is missing in the file.",
+        field="total",
+        stated=stated,
+        computed=found,
+    )
 
 
 def _add_lines(order: SheetOrder, sums: _Sums, reading: _Reading, fields: set[str]) -> None:
@@ -348,11 +379,11 @@ def _fill_totals(order: SheetOrder, sums: _Sums, reading: _Reading, kind: KindSc
             head[name] = Cell(where, value)
 
 
-def missing_cells(
+def blank_cells(
     order: SheetOrder, kind: KindSchema, headings: Mapping[str, tuple[str, str]], row: str
 ) -> Iterator[RowError]:
-    """Report each required field of the head whose own cell is blank; `headings`: field -> the
-    letters of its column and its heading in the file.
+    """Report each required field of the head whose own cell is blank, and give it that cell;
+    `headings`: field -> the letters of its column and its heading in the file.
     """
     sheet, _, cell = row.rpartition("!")
     number = cell.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -363,9 +394,7 @@ def missing_cells(
         if filled is None or str(filled.value).strip() == "":
             letters, heading = headings[one.name]
             words = f"{heading} is blank."
-            yield RowError(
-                where=f"{sheet}!{letters}{number}",
-                value="",
-                message=words,
-                hint=f"Fill in {heading}.",
-            )
+            where = f"{sheet}!{letters}{number}"
+            order.head[one.name] = Cell(where, "")
+            hint = f"Fill in {heading}."
+            yield RowError(where=where, value="", message=words, hint=hint, field=one.name)

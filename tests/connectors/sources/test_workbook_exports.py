@@ -33,8 +33,12 @@ def upload(raw, name="orders.csv", chosen=None):
 
 
 def good(found):
-    """Return number -> body of the orders that are offered."""
-    return {one.number: one.record.body for one in found.orders if one.record}
+    """Return number -> body of the orders without a fault."""
+    return {
+        one.number: one.record.body
+        for one in found.orders
+        if one.record is not None and not one.record.faults
+    }
 
 
 def wrong(found):
@@ -90,6 +94,9 @@ def test_a_row_that_is_missing_is_seen_by_the_total():
     lines = SHOPIFY.splitlines(keepends=True)
     found = upload("".join([*lines[:2], lines[3]]))
     assert list(good(found)) == ["#1002"]
+    [fault] = found.orders[0].record.faults
+    assert (fault["code"], fault["column"], fault["field"]) == ("SUM01", "Total", "total")
+    assert (fault["stated"], fault["computed"]) == ("72.80", "47.80")
     assert wrong(found) == {"orders!L2": "The lines come to 47.80 and the order to 72.80: +25.00."}
 
 

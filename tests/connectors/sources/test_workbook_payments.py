@@ -74,7 +74,8 @@ def test_a_file_that_does_not_tell_its_sales_says_what_it_lacks(heading: str, la
 
 def wrong(text: str) -> list[list[tuple[str, str]]]:
     orders = upload(HEADS + text).orders
-    assert all(one.records == () for one in orders if one.errors)
+    assert all(len(one.records) == 1 for one in orders if one.errors), "payouts without payments"
+    assert all(one.record.faults for one in orders if one.record and one.errors)
     return [[(error.where, error.message) for error in one.errors] for one in orders]
 
 

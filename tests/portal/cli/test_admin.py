@@ -154,9 +154,15 @@ def test_a_file_with_mistakes_stores_nothing(
 ) -> None:
     of = month(date(2026, 11, 20))
     sheet = tmp_path / "stall.csv"
-    text = stall_sheet(of.workbook).decode().replace(",PCS,", ",PCS,many", 1)
-    sheet.write_text(text, "utf-8")
+    text = stall_sheet(of.workbook).decode()
+    sheet.write_text(text.replace(",PCS,", ",PCS,many", 1), "utf-8")
     words = ("ingest", str(sheet), *COMPANY, "--source", "netshop")
+    assert run(*words, "--check") == 0
+    told = capsys.readouterr().out
+    assert "is held: This is not a number." in told
+    assert "24 records can be read, 1 of them would be held; nothing was stored." in told
+    heading, _, rows = text.partition("\n")
+    sheet.write_text(f"{heading.strip()},Colour\n{rows}", "utf-8")
     assert run(*words) == 1
     told = capsys.readouterr()
     assert "orders!" in told.out
