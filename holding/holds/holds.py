@@ -62,7 +62,7 @@ _WORDS: Final = {
     "yesno": "yes or no",
 }
 
-_FINDING: Final = ("record_id", "route", "seq", "code", "cause_id")
+FINDING: Final = ("record_id", "route", "seq", "code", "cause_id")
 """The columns that identify what a decision is about, beside the record's content."""
 
 
@@ -511,9 +511,9 @@ def store_decisions(
         for hold in holds
     ]
     _make_way(desk, holds, voice, now)
-    inserted = bulk.insert_rows(desk.session, Release, rows, returning=("id", *_FINDING))
+    inserted = bulk.insert_rows(desk.session, Release, rows, returning=("id", *FINDING))
     ids = {tuple(finding): decision for decision, *finding in inserted}
-    return {hold.id: ids[tuple(getattr(hold, name) for name in _FINDING)] for hold in holds}
+    return {hold.id: ids[tuple(getattr(hold, name) for name in FINDING)] for hold in holds}
 
 
 def _make_way(desk: Desk, holds: Sequence[Hold], voice: Voice, now: datetime) -> None:
@@ -521,7 +521,7 @@ def _make_way(desk: Desk, holds: Sequence[Hold], voice: Voice, now: datetime) ->
 
     They no longer count, otherwise the holds would not be open.
     """
-    same = (getattr(Release, name) == getattr(Hold, name) for name in _FINDING)
+    same = (getattr(Release, name) == getattr(Hold, name) for name in FINDING)
     open_again = select(Hold.id).where(bulk.among(Hold.id, [hold.id for hold in holds]), *same)
     content = select(Version.sha256).join(Record, Record.version_id == Version.id)
     desk.session.execute(

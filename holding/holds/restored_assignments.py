@@ -18,7 +18,7 @@ from holding.db.models import Approval, Hold, Operation, Posting, Release
 from holding.db.models.columns import HoldState, moment_of, moment_text
 from holding.db.models.decisions import is_open
 from holding.db.refusal import Refusal, plural
-from holding.holds.holds import Desk, done_with, latest_event_text
+from holding.holds.holds import FINDING, Desk, done_with, latest_event_text
 from holding.platform.states import TOTALS, recount_causes
 from rules.outcomes import NEEDS_APPROVAL
 from rules.values.canonical import PostingState
@@ -204,8 +204,9 @@ def reopen_holds(
         .join(Approval, _CONSENTED)
         .where(bulk.among(Approval.id, approval_ids), Hold.state == HoldState.APPROVED, ~_OPEN)
     )
-    holds = [
-        hold
+    # Decisions in one instant match every copy of a hold: reopen the latest copy of each finding.
+    latest = {
+        tuple(getattr(hold, name) for name in FINDING): hold
         for query, ids in (
             (released, release_ids),
             (rejected, release_ids),
@@ -213,9 +214,9 @@ def reopen_holds(
         )
         if ids
         for hold in session.scalars(query.order_by(Hold.id))
-    ]
-    bulk.insert_rows(session, Hold, [_again(hold) for hold in holds])
-    recount_causes(session, sorted({hold.cause_id for hold in holds}))
+    }
+    bulk.insert_rows(session, Hold, [_again(hold) for hold in latest.values()])
+    recount_causes(session, sorted({hold.cause_id for hold in latest.values()}))
 
 
 def _again(hold: Hold) -> dict[str, Any]:

@@ -114,6 +114,29 @@ def test_an_approval_of_a_record_that_is_due_waits(shop: Shop) -> None:
     assert shop.states()["NS-2"] == "held"
 
 
+def test_a_decision_made_and_undone_twice_in_one_instant_reopens_one_hold(shop: Shop) -> None:
+    """A clock that was set back shows the same instant again."""
+
+    def reject(shop: Shop, op: str) -> None:
+        with shop.database.write() as session:
+            hold = next(one for one in shop.holds(session, "NS-1") if one.rule == "no_gift")
+            made = releases.reject(session, shop.actor("lim"), hold.id, "no", shop.now, op)
+            assert isinstance(made, Done), made
+
+    for turn in range(3):
+        approve(shop, f"approve-{turn}")
+        take_back(shop, "lim", f"approve-{turn}")
+        release(shop, "lim", "adds_up", f"release-{turn}")
+        take_back(shop, "lim", f"release-{turn}")
+        reject(shop, f"reject-{turn}")
+        take_back(shop, "lim", f"reject-{turn}")
+    shop.judge()
+    assert shop.states() == {"NS-1": "held", "NS-2": "held"}
+    with shop.database.read() as session:
+        assert sorted(one.rule for one in shop.holds(session, "NS-1")) == ["adds_up", "no_gift"]
+        assert len(shop.holds(session, "NS-2")) == 1
+
+
 def test_what_was_taken_back_makes_nothing_wait(shop: Shop) -> None:
     wake(shop, "NS-2")
     approve(shop, "form-1")
