@@ -614,7 +614,27 @@ def merge_findings(findings: list[Finding]) -> tuple[Finding, ...]:
         elif before.lines != finding.lines:
             lines = tuple(sorted({*before.lines, *finding.lines}))
             found[key] = replace(before, lines=lines)
-    return tuple(sorted(found.values(), key=lambda f: SEVERITIES.index(f.severity)))
+    kept = _without_unread_blanks(list(found.values()))
+    return tuple(sorted(kept, key=lambda f: SEVERITIES.index(f.severity)))
+
+
+def _without_unread_blanks(findings: list[Finding]) -> list[Finding]:
+    """Return the findings without those about a field that is blank only because its value could
+    not be read: one reason for a field is enough.
+    """
+    unread: dict[CauseKey, set[int]] = {}
+    for finding in findings:
+        if finding.code == "VAL04":
+            unread.setdefault(finding.cause_key, set()).update(finding.lines)
+    if not unread:
+        return findings
+    kept = []
+    for finding in findings:
+        lines = unread.get(finding.cause_key) if finding.code == "MIS01" else None
+        blank = [line for line in finding.lines if lines is None or line not in lines]
+        if lines is None or blank:
+            kept.append(replace(finding, lines=tuple(blank)))
+    return kept
 
 
 def name_lines(

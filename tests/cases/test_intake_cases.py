@@ -47,3 +47,26 @@ def test_a_record_without_an_id_is_refused_for_that_alone(make: Make) -> None:
     assert told["title"].startswith("1 record ")
     company.work()
     assert company.holds() == []
+
+
+def test_a_value_that_cannot_be_read_is_one_reason_and_no_blank_field(make: Make) -> None:
+    company = make(SHOPIFY, "autocount", **BOOKS)
+    order = case_body("09-restocking-fee", "1-order.json")
+    order["line_items"][0] |= {"name": "Mu\x00g"}
+    assert company.deliver(order).status_code == 202
+    company.work()
+    (hold,) = company.holds(order["name"])
+    assert (hold.code, hold.rule) == ("VAL04", "intake line.name")
+
+
+def test_amounts_that_follow_from_an_unreadable_one_stay_blank(make: Make) -> None:
+    company = make(SHOPIFY, "autocount", **BOOKS)
+    order = case_body("09-restocking-fee", "1-order.json")
+    order["line_items"][0]["price_set"]["shop_money"]["amount"] = "NaN"
+    assert company.deliver(order).status_code == 202
+    company.work()
+    codes = [hold.code for hold in company.holds(order["name"])]
+    assert "VAL04" in codes
+    assert "CHK01" not in codes, "a sum of what is not known is not compared"
+    (line,) = company.body(order["name"])["lines"]
+    assert "amount" not in line

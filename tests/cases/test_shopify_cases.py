@@ -319,3 +319,157 @@ def test_money_kept_of_a_cancelled_order_is_posted_once_a_person_releases_it(
     company.work()
     assert total(company, "#S1162") == Decimal("80.00")
     assert total(company, "R-5161") == Decimal("60.00")
+
+
+def taxed(order: dict[str, Any], included: bool, *taxes: str, total: str, tax: str) -> Any:
+    """Return an order of RM 9.99 mugs, one for each tax, with the order's own tax and total."""
+    item = order["line_items"][0]
+    lines = [
+        {
+            **item,
+            "id": 880 + at,
+            "price": "9.99",
+            "price_set": both("9.99"),
+            "tax_lines": [{"title": "SST", "rate": 0.1, "price": one, "price_set": both(one)}],
+        }
+        for at, one in enumerate(taxes)
+    ]
+    sums = {"total_price": total, "total_tax": tax, "current_total_price": total}
+    return {**changed(order, **sums), "line_items": lines, "taxes_included": included}
+
+
+def test_an_edit_before_payment_with_its_entry_among_the_refunds_is_not_invoiced(
+    company: CaseCompany,
+) -> None:
+    order = case_body("09-restocking-fee", "1-order.json")
+    item = {**order["line_items"][0], "quantity": 2, "current_quantity": 1}
+    edited = changed(order, total_price="200.00", current_total_price="100.00")
+    edited |= {"line_items": [item], "total_outstanding": "0.00"}
+    told = refund(edited, refund_line_items=[returned(edited, "100.00", "cancel")])
+    assert company.deliver(told).status_code == 202
+    company.work()
+    assert company.holds() == []
+    assert total(company, order["name"]) == Decimal("100.00")
+    assert company.states()["R-5990"] == "dropped"
+
+
+def test_pieces_taken_off_after_payment_are_held_until_the_money_goes_back(
+    company: CaseCompany,
+) -> None:
+    order = case_body("09-restocking-fee", "1-order.json")
+    item = {**order["line_items"][0], "quantity": 2, "current_quantity": 1}
+    edited = changed(order, total_price="200.00", current_total_price="100.00")
+    edited |= {"line_items": [item], "total_outstanding": "-100.00"}
+    told = refund(edited, refund_line_items=[returned(edited, "100.00", "cancel")])
+    assert company.deliver(told).status_code == 202
+    company.work()
+    assert total(company, order["name"]) == Decimal("200.00")
+    assert ("HLD01", "accounts") in held(company, "R-5990")
+
+
+def test_shipping_that_an_edit_removed_before_payment_is_not_invoiced(
+    company: CaseCompany,
+) -> None:
+    order = case_body("09-restocking-fee", "1-order.json")
+    line = {"id": 3, "title": "Standard", "code": "STD", "price": "8.00", "is_removed": True}
+    edited = changed(order, total_price="108.00", current_total_price="100.00")
+    assert company.deliver({**edited, "shipping_lines": [line]}).status_code == 202
+    company.work()
+    assert company.holds() == []
+    assert total(company, order["name"]) == Decimal("100.00")
+
+
+@pytest.mark.parametrize("adjusted", [True, False])
+def test_the_tax_of_refunded_shipping_is_that_of_the_orders_shipping(
+    company: CaseCompany, adjusted: bool
+) -> None:
+    order = case_body("09-restocking-fee", "1-order.json")
+    tax = {"title": "SST", "rate": 0.1, "price": "0.80"}
+    sent = {"id": 31, "title": "Standard", "code": "STD", "price": "8.00", "tax_lines": [tax]}
+    order = {
+        **changed(order, total_price="108.80", current_total_price="108.80", total_tax="0.80"),
+        "shipping_lines": [sent],
+    }
+    line = {"id": 3, "subtotal_amount_set": both("8.00"), "tax_amount_set": both("0.80")}
+    entry = {
+        "id": 4,
+        "kind": "shipping_refund",
+        "reason": "Shipping refund",
+        "amount": "-8.00",
+        "tax_amount": "-0.80",
+    }
+    parts: dict[str, Any] = (
+        {"order_adjustments": [entry]}
+        if adjusted
+        else {"refund_shipping_lines": [{**line, "shipping_line": {"id": 31}}]}
+    )
+    told = refund(order, money="8.80", **parts)
+    assert company.deliver(told["refunds"][0], "refunds/create").status_code == 202
+    company.work()
+    assert company.documents() == {}
+    assert company.deliver(told).status_code == 202
+    company.work()
+    assert company.holds() == []
+    (row,) = company.documents()["R-5990"]["details"]
+    assert (row["taxCode"], Decimal(row["tax"])) == ("S-10", Decimal("0.80"))
+    assert total(company, "R-5990") == Decimal("8.80")
+
+
+def test_a_tax_that_the_shop_rounds_at_the_subtotal_is_that_of_the_invoice(
+    company: CaseCompany,
+) -> None:
+    order = case_body("09-restocking-fee", "1-order.json")
+    told = taxed(order, False, "1.00", "1.00", "1.00", total="32.96", tax="2.99")
+    assert company.deliver(told).status_code == 202
+    company.work()
+    assert company.holds() == []
+    master = company.documents()[order["name"]]["master"]
+    assert (Decimal(master["tax"]), Decimal(master["finalTotal"])) == (
+        Decimal("2.99"),
+        Decimal("32.96"),
+    )
+
+
+def test_prices_with_tax_come_to_the_money_that_was_paid(company: CaseCompany) -> None:
+    order = case_body("09-restocking-fee", "1-order.json")
+    by_line = taxed(order, True, "0.91", "0.91", "0.91", total="29.97", tax="2.73")
+    assert company.deliver(by_line).status_code == 202
+    company.work()
+    assert total(company, order["name"]) == Decimal("29.97")
+    at_subtotal = taxed(order, True, "0.91", "0.91", "0.91", total="29.97", tax="2.72")
+    at_subtotal |= {"id": 4471, "name": "#S4471", "customer": {"id": 99, "first_name": "Other"}}
+    at_subtotal["billing_address"] = {"name": "Other"}
+    assert company.deliver(at_subtotal).status_code == 202
+    company.work()
+    (hold,) = company.holds("#S4471")
+    assert (hold.code, hold.owner) == ("RND06", "tax_desk")
+
+
+def test_goods_of_one_refund_that_go_different_ways_are_told_apart_by_line(
+    company: CaseCompany,
+) -> None:
+    order = case_body("09-restocking-fee", "1-order.json")
+    item = order["line_items"][0]
+    two = changed(order, total_price="120.00", current_total_price="120.00")
+    other = {**item, "id": 182, "sku": "TEE-BLK-M", "price": "20.00", "price_set": both("20.00")}
+    two |= {"line_items": [item, other]}
+    kept = {**returned({"line_items": [other]}, "20.00", "no_restock"), "id": 78}
+    told = refund(two, refund_line_items=[returned(two, "100.00"), kept], money="120.00")
+    assert company.deliver(told).status_code == 202
+    company.work()
+    assert company.holds() == []
+    assert [row["goodsReturn"] for row in company.documents()["R-5990"]["details"]] == [True, False]
+
+
+def test_a_refund_that_cannot_be_read_holds_no_other_refund_of_its_order(
+    company: CaseCompany,
+) -> None:
+    order = case_body("09-restocking-fee", "1-order.json")
+    told = refund(order, refund_line_items=[returned(order, "10.00")], money="10.00")
+    bad = {**told["refunds"][0], "id": 5991}
+    bad["refund_line_items"] = [returned(order, "ten")]
+    assert company.deliver({**told, "refunds": [*told["refunds"], bad]}).status_code == 202
+    company.work()
+    assert total(company, "R-5990") == Decimal("10.00")
+    assert company.holds("R-5990") == []
+    assert ("VAL04", "accounts") in held(company, "R-5991")

@@ -194,6 +194,13 @@ class Part:
         if told not in self.errors:
             self.errors.append(told)
 
+    def has_unread(self) -> bool:
+        """Check whether a value in this part could not be read, so that what follows from it is
+        not known either.
+        """
+        inside = f"{self.place}."
+        return any(error.stated is None and error.where.startswith(inside) for error in self.errors)
+
     def _no_amount(self, name: str) -> Decimal:
         self.wrong(
             name, "This is not an amount.", "Send digits and a decimal point, such as 49.50."

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 from typing import ClassVar, Final
 from zoneinfo import ZoneInfo
@@ -94,7 +94,12 @@ ORDER = KindSchema(
         field_schema("amount", "Quantity times price less discount.", "money"),
         field_schema("tax", "The name of the tax, such as SST. Several are joined with +."),
         field_schema("tax_rate", "The rates of these taxes together: 0.1 is 10%.", "decimal"),
-        field_schema("tax_amount", "The tax of the line.", "money"),
+        field_schema(
+            "tax_amount",
+            "The tax of the line. A cent that rounding leaves to the order's tax is in the "
+            "largest.",
+            "money",
+        ),
         field_schema("delivered_qty", "Pieces in fulfilments that succeeded.", "quantity"),
         field_schema("refunded_qty", "Pieces in refunds.", "quantity"),
         field_schema("returned_qty", "Of these, pieces that came back into the stock.", "quantity"),
@@ -135,7 +140,8 @@ REFUND = KindSchema(
             "status",
             "refunded: the money went back. pending, failed: not yet, not at all. "
             "returned: goods came back, and no money moved. "
-            "removed: lines were taken off the order, and no money went back.",
+            "removed: lines were taken off the order, and no money went back. "
+            "edited: they were taken off before they were paid for.",
             required=True,
             longest=100,
         ),
@@ -310,6 +316,11 @@ class Line:
     amount: Decimal
     tax: Decimal
 
+    def with_tax(self, tax: Decimal) -> "Line":
+        """Return the line with another tax, which still stands where the line's own does."""
+        cell = replace(self.cells["tax_amount"], value=plain(tax))
+        return replace(self, cells={**self.cells, "tax_amount": cell}, tax=tax)
+
 
 @dataclass(frozen=True, slots=True)
 class Moved:
@@ -328,11 +339,26 @@ def moved(order: Part) -> Moved:
             for line in fulfillment.parts("line_items"):
                 found.sent[line.text("id")] += line.whole("quantity")
     for refund in order.parts("refunds"):
+        if is_unpaid_edit(refund, order):
+            continue
         for line in refund.parts("refund_line_items"):
             name, pieces = line.text("line_item_id"), line.whole("quantity")
             found.refunded[name] += pieces
             found.returned[name] += pieces if line.text("restock_type") == "return" else 0
     return found
+
+
+def is_unpaid_edit(refund: Part, order: Part) -> bool:
+    """Check whether a refund only notes pieces that an edit took off before they were paid for.
+
+    Shopify lists such pieces as a refund without a transaction. The buyer is owed nothing for them
+    where `total_outstanding` is not negative: a negative value is money in the buyer's favour
+    (https://shopify.dev/docs/api/admin-graphql/latest/objects/Order).
+    """
+    if refund.value.get("transactions") or not order.stated("total_outstanding"):
+        return False
+    ends = {line.text("restock_type") for line in refund.parts("refund_line_items")}
+    return bool(ends) and "return" not in ends and order.amount("total_outstanding") >= 0
 
 
 def sold(item: Part, found: Moved, *, cancelled: bool = False) -> int:
@@ -347,17 +373,22 @@ def sold(item: Part, found: Moved, *, cancelled: bool = False) -> int:
     return min(ordered, now + found.refunded[item.text("id")])
 
 
-EDITS: Final = ((), ("discount", "tax"), ("tax",), ("discount",))
+SENT_FREE: Final = "shipping"
+
+_OF_ALL: Final = ((), ("discount", "tax"), ("tax",), ("discount",))
+
+EDITS: Final = (*_OF_ALL, *((*names, SENT_FREE) for names in _OF_ALL))
 """What of a line's discount and tax may still be that of all pieces that were ordered at first,
-after an edit took some off: Shopify does not say which.
+after an edit took some off, and whether removed shipping counts: Shopify does not say which.
 """
 
 
 def lines_of(order: Part, found: Moved, of_all: Sequence[str] = ()) -> list[Line]:
     """Return all lines of an order: its goods in Shopify's order, then what came on top.
 
-    `of_all` names what is stated for all pieces ordered at first, and counts in proportion. An
-    item of which no piece is left is no line, unless nothing else is.
+    `of_all` names what is stated for all pieces ordered at first, and counts in proportion. With
+    `SENT_FREE` in it, shipping that an edit removed is a line: it was sold, and given back. An item
+    of which no piece is left is no line, unless nothing else is.
     """
     items = order.parts("line_items")
     cancelled = bool(order.value.get("cancelled_at"))
@@ -365,7 +396,11 @@ def lines_of(order: Part, found: Moved, of_all: Sequence[str] = ()) -> list[Line
     pairs = list(zip(items, pieces, strict=True))
     left = [pair for pair in pairs if pair[1]] or pairs
     lines = [_goods(item, count, found, of_all) for item, count in left]
-    lines += [_shipping(one) for one in order.parts("shipping_lines") if not one.flag("is_removed")]
+    lines += [
+        _shipping(one)
+        for one in order.parts("shipping_lines")
+        if SENT_FREE in of_all or not one.flag("is_removed")
+    ]
     if not any("tip" in item.value and item.value["tip"] for item in items):
         lines += _on_top(order, "tip", "Tip", "total_tip_received")
     lines += _duties(order, items)
@@ -392,9 +427,7 @@ def _goods(item: Part, pieces: int, found: Moved, of_all: Sequence[str]) -> Line
     line = _priced(item, pieces, item.amount("price"), discount, cells)
     if "tax" not in of_all:
         return line
-    tax = _share(line.tax, pieces, ordered)
-    told = {"tax_amount": Cell(item.at("tax_lines"), plain(tax))}
-    return Line({**line.cells, **told}, line.amount, tax)
+    return line.with_tax(_share(line.tax, pieces, ordered))
 
 
 def _share(amount: Decimal, pieces: int, ordered: int) -> Decimal:
@@ -445,7 +478,7 @@ def _priced(
         "qty": Cell(part.at("quantity"), pieces),
         "price": Cell(part.at("price"), plain(price)),
         "discount": Cell(part.at("discount_allocations"), plain(discount)),
-        "amount": Cell(part.place, plain(amount)),
+        "amount": Cell(part.place, None if part.has_unread() else plain(amount)),
         "tax_amount": Cell(part.at("tax_lines"), plain(tax)),
     }
     return Line({**cells, **money, **words}, amount, tax)

@@ -17,6 +17,7 @@ from connectors.sources.shopify.kinds import (
     Line,
     Part,
     difference,
+    is_unpaid_edit,
     lines_of,
     moved,
     part_of,
@@ -91,7 +92,7 @@ def refund_of(
     """
     refund, inside_of = Part(place, given), Part(place, order)
     items = {one.text("id"): one for one in inside_of.parts("line_items")}
-    back = _given(refund, items)
+    back = _given(refund, items, inside_of.parts("shipping_lines"))
     lines = [one.line() for one in back]
     money = _money(refund)
     shop = refund_currency(refund, order) or money.currency
@@ -103,6 +104,8 @@ def refund_of(
         settled = _Settling(refund, inside_of, back, money, shop)
         head |= settled.head()
         lines += [line.cells for line in settled.lines]
+    else:
+        head["status"] = Cell(refund.at("transactions"), _status(refund, inside_of, money))
     cells = [{"pos": Cell(place, at), **line} for at, line in enumerate(lines, 1)]
     ends = {str(line["restock"].value) for line in lines if "restock" in line} or {"none"}
     shown = ends.pop() if len(ends) == 1 else "mixed"
@@ -111,13 +114,14 @@ def refund_of(
     return read_record(REFUND, RawRecord(key, head, cells), zone, refund.errors)
 
 
-def _given(refund: Part, items: Mapping[str, Part]) -> list[_Back]:
+def _given(refund: Part, items: Mapping[str, Part], sent: Sequence[Part] = ()) -> list[_Back]:
     """Return what a refund gives back: goods, shipping, duties, fees, and typed differences.
 
-    Older versions of the API have shipping among the adjustments, newer ones on its own.
+    Older versions of the API have shipping among the adjustments, newer ones on its own. `items`
+    and `sent` are the goods and the shipping of its order, which name their taxes.
     """
     goods = [_goods(line, items) for line in refund.parts("refund_line_items")]
-    shipping = [_shipping(line) for line in refund.parts("refund_shipping_lines")]
+    shipping = [_shipping(line, sent) for line in refund.parts("refund_shipping_lines")]
     adjustments = refund.parts("order_adjustments")
     if shipping:
         adjustments = [one for one in adjustments if one.text("kind") != SHIPPING]
@@ -126,7 +130,7 @@ def _given(refund: Part, items: Mapping[str, Part]) -> list[_Back]:
         *shipping,
         *_extra(refund, "duty", "duties", "amount", "total_duties"),
         *_extra(refund, "fee", "additional_fees", "price", "total_additional_fees"),
-        *map(_adjustment, adjustments),
+        *(_adjustment(one, sent) for one in adjustments),
     ]
 
 
@@ -151,21 +155,37 @@ def _goods(line: Part, items: Mapping[str, Part]) -> _Back:
     return _Back(line, cells, "subtotal", "total_tax")
 
 
-def _shipping(one: Part) -> _Back:
+def _shipping_tax(line: Part, sent: Sequence[Part]) -> Mapping[str, Cell]:
+    """Return name and rate of the tax of refunded shipping: its own, else that of the order's
+    shipping line with its id, else the one that all shipping of the order has.
+    """
+    own, _ = tax_words(line)
+    if own:
+        return own
+    taxes = {one.text("id"): tax_words(one)[0] for one in sent}
+    if line.text("id") in taxes:
+        return taxes[line.text("id")]
+    known = [one for one in taxes.values() if one]
+    same = {tuple(cell.value for cell in one.values()) for one in known}
+    return known[0] if len(same) == 1 else {}
+
+
+def _shipping(one: Part, sent: Sequence[Part]) -> _Back:
     """Return the shipping that is given back, of an entry of `refund_shipping_lines`."""
     line = one.part("shipping_line")
-    tax, _ = tax_words(line)
     cells = {
         "line_id": line.cell("id"),
         "part": Cell(one.place, "shipping"),
         "sku": line.cell("code"),
         "name": line.cell("title") if line.text("title") else Cell(one.place, "Shipping"),
         "qty": Cell(one.place, 1),
-        **tax,
     }
     amount = next((name for name in ("subtotal_amount", "amount") if one.stated(name)), "subtotal")
     taxes = ("tax_amount", "total_tax")
-    return _Back(one, cells, amount, next((name for name in taxes if one.stated(name)), "tax"))
+    tax = next((name for name in taxes if one.stated(name)), "tax")
+    if one.amount(tax):
+        cells |= _shipping_tax(line, sent)
+    return _Back(one, cells, amount, tax)
 
 
 def _extra(refund: Part, part: LineKind, many: str, amount: str, total: str) -> list[_Back]:
@@ -188,7 +208,7 @@ def _extra(refund: Part, part: LineKind, many: str, amount: str, total: str) -> 
     return found
 
 
-def _adjustment(one: Part) -> _Back:
+def _adjustment(one: Part, sent: Sequence[Part]) -> _Back:
     """Shipping that was given back, or a difference that a person typed: with a minus where the
     buyer gets it.
     """
@@ -198,6 +218,8 @@ def _adjustment(one: Part) -> _Back:
         "name": one.cell("reason" if one.text("reason") else "kind"),
         "qty": Cell(one.place, 1),
     }
+    if part == "shipping" and one.amount("tax_amount"):
+        cells |= _shipping_tax(Part(one.place, {}), sent)
     return _Back(one, cells, "amount", "tax_amount", sign=-1)
 
 
@@ -273,8 +295,7 @@ class _Settling:
     def head(self) -> dict[str, Cell]:
         """Return status and amounts; `lines` are then what the stated lines lack."""
         refund, money = self.refund, self.money
-        returned = any(one.text("restock_type") == "return" for one in self._goods)
-        status = _status(money, returned=returned)
+        status = _status(refund, self.order, money)
         head = {"status": Cell(refund.at("transactions"), status)}
         if self.side == SHOP and money.told:
             head["paid_back"] = Cell(refund.at("transactions"), plain(money.back))
@@ -363,8 +384,12 @@ def _sums(back: Sequence[_Back], money: str) -> tuple[Decimal, Decimal]:
     return net, sum((one.taxed(money) for one in back), ZERO)
 
 
-def _status(money: _Money, *, returned: bool) -> str:
+def _status(refund: Part, order: Part, money: _Money) -> str:
     if not money.told:
+        if is_unpaid_edit(refund, order):
+            return "edited"
+        goods = refund.parts("refund_line_items")
+        returned = any(one.text("restock_type") == "return" for one in goods)
         return "returned" if returned else "removed"
     if money.waiting:
         return "pending"

@@ -15,6 +15,7 @@ ID = 9_007_199_254_740_993
 HERE = timezone(timedelta(hours=8))
 RATE = Decimal("0.1")
 CENT = Decimal("0.01")
+ZERO = Decimal(0)
 GOODS = (
     ("CUP-GLASS-20", "Kopitiam glass - 200 ml", "5.00"),
     ("TEE-BLK-M", "Tee - Black / M", "49.50"),
@@ -130,6 +131,10 @@ def cancelled(order: Order, now: datetime) -> Order:
 def refunded(order: Order, given: Mapping[str, Any], now: datetime) -> Order:
     """`pieces` of the first line are given back, with `restock` (return, no_restock, cancel,
     legacy_restock), and the `shipping` where it is asked for; `money` is what became of it.
+
+    Refunded shipping is among `refund_shipping_lines`
+    (https://shopify.dev/docs/api/admin-graphql/latest/objects/RefundShippingLine); with
+    `shipping: "adjustment"` it is an order adjustment, as older versions of the API have it.
     """
     order = copy.deepcopy(order)
     if not order["line_items"][0]["current_quantity"]:
@@ -140,6 +145,7 @@ def refunded(order: Order, given: Mapping[str, Any], now: datetime) -> Order:
         str(given.get("restock", "return")),
         told(now),
         shipping=bool(given.get("shipping", False)),
+        adjusted=given.get("shipping") == "adjustment",
         status=str(given.get("money", "success")),
     )
     left = any(item["current_quantity"] for item in order["line_items"])
@@ -204,6 +210,7 @@ def _take_off(
     item: dict[str, Any] | None = None,
     money: bool = True,
     shipping: bool = False,
+    adjusted: bool = False,
     status: str = "success",
 ) -> None:
     item = item or order["line_items"][0]
@@ -219,6 +226,9 @@ def _take_off(
     line = {"id": refund_id + 1, "line_item_id": item["id"], "quantity": pieces}
     line |= {"restock_type": restock, "subtotal": str(net), "total_tax": str(tax)}
     given_back = {"kind": "shipping_refund", "reason": "Shipping refund"}
+    given_back |= {"amount": str(-extra), "tax_amount": "0.00"}
+    sent = {"id": refund_id + 3, "subtotal_amount_set": _both(extra), "tax_amount_set": _both(ZERO)}
+    sent_lines = [{**sent, "shipping_line": one} for one in order["shipping_lines"][:1]]
     move = {"id": refund_id + 2, "kind": "refund", "status": status, "currency": "MYR"}
     move |= {"amount": str(back + extra), "test": order["test"], "created_at": moment}
     order["refunds"].append(
@@ -229,9 +239,8 @@ def _take_off(
             "processed_at": moment,
             "note": None,
             "refund_line_items": [{**line, "line_item": _article(item)}],
-            "order_adjustments": [{**given_back, "amount": str(-extra), "tax_amount": "0.00"}]
-            if extra
-            else [],
+            "refund_shipping_lines": sent_lines if extra and not adjusted else [],
+            "order_adjustments": [given_back] if extra and adjusted else [],
             "transactions": [{**move, "processed_at": moment}] if money else [],
         }
     )
@@ -239,6 +248,12 @@ def _take_off(
 
 def _article(item: Mapping[str, Any]) -> dict[str, Any]:
     return {name: item[name] for name in ("id", "sku", "name", "variant_id", "tax_lines")}
+
+
+def _both(amount: Decimal) -> dict[str, Any]:
+    """An amount in the money of the shop and of the buyer."""
+    told = {"amount": f"{amount:.2f}", "currency_code": "MYR"}
+    return {"shop_money": told, "presentment_money": told}
 
 
 def _sum(parts: Sequence[Mapping[str, Any]], name: str) -> Decimal:
@@ -258,6 +273,8 @@ def _summed(order: Order) -> Order:
     for refund in order["refunds"]:
         back += _sum(refund["refund_line_items"], "subtotal")
         back -= _sum(refund["order_adjustments"], "amount")
+        for line in refund["refund_shipping_lines"]:
+            back += Decimal(line["subtotal_amount_set"]["shop_money"]["amount"])
         if not order["taxes_included"]:
             back += _sum(refund["refund_line_items"], "total_tax")
     order["subtotal_price"] = str(goods - discounts)

@@ -310,6 +310,20 @@ def test_one_event_has_one_id_under_each_of_its_topics(sent: Sent) -> None:
     assert alone in accepted(sent.hooks[2]).records
 
 
+def test_refunded_shipping_is_one_line_in_both_forms_of_the_api(sent: Sent) -> None:
+    totals = []
+    for number, form in ((1, True), (2, "adjustment")):
+        items = [{"sku": "MUG", "quantity": 2}]
+        sent.shop.act("create", number, {"items": items})
+        sent.shop.act("refund", number, {"shipping": form})
+        (alone,) = accepted(sent.hooks[-2]).records
+        assert [line["part"] for line in alone.body["lines"]] == ["goods", "shipping"]
+        totals.append(alone.body["total"])
+    assert totals[0] == totals[1]
+    (line,) = sent.shop.books.orders[1]["refunds"][0]["refund_shipping_lines"]
+    assert line.keys() == {"id", "shipping_line", "subtotal_amount_set", "tax_amount_set"}
+
+
 def test_the_shop_goes_on_where_its_ledger_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -329,7 +343,7 @@ def test_T33b_the_shop_uses_no_word_that_was_not_recorded(sent: Sent) -> None:
         for path in _paths(json.loads(recorded("shopify", name)["deliver"][0].body))
     }
     for act in ("create", "edit", "complete", "refund"):
-        order = sent.shop.act(act, 1, {"shipping": True} if act == "refund" else {})
+        order = sent.shop.act(act, 1, {"shipping": "adjustment"} if act == "refund" else {})
     assert _paths(order) - known == {("closed_at",), ("order_number",), *_VARIANTS}
     assert sent.shop.books.orders[1]["id"] > 2**53
 
