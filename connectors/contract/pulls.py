@@ -1,7 +1,7 @@
 """Define what a source offers: webhooks, pages of changes, uploads, and records."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -43,6 +43,15 @@ READING = (
         kind="whole",
     ),
     Setting(
+        name="compare_days",
+        label="Days that the sweep compares",
+        hint="How many days back it compares what arrived with what is there, to find what was "
+        "deleted or changed without a sign. At most 90; 0: it does not compare. Blank: 30.",
+        example="30",
+        kind="whole",
+        zero=True,
+    ),
+    Setting(
         name="pull_from",
         label="Changes from this day on",
         hint="Blank: from when it is connected, so that nothing older is posted a second time.",
@@ -74,6 +83,8 @@ DOCUMENT_TYPES: Final = "document_types"
 SUMS_DIFFER: Final = "SUM01"
 
 FIELD_NOT_READ: Final = "VAL04"
+
+NOT_IN_SOURCE: Final = "SRC01"
 """The finding codes for which the judge holds a record with intake faults."""
 
 FAULTS: Final = 50
@@ -99,6 +110,8 @@ class RowError:
     """Both figures where they differ: what the source states, and what its parts come to."""
     column: str = ""
     """What a file calls the column of the cell."""
+    code: str = FIELD_NOT_READ
+    """The finding code of a fault without figures."""
 
     @property
     def as_fault(self) -> dict[str, object]:
@@ -120,7 +133,7 @@ class RowError:
         if self.optional:
             fault["release"] = "yes"
         if self.stated is None or self.computed is None:
-            return {"code": FIELD_NOT_READ, **fault}
+            return {"code": self.code, **fault}
         figures = {"stated": format(self.stated, "f"), "computed": format(self.computed, "f")}
         return {"code": SUMS_DIFFER, **fault, **figures}
 
@@ -215,6 +228,19 @@ class NoPage:
         return f"{self.words} {self.hint}".strip()
 
 
+def not_in_source(kind: str, number: str) -> RowError:
+    """Return the fault of a record that its source no longer shows. A person may release it."""
+    return RowError(
+        where="source",
+        value=number,
+        message=f"The source no longer shows {kind.replace('_', ' ')} {number}.",
+        hint="If it was deleted there, correct what is posted; if it should exist, restore it "
+        "there. Release the hold with the reason if what is posted stays.",
+        optional=True,
+        code=NOT_IN_SOURCE,
+    )
+
+
 @runtime_checkable
 class Pulls(Protocol):
     """A source that can be asked."""
@@ -235,6 +261,17 @@ class Pulls(Protocol):
 
         `settings` name the address (`base_url`), `secret` is the connection's newest.
         """
+        ...
+
+
+@runtime_checkable
+class ListsAll(Protocol):
+    """A source that is pulled and lists each record whose change stamp is not before the moment
+    that a pull begins with. A record that such a list lacks no longer exists there.
+    """
+
+    def listed_kinds(self, settings: Settings) -> Collection[str]:
+        """Return the kinds of records for which this is true with these settings."""
         ...
 
 

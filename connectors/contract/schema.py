@@ -62,7 +62,8 @@ class Setting:
     """One setting: its name in commands and in storage, and the words of its field.
 
     `choices` are stored value -> words, for the kinds `choice` and `some_of`; `unset` are the words
-    of a choice that nobody made. `fields` are those that `columns` may fill.
+    of a choice that nobody made. `fields` are those that `columns` may fill. `zero`: a whole number
+    may be 0.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Setting:
     choices: Mapping[str, str] | None = None
     unset: str = "As the system does by default"
     fields: tuple[str, ...] = ()
+    zero: bool = False
 
     @property
     def many(self) -> bool:
@@ -492,12 +494,18 @@ def _of_database(setting: Setting, value: str) -> str:
             return ""
 
 
+def _is_positive(value: str) -> bool:
+    return bool(re.fullmatch("0{0,9}[1-9][0-9]{0,17}", value))
+
+
 def _misread(setting: Setting, value: str) -> str:
     such = f" Example: {setting.example}." if setting.example else ""
     match setting.kind:
         case "address" if not _is_address(value):
             return f"“{value}” is not an address that begins with https://.{such}"
-        case "whole" if not re.fullmatch("0{0,9}[1-9][0-9]{0,17}", value):
+        case "whole" if setting.zero and not re.fullmatch("0{0,9}[0-9]{1,18}", value):
+            return f"“{value}” is not a whole number, 0 or more.{such}"
+        case "whole" if not setting.zero and not _is_positive(value):
             return f"“{value}” is not a whole number, 1 or more.{such}"
         case "day" if not _is_day(value):
             return f"“{value}” is not a day.{such}"

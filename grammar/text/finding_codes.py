@@ -59,6 +59,7 @@ HOLD_CODES: Final[Mapping[str, str]] = {
     "RND04": "amount.not_the_records",
     "RND05": "amount.of_a_line",
     "RND06": "amount.tax_of_target",
+    "SRC01": "record.not_in_source",
     "STA01": "status.unknown",
     "STL01": "posted.changed_since",
     "STL02": "posted.blocked",

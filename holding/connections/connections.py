@@ -347,7 +347,9 @@ ADDRESS: Final = "base_url"
 
 EVERY, AT, DAYS, FROM = "pull_minutes", "sweep_at", "sweep_days", "pull_from"
 
-_USUAL: Final = {EVERY: "15", AT: "02:30", DAYS: "7"}
+COMPARED: Final = "compare_days"
+
+_USUAL: Final = {EVERY: "15", AT: "02:30", DAYS: "7", COMPARED: "30"}
 
 _MOST_DAYS: Final = 90
 
@@ -356,13 +358,15 @@ _MOST_DAYS: Final = 90
 class PullPlan:
     """When a source is pulled.
 
-    `every`: None if only the nightly sweep runs. `start`: the first day of records.
+    `every`: None if only the nightly sweep runs. `start`: the first day of records. `compare_back`:
+    how far back the sweep compares stored records with the source; None if it does not.
     """
 
     every: timedelta | None
     sweep_at: time
     sweep_back: timedelta
     start: date | None
+    compare_back: timedelta | None = None
 
     def next_sweep(self, now: datetime, zone: ZoneInfo) -> datetime:
         """Return the next sweep time in the source's zone."""
@@ -389,11 +393,13 @@ def plan_of(settings: Mapping[str, Any]) -> PullPlan:
     """Return the plan from valid settings."""
     minutes, days = int(_said(settings, EVERY)), min(_MOST_DAYS, int(_said(settings, DAYS)))
     start = str(settings.get(FROM) or "")
+    compared = min(_MOST_DAYS, int(_said(settings, COMPARED)))
     return PullPlan(
         every=timedelta(minutes=minutes) if minutes else None,
         sweep_at=time.fromisoformat(_said(settings, AT)),
         sweep_back=timedelta(days=days),
         start=date.fromisoformat(start) if start else None,
+        compare_back=timedelta(days=compared) if compared else None,
     )
 
 

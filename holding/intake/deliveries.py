@@ -119,11 +119,12 @@ def is_later(stamp: str, other: str | None) -> bool:
 
 def _order(stamp: str) -> str:
     """Return a sort key: stamps that are timestamps sort by time, others as text."""
-    moment = _moment(stamp)
+    moment = moment_of_stamp(stamp)
     return stamp if moment is None else moment.isoformat(timespec="microseconds")
 
 
-def _moment(stamp: str) -> datetime | None:
+def moment_of_stamp(stamp: str) -> datetime | None:
+    """Return the moment of a change stamp, or None if it is no timestamp."""
     try:
         moment = datetime.fromisoformat(stamp)
     except ValueError:
@@ -169,7 +170,7 @@ def is_ahead(stamp: str, arrived: datetime) -> bool:
     Such a stamp must not order versions: all later changes, even a cancellation, would count as
     older.
     """
-    moment = _moment(stamp)
+    moment = moment_of_stamp(stamp)
     return moment is not None and moment > arrived + _WRONG_ZONE
 
 

@@ -1,7 +1,7 @@
 """Pull changes from sources on a schedule, so that a missed webhook loses nothing."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from connectors import registry
 from connectors.contract import IncomingRecord, schema
-from connectors.contract.pulls import NoPage, Page, Pulled, Pulls
+from connectors.contract.pulls import ListsAll, NoPage, Page, Pulled, Pulls
 from connectors.contract.targets import Renewing
 from connectors.transport.http import Clock, Http
 from holding.access.actors import Actor, Keys
@@ -32,7 +32,7 @@ from holding.db.leases import SLICE_SECONDS
 from holding.db.models import Connection, Pull
 from holding.db.models.columns import NOW, moment
 from holding.db.refusal import Refusal, plural
-from holding.intake import receive
+from holding.intake import receive, sweeps
 from holding.intake.deliveries import new_versions, zone_of_source
 from holding.intake.receive import may_deliver
 from holding.platform.events import record_event
@@ -161,6 +161,10 @@ def pull_due(
     return PullCount(pages, new, more=True)
 
 
+Window = tuple[datetime, datetime]
+"""The oldest change that a sweep compares, and when the sweep began."""
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """The right to pull one page, with the state when it was claimed."""
@@ -173,6 +177,7 @@ class Turn:
     tries: int
     wrong_since: datetime | None
     due_at: datetime
+    window: Window | None = None
 
 
 def _turn(database: Database, clock: Clock, turn: Turn, http: Http, keys: Keys) -> int:
@@ -190,6 +195,7 @@ def _turn(database: Database, clock: Clock, turn: Turn, http: Http, keys: Keys) 
         _failed(database, clock, turn, NoPage(words=asked.message, hint=asked.hint))
         return 0
     source, zone, settings = asked.source, asked.zone, asked.connection.settings
+    sweep = _sweep_window(turn, asked, clock.now())
     cursor = turn.cursor or source.begin(_since(turn, asked, clock.now()))
     key_use = KeyUse(database, clock, source, turn.connection_id, http, keys)
     page = key_use.asked(asked.secret, lambda key: source.page(cursor, settings, key, zone, http))
@@ -200,7 +206,7 @@ def _turn(database: Database, clock: Clock, turn: Turn, http: Http, keys: Keys) 
     if isinstance(page, NoPage):
         _failed(database, clock, turn, page)
         return 0
-    return _keep(database, clock, turn, asked, page)
+    return _keep(database, clock, turn, replace(asked, window=sweep), page)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +218,7 @@ class _Asked:
     plan: PullPlan
     secret: str
     zone: ZoneInfo
+    window: Window | None = None
 
 
 def _asked(session: Session, turn: Turn, keys: Keys) -> _Asked | Refusal | None:
@@ -278,9 +285,20 @@ def _since(turn: Turn, asked: _Asked, now: datetime) -> datetime:
     """Return the start of the pull in whole seconds, because sources stamp changes by
     the second.
     """
-    sweep_start = now - asked.plan.sweep_back
-    since = max(sweep_start, turn.start_at) if turn.kind == "sweep" else turn.start_at
-    return since.replace(microsecond=0)
+    if turn.kind != "sweep":
+        return turn.start_at.replace(microsecond=0)
+    back = asked.plan.sweep_back
+    if asked.plan.compare_back is not None and isinstance(asked.source, ListsAll):
+        back = max(back, asked.plan.compare_back + sweeps.MARGIN)
+    return max(now - back, turn.start_at).replace(microsecond=0)
+
+
+def _sweep_window(turn: Turn, asked: _Asked, now: datetime) -> Window | None:
+    """Return what the sweep of this page compares, or None if it compares nothing."""
+    back = asked.plan.compare_back
+    if turn.kind != "sweep" or back is None:
+        return None
+    return turn.window if turn.cursor else (max(now - back, turn.start_at), now)
 
 
 def _keep(database: Database, clock: Clock, turn: Turn, asked: _Asked, page: Page) -> int:
@@ -305,9 +323,14 @@ def _keep(database: Database, clock: Clock, turn: Turn, asked: _Asked, page: Pag
         for one in page.found:
             if one.errors:
                 _unreadable(session, turn, asked, one, now)
+        if turn.kind == "sweep":
+            sweeps.mark_listed(session, turn.connection_id, records, new, now)
         is_requested = was_requested_meanwhile(session, turn)
         wrong = page.wrong.sentence if page.wrong else None
-        advance(session, turn, page.after, version_count, now, wrong)
+        if asked.window is not None and not page.more:
+            doubt = _compare(session, source, asked, now)
+            wrong = wrong or doubt or None
+        advance(session, replace(turn, window=asked.window), page.after, version_count, now, wrong)
         if not page.more:
             finish_turn(session, turn, now if is_requested else _due(turn, asked, now), now)
         if page.wrong is not None:
@@ -316,6 +339,29 @@ def _keep(database: Database, clock: Clock, turn: Turn, asked: _Asked, page: Pag
             words = f"{asked.connection.name} can be read again."
             _tell(session, asked.connection, now, "pull.answers", words)
     return version_count
+
+
+def _compare(session: Session, source: Connection, asked: _Asked, now: datetime) -> str:
+    """Hold the records that a complete sweep did not list; return why that is in doubt, or ""."""
+    kinds = sweeps.compared_kinds(asked.source, source)
+    if asked.window is None or not kinds:
+        return ""
+    result = sweeps.find_missing(session, source.id, kinds, asked.window)
+    held = sweeps.hold_missing(session, source, result.missing, now)
+    if held:
+        numbers, what = _numbers(held), plural(len(held), "record")
+        say = f"The nightly sweep found that {source.name} no longer shows {what}: {numbers}."
+        _tell(session, source, now, "pull.missing", say)
+    elif result.doubt:
+        _tell(session, source, now, "pull.doubtful", f"{source.name}: {result.doubt}")
+    return result.doubt
+
+
+def _numbers(records: Sequence[IncomingRecord]) -> str:
+    """Return the first numbers of these records, and how many others there are."""
+    numbers = ", ".join(f"{one.kind.replace('_', ' ')} {one.number}" for one in records[:NAMED])
+    others = f"{len(records) - NAMED:,}"
+    return f"{numbers} and {others} more" if len(records) > NAMED else numbers
 
 
 def _received(
@@ -361,15 +407,11 @@ def _said(
     kind: Literal["pull", "sweep"], name: str, new: Sequence[IncomingRecord]
 ) -> tuple[str, str]:
     """Return act and sentence for records that only the pull delivered."""
-    numbers = ", ".join(f"{one.kind.replace('_', ' ')} {one.number}" for one in new[:NAMED])
-    remainder = f" and {len(new) - NAMED:,} more" if len(new) > NAMED else ""
-    what = plural(len(new), "record")
+    numbers, what = _numbers(new), plural(len(new), "record")
     if kind == "sweep":
-        words = (
-            f"The nightly sweep of {name} found {what} that had not arrived: {numbers}{remainder}."
-        )
+        words = f"The nightly sweep of {name} found {what} that had not arrived: {numbers}."
         return "webhook.missed", words
-    return "pull.records", f"Reading {name} brought {what}: {numbers}{remainder}."
+    return "pull.records", f"Reading {name} brought {what}: {numbers}."
 
 
 def _unreadable(session: Session, turn: Turn, asked: _Asked, one: Pulled, now: datetime) -> None:
@@ -513,6 +555,7 @@ def claim_turn(
         tries=row.tries,
         wrong_since=row.wrong_since,
         due_at=row.due_at or now,
+        window=(row.floor_at, row.began_at) if row.floor_at and row.began_at else None,
     )
 
 
@@ -529,6 +572,7 @@ def advance(
     row = session.scalars(_of(turn.connection_id, turn.kind)).one()
     row.cursor, row.due_at, row.read_at, row.found = after, now, now, row.found + found
     row.lease_owner = row.lease_until = None
+    row.floor_at, row.began_at = turn.window or (None, None)
     row.wrong, row.wrong_since = wrong, (turn.wrong_since or now) if wrong else None
     row.tries = 0
 

@@ -24,6 +24,7 @@ from holding.records import (
     packet_contents,
     preentry,
     record_rows,
+    source_comparison,
     trace,
 )
 from holding.rulesets import rulebook
@@ -206,7 +207,9 @@ def _trace(shown: _Shown) -> dict[str, object]:
     mine = [step for step in steps if who in ("", step.actor)]
     told = {"who": who, "actors": sorted({step.actor for step in steps})}
     found = checklist_and_finding.trace_finding(session, record_id)
-    return {**told, "part": forms.page_rows(mine, A_PAGE, store.whole_arg("row")), "finding": found}
+    part = forms.page_rows(mine, A_PAGE, store.whole_arg("row"))
+    compared = source_comparison.describe_comparison(session, record_id)
+    return {**told, "part": part, "finding": found, "compared": compared}
 
 
 def _lineage(shown: _Shown) -> dict[str, object]:

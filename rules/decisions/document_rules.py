@@ -92,6 +92,8 @@ OWN_COMPANY_CODE: Final = "IDN02"
 
 SUMS_DIFFER: Final = "SUM01"
 
+NOT_IN_SOURCE: Final = "SRC01"
+
 INTAKE_RULE: Final = "intake"
 """How the rules begin of what a connector found wrong with a field; no rule file declares them."""
 
@@ -589,10 +591,11 @@ def own_company_findings(facts: Facts, route: str, *, owner: str, span: Span) ->
 
 
 def intake_findings(run: Run, route: str, *, owner: str, span: Span) -> list[Finding]:
-    """Return a finding for each field that the connector could not read, and for sums that differ.
+    """Return a finding for each field that the connector could not read, for sums that differ, and
+    for a record that its source no longer shows.
 
     A newer version without the fault ends it, and so does a correction of the field. The owner may
-    release sums that differ, or a value that is no amount, for this content only.
+    release sums that differ, a value that is no amount, or a missing record, for this content only.
     """
     return [
         one
@@ -613,6 +616,7 @@ def _intake(run: Run, route: str, owner: str, span: Span) -> list[Finding]:
         name = f"{name} of line {lines[0]}" if lines else name
         cell = f"{fault['column']} in {fault.get('where', '')}" if fault.get("column") else name
         differs = fault["code"] == SUMS_DIFFER
+        label, would_pass = _fault_words(fault["code"], name)
         finding = Finding(
             code=fault["code"],
             error_class="bad_value",
@@ -623,13 +627,22 @@ def _intake(run: Run, route: str, owner: str, span: Span) -> list[Finding]:
             message=_differing(fault, money) if differs else _unread(fault, cell),
             clears=Clearing.by(owner) if differs or fault.get("release") else ITSELF,
             cause_key=CauseKey(CauseKind.FIELD, field[:LONGEST_NUMBER]),
-            cause_label=f"The {name} and its parts differ" if differs else f"Unreadable: {name}",
-            would_pass=f"{name} is what its parts come to" if differs else f"{name} can be read",
+            cause_label=label,
+            would_pass=would_pass,
             span=span,
             lines=lines,
         )
         found.setdefault((finding.code, field, lines), finding)
     return list(found.values())
+
+
+def _fault_words(code: str, name: str) -> tuple[str, str]:
+    """Return the label of a fault's cause, and what has to be so that it passes."""
+    if code == SUMS_DIFFER:
+        return f"The {name} and its parts differ", f"{name} is what its parts come to"
+    if code == NOT_IN_SOURCE:
+        return "The source no longer shows it", "The source shows it again"
+    return f"Unreadable: {name}", f"{name} can be read"
 
 
 def _differing(fault: Mapping[str, str], money: Callable[[Decimal], str]) -> str:
@@ -640,5 +653,8 @@ def _differing(fault: Mapping[str, str], money: Callable[[Decimal], str]) -> str
 
 
 def _unread(fault: Mapping[str, str], name: str) -> str:
+    words = f"{fault['message']} {fault.get('hint', '')}".strip()
+    if fault["code"] == NOT_IN_SOURCE:
+        return words
     value = f" (“{shown(fault['value'][:60])}”)" if fault.get("value") else ""
-    return f"{name}{value}: {fault['message']} {fault.get('hint', '')}".strip()
+    return f"{name}{value}: {words}"

@@ -19,7 +19,7 @@ _STOPS = frozenset({"hold", "review", "reject", "look_up"})
 _OF_SOURCE = ("MIS01", "VAL01", "VAL02", "CUR01", "EVA01")
 _OF_AMOUNTS = ("RND01", "RND02", "RND04", "RND05")
 _ALWAYS = ("RND03", "RND06")
-_OF_EVERY_SOURCE = ("IDN01", "IDN02", "SUM01", "VAL03", "VAL04")
+_OF_EVERY_SOURCE = ("IDN01", "IDN02", "SRC01", "SUM01", "VAL03", "VAL04")
 _PERIOD = "period"
 
 

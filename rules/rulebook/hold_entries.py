@@ -245,6 +245,12 @@ ENTRIES: Final[dict[str, HoldEntry]] = {
         "A new version that names this company, or the code entered on the page of the source",
         Blocks.DOCUMENT,
     ),
+    "SRC01": HoldEntry(
+        Placer.CLEARPOST,
+        Releaser.OWNER,
+        "A new version: the source shows the record again",
+        Blocks.DOCUMENT,
+    ),
     "SUM01": HoldEntry(
         Placer.CLEARPOST,
         Releaser.OWNER,

@@ -60,6 +60,10 @@ class Shop:
         answer = requests.post(f"{self.url}/_sim/faults", json={"fault": fault}, timeout=10)
         assert answer.ok, answer.text
 
+    def silently(self, deed: str, **given: Any) -> requests.Response:
+        """Somebody changes the shop's database."""
+        return requests.post(f"{self.url}/_sim/{deed}", json=given, timeout=10)
+
     def lines(self, call: str) -> list[dict[str, Any]]:
         """What it wrote itself of webhooks, changes or questions."""
         return [one for one in ledger_lines(self.ledger) if one["call"] == call]
@@ -165,3 +169,32 @@ def test_A15_what_it_says(shop: Shop) -> None:
     assert moment > began
     assert moment < edited["date_modified_gmt"]  # a little back, for what is stored late
     assert invoiced(house) == Counter(str(n) for n in range(1, 52))
+
+
+def test_A20_what_was_deleted_or_changed_without_a_sign_is_found_by_the_sweep(shop: Shop) -> None:
+    house = shop.house
+    for number in (61, 62, 63):
+        shop.sell(number)
+    work(house)
+    assert {"61", "62", "63"} <= invoiced(house).keys()
+    assert shop.silently("hide", id=61).ok
+    assert shop.silently("rewrite", id=62, fields={"total": "999.00"}).ok
+    for _ in range(2):
+        shop.later(24 * HOUR)
+        work(house)
+    finance = house.visitor(FINANCE)
+    of_order = f"/c/{CURRENT_COMPANY}/records/woocommerce/order"
+    gone = words(finance.get(f"{of_order}/61?tab=trace"))
+    assert "WooCommerce no longer shows order 61." in gone
+    assert re.search(r"compared it with WooCommerce on [\d-]+ [\d:]+: WooCommerce no longer", gone)
+    held = "SELECT h.code FROM hold h JOIN record r ON r.id = h.record_id WHERE r.number = ?"
+    assert [code for (code,) in rows(house, held, "61")] == ["SRC01"]
+    versions = (
+        "SELECT count(*) FROM version v JOIN record r ON r.id = v.record_id WHERE r.number = ?"
+    )
+    counts = [rows(house, versions, str(number))[0][0] for number in (61, 62, 63)]
+    assert counts == [2, 2, 1]
+    same = words(finance.get(f"{of_order}/63?tab=trace"))
+    assert re.search(r"compared it with WooCommerce on [\d-]+ [\d:]+: the same there", same)
+    page = words(finance.get(f"/c/{CURRENT_COMPANY}/connections/woocommerce"))
+    assert page.count("no longer shows 1 record: order 61.") == 1

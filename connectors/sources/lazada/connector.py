@@ -244,6 +244,10 @@ class Lazada:
         )
         return ExampleCall(headers=headers, body=raw, signed=words)
 
+    def listed_kinds(self, settings: Settings) -> tuple[str, ...]:  # noqa: ARG002
+        """Return the kinds that a pull lists completely by the moment of their change."""
+        return ("order",)
+
     def begin(self, since: datetime) -> str:
         """The cursor from which everything shows that changed at this moment or later."""
         return begin(since)

@@ -245,6 +245,10 @@ class NetShop(SignedJson):
         """What stands at a place, as records."""
         return read(place, given, zone)
 
+    def listed_kinds(self, settings: Settings) -> tuple[str, ...]:  # noqa: ARG002
+        """Return the kinds that a pull lists completely by the moment of their change."""
+        return ("order", "refund", "delivery", "purchase", "settlement")
+
     def begin(self, since: datetime) -> str:
         """The cursor of a moment."""
         return begin(since)

@@ -221,6 +221,10 @@ class Sql:
         words = "Files are not read as a database."
         return SourceRefusal(415, "no_file", words, "Upload it as a workbook.")
 
+    def listed_kinds(self, settings: Settings) -> tuple[str, ...]:
+        """Return the kinds that have a query."""
+        return tuple(one.kind for one in KINDS if _said(settings, f"{one.kind}_query"))
+
     def begin(self, since: datetime) -> str:
         """The cursor of a moment."""
         begun: str = _pages().begin(since)

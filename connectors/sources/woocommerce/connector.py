@@ -165,6 +165,10 @@ class WooCommerce:
             return refused
         return _read_body(raw, "file-" + hashlib.sha256(raw).hexdigest(), "", zone, signed=False)
 
+    def listed_kinds(self, settings: Settings) -> tuple[str, ...]:  # noqa: ARG002
+        """Return the kinds that a pull lists completely by the moment of their change."""
+        return ("order", "refund")
+
     def begin(self, since: datetime) -> str:
         """The cursor of a moment."""
         return begin(since)

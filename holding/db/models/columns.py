@@ -480,6 +480,14 @@ class RecordState(StrEnum):
     REFERENCE = "reference"
 
 
+class Compared(StrEnum):
+    """What the nightly sweep found when it compared a record with its source."""
+
+    SAME = "same"
+    CHANGED = "changed"
+    MISSING = "missing"
+
+
 class PostingWait(StrEnum):
     """What a document that is ready waits for before it is sent: the target's word on its items."""
 

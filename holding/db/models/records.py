@@ -11,6 +11,7 @@ from holding.db.models.columns import (
     LEASED,
     WHOLE,
     Base,
+    Compared,
     Id,
     Json,
     ListKind,
@@ -43,7 +44,7 @@ FINAL_STATES = (
 
 class Record(Work, Base):
     """One source document. Its list columns are written by the judging only, after the first
-    version.
+    version. `compared_at`: when the nightly sweep last compared it with its source.
     """
 
     __tablename__ = "record"
@@ -89,6 +90,8 @@ class Record(Work, Base):
     priority: Mapped[int] = mapped_column(WHOLE, default=100)
     seen_at: Mapped[datetime]
     lock: Mapped[int] = mapped_column(WHOLE, default=0)
+    compared_at: Mapped[datetime | None]
+    compared: Mapped[Compared | None] = mapped_column(Word(Compared))
 
 
 RECORD_OPEN = ~among_words(Record.state, FINAL_STATES)

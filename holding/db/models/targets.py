@@ -217,6 +217,7 @@ class Pull(Base):
 
     Nothing that changed before `start_at` is asked for. `found` counts what the reading that goes
     on has brought, `done_found` what the last whole one did. `wrong` says why there is no answer.
+    `began_at` is when the running sweep began, `floor_at` the oldest change that it lists.
     """
 
     __tablename__ = "pull"
@@ -236,6 +237,8 @@ class Pull(Base):
     read_at: Mapped[datetime | None]
     done_at: Mapped[datetime | None]
     done_found: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")
+    began_at: Mapped[datetime | None]
+    floor_at: Mapped[datetime | None]
 
 
 class ImportFile(Base):

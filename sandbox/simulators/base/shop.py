@@ -162,6 +162,12 @@ class ShopBooks(PlannedByOrder):
             self.effects += 1
             self.orders[int(line["id"])] = dict(line["order"])
             self.steps += int(line["step"])
+        elif line["call"] == "hide":
+            self.effects += 1
+            del self.orders[int(line["id"])]
+        elif line["call"] == "rewrite":
+            self.effects += 1
+            self.orders[int(line["id"])] = dict(line["order"])
         elif line["call"] == "webhook" and line["effect"] in ("sent", "late"):
             self.failures = 0 if 200 <= line["status"] < 300 else self.failures + 1
 
@@ -335,8 +341,36 @@ class ShopControl(Control[ShopBooks]):
         return super().shown(what)
 
     def deeds(self) -> Mapping[str, Deed]:
-        """Somebody does something in the shop's own pages, or buys."""
-        return {"act": self._act_on}
+        """Somebody does something in the shop's own pages, or buys; or in its database, of which
+        the shop sends nothing: `hide` takes an order away, `rewrite` changes fields of one.
+        """
+        return {"act": self._act_on, "hide": self._hide, "rewrite": self._rewrite}
+
+    def _hide(self, request: Request, request_id: str) -> Reply:
+        """`id`: no answer shows this order any more."""
+        del request_id
+        order_id, _ = self._silently(given_of(request))
+        at = self._shop.now().isoformat()
+        self._shop.write({"at": at, "call": "hide", "effect": "hidden", "id": order_id})
+        return done("hide", id=order_id)
+
+    def _rewrite(self, request: Request, request_id: str) -> Reply:
+        """`id` and `fields` of the order; its moment of change stays as it was."""
+        del request_id
+        given = given_of(request)
+        order_id, order = self._silently(given)
+        changed = {**order, **dict(given.get("fields") or {})}
+        at = self._shop.now().isoformat()
+        line = {"at": at, "call": "rewrite", "effect": "rewritten", "id": order_id}
+        self._shop.write({**line, "order": changed})
+        return done("rewrite", order=changed)
+
+    def _silently(self, given: Mapping[str, Any]) -> tuple[int, Order]:
+        """Return the order that is meant; raise ControlError if there is none."""
+        order_id = int(given.get("id") or 0)
+        if order_id not in self.books.orders:
+            raise ControlError("No such order")
+        return order_id, self.books.orders[order_id]
 
     def _act_on(self, request: Request, request_id: str) -> Reply:
         """`act` of `ACTS`, `id` (a new one where it is left out), and what the shop allows."""

@@ -86,9 +86,14 @@ class NetShopBooks(ShopBooks):
 
     def take(self, line: Mapping[str, Any]) -> None:
         """Let a change of an order, or of what is told beside them, take effect."""
+        hidden = self.orders[int(line["id"])] if line["call"] == "hide" else {}
         super().take(line)
         if line["call"] == "change":
             self.feed.take(line["seq"], line["at"], "order", line["order"])
+        elif line["call"] == "hide":
+            self.feed.hide("order", str(hidden["id"]))
+        elif line["call"] == "rewrite":
+            self.feed.rewrite("order", line["order"])
         elif line["call"] == "told":
             self.effects += 1
             self.feed.take(line["seq"], line["at"], line["kind"], line["record"])
@@ -194,6 +199,16 @@ class Feed:
         """A change stands at a place; where the same stood before, there is nothing any more."""
         key = (kind, str(record["id"]))
         self.places.pop(key, None)
+        self.places[key] = (place, at, {kind: dict(record)})
+
+    def hide(self, kind: str, record_id: str) -> None:
+        """Nothing of this record is listed any more."""
+        self.places.pop((kind, record_id), None)
+
+    def rewrite(self, kind: str, record: Mapping[str, Any]) -> None:
+        """Change what a place tells, which stays where it is."""
+        key = (kind, str(record["id"]))
+        place, at, _ = self.places[key]
         self.places[key] = (place, at, {kind: dict(record)})
 
     def shown(self, query: Mapping[str, str]) -> Reply:

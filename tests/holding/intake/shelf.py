@@ -40,6 +40,10 @@ class Shelf:
     kinds: tuple[KindSchema, ...] = ()
     suffixes: tuple[str, ...] = ()
 
+    def listed_kinds(self, settings: Settings) -> tuple[str, ...]:
+        del settings
+        return ("order",)
+
     def begin(self, since: datetime) -> str:
         return json.dumps([since.isoformat(), 0])
 
@@ -64,10 +68,10 @@ class Shelf:
         return Page(found=self._all(left), after=after, more=False, wrong=self.wrong)
 
     def _all(self, changes: Sequence[tuple[datetime, str, str]]) -> list[Pulled]:
-        return [_pulled(*one, stamped=self.stamped) for one in changes]
+        return [pulled(*one, stamped=self.stamped) for one in changes]
 
 
-def _pulled(at: datetime, number: str, total: str, *, stamped: bool) -> Pulled:
+def pulled(at: datetime, number: str, total: str, *, stamped: bool) -> Pulled:
     raw = json.dumps({"number": number, "total": total, "at": at.isoformat()}).encode()
     if total == "x":
         error = RowError(where="order.total", value=total, message="No number.", hint="Correct it.")

@@ -120,6 +120,7 @@ def test_an_address_that_is_taken_away_ends_the_asking(
     [
         ({"pull_minutes": "soon"}, "“soon” is none of: 5, 15, 60, 0."),
         ({"sweep_days": "0"}, "“0” is not a whole number, 1 or more. Example: 7."),
+        ({"compare_days": "-1"}, "“-1” is not a whole number, 0 or more. Example: 30."),
         ({"sweep_at": "24:00"}, "“24:00” is not a time of a day. Example: 02:30."),
         ({"sweep_at": "2"}, "“2” is not a time of a day. Example: 02:30."),
         ({"pull_from": "yesterday"}, "“yesterday” is not a day. Example: 2026-11-01."),

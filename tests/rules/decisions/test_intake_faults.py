@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from connectors.contract import IncomingRecord, RowError
+from connectors.contract.pulls import not_in_source
 from rules.decisions.corrections import correctable_fields
 from rules.facts import PostingFact
 from rules.outcomes import Finding
@@ -42,7 +43,7 @@ def body_with(*errors: RowError, **changes: Any) -> dict[str, Any]:
 
 def found(body: dict[str, Any], **facts: Any) -> list[Finding]:
     outcome = judge(body, **facts)
-    return [one for one in decision(outcome).findings if one.code in ("SUM01", "VAL04")]
+    return [one for one in decision(outcome).findings if one.code in ("SRC01", "SUM01", "VAL04")]
 
 
 def test_sums_that_differ_hold_with_both_figures_and_their_difference() -> None:
@@ -94,6 +95,23 @@ def test_a_posted_document_is_not_changed_by_a_version_with_a_fault() -> None:
     one = decision(outcome, INVOICE)
     assert [step.action for step in one.plan if step.action in ("update", "void", "create")] == []
     assert "SUM01" in {finding.code for finding in one.findings}
+
+
+def test_a_posted_record_that_its_source_no_longer_shows_is_held_until_its_team_releases_it() -> (
+    None
+):
+    posted = PostingFact(
+        INVOICE, 1, PostingState.POSTED, "NS-1", 1, {"fields": {}, "lines": [], "amount": "248.70"}
+    )
+    body = body_with(not_in_source("order", "NS-1"))
+    one = decision(judge(body, postings=(posted,)), INVOICE)
+    assert [step.action for step in one.plan if step.action in ("update", "void", "create")] == []
+    (finding,) = [each for each in one.findings if each.code == "SRC01"]
+    assert (finding.severity, bool(finding.owner), finding.clears.by_people) == ("hold", True, True)
+    assert finding.message.startswith("The source no longer shows order NS-1.")
+    released = frozenset({(INVOICE, finding.rule)})
+    after = decision(judge(body, postings=(posted,), releases=released), INVOICE)
+    assert "SRC01" not in {each.code for each in after.findings}
 
 
 def test_the_field_of_a_fault_can_be_corrected_by_its_owner() -> None:

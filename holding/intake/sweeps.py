@@ -1,0 +1,183 @@
+"""Compare stored records with what the nightly sweep of their source lists."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from connectors.contract import IncomingRecord
+from connectors.contract.pulls import NOT_IN_SOURCE, ListsAll, not_in_source
+from holding.db import bulk
+from holding.db.models import Connection, Record, Version
+from holding.db.models.columns import Compared
+from holding.intake import receive
+from holding.intake.deliveries import ids_of, moment_of_stamp
+from holding.intake.families import GONE_STATES
+from holding.intake.receive import may_deliver
+from holding.platform.events import Fact, record_events
+from rules.values.canonical import dumps, sha256_hex
+
+MARGIN: Final = timedelta(days=1)
+"""How much longer ago than the compared days the sweep lists, because shops and their stamps may
+disagree about the time zone.
+"""
+
+DELETED: Final = frozenset({"deleted", "trash", "withdrawn"})
+"""Statuses of records whose source reported the deletion."""
+
+FEW: Final = 20
+"""So many records may be missing at once, whatever their share."""
+
+CHUNK: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A stored record that its source no longer lists, with its current content."""
+
+    record_id: int
+    record: IncomingRecord
+
+
+@dataclass(frozen=True, slots=True)
+class SweepResult:
+    """What a complete sweep found missing.
+
+    `doubt`: why these records are not held, because so many of them are missing; or blank.
+    """
+
+    missing: tuple[Missing, ...] = ()
+    doubt: str = ""
+
+
+def compared_kinds(source: object, connection: Connection) -> tuple[str, ...]:
+    """Return the kinds of records that a sweep of this connection compares."""
+    kinds = source.listed_kinds(connection.settings) if isinstance(source, ListsAll) else ()
+    return tuple(kind for kind in kinds if may_deliver(connection, kind))
+
+
+def mark_listed(
+    session: Session,
+    source_id: int,
+    listed: Sequence[IncomingRecord],
+    changed: Sequence[IncomingRecord],
+    now: datetime,
+) -> None:
+    """Note that these records were compared; `changed` are those that brought a new version."""
+    ids = ids_of(session, source_id, {(one.kind, one.external_id) for one in listed})
+    other = {ids.get((one.kind, one.external_id)) for one in changed}
+    for result, record_ids in (
+        (Compared.CHANGED, [one for one in ids.values() if one in other]),
+        (Compared.SAME, [one for one in ids.values() if one not in other]),
+    ):
+        _mark(session, record_ids, result, now)
+
+
+def _mark(session: Session, record_ids: Collection[int], result: Compared, now: datetime) -> None:
+    if not record_ids:
+        return
+    session.execute(
+        update(Record)
+        .where(bulk.among(Record.id, sorted(record_ids)))
+        .values(compared_at=now, compared=result)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def find_missing(
+    session: Session, source_id: int, kinds: Collection[str], window: tuple[datetime, datetime]
+) -> SweepResult:
+    """Return the records of these kinds that a complete sweep did not list.
+
+    `window`: the oldest compared change, and when the sweep began. Records that changed or arrived
+    after its begin are left out, because the sweep may have passed them.
+    """
+    floor, began = window
+    of_source = and_(Record.source_id == source_id, bulk.among(Record.type, sorted(kinds)))
+    listed = session.scalar(
+        select(func.count()).select_from(Record).where(of_source, Record.compared_at >= began)
+    )
+    query = (
+        select(Record.id, Record.type, Record.external_id, Record.number)
+        .add_columns(Version.stamp, Version.body)
+        .join(Version, Version.id == Record.version_id)
+        .where(of_source, or_(Record.compared_at.is_(None), Record.compared_at < began))
+        .where(Record.state.not_in(GONE_STATES))
+        .where(Version.at < began, Version.at >= floor - MARGIN)
+        .order_by(Record.id)
+    )
+    missing = [
+        Missing(
+            row.id,
+            IncomingRecord(
+                kind=row.type,
+                external_id=row.external_id,
+                number=row.number,
+                stamp=row.stamp,
+                body=row.body,
+            ),
+        )
+        for row in session.execute(query)
+        if row.body is not None and _is_comparable(row.stamp, row.body, floor)
+    ]
+    if len(missing) > max(FEW, listed or 0):
+        doubt = (
+            f"The nightly sweep does not list {len(missing):,} records that arrived before, so"
+            " nothing was compared. Is it another shop, or does the key show less?"
+        )
+        return SweepResult(doubt=doubt)
+    return SweepResult(tuple(missing))
+
+
+def _is_comparable(stamp: str | None, body: Mapping[str, object], floor: datetime) -> bool:
+    """Check whether a sweep from this moment on would have listed a record that exists."""
+    moment = moment_of_stamp(stamp) if stamp is not None else None
+    return moment is not None and moment >= floor and body.get("status") not in DELETED
+
+
+def hold_missing(
+    session: Session, connection: Connection, missing: Sequence[Missing], now: datetime
+) -> Sequence[IncomingRecord]:
+    """Hold records that the source no longer lists, each once, and return those held now."""
+    fresh = [one for one in missing if not _is_held(one.record)]
+    for at in range(0, len(fresh), CHUNK):
+        part = fresh[at : at + CHUNK]
+        records = [_with_fault(one.record) for one in part]
+        raw = dumps([{"missing": one.external_id, "kind": one.kind} for one in records]).encode()
+        receive.receive(
+            session,
+            company_id=connection.company_id,
+            source_id=connection.id,
+            delivery_key=f"missing-{now.isoformat()}-{sha256_hex(raw)}",
+            kind="sweep",
+            headers={},
+            raw=raw,
+            records=records,
+            now=now,
+        )
+        record_events(session, [_event(connection, one, now) for one in part])
+    _mark(session, [one.record_id for one in missing], Compared.MISSING, now)
+    return [one.record for one in fresh]
+
+
+def _is_held(record: IncomingRecord) -> bool:
+    return any(fault.get("code") == NOT_IN_SOURCE for fault in record.faults)
+
+
+def _with_fault(record: IncomingRecord) -> IncomingRecord:
+    return replace(record.with_faults([not_in_source(record.kind, record.number)]), errors=())
+
+
+def _event(connection: Connection, one: Missing, now: datetime) -> Fact:
+    what = f"{one.record.kind.replace('_', ' ')} {one.record.number}"
+    return Fact(
+        company_id=connection.company_id,
+        at=now,
+        actor=None,
+        act="record.missing",
+        record_id=one.record_id,
+        body={"say": f"The nightly sweep found that {connection.name} no longer shows {what}."},
+    )

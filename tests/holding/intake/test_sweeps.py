@@ -1,0 +1,187 @@
+"""The nightly sweep compares what arrived with what the source still lists."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from connectors.contract.pulls import NoPage
+from holding.db.database import Database
+from holding.db.models import Company, Connection, Record, Version
+from holding.intake import sweeps
+from holding.intake.receive import receive
+from tests.holding.intake.pulling import MINUTES, SETTINGS, Read, row, told
+from tests.holding.intake.shelf import Shelf, pulled
+from tests.support.clock import SetClock
+from tests.support.factories import connection_named
+
+
+def sweep(database: Database, clock: SetClock, read: Read) -> None:
+    due = row(database, "sweep").due_at
+    assert due is not None
+    clock.set(due)
+    read()
+
+
+def faults(database: Database, number: str) -> list[tuple[int, list[str]]]:
+    """Return number and fault codes of each version of a record."""
+    with database.read() as session:
+        query = session.query(Version).join(Record, Record.id == Version.record_id)
+        rows = query.filter(Record.number == number).order_by(Version.no).all()
+        bodies: list[tuple[int, dict[str, Any]]] = [(one.no, one.body or {}) for one in rows]
+    return [(no, [f["code"] for f in body.get("intake_faults", [])]) for no, body in bodies]
+
+
+def compared(database: Database) -> dict[str, str | None]:
+    with database.read() as session:
+        return {one.number: one.compared for one in session.query(Record)}
+
+
+def set_days(database: Database, days: str) -> None:
+    with database.write() as session:
+        source = session.query(Connection).filter_by(name="shelf").one()
+        source.settings = {**SETTINGS, "compare_days": days}
+
+
+@pytest.fixture
+def three(shelf: Shelf, read: Read, database: Database, clock: SetClock) -> Shelf:
+    """Return a shelf of three orders that arrived and were swept once."""
+    read()
+    began = clock.now()
+    shelf.changes = [(began + n * MINUTES, f"N{at}", "1.00") for at, n in enumerate((0, 1, 30))]
+    clock.advance(timedelta(hours=1))
+    read()
+    sweep(database, clock, read)
+    assert compared(database) == {"N0": "same", "N1": "same", "N2": "same"}
+    return shelf
+
+
+def test_a_record_that_is_gone_is_held_once(
+    three: Shelf, read: Read, database: Database, clock: SetClock
+) -> None:
+    del three.changes[1]
+    for _ in range(3):
+        sweep(database, clock, read)
+    assert faults(database, "N1") == [(1, []), (2, ["SRC01"])]
+    assert faults(database, "N0") == [(1, [])]
+    assert compared(database) == {"N0": "same", "N1": "missing", "N2": "same"}
+    assert told(database, "pull.missing") == [
+        "The nightly sweep found that shelf no longer shows 1 record: order N1."
+    ]
+    assert told(database, "record.missing") == [
+        "The nightly sweep found that shelf no longer shows order N1."
+    ]
+
+
+def test_what_is_there_again_ends_the_hold(
+    three: Shelf, read: Read, database: Database, clock: SetClock
+) -> None:
+    gone = three.changes.pop(1)
+    sweep(database, clock, read)
+    three.changes.insert(1, gone)
+    sweep(database, clock, read)
+    assert faults(database, "N1") == [(1, []), (2, ["SRC01"]), (3, [])]
+    assert compared(database)["N1"] == "changed"
+
+
+def test_a_change_without_another_moment_is_a_version(
+    three: Shelf, read: Read, database: Database, clock: SetClock
+) -> None:
+    """No reading lists it any more: its moment lies far behind their cursor."""
+    three.changes[1] = (three.changes[1][0], "N1", "7.00")
+    for _ in range(9):  # further back than the days that the sweep reads in any case
+        clock.advance(timedelta(days=1))
+    read()
+    with database.read() as session:
+        newest = session.query(Version).order_by(Version.id.desc()).first()
+        assert newest is not None
+        assert (newest.no, (newest.body or {})["total"]) == (2, "7.00")
+    sweep(database, clock, read)
+    assert faults(database, "N1") == [(1, []), (2, [])]
+    assert compared(database)["N1"] == "same"
+
+
+def test_what_lies_outside_of_the_window_is_not_compared(
+    three: Shelf, read: Read, database: Database, clock: SetClock
+) -> None:
+    set_days(database, "3")
+    del three.changes[1]
+    clock.advance(timedelta(days=5))
+    read()
+    assert faults(database, "N1") == [(1, [])]
+    assert told(database, "pull.missing") == []
+
+
+def test_zero_days_compare_nothing(
+    three: Shelf, read: Read, database: Database, clock: SetClock
+) -> None:
+    set_days(database, "0")
+    del three.changes[1]
+    sweep(database, clock, read)
+    assert faults(database, "N1") == [(1, [])]
+
+
+def test_an_error_in_the_middle_changes_nothing(
+    three: Shelf, read: Read, database: Database, clock: SetClock
+) -> None:
+    """The sweep goes on where it was; until its end nothing is known to be gone."""
+    del three.changes[0]
+    first = three.changes[0][0]
+    three.changes += [(first + n * MINUTES, f"M{n}", "1.00") for n in range(3)]
+
+    def fail_second_page() -> None:
+        if three.asked[-1].endswith(", 2]"):
+            three.answer, three.meanwhile = NoPage(words="503"), lambda: None
+
+    three.meanwhile = fail_second_page
+    due = row(database, "sweep").due_at
+    assert due is not None
+    clock.set(due)
+    read()
+    assert row(database, "sweep").wrong == "503"
+    assert faults(database, "N0") == [(1, [])]
+    clock.advance(5 * MINUTES)
+    read()
+    assert row(database, "sweep").wrong is None
+    assert faults(database, "N0") == [(1, []), (2, ["SRC01"])]
+
+
+def test_a_shop_that_shows_nothing_any_more_holds_nothing(
+    three: Shelf, read: Read, database: Database, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be another shop, or a key that shows less."""
+    monkeypatch.setattr(sweeps, "FEW", 2)
+    three.changes.clear()
+    sweep(database, clock, read)
+    assert [faults(database, f"N{n}") for n in range(3)] == [[(1, [])]] * 3
+    (words,) = told(database, "pull.doubtful")
+    assert "does not list 3 records" in words
+    assert "another shop" in (row(database, "sweep").wrong or "")
+
+
+def test_what_arrived_while_the_sweep_ran_is_left_to_the_next(
+    three: Shelf, read: Read, database: Database, clock: SetClock, company: Company
+) -> None:
+    """A record that moves in the list while it is read may be on none of its pages."""
+    del three.changes[1]
+
+    def change() -> None:
+        three.meanwhile = lambda: None
+        clock.advance(1)
+        with database.write() as session:
+            receive(
+                session,
+                company_id=company.id,
+                source_id=connection_named(session, company, "shelf").id,
+                delivery_key="webhook",
+                kind="webhook",
+                headers={},
+                raw=b"{}",
+                records=pulled(clock.now(), "N1", "2.00", stamped=True).records,
+                now=clock.now(),
+            )
+
+    three.meanwhile = change
+    sweep(database, clock, read)
+    assert faults(database, "N1") == [(1, []), (2, [])]
+    assert compared(database)["N1"] == "same"
