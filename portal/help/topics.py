@@ -78,6 +78,7 @@ CAUSES: Final[Mapping[str, tuple[str, ...]]] = {
     "Wrong company": ("company.other",),
     "Subscription ended": ("company.ended",),
     "Closing day not readable": ("closed_day",),
+    "Numbers not kept": ("numbers.own",),
     "Rounding differs": ("rounding",),
     "Refunds switched off": ("refunds.off",),
     "Two ways in": ("excel.on",),

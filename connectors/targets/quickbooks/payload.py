@@ -74,6 +74,8 @@ BATCH, ITEMS = "/batch", "BatchItemRequest"
 
 MOST = 10  # Intuit's own page; older ones say 30
 
+MOST_LINES = 750  # Intuit's page of the invoice: lines of a document that is taxed
+
 VOID = "?operation=void"
 
 _SEN = Decimal("0.01")
@@ -292,8 +294,16 @@ def _preflight(document: OutgoingDocument, action: Action, base: str) -> Answer 
         return refusal
     found = first_fault(schema, document, TARGET, new=action == "create", of_line=_amount_fault)
     found = found or currency_fault(document, "CurrencyRef", base)
-    found = found or rate_fault(document, "ExchangeRate", "")  # one that is left out is its own
+    found = found or rate_fault(document, "ExchangeRate", base) or _lines_fault(document)
     return refused(document, *found) if found else None
+
+
+def _lines_fault(document: OutgoingDocument) -> Fault | None:
+    """Refuse a document with more lines than QuickBooks takes."""
+    if len(document.lines) <= MOST_LINES:
+        return None
+    words = f"The document has {len(document.lines)} lines; QuickBooks takes at most {MOST_LINES}."
+    return "business_rule", words
 
 
 def _amount_fault(line: Mapping[str, str], where: str) -> Fault | None:

@@ -42,6 +42,7 @@ STEPS = (
     "Company",
     "Permission",
     "Closing date",
+    "Document numbers and currencies",
     "Tax codes, accounts, payment methods and payment terms",
 )
 
@@ -143,7 +144,42 @@ def report(settings: Settings, secret: str, get: Get) -> ConnectionReport:
         )
     closed = f"Closed through {locked}." if locked else "Nothing is closed."
     day = Step(STEPS[5], ok=True, words=closed).took(preferences.seconds)
-    return _passed(realm, name, locked, told, (*made, day), get)
+    numbers = _numbers_and_currencies(told)
+    if numbers.ok is False:
+        return ConnectionReport.stopped(STEPS, *made, day, numbers)
+    return _passed(realm, name, locked, told, (*made, day, numbers), get)
+
+
+def _numbers_and_currencies(preferences: Mapping[str, Any]) -> Step:
+    """Check that documents keep our numbers, and report which currencies the company takes.
+
+    QuickBooks gives numbers of its own where SalesFormsPrefs.CustomTxnNumbers is off. A document
+    is looked up by our number after a lost answer, so without it one could be posted twice.
+    """
+    own_numbers = _mapping(preferences.get("SalesFormsPrefs")).get("CustomTxnNumbers")
+    if own_numbers is False:
+        words = "Custom transaction numbers are off, so QuickBooks would not keep our numbers."
+        hint = (
+            "Turn on Custom transaction numbers in QuickBooks: Account and settings > Sales >"
+            " Sales form content."
+        )
+        return Step.failed(STEPS[6], words, hint, "numbers.own")
+    currencies = _only_currency(preferences)
+    words = (
+        f"Multicurrency is off: QuickBooks takes only {currencies[0]}."
+        if currencies
+        else "Our numbers are kept, and multicurrency is on."
+    )
+    if own_numbers is None:
+        words = "QuickBooks does not say whether it keeps our numbers."
+    return Step(STEPS[6], ok=None if own_numbers is None else True, words=words)
+
+
+def _only_currency(preferences: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Return the home currency where multicurrency is off; None where others may be used."""
+    prefs = _mapping(preferences.get("CurrencyPrefs"))
+    home = _mapping(prefs.get("HomeCurrency")).get("value")
+    return (str(home),) if prefs.get("MultiCurrencyEnabled") is False and home else None
 
 
 def _company_name(
@@ -255,7 +291,7 @@ def _passed(
     words = "All are known." if known else "Some could not be read: they stay unknown."
     steps = (
         *made,
-        Step(STEPS[6], ok=True if known else None, words=words).took(timed.seconds),
+        Step(STEPS[7], ok=True if known else None, words=words).took(timed.seconds),
     )
     snapshot = Snapshot(
         company_id=realm,
@@ -263,7 +299,7 @@ def _passed(
         locked_through=locked,
         tax_codes=codes.get("TaxCode"),
         accounts=codes.get("Account"),
-        currencies=None,
+        currencies=_only_currency(told),
         payment_methods=codes.get("PaymentMethod"),
         terms=codes.get("Term"),
         permissions=(),

@@ -336,9 +336,9 @@ def _preferences(company: Company) -> dict[str, Any]:
     day = company.closed_through
     return {
         "AccountingInfoPrefs": {"BookCloseDate": day.isoformat()} if day else {},
-        "SalesFormsPrefs": {"CustomTxnNumbers": True},
+        "SalesFormsPrefs": {"CustomTxnNumbers": company.custom_numbers},
         "CurrencyPrefs": {
-            "MultiCurrencyEnabled": True,
+            "MultiCurrencyEnabled": company.multi_currency,
             "HomeCurrency": {"value": company.home_currency},
         },
         "Id": "1",

@@ -26,7 +26,7 @@ Names = dict[str, str]
 
 EFFECTS = frozenset({"created", "updated", "voided", "by_hand", "deleted"})
 
-_SWITCHES = ("duplicate_check", "taxed", "ended", "shut")
+_SWITCHES = ("duplicate_check", "taxed", "ended", "shut", "custom_numbers", "multi_currency")
 
 Place = tuple[str, str, str]
 
@@ -188,6 +188,8 @@ class Company:
     language: str = "en"
     ended: bool = False  # the subscription
     shut: bool = False  # to who connected, who may not keep its accounts
+    custom_numbers: bool = True  # documents keep the numbers that are sent
+    multi_currency: bool = True
 
 
 def default_companies(*, closed_through: date | None) -> dict[str, Company]:

@@ -59,6 +59,8 @@ _KEPT = ("Id", "MetaData", "domain", "_deposited")
 
 _SEN = Decimal("0.01")
 
+MOST_TAXED_LINES = 750  # of a transaction with tax, by Intuit's page of the invoice
+
 _NO_TAX = (
     "Business Validation Error: Make sure all your transactions have a tax rate before you save."
 )
@@ -371,6 +373,9 @@ def _missing(
             yield _need(name)
     if kind.detail and not lines:
         yield _need("Line")
+    if len(lines) > MOST_TAXED_LINES:
+        words = f"Business Validation Error: a transaction has at most {MOST_TAXED_LINES} lines"
+        yield Problem("6000", words, "Line")
     for line in lines if kind.detail else ():
         if line.get("DetailType") != kind.detail:
             yield Problem("2170", f"DetailType:{line.get('DetailType')}", "DetailType")

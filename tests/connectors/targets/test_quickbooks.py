@@ -8,6 +8,7 @@ import pytest
 
 from connectors.contract import Kept
 from connectors.registry import targets
+from connectors.targets.quickbooks import payload
 from connectors.targets.quickbooks.responses import CODES, NEXT, class_of, told_of
 from connectors.targets.quickbooks.writes import refusal
 from connectors.transport.http import HttpAnswer
@@ -169,6 +170,53 @@ class TestMoney:
         (answer,) = bench.send(bench.make(lines=[sold_line(Amount="98.99")])).answers
         assert (answer.code, answer.error_class) == ("preflight", "bad_value")
         assert "2 times 49.50 is 99.00" in answer.words
+
+
+class TestKnownLimits:
+    """What QuickBooks would refuse, or take with another effect, is never sent."""
+
+    @pytest.mark.parametrize(
+        ("fields", "error_class"),
+        [
+            ({"CurrencyRef": "MYR", "ExchangeRate": "3.3"}, "bad_value"),
+            ({"ExchangeRate": "3.3"}, "bad_value"),
+            ({"CurrencyRef": "SGD"}, "missing_field"),
+            ({"CurrencyRef": "SGD", "ExchangeRate": "0"}, "bad_value"),
+            ({"CurrencyRef": "MYR", "ExchangeRate": "1"}, None),
+            ({"CurrencyRef": "SGD", "ExchangeRate": "3.3"}, None),
+            ({}, None),
+        ],
+    )
+    def test_a_rate_fits_the_currency_of_the_books(self, fields, error_class):
+        currency = fields.get("CurrencyRef", "MYR")
+        made = quickbooks_invoice(currency=currency, **fields)
+        built = targets()["quickbooks"].build(
+            [made], {"base_currency": "MYR"}, batch=False, batch_name=""
+        )
+        refused = built.refused.get(0)
+        assert (refused.error_class if refused else None) == error_class
+        assert bool(built.body) == (refused is None)
+
+    def test_a_document_has_at_most_750_lines(self, bench):
+        most = [sold_line(Qty="1", Amount="49.50") for _ in range(750)]
+        (answer,) = bench.send(bench.make(lines=most, amount="40837.50")).answers
+        assert answer.kind == "accepted"
+        (more,) = bench.send(
+            bench.make("NS-2", lines=[*most, most[0]], amount="40891.95"), key="cp-2"
+        ).answers
+        assert (more.kind, more.code, more.error_class) == (
+            "refused",
+            "preflight",
+            "business_rule",
+        )
+        assert "751" in more.words
+        assert "750" in more.words
+
+    def test_the_stand_in_refuses_751_lines(self, bench, monkeypatch):
+        monkeypatch.setattr(payload, "MOST_LINES", 1000)
+        lines = [sold_line(Qty="1", Amount="49.50") for _ in range(751)]
+        (answer,) = bench.send(bench.make(lines=lines, amount="40891.95")).answers
+        assert (answer.kind, answer.error_class) == ("refused", "business_rule")
 
 
 class TestErrors:

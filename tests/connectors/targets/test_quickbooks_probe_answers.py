@@ -22,6 +22,10 @@ SETTINGS = {
 }
 SECRET = "shh:R:A:1790000000"
 INFO = {"CompanyInfo": {"CompanyName": "Kedai Bunga", "Id": "1"}}
+PREFERENCES = {
+    "SalesFormsPrefs": {"CustomTxnNumbers": True},
+    "CurrencyPrefs": {"MultiCurrencyEnabled": True, "HomeCurrency": {"value": "MYR"}},
+}
 AWAY = HttpFailure(kind="no_answer", words="It did not answer.", seconds=1.0, cause="timeout")
 
 
@@ -41,7 +45,7 @@ class Books:
     def __init__(self, **answers: HttpAnswer | HttpFailure) -> None:
         self.answers: dict[str, HttpAnswer | HttpFailure] = {
             "companyinfo": said(INFO),
-            "preferences": said({"Preferences": {}}),
+            "preferences": said({"Preferences": PREFERENCES}),
             **answers,
         }
         self.asked: list[str] = []
@@ -65,7 +69,7 @@ def stops(told: ConnectionReport) -> tuple[int, str]:
 
 
 def test_these_answers_are_good() -> None:
-    assert [step.ok for step in Books().report().steps] == [True] * 7
+    assert [step.ok for step in Books().report().steps] == [True] * 8
 
 
 @pytest.mark.parametrize(
@@ -128,17 +132,39 @@ def test_a_closing_date_that_is_not_told_stops_the_test(
     assert stops(Books(preferences=answer).report()) == expected
 
 
+def test_numbers_that_quickbooks_gives_itself_stop_the_test() -> None:
+    """Documents are found again by our number, so without it one could be posted twice."""
+    off = PREFERENCES | {"SalesFormsPrefs": {"CustomTxnNumbers": False}}
+    told = Books(preferences=said({"Preferences": off})).report()
+    assert stops(told) == (6, "numbers.own")
+    untold = Books(preferences=said({"Preferences": {}})).report()
+    assert (untold.ok, untold.steps[6].ok) == (True, None)
+
+
+@pytest.mark.parametrize(("multi_currency", "currencies"), [(False, ("MYR",)), (True, None)])
+def test_a_company_of_one_currency_takes_documents_in_that_one(
+    multi_currency: bool,
+    currencies: tuple[str, ...] | None,
+) -> None:
+    home = {"HomeCurrency": {"value": "MYR"}, "MultiCurrencyEnabled": multi_currency}
+    told = Books(preferences=said({"Preferences": PREFERENCES | {"CurrencyPrefs": home}})).report()
+    assert told.ok
+    assert told.snapshot is not None
+    assert told.snapshot.currencies == currencies
+    assert ("only MYR" in told.steps[6].words) is not multi_currency
+
+
 def test_a_list_that_was_not_read_or_not_to_its_end_is_unknown() -> None:
     told = Books(PaymentMethod=AWAY).report()
-    assert (told.ok, told.steps[6].ok) == (True, None)
-    assert "stay unknown" in told.steps[6].words
+    assert (told.ok, told.steps[7].ok) == (True, None)
+    assert "stay unknown" in told.steps[7].words
     assert told.snapshot is not None
     assert (told.snapshot.payment_methods, told.snapshot.tax_codes) == (None, ())
     full = said({"QueryResponse": {"Account": [{"Id": "1"}] * MOST}})
     books = Books(Account=full)
     told = books.report()
     assert told.snapshot is not None
-    assert (told.snapshot.accounts, told.steps[6].ok) == (None, None)
+    assert (told.snapshot.accounts, told.steps[7].ok) == (None, None)
     assert sum("from Account" in path for path in books.asked) == PAGES
 
 
