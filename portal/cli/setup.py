@@ -3,7 +3,7 @@
 `--as` is trusted: whoever can run the command can write to the database anyway.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,8 @@ from portal.terminal.command_frame import (
 )
 
 if TYPE_CHECKING:
+    from connectors.contract import Accepted
+    from holding.db.database import DatabaseSession
     from holding.rulesets.admission import RulesRefusal
 
 
@@ -253,51 +255,51 @@ def publish(change: int, company: str, email: str) -> None:
     print_next(f"ingest FILE --company {company} --source NAME --check")
 
 
+def _fixed_values(
+    _context: click.Context, _option: click.Parameter, values: Sequence[str]
+) -> dict[str, str]:
+    """Return field -> value of options such as `--set status=paid`."""
+    pairs = [value.partition("=") for value in values]
+    if any(not name.strip() or not sign for name, sign, _ in pairs):
+        raise click.BadParameter("write it as FIELD=VALUE, such as status=paid")
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
 @click.command(short_help="Read a delivery from FILE (.json, .xlsx, .csv).")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @company_option
 @click.option("--source", required=True, help="The name of the source's connection.")
 @click.option("--as", "email", help="Who enters it: they cannot approve what comes of it.")
+@click.option(
+    "--set",
+    "fixed",
+    multiple=True,
+    callback=_fixed_values,
+    metavar="FIELD=VALUE",
+    help="One value for all rows of a sheet, such as status=paid.",
+)
 @click.option("--check", is_flag=True, help="Read it, say what is wrong, change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def ingest(
-    file: Path, company: str, source: str, email: str | None, *, check: bool, as_json: bool
+    file: Path,
+    company: str,
+    source: str,
+    email: str | None,
+    fixed: Mapping[str, str],
+    *,
+    check: bool,
+    as_json: bool,
 ) -> None:
     """Read a delivery from FILE (.json, .xlsx, .csv). A record with wrong values is stored on hold;
     nothing is stored if something belongs to no record.
     """
-    from holding.connections import connections
-    from holding.db.refusal import plural
-    from holding.intake.deliveries import zone_of_source
     from holding.platform import processes
-    from holding.uploads.file_check import filled_by_records, needed_by_rules
-    from holding.uploads.upload_turns import load_layouts
-    from portal.terminal.command_frame import read_file, require_named, store_delivery
+    from portal.terminal.command_frame import plural, store_delivery
 
     with office() as place:
         with place.database.read() as session:
             found = company_of(session, company)
-            row = require_named(connections.find_connection(session, found.id, source), source)
-            zone = zone_of_source(session, row.id)
-            layouts = load_layouts(session, row.id)
-            delivery = read_file(file, row.connector, zone, layouts)
-        for skipped in delivery.skipped:
-            click.echo(f"{skipped.where}: {skipped.message} ({skipped.value})")
-        for error in delivery.errors:
-            click.echo(f"{error.where}: {error.message} ({error.value})  {error.hint}")
-        if delivery.errors:
-            wrong = plural(len(delivery.errors), "place is", "places are")
-            raise Stop(f"{wrong} wrong, so nothing was stored. Correct the file and send it again.")
-        for record in delivery.records:
-            for error in record.errors:
-                words = f"{record.number} is held: {error.message} ({error.value})"
-                click.echo(f"{error.where}: {words}  {error.hint}")
-        with place.database.read() as session:
-            for kind in sorted({one.kind for one in delivery.records}):
-                ours = [one for one in delivery.records if one.kind == kind]
-                lacks = needed_by_rules(session, row.id, kind, filled_by_records(ours))
-                if lacks:
-                    click.echo(f"The rules also need: {', '.join(lacks)}.")
+            delivery = _read_delivery(session, found.id, source, file, fixed)
         if check:
             held = sum(bool(one.faults) for one in delivery.records)
             some = f", {held:,} of them would be held" if held else ""
@@ -323,6 +325,45 @@ def ingest(
     else:
         click.echo(", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.items()))
         print_next(f"trace NUMBER --company {company}")
+
+
+def _read_delivery(
+    session: "DatabaseSession", company_id: int, source: str, file: Path, fixed: Mapping[str, str]
+) -> "Accepted":
+    """Return what the file holds after showing what is wrong, held and missing in it; something
+    that belongs to no record ends the command. `fixed`: field -> one value for all rows.
+    """
+    from connectors.contract.pulls import FIXED
+    from holding.connections import connections
+    from holding.db.refusal import plural
+    from holding.intake.deliveries import zone_of_source
+    from holding.uploads.file_check import filled_by_records, needed_by_rules
+    from holding.uploads.upload_turns import load_layouts
+    from portal.terminal.command_frame import read_file, require_named
+
+    row = require_named(connections.find_connection(session, company_id, source), source)
+    zone, remembered = zone_of_source(session, row.id), load_layouts(session, row.id)
+    values = {f"{FIXED}{name}": value for name, value in fixed.items()}
+    delivery = read_file(
+        file, row.connector, zone, lambda kind, columns: {**remembered(kind, columns), **values}
+    )
+    for skipped in delivery.skipped:
+        click.echo(f"{skipped.where}: {skipped.message} ({skipped.value})")
+    for error in delivery.errors:
+        click.echo(f"{error.where}: {error.message} ({error.value})  {error.hint}")
+    if delivery.errors:
+        wrong = plural(len(delivery.errors), "place is", "places are")
+        raise Stop(f"{wrong} wrong, so nothing was stored. Correct the file and send it again.")
+    for record in delivery.records:
+        for error in record.errors:
+            words = f"{record.number} is held: {error.message} ({error.value})"
+            click.echo(f"{error.where}: {words}  {error.hint}")
+    for kind in sorted({one.kind for one in delivery.records}):
+        ours = [one for one in delivery.records if one.kind == kind]
+        lacks = needed_by_rules(session, row.id, kind, filled_by_records(ours))
+        if lacks:
+            click.echo(f"The rules also need: {', '.join(lacks)}.")
+    return delivery
 
 
 def _show(refusal: "RulesRefusal", files: Mapping[str, str]) -> None:

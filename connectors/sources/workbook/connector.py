@@ -21,6 +21,7 @@ from connectors.contract import (
 )
 from connectors.contract.pulls import (
     DAYS,
+    FIXED,
     LEFT_OUT,
     SHORT_DAYS,
     Chosen,
@@ -154,7 +155,15 @@ class Workbook:
         if isinstance(parts, SourceRefusal):
             return parts
         plain = [one for sheet in sheets_read(parts) for one in columns_of(parts, sheet, {})]
-        found = orders_of_file(parts, zone, layouts(parts.kind.kind, plain))
+        layout = layouts(parts.kind.kind, plain)
+        found = orders_of_file(parts, zone, layout)
+        set_for = {
+            key.removeprefix(FIXED) for key in layout if key.startswith(FIXED) and layout[key]
+        }
+        if unused := sorted(set_for - found.fixed.keys()):
+            message = f"No value can be set for {', '.join(unused)}."
+            hint = "A column of the file fills it, or no field has this name."
+            return SourceRefusal(422, "unused_value", message, hint)
         if found.in_doubt:
             day = found.in_doubt
             message = f"{day} can be read in more than one way: nothing says which is the day."
@@ -163,7 +172,7 @@ class Workbook:
         if found.missing:
             names = ", ".join(column for _, column in found.missing)
             message = f"{found.missing[0][0]}: missing columns: {names}."
-            hint = "Add what is missing, or upload the file: the page takes a fixed value for it."
+            hint = "Add what is missing, or set one value for all rows: --set status=paid."
             return SourceRefusal(422, "missing_column", message, hint)
         records, of_orders = [], list[RowError]()
         for order in found.orders:

@@ -174,6 +174,23 @@ def test_a_file_with_mistakes_stores_nothing(
     assert run("ingest", str(sheet), *COMPANY, "--source", "nobody") == 1
 
 
+def test_one_value_is_set_for_all_rows_of_a_sheet(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sheet = tmp_path / "hand.csv"
+    sheet.write_text("Order No,Item,Qty,Unit price,Total\nH-1,TEA,1,5.00,5.00\n", "utf-8")
+    words = ("ingest", str(sheet), *COMPANY, "--source", "netshop", "--check")
+    assert run(*words) == 1
+    assert "missing columns: status" in capsys.readouterr().err
+    assert run(*words, "--set", "status=paid", "--set", "currency=MYR") == 0
+    told = capsys.readouterr().out
+    assert "1 record can be read; nothing was stored." in told
+    assert "currency" not in told.partition("The rules also need")[2]
+    assert run(*words, "--set", "status=paid", "--set", "total=1") == 1
+    assert "No value can be set for total." in capsys.readouterr().err
+    assert run(*words, "--set", "status") == 2
+
+
 def test_T27_a_long_comparison_with_a_ledger_is_cut_and_says_by_how_much(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
