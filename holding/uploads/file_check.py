@@ -214,11 +214,13 @@ def _stored_fields(record: Record | None) -> Iterator[str]:
 
 
 def filled_by_file(file: FileOrders) -> set[str]:
-    """Return the fields that a column, a fixed value or a first record fills."""
-    found = {one.field for one in file.columns} | set(file.fixed)
+    """Return the fields that a fixed value or one of the first records fills; without a record
+    those that a column fills.
+    """
+    records = [order.record for order in file.orders[:COMPARED_AT_ONCE] if order.record]
+    found = set(file.fixed) if records else {one.field for one in file.columns} | set(file.fixed)
     found |= {f"{_LINE}{name.removeprefix('line_')}" for name in found}
-    first = (order.record for order in file.orders[:COMPARED_AT_ONCE])
-    return found | filled_by_records(one for one in first if one is not None)
+    return found | filled_by_records(records)
 
 
 def filled_by_records(records: Iterable[IncomingRecord]) -> set[str]:

@@ -101,6 +101,27 @@ def test_a_woocommerce_export_is_posted_with_its_shipping(company: CaseCompany) 
     assert total(company, "5001") == Decimal("63.00")
 
 
+PACKED = (
+    "order_id,order_number,order_date,status,shipping_total,tax_total,order_total,order_currency,"
+    "payment_method_title,customer_id,billing_first_name,line_item_1,line_item_2\n"
+    "7001,7001,2026-11-20 09:30:00,processing,8.00,0.00,63.00,MYR,FPX,,Kedai Maju,"
+    "name:Earl|product_id:12|sku:TEA|quantity:2|total:30.00|sub_total:30.00,"
+    "name:Cup|product_id:13|sku:CUP|quantity:2|total:25.00|sub_total:25.00\n"
+)
+
+
+def test_a_woocommerce_export_with_a_row_an_order_is_posted(
+    company: CaseCompany, tmp_path: Path
+) -> None:
+    url = company.upload(written(tmp_path, PACKED), confirm=False)
+    assert "Customer code" in page(company, url), "its column is blank"
+    upload(company, written(tmp_path, PACKED), **{**WOO, "tax": "NONE"})
+    company.work()
+    assert total(company, "7001") == Decimal("63.00")
+    names = [line["sku"] for line in company.body("7001")["lines"]]
+    assert names == ["TEA", "CUP", "SHIPPING"]
+
+
 def test_the_next_file_needs_no_answers(company: CaseCompany, tmp_path: Path) -> None:
     path = case_path("36-woo-csv-export") / "orders-2026-11-20.csv"
     upload(company, path, **WOO)

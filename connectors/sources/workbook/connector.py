@@ -162,7 +162,7 @@ class Workbook:
         }
         if unused := sorted(set_for - found.fixed.keys()):
             message = f"No value can be set for {', '.join(unused)}."
-            hint = "A column of the file fills it, or no field has this name."
+            hint = "No field of these records has this name."
             return SourceRefusal(422, "unused_value", message, hint)
         if found.in_doubt:
             day = found.in_doubt
@@ -284,7 +284,7 @@ def orders_of_file(
         column for sheet in sheets_read(parts) for column in columns_of(parts, sheet, chosen)
     ]
     filled = {(one.sheet, one.field): one.letter for one in columns if one.field != LEFT_OUT}
-    parts = replace(parts, fixed=fixed_values(parts, columns, chosen))
+    parts = replace(parts, fixed=fixed_values(parts, chosen))
     sheets = tuple(
         SheetRows(
             one.name, sum(number > one.header for number in one.rows), one in sheets_read(parts)

@@ -52,6 +52,7 @@ from connectors.sources.workbook.delimited import read_delimited
 from connectors.sources.workbook.known_exports import (
     EXTRA,
     EXTRAS,
+    PACKED,
     KnownExport,
     bare_heading,
     recognize_export,
@@ -209,7 +210,7 @@ class FileSheets:
     headings: Headings
     export: KnownExport | None = None
     fixed: Mapping[str, str] = field(default_factory=dict)
-    """Field -> the value that it has in every row, where no column fills it."""
+    """Field -> the value that it has in every row whose own cell is blank."""
 
     @property
     def joined(self) -> bool:
@@ -349,14 +350,13 @@ def columns_of(parts: FileSheets, sheet: Sheet, chosen: Chosen) -> Iterator[File
         )
 
 
-def fixed_values(
-    parts: FileSheets, columns: Sequence[FileColumn], chosen: Chosen
-) -> Mapping[str, str]:
-    """Return the values that a person set for fields that no column fills."""
-    filled = {one.field for one in columns}
+def fixed_values(parts: FileSheets, chosen: Chosen) -> Mapping[str, str]:
+    """Return the values that a person set for the blank cells of a field, or for a field without a
+    column.
+    """
     known = {name for sheet in sheets_read(parts) for name in fields_of(parts, sheet.name)}
     told = {key.removeprefix(FIXED): one for key, one in chosen.items() if key.startswith(FIXED)}
-    return {name: one for name, one in told.items() if one and name in known - filled}
+    return {name: one for name, one in told.items() if one and name in known}
 
 
 def missing_of(
@@ -731,7 +731,7 @@ def _matched_by_export(
     filled = set(taken)
     for column, word in words:
         name = known.get(bare_heading(word), LEFT_OUT)
-        if name in fields and name not in filled:
+        if name in fields and (name not in filled or name == PACKED):
             read[column] = (name, MatchedBy.MEANING)
             filled.add(name)
         else:

@@ -36,8 +36,28 @@ EXTRAS: Final[Mapping[str, tuple[str, str]]] = {
     "+refunded": ("Refunded amount", "refunded amount, refund amount, amount refunded"),
     "+line_total": ("Amount of the line", "line total, line amount"),
     "+line_taxable": ("Taxable line", "taxable"),
+    "+packed_item": ("Item with its quantity and total in one cell", "packed item"),
 }
 """Name -> its label and its usual headings, for orders whose lines are in the same rows."""
+
+PACKED: Final = "+packed_item"
+"""Columns that each hold a whole item, such as `name:Tea|sku:TEA-1|quantity:2|total:30.00`."""
+
+_MOST_PACKED: Final = 500  # columns; an order with more items is held, as its sum differs
+
+PACKED_PARTS: Final = {
+    "name": "name",
+    "sku": "sku",
+    "quantity": "qty",
+    "total": "+line_total",
+}
+"""Part of a packed item -> the field of the line that it fills."""
+
+PACKED_WORDS: Final = frozenset(
+    {"product_id", "variation_id", "sub_total", "subtotal", "subtotal_tax", "total_tax", "tax"}
+    | {"refunded", "refunded_qty", "meta", "id", "tax_data", "tax_class", *PACKED_PARTS}
+)
+"""Words before the colon of a packed item's parts; a name may hold the signs between them."""
 
 SUMMED: Final = frozenset({"+line_shipping"})
 """Columns of each row that together are one amount of the order."""
@@ -155,6 +175,19 @@ _WOO_ITEMS: Final = {
     "itemprice": "price",
 }
 
+_WOO_PACKED: Final = {
+    **_WOO_ITEMS,
+    "id": "id",
+    "ordernumber": "number",
+    "lineitems": PACKED,
+    **{f"lineitem{number}": PACKED for number in range(1, _MOST_PACKED + 1)},
+}
+"""The plugin “Order Export & Order Import for WooCommerce” writes a row an order, with an item in
+each of the columns `line_item_1`, `line_item_2`, … (`admin/modules/order/export/export.php` of the
+plugin; its columns: woocommerce.com/document/import-and-export-of-woocommerce-orders). Others write
+all items in `line_items`, with a semicolon between them.
+"""
+
 _SHOPEE: Final = {
     "orderid": "number",
     "orderstatus": "status",
@@ -236,6 +269,15 @@ KNOWN_EXPORTS: Final = (
             {"itemquantity"},
         ),
         _WOO_ITEMS,
+    ),
+    KnownExport(
+        "WooCommerce",
+        (
+            {"ordernumber", "orderid"},
+            {"ordertotal"},
+            {"lineitem1", "lineitems"},
+        ),
+        _WOO_PACKED,
     ),
     KnownExport("Shopee", ({"orderid"}, {"dealprice"}, {"skureferenceno", "productname"}), _SHOPEE),
     KnownExport(

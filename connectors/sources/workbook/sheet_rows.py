@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -18,6 +18,7 @@ from connectors.sources.workbook.file_sheets import (
     filled_columns,
     sheets_read,
 )
+from connectors.sources.workbook.known_exports import PACKED, PACKED_PARTS, PACKED_WORDS
 from connectors.sources.workbook.text_values import (
     ColumnReading,
     Decimals,
@@ -31,6 +32,8 @@ _TOTAL: Final = re.compile(
     re.IGNORECASE,
 )
 
+_NEXT_ITEM: Final = re.compile(r";(?=(?:id|name|product_id):)")
+
 _TEXT_EXTRAS: Final = frozenset(
     {
         "+shipping_name",
@@ -41,6 +44,7 @@ _TEXT_EXTRAS: Final = frozenset(
         "+order_tax",
         "+cancelled_at",
         "+line_taxable",
+        PACKED,
     }
 )
 
@@ -59,6 +63,8 @@ class SheetRow:
     values: Row
     readings: Mapping[int, ColumnReading]
     below: Sequence["SheetRow"] = ()
+    packed: Mapping[str, Cell] = field(default_factory=dict)
+    """Fields of a line that share one cell."""
 
     @property
     def place(self) -> str:
@@ -67,12 +73,15 @@ class SheetRow:
 
     def cells(self, names: Collection[str]) -> dict[str, Cell]:
         """Return the filled cells of these fields, in the order of the sheet."""
-        found = {name: self.cell(name) for name in self.columns if name in names}
+        known = dict.fromkeys((*self.columns, *self.packed))
+        found = {name: self.cell(name) for name in known if name in names}
         return {name: cell for name, cell in found.items() if cell is not None}
 
     def cell(self, *names: str) -> Cell | None:
         """Return the first of these cells that is filled."""
         for name in names:
+            if name in self.packed:
+                return self.packed[name]
             column = self.columns.get(name, 0)
             for row in (self, *self.below):
                 if column in row.values:
@@ -156,6 +165,7 @@ class RowReader:
             if typed.get(name, "text") != "text"
         }
         filled = frozenset(read.values())
+        packed = [at for at, name in filled_columns(sheet, self.columns) if name == PACKED]
         own = {column for column, word in header_of(sheet) if word == ERRORS}
         for number, values in sorted(sheet.rows.items()):
             if number <= sheet.header or own.issuperset(values):
@@ -164,6 +174,8 @@ class RowReader:
             word = self._total_of(row)
             if word or filled.isdisjoint(values):
                 self.skipped.append(_skipped(row, word))
+            elif packed:
+                yield from _unpacked(row, packed)
             else:
                 yield row
 
@@ -239,6 +251,39 @@ class RowReader:
         names = [name for name in self.parts.headings.head if name != "id"]
         words = dict(header_of(self.parts.orders))
         return head, rows, tuple(_unlike(head, rows, names, words))
+
+
+def _unpacked(row: SheetRow, columns: Sequence[int]) -> Iterator[SheetRow]:
+    """Return a row for each item of an order that is written in one row."""
+    cells = [
+        Cell(place(row.sheet, row.number, at), row.values[at]) for at in columns if at in row.values
+    ]
+    items = [Cell(cell.where, text) for cell in cells for text in _NEXT_ITEM.split(str(cell.value))]
+    filled = [one for one in items if str(one.value).strip()]
+    for item in filled:
+        yield replace(row, packed=_parts_of_item(item))
+    if not filled:
+        yield row
+
+
+def _parts_of_item(item: Cell) -> dict[str, Cell]:
+    """Return the fields of a line from `name:Tea|product_id:7|sku:TEA-1|quantity:2|total:30.00`. A
+    part without a known word before its colon goes on with the part before it.
+    """
+    texts: dict[str, str] = {}
+    word = ""
+    for part in str(item.value).split("|"):
+        name, colon, text = part.partition(":")
+        if colon and name.strip() in PACKED_WORDS:
+            word = name.strip()
+            texts[word] = text
+        elif word:
+            texts[word] += f"|{part}"
+    return {
+        field: Cell(item.where, texts[word].strip())
+        for word, field in PACKED_PARTS.items()
+        if texts.get(word, "").strip()
+    }
 
 
 def _skipped(row: SheetRow, word: str) -> RowError:

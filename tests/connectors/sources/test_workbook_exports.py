@@ -377,3 +377,49 @@ def test_a_number_with_a_unit_stays_as_it_is_written(type_: FieldType, text: str
 def test_an_amount_is_written_with_a_currency_only(text: str, amount: str) -> None:
     column = ColumnReading("money", SHOP_ZONE, None, Decimals(DecimalSign.POINT))
     assert column.read(text) == amount
+
+
+PACKED = (
+    "order_id,order_number,order_date,status,shipping_total,shipping_tax_total,fee_total,tax_total,"
+    "discount_total,order_total,order_currency,payment_method_title,shipping_method,customer_id,"
+    "billing_first_name,billing_last_name,line_item_1,line_item_2\n"
+    "7001,7001,2026-11-20 09:30:00,processing,8.00,0.00,0.00,0.00,5.00,60.50,MYR,FPX,Flat rate,12,"
+    "Siti,Co,name:Earl | Grey: loose|product_id:12|sku:TEA|quantity:2|total:40.00|sub_total:45.00,"
+    "name:Cup|product_id:13|sku:CUP|quantity:1|total:12.50|sub_total:12.50\n"
+    "7002,7002,2026-11-20 09:40:00,processing,0.00,0.00,0.00,0.00,0.00,12.50,MYR,FPX,,12,"
+    "Siti,Contoh,name:Cup|product_id:13|sku:|quantity:1|total:12.50|sub_total:12.50,\n"
+)
+
+
+def test_woocommerce_writes_the_items_of_an_order_in_one_row():
+    found = upload(PACKED)
+    orders = good(found)
+    body = orders["7001"]
+    assert amounts(body) == [
+        ("goods", "TEA", Decimal("40.00")),
+        ("goods", "CUP", Decimal("12.50")),
+        ("shipping", "SHIPPING", Decimal("8.00")),
+    ]
+    assert body["lines"][0]["name"] == "Earl | Grey: loose"
+    assert [line["qty"] for line in body["lines"]] == ["2", "1", "1"]
+    assert (body["total"], body["subtotal"], body["customer"]) == ("60.50", "60.50", "12")
+    assert [line.get("sku") for line in orders["7002"]["lines"]] == [None]
+    assert {one.heading for one in found.columns if one.field == "+packed_item"} == {
+        "line_item_1",
+        "line_item_2",
+    }
+
+
+def test_an_item_that_cannot_be_unpacked_holds_its_order():
+    found = upload(PACKED.replace("|quantity:1|total:12.50|sub_total:12.50,\n", "|qty 1,\n"))
+    assert list(good(found)) == ["7001"]
+    [fault] = found.orders[1].record.faults
+    assert (fault["code"], fault["stated"]) == ("SUM01", "12.50")
+
+
+def test_all_items_in_one_column_are_read():
+    text = PACKED.replace(",line_item_1,line_item_2", ",line_items")
+    text = text.replace("sub_total:45.00,name", "sub_total:45.00;name").replace(
+        "12.50,\n", "12.50\n"
+    )
+    assert good(upload(text)) == good(upload(PACKED))
