@@ -206,6 +206,12 @@ def needed_by_rules(
     return tuple(name for name in wanted if name not in filled)
 
 
+_WORKED_OUT: Final = frozenset(
+    {"subtotal", "tax_total", "round_off", "line.pos", "line.part", "line.amount"}
+)
+"""What the reader of a sheet fills itself, once it can read the records."""
+
+
 def _stored_fields(record: Record | None) -> Iterator[str]:
     """Return the fields that a record must bring for its rules."""
     for one in record.fields if record else ():
@@ -220,7 +226,7 @@ def filled_by_file(file: FileOrders) -> set[str]:
     records = [order.record for order in file.orders[:COMPARED_AT_ONCE] if order.record]
     found = set(file.fixed) if records else {one.field for one in file.columns} | set(file.fixed)
     found |= {f"{_LINE}{name.removeprefix('line_')}" for name in found}
-    return found | filled_by_records(records)
+    return found | (filled_by_records(records) if records else _WORKED_OUT)
 
 
 def filled_by_records(records: Iterable[IncomingRecord]) -> set[str]:

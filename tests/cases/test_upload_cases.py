@@ -277,6 +277,20 @@ def test_no_order_without_its_shipping_is_good(
     assert "1 order with wrong cells" in page(company, url)
 
 
+def test_the_form_of_columns_keeps_what_it_shows(company: CaseCompany, tmp_path: Path) -> None:
+    """Pressing its button without a change read the shipping column no longer."""
+    text = "Order No;Item;Qty;Unit price;Shipping;Total\nH-1;CUP;2;10,50;8,00;29,00\n"
+    url = company.upload(written(tmp_path, text), confirm=False)
+    html = company.visit("farah").text(url)
+    selected = dict(
+        re.findall(r'name="column:(\S+)"(?:(?!</select).)*?value="(\S+)" sel', html, re.S)
+    )
+    assert selected["orders!E"] == "+shipping"
+    shown = page(company, url)
+    assert "Status" in shown
+    assert "Rounding" not in shown.partition("Check again with these values")[0]
+
+
 def test_a_hand_made_sheet_is_posted_to_aiaccount(make: Make, tmp_path: Path) -> None:
     items = ["TEA-EARL-100,TEA-EARL-100", "CUP-GLASS-20,CUP-GLASS-20", "SHIPPING,TEA-EARL-100"]
     plan = Plan(

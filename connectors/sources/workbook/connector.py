@@ -212,7 +212,8 @@ class Workbook:
         """
         headings = headings_of(kind)
         names = tuple(dict.fromkeys(column.sheet for column in sheet_columns))
-        kinds = (headings.joined,) if len(names) == 1 else (headings.head, headings.items)
+        together = {**headings.joined, **headings.extras}
+        kinds = (together,) if len(names) == 1 else (headings.head, headings.items)
         return {name: labels(kind) for name, kind in zip(names, kinds, strict=False)}
 
     def with_errors(self, name: str, raw: bytes, errors: Mapping[str, str]) -> bytes | None:
