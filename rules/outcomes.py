@@ -614,7 +614,9 @@ def merge_findings(findings: list[Finding]) -> tuple[Finding, ...]:
         elif before.lines != finding.lines:
             lines = tuple(sorted({*before.lines, *finding.lines}))
             found[key] = replace(before, lines=lines)
-    kept = _without_unread_blanks(list(found.values()))
+    kept = list(found.values())
+    if any(finding.code == "VAL04" for finding in kept):
+        kept = _without_unread_blanks(kept)
     return tuple(sorted(kept, key=lambda f: SEVERITIES.index(f.severity)))
 
 
@@ -626,8 +628,6 @@ def _without_unread_blanks(findings: list[Finding]) -> list[Finding]:
     for finding in findings:
         if finding.code == "VAL04":
             unread.setdefault(finding.cause_key, set()).update(finding.lines)
-    if not unread:
-        return findings
     kept = []
     for finding in findings:
         lines = unread.get(finding.cause_key) if finding.code == "MIS01" else None
