@@ -250,21 +250,9 @@ def add_membership(
             "role": role,
         },
     )
-    _say_uneasy(session, company_id, name, held | {role}, role, actor, now)
-    return None
-
-
-def _say_uneasy(
-    session: Session,
-    company_id: int,
-    name: str,
-    held: set[str],
-    role: str,
-    actor: Actor,
-    now: datetime,
-) -> None:
+    roles = held | {role}
     for pair in UNEASY_PAIRS:
-        if role in pair and held.issuperset(pair):
+        if role in pair and roles.issuperset(pair):
             record_event(
                 session,
                 company_id=company_id,
@@ -273,6 +261,7 @@ def _say_uneasy(
                 act="person.duties_meet",
                 body={"say": f"{name} is now both {pair[0]} and {pair[1]}.", "roles": list(pair)},
             )
+    return None
 
 
 def companies_of(session: Session, person_id: int) -> tuple[OwnCompany, ...]:
