@@ -251,17 +251,29 @@ def add_membership(
         },
     )
     roles = held | {role}
-    for pair in UNEASY_PAIRS:
-        if role in pair and roles.issuperset(pair):
-            record_event(
-                session,
-                company_id=company_id,
-                at=now,
-                actor=actor,
-                act="person.duties_meet",
-                body={"say": f"{name} is now both {pair[0]} and {pair[1]}.", "roles": list(pair)},
-            )
+    pairs = [pair for pair in UNEASY_PAIRS if role in pair and roles.issuperset(pair)]
+    _log_conflicting_duties(session, company_id, name, pairs, actor, now)
     return None
+
+
+def _log_conflicting_duties(
+    session: Session,
+    company_id: int,
+    name: str,
+    pairs: Iterable[tuple[str, str]],
+    actor: Actor,
+    now: datetime,
+) -> None:
+    """Log that this person now has both roles of each pair."""
+    for pair in pairs:
+        record_event(
+            session,
+            company_id=company_id,
+            at=now,
+            actor=actor,
+            act="person.duties_meet",
+            body={"say": f"{name} is now both {pair[0]} and {pair[1]}.", "roles": list(pair)},
+        )
 
 
 def companies_of(session: Session, person_id: int) -> tuple[OwnCompany, ...]:

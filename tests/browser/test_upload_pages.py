@@ -3,7 +3,7 @@
 import io
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -24,13 +24,13 @@ MOST_PAGES = 4
 WINDOWS = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
 
 
-def saved(*rows: list[object]) -> bytes:
+def saved(*rows: Sequence[object]) -> bytes:
     """Return a workbook of one sheet."""
     book = openpyxl.Workbook()
     sheet = book.active
     assert sheet is not None
     for row in rows:
-        sheet.append(row)
+        sheet.append(list(row))
     made = io.BytesIO()
     book.save(made)
     return made.getvalue()

@@ -143,7 +143,7 @@ SHOPEE = [
 ]
 
 
-def shopee(product, sku, price, qty):
+def shopee(product: str, sku: str, price: str, qty: int) -> list[object]:
     head = ["2611200ABCDE1", "Completed", "2026-11-20 10:00", "2026-11-20 10:02", None]
     tail = ["3.00", "5.00", "0.50", "4.90", "2.10", "46.40", "siti_c", "Siti Contoh"]
     goods = [product, sku, "25.00", price, qty, str(Decimal(price) * qty)]
@@ -179,7 +179,7 @@ LAZADA = [
 ]
 
 
-def lazada(item, sku, price, off, shipping):
+def lazada(item: int, sku: str, price: float, off: float, shipping: float) -> list[object]:
     start = [item, "MY-1", sku, "20 Nov 2026 10:00", "21 Nov 2026 10:00", 412345678901234]
     return [*start, "Siti Contoh", "FPX", price, price, off, shipping, sku.title(), "delivered"]
 
