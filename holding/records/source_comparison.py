@@ -1,4 +1,7 @@
-"""Describe whether the nightly sweep compared a record with its source, when, and the result."""
+"""Describe whether the nightly sweep compared a record with its source, when, and the result.
+
+A module of its own because the sweep itself belongs to intake, and only the trace shows this.
+"""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
