@@ -11,7 +11,7 @@ from holding.access import actors
 from holding.access.reach import carries_others
 from holding.db.refusal import Refusal, plural
 from holding.db.together import KEPT, Together
-from holding.intake import open_fields
+from holding.intake import open_fields, sweeps
 from holding.platform import processes
 from holding.posting import push_history
 from holding.reconciliation import ledger_check, reading_plan
@@ -24,7 +24,6 @@ from holding.records import (
     packet_contents,
     preentry,
     record_rows,
-    source_comparison,
     trace,
 )
 from holding.rulesets import rulebook
@@ -208,7 +207,7 @@ def _trace(shown: _Shown) -> dict[str, object]:
     told = {"who": who, "actors": sorted({step.actor for step in steps})}
     found = checklist_and_finding.trace_finding(session, record_id)
     part = forms.page_rows(mine, A_PAGE, store.whole_arg("row"))
-    compared = source_comparison.describe_comparison(session, record_id)
+    compared = sweeps.describe_comparison(session, record_id)
     return {**told, "part": part, "finding": found, "compared": compared}
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from holding.db.database import Database
 from holding.db.models import Connection, Pull, Record
-from holding.records.source_comparison import describe_comparison
+from holding.intake.sweeps import describe_comparison
 from tests.holding.intake.pulling import MINUTES, SETTINGS, Read, row
 from tests.holding.intake.shelf import Shelf
 from tests.support.clock import SetClock
