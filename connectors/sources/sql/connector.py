@@ -227,28 +227,28 @@ class Sql:
 
     def begin(self, since: datetime) -> str:
         """The cursor of a moment."""
-        begun: str = _pages().begin(since)
+        begun: str = _module("pages").begin(since)
         return begun
 
     def page(
         self, cursor: str, settings: Settings, secret: str, zone: ZoneInfo, http: Http
     ) -> Page | NoPage:
         """What follows a cursor."""
-        told: Page | NoPage = _pages().page(cursor, settings, secret, zone, http)
+        told: Page | NoPage = _module("pages").page(cursor, settings, secret, zone, http)
         return told
 
     def test(self, settings: Settings, secret: str, zone: ZoneInfo, http: Http) -> ConnectionReport:
         """What fits and what does not, a step a line."""
-        told: ConnectionReport = _pages().test(settings, secret, zone, http.now())
+        told: ConnectionReport = _module("probe").test(settings, secret, zone, http.now())
         return told
 
 
-def _pages() -> ModuleType:
-    """Return the module that queries the database.
+def _module(name: str) -> ModuleType:
+    """Return a module that queries the database.
 
     It is loaded on first use, so that a command that lists the fields of a source loads no driver.
     """
-    return import_module("connectors.sources.sql.pages")
+    return import_module(f"connectors.sources.sql.{name}")
 
 
 @dataclass(frozen=True, slots=True)

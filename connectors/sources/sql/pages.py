@@ -1,7 +1,6 @@
 """Read changes from a shop's database page by page: orders first, then settlements."""
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
@@ -10,15 +9,14 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from connectors.contract import ConnectionReport, IncomingRecord, RowError, Settings, Step
-from connectors.contract.errors import FILE, SYSTEMS, DatabaseAddress, address_of
+from connectors.contract import IncomingRecord, RowError, Settings
+from connectors.contract.errors import FILE, address_of
 from connectors.contract.pulls import NoPage, Page, Pulled
 from connectors.contract.schema import FieldSchema
 from connectors.kit.canonical_record import Cell, RawRecord, read_record
 from connectors.kit.delivery import too_long
 from connectors.kit.delivery_limits import LINES, MEGABYTE
 from connectors.sources.sql.connector import (
-    ORDER,
     STAMP,
     KindQuery,
     LineQuery,
@@ -37,7 +35,7 @@ from connectors.sources.sql.database import (
     parse_place,
     told,
 )
-from connectors.sources.sql.failures import WAYS, Cause, UnansweredError
+from connectors.sources.sql.failures import UnansweredError
 from connectors.transport.http import Http
 from connectors.transport.strict_json import dumps
 
@@ -55,41 +53,6 @@ SET_BY_THE_SHOP: Final = "Name the column that the shop itself sets with each ch
 
 _MOMENT: Final = "Have the query give it as 2026-11-19 14:03:11, in every row alike."
 
-FIRST: Final = ("Settings", "Driver", "Reach", "Login", "Read-only")
-
-_STOPS_AT: Final[dict[Cause, int]] = {
-    "driver": 1,
-    "blocked": 2,
-    "away": 2,
-    **dict.fromkeys(WAYS, 2),
-}
-
-_CODES: Final[dict[Cause, str]] = {"host": "name", "port": "refused", "silent": "timeout"}
-"""Those that every way to a system has (kit/reach.py)."""
-
-_AHEAD: Final = timedelta(hours=1)
-
-_INDEX: Final = "Have an index made on it: without one each reading goes through the whole table."
-
-_HARMLESS: Final = frozenset({"SELECT", "USAGE", "SHOW VIEW", "SHOW DATABASES", "PROCESS"})
-
-_GRANT: Final = re.compile(r"GRANT (.*?) ON ", re.DOTALL)
-
-_RIGHTS: Final = """
-SELECT CASE
-  WHEN (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
-    'everything, as a superuser'
-  WHEN EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p', 'v', 'f')
-    AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-    AND (has_table_privilege(c.oid, 'INSERT') OR has_table_privilege(c.oid, 'UPDATE')
-      OR has_table_privilege(c.oid, 'DELETE') OR has_table_privilege(c.oid, 'TRUNCATE')))
-  THEN 'change rows of tables'
-  WHEN EXISTS (SELECT 1 FROM pg_namespace n WHERE left(n.nspname, 3) <> 'pg_'
-    AND n.nspname <> 'information_schema' AND has_schema_privilege(n.oid, 'CREATE'))
-  THEN 'make tables'
-  ELSE '' END
-"""
 
 DatabaseRow = Mapping[str, object]
 
@@ -321,223 +284,6 @@ def says_the_hour(query: KindQuery) -> str:
         f"All {query.kind}s changed just now: the column {query.cursor} holds when it is asked, not"
         " when a row changed."
     )
-
-
-def test(settings: Settings, password: str, zone: ZoneInfo, now: datetime) -> ConnectionReport:
-    """The steps; those behind one that failed are not run."""
-    queries, address = queries_of(settings), address_of(str(settings.get("base_url") or ""))
-    for setting in (address, queries):
-        if isinstance(setting, str):
-            hint = "Correct it under Settings."
-            step = Step.failed(FIRST[0], setting, hint, "database.settings")
-            return ConnectionReport.stopped(FIRST, step, there=False)
-    assert not isinstance(address, str)  # noqa: S101 - narrowed above
-    assert not isinstance(queries, str)  # noqa: S101 - narrowed above
-    kinds = tuple(f"{query.kind.capitalize()}s" for query in queries)
-    made = [Step(FIRST[0], ok=True, words=f"Read: {', '.join(kinds).lower()}.")]
-    try:
-        with opened(address, password, zone) as reader:
-            made += _there(address)
-            made.append(_read_only(reader))
-    except UnansweredError as why:
-        return _stopped(made, address, kinds, why)
-    for query in queries:
-        made += _of_kind(address, password, zone, query, now)
-    return ConnectionReport(steps=tuple(made), snapshot=None)
-
-
-def _there(address: DatabaseAddress) -> list[Step]:
-    """What is known once a transaction was opened."""
-    system = SYSTEMS[address.system]
-    where = "The file" if address.is_file else address.host
-    login = "A file asks for no login." if address.is_file else f"{address.user} was let in."
-    return [
-        Step(FIRST[1], ok=True, words=f"The driver of {system} is installed."),
-        Step(FIRST[2], ok=True, words=f"{where} answers."),
-        Step(FIRST[3], ok=True, words=login),
-    ]
-
-
-def _read_only(reader: Reader) -> Step:
-    name = FIRST[4]
-    if not transaction_reads_only(reader):
-        words = "This database cannot be kept from writing by the connection."
-        hint = "See that the login may only SELECT: nothing else keeps a query from writing."
-        return Step(name, None, words, hint, "database.writable")
-    if reader.system == FILE:
-        return Step(name, ok=True, words="The file is opened for reading, and nothing else.")
-    allowed = writes_allowed(reader)
-    if allowed:
-        words = f"The connection only reads, but its login may do more: {allowed}."
-        hint = "Have a login made that may SELECT from these tables and nothing else."
-        return Step(name, None, words, hint, "database.rights")
-    return Step(name, ok=True, words="The connection only reads, and its login may do no more.")
-
-
-def _stopped(
-    made: list[Step], address: DatabaseAddress, kinds: Sequence[str], why: UnansweredError
-) -> ConnectionReport:
-    """The report where nobody let us in."""
-    at = _STOPS_AT.get(why.cause, 3) if len(made) == 1 else 4
-    before = (made[0], *_there(address)[: at - 1])
-    code = (
-        f"reach.{_CODES.get(why.cause, why.cause)}"
-        if at == _STOPS_AT["away"]
-        else f"database.{why.cause}"
-    )
-    failed = Step.failed(FIRST[at], why.words, why.hint, code)
-    there = at > _STOPS_AT["away"]
-    return ConnectionReport.stopped((*FIRST, *kinds), *before, failed, there=there)
-
-
-def _of_kind(
-    address: DatabaseAddress, password: str, zone: ZoneInfo, query: KindQuery, now: datetime
-) -> list[Step]:
-    """The steps of one kind: its columns, those of its lines, its cursor and its id."""
-    title, made = f"{query.kind.capitalize()}s", list[Step]()
-    try:
-        with opened(address, password, zone) as reader:  # one that failed answers nothing more
-            made.append(_columns(reader, query, f"{title}: columns"))
-            if query.lines:
-                made.append(_line_columns(reader, query.lines))
-            made.append(_cursor(reader, query, f"{title}: cursor", now))
-    except UnansweredError as why:
-        made.append(Step.failed(title, why.words, why.hint, f"database.{why.cause}"))
-    return made
-
-
-def _columns(reader: Reader, query: KindQuery, name: str) -> Step:
-    there = reader.columns(query.text)
-    fields = tuple(one for one in query.schema.fields if one.name != STAMP)
-    return _fit(name, there, query.columns, fields, (query.cursor, query.id))
-
-
-def _fit(
-    name: str,
-    there: dict[str, str],
-    named: Mapping[str, str],
-    fields: tuple[FieldSchema, ...],
-    keys: tuple[str, ...],
-) -> Step:
-    """Whether what is needed is there, and what of it is read."""
-    lost = [f"column {one}" for one in (*named, *keys) if one.lower() not in there]
-    by_field = fields_by_column(named, fields).items()
-    filled = {field.name: column for column, field in by_field if column in there}
-    free = [one.name for one in fields if one.required and one.name not in named.values()]
-    lost += [f"column for {name}" for name in free if name not in filled]
-    if lost:
-        words = f"The query has no {', no '.join(dict.fromkeys(lost))}."
-        hint = f"It has: {', '.join(there)}. Correct the query or the columns under Settings."
-        return Step.failed(name, words, hint, "database.columns")
-    words = f"Read: {', '.join(filled[one.name] for one in fields if one.name in filled)}."
-    unread = [
-        one for one in there if one not in filled.values() and one not in map(str.lower, keys)
-    ]
-    hint = f"Not read, for no field is called so: {', '.join(unread)}." if unread else ""
-    return Step(name, ok=True, words=words, hint=hint)
-
-
-def _line_columns(reader: Reader, lines: LineQuery) -> Step:
-    there = reader.columns(lines.text)
-    fields = tuple(replace(one, required=False) for one in ORDER.lines)  # pos is counted
-    return _fit("Order lines: columns", there, lines.columns, fields, (lines.order, lines.id))
-
-
-def _cursor(reader: Reader, query: KindQuery, name: str, now: datetime) -> Step:
-    """Whether reading can go on behind a place: no blank, no id twice, an index."""
-    for column, what in ((query.cursor, "moment"), (query.id, "id")):
-        blank = reader.blank(query, column, 1)
-        if blank:
-            words = f"The column {column} is blank in some rows, which then have no {what}."
-            hint = "Have the shop fill it in and forbid that it is blank, or leave such rows out."
-            return Step.failed(name, words, hint, "database.blank")
-    twice = reader.repeated(query)
-    if twice is not None:
-        words = f"The id {str(twice)[:40]} occurs more than once in {query.id}."
-        hint = "Have the query give one row for each; lines have a query of their own."
-        return Step.failed(name, words, hint, "database.repeated")
-    if fault := _moments(reader, query):
-        return Step.failed(name, fault, "Name a column with date and time.", "database.cursor")
-    newest = moment_of(reader.newest(query), reader.zone)
-    oldest = moment_of(reader.oldest(query), reader.zone)
-    just_now = oldest is not None and oldest == newest and abs(now - oldest) < JUST_NOW
-    if just_now and reader.count(query) > 1:
-        return Step.failed(name, says_the_hour(query), SET_BY_THE_SHOP, "database.cursor")
-    if newest is not None and newest > now + _AHEAD:
-        words = f"The latest {query.cursor} is {newest:%Y-%m-%d %H:%M} UTC, which is yet to come."
-        hint = "Compare the time zone of the connection with that of the database."
-        return Step(name, None, words, hint, "database.ahead")
-    if indexed(reader, query) is False:
-        words = f"{query.cursor} and {query.id} fit, but no index on {query.cursor} is used."
-        return Step(name, None, words, _INDEX, "database.index")
-    words = f"{query.cursor} is never blank, {query.id} never twice; rows of one moment go by id."
-    hint = f"No test can see whether each change moves {query.cursor}: ask the shop."
-    return Step(name, ok=True, words=words, hint=hint)
-
-
-def _moments(reader: Reader, query: KindQuery) -> str:
-    """Why the cursor is none; blank where it is."""
-    if reader.system not in (FILE, "mssql"):
-        kind = reader.columns(query.text).get(query.cursor.lower())
-        return "" if kind else f"The column {query.cursor} holds something that is not a moment."
-    newest = reader.newest(query)
-    if newest is None or moment_of(newest, reader.zone) is not None:
-        return ""
-    return f"The column {query.cursor} holds “{str(newest)[:40]}”, which is not a moment."
-
-
-def transaction_reads_only(reader: Reader) -> bool:
-    """Whether the database itself says that this transaction cannot write."""
-    match reader.system:
-        case "postgresql":
-            return reader.told("SHOW transaction_read_only") == [("on",)]
-        case "mariadb" | "mysql":
-            names = reader.told(
-                "SHOW SESSION VARIABLES WHERE Variable_name IN"
-                " ('tx_read_only', 'transaction_read_only')"
-            )
-            return bool(names) and all(value in ("ON", "1") for _, value in names)
-        case "sqlite":
-            return True  # opened so, and nothing but reading is let through (drivers.py)
-        case _:
-            return False
-
-
-def writes_allowed(reader: Reader) -> str:
-    """What the login may do besides reading, in half a sentence; blank where nothing is known."""
-    match reader.system:
-        case "postgresql":
-            return str(reader.told(_RIGHTS)[0][0])
-        case "mariadb" | "mysql":
-            return _granted([str(row[0]) for row in reader.told("SHOW GRANTS")])
-        case _:
-            return ""
-
-
-def _granted(lines: list[str]) -> str:
-    """Rights of MariaDB's own list that do more than read; its passwords are not touched."""
-    rights: set[str] = set()
-    for line in lines:
-        if found := _GRANT.match(line):
-            named = re.sub(r"\([^)]*\)", "", found[1])
-            rights |= {one.strip().upper() for one in named.split(",")}
-    more = sorted(rights - _HARMLESS - {""})
-    return ", ".join(one.lower() for one in more[:5])
-
-
-def indexed(reader: Reader, query: KindQuery) -> bool | None:
-    """Whether reading from a moment on uses an index; None where the database does not say."""
-    match reader.system:
-        case "postgresql":
-            reader.says("SET LOCAL enable_seqscan = off")
-            return any("Index Cond" in str(row) for row in reader.explained("EXPLAIN", query))
-        case "mariadb" | "mysql":
-            return any(row.get("possible_keys") for row in reader.explained("EXPLAIN", query))
-        case "sqlite":
-            plan = [str(row) for row in reader.explained("EXPLAIN QUERY PLAN", query)]
-            return any("SEARCH" in row and "INDEX" in row for row in plan)
-        case _:
-            return None
 
 
 @dataclass(frozen=True, slots=True)
