@@ -96,7 +96,9 @@ CAUSES: Final[Mapping[str, tuple[str, ...]]] = {
         "database.cursor",
         "database.ahead",
         "database.index",
+        "database.unmoved",
     ),
+    "Amounts not exact": ("database.float",),
 }
 """What the cause is called -> the codes of the steps that fail, or warn, because of it."""
 

@@ -42,7 +42,14 @@ from sqlalchemy.types import NullType
 from connectors.contract.errors import DatabaseAddress
 from connectors.kit.delivery_limits import MEGABYTE
 from connectors.sources.sql.connector import KindQuery, LineQuery
-from connectors.sources.sql.failures import WAYS, UnansweredError, unanswered, unreached, way_of
+from connectors.sources.sql.failures import (
+    WAYS,
+    TooLongError,
+    UnansweredError,
+    unanswered,
+    unreached,
+    way_of,
+)
 from connectors.transport.strict_json import Blocked, Destination, resolve_host
 
 Row = Mapping[str, object]
@@ -56,6 +63,15 @@ _MOMENTS: Final[Mapping[str, Mapping[object, str]]] = {
     "mariadb": {12: "naive", _TIMESTAMP: "aware"},
     "mysql": {12: "naive", _TIMESTAMP: "aware"},
 }
+
+_FLOATS: Final[Mapping[str, frozenset[object]]] = {
+    "postgresql": frozenset({700, 701}),
+    "mariadb": frozenset({4, 5}),
+    "mysql": frozenset({4, 5}),
+}
+"""Type codes of binary numbers: float4 and float8 of PostgreSQL, FLOAT and DOUBLE of MariaDB."""
+
+_FLOAT_COLUMN: Final = re.compile(r"[\"`\[]?(\w+)[\"`\]]?\s+(?:REAL|FLOAT|DOUBLE)\b", re.IGNORECASE)
 
 _FEW: Final = 4  # rows of the greatest length that may be in memory
 
@@ -140,9 +156,38 @@ class Reader:
         kinds = _MOMENTS.get(self.system, {})
         return {str(one[0]).lower(): kinds.get(one[1], "") for one in result.cursor.description}
 
-    def page(self, query: KindQuery, at: Place | Start, most: int) -> Iterator[Row]:
-        """The rows behind a place, the oldest change first."""
-        made = _of(query.text, query.cursor, query.id)
+    def floats(self, query: str) -> frozenset[str]:
+        """Return the columns that hold binary numbers, in small letters.
+
+        SQLite does not say the type of a query's column: a column counts that any of its tables
+        declares so.
+        """
+        described = self.run(_all(_of(query)).limit(0)).cursor.description
+        names = {str(one[0]).lower(): one[1] for one in described}
+        if self.system == "sqlite":
+            tables = self.told("SELECT sql FROM sqlite_master WHERE type = 'table'")
+            declared = {
+                str(found[1]).lower()
+                for (table,) in tables
+                for found in _FLOAT_COLUMN.finditer(str(table))
+            }
+            return frozenset(names.keys() & declared)
+        kinds = _FLOATS.get(self.system, frozenset())
+        return frozenset(name for name, kind in names.items() if kind in kinds)
+
+    def latest(self, query: KindQuery, most: int) -> list[Row]:
+        """Return the rows that changed last."""
+        made = _of(query.text, query.cursor)
+        whole = _all(made).order_by(made.c[query.cursor].desc()).limit(most)
+        return list(self.rows(whole))
+
+    def page(
+        self, query: KindQuery, at: Place | Start, most: int, names: Sequence[str] = ()
+    ) -> Iterator[Row]:
+        """Return the rows behind a place that have an id, the oldest change first. `names`: only
+        these of their columns.
+        """
+        made = _of(query.text, query.cursor, query.id, *names)
         moved, key = made.c[query.cursor], made.c[query.id]
         if isinstance(at, Start):
             begin = bindparam("since", self._bound(query, at), type_=_ANY)
@@ -151,7 +196,8 @@ class Reader:
             since, behind = (bindparam(name, type_=_ANY) for name in ("since", "behind"))
             asked = (moved >= since) & ((moved > since) | (key > behind))
             given = {"since": self._param(at.moved), "behind": at.key}
-        whole = _all(made).where(asked)
+        columns = [made.c[name] for name in dict.fromkeys(names)]
+        whole = (select(*columns) if columns else _all(made)).where(asked, key.is_not(None))
         yield from self.rows(whole.order_by(moved, key).limit(most), given)
 
     def lines(self, query: LineQuery, keys: Sequence[object], most: int) -> list[Row]:
@@ -215,9 +261,7 @@ class Reader:
                 size += sum(len(value) for value in row if isinstance(value, (str, bytes)))
                 if size > MOST_BYTES:
                     words = "The rows of one page are longer than may be read at once."
-                    raise UnansweredError(
-                        "value", words, "Set fewer rows at once, or name columns."
-                    )
+                    raise TooLongError(words, "Set fewer rows at once, or name columns.")
                 yield {
                     name: value.replace(tzinfo=UTC) if at and isinstance(value, datetime) else value
                     for name, value, at in zip(names, row, utc, strict=True)
@@ -250,7 +294,7 @@ class Reader:
         length = func.octet_length(cast(literal_column("weighed"), Text))
         longest = self.run(select(func.max(length)).select_from(rows), given).scalar() or 0
         if longest > LONGEST_VALUE:
-            raise UnansweredError("long")
+            raise TooLongError
         return max(1, min(_MANY, MOST_BYTES // max(1, longest)))
 
     def told(self, plain: str) -> list[tuple[object, ...]]:
@@ -541,7 +585,7 @@ def _bounded(made: Any, read: Callable[[int], bytes], size: int) -> bytes:
     if size >= _FULL_PACKET:
         if made._result is not None:
             made._result.unbuffered_active = False  # nothing more is read of it
-        raise UnansweredError("long")
+        raise TooLongError
     return read(size)
 
 

@@ -152,11 +152,20 @@ class UnansweredError(Exception):
         super().__init__(self.words)
 
 
+class TooLongError(UnansweredError):
+    """A row, or all rows of a page, are longer than may be read at once."""
+
+    def __init__(self, words: str = "", hint: str = "") -> None:
+        super().__init__("long", words, hint)
+
+
 def unanswered(error: BaseException, *, connecting: bool = False) -> UnansweredError:
     """What an error of a driver means. Nothing of its text is shown but a name that is missing."""
     cause = _cause(error, connecting=connecting)
     if connecting and any(sign in str(error).lower() for sign in _OF_WAYS["certificate"]):
         cause = "certificate"
+    if cause == "long":
+        return TooLongError()
     words = ""
     if connecting and cause == "rights":  # so MariaDB says it to a login that has no rights at all
         words = "There is no such database there, or the login may not open it."
@@ -217,7 +226,8 @@ _OF_TEXTS: Final[Mapping[Cause, tuple[str, ...]]] = {
     ),
     "database": ('database "',),
     "query": ("syntax error", "readonly", "not authorized", "prohibited", "incomplete input"),
-    "value": ("could not decode", "can't load", "too large", "too big", "out of range"),
+    "long": ("too big",),
+    "value": ("could not decode", "can't load", "too large", "out of range"),
 }
 """Where a driver has no codes: SQLite, and PostgreSQL before there is a connection."""
 _OF_WAYS: Final[Mapping[Cause, tuple[str, ...]]] = {

@@ -1,7 +1,8 @@
 """Read changes from a shop's database page by page: orders first, then settlements."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -35,7 +36,7 @@ from connectors.sources.sql.database import (
     parse_place,
     told,
 )
-from connectors.sources.sql.failures import UnansweredError
+from connectors.sources.sql.failures import TooLongError, UnansweredError
 from connectors.transport.http import Http
 from connectors.transport.strict_json import dumps
 
@@ -60,6 +61,11 @@ _DIGITS: Final = 15
 """What a binary number holds exactly as it was written."""
 
 _JSON_WHOLE: Final = 2**53
+
+_KNOWN_BY: Final = frozenset({"number", "status", "total", "currency", "commission"})
+"""The fields that are read of a row that is too long to be read whole."""
+
+Connect = Callable[[], AbstractContextManager[Reader]]
 
 _MOST: Final = 1_000_000  # characters of one record, as it is kept
 
@@ -101,6 +107,26 @@ class _Cursor:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One kind to read from a cursor on: how many rows at most, and whether one row alone is read,
+    without a look at the next.
+    """
+
+    query: KindQuery
+    later: Sequence[KindQuery]
+    at: _Cursor
+    most: int
+    late: timedelta
+    now: datetime
+    alone: bool = False
+
+    @property
+    def place(self) -> Place | Start:
+        """Return where the reading begins."""
+        return self.at.at.get(self.query.kind, Start(self.at.floor))
+
+
 def page(
     cursor: str, settings: Settings, password: str, zone: ZoneInfo, http: Http
 ) -> Page | NoPage:
@@ -112,41 +138,96 @@ def page(
         return NoPage(words=address, hint="An admin changes it under Settings.")
     at = _Cursor.of(cursor)
     query = next((one for one in queries if one.kind == at.kind), queries[0])
+    reading = _Reading(
+        query=query,
+        later=queries[queries.index(query) + 1 :],
+        at=at,
+        most=rows_at_once(settings),
+        late=timedelta(minutes=late_minutes(settings)),
+        now=http.now(),
+    )
     try:
-        with opened(address, password, zone) as reader:
-            return _read(reader, query, queries, at, settings, http.now())
+        return _shorter(reading, lambda: opened(address, password, zone))
     except UnansweredError as why:
         refused = why.cause == "login"
         return NoPage(words=why.words, hint=why.hint, key_refused=refused)
 
 
-def _read(
+def _shorter(reading: _Reading, connect: Connect) -> Page:
+    """Return a page, with fewer rows where more of them are too long to be read at once.
+
+    A row that is too long by itself is held by its id and its first fields, so that its neighbours
+    are read.
+    """
+    fewer = (replace(reading, most=max(1, reading.most // 16)), replace(reading, alone=True))
+    for attempt in (reading, *fewer):
+        with suppress(TooLongError), connect() as reader:
+            return _read(reader, attempt)
+    try:
+        with connect() as reader:
+            return _held_unread(reader, reading, _short_columns(reader, reading.query))
+    except UnansweredError:
+        with connect() as reader:
+            return _held_unread(reader, reading, ())
+
+
+def _short_columns(reader: Reader, query: KindQuery) -> tuple[str, ...]:
+    """Return the columns of the fields by which people know a record."""
+    named = [name for name, field in query.columns.items() if field in _KNOWN_BY]
+    free = _KNOWN_BY - set(query.columns.values())
+    return (*named, *(name for name in reader.columns(query.text) if name in free))
+
+
+def _held_unread(reader: Reader, reading: _Reading, names: Sequence[str]) -> Page:
+    """Return a page with the next row, held because it is too long."""
+    query = reading.query
+    place = _sampled(reader, query, reading.place)
+    rows = list(reader.page(query, place, 1, (query.cursor, query.id, *names)))
+    words = f"The {query.kind} is longer than may be read at once."
+    faults = [_wrong(f"{query.kind} {_key(row, query)}", "", words) for row in rows]
+    found = [
+        pulled(query, row, (), reader.zone, [fault])
+        for row, fault in zip(rows, faults, strict=True)
+        if _since(row, query, reading.at.floor, reader.zone)
+    ]
+    return _after(reader, reading, place, _Heads(rows, more=True), found)
+
+
+def _read(reader: Reader, reading: _Reading) -> Page:
+    query, floor = reading.query, reading.at.floor
+    place = _sampled(reader, query, reading.place)
+    heads = _heads(reader, reading, place)
+    _each_has_its_own(heads.rows, query, reader.zone, reading.now)
+    found, heads = _with_lines(reader, query, heads, floor)
+    without_id = [pulled(query, row, (), reader.zone) for row in heads.without_id]
+    return _after(reader, reading, place, heads, (*found, *without_id))
+
+
+def _after(
     reader: Reader,
-    query: KindQuery,
-    queries: Sequence[KindQuery],
-    at: _Cursor,
-    settings: Settings,
-    now: datetime,
+    reading: _Reading,
+    place: Place | Start,
+    heads: "_Heads",
+    found: Sequence[Pulled],
 ) -> Page:
-    place = _sampled(reader, query, at.at.get(query.kind, Start(at.floor)))
-    heads = _heads(reader, query, place, rows_at_once(settings))
-    _each_has_its_own(heads.rows, query, reader.zone, now)
-    found, heads = _with_lines(reader, query, heads, at.floor)
+    """Return the page with the cursor behind it."""
+    query, at = reading.query, reading.at
     high = _high(heads.rows, query, reader.zone, at.high.get(query.kind))
     highs = at.high if high is None else {**at.high, query.kind: high}
-    if heads.more:
-        places = {**at.at, query.kind: _behind(heads.rows[-1], query)}
+    if heads.more and heads.rows:
+        places = {**at.at, query.kind: _behind(heads.last or heads.rows[-1], query)}
         after = replace(at, kind=query.kind, at=places, high=highs)
         return Page(found=found, after=after.text(), more=True)
-    later = queries[queries.index(query) + 1 :]
-    back = None if high is None else min(high, now) - timedelta(minutes=late_minutes(settings))
+    later = reading.later
+    back = None if high is None else min(high, reading.now) - reading.late
     after = _Cursor(
         floor=at.floor,
         kind=later[0].kind if later else "",
         at={**at.at, query.kind: _next_start(at.floor, place, back)},
         high={kind: one for kind, one in highs.items() if kind != query.kind},
     )
-    return Page(found=(*found, *_blank(reader, query)), after=after.text(), more=bool(later))
+    blank = _blank(reader, query, at.floor)
+    return Page(found=(*found, *blank), after=after.text(), more=bool(later))
 
 
 def _sampled(reader: Reader, query: KindQuery, place: Place | Start) -> Place | Start:
@@ -164,35 +245,46 @@ def _sampled(reader: Reader, query: KindQuery, place: Place | Start) -> Place | 
 
 @dataclass(frozen=True, slots=True)
 class _Heads:
-    """Rows of one kind, each with its moment, and whether others follow."""
+    """Rows of one kind, and whether others follow.
+
+    `repeated`: ids that several rows have; only the first of them is among the rows. `without_id`:
+    rows whose id cannot be read. `last`: the last row of all.
+    """
 
     rows: Sequence[Row]
     more: bool
+    repeated: Collection[str] = ()
+    without_id: Sequence[Row] = ()
+    last: Row | None = None
 
 
-def _heads(reader: Reader, query: KindQuery, place: Place | Start, most: int) -> _Heads:
-    rows: list[Row] = []
-    keys: set[str] = set()
-    size, latest = 0, None
-    for row in reader.page(query, place, most + 1):
+def _heads(reader: Reader, reading: _Reading, place: Place | Start) -> _Heads:
+    query, most = reading.query, 1 if reading.alone else reading.most
+    rows: dict[str, Row] = {}
+    repeated, without_id = set[str](), list[Row]()
+    size, latest, last, more = 0, None, None, reading.alone
+    for at, row in enumerate(reader.page(query, place, most + (not reading.alone))):
         key = _key(row, query)
-        if not key:
-            words = f"A row of the {query.kind}s has no id in the column {query.id}."
-            raise UnansweredError("value", words, "Have the query give each row its id.")
-        if key in keys:
-            words = f"Two rows of the {query.kind}s have the id {key[:60]}."
-            raise UnansweredError("value", words, "Have the query give one row for each.")
-        keys.add(key)
         moment = moment_of(row.get(query.cursor.lower()), reader.zone)
         if reader.system == FILE and moment and latest and moment < latest:
             words = f"The column {query.cursor} writes its moments in more than one way."
             raise UnansweredError("value", words, _MOMENT)
         latest = moment or latest
         size += sum(len(str(value)) for value in row.values())
-        if len(rows) == most or (rows and size > PAGE_BYTES):
-            return _Heads(rows, more=True)
-        rows.append(row)
-    return _Heads(rows, more=False)
+        if key in rows:
+            repeated.add(key)
+        if at == most or (rows and size > PAGE_BYTES):
+            more = True
+            break
+        if not key:
+            without_id.append(row)
+            continue
+        rows.setdefault(key, row)
+        last = row
+    if without_id and not rows and more:
+        words = f"No row has an id in the column {query.id}."
+        raise UnansweredError("value", words, "Have the query give each row its id.")
+    return _Heads(list(rows.values()), more, repeated, without_id, last)
 
 
 def _key(row: Row, query: KindQuery) -> str:
@@ -218,18 +310,54 @@ def _with_lines(
     """The records of rows that may be read, and the rows; fewer of them where lines are many."""
     wanted = [row for row in heads.rows if _since(row, query, floor, reader.zone)]
     lines: dict[str, list[Row]] = {}
+    faults: dict[str, list[RowError]] = {key: [_repeated(query, key)] for key in heads.repeated}
     if query.lines and wanted:
         keys = [row[query.id.lower()] for row in wanted]
         found = reader.lines(query.lines, keys, PAGE_LINES + 1)
         if len(found) > PAGE_LINES and len(heads.rows) > 1:
-            fewer = _Heads(heads.rows[: len(heads.rows) // 2], more=True)
+            fewer = replace(heads, rows=heads.rows[: len(heads.rows) // 2], more=True, last=None)
             return _with_lines(reader, query, fewer, floor)
         lines = by_order(query.lines, found)
-        if strange := lines.keys() - {key_text(key) for key in keys}:
-            words = f"Lines name the order “{min(strange)[:40]}” otherwise than the order itself."
-            raise UnansweredError("value", words, "Have both queries give the id alike.")
-    made = (pulled(query, row, lines.get(_key(row, query), ()), reader.zone) for row in wanted)
+        for key, error in _strange(query, lines, {key_text(key) for key in keys}):
+            faults.setdefault(key, []).append(error)
+    made = (
+        pulled(query, row, lines.get(key, ()), reader.zone, faults.get(key, ()))
+        for row in wanted
+        if (key := _key(row, query))
+    )
     return tuple(made), heads
+
+
+def _repeated(query: KindQuery, key: str) -> RowError:
+    hint = "Have the query give one row for each; lines have a query of their own."
+    words = "Two rows have this id."
+    return RowError(where=f"{query.kind} {key}, {query.id}", value=key, message=words, hint=hint)
+
+
+def _strange(
+    query: KindQuery, lines: Mapping[str, Sequence[Row]], keys: Collection[str]
+) -> Iterator[tuple[str, RowError]]:
+    """Yield the orders whose lines name them otherwise than they do, each with its error.
+
+    A database may find lines by an id in another spelling. Where no order is like it, each order
+    without lines may be the one.
+    """
+    for name in sorted(lines.keys() - keys):
+        like = {key for key in keys if _loosely(key) == _loosely(name)}
+        for key in sorted(like or keys - lines.keys()):
+            yield (
+                key,
+                RowError(
+                    where=f"{query.kind} {key}, lines",
+                    value=name[:200],
+                    message="Lines name the order otherwise than the order itself.",
+                    hint="Have both queries give the id alike.",
+                ),
+            )
+
+
+def _loosely(key: str) -> str:
+    return key.strip().casefold().lstrip("0")
 
 
 def _since(row: Row, query: KindQuery, floor: datetime, zone: ZoneInfo) -> bool:
@@ -262,10 +390,18 @@ def _next_start(floor: datetime, place: Place | Start, back: datetime | None) ->
     return Start(max(floor, back), sample if isinstance(sample, str) else "")
 
 
-def _blank(reader: Reader, query: KindQuery) -> tuple[Pulled, ...]:
-    """Rows that no reading can ever come to."""
+def _blank(reader: Reader, query: KindQuery, floor: datetime) -> tuple[Pulled, ...]:
+    """Rows that no reading can ever come to: those without a moment, and those without an id."""
     found = reader.blank(query, query.cursor, BLANK)
-    return tuple(_untold(query, _key(row, query)) for row in found)
+    nameless = reader.blank(query, query.id, BLANK)
+    return (
+        *(_untold(query, _key(row, query)) for row in found),
+        *(
+            pulled(query, row, (), reader.zone)
+            for row in nameless
+            if _since(row, query, floor, reader.zone)
+        ),
+    )
 
 
 def _untold(query: KindQuery, key: str) -> Pulled:
@@ -297,9 +433,13 @@ class Unfit:
 
 
 def pulled(
-    query: KindQuery, row: DatabaseRow, lines: Sequence[DatabaseRow], zone: ZoneInfo
+    query: KindQuery,
+    row: DatabaseRow,
+    lines: Sequence[DatabaseRow],
+    zone: ZoneInfo,
+    faults: Sequence[RowError] = (),
 ) -> Pulled:
-    """Return a row with its lines as a record, held for what of it cannot be read."""
+    """Return a row with its lines as a record, held for these faults and what cannot be read."""
     raw = dumps({query.kind: _kept(row), "lines": [_kept(line) for line in lines]})
     place = f"{query.kind} {key_text(row.get(query.id.lower()))}"
     errors: list[RowError] = []
@@ -318,6 +458,7 @@ def pulled(
     key = Cell(place, key_text(row.get(query.id.lower())))
     of_lines = _lines(place, query, lines, zone)
     errors += [error for cells in (head, *of_lines) for error in _unfit(cells)]
+    errors += faults
     record = read_record(query.schema, RawRecord(key, head, of_lines), zone, errors)
     if isinstance(record, IncomingRecord):
         return Pulled(raw=raw, records=(record,))

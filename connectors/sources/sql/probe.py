@@ -38,6 +38,20 @@ _AHEAD: Final = timedelta(hours=1)
 
 _INDEX: Final = "Have an index made on it: without one each reading goes through the whole table."
 
+_EXACT: Final = frozenset({"money", "decimal", "quantity"})
+
+_SAMPLE: Final = 200
+"""So many rows are looked at for a moment later than the cursor."""
+
+_SECOND: Final = timedelta(seconds=1)
+
+_OF_BEGINNING: Final = re.compile("creat|insert|added|placed|ordered|register", re.IGNORECASE)
+
+_SET_WITH_EACH: Final = (
+    "Name the column that the shop itself sets with each change. The nightly sweep finds some of"
+    " these changes, later."
+)
+
 _HARMLESS: Final = frozenset({"SELECT", "USAGE", "SHOW VIEW", "SHOW DATABASES", "PROCESS"})
 
 _GRANT: Final = re.compile(r"GRANT (.*?) ON ", re.DOTALL)
@@ -136,7 +150,10 @@ def _of_kind(
             made.append(_columns(reader, query, f"{title}: columns"))
             if query.lines:
                 made.append(_line_columns(reader, query.lines))
+            made += _inexact(reader, query, f"{title}: amounts")
             made.append(_cursor(reader, query, f"{title}: cursor", now))
+            if made[-1].ok is not False:
+                made += _unmoved(reader, query, f"{title}: changes", now)
     except UnansweredError as why:
         made.append(Step.failed(title, why.words, why.hint, f"database.{why.cause}"))
     return made
@@ -193,7 +210,8 @@ def _cursor(reader: Reader, query: KindQuery, name: str, now: datetime) -> Step:
         hint = "Have the query give one row for each; lines have a query of their own."
         return Step.failed(name, words, hint, "database.repeated")
     if fault := _moments(reader, query):
-        return Step.failed(name, fault, "Name a column with date and time.", "database.cursor")
+        hint = "Name a column with date and time that each change of a row moves; an id does not."
+        return Step.failed(name, fault, hint, "database.cursor")
     newest = moment_of(reader.newest(query), reader.zone)
     oldest = moment_of(reader.oldest(query), reader.zone)
     just_now = oldest is not None and oldest == newest and abs(now - oldest) < JUST_NOW
@@ -207,8 +225,56 @@ def _cursor(reader: Reader, query: KindQuery, name: str, now: datetime) -> Step:
         words = f"{query.cursor} and {query.id} fit, but no index on {query.cursor} is used."
         return Step(name, None, words, _INDEX, "database.index")
     words = f"{query.cursor} is never blank, {query.id} never twice; rows of one moment go by id."
-    hint = f"No test can see whether each change moves {query.cursor}: ask the shop."
+    hint = (
+        f"No test can see whether each change moves {query.cursor}: ask the shop. Nothing moves it"
+        " when a row is deleted: only the nightly sweep finds that."
+    )
     return Step(name, ok=True, words=words, hint=hint)
+
+
+def _inexact(reader: Reader, query: KindQuery, name: str) -> list[Step]:
+    """Return a warning that names the amounts and quantities read from binary numbers."""
+    read: list[tuple[str, Mapping[str, str], Sequence[FieldSchema]]] = [
+        (query.text, query.columns, query.schema.fields)
+    ]
+    if query.lines:
+        read.append((query.lines.text, query.lines.columns, query.schema.lines))
+    floats: list[str] = []
+    for text, columns, fields in read:
+        filled = fields_by_column(columns, tuple(fields))
+        exact = {column for column, field in filled.items() if field.type in _EXACT}
+        floats += sorted(reader.floats(text) & {column.lower() for column in exact})
+    if not floats:
+        return []
+    columns = ", ".join(floats)
+    words = f"Binary numbers (FLOAT, DOUBLE, REAL), which are not exact: {columns}."
+    hint = (
+        "Have the shop make them DECIMAL, or round them in the query, as ROUND(CAST(total AS"
+        " DECIMAL(18, 6)), 2). A value that is not exact is held."
+    )
+    return [Step(name, None, words, hint, "database.float")]
+
+
+def _unmoved(reader: Reader, query: KindQuery, name: str, now: datetime) -> list[Step]:
+    """Return a warning where a change of a row does not move the cursor, as far as can be seen."""
+    later: set[str] = set()
+    for row in reader.latest(query, _SAMPLE):
+        moved = moment_of(row.get(query.cursor.lower()), reader.zone)
+        for column, value in row.items():
+            moment = moment_of(value, reader.zone)
+            if moved and moment and moved + _SECOND < moment <= now:
+                later.add(column)
+    if later:
+        columns = ", ".join(sorted(later))
+        words = (
+            f"Some rows have a later moment in {columns} than in {query.cursor}: a change does not"
+            " always move it, and is then not read."
+        )
+    elif _OF_BEGINNING.search(query.cursor):
+        words = f"{query.cursor} looks like the moment of a row's beginning: no change moves it."
+    else:
+        return []
+    return [Step(name, None, words, _SET_WITH_EACH, "database.unmoved")]
 
 
 def _moments(reader: Reader, query: KindQuery) -> str:

@@ -91,6 +91,40 @@ def test_a_cursor_that_leaves_rows_out_fails(shop):
     assert "not a moment" in step.words
 
 
+def test_amounts_of_binary_numbers_are_named(shop):
+    assert "Orders: amounts" not in steps(shop)
+    kind = "double precision" if shop.system == "postgresql" else "DOUBLE"
+    shop.run(
+        f"CREATE TABLE float_orders (id BIGINT, total {kind}, tax_total REAL)",
+        f"CREATE TABLE float_items (id BIGINT, order_id BIGINT, qty {kind}, unit_price DECIMAL)",
+    )
+    if shop.system == "postgresql":
+        shop.run(f"GRANT SELECT ON float_orders, float_items TO {shop.name}")
+    orders = (
+        "SELECT o.id, o.order_no, o.status, o.updated_at, f.total, f.tax_total FROM orders o"
+        " LEFT JOIN float_orders f ON f.id = o.id"
+    )
+    told = steps(shop, order_query=orders, line_query="SELECT * FROM float_items")
+    shop.run("DROP TABLE float_orders", "DROP TABLE float_items")
+    step = told["Orders: amounts"]
+    assert (step.ok, step.code) == (None, "database.float")
+    assert step.words.endswith(": tax_total, total, qty.")
+
+
+def test_a_cursor_that_changes_do_not_move_is_a_warning(shop):
+    assert "Orders: changes" not in steps(shop)
+    step = steps(shop, order_cursor="created_at")["Orders: changes"]
+    assert (step.ok, step.code) == (None, "database.unmoved")
+    shop.run("UPDATE orders SET paid_at = '2025-11-20 13:59:00' WHERE id = 2")
+    step = steps(shop)["Orders: changes"]
+    assert (step.ok, step.code) == (None, "database.unmoved")
+    assert "later moment in paid_at than in updated_at" in step.words
+    assert "deleted" in steps(shop)[CURSOR].hint
+    by_id = steps(shop, order_cursor="id")[CURSOR]
+    assert by_id.ok is False
+    assert "an id does not" in by_id.hint
+
+
 def test_a_cursor_without_an_index_or_ahead_of_the_clock_is_a_warning(shop):
     slow = steps(shop, order_cursor="created_at")[CURSOR]
     assert slow.ok is None
