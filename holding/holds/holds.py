@@ -464,9 +464,9 @@ def _write(
     company = session.get_one(Company, desk.company_id)
     if company.ruleset_version_id is not None:
         judge = world.program(session, company.ruleset_version_id)
-        family = {record.id: record.family}
+        families = {record.id: (record.family, record.family)}
         now_counts = [CurrentContent(record.id, record.type, body)]
-        update_families(session, desk.company_id, judge, now_counts, family, family, now)
+        update_families(session, desk.company_id, judge, now_counts, families, now)
     return version
 
 

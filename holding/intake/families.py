@@ -124,17 +124,16 @@ def update_families(
     company_id: int,
     judge: Judge,
     records: Sequence[CurrentContent],
-    before: Mapping[int, int],
-    after: Mapping[int, int],
+    families: Mapping[int, tuple[int, int]],
     now: datetime,
 ) -> None:
     """Update families and link keys for new contents, and wake the records joined before and after.
 
-    `before` and `after` are the families of the records that are not new.
+    `families`: the family before and after of each record that is not new.
     """
-    move_families(session, {i: after[i] for i in before if after[i] != before[i]})
-    wake_relatives(session, sorted(before), now)
-    remove_link_keys(session, sorted(before))
+    move_families(session, {i: new for i, (old, new) in families.items() if new != old})
+    wake_relatives(session, sorted(families), now)
+    remove_link_keys(session, sorted(families))
     add_link_keys(session, company_id, judge, records)
     wake_relatives(session, sorted(one.record_id for one in records), now)
 

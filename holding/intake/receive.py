@@ -111,9 +111,9 @@ def receive(
     _store(session, plan, now)
     if judge is not None:
         contents = [CurrentContent(i, r.kind, r.body) for i, r in plan.contents.items()]
-        before = {i: known[i].family for i in plan.contents if i not in fresh}
-        after = {i: family(plan.contents[i]) for i in before}
-        update_families(session, company_id, judge, contents, before, after, now)
+        old = [one for one in plan.contents.items() if one[0] not in fresh]
+        families = {i: (known[i].family, family(one)) for i, one in old}
+        update_families(session, company_id, judge, contents, families, now)
     _tell(session, company_id, source, plan, records, ids, fresh, by, now)
     fault_point("inbox.before_commit")
     event.listen(session, "after_commit", lambda _: fault_point("inbox.after_commit"), once=True)

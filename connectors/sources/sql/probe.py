@@ -246,8 +246,8 @@ def _inexact(reader: Reader, query: KindQuery, name: str) -> list[Step]:
         floats += sorted(reader.floats(text) & {column.lower() for column in exact})
     if not floats:
         return []
-    columns = ", ".join(floats)
-    words = f"Binary numbers (FLOAT, DOUBLE, REAL), which are not exact: {columns}."
+    names = ", ".join(floats)
+    words = f"Binary numbers (FLOAT, DOUBLE, REAL), which are not exact: {names}."
     hint = (
         "Have the shop make them DECIMAL, or round them in the query, as ROUND(CAST(total AS"
         " DECIMAL(18, 6)), 2). A value that is not exact is held."

@@ -54,8 +54,8 @@ def test_who_was_joined_and_who_is_joined_now_are_both_judged_again(
         families.add_link_keys(session, company.id, BY_REFERENCE, now)
         own = session.get_one(Record, moved).family
         content = [CurrentContent(moved, "order", {"ref": "new"})]
-        same = {moved: own}
-        families.update_families(session, company.id, BY_REFERENCE, content, same, same, NOW)
+        same = {moved: (own, own)}
+        families.update_families(session, company.id, BY_REFERENCE, content, same, NOW)
     assert due(database) == {before, after}
 
 
