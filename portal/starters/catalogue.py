@@ -27,6 +27,8 @@ TITLES: Final = {
     "netshop-autocount": "Orders, refunds and payouts of NetShop to AutoCount",
     "netshop-autocount-aotg": "Orders of NetShop to AutoCount On The Go",
     "shopify-autocount": "Orders, refunds and payouts of a Shopify shop to AutoCount",
+    "shopify-quickbooks": "Orders and refunds of a Shopify shop to QuickBooks",
+    "shopify-aiaccount": "Orders and refunds of goods of a Shopify shop to AiAccount",
     "lazada-autocount": "Orders, returns and payouts of a Lazada seller to AutoCount",
     "shopee-autocount": "Orders, returns and payouts of a Shopee shop to AutoCount",
     "workbook-aiaccount": "Orders from spreadsheets to AiAccount",

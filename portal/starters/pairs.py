@@ -43,45 +43,104 @@ SOURCES: Final[Mapping[str, Source]] = {
 """The sources whose part of a template can be exchanged."""
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the rules that all targets share say about one: its name, what people call it, and its
+    document types for what was sold and for what went back.
+    """
+
+    name: str
+    title: str
+    sold: str
+    given_back: str
+
+
+TARGETS: Final[Mapping[str, Target]] = {
+    target.name: target
+    for target in (
+        Target("autocount", "AutoCount", "invoice", "credit_note"),
+        Target("quickbooks", "QuickBooks", "invoice", "credit_memo"),
+        Target("aiaccount", "AiAccount", "sales_invoice", "sales_refund"),
+    )
+}
+"""The targets whose part of a template can be exchanged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What `pair.toml` says: the template that it is made from, the source or the target in the
+    place of that template's own, and the files that are left out.
+
+    Files in the folder itself take the place of those with the same path.
+    """
+
+    like: str
+    source: str = ""
+    target: str = ""
+    without: tuple[str, ...] = ()
+
+
 def names() -> tuple[str, ...]:
     """Return the words of all templates."""
     found = (one.name for one in FOLDER.iterdir() if (one / "maps").is_dir() or pair_of(one.name))
     return tuple(sorted(found))
 
 
-def pair_of(word: str) -> tuple[str, str] | None:
-    """Return the template that a pair is made from, and its source; None where it has own files."""
+def pair_of(word: str) -> Pair | None:
+    """Return what a template is made from; None where all of its files are its own."""
     path = FOLDER / word / PAIR
     if not path.is_file():
         return None
     told = tomllib.loads(path.read_text("utf-8"))
-    return str(told["like"]), str(told["source"])
+    return Pair(**told | {"without": tuple(told.get("without", ()))})
 
 
 @cache
 def read_template(word: str) -> Mapping[str, str]:
     """Return path -> text of the rules and mapping files of a template."""
     folder, pair = FOLDER / word, pair_of(word)
-    if pair is None:
-        return {
-            path.relative_to(folder).as_posix(): path.read_text("utf-8")
-            for ending in ("*.rules", "*.csv")
-            for path in sorted(folder.rglob(ending))
-        }
-    like, name = pair
-    files = read_template(like)
-    stated = re.search(r"^source (\w+)$", "\n".join(files.values()), re.MULTILINE)
-    if stated is None:
-        raise ValueError(like)
-    old, new = SOURCES[stated[1]], SOURCES[name]
-    return {
-        path: _with_source(path, text, old, new) if path.endswith(".rules") else text
-        for path, text in files.items()
+    own = {
+        path.relative_to(folder).as_posix(): path.read_text("utf-8")
+        for ending in ("*.rules", "*.csv")
+        for path in sorted(folder.rglob(ending))
     }
+    if pair is None:
+        return own
+    like = {path: text for path, text in read_template(pair.like).items() if path not in own}
+    shared = {path: text for path, text in like.items() if path not in pair.without}
+    for side in ("source", "target"):
+        if new := getattr(pair, side):
+            old = _stated(side, pair.like)
+            change = _with_source if side == "source" else _with_target
+            shared = {path: change(path, text, old, new) for path, text in shared.items()}
+    return dict(sorted({**shared, **own}.items()))
 
 
-def _with_source(path: str, text: str, old: Source, new: Source) -> str:
+def _stated(side: str, word: str) -> str:
+    """Return the name of a template's source or target."""
+    text = "\n".join(read_template(word).values())
+    stated = re.search(rf"^{side} (\w+)$", text, re.MULTILINE)
+    if stated is None:
+        raise ValueError(word)
+    return stated[1]
+
+
+def _with_target(path: str, text: str, old_name: str, new_name: str) -> str:
+    """Return a file of rules for another target."""
+    if not path.endswith(".rules"):
+        return text
+    old, new = TARGETS[old_name], TARGETS[new_name]
+    for document, other in ((old.sold, new.sold), (old.given_back, new.given_back)):
+        text = re.sub(rf"\b{old.name}\.{document}\b", f"{new.name}.{other}", text)
+    text = re.sub(rf"^(target|retry) {old.name}$", rf"\1 {new.name}", text, flags=re.MULTILINE)
+    return format_text(re.sub(rf"\b{old.title}\b", new.title, text), path)
+
+
+def _with_source(path: str, text: str, old_name: str, new_name: str) -> str:
     """Return a file of rules for another source."""
+    if not path.endswith(".rules"):
+        return text
+    old, new = SOURCES[old_name], SOURCES[new_name]
     text = re.sub(rf"^source {old.name}$", f"source {new.name}", text, flags=re.MULTILINE)
     text = re.sub(
         rf"^(record \w+) from {old.name}$", rf"\1 from {new.name}", text, flags=re.MULTILINE

@@ -330,7 +330,7 @@ def test_T09d_a_template_has_the_currency_and_the_zone_of_the_company() -> None:
         ]
         assert set(named) <= {"GBP"}, f"{one.word} would book pounds as {named}"
         documents += len(named)
-    assert (checks, documents) == (14, 4)
+    assert (checks, documents) == (16, 4)
 
 
 def test_T09d_the_page_gives_a_template_the_currency_of_its_company(house: House) -> None:

@@ -18,6 +18,7 @@ from tests.portal.languages.test_languages import pseudo
 from tests.portal.languages.test_messages import MADE
 from tests.portal.languages.test_walk import ENGLISH, unquoted
 from tests.rules.phrases.test_composed import FOLDERS, inside, written
+from tests.support.templates import files_in
 
 OURS = [one for one in FOLDERS if not {"tests", "bench"} & {*one.parts}]
 LATIN = re.compile("[A-Za-z][A-Za-z]+")
@@ -47,7 +48,7 @@ def authored(folder):
     """The words that the rules of a folder bring along: names of teams, systems, target fields,
     units, files and values.
     """
-    rules, _ = parse({path.name: path.read_text("utf-8") for path in folder.glob("*.rules")})
+    rules, _ = parse(files_in(folder))
     said = [role.title for role in rules.roles]
     said += [one.name for one in (*rules.sources, *rules.targets)]
     said += [part for one in rules.sources for part in (one.currency, one.zone)]

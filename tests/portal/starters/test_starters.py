@@ -32,7 +32,9 @@ def test_all_starters_are_here() -> None:
         "orders-quickbooks",
         "settlements-aiaccount",
         "shopee-autocount",
+        "shopify-aiaccount",
         "shopify-autocount",
+        "shopify-quickbooks",
         "woocommerce-aiaccount",
         "woocommerce-quickbooks",
         "workbook-aiaccount",
@@ -83,7 +85,7 @@ def test_what_no_connector_carries_out_stands_in_one_file() -> None:
     assert {Path(problem.span.file).name for problem in problems} == {"goods.rules"}
 
 
-@pytest.mark.parametrize("name", [one for one in KNOWN if pair_of(one)])
+@pytest.mark.parametrize("name", [one for one in KNOWN if (p := pair_of(one)) and p.source])
 def test_a_pair_is_two_lines_and_has_the_source_it_names(name: str) -> None:
     lines = (TEMPLATES / name / "pair.toml").read_text("utf-8").splitlines()
     assert (len(lines), [one.name for one in (TEMPLATES / name).iterdir()]) == (2, ["pair.toml"])
@@ -91,3 +93,14 @@ def test_a_pair_is_two_lines_and_has_the_source_it_names(name: str) -> None:
     assert "source workbook" in text
     assert not {"source netshop", "from netshop", "from intake", "NetShop"} & set(text.split("\n"))
     assert "NetShop" not in text
+
+
+@pytest.mark.parametrize("name", ["shopify-quickbooks", "shopify-aiaccount"])
+def test_what_a_shop_says_is_read_from_one_place_for_every_target(name: str) -> None:
+    """Records, checks and what happens on an edit are those of the first template of the shop."""
+    first, other = read_template("shopify-autocount"), read_template(name)
+    own = {path.relative_to(TEMPLATES / name).as_posix() for path in (TEMPLATES / name).rglob("*")}
+    shared = {path for path in other if path not in own}
+    assert {"shop.rules", "clearing.rules", "changes.rules", "names.rules"} <= shared
+    assert other["shop.rules"] == first["shop.rules"]
+    assert not [path for path in other if "autocount" in other[path].casefold()]

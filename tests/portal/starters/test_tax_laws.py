@@ -23,7 +23,7 @@ from connectors.targets.quickbooks.payload import content as quickbooks_body
 from connectors.transport.strict_json import dumps, loads
 from grammar.parsing.parser import parse
 from holding.programs.known_schemas import schemas
-from portal.starters.pairs import FOLDER
+from portal.starters.pairs import names, read_template
 from rules.facts import Facts, Subject, TargetState, World, load_seeds
 from rules.outcomes import Decision, Document
 from rules.program import Program, compile_ruleset
@@ -227,6 +227,15 @@ CASES = {
     "shopify-autocount": Case(
         shopify_order, in_autocount, "0.00", {"debtors": "web,300-S001", "items": "MUG,MUG,PCS"}
     ),
+    "shopify-quickbooks": Case(
+        shopify_order, in_quickbooks, "0.01", {"debtors": "web,58", "items": "MUG,12,PCS"}
+    ),
+    "shopify-aiaccount": Case(
+        shopify_order,
+        in_aiaccount,
+        "0.01",
+        {"debtors": "web,Online buyers", "items": "MUG,MUG,PCS", "classes": "MUG,008"},
+    ),
     "woocommerce-quickbooks": Case(
         woocommerce_order, in_quickbooks, "0.01", {"customers": "101,59", "items": "TEA,11,PCS"}
     ),
@@ -274,13 +283,11 @@ def _words() -> Iterator[tuple[str, int]]:
 @cache
 def template(name: str) -> tuple[Program, World, str]:
     """Return a template's program, its world, and the record kind of its orders' source."""
-    folder = FOLDER / name
     files = {
-        str(path.relative_to(folder)): path.read_text("utf-8")
-        for path in sorted(folder.rglob("*"))
-        if path.suffix in (".rules", ".csv") and not path.name.endswith("_test.rules")
+        path: "\n".join(_rates(text))
+        for path, text in read_template(name).items()
+        if not path.endswith("_test.rules")
     }
-    files = {path: "\n".join(_rates(text)) for path, text in files.items()}
     for table, row in CASES[name].maps.items():
         heading = files[f"maps/{table}.csv"].split("\n")[0]
         files[f"maps/{table}.csv"] = f"{heading}\n{row}\n"
@@ -336,13 +343,12 @@ def test_a_rate_that_was_not_charged_is_held(name: str) -> None:
 
 def test_every_template_that_names_a_tax_code_gives_its_rate() -> None:
     lacking = []
-    for folder in sorted(path for path in FOLDER.iterdir() if path.is_dir()):
-        for path in sorted(folder.glob("*.rules")):
-            text = path.read_text("utf-8")
+    for template_name in names():
+        for path, text in read_template(template_name).items():
             taxes, rates = (
                 len(re.findall(rf"^ +{name} +=", text, re.MULTILINE))
                 for name in ("TaxAmount", "TaxRate")
             )
-            if not path.name.endswith("_test.rules") and taxes != rates:
-                lacking.append((folder.name, path.name, taxes, rates))
+            if not path.endswith("_test.rules") and taxes != rates:
+                lacking.append((template_name, path, taxes, rates))
     assert lacking == []

@@ -10,9 +10,10 @@ from rules.expressions.run import Run
 from rules.facts import Facts, Subject
 from rules.testing.runner import run_tests
 from tests.rules.codegen.test_compiled import law
-from tests.rules.codegen.test_engines import SETS, Damaged
+from tests.rules.codegen.test_engines import Damaged
 from tests.rules.kedai import NOW, TEXT, decision, line, order, program_of, world
 from tests.rules.one_meaning import in_every_way
+from tests.support.templates import rules_of
 
 
 @pytest.fixture
@@ -47,8 +48,7 @@ def test_of_programs_and_records_by_lot(made: Counter[str]) -> None:
 
 
 def test_of_the_stories_of_a_template_and_damaged_ones(made: Counter[str]) -> None:
-    files = sorted(SETS["netshop-aiaccount"].glob("*.rules"))
-    ruleset, problems = parse({p.name: p.read_text("utf-8") for p in files})
+    ruleset, problems = parse(rules_of("netshop-aiaccount"))
     assert problems == ()
     assert run_tests(ruleset, Damaged(ruleset)).failed == ()  # type: ignore[arg-type]
     assert min(made[sort] for sort in ("all", "gaps", "gaps of lines")) > 3

@@ -22,16 +22,10 @@ from rules.types.symbol_table import Schemas
 from tests.amount import slow_except
 from tests.rules.kedai import NOW, TEXT, line, order, program_of, world
 from tests.rules.one_meaning import in_every_way
+from tests.support.templates import WITH_OWN_RULES, rules_of
 
 HERE = Path(__file__).parents[1]
-STARTERS = HERE.parents[1] / "portal" / "starters"
-SETS = {
-    path.stem: path
-    for path in (
-        *sorted(p for p in STARTERS.iterdir() if any(p.glob("*.rules"))),
-        *(HERE / f"{name}.rules" for name in ("kedai", "depot", "roaster")),
-    )
-}
+SETS = (*WITH_OWN_RULES, "kedai", "depot", "roaster")
 
 
 class Both:
@@ -99,27 +93,34 @@ class Damaged(Both):
         return super().evaluate(subject, facts, world, now)
 
 
+def rules_named(name: str) -> dict[str, str]:
+    """Return the rule files of one set."""
+    if name in WITH_OWN_RULES:
+        return rules_of(name)
+    path = HERE / f"{name}.rules"
+    return {path.name: path.read_text("utf-8")}
+
+
 @cache
-def told(path: Path) -> tuple[Damaged, TestReport]:
+def told(name: str) -> tuple[Damaged, TestReport]:
     """The stories of one set, and each damaged: both engines are asked once for all tests."""
-    files = sorted(path.glob("*.rules")) if path.is_dir() else [path]
-    ruleset, problems = parse({p.name: p.read_text("utf-8") for p in files})
+    ruleset, problems = parse(rules_named(name))
     assert problems == ()
-    both = Damaged(ruleset, schemas() if path.is_dir() else None)
+    both = Damaged(ruleset, schemas() if name in WITH_OWN_RULES else None)
     return both, run_tests(ruleset, both)  # type: ignore[arg-type]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", slow_except("netshop-aiaccount", SETS))
 def test_both_engines_tell_the_same_stories(name: str) -> None:
-    both, report = told(SETS[name])
+    both, report = told(name)
     assert report.failed == ()
     assert both.asked - both.wild >= len(report.results) > 0
 
 
 @pytest.mark.parametrize("name", slow_except("netshop-aiaccount", SETS))
 def test_T22a_both_engines_say_the_same_of_damaged_numbers(name: str) -> None:
-    both, _ = told(SETS[name])
+    both, _ = told(name)
     assert both.wild == 3 * (both.asked - both.wild) > 0
 
 

@@ -20,7 +20,7 @@ from rules.program import compile_interpreted, compile_ruleset
 from rules.testing.runner import run_tests
 from rules.values.canonical import PostingState
 from tests.amount import slow_except
-from tests.rules.codegen.test_engines import SETS
+from tests.rules.codegen.test_engines import SETS, rules_named
 from tests.rules.one_meaning import in_every_way
 
 ABSENT = object()
@@ -113,9 +113,7 @@ class OddFields:
 
 @pytest.mark.parametrize("name", slow_except("netshop-aiaccount", SETS))
 def test_no_odd_field_crashes_the_rules_and_no_blank_required_field_is_ready(name: str) -> None:
-    path = SETS[name]
-    files = sorted(path.glob("*.rules")) if path.is_dir() else [path]
-    ruleset, problems = parse({file.name: file.read_text("utf-8") for file in files})
+    ruleset, problems = parse(rules_named(name))
     assert problems == ()
     program = OddFields(ruleset)
     run_tests(ruleset, program)  # type: ignore[arg-type]

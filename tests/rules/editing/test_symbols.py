@@ -15,24 +15,19 @@ from rules.rulebook.suggested_names import KEYWORDS, LIBRARY, describe_symbol
 from rules.types.functions import NAMES
 from rules.types.symbol_table import Index, Schemas
 from tests.rules.kedai import TEXT
+from tests.support.templates import WITH_OWN_RULES, rules_of
 
 ROOT = Path(__file__).parents[3]
 HERE = Path(__file__).parents[1]
+OWN = ("kedai", "depot", "roaster")
 SETS = {
-    "kedai": [HERE / "kedai.rules"],
-    "depot": [HERE / "depot.rules"],
-    "roaster": [HERE / "roaster.rules"],
-    **{
-        path.name: sorted(path.glob("*.rules"))
-        for path in sorted((ROOT / "portal" / "starters").iterdir())
-        if path.is_dir() and any(path.glob("*.rules"))
-    },
+    **{name: {name: (HERE / f"{name}.rules").read_text("utf-8")} for name in OWN},
+    **{name: rules_of(name) for name in WITH_OWN_RULES},
 }
 KNOWN = Schemas((), ())
 
 
-def read(paths: list[Path]) -> tuple[dict[str, str], Index, tuple[Mention, ...]]:
-    sources = {path.name: path.read_text("utf-8") for path in paths}
+def read(sources: dict[str, str]) -> tuple[dict[str, str], Index, tuple[Mention, ...]]:
     ruleset, problems = parse(sources)
     assert not problems
     index = Index(ruleset)

@@ -21,6 +21,7 @@ from rules.phrases import (
     without_article,
 )
 from rules.rulebook.book import Book, build_book
+from tests.support.templates import files_in
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDERS = sorted(
@@ -31,7 +32,7 @@ FOLDERS = sorted(
 
 @cache
 def written(folder: Path) -> Book:
-    ruleset, _ = parse({path.name: path.read_text("utf-8") for path in folder.glob("*.rules")})
+    ruleset, _ = parse(files_in(folder))
     return build_book(ruleset)
 
 

@@ -23,11 +23,9 @@ from rules.types.symbol_table import Schemas
 from tests.amount import slow_except
 from tests.rules.kedai import TEXT as KEDAI
 from tests.rules.roaster import TEXT as ROASTER
+from tests.support.templates import WITH_OWN_RULES, rules_of
 
 ROOT = Path(__file__).parents[3]
-TEMPLATES = sorted(
-    path for path in (ROOT / "portal" / "starters").iterdir() if [*path.glob("*.rules")]
-)
 LINES = os.environ.get("CLEARPOST_FUZZ_LINES", "2")
 SEED = int(os.environ.get("CLEARPOST_FUZZ_SEED", "16"))
 Sources = Mapping[str, str]
@@ -268,8 +266,8 @@ def chosen(found: tuple[Part, ...], dice: random.Random) -> list[Part]:
     return [dice.choice([part for part in found if part.kind == kind]) for kind in picked]
 
 
-TEMPLATE_NAMES = frozenset(folder.name for folder in TEMPLATES)
-RULESETS = {folder.name: sources_of(folder) for folder in TEMPLATES}
+RULESETS = {name: rules_of(name) for name in WITH_OWN_RULES}
+TEMPLATE_NAMES = frozenset(RULESETS)
 RULESETS |= {"kedai": {"kedai.rules": KEDAI}, "roaster": {"roaster.rules": ROASTER}}
 
 
