@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -220,7 +221,149 @@ def test_a_discount_of_lazada_that_no_voucher_explains_is_held(make: Make, feed:
     assert company.documents() == {}
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_random_orders_of_lazada_settle_the_debtor(make: Make, feed: Feed, seed: int) -> None:
+    """Sellers' and Lazada's vouchers, shipping, fees and returned pieces, in two statements."""
+    chance = Random(seed)
+    company = shop_company(make, "lazada")
+    sold, rows = [], list[list[tuple[str, str, str, str]]]([])
+    for number in range(600, 606):
+        price, pieces = Decimal(chance.randrange(2000, 9000)) / 100, chance.randrange(1, 4)
+        seller = Decimal(chance.randrange(0, 300)) / 100
+        platform = Decimal(chance.randrange(0, 300)) / 100
+        shipping = Decimal(chance.randrange(0, 600)) / 100
+        back = chance.randrange(0, pieces + 1) if chance.random() < 0.5 else 0
+        sold.append(lazada_sale(number, price, (seller, platform, shipping), pieces, back))
+        whole = price * pieces
+        mine = [
+            ("Orders-Sales", "Item Price Credit", whole),
+            ("Orders-Marketing Fees", "Promotional Charges Vouchers", -seller * pieces),
+            ("Orders-Sales", "Shipping Fee (Paid By Customer)", shipping * pieces),
+            ("Orders-Logistics", "Shipping Fee Charged by Lazada", Decimal("-7.00")),
+            ("Orders-Logistics", "Shipping Fee Voucher (by Lazada)", Decimal("2.00")),
+            ("Orders-Lazada Fees", "Commission", -(whole / 20).quantize(Decimal("0.01"))),
+            ("Refunds-Sales", "Reversal Item Price", -price * back),
+            ("Refunds-Marketing Fees", "Reversal Promotional Charges Vouchers", seller * back),
+        ]
+        rows.append(
+            [(str(number), kind, name, str(amount)) for kind, name, amount in mine if amount]
+        )
+    feed(company, {"orders": sold})
+    for name, some, last in (("S1", rows[:3], "19 Nov 2026"), ("S2", rows[3:], "20 Nov 2026")):
+        statement = statement_of(name, [row for each in some for row in each], last)
+        feed(company, {"statements": [statement]})
+        tell_deposit(company, name, statement["payout"].removesuffix(" MYR"))
+    assert company.holds() == []
+    assert debtor_balance(company) == 0
+
+
+def lazada_sale(
+    number: int, price: Decimal, borne: tuple[Decimal, Decimal, Decimal], pieces: int, back: int
+) -> dict[str, Any]:
+    """Return an order of equal pieces; of each: the seller's and Lazada's voucher, the shipping."""
+    seller, platform, shipping = (float(one) for one in borne)
+    whole = lazada_order()
+    piece = {
+        **whole["order_items"][0],
+        "order_id": number,
+        "item_price": float(price),
+        "paid_price": float(price - borne[0] - borne[1]),
+        "voucher_seller": seller,
+        "voucher_platform": platform,
+        "voucher_amount": float(borne[0] + borne[1]),
+        "shipping_amount": shipping,
+    }
+    items = [
+        {
+            **piece,
+            "order_item_id": number * 10 + at,
+            "status": "returned" if at < back else "delivered",
+        }
+        for at in range(pieces)
+    ]
+    return {
+        **whole,
+        "order_id": number,
+        "order_number": number,
+        "customer_first_name": f"N{number}",
+        "items_count": pieces,
+        "order_items": items,
+    }
+
+
+def statement_of(number: str, rows: list[tuple[str, str, str, str]], last: str) -> dict[str, Any]:
+    """Return a statement with these transactions: order, type, name, amount."""
+    whole = lazada_statement(number=number, last=last)
+    about = whole["transactions"][0]
+    transactions = [
+        {
+            **about,
+            "order_no": order,
+            "transaction_type": kind,
+            "fee_name": name,
+            "amount": amount,
+            "transaction_number": f"{number}-{at}",
+        }
+        for at, (order, kind, name, amount) in enumerate(rows)
+    ]
+    net = sum((Decimal(row[3]) for row in rows), Decimal(0))
+    return {**whole, "payout": f"{net} MYR", "transactions": transactions}
+
+
 # ---- Shopee ----
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_orders_of_shopee_settle_the_debtor(make: Make, feed: Feed, seed: int) -> None:
+    """Sellers' and Shopee's vouchers, coins, shipping, fees and returns, in two payouts."""
+    chance = Random(seed)
+    company = shop_company(make, "shopee")
+    sold, back, released = [], [], list[dict[str, Any]]()
+    for number in range(6):
+        key = f"2611SR{number:02}"
+        goods = Decimal("60.00")
+        shipping, seller, platform, coins, fee = (
+            Decimal(chance.randrange(0, most)) / 100 for most in (600, 500, 500, 200, 400)
+        )
+        paid = goods + shipping - seller - platform - coins
+        refund = Decimal(chance.randrange(100, 3000)) / 100 if chance.random() < 0.5 else Decimal(0)
+        income = {
+            "buyer_total_amount": float(paid),
+            "voucher_from_seller": float(seller),
+            "voucher_from_shopee": float(platform),
+            "coins": float(coins),
+            "buyer_paid_shipping_fee": float(shipping),
+            "actual_shipping_fee": 6.0,
+            "shopee_shipping_rebate": 4.0,
+            "commission_fee": float(fee),
+            "seller_return_refund": float(refund),
+        }
+        net = paid + platform + coins - fee - Decimal("2.00") - refund
+        extra = {"order_sn": key, "total_amount": float(paid), "buyer_username": f"b{number}"}
+        sold.append(shopee_order(**extra, buyer_user_id=number, order_income=income))
+        listed = {"order_sn": key, "payout_amount": float(net), "escrow_release_time": MOMENT}
+        released.append({"listed": listed, "income": income, "net": net})
+        if refund:
+            item = {"item_id": 9001, "name": "Mug", "item_sku": "MUG", "amount": 1}
+            item |= {"refund_amount": float(refund)}
+            times = {"create_time": MOMENT + number, "update_time": MOMENT + number}
+            told = {"return_sn": f"RT{number}", "order_sn": key, "status": "REFUND_PAID"}
+            told |= {"refund_amount": float(refund), "currency": "MYR", "item": [item]}
+            back.append({**told, **times})
+    feed(company, orders(*sold))
+    if back:
+        feed(company, {"response": {"return": back}})
+    for day, some in ((DAY, released[:3]), ("2026-11-20", released[3:])):
+        net = sum((one["net"] for one in some), Decimal(0))
+        details = [
+            {"order_sn": one["listed"]["order_sn"], "order_income": one["income"]} for one in some
+        ]
+        payout = {"number": day, "first_day": day, "last_day": day, "currency": "MYR"}
+        payout |= {"escrow_list": [one["listed"] for one in some], "escrow_details": details}
+        feed(company, {"payouts": [payout]})
+        tell_deposit(company, day, str(net))
+    assert company.holds() == []
+    assert debtor_balance(company) == 0
 
 
 def shopee_order(**changed: Any) -> dict[str, Any]:
@@ -318,6 +461,26 @@ def test_a_payout_of_shopee_that_pays_another_amount_is_held_with_the_difference
     assert hold.owner == "accounts"
     assert all(figure in hold.text for figure in ("56.50", "57.00", "0.50", "2611SH20")), hold.text
     assert debtor_balance(company) == Decimal("57.00")
+
+
+def test_an_order_of_shopee_in_two_payouts_is_held_with_both_amounts(
+    make: Make, feed: Feed
+) -> None:
+    """The second payment took the place of the first, so that both were booked."""
+    company = shop_company(make, "shopee")
+    feed(company, orders(shopee_order(order_income=INCOME)))
+    feed(company, {"payouts": [shopee_payout()]})
+    tell_deposit(company, DAY, "54.50")
+    assert debtor_balance(company) == 0
+    again = {**shopee_payout(), "number": "2026-11-20", "first_day": "2026-11-20"}
+    again["last_day"] = "2026-11-20"
+    feed(company, {"payouts": [again]})
+    tell_deposit(company, "2026-11-20", "54.50")
+    holds = {hold.rule: hold for hold in company.holds("2026-11-20")}
+    assert holds["paid_as_invoiced"].owner == "accounts"
+    text = holds["paid_as_invoiced"].text
+    assert all(figure in text for figure in ("114.00", "57.00", "2611SH20")), text
+    assert debtor_balance(company) == 0
 
 
 def test_vouchers_that_shopee_does_not_show_are_held_until_it_does(make: Make, feed: Feed) -> None:

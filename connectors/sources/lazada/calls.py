@@ -61,14 +61,32 @@ _SALES: Final = "orders-sales"
 
 _REFUNDS: Final = ("refunds-sales", "refunds-claims")
 
-_OF_ORDERS: Final = ("orders-", "refunds-")
+_ORDERS: Final = "orders-"
 
-_SELLER_VOUCHERS: Final = "promotional charges"
-"""How the names of the seller's own vouchers begin. Lazada credits the price before vouchers
-(Item Price Credit) and charges the seller's vouchers beside it.
+_OF_ORDERS: Final = (_ORDERS, "refunds-")
+
+_SELLER_VOUCHERS: Final = ("promotional charges", "lazcoin discount", "lazcoins discount")
+"""How the names of the seller's own discounts begin. Lazada credits the price before vouchers
+(Item Price Credit) and charges the seller's vouchers beside it. A seller who joins LazCoins
+Discount bears it, too.
+Source: help.graas.ai/en/article/decoding-marketplace-fees-sellers-guide-to-navigating-costs-on-
+lazada-shopee-zalora-and-tokopedia (Settlement Seller Discount Amount).
 """
 
-_TAKEN_BACK: Final = f"reversal {_SELLER_VOUCHERS}"
+_TAKEN_BACK: Final = tuple(f"reversal {name}" for name in _SELLER_VOUCHERS)
+
+_BUYER_SHIPPING: Final = "shipping fee (paid by customer"
+
+_SHIPPING_BORNE: Final = (
+    "shipping fee voucher by lazada",
+    "shipping fee voucher (by lazada",
+    "auto shipping fee subsidy",
+)
+"""How the names begin of what Lazada bears of the carrier's charge (Settlement Shipping Fee Rebate
+From Channel in the same source). It lessens that charge and is never a fee below zero.
+"""
+
+_SHIPPING: Final = "shipping fee"
 
 _STATED: Final = re.compile(r"(?P<amount>-?\d{1,15}(\.\d{1,6})?) (?P<currency>[A-Z]{3})", re.ASCII)
 
@@ -234,6 +252,7 @@ def payouts_of(
         )
     net = Decimal(stated["amount"]) if stated else ZERO
     entries = [*_sales(rows), *(one for row in rows for one in _others(row))]
+    entries += _borne_above_charge(rows)
     left = net - sum((one.amount for one in entries), ZERO)
     if left and stated:
         number = told.text("statement_number")
@@ -278,9 +297,9 @@ def _part(row: Part) -> EntryPart:
     """What a transaction is, by its type; what belongs to no order is an adjustment."""
     word = row.text("transaction_type").strip().lower()
     name = row.text("fee_name").strip().lower()
-    if word.startswith(_OF_ORDERS) and name.startswith((_SELLER_VOUCHERS, _TAKEN_BACK)):
+    if word.startswith(_OF_ORDERS) and name.startswith((*_SELLER_VOUCHERS, *_TAKEN_BACK)):
         return "refund" if name.startswith(_TAKEN_BACK) else "sale"
-    if word == _SALES:
+    if word == _SALES or (word.startswith(_ORDERS) and name.startswith(_BUYER_SHIPPING)):
         return "sale"
     if word in _REFUNDS:
         return "refund"
@@ -318,6 +337,29 @@ def _others(row: Part) -> Iterator[payouts.Entry]:
     yield _entry(row, part, amount - tax)
     if tax:
         yield _entry(row, "fee_tax", tax, at=row.at("VAT_in_amount"))
+
+
+def _borne_above_charge(rows: Sequence[Part]) -> Iterator[payouts.Entry]:
+    """Yield what Lazada bears of an order's shipping above the carrier's charge: it is taken from
+    the fees, where it would be a fee below zero, and is an adjustment.
+    """
+    orders: dict[str, list[Part]] = {}
+    for row in rows:
+        name = row.text("fee_name").strip().lower()
+        if _part(row) == "fee" and name.startswith((_SHIPPING, *_SHIPPING_BORNE)):
+            orders.setdefault(row.text("order_no"), []).append(row)
+    for mine in orders.values():
+        borne = [one for one in mine if _is_borne(one)]
+        above = sum((_amount(one) for one in mine), ZERO)
+        if borne and above > 0:
+            key = borne[0].text("transaction_number")
+            words = "Shipping borne by Lazada above the carrier's charge"
+            yield _entry(borne[0], "fee", -above, line_id=f"{key}-fee", name=words)
+            yield _entry(borne[0], "adjustment", above, line_id=f"{key}-above", name=words)
+
+
+def _is_borne(row: Part) -> bool:
+    return row.text("fee_name").strip().lower().startswith(_SHIPPING_BORNE)
 
 
 def _references(rows: Sequence[Part]) -> Iterator[str]:

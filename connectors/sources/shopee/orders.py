@@ -184,9 +184,9 @@ ORDER = KindSchema(
         field_schema("line_id", "Shopee's id of the order line."),
         field_schema(
             "part",
-            "What the line stands for: goods, shipping, voucher (of the seller), price_support "
-            "(what Shopee bears of the prices), buyer_fee (of the buyer to Shopee), or adjustment: "
-            "what nothing explains.",
+            "What the line stands for: goods, shipping, discount (the seller's voucher), "
+            "price_support (what Shopee bears of the prices), fee (of the buyer to Shopee), or "
+            "adjustment: what nothing explains.",
         ),
         *_GOODS,
         field_schema(
@@ -349,10 +349,10 @@ def _explained(income: Part, left: Decimal) -> Iterator[Line]:
     voucher = income.amount(_SELLER_VOUCHER)
     if voucher:
         place = income.at(_SELLER_VOUCHER)
-        yield one_of("voucher", "Voucher of the seller", place, -voucher)
+        yield one_of("discount", "Voucher of the seller", place, -voucher)
     for name in _BUYER_FEES:
         if amount := income.amount(name):
-            yield one_of("buyer_fee", _said(name), income.at(name), amount)
+            yield one_of("fee", _said(name), income.at(name), amount)
     left -= sum((income.amount(name) for name in _BUYER_FEES), ZERO) - voucher
     support = income.amount(_SUPPORT)
     if support and left == support:  # the prices of the lines are those after this discount
@@ -428,7 +428,8 @@ def payouts_of(
     told = Part(place, given)
     incomes = {one.text("order_sn"): one.part("order_income") for one in told.parts(DETAILS)}
     released = told.parts(LISTED)
-    entries = [entry for one in released for entry in _entries(one, incomes)]
+    number = told.text("number")
+    entries = [entry for one in released for entry in _entries(one, incomes, number)]
     if len(entries) > LINES:
         entries = _joined(entries)
     if long := too_long(told.at(LISTED), len(entries)):
@@ -446,8 +447,10 @@ def payouts_of(
     return payouts.records_of(payout, PAYOUTS, zone, told.errors)
 
 
-def _entries(listed: Part, incomes: Mapping[str, Part]) -> Iterator[payouts.Entry]:
-    """What was released of one order: lines that come to what Shopee states."""
+def _entries(listed: Part, incomes: Mapping[str, Part], number: str) -> Iterator[payouts.Entry]:
+    """Yield lines that come to what Shopee states as released of one order. Their id names the
+    payout, too: an order that is released in two payouts has a payment in each.
+    """
     order = listed.text("order_sn")
     income = incomes.get(order)
     if not order or not listed.stated("payout_amount"):
@@ -462,9 +465,9 @@ def _entries(listed: Part, incomes: Mapping[str, Part]) -> Iterator[payouts.Entr
     for part, name, place, amount in _amounts(income):
         if amount or part == "sale":
             left -= amount
-            yield _entry(order, part, name, place, amount)
+            yield _entry((order, number), part, name, place, amount)
     if left:
-        yield _entry(order, "adjustment", REST, listed.at("payout_amount"), left)
+        yield _entry((order, number), "adjustment", REST, listed.at("payout_amount"), left)
 
 
 def _amounts(income: Part) -> Iterator[tuple[EntryPart, str, str, Decimal]]:
@@ -490,10 +493,14 @@ def _said(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
-def _entry(order: str, part: EntryPart, name: str, place: str, amount: Decimal) -> payouts.Entry:
+def _entry(
+    key: tuple[str, str], part: EntryPart, name: str, place: str, amount: Decimal
+) -> payouts.Entry:
+    """Return an entry; `key`: the order and the payout's number."""
+    order, number = key
     return payouts.Entry(
         place=place,
-        line_id=order,
+        line_id=f"{order}@{number}" if number else order,
         part=part,
         amount=amount,
         order_id=order,

@@ -305,3 +305,49 @@ def test_what_is_not_paid_yet_is_asked_for_again(told: list[tuple[str, str]], ag
     listed = [{"created_at": f"{day} 02:00:00", "paid": paid} for day, paid in told]
     found = again_from(list(listed), date(2026, 11, 1), date(2026, 11, 20))
     assert found.isoformat() == again
+
+
+def moved(*rows: tuple[str, str, str]) -> dict[str, Any]:
+    """Return a statement of one order with these types, names and amounts."""
+    about = {"order_no": ORDER, "VAT_in_amount": "0", "statement": ROWS[0]["statement"]}
+    listed = [
+        {
+            **about,
+            "transaction_type": kind,
+            "fee_name": name,
+            "amount": amount,
+            "transaction_number": f"T{at}",
+        }
+        for at, (kind, name, amount) in enumerate(rows)
+    ]
+    net = sum((Decimal(amount) for _, _, amount in rows), Decimal(0))
+    return changed(transactions=listed, payout=f"{net} MYR")
+
+
+SOLD = ("Orders-Sales", "Item Price Credit", "50.00")
+CARRIED = ("Orders-Logistics", "Shipping Fee Charged by Lazada", "-5.00")
+
+
+@pytest.mark.parametrize(
+    ("rows", "totals"),
+    [
+        ([("Orders-Marketing Fees", "LazCoins Discount", "-2.00")], ("48.00", "0.00", "0.00")),
+        (
+            [CARRIED, ("Orders-Logistics", "Shipping Fee Voucher (by Lazada)", "3.00")],
+            ("50.00", "2.00", "0.00"),
+        ),
+        (
+            [CARRIED, ("Orders-Logistics", "Auto Shipping Fee Subsidy by Lazada", "6.00")],
+            ("50.00", "0.00", "1.00"),
+        ),
+        (
+            [("Orders-Logistics", "Shipping Fee (Paid By Customer)", "4.00")],
+            ("54.00", "0.00", "0.00"),
+        ),
+    ],
+)
+def test_who_bears_coins_and_shipping(
+    rows: list[tuple[str, str, str]], totals: tuple[str, str, str]
+) -> None:
+    told = records(moved(SOLD, *rows))["payout"]
+    assert (told["gross"], told["fees"], told["adjustments"]) == totals

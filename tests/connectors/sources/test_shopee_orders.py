@@ -106,7 +106,7 @@ def sold(**changed):
 def test_what_shopee_bears_is_sold_and_what_the_seller_bears_is_not():
     amounts, lines = sold()
     assert amounts == ("2.00", "3.50", "0.00", "101.50", "105.00")
-    assert lines == [("shipping", "8.00"), ("voucher", "-2.00")]
+    assert lines == [("shipping", "8.00"), ("discount", "-2.00")]
 
 
 @pytest.mark.parametrize("name", ["shopee_discount", "payment_promotion", "credit_card_promotion"])
@@ -124,7 +124,7 @@ def test_a_price_that_shopee_lowered_is_sold_for_the_price_before():
 def test_fees_of_the_buyer_to_shopee_are_lines_of_their_own():
     amounts, lines = sold(buyer_transaction_fee=1.00, voucher_from_seller=3.00)
     assert (amounts[2], amounts[4]) == ("0.00", "105.00")
-    assert lines[1:] == [("voucher", "-3.00"), ("buyer_fee", "1.00")]
+    assert lines[1:] == [("discount", "-3.00"), ("fee", "1.00")]
 
 
 @pytest.mark.parametrize(("seller", "left"), [(1.99, "0.01"), (2.50, "-0.50")])

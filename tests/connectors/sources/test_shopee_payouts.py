@@ -75,7 +75,7 @@ def test_a_payout_tells_its_days_its_totals_and_an_entry_for_each_amount() -> No
 def test_what_it_pays_of_each_order_is_a_record_of_its_own() -> None:
     first, second = (one for one in records(PAYOUT) if one.kind == "order_payment")
     assert first.body == {
-        "number": "2511190001",
+        "number": "2511190001@2026-11-19",
         "status": "released",
         "payout": "2026-11-19",
         "order_id": "2511190001",
@@ -85,7 +85,7 @@ def test_what_it_pays_of_each_order_is_a_record_of_its_own() -> None:
         "currency": "MYR",
         "amount": "108.00",
     }
-    assert (second.external_id, second.body["amount"]) == ("2511190002", "20.00")
+    assert (second.external_id, second.body["amount"]) == ("2511190002@2026-11-19", "20.00")
 
 
 @pytest.mark.parametrize(
