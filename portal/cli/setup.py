@@ -5,7 +5,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from connectors.contract import Accepted
     from holding.db.database import DatabaseSession
     from holding.rulesets.admission import RulesRefusal
+
+_FIXED: Final = f"{__name__}.fixed"
+"""The key of the values of `--set` in the context of a command."""
 
 
 @click.group(cls=Listing)
@@ -255,14 +258,14 @@ def publish(change: int, company: str, email: str) -> None:
     print_next(f"ingest FILE --company {company} --source NAME --check")
 
 
-def _fixed_values(
-    _context: click.Context, _option: click.Parameter, values: Sequence[str]
-) -> dict[str, str]:
-    """Return field -> value of options such as `--set status=paid`."""
+def _keep_fixed_values(
+    context: click.Context, _option: click.Parameter, values: Sequence[str]
+) -> None:
+    """Keep field -> value of options such as `--set status=paid` for the command."""
     pairs = [value.partition("=") for value in values]
     if any(not name.strip() or not sign for name, sign, _ in pairs):
         raise click.BadParameter("write it as FIELD=VALUE, such as status=paid")
-    return {name.strip(): value.strip() for name, _, value in pairs}
+    context.meta[_FIXED] = {name.strip(): value.strip() for name, _, value in pairs}
 
 
 @click.command(short_help="Read a delivery from FILE (.json, .xlsx, .csv).")
@@ -272,23 +275,16 @@ def _fixed_values(
 @click.option("--as", "email", help="Who enters it: they cannot approve what comes of it.")
 @click.option(
     "--set",
-    "fixed",
     multiple=True,
-    callback=_fixed_values,
+    expose_value=False,
+    callback=_keep_fixed_values,
     metavar="FIELD=VALUE",
     help="One value for all rows of a sheet, such as status=paid.",
 )
 @click.option("--check", is_flag=True, help="Read it, say what is wrong, change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def ingest(
-    file: Path,
-    company: str,
-    source: str,
-    email: str | None,
-    fixed: Mapping[str, str],
-    *,
-    check: bool,
-    as_json: bool,
+    file: Path, company: str, source: str, email: str | None, *, check: bool, as_json: bool
 ) -> None:
     """Read a delivery from FILE (.json, .xlsx, .csv). A record with wrong values is stored on hold;
     nothing is stored if something belongs to no record.
@@ -299,7 +295,7 @@ def ingest(
     with office() as place:
         with place.database.read() as session:
             found = company_of(session, company)
-            delivery = _read_delivery(session, found.id, source, file, fixed)
+            delivery = _read_delivery(session, found.id, source, file)
         if check:
             held = sum(bool(one.faults) for one in delivery.records)
             some = f", {held:,} of them would be held" if held else ""
@@ -328,10 +324,10 @@ def ingest(
 
 
 def _read_delivery(
-    session: "DatabaseSession", company_id: int, source: str, file: Path, fixed: Mapping[str, str]
+    session: "DatabaseSession", company_id: int, source: str, file: Path
 ) -> "Accepted":
     """Return what the file holds after showing what is wrong, held and missing in it; something
-    that belongs to no record ends the command. `fixed`: field -> one value for all rows.
+    that belongs to no record ends the command.
     """
     from connectors.contract.pulls import FIXED
     from holding.connections import connections
@@ -343,6 +339,7 @@ def _read_delivery(
 
     row = require_named(connections.find_connection(session, company_id, source), source)
     zone, remembered = zone_of_source(session, row.id), load_layouts(session, row.id)
+    fixed: Mapping[str, str] = click.get_current_context().meta.get(_FIXED, {})
     values = {f"{FIXED}{name}": value for name, value in fixed.items()}
     delivery = read_file(
         file, row.connector, zone, lambda kind, columns: {**remembered(kind, columns), **values}
