@@ -30,6 +30,13 @@ ORDER_PAYMENT: Final = "order_payment"
 
 WITHDRAWN: Final = "withdrawn"
 
+REFUND: Final = "refund"
+
+REFUND_IDS: Final = "refund_ids"
+"""The field of an order that lists its refunds, from a shop that can delete them."""
+
+DELETED: Final = "deleted"
+
 MOST_VERSIONS: Final = 2**31 - 1
 
 _TOLD = (
@@ -285,22 +292,24 @@ def _withdrawn(last: IncomingRecord, status: str, stamp: str) -> IncomingRecord:
     return replace(last, stamp=stamp, body={**last.body, "status": status, "updated_at": stamp})
 
 
-def omitted_sales(
+def omitted_records(
     session: Session, source_id: int, records: Sequence[IncomingRecord], now: datetime
 ) -> list[IncomingRecord]:
-    """Return withdrawals of order payments whose sale is missing in a newer state of the payout.
+    """Return withdrawals of order payments whose sale is missing in a newer state of the payout,
+    and of refunds that a newer state of their order does not list.
 
     Shops do not report such removals. A sale that another payout contains now is not withdrawn. The
     withdrawal has the change stamp of the payout's state, so a later payout can pay the sale again
     in any arrival order. A state that does not name its sales, such as a file without that column,
     withdraws nothing.
     """
+    listing = [one for one in records if REFUND_IDS in one.body]
     payments = {one.external_id: one for one in records if one.kind == ORDER_PAYMENT}
     states: dict[str, list[IncomingRecord]] = {}
     for one in records:
         if one.kind == PAYOUT:
             states.setdefault(one.external_id, []).append(one)
-    withdrawals = []
+    withdrawals = _omitted_refunds(session, source_id, listing, now) if listing else []
     for key, arrived in states.items():
         newest, lost_sales = _lost([*_before(session, source_id, key), *arrived])
         for sale in lost_sales:
@@ -310,6 +319,27 @@ def omitted_sales(
             if payment is not None and is_of_payout and payment.body.get("status") != WITHDRAWN:
                 withdrawals.append(_withdrawn(payment, WITHDRAWN, newest.stamp or _said(now)))
     return withdrawals
+
+
+def _omitted_refunds(
+    session: Session, source_id: int, orders: Sequence[IncomingRecord], now: datetime
+) -> list[IncomingRecord]:
+    """Return withdrawals of the refunds that only older states of these orders list."""
+    withdrawals = []
+    for order in orders:
+        before = _last(session, source_id, order.kind, order.external_id)
+        if before is None or _newer(before, order) is before:
+            continue
+        for key in sorted(_refund_ids(before) - _refund_ids(order)):
+            refund = _last(session, source_id, REFUND, key)
+            is_of_order = refund is not None and refund.body.get("order_id") == order.external_id
+            if refund is not None and is_of_order and refund.body.get("status") != DELETED:
+                withdrawals.append(_withdrawn(refund, DELETED, order.stamp or _said(now)))
+    return withdrawals
+
+
+def _refund_ids(order: IncomingRecord) -> set[str]:
+    return set(str(order.body.get(REFUND_IDS, "")).split(", ")) - {""}
 
 
 def _lost(states: Sequence[IncomingRecord]) -> tuple[IncomingRecord, list[str]]:

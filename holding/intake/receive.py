@@ -30,7 +30,7 @@ from holding.intake.deliveries import (
     text_of,
     version_event,
 )
-from holding.intake.families import CurrentContent, omitted_sales, update_families
+from holding.intake.families import CurrentContent, omitted_records, update_families
 from holding.platform.events import Fact, record_event, record_events
 from holding.programs import world
 from rules.values.canonical import dumps, sha256_hex
@@ -102,7 +102,7 @@ def receive(
         return delivery
     if delivery.times > 1:
         return Receipt(delivery_id=delivery.id, times=delivery.times)
-    records = [*records, *omitted_sales(session, source.id, records, now)]
+    records = [*records, *omitted_records(session, source.id, records, now)]
     judge = programs(session, rules) if (rules := company.ruleset_version_id) is not None else None
     family = partial(_family_of_record, company.id, source.id, judge)
     ids, fresh = _records(session, company, source, records, family, now)

@@ -16,7 +16,7 @@ from grammar.nodes.expressions import walk
 from holding.db.models import Company, Connection, MappingEntry, MappingTable, Version
 from holding.db.models.columns import is_currency, to_minor
 from holding.intake.deliveries import Key, StoredRecord, ids_of, is_later, load_stored_records
-from holding.intake.families import omitted_sales
+from holding.intake.families import omitted_records
 from holding.intake.open_fields import field_changes
 from holding.mappings.entries import entry_text
 from holding.programs import world
@@ -364,7 +364,7 @@ def withdrawn_by(
     session: Session, source_id: int, records: Sequence[IncomingRecord], now: datetime
 ) -> int:
     """How many stored payments of orders these records withdraw, which are not yet stored."""
-    return len(omitted_sales(session, source_id, records, now)) if records else 0
+    return len(omitted_records(session, source_id, records, now)) if records else 0
 
 
 def every_wrong_cell(

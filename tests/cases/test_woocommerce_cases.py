@@ -242,3 +242,92 @@ def test_a_text_is_shortened_to_what_the_target_takes_and_whole_in_the_trace(mak
     (line,) = document["details"]
     assert len(whole) > 100
     assert line["description"] == whole[:100].rstrip()
+
+
+def priced(*rows: tuple[str, str], total: str, tax: str, **more: Any) -> dict[str, Any]:
+    """Return an order of a line for each amount with its tax."""
+    order = case_body("29-woo-guest", "1-order.json")
+    line, lines = order["line_items"][0], []
+    for at, (amount, line_tax) in enumerate(rows, 1):
+        taxes = [{"id": 75, "total": line_tax, "subtotal": line_tax}]
+        sums = {"subtotal": amount, "total": amount, "total_tax": line_tax, "taxes": taxes}
+        lines.append({**line, "id": at, "quantity": 1, **sums})
+    return {**order, "line_items": lines, "total": total, "total_tax": tax, **more}
+
+
+@pytest.mark.parametrize(
+    ("rows", "total", "tax", "included"),
+    [
+        ((("9.95", "0.995"), ("9.95", "0.995")), "21.89", "1.99", False),
+        ((("9.081818", "0.908182"),) * 3, "29.97", "2.72", True),
+        ((("36.18", "3.62"), ("7.27", "0.73")), "47.79", "4.34", True),
+        ((("27.18", "2.72"), ("9.08", "0.91")), "39.89", "3.63", True),
+    ],
+    ids=["exclusive at subtotal", "inclusive at subtotal", "inclusive off", "inclusive by line"],
+)
+def test_an_invoice_comes_to_the_money_that_was_due(
+    make: Make, rows: Any, total: str, tax: str, included: bool
+) -> None:
+    company = company_of(make)
+    order = priced(*rows, total=total, tax=tax, prices_include_tax=included)
+    assert company.deliver(order).status_code == 202
+    company.work()
+    assert company.holds() == []
+    (document,) = company.documents().values()
+    assert total_of(document) == Decimal(total)
+
+
+def test_a_compound_rate_is_charged_on_the_taxes_before_it(make: Make) -> None:
+    company = company_of(make)
+    order = priced(("100.00", "15.50"), total="115.50", tax="15.50")
+    order["line_items"][0]["taxes"] = [{"id": 75, "total": "10.00"}, {"id": 76, "total": "5.50"}]
+    rates = [("MY-SST-1", 75, 10, False), ("MY-LEVY-1", 76, 5, True)]
+    order["tax_lines"] = [
+        {"rate_code": code, "rate_id": key, "rate_percent": rate, "compound": compound}
+        for code, key, rate, compound in rates
+    ]
+    assert company.deliver(order).status_code == 202
+    company.work()
+    (hold,) = company.holds()
+    assert (hold.code, hold.owner) == ("MAP01", "tax_desk")
+    assert "MY-LEVY-1+MY-SST-1 15.5%" in hold.text
+
+
+def test_a_refund_of_an_order_that_was_cancelled_before_its_invoice_is_left_out(
+    make: Make, shop: WooCommerce
+) -> None:
+    company = asking(make)
+    act(shop, act="refund", id=4071, amount="44.00")
+    act(shop, act="cancel", id=4071)
+    read_and_post(company, shop)
+    assert (company.holds(), company.documents()) == ([], {})
+    assert company.states() == {"4071": "dropped", "R-47710": "ignored"}
+
+
+def test_a_refund_that_the_shop_deletes_after_its_credit_memo_is_held(
+    make: Make, shop: WooCommerce
+) -> None:
+    company = asking(make)
+    act(shop, act="refund", id=4071, amount="5.00")
+    read_and_post(company, shop)
+    assert "WC-R-47710" in company.documents()
+    cast(SetClock, shop._clock).advance(60)
+    act(shop, act="refund", id=4071, delete=True)
+    read_and_post(company, shop)
+    (hold,) = company.holds()
+    assert (hold.number, hold.owner, hold.amount) == ("R-47710", "accounts", Decimal("5.00"))
+    assert company.postings("R-47710") == [("quickbooks.credit_memo", "posted", Decimal("5.00"))]
+
+
+def test_a_refund_that_cannot_be_read_holds_no_other_refund_of_its_order(make: Make) -> None:
+    company = company_of(make)
+    order = priced(("40.00", "4.00"), total="44.00", tax="4.00")
+    good = {"id": 8801, "amount": "4.40", "date_created_gmt": "2026-11-20T09:00:00"}
+    line = {**order["line_items"][0], "quantity": -1, "subtotal": "-4.00", "total": "-4.00"}
+    line |= {"total_tax": "-0.40", "taxes": [{"id": 75, "total": "-0.40"}]}
+    order["refunds"] = [{**good, "line_items": [line]}, {**good, "id": 8802, "amount": "four"}]
+    assert company.deliver(order).status_code == 202
+    company.work()
+    assert company.holds("R-8801") == []
+    assert total_of(company.documents()["WC-R-8801"]) == Decimal("4.40")
+    assert "VAL04" in {hold.code for hold in company.holds("R-8802")}

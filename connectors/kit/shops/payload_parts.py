@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import ClassVar, Literal, Self
 from zoneinfo import ZoneInfo
 
@@ -211,6 +211,29 @@ class Part:
 def plain(amount: Decimal) -> str:
     """An amount as text, in which it is neither shortened nor written with an exponent."""
     return format(amount, "f")
+
+
+def rounded_to_sum(
+    values: Sequence[Decimal], total: Decimal, unit: Decimal, most: Decimal
+) -> list[Decimal]:
+    """Return the values rounded to `unit` so that they add up to the total.
+
+    What rounding leaves is put on the values that were rounded furthest the other way, then on the
+    largest, a unit each. If more than `most` is left, the values do not add up: the difference has
+    another reason.
+    """
+    found = [value.quantize(unit, ROUND_HALF_UP) for value in values]
+    left = total - sum(found, ZERO)
+    if not left or abs(left) > most or left % unit:
+        return found
+    step = unit.copy_sign(left)
+    places = sorted(
+        (at for at, value in enumerate(values) if value),
+        key=lambda at: ((found[at] - values[at]) * step, -abs(values[at])),
+    )
+    for at in places[: int(left / step)]:
+        found[at] += step
+    return found
 
 
 def part_field(*kinds: LineKind) -> FieldSchema:

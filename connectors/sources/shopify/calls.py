@@ -14,7 +14,7 @@ from connectors.contract import Settings, SourceRefusal
 from connectors.contract.pulls import NoPage
 from connectors.kit.canonical_record import Cell, RawRecord, read_record
 from connectors.kit.delivery import Read
-from connectors.kit.shops.payload_parts import ZERO, plain
+from connectors.kit.shops.payload_parts import ZERO, plain, rounded_to_sum
 from connectors.sources.shopify.kinds import (
     DELIVERY,
     EDITS,
@@ -237,7 +237,7 @@ def _sold(order: Part, found: Moved, *, cancelled: bool) -> tuple[Decimal, Decim
 
     After an edit took pieces off, `total_price` is still that of the first order: what was sold is
     then what is left and what was given back. So it is where goods were added, as by an exchange,
-    unless `total_price` is what the lines come to.
+    or shipping was removed, unless `total_price` is what the lines come to.
     """
     items, inside = order.parts("line_items"), order.flag("taxes_included")
     if any(sold(item, found, cancelled=cancelled) < item.whole("quantity") for item in items):
@@ -245,7 +245,9 @@ def _sold(order: Part, found: Moved, *, cancelled: bool) -> tuple[Decimal, Decim
         return total, tax, _fitting(order, found, total, tax)
     lines = lines_of(order, found)
     total, tax = order.amount("total_price"), order.amount("total_tax")
-    if _made(lines, inside) != total and order.stated("current_total_price"):
+    removed = any(one.flag("is_removed") for one in order.parts("shipping_lines"))
+    changed = _made(lines, inside) > total or (removed and _made(lines, inside) < total)
+    if changed and order.stated("current_total_price"):
         other_total, other_tax = _left_and_back(order)
         if _made(lines, inside) == other_total:
             return other_total, other_tax, lines
@@ -292,15 +294,12 @@ def _with_tax(order: Part, lines: list[Line], total: Decimal, tax: Decimal) -> l
     cent more where the sum was converted for itself. The largest taxes take a cent each, unless
     the total says that the taxes of the lines are right.
     """
-    taxed = [at for at, line in enumerate(lines) if line.tax]
-    left, inside = tax - _tax(lines), order.flag("taxes_included")
-    if not left or abs(left) > CENT / 2 * (len(taxed) + _is_converted(order)):
+    taxes, inside = [line.tax for line in lines], order.flag("taxes_included")
+    most = CENT / 2 * (sum(map(bool, taxes)) + _is_converted(order))
+    settled = rounded_to_sum(taxes, tax, CENT, most)
+    if settled == taxes:
         return lines
-    largest = sorted(taxed, key=lambda at: -abs(lines[at].tax))[: int(abs(left) / CENT)]
-    cent = CENT.copy_sign(left)
-    found = list(lines)
-    for at in largest:
-        found[at] = lines[at].with_tax(lines[at].tax + cent)
+    found = [line.with_tax(new) for line, new in zip(lines, settled, strict=True)]
     rests = [abs(total - _made(some, inside)) for some in (found, lines)]
     return found if rests[0] <= rests[1] else lines
 

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from http import HTTPStatus
 from typing import ClassVar, Final
@@ -52,7 +52,7 @@ from connectors.kit.shops.payouts import (
 )
 from connectors.sources.shopify import calls
 from connectors.sources.shopify.calls import Shop, delivery_of, listed, next_page, order_of, refused
-from connectors.sources.shopify.kinds import KINDS, NAME, TRANSACTIONS, payouts_of
+from connectors.sources.shopify.kinds import KINDS, NAME, TRANSACTIONS, Part, payouts_of
 from connectors.sources.shopify.refunds import RESTOCK_WORDS, STATUS_WORDS, refund_of
 from connectors.transport.http import KEY_REFUSED, Http, HttpAnswer, HttpFailure
 from connectors.transport.strict_json import dumps
@@ -384,12 +384,30 @@ def _read(place: str, kind: str, given: Payload, order: Payload, zone: ZoneInfo)
         case "order":
             yield order_of(place, given, zone)
         case "refund":
-            yield refund_of(place, given, zone, order)
+            refund = refund_of(place, given, zone, order)
+            yield _as_of(order, refund) if order else refund
         case "payout":
             for one in payouts_of(place, given, zone):
                 yield one if isinstance(one, IncomingRecord) else (one,)
         case _:
             yield delivery_of(place, given, zone)
+
+
+def _as_of(order: Payload, refund: Read) -> Read:
+    """Return a refund as new as the order that it came inside of.
+
+    Only its order says what tax refunded shipping has and whether a fee was kept, so a webhook of
+    the refund alone that comes later is the older state.
+    """
+    told = Part("order", order).moment("updated_at", "created_at").value
+    if not isinstance(refund, IncomingRecord) or not isinstance(told, str):
+        return refund
+    try:
+        moment = datetime.fromisoformat(told).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return refund
+    stamp = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return replace(refund, stamp=max(stamp, refund.stamp or ""))
 
 
 def _listed(value: object) -> Iterator[Found]:

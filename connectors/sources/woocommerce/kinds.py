@@ -53,6 +53,10 @@ ORDER = KindSchema(
         ),
         field_schema("refunded_total", "What was given back so far, with tax.", "money"),
         field_schema(
+            "refund_ids",
+            "Ids of its refunds, or none. One that is not listed any more was deleted in the shop.",
+        ),
+        field_schema(
             "prices_include_tax",
             "Whether the shop's prices hold their tax. Amounts here never do.",
             "yesno",
@@ -91,7 +95,9 @@ REFUND = KindSchema(
     kind="refund",
     fields=(
         field_schema("number", "R- and WooCommerce's id of the refund.", required=True, longest=50),
-        field_schema("status", "Always refunded.", required=True, longest=100),
+        field_schema(
+            "status", "refunded; deleted: its order lists it no more.", required=True, longest=100
+        ),
         _ORDER_ID,
         field_schema("order_number", "The number of its order."),
         field_schema(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal, DecimalException
+from decimal import ROUND_HALF_UP, Decimal, DecimalException
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -11,7 +11,7 @@ from connectors.contract import IncomingRecord, RowError
 from connectors.contract.schema import FieldSchema, KindSchema
 from connectors.kit.canonical_record import Cell, RawRecord, read_record
 from connectors.kit.delivery import Read, split_results, without_long_lists
-from connectors.kit.shops.payload_parts import LineKind, plain
+from connectors.kit.shops.payload_parts import ZERO, LineKind, plain, rounded_to_sum
 from connectors.sources.woocommerce.kinds import ORDER, REFUND
 
 Given = Mapping[str, object]
@@ -31,7 +31,12 @@ _PRICE_PLACES: Final = Decimal("0.00000001")
 
 _SEN: Final = Decimal("0.01")
 
-_ZERO: Final = Decimal(0)
+_ROUNDED: Final = ("amount", "discount", "tax_amount")
+
+_MOST_DIGITS: Final = 18
+
+_MOST_DECIMALS: Final = 10
+"""A number with more decimals was kept in binary: nobody was charged such an amount."""
 
 _LISTS: Final = ("line_items", "shipping_lines", "fee_lines", "tax_lines", "refunds")
 
@@ -77,6 +82,7 @@ def _order(place: str, order: Given, zone: ZoneInfo) -> Read:
     names = {"number", "currency", "discount_total", "prices_include_tax"}
     head = _cells(place, order, ORDER.fields, names)
     lines = list(_lines(place, order, _tax_codes(order)))
+    tax = _rounded(order, lines)
     cards, total = _gift_cards(order), _sold(order, lines)
     refunded = _refunded(_maps(order, "refunds"))
     rest = _rounding(total, lines)
@@ -89,10 +95,11 @@ def _order(place: str, order: Given, zone: ZoneInfo) -> Read:
         "paid_at": _moment(place, order, "date_paid"),
         "updated_at": _moment(place, order, "date_modified"),
         "channel": Cell(f"{place}.payment_method", order.get("payment_method")),
-        "tax_total": Cell(f"{place}.total_tax", order.get("total_tax")),
+        "tax_total": Cell(f"{place}.total_tax", tax),
         "total": Cell(f"{place}.total", total),
-        "subtotal": Cell(f"{place}.total", _less(total, order.get("total_tax"))),
+        "subtotal": Cell(f"{place}.total", _less(total, tax)),
         "gift_card_paid": Cell(f"{place}.gift_cards", cards),
+        "refund_ids": Cell(f"{place}.refunds", _refund_ids(order)),
         "refunded_total": Cell(f"{place}.refunds", refunded),
         **_buyer(place, order, billing if isinstance(billing, Mapping) else {}),
     }
@@ -104,7 +111,7 @@ def _gift_cards(order: Given) -> object:
     """Return what gift cards paid, as the extension Gift Cards lists it; the first amount that is
     no number.
     """
-    total = _ZERO
+    total = ZERO
     for card in _maps(order, "gift_cards"):
         amount = _number(card.get("amount"))
         if amount is None:
@@ -131,8 +138,36 @@ def _rounding(total: object, lines: Sequence[Mapping[str, Cell]]) -> Decimal | N
     amounts = [_number(line[name].value) for line in lines for name in ("amount", "tax_amount")]
     if stated is None or None in amounts:
         return None
-    rest = stated - sum((amount for amount in amounts if amount is not None), _ZERO)
+    rest = stated - sum((amount for amount in amounts if amount is not None), ZERO)
     return rest if abs(rest) <= _SEN * len(lines) else None
+
+
+def _rounded(order: Given, lines: Sequence[dict[str, Cell]]) -> object:
+    """Round the amounts of the lines as the shop rounds its total; return the order's tax.
+
+    A shop that rounds its tax at the subtotal keeps six decimals of each line. The rounded taxes
+    of the lines come to their rounded sum, as the tax of such a shop does.
+    """
+    unit = Decimal(1).scaleb(-max(2, _decimals(order.get("total"))))
+    amounts = [[_number(line[name].value) for line in lines] for name in _ROUNDED]
+    for name, column in zip(_ROUNDED, amounts, strict=True):
+        known = [amount for amount in column if amount is not None]
+        if len(known) < len(column):
+            continue
+        whole = sum(known, ZERO).quantize(unit, ROUND_HALF_UP)
+        most = unit / 2 * len(known) if name == "tax_amount" else ZERO
+        settled = rounded_to_sum(known, whole, unit, most)
+        for line, amount in zip(lines, settled, strict=True):
+            line[name] = replace(line[name], value=amount)
+    tax = _number(order.get("total_tax"))
+    return order.get("total_tax") if tax is None else tax.quantize(unit, ROUND_HALF_UP)
+
+
+def _decimals(value: object) -> int:
+    """Return how many decimals an amount is written with."""
+    found = _number(value)
+    exponent = 0 if found is None else found.as_tuple().exponent
+    return -exponent if isinstance(exponent, int) and exponent < 0 else 0
 
 
 def _own_line(place: str, part: LineKind, name: str, amount: Decimal) -> dict[str, Cell]:
@@ -143,10 +178,10 @@ def _own_line(place: str, part: LineKind, name: str, amount: Decimal) -> dict[st
         "name": name,
         "qty": 1,
         "price": amount,
-        "discount": _ZERO,
+        "discount": ZERO,
         "amount": amount,
         "tax": "none",
-        "tax_amount": _ZERO,
+        "tax_amount": ZERO,
     }
     return {name: Cell(place, value) for name, value in cells.items()}
 
@@ -201,7 +236,10 @@ def _number(value: object) -> Decimal | None:
         found = Decimal(value.strip()) if isinstance(value, str) else Decimal(value)
     except DecimalException:
         return None
-    return found if found.is_finite() and abs(found.adjusted()) < 18 else None
+    if not found.is_finite() or abs(found.adjusted()) >= _MOST_DIGITS:
+        return None
+    exponent = found.as_tuple().exponent
+    return found if isinstance(exponent, int) and exponent >= -_MOST_DECIMALS else None
 
 
 def _refunded(refunds: Sequence[Given]) -> Decimal | None:
@@ -209,7 +247,14 @@ def _refunded(refunds: Sequence[Given]) -> Decimal | None:
     amounts = [_refund_amount(refund) for refund in refunds]
     if None in amounts:
         return None
-    return sum((amount for amount in amounts if amount is not None), _ZERO)
+    return sum((amount for amount in amounts if amount is not None), ZERO)
+
+
+def _refund_ids(order: Given) -> str | None:
+    """Return the ids of the refunds that an order lists; None where it has no such list."""
+    if not isinstance(order.get("refunds"), list):
+        return None
+    return ", ".join(str(one.get("id")) for one in _maps(order, "refunds")) or "none"
 
 
 def _refund_amount(refund: Given) -> Decimal | None:
@@ -321,11 +366,21 @@ def _tax(line: Given, codes: Mapping[str, Given]) -> str:
 
 
 def _tax_rate(line: Given, codes: Mapping[str, Given]) -> str | None:
-    """Return the rates that were charged together: 0.1 is 10%; None where one is not told."""
+    """Return the rates that were charged together: 0.1 is 10%; None where one is not told.
+
+    A compound rate is charged on the price with the taxes before it.
+    """
     charged = [one for one in _maps(line, "taxes") if _number(one.get("total"))]
     rates = [_number(codes.get(str(one.get("id")), {}).get("rate_percent")) for one in charged]
-    known = [rate for rate in rates if rate is not None]
-    return plain(sum(known, _ZERO) / 100) if charged and len(known) == len(rates) else None
+    if not charged or None in rates:
+        return None
+    together, on_top = ZERO, Decimal(1)
+    for one, rate in zip(charged, rates, strict=True):
+        if codes[str(one.get("id"))].get("compound") is True:
+            on_top *= 1 + (rate or ZERO) / 100
+        else:
+            together += (rate or ZERO) / 100
+    return plain(((1 + together) * on_top - 1).normalize())
 
 
 def _read_kind(kind: KindSchema, raw: RawRecord, zone: ZoneInfo) -> Read:
@@ -351,6 +406,7 @@ def _refund(inside: str, refund: Given, place: str, order: Given, zone: ZoneInfo
     amount = _refund_amount(refund)
     dated = refund if refund.get("date_created_gmt") else None
     lines, known = _refund_lines(inside, refund, place, order)
+    total = refund.get("total", refund.get("amount")) if amount is None else amount
     head = {
         "number": Cell(f"{inside}.id", f"R-{key}" if key not in (None, "") else None),
         "status": Cell(inside, "refunded"),
@@ -363,7 +419,7 @@ def _refund(inside: str, refund: Given, place: str, order: Given, zone: ZoneInfo
         "reason": Cell(f"{inside}.reason", refund.get("reason")),
         "restock": Cell(inside, "unknown"),
         "lines_known": Cell(inside, known),
-        "total": Cell(f"{inside}.total", refund.get("total") if amount is None else amount),
+        "total": Cell(f"{inside}.{'total' if 'total' in refund else 'amount'}", total),
         "customer": buyer["customer"],
         "customer_name": buyer["customer_name"],
     }
@@ -386,15 +442,24 @@ def _refund_lines(
     ]
     if amount is None:
         return lines, listed
+    _rounded({"total": order.get("total")}, lines)
     sold = list(_lines(place, order, codes))
+    _rounded(order, sold)
     if not lines and amount == _sold(order, sold) and (left := _rounding(amount, sold)) is not None:
         return [*sold, *([_own_line(inside, ROUNDING, "Rounding", left)] if left else [])], True
     amounts = [_number(line[name].value) for line in lines for name in ("amount", "tax_amount")]
-    rest = amount - sum((value for value in amounts if value is not None), _ZERO)
+    rest = amount - sum((value for value in amounts if value is not None), ZERO)
     if rest:
-        name = _text(refund, "reason") or "Refund of an amount"
-        lines.append(_own_line(inside, ADJUSTMENT, name if not lines else "Difference", rest))
+        lines.append(_rest_line(inside, refund, rest, len(lines)))
     return lines, listed
+
+
+def _rest_line(inside: str, refund: Given, rest: Decimal, lines: int) -> dict[str, Cell]:
+    """Return the line of what the lines of a refund leave of its amount."""
+    if abs(rest) <= _SEN * lines:
+        return _own_line(inside, ROUNDING, "Rounding", rest)
+    name = "Difference" if lines else _text(refund, "reason") or "Refund of an amount"
+    return _own_line(inside, ADJUSTMENT, name, rest)
 
 
 def _given_back(

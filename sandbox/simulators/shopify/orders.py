@@ -85,7 +85,7 @@ def edited(order: Order, given: Mapping[str, Any], now: datetime) -> Order:
     """`remove` pieces of the first line, which is a refund without money; else `add` an item."""
     order = copy.deepcopy(order)
     if pieces := int(given.get("remove", 0)):
-        _take_off(order, pieces, "no_restock", told(now), money=False)
+        _take_off(order, pieces, told(now), {"restock": "no_restock", "money": ""})
     else:
         _add(order, given.get("add") or {"sku": "MUG", "quantity": 1})
     return _summed(order)
@@ -123,7 +123,7 @@ def cancelled(order: Order, now: datetime) -> Order:
     order["cancelled_at"] = told(now)
     for item in order["line_items"]:
         if item["current_quantity"]:
-            _take_off(order, item["current_quantity"], "cancel", told(now), item=item)
+            _take_off(order, item["current_quantity"], told(now), {"restock": "cancel"}, item)
     order["financial_status"] = "refunded"
     return _summed(order)
 
@@ -139,15 +139,7 @@ def refunded(order: Order, given: Mapping[str, Any], now: datetime) -> Order:
     order = copy.deepcopy(order)
     if not order["line_items"][0]["current_quantity"]:
         raise ControlError("Nothing of the first line is left to give back")
-    _take_off(
-        order,
-        int(given.get("pieces", 1)),
-        str(given.get("restock", "return")),
-        told(now),
-        shipping=bool(given.get("shipping", False)),
-        adjusted=given.get("shipping") == "adjustment",
-        status=str(given.get("money", "success")),
-    )
+    _take_off(order, int(given.get("pieces", 1)), told(now), given)
     left = any(item["current_quantity"] for item in order["line_items"])
     order["financial_status"] = "partially_refunded" if left else "refunded"
     return _summed(order)
@@ -204,15 +196,13 @@ def _add(order: Order, given: Mapping[str, Any]) -> None:
 def _take_off(
     order: Order,
     pieces: int,
-    restock: str,
     moment: str,
-    *,
+    given: Mapping[str, Any],
     item: dict[str, Any] | None = None,
-    money: bool = True,
-    shipping: bool = False,
-    adjusted: bool = False,
-    status: str = "success",
 ) -> None:
+    """Add a refund of pieces; `given` is that of `refunded`, with a blank `money` for none."""
+    restock, status = str(given.get("restock", "return")), str(given.get("money", "success"))
+    shipping, adjusted = bool(given.get("shipping")), given.get("shipping") == "adjustment"
     item = item or order["line_items"][0]
     pieces = min(pieces, item["current_quantity"])
     part = Decimal(pieces) / item["quantity"]
@@ -241,7 +231,7 @@ def _take_off(
             "refund_line_items": [{**line, "line_item": _article(item)}],
             "refund_shipping_lines": sent_lines if extra and not adjusted else [],
             "order_adjustments": [given_back] if extra and adjusted else [],
-            "transactions": [{**move, "processed_at": moment}] if money else [],
+            "transactions": [{**move, "processed_at": moment}] if status else [],
         }
     )
 

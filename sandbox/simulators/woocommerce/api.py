@@ -384,7 +384,7 @@ def changed(act: str, order: Order, now: datetime, given: Mapping[str, Any]) -> 
     made = summed({**made, **given.get("fields", {})}) if act == "edit" else made
     made.update(given.get("fields", {}) if act != "edit" else {})
     _stamp(made, max(now, before + LATER), "modified")
-    if act == "refund":
+    if act == "refund" and not given.get("delete"):
         newest = {**made["_refunds"][-1]}
         newest |= {f"date_created{at}": made[f"date_modified{at}"] for at in ("", "_gmt")}
         made["_refunds"] = [*made["_refunds"][:-1], newest]
@@ -489,7 +489,12 @@ def _cancel(order: Order, given: Mapping[str, Any]) -> None:
 
 
 def _refund(order: Order, given: Mapping[str, Any]) -> None:
-    """Give money back: an amount, or what lines cost (`sku`, `quantity`), or half of the rest."""
+    """Give money back: an amount, or what lines cost (`sku`, `quantity`), or half of the rest. With
+    `delete` the newest refund is deleted, as `DELETE /orders/ID/refunds/ID` does.
+    """
+    if given.get("delete"):
+        order["refunds"], order["_refunds"] = order["refunds"][:-1], order["_refunds"][:-1]
+        return
     back = sum((-Decimal(one["total"]) for one in order["refunds"]), Decimal())
     left = Decimal(order["total"]) - back
     key = 7000 + order["id"] * 10 + len(order["refunds"])

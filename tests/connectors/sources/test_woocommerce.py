@@ -95,6 +95,7 @@ def test_an_order_in_its_canonical_form():
         "total": "113.11",
         "discount_total": "9.90",
         "gift_card_paid": "0.00",
+        "refund_ids": "7001, 7002",
         "refunded_total": "11.50",
         "prices_include_tax": False,
     }
