@@ -170,10 +170,10 @@ def _address(source: Source) -> Iterator[str]:
     yield "## Address"
     yield "    POST https://YOUR-CLEARPOST/hooks/COMPANY/CONNECTION"
     yield (
-        "The page of the connection shows it whole. 202: it is here. 200: it was here before. "
-        "401: nobody has proved who calls. 409: another content came under that id. 422: it cannot "
-        "be read; the answer says where. Of a delivery that is not answered 202 or 200 nothing is "
-        "taken."
+        "The page of the connection shows it whole. 202: it is here; what does not fit in it is "
+        "held and listed under `held`. 200: it was here before. 401: nobody has proved who calls. "
+        "409: another content came under that id. 422: the body cannot be read, or a record has no "
+        "id; the answer says where, and records that have one are taken."
     )
 
 
