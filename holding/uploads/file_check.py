@@ -37,6 +37,8 @@ CURRENCIES: Final = 30  # so many of a file are summed, for a file can name a ne
 
 _SKIPPED: Final = 20  # rows that are no records, which a preview names
 
+_OFFERED: Final = 50  # values of a field that a form offers
+
 _WRONG, _CHANGED, _FIELDS = 200, 20, 6  # of each, what a preview keeps
 
 _LINE: Final = "line."
@@ -83,6 +85,9 @@ class _Codes:
     def __bool__(self) -> bool:
         return bool(self._values)
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
     def has(self, code: str) -> bool:
         return fold_key(code, self._match) in self._folded
 
@@ -115,6 +120,11 @@ class KnownCodes:
     def fields(self) -> tuple[str, ...]:
         """The fields with codes that can be known."""
         return tuple(field for field, codes in self._tables.items() if any(codes))
+
+    def codes(self, field: str) -> Iterator[str]:
+        """Yield the codes that a field may have, in alphabetical order."""
+        tables = self._tables.get(field, ())
+        yield from sorted({code for table in tables for code in table})
 
     def mistyped(self, field: str, code: str) -> Nearest | None:
         """The nearest known code where this one is unknown; else, or with none near, None."""
@@ -210,6 +220,33 @@ _WORKED_OUT: Final = frozenset(
     {"subtotal", "tax_total", "round_off", "line.pos", "line.part", "line.amount"}
 )
 """What the reader of a sheet fills itself, once it can read the records."""
+
+
+def known_values(
+    session: Session, source_id: int, kind: str, fields: Iterable[str]
+) -> dict[str, tuple[str, ...]]:
+    """Return the first values that the rules in force know for these fields of a source's records:
+    words of a status, codes of a mapping, the currency.
+    """
+    source = session.get_one(Connection, source_id)
+    company = session.get_one(Company, source.company_id)
+    if company.ruleset_version_id is None:
+        return {}
+    ruleset = world.program(session, company.ruleset_version_id).ruleset
+    words = {
+        field.name: [word for one in field.states for word in one.aliases or (one.name,)]
+        for record in ruleset.records
+        if record.source == source.name and record.name == kind
+        for field in record.fields
+        if isinstance(field, Field)
+    }
+    words["currency"] = [one.currency for one in ruleset.sources if one.name == source.name]
+    known = known_codes(session, company.id)
+    found = {}
+    for name in fields:
+        codes = (*known.codes(name), *known.codes(_LINE + name.removeprefix("line_")))
+        found[name] = tuple((*words.get(name, ()), *codes)[:_OFFERED])
+    return found
 
 
 def _stored_fields(record: Record | None) -> Iterator[str]:

@@ -27,7 +27,13 @@ from holding.intake.deliveries import zone_of_source
 from holding.platform import processes
 from holding.uploads import check_result, submit
 from holding.uploads.check_result import STORED, ChangedField, CheckResult, Standing, UploadRow
-from holding.uploads.file_check import CURRENCIES, every_wrong_cell, known_codes, labels_of
+from holding.uploads.file_check import (
+    CURRENCIES,
+    every_wrong_cell,
+    known_codes,
+    known_values,
+    labels_of,
+)
 from holding.uploads.submit import beside
 from holding.uploads.upload_turns import kind_of, reader
 from portal.web import filters, forms, request_guard, store
@@ -150,6 +156,7 @@ def _page(row: UploadRow) -> Response:
     """
     found = row.found
     fields = {} if row.busy else _fields(row, found)
+    to_set = _fields_to_set(found, {one.name for each in fields.values() for one in each})
     return store.respond(
         "uploads/show.html",
         row=row,
@@ -158,7 +165,8 @@ def _page(row: UploadRow) -> Response:
         stored=STORED,
         State=UploadState,
         fields=fields,
-        to_set=_fields_to_set(found, {one.name for each in fields.values() for one in each}),
+        to_set=to_set,
+        known_values=partial(known_values, store.reading(), row.source_id, row.kind, to_set),
         labels=labels_of(fields),
         of_orders=row.kind == submit.KIND,
         sees=_sees(row),

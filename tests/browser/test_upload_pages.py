@@ -230,3 +230,33 @@ def test_a_file_is_posted_within_four_pages(walk: Callable[[Plan, str], Walk], k
     expected = {number: [("posted", Decimal(one))] for number, one in file.totals.items()}
     assert states == expected, seen.company.holds()
     assert len(seen.company.documents()) == len(file.totals)
+
+
+def test_the_next_file_needs_no_values_and_three_pages(
+    walk: Callable[[Plan, str], Walk],
+) -> None:
+    file = UPLOADS["by hand"]
+    seen = walk(plan_of(file), "aiaccount")
+    page = seen.page
+    for number, day in (("H-1", b"19-Nov"), ("H-2", b"20-Nov")):
+        seen.pages.clear()
+        content = file.content.replace(b"H-1", number.encode()).replace(b"20-Nov", day)
+        page.goto(f"{seen.url}/c/kedai/uploads")
+        page.set_input_files("#file", {"name": f"{number}.csv", "mimeType": "", "buffer": content})
+        page.click("#uploadgo")
+        page.wait_for_url("**/uploads/*")
+        seen.company.work_uploads()
+        page.locator("#decide").wait_for()
+        if number == "H-1":
+            for label, value in file.values.items():
+                page.locator("#missing").get_by_label(label, exact=True).fill(value)
+            page.click("#uploadvalues")
+            page.wait_for_load_state()
+            seen.company.work_uploads()
+        page.click("#confirm")
+        page.wait_for_load_state()
+        seen.company.work_uploads()
+        page.locator("#outcome").wait_for()
+    assert len(seen.pages) == 3, seen.pages
+    seen.company.work()
+    assert seen.company.states() == {"H-1": "posted", "H-2": "posted"}

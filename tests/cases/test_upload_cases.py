@@ -286,6 +286,8 @@ def test_the_form_of_columns_keeps_what_it_shows(company: CaseCompany, tmp_path:
         re.findall(r'name="column:(\S+)"(?:(?!</select).)*?value="(\S+)" sel', html, re.S)
     )
     assert selected["orders!E"] == "+shipping"
+    offered = re.findall(r'<option value="([^"]+)"></option>', html)
+    assert {"Processing", "Completed", "MYR", "C-77", "SST"} <= set(offered)
     shown = page(company, url)
     assert "Status" in shown
     assert "Rounding" not in shown.partition("Check again with these values")[0]
