@@ -79,7 +79,8 @@ def test_what_was_released_of_each_day_is_a_payout_that_comes_to_what_is_listed(
         assert one.body["adjustments"] == "0.00"
         assert Decimal(one.body["refunds"]) > 0
     payments = {one.external_id for one in kinds(pages, "order_payment")}
-    assert payments == {one.external_id for one in kinds(pages, "order")}
+    orders = {one.external_id for one in kinds(pages, "order")}
+    assert {name.partition("@")[0] for name in payments} == orders
     assert kinds(read(sent, cursor)[0], "payout") == [], "each day is read once"
 
 
