@@ -33,6 +33,9 @@ TITLES: Final = {
     "shopee-autocount": "Orders, returns and payouts of a Shopee shop to AutoCount",
     "workbook-aiaccount": "Orders from spreadsheets to AiAccount",
     "workbook-autocount-aotg": "Orders from spreadsheets to AutoCount On The Go",
+    "workbook-autocount": "Orders from spreadsheets to AutoCount",
+    "workbook-autocount-excel": "Orders from spreadsheets to AutoCount by Excel import",
+    "netshop-autocount-excel": "Orders of NetShop to AutoCount by Excel import",
     "workbook-quickbooks": "Orders, refunds and purchases from spreadsheets to QuickBooks",
     "settlements-aiaccount": "Statements of marketplaces to invoices and bills",
 }

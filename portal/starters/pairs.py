@@ -52,13 +52,15 @@ class Target:
     name: str
     title: str
     sold: str
-    given_back: str
+    given_back: str = ""
 
 
 TARGETS: Final[Mapping[str, Target]] = {
     target.name: target
     for target in (
         Target("autocount", "AutoCount", "invoice", "credit_note"),
+        Target("autocount_aotg", "AutoCount On The Go", "ar_invoice"),
+        Target("autocount_excel", "AutoCount", "invoice", "credit_note"),
         Target("quickbooks", "QuickBooks", "invoice", "credit_memo"),
         Target("aiaccount", "AiAccount", "sales_invoice", "sales_refund"),
     )
@@ -131,6 +133,8 @@ def _with_target(path: str, text: str, old_name: str, new_name: str) -> str:
         return text
     old, new = TARGETS[old_name], TARGETS[new_name]
     for document, other in ((old.sold, new.sold), (old.given_back, new.given_back)):
+        if not document:
+            continue
         text = re.sub(rf"\b{old.name}\.{document}\b", f"{new.name}.{other}", text)
     text = re.sub(rf"^(target|retry) {old.name}$", rf"\1 {new.name}", text, flags=re.MULTILINE)
     return format_text(re.sub(rf"\b{old.title}\b", new.title, text), path)

@@ -284,12 +284,13 @@ def _document(books: Books, kind: str, number: str, rows: Sequence[RowRead]) -> 
         "date": head["DocDate"],
         "party": head[SHEETS[kind].party],
         "currency": head.get("CurrencyCode", "MYR"),
-        "total": str(_total(books, kind, rows)),
+        "total": str(total_of(books, kind, rows)),
         "rows": [dict(one.values) for one in rows],
     }
 
 
-def _total(books: Books, kind: str, rows: Iterable[RowRead]) -> Decimal:
+def total_of(books: Books, kind: str, rows: Iterable[RowRead]) -> Decimal:
+    """Return what AutoCount works out as the total of a document's rows."""
     whole = SHEETS[kind].total
     total = Decimal(0)
     for one in rows:

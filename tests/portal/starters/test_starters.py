@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from connectors import registry
 from grammar.layout.written import format_text
+from grammar.parsing.parser import parse
 from holding.programs.known_schemas import schemas
 from portal.rule_tools.explain_commands import KNOWN, TEMPLATES
 from portal.rule_tools.rule_files import coverage_risks, examine, read_files
@@ -28,6 +30,7 @@ def test_all_starters_are_here() -> None:
         "netshop-aiaccount-refunds",
         "netshop-autocount",
         "netshop-autocount-aotg",
+        "netshop-autocount-excel",
         "orders-autocount",
         "orders-quickbooks",
         "settlements-aiaccount",
@@ -38,7 +41,9 @@ def test_all_starters_are_here() -> None:
         "woocommerce-aiaccount",
         "woocommerce-quickbooks",
         "workbook-aiaccount",
+        "workbook-autocount",
         "workbook-autocount-aotg",
+        "workbook-autocount-excel",
         "workbook-quickbooks",
     ]
 
@@ -85,7 +90,13 @@ def test_what_no_connector_carries_out_stands_in_one_file() -> None:
     assert {Path(problem.span.file).name for problem in problems} == {"goods.rules"}
 
 
-@pytest.mark.parametrize("name", [one for one in KNOWN if (p := pair_of(one)) and p.source])
+def is_pair_of_a_source(name: str) -> bool:
+    """Return whether a template is another one with another source, and nothing more."""
+    pair = pair_of(name)
+    return pair is not None and bool(pair.source) and not pair.target
+
+
+@pytest.mark.parametrize("name", [one for one in KNOWN if is_pair_of_a_source(one)])
 def test_a_pair_is_two_lines_and_has_the_source_it_names(name: str) -> None:
     lines = (TEMPLATES / name / "pair.toml").read_text("utf-8").splitlines()
     assert (len(lines), [one.name for one in (TEMPLATES / name).iterdir()]) == (2, ["pair.toml"])
@@ -93,6 +104,18 @@ def test_a_pair_is_two_lines_and_has_the_source_it_names(name: str) -> None:
     assert "source workbook" in text
     assert not {"source netshop", "from netshop", "from intake", "NetShop"} & set(text.split("\n"))
     assert "NetShop" not in text
+
+
+def test_a_workbook_has_a_template_for_every_target() -> None:
+    targets = {
+        target.name
+        for name in KNOWN
+        if name.startswith("workbook-")
+        for target in parse({p: t for p, t in read_template(name).items() if p.endswith(".rules")})[
+            0
+        ].targets
+    }
+    assert targets == set(registry.targets())
 
 
 @pytest.mark.parametrize("name", ["shopify-quickbooks", "shopify-aiaccount"])

@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.targets.autocount.payload import content as autocount_body
+from connectors.targets.autocount_excel.connector import build as workbook_of
 from connectors.targets.quickbooks.payload import content as quickbooks_body
 from connectors.transport.strict_json import dumps, loads
 from grammar.parsing.parser import parse
@@ -32,6 +33,7 @@ from sandbox.simulators.autocount import books as autocount_books
 from sandbox.simulators.autocount import checks as autocount_checks
 from sandbox.simulators.autocount_aotg import api as relay_api
 from sandbox.simulators.autocount_aotg import books as relay_books
+from sandbox.simulators.autocount_excel import imports as excel
 from sandbox.simulators.quickbooks import books as quickbooks_books
 from sandbox.simulators.quickbooks import faults as quickbooks_faults
 from tests.rules.shop import found
@@ -160,6 +162,42 @@ def netshop_order(rows: Sequence[Line], *, included: bool) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def market_order(rows: Sequence[Line], *, included: bool) -> dict[str, Any]:
+    """Return an order of Lazada or Shopee, whose prices hold a tax that they do not state."""
+    total = sum(row.amount for row in rows)
+    return {
+        "order_id": "2611", "number": "2611", "status": "shipped", "ordered_on": "2026-11-19",
+        "currency": "MYR", "customer_name": "a***h", "seller_voucher": "0.00",
+        "platform_voucher": "0.00", "unexplained_discount": "0.00", "buyer_paid": str(total),
+        "tax_total": "0.00", "total": str(total),
+        "lines": [
+            {
+                "pos": at, "part": "goods", "sku": "MUG", "name": "Mug", "qty": str(row.qty),
+                "price": str(row.price), "discount": str(row.discount), "amount": str(row.amount),
+            }
+            for at, row in enumerate(rows, start=1)
+        ],
+    }  # fmt: skip
+
+
+def statement(rows: Sequence[Line], *, included: bool) -> dict[str, Any]:
+    """Return a statement of a marketplace; it states what was sold with tax, and no tax."""
+    gross = sum(row.amount for row in rows)
+    return {
+        "number": "SHP-46", "status": "approved", "version": 1, "approved_version": 1,
+        "approved_by": "Farid", "created_by": "Mei Ling", "supplier": "SHOPEE",
+        "channel": "shopee", "settled_on": "2026-11-16", "gross": str(gross), "fees": "0.00",
+        "refunds": "0.00", "net": str(gross), "total": str(gross),
+        "lines": [
+            {
+                "pos": at, "order_number": f"2511-{at}", "gross": str(row.amount), "fee": "0.00",
+                "net": str(row.amount), "tax": f"SST-{row.percent}" if row.percent else "NONE",
+            }
+            for at, row in enumerate(rows, start=1)
+        ],
+    }  # fmt: skip
+
+
 def in_autocount(document: Document) -> Amounts:
     """Return what AutoCount's stand-in makes of a document."""
     book = next(iter(autocount_books.default_books(locked_through=None).values()))
@@ -167,6 +205,17 @@ def in_autocount(document: Document) -> Amounts:
     body = loads(dumps(autocount_body(document, "create")))
     master = autocount_checks.worked_out(book, body)["master"]
     return Decimal(master["tax"]), Decimal(master["finalTotal"])
+
+
+def in_workbook(document: Document) -> Amounts:
+    """Return what AutoCount's desktop makes of the rows of an import; a row shows no tax."""
+    chosen = {"company_id": "meja", "number_prefix": "CP-", "locked_through": "none"}
+    built = workbook_of([document], chosen, name="run", action="create")
+    assert not built.refused, built.refused
+    book = excel.Books(withhold=0, seed=0)
+    book.masters.tax_codes = {f"T-{percent}": Decimal(percent) for percent in PERCENTS}
+    rows = excel.rows_of(built.body, [one.name for one in excel.SHEETS["invoice"].columns])
+    return None, excel.total_of(book, "invoice", rows)
 
 
 def in_relay(document: Document) -> Amounts:
@@ -217,6 +266,7 @@ class Case:
     books: Callable[[Document], Amounts]
     tolerance: str
     maps: Mapping[str, str]
+    kind: str = "order"
 
 
 NETSHOP = {
@@ -246,10 +296,33 @@ CASES = {
         {"debtors": "101,Warung Melati", "items": "TEA,TEA,PCS", "classes": "TEA,008"},
     ),
     "netshop-autocount": Case(netshop_order, in_autocount, "0.00", NETSHOP),
+    "workbook-autocount": Case(netshop_order, in_autocount, "0.00", NETSHOP),
+    "netshop-autocount-excel": Case(netshop_order, in_workbook, "0.00", NETSHOP),
+    "netshop-aiaccount-daily": Case(
+        netshop_order,
+        in_aiaccount,
+        "0.00",
+        {**NETSHOP_AI, "debtors": "C-101,C22334455660,Warung Melati"},
+    ),
+    "orders-quickbooks": Case(
+        netshop_order,
+        in_quickbooks,
+        "0.01",
+        {"customers": "C-101,Aisyah Rahman,,,58,TRADE", "items": "MUG,11,81"},
+    ),
+    "lazada-autocount": Case(market_order, in_autocount, "0.00", {"items": "MUG,MUG,PCS"}),
+    "shopee-autocount": Case(market_order, in_autocount, "0.00", {"items": "MUG,MUG,PCS"}),
+    "settlements-aiaccount": Case(statement, in_aiaccount, "0.00", {}, kind="settlement"),
     "netshop-autocount-aotg": Case(netshop_order, in_relay, "0.00", {"debtors": "FPX,300-N001"}),
     "netshop-aiaccount": Case(netshop_order, in_aiaccount, "0.00", NETSHOP_AI),
     "netshop-aiaccount-refunds": Case(netshop_order, in_aiaccount, "0.00", NETSHOP_AI),
 }
+
+
+STATES_NO_TAX = ("lazada-autocount", "shopee-autocount", "settlements-aiaccount")
+"""Templates whose source states prices with tax and no tax: only the total is the shop's."""
+
+TAX_CODES = ("map tax_code", "map tax_ref")
 
 
 def _rates(text: str) -> Iterator[str]:
@@ -258,12 +331,12 @@ def _rates(text: str) -> Iterator[str]:
     for line in text.split("\n"):
         if line and not line.startswith(" "):
             table = line
-        if table == "map tax_code" and "->" in line:
+        if table in TAX_CODES and "->" in line:
             continue
         if table in ("map tax_rate", "map code_rate") and "->" in line:
             continue
         yield line
-        if line.strip() == "match    exact" and table == "map tax_code":
+        if line.strip() == "match    exact" and table in TAX_CODES:
             yield from (f'    "{word}"  -> "T-{percent}"' for word, percent in _words())
         if line.strip() == "match    exact" and table == "map tax_rate":
             yield from (f'    "{word}"  -> {percent}%' for word, percent in _words())
@@ -302,7 +375,7 @@ def template(name: str) -> tuple[Program, World, str]:
 def judged(name: str, body: Mapping[str, Any]) -> tuple[list[Decision], list[str]]:
     """Return the decisions about an order and the codes of what holds it."""
     program, world, source = template(name)
-    outcome = program.evaluate(Subject("order", source, body, 1), Facts(NOW), world, NOW)
+    outcome = program.evaluate(Subject(CASES[name].kind, source, body, 1), Facts(NOW), world, NOW)
     return list(outcome.decisions), [finding.code for finding in found(outcome)]
 
 
@@ -322,7 +395,7 @@ def test_what_is_ready_comes_to_the_shops_tax_and_total_or_is_held(
         tax, total = case.books(document)
         room = Decimal(case.tolerance)
         assert abs(total - Decimal(body["total"])) <= room, (body, document)
-        if tax is not None:
+        if tax is not None and "tax_total" in body:
             assert abs(tax - Decimal(body["tax_total"])) <= room, (body, document)
 
 
@@ -330,10 +403,11 @@ def test_what_is_ready_comes_to_the_shops_tax_and_total_or_is_held(
 def test_an_order_at_each_rate_goes(name: str) -> None:
     rows = [Line(2, Decimal("10.00"), Decimal(0), percent, percent, 0) for percent in PERCENTS]
     decisions, codes = judged(name, CASES[name].order(rows, included=False))
-    assert (codes, {one.state for one in decisions}) == ([], {"ready"})
+    states = {one.state for one in decisions}
+    assert (codes, states - {"waiting"}) == ([], {"ready"})  # a payment waits for its invoice
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [name for name in CASES if name not in STATES_NO_TAX])
 def test_a_rate_that_was_not_charged_is_held(name: str) -> None:
     rows = [Line(2, Decimal("50.00"), Decimal(0), 10, 8, 0)]
     decisions, codes = judged(name, CASES[name].order(rows, included=False))
