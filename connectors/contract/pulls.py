@@ -187,11 +187,16 @@ class Pulled:
     raw: bytes
     records: tuple[IncomingRecord, ...] = ()
     errors: tuple[RowError, ...] = ()
+    missing: tuple[IncomingRecord, ...] = ()
+    """Records that the source names and does not show: of a stored one the stored content stays,
+    and it is held.
+    """
 
     @property
     def problems(self) -> tuple[RowError, ...]:
         """Return what is wrong with the records, and the errors of those without an id."""
-        return (*(one for record in self.records for one in record.errors), *self.errors)
+        records = (*self.records, *self.missing)
+        return (*(one for record in records for one in record.errors), *self.errors)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

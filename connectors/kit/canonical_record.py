@@ -166,14 +166,15 @@ def read_record(
 def _missing_id(schema: KindSchema, raw: RawRecord) -> RowError | None:
     """Return why the record cannot be told from others, or None."""
     kind, external_id = schema.kind.replace("_", " "), _text(raw.external_id.value)
-    if isinstance(external_id, _Bad) or not external_id.strip():
+    unread = isinstance(external_id, _Bad)
+    if len(str(raw.external_id.value) if unread else str(external_id)) > LONGEST_ID:
+        words = f"The id of the {kind} is longer than {LONGEST_ID} characters."
+        return _error(raw.external_id, _Bad(words, "Give it a shorter id."))
+    if unread or not str(external_id).strip():
         hint = f"Give the {kind}'s id: it tells one {kind} from another."
         number = raw.head.get("number", raw.external_id)  # by which a person finds it in the shop
         named = Cell(raw.external_id.where, number.value)
         return _error(named, _Bad(f"The {kind} has no id.", hint))
-    if len(external_id) > LONGEST_ID:
-        words = f"The id of the {kind} is longer than {LONGEST_ID} characters."
-        return _error(raw.external_id, _Bad(words, "Give it a shorter id."))
     return None
 
 

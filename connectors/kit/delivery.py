@@ -6,7 +6,7 @@ import hmac
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar
 from zoneinfo import ZoneInfo
@@ -264,6 +264,25 @@ def hold_for(
     if first is None:
         return (*errors, *each)
     return tuple(one.with_faults(errors) if one is first else one for one in each)
+
+
+def read_short(
+    place: str,
+    given: Mapping[str, object],
+    make: Callable[[str, Mapping[str, object], ZoneInfo], Read | Sequence[Read | RowError]],
+    zone: ZoneInfo,
+) -> tuple[IncomingRecord | RowError, ...]:
+    """Return what `make` reads of an object. Lists with more lines than a record may have are left
+    out, and hold its first record.
+    """
+    short, long_lists = without_long_lists(place, given)
+    assert isinstance(short, Mapping)  # noqa: S101 - as it was given
+    read = make(place, short, zone)
+    each = (read,) if isinstance(read, IncomingRecord) else tuple(read)
+    flat: list[IncomingRecord | RowError] = []
+    for one in each:
+        flat += one if isinstance(one, tuple) else (one,)
+    return hold_for(tuple(flat), long_lists)
 
 
 def parse_json(raw: bytes) -> object | SourceRefusal:

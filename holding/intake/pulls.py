@@ -320,9 +320,7 @@ def _keep(database: Database, clock: Clock, turn: Turn, asked: _Asked, page: Pag
             postpone_turn(session, turn, now)
             return 0
         version_count = _received(session, turn, asked, page, new, now)
-        for one in page.found:
-            if one.errors:
-                _unreadable(session, turn, asked, one, now)
+        _not_read(session, turn, asked, page, now)
         if turn.kind == "sweep":
             sweeps.mark_listed(session, turn.connection_id, records, new, now)
         is_requested = was_requested_meanwhile(session, turn)
@@ -341,6 +339,15 @@ def _keep(database: Database, clock: Clock, turn: Turn, asked: _Asked, page: Pag
     return version_count
 
 
+def _not_read(session: Session, turn: Turn, asked: _Asked, page: Page, now: datetime) -> None:
+    """Store what of a page cannot be read, and hold the records that the source does not show."""
+    for one in page.found:
+        if one.errors:
+            _unreadable(session, turn, asked, one, now)
+    if missing := [record for one in page.found for record in one.missing]:
+        sweeps.hold_not_shown(session, asked.connection, missing, now)
+
+
 def _compare(session: Session, source: Connection, asked: _Asked, now: datetime) -> str:
     """Hold the records that a complete sweep did not list; return why that is in doubt, or ""."""
     kinds = sweeps.compared_kinds(asked.source, source)
@@ -348,6 +355,7 @@ def _compare(session: Session, source: Connection, asked: _Asked, now: datetime)
         return ""
     result = sweeps.find_missing(session, source.id, kinds, asked.window)
     held = sweeps.hold_missing(session, source, result.missing, now)
+    sweeps.mark_missing(session, result.missing, now)
     if held:
         numbers, what = _numbers(held), plural(len(held), "record")
         say = f"The nightly sweep found that {source.name} no longer shows {what}: {numbers}."

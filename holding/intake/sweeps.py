@@ -1,12 +1,12 @@
 """Compare stored records with what the nightly sweep of their source lists."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import Select, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from connectors import registry
@@ -80,6 +80,11 @@ def mark_listed(
         _mark(session, record_ids, result, now)
 
 
+def mark_missing(session: Session, missing: Sequence[Missing], now: datetime) -> None:
+    """Note that the sweep compared these records and did not find them."""
+    _mark(session, [one.record_id for one in missing], Compared.MISSING, now)
+
+
 def _mark(session: Session, record_ids: Collection[int], result: Compared, now: datetime) -> None:
     if not record_ids:
         return
@@ -105,15 +110,51 @@ def find_missing(
         select(func.count()).select_from(Record).where(of_source, Record.compared_at >= began)
     )
     query = (
-        select(Record.id, Record.type, Record.external_id, Record.number)
-        .add_columns(Version.stamp, Version.body)
-        .join(Version, Version.id == Record.version_id)
+        _contents()
         .where(of_source, or_(Record.compared_at.is_(None), Record.compared_at < began))
         .where(Record.state.not_in(GONE_STATES))
         .where(Version.at < began, Version.at >= floor - MARGIN)
-        .order_by(Record.id)
     )
-    missing = [
+    missing = [one for one in _read_missing(session, query) if _is_comparable(one.record, floor)]
+    if len(missing) > max(FEW, listed or 0):
+        doubt = (
+            f"The nightly sweep does not list {len(missing):,} records that arrived before, so"
+            " nothing was compared. Is it another shop, or does the key show less?"
+        )
+        return SweepResult(doubt=doubt)
+    return SweepResult(tuple(missing))
+
+
+def _is_comparable(record: IncomingRecord, floor: datetime) -> bool:
+    """Check whether a sweep from this moment on would have listed a record that exists."""
+    moment = moment_of_stamp(record.stamp) if record.stamp is not None else None
+    deleted = record.body.get("status") in DELETED
+    return moment is not None and moment >= floor and not deleted
+
+
+def hold_not_shown(
+    session: Session, source: Connection, named: Sequence[IncomingRecord], now: datetime
+) -> None:
+    """Hold records that the source names and does not show; an unknown one is stored so."""
+    named = [one for one in named if may_deliver(source, one.kind)]
+    ids = ids_of(session, source.id, {(one.kind, one.external_id) for one in named})
+    unknown = [one for one in named if (one.kind, one.external_id) not in ids]
+    if unknown:
+        _receive(session, source, unknown, now)
+    query = _contents().where(bulk.among(Record.id, sorted(ids.values())))
+    hold_missing(session, source, _read_missing(session, query), now)
+
+
+def _contents() -> Select[Any]:
+    """Select records with their current content."""
+    query = select(Record.id, Record.type, Record.external_id, Record.number)
+    return query.add_columns(Version.stamp, Version.body).join(
+        Version, Version.id == Record.version_id
+    )
+
+
+def _read_missing(session: Session, query: Select[Any]) -> list[Missing]:
+    return [
         Missing(
             row.id,
             IncomingRecord(
@@ -124,22 +165,9 @@ def find_missing(
                 body=row.body,
             ),
         )
-        for row in session.execute(query)
-        if row.body is not None and _is_comparable(row.stamp, row.body, floor)
+        for row in session.execute(query.order_by(Record.id))
+        if row.body is not None
     ]
-    if len(missing) > max(FEW, listed or 0):
-        doubt = (
-            f"The nightly sweep does not list {len(missing):,} records that arrived before, so"
-            " nothing was compared. Is it another shop, or does the key show less?"
-        )
-        return SweepResult(doubt=doubt)
-    return SweepResult(tuple(missing))
-
-
-def _is_comparable(stamp: str | None, body: Mapping[str, object], floor: datetime) -> bool:
-    """Check whether a sweep from this moment on would have listed a record that exists."""
-    moment = moment_of_stamp(stamp) if stamp is not None else None
-    return moment is not None and moment >= floor and body.get("status") not in DELETED
 
 
 def hold_missing(
@@ -150,21 +178,26 @@ def hold_missing(
     for at in range(0, len(fresh), CHUNK):
         part = fresh[at : at + CHUNK]
         records = [_with_fault(one.record) for one in part]
-        raw = dumps([{"missing": one.external_id, "kind": one.kind} for one in records]).encode()
-        receive.receive(
-            session,
-            company_id=connection.company_id,
-            source_id=connection.id,
-            delivery_key=f"missing-{now.isoformat()}-{sha256_hex(raw)}",
-            kind="sweep",
-            headers={},
-            raw=raw,
-            records=records,
-            now=now,
-        )
+        _receive(session, connection, records, now)
         record_events(session, [_event(connection, one, now) for one in part])
-    _mark(session, [one.record_id for one in missing], Compared.MISSING, now)
     return [one.record for one in fresh]
+
+
+def _receive(
+    session: Session, source: Connection, records: Sequence[IncomingRecord], now: datetime
+) -> None:
+    raw = dumps([{"missing": one.external_id, "kind": one.kind} for one in records]).encode()
+    receive.receive(
+        session,
+        company_id=source.company_id,
+        source_id=source.id,
+        delivery_key=f"missing-{now.isoformat()}-{sha256_hex(raw)}",
+        kind="sweep",
+        headers={},
+        raw=raw,
+        records=records,
+        now=now,
+    )
 
 
 def _is_held(record: IncomingRecord) -> bool:
@@ -183,7 +216,7 @@ def _event(connection: Connection, one: Missing, now: datetime) -> Fact:
         actor=None,
         act="record.missing",
         record_id=one.record_id,
-        body={"say": f"The nightly sweep found that {connection.name} no longer shows {what}."},
+        body={"say": f"{connection.name} no longer shows {what}."},
     )
 
 

@@ -242,8 +242,7 @@ def payouts_of(
     """Return the payout and what it pays of each order."""
     told = Part(place, given)
     rows = told.parts(ROWS)
-    if long := too_long(told.at(ROWS), len(rows)):
-        return (long,)
+    long = too_long(f"{told.at(ROWS)}.lines", len(rows))
     stated = _STATED.fullmatch(told.text("payout").strip())
     if stated is None:
         words = "The statement does not say how much is paid out."
@@ -253,7 +252,10 @@ def payouts_of(
     net = Decimal(stated["amount"]) if stated else ZERO
     entries = [*_sales(rows), *(one for row in rows for one in _others(row))]
     entries += _borne_above_charge(rows)
-    left = net - sum((one.amount for one in entries), ZERO)
+    if long:  # the whole is held: what some of the lines come to says nothing
+        told.errors.append(long)
+        entries = []
+    left = ZERO if long else net - sum((one.amount for one in entries), ZERO)
     if left and stated:
         number = told.text("statement_number")
         entries.append(

@@ -32,9 +32,8 @@ from connectors.kit.delivery import (
     Read,
     accepted_delivery,
     parse_json,
-    split_results,
+    read_short,
     too_large,
-    too_long_lists,
     too_many,
 )
 from connectors.kit.shops import payouts
@@ -322,10 +321,10 @@ def _listed(value: object) -> Iterator[tuple[str, OrderPayload]]:
 
 
 def _records(place: str, order: OrderPayload, zone: ZoneInfo) -> Sequence[Read]:
-    long = too_long_lists(place, order)
-    if long or "statement_number" not in order:
-        return [long] if long else records_of(place, order, zone)
-    told = payouts_of(place, order, zone)
+    if "statement_number" in order:
+        told = payouts_of(place, order, zone)
+    else:
+        told = read_short(place, order, records_of, zone)
     return [one if isinstance(one, IncomingRecord) else (one,) for one in told]
 
 
@@ -493,8 +492,12 @@ def _pieces(shop: Shop, ids: list[str]) -> dict[str, list[Payload]] | NoPage:
 
 
 def _pulled(place: str, order: Payload, zone: ZoneInfo) -> Pulled:
-    records, errors = split_results(records_of(place, order, zone))
-    return Pulled(raw=dumps(order), records=() if errors else records, errors=errors)
+    read = read_short(place, order, records_of, zone)
+    return Pulled(
+        raw=dumps(order),
+        records=tuple(one for one in read if isinstance(one, IncomingRecord)),
+        errors=tuple(one for one in read if isinstance(one, RowError)),
+    )
 
 
 def _with_items(order: Payload, pieces: Mapping[str, list[Payload]]) -> Payload:
@@ -555,7 +558,8 @@ def whole(shop: Shop, statement: Payload, zone: ZoneInfo) -> Pulled | NoPage:
         rows = _rows(shop, made, first)
     if isinstance(rows, NoPage):
         return rows
-    told = {**statement, ROWS: _of(rows, made)}
+    # of a list that goes on, nobody knows which transactions are missing: all of it is too long
+    told = {**statement, ROWS: rows if len(rows) >= _PAGES * SIZE else _of(rows, made)}
     records: list[IncomingRecord] = []
     errors: list[RowError] = []
     for one in payouts_of("statements[0]", told, zone):
@@ -589,9 +593,7 @@ def _rows(shop: Shop, made: date, since: date) -> list[Payload] | NoPage:
         found |= {json.dumps(one, sort_keys=True, default=str): one for one in part}
         if len(part) < SIZE:
             return list(found.values())
-    return NoPage(
-        words=f"Lazada shows more than {_PAGES * SIZE:,} transactions of {AROUND.days} days."
-    )
+    return list(found.values())
 
 
 def _of(rows: list[Payload] | NoPage, made: date) -> list[Payload]:

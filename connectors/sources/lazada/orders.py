@@ -272,7 +272,7 @@ def _order(order: Part, pieces: Sequence[Part], zone: ZoneInfo) -> Read:
         "goods_total": Cell(place, plain(summed(goods))),
         "shipping_total": Cell(place, plain(shipping)),
         **_borne(place, sold, shipping),
-        "total": Cell(place, plain(summed(lines))),
+        "total": Cell(place, plain(summed(lines))) if pieces else order.cell("price"),
     }
     return record_of(ORDER, order, order.cell("order_id"), head, lines, zone)
 

@@ -15,8 +15,8 @@ from connectors.contract import IncomingRecord, RowError, Settings
 from connectors.contract.pulls import NoPage, Pulled
 from connectors.contract.targets import Renewed
 from connectors.kit.calls import Grant, grant_of, renewed_key
-from connectors.kit.delivery import too_long
-from connectors.sources.shopee.orders import DETAILS, INCOME, LISTED, payouts_of
+from connectors.kit.delivery_limits import LINES
+from connectors.sources.shopee.orders import DETAILS, EACH, INCOME, LISTED, payouts_of
 from connectors.transport.http import (
     KEY_REFUSED,
     TOO_MANY,
@@ -65,14 +65,11 @@ SIZE: Final = 100
 
 AT_ONCE: Final = 50
 
-_PAGES: Final = 26
-"""Pages of one payout: with more orders it has more lines than a record may have."""
+_PAGES: Final = 100
+"""Pages of one payout, of 100 orders each."""
 
 _SETTLED: Final = timedelta(hours=2)
 """So long after its end nothing is added to a day any more."""
-
-_EACH: Final = 2
-"""Lines that an order has at least: of so many orders nothing more need be asked."""
 
 Payload = Mapping[str, object]
 
@@ -290,8 +287,8 @@ def released(shop: Shop, days: Days) -> tuple[Pulled, ...] | NoPage:
         "last_day": days.last.isoformat(),
         "currency": str(shop.settings.get(CURRENCY) or "") or None,
     }
-    if wrong := too_long(f"payouts.{LISTED}", len(listed) * _EACH):
-        return (Pulled(raw=dumps(head), errors=(wrong,)),)
+    if len(listed) * EACH > LINES:  # held without its lines: their incomes are not needed
+        return (_read({**head, LISTED: listed}, days.zone),)
     incomes = _incomes(shop, [str(one.get("order_sn")) for one in listed])
     if isinstance(incomes, NoPage):
         return incomes

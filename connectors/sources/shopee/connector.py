@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -25,15 +25,16 @@ from connectors.contract import (
     Step,
     schema,
 )
-from connectors.contract.pulls import NoPage, Page, Pulled
+from connectors.contract.pulls import NoPage, Page, Pulled, not_in_source
 from connectors.contract.targets import Renewed
 from connectors.kit.calls import grant_of, quote_answer, secret_in, token_is_due, token_may_be_over
+from connectors.kit.canonical_record import Cell, RawRecord, read_record
 from connectors.kit.delivery import (
     Read,
     accepted_delivery,
     parse_json,
+    read_short,
     too_large,
-    too_long_lists,
     too_many,
 )
 from connectors.kit.shops import payouts
@@ -44,6 +45,7 @@ from connectors.sources.shopee.orders import (
     INCOME,
     KINDS,
     NAME,
+    ORDER,
     RETURN_WORDS,
     STATUS_WORDS,
     order_of,
@@ -334,13 +336,9 @@ def _listed(value: object) -> Iterator[tuple[str, str, OrderPayload]]:
 
 
 def _records(place: str, kind: str, given: OrderPayload, zone: ZoneInfo) -> Iterator[Read]:
-    if long := too_long_lists(place, given):
-        yield long
-    elif kind != "payout":
-        yield _MAKE[kind](place, given, zone)
-    else:
-        for one in payouts_of(place, given, zone):
-            yield one if isinstance(one, IncomingRecord) else (one,)
+    make = payouts_of if kind == "payout" else _MAKE[kind]
+    for one in read_short(place, given, make, zone):
+        yield one if isinstance(one, IncomingRecord) else (one,)
 
 
 def _sign(secret: str, address: str, raw: bytes) -> str:
@@ -519,7 +517,7 @@ def _shown(shop: Shop, numbers: list[str], zone: ZoneInfo) -> tuple[Pulled, ...]
     priced = _with_incomes(shop, orders)
     if isinstance(priced, NoPage):
         return priced
-    return (*_read("order_list", priced, order_of, zone), *(_absent(one) for one in missing))
+    return (*_read("order_list", priced, order_of, zone), *(_absent(one, zone) for one in missing))
 
 
 def _with_incomes(shop: Shop, orders: list[Payload]) -> list[Payload] | NoPage:
@@ -539,19 +537,28 @@ def _with_incomes(shop: Shop, orders: list[Payload]) -> list[Payload] | NoPage:
 def _read(
     name: str, many: list[Payload], make: Callable[[str, Payload, ZoneInfo], Read], zone: ZoneInfo
 ) -> tuple[Pulled, ...]:
-    return tuple(_pulled(one, make(f"{name}[{at}]", one, zone)) for at, one in enumerate(many))
+    return tuple(
+        _pulled(one, read_short(f"{name}[{at}]", one, make, zone)) for at, one in enumerate(many)
+    )
 
 
-def _pulled(given: Payload, read: Read) -> Pulled:
+def _pulled(given: Payload, read: Iterable[IncomingRecord | RowError]) -> Pulled:
+    each = tuple(read)
+    return Pulled(
+        raw=dumps(given),
+        records=tuple(one for one in each if isinstance(one, IncomingRecord)),
+        errors=tuple(one for one in each if isinstance(one, RowError)),
+    )
+
+
+def _absent(number: str, zone: ZoneInfo) -> Pulled:
+    error = replace(not_in_source("order", number), message=_NOT_SHOWN)
+    told = Cell("order_sn", number)
+    raw = RawRecord(told, {"number": told, "order_id": told}, ())
+    read = read_record(ORDER, raw, zone, [error])
     if isinstance(read, IncomingRecord):
-        return Pulled(raw=dumps(given), records=(read,))
-    return Pulled(raw=dumps(given), errors=read)
-
-
-def _absent(number: str) -> Pulled:
-    hint = "Look it up in the Seller Centre; the nightly sweep asks for it again."
-    error = RowError(where="order_sn", value=number[:200], message=_NOT_SHOWN, hint=hint)
-    return Pulled(raw=dumps({"order_sn": number}), errors=(error,))
+        return Pulled(raw=dumps({"order_sn": number}), missing=(read,))
+    return Pulled(raw=dumps({"order_sn": number}), errors=read)
 
 
 def _returns(shop: Shop, at: _Cursor, zone: ZoneInfo) -> _Listed | NoPage:

@@ -421,6 +421,10 @@ def _given_back(item: Part) -> Line:
     return Line(cells, back)
 
 
+EACH: Final = 2
+"""Lines that an order has at least in a payout."""
+
+
 def payouts_of(
     place: str, given: Mapping[str, object], zone: ZoneInfo
 ) -> tuple[IncomingRecord | RowError, ...]:
@@ -429,11 +433,15 @@ def payouts_of(
     incomes = {one.text("order_sn"): one.part("order_income") for one in told.parts(DETAILS)}
     released = told.parts(LISTED)
     number = told.text("number")
-    entries = [entry for one in released for entry in _entries(one, incomes, number)]
+    unread = DETAILS not in given and len(released) * EACH > LINES
+    read = () if unread else released
+    entries = [entry for one in read for entry in _entries(one, incomes, number)]
     if len(entries) > LINES:
         entries = _joined(entries)
-    if long := too_long(told.at(LISTED), len(entries)):
-        return (long,)
+    long = too_long(f"{told.at(LISTED)}.lines", len(released) * EACH if unread else len(entries))
+    if long:
+        told.errors.append(long)
+        entries = []
     if not released:
         told.wrong(LISTED, "The payout has no orders.", "Ask Shopee for what it released.")
     net = sum((one.amount("payout_amount") for one in released), ZERO)

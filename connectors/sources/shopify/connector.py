@@ -37,8 +37,8 @@ from connectors.kit.delivery import (
     accepted_delivery,
     body_signed,
     parse_json,
+    read_short,
     too_large,
-    too_long_lists,
     too_many,
 )
 from connectors.kit.shops.payouts import (
@@ -377,20 +377,13 @@ def _is_trial(given: Payload) -> bool:
 
 
 def _read(place: str, kind: str, given: Payload, order: Payload, zone: ZoneInfo) -> Iterator[Read]:
-    if refused := too_long_lists(place, given):
-        yield refused
-        return
-    match kind:
-        case "order":
-            yield order_of(place, given, zone)
-        case "refund":
-            refund = refund_of(place, given, zone, order)
-            yield _as_of(order, refund) if order else refund
-        case "payout":
-            for one in payouts_of(place, given, zone):
-                yield one if isinstance(one, IncomingRecord) else (one,)
-        case _:
-            yield delivery_of(place, given, zone)
+    def refund(place: str, given: Payload, zone: ZoneInfo) -> Read:
+        read = refund_of(place, given, zone, order)
+        return _as_of(order, read) if order else read
+
+    makers = {"order": order_of, "refund": refund, "payout": payouts_of}
+    for one in read_short(place, given, makers.get(kind, delivery_of), zone):
+        yield one if isinstance(one, IncomingRecord) else (one,)
 
 
 def _as_of(order: Payload, refund: Read) -> Read:

@@ -240,7 +240,6 @@ LIST = {"code": "0", "data": [{k: v for k, v in STATEMENT.items() if k != "trans
         ([{"code": "ApiCallLimit"}], "more often than it allows."),
         ([LIST, {"code": "0", "data": "all"}], "not a list of transactions."),
         ([LIST, {"code": "1000014", "message": "Wrong."}], "Lazada answered 200: Wrong."),
-        ([LIST, {"code": "0", "data": ROWS * 72}], "more than 20,000 transactions of 8 days."),
     ],
 )
 def test_a_payout_that_cannot_be_read_is_told_and_asked_for_again_behind_the_orders(
@@ -253,6 +252,17 @@ def test_a_payout_that_cannot_be_read_is_told_and_asked_for_again_behind_the_ord
     assert words in page.wrong.words
     after = json.loads(page.after)
     assert after[3:5] == ["2026-11-16", None]
+
+
+def test_a_statement_of_more_transactions_than_a_record_may_have_is_held_with_its_amount() -> None:
+    rows = [{**ROWS[0], "transaction_number": f"MY1042-X{n:05}"} for n in range(20_500)]
+    pages = [{"code": "0", "data": rows[at : at + 500]} for at in range(0, len(rows), 500)]
+    page = last_reading(Answers(LIST, *pages))
+    ((held,),) = [one.records for one in page.found]
+    assert (held.number, held.body["net"]) == ("MY1042-2026-1116", "42.89")
+    assert [one["message"] for one in held.faults] == [
+        "A record has at most 5,000 lines; this one has 20,000."
+    ]
 
 
 def test_a_transaction_that_moves_to_the_next_page_meanwhile_is_paid_once() -> None:

@@ -275,8 +275,10 @@ def test_a_payout_of_more_orders_than_a_record_may_hold_is_told() -> None:
     page = last_reading(WANTED, http)
     assert isinstance(page, Page), page
     (told,) = page.found
-    assert "at most 5,000 lines; this one has 5,200." in told.problems[0].message
-    assert http.asked == 26
+    (held,) = told.records
+    assert "at most 5,000 lines; this one has 20,000." in told.problems[0].message
+    assert (held.body["net"], held.body["lines"], len(held.faults)) == ("10000.00", [], 1)
+    assert http.asked == 100
 
 
 def test_fees_of_so_many_orders_that_each_alone_is_too_much_are_joined_by_order() -> None:
@@ -299,7 +301,7 @@ def test_fees_of_so_many_orders_that_each_alone_is_too_much_are_joined_by_order(
     assert told[0].body["fees"] == "7698.00"
     assert len(told) == 601
     large = {name: [*rows, *_more(rows)] for name, rows in many.items()}
-    assert list(wrong(changed(**large))) == ["payouts[0].escrow_list"]
+    assert list(wrong(changed(**large))) == ["payouts[0].escrow_list.lines"]
 
 
 def _more(rows: list[Any]) -> list[Any]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from connectors.contract import ConnectionForm, IncomingRecord, KeyField, RowError, Settings, schema
-from connectors.contract.pulls import NoPage, Page, Pulled
+from connectors.contract.pulls import NoPage, Page, Pulled, not_in_source
 from connectors.contract.schema import KindSchema
 from connectors.transport.http import Http
 
@@ -17,7 +17,8 @@ BACK = timedelta(minutes=10)
 @dataclass
 class Shelf:
     """Shows its changes by their moment, two a page; `answer` is told instead once, `wrong` beside
-    each page. Where they are not `stamped`, no record says when it was changed.
+    each page. Where they are not `stamped`, no record says when it was changed. Of those that are
+    `not_shown` only the number is told.
     """
 
     changes: list[tuple[datetime, str, str]] = field(default_factory=list)
@@ -27,6 +28,7 @@ class Shelf:
     wrong: NoPage | None = None
     calls_a_minute: int = 6_000
     stamped: bool = True
+    not_shown: list[str] = field(default_factory=list)
     meanwhile: Callable[[], None] = lambda: None
 
     name = "shelf"
@@ -68,7 +70,17 @@ class Shelf:
         return Page(found=self._all(left), after=after, more=False, wrong=self.wrong)
 
     def _all(self, changes: Sequence[tuple[datetime, str, str]]) -> list[Pulled]:
-        return [pulled(*one, stamped=self.stamped) for one in changes]
+        shown = [one for one in changes if one[1] not in self.not_shown]
+        found = [pulled(*one, stamped=self.stamped) for one in shown]
+        return [*found, *(_not_shown(number) for number in self.not_shown)]
+
+
+def _not_shown(number: str) -> Pulled:
+    record = IncomingRecord(
+        kind="order", external_id=number, number=number, stamp=None, body={"number": number}
+    )
+    held = record.with_faults([not_in_source("order", number)])
+    return Pulled(raw=b"{}", missing=(held,))
 
 
 def pulled(at: datetime, number: str, total: str, *, stamped: bool) -> Pulled:

@@ -68,9 +68,7 @@ def test_a_record_that_is_gone_is_held_once(
     assert told(database, "pull.missing") == [
         "The nightly sweep found that shelf no longer shows 1 record: order N1."
     ]
-    assert told(database, "record.missing") == [
-        "The nightly sweep found that shelf no longer shows order N1."
-    ]
+    assert told(database, "record.missing") == ["shelf no longer shows order N1."]
 
 
 def test_what_is_there_again_ends_the_hold(
@@ -185,3 +183,25 @@ def test_what_arrived_while_the_sweep_ran_is_left_to_the_next(
     sweep(database, clock, read)
     assert faults(database, "N1") == [(1, []), (2, [])]
     assert compared(database)["N1"] == "same"
+
+
+def test_a_record_that_is_named_and_not_shown_is_held_with_what_is_known_of_it(
+    three: Shelf, read: Read, database: Database, clock: SetClock
+) -> None:
+    """Of a stored record its content stays; an unknown one is stored without any."""
+    three.not_shown = ["N1", "N9"]
+    for _ in range(2):
+        clock.advance(15 * MINUTES)
+        read()
+    assert faults(database, "N1") == [(1, []), (2, ["SRC01"])]
+    assert faults(database, "N9") == [(1, ["SRC01"])]
+    assert told(database, "pull.unreadable") == []
+    with database.read() as session:
+        record = session.query(Record).filter_by(number="N1").one()
+        body = session.get_one(Version, record.version_id).body or {}
+        assert (body["total"], body["status"]) == ("1.00", "paid")
+    three.not_shown = []
+    three.changes.append((clock.now(), "N9", "3.00"))
+    clock.advance(15 * MINUTES)
+    read()
+    assert faults(database, "N9") == [(1, ["SRC01"]), (2, [])]

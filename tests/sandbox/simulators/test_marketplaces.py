@@ -228,9 +228,10 @@ def test_an_order_that_is_listed_and_not_shown_is_told(sent: Sent) -> None:
     found = [one for page in sent.read() for one in page.found]
     (incomplete,) = [pulled for pulled in found if pulled.problems]
     assert incomplete.problems[0].message.endswith(".")
-    # Shopee tells no content; of Lazada's order only the pieces are missing, so it is held.
-    assert all(record.faults for record in incomplete.records)
-    assert bool(incomplete.records) == (sent.name == "lazada")
+    # Shopee tells no content; of Lazada's order only the pieces are missing. Both are held.
+    (held,) = (*incomplete.records, *incomplete.missing)
+    assert held.faults
+    assert bool(incomplete.missing) == (sent.name == "shopee")
     assert len(newest(list(sent.read()))) == 2
 
 
