@@ -59,7 +59,7 @@ def test_a_sheet_with_a_missing_column_takes_one_value_and_is_imported(
             name = f"upload-{width}-{scheme}.png"
             page.screenshot(path=Path(folder) / name, full_page=True)
     page.set_viewport_size({"width": 1280, "height": 900})
-    page.get_by_role("button", name="Confirm import of 1 order").click()
+    page.get_by_role("button", name="Confirm import of 2 orders").click()
     page.wait_for_load_state()
     check(served)
     page.reload()
