@@ -331,3 +331,34 @@ def test_a_refund_that_cannot_be_read_holds_no_other_refund_of_its_order(make: M
     assert company.holds("R-8801") == []
     assert total_of(company.documents()["WC-R-8801"]) == Decimal("4.40")
     assert "VAL04" in {hold.code for hold in company.holds("R-8802")}
+
+
+@pytest.mark.parametrize(
+    ("template", "target", "items"),
+    [
+        ("woocommerce-quickbooks", "quickbooks", ["TEA-JASMIN-80,11,PCS"]),
+        (
+            "woocommerce-aiaccount",
+            "aiaccount",
+            ["TEA-JASMIN-80,TEA-JASMIN-80,PCS", "ADJUSTMENT,ADJUSTMENT,PCS"],
+        ),
+    ],
+)
+def test_a_difference_that_a_person_releases_is_a_line_of_its_own(
+    make: Make, template: str, target: str, items: list[str]
+) -> None:
+    table = "customers" if target == "quickbooks" else "debtors"
+    guest = "guest,58" if target == "quickbooks" else "guest,Warung Melati"
+    company = make(Plan(template=template, maps={"items": items, table: [guest]}), target)
+    order = priced(("20.00", "2.00"), total="27.00", tax="2.00")
+    assert company.deliver(order).status_code == 202
+    company.work()
+    (hold,) = company.holds()
+    assert (hold.code, hold.owner, hold.amount) == ("CHK01", "accounts", Decimal("27.00"))
+    assert all(figure in hold.text for figure in ("RM 22.00", "RM 27.00", "RM 5.00"))
+    company.release(order["number"])
+    company.work()
+    assert company.holds() == []
+    (document,) = company.documents().values()
+    total = document.get("TotalAmt") or document["total"]
+    assert Decimal(str(total)) == Decimal("27.00")

@@ -47,6 +47,11 @@ ORDER = KindSchema(
             "What was sold, with tax: paid by gift cards, too. Refunds do not change it.",
             "money",
         ),
+        field_schema(
+            "difference",
+            "What lines and tax leave of the total beyond rounding. It is a line of its own.",
+            "money",
+        ),
         field_schema("discount_total", "All coupons, without tax. The lines hold them.", "money"),
         field_schema(
             "gift_card_paid", "What gift cards paid of it: a payment, and no discount.", "money"
@@ -65,9 +70,11 @@ ORDER = KindSchema(
     lines=(
         POS,
         field_schema("line_id", "WooCommerce's id of the line."),
-        part_field("goods", "shipping", "fee", "rounding"),
+        part_field("goods", "shipping", "fee", "rounding", "adjustment"),
         field_schema(
-            "sku", "The shop's article number as it came. SHIPPING, FEE and ROUNDING are ours."
+            "sku",
+            "The shop's article number as it came. SHIPPING, FEE, ROUNDING and ADJUSTMENT are "
+            "ours.",
         ),
         field_schema(
             "variant_id",

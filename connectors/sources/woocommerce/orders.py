@@ -85,9 +85,11 @@ def _order(place: str, order: Given, zone: ZoneInfo) -> Read:
     tax = _rounded(order, lines)
     cards, total = _gift_cards(order), _sold(order, lines)
     refunded = _refunded(_maps(order, "refunds"))
-    rest = _rounding(total, lines)
+    rest, apart = _rounding(total, lines), _unexplained(total, lines)
     if rest:
         lines.append(_own_line(place, ROUNDING, "Rounding", rest))
+    if apart:
+        lines.append(_own_line(place, ADJUSTMENT, "Difference to the total", apart))
     head |= {
         "order_id": Cell(f"{place}.id", order.get("id")),
         "status": Cell(f"{place}.status", _status(order, total, refunded)),
@@ -98,6 +100,7 @@ def _order(place: str, order: Given, zone: ZoneInfo) -> Read:
         "tax_total": Cell(f"{place}.total_tax", tax),
         "total": Cell(f"{place}.total", total),
         "subtotal": Cell(f"{place}.total", _less(total, tax)),
+        "difference": Cell(f"{place}.total", apart),
         "gift_card_paid": Cell(f"{place}.gift_cards", cards),
         "refund_ids": Cell(f"{place}.refunds", _refund_ids(order)),
         "refunded_total": Cell(f"{place}.refunds", refunded),
@@ -134,12 +137,25 @@ def _rounding(total: object, lines: Sequence[Mapping[str, Cell]]) -> Decimal | N
     """Return what the shop's rounding leaves between the total and its lines: at most a sen a
     line. None where they differ by more, which is for a person, or cannot be compared.
     """
+    rest = _rest(total, lines)
+    return rest if rest is not None and abs(rest) <= _SEN * len(lines) else None
+
+
+def _rest(total: object, lines: Sequence[Mapping[str, Cell]]) -> Decimal | None:
+    """Return what the lines with their tax leave of the total; None where a value is unknown."""
     stated = _number(total)
     amounts = [_number(line[name].value) for line in lines for name in ("amount", "tax_amount")]
     if stated is None or None in amounts:
         return None
-    rest = stated - sum((amount for amount in amounts if amount is not None), ZERO)
-    return rest if abs(rest) <= _SEN * len(lines) else None
+    return stated - sum((amount for amount in amounts if amount is not None), ZERO)
+
+
+def _unexplained(total: object, lines: Sequence[Mapping[str, Cell]]) -> Decimal | None:
+    """Return what the lines leave of the total beyond rounding: the rules hold it, and a person who
+    releases it posts it as a line of its own. None where nothing is left or known.
+    """
+    rest = _rest(total, lines) if lines and _rounding(total, lines) is None else None
+    return rest or None
 
 
 def _rounded(order: Given, lines: Sequence[dict[str, Cell]]) -> object:
