@@ -113,6 +113,7 @@ class _Bad:
 _NO_NUMBER = _Bad(
     "This is not a number.", "Write it with digits and a decimal point, such as 1234.50."
 )
+_TOO_LONG = _Bad("This number is too long to be exact.", "Round it in the source.")
 _NO_DATE = _Bad("This is not a date.", "Write it as 2026-11-19.")
 _NO_MOMENT = _Bad("This is not a date and time.", "Write it as 2026-11-19T14:03:11+08:00.")
 
@@ -358,7 +359,7 @@ def _decimal_text(text: str, pad: int) -> str | _Bad:
     whole, _, places = format(number, "f").partition(".")
     places = places.rstrip("0")
     if len(places) > _MAX_PLACES or len(whole.lstrip("+-")) > 18:
-        return _Bad("This number is too long to be exact.", "Round it in the source.")
+        return _TOO_LONG
     whole = whole.lstrip("+")
     if not whole.strip("-0") and not places:
         whole = "0"
@@ -368,6 +369,8 @@ def _decimal_text(text: str, pad: int) -> str | _Bad:
 
 def _whole(value: object) -> int | _Bad:
     text = _decimal(value, pad=0)
+    if isinstance(text, _Bad) and str(value).lstrip("+-").isdigit():
+        return _TOO_LONG
     if isinstance(text, _Bad) or "." in text:
         return _Bad("This is not a whole number.", "Write it with digits only, such as 3.")
     return int(text)

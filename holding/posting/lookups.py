@@ -20,7 +20,7 @@ from holding.platform.states import INACTIVE
 from holding.posting import holds, send, store_results
 from holding.posting.claims import Claim, requeue_unscheduled, return_later, return_posting
 from holding.posting.evidence import without_target_fields
-from holding.posting.holds import MANUAL, Trouble
+from holding.posting.holds import MANUAL, NUMBER_TAKEN, Trouble
 from holding.posting.prepare import Checked, Examined, add_pushes, check_postings
 from holding.posting.push import Case, Member, add_lookup, conflicted_push, store_similar_document
 from rules.outcomes import Document
@@ -339,6 +339,13 @@ def hold_if_number_taken(desk: Desk, channel: Channel, one: Checked, found: Foun
     is_foreign = one.action == "create" and one.no == 1 and found.kind == "different"
     if not is_foreign or found.stands is None or _let_pass(desk, one):
         return False
+    if not _not_ours(desk, channel, one, [found.stands]):
+        words = (
+            f"{channel.name} already has {_told(found.stands)}, posted by Clearpost."
+            f" It takes {one.document.number} for the same number."
+        )
+        _stop(desk, channel, one, Trouble(code=NUMBER_TAKEN, error_class="duplicate", words=words))
+        return True
     _hold(desk, channel, one, [found.stands], _perhaps_by_hand(channel, [found.stands]))
     return True
 

@@ -652,7 +652,10 @@ class FieldSlot:
                 cause_key=CauseKey(CauseKind.STATUS, word),
                 cause_label=f"Unknown {self.field.name} {told}",
             )
-        if hidden and isinstance(raw, str):
+        if self.convert is as_text and isinstance(raw, str) and len(raw) > LONGEST_TEXT:
+            wrong = f"is longer than {LONGEST_TEXT} characters"
+            right = f"{self.gap.rule} is shortened"
+        elif hidden and isinstance(raw, str):
             wrong = f"holds {in_words(hidden)}"
             right = (
                 f"{self.gap.rule} is written without it: {without_invisible(clean_text(raw[:60]))}"

@@ -236,3 +236,29 @@ def test_corner_19_four_workers_post_sixty_orders_once(
     answer = requests.get(f"{netshop.target.url}/_sim/documents", timeout=10).json()
     assert len(answer["documents"]) == 60
     assert set(netshop.documents()) == {f"N{at}" for at in range(60)}
+
+
+def test_corner_11_long_and_large_values_are_posted_or_held_by_name(
+    netshop: CaseCompany, tmp_path: Path
+) -> None:
+    folder = case_path("11-long-and-large", "corners")
+    for number in range(1, 6):
+        body = json.loads((folder / f"{number}.json").read_text("utf-8"))
+        body["order"] |= dict.fromkeys(("ordered_at", "paid_at"), "2026-11-20T10:00:00+08:00")
+        call(netshop, body, tmp_path / f"{number}.json")
+        netshop.work()
+    assert list(netshop.documents()) == ["NS-111"]
+    held = {hold.number: hold for hold in netshop.holds()}
+    assert {number: hold.code for number, hold in held.items()} == {
+        "112": "VAL04",
+        "NS-113": "VAL04",
+        "NS-114": "EVA02",
+        "NS-115": "VAL04",
+    }
+    for number, words in {
+        "112": "longer than 50 characters",
+        "NS-113": "too long to be exact",
+        "NS-114": "more than the books can hold",
+        "NS-115": "longer than 100 characters",
+    }.items():
+        assert words in held[number].text, held[number]

@@ -70,3 +70,23 @@ def test_amounts_that_follow_from_an_unreadable_one_stay_blank(make: Make) -> No
     assert "CHK01" not in codes, "a sum of what is not known is not compared"
     (line,) = company.body(order["name"])["lines"]
     assert "amount" not in line
+
+
+def test_corner_11_a_long_name_is_posted_and_a_longer_one_is_held_in_true_words(
+    make: Make,
+) -> None:
+    company = make(SHOPIFY, "autocount", **BOOKS)
+    order = case_body("09-restocking-fee", "1-order.json")
+    order["line_items"][0] |= {"name": "N" * 3000}
+    order["billing_address"] |= {"name": "B" * 3000}
+    assert company.deliver(order).status_code == 202
+    company.work()
+    assert company.holds() == []
+    master = company.documents()[order["name"]]["master"]
+    assert 0 < len(master["debtorName"]) < 3000
+    order |= {"id": 5, "name": "#S5"}
+    order["line_items"][0] |= {"name": "N" * 4001}
+    assert company.deliver(order).status_code == 202
+    company.work()
+    (hold,) = [one for one in company.holds("#S5") if one.code == "VAL01"]
+    assert "is longer than 4000 characters" in hold.text

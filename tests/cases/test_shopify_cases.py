@@ -473,3 +473,19 @@ def test_a_refund_that_cannot_be_read_holds_no_other_refund_of_its_order(
     assert total(company, "R-5990") == Decimal("10.00")
     assert company.holds("R-5990") == []
     assert ("VAL04", "accounts") in held(company, "R-5991")
+
+
+def test_a_number_that_differs_by_case_is_not_taken_for_a_document_of_somebody_else(
+    company: CaseCompany,
+) -> None:
+    order = case_body("09-restocking-fee", "1-order.json")
+    assert company.deliver({**order, "name": "#aB1"}).status_code == 202
+    company.work()
+    other = {**changed(order, total_price="100.00"), "id": 4, "name": "#Ab1"}
+    other |= {"customer": {"id": 9, "first_name": "Other"}, "billing_address": {"name": "Other"}}
+    assert company.deliver(other).status_code == 202
+    company.work()
+    (hold,) = company.holds()
+    assert (hold.code, hold.number, hold.owner) == ("PSH03", "#Ab1", "accounts")
+    assert "#aB1" in hold.text
+    assert list(company.documents()) == ["#aB1"]

@@ -126,7 +126,7 @@ def test_T39a_rules_of_the_first_edition_take_a_number_as_it_is() -> None:
 def test_T16f_a_name_that_is_too_long_is_held_for_its_length_alone() -> None:
     ((code, message, _),) = gaps(address="Te\u200ba" * 2_000)
     assert code == "VAL01"
-    assert message.endswith("is not a text.")
+    assert message.endswith("is longer than 4000 characters.")
 
 
 @pytest.mark.parametrize(
