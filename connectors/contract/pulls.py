@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final, Protocol, runtime_checkable
@@ -274,6 +274,11 @@ class ListsAll(Protocol):
     """A source that is pulled and lists each record whose change stamp is not before the moment
     that a pull begins with. A record that such a list lacks no longer exists there.
     """
+
+    @property
+    def lists_back(self) -> timedelta | None:
+        """Return how old the listed records are at most by their own day; None without a limit."""
+        ...
 
     def listed_kinds(self, settings: Settings) -> Collection[str]:
         """Return the kinds of records for which this is true with these settings."""

@@ -111,6 +111,9 @@ _VERSIONS = (
 
 _A_MOMENT: Final = timedelta(microseconds=1)
 
+_ADDED: Final = timedelta(milliseconds=1)
+"""So much is added to a stamp at most."""
+
 
 def is_later(stamp: str, other: str | None) -> bool:
     """Check whether a change stamp comes after another one; every stamp comes after None."""
@@ -522,7 +525,7 @@ def new_versions(
     """Return the records that would add a version.
 
     Pulled records are what the source shows now. If two contents have the same change stamp, the
-    shown one counts again, with a stamp one microsecond later.
+    shown one counts again, with a stamp one microsecond later than the newest.
     """
     all_records = list(records)
     ids = (
@@ -536,20 +539,28 @@ def new_versions(
         record_id = ids.get((one.kind, one.external_id))
         state = states[record_id] if record_id is not None else None
         digest = sha256_hex(dumps(one.body))
-        if state is None or not state.has(one.stamp, digest):
+        if state is None:
             changed.append(one)
-        elif digest != state.sha256 and one.stamp == state.newest_stamp:
-            changed += _told_again(one)
+        elif later := _shown_again(one, digest, state):
+            changed.append(later)
+        elif not state.has(one.stamp, digest):
+            changed.append(one)
     return changed
 
 
-def _told_again(one: IncomingRecord) -> list[IncomingRecord]:
-    """Return the record with a slightly later stamp, or nothing if its stamp is not a timestamp."""
-    try:
-        moment = datetime.fromisoformat(one.stamp or "")
-    except ValueError:
-        return []
-    return [replace(one, stamp=(moment + _A_MOMENT).isoformat())]
+def _shown_again(one: IncomingRecord, digest: str, state: StoredRecord) -> IncomingRecord | None:
+    """Return the record with a stamp just after the newest one, if the shown content is not the
+    stored one although its stamp is the newest, or was before such microseconds were added.
+    """
+    moment, newest = (
+        moment_of_stamp(stamp) if stamp else None for stamp in (one.stamp, state.newest_stamp)
+    )
+    if digest == state.sha256 or moment is None or newest is None:
+        return None
+    is_new = not state.has(one.stamp, digest)
+    if not timedelta(0) <= newest - moment < _ADDED or (is_new and moment == newest):
+        return None
+    return replace(one, stamp=(newest + _A_MOMENT).isoformat())
 
 
 def zone_of_source(session: Session, connection_id: int) -> ZoneInfo:

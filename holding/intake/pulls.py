@@ -351,9 +351,10 @@ def _not_read(session: Session, turn: Turn, asked: _Asked, page: Page, now: date
 def _compare(session: Session, source: Connection, asked: _Asked, now: datetime) -> str:
     """Hold the records that a complete sweep did not list; return why that is in doubt, or ""."""
     kinds = sweeps.compared_kinds(asked.source, source)
-    if asked.window is None or not kinds:
+    if asked.window is None or not kinds or not isinstance(asked.source, ListsAll):
         return ""
-    result = sweeps.find_missing(session, source.id, kinds, asked.window)
+    back = asked.source.lists_back
+    result = sweeps.find_missing(session, source.id, kinds, asked.window, back)
     held = sweeps.hold_missing(session, source, result.missing, now)
     sweeps.mark_missing(session, result.missing, now)
     if held:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -97,14 +97,20 @@ def _mark(session: Session, record_ids: Collection[int], result: Compared, now: 
 
 
 def find_missing(
-    session: Session, source_id: int, kinds: Collection[str], window: tuple[datetime, datetime]
+    session: Session,
+    source_id: int,
+    kinds: Collection[str],
+    window: tuple[datetime, datetime],
+    lists_back: timedelta | None,
 ) -> SweepResult:
     """Return the records of these kinds that a complete sweep did not list.
 
     `window`: the oldest compared change, and when the sweep began. Records that changed or arrived
-    after its begin are left out, because the sweep may have passed them.
+    after its begin are left out, because the sweep may have passed them. `lists_back`: how old a
+    record is at most that the source lists.
     """
     floor, began = window
+    oldest = date.min if lists_back is None else (began - lists_back).date()
     of_source = and_(Record.source_id == source_id, bulk.among(Record.type, sorted(kinds)))
     listed = session.scalar(
         select(func.count()).select_from(Record).where(of_source, Record.compared_at >= began)
@@ -114,6 +120,7 @@ def find_missing(
         .where(of_source, or_(Record.compared_at.is_(None), Record.compared_at < began))
         .where(Record.state.not_in(GONE_STATES))
         .where(Version.at < began, Version.at >= floor - MARGIN)
+        .where(or_(Record.doc_date.is_(None), Record.doc_date >= oldest))
     )
     missing = [one for one in _read_missing(session, query) if _is_comparable(one.record, floor)]
     if len(missing) > max(FEW, listed or 0):
@@ -256,5 +263,9 @@ def _not_compared(session: Session, record: Record, source: Connection) -> str:
         return f"Not compared with {source.name}: it does not list all records of this kind."
     if done_at is None or done_at < record.seen_at:
         return f"Not compared with {source.name} yet: the next nightly sweep compares it."
+    lists_back = connector.lists_back if isinstance(connector, ListsAll) else None
+    if lists_back and record.doc_date and record.doc_date < (done_at - lists_back).date():
+        days = plural(lists_back.days + 1, "day")
+        return f"Not compared with {source.name}: it may list records of the last {days} alone."
     days = plural(back.days, "day")
     return f"Not compared with {source.name}: its last change lies more than {days} back."

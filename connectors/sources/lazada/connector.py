@@ -169,6 +169,7 @@ class Lazada:
     suffixes: ClassVar[tuple[str, ...]] = (".lazada.json",)
     headers: ClassVar[str] = SIGNATURE
     calls_a_minute: ClassVar[int] = 60
+    lists_back: ClassVar[None] = None
     words: ClassVar[Mapping[str, Mapping[str, str]]] = {
         "Status of a piece": PIECE_WORDS,
         "Status of an order, by the first that is so": ORDER_WORDS,

@@ -217,6 +217,7 @@ class NetShop(SignedJson):
     suffixes = (".json",)
     headers = "x-ns16"
     calls_a_minute = 60
+    lists_back = None
 
     def sample(self, now: datetime) -> Mapping[str, object]:
         """One paid order of RM 60.00."""

@@ -183,6 +183,7 @@ class Shopee:
     suffixes: ClassVar[tuple[str, ...]] = (".shopee.json",)
     headers: ClassVar[str] = SIGNATURE
     calls_a_minute: ClassVar[int] = 60
+    lists_back: ClassVar[None] = None
     words: ClassVar[Mapping[str, Mapping[str, str]]] = {
         "Status of an order": STATUS_WORDS,
         "Status of a return": RETURN_WORDS,

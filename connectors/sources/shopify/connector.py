@@ -108,6 +108,11 @@ _PAYOUT_SCOPE: Final = "read_shopify_payments_payouts"
 ORDER_OVERLAP: Final = timedelta(minutes=10)
 """How far the next reading goes back: some changes are stored later than their moment."""
 
+ALL_LIST: Final = timedelta(days=59)
+"""How old an order is at most that each app may list: Shopify shows orders of the last 60 days to
+apps without the scope read_all_orders (shopify.dev/docs/api/usage/access-scopes).
+"""
+
 SIZES: Final = (50, 5, 1)
 """How many orders a page has, and how many when such a page is longer than an answer may be."""
 
@@ -179,6 +184,7 @@ class Shopify:
     suffixes = (".shopify.json",)
     headers = "x-shopify"
     calls_a_minute = 60
+    lists_back = ALL_LIST
     words: ClassVar[Mapping[str, Mapping[str, str]]] = {
         "Topics that are read": {
             topic: what.replace("fulfillment", "delivery") for topic, what in TOPICS.items()
@@ -273,8 +279,11 @@ class Shopify:
         return ExampleCall(headers=headers, body=raw, signed=words)
 
     def listed_kinds(self, settings: Settings) -> tuple[str, ...]:  # noqa: ARG002
-        """Return the kinds that a pull lists completely by the moment of their change."""
-        return ("order", "refund")
+        """Return the kinds that a pull lists completely by the moment of their change.
+
+        A refund of an order that is too old to be listed would look as if it were gone.
+        """
+        return ("order",)
 
     def begin(self, since: datetime) -> str:
         """The cursor from which everything shows that changed at this moment or later."""

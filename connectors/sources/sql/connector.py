@@ -198,6 +198,7 @@ class Sql:
     suffixes: ClassVar[tuple[str, ...]] = ()
     headers = ""
     calls_a_minute = 60
+    lists_back = None
 
     def accept(
         self,

@@ -124,6 +124,7 @@ class WooCommerce:
     suffixes = (".woocommerce.json",)
     headers = "x-wc-webhook"
     calls_a_minute = 60
+    lists_back = None
 
     def __init__(self, *, asks: bool = False) -> None:
         self._asks = asks

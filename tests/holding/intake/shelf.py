@@ -27,6 +27,7 @@ class Shelf:
     answer: NoPage | None = None
     wrong: NoPage | None = None
     calls_a_minute: int = 6_000
+    lists_back: timedelta | None = None
     stamped: bool = True
     not_shown: list[str] = field(default_factory=list)
     meanwhile: Callable[[], None] = lambda: None

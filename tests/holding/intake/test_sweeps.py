@@ -80,6 +80,14 @@ def test_what_is_there_again_ends_the_hold(
     sweep(database, clock, read)
     assert faults(database, "N1") == [(1, []), (2, ["SRC01"]), (3, [])]
     assert compared(database)["N1"] == "changed"
+    three.changes.remove(gone)
+    sweep(database, clock, read)
+    three.changes.append((gone[0], "N1", "8.00"))
+    sweep(database, clock, read)
+    assert faults(database, "N1")[3:] == [(4, ["SRC01"]), (5, [])]
+    with database.read() as session:
+        record = session.query(Record).filter_by(number="N1").one()
+        assert (session.get_one(Version, record.version_id).body or {})["total"] == "8.00"
 
 
 def test_a_change_without_another_moment_is_a_version(
@@ -205,3 +213,21 @@ def test_a_record_that_is_named_and_not_shown_is_held_with_what_is_known_of_it(
     clock.advance(15 * MINUTES)
     read()
     assert faults(database, "N9") == [(1, ["SRC01"]), (2, [])]
+
+
+def test_a_record_older_than_the_source_lists_is_not_compared(
+    three: Shelf, read: Read, database: Database, clock: SetClock
+) -> None:
+    """Its change is new, but a shop may show no order of its age."""
+    three.lists_back = timedelta(days=59)
+    with database.write() as session:
+        record = session.query(Record).filter_by(number="N1").one()
+        record.doc_date = clock.now().date() - timedelta(days=70)
+        record.compared_at = record.compared = None
+    del three.changes[1]
+    sweep(database, clock, read)
+    assert faults(database, "N1") == [(1, [])]
+    with database.read() as session:
+        record = session.query(Record).filter_by(number="N1").one()
+        words = sweeps.describe_comparison(session, record.id)
+    assert words == "Not compared with shelf: it may list records of the last 60 days alone."

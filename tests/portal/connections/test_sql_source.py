@@ -145,3 +145,49 @@ def test_without_a_key_it_is_read_by_the_worker_and_each_state_once(
     assert pulled() == (2, 4)
     clock.advance(900)
     assert pulled() == (0, 4)
+
+
+def test_a_row_that_is_deleted_or_changed_without_a_sign_is_found_in_the_night(
+    visit, shop_file, database, clock
+):
+    start = (clock.now() - timedelta(days=9)).date().isoformat()
+    visit("adam").post(NEW, wish(shop_file, record_kinds="", pull_from=start), status=303)
+    moments = {n: clock.now() - timedelta(days=n, hours=1) for n in (1, 2, 3)}
+    shop_file.run(*(one for n, moment in moments.items() for one in order(n, moment)))
+    source = stored(database)
+    with database.write() as session:
+        start_new_pulls(session, clock.now())
+
+    def pulled():
+        more = True
+        while more:
+            more = pull_due(
+                database,
+                clock,
+                company_id=source.company_id,
+                owner="w",
+                http=Http(clock),
+                keys=None,
+                lease_seconds=60,
+            ).more
+
+    def versions():
+        of_source = (
+            select(Version.body)
+            .join(Delivery, Version.delivery_id == Delivery.id)
+            .where(Delivery.source_id == source.id)
+            .order_by(Version.id)
+        )
+        with database.read() as session:
+            return [
+                (one["number"], one["total"], [f["code"] for f in one.get("intake_faults", [])])
+                for one in session.scalars(of_source)
+            ]
+
+    pulled()
+    assert len(versions()) == 3
+    shop_file.run("DELETE FROM orders WHERE id = 1", "UPDATE orders SET total = 7 WHERE id = 2")
+    for _ in range(2):
+        clock.advance(timedelta(days=1))
+        pulled()
+    assert versions()[3:] == [("NS-2", "7.00", []), ("NS-1", "10.00", ["SRC01"])]
