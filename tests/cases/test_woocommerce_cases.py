@@ -9,6 +9,7 @@ from typing import Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+import requests
 
 from connectors.transport.http import Http, HttpAnswer
 from sandbox.simulators.base.server import Ledger, Request
@@ -221,6 +222,20 @@ def test_an_amount_that_does_not_fit_is_held_with_both_figures(make: Make) -> No
     assert (hold.code, hold.rule, hold.owner) == ("CHK01", "total_adds", "accounts")
     for figure in ("44.00", "24.00", "20.00"):
         assert figure in hold.text
+
+
+def test_an_address_is_shortened_to_what_aiaccount_takes(make: Make) -> None:
+    maps = {"items": ["TEA-JASMIN-80,TEA-JASMIN-80,PCS"], "debtors": ["guest,Warung Melati"]}
+    company = make(Plan(template="woocommerce-aiaccount", maps=maps), "aiaccount")
+    order = priced(("20.00", "2.00"), total="22.00", tax="2.00")
+    order["billing"] |= {"address_1": "Lot 12, Jalan Contoh " * 20}
+    assert company.deliver(order).status_code == 202
+    company.work()
+    assert company.holds() == []
+    answer = requests.get(f"{company.target.url}/_sim/documents", timeout=10).json()
+    (posted,) = answer["documents"]
+    assert len(company.body(order["number"])["address"]) > 400
+    assert 200 < len(posted["document"]["CustomerAddress"]) <= 300
 
 
 def test_a_text_is_shortened_to_what_the_target_takes_and_whole_in_the_trace(make: Make) -> None:

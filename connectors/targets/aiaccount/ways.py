@@ -159,6 +159,9 @@ _CURRENCY = _must("Currency", "Currency", "currency", 3, "currency")
 
 _REFERENCE = _text("Reference", "Reference", "reference", 50)
 
+_ADDRESS = replace(
+    _text("CustomerAddress", "Customer Address", "customer.address", 300), shortened=True
+)
 _DESCRIPTION = replace(_must("Description", "Description", "description", 200), shortened=True)
 
 _ACCOUNT = _must("AccountCode", "Account Code", "account_code", 12, "account")
@@ -182,7 +185,7 @@ _SALES_INVOICE = DocumentSchema(
         _text("CustomerTIN", "Customer TIN", "customer.tin", 14),
         _text("CustomerIDType", "Customer ID Type", "customer.id_type", 8),
         _text("CustomerIDNumber", "Customer ID Number", "customer.id_number", 20),
-        _text("CustomerAddress", "Customer Address", "customer.address", 300),
+        _ADDRESS,
         _text("CustomerEmail", "Customer Email", "customer.email", 255),
         _text("CustomerPhone", "Customer Phone", "customer.phone", 20),
         _CURRENCY,
