@@ -154,13 +154,22 @@ def shop(tmp_path: Path) -> WooCommerce:
     return made
 
 
-def asking(make: Make, connector: str = "quickbooks") -> CaseCompany:
+AIACCOUNT = Plan(
+    template="woocommerce-aiaccount",
+    maps={
+        "items": [f"{code},{code},PCS" for code in ("TEA-JASMIN-80", "SHIPPING", "ADJUSTMENT")],
+        "debtors": ["101,Warung Melati"],
+    },
+)
+
+
+def asking(make: Make, connector: str = "quickbooks", template: Plan = WOO) -> CaseCompany:
     """Return the company whose connection asks the shop."""
     key, address = (
         f"{SECRET}:ck_1:cs_1",
         {"base_url": "https://shop.example", "pull_from": "2026-11-20"},
     )
-    return make(replace(WOO, key=key, settings=address), connector)
+    return make(replace(template, key=key, settings=address), connector)
 
 
 def read_and_post(company: CaseCompany, shop: WooCommerce) -> None:
@@ -190,6 +199,45 @@ def test_refunds_are_read_with_their_lines_and_posted_as_credit_memos(
         "WC-R-47710": Decimal("5.00"),
         "WC-R-47711": Decimal("39.00"),
     }
+
+
+def test_goods_that_are_refunded_are_a_refund_in_aiaccount(make: Make, shop: WooCommerce) -> None:
+    company = asking(make, "aiaccount", AIACCOUNT)
+    read_and_post(company, shop)
+    cast(SetClock, shop._clock).advance(60)
+    act(shop, act="refund", id=4071, amount="44.00")  # all of it: the lines of the order
+    read_and_post(company, shop)
+    assert company.holds() == []
+    assert company.postings("R-47710") == [("aiaccount.sales_refund", "posted", Decimal("44.00"))]
+    totals = {n: Decimal(str(one["total"])) for n, one in company.documents().items()}
+    assert totals == {"WC-4071": Decimal("44.00"), "WC-R-47710": Decimal("44.00")}
+
+
+def test_a_refund_by_amount_is_held_for_a_person_in_aiaccount(
+    make: Make, shop: WooCommerce
+) -> None:
+    company = asking(make, "aiaccount", AIACCOUNT)
+    read_and_post(company, shop)
+    cast(SetClock, shop._clock).advance(60)
+    act(shop, act="refund", id=4071, amount="5.00")
+    read_and_post(company, shop)
+    (hold,) = company.holds()
+    assert (hold.number, hold.amount, hold.owner, hold.rule) == (
+        "R-47710", Decimal("5.00"), "accounts", "items_only",
+    )  # fmt: skip
+    assert list(company.documents()) == ["WC-4071"]
+
+
+def test_refunds_of_a_webhook_alone_are_held_in_aiaccount(make: Make) -> None:
+    company = make(AIACCOUNT, "aiaccount")
+    files = ("1-order.json", "2-order-updated.json", "3-order-updated.json")
+    deliver(company, "28-woo-refunds", *files)
+    assert {(one.number, one.amount, one.owner) for one in company.holds()} == {
+        ("R-8801", Decimal("5.00"), "accounts"),
+        ("R-8802", Decimal("39.00"), "accounts"),
+    }
+    assert "lines_are_known" in {one.rule for one in company.holds()}
+    assert list(company.documents()) == ["WC-4071"]
 
 
 def test_refunds_of_a_webhook_alone_are_held_with_their_amount(make: Make) -> None:
