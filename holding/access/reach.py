@@ -18,6 +18,7 @@ from holding.db.models import (
     Hold,
     HoldTally,
     Posting,
+    Pull,
     Push,
     Record,
     Request,
@@ -128,6 +129,7 @@ def _terms(ids: Any) -> dict[type[Any], _Term]:
 
     return {
         **dict.fromkeys(OF_SOURCE, lambda row: row.source_id.in_(ids)),
+        Pull: lambda row: row.connection_id.in_(ids),
         **dict.fromkeys(OF_RECORD, of_record),
         **dict.fromkeys(
             OF_POSTING, lambda row: exists(posted.where(posting.c.id == row.posting_id, is_reached))

@@ -112,7 +112,7 @@ def test_H12_what_it_says_a_database_is_migrated_once_and_another_schema_is_refu
 
     assert f"version {head}" in product.run("migrate").stdout
     for to in ("base", "0094"):
-        assert f"{head} is the oldest" in product.run("migrate", "--to", to, code=2).stderr
+        assert "0095 is the oldest" in product.run("migrate", "--to", to, code=2).stderr
     for version, hint in (("0094", "an earlier Clearpost release"), ("9999", "the newer program")):
         product.sql("UPDATE alembic_version SET version_num = ?", version)
         for words in (("migrate",), ("up",), ("verify", *COMPANY)):
