@@ -10,7 +10,7 @@ import pytest
 
 from connectors.contract.calls import NOT_RUN
 from connectors.kit import calls
-from connectors.sources.sql import failures, pages
+from connectors.sources.sql import failures, probe
 from portal.help import topics as of_help
 from portal.help.topics import CAUSES
 
@@ -46,8 +46,8 @@ def said(tree: ast.AST) -> Iterator[str]:
 def codes() -> set[str]:
     found = {*calls.REACH_CODES.values(), calls.REDIRECT, calls.UNAVAILABLE}
     for cause in failures.Cause.__args__:  # type: ignore[attr-defined]
-        at_the_way = pages._STOPS_AT.get(cause) == pages._STOPS_AT["away"]
-        word = pages._CODES.get(cause, cause)
+        at_the_way = probe._STOPS_AT.get(cause) == probe._STOPS_AT["away"]
+        word = probe._CODES.get(cause, cause)
         found.add(f"reach.{word}" if at_the_way else f"database.{cause}")
     for path in sorted((ROOT / "connectors").rglob("*.py")):
         if "simulators" not in path.parts and path.name != "calls.py":
