@@ -70,7 +70,7 @@ BUDGET = {
     "/c/kedai/rules/files/shop.rules": 7,
     ONE: 9,
     f"{ONE}?tab=way": 7,
-    f"{ONE}?tab=trace": 10,
+    f"{ONE}?tab=trace": 11,
     f"{ONE}?tab=lineage": 10,
     f"{ONE}?tab=ruletree": 12,
     **{f"{ONE}?tab={tab}": 6 for tab in ("versions", "raw")},
