@@ -48,7 +48,8 @@ _A_HUNDRED_DAYS = 8_640_000
 
 _ASKED = ("client_id", "response_type", "scope", "redirect_uri", "state")
 
-_PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>
+_PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>
+<link rel="icon" href="data:,"></head>
 <body><h1>{title}</h1>{inner}</body></html>"""
 
 _FORM = """<p>Clearpost asks to read and write the books of a company.</p>
