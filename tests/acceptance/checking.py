@@ -10,7 +10,12 @@ from tests.acceptance.product import Product
 TEA = Path(__file__).with_name("tea.rules").read_text("utf-8")
 DEPOT = STARTER.with_name("orders-autocount")
 READY = "    ready    approved, ready_to_pick, delivered, ready_to_bill\n"
-TEMPLATES = sorted(path for path in STARTER.parent.iterdir() if (path / "maps").is_dir())
+TEMPLATES = sorted(
+    path
+    for path in STARTER.parent.iterdir()
+    if (path / "maps").is_dir() and not (path / "pair.toml").exists()
+)
+"""The folders that hold a whole template; a pair reads the rest of its files from another one."""
 
 
 def checked(product: Product, texts: Iterable[str], *options: str) -> list[Ran]:

@@ -195,7 +195,6 @@ def add_stall(office: House) -> None:
         office.product.run("connection", "add", *stall, *BY_ADMIN)
 
 
-LONG = "Lot 7, Jalan Panjang, " * 14
 DEFECTS: Mapping[str, tuple[Mapping[str, Any], str, str]] = {
     "unknown customer": ({"customer": buyer(1, id="C-999")}, "MAP01", "C-999"),
     "unknown article": ({"items": with_sku("TEA-NOBODY")}, "MAP01", "TEA-NOBODY"),
@@ -227,7 +226,6 @@ DEFECTS: Mapping[str, tuple[Mapping[str, Any], str, str]] = {
     "another company": ({"company_code": "pasar"}, "IDN02", "pasar"),
     "ordered twice": ({"customer": buyer(5), "id": 38_900}, "DUP01", "Possible duplicate"),
     "formula": ({"items": priced("5.00", name="=HYPERLINK(1)")}, "TGT01", "begins with '='"),
-    "text too long": ({"customer": buyer(6, address=LONG)}, "TGT01", "longer than 300"),
 }
 """Defect -> what is wrong with an order, the code of its finding, a word of what is said of it."""
 
