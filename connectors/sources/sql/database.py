@@ -242,6 +242,16 @@ class Reader:
         more = func.count() > literal_column("1")
         return self.run(select(key).group_by(key).having(more).limit(1)).scalar()
 
+    def repeated_among(self, query: KindQuery, keys: Sequence[object]) -> list[object]:
+        """Return those of these ids that occur in more than one row of the query."""
+        made = _of(query.text, query.id)
+        key = made.c[query.id]
+        among = key.in_(bindparam("keys", expanding=True, type_=_ANY))
+        more = func.count() > literal_column("1")
+        result = self.run(select(key).where(among).group_by(key).having(more), {"keys": list(keys)})
+        with _told():
+            return list(result.scalars())
+
     def rows(
         self, statement: Select[Any], given: Mapping[str, object] | None = None
     ) -> Iterator[Row]:

@@ -247,13 +247,12 @@ def _sampled(reader: Reader, query: KindQuery, place: Place | Start) -> Place | 
 class _Heads:
     """Rows of one kind, and whether others follow.
 
-    `repeated`: ids that several rows have; only the first of them is among the rows. `without_id`:
-    rows whose id cannot be read. `last`: the last row of all.
+    Of rows with one id only the first is among them. `without_id`: rows whose id cannot be read.
+    `last`: the last row of all.
     """
 
     rows: Sequence[Row]
     more: bool
-    repeated: Collection[str] = ()
     without_id: Sequence[Row] = ()
     last: Row | None = None
 
@@ -261,7 +260,7 @@ class _Heads:
 def _heads(reader: Reader, reading: _Reading, place: Place | Start) -> _Heads:
     query, most = reading.query, 1 if reading.alone else reading.most
     rows: dict[str, Row] = {}
-    repeated, without_id = set[str](), list[Row]()
+    without_id = list[Row]()
     size, latest, last, more = 0, None, None, reading.alone
     for at, row in enumerate(reader.page(query, place, most + (not reading.alone))):
         key = _key(row, query)
@@ -271,8 +270,6 @@ def _heads(reader: Reader, reading: _Reading, place: Place | Start) -> _Heads:
             raise UnansweredError("value", words, _MOMENT)
         latest = moment or latest
         size += sum(len(str(value)) for value in row.values())
-        if key in rows:
-            repeated.add(key)
         if at == most or (rows and size > PAGE_BYTES):
             more = True
             break
@@ -284,7 +281,7 @@ def _heads(reader: Reader, reading: _Reading, place: Place | Start) -> _Heads:
     if without_id and not rows and more:
         words = f"No row has an id in the column {query.id}."
         raise UnansweredError("value", words, "Have the query give each row its id.")
-    return _Heads(list(rows.values()), more, repeated, without_id, last)
+    return _Heads(list(rows.values()), more, without_id, last)
 
 
 def _key(row: Row, query: KindQuery) -> str:
@@ -310,9 +307,9 @@ def _with_lines(
     """The records of rows that may be read, and the rows; fewer of them where lines are many."""
     wanted = [row for row in heads.rows if _since(row, query, floor, reader.zone)]
     lines: dict[str, list[Row]] = {}
-    faults: dict[str, list[RowError]] = {key: [_repeated(query, key)] for key in heads.repeated}
+    faults: dict[str, list[RowError]] = {}
+    keys = [row[query.id.lower()] for row in wanted]
     if query.lines and wanted:
-        keys = [row[query.id.lower()] for row in wanted]
         found = reader.lines(query.lines, keys, PAGE_LINES + 1)
         if len(found) > PAGE_LINES and len(heads.rows) > 1:
             fewer = replace(heads, rows=heads.rows[: len(heads.rows) // 2], more=True, last=None)
@@ -320,6 +317,9 @@ def _with_lines(
         lines = by_order(query.lines, found)
         for key, error in _strange(query, lines, {key_text(key) for key in keys}):
             faults.setdefault(key, []).append(error)
+    # another page, or no page of this reading, may have the other row
+    for key in map(key_text, reader.repeated_among(query, keys) if keys else ()):
+        faults.setdefault(key, []).append(_repeated(query, key))
     made = (
         pulled(query, row, lines.get(key, ()), reader.zone, faults.get(key, ()))
         for row in wanted

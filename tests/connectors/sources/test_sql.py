@@ -206,9 +206,24 @@ def test_an_order_in_two_rows_is_held_and_its_neighbours_pass(shop):
             ("NS-2", "10.00"),
         }
         assert {f["code"] for one in records if one.number == "NS-2" for f in one.faults} == set()
-        if most == "200":
-            (held,) = [one for one in records if one.number == "NS-1"]
-            assert [one["message"] for one in held.faults] == ["Two rows have this id."]
+        (held,) = [one for one in records if one.number == "NS-1"]
+        assert [one["message"] for one in held.faults] == ["Two rows have this id."]
+
+
+@pytest.mark.parametrize("most", ["200", "2", "1"])
+def test_an_id_that_two_rows_share_is_held_where_one_of_them_is_read_alone(shop, most):
+    """The next reading begins behind the first of them."""
+    moments = (NOW - timedelta(minutes=one) for one in (16, 2, 1))
+    for number, moment in enumerate(moments, 1):
+        shop.run(*order(number, moment, total=f"{number}0.00"))
+    same = "CASE WHEN id = 2 THEN 1 ELSE id END AS id"
+    query = f"SELECT {same}, order_no, status, total, updated_at FROM orders"
+    found, after = shop.reading(begin(), NOW, order_query=query, page_rows=most)
+    later, _ = shop.reading(after, NOW, order_query=query, page_rows=most)
+    assert numbers(later) == ["NS-2", "NS-3"]
+    for each in (found, later):
+        records = [record for one in each for record in one.records]
+        assert {one.external_id: len(one.faults) for one in records} == {"1": 1, "3": 0}
 
 
 def test_lines_that_name_their_order_otherwise_hold_it_and_its_neighbours_pass(shop):
