@@ -277,7 +277,7 @@ class ListsAll(Protocol):
 
     @property
     def lists_back(self) -> timedelta | None:
-        """Return how old the listed records are at most by their own day; None without a limit."""
+        """Return how old the listed records are at most by `ordered_on`; None without a limit."""
         ...
 
     def listed_kinds(self, settings: Settings) -> Collection[str]:

@@ -175,6 +175,7 @@ class Turn:
     cursor: str | None
     owner: str
     tries: int
+    wrong: str | None
     wrong_since: datetime | None
     due_at: datetime
     window: Window | None = None
@@ -322,9 +323,9 @@ def _keep(database: Database, clock: Clock, turn: Turn, asked: _Asked, page: Pag
         version_count = _received(session, turn, asked, page, new, now)
         _not_read(session, turn, asked, page, now)
         if turn.kind == "sweep":
-            sweeps.mark_listed(session, turn.connection_id, records, new, now)
+            sweeps.mark_listed(session, turn.connection_id, records, new, _compared_at(asked, now))
         is_requested = was_requested_meanwhile(session, turn)
-        wrong = page.wrong.sentence if page.wrong else None
+        wrong = page.wrong.sentence if page.wrong else _still_wrong(turn, page)
         if asked.window is not None and not page.more:
             doubt = _compare(session, source, asked, now)
             wrong = wrong or doubt or None
@@ -333,10 +334,20 @@ def _keep(database: Database, clock: Clock, turn: Turn, asked: _Asked, page: Pag
             finish_turn(session, turn, now if is_requested else _due(turn, asked, now), now)
         if page.wrong is not None:
             _trouble(session, turn, page.wrong, now)
-        elif turn.wrong_since is not None:
+        elif wrong is None and turn.wrong_since is not None:
             words = f"{asked.connection.name} can be read again."
             _tell(session, asked.connection, now, "pull.answers", words)
     return version_count
+
+
+def _compared_at(asked: _Asked, now: datetime) -> datetime:
+    """Return the moment of a comparison, not before the sweep began by another worker's clock."""
+    return now if asked.window is None else max(now, asked.window[1])
+
+
+def _still_wrong(turn: Turn, page: Page) -> str | None:
+    """Return what stays wrong with a sweep that goes on: only its end shows what is over."""
+    return turn.wrong if turn.kind == "sweep" and page.more else None
 
 
 def _not_read(session: Session, turn: Turn, asked: _Asked, page: Page, now: datetime) -> None:
@@ -355,8 +366,8 @@ def _compare(session: Session, source: Connection, asked: _Asked, now: datetime)
         return ""
     back = asked.source.lists_back
     result = sweeps.find_missing(session, source.id, kinds, asked.window, back)
-    held = sweeps.hold_missing(session, source, result.missing, now)
-    sweeps.mark_missing(session, result.missing, now)
+    held = sweeps.hold_missing(session, source, result.record_ids, now)
+    sweeps.mark_missing(session, result.record_ids, _compared_at(asked, now))
     if held:
         numbers, what = _numbers(held), plural(len(held), "record")
         say = f"The nightly sweep found that {source.name} no longer shows {what}: {numbers}."
@@ -366,11 +377,11 @@ def _compare(session: Session, source: Connection, asked: _Asked, now: datetime)
     return result.doubt
 
 
-def _numbers(records: Sequence[IncomingRecord]) -> str:
-    """Return the first numbers of these records, and how many others there are."""
-    numbers = ", ".join(f"{one.kind.replace('_', ' ')} {one.number}" for one in records[:NAMED])
-    others = f"{len(records) - NAMED:,}"
-    return f"{numbers} and {others} more" if len(records) > NAMED else numbers
+def _numbers(names: Sequence[str]) -> str:
+    """Return the first of these names of records, and how many others there are."""
+    numbers = ", ".join(names[:NAMED])
+    others = f"{len(names) - NAMED:,}"
+    return f"{numbers} and {others} more" if len(names) > NAMED else numbers
 
 
 def _received(
@@ -416,7 +427,7 @@ def _said(
     kind: Literal["pull", "sweep"], name: str, new: Sequence[IncomingRecord]
 ) -> tuple[str, str]:
     """Return act and sentence for records that only the pull delivered."""
-    numbers, what = _numbers(new), plural(len(new), "record")
+    numbers, what = _numbers([sweeps.name_of(one) for one in new]), plural(len(new), "record")
     if kind == "sweep":
         words = f"The nightly sweep of {name} found {what} that had not arrived: {numbers}."
         return "webhook.missed", words
@@ -562,6 +573,7 @@ def claim_turn(
         cursor=row.cursor,
         owner=owner,
         tries=row.tries,
+        wrong=row.wrong,
         wrong_since=row.wrong_since,
         due_at=row.due_at or now,
         window=(row.floor_at, row.began_at) if row.floor_at and row.began_at else None,

@@ -1,24 +1,25 @@
 """Compare stored records with what the nightly sweep of their source lists."""
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, and_, func, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
+from sqlalchemy.orm import Session, aliased
 
 from connectors import registry
 from connectors.contract import IncomingRecord
 from connectors.contract.pulls import NOT_IN_SOURCE, ListsAll, Pulls, not_in_source
 from holding.connections import connections
 from holding.db import bulk
-from holding.db.models import Company, Connection, Pull, Record, Version
+from holding.db.models import Company, Connection, Delivery, Pull, Record, Version
 from holding.db.models.columns import Compared
 from holding.db.refusal import plural
 from holding.intake import receive
-from holding.intake.deliveries import ids_of, moment_of_stamp
+from holding.intake.deliveries import ids_of, moment_of_stamp, text_of
 from holding.intake.families import GONE_STATES
 from holding.intake.receive import may_deliver
 from holding.platform.events import Fact, record_events
@@ -33,9 +34,17 @@ DELETED: Final = frozenset({"deleted", "trash", "withdrawn"})
 """Statuses of records whose source reported the deletion."""
 
 FEW: Final = 20
-"""So many records may be missing at once, whatever their share."""
+"""So many records of a kind may be missing at once, whatever their share."""
+
+SHARE: Final = 10
+"""Of a kind, one record in so many that are listed may be missing at once."""
 
 CHUNK: Final = 500
+
+BY_FILE: Final = "file"
+"""The kind of a delivery that a person uploaded."""
+
+_OwnVersion = aliased(Version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +59,10 @@ class Missing:
 class SweepResult:
     """What a complete sweep found missing.
 
-    `doubt`: why these records are not held, because so many of them are missing; or blank.
+    `doubt`: why no record is held, because so many of them are missing; or blank.
     """
 
-    missing: tuple[Missing, ...] = ()
+    record_ids: tuple[int, ...] = ()
     doubt: str = ""
 
 
@@ -80,9 +89,9 @@ def mark_listed(
         _mark(session, record_ids, result, now)
 
 
-def mark_missing(session: Session, missing: Sequence[Missing], now: datetime) -> None:
+def mark_missing(session: Session, record_ids: Collection[int], now: datetime) -> None:
     """Note that the sweep compared these records and did not find them."""
-    _mark(session, [one.record_id for one in missing], Compared.MISSING, now)
+    _mark(session, record_ids, Compared.MISSING, now)
 
 
 def _mark(session: Session, record_ids: Collection[int], result: Compared, now: datetime) -> None:
@@ -110,33 +119,78 @@ def find_missing(
     record is at most that the source lists.
     """
     floor, began = window
-    oldest = date.min if lists_back is None else (began - lists_back).date()
     of_source = and_(Record.source_id == source_id, bulk.among(Record.type, sorted(kinds)))
-    listed = session.scalar(
-        select(func.count()).select_from(Record).where(of_source, Record.compared_at >= began)
-    )
+    listed = select(Record.type, func.count().label("count_of_type"))
+    listed = listed.where(of_source, Record.compared_at >= began).group_by(Record.type)
+    listed_counts = {row.type: row.count_of_type for row in session.execute(listed)}
+    # no bodies yet: a shop that was exchanged lacks all of its records
+    columns = (Record.id, Record.type, Record.compared_at, Record.compared)
     query = (
-        _contents()
+        select(*columns, Version.stamp, Version.at)
+        .join(Version, Version.id == Record.version_id)
         .where(of_source, or_(Record.compared_at.is_(None), Record.compared_at < began))
-        .where(Record.state.not_in(GONE_STATES))
+        .where(Record.state.not_in(GONE_STATES), Version.status.not_in(DELETED))
         .where(Version.at < began, Version.at >= floor - MARGIN)
-        .where(or_(Record.doc_date.is_(None), Record.doc_date >= oldest))
+        .where(_was_shown())
+        .order_by(Record.id)
     )
-    missing = [one for one in _read_missing(session, query) if _is_comparable(one.record, floor)]
-    if len(missing) > max(FEW, listed or 0):
-        doubt = (
-            f"The nightly sweep does not list {len(missing):,} records that arrived before, so"
-            " nothing was compared. Is it another shop, or does the key show less?"
-        )
+    missing = [row for row in session.execute(query) if _is_since(row.stamp, floor)]
+    if lists_back is not None:
+        oldest = (began - lists_back).date().isoformat()
+        young = _ordered_since(session, [row.id for row in missing], oldest)
+        missing = [row for row in missing if row.id in young]
+    fresh_counts = Counter(
+        row.type
+        for row in missing
+        if row.compared is not Compared.MISSING or row.at > row.compared_at
+    )
+    if doubt := _doubt(fresh_counts, listed_counts):
         return SweepResult(doubt=doubt)
-    return SweepResult(tuple(missing))
+    return SweepResult(tuple(row.id for row in missing))
 
 
-def _is_comparable(record: IncomingRecord, floor: datetime) -> bool:
-    """Check whether a sweep from this moment on would have listed a record that exists."""
-    moment = moment_of_stamp(record.stamp) if record.stamp is not None else None
-    deleted = record.body.get("status") in DELETED
-    return moment is not None and moment >= floor and not deleted
+def _was_shown() -> ColumnElement[bool]:
+    """Select records that the source itself has shown: delivered, or listed by a sweep before.
+
+    What a person uploaded may be older than all that the source lists, or of another shop.
+    """
+    delivered = (
+        select(_OwnVersion.id)
+        .join(Delivery, Delivery.id == _OwnVersion.delivery_id)
+        .where(_OwnVersion.record_id == Record.id, Delivery.kind != BY_FILE)
+    )
+    return or_(Record.compared_at.is_not(None), delivered.exists())
+
+
+def _is_since(stamp: str | None, floor: datetime) -> bool:
+    """Check whether a sweep from this moment on would have listed a record with this stamp."""
+    moment = moment_of_stamp(stamp) if stamp is not None else None
+    return moment is not None and moment >= floor
+
+
+def _ordered_since(session: Session, record_ids: Sequence[int], oldest: str) -> set[int]:
+    """Return the records that were ordered on this day or later."""
+    young = set[int]()
+    for at in range(0, len(record_ids), CHUNK):
+        query = _contents().where(bulk.among(Record.id, record_ids[at : at + CHUNK]))
+        rows = session.execute(query)
+        young.update(row.id for row in rows if text_of(row.body or {}, "ordered_on") >= oldest)
+    return young
+
+
+def _doubt(missing: Mapping[str, int], listed: Mapping[str, int]) -> str:
+    """Return why so many missing records of one kind are not believed; or ""."""
+    for kind, count in sorted(missing.items()):
+        listed_count = listed.get(kind, 0)
+        allowed = max(FEW, listed_count // SHARE) if listed_count else 1
+        if count > allowed:
+            return (
+                f"The nightly sweep does not list {count:,} records of the kind"
+                f" {kind.replace('_', ' ')} that arrived before, and lists {listed_count:,}, so"
+                " nothing was compared. Is it another shop, does the key show less, or does a"
+                " query drop old rows?"
+            )
+    return ""
 
 
 def hold_not_shown(
@@ -148,8 +202,7 @@ def hold_not_shown(
     unknown = [one for one in named if (one.kind, one.external_id) not in ids]
     if unknown:
         _receive(session, source, unknown, now)
-    query = _contents().where(bulk.among(Record.id, sorted(ids.values())))
-    hold_missing(session, source, _read_missing(session, query), now)
+    hold_missing(session, source, sorted(ids.values()), now)
 
 
 def _contents() -> Select[Any]:
@@ -178,16 +231,25 @@ def _read_missing(session: Session, query: Select[Any]) -> list[Missing]:
 
 
 def hold_missing(
-    session: Session, connection: Connection, missing: Sequence[Missing], now: datetime
-) -> Sequence[IncomingRecord]:
-    """Hold records that the source no longer lists, each once, and return those held now."""
-    fresh = [one for one in missing if not _is_held(one.record)]
-    for at in range(0, len(fresh), CHUNK):
-        part = fresh[at : at + CHUNK]
-        records = [_with_fault(one.record) for one in part]
-        _receive(session, connection, records, now)
-        record_events(session, [_event(connection, one, now) for one in part])
-    return [one.record for one in fresh]
+    session: Session, connection: Connection, record_ids: Sequence[int], now: datetime
+) -> list[str]:
+    """Hold records that the source no longer lists, each once; return the names of those held
+    now.
+    """
+    names: list[str] = []
+    for at in range(0, len(record_ids), CHUNK):
+        query = _contents().where(bulk.among(Record.id, record_ids[at : at + CHUNK]))
+        fresh = [one for one in _read_missing(session, query) if not _is_held(one.record)]
+        if fresh:
+            _receive(session, connection, [_with_fault(one.record) for one in fresh], now)
+            record_events(session, [_event(connection, one, now) for one in fresh])
+            names += [name_of(one.record) for one in fresh]
+    return names
+
+
+def name_of(record: IncomingRecord) -> str:
+    """Return the kind and the number of a record, as a sentence names it."""
+    return f"{record.kind.replace('_', ' ')} {record.number}"
 
 
 def _receive(
@@ -216,7 +278,7 @@ def _with_fault(record: IncomingRecord) -> IncomingRecord:
 
 
 def _event(connection: Connection, one: Missing, now: datetime) -> Fact:
-    what = f"{one.record.kind.replace('_', ' ')} {one.record.number}"
+    what = name_of(one.record)
     return Fact(
         company_id=connection.company_id,
         at=now,
@@ -264,8 +326,11 @@ def _not_compared(session: Session, record: Record, source: Connection) -> str:
     if done_at is None or done_at < record.seen_at:
         return f"Not compared with {source.name} yet: the next nightly sweep compares it."
     lists_back = connector.lists_back if isinstance(connector, ListsAll) else None
-    if lists_back and record.doc_date and record.doc_date < (done_at - lists_back).date():
+    oldest = (done_at - lists_back).date().isoformat() if lists_back else ""
+    if lists_back and not _ordered_since(session, [record.id], oldest):
         days = plural(lists_back.days + 1, "day")
         return f"Not compared with {source.name}: it may list records of the last {days} alone."
+    if not session.scalar(select(Record.id).where(Record.id == record.id, _was_shown())):
+        return f"Not compared with {source.name}: it came by file, and no sweep has listed it."
     days = plural(back.days, "day")
     return f"Not compared with {source.name}: its last change lies more than {days} back."

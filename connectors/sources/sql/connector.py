@@ -87,7 +87,7 @@ KEY: Final = KeyField(
     optional=True,
     steps=(
         "Have a login made in the database that may SELECT from these tables, and nothing else.",
-        "Write a query for each kind, or have the shop make a view of it.",
+        "Write a query for each kind, or have the shop make a view. It must not drop rows by age.",
         "See that the cursor column has an index, is never blank, and moves with each change.",
         "Save, then test the connection: it tells line by line what fits and what is missing.",
     ),
