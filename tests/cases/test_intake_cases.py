@@ -21,19 +21,20 @@ BOOKS = {
 }
 
 
-def test_lines_a_sen_off_the_total_are_held_with_both_figures(make: Make) -> None:
+def test_lines_two_sen_off_the_total_are_held_with_both_figures(make: Make) -> None:
     company = make(SHOPIFY, "autocount", **BOOKS)
     order = case_body("03-shop-money-rounding", "1-order.json")
     order["presentment_currency"] = order["currency"]  # no conversion explains the difference
+    order["total_price"] = order["total_price_set"]["shop_money"]["amount"] = "100.01"
     answer = company.deliver(order)
     assert answer.status_code == 202
     (told,) = (answer.get_json() or {})["held"]
-    assert (told["stated"], told["computed"], told["difference"]) == ("100.00", "99.99", "0.01")
+    assert (told["stated"], told["computed"], told["difference"]) == ("100.01", "99.99", "0.02")
     company.work()
     (hold,) = [one for one in company.holds(order["name"]) if one.code == "SUM01"]
-    assert hold.amount == Decimal("100.00")
+    assert hold.amount == Decimal("100.01")
     assert hold.owner == "accounts"
-    assert hold.text.startswith("RM 100.00 stated, RM 99.99 computed: RM 0.01.")
+    assert hold.text.startswith("RM 100.01 stated, RM 99.99 computed: RM 0.02.")
     assert company.documents() == {}
 
 

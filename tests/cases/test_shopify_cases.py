@@ -489,3 +489,204 @@ def test_a_number_that_differs_by_case_is_not_taken_for_a_document_of_somebody_e
     assert (hold.code, hold.number, hold.owner) == ("PSH03", "#Ab1", "accounts")
     assert "#aB1" in hold.text
     assert list(company.documents()) == ["#aB1"]
+
+
+def basket(left: str, outstanding: str, *pieces: int, refunds: Any = ()) -> dict[str, Any]:
+    """Return an order of three mugs and a shirt at RM 25: so many pieces of each are left."""
+    order = case_body("09-restocking-fee", "1-order.json")
+    item = order["line_items"][0]
+    cells = {"price": "25.00", "price_set": both("25.00")}
+    items = [
+        {**item, **cells, "quantity": 3, "current_quantity": pieces[0]},
+        {**item, **cells, "id": 182, "sku": "TEE-BLK-M", "quantity": 1},
+    ]
+    items[1]["current_quantity"] = pieces[1]
+    sums = {"total_price": "100.00", "current_total_price": left, "total_outstanding": outstanding}
+    given = []
+    for at, parts in enumerate(refunds):
+        (one,) = refund(order, **parts)["refunds"]
+        for line in one["refund_line_items"]:
+            line["line_item"] = next(it for it in items if it["id"] == line["line_item_id"])
+        given.append({**one, "id": 5990 + at})
+    hour = f"2026-11-20T2{len(given)}:{pieces[0]}{pieces[1]}:00+08:00"
+    return {**changed(order, **sums), "line_items": items, "refunds": given, "updated_at": hour}
+
+
+def off(item: int, end: str, pieces: int = 1) -> dict[str, Any]:
+    """Return the refund line of pieces at RM 25 of an item."""
+    return {
+        "id": 70 + item,
+        "line_item_id": item,
+        "quantity": pieces,
+        "restock_type": end,
+        "subtotal": f"{25 * pieces}.00",
+        "total_tax": "0.00",
+    }
+
+
+MUGS = case_body("09-restocking-fee", "1-order.json")["line_items"][0]["id"]
+EDIT = {"refund_line_items": [off(MUGS, "no_restock")]}
+
+
+def deliver(company: CaseCompany, *orders: dict[str, Any]) -> None:
+    """Deliver versions of an order one after the other, with the work behind each."""
+    for order in orders:
+        assert company.deliver(order).status_code == 202
+        company.work()
+
+
+def test_an_edit_before_payment_stays_one_when_goods_come_back_later(company: CaseCompany) -> None:
+    back = {"refund_line_items": [off(182, "return")]}
+    paid = basket("75.00", "0.00", 2, 1, refunds=[EDIT])
+    deliver(company, paid, basket("50.00", "-25.00", 2, 0, refunds=[EDIT, back]))
+    assert total(company, paid["name"]) == Decimal("75.00")
+    assert company.holds(paid["name"]) == []
+    assert company.body("R-5990")["status"] == "edited"
+    assert company.body("R-5991")["status"] == "returned"
+
+
+def test_an_edit_before_payment_is_one_also_where_goods_came_back_at_once(
+    company: CaseCompany,
+) -> None:
+    back = {"refund_line_items": [off(182, "return")]}
+    order = basket("50.00", "-25.00", 2, 0, refunds=[EDIT, back])
+    deliver(company, order)
+    assert total(company, order["name"]) == Decimal("75.00")
+    assert company.body("R-5990")["status"] == "edited"
+
+
+def discrepancy(amount: str, reason: str = "Refund discrepancy") -> dict[str, Any]:
+    """Return an adjustment of a refund."""
+    return {
+        "id": 5,
+        "kind": "refund_discrepancy",
+        "reason": reason,
+        "amount": amount,
+        "tax_amount": "0.00",
+    }
+
+
+@pytest.mark.parametrize(
+    ("edit", "money"),
+    [
+        ({}, {"order_adjustments": [discrepancy("-25.00")]}),
+        (
+            {"order_adjustments": [discrepancy("25.00", "Pending refund discrepancy")]},
+            {"order_adjustments": [discrepancy("-25.00")]},
+        ),
+        ({}, {}),
+    ],
+)
+def test_pieces_taken_off_after_payment_stay_sold_once_the_money_goes_back(
+    company: CaseCompany, edit: Any, money: Any
+) -> None:
+    removed, sent = {**EDIT, **edit}, {"money": "25.00", **money}
+    whole = basket("100.00", "0.00", 3, 1)
+    owed = basket("75.00", "-25.00", 2, 1, refunds=[removed])
+    settled = basket("75.00", "0.00", 2, 1, refunds=[removed, sent])
+    deliver(company, whole, owed, settled)
+    assert total(company, whole["name"]) == Decimal("100.00")
+    assert company.holds(whole["name"]) == []
+    assert company.body(whole["name"])["total"] == "100.00"
+    assert [line["part"] for line in company.body(whole["name"])["lines"]] == ["goods", "goods"]
+    assert company.body("R-5990")["status"] == "removed"
+    if money:
+        assert company.body("R-5991")["status"] == "refunded"
+    else:
+        assert ("VAL04", "accounts") in held(company, "R-5991"), "it does not say what it is for"
+
+
+def test_edits_before_and_after_the_payment_are_told_apart(company: CaseCompany) -> None:
+    sent = {"money": "25.00", "order_adjustments": [discrepancy("-25.00")]}
+    paid = basket("75.00", "0.00", 2, 1, refunds=[EDIT])
+    owed = basket("50.00", "-25.00", 1, 1, refunds=[EDIT, EDIT])
+    deliver(company, paid, owed, basket("50.00", "0.00", 1, 1, refunds=[EDIT, EDIT, sent]))
+    assert total(company, paid["name"]) == Decimal("75.00")
+    assert company.body(paid["name"])["total"] == "75.00"
+    assert company.holds(paid["name"]) == []
+    told = [company.body(f"R-{number}")["status"] for number in (5990, 5991, 5992)]
+    assert told == ["edited", "removed", "refunded"]
+
+
+@pytest.mark.parametrize(("inside", "price"), [(True, "12.21"), (False, "11.10")])
+def test_the_tax_of_an_edit_before_payment_is_not_invoiced(
+    company: CaseCompany, inside: bool, price: str
+) -> None:
+    edit = {**off(MUGS, "cancel"), "subtotal": price, "total_tax": "1.11"}
+    back = {**off(MUGS, "return", 2), "subtotal": f"{2 * Decimal(price)}", "total_tax": "2.22"}
+    refunds = [{"refund_line_items": [edit]}, {"refund_line_items": [back]}]
+    order = basket("0.00", "-24.42", 0, 0, refunds=refunds)
+    tax = {"title": "SST", "rate": 0.1, "price": "3.33", "price_set": both("3.33")}
+    item = {**order["line_items"][0], "price": price, "price_set": both(price), "tax_lines": [tax]}
+    sums = {"total_price": "36.63", "total_tax": "3.33", "current_total_tax": "0.00"}
+    order = {**changed(order, **sums), "line_items": [item], "taxes_included": inside}
+    deliver(company, order)
+    assert total(company, order["name"]) == Decimal("24.42")
+    assert company.body(order["name"])["tax_total"] == "2.22"
+    assert company.holds(order["name"]) == []
+
+
+def test_an_edit_before_payment_counts_for_a_cancelled_order_too(company: CaseCompany) -> None:
+    goods = [off(MUGS, "cancel", 2), off(182, "cancel")]
+    adjusted = [discrepancy("20.00")]
+    back = {"refund_line_items": goods, "order_adjustments": adjusted, "money": "55.00"}
+    order = basket("0.00", "-20.00", 0, 0, refunds=[EDIT, back])
+    order |= {"cancelled_at": order["updated_at"], "financial_status": "partially_refunded"}
+    deliver(company, order)
+    assert company.body(order["name"])["kept"] == "20.00"
+    company.release(order["name"])
+    company.work()
+    assert total(company, order["name"]) == Decimal("75.00")
+    assert total(company, "R-5991") == Decimal("55.00")
+
+
+def test_an_unpaid_order_that_was_edited_and_cancelled_is_dropped(company: CaseCompany) -> None:
+    rest = {"refund_line_items": [off(MUGS, "cancel", 2), off(182, "cancel")]}
+    order = basket("0.00", "0.00", 0, 0, refunds=[EDIT, rest])
+    order |= {"cancelled_at": order["updated_at"], "financial_status": "voided"}
+    deliver(company, order)
+    assert company.holds() == []
+    assert set(company.states().values()) == {"dropped"}
+
+
+def test_a_part_of_a_refund_that_failed_is_no_fee(company: CaseCompany) -> None:
+    back = {"refund_line_items": [off(182, "return")], "money": "10.00"}
+    order = basket("75.00", "-15.00", 3, 0, refunds=[back])
+    moves = order["refunds"][0]["transactions"]
+    moves.append({**moves[0], "id": 92, "status": "failure", "amount": "15.00"})
+    deliver(company, order)
+    assert list(company.documents()) == [order["name"]]
+    assert ("SUM01", "accounts") in held(company, "R-5990")
+
+
+def test_money_that_is_still_owed_is_no_fee(company: CaseCompany) -> None:
+    back = {"refund_line_items": [off(182, "return")], "money": "10.00"}
+    deliver(company, basket("75.00", "-15.00", 3, 0, refunds=[back]))
+    assert ("SUM01", "accounts") in held(company, "R-5990")
+
+
+def test_goods_credited_without_money_are_not_credited_again_with_it(company: CaseCompany) -> None:
+    back = {"refund_line_items": [off(182, "return")]}
+    sent = {"order_adjustments": [discrepancy("-25.00")], "money": "25.00"}
+    deliver(company, basket("75.00", "-25.00", 3, 0, refunds=[back]))
+    company.release("R-5990")
+    company.work()
+    assert total(company, "R-5990") == Decimal("25.00")
+    deliver(company, basket("75.00", "0.00", 3, 0, refunds=[back, sent]))
+    (hold,) = company.holds("R-5991")
+    assert (hold.rule, hold.owner) == ("credited_return", "accounts")
+    assert "R-5991" in hold.text
+    assert "R-5990" in hold.text
+    assert "R-5991" not in company.documents()
+
+
+@pytest.mark.parametrize("stated", ["100.01", "99.99"])
+def test_a_cent_between_lines_and_total_is_a_rounding_line(
+    company: CaseCompany, stated: str
+) -> None:
+    order = basket(stated, "0.00", 3, 1)
+    order = changed(order, total_price=stated)
+    deliver(company, order)
+    assert company.holds() == []
+    assert total(company, order["name"]) == Decimal(stated)
+    assert lines(company, order["name"])[2][0] == "ROUNDING"

@@ -16,6 +16,7 @@ from connectors.kit.canonical_record import Cell, RawRecord, read_record
 from connectors.kit.delivery import Read
 from connectors.kit.shops.payload_parts import ZERO, plain, rounded_to_sum
 from connectors.sources.shopify.kinds import (
+    CENT,
     DELIVERY,
     EDITS,
     ORDER,
@@ -23,14 +24,13 @@ from connectors.sources.shopify.kinds import (
     Moved,
     Part,
     difference,
-    is_unpaid_edit,
     lines_of,
     moved,
     numbered,
     sold,
+    unpaid_edits,
 )
 from connectors.sources.shopify.refunds import (
-    CENT,
     given_back,
     money_kept,
     order_status,
@@ -241,8 +241,10 @@ def _sold(order: Part, found: Moved, *, cancelled: bool) -> tuple[Decimal, Decim
     """
     items, inside = order.parts("line_items"), order.flag("taxes_included")
     if any(sold(item, found, cancelled=cancelled) < item.whole("quantity") for item in items):
-        total, tax = _left_and_back(order)
-        return total, tax, _fitting(order, found, total, tax)
+        sums = [] if cancelled else [_left_and_back(order)]
+        sums += [_without_edits(order)] if found.unpaid else []
+        ways = [(total, tax, _fitting(order, found, total, tax)) for total, tax in sums]
+        return min(ways, key=lambda way: abs(way[0] - _made(way[2], inside)))
     lines = lines_of(order, found)
     total, tax = order.amount("total_price"), order.amount("total_tax")
     removed = any(one.flag("is_removed") for one in order.parts("shipping_lines"))
@@ -254,10 +256,20 @@ def _sold(order: Part, found: Moved, *, cancelled: bool) -> tuple[Decimal, Decim
     return total, tax, lines
 
 
+def _without_edits(order: Part) -> tuple[Decimal, Decimal]:
+    """Return the first total and tax less what was taken off before the payment. They hold where
+    the order is cancelled, and where money alone went back for pieces that another refund lists.
+    """
+    edits = unpaid_edits(order).values()
+    total = order.amount("total_price") - sum((worth for worth, _ in edits), ZERO)
+    return total, order.amount("total_tax") - sum((tax for _, tax in edits), ZERO)
+
+
 def _left_and_back(order: Part) -> tuple[Decimal, Decimal]:
     """Return total and tax of what is left of the order and of what was given back."""
     inside = order.flag("taxes_included")
-    refunds = [one for one in order.parts("refunds") if not is_unpaid_edit(one, order)]
+    edits = unpaid_edits(order)
+    refunds = [one for one in order.parts("refunds") if one.text("id") not in edits]
     back = sum((given_back(one, inside=inside) for one in refunds), ZERO)
     total = order.amount("current_total_price") + back
     if not order.stated("current_total_tax"):
@@ -307,8 +319,9 @@ def _with_tax(order: Part, lines: list[Line], total: Decimal, tax: Decimal) -> l
 def _prove(order: Part, lines: Sequence[Line], total: Decimal, tax: Decimal) -> list[Line]:
     """Compare the lines with tax and total, and return the line of their difference, if any.
 
-    Of an order in another currency each amount is converted for itself: a cent for each line is
-    rounding. Any other difference holds the order, which is posted with it once it is released.
+    A cent is rounding. Of an order in another currency each amount is converted for itself: a cent
+    for each line is. Any other difference holds the order, which is posted with it once it is
+    released.
     """
     own_tax = _tax(lines)
     if order.stated("total_tax") and own_tax != tax:
@@ -317,12 +330,9 @@ def _prove(order: Part, lines: Sequence[Line], total: Decimal, tax: Decimal) -> 
     rest, place = total - made, order.at("total_price")
     if not rest:
         return []
-    small = abs(rest) <= CENT * len(lines)
-    if not (_is_converted(order) and small):
-        words = "The lines do not come to the order's total."
-        order.differs("total_price", total, made, words)
-    if small:
+    if abs(rest) <= CENT * (len(lines) if _is_converted(order) else 1):
         return [difference(place, "rounding", "Rounding", rest)]
+    order.differs("total_price", total, made, "The lines do not come to the order's total.")
     return [difference(place, "adjustment", "Difference to the total", rest)]
 
 

@@ -198,6 +198,8 @@ KINDS = (ORDER, DELIVERY, REFUND, *PAYOUTS)
 TRANSACTIONS: Final = "transactions"
 """Under this word the balance transactions of a payout are kept with it."""
 
+CENT: Final = Decimal("0.01")
+
 _OUT: Final = "payout"
 """The transaction that takes the payout itself out of the balance."""
 
@@ -324,50 +326,98 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Pieces by order line: what fulfilments sent, refunds took away, and what came back."""
+    """Pieces by order line: what fulfilments sent, refunds took away, what came back, and what an
+    edit took off before it was paid for.
+    """
 
     sent: Counter[str]
     refunded: Counter[str]
     returned: Counter[str]
+    unpaid: Counter[str]
 
 
 def moved(order: Part) -> Moved:
     """What became of the pieces of an order."""
-    found = Moved(Counter(), Counter(), Counter())
+    found = Moved(Counter(), Counter(), Counter(), Counter())
     for fulfillment in order.parts("fulfillments"):
         if fulfillment.text("status") == "success":
             for line in fulfillment.parts("line_items"):
                 found.sent[line.text("id")] += line.whole("quantity")
+    edits = unpaid_edits(order)
     for refund in order.parts("refunds"):
-        if is_unpaid_edit(refund, order):
-            continue
+        is_edit = refund.text("id") in edits
         for line in refund.parts("refund_line_items"):
             name, pieces = line.text("line_item_id"), line.whole("quantity")
-            found.refunded[name] += pieces
-            found.returned[name] += pieces if line.text("restock_type") == "return" else 0
+            (found.unpaid if is_edit else found.refunded)[name] += pieces
+            came_back = not is_edit and line.text("restock_type") == "return"
+            found.returned[name] += pieces if came_back else 0
+    items = order.parts("line_items")
+    if all(found.unpaid[item.text("id")] >= item.whole("quantity") for item in items):
+        found.unpaid.clear()  # of an order that was never paid, all of it was sold, or nothing
     return found
 
 
-def is_unpaid_edit(refund: Part, order: Part) -> bool:
-    """Check whether a refund only notes pieces that an edit took off before they were paid for.
+def unpaid_edits(order: Part) -> dict[str, tuple[Decimal, Decimal]]:
+    """Return the refunds that only note pieces that an edit took off before they were paid for, by
+    their ids, with what the pieces came to and the tax in it.
 
-    Shopify lists such pieces as a refund without a transaction. The buyer is owed nothing for them
-    where `total_outstanding` is not negative: a negative value is money in the buyer's favour
+    Shopify lists such pieces as a refund without a transaction, as it does where the buyer is still
+    owed the money. What was never paid tells them apart: the first total less all money that came
+    in. A later return or refund does not change it. The earliest that fit into it are such edits;
+    Shopify's ids grow. A negative `total_outstanding` is money in the buyer's favour
     (https://shopify.dev/docs/api/admin-graphql/latest/objects/Order).
     """
-    if refund.value.get("transactions") or not order.stated("total_outstanding"):
-        return False
-    ends = {line.text("restock_type") for line in refund.parts("refund_line_items")}
-    return bool(ends) and "return" not in ends and order.amount("total_outstanding") >= 0
+    if not (order.stated("total_outstanding") and order.stated("current_total_price")):
+        return {}
+    told, inside = order.alone(), order.flag("taxes_included")
+    refunds = sorted(told.parts("refunds"), key=lambda one: (len(one.text("id")), one.text("id")))
+    removed = (_shipping(one) for one in told.parts("shipping_lines") if one.flag("is_removed"))
+    unpaid = told.amount("total_price") - _paid_in(told, refunds, inside)
+    unpaid -= sum((one.amount + (ZERO if inside else one.tax) for one in removed), ZERO)
+    found = {}
+    for refund in refunds:
+        ends = {line.text("restock_type") for line in refund.parts("refund_line_items")}
+        if refund.value.get("transactions") or not ends or "return" in ends:
+            continue
+        worth, tax = _goods_worth(refund, inside)
+        if told.errors or worth > unpaid + CENT * len(refund.parts("refund_line_items")):
+            break
+        found[refund.text("id")] = worth, tax
+        unpaid -= worth
+    return found
+
+
+def _paid_in(order: Part, refunds: Sequence[Part], inside: bool) -> Decimal:
+    """Return all money that came in for an order, also what went back since."""
+    paid = order.amount("current_total_price") - order.amount("total_outstanding")
+    for refund in refunds:
+        for one in refund.parts("transactions"):
+            if (one.text("kind"), one.text("status")) != ("refund", "success"):
+                continue
+            if one.text("currency") not in ("", order.text("currency")):
+                paid += _goods_worth(refund, inside)[0]
+                break
+            paid += one.amount("amount")
+    return paid
+
+
+def _goods_worth(refund: Part, inside: bool) -> tuple[Decimal, Decimal]:
+    """Return what the goods of a refund come to with their tax, and the tax."""
+    goods = refund.parts("refund_line_items")
+    net = sum((line.amount("subtotal") for line in goods), ZERO)
+    tax = sum((line.amount("total_tax") for line in goods), ZERO)
+    return net if inside else net + tax, tax
 
 
 def sold(item: Part, found: Moved, *, cancelled: bool = False) -> int:
     """Return the pieces that were sold: what is there now and what refunds took away. `quantity`
     keeps what was ordered at first, also after an edit took pieces off. Of a cancelled order all
-    pieces are off, so there it is what was ordered.
+    pieces are off, so there it is what was ordered, less what was taken off before the payment.
     """
     ordered = item.whole("quantity")
-    if cancelled or item.value.get("current_quantity") is None:
+    if cancelled:
+        return max(ordered - found.unpaid[item.text("id")], 0)
+    if item.value.get("current_quantity") is None:
         return ordered
     now = item.whole("current_quantity")
     return min(ordered, now + found.refunded[item.text("id")])

@@ -12,21 +12,20 @@ from connectors.kit.delivery import Read
 from connectors.kit.shops.payload_parts import ZERO, LineKind, plain
 from connectors.sources.shopify.kinds import (
     BUYER,
+    CENT,
     REFUND,
     SHOP,
     Line,
     Part,
     difference,
-    is_unpaid_edit,
     lines_of,
     moved,
     part_of,
     tax_words,
+    unpaid_edits,
 )
 
 SHIPPING = "shipping_refund"
-
-CENT: Final = Decimal("0.01")
 
 _COIN: Final = Decimal("0.05")
 """Cash is rounded to this coin, so a refund in cash differs from its lines by less."""
@@ -226,13 +225,14 @@ def _adjustment(one: Part, sent: Sequence[Part]) -> _Back:
 @dataclass(frozen=True, slots=True)
 class _Money:
     """What the transactions of a refund say, in their currency: what went back, and what is on its
-    way; `told` is how many there are.
+    way; `told` is how many there are, and `failed` how many of them moved nothing.
     """
 
     back: Decimal
     waiting: Decimal
     currency: str
     told: int
+    failed: int
 
     @property
     def moved(self) -> Decimal:
@@ -247,7 +247,8 @@ def _money(refund: Part) -> _Money:
         for word in ("success", "pending")
     }
     currency = next((one.text("currency") for one in told), "")
-    return _Money(by["success"], by["pending"], currency, len(told))
+    failed = sum(one.text("status") not in by for one in told)
+    return _Money(by["success"], by["pending"], currency, len(told), failed)
 
 
 def _head(refund: Part, zone: ZoneInfo) -> dict[str, Cell]:
@@ -359,11 +360,14 @@ class _Settling:
         return rest == told or (gateways == {"cash"} and coins)
 
     def _keeps_fee(self) -> bool:
-        """Whether the shop keeps a restocking or return fee: all goods came back, and nothing took
-        their place in the order. A refund alone does not show the latter.
+        """Whether the shop keeps a restocking or return fee: all goods came back, nothing took
+        their place in the order, no part of the money failed, and none is still owed to the buyer.
+        A refund alone does not show this.
         """
         ends = {one.text("restock_type") for one in self._goods}
-        return bool(self.order.value) and ends == {"return"}
+        owed = self.order.amount("total_outstanding") < 0
+        whole = not self.money.failed and not owed
+        return bool(self.order.value) and ends == {"return"} and whole
 
     def _is_exchange(self) -> bool:
         """Whether other goods took the place of these: the rest of the money paid for them."""
@@ -386,7 +390,7 @@ def _sums(back: Sequence[_Back], money: str) -> tuple[Decimal, Decimal]:
 
 def _status(refund: Part, order: Part, money: _Money) -> str:
     if not money.told:
-        if is_unpaid_edit(refund, order):
+        if refund.text("id") in unpaid_edits(order):
             return "edited"
         goods = refund.parts("refund_line_items")
         returned = any(one.text("restock_type") == "return" for one in goods)
