@@ -25,7 +25,7 @@ ORDER = KindSchema(
         field_schema(
             "status",
             "WooCommerce's word, of an extension too; `cancelled, money kept` for a cancelled order"
-            " that was paid and whose money did not all go back.",
+            " that was paid and whose money did not all go back, or whose amounts cannot be read.",
             required=True,
             longest=100,
         ),

@@ -21,7 +21,7 @@ GUEST: Final = "guest"
 CANCELLED: Final = "cancelled"
 
 MONEY_KEPT: Final = "cancelled, money kept"
-"""The status of a cancelled order whose money did not go back, or not all of it."""
+"""The status of a cancelled order whose money is not known to have gone back whole."""
 
 ROUNDING: Final[LineKind] = "rounding"
 
@@ -203,11 +203,13 @@ def _own_line(place: str, part: LineKind, name: str, amount: Decimal) -> dict[st
 
 
 def _status(order: Given, total: object, refunded: object) -> object:
-    """Return WooCommerce's word; for a cancelled order whose money is still here, `MONEY_KEPT`."""
+    """Return WooCommerce's word, or `MONEY_KEPT` for a paid, cancelled order. An unknown total or
+    refund counts as money kept.
+    """
     word, sold, back = order.get("status"), _number(total), _number(refunded)
     paid = bool(order.get("date_paid_gmt"))
-    kept = sold is not None and back is not None and sold > back
-    return MONEY_KEPT if word == CANCELLED and paid and kept else word
+    paid_back = sold is not None and back is not None and back >= sold
+    return MONEY_KEPT if word == CANCELLED and paid and not paid_back else word
 
 
 def _cells(

@@ -384,7 +384,9 @@ def test_rounding_of_a_sen_a_line_is_a_line(total, rounding):
         ("cancelled", "2026-11-19T06:04:00", (), "cancelled, money kept"),
         ("cancelled", "2026-11-19T06:04:00", ("-4.00",), "cancelled, money kept"),
         ("cancelled", "2026-11-19T06:04:00", ("-4.00", "-6.00"), "cancelled"),
+        ("cancelled", "2026-11-19T06:04:00", ("-4.00", "abc"), "cancelled, money kept"),
         ("cancelled", None, (), "cancelled"),
+        ("cancelled", None, ("abc",), "cancelled"),
         ("processing", "2026-11-19T06:04:00", (), "processing"),
     ],
 )
@@ -392,6 +394,12 @@ def test_a_cancelled_order_whose_money_stayed_says_so(status, paid, refunds, tol
     given = [{"id": at, "total": total} for at, total in enumerate(refunds, 1)]
     found = accept(plain(line(), status=status, date_paid_gmt=paid, refunds=given)).records[0]
     assert found.body["status"] == told
+
+
+def test_a_paid_cancelled_order_of_an_unknown_total_may_have_kept_money():
+    paid = {"status": "cancelled", "date_paid_gmt": "2026-11-19T06:04:00"}
+    found = accept(plain(line(), total="abc", **paid)).records[0]
+    assert found.body["status"] == "cancelled, money kept"
 
 
 def refund(**changed):
