@@ -66,10 +66,19 @@ LEFT_OUT = ""
 
 Chosen = Mapping[str, str]
 """Column of a sheet as `orders!C` -> the field that a person chose for it, or LEFT_OUT. A field
-after `FIXED` -> its value in every row, where no column fills it.
+after `FIXED` -> the value that a person set for its blank cells in this very file; after
+`REMEMBERED` -> the value set for an earlier file, used only where no column fills the field.
 """
 
 FIXED: Final = "="
+
+REMEMBERED: Final = "~"
+
+
+def values_set(chosen: Chosen, mark: str) -> dict[str, str]:
+    """Return field -> value of the choices that begin with FIXED or REMEMBERED."""
+    return {key.removeprefix(mark): one for key, one in chosen.items() if key.startswith(mark)}
+
 
 DAYS: Final = "days"
 
@@ -91,6 +100,9 @@ FAULTS: Final = 50
 """Most faults that one record lists."""
 
 _INDEX: Final = re.compile(r"\[\d+\]")
+
+_ROW: Final = re.compile(r"(![A-Z]{1,3})\d+$", re.ASCII)
+"""The row of a cell such as `orders!E2`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,11 +130,13 @@ class RowError:
         """Return the fault as the record's body stores it.
 
         Only the last step of the place is stored: the position in a delivery or a page differs
-        each time, and would make a new version of an unchanged record. The cell of a file is
-        stored whole, since a person looks it up there.
+        each time, and would make a new version of an unchanged record. So would the row of a cell
+        in a file that grows each week: its sheet and column are stored.
         """
+        cell = _ROW.search(self.where) is not None
+        step = self.where if self.column else _INDEX.sub("", self.where.rpartition(".")[2])
         words = {
-            "where": self.where if self.column else _INDEX.sub("", self.where.rpartition(".")[2]),
+            "where": _ROW.sub(r"\1", self.where) if cell else step,
             "column": self.column,
             "value": self.value,
             "message": self.message,
@@ -168,9 +182,11 @@ class IncomingRecord:
         faults, listed = self.faults, list(self.errors)
         for error in errors:
             fault = error.as_fault
-            if len(faults) < FAULTS and fault not in faults:
+            if fault not in faults and len(faults) < FAULTS:
                 faults.append(fault)
                 listed.append(error)
+            elif _ROW.search(error.where) and error not in listed and len(listed) < FAULTS:
+                listed.append(error)  # the same fault in another row of the file
         if not faults:
             return self
         return replace(self, body={**self.body, INTAKE_FAULTS: faults}, errors=tuple(listed))
@@ -387,7 +403,9 @@ class FileOrders:
     errors: tuple[RowError, ...] = ()
     skipped: tuple[RowError, ...] = ()
     fixed: Mapping[str, str] = field(default_factory=dict)
-    """Field -> the value that a person set for it in every row."""
+    """Field -> the value that its blank cells are filled with."""
+    filled: Mapping[str, int] = field(default_factory=dict)
+    """Field -> how many cells are filled with its fixed value."""
     lacking: tuple[str, ...] = ()
     letters: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """(sheet, field) -> the letters of its column."""
@@ -488,6 +506,8 @@ class Accepted:
     errors: tuple[RowError, ...] = ()
     skipped: tuple[RowError, ...] = ()
     """Rows of a file that are no records, such as totals."""
+    filled: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """(field, value that a person set) -> how many blank cells of a file have it."""
     withdrawn: tuple[Withdrawn, ...] = ()
     changed: bool = False
     """It says that something changed there, and not what: the source is to be asked at once."""

@@ -91,8 +91,8 @@ class CheckResult:
     fields that no column fills, for which none come. `withdrawn` payments are in no count: they are
     stored, and the payouts of the file do not have them any more. `needed`: the fields that the
     rules in force need and no record of the file has. `skipped`: place and text of the first rows
-    that are totals or notes. `fixed`: the values that a person set for all rows. `remembered`: the
-    choice of columns is the one of an earlier file.
+    that are totals or notes. `fixed`: the values that blank cells are filled with, `filled`: how
+    many cells of each field. `remembered`: the choice of columns is the one of an earlier file.
     """
 
     refused: tuple[str, str] | None = None
@@ -116,6 +116,7 @@ class CheckResult:
     needed: tuple[str, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
     fixed: Mapping[str, str] = field(default_factory=dict)
+    filled: Mapping[str, int] = field(default_factory=dict)
     remembered: bool = False
 
     def count(self, *standings: Standing) -> int:
@@ -152,6 +153,7 @@ def of_json(told: Mapping[str, Any]) -> CheckResult:
         needed=tuple(told.get("needed", ())),
         skipped=tuple((str(where), str(text)) for where, text in told.get("skipped", ())),
         fixed=dict(told.get("fixed", {})),
+        filled=dict(told.get("filled", {})),
         remembered=bool(told.get("remembered", False)),
     )
 

@@ -195,6 +195,7 @@ def checked(
         withdrawn=withdrawn,
         skipped=tuple((one.where, one.value) for one in file.skipped[:_SKIPPED]),
         fixed=file.fixed,
+        filled=file.filled,
     )
 
 

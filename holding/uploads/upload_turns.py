@@ -15,7 +15,14 @@ from sqlalchemy.orm import Session
 
 from connectors import registry
 from connectors.contract import IncomingRecord, SourceRefusal
-from connectors.contract.pulls import FileColumn, FileOrders, Layouts, ReadsUploads
+from connectors.contract.pulls import (
+    FIXED,
+    REMEMBERED,
+    FileColumn,
+    FileOrders,
+    Layouts,
+    ReadsUploads,
+)
 from connectors.contract.schema import KindSchema
 from connectors.transport.http import Clock
 from holding.access.actors import actor_of
@@ -165,7 +172,17 @@ def _chosen_before(session: Session, source_id: int, kind: str, headings: str) -
         .order_by(Upload.id.desc())
         .limit(1)
     )
-    return dict(session.scalar(query) or {})
+    return _remembered(session.scalar(query) or {})
+
+
+def _remembered(chosen: Mapping[str, str]) -> dict[str, str]:
+    """Return the choice for a later file, in which the values that were set are remembered ones."""
+    typed = {
+        REMEMBERED + key.removeprefix(FIXED): value
+        for key, value in chosen.items()
+        if key.startswith(FIXED)
+    }
+    return {**{key: one for key, one in chosen.items() if not key.startswith(FIXED)}, **typed}
 
 
 def _import(database: Database, clock: Clock, turn: UploadTurn, ring: Ring) -> int:

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -295,7 +296,7 @@ def ingest(
     with office() as place:
         with place.database.read() as session:
             found = company_of(session, company)
-            delivery = _read_delivery(session, found.id, source, file)
+            delivery = _read_delivery(session, found.id, source, file, beside_result=as_json)
         if check:
             held = sum(bool(one.faults) for one in delivery.records)
             some = f", {held:,} of them would be held" if held else ""
@@ -324,10 +325,10 @@ def ingest(
 
 
 def _read_delivery(
-    session: "DatabaseSession", company_id: int, source: str, file: Path
+    session: "DatabaseSession", company_id: int, source: str, file: Path, *, beside_result: bool
 ) -> "Accepted":
-    """Return what the file holds after showing what is wrong, held and missing in it; something
-    that belongs to no record ends the command.
+    """Return what the file holds after showing what is wrong, held and missing in it, on standard
+    error where it is beside the result; something that belongs to no record ends the command.
     """
     from connectors.contract.pulls import FIXED
     from holding.connections import connections
@@ -342,24 +343,31 @@ def _read_delivery(
     fixed: Mapping[str, str] = click.get_current_context().meta.get(_FIXED, {})
     values = {f"{FIXED}{name}": value for name, value in fixed.items()}
     delivery = read_file(
-        file, row.connector, zone, lambda kind, columns: {**remembered(kind, columns), **values}
+        file,
+        row.connector,
+        zone,
+        lambda kind, columns: {**remembered(kind, columns), **values},
+        sets_values=bool(values),
     )
+    report = partial(click.echo, err=beside_result)
     for skipped in delivery.skipped:
-        click.echo(f"{skipped.where}: {skipped.message} ({skipped.value})")
+        report(f"{skipped.where}: {skipped.message} ({skipped.value})")
     for error in delivery.errors:
-        click.echo(f"{error.where}: {error.message} ({error.value})  {error.hint}")
+        report(f"{error.where}: {error.message} ({error.value})  {error.hint}")
     if delivery.errors:
         wrong = plural(len(delivery.errors), "place is", "places are")
         raise Stop(f"{wrong} wrong, so nothing was stored. Correct the file and send it again.")
     for record in delivery.records:
         for error in record.errors:
             words = f"{record.number} is held: {error.message} ({error.value})"
-            click.echo(f"{error.where}: {words}  {error.hint}")
+            report(f"{error.where}: {words}  {error.hint}")
+    for (name, value), count in delivery.filled.items():
+        report(f"{name} is set to {value} in {plural(count, 'blank cell')}.")
     for kind in sorted({one.kind for one in delivery.records}):
         ours = [one for one in delivery.records if one.kind == kind]
         lacks = needed_by_rules(session, row.id, kind, filled_by_records(ours))
         if lacks:
-            click.echo(f"The rules also need: {', '.join(lacks)}.")
+            report(f"The rules also need: {', '.join(lacks)}.")
     return delivery
 
 

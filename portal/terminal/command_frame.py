@@ -281,10 +281,16 @@ def require_named(row: T | None, name: str) -> T:
 
 
 def read_file(
-    path: Path, connector: str, zone: ZoneInfo, layouts: "Layouts | None" = None
+    path: Path,
+    connector: str,
+    zone: ZoneInfo,
+    layouts: "Layouts | None" = None,
+    *,
+    sets_values: bool = False,
 ) -> "Accepted":
     """Return what the file holds, good and bad, of a source in this zone; a file that cannot be
-    read ends the command. `layouts`: what people chose for the source's earlier files.
+    read ends the command. `layouts`: what people chose for the source's earlier files;
+    `sets_values`: `--set` must have an effect.
     """
     from connectors import registry
     from connectors.contract import SourceRefusal
@@ -303,6 +309,11 @@ def read_file(
     reader, raw = readers[0], path.read_bytes()
     if layouts is not None and isinstance(reader, ReadsUploads):
         found = reader.read_as_before(path.name, raw, zone, layouts)
+    elif sets_values:
+        raise Stop(
+            f"{path.name} takes no values, so nothing was stored.",
+            "Leave out --set: it fills blank cells of .xlsx and .csv files.",
+        )
     else:
         found = reader.read(path.name, raw, zone)
     if isinstance(found, SourceRefusal):

@@ -15,10 +15,12 @@ from connectors.contract.pulls import (
     DAYS,
     FIXED,
     LEFT_OUT,
+    REMEMBERED,
     SHORT_DAYS,
     DayOrder,
     FieldLabel,
     FileColumn,
+    values_set,
 )
 from holding.access.actors import MASK, PERSONAL
 from holding.db.models.columns import UploadState
@@ -168,6 +170,7 @@ def _page(row: UploadRow) -> Response:
         to_set=to_set,
         known_values=partial(known_values, store.reading(), row.source_id, row.kind, to_set),
         labels=labels_of(fields),
+        set_before=values_set(row.chosen, REMEMBERED),
         of_orders=row.kind == submit.KIND,
         sees=_sees(row),
         stored_value=_stored_value,

@@ -45,8 +45,9 @@ def refused(office: House, folder: Path, *records: dict[str, Any]) -> str:
 def ingest_records(
     office: House, folder: Path, records: Sequence[dict[str, Any]], code: int
 ) -> str:
-    """Return what `clearpost ingest` prints of a file with these records."""
+    """Return the result of `clearpost ingest` for these records; what is wrong if it ends so."""
     file = folder / "sample.records.json"
     file.write_text(json.dumps({"records": records}), "utf-8")
     words = ("ingest", str(file), *COMPANY, "--source", "intake", "--json")
-    return office.product.run(*words, code=code).stdout
+    done = office.product.run(*words, code=code)
+    return done.stderr if code else done.stdout

@@ -260,3 +260,34 @@ def test_the_next_file_needs_no_values_and_three_pages(
     assert len(seen.pages) == 3, seen.pages
     seen.company.work()
     assert seen.company.states() == {"H-1": "posted", "H-2": "posted"}
+
+
+def test_the_bar_counts_what_its_buttons_import(walk: Callable[[Plan, str], Walk]) -> None:
+    file = UPLOADS["by hand"]
+    seen = walk(plan_of(file), "aiaccount")
+    page = seen.page
+    head, rows = file.content.partition(b"1;H-1")[::2]
+    first, _, total = (b"1;H-1" + rows).partition(b";Grand")
+    unknown = first.replace(b"H-1", b"H-2").replace(b";TEA;", b";SHIPING;")
+    content = head + first + unknown + b";Grand" + total
+    page.goto(f"{seen.url}/c/kedai/uploads")
+    page.set_input_files("#file", {"name": "two.csv", "mimeType": "", "buffer": content})
+    page.click("#uploadgo")
+    page.wait_for_url("**/uploads/*")
+    seen.company.work_uploads()
+    page.locator("#decide").wait_for()
+    for label, value in file.values.items():
+        page.locator("#missing").get_by_label(label, exact=True).fill(value)
+    page.click("#uploadvalues")
+    page.wait_for_load_state()
+    seen.company.work_uploads()
+    page.locator("#parts").wait_for()
+    bar = " ".join(page.locator("#decide").inner_text().split())
+    assert bar.startswith("2 of 2 orders. 1 new, 0 changed. 1 order on hold until the codes")
+    assert page.locator("#confirm").inner_text() == "Confirm import of 2 orders"
+    seen.picture("by-hand-unknown")
+    page.click("#confirmknown")
+    page.wait_for_load_state()
+    seen.company.work_uploads()
+    page.locator("#outcome").wait_for()
+    assert list(seen.company.states()) == ["H-1"]

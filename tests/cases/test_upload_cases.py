@@ -5,7 +5,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
+from holding.db.models import Record, Version
 from tests.cases.company import CaseCompany, Plan, case_path
 from tests.cases.conftest import Make
 
@@ -245,9 +247,9 @@ def test_a_row_with_a_wrong_cell_is_stored_and_held(
     company.work()
     assert company.states()["B-4"] == "posted"
     cells = {
-        "B-1": ("Qty in orders!R2", "25.00"),
-        "B-2": ("Date in orders!C3", "27.00"),
-        "B-3": ("Status in orders!B4", "29.00"),
+        "B-1": ("Qty in orders!R", "25.00"),
+        "B-2": ("Date in orders!C", "27.00"),
+        "B-3": ("Status in orders!B", "29.00"),
     }
     for number, (cell, amount) in cells.items():
         [held] = [one for one in company.holds(number) if one.code == "VAL04"]
@@ -315,3 +317,38 @@ def test_a_hand_made_sheet_is_posted_to_aiaccount(make: Make, tmp_path: Path) ->
     assert company.states() == {"H-1": "posted"}
     assert [one[2] for one in company.postings("H-1")] == [Decimal("37.00")]
     assert list(company.documents()) == ["H-1"]
+
+
+def test_a_value_of_last_week_fills_no_blank_cell_of_this_week(
+    company: CaseCompany, tmp_path: Path
+) -> None:
+    row = ROW.format("{}", "", "2026-11-20", "25.00", "25.00", 2, "12.50")
+    url = upload(company, written(tmp_path, COLUMNS + row.format("B-1")), status="paid")
+    assert "that was set for all rows: Status paid (1 cell)." in page(company, url)
+    assert company.body("B-1")["status"] == "paid"
+    url = company.upload(written(tmp_path, COLUMNS + row.format("B-2")), confirm=False)
+    shown = page(company, url)
+    assert "Status is blank." in shown
+    assert "that was set for all rows" not in shown
+    company.visit("farah").post(f"{url}/confirm", {}, status=303)
+    company.work_uploads()
+    company.work()
+    assert "VAL04" in {one.code for one in company.holds("B-2")}
+    assert not company.body("B-2").get("status")
+
+
+def test_a_released_order_stays_released_when_its_row_moves(
+    company: CaseCompany, tmp_path: Path
+) -> None:
+    text = (case_path("36-woo-csv-export") / "orders-2026-11-20.csv").read_text("utf-8")
+    head, *rows = text.splitlines(keepends=True)
+    values = {**WOO, "currency": "MYR"}
+    upload(company, written(tmp_path, head + rows[0]), **values)
+    company.work()
+    before = company.body("5001")
+    first = rows[0].replace("5001", "4999")
+    upload(company, written(tmp_path, head + first + rows[0]), **values)
+    assert company.body("5001") == before
+    with company.database.read() as session:
+        query = select(Version.no).join(Record, Record.id == Version.record_id)
+        assert session.scalars(query.where(Record.number == "5001")).all() == [1]

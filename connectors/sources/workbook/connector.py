@@ -33,6 +33,7 @@ from connectors.contract.pulls import (
     Layouts,
     MatchedBy,
     SheetRows,
+    values_set,
 )
 from connectors.contract.schema import FieldType, KindSchema
 from connectors.kit.canonical_record import Cell, RawRecord, read_record
@@ -157,10 +158,8 @@ class Workbook:
         plain = [one for sheet in sheets_read(parts) for one in columns_of(parts, sheet, {})]
         layout = layouts(parts.kind.kind, plain)
         found = orders_of_file(parts, zone, layout)
-        set_for = {
-            key.removeprefix(FIXED) for key in layout if key.startswith(FIXED) and layout[key]
-        }
-        if unused := sorted(set_for - found.fixed.keys()):
+        typed = {name for name, value in values_set(layout, FIXED).items() if value}
+        if unused := sorted(typed - found.fixed.keys()):
             message = f"No value can be set for {', '.join(unused)}."
             hint = "No field of these records has this name."
             return SourceRefusal(422, "unused_value", message, hint)
@@ -185,6 +184,7 @@ class Workbook:
             records=tuple(records),
             errors=(*_unknown(parts, found.columns), *found.errors, *of_orders),
             skipped=found.skipped,
+            filled={(name, found.fixed[name]): count for name, count in found.filled.items()},
         )
 
     def upload(
@@ -285,7 +285,7 @@ def orders_of_file(
         column for sheet in sheets_read(parts) for column in columns_of(parts, sheet, chosen)
     ]
     filled = {(one.sheet, one.field): one.letter for one in columns if one.field != LEFT_OUT}
-    parts = replace(parts, fixed=fixed_values(parts, chosen))
+    parts = replace(parts, fixed=fixed_values(parts, chosen, filled))
     sheets = tuple(
         SheetRows(
             one.name, sum(number > one.header for number in one.rows), one in sheets_read(parts)
@@ -324,9 +324,21 @@ def orders_of_file(
         errors=tuple(loose),
         skipped=tuple(rows.skipped),
         fixed=parts.fixed,
+        filled=_filled_cells(groups, parts),
         lacking=lacks,
         letters=filled,
     )
+
+
+def _filled_cells(groups: Iterable[Group], parts: FileSheets) -> dict[str, int]:
+    """Return field -> how many cells of records and lines its fixed value fills."""
+    counts: Counter[str] = Counter()
+    of_head = parts.fixed.keys() & {*parts.named, *parts.headings.extras}
+    of_lines = parts.fixed.keys() & parts.line_keys.keys()
+    for head, items, _ in groups if parts.fixed else ():
+        counts.update(name for name in of_head if head.cell(name) is None)
+        counts.update(name for item in items for name in of_lines if item.cell(name) is None)
+    return {name: counts[name] for name in parts.fixed if counts[name]}
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,11 +25,13 @@ from openpyxl.utils import get_column_letter
 from connectors.contract.pulls import (
     FIXED,
     LEFT_OUT,
+    REMEMBERED,
     Chosen,
     DayOrder,
     FieldLabel,
     FileColumn,
     MatchedBy,
+    values_set,
 )
 from connectors.contract.schema import FieldSchema, KindSchema
 from connectors.kit.delivery_limits import MEGABYTE
@@ -53,6 +55,7 @@ from connectors.sources.workbook.known_exports import (
     EXTRA,
     EXTRAS,
     PACKED,
+    PACKED_PARTS,
     KnownExport,
     bare_heading,
     recognize_export,
@@ -210,7 +213,7 @@ class FileSheets:
     headings: Headings
     export: KnownExport | None = None
     fixed: Mapping[str, str] = field(default_factory=dict)
-    """Field -> the value that it has in every row whose own cell is blank."""
+    """Field -> the value that its blank cells are filled with."""
 
     @property
     def joined(self) -> bool:
@@ -350,13 +353,23 @@ def columns_of(parts: FileSheets, sheet: Sheet, chosen: Chosen) -> Iterator[File
         )
 
 
-def fixed_values(parts: FileSheets, chosen: Chosen) -> Mapping[str, str]:
-    """Return the values that a person set for the blank cells of a field, or for a field without a
-    column.
+def fixed_values(
+    parts: FileSheets, chosen: Chosen, filled: Collection[tuple[str, str]]
+) -> Mapping[str, str]:
+    """Return field -> the value for its blank cells; `filled`: sheet and field of each column.
+
+    A value that was set for an earlier file is only for a field without a column: nobody has looked
+    at the blank cells of this file.
     """
     known = {name for sheet in sheets_read(parts) for name in fields_of(parts, sheet.name)}
-    told = {key.removeprefix(FIXED): one for key, one in chosen.items() if key.startswith(FIXED)}
-    return {name: one for name, one in told.items() if one and name in known}
+    columns = {name for _, name in filled}
+    if PACKED in columns:
+        columns.update(PACKED_PARTS.values())
+    remembered = {
+        name: value for name, value in values_set(chosen, REMEMBERED).items() if name not in columns
+    }
+    values = {**remembered, **values_set(chosen, FIXED)}
+    return {name: value for name, value in values.items() if value and name in known}
 
 
 def missing_of(

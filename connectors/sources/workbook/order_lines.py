@@ -43,6 +43,9 @@ _BORNE_BY_PLATFORM: Final = (
 
 _FACTORS: Final = ("qty", "price", "discount", "amount")
 
+_OF_ITEM: Final = frozenset({"sku", "name", *_FACTORS})
+"""Fields of a line that an order without items leaves blank: its total has nothing to equal."""
+
 _PERCENTS: Final = range(1, 31)
 
 Cells = dict[str, Cell]
@@ -99,8 +102,10 @@ def complete_order(order: SheetOrder, kind: KindSchema) -> None:
         stated = total + sums.platform
         if sums.platform:
             order.head["total"] = Cell(order.head["total"].where, str(stated))
-        proved = sums.reading_of(stated, len(order.lines)) if sums.complete else None
-        if proved is None and order.interpreted and not unread:
+        proved = sums.reading_of(stated, len(order.lines))
+        itemized = any(not _OF_ITEM.isdisjoint(line) for line in order.lines)
+        comparable = order.interpreted and not unread and (itemized or bool(order.export))
+        if proved is None and comparable:
             order.errors.append(_difference(order, sums, stated))
         reading = proved or reading
     _add_lines(order, sums, reading, fields)
@@ -272,21 +277,28 @@ def _fill_line(order: SheetOrder, line: Cells, extras: Cells, fields: set[str]) 
 
 
 def _fill_price(line: Cells, total: Cell | None) -> None:
-    """Fill the price of a piece from the line's total, where no column holds it."""
+    """Fill the price of a piece from the line's total, where no column holds it. No pieces have a
+    price only where they come to 0.
+    """
     whole, qty = amount_of(total), amount_of(line.get("qty"))
-    if total is None or whole is None or not qty or "price" in line:
+    if total is None or whole is None or qty is None or "price" in line or (whole and not qty):
         return
-    line["price"] = Cell(total.where, format((whole / qty).quantize(_PRICE), "f"))
+    price = whole / qty if qty else whole
+    line["price"] = Cell(total.where, format(price.quantize(_PRICE), "f"))
 
 
 def _difference(order: SheetOrder, sums: _Sums, stated: Decimal) -> RowError:
     found = sums.come_to(_Reading(discounted=True, inclusive=False))
     cell, difference = order.head["total"], stated - found
+    hint = "Check that no row and no amount of the order is missing in the file."
+    blank = (at for at, line in enumerate(order.lines, 1) if line_amount(line) is None)
+    if at := next(blank, 0):
+        hint = f"Line {at} has no amount. Write its price, or 0 if it is free."
     return RowError(
         where=cell.where,
         value=str(cell.value)[:200],
         message=f"The lines come to {found:.2f} and the order to {stated:.2f}: {difference:+.2f}.",
-        hint="Check that no row and no amount of the order is missing in the file.",
+        hint=hint,
         field="total",
         stated=stated,
         computed=found,

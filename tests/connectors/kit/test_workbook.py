@@ -151,9 +151,8 @@ def held(answer):
 
 
 def places(answer):
-    """Return the cells that the errors of the file and the faults of its records name."""
-    faults = [fault["where"] for one in answer.records for fault in one.faults]
-    return sorted({*(error.where for error in answer.errors), *faults})
+    """Return the cells that the errors of the file and of its records name."""
+    return sorted({error.where for error in answer.problems})
 
 
 def test_errors_stand_with_their_cells_and_orders_with_an_id_get_in():

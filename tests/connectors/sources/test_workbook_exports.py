@@ -423,3 +423,79 @@ def test_all_items_in_one_column_are_read():
         "12.50,\n", "12.50\n"
     )
     assert good(upload(text)) == good(upload(PACKED))
+
+
+STATUSES = "Order No,Status,Date,SKU,Qty,Unit price,Total\nA-1,,2026-11-20,TEA,1,5.00,5.00\n"
+
+
+def test_a_remembered_value_fills_no_blank_cell_of_a_column():
+    found = upload(STATUSES, chosen={"~status": "paid"})
+    assert wrong(found) == {"orders!B2": "Status is blank."}
+    assert (found.fixed, found.filled) == ({}, {})
+    found = upload(STATUSES, chosen={"~status": "paid", "=status": "new"})
+    assert (good(found)["A-1"]["status"], found.filled) == ("new", {"status": 1})
+    found = upload(STATUSES, chosen={"~status": "paid", "=status": ""})
+    assert wrong(found) == {"orders!B2": "Status is blank."}
+    found = upload(STATUSES, chosen={"~status": "paid", "orders!B": ""})
+    assert (good(found)["A-1"]["status"], found.filled) == ("paid", {"status": 1})
+
+
+def test_a_remembered_value_of_no_field_refuses_no_file():
+    read = sources()["workbook"].read_as_before
+    text = STATUSES.replace("A-1,,", "A-1,paid,").encode()
+    found = read("a.csv", text, SHOP_ZONE, lambda _kind, _columns: {"~colour": "red"})
+    assert isinstance(found, Accepted)
+    found = read("a.csv", text, SHOP_ZONE, lambda _kind, _columns: {"=colour": "red"})
+    assert isinstance(found, SourceRefusal)
+
+
+def test_filled_cells_are_counted_by_record_and_by_line():
+    text = (
+        "Order No,Status,Date,SKU,Qty,Unit price,Unit\nA-1,paid,2026-11-20,TEA,1,5.00,\n"
+        "A-1,paid,2026-11-20,CUP,1,5.00,BOX\nA-2,,2026-11-20,CUP,1,5.00,\n"
+    )
+    found = upload(text, chosen={"=status": "new", "=uom": "PCS", "=currency": "MYR"})
+    assert found.filled == {"status": 1, "uom": 2, "currency": 2}
+
+
+GIFT = (
+    "Order No,Status,Date,SKU,Qty,Unit price,Total\n"
+    "A-1,paid,2026-11-20,TEA,1,10.00,{0}\nA-1,paid,2026-11-20,GIFT,1,,{0}\n"
+)
+
+
+def test_a_line_without_an_amount_is_no_difference_where_the_others_come_to_the_total():
+    assert wrong(upload(GIFT.format("10.00"))) == {}
+    [order] = upload(GIFT.format("12.00")).orders
+    [error] = order.errors
+    assert (error.stated, error.computed) == (Decimal(12), Decimal(10))
+    assert error.hint.startswith("Line 2 has no amount.")
+
+
+def test_orders_without_lines_have_nothing_to_be_compared():
+    text = "Order No,Status,Date,Shipping,Total\nA-1,paid,2026-11-20,8.00,18.00\n"
+    assert wrong(upload(text)) == {}
+
+
+def test_an_item_of_no_pieces_and_no_amount_is_worth_nothing():
+    text = (
+        "order_id,order_number,order_date,status,shipping_total,tax_total,order_total,"
+        "order_currency,payment_method_title,line_item_1,line_item_2\n"
+        "7001,7001,2026-11-20 09:30:00,processing,0.00,0.00,30.00,MYR,FPX,"
+        "name:Earl|product_id:12|sku:TEA|quantity:2|total:30.00|sub_total:30.00,"
+        "name:Gift|product_id:13|sku:GIFT|quantity:0|total:0.00|sub_total:0.00\n"
+    )
+    found = upload(text)
+    assert wrong(found) == {}
+    assert [one[2] for one in amounts(good(found)["7001"])] == [30, 0]
+
+
+def test_a_faulty_row_that_moves_in_its_file_stays_the_same_record():
+    head = "Order No,Status,Date,SKU,Qty,Unit price,Total\n"
+    faulty = "A-1,paid,2026-11-20,TEA,1,10.00,12.00\nA-1,paid,2026-11-20,CUP,many,,12.00\n"
+    [before] = upload(head + faulty).orders
+    _, after = upload(f"{head}A-0,paid,2026-11-20,TEA,1,1.00,1.00\n{faulty}").orders
+    assert before.record.faults
+    assert after.record.body == before.record.body
+    assert [one.where for one in after.errors] != [one.where for one in before.errors]
+    assert {one["where"] for one in after.record.faults} <= {"orders!E", "orders!F", "orders!G"}

@@ -149,6 +149,23 @@ def test_a_file_and_a_webhook_body_make_the_same_records(
     assert (told["new_records"], told["new_versions"], told["unchanged"]) == (0, 0, 24)
 
 
+def test_set_fills_blank_cells_of_a_sheet_and_stops_at_any_other_file(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sheet, body = tmp_path / "stall.csv", tmp_path / "netshop.json"
+    sheet.write_text("Order No,Status,Date\nS-1,,2026-11-20\nS-2,new,2026-11-20\n", "utf-8")
+    words = (*COMPANY, "--source", "netshop", "--set", "status=paid")
+    assert run("ingest", str(sheet), *words, "--check") == 0
+    assert "status is set to paid in 1 blank cell." in capsys.readouterr().out
+    assert run("ingest", str(sheet), *words, "--json") == 0
+    told = capsys.readouterr()
+    assert json.loads(told.out)["new_records"] == 2
+    assert "status is set to paid in 1 blank cell." in told.err
+    body.write_text(json.dumps({"event": "orders.collected", "orders": []}), "utf-8")
+    assert run("ingest", str(body), *words) == 1
+    assert "takes no values" in capsys.readouterr().err
+
+
 def test_a_file_with_mistakes_stores_nothing(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -128,6 +128,9 @@ def test_wrong_cells_are_named_with_the_nearest_known_code(visit, work, database
     assert "Items!F3 Qty two This is not a number." in page
     assert "Items!C4 Item code TAE-1 This code is not known. TEA-1" in page
     assert "Items!E4 Unit BXO This code is not known. BOX 12 PCS" in page
+    assert "1 order on hold until the codes are mapped." in page
+    assert "Confirm import of 3 orders" in page
+    assert "Without unknown codes: 2 orders" in page
 
     book = openpyxl.load_workbook(io.BytesIO(farah.get(f"{url}/errors.xlsx").data))
     column = [row[-1].value for row in book["Items"].iter_rows()]
@@ -139,6 +142,7 @@ def test_wrong_cells_are_named_with_the_nearest_known_code(visit, work, database
     farah.post(f"{url}/confirm", {}, status=303)
     work()
     assert one(database, "SELECT count(*) FROM record WHERE number IN ('SO-1','SO-2','SO-3')") == 2
+    assert "Orders with unknown codes were left out." in plain(farah.text(url))
     again = farah.post(f"{url}/again", {}, status=303).headers["Location"]
     work()
     farah.post(f"{again}/confirm", {"unknown": "1"}, status=303)
