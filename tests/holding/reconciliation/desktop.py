@@ -3,7 +3,7 @@
 Here: the rules, the stand-in, the acts of the person. Not here: what is asserted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -165,12 +165,13 @@ def open_desktop(
     clock: SetClock,
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
+    begin: Callable[[Shop], Shop] | None = None,
 ) -> Desktop:
-    """The shop with its connection tested and its rules in force."""
+    """The shop with its connection tested and its rules in force; `begin` does both."""
     sim.control("reset")
     for name, value in (("ENV", "test"), ("UNDO_SECONDS", "0"), ("ALLOW_LOOPBACK", "1")):
         monkeypatch.setenv(f"CLEARPOST_{name}", value)
-    shop = connected(open_shop(database, company, clock))
+    shop = (begin or connected)(open_shop(database, company, clock))
     sim.control("reset")  # it was asked by the test that made the start, and by no other
     desk = make_desk(database, clock, folder, Http(clock))
     found = Desktop(shop, sim, desk)  # type: ignore[arg-type]
@@ -181,12 +182,17 @@ def open_desktop(
 @start
 def connected(shop: Shop) -> Shop:
     """It exports for AutoCount, and these rules are in force."""
+    return connect(shop, SETTINGS, rules())
+
+
+def connect(shop: Shop, settings: Mapping[str, str], files: dict[str, str]) -> Shop:
+    """Connect the shop with AutoCount and put these rules in force."""
     with shop.database.write() as session:
-        made = add_target(session, shop.company, "autocount_excel", SETTINGS, shop.now).id
+        made = add_target(session, shop.company, "autocount_excel", settings, shop.now).id
     report = channel.test_connection(
         shop.database, shop.clock, made, SYSTEM, http=Http(shop.clock), keys=KEYS
     )
     assert isinstance(report, ConnectionReport)
     assert report.ok, report
-    shop.publish(rules())
+    shop.publish(files)
     return shop

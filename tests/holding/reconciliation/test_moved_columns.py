@@ -16,9 +16,8 @@ from holding.reconciliation import listings
 from holding.reconciliation.open_files import Outcome
 from tests.cases.company import case_path
 from tests.connectors.simulator_processes import Simulator
-from tests.holding.reconciliation import desktop
-from tests.holding.reconciliation.desktop import Desktop, rules
-from tests.holding.shop import line, order
+from tests.holding.reconciliation.desktop import SETTINGS, Desktop, connect, open_desktop, rules
+from tests.holding.shop import Shop, line, order, start
 from tests.support.clock import SetClock
 
 FOLDER = "18-excel-listing-moved-columns"
@@ -36,11 +35,15 @@ def desk(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Desktop:
     """Return the shop of the case, whose numbers begin with NS-."""
-    monkeypatch.setitem(desktop.SETTINGS, "number_prefix", "NS-")
-    moved = {name: text.replace("300-W001", "300-N001") for name, text in rules().items()}
-    moved["shop.rules"] = moved["shop.rules"].replace("1000.00", "2000.00")
-    monkeypatch.setattr(desktop, "rules", lambda: moved)
-    return desktop.open_desktop(running, database, company, clock, tmp_path, monkeypatch)
+    return open_desktop(running, database, company, clock, tmp_path, monkeypatch, of_the_case)
+
+
+@start
+def of_the_case(shop: Shop) -> Shop:
+    """Connect the shop under the numbers and the debtor of the case."""
+    files = {name: text.replace("300-W001", "300-N001") for name, text in rules().items()}
+    files["shop.rules"] = files["shop.rules"].replace("1000.00", "2000.00")
+    return connect(shop, {**SETTINGS, "number_prefix": "NS-"}, files)
 
 
 def compare(desk: Desktop, file: ImportFile, name: str) -> ImportFileState | Refusal:
