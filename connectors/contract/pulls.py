@@ -77,7 +77,7 @@ REMEMBERED: Final = "~"
 
 def values_set(chosen: Chosen, mark: str) -> dict[str, str]:
     """Return field -> value of the choices that begin with FIXED or REMEMBERED."""
-    return {key.removeprefix(mark): one for key, one in chosen.items() if key.startswith(mark)}
+    return {key.removeprefix(mark): value for key, value in chosen.items() if key.startswith(mark)}
 
 
 DAYS: Final = "days"
@@ -212,7 +212,7 @@ class Pulled:
     def problems(self) -> tuple[RowError, ...]:
         """Return what is wrong with the records, and the errors of those without an id."""
         records = (*self.records, *self.missing)
-        return (*(one for record in records for one in record.errors), *self.errors)
+        return (*(error for record in records for error in record.errors), *self.errors)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

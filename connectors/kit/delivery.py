@@ -278,10 +278,10 @@ def read_short(
     short, long_lists = without_long_lists(place, given)
     assert isinstance(short, Mapping)  # noqa: S101 - as it was given
     read = make(place, short, zone)
-    each = (read,) if isinstance(read, IncomingRecord) else tuple(read)
+    results = (read,) if isinstance(read, IncomingRecord) else tuple(read)
     flat: list[IncomingRecord | RowError] = []
-    for one in each:
-        flat += one if isinstance(one, tuple) else (one,)
+    for result in results:
+        flat += result if isinstance(result, tuple) else (result,)
     return hold_for(tuple(flat), long_lists)
 
 

@@ -549,8 +549,11 @@ def new_versions(
 
 
 def _shown_again(one: IncomingRecord, digest: str, state: StoredRecord) -> IncomingRecord | None:
-    """Return the record with a stamp just after the newest one, if the shown content is not the
-    stored one although its stamp is the newest, or was before such microseconds were added.
+    """Return the record with a later stamp if its content changed without a new stamp, else None.
+
+    Such a record would count as already stored or as older. Its new stamp is the newest stored
+    stamp plus one microsecond. A later change under the same original stamp is detected too: the
+    stored stamp then exceeds the original one by the microseconds added so far.
     """
     moment, newest = (
         moment_of_stamp(stamp) if stamp else None for stamp in (one.stamp, state.newest_stamp)

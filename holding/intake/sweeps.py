@@ -49,7 +49,10 @@ _OwnVersion = aliased(Version)
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A stored record that its source no longer lists, with its current content."""
+    """A stored record that the nightly sweep of its source did not list.
+
+    `record` is the content of the record's latest version.
+    """
 
     record_id: int
     record: IncomingRecord
@@ -57,9 +60,10 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class SweepResult:
-    """What a complete sweep found missing.
+    """The result of a complete sweep: ids of the missing records, or why the result is doubted.
 
-    `doubt`: why no record is held, because so many of them are missing; or blank.
+    `doubt` is a sentence when too many records are missing to believe that they were deleted. Then
+    `record_ids` is empty and no record is held. Otherwise `doubt` is blank.
     """
 
     record_ids: tuple[int, ...] = ()

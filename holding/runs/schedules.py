@@ -273,9 +273,7 @@ def _is_judging(session: Session, row: Schedule, hour: datetime, now: datetime) 
     is_untouched = bool(session.scalar(select(due.where(Record.crashes == 0).exists())))
     if is_untouched or row.waiting_since is None:
         row.waiting_since = now
-    return is_untouched or (
-        _may_wait(row, now) and bool(session.scalar(select(or_(due.exists(), leased.exists()))))
-    )
+    return _may_wait(row, now) and bool(session.scalar(select(or_(due.exists(), leased.exists()))))
 
 
 def _may_wait(row: Schedule, now: datetime) -> bool:

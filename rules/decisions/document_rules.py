@@ -637,7 +637,10 @@ def _intake(run: Run, route: str, owner: str, span: Span) -> list[Finding]:
 
 
 def _fault_words(code: str, name: str) -> tuple[str, str]:
-    """Return the label of a fault's cause, and what has to be so that it passes."""
+    """Return the label of a fault's cause and the condition under which the record passes.
+
+    `name` is the field as people read it.
+    """
     if code == SUMS_DIFFER:
         return f"The {name} and its parts differ", f"{name} is what its parts come to"
     if code == NOT_IN_SOURCE:

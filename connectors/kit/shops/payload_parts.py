@@ -222,18 +222,18 @@ def rounded_to_sum(
     largest, a unit each. If more than `most` is left, the values do not add up: the difference has
     another reason.
     """
-    found = [value.quantize(unit, ROUND_HALF_UP) for value in values]
-    left = total - sum(found, ZERO)
-    if not left or abs(left) > most or left % unit:
-        return found
-    step = unit.copy_sign(left)
+    rounded = [value.quantize(unit, ROUND_HALF_UP) for value in values]
+    remainder = total - sum(rounded, ZERO)
+    if not remainder or abs(remainder) > most or remainder % unit:
+        return rounded
+    step = unit.copy_sign(remainder)
     places = sorted(
         (at for at, value in enumerate(values) if value),
-        key=lambda at: ((found[at] - values[at]) * step, -abs(values[at])),
+        key=lambda at: ((rounded[at] - values[at]) * step, -abs(values[at])),
     )
-    for at in places[: int(left / step)]:
-        found[at] += step
-    return found
+    for at in places[: int(remainder / step)]:
+        rounded[at] += step
+    return rounded
 
 
 def part_field(*kinds: LineKind) -> FieldSchema:

@@ -255,11 +255,11 @@ def payouts_of(
     if long:  # the whole is held: what some of the lines come to says nothing
         told.errors.append(long)
         entries = []
-    left = ZERO if long else net - sum((one.amount for one in entries), ZERO)
-    if left and stated:
+    unexplained = ZERO if long else net - sum((entry.amount for entry in entries), ZERO)
+    if unexplained and stated:
         number = told.text("statement_number")
         entries.append(
-            _entry(told, "adjustment", left, line_id=number, at=told.at("payout"), name=REST)
+            _entry(told, "adjustment", unexplained, line_id=number, at=told.at("payout"), name=REST)
         )
     paid = told.text("paid") == "1"
     days = next((found for row in rows if (found := period(row.value.get("statement")))), None)
@@ -350,9 +350,9 @@ def _borne_above_charge(rows: Sequence[Part]) -> Iterator[payouts.Entry]:
         name = row.text("fee_name").strip().lower()
         if _part(row) == "fee" and name.startswith((_SHIPPING, *_SHIPPING_BORNE)):
             orders.setdefault(row.text("order_no"), []).append(row)
-    for mine in orders.values():
-        borne = [one for one in mine if _is_borne(one)]
-        above = sum((_amount(one) for one in mine), ZERO)
+    for shipping_rows in orders.values():
+        borne = [row for row in shipping_rows if _is_borne(row)]
+        above = sum((_amount(row) for row in shipping_rows), ZERO)
         if borne and above > 0:
             key = borne[0].text("transaction_number")
             words = "Shipping borne by Lazada above the carrier's charge"

@@ -245,7 +245,7 @@ class Lazada:
         return ExampleCall(headers=headers, body=raw, signed=words)
 
     def listed_kinds(self, settings: Settings) -> tuple[str, ...]:  # noqa: ARG002
-        """Return the kinds that a pull lists completely by the moment of their change."""
+        """Return the kinds of records whose every change since a moment is listed by a pull."""
         return ("order",)
 
     def begin(self, since: datetime) -> str:

@@ -247,7 +247,7 @@ class NetShop(SignedJson):
         return read(place, given, zone)
 
     def listed_kinds(self, settings: Settings) -> tuple[str, ...]:  # noqa: ARG002
-        """Return the kinds that a pull lists completely by the moment of their change."""
+        """Return the kinds of records whose every change since a moment is listed by a pull."""
         return ("order", "refund", "delivery", "purchase", "settlement")
 
     def begin(self, since: datetime) -> str:

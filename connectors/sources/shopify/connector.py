@@ -279,9 +279,10 @@ class Shopify:
         return ExampleCall(headers=headers, body=raw, signed=words)
 
     def listed_kinds(self, settings: Settings) -> tuple[str, ...]:  # noqa: ARG002
-        """Return the kinds that a pull lists completely by the moment of their change.
+        """Return the kinds of records whose every change since a moment is listed by a pull.
 
-        A refund of an order that is too old to be listed would look as if it were gone.
+        Refunds are left out: Shopify does not list old orders to apps without `read_all_orders`, so
+        their refunds would be reported as deleted.
         """
         return ("order",)
 

@@ -114,10 +114,11 @@ def refund_of(
 
 
 def _given(refund: Part, items: Mapping[str, Part], sent: Sequence[Part] = ()) -> list[_Back]:
-    """Return what a refund gives back: goods, shipping, duties, fees, and typed differences.
+    """Return the lines of a refund: goods, shipping, duties, fees and manual adjustments.
 
-    Older versions of the API have shipping among the adjustments, newer ones on its own. `items`
-    and `sent` are the goods and the shipping of its order, which name their taxes.
+    Older versions of the API list refunded shipping among the adjustments, newer versions in
+    `refund_shipping_lines`. `items` maps each line id of the order to its goods, `sent` lists the
+    order's shipping; both state the tax names and rates that a refund leaves out.
     """
     goods = [_goods(line, items) for line in refund.parts("refund_line_items")]
     shipping = [_shipping(line, sent) for line in refund.parts("refund_shipping_lines")]

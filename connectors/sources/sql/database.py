@@ -243,7 +243,7 @@ class Reader:
         return self.run(select(key).group_by(key).having(more).limit(1)).scalar()
 
     def repeated_among(self, query: KindQuery, keys: Sequence[object]) -> list[object]:
-        """Return those of these ids that occur in more than one row of the query."""
+        """Return each id of `keys` that more than one row of the query has."""
         made = _of(query.text, query.id)
         key = made.c[query.id]
         among = key.in_(bindparam("keys", expanding=True, type_=_ANY))

@@ -154,10 +154,10 @@ def page(
 
 
 def _shorter(reading: _Reading, connect: Connect) -> Page:
-    """Return a page, with fewer rows where more of them are too long to be read at once.
+    """Return the next page; read fewer rows at a time while a page exceeds the byte limit.
 
-    A row that is too long by itself is held by its id and its first fields, so that its neighbours
-    are read.
+    A single row that exceeds the limit is returned as a held record with its id and the fields that
+    identify it, so that the rows after it are still read.
     """
     fewer = (replace(reading, most=max(1, reading.most // 16)), replace(reading, alone=True))
     for attempt in (reading, *fewer):
@@ -172,7 +172,7 @@ def _shorter(reading: _Reading, connect: Connect) -> Page:
 
 
 def _short_columns(reader: Reader, query: KindQuery) -> tuple[str, ...]:
-    """Return the columns of the fields by which people know a record."""
+    """Return the columns whose fields identify a record to a person, such as its number."""
     named = [name for name, field in query.columns.items() if field in _KNOWN_BY]
     free = _KNOWN_BY - set(query.columns.values())
     return (*named, *(name for name in reader.columns(query.text) if name in free))

@@ -457,7 +457,11 @@ def _order(
 def _unattributable(
     head: SheetRow, items: Sequence[SheetRow], repeated: bool, kind: KindSchema
 ) -> tuple[RowError, ...]:
-    """Return why no record can be stored for these rows; every other fault holds the record."""
+    """Return the errors for which these rows cannot be stored as a record; empty if they can.
+
+    Only a repeated or shortened number and too many lines count. With any other error the record
+    is stored and held.
+    """
     word, name = kind.kind.replace("_", " "), head.naming("id", "number")
     if repeated:
         words = f"This {word} occurs twice in the file."
