@@ -15,10 +15,13 @@ PAGES = (
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
     *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs" / "operations").glob("*.md")),
     *sorted((ROOT / "docs" / "rules").glob("*.md")),
 )
 STARTER = ROOT / "portal" / "starters" / "netshop-aiaccount"
-OPERATIONS = (ROOT / "docs" / "operations.md").read_text("utf-8")
+OPERATIONS = ROOT / "docs" / "operations"
+SETTINGS = (OPERATIONS / "settings.md").read_text("utf-8")
+COMMANDS = (OPERATIONS / "commands.md").read_text("utf-8")
 
 
 def test_every_setting_has_its_line() -> None:
@@ -27,14 +30,32 @@ def test_every_setting_has_its_line() -> None:
     databases = (ROOT / "connectors" / "sources" / "sql" / "database.py").read_text("utf-8")
     known |= set(re.findall(r'"(CLEARPOST_[A-Z_]+)"', databases))
     known |= {"CLEARPOST_ALLOW_LOOPBACK", "CLEARPOST_CONNECTORS"}
-    told = set(re.findall(r"`((?:CLEARPOST_|DATABASE_|REDIS_)[A-Z_]+)`", OPERATIONS))
-    assert told == known
+    documented = set(re.findall(r"`((?:CLEARPOST_|DATABASE_|REDIS_)[A-Z_]+)`", SETTINGS))
+    assert documented == known
 
 
 def test_every_command_has_its_line() -> None:
     names = commands.list_commands(click.Context(commands))
-    missing = [name for name in names if f"clearpost {name}" not in OPERATIONS]
-    assert [name for name in missing if f"`{name}`" not in OPERATIONS] == []
+    missing = [name for name in names if f"clearpost {name}" not in COMMANDS]
+    assert [name for name in missing if f"`{name}`" not in COMMANDS] == []
+
+
+def test_the_index_of_operations_links_every_page() -> None:
+    index = (OPERATIONS / "README.md").read_text("utf-8")
+    linked = set(re.findall(r"\]\(([\w-]+\.md)\)", index))
+    assert linked == {path.name for path in OPERATIONS.glob("*.md")} - {"README.md"}
+
+
+def _anchors(page: Path) -> set[str]:
+    """Return the anchors that GitHub gives the headings of a page."""
+    headings = re.findall(r"(?m)^#+ (.+)$", page.read_text("utf-8"))
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}-{page.name}")
+def test_every_link_to_a_heading_leads_to_one(page: Path) -> None:
+    for place, anchor in re.findall(r"\]\(([^)#:]*\.md)?#([^)]+)\)", page.read_text("utf-8")):
+        assert anchor in _anchors(page.parent / place if place else page), (place, anchor)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -73,7 +73,7 @@ _SAID: Final[Mapping[Cause, tuple[str, str]]] = {
     "blocked": ("", "Enter an address that may be asked, or ask who runs Clearpost's server."),
     "driver": (
         "The driver of this database is not installed here.",
-        "Who runs Clearpost's server installs it: docs/operations.md names it.",
+        "Ask the operator of Clearpost's server to install it (docs/operations/reading-sources.md).",
     ),
     "away": (
         "The database cannot be reached, or does not take connections now.",
