@@ -73,7 +73,8 @@ _SAID: Final[Mapping[Cause, tuple[str, str]]] = {
     "blocked": ("", "Enter an address that may be asked, or ask who runs Clearpost's server."),
     "driver": (
         "The driver of this database is not installed here.",
-        "Ask the operator of Clearpost's server to install it (docs/operations/reading-sources.md).",
+        "Ask the operator of Clearpost's server to install it:"
+        " docs/operations/reading-sources.md names it.",
     ),
     "away": (
         "The database cannot be reached, or does not take connections now.",
