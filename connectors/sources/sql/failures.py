@@ -73,8 +73,7 @@ _SAID: Final[Mapping[Cause, tuple[str, str]]] = {
     "blocked": ("", "Enter an address that may be asked, or ask who runs Clearpost's server."),
     "driver": (
         "The driver of this database is not installed here.",
-        "Ask the operator of Clearpost's server to install it:"
-        " docs/operations/reading-sources.md names it.",
+        "Ask the server's operator to install it (docs/operations/reading-sources.md).",
     ),
     "away": (
         "The database cannot be reached, or does not take connections now.",
