@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal, Protocol
 
+from connectors.transport.http import NOT_NOW
 from grammar.text.finding_codes import ErrorClass
 
 Action = Literal["create", "update", "void"]
@@ -308,6 +309,16 @@ class Found:
     key_lasts: timedelta | None = None
     besides: str = ""
     alike: tuple[Stands, ...] = ()
+
+    @property
+    def lookup_refused(self) -> bool:
+        """Check whether the target refused the lookup itself.
+
+        It is within reach then, and the same lookup would be refused again.
+        """
+        if self.kind != "unknown" or self.target_ref or self.key_refused:
+            return False
+        return (self.status or 0) // 100 == 4 and self.status not in NOT_NOW
 
     @property
     def unseen(self) -> bool:

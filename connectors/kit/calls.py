@@ -55,6 +55,8 @@ _MOVED = range(300, 400)
 
 EARLY = timedelta(minutes=10)
 
+SHORT_LIVED = timedelta(minutes=5)
+
 JUST_MADE = timedelta(minutes=10)
 
 ZONE: Final = "zone"
@@ -332,7 +334,11 @@ def renewed_key(
         return Renewed(kind="away", words="The answer to the refresh token cannot be read.")
     until = int(now.timestamp()) + seconds
     key = f"{grant.secret}:{texts[0]}:{texts[1]}:{until}"
-    return Renewed(kind="renewed", words="The access token was renewed.", secret=key)
+    words, hint = "The access token was renewed.", ""
+    if seconds <= SHORT_LIVED.total_seconds():
+        words = f"The access token was renewed and is good for {seconds} seconds only."
+        hint = "Ask who runs the accounting system why its access tokens end so soon."
+    return Renewed(kind="renewed", words=words, secret=key, hint=hint)
 
 
 def zone_of(settings: Settings) -> ZoneInfo:

@@ -38,7 +38,7 @@ LONGEST_PAUSE = 366 * 86_400.0  # seconds; no other side can ask for more than c
 
 _PIECE = 65_536
 
-_NOT_NOW = frozenset({408, 425, TOO_MANY})
+NOT_NOW = frozenset({408, 425, TOO_MANY})
 
 _SECRET_HEADERS = frozenset(
     {"authorization", "cookie", "set-cookie", "x-api-key", "api-key", "x-shopify-access-token"}
@@ -340,7 +340,7 @@ def _cause(error: Exception) -> Cause:
 
 def reached(answer: HttpAnswer | HttpFailure) -> bool:
     """Whether the other side answered, and not only with "not now"."""
-    return isinstance(answer, HttpAnswer) and answer.status < 500 and answer.status not in _NOT_NOW
+    return isinstance(answer, HttpAnswer) and answer.status < 500 and answer.status not in NOT_NOW
 
 
 def without_secrets(headers: Mapping[str, str]) -> dict[str, str]:

@@ -91,6 +91,8 @@ HOLD_CODES: Final[Mapping[str, str]] = {
     "TGT08": "target.import_open",
     "TGT09": "target.file_withdrawn",
     "TGT10": "target.not_shown",
+    "TGT11": "target.lookup_refused",
+    "TGT12": "target.fails_on_it",
 }
 """What a hold can be placed for."""
 TARGET_CODES: Final = frozenset(code for code in HOLD_CODES if code.startswith("TGT"))

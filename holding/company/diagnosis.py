@@ -103,7 +103,10 @@ _OF_FINDING: Final[Mapping[str, Topic]] = {
     TOO_MUCH: Topic.DUPLICATES,
 }
 
-_OF_WARNING: Final[Mapping[str, Topic]] = {"key.inactive": Topic.PAUSED}
+_OF_WARNING: Final[Mapping[str, Topic]] = {
+    "key.inactive": Topic.PAUSED,
+    "key.short_lived": Topic.DELAYED,
+}
 """A step of the connection test that warns, and stops nothing here."""
 
 _VAGUE: Final = (Code.NOT_TESTED, Code.KEY_REFUSED, Code.AWAY)

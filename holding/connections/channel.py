@@ -494,9 +494,10 @@ def with_good_key(desk: Desk, channel: Channel) -> Channel | Renewed | None:
         if renewal is not None and renewal.kind == "away":
             _failed(desk, key)
             return None
-        stored = _stored(desk, key)
-        if target.is_due(stored, desk.clock.now()):
+        fresh = _stored(desk, key)
+        if fresh == stored and target.is_due(fresh, desk.clock.now()):
             return None
+        stored = fresh  # used even where it ends soon: another renewal would bring no better one
     return replace(channel, secret=stored) if stored else None
 
 
@@ -636,7 +637,7 @@ def with_renewal(report: ConnectionReport, told: Renewed | None) -> ConnectionRe
     test.
     """
     if told is None or told.kind == "renewed":
-        return report
+        return _with_short_token(report, told)
     if any(step.words == told.words for step in report.steps):
         return report
     if told.kind == "refused":
@@ -648,6 +649,14 @@ def with_renewal(report: ConnectionReport, told: Renewed | None) -> ConnectionRe
     else:
         return report
     return replace(report, steps=(first, *report.steps))
+
+
+def _with_short_token(report: ConnectionReport, renewal: Renewed | None) -> ConnectionReport:
+    """Return the report with a warning if the renewed key ends so soon that calls may fail."""
+    if renewal is None or not renewal.hint:
+        return report
+    warning = Step("Key renewal", None, renewal.words, renewal.hint, "key.short_lived")
+    return replace(report, steps=(warning, *report.steps))
 
 
 def own_settings(session: Session, connection: Connection) -> Mapping[str, object]:

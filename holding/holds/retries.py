@@ -33,7 +33,7 @@ from holding.holds import notes
 from holding.holds.holds import Desk, Done, Each, Left, apply_to_one_hold, done_with
 from holding.platform.changes import lock_company, wake_records
 from holding.platform.events import Fact, record_event, record_events
-from holding.platform.states import INACTIVE, WITHDRAWN, close_holds, settle_closed
+from holding.platform.states import INACTIVE, LOOKUP_REFUSED, WITHDRAWN, close_holds, settle_closed
 from rules.outcomes import NEEDS_APPROVAL
 from rules.values.wording import clears_when
 
@@ -41,9 +41,9 @@ RETRY_ACT: Final = "hold.retry"
 
 SUPERVISOR: Final = "posting.approve"  # whoever may release may also try a second time
 
-_A_PERSON_KNOWS: Final = frozenset({INACTIVE, WITHDRAWN})
+_A_PERSON_KNOWS: Final = frozenset({INACTIVE, LOOKUP_REFUSED, WITHDRAWN})
 """Codes where the change happened outside: a party is active again, which the target confirms
-first, or nothing of a withdrawn file is in the target.
+first, nothing of a withdrawn file is in the target, or the target answers the lookup again.
 """
 
 LONGEST_PAUSE: Final = timedelta(seconds=RETRY["temporary"].pauses[1])

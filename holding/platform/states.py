@@ -140,6 +140,12 @@ TOTALS = "TGT07"
 WITHDRAWN = "TGT09"
 """The code of a hold for what stood in a file that a person withdrew."""
 
+LOOKUP_REFUSED = "TGT11"
+"""The code of a hold for a document whose lookup the target refuses."""
+
+FAILS_ON_IT = "TGT12"
+"""The code of a hold for a document on which alone the target fails again and again."""
+
 UNSEEN = "TGT10"
 """The code of a hold for what may have been made in a target that shows no such documents."""
 

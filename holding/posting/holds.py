@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, bindparam, exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from connectors import registry
-from connectors.contract import Kept
+from connectors.contract import Found, Kept
 from connectors.contract.errors import RETRY, RetryWay
 from connectors.contract.schema import SAME_E_INVOICE
 from connectors.kit.preflight import room
@@ -34,7 +34,15 @@ from holding.db.models.columns import NOW, HoldState, from_minor, is_word, to_mi
 from holding.db.models.decisions import HOLD_OPEN
 from holding.holds.retries import answer_by
 from holding.platform import states
-from holding.platform.states import INACTIVE, TOTALS, UNSEEN, WITHDRAWN, refresh_record_states
+from holding.platform.states import (
+    FAILS_ON_IT,
+    INACTIVE,
+    LOOKUP_REFUSED,
+    TOTALS,
+    UNSEEN,
+    WITHDRAWN,
+    refresh_record_states,
+)
 from holding.programs import world
 from rules.comparison.difference import days_apart
 from rules.documents.fields import QUANTITIES
@@ -147,6 +155,8 @@ NAMES = {
     IMPORT_OPEN: "target.import_open",
     WITHDRAWN: "target.file_withdrawn",
     UNSEEN: "target.not_shown",
+    LOOKUP_REFUSED: "target.lookup_refused",
+    FAILS_ON_IT: "target.fails_on_it",
 }
 
 ANSWERED = "The accounting system has answered."
@@ -171,6 +181,8 @@ _WAYS = {
     ),
     IMPORT_OPEN: "a person enters on the page of the file how its import ended",
     WITHDRAWN: "a person retries it; it is then put in another file",
+    LOOKUP_REFUSED: "the accounting system answers the look-up; a person then retries it",
+    FAILS_ON_IT: "the accounting system can process it; a person then retries it",
     UNSEEN: (
         "a person looks for it in the accounting system, then links it where it is there,"
         " sends it again where it is not, or skips it"
@@ -201,6 +213,18 @@ class Trouble:
     target_code: str = ""
     owner: str = ""
     decided: bool = False
+
+
+def refused_lookup(system: str, number: str, found: Found, owner: str) -> Trouble:
+    """Return the trouble of a document whose lookup the target refuses, in the target's words."""
+    words = f"{system} refused the look-up of {number}, so it was not sent. {found.words}"
+    return Trouble(
+        code=LOOKUP_REFUSED,
+        error_class="bad_value",
+        words=words,
+        target_code=str(found.status),
+        owner=owner,
+    )
 
 
 def posted_elsewhere(
@@ -374,7 +398,13 @@ def _key(posting: Posting, trouble: Trouble, connection: str) -> tuple[CauseKey,
 
 
 def _key_of_class(posting: Posting, trouble: Trouble, connection: str) -> tuple[CauseKey, str]:
-    """Return the cause and its label by the error class alone."""
+    """Return the cause and its label by the error class alone, or by the failing document."""
+    if trouble.code == LOOKUP_REFUSED:
+        named = f"{connection}:look-up {trouble.target_code}"
+        return CauseKey(CauseKind.TARGET, named), f"{connection} refuses the look-up"
+    if trouble.code == FAILS_ON_IT:
+        named = f"{connection}:fails {posting.number}"
+        return CauseKey(CauseKind.TARGET, named), f"{connection} fails on {posting.number}"
     target = posting.route.partition(".")[0]
     month = posting.doc_date.strftime("%Y-%m") if posting.doc_date else ""
     t_month = month_name(month)

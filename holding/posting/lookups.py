@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -16,11 +16,12 @@ from holding.connections.channel import Channel, Desk, renewed_after_all
 from holding.db.models import Posting, Push, Reading, Record, Release, Request, Version
 from holding.db.models.columns import RequestState
 from holding.platform.changes import read_back_now
-from holding.platform.states import INACTIVE
+from holding.platform.states import FAILS_ON_IT, INACTIVE
 from holding.posting import holds, send, store_results
 from holding.posting.claims import Claim, requeue_unscheduled, return_later, return_posting
 from holding.posting.evidence import without_target_fields
 from holding.posting.holds import MANUAL, NUMBER_TAKEN, Trouble
+from holding.posting.lone_failures import accepted_since, fails_on_it, is_server_error
 from holding.posting.prepare import Checked, Examined, add_pushes, check_postings
 from holding.posting.push import Case, Member, add_lookup, conflicted_push, store_similar_document
 from rules.outcomes import Document
@@ -143,6 +144,8 @@ class Lookups:
             return self.alone(asked)
         if answer.kind == "unknown":
             self._told = {key: one for key, one in self._told.items() if one.kind != "unknown"}
+        if answer.lookup_refused:  # another document of the same call may be the cause
+            return self.alone(asked)
         return answer
 
     def _together(self) -> dict[int, Found]:
@@ -208,7 +211,7 @@ def is_clear_to_create(
         if found.kind == "different":
             _hold(desk, channel, one, (), found.words)
         else:
-            retry_unclear(desk, channel, one.claim, found)
+            retry_unclear(desk, channel, one, found)
         return False
     return _none_by_hand(desk, channel, one, found)
 
@@ -232,7 +235,7 @@ def _party_in_use(desk: Desk, channel: Channel, one: Checked, reads: Remembering
             _stop(desk, channel, one, trouble)
         return not inactive_party
     if not inactive_party.key_refused:
-        retry_unclear(desk, channel, one.claim, inactive_party)
+        retry_unclear(desk, channel, one, inactive_party)
     return inactive_party if inactive_party.key_refused else False
 
 
@@ -319,17 +322,69 @@ def _told(other: Stands) -> str:
     return f"{other.number} for {other.party}{over}, dated {other.date}"
 
 
-def retry_unclear(desk: Desk, channel: Channel, claim: Claim, found: Found) -> None:
+def retry_unclear(desk: Desk, channel: Channel, one: Checked, found: Found) -> None:
     """Return the claim for a little later, because the lookup gave no answer.
 
-    An answer without a ticket counts as a failure of the connection.
+    An answer without a ticket counts as a failure of the connection. A refused lookup is held, and
+    so is a document on which alone the target fails.
     """
-    return_later(desk, [claim], after=desk.lease)
+    trouble = _trouble_of_lookup(desk, channel, one, found)
+    if trouble is not None:
+        _stop(desk, channel, one, trouble)
+        return
+    return_later(desk, [one.claim], after=desk.lease)
     with desk.database.write() as session:
         now = desk.clock.now()
+        if is_server_error(found.status):
+            session.add(_failed_lookup(channel, one, found, now))
         limits.note_answers(session, channel, [found], now)
         if not found.target_ref:  # else it answers, and is not done yet
             breaker.failed(session, channel.connection_id, now, desk.pace)
+
+
+def _trouble_of_lookup(desk: Desk, channel: Channel, one: Checked, found: Found) -> Trouble | None:
+    """Return the trouble of a document that the target itself keeps from being sent, or None."""
+    with desk.database.read() as session:
+        owner = store_results.decide_retry(session, one.posting, send.AUTHORIZATION_FAILED, 1).owner
+        if found.lookup_refused:
+            return holds.refused_lookup(channel.name, one.document.number, found, owner)
+        if not is_server_error(found.status) or not _others_pass(session, channel, one.key):
+            return None
+    words = fails_on_it(channel.name, one.document.number, found.words)
+    return Trouble(code=FAILS_ON_IT, error_class="temporary", words=words, owner=owner)
+
+
+def _others_pass(session: Session, channel: Channel, key: str) -> bool:
+    """Check whether other documents were accepted since the target last failed on this lookup."""
+    query = (
+        select(Request.made_at)
+        .where(Request.connection_id == channel.connection_id, Request.key == _before(key))
+        .where(Request.state == RequestState.ANSWERED, Request.status.is_not(None))
+        .order_by(Request.id.desc())
+        .limit(1)
+    )
+    since = session.scalar(query)
+    return since is not None and accepted_since(session, channel, since)
+
+
+def _failed_lookup(channel: Channel, one: Checked, found: Found, now: datetime) -> Request:
+    """Return the row of a lookup before a first send that ended with a server error."""
+    return Request(
+        connection_id=channel.connection_id,
+        kind="read",
+        key=_before(one.key),
+        key_id=channel.key_id,
+        sha256=sha256_hex(b""),
+        headers={},
+        rows={"number": one.document.number},
+        state=RequestState.ANSWERED,
+        made_at=now,
+        deadline_at=now,
+        answered_at=now,
+        status=found.status,
+        answer=found.proof,
+        answer_sha256=sha256_hex(found.proof),
+    )
 
 
 def hold_if_number_taken(desk: Desk, channel: Channel, one: Checked, found: Found) -> bool:
@@ -441,7 +496,7 @@ def _goes(
     if hold_if_number_taken(desk, channel, one, found):
         return False
     if found.kind != "different" or not _told_the_rules(desk, channel, one):
-        _turn(desk, channel, one.claim, found, story)
+        _turn(desk, channel, one, found, story)
     return False
 
 
@@ -475,13 +530,14 @@ def _told_the_rules(desk: Desk, channel: Channel, one: Checked) -> bool:
     return True
 
 
-def _turn(desk: Desk, channel: Channel, claim: Claim, found: Found, story: bytes) -> None:
+def _turn(desk: Desk, channel: Channel, one: Checked, found: Found, story: bytes) -> None:
     """Store the lookup of a posting that is not sent now: it exists already, or the answer is
     unknown.
     """
     if found.kind == "unknown":
-        retry_unclear(desk, channel, claim, found)
+        retry_unclear(desk, channel, one, found)
         return
+    claim = one.claim
     with desk.database.write() as session:
         now = desk.clock.now()
         verdict = check_postings(session, channel, [claim], lock=True, now=now)[claim.posting_id]

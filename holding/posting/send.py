@@ -92,6 +92,8 @@ def check_items(desk: Desk, channel: Channel, examined: Examined, *, in_file: bo
     answer = target.items(queried_codes, channel.settings, channel.secret, desk.http)
     if isinstance(answer, Found) and answer.key_refused:
         return _key_refused(desk, channel, examined, answer)
+    if isinstance(answer, Found) and answer.lookup_refused:
+        return _items_refused(desk, channel, examined, frozenset(queried_codes), answer)
     changed = _keep(desk, channel, len(queried_codes), answer)
     known_codes = frozenset() if isinstance(answer, Found) else frozenset(answer)
     ready = _parted(
@@ -192,6 +194,23 @@ def _key_refused(desk: Desk, channel: Channel, examined: Examined, found: Found)
     else:
         story = examined.stories[first.claim.posting_id]
         note_key_wait(desk, channel, first.claim, found, story, claims)
+    return examined.only([])
+
+
+def _items_refused(
+    desk: Desk, channel: Channel, examined: Examined, codes: frozenset[str], found: Found
+) -> Examined:
+    """Hold the postings whose items the target refuses to show; the others stay in the queue."""
+    with desk.database.write() as session:
+        limits.spend(session, channel, len(codes))
+    for one in examined.good:
+        if not _codes(channel, one) & codes:
+            requeue_unscheduled(desk, [one.claim])
+            continue
+        with desk.database.write() as session:
+            owner = store_results.decide_retry(session, one.posting, AUTHORIZATION_FAILED, 1).owner
+            trouble = holds.refused_lookup(channel.name, one.document.number, found, owner)
+            store_results.stop_claim(session, channel, one.claim, trouble, desk.clock.now())
     return examined.only([])
 
 

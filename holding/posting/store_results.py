@@ -22,6 +22,7 @@ from holding.db.refusal import plural
 from holding.platform.changes import wake_records
 from holding.platform.events import Fact, join_events, record_event
 from holding.platform.states import (
+    FAILS_ON_IT,
     UNSEEN,
     WITHDRAWN,
     Step,
@@ -34,6 +35,7 @@ from holding.platform.states import (
 from holding.posting import holds, runs
 from holding.posting.claims import Claim
 from holding.posting.holds import Trouble
+from holding.posting.lone_failures import fails_on_it, is_server_error, target_fails_on_it
 from holding.posting.push import (
     FREE,
     SEEN,
@@ -200,6 +202,8 @@ def retry_later(case: Case, answer: Answer) -> bool:
     posting = owned_posting(case)
     if posting is None:
         return False
+    if is_server_error(answer.status) and target_fails_on_it(case):
+        return hold_failing_document(case, answer.words)
     error_class, tries = answer.error_class or "temporary", _tries(case, posting)
     decision = decide_retry(case.session, posting, error_class, tries)
     if decision.least is None:
@@ -258,6 +262,12 @@ def mark_overtaken(case: Case) -> bool:
     wake_records(case.session, [case.member.record_id], case.now)
     log_posting_event(case, "posting.overtaken", f"{number} was not sent again as it was. {words}")
     return True
+
+
+def hold_failing_document(case: Case, said: str) -> bool:
+    """End the push of a document on which alone the target fails, and hold it."""
+    words = fails_on_it(case.channel.name, case.member.document.number, said)
+    return _failed(case, PushState.REFUSED, FAILS_ON_IT, "temporary", words, "")
 
 
 def give_up_push(case: Case, words: str, tries: int) -> bool:

@@ -23,6 +23,7 @@ from holding.posting import push as posting_push
 from holding.posting import runs as run_counts
 from holding.posting.claims import POISON_CRASHES, TOGETHER, Claim, lock_families, requeue
 from holding.posting.evidence import action_of, target_owned_fields, without_target_fields
+from holding.posting.lone_failures import target_fails_on_it
 from holding.posting.lookups import Lookups, lookup_question
 from holding.posting.push import Case, Member, add_lookup, owned_posting
 from holding.posting.send import QUOTA, apply_answer, resend, send_flight, split_members
@@ -195,6 +196,9 @@ def _sends_again(case: Case, doubt: UncertainPush, found: Found) -> bool:
     if isinstance(case.channel.target, Deferring):
         store_results.give_up_push(case, f"{doubt.sent.said} {found.words} {STILL_QUEUED}", tries)
         return False
+    if target_fails_on_it(case):
+        store_results.hold_failing_document(case, doubt.sent.said)
+        return False
     retry = store_results.decide_retry(case.session, posting, "temporary", tries)
     if not retry.again:
         store_results.give_up_push(case, doubt.sent.said, tries)
@@ -227,6 +231,8 @@ def _conclude(case: Case, doubt: UncertainPush, found: Found, asked: datetime) -
         posting_push.mark_uncertain(
             case, found.words, not_before=_worth_a_look(doubt, found, case.now)
         )
+        if found.lookup_refused:
+            posting_push.hold_unanswered(case, "uncertain", found.words)
 
 
 def _conflict_class(case: Case, doubt: UncertainPush, found: Found) -> ErrorClass:

@@ -326,6 +326,8 @@ ENTRIES: Final[dict[str, HoldEntry]] = {
     "TGT10": _by_target(
         "A person looks for it there, then links it, sends it again or skips it", Releaser.DECIDES
     ),
+    "TGT11": _by_target("The accounting system answers the look-up; then it is retried"),
+    "TGT12": _by_target("The accounting system can process it; then a person retries it"),
     "UOM01": _by_rules(_NOBODY, "An entry in the table of units"),
     "UOM08": _by_rules(_NOBODY, "Units table, accounting system and mapping agree"),
     "UOM09": _by_rules(_NOBODY, "The rate is confirmed on the page of the connection"),

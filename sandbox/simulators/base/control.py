@@ -51,6 +51,9 @@ class StandIn(ABC, Generic[B]):
             request_id = self.ids.format(self._requests)
             if request.path.startswith(CONTROL):
                 return self.control(request, request_id)
+            if self.books.read_status and request.method == "GET":
+                words = "This read is not accepted."
+                return Reply(status=self.books.read_status, content={"error": {"message": words}})
             reply, hang = self.answer(request, request_id)
         if hang:
             self._clock.sleep(self._hang)

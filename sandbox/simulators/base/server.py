@@ -268,6 +268,7 @@ class Scripted(ABC):
         self.by_number: dict[str, list[str]] = {}
         self.offset = 0.0
         self.effects = 0
+        self.read_status = 0
 
     def apply(self, line: Mapping[str, Any]) -> None:
         """Let a ledger line take effect."""
@@ -310,10 +311,15 @@ class Scripted(ABC):
             "reset": lambda _: self.rewind(),
             "clock": self._set_clock,
             "faults": self._set_faults,
+            "reads": self._set_reads,
         }
 
     def _set_clock(self, given: Mapping[str, Any]) -> None:
         self.offset = float(given["offset_seconds"])
+
+    def _set_reads(self, given: Mapping[str, Any]) -> None:
+        """Answer every read with this status from now on; 0 answers them again."""
+        self.read_status = int(given["status"])
 
     def _set_faults(self, given: Mapping[str, Any]) -> None:
         names = given.get("plan") or [given["fault"]] * int(given.get("count", 1))

@@ -1,0 +1,50 @@
+"""Tell a document on which alone a target fails from a target that is down for all."""
+
+from datetime import datetime
+from http import HTTPStatus
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from holding.connections.channel import Channel
+from holding.db.models import Attempt, Push, Request
+from holding.db.models.columns import PushState
+from holding.posting.push import Case
+
+
+def is_server_error(status: int | None) -> bool:
+    """Check whether a call ended with a fault of the target itself."""
+    return status is not None and status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def accepted_since(session: Session, channel: Channel, since: datetime) -> bool:
+    """Check whether the target accepted any document of the connection since then."""
+    query = select(Push.id).where(
+        Push.connection_id == channel.connection_id,
+        Push.state == PushState.ACCEPTED,
+        Push.closed_at >= since,
+    )
+    return session.scalar(query.limit(1)) is not None
+
+
+def fails_on_it(system: str, number: str, said: str) -> str:
+    """Return the message about a document on which alone the target fails."""
+    return f"{system} failed on {number} twice while it took other documents. {said}"
+
+
+def target_fails_on_it(case: Case) -> bool:
+    """Check whether the target failed on this posting before and took others in between.
+
+    Others passing is the evidence: where none passes, the system is down for all.
+    """
+    query = (
+        select(Request.made_at)
+        .join(Attempt, Attempt.request_id == Request.id)
+        .join(Push, Push.id == Attempt.push_id)
+        .where(Push.posting_id == case.member.claim.posting_id, Request.kind == "push")
+        .where(Request.status >= int(HTTPStatus.INTERNAL_SERVER_ERROR))
+        .order_by(Request.id.desc())
+        .limit(2)
+    )
+    times = case.session.scalars(query).all()
+    return len(times) > 1 and accepted_since(case.session, case.channel, times[-1])
