@@ -6,10 +6,12 @@ from http import HTTPStatus
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from connectors.contract import Found
 from holding.connections.channel import Channel
 from holding.db.models import Attempt, Push, Request
-from holding.db.models.columns import PushState
+from holding.db.models.columns import PushState, RequestState
 from holding.posting.push import Case
+from rules.values.canonical import sha256_hex
 
 
 def is_server_error(status: int | None) -> bool:
@@ -48,3 +50,45 @@ def target_fails_on_it(case: Case) -> bool:
     )
     times = case.session.scalars(query).all()
     return len(times) > 1 and accepted_since(case.session, case.channel, times[-1])
+
+
+def before_key(key: str) -> str:
+    """Return the request key of lookups before a first send under this key."""
+    return f"before {key}"
+
+
+def note_failed_lookup(
+    session: Session, channel: Channel, number: str, key: str, found: Found, now: datetime
+) -> None:
+    """Store a lookup before a first send that ended with a server error."""
+    session.add(
+        Request(
+            connection_id=channel.connection_id,
+            kind="read",
+            key=before_key(key),
+            key_id=channel.key_id,
+            sha256=sha256_hex(b""),
+            headers={},
+            rows={"number": number},
+            state=RequestState.ANSWERED,
+            made_at=now,
+            deadline_at=now,
+            answered_at=now,
+            status=found.status,
+            answer=found.proof,
+            answer_sha256=sha256_hex(found.proof),
+        )
+    )
+
+
+def failed_alone_before(session: Session, channel: Channel, key: str) -> bool:
+    """Check whether others were accepted since the target last failed on this lookup."""
+    query = (
+        select(Request.made_at)
+        .where(Request.connection_id == channel.connection_id, Request.key == before_key(key))
+        .where(Request.state == RequestState.ANSWERED, Request.status.is_not(None))
+        .order_by(Request.id.desc())
+        .limit(1)
+    )
+    since = session.scalar(query)
+    return since is not None and accepted_since(session, channel, since)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -21,7 +21,13 @@ from holding.posting import holds, send, store_results
 from holding.posting.claims import Claim, requeue_unscheduled, return_later, return_posting
 from holding.posting.evidence import without_target_fields
 from holding.posting.holds import MANUAL, NUMBER_TAKEN, Trouble
-from holding.posting.lone_failures import accepted_since, fails_on_it, is_server_error
+from holding.posting.lone_failures import (
+    before_key,
+    failed_alone_before,
+    fails_on_it,
+    is_server_error,
+    note_failed_lookup,
+)
 from holding.posting.prepare import Checked, Examined, add_pushes, check_postings
 from holding.posting.push import Case, Member, add_lookup, conflicted_push, store_similar_document
 from rules.outcomes import Document
@@ -87,7 +93,7 @@ class Tickets:
                     Request(
                         connection_id=self._channel.connection_id,
                         kind="read",
-                        key=_before(key),
+                        key=before_key(key),
                         key_id=self._channel.key_id,
                         sha256=sha256_hex(b""),
                         headers={},
@@ -101,17 +107,13 @@ class Tickets:
     def _waiting(self, session: Session, key: str) -> Request | None:
         of_lookup = (
             Request.connection_id == self._channel.connection_id,
-            Request.key == _before(key),
+            Request.key == before_key(key),
         )
         alive = (
             Request.state == RequestState.SENDING,
             Request.deadline_at > self._desk.clock.now(),
         )
         return session.scalars(select(Request).where(*of_lookup, *alive).limit(1)).one_or_none()
-
-
-def _before(key: str) -> str:
-    return f"before {key}"
 
 
 class Lookups:
@@ -336,7 +338,7 @@ def retry_unclear(desk: Desk, channel: Channel, one: Checked, found: Found) -> N
     with desk.database.write() as session:
         now = desk.clock.now()
         if is_server_error(found.status):
-            session.add(_failed_lookup(channel, one, found, now))
+            note_failed_lookup(session, channel, one.document.number, one.key, found, now)
         limits.note_answers(session, channel, [found], now)
         if not found.target_ref:  # else it answers, and is not done yet
             breaker.failed(session, channel.connection_id, now, desk.pace)
@@ -348,43 +350,10 @@ def _trouble_of_lookup(desk: Desk, channel: Channel, one: Checked, found: Found)
         owner = store_results.decide_retry(session, one.posting, send.AUTHORIZATION_FAILED, 1).owner
         if found.lookup_refused:
             return holds.refused_lookup(channel.name, one.document.number, found, owner)
-        if not is_server_error(found.status) or not _others_pass(session, channel, one.key):
+        if not is_server_error(found.status) or not failed_alone_before(session, channel, one.key):
             return None
     words = fails_on_it(channel.name, one.document.number, found.words)
     return Trouble(code=FAILS_ON_IT, error_class="temporary", words=words, owner=owner)
-
-
-def _others_pass(session: Session, channel: Channel, key: str) -> bool:
-    """Check whether other documents were accepted since the target last failed on this lookup."""
-    query = (
-        select(Request.made_at)
-        .where(Request.connection_id == channel.connection_id, Request.key == _before(key))
-        .where(Request.state == RequestState.ANSWERED, Request.status.is_not(None))
-        .order_by(Request.id.desc())
-        .limit(1)
-    )
-    since = session.scalar(query)
-    return since is not None and accepted_since(session, channel, since)
-
-
-def _failed_lookup(channel: Channel, one: Checked, found: Found, now: datetime) -> Request:
-    """Return the row of a lookup before a first send that ended with a server error."""
-    return Request(
-        connection_id=channel.connection_id,
-        kind="read",
-        key=_before(one.key),
-        key_id=channel.key_id,
-        sha256=sha256_hex(b""),
-        headers={},
-        rows={"number": one.document.number},
-        state=RequestState.ANSWERED,
-        made_at=now,
-        deadline_at=now,
-        answered_at=now,
-        status=found.status,
-        answer=found.proof,
-        answer_sha256=sha256_hex(found.proof),
-    )
 
 
 def hold_if_number_taken(desk: Desk, channel: Channel, one: Checked, found: Found) -> bool:
