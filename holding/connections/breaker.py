@@ -189,19 +189,15 @@ def looked(
     Unknown results mean that the target is away or refuses our key. A pending lookup and a refused
     one count as answers.
     """
-    if any(is_answer(one) for one in found):
+    if any(
+        one.kind != "unknown" or one.target_ref or one.key_lasts or one.lookup_refused
+        for one in found
+    ):
         answered(session, connection_id, now)
     elif any(one.key_refused for one in found):
         shut(session, connection_id, now, key_id)
     else:
         failed(session, connection_id, now, pace)
-
-
-def is_answer(found: Found) -> bool:
-    """Check whether a lookup shows that the target is within reach and takes our key."""
-    return bool(
-        found.kind != "unknown" or found.target_ref or found.key_lasts or found.lookup_refused
-    )
 
 
 def answered(session: Session, connection_id: int, now: datetime) -> None:

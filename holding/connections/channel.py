@@ -636,8 +636,11 @@ def with_renewal(report: ConnectionReport, told: Renewed | None) -> ConnectionRe
     """Return the report with the reason why the key was not renewed, if it may explain a failed
     test.
     """
-    if told is None or told.kind == "renewed":
-        return _with_short_token(report, told)
+    if told is None or (told.kind == "renewed" and not told.hint):
+        return report
+    if told.kind == "renewed":
+        warning = Step("Key renewal", None, told.words, told.hint, "key.short_lived")
+        return replace(report, steps=(warning, *report.steps))
     if any(step.words == told.words for step in report.steps):
         return report
     if told.kind == "refused":
@@ -649,14 +652,6 @@ def with_renewal(report: ConnectionReport, told: Renewed | None) -> ConnectionRe
     else:
         return report
     return replace(report, steps=(first, *report.steps))
-
-
-def _with_short_token(report: ConnectionReport, renewal: Renewed | None) -> ConnectionReport:
-    """Return the report with a warning if the renewed key ends so soon that calls may fail."""
-    if renewal is None or not renewal.hint:
-        return report
-    warning = Step("Key renewal", None, renewal.words, renewal.hint, "key.short_lived")
-    return replace(report, steps=(warning, *report.steps))
 
 
 def own_settings(session: Session, connection: Connection) -> Mapping[str, object]:
