@@ -86,6 +86,7 @@ class Snapshot:
     payment_methods: tuple[str, ...] | None = None
     terms: tuple[str, ...] | None = None  # of payment
     tax_rates: Mapping[str, Decimal] = field(default_factory=dict)
+    custom_fields: tuple[str, ...] | None = None  # ids of fields that the company added itself
 
     def called(self, kind: str, code: str) -> dict[str, str]:
         """What is kept of a code: its name, and the rate of a tax code, where they were told."""
@@ -104,6 +105,7 @@ class Snapshot:
             "currency": self.currencies,
             "payment_method": self.payment_methods,
             "payment_term": self.terms,
+            "custom_field": self.custom_fields,
         }
         return {kind: frozenset(codes) for kind, codes in listed.items() if codes is not None}
 

@@ -192,7 +192,8 @@ class FieldSchema:
     the target works out itself); `theirs` marks one that only the other side writes, so a rule may
     name it but never fill it. `refers` is the kind of master data that it names over there, one of
     MASTER_DATA, or nothing. `pays` says of the number of an unpaid document which list that is
-    in: `invoice` or `bill`. `meaning` is a sentence for people, on the reference page.
+    in: `invoice` or `bill`. `custom` is the name of the field that the company adds there itself.
+    `meaning` is a sentence for people, on the reference page.
     """
 
     name: str
@@ -208,6 +209,7 @@ class FieldSchema:
     theirs: bool = False
     refers: str = ""
     pays: str = ""
+    custom: str = ""
     meaning: str = ""
 
 

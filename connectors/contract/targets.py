@@ -243,6 +243,16 @@ class Renewing(Protocol):
 
 
 @runtime_checkable
+class BuildsFromLists(Protocol):
+    """A target whose documents name entries of its own lists by ids that rules do not know."""
+
+    @property
+    def built_with(self) -> tuple[str, ...]:
+        """The kinds of listed entries that `build` reads from its settings (kit/calls.py)."""
+        ...
+
+
+@runtime_checkable
 class Readable(Protocol):
     """A target that shows posted documents."""
 

@@ -63,6 +63,9 @@ ZONE: Final = "zone"
 
 BASE_CURRENCY: Final = "base_currency"
 
+LISTED: Final = "listed"
+"""The setting with the entries that the target listed: kind -> code -> what is kept of it."""
+
 E_INVOICES: Final = Setting(
     name=NONE_HERE,
     label="e-Invoices",
@@ -349,6 +352,15 @@ def zone_of(settings: Settings) -> ZoneInfo:
 def base_currency_of(settings: Settings) -> str:
     """The currency in which the books are kept; blank where nothing says it."""
     return str(settings.get(BASE_CURRENCY) or "")
+
+
+def listed_ids(settings: Settings, kind: str) -> Mapping[str, str] | None:
+    """Return the ids of a kind of listed entries by their names; None if it was never listed."""
+    listed = settings.get(LISTED)
+    entries = listed.get(kind) if isinstance(listed, Mapping) else None
+    if not isinstance(entries, Mapping):
+        return None
+    return {str(body.get("name", "")): str(code) for code, body in entries.items()}
 
 
 def closed_through(settings: Settings, ask: str) -> date | str | None:

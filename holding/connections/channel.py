@@ -16,8 +16,8 @@ from connectors.contract import ConnectionReport, Found, Pace, Step, Target
 from connectors.contract.calls import WHOLE_ONLY
 from connectors.contract.pulls import ImportedByHand
 from connectors.contract.schema import looks_first
-from connectors.contract.targets import Renewed, Renewing, TellsItems
-from connectors.kit.calls import BASE_CURRENCY, ZONE
+from connectors.contract.targets import BuildsFromLists, Renewed, Renewing, TellsItems
+from connectors.kit.calls import BASE_CURRENCY, LISTED, ZONE
 from connectors.transport.http import Clock, Clocked, Http
 from holding.access.actors import SYSTEM, Actor, Keys, load_keys, may
 from holding.connections import breaker, master_data
@@ -30,7 +30,7 @@ from holding.connections.connections import (
     secret_of,
     trust_again,
 )
-from holding.connections.master_data import keep_snapshot
+from holding.connections.master_data import keep_snapshot, load_listed
 from holding.db import leases
 from holding.db.database import Database
 from holding.db.models import Company, Connection, ConnectionKey, ListReading, Snapshot, Throttle
@@ -219,7 +219,12 @@ def _channel(
 
 
 def opened_channel(
-    desk: Desk, connection: Connection, key: ConnectionKey | None, zone: str, currency: str
+    desk: Desk,
+    connection: Connection,
+    key: ConnectionKey | None,
+    zone: str,
+    currency: str,
+    listed: Mapping[str, object] | None = None,
 ) -> Channel | Refusal:
     """Return the channel from rows that were already read."""
     target = _target_of(connection)
@@ -228,7 +233,8 @@ def opened_channel(
     secret = opened_secret(connection, key, desk.keys)
     if isinstance(secret, Refusal):
         return secret
-    return _channel(desk, connection, target, secret, settings_with(connection, zone, currency))
+    told = settings_with(connection, zone, currency, listed)
+    return _channel(desk, connection, target, secret, told)
 
 
 def counted_together(session: Session, connection_id: int, pace: Pace) -> tuple[int, ...]:
@@ -664,12 +670,17 @@ def settings_and_zone(
 ) -> tuple[Mapping[str, object], ZoneInfo]:
     """Return the connector's settings and the company's time zone."""
     row = session.execute(_COMPANY, {"company": connection.company_id}).one()
-    return settings_with(connection, row.zone, row.currency)
+    target, listed = registry.targets().get(connection.connector), None
+    if connection.side == "target" and isinstance(target, BuildsFromLists):
+        listed = load_listed(session, connection.id, target.built_with)
+    return settings_with(connection, row.zone, row.currency, listed)
 
 
 def settings_with(
-    connection: Connection, zone: str, currency: str
+    connection: Connection, zone: str, currency: str, listed: Mapping[str, object] | None = None
 ) -> tuple[Mapping[str, object], ZoneInfo]:
     """Return the connector's settings and time zone from values that were already read."""
     settings = {ZONE: zone, BASE_CURRENCY: currency, **connection.settings}
+    if listed is not None:
+        settings[LISTED] = listed
     return settings, ZoneInfo(zone or "UTC")

@@ -1,14 +1,14 @@
 """Snapshots of a target's master data, each kept with a revision when it changed.
 
-Kinds: `tax_code`, `account` and `currency` (one item a code, its body `{"name": …}` or empty; of a
-tax code also `"rate"`, where the target lists it),
+Kinds: `tax_code`, `account`, `currency` and `custom_field` (one item a code, its body
+`{"name": …}` or empty; of a tax code also `"rate"`, where the target lists it),
 `period` (one item `locked_through`, its body `{"date": the last closed day, or null}`), `rounding`
 (one item `mode`, its body `{"mode": the target's word}`), `item` (one for each item that our
 documents use, its body `{"unit": …, "rates": {unit: [num, den]}}`) and `rate` (see
 holding/connections/confirmed_rates.py).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -57,6 +57,7 @@ FRESH = timedelta(minutes=15)
 
 ITEM, RATE = "item", "rate"
 PERIOD = "period"
+CUSTOM_FIELD = "custom_field"
 ROUNDING, MODE = "rounding", "mode"
 
 Items = Mapping[str, Any]
@@ -67,6 +68,33 @@ _CHECKED = update(Snapshot).where(_MINE).values(checked_at=NOW, due_at=moment("d
 _LIVE = select(SnapshotItem).where(
     SnapshotItem.snapshot_id == bindparam("snapshot"), SnapshotItem.to_revision.is_(None)
 )
+
+
+_ENTRIES = (
+    select(Snapshot.kind, SnapshotItem.code, SnapshotItem.body)
+    .outerjoin(
+        SnapshotItem,
+        (SnapshotItem.snapshot_id == Snapshot.id) & SnapshotItem.to_revision.is_(None),
+    )
+    .where(_MINE, bulk.among_given(Snapshot.kind, "kinds"))
+    .order_by(Snapshot.kind, SnapshotItem.code)
+)
+
+
+def load_listed(
+    session: Session, connection_id: int, kinds: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Return what a target last listed of these kinds: kind -> code -> body.
+
+    A kind that was never listed is left out.
+    """
+    listed: dict[str, dict[str, Any]] = {}
+    parameters = {"connection": connection_id, "kinds": list(kinds)}
+    for kind, code, body in session.execute(_ENTRIES, parameters):
+        entries = listed.setdefault(kind, {})
+        if code is not None:
+            entries[code] = body
+    return listed
 
 
 def keep_snapshot(

@@ -1,7 +1,7 @@
 """Check whether rule files may be published: parsing, checks, CSV files, tests and coverage."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Final
@@ -15,7 +15,7 @@ from grammar.nodes import Ruleset
 from grammar.parsing.incremental import Reader
 from grammar.parsing.parser import parse
 from grammar.text.problem import Correction, Problem, find_correction, show
-from holding.connections.master_data import MODE, ROUNDING
+from holding.connections.master_data import CUSTOM_FIELD, MODE, ROUNDING, load_listed
 from holding.db.models import Cause, Company, Connection, Snapshot, SnapshotItem, Team
 from holding.db.refusal import Refusal
 from holding.db.together import KEPT
@@ -35,6 +35,11 @@ RULES: Final = ".rules"
 NO_FILE: Final = "MAP10"  # the checker's code for a CSV file that was not given
 
 SETTING: Final = "rounding_mode"
+
+_ADD_FIELD: Final = (
+    "An administrator of the accounting system adds the custom field there; then test the"
+    " connection. Or leave the field out of the rules."
+)
 
 _HELD = select(Cause.id, Cause.records).where(
     Cause.company_id == bindparam("company"), Cause.key == bindparam("key"), Cause.records > 0
@@ -197,13 +202,23 @@ class Disagreement:
     records: int
 
 
-def refused_rules(
-    session: Session, company_id: int, targets: Iterable[nodes.Target]
-) -> RulesRefusal | None:
-    """Refuse rules whose rounding of a target differs from its connection."""
+def refused_rules(session: Session, company_id: int, ruleset: nodes.Ruleset) -> RulesRefusal | None:
+    """Refuse rules whose rounding of a target differs from its connection, and rules that fill
+    custom fields that the target does not have.
+    """
     connections = target_connections(session, company_id)
+    routes: tuple[nodes.Post | nodes.Reversal, ...] = (*ruleset.posts, *ruleset.reversals)
+    missing = [
+        words
+        for post in routes
+        if (connection := connections.get(post.route.target)) is not None
+        for words in _missing_fields(session, connection, post)
+    ]
+    if missing:
+        told = list(dict.fromkeys(missing))
+        return replace(rules_refusal(told, len(told)), hint=_ADD_FIELD)
     problems = []
-    for target in targets:
+    for target in ruleset.targets:
         connection = connections.get(target.name)
         way = _declared(connection.connector, connection.settings) if connection else None
         if connection is not None and way not in (None, target.rounding):
@@ -212,6 +227,34 @@ def refused_rules(
         return None
     told = [f"{problem.span}: {problem.message}" for problem in problems]
     return replace(rules_refusal(told, len(told), problems=tuple(problems)), hint=problems[0].hint)
+
+
+def _missing_fields(
+    session: Session, connection: Connection, post: nodes.Post | nodes.Reversal
+) -> list[str]:
+    """Return a sentence for each custom field that a route fills and the target does not have.
+
+    Nothing is refused before the target listed its fields.
+    """
+    target = registry.targets().get(connection.connector)
+    documents = target.documents if target else ()
+    header = next((one.header for one in documents if one.name == post.route.document), ())
+    custom = {field.name: field.custom for field in header if field.custom}
+    filled = [one for one in post.fields if one.name in custom and not _is_blank(one.expr)]
+    listed = load_listed(session, connection.id, [CUSTOM_FIELD]) if filled else {}
+    if CUSTOM_FIELD not in listed:
+        return []
+    names = {str(body.get("name", "")) for body in listed[CUSTOM_FIELD].values()}
+    return [
+        f"{one.span}: {post.route} fills {one.name}, and {connection.name} has no custom field"
+        f" {custom[one.name]}. It has: {', '.join(sorted(names)) or 'none'}."
+        for one in filled
+        if custom[one.name] not in names
+    ]
+
+
+def _is_blank(expr: nodes.Expr) -> bool:
+    return isinstance(expr, nodes.Literal) and expr.value == ""
 
 
 def _declared(connector: str, settings: Mapping[str, Any]) -> str | None:

@@ -131,7 +131,7 @@ def _not_good(
     examined = examine(files)
     if isinstance(examined, Refusal):
         return examined
-    return admission.refused_rules(session, company_id, examined[0].targets)
+    return admission.refused_rules(session, company_id, examined[0])
 
 
 def publish_change(
@@ -147,7 +147,7 @@ def publish_change(
     if isinstance(examined, Refusal):
         return examined
     ruleset, rows = examined
-    if refusal := admission.refused_rules(session, company_id, ruleset.targets):
+    if refusal := admission.refused_rules(session, company_id, ruleset):
         return refusal
     published = recorded_backtests.publish_version(
         session,

@@ -162,7 +162,7 @@ def go_back(
     if inspection.unread:
         words = f"This version of Clearpost cannot read rule version {to_no} any more."
         return Refusal("version.unreadable", words, "Send a change with its files instead.")
-    if wrong := admission.refused_rules(session, company_id, inspection.ruleset.targets):
+    if wrong := admission.refused_rules(session, company_id, inspection.ruleset):
         return wrong
     published = recorded_backtests.publish_version(
         session,

@@ -24,12 +24,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from connectors import registry
+from connectors.contract.targets import BuildsFromLists
 from connectors.transport import strict_json
 from connectors.transport.http import Clock, Http
 from holding.access import operations
 from holding.access.actors import load_keys
 from holding.connections import limits
 from holding.connections.channel import Channel, Desk, may_call, opened_channel, with_good_key
+from holding.connections.master_data import load_listed
 from holding.db import bulk
 from holding.db.database import Database
 from holding.db.leases import SLICE_SECONDS
@@ -410,9 +413,23 @@ def due_targets(desk: Desk, company_id: int) -> list[tuple[Channel, Waiting]]:
     parameters = {"company": company_id, "now": desk.clock.now()}
     with desk.database.read() as session:
         rows = session.execute(_TARGETS, parameters).all()
+        known = registry.targets()
+        listed = {
+            row.Connection.id: load_listed(session, row.Connection.id, target.built_with)
+            for row in rows
+            for target in (known.get(row.Connection.connector),)
+            if isinstance(target, BuildsFromLists)
+        }
     targets = []
     for row in rows:
-        channel = opened_channel(desk, row.Connection, row.ConnectionKey, row.zone, row.currency)
+        channel = opened_channel(
+            desk,
+            row.Connection,
+            row.ConnectionKey,
+            row.zone,
+            row.currency,
+            listed.get(row.Connection.id),
+        )
         if isinstance(channel, Channel):
             targets.append((channel, _waiting(row)))
     return targets

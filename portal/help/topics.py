@@ -79,6 +79,7 @@ CAUSES: Final[Mapping[str, tuple[str, ...]]] = {
     "Subscription ended": ("company.ended",),
     "Closing day not readable": ("closed_day",),
     "Numbers not kept": ("numbers.own",),
+    "Custom field missing": ("fields.own",),
     "Rounding differs": ("rounding",),
     "Refunds switched off": ("refunds.off",),
     "Two ways in": ("excel.on",),

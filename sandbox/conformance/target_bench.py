@@ -46,7 +46,8 @@ class Sample:
     `make` makes the document of a number; `more` changes it into one of another total. `party`,
     `day` and `rate` are fields of its head: a text, a day, a number. `stored` are the faults of the
     stand-in after which the document is there, `not_stored` those after which it is not; `before`
-    are documents that it pays.
+    are documents that it pays. `listed` is the setting with what the target listed, if it builds
+    documents from that.
     """
 
     secret: str
@@ -58,6 +59,7 @@ class Sample:
     rate: str
     stored: tuple[str, ...]
     before: tuple[Callable[[], Any], ...] = ()
+    listed: Mapping[str, Any] = field(default_factory=dict)
     not_stored: tuple[str, ...] = ("timeout_before", "html_502", "unavailable")
 
 
@@ -156,9 +158,8 @@ class Bench:
         self, *documents: Any, batch: bool = False, name: str = "day-1", action: str = "create"
     ) -> Any:
         """The call for these documents."""
-        return self.target.build(
-            documents, self.sim.settings, batch=batch, batch_name=name, action=action
-        )
+        settings = {**self.sim.settings, **self.sample.listed}
+        return self.target.build(documents, settings, batch=batch, batch_name=name, action=action)
 
     def send(
         self,

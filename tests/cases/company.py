@@ -215,6 +215,10 @@ class CaseCompany:
             assert not isinstance(pushed, Refusal), pushed
             self.clock.advance(timedelta(seconds=30))
 
+    def test_target(self) -> None:
+        """Run the connection test of the target, as the worker does every quarter of an hour."""
+        _test_target(self.database, self.clock, self.company_id, self.desk.settings)
+
     def judge(self) -> None:
         """Judge what is due."""
         while judge_due(self.database, self.clock, company_id=self.company_id, owner="test").count:

@@ -25,7 +25,7 @@ from tests.connectors.sample_documents import (
     receipt,
     sold_line,
 )
-from tests.support.zones import BOOKS
+from tests.support.zones import BOOKS, LISTED
 
 DEMO_KEY = "aia_live_demo_7Qk2"
 
@@ -73,6 +73,7 @@ def _of_quickbooks(
         rate="ExchangeRate",
         stored=_UNHEARD,
         before=before,
+        listed=LISTED,
     )
 
 

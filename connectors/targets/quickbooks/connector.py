@@ -39,6 +39,7 @@ from connectors.kit import calls
 from connectors.kit.calls import (
     Get,
     base_currency_of,
+    listed_ids,
     make_not_sent,
     make_sent,
     reader,
@@ -201,6 +202,7 @@ class QuickBooks:
     file_limits = FileLimits(documents=payload.MOST)
     read_at_once = AT_ONCE
     changes_reach = REACH
+    built_with = (payload.CUSTOM_FIELD,)
     lists = probe.LISTS
     authorizes = "QuickBooks"
 
@@ -218,8 +220,9 @@ class QuickBooks:
         action: Action = "create",
     ) -> Payload:
         """One document as JSON, or a batch of new ones."""
-        base = base_currency_of(settings)
-        return payload.build(documents, batch=batch, action=action, base=base)
+        definitions = listed_ids(settings, payload.CUSTOM_FIELD)
+        company = payload.Company(base_currency_of(settings), definitions)
+        return payload.build(documents, batch=batch, action=action, company=company)
 
     def rows_of(self, document: OutgoingDocument) -> int:  # noqa: ARG002 - it takes no files
         """A batch counts documents alone."""

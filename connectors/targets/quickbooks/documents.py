@@ -64,7 +64,11 @@ _TAX_MODE = FieldSchema(
 )
 
 _SALES_REP = FieldSchema(
-    name="SalesRep", title="Sales rep", wire="CustomField.SalesRep", max_length=31
+    name="SalesRep",
+    title="Sales rep",
+    wire="CustomField.SalesRep",
+    max_length=31,
+    custom="SalesRep",
 )
 
 _NOTE = FieldSchema(
@@ -213,7 +217,7 @@ MEANINGS: Final = Meanings(
         "CurrencyRef": "Three letters of the currency; blank: that of the company.",
         "ExchangeRate": "How much of the company's currency 1 of that currency is.",
         "GlobalTaxCalculation": "TaxExcluded, TaxInclusive or NotApplicable: what amounts hold.",
-        "SalesRep": "Salesperson, in the custom field of that name.",
+        "SalesRep": "Salesperson, in a custom field SalesRep that the company has added.",
         "PrivateNote": "A note that the other party does not see.",
         "CustomerMemo": "A message that the customer reads.",
         "Total": "Total with tax; QuickBooks computes it, so it is compared and not sent.",

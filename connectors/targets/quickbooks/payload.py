@@ -23,13 +23,18 @@ Json = dict[str, Any]
 
 Names = Mapping[str, str]  # the number of what a payment pays, by its id there
 
+Definitions = Mapping[str, str]
+"""The DefinitionId of each custom field of the company, by its name."""
+
+CUSTOM_FIELD = "custom_field"  # the kind under which they are listed
+
 SCHEMAS: Mapping[str, DocumentSchema] = {schema.name: schema for schema in POSTED}
 
 _NUMERIC = frozenset({"decimal", "money", "quantity"})
 
 _OF_LINE = frozenset({"Amount", "Description"})  # the other fields of a line stand in its detail
 
-_LINKED, _CUSTOM = "Line.LinkedTxn.TxnId", "CustomField."
+_LINKED, _PREFIX = "Line.LinkedTxn.TxnId", "CustomField."
 
 _BOUGHT = "AccountBasedExpenseLineDetail"
 
@@ -60,6 +65,8 @@ BY_ENTITY: Mapping[str, str] = {entity.name: name for name, entity in ENTITIES.i
 
 NOTE = "PrivateNote"
 
+CUSTOM = "CustomField"
+
 TERM, DATE, DUE = "SalesTermRef", "TxnDate", "DueDate"
 """Our names of the terms, of the date that they begin with and of the day that they come to where
 none is given, and its own."""
@@ -88,7 +95,9 @@ def number_field(schema: DocumentSchema) -> str:
     return next(f.wire for f in schema.header if f.name == schema.number_field)
 
 
-def content(document: OutgoingDocument, *, blanks: bool) -> Json:
+def content(
+    document: OutgoingDocument, *, blanks: bool, definitions: Definitions | None = None
+) -> Json:
     """What QuickBooks is told. With `blanks`, what is ours and empty is named, as null.
 
     A payment names what it pays by our number here; the id there takes its place when it is sent.
@@ -98,7 +107,11 @@ def content(document: OutgoingDocument, *, blanks: bool) -> Json:
     for field in schema.header:
         given = document.fields.get(field.name, "")
         if field.sent and (given or (blanks and field.name in document.fields)):
-            _put(told, field, _value(field, given))
+            name = _custom_name(field)
+            if not name:
+                _put(told, field, _value(field, given))
+            elif given or name in (definitions or {}):
+                told.setdefault(CUSTOM, []).append(_custom(name, given, definitions or {}))
     if entity.detail:
         told["Line"] = [_line(schema, entity, line) for line in document.lines]
     else:
@@ -112,15 +125,24 @@ def content(document: OutgoingDocument, *, blanks: bool) -> Json:
 def _put(told: Json, field: FieldSchema, value: object) -> None:
     if field.wire == _LINKED:
         return
-    if field.wire.startswith(_CUSTOM):
-        name = field.wire.removeprefix(_CUSTOM)
-        one = {"Name": name, "Type": "StringType", "StringValue": value or ""}
-        told.setdefault("CustomField", []).append(one)
-        return
     top, *inside = field.wire.split(".")
     for name in reversed(inside if value is not None else ()):
         value = {name: value}
     told[top] = value
+
+
+def _custom_name(field: FieldSchema) -> str:
+    """Return the name of a custom field; blank for a field of QuickBooks itself."""
+    name = field.wire.removeprefix(_PREFIX)
+    return name if name != field.wire else ""
+
+
+def _custom(name: str, value: str, definitions: Definitions) -> Json:
+    """Return a custom field. QuickBooks finds it by its DefinitionId and drops it without one
+    (Intuit's page of the invoice: CustomField.DefinitionId is required).
+    """
+    known = {"DefinitionId": definitions[name]} if name in definitions else {}
+    return {**known, "Name": name, "Type": "StringType", "StringValue": value}
 
 
 def _value(field: FieldSchema, text: str) -> object:
@@ -180,9 +202,8 @@ def fields_of(schema: DocumentSchema, shown: Mapping[str, Any], names: Names) ->
         if field.wire == _LINKED:
             paid = linked(shown)
             found[field.name] = names.get(paid, paid)
-        elif field.wire.startswith(_CUSTOM):
-            name = field.wire.removeprefix(_CUSTOM)
-            if "CustomField" in shown:
+        elif name := _custom_name(field):
+            if CUSTOM in shown:
                 found[field.name] = custom_field(shown, name)
         elif field.wire and field.wire.split(".")[0] in shown:
             found[field.name] = _text(field, _inner(field, shown))
@@ -245,27 +266,39 @@ def total_in(shown: Mapping[str, Any]) -> Decimal | None:
 
 def custom_field(shown: Mapping[str, Any], name: str) -> str:
     """What one of the company's own fields says."""
-    for one in shown.get("CustomField") or ():
+    for one in shown.get(CUSTOM) or ():
         if isinstance(one, Mapping) and one.get("Name") == name:
             return str(one.get("StringValue") or "")
     return ""
 
 
+@dataclass(frozen=True, slots=True)
+class Company:
+    """What is known of the company: its currency, blank where nothing says it, and the custom
+    fields that it listed; None before it listed any.
+    """
+
+    base: str = ""
+    definitions: Definitions | None = None
+
+
 def build(
-    documents: Sequence[OutgoingDocument], *, batch: bool, action: Action, base: str = ""
+    documents: Sequence[OutgoingDocument], *, batch: bool, action: Action, company: Company
 ) -> Payload:
-    """The call for one document, also where it is a batch of one, or for a batch of new ones, for
-    a company in the currency `base`. What could never be taken is answered at once.
+    """The call for one document, also where it is a batch of one, or for a batch of new ones.
+    What could never be taken is answered at once.
 
     A change and a void are sent with id and token of the posted document, which are read just
     before; so is the id of the invoice that a payment pays.
     """
     if not batch and len(documents) != 1:
         raise ValueError("QuickBooks takes one document a call, or a batch")
-    found = {at: _preflight(one, action, base) for at, one in enumerate(documents)}
+    found = {at: _preflight(one, action, company) for at, one in enumerate(documents)}
     refusals = {at: answer for at, answer in found.items() if answer is not None}
     good = {f"i{at}": one for at, one in enumerate(documents, 1) if at - 1 not in refusals}
-    told = {} if action == "void" else {key: _told(one, action) for key, one in good.items()}
+    told = (
+        {} if action == "void" else {key: _told(one, action, company) for key, one in good.items()}
+    )
     totals = {f"{name}.{key}": text for key in told for name, text in amounts_of(good[key]).items()}
     body: Json = {ITEMS: [{"bId": key, "operation": "create", **one} for key, one in told.items()]}
     path = BATCH
@@ -287,15 +320,40 @@ def build(
     )
 
 
-def _preflight(document: OutgoingDocument, action: Action, base: str) -> Answer | None:
+def _preflight(document: OutgoingDocument, action: Action, company: Company) -> Answer | None:
     schema = SCHEMAS.get(document.document)
     refusal = not_offered(schema, document, action, TARGET)
     if schema is None or refusal or action == "void":
         return refusal
     found = first_fault(schema, document, TARGET, new=action == "create", of_line=_amount_fault)
-    found = found or currency_fault(document, "CurrencyRef", base)
-    found = found or rate_fault(document, "ExchangeRate", base) or _lines_fault(document)
+    found = found or currency_fault(document, "CurrencyRef", company.base)
+    found = found or rate_fault(document, "ExchangeRate", company.base) or _lines_fault(document)
+    found = found or _custom_fault(schema, document, company.definitions)
     return refused(document, *found) if found else None
+
+
+def _custom_fault(
+    schema: DocumentSchema, document: OutgoingDocument, definitions: Definitions | None
+) -> Fault | None:
+    """Refuse a value for a custom field that the company has not, or has not listed yet."""
+    for field in schema.header:
+        name = _custom_name(field)
+        if not name or not document.fields.get(field.name):
+            continue
+        if definitions is None:
+            words = (
+                f"{name} of {document.number} is a custom field, and those of the company"
+                " were not read yet. An administrator of Clearpost tests the connection."
+            )
+            return "mapping_missing", words
+        if name not in definitions:
+            words = (
+                f"QuickBooks has no custom field {name}, which {document.number} fills. An"
+                " administrator of QuickBooks adds it at Account and settings > Sales > Custom"
+                " fields; or leave it out of the rules."
+            )
+            return "mapping_missing", words
+    return None
 
 
 def _lines_fault(document: OutgoingDocument) -> Fault | None:
@@ -317,8 +375,10 @@ def _amount_fault(line: Mapping[str, str], where: str) -> Fault | None:
     return None
 
 
-def _told(document: OutgoingDocument, action: Action) -> Json:
-    return {ENTITIES[document.document].name: content(document, blanks=action == "update")}
+def _told(document: OutgoingDocument, action: Action, company: Company) -> Json:
+    blanks, definitions = action == "update", company.definitions
+    told = content(document, blanks=blanks, definitions=definitions)
+    return {ENTITIES[document.document].name: told}
 
 
 def _path(document: OutgoingDocument, action: Action) -> str:

@@ -43,6 +43,7 @@ STEPS = (
     "Permission",
     "Closing date",
     "Document numbers and currencies",
+    "Custom fields",
     "Tax codes, accounts, payment methods and payment terms",
 )
 
@@ -91,6 +92,10 @@ EARLY = timedelta(minutes=5)
 LASTS = timedelta(hours=1)
 
 _REFUSED = frozenset({400, 401, 403})
+
+_CUSTOM_FIELD = re.compile(
+    r"SalesFormsPrefs\.(?P<what>UseSalesCustom|SalesCustomName)(?P<id>\d+)", re.ASCII
+)
 
 _OF_APP = frozenset({"invalid_client", "unauthorized_client"})
 
@@ -147,7 +152,47 @@ def report(settings: Settings, secret: str, get: Get) -> ConnectionReport:
     numbers = _numbers_and_currencies(told)
     if numbers.ok is False:
         return ConnectionReport.stopped(STEPS, *made, day, numbers)
-    return _passed(realm, name, locked, told, (*made, day, numbers), get)
+    own = _own_fields(settings, _custom_fields(told))
+    if own.ok is False:
+        return ConnectionReport.stopped(STEPS, *made, day, numbers, own)
+    return _passed(realm, name, locked, told, (*made, day, numbers, own), get)
+
+
+def _custom_fields(preferences: Mapping[str, Any]) -> Mapping[str, str] | None:
+    """Return the names of the custom fields in use, by their DefinitionId; None if untold.
+
+    SalesFormsPrefs.CustomField is groups of entries: UseSalesCustomN is yes or no, SalesCustomNameN
+    a name, and N the DefinitionId (Intuit's page "Manage custom fields").
+    """
+    groups = _mapping(preferences.get("SalesFormsPrefs")).get("CustomField")
+    if not isinstance(groups, list):
+        return None
+    used, names = set[str](), dict[str, str]()
+    for group in groups:
+        rows = _mapping(group).get("CustomField")
+        for row in map(_mapping, rows if isinstance(rows, list) else ()):
+            match = _CUSTOM_FIELD.fullmatch(str(row.get("Name") or ""))
+            if match and match["what"] == "UseSalesCustom" and row.get("BooleanValue") is True:
+                used.add(match["id"])
+            elif match and match["what"] == "SalesCustomName" and row.get("StringValue"):
+                names[match["id"]] = str(row["StringValue"]).strip()
+    return {key: name for key, name in sorted(names.items()) if key in used}
+
+
+def _own_fields(settings: Settings, known: Mapping[str, str] | None) -> Step:
+    """Check that the custom field of the settings exists, and report which ones do."""
+    wanted = str(settings.get("e_invoice_field") or "").strip()
+    names = list((known or {}).values())
+    if wanted and known is not None and wanted not in names:
+        words = f"QuickBooks has no custom field {wanted}. It has: {', '.join(names) or 'none'}."
+        hint = (
+            "Add it in QuickBooks at Account and settings > Sales > Custom fields, or correct the"
+            " name in the settings of the connection."
+        )
+        return Step.failed(STEPS[7], words, hint, "fields.own")
+    if known is None:
+        return Step(STEPS[7], ok=None, words="QuickBooks does not list its custom fields.")
+    return Step(STEPS[7], ok=True, words=f"Custom fields: {', '.join(names) or 'none'}.")
 
 
 def _numbers_and_currencies(preferences: Mapping[str, Any]) -> Step:
@@ -281,17 +326,19 @@ def _passed(
         for entity, seen in lists.items()
         if not isinstance(seen, Found) and seen.whole
     }
-    names = {
+    own = _custom_fields(told)
+    names: dict[str, Mapping[str, str]] = {
         word: {str(one.get("Id")): str(one.get("Name") or "") for one in seen.documents}
         for word, seen in ((_LISTED[entity], seen) for entity, seen in lists.items())
         if not isinstance(seen, Found)
     }
+    names["custom_field"] = own or {}
     known = codes.keys() == lists.keys()
     home = _mapping(_mapping(told.get("CurrencyPrefs")).get("HomeCurrency")).get("value")
     words = "All are known." if known else "Some could not be read: they stay unknown."
     steps = (
         *made,
-        Step(STEPS[7], ok=True if known else None, words=words).took(timed.seconds),
+        Step(STEPS[8], ok=True if known else None, words=words).took(timed.seconds),
     )
     snapshot = Snapshot(
         company_id=realm,
@@ -312,6 +359,7 @@ def _passed(
         quota_used=None,
         quota_resets_on=None,
         names=names,
+        custom_fields=None if own is None else tuple(own),
         tax_rates=_tax_rates(lists["TaxCode"], timed),
     )
     return ConnectionReport(steps=steps, snapshot=snapshot)

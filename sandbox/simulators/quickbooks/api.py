@@ -332,11 +332,33 @@ def _way(request: Request) -> _Way | None:
     return _Way(parts[2], tuple(parts[3:])) if good else None
 
 
+def _custom_preferences(company: Company) -> list[dict[str, Any]]:
+    """The custom fields of sales forms: which of the three are used, and their names."""
+    prefix = "SalesFormsPrefs"
+    used = [
+        {
+            "Name": f"{prefix}.UseSalesCustom{key}",
+            "Type": "BooleanType",
+            "BooleanValue": bool(company.custom_fields.get(key)),
+        }
+        for key in ("3", "2", "1")
+    ]
+    named = [
+        {"Name": f"{prefix}.SalesCustomName{key}", "Type": "StringType", "StringValue": name}
+        for key, name in company.custom_fields.items()
+        if name
+    ]
+    return [{"CustomField": used}, {"CustomField": named}]
+
+
 def _preferences(company: Company) -> dict[str, Any]:
     day = company.closed_through
     return {
         "AccountingInfoPrefs": {"BookCloseDate": day.isoformat()} if day else {},
-        "SalesFormsPrefs": {"CustomTxnNumbers": company.custom_numbers},
+        "SalesFormsPrefs": {
+            "CustomTxnNumbers": company.custom_numbers,
+            "CustomField": _custom_preferences(company),
+        },
         "CurrencyPrefs": {
             "MultiCurrencyEnabled": company.multi_currency,
             "HomeCurrency": {"value": company.home_currency},
@@ -545,6 +567,11 @@ def _changed(company: Company, kind: Kind, stands: Shown, given: Given) -> dict[
         lines[at] = {**lines[at], **change, **(inner if kind.detail else {})}
     del lines[int(given.get("rows", len(lines))) :]
     made = {**stands, **given.get("fields", {}), "Line": lines}
+    ids = {name: key for key, name in company.custom_fields.items()}
+    made["CustomField"] = [
+        {"DefinitionId": ids.get(one.get("Name"), ""), **one}
+        for one in made.get("CustomField") or ()
+    ]
     if "deposited" in given:
         made["_deposited"] = bool(given["deposited"])
     return worked_out(company, kind, made)

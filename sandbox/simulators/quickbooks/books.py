@@ -26,7 +26,15 @@ Names = dict[str, str]
 
 EFFECTS = frozenset({"created", "updated", "voided", "by_hand", "deleted"})
 
-_SWITCHES = ("duplicate_check", "taxed", "ended", "shut", "custom_numbers", "multi_currency")
+_SWITCHES = (
+    "duplicate_check",
+    "taxed",
+    "ended",
+    "shut",
+    "custom_numbers",
+    "multi_currency",
+    "fields_by_name",
+)
 
 Place = tuple[str, str, str]
 
@@ -191,6 +199,8 @@ class Company:
     shut: bool = False  # to who connected, who may not keep its accounts
     custom_numbers: bool = True  # documents keep the numbers that are sent
     multi_currency: bool = True
+    custom_fields: Names = field(default_factory=dict)  # names by DefinitionId; blank: not used
+    fields_by_name: bool = False  # a custom field without DefinitionId keeps its value
 
 
 def default_companies(*, closed_through: date | None) -> dict[str, Company]:
@@ -230,6 +240,7 @@ def default_companies(*, closed_through: date | None) -> dict[str, Company]:
             "5": {"DayOfMonthDue": 15, "DueNextMonthDays": 5},
         },
         rates={"3": Decimal(0), "5": Decimal(10)},
+        custom_fields={"1": "SalesRep", "2": "E-invoice", "3": "e-Invoice"},
         closed_through=closed_through,
     )
     second = Company(realm=OTHER_REALM, name="Somebody else", lists={})
@@ -389,6 +400,7 @@ class Books(Scripted):
             company.not_queryable |= {(entity, str(one)) for one in names}
         for name in _SWITCHES:
             setattr(company, name, bool(given.get(name, getattr(company, name))))
+        company.custom_fields |= given.get("custom_fields", {})
         company.language = str(given.get("language", company.language))
 
     def _revoke(self, _: Mapping[str, Any]) -> None:

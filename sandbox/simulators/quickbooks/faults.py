@@ -257,12 +257,27 @@ def _no(problem: Problem) -> Outcome:
 
 
 def _create(books: Books, job: Job, now: datetime) -> Outcome:
-    document = {"TxnDate": now.date().isoformat(), **job.sent}
+    document = {"TxnDate": now.date().isoformat(), **_with_fields(job)}
     refused = _refused(books, job, document)
     if refused is not None:
         return _no(refused)
     made = worked_out(job.company, job.kind, {**document, "Id": str(books.last_id + 1)})
     return Outcome(effect="created", stands=touched(made, now))
+
+
+def _with_fields(job: Job) -> Mapping[str, Any]:
+    """The document with the custom fields that QuickBooks knows by their DefinitionId. The value of
+    another one is lost, and nothing says so.
+    """
+    if "CustomField" not in job.sent or job.company.fields_by_name:
+        return job.sent
+    names = job.company.custom_fields
+    kept = [
+        {**one, "Name": names[one["DefinitionId"]], "Type": "StringType"}
+        for one in job.sent["CustomField"]
+        if names.get(one.get("DefinitionId", ""))
+    ]
+    return {**job.sent, "CustomField": kept}
 
 
 def _refused(books: Books, job: Job, document: Mapping[str, Any]) -> Problem | None:
@@ -302,7 +317,7 @@ def _may_change(job: Job, stands: Shown) -> Problem | None:
 
 def _update(books: Books, job: Job, stands: Shown, now: datetime) -> Outcome:
     """A full update empties what it does not name; a sparse one leaves it alone."""
-    sent = {name: value for name, value in job.sent.items() if name != "sparse"}
+    sent = {name: value for name, value in _with_fields(job).items() if name != "sparse"}
     kept = (
         stands if job.sent.get("sparse") is True else {n: stands[n] for n in _KEPT if n in stands}
     )

@@ -28,7 +28,7 @@ def told(name, currency, **fields):
     by_hand = name == "autocount_excel"
     more = {"number_prefix": "NS-", "locked_through": "none"} if by_hand else {}
     settings = {**BOOKS, **sample.settings, **more}
-    payload = target.build([document], settings, batch=by_hand, batch_name="b")
+    payload = target.build([document], {**settings, **sample.listed}, batch=by_hand, batch_name="b")
     refused = payload.refused.get(0)
     return (refused.error_class, refused.words) if refused else ("taken", "")
 

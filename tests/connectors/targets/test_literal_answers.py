@@ -70,7 +70,9 @@ class Line:
 def test_an_answer_has_the_class_of_the_sheet(name, section, mark, status, body, error_class):
     target, sample = targets()[name], SAMPLES[name]
     settings = {**sample.settings, "base_url": "https://recorded.example"}
-    payload = target.build([sample.make()], settings, batch=False, batch_name="")
+    payload = target.build(
+        [sample.make()], {**settings, **sample.listed}, batch=False, batch_name=""
+    )
     line = Line(name, status, body)
     (answer,) = target.send(payload, settings, sample.secret, "cp-1", line).answers
     assert line.writes == 1
@@ -107,7 +109,9 @@ def test_what_nobody_knows_is_a_rule_and_never_temporary(name):
     """Whatever a target may come to say in a status of its own fault-finding."""
     target, sample = targets()[name], SAMPLES[name]
     settings = {**sample.settings, "base_url": "https://recorded.example"}
-    payload = target.build([sample.make()], settings, batch=False, batch_name="")
+    payload = target.build(
+        [sample.make()], {**settings, **sample.listed}, batch=False, batch_name=""
+    )
     for status in (400, 402, 405, 406, 410, 415, 418, 422, 451):
         for body in ("", "{}", '{"news":"something"}', '{"error":{"code":"xyzzy"}}', "<p>No</p>"):
             line = Line(name, status, body)
@@ -122,7 +126,9 @@ def test_a_corrupted_word_in_a_table_is_seen():
     line = Line("autocount", row[2], row[3].replace("already", "allready"))
     target, sample = targets()["autocount"], SAMPLES["autocount"]
     settings = {**sample.settings, "base_url": "https://recorded.example"}
-    payload = target.build([replace(sample.make())], settings, batch=False, batch_name="")
+    payload = target.build(
+        [replace(sample.make())], {**settings, **sample.listed}, batch=False, batch_name=""
+    )
     (answer,) = target.send(payload, settings, sample.secret, "k", line).answers
     assert answer.error_class == "business_rule"
 
@@ -137,7 +143,9 @@ def test_a_number_that_aiaccount_has_is_told_with_its_id_there(same, kind, error
     body = f'{{"error":{{"code":"duplicate","message":"Already exists",{told}}}}}'
     target, sample = targets()["aiaccount"], SAMPLES["aiaccount"]
     settings = {**sample.settings, "base_url": "https://recorded.example"}
-    payload = target.build([sample.make()], settings, batch=False, batch_name="")
+    payload = target.build(
+        [sample.make()], {**settings, **sample.listed}, batch=False, batch_name=""
+    )
     line = Line("aiaccount", 409, body)
     (answer,) = target.send(payload, settings, sample.secret, "cp-1", line).answers
     assert (answer.kind, answer.error_class) == (kind, error_class)

@@ -284,6 +284,34 @@ PREFERENCES = {
     "Preferences": {
         "AccountingInfoPrefs": {"BookCloseDate": "2026-09-30"},
         "CurrencyPrefs": {"MultiCurrencyEnabled": True, "HomeCurrency": {"value": "MYR"}},
+        "SalesFormsPrefs": {
+            "CustomTxnNumbers": True,
+            "CustomField": [
+                {
+                    "CustomField": [
+                        {
+                            "Type": "BooleanType",
+                            "Name": "SalesFormsPrefs.UseSalesCustom2",
+                            "BooleanValue": False,
+                        },
+                        {
+                            "Type": "BooleanType",
+                            "Name": "SalesFormsPrefs.UseSalesCustom1",
+                            "BooleanValue": True,
+                        },
+                    ]
+                },
+                {
+                    "CustomField": [
+                        {
+                            "Type": "StringType",
+                            "Name": "SalesFormsPrefs.SalesCustomName1",
+                            "StringValue": "Crew #",
+                        }
+                    ]
+                },
+            ],
+        },
         "Id": "1",
     }
 }
@@ -319,6 +347,7 @@ def test_quickbooks_tells_of_its_company():
         "account": {"5": "Account", "9": "Old"},
         "payment_method": {"5": "PaymentMethod", "9": "Old"},
         "payment_term": {"5": "Term", "9": "Old"},
+        "custom_field": {"1": "Crew #"},
     }
     assert len(asked) == 6
 

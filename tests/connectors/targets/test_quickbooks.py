@@ -1,5 +1,6 @@
 """QuickBooks' documents: changed, void, paid, taken back; and what its errors mean."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,6 +16,7 @@ from connectors.transport.http import HttpAnswer
 from tests.connectors.quickbooks import bill, money, stands
 from tests.connectors.sample_documents import Posted, quickbooks_invoice, sold_line
 from tests.connectors.simulator_processes import Bench
+from tests.support.zones import BOOKS, LISTED
 
 
 @pytest.fixture
@@ -191,11 +193,31 @@ class TestKnownLimits:
         currency = fields.get("CurrencyRef", "MYR")
         made = quickbooks_invoice(currency=currency, **fields)
         built = targets()["quickbooks"].build(
-            [made], {"base_currency": "MYR"}, batch=False, batch_name=""
+            [made], {"base_currency": "MYR", **LISTED}, batch=False, batch_name=""
         )
         refused = built.refused.get(0)
         assert (refused.error_class if refused else None) == error_class
         assert bool(built.body) == (refused is None)
+
+    @pytest.mark.parametrize(
+        ("fields", "error_class"),
+        [(None, "mapping_missing"), ({}, "mapping_missing"), (("SalesRep",), None)],
+    )
+    def test_a_custom_field_is_one_that_the_company_listed(self, fields, error_class):
+        """Without its DefinitionId QuickBooks would drop the value and say nothing."""
+        entries = {str(at): {"name": name} for at, name in enumerate(fields or (), start=2)}
+        listed = {} if fields is None else {"custom_field": entries}
+        build = targets()["quickbooks"].build
+        built = build(
+            [quickbooks_invoice()], {**BOOKS, "listed": listed}, batch=False, batch_name=""
+        )
+        refused = built.refused.get(0)
+        assert (refused.error_class if refused else None) == error_class
+        if refused is None:
+            (field,) = json.loads(built.body)["CustomField"]
+            assert field["DefinitionId"] == "2"
+        else:
+            assert all(word in refused.words for word in ("SalesRep", "NS-1", "administrator"))
 
     def test_a_document_has_at_most_750_lines(self, bench):
         most = [sold_line(Qty="1", Amount="49.50") for _ in range(750)]

@@ -17,7 +17,7 @@ from tests.connectors.recorded_documents import DOCUMENTS
 from tests.connectors.sample_documents import quickbooks_invoice, sold_line
 from tests.connectors.simulator_processes import SAMPLES, Bench
 from tests.connectors.targets.test_wire import settings
-from tests.support.zones import BOOKS
+from tests.support.zones import BOOKS, LISTED
 
 KEY = "cp-b-1f2e3d4c5b6a79808f9e0d1c2b3a4d5"
 
@@ -58,7 +58,7 @@ class TestRecorded:
 
     def test_T33b_the_client_asks_what_was_recorded_and_reads_each_item(self):
         client, call = targets()["quickbooks"], self.call()
-        payload = client.build(self.documents(), BOOKS, batch=True, batch_name="x")
+        payload = client.build(self.documents(), {**BOOKS, **LISTED}, batch=True, batch_name="x")
         assert payload.body.decode() == call.body
         tape, secret = Tape([call]), SAMPLES["quickbooks"].secret
         came = client.send(payload, settings("quickbooks"), secret, KEY, tape)

@@ -69,7 +69,8 @@ def stops(told: ConnectionReport) -> tuple[int, str]:
 
 
 def test_these_answers_are_good() -> None:
-    assert [step.ok for step in Books().report().steps] == [True] * 8
+    oks = [True] * 7 + [None, True]  # these preferences list no custom fields
+    assert [step.ok for step in Books().report().steps] == oks
 
 
 @pytest.mark.parametrize(
@@ -154,17 +155,52 @@ def test_a_company_of_one_currency_takes_documents_in_that_one(
     assert ("only MYR" in told.steps[6].words) is not multi_currency
 
 
+USED = [
+    {"Name": f"SalesFormsPrefs.UseSalesCustom{key}", "Type": "BooleanType", "BooleanValue": used}
+    for key, used in (("3", False), ("2", True), ("1", True))
+]
+NAMED = [
+    {"Name": f"SalesFormsPrefs.SalesCustomName{key}", "Type": "StringType", "StringValue": name}
+    for key, name in (("1", "Crew"), ("2", "SalesRep"), ("3", "Old"))
+]
+
+
+@pytest.mark.parametrize("wanted", ["", "Crew", "Old", "crew"])
+def test_custom_fields_are_known_by_their_definition_and_the_settings_name_one(
+    wanted: str,
+) -> None:
+    """Groups and entries come in any order; a field that is switched off keeps no value."""
+    groups = [{"CustomField": USED}, {"CustomField": NAMED}]
+    forms = {"CustomTxnNumbers": True, "CustomField": groups}
+    answer = said({"Preferences": PREFERENCES | {"SalesFormsPrefs": forms}})
+    told = Books(preferences=answer).report({"e_invoice_field": wanted})
+    if wanted in ("Old", "crew"):
+        assert stops(told) == (7, "fields.own")
+        return
+    assert told.ok
+    assert told.snapshot is not None
+    assert told.snapshot.codes()["custom_field"] == {"1", "2"}
+    assert told.snapshot.called("custom_field", "2") == {"name": "SalesRep"}
+
+
+def test_custom_fields_that_are_not_listed_are_unknown() -> None:
+    told = Books(preferences=said({"Preferences": PREFERENCES})).report({"e_invoice_field": "Crew"})
+    assert told.ok
+    assert told.snapshot is not None
+    assert "custom_field" not in told.snapshot.codes()
+
+
 def test_a_list_that_was_not_read_or_not_to_its_end_is_unknown() -> None:
     told = Books(PaymentMethod=AWAY).report()
-    assert (told.ok, told.steps[7].ok) == (True, None)
-    assert "stay unknown" in told.steps[7].words
+    assert (told.ok, told.steps[8].ok) == (True, None)
+    assert "stay unknown" in told.steps[8].words
     assert told.snapshot is not None
     assert (told.snapshot.payment_methods, told.snapshot.tax_codes) == (None, ())
     full = said({"QueryResponse": {"Account": [{"Id": "1"}] * MOST}})
     books = Books(Account=full)
     told = books.report()
     assert told.snapshot is not None
-    assert (told.snapshot.accounts, told.steps[7].ok) == (None, None)
+    assert (told.snapshot.accounts, told.steps[8].ok) == (None, None)
     assert sum("from Account" in path for path in books.asked) == PAGES
 
 

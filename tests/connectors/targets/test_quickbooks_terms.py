@@ -12,7 +12,7 @@ from tests.connectors.recorded import Tape, expected, played, recorded
 from tests.connectors.recorded_documents import DOCUMENTS
 from tests.connectors.simulator_processes import SAMPLES, Bench
 from tests.connectors.targets.test_wire import settings
-from tests.support.zones import BOOKS
+from tests.support.zones import BOOKS, LISTED
 
 KEY = "cp-204243b6b1eee9e99448b8a93675c486b1322c6b"
 
@@ -34,7 +34,7 @@ class TestRecorded:
         fields = {**one.fields, **changed}
         document = replace(one, fields={name: text for name, text in fields.items() if text})
         client = targets()["quickbooks"]
-        payload = client.build([document], BOOKS, batch=False, batch_name="")
+        payload = client.build([document], {**BOOKS, **LISTED}, batch=False, batch_name="")
         assert payload.body.decode() == call.body
         tape = Tape([call])
         secret = SAMPLES["quickbooks"].secret

@@ -18,7 +18,7 @@ from tests.connectors.recorded import BASE, Tape, expected, names, opened, playe
 from tests.connectors.recorded_aiaccount import SOME_OF_A_BATCH
 from tests.connectors.recorded_documents import DOCUMENTS, before
 from tests.connectors.simulator_processes import SAMPLES
-from tests.support.zones import BOOKS
+from tests.support.zones import BOOKS, LISTED
 
 FILES = [(target, name) for target in DOCUMENTS for name in names(target)]
 BUILT = [
@@ -177,7 +177,7 @@ def action_of(target, name):
 def build(target, name):
     return targets()[target].build(
         DOCUMENTS[target][name],
-        BOOKS,
+        {**BOOKS, **LISTED},
         batch=not name.endswith(".alone"),
         batch_name=_batch(target, name),
         action=action_of(target, name),
@@ -269,7 +269,7 @@ def test_T33b_the_stand_in_answers_as_recorded(target, name, emptied):
 def test_T33b_a_batch_that_is_refused_in_part_is_as_recorded(emptied):
     (call,) = recorded("aiaccount", "refused/some_of_a_batch")["write"]
     client, name = targets()["aiaccount"], "NS16-2026-11-20"
-    payload = client.build(SOME_OF_A_BATCH, BOOKS, batch=True, batch_name=name)
+    payload = client.build(SOME_OF_A_BATCH, {**BOOKS, **LISTED}, batch=True, batch_name=name)
     secret, key = SAMPLES["aiaccount"].secret, key_of([call])
     came = client.send(payload, settings("aiaccount"), secret, key, Tape([call]))
     assert came.answers == (

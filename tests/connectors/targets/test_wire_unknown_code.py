@@ -17,7 +17,7 @@ from connectors.registry import targets
 from tests.connectors.recorded import WIRE, Tape, expected, handled, recorded
 from tests.connectors.recorded_documents import DOCUMENTS, before
 from tests.connectors.simulator_processes import SAMPLES
-from tests.connectors.targets.test_wire import BOOKS, action_of, key_of, settings
+from tests.connectors.targets.test_wire import BOOKS, LISTED, action_of, key_of, settings
 from tests.connectors.targets.test_wire_corrupted import served
 from tests.connectors.targets.test_wire_refused import documents_of
 
@@ -54,7 +54,11 @@ def test_the_client_holds_it_for_a_mapping_and_writes_nothing_more(label):
     target, (name, known, unknown) = label.split()[0], CHANGED[label]
     document = changed(DOCUMENTS[target][name][0], known, unknown)
     payload = targets()[target].build(
-        (document,), BOOKS, batch=False, batch_name="alone", action=action_of(target, name)
+        (document,),
+        {**BOOKS, **LISTED},
+        batch=False,
+        batch_name="alone",
+        action=action_of(target, name),
     )
     calls = calls_of(target, name)
     tape = Tape(calls)
