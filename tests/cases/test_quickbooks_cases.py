@@ -37,7 +37,7 @@ def test_01_a_salesperson_is_stored_in_its_custom_field(make: Make, books: dict)
 
 
 def test_25_numbers_that_quickbooks_gives_itself_stop_the_connection(make: Make) -> None:
-    with pytest.raises(AssertionError, match="numbers.own"):
+    with pytest.raises(AssertionError, match=r"numbers\.own"):
         make(Plan(template="orders-quickbooks"), "quickbooks", custom_numbers=False)
 
 
