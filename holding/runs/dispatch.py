@@ -413,13 +413,12 @@ def due_targets(desk: Desk, company_id: int) -> list[tuple[Channel, Waiting]]:
     parameters = {"company": company_id, "now": desk.clock.now()}
     with desk.database.read() as session:
         rows = session.execute(_TARGETS, parameters).all()
-        known = registry.targets()
-        listed = {
-            row.Connection.id: load_listed(session, row.Connection.id, target.built_with)
-            for row in rows
-            for target in (known.get(row.Connection.connector),)
-            if isinstance(target, BuildsFromLists)
-        }
+        listed: dict[int, Mapping[str, object]] = {}
+        for row in rows:
+            target = registry.targets().get(row.Connection.connector)
+            if isinstance(target, BuildsFromLists):
+                kinds = target.built_with
+                listed[row.Connection.id] = load_listed(session, row.Connection.id, kinds)
     targets = []
     for row in rows:
         channel = opened_channel(
