@@ -690,3 +690,48 @@ def test_a_cent_between_lines_and_total_is_a_rounding_line(
     assert company.holds() == []
     assert total(company, order["name"]) == Decimal(stated)
     assert lines(company, order["name"])[2][0] == "ROUNDING"
+
+
+def swapped(first: str, **sums: str) -> list[dict[str, Any]]:
+    """Return an unpaid order of two mugs, and the same after an edit that took one off, added a
+    shirt at RM 30 and was paid; `first` is its total as Shopify states it after the edit.
+    """
+    order = case_body("09-restocking-fee", "1-order.json")
+    cells = {"price": "50.00", "price_set": both("50.00"), "quantity": 2, "current_quantity": 2}
+    mugs = {**order["line_items"][0], **cells}
+    shirt = {**mugs, "id": 182, "sku": "TEE-BLK-M", "price": "30.00", "price_set": both("30.00")}
+    shirt |= {"quantity": 1, "current_quantity": 1}
+    unpaid = changed(order, total_price="100.00", current_total_price="100.00")
+    unpaid |= {"total_outstanding": "100.00", "financial_status": "pending", "line_items": [mugs]}
+    edit = {"refund_line_items": [{**off(MUGS, "no_restock"), "subtotal": "50.00"}]}
+    paid = changed(refund(order, **edit), **{"total_price": first, **sums})
+    paid["refunds"][0]["refund_line_items"][0]["line_item"] = mugs
+    return [unpaid, {**paid, "line_items": [{**mugs, "current_quantity": 1}, shirt]}]
+
+
+@pytest.mark.parametrize("first", ["100.00", "130.00"])
+def test_goods_swapped_before_payment_are_invoiced_at_what_was_paid(
+    company: CaseCompany, first: str
+) -> None:
+    orders = swapped(first, current_total_price="80.00", total_outstanding="0.00")
+    deliver(company, *orders)
+    assert company.holds() == []
+    assert total(company, orders[0]["name"]) == Decimal("80.00")
+    assert company.body("R-5990")["status"] == "edited"
+
+
+def test_goods_swapped_after_payment_are_still_owed_to_the_buyer(company: CaseCompany) -> None:
+    orders = swapped("100.00", current_total_price="80.00", total_outstanding="-20.00")
+    deliver(company, orders[1])
+    assert company.body("R-5990")["status"] == "removed"
+    assert [hold.owner for hold in company.holds("R-5990")] == ["accounts"]
+
+
+def test_shipping_that_a_code_made_free_costs_nothing(company: CaseCompany) -> None:
+    order = case_body("09-restocking-fee", "1-order.json")
+    line = {"id": 3, "title": "Standard", "code": "STD", "price": "8.00", "price_set": both("8.00")}
+    line |= {"discounted_price": "0.00", "discounted_price_set": both("0.00")}
+    deliver(company, {**order, "shipping_lines": [line]})
+    assert company.holds() == []
+    assert total(company, order["name"]) == Decimal("100.00")
+    assert company.body(order["name"])["lines"][1]["discount"] == "8.00"

@@ -456,3 +456,12 @@ def test_a_difference_that_a_person_releases_is_a_line_of_its_own(
     (document,) = company.documents().values()
     total = document.get("TotalAmt") or document["total"]
     assert Decimal(str(total)) == Decimal("27.00")
+
+
+def test_a_subscription_is_no_order(make: Make) -> None:
+    company = company_of(make)
+    order = priced(("20.00", "2.00"), total="22.00", tax="2.00", status="on-hold")
+    answer = company.deliver({**order, "billing_period": "month", "billing_interval": "1"})
+    assert answer.status_code == 422
+    assert "a subscription" in str(answer.get_json())
+    assert company.states() == {}

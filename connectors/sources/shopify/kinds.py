@@ -363,8 +363,9 @@ def unpaid_edits(order: Part) -> dict[str, tuple[Decimal, Decimal]]:
 
     Shopify lists such pieces as a refund without a transaction, as it does where the buyer is still
     owed the money. What was never paid tells them apart: the first total less all money that came
-    in. A later return or refund does not change it. The earliest that fit into it are such edits;
-    Shopify's ids grow. A negative `total_outstanding` is money in the buyer's favour
+    in. A later return or refund does not change it. Goods that an edit added count as part of the
+    first total. The earliest that fit into it are such edits; Shopify's ids grow. A negative
+    `total_outstanding` is money in the buyer's favour
     (https://shopify.dev/docs/api/admin-graphql/latest/objects/Order).
     """
     if not (order.stated("total_outstanding") and order.stated("current_total_price")):
@@ -372,7 +373,7 @@ def unpaid_edits(order: Part) -> dict[str, tuple[Decimal, Decimal]]:
     told, inside = order.alone(), order.flag("taxes_included")
     refunds = sorted(told.parts("refunds"), key=lambda one: (len(one.text("id")), one.text("id")))
     removed = (_shipping(one) for one in told.parts("shipping_lines") if one.flag("is_removed"))
-    unpaid = told.amount("total_price") - _paid_in(told, refunds, inside)
+    unpaid = told.amount("total_price") + _added(told, inside) - _paid_in(told, refunds, inside)
     unpaid -= sum((one.amount + (ZERO if inside else one.tax) for one in removed), ZERO)
     found = {}
     for refund in refunds:
@@ -385,6 +386,23 @@ def unpaid_edits(order: Part) -> dict[str, tuple[Decimal, Decimal]]:
         found[refund.text("id")] = worth, tax
         unpaid -= worth
     return found
+
+
+def _added(order: Part, inside: bool) -> Decimal:
+    """Return what goods that an edit added come to, where `total_price` is that of the first order.
+
+    Added goods are the last items, and all lines before them come to `total_price`. Anything else
+    that sets lines and total apart, such as a discount, is no added item.
+    """
+    items = order.parts("line_items")
+    ordered = Counter({item.text("id"): item.whole("quantity") for item in items})
+    whole = Moved(Counter(), ordered, Counter(), Counter())
+    lines = lines_of(order, whole)
+    worths = [line.amount + (ZERO if inside else line.tax) for line in lines]
+    goods = worths[: len(items)]
+    apart = sum(worths, ZERO) - order.amount("total_price")
+    ends = (sum(goods[at:], ZERO) for at in range(1, len(goods)))
+    return apart if apart > 0 and apart in ends else ZERO
 
 
 def _paid_in(order: Part, refunds: Sequence[Part], inside: bool) -> Decimal:
@@ -542,6 +560,15 @@ def _discount(part: Part) -> Decimal:
     return part.amount("total_discount")
 
 
+def _shipping_discount(one: Part) -> Decimal:
+    """Return the discount on shipping, which an older version of the API states as the price after
+    it (https://shopify.dev/docs/api/admin-rest/latest/resources/order).
+    """
+    if one.parts("discount_allocations") or not one.stated("discounted_price"):
+        return _discount(one)
+    return one.amount("price") - one.amount("discounted_price")
+
+
 def _shipping(one: Part) -> Line:
     cells = {
         "line_id": one.cell("id"),
@@ -549,7 +576,7 @@ def _shipping(one: Part) -> Line:
         "sku": one.cell("code"),
         "name": one.cell("title"),
     }
-    return _priced(one, 1, one.amount("price"), _discount(one), cells)
+    return _priced(one, 1, one.amount("price"), _shipping_discount(one), cells)
 
 
 def _on_top(order: Part, part: str, title: str, name: str) -> list[Line]:

@@ -57,6 +57,8 @@ _LONGEST_PING: Final = 64
 
 _MARKS: Final = {"line_items", "status"}
 
+_SUBSCRIPTION: Final = "billing_interval"
+
 _HINT: Final = "Let webhooks of the topics Order created, updated, deleted and restored come here."
 
 CONNECTION_FORM = ConnectionForm(
@@ -250,7 +252,7 @@ def _read_body(
     records: list[IncomingRecord] = []
     errors: list[RowError] = []
     for at, one in enumerate(orders):
-        if not isinstance(one, Mapping) or not one.keys() >= _MARKS:
+        if not isinstance(one, Mapping) or not _is_order(one):
             return SourceRefusal(422, "no_order", _no_order(one), _HINT)
         place = f"orders[{at}]" if len(orders) > 1 else "order"
         told, bad = records_of(place, one, zone)
@@ -264,10 +266,18 @@ def _read_body(
     )
 
 
+def _is_order(value: Given) -> bool:
+    """Check whether a body is an order. A subscription has the same fields and further ones: each
+    of its payments is an order of its own (WooCommerce Subscriptions, REST API).
+    """
+    return value.keys() >= _MARKS and _SUBSCRIPTION not in value
+
+
 def _no_order(value: object) -> str:
     """What came instead, where its words tell."""
     given = value.keys() if isinstance(value, Mapping) else set()
     for mark, what in (
+        (_SUBSCRIPTION, "a subscription"),
         ("discount_type", "a coupon"),
         ("regular_price", "a product"),
         ("is_paying_customer", "a customer"),

@@ -1,6 +1,7 @@
 """A shop's database, read page by page: nothing is left out, nothing twice, each value exactly."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from connectors.contract.pulls import NoPage, Page
 from connectors.registry import sources
 from connectors.sources.sql import database, pages
+from tests.cases.company import case_path
 from tests.connectors.shop_database import SYSTEMS, ZONE, shop_database
 
 NOW = datetime(2025, 11, 20, 6, 0, tzinfo=UTC)
@@ -300,11 +302,13 @@ def test_a_number_that_is_not_exact_is_told_and_not_guessed(shop):
     ]
 
 
-def test_a_moment_that_no_calendar_has_holds_its_row_and_its_neighbour_passes(shop):
+def test_corner_07_a_moment_that_no_calendar_has_holds_its_row_and_its_neighbour_passes(shop):
     if shop.system != "postgresql":
         pytest.skip("NOT HERE: only PostgreSQL has the moment infinity")
     shop.run(*order(7, NOW - timedelta(hours=1)), *order(8, NOW - timedelta(minutes=59)))
-    shop.run("UPDATE orders SET paid_at = 'infinity' WHERE id = 7")
+    case = case_path("07-sql-infinity", "corners") / "shop.sql"
+    (moment,) = re.findall("'(infinity)'", case.read_text("utf-8"))
+    shop.run(f"UPDATE orders SET paid_at = '{moment}' WHERE id = 7")
     found, _ = shop.reading(begin(), NOW)
     assert numbers(found) == ["NS-7", "NS-8"]
     held, good = (each.records[0] for each in found)
