@@ -29,10 +29,11 @@ from holding.approvals.candidates import (
     changed,
     set_hash,
 )
+from holding.approvals.sent_amounts import amount_of
 from holding.db import bulk
 from holding.db.models import Approval, Evaluation, Posting, Record
 from holding.db.models.columns import HoldState
-from holding.db.refusal import Refusal, plural
+from holding.db.refusal import Refusal, money, plural
 from holding.platform.changes import wake_records
 from holding.platform.events import APPROVAL, SEALED, Fact, record_events, seal_row
 from holding.platform.states import close_holds, move_postings, settle_closed
@@ -208,7 +209,10 @@ def _write(
 
 
 def _said(one: Consent, reason: str, now: datetime, op: str | None, sealed: str) -> Fact:
-    sentence = f"{one.voice.name} approved {one.posting.number} (hash {one.posting.hash[:12]})"
+    sent = amount_of(one.posting)
+    sum_text = money(sent.amount, sent.currency)
+    approved = f"{one.voice.name} approved {one.posting.number}, {sum_text}"
+    sentence = f"{approved} (hash {one.posting.hash[:12]})"
     return Fact(
         company_id=one.posting.company_id,
         at=now,
@@ -221,6 +225,8 @@ def _said(one: Consent, reason: str, now: datetime, op: str | None, sealed: str)
             "say": f"{sentence}: {reason}",
             "reason": reason,
             "hash": one.posting.hash,
+            "amount": sent.amount,
+            "currency": sent.currency,
             "levels": [one.hold.rule],
             "for": one.voice.for_person_id,
             SEALED: sealed,

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ from sqlalchemy.orm import Session
 from holding.access.actors import Actor
 from holding.access.operations import OF_PROGRAMS
 from holding.access.reach import within
+from holding.approvals.sent_amounts import amount_of, content_amount
 from holding.db import bulk
 from holding.db.models import (
     Approval,
@@ -25,7 +25,6 @@ from holding.db.models import (
     Posting,
     Record,
 )
-from holding.db.models.columns import to_minor
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.refusal import Sums, by_key
 from rules.values.canonical import PostingState
@@ -207,6 +206,7 @@ _OF_STATE: Final = {
 
 def _row(row: Any, fate: Fate, why: str, hold: tuple[int, str] | None) -> Decided:
     posting, record = row.Posting, row.Record
+    amount, currency = _amount(row)
     return Decided(
         posting_id=posting.id,
         record_id=record.id,
@@ -216,8 +216,8 @@ def _row(row: Any, fate: Fate, why: str, hold: tuple[int, str] | None) -> Decide
         external_id=record.external_id,
         party=record.party,
         doc_type=posting.doc_type,
-        amount=_amount(row),
-        currency=posting.currency or record.currency,
+        amount=amount,
+        currency=currency,
         state=posting.state,
         fate=fate,
         why=hold[1] if hold else why,
@@ -225,16 +225,17 @@ def _row(row: Any, fate: Fate, why: str, hold: tuple[int, str] | None) -> Decide
     )
 
 
-def _amount(row: Any) -> int | None:
+def _amount(row: Any) -> tuple[int | None, str]:
     """Return the approved amount, because the document may have changed since."""
-    approved_amount = (
-        (row.Approval.content or {}).get("amount") if row.Approval is not None else None
-    )
     currency = row.Posting.currency or row.Record.currency
-    if approved_amount is not None:
-        return to_minor(Decimal(str(approved_amount)), currency)
-    amount: int | None = row.Posting.amount
-    return row.Record.amount if amount is None else amount
+    if row.Approval is not None:
+        approved = content_amount(row.Approval.content, currency)
+        if approved[0] is not None:
+            return approved
+    sent = amount_of(row.Posting)
+    if sent.amount is None:
+        return row.Record.amount, currency
+    return sent.amount, sent.currency
 
 
 def _holds(session: Session, records: Collection[int]) -> dict[int, tuple[int, str]]:

@@ -1,5 +1,6 @@
 """List documents that wait for approval, with the changes since the last approved content."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,11 +11,23 @@ from sqlalchemy.orm import Session, aliased
 
 from holding.access.actors import Actor
 from holding.approvals.candidates import Consent, Desk
+from holding.approvals.sent_amounts import amount_of
 from holding.db import bulk
-from holding.db.models import Approval, Connection, Hold, Person, Posting, Record
+from holding.db.models import (
+    Approval,
+    Cause,
+    Connection,
+    Hold,
+    Person,
+    Posting,
+    Push,
+    Reading,
+    Record,
+)
 from holding.db.models.decisions import HOLD_OPEN, is_open
-from holding.db.together import KEPT, Question, Together, at_most
+from holding.db.together import KEPT, Question, Together, answer, at_most
 from rules.outcomes import NEEDS_APPROVAL
+from rules.values.wording import title_text
 
 A_PAGE: Final = 20
 """Each is judged again for its page, and has two forms for who may decide it."""
@@ -39,10 +52,23 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class BesideSent:
+    """What an approver knows beside the content: how it differs from what is posted, the causes
+    of the document's other holds, and what was last seen changed by hand in the target.
+    """
+
+    posted_changes: tuple[Change, ...] = ()
+    other_holds: tuple[str, ...] = ()
+    edited_there: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """One document that waits for approval.
 
-    `amount` and `was` are in minor units. `by` and `at` describe the last approval, or None.
+    `amount` is the total of the content that will be sent, `posted_now` the posted one; both are
+    in minor units. `day` is the document date, `lines` its number of lines.
+    `by` and `at` describe the last approval, or None.
     `why_not` explains why this user may not decide, blank if they may.
     """
 
@@ -59,6 +85,10 @@ class Asked:
     message: str
     amount: int | None
     currency: str
+    posted_now: int | None
+    posted_currency: str
+    day: str
+    lines: int
     since: datetime
     record_id: int
     why_not: str
@@ -66,6 +96,7 @@ class Asked:
     at: datetime | None
     changes: tuple[Change, ...]
     more: int
+    beside: BesideSent
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +128,17 @@ def load_page(
     together = Together(session, KEPT)
     approved = together.ask(_approved_before(postings))
     target_names = together.ask(_names({posting.connection_id for posting in postings}))
+    beside_sent = together.ask(asked_beside(postings))
     total = together.ask(_waiting(company_id))
     desk = Desk(session, actor, postings, together)
     before, targets = approved.value, target_names.value
     lines = (
         _asked(
-            hold, posting, record, source, targets, before.get(posting.id), _why_not(desk, posting)
+            _Read(hold, posting, record, source),
+            targets,
+            before.get(posting.id),
+            _why_not(desk, posting),
+            beside_sent.value[posting.id],
         )
         for hold, posting, record, source in rows
     )
@@ -165,15 +201,61 @@ def _names(ids: set[int]) -> Question[Mapping[int, str]]:
     return {row.id: row.name for row in rows}
 
 
+def asked_beside(postings: Sequence[Posting]) -> Question[Mapping[int, BesideSent]]:
+    """Return by posting what is posted otherwise, held for other causes, and edited there."""
+    ids = [posting.id for posting in postings]
+    rows = yield (
+        select(Posting.id, Posting.record_id, Posting.route, Posting.seq)
+        .add_columns(Push.content.label("posted"), Reading.same, Reading.body)
+        .outerjoin(Push, Push.id == Posting.posted_push_id)
+        .outerjoin(Reading, Reading.id == Posting.reading_id)
+        .where(bulk.among(Posting.id, ids))
+    )
+    read = rows.all()
+    held = yield (
+        select(Hold.record_id, Hold.route, Hold.seq, Cause.label)
+        .join(Cause, Cause.id == Hold.cause_id)
+        .where(bulk.among(Hold.record_id, sorted({row.record_id for row in read})))
+        .where(HOLD_OPEN, Hold.code != NEEDS_APPROVAL)
+        .order_by(Hold.id)
+    )
+    labels: dict[tuple[int, str, int], list[str]] = defaultdict(list)
+    for row in held:
+        labels[row.record_id, row.route, row.seq].append(title_text(row.label))
+    contents = {posting.id: posting.content or {} for posting in postings}
+    return {
+        row.id: BesideSent(
+            posted_changes=content_changes(row.posted, contents[row.id]) if row.posted else (),
+            other_holds=tuple(dict.fromkeys(labels[row.record_id, row.route, row.seq])),
+            edited_there=str(row.body.get("words", "")) if row.same is False else "",
+        )
+        for row in read
+    }
+
+
+def load_beside(session: Session, posting_id: int | None) -> BesideSent:
+    """Return what an approver of one posting knows beside its content."""
+    posting = session.get(Posting, posting_id) if posting_id is not None else None
+    return answer(session, asked_beside([posting]))[posting.id] if posting else BesideSent()
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    hold: Hold
+    posting: Posting
+    record: Record
+    source: str
+
+
 def _asked(
-    hold: Hold,
-    posting: Posting,
-    record: Record,
-    source: str,
+    read: _Read,
     targets: Mapping[int, str],
     before: tuple[Approval, str] | None,
     why_not: str,
+    beside: BesideSent,
 ) -> Asked:
+    hold, posting, record = read.hold, read.posting, read.record
+    sent, content = amount_of(posting), posting.content or {}
     field_changes = (
         content_changes(before[0].content or {}, posting.content or {}) if before else ()
     )
@@ -182,15 +264,19 @@ def _asked(
         posting_id=posting.id,
         hash=posting.hash,
         number=record.number,
-        source=source,
+        source=read.source,
         kind=record.type,
         external_id=record.external_id,
         party=record.party,
         target=targets[posting.connection_id],
         doc_type=posting.doc_type,
         message=hold.message,
-        amount=posting.amount,
-        currency=posting.currency,
+        amount=sent.amount,
+        currency=sent.currency,
+        posted_now=sent.posted_now,
+        posted_currency=sent.posted_currency,
+        day=str(content.get("date", "")),
+        lines=len(content.get("lines", ())),
         since=hold.opened_at,
         record_id=record.id,
         why_not=why_not,
@@ -198,4 +284,5 @@ def _asked(
         at=before[0].at if before else None,
         changes=field_changes[:SHOWN],
         more=max(0, len(field_changes) - SHOWN),
+        beside=beside,
     )

@@ -8,9 +8,10 @@ from functools import lru_cache, partial
 from operator import attrgetter
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, Result, Select, and_, false, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from holding.approvals.sent_amounts import APPROVED_CONTENT, sent_columns
 from holding.db import bulk
 from holding.db.bulk import Columns, of
 from holding.db.models import (
@@ -87,6 +88,8 @@ class Member:
     posting_hash: str | None
     state: RecordState
     clears: Clearing
+    posted_now: int | None = None  # what the target has of a document that is approved anew
+    posted_currency: str = ""
 
 
 _MEMBER = Member(
@@ -112,16 +115,6 @@ _MEMBER = Member(
 _RENAMED = {"source": "connection.name", "kind": "record.type", "version": "version.no"}
 
 MEMBER = Columns(_MEMBER, _RENAMED)
-
-ASKING = Columns(
-    replace(
-        _MEMBER,
-        amount=of(func.coalesce(Posting.amount, Record.amount).label("amount")),
-        currency=of(func.coalesce(Posting.currency, Record.currency).label("currency")),
-    ),
-    _RENAMED,
-)
-"""Members with the document's amount, which is what would be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -558,7 +551,7 @@ def load_members(
 ) -> tuple[Member, ...]:
     """Return the holds of one cause, oldest first; one more than `limit` if there are more."""
     query = (
-        _members(MEMBER)
+        _members()
         .where(*hold_terms(company_id, wanted), Hold.cause_id == cause_id)
         .order_by(Hold.id)
         .limit(at_most(limit + 1))
@@ -566,12 +559,18 @@ def load_members(
     if after is not None:
         query = query.where(Hold.id > after)
     plan = NO_OPTIONS if wanted.searched else KEPT
-    return MEMBER.each(session.execute(query, execution_options=plan))
+    return read_members(session.execute(query, execution_options=plan))
 
 
-def _members(columns: Columns[Member]) -> Select[Any]:
+def read_members(result: Result[Any]) -> tuple[Member, ...]:
+    """Return the members; an approval has the amount of the document that will be sent."""
+    read = MEMBER.reader(result)
+    return tuple([replace(read(row), **sent_columns(row)) for row in result.all()])
+
+
+def _members() -> Select[Any]:
     return (
-        columns.select()
+        MEMBER.select(*APPROVED_CONTENT)
         .join(Record, Record.id == Hold.record_id)
         .join(Connection, Connection.id == Record.source_id)
         .outerjoin(Version, Version.id == Record.version_id)
@@ -593,7 +592,7 @@ def approval_candidates(
     Oldest first, after a hold, as many as are approved at once. Each has its document's amount, and
     a posting with several levels is listed once.
     """
-    query = _members(ASKING).order_by(Hold.id)
+    query = _members().order_by(Hold.id)
     if cause_id is None:
         query = query.where(*_asking(company_id), Hold.posting_id.in_(postings))
     else:
@@ -602,7 +601,7 @@ def approval_candidates(
     one_off = cause_id is None or (wanted is not None and wanted.searched)
     plan = NO_OPTIONS if one_off else KEPT
     once: dict[int | None, Member] = {}
-    for member in ASKING.each(session.execute(query, execution_options=plan)):
+    for member in read_members(session.execute(query, execution_options=plan)):
         once.setdefault(member.posting_id, member)
     return tuple(once.values())
 
@@ -622,10 +621,10 @@ def decided_members(
     session: Session, company_id: int, postings: Sequence[int]
 ) -> tuple[Member, ...]:
     """Return postings that waited for approval, whatever the result, by their last hold."""
-    query = _members(ASKING).order_by(Hold.id)
+    query = _members().order_by(Hold.id)
     query = query.where(Hold.company_id == company_id, Hold.code == NEEDS_APPROVAL)
     rows = session.execute(query.where(Hold.posting_id.in_(postings)))
-    last = {row.posting_id: row for row in ASKING.each(rows)}
+    last = {row.posting_id: row for row in read_members(rows)}
     return tuple(sorted(last.values(), key=lambda row: row.id))
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, aliased
 
 from grammar.text.finding_codes import PUSH_CODES, ErrorClass
 from holding.access.reach import is_limited
+from holding.approvals.sent_amounts import SentAmount, sent_amount
 from holding.db.bulk import Columns, of
 from holding.db.models import (
     Cause,
@@ -88,6 +89,13 @@ class HoldRow:
     doc_type: str
     doc_date: date | None
     evaluation_id: int | None
+
+    @property
+    def sent(self) -> SentAmount:
+        """The total that will be sent, beside what is posted now."""
+        return sent_amount(
+            self.content, self.posting_state, self.posting_amount, self.posting_currency or ""
+        )
 
     @property
     def table(self) -> str | None:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from grammar.text.finding_codes import ErrorClass
 from holding.access.actors import ACTS, hiding_each
+from holding.approvals.sent_amounts import APPROVED_CONTENT, sent_columns
 from holding.db.bulk import Columns, known, of
 from holding.db.models import (
     Cause,
@@ -93,7 +94,8 @@ class Waiting:
     """One open hold.
 
     `hash` is what an approval is bound to. `lock` and `version` identify it for bulk actions,
-    `version_no` for a correction. `amount` is in minor units.
+    `version_no` for a correction. `amount` is in minor units: of an approval what will be sent,
+    with what is posted now of the same document in `posted_now`.
     """
 
     hold: int
@@ -116,6 +118,8 @@ class Waiting:
     lock: int
     version: int | None
     version_no: int | None
+    posted_now: int | None = None
+    posted_currency: str = ""
 
 
 WAITING = Columns(
@@ -155,7 +159,10 @@ WAITING = Columns(
 
 @dataclass(frozen=True, slots=True)
 class ListedHold:
-    """One open hold in a list, with cause and owner; `amount` is its record's, in minor units."""
+    """One open hold in a list, with cause and owner; `amount` is its record's, in minor units.
+
+    An approval has the amount that will be sent, and what is posted now in `posted_now`.
+    """
 
     id: int
     record_id: int
@@ -175,6 +182,8 @@ class ListedHold:
     snoozed_until: datetime | None
     amount: int | None
     currency: str
+    posted_now: int | None = None
+    posted_currency: str = ""
 
 
 LISTED = Columns(
@@ -306,7 +315,7 @@ def open_page(
 ) -> list[Waiting]:
     """Return the open holds of a company after an id, in order of ids."""
     query = (
-        WAITING.select(Hold.record_id)
+        WAITING.select(Hold.record_id, *APPROVED_CONTENT)
         .join(Record, Record.id == Hold.record_id)
         .join(Connection, Connection.id == Record.source_id)
         .outerjoin(Version, Version.id == Record.version_id)
@@ -319,7 +328,10 @@ def open_page(
     result = session.execute(query)
     read, rows = WAITING.reader(result), result.all()
     hide = hiding_each(session, [row.record_id for row in rows], show=show_personal)
-    return [replace(read(row), message=hide(row.record_id, row.message)) for row in rows]
+    return [
+        replace(read(row), message=hide(row.record_id, row.message), **sent_columns(row))
+        for row in rows
+    ]
 
 
 def list_holds(
@@ -327,17 +339,20 @@ def list_holds(
 ) -> tuple[ListedHold, ...]:
     """Return the open holds that match conditions, after an id, in order of ids."""
     query = (
-        LISTED.select()
+        LISTED.select(*APPROVED_CONTENT)
         .join(Record, Record.id == Hold.record_id)
         .join(Connection, Connection.id == Record.source_id)
         .join(Cause, Cause.id == Hold.cause_id)
         .outerjoin(Team, Team.id == Hold.team_id)
         .outerjoin(Person, Person.id == Hold.person_id)
+        .outerjoin(Posting, Posting.id == Hold.posting_id)
         .where(*terms, Hold.id > (after or 0))
         .order_by(Hold.id)
         .limit(most)
     )
-    return LISTED.each(session.execute(query))
+    result = session.execute(query)
+    read = LISTED.reader(result)
+    return tuple([replace(read(row), **sent_columns(row)) for row in result.all()])
 
 
 def closed_page(

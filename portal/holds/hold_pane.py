@@ -26,8 +26,8 @@ from holding.platform.settings import logger
 from holding.programs import posted_differences
 from holding.programs.posted_differences import Difference, FieldDifference
 from holding.records import accepted_differences
+from holding.worklist import approval_inbox, hold_detail, open_holds, side_by_side
 from holding.worklist import filters as queries
-from holding.worklist import hold_detail, open_holds, side_by_side
 from holding.worklist.filters import Filter
 from holding.worklist.hold_detail import HoldRow
 from portal.languages.choice import ENGLISH
@@ -79,6 +79,10 @@ def pane_values(
         "hide": actors.hiding(session, row.record_id, show=show),
         "by_people": by_people,
         "who": who,
+        "sent_beside": approval_inbox.load_beside(
+            session, row.posting_id if row.approval else None
+        ),
+        "show": show,
         "sethash": candidates.set_hash({row.posting_id or 0: row.posting_hash or ""}),
         "known_twice": row.open and row.rule in party_merge.party_checks(session, g.company.id),
         "colleagues": colleagues.value,

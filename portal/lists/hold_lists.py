@@ -31,7 +31,7 @@ AT_ONCE: Final = 500
 
 HELD: Final = ("Hold", "Record", "Source", "Kind", "Id in source", "Customer", "Class", "Cause",
                "What happened", "Rule", "Team", "Taken by", "Document", "On hold since",
-               "Snoozed until", "Currency", "Amount")  # fmt: skip
+               "Snoozed until", "Currency", "Amount", "Posted now")  # fmt: skip
 
 STATES: Final = ("Record", "Source", "Kind", "Id in source", "Customer", "Document", "Number",
                  "State", "Reason", "Currency", "Amount")  # fmt: skip
@@ -46,7 +46,8 @@ ACCEPTED: Final = ("Record", "Source", "Kind", "Id in source", "Customer",
 
 ASKED: Final = ("Record", "Source", "Kind", "Id in source", "Customer", "Accounting system",
                 "Document", "Why", "You may decide", "Waits since", "Currency",
-                "Amount")  # fmt: skip
+                "Amount", "Posted now", "Dated", "Lines", "Differs from what is posted",
+                "Also on hold", "Changed in the accounting system")  # fmt: skip
 
 LATE: Final = ("Record", "Source", "Kind", "Id in source", "Status", "Finished", "Posting rule",
                "State", "Waits for", "Cause", "Owner", "Holds", "Due", "Currency",
@@ -168,7 +169,8 @@ def _held(row: ListedHold, hide: actors.HideOf) -> list[Written]:
             class_label(row.error_class), hide(row.record_id, title_text(row.cause)),
             hide(row.record_id, row.message), row.rule, row.team, row.person,
             filters.kind_of(row.doc_type), moment_text(row.opened_at), until,
-            *_money(row.amount, row.currency)]  # fmt: skip
+            *_money(row.amount, row.currency),
+            _amount(row.posted_now, row.posted_currency)]  # fmt: skip
 
 
 def _filter_sheet(wanted: Filter) -> Table:
@@ -226,7 +228,18 @@ def _asked(row: approval_inbox.Asked, hide: actors.HideOf) -> list[Written]:
     may = f"no: {why_not}" if why_not else "yes"
     return [row.number, row.source, row.kind, row.external_id, filters.party(row.party),
             row.target, filters.kind_of(row.doc_type), hide(row.record_id, row.message), may,
-            moment_text(row.since), *_money(row.amount, row.currency)]  # fmt: skip
+            moment_text(row.since), *_money(row.amount, row.currency),
+            _amount(row.posted_now, row.posted_currency), row.day or None, row.lines,
+            _changes(row), "; ".join(row.beside.other_holds) or None,
+            hide(row.record_id, row.beside.edited_there) or None]  # fmt: skip
+
+
+def _changes(row: approval_inbox.Asked) -> str | None:
+    """What differs from what is posted; only the field names where values are personal."""
+    each = row.beside.posted_changes
+    if not filters.sees_personal():
+        return ", ".join(one.field for one in each) or None
+    return "; ".join(f"{one.field}: {one.before} → {one.now}" for one in each) or None
 
 
 def approval(op: str) -> ListFile:

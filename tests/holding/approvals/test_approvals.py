@@ -41,7 +41,7 @@ def test_an_approved_posting_is_ready_at_once(shop: Shop) -> None:
         assert (hold.state, hold.closed_why) == ("approved", "checked against the order")
         said = session.scalars(select(Event).where(Event.act == "posting.approved")).one()
         assert said.body["hash"] == posting.hash
-        assert said.body["say"].startswith("Lim approved NS-1 (hash ")
+        assert said.body["say"].startswith("Lim approved NS-1, RM\xa01,920.00 (hash ")
 
 
 def test_there_is_time_to_undo(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,7 +87,9 @@ def test_of_two_currencies_each_is_taken_off(visit, database, both):
     also_held(database, "SO-10220")
     also_held(database, "SO-10221")
     with database.write() as session:
-        session.execute(text("UPDATE posting SET currency = 'SGD' WHERE number = 'SO-10221'"))
+        content = "content = json_set(content, '$.currency', 'SGD')"
+        update = f"UPDATE posting SET currency = 'SGD', {content} WHERE number = 'SO-10221'"
+        session.execute(text(update))
     found = steps(visit("lim").text(f"{URL}?cause={both}"))
     assert found[1].endswith("−2 −RM 1,920.00 −SGD 2,880.00"), found[1]
 
