@@ -330,9 +330,9 @@ class TellsParties(Protocol):
     def inactive(
         self, document: OutgoingDocument, settings: Settings, secret: str, http: Http
     ) -> str | Found:
-        """The party of the document in plain words, `customer 58`, where it was made inactive
-        there; nothing where it is in use, or not known: a write tells that. `unknown` when nobody
-        can say now. Changes nothing.
+        """The first entry that the document names and that was made inactive there, in plain
+        words: its party, an account or an item, `customer 58`. Nothing where all are in use, or
+        not known: a write tells that. `unknown` when nobody can say now. Changes nothing.
         """
         ...
 

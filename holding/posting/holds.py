@@ -389,9 +389,10 @@ def _key(posting: Posting, trouble: Trouble, connection: str) -> tuple[CauseKey,
         named = f"{connection}:{posting.doc_type}:unseen"
         return CauseKey(CauseKind.TARGET, named), f"No clear answer, and no list in {connection}"
     if trouble.code == INACTIVE:
-        party = trouble.target_code
-        said = f"{party.capitalize()} is inactive in {connection}"
-        return CauseKey(CauseKind.INACTIVE, f"{connection}:{party}"), said
+        entry = trouble.target_code
+        key = CauseKey(CauseKind.INACTIVE, f"{connection}:{entry}")
+        entry = entry[:1].upper() + entry[1:]
+        return key, f"{entry} was made inactive in {connection}"
     if trouble.code in _OWN:
         return CauseKey(CauseKind.RULE, NAMES[trouble.code]), _OWN[trouble.code]
     return _key_of_class(posting, trouble, connection)

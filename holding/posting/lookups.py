@@ -229,7 +229,8 @@ def _party_in_use(desk: Desk, channel: Channel, one: Checked, reads: Remembering
     inactive_party = channel.target.inactive(one.document, channel.settings, channel.secret, reads)
     _charge(desk, channel, reads.calls - before)
     if isinstance(inactive_party, str):
-        words = f"{inactive_party.capitalize()} is inactive in {channel.name}, so it was not sent."
+        entry = inactive_party[:1].upper() + inactive_party[1:]
+        words = f"{entry} was made inactive in {channel.name}, so it was not sent."
         trouble = Trouble(
             code=INACTIVE, error_class="mapping_missing", words=words, target_code=inactive_party
         )

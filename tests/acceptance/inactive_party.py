@@ -45,7 +45,10 @@ def _bills_at_once(rules: Path) -> None:
 def _held_and_freed(
     trader: Trader, given: Mapping[str, Any], entity: str, party: str, number: str
 ) -> None:
-    books, inactive = trader.books["quickbooks"], f"{entity} {party} is inactive in quickbooks"
+    books, inactive = (
+        trader.books["quickbooks"],
+        f"{entity} {party} was made inactive in quickbooks",
+    )
     books.control("company", inactive={entity: [party]})
     trader.take(given)
     ((hold, *told),) = rows(trader, HOLDS)

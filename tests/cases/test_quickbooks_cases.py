@@ -4,13 +4,16 @@ Each is played against the stand-in as strict as the real system, and against a 
 """
 
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
-from tests.cases.company import CaseCompany, Plan, case_path
+from holding.db.database import Database
+from tests.cases.company import CaseCompany, Plan, case_path, make_company
 from tests.cases.conftest import Make
+from tests.connectors.simulator_processes import Simulator
 
-LENIENT = {"fields_by_name": True}
+LENIENT = {"fields_by_name": True, "names_inactive": True, "negative_totals": True}
 
 
 def play(make: Make, case: str, *, rules: dict[str, str] | None = None, **books) -> CaseCompany:
@@ -57,3 +60,105 @@ def test_01_a_field_that_was_removed_since_holds_the_document(make: Make) -> Non
     assert "SalesRep" in hold.text
     assert "NS-1" in hold.text
     assert company.documents() == {}
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_19_an_inactive_item_is_named_before_anything_is_sent(make: Make, named: bool) -> None:
+    """The fault of the real system says that something is inactive, and not what."""
+    company = make(
+        Plan(template="orders-quickbooks"),
+        "quickbooks",
+        skus={"12": "CUP-4"},
+        inactive={"Item": ["12"]},
+        names_inactive=named,
+    )
+    company.ingest(case_path("19-qb-inactive-item", "books") / "input.records.json")
+    company.work()
+    (hold,) = company.holds("S-5")
+    assert hold.code == "TGT06"
+    assert "roduct 12 Tea cup (CUP-4) was made inactive in quickbooks" in hold.text
+    assert company.documents() == {}
+    company.target.control("company", active={"Item": ["12"]})
+
+
+STRICT_AND_LENIENT = pytest.mark.parametrize("books", [{}, LENIENT])
+RATE = {
+    "    CurrencyRef           = currency\n": "    CurrencyRef           = currency\n"
+    "    ExchangeRate          = 3.3\n"
+}
+
+
+@STRICT_AND_LENIENT
+def test_03_a_rate_in_the_currency_of_the_books_is_held(make: Make, books: dict) -> None:
+    company = play(make, "03-qb-rate-on-home-currency", rules=RATE, **books)
+    (hold,) = company.holds("S-3")
+    assert "3.3" in hold.text
+    assert company.documents() == {}
+
+
+@STRICT_AND_LENIENT
+def test_07_a_payment_is_found_where_its_reference_cannot_be_searched(
+    make: Make, books: dict
+) -> None:
+    company = play(
+        make, "07-qb-field-not-queryable", not_queryable={"Payment": ["PaymentRefNum"]}, **books
+    )
+    company.work()
+    payments = [one for one in company.documents().values() if "PaymentRefNum" in one]
+    assert [Decimal(str(one["TotalAmt"])) for one in payments] == [Decimal("34.10")]
+    assert set(company.states().values()) == {"posted"}
+    assert company.holds() == []
+
+
+@STRICT_AND_LENIENT
+def test_08_a_negative_total_is_held_with_its_amount(make: Make, books: dict) -> None:
+    company = play(make, "08-qb-negative-total", **books)
+    (hold,) = [one for one in company.holds("A-NEG") if one.code == "VAL03"]
+    assert "-5.50" in hold.text
+    assert company.documents() == {}
+
+
+@STRICT_AND_LENIENT
+def test_09_an_invoice_of_nothing_is_posted(make: Make, books: dict) -> None:
+    company = play(make, "09-qb-zero-value", **books)
+    (invoice,) = company.documents().values()
+    assert Decimal(str(invoice["TotalAmt"])) == 0
+
+
+@STRICT_AND_LENIENT
+def test_18_more_lines_than_quickbooks_takes_are_held(make: Make, books: dict) -> None:
+    company = play(make, "18-qb-751-lines", **books)
+    (hold,) = company.holds("J-751")
+    assert "751" in hold.text
+    assert "750" in hold.text
+    assert company.documents() == {}
+
+
+@pytest.mark.parametrize("hours", ["0", "24"])
+def test_21_a_request_id_that_is_not_honoured_doubles_nothing(
+    case_database: Database, tmp_path: Path, hours: str
+) -> None:
+    simulator = Simulator("quickbooks", tmp_path / "ledger.jsonl", "--remember-hours", hours)
+    try:
+        company = make_company(case_database, simulator, Plan(template="orders-quickbooks"))
+        for number in ("P-1-1", "RC-91"):
+            simulator.control("faults", fault="timeout_after", number=number)
+        company.ingest(case_path("21-qb-request-id-not-honoured", "books") / "input.records.json")
+        company.work(8)
+        documents = simulator.show("documents")
+        totals = [(one["entity"], Decimal(str(one["TotalAmt"]))) for one in documents]
+        assert sorted(totals) == [("Invoice", Decimal("33.00")), ("Payment", Decimal("33.00"))]
+        assert set(company.states().values()) == {"posted"}
+    finally:
+        simulator.kill()
+
+
+@STRICT_AND_LENIENT
+def test_27_odd_characters_arrive_whole(make: Make, books: dict) -> None:
+    company = play(make, "27-qb-odd-characters", **books)
+    assert set(company.documents()) == {"G'9\\-1", "G&<b>-1"}
+    totals = [Decimal(str(one["TotalAmt"])) for one in company.documents().values()]
+    assert sorted(totals) == [Decimal("19.80"), Decimal("20.90")]
+    names = {one["Line"][0]["Description"] for one in company.documents().values()}
+    assert "شاي أخضر 茶" in names
+    assert company.holds() == []

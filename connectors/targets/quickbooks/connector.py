@@ -67,12 +67,14 @@ from connectors.targets.quickbooks.responses import (
     Each,
     Seen,
     Shown,
+    among,
     pause_of,
     query,
     text_of,
     told_of,
     with_names,
     with_names_each,
+    with_names_on_day,
 )
 from connectors.transport.http import Http, HttpAnswer, HttpFailure, mask
 from connectors.transport.strict_json import loads
@@ -88,6 +90,14 @@ NO_SUCH_FILTER = 400  # it is asked for by the total, and then without
 MINOR_VERSION = "75"
 
 E_INVOICE = "e_invoice_field"
+
+_NAMED: Mapping[str, str] = {
+    "customer": "customer",
+    "vendor": "vendor",
+    "account": "account",
+    "item": "product",
+}
+"""The kinds of entries that may be inactive, in the order in which they are queried, in words."""
 
 KNOWN_BY = (
     DuplicateWindow(
@@ -295,7 +305,7 @@ class QuickBooks:
     def inactive(
         self, document: OutgoingDocument, settings: Settings, secret: str, http: Http
     ) -> str | Found:
-        """Its customer or vendor, where somebody made it inactive in the intended company."""
+        """Its party, an account or an item, if somebody made that inactive in the company."""
         return inactive(document, _reader(settings, secret, http))
 
     def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:
@@ -380,10 +390,13 @@ def read_documents(
     for name in sorted({one.document for one in documents}):
         mine = [one.number for one in documents if one.document == name]
         told[name] = with_names_each(name, mine, get)
-    return tuple(
-        seen if isinstance(seen, Found) else _beside(one, *seen, settings)
-        for one, seen in ((one, told[one.document][one.number]) for one in documents)
-    )
+    shown: list[Found] = []
+    for one in documents:
+        seen = told[one.document][one.number]
+        if isinstance(seen, Found) and seen.status == NO_SUCH_FILTER:
+            seen = with_names_on_day(one, get)
+        shown.append(seen if isinstance(seen, Found) else _beside(one, *seen, settings))
+    return tuple(shown)
 
 
 def _beside(document: OutgoingDocument, seen: Seen, names: Names, settings: Settings) -> Found:
@@ -474,18 +487,41 @@ def _about(amount: Decimal) -> str:
 
 
 def inactive(document: OutgoingDocument, get: Get) -> str | Found:
-    """The customer or vendor of a document, where somebody made it inactive. A query shows only
-    active entries unless it asks for the others.
+    """Return the first entry that a document names and somebody made inactive: its party, an
+    account or an item. A query shows only active entries unless it asks for the others.
     """
     schema = SCHEMAS.get(document.document)
-    if schema is None or not document.party:
-        return ""
-    kind = next(f.refers for f in schema.header if f.name == schema.party_field)
-    where = f"Id = {text_of(document.party)} and Active = false"
-    seen = query(kind.capitalize(), where, get)
-    if isinstance(seen, Found):
-        return seen
-    return f"{kind} {document.party}" if seen.documents else ""
+    for kind, codes in _named_entries(schema, document).items() if schema else ():
+        for first in range(0, len(codes), AT_ONCE):
+            where = f"Id {among(codes[first : first + AT_ONCE])} and Active = false"
+            seen = query(kind.capitalize(), where, get)
+            if isinstance(seen, Found):
+                return seen
+            if seen.documents:
+                return _entry_words(kind, seen.documents[0])
+    return ""
+
+
+def _named_entries(schema: DocumentSchema, document: OutgoingDocument) -> dict[str, list[str]]:
+    """Return the ids that a document names, by the kinds of which QuickBooks refuses an inactive
+    entry with fault 610, which does not say which one it was.
+    """
+    codes: dict[str, dict[str, None]] = {}
+    for fields, parts in ((schema.header, (document.fields,)), (schema.lines, document.lines)):
+        for field in fields:
+            for part in parts if field.refers in _NAMED else ():
+                if code := part.get(field.name):
+                    codes.setdefault(field.refers, {})[code] = None
+    return {kind: sorted(codes[kind]) for kind in _NAMED if kind in codes}
+
+
+def _entry_words(kind: str, shown: Shown) -> str:
+    """Return an entry in plain words, `product 12 Tea cup (CUP-4)`."""
+    code, sku = str(shown.get("Id") or ""), str(shown.get("Sku") or "")
+    if kind in ("customer", "vendor"):
+        return f"{kind} {code}"
+    name = " ".join(word for word in (code, str(shown.get("Name") or "")) if word)
+    return f"{_NAMED[kind]} {name}{f' ({sku})' if sku else ''}"
 
 
 def look_up(question: Question, get: Get) -> Found:
@@ -495,6 +531,9 @@ def look_up(question: Question, get: Get) -> Found:
         words = f"The connection to QuickBooks knows no {document.document}."
         return Found(kind="unknown", words=words)
     found = with_names(document.document, [document.number], get)
+    if isinstance(found, Found) and found.status == NO_SUCH_FILTER:
+        there = question.standing or document
+        found = with_names_on_day(there, get)
     return found if isinstance(found, Found) else _said(question, *found)
 
 
@@ -610,6 +649,8 @@ def _told_of(question: Question, told: Mapping[str, Each], get: Get) -> Found:
     if document.document not in told:
         return look_up(question, get)
     found = told[document.document][document.number]
+    if isinstance(found, Found) and found.status == NO_SUCH_FILTER:
+        return look_up(question, get)
     return found if isinstance(found, Found) else _said(question, *found)
 
 

@@ -3,11 +3,11 @@
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
-from connectors.contract import Found
+from connectors.contract import Found, OutgoingDocument
 from connectors.kit.calls import KEPT_BYTES, Get, unclear_lookup
 from connectors.targets.quickbooks.payload import ENTITIES, SCHEMAS, Names, linked, number_field
 from connectors.transport.http import HttpAnswer, HttpFailure, retry_after
@@ -119,7 +119,7 @@ Each = Mapping[str, tuple[Seen, Names] | Found]
 def by_number(document: str, numbers: Sequence[str], get: Get) -> Seen | Found:
     """The documents under these numbers; QuickBooks may have several under one."""
     field = number_field(SCHEMAS[document])
-    return query(ENTITIES[document].name, f"{field} {_among(numbers)}", get)
+    return query(ENTITIES[document].name, f"{field} {among(numbers)}", get)
 
 
 def query(entity: str, where: str, get: Get) -> Seen | Found:
@@ -165,6 +165,28 @@ def with_names(document: str, numbers: Sequence[str], get: Get) -> tuple[Seen, N
         return seen
     names = _names_of(document, seen.documents, get)
     return names if isinstance(names, Found) else (seen, names)
+
+
+def with_names_on_day(document: OutgoingDocument, get: Get) -> tuple[Seen, Names] | Found:
+    """Return the documents under a number among those of its party and day.
+
+    For a company that refuses to search by the number (QueryValidationError: property
+    PaymentRefNum is not queryable).
+    """
+    schema = SCHEMAS[document.document]
+    party = next(f.wire.split(".")[0] for f in schema.header if f.name == schema.party_field)
+    day = document.fields[schema.date_field]
+    where = f"{party} = {text_of(document.party)} and TxnDate = {text_of(day)}"
+    seen = query(ENTITIES[schema.name].name, where, get)
+    if isinstance(seen, Found):
+        return seen
+    word = number_field(schema)
+    mine = tuple(one for one in seen.documents if one.get(word) == document.number)
+    if not mine and not seen.whole:
+        words = f"QuickBooks has too many documents of {document.party} on {day} to look through."
+        return Found(kind="unknown", words=words)
+    names = _names_of(document.document, mine, get)
+    return names if isinstance(names, Found) else (replace(seen, documents=mine), names)
 
 
 def with_names_each(document: str, numbers: Collection[str], get: Get) -> Each:
@@ -222,7 +244,7 @@ def _names_of(document: str, shown: Iterable[Shown], get: Get) -> Names | Found:
     wanted = sorted({linked(one) for one in shown} - {""}) if pays else []
     if not wanted:
         return {}
-    seen = query(ENTITIES[pays].name, f"Id {_among(wanted)}", get)
+    seen = query(ENTITIES[pays].name, f"Id {among(wanted)}", get)
     if isinstance(seen, Found):
         return seen
     return {str(one.get("Id")): str(one.get("DocNumber") or "") for one in seen.documents}
@@ -234,7 +256,8 @@ def text_of(value: str) -> str:
     return f"'{plain}'"
 
 
-def _among(values: Sequence[str]) -> str:
+def among(values: Sequence[str]) -> str:
+    """Return the condition that a field is one of these values."""
     if len(values) == 1:
         return f"= {text_of(values[0])}"
     return f"in ({', '.join(map(text_of, values))})"

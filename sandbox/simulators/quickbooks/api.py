@@ -485,7 +485,7 @@ def _unseen(item: _Item, made: Collection[str]) -> Problem | None:
         for linked in line.get("LinkedTxn") or () if isinstance(line, Mapping) else ():
             if str(linked.get("TxnId")) in made:
                 words = "Object Not Found : Something you're trying to use has been deleted."
-                return Problem("610", f"{words} {linked.get('TxnId')}", "LinkedTxn")
+                return Problem("610", words)
     return None
 
 

@@ -34,6 +34,8 @@ _SWITCHES = (
     "custom_numbers",
     "multi_currency",
     "fields_by_name",
+    "names_inactive",
+    "negative_totals",
 )
 
 Place = tuple[str, str, str]
@@ -200,6 +202,8 @@ class Company:
     custom_numbers: bool = True  # documents keep the numbers that are sent
     multi_currency: bool = True
     custom_fields: Names = field(default_factory=dict)  # names by DefinitionId; blank: not used
+    negative_totals: bool = False  # a document of less than nothing is taken
+    names_inactive: bool = False  # the fault of an inactive entry says which one it is
     fields_by_name: bool = False  # a custom field without DefinitionId keeps its value
 
 

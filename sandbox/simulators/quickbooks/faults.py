@@ -372,6 +372,8 @@ def _objections(
         yield from _taxes(company, kind, sent, lines)
         for line in lines:
             yield from _amount(kind, line)
+        if not company.negative_totals and worked_out(company, kind, sent)["TotalAmt"] < 0:
+            yield Problem("6000", "Transaction amount must be 0 or greater.")
     else:
         yield from _applied(books, company, kind, sent, lines)
 
@@ -444,7 +446,8 @@ def _unknown(
             )
         elif (entity, found) in company.inactive:
             words = "Something you're trying to use has been made inactive."
-            yield Problem("610", f"Object Not Found : {words} {entity} {found}", name)
+            named = f" {entity} {found}" if company.names_inactive else ""
+            yield Problem("610", f"Object Not Found : {words}{named}", "")
 
 
 def _taxes(
@@ -506,7 +509,7 @@ def _linked(
     found = books.documents.get((company.realm, entity, invoice))
     if found is None:
         words = "Object Not Found : Something you're trying to use has been deleted."
-        yield Problem("610", f"{words} {entity} {invoice}", "LinkedTxn")
+        yield Problem("610", words)
         return
     if _value(found.get(kind.party)) != _value(sent.get(kind.party)):
         yield Problem("6000", "Business Validation Error: The transaction is of another party.")
