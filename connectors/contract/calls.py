@@ -86,14 +86,19 @@ class Snapshot:
     payment_methods: tuple[str, ...] | None = None
     terms: tuple[str, ...] | None = None  # of payment
     tax_rates: Mapping[str, Decimal] = field(default_factory=dict)
+    tax_rate_ids: Mapping[str, str] = field(default_factory=dict)  # of codes of one rate each
     custom_fields: tuple[str, ...] | None = None  # ids of fields that the company added itself
 
     def called(self, kind: str, code: str) -> dict[str, str]:
-        """What is kept of a code: its name, and the rate of a tax code, where they were told."""
+        """What is kept of a code: its name, and the rate of a tax code with that rate's id."""
         name = self.names.get(kind, {}).get(code, "")
         rate = self.tax_rates.get(code) if kind == "tax_code" else None
         told = {"name": name} if name else {}
-        return told if rate is None else {**told, "rate": format(rate, "f")}
+        if rate is not None:
+            told["rate"] = format(rate, "f")
+            rate_id = self.tax_rate_ids.get(code, "")
+            told |= {"rate_id": rate_id} if rate_id else {}
+        return told
 
     def codes(self) -> dict[str, frozenset[str]]:
         """The codes known there, by the words the rules use; kinds that it cannot list are left

@@ -1,7 +1,7 @@
 """Snapshots of a target's master data, each kept with a revision when it changed.
 
 Kinds: `tax_code`, `account`, `currency` and `custom_field` (one item a code, its body
-`{"name": …}` or empty; of a tax code also `"rate"`, where the target lists it),
+`{"name": …}` or empty; of a tax code also `"rate"` and `"rate_id"`, where the target lists them),
 `period` (one item `locked_through`, its body `{"date": the last closed day, or null}`), `rounding`
 (one item `mode`, its body `{"mode": the target's word}`), `item` (one for each item that our
 documents use, its body `{"unit": …, "rates": {unit: [num, den]}}`) and `rate` (see

@@ -212,7 +212,7 @@ class QuickBooks:
     file_limits = FileLimits(documents=payload.MOST)
     read_at_once = AT_ONCE
     changes_reach = REACH
-    built_with = (payload.CUSTOM_FIELD,)
+    built_with = (payload.CUSTOM_FIELD, payload.TAX_CODE)
     lists = probe.LISTS
     authorizes = "QuickBooks"
 
@@ -231,7 +231,8 @@ class QuickBooks:
     ) -> Payload:
         """One document as JSON, or a batch of new ones."""
         definitions = listed_ids(settings, payload.CUSTOM_FIELD)
-        company = payload.Company(base_currency_of(settings), definitions)
+        rates = payload.listed_rates(settings)
+        company = payload.Company(base_currency_of(settings), definitions, rates)
         return payload.build(documents, batch=batch, action=action, company=company)
 
     def rows_of(self, document: OutgoingDocument) -> int:  # noqa: ARG002 - it takes no files

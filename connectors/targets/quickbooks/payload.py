@@ -5,8 +5,17 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
-from connectors.contract import Action, Answer, Kept, OutgoingDocument, Payload, Stands
+from connectors.contract import (
+    Action,
+    Answer,
+    Kept,
+    OutgoingDocument,
+    Payload,
+    Settings,
+    Stands,
+)
 from connectors.contract.schema import DocumentSchema, FieldSchema
+from connectors.kit.calls import LISTED
 from connectors.kit.preflight import (
     Fault,
     currency_fault,
@@ -26,7 +35,7 @@ Names = Mapping[str, str]  # the number of what a payment pays, by its id there
 Definitions = Mapping[str, str]
 """The DefinitionId of each custom field of the company, by its name."""
 
-CUSTOM_FIELD = "custom_field"  # the kind under which they are listed
+CUSTOM_FIELD, TAX_CODE = "custom_field", "tax_code"  # the kinds under which they are listed
 
 SCHEMAS: Mapping[str, DocumentSchema] = {schema.name: schema for schema in POSTED}
 
@@ -36,7 +45,9 @@ _OF_LINE = frozenset({"Amount", "Description"})  # the other fields of a line st
 
 _LINKED, _PREFIX = "Line.LinkedTxn.TxnId", "CustomField."
 
-_BOUGHT = "AccountBasedExpenseLineDetail"
+_BOUGHT, _SOLD = "AccountBasedExpenseLineDetail", "SalesItemLineDetail"
+
+_TAX_MODE, _TAX_DETAIL = "GlobalTaxCalculation", "TxnTaxDetail"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +56,7 @@ class Entity:
 
     name: str
     path: str
-    detail: str = "SalesItemLineDetail"
+    detail: str = _SOLD
     pays: str = ""
 
 
@@ -273,6 +284,14 @@ def custom_field(shown: Mapping[str, Any], name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedRate:
+    """A tax rate of QuickBooks: its id there, and 0.1 for 10%."""
+
+    id: str
+    rate: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Company:
     """What is known of the company: its currency, blank where nothing says it, and the custom
     fields that it listed; None before it listed any.
@@ -280,6 +299,64 @@ class Company:
 
     base: str = ""
     definitions: Definitions | None = None
+    rates: Mapping[str, ListedRate] | None = None
+
+
+def listed_rates(settings: Settings) -> Mapping[str, ListedRate]:
+    """Return the only sales rate of each tax code that QuickBooks listed."""
+    listed = settings.get(LISTED)
+    codes = listed.get(TAX_CODE) if isinstance(listed, Mapping) else None
+    return {
+        str(code): ListedRate(str(body["rate_id"]), Decimal(str(body["rate"])))
+        for code, body in (codes.items() if isinstance(codes, Mapping) else ())
+        if body.get("rate") and body.get("rate_id")
+    }
+
+
+def tax_detail(document: OutgoingDocument, rates: Mapping[str, ListedRate]) -> Json:
+    """Return the tax of a sale in QuickBooks' words, where the shop rounded it in another way.
+
+    QuickBooks works the tax out on the sum of each rate. Tax lines that are sent replace its own
+    (Intuit's page of the invoice: TxnTaxDetail, and OverrideDeltaAmount in its response). Empty
+    where the figures agree, a code has not just one listed rate, or rounding cannot explain it.
+    """
+    taxed: dict[str, list[Mapping[str, str]]] = {}
+    for line in document.lines:
+        taxed.setdefault(line.get("TaxCodeRef", ""), []).append(line)
+    whole = all(line.get("TaxAmount") for line in document.lines)
+    if not whole or not taxed.keys() <= rates.keys():
+        return {}
+    inclusive = document.fields.get(_TAX_MODE) == "TaxInclusive"
+    sums: dict[ListedRate, list[Decimal]] = {}
+    for code, lines in taxed.items():
+        amounts = sums.setdefault(rates[code], [Decimal(0), Decimal(0), Decimal(0)])
+        amounts[0] += sum(Decimal(line["Amount"]) for line in lines)
+        amounts[1] += sum(Decimal(line["TaxAmount"]) for line in lines)
+        amounts[2] += len(lines)
+    differs = False
+    for rate, (base, tax, count) in sums.items():
+        exact = base * rate.rate / (1 + rate.rate if inclusive else 1)
+        off = abs(tax - exact.quantize(_SEN, ROUND_HALF_UP))
+        if off > A_SEN * count:
+            return {}
+        differs = differs or off > 0
+    if not differs:
+        return {}
+    parts = [(rate, base - tax * inclusive, tax) for rate, (base, tax, _) in sums.items()]
+    return {
+        "TotalTax": sum(tax for *_, tax in parts),
+        "TaxLine": [_tax_line(*part) for part in parts],
+    }
+
+
+def _tax_line(rate: ListedRate, net: Decimal, tax: Decimal) -> Json:
+    detail = {
+        "TaxRateRef": {"value": rate.id},
+        "PercentBased": True,
+        "TaxPercent": (rate.rate * 100).normalize() + 0,
+        "NetAmountTaxable": net,
+    }
+    return {"Amount": tax, "DetailType": "TaxLineDetail", "TaxLineDetail": detail}
 
 
 def build(
@@ -378,6 +455,9 @@ def _amount_fault(line: Mapping[str, str], where: str) -> Fault | None:
 def _told(document: OutgoingDocument, action: Action, company: Company) -> Json:
     blanks, definitions = action == "update", company.definitions
     told = content(document, blanks=blanks, definitions=definitions)
+    sold = ENTITIES[document.document].detail == _SOLD
+    if sold and (tax := tax_detail(document, company.rates or {})):
+        told[_TAX_DETAIL] = tax
     return {ENTITIES[document.document].name: told}
 
 
@@ -466,7 +546,7 @@ def _compare_tax(
     ours: str, stands: Mapping[str, Any], found: list[tuple[Kept, str]]
 ) -> tuple[Kept, ...]:
     """Return the tax of a document that is kept a sen off; add a larger difference to `found`."""
-    detail = stands.get("TxnTaxDetail")
+    detail = stands.get(_TAX_DETAIL)
     there = detail.get("TotalTax") if isinstance(detail, Mapping) else None
     if not ours or not isinstance(there, int | Decimal) or _number(ours) == Decimal(there):
         return ()

@@ -361,6 +361,7 @@ def _passed(
         names=names,
         custom_fields=None if own is None else tuple(own),
         tax_rates=_tax_rates(lists["TaxCode"], timed),
+        tax_rate_ids=_single_rates(lists["TaxCode"]),
     )
     return ConnectionReport(steps=steps, snapshot=snapshot)
 
@@ -385,6 +386,13 @@ def _tax_rates(codes: Seen | Found, get: Get) -> Mapping[str, Decimal]:
         if found and all(_is_number(value) for value in found):
             rates[code] = sum((Decimal(str(value)) for value in found), Decimal(0)) / 100
     return rates
+
+
+def _single_rates(codes: Seen | Found) -> Mapping[str, str]:
+    """Return the id of the sales rate of each tax code that has just one."""
+    shown = () if isinstance(codes, Found) else codes.documents
+    parts = ((str(one.get("Id")), _sales_parts(one)) for one in shown)
+    return {code: refs[0] for code, refs in parts if len(refs) == 1 and refs[0]}
 
 
 def _sales_parts(code: Mapping[str, Any]) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ _SWITCHES = (
     "fields_by_name",
     "names_inactive",
     "negative_totals",
+    "tax_as_sent",
 )
 
 Place = tuple[str, str, str]
@@ -202,6 +203,7 @@ class Company:
     custom_numbers: bool = True  # documents keep the numbers that are sent
     multi_currency: bool = True
     custom_fields: Names = field(default_factory=dict)  # names by DefinitionId; blank: not used
+    tax_as_sent: bool = True  # tax lines that are sent replace those that it works out
     negative_totals: bool = False  # a document of less than nothing is taken
     names_inactive: bool = False  # the fault of an inactive entry says which one it is
     fields_by_name: bool = False  # a custom field without DefinitionId keeps its value

@@ -144,7 +144,8 @@ def worked_out(company: Company, kind: Kind, document: Mapping[str, Any]) -> dic
     if kind.party == "CustomerRef":
         rows.append({"Amount": total, "DetailType": "SubTotalLineDetail", "SubTotalLineDetail": {}})
     inclusive = made.get("GlobalTaxCalculation") == "TaxInclusive"
-    tax = _tax(company, kind, lines, inclusive=inclusive)
+    own = _tax(company, kind, lines, inclusive=inclusive)
+    tax = _sent_tax(company, made, own)
     return {
         **made,
         "Line": rows,
@@ -189,6 +190,16 @@ def _tax(
         part = amount * rate / ((100 + rate) if inclusive else 100)
         found += part.quantize(_SEN, ROUND_HALF_UP)
     return found
+
+
+def _sent_tax(company: Company, document: Mapping[str, Any], own: Decimal) -> Decimal:
+    """The tax of the tax lines that were sent, else its own. A rate that is not listed is none."""
+    sent = (document.get("TxnTaxDetail") or {}).get("TaxLine") or ()
+    known = {f"{code}0" for code in company.rates}
+    refs = {str(_value(one["TaxLineDetail"]["TaxRateRef"])) for one in sent}
+    if not company.tax_as_sent or not sent or not refs <= known:
+        return own
+    return sum((Decimal(one["Amount"]) for one in sent), _NONE)
 
 
 def void(document: Mapping[str, Any]) -> dict[str, Any]:
