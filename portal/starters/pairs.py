@@ -1,4 +1,4 @@
-"""Read the files of a template; a pair of a source and a target is made from another template."""
+"""Read the files of a template; some are another template with a few files or rules changed."""
 
 import re
 import tomllib
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from grammar.layout.written import format_text
+from portal.starters.declarations import leave_out, list_names, merge_declarations
 
 FOLDER: Final = Path(__file__).parent
 
@@ -71,14 +72,16 @@ TARGETS: Final[Mapping[str, Target]] = {
 @dataclass(frozen=True, slots=True)
 class Pair:
     """What `pair.toml` says: the template that it is made from, the source or the target in the
-    place of that template's own, and the files that are left out.
+    place of that template's own, and the files, declarations and fields that are left out.
 
-    Files in the folder itself take the place of those with the same path.
+    Files in the folder itself take the place of those with the same path. Those in `changed` have
+    only the declarations that differ.
     """
 
     like: str
     source: str = ""
     target: str = ""
+    changed: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
 
 
@@ -94,7 +97,8 @@ def pair_of(word: str) -> Pair | None:
     if not path.is_file():
         return None
     told = tomllib.loads(path.read_text("utf-8"))
-    return Pair(**told | {"without": tuple(told.get("without", ()))})
+    lists = {name: tuple(told.get(name, ())) for name in ("changed", "without")}
+    return Pair(**told | lists)
 
 
 @cache
@@ -108,14 +112,26 @@ def read_template(word: str) -> Mapping[str, str]:
     }
     if pair is None:
         return own
-    like = {path: text for path, text in read_template(pair.like).items() if path not in own}
-    shared = {path: text for path, text in like.items() if path not in pair.without}
+    like, replaced = read_template(pair.like), {*own, *pair.without} - {*pair.changed}
+    shared = {path: text for path, text in like.items() if path not in replaced}
     for side in ("source", "target"):
         if new := getattr(pair, side):
             old = _stated(side, pair.like)
             change = _with_source if side == "source" else _with_target
             shared = {path: change(path, text, old, new) for path, text in shared.items()}
-    return dict(sorted({**shared, **own}.items()))
+    known = {*like}.union(*map(list_names, shared.values()))
+    if unknown := {*pair.without} - known:
+        raise ValueError(f"{word}: not in {pair.like}: {sorted(unknown)}")
+    shared = {path: _change(path, text, own, pair) for path, text in shared.items()}
+    return dict(sorted({**own, **shared}.items()))
+
+
+def _change(path: str, text: str, own: Mapping[str, str], pair: Pair) -> str:
+    """Return a shared file as a pair has it: without what it leaves out, and with its changes."""
+    if not path.endswith(".rules"):
+        return text
+    text = leave_out(text, pair.without)
+    return format_text(merge_declarations(text, own[path]) if path in own else text, path)
 
 
 def _stated(side: str, word: str) -> str:

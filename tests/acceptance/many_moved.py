@@ -39,7 +39,7 @@ def written_rules(folder: Path) -> Path:
     shutil.copytree(STARTER, rules)
     change(rules / "posting.rules", "= sales_account", "= account(channel)")
     change(rules / "names.rules", "map tax_code", f"{ACCOUNT}\nmap tax_code")
-    words_of = rules / "netshop.rules"
+    words_of = rules / "shop.rules"
     change(words_of, "source netshop", "source intake")
     change(words_of, "order from netshop", "order from intake")
     change(words_of, "    address           text    optional", REGISTRATION)

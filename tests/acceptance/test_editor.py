@@ -138,8 +138,8 @@ def test_editor_tells_while_somebody_types_and_survives_what_is_typed(product: P
         editor.type("clearing.rules", "")
         assert await editor.findings("clearing.rules") == {}
         # what one file declared is missed in another, which is not open
-        lacking = (STARTER / "netshop.rules").read_text("utf-8").replace("\nrole ", "\n# role ")
-        editor.open("netshop.rules", lacking)
+        lacking = (STARTER / "shop.rules").read_text("utf-8").replace("\nrole ", "\n# role ")
+        editor.open("shop.rules", lacking)
         await editor.hears("posting.rules", "OWN01")
         assert editor.logged == []
 
@@ -182,8 +182,8 @@ def test_editor_completes_explains_finds_renames_and_lays_out(product: Product) 
         there = editor.at("clearing.rules", typed, "check one_debtor on ord")
         found = await client.text_document_definition_async(lsp.DefinitionParams(**there))
         assert isinstance(found, list | tuple)
-        declared = (STARTER / "netshop.rules").read_text("utf-8").split("\n")
-        assert [one.uri for one in found] == [editor.uri("netshop.rules")]
+        declared = (STARTER / "shop.rules").read_text("utf-8").split("\n")
+        assert [one.uri for one in found] == [editor.uri("shop.rules")]
         assert declared[found[0].range.start.line].startswith("record order")
 
         refused = ""

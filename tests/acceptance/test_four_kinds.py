@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from decimal import Decimal
 from itertools import count
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.conftest import STARTER
+from portal.starters.pairs import write_template
 from tests.acceptance.houses import COMPANY, quiet
 from tests.acceptance.orders import clean, days_ago
 from tests.acceptance.parts import read
@@ -29,7 +28,7 @@ def office(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """A company under the template of all four kinds, which sends at once."""
     folder = tmp_path_factory.mktemp("four")
     rules = folder / "at-once-rules"
-    shutil.copytree(STARTER.with_name("netshop-aiaccount-daily"), rules)
+    write_template("netshop-aiaccount-daily", rules)
     posting = rules / "posting.rules"
     text, found = re.subn(r"    daily .*", "    immediately", posting.read_text("utf-8"))
     assert found == 4

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.conftest import STARTER, daily_rules
+from portal.starters.pairs import write_template
+from tests.acceptance.conftest import daily_rules
 from tests.acceptance.houses import COMPANY, keep, open_doors, put_back, quiet
 from tests.acceptance.orders import clean
 from tests.acceptance.parts import Part, read, state
@@ -25,7 +26,7 @@ DAY = 24 * 3600
 KUALA_LUMPUR = 8 * 3600
 
 
-DAILY = STARTER.with_name("netshop-aiaccount-daily")
+DAILY = "netshop-aiaccount-daily"
 FOUR = ("sales_invoice", "expense_bill", "sales_receipt", "expense_payment")  # the last two follow
 ACCOUNTS = ["12000", "40000", "61001", "1041", "1043", "1044"]
 BOOKED = ["NS-501", "NS-502", "PV-ST-501", "RC-NS-501", "RC-NS-502", "ST-501"]
@@ -281,7 +282,9 @@ def test_E16_each_row_of_a_file_has_the_targets_own_result_on_its_record(nights:
 def test_E05_by_hand_or_by_itself_the_same_bytes_go_out(nights: Nights) -> None:
     """Invoices, receipts, bills and payments: one night by hand, then the same one by itself."""
     house = nights.house
-    put_in_force(house, DAILY)
+    rules = house.product.folder / "daily-rules"
+    write_template(DAILY, rules)
+    put_in_force(house, rules)
     nights.at(9, 1)
     ask_target(house, "lock", through=None)
     ask_target(house, "company", whole_files=False, accounts=ACCOUNTS)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.acceptance.conftest import STARTER
+from portal.starters.pairs import write_template
 from tests.acceptance.houses import quiet
 from tests.acceptance.orders import clean, days_ago, later
 from tests.acceptance.parts import Part, read, state
@@ -40,7 +40,9 @@ RETURNED, REFUNDED = "Refunded + Items Returned", "Refunded"
 def house(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("refunds")
     product = Product(command, folder, free_environment())
-    with quiet(product, STARTER.with_name("netshop-aiaccount-refunds")) as opened:
+    rules = folder / "refund-rules"
+    write_template("netshop-aiaccount-refunds", rules)
+    with quiet(product, rules) as opened:
         work(opened)
         yield opened
 

@@ -329,7 +329,7 @@ def test_A13_an_unknown_status_word_holds_until_its_alias_is_added_on_the_page(
     assert still.product.sql(held, "NS-132")[0] == [("STA01",)], "record.unknown_status"
     assert "failed" in page.one("ul", id="strip").all("li")[0].text
 
-    path = f"{BASE}/rules/draft/netshop.rules"
+    path = f"{BASE}/rules/draft/shop.rules"
     form = read(writer.get(path)).form_of("submitdraft")
     (text,) = form.all("textarea", name="text")
     more = text.raw.strip("\n").replace('or "Completed"', 'or "Completed" or "Compl."', 1)

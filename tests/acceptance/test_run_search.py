@@ -5,7 +5,6 @@ import io
 import json
 import os
 import re
-import shutil
 import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ import openpyxl
 import pytest
 import requests
 
-from tests.acceptance.conftest import STARTER
+from portal.starters.pairs import write_template
 from tests.acceptance.houses import COMPANY, quiet
 from tests.acceptance.orders import clean
 from tests.acceptance.parts import read
@@ -53,7 +52,7 @@ def office(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """
     folder = tmp_path_factory.mktemp("found")
     rules = folder / "at-once-rules"
-    shutil.copytree(STARTER.with_name("netshop-aiaccount-daily"), rules)
+    write_template("netshop-aiaccount-daily", rules)
     posting = rules / "posting.rules"
     text = re.sub(r"    daily .*", "    immediately", posting.read_text("utf-8"))
     posting.write_text(text, "utf-8")

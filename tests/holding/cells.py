@@ -30,6 +30,7 @@ from holding.holds.releases import release_each
 from holding.intake import receive
 from holding.runs import schedules
 from holding.runs.dispatch import Pushed, push_due
+from portal.starters.pairs import read_template
 from sandbox.simulators.aiaccount.api import Api
 from sandbox.simulators.aiaccount.books import Books
 from sandbox.simulators.aiaccount.kinds import DEMO_KEY, default_companies, default_keys
@@ -41,7 +42,6 @@ from tests.support.factories import connection_named, make_connection
 from tests.support.inside import Inside
 from tests.support.zones import SHOP_ZONE
 
-TEMPLATES = Path(__file__).parents[2] / "portal" / "starters"
 SECRET = "hush"
 LOCKS = ("open", "locked")
 STRICT = ("block", "review", "ignore")
@@ -51,9 +51,7 @@ Cell = tuple[str, str, str]  # table, what changed, period
 
 def template_files(name: str) -> dict[str, str]:
     """The shipped template, as it is pushed."""
-    folder = TEMPLATES / name
-    files = [*folder.glob("*.rules"), *folder.glob("maps/*.csv")]
-    return {file.relative_to(folder).as_posix(): file.read_text("utf-8") for file in files}
+    return dict(read_template(name))
 
 
 # ---- the tables ----

@@ -17,12 +17,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from portal.starters.pairs import read_template
 from portal.terminal.command_frame import Office, Stop
 from portal.terminal.processes import Children
 from sandbox.demo import shop
 from sandbox.demo.command import Settled, settle, wait
 from sandbox.demo.generator import MALAYSIA, Month
-from sandbox.demo.setup import SIMULATOR_KEY, STARTERS, Colleague, Sample, rule_files
+from sandbox.demo.setup import SIMULATOR_KEY, Colleague, Sample
 from sandbox.demo.shop import CENT, Order, cents
 
 if TYPE_CHECKING:
@@ -545,7 +546,7 @@ def all_kinds(url: str) -> Sample:
 
 def _starter(word: str) -> dict[str, str]:
     """The files of a template without its tests, which speak of its own sample names."""
-    files = rule_files(STARTERS / word)
+    files = read_template(word)
     return {path: text for path, text in files.items() if not path.endswith("_test.rules")}
 
 

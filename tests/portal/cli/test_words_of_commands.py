@@ -17,7 +17,7 @@ from portal import cli
 from tests.portal.web.test_page_words import PROGRAM
 
 STARTERS = Path(__file__).resolve().parents[3] / "portal" / "starters"
-RULES, DAILY = str(STARTERS / "netshop-aiaccount"), str(STARTERS / "netshop-aiaccount-daily")
+RULES = str(STARTERS / "netshop-aiaccount")
 OF = ("--company", "kedai")
 BY = (*OF, "--as", "adam@kedai.my")
 SELDOM = re.compile(

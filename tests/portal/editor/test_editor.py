@@ -144,7 +144,7 @@ def test_a_name_leads_to_its_declaration_in_another_file_and_a_path_to_its_file(
     rule_set = starter()
     here = answers(rule_set)
     (found,) = here.definition(CHECKS, place(rule_set, "check ", "order"))
-    assert found.uri == (STARTER / "netshop.rules").as_uri()
+    assert found.uri == (STARTER / "shop.rules").as_uri()
     (csv,) = here.definition(
         "names.rules", place(rule_set, "debtors.csv", "debtors", "names.rules")
     )
@@ -174,8 +174,8 @@ def test_a_word_of_the_language_says_what_it_means_and_a_name_what_it_is() -> No
     assert "what must be so" in told("    require", "require")
     assert "must be true before" in told("check one_debtor", "check")
     assert "one document in a target" in told("post order", "post", "posting.rules")
-    assert "a field of order" in told("number ", "number", "netshop.rules")
-    assert told("language 1", "1", "netshop.rules") == ""
+    assert "a field of order" in told("number ", "number", "shop.rules")
+    assert told("language 1", "1", "shop.rules") == ""
 
 
 def test_in_a_declaration_that_cannot_be_read_a_name_leads_where_it_only_can() -> None:

@@ -187,9 +187,7 @@ def test_T19f_a_raw_unit_stands_not_beside_base_units(
 def test_T19f_a_computed_field_that_forgets_the_conversion_is_found_where_it_is_posted(
     tmp_path: Path,
 ) -> None:
-    found = short(
-        told(tmp_path, "netshop.rules", "in_base(line.qty, line.uom, line.sku)", "line.qty")
-    )
+    found = short(told(tmp_path, "shop.rules", "in_base(line.qty, line.uom, line.sku)", "line.qty"))
     assert ("POS14", "'Quantity' is in the unit of the record, but UOM is the base unit") in [
         each[:2] for each in found
     ]
@@ -209,7 +207,7 @@ def test_T19g_a_document_all_in_the_units_of_the_record_is_right(tmp_path: Path)
 
 
 def test_T19g_a_quantity_that_nobody_converts_is_not_taken_for_a_raw_one(tmp_path: Path) -> None:
-    told(tmp_path, "netshop.rules", "    name  ", "    counted  quantity\n    name  ")
+    told(tmp_path, "shop.rules", "    name  ", "    counted  quantity\n    name  ")
     posting = tmp_path / "rules" / "posting.rules"
     text = posting.read_text("utf-8").replace("= line.pieces", "= line.counted")
     posting.write_text(text, "utf-8")
@@ -230,22 +228,22 @@ CALL = "in_base(line.qty, line.uom, line.sku)"
 @pytest.mark.parametrize(
     ("file", "right", "wrong", "message"),
     [
-        ("netshop.rules", CALL, "in_base(line.qty, line.sku, line.uom)",
+        ("shop.rules", CALL, "in_base(line.qty, line.sku, line.uom)",
          "'in_base' has unit and item the wrong way round"),
         ("posting.rules", "price_in_base(line.price, line.uom, line.sku)",
          "price_in_base(line.price, line.sku, line.uom)",
          "'price_in_base' has unit and item the wrong way round"),
         ("posting.rules", "base_unit(line.sku)", "base_unit(line.uom)",
          "'base_unit' wants an item here: line.uom is a unit"),
-        ("netshop.rules", CALL, "in_base(line.qty, line.uom, line.uom)",
+        ("shop.rules", CALL, "in_base(line.qty, line.uom, line.uom)",
          "'in_base' wants an item here: line.uom is a unit"),
-        ("netshop.rules", CALL, "in_base(line.qty, line.sku, line.sku)",
+        ("shop.rules", CALL, "in_base(line.qty, line.sku, line.sku)",
          "'in_base' wants a unit here: line.sku is an item"),
-        ("netshop.rules", CALL, 'in_base(line.qty, "TEA-EARL-100", line.uom)',
+        ("shop.rules", CALL, 'in_base(line.qty, "TEA-EARL-100", line.uom)',
          "'in_base' has unit and item the wrong way round"),
-        ("netshop.rules", CALL, 'in_base(line.qty, line.uom, "BOX")',
+        ("shop.rules", CALL, 'in_base(line.qty, line.uom, "BOX")',
          "'in_base' wants an item here: \"BOX\" is a unit"),
-        ("netshop.rules", CALL, "in_base(line.price, line.uom, line.sku)",
+        ("shop.rules", CALL, "in_base(line.price, line.uom, line.sku)",
          "'in_base' wants a quantity here, not money"),
         ("posting.rules", "price_in_base(line.price, line.uom, line.sku)",
          "price_in_base(line.qty, line.uom, line.sku)",
@@ -264,7 +262,7 @@ def test_T19h_where_all_are_swapped_the_names_tell(tmp_path: Path) -> None:
     swapped = "in_base(line.qty, line.sku, line.uom)"
     price = "price_in_base(line.price, {}, {})"
     folder = tmp_path / "rules"
-    told(tmp_path, "netshop.rules", CALL, swapped)
+    told(tmp_path, "shop.rules", CALL, swapped)
     posting = (folder / "posting.rules").read_text("utf-8")
     posting = (
         posting.replace(price.format("line.uom", "line.sku"), price.format("line.sku", "line.uom"))
@@ -281,7 +279,7 @@ def test_T19h_where_all_are_swapped_the_names_tell(tmp_path: Path) -> None:
 
 def test_T19h_what_other_calls_say_is_heard_where_names_say_nothing(tmp_path: Path) -> None:
     names = ("    uom  ", "    satuan  ", "    sku  ", "    kod  ")
-    told(tmp_path, "netshop.rules", CALL, "in_base(line.qty, line.kod, line.satuan)", *names)
+    told(tmp_path, "shop.rules", CALL, "in_base(line.qty, line.kod, line.satuan)", *names)
     folder = tmp_path / "rules"
     posting = (folder / "posting.rules").read_text("utf-8")
     posting = posting.replace("line.sku", "line.kod").replace("line.uom", "line.satuan")
@@ -293,7 +291,7 @@ def test_T19h_what_other_calls_say_is_heard_where_names_say_nothing(tmp_path: Pa
 
 
 def test_T19h_an_item_that_is_called_unit_is_an_item(tmp_path: Path) -> None:
-    found = told(tmp_path, "netshop.rules", CALL, "in_base(line.qty, line.uom, line.unit_no)",
+    found = told(tmp_path, "shop.rules", CALL, "in_base(line.qty, line.uom, line.unit_no)",
                  "    name  ", "    unit_no  text\n    name  ")  # fmt: skip
     assert [each["code"] for each in found] == ["NAM25"]
 

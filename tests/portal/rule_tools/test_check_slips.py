@@ -187,9 +187,9 @@ def test_T20g_two_checks_that_today_sets_against_each_other(tmp_path: Path) -> N
          "'Reference' needs 'address', which may be blank: without it the order is held"),
         ("posting.rules", "= number", "= debtor_of_tin(tin)",
          "'Reference' needs 'tin', which may be blank: without it the order is held"),
-        ("netshop.rules", "line.discount otherwise 0.00", "line.discount",
+        ("shop.rules", "line.discount otherwise 0.00", "line.discount",
          "'off' needs 'discount', which may be blank: without it the order is held"),
-        ("netshop.rules", "line.price - line.off", "line.price - line.discount",
+        ("shop.rules", "line.price - line.off", "line.price - line.discount",
          "'amount' needs 'discount', which may be blank: without it the order is held"),
         ("posting.rules", 'as "{number}"', 'as "{number}-{tin}"',
          "the document number needs 'tin', which may be blank: without it the order is held"),
@@ -243,7 +243,7 @@ def test_T20h_a_warning_is_no_guard_and_a_list_may_ask_for_itself(tmp_path: Path
 
 
 def test_T20h_a_check_of_a_computed_field_has_its_note(tmp_path: Path) -> None:
-    told(tmp_path, "netshop.rules", "line.discount otherwise 0.00", "line.discount")
+    told(tmp_path, "shop.rules", "line.discount otherwise 0.00", "line.discount")
     shown = run("check", tmp_path / "rules", "--coverage").stdout
     assert "'total_adds' holds a record without 'line.discount', by way of 'off'" in shown
 
@@ -293,7 +293,7 @@ def test_T16_a_control_character_anywhere_in_a_file_is_an_error_on_its_place(
     assert [(one["code"], one["severity"]) for one in at] == [("SYN11", "error")] * 2
     assert [(one["span"]["line"], one["span"]["column"]) for one in at] == [(1, 7), (24, 18)]
     assert at[1]["message"] == "a control character (U+0000), which is no text"
-    (role,) = told(tmp_path, "netshop.rules", '"Accounts team"', '"Accounts\x1b team"')
+    (role,) = told(tmp_path, "shop.rules", '"Accounts team"', '"Accounts\x1b team"')
     assert role["message"] == "a control character (U+001B), which is no text"
 
 

@@ -299,12 +299,12 @@ def test_T23c_a_sum_of_conditions_keeps_its_own_finding(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "right", "typo", "code", "many"),
     [
-        ("netshop.rules", "tax_total         money", "tax_totl         money", "NAM25", 6),
+        ("shop.rules", "tax_total         money", "tax_totl         money", "NAM25", 6),
         ("posting.rules", "aiaccount.sales_invoice", "aiaccount.sales_invoyce", "POS01", 30),
-        ("netshop.rules", "record order from", "record ordr from", "NAM24", 20),
-        ("netshop.rules", "record order_line of order", "record order_line of ordr", "NAM07", 20),
-        ("netshop.rules", "many order_line", "many order_lin", "NAM07", 2),
-        ("netshop.rules", "role accounts ", "role accounst ", "OWN01", 18),
+        ("shop.rules", "record order from", "record ordr from", "NAM24", 20),
+        ("shop.rules", "record order_line of order", "record order_line of ordr", "NAM07", 20),
+        ("shop.rules", "many order_line", "many order_lin", "NAM07", 2),
+        ("shop.rules", "role accounts ", "role accounst ", "OWN01", 18),
         ("orders_test.rules", "sample tea", "sample tee", "TST01", 30),
         ("clearing.rules", "paid, packed", "paid, pakced", "GAT03", 1),
         ("changes.rules", "tax_total,", "tax_totl,", "EDT04", 1),
@@ -323,9 +323,9 @@ def test_T23d_one_typo_is_one_finding_with_what_follows_below_it(
 
 
 def test_T23e_a_name_that_is_declared_misspelt_is_said_with_its_place(tmp_path: Path) -> None:
-    (found,) = told(tmp_path, "netshop.rules", "role accounts ", "role accounst ")
+    (found,) = told(tmp_path, "shop.rules", "role accounts ", "role accounst ")
     assert found["hint"].startswith("'accounst' is declared in ")
-    assert found["hint"].endswith("netshop.rules:4:1, and nothing uses it: correct its name.")
+    assert found["hint"].endswith("shop.rules:4:1, and nothing uses it: correct its name.")
 
 
 def test_T23f_two_typos_are_two_findings(tmp_path: Path) -> None:
@@ -361,7 +361,7 @@ def test_T23g_what_follows_is_shown_below_its_cause(tmp_path: Path) -> None:
     assert lines[1].startswith("= so too: ")
     assert lines[1].endswith("changes.rules:6:1: 1 field is in no group: tax_total")
     assert "1 error, 0 warnings" in shown
-    told(tmp_path, "netshop.rules", "role accounts ", "role accounst ")
+    told(tmp_path, "shop.rules", "role accounts ", "role accounst ")
     shown = run("check", tmp_path / "rules").stdout
     assert re.search(r"= so too: and in 2\d more places\n", shown)
     told(tmp_path, "changes.rules", "tax_total,", "tax_totl,")

@@ -15,8 +15,8 @@ INVOICE, INVOISE = "autocount.invoice", "autocount.invoise"
 @pytest.mark.parametrize(
     ("file", "right", "typo", "template", "code", "many"),
     [
-        ("netshop.rules", "source netshop", "source netshp", SHOP, "NAM27", 1),
-        ("netshop.rules", "target aiaccount", "target aiacount", SHOP, "NAM27", 1),
+        ("shop.rules", "source netshop", "source netshp", SHOP, "NAM27", 1),
+        ("shop.rules", "target aiaccount", "target aiacount", SHOP, "NAM27", 1),
         ("company.rules", "source intake", "source intak", GOODS, "NAM27", 8),
         ("company.rules", "target autocount", "target autocuont", GOODS, "NAM27", 11),
         ("posting.rules", "order to aiaccount.", "order to aiacount.", SHOP, "POS01", 30),
@@ -28,10 +28,10 @@ INVOICE, INVOISE = "autocount.invoice", "autocount.invoise"
         ("names.rules", "map tax_rate\n", "map tax_rte\n", SHOP, "NAM05", 1),
         ("clearing.rules", "const approval_limit", "const aproval_limit", SHOP, "NAM01", 1),
         ("posting.rules", "const sales_account", "const sales_acount", SHOP, "NAM01", 1),
-        ("netshop.rules", "paid, packed", "paid, pakced", SHOP, "GAT03", 1),
-        ("netshop.rules", "    sku       text", "    skuu      text", SHOP, "NAM25", 5),
-        ("netshop.rules", "    pieces  ", "    peices  ", SHOP, "NAM01", 2),
-        ("netshop.rules", "lines             many", "lnes              many", SHOP, "NAM25", 3),
+        ("shop.rules", "paid, packed", "paid, pakced", SHOP, "GAT03", 1),
+        ("shop.rules", "    sku       text", "    skuu      text", SHOP, "NAM25", 5),
+        ("shop.rules", "    pieces  ", "    peices  ", SHOP, "NAM01", 2),
+        ("shop.rules", "lines             many", "lnes              many", SHOP, "NAM25", 3),
         ("names.rules", "    base     PCS", "    base     PSC", SHOP, "UOM05", 3),
         ("names.rules", "= 12 PCS", "= 12 PSC", SHOP, "UOM05", 1),
         ("records.rules", "link deliveries of", "link delivries of", GOODS, "TST02", 5),
@@ -62,7 +62,7 @@ def test_T23h_what_is_used_once_and_declared_once_may_be_either(tmp_path: Path) 
 
 
 def test_T23i_two_typos_stay_two_findings(tmp_path: Path) -> None:
-    found = told(tmp_path, "netshop.rules", "    sku       text", "    skuu      text")
+    found = told(tmp_path, "shop.rules", "    sku       text", "    skuu      text")
     assert len(found) == 1
     posting = tmp_path / "rules" / "posting.rules"
     posting.write_text(
@@ -97,7 +97,7 @@ source warehouse_app
     zone      "Asia/Kuala_Lumpur"
     missing   hold for accounts  say "The warehouse sent no {field}."
 """
-    assert "NAM27" not in {each["code"] for each in told(tmp_path, "netshop.rules", more=more)}
+    assert "NAM27" not in {each["code"] for each in told(tmp_path, "shop.rules", more=more)}
 
 
 @pytest.mark.parametrize(

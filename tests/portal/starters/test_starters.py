@@ -65,14 +65,14 @@ def test_a_starter_begins_clean_and_answers_every_exception(name: str, tmp_path:
 def test_refunds_are_added_to_the_rules_of_the_demo_and_change_nothing_else() -> None:
     """Two templates for one way: what is not about refunds is the same in both."""
     files, plain = (
-        {Path(path).name: text for path, text in (read_files([TEMPLATES / name]).rules).items()}
+        {path: text for path, text in read_template(name).items() if path.endswith(".rules")}
         for name in (REFUNDS, DEMO)
     )
     assert {name: text == files[name] for name, text in plain.items()} == {
         "changes.rules": False,
         "clearing.rules": False,
         "names.rules": True,
-        "netshop.rules": False,
+        "shop.rules": False,
         "orders_test.rules": False,
         "posting.rules": True,
     }
@@ -80,8 +80,8 @@ def test_refunds_are_added_to_the_rules_of_the_demo_and_change_nothing_else() ->
     mine, theirs = (text["clearing.rules"].partition(check)[2] for text in (files, plain))
     assert mine == theirs
     assert gate in files["clearing.rules"]
-    lines = set(files["netshop.rules"].splitlines())
-    assert set(plain["netshop.rules"].splitlines()) <= lines
+    lines = set(files["shop.rules"].splitlines())
+    assert set(plain["shop.rules"].splitlines()) <= lines
 
 
 def test_what_no_connector_carries_out_stands_in_one_file() -> None:

@@ -1,27 +1,21 @@
 """Another hour of a daily route: the rules and their tests change alike, and still hold."""
 
 from datetime import time
-from pathlib import Path
 
 import pytest
 
 from grammar.nodes import Ruleset
 from grammar.parsing.parser import parse
 from holding.rulesets.admission import RulesRefusal, examine
+from portal.starters.pairs import read_template
 from rules.editing.daily_hours import change_hours, daily_routes
 
-STARTERS = Path(__file__).parents[3] / "portal" / "starters"
 DAILY = ("netshop-aiaccount-daily", "orders-quickbooks", "settlements-aiaccount")
 INVOICE = "aiaccount.sales_invoice"
 
 
 def files_of(name: str) -> dict[str, str]:
-    folder = STARTERS / name
-    return {
-        str(path.relative_to(folder)): path.read_text("utf-8")
-        for path in folder.rglob("*")
-        if path.suffix in (".rules", ".csv")
-    }
+    return dict(read_template(name))
 
 
 def ruleset(files: dict[str, str]) -> Ruleset:

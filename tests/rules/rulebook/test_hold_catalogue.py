@@ -10,6 +10,7 @@ from grammar.text.finding_codes import HOLD_CODES
 from rules.rulebook import hold_entries
 from rules.rulebook.hold_catalogue import Reason, catalogue
 from rules.rulebook.hold_entries import Placer
+from tests.support.templates import rules_of
 
 STARTERS = Path(__file__).resolve().parents[3] / "portal" / "starters"
 NAMES = sorted(found.parent.name for found in STARTERS.glob("*/names.rules"))
@@ -39,8 +40,7 @@ check only_said on order
 
 
 def of_starter(name: str) -> Ruleset:
-    files = {str(f.name): f.read_text("utf-8") for f in (STARTERS / name).glob("*.rules")}
-    ruleset, problems = parse(files)
+    ruleset, problems = parse(rules_of(name))
     assert [one for one in problems if one.severity == "error"] == []
     return ruleset
 

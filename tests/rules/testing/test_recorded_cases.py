@@ -26,6 +26,7 @@ from rules.testing.test_steps import ClosedWorld, _post_what_is_ready
 from rules.types.symbol_table import Index
 from rules.values.canonical import PostingState
 from tests.amount import slow_except
+from tests.support.templates import rules_of
 
 STARTERS = Path(__file__).parents[3] / "portal/starters"
 NEUTRAL = Neutral({"customer_name": "Sample customer"}, {"Customer": "Sample customer"})
@@ -54,7 +55,7 @@ STORIES = {
 
 @cache
 def starter(name: str) -> tuple[Mapping[str, str], Program]:
-    files = {one.name: one.read_text("utf-8") for one in (STARTERS / name).glob("*.rules")}
+    files = rules_of(name)
     ruleset, problems = parse(files)
     assert not problems
     return files, compile_ruleset(ruleset, hash=name, schemas=schemas())
