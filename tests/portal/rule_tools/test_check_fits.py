@@ -272,8 +272,8 @@ def test_T19h_where_all_are_swapped_the_names_tell(tmp_path: Path) -> None:
     (folder / "posting.rules").write_text(posting, "utf-8")
     found = json.loads(run("check", folder, "--json").stdout)["findings"]
     assert [(each["code"], each["message"]) for each in found if each["code"] == "TYP08"] == [
-        ("TYP08", "'in_base' has unit and item the wrong way round"),
         ("TYP08", "'price_in_base' has unit and item the wrong way round"),
+        ("TYP08", "'in_base' has unit and item the wrong way round"),
     ]
 
 

@@ -25,7 +25,7 @@ INVOICE, INVOISE = "autocount.invoice", "autocount.invoise"
         ("posting.rules", "autocount.credit_note", "autocount.credit_nota", GOODS, "POS01", 4),
         ("posting.rules", "of(autocount.invoice)", "of(autocount.invoise)", GOODS, "NAM06", 1),
         ("names.rules", "map debtor\n", "map debtr\n", SHOP, "NAM05", 5),
-        ("names.rules", "map tax_rate\n", "map tax_rte\n", SHOP, "NAM05", 1),
+        ("names.rules", "map tax_rate\n", "map tax_rte\n", SHOP, "TST04", 1),
         ("clearing.rules", "const approval_limit", "const aproval_limit", SHOP, "NAM01", 1),
         ("posting.rules", "const sales_account", "const sales_acount", SHOP, "NAM01", 1),
         ("shop.rules", "paid, packed", "paid, pakced", SHOP, "GAT03", 1),
