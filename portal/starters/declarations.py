@@ -107,7 +107,7 @@ def _change_part(part: Part, change: Part) -> Part:
 
 
 def leave_out(text: str, names: Collection[str]) -> str:
-    """Return a rules file without these declarations and fields (`field of record`)."""
+    """Return a rules file without these declarations and fields (`record.field`)."""
     kept: list[Part] = []
     for part in split_declarations(text):
         if part.name in names:
@@ -115,17 +115,17 @@ def leave_out(text: str, names: Collection[str]) -> str:
         record = part.name.removeprefix("record ")
         if record != part.name:
             head, fields = split_fields(part.text)
-            stay = (one.text for one in fields if f"{one.name} of {record}" not in names)
+            stay = (one.text for one in fields if f"{record}.{one.name}" not in names)
             part = Part(part.name, "\n".join((head, *stay)))
         kept.append(part)
     return _join(kept)
 
 
 def list_names(text: str) -> set[str]:
-    """Return the names of the declarations in a rules file, and of fields as `field of record`."""
+    """Return the names of the declarations in a rules file, and of fields as `record.field`."""
     parts = split_declarations(text)
     fields = {
-        f"{field.name} of {part.name.removeprefix('record ')}"
+        f"{part.name.removeprefix('record ')}.{field.name}"
         for part in parts
         if part.name.startswith("record ")
         for field in split_fields(part.text)[1]

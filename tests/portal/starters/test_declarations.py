@@ -98,7 +98,7 @@ check paid"""
 
 
 def test_declarations_and_fields_are_left_out_by_name() -> None:
-    text = leave_out(SHARED, {"check old", "status of order", "role sales"})
+    text = leave_out(SHARED, {"check old", "order.status", "role sales"})
     assert "Old ones" not in text
     assert "draft" not in text
     assert "    total   money\n" in text
@@ -128,7 +128,7 @@ def test_the_order_of_a_shop_is_written_in_one_template(source: str) -> None:
         for part in split_declarations(path.read_text("utf-8"))
         if part.name == "record order"
         and f"order from {source}\n" in part.text
-        and "status of order" in list_names(part.text)
+        and "order.status" in list_names(part.text)
     ]
     assert len(places) == 1
 
@@ -141,7 +141,7 @@ def test_a_name_to_leave_out_that_is_not_there_is_an_error(
     folder.mkdir()
     (folder / "a.rules").write_text(SHARED, "utf-8")
     (tmp_path / "second").mkdir()
-    pair = 'like = "first"\nwithout = ["check paid", "check gone", "total of order"]\n'
+    pair = 'like = "first"\nwithout = ["check paid", "check gone", "order.total"]\n'
     (tmp_path / "second" / "pair.toml").write_text(pair, "utf-8")
     monkeypatch.setattr("portal.starters.pairs.FOLDER", tmp_path)
     with pytest.raises(ValueError, match="check gone"):
