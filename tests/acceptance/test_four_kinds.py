@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from portal.starters.pairs import write_template
 from tests.acceptance.houses import COMPANY, quiet
 from tests.acceptance.orders import clean, days_ago
 from tests.acceptance.parts import read
@@ -28,7 +27,8 @@ def office(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """A company under the template of all four kinds, which sends at once."""
     folder = tmp_path_factory.mktemp("four")
     rules = folder / "at-once-rules"
-    write_template("netshop-aiaccount-daily", rules)
+    product = Product(command, folder, free_environment())
+    product.run("init", str(rules), "--template", "netshop-aiaccount-daily")
     posting = rules / "posting.rules"
     text, found = re.subn(r"    daily .*", "    immediately", posting.read_text("utf-8"))
     assert found == 4
@@ -36,7 +36,6 @@ def office(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     _foreign_money(rules)
     for tests in rules.glob("*_test.rules"):  # they tell of the night
         tests.unlink()
-    product = Product(command, folder, free_environment())
     with quiet(product, rules) as house:
         ask_target(house, "company", accounts=ACCOUNTS)
         house.product.run("connection", "test", "aiaccount", *COMPANY, "--as", ADMIN)

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from portal.starters.pairs import write_template
 from tests.acceptance.conftest import daily_rules
 from tests.acceptance.houses import COMPANY, keep, open_doors, put_back, quiet
 from tests.acceptance.orders import clean
@@ -283,7 +282,7 @@ def test_E05_by_hand_or_by_itself_the_same_bytes_go_out(nights: Nights) -> None:
     """Invoices, receipts, bills and payments: one night by hand, then the same one by itself."""
     house = nights.house
     rules = house.product.folder / "daily-rules"
-    write_template(DAILY, rules)
+    house.product.run("init", str(rules), "--template", DAILY)
     put_in_force(house, rules)
     nights.at(9, 1)
     ask_target(house, "lock", through=None)

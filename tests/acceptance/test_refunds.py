@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 import requests
 
-from portal.starters.pairs import write_template
 from tests.acceptance.houses import quiet
 from tests.acceptance.orders import clean, days_ago, later
 from tests.acceptance.parts import Part, read, state
@@ -41,7 +40,7 @@ def house(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[H
     folder = tmp_path_factory.mktemp("refunds")
     product = Product(command, folder, free_environment())
     rules = folder / "refund-rules"
-    write_template("netshop-aiaccount-refunds", rules)
+    product.run("init", str(rules), "--template", "netshop-aiaccount-refunds")
     with quiet(product, rules) as opened:
         work(opened)
         yield opened

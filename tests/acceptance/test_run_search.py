@@ -17,7 +17,6 @@ import openpyxl
 import pytest
 import requests
 
-from portal.starters.pairs import write_template
 from tests.acceptance.houses import COMPANY, quiet
 from tests.acceptance.orders import clean
 from tests.acceptance.parts import read
@@ -52,13 +51,14 @@ def office(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """
     folder = tmp_path_factory.mktemp("found")
     rules = folder / "at-once-rules"
-    write_template("netshop-aiaccount-daily", rules)
+    product = Product(command, folder, free_environment())
+    product.run("init", str(rules), "--template", "netshop-aiaccount-daily")
     posting = rules / "posting.rules"
     text = re.sub(r"    daily .*", "    immediately", posting.read_text("utf-8"))
     posting.write_text(text, "utf-8")
     for tests in rules.glob("*_test.rules"):  # they tell of the night
         tests.unlink()
-    with quiet(Product(command, folder, free_environment()), rules) as house:
+    with quiet(product, rules) as house:
         ask_target(house, "company", accounts=ACCOUNTS)
         by_admin = (*COMPANY, "--as", ADMIN)
         house.product.run("connection", "test", "aiaccount", *by_admin)

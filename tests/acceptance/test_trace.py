@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from portal.starters.pairs import write_template
 from tests.acceptance.conftest import STARTER
 from tests.acceptance.houses import quiet
 from tests.acceptance.orders import clean, days_ago, later, priced
@@ -241,7 +240,7 @@ def _none_is_an_answer_and_red(product: Product) -> None:
     published later changes no answer.
     """
     rules = product.folder / "rules"
-    write_template("netshop-aiaccount-daily", rules)
+    product.run("init", str(rules), "--template", "netshop-aiaccount-daily")
     before = {name: (rules / name).read_text("utf-8") for name in CUT}
     for name, begin in CUT.items():
         first, rest = before[name].split(begin)
