@@ -281,7 +281,7 @@ def test_E16_each_row_of_a_file_has_the_targets_own_result_on_its_record(nights:
 def test_E05_by_hand_or_by_itself_the_same_bytes_go_out(nights: Nights) -> None:
     """Invoices, receipts, bills and payments: one night by hand, then the same one by itself."""
     house = nights.house
-    rules = house.product.folder / "daily-rules"
+    rules = house.product.folder / "four-kinds-rules"
     house.product.run("init", str(rules), "--template", DAILY)
     put_in_force(house, rules)
     nights.at(9, 1)
