@@ -327,7 +327,7 @@ def _keep(database: Database, clock: Clock, turn: Turn, asked: _Asked, page: Pag
         is_requested = was_requested_meanwhile(session, turn)
         wrong = page.wrong.sentence if page.wrong else _still_wrong(turn, page)
         if asked.window is not None and not page.more:
-            doubt = _compare(session, source, asked, now)
+            doubt = _compare(session, source, asked, now, before=turn.wrong)
             wrong = wrong or doubt or None
         advance(session, replace(turn, window=asked.window), page.after, version_count, now, wrong)
         if not page.more:
@@ -359,8 +359,13 @@ def _not_read(session: Session, turn: Turn, asked: _Asked, page: Page, now: date
         sweeps.hold_not_shown(session, asked.connection, missing, now)
 
 
-def _compare(session: Session, source: Connection, asked: _Asked, now: datetime) -> str:
-    """Hold the records that a complete sweep did not list; return why that is in doubt, or ""."""
+def _compare(
+    session: Session, source: Connection, asked: _Asked, now: datetime, *, before: str | None
+) -> str:
+    """Hold the records that a complete sweep did not list; return why that is in doubt, or "".
+
+    A doubt is logged when it begins: `before` is what was wrong with the sweep before this one.
+    """
     kinds = sweeps.compared_kinds(asked.source, source)
     if asked.window is None or not kinds or not isinstance(asked.source, ListsAll):
         return ""
@@ -372,7 +377,7 @@ def _compare(session: Session, source: Connection, asked: _Asked, now: datetime)
         numbers, what = _numbers(held), plural(len(held), "record")
         say = f"The nightly sweep found that {source.name} no longer shows {what}: {numbers}."
         _tell(session, source, now, "pull.missing", say)
-    elif result.doubt:
+    elif result.doubt and not sweeps.is_doubt(before):
         _tell(session, source, now, "pull.doubtful", f"{source.name}: {result.doubt}")
     return result.doubt
 

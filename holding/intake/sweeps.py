@@ -197,6 +197,11 @@ def _doubt(missing: Mapping[str, int], listed: Mapping[str, int]) -> str:
     return ""
 
 
+def is_doubt(words: str | None) -> bool:
+    """Check whether the stored words about a sweep are those of a doubtful comparison."""
+    return (words or "").startswith("The nightly sweep does not list ")
+
+
 def hold_not_shown(
     session: Session, source: Connection, named: Sequence[IncomingRecord], now: datetime
 ) -> None:

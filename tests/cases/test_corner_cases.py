@@ -263,3 +263,35 @@ def test_corner_11_long_and_large_values_are_posted_or_held_by_name(
         "NS-115": "longer than 100 characters",
     }.items():
         assert words in held[number].text, held[number]
+
+
+def test_a_refund_of_netshop_that_cannot_be_read_leaves_the_others_to_their_order(
+    make: Make, tmp_path: Path
+) -> None:
+    maps = {"debtors": ["C-101,Customer 1"], "items": ["CUP-GLASS-20,CUP-GLASS-20"]}
+    accounts = ["12000", "40000", "61001"]
+    company = make(
+        Plan(template="netshop-aiaccount-refunds", maps=maps), "aiaccount", accounts=accounts
+    )
+    folder = case_path("12-case-and-collation", "corners")
+    body = json.loads((folder / "1.json").read_text("utf-8"))
+    order, moment = body["order"], "2026-11-10T10:00:00+08:00"
+    order["items"][0] |= {"qty": 4}
+    order |= {"subtotal": "40.00", "total": "40.00", "ordered_at": moment, "paid_at": moment}
+    call(company, body, tmp_path / "1.json")
+    company.work()
+    assert list(company.documents()) == ["ns-121"]
+    item = {"pos": 1, "sku": "CUP-GLASS-20", "name": "Cup", "uom": "PCS", "qty": 1}
+    good = {"id": "R-1", "status": "Refunded", "amount": "10.00"}
+    good |= {"refunded_at": "2026-11-12T10:00:00Z"}
+    good |= {"items": [{**item, "amount": "10.00", "tax": "NONE"}]}
+    order |= {"refunds": [good, {**good, "id": "R-2", "amount": "ten"}]}
+    order |= {"updated_at": "2026-11-20T11:00:00+08:00"}
+    call(company, body, tmp_path / "2.json")
+    company.work()
+    assert company.holds("R-1") == []
+    assert {hold.owner for hold in company.holds("ns-121")} == {"accounts"}, "not all is known"
+    company.release("ns-121")
+    company.work()
+    assert company.postings("R-1") == [("aiaccount.sales_refund", "posted", Decimal("10.00"))]
+    assert "VAL04" in {hold.code for hold in company.holds("R-2")}

@@ -352,3 +352,27 @@ def test_a_released_order_stays_released_when_its_row_moves(
     with company.database.read() as session:
         query = select(Version.no).join(Record, Record.id == Version.record_id)
         assert session.scalars(query.where(Record.number == "5001")).all() == [1]
+
+
+PASTED = (("B-1", "25.00", "12.50"), ("B-2", "27.00", "13.50"))
+
+
+def test_headings_that_come_again_between_two_pasted_files_are_no_order(
+    company: CaseCompany, tmp_path: Path
+) -> None:
+    rows = [ROW.format(n, "paid", "2026-11-20", t, t, 2, p) for n, t, p in PASTED]
+    url = upload(company, written(tmp_path, COLUMNS + rows[0] + COLUMNS + rows[1]))
+    assert "Rows that are no records are not read: orders!A3" in page(company, url)
+    company.work()
+    assert company.states() == {"B-1": "posted", "B-2": "posted"}
+
+
+@pytest.mark.parametrize("cell", ['"=""00123"""', "'00123", "00123"])
+def test_a_number_that_an_export_guards_keeps_its_zeros_and_not_the_guard(
+    company: CaseCompany, tmp_path: Path, cell: str
+) -> None:
+    row = ROW.format(cell, "paid", "2026-11-20", "25.00", "25.00", 2, "'12.50")
+    upload(company, written(tmp_path, COLUMNS + row))
+    company.work()
+    assert company.states() == {"00123": "posted"}
+    assert total(company, "00123") == Decimal("25.00")

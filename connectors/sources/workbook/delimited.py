@@ -21,6 +21,9 @@ _SAMPLE: Final = 50  # rows that show the sign between cells
 _FOREIGN: Final = re.compile(r"[\x80-\uffff]{3,}")
 """Three such signs side by side are no Western text: they are another character set."""
 
+_GUARDED: Final = re.compile(r'="([^"]*)"|\'([-+]?\d[\d.,-]*)')
+"""A cell that an export wrote so that a spreadsheet keeps its zeros or takes it for no formula."""
+
 _SEPARATOR_LINE: Final = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
 
 
@@ -42,7 +45,14 @@ def read_delimited(
         first, rest = 2, text[told.end() :]
     sign = told[1] if told else separator_of(text)
     reader = csv.reader(io.StringIO(rest, newline=""), delimiter=sign, strict=True)
-    return read_csv_rows(name, reader, first, limits)
+    rows = ([_unguarded(cell) for cell in row] for row in reader)
+    return read_csv_rows(name, rows, first, limits)
+
+
+def _unguarded(cell: str) -> str:
+    """Return a cell without what guards it: `="00123"` and `'00123` are 00123."""
+    guarded = _GUARDED.fullmatch(cell)
+    return cell if guarded is None else guarded[1] or guarded[2] or ""
 
 
 def decoded(raw: bytes) -> str | None:

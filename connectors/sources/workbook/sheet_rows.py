@@ -156,7 +156,7 @@ class RowReader:
     skipped: list[RowError] = field(default_factory=list)
 
     def rows(self, sheet: Sheet) -> Iterator[SheetRow]:
-        """Return the filled rows below the headings, without totals."""
+        """Return the filled rows below the headings, without totals and repeated headings."""
         read = {name: column for column, name in filled_columns(sheet, self.columns)}
         typed = field_types(self.parts, sheet)
         readings = {
@@ -167,12 +167,13 @@ class RowReader:
         filled = frozenset(read.values())
         packed = [at for at, name in filled_columns(sheet, self.columns) if name == PACKED]
         own = {column for column, word in header_of(sheet) if word == ERRORS}
+        headings = sheet.rows.get(sheet.header)  # again where files were put together
         for number, values in sorted(sheet.rows.items()):
             if number <= sheet.header or own.issuperset(values):
                 continue
             row = SheetRow(sheet.name, number, read, values, readings)
             word = self._total_of(row)
-            if word or filled.isdisjoint(values):
+            if word or filled.isdisjoint(values) or values == headings:
                 self.skipped.append(_skipped(row, word))
             elif packed:
                 yield from _unpacked(row, packed)

@@ -188,6 +188,9 @@ def test_a_shop_that_shows_nothing_any_more_holds_nothing(
     (words,) = told(database, "pull.doubtful")
     assert "does not list 3 records" in words
     assert "another shop" in (row(database, "sweep").wrong or "")
+    sweep(database, clock, read)
+    assert told(database, "pull.doubtful") == [words], "it is logged when it begins"
+    assert "another shop" in (row(database, "sweep").wrong or "")
 
 
 def test_what_arrived_while_the_sweep_ran_is_left_to_the_next(
