@@ -735,3 +735,21 @@ def test_shipping_that_a_code_made_free_costs_nothing(company: CaseCompany) -> N
     assert company.holds() == []
     assert total(company, order["name"]) == Decimal("100.00")
     assert company.body(order["name"])["lines"][1]["discount"] == "8.00"
+
+
+def test_a_cent_of_tax_that_an_edit_rounds_the_other_way_is_that_of_the_order(
+    company: CaseCompany,
+) -> None:
+    edit = {**off(MUGS, "no_restock"), "subtotal": "9.95", "total_tax": "1.00"}
+    order = basket("10.94", "0.00", 1, 0, refunds=[{"refund_line_items": [edit]}])
+    tax = {"title": "SST", "rate": "0.1", "price": "1.99", "price_set": both("1.99")}
+    item = {**order["line_items"][0], "price": "9.95", "price_set": both("9.95"), "quantity": 2}
+    sums = {"total_price": "21.89", "total_tax": "1.99", "current_total_tax": "0.99"}
+    deliver(company, {**changed(order, **sums), "line_items": [{**item, "tax_lines": [tax]}]})
+    body = company.body(order["name"])
+    assert (body["total"], body["tax_total"], body["lines"][0]["tax_amount"]) == (
+        "10.94",
+        "0.99",
+        "0.99",
+    )
+    assert "SUM01" not in {hold.code for hold in company.holds()}
