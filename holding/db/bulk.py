@@ -4,10 +4,9 @@
 The rows travel as one JSON parameter, so the database can reuse the statement's plan.
 """
 
-from base64 import b64encode
 from collections import namedtuple
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import date
 from functools import cache, lru_cache
 from operator import itemgetter
@@ -18,10 +17,10 @@ from sqlalchemy import (
     Boolean,
     Column,
     ColumnClause,
+    CursorResult,
     Date,
     Executable,
     Label,
-    LargeBinary,
     Result,
     Row,
     Select,
@@ -29,15 +28,19 @@ from sqlalchemy import (
     Text,
     TextClause,
     bindparam,
+    insert,
     inspect,
     literal_column,
+    or_,
     select,
     text,
+)
+from sqlalchemy import (
+    update as update_table,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Dialect
-from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute, Mapper, Session
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -47,8 +50,8 @@ from sqlalchemy.sql.operators import ColumnOperators, OperatorType
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from holding.db.models import Base
-from holding.db.models.columns import AsText, Json, Moment, moment_text, table_of, words
-from rules.values.canonical import dumps, json_text, sha256_hex
+from holding.db.models.columns import AsText, Json, Moment, moment_text, table_of
+from rules.values.canonical import dumps, json_text
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -194,7 +197,6 @@ def _texts(table: Table) -> dict[str, Callable[[Any], str]]:
         (Moment, moment_text),
         (AsText, str),
         (Date, date.isoformat),
-        (LargeBinary, base64_text),
     )
     return {
         column.name: make
@@ -308,11 +310,6 @@ def rows_text(table: Table, rows: Rows) -> str:
     return json_text(_told(table, rows))
 
 
-def base64_text(value: bytes) -> str:
-    """Return bytes as base64 text; `JointWrites` decodes them in SQL."""
-    return b64encode(value).decode()
-
-
 def kind_of(table: Table, column: str) -> str:
     """Return the PostgreSQL type of a column in such rows."""
     kind = table.c[column].type
@@ -326,19 +323,20 @@ def kind_of(table: Table, column: str) -> str:
 
 
 class JointWrites:
-    """Writes of one transaction, executed as one statement in the order they were added.
+    """Inserts and updates of one transaction, collected first and written in their order.
 
-    No row may be written twice. Call `write` before anything that reads these rows.
+    Collecting the rows of a batch by table costs one statement a table instead of one a row. Call
+    `write` before anything that reads these rows.
     """
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._parts: list[_Part] = []
-        self._rows: list[str] = []
+        self._inserts_and_updates: list[tuple[Table, Executable, Rows, bool]] = []
 
     def insert(self, model: type[Base], rows: Rows) -> None:
         """Add rows to insert, all with the same keys."""
-        self._add(table_of(model), rows)
+        table = table_of(model)
+        self._add(table, insert(table), rows, every=False)
 
     def update(
         self,
@@ -355,132 +353,50 @@ class JointWrites:
         `still`: columns that must have one of these values. `bump`: a column to increment. With
         `every`, a missing row makes `write` raise.
         """
-        self._add(table_of(model), rows, keys=keys, still=still, bump=bump, every=every)
+        if not rows:
+            return
+        table = table_of(model)
+        statement = _update_by_keys(table, tuple(rows[0]), keys, still, bump)
+        parameters = [
+            {f"where_{name}" if name in keys else f"set_{name}": row[name] for name in row}
+            for row in rows
+        ]
+        self._add(table, statement, parameters, every=every)
 
-    def _add(self, table: Table, rows: Rows, **how: Any) -> None:
+    def _add(self, table: Table, statement: Executable, rows: Rows, *, every: bool) -> None:
         if rows:
-            self._parts.append(_Part(table, tuple(rows[0]), **how))
-            self._rows.append(rows_text(table, rows))
+            self._inserts_and_updates.append((table, statement, rows, every))
 
     def write(self) -> None:
         """Write what was added; RuntimeError if a required row changed meanwhile."""
-        parts, parameters = (
-            tuple(self._parts),
-            {f"rows{at}": one for at, one in enumerate(self._rows)},
-        )
-        self._parts, self._rows = [], []
-        if not parts:
-            return
-        if self._session.get_bind().dialect.name == "sqlite":
-            _write_through_a_view(self._session, parts, parameters)
-            return
-        statement, counted = _one_with(parts)
-        missing_counts = self._session.execute(statement, parameters).one()
-        for at, count in zip(counted, missing_counts, strict=False):
-            if count:
-                raise RuntimeError(f"a {parts[at].table.name} {MOVED}")
+        pending, self._inserts_and_updates = self._inserts_and_updates, []
+        for table, statement, rows, every in pending:
+            result = self._session.execute(statement, list(rows))
+            if every and cast(CursorResult[Any], result).rowcount != len(rows):
+                raise RuntimeError(f"a {table.name} {MOVED}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """The writes to one table; an insert if no keys are named. See JointWrites.update."""
+@lru_cache(maxsize=256)
+def _update_by_keys(
+    table: Table,
+    columns: tuple[str, ...],
+    keys: tuple[str, ...],
+    still: Words,
+    bump: str | None,
+) -> Executable:
+    """Return an UPDATE with the parameters `where_…` for keys and `set_…` for the other columns.
 
-    table: Table
-    columns: tuple[str, ...]
-    keys: tuple[str, ...] = ()
-    still: Words = ()
-    bump: str | None = None
-    every: bool = False
-
-    def said(self, source: str, reads: Sequence[str]) -> str:
-        """Return the statement.
-
-        `source` has one row for each, `reads` is the expression of each column.
-        """
-        mine = f'"{self.table.name}"'
-        names = ", ".join(f'"{name}"' for name in self.columns)
-        cells = ", ".join(
-            f'{read} AS "{name}"' for name, read in zip(self.columns, reads, strict=True)
-        )
-        rows = f"SELECT {cells} FROM {source}"
-        if not self.keys:
-            return f"INSERT INTO {mine} ({names}) {rows}"
-        sets = [f'"{name}" = v."{name}"' for name in self.columns if name not in self.keys]
-        if self.bump:
-            sets.append(f'"{self.bump}" = {mine}."{self.bump}" + 1')
-        terms = [f'{mine}."{name}" = v."{name}"' for name in self.keys]
-        terms += [f'{mine}."{name}" IN {words(sorted(known))}' for name, known in self.still]
-        return f"UPDATE {mine} SET {', '.join(sets)} FROM ({rows}) AS v WHERE {' AND '.join(terms)}"
-
-    @property
-    def in_bytes(self) -> frozenset[str]:
-        """Return the columns whose values are base64 encoded."""
-        return frozenset(
-            name for name in self.columns if isinstance(self.table.c[name].type, LargeBinary)
-        )
-
-
-def _write_through_a_view(
-    session: Session, parts: tuple[_Part, ...], given: dict[str, str]
-) -> None:
-    insert, *made = _view(parts)
-    try:
-        try:
-            session.execute(insert, given)
-        except OperationalError as missing:  # the first time on this connection, or it rolled back
-            if "no such table" not in str(missing.orig):
-                raise
-            for one in made:
-                session.execute(one)
-            session.execute(insert, given)
-    except IntegrityError as refused:
-        if MOVED in str(refused.orig):
-            raise RuntimeError(str(refused.orig)) from refused
-        raise
-
-
-@cache
-def _view(parts: tuple[_Part, ...]) -> tuple[TextClause, TextClause, TextClause]:
-    """Return the insert, and the temporary view and trigger that receive it."""
-    steps = []
-    for at, part in enumerate(parts):
-        cells = {name: f"json_extract(value, '$.{name}')" for name in part.columns}
-        cells |= {name: f"from_base64({cells[name]})" for name in part.in_bytes}
-        steps.append(part.said(f"json_each(NEW.rows{at})", [cells[name] for name in part.columns]))
-        if part.every:
-            error_text = f"'a {part.table.name} {MOVED}'"
-            missing_rows = f"changes() <> json_array_length(NEW.rows{at})"
-            steps.append(f"SELECT RAISE(ABORT, {error_text}) WHERE {missing_rows}")
-    names = [f"rows{at}" for at in range(len(parts))]
-    body = "; ".join(steps)
-    view_name = f'"joint_{sha256_hex(body)[:16]}"'
-    columns = ", ".join(f"NULL AS {name}" for name in names)
-    values = ", ".join(f":{name}" for name in names)
-    return (
-        text(f"INSERT INTO {view_name} ({', '.join(names)}) VALUES ({values})"),
-        text(f"CREATE TEMP VIEW {view_name} AS SELECT {columns}"),
-        text(f"CREATE TEMP TRIGGER {view_name} INSTEAD OF INSERT ON {view_name} BEGIN {body}; END"),
-    )
-
-
-@cache
-def _one_with(parts: tuple[_Part, ...]) -> tuple[TextClause, tuple[int, ...]]:
-    """Return the single statement, and the parts whose missing rows it counts."""
-    clauses = []
-    for at, part in enumerate(parts):
-        kinds = ", ".join(f'"{name}" {kind_of(part.table, name)}' for name in part.columns)
-        reads = [
-            f"decode(\"{name}\", 'base64')" if name in part.in_bytes else f'"{name}"'
-            for name in part.columns
-        ]
-        source = f"jsonb_to_recordset(CAST(:rows{at} AS jsonb)) AS r({kinds})"
-        clauses.append(f"w{at} AS ({part.said(source, reads)} RETURNING 1)")
-    counted = tuple(at for at, part in enumerate(parts) if part.every)
-    counts = [
-        f"jsonb_array_length(CAST(:rows{at} AS jsonb)) - (SELECT count(*) FROM w{at})"
-        for at in counted
-    ]
-    return text(f"WITH {', '.join(clauses)} SELECT {', '.join(counts) or '0'}"), counted
+    SQLAlchemy reserves parameters named like a column for its own use in SET.
+    """
+    conditions = [table.c[name] == bindparam(f"where_{name}") for name in keys]
+    # Not IN: SQLAlchemy expands its list for each row, which it refuses for many rows at once.
+    conditions += [or_(*(table.c[name] == word for word in allowed)) for name, allowed in still]
+    values: dict[str, Any] = {
+        name: bindparam(f"set_{name}") for name in columns if name not in keys
+    }
+    if bump:
+        values[bump] = table.c[bump] + 1
+    return update_table(table).where(*conditions).values(values)
 
 
 def next_id(model: type[Base], *, once: bool = False) -> FunctionElement[int]:

@@ -7,7 +7,6 @@ import fcntl
 import gc
 import os
 import sqlite3
-from base64 import b64decode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
@@ -303,16 +302,14 @@ class Database:
 def _sqlite_engine(url: str, *, durable: bool) -> Engine:
     connect_args = {"timeout": BUSY_SECONDS, "check_same_thread": False}
     on_disk = make_url(url).database not in (None, "", ":memory:")
-    pool_options = (
-        {"pool_use_lifo": True} if on_disk else {}
-    )  # it has read, and has the views, of before
+    # The connection used last has the schema and its prepared statements in memory.
+    pool_options = {"pool_use_lifo": True} if on_disk else {}
     engine = create_engine(url, connect_args=connect_args, hide_parameters=True, **pool_options)
     event.listen(engine, "do_connect", lambda *_: _keep_private(engine.url.database))
 
     @event.listens_for(engine, "connect")
     def prepare(connection: SqliteConnection, _record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves
-        connection.create_function("from_base64", 1, _from_base64, deterministic=True)
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
         cursor.execute("PRAGMA journal_mode = WAL")
@@ -336,11 +333,6 @@ def _keep_private(file: str | None) -> None:
         with suppress(OSError):
             if Path(path).stat().st_mode & OTHERS:
                 Path(path).chmod(PRIVATE)
-
-
-def _from_base64(text: str | None) -> bytes | None:
-    """Decode base64 text (holding/db/bulk.py)."""
-    return None if text is None else b64decode(text)
 
 
 def _beginning(engine: Engine, begin: Callable[[Any], None]) -> Engine:

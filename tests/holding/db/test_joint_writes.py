@@ -1,4 +1,4 @@
-"""Rows of several tables are written by one statement, on both databases alike."""
+"""Rows of several tables are collected and written in their order, on both databases alike."""
 
 import json
 from datetime import UTC, datetime
@@ -59,38 +59,51 @@ def _ids(session: Session, count: int) -> list[int]:
     return list(session.scalars(select(next_id(Request)).select_from(Connection).limit(count)))
 
 
-def test_children_stand_with_their_parents_by_one_statement(
+def test_children_are_written_after_their_parents_with_a_statement_a_table(
     database: Database, lane: Lane, push: Push
 ) -> None:
-    def written(no: int) -> list[int]:
-        with database.write() as session:
-            one, two = ids = _ids(session, 2)
-            writes = JointWrites(session)
-            rows = [
-                _request(one, push.connection_id, BYTES),
-                _request(two, push.connection_id, None),
-            ]
-            writes.insert(Request, rows)
-            writes.insert(Attempt, [_attempt(one, push.id, no), _attempt(two, push.id, no + 1)])
-            writes.update(Push, [{"id": push.id, "kept": no, "target_ref": None}], every=True)
-            writes.update(Run, [])
-            writes.write()
-            writes.write()  # nothing is left of it
-            return ids
-
-    written(10)  # the first of a connection to SQLite makes the view
-    with database.overheard() as said:
-        one, two = written(20)
-    assert [words for words in said if "SELECT" not in words.split("(")[0]][1:] == ["COMMIT"]
+    with database.overheard() as statements, database.write() as session:
+        first_id, second_id = _ids(session, 2)
+        writes = JointWrites(session)
+        requests = [
+            _request(first_id, push.connection_id, BYTES),
+            _request(second_id, push.connection_id, None),
+        ]
+        writes.insert(Request, requests)
+        writes.insert(Attempt, [_attempt(first_id, push.id, 20), _attempt(second_id, push.id, 21)])
+        writes.update(Push, [{"id": push.id, "kept": 20, "target_ref": None}], every=True)
+        writes.update(Run, [])
+        writes.write()
+        writes.write()  # nothing is pending any more
+    changes = [text.split()[:2] for text in statements if text.startswith(("INSERT", "UPDATE"))]
+    assert changes == [["INSERT", "INTO"], ["INSERT", "INTO"], ["UPDATE", "push"]]
     with database.read() as session:
-        first, second = session.get_one(Request, one), session.get_one(Request, two)
+        first, second = session.get_one(Request, first_id), session.get_one(Request, second_id)
         assert (first.body, second.body) == (BYTES, None)
         assert first.headers == {"a": "ü:1", "b": "'"}
         assert first.made_at == WHEN
-        found = session.get_one(Push, push.id)
-        assert (found.kept, found.target_ref) == (20, None)
-        of_it = select(Attempt.request_id).where(Attempt.push_id == push.id, Attempt.no > 19)
-        assert sorted(session.scalars(of_it)) == [one, two]
+        updated = session.get_one(Push, push.id)
+        assert (updated.kept, updated.target_ref) == (20, None)
+        requested = select(Attempt.request_id).where(Attempt.push_id == push.id, Attempt.no > 19)
+        assert sorted(session.scalars(requested)) == [first_id, second_id]
+
+
+def test_many_rows_are_updated_each_with_its_own_values(database: Database, lane: Lane) -> None:
+    lane.ready("IV-1", "IV-2", "IV-3")
+    lane.work()
+    pushes = {row.id: row for row in lane.rows(Push)}
+    with database.write() as session:
+        writes = JointWrites(session)
+        writes.update(Push, [{"id": key, "kept": key * 10} for key in pushes], every=True)
+        writes.write()
+    assert {row.id: row.kept for row in lane.rows(Push)} == {key: key * 10 for key in pushes}
+    with database.write() as session:
+        writes = JointWrites(session)
+        rows = [{"id": key, "kept": 1} for key in (*pushes, 999_999)]
+        writes.update(Push, rows, every=True)
+        with pytest.raises(RuntimeError, match="a push moved under our lock"):
+            writes.write()
+        session.rollback()
 
 
 def test_a_row_that_moved_stops_all_of_it(database: Database, lane: Lane, push: Push) -> None:
@@ -111,7 +124,7 @@ def test_a_row_that_moved_stops_all_of_it(database: Database, lane: Lane, push: 
         with pytest.raises(RuntimeError, match="a posting moved under our lock"):
             tried(row, state)
     assert len(lane.rows(Request)) == before
-    tried(good)  # also where the view was made by what was rolled back
+    tried(good)
     assert len(lane.rows(Request)) == before + 1
     (after,) = lane.rows(Posting)
     assert (after.reason, after.lock) == ("x", posting.lock + 1)
