@@ -30,9 +30,9 @@ from tests.holding.pushing import Lane
 from tests.holding.shop import Shop, open_shop, order
 from tests.support.clock import SetClock
 
-WORKBOOK = 30
+WORKBOOK = 40
 """Statements and commits for a file, whatever is in it."""
-ALONE, FURTHER, IDLE = 12, 9, 1
+ALONE, FURTHER, IDLE = 26, 20, 1
 """The same of a document that is sent by itself, of each further one of the same pass, and of a
 pass with nothing to do."""
 OPERATOR = frozenset({"operator"})
