@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance import warm
 from tests.acceptance.houses import forget_furnished, opened
 from tests.acceptance.postgresql import Server
 from tests.acceptance.product import House, Product, free_environment
@@ -30,15 +29,6 @@ def daily_rules(folder: Path) -> Path:
 SQLITE = pytest.param("sqlite", marks=pytest.mark.sqlite)
 POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.postgresql)
 NewProduct = Callable[[Path], Product]
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtestloop(session: pytest.Session) -> None:
-    """Before there are forks: what each of them would load for itself is loaded once for all."""
-    wanted = any("command" in getattr(item, "fixturenames", ()) for item in session.items)
-    if session.config.option.forks > 1 and wanted and not session.testsfailed:
-        base = session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
-        warm.load(install(base / INSTALLED))
 
 
 @pytest.fixture(scope="session")

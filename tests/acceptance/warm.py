@@ -219,11 +219,6 @@ def fits(env: Mapping[str, str]) -> bool:
     return all(name.startswith(OURS) for name in env)
 
 
-def load(command: Path) -> None:
-    """Load the command now; every fork of this process starts it from there."""
-    _driver(command)
-
-
 def start(
     command: Path,
     words: Sequence[str],

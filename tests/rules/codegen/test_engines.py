@@ -19,7 +19,6 @@ from rules.outcomes import Outcome
 from rules.program import compile_interpreted, compile_ruleset
 from rules.testing.runner import TestReport, run_tests
 from rules.types.symbol_table import Schemas
-from tests.amount import slow_except
 from tests.rules.kedai import NOW, TEXT, line, order, program_of, world
 from tests.rules.one_meaning import in_every_way
 from tests.support.templates import WITH_OWN_RULES, rules_of
@@ -111,14 +110,14 @@ def told(name: str) -> tuple[Damaged, TestReport]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", slow_except("netshop-aiaccount", SETS))
+@pytest.mark.parametrize("name", SETS)
 def test_both_engines_tell_the_same_stories(name: str) -> None:
     both, report = told(name)
     assert report.failed == ()
     assert both.asked - both.wild >= len(report.results) > 0
 
 
-@pytest.mark.parametrize("name", slow_except("netshop-aiaccount", SETS))
+@pytest.mark.parametrize("name", SETS)
 def test_T22a_both_engines_say_the_same_of_damaged_numbers(name: str) -> None:
     both, _ = told(name)
     assert both.wild == 3 * (both.asked - both.wild) > 0

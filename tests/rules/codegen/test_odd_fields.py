@@ -19,7 +19,6 @@ from rules.outcomes import Outcome
 from rules.program import compile_interpreted, compile_ruleset
 from rules.testing.runner import run_tests
 from rules.values.canonical import PostingState
-from tests.amount import slow_except
 from tests.rules.codegen.test_engines import SETS, rules_named
 from tests.rules.one_meaning import in_every_way
 
@@ -111,7 +110,7 @@ class OddFields:
             self.ready_with_blank.add((subject.kind, field))
 
 
-@pytest.mark.parametrize("name", slow_except("netshop-aiaccount", SETS))
+@pytest.mark.parametrize("name", SETS)
 def test_no_odd_field_crashes_the_rules_and_no_blank_required_field_is_ready(name: str) -> None:
     ruleset, problems = parse(rules_named(name))
     assert problems == ()

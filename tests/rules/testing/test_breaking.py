@@ -20,7 +20,6 @@ from rules.checker.all_checks import check
 from rules.program import compile_ruleset
 from rules.testing.runner import Part, all_parts, coverage, run_tests
 from rules.types.symbol_table import Schemas
-from tests.amount import slow_except
 from tests.rules.kedai import TEXT as KEDAI
 from tests.rules.roaster import TEXT as ROASTER
 from tests.support.templates import WITH_OWN_RULES, rules_of
@@ -272,7 +271,7 @@ RULESETS |= {"kedai": {"kedai.rules": KEDAI}, "roaster": {"roaster.rules": ROAST
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", slow_except("netshop-aiaccount", RULESETS))
+@pytest.mark.parametrize("name", RULESETS)
 def test_tests_turn_red_exactly_where_coverage_says(name: str) -> None:
     sources = RULESETS[name]
     ruleset = ruleset_of(sources)

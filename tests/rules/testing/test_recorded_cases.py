@@ -25,7 +25,6 @@ from rules.testing.runner import run_test
 from rules.testing.test_steps import ClosedWorld, _post_what_is_ready
 from rules.types.symbol_table import Index
 from rules.values.canonical import PostingState
-from tests.amount import slow_except
 from tests.support.templates import rules_of
 
 STARTERS = Path(__file__).parents[3] / "portal/starters"
@@ -100,7 +99,7 @@ def proved(files: Mapping[str, str], program: Program, case: Case) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", slow_except("settlements-aiaccount", STORIES))
+@pytest.mark.parametrize("name", STORIES)
 def test_the_record_of_each_test_of_a_starter_is_told_again(name: str) -> None:
     files, program = starter(name)
     untold, told = set[str](), 0
