@@ -46,7 +46,8 @@ FURTHER: Final = 910_001  # the first of those in the large one
 
 MOST_MS: Final = 50.0
 
-MOST_STATEMENTS: Final = 13
+MOST_STATEMENTS: Final = 60
+"""A page with more statements has one for each of its rows."""
 
 MOST_BYTES: Final = 60_000
 

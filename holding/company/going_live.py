@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from holding.access.actors import ACTS, Actor, may
 from holding.company.dry_run import LastDryRun, last_dry_run
 from holding.connections.master_data import RATE
-from holding.db.bulk import Columns, of
+from holding.db.bulk import Columns, of, whole_sum
 from holding.db.models import (
     Cause,
     Change,
@@ -171,7 +171,7 @@ def first_run(session: Session, company_id: int, now: datetime) -> FirstRun:
             Posting.doc_type,
             currency,
             func.count().label("documents"),
-            func.sum(minor).label("minor"),
+            whole_sum(minor).label("minor"),
         )
         .join(Connection, Connection.id == Posting.connection_id)
         .where(Posting.company_id == company_id, Posting.state == PostingState.READY)

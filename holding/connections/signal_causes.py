@@ -16,6 +16,7 @@ from grammar.text.finding_codes import PUSH_CODES
 from holding.access.actors import Actor, may
 from holding.connections.breaker import REFUSED
 from holding.db import bulk
+from holding.db.bulk import whole_sum
 from holding.db.models import (
     Attempt,
     Company,
@@ -149,7 +150,7 @@ def _held(
     currency, minor = of_held(single)
     rows: list[Any] = list(
         session.execute(
-            select(currency, func.count().label("records"), func.sum(minor).label("minor"))
+            select(currency, func.count().label("records"), whole_sum(minor).label("minor"))
             .add_columns(func.min(Record.id).label("first"))
             .join_from(single, Record, Record.id == single.c.record_id)
             .group_by(currency)
@@ -234,7 +235,7 @@ def _differing_totals(session: Session, company: Company) -> list[Found]:
             Posting.currency,
             func.count().label("records"),
             func.min(Posting.record_id).label("first"),
-            func.sum(Posting.amount).label("minor"),
+            whole_sum(Posting.amount).label("minor"),
         )
         .where(bulk.among(Posting.id, sorted(_told_otherwise(session, company.id))))
         .where(Posting.state == PostingState.POSTED)

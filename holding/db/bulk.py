@@ -17,6 +17,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     ColumnClause,
+    ColumnElement,
     CursorResult,
     Date,
     Executable,
@@ -28,6 +29,7 @@ from sqlalchemy import (
     Text,
     TextClause,
     bindparam,
+    func,
     insert,
     inspect,
     literal_column,
@@ -35,9 +37,8 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy import (
-    update as update_table,
-)
+from sqlalchemy import cast as sql_cast
+from sqlalchemy import update as update_table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Dialect
@@ -433,6 +434,14 @@ def _next_id(element: _NextId, compiler: SQLCompiler, **options: Any) -> str:
         return f"({last} + 1)" if once else f"({last} + row_number() OVER ())"
     drawn = f"nextval(pg_get_serial_sequence({named}, 'id'))"
     return f"(SELECT {drawn})" if once else drawn
+
+
+def whole_sum(amount: Any) -> ColumnElement[int]:
+    """Return the sum of whole numbers as a whole number.
+
+    PostgreSQL's own type for the sum of bigint is numeric, which the driver reads as Decimal.
+    """
+    return sql_cast(func.sum(amount), BigInteger)
 
 
 def named(found: Result[Any]) -> list[Any]:

@@ -226,6 +226,10 @@ class Database:
         with Session(engine, expire_on_commit=False) as session:
             self._plan(session, anew=many)
             yield session
+            if page and self.dialect == "postgresql":
+                # The driver forgets its prepared statements at a rollback, not at a commit.
+                session.expunge_all()
+                session.commit()
 
     @contextmanager
     def write(self, *, many: bool = False) -> Iterator[Session]:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from holding.access.actors import SYSTEM, Actor, may
 from holding.access.people import names_of
 from holding.db import bulk
+from holding.db.bulk import whole_sum
 from holding.db.models import (
     Company,
     Connection,
@@ -139,7 +140,7 @@ def limit_of(session: Session, company_id: int, route: str, now: datetime) -> Li
 
 
 def _usual(session: Session, company_id: int, route: str, now: datetime) -> Limit:
-    book = func.coalesce(func.sum(Posting.book), 0).label("book")
+    book = func.coalesce(whole_sum(Posting.book), 0).label("book")
     targets = select(Connection.id).where(Connection.company_id == company_id)
     query = select(func.count().label("records"), book).where(
         Posting.connection_id.in_(targets),

@@ -27,6 +27,7 @@ from sqlalchemy.orm import Session
 
 from holding.access.reach import is_limited
 from holding.db import bulk
+from holding.db.bulk import whole_sum
 from holding.db.models import Hold, HoldTally, TalliedRecord, TallyMark
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.together import KEPT, Question, answer
@@ -269,7 +270,7 @@ def tally_query(
             TalliedRecord.tally_id,
             func.count().label("records"),
             # whole numbers, as those that are kept: of a sum PostgreSQL makes decimals of all rows
-            sql_cast(func.coalesce(func.sum(TalliedRecord.minor), 0), BigInteger).label("minor"),
+            sql_cast(func.coalesce(whole_sum(TalliedRecord.minor), 0), BigInteger).label("minor"),
             func.count().filter(TalliedRecord.minor.is_(None)).label("blank"),
         )
         .where(TalliedRecord.record_id.in_(stale))
@@ -331,7 +332,7 @@ def _held_one_by_one(company_id: int) -> Select[int]:
 def _held_of_all(company_id: int) -> Select[int]:
     """Build the query for all sources once per company, because every page uses it."""
     marked = select(TallyMark.record_id).where(TallyMark.company_id == company_id)
-    tallied = select(func.coalesce(func.sum(HoldTally.records), 0)).where(
+    tallied = select(func.coalesce(whole_sum(HoldTally.records), 0)).where(
         HoldTally.company_id == company_id, HoldTally.cause_id == WHOLE_RECORD
     )
     stale = select(func.count()).where(

@@ -14,6 +14,7 @@ from connectors.contract import IncomingRecord, schema
 from connectors.transport.strict_json import fault_point
 from holding.access.actors import Actor, may
 from holding.db import bulk
+from holding.db.bulk import whole_sum
 from holding.db.models import Company, Connection, Delivery, HookCall, Record, Version
 from holding.db.refusal import Refusal
 from holding.db.together import Question
@@ -457,7 +458,7 @@ def refused_query(
             Connection.name,
             HookCall.words,
             func.max(HookCall.hint),
-            func.sum(HookCall.times),
+            whole_sum(HookCall.times),
             func.max(HookCall.at).label("last_at"),
         )
         .join(Connection, Connection.id == HookCall.source_id)

@@ -14,6 +14,7 @@ from connectors import registry
 from holding.access.actors import Actor
 from holding.access.operations import once
 from holding.db import bulk
+from holding.db.bulk import whole_sum
 from holding.db.models import (
     Cause,
     Connection,
@@ -393,8 +394,8 @@ def owed_by_age(
     place = (Posting.party, Posting.connection_id, Posting.doc_type, Posting.doc_date)
     foreign = case((Posting.book.is_(None), Posting.amount))
     summed = (  # in the order of an index that has all of it: a party may have many thousands
-        select(*place, Posting.currency, func.sum(Posting.book).label("book"))
-        .add_columns(func.sum(foreign).label("amount"))
+        select(*place, Posting.currency, whole_sum(Posting.book).label("book"))
+        .add_columns(whole_sum(foreign).label("amount"))
         .where(Posting.company_id == company_id, text(f"posting.{Posting.POSTED}"))
         .where(Posting.party.in_(parties))
         .group_by(*place, Posting.currency)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from connectors.registry import titled
 from holding.access.actors import reach_of
 from holding.access.reach import within
+from holding.db.bulk import whole_sum
 from holding.db.models import Cause, Company, Hold, Person, Record, Team, TeamMember
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.refusal import Sums, by_key, most_first, of_held, plural, sums
@@ -78,7 +79,7 @@ def _whole(session: Session, *whose: ColumnElement[bool]) -> tuple[int, Sums]:
     )
     currency, minor = of_held(single)
     query = (
-        select(currency, func.count().label("records"), func.sum(minor).label("minor"))
+        select(currency, func.count().label("records"), whole_sum(minor).label("minor"))
         .join_from(single, Record, Record.id == single.c.record_id)
         .group_by(currency)
     )
@@ -111,7 +112,7 @@ def _groups(session: Session, *whose: ColumnElement[bool]) -> tuple[Group, ...]:
             func.coalesce(Person.name, Team.shown).label("owner"),
             currency,
             func.count().label("records"),
-            func.sum(minor).label("minor"),
+            whole_sum(minor).label("minor"),
             func.min(single.c.since).label("oldest"),
         )
         .join_from(single, Record, Record.id == single.c.record_id)

@@ -9,6 +9,7 @@ from sqlalchemy import Select, and_, func, select
 from sqlalchemy.orm import Session
 
 from grammar.text.finding_codes import ErrorClass
+from holding.db.bulk import whole_sum
 from holding.db.models import (
     Attempt,
     Connection,
@@ -207,7 +208,7 @@ def _same(session: Session, hold: Hold) -> tuple[int, Sums]:
     )
     currency, minor = of_held(single)
     rows = session.execute(
-        select(currency, func.count().label("records"), func.sum(minor).label("minor"))
+        select(currency, func.count().label("records"), whole_sum(minor).label("minor"))
         .join_from(single, Record, Record.id == single.c.record_id)
         .group_by(currency)
     ).all()

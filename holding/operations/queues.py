@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased
 
+from holding.db.bulk import whole_sum
 from holding.db.models import Attempt, Company, Connection, Evaluation, Posting, Record, Request
 from holding.db.models.columns import DUE, LEASED, AttemptState, among_words
 from holding.db.models.postings import ENDED, IN_FLIGHT_STATES
@@ -185,7 +186,7 @@ def _ages(due_at: Any, now: datetime) -> list[ColumnElement[int]]:
 
 
 def _sum(inside: Sequence[ColumnElement[bool]]) -> ColumnElement[int]:
-    return func.sum(case((and_(*inside), 1), else_=0))
+    return whole_sum(case((and_(*inside), 1), else_=0))
 
 
 def _queue(part: Part, connection: str, row: Sequence[Any], in_hand: int) -> Queue:
@@ -287,7 +288,7 @@ def _checked(company_id: int, now: datetime) -> Question[_Done]:
     """The newest evaluations of the installation, of which some are the company's."""
     last = select(func.max(Evaluation.id) - NEWEST).scalar_subquery()  # a search, not a scan
     newest = select(Evaluation.record_id, Evaluation.at).where(Evaluation.id > last).subquery()
-    mine = func.sum(case((Record.company_id == company_id, 1), else_=0))
+    mine = whole_sum(case((Record.company_id == company_id, 1), else_=0))
     rows = yield (
         select(mine, func.count(), func.min(newest.c.at))
         .join_from(newest, Record, Record.id == newest.c.record_id)
@@ -310,7 +311,7 @@ def _called(connection_id: int, now: datetime) -> Question[dict[Part, _Done]]:
     rows = yield (
         select(
             newest.c.kind,
-            func.sum(case((came, 1), else_=0)).label("done"),
+            whole_sum(case((came, 1), else_=0)).label("done"),
             func.count(newest.c.id.distinct()).label("looked"),
             func.min(newest.c.made_at).label("since"),
         )
@@ -439,8 +440,8 @@ def _figures(
 
 def _sums(one: Any) -> tuple[Label[Any], ...]:
     """How many documents there are, and their money."""
-    in_own = func.sum(case((one.book.is_(None), one.amount))).label("minor")
-    return func.count().label("postings"), func.sum(one.book).label("book"), in_own
+    in_own = whole_sum(case((one.book.is_(None), one.amount))).label("minor")
+    return func.count().label("postings"), whole_sum(one.book).label("book"), in_own
 
 
 def _summed(documents: Select[*tuple[Any, ...]], doc_type: str) -> Select[*tuple[Any, ...]]:

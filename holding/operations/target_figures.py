@@ -14,6 +14,7 @@ from sqlalchemy import Select, case, func, select, text, union_all
 from sqlalchemy.orm import Session
 
 from holding.connections.master_data import month_of
+from holding.db.bulk import whole_sum
 from holding.db.models import (
     Attempt,
     Company,
@@ -167,7 +168,7 @@ def _calls(connection_id: int, now: datetime) -> Question[tuple[int, int]]:
     )
     failed = case((among_words(Attempt.state, FAILED), 1), else_=0)
     rows = yield (
-        select(func.count(), func.sum(failed))
+        select(func.count(), whole_sum(failed))
         .where(Attempt.request_id.in_(last))
         .where(among_words(Attempt.state, (*ANSWERED, *FAILED)))
     )

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from holding.db import bulk
-from holding.db.bulk import Columns
+from holding.db.bulk import Columns, whole_sum
 from holding.db.models import Posting, Reading, Record, Release, Version
 from holding.db.together import KEPT, Question, Together
 from holding.reconciliation.compared_documents import (
@@ -177,8 +177,8 @@ def _grouped(marked: CTE) -> Select[Any]:
         columns.state,
         mark,
     )
-    sums = (func.count().label("n"), func.sum(columns.said).label("said"),
-            func.sum(columns.amount).label("ours"))  # fmt: skip
+    sums = (func.count().label("n"), whole_sum(columns.said).label("said"),
+            whole_sum(columns.amount).label("ours"))  # fmt: skip
     return select(*keys, *sums).group_by(*keys)
 
 

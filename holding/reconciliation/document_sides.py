@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased
 
 from connectors import registry
-from holding.db.bulk import Columns, known, of
+from holding.db.bulk import Columns, known, of, whole_sum
 from holding.db.models import (
     AcceptedDifference,
     Company,
@@ -280,7 +280,7 @@ def asked_without_document(
         open_ones.where(Record.doc_date.between(span.first, span.last)),
         open_ones.where(Record.doc_date.is_(None)),
     ).subquery()
-    sums = select(each.c.currency, func.count().label("n"), func.sum(each.c.amount).label("minor"))
+    sums = select(each.c.currency, func.count().label("n"), whole_sum(each.c.amount).label("minor"))
     rows = yield sums.group_by(each.c.currency)
     return tuple(sorted((row.currency, int(row.n), int(row.minor or 0)) for row in rows))
 

@@ -15,7 +15,7 @@ from sqlalchemy import ScalarSelect, Select, case, func, select, true
 from sqlalchemy.orm import Session, aliased
 
 from holding.db import bulk
-from holding.db.bulk import Columns, of
+from holding.db.bulk import Columns, of, whole_sum
 from holding.db.models import (
     AcceptedDifference,
     Connection,
@@ -70,7 +70,7 @@ class Accepted:
 _source, _target = aliased(Connection, name="source"), aliased(Connection, name="target")
 _beside = aliased(Posting, name="beside")
 _there: ScalarSelect[int | None] = (
-    select(func.sum(_beside.amount))
+    select(whole_sum(_beside.amount))
     .where(_beside.record_id == Posting.record_id, _beside.route == Posting.route)
     .where(_beside.state == PostingState.POSTED)
     .correlate(Posting)
@@ -294,8 +294,8 @@ def _counted(company_id: int) -> Select[Any]:
         Posting.doc_date,
         Posting.currency,
         func.count(),
-        func.sum(change),
-        func.sum(case((change.is_(None), 1), else_=0)),
+        whole_sum(change),
+        whole_sum(case((change.is_(None), 1), else_=0)),
     )
     counted = _counting(columns).where(AcceptedDifference.company_id == company_id)
     return counted.group_by(Posting.doc_date, Posting.currency)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from holding.access import operations
 from holding.access.actors import Actor, may
 from holding.db import bulk
+from holding.db.bulk import whole_sum
 from holding.db.models import Company, Connection, Posting, Record, Run
 from holding.db.models.columns import RunState
 from holding.db.models.postings import IN_FLIGHT_STATES
@@ -278,7 +279,7 @@ def range_counts(
             Record.type.label("kind"),
             Record.currency.label("currency"),
             func.count().label("how_many"),
-            func.sum(Record.amount).label("minor"),
+            whole_sum(Record.amount).label("minor"),
         )
         .where(Record.company_id == company_id)
         .group_by(Record.type, Record.currency)
@@ -295,7 +296,7 @@ def range_counts(
         single.c.doc_type.label("kind"),
         single.c.currency.label("currency"),
         func.count().label("how_many"),
-        func.sum(single.c.minor).label("minor"),
+        whole_sum(single.c.minor).label("minor"),
     ).group_by(single.c.doc_type, single.c.currency)
     return RangeCounts(
         records=_by_kind(dated),

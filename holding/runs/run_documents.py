@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, tru
 from sqlalchemy.orm import Session
 
 from grammar.text.finding_codes import ErrorClass
+from holding.db.bulk import whole_sum
 from holding.db.models import Attempt, Cause, Hold, Posting, Push, Record, Request, Run, Team
 from holding.db.models.columns import PushState
 from holding.db.models.decisions import HOLD_OPEN
@@ -67,7 +68,7 @@ def count_by_state(session: Session, company_id: int, run_id: int) -> dict[PushS
     """Return the documents of a run by the state of their last push in it."""
     currency, minor = of_posting()
     rows: Sequence[Any] = session.execute(
-        _of_run(select(Push.state, currency, func.count(), func.sum(minor)), company_id, run_id)
+        _of_run(select(Push.state, currency, func.count(), whole_sum(minor)), company_id, run_id)
         .group_by(Push.state, currency)
         .order_by(Push.state),
         execution_options=KEPT,
@@ -94,7 +95,7 @@ def failure_reasons(session: Session, company_id: int, run_id: int) -> tuple[Rea
     )
     keys = (Push.state, Push.error_class, Push.error, Cause.id, Cause.label, Team.shown, since)
     query = _of_run(
-        select(*keys, currency, func.count(), func.sum(minor)), company_id, run_id
+        select(*keys, currency, func.count(), whole_sum(minor)), company_id, run_id
     ).where(Push.state != PushState.ACCEPTED)
     rows: Sequence[Any] = session.execute(
         query.outerjoin(Hold, Hold.id == hold)
@@ -184,7 +185,7 @@ def arrived_records(
     )
     rows: Sequence[Any] = session.execute(
         select(span, held, currency, func.count(arrived.c.id.distinct()).label("records"))
-        .add_columns(func.sum(minor).label("minor"))
+        .add_columns(whole_sum(minor).label("minor"))
         .select_from(arrived)
         .outerjoin(Posting, own_posting)
         .group_by(span, held, currency)

@@ -11,7 +11,7 @@ from sqlalchemy import Select, and_, exists, func, select, text
 from sqlalchemy.orm import Session, aliased
 
 from holding.connections.limits import is_near_limit
-from holding.db.bulk import Columns, known, of
+from holding.db.bulk import Columns, known, of, whole_sum
 from holding.db.models import (
     Company,
     Connection,
@@ -253,7 +253,7 @@ def _money(session: Session, company_id: int) -> dict[str, Sums]:
     """Return stopped route -> the amounts that wait."""
     currency, minor = of_posting()
     query = (
-        select(Posting.route, currency, func.sum(minor))
+        select(Posting.route, currency, whole_sum(minor))
         .join(RouteStop, and_(*_READY))
         .where(RouteStop.company_id == company_id, ROUTE_STOPPED)
         .group_by(Posting.route, currency)

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from holding.db import bulk
-from holding.db.bulk import Columns, of
+from holding.db.bulk import Columns, of, whole_sum
 from holding.db.models import Connection, Hold, Person, Posting, Record, Team
 from holding.db.models.columns import RecordState, among_words
 from holding.db.models.decisions import HOLD_CLOSED, HOLD_OPEN, is_open
@@ -209,7 +209,7 @@ def _ended(company_id: int, since: datetime) -> Select[str, int, int | None]:
         .where(Hold.error_class == DUPLICATE)
     )
     return (
-        select(Record.currency, func.count(), func.sum(Record.amount))
+        select(Record.currency, func.count(), whole_sum(Record.amount))
         .where(Record.id.in_(ended), Record.state.in_(IGNORED), ~still)
         .group_by(Record.currency)
     )
@@ -272,7 +272,7 @@ def _booked(
     place = (Posting.connection_id, Posting.doc_date, Posting.doc_type)
     foreign = case((Posting.book.is_(None), Posting.amount))
     return (
-        select(*place, Posting.currency, func.sum(Posting.book), func.sum(foreign))
+        select(*place, Posting.currency, whole_sum(Posting.book), whole_sum(foreign))
         .where(Posting.connection_id.in_(targets), Posting.doc_date.between(first, last))
         .where(among_words(Posting.state, BOOKED_STATES), or_(_STANDS, is_reversed_there()))
         .group_by(*place, Posting.state, Posting.currency)  # by its index: nothing is sorted

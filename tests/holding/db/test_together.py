@@ -1,6 +1,5 @@
-"""Questions that are asked together get the answers they get alone, by one statement a round."""
+"""Queries of one page get the answers that they get alone."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
@@ -11,7 +10,6 @@ from sqlalchemy import Integer, bindparam, func, literal, null, select, union_al
 from sqlalchemy.exc import StatementError
 
 from holding.access.reach import limit_session, of_ids
-from holding.db import together
 from holding.db.bulk import Columns, of
 from holding.db.database import Database
 from holding.db.models import Company, Connection, Team
@@ -87,7 +85,7 @@ def test_each_gets_its_own_answer_in_its_own_order(
         teams, nothing, forth, back, (kept, long, sources), (moments, when) = [
             one.value for one in all_of_them
         ]
-        assert len([one for one in asked if one.startswith(("SELECT", "WITH"))]) == 2
+        assert len([text for text in asked if text.startswith(("SELECT", "WITH"))]) == 7
         assert teams == answer(session, _teams(company.id))
         assert nothing is None
         assert [one.name for one in forth] == ["netshop", "aiaccount"]
@@ -173,24 +171,6 @@ def test_the_same_selects_with_other_values_have_the_answers_to_those(
                 assert [one.value for one in told] == alone
 
 
-def test_a_value_that_stood_in_two_places_may_become_two(
-    database: Database, company: Company
-) -> None:
-    def named(name: Any) -> Question[int]:
-        query = select(func.count(Team.id)).where(Team.name == name)
-        return int((yield query).scalar_one())
-
-    name = _name_of_a_team(database, company)
-    shared, there, nobody = literal(name), literal(name), literal("nobody")
-    counts = []
-    with database.read() as session:
-        for one, other in ((shared, shared), (there, nobody), (nobody, there), (shared, shared)):
-            page = Together(session)
-            first, second = page.ask(named(one)), page.ask(named(other))
-            counts.append((first.value, second.value))
-    assert counts == [(1, 1), (1, 0), (0, 1), (1, 1)]
-
-
 def _name_of_a_team(database: Database, company: Company) -> str:
     with database.read() as session:
         return answer(session, _teams(company.id))[0][1]
@@ -209,22 +189,6 @@ def test_whoever_sees_less_asks_the_same_and_sees_less(
             assert seen == (["netshop", "aiaccount"] if reach is None else ["aiaccount"])
 
 
-def test_many_at_once_get_their_own_answers(database: Database, company: Company) -> None:
-    def asked(turn: int) -> tuple[int, int]:
-        with database.read() as session:
-            page = Together(session)
-            mine = company.id if turn % 2 else -company.id
-            forth, back = page.ask(_teams(mine)), page.ask(_teams(-mine))
-            return len(forth.value), len(back.value)
-
-    together._made.clear()
-    with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(asked, range(40)))
-    with database.read() as session:
-        many = len(answer(session, _teams(company.id)))
-    assert found == [(many, 0) if turn % 2 else (0, many) for turn in range(40)]
-
-
 def test_one_that_needs_no_select_has_its_answer(database: Database) -> None:
     def known() -> Question[int]:
         return 7
@@ -232,30 +196,6 @@ def test_one_that_needs_no_select_has_its_answer(database: Database) -> None:
 
     with database.read() as session:
         assert answer(session, known()) == 7
-
-
-def test_a_union_whose_values_go_by_other_names_is_not_kept(
-    database: Database, company: Company, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As if the copy of a value had another name: it would keep that of who asked first."""
-    made = together._union_anew
-
-    def renamed(asked: Any) -> Any:
-        selects = [one.params(company_of=company.id) for one in asked]
-        return made([one.subquery().select().where(literal(7) == 7) for one in selects])
-
-    def of_company(key: int) -> Question[list[str]]:
-        query = select(Team.name).where(Team.company_id == key).order_by(Team.id)
-        return list((yield query).scalars())
-
-    monkeypatch.setattr(together, "_made", type(together._made)())
-    monkeypatch.setattr(together, "_union_anew", renamed)
-    with database.read() as session:
-        for key in (company.id, -company.id):
-            page = Together(session)
-            first, second = page.ask(of_company(key)), page.ask(of_company(key))
-            assert (first.value, second.value) == (answer(session, of_company(key)),) * 2
-    assert not together._made
 
 
 def _sums(company_id: int) -> Question[list[tuple[Any, ...]]]:
@@ -288,38 +228,6 @@ def test_selects_that_share_a_column_get_values_of_their_own_types(
         teams, [sums], _ = (one.value for one in shared)
         assert sums == (len(teams), sum(key for key, _ in teams), sums[2], 7, "seven", True)
         assert {type(key) for key, _ in teams} == {int}
-        assert [type(one) for one in sums] == [int, int, str, int, str, bool]
-
-
-def test_a_union_has_as_many_columns_as_its_widest_select_of_each_type(
-    database: Database, company: Company, asked: list[str]
-) -> None:
-    with database.read() as session:
-        page = Together(session)
-        for each in [_teams] * 9:
-            page.ask(each(company.id))
-        page.step()
-    assert asked[-1].count("together.c") == 2, "nine selects of a whole number and a text"
-
-
-def test_postgresql_goes_through_the_rows_of_a_union_once(
-    database: Database, company: Company, asked: list[str]
-) -> None:
-    """A select of another type than those before would have it go through all of them again."""
-    if database.dialect != "postgresql":
-        pytest.skip("SQLite has no types of columns")
-    with database.read() as session:
-        page = Together(session)
-        for question in (_teams(company.id), _sums(company.id), _kinds(company.id), _moments()):
-            page.ask(cast(Question[Any], question))
-        union = together._union_of([Given(cast(Any, one.asks), {}) for one in page._waiting])
-        compiled = union[0].statement.compile(database.engine)
-        plan = session.connection().exec_driver_sql(
-            f"EXPLAIN {compiled}", {**compiled.params, **union[1]}
-        )
-        lines = [line.strip() for line in plan.scalars()]
-    own = [line for line in lines if line.startswith("->  Append")]
-    assert len(own) == 2, "that of all, and that of the moments' own union"
 
 
 NAMED = select(Team.name).where(Team.name == bindparam("wanted")).order_by(Team.id)

@@ -7,36 +7,12 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, text
 
-from holding.db import together
 from holding.db.database import Database
 from holding.db.models import Company, Person
 from portal.holds import hold_pane
 from portal.holds.hold_pane import PAGES, warm_pages
 
 pytestmark = pytest.mark.sqlite
-
-
-@pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The unions of this process, of which there are none yet."""
-    monkeypatch.setattr(together, "_made", type(together._made)())
-    return together._made
-
-
-def test_who_comes_first_makes_nothing_new(
-    app: Flask, visit: Callable[..., Any], made: Any, database: Database
-) -> None:
-    farah = visit("farah")
-    with database.write() as session:
-        for person in session.scalars(select(Person)):
-            person.settings = {**(person.settings or {}), "language": ""}
-    made.clear()
-    assert warm_pages(app) == len(PAGES)
-    before = set(made)
-    assert before
-    for page in PAGES:
-        assert "Kedai Contoh" in farah.text(f"/c/kedai/{page}")
-    assert set(made) == before
 
 
 def test_every_language_that_somebody_chose_is_read(app: Flask, database: Database) -> None:
