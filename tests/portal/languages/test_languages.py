@@ -13,10 +13,10 @@ from portal.languages.catalogues import Catalogue
 from rules.comparison.preflight import LISTS
 from tests.portal.reading import works
 from tests.portal.web.test_page_words import Shown
-from tests.portal.web.test_pages import BUDGET
+from tests.portal.web.test_pages import PAGES as ALL_PAGES
 
 MALAY = {"Accept-Language": "ms-MY,ms;q=0.9,en;q=0.5"}
-PAGES = [url for url in BUDGET if not url.endswith(".md")]
+PAGES = [url for url in ALL_PAGES if not url.endswith(".md")]
 NOT_ALIKE = re.compile(
     r'name="(?:csrf_token|op)" value="[^"]*"|X-CSRFToken": "[^"]*"|<html lang="[^"]*"'
     r"|[\d.]+ (?:[GM]B|ms)"

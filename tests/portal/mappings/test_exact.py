@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from bench.page_bench import MOST_STATEMENTS
 from tests.portal.mappings.test_lists import give
 from tests.portal.reading import one, plain, works
 from tests.portal.seed import SCRIPT
@@ -49,7 +50,7 @@ def test_the_page_of_a_match_asks_as_few_questions_as_any_other(farah, statement
     assert "1 of 2 missing values" in plain(farah.text(EXACT))
     statements.clear()
     farah.text(EXACT)
-    assert len([one for one in statements if not one.startswith("BEGIN")]) <= 12
+    assert len([one for one in statements if not one.startswith("BEGIN")]) <= MOST_STATEMENTS
 
 
 def test_accepting_does_what_the_preview_says_and_needs_a_reason(farah, visit, database):

@@ -6,6 +6,7 @@ import re
 import pytest
 from sqlalchemy import insert, select
 
+from bench.page_bench import MOST_STATEMENTS
 from holding.db.database import Database
 from holding.db.models import Company, Evaluation, Record, Version
 from holding.programs import replay
@@ -18,7 +19,7 @@ from tests.support.clock import SetClock
 from tests.support.databases import unlock
 
 pytestmark = pytest.mark.sqlite
-LINES, MOST, FEW = 1_114, 100_000, 12
+LINES, MOST = 1_114, 100_000
 FEWER = 120  # lines of an order whose pages are all read
 RECORDS = "/c/kedai/records/netshop/order"
 RECORD = f"{RECORDS}/SO-1114"
@@ -48,7 +49,7 @@ def statements(answer) -> int:
 def test_each_tab_of_its_record_is_light(visit, long, tab):
     answer = visit("farah").get(f"{RECORD}?tab={tab}")
     assert len(answer.data) <= MOST
-    assert statements(answer) <= FEW
+    assert statements(answer) <= MOST_STATEMENTS
 
 
 def test_who_reads_on_has_it_judged_again_once(visit, database, long, monkeypatch):
@@ -114,7 +115,7 @@ def test_its_hold_is_light(visit, database, long):
     hold = one(database, f"{query} WHERE record.number = 'SO-1114'")
     answer = visit("farah").get(f"/c/kedai/holding/{hold}")
     assert len(answer.data) <= MOST
-    assert statements(answer) <= FEW
+    assert statements(answer) <= MOST_STATEMENTS
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import pytest
 from openpyxl import load_workbook
 from sqlalchemy import select
 
+from bench.page_bench import MOST_STATEMENTS
 from holding.access import actors
 from holding.db.database import Database
 from holding.db.models import BacktestRun, Company, Person
@@ -182,7 +183,9 @@ def test_the_review_asks_few_questions(visit, database, clock, stricter, stateme
         statements.clear()
         chan.text(url)
         asked = [one for one in statements if not one.startswith("BEGIN")]
-        assert 0 < len(asked) <= 12, "\n".join(one.replace("\n", " ")[:150] for one in asked)
+        assert 0 < len(asked) <= MOST_STATEMENTS, "\n".join(
+            one.replace("\n", " ")[:150] for one in asked
+        )
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import pytest
 
 from tests.portal.reading import hold_of, plain, works
-from tests.portal.web.test_pages import BUDGET
+from tests.portal.web.test_pages import PAGES
 
 QUOTED = {"code", "pre", "script", "style", "textarea", "option", "kbd", "var"}
 READ = {"title", "aria-label", "placeholder", "alt"}
@@ -102,7 +102,7 @@ def test_words_of_the_program_are_seen() -> None:
     assert program_words("<p>RM 3194.71</p><p>RM 3,194.71 of NS-2026.11</p>") == ["RM 3194.71"]
 
 
-@pytest.mark.parametrize("url", [one for one in BUDGET if not one.endswith(".md")])
+@pytest.mark.parametrize("url", [one for one in PAGES if not one.endswith(".md")])
 def test_a_page_shows_labels(visit, database, clock, url) -> None:
     farah = visit("farah")
     works(database, clock)

@@ -31,7 +31,7 @@ from tests.portal.conftest import Browser
 from tests.portal.languages.test_walk import ROUTES
 from tests.portal.reading import ONE, works
 from tests.portal.seed import PASSWORD, environment, fill
-from tests.portal.web.test_pages import BUDGET
+from tests.portal.web.test_pages import PAGES
 from tests.support.clock import SetClock
 from tests.support.databases import opened
 from workers import loop
@@ -183,7 +183,7 @@ def _as_of_a_large_one(database: Database) -> None:
             )
 
 
-@pytest.mark.parametrize("url", [url for url in BUDGET if url not in WITHOUT_COPIES])
+@pytest.mark.parametrize("url", [url for url in PAGES if url not in WITHOUT_COPIES])
 def test_a_page_reads_few_rows_of_big_tables(grown: Grown, url: str) -> None:
     with grown.database.engine.connect() as connection:
         first = connection.execute(text("SELECT min(id) FROM hold")).scalar_one()  # may not be 1
@@ -270,7 +270,7 @@ NOT_NOW = {
     *(f"/c/kedai/setup/{step}" for step in ("cutover", "dry-run", "go-live", "rules")),
 }
 """Pages that answer nothing without a question, or not in a company that is live."""
-OTHERS = sorted({*ROUTES.values()} - {*BUDGET})
+OTHERS = sorted({*ROUTES.values()} - {*PAGES})
 """Pages of the walk that have no budget of their own."""
 
 
@@ -292,7 +292,7 @@ def test_no_page_asks_more_of_another_reader(grown: Grown) -> None:
     """
     if grown.database.dialect != "sqlite":
         pytest.skip("how many questions a page has is no matter of the database")
-    pages = sorted({*BUDGET, *OTHERS})
+    pages = sorted({*PAGES, *OTHERS})
     asked = {(url, nth): _counted(grown, url, reader)
              for url in pages for nth, reader in enumerate(grown.others)}  # fmt: skip
     assert sum(count > 0 for count in asked.values()) > 200
