@@ -141,6 +141,8 @@ def _quickly(block: Block, file: str) -> Any:
 class QuickParser:
     """The tables of one grammar, ready to run."""
 
+    # It explains no mistakes: Lark reads whatever it refuses again, so the wording exists once.
+
     def __init__(self, lark: Lark) -> None:
         conf = lark.parse_interactive("").parser_state.parse_conf
         self._start, self._end = conf.start_state, conf.end_state

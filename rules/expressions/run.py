@@ -646,6 +646,7 @@ class FieldSlot:
             word = clean_text(raw.strip()[:60]) if isinstance(raw, str) else told
             known = ", ".join(s.name for s in self.field.states)
             wrong, right = "is no word of the rules", f"{self.gap.rule} is one of {known}"
+            # Connectors keep the source's own word, so that only the rules give it a meaning.
             gap = replace(
                 gap,
                 code="STA01",

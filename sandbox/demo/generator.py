@@ -277,6 +277,8 @@ def _calls(orders: Sequence[Order], event: str, times: int) -> Iterator[Delivery
 
 
 def _later(told: Sequence[Told]) -> Iterator[Delivery]:
+    # Changes to posted orders follow once nothing is due: sent earlier, the speed of the workers
+    # would decide whether an order is dropped or held as posted.
     for story in told:
         yield from _calls(story.later, "order.changed", 1)
 
