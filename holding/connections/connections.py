@@ -66,6 +66,8 @@ def set_key(
 ) -> KeySet | Refusal:
     """Store and use a secret, encrypted for this one row; the previous one is kept for a week.
 
+    The secret in use stays as it is when it is stored again.
+
     Documents that were refused because of the key are evaluated again.
     """
     connection = session.get_one(Connection, connection_id)
@@ -75,12 +77,15 @@ def set_key(
         return refusal
     if isinstance(box, Refusal):
         return box
-    session.execute(
-        update(ConnectionKey)
-        .where(ConnectionKey.connection_id == connection.id, ConnectionKey.state == KeyState.ACTIVE)
-        .values(state=KeyState.OLD, keep_until=now + KEEP_OLD)
+    active = select(ConnectionKey).where(
+        ConnectionKey.connection_id == connection.id, ConnectionKey.state == KeyState.ACTIVE
     )
-    row = keep_key(session, connection, actor, secret, KeyState.ACTIVE, now, box)
+    before = session.scalars(active.order_by(ConnectionKey.no)).all()
+    row = next((one for one in before if _is_secret(box, connection, one, secret)), None)
+    if row is None:  # the same key again is no rotation
+        for one in before:
+            one.state, one.keep_until = KeyState.OLD, now + KEEP_OLD
+        row = keep_key(session, connection, actor, secret, KeyState.ACTIVE, now, box)
     connection.key_id = row.id
     connection.lock += 1
     trust_again(session, connection, now)
@@ -92,6 +97,11 @@ def set_key(
     words = f"The key of {connection.name} was stored. It ends in {row.tail}."
     log_connection_event(session, connection, actor, now, "connection.key", words)
     return KeySet(row.no, row.tail, trimmed=secret.strip() != secret)
+
+
+def _is_secret(box: Keys, connection: Connection, row: ConnectionKey, secret: str) -> bool:
+    """Check whether a stored key is this secret, without surrounding white space."""
+    return box.decrypt(row.secret, row=bound(connection, row.no)) == secret.strip()
 
 
 def keep_key(

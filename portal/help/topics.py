@@ -71,7 +71,7 @@ CAUSES: Final[Mapping[str, tuple[str, ...]]] = {
     "Another system answers": ("reach.stranger",),
     "Answer not understood": ("answer", "key.answer"),
     "Key not complete": ("key.text",),
-    "Key rejected": ("key.refused",),
+    "Key rejected": ("key.refused", "key.disabled"),
     "Permission missing": ("key.permission", "key.types", "key.payouts", "key.bills"),
     "Key not active": ("key.inactive",),
     "Company not found": ("company.unknown",),

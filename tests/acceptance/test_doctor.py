@@ -10,10 +10,11 @@ import pytest
 from tests.acceptance.conftest import STARTER
 from tests.acceptance.houses import COMPANY, quiet
 from tests.acceptance.orders import buyer, clean, days_ago, later, priced, with_sku
-from tests.acceptance.product import ADMIN, SIMULATOR_KEY, House, Product, free_environment
+from tests.acceptance.product import ADMIN, House, Product, free_environment
 from tests.acceptance.quiet import ask_target, change, rows, work
 
 pytestmark = pytest.mark.slow
+NEW_KEY = "aia_live_new_5Xc8"
 BY_ADMIN = (*COMPANY, "--as", ADMIN)
 TEST = ("connection", "test", "aiaccount", *BY_ADMIN)
 DOCTOR = ("doctor", "aiaccount", *BY_ADMIN)
@@ -32,7 +33,8 @@ def arrive(house: House, *orders: dict[str, Any]) -> None:
 
 
 def rotated(house: House) -> None:
-    house.product.run("connection", "key", "aiaccount", *BY_ADMIN, stdin=SIMULATOR_KEY)
+    ask_target(house, "issue", key=NEW_KEY)
+    house.product.run("connection", "key", "aiaccount", *BY_ADMIN, stdin=NEW_KEY)
 
 
 def other_account(house: House) -> None:

@@ -152,8 +152,7 @@ Good = Sequence[tuple[int, OutgoingDocument]]
 class AiAccount:
     """The target `aiaccount`.
 
-    Beside the settings of its form it knows `needs` (permissions) and `next_batch` (documents about
-    to be sent, for the quota step of the test).
+    Beside the settings of its form it knows `needs` (permissions).
     """
 
     name = "aiaccount"

@@ -109,6 +109,10 @@ def _refused(answer: HttpAnswer, content: object, secret: str) -> Step:
     said = quote_answer("AiAccount", answer.status, str(message or ""))
     if answer.status not in KEY_REFUSED:
         return Step.failed(STEPS[2], said, "Compare the address of the interface.", "answer")
+    if isinstance(error, dict) and error.get("code") == "key_disabled":
+        words = f"This API key, ending in …{secret[-4:]}, is disabled. {said}"
+        hint = f"Enable it at {AT_KEYS}, or create another key there and store it here."
+        return Step.failed(STEPS[2], words, hint, "key.disabled")
     words = f"AiAccount does not know this API key, ending in …{secret[-4:]}. {said}"
     hint = f"Copy the key again at {AT_KEYS}; it is shown there once."
     return Step.failed(STEPS[2], words, hint, "key.refused")
@@ -156,7 +160,7 @@ def _fitting(
         else Step(STEPS[5], ok=True, words="Excel import is off: no second way in.")
     )
     yield _rounding(snapshot.rounding_mode, declared)
-    yield _quota(settings, snapshot)
+    yield _quota(snapshot)
 
 
 def _rounding(there: str | None, here: Rounding) -> Step:
@@ -246,13 +250,12 @@ def _needs(settings: Settings, snapshot: Snapshot, documents: Collection[str]) -
     return tuple(dict.fromkeys((*needs, *extra)))
 
 
-def _quota(settings: Settings, snapshot: Snapshot) -> Step:
+def _quota(snapshot: Snapshot) -> Step:
     if snapshot.quota_limit is None:
         return Step(STEPS[7], ok=True, words="No limit.")
     left = max(0, snapshot.quota_limit - (snapshot.quota_used or 0))
-    wanted = int(str(settings.get("next_batch", 1)))
-    words = f"{left} of {snapshot.quota_limit} left this month, {wanted} wait to be sent."
-    enough = left >= wanted
+    words = f"{left} of {snapshot.quota_limit} left this month."
+    enough = left > 0
     hint = "" if enough else "Ask AiAccount for a larger plan, or wait for the next month."
     return Step(STEPS[7], enough, words, hint, "" if enough else "quota")
 

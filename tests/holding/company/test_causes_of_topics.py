@@ -156,6 +156,12 @@ CAUSES: dict[str, tuple[Topic, tuple[Callable[[Lane], None], ...], str, str]] = 
         "This API key was disabled",
         "Renew the key",
     ),
+    "the key is disabled there": (
+        Topic.TEST,
+        (key(DISABLED), tested),
+        "is disabled",
+        "Enable it",
+    ),
     "the company ID is wrong": (
         Topic.TEST,
         (settings(company_id="CMP-9"), tested),
@@ -302,6 +308,14 @@ def test_H14_the_first_line_names_the_cause(lane: Lane, cause: str) -> None:
     assert first.topic == topic
     assert shown in first.words
     assert todo in first.todo
+
+
+def test_the_same_key_again_is_no_rotation(lane: Lane) -> None:
+    """The key to disable would be the one in use."""
+    tested(lane)
+    key(DEMO_KEY)(lane)
+    tested(lane)
+    assert told(lane) == ()
 
 
 def test_a_paused_key_is_told_once_and_tested_at_once(lane: Lane) -> None:
