@@ -8,6 +8,7 @@ from typing import Final, Literal, Protocol, runtime_checkable
 
 from connectors.contract.calls import (
     Action,
+    Answer,
     ConnectionReport,
     Found,
     ItemSetup,
@@ -176,6 +177,22 @@ class Target(Protocol):
 
     def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:
         """Try the connection without writing."""
+        ...
+
+
+@runtime_checkable
+class Prechecking(Protocol):
+    """A target whose connector checks a document against known limits without a call."""
+
+    @property
+    def documents(self) -> tuple[DocumentSchema, ...]:
+        """The document types it takes."""
+        ...
+
+    def refusal(
+        self, document: OutgoingDocument, settings: Settings, action: Action
+    ) -> Answer | None:
+        """Return why this document could never be sent, or None. Pure."""
         ...
 
 

@@ -22,6 +22,8 @@ _LINE_ENDS = "\t\r\n\x00"
 
 _DANGEROUS = "=+-@\t\r\x00＝＋－＠"
 
+_QUOTED = 60  # characters of a value that is too long
+
 _LARGEST = 15  # digits before the point, less one
 
 _CURRENCY = ("Currency", "CurrencyCode", "CurrencyRef")
@@ -136,7 +138,9 @@ def value_fault(schema: FieldSchema, value: str, name: str, *, runs: str) -> Fau
     if _CONTROL.search(value):
         return "bad_value", f"{name} contains an unsupported character."
     if schema.max_length and len(value) > schema.max_length:
-        return "bad_value", f"{name} is longer than {schema.max_length} characters."
+        length, most, shown = len(value), schema.max_length, value[:_QUOTED]
+        words = f"{name} has {length} characters; at most {most} are taken: {shown}"
+        return "bad_value", words
     return None
 
 

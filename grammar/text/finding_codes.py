@@ -73,6 +73,7 @@ HOLD_CODES: Final[Mapping[str, str]] = {
     "VAL02": "value.no_e_invoice_class",
     "VAL03": "record.unusual",
     "VAL04": "record.value_not_read",
+    "VAL05": "document.target_limit",
     # pushing: what became of a posting that was clear
     "PSH01": "push.content_changed",
     "PSH02": "push.not_approved",
@@ -81,6 +82,7 @@ HOLD_CODES: Final[Mapping[str, str]] = {
     "PSH05": "push.too_large",
     "PSH06": "push.two_e_invoices",
     "PSH07": "push.other_system_before",
+    "PSH08": "push.target_limit",
     "TGT01": "target.refused",
     "TGT02": "target.conflict",
     "TGT03": "target.no_answer",

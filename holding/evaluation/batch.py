@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Executable, bindparam, exists, select, text, update
 from sqlalchemy.orm import Session
 
+from connectors.contract import Target
 from connectors.transport.strict_json import fault_point
 from grammar.text.finding_codes import PUSH_CODES, ErrorClass
 from holding.approvals.consent import StandingApproval, Voided, counting
@@ -154,6 +155,9 @@ class TargetRow:
 
     id: int
     company_there: str
+    name: str
+    connector: Target | None
+    settings: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,8 @@ from typing import Any
 from sqlalchemy import Select, Text, bindparam, or_, select, text, type_coerce
 from sqlalchemy.orm import Session, aliased
 
+from connectors import registry
+from connectors.kit.calls import BASE_CURRENCY
 from holding.access import operations
 from holding.access.people import FALLBACK_TEAM
 from holding.approvals import consent
@@ -229,7 +231,13 @@ def load_batch(
         judge=judge,
         routes={route.name: route for route in judge.routes},
         targets={
-            word: TargetRow(id=row.id, company_there=str(row.settings.get("company_id", "")))
+            word: TargetRow(
+                id=row.id,
+                company_there=str(row.settings.get("company_id", "")),
+                name=row.name,
+                connector=registry.targets().get(row.connector),
+                settings={BASE_CURRENCY: company.currency, **row.settings},
+            )
             for word, row in targets.items()
         },
         teams=teams,

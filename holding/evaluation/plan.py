@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
+from connectors.contract import Action
 from holding.approvals.consent import content_hash, counting, document_hash, of_another_content
 from holding.db import bulk
 from holding.db.models import Record
@@ -13,6 +14,7 @@ from holding.db.models.columns import RecordState, to_minor
 from holding.db.models.decisions import WHOLE_RECORD
 from holding.db.models.postings import ENDED, IN_FLIGHT_STATES, NONE_TO_COME, UNSENT_STATES
 from holding.evaluation import batch as plan_parts
+from holding.evaluation import target_limits
 from holding.evaluation.batch import (
     Batch,
     Case,
@@ -406,6 +408,7 @@ class _Answered:
         one = UnsentPosting(
             self.batch, self.made, self.decision, step.route, step.seq, row, step.document
         )
+        limit = self._limit(step)
         if row is not None:
             state = one.after_trouble(row, state)
         rejected = self._rejected()
@@ -413,10 +416,19 @@ class _Answered:
             state, reason = PostingState.IGNORED, f"rejected: {rejected}"
         else:
             reason = f"waits for the {before}" if state == PostingState.WAITING else step.reason
+            state, reason = (HELD, limit) if limit else (state, reason)
         back = self._taken_back(step)
         self.made.postings.append(
             one.planned(state, reason, bills=billed_lines(step), reverses=back)
         )
+
+    def _limit(self, step: Step, action: Action = "create") -> str:
+        """Return why the target could never take the step's document, or an empty string."""
+        if step.document is None:
+            return ""
+        way = self.batch.routes[step.route]
+        args = (self.batch, self.made, way, step.seq, step.document, action)
+        return target_limits.find_limit(*args)
 
     def _act(self, step: Step, row: PostingRow, *, go: bool) -> None:
         """An update or a void waits on the posting itself, which stays posted meanwhile."""
@@ -424,6 +436,7 @@ class _Answered:
         hash_ = self._hash(step)
         same = row.hash == hash_
         trouble = keeps_push_hold(self.batch, self.made, row, same=same)
+        limit = self._limit(step, "update") if step.action == "update" else ""
         due = self.made.due(row.due_at if same and row.due_at else self.made.judged.at)
         if step.document is not None:
             void_approvals(self.made, row, hash_, content or {})
@@ -434,7 +447,7 @@ class _Answered:
                 content=content,
                 hash=hash_,
                 bills=billed_lines(step) or row.bills,
-                due_at=due if go and not trouble else None,
+                due_at=due if go and not trouble and not limit else None,
                 reason=step.reason,
                 tries=row.tried(hash_),
             )
@@ -498,6 +511,10 @@ def _first(
             state, reason = READY, NOT_HELD  # what held it was approved, or released
         else:
             plan_parts.want_holds(batch, made, open_findings, seq, document)
+    if document is not None and state in DUE_SOME_DAY:
+        way = batch.routes[decision.route]
+        limit = target_limits.find_limit(batch, made, way, seq, document, "create")
+        state, reason = (HELD, limit) if limit else (state, reason)
     if row is not None:
         state = unsent.after_trouble(row, state)
     bills = billed_lines(steps[-1]) if steps else None
@@ -633,14 +650,11 @@ class UnsentPosting:
     def hash(self) -> str:
         """Return the hash that an approval is bound to; empty while there is no document."""
         if self._hash is None:
-            self._hash = self._worked_out()
+            target = self.batch.targets[self.batch.routes[self.route].target]
+            there = (target.id, target.company_there)
+            document = self.document
+            self._hash = "" if document is None else document_hash(*there, document, "create")
         return self._hash
-
-    def _worked_out(self) -> str:
-        if self.document is None:
-            return ""
-        target = self.batch.targets[self.batch.routes[self.route].target]
-        return document_hash(target.id, target.company_there, self.document, "create")
 
     def after_trouble(self, row: PostingRow, state: PostingState) -> PostingState:
         """Return the state, unless a push was stopped and nothing changed that could help."""

@@ -122,6 +122,8 @@ TWO_E_INVOICES = "PSH06"
 
 MOVED = "PSH07"
 
+TARGET_LIMIT = "PSH08"
+
 REFUSED = "TGT01"
 
 CONFLICT = "TGT02"
@@ -145,6 +147,7 @@ NAMES = {
     TOO_LARGE: "push.too_large",
     TWO_E_INVOICES: "push.two_e_invoices",
     MOVED: "push.other_system_before",
+    TARGET_LIMIT: "push.target_limit",
     REFUSED: "target.refused",
     CONFLICT: "target.conflict",
     NO_ANSWER: "target.no_answer",
@@ -195,6 +198,7 @@ _OWN = {
     NUMBER_TAKEN: "Document number already used",
     WORKERS_DIED: "Sending was interrupted",
     TOO_LARGE: "Too large for one file",
+    TARGET_LIMIT: "The accounting system cannot take it",
 }
 
 

@@ -3,8 +3,8 @@
 from datetime import datetime
 from http import HTTPStatus
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session, aliased
 
 from connectors.contract import Found
 from holding.connections.channel import Channel
@@ -12,6 +12,10 @@ from holding.db.models import Attempt, Push, Request
 from holding.db.models.columns import PushState, RequestState
 from holding.posting.push import Case
 from rules.values.canonical import sha256_hex
+
+_other = aliased(Attempt)
+
+_WITH_OTHERS = exists().where(_other.request_id == Request.id, _other.push_id != Attempt.push_id)
 
 
 def is_server_error(status: int | None) -> bool:
@@ -37,14 +41,15 @@ def fails_on_it(system: str, number: str, said: str) -> str:
 def target_fails_on_it(case: Case) -> bool:
     """Check whether the target failed on this posting before and took others in between.
 
-    Others passing is the evidence: where none passes, the system is down for all.
+    Others passing is the evidence: where none passes, the system is down for all. Only calls that
+    carried it alone count, because another document of a file may be the cause.
     """
     query = (
         select(Request.made_at)
         .join(Attempt, Attempt.request_id == Request.id)
         .join(Push, Push.id == Attempt.push_id)
         .where(Push.posting_id == case.member.claim.posting_id, Request.kind == "push")
-        .where(Request.status >= int(HTTPStatus.INTERNAL_SERVER_ERROR))
+        .where(Request.status >= int(HTTPStatus.INTERNAL_SERVER_ERROR), ~_WITH_OTHERS)
         .order_by(Request.id.desc())
         .limit(2)
     )

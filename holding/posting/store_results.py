@@ -69,6 +69,8 @@ FIRST, LONGEST = (timedelta(seconds=seconds) for seconds in RETRY["temporary"].p
 
 SPREAD = 1.2  # what was refused in one moment is not tried again in one moment
 
+NEVER_SENT = "preflight"  # the code of an answer that the connector gave without a call
+
 NOT_BY_TIME = frozenset({"authorization_failed", "uncertain"})
 """A new key or a look-up ends these; rules say only who is told."""
 
@@ -102,7 +104,8 @@ def mark_refused(case: Case, answer: Answer) -> bool:
         return retry_later(case, answer)
     if tries > 1:
         return _gave_up(case, answer, error_class, tries)
-    return _failed(case, PushState.REFUSED, holds.REFUSED, error_class, answer.words, answer.code)
+    code = holds.TARGET_LIMIT if answer.code == NEVER_SENT else holds.REFUSED
+    return _failed(case, PushState.REFUSED, code, error_class, answer.words, answer.code)
 
 
 def _tries(case: Case, posting: Posting) -> int:
@@ -155,6 +158,8 @@ def _failed(
     case.causes.add(holds.open_hold(case.session, posting, trouble, case.now))
     act = "posting.conflict" if push == "conflict" else "posting.refused"
     say = f"{case.channel.name} rejected {number}: {words}"
+    if code == holds.TARGET_LIMIT:
+        say = f"{number} was not sent: {words}"
     if code == UNSEEN:
         say = f"Clearpost cannot see whether {case.channel.name} has {number}. {words}"
     log_posting_event(case, act, say, error_class=error_class, code=target_code)

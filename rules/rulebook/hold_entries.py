@@ -263,6 +263,10 @@ ENTRIES: Final[dict[str, HoldEntry]] = {
         "A value that can be read, by a correction or in a new version",
         Blocks.DOCUMENT,
     ),
+    "VAL05": _by_clearpost(
+        "A value that the accounting system can take, in a new version or by other rules",
+        Blocks.DOCUMENT,
+    ),
     "LNK01": _by_rules(_NOBODY, "Fewer linked records than the rules allow"),
     "LST01": _by_rules(
         _NOBODY, "The accounting system lists the code, or the mapping names another"
@@ -290,6 +294,7 @@ ENTRIES: Final[dict[str, HoldEntry]] = {
         "A person skips it, or decides to post it here too",
         Blocks.SENDING,
     ),
+    "PSH08": _by_clearpost("The record is checked again with the settings of the connection"),
     "RND01": _by_rules(_OWNER, "Amounts within the tolerance, or a new version"),
     "RND02": _by_rules(_OWNER, "Amounts that agree, or a new version"),
     "RND03": _by_rules(_NOBODY, "Rules that round as the accounting system does"),

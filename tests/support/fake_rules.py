@@ -179,8 +179,18 @@ def _look_up(body: Any, world: World) -> tuple[list[Use], list[str]]:
 
 def _document(body: Any, used: list[Use]) -> Document:
     lines = tuple(
-        {"SKU": use.value, "Quantity": line["qty"]}
-        for use, line in zip(used, body["lines"], strict=True)
+        {
+            "LineNo": str(no),
+            "SKU": use.value,
+            "Description": use.value,
+            "Quantity": line["qty"],
+            "UOM": "PCS",
+            "UnitPrice": "1.00",
+            "AccountCode": "40000",
+            "TaxCode": "NT",
+            "LineTotal": "1.00",
+        }
+        for no, (use, line) in enumerate(zip(used, body["lines"], strict=True), start=1)
     )
     return Document(
         target="aiaccount",
@@ -190,7 +200,13 @@ def _document(body: Any, used: list[Use]) -> Document:
         party=body["customer"],
         currency=body["currency"],
         amount=Decimal(body["total"]),
-        fields={"Customer": body["customer"], "Total": body["total"]},
+        fields={
+            "InvoiceNumber": f"INV-{body['number']}",
+            "InvoiceDate": body["ordered_on"],
+            "Customer": body["customer"],
+            "Currency": body["currency"],
+            "Total": body["total"],
+        },
         lines=lines,
     )
 

@@ -177,11 +177,28 @@ class AiAccount:
         *,
         batch: bool,
         batch_name: str,
-        action: Action = "create",  # noqa: ARG002 - it can do nothing else
+        action: Action = "create",
     ) -> Payload:
         """One invoice or refund as JSON; any other document, or many of one type, as a workbook."""
-        base = base_currency_of(settings)
-        return build(documents, batch=batch, batch_name=batch_name, base=base)
+        checked = ((at, self.refusal(one, settings, action)) for at, one in enumerate(documents))
+        refusals = {at: answer for at, answer in checked if answer is not None}
+        return build(documents, refusals, batch=batch, batch_name=batch_name)
+
+    def refusal(
+        self,
+        document: OutgoingDocument,
+        settings: Settings,
+        action: Action,  # noqa: ARG002 - it can do nothing else than create
+    ) -> Answer | None:
+        """Return why AiAccount could never take this document, or None."""
+        way = WAYS.get(document.document)
+        if way is None:
+            words = f"AiAccount does not take {document.document} here."
+            return refused(document, "business_rule", words)
+        found = _fault(way.schema, document)
+        if not found and document.fields.get("ExchangeRate"):  # where it lacks, AiAccount says so
+            found = rate_fault(document, "ExchangeRate", base_currency_of(settings))
+        return refused(document, *found) if found else None
 
     def rows_of(self, document: OutgoingDocument) -> int:
         """A row for each line; of a document without lines, one."""
@@ -504,13 +521,16 @@ def rows_taken(document: OutgoingDocument) -> int:
 
 
 def build(
-    documents: Sequence[OutgoingDocument], *, batch: bool, batch_name: str, base: str = ""
+    documents: Sequence[OutgoingDocument],
+    refused: Mapping[int, Answer],
+    *,
+    batch: bool,
+    batch_name: str,
 ) -> Payload:
-    """The call for these documents, all of one type, for books in the currency `base`. One that
-    could never be taken is left out and answered at once.
+    """The call for these documents, all of one type. Those in `refused`, by their place, could
+    never be taken: they are left out and answered at once.
     """
     way = WAYS.get(documents[0].document)
-    refused = {at: said for at, doc in enumerate(documents) if (said := _preflight(way, doc, base))}
     good = [(at, doc) for at, doc in enumerate(documents) if at not in refused]
     numbers = tuple(document.number for document in documents)
     in_file = way is None or (bool(way.imports) and (batch or not way.alone))
@@ -519,16 +539,6 @@ def build(
     if way is None or in_file:
         return _workbook(way, good, numbers, refused, batch_name or documents[0].number)
     return _json(way, good, numbers, refused)
-
-
-def _preflight(way: Way | None, document: OutgoingDocument, base: str) -> Answer | None:
-    if way is None or document.document != way.schema.name:
-        words = f"AiAccount does not take {document.document} here."
-        return refused(document, "business_rule", words)
-    found = _fault(way.schema, document)
-    if not found and document.fields.get("ExchangeRate"):  # where it lacks, AiAccount says so
-        found = rate_fault(document, "ExchangeRate", base)
-    return refused(document, *found) if found else None
 
 
 def _fault(schema: DocumentSchema, document: OutgoingDocument) -> Fault | None:

@@ -252,6 +252,12 @@ class AutoCount:
         """One document as JSON."""
         return payload.build(documents, settings, action=action)
 
+    def refusal(
+        self, document: OutgoingDocument, settings: Settings, action: Action
+    ) -> Answer | None:
+        """Return why AutoCount could never take this document, or None."""
+        return payload.preflight(document, action, settings)
+
     def rows_of(self, document: OutgoingDocument) -> int:  # noqa: ARG002 - it takes no files
         """One document a call, and no rows."""
         return 1

@@ -174,7 +174,7 @@ def build(documents: Sequence[OutgoingDocument], settings: Settings, *, action: 
         raise ValueError("AutoCount takes one document a call")
     (document,) = documents
     base = base_currency_of(settings)
-    refusal = _preflight(document, action, settings)
+    refusal = preflight(document, action, settings)
     return Payload(
         method=_METHODS[action],
         path="" if refusal else path_of(document, action),
@@ -189,7 +189,8 @@ def build(documents: Sequence[OutgoingDocument], settings: Settings, *, action: 
     )
 
 
-def _preflight(document: OutgoingDocument, action: Action, settings: Settings) -> Answer | None:
+def preflight(document: OutgoingDocument, action: Action, settings: Settings) -> Answer | None:
+    """Return why AutoCount could never take this document, or None."""
     schema = SCHEMAS.get(document.document)
     refusal = not_offered(schema, document, action, TARGET)
     if schema is None or refusal or action == "void":

@@ -38,6 +38,7 @@ from connectors.kit.calls import (
     KEPT_BYTES,
     REACH,
     Call,
+    base_currency_of,
     closed_through,
     make_not_sent,
     make_sent,
@@ -226,6 +227,12 @@ class AutoCountOnTheGo:
     ) -> Payload:
         """One document as JSON, or a batch as an array."""
         return payload.build(documents, settings, batch=batch, action=action)
+
+    def refusal(
+        self, document: OutgoingDocument, settings: Settings, action: Action
+    ) -> Answer | None:
+        """Return why AutoCount On The Go could never take this document, or None."""
+        return payload.preflight(document, action, base_currency_of(settings))
 
     def rows_of(self, document: OutgoingDocument) -> int:  # noqa: ARG002 - it takes no files
         """A batch counts documents alone."""

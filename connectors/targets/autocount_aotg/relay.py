@@ -455,7 +455,7 @@ def build(
     if not batch and len(documents) != 1:
         raise ValueError("AutoCount On The Go takes one document a call, or a batch")
     base = base_currency_of(settings)
-    found = {at: _preflight(one, action, base) for at, one in enumerate(documents)}
+    found = {at: preflight(one, action, base) for at, one in enumerate(documents)}
     refusals = {at: answer for at, answer in found.items() if answer is not None}
     good = [one for at, one in enumerate(documents) if at not in refusals]
     bodies = [_content(one, settings) for one in good]
@@ -473,7 +473,8 @@ def build(
     )
 
 
-def _preflight(document: OutgoingDocument, action: Action, base: str) -> Answer | None:
+def preflight(document: OutgoingDocument, action: Action, base: str) -> Answer | None:
+    """Return why AutoCount On The Go could never take this document, or None."""
     schema = SCHEMAS.get(document.document)
     refusal = not_offered(schema, document, action, TARGET)
     if schema is None or refusal:

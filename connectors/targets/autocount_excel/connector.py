@@ -243,6 +243,12 @@ class AutoCountExcel:
         """Tax is worked out for each line, and the lines are summed."""
         return "per_line"
 
+    def refusal(
+        self, document: OutgoingDocument, settings: Settings, action: Action
+    ) -> Answer | None:
+        """Return why AutoCount's Excel import could never take this document, or None."""
+        return preflight(document, settings, action)
+
     def rows_of(self, document: OutgoingDocument) -> int:
         """A row for each line; of a document without lines, one."""
         return rows_taken(document)
@@ -364,7 +370,7 @@ def build(
     refusals = {
         at: said
         for at, document in enumerate(documents)
-        if (said := _preflight(schema, document, action, settings))
+        if (said := preflight(document, settings, action))
     }
     good = [(at, one) for at, one in enumerate(documents) if at not in refusals]
     table: list[SheetRow] = []
@@ -391,9 +397,9 @@ def build(
     )
 
 
-def _preflight(
-    schema: DocumentSchema | None, document: OutgoingDocument, action: Action, settings: Settings
-) -> Answer | None:
+def preflight(document: OutgoingDocument, settings: Settings, action: Action) -> Answer | None:
+    """Return why AutoCount's Excel import could never take this document, or None."""
+    schema = SCHEMAS.get(document.document)
     refusal = not_offered(schema, document, action, "AutoCount's Excel import")
     if refusal or schema is None:
         return refusal

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 
 from connectors.contract import (
     Action,
+    Answer,
     BookFacts,
     ConnectionForm,
     ConnectionReport,
@@ -234,6 +235,13 @@ class QuickBooks:
         rates = payload.listed_rates(settings)
         company = payload.Company(base_currency_of(settings), definitions, rates)
         return payload.build(documents, batch=batch, action=action, company=company)
+
+    def refusal(
+        self, document: OutgoingDocument, settings: Settings, action: Action
+    ) -> Answer | None:
+        """Return why QuickBooks could never take this document, or None."""
+        company = payload.Company(base_currency_of(settings))
+        return payload.preflight(document, action, company, listed=False)
 
     def rows_of(self, document: OutgoingDocument) -> int:  # noqa: ARG002 - it takes no files
         """A batch counts documents alone."""

@@ -370,7 +370,7 @@ def build(
     """
     if not batch and len(documents) != 1:
         raise ValueError("QuickBooks takes one document a call, or a batch")
-    found = {at: _preflight(one, action, company) for at, one in enumerate(documents)}
+    found = {at: preflight(one, action, company, listed=True) for at, one in enumerate(documents)}
     refusals = {at: answer for at, answer in found.items() if answer is not None}
     good = {f"i{at}": one for at, one in enumerate(documents, 1) if at - 1 not in refusals}
     told = (
@@ -397,7 +397,13 @@ def build(
     )
 
 
-def _preflight(document: OutgoingDocument, action: Action, company: Company) -> Answer | None:
+def preflight(
+    document: OutgoingDocument, action: Action, company: Company, *, listed: bool
+) -> Answer | None:
+    """Return why QuickBooks could never take this document, or None.
+
+    Custom fields are compared with the company's only where it `listed` them just now.
+    """
     schema = SCHEMAS.get(document.document)
     refusal = not_offered(schema, document, action, TARGET)
     if schema is None or refusal or action == "void":
@@ -405,7 +411,8 @@ def _preflight(document: OutgoingDocument, action: Action, company: Company) -> 
     found = first_fault(schema, document, TARGET, new=action == "create", of_line=_amount_fault)
     found = found or currency_fault(document, "CurrencyRef", company.base)
     found = found or rate_fault(document, "ExchangeRate", company.base) or _lines_fault(document)
-    found = found or _custom_fault(schema, document, company.definitions)
+    if listed:
+        found = found or _custom_fault(schema, document, company.definitions)
     return refused(document, *found) if found else None
 
 

@@ -172,7 +172,7 @@ def test_cells_are_what_they_are():
         ({"number": "CP"}, "business_rule", "does not begin with"),
         ({"DebtorCode": ""}, "missing_field", "DebtorCode is blank"),
         ({"DisplayTerm": ""}, "missing_field", "DisplayTerm is blank"),
-        ({"DebtorName": "x" * 101}, "bad_value", "longer than 100"),
+        ({"DebtorName": "x" * 101}, "bad_value", "101 characters; at most 100"),
         ({"DebtorName": "a\x07b"}, "bad_value", "unsupported character"),
         ({"DebtorName": "\ta"}, "bad_value", "no cell of text holds"),
         ({"DocDate": "19/11/2026"}, "bad_value", "not a date"),
