@@ -4,12 +4,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import BigInteger, Executable, bindparam, exists, select, text, update
 from sqlalchemy.orm import Session
 
-from connectors.contract import Target
+from connectors.contract import Action, Answer, Target
+from connectors.contract.errors import RETRY
+from connectors.contract.targets import Prechecking
 from connectors.transport.strict_json import fault_point
 from grammar.text.finding_codes import PUSH_CODES, ErrorClass
 from holding.approvals.consent import StandingApproval, Voided, counting
@@ -23,10 +25,10 @@ from holding.platform.changes import PostingRow
 from holding.platform.states import TOTALS
 from holding.programs.world import Judge, LeftBehind
 from rules.facts import Facts, Subject, World
-from rules.outcomes import NEEDS_APPROVAL, Document, Finding, Outcome, Severity, finding_title
+from rules.outcomes import NEEDS_APPROVAL, Document, Finding, Outcome, Severity, Step, finding_title
 from rules.program import Route
-from rules.values.canonical import PostingState, dumps, read_only
-from rules.values.cause_keys import CauseKey, CauseKind, Clearing
+from rules.values.canonical import PostingState, dumps, number_text, read_only
+from rules.values.cause_keys import ITSELF, CauseKey, CauseKind, Clearing
 
 Key = tuple[str, int, str, CauseKey]
 """What a hold is over judgings: route, seq, code, and its cause or the team that approves."""
@@ -52,6 +54,10 @@ _OF_COMPANY = Record.company_id == bindparam("company")
 _FIRST_CRASHED = (
     select(Record.id).where(_OF_COMPANY, text(Record.CRASHED), Record.due_at <= NOW).limit(1)
 )
+
+TARGET_LIMIT: Final = "VAL05"
+
+LIMITS_RULE: Final = "target_limits"
 
 
 @read_only(frozen=True, slots=True)
@@ -573,3 +579,79 @@ def sweep_expired(database: Database, now: datetime, *, longest: timedelta | Non
         swept = leases.free(session, Record, now, longest)
         fault_point("sweep.mid")
     return swept
+
+
+def billed_lines(step: Step) -> list[list[str]] | None:
+    """Return the billed [line key, quantity] pairs in the order of the document's
+    lines, or None.
+    """
+    billed = step.billed
+    return [[key, number_text(quantity)] for key, quantity in billed.items()] if billed else None
+
+
+def find_limit(
+    batch: Batch, plan: Plan, route: Route, seq: int, document: Document, action: Action
+) -> str:
+    """Return why the target could never take the document, and plan its hold; else nothing.
+
+    The connector checks the document as it would before sending it, so that a length, a quantity,
+    a rate or the number of lines is found while the record is judged.
+    """
+    target = batch.targets[route.target]
+    system = target.name
+    if not isinstance(target.connector, Prechecking):
+        return ""
+    answer = target.connector.refusal(document, target.settings, action)
+    if answer is None:
+        return ""
+    number_words, is_own_number = _number_words(target, plan, document)
+    error_class: ErrorClass = answer.error_class or "bad_value"
+    words = number_words or answer.words
+    owner = "" if number_words and not is_own_number else RETRY[error_class].owner
+    wanted = WantedHold(
+        route=route.name,
+        seq=seq,
+        code=TARGET_LIMIT,
+        error_class=error_class,
+        severity="hold",
+        rule=LIMITS_RULE,
+        at_rule="",
+        message=words,
+        would_pass="its value is one that the accounting system can take",  # noqa: S106
+        clears=ITSELF,
+        cause_key=CauseKey(CauseKind.RULE, _limit_cause(answer, bool(number_words))),
+        cause_label=f"{system} could not take the document",
+        team_id=batch.team(owner),
+        number=document.number,
+        doc_type=route.document,
+        doc_date=document.date,
+        connection_id=target.id,
+    )
+    plan.wanted.setdefault(wanted.key, wanted)
+    return words
+
+
+def _limit_cause(answer: Answer, is_number: bool) -> str:
+    """Return what documents with the same limit have in common: the field, without its value."""
+    field = "number" if is_number else answer.words.partition(" of line ")[0].partition(" has ")[0]
+    return f"{LIMITS_RULE}:{field[:60]}"
+
+
+def _number_words(target: TargetRow, plan: Plan, document: Document) -> tuple[str, bool]:
+    """Return the message about a number that is too long, and whether it is the source's own.
+
+    Where the rules lengthen the record's number, whoever writes the rules has to shorten it.
+    """
+    documents = target.connector.documents if target.connector is not None else ()
+    most = next((one.number_max for one in documents if one.name == document.document), 0)
+    number, system = document.number, target.name
+    length = len(number)
+    if length <= most:
+        return "", False
+    own = plan.judged.outcome.number if plan.judged.outcome is not None else ""
+    before, _, after = number.partition(own) if own else ("", "", "")
+    added = " and ".join(filter(None, (before, after)))
+    if own in ("", number) or len(own) > most or not added:
+        return f"{number} has {length} characters, {system} takes {most}.", True
+    words = f"{number} has {length} characters, {system} takes {most}; the rules add {added}."
+    return words, False

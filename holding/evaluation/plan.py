@@ -14,7 +14,6 @@ from holding.db.models.columns import RecordState, to_minor
 from holding.db.models.decisions import WHOLE_RECORD
 from holding.db.models.postings import ENDED, IN_FLIGHT_STATES, NONE_TO_COME, UNSENT_STATES
 from holding.evaluation import batch as plan_parts
-from holding.evaluation import target_limits
 from holding.evaluation.batch import (
     Batch,
     Case,
@@ -419,7 +418,7 @@ class _Answered:
             state, reason = (HELD, limit) if limit else (state, reason)
         back = self._taken_back(step)
         self.made.postings.append(
-            one.planned(state, reason, bills=billed_lines(step), reverses=back)
+            one.planned(state, reason, bills=plan_parts.billed_lines(step), reverses=back)
         )
 
     def _limit(self, step: Step, action: Action = "create") -> str:
@@ -428,7 +427,7 @@ class _Answered:
             return ""
         way = self.batch.routes[step.route]
         args = (self.batch, self.made, way, step.seq, step.document, action)
-        return target_limits.find_limit(*args)
+        return plan_parts.find_limit(*args)
 
     def _act(self, step: Step, row: PostingRow, *, go: bool) -> None:
         """An update or a void waits on the posting itself, which stays posted meanwhile."""
@@ -446,7 +445,7 @@ class _Answered:
                 action=step.action,
                 content=content,
                 hash=hash_,
-                bills=billed_lines(step) or row.bills,
+                bills=plan_parts.billed_lines(step) or row.bills,
                 due_at=due if go and not trouble and not limit else None,
                 reason=step.reason,
                 tries=row.tried(hash_),
@@ -513,11 +512,11 @@ def _first(
             plan_parts.want_holds(batch, made, open_findings, seq, document)
     if document is not None and state in DUE_SOME_DAY:
         way = batch.routes[decision.route]
-        limit = target_limits.find_limit(batch, made, way, seq, document, "create")
+        limit = plan_parts.find_limit(batch, made, way, seq, document, "create")
         state, reason = (HELD, limit) if limit else (state, reason)
     if row is not None:
         state = unsent.after_trouble(row, state)
-    bills = billed_lines(steps[-1]) if steps else None
+    bills = plan_parts.billed_lines(steps[-1]) if steps else None
     made.postings.append(unsent.planned(state, reason, bills=bills))
     if state == READY:
         plan_remainder(batch, made, decision, rows, seq + 1)
@@ -798,11 +797,3 @@ def keeps_push_hold(batch: Batch, made: Plan, row: PostingRow, *, same: bool) ->
 def void_approvals(made: Plan, row: PostingRow, hash_: str, content: Mapping[str, Any]) -> None:
     """Void the approvals that were given for other content of this posting."""
     made.voided += of_another_content(made.case.approvals, row.id, row.number, hash_, content)
-
-
-def billed_lines(step: Step) -> list[list[str]] | None:
-    """Return the billed [line key, quantity] pairs in the order of the document's
-    lines, or None.
-    """
-    billed = step.billed
-    return [[key, number_text(quantity)] for key, quantity in billed.items()] if billed else None
