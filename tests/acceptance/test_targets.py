@@ -225,7 +225,7 @@ DEFECTS: Mapping[str, tuple[Mapping[str, Any], str, str]] = {
     ),
     "another company": ({"company_code": "pasar"}, "IDN02", "pasar"),
     "ordered twice": ({"customer": buyer(5), "id": 38_900}, "DUP01", "Possible duplicate"),
-    "formula": ({"items": priced("5.00", name="=HYPERLINK(1)")}, "TGT01", "begins with '='"),
+    "formula": ({"items": priced("5.00", name="=HYPERLINK(1)")}, "VAL05", "begins with '='"),
 }
 """Defect -> what is wrong with an order, the code of its finding, a word of what is said of it."""
 
