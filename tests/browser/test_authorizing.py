@@ -76,7 +76,7 @@ def test_quickbooks_is_connected_and_disconnected(
     page.click("#connect")
     page.wait_for_url(f"**{BOOKS}#keys")
     assert "It passed its test and is in use now." in page.content()
-    assert "8 of 8 passed" in page.inner_text("#conntest")
+    assert "9 of 9 passed" in page.inner_text("#conntest")
     assert "Connected" in page.inner_text("#authorization")
     assert not [one for one in SECRETS if one in page.content()]
     if script:

@@ -180,7 +180,16 @@ class AiAccount:
         action: Action = "create",
     ) -> Payload:
         """One invoice or refund as JSON; any other document, or many of one type, as a workbook."""
-        checked = ((at, self.refusal(one, settings, action)) for at, one in enumerate(documents))
+        doc_type = documents[0].document
+        checked = (
+            (
+                at,
+                self.refusal(one, settings, action)
+                if one.document == doc_type
+                else _other_type(one),
+            )
+            for at, one in enumerate(documents)
+        )
         refusals = {at: answer for at, answer in checked if answer is not None}
         return build(documents, refusals, batch=batch, batch_name=batch_name)
 
@@ -193,8 +202,7 @@ class AiAccount:
         """Return why AiAccount could never take this document, or None."""
         way = WAYS.get(document.document)
         if way is None:
-            words = f"AiAccount does not take {document.document} here."
-            return refused(document, "business_rule", words)
+            return _other_type(document)
         found = _fault(way.schema, document)
         if not found and document.fields.get("ExchangeRate"):  # where it lacks, AiAccount says so
             found = rate_fault(document, "ExchangeRate", base_currency_of(settings))
@@ -512,6 +520,12 @@ def rows_of(schema: DocumentSchema, document: OutgoingDocument) -> Sequence[Mapp
     """The lines of a document; where it is all in the header, that is its one row."""
     whole = not schema.lines or (schema.one_row and not document.lines)
     return ({},) if whole else document.lines
+
+
+def _other_type(document: OutgoingDocument) -> Answer:
+    """Return the refusal of a document whose type this call does not take."""
+    words = f"AiAccount does not take {document.document} here."
+    return refused(document, "business_rule", words)
 
 
 def rows_taken(document: OutgoingDocument) -> int:

@@ -64,6 +64,7 @@ SWITCHES: Final = {
     "edit_before_import": "rows of the next import that are changed or left out (rows)",
     "by_hand": "a document that is corrected or typed (type, number, date, party, total)",
     "clock": "the present moment (offset_seconds)",
+    "reads": "reads that are refused (see the other stand-ins)",
     "reset": "a new account book",
 }
 """What a test switches, and what each is given: POST /_sim/NAME."""

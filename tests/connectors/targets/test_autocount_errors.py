@@ -166,7 +166,7 @@ def test_a_closed_period_holds_what_stands_in_it(bench, action):
         (autocount_invoice(lines=[bill_line(Qty="-1")]), "Qty of line 1 is not above 0"),
         (autocount_invoice(lines=[bill_line(ItemCode="", DtlDescription="")]), "no ItemCode"),
         (autocount_invoice(lines=[bill_line(Location="JB01")]), "one place a document"),
-        (autocount_invoice(lines=[bill_line(ItemCode="X" * 21)]), "longer than 20"),
+        (autocount_invoice(lines=[bill_line(ItemCode="X" * 21)]), "at most 20"),
         (autocount_invoice(InclusiveTax="T"), "neither yes nor no"),
     ],
 )

@@ -43,6 +43,8 @@ from tests.support.pills import pill
 from tests.support.postings import NOW, invoice, make_ready
 from tests.support.simulator import DEMO_KEY
 
+NEW_KEY = "aia_live_new_5Xc8"
+
 
 def test_a_record_about_to_be_judged_waits(lane: Lane) -> None:
     [key] = lane.ready("IV-1")
@@ -215,10 +217,10 @@ def test_that_an_old_key_was_refused_says_nothing_of_the_new_one(
 ) -> None:
     def answered_late(desk: Desk, going: Flight) -> Sent:
         sent = call(desk, going)
-        lane.target.control("pause", key=DEMO_KEY, status="active")
+        lane.target.control("issue", key=NEW_KEY)
         with lane.database.write() as session:
             connection = lane.connection(session)
-            set_key(session, SYSTEM, connection.id, DEMO_KEY, now=lane.clock.now(), keys=KEYS)
+            set_key(session, SYSTEM, connection.id, NEW_KEY, now=lane.clock.now(), keys=KEYS)
         return sent
 
     call = calls.make_call

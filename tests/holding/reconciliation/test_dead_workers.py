@@ -8,6 +8,7 @@ from holding.db.models import Attempt, Connection, Push
 from holding.db.models.columns import ImportFileState
 from holding.posting.claims import release_expired_claims
 from tests.holding.reconciliation.desktop import Desktop
+from tests.holding.shop import order
 
 OTHER = "B-1"  # not our prefix, so it stands in no file
 ATTEMPTS = select(Attempt.state).join(Push).where(Push.number == OTHER).order_by(Attempt.id)
@@ -27,10 +28,22 @@ def _die(desk: Desktop, monkeypatch: pytest.MonkeyPatch, *numbers: str) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(strict_json, "fault_point", die)
         with pytest.raises(DeadWorkerError):
-            desk.at_once(*numbers)
+            _change_prefixes(desk, "A-, B-")
+            stamp = desk.shop.now.isoformat()
+            desk.shop.receive(*(order(number, updated_at=stamp) for number in numbers))
+            desk.shop.judge()
+            _change_prefixes(desk, "A-")
+            desk.work()
     desk.shop.clock.advance(900)
     with desk.shop.database.write() as session:
         release_expired_claims(session, desk.shop.now)
+
+
+def _change_prefixes(desk: Desktop, prefixes: str) -> None:
+    """Change which numbers the connection takes; judged records stay as they are."""
+    with desk.shop.database.write() as session:
+        excel = session.scalars(select(Connection).filter_by(name="autocount_excel")).one()
+        excel.settings = {**excel.settings, "number_prefix": prefixes}
 
 
 def _attempts(desk: Desktop) -> list[str]:
@@ -47,7 +60,7 @@ def test_what_no_file_could_carry_does_not_wait_in_one(
     (file,) = desk.files
     assert (file.documents, file.rows) == (1, 1)
     assert desk.posting_states() == {"A-1": "awaiting", OTHER: "failed"}
-    assert desk.held(OTHER) == ["TGT01"]
+    assert desk.held(OTHER) == ["PSH08"]
     desk.imports(desk.download(file))
     assert desk.compare(file) is ImportFileState.RECONCILED
     assert desk.posting_states() == {"A-1": "posted", OTHER: "failed"}
@@ -60,7 +73,7 @@ def test_where_nothing_could_be_carried_there_is_no_file_and_a_way_out(
     desk.work()
     assert not desk.files
     assert desk.posting_states() == {OTHER: "failed"}
-    assert desk.held(OTHER) == ["TGT01"]
+    assert desk.held(OTHER) == ["PSH08"]
     assert _attempts(desk) == ["refused"]
 
 
@@ -69,9 +82,7 @@ def test_what_a_file_can_carry_by_now_goes_in_the_next(
 ) -> None:
     """Somebody corrected the prefixes of the connection meanwhile."""
     _die(desk, monkeypatch, OTHER)
-    with desk.shop.database.write() as session:
-        excel = session.scalars(select(Connection).filter_by(name="autocount_excel")).one()
-        excel.settings = {**excel.settings, "number_prefix": "A-, B-"}
+    _change_prefixes(desk, "A-, B-")
     desk.work()
     (file,) = desk.files
     assert _attempts(desk) == ["temporary", "awaiting"]

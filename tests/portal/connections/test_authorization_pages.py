@@ -140,7 +140,7 @@ def test_the_whole_way_gives_a_tested_key_and_the_code_is_worth_nothing_after(ad
     page = adam.text(URL)
     told = plain(page)
     assert "books was connected to QuickBooks. It passed its test and is in use now." in told
-    assert "8 of 8 passed" in told
+    assert "9 of 9 passed" in told
     assert keys(database) == (["active"], [1])
     assert status(database) == "Never synced"
     assert len(exchanges(sim)) == 2, "the code, then the refresh token"
@@ -294,5 +294,5 @@ def test_only_who_may_edit_connections_connects_and_disconnects(adam, visit, sim
 @pytest.mark.slow
 def test_a_whole_key_is_pasted_as_before(adam, sim, database):
     adam.post(f"{URL}/keys", {"key": f"{CLIENT}:qbo-refresh-5Mx8-0"}, status=303)
-    assert "8 of 8 passed" in plain(adam.text(URL))
+    assert "9 of 9 passed" in plain(adam.text(URL))
     assert keys(database)[0] == ["active"], "the half key is not needed any more"
