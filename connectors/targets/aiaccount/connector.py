@@ -181,16 +181,12 @@ class AiAccount:
     ) -> Payload:
         """One invoice or refund as JSON; any other document, or many of one type, as a workbook."""
         doc_type = documents[0].document
-        checked = (
-            (
-                at,
-                self.refusal(one, settings, action)
-                if one.document == doc_type
-                else _other_type(one),
-            )
-            for at, one in enumerate(documents)
-        )
-        refusals = {at: answer for at, answer in checked if answer is not None}
+        refusals: dict[int, Answer] = {}
+        for at, document in enumerate(documents):
+            is_other = document.document != doc_type
+            answer = _other_type(document) if is_other else self.refusal(document, settings, action)
+            if answer is not None:
+                refusals[at] = answer
         return build(documents, refusals, batch=batch, batch_name=batch_name)
 
     def refusal(

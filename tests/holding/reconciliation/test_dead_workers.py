@@ -27,12 +27,12 @@ def _die(desk: Desktop, monkeypatch: pytest.MonkeyPatch, *numbers: str) -> None:
 
     with monkeypatch.context() as patched:
         patched.setattr(strict_json, "fault_point", die)
+        _change_prefixes(desk, "A-, B-")
+        stamp = desk.shop.now.isoformat()
+        desk.shop.receive(*(order(number, updated_at=stamp) for number in numbers))
+        desk.shop.judge()
+        _change_prefixes(desk, "A-")
         with pytest.raises(DeadWorkerError):
-            _change_prefixes(desk, "A-, B-")
-            stamp = desk.shop.now.isoformat()
-            desk.shop.receive(*(order(number, updated_at=stamp) for number in numbers))
-            desk.shop.judge()
-            _change_prefixes(desk, "A-")
             desk.work()
     desk.shop.clock.advance(900)
     with desk.shop.database.write() as session:
