@@ -316,7 +316,8 @@ def test_a_selection_is_approved_as_it_was_seen(visit, database):
 def test_an_approval_names_the_money_of_its_documents(visit, database):
     """A delivery of half an order, or a credit note, is worth less than its record."""
     with database.write() as session:
-        session.execute(text("UPDATE posting SET amount = 100000 WHERE number = 'SO-10220'"))
+        content = "json_set(content, '$.amount', '1000.00')"
+        session.execute(text(f"UPDATE posting SET content = {content} WHERE number = 'SO-10220'"))
     page = plain(
         visit("lim").text(f"/c/kedai/holding/approve?cause={cause(database, 'approve:%')}")
     )
