@@ -340,13 +340,24 @@ def tax_detail(document: OutgoingDocument, rates: Mapping[str, ListedRate]) -> J
         if off > A_SEN * count:
             return {}
         differs = differs or off > 0
-    if not differs:
+    if not differs or not _comes_to_total(document, inclusive=inclusive):
         return {}
     parts = [(rate, base - tax * inclusive, tax) for rate, (base, tax, _) in sums.items()]
     return {
         "TotalTax": sum(tax for *_, tax in parts),
         "TaxLine": [_tax_line(*part) for part in parts],
     }
+
+
+def _comes_to_total(document: OutgoingDocument, *, inclusive: bool) -> bool:
+    """Check whether amounts and taxes of the lines come to the document's total.
+
+    A shop that rounds once, too, has another total than its lines; QuickBooks works that out.
+    """
+    fields = ("Amount",) if inclusive else ("Amount", "TaxAmount")
+    stated = sum(Decimal(line[field]) for line in document.lines for field in fields)
+    total = total_of(document)
+    return not total or Decimal(total) == stated
 
 
 def _tax_line(rate: ListedRate, net: Decimal, tax: Decimal) -> Json:

@@ -229,9 +229,9 @@ def test_that_an_old_key_was_refused_says_nothing_of_the_new_one(
     lane.target.control("pause", key=DEMO_KEY, status="disabled")
     [key] = lane.ready("IV-1")
     lane.work()
-    monkeypatch.undo()
+    monkeypatch.setattr(calls, "make_call", call)
     lane.work()
-    assert (lane.state(key), lane.rows(Hold)) == ("posted", [])
+    assert (lane.state(key), [hold.message for hold in lane.rows(Hold)]) == ("posted", [])
 
 
 def test_one_refused_key_is_one_exception_and_the_queue_waits(lane: Lane) -> None:
