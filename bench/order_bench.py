@@ -256,8 +256,10 @@ def made(stored: str, by: Tables) -> Made:
         return Made("held")
     found = [line for line in lines if line is not None]
     held = held or not all(line.whole and line.listed for line in found)
-    amounts, taxes = sum(one.amount for one in found), sum(one.tax for one in found)
+    amounts = sum(line.amount for line in found if not line.rounds)
+    taxes = sum(line.tax for line in found)
     subtotal, tax = Decimal(order["subtotal"]), Decimal(order["tax_total"])
+    total = subtotal + tax + Decimal(order["round_off"])
     held = held or amounts != subtotal or taxes != tax
     fields = {
         "InvoiceNumber": order["number"],
@@ -267,7 +269,7 @@ def made(stored: str, by: Tables) -> Made:
         "CustomerAddress": order.get("address") or "",
         "Currency": order["currency"],
         "Reference": order["number"],
-        "Total": f"{subtotal + tax:.2f}",
+        "Total": f"{total:.2f}",
     }
     rows = tuple(line.shown for line in found)
     parts = [
@@ -295,13 +297,14 @@ class _Line:
     tax: Decimal
     whole: bool
     listed: bool
+    rounds: bool
     shown: Mapping[str, str]
 
 
 def _convert_line(line: Mapping[str, Any], by: Tables) -> _Line | None:
     """A line as it would be sent; None where a code or a unit of it is not known."""
-    sku, uom = line["sku"], line["uom"]
-    item, tax = by.items.get(sku), TAX.get(line["tax"])
+    sku, uom, rounds = line["sku"], line["uom"], line.get("part") == "rounding"
+    item, tax = by.items.get(sku), ("NT", NOTHING) if rounds else TAX.get(line["tax"])
     at = OWN_PIECES.get((uom, sku)) or PIECES.get(uom)
     if item is None or tax is None or at is None:
         return None
@@ -319,16 +322,15 @@ def _convert_line(line: Mapping[str, Any], by: Tables) -> _Line | None:
         "UOM": "PCS",
         "UnitPrice": _number((price / at).quantize(FOUR, ROUND_HALF_UP), 2),
         "DiscountAmount": _number(off, 2),
-        "AccountCode": "40000",
+        "AccountCode": "90600" if rounds else "40000",
         "TaxCode": code,
         "TaxAmount": f"{due:.2f}",
         "TaxRate": _number(rate),
         "LineTotal": f"{amount + due:.2f}",
         "ClassificationCode": by.classes.get(sku, USUAL_CLASS),
     }
-    return _Line(
-        amount, due, pieces == pieces.to_integral_value(), code in by.listed["tax_code"], shown
-    )
+    is_whole, is_listed = pieces == pieces.to_integral_value(), code in by.listed["tax_code"]
+    return _Line(amount, due, is_whole, is_listed, rounds, shown)
 
 
 def _number(value: Decimal, places: int = 0) -> str:

@@ -231,7 +231,7 @@ def sync(shop: Shop) -> int:
     from datetime import date
 
     from holding.connections import connections
-    from holding.runs import date_ranges
+    from holding.runs import date_ranges, range_preview
     from sandbox.demo import setup
 
     now, company_id = shop.place.now, shop.company_id
@@ -240,7 +240,7 @@ def sync(shop: Shop) -> int:
         target = setup.connection(session, company_id, setup.TARGET)
         granted(connections.resume(session, operator, target.id, now=now))
         span = {"doc_type": "sales_invoice", "first": date(2000, 1, 1), "last": date(2999, 1, 1)}
-        seen = date_ranges.preview(session, company_id, target.id, **span)  # type: ignore[arg-type]
+        seen = range_preview.preview(session, company_id, target.id, **span, now=now)  # type: ignore[arg-type]
         [run] = granted(
             date_ranges.sync(
                 session,

@@ -11,7 +11,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType, ModuleType
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import connectors.sources
@@ -91,6 +91,8 @@ class NotOffered:
     instead: tuple[str, ...]
 
 
+AUTOCOUNT: Final = "AutoCount"
+
 _REFUSED: Mapping[str, tuple[str, str]] = {
     "autocount_sdk": (
         "the AutoCount SDK",
@@ -113,9 +115,8 @@ def not_offered(connector: str) -> NotOffered | None:
     if connector not in _REFUSED:
         return None
     title, why = _REFUSED[connector]
-    system = "AutoCount"
-    instead = (one.name for one in _TARGETS if one.form.system == system)
-    return NotOffered(title=title, system=system, why=why, instead=tuple(instead))
+    instead = (one.name for one in _TARGETS if one.form.system == AUTOCOUNT)
+    return NotOffered(title=title, system=AUTOCOUNT, why=why, instead=tuple(instead))
 
 
 def sources() -> Mapping[str, Source]:
@@ -140,7 +141,10 @@ def form_of(side: ConnectionSide, connector: str) -> ConnectionForm | None:
         pulled = _OF_PULLS if isinstance(found, Pulls) else ()
         named = {field.name for kind in sources()[connector].kinds for field in kind.fields}
         bound = (schema.OWN_COMPANY,) if schema.COMPANY_CODE in named else ()
-        common = (*pulled, schema.TAKING, kinds, *bound, schema.ZONE)
+        issuer = found.form.issuer_setting
+        common = (issuer, *pulled, schema.TAKING, kinds, *bound, schema.ZONE)
+    elif found.form.system == AUTOCOUNT:
+        common = (schema.MARKETPLACE_MODULE, *_OF_TARGETS)
     return replace(found.form, settings=(*found.form.settings, *common))
 
 
@@ -177,14 +181,25 @@ def _documents() -> _Documents:
     for made in _documents_made:
         if made.of is _TARGETS:
             return made
-    now = (document for target in _TARGETS for document in target.documents)
-    every = (*now, *(document for target in _TARGETS for document in unposted(target.name)))
+    now = (one for target in _TARGETS for one in _with_e_invoices(target, target.documents))
+    later = (one for target in _TARGETS for one in _with_e_invoices(target, unposted(target.name)))
+    every = (*now, *later)
     named: dict[tuple[str, str], DocumentSchema] = {}
     for each in every:
         named.setdefault((each.target, each.name), each)
     made = _Documents(_TARGETS, every, MappingProxyType(named))
     _documents_made[:] = [made]
     return made
+
+
+def _with_e_invoices(
+    target: Target, documents: Iterable[DocumentSchema]
+) -> Iterator[DocumentSchema]:
+    """Return the documents, each with the type of the e-Invoice that the target makes of it."""
+    stated = target.form.e_invoices
+    for one in documents:
+        type_ = stated.type_in(one.name, {}) if stated else ""
+        yield replace(one, e_invoice=type_) if type_ else one
 
 
 def unposted(target: str) -> tuple[DocumentSchema, ...]:

@@ -56,7 +56,7 @@ from portal.languages import choice
 from portal.languages.environment import LanguageEnvironment
 from portal.lists import downloads
 from portal.lists.downloads import LISTS
-from portal.web import filters, permissions, request_guard, store
+from portal.web import filters, observation, permissions, request_guard, store
 from portal.web.config import PortalConfig, config_of
 from portal.web.request_guard import problem
 from portal.web.store import LABELS, PUSH_TONES, RESULT_TONES, STATES, plain_state
@@ -128,6 +128,9 @@ OF_CALLS = {
 """The same to programs, of the interface for them."""
 DATABASE_BUSY = ("Clearpost is busy.", "Nothing was changed. Repeat it in a few seconds.")
 BUSY_SECONDS = 10
+
+FOR_PROGRAMS = ("/hooks/", "/api/", "/healthz", "/metrics")
+"""Addresses whose failures are JSON, whatever the caller accepts."""
 log = logger("clearpost.portal")
 
 
@@ -194,6 +197,7 @@ def create_app(
         "portal", static_folder=STATIC, template_folder=HERE / "templates", root_path=str(HERE)
     )
     app.config["PORTAL"] = made
+    observation.init_observation(app)
     app.url_map.converters.update(int=RowId, record_id=RecordId)
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
@@ -238,6 +242,7 @@ def _templates(app: Flask) -> None:
     filters.init_frame(app)
     access.deputies.init_session_bar(app)
     access.two_factor.init_app_picture(app)
+    access.oidc.init_oidc(app)
     topics.init_help(app)
 
 
@@ -295,23 +300,19 @@ def _our_fault(error: Exception) -> Response:
         answer = _problem(HTTPStatus.SERVICE_UNAVAILABLE, DATABASE_BUSY)
         answer.headers["Retry-After"] = str(BUSY_SECONDS)
         return answer
-    log.error("A request failed.", request=g.get("request_id"), path=logged_path(), exc_info=error)
+    log.error(
+        "A request failed.",
+        request=g.get("request_id"),
+        path=observation.logged_path(),
+        exc_info=error,
+    )
     return _problem(500)
-
-
-def logged_path() -> str:
-    """The address as it may be written down: the token of a link is a key."""
-    of_link = next((way for way in ("/join/", "/setup/") if request.path.startswith(way)), "")
-    return f"{of_link}…" if of_link else request.path
 
 
 def _problem(status: int, words: tuple[str, str] | None = None) -> Response:
     of_calls = OF_CALLS.get(status) if request.path.startswith("/api/") else None
     title, told = words or of_calls or TOLD.get(status, TOLD[400 if status < 500 else 500])
-    if (
-        request.path.startswith(("/hooks/", "/api/"))
-        or request.accept_mimetypes.best == "application/json"
-    ):
+    if request.path.startswith(FOR_PROGRAMS) or request.accept_mimetypes.best == "application/json":
         return problem(Refusal(f"http.{status}", title, told, status))
     if store.wants_fragment():
         if status in request_guard.SHOWN_IN_NOTICE:

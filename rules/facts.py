@@ -178,7 +178,8 @@ class Dated:
 class Facts:
     """All about a record that does not stand in its body. `billed`: route -> line key -> quantity,
     else it is summed over its live postings; `held_of_family`: where others' posted is decided;
-    `taken_back`: documents of the family that were posted and are not any more.
+    `taken_back`: documents of the family that were posted and are not any more. `barred`: route or
+    target -> why no document may go there (rules/decisions/barred_documents.py).
     """
 
     first_seen: datetime
@@ -197,6 +198,8 @@ class Facts:
     conflicts: tuple[Conflict, ...] = ()
     first: Mapping[str, object] | None = None  # the record as it first came, where it is another
     dated: Mapping[str, Dated] = field(default_factory=dict)  # route -> the day a person gave it
+    e_invoice_issuer: str = "us"  # who makes the e-Invoice of the sale: us, platform or unknown
+    barred: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def usual(self) -> bool:

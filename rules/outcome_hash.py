@@ -52,7 +52,7 @@ WORDING: Mapping[type, frozenset[str]] = {
 WHERE = frozenset({"span", "engine"})
 """Where a rule stands in its file, and which engine ran it: known from the rules' own hash."""
 
-REPEATED = frozenset({"units", "reads", "withdrawn"})
+REPEATED = frozenset({"units", "reads", "withdrawn", "incomplete"})
 """Values that also stand in the document, in the record, in the entries used or in a verdict."""
 
 TOLD = frozenset({"verdicts", "lineage", "used", "valid_until"})
@@ -167,8 +167,10 @@ def hash_worded(outcome: Outcome) -> str:
 
 def _silent(decision: Decision) -> frozenset[str]:
     """Fields of a decision that say nothing new."""
-    return frozenset({"plan", "withdrawn"} if _only_creates(decision) else {"withdrawn"}) | (
-        {"open"} if not decision.open else set()
+    return (
+        frozenset({"withdrawn", "incomplete"})
+        | ({"plan"} if _only_creates(decision) else set())
+        | ({"open"} if not decision.open else set())
     )
 
 

@@ -229,6 +229,7 @@ class Decision:
 
     `open` is what then remains to be billed: line key -> quantity. `withdrawn`: whether a document
     is posted that its gate would not have posted any more, whatever is done about that.
+    `incomplete` is the document without the values that are missing, where it cannot be made.
     """
 
     route: str
@@ -241,6 +242,7 @@ class Decision:
     plan: tuple[Step, ...] = ()
     open: Mapping[str, Decimal] = field(default_factory=dict)
     withdrawn: bool = False
+    incomplete: Document | None = field(default=None, compare=False)
 
 
 class UnitSource(StrEnum):
@@ -557,11 +559,17 @@ class Said:
         return Said(verdicts, [replace(f, route=route) for f in self.findings])
 
 
-def has_failed_check(said: Said, labels: Collection[str]) -> bool:
-    """Check whether a check that reads one of these labels failed and stops the record."""
+def has_failed_check(said: Said, labels: Collection[str], *, released: bool) -> bool:
+    """Check whether a check that reads one of these labels failed and stops the record.
+
+    `released`: a check that a person released counts, too. It no longer stops the record, so a
+    proof must not leave the rest to it.
+    """
     stops = {f.rule for f in said.findings if f.severity in {"hold", "reject"}}
     checks = [v for v in said.verdicts if v.kind == "check"]
-    failed = {v.rule for v in checks if v.result == HIT and (v.released or v.rule in stops)}
+    failed = {
+        v.rule for v in checks if v.result == HIT and ((released and v.released) or v.rule in stops)
+    }
     return any(v.rule in failed and {*labels} & {name for name, _ in v.operands} for v in checks)
 
 
@@ -617,7 +625,21 @@ def merge_findings(findings: list[Finding]) -> tuple[Finding, ...]:
     kept = list(found.values())
     if any(finding.code == "VAL04" for finding in kept):
         kept = _without_unread_blanks(kept)
+    if any(finding.code == "VAL07" for finding in kept):
+        kept = _without_unit_prices(kept)
     return tuple(sorted(kept, key=lambda f: SEVERITIES.index(f.severity)))
+
+
+def _without_unit_prices(findings: list[Finding]) -> list[Finding]:
+    """Return the findings without the calculations of a line that has an amount for 0 pieces: no
+    unit price follows from it, and one reason for a line is enough.
+    """
+    lines = {line for finding in findings if finding.code == "VAL07" for line in finding.lines}
+    return [
+        finding
+        for finding in findings
+        if finding.code != "EVA01" or not finding.lines or not lines.issuperset(finding.lines)
+    ]
 
 
 def _without_unread_blanks(findings: list[Finding]) -> list[Finding]:
@@ -640,31 +662,51 @@ def _without_unread_blanks(findings: list[Finding]) -> list[Finding]:
 def name_lines(
     findings: Iterable[Finding], lines: Sequence[Mapping[str, Any]], currency: object
 ) -> tuple[Finding, ...]:
-    """Return the findings about an entry or field that is missing, naming lines without a SKU.
+    """Return the findings, naming the lines without a SKU and those of 0 pieces.
 
-    Without a SKU a line is known by its kind, number, title and amount only.
+    Without a SKU a line is known by its kind, number, title and amount only. A line of 0 pieces
+    that costs something has no price of one piece.
     """
     named = []
     for finding in findings:
-        words = [_line_words(at, lines, currency) for at in finding.lines if at <= len(lines)]
-        words = [one for one in words if one][:NAMED_LINES]
-        if words and finding.code in _ENTRY_CODES:
+        found = [at for at in finding.lines if at <= len(lines)]
+        if (
+            finding.code in ("EVA01", "VAL07")
+            and found
+            and all(_has_no_pieces(lines[at - 1]) for at in found)
+        ):
+            message, label = _no_price(found, lines, currency), "A line of 0 pieces has no price"
+            finding = replace(finding, message=message, cause_label=label)
+        elif finding.code in _ENTRY_CODES:
+            nameless = [at for at in found if _has_no_sku(lines[at - 1])][:NAMED_LINES]
+            words = [f"{_line_words(at, lines[at - 1], currency)}." for at in nameless]
             finding = replace(finding, message=" ".join([finding.message, *words]))
         named.append(finding)
     return tuple(named)
 
 
-def _line_words(number: int, lines: Sequence[Mapping[str, Any]], currency: object) -> str:
-    """Return what names a line without a SKU; blank for a line that has one."""
-    line = lines[number - 1]
-    if "sku" not in line or _text_of(line["sku"]):
-        return ""
+def _has_no_sku(line: Mapping[str, Any]) -> bool:
+    return "sku" in line and not _text_of(line["sku"])
+
+
+def _has_no_pieces(line: Mapping[str, Any]) -> bool:
+    return line.get("qty") == 0
+
+
+def _no_price(found: Sequence[int], lines: Sequence[Mapping[str, Any]], currency: object) -> str:
+    """Return that lines of 0 pieces cost something, with what they are."""
+    words = "; ".join(_line_words(at, lines[at - 1], currency) for at in found[:NAMED_LINES])
+    return f"{words}: it has 0 pieces and costs something, so one piece has no price."
+
+
+def _line_words(number: int, line: Mapping[str, Any], currency: object) -> str:
+    """Return kind, number, title and amount of a line."""
     kind = _text_of(line.get("part")).replace("_", " ")
     amount = line.get("amount")
-    about = [_text_of(line.get("name"))]
+    about = [_text_of(line.get("name")) or _text_of(line.get("sku"))]
     if isinstance(amount, Decimal):
         about.append(in_currency(amount, _text_of(currency)))
-    return f"Line {number}{f' ({kind})' if kind else ''}: {', '.join(filter(None, about))}."
+    return f"Line {number}{f' ({kind})' if kind else ''}: {', '.join(filter(None, about))}"
 
 
 def _text_of(value: object) -> str:

@@ -635,6 +635,8 @@ ARITH = {
 VALUES: dict[str, str] = {
     "text": message("%(first)s as a text"),
     "words": message("%(first)s with single blanks"),
+    "tin_fault": message("what is wrong with the TIN %(first)s"),
+    "near_tin": message("the TIN that %(first)s probably means"),
     "match_key": message("%(first)s by its letters and digits alone"),
     "e_invoice_class": message("%(first)s as a classification of the e-Invoice"),
     "abs": message("the size of %(first)s"),
@@ -675,6 +677,7 @@ CLAIMS: dict[str, dict[str, tuple[str, str]]] = {
 FACTS = {
     "period": message("the period of the document"),
     "e_invoice_age": message("the age of its e-invoice"),
+    "e_invoice_issuer": message("the issuer of its e-Invoice"),
     "today": message("today"),
     "now": message("now"),
     "last_editor": message("the person who edited it last"),
@@ -688,7 +691,13 @@ FACTS = {
 IS_STATE = {"=": message("%(left)s is %(state)s"), "<>": message("%(left)s is not %(state)s")}
 """What is said of a fact, such as the period of the document."""
 
-STATES = {"open": message("open"), "locked": message("locked")}
+STATES = {
+    "open": message("open"),
+    "locked": message("locked"),
+    "us": message("the company itself"),
+    "platform": message("the platform"),
+    "unknown": message("not known"),
+}
 
 AGO = {
     "<": message("%(left)s is more than %(right)s ago"),

@@ -81,7 +81,7 @@ class Program:
         edition: Edition,
     ) -> None:
         index = Index(ruleset, edition)
-        self._index = index
+        self._index, self._schemas = index, schemas
         self.ruleset, self.edition = ruleset, edition
         self._families = Families(index)
         self._of_links: dict[str, frozenset[str]] = {}
@@ -105,6 +105,12 @@ class Program:
             for r in ruleset.reversals
             if r.record == name
         )
+
+    def makes_e_invoice(self, route: Route) -> bool:
+        """Check whether the target makes an e-Invoice of such a document, by its usual settings."""
+        schemas = self._schemas
+        known = schemas.document(route.target, route.document) if schemas else None
+        return bool(getattr(known, "e_invoice", ""))
 
     def retry(self, target: str, error_class: str, tries: int) -> RetryAnswer | None:
         """Return the answer to a target's error after so many tries, or None without a matching

@@ -135,3 +135,26 @@ def test_every_row_of_the_features_says_what_it_leaves_out(tmp_path: Path) -> No
         )
         assert done.returncode == 1, what
         assert "A02: its line is not | row | what it does | left out | test |" in done.stdout
+
+
+def test_every_control_of_the_security_page_names_a_test_that_exists() -> None:
+    page = (ROOT / "docs" / "security.md").read_text("utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| ") and "---" not in line]
+    controls = [row for row in rows if not row.startswith("| threat ")]
+    named = [re.search(r"`(tests/[a-z_/0-9]+\.py)::(test_\w+)` \|$", row) for row in controls]
+    assert all(named), [row for row, found in zip(controls, named, strict=True) if not found]
+    missing = [
+        found[0]
+        for found in named
+        if found and f"def {found[2]}(" not in (ROOT / found[1]).read_text("utf-8")
+    ]
+    assert missing == []
+
+
+def test_every_test_that_the_standard_s_page_names_exists() -> None:
+    page = (ROOT / "docs" / "asvs.md").read_text("utf-8")
+    named = re.findall(r"`(tests/[a-z_/0-9]+(?:\.py)?)(?:::(test_\w+))?`", page)
+    assert len(named) > 30
+    for place, test in named:
+        assert (ROOT / place).exists(), place
+        assert not test or f"def {test}(" in (ROOT / place).read_text("utf-8"), test

@@ -184,6 +184,9 @@ def _settings(source: Source) -> Iterator[str]:
     yield _table(("name", "label", "what it is"), rows)
     if source.form.key:
         yield f"{source.form.key.label}: {source.form.key.hint}"
+        if source.form.key.parts:
+            parts = [(part.label, part.hint) for part in source.form.key.parts]
+            yield _table(("field in the browser", "what it is"), parts)
         yield "\n".join(f"{n}. {step}" for n, step in enumerate(source.form.key.steps, 1))
 
 

@@ -25,7 +25,7 @@ from holding.intake.pulls import start_new_pulls
 from holding.mappings import list_turns
 from holding.operations import planning, sending
 from holding.operations.pruning import remove_bodies
-from holding.platform import changes, events, processes, settings
+from holding.platform import changes, events, processes, row_trail, settings
 from holding.platform.backup import version_refusal
 from holding.platform.processes import Room
 from holding.platform.settings import logger
@@ -266,6 +266,7 @@ class Sweeper:
         with ExitStack() as steps:  # undone from its end: the last one here is made first
             steps.callback(self._refresh, now)
             steps.callback(self._signal, now)
+            steps.callback(row_trail.seal_due_rows, mine.database, now=now)
             steps.callback(self._link, now)
             steps.callback(folding.fold_all, self._bench.database)
             steps.callback(folding.start_new_days, self._bench.database, now)
@@ -288,9 +289,10 @@ class Sweeper:
         """Raise what has come of the work, link what was told last, let another process sweep."""
         now = self._bench.clock.now()
         self._writing(open_signals.refresh_signals, now)
-        events.link_due_events(
-            self._bench.database, now=now, whole=False, after=lambda: self._note(now)
-        )
+        database = self._bench.database
+        events.link_due_events(database, now=now, whole=False, after=lambda: self._note(now))
+        if row_trail.seal_due_rows(database, now=now, at_once=True):
+            events.link_due_events(database, now=now, whole=False, after=lambda: self._note(now))
         with self._bench.database.write() as session:
             leases.leave(session, DUTY, owner=self._bench.owner)
 

@@ -34,6 +34,7 @@ from connectors.contract.schema import (
     DuplicateWindow,
     EInvoices,
     KeyField,
+    KeyPart,
     Setting,
     Submitter,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "ItemSetup",
     "Kept",
     "KeyField",
+    "KeyPart",
     "OutgoingDocument",
     "Pace",
     "Payload",

@@ -208,9 +208,10 @@ class Answer:
     """What became of one document.
 
     `existing` says that it was posted before this call; `same_content` whether with the content
-    we sent, if known. `total` is its total there, where the answer tells it. `target_ref` is its id
-    there; of what is `awaiting`, that of the call that was taken in (targets.py, Deferring).
-    `besides` is what else it says of what it took, in whole sentences: what is left to pay.
+    we sent, if known. `total` is its total there, where the answer tells it, and `tax` its tax,
+    where only the answer does. `target_ref` is its id there; of what is `awaiting`, that of the
+    call that was taken in (targets.py, Deferring). `besides` is what else it says of what it took,
+    in whole sentences: what is left to pay.
     """
 
     kind: AnswerKind
@@ -226,6 +227,7 @@ class Answer:
     retry_after: float | None = None
     kept: tuple[Kept, ...] = ()
     total: Decimal | None = None
+    tax: Decimal | None = None
     besides: str = ""
 
 
@@ -316,6 +318,8 @@ class Found:
     key_lasts: timedelta | None = None
     besides: str = ""
     alike: tuple[Stands, ...] = ()
+    answered: bool = False
+    """Whether an unknown result is the target's own clear answer, such as "still processing"."""
 
     @property
     def lookup_refused(self) -> bool:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -63,7 +63,7 @@ class Setting:
 
     `choices` are stored value -> words, for the kinds `choice` and `some_of`; `unset` are the words
     of a choice that nobody made. `fields` are those that `columns` may fill. `zero`: a whole number
-    may be 0.
+    may be 0. `asked`: set-up shows it among the required settings, although it may stay blank.
     """
 
     name: str
@@ -76,6 +76,7 @@ class Setting:
     unset: str = "As the system does by default"
     fields: tuple[str, ...] = ()
     zero: bool = False
+    asked: bool = False
 
     @property
     def many(self) -> bool:
@@ -118,6 +119,9 @@ CALLS = Setting(
 )
 
 _LOOK_FIRST, _YES = "look_first", "yes"
+
+LOOKS_FIRST: Mapping[str, str] = {_LOOK_FIRST: _YES}
+"""The setting of a target whose documents are looked up before their first send."""
 
 LOOK_FIRST = Setting(
     name=_LOOK_FIRST,
@@ -180,20 +184,87 @@ NONE_HERE: Final = "e_invoices"
 """The setting that says `none` where no e-invoice is made of the documents of a connection."""
 
 
+class Issuer(StrEnum):
+    """Who makes the e-Invoices of a source's sales."""
+
+    US = "us"
+    PLATFORM = "platform"
+    UNKNOWN = "unknown"
+
+
+ISSUERS: Final = tuple(one.value for one in Issuer)
+
+ISSUER: Final = "e_invoice_issuer"
+
+MARKETPLACE: Final = "marketplace"
+"""The field in which an order of a generic source names the marketplace that sold it."""
+
+
+def _issuer_setting(unset: str, *, required: bool = False, asked: bool = False) -> Setting:
+    """Return the question who makes the e-Invoices of a source's sales."""
+    return Setting(
+        name=ISSUER,
+        label="Issuer of the e-Invoices",
+        hint="Who makes the buyers' e-Invoices of its sales. A marketplace may make them itself: a"
+        " second one of the same sale would be wrong. Ask your tax agent.",
+        kind="choice",
+        choices={
+            Issuer.US: "We do, from our accounting system",
+            Issuer.PLATFORM: "The platform does: documents that would make a second one are held",
+            Issuer.UNKNOWN: "Not known yet: documents that make an e-Invoice are held",
+        },
+        unset=unset,
+        required=required,
+        asked=asked,
+    )
+
+
+ISSUER_OF_SHOP: Final = _issuer_setting("Not set: we do")
+"""Of a source whose sales are the company's own, where a blank value means `us`."""
+
+ISSUER_OF_PLATFORM: Final = _issuer_setting("Choose an answer", required=True)
+"""Of a marketplace, where a blank value means `unknown`."""
+
+ISSUER_OF_STATEMENTS: Final = _issuer_setting(
+    "Not set: we do; statements of a marketplace are held", asked=True
+)
+"""Of a source that may also bring statements of a marketplace."""
+
+MODULE: Final = "marketplace_module"
+
+MODULE_ON: Final = "on"
+
+MARKETPLACE_MODULE: Final = Setting(
+    name=MODULE,
+    label="Marketplace module of AutoCount",
+    hint="AutoCount can read the orders of Shopee and Lazada itself, under Marketplace. If it does,"
+    " and Clearpost posts them too, each sale is booked twice.",
+    kind="choice",
+    choices={
+        "off": "Off: only Clearpost posts sales of marketplaces",
+        MODULE_ON: "On: sales of marketplaces are held",
+    },
+    unset="Not answered",
+    asked=True,
+)
+"""Of each way into AutoCount: whether its own module books the sales of marketplaces."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldSchema:
     """One field. `title` is the word in a column header, `wire` the word in the other side's
     JSON.
 
     A longer text of a `shortened` field is cut to `max_length`: it is for readers, and nothing is
-    found by it. `required` is what every rule for the document must fill. `needed` is what the
-    connector needs for a new document besides: rules without it may be written and tested, and do
-    not come into force. `sent` is false for a field that only describes or compares (a total that
-    the target works out itself); `theirs` marks one that only the other side writes, so a rule may
-    name it but never fill it. `refers` is the kind of master data that it names over there, one of
-    MASTER_DATA, or nothing. `pays` says of the number of an unpaid document which list that is
-    in: `invoice` or `bill`. `custom` is the name of the field that the company adds there itself.
-    `meaning` is a sentence for people, on the reference page.
+    found by it. `whole` is the field that takes such a text uncut, unless rules fill it. `required`
+    is what every rule for the document must fill. `needed` is what the connector needs for a new
+    document besides: rules without it may be written and tested, and do not come into force. `sent`
+    is false for a field that only describes or compares (a total that the target works out itself);
+    `theirs` marks one that only the other side writes, so a rule may name it but never fill it.
+    `refers` is the kind of master data that it names over there, one of MASTER_DATA, or nothing.
+    `pays` says of the number of an unpaid document which list that is in: `invoice` or `bill`.
+    `custom` is the name of the field that the company adds there itself. `meaning` is a sentence
+    for people, on the reference page.
     """
 
     name: str
@@ -204,6 +275,7 @@ class FieldSchema:
     needed: bool = False
     max_length: int | None = None
     shortened: bool = False
+    whole: str = ""
     places: int | None = None
     sent: bool = True
     theirs: bool = False
@@ -267,6 +339,8 @@ class DocumentSchema:
     the place where a person adds one there. One that goes `singly` takes a call of its own, also in
     a target whose other documents go many in a file; one that is not `shown` is in no list there,
     so it is neither looked up nor read again; one that is not `counted` uses nothing up of a month.
+    `e_invoice` is the type of the e-Invoice that the target makes of it where its settings say
+    nothing else; the registry fills it in from `EInvoices`.
     """
 
     target: str
@@ -290,6 +364,7 @@ class DocumentSchema:
     singly: bool = False
     shown: bool = True
     counted: bool = True
+    e_invoice: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -311,10 +386,25 @@ class KindSchema:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPart:
+    """One value of a secret that consists of several, with a field of its own. A blank one takes
+    the value of the part `otherwise`, or is left out where it is `optional`, unless the part
+    `needed_with` has a value.
+    """
+
+    name: str
+    label: str
+    hint: str = ""
+    optional: bool = False
+    otherwise: str = ""
+    needed_with: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeyField:
     """The secret of a connection. `made_here`: Clearpost makes it, and the other side is given it;
     else the other side makes it, and a person pastes it. `steps` say where. `optional`: there may
-    be none, and the secret is blank then.
+    be none, and the secret is blank then. `parts` are joined by colons, in their order.
     """
 
     label: str
@@ -322,6 +412,31 @@ class KeyField:
     made_here: bool = False
     optional: bool = False
     steps: tuple[str, ...] = ()
+    parts: tuple[KeyPart, ...] = ()
+
+    def join(self, values: Mapping[str, str]) -> str:
+        """Return the secret with these values of its parts; blank if every part is."""
+        stripped = {part.name: values.get(part.name, "").strip() for part in self.parts}
+        filled = [stripped[part.name] or stripped.get(part.otherwise, "") for part in self.parts]
+        while filled and not filled[-1]:
+            filled.pop()
+        return ":".join(filled)
+
+    def part_faults(self, values: Mapping[str, str]) -> dict[str, str]:
+        """Return part -> what is wrong with it: a part that is missing, or one with a colon that
+        would end it.
+        """
+        given = {part.name: values.get(part.name, "").strip() for part in self.parts}
+        faults: dict[str, str] = {}
+        for at, part in enumerate(self.parts):
+            value = given[part.name] or given.get(part.otherwise, "")
+            follows = any(given[later.name] for later in self.parts[at + 1 :])
+            needed = follows or not part.optional or bool(given.get(part.needed_with))
+            if not value and needed:
+                faults[part.name] = f"Paste the {lowered(part.label)}."
+            elif ":" in value and at:
+                faults[part.name] = f"The {lowered(part.label)} has no colon."
+        return faults
 
 
 class Submitter(StrEnum):
@@ -409,7 +524,8 @@ class ConnectionForm:
     records or documents go from program to program, or in files that people carry. `system` is the
     accounting system behind several connectors, blank where there is one. `can` and `cannot` say
     what this way into it does, and does not do. `e_invoices`: who submits them, `tells`: what
-    is told of its books; of a source, both are None.
+    is told of its books; of a source, both are None. `marketplace`: all records of the source come
+    from a marketplace; `statements`: the kinds of its records that may.
     """
 
     title: str
@@ -423,6 +539,32 @@ class ConnectionForm:
     cannot: tuple[str, ...] = ()
     e_invoices: EInvoices | None = None
     tells: BookFacts | None = None
+    marketplace: bool = False
+    statements: tuple[str, ...] = ()
+
+    @property
+    def issuer_setting(self) -> Setting:
+        """The setting of a source that answers who makes the e-Invoices of its sales."""
+        if self.marketplace:
+            return ISSUER_OF_PLATFORM
+        return ISSUER_OF_STATEMENTS if self.statements else ISSUER_OF_SHOP
+
+    def is_of_marketplace(self, kind: str, marketplace: str) -> bool:
+        """Check whether a marketplace sold what a record is about; `marketplace` is the name that
+        the record states, or blank.
+        """
+        return self.marketplace or kind in self.statements or bool(marketplace)
+
+
+def issuer_of(settings: Mapping[str, object], *, of_marketplace: bool) -> Issuer:
+    """Return who makes the e-Invoice of a sale under the settings of its source.
+
+    A blank or unreadable answer is `unknown` for a marketplace and `us` for a shop of one's own.
+    """
+    text = str(settings.get(ISSUER) or "").strip()
+    if text in ISSUERS:
+        return Issuer(text)
+    return Issuer.UNKNOWN if text or of_marketplace else Issuer.US
 
 
 def looks_first(settings: Mapping[str, object]) -> bool:
@@ -439,6 +581,13 @@ def address_setting(example: str, hint: str, *, required: bool = True) -> Settin
         example=example,
         kind="address",
         required=required,
+    )
+
+
+def store_setting(example: str, hint: str) -> Setting:
+    """The field for the address of a shop, which set-up shows although it may stay blank."""
+    return replace(
+        address_setting(example, hint, required=False), label="Store address", asked=True
     )
 
 

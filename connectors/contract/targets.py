@@ -288,6 +288,21 @@ class Readable(Protocol):
 
 
 @runtime_checkable
+class ListsCalls(Protocol):
+    """A target whose history lists the calls that a company accepted."""
+
+    def lists_call(
+        self, key: str, answer: bytes, settings: Settings, secret: str, http: Http
+    ) -> bool | None:
+        """Return whether the history of the connection's company lists the call with this key.
+
+        `answer` is the target's answer to that call. Return None if the target does not list calls
+        of that kind, or if the history could not be read. Nothing is changed in the target.
+        """
+        ...
+
+
+@runtime_checkable
 class ReadsLater(Protocol):
     """A target whose `read` may be answered later: `unknown` then, with a ticket to ask by."""
 
@@ -340,16 +355,30 @@ class Searchable(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class UnusableEntry:
+    """An entry that a document names and its target refuses: `entry` in words, `customer 58`.
+
+    `currency` is the entry's own currency, where the document is in another one, `needed`. Blank:
+    somebody made the entry inactive.
+    """
+
+    entry: str
+    currency: str = ""
+    needed: str = ""
+
+
 @runtime_checkable
 class TellsParties(Protocol):
-    """A target that tells which of its customers and suppliers are not in use any more."""
+    """A target that shows which entries of a document it would refuse."""
 
-    def inactive(
+    def unusable_entry(
         self, document: OutgoingDocument, settings: Settings, secret: str, http: Http
-    ) -> str | Found:
-        """The first entry that the document names and that was made inactive there, in plain
-        words: its party, an account or an item, `customer 58`. Nothing where all are in use, or
-        not known: a write tells that. `unknown` when nobody can say now. Changes nothing.
+    ) -> UnusableEntry | Found | None:
+        """Return the first entry of the document that is inactive or of another currency.
+
+        None where all can be used, or are not known: a write shows that. `unknown` when the target
+        does not answer now. Changes nothing.
         """
         ...
 

@@ -215,6 +215,9 @@ def too_many_found(most: int, document: OutgoingDocument, day: date) -> Found:
     )
 
 
+UNREAD_HINT: Final = "Test again in a few minutes. If it stays so, ask who runs that system."
+
+
 def quote_answer(system: str, status: int, message: str = "") -> str:
     """What a system answered, in its own words, which are quoted.
 

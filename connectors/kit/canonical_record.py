@@ -47,6 +47,7 @@ ORDER_FIELDS = (
     FieldSchema(name="subtotal", type="money"),
     FieldSchema(name="tax_total", type="money"),
     FieldSchema(name="round_off", type="money"),
+    FieldSchema(name="prices_include_tax", type="yesno"),
     FieldSchema(name="total", type="money"),
     FieldSchema(name="created_by"),
     FieldSchema(name="approved_by"),
@@ -66,6 +67,7 @@ LINE_FIELDS = (
     FieldSchema(name="tax"),
     FieldSchema(name="delivered_qty", type="quantity"),
     FieldSchema(name="returned_qty", type="quantity"),
+    FieldSchema(name="part"),
 )
 
 COMPANY_CODE = FieldSchema(name="company_code", max_length=50)

@@ -68,7 +68,8 @@ _OF_RECORDS: Final = {
     "address": "Address of the customer, in one line.",
     "subtotal": "All lines before tax.",
     "tax_total": "All tax.",
-    "round_off": "The part of the total that the source itself calls rounding.",
+    "round_off": "Cash rounding, which is part of the total. It becomes a line of its own.",
+    "prices_include_tax": "Whether prices hold their tax. Blank: no, unless the total shows it.",
     "total": "What it comes to, with tax.",
     "created_by": "Who made it in the source. They may not approve what comes of it.",
     "approved_by": "Who approved it in the source.",
@@ -80,6 +81,7 @@ _OF_RECORDS: Final = {
     "agent": "Salesperson.",
     "project": "Project or job.",
     "price_level": "Level of prices that the customer has.",
+    "marketplace": "The marketplace that sold it, such as Shopee. Blank: the company's own shop.",
     "order_number": "Number of the order that it belongs to.",
     "delivered_on": "Day of the delivery.",
     "refunded_on": "Day of the refund.",
@@ -106,11 +108,12 @@ _OF_LINES: Final = {
     "name": "Name of the article.",
     "uom": "Unit of the quantity and of the price.",
     "qty": "Quantity in that unit.",
-    "price": "Price of one unit before discount and tax.",
+    "price": "Price of one unit before discount; without tax unless prices include it.",
     "discount": "Discount on the whole line.",
     "tax": "The source's word for the tax. The rules translate it.",
     "delivered_qty": "Quantity delivered so far.",
     "returned_qty": "Quantity that came back.",
+    "part": "What the line stands for, such as goods, shipping, fee or rounding. Blank: goods.",
     "order_line": "Number of the line of the order.",
     "amount": "Amount of the line before tax.",
     "order_number": "Number of the order.",
@@ -205,38 +208,73 @@ def _field_fault(
 
 
 def rate_fault(document: OutgoingDocument, field: str, base: str) -> Fault | None:
-    """What is wrong with the rate of a document, which this field names, for books in this
-    currency (blank where nobody says it). A rate that is left out, or is another one than 1 in the
-    books' own currency, books another amount than anybody meant, and no system asks about it.
+    """Return what is wrong with the rate in `field`, for books in the currency `base`, or None.
+
+    A missing rate abroad, or one other than 1 at home, books another amount than the source has,
+    and no system asks about it. Where `base` is blank, only the sign of the rate is checked.
     """
-    told = document.fields.get(field, "")
-    currency = next((document.fields[one] for one in _CURRENCY if one in document.fields), "")
-    currency = currency or document.currency
-    abroad = bool(base) and currency not in ("", base)
-    if told == "":
+    rate_text, currency = document.fields.get(field, ""), _currency_of(document)
+    abroad = _is_abroad(document, base)
+    if rate_text == "":
         words = (
-            f"{field} is blank, and the document is in {currency}: it says how much {base} 1"
-            f" {currency} is."
+            f"{field} is blank. A document in {currency} needs this rate: {base} for 1 {currency}."
         )
         return ("missing_field", words) if abroad else None
-    rate = Decimal(told)
+    rate = Decimal(rate_text)
     if rate <= 0:
-        return "bad_value", f"{field} is not above 0: {told}."
+        return "bad_value", f"{field} is not above 0: {rate_text}."
     if base and not abroad and rate != 1:
-        words = f"{field} is {told}, and the document is in {base}, the books' own: there it is 1."
+        words = (
+            f"{field} is {rate_text}, and the document is in {base}, the books' own: there it is 1."
+        )
         return "bad_value", words
     return None
 
 
-def currency_fault(document: OutgoingDocument, field: str, base: str) -> Fault | None:
-    """What is wrong with a document for books in this currency that is in another one and does not
-    say so in this field: it would be booked as if it were in that of its party, or of the books.
+def no_rate_fault(document: OutgoingDocument, base: str, target: str) -> Fault | None:
+    """Refuse a document in a foreign currency for a target that takes no exchange rate.
+
+    The target would apply its own rate.
     """
-    abroad = bool(base) and document.currency not in ("", base)
-    if not abroad or document.fields.get(field):
+    if not _is_abroad(document, base):
+        return None
+    words = f"A document in {_currency_of(document)} needs a rate, and {target} takes none here."
+    return "bad_value", words
+
+
+def currency_fault(document: OutgoingDocument, field: str, base: str) -> Fault | None:
+    """Refuse a document abroad that does not name its currency in `field`.
+
+    It would be booked in the currency of its party, or of the books.
+    """
+    if not _is_abroad(document, base) or document.fields.get(field):
         return None
     words = f"{field} is blank, and the document is in {document.currency}, not in {base}."
     return "missing_field", words
+
+
+def amount_fault(document: OutgoingDocument, field: str, *, zero: bool = False) -> Fault | None:
+    """Refuse a negative payment, and a payment of zero unless `zero` is set.
+
+    The target would refuse the payment, or accept it and drop its row.
+    """
+    amount = document.fields.get(field, "")
+    if amount and Decimal(amount) < 0 and zero:
+        return "bad_value", f"{field} is below 0: {amount}."
+    if amount and Decimal(amount) <= 0 and not zero:
+        return "bad_value", f"{field} is not above 0: {amount}."
+    return None
+
+
+def _currency_of(document: OutgoingDocument) -> str:
+    """Return the currency that a document names, else that of its record."""
+    named = next((document.fields[field] for field in _CURRENCY if field in document.fields), "")
+    return named or document.currency
+
+
+def _is_abroad(document: OutgoingDocument, base: str) -> bool:
+    """Check whether a document is in another currency than the books, where both are known."""
+    return bool(base) and _currency_of(document) not in ("", base)
 
 
 def not_offered(

@@ -407,6 +407,11 @@ def _judge(scheme: str, address: IPAddress) -> str:
     inner = _inner(address)
     if inner.is_loopback and loopback_allowed():
         return ""
+    if inner.is_loopback:
+        return (
+            "this machine, which is not called. For a stand-in, start Clearpost with"
+            " CLEARPOST_ENV=test and CLEARPOST_ALLOW_LOOPBACK=1."
+        )
     if not _public(address) or not _public(inner):
         return "an address inside a network, which is not called."
     if scheme != "https":

@@ -142,6 +142,7 @@ class _Causes:
             unused = [p for p in self._free() if p.code in STYLE and _lacking(p) == {meant}]
             words = [p for p in self._free() if self._speaks(p, {wrong})]
             if len(alike) > 1 or unused:
+                head = _outside_tests(alike)
                 self._take(head, [*alike, *unused, *words])
                 self._misspelt(head, meant, unused, sure=len(alike) > 1)
 
@@ -157,8 +158,9 @@ class _Causes:
             near = get_close_matches(name, sorted(words), 1, 0.8)
             about = [p for p in errors if near and self._speaks(p, {*near})]
             if about:
-                self._take(about[0], [*about, unused])
-                self._misspelt(about[0], name, [unused], sure=True)
+                head = _outside_tests(about)
+                self._take(head, [*about, unused])
+                self._misspelt(head, name, [unused], sure=True)
 
     def _misspelt(self, head: Problem, name: str, unused: Sequence[Problem], *, sure: bool) -> None:
         where = str(unused[0].span if unused else self._places(name)[0]).rsplit("/", 1)[-1]
@@ -261,6 +263,11 @@ def _blanked(hit: re.Match[str]) -> str:
     for hole in _HOLE.finditer(hit[0] if hit[0][0] == '"' else ""):
         kept[hole.start() : hole.end()] = hole[0]
     return "".join(kept)
+
+
+def _outside_tests(problems: Sequence[Problem]) -> Problem:
+    """Return the first problem of the rules themselves; of several in tests, the first."""
+    return min(problems, key=lambda problem: problem.code.startswith("TST"))
 
 
 def _said(text: str) -> set[str]:

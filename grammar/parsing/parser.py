@@ -50,7 +50,7 @@ _MAY = {
         "update",
         "ignore",
     ),
-    "on cancel": (*_HOLDS, "block", "credit_note", "void"),
+    "on cancel": (*_HOLDS, "block", "credit_note", "void", "ignore"),
     "retry": (*_HOLDS, "try_again", "look_up"),
 }
 

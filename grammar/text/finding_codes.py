@@ -34,7 +34,9 @@ HOLD_CODES: Final[Mapping[str, str]] = {
     "CHK01": "check.failed",
     "CHK02": "check.unknown",
     "CUR01": "amount.two_currencies",
+    "CUR02": "amount.not_converted",
     "DUP01": "duplicate.found",
+    "DUP04": "duplicate.number_used",
     "EVA01": "value.not_computable",
     "EVA02": "judging.rules_broke",
     "EVA03": "judging.worker_died",
@@ -60,6 +62,9 @@ HOLD_CODES: Final[Mapping[str, str]] = {
     "RND05": "amount.of_a_line",
     "RND06": "amount.tax_of_target",
     "SRC01": "record.not_in_source",
+    "SRC02": "sale.e_invoice_issuer_unknown",
+    "SRC03": "sale.e_invoice_of_platform",
+    "SRC04": "sale.booked_by_module",
     "STA01": "status.unknown",
     "STL01": "posted.changed_since",
     "STL02": "posted.blocked",
@@ -74,6 +79,8 @@ HOLD_CODES: Final[Mapping[str, str]] = {
     "VAL03": "record.unusual",
     "VAL04": "record.value_not_read",
     "VAL05": "document.target_limit",
+    "VAL06": "field.no_currency_code",
+    "VAL07": "line.amount_without_quantity",
     # pushing: what became of a posting that was clear
     "PSH01": "push.content_changed",
     "PSH02": "push.not_approved",
@@ -83,6 +90,7 @@ HOLD_CODES: Final[Mapping[str, str]] = {
     "PSH06": "push.two_e_invoices",
     "PSH07": "push.other_system_before",
     "PSH08": "push.target_limit",
+    "PSH09": "push.after_restore",
     "TGT01": "target.refused",
     "TGT02": "target.conflict",
     "TGT03": "target.no_answer",
@@ -95,6 +103,10 @@ HOLD_CODES: Final[Mapping[str, str]] = {
     "TGT10": "target.not_shown",
     "TGT11": "target.lookup_refused",
     "TGT12": "target.fails_on_it",
+    "TGT13": "target.other_currency",
+    "TGT14": "target.not_there",
+    "TGT15": "target.other_company",
+    "TGT16": "target.stored_otherwise",
 }
 """What a hold can be placed for."""
 TARGET_CODES: Final = frozenset(code for code in HOLD_CODES if code.startswith("TGT"))

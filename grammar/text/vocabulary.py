@@ -149,7 +149,7 @@ TABLES = {
         "update",
         "ignore",
     ),
-    "on cancel": ("block", "review by ROLE", "hold for ROLE", "credit note", "void"),
+    "on cancel": ("block", "review by ROLE", "hold for ROLE", "credit note", "void", "ignore"),
     "retry": (
         "try 5 times from 30s then hold for ROLE",
         "look up first",
@@ -236,6 +236,18 @@ class Edition(IntEnum):
     """A posted document that names another one which was taken back, such as a receipt its invoice,
     is held; before, nobody was told. In a bill in parts, an amount of the header that is on no
     document though nothing more comes is held; before, it was billed to nobody."""
+
+    EIGHTH = 8
+    """A currency that is no code of ISO 4217 holds its record and equals no currency; before, `RM`
+    was another currency than `MYR`. A line of 0 pieces without an amount is left out of documents,
+    and one with an amount is held; before, each was sent or could not be worked out. A text that is
+    shortened ends with a whole word; before, it was cut within one. A document that was edited in
+    its target is compared with the record as it is now, too; before, only with what was posted. A
+    number with a control character or a line break is held; before, it was sent. A document in
+    another currency than its record is held unless its amounts are converted; before, an amount in
+    SGD was posted as the same amount in MYR. Lines that do not come to the total, by more than
+    rounding, hold a document whatever was released; before, who released a check of the sums let it
+    go, and the target had another total."""
 
 
 NEWEST: Final = max(Edition)
@@ -334,6 +346,33 @@ CHANGED: Final = {
             "Where an order that is billed in parts is cut to what was billed of it, a header"
             " amount that is on no invoice, such as shipping, is held. Before, it was billed to"
             " nobody."
+        ),
+    ),
+    Edition.EIGHTH: (
+        (
+            "A record whose currency is no code of ISO 4217, such as RM instead of MYR, is held"
+            " with the code that is probably meant. Before, it counted as a foreign currency."
+        ),
+        (
+            "A line of 0 pieces without an amount is left out of documents; with an amount its"
+            " record is held. Before, the document was refused or could not be worked out."
+        ),
+        (
+            "A text that is too long for the accounting system is cut between words. Before, it"
+            " was cut within a word."
+        ),
+        (
+            "A document that was edited in the accounting system is right where it says what the"
+            " record says now. Before, it was held until it said again what was posted."
+        ),
+        "A number with a control character or a line break is held. Before, it was sent.",
+        (
+            "A document in another currency than its record is held, unless its amounts are"
+            " converted. Before, SGD 100.00 could be posted as RM 100.00."
+        ),
+        (
+            "A document whose lines do not come to its total, by more than rounding, is held until"
+            " its amounts are corrected. Before, whoever released the check let it go."
         ),
     ),
 }

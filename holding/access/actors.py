@@ -150,7 +150,7 @@ class Actor:
     """A person, or the system, acting inside one company.
 
     `scopes`: the acts of the token, None without a token. `reach`: the sources whose records they
-    see.
+    see. `proved_at`: when their session last proved the second factor with a code.
     """
 
     person_id: int | None
@@ -162,6 +162,7 @@ class Actor:
     stands_for: tuple[StandIn, ...] = ()
     scopes: frozenset[str] | None = None
     reach: Reach = EVERYTHING
+    proved_at: datetime | None = None
 
 
 SYSTEM: Final = Actor(
@@ -486,25 +487,30 @@ def home() -> Path:
     return folder
 
 
+def key_path(settings: Settings) -> Path:
+    """Return where the key file of this installation is."""
+    return settings.key_file or settings.home / KEY_NAME
+
+
 def load_keys(settings: Settings) -> Keys | Refusal:
     """Return the keys.
 
     They are created at the first start of an embedded installation, never for a shared one.
     """
-    path = settings.key_file or settings.home / KEY_NAME
+    path = key_path(settings)
     if not path.exists():
         if settings.key_file or not settings.embedded:
             return Refusal(
                 "secret.no_key",
                 f"There is no key file at {path}.",
-                "With DATABASE_URL set, CLEARPOST_KEY_FILE names one key for all machines.",
+                "Run `clearpost key new` once, and copy the file to each machine.",
             )
-        _make(path)
+        make_key_file(path)
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         return Refusal(
             "secret.open_key", f"Others may read the key file {path}.", f"chmod 600 {path}"
         )
-    lines = tuple(line.strip() for line in path.read_bytes().splitlines() if line.strip())
+    lines = tuple(_lines(path))
     if not lines or not all(_good(line) for line in lines):
         return Refusal(
             "secret.bad_key",
@@ -514,20 +520,44 @@ def load_keys(settings: Settings) -> Keys | Refusal:
     return Keys(lines)
 
 
-def _make(path: Path) -> None:
-    """Write a new key so that two processes starting at once use the same one."""
+def make_key_file(path: Path) -> bool:
+    """Write a key file with one new key; return whether there was none before.
+
+    The file appears whole, so two processes that start at once use the same key.
+    """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle, fresh = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")  # 0600
-    with os.fdopen(handle, "wb") as file:
-        file.write(Fernet.generate_key() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+    fresh = _write_keys(path, [Fernet.generate_key()])
     try:
         os.link(fresh, path)
     except FileExistsError:
-        pass
+        return False
     finally:
-        Path(fresh).unlink()
+        fresh.unlink()
+    return True
+
+
+def add_key(path: Path) -> None:
+    """Write a new key above those of the file."""
+    _write_keys(path, [Fernet.generate_key(), *_lines(path)]).replace(path)
+
+
+def only_newest_key(path: Path) -> None:
+    """Remove all keys but the newest from the file."""
+    _write_keys(path, _lines(path)[:1]).replace(path)
+
+
+def _lines(path: Path) -> list[bytes]:
+    return [line.strip() for line in path.read_bytes().splitlines() if line.strip()]
+
+
+def _write_keys(path: Path, keys: list[bytes]) -> Path:
+    """Write keys to a new file beside `path`, readable by its owner only; return it."""
+    handle, fresh = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
+    with os.fdopen(handle, "wb") as file:
+        file.write(b"".join(key + b"\n" for key in keys))
+        file.flush()
+        os.fsync(file.fileno())
+    return Path(fresh)
 
 
 def _good(line: bytes) -> bool:

@@ -12,8 +12,7 @@ from pyotp import TOTP, random_base32
 from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from holding.access.actors import GUARDED_ROLES, Actor, Keys, actor_of
-from holding.access.people import companies_of
+from holding.access.actors import GUARDED_ROLES, Keys
 from holding.access.sessions import (
     HAS_FACTOR,
     MUST_HAVE_FACTOR,
@@ -23,6 +22,7 @@ from holding.access.sessions import (
     open_session,
     throttled,
 )
+from holding.access.sign_in_log import log_person_event, log_signed_in
 from holding.db import leases
 from holding.db.models import (
     Company,
@@ -35,7 +35,6 @@ from holding.db.models import (
 )
 from holding.db.models import Session as SignIn
 from holding.db.refusal import Refusal
-from holding.platform.events import record_event
 
 SET_UP_LASTS: Final = timedelta(hours=1)
 
@@ -165,7 +164,7 @@ def confirm(
     session.flush()
     codes = _new_codes(session, person_id, now)
     say = f"{_name(session, person_id)} switched on two-factor authentication."
-    log_factor_event(session, person_id, "person.factor_on", say, now)
+    log_person_event(session, person_id, "person.factor_on", say, now)
     return codes
 
 
@@ -187,7 +186,7 @@ def only_here(session: Session, person_id: int, token: str, now: datetime) -> No
     """Mark this session as having proved the second factor, and end all other sessions."""
     is_this_session = SignIn.token_hash == digest(token)
     statement = update(SignIn).where(SignIn.person_id == person_id, SignIn.revoked_at.is_(None))
-    session.execute(statement.where(is_this_session).values(factor_at=now))
+    session.execute(statement.where(is_this_session).values(factor_at=now, step_up_at=now))
     session.execute(statement.where(~is_this_session).values(revoked_at=now))
 
 
@@ -218,7 +217,7 @@ def prove(
     if leases.add(session, counter, now) == leases.MOST:
         tries, name = leases.MOST, _name(session, person_id)
         say = f"{tries} incorrect codes were entered for {name} after the right password."
-        log_factor_event(session, person_id, "person.factor_failures", say, now, by_person=False)
+        log_person_event(session, person_id, "person.factor_failures", say, now, by_person=False)
     return secret if isinstance(secret, Refusal) else wrong()
 
 
@@ -237,7 +236,7 @@ def _recovered(session: Session, person_id: int, given: str, now: datetime) -> b
     left = factor_of(session, person_id).codes_left
     name, all_ = _name(session, person_id), RECOVERY_CODES
     say = f"{name} used a recovery code; {left} of {all_} are left."
-    log_factor_event(session, person_id, "person.factor_recovered", say, now)
+    log_person_event(session, person_id, "person.factor_recovered", say, now)
     return True
 
 
@@ -245,7 +244,7 @@ def renew_codes(session: Session, person_id: int, now: datetime) -> tuple[str, .
     """Replace the recovery codes of a person who proved their identity."""
     codes = _new_codes(session, person_id, now)
     say = f"{_name(session, person_id)} made new recovery codes."
-    log_factor_event(session, person_id, "person.factor_codes", say, now)
+    log_person_event(session, person_id, "person.factor_codes", say, now)
     return codes
 
 
@@ -256,7 +255,7 @@ def switch_off(session: Session, person_id: int, now: datetime) -> Refusal | Non
         return Refusal("factor.required", words, "An administrator there can change that.")
     forget(session, person_id)
     say = f"{_name(session, person_id)} switched off two-factor authentication."
-    log_factor_event(session, person_id, "person.factor_off", say, now)
+    log_person_event(session, person_id, "person.factor_off", say, now)
     return None
 
 
@@ -267,30 +266,6 @@ def forget(session: Session, person_id: int) -> None:
             delete(table)
             .where(table.person_id == person_id)
             .execution_options(synchronize_session="fetch")
-        )
-
-
-def log_factor_event(
-    session: Session,
-    person_id: int,
-    act: str,
-    say: str,
-    now: datetime,
-    *,
-    by: Actor | None = None,
-    by_person: bool = True,
-    **more: object,
-) -> None:
-    """Record an event in each company of the person, by them or by another actor."""
-    for company in companies_of(session, person_id):
-        own_actor = actor_of(session, person_id, company.id) if by_person else None
-        record_event(
-            session,
-            company_id=company.id,
-            at=now,
-            actor=by or own_actor,
-            act=act,
-            body={"say": say, "person": person_id, **more},
         )
 
 
@@ -344,6 +319,7 @@ def enter(session: Session, person_id: int, now: datetime, device: Device = NO_D
     needed.
     """
     if not any(needs(session, person_id, now)):
+        log_signed_in(session, person_id, device, now)
         return Entered(open_session(session, person_id, now, device), signed_in=True)
     session.execute(
         delete(SignInStep)
@@ -415,7 +391,11 @@ def finish(
 def _signed_in(session: Session, row: SignInStep, now: datetime, device: Device) -> str:
     session.delete(row)
     session.flush()
-    return open_session(session, row.person_id, now, device, factor_at=now)
+    log_signed_in(session, row.person_id, device, now)
+    token = open_session(session, row.person_id, now, device, factor_at=now)
+    this_session = SignIn.token_hash == digest(token)
+    session.execute(update(SignIn).where(this_session).values(step_up_at=now))
+    return token
 
 
 def begin_set_up(session: Session, token: str, keys: Keys, now: datetime) -> Refusal | None:

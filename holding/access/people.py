@@ -24,6 +24,7 @@ from holding.access.actors import (
 from holding.access.sessions import (
     SignedIn,
     hash_password,
+    password_fault,
     person_of,
     set_password,
     sign_out,
@@ -69,8 +70,6 @@ __all__ = [
     "who_may",
 ]
 
-MIN_PASSWORD: Final = 12
-
 
 @dataclass(frozen=True, slots=True)
 class OwnCompany:
@@ -105,7 +104,7 @@ def add_company(
     zone: str = "Asia/Kuala_Lumpur",
     currency: str = "MYR",
 ) -> int | Refusal:
-    """Add a company and return its id; its code is part of every URL."""
+    """Add a company that is not live and return its id; its code is part of every URL."""
     if not code.isascii() or not code.replace("-", "").isalnum() or code != code.lower():
         return Refusal(
             code="company.code",
@@ -132,6 +131,7 @@ def add_company(
         rules_revision=0,
         settings={},
         lock=0,
+        live=False,
     )
     session.add(company)
     session.flush()
@@ -160,14 +160,8 @@ def add_person(
             code="person.taken", message=f"{address} is a person already.", hint="", status=409
         )
     new_password = password if password is not None else secrets.token_urlsafe(12)
-    if len(new_password) < MIN_PASSWORD:
-        return Refusal(
-            code="person.password",
-            message=f"The password must have at least {MIN_PASSWORD} characters; this one has "
-            f"{len(new_password)}.",
-            hint="",
-            status=422,
-        )
+    if password is not None and (refusal := password_fault(password, address)):
+        return refusal
     person = Person(
         email=address,
         name=name,
@@ -286,6 +280,34 @@ def companies_of(session: Session, person_id: int) -> tuple[OwnCompany, ...]:
 def has_people(session: Session) -> bool:
     """Check whether any person exists."""
     return session.scalar(select(Person.id).limit(1)) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class SamplePerson:
+    """A person of a sample company, with the roles that they have in it."""
+
+    person_id: int
+    name: str
+    company: str
+    roles: frozenset[str]
+
+
+def list_sample_people(session: Session) -> list[SamplePerson]:
+    """Return the active people of all companies, for the sign-in page of a demo installation."""
+    query = (
+        select(Company.name, Person.id, Person.name, Membership.role)
+        .join(Membership, Membership.company_id == Company.id)
+        .join(Person, Person.id == Membership.person_id)
+        .where(Person.active)
+        .order_by(Company.id, Person.id)
+    )
+    roles: dict[tuple[str, int, str], set[str]] = {}
+    for company, person_id, name, role in session.execute(query):
+        roles.setdefault((company, person_id, name), set()).add(role)
+    return [
+        SamplePerson(person_id, name, company, frozenset(own_roles))
+        for (company, person_id, name), own_roles in roles.items()
+    ]
 
 
 def first_reader(session: Session, role: str) -> tuple[str, int] | None:
@@ -502,6 +524,8 @@ def names_query(person_ids: Iterable[int | None]) -> Question[dict[int, str]]:
 def rename(session: Session, person: Person, name: str, now: datetime) -> None:
     """Rename a person and keep the old name, because sources may still use it."""
     old, person.name = person.name, name
+    # A new name must not make `never created_by` miss its person, whom the source still calls by
+    # the old name.
     if old != name and session.get(FormerName, (person.id, old)) is None:
         session.add(FormerName(person_id=person.id, name=old, until_at=now))
     session.flush()

@@ -6,10 +6,12 @@ row keeps only the hash of its token.
 
 import functools
 import hashlib
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from importlib import resources
 from typing import Any, Final
 
 from argon2 import PasswordHasher, Type
@@ -27,16 +29,39 @@ IDLE: Final = timedelta(minutes=60)
 ABSOLUTE: Final = timedelta(hours=12)
 KEPT: Final = timedelta(days=366)  # who was signed in when: no event tells it
 TOUCH_AFTER: Final = timedelta(minutes=5)
+DEVICE_KNOWN: Final = timedelta(days=180)
+"""A device counts as the account's own for so long after a sign-in."""
+MOST_FROM_ANYWHERE: Final = 100
+"""Failures at an account from all unknown devices together, in the window of `leases`."""
+
+MIN_PASSWORD: Final = 12
+
+FEWEST_CHARACTERS: Final = 5
+"""A password with fewer different characters, such as `111111111111`, is easily guessed."""
+
+COMMON_WORDS: Final = frozenset(
+    resources.files("holding.access").joinpath("common_words.txt").read_text("utf-8").split()
+)
+"""Words that passwords are made of most often, here also those of this product's users."""
+
+_LETTERS: Final = str.maketrans("014357@$!", "oiaestasi")
+"""What people write instead of a letter."""
+
+_ROWS: Final = ("0123456789" * 3, "qwertyuiopasdfghjklzxcvbnm", "abcdefghijklmnopqrstuvwxyz")
 
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1, type=Type.ID)
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """The device and network address of a sign-in, as the person would recognise them."""
+    """The device and network address of a sign-in, as the person would recognise them.
+
+    `key`: the value of the browser's device cookie, which proves an earlier sign-in from it.
+    """
 
     name: str
     address: str
+    key: str = ""
 
 
 NO_DEVICE: Final = Device("", "")
@@ -47,7 +72,8 @@ class SignedIn:
     """The person behind a session.
 
     It ends at `ends_at` when unused, and at `expires_at` in any case. `stale`: its last use is old
-    enough to be stored again. `factor_at`: when it proved a second factor, or None.
+    enough to be stored again. `factor_at`: when it proved a second factor, or None. `step_up_at`:
+    when it last did so with a code.
     """
 
     person_id: int
@@ -58,6 +84,7 @@ class SignedIn:
     expires_at: datetime
     settings: Mapping[str, Any]
     factor_at: datetime | None = None
+    step_up_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +98,63 @@ class Compared:
 NOT_COMPARED: Final = Compared()
 
 
+def password_fault(password: str, email: str = "") -> Refusal | None:
+    """Return why this is refused as the new password of an account, or None."""
+    if len(password) < MIN_PASSWORD:
+        words = (
+            f"The password must have at least {MIN_PASSWORD} characters; this one has "
+            f"{len(password)}."
+        )
+        return Refusal("person.password", words, "", 422)
+    if is_easily_guessed(password, email):
+        words = "This password is easily guessed."
+        hint = "Use several words that do not belong together, or let a password manager make one."
+        return Refusal("person.password", words, hint, 422)
+    return None
+
+
+def is_easily_guessed(password: str, email: str = "") -> bool:
+    """Check whether a password is a common word, the account's own name, a row of keys, or one of
+    these repeated or with digits and signs added.
+    """
+    text = password.lower()
+    if len(set(text)) < FEWEST_CHARACTERS or any(text in row or text[::-1] in row for row in _ROWS):
+        return True
+    guessed = COMMON_WORDS | set(re.findall(r"[a-z]{3,}", email.lower()))
+    core = re.sub(r"^[^a-z]+|[^a-z]+$", "", text)
+    return any(
+        _consists_of(re.sub(r"[^a-z]", "", version), guessed)
+        for version in (core, core.translate(_LETTERS))
+    )
+
+
+def _consists_of(letters: str, words: set[str] | frozenset[str]) -> bool:
+    """Check whether the letters are nothing but these words, one after another."""
+    reachable = {0}
+    for end in range(1, len(letters) + 1):
+        if any(letters[start:end] in words for start in reachable):
+            reachable.add(end)
+    return bool(letters) and len(letters) in reachable
+
+
 def hash_password(password: str) -> str:
     """Return the argon2id hash to store."""
     return _hasher.hash(password)
 
 
-def compare(session: Session, email: str, password: str, now: datetime) -> Compared:
+def compare(
+    session: Session, email: str, password: str, now: datetime, device: Device = NO_DEVICE
+) -> Compared:
     """Compare the password before the write transaction, because hashing is slow and SQLite would
     block other writers.
 
     The result alone decides nothing. A throttled account is not compared.
     """
     address = _address(email)
-    if leases.reached(session, _counted_as(address), now):
+    person = _person(session, address)
+    if any(counter.is_full(session, now) for counter in _counters(session, address, device, now)):
         return NOT_COMPARED
-    stored = _stored(_person(session, address))
+    stored = _stored(person)
     return Compared(stored, _matches(stored, password))
 
 
@@ -95,6 +164,7 @@ def prove(
     password: str,
     now: datetime,
     compared: Compared = NOT_COMPARED,
+    device: Device = NO_DEVICE,
 ) -> int | Refusal:
     """Return the id of the person with this password, or the same refusal for every reason.
 
@@ -102,21 +172,29 @@ def prove(
     refusal, because failures are counted, for unknown accounts too.
     """
     address = _address(email)
-    name = _counted_as(address)
-    if leases.reached(session, name, now, lock=True):
+    counters = _counters(session, address, device, now)
+    if any(counter.is_full(session, now, lock=True) for counter in counters):
         return throttled()
     person = _person(session, address)
     stored = _stored(person)
     fits = compared.fits if compared.stored == stored else _matches(stored, password)
     if not fits or person is None or not person.active:
-        leases.add(session, name, now)
+        for counter in counters:
+            leases.add(session, counter.name, now)
         return Refusal(
             code="signin.refused", message="Incorrect email or password.", hint="", status=422
         )
-    leases.forget(session, name)
+    for counter in counters:
+        leases.forget(session, counter.name)
     if _hasher.check_needs_rehash(stored):
         person.password_hash = hash_password(password)
     return person.id
+
+
+def is_locked_out(session: Session, email: str, device: Device, now: datetime) -> bool:
+    """Check whether the account accepts no further attempt from this device for now."""
+    counters = _counters(session, _address(email), device, now)
+    return any(counter.is_full(session, now) for counter in counters)
 
 
 def throttled() -> Refusal:
@@ -133,10 +211,49 @@ def _address(email: str) -> str:
     return email.strip().lower()
 
 
-def _counted_as(address: str) -> str:
-    """Return the counter name for an account's failures."""
-    whose = hashlib.sha256(address.encode()).hexdigest()[:40]
-    return leases.named(leases.Proof.SIGN_IN, whose)
+@dataclass(frozen=True, slots=True)
+class _Counter:
+    """A counter of failures, and how many it allows."""
+
+    name: str
+    most: int
+
+    def is_full(self, session: Session, now: datetime, *, lock: bool = False) -> bool:
+        return leases.reached(session, self.name, now, most=self.most, lock=lock)
+
+
+def _counters(
+    session: Session, address: str, device: Device, now: datetime
+) -> tuple[_Counter, ...]:
+    """Return the counters for failures at an account.
+
+    A device from which the account signed in before has its own counter, so that a stranger cannot
+    lock the owner out. Everywhere else failures count by network address, and together.
+    """
+    if _is_known(session, address, device, now):
+        return (_Counter(_counted_as(address, "device", digest(device.key)), leases.MOST),)
+    return (
+        _Counter(_counted_as(address, "address", device.address), leases.MOST),
+        _Counter(_counted_as(address), MOST_FROM_ANYWHERE),
+    )
+
+
+def _counted_as(*place: str) -> str:
+    """Return the counter name for failures at a place. It does not show the account."""
+    return leases.named(leases.Proof.SIGN_IN, digest("|".join(place))[:40])
+
+
+def _is_known(session: Session, address: str, device: Device, now: datetime) -> bool:
+    """Check whether the account signed in from this device in the last months."""
+    if not device.key:
+        return False
+    earlier_session = exists().where(
+        models.Session.person_id == Person.id,
+        models.Session.device_key == digest(device.key),
+        models.Session.created_at > now - DEVICE_KNOWN,
+    )
+    query = select(Person.id).where(Person.email == address, earlier_session)
+    return session.scalar(query) is not None
 
 
 def _person(session: Session, address: str) -> Person | None:
@@ -144,6 +261,7 @@ def _person(session: Session, address: str) -> Person | None:
 
 
 def _stored(person: Person | None) -> str:
+    # An unknown address is compared with a hash that nothing matches, so that it takes as long.
     return person.password_hash if person and person.password_hash else _nobody()
 
 
@@ -164,6 +282,7 @@ def person_of(session: Session, token: str, now: datetime) -> SignedIn | None:
         expires_at=row.expires_at,
         settings=person.settings,
         factor_at=row.factor_at,
+        step_up_at=row.step_up_at,
     )
 
 
@@ -293,6 +412,7 @@ def open_session(
             expires_at=now + ABSOLUTE,
             device=device.name,
             address=device.address,
+            device_key=digest(device.key) if device.key else None,
             factor_at=factor_at,
         )
     )

@@ -17,7 +17,7 @@ from holding.access.actors import Actor, may
 from holding.access.operations import NOTHING_SENT, once, undoable
 from holding.access.people import who_may
 from holding.access.reach import within
-from holding.approvals import separation
+from holding.approvals import separation, step_up
 from holding.approvals.candidates import (
     ACT,
     WAITING,
@@ -156,11 +156,19 @@ def _approve_each(
     reason: str,
     now: datetime,
     op: str | None,
-) -> Approved:
+) -> Approved | Refusal:
     desk = Desk(session, actor, list(postings.values()))
     answers = [desk.consent(key, postings.get(key)) for key in wanted]
     consents = [one for one in answers if isinstance(one, Consent)]
-    _write(session, consents, reason, now, op)
+    amounts = step_up.posting_amounts(
+        session, actor.company_id or 0, [one.posting for one in consents]
+    )
+    proof = step_up.check(session, actor, amounts, now)
+    if isinstance(proof, Refusal):
+        return proof
+    _write(session, consents, reason, now, op, proof)
+    refused = tuple(one for one in answers if isinstance(one, Left))
+    _log_refused(session, actor, postings, refused, now, op)
     ready = [one.posting for one in consents if desk.open(one.posting) == [one.hold]]
     later = _until(session, consents, now, op, sends=bool(ready))
     ready = [one for one in ready if not desk.judged_soon(one, now)]
@@ -171,7 +179,7 @@ def _approve_each(
     return Approved(
         done=tuple(one.posting.id for one in consents),
         ready=gone,
-        refused=tuple(one for one in answers if isinstance(one, Left)),
+        refused=refused,
         waiting=tuple(
             Left(one.posting.id, one.posting.number, f"still waits: {hold.rule}", level=hold.rule)
             for one in consents
@@ -182,7 +190,12 @@ def _approve_each(
 
 
 def _write(
-    session: Session, consents: Sequence[Consent], reason: str, now: datetime, op: str | None
+    session: Session,
+    consents: Sequence[Consent],
+    reason: str,
+    now: datetime,
+    op: str | None,
+    proof: Mapping[str, str],
 ) -> None:
     """Insert one approval for each posting, close its hold and record an event."""
     rows: list[dict[str, Any]] = [
@@ -205,10 +218,13 @@ def _write(
         close_holds(session, holds, voice, state=HoldState.APPROVED, why=reason, now=now)
     sealed = [seal_row(APPROVAL, row) for row in rows]
     sealed_consents = zip(consents, sealed, strict=True)
-    record_events(session, [_said(one, reason, now, op, digest) for one, digest in sealed_consents])
+    more = [(one, {SEALED: digest, **proof}) for one, digest in sealed_consents]
+    record_events(session, [_said(one, reason, now, op, extra) for one, extra in more])
 
 
-def _said(one: Consent, reason: str, now: datetime, op: str | None, sealed: str) -> Fact:
+def _said(
+    one: Consent, reason: str, now: datetime, op: str | None, more: Mapping[str, str]
+) -> Fact:
     sent = amount_of(one.posting)
     sum_text = money(sent.amount, sent.currency)
     approved = f"{one.voice.name} approved {one.posting.number}, {sum_text}"
@@ -229,9 +245,47 @@ def _said(one: Consent, reason: str, now: datetime, op: str | None, sealed: str)
             "currency": sent.currency,
             "levels": [one.hold.rule],
             "for": one.voice.for_person_id,
-            SEALED: sealed,
+            **more,
         },
     )
+
+
+def _log_refused(
+    session: Session,
+    actor: Actor,
+    postings: Mapping[int, Posting],
+    refused: Sequence[Left],
+    now: datetime,
+    op: str | None,
+) -> None:
+    """Record an event for each approval that was refused."""
+    facts = []
+    for left in refused:
+        posting = postings.get(left.posting_id)
+        if posting is None:
+            continue  # another company's, or out of the person's reach
+        sent = amount_of(posting)
+        sum_text = money(sent.amount, sent.currency)
+        facts.append(
+            Fact(
+                company_id=posting.company_id,
+                at=now,
+                actor=actor,
+                act="approval.refused",
+                record_id=posting.record_id,
+                posting_id=posting.id,
+                operation_id=op,
+                body={
+                    "say": f"{actor.name} could not approve {posting.number}, {sum_text}:"
+                    f" {left.reason}",
+                    "reason": left.reason,
+                    "status": left.status,
+                    "amount": sent.amount,
+                    "currency": sent.currency,
+                },
+            )
+        )
+    record_events(session, facts)
 
 
 def _until(

@@ -1,29 +1,28 @@
-"""Decide which amount of a document an approver sees: the total of what will be sent."""
+"""Decide which amount of a document an approver sees: the total of what will be sent.
+
+A module of its own, because evaluation, lists and events must decide it alike.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import case
+from sqlalchemy import and_, case
 
 from holding.db.models import Hold, Posting
-from holding.db.models.columns import to_minor
+from holding.db.models.columns import is_word, to_minor
 from rules.outcomes import NEEDS_APPROVAL
 from rules.values.canonical import PostingState
 
-_asks_approval = Hold.code == NEEDS_APPROVAL
+_updates_posted = and_(Hold.code == NEEDS_APPROVAL, is_word(Posting.state, PostingState.POSTED))
 
-APPROVED_CONTENT: Final = tuple(
-    case((_asks_approval, column)).label(name)
-    for name, column in (
-        ("approved_content", Posting.content),
-        ("approved_state", Posting.state),
-        ("stored_amount", Posting.amount),
-        ("stored_currency", Posting.currency),
-    )
+POSTED_NOW: Final = case((_updates_posted, Posting.amount)).label("posted_now")
+"""What the target has of the document that is approved anew; NULL for other holds."""
+
+POSTED_CURRENCY: Final = case((_updates_posted, Posting.currency), else_="").label(
+    "posted_currency"
 )
-"""The document behind an approval, from which its amounts are read; NULL for other holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +65,3 @@ def sent_amount(
 def amount_of(posting: Posting) -> SentAmount:
     """Return the amounts of a loaded posting."""
     return sent_amount(posting.content, posting.state, posting.amount, posting.currency)
-
-
-def sent_columns(row: Any) -> dict[str, Any]:
-    """Return the amounts of a row with `APPROVED_CONTENT`; empty if its hold is no approval."""
-    if row.approved_content is None:
-        return {}
-    sent = sent_amount(
-        row.approved_content, row.approved_state, row.stored_amount, row.stored_currency
-    )
-    return {
-        "amount": sent.amount,
-        "currency": sent.currency,
-        "posted_now": sent.posted_now,
-        "posted_currency": sent.posted_currency,
-    }

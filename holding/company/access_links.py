@@ -13,14 +13,14 @@ from sqlalchemy.orm import Session
 from holding.access import enrolment, operations, sessions
 from holding.access.actors import OPERATOR, Actor, actor_of, may, role_list, roles_of
 from holding.access.people import (
-    MIN_PASSWORD,
     add_membership,
     companies_of,
     id_of_address,
     rename,
     who_may,
 )
-from holding.access.sessions import revoke_all
+from holding.access.sessions import password_fault, revoke_all
+from holding.access.sign_in_log import log_person_event
 from holding.company.directory import join_limited, unfit
 from holding.company.duties import ACT, administers, not_possible
 from holding.db.models import AccessLink, Company, Membership, Person, SignInStep, Team, TeamMember
@@ -313,14 +313,20 @@ class Used:
     company: str
 
 
-def compare(session: Session, token: str, password: str, now: datetime) -> sessions.Compared:
+def compare(
+    session: Session,
+    token: str,
+    password: str,
+    now: datetime,
+    device: sessions.Device = sessions.NO_DEVICE,
+) -> sessions.Compared:
     """What using a link finds about the password of somebody who signs in by it (as
     `sessions.compare`); nothing, where there is nobody to sign in.
     """
     found = living(session, token, now)
     if isinstance(found, Refusal) or not _enters(session, found):
         return sessions.NOT_COMPARED
-    return sessions.compare(session, found.email, password, now)
+    return sessions.compare(session, found.email, password, now, device)
 
 
 def _enters(session: Session, link: AccessLink) -> bool:
@@ -347,7 +353,7 @@ def use(
     if isinstance(found, Refusal):
         return found
     if _enters(session, found):
-        person_id = sessions.prove(session, found.email, password, now, compared)
+        person_id = sessions.prove(session, found.email, password, now, compared, device)
     else:
         person_id = _with_new_password(session, found, name, password, now)
     if isinstance(person_id, Refusal):
@@ -367,12 +373,8 @@ def _with_new_password(
     password: str,
     now: datetime,
 ) -> int | Refusal:
-    if len(password) < MIN_PASSWORD:
-        words = (
-            f"The password must have at least {MIN_PASSWORD} characters; this one has "
-            f"{len(password)}."
-        )
-        return Refusal("person.password", words, "", 422)
+    if fault := password_fault(password, link.email):
+        return fault
     if link.kind == JOIN and not name.strip():
         return Refusal("person.name", "Enter your name.", "It is shown beside what you do.", 422)
     person_id = link.person_id if link.kind == RESET else id_of_address(session, link.email)
@@ -502,7 +504,5 @@ def end_of(
     session.execute(delete(SignInStep).where(SignInStep.person_id == person_id))
     revoke_all(session, person_id, now)
     say = f"The two-factor authentication of {person.name} was ended, and so were their sessions."
-    enrolment.log_factor_event(
-        session, person_id, "person.factor_ended", say, now, by=actor, reason=why
-    )
+    log_person_event(session, person_id, "person.factor_ended", say, now, by=actor, reason=why)
     return person.name

@@ -1,9 +1,10 @@
-"""Diagnose a connection by the ten topics that users ask support about."""
+"""Name every cause of the ten topics that users ask support about, for one connection."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from itertools import groupby
 from typing import Any, Final
 
 from sqlalchemy import bindparam, exists, func, or_, select
@@ -15,6 +16,7 @@ from connectors.contract.pulls import ImportedByHand
 from grammar import nodes
 from grammar.text.characters import in_currency
 from grammar.text.finding_codes import ErrorClass
+from holding.connections.connections import KEEP_OLD
 from holding.db import bulk
 from holding.db.models import (
     Attempt,
@@ -22,6 +24,7 @@ from holding.db.models import (
     Company,
     Connection,
     ConnectionKey,
+    Event,
     Hold,
     MappingEntry,
     MappingTable,
@@ -36,9 +39,11 @@ from holding.db.models import (
 )
 from holding.db.models.columns import NOW, PushState, among_words, from_minor, moment
 from holding.db.models.decisions import HOLD_OPEN
+from holding.db.models.rules import ALWAYS
 from holding.db.refusal import duration, plural
 from holding.db.together import answer
 from holding.platform import processes
+from holding.platform.states import GONE, NOT_THERE, OTHER_COMPANY, STORED_OTHERWISE
 from holding.posting import holds
 from holding.programs.known_schemas import schemas
 from holding.programs.world import program
@@ -86,18 +91,25 @@ _OF_FINDING: Final[Mapping[str, Topic]] = {
     "IDN02": Topic.NO_RECORDS,
     "PER01": Topic.NO_RECORDS,
     Code.TWO_WAYS: Topic.DUPLICATES,
+    Code.MODULE: Topic.DUPLICATES,
+    Code.ISSUER: Topic.E_INVOICE,
+    "SRC04": Topic.DUPLICATES,
     "test.excel.on": Topic.DUPLICATES,
     "DUP01": Topic.DUPLICATES,
     "IDN01": Topic.DUPLICATES,
     "PSH03": Topic.DUPLICATES,
+    "DUP04": Topic.DUPLICATES,
     Code.ROUNDING: Topic.ONE_SEN,
     "test.rounding": Topic.ONE_SEN,
     **dict.fromkeys(("RND01", "RND02", "RND03", "RND04", "RND05", "RND06"), Topic.ONE_SEN),
     "VAL02": Topic.E_INVOICE,
+    "SRC02": Topic.E_INVOICE,
+    "SRC03": Topic.E_INVOICE,
     WINDOW_OVER: Topic.E_INVOICE,
     TWO_E_INVOICES: Topic.DUPLICATES,
     "PSH06": Topic.DUPLICATES,
     "PSH07": Topic.DUPLICATES,
+    "PSH09": Topic.DUPLICATES,
     FORGOTTEN: Topic.DUPLICATES,
     NOT_UNPAID: Topic.DUPLICATES,
     TOO_MUCH: Topic.DUPLICATES,
@@ -110,9 +122,22 @@ _OF_WARNING: Final[Mapping[str, Topic]] = {
 """A step of the connection test that warns, and stops nothing here."""
 
 _VAGUE: Final = (Code.NOT_TESTED, Code.KEY_REFUSED, Code.AWAY)
-"""What says that it does not work, and not why: told where nothing else is."""
+"""What shows that it does not work, and not why: left out where a cause of the topic is known."""
 
-_LIKELY: Final = "DUP01"  # two that are alike: told where nothing says that they are the same
+_LIKELY: Final = "DUP01"  # two records that are alike, and perhaps no duplicates
+
+_SAME: Final[Mapping[str, str]] = {
+    Code.QUOTA: "test.quota",
+    Code.ROUNDING: "test.rounding",
+    "RND03": "test.rounding",
+}
+"""Findings that show the same cause as another one."""
+
+_KEY_STEPS: Final = ("key.", "company.")
+"""How the codes of test steps begin that name what is wrong with a key."""
+
+MOST: Final = 10
+"""How many causes of one kind are named; the others are counted."""
 
 _OF_CLASS: Final[Mapping[ErrorClass, Topic]] = {
     "authorization_failed": Topic.TEST,
@@ -121,18 +146,67 @@ _OF_CLASS: Final[Mapping[ErrorClass, Topic]] = {
 }
 """What a target refused for this reason speaks for."""
 
-_REASON: Final[Mapping[Topic, str]] = {Topic.TEST: RETRY["authorization_failed"].action}
-"""What to do about such a refusal, where it is more than to look at it."""
+_OPEN_GROUP: Final = "Open its group under On hold"
+
+_STEP_OF_CODE: Final[Mapping[str, str]] = {
+    "RND01": "let the source round as the accounting system does, or set a tolerance in the rules",
+    "RND02": "find the line, discount or tax that is missing, and correct the record",
+    "RND03": "set it back in the accounting system and test the connection, or publish rules that"
+    " round as it does",
+    "RND04": "correct the record, or the total in the posting rule",
+    "RND05": "correct the line amount in the posting rule: the message shows how it is made",
+    "RND06": "map the tax to the tax code of its rate, or correct the rate of that code",
+    "DUP01": "compare both records, then reject the copy or release the record with a reason",
+    "IDN01": "ask who runs the source which record is meant, then reject the other one or release",
+    "PSH03": "look at the document with this number; if it is the same sale reject the record,"
+    " otherwise renumber one of the two",
+    "DUP04": "compare it with the record that the hold names; reject one if both are the same sale,"
+    " otherwise give one another number",
+    "PSH06": "reject ours, or set “e_invoices” of the system that submits none to none and release",
+    "PSH07": "reject it if the sale stays in the other system, release it if it is taken out there",
+    "VAL02": "correct the classification code of the item, in the source or under Mappings",
+}
+"""What to do on the page of a hold, by its code."""
+
+_STEP_OF_CONFLICT: Final = (
+    "compare the document in {name} with the record, then link it, have it replaced, or skip ours"
+)
+_STEP_OF_PERIOD: Final = "open the period in {name}, or agree on another date"
+_STEP_OF_DUPLICATE: Final = "compare both documents before anything is sent again"
+_STEP_OF_TIN: Final = "correct the TIN of the customer in the source; it is then checked again"
+_STEP_OF_DETAILS: Final = (
+    "complete the classification code of the item, or the buyer’s details above RM 10,000, in the"
+    " source or under Mappings; {name} may also have a usual classification code"
+)
+_STEP_OF_CLASS: Final[Mapping[ErrorClass, str]] = {
+    "bad_value": _STEP_OF_TIN,
+    "missing_field": _STEP_OF_DETAILS,
+}
+"""What to do about a refused e-Invoice."""
+
+_STORED: Final[Mapping[str, str]] = {
+    NOT_THERE: (
+        "Look for its number there and in the other companies of this key. Open its group under On"
+        " hold: an approver checks it again or sends it again."
+    ),
+    OTHER_COMPANY: (
+        "Void it in the other company. Open its group under On hold: an approver sends it again."
+    ),
+    STORED_OTHERWISE: (
+        "Correct it in the accounting system. Open its group under On hold, then check it again."
+    ),
+}
+"""What to do about a document that the target lost or stored otherwise than it was sent."""
 
 _E_INVOICE: Final = "einvoice_invalid"  # the word of a target that cannot submit it
 
 _REFUSED = (
-    select(Cause.key, Cause.error_class, Hold.code, func.min(Hold.message).label("message"))
+    select(Cause.key, Hold.error_class, Hold.code, Hold.message, func.count().label("holds"))
     .join(Cause, Cause.id == Hold.cause_id)
     .join(Posting, Posting.id == Hold.posting_id)
     .where(Posting.connection_id == bindparam("connection"), HOLD_OPEN)
-    .group_by(Cause.key, Cause.error_class, Hold.code)
-    .order_by(Cause.key, Hold.code)
+    .group_by(Cause.key, Hold.error_class, Hold.code, Hold.message)
+    .order_by(Cause.key, Hold.code, Hold.message)
 )
 
 _DUE = select(func.min(Posting.due_at)).where(
@@ -150,19 +224,34 @@ _live = aliased(MappingEntry, name="live")
 
 _documents = func.count(Posting.id.distinct())
 
+_used = aliased(MappingEntry, name="used")
+
+_later = aliased(MappingEntry, name="later")
+
 _OTHERWISE = (
-    select(MappingTable.name, MappingEntry.key, _live.value, _documents.label("documents"))
-    .join(PostingUse, PostingUse.posting_id == Posting.id)
-    .join(MappingEntry, MappingEntry.id == PostingUse.entry_id)
-    .join(MappingTable, MappingTable.id == MappingEntry.table_id)
-    .join(_live, (_live.table_id == MappingEntry.table_id) & (_live.key == MappingEntry.key))
+    select(MappingTable.name, _live.key, _live.value, _live.valid_from)
+    .add_columns(_documents.label("documents"))
+    .join(MappingTable, MappingTable.id == _live.table_id)
+    .join(_used, (_used.table_id == _live.table_id) & (_used.key == _live.key))
+    .join(PostingUse, PostingUse.entry_id == _used.id)
+    .join(Posting, Posting.id == PostingUse.posting_id)
+    .where(MappingTable.company_id == bindparam("company"), _live.to_revision.is_(None))
+    .where(_used.id != _live.id, _used.value != _live.value)
     .where(Posting.connection_id == bindparam("connection"), Posting.state == PostingState.POSTED)
-    .where(MappingEntry.to_revision.is_not(None), _live.to_revision.is_(None))
-    .where(_live.valid_from == MappingEntry.valid_from, _live.value != MappingEntry.value)
-    .group_by(MappingTable.name, MappingEntry.key, _live.value)
-    .order_by(_documents.desc(), MappingTable.name, MappingEntry.key)
-    .limit(1)
+    .where(or_(_live.valid_from == ALWAYS, _live.valid_from <= Posting.doc_date))
+    .where(
+        ~exists().where(
+            _later.table_id == _live.table_id,
+            _later.key == _live.key,
+            _later.to_revision.is_(None),
+            _later.valid_from > _live.valid_from,
+            _later.valid_from <= Posting.doc_date,
+        )
+    )
+    .group_by(MappingTable.name, _live.key, _live.value, _live.valid_from)
+    .order_by(_documents.desc(), MappingTable.name, _live.key)
 )
+"""Posted documents whose mapping entry is not the one in force for their day."""
 
 _MISSING = (
     select(Cause.table_name, Cause.label, Cause.records)
@@ -172,11 +261,10 @@ _MISSING = (
 )
 
 _KEYS_IN_GRACE = (
-    select(ConnectionKey.tail, ConnectionKey.keep_until)
+    select(ConnectionKey)
     .where(ConnectionKey.connection_id == bindparam("connection"))
     .where(ConnectionKey.keep_until > moment("since"))
     .order_by(ConnectionKey.no.desc())
-    .limit(1)
 )
 
 LATELY: Final = timedelta(days=31)
@@ -200,10 +288,12 @@ _UNCONFIRMED = (
     _SENT.where(Push.made_at < moment("since"), ~_is_kept)
     .where(among_words(Push.state, (PushState.AWAITING, PushState.UNCERTAIN)))
     .order_by(Push.id)
-    .limit(1)
+    .limit(NEWEST)
 )
 
-_KEPT_THERE = _SENT.where(Push.state == PushState.AWAITING, _is_kept).order_by(Push.id).limit(1)
+_KEPT_THERE = (
+    _SENT.where(Push.state == PushState.AWAITING, _is_kept).order_by(Push.id).limit(NEWEST)
+)
 
 _POSTED = (
     select(Posting.number)
@@ -235,18 +325,19 @@ _REFUNDS = (
     .where(Record.type == _REFUND)
 )
 
-_TIN: Final = "is_tin"
+_OF_BUYER: Final = frozenset({"is_tin", "e_invoice_issuer"})
+"""Words of the rules by which a check is about the buyer of an e-Invoice."""
 
 _CLASS: Final = "e_invoice_class"
 
 _HELD = (
-    select(Cause.label, Hold.route, func.count().label("holds"))
+    select(Cause.label, Cause.table_name, Hold.route, func.count().label("holds"))
     .join(Cause, Cause.id == Hold.cause_id)
     .where(Cause.company_id == bindparam("company"), HOLD_OPEN)
     .where(
         or_(bulk.among_given(Cause.key, "keys"), bulk.among_given(Cause.table_name, "tables")),
     )
-    .group_by(Cause.label, Hold.route)
+    .group_by(Cause.label, Cause.table_name, Hold.route)
     .order_by(func.count().desc(), Cause.label)
 )
 
@@ -255,28 +346,64 @@ SLOW: Final = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """A topic, what shows it, and what to do next."""
+    """A topic, the evidence of one cause, and what to do next.
+
+    `records`: how many documents or records wait for it, where that is known. `code`: its kind.
+    """
 
     topic: Topic
     words: str
     todo: str
+    records: int = 0
+    code: str = ""
 
 
 Look = Callable[[Session, Connection, datetime], Iterator[Diagnosis]]
 
 
 def diagnose(session: Session, connection_id: int, now: datetime) -> tuple[Diagnosis, ...]:
-    """Each topic that something speaks for, once, with the clearest that shows it."""
+    """Return every cause that something shows, topic by topic, the worst first.
+
+    What stops everything comes before what stops some documents.
+    """
     connection = session.get_one(Connection, connection_id)
-    found: dict[Topic, Diagnosis] = {}
     listed = findings.findings(session, connection.company_id, now, connection.name)
-    clear = [one for one in listed if one.code not in _VAGUE]
-    clear.sort(key=lambda each: each.code == _LIKELY)
-    vague = (one for one in listed if one.code in _VAGUE)
-    state = _of_state(session, connection, now)
-    for one in (*_of_findings(clear), *state, *_of_findings(vague)):
-        found.setdefault(one.topic, one)
-    return tuple(found[topic] for topic in Topic if topic in found)
+    causes = [*_of_findings(_merge(listed)), *_of_state(session, connection, now)]
+    known_topics = {one.topic for one in causes if one.code not in _VAGUE}
+    causes = [one for one in causes if one.code not in _VAGUE or one.topic not in known_topics]
+    causes.sort(key=_urgency)  # equal ones stay in the order of their looks
+    return tuple(_shorten(dict.fromkeys(causes)))
+
+
+def _urgency(cause: Diagnosis) -> tuple[int, int, int]:
+    stops_all = cause.code.startswith(("test.", "connection.", *_KEY_STEPS))
+    rank = 2 if cause.code == _LIKELY else 0 if stops_all else 1
+    return [*Topic].index(cause.topic), rank, -cause.records
+
+
+def _merge(listed: Iterable[Finding]) -> Iterator[Finding]:
+    """Return one finding for each cause; the first words it, the most records count."""
+    by_cause: dict[Hashable, Finding] = {}
+    for no, finding in enumerate(listed):
+        cause: Hashable = _SAME.get(finding.code, finding.code)
+        cause = cause if cause in _SAME.values() else no
+        first = by_cause.setdefault(cause, finding)
+        by_cause[cause] = replace(first, records=max(first.records, finding.records))
+    yield from by_cause.values()
+
+
+def _shorten(causes: Iterable[Diagnosis]) -> Iterator[Diagnosis]:
+    """Return at most `MOST` causes of a kind, then one that counts the others."""
+    for _, same_topic in groupby(causes, key=lambda cause: cause.topic):
+        by_code: dict[str, list[Diagnosis]] = {}
+        for cause in same_topic:
+            by_code.setdefault(cause.code, []).append(cause)
+        for kind in by_code.values():
+            yield from kind[:MOST]
+            if further := kind[MOST:]:
+                records = sum(cause.records for cause in further)
+                words = f"{plural(len(further), 'more cause')} of this kind."
+                yield replace(further[0], words=words, records=records)
 
 
 def _of_state(session: Session, connection: Connection, now: datetime) -> Iterator[Diagnosis]:
@@ -290,7 +417,16 @@ def _of_findings(listed: Iterable[Finding]) -> Iterator[Diagnosis]:
         if topic is None and one.code.startswith("test."):
             topic = Topic.TEST
         if topic is not None:
-            yield Diagnosis(topic, _counted(one), one.todo)
+            todo = _with_step(one.todo, _STEP_OF_CODE.get(one.code, ""))
+            yield Diagnosis(topic, _counted(one), todo, one.records, one.code)
+
+
+def _with_step(todo: str, step: str) -> str:
+    """Return what to do with the step on the hold's page, if there is one."""
+    if not step:
+        return todo
+    opens = f"{_OPEN_GROUP}: {step}."
+    return opens if todo.startswith(_OPEN_GROUP) or not todo else f"{todo} {opens}"
 
 
 def _counted(one: Finding) -> str:
@@ -298,19 +434,27 @@ def _counted(one: Finding) -> str:
 
 
 def unconfirmed(session: Session, connection: Connection, now: datetime) -> Iterator[Diagnosis]:
-    """The first document that went out and was not confirmed since. A file that a person imports
-    waits for that person.
+    """Return documents that went out and were not confirmed since, by what was answered.
+
+    A file that a person imports waits for that person.
     """
     if isinstance(registry.targets().get(connection.connector), ImportedByHand):
         return
     given = {**_paused(connection), "since": now - SLOW}
-    row = session.execute(_UNCONFIRMED, given).first()
-    if row is not None:
-        age = duration(int((now - row.made_at).total_seconds()) // 60)
-        words = row.error or ""
-        said = f"{row.number} was sent {age} ago and is not confirmed. {words}"
+    for rows in _by_error(session.execute(_UNCONFIRMED, given)):
+        first = rows[0]
+        age = duration(int((now - first.made_at).total_seconds()) // 60)
+        more = f" {plural(len(rows) - 1, 'more document')}." if len(rows) > 1 else ""
+        words = f"{first.number} was sent {age} ago and is not confirmed. {first.error or ''}"
         todo = f"Look in {connection.name} for what delays it. Clearpost asks again automatically."
-        yield Diagnosis(Topic.DELAYED, said.strip(), todo)
+        yield Diagnosis(Topic.DELAYED, words.strip() + more, todo, len(rows), "unconfirmed")
+
+
+def _by_error(rows: Iterable[Any]) -> Iterable[Sequence[Any]]:
+    by_error: dict[str, list[Any]] = {}
+    for row in rows:
+        by_error.setdefault(row.error or "", []).append(row)
+    return by_error.values()
 
 
 def _paused(connection: Connection) -> dict[str, object]:
@@ -325,16 +469,20 @@ def _paused(connection: Connection) -> dict[str, object]:
 
 
 def kept_there(session: Session, connection: Connection, now: datetime) -> Iterator[Diagnosis]:
-    """The first document that waits in the target for its paused key, as the call itself was told.
-    A test made since has the last word.
+    """Return the first document that waits in the target for its paused key, and their number.
+
+    A test made since has the last word, and names the paused key itself.
     """
-    row = session.execute(_KEPT_THERE, _paused(connection)).first()
-    if row is not None:
-        age = duration(int((now - row.made_at).total_seconds()) // 60)
-        words = row.error or ""
-        said = f"{row.number} was sent {age} ago and is kept there. {words}"
+    if any(step.get("code") == "key.inactive" for step in connection.test_steps):
+        return
+    rows = session.execute(_KEPT_THERE, _paused(connection)).all()
+    if rows:
+        first = rows[0]
+        age = duration(int((now - first.made_at).total_seconds()) // 60)
+        more = f" {plural(len(rows) - 1, 'more document')}." if len(rows) > 1 else ""
+        words = f"{first.number} was sent {age} ago and is kept there. {first.error or ''}"
         todo = f"Make the key active in {connection.name}: what is kept there runs then."
-        yield Diagnosis(Topic.PAUSED, said.strip(), todo)
+        yield Diagnosis(Topic.PAUSED, words.strip() + more, todo, len(rows), "key.inactive")
 
 
 def rounded(session: Session, connection: Connection, now: datetime) -> Iterator[Diagnosis]:
@@ -352,35 +500,41 @@ def rounded(session: Session, connection: Connection, now: datetime) -> Iterator
         sent = in_currency(document.amount, document.currency)
         told = plural(len(found), "posted document differs", "posted documents differ")
         words = f"{number} comes to {there} there and was sent with {sent}. {told}."
-        todo = f"Make the rounding of the rules and of the connection that of {connection.name}."
-        yield Diagnosis(Topic.ONE_SEN, words, todo)
+        todo = (
+            f"Set “Rounding” of the connection as it is in {connection.name} and publish rules that"
+            f" say the same; then correct {plural(len(found), 'document')} in {connection.name}."
+        )
+        yield Diagnosis(Topic.ONE_SEN, words, todo, len(found), "rounded")
 
 
 def not_there(session: Session, connection: Connection, now: datetime) -> Iterator[Diagnosis]:
-    """Posted documents that the last reading did not find."""
-    rows = session.execute(_READ, {"connection": connection.id, "since": now - LATELY})
+    """Posted documents that the last reading did not find, without a hold of their own."""
+    held = exists().where(Hold.posting_id == Posting.id, HOLD_OPEN, Hold.code.in_(sorted(GONE)))
+    rows = session.execute(_READ.where(~held), {"connection": connection.id, "since": now - LATELY})
     gone = [row.number for row in rows if row.body["found"] == "absent"]
     if gone:
         told = plural(len(gone), "posted document was not found", "posted documents were not found")
         words = f"{gone[0]} was posted, and is not there any more. {told}."
         todo = "Look for its number in the other companies of this key, then open its record."
-        yield Diagnosis(Topic.NO_RECORDS, words, todo)
+        yield Diagnosis(Topic.NO_RECORDS, words, todo, len(gone), "not_there")
 
 
 def not_restocked(session: Session, connection: Connection, now: datetime) -> Iterator[Diagnosis]:
-    """Posted refunds that name goods and brought none back, by the word of their source."""
+    """Return posted refunds that name goods and brought none back, by source and its status."""
     rows = session.execute(_REFUNDS, {"connection": connection.id, "since": now - LATELY})
-    found = [row for row in rows if _keeps_goods(row.body or {})]
-    if found:
-        first = found[0]
-        status = str(first.body.get("status"))
-        told = plural(len(found), "posted refund returned none", "posted refunds returned none")
+    by_status: dict[tuple[str, str], list[Any]] = {}
+    for row in rows:
+        if _keeps_goods(row.body or {}):
+            by_status.setdefault((row.source, str(row.body.get("status"))), []).append(row)
+    for (source, status), refunds in by_status.items():
+        first = refunds[0]
+        told = plural(len(refunds), "posted refund returned none", "posted refunds returned none")
         words = (
             f"{first.number} gave money back for goods and returned none of them to stock:"
-            f" {first.source} says “{status}”. {told}."
+            f" {source} says “{status}”. {told}."
         )
-        todo = f"Look at the refund in {first.source}: its status says whether items came back."
-        yield Diagnosis(Topic.STOCK, words, todo)
+        todo = f"Look at the refund in {source}: its status says whether items came back."
+        yield Diagnosis(Topic.STOCK, words, todo, len(refunds), "not_restocked")
 
 
 def _keeps_goods(body: Mapping[str, Any]) -> bool:
@@ -388,7 +542,7 @@ def _keeps_goods(body: Mapping[str, Any]) -> bool:
 
 
 def held(session: Session, connection: Connection, _: datetime) -> Iterator[Diagnosis]:
-    """What most documents of a connection are held for, if it is about their e-Invoice."""
+    """Return what documents of a connection are held for, if it is about their e-Invoice."""
     company = session.get_one(Company, connection.company_id)
     if company.ruleset_version_id is None:
         return
@@ -400,15 +554,16 @@ def held(session: Session, connection: Connection, _: datetime) -> Iterator[Diag
         if owner(row.route) == connection.name:
             waits = plural(row.holds, "document is on hold", "documents are on hold")
             shown = f"{row.label.rstrip('.')}. {waits}."
-            todo = "Open its group under On hold and follow it."
-            yield Diagnosis(Topic.E_INVOICE, shown, todo)
+            step = _STEP_OF_CODE["VAL02"] if row.table_name else _STEP_OF_TIN
+            todo = _with_step("", step)
+            yield Diagnosis(Topic.E_INVOICE, shown, todo, row.holds, "held")
 
 
 def _checks(ruleset: nodes.Ruleset) -> Iterator[str]:
-    """The checks that ask for the form of a TIN."""
+    """Return the checks of what an e-Invoice says about its buyer."""
     for check in ruleset.checks:
         asked = (one for one in (check.when, *check.requires) if one is not None)
-        if any(_TIN in used_names(one) for one in asked):
+        if any(_OF_BUYER & set(used_names(one)) for one in asked):
             yield check.name
 
 
@@ -427,20 +582,49 @@ def _warned(_: Session, connection: Connection, __: datetime) -> Iterator[Diagno
     for step in connection.test_steps:
         topic = _OF_WARNING.get(str(step.get("code")))
         if topic is not None:
-            yield Diagnosis(topic, f"{step['name']}: {step['words']}", str(step["hint"]))
+            words = f"{step['name']}: {step['words']}"
+            yield Diagnosis(topic, words, str(step["hint"]), code=str(step["code"]))
 
 
 def _refused(session: Session, connection: Connection, _: datetime) -> Iterator[Diagnosis]:
-    """What the target refused and a person has to look at."""
+    """Return what the target refused and a person has to look at, by what it answered.
+
+    A refused key is left out where the connection test names what is wrong with it.
+    """
     rows = session.execute(_REFUSED, {"connection": connection.id})
     invalid = str(CauseKey(CauseKind.TARGET, f"{connection.name}:{_E_INVOICE}"))
+    failed = [str(step["code"]) for step in connection.test_steps if step.get("ok") is False]
+    key_is_named = any(code.startswith(_KEY_STEPS) for code in failed)
     for row in rows:
         topic = Topic.E_INVOICE if str(row.key) == invalid else _OF_CLASS.get(row.error_class)
         if row.code == holds.CONFLICT:
             topic = Topic.DUPLICATES
-        if topic is not None:
-            todo = _REASON.get(topic, "Open its group under On hold and follow it.")
-            yield Diagnosis(topic, row.message, todo)
+        if row.code in _STORED:
+            todo = _STORED[row.code]
+            yield Diagnosis(Topic.NO_RECORDS, row.message, todo, row.holds, f"stored.{row.code}")
+            continue
+        is_told = row.code in _OF_FINDING or (topic is Topic.TEST and key_is_named)
+        if topic is None or is_told:
+            continue
+        todo = _todo_of_refusal(topic, row, connection.name)
+        yield Diagnosis(topic, row.message, todo, row.holds, f"refused.{row.code}")
+
+
+def _todo_of_refusal(topic: Topic, row: Any, name: str) -> str:
+    if topic is Topic.TEST:
+        disabled = "disabled" in row.message
+        return (
+            f"Enable it in {name}, or create another key there and store it here; then test the"
+            " connection."
+            if disabled
+            else RETRY["authorization_failed"].action
+        )
+    steps = {
+        Topic.E_INVOICE: _STEP_OF_CLASS.get(row.error_class, _STEP_OF_DETAILS),
+        Topic.NO_RECORDS: _STEP_OF_PERIOD,
+        Topic.DUPLICATES: _STEP_OF_CONFLICT if row.code == holds.CONFLICT else _STEP_OF_DUPLICATE,
+    }
+    return _with_step("", steps[topic].format(name=name))
 
 
 def _delayed(session: Session, connection: Connection, now: datetime) -> Iterator[Diagnosis]:
@@ -453,45 +637,49 @@ def _delayed(session: Session, connection: Connection, now: datetime) -> Iterato
         why = "no worker runs" if idle else "the queue here is long"
         todo = "Start a worker: clearpost up, or clearpost worker."
         words = f"A document has been due for {age}: {why}."
-        yield Diagnosis(Topic.DELAYED, words, todo if idle else "Start another clearpost worker.")
+        todo = todo if idle else "Start another clearpost worker."
+        yield Diagnosis(Topic.DELAYED, words, todo, code="queue")
     given = {"company": connection.company_id, "now": now - SLOW}
     for name, wrong in session.execute(_SOURCES_AWAY, given):
         words = f"The source {name} has not been read for more than 10 minutes: {wrong}"
-        yield Diagnosis(Topic.DELAYED, words, f"Look at {name}, or ask who runs it.")
+        todo = f"Look at {name}, or ask who runs it."
+        yield Diagnosis(Topic.DELAYED, words, todo, code="source_away")
     for name, (count, longest) in answer(session, late_calls(connection.company_id, now)).items():
         long = duration(int(longest.total_seconds()) // 60)
         told = plural(count, "change")
         words = (
             f"The source {name} told {told} late in the last hour: up to {long} after it was made."
         )
-        yield Diagnosis(Topic.DELAYED, words, f"Ask the support of {name} about its retry queue.")
+        todo = f"Ask the support of {name} about its retry queue."
+        yield Diagnosis(Topic.DELAYED, words, todo, code="told_late")
 
 
 def _mapped_otherwise(session: Session, connection: Connection, _: datetime) -> Iterator[Diagnosis]:
-    """Documents that the target has with a value that is another by now."""
-    row = session.execute(_OTHERWISE, {"connection": connection.id}).first()
-    if row is not None:
+    """Return documents posted with another value than the one in force for their day."""
+    given = {"connection": connection.id, "company": connection.company_id}
+    for row in session.execute(_OTHERWISE, given):
         told = plural(row.documents, "posted document was", "posted documents were")
-        words = f"{row.name} “{row.key}” is {row.value} now; {told} made with the value before."
+        since = "" if row.valid_from == ALWAYS else f" for documents from {row.valid_from} on"
+        words = f"{row.name} “{row.key}” is {row.value} now{since}; {told} made with another value."
         todo = "Open the value under Mappings: it lists them and the journal that moves the money."
-        yield Diagnosis(Topic.ACCOUNT, words, todo)
+        yield Diagnosis(Topic.ACCOUNT, words, todo, row.documents, "mapped_otherwise")
 
 
 def _fixed_otherwise(
     session: Session, connection: Connection, now: datetime
 ) -> Iterator[Diagnosis]:
-    """Documents that the target has with a fixed account that the rules say otherwise by now."""
-    for one in fixed_codes.posted_otherwise(session, connection, now)[:1]:
+    """Return documents posted to a fixed account that the rules name otherwise by now."""
+    for one in fixed_codes.posted_otherwise(session, connection, now):
         told = plural(one.documents, "posted document was", "posted documents were")
         words = f"{one.field} is “{one.now}” in the rules now; {told} made with “{one.before}”."
         todo = f"Move the money in {connection.name}, or give those days their value in the rules."
-        yield Diagnosis(Topic.ACCOUNT, words, todo)
+        yield Diagnosis(Topic.ACCOUNT, words, todo, one.documents, "fixed_otherwise")
 
 
 def _not_listed(session: Session, connection: Connection, now: datetime) -> Iterator[Diagnosis]:
     """A code of the rules or of a mapping table that the target does not list."""
     for one in fixed_codes.strangers(session, connection, now):
-        yield Diagnosis(Topic.NO_RECORDS, one.words, one.todo)
+        yield Diagnosis(Topic.NO_RECORDS, one.words, one.todo, code="not_listed")
 
 
 def _articles(session: Session, connection: Connection, _: datetime) -> Iterator[Diagnosis]:
@@ -510,18 +698,35 @@ def _articles(session: Session, connection: Connection, _: datetime) -> Iterator
             waits = plural(row.records, "record waits", "records wait")
             shown = f"{row.label.rstrip('.')}. {waits}."
             todo = "Compare the article on both sides: case, spaces and special characters count."
-            yield Diagnosis(Topic.STOCK, shown, todo)
-            return
+            yield Diagnosis(Topic.STOCK, shown, todo, row.records, "article")
 
 
 def _rotated(session: Session, connection: Connection, now: datetime) -> Iterator[Diagnosis]:
-    """A key that was replaced and is kept for a while."""
-    row = session.execute(_KEYS_IN_GRACE, {"connection": connection.id, "since": now}).first()
-    if row is not None and row.keep_until is not None:
+    """Return each key that was replaced and is kept for a while.
+
+    A key that the target refused when it was replaced works no more: nobody has to disable it.
+    """
+    kept = session.scalars(_KEYS_IN_GRACE, {"connection": connection.id, "since": now})
+    for row in kept.all():
+        if row.keep_until is None or _was_refused(session, connection, row, row.keep_until):
+            continue
         day = row.keep_until.date().isoformat()
         words = f"A new key is in use; the one before, ending in {row.tail}, is kept until {day}."
         todo = f"Set the old key to disabled in {connection.name}; delete it there after {day}."
-        yield Diagnosis(Topic.ROTATION, words, todo)
+        yield Diagnosis(Topic.ROTATION, words, todo, code="rotated")
+
+
+def _was_refused(
+    session: Session, connection: Connection, row: ConnectionKey, kept_until: datetime
+) -> bool:
+    refused = select(Event.id).where(
+        Event.company_id == connection.company_id,
+        Event.record_id.is_(None),
+        Event.object == f"connection:{connection.id}",
+        Event.act == "connection.refused",
+        Event.at.between(row.made_at, kept_until - KEEP_OLD),
+    )
+    return session.scalar(refused.limit(1)) is not None
 
 
 _LOOKS: Final[tuple[Look, ...]] = (

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from connectors.transport.http import Clock
@@ -17,8 +17,9 @@ from holding.db.models import Company, Connection, Record
 from holding.db.models.columns import RecordState
 from holding.db.refusal import Refusal, Sums, added, plural
 from holding.evaluation.batch import Claimed, Plan, WantedHold
-from holding.evaluation.evaluate_due import plan_all
+from holding.evaluation.evaluate_due import hold_used_numbers, plan_all
 from holding.evaluation.load_facts import load_batch
+from holding.evaluation.used_numbers import ReadyNumbers
 from holding.intake.families import link_all
 from holding.platform.changes import lock_company
 from holding.platform.events import record_event
@@ -50,12 +51,18 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class CauseCount:
-    """A cause that records are held by; a record that has two is counted at both."""
+    """A cause that records are held by; a record that has two is counted at both.
+
+    `number` and `message` are those of its first record, `code` is that of the hold.
+    """
 
     label: str
     error_class: str
     team: str
     found: Count
+    code: str
+    number: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +119,23 @@ def last_month(now: datetime, zone: str) -> tuple[date, date]:
     """The first and the last day of the month before this one."""
     last = now.astimezone(ZoneInfo(zone)).date().replace(day=1) - timedelta(days=1)
     return last.replace(day=1), last
+
+
+def proposed_days(session: Session, company_id: int, now: datetime, zone: str) -> tuple[date, date]:
+    """Return last month if it has records, else the newest month that has some.
+
+    Without any dated record this is last month, where records without a date are checked as well.
+    """
+    first, last = last_month(now, zone)
+    dated = (Record.company_id == company_id, Record.version_id.is_not(None))
+    in_last_month = select(Record.id).where(*dated, Record.doc_date.between(first, last)).limit(1)
+    if session.scalar(in_last_month) is not None:
+        return first, last
+    newest = session.scalar(select(func.max(Record.doc_date)).where(*dated))
+    if newest is None:
+        return first, last
+    begin = newest.replace(day=1)
+    return begin, (begin + timedelta(days=31)).replace(day=1) - timedelta(days=1)
 
 
 def last_dry_run(company: Company) -> LastDryRun | None:
@@ -171,11 +195,13 @@ def rehearsed(
         there = _records(session, company_id, first, last)
         taken, days = _taken(there)
         plans: list[Plan] = []
+        ready_numbers: ReadyNumbers = {}
         teams: dict[int, str] = {}
         for at in range(0, len(taken), A_BATCH):
             claims = [Claimed(one, 0, 0) for one in taken[at : at + A_BATCH]]
             batch = load_batch(session, company_id, claims, now, world.program)
-            plans += plan_all(replace(batch, starts_on=None), now)
+            whole = replace(batch, starts_on=None)
+            plans += hold_used_numbers(session, whole, plan_all(whole, now), ready_numbers)[1]
             teams |= {id_: name for name, id_ in batch.teams.items()}
         mine = [plan for plan in plans if _is_within(plan, first, last)]
         seen = _seen(session, mine)
@@ -244,12 +270,23 @@ def _summed(
     for plan in mine:
         groups[KINDS.get(plan.state, "held")].append(plan)
     causes: dict[tuple[str, str, str], list[Plan]] = defaultdict(list)
+    first_holds: dict[tuple[str, str, str], WantedHold] = {}
     for plan in groups["held"]:
-        for cause in dict.fromkeys(_cause(one, teams) for one in plan.wanted.values()):
+        holds_by_cause = {_cause(one, teams): one for one in reversed(plan.wanted.values())}
+        for cause, wanted in holds_by_cause.items():
             causes[cause].append(plan)
+            first_holds.setdefault(cause, wanted)
     counted = [
-        CauseCount(label=label, error_class=error_class, team=team, found=_count(held))
-        for (label, error_class, team), held in causes.items()
+        CauseCount(
+            label=cause[0],
+            error_class=cause[1],
+            team=cause[2],
+            found=_count(held),
+            code=first_holds[cause].code,
+            number=first_holds[cause].number or _number(held[0]),
+            message=first_holds[cause].message,
+        )
+        for cause, held in causes.items()
     ]
     ready = [
         one.content for plan in mine for one in plan.postings if one.state == PostingState.READY
@@ -264,6 +301,11 @@ def _summed(
         records=(),
         left_out=left_out,
     )
+
+
+def _number(plan: Plan) -> str:
+    """Return the record's own number, for a document that cannot be made."""
+    return str(plan.case.subject.body.get("number") or "")
 
 
 def _is_within(plan: Plan, first: date, last: date) -> bool:

@@ -1,4 +1,4 @@
-"""Set up the first company and its first user by a single-use link."""
+"""Create companies: the first one by a single-use link, further ones by commands."""
 
 import hashlib
 import re
@@ -20,6 +20,7 @@ from holding.access.people import (
     add_person,
     add_to_team,
     ensure_team,
+    id_of_address,
     names_of,
 )
 from holding.db.models import Company, SetupAddress
@@ -40,7 +41,21 @@ _LEGAL_FORMS: Final = frozenset(
     {"sdn", "bhd", "berhad", "pte", "ltd", "limited", "inc", "llc", "plt", "co", "company", "corp"}
 )
 
-_REGISTRATION: Final = re.compile(r"[0-9A-Z](?:[0-9A-Z /.-]{3,28})[0-9A-Z]")
+_ANY: Final = re.compile(r"[0-9A-Z](?:[0-9A-Z /.-]{3,28})[0-9A-Z]")
+
+_NEW: Final = re.compile(r"(?P<year>[0-9]{4})(?P<kind>[0-9]{2})[0-9]{6}")
+
+_OLD: Final = re.compile(r"(?:[0-9]{1,9}|[A-Z]{2}[0-9]{7})-?[A-Z]|LLP[0-9]{7}-[A-Z]{3}")
+"""Companies (1368665-X), businesses (003156789-A, SA0123456-X) and partnerships."""
+
+_BOTH: Final = re.compile(r"(?P<new>[0-9]{12})(?: ?\((?P<old>[^()]+)\))?")
+
+_KINDS: Final = ("01", "02", "03", "04", "05", "06")
+"""Local and foreign companies, businesses, local, foreign and professional LLPs."""
+
+_FIRST_YEAR: Final = 1897  # the first companies' ordinance in Malaya
+
+RINGGIT: Final = "MYR"
 
 UNKNOWN = Refusal(
     "setup.unknown",
@@ -82,7 +97,7 @@ class NewAddress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstCompany:
-    """What is asked of the company; `code` may be empty: then it follows from the name."""
+    """A company to create; an empty `code` follows from the name."""
 
     name: str
     code: str
@@ -94,7 +109,7 @@ class FirstCompany:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstPerson:
-    """What is asked of the person who sets it up."""
+    """The person who sets the company up."""
 
     name: str
     email: str
@@ -157,70 +172,95 @@ def set_up(
     address = _standing(session, token, now, lock=True)
     if isinstance(address, Refusal):
         return address
-    made = found_company(session, company, person, now)
+    made = _found_first(session, company, person, now)
     if not isinstance(made, Refusal):
         address.used_at = now
         session.flush()
     return made
 
 
+def _found_first(
+    session: Session, company: FirstCompany, person: FirstPerson, now: datetime
+) -> SetUp | Refusal:
+    """Create the first company; its person is new, because an account needs its own sign-in."""
+    if id_of_address(session, person.email) is not None:
+        return Refusal(
+            "person.taken", f"{person.email} is a person already.", "Sign in with it.", 409
+        )
+    return found_company(session, company, person, now)
+
+
 def found_company(
     session: Session, company: FirstCompany, person: FirstPerson, now: datetime
 ) -> SetUp | Refusal:
-    """The same without an address, for whoever may run commands on the machine."""
-    if any_company(session):
-        return COMPANY_EXISTS
-    if refusal := unusable(company):
-        return refusal
+    """Create a company with its first person, without an address: for commands on the machine.
+
+    A person with this email address becomes the first person; their name and password stay.
+    """
     with session.begin_nested() as whole:
-        made = _made(session, company, person, now)
+        person_id = _ensure_person(session, person)
+        made = (
+            person_id
+            if isinstance(person_id, Refusal)
+            else create_company(session, company, person_id, now)
+        )
         if isinstance(made, Refusal):
             whole.rollback()
     return made
 
 
-def _made(
-    session: Session, asked: FirstCompany, person: FirstPerson, now: datetime
-) -> SetUp | Refusal:
-    code = asked.code.strip() or proposed_code(asked.name)
-    name = asked.name.strip()
-    company_id = add_company(
-        session, code=code, name=name, now=now, zone=asked.zone, currency=asked.currency
-    )
-    if isinstance(company_id, Refusal):
-        return company_id
-    company = session.get_one(Company, company_id)
-    company.registration = asked.registration.strip().upper()
-    company.closed_through, company.live = asked.closed_through, False
+def _ensure_person(session: Session, person: FirstPerson) -> int | Refusal:
+    """Return the id of the person with this email address, who is added where there is none."""
+    known = id_of_address(session, person.email)
+    if known is not None:
+        return known
     added = add_person(
         session, email=person.email, name=person.name.strip(), password=person.password
     )
-    if isinstance(added, Refusal):
-        return added
+    return added if isinstance(added, Refusal) else added.person_id
+
+
+def create_company(
+    session: Session, company: FirstCompany, person_id: int, now: datetime
+) -> SetUp | Refusal:
+    """Create a company that is not live, with this person as administrator and rule author."""
+    today = now.date() + timedelta(days=1)  # New Year's Day comes earlier in Malaysia than in UTC
+    if refusal := registration_fault(company.registration, company.currency, today):
+        return refusal
+    code = company.code.strip() or proposed_code(company.name)
+    name = company.name.strip()
+    company_id = add_company(
+        session, code=code, name=name, now=now, zone=company.zone, currency=company.currency
+    )
+    if isinstance(company_id, Refusal):
+        return company_id
+    row = session.get_one(Company, company_id)
+    row.registration = company.registration.strip().upper()
+    row.closed_through = company.closed_through
     for role in FIRST_ROLES:
         refusal = add_membership(
             session,
             company_id=company_id,
-            person_id=added.person_id,
+            person_id=person_id,
             role=role,
             actor=SYSTEM,
             now=now,
         )
         if refusal:
             return refusal
-    closed = asked.closed_through
+    closed = company.closed_through
     books = f"books closed through {closed}" if closed else "no closed month"
-    told = f"registration number {company.registration}, {books}"
-    say = f"{person.name.strip()} set up {name} ({told})."
+    person = names_of(session, [person_id])[person_id]
+    say = f"{person} set up {name} (registration number {row.registration}, {books})."
     record_event(
         session,
         company_id=company_id,
         at=now,
-        actor=actor_of(session, added.person_id, company_id),
+        actor=actor_of(session, person_id, company_id),
         act="company.set_up",
         body={"say": say, "closed_through": closed.isoformat() if closed else None},
     )
-    return SetUp(code, name, added.person_id)
+    return SetUp(code, name, person_id)
 
 
 def proposed_code(name: str) -> str:
@@ -237,13 +277,31 @@ def proposed_code(name: str) -> str:
     return code or "company"
 
 
-def unusable(company: FirstCompany) -> Refusal | None:
-    """What is wrong with the registration number; the rest is asked where a company is added."""
-    if _REGISTRATION.fullmatch(company.registration.strip().upper()):
+def registration_fault(number: str, currency: str, today: date) -> Refusal | None:
+    """Return why this cannot be a company's registration number, or None.
+
+    Companies that keep their books in ringgit are registered with SSM.
+    """
+    plain = number.strip().upper()
+    words = f"“{number}” is not a registration number."
+    if currency != RINGGIT:
+        hint = "Enter it as the register of your country shows it."
+        known = _ANY.fullmatch(plain)
+        return None if known else Refusal("company.registration", words, hint, 422)
+    if _OLD.fullmatch(plain):
         return None
-    words = f"“{company.registration}” is not a registration number."
     hint = "Enter the 12 digits of SSM, such as 202001012345, or the old form, such as 1368665-X."
-    return Refusal("company.registration", words, hint, 422)
+    both = _BOTH.fullmatch(plain)
+    if both is None or (both["old"] and not _OLD.fullmatch(both["old"])):
+        return Refusal("company.registration", words, hint, 422)
+    parts = _NEW.fullmatch(both["new"])
+    if parts is None or not _FIRST_YEAR <= int(parts["year"]) <= today.year:
+        hint = f"Its first four digits are the year of registration: {both['new'][:4]} is none."
+        return Refusal("company.registration", words, hint, 422)
+    if parts["kind"] not in _KINDS:
+        hint = f"Its fifth and sixth digit are 01 to 06, and not {parts['kind']}."
+        return Refusal("company.registration", words, hint, 422)
+    return None
 
 
 def choose(

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from holding.access import operations, sessions
 from holding.access.actors import actor_of
-from holding.access.people import MIN_PASSWORD, companies_of, rename
+from holding.access.people import companies_of, rename
+from holding.access.sessions import password_fault
 from holding.db.bulk import Columns, of
 from holding.db.models import Person
 from holding.db.models import Session as SignIn
@@ -146,12 +147,8 @@ def change_password(
     `compared`: what `sessions.compare` found about it. `factor_at`: when the session in which
     they do it proved a second factor; the new one has, too.
     """
-    if len(wanted) < MIN_PASSWORD:
-        words = (
-            f"The password must have at least {MIN_PASSWORD} characters; this one has "
-            f"{len(wanted)}."
-        )
-        return Refusal("person.password", words, "", 422)
+    if fault := password_fault(wanted, session.get_one(Person, person_id).email):
+        return fault
     if wanted == present:
         words = "The new password is the same as the current one."
         return Refusal("person.password", words, "Choose another.", 422)

@@ -249,6 +249,7 @@ def _taken(
         return _refused(session, connection, actor, now, "failed", words, AGAIN)
     settings, secret = own_settings(session, connection), app_secret(session, connection, keys)
     own_company = str(settings.get("company_id", "")).strip()
+    # Compared before the exchange: a token of another company would post into its books.
     if came.company != own_company:
         chosen = came.company or "without an ID"
         words = f"{cannot} company {chosen} was chosen there, not {own_company}."

@@ -14,7 +14,7 @@ from connectors.contract import Found
 from holding.db.models import Connection, Snapshot, Throttle
 from holding.db.models.columns import NOW, BreakerState, moment
 from holding.platform.events import record_event
-from rules.facts import LINES, NOTHING, VOID, WHOLE, TargetEdit
+from rules.facts import LINES, VOID, WHOLE, TargetEdit
 from rules.values.canonical import dumps, sha256_hex
 
 FAILURES = 5  # in a row
@@ -190,7 +190,11 @@ def looked(
     one count as answers.
     """
     if any(
-        one.kind != "unknown" or one.target_ref or one.key_lasts or one.lookup_refused
+        one.kind != "unknown"
+        or one.target_ref
+        or one.key_lasts
+        or one.lookup_refused
+        or one.answered
         for one in found
     ):
         answered(session, connection_id, now)
@@ -296,14 +300,18 @@ def locked(session: Session, connection_id: int) -> Throttle:
     return row
 
 
-def body_of(found: Found) -> dict[str, Any]:
-    """Return a reading as it is stored: the differences, the target's words and proof."""
+def body_of(found: Found, fault: str = "") -> dict[str, Any]:
+    """Return a reading as it is stored: the differences, the target's words and proof.
+
+    `fault`: the target stored the document otherwise from the start; nobody changed it since.
+    """
     return {
         "found": found.kind,
         "void": found.void,
         "differs": [[one.line, one.field, one.value] for one in found.differs],
         "words": found.words,
         "by": found.changed_by,
+        **({"fault": fault} if fault else {}),
         "ref": found.target_ref,
         "proof": found.proof.decode("utf-8", "replace")[:PROOF_CAP],
     }
@@ -326,11 +334,13 @@ def covers(body: Mapping[str, Any], found: Found) -> bool:
 
 
 def edits(route: str, seq: int, body: Mapping[str, Any] | None) -> tuple[TargetEdit, ...]:
-    """Return the reading as facts: each changed field, or what happened to the whole document."""
-    if body is None or body["found"] == "equal":
+    """Return the reading as facts: each changed field, or what happened to the whole document.
+
+    A document that is missing, or that the target never stored as it was sent, was changed by
+    nobody: a hold of the reading reports it (holding/reconciliation/stored_faults.py).
+    """
+    if body is None or body["found"] in ("equal", "absent") or body.get("fault"):
         return ()
-    if body["found"] == "absent":
-        return (TargetEdit(route, seq, None, WHOLE, NOTHING),)
     if body["void"]:
         return (TargetEdit(route, seq, None, WHOLE, VOID),)
     field_edits = [

@@ -15,7 +15,7 @@ from connectors import registry
 from connectors.contract import ConnectionReport, Found, Pace, Step, Target
 from connectors.contract.calls import WHOLE_ONLY
 from connectors.contract.pulls import ImportedByHand
-from connectors.contract.schema import looks_first
+from connectors.contract.schema import LOOKS_FIRST, looks_first
 from connectors.contract.targets import BuildsFromLists, Renewed, Renewing, TellsItems
 from connectors.kit.calls import BASE_CURRENCY, LISTED, ZONE
 from connectors.transport.http import Clock, Clocked, Http
@@ -30,7 +30,7 @@ from holding.connections.connections import (
     secret_of,
     trust_again,
 )
-from holding.connections.master_data import keep_snapshot, load_listed
+from holding.connections.master_data import PERIOD, keep_snapshot, load_listed
 from holding.db import leases
 from holding.db.database import Database
 from holding.db.models import Company, Connection, ConnectionKey, ListReading, Snapshot, Throttle
@@ -52,7 +52,12 @@ Asks = Callable[[Target, Mapping[str, object], str, Http], ConnectionReport]
 PATIENCE: Final = 20.0
 """Seconds that a test waits for who exchanges the key just now."""
 
-_FRESH = exists().where(Snapshot.connection_id == Connection.id, Snapshot.due_at > NOW)
+_FRESH = exists().where(
+    Snapshot.connection_id == Connection.id,
+    # Each test reads it. Other lists also change between tests, which puts off no test.
+    Snapshot.kind == PERIOD,
+    Snapshot.due_at > NOW,
+)
 
 _AWAY = exists().where(  # the breaker asks of its own accord
     Throttle.connection_id == Connection.id,
@@ -127,10 +132,12 @@ class Channel:
     settings: Mapping[str, object]
     secret: str
     key_id: int | None
+    key_tail: str = ""
     settle: timedelta
     looks_first: bool
     calls_per_minute: int | None
     zone: ZoneInfo
+    restored_at: datetime | None = None
 
     @property
     def by_hand(self) -> bool:
@@ -147,11 +154,20 @@ class Channel:
         known = (one for one in self.target.documents if one.name == document)
         return next((one.total_field for one in known), None)
 
+    def tax_field(self, document: str) -> str:
+        """Return the field with a line's tax of a document type; blank if it has none."""
+        known = (one.amounts for one in self.target.documents if one.name == document)
+        return next((one.tax for one in known if one is not None and one.tax), "")
+
     def unsent_fields(self, document: str) -> frozenset[str]:
         """Return the fields of a document type that the target works out itself."""
         schema = next((one for one in self.target.documents if one.name == document), None)
         fields = (*schema.header, *schema.lines) if schema is not None else ()
         return frozenset(field.name for field in fields if not field.sent)
+
+    def cannot_look_up(self, document: str) -> bool:
+        """Check whether no lookup can find a document of this type that the target already has."""
+        return self.by_hand or not self.shows(document)
 
     def shows(self, document: str) -> bool:
         """Check whether the target returns documents of a type on lookup."""
@@ -181,7 +197,8 @@ def open_channel(session: Session, desk: Desk, connection: Connection) -> Channe
     secret = secret_of(session, connection, desk.keys)
     if isinstance(secret, Refusal):
         return secret
-    return _channel(desk, connection, target, secret, settings_and_zone(session, connection))
+    key = session.get(ConnectionKey, connection.key_id) if connection.key_id else None
+    return _channel(desk, connection, target, secret, settings_and_zone(session, connection), key)
 
 
 def _target_of(connection: Connection) -> Target | Refusal:
@@ -197,6 +214,7 @@ def _channel(
     target: Target,
     secret: str,
     told: tuple[Mapping[str, object], ZoneInfo],
+    key: ConnectionKey | None,
 ) -> Channel:
     settings, zone = told
     own_settle = desk.settings.settle_seconds
@@ -210,11 +228,13 @@ def _channel(
         settings=settings,
         secret=secret,
         key_id=connection.key_id,
+        key_tail=key.tail if key is not None else "",
         settle=timedelta(seconds=settle),
-        looks_first=(target.dedupe in ("key", "none") or looks_first(connection.settings))
+        looks_first=(target.dedupe in ("key", "none") or looks_first(settings))
         and not isinstance(target, ImportedByHand),
         calls_per_minute=calls_a_minute(target, connection.settings, desk.pace),
         zone=zone,
+        restored_at=connection.restored_at,
     )
 
 
@@ -234,7 +254,7 @@ def opened_channel(
     if isinstance(secret, Refusal):
         return secret
     told = settings_with(connection, zone, currency, listed)
-    return _channel(desk, connection, target, secret, told)
+    return _channel(desk, connection, target, secret, told, key)
 
 
 def counted_together(session: Session, connection_id: int, pace: Pace) -> tuple[int, ...]:
@@ -382,6 +402,8 @@ def keep_report(
     if report.ok and connection.untested_since is not None:
         connection.untested_since = None
         breaker.let_begin(session, connection.id)
+        words = f"The connection test of {connection.name} passed. What waited is sent."
+        log_connection_event(session, connection, SYSTEM, now, "connection.test_passed", words)
 
 
 def _with_whole(
@@ -425,8 +447,13 @@ def refresh_now(
 
     Paused ones are left out.
     """
-    if refusal := may(actor, "mapping.fix"):
-        return refusal
+    return may(actor, "mapping.fix") or read_lists_again(session, actor, names, now)
+
+
+def read_lists_again(
+    session: Session, actor: Actor, names: Collection[str], now: datetime
+) -> tuple[str, ...] | Refusal:
+    """Refresh the master data of these targets for a user who may act on what waits for it."""
     query = (
         select(Connection)
         .where(Connection.company_id == actor.company_id, Connection.side == "target")
@@ -554,6 +581,7 @@ def renew(
     if before is None or not _wanted(before, clock, at_once=at_once):
         return None
     end = clock.monotonic() + patience
+    # One process at a time, because each exchange ends the refresh token that it used.
     while not _begun(database, clock, name, owner):
         if clock.monotonic() >= end:
             return None
@@ -681,6 +709,9 @@ def settings_with(
 ) -> tuple[Mapping[str, object], ZoneInfo]:
     """Return the connector's settings and time zone from values that were already read."""
     settings = {ZONE: zone, BASE_CURRENCY: currency, **connection.settings}
+    if connection.restored_at is not None:
+        # The target may have documents that were sent after the backup was made.
+        settings |= LOOKS_FIRST
     if listed is not None:
         settings[LISTED] = listed
     return settings, ZoneInfo(zone or "UTC")

@@ -88,6 +88,7 @@ def set_key(
         row = keep_key(session, connection, actor, secret, KeyState.ACTIVE, now, box)
     connection.key_id = row.id
     connection.lock += 1
+    forget_copies(session, connection, row, secret, box)
     trust_again(session, connection, now)
     session.execute(  # a source that did not accept the one before is asked again
         update(Pull)
@@ -102,6 +103,19 @@ def set_key(
 def _is_secret(box: Keys, connection: Connection, row: ConnectionKey, secret: str) -> bool:
     """Check whether a stored key is this secret, without surrounding white space."""
     return box.decrypt(row.secret, row=bound(connection, row.no)) == secret.strip()
+
+
+def forget_copies(
+    session: Session, connection: Connection, row: ConnectionKey, secret: str, box: Keys
+) -> None:
+    """Delete replaced keys with the same secret as the key in use."""
+    session.flush()
+    others = select(ConnectionKey).where(
+        ConnectionKey.connection_id == connection.id, ConnectionKey.id != row.id
+    )
+    for other in session.scalars(others).all():
+        if _is_secret(box, connection, other, secret):
+            session.delete(other)
 
 
 def keep_key(
@@ -261,6 +275,31 @@ def resume(session: Session, actor: Actor, connection_id: int, *, now: datetime)
     return None
 
 
+def restored_cause(connection: str) -> CauseKey:
+    """Return the cause of documents that cannot be looked up after a restore."""
+    return CauseKey(CauseKind.TARGET, f"{connection}:restored")
+
+
+def end_restore(
+    session: Session, actor: Actor, connection_id: int, *, now: datetime
+) -> Refusal | None:
+    """End the look-ups before a first send that a restore from a backup requires.
+
+    A person confirms that every record of the time after the backup has arrived again.
+    """
+    connection = session.get_one(Connection, connection_id)
+    if refusal := permitted(actor, "run.operate", connection.company_id):
+        return refusal
+    if connection.restored_at is not None:
+        connection.restored_at = None
+        connection.lock += 1
+        words = f"The restore of {connection.name} was ended: new documents are sent as before it."
+        log_connection_event(session, connection, actor, now, "connection.restore_ended", words)
+        cause = restored_cause(connection.name)
+        _free(session, connection, cause, now, reason="its restore was ended")
+    return None
+
+
 def trust_again(
     session: Session, connection: Connection, now: datetime, *, surely: bool = True
 ) -> None:
@@ -293,6 +332,13 @@ def trust_again(
 
 def wait_for_test(session: Session, connection: Connection, now: datetime) -> None:
     """Stop sending to this target until a test passes."""
+    lacks_key = connection.key_id is None
+    if connection.untested_since is None:
+        act = "connection.no_key" if lacks_key else "connection.untested"
+        words = f"Nothing is sent to {connection.name} before its connection test passes."
+        if lacks_key:
+            words = f"Nothing is sent to {connection.name} before a key of it passes its test."
+        log_connection_event(session, connection, SYSTEM, now, act, words)
     connection.untested_since = connection.untested_since or now
     breaker.hold_back(session, connection.id, now)
 
@@ -327,7 +373,14 @@ def log_connection_event(
     )
 
 
-def _free(session: Session, connection: Connection, key: CauseKey, now: datetime) -> None:
+def _free(
+    session: Session,
+    connection: Connection,
+    key: CauseKey,
+    now: datetime,
+    *,
+    reason: str = "a new key, or a test that passed",
+) -> None:
     """Wake what this cause holds, if there is anything."""
     query = select(Cause.records).where(Cause.company_id == connection.company_id, Cause.key == key)
     if not session.scalar(query):
@@ -338,7 +391,7 @@ def _free(session: Session, connection: Connection, key: CauseKey, now: datetime
         "connection",
         f"{connection.name} is trusted again",
         person_id=None,
-        reason="a new key, or a test that passed",
+        reason=reason,
         now=now,
     )
     wake_cause(session, key, now, company_id=connection.company_id, revision=revision)
@@ -430,6 +483,7 @@ class ConnectionRow:
     paused_by: str | None
     pause_reason: str | None
     pause_until: datetime | None
+    restored_at: datetime | None
     key_tail: str | None
     key_made_at: datetime | None
     untested_since: datetime | None
@@ -453,6 +507,7 @@ CONNECTION = Columns(
         paused_by=of(Person.name),
         pause_reason=of(Connection.pause_reason),
         pause_until=of(Connection.pause_until),
+        restored_at=of(Connection.restored_at),
         key_tail=of(ConnectionKey.tail),
         key_made_at=of(ConnectionKey.made_at),
         untested_since=of(Connection.untested_since),

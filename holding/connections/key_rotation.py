@@ -21,6 +21,7 @@ from holding.connections.connections import (
     KEEP_OLD,
     KeySet,
     bound,
+    forget_copies,
     keep_key,
     log_connection_event,
     permitted,
@@ -120,6 +121,15 @@ def first_key(
     if isinstance(result, KeySet) and authorizing(connector):
         _forget_new(session, connection_id)
     return result
+
+
+def has_usable_key(session: Session, connection_id: int) -> bool:
+    """Check whether a connection has a key in use, or one that waits for its permission or test."""
+    query = select(ConnectionKey.id).where(
+        ConnectionKey.connection_id == connection_id,
+        ConnectionKey.state.in_((KeyState.ACTIVE, KeyState.NEW)),
+    )
+    return session.scalar(query.limit(1)) is not None
 
 
 def permission_of(session: Session, connector: str, connection_id: int) -> Permission | None:
@@ -238,6 +248,7 @@ def try_key(
             log_connection_event(session, connection, actor, now, "connection.key_failed", message)
             return report
         _change_over(session, actor, connection, current_row, now)
+        forget_copies(session, connection, current_row, renewed, box)
         if report.snapshot is not None:
             keep_snapshot(session, connection, report.snapshot, person=actor.person_id, now=now)
         keep_report(session, connection, report, now, asked=True)

@@ -6,7 +6,7 @@ limit, and some calls are left for lookups by people.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -19,7 +19,7 @@ from holding.access.actors import SYSTEM
 from holding.connections import breaker
 from holding.connections.channel import Channel, Desk, together_with
 from holding.connections.connections import log_connection_event
-from holding.connections.master_data import month_of
+from holding.connections.master_data import is_spent, log_quota, month_of, zone_of
 from holding.db import bulk
 from holding.db.models import Company, Connection, Posting, Throttle
 from holding.db.models.columns import DUE, LEASED, NOW, BreakerState, among_words, moment
@@ -90,8 +90,8 @@ def another_file(desk: Desk, channel: Channel, wanted: int) -> bool:
     with desk.database.write() as session:
         now = desk.clock.now()
         row = breaker.known(session, channel.connection_id)
-        quota_row = _counted(row, channel, now)  # the claim of these has its part of it
-        if quota_row is not None and _left(quota_row, channel, now) < 1:
+        quota_row = _counted(row, channel.zone, now)  # the claim of these has its part of it
+        if quota_row is not None and _left(quota_row, channel.zone, now) < 1:
             return False
         return _take(session, channel, now, 1, channel.calls_to_send, row, in_file=True) > 0
 
@@ -152,9 +152,11 @@ def note_answers(
 def mark_exhausted(session: Session, channel: Channel, now: datetime) -> None:
     """Mark the month's quota as used up until the target reports otherwise."""
     row = breaker.locked(session, channel.connection_id)
+    was_spent = is_spent(row, channel.zone, now)
     row.quota_month = month_of(now, channel.zone)
     has_limit = row.quota_limit is not None
     row.quota_limit = row.quota_used = max(row.quota_limit or 0, row.quota_used) if has_limit else 0
+    log_quota(session, session.get_one(Connection, channel.connection_id), row, now, was_spent)
 
 
 def count_documents(
@@ -168,7 +170,8 @@ def count_documents(
     if documents and row is not None and row.quota_limit is not None:
         month = month_of(now, channel.zone)
         row = breaker.locked(session, channel.connection_id)
-        used_before = _used(row, channel, now)
+        used_before = _used(row, channel.zone, now)
+        was_spent = is_spent(row, channel.zone, now)
         if row.quota_month != month and not row.quota_limit:
             row.quota_limit = None  # it was the word of that month alone: exhausted()
             return row
@@ -178,6 +181,7 @@ def count_documents(
             connection = session.get_one(Connection, channel.connection_id)
             words = f"{row.quota_used:,} of {limit:,} documents of this month are used."
             log_connection_event(session, connection, SYSTEM, now, "connection.quota", words)
+        log_quota(session, session.get_one(Connection, channel.connection_id), row, now, was_spent)
     return row
 
 
@@ -191,11 +195,31 @@ def is_short(session: Session, channel: Channel, now: datetime) -> bool:
 
     Those with the earliest date then go first, because their period closes first.
     """
-    row = _counted(breaker.known(session, channel.connection_id), channel, now)
+    row = _counted(breaker.known(session, channel.connection_id), channel.zone, now)
     if row is None:
         return False
-    ready = session.scalar(_WAITING, _of(channel)) or 0
-    return ready > _left(row, channel, now)
+    ready = session.scalar(_WAITING, _of(channel.connection_id, channel.company_id)) or 0
+    return ready > _left(row, channel.zone, now)
+
+
+def documents_left(session: Session, connection: Connection, now: datetime) -> int | None:
+    """Return how many documents the month still allows, or None without a known limit.
+
+    Documents that are being sent or have no answer yet have their part of it.
+    """
+    zone = zone_of(session, connection.company_id)
+    row = _counted(breaker.known(session, connection.id), zone, now)
+    if row is None:
+        return None
+    return max(
+        0, _left(row, zone, now) - _on_the_way(session, connection.id, connection.company_id)
+    )
+
+
+def first_of_next_month(now: datetime, zone: tzinfo) -> date:
+    """Return the day on which a monthly quota starts again."""
+    first = now.astimezone(zone).date().replace(day=1)
+    return (first + timedelta(days=32)).replace(day=1)
 
 
 _MINE = Posting.connection_id == bindparam("connection")
@@ -217,10 +241,15 @@ _ON_THE_WAY = select(
 )
 
 
-def _of(channel: Channel) -> dict[str, int]:
-    return {"connection": channel.connection_id, "company": channel.company_id}
+def _of(connection_id: int, company_id: int) -> dict[str, int]:
+    return {"connection": connection_id, "company": company_id}
 
 
+def _on_the_way(session: Session, connection_id: int, company_id: int) -> int:
+    return session.scalar(_ON_THE_WAY, _of(connection_id, company_id)) or 0
+
+
+# The earliest document date goes first, because its period is the first to be locked.
 MOST_URGENT = (Posting.doc_date.asc().nulls_last(), Posting.due_at, Posting.id)
 
 
@@ -299,14 +328,14 @@ def fill(row: Throttle, per_minute: int, cost: int, now: datetime) -> None:
 def _left_of_month(
     session: Session, channel: Channel, now: datetime, wanted: int, known: Throttle | None
 ) -> int:
-    if wanted < 1 or _counted(known, channel, now) is None:
+    if wanted < 1 or _counted(known, channel.zone, now) is None:
         return max(0, wanted)
     row = breaker.locked(session, channel.connection_id)  # who claims at the same moment waits
-    going = session.scalar(_ON_THE_WAY, _of(channel)) or 0
-    return max(0, min(wanted, _left(row, channel, now) - going))
+    going = _on_the_way(session, channel.connection_id, channel.company_id)
+    return max(0, min(wanted, _left(row, channel.zone, now) - going))
 
 
-def _counted(row: Throttle | None, channel: Channel, now: datetime) -> Throttle | None:
+def _counted(row: Throttle | None, zone: tzinfo, now: datetime) -> Throttle | None:
     """Return the row if a monthly limit is known.
 
     Last month's limit holds until the target reports another, unless it only reported that it was
@@ -314,13 +343,13 @@ def _counted(row: Throttle | None, channel: Channel, now: datetime) -> Throttle 
     """
     if row is None or row.quota_limit is None:
         return None
-    is_current = row.quota_month == month_of(now, channel.zone)
+    is_current = row.quota_month == month_of(now, zone)
     return row if is_current or row.quota_limit else None
 
 
-def _used(row: Throttle, channel: Channel, now: datetime) -> int:
-    return row.quota_used if row.quota_month == month_of(now, channel.zone) else 0
+def _used(row: Throttle, zone: tzinfo, now: datetime) -> int:
+    return row.quota_used if row.quota_month == month_of(now, zone) else 0
 
 
-def _left(row: Throttle, channel: Channel, now: datetime) -> int:
-    return (row.quota_limit or 0) - _used(row, channel, now)
+def _left(row: Throttle, zone: tzinfo, now: datetime) -> int:
+    return (row.quota_limit or 0) - _used(row, zone, now)

@@ -8,12 +8,13 @@ documents use, its body `{"unit": …, "rates": {unit: [num, den]}}`) and `rate`
 holding/connections/confirmed_rates.py).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta, tzinfo
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta, tzinfo
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import bindparam, func, select, text, update
+from sqlalchemy import bindparam, func, literal, select, text, update
 from sqlalchemy.orm import Session
 
 from connectors import contract
@@ -26,18 +27,22 @@ from holding.db.models import (
     Connection,
     ItemReading,
     Posting,
+    Revision,
     Snapshot,
     SnapshotItem,
     Throttle,
 )
-from holding.db.models.columns import NOW, moment
+from holding.db.models.columns import NOW, moment, moment_text
 from holding.db.models.postings import TO_SEND_STATES
+from holding.db.refusal import listed
 from holding.db.together import Question, answer
 from holding.platform import states
 from holding.platform.changes import next_revision, wake_all_unsent
+from holding.platform.events import record_event
 from holding.platform.unit_changes import log_unit_changes
 from rules.values.canonical import dumps, sha256_hex
-from rules.values.cause_keys import CauseKey
+from rules.values.cause_keys import MISSING_ENTRY, CauseKey, CauseKind
+from rules.values.wording import plain
 
 
 def month_of(now: datetime, zone: tzinfo) -> str:
@@ -207,7 +212,130 @@ def keep_kinds(
         words = {connection.name, connection.connector}  # by which rules call it
         keys = [CauseKey.period(word, "") for word in sorted(words)]
         states.note_cause_change(session, connection.company_id, keys, revision)
+    if not {*changed} <= {PERIOD, RATE, ROUNDING}:
+        refused = CauseKey(CauseKind.TARGET, f"{connection.name}:")
+        states.note_cause_change(
+            session, connection.company_id, [refused], revision, error_class="mapping_missing"
+        )
     return revision
+
+
+CODES: Final = frozenset(
+    {"tax_code", "account", "currency", "payment_method", "payment_term", CUSTOM_FIELD}
+)
+
+_LISTS_OF: Final[Mapping[CauseKind, frozenset[str]]] = {
+    CauseKind.LISTED: CODES,
+    CauseKind.PERIOD: frozenset({PERIOD}),
+    CauseKind.ROUNDING: frozenset({ROUNDING}),
+    CauseKind.TARGET: CODES,
+}
+"""The kinds of master data whose change may clear a hold of this cause."""
+
+_CHANGED_LISTS = (
+    select(Connection.name, Connection.connector, Snapshot.kind, Snapshot.revision)
+    .add_columns(Snapshot.changed_at.label("at"), literal("").label("code"))
+    .join(Connection, Connection.id == Snapshot.connection_id)
+    .where(Connection.company_id == bindparam("company"), Snapshot.revision > bindparam("since"))
+    .order_by(Snapshot.revision, Snapshot.id)
+)
+
+_ADDED_CODES = (
+    select(Connection.name, Connection.connector, Snapshot.kind, Revision.no.label("revision"))
+    .add_columns(Revision.at, SnapshotItem.code)
+    .select_from(SnapshotItem)
+    .join(Snapshot, Snapshot.id == SnapshotItem.snapshot_id)
+    .join(Connection, Connection.id == Snapshot.connection_id)
+    .join(
+        Revision,
+        (Revision.company_id == Connection.company_id)
+        & (Revision.no == SnapshotItem.from_revision),
+    )
+    .where(Connection.company_id == bindparam("company"), Revision.no > bindparam("since"))
+    .where(SnapshotItem.to_revision.is_(None), bulk.among_given(SnapshotItem.code, "codes"))
+)
+
+_ENTRY_KINDS: Final = ("mapping", "unit")
+
+_CHANGED_ENTRIES = (
+    select(literal("").label("name"), literal("").label("connector"), Revision.kind)
+    .add_columns(Revision.no.label("revision"), Revision.at, Revision.what.label("code"))
+    .where(Revision.company_id == bindparam("company"), Revision.no > bindparam("since"))
+    .where(Revision.kind.in_(_ENTRY_KINDS), bulk.among_given(Revision.what, "entries"))
+    .order_by(Revision.no)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A list of a target that changed, a code that it has now, or a changed mapping entry.
+
+    `kind` is a kind of master data, or of a revision of entries; `code` is blank for a whole list.
+    `at` is when the list was read, or the entry changed, in the company's time zone.
+    """
+
+    name: str
+    connector: str
+    kind: str
+    revision: int
+    at: str
+    code: str
+
+
+def changes_since(
+    session: Session, company_id: int, keys: Collection[CauseKey], since: int
+) -> tuple[Change, ...]:
+    """Return what changed after a revision and may clear holds of these causes."""
+    codes = sorted({key.named.split(":", 2)[-1] for key in keys if key.kind is CauseKind.LISTED})
+    entries = sorted({f"{key.table}: {key.entry}" for key in keys if key.kind in MISSING_ENTRY})
+    parameters = {"company": company_id, "since": since, "codes": codes, "entries": entries}
+    queries = [_ADDED_CODES] if codes else []
+    queries += [_CHANGED_ENTRIES] if entries else []
+    queries += [_CHANGED_LISTS] if any(key.kind in _LISTS_OF for key in keys) else []
+    zone = zone_of(session, company_id) if queries else UTC
+    return tuple(
+        Change(
+            name=row.name,
+            connector=row.connector,
+            kind=row.kind,
+            revision=row.revision,
+            at=f"{row.at.astimezone(zone):%Y-%m-%d %H:%M}",
+            code=row.code,
+        )
+        for query in queries
+        for row in session.execute(query, parameters)
+    )
+
+
+def clearing_change(changes: Sequence[Change], key: CauseKey, since: int) -> str:
+    """Describe the change after a revision that cleared a hold of this cause; blank if unknown."""
+    later = [one for one in changes if one.revision > since]
+    if key.kind in MISSING_ENTRY:
+        entry = f"{key.table}: {key.entry}"
+        edits = [one for one in later if one.kind in _ENTRY_KINDS and one.code == entry]
+        if not edits:
+            return ""
+        return f"{entry} was changed {edits[-1].at} (revision {edits[-1].revision})"
+    target, _, entry = key.named.partition(":")
+    kinds = _LISTS_OF.get(key.kind, frozenset())
+    code = ""
+    if key.kind is CauseKind.LISTED:
+        kind, _, code = entry.partition(":")
+        kinds = frozenset({kind})
+    read = [
+        one
+        for one in later
+        if one.kind in kinds and one.code == code and target in (one.name, one.connector)
+    ]
+    if not read:
+        return ""
+    last = read[-1]
+    when = f"read {last.at} (revision {last.revision})"
+    if code:
+        kind = plain(last.kind)
+        return f"{kind} {code} is in the {kind} list of {last.name}, {when}"
+    names = listed(list(dict.fromkeys(plain(one.kind) for one in read)))
+    return f"the {names} list of {last.name} changed, {when}"
 
 
 def _kinds(seen: contract.Snapshot) -> dict[str, Items]:
@@ -264,6 +392,7 @@ def _keep_quota(
         throttle = Throttle(connection_id=connection.id)
         session.add(throttle)
     zone = zone_of(session, connection.company_id)
+    was_spent = is_spent(throttle, zone, now)
     month, target_limit = month_of(now, zone), seen.quota_limit
     own_limit = str(connection.settings.get(schema.DOCUMENTS_A_MONTH) or "").strip()
     if target_limit is not None or not own_limit:
@@ -278,6 +407,39 @@ def _keep_quota(
         if limit is not None
     ]
     throttle.quota_limit, throttle.quota_month = min(limits, default=None), month
+    log_quota(session, connection, throttle, now, was_spent)
+
+
+def is_spent(row: Throttle, zone: tzinfo, now: datetime) -> bool:
+    """Check whether the target takes no more documents this month."""
+    is_current = row.quota_month == month_of(now, zone)
+    return is_current and row.quota_limit is not None and (row.quota_used or 0) >= row.quota_limit
+
+
+def log_quota(
+    session: Session, connection: Connection, row: Throttle, now: datetime, was_spent: bool
+) -> None:
+    """Record that the month's quota is used up, and until when, or that there is more of it."""
+    zone = zone_of(session, connection.company_id)
+    spent = is_spent(row, zone, now)
+    if spent == was_spent:
+        return
+    act, words = "connection.quota_free", f"{connection.name} takes documents of this month again."
+    body = {"say": words}
+    if spent:
+        next_month = now.astimezone(zone).date().replace(day=1) + timedelta(days=32)
+        until = datetime.combine(next_month.replace(day=1), time.min, zone)
+        words = f"The monthly quota of {connection.name} is used up until {until:%Y-%m-%d}."
+        act, body = "connection.quota_used", {"say": words, "until": moment_text(until)}
+    record_event(
+        session,
+        company_id=connection.company_id,
+        at=now,
+        actor=None,
+        act=act,
+        object=f"connection:{connection.id}",
+        body=body,
+    )
 
 
 _POSTED_SINCE = select(func.count()).where(

@@ -17,6 +17,7 @@ from holding.access.actors import Actor, may
 from holding.connections.breaker import REFUSED
 from holding.db import bulk
 from holding.db.bulk import whole_sum
+from holding.db.held_amounts import counted_holds
 from holding.db.models import (
     Attempt,
     Company,
@@ -25,14 +26,13 @@ from holding.db.models import (
     Hold,
     Posting,
     Push,
-    Record,
     Request,
     Signal,
     Throttle,
 )
 from holding.db.models.columns import PushState, SignalKind
 from holding.db.models.decisions import HOLD_OPEN
-from holding.db.refusal import Refusal, Sums, by_key, of_held, plural
+from holding.db.refusal import Refusal, Sums, by_key, plural
 from holding.platform.changes import lock_company
 from holding.platform.events import record_event
 from holding.platform.states import TOTALS
@@ -141,19 +141,13 @@ def _held(
     """Return how many records these holds stop, their amounts and the first one; each record counts
     once.
     """
-    single = (
-        select(Hold.record_id, func.max(Hold.book).label("book"))
-        .where(Hold.company_id == company_id, HOLD_OPEN, *wanted)
-        .group_by(Hold.record_id)
-        .subquery()
-    )
-    currency, minor = of_held(single)
+    single = counted_holds(Hold.company_id == company_id, *wanted).c
     rows: list[Any] = list(
         session.execute(
-            select(currency, func.count().label("records"), whole_sum(minor).label("minor"))
-            .add_columns(func.min(Record.id).label("first"))
-            .join_from(single, Record, Record.id == single.c.record_id)
-            .group_by(currency)
+            select(single.currency, func.count().label("records"))
+            .add_columns(whole_sum(single.minor).label("minor"))
+            .add_columns(func.min(single.record_id).label("first"))
+            .group_by(single.currency)
         )
     )
     money = by_key((None, row.currency, row.minor) for row in rows).get(None, {})
@@ -171,11 +165,6 @@ def _lost_authorizations(session: Session, company: Company) -> list[Found]:
     )
     found = []
     for connection_id, since in session.execute(query):
-        waits = select(Posting.record_id).where(
-            Posting.company_id == company.id,
-            Posting.connection_id == connection_id,
-            Posting.state.in_((PostingState.READY, PostingState.HELD, PostingState.FAILED)),
-        )
         tried = select(func.count()).where(
             Event.company_id == company.id,
             Event.record_id.is_(None),
@@ -189,11 +178,30 @@ def _lost_authorizations(session: Session, company: Company) -> list[Found]:
                 kind=SignalKind.AUTHORIZATION_LOST,
                 key=str(connection_id),
                 connection_id=connection_id,
-                record_id=session.scalar(waits.order_by(Posting.id).limit(1)),
+                record_id=_first_waiting(session, company.id, connection_id),
                 tried=session.scalar(tried) or 0 if since else 0,
             )
         )
     return found
+
+
+def _first_waiting(session: Session, company_id: int, connection_id: int) -> int | None:
+    """Return the first record that waits for the connection's key, else any that is not sent.
+
+    An escalation quotes the record's failure, so one that is held for another reason comes last.
+    """
+    refused = select(Hold.record_id).where(
+        Hold.company_id == company_id,
+        Hold.connection_id == connection_id,
+        HOLD_OPEN,
+        Hold.error_class == "authorization_failed",
+    )
+    of_target = (Posting.company_id == company_id, Posting.connection_id == connection_id)
+    states = ((PostingState.READY,), (PostingState.HELD, PostingState.FAILED))
+    unsent = (select(Posting.record_id).where(*of_target, Posting.state.in_(of)) for of in states)
+    queries = (refused.order_by(Hold.id), *(query.order_by(Posting.id) for query in unsent))
+    found = (session.scalar(query.limit(1)) for query in queries)
+    return next((record_id for record_id in found if record_id is not None), None)
 
 
 def _blocked_close(session: Session, company: Company, now: datetime) -> list[Found]:

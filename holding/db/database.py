@@ -19,6 +19,7 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
 
 from holding.db import together
 
@@ -62,6 +63,7 @@ FIGURES: Final = {
         "ix_delivery_lease": "100 100",
         "ix_delivery_sha256": "1000000 500000 1",
         "ix_delivery_source": "1000000 500000 1",
+        "ix_delivery_upload": "200000 200",
         "sqlite_autoindex_delivery_1": "1000000 500000 1",
         "uq_delivery_signature": "1000000 500000 1",
     },
@@ -296,6 +298,15 @@ class Database:
         """Return all engines that run transactions."""
         return {self.engine, self._writing, self._writing_much, self._of_pages}
 
+    def connection_counts(self) -> dict[str, int]:
+        """Return the number of pooled connections by state: "in use" and "idle"."""
+        counts = {"in use": 0, "idle": 0}
+        for pool in {engine.pool for engine in self.engines}:
+            if isinstance(pool, QueuePool):
+                counts["in use"] += pool.checkedout()
+                counts["idle"] += pool.checkedin()
+        return counts
+
     def close(self) -> None:
         """Close all connections."""
         self._of_pages.dispose()
@@ -317,6 +328,7 @@ def _sqlite_engine(url: str, *, durable: bool) -> Engine:
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
         cursor.execute("PRAGMA journal_mode = WAL")
+        # After a power failure the stored intent must still exist for every call that was made.
         cursor.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()
@@ -382,6 +394,8 @@ def tell(file: str) -> None:
     rows = [(table, *one) for table, each in FIGURES.items() for one in each.items()]
     with closing(sqlite3.connect(file, timeout=30)) as connection, connection:
         connection.execute("ANALYZE sqlite_schema")  # makes the table of figures
+        # Not ANALYZE: counts of a young company make plans that scan tables, and connections keep
+        # them while the tables grow.
         connection.execute("DELETE FROM sqlite_stat1")
         connection.executemany("INSERT INTO sqlite_stat1 VALUES (?, ?, ?)", rows)
 

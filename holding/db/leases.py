@@ -19,9 +19,10 @@ NEVER = datetime.max.replace(tzinfo=UTC)
 SLICE_SECONDS = 2.0  # a worker at one company; then it is the turn of others
 
 DEATHS_ALONE = 3
-"""So many workers have to die with one record, or one document, alone in hand before it is held. A
-death with several in hand says nothing about any of them, and one with one alone may be a kill from
-outside (docs/decisions/0037-killed-and-deadly.md).
+"""Workers that must die while processing a record or document alone before it is held.
+
+A death with several in hand does not show which caused it, and a single death may be a kill from
+outside.
 """
 
 _TABLE = Singleton.__table__.c
@@ -115,13 +116,16 @@ def is_count() -> ColumnElement[bool]:
     return or_(*(Singleton.name.startswith(named(proof, "")) for proof in Proof))
 
 
-def reached(session: Session, name: str, now: datetime, *, lock: bool = False) -> bool:
-    """Check whether too many failures were counted under this name.
+def reached(
+    session: Session, name: str, now: datetime, *, most: int | None = None, lock: bool = False
+) -> bool:
+    """Check whether too many failures were counted under this name: `most`, by default MOST.
 
     `lock` blocks other counts meanwhile.
     """
     count = session.get(Singleton, name, with_for_update=lock or None)
-    return count is not None and _counts(count, now) and count.fence >= MOST
+    limit = MOST if most is None else most
+    return count is not None and _counts(count, now) and count.fence >= limit
 
 
 def _counts(count: Singleton, now: datetime) -> bool:

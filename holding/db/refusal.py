@@ -4,12 +4,13 @@ import re
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, TypeVar
 
-from sqlalchemy import ColumnElement, FromClause, case, func
+from sqlalchemy import ColumnElement, case, func
 
 from grammar.text.characters import MINUS, currency_prefix
-from holding.db.models import Posting, Record
+from holding.db.models import Posting
 from holding.db.models.columns import from_minor, places_of
 from rules.values.canonical import dumps, sha256_hex
 
@@ -63,17 +64,6 @@ def check_figure(sums: Sums) -> int:
     It is never shown.
     """
     return int(sha256_hex(dumps(sums))[:12], 16)
-
-
-def of_held(single: FromClause) -> tuple[ColumnElement[str], ColumnElement[int]]:
-    """Return currency and amount of a held record, from rows with the `book` column of
-    its holds.
-    """
-    home = single.c.book.is_not(None)
-    return (
-        case((home, ""), else_=func.coalesce(Record.currency, "")).label("currency"),
-        func.coalesce(single.c.book, Record.amount).label("minor"),
-    )
 
 
 def of_posting() -> tuple[ColumnElement[str], ColumnElement[int]]:
@@ -146,8 +136,14 @@ def sums(found: Sums, books: str, *, signed: bool = False) -> str:
     return " ".join([first, *other_texts])
 
 
+def seconds_since(since: datetime, now: datetime) -> float:
+    """Return an age in seconds, never negative: the clock may have been set back since."""
+    return max(0.0, (now - since).total_seconds())
+
+
 def duration(minutes: int) -> str:
-    """Return a duration as `2 d 5 h`, `5 h` or `12 min`."""
+    """Return a duration as `2 d 5 h`, `5 h` or `12 min`; after the clock was set back, `0 min`."""
+    minutes = max(0, minutes)
     days, hours = minutes // 1440, minutes // 60 % 24
     if days:
         return f"{days} d {hours} h" if hours else f"{days} d"

@@ -4,36 +4,51 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cache
-from typing import Any, Final
+from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Executable, bindparam, exists, select, text, update
 from sqlalchemy.orm import Session
 
-from connectors.contract import Action, Answer, Target
-from connectors.contract.errors import RETRY
-from connectors.contract.targets import Prechecking
+from connectors.contract import Target
 from connectors.transport.strict_json import fault_point
 from grammar.text.finding_codes import PUSH_CODES, ErrorClass
 from holding.approvals.consent import StandingApproval, Voided, counting
+from holding.approvals.sent_amounts import content_amount
+from holding.connections.master_data import Change, clearing_change
 from holding.db import bulk, leases
 from holding.db.bulk import Columns, of
 from holding.db.database import Database
 from holding.db.leases import DEATHS_ALONE
 from holding.db.models import Company, Record
-from holding.db.models.columns import DUE, NOW, HoldState, RecordState, moment, moment_text
+from holding.db.models.columns import (
+    DUE,
+    NOW,
+    HoldState,
+    PostingWait,
+    RecordState,
+    moment,
+    moment_text,
+)
+from holding.db.models.postings import IN_FLIGHT_STATES
 from holding.platform.changes import PostingRow
-from holding.platform.states import TOTALS
+from holding.platform.states import OF_READING, RESTORES, UNSEEN, WITHDRAWN
+from holding.posting.holds import CONFLICT, CONTENT_CHANGED, NOT_APPROVED
 from holding.programs.world import Judge, LeftBehind
 from rules.facts import Facts, Subject, World
 from rules.outcomes import NEEDS_APPROVAL, Document, Finding, Outcome, Severity, Step, finding_title
 from rules.program import Route
 from rules.values.canonical import PostingState, dumps, number_text, read_only
-from rules.values.cause_keys import ITSELF, CauseKey, CauseKind, Clearing
+from rules.values.cause_keys import CauseKey, CauseKind, Clearing
 
 Key = tuple[str, int, str, CauseKey]
 """What a hold is over judgings: route, seq, code, and its cause or the team that approves."""
 
+DocumentKey = tuple[int, str, int]
+"""A document of a record: record id, route, seq."""
+
 TOGETHER = 1  # crashes with others in hand: who has had one is judged alone
+
+_EDITED_THERE = "STL03"
 
 _DUE = exists().where(Record.company_id == Company.id, text(DUE), Record.due_at <= NOW)
 
@@ -54,10 +69,6 @@ _OF_COMPANY = Record.company_id == bindparam("company")
 _FIRST_CRASHED = (
     select(Record.id).where(_OF_COMPANY, text(Record.CRASHED), Record.due_at <= NOW).limit(1)
 )
-
-TARGET_LIMIT: Final = "VAL05"
-
-LIMITS_RULE: Final = "target_limits"
 
 
 @read_only(frozen=True, slots=True)
@@ -111,6 +122,8 @@ class HoldRow:
     error_class: ErrorClass
     revision: int
     book: int | None
+    amount: int | None
+    currency: str
 
     @property
     def key(self) -> Key:
@@ -154,6 +167,11 @@ class Case:
         """Return the record's id."""
         return self.claimed.record_id
 
+    @property
+    def is_in_flight(self) -> bool:
+        """Return whether a posting is in flight; the record is not planned until the answer."""
+        return any(row.state in IN_FLIGHT_STATES for row in self.postings)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetRow:
@@ -184,8 +202,10 @@ class Batch:
     teams: Mapping[str, int]
     fallback_team_id: int | None
     cases: tuple[Case, ...]
+    changes: tuple[Change, ...] = ()  # what may have cleared its holds since they were judged
     starts_on: date | None = None  # the cutover: what is dated before it is not posted
     left: Mapping[int, Sequence[LeftBehind]] = field(default_factory=dict)  # record -> by no rules
+    used_numbers: Mapping[DocumentKey, str] = field(default_factory=dict)  # message of each
 
     def team(self, owner: str) -> int | None:
         """Return the team that a finding names as its owner, or the fallback team."""
@@ -241,6 +261,7 @@ class PlannedPosting:
     due_at: datetime | None
     finished_at: datetime | None
     tries: int
+    waits: PostingWait | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -308,6 +329,14 @@ class StoredEvaluation:
     hash: str
 
 
+class HoldMoney(NamedTuple):
+    """The amount columns of a hold; see `holding.db.models.Hold`."""
+
+    book: int | None
+    amount: int | None
+    currency: str
+
+
 @dataclass(slots=True, kw_only=True)
 class Plan:
     """Everything to write for one case.
@@ -339,8 +368,31 @@ class Plan:
 
     @property
     def book(self) -> int | None:
-        """Return the amount of its holds in the company's currency."""
+        """Return the amount of its record in the company's currency."""
         return self.listed.book if self.listed else None
+
+    def hold_money(self, hold: WantedHold | HoldRow, books: str) -> HoldMoney:
+        """Return the amount of a hold: of an approval what will be sent, else that of its record.
+
+        `books` is the company's currency.
+        """
+        if hold.code != NEEDS_APPROVAL:
+            return HoldMoney(self.book, None, "")
+        content = self._approved_content(hold.route, hold.seq)
+        amount, currency = content_amount(content, books)
+        if amount is None:
+            return HoldMoney(self.book, None, "")
+        return HoldMoney(amount if currency == books else None, amount, currency)
+
+    def _approved_content(self, route: str, seq: int) -> Mapping[str, Any] | None:
+        for planned in self.postings:
+            if (planned.route, planned.seq) == (route, seq):
+                return planned.content
+        rows = {row.id: row for row in self.case.postings}
+        for change in self.acting:
+            if (rows[change.id].route, rows[change.id].seq) == (route, seq):
+                return change.content
+        return None
 
 
 def want_holds(
@@ -432,7 +484,7 @@ def compare_holds(batch: Batch, made: Plan) -> None:
     for hold in made.case.holds:
         if hold.id in kept_ids:
             continue
-        opened_by_reading = hold.code == TOTALS and hold.posting_id in posted
+        opened_by_reading = hold.code in OF_READING and hold.posting_id in posted
         if hold.key in made.wanted or opened_by_reading:  # what a reading opened a reading ends
             made.kept.append(hold)
         else:
@@ -457,11 +509,16 @@ def _close(batch: Batch, made: Plan, hold: HoldRow) -> HoldToClose:
 
 def _why(batch: Batch, case: Case, hold: HoldRow) -> str:
     posting = next((row for row in case.postings if row.id == hold.posting_id), None)
+    if hold.code == _EDITED_THERE and hold.revision == batch.revision:
+        return "the accounting system shows what the record says"
     if posting is None or posting.version_id != case.version_id:
         return f"version {case.subject.version} no longer has it"
     key = hold.cause_key
     if key.kind is CauseKind.CREDENTIAL and hold.changed_revision > hold.revision:
         return f"the credentials of {key.named} were accepted again"
+    refused = key.kind is CauseKind.TARGET and hold.changed_revision <= hold.revision
+    if not refused and (words := clearing_change(batch.changes, key, hold.revision)):
+        return words
     if hold.revision != batch.revision:
         return (
             f"rules, mappings or data of the accounting system changed (revision {batch.revision})"
@@ -589,69 +646,40 @@ def billed_lines(step: Step) -> list[list[str]] | None:
     return [[key, number_text(quantity)] for key, quantity in billed.items()] if billed else None
 
 
-def find_limit(
-    batch: Batch, plan: Plan, route: Route, seq: int, document: Document, action: Action
-) -> str:
-    """Return why the target could never take the document, and plan its hold; else nothing.
+RULES = frozenset({"business_rule", "duplicate"})
 
-    The connector checks the document as it would before sending it, so that a length, a quantity,
-    a rate or the number of lines is found while the record is judged.
+
+def is_restored(row: PostingRow) -> bool:
+    """Check whether a person has the posted content sent again, and an edit is still there."""
+    edited = row.reading is not None and row.reading["found"] != "equal"
+    planned = row.state == PostingState.POSTED and row.hash != row.standing_hash
+    return planned and edited and row.reason == RESTORES
+
+
+def may_retry(batch: Batch, hold: HoldRow, *, same_content: bool, posted: bool) -> bool:
+    """Check whether anything changed that could change the target's answer.
+
+    A document whose number the target uses with other content needs a person. So does one from a
+    withdrawn file, or one that may exist where only a person can see it.
     """
-    target = batch.targets[route.target]
-    system = target.name
-    if not isinstance(target.connector, Prechecking):
-        return ""
-    answer = target.connector.refusal(document, target.settings, action)
-    if answer is None:
-        return ""
-    number_words, is_own_number = _number_words(target, plan, document)
-    error_class: ErrorClass = answer.error_class or "bad_value"
-    words = number_words or answer.words
-    owner = "" if number_words and not is_own_number else RETRY[error_class].owner
-    wanted = WantedHold(
-        route=route.name,
-        seq=seq,
-        code=TARGET_LIMIT,
-        error_class=error_class,
-        severity="hold",
-        rule=LIMITS_RULE,
-        at_rule="",
-        message=words,
-        would_pass="its value is one that the accounting system can take",  # noqa: S106
-        clears=ITSELF,
-        cause_key=CauseKey(CauseKind.RULE, _limit_cause(answer, bool(number_words))),
-        cause_label=f"{system} could not take the document",
-        team_id=batch.team(owner),
-        number=document.number,
-        doc_type=route.document,
-        doc_date=document.date,
-        connection_id=target.id,
-    )
-    plan.wanted.setdefault(wanted.key, wanted)
-    return words
+    if hold.code in {WITHDRAWN, UNSEEN} or (hold.code == CONFLICT and not posted):
+        return False
+    if not same_content or hold.changed_revision > hold.revision:
+        return True
+    if hold.code in {CONTENT_CHANGED, NOT_APPROVED}:
+        return True  # this judging has just rewritten the content, and approvals are asked again
+    return hold.error_class in RULES and batch.rules_revision > hold.revision
 
 
-def _limit_cause(answer: Answer, is_number: bool) -> str:
-    """Return what documents with the same limit have in common: the field, without its value."""
-    field = "number" if is_number else answer.words.partition(" of line ")[0].partition(" has ")[0]
-    return f"{LIMITS_RULE}:{field[:60]}"
-
-
-def _number_words(target: TargetRow, plan: Plan, document: Document) -> tuple[str, bool]:
-    """Return the message about a number that is too long, and whether it is the source's own.
-
-    Where the rules lengthen the record's number, whoever writes the rules has to shorten it.
-    """
-    documents = target.connector.documents if target.connector is not None else ()
-    most = next((one.number_max for one in documents if one.name == document.document), 0)
-    number, system = document.number, target.name
-    length = len(number)
-    if length <= most:
-        return "", False
-    own = plan.judged.outcome.number if plan.judged.outcome is not None else ""
-    before, _, after = number.partition(own) if own else ("", "", "")
-    added = " and ".join(filter(None, (before, after)))
-    if own in ("", number) or len(own) > most or not added:
-        return f"{number} has {length} characters, {system} takes {most}.", True
-    words = f"{number} has {length} characters, {system} takes {most}; the rules add {added}."
-    return words, False
+def keeps_push_hold(batch: Batch, made: Plan, row: PostingRow, *, same: bool) -> bool:
+    """Keep the holds of a stopped push that still apply, and return whether there are any."""
+    here = (row.route, row.seq)
+    troubles = [
+        h
+        for h in made.case.holds
+        if h.of_push and h.code not in OF_READING and (h.route, h.seq) == here
+    ]
+    posted = row.state == PostingState.POSTED
+    kept = [h for h in troubles if not may_retry(batch, h, same_content=same, posted=posted)]
+    made.kept += kept
+    return bool(kept)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, exists, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import Session
 
 from connectors.transport.http import Clock
 from connectors.transport.strict_json import FaultError, fault_point
@@ -32,6 +33,7 @@ from holding.evaluation.batch import (
 from holding.evaluation.load_facts import load_batch
 from holding.evaluation.plan import plan_case
 from holding.evaluation.store_results import store_plans
+from holding.evaluation.used_numbers import ReadyNumbers, find_used_numbers
 from holding.intake.families import link_all
 from holding.platform.states import READY
 from holding.programs import world
@@ -51,7 +53,9 @@ NOT_STORED = "EVA04"
 NO_CONNECTION = "EVA05"
 BAD_MOMENT = timedelta(seconds=5)
 IN_ONE_GO = 64
-"""Records that are judged step by step: all of 500 at once take a twentieth more time."""
+"""Records that go through one step before the next step: few enough for the processor's cache,
+and enough to keep the code of a step in it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +162,8 @@ def _judge_all(
             batch = replace(batch, left=left_behind(session, asked, programs))
     with within_bounds():
         plans = plan_all(batch, now)
+    with database.read(many=True) as session:
+        batch, plans = hold_used_numbers(session, batch, plans, {})
     turns = database.turns(plans)
     stored = sum(_store(database, batch, some, owner=owner, now=now) for some in turns)
     _leave_unversioned(database, batch, claims, owner, now)
@@ -192,6 +198,23 @@ def plan_all(batch: Batch, now: datetime) -> list[Plan]:
         judged = _judged(batch, batch.cases[begin : begin + IN_ONE_GO], now)
         plans += [_planned(batch, one) for one in judged]
     return plans
+
+
+def hold_used_numbers(
+    session: Session, batch: Batch, plans: Sequence[Plan], ready_before: ReadyNumbers
+) -> tuple[Batch, list[Plan]]:
+    """Plan documents again whose number another one has, so that they are held.
+
+    `ready_before` has the numbers of earlier batches whose plans are not stored.
+    """
+    used = find_used_numbers(session, batch, plans, ready_before)
+    if not used:
+        return batch, list(plans)
+    batch = replace(batch, used_numbers=used)
+    held = {record_id for record_id, _, _ in used}
+    return batch, [
+        _planned(batch, one.judged) if one.case.record_id in held else one for one in plans
+    ]
 
 
 def _judged(batch: Batch, cases: Sequence[Case], now: datetime) -> list[Judgment]:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Select, Text, bindparam, or_, select, text, type_coerce
@@ -16,6 +17,8 @@ from holding.access.people import FALLBACK_TEAM
 from holding.approvals import consent
 from holding.approvals.consent import StandingApproval
 from holding.connections import breaker
+from holding.connections.master_data import Change, changes_since
+from holding.connections.sale_issuers import OURS, SaleFacts, marketplace_of, sale_facts
 from holding.db import bulk
 from holding.db.bulk import Columns, named, of
 from holding.db.models import (
@@ -46,8 +49,16 @@ from holding.programs.world import Judge
 from holding.rulesets import target_ways
 from rules.decisions.posted_documents import NUMBER_REUSE_CODE as TAKEN_BACK
 from rules.decisions.posted_documents import TARGET_EDIT_RULE as TARGET_EDITED
-from rules.facts import Conflict, Dated, Facts, Subject, TargetDocument, facts_of_new_record
-from rules.values.canonical import PostingState
+from rules.facts import (
+    Conflict,
+    Dated,
+    Facts,
+    Subject,
+    TargetDocument,
+    TargetEdit,
+    facts_of_new_record,
+)
+from rules.values.canonical import PostingState, parse_json
 
 LET_GO = ("ready", "failed")  # of what is not sent
 
@@ -142,6 +153,8 @@ _HOLD = Columns(
         error_class=of(Hold.error_class),
         revision=of(Hold.revision),
         book=of(Hold.book),
+        amount=of(Hold.amount),
+        currency=of(Hold.currency),
     )
 )
 
@@ -219,6 +232,7 @@ def load_batch(
     targets = world.target_connections(session, company_id)
     teams = dict(session.execute(_TEAMS, {"company": company_id}).all())
     fallback = teams.get(str(company.settings.get(FALLBACK_TEAM)))
+    cases = _cases(session, company_id, claims, judge, targets)
     return Batch(
         company_id=company_id,
         settings=company.settings,
@@ -230,25 +244,46 @@ def load_batch(
         world=world.world(session, company_id, company.revision, known),
         judge=judge,
         routes={route.name: route for route in judge.routes},
-        targets={
-            word: TargetRow(
-                id=row.id,
-                company_there=str(row.settings.get("company_id", "")),
-                name=row.name,
-                connector=registry.targets().get(row.connector),
-                settings={BASE_CURRENCY: company.currency, **row.settings},
-            )
-            for word, row in targets.items()
-        },
+        targets=target_rows(targets, company.currency),
         teams=teams,
         fallback_team_id=fallback or next(iter(teams.values()), None),
-        cases=_cases(session, company_id, claims, judge),
+        cases=cases,
+        changes=_changes(session, company_id, cases, company.revision),
         starts_on=company.starts_on,
     )
 
 
+def target_rows(targets: Mapping[str, Any], currency: str) -> dict[str, TargetRow]:
+    """Return the target connections by the words that rules name them with."""
+    return {
+        word: TargetRow(
+            id=row.id,
+            company_there=str(row.settings.get("company_id", "")),
+            name=row.name,
+            connector=registry.targets().get(row.connector),
+            settings={BASE_CURRENCY: currency, **row.settings},
+        )
+        for word, row in targets.items()
+    }
+
+
+def _changes(
+    session: Session, company_id: int, cases: Sequence[Case], revision: int
+) -> tuple[Change, ...]:
+    """Return what changed since the open holds of these cases were judged."""
+    older = [hold for case in cases for hold in case.holds if hold.revision < revision]
+    if not older:
+        return ()
+    since = min(hold.revision for hold in older)
+    return changes_since(session, company_id, {hold.cause_key for hold in older}, since)
+
+
 def _cases(
-    session: Session, company_id: int, claims: Sequence[Claimed], judge: world.Judge
+    session: Session,
+    company_id: int,
+    claims: Sequence[Claimed],
+    judge: world.Judge,
+    targets: Mapping[str, Connection],
 ) -> tuple[Case, ...]:
     by_id = {claimed.record_id: claimed for claimed in claims}
     ids = sorted(by_id)
@@ -256,7 +291,26 @@ def _cases(
     changed = [row.id for row in rows if row.no > 1]
     near = load_around(session, company_id, ids, {row.id: row.family for row in rows}, changed)
     sources = {row.id: row for row in named(session.execute(_SOURCES, {"company": company_id}))}
-    return tuple([_case(row, sources[row.source_id], by_id[row.id], near, judge) for row in rows])
+
+    @cache
+    def sale(source_id: int, kind: str, marketplace: str) -> SaleFacts:
+        source = sources[source_id]
+        settings = parse_json(source.settings)
+        return sale_facts(source.connector, settings, kind, targets, marketplace=marketplace)
+
+    return tuple(
+        [
+            _case(
+                row,
+                sources[row.source_id],
+                by_id[row.id],
+                near,
+                judge,
+                sale=sale(row.source_id, row.type, marketplace_of(row.body or {})),
+            )
+            for row in rows
+        ]
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,10 +360,18 @@ class Around:
         return max((self.arrived[one] for one in others if one in self.arrived), default=None)
 
 
-def _case(row: Any, source: Any, claimed: Claimed, near: Around, judge: world.Judge) -> Case:
+def _case(
+    row: Any,
+    source: Any,
+    claimed: Claimed,
+    near: Around,
+    judge: world.Judge,
+    *,
+    sale: SaleFacts,
+) -> Case:
     subject = Subject(kind=row.type, source=source.connector, body=row.body or {}, version=row.no)
     if near.is_alone(row.id, row.family):
-        return _alone(row, source, claimed, subject, near, judge)
+        return _alone(row, source, claimed, subject, near, judge, sale=sale)
     releases = decided_releases(row.id, row.type, row.sha256, near, judge)
     back_at = near.back_at.get(row.family)
     postings = tuple(near.postings[row.id])
@@ -331,13 +393,10 @@ def _case(row: Any, source: Any, claimed: Claimed, near: Around, judge: world.Ju
         days_of_family=dict(near.days.get(row.family, {})),
         taken_back=dict(near.back.get(row.family, {})),
         dated=near.dated.get(row.id, {}),
+        e_invoice_issuer=sale.issuer,
+        barred=sale.barred,
         links=joined_records(row.id, subject, near, judge),
-        target_edited=tuple(
-            edit
-            for posting in postings
-            if posting.state == PostingState.POSTED
-            for edit in breaker.edits(posting.route, posting.seq, posting.reading)
-        ),
+        target_edited=_target_edits(postings),
     )
     return Case(
         claimed=claimed,
@@ -362,14 +421,38 @@ def _case(row: Any, source: Any, claimed: Claimed, near: Around, judge: world.Ju
     )
 
 
+def _target_edits(postings: Sequence[PostingRow]) -> tuple[TargetEdit, ...]:
+    """Return what was changed in the target on the posted documents."""
+    return tuple(
+        edit
+        for posting in postings
+        if posting.state == PostingState.POSTED
+        for edit in breaker.edits(posting.route, posting.seq, posting.reading)
+    )
+
+
 def _alone(
-    row: Any, source: Any, claimed: Claimed, subject: Subject, near: Around, judge: world.Judge
+    row: Any,
+    source: Any,
+    claimed: Claimed,
+    subject: Subject,
+    near: Around,
+    judge: world.Judge,
+    *,
+    sale: SaleFacts,
 ) -> Case:
     """Build the case of a record without surrounding data, as most new records are."""
     conflicts = _conflicts(row, source, near, {}, frozenset())
     links = joined_records(row.id, subject, near, judge)
-    if conflicts or links or row.editor is not None:
-        facts = Facts(row.seen_at, last_editor=row.editor, conflicts=conflicts, links=links)
+    if conflicts or links or row.editor is not None or sale != OURS:
+        facts = Facts(
+            row.seen_at,
+            last_editor=row.editor,
+            conflicts=conflicts,
+            links=links,
+            e_invoice_issuer=sale.issuer,
+            barred=sale.barred,
+        )
     else:
         facts = facts_of_new_record(row.seen_at)
     return Case(
@@ -515,6 +598,7 @@ def load_around(
         later[record_id].update(other for other in comparable_ids if other > record_id)
     releases = _by_record(session.scalars(_RELEASES, {"ids": list(ids)}))
     dated = _dated(session, ids)
+    # Acts that can be undone concern one of these three; a new kind of act must be added here.
     acted_on = {*postings, *releases, *dated}
     return Around(
         postings=postings,

@@ -10,14 +10,14 @@ from connectors.contract import Action
 from holding.approvals.consent import content_hash, counting, document_hash, of_another_content
 from holding.db import bulk
 from holding.db.models import Record
-from holding.db.models.columns import RecordState, to_minor
+from holding.db.models.columns import PostingWait, RecordState, to_minor
 from holding.db.models.decisions import WHOLE_RECORD
-from holding.db.models.postings import ENDED, IN_FLIGHT_STATES, NONE_TO_COME, UNSENT_STATES
+from holding.db.models.postings import ENDED, NONE_TO_COME, UNSENT_STATES
 from holding.evaluation import batch as plan_parts
+from holding.evaluation import target_limits, used_numbers
 from holding.evaluation.batch import (
     Batch,
     Case,
-    HoldRow,
     Judgment,
     Listed,
     Plan,
@@ -27,8 +27,11 @@ from holding.evaluation.batch import (
     WantedHold,
 )
 from holding.platform.changes import PostingRow
-from holding.platform.states import TOTALS, UNSEEN, WITHDRAWN, counted_state, require_move, state_of
-from holding.posting.holds import CONFLICT, CONTENT_CHANGED, NOT_APPROVED
+from holding.platform.states import (
+    counted_state,
+    require_move,
+    state_of,
+)
 from holding.programs.posted_differences import ACCEPTED
 from holding.programs.world import LeftBehind
 from rules.decisions.decision_tables import CHANGE_RULE as CHANGE
@@ -67,8 +70,6 @@ _NAMES = {
     "void": "document to be void",
     "credit_note": "credit note",
 }
-
-RULES = frozenset({"business_rule", "duplicate"})
 
 
 def plan_case(batch: Batch, judged: Judgment) -> Plan:
@@ -192,18 +193,26 @@ def _listed(batch: Batch, case: Case, outcome: Outcome) -> Listed:
 
 def _all_that_wait_for_nothing(batch: Batch, made: Plan, outcome: Outcome) -> None:
     for decision in outcome.decisions:
-        if decision.state == PostingState.WAITING:
+        if decision.state in (PostingState.WAITING, PostingState.HELD):
             _waits_for_nothing(batch, made, decision)
 
 
 def _waits_for_nothing(batch: Batch, made: Plan, decision: Decision) -> None:
-    """Hold a document whose predecessor will never post, instead of letting it wait.
+    """Hold a document whose predecessor was rejected, left out or taken back.
 
-    The predecessor was rejected, left out or taken back.
+    A document that is held already gets one more hold, which names the predecessor.
     """
     awaited = decision.wait.route if decision.wait is not None else None
     before = _ended(made, awaited) if awaited else None
-    at = next((i for i, one in enumerate(made.postings) if _is_waiting(one, decision.route)), None)
+    unsent = (PostingState.WAITING, PostingState.HELD)
+    at = next(
+        (
+            place
+            for place, posting in enumerate(made.postings)
+            if posting.route == decision.route and posting.state in unsent
+        ),
+        None,
+    )
     if awaited is None or before is None or at is None:
         return
     number, reason = before[0], before[1].rstrip(".")
@@ -227,7 +236,8 @@ def _waits_for_nothing(batch: Batch, made: Plan, decision: Decision) -> None:
         doc_date=planned.doc_date,
         connection_id=batch.targets[way.target].id,
     )
-    made.postings[at] = replace(planned, state=PostingState.HELD, reason=wanted.message)
+    if planned.state == PostingState.WAITING:
+        made.postings[at] = replace(planned, state=PostingState.HELD, reason=wanted.message)
     made.wanted[wanted.key] = wanted
 
 
@@ -244,16 +254,12 @@ def _ended(made: Plan, route: str) -> tuple[str, str] | None:
     return (row.number, row.reason) if row is not None else None
 
 
-def _is_waiting(planned: PlannedPosting, route: str) -> bool:
-    return planned.route == route and planned.state == PostingState.WAITING
-
-
 def _without_route(batch: Batch, made: Plan, row: PostingRow) -> None:
     """Drop an unsent posting that no decision names, unless its number must be checked
     by a person.
     """
     unsent = row.state in UNSENT_STATES and row.state != PostingState.DROPPED
-    if unsent and not keeps_push_hold(batch, made, row, same=False):
+    if unsent and not plan_parts.keeps_push_hold(batch, made, row, same=False):
         made.silenced.append(row)
 
 
@@ -300,14 +306,6 @@ def _state(batch: Batch, made: Plan) -> RecordState:
     return RecordState.WAITING if posted else RecordState.REFERENCE
 
 
-def is_in_flight(case: Case) -> bool:
-    """Check whether a posting of the record is in flight.
-
-    Such a record is not planned until the answer.
-    """
-    return any(row.state in IN_FLIGHT_STATES for row in case.postings)
-
-
 def plan_route(batch: Batch, made: Plan, decision: Decision, rows: Rows) -> None:
     """Plan the postings and holds of one route, and remove its postings from `rows`."""
     sent: list[PostingRow] = []
@@ -341,19 +339,24 @@ class _Answered:
             if row.withdrawn != self.decision.withdrawn:
                 self.made.withdrawn[row.id] = self.decision.withdrawn
         stopped = self.decision.state not in {PostingState.READY, PostingState.HELD}
+        is_asked = False
         if self._rejected() is not None:
             stopped = True
         else:
             asked = [self._asked(findings), *(self._unapproved(findings, s) for s in self.steps)]
-            stopped = stopped or any(asked)
+            is_asked = any(asked)
+            stopped = stopped or is_asked
         before = ""
         for step in self.steps:
             goes = PostingState.WAITING if before else PostingState.READY
             self._step(step, PostingState.HELD if stopped else goes, before)
             before = before or _NAMES[step.action]
-        plan_parts.drop_planned_changes(
-            self.made, self.sent, {(s.route, s.seq) for s in self.steps}
-        )
+        named = {(s.route, s.seq) for s in self.steps}
+        for row in self.sent:
+            if (row.route, row.seq) not in named and plan_parts.is_restored(row):
+                self._restore(row, go=not is_asked)
+                named.add((row.route, row.seq))
+        plan_parts.drop_planned_changes(self.made, self.sent, named)
         if self.decision.state == PostingState.WAITING and not self.steps:
             self._later()
         else:
@@ -422,19 +425,20 @@ class _Answered:
         )
 
     def _limit(self, step: Step, action: Action = "create") -> str:
-        """Return why the target could never take the step's document, or an empty string."""
+        """Return why the target could not take the step's document, or an empty string."""
         if step.document is None:
             return ""
         way = self.batch.routes[step.route]
-        args = (self.batch, self.made, way, step.seq, step.document, action)
-        return plan_parts.find_limit(*args)
+        return used_numbers.find_obstacle(
+            self.batch, self.made, way, step.seq, step.document, action
+        )
 
     def _act(self, step: Step, row: PostingRow, *, go: bool) -> None:
         """An update or a void waits on the posting itself, which stays posted meanwhile."""
         content = step.document.to_json() if step.document is not None else row.standing
         hash_ = self._hash(step)
         same = row.hash == hash_
-        trouble = keeps_push_hold(self.batch, self.made, row, same=same)
+        trouble = plan_parts.keeps_push_hold(self.batch, self.made, row, same=same)
         limit = self._limit(step, "update") if step.action == "update" else ""
         due = self.made.due(row.due_at if same and row.due_at else self.made.judged.at)
         if step.document is not None:
@@ -449,6 +453,23 @@ class _Answered:
                 due_at=due if go and not trouble and not limit else None,
                 reason=step.reason,
                 tries=row.tried(hash_),
+            )
+        )
+
+    def _restore(self, row: PostingRow, *, go: bool) -> None:
+        """Keep the update by which a person has the posted content sent again."""
+        trouble = plan_parts.keeps_push_hold(self.batch, self.made, row, same=True)
+        due = self.made.due(row.due_at or self.made.judged.at)
+        self.made.acting.append(
+            PostedChange(
+                id=row.id,
+                action="update",
+                content=row.standing,
+                hash=row.hash,
+                bills=row.bills,
+                due_at=due if go and not trouble else None,
+                reason=row.reason,
+                tries=row.tried(row.hash),
             )
         )
 
@@ -512,8 +533,11 @@ def _first(
             plan_parts.want_holds(batch, made, open_findings, seq, document)
     if document is not None and state in DUE_SOME_DAY:
         way = batch.routes[decision.route]
-        limit = plan_parts.find_limit(batch, made, way, seq, document, "create")
-        state, reason = (HELD, limit) if limit else (state, reason)
+        why = used_numbers.find_obstacle(batch, made, way, seq, document, "create")
+        state, reason = (HELD, why) if why else (state, reason)
+    if decision.incomplete is not None and state == HELD:
+        way = batch.routes[decision.route]
+        target_limits.find_limit_of_incomplete(batch, made, way, seq, decision.incomplete)
     if row is not None:
         state = unsent.after_trouble(row, state)
     bills = plan_parts.billed_lines(steps[-1]) if steps else None
@@ -617,21 +641,6 @@ def plan_remainder(batch: Batch, made: Plan, decision: Decision, rows: Rows, seq
         made.postings.append(unsent.open())
 
 
-def may_retry(batch: Batch, hold: HoldRow, *, same_content: bool, posted: bool) -> bool:
-    """Check whether anything changed that could change the target's answer.
-
-    A document whose number the target uses with other content needs a person. So does one from a
-    withdrawn file, or one that may exist where only a person can see it.
-    """
-    if hold.code in {WITHDRAWN, UNSEEN} or (hold.code == CONFLICT and not posted):
-        return False
-    if not same_content or hold.changed_revision > hold.revision:
-        return True
-    if hold.code in {CONTENT_CHANGED, NOT_APPROVED}:
-        return True  # this judging has just rewritten the content, and approvals are asked again
-    return hold.error_class in RULES and batch.rules_revision > hold.revision
-
-
 @dataclass(slots=True)
 class UnsentPosting:
     """One posting that is not sent yet."""
@@ -658,7 +667,7 @@ class UnsentPosting:
     def after_trouble(self, row: PostingRow, state: PostingState) -> PostingState:
         """Return the state, unless a push was stopped and nothing changed that could help."""
         is_same_content = state == PostingState.READY and row.hash == self.hash
-        if not keeps_push_hold(self.batch, self.made, row, same=is_same_content):
+        if not plan_parts.keeps_push_hold(self.batch, self.made, row, same=is_same_content):
             return state
         return (
             row.state
@@ -677,6 +686,8 @@ class UnsentPosting:
         """Return the posting as it should be stored."""
         route, content_hash_ = self.batch.routes[self.route], self.hash
         content = self.document.to_json() if self.document is not None else None
+        wait = self.decision.wait
+        by_hour = content is not None and wait is not None and wait.kind == "until"
         if content is not None and self.row is not None:
             void_approvals(self.made, self.row, content_hash_, content)
         return PlannedPosting(
@@ -695,6 +706,7 @@ class UnsentPosting:
             finished_at=_finished(self.made, self.decision, self.row, in_parts=route.in_parts),
             due_at=self._due(route.timing, content_hash_) if state == READY else None,
             tries=self.row.tried(content_hash_) if self.row else 0,
+            waits=PostingWait.HOUR if by_hour and state == PostingState.WAITING else None,
             **self._shown(),
         )
 
@@ -732,9 +744,10 @@ class UnsentPosting:
                 "doc_date": document.date,
                 "party": document.party,
             }
-        outcome = self.made.judged.outcome
+        outcome, own = self.made.judged.outcome, self.made.case.subject.body.get("number")
+        number = own if isinstance(own, str) and own else outcome.number if outcome else ""
         return {
-            "number": self.row.number if self.row else outcome.number if outcome else "",
+            "number": self.row.number if self.row else number,
             "amount": listed.amount if listed else None,
             "currency": listed.currency if listed else "",
             "book": listed.book if listed else None,
@@ -780,18 +793,6 @@ def unapproved_findings(
         return list(findings)
     levels = {one.level for one in counting(made.case.approvals, row.id, hash_)}
     return [f for f in findings if f.code != NEEDS_APPROVAL or f.rule not in levels]
-
-
-def keeps_push_hold(batch: Batch, made: Plan, row: PostingRow, *, same: bool) -> bool:
-    """Keep the holds of a stopped push that still apply, and return whether there are any."""
-    here = (row.route, row.seq)
-    troubles = [
-        h for h in made.case.holds if h.of_push and h.code != TOTALS and (h.route, h.seq) == here
-    ]
-    posted = row.state == PostingState.POSTED
-    kept = [h for h in troubles if not may_retry(batch, h, same_content=same, posted=posted)]
-    made.kept += kept
-    return bool(kept)
 
 
 def void_approvals(made: Plan, row: PostingRow, hash_: str, content: Mapping[str, Any]) -> None:

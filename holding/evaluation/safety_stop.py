@@ -95,6 +95,7 @@ def _consider(session: Session, stop: RouteStop, now: datetime) -> None:
         stop.most_records, stop.most_book = limit.records, limit.book
     if stop.records <= stop.most_records and stop.book <= stop.most_book:
         return
+    # The whole route stops: records that arrive next would be posted with the same wrong value.
     stop.state, stop.stopped_at = StopState.STOPPED, now
     say = (
         f"Posting of {stop.route} stopped for a decision: a single change affects"

@@ -28,7 +28,7 @@ from holding.evaluation.batch import (
     return_claims,
     return_claims_at,
 )
-from holding.evaluation.plan import NO_ROUTE, is_in_flight
+from holding.evaluation.plan import NO_ROUTE
 from holding.holds.retries import answer_by
 from holding.platform import states
 from holding.platform.changes import (
@@ -36,6 +36,7 @@ from holding.platform.changes import (
     read_back_now,
     wake_families,
     wake_linked,
+    wake_number_users,
     wake_releasable,
 )
 from holding.platform.events import Fact, record_events
@@ -101,11 +102,11 @@ def store_plans(
     held = [plan for plan in plans if plan.case.record_id in locked]
     good = _unmoved(session, batch, held, locked)
     moved = [p.case.claimed for p in held if p.case.record_id not in good]
-    flying = [p for p in held if p.case.record_id in good and is_in_flight(p.case)]
+    flying = [p for p in held if p.case.record_id in good and p.case.is_in_flight]
     return_claims(session, moved, owner, now)
     return_claims_at(session, {p.case.claimed: _after_the_look(p, now) for p in flying}, owner)
     runs.check_files_again(session, _made_of_another_version(flying), now)
-    writing = [p for p in held if p.case.record_id in good and not is_in_flight(p.case)]
+    writing = [p for p in held if p.case.record_id in good and not p.case.is_in_flight]
     if writing:
         _write(session, batch, writing, locked, now)
     fault_point("eval.before_commit")
@@ -199,10 +200,11 @@ def _write(
     gone = [p.case.record_id for p in plans if (p.state in GONE) != (p.case.state in GONE)]
     if gone:
         wake_linked(session, gone, now)
+    wake_number_users(session, batch.company_id, _freed_numbers(plans), now)
     wake_releasable(session, _unaware(batch, plans), now)
     wake_families(session, _decided_anew(plans), now)
     labels = {cause_ids[spec.key]: spec.label for spec in specs}
-    states.add_to_causes(session, _deltas(plans, cause_ids), labels)
+    states.add_to_causes(session, _deltas(plans, cause_ids, batch.currency), labels)
     safety_stop.count_moves(session, batch, plans, now)
 
 
@@ -278,6 +280,16 @@ def _stands_for_another_version(plans: Sequence[Plan]) -> list[int]:
     ]
 
 
+def _freed_numbers(plans: Sequence[Plan]) -> set[str]:
+    """Return the numbers of documents that were ready and are so no more under this number."""
+    freed: set[str] = set()
+    for plan in plans:
+        ready = {one.id: one.number for one in plan.postings if one.state == PostingState.READY}
+        rows = (row for row in plan.case.postings if row.state == PostingState.READY)
+        freed |= {row.number for row in rows if ready.get(row.id) != row.number}
+    return freed
+
+
 def _unaware(batch: Batch, plans: Sequence[Plan]) -> set[int]:
     """Return similar records that may have been made ready without knowing this new content.
 
@@ -325,7 +337,9 @@ def _holds_anew(plan: Plan) -> bool:
     return bool(plan.wanted.keys() - {hold.key for hold in plan.kept})
 
 
-def _deltas(plans: Sequence[Plan], cause_ids: Mapping[CauseKey, int]) -> dict[int, tuple[int, int]]:
+def _deltas(
+    plans: Sequence[Plan], cause_ids: Mapping[CauseKey, int], currency: str
+) -> dict[int, tuple[int, int]]:
     """Return how the record count and amount of each cause change.
 
     A record counts once for each cause.
@@ -333,11 +347,13 @@ def _deltas(plans: Sequence[Plan], cause_ids: Mapping[CauseKey, int]) -> dict[in
     deltas: dict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))
     for plan in plans:
         before = {hold.cause_id: hold.book or 0 for hold in plan.case.holds}
-        book = plan.book or 0
-        after = {cause_ids[wanted.cause_key]: book for wanted in plan.wanted.values()}
+        after = {
+            cause_ids[wanted.cause_key]: plan.hold_money(wanted, currency).book or 0
+            for wanted in plan.wanted.values()
+        }
         for hold in (one for one in plan.kept if one.key not in plan.wanted):
-            kept = (hold.book or 0) if plan.listed is None else book
-            after.setdefault(hold.cause_id, kept)
+            kept = hold.book if plan.listed is None else plan.hold_money(hold, currency).book
+            after.setdefault(hold.cause_id, kept or 0)
         for cause_id in {*before, *after}:
             records, money = deltas[cause_id]
             records += (cause_id in after) - (cause_id in before)
@@ -505,16 +521,18 @@ def keep_holds(
                         "team_id": wanted.team_id,
                         "revision": batch.revision,
                         "number": wanted.number,
-                        "book": plan.book,
+                        **plan.hold_money(wanted, batch.currency)._asdict(),
                     }
                 )
     bulk.update(session, Hold, rows)
     money = [
-        {"id": hold.id, "book": plan.book}
+        {"id": hold.id, **now._asdict()}
         for plan in plans
         if plan.listed is not None
         for hold in plan.kept
-        if hold.key not in plan.wanted and hold.book != plan.book
+        if hold.key not in plan.wanted
+        for now in [plan.hold_money(hold, batch.currency)]
+        if now != (hold.book, hold.amount, hold.currency)
     ]
     bulk.update(session, Hold, money)
 
@@ -535,6 +553,7 @@ def open_holds(
         standing = {hold.key for hold in plan.kept}
         rows += [
             _hold_columns(plan, wanted)
+            | plan.hold_money(wanted, batch.currency)._asdict()
             | {
                 "company_id": batch.company_id,
                 "posting_id": posting_ids.get((record_id, wanted.route, wanted.seq)),
@@ -567,7 +586,6 @@ def _hold_columns(plan: Plan, wanted: WantedHold) -> dict[str, Any]:
         "clears": wanted.clears,
         "team_id": wanted.team_id,
         "lock": 0,
-        "book": plan.book,
         "number": wanted.number,
         "party_key": plan.listed.party_key if plan.listed else plan.case.party_key,
         "doc_type": wanted.doc_type,
@@ -614,7 +632,7 @@ def _posting_columns(planned: PlannedPosting) -> dict[str, Any]:
     return {
         "state": planned.state,
         "reason": planned.reason,
-        "waits": None,
+        "waits": planned.waits,
         "hash": planned.hash,
         "number": planned.number,
         "content": None if planned.content is None else bulk.Encoded(json_text(planned.content)),

@@ -19,6 +19,7 @@ from holding.approvals import separation
 from holding.db import bulk
 from holding.db.models import (
     Company,
+    Connection,
     FormerMember,
     Hold,
     Membership,
@@ -49,6 +50,7 @@ from holding.holds.locked_periods import Ways, load_ways, no_period_refusal, ref
 from holding.holds.restored_assignments import state_before
 from holding.platform.events import Fact, record_event, record_events
 from holding.programs.posted_differences import ACCEPTED, CODES
+from rules.decisions.posted_documents import TARGET_EDIT_RULE
 
 LONGEST_SNOOZE: Final = timedelta(days=14)
 
@@ -472,6 +474,38 @@ def ask_to_redirect(
         return _pass_on(session, actor, [hold_id], question, "period.redirected", words, now, op)
 
     return apply_to_one_hold(session, actor, now, op, ("redirect", hold_id, question), act)
+
+
+def ask_source(
+    session: Session,
+    actor: Actor,
+    hold_id: int,
+    question: Question,
+    now: datetime,
+    op: str | None = None,
+) -> Done | Refusal:
+    """Send a user the request to correct the record in its source, because the target is right.
+
+    The hold ends by itself when the record says what the target shows.
+    """
+
+    def act() -> Each | Refusal:
+        refusal = may(actor, ACT) or refuse_blank_reason(question.reason)
+        if refusal:
+            return refusal
+        source = session.scalar(
+            select(Connection.name)
+            .join(Record, Record.source_id == Connection.id)
+            .join(Hold, Hold.record_id == Record.id)
+            .where(Hold.id == hold_id, Hold.rule == TARGET_EDIT_RULE, HOLD_OPEN)
+            .where(Hold.company_id == actor.company_id, *within(actor.reach, Hold))
+        )
+        if source is None:
+            return Refusal("hold.not_edited", "This document was not changed by hand.")
+        words = f"to correct it in {source}"
+        return _pass_on(session, actor, [hold_id], question, "hold.source_asked", words, now, op)
+
+    return apply_to_one_hold(session, actor, now, op, ("source", hold_id, question), act)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,9 +23,10 @@ from sqlalchemy.orm import Session
 
 from holding.db import bulk
 from holding.db.database import Database
+from holding.db.held_amounts import HELD_AMOUNT, HELD_CURRENCY
 from holding.db.models import Company, Hold, HoldTally, Posting, Record, TalliedRecord, TallyMark
 from holding.db.models.decisions import HOLD_OPEN
-from holding.holds.shapes import Counted, Waits, count_record, each_owner
+from holding.holds.shapes import Counted, Waits, count_record, each_owner, money_of_row
 from rules.outcomes import NEEDS_APPROVAL
 from rules.values.canonical import PostingState, dumps
 
@@ -62,8 +63,8 @@ HELD = (
         Hold.book,
         Hold.connection_id,
         Hold.opened_at,
-        Record.currency,
-        Record.amount,
+        HELD_CURRENCY,
+        HELD_AMOUNT,
         Record.source_id,
         Company.ages_from,
     )
@@ -71,7 +72,7 @@ HELD = (
     .join(Company, Company.id == Hold.company_id)
     .where(HOLD_OPEN)
 )
-"""Open holds, with the amounts of their records."""
+"""Open holds, with their amounts."""
 
 WAITING = HELD.add_columns(
     Hold.answer_by,
@@ -214,9 +215,7 @@ def count_records(rows: Iterable[Any]) -> dict[Part, Counted]:
     There are many causes, so a list without a fine filter reads the coarse rows only.
     """
     holds: dict[Part, list[Waits]] = defaultdict(list)
-    money: dict[int, tuple[str, int | None]] = {}
     for row in rows:
-        money[row.record_id] = row.currency, row.amount
         hold = Waits(
             cause_id=row.cause_id,
             error_class=row.error_class,
@@ -224,7 +223,7 @@ def count_records(rows: Iterable[Any]) -> dict[Part, Counted]:
             person_id=row.person_id,
             snoozed=row.snoozed_until is not None,
             asks=row.code == NEEDS_APPROVAL,
-            book=row.book,
+            money=money_of_row(row),
             source=row.source_id,
             target=row.connection_id or 0,
             amount=amount_band(row.book),
@@ -233,7 +232,7 @@ def count_records(rows: Iterable[Any]) -> dict[Part, Counted]:
         for cause_id in (WHOLE_RECORD, row.cause_id, FINE + row.cause_id):
             holds[row.company_id, row.record_id, cause_id].append(hold)
     return {
-        part: count_record(found, *money[part[1]], fine=not WHOLE_RECORD < part[2] < FINE)
+        part: count_record(found, fine=not WHOLE_RECORD < part[2] < FINE)
         for part, found in holds.items()
     }
 
@@ -252,6 +251,7 @@ def start_new_days(database: Database, now: datetime) -> int:
 
 def _pass(session: Session, company_id: int, day: datetime) -> None:
     before = session.scalar(select(Company.ages_from).where(Company.id == company_id))
+    # Ages change only here, so that lists, facets and tally always count by the same midnight.
     crossed = select(Hold.company_id, Hold.record_id).distinct()
     crossed = crossed.where(Hold.company_id == company_id, HOLD_OPEN)
     crossed = crossed.where(or_(*_between(before, day)))

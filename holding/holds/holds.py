@@ -155,6 +155,8 @@ class Desk:
         self.wanted = tuple(dict.fromkeys(hold_ids))
         self.holds = self._locked()
         self._teams: dict[tuple[int | None, int | None], bool] = {}
+        self._names: dict[tuple[str, int | None, frozenset[int]], str] = {}
+        self.proof: Mapping[str, str] = {}  # what events record about the second factor
 
     def _locked(self) -> dict[int, Hold]:
         lock_records(self.session, self.company_id, self.wanted)
@@ -195,8 +197,16 @@ class Desk:
 
     def who(self, act: str, team_id: int | None = None, but: Iterable[int] = ()) -> str:
         """Return who else could perform an action, as the start of a sentence."""
-        names = who_may(self.session, self.company_id, act, team_id=team_id, but=but)
-        return separation.could(names) if names else "No other user can yet"
+        names = self.names(act, team_id, but)
+        return f"{names} can" if names else "No other user can yet"
+
+    def names(self, act: str, team_id: int | None = None, but: Iterable[int] = ()) -> str:
+        """Return the names of the users who could perform an action, or an empty text."""
+        key = (act, team_id, frozenset(but))
+        if key not in self._names:
+            users = who_may(self.session, self.company_id, act, team_id=team_id, but=key[2])
+            self._names[key] = " or ".join(users)
+        return self._names[key]
 
     @cached_property
     def records(self) -> Mapping[int, Record]:
@@ -251,7 +261,8 @@ class Desk:
         self, one: Done, act: str, now: datetime, op: str | None, more: Mapping[str, Any]
     ) -> Fact:
         hold = self.holds[one.hold_id]
-        body = {"say": one.say, "hold": hold.id, "rule": hold.rule, "code": hold.code, **more}
+        body = {"say": one.say, "hold": hold.id, "rule": hold.rule, "code": hold.code}
+        body |= {**self.proof, **more}
         return Fact(
             company_id=self.company_id,
             at=now,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any, Final
 
 from sqlalchemy import bindparam, exists, select
 from sqlalchemy.orm import Session
@@ -10,10 +11,11 @@ from sqlalchemy.orm import Session
 from holding.access.actors import Actor, Voice, may, voices
 from holding.access.operations import NOTHING_SENT, once, undoable
 from holding.access.people import who_may
-from holding.approvals import separation
+from holding.approvals import separation, step_up
+from holding.approvals.consent import content_hash
 from holding.approvals.separation import ACT, outside, own_hand, teams_of
-from holding.db.models import Hold, Posting, Team
-from holding.db.models.columns import HoldState
+from holding.db.models import Connection, Hold, Posting, Push, Team
+from holding.db.models.columns import HoldState, PushState
 from holding.db.models.postings import TO_SEND_STATES
 from holding.db.refusal import Refusal, plural
 from holding.holds.holds import (
@@ -28,16 +30,23 @@ from holding.holds.holds import (
     store_decisions,
 )
 from holding.platform.changes import wake_families, wake_linked, wake_records
+from holding.platform.events import Fact, record_events
 from holding.platform.states import (
+    GONE,
     close_holds,
     holds_beside,
     move_posting,
+    move_push,
     settle_closed,
     state_label,
 )
 from rules.outcomes import NEEDS_APPROVAL
 from rules.values.canonical import PostingState, in_sentence
 from rules.values.wording import clears_when, plain
+
+SEND_AGAIN: Final = "send again"
+
+LOOK_AGAIN: Final = "have another look at"
 
 
 def release(
@@ -91,6 +100,8 @@ def release_each(
         ),
     )
     good, left = desk.each(names.ask)
+    if refusal := _unproved(desk, good, now):
+        return refusal
     why, made = reason.strip(), []
     for voice, holds in names.by_voice(good):
         decided = store_decisions(desk, holds, voice, "release", why, now, op)
@@ -112,6 +123,18 @@ def release_each(
     wake_families(session, records, later)
     settle_closed(session, good)
     return Each(tuple(made), tuple(left))
+
+
+def _unproved(desk: Desk, holds: Sequence[Hold], now: datetime) -> Refusal | None:
+    """Refuse much money without a fresh second factor; else keep its proof for the events."""
+    amounts = step_up.hold_amounts(
+        desk.session, desk.company_id, holds, desk.postings, desk.records
+    )
+    proof = step_up.check(desk.session, desk.actor, amounts, now)
+    if isinstance(proof, Refusal):
+        return proof
+    desk.proof = proof
+    return None
 
 
 def reject(
@@ -159,16 +182,26 @@ def decide_one(
             desk, lambda hold, voice: may(desk, hold) or _own_hand(desk, hold, voice, verb)
         )
         good, left = desk.each(names.ask)
+        if good and _sends(good[0], verb) and (unproved := _unproved(desk, good, now)):
+            return unproved
         return act(desk, good[0], names.of[hold_id]) if good else left[0].refusal
 
     asked = (verb, hold_id, reason, *more)
     return once(session, actor, op, asked=asked, now=now, act=decided, read=read_done)
 
 
+def _sends(hold: Hold, verb: str) -> bool:
+    """Check whether a decision may lead to a document being sent."""
+    return verb == SEND_AGAIN or (verb == LOOK_AGAIN and hold.code not in GONE)
+
+
 def _rejected(
     desk: Desk, hold: Hold, voice: Voice, why: str, now: datetime, op: str | None
 ) -> Done | Refusal:
     posting = desk.postings[hold.posting_id or 0]
+    if hold.code in GONE:
+        say = f"{voice.name} skipped {posting.number}, which is not there: {why}"
+        unpost_vanished(desk, hold, voice, say, now, op)
     moved = move_posting(
         desk.session,
         posting.id,
@@ -197,7 +230,8 @@ def _rejected(
     if desk.session.scalar(_WAITS, {"record": hold.record_id}):  # perhaps for this one
         wake_records(desk.session, [hold.record_id], now)
     settle_closed(desk.session, siblings)
-    undoable(desk.session, op, f"{posting.number} rejected", now, stood=dict(NOTHING_SENT))
+    if hold.code not in GONE:  # taken back, it would be sent again
+        undoable(desk.session, op, f"{posting.number} rejected", now, stood=dict(NOTHING_SENT))
     return result
 
 
@@ -269,7 +303,7 @@ def _releasable(desk: Desk, hold: Hold, teams: Mapping[int, Team], voice: Voice)
 
 def _rejectable(desk: Desk, hold: Hold) -> Refusal | None:
     posting = desk.postings.get(hold.posting_id or 0)
-    if posting is not None and posting.state in TO_SEND_STATES:
+    if posting is not None and (posting.state in TO_SEND_STATES or hold.code in GONE):
         return None
     state = in_sentence(state_label(posting.state)) if posting else "not made yet"
     return Refusal(
@@ -289,3 +323,116 @@ def _released(made: Sequence[Done], accepting: Accepting) -> str:
     if len(made) == 1:
         return accepting.short(made[0].hold_id) or f"{made[0].number} released"
     return plural(len(made), "released", "released")
+
+
+SENT_AGAIN: Final = "posting.sent_again"
+
+_NEVER_THERE = {
+    "posted_push_id": None,
+    "target_ref": None,
+    "posted_at": None,
+    "read_at": None,
+    "read_due_at": None,
+    "reading_id": None,
+    "e_invoice_at": None,
+    "tries": 0,
+    "action": "create",
+}
+"""Columns of a posting as before its first push; `sent_at` stays, so its number stays taken."""
+
+
+def unpost_vanished(
+    desk: Desk, hold: Hold, voice: Voice, say: str, now: datetime, op: str | None
+) -> None:
+    """Make the vanished document of a hold ready to be created again.
+
+    Its accepted pushes end as dropped, with an event of the text `say` each. The next push has
+    another number and so another idempotency key: a target would answer a repeated key without
+    storing anything. It is looked up before it is sent.
+    """
+    session, posting = desk.session, desk.postings[hold.posting_id or 0]
+    connection = session.get_one(Connection, posting.connection_id)
+    company_there = str(connection.settings.get("company_id", ""))
+    accepted = select(Push).where(Push.posting_id == posting.id, Push.state == PushState.ACCEPTED)
+    pushes = session.scalars(accepted.order_by(Push.no)).all()
+    for push in pushes:
+        move_push(session, push.id, PushState.DROPPED, error=hold.message, error_class="uncertain")
+    columns: dict[str, Any] = dict(_NEVER_THERE)
+    if posting.content is not None:
+        columns["hash"] = content_hash(
+            posting.connection_id, company_there, posting.content, "create"
+        )
+    if not move_posting(
+        session,
+        posting.id,
+        expected=PostingState.POSTED,
+        to=PostingState.READY,
+        lock=posting.lock,
+        due_at=now,
+        **columns,
+    ):
+        message = f"posting {posting.id} moved under our lock"
+        raise RuntimeError(message)
+    session.refresh(posting)
+    record_events(session, [_fact(desk, hold, push, voice, say, now, op) for push in pushes])
+
+
+def _fact(
+    desk: Desk, hold: Hold, push: Push, voice: Voice, say: str, now: datetime, op: str | None
+) -> Fact:
+    """Return the event that a push counts as lost."""
+    return Fact(
+        company_id=desk.company_id,
+        at=now,
+        actor=voice,
+        act=SENT_AGAIN,
+        record_id=hold.record_id,
+        posting_id=hold.posting_id,
+        object=f"hold:{hold.id}",
+        operation_id=op,
+        body={
+            "say": say,
+            "push": push.id,
+            "hold": hold.id,
+            "code": hold.code,
+            **desk.proof,
+        },
+    )
+
+
+def send_again(
+    session: Session,
+    actor: Actor,
+    hold_id: int,
+    reason: str,
+    now: datetime,
+    op: str | None = None,
+) -> Done | Refusal:
+    """Send a document again that the target accepted and does not have, after a lookup.
+
+    The latest version is evaluated first; an approval of the same content still counts.
+    """
+
+    def act(desk: Desk, hold: Hold, voice: Voice) -> Done | Refusal:
+        why = reason.strip()
+        say = f"{voice.name} had {hold.number} sent again: {why}"
+        unpost_vanished(desk, hold, voice, say, now, op)
+        close_holds(
+            session, [hold], voice, state=HoldState.CLEARED, why=f"sent again: {why}", now=now
+        )
+        wake_records(session, [hold.record_id], now)
+        settle_closed(session, [hold])
+        return done_with(hold, say)
+
+    return decide_one(
+        session, actor, hold_id, reason, now, op, verb=SEND_AGAIN, may=_vanished, act=act
+    )
+
+
+def _vanished(desk: Desk, hold: Hold) -> Refusal | None:
+    """Refuse a hold whose document is not missing in the target."""
+    posting = desk.postings.get(hold.posting_id or 0)
+    if hold.code in GONE and posting is not None and posting.state == PostingState.POSTED:
+        return None
+    words = "You cannot send this document again, because it was not found missing."
+    return Refusal("hold.not_gone", words, "Check it again in the accounting system.")

@@ -19,7 +19,7 @@ from holding.db.models.columns import HoldState, moment_of, moment_text
 from holding.db.models.decisions import is_open
 from holding.db.refusal import Refusal, plural
 from holding.holds.holds import FINDING, Desk, done_with, latest_event_text
-from holding.platform.states import TOTALS, recount_causes
+from holding.platform.states import OF_READING, recount_causes
 from rules.outcomes import NEEDS_APPROVAL
 from rules.values.canonical import PostingState
 
@@ -151,7 +151,7 @@ _OPEN = exists().where(  # a reading was faster
     _other.route == Hold.route,
     _other.seq == Hold.seq,
     _other.code == Hold.code,
-    or_(Hold.code == TOTALS, _other.cause_id == Hold.cause_id),
+    or_(Hold.code.in_(sorted(OF_READING)), _other.cause_id == Hold.cause_id),
     is_open(_other.state),
 )
 _THEIRS = and_(
@@ -192,7 +192,7 @@ def reopen_holds(
         select(Hold)
         .join(Release, _THEIRS)
         .where(bulk.among(Release.id, release_ids), Hold.state == HoldState.RELEASED)
-        .where(or_(Hold.code != TOTALS, _POSTED), ~_OPEN)
+        .where(or_(Hold.code.not_in(sorted(OF_READING)), _POSTED), ~_OPEN)
     )
     rejected = (
         select(Hold)

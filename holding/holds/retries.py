@@ -1,6 +1,6 @@
 """Retry held records after something outside the record changed, and set answer deadlines."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -10,8 +10,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from connectors.contract.errors import ERROR_CLASSES, RETRY, RetryWay, class_label
-from grammar.text.finding_codes import ErrorClass
+from grammar.text.finding_codes import PUSH_CODES, ErrorClass
 from holding.access.actors import Actor, may
+from holding.access.reach import within
+from holding.connections import channel
 from holding.db import bulk
 from holding.db.bulk import Columns, of
 from holding.db.models import (
@@ -33,7 +35,14 @@ from holding.holds import notes
 from holding.holds.holds import Desk, Done, Each, Left, apply_to_one_hold, done_with
 from holding.platform.changes import lock_company, wake_records
 from holding.platform.events import Fact, record_event, record_events
-from holding.platform.states import INACTIVE, LOOKUP_REFUSED, WITHDRAWN, close_holds, settle_closed
+from holding.platform.states import (
+    INACTIVE,
+    LOOKUP_REFUSED,
+    OTHER_CURRENCY,
+    WITHDRAWN,
+    close_holds,
+    settle_closed,
+)
 from rules.outcomes import NEEDS_APPROVAL
 from rules.values.wording import clears_when
 
@@ -41,9 +50,13 @@ RETRY_ACT: Final = "hold.retry"
 
 SUPERVISOR: Final = "posting.approve"  # whoever may release may also try a second time
 
-_A_PERSON_KNOWS: Final = frozenset({INACTIVE, LOOKUP_REFUSED, WITHDRAWN})
-"""Codes where the change happened outside: a party is active again, which the target confirms
-first, nothing of a withdrawn file is in the target, or the target answers the lookup again.
+UNLISTED: Final = "LST01"
+"""The code of a hold for a code that the target does not list."""
+
+_A_PERSON_KNOWS: Final = frozenset({INACTIVE, OTHER_CURRENCY, LOOKUP_REFUSED, WITHDRAWN})
+"""Codes where the change happened outside: a party is active again or was given its currency, which
+the target confirms first, nothing of a withdrawn file is in the target, or the target answers the
+lookup again.
 """
 
 LONGEST_PAUSE: Final = timedelta(seconds=RETRY["temporary"].pauses[1])
@@ -120,16 +133,7 @@ def retry_each(
     looked = Looked(desk, now)
     unopened = _unopened(desk) if opened else frozenset()
 
-    def ask(hold: Hold) -> Refusal | None:
-        unread = notes.UNREAD if hold.cause_id in unopened else None
-        difference_refusal = acceptance.refuse_retry_of_difference(
-            session, hold
-        )  # before its message is asked for
-        return (
-            _not_theirs(desk, hold, looked) or difference_refusal or unread or looked.refusal(hold)
-        )
-
-    good, left = desk.each(ask)
+    good, left = desk.each(lambda hold: _retry_refusal(desk, hold, looked, unopened))
     _tell_refused(desk, left, now)
     retried = [done_with(hold, f"{actor.name} had {hold.number} tried again.") for hold in good]
     try_again(desk, good, retried, "hold.retried", now, op)
@@ -143,6 +147,55 @@ def _unopened(desk: Desk) -> frozenset[int]:
         return frozenset({holds[0].cause_id})  # one alone: its own message
     opened = notes.opened_causes(desk.session, desk.actor, holds)
     return frozenset(hold.cause_id for hold in holds) - opened
+
+
+@dataclass(frozen=True, slots=True)
+class RetryOffer:
+    """A retry as a page offers it.
+
+    `refusal`: why it cannot be retried now, or None. `at`: the earliest time, or blank.
+    """
+
+    refusal: Refusal | None = None
+    at: str = ""
+
+
+class _Viewed(Desk):
+    """The holds that a page shows, without a lock."""
+
+    def _locked(self) -> dict[int, Hold]:
+        shown = select(Hold).where(
+            Hold.company_id == self.company_id,
+            bulk.among(Hold.id, self.wanted),
+            *within(self.actor.reach, Hold),
+        )
+        return {hold.id: hold for hold in self.session.scalars(shown)}
+
+
+def retry_offer(session: Session, actor: Actor, hold_id: int, now: datetime) -> RetryOffer:
+    """Return whether this user can retry an open hold now, as `retry` would decide."""
+    return retry_offers(session, actor, [hold_id], now).get(hold_id, RetryOffer(None))
+
+
+def retry_offers(
+    session: Session,
+    actor: Actor,
+    hold_ids: Collection[int],
+    now: datetime,
+    *,
+    opened: bool = False,
+) -> Mapping[int, RetryOffer]:
+    """Return for each open hold whether this user can retry it now, as `retry_each` would decide.
+
+    With `opened`, the user must have opened a message of its cause.
+    """
+    refusal = may(actor, RETRY_ACT)
+    if refusal is not None:
+        return dict.fromkeys(hold_ids, RetryOffer(refusal))
+    desk = _Viewed(session, actor, hold_ids)
+    looked = Looked(desk, now)
+    unopened = _unopened(desk) if opened else frozenset()
+    return {hold.id: _offer(desk, hold, looked, unopened) for hold in desk.holds.values()}
 
 
 class Looked:
@@ -194,15 +247,18 @@ class Looked:
 
     def _early(self, hold: Hold) -> Refusal | None:
         """Refuse a retry of a temporary error before its longest pause is over."""
-        until = hold.opened_at + LONGEST_PAUSE
-        if self.now >= until:
+        if self.now >= hold.opened_at + LONGEST_PAUSE:
             return None
         return Refusal(
             code="retry.early",
             message=f"Nothing changed since {self._clock(hold.opened_at)}: {hold.message}",
-            hint=f"It can be tried again at {self._clock(until)}, or when the connection was"
+            hint=f"It can be tried again at {self.retry_time(hold)}, or when the connection was"
             " tested.",
         )
+
+    def retry_time(self, hold: Hold) -> str:
+        """Return from when a temporary error may be retried, in the company's zone."""
+        return self._clock(hold.opened_at + LONGEST_PAUSE)
 
     def _unchanged(self, hold: Hold) -> Refusal:
         judged = self.judged[hold.record_id]
@@ -225,13 +281,33 @@ class Looked:
         return f"{there:%H:%M}" if there.date() == today.date() else f"{there:%Y-%m-%d %H:%M}"
 
 
+def _offer(desk: Desk, hold: Hold, looked: Looked, unopened: Collection[int]) -> RetryOffer:
+    refusal = _retry_refusal(desk, hold, looked, unopened)
+    if refusal is not None and refusal.code == "retry.early":
+        return RetryOffer(refusal, looked.retry_time(hold))
+    return RetryOffer(refusal)
+
+
+def _retry_refusal(
+    desk: Desk, hold: Hold, looked: Looked, unopened: Collection[int]
+) -> Refusal | None:
+    """Return why this user cannot retry a hold; of `unopened` causes no message was read."""
+    return (
+        _not_theirs(desk, hold, looked)
+        or acceptance.refuse_retry_of_difference(desk.session, hold)
+        or (notes.UNREAD if hold.cause_id in unopened else None)
+        or looked.refusal(hold)
+    )
+
+
 def _not_theirs(desk: Desk, hold: Hold, looked: Looked) -> Refusal | None:
     """Refuse users outside the owning team, and a second retry without supervisor permission."""
     if not desk.in_team(hold.team_id, desk.actor.person_id):
+        names = desk.names(RETRY_ACT, hold.team_id)
         return Refusal(
             code="retry.team",
             message="You cannot act on this hold, because it belongs to another team.",
-            hint=f"{desk.who(RETRY_ACT, hold.team_id)} try it again.",
+            hint=f"{names} can try it again." if names else "No other user can try it again yet.",
             status=403,
         )
     key = (hold.record_id, hold.cause_id, desk.contents.get(hold.record_id, ""))
@@ -335,6 +411,63 @@ def _tried(session: Session, desk: Desk) -> set[tuple[int, int, str]]:
     query = select(Retry.record_id, Retry.cause_id, Retry.content_sha256)
     rows = session.execute(query.where(bulk.among(Retry.record_id, records)))
     return {(row.record_id, row.cause_id, row.content_sha256) for row in rows}
+
+
+def look_for_entry(
+    session: Session, actor: Actor, hold_id: int, now: datetime, op: str | None = None
+) -> Done | Refusal:
+    """Look again for an entry that the target lacked: a user has created it there.
+
+    A document that the target refused is sent once more, because no list may show such an entry.
+    For a code that its list lacks, the list is read again.
+    """
+
+    def ask() -> Each | Refusal:
+        refusal = may(actor, RETRY_ACT)
+        if refusal:
+            return refusal
+        desk = Desk(session, actor, [hold_id])
+        good, left = desk.each(lambda hold: _refuse_look(desk, hold))
+        results = [
+            done_with(hold, f"{actor.name} had {hold.number} looked for again.") for hold in good
+        ]
+        unlisted = [hold for hold in good if hold.code == UNLISTED]
+        if unlisted:
+            names = {hold.connection_id: _target_name(session, hold) for hold in unlisted}
+            answer = channel.read_lists_again(session, actor, names.values(), now)
+            if isinstance(answer, Refusal):
+                return answer
+            desk.tell(results, "hold.looked_again", now, op)
+        else:
+            try_again(desk, good, results, "hold.looked_again", now, op)
+        return Each(tuple(results), tuple(left))
+
+    return apply_to_one_hold(session, actor, now, op, ("look for", hold_id), ask)
+
+
+def _target_name(session: Session, hold: Hold) -> str:
+    return session.get_one(Connection, hold.connection_id).name
+
+
+def lacks_entry(code: str, error_class: str) -> bool:
+    """Check whether the target refused a document because it lacks an entry, such as a debtor."""
+    return code in PUSH_CODES and error_class == "mapping_missing"
+
+
+def _refuse_look(desk: Desk, hold: Hold) -> Refusal | None:
+    """Refuse holds of other reasons and teams, and documents that are being sent."""
+    if hold.code != UNLISTED and not lacks_entry(hold.code, hold.error_class):
+        words = "This hold has nothing to look for in the accounting system."
+        return Refusal("hold.no_look", words, clears_when(hold.would_pass))
+    if not desk.in_team(hold.team_id, desk.actor.person_id):
+        words = "You cannot act on this hold, because it belongs to another team."
+        who = f"{desk.who(RETRY_ACT, hold.team_id)} try it again."
+        return Refusal("retry.team", words, who, status=403)
+    posting = desk.postings.get(hold.posting_id or 0)
+    if posting is not None and posting.state in IN_FLIGHT_STATES:
+        words = f"{posting.number} is being sent: its result is looked up automatically."
+        return Refusal("retry.in_flight", words, RETRY["uncertain"].action)
+    return None
 
 
 def override(

@@ -6,12 +6,24 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 from grammar.text.finding_codes import ErrorClass
 from rules.values.canonical import dumps
 
 KEPT_SHAPES: Final = 20_000  # taken apart and remembered by a process
+
+
+Money = tuple[str, int | None]
+"""The currency of an amount ("" is the company's) and its minor units, None if it is unknown."""
+
+
+def counted_money(amounts: Iterable[Money]) -> Money:
+    """Return the amount that a record with several counts: the greatest of the company's currency,
+    else the greatest of the first other currency.
+    """
+    known = [one for one in amounts if one[1] is not None]
+    return min(known or amounts, key=lambda one: (one[0], -(one[1] or 0)), default=("", None))
 
 
 class Waits(NamedTuple):
@@ -23,14 +35,14 @@ class Waits(NamedTuple):
     person_id: int | None
     snoozed: bool
     asks: bool  # for a consent
-    book: int | None
+    money: "Money"
     source: int = 0
     target: int = 0  # 0: of no route
     amount: int = 0  # its band (bands.py)
     age: int = 0  # its band
 
 
-_BOOK: Final = Waits._fields.index("book")
+_MONEY: Final = Waits._fields.index("money")
 
 Groups = tuple[tuple[tuple[object, ...], ...], ...]
 """The looks of a record's holds, grouped by cause."""
@@ -41,8 +53,8 @@ HOUR: Final = 3_600
 class Look(NamedTuple):
     """A hold as it appears in a shape, without its ids.
 
-    `cause` numbers the causes within the record. `book` is set only if the record's holds differ in
-    it. The fields after `book` are set only in a fine shape.
+    `cause` numbers the causes within the record. `money` is set only if the record's holds differ
+    in it. The fields after `money` are set only in a fine shape.
     """
 
     error_class: ErrorClass
@@ -51,7 +63,7 @@ class Look(NamedTuple):
     snoozed: bool
     asks: bool
     cause: int
-    book: int | None = None
+    money: Money | None = None
     source: int = 0
     target: int = 0
     amount: int = 0
@@ -62,11 +74,11 @@ class Look(NamedTuple):
 class Shape:
     """How the open holds of a record look.
 
-    `own` is the record's currency and amount, if its holds differ in the book amount.
+    `differs` if its holds have several amounts, so that each look has its own.
     """
 
     looks: tuple[Look, ...]
-    own: tuple[str, int | None] | None = None
+    differs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,50 +90,49 @@ class Counted:
     minor: int | None
 
 
-def count_record(
-    holds: Sequence[Waits], currency: str, amount: int | None, *, fine: bool = False
-) -> Counted:
-    """Return what a record with these open holds (at least one) and this amount adds.
+def count_record(holds: Sequence[Waits], *, fine: bool = False) -> Counted:
+    """Return what a record with these open holds (at least one) adds.
 
     With `fine`, the shape includes source, target, and bands of amount and age.
     """
-    books = {hold.book for hold in holds}
-    if len(books) > 1:
-        text = _text(_groups(holds, with_book=True, fine=fine), (currency, amount))
-        return Counted(text, "", max(book for book in books if book is not None))
-    text = _text(_groups(holds, with_book=False, fine=fine))
-    (book,) = books
-    return Counted(text, currency, amount) if book is None else Counted(text, "", book)
+    amounts = {hold.money for hold in holds}
+    text = _text(_groups(holds, with_money=len(amounts) > 1, fine=fine))
+    return Counted(text, *counted_money(amounts))
 
 
 @lru_cache(maxsize=KEPT_SHAPES)
-def _text(groups: Groups, own: tuple[str, int | None] | None = None) -> str:
+def _text(groups: Groups) -> str:
     """Return the shape as text, in an order that does not depend on the cause ids."""
     ordered = sorted((sorted(looks, key=dumps) for looks in groups), key=dumps)
     holds = [
         [*look[:5], number, *look[5:]] for number, looks in enumerate(ordered) for look in looks
     ]
-    return dumps({"holds": holds} if own is None else {"holds": holds, "own": [*own]})
+    return dumps({"holds": holds})
 
 
-def _groups(holds: Iterable[Waits], *, with_book: bool, fine: bool) -> Groups:
-    """Return the distinct looks of each cause."""
+def _groups(holds: Iterable[Waits], *, with_money: bool, fine: bool) -> Groups:
+    """Group the holds of a record by cause, and return the distinct field values of each group."""
     by_cause: dict[int, dict[tuple[object, ...], None]] = {}
     for hold in holds:
-        look: tuple[object, ...] = hold[1:_BOOK]
-        if with_book or fine:
-            look = (*look, hold.book if with_book else None)
-        by_cause.setdefault(hold.cause_id, {})[look + hold[_BOOK + 1 :] if fine else look] = None
+        look: tuple[object, ...] = hold[1:_MONEY]
+        if with_money or fine:
+            look = (*look, hold.money if with_money else None)
+        by_cause.setdefault(hold.cause_id, {})[look + hold[_MONEY + 1 :] if fine else look] = None
     return tuple(map(tuple, by_cause.values()))
 
 
 @lru_cache(maxsize=KEPT_SHAPES)
 def parse_shape(text: str) -> Shape:
     """Return the shape that a text encodes."""
-    content = json.loads(text)
-    looks = tuple(Look(*look) for look in content["holds"])
-    own = content.get("own")
-    return Shape(looks, cast("tuple[str, int | None]", tuple(own)) if own else None)
+    looks = tuple(Look(*look) for look in json.loads(text)["holds"])
+    if not any(look.money for look in looks):
+        return Shape(looks)
+    return Shape(tuple(map(_with_money, looks)), differs=True)
+
+
+def _with_money(look: Look) -> Look:
+    """Return a look with its amount as a tuple, because JSON has lists."""
+    return look._replace(money=(look.money[0], look.money[1])) if look.money else look
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,18 +174,22 @@ def each_owner(rows: Iterable[Any]) -> dict[tuple[int, int], list[OwnerWait]]:
 
 
 def _wait(owner: tuple[int | None, int], holds: list[Any]) -> OwnerWait:
-    books = [hold.book for hold in holds if hold.book is not None]
-    currency, minor = ("", max(books)) if books else (holds[0].currency, holds[0].amount)
+    currency, minor = counted_money([money_of_row(hold) for hold in holds])
     return OwnerWait(
         *owner,
         since=min(hold.opened_at for hold in holds),
         answer_by=min(hold.answer_by for hold in holds),
         refused=any(hold.refused for hold in holds),
-        currency=currency or "",
+        currency=currency,
         records=1,
         minor=minor or 0,
         blank=int(minor is None),
     )
+
+
+def money_of_row(row: Any) -> Money:
+    """Return the amount of a hold from a row of `HELD`."""
+    return ("", row.book) if row.book is not None else (row.currency or "", row.amount)
 
 
 def _order(owner: tuple[int | None, int]) -> tuple[int, int]:

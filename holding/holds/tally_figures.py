@@ -37,6 +37,7 @@ from holding.holds.shapes import (
     Look,
     OwnerWait,
     Shape,
+    counted_money,
     each_owner,
     hour_of,
     parse_owner_wait,
@@ -101,6 +102,7 @@ class Tally:
         return cast(T, cached)
 
 
+# Used only while the database returns the same rows, so no writer has to invalidate it.
 _kept: Final[OrderedDict[tuple[int, bool], tuple[Stored, Tally]]] = OrderedDict()
 
 _keeping: Final = Lock()
@@ -137,12 +139,11 @@ class Figure:
 def money_of(one: Tallied, looks: Sequence[Look]) -> tuple[str, int, int]:
     """Return currency, amount and records without an amount.
 
-    If the book amounts differ, the matching holds decide.
+    If the holds of a record have several amounts, the matching holds decide.
     """
-    if one.shape.own is None:
+    if not one.shape.differs:
         return one.currency, one.minor, one.blank
-    books = [look.book for look in looks if look.book is not None]
-    currency, amount = ("", max(books)) if books else one.shape.own
+    currency, amount = counted_money([look.money for look in looks if look.money is not None])
     if amount is None:
         return currency, 0, one.records
     return currency, amount * one.records, 0
@@ -449,11 +450,11 @@ def _count(
     alike: Sequence[Tallied], looks: Sequence[Look], records: dict[int, int], book: dict[int, int]
 ) -> None:
     """Add rows of one shape to the record counts and book amounts of their causes."""
-    own = alike[0].shape.own is not None
+    differs = alike[0].shape.differs
     for one in alike:
         _, cause_id, _, currency, count, minor, _ = one
         records[cause_id] += count
-        if own:  # of few; all others are gone through by thousands for a page
+        if differs:  # of few; all others are gone through by thousands for a page
             currency, minor, _ = money_of(one, looks)
         if not currency:
             book[cause_id] += minor

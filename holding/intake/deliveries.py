@@ -249,8 +249,7 @@ def record_values(
     """Return the column values of a new record."""
     body = record.body
     names = tuple(f"{party}_name" for party in _PARTIES)
-    currency = text_of(body, "currency") or company.currency
-    amount = _minor(_first(body, _AMOUNTS), currency)
+    amount, currency = stated_amount(body, company.currency)
     return {
         "company_id": company.id,
         "source_id": source.id,
@@ -272,6 +271,15 @@ def record_values(
         "due_at": now,
         "lock": 0,
     }
+
+
+def stated_amount(body: Mapping[str, object], books: str) -> tuple[int | None, str]:
+    """Return a record's total in minor units, None without one, and its currency.
+
+    `books`: the company's currency, for a record that names none.
+    """
+    currency = text_of(body, "currency") or books
+    return _minor(_first(body, _AMOUNTS), currency), currency
 
 
 def _minor(value: object, currency: str) -> int | None:
@@ -332,6 +340,12 @@ def accepts_deliveries(side: ConnectionSide, connector: str) -> bool:
     """Check whether a source receives webhooks or files, rather than only being pulled."""
     source = registry.sources().get(connector)
     return side == "source" and source is not None and bool(source.headers or source.suffixes)
+
+
+def accepts_webhooks(side: ConnectionSide, connector: str) -> bool:
+    """Check whether a source receives webhooks; others receive files alone."""
+    source = registry.sources().get(connector)
+    return side == "source" and source is not None and bool(source.headers)
 
 
 def test_either_side(

@@ -222,6 +222,7 @@ def _link_chunk(session: Session, company_id: int, judge: Judge, after: int) -> 
             moved[row.id] = family
     move_families(session, moved)
     contents = [CurrentContent(row.id, row.type, row.body) for row in rows if row.body]
+    # A document may have been sent under former values, so duplicates are searched there too.
     add_link_keys(session, company_id, judge, contents, _former(session, [row.id for row in rows]))
     return rows[-1].id if rows else None
 
@@ -246,6 +247,8 @@ def withdrawn_records(
 
     Unknown records and those already withdrawn are left out.
     """
+    # A deletion names no time. The time of arrival makes an earlier change that arrives later
+    # stale.
     stamp = _said(now)
     records = []
     for one in withdrawn:

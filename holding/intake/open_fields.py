@@ -113,6 +113,7 @@ def _asked(session: Session, hold: Hold, record: Record) -> tuple[Correctable, .
     if not findings or company.ruleset_version_id is None:
         return ()
     judge = world.program(session, company.ruleset_version_id)
+    # The value as sent decides, so a mistyped completion stays open to its team.
     original_body = _as_it_came(session, version)
     return correctable_fields(
         judge.ruleset, record.type, version.body, findings[0], judge.edition, original_body
@@ -200,13 +201,15 @@ _LINE_PATH: Final = re.compile(r"lines\[(\d+)\]\.")
 def settle_faults(body: dict[str, Any], before: Mapping[str, Any], path: str) -> dict[str, Any]:
     """Return a corrected body without the intake faults that the correction of `path` ends.
 
-    Sums that differ end when both are equal. Else the fault stays, with its new figures.
+    Sums that differ end when both are equal. Else the fault stays, with its new figures. The line
+    that books the difference changes with it, and goes once nothing differs.
     """
     faults = []
     for fault in body.get(INTAKE_FAULTS) or ():
         if fault["code"] == SUMS_DIFFER:
             settled = _with_new_figures(fault, body, before, path)
             faults += [settled] if settled["stated"] != settled["computed"] else []
+            body = _with_booked(body, _left(fault), _left(settled))
         elif fault.get("field") != path:
             faults.append(fault)
     kept = {name: value for name, value in body.items() if name != INTAKE_FAULTS}
@@ -229,6 +232,43 @@ def _with_new_figures(
         return dict(fault)
     figures = {"stated": f"{stated.normalize():f}", "computed": f"{computed.normalize():f}"}
     return {**fault, **figures}
+
+
+def _left(fault: Mapping[str, Any]) -> Decimal:
+    """Return by how much the stated sum is more than the computed one."""
+    return Decimal(fault["stated"]) - Decimal(fault["computed"])
+
+
+def _with_booked(body: dict[str, Any], before: Decimal, now: Decimal) -> dict[str, Any]:
+    """Return the body whose own line of a difference has its new amount, or is gone at 0.
+
+    Connectors add such a line of the part `rounding` or `adjustment`. A rounding line may also have
+    the order's cash rounding in it, which stays.
+    """
+    lines = body.get(LINES)
+    if before == now or not isinstance(lines, list):
+        return body
+    at = next((at for at, line in enumerate(lines) if _books(line, body, before)), None)
+    if at is None:
+        return body
+    amount = _line_amount(lines[at]) + now - before
+    text = f"{amount:f}"
+    changed = {name: text for name in ("price", "amount") if lines[at].get(name) is not None}
+    booked = [{**lines[at], **changed}] if amount else []
+    rounded = body.get("round_off") is not None and lines[at]["part"] == "rounding"
+    body = {**body, LINES: [*lines[:at], *booked, *lines[at + 1 :]]}
+    return {**body, "round_off": text} if rounded else body
+
+
+def _books(line: Mapping[str, Any], body: Mapping[str, Any], difference: Decimal) -> bool:
+    """Check whether a rounding line has the amount of a difference, or of the order's rounding."""
+    part = line.get("part")
+    if part not in ("rounding", "adjustment"):
+        return False
+    amount, rounding = _line_amount(line), body.get("round_off")
+    if part == "rounding" and rounding is not None and amount == Decimal(str(rounding)):
+        return True
+    return amount == difference
 
 
 def _line_amount(line: Mapping[str, Any]) -> Decimal:

@@ -496,9 +496,9 @@ def listed_names(session: Session, snapshot_id: int) -> dict[str, str]:
     return {code: str(body["name"]) for code, body in session.execute(query) if body.get("name")}
 
 
-def tax_codes(session: Session, company_id: int, target: str) -> dict[str, str]:
-    """Return tax codes with their names, of a target by its name or connector; empty if none are
-    known.
+def listed_codes(session: Session, company_id: int, target: str, kind: str) -> dict[str, str]:
+    """Return the codes of a kind with their names, of a target by its name or connector; empty if
+    none are known.
     """
     row = target_connections(session, company_id).get(target)
     if row is None:
@@ -506,7 +506,7 @@ def tax_codes(session: Session, company_id: int, target: str) -> dict[str, str]:
     query = (
         select(SnapshotItem.code, SnapshotItem.body)
         .join(Snapshot, Snapshot.id == SnapshotItem.snapshot_id)
-        .where(Snapshot.connection_id == row.id, Snapshot.kind == LISTS["tax"])
+        .where(Snapshot.connection_id == row.id, Snapshot.kind == LISTS[kind])
         .where(SnapshotItem.to_revision.is_(None))
         .order_by(SnapshotItem.code)
     )

@@ -528,6 +528,7 @@ def compare_entry(entry: FileCode, who: Identity, *, party: bool, by_id: bool = 
         _numbers(one, tin_key(entry.tin), tin_key(who.tin), SAME_TIN, OTHER_TIN)
         ours, theirs = registration_key(who.registration), registration_key(entry.registration)
         _numbers(one, theirs, ours, SAME_REGISTRATION, OTHER_REGISTRATION)
+    # Needs another proof, because `1-12` and `11-2` have the same match key.
     near = not by_id and not alike and match_key(entry.code) == match_key(who.key)
     if who.name and (party or (named and (alike or near))):
         _names(one, entry.name, who.name, beside=one.strong or alike)

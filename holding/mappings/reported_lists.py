@@ -173,6 +173,7 @@ def _whole(session: Session, row: ListReading, now: datetime) -> str:
     rows = list_storage.in_book_units(tuple(told.values()), home)
     if fault := "" if row.kind.unpaid else _lacking(session, connection.name, row, rows):
         return fault
+    # A target that lists no TIN would otherwise erase those of an uploaded file.
     rows = list_storage.with_stored_numbers(session, connection.id, row.kind, rows)
     found = list_storage.list_difference(session, connection.id, row.kind, rows)
     first = row.kind.unpaid and row.done_at is None  # that nothing is unpaid is worth knowing

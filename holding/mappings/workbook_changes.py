@@ -150,6 +150,7 @@ def workbook_changes(
         meanwhile=tuple(meanwhile),
         wrong=tuple(wrong),
         same=same,
+        # A missing row removes nothing: a filter or a copy of some rows leaves rows out as well.
         not_in_file=sum(bool(one.value) and place not in in_file for place, one in now.items()),
         more=len(changes[AT_ONCE:]),
         rev=company.revision,

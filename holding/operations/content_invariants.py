@@ -43,6 +43,7 @@ from holding.db.models import (
 )
 from holding.db.models.columns import PushState, RecordState, table_of
 from holding.db.models.postings import CHANGES, UNSENT_STATES
+from holding.operations import sealed_rows
 from holding.operations.journal_and_ledgers import Breach, Look
 from holding.platform import events as chain
 from holding.platform.events import APPROVAL, CALL, PUSH, REQUEST, SEALED, Break, seal_row
@@ -64,6 +65,7 @@ AFTER: dict[str, PushState] = {
     "posting.conflict": PushState.CONFLICT,
     "posting.linked": PushState.ACCEPTED,
     "posting.contradicted": PushState.CONFLICT,
+    "posting.sent_again": PushState.DROPPED,
 }
 """The state of a push after an event that names it."""
 
@@ -88,6 +90,9 @@ PAGE: Final = 1000
 APPROVED: Final = "posting.approved"
 
 SENDING: Final = "posting.sending"
+
+UNREADABLE: Final = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
+"""What a stored value raises that somebody changed to something that it cannot be."""
 
 _SAME: Final = ("number", "content", "connection_id")
 
@@ -336,8 +341,21 @@ class Contents:
 
 
 def compare(session: Session, company_id: int) -> Contents:
-    """Every content that an event of the company sealed, beside what its row says now."""
-    found = Contents()
+    """Compare everything that events of the company sealed with the rows as they are now.
+
+    A row that somebody made unreadable is named by its seal; what else would be compared with it
+    is then left out.
+    """
+    found = Contents(breaks=[*sealed_rows.row_breaks(session, company_id)])
+    try:
+        _compare_contents(session, company_id, found)
+    except UNREADABLE as problem:
+        told = f"A row cannot be read, so not all contents were compared: {problem!r}."
+        found.breaks.append(Break(None, None, told))
+    return found
+
+
+def _compare_contents(session: Session, company_id: int, found: Contents) -> None:
     given: Counter[tuple[int, str]] = Counter()
     first = None
     for page in _pages(session, company_id):
@@ -351,7 +369,6 @@ def compare(session: Session, company_id: int) -> Contents:
         found.since = Since(first, session.scalar(place))
         found.breaks += _approvals_without_event(session, company_id, given, first)
     found.breaks += act_breaks(session, company_id)
-    return found
 
 
 def _pages(session: Session, company_id: int) -> Iterator[list[Row[Any]]]:

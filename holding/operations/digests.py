@@ -14,9 +14,9 @@ from connectors.registry import titled
 from holding.access.actors import reach_of
 from holding.access.reach import within
 from holding.db.bulk import whole_sum
-from holding.db.models import Cause, Company, Hold, Person, Record, Team, TeamMember
-from holding.db.models.decisions import HOLD_OPEN
-from holding.db.refusal import Sums, by_key, most_first, of_held, plural, sums
+from holding.db.held_amounts import counted_holds
+from holding.db.models import Cause, Company, Hold, Person, Team, TeamMember
+from holding.db.refusal import Sums, by_key, most_first, plural, sums
 
 MOST_GROUPS: Final = 20
 """Causes that a digest names; of the others it says how many they are."""
@@ -71,17 +71,11 @@ def _digest(session: Session, *whose: ColumnElement[bool]) -> Digest:
 
 def _whole(session: Session, *whose: ColumnElement[bool]) -> tuple[int, Sums]:
     """How many records are on hold, and their money."""
-    single = (
-        select(Hold.record_id, func.max(Hold.book).label("book"))
-        .where(HOLD_OPEN, *whose)
-        .group_by(Hold.record_id)
-        .subquery()
-    )
-    currency, minor = of_held(single)
+    single = counted_holds(*whose).c
     query = (
-        select(currency, func.count().label("records"), whole_sum(minor).label("minor"))
-        .join_from(single, Record, Record.id == single.c.record_id)
-        .group_by(currency)
+        select(single.currency, func.count().label("records"))
+        .add_columns(whole_sum(single.minor).label("minor"))
+        .group_by(single.currency)
     )
     rows = session.execute(query).all()
     money = by_key((None, row.currency, row.minor) for row in rows).get(None, {})
@@ -90,37 +84,28 @@ def _whole(session: Session, *whose: ColumnElement[bool]) -> tuple[int, Sums]:
 
 def _groups(session: Session, *whose: ColumnElement[bool]) -> tuple[Group, ...]:
     """By cause and owner, the longest waiting first; each record once in a group."""
-    single = (
-        select(
-            Hold.cause_id,
-            Hold.person_id,
-            Hold.team_id,
-            Hold.record_id,
-            func.max(Hold.book).label("book"),
-            func.min(Hold.opened_at).label("since"),
-        )
-        .where(HOLD_OPEN, *whose)
-        .group_by(Hold.cause_id, Hold.person_id, Hold.team_id, Hold.record_id)
-        .subquery()
-    )
-    currency, minor = of_held(single)
+    single = counted_holds(*whose, by=(Hold.cause_id, Hold.person_id, Hold.team_id))
     query = (
         select(
             single.c.cause_id,
             Cause.label,
             Cause.error_class.label("error_class"),
             func.coalesce(Person.name, Team.shown).label("owner"),
-            currency,
+            single.c.currency,
             func.count().label("records"),
-            whole_sum(minor).label("minor"),
+            whole_sum(single.c.minor).label("minor"),
             func.min(single.c.since).label("oldest"),
         )
-        .join_from(single, Record, Record.id == single.c.record_id)
-        .join(Cause, Cause.id == single.c.cause_id)
+        .join_from(single, Cause, Cause.id == single.c.cause_id)
         .outerjoin(Person, Person.id == single.c.person_id)
         .outerjoin(Team, Team.id == single.c.team_id)
         .group_by(
-            single.c.cause_id, Cause.label, Cause.error_class, Person.name, Team.shown, currency
+            single.c.cause_id,
+            Cause.label,
+            Cause.error_class,
+            Person.name,
+            Team.shown,
+            single.c.currency,
         )
     )
     found: dict[tuple[int, str], list[Any]] = defaultdict(list)
@@ -167,7 +152,7 @@ def told(
 
 
 def _line(one: Group, books: str, zone: ZoneInfo, now: datetime, base: str) -> dict[str, Any]:
-    days = (now - one.oldest).days
+    days = max(0, (now - one.oldest).days)
     return {
         "cause": one.label or one.error_class.replace("_", " "),
         "class": one.error_class,

@@ -1,15 +1,16 @@
 """Read the failure of a record: location, run, messages and number of attempts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from grammar.text.finding_codes import ErrorClass
+from grammar.text.finding_codes import PUSH_CODES, ErrorClass
 from holding.db.bulk import whole_sum
+from holding.db.held_amounts import counted_holds
 from holding.db.models import (
     Attempt,
     Connection,
@@ -21,10 +22,11 @@ from holding.db.models import (
     Run,
     Version,
 )
-from holding.db.models.columns import RecordState
+from holding.db.models.columns import AttemptState, RecordState
 from holding.db.models.decisions import HOLD_OPEN
-from holding.db.refusal import Sums, by_key, of_held
+from holding.db.refusal import Sums, by_key
 from holding.db.together import KEPT, Question, Together
+from holding.platform.states import OF_READING
 from rules.values.canonical import PostingState
 
 WORST_FIRST: Final = (
@@ -35,6 +37,14 @@ WORST_FIRST: Final = (
 PLACES: Final = ("branch", "warehouse", "location", "outlet", "store", "shop")
 """Fields of a record that say where it happened, the first that is filled counts."""
 PUSH_KIND: Final = "push"
+_WENT_WELL: Final = (
+    AttemptState.ACCEPTED,
+    AttemptState.EXISTING,
+    AttemptState.EQUAL,
+    AttemptState.ABSENT,
+)
+
+_NEWEST: Final = 50  # failed calls of a document that are compared with its hold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,10 +106,10 @@ def of_record(session: Session, company_id: int, record_id: int, now: datetime) 
     record, source, version, body = asked.value
     posting, target, connector = document.value
     posting_id = posting.id if posting else 0
-    asked_attempt, asked_run = page.ask(_last_attempt(posting_id)), page.ask(_run(posting_id))
+    asked_attempts, asked_run = page.ask(_failed_attempts(posting_id)), page.ask(_run(posting_id))
     sent, hold = page.ask(_sent(posting_id)), page.ask(_hold(record_id, posting_id)).value
     tries, last_try = sent.value
-    attempt, run = asked_attempt.value, asked_run.value
+    attempt, run = _led_to(hold, asked_attempts.value), asked_run.value
     told = attempt.error if attempt and attempt.error else ""
     shown = hold.message if hold else ""
     same, money = _same(session, hold) if hold else (0, {})
@@ -172,11 +182,30 @@ def _of_posting(posting_id: int, *columns: Any) -> Select[Any]:
     )
 
 
-def _last_attempt(posting_id: int) -> Question[Attempt | None]:
-    """The last call that did not go well."""
-    query = _of_posting(posting_id, Attempt).where(Attempt.error.is_not(None))
-    found: Attempt | None = (yield query.order_by(Attempt.id.desc()).limit(1)).scalars().first()
-    return found
+def _failed_attempts(posting_id: int) -> Question[Sequence[Attempt]]:
+    """Return the last calls of a posting that did not go well, the newest first.
+
+    A look-up that found nothing did go well, though its answer has words.
+    """
+    query = _of_posting(posting_id, Attempt).where(
+        Attempt.error.is_not(None), Attempt.state.not_in(_WENT_WELL)
+    )
+    attempts: Sequence[Attempt] = (
+        (yield query.order_by(Attempt.id.desc()).limit(_NEWEST)).scalars().all()
+    )
+    return attempts
+
+
+def _led_to(hold: Hold | None, attempts: Sequence[Attempt]) -> Attempt | None:
+    """Return the call whose failure led to the hold; without a hold, the last one.
+
+    A hold that no push opened has none: an earlier failure of its document is another matter.
+    """
+    if hold is None:
+        return attempts[0] if attempts else None
+    if hold.code not in PUSH_CODES or hold.code in OF_READING:
+        return None
+    return next((one for one in attempts if one.at <= hold.opened_at), None)
 
 
 def _sent(posting_id: int) -> Question[tuple[int, datetime | None]]:
@@ -200,17 +229,11 @@ def _hold(record_id: int, posting_id: int) -> Question[Hold | None]:
 
 def _same(session: Session, hold: Hold) -> tuple[int, Sums]:
     """The records that the same cause holds, and their money."""
-    single = (
-        select(Hold.record_id, func.max(Hold.book).label("book"))
-        .where(and_(Hold.cause_id == hold.cause_id, HOLD_OPEN))
-        .group_by(Hold.record_id)
-        .subquery()
-    )
-    currency, minor = of_held(single)
+    single = counted_holds(Hold.cause_id == hold.cause_id).c
     rows = session.execute(
-        select(currency, func.count().label("records"), whole_sum(minor).label("minor"))
-        .join_from(single, Record, Record.id == single.c.record_id)
-        .group_by(currency)
+        select(single.currency, func.count().label("records"))
+        .add_columns(whole_sum(single.minor).label("minor"))
+        .group_by(single.currency)
     ).all()
     money = by_key((None, row.currency, row.minor) for row in rows).get(None, {})
     return sum(int(row.records) for row in rows), money

@@ -41,7 +41,7 @@ from holding.db.models import (
 )
 from holding.db.models.columns import DUE, LEASED, NOW, BreakerState, Moment, among_words, is_word
 from holding.db.models.postings import IN_FLIGHT_STATES
-from holding.db.refusal import duration, plural
+from holding.db.refusal import duration, plural, seconds_since
 from holding.db.together import Given, Question
 from holding.platform import processes
 from holding.platform.processes import Workers
@@ -200,7 +200,7 @@ def idle_work(
     row = session.execute(
         _OF_ALL if company_id is None else _OF_ONE, {"now": now, "company": company_id}
     ).one()
-    gone = (now - workers.seen_at).total_seconds() if workers.seen_at else 0.0
+    gone = seconds_since(workers.seen_at, now) if workers.seen_at else 0.0
     return IdleWork(workers.seen_at, int(gone) // 60, row.records, row.documents, row.runs)
 
 
@@ -253,7 +253,9 @@ def waiting(session: Session, company_id: int, now: datetime) -> Question[Waited
             place = (Part(part), name)
             before = found.get(place, (0, since))
             found[place] = (before[0] + count, min(before[1], since))
-    return {place: (count, now - since) for place, (count, since) in found.items()}
+    return {
+        place: (count, max(timedelta(), now - since)) for place, (count, since) in found.items()
+    }
 
 
 @cache

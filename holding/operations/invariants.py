@@ -43,7 +43,7 @@ from holding.db.models.columns import PushState, RecordState, from_minor, to_min
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.models.postings import IN_FLIGHT_STATES, TO_SEND_STATES
 from holding.db.models.records import RECORD_STATES
-from holding.evaluation.plan import RULES
+from holding.evaluation.batch import RULES
 from holding.holds import folding
 from holding.holds.folding import FINE, Part
 from holding.holds.shapes import Counted
@@ -72,6 +72,7 @@ TRIED_AGAIN = (
     "hold.looked_again",
     "posting.linked",
     "posting.contradicted",
+    "posting.sent_again",
 )
 
 _UNIQUE = re.compile(r'UNIQUE INDEX "?(\w+)|CONSTRAINT "?(\w+)"? UNIQUE')
@@ -300,11 +301,13 @@ def _left_records(look: Look) -> Select[str, str, int]:
 
 
 def _left_postings(look: Look) -> Select[str, str, int]:
-    """On their way or ready to go, and not due; a daily route waits for its hour, a batch for its
-    turn.
+    """On their way or ready to go, and not due; a daily route waits for its hour, or for a person
+    who switched its run off, a batch for its turn.
     """
     daily = exists().where(
-        Schedule.company_id == Posting.company_id, Schedule.route == Posting.route, Schedule.active
+        Schedule.company_id == Posting.company_id,
+        Schedule.route == Posting.route,
+        Schedule.next_at.is_not(None),
     )
     batch = exists().where(
         Run.connection_id == Posting.connection_id, Run.ended_at.is_(None), Run.kind != "immediate"
@@ -589,13 +592,14 @@ def sent_again_after_a_change(look: Look) -> Iterator[Breach]:
         if one.posting_id == other.posting_id and one.id in failed and _same_again(one, other)
     ]
     acted = _acted(look, {one.record_id for one, _ in pairs})
-    moved = _causes_moved(look, {one.posting_id for one, _ in pairs})
+    posting_ids = {one.posting_id for one, _ in pairs}
+    moved, held_since = _causes_moved(look, posting_ids), _other_causes_moved(look, posting_ids)
     for one, other in pairs:
-        by_person = any(
+        is_explained = any(
             look.before(one.made_at, at) and look.before(at, other.made_at)
-            for at in acted[one.record_id]
+            for at in (*acted[one.record_id], *held_since[one.posting_id])
         )
-        if not by_person and one.posting_id not in moved:
+        if not is_explained and one.posting_id not in moved:
             say = f"{one.number} was refused and sent again, though nothing had changed since."
             yield Breach("I15", say, (one.record_id,))
 
@@ -638,6 +642,23 @@ def _causes_moved(look: Look, ids: Collection[int]) -> set[int | None]:
         .where(Cause.changed_revision > Hold.revision)
     )
     return set(look.session.scalars(query)) if ids else set()
+
+
+def _other_causes_moved(look: Look, ids: Collection[int]) -> dict[int, list[Any]]:
+    """Return, for each posting, the opening times of its holds by rules whose cause has changed.
+
+    Such a change explains a resend: for example, the locked period of a refused file was opened.
+    """
+    opened: dict[int, list[Any]] = defaultdict(list)
+    query = (
+        select(Hold.posting_id, Hold.opened_at)
+        .join(Cause, Cause.id == Hold.cause_id)
+        .where(bulk.among(Hold.posting_id, sorted(ids)), Hold.code.not_in(sorted(TARGET_CODES)))
+        .where(Cause.changed_revision > Hold.revision)
+    )
+    for posting_id, at in look.session.execute(query) if ids else ():
+        opened[posting_id or 0].append(at)
+    return opened
 
 
 CHECKS: dict[str, tuple[str, Check]] = {

@@ -101,7 +101,7 @@ MIGRATIONS_FOLDER = next(
     p for p in (HERE / "_migrations", HERE.parent / "migrations") if p.is_dir()
 )
 
-VERSION: Final = "0097"  # the newest of migrations/versions
+VERSION: Final = "0106"  # the newest of migrations/versions
 
 OLDEST: Final = "0095"  # the first of migrations/versions, the baseline
 
@@ -253,16 +253,13 @@ def restore(url: str, file: Path, now: datetime) -> Restored | Refusal:
     """
     put = _put_file if make_url(url).get_backend_name() == "sqlite" else _put_dump
     try:
-        version = put(url, file, now)
+        return put(url, file, now)
     except (sqlite3.DatabaseError, DBAPIError, OSError) as error:
         told = str(getattr(error, "orig", None) or error).strip()
         return Refusal("DBS06", f"The copy could not be restored: {told}", "", 503)
-    if isinstance(version, Refusal):
-        return version
-    return Restored(version, _log_restore(url, now))
 
 
-def _put_file(url: str, file: Path, now: datetime) -> str | Refusal:
+def _put_file(url: str, file: Path, now: datetime) -> Restored | Refusal:
     """A file becomes the database by one change of its name, when everything is done to it."""
     place = Path(make_url(url).database or "")
     for one in (place, *(place.with_name(f"{place.name}{rest}") for rest in _LOGS)):
@@ -274,12 +271,12 @@ def _put_file(url: str, file: Path, now: datetime) -> str | Refusal:
     if problem:
         new.unlink(missing_ok=True)
         return _no_copy(file, problem)
-    found = _prepare_file(new, file, now)
-    if isinstance(found, Refusal):
+    answer = _prepare_file(new, file, now)
+    if isinstance(answer, Refusal):
         new.unlink(missing_ok=True)
-        return found
+        return answer
     new.replace(place)
-    return found
+    return answer
 
 
 def _occupied(place: str) -> Refusal:
@@ -297,7 +294,7 @@ def _no_copy(file: Path, problem: str) -> Refusal:
     return Refusal("DBS06", words, "`clearpost backup FILE` makes one.", 422)
 
 
-def _prepare_file(new: Path, file: Path, now: datetime) -> str | Refusal:
+def _prepare_file(new: Path, file: Path, now: datetime) -> Restored | Refusal:
     with closing(sqlite3.connect(new)) as copy:
         try:
             (sound,) = copy.execute("PRAGMA quick_check").fetchone()
@@ -311,7 +308,7 @@ def _prepare_file(new: Path, file: Path, now: datetime) -> str | Refusal:
     url = f"sqlite:///{new}"
     _pause(url, now)
     upgrade(url)
-    return str(version)
+    return Restored(str(version), _mark_targets(url, now))
 
 
 def _other_backup(version: str) -> Refusal | None:
@@ -336,7 +333,7 @@ def _pause(url: str, now: datetime, version: str = "") -> None:
         database.close()
 
 
-def _put_dump(url: str, file: Path, now: datetime) -> str | Refusal:
+def _put_dump(url: str, file: Path, now: datetime) -> Restored | Refusal:
     """A dump without the row that says which schema it has: until that stands, no worker that
     already runs on this database claims anything, and it is written together with the pauses.
     """
@@ -370,7 +367,7 @@ def _put_dump(url: str, file: Path, now: datetime) -> str | Refusal:
         return Refusal("DBS06", f"The copy could not be restored: {wrong}", "", 503)
     _pause(url, now, found[1])
     upgrade(url)
-    return found[1]
+    return Restored(found[1], _mark_targets(url, now))
 
 
 def _run(words: list[str], environment: dict[str, str] | None = None) -> tuple[str, str]:
@@ -379,12 +376,15 @@ def _run(words: list[str], environment: dict[str, str] | None = None) -> tuple[s
     return ran.stdout, (ran.stderr.strip() or "it ended early") if ran.returncode else ""
 
 
-def _log_restore(url: str, now: datetime) -> int:
-    """Each company is told in its trail; how many targets are paused."""
+def _mark_targets(url: str, now: datetime) -> int:
+    """Mark every target as restored and log its pause; return how many this restore paused."""
     database = Database(url)
     try:
         with database.write() as session:
             targets = select(Connection).where(Connection.side == "target")
+            session.execute(
+                update(Connection).where(Connection.side == "target").values(restored_at=now)
+            )
             rows = session.scalars(targets.where(Connection.pause_reason == REASON)).all()
             record_events(
                 session,

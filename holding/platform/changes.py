@@ -52,7 +52,7 @@ from holding.db.models.postings import CHANGES, LEFT_OUT_STATES, NONE_TO_COME, U
 from holding.db.models.records import RECORD_OPEN
 from holding.db.together import Question, answer
 from holding.platform.events import Fact, record_events
-from holding.platform.states import END_OF_IDS, MOST_COUNTED
+from holding.platform.states import END_OF_IDS, MOST_COUNTED, NUMBER_USED
 from rules.decisions.posted_documents import NUMBER_REUSE_CODE as TAKEN_BACK
 from rules.facts import PostingFact
 from rules.values.canonical import PostingState, read_only
@@ -71,6 +71,12 @@ _LETTING_GO = _THESE.where(
         Record.lease_until.is_not(None),
         exists().where(Posting.record_id == Record.id, Posting.state == PostingState.READY),
     )
+)
+
+_HELD_FOR_NUMBERS = (
+    select(Hold.record_id)
+    .where(Hold.company_id == bindparam("company"), Hold.code == NUMBER_USED, HOLD_OPEN)
+    .where(bulk.among_given(Hold.number, "numbers"))
 )
 
 _RECORDS_OF_CAUSE = select(Hold.record_id).where(Hold.cause_id == bindparam("cause"), HOLD_OPEN)
@@ -369,7 +375,7 @@ def _set_due(
     now: datetime,
     *,
     forget_crashes: bool = False,
-    **given: int | list[int],
+    **given: int | list[int] | list[str],
 ) -> int:
     """Set the due time to now unless it is earlier. Rows are locked in id order."""
     session.flush()
@@ -418,6 +424,15 @@ def wake_all_unsent(session: Session, company_id: int, now: datetime) -> int:
     by a person still applies.
     """
     return _set_due(session, _UNSENT, now, forget_crashes=True, company=company_id)
+
+
+def wake_number_users(
+    session: Session, company_id: int, numbers: Collection[str], now: datetime
+) -> int:
+    """Make due the records that are held because another document has one of these numbers."""
+    if not numbers:
+        return 0
+    return _set_due(session, _HELD_FOR_NUMBERS, now, company=company_id, numbers=sorted(numbers))
 
 
 def wake_linked(session: Session, record_ids: Collection[int], now: datetime) -> int:

@@ -63,7 +63,12 @@ _OF_CONNECTION: Final = (
     "connection.back",
     "connection.refused",
     "connection.quota",
+    "connection.quota_used",
+    "connection.quota_free",
     "connection.key",
+    "connection.no_key",
+    "connection.untested",
+    "connection.test_passed",
 )
 
 _ARRIVED: Final = frozenset({"record.received", "record.changed", "record.conflict"})
@@ -100,7 +105,13 @@ class _Meant:
 _GROUPS: Final[dict[ActGroup, _Meant]] = {
     ActGroup.APPROVALS: _Meant(
         "Approvals and releases",
-        ("posting.approved", "posting.rejected", "posting.linked", "hold.released"),
+        (
+            "posting.approved",
+            "posting.rejected",
+            "posting.linked",
+            "posting.sent_again",
+            "hold.released",
+        ),
         ("approval",),
     ),
     ActGroup.MAPPINGS: _Meant("Mappings", (), ("mapping", "party", "unit")),
@@ -117,7 +128,7 @@ _GROUPS: Final[dict[ActGroup, _Meant]] = {
     ),
     ActGroup.COMPANY: _Meant("Company", (), ("company", "clock", "program", "notice", "history")),
     ActGroup.EVIDENCE: _Meant(
-        "Exports and escalations", ("list.downloaded",), ("audit", "escalation")
+        "Exports and escalations", ("list.downloaded",), ("audit", "escalation", "rows")
     ),
     ActGroup.ESCALATIONS: _Meant("Escalation packets", (), ("escalation",)),
     ActGroup.PACKETS: _Meant("Evidence packets", ("audit.packet",), ()),
@@ -134,6 +145,10 @@ _GROUPS: Final[dict[ActGroup, _Meant]] = {
 TITLES: Final = {group: meant.title for group, meant in _GROUPS.items()}
 
 OTHER: Final = "Other"
+
+SEALED: Final = "rows.sealed"
+"""The act of events that seal rows: there is one a minute, so the log shows them only
+in the group of evidence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +172,10 @@ class LogFilter:
         """Return whether the filter excludes anything."""
         chosen = (self.person_id, self.group, self.first, self.last)
         return self.system or bool(self.number) or any(one is not None for one in chosen)
+
+
+PROVED_AT: Final = "second_factor_at"
+"""The key of an event's body for when the person proved the second factor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +236,12 @@ class LogRow:
         return tuple(map(str, self.body.get("typed") or ()))
 
     @property
+    def proved_at(self) -> datetime | None:
+        """Return when the person proved the second factor for this decision, or None."""
+        text = self.body.get(PROVED_AT)
+        return datetime.fromisoformat(text) if text else None
+
+    @property
     def reason(self) -> str:
         """Return the reason that a person gave, or an empty string."""
         return str(self.body.get(_REASON) or "")
@@ -271,6 +296,8 @@ def _newest(company_id: int, wanted: LogFilter) -> Select[Any]:
 
 def _conditions(company_id: int, wanted: LogFilter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = [Event.company_id == company_id]
+    if wanted.group is not ActGroup.EVIDENCE:
+        conditions.append(Event.act != SEALED)
     if wanted.person_id is not None:
         conditions.append(Event.person_id == wanted.person_id)
     if wanted.system:

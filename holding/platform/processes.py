@@ -28,6 +28,7 @@ from holding.db import bulk
 from holding.db.bulk import Columns, of
 from holding.db.models import Heartbeat
 from holding.db.models.columns import Moment
+from holding.db.refusal import Refusal
 
 KEPT: Final = timedelta(days=1)
 
@@ -54,6 +55,11 @@ _SOON: Final = bindparam("beats_soon", type_=Moment)
 ASKED: Final = Heartbeat.stop_asked_at >= Heartbeat.started_at
 
 PROCESSES = Path("/proc")
+
+MEGABYTE: Final = 1024 * 1024
+
+LOW_DISK_BYTES: Final = 1024 * MEGABYTE
+"""Below this much free space, `/healthz` and `clearpost doctor` warn."""
 
 START_SECONDS = 10.0
 
@@ -110,6 +116,18 @@ def free_disk(folder: Path) -> int | None:
         return shutil.disk_usage(existing_folder).free if existing_folder else None
     except OSError:
         return None
+
+
+def disk_warning(folder: Path) -> Refusal | None:
+    """Return a warning when the disk of the data folder is nearly full, else None."""
+    free = free_disk(folder)
+    if free is None or free >= LOW_DISK_BYTES:
+        return None
+    return Refusal(
+        code="disk.low",
+        message=f"The disk of the data folder has {free // MEGABYTE} MB left.",
+        hint="Free or add disk space: when it is full, nothing can be stored or sent.",
+    )
 
 
 def _pages(process: int) -> int:

@@ -175,6 +175,7 @@ KINDS: Final[Mapping[str, Kind]] = {
 
 def seals(session: Session, company_id: int, keys: Mapping[Kind, Collection[int]]) -> Sealed:
     """Return the seals of written rows, to be stored in an event's body."""
+    # Hashed as stored and read back, because `clearpost verify` hashes what it reads.
     session.flush()
     row_seals = [
         [kind.word, key, digest]

@@ -5,10 +5,11 @@ import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TextIO
+from urllib.parse import urlsplit
 
 import structlog
 from sqlalchemy import ColumnElement, select, text, update
@@ -48,6 +49,12 @@ SHORTEST_SECRET = 6
 
 _TELLTALE = ("password", "secret", "token", "authorization", "cookie", "credential", "api_key")
 
+ACCESS_LOG = "clearpost.access"
+"""The log with a line for each request of the portal."""
+
+SIGN_IN_LOG = "clearpost.signin"
+"""The log of sign-ins, sign-outs, failures and refused access."""
+
 _known: set[str] = set()
 
 FRESH_SECONDS = 30.0
@@ -85,6 +92,16 @@ _NOTE = update(_MARK).where(_MARK.c.id == ONLY)  # it sets the columns that it i
 
 
 @dataclass(frozen=True, slots=True)
+class Oidc:
+    """The provider by which people may sign in, and what its button is called."""
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The settings of this process.
 
@@ -117,6 +134,7 @@ class Settings:
     trusted_proxy: str | None = None
     keep_years: int = 7
     backup_hours: float = 26
+    oidc: Oidc | None = None
 
     @property
     def embedded(self) -> bool:
@@ -135,6 +153,7 @@ class Settings:
         env = _one_of(found, "CLEARPOST_ENV", ENVIRONMENTS)
         home = home_of(found)
         playing = env in ("demo", "test")
+        allow_loopback = playing and found.get("CLEARPOST_ALLOW_LOOPBACK") == "1"
         return cls(
             env=env,
             home=home,
@@ -159,9 +178,10 @@ class Settings:
             workers=int(_number(found, "CLEARPOST_WORKERS", 1)),
             trusted_proxy=found.get("CLEARPOST_TRUSTED_PROXY") or None,
             metrics_token=found.get("CLEARPOST_METRICS_TOKEN") or None,
-            allow_loopback=playing and found.get("CLEARPOST_ALLOW_LOOPBACK") == "1",
+            allow_loopback=allow_loopback,
             log_for_machines=_one_of(found, "CLEARPOST_LOG", LOGS) == "json",
             mail=_mail(found),
+            oidc=_oidc(found, http=allow_loopback),
         )
 
 
@@ -209,6 +229,27 @@ def _mail(environ: Mapping[str, str]) -> MailServer | None:
         user=environ.get("CLEARPOST_SMTP_USER") or "",
         password=environ.get("CLEARPOST_SMTP_PASSWORD") or "",
         tls=_one_of(environ, "CLEARPOST_SMTP_TLS", MAIL_TLS_MODES),
+    )
+
+
+def _oidc(environ: Mapping[str, str], *, http: bool) -> Oidc | None:
+    """Return the sign-in provider, or None without an issuer. `http`: it needs no https."""
+    issuer = environ.get("CLEARPOST_OIDC_ISSUER")
+    if not issuer:
+        return None
+    parts = urlsplit(issuer)
+    if not parts.hostname or parts.scheme not in (("https", "http") if http else ("https",)):
+        message = "CLEARPOST_OIDC_ISSUER must be an address that begins with https://"
+        raise ValueError(message)
+    for name in ("CLEARPOST_OIDC_CLIENT_ID", "CLEARPOST_OIDC_CLIENT_SECRET"):
+        if not environ.get(name):
+            message = f"{name} must be set, because CLEARPOST_OIDC_ISSUER is"
+            raise ValueError(message)
+    return Oidc(
+        issuer=issuer,
+        client_id=environ["CLEARPOST_OIDC_CLIENT_ID"],
+        client_secret=environ["CLEARPOST_OIDC_CLIENT_SECRET"],
+        label=environ.get("CLEARPOST_OIDC_LABEL") or parts.hostname,
     )
 
 
@@ -265,7 +306,8 @@ def _without(value: Any) -> Any:
 def start_logging(*, for_machines: bool, stream: TextIO | None = None) -> None:
     """Send warnings and errors, also those of libraries, to `stream` (default: standard error).
 
-    Each is one line for people, or one JSON object.
+    Each is one line for people, or one JSON object. For machines the information of the access log
+    and of the sign-in log is sent, too.
     """
     stream = stream or sys.stderr
     renderer: Processor = structlog.dev.ConsoleRenderer(
@@ -277,7 +319,11 @@ def start_logging(*, for_machines: bool, stream: TextIO | None = None) -> None:
     if for_machines:
         renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
     handler = logging.StreamHandler(stream)
-    handler.setLevel(logging.WARNING)  # a library may have given its own log another one
+    detailed_logs = {ACCESS_LOG, SIGN_IN_LOG} if for_machines else set()
+    # A library may have set the level of its own log, so the handler checks again.
+    handler.addFilter(
+        lambda record: record.levelno >= logging.WARNING or record.name in detailed_logs
+    )
     handler.setFormatter(
         ProcessorFormatter(
             foreign_pre_chain=[structlog.processors.format_exc_info, _hide],
@@ -293,6 +339,8 @@ def start_logging(*, for_machines: bool, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
+    for name in (ACCESS_LOG, SIGN_IN_LOG):
+        logging.getLogger(name).setLevel(logging.INFO if for_machines else logging.WARNING)
 
 
 class DatabaseClock:

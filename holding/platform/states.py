@@ -93,7 +93,8 @@ POSTING_MOVES: Moves[PostingState] = {
     _P.AWAITING: _ENDS | {_P.UNCERTAIN},
     _P.UNCERTAIN: _ENDS | {_P.SENDING, _P.AWAITING},
     _P.FAILED: _PLANNED | {_P.FAILED, _P.POSTED},  # linked to the target's document of our number
-    _P.POSTED: frozenset({_P.POSTED, _P.SENDING, _P.REVERSED}),  # posted: what is planned on it
+    # posted: what is planned on it; ready: it vanished there, and a person has it sent again
+    _P.POSTED: frozenset({_P.POSTED, _P.SENDING, _P.REVERSED, _P.READY}),
     _P.REVERSED: frozenset(),
 }
 
@@ -109,7 +110,7 @@ PUSH_MOVES: Moves[PushState] = {
     PushState.SENDING: _ANSWERED | {PushState.AWAITING, PushState.UNCERTAIN, PushState.INTENT},
     PushState.AWAITING: _ANSWERED | {PushState.AWAITING, PushState.UNCERTAIN},
     PushState.UNCERTAIN: frozenset(PushState) - {PushState.DROPPED},
-    PushState.ACCEPTED: frozenset(),
+    PushState.ACCEPTED: frozenset({PushState.DROPPED}),  # the target accepted and lost it
     PushState.REFUSED: frozenset(),
     PushState.CONFLICT: frozenset({PushState.ACCEPTED, PushState.DROPPED}),
     PushState.DROPPED: frozenset(),
@@ -134,6 +135,9 @@ _MOVE_PUSH = (
 INACTIVE = "TGT06"
 """The code of a hold for a party that is switched off in the target."""
 
+OTHER_CURRENCY = "TGT13"
+"""The code of a hold for a party or an account that has another currency than the document."""
+
 TOTALS = "TGT07"
 """The code of a hold for another total in the target than a retry brought there."""
 
@@ -148,6 +152,30 @@ FAILS_ON_IT = "TGT12"
 
 UNSEEN = "TGT10"
 """The code of a hold for what may have been made in a target that shows no such documents."""
+
+NOT_THERE = "TGT14"
+"""The code of a hold for a document that the target accepted and does not have."""
+
+OTHER_COMPANY = "TGT15"
+"""The code of a hold for a document that went into another company of the target."""
+
+STORED_OTHERWISE = "TGT16"
+"""The code of a hold for a document that the target stored without a line or with another total."""
+
+NUMBER_USED = "DUP04"
+"""The code of a hold for a document whose number another document of ours has."""
+
+TARGET_LIMIT = "VAL05"
+"""The code of a hold for a document that its target could never take."""
+
+GONE: Final = frozenset({NOT_THERE, OTHER_COMPANY})
+"""Codes of holds for posted documents that do not exist in the intended company."""
+
+OF_READING: Final = GONE | {TOTALS, STORED_OTHERWISE}
+"""Codes of holds that a reading of the posted document opens, and only a reading ends."""
+
+RESTORES: Final = "a person has it sent again as it was posted"
+"""The reason of an update that overwrites an edit in the target with the posted content."""
 
 ADD_TO_CAUSES = (
     "UPDATE cause AS t SET records = t.records + v.records, book = t.book + v.book"
@@ -478,17 +506,34 @@ def _renamed(session: Session, labels: Mapping[int, str]) -> list[dict[str, Any]
 
 
 def note_cause_change(
-    session: Session, company_id: int, begin: Collection[CauseKey], revision: int
+    session: Session,
+    company_id: int,
+    begin: Collection[CauseKey],
+    revision: int,
+    *,
+    error_class: ErrorClass | None = None,
 ) -> None:
     """Store this revision as the latest change of causes whose keys begin like these.
 
-    Call this last in a transaction.
+    With `error_class` only causes of this class count. Call this last in a transaction.
     """
     key_matches = or_(*map(key_begins, begin))
     ids = select(Cause.id).where(Cause.company_id == company_id, key_matches)
+    if error_class is not None:
+        ids = ids.where(Cause.error_class == error_class)
     session.execute(
         update(Cause)
         .where(Cause.id.in_(ids), Cause.changed_revision < revision)
+        .values(changed_revision=revision)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def note_changed_causes(session: Session, cause_ids: Collection[int], revision: int) -> None:
+    """Store this revision as the latest change of these causes. Call this last in a transaction."""
+    session.execute(
+        update(Cause)
+        .where(bulk.among(Cause.id, sorted(cause_ids)), Cause.changed_revision < revision)
         .values(changed_revision=revision)
         .execution_options(synchronize_session=False)
     )

@@ -67,6 +67,7 @@ def log_unit_changes(
     """Log each known item whose units changed, once for the connection and once for
     each document.
     """
+    # Posted documents are logged and not held: they were right when they were sent.
     changed = {code: one for code, one in told.items() if code in before and before[code] != one}
     if not changed:
         return

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
 from math import isqrt
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import (
     BigInteger,
@@ -139,7 +139,8 @@ TOLD = exists().where(
 class Claim:
     """The right to write one posting while its fence is unchanged.
 
-    `due_at` is its place in the queue, used when the claim is returned.
+    `due_at` is its place in the queue, used when the claim is returned. `since` is since when it
+    could have been sent, also by a run.
     """
 
     posting_id: int
@@ -147,6 +148,11 @@ class Claim:
     doc_type: str
     family: int
     due_at: datetime | None = field(default=None, compare=False)
+    since: datetime | None = field(default=None, compare=False)
+
+    def queued(self, due_at: datetime | None) -> Self:
+        """Return the claim with its place in the queue."""
+        return replace(self, due_at=due_at, since=due_at)
 
 
 CLAIM = Columns(
@@ -266,6 +272,7 @@ def claim_seen(desk: Desk, channel: Channel, seen: str) -> tuple[tuple[Claim, ..
     due_postings = {key: (moment_of(due), crashes) for key, crashes, due in json.loads(seen)}
     order = sorted(due_postings, key=lambda key: (due_postings[key][0], key))
     ids = split_by_crashes([(key, due_postings[key][1]) for key in order], CLAIMED_AT_ONCE)
+    # Committed before the intent, so that the crash of a document that kills its worker is counted.
     with desk.database.write() as session:
         now = desk.clock.now()
         parameters = {"ids": ids, "owner": desk.owner, "until": now + desk.lease, "now": now}
@@ -273,9 +280,7 @@ def claim_seen(desk: Desk, channel: Channel, seen: str) -> tuple[tuple[Claim, ..
         taken = CLAIM.each(session.execute(_TAKE_SEEN, parameters))
     claims = sorted(taken, key=lambda one: one.posting_id)
     is_complete = len(claims) == len(due_postings) < CLAIMED_AT_ONCE
-    return tuple(
-        replace(one, due_at=due_postings[one.posting_id][0]) for one in claims
-    ), is_complete
+    return tuple(one.queued(due_postings[one.posting_id][0]) for one in claims), is_complete
 
 
 def claim(desk: Desk, channel: Channel, states: Sequence[str], limit: int) -> tuple[Claim, ...]:
@@ -297,7 +302,7 @@ def claim(desk: Desk, channel: Channel, states: Sequence[str], limit: int) -> tu
         ids = split_by_crashes([(row.id, row.crashes) for row in rows], limit)
         ids = ids[: allowed(session, channel, now, len(ids))]
         taken = lease_postings(session, desk, ids, now)
-        return tuple(replace(one, due_at=places[one.posting_id]) for one in taken)
+        return tuple(one.queued(places[one.posting_id]) for one in taken)
 
 
 @cache

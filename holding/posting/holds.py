@@ -14,10 +14,13 @@ from connectors import registry
 from connectors.contract import Found, Kept
 from connectors.contract.errors import RETRY, RetryWay
 from connectors.contract.schema import SAME_E_INVOICE
+from connectors.contract.targets import UnusableEntry
 from connectors.kit.preflight import room
 from grammar.text.characters import in_currency
 from grammar.text.finding_codes import ErrorClass
 from holding.access.people import FALLBACK_TEAM
+from holding.connections.channel import Channel
+from holding.connections.connections import restored_cause
 from holding.db import bulk
 from holding.db.models import (
     Company,
@@ -34,10 +37,16 @@ from holding.db.models.columns import NOW, HoldState, from_minor, is_word, to_mi
 from holding.db.models.decisions import HOLD_OPEN
 from holding.holds.retries import answer_by
 from holding.platform import states
+from holding.platform.changes import wake_number_users
 from holding.platform.states import (
     FAILS_ON_IT,
     INACTIVE,
     LOOKUP_REFUSED,
+    NOT_THERE,
+    OF_READING,
+    OTHER_COMPANY,
+    OTHER_CURRENCY,
+    STORED_OTHERWISE,
     TOTALS,
     UNSEEN,
     WITHDRAWN,
@@ -124,6 +133,8 @@ MOVED = "PSH07"
 
 TARGET_LIMIT = "PSH08"
 
+RESTORED = "PSH09"
+
 REFUSED = "TGT01"
 
 CONFLICT = "TGT02"
@@ -148,6 +159,7 @@ NAMES = {
     TWO_E_INVOICES: "push.two_e_invoices",
     MOVED: "push.other_system_before",
     TARGET_LIMIT: "push.target_limit",
+    RESTORED: "push.after_restore",
     REFUSED: "target.refused",
     CONFLICT: "target.conflict",
     NO_ANSWER: "target.no_answer",
@@ -160,6 +172,10 @@ NAMES = {
     UNSEEN: "target.not_shown",
     LOOKUP_REFUSED: "target.lookup_refused",
     FAILS_ON_IT: "target.fails_on_it",
+    OTHER_CURRENCY: "target.other_currency",
+    NOT_THERE: "target.not_there",
+    OTHER_COMPANY: "target.other_company",
+    STORED_OTHERWISE: "target.stored_otherwise",
 }
 
 ANSWERED = "The accounting system has answered."
@@ -179,8 +195,16 @@ _WAYS = {
         " additional document"
     ),
     **dict.fromkeys((TWO_E_INVOICES, MOVED), "a person skips it, or decides to post it here too"),
+    RESTORED: "a person looks for it in the accounting system, then posts it or skips it",
     TOTALS: (
         "the accounting system shows the total that was sent, or a person accepts the difference"
+    ),
+    NOT_THERE: ("the accounting system shows the document, or a person sends it again or skips it"),
+    OTHER_COMPANY: (
+        "a person voids the document in the other company, then sends it again or skips it"
+    ),
+    STORED_OTHERWISE: (
+        "the accounting system shows what was sent, or a person accepts the difference"
     ),
     IMPORT_OPEN: "a person enters on the page of the file how its import ended",
     WITHDRAWN: "a person retries it; it is then put in another file",
@@ -190,6 +214,18 @@ _WAYS = {
         "a person looks for it in the accounting system, then links it where it is there,"
         " sends it again where it is not, or skips it"
     ),
+}
+
+_READ_THERE = {
+    NOT_THERE: ("gone", "Accepted by {}, and not there"),
+    OTHER_COMPANY: ("other company", "Posted to another company of {}"),
+    STORED_OTHERWISE: ("stored", "{} stored something else than was sent"),
+}
+"""The word of the cause and its label, for what only a reading of the document shows."""
+
+_STORED = {
+    "lines": "A line is missing in {}",
+    "total": "{} stored another total",
 }
 
 _OWN = {
@@ -206,7 +242,7 @@ _OWN = {
 class Trouble:
     """The reason why a posting cannot go on.
 
-    `target_code` is the target's own code, or what the reason is about: the inactive party, the
+    `target_code` is the target's own code, or what the reason is about: the unusable party, the
     file, or the other connection. `owner` is the team that the rules name. With `decided`, a person
     may let the posting pass.
     """
@@ -217,6 +253,21 @@ class Trouble:
     target_code: str = ""
     owner: str = ""
     decided: bool = False
+
+
+def unusable_entry(system: str, number: str, unusable: UnusableEntry) -> Trouble:
+    """Return the trouble of a document whose entry is inactive there, or of another currency."""
+    entry = unusable.entry[:1].upper() + unusable.entry[1:]
+    code, words = INACTIVE, f"{entry} was made inactive in {system}, so it was not sent."
+    if unusable.currency:
+        code = OTHER_CURRENCY
+        words = (
+            f"{entry} is in {unusable.currency} in {system}, and {number} is in {unusable.needed},"
+            " so it was not sent."
+        )
+    return Trouble(
+        code=code, error_class="mapping_missing", words=words, target_code=unusable.entry
+    )
 
 
 def refused_lookup(system: str, number: str, found: Found, owner: str) -> Trouble:
@@ -248,6 +299,7 @@ def elsewhere_trouble(session: Session, posting_id: int, other_id: int) -> Troub
     """Return the trouble if the other posting makes the same e-Invoice, or None."""
     posting, other = (session.get_one(Posting, one) for one in (posting_id, other_id))
     here, there = (session.get_one(Connection, one.connection_id) for one in (posting, other))
+    # LHDN refuses a duplicate only with an equal issue time, which two systems do not share.
     kind = _kind_of(here, posting.doc_type)
     if not kind or kind != _kind_of(there, other.doc_type):
         return None
@@ -278,6 +330,28 @@ def _let_pass(session: Session, posting_id: int, code: str) -> bool:
     return session.scalar(_LET_PASS, parameters) is not None
 
 
+def restored_trouble(session: Session, channel: Channel, posting: Posting) -> Trouble | None:
+    """Return the trouble of a new document that may have been sent after the restored backup.
+
+    The target can look up other documents, so only those that no lookup finds are for a person.
+    """
+    if channel.restored_at is None or not channel.cannot_look_up(posting.doc_type):
+        return None
+    if _let_pass(session, posting.id, RESTORED):
+        return None
+    words = (
+        f"Clearpost was restored from a backup, and cannot look up whether {channel.name} already"
+        f" has {posting.number}."
+    )
+    return Trouble(
+        code=RESTORED,
+        error_class="duplicate",
+        words=words,
+        target_code=channel.name,
+        decided=True,
+    )
+
+
 def moved_trouble(session: Session, posting_id: int) -> Trouble | None:
     """Return the trouble if another connection has a document that the current rules post only
     here.
@@ -289,6 +363,8 @@ def moved_trouble(session: Session, posting_id: int) -> Trouble | None:
     posting = session.get_one(Posting, posting_id)
     rules = session.get_one(Evaluation, posting.evaluation_id).ruleset_version_id
     program = world.program(session, rules)
+    # Only days are compared: routes that exclude each other by status may post one sale to two
+    # systems on purpose.
     route_names, exclusive_pairs = {one.name for one in program.routes}, _apart(program)
     parameters = {"record": posting.record_id, "posting": posting_id}
     others = session.execute(_OF_RECORD, parameters).all()
@@ -346,6 +422,8 @@ def open_hold(session: Session, posting: Posting, trouble: Trouble, now: datetim
     if not kept:
         session.add(_hold(session, posting, trouble, cause_id, team_id, now))
         session.flush()
+    if posting.sent_at is None:  # another document may have its number now
+        wake_number_users(session, posting.company_id, [posting.number], now)
     return cause_id
 
 
@@ -392,18 +470,35 @@ def _key(posting: Posting, trouble: Trouble, connection: str) -> tuple[CauseKey,
     if trouble.code == UNSEEN:
         named = f"{connection}:{posting.doc_type}:unseen"
         return CauseKey(CauseKind.TARGET, named), f"No clear answer, and no list in {connection}"
-    if trouble.code == INACTIVE:
-        entry = trouble.target_code
-        key = CauseKey(CauseKind.INACTIVE, f"{connection}:{entry}")
-        entry = entry[:1].upper() + entry[1:]
-        return key, f"{entry} was made inactive in {connection}"
+    if trouble.code in (INACTIVE, OTHER_CURRENCY):
+        return _key_of_entry(trouble, connection)
     if trouble.code in _OWN:
         return CauseKey(CauseKind.RULE, NAMES[trouble.code]), _OWN[trouble.code]
     return _key_of_class(posting, trouble, connection)
 
 
+def _key_of_entry(trouble: Trouble, connection: str) -> tuple[CauseKey, str]:
+    """Return the cause and its label of an entry that the target would refuse."""
+    entry = trouble.target_code
+    name = entry[:1].upper() + entry[1:]
+    if trouble.code == INACTIVE:
+        key = CauseKey(CauseKind.INACTIVE, f"{connection}:{entry}")
+        return key, f"{name} was made inactive in {connection}"
+    key = CauseKey(CauseKind.TARGET, f"{connection}:currency {entry}")
+    return key, f"{name} has another currency in {connection}"
+
+
 def _key_of_class(posting: Posting, trouble: Trouble, connection: str) -> tuple[CauseKey, str]:
     """Return the cause and its label by the error class alone, or by the failing document."""
+    if trouble.code == RESTORED:
+        return (
+            restored_cause(connection),
+            f"Restored: {connection} may already have these documents",
+        )
+    if trouble.code in _READ_THERE:
+        named = f"{connection}:{_READ_THERE[trouble.code][0]} {trouble.target_code}".rstrip()
+        label = _STORED.get(trouble.target_code, _READ_THERE[trouble.code][1])
+        return CauseKey(CauseKind.TARGET, named), label.format(connection)
     if trouble.code == LOOKUP_REFUSED:
         named = f"{connection}:look-up {trouble.target_code}"
         return CauseKey(CauseKind.TARGET, named), f"{connection} refuses the look-up"
@@ -486,7 +581,7 @@ def _hold(
         team_id=team_id,
         answer_by=answer_by(settings, trouble.error_class, now),
         opened_at=now,
-        book=posting.book,
+        book=record.book,
         number=posting.number,
         party_key=record.party_key,
         doc_type=posting.doc_type,
@@ -503,6 +598,9 @@ def _way(posting: Posting, trouble: Trouble) -> str:
         party = trouble.target_code
         other = f"the mapping names another {party.partition(' ')[0]}"
         return f"{party} is made active there and this document is retried, or {other}"
+    if trouble.code == OTHER_CURRENCY:
+        party = trouble.target_code.partition(" ")[0]
+        return f"the mapping names another {party}, which has the currency of this document there"
     if trouble.code == NO_ANSWER:
         return RETRY["uncertain"].action
     if trouble.error_class == "temporary":  # what is retried automatically has no hold
@@ -538,6 +636,8 @@ def settle_holds(session: Session, record_ids: Collection[int], cause_ids: Colle
 
 def ends_in_target(code: str, error_class: ErrorClass, *, of_push: bool) -> bool:
     """Check whether only a change in the target ends this hold."""
+    if code in OF_READING:
+        return True
     return of_push and code != MANUAL and RETRY[error_class].retry == RetryWay.NEVER
 
 
@@ -545,10 +645,28 @@ def is_rounding(document: Document, total: Decimal) -> bool:
     """Check whether rounding alone explains the difference between this total and the
     lines sent.
     """
+    return abs(total - document.amount) <= _rounding_room(document)
+
+
+def _rounding_room(document: Document) -> Decimal:
+    """Return how much rounding alone may change a sum of the document."""
     quantities = [
         next((line[name] for name in QUANTITIES if line.get(name)), "0") for line in document.lines
     ]
-    return abs(total - document.amount) <= room(quantities, from_minor(1, document.currency))
+    return room(quantities, from_minor(1, document.currency))
+
+
+def different_tax(field: str, document: Document, tax: Decimal | None) -> tuple[Kept, ...]:
+    """Return the target's tax as a value that it stores differently, or an empty tuple.
+
+    `field` is the field with the tax of a line. Documents without it state no tax.
+    """
+    sent = [line[field] for line in document.lines if line.get(field)]
+    if tax is None or not sent:
+        return ()
+    if abs(tax - sum(map(Decimal, sent), Decimal(0))) <= _rounding_room(document):
+        return ()
+    return (Kept(0, field, format(tax, "f")),)
 
 
 def target_total_minor(document: Document, total: Decimal | None) -> int | None:

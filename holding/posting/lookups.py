@@ -8,15 +8,34 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from connectors.contract import Found, Question, Stands
-from connectors.contract.targets import Deferring, LooksTogether, Readable, Searchable, TellsParties
+from connectors.contract.targets import (
+    Deferring,
+    LooksTogether,
+    Readable,
+    Searchable,
+    TellsLists,
+    TellsParties,
+    UnusableEntry,
+)
+from connectors.kit.calls import base_currency_of
 from connectors.transport.http import Counting, Http, Remembering
 from grammar.text.characters import in_currency
 from holding.connections import breaker, limits
 from holding.connections.channel import Channel, Desk, renewed_after_all
-from holding.db.models import Posting, Push, Reading, Record, Release, Request, Version
-from holding.db.models.columns import RequestState
+from holding.db.models import (
+    Attempt,
+    ListedCode,
+    Posting,
+    Push,
+    Reading,
+    Record,
+    Release,
+    Request,
+    Version,
+)
+from holding.db.models.columns import AttemptState, PushState, RequestState
 from holding.platform.changes import read_back_now
-from holding.platform.states import FAILS_ON_IT, INACTIVE
+from holding.platform.states import FAILS_ON_IT
 from holding.posting import holds, send, store_results
 from holding.posting.claims import Claim, requeue_unscheduled, return_later, return_posting
 from holding.posting.evidence import without_target_fields
@@ -33,6 +52,7 @@ from holding.posting.push import Case, Member, add_lookup, conflicted_push, stor
 from rules.outcomes import Document
 from rules.values.canonical import revive, sha256_hex
 
+# AutoCount On The Go keeps a result this long; after that its ticket has no answer.
 KEPT_FOR = timedelta(days=7)
 
 
@@ -194,12 +214,12 @@ def is_clear_to_create(
 ) -> bool | Found:
     """Check whether a document may be created.
 
-    Its party must be active, and no similar document may exist unless a person accepted it. Returns
-    the answer itself if the target refuses the key. `reads` are cached for the whole pass, so one
-    list serves all documents of a party.
+    Its entries must be active and of its currency, and no similar document may exist unless a
+    person accepted it. Returns the answer itself if the target refuses the key. `reads` are cached
+    for the whole pass, so one list serves all documents of a party.
     """
     target = channel.target
-    goes = one.action != "create" or _party_in_use(desk, channel, one, reads)
+    goes = one.action != "create" or _entries_can_be_used(desk, channel, one, reads)
     if goes is not True or one.action != "create" or not isinstance(target, Searchable):
         return goes
     if _let_pass(desk, one):
@@ -218,28 +238,52 @@ def is_clear_to_create(
     return _none_by_hand(desk, channel, one, found)
 
 
-def _party_in_use(desk: Desk, channel: Channel, one: Checked, reads: Remembering) -> bool | Found:
-    """Check whether the customer or supplier is active in the target.
+def _entries_can_be_used(
+    desk: Desk, channel: Channel, one: Checked, reads: Remembering
+) -> bool | Found:
+    """Check whether the target takes the party, the accounts and the items of a document.
 
-    Returns the answer itself if the target refuses the key.
+    Otherwise the posting is held. Returns the answer itself if the target refuses the key.
     """
-    if not isinstance(channel.target, TellsParties):
+    if isinstance(channel.target, TellsParties):
+        before = reads.calls
+        access = (channel.settings, channel.secret, reads)
+        unusable = channel.target.unusable_entry(one.document, *access)
+        _charge(desk, channel, reads.calls - before)
+    else:
+        unusable = _listed_currency_fault(desk, channel, one)
+    if unusable is None:
         return True
-    before = reads.calls
-    inactive_party = channel.target.inactive(one.document, channel.settings, channel.secret, reads)
-    _charge(desk, channel, reads.calls - before)
-    if isinstance(inactive_party, str):
-        entry = inactive_party[:1].upper() + inactive_party[1:]
-        words = f"{entry} was made inactive in {channel.name}, so it was not sent."
-        trouble = Trouble(
-            code=INACTIVE, error_class="mapping_missing", words=words, target_code=inactive_party
-        )
-        if inactive_party:
-            _stop(desk, channel, one, trouble)
-        return not inactive_party
-    if not inactive_party.key_refused:
-        retry_unclear(desk, channel, one, inactive_party)
-    return inactive_party if inactive_party.key_refused else False
+    if isinstance(unusable, UnusableEntry):
+        trouble = holds.unusable_entry(channel.name, one.document.number, unusable)
+        _stop(desk, channel, one, trouble)
+        return False
+    if not unusable.key_refused:
+        retry_unclear(desk, channel, one, unusable)
+    return unusable if unusable.key_refused else False
+
+
+def _listed_currency_fault(desk: Desk, channel: Channel, one: Checked) -> UnusableEntry | None:
+    """Return the document's party if the stored list of the target gives it another currency."""
+    document = one.document
+    needed = document.currency or base_currency_of(channel.settings)
+    schema = next((s for s in channel.target.documents if s.name == document.document), None)
+    refers = {field.name: field.refers for field in schema.header} if schema else {}
+    kind = refers.get(schema.party_field) if schema else None
+    listed = isinstance(channel.target, TellsLists) and kind in channel.target.lists
+    if not listed or not needed or not kind:
+        return None
+    query = select(ListedCode.currency).where(
+        ListedCode.connection_id == channel.connection_id,
+        ListedCode.kind == kind,
+        ListedCode.code == document.party,
+        ListedCode.to_file_id.is_(None),
+    )
+    with desk.database.read() as session:
+        currency = session.scalar(query.limit(1)) or needed
+    if currency == needed:
+        return None
+    return UnusableEntry(f"{kind} {document.party}", currency, needed)
 
 
 def _charge(desk: Desk, channel: Channel, calls: int) -> None:
@@ -294,8 +338,32 @@ def _none_by_hand(desk: Desk, channel: Channel, one: Checked, found: Sequence[St
     others = _not_ours(desk, channel, one, found)
     if not others:
         return True
-    _hold(desk, channel, one, others, _perhaps_by_hand(channel, others))
+    own = _own_under_another_number(desk, one, others)
+    words = _renumbered(channel, one, own) if own else _perhaps_by_hand(channel, others)
+    _hold(desk, channel, one, others, words)
     return False
+
+
+def _own_under_another_number(desk: Desk, one: Checked, found: Sequence[Stands]) -> list[Stands]:
+    """Return the documents that the target said it made of this posting."""
+    query = (
+        select(Attempt.target_ref)
+        .join(Push, Push.id == Attempt.push_id)
+        .where(Push.posting_id == one.claim.posting_id)
+        .where(Attempt.state == AttemptState.UNCERTAIN, Attempt.target_ref.is_not(None))
+    )
+    with desk.database.read() as session:
+        made = set(session.scalars(query))
+    return [other for other in found if other.target_ref in made]
+
+
+def _renumbered(channel: Channel, one: Checked, found: Sequence[Stands]) -> str:
+    """Return the message about our own document to which the target gave another number."""
+    words = "; ".join(_told(other) for other in found)
+    return (
+        f"{channel.name} already has {words}, sent by Clearpost as {one.document.number}:"
+        f" {channel.name} gave it another number. Correct the number there, or make it void."
+    )
 
 
 def _not_ours(desk: Desk, channel: Channel, one: Checked, found: Sequence[Stands]) -> list[Stands]:
@@ -422,10 +490,11 @@ def _look(desk: Desk, channel: Channel, one: Checked, looks: Lookups) -> Found |
     """Look up a posting, or return None if it needs no lookup.
 
     A posting that met other content before is first looked up as it was sent then, because with
-    another customer it would not be found.
+    another customer it would not be found. One that vanished is looked up in every target.
     """
     earlier_push = _met_another(desk, one)
-    if one.action == "create" and not channel.looks_first and earlier_push is None:
+    needless = earlier_push is None and not _vanished(desk, one)
+    if one.action == "create" and not channel.looks_first and needless:
         return None
     if earlier_push is not None and earlier_push.hash != one.hash:
         sent_document = revive(Document, earlier_push.content)
@@ -444,6 +513,20 @@ def _met_another(desk: Desk, one: Checked) -> Push | None:
         return None
     with desk.database.read() as session:
         return conflicted_push(session, one.claim.posting_id)
+
+
+def _vanished(desk: Desk, one: Checked) -> bool:
+    """Check whether the target accepted the document before and then did not have it."""
+    if one.no == 1 or one.posting.sent_at is None:
+        return False
+    query = select(Push.id).where(
+        Push.posting_id == one.claim.posting_id,
+        Push.action == "create",
+        Push.state == PushState.DROPPED,
+        Push.error_class == "uncertain",
+    )
+    with desk.database.read() as session:
+        return session.scalar(query.limit(1)) is not None
 
 
 def _goes(

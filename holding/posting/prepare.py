@@ -21,9 +21,11 @@ from connectors.contract import (
     Settings,
     Target,
 )
+from connectors.contract.pulls import ImportedByHand
 from connectors.transport import strict_json
 from holding.approvals import consent
 from holding.approvals.consent import posting_hash
+from holding.connections import sale_issuers
 from holding.connections.channel import Channel, Desk
 from holding.db import bulk
 from holding.db.bulk import JointWrites
@@ -389,6 +391,7 @@ def _push_row(one: Checked, story: bytes, now: datetime) -> dict[str, Any]:
         "trace": story,
         "evaluation_id": posting.evaluation_id,
         "state": PushState.SENDING,
+        "due_at": one.claim.since,
         "made_at": now,
     }
 
@@ -453,6 +456,8 @@ def check_postings(
 ) -> dict[int, Verdict]:
     """Return a verdict for each claimed posting. With `lock` the verdict holds until the commit."""
     if lock:
+        # A statement that locks and reads at once would, after waiting, see the rows as they were
+        # before.
         lock_families(session, channel.company_id, [claim.family for claim in claims])
     rows_by_id = _look_around(session, channel, claims, lock=lock, now=now)
     verdicts: dict[int, Verdict] = {}
@@ -469,17 +474,55 @@ def check_postings(
                 session, posting_id, other_posting, of_record=of_record
             )
             verdict = trouble or verdict
+        if isinstance(verdict, Checked) and verdict.action == "create":
+            verdict = holds.restored_trouble(session, channel, verdict.posting) or verdict
         if isinstance(verdict, Checked) and not channel.shows(verdict.posting.doc_type):
             verdict = _unseen(session, verdict)
         if isinstance(verdict, Checked) and verdict.action == "create":
-            number_key = (verdict.posting.doc_type, verdict.posting.number)
+            number_key = _number_key(channel, verdict.posting)
             if number_key in numbers:
                 verdict = _taken(f"{verdict.posting.number} is another document's number, too.")
             numbers.add(number_key)
         if isinstance(verdict, Checked):
             sending.add(claim.family)
         verdicts[claim.posting_id] = verdict
+    _hold_other_case(session, channel, verdicts)
     return verdicts
+
+
+def _number_key(channel: Channel, posting: Posting) -> tuple[str, str]:
+    """Return what two new documents of one batch must not share."""
+    ignores_case = isinstance(channel.target, ImportedByHand)
+    return posting.doc_type, posting.number.lower() if ignores_case else posting.number
+
+
+def _hold_other_case(session: Session, channel: Channel, verdicts: dict[int, Verdict]) -> None:
+    """Replace the verdict of a new document whose number we sent before in another case.
+
+    An import into AutoCount overwrites the document of a taken number, whatever the case of its
+    letters. Other targets are asked for the number before a create.
+    """
+    if not isinstance(channel.target, ImportedByHand):
+        return
+    creates = {
+        (one.posting.doc_type, one.posting.number.lower()): posting_id
+        for posting_id, one in verdicts.items()
+        if isinstance(one, Checked) and one.action == "create"
+    }
+    lower = func.lower(Posting.number)
+    query = select(Posting.id, Posting.doc_type, Posting.number).where(
+        Posting.connection_id == channel.connection_id,
+        Posting.doc_type.in_({doc_type for doc_type, _ in creates}),
+        Posting.sent_at.is_not(None),
+        lower.in_([number for _, number in creates]),
+    )
+    for other in session.execute(query) if creates else ():
+        posting_id = creates.get((other.doc_type, other.number.lower()))
+        if posting_id is not None and posting_id != other.id:
+            verdicts[posting_id] = _taken(
+                f"{channel.name} takes it for the number of {other.number}, posted by Clearpost:"
+                " an import would overwrite that document."
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -488,7 +531,8 @@ class _Seen:
 
     `quiet`: no evaluation or similar record is pending. `marked`: a mapping change may affect it.
     `held`: a hold is open, or its route or connection is stopped. `outdated`: it was evaluated by
-    other rules, or not at all.
+    other rules, or not at all. `barred`: by the settings of now it would make a second e-Invoice,
+    or book a sale twice.
     """
 
     posting: Posting
@@ -499,6 +543,7 @@ class _Seen:
     held: bool
     busy: bool
     outdated: bool
+    barred: bool
     taken: bool
     elsewhere: int | None
     of_record: bool
@@ -533,6 +578,7 @@ def _look_around(
             held=bool(row.held),
             busy=bool(row.busy),
             outdated=bool(row.outdated),
+            barred=not lock and _is_barred(session, channel, row.Posting),
             taken=bool(row.taken),
             elsewhere=row.elsewhere,
             of_record=bool(row.of_record),
@@ -543,6 +589,21 @@ def _look_around(
         )
         for row in rows
     }
+
+
+def _is_barred(session: Session, channel: Channel, posting: Posting) -> bool:
+    """Check by the present settings whether the source or the target bars the document.
+
+    The query without locks has loaded all of these rows. A change of a setting makes the record
+    due, which the check under locks sees.
+    """
+    if posting.action == "void":
+        return False
+    record = session.get_one(Record, posting.record_id)
+    source = session.get_one(Connection, record.source_id)
+    body = session.get_one(Version, posting.version_id).body or {}
+    target = (channel.connector, channel.settings)
+    return sale_issuers.is_barred(source, record.type, body, target, posting.doc_type)
 
 
 @cache
@@ -605,9 +666,10 @@ def _surrounded(lock: bool) -> Select[Any]:
 
 def _verdict(channel: Channel, claim: Claim, seen: _Seen) -> Verdict:
     posting = seen.posting
+    # `marked`: a changed mapping may concern it, and the sweep has not looked at it yet.
     if posting.content is None or not seen.quiet or seen.held or seen.busy or seen.marked:
         return NotNow(rest=seen.marked)
-    if seen.outdated:
+    if seen.outdated or seen.barred:
         return NotNow(judge=True)
     document: Document = revive(Document, posting.content)
     current_hash = posting_hash(
@@ -695,6 +757,7 @@ def count_fitting(rows: Sequence[int], limits: FileLimits, size_of: Callable[[in
     most = min(len(rows), limits.documents)
     if limits.rows is not None:
         most = bisect_right(list(accumulate(rows[:most])), limits.rows)
+    # The size is measured, because compression varies too much for a useful upper bound.
     if limits.bytes is None or most == 0 or size_of(most) <= limits.bytes:
         return most
     return bisect_right(range(1, most), limits.bytes, key=size_of)

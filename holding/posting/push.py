@@ -18,6 +18,7 @@ from holding.db import bulk
 from holding.db.bulk import JointWrites, next_id
 from holding.db.models import (
     Attempt,
+    ConnectionKey,
     Hold,
     Posting,
     PostingLine,
@@ -45,6 +46,7 @@ from holding.posting import holds, runs
 from holding.posting.claims import Claim
 from holding.posting.evidence import Bills, document_lines, without_target_fields
 from holding.posting.holds import Trouble
+from holding.posting.newer_versions import newer_version_words
 from rules.outcomes import Document
 from rules.values.canonical import PostingState, dumps, plain, sha256_hex
 
@@ -348,10 +350,18 @@ def _stay_or_move(case: Case, posting: Posting, to: PostingState, **columns: Any
 
 
 def _alarm(case: Case, error_class: ErrorClass, limit: timedelta, words: str) -> None:
-    """Open a hold when the push has had no outcome for longer than `limit`; lookups continue."""
+    """Open a hold when the push has had no outcome for longer than `limit`; lookups continue.
+
+    A record that changed meanwhile is reported after `POLL_LIMIT`, because a person may still stop
+    the document.
+    """
     push = case.session.get_one(Push, case.member.push_id)
-    if case.now - push.made_at > limit:
-        hold_unanswered(case, error_class, words)
+    age = case.now - push.made_at
+    if age <= POLL_LIMIT:
+        return
+    newer = newer_version_words(case.session, case.member.claim.posting_id)
+    if newer or age > limit:
+        hold_unanswered(case, error_class, f"{newer} {words}".strip())
 
 
 def mark_uncertain_now(case: Case, words: str) -> bool:
@@ -471,6 +481,7 @@ def add_flight(
         "run_id": run_id,
         "key": key,
         "key_id": channel.key_id,
+        "key_tail": channel.key_tail,
         "body": payload.body,
         "sha256": sha256_hex(payload.body),
         "headers": _headers(payload, name),
@@ -593,6 +604,7 @@ def store_lookup(
         kind=kind,
         key=key,
         key_id=key_id,
+        key_tail=_tail_of(session, key_id),
         sha256=sent_hash,
         headers={},
         rows={"number": number},
@@ -620,6 +632,12 @@ def store_lookup(
     )
     session.flush()
     return request.id, sent_hash, answer_hash
+
+
+def _tail_of(session: Session, key_id: int | None) -> str:
+    """Return the end of a key, as pages show it; blank for none."""
+    key = session.get(ConnectionKey, key_id) if key_id else None
+    return key.tail if key is not None else ""
 
 
 def conflicted_push(session: Session, posting_id: int) -> Push | None:

@@ -15,6 +15,7 @@ from grammar.text.finding_codes import ErrorClass
 from holding.db.bulk import Columns, of
 from holding.db.models import Attempt, Connection, Posting, Push, Request
 from holding.db.models.columns import AttemptState, PushState
+from holding.db.refusal import seconds_since
 from holding.posting import store_results
 from holding.posting.claims import RUNNING, STOPPED
 from rules.values.canonical import PostingState
@@ -34,6 +35,7 @@ class AttemptRow:
     at: datetime
     request_id: int
     kind: str
+    key_tail: str
     made_at: datetime
     answered_at: datetime | None
     status: int | None
@@ -56,7 +58,7 @@ class AttemptRow:
             return "not recorded"
         if self.answered_at is None:
             return "no answer"
-        return f"{(self.answered_at - self.made_at).total_seconds():.1f}\u00a0s"
+        return f"{seconds_since(self.made_at, self.answered_at):.1f}\u00a0s"
 
     @property
     def call(self) -> str:
@@ -96,6 +98,7 @@ ATTEMPT = Columns(
         at=of(Attempt.at),
         request_id=of(Request.id),
         kind=of(Request.kind),
+        key_tail=of(Request.key_tail),
         made_at=of(Request.made_at),
         answered_at=of(Request.answered_at),
         status=of(Request.status),

@@ -412,7 +412,7 @@ def _taken(answer: Answer) -> AcceptedDocument:
 
 def _ended(case: Case, request_id: int, answer: Answer) -> dict[str, object]:
     """Return the values of an attempt that ended."""
-    changed_values = (*answer.kept, *_kept_total(case, answer))
+    changed_values = (*answer.kept, *_kept_total(case, answer), *_kept_tax(case, answer))
     return {
         "push_id": case.member.push_id,
         "request_id": request_id,
@@ -434,6 +434,12 @@ def _kept_total(case: Case, answer: Answer) -> tuple[Kept, ...]:
     field = case.channel.total_field(document.document)
     totals = holds.different_total(field, document, kept)
     return tuple(one for one in totals if one not in answer.kept)
+
+
+def _kept_tax(case: Case, answer: Answer) -> tuple[Kept, ...]:
+    """Return the tax that the target stored, if it is not the document's."""
+    document = case.member.document
+    return holds.different_tax(case.channel.tax_field(document.document), document, answer.tax)
 
 
 def apply_answer(case: Case, answer: Answer, *, looked: bool = False) -> bool:
@@ -743,6 +749,8 @@ def split_members(members: Sequence[Member], sends: int) -> list[Sequence[Member
 
 def open_half(desk: Desk, half: FileHalf) -> Flight | None:
     """Store the call of a half with the pushes that are still ours, or return None."""
+    # Stored only when its turn comes: if the worker dies first, the pushes of the refused file are
+    # looked up and none is lost.
     desk.renew()
     first_flight, channel = half.of, half.of.channel
     with desk.database.write() as session:

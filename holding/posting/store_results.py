@@ -36,6 +36,7 @@ from holding.posting import holds, runs
 from holding.posting.claims import Claim
 from holding.posting.holds import Trouble
 from holding.posting.lone_failures import fails_on_it, is_server_error, target_fails_on_it
+from holding.posting.newer_versions import newer_version_words
 from holding.posting.push import (
     FREE,
     SEEN,
@@ -185,6 +186,9 @@ def mark_unseen(case: Case, words: str, tries: int) -> bool:
 
     A person checks there whether it exists.
     """
+    newer = newer_version_words(case.session, case.member.claim.posting_id)
+    words = f"{words} {newer}".strip()
+    # The used tries stay: a person who resends after one look decides about one call.
     return _failed(case, PushState.CONFLICT, UNSEEN, "duplicate", words, "", tries=tries)
 
 

@@ -124,6 +124,8 @@ def replay_for_page(session: Session, evaluation_id: int) -> Outcome | None:
         ((evaluation, version, record, source, *_),) = _looked_at(session, [evaluation_id])
         if not is_replayable(evaluation, version):
             return None
+        # Nothing that an outcome depends on can change; whether its facts are still kept was just
+        # checked.
         key = (evaluation_id, str(session.get_bind().engine.url), evaluation.at, evaluation.hash)
 
         def evaluate() -> Outcome:

@@ -235,6 +235,8 @@ def standing_of(row: Compared, let_be: Collection[int]) -> Standing:
     """
     if not row.stands:
         return _unsent(row.state)
+    # An open hold does not explain it: a hold concerns what was not sent, not what the target
+    # shows.
     if row.odd:
         return Standing.ACCEPTED if row.posting_id in let_be else Standing.UNEXPLAINED
     if row.there is None:

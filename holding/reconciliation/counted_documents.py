@@ -52,7 +52,7 @@ from holding.reconciliation.document_sides import (
 from holding.records import accepted_differences
 from rules.values.canonical import PostingState
 
-LATER_CHANGES = ("STL03", "TGT07")
+LATER_CHANGES = ("STL03", "TGT07", "TGT16")
 """Finding codes whose release accepts the target's different value."""
 _code = case((Posting.currency != "", Posting.currency), else_=Record.currency)
 _own = or_(Posting.reverses_id.is_not(None), _code != Record.currency, is_in_parts)
@@ -84,6 +84,8 @@ def _written(mark: Mark) -> ColumnElement[int]:
 
 
 def _mark(company_id: int) -> ColumnElement[int]:
+    # Written in Python too (`standing_of` in compared_documents.py), for documents that are shown
+    # singly.
     counted = and_(_unseen, ~is_gone, ~ever_accepted(company_id))
     return case(
         (all_sides_agree(company_id), _written(Mark.AGREES)),

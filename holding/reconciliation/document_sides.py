@@ -66,6 +66,7 @@ is_in_parts: ColumnElement[bool] = or_(
     and_(_is_first, exists().where(*_of_route, _is_further)),
     and_(~_is_first, exists().where(*_of_route, _other.seq != Posting.seq)),
 )
+# Stored with the posting by each evaluation, because stored verdicts do not contain gates.
 is_gone: ColumnElement[bool] = and_(Posting.withdrawn, Posting.state == PostingState.POSTED)
 _COLUMNS = Compared(
     posting_id=of(Posting.id),

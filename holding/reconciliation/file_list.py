@@ -8,19 +8,14 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, aliased
 
-from holding.db import bulk
-from holding.db.bulk import Columns, known, of
+from holding.db.bulk import Columns, of
 from holding.db.models import (
     Connection,
-    Evaluation,
     ImportFile,
     Person,
-    Posting,
-    Push,
-    Record,
-    Version,
 )
 from holding.db.models.columns import ImportFileState
+from holding.posting.newer_versions import NewerVersion, find_newer_versions
 from holding.reconciliation import open_files
 from holding.reconciliation.open_files import Verdict, exported_documents
 from rules.values.canonical import PostingState
@@ -99,35 +94,6 @@ _FILE = Columns(
 
 
 @dataclass(frozen=True, slots=True)
-class News:
-    """A record's newer version: number, time and content."""
-
-    posting_id: int
-    record_id: int
-    no: int
-    at: datetime
-    body: Mapping[str, object]
-
-    @property
-    def status(self) -> str:
-        """The source's status text; blank if there is none."""
-        word = self.body.get("status")
-        return word if isinstance(word, str) else ""
-
-
-_NEWS = Columns(
-    News(
-        posting_id=of(Posting.id),
-        record_id=of(Record.id),
-        no=of(Version.no),
-        at=of(Version.at),
-        body=known(Version.body),
-    ),
-    {"posting_id": "posting.id", "record_id": "record.id"},
-)
-
-
-@dataclass(frozen=True, slots=True)
 class DocumentRow:
     """A document of a file: posting state, verdict, and the record's newer version, if any."""
 
@@ -138,7 +104,7 @@ class DocumentRow:
     currency: str
     state: PostingState
     verdict: Verdict | None
-    news: News | None
+    news: NewerVersion | None
 
 
 def files_of_run(session: Session, company_id: int, run_id: int) -> tuple[FileRow, ...]:
@@ -184,29 +150,23 @@ def file_documents(session: Session, company_id: int, file_id: int) -> tuple[Doc
     )
 
 
-def news_of_postings(session: Session, posting_ids: Collection[int]) -> Mapping[int, News]:
-    """Return newer record versions of documents without a known result, by posting id."""
-    query = (
-        _NEWS.select()
-        .join(Push, Push.id == Posting.push_id)
-        .join(Evaluation, Evaluation.id == Push.evaluation_id)
-        .join(Record, Record.id == Posting.record_id)
-        .join(Version, Version.id == Record.version_id)
-        .where(bulk.among(Posting.id, list(posting_ids)))
-        .where(Posting.state == PostingState.AWAITING, Record.version_id != Evaluation.version_id)
-    )
-    return {one.posting_id: one for one in _NEWS.each(session.execute(query))}
+def news_of_postings(session: Session, posting_ids: Collection[int]) -> dict[int, NewerVersion]:
+    """Return newer record versions of documents that wait in a file, by posting id."""
+    return find_newer_versions(session, posting_ids, (PostingState.AWAITING,))
 
 
-def overtaken_text(number: str, file: str, news: News) -> str:
+def overtaken_text(number: str, file: str, news: NewerVersion) -> str:
     """Return the message for a document whose record changed after the file was made."""
-    no, status = news.no, news.status
-    if status:
+    no, sent, status = news.no, news.sent_text, news.status or "none"
+    now = news.now_text or "no amount"
+    if news.cancelled:
         return (
-            f"{number} was changed in the source after {file} was made (version {no}, status"
+            f"{number} was cancelled in the source after {file} was made (version {no}, status"
             f" {status}): withdraw the file if it was not imported, or tell how its import ended."
+            f" {sent} is in the file, and the record now comes to {now}."
         )
     return (
-        f"{number} was changed in the source after {file} was made (version {no}): withdraw the"
-        " file if it was not imported, or tell how its import ended."
+        f"{number} was changed in the source after {file} was made (version {no}, status"
+        f" {status}): withdraw the file if it was not imported, or tell how its import ended."
+        f" {sent} is in the file, and the record now comes to {now}."
     )

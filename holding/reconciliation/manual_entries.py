@@ -20,10 +20,10 @@ from holding.db.models import Connection, Hold, Posting, Push, Reading, Record
 from holding.db.models.columns import HoldState, PushState, to_minor
 from holding.db.refusal import Refusal
 from holding.holds.holds import Desk, Done, done_with
-from holding.holds.releases import decide_one
+from holding.holds.releases import LOOK_AGAIN, decide_one
 from holding.platform.changes import read_back_now, wake_records
 from holding.platform.states import (
-    TOTALS,
+    OF_READING,
     UNSEEN,
     close_holds,
     holds_beside,
@@ -54,7 +54,7 @@ def look_again(
     def act(desk: Desk, hold: Hold, voice: Voice) -> Done | Refusal:
         why, name, number = reason.strip(), voice.name, hold.number
         unseen = hold.code == UNSEEN  # only a person can look there
-        if hold.code == TOTALS:  # ended by the reading itself, where the total is right by then
+        if hold.code in OF_READING:  # ended by the reading itself, where it is right by then
             read_back_now(session, [hold.posting_id or 0], now)
             result = done_with(
                 hold, f"{name} had {number} read again in the accounting system: {why}"
@@ -79,7 +79,7 @@ def look_again(
         reason,
         now,
         op,
-        verb="have another look at",
+        verb=LOOK_AGAIN,
         may=_decided_there,
         act=act,
     )
@@ -254,7 +254,7 @@ def _stand_in(
         number=there.number,
         kind="lookup",
         key=push.key,
-        key_id=connection.key_id,
+        key_id=None,  # a person linked it: no call was made
         fence=posting.fence,
         now=now,
     )

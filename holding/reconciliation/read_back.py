@@ -1,6 +1,6 @@
 """Read due documents back from a target, and store what changed there."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from connectors.contract import Found, Kept
 from connectors.contract.targets import Readable, ReadsLater, TellsChanges
-from grammar.text.characters import grouped
+from grammar.text.characters import grouped, in_currency
 from holding.connections import breaker, limits
 from holding.connections.channel import Channel, Desk
 from holding.db import bulk
@@ -22,13 +22,15 @@ from holding.db.models.decisions import HOLD_OPEN
 from holding.db.refusal import money
 from holding.platform.changes import wake_records
 from holding.platform.events import Fact, record_events
-from holding.platform.states import TOTALS
+from holding.platform.states import OF_READING, STORED_OTHERWISE, TOTALS
 from holding.posting import holds
 from holding.posting.claims import lock_families
 from holding.posting.holds import Trouble
 from holding.posting.store_results import book_values
-from holding.reconciliation import reading_plan
+from holding.reconciliation import reading_plan, stored_faults
 from holding.reconciliation.reading_plan import Watched, next_reading
+from holding.reconciliation.stored_faults import Fault, fault_trouble, stored_fault
+from rules.outcomes import Document
 from rules.values.canonical import PostingState, sha256_hex
 
 _READINGS = select(Reading).where(bulk.among_given(Reading.id, "ids"))
@@ -46,6 +48,11 @@ RETRIED: Final = 2
 
 SHOWN_AGAIN = "The accounting system shows the total that was sent."
 
+SHOWN_OTHERWISE = "The accounting system shows something else now."
+
+_FAULTS: Final = OF_READING - {TOTALS}
+
+# AutoCount On The Go keeps a result this long; after that its ticket has no answer.
 KEPT_FOR = timedelta(days=7)
 
 Part = tuple[str, tuple[Watched, ...]]
@@ -112,6 +119,18 @@ def explain_reading(watched: Watched, found: Found, total_field: str | None) -> 
     return Explained(replace(found, kind="equal", words=words, differs=()), new_total)
 
 
+def _with_tax(watched: Watched, found: Found, field: str) -> Found:
+    """Add the tax that the target stored differently, where only its first answer stated it."""
+    stated = [one.value for one in watched.changed if (one.line, one.field) == (0, field)]
+    if found.kind != "equal" or not stated:
+        return found
+    tax = Decimal(stated[0])
+    if not (differs := holds.different_tax(field, watched.document, tax)):
+        return found
+    words = f"It was taken with a tax of {in_currency(tax, watched.document.currency)}."
+    return replace(found, kind="different", words=words, differs=differs)
+
+
 def _moved(found: Found, total_field: str | None) -> Found:
     """Report a total that differs from the accepted one, if nothing else shows the change."""
     if found.kind != "equal" or total_field is None:
@@ -133,10 +152,12 @@ def read_due_documents(desk: Desk, channel: Channel) -> int:
     parts = _parts(desk, channel, watched)
     readings = [pair for part in parts for pair in _told(desk, channel, target, *part)]
     watched, found = tuple(one for one, _ in readings), tuple(seen for _, seen in readings)
+    missing = [one for one, told in readings if told.kind == "absent"]
+    elsewhere = stored_faults.in_other_company(desk, channel, missing)
     with desk.database.write() as session:
         now = desk.clock.now()
         lock_families(session, channel.company_id, [one.family for one in watched])
-        woken, seen = _keep_all(session, channel, watched, found, now)
+        woken, seen = _keep_all(session, channel, watched, found, elsewhere, now)
         records, causes = update_holds(session, channel, seen, now)
         wake_records(session, woken, now)
         limits.note_answers(session, channel, found, now)
@@ -176,11 +197,16 @@ def _told(
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A posting with its new reading; `agreed`: the reading before showed no difference."""
+    """A posting with its new reading; `agreed`: the reading before showed no difference.
+
+    `fault`: the target lost the sent document or stored it otherwise.
+    """
 
     posting: Posting
     found: Found
     agreed: bool
+    fault: Fault | None = None
+    document: Document | None = None
 
 
 def _keep_all(
@@ -188,9 +214,14 @@ def _keep_all(
     channel: Channel,
     watched: Sequence[Watched],
     found: Sequence[Found],
+    elsewhere: Collection[int],
     now: datetime,
 ) -> tuple[list[int], list[Seen]]:
-    """Store changed readings, and return the records to evaluate again and the new readings."""
+    """Store changed readings, and return the records to evaluate again and the new readings.
+
+    A reading of a missing document is always returned. `elsewhere`: postings whose missing document
+    went into another company.
+    """
     rows = session.scalars(_POSTINGS, {"ids": [one.posting_id for one in watched]})
     postings = {row.id: row for row in rows}
     known = [row.reading_id for row in postings.values() if row.reading_id]
@@ -205,8 +236,14 @@ def _keep_all(
         ):
             continue  # it moved meanwhile, and is read again after that
         field = channel.total_field(one.document.document)
-        reading = explain_reading(one, told, field)
-        kept.append(_kept(posting, last.get(posting.reading_id or 0), one, reading, now))
+        standing = _with_tax(one, told, channel.tax_field(one.document.document))
+        reading, before = explain_reading(one, standing, field), last.get(posting.reading_id or 0)
+        fault = stored_fault(one.document, reading.found, before, field)
+        if fault is Fault.GONE and posting.id in elsewhere:
+            fault = Fault.COMPANY
+        elif fault is not Fault.GONE and not one.sent:
+            fault = None  # entered there by somebody else, and linked
+        kept.append(_kept(posting, before, one, reading, fault, now))
     fresh = [one.reading for one in kept if one.reading]
     made = bulk.insert_rows(session, Reading, fresh, returning=("id", "posting_id"))
     reading_of = {posting_id: reading_id for reading_id, posting_id in made}
@@ -217,7 +254,11 @@ def _keep_all(
     bulk.update(session, Push, [one.total for one in kept if one.total])
     record_events(session, [_said(channel, one, now) for one in kept if one.news])
     woken = [one.posting.record_id for one in kept if one.news or one.validated]
-    return woken, [Seen(one.posting, one.found, one.agreed) for one in kept if one.reading]
+    return woken, [
+        Seen(one.posting, one.found, one.agreed, one.fault, one.document)
+        for one in kept
+        if one.reading or one.found.kind == "absent"
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,8 +269,10 @@ class _Kept:
     """
 
     posting: Posting
+    document: Document
     found: Found
     columns: dict[str, Any]
+    fault: Fault | None = None
     reading: dict[str, Any] | None = None
     total: dict[str, Any] | None = None  # of its push: what the reading is the first to tell
     news: bool = False
@@ -238,10 +281,15 @@ class _Kept:
 
 
 def _kept(
-    posting: Posting, last: Reading | None, watched: Watched, read: Explained, now: datetime
+    posting: Posting,
+    last: Reading | None,
+    watched: Watched,
+    read: Explained,
+    fault: Fault | None,
+    now: datetime,
 ) -> _Kept:
     """Return what is stored for a reading; without an answer only the time of the next one."""
-    found = read.found
+    found, document = read.found, watched.document
     columns = {
         "id": posting.id,
         "read_at": posting.read_at,
@@ -252,12 +300,11 @@ def _kept(
     }
     if found.kind == "unknown":
         never = {"read_due_at": None} if found.key_lasts is not None else {}
-        return _Kept(posting, found, {**columns, **never})
-    there = found.kind != "absent"
-    validated = found.e_invoice_at is not None and posting.e_invoice_at != found.e_invoice_at
+        return _Kept(posting, document, found, {**columns, **never})
+    is_there, validated = found.kind != "absent", _is_validated(posting, found)
     columns |= {
         "read_at": now,
-        "read_due_at": reading_plan.next_reading(posting.posted_at, now, there=there),
+        "read_due_at": reading_plan.next_reading(posting.posted_at, now, there=is_there),
         "e_invoice_at": found.e_invoice_at or posting.e_invoice_at,
     }
     total = None
@@ -265,10 +312,12 @@ def _kept(
         total = {"id": watched.push_id, "kept": read.kept}
         columns |= book_values(posting, watched.document, read.kept)
     told = total is not None and columns["amount"] != posting.amount
-    body = breaker.body_of(found)
+    body = breaker.body_of(found, fault or "")
     digest, same = breaker.digest(body), found.kind == "equal"
     if last is not None and last.sha256 == digest:
-        return _Kept(posting, found, columns, total=total, news=told, validated=validated)
+        return _Kept(
+            posting, document, found, columns, fault, total=total, news=told, validated=validated
+        )
     reading = {
         "posting_id": posting.id,
         "kind": "standing",
@@ -280,8 +329,22 @@ def _kept(
     news = told or not same or (last is not None and not last.same)
     agreed = last is not None and last.same
     return _Kept(
-        posting, found, columns, reading, total, news=news, validated=validated, agreed=agreed
+        posting,
+        document,
+        found,
+        columns,
+        fault,
+        reading,
+        total,
+        news=news,
+        validated=validated,
+        agreed=agreed,
     )
+
+
+def _is_validated(posting: Posting, found: Found) -> bool:
+    """Check whether the reading is the first to report the validated e-invoice."""
+    return found.e_invoice_at is not None and posting.e_invoice_at != found.e_invoice_at
 
 
 def _said(channel: Channel, kept: _Kept, now: datetime) -> Fact:
@@ -301,7 +364,8 @@ def update_holds(
 ) -> tuple[list[int], list[int]]:
     """Open a hold if a retried document has another total, and close it when the total is right.
 
-    Returns the changed records and causes, to be settled last.
+    A document that is missing or was stored otherwise has a hold of its own. Returns the changed
+    records and causes, to be settled last.
     """
     shown = {one.posting.id: total for one in seen
              if (total := _shown(channel, one)) is not None}  # fmt: skip
@@ -311,8 +375,14 @@ def update_holds(
     records: list[int] = []
     causes: list[int] = []
     open_ones = _open(session, [one.posting.id for one in seen])
+    faulty = _open_faults(session, [one.posting.id for one in seen])
     for one in seen:
         posting, total = one.posting, shown.get(one.posting.id)
+        by_retry = _amiss(one, total) and sends.get(posting.id, 0) >= RETRIED
+        changed = _update_fault(session, channel, one, faulty[posting.id], by_retry, now)
+        if changed:
+            causes += changed
+            records.append(posting.record_id)
         if total is None:
             continue  # an open one stays open
         if not _amiss(one, total):
@@ -327,16 +397,19 @@ def update_holds(
 
 
 def _shown(channel: Channel, one: Seen) -> int | None:
-    """Return the total in the target in minor units, 0 for a missing or void document.
+    """Return the total in the target in minor units, 0 for a void document.
 
-    None if it cannot be determined: two documents with its number, or an invalid amount.
+    None if it cannot be determined: no document or two documents with its number, or an invalid
+    amount.
     """
     found, posting = one.found, one.posting
     if found.kind == "unknown" or posting.amount is None:
         return None
     if found.kind == "equal":
         return posting.amount
-    if found.kind == "absent" or found.void:
+    if found.kind == "absent":
+        return None  # a missing document has a hold of its own
+    if found.void:
         return 0
     if not found.differs:
         return None
@@ -374,6 +447,56 @@ def _open(session: Session, posting_ids: Sequence[int]) -> set[int]:
         bulk.among(Hold.posting_id, posting_ids), Hold.code == TOTALS, HOLD_OPEN
     )
     return {found for found in session.scalars(query) if found is not None}
+
+
+def _open_faults(session: Session, posting_ids: Sequence[int]) -> dict[int, set[str]]:
+    """Return by posting the codes of its open holds for what the target lost or stored wrongly."""
+    query = select(Hold.posting_id, Hold.code).where(
+        bulk.among(Hold.posting_id, posting_ids), Hold.code.in_(sorted(_FAULTS)), HOLD_OPEN
+    )
+    codes: dict[int, set[str]] = {posting_id: set() for posting_id in posting_ids}
+    for posting_id, code in session.execute(query):
+        codes[posting_id or 0].add(code)
+    return codes
+
+
+def _update_fault(
+    session: Session,
+    channel: Channel,
+    one: Seen,
+    open_codes: Collection[str],
+    by_retry: bool,
+    now: datetime,
+) -> list[int]:
+    """Open, keep or close the hold for what the target lost or stored otherwise; return the changed
+    causes. A total that differs after a retry is the hold of the retry.
+    """
+    posting, field = one.posting, channel.total_field(one.posting.doc_type)
+    trouble: Trouble | None = None
+    if one.fault is not None and one.document is not None:
+        trouble = fault_trouble(channel, one.document, one.found, one.fault, field)
+    if one.found.kind == "unknown":
+        return []
+    if trouble is not None and trouble.code == STORED_OTHERWISE and by_retry:
+        trouble = None
+    ended = sorted({*open_codes} - ({trouble.code} if trouble else set()))
+    causes: list[int] = []
+    if ended:
+        causes += holds.close_holds(session, [posting.id], tuple(ended), now, why=SHOWN_OTHERWISE)
+        note_push_error(session, posting, None)
+    if trouble is not None and not (one.found.kind == "absent" and trouble.code in open_codes):
+        causes.append(holds.open_hold(session, posting, trouble, now))
+        note_push_error(session, posting, trouble)
+    return causes
+
+
+def note_push_error(session: Session, posting: Posting, trouble: Trouble | None) -> None:
+    """Store on the posting's accepted push what is wrong with it, for the posting log."""
+    columns = {
+        "error": trouble.words if trouble else None,
+        "error_class": trouble.error_class if trouble else None,
+    }
+    session.execute(update(Push).where(Push.id == posting.posted_push_id).values(columns))
 
 
 def _trouble(channel: Channel, posting: Posting, there: int, sends: int) -> Trouble:

@@ -1,23 +1,25 @@
 """Plan which posted documents are read back from their target, and when."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from sqlalchemy import BigInteger, ColumnElement, bindparam, exists, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from connectors import registry
-from connectors.contract import EInvoices, Submitter
+from connectors.contract import EInvoices, Kept, Submitter
 from connectors.contract.targets import Readable
 from holding.access.actors import Actor, may
 from holding.connections import breaker, limits
 from holding.connections.channel import Channel, Desk
 from holding.connections.connections import log_connection_event
 from holding.db.bulk import Columns, of
-from holding.db.models import Connection, Posting, Push, Reading, Record
-from holding.db.models.columns import NOW
+from holding.db.models import Attempt, Connection, Posting, Push, Reading, Record
+from holding.db.models.columns import NOW, AttemptState
 from holding.db.refusal import Refusal, plural
 from holding.platform.changes import read_back_now
 from holding.platform.events import record_event
@@ -114,7 +116,9 @@ def readings_of_record(session: Session, record_id: int) -> tuple[ReadingRow, ..
 class Watched:
     """A posted document whose reading is due, with the sent document.
 
-    `kept` is the total that the target reported then, in minor units.
+    `kept` is the total that the target reported then, in minor units. `changed` are the values that
+    it reported to have stored differently. `sent`: the target accepted it from Clearpost. A linked
+    document was entered there by somebody else.
     """
 
     posting_id: int
@@ -122,6 +126,22 @@ class Watched:
     push_id: int
     document: Document
     kept: int | None
+    changed: tuple[Kept, ...] = ()
+    sent: bool = True
+
+
+_TAKEN: Final = Attempt.state.in_((AttemptState.ACCEPTED, AttemptState.EXISTING))
+
+_SENT: Final = exists().where(Attempt.push_id == Push.id, _TAKEN).correlate(Push)
+
+_CHANGED: Final = (
+    select(Attempt.proof)
+    .where(Attempt.push_id == Push.id, Attempt.proof.is_not(None))
+    .where(_TAKEN)
+    .limit(1)
+    .correlate(Push)
+    .scalar_subquery()
+)
 
 
 def take_due(desk: Desk, channel: Channel, a_call: int) -> tuple[Watched, ...]:
@@ -137,7 +157,15 @@ def take_due(desk: Desk, channel: Channel, a_call: int) -> tuple[Watched, ...]:
         leased_until = now + desk.lease
         session.execute(update(Posting).where(Posting.id.in_(ids)).values(read_due_at=leased_until))
         rows = session.execute(
-            select(Posting.id, Posting.family, Posting.posted_push_id, Push.content, Push.kept)
+            select(
+                Posting.id,
+                Posting.family,
+                Posting.posted_push_id,
+                Push.content,
+                Push.kept,
+                _CHANGED.label("changed"),
+                _SENT.label("sent"),
+            )
             .join(Push, Push.id == Posting.posted_push_id)
             .where(Posting.id.in_(ids))
             .order_by(Posting.id)
@@ -149,6 +177,8 @@ def take_due(desk: Desk, channel: Channel, a_call: int) -> tuple[Watched, ...]:
                 push_id=row.posted_push_id,
                 document=revive(Document, row.content),
                 kept=row.kept,
+                changed=tuple(Kept(**one) for one in json.loads(row.changed or "[]")),
+                sent=row.sent,
             )
             for row in rows
         )

@@ -24,9 +24,9 @@ from holding.posting import runs as run_counts
 from holding.posting.claims import Claim, lock_families
 from holding.posting.evidence import action_of
 from holding.posting.holds import IMPORT_OPEN, Trouble
+from holding.posting.newer_versions import NewerVersion
 from holding.posting.push import Case, Member, add_lookup, owned_posting
 from holding.reconciliation import file_list
-from holding.reconciliation.file_list import News
 from holding.reconciliation.open_files import Became, Verdict, verdict_of
 from rules.outcomes import Document
 from rules.values.canonical import dumps, revive
@@ -183,7 +183,7 @@ def _trouble(one: _Waiting, file: ImportFile, since: datetime) -> Trouble | None
     return Trouble(code=IMPORT_OPEN, error_class=error_class, words=words, target_code=file.name)
 
 
-def _news(one: _Waiting) -> News | None:
+def _news(one: _Waiting) -> NewerVersion | None:
     posting_id = one.posting.id
     return file_list.news_of_postings(one.case.session, [posting_id]).get(posting_id)
 

@@ -262,6 +262,8 @@ def total_differences(days: Iterable[Differences]) -> Differences:
 
 def _counting(query: Any, *, newest: bool = True) -> Select[Any]:
     """Limit a query to differences that count; without `newest`, for any record content."""
+    # Computed by each query: a stored flag would have to be cleared when the record or document
+    # changes.
     counting: Select[Any] = (
         query.select_from(AcceptedDifference)
         .join(Release, Release.id == AcceptedDifference.release_id)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from grammar.nodes import Ruleset
 from holding.approvals.consent import counts
-from holding.db.models import Attempt, Connection, Event, Posting, Push, Record, Request
+from holding.db.models import Attempt, Company, Connection, Event, Posting, Push, Record, Request
 from holding.db.models.columns import AttemptState, HoldState, RecordState
 from holding.db.refusal import plural
 from holding.db.together import KEPT, Question, Together
@@ -18,6 +19,7 @@ from holding.platform.states import HOLD_LABELS, state_label
 from holding.records.record_rows import OpenHold
 from holding.records.story import NOBODY_ASKED, Case, Proof, is_approval_undecided
 from holding.records.story_holds import HeldBy, holds_of
+from holding.records.waits import Cause, waits_of
 from rules.outcomes import NEEDS_APPROVAL
 from rules.values.canonical import PostingState, in_sentence
 
@@ -79,13 +81,17 @@ def _missing(tick: Tick, text: str, place: Place = Place.NONE, of: int = 0) -> T
     return Ticked(tick, text, done=False, place=place, id=of)
 
 
+def _unchecked(case: Case) -> str:
+    return f"Not known: {case.unknown_because}." if case.unknown_because else "Not checked yet."
+
+
 def _complete(case: Case, holds: Sequence[OpenHold]) -> Ticked:
     wrong = [hold for hold in holds if hold.error_class in INCOMPLETE]
     if wrong:
         more = f" And {len(wrong) - 1} more." if len(wrong) > 1 else ""
         return _missing(Tick.COMPLETE, f"{wrong[0].message}{more}", Place.HOLD, wrong[0].id)
     if case.outcome is None:
-        return _missing(Tick.COMPLETE, "Not checked yet.", Place.SOURCE)
+        return _missing(Tick.COMPLETE, _unchecked(case), Place.SOURCE)
     return _done(Tick.COMPLETE, "Nothing that the document needs is missing.")
 
 
@@ -108,7 +114,7 @@ def _approved(case: Case, holds: Sequence[OpenHold], ruleset: Ruleset | None) ->
         return _done(Tick.APPROVED, f"By {who}, {case.when(valid_approvals[-1].at)}.")
     open_ = [v for v in case.verdicts if v.kind == "approve" and v.result != "pass"]
     if open_ or case.outcome is None:
-        words = "It is asked for when nothing is missing." if open_ else "Not checked yet."
+        words = "It is asked for when nothing is missing." if open_ else _unchecked(case)
         first = holds[0] if holds else None
         return _missing(Tick.APPROVED, words, *((Place.HOLD, first.id) if first else ()))
     if is_approval_undecided(case, ruleset):
@@ -118,7 +124,7 @@ def _approved(case: Case, holds: Sequence[OpenHold], ruleset: Ruleset | None) ->
 
 def _ready(case: Case) -> Ticked:
     if case.outcome is None:
-        return _missing(Tick.READY, "Not checked yet.", Place.SOURCE)
+        return _missing(Tick.READY, _unchecked(case), Place.SOURCE)
     gates = [verdict for verdict in case.verdicts if verdict.kind == "gate"]
     if not gates:
         return _done(Tick.READY, "The rules ask for no status.")
@@ -194,18 +200,23 @@ class TraceFinding:
 TECHNICAL_CLASSES: Final = frozenset({"authorization_failed", "temporary", "uncertain"})
 TECHNICAL_CODES: Final = frozenset(
     {"EVA02", "EVA03", "EVA04", "EVA05", "FCT01", "PSH01", "PSH04", "PSH05", "TGT03", "TGT04"}
+    | {"TGT14", "TGT15", "TGT16"}
 )
 """Codes where evaluation or sending itself failed, or a connection lacked a required fact."""
 _NO_ANSWER: Final = (AttemptState.TEMPORARY, AttemptState.UNCERTAIN)
 
 
-def trace_finding(session: Session, record_id: int) -> TraceFinding:
-    """Return what went wrong with a record since it arrived, whether or not it is over."""
+def trace_finding(session: Session, record_id: int, now: datetime) -> TraceFinding:
+    """Return what went wrong with a record since it arrived, whether or not it is over.
+
+    A wait for a connection that lasts at `now` is listed, too.
+    """
     record = session.get_one(Record, record_id)
     page = Together(session, KEPT)
     holds, past_waits = page.ask(holds_of(session, record_id)), page.ask(_waits_over(record_id))
     reasons = [_of_hold(one) for one in holds.value]
     reasons += _of_calls(session, record)
+    reasons += _of_connection(session, record, now)
     if record.state != RecordState.WAITING:
         reasons += past_waits.value
     elif all(one.over for one in reasons):
@@ -266,6 +277,23 @@ def _of_calls(session: Session, record: Record) -> Iterator[Reason]:
             proof=Proof("attempt", str(last[name, error_class]), "the last of them"),
             over=record.state in (RecordState.POSTED, RecordState.REVERSED),
         )
+
+
+def _of_connection(session: Session, record: Record, now: datetime) -> Iterator[Reason]:
+    """Yield each wait for a connection; only a refused or missing key is a failure."""
+    company = session.get_one(Company, record.company_id)
+    for wait in waits_of(session, [record.id], now):
+        first = str(wait.events[0])
+        yield Reason(
+            side=Side.TECHNICAL if wait.cause in _OF_SETUP else Side.WORKFLOW,
+            say=wait.sentence(company),
+            proof=Proof("event", first, f"event {first}"),
+            over=wait.until is not None,
+            usual=wait.cause not in _OF_SETUP,
+        )
+
+
+_OF_SETUP: Final = (Cause.KEY, Cause.TEST)
 
 
 def _of_wait(session: Session, record: Record) -> Iterator[Reason]:

@@ -203,11 +203,13 @@ def _version(one: Version) -> Step:
 
 def _verdict(one: Evaluation) -> Step:
     decisions = one.outcome.get("decisions", []) if isinstance(one.outcome, dict) else []
+    failed = isinstance(one.outcome, dict) and "error" in one.outcome
+    none = "not known" if failed else "no posting rule applies"
     states = dict.fromkeys(in_sentence(state_label(str(each["state"]))) for each in decisions)
     return Step(
         (Stage.VERDICT, one.id),
         f"Verdict {one.id}",
-        tuple(states) or ("no posting rule applies",),
+        tuple(states) or (none,),
         one.at,
         ((Stage.VERSION, one.version_id),),
     )

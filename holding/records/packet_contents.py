@@ -99,7 +99,7 @@ def collect_contents(
         select(Posting).where(Posting.record_id == row.id).order_by(Posting.id)
     ).all()
     ids = [one.id for one in postings]
-    found = checklist_and_finding.trace_finding(session, row.id)
+    found = checklist_and_finding.trace_finding(session, row.id, wanted.now)
     calls = _requests(session, ids, say, personal=wanted.personal)
     story: dict[str, Any] = {
         "packet": {
@@ -109,7 +109,7 @@ def collect_contents(
             "company": dict(company),
         },
         "record": _record(row, company["currency"], hide),
-        "answers": _answers(session, row.id, told_by_us),
+        "documents": _documents(session, row.id, told_by_us),
         "finding": {
             "verdict": found.verdict,
             "reasons": [
@@ -119,7 +119,7 @@ def collect_contents(
         },
         "timeline": [
             {"at": one.at, "actor": one.actor, "say": told_by_us(one.say), "proof": one.proved_by}
-            for one in trace.timeline(session, row.id)
+            for one in trace.timeline(session, row.id, wanted.now)
             if one.at <= wanted.now
         ],
         "versions": _versions(session, row, say, personal=wanted.personal),
@@ -136,15 +136,25 @@ def collect_contents(
     return told
 
 
-def _answers(session: Session, record_id: int, say: Redact) -> list[dict[str, Any]]:
+def _documents(session: Session, record_id: int, say: Redact) -> list[dict[str, Any]]:
+    """Return the seven answers of each document."""
     return [
         {
-            "no": answer.no,
-            "question": answer.question,
-            "answer": say(answer.text),
-            "proofs": [proof.label for proof in answer.proofs],
+            "number": document.number,
+            "title": say(document.title),
+            "key_tail": document.key_tail,
+            "reverses": document.reverses,
+            "answers": [
+                {
+                    "no": answer.no,
+                    "question": answer.question,
+                    "answer": say(answer.text),
+                    "proofs": [proof.label for proof in answer.proofs],
+                }
+                for answer in document.answers
+            ],
         }
-        for answer in trace.answer_questions(session, record_id)
+        for document in trace.answer_documents(session, record_id)
     ]
 
 
@@ -197,6 +207,7 @@ def _requests(
                 "made_at": one.made_at,
                 "answered_at": one.answered_at,
                 "status": one.status,
+                "key_tail": one.key_tail,
                 "call": " ".join(one.headers.get(f":{name}", "") for name in ("method", "path")),
                 "sha256": one.sha256,
                 "sent": _text(one.body, say) if kept else None,

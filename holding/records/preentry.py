@@ -1,19 +1,21 @@
 """Show the checks before entry (status, party, item and unit, date, duplicates) of a record."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from grammar.text.problem import Span
-from holding.platform.states import INACTIVE
-from holding.programs.world import program
+from holding.db.models import Posting
+from holding.platform.states import INACTIVE, OTHER_CURRENCY
 from holding.records.checklist_and_finding import Ticked, build_checklist
 from holding.records.record_rows import OpenHold
-from holding.records.seven_answers import Answer, answer_all
+from holding.records.seven_answers import DocumentAnswers, answer_document
 from holding.records.story import Case, load_case
+from holding.records.trace import ruleset_of
 from rules.outcomes import Decision, Finding, Lineage, Outcome
 from rules.values.cause_keys import CauseKind
 from rules.values.wording import MISSING
@@ -196,7 +198,7 @@ class Card:
     """The contents of the first tab: checks, answers, warnings and checklist."""
 
     checks: tuple[Check, ...] = ()
-    answers: tuple[Answer, ...] = ()
+    documents: tuple[DocumentAnswers, ...] = ()
     told: tuple[str, ...] = ()
     ticks: tuple[Ticked, ...] = ()
 
@@ -208,29 +210,48 @@ def load_card(
     schema: Schema | None,
     holds: Sequence[OpenHold],
 ) -> Card:
-    """Return the first tab for a record and one of its postings; `holds` are its open holds."""
+    """Return the first tab for a record and one of its postings; `holds` are its open holds.
+
+    The answers of the documents that reverse the posting follow its own.
+    """
     case = load_case(session, record_id, posting_id)
     if case is None:
         return Card()
-    ruleset = program(session, case.rules.id).ruleset if case.rules else None
+    ruleset = ruleset_of(session, case)
+    own_holds = [hold for hold in holds if hold.posting_id in (None, posting_id)]
     strip = (
         entry_checks(case.outcome, case.route, schema, case.files)
         if case.outcome and schema
         else ()
     )
-    inactive_messages = (
-        h.message for h in holds if h.posting_id == posting_id and h.code == INACTIVE
+    messages = (
+        h.message
+        for h in holds
+        if h.posting_id == posting_id and h.code in (INACTIVE, OTHER_CURRENCY)
     )
-    strip = _taken_back(case, _status_since(case, _in_use(strip, next(inactive_messages, ""))))
+    strip = _taken_back(case, _status_since(case, _usable(strip, next(messages, ""))))
     return Card(
-        strip, answer_all(case, ruleset), _told(case.outcome), build_checklist(case, holds, ruleset)
+        strip,
+        (answer_document(case, ruleset), *_reversals(session, case)),
+        _told(case.outcome),
+        build_checklist(case, own_holds, ruleset),
     )
 
 
-def _in_use(strip: tuple[Check, ...], inactive: str) -> tuple[Check, ...]:
-    """Mark the party check as failed if the target reported the party as inactive."""
+def _reversals(session: Session, case: Case) -> Iterator[DocumentAnswers]:
+    """Yield the answers of the documents that reverse the case's document."""
+    if case.posting is None:
+        return
+    reversers = select(Posting.id).where(Posting.reverses_id == case.posting.id)
+    for posting_id in session.scalars(reversers.order_by(Posting.id)):
+        if reversal := load_case(session, case.record.id, posting_id):
+            yield answer_document(reversal, ruleset_of(session, reversal))
+
+
+def _usable(strip: tuple[Check, ...], message: str) -> tuple[Check, ...]:
+    """Mark the party check as failed if the target shows that it would refuse the party."""
     return tuple(
-        replace(one, state=FAILED, text=inactive) if inactive and one.name == PARTY else one
+        replace(one, state=FAILED, text=message) if message and one.name == PARTY else one
         for one in strip
     )
 

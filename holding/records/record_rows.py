@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
@@ -12,6 +12,7 @@ from holding.db.bulk import Columns, of
 from holding.db.models import Connection, Delivery, Hold, Person, Posting, Record, Team, Version
 from holding.db.models.columns import PostingWait, RecordState
 from holding.db.models.decisions import HOLD_OPEN
+from holding.db.models.postings import DAILY_RUN_OFF
 from holding.db.together import Question
 from rules.decisions.verdict import reason_to_show
 from rules.values.canonical import PostingState
@@ -63,6 +64,7 @@ class PostingRow:
     target_ref: str | None
     evaluation_id: int
     waits: PostingWait | None
+    manual: bool
     tries: int
     reverses_id: int | None
 
@@ -95,6 +97,7 @@ POSTING = Columns(
         target_ref=of(Posting.target_ref),
         evaluation_id=of(Posting.evaluation_id),
         waits=of(Posting.waits),
+        manual=of(DAILY_RUN_OFF.label("manual")),
         tries=of(Posting.tries),
         reverses_id=of(Posting.reverses_id),
     ),
@@ -119,6 +122,14 @@ class OpenHold:
     owner: str | None
     opened_at: datetime
 
+    @property
+    def unjudged(self) -> bool:
+        """Return whether the record could not be judged, so that nothing of its result is known."""
+        return self.code in UNJUDGED
+
+
+UNJUDGED: Final = frozenset({"EVA02", "EVA03", "EVA04", "EVA05"})
+"""Codes of holds on records whose evaluation ended without a result."""
 
 OPEN = Columns(
     OpenHold(
@@ -215,6 +226,13 @@ def with_number(session: Session, company_id: int, number: str) -> NumberedRecor
     return None
 
 
+def address_of(session: Session, record_id: int) -> tuple[str, str, str]:
+    """Return the source, the kind and the source id of a record: what a URL identifies it by."""
+    query = select(Connection.name, Record.type, Record.external_id)
+    query = query.join(Connection, Connection.id == Record.source_id)
+    return session.execute(query.where(Record.id == record_id)).tuples().one()
+
+
 def load_record(
     session: Session, company_id: int, source: str, kind: str, external_id: str
 ) -> RecordRow | None:
@@ -253,12 +271,12 @@ def load_record(
 
 
 def postings(record_id: int) -> Question[tuple[PostingRow, ...]]:
-    """Return the record's documents, in order."""
+    """Return the record's documents in the order they were made."""
     rows = yield (
         POSTING.select(Connection)
         .join(Connection, Connection.id == Posting.connection_id)
         .where(Posting.record_id == record_id)
-        .order_by(Posting.route, Posting.seq)
+        .order_by(Posting.id)
     )
     return POSTING.each(rows)
 

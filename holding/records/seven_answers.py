@@ -14,7 +14,7 @@ from grammar.text.problem import Span
 from holding.db.models import Version
 from holding.db.refusal import listed, money, plural
 from holding.intake.open_fields import describe_differences
-from holding.platform.states import HOLD_LABELS
+from holding.platform.states import HOLD_LABELS, OF_READING
 from holding.records.accepted_differences import Accepted
 from holding.records.story import (
     NOT_RECORDED,
@@ -34,7 +34,7 @@ from rules.decisions.posted_documents import TARGET_EDIT_RULE as TARGET_EDITED
 from rules.facts import Facts
 from rules.outcomes import Use, Verdict
 from rules.rulebook.coverage import agreements
-from rules.values.canonical import in_sentence
+from rules.values.canonical import PostingState, in_sentence
 from rules.values.cause_keys import CauseKind
 from rules.values.wording import plain, term
 
@@ -65,6 +65,57 @@ class Answer:
     text: str
     tone: str
     proofs: tuple[Proof, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentAnswers:
+    """One document of a record with its seven answers.
+
+    `posting_id` is None for a record without documents. `reverses` is the number of the document
+    that this one reverses; `key_tail` the end of the key that it was sent with. `posted` says when
+    and with which key it was posted, or that it was not.
+    """
+
+    posting_id: int | None
+    number: str
+    target: str
+    doc_type: str
+    state: PostingState | None
+    posted_at: datetime | None
+    key_tail: str
+    reverses: str
+    posted: str
+    when: str
+    answers: tuple[Answer, ...]
+
+    @property
+    def title(self) -> str:
+        """Return the document's target, kind and number, and when and how it was posted."""
+        if self.posting_id is None:
+            return ""
+        name = f"{self.target}, {plain(self.doc_type)} {self.number}"
+        reverses = f", reverses {self.reverses}" if self.reverses else ""
+        return f"{name}{reverses}: {self.posted}."
+
+
+def answer_document(case: Case, ruleset: Ruleset | None) -> DocumentAnswers:
+    """Return the answers of a case's document."""
+    posting = case.posting
+    posted_at = posting.posted_at if posting else None
+    key = f" with the key …{case.key_tail}" if case.key_tail else ""
+    return DocumentAnswers(
+        posting_id=posting.id if posting else None,
+        number=posting.number if posting else "",
+        target=case.target.name if case.target else "",
+        doc_type=posting.doc_type if posting else "",
+        state=posting.state if posting else None,
+        posted_at=posted_at,
+        key_tail=case.key_tail,
+        reverses=case.reverses,
+        posted=f"posted {case.when(posted_at)}{key}" if posted_at else "not posted",
+        when=case.when(posted_at) if posted_at else "",
+        answers=answer_all(case, ruleset),
+    )
 
 
 def answer_all(case: Case, ruleset: Ruleset | None) -> tuple[Answer, ...]:
@@ -243,7 +294,7 @@ def answer_duplicates(case: Case, ruleset: Ruleset | None) -> tuple[str, str, li
     said = [v for v in case.verdicts if v.kind == "duplicates"]
     more = [_in_target(case, ruleset, said), _party(case, ruleset, proofs), _identity(case)]
     if not said:
-        none = f"None: {version} had no duplicate rule for this record."
+        none = f"None: {version} had no duplicate rule for this document."
         return _and_more(none, more), "bad", proofs
     uniques = _uniques(case, ruleset)
     told = []
@@ -407,7 +458,8 @@ def answer_changed(case: Case) -> tuple[str, str, list[Proof]]:
         told = f"{plural(len(items) - SHOWN_ITEMS, 'earlier change')}; {told}"
     if not any(item.changes for item in items):
         more = f"; {told}" if told else ""
-        return f"No. Version {base.no} is the latest version{more}.", "good", proofs
+        tone = "bad" if case.since.drifts else "good"
+        return f"No. Version {base.no} is the latest version{more}.", tone, proofs
     text = f"Yes, since version {base.no} was sent: {told}."
     carried = case.since.taken and case.since.taken[-1].version_no == newest
     good = carried and case.since.ended and not (case.since.drifts or case.since.recounted)
@@ -484,15 +536,20 @@ def _seen(case: Case) -> Iterator[_Item]:
     target = case.target.name if case.target else "the accounting system"
     numbers = dict(case.since.numbers)
     several = len({one.posting_id for one in case.since.seen}) > 1
+    faults = {held.hold.posting_id for held in case.holds if held.hold.code in OF_READING}
     for one in case.since.seen:
+        changes = one.changed or one.posting_id not in faults
         which = f" {numbers[one.posting_id]}" if several else ""
         head = f"in {target}, seen {case.when(one.at)}{which}"
-        yield _Item(one.at, f"{head}{_look(one)}", Proof("reading", "", ""))
+        proof = Proof("reading", "", "")
+        yield _Item(one.at, f"{head}{_look(one, changes=changes)}", proof, changes=changes)
 
 
-def _look(one: SeenThere) -> str:
+def _look(one: SeenThere, *, changes: bool) -> str:
     if one.same:
         return ": as it was sent"
+    if not changes:
+        return f": {one.words.rstrip('.')}"
     by = f"changed by {one.by}" if one.by else "it does not say by whom"
     return f", {by}: {one.words.rstrip('.')}"
 

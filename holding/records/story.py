@@ -3,7 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from itertools import dropwhile
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, ScalarSelect, func, select
@@ -30,6 +31,7 @@ from holding.db.models import (
     Version,
 )
 from holding.db.models.columns import PushState, RecordState
+from holding.db.models.decisions import WHOLE_RECORD
 from holding.db.models.postings import ENDED
 from holding.db.refusal import listed
 from holding.db.together import KEPT, Question, Together
@@ -52,6 +54,7 @@ class Taken:
     """A push that its target accepted: action, version and time of the answer."""
 
     id: int
+    posting_id: int
     number: str
     action: str
     closed_at: datetime
@@ -62,6 +65,7 @@ class Taken:
 _TAKEN = Columns(
     Taken(
         id=of(Push.id),
+        posting_id=of(Push.posting_id),
         number=of(Push.number),
         action=of(Push.action),
         closed_at=known(Push.closed_at),
@@ -104,7 +108,8 @@ class Sent:
 class SeenThere:
     """A reading of a document in its target: unchanged, or the differences in words.
 
-    `by` names the user who changed it, if the target reports that.
+    `by` names the user who changed it, if the target reports that. `changed`: the target names a
+    user, or an earlier reading found it as it was sent; else it may never have been stored so.
     """
 
     posting_id: int
@@ -112,6 +117,7 @@ class SeenThere:
     same: bool
     words: str
     by: str
+    changed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +133,7 @@ class Recounted:
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """Everything after sending, for one route and the documents that reverse its documents.
+    """Everything after sending a document: its changes, what reversed and what replaced it.
 
     `numbers` maps posting ids to numbers. `ended`: nothing waits to be sent. `drifts`: a current
     document differs from what was sent, by its last reading.
@@ -166,6 +172,7 @@ class Case:
     since: Since  # what happened since it was first sent
     accepted: tuple[Accepted, ...]  # in what the posting differs by somebody's word
     people: Mapping[int, str]
+    reverses: str = ""  # the number of the document that the posting reverses
 
     @property
     def version(self) -> Version | None:
@@ -186,9 +193,7 @@ class Case:
         """Why the evaluation has no known outcome; blank if it has one or nothing was evaluated."""
         if self.evaluation is None or self.outcome is not None:
             return ""
-        if "error" in self.evaluation.outcome:
-            return "the rules failed on this record"
-        return "what was checked is no longer stored, or cannot be checked again"
+        return unknown_because(self.evaluation.outcome)
 
     @property
     def number(self) -> str:
@@ -224,6 +229,11 @@ class Case:
         return of_push[-1] if of_push else None
 
     @property
+    def key_tail(self) -> str:
+        """Return the end of the key that the current document was sent with; blank for none."""
+        return self.last_sent.request.key_tail if self.last_sent else ""
+
+    @property
     def sent_at(self) -> datetime | None:
         """When the posting was first sent."""
         return self.posting.sent_at if self.posting else None
@@ -253,6 +263,21 @@ class Case:
     def person(self, person_id: int | None) -> str:
         """Return a person's name."""
         return self.people.get(person_id or 0, NOT_RECORDED)
+
+
+def unknown_because(outcome: Mapping[str, Any]) -> str:
+    """Return why a stored evaluation has no result."""
+    if "error" not in outcome:
+        return "what was checked is no longer stored, or cannot be checked again"
+    return _NO_RESULT.get(outcome["error"], _NO_RESULT["EVA02"])
+
+
+_NO_RESULT: Final[Mapping[str, str]] = {
+    "EVA02": "the rules failed on this record",
+    "EVA03": "the workers that checked this record ended",
+    "EVA04": "the result of the check could not be stored",
+    "EVA05": "the rules name an accounting system that has no connection",
+}
 
 
 def format_time(moment: datetime, company: Company) -> str:
@@ -287,7 +312,7 @@ def rule_proof(files: Mapping[str, str], span: Span) -> Proof:
 
 
 def load_case(session: Session, record_id: int, posting_id: int | None = None) -> Case | None:
-    """Load the case of a record; by default for the posting that is furthest along."""
+    """Load the case of a record, by default for the document that it stands for now."""
     record = session.get(Record, record_id)
     if record is None:
         return None
@@ -297,7 +322,8 @@ def load_case(session: Session, record_id: int, posting_id: int | None = None) -
     asked_versions = page.ask(_versions(record))
     postings = page.ask(_postings(record)).value
     versions, posting = asked_versions.value, _posting(postings, posting_id)
-    judged, approvals = page.ask(_judged(record, posting)), page.ask(_approvals(posting))
+    push_id = page.ask(_deciding_push(posting)).value
+    judged, approvals = page.ask(_judged(record, push_id)), page.ask(_approvals(posting))
     sent, since = page.ask(_sent(posting)), since_sent(page, posting, postings)
     evaluation, rules = judged.value
     person_ids = [key for one in approvals.value for key in (one.person_id, one.for_person_id)]
@@ -317,11 +343,12 @@ def load_case(session: Session, record_id: int, posting_id: int | None = None) -
         rules=rules,
         files=files.value if files else {},
         approvals=approvals.value,
-        holds=holds.value,
+        holds=tuple(one for one in holds.value if _concerns(one, posting)),
         sent=sent.value,
         since=since,
         accepted=_accepted(accepted_rows.value.get(record.id, ()), posting),
         people=people.value,
+        reverses=next((p.number for p in postings if posting and p.id == posting.reverses_id), ""),
     )
 
 
@@ -335,12 +362,24 @@ def _postings(record: Record) -> Question[Sequence[Posting]]:
     return list((yield query.order_by(Posting.id)).scalars())
 
 
+def _concerns(held: HeldBy, posting: Posting | None) -> bool:
+    """Check whether a hold was about this document, or about the whole record."""
+    hold = held.hold
+    if posting is None or hold.posting_id == posting.id:
+        return True
+    return hold.posting_id is None and hold.route in {WHOLE_RECORD, posting.route}
+
+
 def _posting(found: Sequence[Posting], posting_id: int | None) -> Posting | None:
+    """Return a document by its id; without one, the last posted document that reverses none, or
+    the one that is furthest along.
+    """
     if posting_id is not None:
         return next((p for p in found if p.id == posting_id), None)
+    originals = [p for p in found if p.reverses_id is None]
     for group in (
-        [p for p in found if p.state == PostingState.POSTED],
-        [p for p in found if p.sent_at is not None],
+        [p for p in originals if p.state == PostingState.POSTED],
+        [p for p in originals if p.sent_at is not None],
         [p for p in found if p.state not in {PostingState.DROPPED, PostingState.IGNORED}],
         list(found),
     ):
@@ -349,11 +388,26 @@ def _posting(found: Sequence[Posting], posting_id: int | None) -> Posting | None
     return None
 
 
+def _deciding_push(posting: Posting | None) -> Question[int | None]:
+    """Return the push whose evaluation made the content that was sent, or None.
+
+    Content that a person had sent again as it was posted was made by the evaluation of its first
+    push: the later one found nothing to do.
+    """
+    last = (posting.posted_push_id or posting.push_id) if posting else None
+    if posting is None or last is None or posting.action != "update":
+        return last
+    query = select(Push.id, Push.content).where(Push.posting_id == posting.id, Push.id <= last)
+    rows = [(row.id, row.content) for row in (yield query.order_by(Push.id))]
+    sent = dict(rows)[last]
+    first: int = next(key for key, content in rows if content == sent)
+    return first
+
+
 def _judged(
-    record: Record, posting: Posting | None
+    record: Record, push_id: int | None
 ) -> Question[tuple[Evaluation | None, RulesetVersion | None]]:
     """Return the evaluation of what was sent, otherwise the newest, with its rule version."""
-    push_id = (posting.posted_push_id or posting.push_id) if posting else None
     rows = yield (
         select(Evaluation, RulesetVersion)
         .join(RulesetVersion, RulesetVersion.id == Evaluation.ruleset_version_id)
@@ -496,28 +550,41 @@ def is_approval_undecided(case: Case, ruleset: Ruleset | None) -> bool:
 
 
 def since_sent(page: Together, posting: Posting | None, postings: Sequence[Posting]) -> Since:
-    """Return everything after the first document in the posting's route.
-
-    It is empty without a posting.
-    """
+    """Return everything after this document was posted; empty without a posting."""
     if posting is None:
         return Since()
-    own_ids = {one.id for one in postings if one.route == posting.route}
-    about = [one for one in postings if one.id in own_ids or one.reverses_id in own_ids]
-    asked_seen = page.ask(_seen({one.id for one in about if one.reading_id is not None}))
-    taken = page.ask(_taken({one.id for one in about if one.sent_at is not None}))
-    recounted = page.ask(_recounted(posting.record_id, own_ids))
+    own = [one for one in postings if posting.id in (one.id, one.reverses_id)]
+    about = own + _replacing(posting, own, postings)
+    asked_seen = page.ask(_seen({one.id for one in own if one.reading_id is not None}))
+    asked_taken = page.ask(_taken({one.id for one in about if one.sent_at is not None}))
+    recounted = page.ask(_recounted(posting.record_id, posting.id))
     seen = asked_seen.value
+    taken = tuple(dropwhile(lambda one: one.posting_id != posting.id, asked_taken.value))
     last = {look.posting_id: look for look in seen}
     standing = {one.id for one in about if one.state == PostingState.POSTED}
     return Since(
-        taken=taken.value,
+        taken=taken,
         seen=seen,
         recounted=recounted.value,
         numbers=tuple((one.id, one.number) for one in about),
         ended=all(one.state in ENDED for one in about),
         drifts=any(not look.same for key, look in last.items() if key in standing),
     )
+
+
+def _replacing(
+    posting: Posting, own: Sequence[Posting], postings: Sequence[Posting]
+) -> list[Posting]:
+    """Return the documents that came after a reversed one, in its route."""
+    reversers = [one.id for one in own if one.id != posting.id]
+    after = min(reversers, default=posting.id)
+    if posting.reverses_id is not None or posting.state != PostingState.REVERSED:
+        return []
+    return [
+        one
+        for one in postings
+        if one.id > after and one.route == posting.route and one.reverses_id is None
+    ]
 
 
 def _seen(posting_ids: Collection[int]) -> Question[tuple[SeenThere, ...]]:
@@ -529,13 +596,17 @@ def _seen(posting_ids: Collection[int]) -> Question[tuple[SeenThere, ...]]:
         return ()
     query = select(Reading).where(Reading.posting_id.in_(posting_ids), Reading.kind == "standing")
     readings: dict[int, list[SeenThere]] = {}
+    stood: set[int] = set()
     rows = yield query.order_by(Reading.id)
     for row in rows.scalars():
         before = readings.setdefault(row.posting_id, [])
+        words, by = str(row.body["words"]), str(row.body.get("by", ""))
+        changed = bool(by) or row.posting_id in stood
+        if row.same:
+            stood.add(row.posting_id)
         if row.same and (not before or before[-1].same):
             continue
-        words, by = str(row.body["words"]), str(row.body.get("by", ""))
-        before.append(SeenThere(row.posting_id, row.at, row.same, words, by))
+        before.append(SeenThere(row.posting_id, row.at, row.same, words, by, changed=changed))
     return tuple(
         sorted(
             (one for of_posting in readings.values() for one in of_posting), key=lambda one: one.at
@@ -558,11 +629,11 @@ def _taken(posting_ids: Collection[int]) -> Question[tuple[Taken, ...]]:
     return _TAKEN.each((yield query))
 
 
-def _recounted(record_id: int, posting_ids: Collection[int]) -> Question[tuple[Recounted, ...]]:
+def _recounted(record_id: int, posting_id: int) -> Question[tuple[Recounted, ...]]:
     query = select(Event).where(Event.record_id == record_id, Event.act == CHANGED)
     rows = yield query.order_by(Event.id)
     return tuple(
         Recounted(row.id, row.at, *(str(row.body[name]) for name in ("item", "before", "now")))
         for row in rows.scalars()
-        if row.posting_id in posting_ids
+        if row.posting_id == posting_id
     )

@@ -1,8 +1,10 @@
 """Load a record's holds with their owner, the person who closed them, and the clearing change."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session, aliased
@@ -24,6 +26,9 @@ from holding.db.together import Question
 from holding.mappings.entries import OWN_KINDS
 from holding.programs.world import UnreadableRulesError, program
 from rules.values.cause_keys import CauseKind
+
+_NAMED: Final = re.compile(r" (?:read|changed) \d{4}-\d{2}-\d{2} ")
+"""In a hold's closing reason: the list or entry that cleared it, with its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +162,8 @@ def _changes(session: Session, held: list[tuple[Hold, Cause]]) -> dict[int, Chan
         moved = last.same_version and hold.posting_id is not None
         others = [row for row in seen if moved and row.no in woken]
         rules = [row for row in seen if moved and row.kind == "rules"]
-        if best := own or others or rules:
+        is_named = _NAMED.search(hold.closed_why or "") is not None
+        if best := own or ([] if is_named else others or rules):
             columns = {one.name: getattr(best[-1], one.name) for one in fields(Changed)}
             change_by_hold[hold.id] = Changed(**columns)
     return change_by_hold

@@ -9,8 +9,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from connectors.contract.errors import class_label
+from grammar.nodes import Ruleset
 from holding.db.models import (
     Attempt,
+    Company,
     Delivery,
     Evaluation,
     Event,
@@ -29,13 +31,14 @@ from holding.platform.events import shown_actor
 from holding.platform.states import ATTEMPT_LABELS, state_label
 from holding.programs.world import program
 from holding.records.lineage import VerdictRow, verdict_rows
-from holding.records.seven_answers import Answer, answer_all
-from holding.records.story import Proof, evaluation_id_of, load_case
+from holding.records.seven_answers import Answer, DocumentAnswers, answer_all, answer_document
+from holding.records.story import Case, Proof, evaluation_id_of, load_case, unknown_because
+from holding.records.waits import Wait, waits_of
 from rules.values.canonical import in_sentence
 from rules.values.wording import term
 
 GAP_SECONDS: Final = 600
-_ORDER: Final = ("version", "evaluation", "event", "push", "attempt")
+_ORDER: Final = ("version", "evaluation", "event", "wait", "push", "attempt")
 _NOT_POSTED: Final = "no rule posts records of this kind"
 _ARRIVALS: Final = frozenset(
     {"record.received", "record.changed", "record.stale", "record.conflict"}
@@ -69,10 +72,11 @@ class Step:
         return ", ".join(one.label for one in self.proofs)
 
 
-def timeline(session: Session, record_id: int) -> tuple[Step, ...]:
+def timeline(session: Session, record_id: int, now: datetime | None = None) -> tuple[Step, ...]:
     """Return everything stored about a record, oldest first.
 
-    Changes of its connections and of the rules while it waited are included.
+    Changes of its connections and of the rules while it waited are included, and when it waited for
+    a connection; with `now` also for what it waits.
     """
     page = Together(session, KEPT)
     versions, events = page.ask(_versions(record_id)), page.ask(_events(record_id))
@@ -84,6 +88,9 @@ def timeline(session: Session, record_id: int) -> tuple[Step, ...]:
     steps = [*_arrived_once(versions.value, _told(events.value))]
     steps += [_step(event) for event in events_while_waiting(wide.value, events.value, state)]
     steps += [step for found in each for step in found.value]
+    company_id = select(Record.company_id).where(Record.id == record_id).scalar_subquery()
+    company = session.scalars(select(Company).where(Company.id == company_id)).one()
+    steps += [_wait(one, company) for one in waits_of(session, [record_id], now)]
     steps.sort(key=lambda step: (step.at, _ORDER.index(step.kind), int(step.proof.id)))
     return tuple(_with_gaps(steps))
 
@@ -150,6 +157,8 @@ def _evaluations(record_id: int) -> Question[list[Step]]:
 
 def _decided(outcome: Any, state: RecordState) -> str:
     """Return the stored decisions in words: each route with its state and rules."""
+    if isinstance(outcome, Mapping) and "error" in outcome:
+        return f"not known, because {unknown_because(outcome)}"
     decisions = outcome.get("decisions", []) if isinstance(outcome, Mapping) else []
     route_texts = []
     for decision in decisions:
@@ -186,6 +195,13 @@ def _step(event: Event) -> Step:
     return Step(
         event.at, "event", who, say, Proof("event", str(event.id), f"{event.act} {event.id}")
     )
+
+
+def _wait(wait: Wait, company: Company) -> Step:
+    """Return a wait as a step at its end, or at its beginning while it lasts."""
+    first, *others = (Proof("event", str(key), f"event {key}") for key in wait.events)
+    at, say = wait.until or wait.since, wait.sentence(company)
+    return Step(at, "wait", "Clearpost", say, first, also=others[0] if others else None)
 
 
 def _pushes(record_id: int) -> Question[list[Step]]:
@@ -232,7 +248,8 @@ def _attempt_words(attempt: Attempt, request: Request, number: str) -> str:
     why = f", {class_label(attempt.error_class)}" if attempt.error_class else ""
     words = f": {attempt.error.rstrip('.')}" if attempt.error else ""
     state = in_sentence(ATTEMPT_LABELS[attempt.state])
-    return f"{verb} {number}, attempt {attempt.no}: {state}{answered}{why}{words}."
+    key = f", key …{request.key_tail}" if request.key_tail else ""
+    return f"{verb} {number}, attempt {attempt.no}{key}: {state}{answered}{why}{words}."
 
 
 def answer_questions(
@@ -244,8 +261,23 @@ def answer_questions(
     case = load_case(session, record_id, posting_id)
     if case is None:
         return ()
-    ruleset = program(session, case.rules.id).ruleset if case.rules else None
-    return answer_all(case, ruleset)
+    return answer_all(case, ruleset_of(session, case))
+
+
+def answer_documents(session: Session, record_id: int) -> tuple[DocumentAnswers, ...]:
+    """Return the answers of each document of a record, in the order they were made.
+
+    A record without documents answers once. Empty without such a record.
+    """
+    query = select(Posting.id).where(Posting.record_id == record_id).order_by(Posting.id)
+    ids: list[int | None] = [*session.scalars(query)]
+    cases = (load_case(session, record_id, key) for key in ids or [None])
+    return tuple(answer_document(case, ruleset_of(session, case)) for case in cases if case)
+
+
+def ruleset_of(session: Session, case: Case) -> Ruleset | None:
+    """Return the rules that decided a case."""
+    return program(session, case.rules.id).ruleset if case.rules else None
 
 
 def deciding_evaluation(

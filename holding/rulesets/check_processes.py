@@ -51,6 +51,13 @@ BUSY: Final = Refusal(
     503,
 )
 
+SLOW: Final = Refusal(
+    "rules.busy",
+    "The check did not end in time, because the computer is busy with other work.",
+    "Nothing was checked or changed. Try again in a few seconds.",
+    503,
+)
+
 RETRY_SECONDS: Final = 5
 
 
@@ -196,9 +203,10 @@ class RuleChecks:
         if why is Ended.BROKEN:
             message = "the process that checks rules ended unexpectedly"
             raise RuntimeError(message)
+        if why is Ended.TIME:  # the limit of processor time is what large rules meet first
+            return SLOW
         used = {
             Ended.PROCESSOR: f"after {self._seconds:g} seconds of processor time",
-            Ended.TIME: f"after {self._seconds + SPARE_SECONDS:g} seconds",
             Ended.MEMORY: f"at {MEMORY_BYTES // MEGABYTE} MB of memory",
         }
         return Refusal(

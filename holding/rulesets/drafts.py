@@ -321,6 +321,8 @@ def submit_change(
     if then != since:
         return _MOVED
     files, base = change.files(given), change.version.version_id
+    # With its base: if other rules came into force meanwhile, publishing this change would undo
+    # them.
     answer = publication.push_change(session, company_id, actor, files, title, now, checked, base)
     if not isinstance(answer, Refusal):
         delete_drafts(session, actor, {*written, *given})
@@ -456,6 +458,7 @@ def send_back(
         return change
     if not body.strip():
         return BLANK
+    # Not reopened later: what was reviewed and what comes into force must not share a number.
     change.state = ChangeState.CLOSED
     change.starts_at, change.starts_by_id, change.starts_reason = None, None, ""
     _keep(session, change, actor, body, now, returns=True)

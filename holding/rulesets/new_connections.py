@@ -1,7 +1,7 @@
 """Add connections and change settings of connections and companies."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -15,21 +15,30 @@ from connectors.contract import ConnectionSide, schema
 from connectors.contract.errors import ERROR_CLASSES
 from holding.access.actors import Actor, may
 from holding.access.people import FALLBACK_TEAM
-from holding.connections import confirmed_rates
+from holding.connections import confirmed_rates, sale_issuers
 from holding.connections.connections import (
     ask_key_again,
     log_connection_event,
     permitted,
     wait_for_test,
 )
-from holding.db.models import Company, Connection, Posting, Snapshot, Team, Throttle
+from holding.db.models import Company, Connection, Hold, Posting, Snapshot, Team, Throttle
+from holding.db.models.decisions import HOLD_OPEN
 from holding.db.models.postings import IN_FLIGHT_STATES
 from holding.db.refusal import Refusal, plural
 from holding.holds import retries
 from holding.intake.pulls import replan
 from holding.mappings import list_turns
-from holding.platform.changes import lock_company, next_revision, wake_all_unsent
+from holding.platform.changes import (
+    lock_company,
+    next_revision,
+    wake_all_unsent,
+    wake_records,
+)
 from holding.platform.events import record_event
+from holding.platform.states import NUMBER_USED, TARGET_LIMIT, note_changed_causes
+from holding.posting.holds import TARGET_LIMIT as SENDING_LIMIT
+from holding.programs import world
 from holding.rulesets import admission, target_ways
 
 RESERVED: Final = "new"  # an address of its own: the page where one is added
@@ -43,6 +52,9 @@ HOSTS: Final = (
 )  # settings that say who is shown the key, of any side
 
 ACT: Final = "company.setup"
+
+_OF_SETTINGS: Final = (TARGET_LIMIT, SENDING_LIMIT, NUMBER_USED)
+"""Codes of holds that other settings of the target may end."""
 
 LONGEST_NAME: Final = 200
 
@@ -167,10 +179,11 @@ def change_settings(
     log_connection_event(session, connection, actor, now, "connection.changed", said)
     if connection.side == "source":
         replan(session, connection_id, now)
-        if schema.COMPANY_CODE in changed:
-            _judge_again(session, actor, connection, "company of its records", now)
     else:
         list_turns.reschedule(session, connection_id, now)
+        _judge_limits_again(session, actor, connection, changed, now)
+    for what in _judged_by(connection, changed):
+        _judge_again(session, actor, connection, what, now)
     if connection.side == "target" and (moved or elsewhere):
         wait_for_test(session, connection, now)
     if moved:
@@ -257,12 +270,56 @@ def _judge_again(
     wake_all_unsent(session, connection.company_id, now)
 
 
+def _judged_by(connection: Connection, changed: Sequence[str]) -> Iterator[str]:
+    """Return which facts of unsent records a change of these settings changes."""
+    if connection.side == "source":
+        if schema.COMPANY_CODE in changed:
+            yield "company of its records"
+        if sale_issuers.SOURCE_SETTINGS & set(changed):
+            yield "who makes the e-Invoices of its sales"
+    elif sale_issuers.target_settings(connection.connector) & set(changed):
+        yield "which documents make an e-Invoice"
+
+
+def _judge_limits_again(
+    session: Session, actor: Actor, connection: Connection, changed: Sequence[str], now: datetime
+) -> None:
+    """Wake the records that are held for a limit of the target, which settings may change.
+
+    Another locked period is read with the lists.
+    """
+    if world.LOCKED_THROUGH in changed:
+        _read_lists_again(session, connection, now)
+    rows = session.execute(
+        select(Hold.record_id, Hold.cause_id)
+        .where(Hold.company_id == connection.company_id, HOLD_OPEN, Hold.code.in_(_OF_SETTINGS))
+        .where(Hold.connection_id == connection.id)
+    ).all()
+    if not rows:
+        return
+    revision = next_revision(
+        session,
+        connection.company_id,
+        "connection",
+        f"{connection.name}: {', '.join(changed)}",
+        person_id=actor.person_id,
+        reason=None,
+        now=now,
+    )
+    note_changed_causes(session, {row.cause_id for row in rows}, revision)
+    wake_records(session, {row.record_id for row in rows}, now)
+
+
+def _read_lists_again(session: Session, connection: Connection, now: datetime) -> None:
+    """Make the lists of a target due for reading."""
+    of_connection = Snapshot.connection_id == connection.id
+    session.execute(update(Snapshot).where(of_connection).values(due_at=now))
+
+
 def _ask_again(
     session: Session, actor: Actor, connection: Connection, moved: list[str], now: datetime
 ) -> None:
-    session.execute(
-        update(Snapshot).where(Snapshot.connection_id == connection.id).values(due_at=now)
-    )
+    _read_lists_again(session, connection, now)
     reason = "another place has other master data"
     _judge_again(session, actor, connection, ", ".join(moved), now, reason)
 

@@ -86,6 +86,7 @@ def target_refusal(
         its = registry.form_of("target", other.connector)
         if its is None or its.system != form.system or its.way == form.way:
             continue
+        # By settings, not by the rules in force: rules and connections change independently.
         if other.id != connection.id and _types(connection, settings) & _types(
             other, other.settings
         ):

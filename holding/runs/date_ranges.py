@@ -1,12 +1,11 @@
-"""Preview and start runs that send the postings of a date range, and count their documents."""
+"""Start runs that send the postings of a date range, and count their documents."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Result, func, select
+from sqlalchemy import Result, func, select, update
 from sqlalchemy.orm import Session
 
 from holding.access import operations
@@ -15,72 +14,12 @@ from holding.db import bulk
 from holding.db.bulk import whole_sum
 from holding.db.models import Company, Connection, Posting, Record, Run
 from holding.db.models.columns import RunState
-from holding.db.models.postings import IN_FLIGHT_STATES
-from holding.db.refusal import Refusal, Sums, by_key, check_figure, of_posting, plural
-from holding.platform.events import record_event
-from holding.runs.status import UNDER_WAY, last_run, stopped_routes
+from holding.db.refusal import Refusal, Sums, by_key, of_posting, plural
+from holding.platform.events import Fact, record_event, record_events
+from holding.platform.states import move_postings, refresh_record_states
+from holding.runs.range_preview import SyncPreview, preview
+from rules.decisions.verdict import READY
 from rules.values.canonical import PostingState
-
-_Row = tuple[int, str, tuple[str, int | None]]  # id, state, currency and amount of a posting
-
-_Ready = tuple[int, str, int | None]  # id, currency and amount
-
-
-@dataclass(frozen=True, slots=True)
-class Bucket:
-    """A number of documents and their amounts."""
-
-    count: int
-    money: Sums
-
-    @property
-    def figure(self) -> int:
-        """Return a number that differs when the amounts differ. It is never shown."""
-        return check_figure(self.money)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncPreview:
-    """What a date range would send now. `ready` are the documents to send, by document type."""
-
-    will_send: Bucket
-    already_posted: Bucket
-    held: Bucket
-    waiting: Bucket
-    in_flight: Bucket
-    ready: Mapping[str, tuple[_Ready, ...]]
-
-
-def preview(
-    session: Session, company_id: int, connection_id: int, doc_type: str, first: date, last: date
-) -> SyncPreview:
-    """Return the documents of a date range by their state; an empty `doc_type` means all types."""
-    query = (
-        select(Posting.id, Posting.state, Posting.doc_type, *of_posting())
-        .where(Posting.company_id == company_id, Posting.connection_id == connection_id)
-        .where(Posting.doc_date.between(first, last))
-        .order_by(Posting.id)
-    )
-    rows = session.execute(query.where(Posting.doc_type == doc_type) if doc_type else query).all()
-    states = [(row.id, row.state, (row.currency, row.minor)) for row in rows]
-    ready = defaultdict[str, list[_Ready]](list)
-    for row in rows:
-        if row.state == PostingState.READY:
-            ready[row.doc_type].append((row.id, row.currency, row.minor))
-    return SyncPreview(
-        will_send=_bucket(states, ("ready",)),
-        already_posted=_bucket(states, ("posted", "reversed")),
-        held=_bucket(states, ("held", "failed")),
-        waiting=_bucket(states, ("waiting",)),
-        in_flight=_bucket(states, IN_FLIGHT_STATES),
-        ready={of: tuple(ready[of]) for of in sorted(ready)},
-    )
-
-
-def _bucket(found: Sequence[_Row], states: tuple[str, ...]) -> Bucket:
-    amounts = [amount for _, state, amount in found if state in states]
-    money = by_key((None, currency, minor) for currency, minor in amounts)
-    return Bucket(len(amounts), money.get(None, {}))
 
 
 def sync(
@@ -105,40 +44,16 @@ def sync(
     )
     if connection is None or connection.company_id != company_id:
         return Refusal("connection.unknown", "There is no such connection.", status=404)
-    current = preview(session, company_id, connection_id, doc_type, first, last)
-    refusal = may(actor, "run.operate")
-    for each in [doc_type] if doc_type else current.ready:
-        refusal = refusal or _not_now(session, connection, each)
+    current = preview(session, company_id, connection_id, doc_type, first, last, now)
+    blocks = () if current.will_send.count else current.blocks.values()
+    refusal = may(actor, "run.operate") or next(iter(blocks), None)
     refusal = refusal or _changed(current, expected_count, expected_total)
     if refusal:
         return refusal
     days = (first, last)
     return tuple(
-        _start(session, actor, connection, each, ready, days, now)
-        for each, ready in current.ready.items()
+        _start(session, actor, connection, each, current, days, now) for each in current.ready
     )
-
-
-def _not_now(session: Session, connection: Connection, doc_type: str) -> Refusal | None:
-    company = session.get_one(Company, connection.company_id)
-    if not company.live:
-        words = f"You cannot start a sync, because {company.name} did not go live yet."
-        return Refusal("sync.not_live", words, "An administrator finishes the set-up first.")
-    if connection.paused_at is not None:
-        words = f"{connection.name} is paused: {connection.pause_reason or 'no reason given'}"
-        return Refusal("sync.paused", words, "Resume it first.")
-    words_of = {f"{word}.{doc_type}" for word in (connection.name, connection.connector)}
-    if words_of & stopped_routes(session, connection.company_id):
-        words = f"{doc_type.replace('_', ' ')} has stopped: one change moves more than usual."
-        return Refusal("sync.stopped", words, "A person has to review it under Stops and resume.")
-    last = last_run(session, connection.id, doc_type)
-    if last is not None and last.kind != "immediate" and last.state in UNDER_WAY:
-        return Refusal(
-            "sync.running",
-            "You cannot start a sync now, because another one is running.",
-            "Wait until it has ended.",
-        )
-    return None
 
 
 def _changed(seen: SyncPreview, count: int, total: int) -> Refusal | None:
@@ -150,8 +65,9 @@ def _changed(seen: SyncPreview, count: int, total: int) -> Refusal | None:
             words = "The number of documents is unchanged, but their total changed."
         return Refusal("sync.changed", words, "Look at the new preview, then start again.")
     if not seen.will_send.count:
+        why = " ".join(reason.why for reason in seen.waits[:1]) if seen.ready_count else ""
         return Refusal(
-            "sync.nothing", "No documents in this date range are ready to send.", status=422
+            "sync.nothing", "No documents in this date range can be sent now.", why, status=422
         )
     return None
 
@@ -161,32 +77,67 @@ def _start(
     actor: Actor,
     connection: Connection,
     doc_type: str,
-    ready: Sequence[_Ready],
+    seen: SyncPreview,
     days: tuple[date, date],
     now: datetime,
 ) -> int:
     """Add the run of these documents and record its event.
 
     The run starts when no release of a document can be undone any more. Documents of a daily route
-    have no due time of their own.
+    have no due time of their own; those whose hour is still to come are ready from now on.
     """
     home_currency = session.get_one(Company, connection.company_id).currency
-    ids = [key for key, _, _ in ready]
+    ids = seen.ready[doc_type]
+    _bring_forward(session, actor, ids, now)
     run = add_run(session, connection, "manual", doc_type, ids, now)
     run.person_id, run.due_at = actor.person_id, max(now, _last_undo(session, ids) or now)
     first, last = days
-    money = by_key((None, currency, minor) for _, currency, minor in ready).get(None, {})
     run.filter = {
         **(run.filter or {}),
         "first": first.isoformat(),
         "last": last.isoformat(),
-        "money": {code or home_currency: n for code, n in money.items()},
+        "money": {code or home_currency: n for code, n in seen.money[doc_type].items()},
     }
-    count_text = plural(len(ready), "document")
+    count_text = plural(len(ids), "document")
     log_run_start(
         session, run, actor, now, f"{actor.name} started a sync of {first} to {last}: {count_text}."
     )
     return run.id
+
+
+def _bring_forward(session: Session, actor: Actor, ids: Sequence[int], now: datetime) -> None:
+    """Make those of the documents ready that wait only for their daily hour, and log it for each.
+
+    A document that is evaluated again before it is sent waits for its hour again: its content may
+    be another.
+    """
+    query = select(Posting).where(
+        bulk.among(Posting.id, ids), Posting.state == PostingState.WAITING
+    )
+    early = session.scalars(query.with_for_update(key_share=True)).all()
+    early_ids = {one.id for one in early}
+    moved = move_postings(session, early, to={PostingState.WAITING: PostingState.READY}, due={})
+    if moved != early_ids:
+        message = f"postings {sorted(early_ids - moved)} moved under our lock"
+        raise RuntimeError(message)
+    ready = update(Posting).where(bulk.among(Posting.id, early_ids))
+    ready = ready.values(waits=None, reason=READY)
+    session.execute(ready.execution_options(synchronize_session=False))
+    refresh_record_states(session, {one.record_id for one in early})
+    record_events(session, [_early_event(actor, one, now) for one in early])
+
+
+def _early_event(actor: Actor, posting: Posting, now: datetime) -> Fact:
+    say = f"{actor.name} had {posting.number} sent before its daily run ({posting.reason})."
+    return Fact(
+        company_id=posting.company_id,
+        at=now,
+        act="posting.early",
+        body={"say": say},
+        actor=actor,
+        record_id=posting.record_id,
+        posting_id=posting.id,
+    )
 
 
 def _last_undo(session: Session, ids: Sequence[int]) -> datetime | None:

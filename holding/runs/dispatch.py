@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
@@ -455,6 +455,7 @@ def send_next_file(
     batch = _claim_batch(desk, channel)
     if batch is None:
         return 0
+    # Before the file is sent, so that other workers need not wait for its answer.
     if batch.more:
         call_help()
     if batch.claims:
@@ -472,39 +473,46 @@ def _claim_batch(desk: Desk, channel: Channel) -> Batch | None:
         run = session.scalars(_DUE_RUN, parameters).one_or_none()
         if run is None:
             return None
-        ready_ids, beyond = _next_ones(session, run, channel, now)
-        ids = ready_ids[: limits.in_a_file(session, channel, now, len(ready_ids))]
-        if ready_ids and not ids:
+        ready, beyond = _next_ones(session, run, channel, now)
+        ids = list(ready)[: limits.in_a_file(session, channel, now, len(ready))]
+        if ready and not ids:
             return None
-        more = beyond and len(ids) == len(ready_ids) and not channel.by_hand
+        more = beyond and len(ids) == len(ready) and not channel.by_hand
         run.state, run.fence = RunState.RUNNING, run.fence + 1
         if not more:
             run.due_at, run.lease_owner = None, desk.owner
             run.lease_until = now + desk.lease + desk.answer
         name = f"{channel.name}-{run.kind}-{run.id}-{run.fence}"
-        return Batch(run.id, run.fence, name, lease_postings(session, desk, ids, now), more)
+        claims = tuple(
+            replace(one, since=ready[one.posting_id] or run.made_at)
+            for one in lease_postings(session, desk, ids, now)
+        )
+        return Batch(run.id, run.fence, name, claims, more)
 
 
 def _next_ones(
     session: Session, run: Run, channel: Channel, now: datetime
-) -> tuple[list[int], bool]:
-    """Return the next postings for one file in request order, and whether there are more.
+) -> tuple[dict[int, datetime | None], bool]:
+    """Return the next postings for one file in request order, each with its own due time, and
+    whether there are more.
 
     Postings whose worker died come last.
     """
     limit = channel.target.file_limits.documents
     urgent = limits.MOST_URGENT if limits.is_short(session, channel, now) else (Posting.id,)
     query = (
-        select(Posting.id, Posting.crashes, Posting.record_id)
+        select(Posting.id, Posting.crashes, Posting.record_id, Posting.due_at)
         .where(_left(run), or_(Posting.due_at.is_(None), Posting.due_at <= now))
         .order_by(Posting.crashes, *urgent)
         .limit(limit + 1)
     )
     rows = session.execute(query).all()
+    # A posting of a daily route has no due time that would keep it until undo is over.
     undoable = _put_off(session, {row.id: row.record_id for row in rows}, now)
     sendable = [(row.id, row.crashes) for row in rows if row.id not in undoable]
     ids = of_one_file(session, channel, split_by_crashes(sendable, limit))
-    return ids, len(ids) < len(sendable)
+    due = {row.id: row.due_at for row in rows}
+    return {key: due[key] for key in ids}, len(ids) < len(sendable)
 
 
 def _left(run: Run) -> ColumnElement[bool]:

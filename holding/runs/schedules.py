@@ -25,6 +25,7 @@ from holding.db.refusal import Refusal, plural
 from holding.db.together import Question, answer
 from holding.programs.world import UnreadableRulesError, program, target_connections
 from holding.runs.date_ranges import add_run, log_run_start
+from holding.runs.range_preview import postings_under_way
 from holding.runs.status import UNDER_WAY, stopped_routes
 from rules.values.canonical import PostingState
 
@@ -233,7 +234,7 @@ def _ready_by_day(
         )
         .order_by(Posting.id)
     )
-    running_ids = _under_way(session, connection.id)
+    running_ids = postings_under_way(session, connection.id)
     ids_by_day: dict[date, list[int]] = defaultdict(list)
     for key, day in rows:
         if key not in running_ids:
@@ -246,14 +247,6 @@ def _taken_back_yet(session: Session, ready: Mapping[date, list[int]], now: date
     ids = [key for found in ready.values() for key in found]
     records = session.scalars(select(Posting.record_id).where(bulk.among(Posting.id, ids)))
     return any(until > now for until in operations.until(session, set(records)).values())
-
-
-def _under_way(session: Session, connection_id: int) -> set[int]:
-    """Return the postings of runs that have not ended."""
-    filters = session.scalars(
-        select(Run.filter).where(Run.connection_id == connection_id, Run.state.in_(UNDER_WAY))
-    )
-    return {key for one in filters for key in (one or {}).get("postings", ())}
 
 
 def _is_judging(session: Session, row: Schedule, hour: datetime, now: datetime) -> bool:

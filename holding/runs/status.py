@@ -27,6 +27,7 @@ from holding.db.models.columns import BreakerState, KeyState, RunState, StopStat
 from holding.db.models.rules import ROUTE_STOPPED
 from holding.db.refusal import Sums, by_key, of_posting, plural
 from holding.db.together import KEPT, Question, Together, answer
+from holding.programs.world import program, target_connections
 from rules.values.canonical import PostingState
 
 OVER = 20
@@ -149,6 +150,9 @@ ASKED_AGAIN = (
     "It does not respond. Clearpost asks again automatically, and what waits is then sent."
 )
 
+NEEDS_ADMIN: Final = frozenset({NEW_KEY, KEY_NEEDED, NOT_CONNECTED, NOT_TESTED})
+"""Details of stops that last until an admin acts."""
+
 NO_QUOTA = (
     "The monthly document quota is used up. Documents wait until next month, or "
     "until the plan is upgraded in the accounting system."
@@ -156,8 +160,12 @@ NO_QUOTA = (
 
 LITTLE_QUOTA = "When the month's documents are used up, the rest waits for the next month."
 
+NEVER_SYNCED: Final = "Never synced"
+
+NO_RULE: Final = "No posting rule"
+
 PILL_WORDS = (
-    "Never synced",
+    NEVER_SYNCED,
     "Syncing",
     "Last sync",
     "Failed",
@@ -285,6 +293,40 @@ def pills(
         }
 
     return found
+
+
+def posted_places(session: Session, company_id: int) -> frozenset[Place]:
+    """Return each (connection, document type) that a rule in force posts or takes back."""
+    company = session.get_one(Company, company_id)
+    if company.ruleset_version_id is None:
+        return frozenset()
+    ruleset = program(session, company.ruleset_version_id).ruleset
+    connections = target_connections(session, company_id)
+    routes = [post.route for post in ruleset.posts]
+    routes += [reversal.route for reversal in ruleset.reversals]
+    return frozenset(
+        (connections[route.target].id, route.document)
+        for route in routes
+        if route.target in connections
+    )
+
+
+def without_unposted(made: Mapping[Place, Pill], posted: Collection[Place]) -> dict[Place, Pill]:
+    """Leave out document types that no rule posts and that never ran.
+
+    A connection of which all are such keeps the first, which then says so.
+    """
+    kept = {
+        place: pill
+        for place, pill in made.items()
+        if place in posted or NEVER_SYNCED not in pill.text
+    }
+    connections = {connection_id for connection_id, _ in kept}
+    for place, pill in made.items():
+        if place[0] not in connections:
+            connections.add(place[0])
+            kept[place] = replace(pill, text=pill.text.replace(NEVER_SYNCED, NO_RULE))
+    return kept
 
 
 def combine(stop: Pill | None, ran: Pill, waiting: int) -> Pill:

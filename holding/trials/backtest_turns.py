@@ -15,6 +15,9 @@ from holding.db.database import Database
 from holding.db.models import Backtest as RecordedBacktest
 from holding.db.models import BacktestResult, BacktestRun, Change, Company, RulesetVersion
 from holding.db.models.columns import BacktestEnd, to_minor
+from holding.evaluation.batch import TargetRow
+from holding.evaluation.load_facts import target_rows
+from holding.evaluation.target_limits import LIMITS_RULE, limit_of
 from holding.programs import posted_differences
 from holding.programs import world as worlds
 from holding.programs.posted_differences import Judging, Span
@@ -23,11 +26,19 @@ from holding.rulesets.publication import OPEN_STATES
 from holding.rulesets.recorded_backtests import Counted
 from holding.trials import backtests, shadows
 from holding.trials.backtests import counted, stored
-from rules.comparison.two_sides import Backtest, Past, Tally, count_fired, decision_reason
+from rules.comparison.two_sides import (
+    Backtest,
+    Limit,
+    Past,
+    Reason,
+    Tally,
+    count_fired,
+    decision_reason,
+)
 from rules.comparison.two_sides import Change as Cell
 from rules.comparison.two_sides import RuleSide as Side
 from rules.facts import Facts, Subject, World
-from rules.outcomes import is_stricter
+from rules.outcomes import Document, is_stricter
 from rules.program import Program
 
 AT_ONCE: Final = 100  # records of which other records are kept in memory
@@ -137,12 +148,28 @@ def _both(session: Session, run: BacktestRun) -> _Judge | None:
 
     found: tuple[_Found, _Found] = ({}, {})
     before, after = found
-    backtest = Backtest(_side(old, was, before), _side(given.program, would, after))
-    return _Judge(backtest, found)
+    currency = session.get_one(Company, company_id).currency
+    limit = _limits_of(target_rows(worlds.target_connections(session, company_id), currency))
+    sides = _side(old, was, before, limit), _side(given.program, would, after, limit)
+    return _Judge(Backtest(*sides), found)
 
 
-def _side(program: Program, world: Callable[[Past], World], found: _Found) -> Side:
-    return Side(program, world, lambda past: found.get(past.where[1], past.facts))
+def _limits_of(targets: Mapping[str, TargetRow]) -> Limit:
+    """Return what is asked of each document: why these targets could never take it."""
+
+    def limit(document: Document, own_number: str) -> Reason | None:
+        target = targets.get(document.target)
+        if target is None:
+            return None
+        connector, settings = target.connector, target.settings
+        found = limit_of(connector, target.name, settings, document, own_number, "create")
+        return Reason(document.number, LIMITS_RULE, None, found.words) if found else None
+
+    return limit
+
+
+def _side(program: Program, world: Callable[[Past], World], found: _Found, limit: Limit) -> Side:
+    return Side(program, world, lambda past: found.get(past.where[1], past.facts), limit)
 
 
 class _Page(NamedTuple):
@@ -154,6 +181,7 @@ class _Page(NamedTuple):
 
 def _page(session: Session, run: BacktestRun) -> _Page | None:
     """The next judgings, and up to which evaluation they go; None when there are none."""
+    # Only evaluations from before the start count; later ones would be counted by chance.
     span = Span(run.first, run.last, run.until_id)
     page = posted_differences.judgings_after(session, run.company_id, span, run.seen_id)
     if page is None:

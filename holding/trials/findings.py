@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from connectors import registry
 from connectors.contract import schema
 from grammar.nodes import Post, Ruleset
+from holding.connections import sale_issuers
 from holding.connections.master_data import PERIOD, month_of, zone_of
 from holding.db.models import Cause, Company, Connection, Hold, Posting, Snapshot, Throttle
 from holding.db.models.columns import BreakerState, is_word, moment
@@ -35,6 +36,8 @@ class Code(StrEnum):
 
     TWO_WAYS = target_ways.CODE
     SETTING = "connection.setting"
+    MODULE = "connection.marketplace_module"
+    ISSUER = "connection.e_invoice_issuer"
     NO_KEY = "connection.no_key"
     NOT_TESTED = "connection.not_tested"
     PAUSED = "connection.paused"
@@ -95,6 +98,14 @@ def _of_sources(session: Session, company_id: int, name: str) -> Iterator[Findin
     for one in target_ways.find_clashes(session, company_id):
         if name in ("", one.first, one.second):
             yield Finding(Code.TWO_WAYS, one.second, one.words, one.todo)
+    found = sale_issuers.find_open_answers(session, company_id)
+    answers = found.of(name) if name else found
+    for source in answers.unknown:
+        words = "It is not known who makes the e-Invoices of its sales: what makes one is held."
+        todo = "Ask your tax agent, then answer it under Settings."
+        yield Finding(Code.ISSUER, source, words, todo)
+    for booking in answers.bookings:
+        yield Finding(Code.MODULE, booking.target, booking.words, booking.todo)
 
 
 def _of_connection(session: Session, row: Connection, now: datetime) -> Iterator[Finding]:
@@ -127,7 +138,11 @@ def _of_target(session: Session, row: Connection, now: datetime) -> Iterator[Fin
     wrong = admission.find_disagreement(session, row.id)
     if wrong is not None:
         words = f"{row.name} rounds {wrong.there}, and the rules in force say {wrong.here}."
-        yield Finding(Code.ROUNDING, row.name, words, "Make both say the same.", wrong.records)
+        todo = (
+            f"Set it back to rounding {wrong.here} in {row.name} and test the connection; or set"
+            f" “Rounding” of the connection, then publish rules that round {wrong.there}."
+        )
+        yield Finding(Code.ROUNDING, row.name, words, todo, wrong.records)
     yield from _of_master_data(session, row, now)
 
 

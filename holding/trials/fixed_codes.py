@@ -23,12 +23,23 @@ from holding.db.models import (
 )
 from holding.db.models.columns import PushState, is_word, moment
 from holding.db.refusal import Refusal, plural
-from holding.evaluation.batch import Claimed
+from holding.evaluation.batch import Batch, Case, Claimed, Judgment, Plan
+from holding.evaluation.evaluate_due import hold_used_numbers
 from holding.evaluation.load_facts import load_batch
+from holding.evaluation.plan import plan_case
+from holding.evaluation.used_numbers import ReadyNumbers
 from holding.platform.settings import logger
+from holding.platform.states import NUMBER_USED, TARGET_LIMIT
 from holding.programs import world
 from holding.programs.known_schemas import schemas
-from rules.comparison.preflight import WHOLE, Reference, Tally, fixed_on, references
+from rules.comparison.preflight import (
+    WHOLE,
+    Beyond,
+    Reference,
+    Tally,
+    fixed_on,
+    references,
+)
 from rules.facts import World
 from rules.values.canonical import PostingState
 
@@ -201,16 +212,35 @@ def named_codes(session: Session, company_id: int, now: datetime) -> Tally | Ref
     ruleset = world.program(session, company.ruleset_version_id).ruleset
     tally = Tally(references(ruleset, schemas()), MASTER_DATA)
     ids = session.scalars(_WAITING, {"company": company_id}).all()
+    ready_numbers: ReadyNumbers = {}
     for at in range(0, len(ids), AT_ONCE):
         claims = [Claimed(one, 0, 0) for one in ids[at : at + AT_ONCE]]
-        batch = load_batch(session, company_id, claims, now, world.program)
-        for case in batch.cases:
-            try:
-                outcome = batch.judge.evaluate(case.subject, case.facts, batch.world, now)
-            except Exception:
-                # Such a record is on hold; its codes are not known until the rules are corrected.
-                log.exception("The rules failed on a record.", record=case.record_id)
-                continue
-            tally.add(case.subject.kind, outcome, batch.world)
+        batch = replace(load_batch(session, company_id, claims, now, world.program), starts_on=None)
+        plans = [plan for case in batch.cases if (plan := _planned(batch, case, now)) is not None]
+        _, plans = hold_used_numbers(session, batch, plans, ready_numbers)
+        for plan in plans:
+            if plan.judged.outcome is not None:
+                beyond = tuple(_beyond(batch, plan))
+                tally.add(plan.case.subject.kind, plan.judged.outcome, batch.world, beyond)
         session.expunge_all()
     return tally
+
+
+def _planned(batch: Batch, case: Case, now: datetime) -> Plan | None:
+    """Return the plan of a record, or None if its rules fail."""
+    try:
+        outcome = batch.judge.evaluate(case.subject, case.facts, batch.world, now)
+        return plan_case(batch, Judgment(case=case, at=now, outcome=outcome))
+    except Exception:
+        # Such a record is on hold; its codes are not known until the rules are corrected.
+        log.exception("The rules failed on a record.", record=case.record_id)
+        return None
+
+
+def _beyond(batch: Batch, plan: Plan) -> Iterator[Beyond]:
+    """Yield the holds of documents that their target could not take."""
+    teams = {team_id: name for name, team_id in batch.teams.items()}
+    for one in plan.wanted.values():
+        if one.code in (TARGET_LIMIT, NUMBER_USED):
+            owner = teams.get(one.team_id or 0, "")
+            yield Beyond(one.code, str(one.cause_key), one.number, one.message, owner)

@@ -11,15 +11,17 @@ from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from connectors import registry
-from connectors.contract import Target
+from connectors.contract import Action, Target
 from connectors.contract.schema import DocumentSchema
 from holding.connections.channel import own_settings
 from holding.db import bulk
-from holding.db.models import Connection, Posting, Push, Snapshot, SnapshotItem
+from holding.db.models import Connection, Posting, Push, Record, Snapshot, SnapshotItem
 from holding.db.models.columns import ListKind, PushState, is_word, moment
 from holding.db.together import answer
+from holding.evaluation.target_limits import limit_of
 from holding.mappings import file_codes
 from holding.mappings.file_codes import FileList, Identity, Unpaid, UnpaidList
+from holding.platform.states import NUMBER_USED, TARGET_LIMIT
 from holding.posting import holds
 from holding.posting.evidence import action_of
 from holding.posting.holds import TWO_E_INVOICES as TWO_E_INVOICES_HELD
@@ -40,7 +42,7 @@ AT_ONCE: Final = 500  # rows read at a time: a night may have 25,000
 LISTED: Final[Mapping[str, str]] = {"account": "account", "tax": "tax_code", "currency": "currency"}
 """What a field refers to -> the kind under which a target lists it."""
 
-CANNOT_SEND, NOT_LISTED, LOCKED, TWICE = "TGT01", "LST01", "PER01", "PSH03"
+CANNOT_SEND, NOT_LISTED, LOCKED = "TGT01", "LST01", "PER01"
 
 WINDOW_OVER: Final = "e_invoice.window_over"
 
@@ -56,9 +58,11 @@ _READY = (
         Posting.action,
         Posting.content,
         Posting.e_invoice_at,
+        Record.number.label("of_source"),
         holds.SENT_ELSEWHERE.label("elsewhere"),
         holds.RECORD_ELSEWHERE.label("of_record"),
     )
+    .join(Record, Record.id == Posting.record_id)
     .where(Posting.connection_id == bindparam("connection"), Posting.content.is_not(None))
     .where(Posting.state == PostingState.READY)
     .order_by(Posting.id)
@@ -153,9 +157,10 @@ def _each(
     for row in ready:
         document: Document = revive(Document, row.content)
         action = action_of(row.action)
-        made = target.build([document], settings, batch=False, batch_name="", action=action)
-        for refusal in made.refused.values():
-            yield row.number, (CANNOT_SEND, refusal.words, "Correct the record or the rules.")
+        yield from (
+            (row.number, one)
+            for one in _beyond(connection, settings, target, document, row.of_source, action)
+        )
         schema = schemas.get(document.document)
         if schema is not None:
             listed.note(schema, document)
@@ -171,9 +176,28 @@ def _each(
         numbers[row.doc_type, row.number] += 1
         if numbers[row.doc_type, row.number] > 1:
             said = "Two documents that are ready have one number."
-            yield row.number, (TWICE, said, "Let the rules give each its own.")
+            yield row.number, (NUMBER_USED, said, "Let the rules give each its own.")
     yield from listed.wrong()
     yield from _forgotten(session, connection.id, target, now)
+
+
+def _beyond(
+    connection: Connection,
+    settings: Mapping[str, object],
+    target: Target,
+    document: Document,
+    own_number: str,
+    action: Action,
+) -> Iterator[tuple[str, str, str]]:
+    """What the target could never take of a document, in the words of its hold."""
+    todo = "Correct the record, the rules or the settings of the connection."
+    limit = limit_of(target, connection.name, settings, document, own_number, action)
+    if limit is not None:
+        yield TARGET_LIMIT, limit.words, todo
+        return
+    made = target.build([document], settings, batch=False, batch_name="", action=action)
+    for refusal in made.refused.values():
+        yield CANNOT_SEND, refusal.words, todo
 
 
 def _codes(session: Session, connection_id: int) -> dict[str, frozenset[str]]:

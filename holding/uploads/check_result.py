@@ -6,13 +6,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import or_, select
+from sqlalchemy import Select, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from connectors.contract.pulls import FileColumn, MatchedBy, SheetRows
 from holding.db.bulk import Columns, of
-from holding.db.models import Connection, Person, Upload
-from holding.db.models.columns import UploadState
+from holding.db.models import Connection, Delivery, Person, Record, Upload, Version
+from holding.db.models.columns import RecordState, UploadState
+from holding.db.models.records import RECORD_STATES
 from holding.db.refusal import Sums
 
 
@@ -251,6 +252,59 @@ def file_of(
     if one(session, company_id, person_id, upload_id) is None:
         return None
     return session.scalar(select(Upload.body).where(Upload.id == upload_id))
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedRecord:
+    """Hold a record that an upload brought, as it is now; `amount` is in minor units."""
+
+    number: str
+    kind: str
+    external_id: str
+    state: RecordState
+    amount: int | None
+    currency: str
+
+
+def count_imported_records(
+    session: Session, company_id: int, upload_id: int
+) -> dict[RecordState, int]:
+    """Return how many of the upload's records are in each state, in the order of the states."""
+    query = select(Record.state, func.count()).where(
+        Record.company_id == company_id, Record.id.in_(_record_ids(upload_id))
+    )
+    counts = dict(session.execute(query.group_by(Record.state)).tuples().all())
+    return {state: counts[state] for state in RECORD_STATES if state in counts}
+
+
+def load_imported_records(
+    session: Session, company_id: int, upload_id: int, most: int
+) -> list[ImportedRecord]:
+    """Return at most `most` records of the upload, those that are not posted first."""
+    ranks = {state: rank for rank, state in enumerate(RECORD_STATES)}
+    query = (
+        select(
+            Record.number,
+            Record.type,
+            Record.external_id,
+            Record.state,
+            Record.amount,
+            Record.currency,
+        )
+        .where(Record.company_id == company_id, Record.id.in_(_record_ids(upload_id)))
+        .order_by(case(ranks, value=Record.state), Record.id)
+        .limit(most)
+    )
+    return [ImportedRecord(*row) for row in session.execute(query).tuples()]
+
+
+def _record_ids(upload_id: int) -> Select[int]:
+    """Select the ids of the records of which the upload brought a version."""
+    return (
+        select(Version.record_id)
+        .join(Delivery, Delivery.id == Version.delivery_id)
+        .where(Delivery.upload_id == upload_id)
+    )
 
 
 UPLOAD = Columns(

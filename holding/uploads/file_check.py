@@ -494,9 +494,14 @@ def of_rules(ruleset: Ruleset, entries: Mapping[tuple[str, str], Mapping[str, st
 
 
 def _asked(ruleset: Ruleset) -> set[tuple[str, str]]:
-    """Every map with a field that it is asked for as it came."""
+    """Every map with a field that it is asked for as it came. A status is no code: each kind of
+    record has words of its own, and a map of one kind says nothing of another.
+    """
+    fields = (one for record in ruleset.records for one in record.fields)
+    statuses = {one.name for one in fields if isinstance(one, Field) and one.states}
     return {
         (node.name, ".".join(node.args[0].path))
         for node in walk(ruleset)
         if isinstance(node, Call) and node.args and isinstance(node.args[0], Name)
+        if statuses.isdisjoint(node.args[0].path[-1:])
     }

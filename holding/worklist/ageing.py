@@ -14,6 +14,7 @@ from holding.access import operations
 from holding.db.bulk import Columns, known, of
 from holding.db.models import Cause, Connection, Hold, Person, Posting, Record, RouteStop, Team
 from holding.db.models.decisions import is_open
+from holding.db.models.postings import DAILY_RUN_OFF
 from holding.db.models.rules import ROUTE_STOPPED
 from holding.db.refusal import Sums, by_key, most_first
 from holding.db.together import KEPT, Given, Question, Together, at_most
@@ -58,6 +59,7 @@ class LateRow:
     state: PostingState
     reason: str
     due_at: datetime | None
+    manual: bool
     status: str
     amount: int | None
     currency: str
@@ -90,6 +92,7 @@ LATE_ROW = Columns(
         state=of(Posting.state),
         reason=of(Posting.reason),
         due_at=of(Posting.due_at),
+        manual=of(DAILY_RUN_OFF.label("manual")),
         status=of(Record.status),
         amount=of(Posting.amount),
         currency=of(Posting.currency),
@@ -211,6 +214,7 @@ def asked_late(
 @lru_cache(maxsize=256)
 def _first_late(company_id: int, most: int) -> Select[Any]:
     mine = (Posting.company_id == company_id, LATE)
+    # Limited in a subquery: no planner moves a join or a condition across a limit.
     some = select(Posting.id).where(*mine).limit(at_most(MOST + 1)).subquery()
     in_all = select(func.count()).select_from(some).scalar_subquery()
     return (

@@ -1,7 +1,7 @@
 """List documents that wait for approval, with the changes since the last approved content."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -230,6 +230,30 @@ def asked_beside(postings: Sequence[Posting]) -> Question[Mapping[int, BesideSen
             edited_there=str(row.body.get("words", "")) if row.same is False else "",
         )
         for row in read
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """What the dialog shows of one document: its day, its number of lines and what is beside it."""
+
+    day: str
+    lines: int
+    beside: BesideSent
+
+
+def load_proposed(session: Session, posting_ids: Collection[int]) -> Mapping[int, Proposed]:
+    """Return by posting what an approver of several documents sees of each."""
+    query = select(Posting).where(bulk.among(Posting.id, posting_ids))
+    postings = session.scalars(query).all()
+    beside = answer(session, asked_beside(postings)) if postings else {}
+    return {
+        posting.id: Proposed(
+            day=str((posting.content or {}).get("date", "")),
+            lines=len((posting.content or {}).get("lines", ())),
+            beside=beside[posting.id],
+        )
+        for posting in postings
     }
 
 

@@ -15,13 +15,14 @@ from connectors.contract.errors import CLASS_LABELS, class_label, failure_word
 from holding.access.actors import Actor, may
 from holding.db import bulk
 from holding.db.bulk import Columns, of
+from holding.db.held_amounts import counted_holds, held_amount
 from holding.db.models import Cause, Connection, Hold, Membership, Person, Record, SavedView
 from holding.db.models.decisions import HOLD_OPEN
-from holding.db.refusal import Refusal, Sums, money, most_first
+from holding.db.refusal import Refusal, Sums, by_key, money, most_first
 from holding.db.together import Question, Together
 from holding.holds import folding, tally_figures
 from holding.holds.assignments import MOST
-from holding.holds.shapes import Look
+from holding.holds.shapes import Look, Money, counted_money
 from holding.holds.tally_figures import Figure
 from holding.worklist import filters
 from holding.worklist.filters import TOLD, Filter, Held, hold_terms
@@ -81,7 +82,10 @@ LARGEST: Final = 200  # holds among which the customers of the largest amounts a
 
 COUNTED: Final = 200  # holds of a customer; how many more there are is not said
 
-_READ: Final = select(Hold.id, Hold.lock, Hold.record_id, Hold.cause_id, Hold.opened_at, Hold.code)
+_READ: Final = select(
+    *(Hold.id, Hold.lock, Hold.record_id, Hold.cause_id, Hold.opened_at, Hold.code),
+    *(Hold.amount, Hold.currency),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,18 +405,13 @@ def _one(company_id: int, wanted: Filter, key: str) -> Question[Customer]:
     """Return one customer's sums, computed from holds because the tally has no customers."""
     mine = hold_terms(company_id, replace(wanted, customers=(key,)))
     oldest = select(Hold.id).where(*mine).order_by(Hold.opened_at, Hold.id).limit(COUNTED + 1)
+    single = counted_holds(Hold.id.in_(oldest))
     rows = (
-        yield select(Record.party, Record.currency, Record.amount)
-        .add_columns(func.max(Hold.book).label("book"), func.count().label("holds"))
-        .join_from(Hold, Record, Record.id == Hold.record_id)
-        .where(Hold.id.in_(oldest))
-        .group_by(Record.id)
+        yield select(Record.party, single.c.currency, single.c.minor, single.c.holds).join_from(
+            single, Record, Record.id == single.c.record_id
+        )
     ).all()
-    sums: dict[str, int] = {}
-    for row in rows:
-        code, minor = (row.currency, row.amount) if row.book is None else ("", row.book)
-        if minor is not None:
-            sums[code] = sums.get(code, 0) + minor
+    sums = by_key((None, row.currency, row.minor) for row in rows).get(None, {})
     name = max((row.party for row in rows), default="") or key
     return Customer(key, name, len(rows), sums, more=sum(row.holds for row in rows) > COUNTED)
 
@@ -434,6 +433,18 @@ class FrozenHold:
     code: str
 
 
+def count_once(rows: Iterable[FrozenHold], books: str) -> list[FrozenHold]:
+    """Return one hold for each record: the one whose amount is counted (`counted_money`).
+
+    `books` is the company's currency.
+    """
+    by_record: dict[int, dict[Money, FrozenHold]] = defaultdict(dict)
+    for row in rows:
+        currency = "" if row.currency == books else row.currency
+        by_record[row.record_id].setdefault((currency, row.amount), row)
+    return [held[counted_money(held)] for held in by_record.values()]
+
+
 def frozen_holds(session: Session, company_id: int, wanted: Filter) -> tuple[FrozenHold, ...]:
     """Return a filter's holds, oldest first; one more than an action takes shows that there are
     more.
@@ -445,6 +456,7 @@ def frozen_holds(session: Session, company_id: int, wanted: Filter) -> tuple[Fro
 def _frozen(session: Session, found: Select[*tuple[Any, ...]]) -> tuple[FrozenHold, ...]:
     """Return these holds with their records, and read no other records."""
     hold = aliased(Hold, found.subquery("looked_at"))
+    amount, currency = held_amount(hold)
     columns = Columns(
         FrozenHold(
             id=of(hold.id),
@@ -453,8 +465,8 @@ def _frozen(session: Session, found: Select[*tuple[Any, ...]]) -> tuple[FrozenHo
             record_id=of(Record.id),
             number=of(Record.number),
             party=of(Record.party),
-            amount=of(Record.amount),
-            currency=of(Record.currency),
+            amount=of(amount),
+            currency=of(currency),
             cause=of(Cause.label),
             opened_at=of(hold.opened_at),
             code=of(hold.code),

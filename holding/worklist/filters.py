@@ -11,9 +11,10 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Result, Select, and_, false, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from holding.approvals.sent_amounts import APPROVED_CONTENT, sent_columns
+from holding.approvals.sent_amounts import POSTED_CURRENCY, POSTED_NOW
 from holding.db import bulk
 from holding.db.bulk import Columns, of
+from holding.db.held_amounts import HELD_AMOUNT, HELD_CURRENCY
 from holding.db.models import (
     Cause,
     Company,
@@ -73,6 +74,7 @@ class Member:
 
     id: int
     cause_id: int
+    record_id: int
     number: str
     source: str
     kind: str
@@ -95,6 +97,7 @@ class Member:
 _MEMBER = Member(
     id=of(Hold.id),
     cause_id=of(Hold.cause_id),
+    record_id=of(Hold.record_id),
     number=of(Record.number),
     source=of(Connection.name),
     kind=of(Record.type),
@@ -102,14 +105,16 @@ _MEMBER = Member(
     version=of(Version.no),
     party=of(Record.party),
     doc_type=of(Hold.doc_type),
-    amount=of(Record.amount),
-    currency=of(Record.currency),
+    amount=of(HELD_AMOUNT),
+    currency=of(HELD_CURRENCY),
     opened_at=of(Hold.opened_at),
     message=of(Hold.message),
     posting_id=of(Hold.posting_id),
     posting_hash=of(Posting.hash),
     state=of(Record.state),
     clears=of(Hold.clears),
+    posted_now=of(POSTED_NOW),
+    posted_currency=of(POSTED_CURRENCY),
 )
 
 _RENAMED = {"source": "connection.name", "kind": "record.type", "version": "version.no"}
@@ -565,12 +570,12 @@ def load_members(
 def read_members(result: Result[Any]) -> tuple[Member, ...]:
     """Return the members; an approval has the amount of the document that will be sent."""
     read = MEMBER.reader(result)
-    return tuple([replace(read(row), **sent_columns(row)) for row in result.all()])
+    return tuple([read(row) for row in result.all()])
 
 
 def _members() -> Select[Any]:
     return (
-        MEMBER.select(*APPROVED_CONTENT)
+        MEMBER.select()
         .join(Record, Record.id == Hold.record_id)
         .join(Connection, Connection.id == Record.source_id)
         .outerjoin(Version, Version.id == Record.version_id)

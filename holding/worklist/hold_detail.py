@@ -28,13 +28,15 @@ from holding.db.models.columns import HoldState, RecordState
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.models.postings import LEFT_OUT_STATES, TO_SEND_STATES
 from holding.db.together import KEPT
-from holding.platform.states import UNSEEN
-from holding.posting.holds import REFUSED, ends_in_target
+from holding.holds.retries import UNLISTED, lacks_entry
+from holding.platform.states import GONE, UNSEEN
+from holding.posting.holds import CONFLICT, IMPORT_OPEN, NO_ANSWER, REFUSED, ends_in_target
+from rules.decisions.posted_documents import TARGET_EDIT_RULE
 from rules.outcomes import NEEDS_APPROVAL
 from rules.values.canonical import PostingState
 from rules.values.cause_keys import CauseKey, CauseKind, Clearing
 
-UNLISTED: Final = "LST01"
+_WITHOUT_RESULT: Final = frozenset({NO_ANSWER, IMPORT_OPEN, UNSEEN, CONFLICT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,11 @@ class HoldRow:
         return self.code == UNLISTED
 
     @property
+    def lacks_entry(self) -> bool:
+        """Whether the target refused the document because it lacks an entry, such as a debtor."""
+        return lacks_entry(self.code, self.error_class)
+
+    @property
     def refused(self) -> bool:
         """Whether its message is the target's own answer."""
         return self.code == REFUSED and self.error_class != "authorization_failed"
@@ -160,9 +167,24 @@ class HoldRow:
         return self.code == UNSEEN
 
     @property
+    def gone(self) -> bool:
+        """Whether the target accepted its document and does not have it."""
+        return self.code in GONE and self.posting_state == PostingState.POSTED
+
+    @property
+    def edited(self) -> bool:
+        """Whether a person edited its posted document in the target."""
+        return self.rule == TARGET_EDIT_RULE and self.posting_state == PostingState.POSTED
+
+    @property
+    def without_result(self) -> bool:
+        """Whether its document was sent and nobody knows yet what became of it."""
+        return self.code in _WITHOUT_RESULT
+
+    @property
     def rejectable(self) -> bool:
-        """Whether nothing was sent, so that it can be rejected."""
-        return self.posting_state in TO_SEND_STATES
+        """Whether the target has no document, so that it can be rejected."""
+        return self.gone or self.posting_state in TO_SEND_STATES
 
     @property
     def to_send(self) -> bool:

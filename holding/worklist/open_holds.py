@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from grammar.text.finding_codes import ErrorClass
 from holding.access.actors import ACTS, hiding_each
-from holding.approvals.sent_amounts import APPROVED_CONTENT, sent_columns
+from holding.approvals.sent_amounts import POSTED_CURRENCY, POSTED_NOW
 from holding.db.bulk import Columns, known, of
+from holding.db.held_amounts import HELD_AMOUNT, HELD_CURRENCY
 from holding.db.models import (
     Cause,
     Connection,
@@ -138,12 +139,14 @@ WAITING = Columns(
         posting=of(Posting.id),
         number=of(Hold.number),
         document=of(Hold.doc_type),
-        amount=of(Posting.amount),
-        currency=of(Record.currency),
+        amount=of(HELD_AMOUNT),
+        currency=of(HELD_CURRENCY),
         hash=of(Posting.hash),
         lock=of(Hold.lock),
         version=of(Record.version_id),
         version_no=of(Version.no),
+        posted_now=of(POSTED_NOW),
+        posted_currency=of(POSTED_CURRENCY),
     ),
     {
         "hold": "hold.id",
@@ -204,8 +207,10 @@ LISTED = Columns(
         doc_type=of(Hold.doc_type),
         opened_at=of(Hold.opened_at),
         snoozed_until=of(Hold.snoozed_until),
-        amount=of(Record.amount),
-        currency=of(Record.currency),
+        amount=of(HELD_AMOUNT),
+        currency=of(HELD_CURRENCY),
+        posted_now=of(POSTED_NOW),
+        posted_currency=of(POSTED_CURRENCY),
     ),
     {
         "record_id": "record.id",
@@ -315,7 +320,7 @@ def open_page(
 ) -> list[Waiting]:
     """Return the open holds of a company after an id, in order of ids."""
     query = (
-        WAITING.select(Hold.record_id, *APPROVED_CONTENT)
+        WAITING.select(Hold.record_id)
         .join(Record, Record.id == Hold.record_id)
         .join(Connection, Connection.id == Record.source_id)
         .outerjoin(Version, Version.id == Record.version_id)
@@ -328,10 +333,7 @@ def open_page(
     result = session.execute(query)
     read, rows = WAITING.reader(result), result.all()
     hide = hiding_each(session, [row.record_id for row in rows], show=show_personal)
-    return [
-        replace(read(row), message=hide(row.record_id, row.message), **sent_columns(row))
-        for row in rows
-    ]
+    return [replace(read(row), message=hide(row.record_id, row.message)) for row in rows]
 
 
 def list_holds(
@@ -339,7 +341,7 @@ def list_holds(
 ) -> tuple[ListedHold, ...]:
     """Return the open holds that match conditions, after an id, in order of ids."""
     query = (
-        LISTED.select(*APPROVED_CONTENT)
+        LISTED.select()
         .join(Record, Record.id == Hold.record_id)
         .join(Connection, Connection.id == Record.source_id)
         .join(Cause, Cause.id == Hold.cause_id)
@@ -350,9 +352,7 @@ def list_holds(
         .order_by(Hold.id)
         .limit(most)
     )
-    result = session.execute(query)
-    read = LISTED.reader(result)
-    return tuple([replace(read(row), **sent_columns(row)) for row in result.all()])
+    return LISTED.each(session.execute(query))
 
 
 def closed_page(

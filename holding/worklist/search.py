@@ -29,11 +29,24 @@ from grammar.text.finding_codes import ErrorClass
 from holding.access.actors import hiding_each
 from holding.db import bulk
 from holding.db.bulk import Columns, of
-from holding.db.models import Cause, Connection, Hold, Person, Posting, Record, Team
+from holding.db.models import (
+    Attempt,
+    Cause,
+    Connection,
+    Hold,
+    Person,
+    Posting,
+    Push,
+    Record,
+    Request,
+    Team,
+)
 from holding.db.models.columns import RecordState
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.together import KEPT, at_most
 from holding.mappings import party_merge
+from holding.records.waits import Cause as WaitCause
+from holding.records.waits import waits_of
 from rules.decisions.verdict import reason_to_show
 from rules.values.canonical import PostingState
 
@@ -98,9 +111,24 @@ FOUND = Columns(
 )
 
 
+_LAST_KEY = (
+    select(Request.key_tail)
+    .join(Attempt, Attempt.request_id == Request.id)
+    .join(Push, Push.id == Attempt.push_id)
+    .where(Push.posting_id == Posting.id, Request.kind == "push")
+    .order_by(Attempt.id.desc())
+    .limit(1)
+    .correlate(Posting)
+    .scalar_subquery()
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document of the record, posted or planned; `target_ref` is its id in the target."""
+    """A document of the record, posted or planned.
+
+    `target_ref` is its id in the target, `key_tail` the end of the key that it was last sent with.
+    """
 
     record_id: int
     number: str
@@ -112,6 +140,7 @@ class Document:
     currency: str
     target_ref: str | None
     posted_at: datetime | None
+    key_tail: str
 
 
 _DOCUMENT = Columns(
@@ -126,9 +155,21 @@ _DOCUMENT = Columns(
         currency=of(Posting.currency),
         target_ref=of(Posting.target_ref),
         posted_at=of(Posting.posted_at),
+        key_tail=of(func.coalesce(_LAST_KEY, "").label("key_tail")),
     ),
     {"connection": "connection.name"},
 )
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionWait:
+    """A time that a document waited for its connection; `until` is None while it lasts."""
+
+    number: str
+    connection: str
+    cause: WaitCause
+    since: datetime
+    until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,10 +402,16 @@ class Whereabouts:
     seen_at: datetime
     documents: tuple[Document, ...]
     holds: tuple[OpenHold, ...]
+    waits: tuple[ConnectionWait, ...]
 
 
 def find_whereabouts(
-    session: Session, company_id: int, number: str, *, show_personal: bool
+    session: Session,
+    company_id: int,
+    number: str,
+    *,
+    show_personal: bool,
+    now: datetime | None = None,
 ) -> tuple[Whereabouts, ...]:
     """Return the records with exactly this number, source id or document number, newest first.
 
@@ -374,6 +421,7 @@ def find_whereabouts(
     ids = [record.id for record in records]
     hide = hiding_each(session, ids, show=show_personal)
     documents, holds = _documents(session, ids), _holds(session, ids)
+    connection_waits = waits_of(session, ids, now) if ids else ()
     return tuple(
         Whereabouts(
             number=record.number,
@@ -396,6 +444,11 @@ def find_whereabouts(
                 replace(hold, message=hide(record.id, hold.message))
                 for hold in holds
                 if hold.record_id == record.id
+            ),
+            waits=tuple(
+                ConnectionWait(one.number, one.target, one.cause, one.since, one.until)
+                for one in connection_waits
+                if one.record_id == record.id
             ),
         )
         for record in records

@@ -13,7 +13,7 @@ from connectors.contract import Stands
 from holding.access.actors import MASK, PERSONAL, PERSONAL_FIELDS
 from holding.db.models import Evaluation, Posting, Push, Reading
 from holding.intake.open_fields import flatten
-from holding.platform.states import TOTALS
+from holding.platform.states import OF_READING
 from holding.posting.holds import MANUAL, UNDER_OUR_NUMBER
 from holding.posting.push import conflicted_push
 from holding.programs.replay import replay_for_page
@@ -210,7 +210,7 @@ def load_beside(session: Session, hold: HoldRow, *, show_personal: bool) -> Besi
         comparison = _typed(session, hold)
     elif hold.code in UNDER_OUR_NUMBER:
         comparison = _under_our_number(session, hold)
-    elif (hold.rule == TARGET_EDITED or hold.code == TOTALS) and hold.posting_id is not None:
+    elif (hold.rule == TARGET_EDITED or hold.code in OF_READING) and hold.posting_id is not None:
         comparison = _changed(session, hold.posting_id)
     else:
         return None

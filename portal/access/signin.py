@@ -2,11 +2,14 @@
 
 import re
 from http import HTTPStatus
+from itertools import groupby
+from operator import attrgetter
 from typing import Final
 
 from flask import (
     Blueprint,
     Response,
+    abort,
     current_app,
     g,
     make_response,
@@ -17,17 +20,18 @@ from flask import (
 )
 from werkzeug.wrappers import Response as AnyResponse
 
-from holding.access import enrolment, people, sessions
+from holding.access import enrolment, people, sessions, sign_in_log
 from holding.access.actors import Keys, load_keys
 from holding.access.enrolment import STEP_LASTS, Entered, Waiting
 from holding.access.reach import limit_session, of_person
 from holding.company import access_links
 from holding.db import leases
 from holding.db.refusal import Refusal
+from holding.operations import another_company
 from holding.worklist import filters as own_companies
 from holding.worklist import search
 from portal.web import filters as target_status
-from portal.web import request_guard, store
+from portal.web import forms, request_guard, store
 from portal.web.permissions import public, signed_in
 
 signin_pages = Blueprint("signin", __name__)
@@ -53,7 +57,8 @@ def request_device() -> sessions.Device:
         next((word for sign, word in table if sign in said), "") for table in (BROWSERS, SYSTEMS)
     ]
     name = ", ".join(word for word in named if word)
-    return sessions.Device(name or _first_word(said), request.remote_addr or "")
+    device_name = name or _first_word(said)
+    return sessions.Device(device_name, request.remote_addr or "", request_guard.device_key())
 
 
 def _first_word(said: str) -> str:
@@ -66,10 +71,11 @@ def _first_word(said: str) -> str:
 @public
 def show_signin() -> Response:
     """The form; where nobody exists yet, the command that makes the first person."""
-    return _signin_form(ended=request.args.get("ended", ""))
+    return signin_form(ended=request.args.get("ended", ""))
 
 
-def _signin_form(*, email: str = "", refusal: Refusal | None = None, ended: str = "") -> Response:
+def signin_form(*, email: str = "", refusal: Refusal | None = None, ended: str = "") -> Response:
+    """Return the sign-in page, with why a sign-in was refused or a session ended."""
     first = not people.has_people(store.reading())
     page = render_template(
         "access/signin.html",
@@ -78,11 +84,37 @@ def _signin_form(*, email: str = "", refusal: Refusal | None = None, ended: str 
         ended=ended,
         first=first,
         next=request_guard.safe_next(request.values.get("next")),
+        sample_people=_sample_people_by_company() if _is_demo() else [],
     )
     answer = make_response(page, refusal.status if refusal else 200)
     if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
         answer.headers["Retry-After"] = str(int(leases.WINDOW.total_seconds()))
     return answer
+
+
+def _is_demo() -> bool:
+    return request_guard.config().env == "demo"
+
+
+def _sample_people_by_company() -> list[tuple[str, list[people.SamplePerson]]]:
+    """Return the people of each sample company, the oldest company first."""
+    sample_people = people.list_sample_people(store.reading())
+    return [(name, list(group)) for name, group in groupby(sample_people, attrgetter("company"))]
+
+
+@signin_pages.post("/signin/as", endpoint="enter_as")
+@public  # only in a demo installation, whose companies are samples
+def sign_in_as_sample() -> AnyResponse:
+    """Sign in as a person of a sample company, without a password."""
+    if not _is_demo():
+        abort(404)
+    wanted = forms.parse_whole(request.form.get("person"))
+    sample_people = {person.person_id for person in people.list_sample_people(store.reading())}
+    if wanted not in sample_people:
+        abort(404)
+    with store.writing() as session:
+        entered = enrolment.enter(session, wanted, g.now, request_device())
+    return finish_signin(entered, request_guard.safe_next(request.form.get("next")))
 
 
 def _signin_limit_key() -> str:
@@ -99,13 +131,16 @@ def _signin_limit_key() -> str:
 def sign_in() -> AnyResponse:
     """Start a session, always with a new token; or the step before it, where a code is needed."""
     email, password = request.form.get("email", ""), request.form.get("password", "")
-    compared = sessions.compare(store.reading(), email, password, g.now)
+    device = request_device()
+    compared = sessions.compare(store.reading(), email, password, g.now, device)
     with store.writing() as session:
-        proved = sessions.prove(session, email, password, g.now, compared)
-        if not isinstance(proved, Refusal):
-            entered = enrolment.enter(session, proved, g.now, request_device())
+        proved = sessions.prove(session, email, password, g.now, compared, device)
+        if isinstance(proved, Refusal):
+            sign_in_log.log_failed_sign_in(session, email, device, proved, g.now)
+        else:
+            entered = enrolment.enter(session, proved, g.now, device)
     if isinstance(proved, Refusal):
-        return _signin_form(email=email, refusal=proved)
+        return signin_form(email=email, refusal=proved)
     return finish_signin(entered, request_guard.safe_next(request.form.get("next")))
 
 
@@ -151,8 +186,10 @@ def forget_step(answer: AnyResponse) -> AnyResponse:
 @signed_in
 def leave() -> AnyResponse:
     """End the session here and in the database."""
+    token = request_guard.session_token()
     with store.writing() as session:
-        sessions.sign_out(session, request_guard.session_token(), g.now)
+        sign_in_log.log_signed_out(session, token, request_device(), g.now)
+        sessions.sign_out(session, token, g.now)
     return request_guard.forget(make_response(redirect(url_for("signin.form"), 303)))
 
 
@@ -198,6 +235,7 @@ def companies() -> Response:
         called=[one for one in mine if text and text.casefold() in one.name.casefold()],
         most=search.MOST,
         person=g.person,
+        adds=bool(another_company.administered(store.reading(), g.person.person_id)),
     )
     return make_response(page)
 
@@ -268,9 +306,11 @@ def verify_code() -> AnyResponse:
     keys = own_keys()
     if isinstance(keys, Refusal):
         return _code_form(keys)
-    given = request.form.get("code", "")
+    given, device, who = request.form.get("code", ""), request_device(), _who()
     with store.writing() as session:
-        token = enrolment.finish(session, step_token(), given, keys, g.now, request_device())
+        token = enrolment.finish(session, step_token(), given, keys, g.now, device)
+        if who and isinstance(token, Refusal):
+            sign_in_log.log_failed_sign_in(session, who.email, device, token, g.now)
     if isinstance(token, Refusal):
         return _begin_again() if token.code == "signin.over" else _code_form(token)
     return forget_step(request_guard.keep(make_response(redirect(_next(), 303)), token))
@@ -380,7 +420,8 @@ def _page(token: str, refusal: Refusal | None = None) -> AnyResponse:
 def accept_link(token: str) -> AnyResponse:
     """Use it; whoever was signed in here before is not any more. A code may still be asked for."""
     password = request.form.get("password", "")
-    compared = access_links.compare(store.reading(), token, password, g.now)
+    device = request_device()
+    compared = access_links.compare(store.reading(), token, password, g.now, device)
     with store.writing() as session:
         done = access_links.use(
             session,
@@ -388,7 +429,7 @@ def accept_link(token: str) -> AnyResponse:
             name=request.form.get("name", ""),
             password=password,
             now=g.now,
-            device=request_device(),
+            device=device,
             compared=compared,
         )
     if isinstance(done, Refusal):

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 from flask import Blueprint, Flask, Response, current_app, g, jsonify, request, url_for
@@ -16,7 +17,14 @@ from holding.approvals import approve
 from holding.approvals.candidates import Left, SetChanged
 from holding.db.database import DatabaseSession
 from holding.db.refusal import Refusal
-from holding.holds import assignments, holds, locked_periods, releases, retries
+from holding.holds import (
+    assignments,
+    holds,
+    locked_periods,
+    releases,
+    restored_documents,
+    retries,
+)
 from holding.holds.assignments import MOST, Act, Wish
 from holding.holds.holds import Correction, Done
 from holding.holds.holds import Left as NotDone
@@ -35,19 +43,49 @@ api = Blueprint("api", __name__, url_prefix="/api/v1/c/<co>")
 
 Schema = Mapping[str, Any]
 
+MOST_WHOLE: Final = 10**18 - 1
+
+MOST_TEXT: Final = 500
+"""Characters of a text field. A longer text is refused, not cut."""
+
+MOST_VALUE: Final = 5_000
+"""Characters of a corrected value, which may be an address or a description."""
+
 TEXT: Final[Schema] = {"type": "string"}
 
-WHOLE: Final[Schema] = {"type": "integer"}
+FILLED_TEXT: Final[Schema] = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": MOST_TEXT,
+    "pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$",
+}
 
-REASON: Final[Schema] = {"type": "string", "minLength": 3, "maxLength": 500}
+WHOLE: Final[Schema] = {"type": "integer", "minimum": 0, "maximum": MOST_WHOLE}
 
-LOCK: Final[Schema] = {"type": "integer", "description": "As GET /holds told it."}
+OPTIONAL_LOCK: Final[Schema] = {
+    **WHOLE,
+    "type": ["integer", "null"],
+    "description": "As GET /holds returned it.",
+}
 
-OPTIONAL_TEXT: Final[Schema] = {"type": ["string", "null"]}
+WITHOUT_NUL: Final = r"^[^\u0000]*$"
+"""What every text of a body matches; the JSON reader refuses others."""
+
+OPTIONAL_DAY: Final[Schema] = {
+    "type": ["string", "null"],
+    "format": "date",
+    "pattern": r"^(19|2\d)\d{2}-\d{2}-\d{2}$",
+}
+
+HASH: Final[Schema] = {"type": "string", "pattern": WITHOUT_NUL}
+
+ADDRESS: Final[Schema] = {"type": "string", "maxLength": MOST_TEXT, "pattern": WITHOUT_NUL}
+
+OPTIONAL_ADDRESS: Final[Schema] = {**ADDRESS, "type": ["string", "null"]}
 
 QUERIES: Final[Mapping[str, Mapping[str, Schema]]] = {
     "listing": {"after": WHOLE},
-    "records": {"number": TEXT},
+    "records": {"number": FILLED_TEXT},
 }
 
 _ITSELF: Final[Schema] = {"type": "object", "description": "A document of OpenAPI 3.1."}
@@ -78,7 +116,7 @@ def listing() -> Response:
     """Open holds in order of their ids, up to 100; `next` is what `after` asks for next."""
     given = request.args.get("after", "").strip()
     after = forms.parse_whole(given or "0")
-    if after is None:  # the first page again would be asked for without end
+    if after is None or after < 0:  # the first page again would be asked for without end
         hint = "Send what `next` told, or leave it out for the first page."
         return problem(Refusal("call.after", "The field after is not a whole number.", hint, 422))
     sees = actors.may(replace(g.actor, scopes=None), "record.pii") is None  # no scope is about it
@@ -91,12 +129,14 @@ def listing() -> Response:
 @needs("record.read")
 def records() -> Response:
     """Where the records of one number stand: their documents, and what holds them."""
-    number = request.args.get("number", "").strip()[:100]
-    if not number:
+    number = request.args.get("number", "").strip()
+    if not number or len(number) > MOST_TEXT:
         hint = "GET /records?number=NS-10240"
-        return problem(Refusal("call.number", "No number is asked for.", hint, 422))
+        words = f"The field number is not a text of 1 to {MOST_TEXT} characters."
+        return problem(Refusal("call.number", words, hint, 422))
     sees = actors.may(replace(g.actor, scopes=None), "record.pii") is None  # no scope is about it
-    rows = search.find_whereabouts(store.reading(), g.company.id, number, show_personal=sees)
+    session = store.reading()
+    rows = search.find_whereabouts(session, g.company.id, number, show_personal=sees, now=g.now)
     if not rows:
         hint = "Compare it with the order; a record that has not arrived is not known."
         return problem(
@@ -211,11 +251,34 @@ def look(hold_id: int) -> Response:
     return _reasoned(hold_id, manual_entries.look_again)
 
 
+@api.post("/holds/<int:hold_id>/overwrite")
+@needs("posting.approve")
+def overwrite(hold_id: int) -> Response:
+    """Send a posted document again over an edit in the target."""
+    return _reasoned(hold_id, restored_documents.overwrite_edit)
+
+
+@api.post("/holds/<int:hold_id>/again")
+@needs("posting.approve")
+def send_again(hold_id: int) -> Response:
+    """Send a document again that the target accepted and does not have."""
+    return _reasoned(hold_id, releases.send_again)
+
+
 @api.post("/holds/<int:hold_id>/retry")
 @needs("hold.retry")
 def retry(hold_id: int) -> Response:
     """Try once more what changed since."""
     return _one(None, lambda session, _, op: retries.retry(session, g.actor, hold_id, g.now, op))
+
+
+@api.post("/holds/<int:hold_id>/entry")
+@needs("hold.retry")
+def look_for_entry(hold_id: int) -> Response:
+    """Look again for an entry that the target lacked, such as a customer, an account or an item."""
+    return _one(
+        None, lambda session, _, op: retries.look_for_entry(session, g.actor, hold_id, g.now, op)
+    )
 
 
 @api.post("/holds/<int:hold_id>/override")
@@ -302,6 +365,13 @@ def redirect(hold_id: int) -> Response:
     return _asked(hold_id, assignments.ask_to_redirect)
 
 
+@api.post("/holds/<int:hold_id>/source")
+@needs("hold.assign")
+def ask_source(hold_id: int) -> Response:
+    """Have somebody correct the record in its source, because the target is right."""
+    return _asked(hold_id, assignments.ask_source)
+
+
 @api.post("/holds/many")
 @needs("record.read")
 def do_many() -> Response:
@@ -373,7 +443,7 @@ def _operation(app: Flask, rule: Rule, method: str) -> dict[str, Any]:
         key = {
             "name": "Idempotency-Key",
             "in": "header",
-            "schema": {"type": "string", "maxLength": 100},
+            "schema": {"type": "string", "maxLength": _KEY_MAX, "pattern": "^[ -~]*$"},
         }
         made["parameters"].append(key)
         if BODIES[name]:
@@ -476,16 +546,35 @@ def _read_list(
     found: list[tuple[list[int], Mapping[str, object]]] = []
     for one in listed:
         given_as = [one.get(word) for word in wholes] if isinstance(one, dict) else []
-        numbers = [number for number in given_as if type(number) is int]
+        numbers = [number for number in map(_whole, given_as) if number is not None]
         if len(numbers) < len(wholes):
             return _wrong(name, f"a list of objects, with whole numbers as {', '.join(wholes)}")
+        if refusal := _unknown_field(one, _own_schema()["properties"][name]["items"]):
+            return refusal
         found.append((numbers, one))
     return found
 
 
 def _reason(given: Mapping[str, object]) -> str | Refusal:
-    reason = given.get("reason")
-    return reason if isinstance(reason, str) else _wrong("reason", "a text: it stands in the trace")
+    return _filled_text(given, "reason")
+
+
+def _filled_text(given: Mapping[str, object], name: str, most: int = MOST_TEXT) -> str | Refusal:
+    text = given.get(name)
+    if isinstance(text, str) and text.strip() and len(text) <= most:
+        return text
+    return _wrong(name, f"a text of 1 to {most:,} characters")
+
+
+def _whole(value: object) -> int | None:
+    """Return a whole number, also one written 7.0, as JSON Schema counts it; else None."""
+    if type(value) is int:
+        whole = value
+    elif isinstance(value, Decimal) and value == value.to_integral_value():
+        whole = int(value)
+    else:
+        return None
+    return whole if 0 <= whole <= MOST_WHOLE else None
 
 
 def read_body() -> dict[str, object] | Refusal:
@@ -497,7 +586,24 @@ def read_body() -> dict[str, object] | Refusal:
         return Refusal(f"body.{found.code}", found.message, found.hint, 400)
     if not isinstance(found, dict):
         return Refusal("body.object", "The body is no JSON object.", "Send {…}.", 400)
-    return found
+    return _unknown_field(found, _own_schema()) or found
+
+
+def _own_schema() -> Schema:
+    """Return the schema of this call's body."""
+    return BODIES[str(request.endpoint).removeprefix("api.")]
+
+
+def _unknown_field(given: Mapping[str, object], schema: Schema) -> Refusal | None:
+    """Refuse a field that the call does not have. A misspelled field would be ignored otherwise:
+    `lok` instead of `lock` would check nothing.
+    """
+    unknown = next((name for name in given if name not in schema["properties"]), None)
+    if unknown is None:
+        return None
+    known = ", ".join(schema["properties"])
+    words = f"The field {unknown[:100]} is not known."
+    return Refusal("body.unknown", words, f"The fields are {known}.", 422)
 
 
 def read_approval() -> Approve | Refusal:
@@ -526,9 +632,9 @@ def read_link() -> Linked | Refusal:
     given = read_body()
     if isinstance(given, Refusal):
         return given
-    number, reason = given.get("number"), _reason(given)
-    if not isinstance(number, str) or not number.strip():
-        return _wrong("number", "a text")
+    number, reason = _filled_text(given, "number"), _reason(given)
+    if isinstance(number, Refusal):
+        return number
     return reason if isinstance(reason, Refusal) else Linked(number.strip(), reason)
 
 
@@ -546,7 +652,8 @@ def read_assignment() -> Assigned | Refusal:
 def _lock(given: Mapping[str, object]) -> int | Refusal | None:
     """The lock of what was looked at; it may be left out."""
     lock = given.get("lock")
-    return lock if lock is None or type(lock) is int else _wrong("lock", "a whole number")
+    whole = _whole(lock)
+    return whole if lock is None or whole is not None else _wrong("lock", "a whole number")
 
 
 def read_snooze() -> Snoozed | Refusal:
@@ -573,16 +680,17 @@ def read_correction() -> Correction | Refusal:
     given = read_body()
     if isinstance(given, Refusal):
         return given
-    path, value, seen = (given.get(name) for name in ("path", "value", "version_no"))
-    if not isinstance(path, str) or not path.strip():
-        return _wrong("path", "a text")
-    if not isinstance(value, str) or not value.strip():
-        return _wrong("value", "a text")
-    if type(seen) is not int:
-        return _wrong("version_no", "a whole number")
-    reason = _reason(given)
+    path, reason = _filled_text(given, "path"), _reason(given)
+    value = _filled_text(given, "value", MOST_VALUE)
+    if isinstance(path, Refusal):
+        return path
+    if isinstance(value, Refusal):
+        return value
     if isinstance(reason, Refusal):
         return reason
+    seen = _whole(given.get("version_no"))
+    if seen is None:
+        return _wrong("version_no", "a whole number")
     return Correction(path=path, value=value.strip(), reason=reason, seen=seen)
 
 
@@ -622,6 +730,7 @@ def _body(required: Mapping[str, Schema], **optional: Schema) -> Schema:
         "type": "object",
         "required": list(required),
         "properties": {**required, **optional},
+        "additionalProperties": False,
     }
 
 
@@ -635,31 +744,46 @@ request_guard.limiter.limit("20 per minute", deduct_when=lambda answer: answer.s
     api
 )
 
-_REASONED: Final = _body({"reason": REASON})
+_REASONED: Final = _body({"reason": FILLED_TEXT})
 
-_ASKED: Final = _body({"person": TEXT, "reason": REASON})
+_ASKED: Final = _body({"person": ADDRESS, "reason": FILLED_TEXT})
 
 BODIES: Final[Mapping[str, Schema]] = {
-    "approve": _body({"postings": _list_schema(id=WHOLE, hash=TEXT), "reason": REASON}),
+    "approve": _body({"postings": _list_schema(id=WHOLE, hash=HASH), "reason": FILLED_TEXT}),
     "release": _REASONED,
     "reject": _REASONED,
-    "link": _body({"number": TEXT, "reason": REASON}),
+    "link": _body({"number": FILLED_TEXT, "reason": FILLED_TEXT}),
     "look": _REASONED,
+    "send_again": _REASONED,
+    "overwrite": _REASONED,
     "retry": {},
+    "look_for_entry": {},
     "override": _REASONED,
-    "assign": _body({"person": OPTIONAL_TEXT}, lock=LOCK),
-    "snooze": _body({"until": {"type": "string", "format": "date-time"}}, lock=LOCK),
-    "correct": _body({"path": TEXT, "value": TEXT, "version_no": WHOLE, "reason": REASON}),
-    "date": _body({"day": {"type": ["string", "null"], "format": "date"}, "reason": REASON}),
+    "assign": _body({"person": OPTIONAL_ADDRESS}, lock=OPTIONAL_LOCK),
+    "snooze": _body({"until": {"type": "string", "format": "date-time"}}, lock=OPTIONAL_LOCK),
+    "correct": _body(
+        {
+            "path": FILLED_TEXT,
+            "value": {**FILLED_TEXT, "maxLength": MOST_VALUE},
+            "version_no": WHOLE,
+            "reason": FILLED_TEXT,
+        }
+    ),
+    "date": _body({"day": OPTIONAL_DAY, "reason": FILLED_TEXT}),
     "reopen": _ASKED,
     "redirect": _ASKED,
-    "do_many": _body(
-        {
-            "act": {"type": "string", "enum": ["release", "retry"]},
-            "holds": _list_schema(id=WHOLE, lock=WHOLE, version=WHOLE),
-        },
-        reason=REASON,
-    ),
+    "ask_source": _ASKED,
+    "do_many": {
+        **_body(
+            {
+                "act": {"type": "string", "enum": list(ACTS)},
+                "holds": _list_schema(id=WHOLE, lock=WHOLE, version=WHOLE),
+            },
+            reason=FILLED_TEXT,
+        ),
+        "if": {"properties": {"act": {"const": "release"}}},
+        "then": {"required": ["reason"]},
+    },
 }
 """The body of each call that has one, by its view; a call with none takes no body."""
 
@@ -667,5 +791,9 @@ PROBLEM: Final = _body(
     {
         **dict.fromkeys(("type", "title", "code", "what", "why", "todo", "request_id"), TEXT),
         "status": WHOLE,
-    }
+    },
+    changes=answers.schema_of(tuple[answers.NotApproved, ...]),
+    refused=answers.schema_of(tuple[answers.NotApproved, ...]),
+    left=answers.schema_of(tuple[answers.OneLeft, ...]),
 )
+"""A refusal. The lists say what changed (approve), or which items were refused and why."""

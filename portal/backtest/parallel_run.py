@@ -20,9 +20,10 @@ import msgspec
 from connectors.transport.strict_json import MAX_DIGITS
 from grammar.nodes import Ruleset
 from portal.backtest.record_files import WORLDS, Block, Stored, UnreadableError
-from rules.comparison.two_sides import EXAMPLES, Backtest, Bad, Change, Past, Tally
+from rules.comparison.two_sides import EXAMPLES, Backtest, Bad, Change, Past, Reason, Tally
 from rules.comparison.two_sides import RuleSide as Side
 from rules.facts import Entry, Facts, Later, Seeds, Subject, TargetState, UnitEntry, World
+from rules.outcomes import Document
 from rules.program import Program, compile_ruleset
 from rules.types.symbol_table import Schemas
 from rules.values.cause_keys import fold_key
@@ -56,6 +57,16 @@ class Plan:
     now: datetime
 
 
+def find_limit(document: Document, own_number: str) -> Reason | None:
+    """Return why its target, with its usual settings, could never take a document, or None."""
+    from connectors.registry import targets  # rule files alone are checked without these
+    from holding.evaluation.target_limits import LIMITS_RULE, limit_of
+
+    system = document.target
+    limit = limit_of(targets().get(system), system, {}, document, own_number, "create")
+    return Reason(document.number, LIMITS_RULE, None, limit.words) if limit else None
+
+
 class Desk:
     """One process at work: both programs, ready."""
 
@@ -65,7 +76,7 @@ class Desk:
         old, new = (SideWorlds(r.ruleset, r.seeds, stored) for r in (plan.old, plan.new))
         worlds = (old, old if old.same_as(new) else new)
         sides = zip((plan.old, plan.new), worlds, strict=True)
-        self.backtest = Backtest(*(Side(_program(r, plan), world) for r, world in sides))
+        self.backtest = Backtest(*(Side(_program(r, plan), w, limit=find_limit) for r, w in sides))
         records = (*plan.old.ruleset.records, *plan.new.ruleset.records)
         self._lines = Lines({r.name: r.source for r in records if r.source}, plan.now)
         self._given: Counter[Change] = Counter()

@@ -1,4 +1,4 @@
-"""`clearpost preflight`: list the codes that records need and a target does not have.
+"""`clearpost preflight`: list the codes that a target lacks, and documents beyond its limits.
 
 Rule files with records need no database; a company is checked on its stored records.
 """
@@ -24,8 +24,9 @@ from portal.terminal.command_frame import (
 )
 
 if TYPE_CHECKING:
-    from rules.comparison.preflight import Need, Tally
+    from rules.comparison.preflight import Beyond, Need, Tally
     from rules.comparison.two_sides import Bad
+    from rules.outcomes import Outcome
 
 NEAR: Final = 3
 PATH = click.Path(exists=True, path_type=Path)
@@ -51,7 +52,9 @@ def preflight(
 
     For every target it lists accounts, taxes, customers, vendors, items, warehouses, payment
     methods and payment terms: whether a document must name one, which table fills it, how many
-    records need it, and how many are blocked. RECORDS are as for `clearpost backtest`; those of
+    records need it, and how many are blocked. Then it lists documents that a target could never
+    take, with the value and the limit: a text that is too long, a quantity of 0, a number that
+    another document of the company has. RECORDS are as for `clearpost backtest`; those of
     `clearpost records export` bring the entries of the company, and the codes that its targets
     listed.
 
@@ -131,8 +134,26 @@ def _judged(rules: Path, records: Path, now: datetime) -> "tuple[Tally, list[Bad
                 problem = f"the rules failed on it: {type(error).__name__}: {error}"
                 bad.append(Bad(past.where, problem))
                 continue
-            tally.add(past.subject.kind, outcome, world)
+            tally.add(past.subject.kind, outcome, world, tuple(_beyond(outcome)))
     return tally, bad
+
+
+def _beyond(outcome: "Outcome") -> Iterator["Beyond"]:
+    """Yield the new documents that their target could never take, with its usual settings."""
+    from connectors.registry import targets
+    from holding.evaluation.target_limits import limit_of
+    from holding.platform.states import TARGET_LIMIT
+    from rules.comparison.preflight import NOT_SENT, Beyond
+
+    for decision in outcome.decisions:
+        document = decision.document
+        if document is None or decision.state in NOT_SENT:
+            continue
+        system = document.target
+        limit = limit_of(targets().get(system), system, {}, document, outcome.number, "create")
+        if limit is not None:
+            number, words = document.number, limit.words
+            yield Beyond(TARGET_LIMIT, f"{system}:{limit.cause}", number, words, limit.owner)
 
 
 def _words(tally: "Tally") -> Iterator[str]:
@@ -152,6 +173,11 @@ def _words(tally: "Tally") -> Iterator[str]:
         if not number:
             yield "\nMissing:"
         yield f'  {lack.table} "{lack.key}": {lack.records}, {lack.owner}. {lack.message}'
+    for at, limit in enumerate(tally.beyond()):
+        if not at:
+            yield "\nBeyond what the accounting system takes:"
+        owner = limit.owner or "who writes the rules"
+        yield f"  {limit.number}: {limit.message} {limit.records}, {owner}. ({limit.code})"
     for number, code in enumerate(tally.unlisted()):
         if not number:
             yield "\nNot in the accounting system, when it was last asked:"
@@ -201,6 +227,16 @@ def _plain(tally: "Tally", bad: "list[Bad]") -> dict[str, object]:
                 "records": lack.records,
             }
             for lack in tally.lacks()
+        ],
+        "beyond": [
+            {
+                "code": limit.code,
+                "number": limit.number,
+                "message": limit.message,
+                "owner": limit.owner,
+                "records": limit.records,
+            }
+            for limit in tally.beyond()
         ],
         "unlisted": [
             {

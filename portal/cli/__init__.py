@@ -4,6 +4,7 @@ Here: putting the commands together and the exit codes. Not here: any command.
 """
 
 import atexit
+import errno
 import gc
 import sys
 import traceback
@@ -109,16 +110,29 @@ def main() -> None:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         sys.exit(0)
-    except OSError as problem:
-        if problem.filename is None:
+    except Exception as problem:  # noqa: BLE001 - what is not the environment's is a bug of ours
+        stop = _environment_fault(problem)
+        if stop is None:
             _our_fault()
-        Stop(
-            f"{problem.filename} cannot be used, because the system says: {problem.strerror}."
-        ).show()
+        stop.show()
         sys.exit(ENVIRONMENT)
-    except Exception:  # noqa: BLE001 - the door: our own bug, told as such
-        _our_fault()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _environment_fault(problem: Exception) -> Stop | None:
+    """Return the words for a fault of the disk, a file or the database; None for any other."""
+    from holding.db.database import UNAVAILABLE
+
+    if isinstance(problem, UNAVAILABLE):
+        hint = "Check that it answers and has room on its disk, then repeat."
+        return Stop(f"The database cannot be used: {problem.orig}", hint)
+    if not isinstance(problem, OSError):
+        return None
+    if problem.errno == errno.ENOSPC:
+        return Stop("The disk is full.", "Make room, then repeat the command.")
+    if problem.filename is None:
+        return None
+    return Stop(f"{problem.filename} cannot be used, because the system says: {problem.strerror}.")
 
 
 def _our_fault() -> NoReturn:

@@ -1,4 +1,4 @@
-"""`clearpost setup` with a file of answers: create the first company without a browser."""
+"""`clearpost setup` with a file of answers: create a company without a browser."""
 
 import json
 import os
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from portal.starters.catalogue import EInvoiceLimit, Template
 
 KNOWN: Mapping[str, tuple[str, ...]] = {
-    "company": ("name", "code", "registration", "currency", "zone", "closed_through"),
+    "company": ("name", "code", "registration", "currency", "zone", "closed_through", "like"),
     "person": ("name", "email", "password"),
     "rules": (
         "template",
@@ -61,7 +61,7 @@ LONGEST_KEY: Final = 20_000
 Entry = Mapping[str, object]
 
 
-@click.command(short_help="Set up the first company: an address, or from a file of answers.")
+@click.command(short_help="Set up a company: an address, or from a file of answers.")
 @click.option(
     "--answers",
     "path",
@@ -70,11 +70,12 @@ Entry = Mapping[str, object]
     help="A .toml or .json file.",
 )
 def setup(path: Path | None) -> None:
-    """Set up the first company from a file of answers, all of it or nothing.
+    """Set up a company from a file of answers, all of it or nothing.
 
-    Without --answers, print a new address at which it is set up in the browser; the one before
-    ends.
+    Without --answers, print the address at which it is set up in the browser. For the first company
+    it works once, and the one before ends; an administrator signs in to add further ones.
     """
+    from holding.access.people import id_of_address
     from portal.cli.server import print_setup_address
 
     with office(upgrade=True) as place:
@@ -83,31 +84,35 @@ def setup(path: Path | None) -> None:
         here = f"http://{shown}:{place.settings.port}"
         if path is None:
             if not print_setup_address(place, here):
-                raise Stop(
-                    "You cannot set up a first company here, because one exists already.",
-                    "Sign in.",
-                )
+                base = (place.settings.public_url or here).rstrip("/")
+                click.echo(f"An administrator adds a company at {base}/companies/new")
             return
         told, lists = read_answers(path)
         with place.database.write() as session:
+            email = str(told["person"]["email"])
+            is_known = id_of_address(session, email) is not None
             word = _password(told["person"])
             made = _set_up(session, told, word, place.now)
+            lines = _copied(session, made, told["company"], place.now)
             change = _rules(session, made, told, place.now) if "rules" in told else None
             if "cutover" in told:
                 _cutover(session, made, told["cutover"], place.now)
             actor, now = _actor(session, made), place.now
             root = place.settings.public_url or here
-            lines = add_connections(session, actor, lists["connections"], path.parent, now)
+            lines += add_connections(session, actor, lists["connections"], path.parent, now)
             lines += invite_people(session, actor, lists["people"], root, now)
-    if "password" not in told["person"]:
-        click.echo(f"Password of {told['person']['email']}, shown only now: {word}")
+            lines += _open_answers(session, actor.company_id or 0)
+    if is_known:
+        click.echo(f"{email} has an account already: name and password stay.")
+    elif "password" not in told["person"]:
+        click.echo(f"Password of {email}, shown only now: {word}")
     click.echo(f"Company {made.code} is set up: {made.name}. It is not live yet.")
     if change is not None:
         click.echo(f"Change {change} holds its rules. A second person publishes it.")
     for line in lines:
         click.echo(line)
     if any(one.get("side") == "target" for one in lists["connections"]):
-        print_next(f"connection test NAME --company {made.code} --as {told['person']['email']}")
+        print_next(f"connection test NAME --company {made.code} --as {email}")
 
 
 def _password(person: Mapping[str, object]) -> str:
@@ -140,6 +145,25 @@ def _set_up(
     )
     about = "" if isinstance(made, SetUp) else made.code.partition(".")[0]
     return granted(made, about if about in _SECTIONS else "")
+
+
+def _copied(
+    session: "DatabaseSession", made: "SetUp", company: Mapping[str, object], now: "datetime"
+) -> list[str]:
+    """Copy people, roles and notices of the company that `like` names; return what to print."""
+    from holding.db.refusal import plural
+    from holding.operations.another_company import Pattern, copy_setup
+    from portal.terminal.command_frame import company_of
+
+    if not company.get("like"):
+        return []
+    source = company_of(session, str(company["like"]))
+    actor = _actor(session, made)
+    pattern = Pattern(source.id, people=True, notices=True)
+    copied = granted(copy_setup(session, actor, actor.company_id or 0, pattern, now), "company")
+    number = plural(copied.people, "person", "people")
+    recipients = plural(copied.recipients, "recipient")
+    return [f"Copied from {source.name}: {number}, {recipients} of notices."]
 
 
 def _books(company: Mapping[str, object]) -> dict[str, str]:
@@ -455,6 +479,19 @@ def _invite(
     until = f"{made.expires_at.astimezone(UTC):%Y-%m-%d}"
     link = f"{root.rstrip('/')}/join/{made.token}"
     return f"Invitation of {made.email} as {role_list(wanted)}, works once until {until}: {link}"
+
+
+def _open_answers(session: "DatabaseSession", company_id: int) -> list[str]:
+    """Return what is still to be answered about marketplace sales, as lines to print."""
+    from holding.connections import sale_issuers
+
+    found = sale_issuers.find_open_answers(session, company_id)
+    lines = [
+        f"{name}: it is not known who makes the e-Invoices of its sales, so they are held."
+        " Set e_invoice_issuer once your tax agent has answered."
+        for name in found.unknown
+    ]
+    return [*lines, *(f"{one.target}: {one.words} {one.todo}" for one in found.bookings)]
 
 
 COMMANDS = (setup,)

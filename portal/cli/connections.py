@@ -359,7 +359,7 @@ def connection_preflight(name: str, company: str, email: str, *, as_json: bool) 
 
 
 def diagnose(name: str, company: str, email: str, *, as_json: bool) -> int:
-    """Say which of the ten usual troubles the target NAME has; the exit code."""
+    """Print every cause of the problems of the target NAME; return the exit code."""
     from holding.access.actors import may
     from holding.company import diagnosis
     from holding.connections import connections

@@ -1,4 +1,4 @@
-"""Commands for backups, pruning, and evidence packets."""
+"""Commands for backups, pruning, the key file and evidence packets."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -14,6 +14,7 @@ from portal.terminal.command_frame import (
     USAGE,
     Listing,
     Stop,
+    actor_of,
     company_of,
     home_of,
     office,
@@ -35,6 +36,9 @@ UNCOMPARED = (
     " notes, names and states. What was left out together with its events is not noticed."
     " Compare the hash with the audit log, which has that of each packet (--sha256)."
 )
+
+VERIFIER = "verify_packet.py"
+"""What the program beside a packet is called."""
 
 NEW = click.Path(dir_okay=False, path_type=Path)
 
@@ -184,6 +188,47 @@ def _say_contents(found: "Checked") -> None:
         )
 
 
+@click.command(short_help="Write the evidence packet of RECORD, and the program that verifies it.")
+@click.argument("record")
+@click.option("--company", required=True, help="The company's code.")
+@click.option("--as", "email", required=True, help="The email address of who exports it.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path(),
+              help="The folder for both files; else this one.")  # fmt: skip
+@click.option("--personal", is_flag=True, help="With personal data, and what calls carried.")
+@click.option("--others", is_flag=True, help="With other records' events up to a noted head.")
+def packet(
+    record: str, company: str, email: str, out: Path, *, personal: bool, others: bool
+) -> None:
+    """Write the evidence packet of RECORD into a folder, and a program that verifies it.
+
+    The program is one file that needs only Python 3.11: copy both to any machine. The packet is the
+    one of the record's page, and the audit trail notes it in the same way.
+    """
+    from holding.db.refusal import Refusal
+    from holding.records import packet_file, record_rows
+    from portal.app import create_app
+    from portal.records.packet_pages import write_packet
+
+    with office() as place:
+        with place.database.read() as session:
+            company_id = company_of(session, company).id
+            found = record_rows.with_number(session, company_id, record)
+            actor = actor_of(session, email, company_id)
+        if found is None:
+            raise Stop(f'No record or document "{record}" found.')
+        app = create_app(place.database, place.clock, place.settings)
+        made = write_packet(app, company, actor, found.id, personal=personal, others=others)
+    if isinstance(made, Refusal):
+        refuse(made)
+    out.mkdir(parents=True, exist_ok=True)
+    file, program = out / f"evidence-{found.id}.zip", out / VERIFIER
+    file.write_bytes(made.content)
+    program.write_bytes(Path(packet_file.__file__).read_bytes())
+    click.echo(f"{file} {made.sha256}")
+    print_note(f"On any machine: python {program.name} {file.name} --sha256 {made.sha256}")
+    print_next(f"evidence verify {file}")
+
+
 @click.command(short_help="Copy the database into a file, while everything runs.")
 @click.argument("file", type=NEW)
 def backup(file: Path) -> None:
@@ -266,4 +311,57 @@ def prune(company: str | None, *, dry_run: bool, as_json: bool) -> None:
     print_next(f"prune{whose}" if dry_run else f"invariants{whose}")
 
 
-COMMANDS = (backup, restore, prune, evidence)
+@click.group(cls=Listing, short_help="The key file: make it, and replace its key.")
+def key() -> None:
+    """The key file, which encrypts the secrets in the database."""
+
+
+@key.command("new")
+def new() -> None:
+    """Make the key file, where there is none.
+
+    Every machine of one installation needs the same file: make it once, and copy it.
+    """
+    from holding.access.actors import key_path, make_key_file
+    from holding.db.refusal import Refusal
+
+    found = settings()
+    home_of(found)
+    path = key_path(found)
+    try:
+        is_new = make_key_file(path)
+    except OSError as error:
+        refuse(Refusal("key.folder", f"{path} cannot be written: {error.strerror}."), ENVIRONMENT)
+    if not is_new:
+        words = f"There is a key file already: {path}. Nothing was changed."
+        refuse(Refusal("key.exists", words, "`clearpost key rotate` replaces its key.", 409))
+    click.echo(f"{path} is made, readable by its owner only.")
+    print_note("Keep a copy apart from the database: stored secrets cannot be read without it.")
+    print_next("migrate")
+
+
+@key.command("rotate")
+def rotate() -> int:
+    """Replace the key of the key file and encrypt every stored secret again.
+
+    Stop all workers and portals first, and copy the file to each machine before you start them
+    again. Nobody is signed out. Exit code 1 if a secret could not be read with the old key.
+    """
+    from holding.access.actors import key_path
+    from holding.db.refusal import Refusal
+    from holding.operations.key_file_rotation import rotate_key_file
+
+    with office() as place:
+        answer = rotate_key_file(place.database, place.settings, place.now)
+        path = key_path(place.settings)
+    if isinstance(answer, Refusal):
+        refuse(answer)
+    click.echo(f"{plural(answer.count, 'secret')} encrypted with the new key of {path}.")
+    for title in answer.unreadable:
+        click.echo(f"Not readable before, and left as it is: {title}. Enter it again.", err=True)
+    print_note("Keep a copy of the new file, and copy it to each machine.")
+    print_next("doctor")
+    return FINDINGS if answer.unreadable else 0
+
+
+COMMANDS = (backup, restore, prune, key, evidence, packet)

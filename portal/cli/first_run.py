@@ -52,8 +52,13 @@ INTO = click.option(
 @click.command("dry-run")
 @click.argument("code")
 @as_option
-@click.option("--from", "first", type=DAY, help="First document date. Default: last month.")
-@click.option("--to", "last", type=DAY, help="Last document date. Default: last month.")
+@click.option("--from", "first", type=DAY, help="First document date; see --to.")
+@click.option(
+    "--to",
+    "last",
+    type=DAY,
+    help="Last document date. Default of both: a month with records.",
+)
 @AS_JSON
 def company_dry_run(
     code: str, email: str, first: datetime | None, last: datetime | None, *, as_json: bool
@@ -65,7 +70,7 @@ def company_dry_run(
         with place.database.read() as session:
             found = company_of(session, code)
             actor = actor_of(session, email, found.id)
-        begin, end = dry_run.last_month(place.now, found.zone)
+            begin, end = dry_run.proposed_days(session, found.id, place.now, found.zone)
         begin, end = first.date() if first else begin, last.date() if last else end
         if end < begin:
             raise Stop("The last day is before the first.", "Give --from and --to.", USAGE)
@@ -75,7 +80,7 @@ def company_dry_run(
         return
     for line in _lines(ran, found.currency):
         click.echo(line)
-    print_next(f"company go-live {code} --as {email}")
+    print_next(f"company cutover {code} DAY --as {email}")
 
 
 def _as_json(ran: "DryRun") -> Mapping[str, object]:
@@ -88,7 +93,15 @@ def _as_json(ran: "DryRun") -> Mapping[str, object]:
         "all": told(ran.all),
         "groups": {kind: told(one) for kind, one in ran.groups.items()},
         "causes": [
-            {"label": one.label, "class": one.error_class, "team": one.team, **told(one.found)}
+            {
+                "label": one.label,
+                "class": one.error_class,
+                "team": one.team,
+                "code": one.code,
+                "first": one.number,
+                "message": one.message,
+                **told(one.found),
+            }
             for one in ran.causes
         ],
         "left_out": ran.left_out,
@@ -108,7 +121,9 @@ def _lines(ran: "DryRun", currency: str) -> list[str]:
         lines.append("  No record has a date in these days: give --from and --to.")
     shown = {kind: one for kind, one in ran.groups.items() if one.records}
     lines += [f"  {words[kind]}: {told(one)}" for kind, one in shown.items()]
-    lines += [f"  on hold for “{one.label}”: {told(one.found)}" for one in ran.causes]
+    for one in ran.causes:
+        lines.append(f"  on hold for “{one.label}”: {told(one.found)}")
+        lines.append(f"    {one.number}: {one.message} (`{one.code}`, {one.team or 'no owner'})")
     if ran.left_out:
         days = f": --from {ran.left_days[0]} --to {ran.left_days[1]}" if ran.left_days else ""
         lines.append(f"  {plural(ran.left_out, 'record was', 'records were')} not checked{days}")
@@ -120,6 +135,27 @@ def _money(found: Mapping[str, int], currency: str) -> str:
     from holding.db.refusal import sums
 
     return sums(found, currency).replace("\xa0", " ")
+
+
+@click.command("cutover")
+@click.argument("code")
+@click.argument("day", type=DAY)
+@as_option
+def company_cutover(code: str, day: datetime, email: str) -> None:
+    """Post only documents dated DAY or later; every record is checked again."""
+    from holding.company import going_live
+    from holding.platform import processes
+
+    with office() as place:
+        with place.database.write() as session:
+            company = company_of(session, code)
+            actor = actor_of(session, email, company.id)
+            refusal = going_live.set_cutover(session, actor, day.date(), place.now)
+            if refusal:
+                refuse(refusal)
+        processes.ring(company.id, "evaluate")
+    click.echo(f"{code}: documents dated {day.date()} or later are posted.")
+    print_next(f"company go-live {code} --as {email}")
 
 
 @click.command("go-live")
@@ -302,7 +338,7 @@ def _is_own_package(into: Path) -> bool:
     return into.resolve() == PACKAGE / "connectors"
 
 
-COMPANY_COMMANDS = (company_dry_run, company_go_live)
+COMPANY_COMMANDS = (company_dry_run, company_cutover, company_go_live)
 """Commands of `company`."""
 
 COMMANDS = (connector,)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from holding.db.database import DatabaseSession
     from holding.platform.settings import Settings
     from holding.programs.replay import Replays
+    from holding.records.seven_answers import DocumentAnswers
     from holding.rulesets.rulebook import Later
 
 SHOWN = 20  # lines of one sort, where nobody asks for all
@@ -56,23 +57,41 @@ def trace(record: str, company: str, *, as_json: bool) -> None:
         row = record_rows.with_number(session, found.id, record)
         if row is None:
             raise Stop(f'No record or document "{record}" found.')
-        answers = story.answer_questions(session, row.id)
-        found_out = checklist_and_finding.trace_finding(session, row.id)
+        documents = story.answer_documents(session, row.id)
+        found_out = checklist_and_finding.trace_finding(session, row.id, place.now)
         head = {"number": row.number, "state": row.state, "source": row.external_id}
     if as_json:
-        told = [{"no": a.no, "question": a.question, "answer": a.text} for a in answers]
         reasons = [
             {"side": one.side, "reason": one.say, "over": one.over} for one in found_out.reasons
         ]
-        print_json({**head, "answers": told, "finding": found_out.verdict, "reasons": reasons})
+        told = [_plain_document(one) for one in documents]
+        print_json({**head, "documents": told, "finding": found_out.verdict, "reasons": reasons})
         return
     click.echo(f"{head['number']}  {state_label(head['state'])}")
-    for answer in answers:
-        click.echo(f"\n{answer.no}. {answer.question}\n   {answer.text}")
+    for document in documents:
+        if document.title:
+            click.echo(f"\n{document.title}")
+        for answer in document.answers:
+            click.echo(f"\n{answer.no}. {answer.question}\n   {answer.text}")
     click.echo(f"\nFinding: {found_out.verdict}")
     for one in found_out.reasons:
         click.echo(f"   {one.side}{', over' if one.over else ''}: {one.say}")
     print_next(f"replay --company {company}")
+
+
+def _plain_document(document: "DocumentAnswers") -> dict[str, object]:
+    return {
+        "number": document.number,
+        "target": document.target,
+        "document": document.doc_type,
+        "state": document.state,
+        "posted_at": document.posted_at and document.posted_at.isoformat(),
+        "key_tail": document.key_tail,
+        "reverses": document.reverses,
+        "answers": [
+            {"no": one.no, "question": one.question, "answer": one.text} for one in document.answers
+        ],
+    }
 
 
 @rules.command("pull")
@@ -198,6 +217,7 @@ def examine_installation(settings: "Settings") -> tuple[Looked, ...]:
         _python(),
         *_packages(),
         _home(settings),
+        _disk(settings),
         _key(settings),
         *_database(settings),
         _redis(settings),
@@ -221,6 +241,14 @@ def _packages() -> Iterator[Looked]:
 
 def _home(settings: "Settings") -> Looked:
     return _good("home", f"{settings.home} ({settings.env})")
+
+
+def _disk(settings: "Settings") -> Looked:
+    from holding.platform import processes
+
+    if low := processes.disk_warning(settings.home):
+        return _bad("disk", f"{low.message} {low.hint}")
+    return _good("disk", "enough space is left")
 
 
 def _good(name: str, words: str) -> Looked:

@@ -38,6 +38,8 @@ from portal.terminal.processes import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from holding.db.database import DatabaseSession
     from holding.operations.content_invariants import Since
     from holding.operations.invariants import Checked
@@ -132,7 +134,7 @@ def migrate(to: str | None) -> None:
 def doctor(name: str, company: str, email: str, *, as_json: bool) -> int:
     """Check this installation and report what is wrong.
 
-    With NAME of a target it is that connection: which of the ten usual problems it has, what shows
+    With NAME of a target it is that connection: every cause of its problems, what shows
     it and the next step; exit code 1 if it has one. No other system is called.
     """
     from holding.db.refusal import plural
@@ -300,15 +302,18 @@ def faults_list(*, as_json: bool) -> None:
 @company_option
 @click.option("--head", "noted", help="A head that was noted before, as SEQ:HASH.")
 @click.option("--anchors", type=FILE, help="A copy of the noted heads; else the installation's.")
+@click.option("--not-covered", is_flag=True, help="List the tables and columns without a seal.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def verify(company: str, noted: str | None, anchors: Path | None, *, as_json: bool) -> int:
+def verify(
+    company: str, noted: str | None, anchors: Path | None, *, not_covered: bool, as_json: bool
+) -> int:
     """Walk the chain of events of a company: was anything changed or taken away afterwards?
 
     The head of the chain is noted every 1,000 events or 5 minutes. What was noted, and a head given
-    with --head, shows that nothing up to it was replaced. What events sealed of versions, postings,
-    approvals, requests and answers is compared with the rows.
+    with --head, shows that nothing up to it was replaced. Every sealed row is compared with its
+    seal, table by table; --not-covered lists what has no seal, and why.
     """
-    from holding.operations import content_invariants
+    from holding.operations import content_invariants, sealed_rows
     from holding.platform import events
 
     known = [_head(noted)] if noted else []
@@ -324,13 +329,15 @@ def verify(company: str, noted: str | None, anchors: Path | None, *, as_json: bo
         told = [{"seq": b.seq, "event": b.event_id, "message": b.message} for b in breaks]
         since = asdict(stored.since) if stored.since else None
         shown = {"events": head.seq, "head": f"{head.seq}:{head.hash}", "noted": up_to}
-        print_json({**shown, "contents_since": since, "breaks": told})
+        shown |= {"contents_since": since, "breaks": told, "not_covered": sealed_rows.left_out()}
+        print_json(shown)
     else:
         for one in breaks:
             click.echo(one.message)
         whole = "is not whole" if torn else "is whole"
         click.echo(f"The chain of {head.seq:,} events {whole}. Head: {head.seq}:{head.hash}")
         print_note(_sealed(stored.since))
+        _show_left_out(sealed_rows.left_out(), listed=not_covered)
         if known:
             print_note(f"Noted heads compared: {len(known):,}, the last of place {up_to:,}.")
         else:
@@ -340,6 +347,18 @@ def verify(company: str, noted: str | None, anchors: Path | None, *, as_json: bo
         again = f"verify --company {company} --head {head.seq}:{head.hash}"
         print_next(f"invariants --company {company}" if breaks else again)
     return FINDINGS if breaks else 0
+
+
+def _show_left_out(left_out: "Mapping[str, Mapping[str, str]]", *, listed: bool) -> None:
+    """Count, or list with their reasons, the tables and columns that no seal covers."""
+    tables = sum("*" in columns for columns in left_out.values())
+    columns = sum(len(columns) for columns in left_out.values()) - tables
+    more = "" if listed else " List them with --not-covered."
+    print_note(f"Not covered by seals: {tables} tables, and {columns} columns of others.{more}")
+    for table, reasons in left_out.items() if listed else ():
+        for column, reason in reasons.items():
+            place = table if column == "*" else f"{table}.{column}"
+            click.echo(f"  `{place}`: {reason}")
 
 
 def _head(text: str) -> "Head":

@@ -47,17 +47,28 @@ def company() -> None:
 @click.option("--name", required=True)
 @click.option("--zone", default="Asia/Kuala_Lumpur", show_default=True)
 @click.option("--currency", default="MYR", show_default=True)
-def company_add(code: str, name: str, zone: str, currency: str) -> None:
-    """Add a company; CODE is part of every address."""
-    from holding.access import people
+@click.option("--like", metavar="CODE", help="Copy people, roles and notices of this company.")
+def company_add(code: str, name: str, zone: str, currency: str, like: str | None) -> None:
+    """Add a company; CODE is part of every address. Nothing is sent before its go-live."""
+    from holding.access import actors, people
+    from holding.db.refusal import plural
+    from holding.operations.another_company import Pattern, copy_setup
 
     with office() as place, place.database.write() as session:
-        granted(
+        source = company_of(session, like) if like else None
+        company_id = granted(
             people.add_company(
                 session, code=code, name=name, zone=zone, currency=currency, now=place.now
             )
         )
-    click.echo(f"Company {code} created: {name}.")
+        copied = None
+        if source is not None:
+            pattern = Pattern(source.id, people=True, notices=True)
+            copied = granted(copy_setup(session, actors.OPERATOR, company_id, pattern, place.now))
+    click.echo(f"Company {code} created: {name}. It is not live yet.")
+    if copied is not None:
+        number = plural(copied.people, "person", "people")
+        click.echo(f"Copied: {number}, {plural(copied.recipients, 'recipient')} of notices.")
     print_next(f"user add EMAIL --company {code} --role admin")
 
 

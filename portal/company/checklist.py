@@ -13,6 +13,7 @@ from holding.access.people import titles_of
 from holding.company import dry_run, going_live
 from holding.company.going_live import Checklist, Step, checklist
 from holding.company.standing_documents import Look, There, look
+from holding.connections import sale_issuers
 from holding.db.refusal import Refusal, plural, sums
 from holding.platform import processes
 from holding.programs.known_schemas import schemas
@@ -83,6 +84,7 @@ def _checklist(more: Mapping[str, object], *, status: int = 200) -> Response:
         more,
         status=status,
         found=found,
+        answers=sale_issuers.find_open_answers(store.reading(), g.company.id),
         Step=Step,
         links=_links(found),
         first=first,
@@ -149,7 +151,7 @@ def _dry_run_page(
     documents = done.documents if done else ()
     opened = {
         "opened": Step.DRY_RUN,
-        "days": dry_run.last_month(g.now, g.company.zone),
+        "days": dry_run.proposed_days(store.reading(), g.company.id, g.now, g.company.zone),
         "ran": done,
         "most": dry_run.MOST,
         "kinds": KINDS,

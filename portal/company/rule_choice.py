@@ -1,20 +1,14 @@
-"""The choice of the first rules from a template, and the set-up page of the first company."""
+"""The choice of the first rules from a template."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import time
 from decimal import Decimal, InvalidOperation
-from zoneinfo import available_timezones
 
 from flask import (
-    Blueprint,
-    Response,
     abort,
     g,
-    make_response,
-    redirect,
-    render_template,
     request,
     url_for,
 )
@@ -22,42 +16,24 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from connectors import registry
 from connectors.contract import ConnectionSide
-from holding.access import deputies, sessions
+from holding.access import deputies
 from holding.company import first_company
-from holding.company.first_company import FirstCompany, FirstPerson
 from holding.connections import connections
 from holding.db.refusal import Refusal, plural
 from holding.mappings import choices
 from portal.company.checklist import pages
 from portal.starters import catalogue
-from portal.starters.catalogue import EInvoiceLimit, Tax, Template
+from portal.starters.catalogue import Account, EInvoiceLimit, Tax, Template
 from portal.web import forms, request_guard, store
-from portal.web.permissions import needs, public
+from portal.web.permissions import needs
 
 LARGEST = Decimal("999999999.99")
 
 RINGGIT = "MYR"  # the limit of e-Invoices is one of the law of Malaysia
 
-TEAM, TAX = "team_", "tax_"
+TEAM, TAX, ACCOUNT = "team_", "tax_", "account_"
 
 CODE = re.compile(r"[\w .%()/&-]{1,50}")
-
-setup_pages = Blueprint("setup", __name__, url_prefix="/setup")
-
-CURRENCIES = ("MYR", "SGD", "IDR", "THB", "PHP", "VND", "HKD", "CNY", "USD", "EUR", "GBP", "AUD")
-
-REGIONS = ("Asia", "Africa", "America", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
-
-FIELD_OF = {
-    "company.code": "code",
-    "company.taken": "code",
-    "company.registration": "registration",
-    "company.currency": "currency",
-    "company.zone": "zone",
-    "person.email": "email",
-    "person.taken": "email",
-    "person.password": "password",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +43,7 @@ class Answers:
     limit: Decimal | None
     hour: time | None
     teams: Mapping[str, int]
-    codes: Mapping[Tax, str]
+    codes: Mapping[Tax | Account, str]
     einvoice: EInvoiceLimit | None
 
 
@@ -104,6 +80,9 @@ def _choice(problems: Mapping[str, str], *, status: int = 200) -> AnyResponse:
         taxes=[(f"{TAX}{at}", one, _codes(one)) for at, one in enumerate(chosen.taxes)]
         if chosen in fitting
         else [],
+        accounts=[(f"{ACCOUNT}{at}", one, _codes(one)) for at, one in enumerate(chosen.accounts)]
+        if chosen in fitting
+        else [],
         problems=problems,
     )
 
@@ -124,9 +103,10 @@ def _lacking(template: Template, connected: set[str]) -> list[str]:
     return [form.title if form else word for word, form in forms_of if word not in connected]
 
 
-def _codes(tax: Tax) -> dict[str, str]:
-    """The tax codes that the accounting system lists, with their names."""
-    return choices.tax_codes(store.reading(), g.company.id, tax.target)
+def _codes(one: Tax | Account) -> dict[str, str]:
+    """Return the codes that the accounting system lists, with their names."""
+    kind = "tax" if isinstance(one, Tax) else "account"
+    return choices.listed_codes(store.reading(), g.company.id, one.target, kind)
 
 
 @pages.post("/rules")
@@ -182,14 +162,20 @@ def _answers(template: Template) -> Answers | forms.Problems:
     hour = forms.parse_hour(form.get("hour")) if template.hour is not None else None
     if template.hour is not None and hour is None:
         wrong["hour"] = "Enter the time as 02:00."
-    codes = {}
-    for at, one in enumerate(template.taxes):
-        code = form.get(f"{TAX}{at}", one.code).strip()
-        codes[one] = code
+    codes: dict[Tax | Account, str] = {}
+    asked: list[tuple[str, Tax | Account, str]] = [
+        *((f"{TAX}{at}", one, "Choose the tax code.") for at, one in enumerate(template.taxes)),
+        *(
+            (f"{ACCOUNT}{at}", one, "Choose the account.")
+            for at, one in enumerate(template.accounts)
+        ),
+    ]
+    for name, one, words in asked:
+        code = codes[one] = form.get(name, one.code).strip()
         listed = _codes(one)
         known = not listed or code in listed or code == one.code
         if code and not (known and CODE.fullmatch(code)):
-            wrong[f"{TAX}{at}"] = "Choose the tax code."
+            wrong[name] = words
     einvoice = _einvoice(template, wrong)
     if wrong:
         return forms.Problems(wrong)
@@ -220,116 +206,3 @@ def _einvoice(template: Template, wrong: dict[str, str]) -> EInvoiceLimit | None
     if amount is None or since is None:
         return None
     return EInvoiceLimit(amount, since, itself="einvoice_itself" in form)
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """Set up this company with this person."""
-
-    company: FirstCompany
-    person: FirstPerson
-
-
-@setup_pages.get("/<token>")
-@public  # authenticated by the one-time link
-def first(token: str) -> Response:
-    """The form, while the address works."""
-    until = first_company.usable(store.reading(), token, g.now)
-    if isinstance(until, Refusal):
-        return _told(until)
-    return _form(token, until, {})
-
-
-def _told(refusal: Refusal) -> Response:
-    page = render_template("onboarding/ended.html", refusal=refusal)
-    return make_response(page, refusal.status)
-
-
-def _form(token: str, until: datetime, problems: dict[str, str], *, status: int = 200) -> Response:
-    typed = request.form
-    page = render_template(
-        "onboarding/first.html",
-        token=token,
-        until=until,
-        problems=problems,
-        typed=typed,
-        code=first_company.proposed_code(typed["name"]) if typed.get("name") else "",
-        currencies=CURRENCIES,
-        zones=_zones(),
-    )
-    return make_response(page, status)
-
-
-def _zones() -> list[tuple[str, list[tuple[str, str]]]]:
-    """Region -> its time zones, each with its place as people write it."""
-    names = sorted(zone for zone in available_timezones() if zone.partition("/")[0] in REGIONS)
-    parted = [(zone, *zone.split("/", 1)) for zone in names]
-    return [
-        (region, [(zone, place.replace("_", " ")) for zone, of, place in parted if of == region])
-        for region in REGIONS
-    ]
-
-
-@setup_pages.post("/<token>")
-@public  # authenticated by the one-time link
-@request_guard.limiter.limit("30 per minute")
-def create(token: str) -> AnyResponse:
-    """Make the company and the person, who is signed in then."""
-    until = first_company.usable(store.reading(), token, g.now)
-    if isinstance(until, Refusal):
-        return _told(until)
-    wish = _wish()
-    if isinstance(wish, forms.Problems):
-        return _form(token, until, dict(wish.by_field), status=422)
-    with store.writing() as session:
-        made = first_company.set_up(session, token, wish.company, wish.person, g.now)
-    if isinstance(made, Refusal):
-        field = FIELD_OF.get(made.code)
-        return _form(token, until, {field: made.words}, status=422) if field else _told(made)
-    with store.writing() as session:
-        person, password = wish.person.email, wish.person.password
-        proved = sessions.prove(session, person, password, g.now)
-        entered = (
-            proved
-            if isinstance(proved, Refusal)
-            else sessions.open_session(
-                session, proved, g.now
-            )  # nobody asks a first person for more
-        )
-    if isinstance(entered, Refusal):  # somebody guessed at this address before it was a person's
-        return redirect(url_for("signin.form"), 303)
-    answer = make_response(redirect(url_for("dashboard.show", co=made.code), 303))
-    return request_guard.keep(answer, entered)
-
-
-def _wish() -> Wish | forms.Problems:
-    form = request.form
-    text = {name: value.strip() for name, value in form.items()}
-    closed = text.get("closed", "")
-    day = forms.parse_day(closed)
-    found = {
-        name: told
-        for name, told in (
-            ("name", "Enter the company name."),
-            ("registration", "Enter the registration number."),
-            ("person", "Enter your name."),
-            ("email", "Enter your email address."),
-        )
-        if not text.get(name)
-    }
-    if closed and day is None:
-        found["closed"] = "Enter the day as year-month-day, such as 2026-09-30, or leave it blank."
-    if found:
-        return forms.Problems(found)
-    company = FirstCompany(
-        name=text["name"],
-        code=text.get("code", ""),
-        registration=text["registration"],
-        currency=text.get("currency", "").upper(),
-        zone=text.get("zone", ""),
-        closed_through=day,
-    )
-    person = FirstPerson(
-        name=text["person"], email=text["email"], password=form.get("password", "")
-    )
-    return Wish(company, person)

@@ -7,6 +7,7 @@ from typing import Final
 from flask import Blueprint, Response, g, request, url_for
 
 from connectors.contract.errors import ERROR_CLASSES
+from holding.approvals import step_up
 from holding.connections import signal_causes
 from holding.db.database import DatabaseSession
 from holding.db.refusal import Refusal, money, plural
@@ -25,6 +26,7 @@ FIELDS: Final = {
     "company.team": "team",
     "due.class": "error_class",
     "due.hours": "hours",
+    "step_up.amount": "amount",
 }
 """Code of a refusal -> the field that it is about; of any other the first field of its form."""
 
@@ -62,6 +64,7 @@ def list_settings() -> list[Setting]:
             "#fallbackform",
         ),
         Setting("due", "Holds are due after", _due(own), HERE, "#dueform"),
+        Setting("stepup", "Fresh second factor above", _step_up(session), HERE, "#stepupform"),
         *_with_pages(session),
         *_of_installation(),
         Setting(
@@ -77,6 +80,11 @@ def list_settings() -> list[Setting]:
 def _due(own: CompanySettings) -> str:
     hours = sorted({one.hours for one in own.due})
     return f"{hours[0]} to {hours[-1]} hours" if len(hours) > 1 else plural(hours[0], "hour")
+
+
+def _step_up(session: DatabaseSession) -> str:
+    limit = step_up.limit_of(session, g.company.id)
+    return "off" if limit is None else money(limit, g.company.currency)
 
 
 def _of_rules() -> list[Setting]:
@@ -171,6 +179,22 @@ def due() -> Response:
     )
 
 
+@pages.post("/step-up")
+@needs("company.setup")
+def second_factor() -> Response:
+    """Require a fresh code for decisions above an amount, or for none."""
+    written = request.form.get("amount", "").strip()
+    amount = forms.parse_amount(written, g.company.currency)
+
+    def change(session: DatabaseSession, reason: str) -> Refusal | None:
+        if written and amount is None:
+            words = "Enter an amount such as 10,000.00, or leave it blank to switch it off."
+            return Refusal("step_up.amount", words, "", 422)
+        return step_up.set_limit(session, g.actor, amount, reason, g.now)
+
+    return _changed("stepup", change)
+
+
 def _changed(form: str, change: Callable[[DatabaseSession, str], Refusal | None]) -> Response:
     """Make a change of one of the forms, and show it; else the form again with what is wrong."""
     with store.writing() as session:
@@ -187,8 +211,9 @@ SAVED: Final = {
     "name": "The name is saved.",
     "fallback": "The team is saved.",
     "due": "The hours are saved. They count for holds that open from now on.",
+    "stepup": "The limit is saved.",
 }
-FIRST: Final = {"name": "name", "fallback": "team", "due": "hours"}
+FIRST: Final = {"name": "name", "fallback": "team", "due": "hours", "stepup": "amount"}
 
 
 def _page(problems: Mapping[str, Mapping[str, str]], *, status: int = 200) -> Response:
@@ -198,6 +223,7 @@ def _page(problems: Mapping[str, Mapping[str, str]], *, status: int = 200) -> Re
         status=status,
         rows=list_settings(),
         own=own,
+        step_up=step_up.limit_of(store.reading(), g.company.id),
         classes=ERROR_CLASSES,
         problems={form: problems.get(form, {}) for form in FIRST},
         typed=request.form,

@@ -11,16 +11,22 @@ from connectors import registry
 from connectors.contract.targets import TellsItems
 from connectors.transport.http import Http
 from holding.access.actors import may
-from holding.connections import confirmed_rates, connections, key_rotation
+from holding.connections import (
+    confirmed_rates,
+    connections,
+    key_rotation,
+    open_signals,
+    sale_issuers,
+)
 from holding.db.refusal import Refusal, plural
 from holding.db.together import KEPT, Answer, Together
 from holding.intake import deliveries, pulls, receive
 from holding.mappings import list_turns
 from holding.operations.queues import Endpoint, endpoints
 from holding.platform import processes, unit_changes
-from holding.reconciliation import reading_plan
+from holding.reconciliation import reading_plan, stored_faults
 from holding.rulesets import admission, publication, target_ways
-from holding.runs import date_ranges, run_history, schedules
+from holding.runs import date_ranges, range_preview, run_history, schedules
 from portal.intake import webhooks
 from portal.web import filters, forms, request_guard, store
 from portal.web.filters import kind_of, moment, today, zone
@@ -157,6 +163,19 @@ def resume(name: str) -> Response:
     return store.redirect_with_message(connection_url(name), f"{name} is resumed.")
 
 
+@pages.post("/<name>/restore-ended")
+@needs("run.operate")
+def end_restore(name: str) -> Response:
+    """Send new documents as before the restore of a backup."""
+    row = find_connection(name)
+    with store.writing() as session:
+        answer = connections.end_restore(session, g.actor, row.id, now=g.now)
+    if isinstance(answer, Refusal):
+        return store.refuse(answer, back=connection_url(name))
+    processes.ring(g.company.id, "push")
+    return store.redirect_with_message(connection_url(name), f"The restore of {name} is ended.")
+
+
 @pages.post("/<name>/daily")
 @needs("run.operate")
 def daily(name: str) -> Response:
@@ -252,6 +271,10 @@ def find_connection(name: str) -> connections.ConnectionRow:
     return connections.find_connection(store.reading(), g.company.id, name) or abort(404)
 
 
+_EMPTY = ("runs", "queue", "snapshots", "lists", "recounted", "refused", "faults")
+"""Lists of the page that one side of connections has not."""
+
+
 def connection_values(row: connections.ConnectionRow) -> dict[str, object]:
     """What the page of a connection tells."""
     session = store.reading()
@@ -266,16 +289,21 @@ def connection_values(row: connections.ConnectionRow) -> dict[str, object]:
         asked["runs"] = page.ask(run_history.runs_of_connection(company, row.id))
         asked["queue"] = page.ask(connections.queue_query(row.id))
         asked["snapshots"] = page.ask(connections.snapshots_query(row.id))
+        asked["faults"] = page.ask(stored_faults.faults_query(company, row.id))
         asked["lists"] = page.ask(list_turns.asked_of_target(row.id))
         asked["recounted"] = page.ask(unit_changes.unit_changes_query(row.id, company))
+        asked["signals"] = page.ask(open_signals.signals_query(company))
     else:
         asked["refused"] = page.ask(receive.refused_query(company, g.now, source_id=row.id))
     each = {name: one.value for name, one in asked.items()}
     found = {line.doc_type: line for line in cast(Sequence[Endpoint], each.get("lines", ()))}
     return {
-        **dict.fromkeys(("runs", "queue", "snapshots", "lists", "recounted", "refused"), ()),
+        **dict.fromkeys(_EMPTY, ()),
         "nights": {},
         **each,
+        "escalations": _escalations(
+            row, cast(Sequence[open_signals.SignalRow], each.get("signals", ()))
+        ),
         "row": row,
         "coming": filters.coming_runs,
         "cards": [(pill, found.get(pill.doc_type)) for pill in pills()],
@@ -284,6 +312,7 @@ def connection_values(row: connections.ConnectionRow) -> dict[str, object]:
         "tells_unit": isinstance(registry.targets().get(row.connector), TellsItems),
         "rounds": admission.find_disagreement(session, row.id) if target else None,
         "form": registry.form_of(row.side, row.connector),
+        "answers": sale_issuers.find_open_answers(session, company).of(row.name),
         "awaited": _awaited(row),
         "keys": key_rotation.list_keys(session, row.id) if _admin() else (),
         "allowed": key_rotation.permission_of(session, row.connector, row.id),
@@ -296,13 +325,22 @@ def connection_values(row: connections.ConnectionRow) -> dict[str, object]:
         "testable": deliveries.is_testable(row.side, row.connector, row.settings),
         "hook": webhooks.hook_address(g.company.code, row.name),
         "calls": deliveries.accepts_deliveries(row.side, row.connector),
+        "hooked": deliveries.accepts_webhooks(row.side, row.connector),
         "first": first,
         "until": today(),
+        "today": today(),
         "problems": {},
         "report": row.test_steps,
         **dict.fromkeys(("secret", "reported"), ""),
         **dict.fromkeys(("preview", "wish", "changed")),
     }
+
+
+def _escalations(
+    row: connections.ConnectionRow, signals: Sequence[open_signals.SignalRow]
+) -> Sequence[open_signals.SignalRow]:
+    """Return the connection's signals whose next step is the support desk."""
+    return [one for one in signals if one.connection == row.name and one.offers_escalation]
 
 
 def _admin() -> bool:
@@ -329,7 +367,7 @@ def _again(row: connections.ConnectionRow, found: forms.Problems) -> Response:
 
 def _with_preview(row: connections.ConnectionRow, wish: forms.SyncRange) -> dict[str, object]:
     session, days = store.reading(), (wish.first, wish.last)
-    made = date_ranges.preview(session, g.company.id, row.id, wish.doc_type, *days)
+    made = range_preview.preview(session, g.company.id, row.id, wish.doc_type, *days, g.now)
     found = date_ranges.range_counts(session, g.company.id, ZoneInfo(g.company.zone), row.id, days)
     told = {"wish": wish, "first": wish.first, "until": wish.last}
     return connection_values(row) | told | {"preview": made, "counts": found}

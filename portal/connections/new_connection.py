@@ -31,6 +31,10 @@ SECRET_BYTES = 24
 
 TABLE = "table"  # the units table counts, without a person who confirms each rate
 
+UPLOAD_IT = "Upload a file next."
+
+NOT_TESTED = "It was not tested, because it has no address."
+
 PROVE_IT = "Enter its address and secret there, then send a test delivery."
 
 TRIMMED = " Spaces or line ends around the key were left out."
@@ -76,7 +80,10 @@ def _new_connection_page(
         side=side,
         wanted=side or request.args.get("side"),
         form=form,
-        tested=side is not None and not made_here and deliveries.has_test(side, system),
+        tested=side is not None
+        and not made_here
+        and deliveries.has_test(side, system)
+        and key_rotation.authorizing(system) is None,
         tells_units=isinstance(registry.targets().get(system), TellsItems),
         values={"name": system, "unit_rates": request.form.get("unit_rates", ""), **values},
         problems=problems,
@@ -97,8 +104,9 @@ def create() -> Response:
     """Store a connection with its key, and test it; nothing is sent before a test has passed."""
     system, name = request.form.get("system", ""), request.form.get("name", "").strip()
     side, form = _system_form(system)
-    values, key = read_settings(form, request.form), request.form.get("key", "")
-    problems = setting_problems(form, values) | key_problem(form, key)
+    values = read_settings(form, request.form)
+    key, problems = read_key(form, request.form)
+    problems |= setting_problems(form, values)
     if fault := name_fault(name):
         problems["name"] = f"{fault.message} {fault.hint}"
     if problems:
@@ -117,7 +125,10 @@ def create() -> Response:
     if made_here or not asked:
         row = connections.find_connection(name)
         shown = connections.connection_values(row) | {"secret": secret if made_here else ""}
-        return store.respond("connections/show.html", shown, say=f"{name} was added. {PROVE_IT}")
+        next_step = PROVE_IT if shown["hooked"] else UPLOAD_IT
+        if not made_here and deliveries.has_test(side, system):
+            next_step = f"{NOT_TESTED} {next_step}"
+        return store.respond("connections/show.html", shown, say=f"{name} was added. {next_step}")
     trimmed = TRIMMED if kept is not None and kept.trimmed else ""
     named = "" if name in (system, form.title) else f" as {name}"
     said = f"{form.title} was added{named}.{trimmed}"
@@ -272,7 +283,11 @@ def replace(name: str) -> Response:
     if row.is_target or form is None or form.key is None:
         abort(404)
     made = form.key.made_here
-    secret = secrets.token_urlsafe(SECRET_BYTES) if made else request.form.get("key", "")
+    pasted, problems = read_key(form, request.form)
+    if problems:
+        wrong = connections.connection_values(row) | {"problems": problems}
+        return store.respond("connections/show.html", wrong, status=422)
+    secret = secrets.token_urlsafe(SECRET_BYTES) if made else pasted
     with store.writing() as session:
         kept = setup.set_key(session, g.actor, row.id, secret, now=g.now)
     if isinstance(kept, Refusal):
@@ -321,7 +336,12 @@ def _words(read: webhooks.Read) -> tuple[str, int]:
 @needs("connection.admin")
 def add(name: str) -> Response:
     """Store the pasted key beside the one in use and test it; without one in use it is the key."""
-    row, secret = _target(name), request.form.get("key", "")
+    row = _target(name)
+    form = registry.form_of(row.side, row.connector)
+    secret, problems = read_key(form, request.form) if form else ("", {})
+    if problems:
+        shown = connections.connection_values(row) | {"problems": problems}
+        return store.respond("connections/show.html", shown, status=422)
     first, half = row.key_tail is None, key_rotation.is_half(row.connector, secret)
     give = key_rotation.first_key if first else key_rotation.add_key
     with store.writing() as session:
@@ -447,19 +467,18 @@ def save(name: str) -> Response:
     if problems:
         return _settings_page(row, form, values, problems, status=422)
     with store.writing() as session:
+        had_key = key_rotation.has_usable_key(session, row.id)
         changed = change_settings(session, g.actor, row.id, values, now=g.now)
     if isinstance(changed, Refusal):
         return store.refuse(changed, back=connections.connection_url(name))
-    if not changed:
-        return store.redirect_with_message(
-            connections.connection_url(name), f"Nothing of {name} was changed."
-        )
-    processes.ring(g.company.id, "evaluate")
-    labels = [one.label for one in form.settings if one.name in changed]
-    said = f"{name} was changed: {', '.join(labels)}."
-    after = connections.find_connection(name)
-    if row.key_tail and after.key_tail is None:
+    after, said = connections.find_connection(name), f"Nothing of {name} was changed."
+    if changed:
+        processes.ring(g.company.id, "evaluate")
+        labels = [one.label for one in form.settings if one.name in changed]
+        said = f"{name} was changed: {', '.join(labels)}."
+    if had_key and not key_rotation.has_usable_key(store.reading(), row.id):
         said += " Its key was given for another host: paste it again."
+        return store.redirect_with_message(connections.connection_url(name) + "#keys", said)
     asked = form.key is not None and not form.key.optional and after.key_tail is None
     if asked or not deliveries.is_testable(row.side, row.connector, after.settings):
         return store.redirect_with_message(connections.connection_url(name), said)
@@ -493,11 +512,25 @@ def setting_problems(form: ConnectionForm, values: Mapping[str, str]) -> dict[st
     return setting_faults(form.settings, values)
 
 
-def key_problem(form: ConnectionForm, secret: str) -> dict[str, str]:
-    """What is wrong with a pasted key; a secret that is made here needs none."""
-    if form.key is None or form.key.made_here or (form.key.optional and not secret):
-        return {}
+def read_key(form: ConnectionForm, sent: Form) -> tuple[str, dict[str, str]]:
+    """Return the pasted secret, and what is wrong with its fields; one that is made here has none.
+
+    A secret of several parts may also come whole, as scripts send it.
+    """
+    field = form.key
+    if field is None or field.made_here:
+        return "", {}
+    parts = {one.name: sent.get(f"{KEY}_{one.name}", "") for one in field.parts}
+    if any(parts.values()):
+        secret = field.join(parts)
+        faults = {f"{KEY}_{name}": words for name, words in field.part_faults(parts).items()}
+        if faults:
+            return secret, faults
+    else:
+        secret = sent.get(KEY, "")
+    if field.optional and not secret:
+        return "", {}
     if not secret.strip():
-        return {KEY: f"Paste the {lowered(form.key.label)}."}
+        return "", {KEY: f"Paste the {lowered(field.label)}."}
     refusal = key_fault(secret)
-    return {KEY: f"{refusal.message} {refusal.hint}"} if refusal else {}
+    return secret, {KEY: f"{refusal.message} {refusal.hint}"} if refusal else {}

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, abort, g, make_response, request, url_for
 from flask import redirect as redirect_to
 
 from holding.access import actors
+from holding.approvals import step_up
 from holding.db.database import DatabaseSession
 from holding.db.refusal import Refusal
 from holding.db.together import answer
@@ -175,18 +176,29 @@ def _shown(
     problems: Mapping[str, str] | None = None,
 ) -> dict[str, object]:
     alone = [row for row in rows if act == "release" and row.code == posted_differences.ACCEPTED]
-    rows = [row for row in rows if row not in alone]
-    once = {row.record_id: row for row in rows}
+    refused = _not_retried(rows) if act == "retry" else {}
+    rows = [row for row in rows if row not in alone and row.id not in refused]
+    shown_refusals = list(refused.values())[:LISTED]
+    once = facets.count_once(rows, g.company.currency)
     dated = [row.id for row in rows[:LISTED] if act == "date"]
+    released = [row.id for row in rows if act == "release"]
     return {
+        "step_up": step_up.need_for_holds(store.reading(), g.actor, released, g.now),
         "act": act,
         "asked": ASKED[act],
         "rows": rows,
         "records": len(once),
-        "sums": hold_pane.sums(list(once.values())),
+        "sums": hold_pane.sums(once),
         "seen": " ".join(f"{row.id}:{row.lock}:{row.version_id or 0}" for row in rows),
         "more": more,
         "alone": alone,
+        "refused": shown_refusals,
+        "hide": actors.hiding_each(
+            store.reading(),
+            {row.record_id for row, _ in shown_refusals},
+            show=filters.sees_personal(),
+        ),
+        "refused_count": len(refused),
         "days": locked_periods.first_days(store.reading(), dated) if dated else {},
         "listed": LISTED,
         "colleagues": answer(store.reading(), open_holds.colleagues(g.company.id)),
@@ -197,6 +209,16 @@ def _shown(
         "kept": hold_filter.filter_args(hold_filter.read_filter(request.args)),
         "back": _back(),
     }
+
+
+def _not_retried(
+    rows: Sequence[facets.FrozenHold],
+) -> Mapping[int, tuple[facets.FrozenHold, retries.RetryOffer]]:
+    """Return by id the holds that cannot be retried now, with the reason or the time."""
+    ids = [row.id for row in rows]
+    offers = retries.retry_offers(store.reading(), g.actor, ids, g.now, opened=True)
+    listed = ((row, offers.get(row.id, retries.RetryOffer(None))) for row in rows)
+    return {row.id: (row, offer) for row, offer in listed if offer.refusal is not None}
 
 
 def _back() -> dict[str, object]:
@@ -218,7 +240,14 @@ def do_many() -> Response:
         return store.respond("worklist/many.html", _asked_again(act, wish), status=422)
     op = request.form.get("op", "")
     with store.writing() as session:
-        answer = assignments.apply_to_holds(session, g.actor, wish, g.now, op, as_seen=True)
+        unproved = hold_pane.prove_second_factor(session)
+        answer = unproved or assignments.apply_to_holds(
+            session, g.actor, wish, g.now, op, as_seen=True
+        )
+    if isinstance(answer, Refusal) and answer.code in hold_pane.CODE_REFUSALS:
+        store.drop_snapshot()
+        problems = forms.Problems({"code": answer.words})
+        return store.respond("worklist/many.html", _asked_again(act, problems), status=422)
     if isinstance(answer, assignments.SetChanged):
         store.drop_snapshot()  # somebody was faster: what is there now is another set
         return store.respond("worklist/many.html", _changed(act, answer), status=409)
@@ -341,6 +370,33 @@ def redirect(hold_id: int) -> Response:
 
     return hold_pane.act_on_hold(
         hold_id, read_question_form(request.form), do, "Sent.", field="person"
+    )
+
+
+@pages.post("/<int:hold_id>/entry")
+@needs("hold.retry")
+def look_for(hold_id: int) -> Response:
+    """Send a document again whose missing entry was created in the accounting system."""
+
+    def do(session: DatabaseSession, op: str) -> Done | Refusal:
+        return retries.look_for_entry(session, g.actor, hold_id, g.now, op or None)
+
+    said = "It is being looked for there."
+    return hold_pane.act_on_hold(hold_id, request.form.get("op", ""), do, said)
+
+
+@pages.post("/<int:hold_id>/source")
+@needs("hold.assign")
+def ask_source(hold_id: int) -> Response:
+    """Have somebody correct the record in its source, because the accounting system is right."""
+
+    def do(session: DatabaseSession, wish: Asked) -> Done | Refusal:
+        op = wish.op or None
+        return assignments.ask_source(session, g.actor, hold_id, wish.question, g.now, op)
+
+    said = "Request sent. The hold clears when the record says what the accounting system shows."
+    return hold_pane.act_on_hold(
+        hold_id, read_question_form(request.form), do, said, field="person"
     )
 
 

@@ -11,18 +11,19 @@ from flask import Flask, Response, abort, g, make_response, request, url_for
 from grammar.text.characters import MINUS, currency_prefix
 from holding.access import actors, people, sessions
 from holding.access.actors import MASK, PERSONAL_FIELDS, may
-from holding.approvals import approve, candidates, separation
+from holding.approvals import approve, candidates, separation, step_up
 from holding.company import own_account
 from holding.db import refusal
 from holding.db.database import DatabaseSession
 from holding.db.refusal import Refusal, by_key, money
 from holding.db.together import KEPT, Together
-from holding.holds import locked_periods, notes
+from holding.holds import locked_periods, notes, restored_documents, retries
 from holding.holds.holds import Done, Moved
 from holding.intake import open_fields
 from holding.mappings import fixes, list_sources, party_merge
 from holding.platform import processes
 from holding.platform.settings import logger
+from holding.posting import newer_versions
 from holding.programs import posted_differences
 from holding.programs.posted_differences import Difference, FieldDifference
 from holding.records import accepted_differences
@@ -31,7 +32,7 @@ from holding.worklist import filters as queries
 from holding.worklist.filters import Filter
 from holding.worklist.hold_detail import HoldRow
 from portal.languages.choice import ENGLISH
-from portal.web import filters, forms, store
+from portal.web import filters, forms, request_guard, store
 
 MOST = 60
 """Fields of one kind in a pane; the lineage of the record has all, page by page."""
@@ -42,6 +43,12 @@ PAGES: Final = ("", "holding", "reconcile")
 """Of a company, behind its address: what is most of the work to make."""
 
 ROLE: Final = "finance"
+
+CLEARED_BY_OTHER_CONTENT: Final = frozenset({"VAL05", "DUP04", "NUM01", "PSH03"})
+"""Holds that nobody releases and that only other content of the document clears."""
+
+CODE_REFUSALS: Final = frozenset({"step_up.code", "factor.wrong", "signin.throttled"})
+"""Codes of refusals that are about the code of the second factor in a form."""
 
 log = logger("clearpost.portal")
 
@@ -75,6 +82,7 @@ def pane_values(
         ),
         "beside": beside,
         "unpaid": _unpaid(session, row),
+        "newer": _newer(session, row),
         "twins": _twins(row, show=show) if row.open and row.code == "DUP01" else (),
         "hide": actors.hiding(session, row.record_id, show=show),
         "by_people": by_people,
@@ -82,12 +90,16 @@ def pane_values(
         "sent_beside": approval_inbox.load_beside(
             session, row.posting_id if row.approval else None
         ),
+        "step_up": step_up.need_for_holds(session, g.actor, [hold_id], g.now) if row.open else None,
+        "overwrites": row.edited and restored_documents.can_overwrite_hold(session, hold_id),
+        "offer": retries.retry_offer(session, g.actor, hold_id, g.now) if row.open else None,
         "show": show,
         "sethash": candidates.set_hash({row.posting_id or 0: row.posting_hash or ""}),
         "known_twice": row.open and row.rule in party_merge.party_checks(session, g.company.id),
         "colleagues": colleagues.value,
         "keeper": fixes.other_keeper(session, g.actor, row.table) if row.table else None,
         "writers": _writers() if row.unknown_status else "",
+        "rules_changed_by": _rules_changed_by() if row.code in CLEARED_BY_OTHER_CONTENT else None,
         "fields": own,
         "unset": [one for one in asked if one.field not in own and one.field.gap],
         "period": locked_periods.load_ways(session, hold_id) if row.open else None,
@@ -111,6 +123,15 @@ def _unpaid(
     return list_sources.unpaid_choices(session, row.posting_id or 0) if refused else None
 
 
+def _newer(
+    session: DatabaseSession, row: hold_detail.HoldRow
+) -> newer_versions.NewerVersion | None:
+    """Return the record's version that is newer than the sent document, without its result."""
+    if not (row.open and row.without_result and row.posting_id):
+        return None
+    return newer_versions.find_newer_versions(session, [row.posting_id]).get(row.posting_id)
+
+
 def _twins(row: hold_detail.HoldRow, *, show: bool) -> Sequence[Mapping[str, object]]:
     """The records that its duplicate rule takes for the same, each with what differs."""
     ours, found = actors.without_personal(row.body, show=show), []
@@ -126,11 +147,24 @@ def _twins(row: hold_detail.HoldRow, *, show: bool) -> Sequence[Mapping[str, obj
 
 
 def _writers() -> str:
-    """Who can add to the rules, where whoever asks cannot."""
-    if not may(g.actor, "rules.draft"):
-        return ""
-    names = people.who_may(store.reading(), g.company.id, "rules.draft")
+    """Return who can add to the rules, if the viewer cannot."""
+    names = _rule_writers()
     return f"{' or '.join(names)} can add it." if names else ""
+
+
+def _rules_changed_by() -> str:
+    """Return who can change the rules that made the document."""
+    if not may(g.actor, "rules.draft"):
+        return "You can also change the rules that make the document."
+    names = _rule_writers()
+    return f"{' or '.join(names)} can also change the rules that make it." if names else ""
+
+
+def _rule_writers() -> Sequence[str]:
+    """Return the names of the people who write rules; none if the viewer is one of them."""
+    if not may(g.actor, "rules.draft"):
+        return ()
+    return people.who_may(store.reading(), g.company.id, "rules.draft")
 
 
 def _elsewhere(team: str | None) -> Refusal:
@@ -216,12 +250,32 @@ def answer_act(hold_id: int, answer: object, said: str, field: str = "") -> Resp
         return store.respond("exceptions/show.html", found, status=409)
     if isinstance(answer, Refusal):
         store.drop_snapshot()
+        if answer.code in CODE_REFUSALS:
+            return show_problems(hold_id, forms.Problems({"code": answer.words}))
         if answer.status == 422 and field:
             return show_problems(hold_id, forms.Problems({field: answer.words}))
         return store.refuse(answer, back=hold_url(hold_id))
     if not store.wants_fragment():
         return store.flash_redirect(hold_url(hold_id), said)
     return store.respond("exceptions/show.html", pane_values(hold_id, {}), say=said)
+
+
+def prove_second_factor(session: DatabaseSession) -> Refusal | None:
+    """Check the code of this form, unless the session proved one a short time ago.
+
+    Without a code the decision itself is refused if it needs one. Commit also after a refusal.
+    """
+    code = request.form.get("code", "").strip()
+    if not code or step_up.is_fresh(g.actor, g.now):
+        return None
+    keys = actors.load_keys(request_guard.config().settings)
+    if isinstance(keys, Refusal):
+        return keys
+    token = request_guard.session_token()
+    refused = step_up.prove(session, g.person.person_id, token, code, keys, g.now)
+    if refused is None:
+        g.actor = replace(g.actor, proved_at=g.now)
+    return refused
 
 
 def hold_url(hold_id: int) -> str:

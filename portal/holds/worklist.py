@@ -9,12 +9,12 @@ from flask import Blueprint, Response, abort, g, make_response, request, url_for
 from holding.access import actors
 from holding.access.operations import undo_seconds
 from holding.approvals import approve as approvals_approve
-from holding.approvals import candidates
+from holding.approvals import candidates, step_up
 from holding.approvals.candidates import Foreseen, foresee
 from holding.db import together
 from holding.db.refusal import Refusal, Sums, by_key, plural
 from holding.db.together import KEPT, Question, Together, answer
-from holding.holds import assignments, releases, undo
+from holding.holds import assignments, releases, restored_documents, undo
 from holding.holds.holds import Done
 from holding.platform import processes
 from holding.reconciliation import manual_entries
@@ -28,6 +28,8 @@ from portal.web import filters, forms, store
 from portal.web.permissions import needs
 
 INBOX = "inbox"
+
+LISTED = 100  # documents that the dialog shows one by one; all are counted
 
 ACCEPTED_MESSAGE = "Accepted: what is posted stays as it is. The difference is listed below."
 
@@ -186,6 +188,7 @@ def inbox() -> Response:
         mark=mark,
         stale=seen != mark,
         sums=hold_pane.sums(shown),
+        step_up=step_up.needs_each(session, g.actor, [row.posting_id for row in shown], g.now),
         hashes={row.posting_id: candidates.set_hash({row.posting_id: row.hash}) for row in shown},
         hide=actors.hiding_each(session, ids, show=show),
         show=show,
@@ -216,7 +219,9 @@ def _settle(
         return hold_pane.show_problems(hold_id, wish)
     hold_pane.require_hold(hold_id)
     with store.writing() as session:
-        answer = act(session, g.actor, hold_id, reason=wish.reason, now=g.now, op=wish.op)
+        answer = hold_pane.prove_second_factor(session) or act(
+            session, g.actor, hold_id, reason=wish.reason, now=g.now, op=wish.op
+        )
     processes.ring(g.company.id, "evaluate")
     if back and isinstance(answer, Done):
         return store.redirect_with_message(back, answer.say)
@@ -253,6 +258,20 @@ def look(hold_id: int) -> Response:
     return _settle(hold_id, manual_entries.look_again, "Checking it there again.")
 
 
+@pages.post("/<int:hold_id>/again")
+@needs("posting.approve")
+def again(hold_id: int) -> Response:
+    """Send a document again that the target accepted and does not have, with a reason."""
+    return _settle(hold_id, releases.send_again, "It is looked up there, then sent again.")
+
+
+@pages.post("/<int:hold_id>/overwrite")
+@needs("posting.approve")
+def overwrite(hold_id: int) -> Response:
+    """Send a posted document again over an edit in the accounting system, with a reason."""
+    return _settle(hold_id, restored_documents.overwrite_edit, "It is sent again as it was posted.")
+
+
 @pages.get("/approve")
 @needs("posting.approve")
 def consider() -> Response:
@@ -281,14 +300,20 @@ def approve() -> Response:
     if first is not None:
         return _approved_before(wish, first)
     if changed.different and not wish.unchanged_only:
-        return store.respond(
-            "approvals/approve.html",
-            question_values(now_there, changed=changed)
-            | {"seen_sums": hold_pane.sums(changed.seen), "became": _became(changed)},
-            status=409,
-            block="dialog",
-        )
-    return _approve(wish, changed.unchanged if wish.unchanged_only else now_there)
+        return _question_again(changed, {}, status=409)
+    return _approve(wish, changed)
+
+
+def _question_again(
+    changed: hold_pane.Changed, problems: Mapping[str, str], *, status: int
+) -> Response:
+    """The dialog once more: what changed, or what is wrong with the form."""
+    if not changed.different:
+        shown = question_values(changed.now, problems=problems)
+    else:
+        shown = question_values(changed.now, problems=problems, changed=changed)
+        shown |= {"seen_sums": hold_pane.sums(changed.seen), "became": _became(changed)}
+    return store.respond("approvals/approve.html", shown, status=status, block="dialog")
 
 
 def _approved_before(wish: forms.ApproveSet, first: approvals_approve.Approved) -> Response:
@@ -320,12 +345,17 @@ def _became(changed: hold_pane.Changed) -> dict[int, str]:
     return candidates.became(store.reading(), g.company.id, gone)
 
 
-def _approve(wish: forms.ApproveSet, kept: Sequence[group_members.Member]) -> Response:
+def _approve(wish: forms.ApproveSet, changed: hold_pane.Changed) -> Response:
+    kept = changed.unchanged if wish.unchanged_only else changed.now
     seen = hold_pane.seen_hashes(kept)
     stays = foresee(store.reading(), g.actor, seen).stays
     with store.writing() as session:
+        unproved = hold_pane.prove_second_factor(session)
         act = partial(approvals_approve.approve, session, g.actor, seen, wish.reason, g.now)
-        answer = act(op=wish.op or None, seen=seen)
+        answer = unproved or act(op=wish.op or None, seen=seen)
+    if isinstance(answer, Refusal) and answer.code in hold_pane.CODE_REFUSALS:
+        store.drop_snapshot()
+        return _question_again(changed, {"code": answer.words}, status=422)
     back = url_for("holding.listing", co=g.company.code, view="approve")
     if isinstance(answer, Refusal):
         return store.refuse(answer, back=back)
@@ -422,8 +452,26 @@ def question_values(
         "after": forms.parse_whole(request.values.get("after")) or 0,
         "left": left.value,
         "problems": problems or {},
+        "step_up": step_up.need_for_postings(
+            store.reading(), g.actor, list(hold_pane.seen_hashes(comes_to.approved.rows)), g.now
+        ),
         "changed": changed,
         "wait": undo_seconds(g.person.settings),
+        **_proposed(chosen),
+    }
+
+
+def _proposed(chosen: Sequence[group_members.Member]) -> dict[str, object]:
+    """What the dialog shows of each document, those first that change a posted one."""
+    session, show = store.reading(), filters.sees_personal()
+    listed = sorted(chosen, key=lambda row: row.posted_now is None)[:LISTED]
+    ids = [row.posting_id for row in listed if row.posting_id is not None]
+    records = {row.record_id for row in listed}
+    return {
+        "listed": listed,
+        "proposed": approval_inbox.load_proposed(session, ids),
+        "hide": actors.hiding_each(session, records, show=show),
+        "show": show,
     }
 
 

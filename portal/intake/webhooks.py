@@ -175,9 +175,11 @@ def _health(without_worker: int) -> Response:
         answer.status_code = 503
         return answer
     idle = idle_work(store.reading(), g.now)
+    low = processes.disk_warning(request_guard.config().settings.home)
+    warnings = [{"code": low.code, "what": low.message, "todo": low.hint}] if low else []
     if idle is None:
-        return jsonify(status="good", now=g.now.isoformat())
-    answer = jsonify(status="no_worker", now=g.now.isoformat(), **idle.told)
+        return jsonify(status="good", now=g.now.isoformat(), warnings=warnings)
+    answer = jsonify(status="no_worker", now=g.now.isoformat(), warnings=warnings, **idle.told)
     answer.status_code = without_worker
     return answer
 

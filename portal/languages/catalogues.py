@@ -87,6 +87,7 @@ HEADED: Final = re.compile(r"(?P<place>.+?): (?P<text>.+)", re.DOTALL)
 
 FINDING_SENTENCE_END: Final = re.compile(r"(?<=[.!?]) (?=[A-Z])")
 
+# Longer texts stay English: they contain text from outside, and matching it must stay fast.
 LONGEST: Final = 2000
 
 DEEPEST_FINDING: Final = 4

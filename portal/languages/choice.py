@@ -215,6 +215,7 @@ def init_english(base: Environment) -> None:
 
 def titled_page(page: str) -> str:
     """A page, or a part of one, with every system by its title where it is read."""
+    # Replaced only when shown: stored events are sealed with the names that rules and settings use.
     return retold(page, _places(page))
 
 

@@ -17,7 +17,7 @@ from holding.access import actors
 from holding.access.actors import HideOf
 from holding.connections import connections as connection_rows
 from holding.db.models.columns import PushState, from_minor, moment_text
-from holding.db.refusal import Refusal, plural
+from holding.db.refusal import Refusal, plural, seconds_since
 from holding.db.together import Together, answer
 from holding.operations import queues as queue_pace
 from holding.operations import stuck_work
@@ -160,10 +160,12 @@ def download(ending: str, **place: Any) -> Response:
     about = {"company": g.company.code, "at": filters.iso(g.now)}
     try:
         rows = list_file.write_list(out, kind, listed, about)
+    # Refused as a whole, because a truncated list reads as a complete one.
     except TooManyError:
         words = f"More than {list_file.MOST:,} rows match, too many for one file."
         hint = "Narrow the list by its filter, and download the parts one after another."
         return store.refuse(Refusal("list.many", words, hint), back=back)
+    # Committed before the first byte leaves, so that every download is in the audit trail.
     if request.method != "HEAD":  # which asks what there is, and takes nothing
         _tell(listed, name, kind, rows)
     size = out.tell()
@@ -351,7 +353,7 @@ def timeline(source: str, kind: str, external_id: str) -> ListFile:
     session, who = store.reading(), request.args.get("who", "")
     hide = actors.hiding(session, record.id, show=filters.sees_personal())
     names = {"source": titled(record.source), "rules": "Rules"}
-    rows = _steps(trace.timeline(session, record.id), who, hide, names)
+    rows = _steps(trace.timeline(session, record.id, g.now), who, hide, names)
     asked = {"record": record.number, "person": names.get(who, who)}
     return ListFile(
         "the timeline of a record",
@@ -373,7 +375,7 @@ def _steps(
     """What is left out by `who` counts: the seconds are those since the step before on the tab."""
     before: datetime | None = None
     for step in steps:
-        gone = None if before is None else round((step.at - before).total_seconds())
+        gone = None if before is None else round(seconds_since(before, step.at))
         before = step.at
         by = names.get(step.actor, step.actor)
         if who in ("", step.actor, by):

@@ -14,7 +14,7 @@ from holding.approvals import candidates, decided_documents
 from holding.db.models.columns import from_minor, moment_text
 from holding.db.together import answer
 from holding.platform.states import HOLD_LABELS, state_label
-from holding.records import accepted_differences
+from holding.records import accepted_differences, credited_orders
 from holding.records.accepted_differences import Accepted
 from holding.worklist import ageing, approval_inbox, facets, groups, open_holds, search
 from holding.worklist import filters as worklist_filters
@@ -298,9 +298,13 @@ def found() -> ListFile:
     """What the search box finds."""
     text, session, company = dashboard.search_text(), store.reading(), g.company.id
     each = search.find_exact(session, company, text) or search.find_similar(session, company, text)
+    each = each if text else ()
+    question = credited_orders.credited_orders(company, [row.id for row in each], g.now)
+    credited = answer(session, question)
     rows = ([row.number, row.source, row.kind, row.external_id, filters.party(row.party),
-             state_label(row.state), row.document, *_money(row.amount, row.currency)]
-            for row in (each if text else ()))  # fmt: skip
+             credited_orders.CREDITED if row.id in credited else state_label(row.state),
+             row.document, *_money(row.amount, row.currency)]
+            for row in each)  # fmt: skip
     table = Table("Found", FOUND, rows)
     return ListFile("found records", "found", [table], {"search": text}, frozenset({"search"}))
 

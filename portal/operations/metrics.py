@@ -9,12 +9,15 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, current_app, g, request, url_for
+from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from werkzeug.wrappers import Response as AnyResponse
 
 from grammar.version import __version__
 from holding.access.actors import may
 from holding.db.models.columns import from_minor
-from holding.db.refusal import Refusal
+from holding.db.refusal import Refusal, seconds_since
 from holding.db.together import KEPT, Together, answer
 from holding.operations import latency as figures
 from holding.operations import queues as queue_pace
@@ -33,18 +36,19 @@ from holding.operations.target_figures import (
 from holding.platform import backup, processes
 from holding.rulesets.target_ways import late_calls
 from portal.web import filters, forms, request_guard, store
+from portal.web.observation import request_figures
 from portal.web.permissions import needs, public
 from portal.web.request_guard import key, problem
 
 metrics_pages = Blueprint("metrics", __name__)
-
-TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 HELP: Final = {
     "clearpost_workers_running": "Workers that give a sign of life.",
     "clearpost_workers_silent": "Workers of the last day that died or hang.",
     "clearpost_worker_seen_seconds": "Since any worker gave a sign of life.",
     "clearpost_backup_age_seconds": "Since the last `clearpost backup`; missing without any.",
+    "clearpost_database_connections": "Connections of this portal to the database, by state.",
+    "clearpost_disk_free_bytes": "Free space on the disk of CLEARPOST_HOME.",
     "clearpost_queue_due": "Items that are due and that no worker has taken.",
     "clearpost_queue_in_hand": "Items that a worker has in hand.",
     "clearpost_queue_oldest_seconds": "How long the oldest due item has been due.",
@@ -62,7 +66,7 @@ HELP: Final = {
     "clearpost_latency_seconds": "From arrival to posted, of the latest records without decision.",
     "clearpost_latency_seconds_count": "How many records that is.",
 }
-"""Each figure in the order of the page, with what it means; all are gauges."""
+"""The gauges in the order of the page, with their meaning. The request figures follow them."""
 
 Labels = Mapping[str, str]
 
@@ -84,7 +88,7 @@ CHIPS: Final = {
 @public  # authenticated by a token or a local address
 @request_guard.limiter.limit("60 per minute")
 def show_metrics() -> Response:
-    """All figures; with the token of CLEARPOST_METRICS_TOKEN, or without one from this machine."""
+    """Return all figures. Requires CLEARPOST_METRICS_TOKEN, or without it a local call."""
     refused = _refused()
     if refused:
         return problem(refused)
@@ -94,14 +98,20 @@ def show_metrics() -> Response:
     values: list[Value] = [("clearpost_workers_running", {}, workers.running)]
     values.append(("clearpost_workers_silent", {}, silent))
     if workers.seen_at is not None:
-        seen = (g.now - workers.seen_at).total_seconds()
+        seen = seconds_since(workers.seen_at, g.now)
         values.append(("clearpost_worker_seen_seconds", {}, seen))
     if copy := answer(session, backup.newest_backup_query()):
-        values.append(("clearpost_backup_age_seconds", {}, (g.now - copy.at).total_seconds()))
+        values.append(("clearpost_backup_age_seconds", {}, seconds_since(copy.at, g.now)))
     for one in figures.of_all(session, g.now):
         values += _of_company(one)
-    page = Response(_written(values))
-    page.content_type = TEXT
+    for state, count in store.database().connection_counts().items():
+        values.append(("clearpost_database_connections", {"state": state}, count))
+    if (free := processes.free_disk(current_app.config["PORTAL"].settings.home)) is not None:
+        values.append(("clearpost_disk_free_bytes", {}, free))
+    registry = CollectorRegistry()
+    registry.register(_Figures(values))
+    page = Response(generate_latest(registry) + generate_latest(request_figures().registry))
+    page.content_type = CONTENT_TYPE_PLAIN_0_0_4
     page.headers["Cache-Control"] = "no-store"
     return page
 
@@ -153,13 +163,13 @@ def _of_company(one: Figures) -> Iterator[Value]:
     for currency, minor in sorted(one.money.items()):
         labels = {**company, "currency": currency}
         yield "clearpost_held_money", labels, float(from_minor(minor, currency))
-    opened = (g.now - one.oldest_at).total_seconds() if one.oldest_at else 0.0
+    opened = seconds_since(one.oldest_at, g.now) if one.oldest_at else 0.0
     yield "clearpost_exception_oldest_seconds", company, opened
     yield from _of_targets(one)
     for share in (0.5, 0.95):
         value = rank(one.seconds, share)
         if value is not None:
-            yield "clearpost_latency_seconds", {**company, "quantile": str(share)}, value
+            yield "clearpost_latency_seconds", {**company, "quantile": str(share)}, max(0.0, value)
     yield "clearpost_latency_seconds_count", company, len(one.seconds)
 
 
@@ -172,31 +182,25 @@ def _of_targets(one: Figures) -> Iterator[Value]:
             yield "clearpost_quota_used", labels, target.quota_used
             yield "clearpost_quota_limit", labels, target.quota_limit
         if target.read_at is not None:
-            age = (g.now - target.read_at).total_seconds()
+            age = seconds_since(target.read_at, g.now)
             yield "clearpost_master_data_age_seconds", labels, age
 
 
-def _written(values: list[Value]) -> str:
-    lines = []
-    for name, meaning in HELP.items():
-        found = [(labels, value) for said, labels, value in values if said == name]
-        if found:
-            lines += [f"# HELP {name} {meaning}", f"# TYPE {name} gauge"]
-            lines += [f"{name}{_labels(labels)} {_number(value)}" for labels, value in found]
-    return "\n".join([*lines, ""])
+class _Figures:
+    """Yields the gauges of one reading to the Prometheus client."""
 
+    def __init__(self, values: list[Value]) -> None:
+        self._values = values
 
-def _labels(labels: Labels) -> str:
-    told = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
-    return f"{{{told}}}" if told else ""
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-
-
-def _number(value: float) -> str:
-    return str(int(value)) if value == int(value) else repr(value)
+    def collect(self) -> Iterator[Metric]:
+        """Yield one metric for each name that has a value."""
+        for name, meaning in HELP.items():
+            samples = [(labels, value) for each, labels, value in self._values if each == name]
+            if samples:
+                gauge = GaugeMetricFamily(name, meaning, labels=list(samples[0][0]))
+                for labels, value in samples:
+                    gauge.add_metric(list(labels.values()), value)
+                yield gauge
 
 
 @queue_pages.get("", endpoint="show")

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from flask import Blueprint, Response, abort, g, render_template, request, send_file, url_for
+from flask import Blueprint, Flask, Response, abort, g, render_template, request, send_file, url_for
 
-from holding.access.actors import Keys, hiding, load_keys
+from holding.access.actors import Actor, Keys, hiding, load_keys
 from holding.db.models.columns import moment_of
 from holding.db.refusal import Refusal
 from holding.operations import escalation_packets
@@ -118,9 +118,7 @@ def make(source: str, kind: str, external_id: str) -> Response:
     shown = read_shown_files(told, g.now)
     made = _packed(row, shown or _now(), personal=personal, others=others)
     if made is None:
-        words = f"The packet of {row.number} would be larger than 64 MB."
-        hint = "Make it without the events of other records."
-        return store.refuse(Refusal("evidence.large", words, hint, 422), back=request.path)
+        return store.refuse(_too_large(row), back=request.path)
     if told.get("do") == FILES:
         return _page(row, {}, files=_files(made, shown or _now(), personal, others))
     if told.get(PACKET_HASH) and (shown is None or made.sha256 != shown.sha256):
@@ -177,6 +175,33 @@ def _packed(
     )
 
 
+def write_packet(
+    app: Flask, code: str, actor: Actor, record_id: int, *, personal: bool, others: bool
+) -> Packed | Refusal:
+    """Return a record's packet for a user at the command line, and log it as the page does."""
+    with app.test_request_context():
+        g.now, g.request_id, g.person = store.clock().now(), "", None
+        company = store.company_of(code)
+        if company is None:
+            raise LookupError(code)
+        store.set_actor(company, actor)
+        if refusal := request_guard.may("audit.export"):
+            return refusal
+        row = _record(*record_rows.address_of(store.reading(), record_id))
+        personal = personal and filters.sees_personal()
+        made = _packed(row, _now(), personal=personal, others=others and personal)
+        if made is None:
+            return _too_large(row)
+        _log_packet(row, made, personal=personal)
+        return made
+
+
+def _too_large(row: record_rows.RecordRow) -> Refusal:
+    words = f"The packet of {row.number} would be larger than 64 MB."
+    hint = "Make it without the events of other records."
+    return Refusal("evidence.large", words, hint, 422)
+
+
 def _without(secrets: frozenset[str], text: str) -> str:
     """A sealed text stands as it is or not at all: of secrets, only those that are stored count."""
     for one in secrets:
@@ -225,6 +250,16 @@ def _files(
 
 
 def _handed_out(row: record_rows.RecordRow, made: Packed, *, personal: bool) -> Response:
+    _log_packet(row, made, personal=personal)
+    answer = send_file(
+        io.BytesIO(made.content), "application/zip", as_attachment=True, download_name=_name(row)
+    )
+    answer.headers["X-Content-SHA256"] = made.sha256
+    return answer
+
+
+def _log_packet(row: record_rows.RecordRow, made: Packed, *, personal: bool) -> None:
+    """Log in the audit trail who got which packet."""
     with store.writing() as session:
         record_event(
             session,
@@ -240,11 +275,6 @@ def _handed_out(row: record_rows.RecordRow, made: Packed, *, personal: bool) -> 
                 "personal": personal,
             },
         )
-    answer = send_file(
-        io.BytesIO(made.content), "application/zip", as_attachment=True, download_name=_name(row)
-    )
-    answer.headers["X-Content-SHA256"] = made.sha256
-    return answer
 
 
 def read_shown_files(form: Mapping[str, str], now: datetime) -> ShownFiles | None:

@@ -19,6 +19,7 @@ from holding.reconciliation.reading_plan import EInvoiceStatus
 from holding.records import (
     accepted_differences,
     checklist_and_finding,
+    credited_orders,
     lineage,
     lineage_picture,
     packet_contents,
@@ -115,6 +116,7 @@ class _Shown(NamedTuple):
     tries: int
     open_holds: tuple[record_rows.OpenHold, ...]
     mark: accepted_differences.Mark | None
+    credited: bool
     accepted: tuple[accepted_differences.Accepted, ...]
     versions: tuple[record_rows.VersionRow, ...]
     hide: actors.Hide
@@ -129,6 +131,7 @@ def _head(record: record_rows.RecordRow) -> _Shown:
         page.ask(record_rows.versions(record.id)),
     )
     asked_kept = page.ask(accepted_differences.asked_of_records(g.company.id, [record.id]))
+    settled = page.ask(credited_orders.credited_orders(g.company.id, [record.id], g.now))
     postings, versions = page.ask(record_rows.postings(record.id)).value, came.value
     posting = shown_posting(postings)
     kept = asked_kept.value.get(record.id, ())
@@ -139,6 +142,7 @@ def _head(record: record_rows.RecordRow) -> _Shown:
         tries=max((p.tries for p in postings if p.state.value == record.state), default=0),
         open_holds=holds.value,
         mark=accepted_differences.combine_mark(kept) if kept else None,
+        credited=record.id in settled.value,
         accepted=kept,
         versions=versions,
         hide=actors.hiding(session, record.id, show=filters.sees_personal()),
@@ -179,7 +183,7 @@ def _seven(shown: _Shown) -> dict[str, object]:
     about = (record.id, posting.id if posting else None, schema)
     found = preentry.load_card(session, *about, shown.open_holds)
     return {
-        "answers": found.answers,
+        "documents": found.documents,
         "checks": found.checks,
         "told": found.told,
         "ticks": found.ticks,
@@ -202,10 +206,10 @@ def _place_of(record: record_rows.RecordRow, one: checklist_and_finding.Ticked) 
 
 def _trace(shown: _Shown) -> dict[str, object]:
     session, record_id, who = store.reading(), shown.record.id, request.args.get("who", "")
-    steps = trace.timeline(session, record_id)
+    steps = trace.timeline(session, record_id, g.now)
     mine = [step for step in steps if who in ("", step.actor)]
     told = {"who": who, "actors": sorted({step.actor for step in steps})}
-    found = checklist_and_finding.trace_finding(session, record_id)
+    found = checklist_and_finding.trace_finding(session, record_id, g.now)
     part = forms.page_rows(mine, A_PAGE, store.whole_arg("row"))
     compared = sweeps.describe_comparison(session, record_id)
     return {**told, "part": part, "finding": found, "compared": compared}

@@ -177,7 +177,7 @@ def _books(target: Target) -> Iterator[tuple[str, str]]:
     entered = "It is not told: a person keeps it in the setting `locked_through`."
     yield "Closing date", "The connection test reads it." if told else entered
     if isinstance(target, TellsParties):
-        yield "Parties", "Whether a customer or supplier is in use is asked before a document goes."
+        yield "Parties", "A document is held before it is sent where its party cannot take it."
 
 
 def _key(target: Target) -> str:

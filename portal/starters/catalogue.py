@@ -72,6 +72,9 @@ _NONE_BEFORE: Final = "999999999.99"  # more than any: before its first day a co
 
 _FIRST: Final = date(2000, 1, 1)
 
+_SAMPLE_RATE: Final = re.compile(r'^ +1 [A-Z]+ +of "(?:TEA|GFT)-[^"]*" += .*\n', re.MULTILINE)
+"""A unit rate of one item that only the sample shop sells."""
+
 _ITSELF: Final = (
     ("> e_invoice_limit", ">= e_invoice_limit"),
     ("<= e_invoice_limit", "< e_invoice_limit"),
@@ -115,6 +118,7 @@ class Template:
     hour: time | None
     files: Mapping[str, str]
     taxes: tuple["Tax", ...] = ()
+    accounts: tuple["Account", ...] = ()
     einvoice: EInvoiceLimit | None = None
 
 
@@ -128,6 +132,20 @@ class Tax:
     target: str
     file: str
     line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account code that a template writes itself to these fields: in the constant `name`, or in
+    the rows of the map `name` with these keys, each at a file and line.
+    """
+
+    name: str
+    code: str
+    target: str
+    fields: tuple[str, ...]
+    keys: tuple[str, ...] = ()
+    places: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +165,7 @@ def templates() -> tuple[Template, ...]:
 
 
 def _read(word: str) -> Template:
-    files = {
-        path: text.partition("\n")[0] + "\n" if path.endswith(".csv") else text
-        for path, text in read_template(word).items()
-    }
+    files = {path: _without_samples(path, text) for path, text in read_template(word).items()}
     ruleset, _ = parse(rule_sources(files))
     found = next(filter(None, map(_LIMIT.search, files.values())), None)
     return Template(
@@ -163,8 +178,16 @@ def _read(word: str) -> Template:
         hour=next(iter(daily_routes(ruleset).values()), None),
         files=files,
         taxes=tuple(_taxes(ruleset)),
+        accounts=tuple(_accounts(ruleset, files)),
         einvoice=find_einvoice_limit(files),
     )
+
+
+def _without_samples(path: str, text: str) -> str:
+    """Return a file without the mapping rows and unit rates of the sample shop's own items."""
+    if path.endswith(".csv"):
+        return text.partition("\n")[0] + "\n"
+    return text if path.endswith("_test.rules") else _SAMPLE_RATE.sub("", text)
 
 
 def _taxes(ruleset: nodes.Ruleset) -> Iterator[Tax]:
@@ -173,7 +196,7 @@ def _taxes(ruleset: nodes.Ruleset) -> Iterator[Tax]:
         (t, one.target)
         for one in references(ruleset, schemas())
         if one.kind == "tax"
-        for t in one.tables
+        for t in one.results
     }
     for table in ruleset.maps:
         for target in sorted(target for name, target in uses if name == table.name)[:1]:
@@ -183,6 +206,76 @@ def _taxes(ruleset: nodes.Ruleset) -> Iterator[Tax]:
                     yield Tax(table.name, row.key, row.value.value, target, place.file, place.line)
 
 
+def _accounts(ruleset: nodes.Ruleset, files: Mapping[str, str]) -> Iterator[Account]:
+    """Return the accounts that fill a field of a document, of constants and then of maps."""
+    constants: dict[tuple[str, str], dict[str, None]] = {}
+    tables: dict[tuple[str, str], dict[str, None]] = {}
+    for one in references(ruleset, schemas()):
+        if one.kind == "account" and one.fixed and not one.tables:
+            constants.setdefault((one.formula, one.target), {})[one.field] = None
+        for table in one.results if one.kind == "account" else ():
+            tables.setdefault((table, one.target), {})[one.field] = None
+    for (name, target), named in constants.items():
+        rows = (_const_of(name).search(text) for text in files.values())
+        if row := next(filter(None, rows), None):
+            yield Account(name, row["code"], target, tuple(named))
+    for (name, target), named in tables.items():
+        yield from _accounts_of_map(ruleset, name, target, tuple(named))
+
+
+def _accounts_of_map(
+    ruleset: nodes.Ruleset, name: str, target: str, fields: tuple[str, ...]
+) -> Iterator[Account]:
+    """Return the codes in the rows of a map, each once with all its keys."""
+    rows = [row for table in ruleset.maps if table.name == name for row in table.rows]
+    for code in dict.fromkeys(row.value.value for row in rows):
+        mine = [row for row in rows if row.value.value == code]
+        if isinstance(code, str):
+            keys = tuple(row.key for row in mine)
+            places = tuple((row.span.file, row.span.line) for row in mine)
+            yield Account(name, code, target, fields, keys, places)
+
+
+def _const_of(name: str) -> re.Pattern[str]:
+    """Return the pattern of a constant with one text."""
+    return re.compile(
+        rf'^(?P<before>const {re.escape(name)}\b[^\n]*\n +from \S+ = ")(?P<code>[^"\n]*)(?=")',
+        re.MULTILINE,
+    )
+
+
+def set_accounts(files: Mapping[str, str], codes: Mapping[Account, str]) -> dict[str, str]:
+    """Return the files with these account codes, in their tests as well; no line is added."""
+    changed = {one: code for one, code in codes.items() if code not in ("", one.code)}
+    lines = {path: text.split("\n") for path, text in files.items()}
+    for account, code in changed.items():
+        for path, line in account.places:
+            before, arrow, _ = lines[path][line - 1].rpartition("-> ")
+            lines[path][line - 1] = f'{before}{arrow}"{code}"'
+    found = {path: "\n".join(text) for path, text in lines.items()}
+    for account, code in changed.items():
+        if not account.places:
+            pattern = _const_of(account.name)
+            found = {path: pattern.sub(rf"\g<before>{code}", text) for path, text in found.items()}
+    return {
+        path: _with_tested(text, changed) if path.endswith("_test.rules") else text
+        for path, text in found.items()
+    }
+
+
+def _with_tested(text: str, codes: Mapping[Account, str]) -> str:
+    """Return the tests with the codes that the rules have now, all replaced at once."""
+    new = {(field, one.code): code for one, code in codes.items() for field in one.fields}
+
+    def written(found: re.Match[str]) -> str:
+        code = new.get((found["field"], found["code"]), found["code"])
+        return f"{found['before']}{code}"
+
+    fields = "|".join(map(re.escape, sorted({field for field, _ in new}))) or "(?!)"
+    pattern = rf'(?P<before>\b(?P<field>{fields}) += ")(?P<code>[^"\n]*)(?=")'
+    return re.sub(pattern, written, text)
+
+
 def fill_template(
     template: Template,
     limit: Decimal | None,
@@ -190,13 +283,15 @@ def fill_template(
     *,
     currency: str,
     zone: str,
-    codes: Mapping[Tax, str] = MappingProxyType({}),
+    codes: Mapping[Tax | Account, str] = MappingProxyType({}),
     einvoice: EInvoiceLimit | None = None,
 ) -> Draft:
-    """The draft for a company with this currency and zone; an answer that a template does not ask
-    for changes nothing.
+    """Return the draft for a company with this currency and zone, and with these codes of taxes and
+    accounts; an answer that a template does not ask for changes nothing.
     """
-    files = set_tax_codes(template.files, codes)
+    taxes = {one: code for one, code in codes.items() if isinstance(one, Tax)}
+    accounts = {one: code for one, code in codes.items() if isinstance(one, Account)}
+    files = set_tax_codes(set_accounts(template.files, accounts), taxes)
     files = {path: _at_home(path, text, currency, zone) for path, text in files.items()}
     if hour is not None and template.hour is not None:
         ruleset, _ = parse(rule_sources(files))
@@ -208,7 +303,7 @@ def fill_template(
         }
     if einvoice and template.einvoice and einvoice != template.einvoice:
         files, asked = set_einvoice_limit(files, template.einvoice, einvoice), True
-    asked |= any(code != tax.code for tax, code in codes.items())
+    asked |= any(code != one.code for one, code in codes.items())
     same = not asked and currency == _HOME and f'"{zone}"' == _ZONE
     return Draft(files, ()) if same else _without_failed(files)
 

@@ -4,6 +4,7 @@ import re
 import threading
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from datetime import timedelta
 from functools import partial
 from typing import Final
 from urllib.parse import quote
@@ -23,7 +24,7 @@ from connectors.contract.pulls import (
     values_set,
 )
 from holding.access.actors import MASK, PERSONAL
-from holding.db.models.columns import UploadState
+from holding.db.models.columns import RecordState, UploadState
 from holding.db.refusal import Refusal, plural
 from holding.intake.deliveries import zone_of_source
 from holding.platform import processes
@@ -57,6 +58,10 @@ LONGEST_VALUE: Final = 200  # signs of a value that is set for all rows
 SHEET: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 RETRY_SECONDS: Final = 20
+
+MOST_LISTED: Final = 50  # records of an imported file on its page
+
+WATCHED_AFTER_IMPORT: Final = timedelta(minutes=10)
 
 BUSY: Final = Refusal(
     "upload.busy",
@@ -159,6 +164,12 @@ def _page(row: UploadRow) -> Response:
     found = row.found
     fields = {} if row.busy else _fields(row, found)
     to_set = _fields_to_set(found, {one.name for each in fields.values() for one in each})
+    imported = row.state is UploadState.DONE
+    counts = (
+        check_result.count_imported_records(store.reading(), g.company.id, row.id)
+        if imported
+        else {}
+    )
     return store.respond(
         "uploads/show.html",
         row=row,
@@ -176,7 +187,24 @@ def _page(row: UploadRow) -> Response:
         stored_value=_stored_value,
         currencies=CURRENCIES,
         other_file=partial(_choices, row.source, row.kind),
+        imported=counts,
+        imported_records=partial(
+            check_result.load_imported_records, store.reading(), g.company.id, row.id, MOST_LISTED
+        ),
+        judging=_is_judging(row, counts),
         problems={},
+    )
+
+
+def _is_judging(row: UploadRow, counts: Mapping[RecordState, int]) -> bool:
+    """Check whether records of an import that ended just now still wait for their first check.
+
+    Records without a rule stay received for ever, so the page stops asking after a while.
+    """
+    return (
+        RecordState.RECEIVED in counts
+        and row.ended_at is not None
+        and g.now - row.ended_at < WATCHED_AFTER_IMPORT
     )
 
 

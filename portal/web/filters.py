@@ -55,6 +55,7 @@ LONG_HASH = re.compile(r"\b[0-9a-f]{24,}\b")
 STEP_SIGNS = {
     "version": ("idle", "in"),
     "evaluation": ("info", "rules"),
+    "wait": ("info", "clock"),
     "push": ("info", "sending"),
     "attempt": ("info", "sending"),
     "record.woken": ("info", "map"),
@@ -65,6 +66,7 @@ STEP_SIGNS = {
     "hold.assigned": ("idle", "user"),
     "period.asked": ("idle", "user"),
     "period.redirected": ("idle", "user"),
+    "hold.source_asked": ("idle", "user"),
     "posting.dated": ("warn", "clock"),
     "posting.approved": ("ok", "ok"),
     "posting.rejected": ("idle", "ignored"),
@@ -395,10 +397,15 @@ def target_pills(
     named = {row.id: row.name for row in rows}
     wanted = [(row.id, doc_type) for row in rows for doc_type in document_types(row.connector)]
     found = pills(page, session, company_id, wanted)
-    return lambda: tuple(
-        PillRow(named[key], key, doc_type, made.text, TONES[made.tone], made.detail, made.stops)
-        for (key, doc_type), made in found().items()
-    )
+
+    def rows_of_pills() -> tuple[PillRow, ...]:
+        posted = status.posted_places(session, company_id) if wanted else ()
+        return tuple(
+            PillRow(named[key], key, doc_type, made.text, TONES[made.tone], made.detail, made.stops)
+            for (key, doc_type), made in status.without_unposted(found(), posted).items()
+        )
+
+    return rows_of_pills
 
 
 def worst_pills(

@@ -215,13 +215,14 @@ def read_stop_limit(form: Form, currency: str) -> StopLimit | Problems:
     found = {}
     if written and (records is None or records < 1):
         found["records"] = "Enter a whole number of 1 or more, or leave it blank."
-    book = _minor(amount, currency)
+    book = parse_amount(amount, currency)
     if amount and (book is None or book < 1):
         found["amount"] = "An amount such as 100,000.00, or nothing."
     return Problems(found) if found else StopLimit(records, book)
 
 
-def _minor(text: str, currency: str) -> int | None:
+def parse_amount(text: str, currency: str) -> int | None:
+    """Return an amount such as 1,000.00 in minor units of its currency, or None."""
     plain = text.replace(",", "").removeprefix(sign(currency)).strip()
     if not re.fullmatch(r"[0-9]{1,13}(\.[0-9]{1,2})?", plain):
         return None

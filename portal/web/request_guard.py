@@ -12,8 +12,9 @@ from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, Se
 from flask.typing import ResponseReturnValue
 from flask_limiter import Limiter
 from flask_wtf import CSRFProtect
+from limits import parse
 
-from holding.access import actors, operations, people, sessions
+from holding.access import actors, operations, people, sessions, sign_in_log
 from holding.access.actors import ACT_LABELS, Actor
 from holding.db.refusal import Refusal
 from portal.web import store
@@ -39,7 +40,15 @@ TICK: Final = "Clearpost-Tick"  # what a page asks unasked (static/app.js): nobo
 
 VISIT_COOKIE: Final = "clearpost_visit"  # stands for the session before there is one (sign-in form)
 
+DEVICE_COOKIE: Final = "clearpost_device"
+"""Names a browser that signed in before: a stranger's failures do not lock it out. Only the
+sign-in pages receive it.
+"""
+
 LIMIT_SECONDS: Final = 60  # every limit counts by the minute
+
+ONE_A_MINUTE: Final = parse("1 per minute")
+"""How often the audit trail repeats that the same person was refused the same act."""
 
 csrf = CSRFProtect()
 
@@ -51,7 +60,14 @@ OF_SOME_SOURCES: Final = frozenset(
     {
         *("dashboard.show", "asking.form", "asking.ask"),
         *("holding.listing", "holding.inbox", "holding.show", "holding.release", "holding.reject"),
-        *("holding.link", "holding.look", "holding.consider", "holding.approve"),
+        *("holding.link", "holding.look", "holding.again", "holding.overwrite"),
+        *(
+            "holding.consider",
+            "holding.approve",
+            "desk.ask_source",
+            "desk.look_for",
+            "api.ask_source",
+        ),
         *("approvals.listing", "approvals.show", "periods.redirect"),
         *("views.listing", "views.keep", "views.change", "views.delete"),
         *("desk.retry", "desk.message", "desk.override", "desk.correct", "desk.assign"),
@@ -62,7 +78,17 @@ OF_SOME_SOURCES: Final = frozenset(
         *("uploads.listing", "uploads.show", "uploads.begin", "uploads.columns", "uploads.days"),
         *("uploads.confirm", "uploads.cancel", "uploads.again", "uploads.file", "uploads.errors"),
         *("api.listing", "api.records", "api.described", "api.approve", "api.release"),
-        *("api.reject", "api.link", "api.look", "api.retry", "api.override", "api.assign"),
+        *(
+            "api.reject",
+            "api.link",
+            "api.look",
+            "api.send_again",
+            "api.overwrite",
+            "api.retry",
+            "api.look_for_entry",
+            "api.override",
+            "api.assign",
+        ),
         *("api.snooze", "api.correct", "api.date", "api.reopen", "api.redirect", "api.do_many"),
     }
 )
@@ -82,7 +108,9 @@ def init(app: Flask, config: PortalConfig) -> None:
         SESSION_COOKIE_SECURE=config.secure,
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=False,
-        RATELIMIT_STORAGE_URI="memory://",
+        # Several portals share one count through Redis; while it is away each counts for itself.
+        RATELIMIT_STORAGE_URI=_limit_storage(config.settings.redis_url),
+        RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=config.settings.redis_url is not None,
         RATELIMIT_HEADERS_ENABLED=False,
     )
     app.before_request(_number)
@@ -95,6 +123,13 @@ def init(app: Flask, config: PortalConfig) -> None:
     app.before_request(_admit)
     app.after_request(_headers)
     check_permissions(app)
+
+
+def _limit_storage(redis_url: str | None) -> str:
+    """Return where limits are counted; the limits library names a Redis socket redis+unix."""
+    if redis_url is None:
+        return "memory://"
+    return f"redis+{redis_url}" if redis_url.startswith("unix:") else redis_url
 
 
 def _number() -> None:
@@ -135,6 +170,7 @@ def _admit() -> ResponseReturnValue | None:
     g.person = sessions.person_of(store.reading(), token, g.now) if token else None
     if g.person is None:
         return store.redirect_to_signin(_signin_url(_ended(token)))
+    # A page that renews itself must not keep the session of an absent user alive.
     if g.person.stale and TICK not in request.headers:
         used()
     return None if permission == SIGNED_IN else _admit_to_company(permission)
@@ -163,12 +199,15 @@ def _admit_to_company(act: str) -> ResponseReturnValue | None:
     actor = actors.actor_of(store.reading(), g.person.person_id, found.id, now=g.now)
     if actor is None:
         abort(404)
-    store.set_actor(found, actor)
+    store.set_actor(found, replace(actor, proved_at=g.person.step_up_at))
     refusal = closed(actor, request.endpoint) or actors.may(actor, act)
     if refusal is None:
         return None
     if refusal.code == "reach.limited":
         return store.refuse(refusal)
+    if limiter.limiter.hit(ONE_A_MINUTE, "refused", str(actor.person_id), act):
+        with store.writing() as session:
+            sign_in_log.log_refused_access(session, actor, found.id, act, g.now)
     who = people.who_may(store.reading(), found.id, act)
     told = Refusal(
         refusal.code,
@@ -250,7 +289,24 @@ def keep(response: Response, token: str) -> Response:
         path="/",
     )
     response.delete_cookie(VISIT_COOKIE, path="/")
+    response.set_cookie(
+        DEVICE_COOKIE,
+        device_key(),
+        max_age=sessions.DEVICE_KNOWN,
+        httponly=True,
+        secure=app.config["SESSION_COOKIE_SECURE"],
+        samesite="Lax",
+        path="/signin",
+    )
     return response
+
+
+def device_key() -> str:
+    """Return the value of the browser's device cookie, or a new one that `keep` sets."""
+    if "device_key" not in g:
+        g.device_key = request.cookies.get(DEVICE_COOKIE) or secrets.token_urlsafe(32)
+    key: str = g.device_key
+    return key
 
 
 def used() -> None:

@@ -14,7 +14,7 @@ from holding.db.together import KEPT, Together, answer
 from holding.intake import receive
 from holding.operations.idle_work import long_waits, waiting
 from holding.operations.latency import latency
-from holding.records import accepted_differences
+from holding.records import accepted_differences, credited_orders
 from holding.rulesets.target_ways import late_calls
 from holding.runs import run_history
 from holding.worklist import ageing, dashboard, filters, groups, search
@@ -174,9 +174,9 @@ def _found_page(
     text: str, rows: tuple[search.Found, ...], run: int | None, status: int = 200
 ) -> Response:
     digits = BESIDE_DIGITS.sub(lambda found: found[0].translate(DIGITS), text)
-    marks = accepted_differences.record_marks(
-        store.reading(), g.company.id, [row.id for row in rows]
-    )
+    ids = [row.id for row in rows]
+    marks = accepted_differences.record_marks(store.reading(), g.company.id, ids)
+    credited = answer(store.reading(), credited_orders.credited_orders(g.company.id, ids, g.now))
     other = digits if digits != text and not rows and _known(digits) else ""
     named = bool(text) and not g.actor.reach.limited
     refused = (
@@ -189,6 +189,7 @@ def _found_page(
         "rows": rows,
         "refused": refused,
         "marks": marks,
+        "credited": credited,
         "other": other,
         "run": run,
     }

@@ -14,6 +14,7 @@ from rules.types.functions import did_you_mean
 from rules.types.symbol_table import DOCUMENT_NUMBER, Index, Scope, looked_up_in, outside_part
 from rules.values.wording import say
 
+# Words need no schema of the source; after a false alarm the author writes `early`.
 CHANGING = frozenset({"draft", "pending", "unpaid", "unapproved", "unconfirmed"})
 """First words of statuses that a record passes through before it is settled."""
 

@@ -10,6 +10,7 @@ from grammar.text.finding_codes import ErrorClass
 from grammar.text.problem import Problem, Span
 from rules.checker.places import ABLE, AGAIN, REVERSED, make_problem
 from rules.checker.tables import BUILT_IN
+from rules.decisions.barred_documents import MODULE_RULE
 from rules.decisions.posted_documents import CANCEL
 from rules.documents.rounding import ROUNDING, TARGET_TAX, TOLERANCE
 from rules.documents.totals import LINE_AMOUNT, OWN_TOTAL
@@ -20,7 +21,11 @@ from rules.types.functions import did_you_mean
 from rules.types.symbol_table import FACTS, Index
 from rules.values.cause_keys import CLASS
 
-_WORDS = {"period": ("open", "locked"), "error": get_args(ErrorClass)}
+_WORDS = {
+    "period": ("open", "locked"),
+    "e_invoice_issuer": FACTS["e_invoice_issuer"][1],
+    "error": get_args(ErrorClass),
+}
 _GIVEN = (*_WORDS, "last_editor", "e_invoice_age", "tries", "approval")
 _KINDS = {"e_invoice_age": "duration", "tries": "number"}
 _SUCH = {"e_invoice_age": "e_invoice_age = 5h", "tries": "tries = 2"}
@@ -30,7 +35,7 @@ _OF_TABLES = {"block", *ABLE, *AGAIN, *REVERSED, "look_up", "try_again"}
 REASONS = frozenset(
     {"gate", "units", "duplicates", "identity", "change", "approve", *BUILT_IN}
     | {CANCEL, BILL, MISMATCH, ROUNDING, TOLERANCE, OWN_TOTAL, LINE_AMOUNT, CLASS, *UNUSUAL}
-    | {TARGET_TAX}
+    | {TARGET_TAX, MODULE_RULE}
 )
 """Reasons of an outcome that no rule file gives a name."""
 

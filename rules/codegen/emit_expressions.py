@@ -41,7 +41,14 @@ _KINDS = {
     "yesno": "yes",
 }
 
-_ANSWERS = {"is_whole": "yes", "is_tin": "yes", "words": "text", "tax_key": "text"}
+_ANSWERS = {
+    "is_whole": "yes",
+    "is_tin": "yes",
+    "words": "text",
+    "tin_fault": "text",
+    "near_tin": "text",
+    "tax_key": "text",
+}
 
 _INLINE = {
     "is_whole": ("yes", "({v} == {v}.to_integral_value())"),

@@ -172,7 +172,7 @@ class Page:
     def lines_of_record(self, times: int | str) -> Iterator[None]:
         """A loop over the lines of the record, each in `line`, counted as so many visits."""
         self.visit(times)
-        with self.block(f"for line in {ARGUMENT}.lines:"):
+        with self.block(f"for line in {ARGUMENT}.shown:"):
             begin = len(self.lines)
             self.have["line"] = Atom("line")
             yield
@@ -258,7 +258,7 @@ def stored_sum(writer: Calls, node: nodes.Call) -> Atom | None:
     value = page.put(f"{ARGUMENT}.memo.get({key})")
     with page.block(f"if {value} is None:"):
         page.visit()
-        total = f"sum([row[{name}] for row in {ARGUMENT}.lines], {page.number(_NOTHING)})"
+        total = f"sum([row[{name}] for row in {ARGUMENT}.shown], {page.number(_NOTHING)})"
         page.write(f"{ARGUMENT}.memo[{key}] = {value} = ({total}, ())")
     return Atom(page.put(f"{value}[0]"), "decimal", known=True)
 
@@ -350,7 +350,7 @@ def _each_own_line(writer: Calls, record: str, times: int) -> Iterator[Calls]:
     page = writer.page
     page.visit(times)
     before = page.put(f"{ARGUMENT}.line")
-    with page.block(f"for line in {ARGUMENT}.lines:"):
+    with page.block(f"for line in {ARGUMENT}.shown:"):
         page.write(f"{ARGUMENT}.line = {ARGUMENT}.item = line")
         page.have = {"line": Atom("line"), "item": Atom("line")}
         yield writer.of_own_lines(record)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from grammar import nodes
 from rules.documents.unusual import LISTS as CODES
 from rules.facts import World
 from rules.outcomes import Decision, Finding, Outcome
-from rules.types.functions import expand_parts
+from rules.types.functions import expand_parts, resolve_formula
 from rules.types.symbol_table import FieldSchema, Index, Schemas, Scope
 from rules.values.cause_keys import CauseKey, NearSpellings
 from rules.values.wording import MISSING as BLANK
@@ -32,8 +32,8 @@ SHOWN = 20
 class Reference:
     """One field of a route that names master data of its target, and what fills it.
 
-    `tables` are the maps it is looked up in; without any, `fixed` says whether the rules write the
-    value or take it from the record as it comes.
+    `tables` are the maps it is looked up in, `results` those of them whose entries are the value;
+    without any, `fixed` says whether the rules write the value or take it from the record.
     """
 
     record: str
@@ -43,6 +43,7 @@ class Reference:
     field: str
     required: bool
     tables: tuple[str, ...]
+    results: tuple[str, ...]
     fixed: bool
     formula: str
 
@@ -73,6 +74,7 @@ def _of_post(post: nodes.Post, index: Index, schemas: Schemas) -> Iterator[Refer
                     field=assign.name,
                     required=fields[assign.name].required,
                     tables=_tables(parts, index),
+                    results=_tables(tuple(_results(assign.expr, scope)), index),
                     fixed=all(_fixed(part, index) for part in parts),
                     formula=say(assign.expr),
                 )
@@ -95,6 +97,16 @@ def fixed_on(reference: Reference, ruleset: nodes.Ruleset, day: date) -> str | N
 def _tables(parts: Sequence[nodes.Expr], index: Index) -> tuple[str, ...]:
     named = (p.name for p in parts if isinstance(p, nodes.Call) and p.name in index.maps)
     return tuple(dict.fromkeys(named))
+
+
+def _results(expr: nodes.Expr, scope: Scope) -> Iterator[nodes.Expr]:
+    """Yield each expression whose value may be that of the field, without what it looks up by."""
+    behind = resolve_formula(expr, scope)
+    if isinstance(behind, nodes.Otherwise):
+        yield from _results(behind.expr, scope)
+        yield from _results(behind.default, scope)
+    else:
+        yield behind
 
 
 def _fixed(part: nodes.Expr, index: Index) -> bool:
@@ -126,6 +138,21 @@ class Unlisted:
     value: str
     records: int
     near: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """A document that its target could not take: the first of those with this cause.
+
+    `owner` is who can change it, blank where that is whoever writes the rules.
+    """
+
+    code: str
+    cause: str
+    number: str
+    message: str
+    owner: str
+    records: int = 1
 
 
 @dataclass(slots=True)
@@ -163,17 +190,22 @@ class Tally:
         self._lacks: dict[tuple[str, CauseKey], tuple[Finding, int]] = {}
         self._unlisted: Counter[tuple[str, str, str]] = Counter()
         self._listed: dict[tuple[str, str], frozenset[str]] = {}
+        self._beyond: dict[tuple[str, str], Beyond] = {}
         self.groups: dict[tuple[str, str, str], Group] = {}
         self.records = 0
         self.blocked = 0
 
-    def add(self, kind: str, outcome: Outcome, world: World) -> None:
-        """Count one record of a kind, judged in a world."""
+    def add(self, kind: str, outcome: Outcome, world: World, beyond: Sequence[Beyond] = ()) -> None:
+        """Count one record of a kind, judged in a world, and its documents beyond a limit."""
         self.records += 1
         sent = [d for d in outcome.decisions if d.state not in NOT_SENT]
         lacking = [f for d in sent for f in d.findings if _is_lack(f)]
         unlisted = set(self._strangers(kind, outcome, {d.route for d in sent}, world))
-        self.blocked += bool(lacking or unlisted)
+        self.blocked += bool(lacking or unlisted or beyond)
+        for limit in {(one.code, one.cause): one for one in reversed(beyond)}.values():
+            first = self._beyond.get((limit.code, limit.cause))
+            counted = replace(first, records=first.records + 1) if first else limit
+            self._beyond[limit.code, limit.cause] = counted
         self._records.update({at for d in sent for at in self._needs(kind, d, None)})
         blocked = {at for d in sent for at in self._needs(kind, d, _tables_of(d))}
         self._blocked.update(blocked | {(target, of) for target, of, _ in unlisted})
@@ -209,6 +241,10 @@ class Tally:
             if listed and entry.value not in listed:
                 self._listed[ref.target, ref.kind] = listed
                 yield ref.target, ref.kind, entry.value
+
+    def beyond(self) -> tuple[Beyond, ...]:
+        """The documents that a target could not take, those of most records first."""
+        return tuple(sorted(self._beyond.values(), key=lambda b: (-b.records, b.code, b.cause)))
 
     def unlisted(self) -> tuple[Unlisted, ...]:
         """What the targets do not list, those that block most first."""

@@ -6,7 +6,7 @@ import decimal
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -116,14 +116,52 @@ class Bad(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Reason:
+    """What decided: the rule, where it stands (None: no rule speaks of it), and its words."""
+
+    number: str
+    rule: str
+    span: Span | None
+    text: str
+
+
+Limit = Callable[[Document, str], Reason | None]
+"""Returns why its target could never take a new document of the record with this number."""
+
+
+@dataclass(frozen=True, slots=True)
 class RuleSide:
     """One of the two rule sets, and the world in which it judges a stored record. `facts`: what it
-    would have known of the record, where that is not what was stored.
+    would have known of the record, where that is not what was stored. Without a `limit` every
+    document is within the limits of its target.
     """
 
     program: Program
     world: Callable[[Past], World]
     facts: Callable[[Past], Facts] = attrgetter("facts")
+    limit: Limit | None = None
+
+    def glance(self, past: Past, known: tuple[Facts, World], once: SharedRead | None) -> Glance:
+        """Return what the rules say of a record; what its target could never take is held."""
+        seen = self.program.glance(past.subject, *known, past.now, once)
+        if self.limit is None or all(one.state != PostingState.READY for one in seen.routes):
+            return seen
+        outcome = self.program.decision(past.subject, *known, past.now)
+        held = {one.route for one in outcome.decisions if self.beyond(outcome, one) is not None}
+        if not held:
+            return seen
+        routes = (
+            replace(one, state=PostingState.HELD) if one.route in held else one
+            for one in seen.routes
+        )
+        return replace(seen, routes=tuple(routes))
+
+    def beyond(self, outcome: Outcome, decision: Decision) -> Reason | None:
+        """Return why the target could never take a document that is ready, or None."""
+        document = decision.document
+        if self.limit is None or document is None or decision.state != PostingState.READY:
+            return None
+        return self.limit(document, outcome.number)
 
 
 class _Opened(NamedTuple):
@@ -179,7 +217,7 @@ class TwoSides:
             return one
         past = one.past
         try:
-            return one, self.old.program.glance(past.subject, *one.before, past.now, one.once)
+            return one, self.old.glance(past, one.before, one.once)
         except Exception as error:  # noqa: BLE001 - the others are judged
             return error
 
@@ -190,19 +228,9 @@ class TwoSides:
         one, was = begun
         past = one.past
         try:
-            return was, self.new.program.glance(past.subject, *one.after, past.now, one.once)
+            return was, self.new.glance(past, one.after, one.once)
         except Exception as error:  # noqa: BLE001 - the others are judged
             return error
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """What decided: the rule, where it stands (None: no rule speaks of it), and its words."""
-
-    number: str
-    rule: str
-    span: Span | None
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +264,7 @@ def decision_reason(side: RuleSide, past: Past, route: str) -> Reason:
     decision = next((d for d in outcome.decisions if d.route == route), None)
     if decision is None:
         return Reason(outcome.number, "", None, "no rule posts it")
-    return _of(outcome, decision)
+    return side.beyond(outcome, decision) or _of(outcome, decision)
 
 
 def _of(outcome: Outcome, decision: Decision) -> Reason:

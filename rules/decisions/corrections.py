@@ -21,8 +21,11 @@ from rules.values.cause_keys import NEVER, CauseKind
 from rules.values.kinds import BadValueError, read_text
 from rules.values.wording import plain
 
-COMPLETED: Final = frozenset({"MIS01", "VAL01"})
+COMPLETED: Final = frozenset({"MIS01", "VAL01", "VAL06"})
 INTAKE_CODES: Final = frozenset({"SUM01", "VAL04"})
+SUMS: Final = frozenset({"SUM01", "RND02"})
+"""A stated amount is not what its parts come to: its owner may correct any of them."""
+OF_TOTAL: Final = ("total", "tax_total")
 LINE: Final = "line"
 LINE_AMOUNTS: Final = ("qty", "price", "discount", "amount")
 
@@ -112,12 +115,13 @@ class _Asked:
         finding = self.finding
         gap = finding.code in COMPLETED or finding.cause_key.table is not None
         theirs = Setter.OWNER if gap or finding.clears.by_people else None
-        if finding.code in INTAKE_CODES:  # the source sent a value, so its field was not left blank
+        sent = finding.code in INTAKE_CODES | SUMS
+        if sent:  # the source sent a value, so its field was not left blank
             theirs = Setter.OWNER
         free = not never_completed(field, self.excluded if len(name) == 1 else ())
         if self.edition < Edition.THIRD:
             return theirs if free else None
-        if finding.code in INTAKE_CODES:
+        if sent:
             return theirs if free else None
         blank = _blank(value) or (field.completed is not None and _blank(came))
         if not blank and finding.code not in COMPLETED:
@@ -167,10 +171,11 @@ def _of_lines(
 def _named(index: Index, record: str, finding: Finding) -> Iterator[tuple[str, ...]]:
     """The stored fields that a finding is about."""
     key = finding.cause_key
+    if finding.code in SUMS:  # the difference may lie in any line
+        yield from ((name,) for name in OF_TOTAL)
+        yield from ((LINE, name) for name in LINE_AMOUNTS)
     if finding.code in COMPLETED | INTAKE_CODES and key.kind is CauseKind.FIELD:
         yield tuple(key.named.split("."))
-        if finding.code == "SUM01":  # the difference may lie in any line
-            yield from ((LINE, name) for name in LINE_AMOUNTS)
         return
     if key.table is not None:
         yield from _asked(index, record, key.table if key.kind is CauseKind.MAPPING else "")

@@ -23,7 +23,7 @@ from rules.documents.fields import (
 )
 from rules.expressions.compiler import Compiler, sum_billed
 from rules.expressions.lists import BillProgram, Shares, line_key
-from rules.expressions.run import COMPARE, Closure, Reader, RouteRun, Run, constant
+from rules.expressions.run import COMPARE, Closure, Reader, RouteRun, Run, constant, is_left_out
 from rules.facts import PostingFact
 from rules.outcomes import HIT, PASS, Document, Finding, GateSaid, Said, Verdict, keep_gaps
 from rules.types.inference import field_type
@@ -307,7 +307,9 @@ class ReversalProgram:
     def _rows(self, run: Run, posting: PostingFact) -> list[dict[str, Any]]:
         """The record's lines that the lines of the posted document were made of."""
         if not posting.billed:
-            return run.lines
+            posted = (posting.content or {}).get("lines")
+            every = isinstance(posted, list | tuple) and len(posted) == len(run.lines)
+            return run.lines if every else [r for r in run.lines if not is_left_out(run, r)]
         by_key = {
             line_key(row.get(self.fields.key), at): row for at, row in enumerate(run.lines, start=1)
         }
@@ -386,6 +388,7 @@ class EditedFields:
             was, now = self._by_key(before.lines), self._by_key(run.lines)
             if _of(was, self.together) != _of(now, self.together):
                 found.append(self.lines)
+            # An added or removed line changes no price; the field of the lines reports it.
             keys = {key for key, _ in was} & {key for key, _ in now}
             stay = [[line for line in lines if line[0] in keys] for lines in (was, now)]
             found += [

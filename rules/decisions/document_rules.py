@@ -15,6 +15,7 @@ from grammar import nodes
 from grammar.text.characters import in_currency, shown, without_invisible
 from grammar.text.problem import Span
 from grammar.text.vocabulary import Edition
+from rules.decisions.barred_documents import judge_barred
 from rules.documents.fields import Draft
 from rules.documents.rounding import ROUNDING, RoundingTold
 from rules.documents.unit_proofs import UNIT_PROOF_RULE as PROOFS
@@ -273,16 +274,18 @@ class DocumentRules:
         told: RoundingTold | None,
         listed: ListedCodes,
         unusual: Unusual,
+        source: str,
         owner: str,
         span: Span,
     ) -> None:
         self.route, self.owner, self.span = route, owner, span
+        self.source = source
         self.checks, self.duplicates, self.proofs = checks, duplicates, proofs
         self.agreement, self.amounts, self.told = agreement, amounts, told
         self.common, self.own, self.unusual, self.listed = common, own, unusual, listed
 
     def rules(self, run: Run, shared: Shared, said: Said, *, goes: bool = True) -> None:
-        """What checks and conversions say of the record, and whether one that goes is unusual."""
+        """What checks and conversions say of the record, and what bars one that goes."""
         together = not run.stepwise and self.common is not None and self.own is not None
         rows = self._rows(run) if together and run.whole else None
         concern = self._concern(run) if together and not run.whole else -1
@@ -292,6 +295,12 @@ class DocumentRules:
         said.add(self._proved(run, shared))
         if goes:
             said.add(self.unusual.judge(run))
+            said.add(self.barred(run, self.route))
+
+    def barred(self, run: Run, route: str) -> Said:
+        """Return why no document of a route may go to its target."""
+        source, owner, span = self.source, self.owner, self.span
+        return judge_barred(run, route, source=source, owner=owner, span=span)
 
     def failed(self, run: Run, shared: Shared, said: Said, bits: int) -> None:
         """What the checks of these bits say, where a glance saw that nothing else has to tell."""

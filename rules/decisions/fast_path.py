@@ -318,7 +318,7 @@ class KindGlances:
 
 
 def _is_new(facts: Facts) -> bool:
-    """Whether nothing is posted, released, dated again or like another record."""
+    """Whether nothing is posted, released, dated again, barred or like another record."""
     return not (
         facts.postings
         or facts.releases
@@ -327,6 +327,7 @@ def _is_new(facts: Facts) -> bool:
         or facts.target_edited
         or facts.billed
         or facts.dated
+        or facts.barred
         or facts.held_of_family
     )
 

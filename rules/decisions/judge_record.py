@@ -33,9 +33,11 @@ from rules.expressions.run import (
     WHOLE,
     Content,
     Detail,
+    EmptyLine,
     Reader,
     RetreatError,
     Run,
+    is_left_out,
 )
 from rules.facts import Facts, PostingFact, Subject, World
 from rules.outcomes import Glance, Outcome, RouteGlance, RuleNumbers, keep_gaps
@@ -227,7 +229,8 @@ class KindProgram:
         subject, facts, world, now = asked
         content, gaps = self._read(subject.body)
         run = self._run(content, facts, world, now)
-        run.version, run.stepwise = subject.version, stepwise
+        # A check that is asked for itself has the numbers of its lines.
+        run.version, run.stepwise = subject.version, stepwise or run.shown is not run.lines
         run.story, run.whole, run.bare = told
         return _Way(subject, content, gaps, run)
 
@@ -376,8 +379,8 @@ def _one(
     goes = goes and (route.when is None or route.when.run(run) is True)
     document = route.document.document(run, draft)
     amount = document.amount if document is not None else None
-    bill, key = run.route.bill, route.posted.fields.key
-    kept = [bill is None or not bill.leaves_out(row) for row in run.lines]
+    key = route.posted.fields.key
+    kept = [not is_left_out(run, row) for row in run.lines]
     keys = [k for k, made in zip(_keys(run.lines, key), kept, strict=True) if made]
     return Restated(
         route=route.name,
@@ -406,6 +409,8 @@ def _posted_keys(route: RouteProgram, run: Run, posting: PostingFact, key: str) 
     """The lines of the record as it was posted, of a bill in parts those that it bills."""
     body = posting.body
     rows = run.lines if body is None else route.posted.fields.reader.read(body).lines
+    if not posting.billed:
+        rows = [row for row in rows if row.__class__ is not EmptyLine]
     return [k for k in _keys(rows, key) if not posting.billed or k in posting.billed]
 
 

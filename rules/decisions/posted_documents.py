@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -14,6 +14,7 @@ from grammar.text.finding_codes import ErrorClass
 from grammar.text.problem import Span
 from grammar.text.vocabulary import Edition
 from rules.decisions.decision_tables import EditedFields, GroupProgram, TableProgram
+from rules.documents.fields import Draft
 from rules.expressions.compiler import Compiler, e_invoice_age
 from rules.expressions.lists import Shares
 from rules.expressions.run import Run
@@ -91,6 +92,7 @@ class Act:
     rule: str
     span: Span
     reason: str
+    now: str = ""  # what the changed amounts and status are now
 
 
 @dataclass(slots=True)
@@ -113,6 +115,7 @@ class Case:
     gate: GateSaid
     applies: Any
     over: Any
+    agreeing: frozenset[int] = frozenset()  # postings that say there what the record says now
 
 
 class PostedProgram:
@@ -140,6 +143,12 @@ class PostedProgram:
         self.cancel = TableProgram(cancel.table, compiler) if cancel else None
         self.groups = GroupProgram(edit.groups if edit else ())
         self.fields = EditedFields(index, record, self.groups.apart)
+        self.in_words = compiler.currencies.amount
+        self.money = frozenset(
+            f.name
+            for f in index.fields[record].values()
+            if isinstance(f, nodes.Field) and f.type == "money"
+        )
         post = index.routes()[route]
         self.names = NamesBefore(compiler, post)
         self.header = HeaderLeft(compiler, post, tabled=self.edit is not None)
@@ -162,9 +171,18 @@ class PostedProgram:
                 {CANCEL: ()} if case.gate == "cancel" else self._groups(run, posting, case, answer)
             )
             acts = []
+            moved = any(self.status in fields for fields in groups.values())
+            status = self._status(run) if moved and NOT_READY not in groups else ()
             for group, fields in groups.items():
                 facts = {**values, "changed": group}
-                acts += self._look_up(run, table, posting, group, fields, facts, answer)
+                now = self._now(run, fields, status if group not in _REASONS else ())
+                answers = self._look_up(run, table, posting, group, fields, facts, answer)
+                settled = posting.seq in case.agreeing and group not in _REASONS
+                acts += [
+                    replace(one, now=now)
+                    for one in answers
+                    if not (settled and one.action.kind in ASKS)
+                ]
             before = len(answer.acts)
             for act in strictest_acts(acts):
                 self._count(run, act, answer)
@@ -254,6 +272,12 @@ class PostedProgram:
         )
         return found
 
+    def _now(self, run: Run, fields: tuple[str, ...], status: tuple[str, ...]) -> str:
+        """Return what the status and the header's amounts that changed are now."""
+        values = [run.head.get(name) for name in fields if name in self.money]
+        amounts = [self.in_words(run, value) for value in values if isinstance(value, Decimal)]
+        return ", ".join([*map(plain, status), *amounts])
+
     def _mends(self, action: nodes.Action) -> nodes.Action:
         """What is done where too much is billed: a document that is made again bills as much."""
         held = nodes.Action("hold", self.owner, action.span)
@@ -278,7 +302,7 @@ class PostedProgram:
             route=self.route,
             severity="warn" if kind == "warn" else "hold",
             owner=owner,
-            message=f"{act.reason} {say}",
+            message=f"{act.reason} {say} Now: {act.now}." if act.now else f"{act.reason} {say}",
             clears=NEVER if block else Clearing.by(owner),
             cause_key=CauseKey(CauseKind.STALE, self.route),
             cause_label=f"Changed after posting to {term(self.route)}",
@@ -313,16 +337,21 @@ class TargetEditProgram:
         self.action = post.we_own
         self.owner = post.we_own.role or owner
 
-    def judge(self, run: Run, lives: tuple[PostingFact, ...]) -> Said:
-        """A verdict for what differs now, and one finding for each posting with a field of ours."""
+    def judge(self, run: Run, lives: tuple[PostingFact, ...], newest: Mapping[int, Draft]) -> Said:
+        """A verdict for what differs now, and one finding for each posting with a field of ours.
+
+        `newest`: the document as the record makes it now, by posting. What equals it is right.
+        """
         said = Said()
         for posting in lives:
             edits = [e for e in _of(run, posting) if e.field not in self.theirs]
             if edits and edits[0].field == WHOLE:
                 self._whole(run, posting, edits[0].shows, said)
                 continue
+            now = newest.get(posting.seq)
             shown = [(_name(e), f"{ours} is {e.shows} there") for e in edits
-                     if not is_same_value(ours := _ours(posting, e), e.shows)]  # fmt: skip
+                     if not is_same_value(ours := _ours(posting, e), e.shows)
+                     and not (now and is_same_value(_value_of(now, e), e.shows))]  # fmt: skip
             if shown:
                 self._say(run, posting, tuple(shown), said)
         return said
@@ -395,6 +424,59 @@ class TargetEditProgram:
                 span=self.action.span,
             )
         )
+
+
+def _value_of(draft: Draft, edit: TargetEdit) -> str:
+    """Return what the record says now in the field of an edit."""
+    if edit.field == LINES and edit.line is None:
+        return str(len(draft.lines))
+    if edit.line is None:
+        return str(draft.fields.get(edit.field, "(missing)"))
+    inside = 0 < edit.line <= len(draft.lines)
+    return str(draft.lines[edit.line - 1].get(edit.field, "(missing)")) if inside else "(missing)"
+
+
+def agreeing_postings(
+    run: Run,
+    lives: Iterable[PostingFact],
+    newest: Mapping[int, Draft],
+    worked_out: frozenset[str],
+) -> frozenset[int]:
+    """Return the postings whose documents say in the target what the record says now.
+
+    Somebody corrected them there, so that no decision about the change is left. `worked_out`: the
+    fields that the target computes from the others.
+    """
+    return frozenset(
+        posting.seq
+        for posting in lives
+        if posting.seq in newest and _agrees(run, posting, newest[posting.seq], worked_out)
+    )
+
+
+def _agrees(run: Run, posting: PostingFact, draft: Draft, worked_out: frozenset[str]) -> bool:
+    """Check whether the posted content with the target's edits is what the record makes now."""
+    content = posting.content or {}
+    header, lines = content.get("fields"), content.get("lines")
+    edits = _of(run, posting)
+    whole = any(edit.field in (WHOLE, LINES) and edit.line is None for edit in edits)
+    if (
+        whole
+        or draft.gaps
+        or not isinstance(header, Mapping)
+        or not isinstance(lines, list | tuple)
+    ):
+        return False
+    shown = {(edit.line or 0, edit.field): edit.shows for edit in edits}
+    if len(lines) != len(draft.lines):
+        return False
+    pairs = zip([header, *lines], [draft.fields, *draft.lines], strict=True)
+    return all(
+        is_same_value(str(shown.get((no, name), posted.get(name, ""))), str(now.get(name, "")))
+        for no, (posted, now) in enumerate(pairs)
+        for name in {*posted, *now}
+        if name not in worked_out or (no, name) in shown
+    )
 
 
 def _of(run: Run, posting: PostingFact) -> list[TargetEdit]:

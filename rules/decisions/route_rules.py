@@ -18,7 +18,13 @@ from rules.decisions.document_rules import (
     PostingTurn,
     Shared,
 )
-from rules.decisions.posted_documents import Answer, Case, PostedProgram, TargetEditProgram
+from rules.decisions.posted_documents import (
+    Answer,
+    Case,
+    PostedProgram,
+    TargetEditProgram,
+    agreeing_postings,
+)
 from rules.decisions.verdict import Judged, Planner, Unsent, Weighing
 from rules.documents.fields import DocumentProgram, Draft
 from rules.documents.rounding import RoundingTold
@@ -129,7 +135,7 @@ class RouteProgram:
         self.when = Condition(compiler, post.when, scope, **make) if post.when else None
         self.document = DocumentProgram(compiler, post, schemas, self.target_owner)
         amounts = AmountsProgram.of(
-            compiler, post, total=self.document.shape.total, schemas=schemas, target=target
+            compiler, post, shape=self.document.shape, schemas=schemas, target=target
         )
         self.document.comes_to = amounts.amount
         mine = [c for c in checks if c.check.route in (None, post.route)]
@@ -147,6 +153,7 @@ class RouteProgram:
                 compiler, post.route, (*self.document.head, *self.document.line), schemas, post.span
             ),
             unusual=Unusual(compiler, post, self.document.shape, schemas),
+            source=index.records[record].source or "",
             owner=compiler.owner,
             span=post.span,
         )
@@ -167,6 +174,14 @@ class RouteProgram:
         reader = self.posted.fields.reader
         self.before = BilledBefore(self.bill, reader) if self.bill is not None else None
         self.edits = TargetEditProgram(self.post, compiler.owner)
+        known = (
+            schemas.document(self.post.route.target, self.post.route.document) if schemas else None
+        )
+        fields = (*known.header, *known.lines) if known else ()
+        total = self.document.shape.amount
+        self.worked_out = frozenset(
+            f.name for f in fields if not getattr(f, "sent", True) and f.name != total
+        )
         back = compiler.index.reversal(compiler.record, self.name)
         self.reversal = (
             ReversalProgram(compiler, back, self.document, schemas, owner) if back else None
@@ -216,8 +231,11 @@ class RouteProgram:
             over = (
                 self.bill.over(run, billed_quantities(run.facts, self.name)) if self.bill else False
             )
-            case = Case(frame.gate, frame.applies, over)
-            return self._answered(run, frame, lives, self.posted.judge(run, table, lives, case))
+            newest = self._newest(run, frame, lives)
+            agreeing = agreeing_postings(run, lives, newest, self.worked_out)
+            case = Case(frame.gate, frame.applies, over, agreeing)
+            answer = self.posted.judge(run, table, lives, case)
+            return self._answered(run, frame, lives, answer, newest)
         if self.bill is not None:
             return self._kept_in_parts(run, frame, lives)
         self.asking.rules(run, frame.shared, frame.said)
@@ -238,8 +256,32 @@ class RouteProgram:
                     run, posting, gate=word, draft=draft, theirs=theirs, owner=owner, span=span
                 )
             )
-        found.add(self.edits.judge(run, lives))
+        newest = {}
+        if self._compares_newest(run, frame):
+            newest = {p.seq: draft for p, draft in zip(lives, drafts, strict=True)}
+        found.add(self.edits.judge(run, lives, newest))
         return found
+
+    def _compares_newest(self, run: Run, frame: Frame) -> bool:
+        """Check whether an edit in the target is compared with the record as it is now, too."""
+        edition = self.compiler.index.edition
+        goes = frame.gate == "ready" and frame.applies is True
+        return bool(run.facts.target_edited) and edition >= Edition.EIGHTH and goes
+
+    def _newest(self, run: Run, frame: Frame, lives: Lives) -> Mapping[int, Draft]:
+        """Return by posting the document as the record would make it now, for edited documents."""
+        if not self._compares_newest(run, frame):
+            return {}
+        edited = {(edit.route, edit.seq) for edit in run.facts.target_edited}
+        before = run.route
+        try:
+            return {
+                posting.seq: self.again(run, posting, lives)
+                for posting in lives
+                if (posting.route, posting.seq) in edited
+            }
+        finally:
+            run.route = before
 
     def _kept_in_parts(self, run: Run, frame: Frame, lives: Lives) -> Judged:
         """Without a table, but billed in parts: what is posted stays, and then what is due goes."""
@@ -249,9 +291,16 @@ class RouteProgram:
             return Weighing(self, run, frame.said, frame.base, drafts[-1]).posted(changed)
         return self._answered(run, frame, lives, Answer(said=changed))
 
-    def _answered(self, run: Run, frame: Frame, lives: Lives, answer: Answer) -> Judged:
+    def _answered(
+        self,
+        run: Run,
+        frame: Frame,
+        lives: Lives,
+        answer: Answer,
+        newest: Mapping[int, Draft] | None = None,
+    ) -> Judged:
         """What is done about what is posted; where a person decides, nothing is done."""
-        answer.said.add(self.edits.judge(run, lives))
+        answer.said.add(self.edits.judge(run, lives, newest or {}))
         frame.said.verdicts += answer.said.verdicts
         findings = [*answer.said.findings, *frame.base]
         planner = Planner(self, run, lives, answer.acts)

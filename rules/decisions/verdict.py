@@ -249,7 +249,7 @@ class Weighing:
             planner.create(document)
         planner.left()
         findings = [*self.base, *(self.said.findings if self.draft.made else self._taken(planner))]
-        findings += self._mirrored(planner)
+        findings += self._mirrored(planner) + self._barred(planner)
         findings += self._missing(asked)
         if not new:
             findings += self._never_billed(planner)
@@ -302,6 +302,16 @@ class Weighing:
                 said = listed.of_document(self.run, step.document)
                 self.said.verdicts += said.verdicts
                 found += said.findings
+        return found
+
+    def _barred(self, planner: Planner) -> list[Finding]:
+        """Return why the documents that take others back may not go."""
+        ways = dict.fromkeys(s.route for s in planner.steps if s.action == "credit_note")
+        found: list[Finding] = []
+        for way in ways:
+            said = self.route.asking.barred(self.run, way)
+            self.said.verdicts += said.verdicts
+            found += said.findings
         return found
 
     def _settled(
@@ -387,7 +397,20 @@ class Weighing:
         approvals: tuple[ApprovalNeed, ...] = (),
         plan: tuple[Step, ...] = (),
     ) -> Judged:
-        decision = Decision(self.name, state, document, findings, wait, reason, approvals, plan)
+        incomplete = None
+        if document is None and state == PostingState.HELD and self.draft.gaps:
+            incomplete = self.route.document.known_part(self.run, self.draft)
+        decision = Decision(
+            self.name,
+            state,
+            document,
+            findings,
+            wait,
+            reason,
+            approvals,
+            plan,
+            incomplete=incomplete,
+        )
         return Judged(decision, self.said.verdicts, self.draft.lineage)
 
 

@@ -14,7 +14,7 @@ from grammar.text.problem import Span
 from grammar.text.vocabulary import Edition
 from rules.expressions.checks import Operand, operand_texts, operands_of
 from rules.expressions.compiler import Assigned, Compiler
-from rules.expressions.run import Closure, Run
+from rules.expressions.run import Closure, Run, is_left_out
 from rules.outcomes import NO_SOURCE, Decision, Document, Lineage, keep_gaps
 from rules.types.functions import expand_parts, find_defaults, resolve_formula
 from rules.types.inference import UNITS
@@ -175,6 +175,7 @@ class DocumentProgram:
         self.parts = self._number.operands
         self.shape = Shape.of(compiler, post, {f.name: f.type for f in self.head}, schemas)
         self._longest = _longest_texts(post, schemas)
+        self._whole_words = compiler.index.edition >= Edition.EIGHTH
         self._day = next((f for f in self.head if f.name == self.shape.date), None)
         self._at_once = compiler.draft(*self.assigned) if post.bill is None else None
         self.comes_to: Callable[[Run], Decimal | None] | None = None
@@ -217,6 +218,7 @@ class DocumentProgram:
     def draft(self, run: Run) -> Draft:
         """All fields that are known, and the gaps of the others."""
         brief = run.clean and not (run.whole or run.stepwise or run.facts.dated)
+        brief = brief and run.shown is run.lines  # its gaps count the lines that it sees
         draft = self.shorten((self._drafted(run) if brief else None) or self._field_by_field(run))
         if type(run.route.number) is Unknown:
             keep_gaps(draft.gaps, run.route.number, None)
@@ -226,18 +228,31 @@ class DocumentProgram:
         """Cut texts for readers to the length that the target takes; the lineage has the whole."""
         head, line = self._longest
         for longest, rows in ((head, [draft.fields]), (line, draft.lines)):
-            for name, most in longest.items():
+            for name, (most, whole) in longest.items():
                 for row in rows:
-                    if len(row.get(name, "")) > most:
-                        row[name] = row[name][:most].rstrip()
+                    text = row.get(name, "")
+                    if len(text) <= most:
+                        continue
+                    row[name] = self._cut(text, most)
+                    if whole and self._whole_words:
+                        row.setdefault(whole, text)
         for at, told in enumerate(draft.lineage):
-            most = (head if told.line is None else line).get(told.field, 0)
+            most, _ = (head if told.line is None else line).get(told.field, (0, ""))
             if most and len(told.value) > most:
                 words = f"shortened to {most} of {len(told.value)} characters: {told.value}"
                 beside = f"{told.beside}; {words}" if told.beside else words
-                cut = told.value[:most].rstrip()
+                cut = self._cut(told.value, most)
                 draft.lineage[at] = replace(told, value=cut, beside=beside)
         return draft
+
+    def _cut(self, text: str, most: int) -> str:
+        """Return the beginning of a text, up to a whole word if that is at least half of it."""
+        beginning = text[:most]
+        at = max(beginning.rfind(blank) for blank in (" ", "\n", "\t"))
+        within_word = not text[most].isspace()
+        if self._whole_words and within_word and at >= most // 2:
+            beginning = beginning[:at]
+        return beginning.rstrip()
 
     def _drafted(self, run: Run) -> Draft | None:
         """The same where nobody reads the lineage; None where something belongs to one field."""
@@ -262,7 +277,7 @@ class DocumentProgram:
         if self.line:
             run.spend(len(run.lines))
             for number, row in enumerate(run.lines, start=1):
-                if run.route.bill is not None and run.route.bill.leaves_out(row):
+                if is_left_out(run, row):
                     continue
                 run.line = row
                 filled: dict[str, str] = {}
@@ -286,8 +301,19 @@ class DocumentProgram:
 
     def document(self, run: Run, draft: Draft) -> Document | None:
         """The whole document, only if all of it is known."""
+        return None if draft.gaps else self._made(run, draft, self._amount)
+
+    def known_part(self, run: Run, draft: Draft) -> Document | None:
+        """Return the document with the values that are known, if its number and day are."""
+        if not isinstance(run.route.number, str):
+            return None
+        return self._made(run, draft, self._known_amount)
+
+    def _made(
+        self, run: Run, draft: Draft, amount_of: Callable[[Run, Draft], Decimal]
+    ) -> Document | None:
         day = run.route.day
-        if not draft.made or draft.gaps or not isinstance(day, date):
+        if not draft.made or not isinstance(day, date):
             return None
         shape = self.shape
         currency = draft.fields.get(shape.currency)
@@ -298,7 +324,7 @@ class DocumentProgram:
             date=day,
             party=draft.fields.get(shape.party, ""),
             currency=self.currency_of(run) if currency is None else currency,
-            amount=self._amount(run, draft),
+            amount=amount_of(run, draft),
             fields=draft.fields,
             lines=tuple(draft.lines),
         )
@@ -312,21 +338,26 @@ class DocumentProgram:
         """The total that the document names, else what the target makes of its lines."""
         told = draft.values.get(self.shape.amount)
         made = self.comes_to(run) if self.comes_to is not None else None
-        if made is not None and made != told:
-            return made
-        return told if isinstance(told, Decimal) else sum_line_amounts(draft.lines)
+        return made if made is not None and made != told else self._known_amount(run, draft)
+
+    def _known_amount(self, _run: Run, draft: Draft) -> Decimal:
+        """The total that the document names, else the sum of its lines."""
+        total = draft.values.get(self.shape.amount)
+        return total if isinstance(total, Decimal) else sum_line_amounts(draft.lines)
 
 
 def _longest_texts(
     post: nodes.Post, schemas: Schemas | None
-) -> tuple[dict[str, int], dict[str, int]]:
-    """Return the lengths to which texts of the header and of a line are cut, by field."""
+) -> tuple[dict[str, tuple[int, str]], dict[str, tuple[int, str]]]:
+    """Return by field of the header and of a line how long a text may be, and the field that takes
+    a longer one whole; blank where there is none.
+    """
     known = schemas.document(post.route.target, post.route.document) if schemas else None
     if known is None:
         return {}, {}
     head, line = (
         {
-            field.name: field.max_length
+            field.name: (field.max_length, getattr(field, "whole", ""))
             for field in fields
             if field.max_length and getattr(field, "shortened", False)
         }

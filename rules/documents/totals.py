@@ -9,9 +9,11 @@ from functools import partial
 from typing import Any, TypeVar
 
 from grammar import nodes
+from grammar.text.characters import in_currency
+from grammar.text.vocabulary import Edition
 from rules.documents.fields import QUANTITIES
 from rules.expressions.compiler import Compiler
-from rules.expressions.run import Closure, Run
+from rules.expressions.run import Closure, Run, is_left_out
 from rules.outcomes import (
     HIT,
     NOT_APPLICABLE,
@@ -24,10 +26,23 @@ from rules.outcomes import (
 )
 from rules.types.functions import bill_as_whole, expand_parts
 from rules.types.inference import ignore_problem, infer
-from rules.types.symbol_table import Amounts, DocumentSchema, Index, Schemas, Scope
+from rules.types.symbol_table import (
+    Amounts,
+    DocumentSchema,
+    Index,
+    Schemas,
+    Scope,
+    stored_currency,
+)
 from rules.values.canonical import number_text
 from rules.values.cause_keys import CauseKey, CauseKind, Clearing
-from rules.values.kinds import CONTEXT, NUMERIC, round_half_up
+from rules.values.kinds import (
+    CONTEXT,
+    CURRENCY_CODES,
+    NUMERIC,
+    round_half_up,
+    suggest_currency,
+)
 from rules.values.wording import MISSING
 
 _LINE_AMOUNTS = ("LineTotal", "SubTotal", "Amount", "LineAmount", "NetAmount")
@@ -60,6 +75,8 @@ Given = Mapping[str, nodes.Expr]
 OWN_TOTAL = "own_total"
 
 LINE_AMOUNT = "line_amount"
+
+OTHER_CURRENCY = "other_currency"
 
 _TOLD = 3
 
@@ -379,6 +396,7 @@ class OwnTotalProgram:
         self.owner = target.tolerance_action.role or compiler.owner
         self.in_words = compiler.currencies.amount
         self.total = compiler.guarded(head.expr, scope, OWN_TOTAL, "")
+        self.trusts_releases = compiler.index.edition < Edition.EIGHTH
 
     @staticmethod
     def of(
@@ -410,7 +428,7 @@ class OwnTotalProgram:
         own = self.told.near(run, total)
         if not isinstance(total, Decimal) or not isinstance(own, Decimal) or total == own:
             return Said()
-        if has_failed_check(said, self.told.labels):
+        if has_failed_check(said, self.told.labels, released=self.trusts_releases):
             return Said()
         left, words = CONTEXT.subtract(total, own), self.in_words
         text = (
@@ -449,6 +467,93 @@ class OwnTotalProgram:
 
 def _money_text(value: Decimal) -> str:
     return number_text(value, 2)
+
+
+class CurrencyProgram:
+    """The proof that one route's documents are in the currency of their record's amounts.
+
+    `stated` is the record's field with its amount, `named` the document's field with its currency,
+    and `amount` the one with its amount; each is blank where there is none.
+    """
+
+    def __init__(
+        self, compiler: Compiler, post: nodes.Post, *, stated: str, named: str, amount: str
+    ) -> None:
+        bills = post.bill is not None
+        scope = Scope(compiler.index, compiler.record, document=True, bills=bills)
+        exprs = {assign.name: assign.expr for assign in post.fields}
+        self.named, self.amount = (
+            compiler.guarded(exprs[name], scope, OTHER_CURRENCY, "") if name in exprs else None
+            for name in (named, amount)
+        )
+        self.stated = compiler.field(stated, scope) if stated else None
+        self.record, self.base = compiler.record, compiler.currencies.base
+        self.read = stored_currency(compiler.index, compiler.record)
+        target = compiler.index.targets.get(post.route.target)
+        self.owner = (target.tolerance_action.role if target else "") or compiler.owner
+        self.route, self.span = str(post.route), post.span
+        self.says_converted = post.uncompared is not None
+
+    def differs(self, run: Run) -> bool:
+        """Check whether the document is in another currency than the record, both being known."""
+        here, there = self._codes(run)
+        return here != there and bool(here and there)
+
+    def judge(self, run: Run, made: Decimal | None) -> Said:
+        """Hold a document in another currency whose amount is still the record's.
+
+        `made` is what the target makes of the lines, where the document names no amount. Rules that
+        convert amounts say why these are not compared with the record's.
+        """
+        if not self.differs(run):
+            return Said()
+        own = self.stated(run) if self.stated is not None else None
+        amount = self.amount(run) if self.amount is not None else made
+        is_known = isinstance(own, Decimal) and isinstance(amount, Decimal)
+        if self.says_converted and (own != amount if is_known else self.stated is None):
+            return Said()
+        here, there = self._codes(run)
+        record = self.record.replace("_", " ")
+        text = f"The document is in {there} and the {record} in {here}."
+        if isinstance(own, Decimal):
+            text = (
+                f"The document is in {there} and the {record} in {here}: {in_currency(own, here)} "
+                f"would be posted as {in_currency(own, there)}."
+            )
+        released = (self.route, OTHER_CURRENCY) in run.facts.releases
+        shown = (("currency of the record", here), ("currency of the document", there))
+        verdict = Verdict(
+            OTHER_CURRENCY, "rounding", self.route, HIT, self.span, shown, None, text, released
+        )
+        return Said([verdict], [] if released else [self._finding(text, here, there)])
+
+    def _codes(self, run: Run) -> tuple[str, str]:
+        """Return the currencies of the record and of the document; blank where unknown."""
+        stated = run.currency.strip()
+        if self.read:  # another word has a hold of its own, or a map that says what it means
+            here = stated if stated in CURRENCY_CODES else ""
+        else:
+            here = suggest_currency(stated) or stated
+        if self.named is None:
+            return here, "" if self.read else self.base
+        value = self.named(run)
+        return here, suggest_currency(value) if isinstance(value, str) else ""
+
+    def _finding(self, text: str, here: str, there: str) -> Finding:
+        return Finding(
+            code="CUR02",
+            error_class="business_rule",
+            rule=OTHER_CURRENCY,
+            route=self.route,
+            severity="hold",
+            owner=self.owner,
+            message=f"{text} Its amounts are not converted. Nothing was sent.",
+            clears=Clearing.by(self.owner),
+            cause_key=CauseKey(CauseKind.RULE, f"{OTHER_CURRENCY}:{here}-{there}"),
+            cause_label=f"Amounts in {here} in a document in {there}",
+            would_pass=f"the document is in {here}, or the rules convert its amounts and say so",
+            span=self.span,
+        )
 
 
 def not_compared(run: Run, route: str, said: nodes.Uncompared, told: OwnTotal) -> Said:
@@ -520,9 +625,8 @@ class LineAmountProgram:
         run.spend(len(run.lines))
         said, wrong = Said(), dict[int, str]()
         released = (self.route, LINE_AMOUNT) in run.facts.releases
-        bill = run.route.bill
         for number, row in enumerate(run.lines, start=1):
-            if bill is not None and bill.leaves_out(row):
+            if is_left_out(run, row):
                 continue
             run.line = row
             told = {p: c(run) for p, c in zip(self.parts, self.closures, strict=True)}

@@ -13,7 +13,7 @@ from grammar.text.problem import Span
 from rules.documents.fields import Draft, LineColumns, conversions_of, formula_of, in_base_unit
 from rules.expressions.checks import Operands
 from rules.expressions.compiler import Compiler
-from rules.expressions.run import Closure, Lookup, Run
+from rules.expressions.run import Closure, EmptyLine, Lookup, Run, is_left_out
 from rules.facts import (
     Conversion,
     ItemUnits,
@@ -57,6 +57,8 @@ class ProofProgram:
             return said
         run.spend(len(run.lines))
         for number, row in enumerate(run.lines, start=1):
+            if row.__class__ is EmptyLine:
+                continue
             run.line = row
             told = [p.verdict(run, route, number) for p in self.proofs]
             said.verdicts += [verdict for verdict in told if verdict is not None]
@@ -209,9 +211,9 @@ class AgreementProgram:
         run.spend(len(run.lines))
         if not (run.whole or items) and self.certain and not self.asks(run):
             return said
-        sent, bill = iter(draft.lines), run.route.bill
+        sent = iter(draft.lines)
         for number, row in enumerate(run.lines, start=1):
-            if bill is not None and bill.leaves_out(row):
+            if is_left_out(run, row):
                 continue
             run.line = row
             for posted in self._posted(run, next(sent, {}), items):
@@ -227,6 +229,8 @@ class AgreementProgram:
         if state is None or state.confirmed is None or units is None or not self.converts:
             return False
         for row in run.lines:
+            if is_left_out(run, row):
+                continue
             run.line = row
             for counted in self.counted:
                 unit, item = counted.unit(run), counted.item(run)
@@ -439,6 +443,7 @@ def is_unconfirmed(
     Asked where confirmations are asked for, of a quantity that was converted. A rate that was
     confirmed and is another one now is open again.
     """
+    # A target that reports no rates does not confirm them by its silence.
     if state is None or state.confirmed is None or by.unit == by.base:
         return False
     if set_up is not None and set_up.rate(by.unit) is not None:
@@ -488,6 +493,8 @@ class RateProgram:
             owner=self.owner,
             message=text,
             clears=ITSELF,
+            # The rate is part of the key, so a confirmation is valid only for the rate that was
+            # shown.
             cause_key=CauseKey.rate(self.target, by.unit, item, (by.base, by.num, by.den)),
             cause_label=f"Not confirmed for {self.target}: {mine}",
             would_pass=(

@@ -17,6 +17,7 @@ from grammar.text.vocabulary import Edition
 from rules.documents.fields import Draft, FieldProgram, Shape
 from rules.documents.rounding import PER_LINE, RoundingProgram, TaxProgram
 from rules.documents.totals import (
+    CurrencyProgram,
     LineAmountProgram,
     OwnTotal,
     OwnTotalProgram,
@@ -25,7 +26,7 @@ from rules.documents.totals import (
 )
 from rules.expressions.compiler import Compiler, LineSums, WantedValues
 from rules.expressions.lists import mentions_line
-from rules.expressions.run import Closure, Run
+from rules.expressions.run import UNIT_PRICES, Closure, EmptyLine, Run, is_left_out
 from rules.outcomes import HIT, NOT_APPLICABLE, Document, Finding, Said, Verdict
 from rules.types.symbol_table import Index, Schemas, Scope
 from rules.values.canonical import number_text
@@ -39,6 +40,9 @@ UNUSUAL = (NO_LINES, QUANTITIES, TOTALS)
 """The words of `allows`, and the rules that hold what no word allows."""
 
 UNUSUAL_CODE = "VAL03"
+
+NO_QUANTITY, NO_QUANTITY_CODE = "no_quantity", "VAL07"
+"""The rule that holds a line of 0 pieces which has an amount."""
 
 _TITLES = {
     NO_LINES: "Without lines",
@@ -74,6 +78,13 @@ def _quantities(index: Index, record: str) -> tuple[str, ...]:
     lines = index.line_records.get(record)
     fields = lines.fields if lines is not None else ()
     return tuple(f.name for f in fields if isinstance(f, nodes.Field) and f.type == "quantity")
+
+
+def _amounts(index: Index, record: str) -> tuple[str, ...]:
+    """Return the stored amounts of a line, without the price of a piece."""
+    lines = index.line_records.get(record)
+    fields = (f for f in (lines.fields if lines else ()) if isinstance(f, nodes.Field))
+    return tuple(f.name for f in fields if f.type == "money" and f.name not in UNIT_PRICES)
 
 
 def line_count_checks(index: Index, record: str) -> frozenset[Span]:
@@ -114,6 +125,8 @@ class Unusual:
         self.listed = index.lines_field(record) is not None
         self.quantities = _quantities(index, record)
         self.totals = list(self._totals(compiler, post, shape, schemas))
+        self.asks_quantity = index.edition >= Edition.EIGHTH
+        self.amounts = _amounts(index, record) if self.asks_quantity else ()
 
     @staticmethod
     def _totals(
@@ -134,12 +147,12 @@ class Unusual:
         """Whether there is anything that a word must allow."""
         if not self.asked:
             return False
-        if not run.lines and self.listed:
+        if self.listed and not run.shown:
             return True
         for name in self.quantities:
-            for row in run.lines:
+            for row in run.shown:
                 value = row[name]
-                if not (value.__class__ is Decimal and value >= 0) and _below(value):
+                if not (value.__class__ is Decimal and value > 0) and self._is_unusual(value):
                     return True
         for _, closure in self.totals:
             value = closure(run)
@@ -164,11 +177,52 @@ class Unusual:
             )
             if not allowed and not released:
                 said.findings.append(self._finding(rule, text, lines))
+        if self.asks_quantity:
+            said.add(self._judge_quantities(run))
         return said
+
+    def _is_unusual(self, value: Any) -> bool:
+        return _below(value) or (self.asks_quantity and isinstance(value, _NUMBERS) and not value)
+
+    def _judge_quantities(self, run: Run) -> Said:
+        """Hold lines of 0 pieces that have an amount: no document can show one."""
+        lines = [
+            (number, row)
+            for number, row in enumerate(run.lines, start=1)
+            if row.__class__ is not EmptyLine
+            and any(
+                isinstance(row[name], _NUMBERS) and not row[name] for name in self.quantities[:1]
+            )
+            and any(isinstance(row[name], _NUMBERS) and row[name] for name in self.amounts)
+        ]
+        if not lines:
+            return Said()
+        number, row = lines[0]
+        amount = next(v for v in map(row.get, self.amounts) if isinstance(v, _NUMBERS) and v)
+        text = f"Line {number} has 0 pieces and an amount of {_shown(amount)}."
+        label = "0 pieces with an amount"
+        shown = ((label, text),)
+        verdict = Verdict(NO_QUANTITY, "field", self.route, HIT, self.span, shown, number, text)
+        finding = Finding(
+            code=NO_QUANTITY_CODE,
+            error_class="bad_value",
+            rule=NO_QUANTITY,
+            route=self.route,
+            severity="hold",
+            owner=self.owner,
+            message=f"{text} Correct the quantity or the amount in the source.",
+            clears=ITSELF,
+            cause_key=CauseKey(CauseKind.RULE, NO_QUANTITY),
+            cause_label=label,
+            would_pass="the line has a quantity, or no amount",  # noqa: S106
+            span=self.span,
+            lines=tuple(number for number, _ in lines),
+        )
+        return Said([verdict], [finding])
 
     def _found(self, run: Run) -> Iterator[tuple[str, str, tuple[int, ...]]]:
         """The rule, what was found in words, and the lines where it is."""
-        if self.listed and not run.lines:
+        if self.listed and not run.shown:
             yield NO_LINES, f"This {self.record.replace('_', ' ')} has no lines.", ()
         for name in self.quantities:
             below = [(no, row[name]) for no, row in enumerate(run.lines, 1) if _below(row[name])]
@@ -238,6 +292,7 @@ class AmountsProgram:
     uncompared: nodes.Uncompared | None
     told: OwnTotal | None
     compiler: Compiler
+    currency: CurrencyProgram
     counting: frozenset[Span] | None = None  # checks of lines; None: without lines is asked twice
 
     @staticmethod
@@ -245,11 +300,12 @@ class AmountsProgram:
         compiler: Compiler,
         post: nodes.Post,
         *,
-        total: str,
+        shape: Shape,
         schemas: Schemas | None,
         target: nodes.Target | None,
     ) -> AmountsProgram:
-        """The proofs of a route; `total` is the header field of the document's total, if any."""
+        """The proofs of a route; `shape` names the header fields of its documents."""
+        total = shape.total
         index, record = compiler.index, compiler.record
         known = schemas.document(post.route.target, post.route.document) if schemas else None
         own = TotalFields.of(index, record, schemas)
@@ -267,6 +323,13 @@ class AmountsProgram:
             post.uncompared,
             told,
             compiler,
+            CurrencyProgram(
+                compiler,
+                post,
+                stated=_stated(index, record, schemas),
+                named=shape.currency,
+                amount=shape.amount,
+            ),
             line_count_checks(index, record) if index.edition >= Edition.SIXTH else None,
         )
 
@@ -299,7 +362,7 @@ class AmountsProgram:
         """Whether there is nothing to say, by these values of `asked`, line after line, or by
         what they come to.
         """
-        if self.tax is not None and not self.tax.is_exact(run):
+        if (self.tax is not None and not self.tax.is_exact(run)) or self.currency.differs(run):
             return False
         if isinstance(amounts, Decimal):
             total = self.total
@@ -342,11 +405,12 @@ class AmountsProgram:
         found, amounts = Said(), self._known_amounts(run)
         if amounts is not None and self.is_exact(run, amounts):
             return found
+        found.add(self.currency.judge(run, self.amount(run)))
         if self.uncompared is not None and self.told is not None:
             found.add(not_compared(run, self.route, self.uncompared, self.told))
         if self.total is not None:
             differs = self.total.judge(run, said)
-            asked_once = self.counting is not None and not run.lines and differs.findings
+            asked_once = self.counting is not None and not run.shown and differs.findings
             if asked_once and is_held_without_lines(said, self.counting or frozenset()):
                 differs = Said(differs.verdicts)  # they come to nothing, and that is said
             found.add(differs)
@@ -522,12 +586,7 @@ class ListedCodes:
         """What is said of a document that is about to be made, with the lines of the record."""
         if not self.has_stranger(run, draft.fields, draft.lines):
             return Said()
-        bill = run.route.bill
-        rows = [
-            number
-            for number, row in enumerate(run.lines, start=1)
-            if bill is None or not bill.leaves_out(row)
-        ]
+        rows = [no for no, row in enumerate(run.lines, start=1) if not is_left_out(run, row)]
         return self.judge(run, draft.fields, list(zip(rows, draft.lines, strict=False)))
 
     def of_document(self, run: Run, document: Document) -> Said:

@@ -14,7 +14,7 @@ from grammar.text.characters import continue_with_amount
 from rules.expressions.compiler import Compiler
 from rules.expressions.lists import mentions_line, names_in
 from rules.expressions.remedies import FirstWishes, Wishes
-from rules.expressions.run import Closure, Run
+from rules.expressions.run import Closure, EmptyLine, Run
 from rules.outcomes import (
     HIT,
     NOT_APPLICABLE,
@@ -234,6 +234,8 @@ class CheckProgram:
             return rows
         run.spend(len(run.lines))
         for number, row in enumerate(run.lines, start=1):
+            if row.__class__ is EmptyLine:
+                continue
             run.line = row
             self._ask(run, number, rows)
         return rows

@@ -421,6 +421,8 @@ class Calls:
         read = Reader(scope.index, scope.record).read
 
         def before(run: Run) -> Any:
+            # Compares with the posted content, or with the first: several small steps would
+            # otherwise pass a limit.
             body = earlier_body(run.facts, run.route.name)
             return now(run) if body is None else read(body).head.get(name, Unknown())
 
@@ -577,6 +579,7 @@ FACT_READERS: dict[str, Callable[[Run, str], Any]] = {
     "now": _now,
     "first_seen": lambda run, _: run.facts.first_seen,
     "last_editor": _last_editor,
+    "e_invoice_issuer": lambda run, _: run.facts.e_invoice_issuer,
     "e_invoice_age": _e_invoice_age,
     "target_edited": lambda run, _: any(
         e.route == run.route.name and e.field not in run.route.theirs

@@ -47,7 +47,16 @@ NOTHING = Decimal(0)
 
 _TWICE = ArithmeticError("two lines have one key")
 
-PERSONAL = ("period", "document_number", "number_of", "changed", "approval", "last_editor", "was")
+PERSONAL = (
+    "period",
+    "document_number",
+    "number_of",
+    "changed",
+    "approval",
+    "last_editor",
+    "e_invoice_issuer",
+    "was",
+)
 """What is asked of the judged record or of its route: a link may not ask it of other records."""
 
 
@@ -92,7 +101,7 @@ class Lists:
     def _over(self, over: Listed, body: Callable[[Run, Rows], Any]) -> Closure:
         """The aggregate over the record's own lines, or over what is linked."""
         if over.link is None:
-            return lambda run: body(run, [(run, run.lines)])
+            return lambda run: body(run, [(run, run.shown)])
         if over.link not in self._links:
             self._links[over.link] = LinkProgram(self.compiler, over.link)
         link = self._links[over.link]
@@ -101,7 +110,7 @@ class Lists:
             linked = link.runs(run)
             if isinstance(linked, Unknown):
                 return linked
-            return body(run, [(r, r.lines if over.lines else [r.head]) for r in linked])
+            return body(run, [(r, r.shown if over.lines else [r.head]) for r in linked])
 
         return of_linked
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 from operator import attrgetter
 from sys import intern
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from grammar import nodes
 from grammar.nodes import Field
@@ -24,7 +25,7 @@ from grammar.text.finding_codes import INTAKE_FAULTS
 from grammar.text.vocabulary import Edition
 from rules.facts import Bases, Conversion, Facts, Table, World, convert, literal_value
 from rules.outcomes import Use
-from rules.types.symbol_table import Index
+from rules.types.symbol_table import CURRENCY, Index, looked_up_in, stored_currency
 from rules.values.cause_keys import (
     CauseKey,
     CauseKind,
@@ -34,7 +35,15 @@ from rules.values.cause_keys import (
     loose_key,
     spelling_differences,
 )
-from rules.values.kinds import LONGEST_TEXT, BadValueError, as_text, clean_text, reader_of
+from rules.values.kinds import (
+    LONGEST_TEXT,
+    BadValueError,
+    as_currency,
+    as_text,
+    clean_text,
+    reader_of,
+    suggest_currency,
+)
 from rules.values.wording import mapped_clause
 
 if TYPE_CHECKING:
@@ -65,6 +74,9 @@ COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 
 MOST_LINES = 10_000
 
+UNIT_PRICES: Final = frozenset({"price", "unit_price"})
+"""Fields of a line with the price of one piece: times 0 pieces it is no amount."""
+
 MOST_CACHED_RECORDS = 16_384
 
 _KEPT = frozenset({"one_of", "whole", "decimal", "money", "quantity", "date"})
@@ -77,6 +89,8 @@ FIRST_SEEN = "!"
 """The first character that is seen: a text that is not before it begins with one like it."""
 
 _FREE = frozenset({"text", "user"})
+
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 _WRITTEN = frozenset({str, int})
 
@@ -155,6 +169,7 @@ class Run:
         "clean",
         "clock",
         "conversions",
+        "currency",
         "drafts",
         "entries",
         "facts",
@@ -173,6 +188,7 @@ class Run:
         "route",
         "row_uses",
         "seen",
+        "shown",
         "steps",
         "stepwise",
         "story",
@@ -189,6 +205,7 @@ class Run:
     ) -> None:
         self.head: dict[str, Any] = content.head
         self.lines: list[dict[str, Any]] = content.lines
+        self.shown: list[dict[str, Any]] = content.shown
         self.facts, self.world, self.now, self.today = facts, world, now, today
         self.line: dict[str, Any] = {}
         self.item: dict[str, Any] = {}
@@ -207,8 +224,11 @@ class Run:
         self.story, self.whole, self.bare = WHOLE
         self.seen: dict[str, int] = {}  # by route, what fails, where a glance saw all of it
         self.drafts: dict[str, Drafted] | None = None  # by route, where a glance makes them
+        # Also noted when another record asked first; else `used` would depend on the order of
+        # evaluation.
         self.entries: list[tuple[Any, Any]] = []  # what was remembered: values, and what says so
         self.faults: tuple[Mapping[str, str], ...] = content.faults
+        self.currency: str = content.currency
         self.clean = not content.gaps  # whether every field that is not optional has a value
         self.version = 0
         self.once: SharedRead | None = None  # what it shares with another program's run
@@ -316,6 +336,8 @@ class Lookup:
         message = f"{label} {'; '.join(near[:3])}." if near else f"{label}{_holds(hidden)}"
         meant = table.near(key)[0] if near else without_invisible(key) if hidden else ""
         clears = mapped_clause(f'"{shown(key)}"', f'"{meant}"' if meant else "")
+        # Every table has the same code: rules declare tables freely, and stored hashes include the
+        # code.
         return Unknown(self._gap("MAP01", key, message, label, clears))
 
     def _ambiguous(self, keys: tuple[str, ...], key: str) -> Unknown:
@@ -483,6 +505,15 @@ class Content:
     too_many_lines: bool = False
     faults: tuple[Mapping[str, str], ...] = ()
     """What the connector could not read or found contradictory; each holds the record."""
+    currency: str = ""
+    """The record's own word for its currency, also where the rules do not read it."""
+
+    @property
+    def shown(self) -> list[dict[str, Any]]:
+        """The lines that rules look at; `lines` itself if none is empty."""
+        if not any(row.__class__ is EmptyLine for row in self.lines):
+            return self.lines
+        return [row for row in self.lines if row.__class__ is not EmptyLine]
 
 
 class Reader:
@@ -498,7 +529,9 @@ class Reader:
         self.many = many
         lines = index.line_records.get(record)
         line_fields = lines.fields if lines else ()
+        self.currency = _currency_code(index, record)
         self._kept: dict[str, dict[Any, Any]] = {}
+        self.quantities, self.amounts = _measures(line_fields, self.edition)
         self.head = [self._slot(f, "") for f in declared.fields if isinstance(f, Field)]
         self.line = [self._slot(f, "line.") for f in line_fields if isinstance(f, Field)]
         make = rows or read_plainly
@@ -525,9 +558,9 @@ class Reader:
         key = field.name if field.type == "one_of" else field.type
         kept = self._kept.setdefault(key, {})
         tells = field.mark in _TELLING and self.edition >= Edition.SECOND
-        return FieldSlot(
-            intern(field.name), field, reader_of(field), Unknown(gap), gap, kept, tells
-        )
+        read = as_currency if not prefix and field.name == self.currency else reader_of(field)
+        one_line = tells and self.edition >= Edition.EIGHTH
+        return FieldSlot(intern(field.name), field, read, Unknown(gap), gap, kept, tells, one_line)
 
     def blank_line(self) -> dict[str, Any]:
         """A line of which nothing is known."""
@@ -543,6 +576,9 @@ class Reader:
             self._lines(body.get(self.many.name), content)
         if INTAKE_FAULTS in body:
             content.faults = _faults(body[INTAKE_FAULTS])
+        stated = body.get(CURRENCY)
+        if stated.__class__ is str and self.edition >= Edition.EIGHTH:
+            content.currency = stated
         return content
 
     def _lines(self, raw: object, content: Content) -> None:
@@ -556,7 +592,51 @@ class Reader:
         for number, row in enumerate(raw, start=1):
             mapped = row.__class__ is dict or isinstance(row, Mapping)
             values: Mapping[str, object] = row if mapped else {}
-            content.lines.append(self._line(values, content, number))
+            line = self._line(values, content, number)
+            empty = self.quantities and self._is_empty(line)
+            content.lines.append(EmptyLine(line) if empty else line)
+
+    def _is_empty(self, line: Mapping[str, Any]) -> bool:
+        """Check whether a line has 0 pieces and no amount."""
+        known = [line[name] for name in self.quantities if type(line[name]) is not Unknown]
+        if not known or any(known):
+            return False
+        return not any(line[name] for name in self.amounts if type(line[name]) is not Unknown)
+
+
+class EmptyLine(dict[str, Any]):
+    """A line of 0 pieces without an amount, such as a product that was sold out.
+
+    No rule and no document sees it. It keeps its place, so that the numbers of other lines stay.
+    """
+
+
+def is_left_out(run: Run, row: Mapping[str, Any]) -> bool:
+    """Check whether the document that is being made leaves a line of its record out."""
+    bill = run.route.bill
+    return bill.leaves_out(row) if bill is not None else row.__class__ is EmptyLine
+
+
+def _measures(fields: Sequence[Any], edition: Edition) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the stored quantities of a line, and its stored amounts without unit prices."""
+    if edition < Edition.EIGHTH:
+        return (), ()
+    stored = [field for field in fields if isinstance(field, Field)]
+    quantities = tuple(field.name for field in stored if field.type == "quantity")
+    money = (field.name for field in stored if field.type == "money")
+    return quantities, tuple(name for name in money if name not in UNIT_PRICES)
+
+
+def _currency_code(index: Index, record: str) -> str:
+    """Return the name of the field that must hold a currency code; blank if there is none.
+
+    A field that a map such as `currency_code` looks up may hold any word: the map says what each
+    means. Another map, such as that of debtors by currency, does not.
+    """
+    if index.edition < Edition.EIGHTH or not stored_currency(index, record):
+        return ""
+    maps = (one.name for one in looked_up_in(index, record, CURRENCY))
+    return "" if any(name.startswith(CURRENCY) for name in maps) else CURRENCY
 
 
 def _faults(stored: object) -> tuple[Mapping[str, str], ...]:
@@ -607,6 +687,7 @@ class FieldSlot:
     gap: Gap
     kept: dict[Any, Any]  # what texts and whole numbers were read as before
     tells: bool  # records or families apart: no character of it may be unseen
+    in_one_line: bool = False  # no control character, no line break: rules of edition 8
 
     @property
     def quick(self) -> QuickField:
@@ -623,6 +704,8 @@ class FieldSlot:
         try:
             if self.tells and type(raw) is str and invisible(raw):
                 raise BadValueError  # two numbers that look the same would be two records
+            if self.in_one_line and type(raw) is str and _CONTROLS.search(raw):
+                raise BadValueError  # no target keeps a number of two lines as it is
             value = self.convert(raw)
             if (
                 self.field.type in _KEPT
@@ -639,6 +722,7 @@ class FieldSlot:
         """What a value that cannot be read holds the record for."""
         told = repr(raw)[:60] if not isinstance(raw, str) else f'"{shown(clean_text(raw[:60]))}"'
         hidden = invisible(raw) if isinstance(raw, str) and self._forbids_invisible else ()
+        controls = _CONTROLS.search(raw) if isinstance(raw, str) and self.in_one_line else None
         said = _WORDS.get(self.field.type, "a list")
         wrong, right = f"is not {said}", " is ".join((self.gap.rule, said))
         gap = replace(self.gap, code="VAL01", error_class="bad_value")
@@ -653,6 +737,9 @@ class FieldSlot:
                 cause_key=CauseKey(CauseKind.STATUS, word),
                 cause_label=f"Unknown {self.field.name} {told}",
             )
+        if self.convert is as_currency and isinstance(raw, str) and not hidden:
+            gap = replace(gap, code="VAL06")
+            return replace(gap, **_explain_currency(raw))
         if self.convert is as_text and isinstance(raw, str) and len(raw) > LONGEST_TEXT:
             wrong = f"is longer than {LONGEST_TEXT} characters"
             right = f"{self.gap.rule} is shortened"
@@ -661,6 +748,11 @@ class FieldSlot:
             right = (
                 f"{self.gap.rule} is written without it: {without_invisible(clean_text(raw[:60]))}"
             )
+        elif controls is not None and isinstance(raw, str):
+            wrong = f"holds a control character or a line break (U+{ord(controls[0]):04X})"
+            right = (
+                f"{self.gap.rule} is written without it: {' '.join(clean_text(raw[:60]).split())}"
+            )
         value = f"{self.gap.rule} = {told} {wrong}."
         return replace(gap, message=f"{self.gap.message} {value}", would_pass=right)
 
@@ -668,6 +760,20 @@ class FieldSlot:
     def _forbids_invisible(self) -> bool:
         """Whether a character that nobody sees is a fault here: in a name it may be right."""
         return self.tells or self.field.type not in _FREE
+
+
+def _explain_currency(raw: str) -> dict[str, Any]:
+    """Return the words of a gap about a text that is no currency code."""
+    text, code = clean_text(raw[:60]), suggest_currency(raw)
+    if text != text.strip():
+        text = f'"{text}"'  # else it would read "MYR is no currency code; MYR?"
+    asks = f"{text} is no currency code; {code}?" if code else f"{text} is no currency code."
+    label = f"{text} is no currency code"
+    return {
+        "message": f"{asks} The source must send the code of ISO 4217.",
+        "cause_label": label,
+        "would_pass": f"the currency is {code}" if code else "the currency is a code such as MYR",
+    }
 
 
 QuickField = tuple[str, bool, Callable[[Any], Any], Unknown | None, FieldSlot]

@@ -16,10 +16,11 @@ from rules.types.symbol_table import Index
 from rules.values.wording import plain
 
 _STOPS = frozenset({"hold", "review", "reject", "look_up"})
-_OF_SOURCE = ("MIS01", "VAL01", "VAL02", "CUR01", "EVA01")
+_OF_SOURCE = ("MIS01", "VAL01", "VAL02", "VAL06", "VAL07", "CUR01", "EVA01")
 _OF_AMOUNTS = ("RND01", "RND02", "RND04", "RND05")
-_ALWAYS = ("RND03", "RND06")
-_OF_EVERY_SOURCE = ("IDN01", "IDN02", "SRC01", "SUM01", "VAL03", "VAL04")
+_ALWAYS = ("CUR02", "RND03", "RND06")
+_ISSUERS = ("SRC02", "SRC03", "SRC04")
+_OF_EVERY_SOURCE = ("IDN01", "IDN02", "SRC01", *_ISSUERS, "SUM01", "VAL03", "VAL04")
 _PERIOD = "period"
 
 

@@ -226,6 +226,9 @@ ENTRIES: Final[dict[str, HoldEntry]] = {
     "CHK01": _by_rules(Releaser.CLAUSE, _CHECK),
     "CHK02": _by_rules(Releaser.CLAUSE, "The field that the check asks for is there"),
     "CUR01": _by_rules(_NOBODY, "The amounts are in one currency, or other rules"),
+    "CUR02": _by_rules(
+        _OWNER, "The document is in the currency of the record, or its amounts are converted"
+    ),
     "DUP01": _by_rules(_OWNER, "The other record no longer has the same values, or a new version"),
     "EVA01": _by_rules(_NOBODY, "Numbers that can be calculated with, in a new version"),
     "EVA02": _by_clearpost("Other rules, or a new version of the record", Blocks.RECORD),
@@ -251,6 +254,16 @@ ENTRIES: Final[dict[str, HoldEntry]] = {
         "A new version: the source shows the record again",
         Blocks.DOCUMENT,
     ),
+    "SRC02": _by_clearpost(
+        "An administrator sets who makes the e-Invoices of the source's sales", Blocks.DOCUMENT
+    ),
+    "SRC03": _by_clearpost(
+        "No document of the sale makes an e-Invoice, or an administrator sets that we make them",
+        Blocks.DOCUMENT,
+    ),
+    "SRC04": _by_clearpost(
+        "An administrator sets that the marketplace module of AutoCount is off", Blocks.DOCUMENT
+    ),
     "SUM01": HoldEntry(
         Placer.CLEARPOST,
         Releaser.OWNER,
@@ -265,6 +278,10 @@ ENTRIES: Final[dict[str, HoldEntry]] = {
     ),
     "VAL05": _by_clearpost(
         "A value that the accounting system can take, in a new version or by other rules",
+        Blocks.DOCUMENT,
+    ),
+    "DUP04": _by_clearpost(
+        "Another document number, by a new version or other rules, or the rejection of one of both",
         Blocks.DOCUMENT,
     ),
     "LNK01": _by_rules(_NOBODY, "Fewer linked records than the rules allow"),
@@ -295,8 +312,14 @@ ENTRIES: Final[dict[str, HoldEntry]] = {
         Blocks.SENDING,
     ),
     "PSH08": _by_clearpost("The record is checked again with the settings of the connection"),
+    "PSH09": HoldEntry(
+        Placer.CLEARPOST,
+        Releaser.DECIDES,
+        "A person looks for it in the accounting system, then posts it or skips it",
+        Blocks.SENDING,
+    ),
     "RND01": _by_rules(_OWNER, "Amounts within the tolerance, or a new version"),
-    "RND02": _by_rules(_OWNER, "Amounts that agree, or a new version"),
+    "RND02": _by_rules(_NOBODY, "Amounts that agree, by a correction or in a new version"),
     "RND03": _by_rules(_NOBODY, "Rules that round as the accounting system does"),
     "RND04": _by_rules(_OWNER, "Its own total agrees, or a new version"),
     "RND05": _by_rules(_OWNER, "Its lines agree with their amounts, or a new version"),
@@ -333,10 +356,26 @@ ENTRIES: Final[dict[str, HoldEntry]] = {
     ),
     "TGT11": _by_target("The accounting system answers the look-up; then it is retried"),
     "TGT12": _by_target("The accounting system can process it; then a person retries it"),
+    "TGT13": _by_target("A customer or supplier that has the currency of the document is mapped"),
+    "TGT14": _by_target(
+        "The document shows up there, or a person sends it again or skips it", Releaser.DECIDES
+    ),
+    "TGT15": _by_target(
+        "The document shows up in the right company, or a person sends it again or skips it",
+        Releaser.DECIDES,
+    ),
+    "TGT16": HoldEntry(
+        Placer.TARGET,
+        Releaser.DECIDES,
+        "The accounting system shows what was sent, or a person accepts the difference",
+        Blocks.CHANGE,
+    ),
     "UOM01": _by_rules(_NOBODY, "An entry in the table of units"),
     "UOM08": _by_rules(_NOBODY, "Units table, accounting system and mapping agree"),
     "UOM09": _by_rules(_NOBODY, "The rate is confirmed on the page of the connection"),
     "VAL01": _by_rules(_NOBODY, "A value that can be read, in a new version"),
     "VAL02": _by_rules(_NOBODY, "The accounting system knows the e-Invoice class"),
     "VAL03": _by_source("A new version, or rules that allow it"),
+    "VAL06": _by_rules(_NOBODY, "The code of the currency, in a new version or by its team"),
+    "VAL07": _by_rules(_NOBODY, "A line with a quantity, or without an amount, in a new version"),
 }

@@ -112,6 +112,12 @@ LIBRARY: dict[str, tuple[str, str, str]] = {
     "e_invoice_class": ("e_invoice_class(text)", "text", "a classification of the e-Invoice"),
     "text": ("text(x)", "text", "a number or a date as it is written"),
     "words": ("words(text)", "text", "the text with single blanks and nothing invisible"),
+    "tin_fault": (
+        "tin_fault(text)",
+        "text",
+        "what is wrong with a tax number, and its likely form",
+    ),
+    "near_tin": ("near_tin(text)", "text", "the tax number that is probably meant; else blank"),
     "match_key": ("match_key(text)", "text", "its letters and digits alone, in one case"),
     "abs": ("abs(x)", "as x", "x without its sign"),
     "min": ("min(x, y, …)", "as x", "the smallest of them"),

@@ -221,13 +221,16 @@ def _links(
 
 
 def _own(judged: Judged, story: Story, name: str) -> Iterator[nodes.Fact]:
-    """The period, who wrote last, how old its e-Invoice is, and what came before it."""
+    """The period, who wrote last, who makes its e-Invoice and its age, and what came before."""
     facts, played = judged.facts, story.changed is not None
     if any(target.known for target in judged.world.targets.values()):
         word = "open" if played else _period(judged)
         yield nodes.IsValue("period", nodes.Word(word, NOWHERE), NOWHERE)
     if facts.last_editor:
         yield nodes.IsValue("last_editor", text_literal(facts.last_editor), NOWHERE)
+    if facts.e_invoice_issuer != "us":
+        issuer = nodes.Word(facts.e_invoice_issuer, NOWHERE)
+        yield nodes.IsValue("e_invoice_issuer", issuer, NOWHERE)
     if not played:
         yield from _e_invoice(judged)
     if facts.history:

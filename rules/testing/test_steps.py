@@ -241,6 +241,8 @@ class ClosedWorld:
             first_seen=now,
             first=self.first if self.version > 1 else None,
             last_editor=known.last_editor,
+            e_invoice_issuer=known.e_invoice_issuer,
+            barred=self._barred(known.e_invoice_issuer),
             history=known.history,
             documents=documents,
             postings=tuple(replace(p, e_invoice_at=since) for p in self.postings),
@@ -251,6 +253,15 @@ class ClosedWorld:
                 for (route, seq, name), text in known.edited.items()
             ),
         )
+
+    def _barred(self, issuer: str) -> dict[str, str]:
+        """Return the routes that would make an e-Invoice which is not ours to make, each with the
+        issuer.
+        """
+        if issuer == "us":
+            return {}
+        routes = (one for one in self.program.routes if self.program.makes_e_invoice(one))
+        return {route.name: issuer for route in routes}
 
     def _document_number(self, route: str, fields: dict[str, str]) -> str:
         """What the target shows in the field that holds the document number."""
@@ -306,6 +317,7 @@ class _Known:
 
     period: str | None = None
     last_editor: str | None = None
+    e_invoice_issuer: str = "us"
     approval: str | None = None
     e_invoice_age: timedelta | None = None
     error: str | None = None
@@ -372,6 +384,7 @@ def _span(value: Any) -> timedelta | None:
 _TOLD: dict[str, Callable[[Any], Any]] = {
     "period": _word,
     "last_editor": _word,
+    "e_invoice_issuer": _word,
     "approval": _word,
     "error": _word,
     "tries": _count,

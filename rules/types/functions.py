@@ -14,7 +14,7 @@ from grammar import nodes
 from grammar.text.problem import Meant, Problem, Span
 from rules.types.symbol_table import Scope, find_misplaced_units
 from rules.values.canonical import number_text
-from rules.values.cause_keys import is_tin, match_key
+from rules.values.cause_keys import is_tin, match_key, near_tin, tin_advice
 from rules.values.kinds import (
     ANY,
     WANT,
@@ -369,6 +369,8 @@ def behind_name(
 _ALL = (
     Function("is_whole", (NUMBER,), "yesno", is_whole, "is a whole number"),
     Function("is_tin", (TEXT,), "yesno", is_tin, "has the form of a TIN"),
+    Function("tin_fault", (TEXT,), "text", tin_advice, "is what is wrong with a TIN"),
+    Function("near_tin", (TEXT,), "text", near_tin, "is the TIN that is probably meant"),
     Function("words", (TEXT,), "text", collapse_spaces, "is clean text"),
     Function("match_key", (TEXT,), "text", match_key, "is a key to match by"),
     Function("abs", (NUMBER,), "first", absolute, ""),

@@ -36,6 +36,7 @@ FACTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "now": ("moment", ()),
     "first_seen": ("moment", ()),
     "last_editor": ("user", ()),
+    "e_invoice_issuer": ("one_of", ("us", "platform", "unknown")),
     "e_invoice_age": ("duration", ()),
     "target_edited": ("yesno", ()),
 }

@@ -24,6 +24,8 @@ if not TYPE_CHECKING:
         """A dataclass with slots that compares and hashes as a frozen one does."""
         if not frozen:
             raise TypeError("what may change is an ordinary dataclass")
+        # A frozen dataclass writes each field through a call; mypy refuses the assignments here as
+        # well.
         return dataclass(slots=slots, kw_only=kw_only, unsafe_hash=True)
 else:
     from dataclasses import dataclass as read_only
@@ -141,6 +143,7 @@ class NumberTexts(dict[str, str]):
         super().__init__()
         self._places = places
 
+    # Keyed by text, because the hash of a decimal that was just computed costs more than its text.
     def __missing__(self, text: str) -> str:
         found = _number_text(text, self._places)
         if len(self) < MOST_TEXTS:

@@ -520,19 +520,35 @@ def tin_advice(text: str) -> str:
     >>> tin_advice("C25845632021")
     'it ends in 0; perhaps C258456320210'
     """
-    steps = []
+    steps, wanted = _correct_tin(text)
+    return "; ".join([*steps, f"perhaps {wanted}"] if is_tin(wanted) else steps)
+
+
+def near_tin(text: str) -> str:
+    """Return the tax number that a text of another form probably means, or blank.
+
+    >>> near_tin("c 2584563202-1"), near_tin("N/A")
+    ('C258456320210', '')
+    """
+    _, wanted = _correct_tin(text)
+    return wanted if is_tin(wanted) else ""
+
+
+def _correct_tin(text: str) -> tuple[list[str], str]:
+    """Return what is wrong with a tax number, and its text without that."""
+    steps = list[str]()
     wanted = re.sub(r"[\s-]", "", text).upper()
     if wanted != text:
         steps.append("capitals without spaces and hyphens")
     parts = _PARTS.fullmatch(wanted)
     if parts is None:
-        return "; ".join([*steps, "letters, then digits"])
+        return [*steps, "letters, then digits"], ""
     prefix, digits = parts[1], parts[2]
     if prefix in PERSONS_BEFORE:
         steps.append(f"{PERSONS[0]} stands in place of {prefix}")
         prefix = PERSONS[0]
     if prefix not in (*PERSONS, *OTHERS):
-        return "; ".join([*steps, f"no tax number begins with {prefix}"])
+        return [*steps, f"no tax number begins with {prefix}"], ""
     if prefix in OTHERS:
         if digits.startswith("0"):
             steps.append("no zero behind the letters")
@@ -543,7 +559,7 @@ def tin_advice(text: str) -> str:
     wanted = prefix + digits
     if len(wanted) > LONGEST_TIN:
         steps.append(f"{LONGEST_TIN} characters at most")
-    return "; ".join([*steps, f"perhaps {wanted}"] if is_tin(wanted) else steps)
+    return steps, wanted
 
 
 def class_advice(text: str) -> str:

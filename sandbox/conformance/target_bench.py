@@ -21,9 +21,14 @@ from typing import IO, Any
 import requests
 
 from connectors.contract import Answer, Sent
+from connectors.contract.pulls import ImportedByHand
+from connectors.contract.schema import DocumentSchema
 from connectors.transport.strict_json import dumps, loads
 
 FILE = "refusals.toml"
+
+HOME, RATES = "MYR", frozenset({"CurrencyRate", "ExchangeRate"})
+"""The currency of the books in these tests, and what the fields of a rate are called."""
 
 
 @dataclass(frozen=True)
@@ -194,6 +199,68 @@ class Bench:
         return self.target.look_up(
             document, there, self.sample.secret, key, self.http, action=action, standing=standing
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guarded:
+    """A target and a good document of one of its types, to be made bad in one place at a time.
+
+    With `follows`, the document has the currency of the documents that it names, and no rate.
+    """
+
+    target: Any
+    document: Any
+    settings: Mapping[str, Any]
+    follows: bool = False
+
+    @property
+    def schema(self) -> DocumentSchema:
+        """The declaration of the document's type."""
+        (schema,) = (one for one in self.target.documents if one.name == self.document.document)
+        declared: DocumentSchema = schema
+        return declared
+
+    @property
+    def currency_field(self) -> str:
+        """The field that names the document's currency; blank if there is none."""
+        return next((one.name for one in self.schema.header if one.refers == "currency"), "")
+
+    @property
+    def sends_currency(self) -> bool:
+        """Whether the target takes the currency from the document, and not from its party."""
+        fields = {one.name: one for one in self.schema.header}
+        return bool(self.currency_field) and fields[self.currency_field].sent
+
+    @property
+    def rate_field(self) -> str:
+        """The field with the exchange rate; blank if there is none."""
+        return next((one.name for one in self.schema.header if one.name in RATES), "")
+
+    def answer(
+        self,
+        fields: Mapping[str, str] | None = None,
+        *,
+        currency: str = HOME,
+        line: Mapping[str, str] | None = None,
+    ) -> Answer | None:
+        """Return why the document with these values, and in this currency, is never sent.
+
+        `line` has the values of its first line. A blank value is left out.
+        """
+        lines: tuple[Mapping[str, str], ...] = tuple(self.document.lines)
+        if line:
+            lines = (_stated({**lines[0], **line}), *lines[1:])
+        stated = _stated({**self.document.fields, **(fields or {})})
+        changed = replace(self.document, currency=currency, fields=stated, lines=lines)
+        by_hand = isinstance(self.target, ImportedByHand)
+        settings = {**self.settings, "base_currency": HOME}
+        payload = self.target.build([changed], settings, batch=by_hand, batch_name="guarded")
+        refused: Answer | None = payload.refused.get(0)
+        return refused
+
+
+def _stated(fields: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in fields.items() if value != ""}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,12 +18,14 @@ import pytest
 
 from connectors.contract import Question
 from connectors.contract.errors import ERROR_CLASSES, RETRY, RetryWay
-from connectors.contract.targets import Deferring, LooksTogether
+from connectors.contract.targets import Deferring, LooksTogether, TellsParties
 from connectors.transport.http import Http, HttpAnswer, HttpFailure
 from connectors.transport.http import RequestOptions as Given
 from sandbox.conformance.target_bench import (
+    HOME,
     Bench,
     Fixed,
+    Guarded,
     Literal,
     Refusals,
     Refused,
@@ -404,6 +406,92 @@ class DeclarationSuite:
         assert known
         assert set(known.values()) <= set(ERROR_CLASSES)
         assert target.class_of("no such word, ever") == "business_rule"
+
+
+class GuardSuite:
+    """What a target holds before it sends anything. `guarded`: a target with a good document."""
+
+    def test_the_good_document_is_sent(self, guarded: Guarded) -> None:
+        assert guarded.answer() is None
+
+    def test_a_document_abroad_states_its_rate(self, guarded: Guarded) -> None:
+        """A target that takes no rate would use one of its own, so the document is held as well."""
+        if guarded.follows:
+            return
+        abroad = {guarded.currency_field: "SGD"} if guarded.currency_field else {}
+        without = {guarded.rate_field: ""} if guarded.rate_field else {}
+        answer = guarded.answer({**abroad, **without}, currency="SGD")
+        assert answer is not None
+        assert answer.error_class in ("missing_field", "bad_value")
+        if guarded.rate_field:
+            stated = guarded.answer({**abroad, guarded.rate_field: "3.41"}, currency="SGD")
+            assert stated is None
+
+    def test_a_document_abroad_names_its_currency(self, guarded: Guarded) -> None:
+        """Else it would be booked in the currency of its party, or of the books.
+
+        A target that takes it from the party is asked for the party (`TellsParties`).
+        """
+        if not guarded.sends_currency:
+            assert not guarded.rate_field or isinstance(guarded.target, TellsParties)
+            return
+        rate = {guarded.rate_field: "3.41"} if guarded.rate_field else {}
+        answer = guarded.answer({guarded.currency_field: "", **rate}, currency="SGD")
+        assert answer is not None
+        assert answer.error_class == "missing_field"
+
+    @pytest.mark.parametrize("rate", ["3.41", "0", "-1"])
+    def test_at_home_a_rate_is_one(self, guarded: Guarded, rate: str) -> None:
+        if not guarded.rate_field:
+            return
+        home = {guarded.currency_field: HOME} if guarded.currency_field else {}
+        answer = guarded.answer({**home, guarded.rate_field: rate})
+        assert answer is not None
+        assert answer.error_class == "bad_value"
+        assert rate in answer.words
+
+    def test_what_it_requires_is_stated(self, guarded: Guarded) -> None:
+        for field in guarded.schema.header:
+            if field.required or field.needed:
+                answer = guarded.answer({field.name: ""})
+                assert answer is not None, field.name
+                assert answer.error_class == "missing_field", field.name
+
+    def test_no_text_is_longer_than_it_takes(self, guarded: Guarded) -> None:
+        for field in guarded.schema.header:
+            if field.type == "text" and field.max_length and field.sent:
+                text = guarded.document.fields.get(field.name, "").ljust(field.max_length + 1, "x")
+                answer = guarded.answer({field.name: text})
+                assert answer is not None, field.name
+                assert answer.error_class == "bad_value", field.name
+
+    def test_no_number_has_more_decimals_than_it_keeps(self, guarded: Guarded) -> None:
+        for field in guarded.schema.header:
+            if field.places is not None and field.sent:
+                answer = guarded.answer({field.name: f"1.{'1' * (field.places + 1)}"})
+                assert answer is not None, field.name
+                assert answer.error_class == "bad_value", field.name
+        for field in guarded.schema.lines:
+            if field.places is not None and field.sent:
+                answer = guarded.answer(line={field.name: f"1.{'1' * (field.places + 1)}"})
+                assert answer is not None, field.name
+                assert answer.error_class == "bad_value", field.name
+
+    def test_a_quantity_that_it_requires_is_above_zero(self, guarded: Guarded) -> None:
+        for field in guarded.schema.lines:
+            if field.type == "quantity" and field.required:
+                for quantity in ("0", "-2"):
+                    answer = guarded.answer(line={field.name: quantity})
+                    assert answer is not None, quantity
+                    assert answer.error_class == "bad_value", quantity
+
+    def test_no_payment_is_below_zero(self, guarded: Guarded) -> None:
+        """A payment states its total, which the target of an invoice works out."""
+        total = guarded.schema.total_field
+        if any(field.name == total and field.sent for field in guarded.schema.header):
+            answer = guarded.answer({str(total): "-5.00"})
+            assert answer is not None
+            assert answer.error_class == "bad_value"
 
 
 class RefusalSuite:

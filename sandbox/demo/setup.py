@@ -179,6 +179,7 @@ def make_company(session: DatabaseSession, wanted: Sample, *, now: datetime) -> 
     )
     company = session.get_one(Company, company_id)
     company.settings = {**company.settings, FALLBACK_TEAM: "accounts"}
+    company.live, company.went_live_at = True, now  # the sample shop has no set-up to go through
     passwords = {each: _add(session, company_id, each, now) for each in wanted.people}
     admin = colleague(session, company_id, "admin")
     key = secrets.token_urlsafe(32)

@@ -7,7 +7,7 @@ Here: the cases, and the test in which a record comes into each. Not here: the t
 import itertools
 from collections.abc import Iterator, Sequence
 
-from tests.acceptance.rule_tables import LOCKS, Cell, Tables, strictness
+from tests.acceptance.rule_tables import CANCEL, LOCKS, Cell, Tables, strictness
 
 FIVE = {
     "update": "update",
@@ -19,6 +19,9 @@ FIVE = {
 }
 NOTHING = "rest"  # the group of what no document shows: nothing is to be done about it
 AGES, GOODS = {"71h": "<= cancel_window", "73h": "> cancel_window"}, ("none", "partly", "whole")
+SETTLED = "settled"  # cancelled, and its refunds come to its total: its documents stay
+REFUNDS = {"soap": "refunds = (one_bag_back, all_the_other_back)"}
+"""What settles a cancelled order."""
 BILLED = "invoice"  # what is delivered of an order; without goods, nothing of it is left
 SAMPLES = {
     "invoice": "soap",
@@ -104,9 +107,14 @@ SHOWN = ("amounts", "goods")  # the groups of what a document shows of itself
 def cases(tables: Tables, document: str) -> Iterator[Case]:
     """Every case of a document, of which each comes to some cells of its tables."""
     goods = GOODS if SAMPLES[document] in LINKED else ("-",)
-    for case in itertools.product((*tables.groups(document), "cancelled"), LOCKS, AGES, goods):
+    ends = ("cancelled", SETTLED) if _knows_refunds(tables, document) else ("cancelled",)
+    for case in itertools.product((*tables.groups(document), *ends), LOCKS, AGES, goods):
         if case[0] != "overbilled" or case[3] != "whole":  # then nothing is billed too much
             yield case
+
+
+def _knows_refunds(tables: Tables, document: str) -> bool:
+    return "credited" in tables.table(document, CANCEL).columns
 
 
 def answer(tables: Tables, document: str, case: Case) -> tuple[set[Cell], str]:
@@ -118,9 +126,10 @@ def _answer(
     tables: Tables, document: str, changed: Sequence[str], case: Case
 ) -> tuple[set[Cell], str]:
     """Where no goods are left, none are billed anew."""
-    _, lock, age, goods = case
+    change, lock, age, goods = case
     out = "no" if goods == "none" else "yes"
     given = {"period": lock, "e_invoice_age": AGES[age]}
+    given["credited"] = "yes" if change == SETTLED else "no"
     given |= dict.fromkeys(("goods_out", "goods_in", "moved"), out)
     hit, told = tables.answer(document, changed, given)
     return hit, "credit note" if told == "credit note and new" and goods == "none" else told
@@ -128,6 +137,8 @@ def _answer(
 
 def _changed(document: str, change: str, goods: str) -> Sequence[str]:
     """Goods that did not go out are billed too much, whatever else is said of the order."""
+    if change == SETTLED:
+        return ["cancelled"]
     if document == BILLED and goods == "none" and change != "cancelled":
         return [*{change, "overbilled"}]
     return [change]
@@ -170,11 +181,10 @@ def _shown(document: str) -> str:
 
 def story(document: str, case: Case) -> str:
     """The record is posted; then it changes, in a world of that lock, age and goods."""
-    change = case[0]
-    gone = change == "cancelled"
-    return _story(
-        document, ["status = cancelled" if gone else WHAT[SAMPLES[document]][change]], case
-    )
+    sample = SAMPLES[document]
+    ends = {"cancelled": "status = cancelled"}
+    ends[SETTLED] = f"status = cancelled, {REFUNDS.get(sample, '')}"
+    return _story(document, [ends.get(case[0]) or WHAT[sample][case[0]]], case)
 
 
 def _story(document: str, what: list[str], case: Case) -> str:

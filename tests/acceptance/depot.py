@@ -197,6 +197,7 @@ def _furnish(product: Product, url: str, rules: Path) -> dict[str, str]:
     ran = run_all(product, commands, {3 + count: SECRET, 5 + count: SIMULATOR_KEY})
     for words, one in zip(commands, ran, strict=True):
         assert one.code in (0, None), f"{words}\n{one.out}\n{one.err}"
+    product.let_live()
     told = [one.out.split("only now: ")[1].split()[0] for one in ran[2 : 2 + count]]
     return dict(zip(emails, told, strict=True))
 

@@ -40,7 +40,9 @@ def drive(depot: Depot) -> Driven:
     """All of them together, once: posted, and then changed."""
     tables, start = Tables(depot.product.folder / "rules"), len(depot.effects())
     told = stories(tables)
-    assert {cell for one in told for cell in one.hit} == tables.all()
+    # What refunds settle stays as it is: the rules' own tests drive that.
+    settled = {one for one in tables.all() if ("credited", "yes") in one[2]}
+    assert {cell for one in told for cell in one.hit} == tables.all() - settled
     bills = sum(one.kind == "ap_payment" for one in told)
     beside = bills + 1  # documents that others belong to: the invoice of an order, bills
     depot.post_records(*parents(), *(body for story in told for body in story.before))

@@ -16,11 +16,12 @@ from typing import Any, ClassVar
 
 import requests
 
-from tests.acceptance.from_nothing import BASE, ZONE, Desk, last_month
+from tests.acceptance.from_nothing import ZONE, Desk, last_month
 from tests.acceptance.product import SIMULATOR_KEY, Product, order
 from tests.support.simulator import ledger_lines
 
 HOOK_SECRET = "woo-hook-demo-4Kd8"
+AUTOCOUNT_KEY = "acc_demo_9Tq4Lx"
 ITEMS = {"TEA-JASMIN-80": "Jasmine, 80 g", "CUP-GLASS-20": "Glass cup"}
 
 
@@ -68,7 +69,7 @@ class WooToQuickBooks(Books):
         control(self.url, "company", lists=lists)
 
     def fill_source(self, page: Any) -> None:
-        page.fill("#key", HOOK_SECRET)
+        page.fill("#key_webhook_secret", HOOK_SECRET)
 
     def sell(self, page: Any) -> None:
         assert page.input_value("#hook") == self.shop["webhooks_to"]
@@ -84,16 +85,10 @@ class WooToQuickBooks(Books):
         control(self.shop["url"], "act", act="create", lines=lines, fields=fields)
 
     def fill_target(self, page: Any) -> None:
-        url = self.url
-        page.fill("#base_url", url)
+        page.fill("#base_url", self.url)
         page.fill("#company_id", "9130347")
         page.fill("#client_id", "AB-clearpost-app")
         page.fill("#key", "qbo-client-3Rk9")
-        page.click("summary:has-text('More settings')")
-        page.fill("#company_name", "Kedai Contoh Sdn Bhd")
-        page.fill("#token_url", f"{url}/oauth2/v1/tokens/bearer")
-        page.fill("#authorize_url", f"{url}/connect/oauth2")
-        page.fill("#revoke_url", f"{url}/v2/oauth2/tokens/revoke")
 
     def allow(self, desk: Desk) -> None:
         page = desk.page
@@ -103,7 +98,7 @@ class WooToQuickBooks(Books):
             page.click("#there")
         page.wait_for_url(f"{self.url}/connect/oauth2**")
         desk.looked("intuit")
-        desk.press("#connect", f"**{BASE}/connections/quickbooks#keys")
+        desk.press("#connect", f"**{desk.base}/connections/quickbooks#keys")
         desk.said.clear()  # what the browser says of Intuit's page is none of ours
         desk.looked("authorized")
 
@@ -184,9 +179,11 @@ class NetShopToAiAccount(Books):
 
 
 @contextmanager
-def woo_to_quickbooks(product: Product, address: str) -> Iterator[WooToQuickBooks]:
+def woo_to_quickbooks(
+    product: Product, address: str, code: str = "kedai-contoh"
+) -> Iterator[WooToQuickBooks]:
     """Both stand-ins, the shop with the address and the secret that its owner entered there."""
-    hook = f"{address}/hooks/kedai-contoh/woocommerce"
+    hook = f"{address}/hooks/{code}/woocommerce"
     with (
         stand_in(product, "woocommerce", "--to", hook, "--secret", HOOK_SECRET) as shop,
         stand_in(product, "quickbooks") as books,
@@ -200,3 +197,65 @@ def netshop_to_aiaccount(product: Product, address: str) -> Iterator[NetShopToAi
     del address
     with stand_in(product, "aiaccount") as books:
         yield NetShopToAiAccount(books)
+
+
+class WorkbookToAutoCount(Books):
+    """A sheet of one order of last month; the codes of its debtor and its item are typed."""
+
+    source, target, limit = "Workbooks and CSV files", "AutoCount Cloud", ""
+    taxes: ClassVar[dict[str, str]] = {}
+
+    def fill_source(self, page: Any) -> None:
+        """Nothing: there is nothing to connect."""
+
+    def sell(self, page: Any) -> None:
+        page.click("#uploadfile")
+        page.set_input_files("#file", {"name": "sales.csv", "mimeType": "", "buffer": _sheet()})
+        page.click("#uploadgo")
+        page.wait_for_url("**/uploads/*")
+        page.locator("#confirm").wait_for()
+        page.click("#confirm")
+        page.locator("#outcome").wait_for()
+
+    def fill_target(self, page: Any) -> None:
+        for name, value in {
+            "base_url": self.url,
+            "company_id": "1042",
+            "key_id": "cp-demo",
+            "key": AUTOCOUNT_KEY,
+            "locked_through": "none",
+        }.items():
+            page.fill(f"#{name}", value)
+        page.select_option("#marketplace_module", "off")
+
+    def allow(self, desk: Desk) -> None:
+        """Nothing: its key was pasted."""
+
+    def map(self, desk: Desk) -> None:
+        desk.until_checked()
+        for key, code in {"FPX": "300-W001", "TEE-BLK-M": "TEE-BLK-M"}.items():
+            page = desk.step("mappings")
+            page.locator("[id^=missrow_]", has_text=key).locator("a.btn").click()
+            page.wait_for_selector("#other")
+            page.fill("#other", code)
+            page.fill("#reason", "As AutoCount has it")
+            page.click("#savemap")
+            page.wait_for_selector(f"text=is now {code}")
+
+    def sell_again(self) -> str:
+        raise AssertionError("a workbook sells nothing by itself: a person uploads the next sheet")
+
+
+def _sheet() -> bytes:
+    """A CSV file of one order, as a person makes it."""
+    day = f"{last_month()[1]:%d/%m/%Y}"
+    row = f"H-1,paid,{day},FPX,MYR,Aisyah Rahman,TEE-BLK-M,Tee,PCS,2,49.50,NONE,99.00"
+    head = "Order No,Status,Date,Sales channel,Currency,Customer name,Item,Product,Unit (UOM),Qty,"
+    return f"{head}Unit price,Tax type,Total\n{row}\n".encode()
+
+
+@contextmanager
+def workbook_to_autocount(product: Product) -> Iterator[WorkbookToAutoCount]:
+    """The stand-in of AutoCount; a person carries the sheet."""
+    with stand_in(product, "autocount") as books:
+        yield WorkbookToAutoCount(books)

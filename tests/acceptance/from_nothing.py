@@ -13,7 +13,7 @@ from tests.acceptance.browser import Person
 from tests.acceptance.product import Product, until
 
 ZONE = ZoneInfo("Asia/Kuala_Lumpur")
-BASE = "/c/kedai-contoh"
+BASE, NAME = "/c/kedai-contoh", "Kedai Contoh Sdn Bhd"
 WORD = "a long enough password"
 MOST = 12
 """Forms of both persons' browsers, at most."""
@@ -57,6 +57,7 @@ class Desk(Person):
     ) -> None:
         super().__init__(browser, address, script=script, width=width)
         self.script, self.width, self.axe = script, width, axe
+        self.base, self.name = BASE, NAME
         self.forms: list[str] = []
         self.page.on("request", self._count)
 
@@ -69,16 +70,16 @@ class Desk(Person):
 
     def step(self, word: str) -> Any:
         """From the checklist to the page of a step, by its button."""
-        self.go(f"{BASE}/")
+        self.go(f"{self.base}/")
         self.page.click(f"#step_{word} a.btn")
-        self.page.wait_for_url(lambda url: not url.endswith(f"{BASE}/"))
+        self.page.wait_for_url(lambda url: not url.endswith(f"{self.base}/"))
         return self.page
 
     def until_checked(self) -> None:
         """The checklist says so, too."""
 
         def checked() -> bool:
-            told = self.go(f"{BASE}/").inner_text("#step_mappings")
+            told = self.go(f"{self.base}/").inner_text("#step_mappings")
             return "No record was checked yet" not in told
 
         until(checked, "a record that was checked")
@@ -86,7 +87,10 @@ class Desk(Person):
     def press(self, button: str, there: str) -> None:
         """Press it, and wait for the page that it leads to."""
         self.page.click(button)
-        self.page.wait_for_url(there)
+        try:
+            self.page.wait_for_url(there)
+        except Exception as problem:
+            raise AssertionError(self.page.inner_text("main")) from problem
 
     def looked(self, name: str) -> None:
         """The page fits its window; axe finds nothing."""
@@ -116,6 +120,19 @@ def walk(pair: Pair, mei: Desk, lim: Desk, link: str) -> None:
     connect(pair, mei)
     choose_rules(pair, mei)
     publish(mei, lim)
+    finish(pair, mei, lim)
+
+
+def walk_another(pair: Pair, mei: Desk, lim: Desk) -> None:
+    """The same in a further company, which has its people already."""
+    connect(pair, mei)
+    choose_rules(pair, mei)
+    publish_rules(lim)
+    finish(pair, mei, lim)
+
+
+def finish(pair: Pair, mei: Desk, lim: Desk) -> None:
+    """From the rules in force to going live."""
     pair.map(lim)
     rehearse(mei)
     go_live(mei)
@@ -126,7 +143,7 @@ def begin(mei: Desk, link: str) -> None:
     page = mei.go(link)
     mei.looked("setup")
     for name, value in {
-        "name": "Kedai Contoh Sdn Bhd",
+        "name": NAME,
         "code": "kedai-contoh",
         "registration": "202001012345",
         "closed": (last_month()[0] - timedelta(days=1)).isoformat(),
@@ -135,9 +152,30 @@ def begin(mei: Desk, link: str) -> None:
         "password": WORD,
     }.items():
         page.fill(f"#{name}", value)
-    mei.press("#createcompany", f"**{BASE}/")
+    mei.press("#createcompany", f"**{mei.base}/")
     assert "0 of 8 done" in page.inner_text("main")
     mei.looked("checklist")
+
+
+def add_another(mei: Desk, lim: Desk, name: str, code: str, registration: str) -> None:
+    """A further company, with the people of the first; both work on in it."""
+    page = mei.go("/c/")
+    mei.press("#addcompany", "**/companies/new")
+    mei.looked("another")
+    for field, value in {
+        "name": name,
+        "registration": registration,
+        "closed": (last_month()[0] - timedelta(days=1)).isoformat(),
+    }.items():
+        page.fill(f"#{field}", value)
+    page.select_option("#pattern", label=NAME)
+    for desk in (mei, lim):
+        desk.base, desk.name = f"/c/{code}", name
+    mei.press("#createcompany", f"**{mei.base}/")
+    told = " ".join(page.inner_text("#page").split())
+    assert "1 of 8 done" in told, "its people are there"
+    assert "Lim can publish rules" in told
+    mei.looked("another-checklist")
 
 
 def connect(pair: Pair, mei: Desk) -> None:
@@ -166,7 +204,8 @@ def connect(pair: Pair, mei: Desk) -> None:
 def choose_rules(pair: Pair, mei: Desk) -> None:
     """A template with its questions."""
     page = mei.step("rules")
-    page.fill("#limit", pair.limit)
+    if pair.limit:
+        page.fill("#limit", pair.limit)
     for box in page.query_selector_all("select[name^=team_]"):
         box.select_option(label="Mei Ling")
     for key, code in pair.taxes.items():
@@ -193,12 +232,18 @@ def publish(mei: Desk, lim: Desk) -> None:
     page = lim.go(link.removeprefix(lim.address))
     page.fill("#password", WORD)
     lim.looked("join")
-    lim.press("#join", f"**{BASE}/")
+    lim.press("#join", f"**{lim.base}/")
     lim.looked("joined")
+    publish_rules(lim)
+
+
+def publish_rules(lim: Desk) -> None:
+    """The change of the checklist comes into force."""
+    lim.go(f"{lim.base}/")
     lim.press("#step_rules a.btn", "**/rules/changes/1")
     lim.looked("to-publish")
-    page.click("#publishchange")
-    page.wait_for_selector("text=version 1 published.")
+    lim.page.click("#publishchange")
+    lim.page.wait_for_selector("text=version 1 published.")
     lim.looked("published")
 
 
@@ -230,6 +275,6 @@ def go_live(mei: Desk) -> None:
     until(ready, "the first run", 40)
     mei.looked("golive")
     mei.page.click("#golive")
-    mei.page.wait_for_selector("text=Kedai Contoh Sdn Bhd is live.")
+    mei.page.wait_for_selector(f"text={mei.name} is live.")
     mei.looked("live")
     assert mei.page.query_selector("#checklist") is None

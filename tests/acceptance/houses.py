@@ -175,6 +175,7 @@ def _furnish(product: Product, url: str) -> Told:
         ("connection", "test", "aiaccount", *by_admin),
         said={3 + len(people): secret, 5 + len(people): SIMULATOR_KEY},
     )
+    product.let_live()
     words = [one.out.split("only now: ")[1].split()[0] for one in told[2 : 2 + len(people)]]
     return url, dict(zip(emails.values(), words, strict=True)), secret
 

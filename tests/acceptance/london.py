@@ -47,6 +47,7 @@ def opened_london(product: Product, folder: Path, rules: str) -> Iterator[House]
         {3 + len(people): SECRET, 5 + len(people): SECRET},
     )
     assert not [one for one in told if one.code not in (0, None)]
+    product.let_live()
     secrets = [one.out.split("only now: ")[1].split()[0] for one in told[2 : 2 + len(people)]]
     passwords = dict(zip(emails.values(), secrets, strict=True))
     made = House(product, "", "", folder / "ledger", SECRET, passwords)

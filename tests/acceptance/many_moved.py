@@ -37,12 +37,13 @@ def written_rules(folder: Path) -> Path:
     """Rules in which channels have sales accounts, and a customer has two spellings."""
     rules = folder / "impact-rules"
     shutil.copytree(STARTER, rules)
-    change(rules / "posting.rules", "= sales_account", "= account(channel)")
-    change(rules / "names.rules", "map tax_code", f"{ACCOUNT}\nmap tax_code")
+    change(rules / "posting.rules", "= sales_account(line.kind)", "= account(channel)")
+    change(rules / "orders_test.rules", 'AccountCode = "90600", ', "")
+    change(rules / "names.rules", "map tax_code\n", f"{ACCOUNT}\nmap tax_code\n")
     words_of = rules / "shop.rules"
     change(words_of, "source netshop", "source intake")
     change(words_of, "order from netshop", "order from intake")
-    change(words_of, "    address           text    optional", REGISTRATION)
+    change(words_of, "    address             text    optional", REGISTRATION)
     change(rules / "names.rules", "map item\n", f"{NUMBERS}\nmap item\n")
     change(
         rules / "clearing.rules", "check whole_pieces", f"{CHECKS}{NO_LELONG}\ncheck whole_pieces"

@@ -145,6 +145,10 @@ class Product:
             found = file.execute(query, values)
             return found.fetchall(), found.rowcount
 
+    def let_live(self) -> None:
+        """Take all companies live without their set-up, for tests of what comes after it."""
+        self.sql("UPDATE company SET live = ?", True)
+
     @contextmanager
     def database(self) -> Iterator[sqlite3.Connection]:
         """The SQLite file itself, for what no user can do."""

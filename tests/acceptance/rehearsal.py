@@ -17,6 +17,7 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import sys
 import tempfile
 import threading
@@ -125,6 +126,7 @@ def _first_day(main: Main, folder: Path, starter: Path) -> None:
         _say(main, "connection", "test", "aiaccount", *ADMIN)
         _say(main, "rules", "push", str(starter), *COMPANY, "--as", "consultant@kedai.example")
         _say(main, "publish", "1", *COMPANY, "--as", "publisher@kedai.example")
+        _let_live(Path(os.environ["CLEARPOST_HOME"]) / "clearpost.sqlite3")
         file = folder / "order.json"
         file.write_text(json.dumps({"orders": [_order()]}), "utf-8")
         _say(main, "ingest", str(file), *COMPANY, "--source", "netshop")
@@ -136,6 +138,12 @@ def _first_day(main: Main, folder: Path, starter: Path) -> None:
     finally:
         os.kill(child, signal.SIGTERM)
         os.waitpid(child, 0)
+
+
+def _let_live(file: Path) -> None:
+    """Take the company live without its set-up."""
+    with contextlib.closing(sqlite3.connect(file)) as database, database:
+        database.execute("UPDATE company SET live = 1")
 
 
 def _target(main: Main, ledger: Path) -> tuple[int, str]:

@@ -63,6 +63,8 @@ NOT_HERE = {
     "escalations.packet": "it needs a packet",
     "desk.step": "it leads on to another page",
     "find.step": "it leads on to another page",
+    "oidc.start": "it leads on to the sign-in provider",
+    "oidc.back": "it leads on to another page",
     "factor.show": "it needs an app that is being set up (tests/browser/test_two_factor.py)",
     "runs.step": "it leads on to another page",
     "importfiles.show": "it needs a target that takes files by hand",

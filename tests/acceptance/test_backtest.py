@@ -59,6 +59,8 @@ CELLS = {  # state, was, would be, currency: records, amount; added up by hand
     ("dropped", "dropped", "dropped", "MYR"): (1, "88.00"),  # 11
     ("held", "held", "ready", "SGD"): (1, "99.00"),  # 12
 }
+IN_BOOKS = CELLS | {("held", "held", "held", "SGD"): (1, "99.00")}  # AiAccount needs a rate
+del IN_BOOKS["held", "held", "ready", "SGD"]
 SAID = {
     "ready": "Ready to post",
     "to approve": "Approval needed",
@@ -130,15 +132,15 @@ def test_the_review_of_a_change_has_the_matrix_with_progress(lived: House, chrom
         assert "0 of 12 records checked." in page.inner_text("#backteststate")
         assert chan.violations() == []
         work(lived)
-        page.locator("#backteststate").get_by_text("12 records, 5 different.").wait_for()
-        assert _shown(page) == _by_pair(CELLS)
+        page.locator("#backteststate").get_by_text("12 records, 4 different.").wait_for()
+        assert _shown(page) == _by_pair(IN_BOOKS)
         chan.go(review)
         state = page.locator("#backteststate")
         assert "3 posted records would have been stopped: RM 3,333.00" in _plain(state)
-        assert "2 records would newly be ready to post: RM 55.00 + SGD 99.00" in _plain(state)
+        assert "1 record would newly be ready to post: RM 55.00" in _plain(state)
         largest = state.locator("table.ledger tbody a.strong").all_inner_texts()
         assert largest == ["NS-4", "NS-3", "NS-6"]
-        assert "Backtest against rule version 1: 12 records, 5 differ." in page.inner_text(".head")
+        assert "Backtest against rule version 1: 12 records, 4 differ." in page.inner_text(".head")
         assert chan.violations() == []
         page.locator("td.shift.t-warn a", has_text="RM 33.00").click()
         assert page.inner_text("h1") == "Ready to post → On hold"
@@ -153,8 +155,8 @@ def test_the_review_of_a_change_has_the_matrix_with_progress(lived: House, chrom
         assert "0 of 12 records checked." in page.inner_text("#backteststate")
         work(lived)
         page.click("text=Load this page again")
-        assert "12 records, 5 different." in page.inner_text("#backteststate")
-        assert _shown(page) == _by_pair(CELLS)
+        assert "12 records, 4 different." in page.inner_text("#backteststate")
+        assert _shown(page) == _by_pair(IN_BOOKS)
         assert _fits(page)
     with Person(chromium, lived.address, width=390, scheme="dark") as narrow:
         narrow.sign_in(WRITER, lived.passwords[WRITER])
@@ -196,7 +198,7 @@ def _shown(page: Any) -> dict[tuple[str, str], tuple[int, set[str]]]:
             amounts = cell.locator(".per-currency").all_inner_texts()
             number = int(cell.locator(".n").inner_text())
             pair = was.strip(), cell.get_attribute("data-label")
-            found[pair] = (number, {one.replace("\xa0", " ").strip() for one in amounts})
+            found[pair] = (number, {one.replace("\xa0", " ").strip("+ ") for one in amounts})
     return found
 
 

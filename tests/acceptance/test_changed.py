@@ -98,7 +98,7 @@ def test_T01c_the_difference_that_is_accepted_stays_in_sight(house: House) -> No
     day = first["ordered_at"][:10]
     (row,) = [row for row in table(read(finance.get(f"{BASE}/")), "days") if row[0] == day]
     assert row[6:] == ["RM 22.20", "1 document, +RM 5.60"]
-    (answer,) = [a for a in house.record("NS-1901")["answers"] if a["no"] == 5]
+    (answer,) = [a for a in house.record("NS-1901")["documents"][0]["answers"] if a["no"] == 5]
     assert "aiaccount keeps RM\u00a022.20, netshop says RM\u00a027.80" in answer["answer"]
     found = read(finance.get(f"{BASE}/find?q=Buyer+1901")).one("main").text
     assert "RM 22.20" in found

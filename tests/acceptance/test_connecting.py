@@ -86,6 +86,7 @@ def new_company(office: House) -> Visitor:
     for role in ("admin", "consultant", "publisher"):
         told = run("user", "add", f"{role}@toko.example", "--company", "toko", "--role", role)
         passwords[role] = told.stdout.split("only now: ")[1].split()[0]
+    office.product.let_live()
     return Visitor(office.address, "admin@toko.example", passwords["admin"])
 
 

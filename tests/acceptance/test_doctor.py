@@ -117,13 +117,14 @@ def test_H14_what_it_says(house: House) -> None:
         known.insert(0, topic)
         if comes is failed_test:  # what is left of the month of another company says nothing
             known.remove("Sync delayed more than 10 minutes")
-        assert [line.partition(": ")[0] for line in lines[::2]] == known, lines
+        topics = dict.fromkeys(line.partition(": ")[0] for line in lines[::2])
+        assert [*topics] == known, lines
         assert shown in lines[0], lines
         assert lines[1].startswith("  next: "), lines
         assert todo in lines[1], lines
         assert len(house.calls()) == calls, "nobody was called"
     told = house.product.json(*DOCTOR, "--json", code=1)["topics"]
-    assert [one["topic"] for one in told] == known
+    assert [*dict.fromkeys(one["topic"] for one in told)] == known
 
 
 @pytest.fixture(scope="module")

@@ -43,7 +43,7 @@ CALLS = {
         ("POST", "/v1/sales/invoices"),
     },
     "autocount": {
-        *(("GET", f"/1042/{path}") for path in ("invoice", "product")),
+        *(("GET", f"/1042/{path}") for path in ("invoice", "product", "debtor")),
         *(("GET", f"/1042/{path}/listing") for path in ("invoice", "creditNote", "product")),
         *(("GET", f"/1042/{path}/listing") for path in ("debtor", "creditor")),
         *(("POST", f"/1042/{path}") for path in ("invoice", "invoice/listing")),

@@ -4,9 +4,12 @@ import hashlib
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -141,7 +144,7 @@ def test_G16_a_packet_is_proved_elsewhere_without_database_and_network(audited: 
     data, events = (json.loads(parts(file)[name]) for name in ("packet.json", "events.json"))
 
     shown = answers(record(audited.auditor, ORDER))
-    assert {one["no"]: one["answer"] for one in data["answers"]} == shown
+    assert {one["no"]: one["answer"] for one in data["documents"][0]["answers"]} == shown
     assert [one["no"] for one in data["versions"]] == [1, 2]
     assert data["postings"][0]["number"] in house.created()
     written = [one for one in house.calls() if one["effect"] == "created"]
@@ -174,7 +177,7 @@ def test_G16_a_packet_is_proved_elsewhere_without_database_and_network(audited: 
     assert "is whole" not in said
     last = events["stretches"][-1]["links"][-1]["seq"]
     ((noted,),) = rows(house, "SELECT hash FROM event_link WHERE seq = ?", last)
-    head = ("--head", f"{last}:{noted}")
+    head = ("--head", f"{last}:{noted}", "--anchors", str(anchors))
     code, said = audited.verify(file, *head)
     assert (code, f"{many:,} of {many:,} events proved" in said) == (0, True), said
     told = json.loads(audited.verify(file, *head, "--json")[1])
@@ -250,3 +253,66 @@ def test_G16_a_packet_is_proved_elsewhere_without_database_and_network(audited: 
         address, closed.fields(), headers={"Referer": address}, timeout=9
     )
     assert refused.status_code == 403
+
+
+def test_the_command_writes_a_packet_and_one_file_that_verifies_it_alone(audited: Audited) -> None:
+    out = audited.place / "handed-out"
+    told = audited.house.product.run(
+        "packet", NUMBER, *COMPANY, "--as", AUDITOR, "--personal", "--out", str(out)
+    )
+    packet, program = sorted(out.iterdir())
+    assert (packet.suffix, program.name) == (".zip", "verify_packet.py")
+    digest = told.stdout.split()[1]
+
+    def verify(file: Path, *more: str) -> tuple[int, dict[str, Any]]:
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", str(program), str(file), *more],
+            cwd=out, env={}, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        return done.returncode, json.loads(done.stdout)
+
+    code, found = verify(packet, "--sha256", digest)
+    assert (code, found["ok"], found["record"], found["faults"]) == (0, True, NUMBER, [])
+    assert found["contents_compared"] > 0
+    data = json.loads(parts(packet)["packet.json"])
+    data["postings"][0]["target_id"] = "INV-forged"
+    data["versions"][0]["body"]["total"] = "1.00"
+    altered = forged(packet, {"packet.json": json.dumps(data).encode()})
+    code, found = verify(altered)
+    assert (code, found["ok"]) == (1, False)
+    assert any("Version 1 is not the content" in fault for fault in found["faults"])
+    told_of = "SELECT count(*) FROM event WHERE act = 'audit.packet' AND body LIKE ?"
+    assert rows(audited.house, told_of, f"%{digest}%") == [(1,)]
+
+
+def test_no_secret_stands_in_any_file_of_the_installation_or_page(audited: Audited) -> None:
+    house = audited.house
+    secrets = [SIMULATOR_KEY, house.secret, *house.passwords.values()]
+    secrets = [text for secret in secrets for text in secret.split(":") if len(text) >= 12]
+    assert len(secrets) >= 3
+    files = [path for path in house.product.home.rglob("*") if path.is_file()]
+    assert any(path.name.startswith("clearpost.sqlite3") for path in files)
+    for path in files:
+        raw = path.read_bytes()
+        assert [text for text in secrets if text.encode() in raw] == [], path.name
+    for page in (f"{BASE}/audit", f"{BASE}/audit.json", PAGE):
+        text = audited.auditor.get(page)
+        assert [secret for secret in secrets if secret in text] == [], page
+
+
+def test_verify_lists_what_no_seal_covers_and_names_an_edited_row(audited: Audited) -> None:
+    house = audited.house
+    work(house)
+    listed = house.product.run("verify", *COMPANY, "--not-covered").stdout
+    assert "`posting.lease_owner`: " in listed
+    assert "`heartbeat`: " in listed
+    told = json.loads(house.product.run("verify", *COMPANY, "--json").stdout)
+    assert told["breaks"] == []
+    assert set(told["not_covered"]["heartbeat"]) == {"*"}
+    with closing(sqlite3.connect(house.product.home / "clearpost.sqlite3")) as connection:
+        connection.execute("DROP TRIGGER IF EXISTS posting_tally_update")
+        connection.execute("UPDATE posting SET target_ref = 'INV-forged' WHERE target_ref <> ''")
+        connection.commit()
+    answer = house.product.run("verify", *COMPANY, "--json", code=1)
+    messages = [one["message"] for one in json.loads(answer.stdout)["breaks"]]
+    assert "Table posting, row 1: its content is not what event" in messages[0]

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from tests.acceptance.london import RULES
+from tests.acceptance.parts import read
 from tests.acceptance.product import Product, free_environment
-from tests.acceptance.quiet import rows
+from tests.acceptance.quiet import BASE, rows
 from tests.acceptance.trader import Trader, opened_trader
 
 pytestmark = pytest.mark.slow
@@ -76,6 +77,11 @@ def _order(number: int, **changes: Any) -> dict[str, Any]:
     }
 
 
+def _debtor_is_in(shop: Trader, currency: str) -> None:
+    parties = {"debtor": {"300-C077": {"currencyCode": currency}}}
+    shop.books["autocount"].control("book", parties=parties)
+
+
 def _rates(shop: Trader) -> dict[str, str]:
     documents = shop.books["autocount"].documents()
     return {one["master"]["docNo"]: str(one["master"].get("currencyRate")) for one in documents}
@@ -93,17 +99,29 @@ def test_100_dollars_are_never_100_ringgit(command: Path, tmp_path: Path) -> Non
         assert shop.books["autocount"].made() == ["SO-2-1"]
         [(error_class, words)] = _held(shop, "SO-1")
         assert error_class == "missing_field"
-        assert "the document is in SGD: it says how much MYR 1 SGD is." in words
+        assert "A document in SGD needs this rate: MYR for 1 SGD." in words
         assert {one["call"] for one in shop.books["autocount"].called("SO-1-1")} <= {"lookup"}
+        [(hold_id,)] = rows(shop, "SELECT id FROM hold WHERE code = 'VAL05'")
+        for role in ("finance", "consultant"):
+            page = read(shop.visitor(f"{role}@kedai.example").get(f"{BASE}/holding/{hold_id}"))
+            ways = [page.one("p", id=f"{way}_{hold_id}").text for way in ("wayout", "rules")]
+            assert "SO-1" in ways[0]
+            assert ways[1].startswith("consultant can") == (role == "finance"), ways
 
 
 def test_a_foreign_order_goes_at_the_rate_of_its_shop(command: Path, tmp_path: Path) -> None:
     rate = "    CurrencyRate        = exchange_rate otherwise rate(currency)\n"
     with _opened(command, tmp_path, rate) as shop:
-        shop.take(_order(1), _order(2, exchange_rate="3.4125"), _order(3, currency="MYR"))
-        shop.work_on(2)
+        _debtor_is_in(shop, "SGD")
+        shop.take(_order(1), _order(2, exchange_rate="3.4125"))
+        shop.work_on(1)
+        _debtor_is_in(shop, "MYR")
+        shop.take(_order(3, currency="MYR"), _order(4, exchange_rate="3.4125"))
+        shop.work_on(1)
         assert {n: Decimal(told) for n, told in _rates(shop).items()} == {
             "SO-2-1": Decimal("3.4125"),
             "SO-3-1": Decimal(1),
         }
         assert [words for _, words in _held(shop, "SO-1")] == ["No rate of SGD."]
+        [(_, words)] = _held(shop, "SO-4")
+        assert "Customer 300-C077 is in MYR in autocount, and SO-4-1 is in SGD" in words

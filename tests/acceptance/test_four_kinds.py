@@ -320,6 +320,6 @@ def test_G09_a_trace_starts_from_the_number_of_the_document_alone(office: House)
         assert read(answer.text).one("h1").text.startswith("NS-501 ")
     told = office.product.json("trace", "RC-NS-501", *COMPANY, "--json")
     assert told["number"] == "NS-501"
-    assert [one["no"] for one in told["answers"]] == [1, 2, 3, 4, 5, 6, 7]
+    assert [one["no"] for one in told["documents"][0]["answers"]] == [1, 2, 3, 4, 5, 6, 7]
     nobody = office.product.run("trace", "RC-NS-50", *COMPANY, code=1)
     assert "No record or document" in nobody.stderr

@@ -17,7 +17,7 @@ from tests.acceptance.product import Product, address_in, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 WALK = os.environ.get("CLEARPOST_WALK") == "all"
-PAIRS = {"woo": woo_to_quickbooks, "netshop": netshop_to_aiaccount}
+PAIRS: dict[str, Callable[..., Any]] = {"woo": woo_to_quickbooks, "netshop": netshop_to_aiaccount}
 ALL = [(pair, width, script) for pair in PAIRS for width in (1280, 390) for script in (True, False)]
 SHORT = [("woo", 1280, True), ("netshop", 390, False)]
 

@@ -131,7 +131,7 @@ def test_C01_every_record_is_in_exactly_one_state(house: House, finance: Visitor
             with pytest.raises(sqlite3.IntegrityError):
                 database.execute(f"UPDATE {table} SET state = 'almost posted'")
         for table, state, wish in (  # known states, and no move of their tables
-            ("posting", "posted", "ready"),
+            ("posting", "posted", "waiting"),
             ("posting", "posted", "held"),
             ("posting", "waiting", "sending"),
             ("push", "accepted", "intent"),

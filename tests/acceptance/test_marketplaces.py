@@ -100,7 +100,7 @@ def market(
 
 def _connect(product: Product, name: str, told: dict[str, Any]) -> None:
     by_admin = (*COMPANY, "--as", ADMIN)
-    settings = {"base_url": told["url"]}
+    settings = {"base_url": told["url"], "e_invoice_issuer": "us"}
     settings |= {word: told[word] for word in ("partner_id", "shop_id", "app_key") if word in told}
     settings |= {"token_url": told["url"]} if name == "lazada" else {}
     pairs = [word for one in settings.items() for word in ("--set", "=".join(one))]

@@ -324,6 +324,44 @@ def test_E05_by_hand_or_by_itself_the_same_bytes_go_out(nights: Nights) -> None:
         assert effects.count("created") == effects.count("replayed") == 1, "under the same key"
 
 
+def test_documents_of_today_are_sent_by_hand_before_their_hour(nights: Nights) -> None:
+    """Also with the daily run off. What is left then waits for a person: no invariant breaks."""
+    house = nights.house
+    nights.at(12, 13)
+    work(house)
+    nights.post("daily", doc_type="sales_invoice", on="0")
+    nights.deliver(12, 1701, 1702)
+    work(house)
+    waiting = record(house.visitor(FINANCE), 1701)
+    assert state(waiting) == "Waiting"
+    assert "Its daily run is switched off" in waiting.text
+    known = len(nights.files())
+    nights.sync("sales_invoice", nights.date(12))
+    assert state(record(house.visitor(FINANCE), 1701)) == "Ready to post"
+    work(house)
+    assert nights.files()[known:] == [["NS-1701", "NS-1702"]]
+    early = record(house.visitor(FINANCE), 1701, "trace").text
+    assert "operator had NS-1701 sent before its daily run" in early
+
+    nights.deliver(12, 1703)
+    nights.at(13, 0.5)
+    nights.deliver(12, 1704)
+    nights.at(13, 0.9)
+    work(house)
+    nights.at(13, 2.5)
+    work(house)
+    left = record(house.visitor(FINANCE), 1703)
+    assert state(left) == "Ready to post"
+    assert "next run" not in left.text
+    assert "Its daily run is switched off" in left.text
+    told = house.product.json("invariants", "--json")
+    assert [one["breaches"] for one in told.values()] == [[]]
+    nights.sync("sales_invoice", nights.date(12))
+    work(house)
+    assert nights.files()[-1] == ["NS-1703", "NS-1704"]
+    nights.post("daily", doc_type="sales_invoice", on="1")
+
+
 def put_in_force(house: House, rules: Path) -> None:
     """Further rules, published by somebody else."""
     by = (*COMPANY, "--as")

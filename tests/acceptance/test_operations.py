@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import requests
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.acceptance.browser import Person
 from tests.acceptance.conftest import STARTER
@@ -236,7 +237,7 @@ def test_H05_what_it_says_the_figures_of_a_monitor_equal_the_database(plant: Pla
     plant.deliver(502)
     found = _figures(requests.get(f"{plant.house.address}/metrics", timeout=30))
     company = 'company="kedai"'
-    checks = f'{{{company},queue="checks",connection=""}}'
+    checks = f'{{{company},connection="",queue="checks"}}'
     ((held, money, opened),) = rows(
         plant.house,
         "SELECT count(DISTINCT record.id), sum(record.amount), min(hold.opened_at) FROM record"
@@ -323,11 +324,13 @@ def test_H05_what_it_says_the_figures_of_a_monitor_equal_the_database(plant: Pla
 
 
 def _figures(answer: requests.Response) -> dict[str, float]:
-    """Name with labels -> value; each name has its help and its type before it."""
+    """Return name with labels -> value, as the Prometheus client reads the page."""
     assert answer.status_code == 200, answer.text
     assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
-    lines = answer.text.splitlines()
-    told = {line.split()[2] for line in lines if line.startswith("# TYPE")}
-    pairs = [line.rpartition(" ") for line in lines if not line.startswith("#")]
-    assert {name.partition("{")[0] for name, _, _ in pairs} == told
-    return {name: float(value) for name, _, value in pairs}
+    families = list(text_string_to_metric_families(answer.text))
+    assert all(family.documentation for family in families)
+    figures = {}
+    for sample in (sample for family in families for sample in family.samples):
+        labels = ",".join(f'{name}="{value}"' for name, value in sorted(sample.labels.items()))
+        figures[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
+    return figures

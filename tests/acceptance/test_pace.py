@@ -132,6 +132,9 @@ def test_E25_a_paused_key_keeps_its_queue_in_order_over_a_restart(timed: Timed) 
     open_doors(house)
     work(house)
     assert "30 waiting" in timed.pill()
+    finance = house.visitor(FINANCE)
+    waits = f"NS-{numbers[0]} waits for the paused connection AiAccount since "
+    assert waits in record(finance, numbers[0], "trace").text
     assert timed.queue() == [f"NS-{number}" for number in numbers[:10]]
     assert not [number for number in house.created() if number.startswith("NS-25")]
 
@@ -139,7 +142,10 @@ def test_E25_a_paused_key_keeps_its_queue_in_order_over_a_restart(timed: Timed) 
     work(house)
     made = [number for number in house.created() if number.startswith("NS-25")]
     assert made == [f"NS-{number}" for number in numbers]
-    assert answers(record(house.visitor(FINANCE), numbers[0]))
+    assert answers(record(finance, numbers[0]))
+    trace = record(finance, numbers[0], "trace").text
+    assert f"NS-{numbers[0]} waited for the paused connection AiAccount, " in trace
+    assert waits not in trace
 
 
 def test_E36_four_workers_share_what_a_target_takes_in_a_minute(timed: Timed) -> None:

@@ -2,13 +2,14 @@
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.acceptance.depot import (
+    SIMULATOR_KEY,
     Body,
     Depot,
     channel,
@@ -23,7 +24,7 @@ from tests.acceptance.depot import (
 )
 from tests.acceptance.houses import COMPANY
 from tests.acceptance.parts import answers, state
-from tests.acceptance.product import MALAYSIA, Product, free_environment, until
+from tests.acceptance.product import ADMIN, MALAYSIA, Product, free_environment, until
 from tests.acceptance.quiet import agree, approve, ask_target, rows
 
 CONSENT = """
@@ -45,11 +46,11 @@ UNDO = {
         "| locked | - | - | credit note |"
     ),
     "| open   | <= cancel_window | no    | void               |": "| open | - | no | void |",
-    "    | open   | > cancel_window  | no    | credit note        |\n": "",
+    "    | no       | open   | > cancel_window  | no    | credit note        |\n": "",
 }
 """What is taken back is made void; in a locked period it is credited, today."""
 
-WITHHELD = "    when     amount > 0.00\n    immediately\n    after    autocount.ap_invoice\n"
+WITHHELD = "    immediately\n    after    autocount.ap_invoice\n"
 """What a channel withheld: it goes in the night after it was paid."""
 
 
@@ -254,6 +255,58 @@ def test_E40_what_it_says(depot: Depot) -> None:
     assert (credit["docDate"][:10] > day(10), credit["finalTotal"]) == (True, "56.00")
     for number in ("2201", "2202"):
         assert state(depot.page("order", number)) == "Reversed"
+
+
+def test_a_credited_invoice_answers_before_its_credit_note(depot: Depot) -> None:
+    """Page, command and key: each document of the record for itself, the invoice first."""
+    depot.lock("none")
+    depot.move(minutes=2)
+    depot.take(sale("2203", price="5.70"), van("D2203", "2203", "10", delivered_on=day(20)))
+    assert depot.effects("2203") == [("created", "IV-2203-1")]
+    depot.lock(day(10))
+    rotate_key(depot, "acc_demo_other_8Wn3")
+    off = {"status": "cancelled"}
+    order = sale("2203", price="5.70", **off)
+    depot.take(van("D2203", "2203", "10", delivered_on=day(20), **off), order)
+    depot.move(minutes=2)
+    approve(depot.person("approver"), "2203", reason="The lorry came back")
+    depot.work()
+    assert depot.effects("2203") == [("created", "IV-2203-1"), ("created", "CN-IV-2203-1")]
+
+    told = depot.product.json("trace", "2203", *COMPANY, "--json")["documents"]
+    shown = [(one["number"], one["reverses"], one["state"], one["key_tail"]) for one in told]
+    assert shown == [
+        ("IV-2203-1", "", "reversed", SIMULATOR_KEY[-4:]),
+        ("CN-IV-2203-1", "IV-2203-1", "posted", "8Wn3"),
+    ]
+    invoice, note = ([one["answer"] for one in each["answers"]] for each in told)
+    assert "CN-IV-2203-1 posted in autocount" in invoice[4]
+    assert note[4] == "No. Version 2 is the latest version."
+    assert invoice[1].startswith("No approval required")
+    assert note[1].startswith("approver, ")
+    assert invoice[6] == "No. It was never put on hold."
+    assert note[6].startswith("Yes: ")
+
+    page = depot.page("order", "2203")
+    assert _plain(answers(page).values()) == _plain(invoice)
+    (second,) = [one for one in page.all("section", cls="panel") if "about CN-" in one.text]
+    assert _plain(one.text for one in second.all("span", cls="a")) == _plain(note)
+    attempts = depot.page("order", "2203", "pushes")
+    tails = [one.text for one in attempts.all("td") if one.attributes.get("data-label") == "Key"]
+    assert {f"…{SIMULATOR_KEY[-4:]}", "…8Wn3"} == set(tails)
+
+
+def _plain(texts: Iterable[str]) -> list[str]:
+    """The texts without what pages add: titles of connections, spaces that do not break."""
+    return ["".join(text.casefold().split()) for text in texts]
+
+
+def rotate_key(depot: Depot, secret: str) -> None:
+    """AutoCount replaces its key, and an administrator stores the new one."""
+    ask_target(depot, "rekey", key_id="cp-demo", secret=secret)
+    by_admin = (*COMPANY, "--as", ADMIN)
+    depot.product.run("connection", "key", "autocount", *by_admin, stdin=secret)
+    depot.product.run("connection", "test", "autocount", *by_admin)
 
 
 def test_B12_each_leaves_at_its_moment_and_not_before(depot: Depot) -> None:

@@ -118,7 +118,7 @@ def _connect(
     product: Product, source: str, told: dict[str, Any], settings: Mapping[str, str]
 ) -> None:
     by_admin = (*COMPANY, "--as", ADMIN)
-    given = {"base_url": told["url"], **settings}
+    given = {"base_url": told["url"], "e_invoice_issuer": "us", **settings}
     if source == "lazada":  # tokens are exchanged elsewhere
         given["token_url"] = told["url"]
     pairs = [word for name, value in given.items() for word in ("--set", f"{name}={value}")]

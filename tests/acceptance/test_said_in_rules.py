@@ -76,7 +76,8 @@ def test_T21c_a_new_price_updates_the_invoice_and_a_new_quantity_is_looked_at(
 
     book = read(trader.person("finance").get(f"{BASE}/rules/book?q=price+level")).text
     assert (
-        "its prices (line price, line discount, subtotal, tax total, total or price level)" in book
+        "its prices (line price, line discount, subtotal, tax total, round off, prices include tax,"
+        " total or price level)" in book
     )
 
     trader.take(cups("NS-31", 3, 6))

@@ -254,7 +254,7 @@ def test_T36k_F04_the_sum_of_quickbooks_is_made_first_and_a_sen_is_named(trader:
     made = {one["DocNumber"]: one["TotalAmt"] for one in books.documents()}
     assert (made["NS-4100-1"], made["NS-4200-1"]) == (33.13, 33.12)
     page = trader.person("finance").get(f"{BASE}/records/intake/order/NS-4200?tab=ruletree")
-    assert "Total = 33.12, sum then round = 33.13" in read(page).text
+    assert "total in QuickBooks = 33.13, total of the record = 33.12" in read(page).text
     words = "Total does not match: lines and tax of NS-4300 do not add up to RM 33.17."
     assert held(trader, "NS-4300") == [("CHK01", "accounts", words, "itself")]
     assert not books.called("NS-4300")

@@ -153,7 +153,7 @@ def _content_hash(told: Told) -> str:
 
 def test_G03_which_fields_were_mapped(told: Told) -> None:
     assert re.fullmatch(
-        r"34 of 34 fields: \d+ through mapping tables, 2 constants\.", told.answer(3)
+        r"34 of 34 fields: \d+ through mapping tables, 0 constants\.", told.answer(3)
     )
     lines = _lines(told.tab("lineage"))
     assert len(lines) == 34
@@ -252,7 +252,7 @@ def _none_is_an_answer_and_red(product: Product) -> None:
         ((receipt,),) = rows(house, query, "aiaccount.sales_receipt")
         ((invoice,),) = rows(house, query, "aiaccount.sales_invoice")
         ((hash_,),) = rows(house, "SELECT hash FROM ruleset_version WHERE no = 1")
-        none = f"None: rule version 1 (hash {hash_[:12]}) had no duplicate rule for this record."
+        none = f"None: rule version 1 (hash {hash_[:12]}) had no duplicate rule for this document."
         for _ in range(2):
             page = _of_posting(house, receipt)
             text = answers(page)[6]

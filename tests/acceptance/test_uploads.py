@@ -116,7 +116,7 @@ def records(house: House, like: str) -> int:
 def state_of(house: House, number: str) -> str:
     """The state of a record; what holds it, where it is held."""
     found = house.record(number)
-    return str(found["state"] if found["state"] != "held" else found["answers"][5:])
+    return str(found["state"] if found["state"] != "held" else found["documents"][0]["answers"][5:])
 
 
 def cells(page: Part, table: str) -> list[list[str]]:
@@ -188,6 +188,15 @@ def test_A03_a_file_is_looked_at_before_anything_of_it_is_stored(
         page.locator("#outcome").wait_for()
         taken = numbers(read(page.content()), "outcome")
         assert (taken["Orders taken"], taken["New"]) == ("4", "4")
+        work(office)
+        page.reload()
+        imported = {row[0]: row[1] for row in cells(read(page.content()), "importedrecords")}
+        assert imported == {
+            "NS-7303": "On hold",
+            "NS-7304": "On hold",
+            "NS-7301": "Posted",
+            "NS-7302": "Posted",
+        }
         assert person.said == []
     assert records(office, "NS-73%") == 4
     assert state_of(office, "NS-7301") == "posted"

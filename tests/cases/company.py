@@ -16,7 +16,7 @@ import hmac
 import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -60,7 +60,7 @@ from tests.support.factories import make_person
 
 CASES = Path(__file__).parents[3] / "shared" / "cases"
 """The inputs of the cases, where they were given together with this repository."""
-NOW = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
+NOW = datetime(2026, 11, 28, 2, 0, tzinfo=UTC)
 SECRET = "hook-secret-of-a-case"
 PASSWORD = "correct horse battery"
 PEOPLE = {
@@ -215,6 +215,13 @@ class CaseCompany:
             assert not isinstance(pushed, Refusal), pushed
             self.clock.advance(timedelta(seconds=30))
 
+    def push(self) -> None:
+        """Push what is ready, without judging before."""
+        pushed = push_due(
+            self.database, self.clock, company_id=self.company_id, owner="test", desk=self.desk
+        )
+        assert not isinstance(pushed, Refusal), pushed
+
     def test_target(self) -> None:
         """Run the connection test of the target, as the worker does every quarter of an hour."""
         _test_target(self.database, self.clock, self.company_id, self.desk.settings)
@@ -226,6 +233,13 @@ class CaseCompany:
 
     def release(self, number: str, by: str = "lim") -> None:
         """Release the open holds of a record as a person does; they count once this is judged."""
+        self._decide(number, by, releases.release)
+
+    def reject(self, number: str, by: str = "lim") -> None:
+        """Reject the first open hold of a record as a person does, which closes the others."""
+        self._decide(number, by, releases.reject, most=1)
+
+    def _decide(self, number: str, by: str, act: Callable[..., object], most: int = 99) -> None:
         with self.database.write() as session:
             person = session.scalars(select(Person).where(Person.email == f"{by}@kedai.my")).one()
             actor = actor_of(session, person.id, self.company_id)
@@ -234,11 +248,10 @@ class CaseCompany:
                 select(Hold.id)
                 .join(Record, Record.id == Hold.record_id)
                 .where(Record.number == number, Hold.state == "open")
+                .limit(most)
             )
             for hold_id in session.scalars(query).all():
-                done = releases.release(
-                    session, actor, hold_id, "Compared with the shop", self.clock.now()
-                )
+                done = act(session, actor, hold_id, "Compared with the shop", self.clock.now())
                 assert not isinstance(done, Refusal), done
 
     def visit(self, name: str) -> Browser:
@@ -385,7 +398,7 @@ def make_company(database: Database, target: Simulator, plan: Plan) -> CaseCompa
     connector = plan.connector or source
     with database.write() as session:
         sides: tuple[Side, Side] = (
-            (source, connector, "source", dict(plan.settings), plan.key),
+            (source, connector, "source", {"e_invoice_issuer": "us", **plan.settings}, plan.key),
             (target.target, target.target, "target", dict(target.settings), ""),
         )
         for side in sides:
@@ -418,6 +431,7 @@ def _add_people(database: Database, now: datetime) -> tuple[int, dict[str, Actor
         added = people.add_company(session, code="kedai", name="Kedai Contoh Sdn Bhd", now=now)
         assert isinstance(added, int), added
         company = session.get_one(Company, added)
+        company.live = True
         hashed = sessions.hash_password(PASSWORD)
         actors: dict[str, Actor] = {}
         for name, roles in PEOPLE.items():

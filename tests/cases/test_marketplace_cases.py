@@ -550,3 +550,65 @@ def test_a_refund_of_an_order_that_was_never_paid_is_held(make: Make, feed: Feed
         "accounts",
         Decimal("25.00"),
     )
+
+
+@pytest.mark.parametrize(("back", "left"), [("60.00", 0), ("30.00", 30)])
+def test_a_posted_order_of_shopee_that_is_cancelled_is_settled_by_its_refunds_alone(
+    make: Make, feed: Feed, back: str, left: int
+) -> None:
+    company = shop_company(make, "shopee")
+    order = shopee_order(total_amount=60.0)
+    feed(company, orders(order))
+    assert company.states() == {"2611SH20": "posted"}
+    item = {"item_id": 9001, "name": "Mug", "item_sku": "MUG", "amount": 1}
+    told = {"return_sn": "RT1", "order_sn": "2611SH20", "status": "REFUND_PAID"}
+    told |= {"refund_amount": float(back), "currency": "MYR", "create_time": MOMENT + 5}
+    told |= {"item": [{**item, "refund_amount": float(back)}], "update_time": MOMENT + 5}
+    feed(company, {"response": {"return": [told]}})
+    feed(company, orders({**order, "order_status": "CANCELLED", "update_time": MOMENT + 9}))
+    held = [(hold.number, hold.code, hold.owner) for hold in company.holds()]
+    assert held == ([("2611SH20", "STL01", "accounts")] if left else [])
+    assert debtor_balance(company) == left
+
+
+def test_pieces_of_lazada_that_are_cancelled_after_the_invoice_reach_a_person(
+    make: Make, feed: Feed
+) -> None:
+    """Lazada lists no refund for a cancelled piece, so nothing settles its invoice."""
+    company = shop_company(make, "lazada")
+    feed(company, {"orders": [lazada_order()]})
+    later = {"updated_at": "2026-11-25 10:00:00 +0800"}
+    feed(company, {"orders": [lazada_order("canceled", **later) | later]})
+    (hold,) = company.holds("501")
+    assert (hold.code, hold.owner) == ("STL01", "accounts")
+
+
+def test_a_parcel_that_shopee_compensates_reaches_a_person(make: Make, feed: Feed) -> None:
+    """Neither a sale nor a fee: no route of the payout went, and it waited in silence."""
+    company = shop_company(make, "shopee")
+    feed(company, orders(shopee_order(order_income=INCOME)))
+    nothing = dict.fromkeys(INCOME, 0.0) | {"seller_lost_compensation": 57.0}
+    feed(company, {"payouts": [shopee_payout(57.0, **nothing)]})
+    tell_deposit(company, DAY, "57.00")
+    holds = {hold.rule: hold for hold in company.holds(DAY)}
+    assert holds["something_to_post"].owner == "accounts"
+    assert "RM 57.00 of adjustments" in holds["something_to_post"].text
+    company.reject(DAY)
+    company.work()
+    assert company.holds() == []
+
+
+def test_what_shopee_takes_back_alone_reaches_a_person(make: Make, feed: Feed) -> None:
+    company = shop_company(make, "shopee")
+    feed(company, orders(shopee_order(total_amount=60.0)))
+    item = {"item_id": 9001, "name": "Mug", "item_sku": "MUG", "amount": 0, "refund_amount": 26.0}
+    told = {"return_sn": "RT1", "order_sn": "2611SH20", "status": "REFUND_PAID", "item": [item]}
+    told |= {"refund_amount": 26.0, "currency": "MYR"}
+    told |= {"create_time": MOMENT + 5, "update_time": MOMENT + 5}
+    feed(company, {"response": {"return": [told]}})
+    assert company.documents()["R-RT1"]["master"]["finalTotal"] == "26.00", "no piece came back"
+    nothing = dict.fromkeys(INCOME, 0.0) | {"seller_return_refund": 26.0}
+    feed(company, {"payouts": [shopee_payout(-26.0, **nothing)]})
+    tell_deposit(company, DAY, "-26.00")
+    rules = {(hold.rule, hold.owner) for hold in company.holds(DAY)}
+    assert ("something_to_post", "accounts") in rules

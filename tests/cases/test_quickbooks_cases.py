@@ -3,6 +3,7 @@
 Each is played against the stand-in as strict as the real system, and against a lenient one.
 """
 
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,7 +14,12 @@ from tests.cases.company import CaseCompany, Plan, case_path, make_company
 from tests.cases.conftest import Make
 from tests.connectors.simulator_processes import Simulator
 
-LENIENT = {"fields_by_name": True, "names_inactive": True, "negative_totals": True}
+LENIENT = {
+    "fields_by_name": True,
+    "names_inactive": True,
+    "negative_totals": True,
+    "any_currency": True,
+}
 
 
 def play(make: Make, case: str, *, rules: dict[str, str] | None = None, **books) -> CaseCompany:
@@ -42,6 +48,27 @@ def test_01_a_salesperson_is_stored_in_its_custom_field(make: Make, books: dict)
 def test_25_numbers_that_quickbooks_gives_itself_stop_the_connection(make: Make) -> None:
     with pytest.raises(AssertionError, match=r"numbers\.own"):
         make(Plan(template="orders-quickbooks"), "quickbooks", custom_numbers=False)
+
+
+@pytest.mark.parametrize("hours", ["0", "24"])
+def test_25_numbers_that_were_switched_off_since_double_nothing(
+    case_database: Database, tmp_path: Path, hours: str
+) -> None:
+    """QuickBooks gives the document a number of its own, which no look-up by ours finds."""
+    simulator = Simulator("quickbooks", tmp_path / "ledger.jsonl", "--remember-hours", hours)
+    try:
+        company = make_company(case_database, simulator, Plan(template="orders-quickbooks"))
+        simulator.control("company", custom_numbers=False)
+        company.ingest(case_path("25-qb-custom-numbers-off", "books") / "input.records.json")
+        for _ in range(4):
+            company.work(8)
+            company.clock.advance(timedelta(hours=2))
+        assert len(simulator.show("documents")) == 1
+        (hold,) = company.holds("NS-2")
+        assert hold.code == "TGT05"
+        assert "sent by Clearpost as NS-2-1: quickbooks gave it another number" in hold.text
+    finally:
+        simulator.kill()
 
 
 def test_rules_that_fill_a_field_which_is_not_there_are_not_published(make: Make) -> None:
@@ -94,6 +121,37 @@ def test_03_a_rate_in_the_currency_of_the_books_is_held(make: Make, books: dict)
     (hold,) = company.holds("S-3")
     assert "3.3" in hold.text
     assert company.documents() == {}
+
+
+SOLD_ABROAD = {
+    **RATE,
+    '    require  currency = "MYR"\n': '    require  currency = "MYR" or currency = "SGD"\n',
+}
+
+
+@STRICT_AND_LENIENT
+def test_05_an_order_in_another_currency_than_its_customer_is_held(make: Make, books: dict) -> None:
+    company = play(make, "05-qb-customer-has-one-currency", rules=SOLD_ABROAD, **books)
+    (hold,) = company.holds("S-1")
+    assert hold.code == "TGT13"
+    assert "Customer 58 is in MYR in quickbooks" in hold.text
+    assert "is in SGD" in hold.text
+    assert company.documents() == {}
+
+
+@STRICT_AND_LENIENT
+def test_05_an_order_in_the_currency_of_its_customer_is_posted(make: Make, books: dict) -> None:
+    abroad = {"Customer": {"58": "SGD"}}
+    company = play(
+        make,
+        "05-qb-customer-has-one-currency",
+        rules=SOLD_ABROAD,
+        currencies=abroad,
+        **books,
+    )
+    (invoice,) = company.documents().values()
+    assert invoice["CurrencyRef"]["value"] == "SGD"
+    assert company.holds() == []
 
 
 @STRICT_AND_LENIENT

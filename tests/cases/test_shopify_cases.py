@@ -279,25 +279,100 @@ def test_duties_and_fees_that_are_refunded_are_lines(company: CaseCompany) -> No
     ]
 
 
-def test_an_exchange_credits_what_came_back_and_the_added_goods_are_held(
+def exchanged(order: dict[str, Any], price: str, money: str, **more: Any) -> dict[str, Any]:
+    """Return the order whose mug came back for a shirt of this price; `money` went back too."""
+    item = order["line_items"][0]
+    added = {**item, "id": 999, "sku": "TEE-BLK-M", "price": price, "price_set": both(price)}
+    told = refund(order, refund_line_items=[returned(order, "100.00")], money=money)
+    sums = {"current_total_price": price, "current_total_price_set": both(price)}
+    items = [{**item, "current_quantity": 0}, added]
+    return {**told, **sums, "line_items": items, "total_outstanding": "0.00", **more}
+
+
+@pytest.mark.parametrize(("price", "money"), [("60.00", "40.00"), ("100.00", ""), ("130.00", "")])
+def test_an_exchange_is_a_credit_note_and_an_invoice_of_the_added_goods(
+    company: CaseCompany, price: str, money: str
+) -> None:
+    order = case_body("09-restocking-fee", "1-order.json")
+    later = exchanged(order, price, money)
+    deliver(company, order, later, {**later, "updated_at": "2026-11-21T08:00:00+08:00"})
+    assert company.holds() == []
+    assert {number: total(company, number) for number in company.documents()} == {
+        "#S1081": Decimal("100.00"),
+        "#S1081-A": Decimal(price),
+        "R-5990": Decimal("100.00"),
+    }
+    assert lines(company, "#S1081-A") == [("TEE-BLK-M", "500-0000", Decimal(price))]
+    assert company.documents()["#S1081-A"]["master"]["docDate"][:10] == "2026-11-20"
+    assert Decimal(company.body("R-5990")["paid_back"]) == Decimal(money or 0)
+
+
+def test_an_exchange_that_comes_with_its_order_is_three_documents(company: CaseCompany) -> None:
+    deliver(company, exchanged(case_body("09-restocking-fee", "1-order.json"), "60.00", "40.00"))
+    assert company.holds() == []
+    assert sorted(company.documents()) == ["#S1081", "#S1081-A", "R-5990"]
+
+
+def test_an_exchange_that_shopify_lists_with_its_return_is_told_by_the_listed_items(
     company: CaseCompany,
 ) -> None:
     order = case_body("09-restocking-fee", "1-order.json")
-    assert company.deliver(order).status_code == 202
-    company.work()
-    added = {**order["line_items"][0], "id": 999, "price": "60.00", "price_set": both("60.00")}
-    exchanged = {
-        **refund(order, refund_line_items=[returned(order, "100.00")], money="40.00"),
-        "line_items": [{**order["line_items"][0], "current_quantity": 0}, added],
-        "current_total_price": "60.00",
-        "current_total_price_set": both("60.00"),
+    listed = {"id": 5, "status": "CLOSED", "exchange_line_items": [{"line_item": {"id": 999}}]}
+    told = exchanged(order, "60.00", "40.00", returns=[listed])
+    deliver(company, order, changed(told, total_price="160.00"))
+    assert company.holds() == []
+    assert total(company, "#S1081") == Decimal("100.00")
+    assert total(company, "#S1081-A") == Decimal("60.00")
+
+
+def test_goods_of_an_exchange_may_come_back_too(company: CaseCompany) -> None:
+    order = case_body("09-restocking-fee", "1-order.json")
+    later = exchanged(order, "60.00", "40.00")
+    item = later["line_items"][1]
+    back = {**returned({"line_items": [item]}, "60.00"), "id": 79}
+    (second,) = refund(order, refund_line_items=[back], money="60.00")["refunds"]
+    both_back = {
+        **later,
+        "line_items": [later["line_items"][0], {**item, "current_quantity": 0}],
+        "refunds": [*later["refunds"], {**second, "id": 5991}],
+        "financial_status": "refunded",
+        "updated_at": "2026-11-22T08:00:00+08:00",
     }
-    assert company.deliver(exchanged).status_code == 202
-    company.work()
-    (hold,) = company.holds(order["name"])
-    assert (hold.owner, hold.amount) == ("accounts", Decimal("160.00"))
-    assert company.body("R-5990")["total"] == "100.00"
-    assert company.body("R-5990")["paid_back"] == "40.00"
+    deliver(company, order, later, changed(both_back, current_total_price="0.00"))
+    assert company.holds() == []
+    assert total(company, "#S1081-A") == total(company, "R-5991") == Decimal("60.00")
+    assert sorted(company.documents()) == ["#S1081", "#S1081-A", "R-5990", "R-5991"]
+
+
+def test_goods_that_are_sold_on_top_of_an_order_are_no_exchange(company: CaseCompany) -> None:
+    order = case_body("09-restocking-fee", "1-order.json")
+    deliver(company, order, exchanged(order, "60.00", "100.00"))
+    assert ("STL01", "accounts") in held(company, "#S1081")
+    assert "#S1081-A" not in company.documents()
+
+
+def test_an_exchange_whose_money_is_still_owed_is_held(company: CaseCompany) -> None:
+    order = case_body("09-restocking-fee", "1-order.json")
+    deliver(company, order, exchanged(order, "60.00", "", total_outstanding="-40.00"))
+    assert [hold.rule for hold in company.holds("R-5990")] == ["goods_without_money"]
+    assert "R-5990" not in company.documents()
+
+
+def test_goods_of_an_exchange_that_are_not_sent_yet_hold_no_sent_order(
+    company: CaseCompany,
+) -> None:
+    order = case_body("09-restocking-fee", "1-order.json")
+    item = {**order["line_items"][0], "fulfillment_status": "fulfilled"}
+    order = {**order, "line_items": [item]}
+    later = exchanged(order, "130.00", "", fulfillment_status="partial")
+    later |= {"financial_status": "partially_paid", "total_outstanding": "30.00"}
+    later["line_items"][1] |= {"fulfillment_status": None}
+    deliver(company, order, later)
+    assert company.holds() == []
+    assert sorted(company.documents()) == ["#S1081", "R-5990"]
+    paid = {"financial_status": "paid", "total_outstanding": "0.00"}
+    deliver(company, {**later, **paid, "updated_at": "2026-11-22T08:00:00+08:00"})
+    assert total(company, "#S1081-A") == Decimal("130.00")
 
 
 def test_a_cancelled_order_that_was_paid_back_leaves_nothing_behind(company: CaseCompany) -> None:
@@ -593,7 +668,8 @@ def test_pieces_taken_off_after_payment_stay_sold_once_the_money_goes_back(
     if money:
         assert company.body("R-5991")["status"] == "refunded"
     else:
-        assert ("VAL04", "accounts") in held(company, "R-5991"), "it does not say what it is for"
+        assert ("SUM01", "accounts") in held(company, "R-5991"), "it does not say what it is for"
+        assert {hold.amount for hold in company.holds("R-5991")} == {Decimal("25.00")}
 
 
 def test_edits_before_and_after_the_payment_are_told_apart(company: CaseCompany) -> None:
@@ -753,3 +829,287 @@ def test_a_cent_of_tax_that_an_edit_rounds_the_other_way_is_that_of_the_order(
         "0.99",
     )
     assert "SUM01" not in {hold.code for hold in company.holds()}
+
+
+def cancelled(order: dict[str, Any], *amounts: str) -> dict[str, Any]:
+    """Return the order cancelled, with a refund of its one piece for each amount."""
+    told = {**order, "cancelled_at": "2026-11-22T09:00:00+08:00", "fulfillments": []}
+    items = [{**item, "current_quantity": 0} for item in order["line_items"]]
+    refunds = []
+    for at, amount in enumerate(amounts):
+        line = returned(order, order["total_price"], "cancel")
+        apart = Decimal(order["total_price"]) - Decimal(amount)
+        parts = {"order_adjustments": [discrepancy(str(apart))]} if apart else {}
+        (one,) = refund(order, refund_line_items=[line], money=amount, **parts)["refunds"]
+        refunds.append({**one, "id": 5990 + at})
+    whole = sum(map(Decimal, amounts)) == Decimal(order["total_price"])
+    return {
+        **told,
+        "line_items": items,
+        "refunds": refunds,
+        "financial_status": "refunded" if whole else "partially_refunded",
+        "updated_at": "2026-11-22T09:00:00+08:00",
+    }
+
+
+def test_a_posted_order_that_is_cancelled_and_paid_back_is_credited(company: CaseCompany) -> None:
+    order = case_body("09-restocking-fee", "1-order.json")
+    deliver(company, order, cancelled(order, "100.00"))
+    assert company.holds() == []
+    assert total(company, order["name"]) == total(company, "R-5990") == Decimal("100.00")
+    assert company.states() == {order["name"]: "posted", "R-5990": "posted"}
+    assert company.body(order["name"])["status"] == "cancelled"
+    record = company.visit("farah").get(f"/c/kedai/records/shopify/order/{order['id']}")
+    found = company.visit("farah").get("/c/kedai/find?q=%23S108")
+    for page in (record, found):
+        assert "Cancelled, credited" in page.get_data(as_text=True)
+
+
+def test_a_posted_order_that_is_cancelled_with_money_kept_names_what_was_kept(
+    company: CaseCompany,
+) -> None:
+    order = case_body("09-restocking-fee", "1-order.json")
+    deliver(company, order, cancelled(order, "80.00"))
+    (hold,) = company.holds(order["name"])
+    assert (hold.code, hold.owner) == ("STL01", "accounts")
+    assert hold.text.endswith("Now: cancelled kept, RM 20.00.")
+    company.release(order["name"])
+    company.work()
+    assert total(company, "R-5990") == Decimal("80.00")
+    page = company.visit("farah").get(f"/c/kedai/records/shopify/order/{order['id']}")
+    assert "Cancelled, credited" not in page.get_data(as_text=True)
+
+
+def test_a_posted_order_that_is_cancelled_without_its_refund_is_held(company: CaseCompany) -> None:
+    order = case_body("09-restocking-fee", "1-order.json")
+    deliver(company, order, {**cancelled(order), "financial_status": "voided"})
+    (hold,) = company.holds(order["name"])
+    assert (hold.code, hold.owner) == ("STL01", "accounts")
+    assert list(company.documents()) == [order["name"]]
+
+
+@pytest.mark.parametrize("channel", ["web", "1354745"])
+def test_the_refund_of_a_rejected_order_is_held_and_names_it(
+    company: CaseCompany, channel: str
+) -> None:
+    order = {**case_body("09-restocking-fee", "1-order.json"), "source_name": channel}
+    order |= {"currency": "SGD"} if channel == "web" else {}
+    deliver(company, order)
+    company.reject("#S1081")
+    company.work()
+    told = refund(order, refund_line_items=[returned(order, "100.00")], money="100.00")
+    assert company.deliver(told["refunds"][0], "refunds/create").status_code == 202
+    company.work()
+    assert company.states() == {"#S1081": "ignored", "R-5990": "held"}
+    (hold,) = [one for one in company.holds("R-5990") if one.code == "EVA06"]
+    assert hold.text.startswith("It comes after #S1081, which is not posted: rejected")
+    company.reject("R-5990")
+    company.work()
+    assert company.holds() == []
+
+
+def exchanged_again(
+    order: dict[str, Any], second: tuple[str, str], returns: bool = True, **more: Any
+) -> dict[str, Any]:
+    """Return the order whose mug came back for a shirt of RM 60, with RM 40 paid back, and then
+    the shirt for another of this price; `second` is price and money that went back.
+    """
+    later = exchanged(order, "60.00", "40.00")
+    mug, shirt = later["line_items"]
+    price, money = second
+    other = {**shirt, "id": 1000, "sku": "TEE-BLK-M", "price": price, "price_set": both(price)}
+    back = {**returned({"line_items": [shirt]}, "60.00"), "id": 79}
+    (again,) = refund(order, refund_line_items=[back], money=money)["refunds"]
+    again |= {"id": 5991, "created_at": "2026-11-24T09:00:00+08:00"}
+    again["processed_at"] = again["created_at"]
+    listed = [{"exchange_line_items": [{"line_item": {"id": one}}]} for one in (999, 1000)]
+    return {
+        **changed(later, current_total_price=price),
+        "line_items": [mug, {**shirt, "current_quantity": 0}, other],
+        "refunds": [*later["refunds"], again],
+        "returns": listed if returns else [],
+        "updated_at": "2026-11-24T09:00:00+08:00",
+        **more,
+    }
+
+
+@pytest.mark.parametrize("returns", [True, False])
+@pytest.mark.parametrize(("price", "money"), [("45.00", "15.00"), ("60.00", ""), ("75.00", "")])
+def test_a_second_exchange_is_a_further_credit_note_and_invoice(
+    company: CaseCompany, price: str, money: str, returns: bool
+) -> None:
+    order = case_body("09-restocking-fee", "1-order.json")
+    first = exchanged(order, "60.00", "40.00")
+    deliver(company, order, first, exchanged_again(order, (price, money), returns))
+    assert company.holds() == []
+    assert {number: total(company, number) for number in company.documents()} == {
+        "#S1081": Decimal("100.00"),
+        "R-5990": Decimal("100.00"),
+        "#S1081-A": Decimal("60.00"),
+        "R-5991": Decimal("60.00"),
+        "#S1081-B": Decimal(price),
+    }
+    days = {n: one["master"]["docDate"][:10] for n, one in company.documents().items()}
+    assert (days["#S1081-A"], days["#S1081-B"]) == ("2026-11-20", "2026-11-24")
+
+
+def test_two_exchanges_that_come_together_are_two_invoices(company: CaseCompany) -> None:
+    order = case_body("09-restocking-fee", "1-order.json")
+    deliver(company, exchanged_again(order, ("60.00", "")))
+    assert company.holds() == [], "the second costs the same as the first"
+    assert sorted(company.documents()) == ["#S1081", "#S1081-A", "#S1081-B", "R-5990", "R-5991"]
+
+
+def test_what_a_buyer_owes_is_for_the_latest_exchange(company: CaseCompany) -> None:
+    order = case_body("09-restocking-fee", "1-order.json")
+    owing = {"financial_status": "partially_paid", "total_outstanding": "15.00"}
+    again = exchanged_again(order, ("75.00", ""), **owing)
+    deliver(company, order, exchanged(order, "60.00", "40.00"), again)
+    assert company.holds() == []
+    assert "#S1081-B" not in company.documents()
+    assert company.states()["#S1081-B"] == "waiting"
+    paid = {"financial_status": "paid", "total_outstanding": "0.00"}
+    deliver(company, {**again, **paid, "updated_at": "2026-11-25T09:00:00+08:00"})
+    assert total(company, "#S1081-B") == Decimal("75.00")
+
+
+def test_exchanges_that_no_money_tells_apart_are_held_and_can_be_settled_by_hand(
+    company: CaseCompany,
+) -> None:
+    """Shopify lists no returns, and one new item of two could be of either exchange."""
+    order = case_body("09-restocking-fee", "1-order.json")
+    again = exchanged_again(order, ("75.00", ""), returns=False)
+    shirt = {**again["line_items"][2], "id": 1001, "price": "20.00", "price_set": both("20.00")}
+    again["line_items"].append(shirt)
+    again["refunds"][0]["transactions"] = []
+    deliver(company, order, exchanged(order, "100.00", ""))
+    deliver(company, changed(again, current_total_price="95.00"))
+    (hold,) = [one for one in company.holds() if one.number == "#S1081-A"]
+    assert (hold.code, hold.owner) == ("STL01", "accounts")
+    assert "#S1081-B" not in company.documents()
+    company.release("#S1081-A")
+    company.work()
+    assert [one for one in company.holds() if one.number == "#S1081-A"] == []
+
+
+def test_the_day_of_an_exchange_stays_when_other_goods_come_back_later(
+    company: CaseCompany,
+) -> None:
+    order = case_body("09-restocking-fee", "1-order.json")
+    second = {**order["line_items"][0], "id": 183, "sku": "TEE-BLK-M"}
+    order = {**changed(order, total_price="200.00", current_total_price="200.00"),
+             "line_items": [*order["line_items"], second]}  # fmt: skip
+    later = exchanged(order, "60.00", "40.00")
+    later = {**changed(later, current_total_price="160.00")}
+    (
+        mug,
+        _,
+    ) = order["line_items"]
+    later["line_items"] = [{**mug, "current_quantity": 0}, second, later["line_items"][1]]
+    back = {**returned({"line_items": [second]}, "100.00"), "id": 80}
+    (again,) = refund(order, refund_line_items=[back], money="100.00")["refunds"]
+    again |= {"id": 5992, "created_at": "2026-11-26T09:00:00+08:00"}
+    again["processed_at"] = again["created_at"]
+    items = [later["line_items"][0], {**second, "current_quantity": 0}, later["line_items"][2]]
+    last = {**changed(later, current_total_price="60.00"), "line_items": items,
+            "refunds": [*later["refunds"], again],
+            "updated_at": "2026-11-26T09:00:00+08:00"}  # fmt: skip
+    deliver(company, order, later, last)
+    assert company.holds() == []
+    assert company.documents()["#S1081-A"]["master"]["docDate"][:10] == "2026-11-20"
+
+
+def test_money_that_went_back_for_nothing_is_held_with_its_amount_and_can_be_credited(
+    company: CaseCompany,
+) -> None:
+    """A refund of a transaction alone: no goods, no shipping, no adjustment."""
+    order = case_body("09-restocking-fee", "1-order.json")
+    deliver(company, order, refund(order, money="5.00"))
+    (hold,) = company.holds("R-5990")
+    assert (hold.code, hold.owner, hold.amount) == ("SUM01", "accounts", Decimal("5.00"))
+    assert hold.text.startswith("RM 5.00 stated, RM 0.00 computed: RM 5.00.")
+    company.release("R-5990")
+    company.work()
+    assert company.holds() == []
+    assert lines(company, "R-5990") == [("ADJUSTMENT", "510-0000", Decimal("5.00"))]
+
+
+def test_a_failed_refund_is_held_for_that_alone(company: CaseCompany) -> None:
+    order = case_body("09-restocking-fee", "1-order.json")
+    told = refund(order, refund_line_items=[returned(order, "100.00")], money="100.00")
+    (failed,) = told["refunds"]
+    failed = {**failed, "transactions": [{**failed["transactions"][0], "status": "failure"}]}
+    (paid,) = refund(order, order_adjustments=[discrepancy("-100.00")], money="100.00")["refunds"]
+    deliver(company, order, {**told, "refunds": [failed, {**paid, "id": 5991}]})
+    assert [(hold.number, hold.rule) for hold in company.holds()] == [("R-5990", "gate")]
+    assert total(company, "R-5991") == Decimal("100.00")
+    company.reject("R-5990")
+    company.work()
+    assert company.holds() == []
+
+
+def test_a_free_item_that_comes_back_is_a_credit_note_of_nothing(company: CaseCompany) -> None:
+    order = case_body("09-restocking-fee", "1-order.json")
+    free = {**order["line_items"][0], "id": 182, "sku": "TEE-BLK-M"}
+    free |= {"price": "0.00", "price_set": both("0.00")}
+    order["line_items"].append(free)
+    back = returned({"line_items": [free]}, "0.00")
+    deliver(company, order, refund(order, refund_line_items=[back]))
+    assert company.holds() == []
+    assert total(company, "R-5990") == Decimal("0.00")
+    assert [row["goodsReturn"] for row in company.documents()["R-5990"]["details"]] == [True]
+
+
+@pytest.mark.parametrize(("money", "fee"), [("30.00", "-10.00"), ("40.00", "")])
+def test_a_fee_that_is_kept_of_an_exchange_is_a_line_of_its_credit_note(
+    company: CaseCompany, money: str, fee: str
+) -> None:
+    order = case_body("09-restocking-fee", "1-order.json")
+    deliver(company, order, exchanged(order, "60.00", money))
+    assert company.holds() == []
+    assert total(company, "R-5990") == Decimal("100.00") + Decimal(fee or 0)
+    kept = [("FEE", "501-0000", Decimal(fee))] if fee else []
+    assert lines(company, "R-5990")[1:] == kept
+
+
+def test_money_of_an_exchange_that_went_nowhere_is_held_with_both_figures(
+    company: CaseCompany,
+) -> None:
+    """RM 100 came back, RM 60 was added, nothing went back, and nothing is owed."""
+    order = case_body("09-restocking-fee", "1-order.json")
+    told = exchanged(order, "60.00", "1.00")
+    failed = {**told["refunds"][0]["transactions"][0], "id": 93, "status": "failure"}
+    told["refunds"][0]["transactions"].append({**failed, "amount": "39.00"})
+    deliver(company, order, told)
+    holds = {hold.code: hold for hold in company.holds("R-5990")}
+    assert holds["SUM01"].owner == "accounts"
+    assert holds["SUM01"].text.startswith("RM 1.00 stated, RM 40.00 computed: RM 39.00.")
+
+
+def test_an_exchange_for_less_without_money_is_held_with_both_figures(
+    company: CaseCompany,
+) -> None:
+    order = case_body("09-restocking-fee", "1-order.json")
+    deliver(company, order, exchanged(order, "60.00", ""))
+    (hold,) = company.holds("R-5990")
+    assert (hold.code, hold.owner) == ("SUM01", "accounts")
+    assert hold.text.startswith("RM 0.00 stated, RM 40.00 computed: RM 40.00.")
+    company.release("R-5990")
+    company.work()
+    assert total(company, "R-5990") == Decimal("60.00")
+
+
+def test_a_refund_of_an_order_that_is_not_paid_does_not_wait_in_silence(
+    company: CaseCompany,
+) -> None:
+    order = case_body("09-restocking-fee", "1-order.json")
+    owing = {"financial_status": "partially_paid", "total_outstanding": "40.00"}
+    back = {"order_adjustments": [discrepancy("-20.00")], "money": "20.00"}
+    deliver(company, changed(refund({**order, **owing}, **back), current_total_price="80.00"))
+    (hold,) = company.holds("R-5990")
+    assert (hold.rule, hold.owner, hold.amount) == (
+        "refund_of_a_paid_order",
+        "accounts",
+        Decimal("20.00"),
+    )
+    assert company.documents() == {}

@@ -3,6 +3,7 @@
 The rules about the shop are those of `shopify-autocount`; only what is booked is the target's own.
 """
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,7 @@ from sqlalchemy import select
 from holding.db.models import Posting
 from tests.cases.company import CaseCompany, Plan, case_body
 from tests.cases.conftest import Make
-from tests.cases.test_shopify_cases import both, feed, refund, returned
+from tests.cases.test_shopify_cases import both, exchanged, feed, refund, returned
 
 pytestmark = pytest.mark.sqlite
 KINDS = ("MUG", "GIFTCARD", "SHIPPING", "FEE", "ADJUSTMENT")
@@ -131,3 +132,24 @@ def test_money_without_goods_is_held_for_a_person_in_aiaccount(aiaccount: CaseCo
     feed(aiaccount, "19-goodwill-refund", "1-order-updated")
     (hold,) = aiaccount.holds("R-5191")
     assert (hold.rule, hold.owner, hold.amount) == ("items_only", "accounts", Decimal("5.00"))
+
+
+def test_an_exchange_is_a_credit_memo_and_a_second_invoice_in_quickbooks(make: Make) -> None:
+    maps = {**QUICKBOOKS.maps, "items": [*QUICKBOOKS.maps["items"], "TEE-BLK-M,13,PCS"]}
+    company = make(replace(QUICKBOOKS, maps=maps), "quickbooks")
+    deliver(company, order(), exchanged(order(), "60.00", "40.00"))
+    assert company.holds() == []
+    totals = {number: Decimal(str(one["TotalAmt"])) for number, one in company.documents().items()}
+    assert totals == {
+        "#S1081": Decimal("100.00"),
+        "#S1081-A": Decimal("60.00"),
+        "R-5990": Decimal("100.00"),
+    }
+
+
+def test_an_even_exchange_is_a_refund_and_a_second_invoice_in_aiaccount(make: Make) -> None:
+    maps = {**AIACCOUNT.maps, "items": [*AIACCOUNT.maps["items"], "TEE-BLK-M,TEE-BLK-M,PCS"]}
+    company = make(replace(AIACCOUNT, maps=maps), "aiaccount")
+    deliver(company, order(), exchanged(order(), "100.00", ""))
+    assert company.holds() == []
+    assert company.states() == {"#S1081": "posted", "#S1081-A": "posted", "R-5990": "posted"}

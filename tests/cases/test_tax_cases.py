@@ -1,13 +1,16 @@
 """Tax that the target works out itself: what is posted has the shop's tax and total, or is held."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import select
 
+from connectors.transport.http import Http, HttpAnswer, HttpFailure
 from holding.db.models import Cause
 from tests.cases.company import CaseCompany, Plan, case_body
 
@@ -202,3 +205,46 @@ def test_quickbooks_lists_the_rate_of_a_code_and_another_one_is_held(make) -> No
     assert "RND06" in found, found
     assert found["RND06"].owner == "tax_desk"
     assert "RM 0.20 more" in found["RND06"].text
+
+
+class OtherTax:
+    """The line to AiAccount, which answers an invoice with RM 1.00 more of tax."""
+
+    def __init__(self, line: Http) -> None:
+        self.line = line
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.line, name)
+
+    def request(self, method: str, url: str, **call: Any) -> HttpAnswer | HttpFailure:
+        """Pass the call on, and change the tax of what was taken."""
+        answer = self.line.request(method, url, **call)
+        if isinstance(answer, HttpFailure) or answer.status != 201:
+            return answer
+        told = json.loads(answer.body)
+        for document in told.get("documents", [told]):
+            document["tax"] = str(Decimal(document["tax"]) + 1)
+        return replace(answer, body=json.dumps(told).encode())
+
+
+@pytest.mark.parametrize("other", [True, False])
+def test_a_tax_that_only_the_answer_of_the_target_states_is_compared(make, other: bool) -> None:
+    company = make(replace(SHOPIFY, template="shopify-aiaccount"), "aiaccount")
+    line = cast(Http, OtherTax(company.desk.http)) if other else company.desk.http
+    company = replace(company, desk=replace(company.desk, http=line))
+    deliver(company, shopify_order(("100.00", "10.00", "SST", "0.1")))
+    assert list(company.documents()) == ["#S1031"]
+    company.clock.advance(timedelta(hours=1))
+    company.work()
+    if not other:
+        assert company.holds() == []
+        return
+    (hold,) = company.holds()
+    assert (hold.code, hold.owner) == ("STL03", "accounts")
+    assert "11.00" in hold.text
+    company.clock.advance(timedelta(days=1))
+    company.work()
+    assert [one.code for one in company.holds()] == ["STL03"]
+    company.release("#S1031")
+    company.work()
+    assert company.holds() == []

@@ -241,7 +241,7 @@ def test_a_row_with_a_wrong_cell_is_stored_and_held(
         assert "Confirm import of 4 orders" in shown
         company.visit("farah").post(f"{url}/confirm", {}, status=303)
         company.work_uploads()
-        assert "3 orders with wrong cells stay on hold." in page(company, url)
+        assert "On hold because of wrong cells: 3 orders." in page(company, url)
     else:
         company.ingest(path)
     company.work()
@@ -376,3 +376,44 @@ def test_a_number_that_an_export_guards_keeps_its_zeros_and_not_the_guard(
     company.work()
     assert company.states() == {"00123": "posted"}
     assert total(company, "00123") == Decimal("25.00")
+
+
+SHOPIFY_EXPORT = (
+    "Name,Email,Financial Status,Paid at,Currency,Subtotal,Shipping,Taxes,Total,Created at,"
+    "Lineitem quantity,Lineitem name,Lineitem price,Lineitem sku,Refunded Amount,Id,Tax 1 Name\n"
+    "#9001,a@example.com,{status},2026-11-19 10:00:00 +0800,MYR,20.00,0.00,2.00,22.00,"
+    "2026-11-19 10:00:00 +0800,2,Tea,10.00,TEA,{refunded},9001,SST\n"
+)
+
+
+@pytest.mark.parametrize("status", ["partially_refunded", "refunded"])
+def test_an_order_of_shopifys_export_of_which_money_went_back_is_posted_once_released(
+    company: CaseCompany, tmp_path: Path, status: str
+) -> None:
+    text = SHOPIFY_EXPORT.format(status=status, refunded="5.50")
+    values = {"customer": "C-77", "customer_name": "Siti", "branch": "KL", "version": "1"}
+    upload(company, written(tmp_path, text), **values, price_level="RETAIL")
+    company.work()
+    (hold,) = company.holds()
+    assert (hold.code, hold.owner, hold.rule) == ("HLD01", "accounts", "gate")
+    company.release("#9001")
+    company.work()
+    assert total(company, "#9001") == Decimal("22.00")
+
+
+def test_a_partly_refunded_order_of_shopifys_export_is_held_for_accounts_in_aiaccount(
+    make: Make, tmp_path: Path
+) -> None:
+    plan = Plan(
+        template="workbook-aiaccount",
+        maps={
+            "debtors": ["C-77,Warung Melati"],
+            "items": ["TEA,TEA"],
+        },
+    )
+    company = make(plan, "aiaccount")
+    text = SHOPIFY_EXPORT.format(status="partially_refunded", refunded="5.50")
+    values = {"customer": "C-77", "customer_name": "Melati", "version": "1", "channel": "web"}
+    upload(company, written(tmp_path, text), **values)
+    company.work()
+    assert ("HLD01", "accounts") in [(one.code, one.owner) for one in company.holds()]

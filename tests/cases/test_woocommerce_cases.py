@@ -1,22 +1,19 @@
 """Orders of a WooCommerce shop go from their signed webhook to a hold or into QuickBooks' books."""
 
-import json
 from dataclasses import replace
-from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import requests
 
-from connectors.transport.http import Http, HttpAnswer
-from sandbox.simulators.base.server import Ledger, Request
+from sandbox.simulators.base.server import Ledger
 from sandbox.simulators.base.shop import Life
 from sandbox.simulators.woocommerce.api import Keys, WooBooks, WooCommerce
 from tests.cases.company import NOW, SECRET, CaseCompany, Plan, case_body
 from tests.cases.conftest import Make
+from tests.cases.shop_line import act, read_and_post
 from tests.support.clock import SetClock
 
 pytestmark = pytest.mark.sqlite
@@ -113,34 +110,6 @@ def test_cash_on_delivery_waits_for_its_payment(make: Make) -> None:
     assert set(company.states().values()) == {"waiting"}
 
 
-class ShopLine:
-    """The way to a shop's stand-in in this process."""
-
-    def __init__(self, shop: WooCommerce) -> None:
-        self.shop = shop
-
-    def now(self) -> datetime:
-        return self.shop.now()
-
-    def request(self, method: str, url: str, **options: Any) -> HttpAnswer:
-        parts = urlsplit(url)
-        headers = {name.lower(): value for name, value in options["headers"].items()}
-        query = dict(parse_qsl(parts.query))
-        asked = Request(method=method, path=parts.path, query=query, headers=headers, body=b"")
-        reply = self.shop.handle(asked)
-        told = {name.lower(): value for name, value in reply.headers.items()}
-        return HttpAnswer(
-            status=reply.status, headers=told, body=reply.encoded(), seconds=0.0, at=self.now()
-        )
-
-
-def act(shop: WooCommerce, **given: Any) -> None:
-    """Let something happen in the shop."""
-    raw = json.dumps(given).encode()
-    asked = Request(method="POST", path="/_sim/act", query={}, headers={}, body=raw)
-    assert shop.handle(asked).status == 200
-
-
 @pytest.fixture
 def shop(tmp_path: Path) -> WooCommerce:
     """Return the stand-in of a shop, with order 4071 of the case, of RM 44.00."""
@@ -170,13 +139,6 @@ def asking(make: Make, connector: str = "quickbooks", template: Plan = WOO) -> C
         {"base_url": "https://shop.example", "pull_from": "2026-11-20"},
     )
     return make(replace(template, key=key, settings=address), connector)
-
-
-def read_and_post(company: CaseCompany, shop: WooCommerce) -> None:
-    """Read what changed in the shop, and let the workers post it."""
-    company.clock.advance(timedelta(minutes=20))
-    replace(company, desk=replace(company.desk, http=cast(Http, ShopLine(shop)))).pull()
-    company.work()
 
 
 def test_refunds_are_read_with_their_lines_and_posted_as_credit_memos(
@@ -304,7 +266,9 @@ def test_a_text_is_shortened_to_what_the_target_takes_and_whole_in_the_trace(mak
     whole = company.body(body["name"])["lines"][0]["name"]
     (line,) = document["details"]
     assert len(whole) > 100
-    assert line["description"] == whole[:100].rstrip()
+    assert len(line["description"]) <= 100
+    assert whole.startswith(f"{line['description']} ")
+    assert line["furtherDescription"] == whole
 
 
 def priced(*rows: tuple[str, str], total: str, tax: str, **more: Any) -> dict[str, Any]:
@@ -465,3 +429,67 @@ def test_a_subscription_is_no_order(make: Make) -> None:
     assert answer.status_code == 422
     assert "a subscription" in str(answer.get_json())
     assert company.states() == {}
+
+
+def test_a_line_of_no_pieces_with_an_amount_is_held_by_kind_title_and_amount(make: Make) -> None:
+    company = company_of(make)
+    order = case_body("32-woo-zero-lines", "1-order.json")
+    line = {**order["line_items"][0], "quantity": 0, "name": "Jasmine tea"}
+    order["line_items"] = [*order["line_items"][1:], line]
+    assert company.deliver(order).status_code == 202
+    company.work()
+    assert company.documents() == {}
+    number, amount = len(order["line_items"]), Decimal(line["total"])
+    texts = [hold.text for hold in company.holds() if hold.code == "VAL07"]
+    assert texts
+    for text in texts:
+        assert text.startswith(f"Line {number} (goods): Jasmine tea, RM {amount:.2f}: ")
+        assert "line." not in text
+
+
+@pytest.mark.parametrize("target", ["quickbooks", "aiaccount"])
+@pytest.mark.parametrize("back", ["44.00", "20.00"])
+def test_a_posted_order_that_is_cancelled_is_settled_by_its_refunds_alone(
+    make: Make, shop: WooCommerce, target: str, back: str
+) -> None:
+    company = asking(make, target, WOO if target == "quickbooks" else AIACCOUNT)
+    read_and_post(company, shop)
+    cast(SetClock, shop._clock).advance(60)
+    act(shop, act="refund", id=4071, amount=back)
+    act(shop, act="cancel", id=4071)
+    read_and_post(company, shop)
+    held = {(hold.number, hold.code) for hold in company.holds()}
+    by_amount = {("R-47710", "CHK01")} if target == "aiaccount" else set()
+    assert held == (set() if back == "44.00" else {("4071", "STL01"), *by_amount})
+    assert company.states()["4071"] == ("posted" if back == "44.00" else "held")
+
+
+@pytest.mark.parametrize("target", ["quickbooks", "aiaccount"])
+def test_a_posted_order_that_is_called_refunded_without_its_refund_reaches_a_person(
+    make: Make, target: str
+) -> None:
+    company = make(WOO if target == "quickbooks" else AIACCOUNT, target)
+    order = priced(("40.00", "4.00"), total="44.00", tax="4.00", customer_id=101)
+    later = {**order, "status": "refunded", "date_modified_gmt": "2026-11-21T09:00:00"}
+    refund = {"id": 8801, "amount": "44.00", "date_created_gmt": "2026-11-21T09:00:00"}
+    for body in (order, {**later, "refunds": []}):
+        assert company.deliver(body).status_code == 202
+        company.work()
+    (hold,) = company.holds(order["number"])
+    assert (hold.code, hold.rule, hold.owner) == ("STL01", "back", "accounts")
+    last = {**later, "refunds": [refund], "date_modified_gmt": "2026-11-21T10:00:00"}
+    assert company.deliver(last).status_code == 202
+    company.work()
+    assert company.holds(order["number"]) == []
+
+
+@pytest.mark.parametrize("target", ["quickbooks", "aiaccount"])
+def test_a_refund_of_nothing_is_left_out(make: Make, target: str) -> None:
+    company = make(WOO if target == "quickbooks" else AIACCOUNT, target)
+    order = priced(("40.00", "4.00"), total="44.00", tax="4.00", customer_id=101)
+    refund = {"id": 8801, "amount": "0.00", "date_created_gmt": "2026-11-21T09:00:00"}
+    order["refunds"] = [{**refund, "line_items": []}]
+    assert company.deliver(order).status_code == 202
+    company.work()
+    assert company.states() == {order["number"]: "posted", "R-8801": "ignored"}
+    assert company.holds() == []

@@ -26,6 +26,7 @@ def _trade(document: str, fields, account: str, *, more=(), less=(), revised=Fal
     tee = {
         "ItemCode": "TEE-BLK-M",
         "DtlDescription": "Tee, black, M",
+        "FurtherDescription": "Organic cotton",
         "AccNo": account,
         "UOM": "PCS",
         "Qty": "1" if revised else "2",

@@ -41,7 +41,7 @@ from holding.holds import assignments, releases, retries, undo
 from holding.mappings import fixes
 from holding.reconciliation import manual_entries
 from holding.rulesets import publication, start_time
-from holding.runs import date_ranges
+from holding.runs import date_ranges, range_preview
 from sandbox.simulators.autocount.api import Api
 from sandbox.simulators.autocount.books import Books, default_books, default_keys
 from tests.faults.abroad import ELSEWHERE
@@ -317,7 +317,7 @@ class Crowd(Town):
             assert actor
             first, last = date(2026, 11, 1), date(2026, 11, 30)
             where = (self.company_id, target.id, "invoice", first, last)
-            seen = date_ranges.preview(session, *where)
+            seen = range_preview.preview(session, *where, self.clock.now())
             date_ranges.sync(
                 session,
                 actor,

@@ -1,6 +1,6 @@
 """Bugs planted on purpose, to see that the fault tests find each of them.
 
-Here: twelve changes to the product's own functions, made in memory by the number in
+Here: fourteen changes to the product's own functions, made in memory by the number in
 `CLEARPOST_MUTANT`. Not here: any trace of them in the product, and the tests that catch them
 (test_mutants.py).
 """
@@ -20,11 +20,12 @@ from sqlalchemy import text
 
 from connectors.contract import Sent
 from holding.approvals import consent
+from holding.connections import breaker
 from holding.db import database
-from holding.evaluation import evaluate_due, plan
+from holding.evaluation import batch, evaluate_due
 from holding.evaluation import store_results as finish
 from holding.platform import processes, settings
-from holding.posting import prepare, push, send, uncertain
+from holding.posting import lone_failures, lookups, prepare, push, send, uncertain
 from holding.posting import store_results as taken_documents
 from workers import jobs
 
@@ -249,7 +250,23 @@ MUTANTS = (
     Mutant(
         12,
         "retried whatever the cause",
-        ((plan.may_retry, "if not same_content", "if True or not same_content"),),
+        ((batch.may_retry, "if not same_content", "if True or not same_content"),),
+    ),
+    Mutant(
+        13,
+        "a refused look-up counts as an outage",
+        (
+            (lookups._trouble_of_lookup, "if found.lookup_refused:", "if not found:"),
+            (breaker.looked, "or one.lookup_refused", ""),
+        ),
+    ),
+    Mutant(
+        14,
+        "a document on which alone the target fails is sent without end",
+        (
+            (lone_failures.target_fails_on_it, "return len(times) > 1 and", "return False and"),
+            (lone_failures.failed_alone_before, "return since is not None and", "return False and"),
+        ),
     ),
 )
 INDEX = 6

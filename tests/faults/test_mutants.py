@@ -19,8 +19,11 @@ from tests.faults.test_f07_doorbells import (
 from tests.faults.test_f11_power import synchronous_of
 from tests.faults.test_f17_clocks import leases_of_a_wrong_clock
 from tests.faults.town import LEASE, Town, town
+from tests.holding.conftest import desk, lane, shared_target, target
+from tests.holding.posting import test_refused_lookups as refused
+from tests.holding.pushing import Lane
 
-__all__ = ["redis_url"]
+__all__ = ["desk", "lane", "redis_url", "shared_target", "target"]
 SEEDS = 300
 SMOOTH = Chances(kill=0, sleep=0, fate=0, jump=0, lags=False, dedupe=("number+customer",))
 CALM = Chances(kill=1, sleep=1, fate=5, jump=0)
@@ -65,6 +68,10 @@ BY_SCENE: dict[int, tuple[Scene, tuple[str, ...]]] = {
     3: (without_an_answer, ("times",)),
     9: (without_an_answer, ("no answer of the target says so",)),
     12: (refused_and_woken, ("nothing had changed since",)),
+}
+BY_LOOKUP: dict[int, Callable[[Lane, pytest.MonkeyPatch], None]] = {
+    13: refused.test_a_lookup_refused_before_sending_holds_its_document_alone,
+    14: refused.test_a_lookup_on_which_alone_the_target_fails_holds_its_document,
 }
 BY_HISTORY = {
     4: ("does not follow from it",),
@@ -155,6 +162,30 @@ def test_a_lease_by_the_workers_clock_is_caught(done: Done, postgresql_url: str 
     done.mutants_caught += 1
 
 
-def test_twelve_bugs_are_planted() -> None:
-    assert [one.no for one in mutants.MUTANTS] == list(range(1, 13))
-    assert {*BY_SCENE, *BY_HISTORY, 5, 8, 10} == set(range(1, 13))
+@pytest.fixture
+def careful(lane: Lane) -> Lane:
+    """A connection whose documents are looked up before they are sent first."""
+    with lane.database.write() as session:
+        connection = lane.connection(session)
+        connection.settings = {**connection.settings, "look_first": "yes"}
+    return lane
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("no", sorted(BY_LOOKUP))
+def test_a_lookup_that_fails_catches(
+    no: int, done: Done, careful: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the bug the same test passes where it is defined."""
+    with mutants.planted(no):
+        smooth, _ = run(1, SMOOTH)
+        assert smooth.posted
+        assert (smooth.lost, smooth.doubled, smooth.stuck) == ((), (), ())
+        with pytest.raises(AssertionError):
+            BY_LOOKUP[no](careful, monkeypatch)
+    done.mutants_caught += 1
+
+
+def test_fourteen_bugs_are_planted() -> None:
+    assert [one.no for one in mutants.MUTANTS] == list(range(1, 15))
+    assert {*BY_SCENE, *BY_HISTORY, *BY_LOOKUP, 5, 8, 10} == set(range(1, 15))

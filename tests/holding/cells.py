@@ -291,7 +291,8 @@ def open_template(
     """The shipped template in force, as somebody else published it; the connection is tested."""
     if name == "settlements-aiaccount":
         with database.write() as session:
-            make_connection(session, company, "intake", side="source")
+            ours = {"e_invoice_issuer": "us"}
+            make_connection(session, company, "intake", side="source", settings=ours)
     made = open_aiaccount(database, company, folder, *accounts)
     made.shop.publish(template_files(name))
     return made

@@ -16,7 +16,7 @@ from holding.db.database import Database
 from holding.db.models import Company, Connection, Hold, Posting, Record, Request, Run
 from holding.db.refusal import Refusal
 from holding.posting.claims import release_expired_claims
-from holding.runs import date_ranges
+from holding.runs import date_ranges, range_preview
 from holding.runs.dispatch import push_due
 from tests.support.clock import SetClock
 from tests.support.factories import connection_named
@@ -101,8 +101,8 @@ class Lane:
         with self.database.write() as session:
             connection = self.connection(session)
             first, last = NOW.date().replace(day=1), NOW.date()
-            seen = date_ranges.preview(
-                session, self.company.id, connection.id, doc_type, first, last
+            seen = range_preview.preview(
+                session, self.company.id, connection.id, doc_type, first, last, self.clock.now()
             )
             actor = Actor(None, "Tan", "tan@example.test", self.company.id, frozenset({"operator"}))
             made = date_ranges.sync(

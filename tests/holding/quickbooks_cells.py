@@ -121,6 +121,7 @@ def _of(kind: str, table: nodes.Table, groups: set[str]) -> Iterator[Cell]:
         "e_invoice_age": sorted(AGES.values()),
         "money_back": ["no"],  # what was refunded is driven by itself, beside its refund
         "money_moved": ["no"],
+        "paid_back": ["no"],
     }
     assert set(table.head) <= set(every), f"a new column of {kind}: {table.head}"
     for row in table.rows:
@@ -131,7 +132,7 @@ def _of(kind: str, table: nodes.Table, groups: set[str]) -> Iterator[Cell]:
         answer = " ".join(filter(None, (row.action.kind, row.action.role)))
         for found in itertools.product(*values):
             told = dict(zip(table.head, found, strict=True))
-            if "yes" in (told.get("money_back"), told.get("money_moved")):
+            if "yes" in (told.get("money_back"), told.get("money_moved"), told.get("paid_back")):
                 continue
             change, age = told.get("changed", "cancel"), told.get("e_invoice_age", "")
             yield Cell(kind, change, told["period"], age, answer)

@@ -42,7 +42,7 @@ source netshop
 
 target aiaccount
     rounding   per line then sum to 0.01
-    tolerance  0.00  else hold for accounts
+    tolerance  1000.00  else hold for accounts
     missing    hold for accounts  say "AiAccount could not tell {field}."
 
 record order from netshop

@@ -113,6 +113,11 @@ class Books:
             return Answer(
                 kind="refused", words="Closed.", error_class="period_locked", number=number
             )
+        if mood == "unlisted":
+            return Answer(
+                kind="refused", words="Unknown account.", error_class="mapping_missing",
+                code="unknown_account", number=number,
+            )  # fmt: skip
         if mood == "later":
             return Answer(
                 kind="temporary", words="Not now.", error_class="temporary", number=number

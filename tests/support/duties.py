@@ -19,13 +19,16 @@ OPERATORS = ADMIN | {"operator"}
 
 ACTIONS: Final[Mapping[str, frozenset[str]]] = {
     "holding.release holding.reject holding.link holding.look holding.approve": SUPERVISOR,
-    "api.approve api.release api.reject api.link api.look": SUPERVISOR,
+    "holding.again holding.overwrite api.overwrite": SUPERVISOR,
+    "desk.ask_source desk.look_for api.ask_source": EITHER,
+    "api.approve api.release api.reject api.link api.look api.send_again": SUPERVISOR,
     "desk.retry desk.assign desk.snooze desk.comment periods.reopen periods.redirect": EITHER,
     "desk.message": EITHER,
-    "api.retry api.assign api.snooze api.reopen api.redirect": EITHER,
+    "api.retry api.look_for_entry api.assign api.snooze api.reopen api.redirect": EITHER,
     "desk.correct periods.date api.correct api.date": CLERK,
     "onboarding.set_cutover onboarding.look_there onboarding.go_live": ADMIN,
     "onboarding.start_dry_run settings.rename settings.fallback settings.due": ADMIN,
+    "settings.second_factor": ADMIN,
     "desk.override connections.test stops.limit api.override": ADMIN,
     "signals.failures signals.close_day connauth.begin connauth.disconnect": ADMIN,
     "newconn.create connsettings.save connkeys.add connkeys.test connkeys.delete": ADMIN,
@@ -35,7 +38,8 @@ ACTIONS: Final[Mapping[str, frozenset[str]]] = {
     "mappings.refuse_merge mappings.give_list mappings.look mappings.accept_exact": MAPPERS,
     "mappings.remove_entry mappings.preview_exact mappings.upload_workbook": MAPPERS,
     "mappings.save_workbook connections.rates": MAPPERS,
-    "connections.pause connections.resume connections.sync connections.daily": OPERATORS,
+    "connections.pause connections.resume connections.end_restore": OPERATORS,
+    "connections.sync connections.daily": OPERATORS,
     "connections.read connections.pull connsettings.read_lists records.read": OPERATORS,
     "operations.requeue operations.drain": OPERATORS,
     "stops.resume stops.keep": OPERATORS | SUPERVISOR,
@@ -55,7 +59,7 @@ ACTIONS: Final[Mapping[str, frozenset[str]]] = {
     "audit.verify": AUDITOR | ADMIN,
     "deputies.appoint": SUPERVISOR | ADMIN,
     "people.invite people.cancel people.change people.sources people.reset people.leave": ADMIN,
-    "factors.require factors.end asking.decline": ADMIN,
+    "factors.require factors.end oidc.end asking.decline": ADMIN,
 }
 """Views of a company that change something, and the roles that may use them."""
 
@@ -89,8 +93,17 @@ FILES_AND_PARTS: Final[Mapping[str, frozenset[str]]] = {
 PUBLIC_VIEWS: Final = frozenset(
     {
         *("static", "health.healthz", "health.worker", "hooks.receive", "metrics.show"),
-        *("signin.form", "signin.enter", "join.form", "join.enter", "setup.first", "setup.create"),
+        *(
+            "signin.form",
+            "signin.enter",
+            "signin.enter_as",
+            "join.form",
+            "join.enter",
+            "setup.first",
+            "setup.create",
+        ),
         *("secondstep.form", "secondstep.enter", "secondstep.setup"),
+        *("oidc.start", "oidc.back"),
         *("secondstep.begin", "secondstep.confirm", "staying.ask"),
         *("help.index", "help.support", "help.show"),
     }
@@ -100,7 +113,9 @@ PUBLIC_VIEWS: Final = frozenset(
 OWN_VIEWS: Final = frozenset(
     {
         *("signin.leave", "signin.home", "signin.companies", "staying.stay"),
+        *("another.form", "another.create"),
         *("me.show", "me.save", "me.utc", "me.password", "me.end_session", "me.everywhere"),
+        *("oidc.connect", "oidc.disconnect"),
         *("factor.show", "factor.begin", "factor.confirm", "factor.codes", "factor.off"),
     }
 )

@@ -21,10 +21,10 @@ AT = datetime(2026, 11, 1, tzinfo=UTC)
 def make_company(
     session: Session, code: str = "kedai", *, name: str = "Kedai Contoh Sdn Bhd"
 ) -> Company:
-    """A company with the source `netshop`, the target `aiaccount` and one team that everything
+    """A live company with the source `netshop`, the target `aiaccount` and one team that everything
     falls back to.
     """
-    company = Company(code=code, name=name, zone="Asia/Kuala_Lumpur", currency="MYR")
+    company = Company(code=code, name=name, zone="Asia/Kuala_Lumpur", currency="MYR", live=True)
     session.add(company)
     session.flush()
     session.add(Team(company_id=company.id, name="accounts", title="Accounts team"))

@@ -23,7 +23,7 @@ from holding.access import people
 from holding.access.actors import SYSTEM, Actor, Keys, load_keys
 from holding.connections import connections
 from holding.db.database import Database
-from holding.db.models import Connection, Person, Posting, Record
+from holding.db.models import Company, Connection, Person, Posting, Record
 from holding.db.refusal import Refusal
 from holding.intake import receive
 from holding.platform.settings import Settings
@@ -295,6 +295,7 @@ def furnish(
     now = datetime.now(UTC)
     company_id = people.add_company(session, code=code, name="Kedai Contoh Sdn Bhd", now=now)
     assert not isinstance(company_id, Refusal)
+    session.get_one(Company, company_id).live = True
     settings = {
         "base_url": target.url,
         "company_id": "CMP-1042",

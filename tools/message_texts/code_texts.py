@@ -78,6 +78,8 @@ UNREAD = {
     "ValueError",
     "TypeError",
     "AssertionError",
+    "Counter",
+    "Histogram",
     "TypeVar",
     "cast",
     "logger",

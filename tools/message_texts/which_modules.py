@@ -84,6 +84,11 @@ LEFT_OUT = {
             "version_refusal",
         ),
     },
+    "holding/operations/sealed_rows.py": {"_compared", "_record_breaks", "_trail"},
+    "holding/platform/sealed_tables.py": {
+        *("ACCOUNT", "COUNTED", "DERIVED", "INDEX", "LOCK", "TRIAL", "WORK"),
+        *("OF_COMPANY", "OF_RECORD", "TABLES_LEFT_OUT"),
+    },
     "holding/platform/settings.py": {"_mail", "_one_of", "_optional"},
     "holding/records/packet_contents.py": {"event_proof"},
     "portal/starters/catalogue.py": {"_ITSELF", "_limited"},

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Final, Literal, get_args
+from typing import Final, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from connectors.contract import ConnectionReport, IncomingRecord, RowError, Settings, Step
 from connectors.contract.pulls import NoPage
-from connectors.contract.schema import FieldSchema, FieldType, KindSchema
+from connectors.contract.schema import MARKETPLACE, FieldSchema, FieldType, KindSchema
 from connectors.kit.calls import REACH, quote_answer, reach
 from connectors.kit.canonical_record import (
     COMPANY_CODE,
@@ -21,7 +21,7 @@ from connectors.kit.canonical_record import (
     read_record,
 )
 from connectors.kit.delivery import Read
-from connectors.kit.shops.payload_parts import ZERO, LineKind, part_field, plain
+from connectors.kit.shops.payload_parts import ZERO, plain
 from connectors.transport.http import HttpAnswer, HttpFailure, reached
 
 PAYOUT: Final = "payout"
@@ -342,6 +342,9 @@ _STATUS = field_schema("status", "The shop's word for the payout.", required=Tru
 
 _CURRENCY = field_schema("currency", "Three letters, such as MYR. Every amount is in it.")
 
+_MONEY = (_CURRENCY, FieldSchema(name="exchange_rate", type="decimal"))
+"""The currency of the amounts, and how much of the company's currency 1 of it is."""
+
 _VERSION = (
     FieldSchema(name="version", type="whole"),
     FieldSchema(name="approved_version", type="whole"),
@@ -357,11 +360,14 @@ _SALE = _texts("customer", "customer_name", "tin", "registration")
 _PURCHASE = _texts("supplier", "supplier_name", "tin", "registration")
 
 _ORDERS = orders_of(
-    "", COMPANY_CODE, *_PLACE, *_texts("agent", "project", "price_level", "registration")
+    "",
+    COMPANY_CODE,
+    *_PLACE,
+    *_texts("agent", "project", "price_level", "registration", MARKETPLACE),
 )
 
 _KINDS = (
-    replace(_ORDERS, lines=(*_ORDERS.lines, part_field(*get_args(LineKind)))),
+    _ORDERS,
     KindSchema(
         source="",
         kind="delivery",
@@ -371,7 +377,10 @@ _KINDS = (
     KindSchema(
         source="",
         kind="refund",
-        fields=(*_KEY, *_FAMILY, *_dates("refunded_on"), *_SALE, *_PLACE, *_amounts("total")),
+        fields=(
+            *(*_KEY, *_FAMILY, *_dates("refunded_on"), *_SALE, *_PLACE),
+            *(*_MONEY, *_amounts("total")),
+        ),
         lines=(*_GOODS, _OF_ORDER, *_amounts("amount"), *_texts("tax")),
         total_field="total",
     ),
@@ -380,7 +389,7 @@ _KINDS = (
         kind="receipt",
         fields=(
             *(*_KEY, *_FAMILY, *_dates("received_on"), *_SALE),
-            *(*_texts("method", "bank_ref"), *_amounts("amount")),
+            *(*_texts("method", "bank_ref"), *_MONEY, *_amounts("amount")),
         ),
     ),
     KindSchema(

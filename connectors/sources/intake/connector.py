@@ -9,6 +9,7 @@ from connectors.contract.pulls import FAULTS
 from connectors.contract.schema import FieldSchema, KindSchema, generated_key
 from connectors.kit.canonical_record import Cell, RawRecord, read_record
 from connectors.kit.delivery import Placed, SignedJson
+from connectors.kit.order_sums import complete_order
 from connectors.kit.shops.payouts import shared_kinds
 
 NAME = "intake"
@@ -25,6 +26,7 @@ _TOLD = FAULTS - 1  # such names in one record, or in one line
 
 FORM = ConnectionForm(
     title="Your own system",
+    statements=("settlement",),
     gives="Records of any kind, by signed webhook or from a JSON file",
     needs="A program of yours that signs and sends JSON",
     key=generated_key(
@@ -87,16 +89,13 @@ def _record(place: str, given: object, zone: ZoneInfo) -> IncomingRecord | tuple
     for index, line in enumerate(lines):
         strange += _strange(f"{place}.lines[{index}]", line, schema.lines, frozenset())
     word = "id" if given.get("id") not in (None, "") else "number"
-    return read_record(
-        schema,
-        RawRecord(
-            Cell(f"{place}.{word}", given.get(word)),
-            _cells(place, given, schema.fields),
-            [_cells(f"{place}.lines[{at}]", line, schema.lines) for at, line in enumerate(lines)],
-        ),
-        zone,
-        strange,
+    raw = RawRecord(
+        Cell(f"{place}.{word}", given.get(word)),
+        _cells(place, given, schema.fields),
+        [_cells(f"{place}.lines[{at}]", line, schema.lines) for at, line in enumerate(lines)],
     )
+    raw = complete_order(raw) if schema.kind == "order" else raw
+    return read_record(schema, raw, zone, strange)
 
 
 def _cells(

@@ -291,6 +291,7 @@ def _sales(rows: Sequence[Part]) -> Iterator[payouts.Entry]:
         if not order:
             of[0].wrong("order_no", "This sale names no order.", "Ask Lazada for its transactions.")
         amount = sum((_amount(row) for row in of), ZERO)
+        # The order's number would let the second statement replace the payment of the first.
         number = min(row.text("transaction_number") for row in of)
         yield _entry(of[0], "sale", amount, line_id=number, name="Sale")
 

@@ -17,6 +17,7 @@ from connectors.contract import (
     ExampleCall,
     IncomingRecord,
     KeyField,
+    KeyPart,
     RowError,
     Setting,
     Settings,
@@ -57,6 +58,7 @@ ASKED_FOR: Final = "yes"
 
 FORM = ConnectionForm(
     title="Lazada",
+    marketplace=True,
     gives="Orders, returned pieces and payouts, by asking the seller; a signed webhook has it "
     "asked at once",
     needs="An app of your own at open.lazada.com that the seller has authorized",
@@ -100,10 +102,18 @@ FORM = ConnectionForm(
         label="App secret and refresh token",
         hint="APP_SECRET:REFRESH_TOKEN. The secret signs; the token is exchanged for another "
         "automatically.",
+        parts=(
+            KeyPart(name="app_secret", label="App secret", hint="It signs."),
+            KeyPart(
+                name="refresh_token",
+                label="Refresh token",
+                hint="It is exchanged for another automatically.",
+            ),
+        ),
         steps=(
             "At open.lazada.com open your app and copy its app secret.",
             "Authorize the app for the seller, and exchange the code for a refresh token.",
-            "Store APP_SECRET:REFRESH_TOKEN here before webhooks are switched on.",
+            "Store both here before webhooks are switched on.",
             "In the app open Push Mechanism and enter the address of this connection.",
             "Subscribe to Trade Order and Reverse Order notifications.",
             "For payouts, let the app read the Finance API, and set “Payouts” above to yes.",
@@ -552,6 +562,7 @@ def again_from(listed: list[Payload], since: date, today: date) -> date:
 def whole(shop: Shop, statement: Payload, zone: ZoneInfo) -> Pulled | NoPage:
     """A statement with its transactions as a payout."""
     made = _made(statement) or date.min
+    # Lazada names the statement of a transaction by its days only, so these find its rows.
     rows = _rows(shop, made, made - AROUND)
     days = [found for one in _of(rows, made) if (found := period(one.get("statement")))]
     first = min((day for day, _ in days), default=made)

@@ -37,6 +37,7 @@ from connectors.kit.delivery import (
     split_results,
     without_long_lists,
 )
+from connectors.kit.order_sums import complete_order, next_position, own_line
 from connectors.kit.shops import payouts
 from connectors.kit.shops.payload_parts import Part, plain
 from connectors.kit.shops.payouts import POS, UPDATED, field_schema, shared_kinds
@@ -429,7 +430,8 @@ def read_order(place: str, given: object, zone: ZoneInfo) -> tuple[IncomingRecor
         "address": told.part("customer").cell("address"),
     }
     refunds = read_refunds(told, back, zone)
-    order = record_of(ORDER, told, head, told.items(*_LINE), zone)
+    raw = RawRecord(told.cell("id"), head, told.items(*_LINE))
+    order = read_part(ORDER, told, complete_order(raw), zone)
     records, errors = split_results([order, *refunds])
     return (*records, *dict.fromkeys(errors))
 
@@ -529,7 +531,18 @@ def _record(order: NetShopPart, refund: NetShopPart, zone: ZoneInfo) -> Read:
         "total": refund.cell("amount"),
     }
     lines = refund.items("sku", "name", "uom", "qty", "amount", "tax")
-    return record_of(REFUND, refund, head, lines, zone)
+    return record_of(REFUND, refund, head, [*lines, *_rounded_back(order, refund, lines)], zone)
+
+
+def _rounded_back(
+    order: NetShopPart, refund: NetShopPart, lines: Sequence[Mapping[str, Cell]]
+) -> list[Mapping[str, Cell]]:
+    """Return the line of cash rounding that goes back with a refund of the whole order's items."""
+    rounding, refunded = order.amount("round_off"), refund.amount("amount")
+    if not lines or not rounding or refunded != order.amount("total"):
+        return []
+    place = order.at("round_off")
+    return [own_line("rounding", "Rounding", rounding, next_position(lines), place)]
 
 
 def _day_of(order: NetShopPart, refund: NetShopPart, zone: ZoneInfo) -> Cell:

@@ -17,6 +17,7 @@ from connectors.contract import (
     ExampleCall,
     IncomingRecord,
     KeyField,
+    KeyPart,
     RowError,
     Setting,
     Settings,
@@ -65,6 +66,7 @@ SPEAKS_OF: Final = ("ordersn", "order_sn", "return_sn")
 
 FORM = ConnectionForm(
     title="Shopee",
+    marketplace=True,
     gives="Orders, returns and payouts, by asking the shop; a signed webhook has it asked at once",
     needs="An app of your own at open.shopee.com that the shop has authorized",
     settings=(
@@ -115,10 +117,18 @@ FORM = ConnectionForm(
         label="Partner key and refresh token",
         hint="PARTNER_KEY:REFRESH_TOKEN. The key signs; the token is exchanged for "
         "another automatically every few hours.",
+        parts=(
+            KeyPart(name="partner_key", label="Partner key", hint="It signs."),
+            KeyPart(
+                name="refresh_token",
+                label="Refresh token",
+                hint="It is exchanged for another automatically every few hours.",
+            ),
+        ),
         steps=(
             "At open.shopee.com open your app and copy its partner key.",
             "Authorize the app for the shop, and exchange the code for a refresh token.",
-            "Store PARTNER_KEY:REFRESH_TOKEN here before webhooks are switched on.",
+            "Store both here before webhooks are switched on.",
             "In the app open Push Mechanism and enter the address of this connection, exactly.",
             "Switch on order_status_push and those of returns.",
             "Let the app read payments (module Payment): they show who bears a voucher.",

@@ -412,10 +412,12 @@ def _given_back(item: Part) -> Line:
     pieces = item.whole("amount")
     whole = item.stated("refund_amount")
     back = item.amount("refund_amount") if whole else item.amount("item_price") * pieces
+    # Money for goods that stay: as a line of goods, it would have no price of a piece.
+    part = "goods" if pieces else "adjustment"
     cells = {
         **_article(item, "variation_sku"),
-        "part": Cell(item.place, "goods"),
-        "qty": Cell(item.at("amount"), pieces),
+        "part": Cell(item.place, part),
+        "qty": Cell(item.at("amount"), pieces or 1),
         "amount": Cell(item.at("refund_amount" if whole else "item_price"), plain(back)),
     }
     return Line(cells, back)
@@ -474,6 +476,8 @@ def _entries(listed: Part, incomes: Mapping[str, Part], number: str) -> Iterator
         if amount or part == "sale":
             left -= amount
             yield _entry((order, number), part, name, place, amount)
+    # Stated as an adjustment, because rules hold a payout that has one; spread over fees it would
+    # be booked.
     if left:
         yield _entry((order, number), "adjustment", REST, listed.at("payout_amount"), left)
 

@@ -15,6 +15,7 @@ from connectors.contract.pulls import NoPage
 from connectors.kit.canonical_record import Cell, RawRecord, read_record
 from connectors.kit.delivery import Read
 from connectors.kit.shops.payload_parts import ZERO, plain, rounded_to_sum
+from connectors.sources.shopify.exchanges import EXCHANGE, EXCHANGE_OF
 from connectors.sources.shopify.kinds import (
     CENT,
     DELIVERY,
@@ -170,6 +171,8 @@ def _head(order: Part, zone: ZoneInfo, *, kept: bool) -> dict[str, Cell]:
         "number": order.cell("name"),
         "status": Cell(order.at("financial_status"), status),
         "order_id": order.cell("id"),
+        "exchange_of": order.cell(EXCHANGE_OF),
+        "exchange": order.cell(EXCHANGE),
         **order.cells("financial_status", "fulfillment_status"),
         "ordered_on": order.day(dated, zone),
         "cancelled_at": order.moment("cancelled_at"),

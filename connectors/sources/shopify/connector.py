@@ -24,6 +24,7 @@ from connectors.contract import (
     ExampleCall,
     IncomingRecord,
     KeyField,
+    KeyPart,
     RowError,
     Settings,
     Source,
@@ -52,6 +53,7 @@ from connectors.kit.shops.payouts import (
 )
 from connectors.sources.shopify import calls
 from connectors.sources.shopify.calls import Shop, delivery_of, listed, next_page, order_of, refused
+from connectors.sources.shopify.exchanges import MARKS, sales_of_refunds, split_exchange
 from connectors.sources.shopify.kinds import KINDS, NAME, TRANSACTIONS, Part, payouts_of
 from connectors.sources.shopify.refunds import RESTOCK_WORDS, STATUS_WORDS, refund_of
 from connectors.transport.http import KEY_REFUSED, Http, HttpAnswer, HttpFailure
@@ -132,10 +134,9 @@ FORM: Final = ConnectionForm(
     "payouts, by asking",
     needs="Access to the settings of the shop, or to the app that sends its webhooks",
     settings=(
-        schema.address_setting(
+        schema.store_setting(
             "https://your-shop.myshopify.com",
             "The address of the shop at Shopify. Blank: its orders are not asked for.",
-            required=False,
         ),
         schema.Setting(
             name=SETTING,
@@ -150,12 +151,27 @@ FORM: Final = ConnectionForm(
         label="Client secret and access token",
         hint="The secret signs each webhook. To have the orders asked for as well, add a colon and "
         "the access token. An app of several shops signs all of theirs alike: give each its own.",
+        parts=(
+            KeyPart(
+                name="client_secret",
+                label="Client secret",
+                hint="It signs each webhook. An app of several shops signs all alike: give each "
+                "its own.",
+            ),
+            KeyPart(
+                name="access_token",
+                label="Admin API access token",
+                hint="To have the orders asked for as well. Blank: Clearpost only waits for "
+                "webhooks.",
+                optional=True,
+            ),
+        ),
         steps=(
             "In Shopify go to Settings > Apps > Develop apps and make an app for Clearpost.",
             "Allow it to read orders: read_orders, and read_all_orders for those of past months.",
             "For payouts, allow it to read them as well: read_shopify_payments_payouts.",
             "Let it send the webhooks below in the format JSON to the address of this connection.",
-            "Enter its client secret, a colon, and its Admin API access token.",
+            "Enter its client secret and its Admin API access token.",
         ),
     ),
 )
@@ -214,6 +230,7 @@ class Shopify:
         lower = {name.lower(): value for name, value in headers.items()}
         hooks = [secret.partition(":")[0] for secret in secrets]
         refused = too_large(raw) or _unproved(lower, raw, hooks)
+        # Compared after the signature, so that a stranger does not learn which shop it is.
         refused = refused or calls.another_shop(self.shop, lower)
         if refused:
             return refused
@@ -341,7 +358,8 @@ def _gone(value: object, delivery_id: str, signature: str) -> Accepted | SourceR
     if set(given) != {"id"} or isinstance(order_id, bool) or not isinstance(order_id, int):
         words = f"The body is not a deleted order, as the topic {DELETED} has it."
         return SourceRefusal(422, "no_order", words, "Send what Shopify sends.")
-    gone = (Withdrawn(kind="order", external_id=str(order_id), status="deleted"),)
+    ids = (str(order_id), *(f"{order_id}{mark}" for mark in MARKS))  # also of added goods
+    gone = tuple(Withdrawn(kind="order", external_id=one, status="deleted") for one in ids)
     return Accepted(delivery_id=delivery_id, signature=signature, records=(), withdrawn=gone)
 
 
@@ -352,14 +370,20 @@ def _delivery_id(lower: Mapping[str, str], raw: bytes) -> str:
 
 
 def _inside(place: str, kind: str, given: Payload) -> Iterator[Found]:
-    """A part of a delivery, and for an order its fulfilments and refunds after it."""
+    """A part of a delivery, and for an order its fulfilments and refunds after it. The goods that
+    each exchange added are an order of their own.
+    """
     place = place or kind
-    yield place, kind, given, {}
+    for at, one in enumerate(split_exchange(place, given) if kind == "order" else (given,)):
+        yield f"{place}.exchange[{at - 1}]" if at else place, kind, one, {}
     for word in ("fulfillment", "refund") if kind == "order" else ():
         many = given.get(f"{word}s")
+        sales = sales_of_refunds(given) if word == "refund" and many else {}
         for at, one in enumerate(many if isinstance(many, list) else ()):
             if isinstance(one, Mapping):
-                yield f"{place}.{word}s[{at}]", word, one, given
+                sale = sales.get(str(one.get("id")))
+                own = {**one, "order_id": sale} if sale else one
+                yield f"{place}.{word}s[{at}]", word, own, given
 
 
 def _records(

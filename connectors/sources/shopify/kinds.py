@@ -42,6 +42,14 @@ ORDER = KindSchema(
         field_schema(
             "fulfillment_status", "How far it is sent, in Shopify's word. Blank: nothing yet."
         ),
+        field_schema(
+            "exchange_of",
+            "Of goods that an exchange added: Shopify's id of the order. They are an order of "
+            "their own, dated when the goods came back.",
+        ),
+        field_schema(
+            "exchange", "Of goods that an exchange added: A for the order's first one, B, …."
+        ),
         field_schema("ordered_on", "The shop's day of the order.", "date"),
         field_schema("cancelled_at", "Moment of the cancellation.", "moment"),
         UPDATED,

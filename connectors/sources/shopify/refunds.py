@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from connectors.kit.canonical_record import Cell, RawRecord, read_record
 from connectors.kit.delivery import Read
 from connectors.kit.shops.payload_parts import ZERO, LineKind, plain
+from connectors.sources.shopify.exchanges import added_items, worth_added
 from connectors.sources.shopify.kinds import (
     BUYER,
     CENT,
@@ -96,7 +97,7 @@ def refund_of(
     money = _money(refund)
     shop = refund_currency(refund, order) or money.currency
     head = {**_head(refund, zone), "currency": Cell(refund.at("transactions"), shop)}
-    if not lines:
+    if not lines and not money.moved:
         words = "The refund has neither goods nor shipping."
         refund.wrong("refund_line_items", words, "Ask Shopify for the whole refund.")
     elif not refund.errors:
@@ -299,10 +300,12 @@ class _Settling:
         refund, money = self.refund, self.money
         status = _status(refund, self.order, money)
         head = {"status": Cell(refund.at("transactions"), status)}
-        if self.side == SHOP and money.told:
+        if self.side == SHOP and (money.told or status == "refunded"):
             head["paid_back"] = Cell(refund.at("transactions"), plain(money.back))
         if money.moved:
             self._compare()
+        elif status == "refunded":
+            self._compare_exchange(self.net if self.inside else self.net + self.tax)
         rest = sum((line.amount for line in self.lines), ZERO)
         if self.inside is not None:
             total = self.net + rest + (ZERO if self.inside else self.tax)
@@ -346,13 +349,33 @@ class _Settling:
         elif abs(rest) <= CENT:
             self.lines = [difference(place, "rounding", "Rounding", rest)]
         elif rest < 0 and self._is_exchange():
-            pass  # credited whole: the added goods are billed by the order
+            self._compare_exchange(-rest)
         elif rest < 0 and self._keeps_fee():
             self.lines = [difference(place, "fee", "Fee kept of the refund", rest)]
         else:
             words = "The lines do not come to the money that went back."
             self.refund.differs("transactions", self.money.moved, made, words)
             self.lines = [difference(place, "adjustment", "Difference to the money", rest)]
+
+    def _compare_exchange(self, left: Decimal) -> None:
+        """Compare what the money leaves of the returned goods with the goods that were added: they
+        are billed by an order of their own, so the returned goods are credited whole.
+        """
+        added, place = (
+            worth_added(self.order, self.refund.text("id")),
+            self.refund.at("transactions"),
+        )
+        kept = ZERO if added is None else left - added
+        if kept <= CENT:
+            return  # the buyer paid the rest of dearer goods, if any
+        if self.money.moved and self._keeps_fee():
+            self.lines = [difference(place, "fee", "Fee kept of the exchange", -kept)]
+        else:
+            words = (
+                "The added goods and the money that went back do not come to the returned goods."
+            )
+            self.refund.differs("transactions", self.money.moved, self.money.moved + kept, words)
+            self.lines = [difference(place, "adjustment", "Difference to the money", -kept)]
 
     def _is_cash_rounding(self, rest: Decimal) -> bool:
         told = self.order.amount("total_cash_rounding_refund_adjustment")
@@ -372,8 +395,16 @@ class _Settling:
 
     def _is_exchange(self) -> bool:
         """Whether other goods took the place of these: the rest of the money paid for them."""
-        stated = self.order.stated("total_price")
-        return stated and _ordered(self.order) > self.order.amount("total_price")
+        return _is_exchange(self.order)
+
+
+def _is_exchange(order: Part) -> bool:
+    """Check whether goods that were added to the order take the place of returned goods, and none
+    of their money is still owed to the buyer.
+    """
+    if not order.stated("total_price") or order.amount("total_outstanding") < 0:
+        return False
+    return bool(added_items(order)) or _ordered(order) > order.amount("total_price")
 
 
 def _ordered(order: Part) -> Decimal:
@@ -394,8 +425,11 @@ def _status(refund: Part, order: Part, money: _Money) -> str:
         if refund.text("id") in unpaid_edits(order):
             return "edited"
         goods = refund.parts("refund_line_items")
-        returned = any(one.text("restock_type") == "return" for one in goods)
-        return "returned" if returned else "removed"
+        if not any(one.text("restock_type") == "return" for one in goods):
+            return "removed"
+        return (
+            "refunded" if order.stated("total_outstanding") and _is_exchange(order) else "returned"
+        )
     if money.waiting:
         return "pending"
     return "refunded" if money.back else "failed"

@@ -17,6 +17,7 @@ from connectors.contract import (
     ConnectionReport,
     IncomingRecord,
     KeyField,
+    KeyPart,
     RowError,
     Settings,
     Source,
@@ -66,23 +67,45 @@ CONNECTION_FORM = ConnectionForm(
     gives="Orders and refunds, by signed webhook, from a JSON file, or by asking the shop",
     needs="An administrator of the shop, for its webhooks and for a REST API key",
     settings=(
-        schema.address_setting(
+        schema.store_setting(
             "https://shop.example",
             "The address of the shop, so that Clearpost can ask for what webhooks missed. Blank: "
             "it only waits for webhooks.",
-            required=False,
         ),
     ),
     key=KeyField(
         label="Secret and REST API key",
         hint="SECRET:ck_…:cs_…, or the secret alone where Clearpost does not ask the shop.",
+        parts=(
+            KeyPart(
+                name="webhook_secret",
+                label="Webhook secret",
+                hint="Blank: the consumer secret, which WooCommerce uses as well where a webhook "
+                "has none.",
+                optional=True,
+                otherwise="consumer_secret",
+            ),
+            KeyPart(
+                name="consumer_key",
+                label="Consumer key",
+                hint="It begins with ck_. Blank where Clearpost only waits for webhooks.",
+                optional=True,
+            ),
+            KeyPart(
+                name="consumer_secret",
+                label="Consumer secret",
+                hint="It begins with cs_.",
+                optional=True,
+                needed_with="consumer_key",
+            ),
+        ),
         steps=(
-            "Choose a secret of 8 letters and digits or more, without blanks.",
             "In WooCommerce go to Settings > Advanced > REST API and add a key that may read.",
-            "Copy the two halves of the key, ck_… and cs_….",
-            "Store secret and key here before the webhooks are made.",
+            "Copy its consumer key, ck_…, and its consumer secret, cs_….",
+            "Choose a webhook secret of 8 letters and digits or more, or leave it blank.",
+            "Store them here before the webhooks are made.",
             "In Settings > Advanced > Webhooks add Order created, updated, deleted and restored.",
-            "Give each the address of this connection and the secret.",
+            "Give each the address of this connection and the webhook secret.",
         ),
     ),
 )
@@ -151,6 +174,8 @@ class WooCommerce:
         if refused:
             return refused
         topic = lower.get(TOPIC, "")
+        # WooCommerce's delivery id is shared by all orders that change in one second; the signature
+        # is not.
         read = _of_something_else(raw, topic) or _read_body(
             raw, lower[SIGNATURE], lower[SIGNATURE], zone, signed=True
         )

@@ -38,6 +38,7 @@ from connectors.contract.pulls import (
 from connectors.contract.schema import FieldType, KindSchema
 from connectors.kit.canonical_record import Cell, RawRecord, read_record
 from connectors.kit.delivery import too_long
+from connectors.kit.order_sums import amount_of, complete_order
 from connectors.kit.shops import payouts
 from connectors.kit.shops.payouts import shared_kinds
 from connectors.kit.workbook import (
@@ -71,9 +72,8 @@ from connectors.sources.workbook.file_sheets import (
 from connectors.sources.workbook.known_exports import EXTRA, SUMMED
 from connectors.sources.workbook.order_lines import (
     SheetOrder,
-    amount_of,
     blank_cells,
-    complete_order,
+    complete_rows,
     number_lines,
 )
 from connectors.sources.workbook.sheet_rows import (
@@ -97,6 +97,7 @@ UPLOAD_SECONDS = 60  # of the processor, to read a file that nobody waits for at
 
 FORM = ConnectionForm(
     title="Workbooks and CSV files",
+    statements=("settlement",),
     gives="Records of any kind from files that a person uploads",
     needs="Nothing to connect",
     way="file",
@@ -535,9 +536,11 @@ def _raw(
     if parts.kind.kind == ORDER:
         order.errors += currency_errors(order.head, (head, *items))
         if order.interpreted:
-            complete_order(order, parts.kind)
+            complete_rows(order, parts.kind)
     order.errors += blank_cells(order, parts.kind, _places(head, parts), head.place)
-    return RawRecord(head.naming("id", "number"), cells, lines), tuple(order.errors)
+    raw = RawRecord(head.naming("id", "number"), cells, lines)
+    raw = complete_order(raw) if parts.kind.kind == ORDER else raw
+    return raw, tuple(order.errors)
 
 
 def _fixed(parts: FileSheets, names: Collection[str], where: str) -> dict[str, Cell]:

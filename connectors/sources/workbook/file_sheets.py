@@ -104,7 +104,11 @@ _HEAD: Final[Mapping[str, tuple[str, str]]] = {
     "address": ("Address", "billing address, customer address"),
     "subtotal": ("Subtotal", "sub total, total before tax"),
     "tax_total": ("Total tax", "total tax, tax amount, tax total"),
-    "round_off": ("Rounding", "round off, rounding adjustment"),
+    "round_off": ("Rounding", "round off, rounding adjustment, cash rounding"),
+    "prices_include_tax": (
+        "Prices include tax",
+        "tax inclusive, tax included, inclusive of tax, price includes tax, prices incl tax",
+    ),
     "total": ("Total", "grand total, order total, total amount"),
     "company_code": ("Company code", "company code, company"),
     "created_by": ("Created by", "created by, made by, entered by"),
@@ -598,6 +602,7 @@ def days_of(values: Iterable[object]) -> Days:
         for parts, read in each.items()
         if len({read[one] for one in ways}) > 1 or ways == (DayOrder.YEAR,)
     )
+    # A year of two digits is only ever chosen by a person: one typing error could suggest it.
     first = next(in_doubt, None)
     if first is None:
         return Days(Said.DAY)  # 05/05/2026 is one day either way

@@ -243,7 +243,8 @@ class KnownExport:
     """An export that many shops send: its name, headings that together occur only in it, and the
     field that each heading fills (blank: the column is not read). A heading is written without
     blanks, signs and capitals. `row_is_piece`: each row is one piece, and no column holds the
-    order's total. `unit`: what its quantities count.
+    order's total. `unit`: what its quantities count. `marketplace`: the name is that of a
+    marketplace, which may make the e-Invoices of these sales.
     """
 
     name: str
@@ -251,6 +252,7 @@ class KnownExport:
     fields: Mapping[str, str]
     row_is_piece: bool = False
     unit: str = "PCS"
+    marketplace: bool = False
 
 
 KNOWN_EXPORTS: Final = (
@@ -279,12 +281,18 @@ KNOWN_EXPORTS: Final = (
         ),
         _WOO_PACKED,
     ),
-    KnownExport("Shopee", ({"orderid"}, {"dealprice"}, {"skureferenceno", "productname"}), _SHOPEE),
+    KnownExport(
+        "Shopee",
+        ({"orderid"}, {"dealprice"}, {"skureferenceno", "productname"}),
+        _SHOPEE,
+        marketplace=True,
+    ),
     KnownExport(
         "Lazada",
         ({"orderitemid"}, {"ordernumber"}, {"sellersku"}, {"unitprice"}),
         _LAZADA,
         row_is_piece=True,
+        marketplace=True,
     ),
 )
 

@@ -2,20 +2,25 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Final
 
 from connectors.contract import RowError
-from connectors.contract.schema import KindSchema
+from connectors.contract.schema import MARKETPLACE, KindSchema
 from connectors.kit.canonical_record import Cell
+from connectors.kit.order_sums import (
+    INCLUSIVE,
+    ROUND_OFF,
+    UNTAXED,
+    amount_of,
+    line_amount,
+)
 from connectors.kit.shops.payload_parts import LineKind
 from connectors.sources.workbook.known_exports import KnownExport
 
 _SEN: Final = Decimal("0.01")
 
 _PRICE: Final = Decimal("0.000001")
-
-_UNTAXED: Final = "NONE"
 
 _REFUNDED: Final = " refunded"
 
@@ -78,7 +83,7 @@ def number_lines(order: SheetOrder) -> bool:
     return bool(order.lines)
 
 
-def complete_order(order: SheetOrder, kind: KindSchema) -> None:
+def complete_rows(order: SheetOrder, kind: KindSchema) -> None:
     """Complete an order read from a sheet.
 
     Fill fields that the export keeps in other columns, and add a line for each amount column, such
@@ -89,11 +94,13 @@ def complete_order(order: SheetOrder, kind: KindSchema) -> None:
         _is_unread(line.get(name)) for line in order.lines for name in _FACTORS
     )
     _fill_head(order)
+    if order.export is not None and order.export.marketplace:
+        order.head.setdefault(MARKETPLACE, Cell(order.place, order.export.name))
     fields = {one.name for one in kind.lines}
     for line, extras in zip(order.lines, order.line_extras, strict=True):
         _fill_line(order, line, extras, fields)
-    sums = _Sums.of(order)
-    reading = _Reading(discounted=True, inclusive=False)
+    sums, stated_prices = _Sums.of(order), _stated_prices(order)
+    reading = _Reading(discounted=True, inclusive=bool(stated_prices))
     total = amount_of(order.head.get("total"))
     if total is None:
         if order.export is not None and order.export.row_is_piece and sums.complete:
@@ -102,11 +109,12 @@ def complete_order(order: SheetOrder, kind: KindSchema) -> None:
         stated = total + sums.platform
         if sums.platform:
             order.head["total"] = Cell(order.head["total"].where, str(stated))
-        proved = sums.reading_of(stated, len(order.lines))
+        proved = sums.reading_of(stated, len(order.lines), stated_prices)
         itemized = any(not _OF_ITEM.isdisjoint(line) for line in order.lines)
         comparable = order.interpreted and not unread and (itemized or bool(order.export))
         if proved is None and comparable:
-            order.errors.append(_difference(order, sums, stated))
+            order.errors.append(_difference(order, stated, sums.come_to(reading)))
+            _book_difference(order, sums, stated - sums.come_to(reading))
         reading = proved or reading
     _add_lines(order, sums, reading, fields)
     if sums.complete:
@@ -186,12 +194,13 @@ class _Sums:
         found -= self.discount if reading.discounted else 0
         return found if reading.inclusive else found + self.tax
 
-    def reading_of(self, total: Decimal, lines: int) -> _Reading | None:
+    def reading_of(self, total: Decimal, lines: int, stated: bool | None) -> _Reading | None:
         """Return the first reading in which the order comes to its total. Each line may be rounded
-        by half a sen.
+        by half a sen. `stated`: whether the order says that its prices hold the tax.
         """
         most = _SEN + _SEN / 2 * max(lines - 1, 0)
-        for inclusive in (False, True) if self.tax else (False,):
+        ways = (False, True) if self.tax else (False,)
+        for inclusive in ways if stated is None else (stated,):
             for discounted in (True, False) if self.discount else (True,):
                 reading = _Reading(discounted, inclusive)
                 if abs(self.come_to(reading) - total) <= most:
@@ -209,28 +218,6 @@ def _part(order: SheetOrder, name: str) -> Decimal | None:
     cell = order.extras.get(name)
     found = Decimal(0) if cell is None else amount_of(cell)
     return found if found is None or name not in _DISCOUNTS else abs(found)
-
-
-def amount_of(cell: Cell | None) -> Decimal | None:
-    """Return the amount in a cell; None where there is none."""
-    if cell is None or isinstance(cell.value, bool) or str(cell.value).strip() == "":
-        return None
-    try:
-        found = Decimal(str(cell.value).strip())
-    except InvalidOperation:
-        return None
-    return found if found.is_finite() and abs(found) < 10**15 else None
-
-
-def line_amount(line: Mapping[str, Cell]) -> Decimal | None:
-    """Return what a line comes to, in whole sen; None where its cells do not show it."""
-    if (stated := amount_of(line.get("amount"))) is not None:
-        return stated
-    qty, price = amount_of(line.get("qty")), amount_of(line.get("price"))
-    if qty is None or price is None:
-        return None
-    off = amount_of(line.get("discount")) or Decimal(0)
-    return (qty * price - off).quantize(_SEN, ROUND_HALF_UP)
 
 
 def _fill_head(order: SheetOrder) -> None:
@@ -269,7 +256,7 @@ def _fill_line(order: SheetOrder, line: Cells, extras: Cells, fields: set[str]) 
         line["discount"] = Cell(line["discount"].where, str(-off))
     if "tax" not in line and (name := order.extras.get("+order_tax")) is not None:
         taxable = str(extras["+line_taxable"].value).casefold() if "+line_taxable" in extras else ""
-        line["tax"] = Cell(name.where, _UNTAXED if taxable in ("false", "no") else name.value)
+        line["tax"] = Cell(name.where, UNTAXED if taxable in ("false", "no") else name.value)
     _fill_price(line, extras.get("+line_total"))
     amount = line_amount(line)
     if "amount" in fields and "amount" not in line and amount is not None:
@@ -287,9 +274,15 @@ def _fill_price(line: Cells, total: Cell | None) -> None:
     line["price"] = Cell(total.where, format(price.quantize(_PRICE), "f"))
 
 
-def _difference(order: SheetOrder, sums: _Sums, stated: Decimal) -> RowError:
-    found = sums.come_to(_Reading(discounted=True, inclusive=False))
-    cell, difference = order.head["total"], stated - found
+def _stated_prices(order: SheetOrder) -> bool | None:
+    """Return whether the order's prices hold their tax, if it says so itself."""
+    cell = order.head.get(INCLUSIVE)
+    word = str(cell.value).strip().casefold() if cell is not None else ""
+    return {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}.get(word)
+
+
+def _difference(order: SheetOrder, stated: Decimal, computed: Decimal) -> RowError:
+    cell, difference = order.head["total"], stated - computed
     hint = "Check that no row and no amount of the order is missing in the file."
     blank = (at for at, line in enumerate(order.lines, 1) if line_amount(line) is None)
     if at := next(blank, 0):
@@ -297,12 +290,22 @@ def _difference(order: SheetOrder, sums: _Sums, stated: Decimal) -> RowError:
     return RowError(
         where=cell.where,
         value=str(cell.value)[:200],
-        message=f"The lines come to {found:.2f} and the order to {stated:.2f}: {difference:+.2f}.",
+        message=f"The lines come to {computed:.2f} and the order to {stated:.2f}: "
+        f"{difference:+.2f}.",
         hint=hint,
         field="total",
         stated=stated,
-        computed=found,
+        computed=computed,
     )
+
+
+def _book_difference(order: SheetOrder, sums: _Sums, difference: Decimal) -> None:
+    """Add a difference to the order's rounding: once its hold is released, the rounding line makes
+    the document come to the order's total.
+    """
+    if sums.complete:
+        where = order.head["total"].where
+        order.head[ROUND_OFF] = Cell(where, format(sums.rounding + difference, "f"))
 
 
 def _add_lines(order: SheetOrder, sums: _Sums, reading: _Reading, fields: set[str]) -> None:
@@ -346,7 +349,7 @@ def _tax_beside(
         return str(told.value)
     on_shipping = amount_of(order.extras.get("+shipping_tax_amount"))
     if on_shipping is not None:
-        return common if on_shipping else _UNTAXED
+        return common if on_shipping else UNTAXED
     if common is None or not sums.tax:
         return common
     goods = sums.goods - (sums.discount if reading.discounted else 0)
@@ -354,7 +357,7 @@ def _tax_beside(
     together = _has_plain_rate(sums.tax, goods + sums.beside, inclusive=reading.inclusive)
     if alone == together:
         return None
-    return _UNTAXED if alone else common
+    return UNTAXED if alone else common
 
 
 def _has_plain_rate(tax: Decimal, base: Decimal, *, inclusive: bool) -> bool:
@@ -372,7 +375,8 @@ def _fill_totals(order: SheetOrder, sums: _Sums, reading: _Reading, kind: KindSc
     where = head["total"].where
     found: dict[str, object] = {}
     if reading.inclusive:
-        found |= dict.fromkeys(("prices_include_tax", "taxes_included"), "yes")
+        found[INCLUSIVE] = "yes"
+        found["subtotal"] = str(sums.come_to(reading) - sums.tax - sums.rounding)
     elif sums.parts or "subtotal" not in head:
         lines = [line_amount(line) or Decimal(0) for line in order.lines]
         head["subtotal"] = Cell(where, str(sum(lines, Decimal(0))))

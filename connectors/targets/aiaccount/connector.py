@@ -46,7 +46,14 @@ from connectors.kit.calls import (
     unclear_lookup,
     zone_of,
 )
-from connectors.kit.preflight import NUMERIC, Fault, rate_fault, refused, value_fault
+from connectors.kit.preflight import (
+    NUMERIC,
+    Fault,
+    amount_fault,
+    rate_fault,
+    refused,
+    value_fault,
+)
 from connectors.kit.workbook import Written, write
 from connectors.targets.aiaccount import probe
 from connectors.targets.aiaccount.outcomes import (
@@ -199,9 +206,12 @@ class AiAccount:
         way = WAYS.get(document.document)
         if way is None:
             return _other_type(document)
+        base = base_currency_of(settings)
         found = _fault(way.schema, document)
-        if not found and document.fields.get("ExchangeRate"):  # where it lacks, AiAccount says so
-            found = rate_fault(document, "ExchangeRate", base_currency_of(settings))
+        if not found and way.takes_rate:
+            found = rate_fault(document, "ExchangeRate", base)
+        if not found and way.pays:
+            found = amount_fault(document, way.amount)
         return refused(document, *found) if found else None
 
     def rows_of(self, document: OutgoingDocument) -> int:
@@ -254,6 +264,20 @@ class AiAccount:
         get = _reader(settings, secret, http)
         found = (read(one, get, _now(settings, http)) for one in documents)
         return tuple(_kept(one, secret) for one in found)
+
+    def lists_call(
+        self, key: str, answer: bytes, settings: Settings, secret: str, http: Http
+    ) -> bool | None:
+        """Return whether the company's import history lists the call with this key.
+
+        None for a call of a single document, which AiAccount does not list, or without an answer.
+        """
+        content = loads(answer)
+        if not object_of(content if isinstance(content, dict) else None, "import"):
+            return None
+        get, now = _reader(settings, secret, http), _now(settings, http)
+        heard = _get(get, f"/v1/imports?idempotency_key={quote(key, safe='')}", now, "data")
+        return None if isinstance(heard, Found) else bool(_data(heard))
 
     def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:
         """Try the connection without writing."""
@@ -336,7 +360,7 @@ def look_up(document: OutgoingDocument, key: str, get: Get, now: datetime) -> Fo
     for entry in _data(by_key):
         if entry.get("status") in _UNFINISHED:
             words = "AiAccount has received it and is still processing it."
-            return Found(kind="unknown", words=words, proof=_proof(by_key))
+            return Found(kind="unknown", words=words, proof=_proof(by_key), answered=True)
         found = _in_import(document, str(entry.get("id", "")), get, now)
         if found is not None:
             return found
@@ -577,7 +601,10 @@ def _field_fault(schema: FieldSchema, value: str, where: str) -> Fault | None:
         return ("missing_field", f"{name} is blank.") if schema.required else None
     if schema.theirs:
         return "bad_value", f"{name} is written in AiAccount only."
-    return value_fault(schema, value, name, runs="a workbook")
+    found = value_fault(schema, value, name, runs="a workbook")
+    if not found and schema.type == "quantity" and Decimal(value) <= 0:
+        return "bad_value", f"{name} is not above 0: {value}."
+    return found
 
 
 def _workbook(

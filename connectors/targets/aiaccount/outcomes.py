@@ -161,6 +161,7 @@ def accepted(
         existing=heard.answer.headers.get("idempotent-replayed") == "true",
         kept=tuple(kept for one in warnings if (kept := _kept(one, rows))),
         total=decimal_of(entry.get("total", entry.get("amount"))),
+        tax=decimal_of(entry.get("tax")),
     )
 
 

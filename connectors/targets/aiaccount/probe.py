@@ -27,6 +27,9 @@ STEPS = (
 ROUNDED = {"per_line": "line by line", "sum_then_round": "the sum only"}
 NEEDED = ("sales.write", "sales.read", "imports.read")
 AT_KEYS = "Settings > Integrations > API Keys"
+MOST_COMPANIES = 20
+LONGEST_COMPANY = 120
+"""How many companies of a key are shown, and how many characters of each."""
 
 
 def key_fault(secret: str) -> str:
@@ -60,7 +63,7 @@ def report(
         return ConnectionReport.stopped(STEPS, *made, there=reached(answer))
     content = loads(answer.body)
     if _other_company(answer, content):
-        return _not_reached(settings, made)
+        return _not_reached(settings, made, _companies(content, "error"))
     if answer.status != 200 or not isinstance(content, dict):
         return ConnectionReport.stopped(STEPS, *made, _refused(answer, content, secret))
     snapshot = _snapshot(content)
@@ -70,7 +73,7 @@ def report(
         return ConnectionReport.stopped(STEPS, *made, Step.failed(STEPS[2], words, hint, "answer"))
     refunds = object_of(content, "capabilities").get("refunds") is True
     taken = Taken(documents, refunds=refunds)
-    company = _company(settings, snapshot)
+    company = _company(settings, snapshot, _companies(content, "key"))
     made = (*made, _accepted(snapshot), company)
     if not company.ok:  # what else it says is said of other books
         return ConnectionReport.stopped(STEPS, *made)
@@ -91,9 +94,24 @@ def _other_company(answer: HttpAnswer, content: object) -> bool:
     return answer.status == HTTPStatus.NOT_FOUND and code == "company_not_found"
 
 
-def _not_reached(settings: Settings, made: tuple[Step, ...]) -> ConnectionReport:
+def _companies(content: object, part: str) -> str:
+    """Return the companies that the key reaches as a sentence; empty where AiAccount names none.
+
+    Our contract of AiAccount has no such list, so it is optional.
+    """
+    listed = object_of(content if isinstance(content, dict) else None, part).get("companies")
+    rows = [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
+    names = [f"{row.get('name') or '(no name)'}, ID {row['id']}" for row in rows if row.get("id")]
+    if not names:
+        return ""
+    more = len(names) - MOST_COMPANIES
+    shown = "; ".join(name[:LONGEST_COMPANY] for name in names[:MOST_COMPANIES])
+    return f" The key reaches: {shown}{f'; and {more} more' if more > 0 else ''}."
+
+
+def _not_reached(settings: Settings, made: tuple[Step, ...], companies: str) -> ConnectionReport:
     company = str(settings.get("company_id", "")).strip() or "(blank)"
-    words = f"The key is good, and reaches no company {company}."
+    words = f"The key is good, and reaches no company {company}.{companies}"
     hint = f"Correct the company ID, or create the key in that company at {AT_KEYS}."
     return ConnectionReport.stopped(
         STEPS,
@@ -168,16 +186,19 @@ def _rounding(there: str | None, here: Rounding) -> Step:
         return Step(STEPS[6], ok=True, words=f"AiAccount rounds {ROUNDED[here]}, as the rules do.")
     found = ROUNDED.get(there or "", "in a way that it does not name")
     words = f"AiAccount rounds {found}, but the rules round {ROUNDED[here]}."
-    hint = "Set the rounding of this connection as it is in AiAccount."
+    hint = (
+        "Set “Rounding” of this connection as it is in AiAccount and publish rules with that"
+        " rounding, or set it back in AiAccount; then test again."
+    )
     return Step.failed(STEPS[6], words, hint, "rounding")
 
 
-def _company(settings: Settings, snapshot: Snapshot) -> Step:
+def _company(settings: Settings, snapshot: Snapshot, companies: str) -> Step:
     wanted = str(settings.get("company_name", "")).strip()
     there = f"{snapshot.company_name}, ID {snapshot.company_id}"
     if wanted == snapshot.company_name:
-        return Step(STEPS[3], ok=True, words=f"{there}.")
-    words = f"The key belongs to another company: {there}, not {wanted or '(blank)'}."
+        return Step(STEPS[3], ok=True, words=f"{there}.{companies}")
+    words = f"The key belongs to another company: {there}, not {wanted or '(blank)'}.{companies}"
     hint = f"Open the right company in AiAccount and create the key there again at {AT_KEYS}. "
     who = "Who: the owner of the AiAccount account."
     return Step.failed(STEPS[3], words, hint + who, "company.other")

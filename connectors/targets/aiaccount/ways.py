@@ -124,6 +124,16 @@ class Way:
         return next(iter(self.shown))
 
     @property
+    def takes_rate(self) -> bool:
+        """Whether it has a rate; a refund has that of its invoice."""
+        return any(field.name == _RATE.name for field in self.schema.header)
+
+    @property
+    def pays(self) -> bool:
+        """Whether it is a receipt or a payment, whose amount is above 0 in the contract."""
+        return any(field.pays for field in self.schema.header)
+
+    @property
     def party(self) -> str:
         """AiAccount's word for the customer or supplier."""
         return _word(self.schema, self.schema.party_field).partition(".")[0]

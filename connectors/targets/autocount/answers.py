@@ -11,7 +11,14 @@ from connectors.contract import Action, Answer, Found, Kept, OutgoingDocument, P
 from connectors.contract.schema import DocumentSchema, FieldSchema
 from connectors.kit.calls import KEPT_BYTES, Call, Get, accepted, uncertain, unclear_lookup
 from connectors.kit.preflight import room
-from connectors.targets.autocount.payload import A_SEN, SCHEMAS, content, expected, path_of
+from connectors.targets.autocount.payload import (
+    A_SEN,
+    SCHEMAS,
+    content,
+    expected,
+    path_of,
+    rounds_to_five_sen,
+)
 from connectors.transport.http import HttpAnswer, HttpFailure, retry_after
 from connectors.transport.strict_json import loads
 from grammar.text.finding_codes import ErrorClass
@@ -294,6 +301,7 @@ def taken(payload: Payload, refused: Answer, seen: Seen | Found) -> Answer:
     number, compared = payload.numbers[0], _compared(payload, seen)
     if compared is None:
         return refused
+    compared = _with_number(compared, number, seen)
     if not compared.differences:
         return accepted(
             number,
@@ -314,6 +322,19 @@ def taken(payload: Payload, refused: Answer, seen: Seen | Found) -> Answer:
     )
 
 
+def _with_number(compared: Compared, number: str, seen: Seen | Found) -> Compared:
+    """Add the number as a difference if another document has it but for the case of its letters.
+
+    AutoCount finds A-1 for a-1: to it, both are one number. What was posted is not compared so,
+    because AutoCount may show its number in another case.
+    """
+    there = number_of(seen.document or {}) if isinstance(seen, Seen) else ""
+    if there in ("", number):
+        return compared
+    other = _difference(0, "docNo", there, number)
+    return replace(compared, differences=(other, *compared.differences))
+
+
 def find_document(
     document: OutgoingDocument, action: Action, standing: OutgoingDocument | None, get: Get
 ) -> Found:
@@ -330,6 +351,8 @@ def find_document(
     if seen.void:
         return _of_void(action, number, seen)
     compared = _against(document, seen.document)
+    if action == "create":
+        compared = _with_number(compared, number, seen)
     done = action != "void" and not compared.differences
     if done and not _as_before(action, standing, seen.document):
         words = f"It exists there as it was sent, under {number}."
@@ -350,7 +373,11 @@ def _of_void(action: Action, number: str, seen: Seen) -> Found:
 
 
 def _against(document: OutgoingDocument, stands: Mapping[str, Any]) -> Compared:
-    return compare(content(document, "update"), expected(document), stands)
+    """Compare a document with ours; what AutoCount rounded to 5 sen is compared as rounded."""
+    is_rounded = _mapping(stands.get("master")).get("isRoundAdj") is True
+    rounded = is_rounded and rounds_to_five_sen(document)
+    wanted = content(document, "update", rounded=rounded)
+    return compare(wanted, expected(document, rounded=rounded), stands)
 
 
 def _as_before(

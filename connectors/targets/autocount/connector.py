@@ -34,10 +34,11 @@ from connectors.contract import (
     targets,
 )
 from connectors.contract.schema import split_list
-from connectors.contract.targets import Listed, ListEntry, ListPage
+from connectors.contract.targets import Listed, ListEntry, ListPage, UnusableEntry
 from connectors.kit.calls import (
     E_INVOICES,
     REACH,
+    UNREAD_HINT,
     Call,
     Get,
     base_currency_of,
@@ -80,6 +81,16 @@ CREATES: Final = Setting(
     " and currency of the document: a wrong code makes a wrong one. Leave both blank for none.",
     kind="some_of",
     choices={"customer": "Customers", "vendor": "Suppliers"},
+)
+
+ROUNDS: Final = Setting(
+    name=payload.FIVE_SEN,
+    label="Rounding of invoices to 5 sen",
+    hint="As in AutoCount: Settings > Invoicing > 5 Cents Rounding. Where it is on, an invoice that"
+    " the shop rounded to 5 sen is rounded by AutoCount, into its rounding account.",
+    kind="choice",
+    choices={"off": "Disabled", payload.ON: "Enabled or enforced"},
+    unset="Not set: disabled",
 )
 
 FORM = ConnectionForm(
@@ -144,6 +155,7 @@ FORM = ConnectionForm(
             required=True,
         ),
         *settings_of_book(payload.USUAL_DECIMALS),
+        ROUNDS,
         CREATES,
         *targets.SETTINGS,
         E_INVOICES,
@@ -191,6 +203,8 @@ ALONE: Mapping[str, tuple[str, str]] = {
 """What is read alone: a number that nothing has is answered 404 where the key may read."""
 
 LISTS: Final[tuple[Listed, ...]] = ("customer", "vendor")
+
+_PARTY_NOT_SHOWN: Final = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
 
 A_PAGE: Final = 100
 
@@ -317,6 +331,16 @@ class AutoCount:
         ask = _asker(settings, secret, http)
         return read_back.alike(document, ask, base_currency_of(settings))
 
+    def unusable_entry(
+        self, document: OutgoingDocument, settings: Settings, secret: str, http: Http
+    ) -> UnusableEntry | Found | None:
+        """Return the party of the document, if it has another currency in the account book."""
+        base = base_currency_of(settings)
+        found = unusable_party(document, base, _reader(settings, secret, http))
+        if isinstance(found, Found):
+            return replace(found, proof=mask(found.proof, secret))
+        return found
+
     def items(
         self, codes: Sequence[str], settings: Settings, secret: str, http: Http
     ) -> Mapping[str, ItemSetup | None] | Found:
@@ -430,7 +454,7 @@ def report(
     if isinstance(first, HttpFailure) or made[1].ok is False:
         return ConnectionReport.stopped(STEPS, *made, there=reached(first))
     if first.status == HTTPStatus.UNAUTHORIZED:
-        return ConnectionReport.stopped(STEPS, *made, _unknown_key(first, secret))
+        return ConnectionReport.stopped(STEPS, *made, _unknown_key(settings, first, secret))
     known = Step(STEPS[2], ok=True, words="AutoCount knows the key.")
     if first.status not in (HTTPStatus.OK, HTTPStatus.FORBIDDEN):
         return ConnectionReport.stopped(STEPS, *made, known, _no_book(settings, first))
@@ -462,9 +486,15 @@ def _key_fault(settings: Settings, secret: str) -> str:
     return ""
 
 
-def _unknown_key(answer: HttpAnswer, secret: str) -> Step:
-    words = f"AutoCount does not know this API key, ending in …{secret.strip()[-4:]}."
-    hint = "Copy key and key ID again: settings of the account book, tab API Keys."
+def _unknown_key(settings: Settings, answer: HttpAnswer, secret: str) -> Step:
+    """Return the failed step; a key of another account book gets the same answer."""
+    book = str(settings.get("company_id", "")).strip()
+    tail = secret.strip()[-4:]
+    words = f"AutoCount does not accept this API key, ending in …{tail}, for account book {book}."
+    hint = (
+        "Compare the number of the account book. If it is right, copy key and key ID again:"
+        " settings of the account book, tab API Keys."
+    )
     return Step.failed(STEPS[2], f"{words} {_told(answer)}", hint, "key.refused")
 
 
@@ -478,6 +508,9 @@ def _message(answer: HttpAnswer) -> str:
 
 def _no_book(settings: Settings, answer: HttpAnswer) -> Step:
     book = str(settings.get("company_id", "")).strip()
+    if answer.status != HTTPStatus.NOT_FOUND:
+        words = f"AutoCount refused to be read, so book {book} was not found. {_told(answer)}"
+        return Step.failed(STEPS[3], words, UNREAD_HINT, "answer")
     words = f"The key is good, and reaches no account book {book}. {_told(answer)}"
     hint = "Correct the number of the account book, or create the key in that book."
     return Step.failed(STEPS[3], words, hint, "company.unknown")
@@ -579,6 +612,8 @@ def missing(payload: Payload, refused: Answer, settings: Settings) -> Missing | 
     for name, kind in _KINDS.items():
         code = master.get(kind.code)
         says = f"{kind.thing} ({kind.thing}Key = {code}) not exists"
+        # This refusal proves that nothing was stored, so the document may go again after the party
+        # exists.
         if name in wanted and code and says in refused.words:
             return _of(kind, str(code), master, payload, settings)
     return None
@@ -596,6 +631,34 @@ def _of(
     if not all(told.values()):
         return None
     return Missing(path=kind.path, body=dumps(told), called=f"{code} ({master[kind.name]})")
+
+
+def unusable_party(document: OutgoingDocument, base: str, get: Get) -> UnusableEntry | Found | None:
+    """Return the party of a document that has another currency there, or None.
+
+    AutoCount takes the currency of a document from its debtor or creditor, so the amounts would be
+    posted in that one. A party that is not there, or that the key may not read, is left to the
+    write, which is read back.
+    """
+    schema = payload.SCHEMAS.get(document.document)
+    refers = {field.name: field.refers for field in schema.header} if schema else {}
+    name = refers.get(schema.party_field, "") if schema else ""
+    kind = next((kind for listed, kind in _KINDS.items() if listed == name), None)
+    if kind is None or not document.party:
+        return None
+    answer = get(f"{kind.path}?accNo={quote(document.party, safe='')}")
+    if isinstance(answer, HttpAnswer) and answer.status in _PARTY_NOT_SHOWN:
+        return None
+    if not isinstance(answer, HttpAnswer) or answer.status != HTTPStatus.OK:
+        return not_told(answer)
+    content = loads(answer.body)
+    shown = content.get(kind.path[1:], content) if isinstance(content, dict) else None
+    entry = _entry(shown) if isinstance(shown, dict) else None
+    own = entry.currency if entry else ""
+    currency = document.fields.get("CurrencyCode") or document.currency or base
+    if own in ("", currency) or not currency:
+        return None
+    return UnusableEntry(f"{name} {document.party}", own, currency)
 
 
 def list_page(kind: Listed, after: str, get: Get) -> ListPage | Found:
@@ -627,6 +690,7 @@ def _entry(shown: Mapping[str, Any]) -> ListEntry | None:
         str(told.get("companyname") or code),
         active=told.get("isactive", True) is not False,
         registration=str(told.get("registerno") or ""),
+        currency=str(told.get("currencycode") or ""),
     )
 
 

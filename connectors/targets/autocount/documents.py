@@ -8,7 +8,8 @@ from typing import Final
 from connectors.contract.schema import Amounts, Books, DocumentSchema, FieldSchema
 from connectors.kit.preflight import Meanings
 
-NUMBER_MAX = 20
+NUMBER_MAX = 50
+"""Of `docNo` in the vendor's models (documentation/models/invoice/inputmodels of its interface)."""
 
 _ACTIONS: Mapping[str, tuple[str, ...]] = {
     "invoice": ("update", "void"),
@@ -54,8 +55,8 @@ _ON_BILLS = _ON_PAYMENTS | {"DisplayTerm", "CurrencyCode", "CurrencyRate", "Fina
 _HEAD = (
     FieldSchema(name="DocNo", wire="docNo", required=True, max_length=NUMBER_MAX),
     FieldSchema(name="DocDate", wire="docDate", type="date", required=True),
-    FieldSchema(name="Ref", wire="ref", max_length=40),
-    FieldSchema(name="Description", wire="description", max_length=80),
+    FieldSchema(name="Ref", wire="ref", max_length=40, shortened=True),
+    FieldSchema(name="Description", wire="description", max_length=80, shortened=True),
     FieldSchema(name="DisplayTerm", wire="creditTerm", needed=True, max_length=30),
     FieldSchema(
         name="Location",
@@ -109,7 +110,8 @@ _TAX_RATE = FieldSchema(name="TaxRate", type="decimal", sent=False)
 
 _LINES = (
     FieldSchema(name="ItemCode", wire="productCode", max_length=20, refers="item"),
-    _TEXT,
+    replace(_TEXT, whole="FurtherDescription"),
+    FieldSchema(name="FurtherDescription", wire="furtherDescription"),
     _ACCOUNT,
     FieldSchema(name="Location", max_length=8, refers="warehouse", sent=False),
     FieldSchema(name="UOM", wire="unit", max_length=8),
@@ -224,7 +226,8 @@ MEANINGS: Final = Meanings(
     },
     lines={
         "ItemCode": "Code of the item in AutoCount, exactly.",
-        "DtlDescription": "What was sold or bought.",
+        "DtlDescription": "What was sold or bought; a longer text ends at a word.",
+        "FurtherDescription": "A longer text; without one, the whole text of a shortened line.",
         "AccNo": "Code of the account that the line is booked to.",
         "Location": "Code of the line's own location; the interface has no place for it.",
         "UOM": "Unit of the quantity; AutoCount keeps it as text and converts nothing.",

@@ -11,8 +11,10 @@ from connectors.contract.schema import DocumentSchema, FieldSchema
 from connectors.kit.calls import base_currency_of
 from connectors.kit.preflight import (
     Fault,
+    amount_fault,
     decimals_fault,
     first_fault,
+    no_rate_fault,
     not_offered,
     rate_fault,
     refused,
@@ -54,6 +56,13 @@ _METHODS: Mapping[Action, str] = {"create": "POST", "update": "PUT", "void": "PO
 
 FIELD = "RoundingAdjustment"
 
+_LONGER_TEXT = "FurtherDescription"
+
+FIVE_SEN, ON = "five_sen_rounding", "on"
+"""The setting of the connection, as the account book has it, and its value where it rounds."""
+
+_INVOICE, _ROUNDS, _ROUNDING = "invoice", "isRoundAdj", "roundAdj"
+
 A_SEN = Decimal("0.01")
 
 Row = Mapping[str, object]
@@ -61,6 +70,8 @@ Row = Mapping[str, object]
 NAME = "knock_off"
 
 RECEIPT, TOTAL, INVOICE, AMOUNT = "ReceiptNo", "Total", "InvoiceNo", "Amount"
+
+PAID = "PaymentAmt"
 
 _TYPE, _INVOICE_TYPE, _PAYS = "docType", "IV", "OR"
 
@@ -79,26 +90,44 @@ class Body:
     row: Mapping[str, Json]
 
     def made(
-        self, schema: DocumentSchema, document: OutgoingDocument, action: Action, base: str
+        self,
+        schema: DocumentSchema,
+        document: OutgoingDocument,
+        action: Action,
+        base: str,
+        *,
+        rounded: bool,
     ) -> dict[str, Json]:
-        """The whole body of a create or an update; `base` is the currency of the books."""
+        """The whole body of a create or an update; `base` is the currency of the books.
+
+        `rounded`: AutoCount rounds the total to 5 sen itself.
+        """
         body = self.shape(self, schema, document, action, base)
+        if self.shape is _trade:
+            rows = [{**_row(schema.lines, line), **self.row} for line in document.lines]
+            body = {**body, "details": moved(document, rows, rounded=rounded)}
+        if rounded:
+            master = body["master"]
+            told = master if isinstance(master, dict) else {}
+            body = {**body, "master": {**told, _ROUNDS: True}}
         off = {"autoFillOption": dict.fromkeys(self.fills, False)} if self.fills else {}
         return {**body, **off}
 
-    def fault(self, document: OutgoingDocument, base: str) -> tuple[ErrorClass, str] | None:
+    def fault(
+        self, document: OutgoingDocument, base: str, *, rounded: bool
+    ) -> tuple[ErrorClass, str] | None:
         """What no field says alone, and AutoCount could not be told."""
         if self.shape is _voucher and document.fields.get("KnockOffDocNo"):
             return "business_rule", (
                 "AutoCount ties a payment to its invoices by a document of its own: leave"
                 " KnockOffDocNo out, and post a knock-off."
             )
-        if self.shape is _voucher and document.currency not in ("", base):
-            words = f"A payment in {document.currency} needs a rate, which it has no field for."
-            return "bad_value", words
+        if self.shape is _voucher:
+            return amount_fault(document, PAID) or no_rate_fault(document, base, TARGET)
         if self.shape is _knock_off:
             return knock_off_fault(document)
-        return rate_fault(document, "CurrencyRate", base) or rounding_line_fault(document)
+        fault = rate_fault(document, "CurrencyRate", base)
+        return fault or (None if rounded else rounding_line_fault(document))
 
 
 def _voucher(
@@ -173,20 +202,27 @@ def build(documents: Sequence[OutgoingDocument], settings: Settings, *, action: 
     if len(documents) != 1:
         raise ValueError("AutoCount takes one document a call")
     (document,) = documents
-    base = base_currency_of(settings)
+    base, rounded = base_currency_of(settings), rounds_there(document, settings)
     refusal = preflight(document, action, settings)
     return Payload(
         method=_METHODS[action],
         path="" if refusal else path_of(document, action),
         headers={},
-        body=b"" if refusal or action == "void" else dumps(content(document, action, base)),
+        body=b"" if refusal else dumps(_body(document, action, base, rounded=rounded)),
         content_type=JSON,
         rows={},
         numbers=(document.number,),
         positions={},
         refused={0: refusal} if refusal else {},
-        expected={} if refusal else expected(document),
+        expected={} if refusal else expected(document, rounded=rounded),
     )
+
+
+def _body(
+    document: OutgoingDocument, action: Action, base: str, *, rounded: bool
+) -> dict[str, Json]:
+    """Return what a call carries; a void has a model of its own, which may be empty."""
+    return {} if action == "void" else content(document, action, base, rounded=rounded)
 
 
 def preflight(document: OutgoingDocument, action: Action, settings: Settings) -> Answer | None:
@@ -199,7 +235,9 @@ def preflight(document: OutgoingDocument, action: Action, settings: Settings) ->
     of_line = line_fault if ties else partial(_line_fault, document)
     found = first_fault(schema, document, TARGET, new=action == "create", of_line=of_line)
     found = found or decimals_fault(schema, document, settings, usual=USUAL_DECIMALS)
-    found = found or BODIES[schema.name].fault(document, base_currency_of(settings))
+    rounded = rounds_there(document, settings)
+    base = base_currency_of(settings)
+    found = found or BODIES[schema.name].fault(document, base, rounded=rounded)
     return refused(document, *found) if found else None
 
 
@@ -223,28 +261,55 @@ def path_of(document: OutgoingDocument, action: Action) -> str:
     return f"{place}{'/void' if action == 'void' else ''}?docNo={quote(document.number, safe='')}"
 
 
-def content(document: OutgoingDocument, action: Action, base: str = "") -> dict[str, Json]:
+def content(
+    document: OutgoingDocument, action: Action, base: str = "", *, rounded: bool = False
+) -> dict[str, Json]:
     """What AutoCount is told. Rows are always complete, so the same call twice ends the same."""
-    return BODIES[document.document].made(SCHEMAS[document.document], document, action, base)
+    schema = SCHEMAS[document.document]
+    return BODIES[document.document].made(schema, document, action, base, rounded=rounded)
 
 
-def expected(document: OutgoingDocument) -> dict[str, str]:
-    """The amounts that AutoCount works out itself and the rules have worked out, too."""
+def rounds_there(document: OutgoingDocument, settings: Settings) -> bool:
+    """Check whether AutoCount is to round this document's total to 5 sen.
+
+    It does so where its setting "Invoice 5 Cents Rounding Option" is on and the invoice has
+    `isRoundAdj`; it posts the difference to the rounding account.
+    """
+    return settings.get(FIVE_SEN) == ON and rounds_to_five_sen(document)
+
+
+def rounds_to_five_sen(document: OutgoingDocument) -> bool:
+    """Check whether the rounding of an invoice is what rounding its total to 5 sen gives."""
+    adjustment, total = _adjustment(document), Decimal(document.fields.get("FinalTotal") or 0)
+    if document.document != _INVOICE or not adjustment:
+        return False
+    return total == ((total - adjustment) * 20).quantize(Decimal(1), ROUND_HALF_UP) / 20
+
+
+def expected(document: OutgoingDocument, *, rounded: bool = False) -> dict[str, str]:
+    """Return the amounts that AutoCount must compute, by their names in its answer.
+
+    `rounded`: the document's total is rounded to 5 sen.
+    """
     found = {EXPECTED_TOTAL: document.fields.get("FinalTotal", "")}
-    parts = adjustments(document)
+    if document.document == _INVOICE:
+        found[_ROUNDING] = str(_adjustment(document)) if rounded else "0"
+    parts = adjustments(document, rounded=rounded)
     for at, (line, part) in enumerate(zip(document.lines, parts, strict=True)):
         found[f"{EXPECTED_PARTS}.{at}"] = line.get("SubTotal", "")
         if tax := line.get("TaxAmount", ""):
             moved_tax = Decimal(tax) + part - own_adjustment(document, line)
             found[f"{EXPECTED_TAX}.{at}"] = format(moved_tax, "f")
-    found["currencyCode"] = document.fields.get("CurrencyCode", "")
+    found["currencyCode"] = document.fields.get("CurrencyCode") or document.currency
     return {name: value for name, value in found.items() if value != ""}
 
 
-def moved(document: OutgoingDocument, rows: Sequence[Row]) -> list[dict[str, object]]:
+def moved(
+    document: OutgoingDocument, rows: Sequence[Row], *, rounded: bool = False
+) -> list[dict[str, object]]:
     """The rows with the tax of each moved by its part; those without one stay as they are."""
     found = []
-    for part, row in zip(adjustments(document), rows, strict=True):
+    for part, row in zip(adjustments(document, rounded=rounded), rows, strict=True):
         rate = Decimal(document.fields.get("CurrencyRate") or 1)
         local = (part * rate).quantize(A_SEN)
         tax = {"taxAdjustment": part, "localTaxAdjustment": local} if part else {}
@@ -252,9 +317,12 @@ def moved(document: OutgoingDocument, rows: Sequence[Row]) -> list[dict[str, obj
     return found
 
 
-def adjustments(document: OutgoingDocument) -> list[Decimal]:
-    """By how much the tax of each line is moved: its own sen, else one of the rounding line."""
-    left, step = _adjustment(document), A_SEN
+def adjustments(document: OutgoingDocument, *, rounded: bool = False) -> list[Decimal]:
+    """By how much the tax of each line is moved: its own sen, else one of the rounding line.
+
+    Where AutoCount rounds the total itself (`rounded`), the rounding line moves none.
+    """
+    left, step = Decimal(0) if rounded else _adjustment(document), A_SEN
     if left < 0:
         step = -step
     parts = []
@@ -331,6 +399,7 @@ def knock_off_rows(schema: DocumentSchema, document: OutgoingDocument) -> list[d
     tied = [
         (line[INVOICE], _INVOICE_TYPE, _amount(line)) for line in document.lines if _amount(line)
     ]
+    # AutoCount expects debits positive and credits negative, and rows that sum to zero.
     tied.append((document.fields[RECEIPT], _PAYS, -_all(document)))
     return [
         {wire[INVOICE]: number, _TYPE: kind, wire[AMOUNT]: amount} for number, kind, amount in tied
@@ -363,15 +432,16 @@ def knock_off_fault(document: OutgoingDocument) -> Fault | None:
 def _trade(
     body: Body, schema: DocumentSchema, document: OutgoingDocument, action: Action, _: str
 ) -> dict[str, Json]:
-    rows: list[dict[str, Json]] = [
-        {**_row(schema.lines, line), **body.row} for line in document.lines
-    ]
-    rows = moved(document, rows)
-    return {"master": _master(body, schema, document, action), "details": rows}
+    return {"master": _master(body, schema, document, action)}
 
 
 def _row(fields: Sequence[FieldSchema], given: Mapping[str, str]) -> dict[str, Json]:
-    return {f.wire: _value(f, given.get(f.name, "")) for f in fields if f.sent}
+    """Return a line's values; a blank field is named, except an optional longer text."""
+    return {
+        f.wire: _value(f, given.get(f.name, ""))
+        for f in fields
+        if f.sent and (f.name != _LONGER_TEXT or given.get(f.name))
+    }
 
 
 def _bill(
@@ -389,7 +459,7 @@ BODIES: Mapping[str, Body] = {
         path="/invoice",
         shape=_trade,
         fills=("accNo", "taxCode", "tariffCode", "localTotalCost"),
-        head={"isRoundAdj": False},
+        head={_ROUNDS: False},
         row=_NO_TAX_MOVED,
     ),
     "credit_note": Body(

@@ -95,7 +95,7 @@ def judged(wanted: Wanted, write: Written | None, look: Told) -> Found:
         words = f"{len(live)} documents {wanted.number} exist there."
         return Found(kind="different", words=words, target_ref=_id(live[0]), proof=look.proof)
     if live:
-        return _beside(wanted, live[0], look)
+        return _beside(wanted, live[0], look, written=write is not None and write.done)
     if mine and write is None:
         words = f"{wanted.number} exists there, but it was made void."
         ref = _id(mine[0])
@@ -119,9 +119,15 @@ def _refused(wanted: Wanted, answer: Answer, look: Told) -> Found:
     return Found(kind="absent", words=words, proof=look.proof, refused=answer)
 
 
-def _beside(wanted: Wanted, entry: Entry, look: Told) -> Found:
+def _beside(wanted: Wanted, entry: Entry, look: Told, *, written: bool) -> Found:
+    """Compare an invoice that is there; `written`: AutoCount has just made ours.
+
+    A number that differs by the case of its letters is that of another document of ours.
+    """
     ref, total = _id(entry), _amount(entry.get(TOTAL))
     differs: list[Kept] = []
+    if not written and entry.get("DocNo") != wanted.number:
+        differs.append(Kept(0, "DocNo", str(entry.get("DocNo"))))
     if entry.get("DebtorCode") != wanted.party:
         differs.append(Kept(0, "DebtorCode", str(entry.get("DebtorCode") or "")))
     if entry.get("DocDate") != wanted.shown_day:

@@ -19,6 +19,7 @@ from connectors.contract import (
     FileLimits,
     Found,
     KeyField,
+    KeyPart,
     OutgoingDocument,
     Pace,
     Payload,
@@ -172,10 +173,18 @@ FORM = ConnectionForm(
     key=KeyField(
         label="Password and API key",
         hint="Paste both with a colon between them. They are kept encrypted and never shown again.",
+        parts=(
+            KeyPart(name="password", label="Password", hint="Of the user that Clearpost is to be."),
+            KeyPart(
+                name="api_key",
+                label="API key",
+                hint="Of the account book. It is kept encrypted and never shown again.",
+            ),
+        ),
         steps=(
             "Open AOTG's portal as an administrator and select the account book.",
             "Copy its API key, and set a password for the user that Clearpost is to be.",
-            "Paste both here, the password first, with a colon between them.",
+            "Paste both here.",
         ),
     ),
 )
@@ -466,6 +475,7 @@ def _entry(shown: Mapping[str, Any]) -> ListEntry:
         str(shown.get("CompanyName") or code),
         active=shown.get("IsActive", True) is not False,
         registration=str(shown.get("RegisterNo") or ""),
+        currency=str(shown.get("CurrencyCode") or ""),
     )
 
 

@@ -25,6 +25,7 @@ from connectors.kit.preflight import (
     Meanings,
     currency_fault,
     first_fault,
+    no_rate_fault,
     not_offered,
     refused,
 )
@@ -339,6 +340,8 @@ def told_of(answer: Call, request: str = "") -> Told | None:
         return None
     proof = answer.body[:KEPT_BYTES]
     named, state = content.get("RequestId"), content.get("Status")
+    # The vendor's pages show answers with `Id` and `Name` and no state; our contract shows the
+    # other form.
     if not request and named is None and state is None:
         return _taken_in(content, proof)
     if not isinstance(named, str) or not named or (request and named != _id(request)):
@@ -481,6 +484,7 @@ def preflight(document: OutgoingDocument, action: Action, base: str) -> Answer |
         return refusal
     found = first_fault(schema, document, TARGET, new=True, of_line=_no_more)
     found = found or currency_fault(document, "CurrencyCode", base)
+    found = found or no_rate_fault(document, base, TARGET)
     return refused(document, *found) if found else None
 
 

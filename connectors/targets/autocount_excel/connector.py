@@ -44,7 +44,9 @@ from connectors.kit.calls import (
 from connectors.kit.preflight import (
     NUMERIC,
     Fault,
+    amount_fault,
     decimals_fault,
+    no_rate_fault,
     not_offered,
     rate_fault,
     refused,
@@ -429,6 +431,7 @@ def _type_fault(schema: DocumentSchema, settings: Settings) -> Fault | None:
 
 
 def _heads_fault(schema: DocumentSchema, settings: Settings) -> Fault | None:
+    # AutoCount leaves out a column whose heading it does not know, and reports nothing.
     heads = heads_fault(settings, (schema,))
     return ("business_rule", f"Column names of the connection: {heads}") if heads else None
 
@@ -486,8 +489,8 @@ def _payment_fault(schema: DocumentSchema, document: OutgoingDocument, base: str
         return None
     paid, number = Decimal(fields["PaymentAmt"]), fields.get("KnockOffDocNo", "")
     amount = fields.get("KnockOffAmt", "")
-    if paid <= 0:
-        return "bad_value", f"PaymentAmt is not above 0: {paid}."
+    if fault := amount_fault(document, "PaymentAmt"):
+        return fault
     if schema.total_field != "PaymentAmt":
         over = paid > document.amount
         words = f"PaymentAmt {paid} is more than the sale comes to: {document.amount}."
@@ -496,9 +499,7 @@ def _payment_fault(schema: DocumentSchema, document: OutgoingDocument, base: str
         return "missing_field", "KnockOffDocNo and KnockOffAmt go together; one is blank."
     if amount and not 0 < Decimal(amount) <= paid:
         return "bad_value", f"KnockOffAmt {amount} is not between 0 and the payment of {paid}."
-    if document.currency not in ("", base):
-        return "bad_value", f"A payment in {document.currency} needs a rate; there is no column."
-    return None
+    return no_rate_fault(document, base, "AutoCount's Excel import")
 
 
 def _cells(

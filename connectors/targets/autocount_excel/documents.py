@@ -135,7 +135,7 @@ _DATE = _column("DocDate", type="date", required=True)
 
 _TERM = _column("DisplayTerm", needed=True, max_length=30)
 
-_DESCRIPTION = _column("Description", max_length=80)
+_DESCRIPTION = _column("Description", max_length=80, shortened=True)
 
 _CURRENCY = (
     _column("CurrencyCode", needed=True, max_length=5, refers="currency"),
@@ -160,7 +160,7 @@ _ACCOUNT = _column("AccNo", max_length=12, refers="account")
 
 _TEXT = _column("DtlDescription", max_length=100, shortened=True)
 
-_REF = _column("Ref", max_length=40)
+_REF = _column("Ref", max_length=40, shortened=True)
 
 _INCLUSIVE = _column("InclusiveTax", type="yesno", needed=True)
 

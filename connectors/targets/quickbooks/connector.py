@@ -35,7 +35,15 @@ from connectors.contract import (
     targets,
 )
 from connectors.contract.schema import DocumentSchema, address_setting
-from connectors.contract.targets import Granted, Listed, ListPage, Renewed, Returned, Revoked
+from connectors.contract.targets import (
+    Granted,
+    Listed,
+    ListPage,
+    Renewed,
+    Returned,
+    Revoked,
+    UnusableEntry,
+)
 from connectors.kit import calls
 from connectors.kit.calls import (
     Get,
@@ -68,7 +76,6 @@ from connectors.targets.quickbooks.responses import (
     Each,
     Seen,
     Shown,
-    among,
     pause_of,
     query,
     text_of,
@@ -91,14 +98,6 @@ NO_SUCH_FILTER = 400  # it is asked for by the total, and then without
 MINOR_VERSION = "75"
 
 E_INVOICE = "e_invoice_field"
-
-_NAMED: Mapping[str, str] = {
-    "customer": "customer",
-    "vendor": "vendor",
-    "account": "account",
-    "item": "product",
-}
-"""The kinds of entries that may be inactive, in the order in which they are queried, in words."""
 
 KNOWN_BY = (
     DuplicateWindow(
@@ -151,19 +150,19 @@ FORM = ConnectionForm(
         Setting(
             name="token_url",
             label="Address for tokens",
-            hint="Leave it blank for Intuit's own.",
+            hint="Leave it blank for Intuit's own, or for that of a stand-in.",
             kind="address",
         ),
         Setting(
             name="authorize_url",
             label="Address of the page where it is allowed",
-            hint="Leave it blank for Intuit's own.",
+            hint="Leave it blank for Intuit's own, or for that of a stand-in.",
             kind="address",
         ),
         Setting(
             name="revoke_url",
             label="Address for ending it",
-            hint="Leave it blank for Intuit's own.",
+            hint="Leave it blank for Intuit's own, or for that of a stand-in.",
             kind="address",
         ),
         Setting(
@@ -311,11 +310,12 @@ class QuickBooks:
         """Documents of the same party and total, a few days around, in the intended company."""
         return alike(document, _reader(settings, secret, http))
 
-    def inactive(
+    def unusable_entry(
         self, document: OutgoingDocument, settings: Settings, secret: str, http: Http
-    ) -> str | Found:
-        """Its party, an account or an item, if somebody made that inactive in the company."""
-        return inactive(document, _reader(settings, secret, http))
+    ) -> UnusableEntry | Found | None:
+        """Return the first entry of the document that QuickBooks would refuse, or None."""
+        base = base_currency_of(settings)
+        return probe.unusable_entry(document, base, _reader(settings, secret, http))
 
     def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:
         """Try the connection without writing."""
@@ -493,44 +493,6 @@ def _about(amount: Decimal) -> str:
     of them have just this total is ours to say.
     """
     return f"TotalAmt >= '{amount - CENT:f}' and TotalAmt <= '{amount + CENT:f}'"
-
-
-def inactive(document: OutgoingDocument, get: Get) -> str | Found:
-    """Return the first entry that a document names and somebody made inactive: its party, an
-    account or an item. A query shows only active entries unless it asks for the others.
-    """
-    schema = SCHEMAS.get(document.document)
-    for kind, codes in _named_entries(schema, document).items() if schema else ():
-        for first in range(0, len(codes), AT_ONCE):
-            where = f"Id {among(codes[first : first + AT_ONCE])} and Active = false"
-            seen = query(kind.capitalize(), where, get)
-            if isinstance(seen, Found):
-                return seen
-            if seen.documents:
-                return _entry_words(kind, seen.documents[0])
-    return ""
-
-
-def _named_entries(schema: DocumentSchema, document: OutgoingDocument) -> dict[str, list[str]]:
-    """Return the ids that a document names, by the kinds of which QuickBooks refuses an inactive
-    entry with fault 610, which does not say which one it was.
-    """
-    codes: dict[str, dict[str, None]] = {}
-    for fields, parts in ((schema.header, (document.fields,)), (schema.lines, document.lines)):
-        for field in fields:
-            for part in parts if field.refers in _NAMED else ():
-                if code := part.get(field.name):
-                    codes.setdefault(field.refers, {})[code] = None
-    return {kind: sorted(codes[kind]) for kind in _NAMED if kind in codes}
-
-
-def _entry_words(kind: str, shown: Shown) -> str:
-    """Return an entry in plain words, `product 12 Tea cup (CUP-4)`."""
-    code, sku = str(shown.get("Id") or ""), str(shown.get("Sku") or "")
-    if kind in ("customer", "vendor"):
-        return f"{kind} {code}"
-    name = " ".join(word for word in (code, str(shown.get("Name") or "")) if word)
-    return f"{_NAMED[kind]} {name}{f' ({sku})' if sku else ''}"
 
 
 def look_up(question: Question, get: Get) -> Found:

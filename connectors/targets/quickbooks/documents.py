@@ -237,7 +237,10 @@ MEANINGS: Final = Meanings(
         "UnitPrice": "Price of one before tax, or with it where amounts are inclusive.",
         "Amount": "Amount of the line: quantity times price.",
         "TaxCodeRef": "Id of the tax code.",
-        "TaxAmount": "Tax that the rules expect; QuickBooks computes it, so it is not sent.",
+        "TaxAmount": (
+            "Tax that the rules expect; required where prices include tax. QuickBooks computes it,"
+            " so it is not sent."
+        ),
         "TaxRate": "Rate of the tax code there: 0.1 is 10%. It is compared and not sent.",
         "ClassRef": "Id of the class.",
         "AccountRef": "Id of the account that the line is booked to.",

@@ -18,6 +18,7 @@ from connectors.contract.schema import DocumentSchema, FieldSchema
 from connectors.kit.calls import LISTED
 from connectors.kit.preflight import (
     Fault,
+    amount_fault,
     currency_fault,
     first_fault,
     not_offered,
@@ -48,6 +49,10 @@ _LINKED, _PREFIX = "Line.LinkedTxn.TxnId", "CustomField."
 _BOUGHT, _SOLD = "AccountBasedExpenseLineDetail", "SalesItemLineDetail"
 
 _TAX_MODE, _TAX_DETAIL = "GlobalTaxCalculation", "TxnTaxDetail"
+
+_INCLUSIVE, _GROSS = "TaxInclusive", "TaxInclusiveAmt"
+
+_PRICE_STEP = Decimal("0.0000001")  # QuickBooks shows prices of at most seven places
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +129,13 @@ def content(
             elif given or name in (definitions or {}):
                 told.setdefault(CUSTOM, []).append(_custom(name, given, definitions or {}))
     if entity.detail:
-        told["Line"] = [_line(schema, entity, line) for line in document.lines]
+        inclusive = _is_inclusive(document)
+        told["Line"] = [
+            _line(schema, entity, net_line(line) if inclusive else line) for line in document.lines
+        ]
+        if inclusive:
+            for row, line in zip(told["Line"], document.lines, strict=True):
+                row[entity.detail][_GROSS] = Decimal(line["Amount"])
     else:
         name = next(field.name for field in schema.header if field.wire == _LINKED)
         paid = {"TxnId": document.fields.get(name, ""), "TxnType": ENTITIES[entity.pays].name}
@@ -170,6 +181,25 @@ def _line(schema: DocumentSchema, entity: Entity, given: Mapping[str, str]) -> J
         if field.sent and value:
             _put(outer if field.wire in _OF_LINE else inner, field, _value(field, value))
     return {**outer, entity.detail: inner}
+
+
+def _is_inclusive(document: OutgoingDocument) -> bool:
+    return document.fields.get(_TAX_MODE) == _INCLUSIVE
+
+
+def net_line(line: Mapping[str, str]) -> Mapping[str, str]:
+    """Return a line of a tax-inclusive document with amount and price before tax.
+
+    QuickBooks takes `Amount` and `UnitPrice` before tax in every mode, and the amount with tax as
+    `TaxInclusiveAmt` (Intuit's page of the invoice, SalesItemLineDetail.TaxInclusiveAmt).
+    """
+    net = Decimal(line["Amount"]) - Decimal(line.get("TaxAmount") or 0)
+    quantity = Decimal(line.get("Qty") or 0)
+    changed = {"Amount": format(net, "f")}
+    if quantity and line.get("UnitPrice"):
+        price = (net / quantity).quantize(_PRICE_STEP, ROUND_HALF_UP)
+        changed["UnitPrice"] = format(price.normalize(), "f")
+    return {**line, **changed}
 
 
 def link(told: Json, paid: str) -> Json:
@@ -237,11 +267,11 @@ def _inner(field: FieldSchema, shown: Mapping[str, Any]) -> object:
 
 
 def lines_of(schema: DocumentSchema, shown: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The lines by our names."""
+    """Return the lines by our names, with amounts and prices as the tax mode has them."""
     detail = ENTITIES[schema.name].detail
     if not detail:
         return []
-    return [
+    rows = [
         {
             field.name: _text(field, _inner(field, line if field.wire in _OF_LINE else inner))
             for field in schema.lines
@@ -250,6 +280,22 @@ def lines_of(schema: DocumentSchema, shown: Mapping[str, Any]) -> list[dict[str,
         for line in _rows(shown)
         for inner in (line.get(detail) or {},)
     ]
+    if shown.get(_TAX_MODE) != _INCLUSIVE:
+        return rows
+    gross = [(line.get(detail) or {}).get(_GROSS) for line in _rows(shown)]
+    return [_gross_line(row, amount) for row, amount in zip(rows, gross, strict=True)]
+
+
+def _gross_line(row: dict[str, str], gross: object) -> dict[str, str]:
+    """Return a line with amount and price including tax; unchanged where QuickBooks shows none."""
+    if not isinstance(gross, int | Decimal):
+        return row
+    changed = {"Amount": format(Decimal(gross), "f")}
+    quantity = _number(row.get("Qty", ""))
+    if quantity and row.get("UnitPrice"):
+        price = (Decimal(gross) / quantity).quantize(_PRICE_STEP, ROUND_HALF_UP)
+        changed["UnitPrice"] = format(price.normalize(), "f")
+    return {**row, **changed}
 
 
 def told(schema: DocumentSchema, shown: Mapping[str, Any], names: Names) -> Stands:
@@ -319,6 +365,8 @@ def tax_detail(document: OutgoingDocument, rates: Mapping[str, ListedRate]) -> J
     QuickBooks works the tax out on the sum of each rate. Tax lines that are sent replace its own
     (Intuit's page of the invoice: TxnTaxDetail, and OverrideDeltaAmount in its response). Empty
     where the figures agree, a code has not just one listed rate, or rounding cannot explain it.
+    Of an inclusive document both ways are compared, because Intuit does not say whether the tax is
+    taken out of the amounts with tax, or added to those before tax.
     """
     taxed: dict[str, list[Mapping[str, str]]] = {}
     for line in document.lines:
@@ -326,7 +374,7 @@ def tax_detail(document: OutgoingDocument, rates: Mapping[str, ListedRate]) -> J
     whole = all(line.get("TaxAmount") for line in document.lines)
     if not whole or not taxed.keys() <= rates.keys():
         return {}
-    inclusive = document.fields.get(_TAX_MODE) == "TaxInclusive"
+    inclusive = _is_inclusive(document)
     sums: dict[ListedRate, list[Decimal]] = {}
     for code, lines in taxed.items():
         amounts = sums.setdefault(rates[code], [Decimal(0), Decimal(0), Decimal(0)])
@@ -335,8 +383,10 @@ def tax_detail(document: OutgoingDocument, rates: Mapping[str, ListedRate]) -> J
         amounts[2] += len(lines)
     differs = False
     for rate, (base, tax, count) in sums.items():
-        exact = base * rate.rate / (1 + rate.rate if inclusive else 1)
-        off = abs(tax - exact.quantize(_SEN, ROUND_HALF_UP))
+        exact = [base * rate.rate]
+        if inclusive:
+            exact = [base * rate.rate / (1 + rate.rate), (base - tax) * rate.rate]
+        off = max(abs(tax - way.quantize(_SEN, ROUND_HALF_UP)) for way in exact)
         if off > A_SEN * count:
             return {}
         differs = differs or off > 0
@@ -420,8 +470,12 @@ def preflight(
     if schema is None or refusal or action == "void":
         return refusal
     found = first_fault(schema, document, TARGET, new=action == "create", of_line=_amount_fault)
+    found = found or _inclusive_fault(document)
     found = found or currency_fault(document, "CurrencyRef", company.base)
+    # QuickBooks would fill in a missing rate with its own rate of the day, which nobody approved.
     found = found or rate_fault(document, "ExchangeRate", company.base) or _lines_fault(document)
+    if ENTITIES[schema.name].pays:
+        found = found or amount_fault(document, schema.total_field or "", zero=True)
     if listed:
         found = found or _custom_fault(schema, document, company.definitions)
     return refused(document, *found) if found else None
@@ -457,6 +511,22 @@ def _lines_fault(document: OutgoingDocument) -> Fault | None:
         return None
     words = f"The document has {len(document.lines)} lines; QuickBooks takes at most {MOST_LINES}."
     return "business_rule", words
+
+
+def _inclusive_fault(document: OutgoingDocument) -> Fault | None:
+    """Refuse an amount including tax from which the amount before tax cannot be computed."""
+    if not _is_inclusive(document):
+        return None
+    for at, line in enumerate(document.lines, 1):
+        if line.get("TaxCodeRef") and not line.get("TaxAmount"):
+            words = (
+                f"TaxAmount of line {at} is blank. QuickBooks takes the amount before tax of a line"
+                " whose price includes tax, so the rules must fill TaxAmount."
+            )
+            return "bad_value", words
+        if fault := _amount_fault(net_line(line), f" before tax of line {at}"):
+            return fault
+    return None
 
 
 def _amount_fault(line: Mapping[str, str], where: str) -> Fault | None:

@@ -8,9 +8,17 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
-from connectors.contract import ConnectionReport, Found, Settings, Snapshot, Step
+from connectors.contract import (
+    ConnectionReport,
+    Found,
+    OutgoingDocument,
+    Settings,
+    Snapshot,
+    Step,
+)
+from connectors.contract.schema import DocumentSchema
 from connectors.contract.targets import (
     Granted,
     Listed,
@@ -19,20 +27,33 @@ from connectors.contract.targets import (
     Renewed,
     Returned,
     Revoked,
+    UnusableEntry,
 )
 from connectors.kit import calls
-from connectors.kit.calls import REACH, Get, Timed, grant_of, quote_answer, reach
+from connectors.kit.calls import (
+    REACH,
+    UNREAD_HINT,
+    Get,
+    Timed,
+    grant_of,
+    quote_answer,
+    reach,
+)
+from connectors.targets.quickbooks.payload import SCHEMAS
 from connectors.targets.quickbooks.responses import (
+    AT_ONCE,
     ENDED,
     MOST,
     NOT_ALLOWED,
     Seen,
+    Shown,
+    among,
     page_of,
     query,
     text_of,
     told_of,
 )
-from connectors.transport.http import Http, HttpAnswer, HttpFailure, reached
+from connectors.transport.http import KEY_REFUSED, Http, HttpAnswer, HttpFailure, reached
 from connectors.transport.strict_json import loads
 
 STEPS = (
@@ -69,13 +90,27 @@ _ENTITIES: Final[Mapping[Listed, str]] = {
 
 _PARTIES: Final[Mapping[Listed, str]] = {"invoice": "CustomerRef", "bill": "VendorRef"}
 
-_EACH: Final = "Active in (true, false)"  # else entries out of use are left out
+EACH: Final = "Active in (true, false)"  # else entries out of use are left out
 
 _UNPAID: Final = " ".join(("Balance", ">", text_of("0")))
 
 _ALL: Final = "all "  # before the place of a page, in a company that does not search by balance
 
+_CHECKED: Mapping[str, str] = {
+    "customer": "customer",
+    "vendor": "vendor",
+    "account": "account",
+    "item": "product",
+}
+"""The kinds of entries that are checked, in the order in which they are queried, in words."""
+
+_PARTY_KINDS: Final = frozenset({"customer", "vendor"})
+
+_INACTIVE: Final = " ".join(("Active", "=", "false"))
+
 _NAMES: Final = ("DisplayName", "FullyQualifiedName", "Name")
+
+_INTUIT: Final = "intuit.com"
 
 AUTHORIZE_AT = "https://appcenter.intuit.com/connect/oauth2"
 
@@ -240,6 +275,10 @@ def _company_name(
         hint = "Correct the company ID, or connect to that company of QuickBooks."
         words = f"The key reaches no company {realm}. {_told(info)}"
         step = Step.failed(STEPS[3], words, hint, "company.unknown")
+        if info.status not in (*KEY_REFUSED, HTTPStatus.NOT_FOUND, HTTPStatus.OK):
+            told = _told(info)
+            words = f"QuickBooks refused to be read, so company {realm} was not found. {told}"
+            step = Step.failed(STEPS[3], words, UNREAD_HINT, "answer")
         return ConnectionReport.stopped(STEPS, *made, step)
     given = str(settings.get("company_name", "")).strip()
     if given and given != name:
@@ -413,7 +452,7 @@ def list_page(kind: Listed, after: str, get: Get) -> ListPage | Found:
     if kind in _PARTIES:
         return _unpaid_page(kind, after, get)
     start = int(after) if after.isdecimal() else 1
-    seen = page_of(_ENTITIES[kind], _EACH, start, get)
+    seen = page_of(_ENTITIES[kind], EACH, start, get)
     if isinstance(seen, Found):
         return seen
     entries = tuple(_entry(one) for one in seen.documents if one.get("Id"))
@@ -447,8 +486,13 @@ def _unpaid(shown: Mapping[str, Any], party_field: str) -> ListEntry | None:
         sku=number,
         party=code,
         left=Decimal(left),
-        currency=str(_mapping(shown.get("CurrencyRef")).get("value") or ""),
+        currency=currency_in(shown),
     )
+
+
+def currency_in(shown: Mapping[str, Any]) -> str:
+    """Return the currency of a document or a party; blank where the company has only one."""
+    return str(_mapping(shown.get("CurrencyRef")).get("value") or "")
 
 
 def _entry(shown: Mapping[str, Any]) -> ListEntry:
@@ -456,7 +500,56 @@ def _entry(shown: Mapping[str, Any]) -> ListEntry:
     code = str(shown["Id"])
     name = next((str(shown[field]) for field in _NAMES if shown.get(field)), code)
     active = shown.get("Active", True) is not False
-    return ListEntry(code, name, active=active, sku=str(shown.get("Sku") or ""))
+    sku = str(shown.get("Sku") or "")
+    return ListEntry(code, name, active=active, sku=sku, currency=currency_in(shown))
+
+
+def unusable_entry(document: OutgoingDocument, base: str, get: Get) -> UnusableEntry | Found | None:
+    """Return the first entry of a document that QuickBooks would refuse, or None.
+
+    Its party, an account or an item may be inactive: a query shows only active entries unless it
+    filters by `Active`. A party has one currency, and an account that of the document or of the
+    company (fault 6000: "The currency of the transaction is invalid for customer/vendor/account").
+    """
+    schema = SCHEMAS.get(document.document)
+    currency = document.fields.get("CurrencyRef") or document.currency or base
+    for kind, codes in _checked_entries(schema, document).items() if schema else ():
+        wanted = _INACTIVE if kind == "item" else EACH
+        allowed = {"", currency, *([] if kind in _PARTY_KINDS else [base])}
+        for first in range(0, len(codes), AT_ONCE):
+            where = " ".join(("Id", among(codes[first : first + AT_ONCE]), "and", wanted))
+            seen = query(kind.capitalize(), where, get)
+            if isinstance(seen, Found):
+                return seen
+            for shown in seen.documents:
+                if shown.get("Active", True) is False:
+                    return UnusableEntry(_checked_words(kind, shown))
+                own = currency_in(shown)
+                if currency and own not in allowed:
+                    return UnusableEntry(_checked_words(kind, shown), own, currency)
+    return None
+
+
+def _checked_entries(schema: DocumentSchema, document: OutgoingDocument) -> dict[str, list[str]]:
+    """Return the ids that a document names, by the kinds of which QuickBooks refuses an inactive
+    entry with fault 610, which does not say which one it was.
+    """
+    codes: dict[str, dict[str, None]] = {}
+    for fields, parts in ((schema.header, (document.fields,)), (schema.lines, document.lines)):
+        for field in fields:
+            for part in parts if field.refers in _CHECKED else ():
+                if code := part.get(field.name):
+                    codes.setdefault(field.refers, {})[code] = None
+    return {kind: sorted(codes[kind]) for kind in _CHECKED if kind in codes}
+
+
+def _checked_words(kind: str, shown: Shown) -> str:
+    """Return an entry in plain words, `product 12 Tea cup (CUP-4)`."""
+    code, sku = str(shown.get("Id") or ""), str(shown.get("Sku") or "")
+    if kind in _PARTY_KINDS:
+        return f"{kind} {code}"
+    name = " ".join(word for word in (code, str(shown.get("Name") or "")) if word)
+    return f"{_CHECKED[kind]} {name}{f' ({sku})' if sku else ''}"
 
 
 def app_secret(secret: str) -> str:
@@ -471,6 +564,20 @@ def lacks_permission(secret: str) -> bool:
     return bool(secret.strip()) and ":" not in secret
 
 
+def _address_of(settings: Settings, name: str, at_intuit: str) -> str:
+    """Return the address of a setting. A blank one is Intuit's, or for an interface elsewhere, such
+    as a stand-in, the same path there.
+    """
+    entered = str(settings.get(name) or "").strip()
+    if entered:
+        return entered
+    interface = urlsplit(str(settings.get("base_url") or "").strip())
+    host = interface.hostname or ""
+    if not host or host == _INTUIT or host.endswith(f".{_INTUIT}"):
+        return at_intuit
+    return f"{interface.scheme}://{interface.netloc}{urlsplit(at_intuit).path}"
+
+
 def address(settings: Settings, *, state: str, back: str) -> str:
     """Intuit's page for this app."""
     asked = {
@@ -480,7 +587,7 @@ def address(settings: Settings, *, state: str, back: str) -> str:
         "redirect_uri": back,
         "state": state,
     }
-    return f"{settings.get('authorize_url') or AUTHORIZE_AT}?{urlencode(asked)}"
+    return f"{_address_of(settings, 'authorize_url', AUTHORIZE_AT)}?{urlencode(asked)}"
 
 
 def returned(query: Mapping[str, str]) -> Returned:
@@ -501,7 +608,7 @@ def exchange(settings: Settings, secret: str, *, code: str, back: str, http: Htt
     form = {"grant_type": "authorization_code", "code": code, "redirect_uri": back}
     answer = http.request(
         "POST",
-        str(settings.get("token_url") or TOKENS_AT),
+        _address_of(settings, "token_url", TOKENS_AT),
         headers={
             **basic(settings, client),
             "Content-Type": "application/x-www-form-urlencoded",
@@ -536,7 +643,7 @@ def revoke(settings: Settings, secret: str, http: Http) -> Revoked:
         return Revoked(kind="unknown", words="There is no refresh token to end.")
     answer = http.request(
         "POST",
-        str(settings.get("revoke_url") or REVOKE_AT),
+        _address_of(settings, "revoke_url", REVOKE_AT),
         headers={**basic(settings, grant.secret), "Content-Type": "application/json"},
         body=json.dumps({"token": grant.refresh}).encode(),
     )
@@ -577,13 +684,14 @@ def renew(settings: Settings, secret: str, http: Http) -> Renewed:
     form = {"grant_type": "refresh_token", "refresh_token": grant.refresh}
     answer = http.request(
         "POST",
-        str(settings.get("token_url") or TOKENS_AT),
+        _address_of(settings, "token_url", TOKENS_AT),
         headers={
             **basic(settings, grant.secret),
             "Content-Type": "application/x-www-form-urlencoded",
         },
         body=urlencode(form).encode(),
     )
+    # Without an answer the next exchange uses the same token, which Intuit accepts for another day.
     if isinstance(answer, HttpFailure):
         return Renewed(kind="away", words=answer.words)
     told = loads(answer.body)

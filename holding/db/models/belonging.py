@@ -32,6 +32,7 @@ from holding.db.models import (
     Release,
     Request,
     Retry,
+    RowSeal,
     Run,
     ShadowVerdict,
     Signal,
@@ -47,7 +48,7 @@ OF_SOURCE: Final[tuple[type[Any], ...]] = (Record, Delivery, Upload, HookCall, P
 OF_RECORD: Final[tuple[type[Any], ...]] = (
     *(Posting, Hold, Evaluation, Release, AcceptedDifference, Dating, Retry, Note, Version),
     *(LinkKey, TrialKey, Event, ShadowVerdict, BacktestResult, Escalation),
-    *(TalliedRecord, TallyMark),
+    *(TalliedRecord, TallyMark, RowSeal),
 )
 OF_POSTING: Final[tuple[type[Any], ...]] = (Approval, Push, Reading, PostingUse, UseMark)
 OF_PUSH: Final[tuple[type[Any], ...]] = (Attempt, PostingLine)

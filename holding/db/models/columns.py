@@ -489,9 +489,10 @@ class Compared(StrEnum):
 
 
 class PostingWait(StrEnum):
-    """What a document that is ready waits for before it is sent: the target's word on its items."""
+    """What alone keeps a complete document: the target's answer on its items, or its daily hour."""
 
     ITEM_SETUP = "item_setup"
+    HOUR = "hour"
 
 
 class PushState(StrEnum):

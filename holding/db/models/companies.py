@@ -67,7 +67,8 @@ class Company(Base):
 
     `closed_through`: the last day of its closed books when it was set up. `starts_on`: the first
     document date that is posted (the cutover), where one was set. Nothing is sent for a company
-    that is not `live`; those made by commands are live from the beginning, without a moment.
+    that is not `live`; it becomes so by its own go-live (holding/company/going_live.py). Companies
+    that older releases made by commands are live without a moment.
     `ages_from`: the midnight to which ages of holds are counted (holding/holds/folding.py).
     `needs_second_factor`: of whoever may approve, publish or administer (holding/access/actors.py).
     """
@@ -88,7 +89,7 @@ class Company(Base):
     registration: Mapped[str] = mapped_column(default="", server_default="")
     closed_through: Mapped[date | None]
     starts_on: Mapped[date | None]
-    live: Mapped[bool] = mapped_column(default=True, server_default=true())
+    live: Mapped[bool] = mapped_column(default=False, server_default=true())
     went_live_at: Mapped[datetime | None]
     ages_from: Mapped[datetime | None]
     needs_second_factor: Mapped[bool] = mapped_column(default=False, server_default=false())
@@ -227,6 +228,8 @@ class Session(Base):
 
     `device` and `address`: what it is and where it signed in from, as the person knows it again.
     `factor_at`: when it proved a second factor; None where it only knows the password.
+    `device_key`: the hash of the browser's device cookie, None for programs and older sessions.
+    `step_up_at`: when it last did so with a code, which is asked again for much money.
     """
 
     __tablename__ = "session"
@@ -241,6 +244,26 @@ class Session(Base):
     device: Mapped[str] = mapped_column(default="", server_default="")
     address: Mapped[str] = mapped_column(default="", server_default="")
     factor_at: Mapped[datetime | None]
+    device_key: Mapped[str | None]
+
+
+class Identity(Base):
+    """An account at a sign-in provider, by issuer and subject, and the person that it signs in.
+
+    `email`: its address when it was tied, for people to recognise it. A disconnected account stays
+    as a row, so that it is not tied again by its address.
+    """
+
+    __tablename__ = "identity"
+    __table_args__ = (UniqueConstraint("issuer", "subject"),)
+
+    id: Mapped[Id]
+    issuer: Mapped[str]
+    subject: Mapped[str]
+    person_id: Mapped[int] = ref("person", index=True)
+    email: Mapped[str]
+    tied_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
 
 
 class SecondFactor(Base):

@@ -80,6 +80,10 @@ class Cause(Base):
 class Hold(Base):
     """An open finding on a posting; the same one over judgings while record, route, seq, code and
     cause are.
+
+    `amount` and `currency` are those of the document that an approval is for, blank for other
+    holds: those have the amount of their record. `book` is the amount of either in the company's
+    currency, None for other currencies.
     """
 
     __tablename__ = "hold"
@@ -147,6 +151,8 @@ class Hold(Base):
     closed_evaluation_id: Mapped[int | None] = ref("evaluation")
     lock: Mapped[int] = mapped_column(WHOLE, default=0)
     book: Mapped[int | None]
+    amount: Mapped[int | None]
+    currency: Mapped[str] = mapped_column(default="", server_default="")
     number: Mapped[str] = mapped_column(default="")
     party_key: Mapped[str] = mapped_column(default="")
     doc_type: Mapped[str] = mapped_column(default="")

@@ -78,9 +78,9 @@ class TallyMark(Base):
 
 
 class UseMark(Base):
-    """A document that was judged by a program which did not note every entry (decision 0127).
+    """A document evaluated by an earlier version that did not store every mapping entry it used.
 
-    A migration marked them; a worker notes the rest and takes the mark away.
+    A migration marked these documents. A worker stores the missing uses and deletes the mark.
     """
 
     __tablename__ = "use_mark"

@@ -6,7 +6,7 @@ The allowed state changes are in holding/platform/states.py.
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Index, Text, UniqueConstraint, false
+from sqlalchemy import Index, Text, UniqueConstraint, exists, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from grammar.text.finding_codes import ErrorClass
@@ -143,7 +143,7 @@ class Push(Base):
     """One intent to change the target.
 
     `kept`: what the target said that the document amounts to there, in minor units; None where it
-    told nothing of it.
+    told nothing of it. `due_at`: since when it could have been sent.
     """
 
     __tablename__ = "push"
@@ -178,6 +178,7 @@ class Push(Base):
     kept: Mapped[int | None]
     error_class: Mapped[ErrorClass | None] = mapped_column(Text)
     error: Mapped[str | None]
+    due_at: Mapped[datetime | None]
     made_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
 
@@ -197,7 +198,8 @@ class Request(Base):
     """One call or file, carrying the attempts of one or many pushes.
 
     `body` is what was sent; of a call that was refused and replaced it is taken away in the end,
-    `body_removed_at` that moment (holding/operations/pruning.py). Its hash stays.
+    `body_removed_at` that moment (holding/operations/pruning.py). Its hash stays. `key_tail` is the
+    end of the key that was used: a copy, because a replaced key may be deleted.
     """
 
     FOLLOWS = "parent_id IS NOT NULL"
@@ -217,6 +219,7 @@ class Request(Base):
     run_id: Mapped[int | None] = ref("run")
     key: Mapped[str]
     key_id: Mapped[int | None]
+    key_tail: Mapped[str] = mapped_column(default="", server_default="")
     body: Mapped[bytes | None]
     sha256: Mapped[str]
     headers: Mapped[dict[str, str]] = mapped_column(Json, default=dict)
@@ -327,3 +330,12 @@ class Schedule(Base):
     next_at: Mapped[datetime | None]
     last_day: Mapped[date | None]
     waiting_since: Mapped[datetime | None]
+
+
+DAILY_RUN_OFF = exists().where(
+    Schedule.company_id == Posting.company_id,
+    Schedule.route == Posting.route,
+    Schedule.next_at.is_not(None),
+    ~Schedule.active,
+)
+"""Of a posting: the rules have a daily run of its route, which a person switched off."""

@@ -137,6 +137,35 @@ class EventLink(Base):
     hash: Mapped[str]
 
 
+class RowSeal(Base):
+    """The hashes of rows as they stood when the event at place `through` was the newest one.
+
+    `evaluation_id`, `reading_id`: up to which checks and read-backs the records are sealed, too.
+    `record_id`: whose rows; without it the company's, of one table. `last`: of a table that only
+    grows, the last sealed value of its growing column. `body`: table -> key -> hashes, joined by
+    points: of the columns that never change, of those that change with events, and of each column
+    that retention empties (holding/platform/row_trail.py).
+    """
+
+    __tablename__ = "row_seal"
+    __table_args__ = (
+        Index("ix_row_seal_company", "company_id", "id"),
+        partial("ix_row_seal_record", "record_id", "id", where="record_id IS NOT NULL"),
+        partial("ix_row_seal_table", "company_id", "table_name", "id", where="record_id IS NULL"),
+    )
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    record_id: Mapped[int | None] = ref("record")
+    table_name: Mapped[str | None]
+    last: Mapped[int | None]
+    through: Mapped[int]
+    evaluation_id: Mapped[int]
+    reading_id: Mapped[int]
+    at: Mapped[datetime]
+    body: Mapped[dict[str, dict[str, str]]] = mapped_column(Json)
+
+
 class Delivery(Work, Base):
     """One arrival of data, kept raw.
 
@@ -156,6 +185,7 @@ class Delivery(Work, Base):
             unique=True,
         ),
         partial("ix_delivery_due", "company_id", "due_at", "id", where="due_at IS NOT NULL"),
+        partial("ix_delivery_upload", "upload_id", where="upload_id IS NOT NULL"),
         partial("ix_delivery_lease", "lease_until", where=LEASED),
     )
 

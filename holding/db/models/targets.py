@@ -28,7 +28,8 @@ class Connection(Base):
     """A source or target of a company, with its settings and its last test.
 
     `untested_since`: nothing is sent there until a test passes. `test_steps` has one object a step
-    of the test made at `tested_at`: name, ok, words, hint, code.
+    of the test made at `tested_at`: name, ok, words, hint, code. `restored_at`: since this restore
+    from a backup the target may have documents that this database does not know.
     """
 
     __tablename__ = "connection"
@@ -51,6 +52,7 @@ class Connection(Base):
         Json, default=list, server_default="[]"
     )
     lock: Mapped[int] = mapped_column(WHOLE, default=0)
+    restored_at: Mapped[datetime | None]
 
 
 class ConnectionKey(Base):

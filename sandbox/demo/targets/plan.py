@@ -56,15 +56,9 @@ BLOGGERS: Final = tuple(f"B-{number}" for number in range(11, 19))
 BUYER, WALK_IN = "59", "60"
 """Customers of QuickBooks: who buys for a business, and who walks in."""
 
-_GONE: Final = "on cancel of order, payout\n"
+_GONE: Final = "    | no       | open   | review by accounts |\n"
 
-_BACK: Final = """on cancel of order
-    | period | do          |
-    | open   | credit note |
-    | locked | block       |
-
-on cancel of payout
-"""
+_BACK: Final = "    | no       | open   | credit note        |\n"
 
 _CREDIT: Final = """
 # The mirror of an invoice whose order was cancelled.

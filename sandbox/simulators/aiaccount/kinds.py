@@ -331,7 +331,7 @@ def default_companies(
         id="CMP-1042",
         name=name,
         tax_codes={"NT": Decimal(0), "MY-SALES10": Decimal("0.10")},
-        accounts=("12000", "40000", "61001"),
+        accounts=("12000", "40000", "61001", "90600"),
         locked_through=locked_through,
         rounding=rounding,
         quota=quota,

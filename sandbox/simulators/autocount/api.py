@@ -153,6 +153,10 @@ class _Way:
 class Api(Metered[Books]):
     """AutoCount, from the outside."""
 
+    def refuse_read(self, status: int, words: str) -> Reply:
+        """Return AutoCount's one shape of a refusal."""
+        return refused(status, words)
+
     def control(self, request: Request, request_id: str) -> Reply:
         """Answer a control call."""
         return Control(self, FAULTS).answer(request, request_id)
@@ -417,7 +421,7 @@ class Control(control.Control[Books]):
             raise ControlError("No such document")
         head = {name: given[name] for name in ("cancelled", "status") if name in given}
         change = {**given, "master": {**given.get("master", {}), **head}}
-        made = by_hand(self.books.books[book], stands, change, self.stand_in.now())
+        made = by_hand(self.books.books[book], kind.path, stands, change, self.stand_in.now())
         self.note(
             request_id,
             "by_hand",
@@ -557,7 +561,8 @@ def _page(books: Books, way: PartyWay, request: Request) -> Reply:
 
 def _shown(books: Books, way: PartyWay, code: str) -> dict[str, Any]:
     """One with all that is known of it; of those that were there from the start little is."""
-    usual = {"accNo": code, "companyName": code, "currencyCode": "MYR", "registerNo": ""}
+    home = books.books[way.book].home_currency
+    usual = {"accNo": code, "companyName": code, "currencyCode": home, "registerNo": ""}
     return {**usual, "isActive": True, **books.parties.get((way.book, way.path, code), {})}
 
 

@@ -20,6 +20,8 @@ EFFECTS = frozenset({"created", "updated", "voided", "unvoided", "by_hand"})
 
 _SETS = ("debtors", "creditors", "accounts", "terms", "locations", "agents", "payment_methods")
 
+_SWITCHES = ("products_away", "home_currency_only", "void_without_body")
+
 Place = tuple[str, str, str]
 
 Shown = Mapping[str, Any]
@@ -62,6 +64,11 @@ class AccountBook:
     tax_codes: dict[str, Decimal]
     products: dict[str, str]
     products_away: bool = False
+    void_without_body: bool = False  # public clients send the model of a void, `{}` at least
+    home_currency: str = "MYR"
+    five_sen: str = "off"  # the rounding of invoices: off, on (where one asks for it) or enforced
+    number_length: int = 50  # by the vendor's model of an invoice (docNo)
+    home_currency_only: bool = False  # a document is in it, whatever the currency of its party
     fiscal_from: date = date(2020, 1, 1)
     fiscal_to: date = date(2099, 12, 31)
     locked_through: date | None = None
@@ -199,7 +206,7 @@ class Books(Scripted):
         self.hidden = frozenset(map(str, given.get("fields", ())))
 
     def _set_book(self, given: Mapping[str, Any]) -> None:
-        """Codes are added, decimals and fiscal days replaced."""
+        """Codes are added; decimals, the home currency and fiscal days are replaced."""
         book = self.book(given)
         for name in _SETS:
             getattr(book, name).update(map(str, given.get(name, ())))
@@ -207,10 +214,14 @@ class Books(Scripted):
         taxes = given.get("tax_codes", {})
         book.tax_codes |= {str(k): Decimal(str(v)) for k, v in taxes.items()}
         book.decimals |= {str(k): int(v) for k, v in given.get("decimals", {}).items()}
-        book.products_away = bool(given.get("products_away", book.products_away))
+        for name in _SWITCHES:
+            setattr(book, name, bool(given.get(name, getattr(book, name))))
         for path, parties in given.get("parties", {}).items():
             for code, told in parties.items():
                 self._know(book.number, path, {"accNo": code, **told})
+        book.home_currency = str(given.get("home_currency", book.home_currency))
+        book.five_sen = str(given.get("five_sen", book.five_sen))
+        book.number_length = int(given.get("number_length", book.number_length))
         if "fiscal_to" in given:
             book.fiscal_to = date.fromisoformat(given["fiscal_to"])
 
@@ -219,6 +230,16 @@ class Books(Scripted):
         code = str(told["accNo"])
         self.books[book].parties(path).add(code)
         self.parties[book, path, code] = told
+
+    def currency(self, book: str, master: Mapping[str, Any]) -> str:
+        """Return the currency of a document: that of its debtor or creditor."""
+        debtor, creditor = master.get("debtorCode"), master.get("creditorCode")
+        path, code = ("debtor", debtor) if debtor else ("creditor", creditor)
+        party = self.parties.get((book, path, str(code)), {})
+        home = self.books[book].home_currency
+        if self.books[book].home_currency_only:
+            return home
+        return str(master.get("currencyCode") or party.get("currencyCode") or home)
 
     def _set_key(self, given: Mapping[str, Any]) -> None:
         self.keys[given["key_id"]].secret = str(given["secret"])

@@ -59,22 +59,31 @@ def _meaning(row: Mapping[str, Any]) -> tuple[str, ...]:
     return ("amount",) if "amount" in row else ("productCode", "description", "unitPrice")
 
 
-def worked_out(book: AccountBook, document: Mapping[str, Any]) -> dict[str, Any]:
-    """The document with its numbers rounded to the book's decimals, and all amounts."""
+def worked_out(book: AccountBook, document: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """Return the document with its numbers rounded to the book's decimals, and all amounts.
+
+    An invoice is rounded to 5 sen where the book's setting is on and `isRoundAdj` is set, or where
+    the book enforces it; `finalTotal` is `netTotal` and `roundAdj` (the vendor's pages of the
+    invoice model and of the setting "Invoice 5 Cents Rounding Option").
+    """
     master = dict(document["master"])
+    if path == "invoice" and book.five_sen == "enforced":
+        master["isRoundAdj"] = True
     rows = [_row(book, row, master) for row in document["details"]]
     parts = {
         name: sum((row[name] for row in rows), Decimal(0)) for name in ("subTotalExTax", "tax")
     }
     net = parts["subTotalExTax"] + parts["tax"]
+    rounds = path == "invoice" and book.five_sen != "off" and master.get("isRoundAdj") is True
+    final = _round(net * 20, Decimal(1)) / 20 if rounds else net
     totals = {
         "totalExTax": parts["subTotalExTax"],
         "taxableAmt": parts["subTotalExTax"],
         "tax": parts["tax"],
         "netTotal": net,
-        "roundAdj": Decimal("0.00"),
+        "roundAdj": _round(final - net, _SEN),
         "total": parts["subTotalExTax"],
-        "finalTotal": net,
+        "finalTotal": _round(final, _SEN) if rounds else net,
     }
     return {**document, "master": {**master, **totals}, "details": rows}
 
@@ -159,6 +168,8 @@ def _faults(
         if master.get(name) in (None, ""):
             yield f"{name[0].upper()}{name[1:]} is required."
     yield from _forms(master, kind.parts.master)
+    if len(str(master.get("docNo") or "")) > book.number_length:
+        yield f"DocNo exceeds maximum length of {book.number_length}."
     for row in rows:
         yield from _forms(row, kind.parts.details)
     for payment in payments:
@@ -284,6 +295,8 @@ def decide(books: Books, job: Job, now: datetime) -> Outcome:
         return Outcome(404, f"{thing} ({thing}Key = {job.number}) not exists", number=job.number)
     book = books.books[job.book]
     refused = _may_change(book, job, stands)
+    if job.verb != "update" and not book.void_without_body and not job.content:
+        refused = "A non-empty request body is required."
     if refused:
         return Outcome(400, refused, number=job.number)
     if job.verb == "update":
@@ -316,10 +329,10 @@ def _create(books: Books, job: Job, now: datetime) -> Outcome:
         "docNo": number,
         "cancelled": False,
         "status": "Unpaid",
-        "currencyCode": sent["master"].get("currencyCode") or "MYR",
+        "currencyCode": books.currency(job.book, sent["master"]),
         "createdTimeStamp": _stamp(now),
     }
-    made = _touched(worked_out(book, {**sent, "master": master}), now)
+    made = _touched(worked_out(book, {**sent, "master": master}, job.kind.path), now)
     return Outcome(201, effect="created", number=number, stands=made)
 
 
@@ -387,7 +400,7 @@ def _update(book: AccountBook, job: Job, stands: Shown, now: datetime) -> Outcom
         merged["details"] = kept_rows(_by_place(stands["details"], sent["details"]))
     if found := fault(book, job.kind, merged, locked=job.locked):
         return Outcome(400, found, number=job.number)
-    made = _touched(worked_out(book, merged), now)
+    made = _touched(worked_out(book, merged, job.kind.path), now)
     return Outcome(204, effect="updated", number=job.number, stands=made)
 
 
@@ -396,7 +409,9 @@ def _by_place(stored: list[dict[str, Any]], sent: list[dict[str, Any]]) -> list[
     return [{**(stored[at] if at < len(stored) else {}), **row} for at, row in enumerate(sent)]
 
 
-def by_hand(book: AccountBook, stands: Shown, given: Mapping[str, Any], now: datetime) -> Shown:
+def by_hand(
+    book: AccountBook, path: str, stands: Shown, given: Mapping[str, Any], now: datetime
+) -> Shown:
     """Somebody changes a document in AutoCount's own pages: fields of the head, of rows, or a row
     less.
     """
@@ -405,7 +420,7 @@ def by_hand(book: AccountBook, stands: Shown, given: Mapping[str, Any], now: dat
     for at, fields in enumerate(given.get("details", ())):
         made["details"][at].update(fields)
     del made["details"][int(given.get("rows", len(made["details"]))) :]
-    return _touched(worked_out(book, made), now, str(given.get("by", USUAL_USER)))
+    return _touched(worked_out(book, made, path), now, str(given.get("by", USUAL_USER)))
 
 
 def strange(parts: Parts, body: Mapping[str, object]) -> str | None:

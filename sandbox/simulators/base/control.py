@@ -52,12 +52,15 @@ class StandIn(ABC, Generic[B]):
             if request.path.startswith(CONTROL):
                 return self.control(request, request_id)
             if self.books.read_status and request.method == "GET":
-                words = "This read is not accepted."
-                return Reply(status=self.books.read_status, content={"error": {"message": words}})
+                return self.refuse_read(self.books.read_status, "This read is not accepted.")
             reply, hang = self.answer(request, request_id)
         if hang:
             self._clock.sleep(self._hang)
         return reply
+
+    def refuse_read(self, status: int, words: str) -> Reply:
+        """Return the target's refusal of a read, in its own shape."""
+        return Reply(status=status, content={"error": {"message": words}})
 
     @abstractmethod
     def control(self, request: Request, request_id: str) -> Reply:

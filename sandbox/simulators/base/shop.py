@@ -178,6 +178,9 @@ class Shop(StandIn[ShopBooks]):
     faults: Mapping[str, str] = ON_THE_WAY
     """What may be planned, of webhooks and of answers."""
 
+    acts: Sequence[str] = ACTS
+    """What may be done to an order."""
+
     def __init__(
         self, books: ShopBooks, ledger: Ledger, clock: Clock, *, to: str, life: Life
     ) -> None:
@@ -373,12 +376,12 @@ class ShopControl(Control[ShopBooks]):
         return order_id, self.books.orders[order_id]
 
     def _act_on(self, request: Request, request_id: str) -> Reply:
-        """`act` of `ACTS`, `id` (a new one where it is left out), and what the shop allows."""
+        """`act` of the shop's `acts`, `id` (a new one where it is left out), and what it allows."""
         del request_id
         given = dict(given_of(request))
         act, order_id = str(given.pop("act", "create")), given.pop("id", None)
-        if act not in ACTS:
-            raise ControlError(f"No such act; known: {', '.join(ACTS)}")
+        if act not in self._shop.acts:
+            raise ControlError(f"No such act; known: {', '.join(self._shop.acts)}")
         key = int(order_id) if order_id is not None else max(self.books.orders, default=0) + 1
         return done(act, order=self._shop.act(act, key, given))
 

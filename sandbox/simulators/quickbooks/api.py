@@ -27,6 +27,7 @@ from sandbox.simulators.base.server import Ledger, Reply, Request
 from sandbox.simulators.quickbooks import books as oauth
 from sandbox.simulators.quickbooks.books import (
     BY_ENTITY,
+    IN_ONE_CURRENCY,
     KINDS,
     REALM,
     Books,
@@ -130,6 +131,10 @@ class Api(Metered[Books]):
             return super().handle(request)
         finally:
             self._gate.release()
+
+    def refuse_read(self, status: int, words: str) -> Reply:
+        """Return a fault of QuickBooks, whose code says that the query cannot be read."""
+        return fault(Problem("4000", words), status=status)
 
     def control(self, request: Request, request_id: str) -> Reply:
         """Answer a control call."""
@@ -666,6 +671,8 @@ def _rows(books: Books, company: Company, entity: str) -> Iterator[Shown]:
         active = (entity, key) not in company.inactive
         sku = company.skus.get(key, "") if entity == "Item" else ""
         told: dict[str, object] = {"Sku": sku} if sku else {}
+        if entity in IN_ONE_CURRENCY and company.multi_currency:
+            told["CurrencyRef"] = {"value": company.currency(entity, key)}
         if entity == "Term" and (due := company.terms.get(key)):
             told |= {"Type": "STANDARD" if "DueDays" in due else "DATE_DRIVEN", **due}
         if entity == "TaxCode" and key in company.rates:

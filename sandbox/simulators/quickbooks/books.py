@@ -37,6 +37,8 @@ _SWITCHES = (
     "names_inactive",
     "negative_totals",
     "tax_as_sent",
+    "inclusive_as_gross",
+    "any_currency",
 )
 
 Place = tuple[str, str, str]
@@ -159,6 +161,9 @@ BY_ENTITY: Mapping[str, Kind] = {kind.entity: kind for kind in KINDS.values()}
 
 PARTY_LISTS: Mapping[str, str] = {"CustomerRef": "Customer", "VendorRef": "Vendor"}
 
+IN_ONE_CURRENCY = frozenset({"Customer", "Vendor", "Account"})
+"""Intuit's pages of these entities: CurrencyRef, which is set once and never changed."""
+
 HEAD_REFS: Mapping[str, str] = {
     **PARTY_LISTS,
     "DepartmentRef": "Department",
@@ -204,9 +209,16 @@ class Company:
     multi_currency: bool = True
     custom_fields: Names = field(default_factory=dict)  # names by DefinitionId; blank: not used
     tax_as_sent: bool = True  # tax lines that are sent replace those that it works out
+    inclusive_as_gross: bool = False  # amounts of an inclusive document include their tax
     negative_totals: bool = False  # a document of less than nothing is taken
     names_inactive: bool = False  # the fault of an inactive entry says which one it is
     fields_by_name: bool = False  # a custom field without DefinitionId keeps its value
+    currencies: dict[tuple[str, str], str] = field(default_factory=dict)  # those not at home
+    any_currency: bool = False  # a document may be in another currency than its party
+
+    def currency(self, entity: str, key: str) -> str:
+        """Return the one currency of a customer, a vendor or an account."""
+        return self.currencies.get((entity, key), self.home_currency)
 
 
 def default_companies(*, closed_through: date | None) -> dict[str, Company]:
@@ -389,8 +401,9 @@ class Books(Scripted):
         self.company(given).closed_through = last_day(given)
 
     def _set_company(self, given: Mapping[str, Any]) -> None:
-        """Entries are added, items get a SKU, terms their days, tax codes their rates; entries are
-        made inactive or active again, fields are closed to queries; switches are set.
+        """Entries are added, items get a SKU, terms their days, tax codes their rates, parties and
+        accounts their currency; entries are made inactive or active again, fields are closed to
+        queries; switches are set.
         """
         company = self.company(given)
         for entity, names in given.get("lists", {}).items():
@@ -398,6 +411,8 @@ class Books(Scripted):
         company.skus.update(given.get("skus", {}))
         company.terms.update(given.get("terms", {}))
         company.rates |= {str(k): Decimal(str(v)) for k, v in given.get("rates", {}).items()}
+        for entity, of in given.get("currencies", {}).items():
+            company.currencies |= {(entity, str(key)): str(one) for key, one in of.items()}
         for entity, ids in given.get("inactive", {}).items():
             company.inactive |= {(entity, str(one)) for one in ids}
         for entity, ids in given.get("active", {}).items():

@@ -14,6 +14,7 @@ from sandbox.simulators.quickbooks.books import (
     HEAD_REFS,
     LENGTHS,
     LINE_REFS,
+    PARTY_LISTS,
     TAX_MODES,
     Books,
     Company,
@@ -58,6 +59,8 @@ PACIFIC = timezone(timedelta(hours=-8))  # its moments are of the US west coast
 _KEPT = ("Id", "MetaData", "domain", "_deposited")
 
 _SEN = Decimal("0.01")
+
+FIRST_OWN_NUMBER = 1001  # of sales, where the company has no custom transaction numbers
 
 MOST_TAXED_LINES = 750  # of a transaction with tax, by Intuit's page of the invoice
 
@@ -144,14 +147,27 @@ def worked_out(company: Company, kind: Kind, document: Mapping[str, Any]) -> dic
     if kind.party == "CustomerRef":
         rows.append({"Amount": total, "DetailType": "SubTotalLineDetail", "SubTotalLineDetail": {}})
     inclusive = made.get("GlobalTaxCalculation") == "TaxInclusive"
-    own = _tax(company, kind, lines, inclusive=inclusive)
+    inside = inclusive and company.inclusive_as_gross
+    own = _tax(company, kind, lines, inclusive=inside)
     tax = _sent_tax(company, made, own)
+    if inclusive:
+        rows = [_with_gross(company, kind, row) for row in rows]
     return {
         **made,
         "Line": rows,
-        "TotalAmt": total if inclusive else total + tax,
+        "TotalAmt": total if inside else total + tax,
         "TxnTaxDetail": {"TotalTax": tax},
     }
+
+
+def _with_gross(company: Company, kind: Kind, row: dict[str, Any]) -> dict[str, Any]:
+    """Show the amount including tax of a line; computed from its rate where none was sent."""
+    detail = row.get(kind.detail)
+    if detail is None or "TaxInclusiveAmt" in detail:
+        return row
+    rate = company.rates.get(str(_value(detail.get("TaxCodeRef"))), Decimal(0))
+    gross = (Decimal(row["Amount"]) * (100 + rate) / 100).quantize(_SEN, ROUND_HALF_UP)
+    return {**row, kind.detail: {**detail, "TaxInclusiveAmt": gross}}
 
 
 def _due(company: Company, document: Mapping[str, Any]) -> str | None:
@@ -268,7 +284,9 @@ def _no(problem: Problem) -> Outcome:
 
 
 def _create(books: Books, job: Job, now: datetime) -> Outcome:
-    document = {"TxnDate": now.date().isoformat(), **_with_fields(job)}
+    document = _with_currency(job, {"TxnDate": now.date().isoformat(), **_with_fields(job)})
+    if not job.company.custom_numbers and job.kind.party == "CustomerRef" and job.kind.detail:
+        document["DocNumber"] = str(FIRST_OWN_NUMBER + books.last_id)
     refused = _refused(books, job, document)
     if refused is not None:
         return _no(refused)
@@ -289,6 +307,13 @@ def _with_fields(job: Job) -> Mapping[str, Any]:
         if names.get(one.get("DefinitionId", ""))
     ]
     return {**job.sent, "CustomField": kept}
+
+
+def _with_currency(job: Job, document: dict[str, Any]) -> dict[str, Any]:
+    """Return the document with its party's currency, where none is sent."""
+    party = str(_value(document.get(job.kind.party)) or "")
+    own = job.company.currency(PARTY_LISTS[job.kind.party], party)
+    return {"CurrencyRef": {"value": own}, **document}
 
 
 def _refused(books: Books, job: Job, document: Mapping[str, Any]) -> Problem | None:
@@ -332,7 +357,7 @@ def _update(books: Books, job: Job, stands: Shown, now: datetime) -> Outcome:
     kept = (
         stands if job.sent.get("sparse") is True else {n: stands[n] for n in _KEPT if n in stands}
     )
-    merged = {"TxnDate": stands["TxnDate"], **kept, **sent}
+    merged = _with_currency(job, {"TxnDate": stands["TxnDate"], **kept, **sent})
     refused = _refused(books, job, merged)
     if refused is not None:
         return _no(refused)
@@ -377,6 +402,8 @@ def _objections(
     yield from _missing(kind, sent, lines)
     yield from _forms(sent)
     yield from _unknown(company, sent, HEAD_REFS)
+    if not company.any_currency:
+        yield from _currencies(company, kind, sent)
     for line in lines:
         yield from _unknown(company, line.get(kind.detail) or {}, LINE_REFS)
     if kind.detail:
@@ -459,6 +486,22 @@ def _unknown(
             words = "Something you're trying to use has been made inactive."
             named = f" {entity} {found}" if company.names_inactive else ""
             yield Problem("610", f"Object Not Found : {words}{named}", "")
+
+
+def _currencies(company: Company, kind: Kind, sent: Mapping[str, Any]) -> Iterator[Problem]:
+    """A party has one currency; an account that money goes to has that one or the home currency.
+
+    The words of this fault are in public connectors, its code is the general one of a validation.
+    """
+    chosen = _value(sent.get("CurrencyRef"))
+    party = str(_value(sent.get(kind.party)) or "")
+    account = str(_value(sent.get("DepositToAccountRef")) or "")
+    allowed = {company.home_currency, chosen}
+    other_party = chosen not in (None, company.currency(PARTY_LISTS[kind.party], party))
+    other_account = bool(account) and company.currency("Account", account) not in allowed
+    if other_party or other_account:
+        words = "The currency of the transaction is invalid for customer/vendor/account."
+        yield Problem("6000", f"Business Validation Error: {words}")
 
 
 def _taxes(
@@ -587,7 +630,7 @@ _SALES_LINE: Shape = {
     **_of("any", "SubTotalLineDetail LinkedTxn"),
     "SalesItemLineDetail": {
         **_refs("ItemRef TaxCodeRef ClassRef"),
-        **_of("number", "Qty UnitPrice"),
+        **_of("number", "Qty UnitPrice TaxInclusiveAmt"),
     },
 }
 
@@ -595,7 +638,10 @@ _BILL_LINE: Shape = {
     **_of("text", "Id DetailType Description"),
     **_of("number", "LineNum Amount"),
     **_of("any", "LinkedTxn"),
-    "AccountBasedExpenseLineDetail": _refs("AccountRef TaxCodeRef ClassRef CustomerRef"),
+    "AccountBasedExpenseLineDetail": {
+        **_refs("AccountRef TaxCodeRef ClassRef CustomerRef"),
+        **_of("number", "TaxInclusiveAmt"),
+    },
 }
 
 _PAID_LINE: Shape = {

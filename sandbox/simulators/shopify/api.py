@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,6 +17,7 @@ from connectors.transport.http import Clock
 from sandbox.simulators.base.control import ControlError, Deed, done, given_of
 from sandbox.simulators.base.server import Ledger, Reply, Request
 from sandbox.simulators.base.shop import (
+    ACTS,
     LATER,
     ON_THE_WAY,
     Life,
@@ -26,7 +28,7 @@ from sandbox.simulators.base.shop import (
     Webhook,
 )
 from sandbox.simulators.shopify import orders
-from sandbox.simulators.shopify.orders import CENT, ID, told
+from sandbox.simulators.shopify.orders import CENT, ID, payments, told
 
 VERSION: Final = "2025-10"
 
@@ -59,6 +61,8 @@ TOPICS: Final[Mapping[str, tuple[str, ...]]] = {
     "refund": ("refunds/create", "orders/updated"),
     "delete": ("orders/updated",),
     "restore": ("orders/updated",),
+    "exchange": ("refunds/create", "orders/edited", "orders/updated"),
+    "pay": ("orders/paid", "orders/updated"),
 }
 """What is told of each act. An order is never deleted, it is archived."""
 
@@ -109,6 +113,7 @@ class Shopify(Shop):
     """One shop."""
 
     faults = FAULTS
+    acts = (*ACTS, "exchange", "pay")
 
     def __init__(
         self,
@@ -343,7 +348,8 @@ class PayoutControl(ShopControl):
     def _pay_out(self, request: Request, request_id: str) -> Reply:
         """`orders` (their ids here, or ids of other shops; all that are not paid out where they are
         left out), `status`, `fee` (a share), `adjust` (an amount more), `off` (what the payout
-        states beside what it is made of). With `id` a payout is made again: its fee may be another.
+        states beside what it is made of), `rest` (only what moved since their last payout). With
+        `id` a payout is made again: its fee may be another.
         """
         given = dict(given_of(request))
         now = self.stand_in.now()
@@ -393,14 +399,22 @@ def _rows(
     for number in orders:
         order = books.orders.get(number)
         order_id = order["id"] if order else ID + number
-        total = Decimal(order["total_price"] if order else str(given.get("foreign", "10.00")))
-        yield _row("charge", total, (total * share).quantize(CENT), order_id, moment)
-        for refund in order["refunds"] if order else ():
-            moves = [one for one in refund["transactions"] if one["status"] == "success"]
-            for one in moves:
-                yield _row("refund", -Decimal(one["amount"]), Decimal(0), order_id, moment)
+        foreign = [Decimal(str(given.get("foreign", "10.00")))]
+        moves = [one for each in (order or {}).get("refunds", ()) for one in each["transactions"]]
+        back = [Decimal(one["amount"]) for one in moves if one["status"] == "success"]
+        before = _moved_before(books, order_id) if given.get("rest") else Counter[str]()
+        for paid in (payments(order) if order else foreign)[before["charge"] :]:
+            yield _row("charge", paid, (paid * share).quantize(CENT), order_id, moment)
+        for amount in back[before["refund"] :]:
+            yield _row("refund", -amount, Decimal(0), order_id, moment)
     if more := Decimal(str(given.get("adjust", "0"))):
         yield _row("adjustment", more, Decimal(0), None, moment)
+
+
+def _moved_before(books: ShopifyBooks, order_id: int) -> Counter[str]:
+    """Return how many payments and refunds of an order the payouts have."""
+    rows = [row for each in books.payouts.values() for row in each["transactions"]]
+    return Counter(row["type"] for row in rows if row["source_order_id"] == order_id)
 
 
 def _row(kind: str, amount: Decimal, fee: Decimal, order_id: int | None, moment: str) -> Order:

@@ -21,6 +21,7 @@ GOODS = (
     ("TEE-BLK-M", "Tee - Black / M", "49.50"),
     ("MUG", "Mug", "25.00"),
 )
+_NEW = "exchange_line_items"
 BUYERS = ("Aisyah Rahman", "陈美玲", "முத்து குமார்", "Farid Rahman")
 
 
@@ -76,6 +77,10 @@ def changed(act: str, order: Order, given: Mapping[str, Any], now: datetime) -> 
             made = cancelled(order, now)
         case "refund":
             made = refunded(order, given, now)
+        case "exchange":
+            made = exchanged(order, given, now)
+        case "pay":
+            made = paid(order)
         case _:
             made = {**order, "closed_at": told(now) if act == "delete" else None}
     return {**made, "updated_at": told(now)}
@@ -143,6 +148,65 @@ def refunded(order: Order, given: Mapping[str, Any], now: datetime) -> Order:
     left = any(item["current_quantity"] for item in order["line_items"])
     order["financial_status"] = "partially_refunded" if left else "refunded"
     return _summed(order)
+
+
+def exchanged(order: Order, given: Mapping[str, Any], now: datetime) -> Order:
+    """`pieces` of the item at place `line` come back (1 is the first), and `add` takes their place.
+
+    Shopify adds the new item to the order itself and applies the worth of the returned goods to it;
+    what is left goes back to the buyer. Where the new item costs more, the buyer pays the balance
+    (`paid`), or owes it until the act `pay`
+    (https://shopify.dev/docs/apps/build/orders-fulfillment/returns-apps/read-exchanges,
+    https://help.shopify.com/en/manual/orders/refunds-returns/exchanges).
+    """
+    order = copy.deepcopy(order)
+    at, items = int(given.get("line", 1)), order["line_items"]
+    if not 0 < at <= len(items) or not items[at - 1]["current_quantity"]:
+        raise ControlError("Nothing of this line is left to exchange")
+    item = items[at - 1]
+    _take_off(order, int(given.get("pieces", 1)), told(now), {"money": ""}, item)
+    refund = order["refunds"][-1]
+    _add(order, given.get("add") or {"sku": "MUG", "quantity": 1})
+    returns = order.setdefault("returns", [])
+    returns.append(_returned(order, len(returns) + 1, refund, order["line_items"][-1]))
+    rest = -_balance(order, returns[-1])
+    if rest > 0:
+        move = {"id": refund["id"] + 2, "kind": "refund", "status": "success", "currency": "MYR"}
+        move |= {"amount": str(rest), "test": order["test"], "created_at": told(now)}
+        refund["transactions"] = [{**move, "processed_at": told(now)}]
+        order["financial_status"] = "partially_refunded"
+    owed = Decimal(order.get("total_outstanding", "0.00")) - min(rest, ZERO)
+    order["total_outstanding"] = f"{owed:.2f}"
+    if owed:
+        order["financial_status"] = "partially_paid"
+    if order["fulfillment_status"]:
+        order["fulfillment_status"] = "partial"
+    order = _summed(order)
+    return paid(order) if given.get("paid", True) else order
+
+
+def paid(order: Order) -> Order:
+    """The buyer pays what is owed."""
+    if not Decimal(order.get("total_outstanding", "0.00")):
+        return order
+    return {**order, "total_outstanding": "0.00", "financial_status": "paid"}
+
+
+def payments(order: Order) -> list[Decimal]:
+    """Return what the buyer paid: the first sale, then the balance of each exchange. What is still
+    owed is that of the last ones.
+    """
+    returns = order.get("returns", [])
+    new = {one["line_item"]["id"] for each in returns for one in each[_NEW]}
+    first = copy.deepcopy(order)
+    first["line_items"] = [item for item in order["line_items"] if item["id"] not in new]
+    owed, balances = Decimal(order.get("total_outstanding", "0.00")), []
+    for one in reversed(returns):
+        balance = max(_balance(order, one), ZERO)
+        balances.append(balance - min(balance, owed))
+        owed -= min(balance, owed)
+    later = [balance for balance in reversed(balances) if balance]
+    return [Decimal(_summed(first)["total_price"]), *later]
 
 
 def sold(order: Order) -> dict[str, int]:
@@ -234,6 +298,36 @@ def _take_off(
             "transactions": [{**move, "processed_at": moment}] if status else [],
         }
     )
+
+
+def _balance(order: Order, given: Mapping[str, Any]) -> Decimal:
+    """Return what the new item of an exchange costs more than the returned goods, with tax."""
+    (new,) = (one["line_item"]["id"] for one in given[_NEW])
+    item = next(one for one in order["line_items"] if one["id"] == new)
+    (refund_id,) = (one["id"] for one in given["refunds"])
+    (back,) = next(one for one in order["refunds"] if one["id"] == refund_id)["refund_line_items"]
+    price: Decimal = Decimal(item["price"]) * int(item["quantity"])
+    price -= _sum(item["discount_allocations"], "amount") + Decimal(back["subtotal"])
+    if not order["taxes_included"]:
+        price += _sum(item["tax_lines"], "price") - Decimal(back["total_tax"])
+    return price
+
+
+def _returned(
+    order: Order, number: int, refund: Mapping[str, Any], item: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what an order lists of its return with an exchange."""
+    back, return_id = refund["refund_line_items"][0], order["id"] * 10 + 7_000 + number
+    return {
+        "id": return_id,
+        "name": f"{order['name']}-R{number}",
+        "status": "closed",
+        "refunds": [{"id": refund["id"]}],
+        "return_line_items": [
+            {"id": return_id + 100, "line_item": back["line_item"], "quantity": back["quantity"]}
+        ],
+        _NEW: [{"id": return_id + 200, "line_item": _article(item)}],
+    }
 
 
 def _article(item: Mapping[str, Any]) -> dict[str, Any]:

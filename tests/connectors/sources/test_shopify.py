@@ -95,7 +95,10 @@ def test_a_test_notification_and_a_test_payment_make_no_record():
 
 def test_a_deleted_order_is_told_by_its_id_alone():
     answer = accept({"id": 9007199254740993}, topic="orders/delete", event="e-1")
-    (gone,) = answer.withdrawn
+    gone, *of_exchanges = answer.withdrawn
+    assert [one.external_id for one in of_exchanges][:2] == [
+        f"{gone.external_id}-{x}" for x in "AB"
+    ]
     assert (gone.kind, gone.external_id, gone.status) == ("order", "9007199254740993", "deleted")
     assert (answer.records, answer.delivery_id) == ((), "orders/delete e-1")
     assert answer.signature

@@ -177,7 +177,11 @@ def test_an_article_that_the_refund_does_not_name_is_that_of_its_order():
 @pytest.mark.parametrize(
     ("given", "where"),
     [
-        (refund(refund_line_items=[], order_adjustments=[]), "refund.refund_line_items"),
+        (refund(refund_line_items=[], order_adjustments=[]), "refund.transactions"),
+        (
+            refund(refund_line_items=[], order_adjustments=[], transactions=[]),
+            "refund.refund_line_items",
+        ),
         (goods(line(subtotal=None, subtotal_set=None)), "refund.refund_line_items[0].subtotal"),
         (goods(line(quantity="x")), "refund.refund_line_items[0].quantity"),
         (refund(created_at="yesterday"), "refund.created_at"),

@@ -159,6 +159,7 @@ def test_shopee_repeats_the_order_and_its_own_vouchers_are_revenue():
         ("discount", "DISCOUNT", Decimal("-3.00")),
     ]
     assert (body["number"], body["ordered_on"]) == ("2611200ABCDE1", "2026-11-20")
+    assert body["marketplace"] == "Shopee"
 
 
 LAZADA = [
@@ -187,6 +188,7 @@ def lazada(item: int, sku: str, price: float, off: float, shipping: float) -> li
 def test_lazada_has_a_row_for_each_piece_and_no_total():
     rows = [LAZADA, lazada(1, "MUG", 20, -2, 3.5), lazada(2, "MUG", 20, 0, 1.4)]
     (body,) = good(upload(saved(*rows, title="sheet1"), "lazada.xlsx")).values()
+    assert body["marketplace"] == "Lazada"
     assert (body["number"], body["total"]) == ("412345678901234", "42.90")
     assert [line["qty"] for line in body["lines"]] == ["1", "1", "1"]
     assert amounts(body)[2] == ("shipping", "SHIPPING", Decimal("4.9"))
@@ -206,6 +208,7 @@ WOO_ITEMS = (
 
 def test_woocommerce_items_hold_their_discount_already():
     (body,) = good(upload(WOO_ITEMS)).values()
+    assert "marketplace" not in body
     assert [one[:2] for one in amounts(body)] == [
         ("goods", "TEA"),
         ("goods", "CUP"),

@@ -1,5 +1,7 @@
 """Each row of AiAccount's error table, provoked by data, and the class it becomes."""
 
+from dataclasses import replace
+
 import pytest
 
 from connectors.contract import Payload
@@ -50,10 +52,14 @@ def raw_payload(body: bytes, *, batch: bool) -> Payload:
         (invoice(InvoiceDate="2026-09-30"), "period_locked", "period_locked"),
         (invoice(lines=[line(AccountCode="99999")]), "unknown_account", "mapping_missing"),
         (invoice(lines=[line(TaxCode="SR-6")]), "unknown_tax_code", "mapping_missing"),
-        (invoice(Currency="USD"), "currency_disabled", "mapping_missing"),
-        (invoice(Currency="SGD"), "missing_field", "missing_field"),
-        (invoice(lines=[line(Quantity="0")]), "bad_value", "bad_value"),
-        (invoice(lines=[line(Quantity="-1")]), "bad_value", "bad_value"),
+        (
+            invoice(Currency="USD", ExchangeRate="4.5"),
+            "currency_disabled",
+            "mapping_missing",
+        ),
+        (invoice(Currency="SGD"), "preflight", "missing_field"),
+        (invoice(lines=[line(Quantity="0")]), "preflight", "bad_value"),
+        (invoice(lines=[line(Quantity="-1")]), "preflight", "bad_value"),
         (invoice(CustomerTIN="C25845632021"), "einvoice_invalid", "bad_value"),
         (invoice(lines=[line(**BIG)]), "einvoice_invalid", "missing_field"),
         (
@@ -68,6 +74,23 @@ def test_a_document_is_refused_for_what_it_holds(sim, answer, document, code, er
     told = answer(document, batch=batch)
     assert (told.kind, told.code, told.error_class) == ("refused", code, error_class)
     assert told.words
+    assert sim.show("documents") == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        (b'"currency":"MYR"', b'"currency":"SGD"', "missing_field"),
+        (b'"quantity":"2"', b'"quantity":"0"', "bad_value"),
+        (b'"quantity":"2"', b'"quantity":"-1"', "bad_value"),
+    ],
+)
+def test_what_is_held_before_sending_is_refused_there_too(sim, aiaccount, http, old, new, code):
+    payload = aiaccount.build([invoice()], BOOKS, batch=False, batch_name="x")
+    assert old in payload.body
+    changed = replace(payload, body=payload.body.replace(old, new))
+    sent = aiaccount.send(changed, sim.settings, DEMO_KEY, "cp-1", http)
+    assert sent.answers[0].code == code
     assert sim.show("documents") == []
 
 

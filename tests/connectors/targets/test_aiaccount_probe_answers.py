@@ -66,6 +66,33 @@ def test_a_refusal_is_of_the_key_of_the_company_or_of_the_address(
     assert stops(report({"error": {"code": code, "message": "No."}}, status)) == expected
 
 
+BOTH = [{"id": "CMP-1", "name": "Kedai Contoh Sdn Bhd"}, {"id": "CMP-2", "name": "Kedai Dua"}]
+REACHED = "The key reaches: Kedai Contoh Sdn Bhd, ID CMP-1; Kedai Dua, ID CMP-2."
+
+
+def test_the_companies_of_a_key_are_listed_where_aiaccount_names_them() -> None:
+    named = changed("key", companies=BOTH)
+    assert REACHED in report(named).steps[3].words
+    other = report(named, company_name="Kedai Tiga")
+    assert (other.steps[3].ok, REACHED in other.steps[3].words) == (False, True)
+    unknown = {"error": {"code": "company_not_found", "message": "No.", "companies": BOTH}}
+    told = report(unknown, 404, company_id="CMP-9")
+    assert (told.steps[3].code, REACHED in told.steps[3].words) == ("company.unknown", True)
+
+
+@pytest.mark.parametrize("named", [None, {}, "CMP-1", [], [None, "CMP-2", {"name": "Kedai"}]])
+def test_a_list_of_companies_that_is_none_shows_none(named: object) -> None:
+    step = report(changed("key", companies=named)).steps[3]
+    assert (step.ok, step.words) == (True, "Kedai Contoh Sdn Bhd, ID CMP-1.")
+
+
+def test_of_very_many_companies_the_first_are_shown() -> None:
+    many = [{"id": f"CMP-{no}", "name": "K" * 500} for no in range(probe.MOST_COMPANIES + 5)]
+    words = report(changed("key", companies=many)).steps[3].words
+    assert "and 5 more" in words
+    assert len(words) < 3_000
+
+
 @pytest.mark.parametrize("part", ["company", "key", "settings"])
 @pytest.mark.parametrize("there", [None, [], "text"])
 def test_an_answer_without_one_of_its_parts_says_nothing(part: str, there: object) -> None:

@@ -18,7 +18,7 @@ PLANTED = (
     ("POS12", "    AccNo              = channel_fees\n", ""),
     ("POS14", "Amount             = abs(fees)", "Amount             = supplier"),
     ("POS15", '"Fees of the channel"', f'"{"Fees " * 25}"'),
-    ("POS10", '"GR-{number}"', '"GOODS-RECEIVED-NOTE-{number}"'),
+    ("POS10", '"GR-{number}"', '"GOODS-RECEIVED-NOTE-OF-THE-WAREHOUSE-IN-JOHOR-BAHRU-{number}"'),
     ("POS19", f"{MONEY}review by accounts", f"{MONEY}void"),
 )
 

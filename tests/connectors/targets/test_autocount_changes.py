@@ -325,7 +325,7 @@ class TestMoney:
             one = replace(document, currency=currency)
             payload = bench.target.build([one], books, batch=False, batch_name="")
             if there is None:
-                assert "A payment in MYR needs a rate" in payload.refused[0].words
+                assert "A document in MYR needs a rate" in payload.refused[0].words
             else:
                 assert json.loads(payload.body)["master"]["currencyCode"] == there
 
@@ -366,6 +366,14 @@ class TestConnection:
         assert [at for at, step in enumerate(report.steps) if step.ok is False] == [failed]
         assert words in report.steps[failed].words
         assert (report.snapshot is None) is (failed != 4)
+
+    def test_a_refused_read_says_nothing_of_the_account_book(self, bench):
+        bench.sim.control("reads", status=400)
+        report = bench.target.test(bench.sim.settings, bench.sample.secret, bench.http)
+        bench.sim.control("reads", status=0)
+        [step] = [one for one in report.steps if one.ok is False]
+        assert (step.name, step.code) == ("Account book", "answer")
+        assert "“This read is not accepted.” (answer 400)" in step.words
 
     def test_the_closed_day_is_a_setting(self, bench):
         settings = {**bench.sim.settings, "locked_through": "2026-10-31"}

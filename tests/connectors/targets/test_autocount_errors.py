@@ -1,5 +1,7 @@
 """Each row of AutoCount's error table, provoked by data, and the class it becomes."""
 
+from dataclasses import replace
+
 import pytest
 
 from connectors.contract import Payload
@@ -181,3 +183,17 @@ def test_every_meaning_has_a_class_with_words_for_people():
     assert {told.error_class for _, told in WORDS} <= RETRY.keys()
     assert meaning(400, "The moon is full.", creates=True).error_class == "business_rule"
     assert meaning(404, "", creates=True).error_class == "authorization_failed"
+
+
+@pytest.mark.parametrize("without", [False, True])
+def test_a_void_has_a_body_as_public_clients_send_it(bench, without):
+    bench.sim.control("book", void_without_body=without)
+    bench.send(bench.make())
+    (answer,) = bench.send(bench.make(), action="void").answers
+    assert answer.kind == "accepted"
+    payload = bench.build(bench.make("NS-2"), action="void")
+    bench.send(bench.make("NS-2"), key="cp-2")
+    bare = replace(payload, body=b"")
+    there = bench.sim.settings, bench.sample.secret
+    (answer,) = bench.target.send(bare, *there, "cp-3", bench.http).answers
+    assert (answer.kind == "accepted") is without

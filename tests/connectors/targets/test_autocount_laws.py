@@ -40,7 +40,7 @@ def test_rounding_of_the_book_is_no_change_and_every_change_of_a_line_is_one(row
     sent = loads(dumps(content(document, "create")))
     book = default_books(locked_through=date(2000, 1, 1))[BOOK]
     book.decimals.update(unitPrice=places)
-    stands = worked_out(book, sent)
+    stands = worked_out(book, sent, "invoice")
     compared = compare(sent, {}, stands)
     assert compared.differences == ()
     kept = [

@@ -12,11 +12,12 @@ import requests
 
 from connectors.contract import Found
 from connectors.contract.schema import setting_faults
-from connectors.contract.targets import ListEntry, ListPage, TellsLists
+from connectors.contract.targets import ListEntry, ListPage, TellsLists, UnusableEntry
 from connectors.registry import targets
 from connectors.targets.autocount import connector
 from connectors.transport.http import HttpAnswer
-from tests.connectors.recorded import Tape, expected, handled, recorded
+from sandbox.conformance.target_bench import Fixed, answering
+from tests.connectors.recorded import Tape, expected, handled, played, recorded
 from tests.connectors.recorded_autocount import AUTOCOUNT
 from tests.connectors.simulator_processes import SAMPLES, Bench
 from tests.connectors.targets.test_wire import BOOKS, settings
@@ -109,9 +110,15 @@ def test_client_and_stand_in_know_the_lists_as_recorded(kind, tmp_path, autocoun
     assert isinstance(page, ListPage)
     known = {
         "customer": ListEntry(
-            "300-K210", "Warung Melati", active=False, registration="202301000001"
+            "300-K210",
+            "Warung Melati",
+            active=False,
+            registration="202301000001",
+            currency="MYR",
         ),
-        "vendor": ListEntry("400-S014", "Apparel Supplier", registration="202201524856"),
+        "vendor": ListEntry(
+            "400-S014", "Apparel Supplier", registration="202201524856", currency="MYR"
+        ),
     }[kind]
     assert known in page.entries
     assert (len(page.entries), page.after) == (4, "")
@@ -269,3 +276,65 @@ def test_the_budget_of_calls_has_room_for_it(autocount):
 def test_the_setting_takes_no_other_word():
     assert setting_faults((connector.CREATES,), {"create_parties": "customer, vendor"}) == {}
     assert setting_faults((connector.CREATES,), {"create_parties": "item"}) != {}
+
+
+ABROAD = {"debtor": {"300-W001": {"currencyCode": "SGD"}}}
+ABROAD["creditor"] = {"400-B012": {"currencyCode": "SGD"}}
+UNUSABLE = {
+    "customer": UnusableEntry("customer 300-W001", "SGD", "MYR"),
+    "supplier": UnusableEntry("vendor 400-B012", "SGD", "MYR"),
+}
+
+
+def unusable(bench, document, **more):
+    there = {**bench.sim.settings, "base_currency": "MYR", **more}
+    return bench.target.unusable_entry(document, there, bench.sample.secret, bench.http)
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_the_client_reads_the_currency_of_a_party_as_recorded(name):
+    (document, *_) = AUTOCOUNT[RECORDED[name][0]]
+    tape = Tape(recorded("autocount", "parties/currency")[name])
+    there = {**settings("autocount"), **BOOKS}
+    secret = SAMPLES["autocount"].secret
+    assert targets()["autocount"].unusable_entry(document, there, secret, tape) == UNUSABLE[name]
+    assert tape.calls == []
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_the_stand_in_shows_the_currency_of_a_party_as_recorded(bench, name):
+    bench.sim.control("book", parties=ABROAD)
+    (call,) = recorded("autocount", "parties/currency")[name]
+    assert played(bench.sim.url, call) == expected(call)
+
+
+@pytest.mark.parametrize("home_only", [False, True])
+def test_a_document_would_be_in_the_currency_of_its_party(bench, home_only):
+    """Nothing refuses it: AutoCount takes no currency, and posts the amounts in that one."""
+    bench.sim.control("book", parties=ABROAD, home_currency_only=home_only)
+    assert unusable(bench, bench.make()) == UNUSABLE["customer"]
+    bench.send(bench.make())
+    (made,) = bench.sim.show("documents")
+    assert made["master"]["currencyCode"] == ("MYR" if home_only else "SGD")
+
+
+def test_a_party_of_the_currency_of_the_document_can_be_used(bench):
+    bench.sim.control("book", parties=ABROAD)
+    abroad = bench.make(CurrencyCode="SGD", CurrencyRate="3.3")
+    assert unusable(bench, abroad) is None
+    assert bench.send(abroad).answers[0].kind == "accepted"
+    assert unusable(bench, bench.make(DebtorCode="300-K210")) is None
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_party_that_is_not_shown_is_left_to_the_write(bench, status):
+    """A key may be allowed to write invoices and not to read debtors."""
+    with answering(Fixed(status, b'{"statusCode": 403, "message": "403 Forbidden."}')) as server:
+        assert unusable(bench, bench.make(), base_url=server.url) is None
+
+
+def test_nobody_can_say_while_there_is_no_answer(bench):
+    with answering(Fixed(401, b"{}")) as server:
+        found = unusable(bench, bench.make(), base_url=server.url)
+    assert (found.kind, found.key_refused) == ("unknown", True)
+    assert unusable(bench, bench.make(), base_url="http://127.0.0.1:1").kind == "unknown"

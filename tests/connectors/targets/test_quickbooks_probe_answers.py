@@ -226,3 +226,12 @@ def test_a_list_is_read_page_by_page_with_what_is_out_of_use() -> None:
     last = probe.list_page("item", "5", Books(Item=said({"QueryResponse": {}})).get)
     assert isinstance(last, ListPage)
     assert (last.entries, last.after) == ((), "")
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(400, "answer"), (403, "company.unknown"), (404, "company.unknown")]
+)
+def test_only_some_refusals_mean_another_company(status: int, code: str) -> None:
+    report = Books(companyinfo=fault("4000", status)).report()
+    [step] = [one for one in report.steps if one.ok is False]
+    assert (step.name, step.code) == ("Company", code)

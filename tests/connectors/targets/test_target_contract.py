@@ -4,8 +4,17 @@ import pytest
 
 from connectors.contract.pulls import ImportedByHand
 from connectors.registry import targets
-from sandbox.conformance.target_suite import DeclarationSuite, LateSuite, TargetSuite
+from sandbox.conformance.target_bench import Guarded
+from sandbox.conformance.target_suite import (
+    DeclarationSuite,
+    GuardSuite,
+    LateSuite,
+    TargetSuite,
+)
+from tests.connectors.recorded_autocount_excel import DOCUMENTS as EXCEL
+from tests.connectors.recorded_documents import DOCUMENTS
 from tests.connectors.simulator_processes import SAMPLES, Bench
+from tests.support.zones import LISTED
 
 WAYS = [
     (sample, batch)
@@ -59,6 +68,38 @@ def target(request):
 
 class TestEveryDeclaration(DeclarationSuite):
     """Also of those that nobody calls."""
+
+
+FOLLOWS = {("autocount", "knock_off"), ("aiaccount", "sales_refund")}
+"""Documents in the currency of those that they name."""
+GOOD = {
+    (name, document.document): document
+    for name, files in {**DOCUMENTS, "autocount_excel": EXCEL}.items()
+    for documents in reversed(files.values())
+    for document in documents
+}
+
+
+def test_each_type_of_each_target_is_guarded():
+    assert {name for name, _ in GOOD} == set(targets())
+    for name, target in targets().items():
+        assert {one.name for one in target.documents} == {doc for at, doc in GOOD if at == name}
+
+
+@pytest.fixture(params=sorted(GOOD), ids=" ".join)
+def guarded(request):
+    name, kind = request.param
+    document = GOOD[request.param]
+    return Guarded(
+        target=targets()[name],
+        document=document,
+        settings={**LISTED, "number_prefix": document.number[:2], "locked_through": "none"},
+        follows=(name, kind) in FOLLOWS,
+    )
+
+
+class TestEveryGuard(GuardSuite):
+    """Each type of document."""
 
 
 def test_a_connection_test_passes_and_tells_what_is_known(bench):

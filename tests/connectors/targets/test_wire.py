@@ -53,7 +53,7 @@ OFFERED = {
 }
 
 
-def _taken(number, ref, status=201, words="Accepted.", *, total=None, **more):
+def _taken(number, ref, status=201, words="Accepted.", *, total=None, tax=None, **more):
     return Answer(
         kind="accepted",
         words=words,
@@ -61,6 +61,7 @@ def _taken(number, ref, status=201, words="Accepted.", *, total=None, **more):
         target_ref=ref,
         status=status,
         total=total and Decimal(total),
+        tax=tax and Decimal(tax),
         **more,
     )
 
@@ -89,17 +90,18 @@ _UNKNOWN = "Tax code SR-6 is not configured"
 ANSWERS = {
     "aiaccount": {
         "sales_invoice.batch": (
-            _taken("NS-10231", "inv_55120", total="118.80"),
+            _taken("NS-10231", "inv_55120", total="118.80", tax="9.90"),
             _taken(
                 "NS-10232",
                 "inv_55121",
                 words="Accepted, with a note: line 4 was 33.16, stored as 33.17.",
                 kept=(Kept(1, "LineTotal", "33.17"),),
                 total="33.17",
+                tax="3.02",
             ),
-            _taken("NS-10236", "inv_55122", total="11.00"),
+            _taken("NS-10236", "inv_55122", total="11.00", tax="1.00"),
         ),
-        "sales_invoice.alone": (_taken("NS-10240", "inv_55130", total="108.90"),),
+        "sales_invoice.alone": (_taken("NS-10240", "inv_55130", total="108.90", tax="9.00"),),
         "sales_receipt": (
             _taken(
                 "RC-NS-10231",
@@ -273,7 +275,7 @@ def test_T33b_a_batch_that_is_refused_in_part_is_as_recorded(emptied):
     secret, key = SAMPLES["aiaccount"].secret, key_of([call])
     came = client.send(payload, settings("aiaccount"), secret, key, Tape([call]))
     assert came.answers == (
-        _taken("NS-10233", "inv_55122", 422, total="59.00"),
+        _taken("NS-10233", "inv_55122", 422, total="59.00", tax="0.00"),
         _taken(
             "NS-10231",
             "inv_55120",

@@ -185,6 +185,37 @@ INSIDE = [
     "https://0x7f.1/",
     "https://127.0.0.1#@example.com/",
     "https://[ff02::1]/",
+    "https://127.255.255.254/",
+    "https://127.0.1/",
+    "https://0177.0.0.1/",
+    "https://0x7f.0x0.0x0.0x1/",
+    "https://0300.0250.1.1/",
+    "https://3232235777/",
+    "https://0xc0a80101/",
+    "https://2852039166/",
+    "https://0xa9fea9fe/latest/meta-data",
+    "https://10.255.255.255/",
+    "https://172.31.255.255/",
+    "https://192.168.255.255/",
+    "https://192.0.0.1/",
+    "https://198.51.100.1/",
+    "https://203.0.113.1/",
+    "https://239.255.255.250/",
+    "https://0.1.2.3/",
+    "https://100.127.255.255/",
+    "https://169.254.170.2/v2/credentials",
+    "https://LOCALHOST/",
+    "https://[0:0:0:0:0:0:0:1]/",
+    "https://[::ffff:7f00:1]/",
+    "https://[::ffff:192.168.1.1]/",
+    "https://[::ffff:169.254.169.254]/",
+    "https://[fd00:ec2::254]/latest/meta-data",
+    "https://[fe80::1%25eth0]/",
+    "https://[2002:c0a8:101::]/",
+    "https://[2001:db8::1]/",
+    "https://[100::1]/",
+    "https://[64:ff9b::a9fe:a9fe]/",
+    "https://[ff05::2]/",
 ]
 ODD = [
     "",
@@ -216,6 +247,13 @@ class TestTheWayOut:
         answer = Http().request("GET", url, headers={})
         assert isinstance(answer, HttpFailure)
         assert answer.kind in {"blocked", "not_sent"}
+
+    @pytest.mark.parametrize("url", ["http://127.0.0.1:8201/", "http://[::1]:8201/"])
+    def test_a_refused_stand_in_names_its_settings(self, url):
+        blocked = resolve_url(url)
+        assert "CLEARPOST_ENV=test" in blocked.words
+        assert "CLEARPOST_ALLOW_LOOPBACK=1" in blocked.words
+        assert "CLEARPOST" not in resolve_url("http://10.0.0.1/").words
 
     def test_loopback_needs_both_settings(self, monkeypatch):
         monkeypatch.setenv("CLEARPOST_ALLOW_LOOPBACK", "1")

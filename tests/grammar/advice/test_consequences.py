@@ -68,3 +68,32 @@ def test_the_work_grows_with_the_findings_not_with_their_pairs(
 
     monkeypatch.setattr(Problem, "__hash__", counted)
     assert spent(400) < 3 * spent(200)
+
+
+@pytest.mark.parametrize("name", ["item", "tax_code"])
+def test_a_misspelt_map_is_reported_where_rules_use_it_and_not_in_a_test(name: str) -> None:
+    sources = {
+        "a_test.rules": f'test "x"\n    expect  hold for accounts because {name}\n',
+        "posting.rules": f"post order to books.invoice\n    Code = {name}(sku)\n",
+        "z.rules": f"map {name}x\n",
+    }
+    hint = f"Did you mean '{name}x'?" if name == "item" else "Call another."
+    in_test = Problem(
+        "TST04",
+        f"'{name}' is no rule that could be the reason",
+        hint,
+        Span("a_test.rules", 2, 5, 2, 40 + len(name)),
+    )
+    in_rules = Problem(
+        "NAM05",
+        f"'{name}' is not a function or a map",
+        hint,
+        Span("posting.rules", 2, 12, 2, 12 + len(name)),
+    )
+    unused = Problem(
+        "USE01", f"the map '{name}x' is never used", "Take it out.",
+        Span("z.rules", 1, 1, 1, 10), "style",
+    )  # fmt: skip
+    (head,) = below_causes([in_test, in_rules, unused], sources, Declared())
+    assert (head.code, head.span.file) == ("NAM05", "posting.rules")
+    assert [each.code for each in head.follows] == ["TST04", "USE01"]

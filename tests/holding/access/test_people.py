@@ -182,7 +182,8 @@ def test_the_stop_ends_and_old_counts_go_away(database: Database, clock: SetCloc
             sign_in(session, f"n{number}@kedai.my", "wrong", clock.now())
         clock.advance(leases.WINDOW)
         assert isinstance(sign_in(session, EMAIL, "wrong", clock.now()), Refusal)
-        assert session.scalar(select(func.count()).select_from(Singleton)) == 1
+        counts = session.scalars(select(Singleton.fence)).all()
+        assert counts == [1, 1], "from this address, and from anywhere"
         assert enter(session, clock)
         assert session.scalar(select(func.count()).select_from(Singleton)) == 0
 
@@ -197,7 +198,7 @@ def test_a_clock_that_is_set_back_keeps_no_account_closed_for_longer(
         assert isinstance(sign_in(session, EMAIL, PASSWORD, clock.now()), Refusal)
         clock.set(clock.now() - timedelta(hours=1))
         assert isinstance(sign_in(session, EMAIL, "wrong", clock.now()), Refusal)
-        assert session.scalars(select(Singleton.fence)).one() == 1
+        assert session.scalars(select(Singleton.fence)).all() == [1, 1]
         assert enter(session, clock)
 
 
@@ -382,4 +383,4 @@ def test_first_guesses_at_one_moment_are_all_counted(
         answers = list(guessers.map(guess, range(2)))
     assert [one.code for one in answers if isinstance(one, Refusal)] == ["signin.refused"] * 2
     with database.read() as session:
-        assert session.scalars(select(Singleton.fence)).one() == 2
+        assert session.scalars(select(Singleton.fence)).all() == [2, 2]

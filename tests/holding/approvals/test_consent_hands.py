@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.access import actors, people
@@ -12,7 +13,7 @@ from holding.approvals.approve import Approved
 from holding.company import own_account
 from holding.company.own_account import Taste
 from holding.db.database import Database
-from holding.db.models import Company, Person
+from holding.db.models import Company, Event, Person
 from holding.db.refusal import Refusal
 from holding.holds import releases, undo
 from holding.mappings import fixes
@@ -218,6 +219,13 @@ def test_who_entered_it_from_a_file_does_not_approve_it(shop: Shop) -> None:
     both = approve(shop, "NS-1", "NS-7", who=farah)
     assert isinstance(both, Approved)
     assert [left.status for left in both.refused] == [403]
+    with shop.database.read() as session:
+        events = session.scalars(select(Event).where(Event.act == "approval.refused")).all()
+    (left,), event = both.refused, events[-1]
+    assert len(events) == 2
+    assert (event.posting_id, event.body["status"]) == (left.posting_id, 403)
+    assert (event.body["reason"], event.body["currency"]) == (left.reason, "MYR")
+    assert event.body["amount"] == 192000  # in sen
     assert both.forbidden is None
 
 

@@ -15,7 +15,8 @@ IN_FORCE = {
     "sqlite": "SELECT tbl_name, name, sql FROM sqlite_master WHERE type = 'trigger'",
     "postgresql": "SELECT c.relname, t.tgname, pg_get_triggerdef(t.oid) || p.prosrc"
     " FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid"
-    " WHERE NOT t.tgisinternal AND t.tgenabled = 'O'",
+    " WHERE NOT t.tgisinternal AND t.tgenabled = 'O'"
+    " AND t.tgtype & 32 = 0",  # without the triggers against TRUNCATE
 }
 FURTHER = {
     "sqlite": "CREATE TRIGGER further BEFORE INSERT ON {table}"

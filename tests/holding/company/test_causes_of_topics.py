@@ -17,6 +17,7 @@ from sqlalchemy import select
 from holding.access.actors import SYSTEM, Actor
 from holding.company.diagnosis import Diagnosis, Topic, diagnose
 from holding.connections import channel as probe
+from holding.connections import key_rotation
 from holding.connections.channel import open_channel
 from holding.connections.connections import set_key
 from holding.db.models import Person
@@ -154,7 +155,7 @@ CAUSES: dict[str, tuple[Topic, tuple[Callable[[Lane], None], ...], str, str]] = 
         Topic.TEST,
         (key(DISABLED), sent()),
         "This API key was disabled",
-        "Renew the key",
+        "create another key",
     ),
     "the key is disabled there": (
         Topic.TEST,
@@ -232,7 +233,7 @@ CAUSES: dict[str, tuple[Topic, tuple[Callable[[Lane], None], ...], str, str]] = 
         Topic.ONE_SEN,
         (sent(SEN_MORE),),
         "IV-1 comes to RM 20.00 there",
-        "rounding",
+        "Rounding",
     ),
     "the period is locked": (
         Topic.NO_RECORDS,
@@ -243,13 +244,13 @@ CAUSES: dict[str, tuple[Topic, tuple[Callable[[Lane], None], ...], str, str]] = 
     "it went to another company": (
         Topic.NO_RECORDS,
         (planned("wrong_company"), sent(ELSEWHERE), read_there),
-        "IV-1 was posted, and is not there",
+        "aiaccount accepted IV-1, but IV-1 is not there",
         "companies",
     ),
     "it was taken, and is not there": (
         Topic.NO_RECORDS,
         (planned("silent_drop"), sent(), read_there),
-        "IV-1 was posted, and is not there",
+        "aiaccount accepted IV-1, but IV-1 is not there",
         "companies",
     ),
     "Excel import is on as well": (
@@ -376,3 +377,29 @@ def test_what_a_refused_file_said_before_says_nothing_of_what_is_kept_now(lane: 
 def test_H14_every_topic_that_a_target_can_bring_about_has_a_cause() -> None:
     """Stock and accounts are of mappings alone: no target tells of them."""
     assert {topic for topic, *_ in CAUSES.values()} == {*Topic} - {Topic.STOCK, Topic.ACCOUNT}
+
+
+def test_a_key_in_use_again_is_no_replaced_key(lane: Lane) -> None:
+    """Neither is one that never worked: nobody has to disable it."""
+    tested(lane)
+    key("aia_live_typed_wrong")(lane)
+    sent()(lane)
+    key(DEMO_KEY)(lane)
+    tested(lane)
+    assert [one for one in told(lane) if one.topic == Topic.ROTATION] == []
+
+
+def test_the_key_in_use_may_be_stored_and_tested_once_more(lane: Lane) -> None:
+    tested(lane)
+    with lane.database.write() as session:
+        there = lane.connection(session).id
+        key_rotation.add_key(session, SYSTEM, there, DEMO_KEY, now=lane.clock.now(), keys=KEYS)
+    report = key_rotation.try_key(
+        lane.database, lane.clock, there, SYSTEM, http=lane.desk.http, keys=KEYS
+    )
+    assert not isinstance(report, Refusal)
+    assert report.ok
+    with lane.database.read() as session:
+        [row] = key_rotation.list_keys(session, there)
+    assert row.in_use
+    assert [one for one in told(lane) if one.topic == Topic.ROTATION] == []

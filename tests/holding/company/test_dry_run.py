@@ -160,3 +160,34 @@ def test_the_month_before_this_one(clock: SetClock) -> None:
         date(2026, 10, 1),
         date(2026, 10, 31),
     )
+
+
+def proposed(shop: Shop) -> tuple[date, date]:
+    with shop.database.read() as session:
+        return dry_run.proposed_days(session, shop.company.id, shop.now, "Asia/Kuala_Lumpur")
+
+
+def test_it_proposes_a_month_that_has_records(shop: Shop) -> None:
+    last_month = dry_run.last_month(shop.now, "Asia/Kuala_Lumpur")
+    assert proposed(shop) == last_month, "nothing has a date yet"
+    shop.receive(order("SO-1", ordered_on="2026-08-05"), order("SO-2", ordered_on="2026-02-28"))
+    shop.judge()
+    assert proposed(shop) == (date(2026, 8, 1), date(2026, 8, 31))
+    shop.receive(order("SO-3", ordered_on="2026-11-05"))
+    shop.judge()
+    assert proposed(shop) == (date(2026, 11, 1), date(2026, 11, 30))
+    assert run(shop, *proposed(shop)).all.records == 1
+    shop.receive(order("SO-4", ordered_on="2026-10-31"))
+    shop.judge()
+    assert proposed(shop) == last_month == (date(2026, 10, 1), date(2026, 10, 31))
+
+
+def test_records_of_another_company_propose_nothing(shop: Shop) -> None:
+    shop.receive(order("SO-1", ordered_on="2026-08-05"))
+    shop.judge()
+    with shop.database.write() as session:
+        other = Company(code="dua", name="Dua", zone="Asia/Kuala_Lumpur", currency="MYR")
+        session.add(other)
+        session.flush()
+        days = dry_run.proposed_days(session, other.id, shop.now, other.zone)
+    assert days == dry_run.last_month(shop.now, other.zone)

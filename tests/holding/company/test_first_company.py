@@ -132,8 +132,3 @@ def test_what_is_wrong_makes_nothing_and_does_not_use_it_up(
 )
 def test_the_code_follows_from_the_name(name: str, code: str) -> None:
     assert first_company.proposed_code(name) == code
-
-
-@pytest.mark.parametrize("number", ["202001012345", "1368665-x", "201912345K", "LLP0001234-LGN"])
-def test_registration_numbers_of_several_forms_are_taken(number: str) -> None:
-    assert first_company.unusable(replace(COMPANY, registration=number)) is None

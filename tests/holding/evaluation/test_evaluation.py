@@ -55,8 +55,7 @@ def test_one_missing_item_is_one_cause_and_its_entry_wakes_exactly_its_records(s
     }
     cleared = shop.rows(Hold, Hold.state == "cleared")
     assert len(cleared) == 6
-    why = "rules, mappings or data of the accounting system changed (revision 3)"
-    assert cleared[0].closed_why == why
+    assert cleared[0].closed_why == "items: B was changed 2026-11-20 09:00 (revision 3)"
 
 
 def test_states_of_the_rules_become_states_of_the_record(shop: Shop) -> None:

@@ -5,7 +5,7 @@ The counting here is SQL of its own, hold by hold; acts are random, from a seed 
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import astuple, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -81,10 +81,21 @@ def breaches(shop: Shop) -> list[str]:
         return [one.say for one in wrong_tally(look(shop, session))]
 
 
+def greatest(holds: Iterable[tuple[Any, ...]]) -> tuple[str, int | None]:
+    """The amount that counts of a record's holds: the company's currency before others."""
+    amounts = [
+        ("", book) if book is not None else ((own_currency, own) if own_currency else (code, minor))
+        for book, own_currency, own, code, minor in holds
+    ]
+    known = sorted((one for one in amounts if one[1] is not None), key=lambda o: (o[0], -o[1]))
+    return known[0] if known else (amounts[0][0], None)
+
+
 def by_hand(session: Any, wanted: list[Any]) -> tuple[int, dict[str, int], int, int]:
     """Records, money, those with several causes, those without an amount; hold by hold."""
     rows = session.execute(
         select(Hold.record_id, Hold.cause_id, Hold.book, Record.currency, Record.amount)
+        .add_columns(Hold.amount.label("own"), Hold.currency.label("own_currency"))
         .join(Record, Record.id == Hold.record_id)
         .where(*wanted)
     ).all()
@@ -94,8 +105,9 @@ def by_hand(session: Any, wanted: list[Any]) -> tuple[int, dict[str, int], int, 
     for record_id in records:
         mine = [row for row in rows if row.record_id == record_id]
         several += len({row.cause_id for row in mine}) > 1
-        books = [row.book for row in mine if row.book is not None]
-        code, minor = ("", max(books)) if books else (mine[0].currency, mine[0].amount)
+        code, minor = greatest(
+            (row.book, row.own_currency, row.own, row.currency, row.amount) for row in mine
+        )
         if minor is None:
             blank += 1
         else:
@@ -197,9 +209,10 @@ def _owner(owner: Any, records: Any, now: datetime) -> Any:
     refused = overdue = 0
     ages, began = [0, 0, 0, 0], []
     for each in records:
-        books = [one.Hold.book for one in each if one.Hold.book is not None]
-        record = each[0].Record
-        code, minor = ("", max(books)) if books else (record.currency, record.amount)
+        code, minor = greatest(
+            (hold.book, hold.currency, hold.amount, record.currency, record.amount)
+            for hold, record in ((one.Hold, one.Record) for one in each)
+        )
         if minor is not None:
             money[code] = money.get(code, 0) + minor
         refused += any(one.state == "failed" for one in each)

@@ -74,3 +74,29 @@ def test_a_line_with_an_amount_of_its_own_counts_by_it() -> None:
 
 def test_pages_list_no_faults_among_the_fields() -> None:
     assert not any("intake_faults" in path for path, _ in flatten(body()))
+
+
+def booked(part: str, amount: str, **changes: Any) -> dict[str, Any]:
+    """Return the order with a line that books its difference of a sen."""
+    own = {"pos": 2, "part": part, "qty": "1", "price": amount}
+    return body(lines=[*body()["lines"], own], **changes)
+
+
+@pytest.mark.parametrize("part", ["rounding", "adjustment"])
+@pytest.mark.parametrize(
+    ("path", "value", "left"),
+    [("total", "99.99", []), ("total", "100.02", ["0.03"]), ("customer", "C-77", ["0.01"])],
+)
+def test_the_line_of_a_difference_changes_with_it(
+    part: str, path: str, value: str, left: list[str]
+) -> None:
+    before = booked(part, "0.01")
+    after = settle_faults(with_value(before, path, value), before, path)
+    assert [line["price"] for line in after["lines"][1:]] == left
+
+
+def test_cash_rounding_beside_a_difference_stays() -> None:
+    """2 sen at the till and a difference of 1 are one line of 3."""
+    before = booked("rounding", "0.03", round_off="0.03")
+    after = settle_faults(with_value(before, "total", "99.99"), before, "total")
+    assert (after["lines"][1]["price"], after["round_off"]) == ("0.02", "0.02")

@@ -169,5 +169,7 @@ def test_a_restored_pause_has_no_end(sqlite_file: Path, tmp_path: Path) -> None:
         there.commit()
     assert isinstance(restore(url, copy, NOW), Restored)
     with closing(sqlite3.connect(tmp_path / "books.sqlite3")) as here:
-        (row,) = here.execute("SELECT paused_at IS NOT NULL, pause_until FROM connection")
-    assert row == (1, None)
+        (row,) = here.execute(
+            "SELECT paused_at IS NOT NULL, pause_until, restored_at FROM connection"
+        )
+    assert row == (1, None, "2026-11-22T04:05:06.000000Z")

@@ -62,7 +62,8 @@ def test_every_state_has_its_row(moves: Moves[Any], states: tuple[str, ...]) -> 
 def test_what_was_sent_is_never_planned_again() -> None:
     for state in (*IN_FLIGHT_STATES, PostingState.POSTED):
         assert not POSTING_MOVES[state] & {"waiting", "held", "ignored", "dropped"}
-    assert POSTING_MOVES[PostingState.POSTED] == {"posted", "sending", "reversed"}
+    moves = POSTING_MOVES[PostingState.POSTED]
+    assert moves == {"posted", "sending", "reversed", "ready"}, "ready: lost there, sent again"
 
 
 def test_a_posting_is_still_to_be_sent_or_on_its_way_or_at_an_end() -> None:

@@ -24,6 +24,7 @@ def attempt(**given: Any) -> AttemptRow:
         "at": AT,
         "request_id": 1,
         "kind": "lookup",
+        "key_tail": "7Qk2",
         "made_at": AT,
         "answered_at": AT,
         "status": None,

@@ -166,6 +166,19 @@ def test_what_stands_is_not_written_over(life: Life) -> None:
 
 
 @pytest.mark.slow
+def test_a_number_that_differs_by_case_alone_is_held_and_names_our_document(life: Life) -> None:
+    """To AutoCount both are one number: the same content would count as posted already."""
+    life.arrive("A-1")
+    life.arrive("a-1")
+    assert effects(life) == [("created", "A-1-1")]
+    assert (life.held("A-1"), life.held("a-1")) == ([], ["PSH03"])
+    with life.shop.database.read() as session:
+        (hold,) = life.shop.holds(session, "a-1")
+        assert "autocount already has A-1-1 for 300-W001" in hold.message
+        assert "posted by Clearpost. It takes a-1-1 for the same number." in hold.message
+
+
+@pytest.mark.slow
 def test_every_silence_ends_in_one_effect(life: Life) -> None:
     """Of a create, of an update and of a void: not stored, lost though answered, stored unheard."""
     small = {"total": "288.00", "lines": [line(qty="3")]}

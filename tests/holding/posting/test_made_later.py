@@ -25,6 +25,9 @@ from holding.db.models import (
     Run,
     Throttle,
 )
+from holding.db.models.columns import ListKind
+from holding.mappings import list_storage
+from holding.mappings.list_rows import ListRow
 from holding.reconciliation.reading_plan import read_target
 from holding.runs import date_ranges
 from tests.connectors.simulator_processes import SAMPLES, Simulator
@@ -164,6 +167,30 @@ def test_a_desktop_that_is_off_for_a_night_is_no_trouble(life: Relayed) -> None:
     assert (state(life), life.held("A-1"), life.made()) == ("posted", [], ["A-1"])
     assert life.sends() == ["CreateARInvoice"]
     assert life.told("posting.later") == life.told("posting.uncertain") == []
+
+
+def test_a_customer_that_the_stored_list_has_in_another_currency_holds_the_document(
+    life: Relayed,
+) -> None:
+    listed = [ListRow("300-W001", "Web Customer", "", "", active=True, currency="SGD")]
+    with life.shop.database.write() as session:
+        connection = session.get_one(Connection, life.connection_id)
+        now = life.shop.clock.now()
+        list_storage.store_list(
+            session,
+            SYSTEM,
+            connection,
+            ListKind.CUSTOMER,
+            "customers",
+            "0" * 64,
+            listed,
+            as_of=now.date(),
+            now=now,
+        )
+    life.arrive("A-1")
+    life.later(600)
+    assert life.held("A-1") == ["TGT13"]
+    assert life.sends() == []
 
 
 @pytest.mark.slow

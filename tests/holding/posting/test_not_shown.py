@@ -12,7 +12,7 @@ from connectors.contract import Found
 from connectors.targets.aiaccount.connector import AiAccount
 from holding.connections import breaker
 from holding.db.models import Attempt, Event, Hold, Posting, Push, Reading, Throttle
-from holding.evaluation.plan import may_retry
+from holding.evaluation.batch import may_retry
 from rules.outcomes import Document
 from tests.holding.pushing import Lane
 from tests.support.simulator import DEMO_KEY

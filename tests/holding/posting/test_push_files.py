@@ -18,8 +18,9 @@ from tests.support.postings import invoice, make_ready
 def test_a_range_goes_out_as_one_file_with_an_answer_for_each_document(lane: Lane) -> None:
     keys = lane.ready(*(f"IV-{n}" for n in range(12)), due=None)
     with lane.database.write() as session:
-        bad = dataclasses.replace(invoice("IV-99"), currency="JPY")
-        bad = dataclasses.replace(bad, fields={**bad.fields, "Currency": "JPY"})
+        good = invoice("IV-99")
+        unknown_account = tuple({**line, "AccountCode": "99999"} for line in good.lines)
+        bad = dataclasses.replace(good, lines=unknown_account)
         keys.append(make_ready(session, lane.company, "IV-99", due=None, document=bad).id)
     assert lane.work() == 0
     run = lane.start_sync()

@@ -14,6 +14,7 @@ from connectors.targets.aiaccount.connector import AiAccount
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
 from holding.approvals.consent import posting_hash
+from holding.connections import breaker
 from holding.connections.channel import Desk
 from holding.connections.connections import set_key
 from holding.db.models import (
@@ -171,7 +172,9 @@ def test_a_refusal_fails_one_posting_with_owner_and_cause(lane: Lane) -> None:
     [good] = lane.ready("IV-1", due=NOW)
     with lane.database.write() as session:
         day = NOW.date().replace(month=10)
-        late = make_ready(session, lane.company, "IV-2", document=invoice("IV-2", day=day)).id
+        posting = make_ready(session, lane.company, "IV-2", document=invoice("IV-2", day=day))
+        session.get_one(Record, posting.record_id).book = 2000
+        late = posting.id
     lane.work()
     assert (lane.state(good), lane.state(late)) == ("posted", "failed")
     [hold] = lane.rows(Hold)
@@ -298,9 +301,13 @@ def test_a_key_paused_there_parks_the_push_until_it_runs(lane: Lane) -> None:
     [key] = lane.ready("IV-1")
     lane.work()
     assert lane.state(key) == "awaiting"
-    lane.clock.advance(5)
-    lane.work()
-    assert lane.state(key) == "awaiting"
+    for _ in range(8):
+        lane.clock.advance(timedelta(minutes=1))
+        lane.work()
+        assert lane.state(key) == "awaiting"
+    with lane.database.read() as session:
+        assert not breaker.failing(session, lane.connection(session).id), "the target answers"
+    assert not [event for event in lane.rows(Event) if event.act == "connection.away"]
     lane.target.control("pause", key=DEMO_KEY, status="active")
     lane.settle(minutes=2)
     assert lane.state(key) == "posted"

@@ -161,7 +161,7 @@ def test_the_bills_of_an_order_come_to_what_left_of_it(
             story.deliver(number, pick("xyz"), pick([10, 20, 40]))
         else:
             status, before = pick(["paid"] * 5 + ["cancelled"]), story.orders.get(number, {})
-            least = int(Decimal(before.get("total", "96.00")) / 96)  # it grows: docs/decisions/0230
+            least = int(Decimal(before.get("total", "96.00")) / 96)  # it only grows
             cartons = max(least, pick([1, 2, 3]))
             story.sell(number, cartons, status=status, customer=pick([*NAMES]))
 

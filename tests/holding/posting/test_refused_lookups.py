@@ -9,6 +9,7 @@ from connectors.contract import Found
 from connectors.targets.aiaccount.connector import AiAccount
 from holding.connections import breaker
 from holding.db.models import Hold, Posting
+from holding.operations import failures
 from tests.holding.pushing import Lane
 
 SAID = "The look-up was answered 400: Property PaymentRefNum is not queryable"
@@ -108,6 +109,11 @@ def test_a_document_on_which_alone_the_target_fails_is_held_after_the_second_tim
     sends = [one for one in lane.sends() if "IV-2" in (one.rows or {}).values()]
     assert len(sends) == 2
     assert not is_failing(lane)
+    with lane.database.read() as session:
+        posting = session.get_one(Posting, keys[1])
+        found = failures.of_record(session, posting.company_id, posting.record_id, lane.clock.now())
+    assert found is not None
+    assert "502" in found.message, "a look-up that found nothing is no failure"
 
 
 def test_a_target_that_is_down_for_all_holds_no_document(lane: Lane) -> None:

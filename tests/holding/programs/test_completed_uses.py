@@ -50,8 +50,9 @@ def shop(database: Database, company: Company, clock: SetClock) -> Shop:
 
 
 def of_before(shop: Shop) -> list[tuple[int, int]]:
-    """As the program before decision 0115 left it: of the first document alone every entry was
-    noted. What was noted by ours until then.
+    """Keep the stored uses that earlier versions stored, and return all uses from before.
+
+    Those versions stored every entry of the first document only.
     """
     with shop.database.write() as session:
         found = uses(session)

@@ -20,6 +20,8 @@ LESS: dict[str, Any] = {
     ],
 }
 CHANGES = {"cancelled": CANCELLED, "edited": LESS}
+VERBS = {"cancelled": "cancelled", "edited": "changed"}
+NOW = {"cancelled": "RM 192.00", "edited": "RM 96.00"}
 WORDS = {"cancelled": "version 2, status cancelled", "edited": "version 2, status paid"}
 
 
@@ -54,8 +56,9 @@ def test_who_carries_the_file_is_told_at_once(desk: Desktop, how: str) -> None:
     (hold,) = _holds(desk, "A-1")
     assert (hold.code, hold.error_class) == ("TGT08", "stale_version")
     assert hold.message == (
-        f"A-1 was changed in the source after {file.name} was made ({WORDS[how]}):"
+        f"A-1 was {VERBS[how]} in the source after {file.name} was made ({WORDS[how]}):"
         " withdraw the file if it was not imported, or tell how its import ended."
+        f" RM 192.00 is in the file, and the record now comes to {NOW[how]}."
     )
     assert not _holds(desk, "A-2")
     assert _changed(desk) == {"A-1": CHANGES[how].get("status", "paid")}

@@ -10,7 +10,7 @@ from connectors.contract import Found, Kept
 from holding.access.actors import SYSTEM
 from holding.connections import breaker
 from holding.connections.connections import pause, resume
-from holding.db.models import Connection, Posting, Reading
+from holding.db.models import Connection, Hold, Posting, Reading
 from holding.holds.holds import Done
 from holding.holds.releases import release
 from holding.reconciliation.reading_plan import companies_to_read, next_reading
@@ -78,6 +78,9 @@ def test_what_is_ours_is_a_finding_once_and_what_is_theirs_is_noted(watched: Lif
     assert ["remark1 is Gift" in told[0], "unitPrice of line 1 is 2.50" in told[1]] == [True] * 2
     by_hand(watched, details=[{"unitPrice": 2.4}])
     assert watched.held("A-1") == []
+    with watched.shop.database.read() as session:
+        [why] = session.scalars(select(Hold.closed_why).where(Hold.code == "STL03"))
+    assert why == "the accounting system shows what the record says"
     assert watched.shop.states() == {"A-1": "posted"}
 
 
@@ -121,8 +124,7 @@ def test_what_is_gone_or_void_is_a_finding(watched: Life) -> None:
     later(watched, DAY)
     with watched.shop.database.read() as session:
         (hold,) = watched.shop.holds(session, "A-1")
-        gone = "is not in the accounting system" in hold.message
-        assert (hold.error_class, gone) == ("uncertain", True)
+        assert (hold.code, hold.error_class) == ("TGT14", "uncertain")
 
 
 def test_the_age_of_the_e_invoice_comes_from_the_target(watched: Life) -> None:
@@ -152,7 +154,7 @@ def test_nothing_is_read_of_a_paused_target_nor_for_ever(watched: Life) -> None:
     ("found", "edits"),
     [
         (Found(kind="equal", words=""), []),
-        (Found(kind="absent", words=""), [(None, "document", "nothing")]),
+        (Found(kind="absent", words=""), []),
         (Found(kind="different", words="", void=True), [(None, "document", "void")]),
         (Found(kind="different", words="2 of them"), [(None, "document", "2 of them")]),
         (

@@ -236,7 +236,7 @@ def test_T01c_no_other_company_sees_it(life: Life) -> None:
     life.arrive("A-1", **LARGE)
     accept(life)
     with life.shop.database.write() as session:
-        other = Company(code="lain", name="Lain", zone="UTC", currency="MYR")
+        other = Company(code="lain", name="Lain", zone="UTC", currency="MYR", live=True)
         session.add(other)
         session.flush()
         mine = session.scalars(select(AcceptedDifference)).one()

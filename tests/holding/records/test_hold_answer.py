@@ -12,6 +12,7 @@ from rules.program import Program
 from tests.holding.life import SMALL, Begun, Life
 from tests.holding.records.test_duplicate_answer import two_ways
 from tests.holding.shop import FILES
+from tests.holding.trials.test_fixed_codes import lists
 
 
 @pytest.fixture
@@ -101,6 +102,46 @@ def test_an_entry_that_counts_from_a_day_is_named_as_what_cleared_it(life: Life)
     shop.clock.advance(3600)
     life.work()
     assert "cleared 2026-11-20 10:01 by Farah: mapped debtor: C-99" in seventh(life)
+
+
+ACCOUNTS = ("50000",)
+
+
+def test_a_code_that_was_added_names_the_list_and_when_it_was_read(life: Life) -> None:
+    lists(life, accounts=ACCOUNTS, currencies=("MYR",))
+    life.arrive("A-1")
+    life.shop.clock.advance(3600)
+    lists(life, accounts=("40000", *ACCOUNTS), currencies=("MYR",))
+    life.shop.clock.advance(3600)
+    life.work()
+    assert seventh(life).endswith(
+        ", cleared 2026-11-20 11:01: account 40000 is in the account list of aiaccount,"
+        " read 2026-11-20 10:01 (revision 3)."
+    )
+
+
+def test_a_list_that_was_read_and_still_lacks_the_code_is_not_named(life: Life) -> None:
+    lists(life, accounts=ACCOUNTS, currencies=("MYR",))
+    life.arrive("A-1")
+    life.shop.clock.advance(3600)
+    lists(life, accounts=("60000", *ACCOUNTS), currencies=("MYR",))
+    rules = two_ways().replace('= "40000"', '= "50000"')
+    assert rules != two_ways()
+    life.shop.publish(FILES | {"shop.rules": rules})
+    life.work()
+    assert "by Pua: published " in seventh(life)
+    assert "read 2026" not in seventh(life)
+
+
+def test_a_refused_code_names_the_lists_that_changed(life: Life) -> None:
+    known = {"accounts": ("40000",), "tax_codes": ("NT",), "currencies": ("MYR",)}
+    lists(life, **known)
+    life.books.moods += ["unlisted"]
+    life.arrive("A-1")
+    life.shop.clock.advance(3600)
+    lists(life, **(known | {"tax_codes": ("NT", "SR")}))
+    life.work()
+    assert "the tax code list of aiaccount changed, read 2026-11-20 10:01" in seventh(life)
 
 
 def test_the_owner_is_called_as_the_rules_of_that_very_moment_called_it(life: Life) -> None:

@@ -30,7 +30,7 @@ def check(card_: Card, name: str) -> Check:
 
 
 def answer(card_: Card, no: int) -> Answer:
-    return card_.answers[no - 1]
+    return card_.documents[0].answers[no - 1]
 
 
 def test_a_status_that_the_source_changed_since_is_told_as_past(life: Life) -> None:
@@ -72,7 +72,9 @@ def test_what_was_cancelled_before_posting_does_not_wait_for_it(life: Life) -> N
     life.arrive("A-1", status="cancelled")
     over = card(life)
     assert life.shop.states() == {"A-1": "dropped"}
-    assert "yet" not in " ".join([*(a.text for a in over.answers), *(t.text for t in over.ticks)])
+    assert "yet" not in " ".join(
+        [*(a.text for a in over.documents[0].answers), *(t.text for t in over.ticks)]
+    )
     assert answer(over, 1).text.endswith(" It is not posted.")
     assert answer(over, 3).text == "No document was created."
     assert answer(over, 5).text == "It was not posted."

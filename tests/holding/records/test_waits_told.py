@@ -24,7 +24,7 @@ def shop(database: Database, company: Company, clock: SetClock) -> Shop:
 
 def found(shop: Shop) -> TraceFinding:
     with shop.database.read() as session:
-        return trace_finding(session, shop.record(session, "NS-1").id)
+        return trace_finding(session, shop.record(session, "NS-1").id, shop.now)
 
 
 def test_what_waits_now_keeps_it_from_the_books(shop: Shop) -> None:

@@ -33,7 +33,7 @@ def rules(way: str = PER_LINE, tolerance: str = "0.00") -> dict[str, str]:
     text = RULES.replace(CHECK, "")
     for old, new in (
         (f"rounding   {PER_LINE}", f"rounding   {way}"),
-        ("tolerance  0.00", f"tolerance  {tolerance}"),
+        ("tolerance  1000.00", f"tolerance  {tolerance}"),
         ("TaxCode      = ", 'TaxCode      = "MY-SALES10"\n        TaxAmount    = line.tax_due #'),
         ("LineTotal    = line.amount", "LineTotal    = line.amount + line.tax_due"),
         (

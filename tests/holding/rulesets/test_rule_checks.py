@@ -171,3 +171,15 @@ def test_T29c_what_was_looked_at_is_not_looked_at_again(monkeypatch: pytest.Monk
         assert isinstance(made.report({"other.rules": ""}), Refusal)
     finally:
         made.end()
+
+
+def test_a_check_that_waits_for_a_processor_is_not_called_too_large(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Only the time of the processor says that rules are too large; the clock says: later."""
+    checks = RuleChecks(10)
+    monkeypatch.setattr(Child, "ask", lambda *_: Ended.TIME)
+    answer = checks.report({"a.rules": "language 1\n"})
+    assert isinstance(answer, Refusal)
+    assert (answer.code, answer.status) == ("rules.busy", 503)
+    assert "too large" not in answer.message

@@ -13,9 +13,11 @@ from holding.db.database import Database
 from holding.db.models import Approval, Company, Event, Operation, Posting, Record, Run
 from holding.db.refusal import Refusal, check_figure
 from holding.db.together import answer
-from holding.runs import date_ranges, run_history, run_search
+from holding.runs import date_ranges, range_preview, run_history, run_search
 from holding.runs import status as pills
 from holding.runs.run_search import RunFilter
+from tests.holding.shop import open_shop
+from tests.support.clock import SetClock
 from tests.support.factories import connection_named, make_connection, make_person
 from tests.support.pills import pill as pill_of
 from tests.support.postings import NOW, invoice, make_ready
@@ -63,11 +65,11 @@ def test_the_preview_says_what_becomes_of_everything(
     database: Database, company: Company, month: int
 ) -> None:
     with database.read() as session:
-        seen = date_ranges.preview(session, company.id, month, "sales_invoice", DAY, DAY)
-    assert seen.will_send == date_ranges.Bucket(3, {"": 6000})
-    assert seen.already_posted == date_ranges.Bucket(1, {"": 2000})
-    assert seen.held == date_ranges.Bucket(2, {"": 4000})
-    assert seen.waiting == seen.in_flight == date_ranges.Bucket(1, {"": 2000})
+        seen = range_preview.preview(session, company.id, month, "sales_invoice", DAY, DAY, NOW)
+    assert seen.will_send == range_preview.Bucket(3, {"": 6000})
+    assert seen.already_posted == range_preview.Bucket(1, {"": 2000})
+    assert seen.held == range_preview.Bucket(2, {"": 4000})
+    assert seen.waiting == seen.in_flight == range_preview.Bucket(1, {"": 2000})
     assert {of: len(ready) for of, ready in seen.ready.items()} == {"sales_invoice": 3}
 
 
@@ -130,8 +132,8 @@ def test_all_documents_of_the_days_go_in_a_run_for_each_type(
             )
             posting.doc_type = "sales_receipt"
     with database.read() as session:
-        seen = date_ranges.preview(session, company.id, month, "", DAY, DAY)
-    assert seen.will_send == date_ranges.Bucket(4, {"": 8000})
+        seen = range_preview.preview(session, company.id, month, "", DAY, DAY, NOW)
+    assert seen.will_send == range_preview.Bucket(4, {"": 8000})
     assert {of: len(ready) for of, ready in seen.ready.items()} == {
         "sales_invoice": 3,
         "sales_receipt": 1,
@@ -298,3 +300,30 @@ def test_a_connection_shows_its_own_runs_the_latest_that_failed_first(
         rest = run_search.search_runs(session, company.id, of_one, after=asked[1].id)
         assert not isinstance(rest, Refusal)
         assert [run.id for run in rest] == [run.id for run in asked[2:]]
+
+
+def test_never_synced_is_said_only_of_documents_that_a_rule_posts() -> None:
+    never, done = pills.Pill("Never synced", "never"), pills.Pill("Last sync", "good")
+    paused = pills.Pill("Paused · Never synced", "paused", stops=False)
+    made = {(1, "invoice"): never, (1, "receipt"): never, (1, "refund"): done, (2, "bill"): paused}
+    shown = pills.without_unposted(made, {(1, "invoice")})
+    assert shown == {
+        (1, "invoice"): never,
+        (1, "refund"): done,
+        (2, "bill"): pills.Pill("Paused · No posting rule", "paused", stops=False),
+    }
+
+
+def test_the_rules_in_force_say_what_is_posted(database: Database, company: Company) -> None:
+    with database.read() as session:
+        assert pills.posted_places(session, company.id) == frozenset()
+    shop = open_shop(database, company, SetClock())
+    shop.publish()
+    with database.read() as session:
+        target = connection_named(session, company, "aiaccount").id
+        assert (target, "sales_invoice") in pills.posted_places(session, company.id)
+        other = Company(code="dua", name="Dua", zone="UTC", currency="MYR")
+        session.add(other)
+        session.flush()
+        assert pills.posted_places(session, other.id) == frozenset()
+        session.rollback()

@@ -25,7 +25,7 @@ from holding.db.refusal import Refusal
 from holding.posting import prepare
 from holding.posting.evidence import Storyteller
 from holding.programs import world
-from holding.runs import date_ranges
+from holding.runs import date_ranges, range_preview
 from tests.holding.pushing import Lane
 from tests.holding.shop import Shop, open_shop, order
 from tests.support.clock import SetClock
@@ -77,7 +77,7 @@ def ready(shop: Shop, first: int, count: int) -> None:
 def sync(shop: Shop, lane: Lane) -> None:
     with shop.database.write() as session:
         there, company_id = lane.connection(session).id, shop.company.id
-        seen = date_ranges.preview(session, company_id, there, "sales_invoice", *YEAR)
+        seen = range_preview.preview(session, company_id, there, "sales_invoice", *YEAR, shop.now)
         started = date_ranges.sync(
             session,
             Actor(None, "Tan", "tan@example.test", company_id, OPERATOR),

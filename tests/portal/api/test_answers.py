@@ -15,16 +15,17 @@ __all__ = ("call", "key")
 
 
 def differs(value: Any, schema: dict[str, Any], at: str = "answer") -> list[str]:
-    """Where a value is not as a schema says; a field that it does not name counts, too."""
+    """Return where a value differs from a schema; a field that it does not name counts, too."""
     if "anyOf" in schema:
         return [] if any(not differs(value, one, at) for one in schema["anyOf"]) else [at]
     types = {"object": dict, "array": list, "string": str, "integer": int, "null": type(None)}
     if type(value) is not types[schema["type"]]:
         return [f"{at} is {value!r}"]
     if schema["type"] == "object":
-        wrong = [f"{at}: {sorted(value)}"] if set(value) != set(schema["required"]) else []
-        parts = schema["properties"].items()
-        return wrong + [w for name, one in parts for w in differs(value.get(name), one, name)]
+        parts, names = schema["properties"], set(value)
+        wrong = [] if set(schema["required"]) <= names <= set(parts) else [f"{at}: {sorted(value)}"]
+        known = names & set(parts)
+        return wrong + [w for name in known for w in differs(value[name], parts[name], name)]
     if schema["type"] == "array":
         return [w for one in value for w in differs(one, schema["items"], at)]
     if "enum" in schema and value not in schema["enum"]:

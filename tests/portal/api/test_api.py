@@ -93,6 +93,24 @@ def test_what_waits_is_approved_exactly_as_it_was_looked_at(call: Call, key: Any
     assert len(waiting(call, lim)) == len(others)
 
 
+def test_a_program_decides_up_to_the_limit_of_the_company(
+    call: Call, key: Any, database: Database
+) -> None:
+    token = key("lim")
+    first = waiting(call, token)[0]
+    with database.write() as session:
+        company = session.scalars(select(Company).where(Company.code == "kedai")).one()
+        company.settings = {**company.settings, "step_up": 100_000}
+    refused = call(token, "/holds/approve", seen(first))
+    assert (refused.status_code, refused.get_json()["code"]) == (403, "step_up.token")
+    released = [h for h in call(token, "/holds").get_json()["holds"] if h["code"] != "APP01"]
+    codes = {
+        call(token, f"/holds/{h['hold']}/release", {"reason": "agreed"}).get_json().get("code")
+        for h in released
+    }
+    assert "step_up.token" not in codes, "all of these are below RM 1,000.00"
+
+
 def test_a_second_call_with_the_same_key_gets_the_first_answer(call: Call, key: Any) -> None:
     lim, tan = key("lim"), key("tan")
     body = seen(waiting(call, lim)[0])
@@ -163,7 +181,7 @@ def test_a_release_and_a_reject(call: Call, key: Any) -> None:
     held = [h for h in call(tan, "/holds").get_json()["holds"] if h["clears"].startswith("by:")]
     assert held
     no = call(tan, f"/holds/{held[0]['hold']}/release", {"reason": " "})
-    assert (no.status_code, no.get_json()["code"]) == (422, "reason.missing")
+    assert (no.status_code, no.get_json()["code"]) == (422, "body.field")
     done = call(tan, f"/holds/{held[0]['hold']}/release", {"reason": "agreed"})
     assert (done.status_code, done.get_json()["hold"]) == (200, held[0]["hold"])
     again = call(tan, f"/holds/{held[0]['hold']}/release", {"reason": "agreed"})

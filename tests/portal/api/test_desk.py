@@ -126,3 +126,17 @@ def test_an_admin_overrides_a_refused_try(call, key, visit, database):
     assert one(database, "SELECT count(*) FROM event WHERE act = 'retry.overridden'") == 1
     late = visit("adam").post(f"{page}/override", form)
     assert late.status_code == 409
+
+
+def test_a_missing_entry_is_looked_for_again(call, key, database):
+    farah, lacking = key("farah"), hold_of(database, "SO-10210")
+    path = f"/holds/{lacking}/entry"
+    other = call(farah, path, {})
+    assert (other.status_code, other.get_json()["code"]) == (409, "hold.no_look")
+    with database.write() as session:
+        session.execute(update(Hold).where(Hold.id == lacking).values(code="LST01"))
+    answer = call(farah, path, {})
+    assert answer.status_code == 200
+    assert "SO-10210 looked for again" in answer.get_json()["said"]
+    assert one(database, "SELECT count(*) FROM event WHERE act = 'lists.asked'") == 1
+    assert call(key("vera"), path, {}).status_code == 403

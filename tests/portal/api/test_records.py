@@ -1,6 +1,5 @@
 """Where an order is, as a shop asks; and the OpenAPI document, held to the calls themselves."""
 
-import inspect
 import re
 from typing import Any
 
@@ -17,11 +16,6 @@ from tests.support.databases import any_move
 
 pytestmark = pytest.mark.sqlite
 __all__ = ["call", "key"]
-READER = re.compile(
-    r"(?<!\w)(read_(?:approval|reason|link|assignment|snooze|correction|date|question|many))\(\)"
-)
-"""The functions of the calls that read a body."""
-SAMPLES = {"string": "x", "integer": 1, "array": []}
 
 
 def records(call: Call, token: str, number: str) -> list[dict[str, Any]]:
@@ -105,48 +99,3 @@ def test_the_document_has_every_call_with_its_scope(app: Flask, call: Call, key:
     assert made["responses"]["409"]["content"].keys() == {"application/problem+json"}
     posts = {rule.endpoint.removeprefix("api.") for rule in rules if "POST" in rule.methods}
     assert set(calls.BODIES) == posts
-
-
-@pytest.mark.parametrize("name", [name for name, schema in calls.BODIES.items() if schema])
-def test_a_body_as_it_is_described_is_read_and_one_without_a_field_is_not(
-    app: Flask, name: str
-) -> None:
-    """By the very function that reads the body of this call."""
-    reads = READER.search(_source(app, name))
-    assert reads, name
-    schema = calls.BODIES[name]
-    whole = _sample(schema)
-    assert _read(app, reads[1], whole) is None
-    for field in schema["required"]:
-        if "null" in schema["properties"][field].get("type", ()):
-            continue
-        less = {key: value for key, value in whole.items() if key != field}
-        assert _read(app, reads[1], less) == "body.field", field
-
-
-def _source(app: Flask, name: str) -> str:
-    """Return the source of a call's view, with the helper that reads the body for it."""
-    text = inspect.getsource(app.view_functions[f"api.{name}"])
-    for helper in ("_reasoned", "_asked"):
-        text += inspect.getsource(getattr(calls, helper)) if f"{helper}(" in text else ""
-    return text
-
-
-def _sample(schema: Any) -> Any:
-    """The smallest value that a schema describes, with its optional fields."""
-    if "enum" in schema:
-        return schema["enum"][0]
-    kind = schema["type"]
-    if kind == "object":
-        return {name: _sample(one) for name, one in schema["properties"].items()}
-    if kind == "array":
-        return [_sample(schema["items"])]
-    if schema.get("format") in ("date", "date-time"):
-        return {"date": "2026-11-25", "date-time": "2026-11-25T00:00:00Z"}[schema["format"]]
-    return 1 if kind == "integer" else "xyz"
-
-
-def _read(app: Flask, reader: str, body: Any) -> str | None:
-    """The code of the refusal of a body, or nothing where it is read."""
-    with app.test_request_context(method="POST", json=body):
-        return getattr(getattr(calls, reader)(), "code", None)

@@ -92,6 +92,21 @@ def test_was_and_would_be_with_place_and_reason(draft: Path, month: Path) -> Non
     assert "5 records, 100%" in result.stderr
 
 
+def test_what_the_target_could_never_take_would_have_been_stopped(tmp_path: Path) -> None:
+    longer = tmp_path / "longer"
+    shutil.copytree(STARTER, longer)
+    file = longer / "posting.rules"
+    text = file.read_text("utf-8").replace('as "{number}"', f'as "{{number}}-{"X" * 60}"', 1)
+    file.write_text(text, "utf-8")
+    records = write(tmp_path / "r.jsonl", line(1, state="posted"))
+    found = json.loads(run("backtest", STARTER, longer, records, "--json").stdout)
+    assert (found["records"], found["changed"]) == (1, 1)
+    told = " ".join(run("backtest", STARTER, longer, records).stdout.split())
+    assert "* posted ready held 1 RM 37.50" in told
+    assert "target_limits: NS-1-" in told
+    assert "has 65 characters, aiaccount takes 50" in told
+
+
 def test_json_says_the_same(draft: Path, month: Path) -> None:
     found = json.loads(run("backtest", STARTER, draft, month, "--json").stdout)
     assert (found["records"], found["same"], found["changed"], found["bad"]) == (5, 2, 3, 2)

@@ -51,8 +51,8 @@ def test_all_nine_kinds_are_listed_with_what_fills_them(tmp_path: Path) -> None:
     assert head.split() == ["aiaccount", "must", "records", "blocked", "filled", "by"]
     cells = {row[:18].strip(): row[18:].split(maxsplit=3) for row in rows}
     assert cells == {
-        "account": ["yes", "1", "0", "AccountCode = sales_account"],
-        "tax": ["yes", "1", "0", "tax_code"],
+        "account": ["yes", "1", "0", "sales_account"],
+        "tax": ["yes", "1", "0", "tax_code_of_kind, tax_code"],
         "currency": ["yes", "1", "0", "Currency = currency (as it comes, unchecked)"],
         "customer": ["yes", "1", "0", "debtor"],
         "vendor": ["-", "nothing", "posted", "here names one"],
@@ -134,3 +134,16 @@ def test_a_file_that_is_no_record_file_ends_it(tmp_path: Path) -> None:
     file.write_text("{}", "utf-8")
     result = run("preflight", NETSHOP, file, *AT)
     assert isinstance(result.exception, Stop)
+
+
+def test_a_document_beyond_a_limit_blocks_and_is_named(tmp_path: Path) -> None:
+    long = {**ORDER, "number": "N" * 60}
+    lines = records(tmp_path, {"body": long}, {"body": ORDER})
+    result = run("preflight", NETSHOP, lines, *AT, "--json")
+    told = json.loads(result.stdout)
+    assert (result.return_value, told["blocked"]) == (1, 1)
+    (limit,) = told["beyond"]
+    assert (limit["code"], limit["records"], limit["owner"]) == ("VAL05", 1, "operations")
+    assert "has 60 characters, aiaccount takes 50" in limit["message"]
+    printed = run("preflight", NETSHOP, lines, *AT).stdout
+    assert limit["message"] in printed

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -243,7 +244,7 @@ def test_a_record_is_found_by_its_number(
     assert run("trace", delivery.orders[0].number, *COMPANY, "--json") == 0
     told = json.loads(capsys.readouterr().out)
     assert told["state"] == "received"
-    assert [each["no"] for each in told["answers"]] == [1, 2, 3, 4, 5, 6, 7]
+    assert [each["no"] for each in told["documents"][0]["answers"]] == [1, 2, 3, 4, 5, 6, 7]
     assert run("trace", "NS-0", *COMPANY) == 1
     assert run("replay", *COMPANY) == 0
 
@@ -275,3 +276,19 @@ def test_T38c_replay_tells_by_which_digest_each_was_verified(
     rest = len(judged) - 2
     assert f"  {rest} of {rest} verified by digest 3 (what came of it" in told
     assert f"evaluation {judged[0].id} has a different result" in told
+
+
+@pytest.mark.slow
+def test_a_company_is_not_live_and_takes_people_of_another(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("company", "add", "dua", "--name", "Dua", "--like", "nowhere") == 1
+    assert run("company", "add", "dua", "--name", "Dua", "--like", "kedai") == 0
+    assert "Copied: 4 people, 0 recipients of notices." in capsys.readouterr().out
+    with sqlite3.connect(tmp_path / "home" / "clearpost.sqlite3") as database:
+        live = database.execute("SELECT code, live FROM company ORDER BY id").fetchall()
+        roles = database.execute(
+            "SELECT role FROM membership WHERE company_id = 2 ORDER BY role"
+        ).fetchall()
+    assert live == [("kedai", 0), ("dua", 0)]
+    assert roles == [("admin",), ("consultant",), ("publisher",), ("viewer",)]

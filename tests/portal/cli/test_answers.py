@@ -1,4 +1,4 @@
-"""`clearpost setup`: the first company from a file of answers, all of it or nothing."""
+"""`clearpost setup`: a company from a file of answers, all of it or nothing."""
 
 import json
 import re
@@ -65,7 +65,43 @@ def test_it_does_what_the_page_does(
     [(body,)] = rows(tmp_path, "SELECT body FROM event WHERE act = 'rules.pushed'")
     assert json.loads(body)["via"] == "command line"
     assert terminal("setup", "--answers", answers(tmp_path, ANSWERS)) == 1
-    assert "has one already" in capsys.readouterr().err
+    assert "There is a company kedai-contoh already." in capsys.readouterr().err
+    assert len(rows(tmp_path, "SELECT id FROM company")) == 1
+
+
+@pytest.mark.slow
+def test_a_second_company_takes_its_person_and_the_people_of_the_first(
+    terminal: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begin = ANSWERS.partition("[rules]")[0]
+    assert terminal("setup", "--answers", answers(tmp_path, begin)) == 0
+    of_first = ("--company", "kedai-contoh")
+    assert terminal("user", "add", "lim@kedai.example", *of_first, "--role", "publisher") == 0
+    [(word,)] = rows(tmp_path, "SELECT password_hash FROM person WHERE email LIKE 'meiling@%'")
+    capsys.readouterr()
+    second = begin.replace("Kedai Contoh", "Warung Dua").replace(
+        "[person]", 'like = "kedai-contoh"\n\n[person]'
+    )
+    assert terminal("setup", "--answers", answers(tmp_path, second)) == 0
+    told = capsys.readouterr().out
+    assert "Password" not in told
+    assert "meiling@kedai.example has an account already" in told
+    assert "Copied from Kedai Contoh Sdn Bhd: 1 person, 0 recipients of notices." in told
+    assert rows(tmp_path, "SELECT code, live FROM company ORDER BY id") == [
+        ("kedai-contoh", 0),
+        ("warung-dua", 0),
+    ]
+    held = "SELECT email, role FROM membership JOIN person ON person.id = person_id"
+    assert rows(tmp_path, f"{held} WHERE company_id = 2 ORDER BY email, role") == [
+        ("lim@kedai.example", "publisher"),
+        ("meiling@kedai.example", "admin"),
+        ("meiling@kedai.example", "consultant"),
+    ]
+    now = rows(tmp_path, "SELECT password_hash FROM person WHERE email LIKE 'meiling@%'")
+    assert now == [(word,)]
+    unknown = second.replace("Warung Dua", "Tiga").replace('"kedai-contoh"', '"nowhere"')
+    assert terminal("setup", "--answers", answers(tmp_path, unknown)) == 1
+    assert len(rows(tmp_path, "SELECT id FROM company")) == 2
 
 
 @pytest.mark.slow
@@ -275,5 +311,6 @@ def test_without_answers_it_prints_a_new_address(
     assert re.search(r"Set up your company at http://127\.0\.0\.1:\d+/setup/\S{40,}", told)
     assert len(rows(tmp_path, "SELECT token_hash FROM setup_address")) == 1
     terminal("setup", "--answers", answers(tmp_path, ANSWERS.partition("[rules]")[0]))
-    assert terminal("setup") == 1
-    assert "because one exists already" in capsys.readouterr().err
+    capsys.readouterr()
+    assert terminal("setup") == 0
+    assert re.search(r" at http://127\.0\.0\.1:\d+/companies/new\n", capsys.readouterr().out)

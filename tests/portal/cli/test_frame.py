@@ -1,7 +1,9 @@
 """The command line: what it lists, how it ends, and what it says when it cannot."""
 
+import errno
 import json
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +12,7 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from holding.platform.settings import Settings
 from portal import cli
@@ -127,6 +130,29 @@ def test_a_fault_of_ours_is_internal(
     monkeypatch.setattr(cli.commands.commands["version"], "callback", broken)
     assert run("version") == 4
     assert "internal error in Clearpost" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OperationalError("INSERT", {}, sqlite3.OperationalError("database or disk is full")),
+    ],
+)
+def test_a_full_disk_is_the_environment(
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    fault: Exception,
+) -> None:
+    def broken() -> None:
+        raise fault
+
+    monkeypatch.setattr(cli.commands.commands["version"], "callback", broken)
+    assert run("version") == 3
+    told = capsys.readouterr().err
+    assert "disk" in told
+    assert "Traceback" not in told
 
 
 def test_ctrl_c_is_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

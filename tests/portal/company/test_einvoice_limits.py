@@ -15,6 +15,7 @@ TEA = Decimal("248.70")  # what the order of the template's tests comes to
 SOLD = date(2026, 11, 18)
 ROUTE = "aiaccount.sales_invoice"
 HELD = "hold for tax_desk because buyer_named"
+AT_THE_LIMIT = "hold for tax_desk because order_at_the_limit"
 
 
 def draft(template: Template, einvoice: EInvoiceLimit | None) -> Draft:
@@ -54,8 +55,8 @@ def test_every_template_takes_another_limit_and_day(template: Template) -> None:
 @pytest.mark.parametrize(
     ("limit", "expected"),
     [
-        (EInvoiceLimit(TEA, SOLD), "ready"),
-        (EInvoiceLimit(TEA, SOLD, itself=True), HELD),
+        (EInvoiceLimit(TEA, SOLD), AT_THE_LIMIT),
+        (EInvoiceLimit(TEA, SOLD, itself=True), f"{HELD}\n    expect   {ROUTE} {AT_THE_LIMIT}"),
         (EInvoiceLimit(TEA - Decimal("0.01"), SOLD), HELD),
         (EInvoiceLimit(TEA + Decimal("0.01"), SOLD, itself=True), "ready"),
         (EInvoiceLimit(Decimal(1), date(2026, 11, 19), itself=True), "ready"),

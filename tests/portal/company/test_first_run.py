@@ -18,6 +18,7 @@ from tests.portal.reading import plain
 from tests.portal.seed import Seeded, environment
 from tests.support.clock import SetClock
 from tests.support.databases import any_move, opened, sqlite_copy
+from tests.support.factories import make_connection
 
 pytestmark = pytest.mark.sqlite
 FORM = {
@@ -152,6 +153,21 @@ def test_the_dashboard_is_the_checklist_until_go_live(
     for other in ("/c/kedai/holding", "/c/kedai/rules/book", "/c/kedai/connections"):
         told = plain(adam.text(other))
         assert "Kedai Contoh Sdn Bhd is not live yet. Nothing is sent" in told
+
+
+def test_the_checklist_warns_of_what_is_not_answered_about_marketplaces(
+    visit: Callable[..., Browser], database: Database, clock: SetClock
+) -> None:
+    in_setup(database, clock)
+    assert 'id="issuer_lazada"' not in visit("adam").text("/c/kedai/")
+    with database.write() as session:
+        kedai = session.scalars(select(Company).where(Company.code == "kedai")).one()
+        make_connection(session, kedai, "lazada", side="source")
+        on = {"marketplace_module": "on"}
+        make_connection(session, kedai, "autocount", side="target", settings=on)
+    page = visit("adam").text("/c/kedai/")
+    assert 'id="issuer_lazada"' in page
+    assert 'class="note t-bad section" id="module_autocount"' in page
 
 
 def test_cutover_then_go_live_with_count_and_money_on_the_button(

@@ -38,9 +38,12 @@ def test_a_script_goes_from_the_dry_run_to_go_live(house: House) -> None:
     early = run("go-live", "kedai")
     assert "accounting system and cutover are not done" in early.output
     target_passed(house.database, house.clock)
-    with house.database.write() as session:
-        company = session.scalars(select(Company)).one()
-        company.starts_on = date(2026, 10, 1)
+    refused = run("cutover", "kedai", "2026-10-01", who="aisyah")
+    assert refused.exit_code == 1
+    assert "no role of theirs includes it" in refused.output
+    assert run("cutover", "kedai", "2026-10-01").exit_code == 0
+    with house.database.read() as session:
+        assert session.scalars(select(Company.starts_on)).one() == date(2026, 10, 1)
     judge_due(house.database, house.clock, company_id=house.company_id, owner="test")
     first = run("go-live", "kedai")
     assert first.exit_code == 0, (first.output, first.exception)

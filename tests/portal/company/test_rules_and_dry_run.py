@@ -15,6 +15,7 @@ from holding.company.first_company import FirstCompany, FirstPerson, SetUp
 from holding.connections.master_data import keep_kinds
 from holding.db.database import Database
 from holding.db.models import (
+    ChangeFile,
     Company,
     Connection,
     Event,
@@ -26,9 +27,12 @@ from holding.db.models import (
 )
 from holding.evaluation.evaluate_due import judge_due
 from holding.platform.settings import Settings
+from holding.programs.known_schemas import schemas
 from holding.rulesets.admission import inspect, rule_sources
 from portal import app
 from portal.starters import catalogue
+from rules.comparison.preflight import references
+from sandbox.demo import shop
 from tests.portal.company.house import WORD, company_id, connect, join, order, receive
 from tests.portal.conftest import Browser
 from tests.portal.reading import plain
@@ -131,11 +135,11 @@ def test_a_template_with_its_answers_is_a_draft_that_a_second_person_publishes(
     assert "because rules are in force already" in plain(again.text)
 
 
-def list_taxes(house: House, **names: str) -> None:
+def list_taxes(house: House, kind: str = "tax_code", **names: str) -> None:
     with house.database.write() as session:
         target = session.scalars(select(Connection).where(Connection.side == "target")).one()
         told = {code: {"name": name} if name else {} for code, name in names.items()}
-        keep_kinds(session, target, {"tax_code": told}, person=None, now=house.clock.now())
+        keep_kinds(session, target, {kind: told}, person=None, now=house.clock.now())
 
 
 @pytest.mark.slow
@@ -159,9 +163,82 @@ def test_tax_codes_are_chosen_from_those_that_the_accounting_system_lists(house:
     house.visit("lim").post(saved.location, {}, status=303)
     with house.database.read() as session:
         query = select(MappingEntry.key, MappingEntry.value).join(MappingTable)
-        rows = session.execute(query.where(MappingTable.name == template.taxes[0].table)).all()
-    stands = {one.key: one.code for one in template.taxes if one.key != "ZERO"}
+        rows = session.execute(query.where(MappingTable.name == "tax_code")).all()
+    stands = {one.key: one.code for one in template.taxes if one.table == "tax_code"}
+    del stands["ZERO"]
     assert dict(rows) == stands | {"SST": "S-8"}
+
+
+@pytest.mark.slow
+def test_account_codes_are_confirmed_in_the_same_form(house: House) -> None:
+    mei, form = house.visit("mei"), f"{RULES}?template=netshop-aiaccount-daily"
+    assert 'name="account_0" maxlength="50" value="61001"' in mei.text(form)
+    list_taxes(house, "account", **{"40010": "Online sales", "40020": ""})
+    page = mei.text(form)
+    assert '<option value="">None yet: the template\'s 61001 stays</option>' in page.replace(
+        "&#39;", "'"
+    )
+    assert '<option value="40010">Online sales (40010)</option>' in page
+    answers = {"template": "netshop-aiaccount-daily", "hour": "03:30"}
+    told = mei.post(RULES, {**answers, "account_0": "40099"}, status=422).text
+    assert 'id="account_0_err"' in told
+    saved = mei.post(RULES, {**answers, "account_0": "40010", "account_1": ""}, status=303)
+    shown = plain(mei.text(saved.location))
+    assert "of the template left out" not in shown, "the tests have the new code, too"
+    with house.database.read() as session:
+        query = select(ChangeFile.body).where(ChangeFile.path == "posting.rules")
+        (text,) = session.scalars(query)
+    assert '"40010"' in text
+    assert '"61001"' not in text
+
+
+@pytest.mark.parametrize("template", catalogue.templates(), ids=lambda one: one.word)
+def test_each_account_of_a_template_can_be_another(template: catalogue.Template) -> None:
+    codes = {one: f"X-{at}" for at, one in enumerate(template.accounts)}
+    files = catalogue.set_accounts(template.files, codes)
+    rules = "".join(text for path, text in files.items() if not path.endswith("_test.rules"))
+    for account, code in codes.items():
+        assert rules.count(f'"{code}"') == max(len(account.keys), 1), account
+    assert catalogue.set_accounts(template.files, {}) == template.files
+    assert inspect(files).problems == inspect(template.files).problems
+
+
+@pytest.mark.parametrize("template", catalogue.templates(), ids=lambda one: one.word)
+def test_each_account_that_a_template_writes_is_asked(template: catalogue.Template) -> None:
+    """Of constants and of maps; a map without rows is a list that the company fills."""
+    ruleset, _ = parse(rule_sources(template.files))
+    inline = {table.name for table in ruleset.maps if table.rows}
+    named = {one.name for one in template.accounts}
+    for one in references(ruleset, schemas()):
+        if one.kind == "account":
+            assert set(one.results) & inline <= named
+            assert one.tables or not one.fixed or one.formula in named, one.formula
+
+
+def test_the_accounts_of_a_map_are_chosen_by_what_they_are_for(house: House) -> None:
+    [template] = [one for one in catalogue.templates() if one.word == "netshop-aiaccount"]
+    first = template.accounts[0]
+    assert (first.name, first.code) == ("sales_account", "40000")
+    assert first.keys == ("goods", "shipping", "discount")
+    mei = house.visit("mei")
+    assert "goods, shipping, discount" in mei.text(f"{RULES}?template=netshop-aiaccount")
+    answers = {"template": "netshop-aiaccount", "limit": "3000", "account_0": "40100"}
+    answers["account_1"] = "40000"  # the two are changed round
+    shown = plain(mei.text(mei.post(RULES, answers, status=303).location))
+    assert "of the template left out" not in shown
+    with house.database.read() as session:
+        (text,) = session.scalars(select(ChangeFile.body).where(ChangeFile.path == "names.rules"))
+    rows = parse({"names.rules": text})[0].maps
+    codes = {
+        row.key: row.value.value for one in rows if one.name == "sales_account" for row in one.rows
+    }
+    assert (codes["goods"], codes["discount"], codes["surcharge"]) == ("40100", "40100", "40000")
+
+
+@pytest.mark.parametrize("template", catalogue.templates(), ids=lambda one: one.word)
+def test_a_tax_code_is_asked_only_where_it_is_sent(template: catalogue.Template) -> None:
+    """A map that only says under which word a tax is looked up takes no code."""
+    assert {one.table for one in template.taxes} <= {"tax_code", "tax_code_of_kind", "tax_ref"}
 
 
 @pytest.mark.parametrize("template", catalogue.templates(), ids=lambda one: one.word)
@@ -230,6 +307,9 @@ def test_every_template_can_come_into_force(one: catalogue.Template) -> None:
     assert not isinstance(examine(draft.files), Refusal)
     rows = [text for path, text in draft.files.items() if path.endswith(".csv")]
     assert all(text.count("\n") == 1 for text in rows)
+    rules = [text for path, text in draft.files.items() if not path.endswith("_test.rules")]
+    items = {item.sku for item in shop.ITEMS}
+    assert [sku for sku in sorted(items) for text in rules if f'"{sku}"' in text] == []
 
 
 def test_what_a_dry_run_did_not_check_is_one_press_away(

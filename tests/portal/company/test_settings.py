@@ -102,9 +102,9 @@ def test_holds_of_a_class_are_due_after_other_hours(visit, database, clock):
 def test_who_is_no_administrator_reads_and_asks(visit, database):
     farah = visit("farah")
     page = farah.text(PAGE)
-    for name in ("savename", "savefallback", "savedue"):
+    for name in ("savename", "savefallback", "savedue", "savestepup"):
         assert re.search(rf'id="{name}"[^>]* aria-disabled="true"', page)
-    assert page.count('href="/c/kedai/access?act=company.setup"') == 3
-    for form in ("name", "fallback", "due"):
+    assert page.count('href="/c/kedai/access?act=company.setup"') == 4
+    for form in ("name", "fallback", "due", "step-up"):
         farah.post(f"{PAGE}/{form}", {"name": "X", "reason": WHY}, status=403)
     assert one(database, "SELECT count(*) FROM event WHERE act LIKE 'company.ren%'") == 0

@@ -224,3 +224,54 @@ def test_a_pause_has_an_end_in_the_time_of_the_company(visit, database, clock):
             select(Connection.pause_until).where(Connection.paused_at.is_not(None))
         )
         assert rows.all() == [datetime(2026, 11, 21, 0, 30, tzinfo=UTC)]
+
+
+def range_of(page):
+    return plain(re.search(r'id="syncpreview".*?</section>', page, re.DOTALL)[0])
+
+
+def test_the_preview_names_the_quota_and_what_each_document_waits_for(visit, database, clock):
+    day = clock.now().date().isoformat()
+    with database.write() as session, any_move(session):
+        target = session.scalars(
+            select(Connection).where(Connection.name == "aiaccount", Connection.company_id == 1)
+        ).one()
+        mine = select(Posting).where(Posting.connection_id == target.id, Posting.state == "held")
+        ready, waiting = session.scalars(mine.order_by(Posting.id)).all()[:2]
+        ready.state, ready.doc_date = PostingState.READY, clock.now().date()
+        waiting.doc_date = clock.now().date()
+        row = session.get(Throttle, target.id) or Throttle(connection_id=target.id)
+        row.quota_limit, row.quota_used, row.quota_month = 100, 100, day[:7]
+        session.add(row)
+        number, held = ready.number, waiting.number
+        route = Schedule(company_id=1, route="aiaccount.sales_invoice", at="02:00", active=False,
+                         zone="Asia/Kuala_Lumpur", next_at=clock.now())  # fmt: skip
+        session.add(route)
+    link = re.search(
+        r'href="([^"#]*)#syncpreview"\s+id="today_sales_invoice"', visit("olga").text(URL)
+    )
+    address = link[1].replace("&amp;", "&")
+    assert address.endswith(f"doc_type=sales_invoice&first={day}&last={day}")
+    page = visit("olga").text(address)
+    told = range_of(page)
+    assert "1 document ready, 0 can be sent now." in told
+    assert "is used up until 2026-12-01" in told
+    assert number in told
+    assert held in told
+    assert 'id="syncgo"' not in page
+    assert "#group_" in re.search(r'id="syncpreview".*?</section>', page, re.DOTALL)[0]
+    with database.write() as session:
+        session.get(Throttle, target.id).quota_used = 99
+    page = visit("olga").text(address)
+    assert "1 document ready, 1 can be sent now." in range_of(page)
+    assert 'id="syncgo"' in page
+
+
+def test_who_may_not_send_is_offered_no_way_to_send_today(visit, database, clock):
+    with database.write() as session:
+        session.add(
+            Schedule(company_id=1, route="aiaccount.sales_invoice", at="02:00", active=True,
+                     zone="Asia/Kuala_Lumpur", next_at=clock.now())
+        )  # fmt: skip
+    assert 'id="today_sales_invoice"' in visit("olga").text(URL)
+    assert 'id="today_sales_invoice"' not in visit("farah").text(URL)

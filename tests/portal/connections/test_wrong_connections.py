@@ -91,7 +91,7 @@ SYSTEMS: Mapping[str, System] = {
         {
             KEY: Answer(
                 "Key accepted",
-                "AutoCount does not know this API key, ending in …rong.",
+                "AutoCount does not accept this API key, ending in …rong, for account book 1042.",
                 "settings of the account book, tab API Keys",
                 {"key": "acc_wrong"},
             ),
@@ -254,7 +254,7 @@ SYSTEMS: Mapping[str, System] = {
                 fault="rest_forbidden",
             ),
         },
-        {"partner_id": "2001234", "shop_id": "88"},
+        {"partner_id": "2001234", "shop_id": "88", "e_invoice_issuer": "us"},
     ),
     "lazada": System(
         "lzd_demo_6Tn5:refresh-0",
@@ -278,7 +278,7 @@ SYSTEMS: Mapping[str, System] = {
                 fault="rest_forbidden",
             ),
         },
-        {"app_key": "123456", "token_url": "{there}"},
+        {"app_key": "123456", "token_url": "{there}", "e_invoice_issuer": "us"},
     ),
     "sql": System(
         PASSWORD,

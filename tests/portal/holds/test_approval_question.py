@@ -90,6 +90,8 @@ def test_of_two_currencies_each_is_taken_off(visit, database, both):
         content = "content = json_set(content, '$.currency', 'SGD')"
         update = f"UPDATE posting SET currency = 'SGD', {content} WHERE number = 'SO-10221'"
         session.execute(text(update))
+        of_posting = "posting_id = (SELECT id FROM posting WHERE number = 'SO-10221')"
+        session.execute(text(f"UPDATE hold SET currency = 'SGD' WHERE {of_posting}"))
     found = steps(visit("lim").text(f"{URL}?cause={both}"))
     assert found[1].endswith("−2 −RM 1,920.00 −SGD 2,880.00"), found[1]
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from sqlalchemy import select, update
 
-from holding.db.models import Approval, Hold, Posting
+from holding.db.models import Approval, Hold, Posting, Record, Version
 from holding.worklist.side_by_side import Pair
 from portal.holds.hold_pane import fold_pairs
 from tests.portal.api.test_api import call, key
@@ -131,6 +131,29 @@ def test_where_the_target_shows_no_content_the_page_says_so(visit, hold, databas
         f"Details of {number} in AiAccount could not be read. Compare it in AiAccount before"
         in page
     )
+
+
+@pytest.mark.parametrize(("status", "word"), [("cancelled", "Cancelled"), ("paid", "Changed")])
+def test_the_page_names_a_newer_version_with_both_amounts(
+    visit, hold, database, clock, status, word
+):
+    assert f'id="newer_{hold}"' not in visit("lim").text(f"{H}/{hold}")
+    with database.write() as session:
+        record = session.scalars(select(Record).join(Hold).where(Hold.id == hold)).one()
+        last = session.get_one(Version, record.version_id)
+        body = {**last.body, "status": status, "total": "7.50", "currency": "MYR"}
+        newer = Version(record_id=record.id, no=last.no + 1, sha256="f" * 64, body=body,
+                        at=clock.now())  # fmt: skip
+        session.add(newer)
+        session.flush()
+        session.execute(update(Record).where(Record.id == record.id).values(version_id=newer.id))
+        sent = session.scalars(select(Posting).join(Hold, Hold.posting_id == Posting.id)
+                               .where(Hold.id == hold)).one().amount  # fmt: skip
+    page = visit("lim").text(f"{H}/{hold}")
+    note = plain(re.search(rf'id="newer_{hold}">.*?</dl>', page, re.DOTALL)[0])
+    assert f"{word} in NetShop after it was sent." in note
+    assert f"Sent RM {sent / 100:,.2f} " in note
+    assert f"Record now RM 7.50, version {last.no + 1}, {status}" in note
 
 
 def test_only_what_is_at_fault_stands_open_and_without_a_fault_the_head():

@@ -4,7 +4,9 @@ import re
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select, update
 
+from holding.db.models import Hold, Record
 from tests.portal.reading import hold_of, one, plain
 
 pytestmark = pytest.mark.sqlite
@@ -186,14 +188,36 @@ def test_one_act_over_a_filter_shows_what_it_would_touch(visit, database):
 def test_what_cannot_be_taken_back_has_its_page_as_well(visit, monkeypatch, act, undo):
     monkeypatch.setenv("CLEARPOST_UNDO_SECONDS", undo)
     lim = visit("lim")
-    seen = re.search(
-        r'name="seen" value="([^"]+)"', lim.text(f"{H}/many?act={act}&view=all&q=SO-10203")
-    )
+    page = lim.text(f"{H}/many?act=assign&view=all&q=SO-10203")  # a retry alone could not work
+    seen = re.search(r'name="seen" value="([^"]+)"', page)
     assert seen is not None
     form = {"act": act, "seen": seen[1], "op": "many-1", "reason": "agreed"}
     done = lim.post(f"{H}/many", form, status=303)
     assert " left" in plain(lim.text(done.location))
     assert visit("tan").get(done.location, status=404)
+
+
+def test_a_retry_of_many_takes_what_can_work_and_names_the_others(visit, database, clock):
+    farah, wanted = visit("farah"), f"{H}/many?act=retry&view=all&q=SO-1020"
+    page = farah.text(wanted)
+    assert 'id="manyform"' not in page
+    assert "Open the message" in plain(page[page.index('id="refused"') :])
+    hold = hold_of(database, "SO-10200", "MAP01")
+    farah.post(f"{H}/{hold}/message", {"op": "m-1"}, status=303)
+    page = farah.text(wanted)
+    assert 'id="manyform"' not in page
+    assert "Nothing changed since" in plain(page[page.index('id="refused"') :])
+    with database.write() as session:
+        record = select(Hold.record_id).where(Hold.id == hold).scalar_subquery()
+        session.execute(update(Record).where(Record.id == record).values(due_at=clock.now()))
+    page = farah.text(wanted)
+    (seen,) = re.findall(r'name="seen" value="([^"]+)"', page)
+    assert [one.partition(":")[0] for one in seen.split()] == [str(hold)]
+    assert "Retry: 1 record" in plain(page)
+    assert "Not retried now" in plain(page)
+    form = {"act": "retry", "seen": seen, "op": "many-9"}
+    done = farah.post(f"{H}/many", form, status=303)
+    assert "1 retried, 0 left" in plain(farah.text(done.location))
 
 
 @pytest.mark.parametrize(("asked", "place"), [("", "/holding/"), ("?as=record", "/records/")])

@@ -146,13 +146,13 @@ def test_C34_an_act_over_a_list_takes_its_filter(visit):
     lim = visit("lim")
     for query in ("view=all&amount=1", "view=all&age=1", "view=all&age=0&target=0"):
         page = lim.text(f"{H}?{query}")
-        acts = re.findall(r'id="all_retry" href="([^"]+)"', page)
+        acts = re.findall(r'id="all_assign" href="([^"]+)"', page)
         head = re.match(r"(\d+) record", headline(page))
         assert head is not None
         assert bool(acts) == (int(head[1]) > 0)
         for act in acts:
             asked = plain(lim.text(unescape(act)))
-            assert f"Retry: {head[1]} record" in asked
+            assert f"Assign: {head[1]} record" in asked
 
 
 def test_C03_a_customer_is_a_facet_for_whoever_sees_names(visit):

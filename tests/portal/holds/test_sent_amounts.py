@@ -12,6 +12,10 @@ from holding.access import actors as holding_actors
 from holding.approvals.sent_amounts import content_amount, sent_amount
 from holding.db.models import Approval, Company, Event, Person, Posting
 from holding.db.models.columns import from_minor, to_minor
+from holding.db.together import answer
+from holding.operations import digests, failures
+from holding.worklist import filters, groups, open_holds
+from holding.worklist.filters import Filter
 from rules.values.canonical import PostingState
 from tests.holding.desks import make_desk
 from tests.holding.life import NUMBERED, TABLES, Life, under
@@ -80,6 +84,62 @@ def test_each_place_shows_the_total_of_the_approved_content(visit, call, key, li
             assert (float(row["Amount"]), float(row["Posted now"])) == (1792, 448)
     (told,) = [one for one in waiting(call, key("lim")) if one["posting"] == asked]
     assert (told["amount"], told["posted_now"], told["currency"]) == (179200, 44800, "MYR")
+
+
+def test_every_sum_is_that_of_its_rows(visit, call, key, life, asked):
+    """The update, a refused order and a part in another currency, in each place that adds up."""
+    life.books.moods = ["refuse"]
+    life.arrive("A-2", **LOW)
+    lim, shop = visit("lim"), life.shop
+    company = shop.company.id
+    with shop.database.read() as session:
+        actor_id = session.scalars(select(Person.id).where(Person.name == "Lim")).one()
+        cause = shop.holds(session, "A-1")[0].cause_id
+        held = filters.load_held(session, company, actor_id)
+        of_cause = Filter("all", causes=(cause,), person_id=actor_id)
+        rows = filters.load_members(session, company, of_cause, cause, limit=500)
+        by_hand = sum(row.amount for row in rows if row.currency == "MYR")
+        assert 179200 in [row.amount for row in rows]
+        totals = filters.load_totals(session, company, of_cause, held)
+        (group,) = answer(session, groups.asked_groups(session, company, of_cause, held))
+        (sent,) = [g for g in digests.of_team(session, company, None).groups if g.cause_id == cause]
+        hold = shop.holds(session, "A-1")[0]
+        same = failures._same(session, hold)
+    for sums in (totals.money, group.money, sent.money, same[1]):
+        assert sum(sums.values()) == by_hand
+    assert group.book == by_hand
+    (told,) = [one for one in waiting(call, key("lim")) if one["posting"] == asked]
+    assert told["amount"] in [row.amount for row in rows]
+    listed = read_csv(lim.get(f"/c/kedai/holding.csv?view=all&cause={cause}").data).rows
+    assert round(100 * sum(float(row["Amount"]) for row in listed)) == by_hand
+
+
+def test_the_whole_company_adds_up_to_its_rows(life, asked):
+    life.books.moods = ["refuse"]
+    life.arrive("A-2", **LOW)
+    shop = life.shop
+    with shop.database.read() as session:
+        held = filters.load_held(session, shop.company.id, None)
+        rows = open_holds.list_holds(
+            session, filters.hold_terms(shop.company.id, Filter("all")), after=None, most=1000
+        )
+        whole = filters.load_totals(session, shop.company.id, Filter("all"), held)
+        digest = digests.of_team(session, shop.company.id, None)
+    greatest: dict[int, int] = {}
+    for row in rows:
+        if row.amount is not None and row.currency == "MYR":
+            greatest[row.record_id] = max(row.amount, greatest.get(row.record_id, row.amount))
+    assert whole.money == digest.money
+    assert whole.money.get("", 0) == sum(greatest.values())
+
+
+def test_the_dialog_shows_what_an_update_changes(visit, life, asked):
+    page = visit("lim").text(f"/c/kedai/holding/approve?posting={asked}")
+    part = page[page.index(f'id="chosen_{asked}"') :].partition("</li>")[0]
+    assert "posted now: RM 448.00" in plain(part)
+    assert re.search(r"Total.*<del>448\.00</del>\s*<ins>1792\.00</ins>", part, re.DOTALL)
+    assert "1 line" in plain(part)
+    assert "2026-11-18" in part
 
 
 def test_what_was_approved_is_what_is_posted_and_the_event_names_it(visit, life, asked):

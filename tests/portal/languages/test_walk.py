@@ -93,7 +93,8 @@ NO_PAGES = {
     # they send the reader on, or want what another page made
     "approvals.show", "backtests.records", "backtests.show", "connauth.back", "desk.done",
     "desk.step", "find.step", "runs.step", "escalations.packet",
-    "importfiles.show", "join.form", "mappings.list_changes", "mappings.merge",
+    "importfiles.show", "join.form", "oidc.start", "oidc.back", "another.form",
+    "mappings.list_changes", "mappings.merge",
     "mappings.moved", "mappings.preview", "factor.show", "secondstep.form", "secondstep.setup",
     "rulebook.proposed_draft", "setup.first", "signin.form",
     "signin.home", "staying.ask", "trials.differences", "uploads.show", "changes.show",

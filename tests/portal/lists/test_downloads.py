@@ -45,7 +45,16 @@ WITHOUT = {
     ),
     **dict.fromkeys(
         (
-            *("signin.form", "signin.home", "setup.first", "join.form", "people.invitation"),
+            *(
+                "signin.form",
+                "signin.home",
+                "setup.first",
+                "another.form",
+                "join.form",
+                "oidc.start",
+                "oidc.back",
+                "people.invitation",
+            ),
             *(
                 "holding.consider",
                 "desk.consider",

@@ -191,7 +191,8 @@ def refused(database, clock):
 
 def beside(visit, hold):
     page = plain(visit("lim").text(f"/c/kedai/holding/{hold}"))
-    return page.partition("in AiAccount, ")[2].partition("All unpaid documents")[0]
+    _, begins, rest = page.partition("in AiAccount, read ")
+    return f"read {rest}".partition("All unpaid documents")[0] if begins else ""
 
 
 def tell(database, rows, at):

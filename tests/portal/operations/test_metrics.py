@@ -1,15 +1,19 @@
 """Who may read the figures of all companies, and the figure of the last backup."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from flask import Flask
+from sqlalchemy.exc import OperationalError
 
 from holding.db.database import Database
+from holding.db.refusal import duration, seconds_since
 from holding.platform import backup
 from holding.platform.settings import Settings
+from tests.portal.reading import works
 from tests.support.clock import SetClock
 
 pytestmark = pytest.mark.sqlite
@@ -68,4 +72,33 @@ def test_the_age_of_the_last_backup_is_a_figure_and_missing_before_the_first(
     for hours in (50, 26):
         made = clock.now() - timedelta(hours=hours)
         assert backup.note_backup(database.url, file, "ab" * 32, made)
-    assert told() == [f"clearpost_backup_age_seconds {26 * 3600}"]
+    assert told() == [f"clearpost_backup_age_seconds {26 * 3600}.0"]
+
+
+def test_no_age_is_negative_after_the_clock_was_set_back(
+    app: Flask, database: Database, clock: SetClock, tmp_path: Path
+) -> None:
+    works(database, clock)
+    file = tmp_path / "night.sqlite3"
+    file.write_bytes(b"x")
+    assert backup.note_backup(database.url, file, "ab" * 32, clock.now())
+    clock.advance(timedelta(hours=-2))
+    text = app.test_client().get("/metrics", headers={"Host": "localhost"}).text
+    ages = dict(re.findall(r"^(clearpost_\w+_seconds)(?:\{[^}]*\})? (\S+)$", text, re.MULTILINE))
+    assert {"clearpost_backup_age_seconds", "clearpost_worker_seen_seconds"} <= set(ages)
+    assert [name for name, value in ages.items() if float(value) < 0] == []
+    assert duration(-90) == "0 min"
+    assert seconds_since(clock.now() + timedelta(hours=2), clock.now()) == 0.0
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/healthz/worker", "/metrics"])
+def test_a_monitor_gets_json_when_the_database_is_away(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    def away(*_: object) -> None:
+        raise OperationalError("SELECT 1", {}, Exception("connection refused"))
+
+    monkeypatch.setattr(SetClock, "now", away)
+    answer = app.test_client().get(path, headers={"Accept": "text/html"})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
+    assert answer.get_json(force=True)["code"] == "http.503"

@@ -1,5 +1,6 @@
 """Signals: raised once with their cause, ended with it, and what the dashboard says of them."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -148,16 +149,25 @@ def test_a_lost_authorization_offers_an_escalation_after_two_failed_attempts(
     page = plain(visit("farah").text(DASHBOARD))
     assert "AiAccount does not accept the API key since" in page
     assert "to support" not in page
+    own_page = "/c/kedai/connections/aiaccount"
+    assert "to support" not in visit("farah").text(own_page)
 
     for actor, offered in ((SYSTEM, False), (Adam, False), (Adam, True)):
         test(actor)
         look()
         page = plain(visit("farah").text(DASHBOARD))
         assert ("to support : the packet is filled already" in page) == offered
+        own = plain(visit("farah").text(own_page))
+        assert ("to support : the packet is filled already" in own) == offered
+        assert "to support" not in visit("farah").text("/c/kedai/connections/netshop")
     assert "2 attempts to reconnect failed." in page
+    assert "2 attempts to reconnect failed." in own
+    draft = re.search(r'href="([^"]*)"\s+id="escalate_', visit("farah").text(own_page))[1]
+    assert 'id="escalateform"' in visit("farah").text(draft.replace("&amp;", "&"))
     with database.write() as session:
         breaker.close(session, target, clock.now())
     assert look() == 0
+    assert "to support" not in visit("farah").text(own_page)
     with database.write() as session:
         breaker.shut(session, target, clock.now(), key)
     assert look() == 1  # anew, with a row of its own

@@ -5,7 +5,6 @@ the arguments of a conversion the wrong way round.
 """
 
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +12,10 @@ import pytest
 
 from holding.programs.known_schemas import schemas
 from portal.rule_tools.rule_files import examine, read_files
-from portal.starters.pairs import names, read_template
+from portal.starters.pairs import names, read_template, write_template
 from rules.documents.totals import AmountParts
 from rules.types.symbol_table import Index
-from tests.portal.rule_tools.test_check_tells import GOODS, SHOP, STARTERS, short, told
+from tests.portal.rule_tools.test_check_tells import GOODS, SHOP, short, told
 from tests.portal.rule_tools.test_cli_files import ORDER, run
 
 BOOKS = "orders-quickbooks"
@@ -167,7 +166,7 @@ RAW = "Take the quantity in base units, as in_base gives it"
          "'Quantity' is in the unit of the record, but UOM is the base unit"),
         (SHOP, "= base_unit(line.sku)", "= line.uom",
          "'UOM' is the unit of the record, but Quantity is in base units"),
-        (SHOP, "= round(price_in_base(line.price, line.uom, line.sku), 0.0001)", "= line.price",
+        (SHOP, "= round(line.by_piece, 0.0001)", "= line.price",
          "'UnitPrice' is for the unit of the record, but Quantity is in base units"),
         (GOODS, "bill     line.delivered of line.ordered", "bill     line.delivered of line.qty",
          "bill takes line.delivered in base units of line.qty in the unit of the record"),
@@ -194,7 +193,7 @@ def test_T19f_a_computed_field_that_forgets_the_conversion_is_found_where_it_is_
 
 
 def test_T19g_a_document_all_in_the_units_of_the_record_is_right(tmp_path: Path) -> None:
-    price = "= round(price_in_base(line.price, line.uom, line.sku), 0.0001)"
+    price = "= round(line.by_piece, 0.0001)"
     pieces = (
         "= line.pieces",
         "= line.qty",
@@ -230,7 +229,7 @@ CALL = "in_base(line.qty, line.uom, line.sku)"
     [
         ("shop.rules", CALL, "in_base(line.qty, line.sku, line.uom)",
          "'in_base' has unit and item the wrong way round"),
-        ("posting.rules", "price_in_base(line.price, line.uom, line.sku)",
+        ("shop.rules", "price_in_base(line.price, line.uom, line.sku)",
          "price_in_base(line.price, line.sku, line.uom)",
          "'price_in_base' has unit and item the wrong way round"),
         ("posting.rules", "base_unit(line.sku)", "base_unit(line.uom)",
@@ -245,7 +244,7 @@ CALL = "in_base(line.qty, line.uom, line.sku)"
          "'in_base' wants an item here: \"BOX\" is a unit"),
         ("shop.rules", CALL, "in_base(line.price, line.uom, line.sku)",
          "'in_base' wants a quantity here, not money"),
-        ("posting.rules", "price_in_base(line.price, line.uom, line.sku)",
+        ("shop.rules", "price_in_base(line.price, line.uom, line.sku)",
          "price_in_base(line.qty, line.uom, line.sku)",
          "'price_in_base' wants money here, not a quantity"),
     ],
@@ -262,24 +261,23 @@ def test_T19h_where_all_are_swapped_the_names_tell(tmp_path: Path) -> None:
     swapped = "in_base(line.qty, line.sku, line.uom)"
     price = "price_in_base(line.price, {}, {})"
     folder = tmp_path / "rules"
-    told(tmp_path, "shop.rules", CALL, swapped)
+    right, wrong = price.format("line.uom", "line.sku"), price.format("line.sku", "line.uom")
+    told(tmp_path, "shop.rules", CALL, swapped, right, wrong)
     posting = (folder / "posting.rules").read_text("utf-8")
-    posting = (
-        posting.replace(price.format("line.uom", "line.sku"), price.format("line.sku", "line.uom"))
-        .replace("item(line.sku)", '"TEA"')
-        .replace("base_unit(line.sku)", '"PCS"')
-    )
+    posting = posting.replace("item(line.sku)", '"TEA"').replace("base_unit(line.sku)", '"PCS"')
     (folder / "posting.rules").write_text(posting, "utf-8")
     found = json.loads(run("check", folder, "--json").stdout)["findings"]
     assert [(each["code"], each["message"]) for each in found if each["code"] == "TYP08"] == [
-        ("TYP08", "'price_in_base' has unit and item the wrong way round"),
         ("TYP08", "'in_base' has unit and item the wrong way round"),
+        ("TYP08", "'price_in_base' has unit and item the wrong way round"),
     ]
 
 
 def test_T19h_what_other_calls_say_is_heard_where_names_say_nothing(tmp_path: Path) -> None:
     names = ("    uom  ", "    satuan  ", "    sku  ", "    kod  ")
-    told(tmp_path, "shop.rules", CALL, "in_base(line.qty, line.kod, line.satuan)", *names)
+    calls = (CALL, "in_base(line.qty, line.kod, line.satuan)")
+    prices = ("(line.price, line.uom, line.sku)", "(line.price, line.satuan, line.kod)")
+    told(tmp_path, "shop.rules", *calls, *prices, *names)
     folder = tmp_path / "rules"
     posting = (folder / "posting.rules").read_text("utf-8")
     posting = posting.replace("line.sku", "line.kod").replace("line.uom", "line.satuan")
@@ -310,7 +308,7 @@ def test_T19i_shipped_templates_have_no_such_finding(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_T19j_a_discount_that_is_written_as_a_text_is_still_reckoned_with(tmp_path: Path) -> None:
     folder = tmp_path / "rules"
-    shutil.copytree(STARTERS / GOODS, folder)
+    write_template(GOODS, folder)
     assert "= text(" in (folder / "posting.rules").read_text("utf-8")
     ruleset, problems = examine(read_files([folder]))
     assert problems == ()

@@ -299,9 +299,8 @@ def test_T23c_a_sum_of_conditions_keeps_its_own_finding(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "right", "typo", "code", "many"),
     [
-        ("shop.rules", "tax_total         money", "tax_totl         money", "NAM25", 6),
+        ("shop.rules", "tax_total           money", "tax_totl           money", "NAM25", 6),
         ("posting.rules", "aiaccount.sales_invoice", "aiaccount.sales_invoyce", "POS01", 30),
-        ("shop.rules", "record order from", "record ordr from", "NAM24", 20),
         ("shop.rules", "record order_line of order", "record order_line of ordr", "NAM07", 20),
         ("shop.rules", "many order_line", "many order_lin", "NAM07", 2),
         ("shop.rules", "role accounts ", "role accounst ", "OWN01", 18),

@@ -25,13 +25,13 @@ INVOICE, INVOISE = "autocount.invoice", "autocount.invoise"
         ("posting.rules", "autocount.credit_note", "autocount.credit_nota", GOODS, "POS01", 4),
         ("posting.rules", "of(autocount.invoice)", "of(autocount.invoise)", GOODS, "NAM06", 1),
         ("names.rules", "map debtor\n", "map debtr\n", SHOP, "NAM05", 5),
-        ("names.rules", "map tax_rate\n", "map tax_rte\n", SHOP, "TST04", 1),
+        ("names.rules", "map tax_rate\n", "map tax_rte\n", SHOP, "NAM05", 1),
         ("clearing.rules", "const approval_limit", "const aproval_limit", SHOP, "NAM01", 1),
-        ("posting.rules", "const sales_account", "const sales_acount", SHOP, "NAM01", 1),
+        ("posting.rules", "const usual_class", "const usual_clas", SHOP, "NAM01", 1),
         ("shop.rules", "paid, packed", "paid, pakced", SHOP, "GAT03", 1),
         ("shop.rules", "    sku       text", "    skuu      text", SHOP, "NAM25", 5),
         ("shop.rules", "    pieces  ", "    peices  ", SHOP, "NAM01", 2),
-        ("shop.rules", "lines             many", "lnes              many", SHOP, "NAM25", 3),
+        ("shop.rules", "lines               many", "lnes                many", SHOP, "NAM25", 3),
         ("names.rules", "    base     PCS", "    base     PSC", SHOP, "UOM05", 3),
         ("names.rules", "= 12 PCS", "= 12 PSC", SHOP, "UOM05", 1),
         ("records.rules", "link deliveries of", "link delivries of", GOODS, "TST02", 5),
@@ -54,10 +54,10 @@ def test_T23h_one_typo_is_one_finding_wherever_it_stands(
 
 
 def test_T23h_what_is_used_once_and_declared_once_may_be_either(tmp_path: Path) -> None:
-    (found,) = told(tmp_path, "posting.rules", "= sales_account", "= sales_acount")
-    assert found["message"] == "order has no field 'sales_acount'"
+    (found,) = told(tmp_path, "posting.rules", "otherwise usual_class", "otherwise usual_clas")
+    assert found["message"] == "order has no field 'usual_clas'"
     where = "posting.rules:4:1, and nothing uses it: one of the two is misspelt."
-    assert found["hint"].startswith("'sales_account' is declared in ")
+    assert found["hint"].startswith("'usual_class' is declared in ")
     assert found["hint"].endswith(where)
 
 

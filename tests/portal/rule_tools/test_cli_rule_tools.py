@@ -171,7 +171,8 @@ def test_a_cancelled_posted_e_invoiced_order_in_a_locked_period_is_one_sentence(
     told = run("explain", STARTER.parent / "orders-autocount", "--topic", "exceptions").stdout
     assert (
         "- An order that is cancelled after it was posted (but not as a sales order in autocount), "
-        "while the period of the document is locked, whether or not it has an e-invoice and "
+        "while “credited” is no and the period of the document is locked, whether or not it has an "
+        "e-invoice and "
         "whatever “moved” is: nothing is done in autocount, and the hold cannot be released.\n"
     ) in told
 

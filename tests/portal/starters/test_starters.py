@@ -75,6 +75,7 @@ def test_refunds_are_added_to_the_rules_of_the_demo_and_change_nothing_else() ->
         "shop.rules": False,
         "orders_test.rules": False,
         "posting.rules": True,
+        "required.rules": False,
     }
     gate, check = "gate order\n", "check one_debtor"
     mine, theirs = (text["clearing.rules"].partition(check)[2] for text in (files, plain))

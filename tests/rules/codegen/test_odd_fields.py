@@ -45,17 +45,34 @@ def _with(row: Mapping[str, Any], field: str, value: object) -> dict[str, Any]:
     return kept if value is ABSENT else {**kept, field: value}
 
 
-def _changed_bodies(body: Mapping[str, Any]) -> Iterator[tuple[str, object, dict[str, Any]]]:
-    """Yield (field, value, body) with one field of the head or of the first line changed."""
-    for field, old in body.items():
+def _changed_bodies(
+    body: Mapping[str, Any], stored: Mapping[str, tuple[str, ...]]
+) -> Iterator[tuple[str, object, dict[str, Any]]]:
+    """Yield (field, value, body) with one field of the head or of the first line changed.
+
+    `stored` are the fields that the rules declare, by the list that they are in: also those that
+    the body does not have are changed.
+    """
+    for field in dict.fromkeys((*body, *stored[""])):
+        old = body.get(field)
         for value in ODD_VALUES:
             yield field, value, _with(body, field, value)
         if not isinstance(old, list | tuple) or not old or not isinstance(old[0], Mapping):
             continue
-        for line_field in old[0]:
+        for line_field in dict.fromkeys((*old[0], *stored.get(field, ()))):
             for value in ODD_VALUES:
                 lines = [_with(old[0], line_field, value), *old[1:]]
                 yield f"{field}.{line_field}", value, {**body, field: lines}
+
+
+def _stored_fields(ruleset: nodes.Ruleset, kind: nodes.Record) -> dict[str, tuple[str, ...]]:
+    """Return the names of the stored fields of a kind, and of its lines by the field's name."""
+    stored = [field for field in kind.fields if isinstance(field, nodes.Field)]
+    names = {"": tuple(field.name for field in stored)}
+    for field in stored:
+        for line in (record for record in ruleset.records if record.name == field.of):
+            names[field.name] = _stored_fields(ruleset, line)[""]
+    return names
 
 
 def _required_fields(ruleset: nodes.Ruleset, kind: nodes.Record) -> set[str]:
@@ -77,6 +94,8 @@ class OddFields:
         self.compiled = compile_ruleset(ruleset, hash="h", schemas=schemas())
         self.interpreted = compile_interpreted(ruleset, hash="h", schemas=schemas())
         self.required = {kind.name: _required_fields(ruleset, kind) for kind in ruleset.records}
+        self.stored = {kind.name: _stored_fields(ruleset, kind) for kind in ruleset.records}
+        self.changed: set[str] = set()
         self.bodies: Counter[str] = Counter()
         self.evaluated = 0
         self.ready_with_blank: set[tuple[str, str]] = set()
@@ -89,7 +108,8 @@ class OddFields:
         is_ready = any(decision.state == PostingState.READY for decision in outcome.decisions)
         if is_ready and self.bodies[subject.kind] < BODIES_PER_KIND:
             self.bodies[subject.kind] += 1
-            for field, value, body in _changed_bodies(subject.body):
+            for field, value, body in _changed_bodies(subject.body, self.stored[subject.kind]):
+                self.changed.add(f"{subject.kind}.{field}")
                 self._evaluate_odd(replace(subject, body=body), facts, world, now, (field, value))
         return outcome
 
@@ -117,4 +137,9 @@ def test_no_odd_field_crashes_the_rules_and_no_blank_required_field_is_ready(nam
     program = OddFields(ruleset)
     run_tests(ruleset, program)  # type: ignore[arg-type]
     assert program.evaluated > 0
+    for kind in program.bodies:
+        lists = {name for name in program.stored[kind] if name}
+        declared = {f"{kind}.{field}" for field in program.stored[kind][""]}
+        declared |= {f"{kind}.{name}.{one}" for name in lists for one in program.stored[kind][name]}
+        assert declared <= program.changed
     assert program.ready_with_blank == set()

@@ -19,6 +19,7 @@ from rules.comparison.two_sides import (
     Bad,
     Change,
     Past,
+    Reason,
     Sum,
     Tally,
     TwoSides,
@@ -30,7 +31,7 @@ from rules.decisions.fast_path import KindGlances
 from rules.expressions.checks import SharedKinds, SharedRead
 from rules.expressions.run import Run
 from rules.facts import Facts, Subject
-from rules.outcomes import Glance, RouteWords
+from rules.outcomes import Document, Glance, RouteWords
 from tests.rules.kedai import INVOICE, NOW, RECEIPT, TEXT, judge, order, program_of, world
 
 DRAFT = TEXT.replace("from 2026-01-01 = 3000.00", "from 2026-01-01 = 200.00", 1).replace(
@@ -87,22 +88,39 @@ def test_was_and_would_be_in_counts_and_money() -> None:
         past(2, "posted", total="248.71"),  # held by both
         past(3, "waiting", status="pending"),
         past(4, "ignored", status="draft"),
-        past(5, "posted", currency="SGD"),
+        past(5, "posted", currency="SGD"),  # held by both: the document is in ringgit
     ]
     found = BOTH.tally(pasts)
-    assert (found.records, found.same) == (5, 2)
+    assert (found.records, found.same) == (5, 3)
     assert {change: money for change, money in found.cells.items() if change.route == INVOICE} == {
-        cell("ready", "to approve", "posted"): {
-            "MYR": Sum(1, Decimal("248.70")),
+        cell("ready", "to approve", "posted"): {"MYR": Sum(1, Decimal("248.70"))},
+        cell("held", "held", "posted"): {
+            "MYR": Sum(1, Decimal("248.71")),
             "SGD": Sum(1, Decimal("248.70")),
         },
-        cell("held", "held", "posted"): {"MYR": Sum(1, Decimal("248.71"))},
         cell("waiting", "to approve", "waiting"): {"MYR": Sum(1, Decimal("248.70"))},
         cell("ignored", "ignored", "ignored"): {"MYR": Sum(1, Decimal("248.70"))},
     }
-    assert found.stopped == {"MYR": Sum(1, Decimal("248.70")), "SGD": Sum(1, Decimal("248.70"))}
+    assert found.stopped == {"MYR": Sum(1, Decimal("248.70"))}
     assert found.freed == {}
-    assert [p.where[1] for p in found.examples[cell("ready", "to approve", "posted")]] == [1, 5]
+    assert [p.where[1] for p in found.examples[cell("ready", "to approve", "posted")]] == [1]
+
+
+def test_a_document_beyond_a_limit_of_its_target_is_held_with_the_words() -> None:
+    def limit(document: Document, number: str) -> Reason | None:
+        short = document.number == "NS-1" and document.amount < Decimal("248.71")
+        return None if short else Reason(number, "target_limits", None, f"{number} is too long.")
+
+    held = replace(OLD, limit=limit)
+    pasts = [past(1, "posted"), past(2, "posted", number="NS-77"), past(3, "held", total="x")]
+    found = Backtest(OLD, held).tally(pasts)
+    moved = {change for change in found.cells if change.was != change.would}
+    assert moved == {cell("ready", "held", "posted")}
+    assert found.stopped == {"MYR": Sum(1, Decimal("248.70"))}
+    why = decision_reason(held, pasts[1], INVOICE)
+    assert (why.rule, why.span, why.text) == ("target_limits", None, "NS-77 is too long.")
+    assert decision_reason(held, pasts[0], INVOICE) == decision_reason(OLD, pasts[0], INVOICE)
+    assert Backtest(held, held).tally(pasts).same == 3
 
 
 def test_what_would_newly_be_posted_and_by_which_line_it_was_stopped() -> None:

@@ -6,9 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from grammar.parsing.parser import parse
+from grammar.text.vocabulary import Edition
 from rules.facts import Facts, Subject, UnitEntry
 from rules.outcomes import Glance
-from tests.rules.kedai import INVOICE, NOW, decision, judge, line, order, program_of, world
+from rules.program import compile_ruleset
+from tests.rules.kedai import INVOICE, NOW, TEXT, decision, judge, line, order, program_of, world
 from tests.rules.one_meaning import same_glance
 
 HEAD = st.fixed_dictionaries(
@@ -55,7 +58,9 @@ def test_a_glance_sees_that_a_posted_price_leaves_the_bounds_of_numbers(
     free = {"subtotal": "37.50", "tax_total": "0.00", "total": "37.50"}
     body = order(lines=[line(qty="0", price=price), cup], **free)
     small = world(units={"CTN|TEA-1": UnitEntry(502, 1, 40, "PCS")})  # 1 PCS is 40 CTN
-    found = decision(judge(body, world=small))
+    ruleset, _ = parse({"kedai.rules": TEXT})
+    program = compile_ruleset(ruleset, hash="", edition=Edition.SEVENTH)  # it shows the line
+    found = decision(judge(body, world=small, program=program))
     assert (found.state, {one.code for one in found.findings}) == (
         "held" if codes else "ready",
         codes,

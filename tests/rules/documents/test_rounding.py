@@ -8,11 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.contract.schema import DocumentSchema
+from grammar.text.vocabulary import Edition
 from rules.documents.rounding import is_rounding, sum_columns
 from rules.outcomes import Outcome
 from rules.program import compile_ruleset
 from rules.testing.runner import run_tests
 from rules.types.symbol_table import Schemas
+from rules.values.cause_keys import ITSELF
 from rules.values.kinds import round_half_up
 from tests.rules.shop import found, judged, line, order, program, verdict
 
@@ -253,3 +255,22 @@ def test_quantity_times_price_is_what_such_a_target_makes(
     assert summary(of)[0] == state
     if state == "held":  # 156 pieces at 0.8333 are 129.99
         assert summary(of)[1] == [("RND01", "rounding", "hold")]
+
+
+def test_a_released_check_of_the_sums_covers_rounding_and_nothing_else() -> None:
+    """The target adds the lines up itself: what is more than rounding would be in the books."""
+    free = frozenset({("books.invoice", "adds"), ("books.invoice", "tolerance")})
+    of = judged(program(more=ADDS), order(*THREE, total="33.17"), releases=free)
+    assert summary(of) == ("held", [("RND02", "tolerance", "hold")])
+    (finding,) = found(of)
+    assert finding.clears == ITSELF
+    assert "RM 0.05 more" in finding.message
+
+
+def test_stored_decisions_of_an_earlier_edition_replay_as_they_were() -> None:
+    ruleset = program(more=ADDS).ruleset
+    earlier = compile_ruleset(ruleset, hash="x", edition=Edition.SEVENTH)
+    free = frozenset({("books.invoice", "adds")})
+    assert summary(judged(earlier, order(*THREE, total="33.17"), releases=free)) == ("ready", [])
+    (finding,) = found(judged(earlier, order(*THREE, total="33.17")))
+    assert finding.clears.by_people

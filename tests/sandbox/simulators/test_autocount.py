@@ -80,10 +80,10 @@ def test_void_unvoid_and_what_is_not_offered(autocount_sim, autocount, http):
     bench = Bench(autocount, autocount_sim, http)
     bench.send(bench.make())
     sim = autocount_sim
-    assert call(sim, "POST", "/1042/invoice/void?docNo=NS-1").status_code == 204
-    again = call(sim, "POST", "/1042/invoice/void?docNo=NS-1")
+    assert call(sim, "POST", "/1042/invoice/void?docNo=NS-1", {}).status_code == 204
+    again = call(sim, "POST", "/1042/invoice/void?docNo=NS-1", {})
     assert (again.status_code, again.json()["message"]) == (400, "Invoice is already voided.")
-    assert call(sim, "POST", "/1042/invoice/unvoid?docNo=NS-1").status_code == 204
+    assert call(sim, "POST", "/1042/invoice/unvoid?docNo=NS-1", {}).status_code == 204
     assert call(sim, "GET", "/1042/invoice?docNo=NS-1").json()["master"]["cancelled"] is False
     for method, path in (
         ("POST", "/1042/creditNote/void"),

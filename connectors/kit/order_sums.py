@@ -1,0 +1,115 @@
+"""Complete an order: a line for its cash rounding, and whether its prices include tax."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Final
+
+from connectors.kit.canonical_record import Cell, RawRecord
+from connectors.kit.shops.payload_parts import LineKind
+
+UNTAXED: Final = "NONE"
+"""The tax word of a line without tax, for sources that state one word a line."""
+
+ROUND_OFF: Final = "round_off"
+
+INCLUSIVE: Final = "prices_include_tax"
+
+_SEN: Final = Decimal("0.01")
+
+_PIECES: Final = "PCS"
+
+_MOST_DIGITS: Final = 15
+
+_LEAST_EXPONENT: Final = -30
+"""An amount with its first digit further behind the point is no amount."""
+
+
+def amount_of(cell: Cell | None) -> Decimal | None:
+    """Return the amount in a cell; None where there is none."""
+    if cell is None or isinstance(cell.value, bool) or str(cell.value).strip() == "":
+        return None
+    try:
+        amount = Decimal(str(cell.value).strip())
+    except InvalidOperation:
+        return None
+    # The exponent is checked first: 1e999999999 overflows in any arithmetic.
+    if not amount.is_finite() or not _LEAST_EXPONENT < amount.adjusted() < _MOST_DIGITS:
+        return None
+    return amount
+
+
+def line_amount(line: Mapping[str, Cell]) -> Decimal | None:
+    """Return what a line comes to, in whole sen; None where its cells do not show it."""
+    if (stated := amount_of(line.get("amount"))) is not None:
+        return stated
+    qty, price = amount_of(line.get("qty")), amount_of(line.get("price"))
+    if qty is None or price is None:
+        return None
+    off = amount_of(line.get("discount")) or Decimal(0)
+    return (qty * price - off).quantize(_SEN, ROUND_HALF_UP)
+
+
+def complete_order(raw: RawRecord) -> RawRecord:
+    """Return an order with a line of its cash rounding, and with what its total says of its prices.
+
+    An order that states neither nor needs it stays as it is.
+    """
+    order = _with_rounding(raw)
+    return _with_inclusive_prices(order)
+
+
+def _with_rounding(raw: RawRecord) -> RawRecord:
+    """Return an order with a line of its cash rounding, unless it has one or rounds nothing."""
+    cell = raw.head.get(ROUND_OFF)
+    amount = amount_of(cell)
+    if cell is None or not amount or any(_part(line) == "rounding" for line in raw.lines):
+        return raw
+    line = own_line("rounding", "Rounding", amount, next_position(raw.lines), cell.where)
+    return replace(raw, lines=[*raw.lines, line])
+
+
+def _with_inclusive_prices(raw: RawRecord) -> RawRecord:
+    """Return an order that says its prices include tax, where only then they come to its total."""
+    total, tax = (raw.head.get(name) for name in ("total", "tax_total"))
+    stated, added = amount_of(total), amount_of(tax)
+    flag = raw.head.get(INCLUSIVE)
+    amounts = [line_amount(line) for line in raw.lines]
+    if total is None or stated is None or not added or None in amounts:
+        return raw
+    if flag is not None and str(flag.value if flag.value is not None else "").strip():
+        return raw
+    if sum((amount for amount in amounts if amount is not None), Decimal(0)) != stated:
+        return raw
+    return replace(raw, head={**raw.head, INCLUSIVE: Cell(total.where, "yes")})
+
+
+def own_line(
+    part: LineKind, name: str, amount: Decimal, pos: int, where: str
+) -> Mapping[str, Cell]:
+    """Return a line that is no goods and bears no tax, in the fields that all sources share."""
+    value = format(amount, "f")
+    cells = {
+        "pos": pos,
+        "part": part,
+        "sku": part.upper(),
+        "name": name,
+        "uom": _PIECES,
+        "qty": 1,
+        "price": value,
+        "amount": value,
+        "tax": UNTAXED,
+    }
+    return {field: Cell(where, cell_value) for field, cell_value in cells.items()}
+
+
+def next_position(lines: Iterable[Mapping[str, Cell]]) -> int:
+    """Return the line number that follows the highest one in use."""
+    positions = [amount_of(line.get("pos")) for line in lines]
+    known = [int(position) for position in positions if position is not None]
+    return max([*known, len(positions)]) + 1
+
+
+def _part(line: Mapping[str, Cell]) -> str:
+    cell = line.get("part")
+    return str(cell.value).strip() if cell is not None else ""

@@ -1,0 +1,347 @@
+"""Split an order into what was bought and what each exchange added to it after the payment.
+
+Shopify adds the new goods of an exchange to the order itself
+(https://shopify.dev/docs/apps/build/orders-fulfillment/returns-apps/read-exchanges). Their sale has
+an invoice of its own, so the goods of each exchange become an order of their own here.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from itertools import combinations, pairwise
+from string import ascii_uppercase
+from typing import Any, Final
+
+from connectors.kit.shops.payload_parts import ZERO, plain
+from connectors.sources.shopify.kinds import CENT, Line, Part, lines_of, moved
+
+Payload = Mapping[str, object]
+
+Group = frozenset[str]
+"""The ids of the items that one exchange added."""
+
+MARKS: Final = tuple(f"-{letter}" for letter in ascii_uppercase)
+"""What follows the id and the name of an order, for the goods that its first, second, … exchange
+added to it.
+"""
+
+EXCHANGE_OF: Final = "exchange_of"
+"""Our name for the id of the first order, in the order of the added goods."""
+
+EXCHANGE: Final = "exchange"
+"""Our name for the letter of the exchange, in the order of the added goods."""
+
+_MOST_DIVIDED: Final = 12
+"""With more new items, the number of their divisions would grow without bound."""
+
+_OF_FIRST_SALE: Final = (
+    "total_tip_received",
+    "original_total_duties",
+    "original_total_additional_fees",
+    "total_cash_rounding_payment_adjustment",
+    "total_discounts",
+    "subtotal_price",
+    "total_outstanding",
+)
+"""Amounts of the first sale, or of both sales together."""
+
+_OF_REFUND: Final = (
+    "transactions",
+    "order_adjustments",
+    "refund_shipping_lines",
+    "duties",
+    "additional_fees",
+)
+
+
+def split_exchange(place: str, order: Payload) -> tuple[Payload, ...]:
+    """Return the order as it was sold, and as further orders the goods that each exchange added.
+
+    An order without an exchange, or whose amounts cannot be read, is returned as it is. So is a
+    cancelled one: its money and goods are judged together.
+    """
+    told = Part(place, order)
+    if order.get("cancelled_at"):
+        return (order,)
+    groups = _groups(told)
+    if not groups or len(groups) > len(MARKS) or told.errors:
+        return (order,)
+    split = (_sale(told, frozenset().union(*groups)), *_exchanges(told, groups))
+    return (order,) if told.errors else split
+
+
+def sales_of_refunds(order: Payload) -> Mapping[str, str]:
+    """Return the id of each refund whose goods were all added by one exchange, with the id of the
+    order that these goods are here: its invoice is the one to credit.
+    """
+    told = Part("order", order).alone()
+    groups = _groups(told) if len(split_exchange("order", order)) > 1 else ()
+    found = {}
+    for refund in told.parts("refunds") if groups else ():
+        items = {one.text("line_item_id") for one in refund.parts("refund_line_items")}
+        for group, mark in zip(groups, MARKS, strict=False):
+            if items and items <= group:
+                found[refund.text("id")] = f"{told.text('id')}{mark}"
+    return found
+
+
+def added_items(order: Part) -> Group:
+    """Return the ids of the items that exchanges added; none where no goods came back."""
+    return frozenset().union(*_groups(order))
+
+
+def worth_added(order: Part, refund_id: str) -> Decimal | None:
+    """Return what the goods cost, with tax, that the exchange of this refund added; None where the
+    order does not show which ones these are.
+    """
+    told = order.alone()
+    groups = _groups(told)
+    paid = [one.text("id") for one in told.parts("refunds") if _pays_for_goods(one, told)]
+    if len(paid) != len(groups) or refund_id not in paid:
+        return None
+    return _goods(told, groups[paid.index(refund_id)], told.flag("taxes_included"))[0]
+
+
+def _groups(order: Part) -> tuple[Group, ...]:
+    """Return the items that each exchange added, the earliest exchange first."""
+    told = order.alone()
+    refunds = told.parts("refunds")
+    lines = [line for refund in refunds for line in refund.parts("refund_line_items")]
+    back = {one.text("line_item_id") for one in lines if one.text("restock_type") == "return"}
+    groups = _stated(told)
+    if not groups and any(_pays_for_goods(refund, told) for refund in refunds):
+        groups = _by_money(told, _beyond_total(told))
+    ids, added = [item.text("id") for item in told.parts("line_items")], Group().union(*groups)
+    if told.errors or not back - added or not set(ids) - added:
+        return ()
+    known = [group.intersection(ids) for group in groups if not group.isdisjoint(ids)]
+    return tuple(sorted(known, key=lambda group: min(map(ids.index, group))))
+
+
+def _pays_for_goods(refund: Part, order: Part) -> bool:
+    """Check whether goods came back for more than the money that went back: what is left of it
+    paid for other goods. Where all of it went back, added goods are another sale.
+    """
+    worth, money = _worth_and_money(refund, order)
+    return money is not None and _brings_goods(refund) and money < worth
+
+
+def _brings_goods(refund: Part) -> bool:
+    return any(one.text("restock_type") == "return" for one in refund.parts("refund_line_items"))
+
+
+def _worth_and_money(refund: Part, order: Part) -> tuple[Decimal, Decimal | None]:
+    """Return what the goods of a refund cost with their tax, and the money that went back for
+    them; None where it is in the buyer's currency.
+    """
+    goods = refund.parts("refund_line_items")
+    worth = sum((one.amount("subtotal") for one in goods), ZERO)
+    if not order.flag("taxes_included"):
+        worth += sum((one.amount("total_tax") for one in goods), ZERO)
+    moves = [one for one in refund.parts("transactions") if one.text("kind") == "refund"]
+    if any(one.text("currency") not in ("", order.text("currency")) for one in moves):
+        return worth, None
+    money = [one for one in moves if one.text("status") in ("success", "pending")]
+    return worth, sum((one.amount("amount") for one in money), ZERO)
+
+
+def _stated(order: Part) -> list[Group]:
+    """Return the new items that Shopify lists with each of the order's returns."""
+    groups = []
+    for one in order.parts("returns"):
+        ids = set()
+        for exchange in one.parts("exchange_line_items"):
+            items = exchange.parts("line_items") or [exchange.part("line_item")]
+            ids |= {item.text("id") for item in items}
+            ids.add(exchange.text("line_item_id"))
+        groups.append(frozenset(ids - {""}))
+    return [group for group in groups if group]
+
+
+def _by_money(order: Part, added: Group) -> list[Group]:
+    """Return the items that each exchange added, where Shopify lists no returns.
+
+    New items follow each other as the exchanges did. What an exchange added costs what its returned
+    goods did, less the money that went back; where none went back, it may cost more. Where not
+    exactly one division fits, all items are one group: the change of a posted order is then held.
+    """
+    refunds = [one for one in order.parts("refunds") if _pays_for_goods(one, order)]
+    inside = order.flag("taxes_included")
+    ids = [item.text("id") for item in order.parts("line_items")]
+    worths = dict(zip(ids, (_worth(line, inside) for line in _all_lines(order)), strict=False))
+    items = [one for one in ids if one in added]
+    paid = [_worth_and_money(refund, order) for refund in refunds]
+    fits = [
+        parts
+        for parts in _divisions(items, len(refunds))
+        if all(
+            _is_paid(sum((worths[one] for one in part), ZERO), *back)
+            for part, back in zip(parts, paid, strict=True)
+        )
+    ]
+    return [frozenset(part) for part in fits[0]] if len(fits) == 1 else [added] if added else []
+
+
+def _divisions(items: Sequence[str], count: int) -> Iterator[list[Sequence[str]]]:
+    """Yield each division of the items into so many parts that follow each other."""
+    if 0 < count <= len(items) <= _MOST_DIVIDED:
+        for cuts in combinations(range(1, len(items)), count - 1):
+            yield [items[start:end] for start, end in pairwise((0, *cuts, len(items)))]
+
+
+def _is_paid(added: Decimal, worth: Decimal, money: Decimal | None) -> bool:
+    """Check whether returned goods of this worth, less the money that went back, paid for goods."""
+    rest = worth - (money or ZERO)
+    return abs(added - rest) <= CENT or (not money and added > rest)
+
+
+def _beyond_total(order: Part) -> Group:
+    """Return the ids of the last items, where the lines before them come to `total_price`: that
+    stays the total of the first order (`current_total_price` follows the exchange).
+    """
+    items, lines = order.parts("line_items"), _all_lines(order)
+    inside = order.flag("taxes_included")
+    worths = [_worth(line, inside) for line in lines]
+    goods = worths[: len(items)]
+    apart = sum(worths, ZERO) - order.amount("total_price")
+    for at in range(1, len(goods)):
+        if apart > 0 and abs(sum(goods[at:], ZERO) - apart) <= CENT:
+            return frozenset(item.text("id") for item in items[at:])
+    return frozenset()
+
+
+def _all_lines(order: Part) -> list[Line]:
+    """Return the lines of an order with all pieces of each item."""
+    whole = moved(order)
+    for item in order.parts("line_items"):
+        whole.refunded[item.text("id")] = item.whole("quantity")
+    return lines_of(order, whole)
+
+
+def _worth(line: Line, inside: bool) -> Decimal:
+    return line.amount if inside else line.amount + line.tax
+
+
+def _goods(order: Part, added: Group, inside: bool) -> tuple[Decimal, Decimal]:
+    """Return what the added items come to with their tax, and the tax."""
+    lines = [one for one in _all_lines(order) if _line_id(one) in added]
+    return sum((_worth(one, inside) for one in lines), ZERO), sum((one.tax for one in lines), ZERO)
+
+
+def _line_id(line: Line) -> str:
+    return str(line.cells["line_id"].value) if "line_id" in line.cells else ""
+
+
+def _remaining_worth(order: Part, added: Group, inside: bool) -> Decimal:
+    """Return what the pieces of the added items that are left come to, with their tax."""
+    counts = {
+        item.text("id"): Decimal(item.whole("current_quantity")) / item.whole("quantity")
+        for item in order.parts("line_items")
+        if item.value.get("current_quantity") is not None and item.whole("quantity")
+    }
+    lines = [line for line in _all_lines(order) if _line_id(line) in added]
+    worths = (_worth(line, inside) * counts.get(_line_id(line), Decimal(1)) for line in lines)
+    return sum((worth.quantize(CENT) for worth in worths), ZERO)
+
+
+def _sale(order: Part, added: Group) -> Payload:
+    """Return the order without the added items, with the status of its own goods and money."""
+    inside = order.flag("taxes_included")
+    total, tax = _goods(order, added, inside)
+    left, outstanding = _remaining_worth(order, added, inside), order.amount("total_outstanding")
+    value = _with_items(order, added, kept=False)
+    amounts = {"current_total_price": order.amount("current_total_price") - left}
+    if order.stated("total_outstanding"):
+        amounts["total_outstanding"] = outstanding - left
+    whole = sum((_worth(one, inside) for one in _all_lines(order)), ZERO)
+    if abs(order.amount("total_price") - whole) <= CENT:
+        amounts["total_price"] = order.amount("total_price") - total
+        if order.stated("total_tax"):
+            amounts["total_tax"] = order.amount("total_tax") - tax
+    sent = moved(order).sent
+    items = [one for one in order.parts("line_items") if one.text("id") not in added]
+    if order.text("fulfillment_status") == "partial" and all(_is_sent(one, sent) for one in items):
+        value["fulfillment_status"] = "fulfilled"
+    if order.text("financial_status") == "partially_paid" and 0 < outstanding <= left:
+        value["financial_status"] = "paid"
+    return _stating(value, amounts)
+
+
+def _is_sent(item: Part, sent: Mapping[str, int]) -> bool:
+    fulfilled = item.text("fulfillment_status") == "fulfilled"
+    return fulfilled or sent.get(item.text("id"), 0) >= item.whole("quantity")
+
+
+def _exchanges(order: Part, groups: Sequence[Group]) -> Iterator[Payload]:
+    """Yield the items of each exchange as an order of their own.
+
+    What the buyer still owes is for the latest exchanges: Shopify collects each balance with its
+    exchange.
+    """
+    inside, owed = order.flag("taxes_included"), order.amount("total_outstanding")
+    lefts = [_remaining_worth(order, group, inside) for group in groups]
+    for at, (group, mark) in enumerate(zip(groups, MARKS, strict=False)):
+        owes = owed > sum(lefts[at + 1 :], ZERO)
+        yield _exchange(order, group, mark, _returned_at(order, at, len(groups)), owes=owes)
+
+
+def _exchange(order: Part, added: Group, mark: str, returned_at: object, *, owes: bool) -> Payload:
+    """Return the added items as an order of their own, of the day on which goods came back."""
+    inside = order.flag("taxes_included")
+    total, tax = _goods(order, added, inside)
+    value = _with_items(order, added, kept=True)
+    value |= {"id": f"{order.text('id')}{mark}", "name": f"{order.text('name')}{mark}"}
+    value |= {
+        EXCHANGE_OF: order.text("id"),
+        EXCHANGE: mark.removeprefix("-"),
+        "shipping_lines": [],
+        "processed_at": returned_at,
+    }
+    if order.text("fulfillment_status") != "fulfilled":
+        value["fulfillment_status"] = None
+    if order.text("financial_status") == "partially_paid" and not owes:
+        value["financial_status"] = "paid"
+    amounts = {"total_price": total, "current_total_price": _remaining_worth(order, added, inside)}
+    if order.stated("total_tax"):
+        amounts["total_tax"] = tax
+    left_out = {name for one in _OF_FIRST_SALE for name in (one, f"{one}_set")}
+    return _stating({name: one for name, one in value.items() if name not in left_out}, amounts)
+
+
+def _returned_at(order: Part, at: int, count: int) -> object:
+    """Return the moment at which the goods of an exchange came back. Later refunds, also of goods
+    that come back for money, do not move the day of a posted exchange.
+    """
+    back = [refund for refund in order.parts("refunds") if _brings_goods(refund)]
+    paid = [refund for refund in back if _pays_for_goods(refund, order)]
+    refunds = paid if len(paid) >= count else back
+    moments = [one.value.get("processed_at") or one.value.get("created_at") for one in refunds]
+    known = [one for one in moments if one]
+    return known[min(at, len(known) - 1)] if known else order.value.get("updated_at")
+
+
+def _with_items(order: Part, added: Group, *, kept: bool) -> dict[str, Any]:
+    """Return the order with the added items alone (`kept`), or without them; so its refunds."""
+
+    def wanted(name: str, parts: Sequence[Part]) -> list[Payload]:
+        return [one.value for one in parts if (one.text(name) in added) == kept]
+
+    refunds = []
+    for refund in order.parts("refunds"):
+        lines = refund.parts("refund_line_items")
+        mine = wanted("line_item_id", lines)
+        if kept and mine:
+            without: dict[str, list[Payload]] = {name: [] for name in _OF_REFUND}
+            refunds.append({**refund.value, **without, "refund_line_items": mine})
+        elif not kept and (mine or not lines):
+            refunds.append({**refund.value, "refund_line_items": mine})
+    items = wanted("id", order.parts("line_items"))
+    return {**order.value, "line_items": items, "refunds": refunds}
+
+
+def _stating(value: Mapping[str, Any], amounts: Mapping[str, Decimal]) -> Payload:
+    """Return the order with these amounts, in the shop's money."""
+    found = dict(value)
+    for name, amount in amounts.items():
+        found[name] = plain(amount)
+        found.pop(f"{name}_set", None)
+    return found

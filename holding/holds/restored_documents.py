@@ -1,0 +1,109 @@
+"""Send a posted document again over an edit in the target, because the record is right."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from connectors import registry
+from holding.access.actors import Actor, Voice
+from holding.approvals.consent import content_hash
+from holding.db.models import Connection, Hold, Posting, Push, Reading
+from holding.db.models.columns import HoldState
+from holding.db.refusal import Refusal
+from holding.holds.holds import Desk, Done, done_with, sealed_decisions, store_decisions
+from holding.holds.releases import SEND_AGAIN, decide_one
+from holding.platform.changes import wake_records
+from holding.platform.states import RESTORES, close_holds, move_posting, settle_closed
+from rules.decisions.posted_documents import TARGET_EDIT_RULE
+from rules.values.canonical import PostingState
+
+
+def overwrite_edit(
+    session: Session,
+    actor: Actor,
+    hold_id: int,
+    reason: str,
+    now: datetime,
+    op: str | None = None,
+) -> Done | Refusal:
+    """Send a document again as it was posted, over the edit that this hold is about.
+
+    The edit is released, and a planned change of the record is sent instead, if there is one.
+    """
+
+    def act(desk: Desk, hold: Hold, voice: Voice) -> Done | Refusal:
+        why = reason.strip()
+        _plan_update(desk, hold, now)
+        decided = store_decisions(desk, [hold], voice, "release", why, now, op)
+        close_holds(session, [hold], voice, state=HoldState.RELEASED, why=why, now=now)
+        say = f"{voice.name} had {hold.number} sent again over the edit: {why}"
+        result = done_with(hold, say)
+        sealed = sealed_decisions(desk, decided)
+        desk.tell([result], "hold.released", now, op, actor=voice, reason=why, sealed=sealed)
+        wake_records(session, [hold.record_id], now)
+        settle_closed(session, [hold])
+        return result
+
+    return decide_one(
+        session, actor, hold_id, reason, now, op, verb=SEND_AGAIN, may=_refusal, act=act
+    )
+
+
+def _plan_update(desk: Desk, hold: Hold, now: datetime) -> None:
+    """Plan the update with the posted content, unless a change of the record is planned."""
+    session, posting = desk.session, desk.postings[hold.posting_id or 0]
+    standing = session.get_one(Push, posting.posted_push_id)
+    if posting.hash != standing.hash:
+        return
+    connection = session.get_one(Connection, posting.connection_id)
+    company_there = str(connection.settings.get("company_id", ""))
+    moved = move_posting(
+        session,
+        posting.id,
+        expected=PostingState.POSTED,
+        to=PostingState.POSTED,
+        lock=posting.lock,
+        action="update",
+        hash=content_hash(posting.connection_id, company_there, standing.content, "update"),
+        content=standing.content,
+        due_at=now,
+        reason=RESTORES,
+        tries=0,
+    )
+    if not moved:
+        message = f"posting {posting.id} moved under our lock"
+        raise RuntimeError(message)
+
+
+def _refusal(desk: Desk, hold: Hold) -> Refusal | None:
+    """Refuse what is no edit of a posted document that the target can update."""
+    posting = desk.postings.get(hold.posting_id or 0)
+    edited = hold.rule == TARGET_EDIT_RULE and posting is not None
+    if posting is None or not edited or posting.state != PostingState.POSTED:
+        return Refusal("hold.not_edited", "This document was not changed by hand.")
+    if can_overwrite(desk.session, posting):
+        return None
+    connection = desk.session.get_one(Connection, posting.connection_id)
+    words = f"You cannot send {posting.number} again, because {connection.name} cannot change it."
+    return Refusal("hold.no_update", words, f"Correct it in {connection.name}.")
+
+
+def can_overwrite_hold(session: Session, hold_id: int) -> bool:
+    """Check whether the document of a hold can be sent again over the edit."""
+    posting = session.scalar(
+        select(Posting).join(Hold, Hold.posting_id == Posting.id).where(Hold.id == hold_id)
+    )
+    return posting is not None and can_overwrite(session, posting)
+
+
+def can_overwrite(session: Session, posting: Posting) -> bool:
+    """Check whether the target updates such documents, and the edited document still counts."""
+    connection = session.get_one(Connection, posting.connection_id)
+    target = registry.targets().get(connection.connector)
+    schema = next(
+        (one for one in target.documents if one.name == posting.doc_type) if target else iter(()),
+        None,
+    )
+    reading = session.scalar(select(Reading.body).where(Reading.id == posting.reading_id))
+    return schema is not None and "update" in schema.actions and not (reading or {}).get("void")

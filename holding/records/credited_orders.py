@@ -1,0 +1,54 @@
+"""Find orders that were cancelled after they were posted, and whose refunds settle them.
+
+It is short because pages and files of several domains need this one question.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Select, or_, select
+
+from holding.db import bulk
+from holding.db.models import Posting, Record, Release, Version
+from holding.db.models.columns import RecordState
+from holding.db.together import Question
+from rules.decisions.posted_documents import CANCEL
+from rules.values.canonical import PostingState
+
+CREDITED: Final = "Cancelled, credited"
+"""What lists call the state of such an order. Its invoice stays posted."""
+
+_CANCELLED: Final = "cancelled"
+
+
+def credited_orders(
+    company_id: int, record_ids: Collection[int], now: datetime
+) -> Question[frozenset[int]]:
+    """Return which of these records are cancelled and stay posted by the rules alone.
+
+    A cancelled order that a person released stays posted as well, but no refund need settle it.
+    One that is due to be judged at `now` is not known yet.
+    """
+    rows = yield _query(company_id, record_ids, now)
+    return frozenset(rows.scalars())
+
+
+def _query(company_id: int, record_ids: Collection[int], now: datetime) -> Select[Any]:
+    withdrawn = select(Posting.id).where(
+        Posting.record_id == Record.id, Posting.state == PostingState.POSTED, Posting.withdrawn
+    )
+    released = select(Release.id).where(
+        Release.record_id == Record.id,
+        Release.rule == CANCEL,
+        Release.voided_at.is_(None),
+        Release.content_sha256 == Version.sha256,
+    )
+    return (
+        select(Record.id)
+        .join(Version, Version.id == Record.version_id)
+        .where(Record.company_id == company_id, bulk.among(Record.id, sorted(record_ids)))
+        .where(Record.state == RecordState.POSTED, Record.status == _CANCELLED)
+        .where(or_(Record.due_at.is_(None), Record.due_at > now))
+        .where(withdrawn.exists(), ~released.exists())
+    )

@@ -1,0 +1,227 @@
+"""Cash rounding, released differences and inclusive prices, from the source into the books."""
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cases.company import CaseCompany, Plan
+from tests.cases.conftest import Make
+from tests.cases.test_upload_cases import SHEETS, total, upload, written
+
+pytestmark = pytest.mark.sqlite
+BOUGHT = {"sku": "CUP", "name": "Cup", "qty": 2, "price": "5.31", "tax": "SST", "uom": "PCS"}
+AI = Plan(
+    template="netshop-aiaccount",
+    maps={"debtors": ["C-7,Warung Melati"], "items": ["CUP,CUP", "ROUNDING,ROUNDING"]},
+)
+CLOUD = Plan(
+    template="netshop-autocount",
+    maps={"debtors": ["FPX,300-N001"], "items": ["CUP,CUP", "ROUNDING,ROUNDING"]},
+)
+BOOKS = {
+    "debtors": ["300-N001"],
+    "accounts": ["500-0000", "510-0000", "906-0000"],
+    "products": {"CUP": "PCS", "ROUNDING": "PCS"},
+}
+
+
+def netshop(**values: Any) -> dict[str, Any]:
+    """Return an order of 10.62 and 10% tax, 11.68, for which 11.70 was paid in cash."""
+    order = {
+        "id": 901,
+        "number": "NS-901",
+        "status": "paid",
+        "ordered_at": "2026-11-20T10:00:00+08:00",
+        "paid_at": "2026-11-20T10:05:00+08:00",
+        "updated_at": "2026-11-20T10:06:00+08:00",
+        "channel": "FPX",
+        "currency": "MYR",
+        "customer": {"id": "C-7", "name": "Warung Melati"},
+        "items": [BOUGHT],
+        "subtotal": "10.62",
+        "tax_total": "1.06",
+        "round_off": "0.02",
+        "total": "11.70",
+        "version": 1,
+    }
+    return {"order": {**order, **values}}
+
+
+def intake(**values: Any) -> dict[str, Any]:
+    """Return the same order as a program sends it."""
+    order = {
+        "kind": "order",
+        "id": "901",
+        "number": "NS-901",
+        "status": "paid",
+        "ordered_on": "2026-11-20",
+        "version": 1,
+        "branch": "KL",
+        "customer": "C-77",
+        "customer_name": "Kedai Maju",
+        "price_level": "TRADE",
+        "currency": "MYR",
+        "subtotal": "10.62",
+        "tax_total": "1.06",
+        "round_off": "0.02",
+        "total": "11.70",
+        "lines": [{"pos": 1, **BOUGHT, "sku": "TEA-1"}],
+    }
+    return {"records": [{**order, **values}]}
+
+
+def feed(company: CaseCompany, folder: Path, content: Mapping[str, Any]) -> None:
+    """Read what a source sends from a file, and let the workers work."""
+    ending = "records.json" if "records" in content else "json"
+    path = folder / f"sent.{ending}"
+    path.write_text(json.dumps(content), "utf-8")
+    company.ingest(path)
+    assert company.errors == []
+    company.work()
+
+
+@pytest.mark.parametrize(("rounding", "paid"), [("0.02", "11.70"), ("-0.03", "11.65")])
+def test_cash_rounding_is_a_line_in_aiaccount(
+    make: Make, tmp_path: Path, rounding: str, paid: str
+) -> None:
+    company = make(AI, "aiaccount")
+    feed(company, tmp_path, netshop(round_off=rounding, total=paid))
+    assert company.holds() == []
+    stands = company.documents()["NS-901"]
+    assert Decimal(str(stands["total"])) == Decimal(paid), stands
+    line = stands["document"]["lines"][1]
+    assert (line["SKU"], line["AccountCode"], line["TaxCode"]) == ("ROUNDING", "90600", "NT")
+    assert Decimal(str(line["LineTotal"])) == Decimal(rounding)
+
+
+@pytest.mark.parametrize(("rounding", "paid"), [("0.02", "11.70"), ("-0.03", "11.65")])
+@pytest.mark.parametrize("book", ["off", "on"])
+def test_cash_rounding_is_one_line_in_autocount(
+    make: Make, tmp_path: Path, rounding: str, paid: str, book: str
+) -> None:
+    """Also where the book could round to 5 sen itself: nothing is left to round."""
+    company = make(CLOUD, "autocount", **BOOKS, five_sen=book)
+    feed(company, tmp_path, netshop(round_off=rounding, total=paid))
+    assert company.holds() == []
+    document = company.documents()["NS-901"]
+    amounts = [Decimal(document["master"][name]) for name in ("tax", "roundAdj", "finalTotal")]
+    assert amounts == [Decimal("1.06"), 0, Decimal(paid)]
+    row = document["details"][1]
+    assert (row["accNo"], row["taxCode"]) == ("906-0000", "NT")
+    assert Decimal(row["subTotal"]) == Decimal(rounding)
+
+
+@pytest.mark.parametrize(("rounding", "paid"), [("0.02", "11.70"), ("-0.03", "11.65")])
+def test_cash_rounding_goes_back_with_the_whole_order(
+    make: Make, tmp_path: Path, rounding: str, paid: str
+) -> None:
+    company = make(CLOUD, "autocount", **BOOKS)
+    feed(company, tmp_path, netshop(round_off=rounding, total=paid))
+    back = {
+        "id": "R-1",
+        "status": "Refunded + Items Returned",
+        "amount": paid,
+        "refunded_at": "2026-11-21T10:00:00+08:00",
+        "updated_at": "2026-11-21T10:00:00+08:00",
+        "items": [{"pos": 1, "sku": "CUP", "qty": 2, "uom": "PCS"}],
+    }
+    refunded = netshop(round_off=rounding, total=paid, refunds=[back])
+    refunded["order"]["updated_at"] = "2026-11-21T10:00:00+08:00"
+    feed(company, tmp_path, refunded)
+    assert company.holds() == []
+    note = company.documents()["CN-R-1"]
+    assert Decimal(note["master"]["finalTotal"]) == Decimal(paid)
+    assert Decimal(note["master"]["tax"]) == Decimal("1.06")
+
+
+def test_cash_rounding_and_inclusive_prices_in_quickbooks(make: Make, tmp_path: Path) -> None:
+    company = make(Plan(template="orders-quickbooks"), "quickbooks")
+    feed(company, tmp_path, intake())
+    assert company.holds() == []
+    (document,) = company.documents().values()
+    assert Decimal(str(document["TotalAmt"])) == Decimal("11.70")
+    assert Decimal(str(document["TxnTaxDetail"]["TotalTax"])) == Decimal("1.06")
+    assert document["Line"][1]["SalesItemLineDetail"]["ItemRef"]["value"] == "901"
+
+
+@pytest.mark.parametrize("stated", [True, None])
+def test_an_inclusive_order_of_a_program_is_posted_for_its_money(
+    make: Make, tmp_path: Path, stated: bool | None
+) -> None:
+    """A total that only tax in the prices explains counts as such where the sender says nothing."""
+    company = make(Plan(template="orders-quickbooks"), "quickbooks")
+    sums = {"subtotal": "9.65", "tax_total": "0.97", "total": "10.62", "round_off": None}
+    feed(company, tmp_path, intake(**sums, prices_include_tax=stated))
+    assert company.holds() == []
+    assert company.body("NS-901")["prices_include_tax"] is True
+    (document,) = company.documents().values()
+    assert document["GlobalTaxCalculation"] == "TaxInclusive"
+    assert Decimal(str(document["TotalAmt"])) == Decimal("10.62")
+    assert Decimal(str(document["TxnTaxDetail"]["TotalTax"])) == Decimal("0.97")
+
+
+def test_prices_that_are_stated_without_tax_and_hold_it_are_held(
+    make: Make, tmp_path: Path
+) -> None:
+    company = make(Plan(template="orders-quickbooks"), "quickbooks")
+    sums = {"subtotal": "9.65", "tax_total": "0.97", "total": "10.62", "round_off": None}
+    feed(company, tmp_path, intake(**sums, prices_include_tax=False))
+    assert {hold.rule for hold in company.holds()} == {"total_adds"}
+    assert company.documents() == {}
+
+
+COLUMNS = (
+    "Order No,Status,Date,Version,Branch,Customer code,Customer name,price_level,Currency,Subtotal,"
+    "Total tax,Total,Line,Item code,Item name,Unit,Qty,Unit price,Tax type"
+)
+ROW = "V-1,paid,2026-11-20,1,KL,C-77,Kedai Maju,RETAIL,MYR,9.65,0.97,10.62,1,CUP,Cup,PCS,2,5.31,SST"
+
+
+@pytest.mark.parametrize(("heading", "cell"), [(",Tax inclusive", ",yes"), ("", "")])
+def test_an_inclusive_sheet_is_posted_for_its_money(
+    make: Make, tmp_path: Path, heading: str, cell: str
+) -> None:
+    company = make(SHEETS, "quickbooks")
+    company.upload(written(tmp_path, f"{COLUMNS}{heading}\n{ROW}{cell}\n"))
+    company.work()
+    assert company.holds() == []
+    assert company.body("V-1")["prices_include_tax"] is True
+    assert total(company, "V-1") == Decimal("10.62")
+
+
+HALF = (
+    "Order ID,Order Number,Order Date,Order Status,Order Currency,Order Total,Order Subtotal,"
+    "Tax Total,Customer ID,Billing First Name,Item Name,Item SKU,Item Quantity,Item Total\n"
+    "81,81,2026-11-20 10:00,processing,MYR,20.50,20.48,0.00,C-77,Kedai Maju,Cup,CUP,2,20.48\n"
+)
+
+
+def test_a_released_difference_is_booked_as_rounding(make: Make, tmp_path: Path) -> None:
+    company = make(SHEETS, "quickbooks")
+    values = {"branch": "KL", "version": "1", "price_level": "RETAIL", "tax": "NONE"}
+    upload(company, written(tmp_path, HALF), **values)
+    company.work()
+    assert {hold.code for hold in company.holds("81")} == {"SUM01"}
+    assert company.documents() == {}
+    company.release("81")
+    company.work()
+    assert total(company, "81") == Decimal("20.50")
+    (document,) = company.documents().values()
+    assert Decimal(str(document["Line"][1]["Amount"])) == Decimal("0.02")
+
+
+@pytest.mark.parametrize("value", ["no", "yes"])
+def test_one_value_says_of_all_rows_whether_prices_include_tax(
+    make: Make, tmp_path: Path, value: str
+) -> None:
+    company = make(SHEETS, "quickbooks")
+    path = written(tmp_path, f"{COLUMNS}\n{ROW}\n")
+    upload(company, path, prices_include_tax=value)
+    company.work()
+    assert company.body("V-1")["prices_include_tax"] is (value == "yes")
+    rules = {hold.rule for hold in company.holds("V-1")}
+    assert rules == ({"total_adds"} if value == "no" else set())

@@ -1,0 +1,69 @@
+"""An order's lines come to its total: with cash rounding, and with prices that include tax."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.kit.canonical_record import Cell, RawRecord
+from connectors.kit.order_sums import complete_order, line_amount
+
+SEN = Decimal("0.01")
+AMOUNTS = st.lists(st.integers(1, 99999).map(lambda sen: sen * SEN), min_size=1, max_size=4)
+ROUNDING = st.integers(-4, 4).map(lambda sen: sen * SEN)
+
+
+def order(prices: Sequence[Decimal], **head: object) -> RawRecord:
+    """Return an order of one piece at each of these prices."""
+    lines = [
+        {"pos": Cell("", at), "qty": Cell("", "1"), "price": Cell("", str(price))}
+        for at, price in enumerate(prices, 1)
+    ]
+    return RawRecord(Cell("", "1"), {name: Cell("", one) for name, one in head.items()}, lines)
+
+
+def flag(raw: RawRecord) -> object:
+    cell = raw.head.get("prices_include_tax")
+    return cell.value if cell is not None else None
+
+
+@given(AMOUNTS, ROUNDING, st.integers(0, 500).map(lambda sen: sen * SEN), st.booleans())
+def test_lines_and_tax_come_to_the_total_in_the_reading_that_is_stated(
+    prices: list[Decimal], rounding: Decimal, tax: Decimal, inclusive: bool
+) -> None:
+    goods = sum(prices, Decimal(0))
+    total = goods + rounding + (0 if inclusive else tax)
+    raw = order(prices, total=str(total), tax_total=str(tax), round_off=str(rounding))
+    whole = complete_order(raw)
+    amounts = [line_amount(line) for line in whole.lines]
+    assert sum(one for one in amounts if one is not None) + (0 if inclusive else tax) == total
+    assert flag(whole) == ("yes" if inclusive and tax else None)
+    assert [line["pos"].value for line in whole.lines] == list(range(1, len(whole.lines) + 1))
+    assert complete_order(whole) == whole
+
+
+@pytest.mark.parametrize("stated", ["no", False, "yes", True])
+def test_what_an_order_states_of_its_prices_stays(stated: object) -> None:
+    raw = order([Decimal("10.60")], total="10.60", tax_total="0.60", prices_include_tax=stated)
+    assert flag(complete_order(raw)) == stated
+
+
+@pytest.mark.parametrize("price", ["", "RM 5", None])
+def test_nothing_is_concluded_of_amounts_that_cannot_be_read(price: object) -> None:
+    raw = order([Decimal("10.60")], total="10.60", tax_total="0.60")
+    raw.lines[0]["price"] = Cell("", price)  # type: ignore[index]
+    assert complete_order(raw) == raw
+
+
+def test_a_rounding_line_of_the_source_is_the_only_one() -> None:
+    raw = order([Decimal("10.00"), Decimal("0.02")], total="10.02", round_off="0.02")
+    raw.lines[1]["part"] = Cell("", "rounding")  # type: ignore[index]
+    assert complete_order(raw) == raw
+
+
+@pytest.mark.parametrize("value", ["0.00", "", None, "NaN", "two sen"])
+def test_no_rounding_is_no_line(value: object) -> None:
+    raw = order([Decimal("10.00")], total="10.00", round_off=value)
+    assert complete_order(raw) == raw

@@ -1,0 +1,65 @@
+"""An edit in the target that says what the record says now needs no decision."""
+
+import pytest
+
+from tests.holding.life import SMALL, Life
+from tests.holding.posting import test_autocount_life
+from tests.holding.posting.test_autocount_life import control, effects, life, running
+
+__all__ = ["life", "running"]  # fixtures
+DAY = 24 * 3600
+UPDATE = "| money     | <= 500.00 | update              |"
+REVIEW = "| money     | <= 500.00 | review by accounts  |"
+pytestmark = pytest.mark.parametrize(
+    "database_url", [pytest.param("sqlite", marks=pytest.mark.sqlite)], indirect=True
+)
+
+
+def later(life: Life, seconds: float) -> None:
+    life.shop.clock.advance(seconds)
+    life.work()
+
+
+def posted(life: Life, *, review: bool) -> None:
+    files = test_autocount_life.rules()
+    text = files["shop.rules"]
+    assert UPDATE in text
+    life.shop.publish(files | {"shop.rules": text.replace(UPDATE, REVIEW) if review else text})
+    life.arrive("A-1")
+    later(life, 60)
+
+
+def corrected_there(life: Life) -> None:
+    """Somebody enters the quantity of the newest version in AutoCount, in base units."""
+    control(life, "by_hand", number="A-1-1", details=[{"qty": 40}])
+    later(life, DAY)
+
+
+def test_the_record_follows_the_books(life: Life) -> None:
+    posted(life, review=False)
+    corrected_there(life)
+    assert life.held("A-1") == ["STL03"]
+    life.arrive("A-1", **SMALL)
+    later(life, 60)
+    assert (life.held("A-1"), life.shop.states()) == ([], {"A-1": "posted"})
+    assert effects(life) == [("created", "A-1-1")], "it stands there already"
+    later(life, DAY)
+    assert life.held("A-1") == []
+
+
+def test_the_books_follow_the_record(life: Life) -> None:
+    posted(life, review=True)
+    life.arrive("A-1", **SMALL)
+    assert life.held("A-1") == ["STL01"]
+    corrected_there(life)
+    assert (life.held("A-1"), life.shop.states()) == ([], {"A-1": "posted"})
+    assert effects(life) == [("created", "A-1-1")]
+
+
+def test_what_says_neither_is_still_held(life: Life) -> None:
+    posted(life, review=True)
+    life.arrive("A-1", **SMALL)
+    control(life, "by_hand", number="A-1-1", details=[{"qty": 120}])
+    later(life, DAY)
+    assert sorted(life.held("A-1")) == ["STL01", "STL03"]
+    assert effects(life) == [("created", "A-1-1")]

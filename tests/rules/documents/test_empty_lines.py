@@ -1,0 +1,94 @@
+"""A line of 0 pieces without an amount changes nothing; with an amount it holds its record."""
+
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from grammar.parsing.parser import parse
+from grammar.text.vocabulary import Edition
+from rules.program import Program, compile_interpreted, compile_ruleset
+from tests.rules.kedai import INVOICE, TEXT, decision, findings, judge, line, order
+
+RULES = TEXT.replace(
+    "    pieces    = in_base(line.qty, line.uom, line.sku)\n",
+    "    pieces    = in_base(line.qty, line.uom, line.sku)\n"
+    "    each_one  = round(line.amount / line.pieces, 0.0001)\n",
+    1,
+)
+RULES = RULES.replace(
+    "    UnitPrice       = ",
+    "    Remark          = text(line.each_one)\n        UnitPrice       = ",
+    1,
+)
+
+
+@cache
+def program(made_by: Any = compile_ruleset, **more: Any) -> Program:
+    ruleset, problems = parse({"kedai.rules": RULES})
+    assert problems == ()
+    compiled: Program = made_by(ruleset, hash="", **more)
+    return compiled
+
+
+def with_line(row: dict[str, Any], at: int) -> dict[str, Any]:
+    body = order()
+    rows = list(body["lines"])
+    rows.insert(at, row)
+    return order(lines=rows)
+
+
+empty = st.builds(
+    line,
+    pos=st.just(9),
+    sku=st.sampled_from(["TEA-1", "SOLD-OUT"]),
+    uom=st.sampled_from(["PCS", "CTN", "crate"]),
+    qty=st.sampled_from(["0", "0.0", "-0", "0.000"]),
+    price=st.sampled_from(["5.00", "0.00", "0.01"]),
+    discount=st.sampled_from([None, "0.00"]),
+)
+
+
+@pytest.mark.parametrize("made_by", [compile_ruleset, compile_interpreted])
+@given(empty, st.integers(0, 2))
+@settings(max_examples=25, deadline=None)
+def test_an_empty_line_changes_nothing(made_by: Any, row: dict[str, Any], at: int) -> None:
+    plain = decision(judge(order(), program=program(made_by)))
+    beside = decision(judge(with_line(row, at), program=program(made_by)))
+    assert plain.state == beside.state == "ready"
+    assert beside.document == plain.document
+    assert beside.findings == ()
+
+
+@pytest.mark.parametrize("made_by", [compile_ruleset, compile_interpreted])
+@given(empty, st.integers(0, 2), st.integers(1, 99))
+@settings(max_examples=25, deadline=None)
+def test_an_amount_without_a_quantity_is_held_in_words(
+    made_by: Any, row: dict[str, Any], at: int, sen: int
+) -> None:
+    body = with_line(row | {"discount": f"0.{sen:02d}"}, at)
+    found = {one.code: one for one in findings(body, program=program(made_by))}
+    held = found["VAL07"]
+    assert held.lines == (at + 1,)
+    assert held.message.startswith(f"Line {at + 1}: Tea")
+    assert "0 pieces" in held.message
+    assert not any("divides by zero" in one.message for one in found.values())
+
+
+def test_rules_of_earlier_editions_show_the_line() -> None:
+    seventh = program(edition=Edition.SEVENTH)
+    found = findings(with_line(line(pos=9, qty="0"), 2), program=seventh)
+    assert "VAL07" not in {one.code for one in found}
+    document = decision(judge(with_line(line(pos=9, qty="0"), 2), program=program())).document
+    assert document is not None
+    assert len(document.lines) == 2
+
+
+def test_a_record_of_empty_lines_alone_is_held() -> None:
+    zero = {"subtotal": "0.00", "tax_total": "0.00", "total": "0.00"}
+    body = order(lines=[line(qty="0"), line(pos=2, qty="0")], **zero)
+    outcome = decision(judge(body, program=program()), INVOICE)
+    assert outcome.state == "held"
+    assert "VAL03" in {one.code for one in outcome.findings}
