@@ -22,6 +22,7 @@ from holding.platform.row_trail import (
     record_hashes,
 )
 from holding.platform.sealed_tables import OF_COMPANY, OF_RECORD, TABLES_LEFT_OUT, Cover
+from rules.values.canonical import PostingState
 
 PART: Final = 250
 """Records that are compared together."""
@@ -122,7 +123,7 @@ def _trail(session: Session, company_id: int) -> tuple[Trail, list[Break]]:
 
 
 def _pending(session: Session, company_id: int) -> Pending:
-    """Return what events, checks and read-backs that are not sealed yet are about."""
+    """Return what unsealed events, checks and read-backs are about, and what is being sent."""
     mark = newest_mark(session, company_id)
     events = (
         select(Event.record_id)
@@ -140,7 +141,11 @@ def _pending(session: Session, company_id: int) -> Pending:
         .join(Reading, Reading.posting_id == Posting.id)
         .where(Posting.company_id == company_id, Reading.id > mark.reading_id)
     )
-    records = set(session.scalars(union(events, checks, readings)))
+    # A file that was refused is divided before its halves are sent: its calls change in between.
+    sends = select(Posting.record_id).where(
+        Posting.company_id == company_id, Posting.state == PostingState.SENDING
+    )
+    records = set(session.scalars(union(events, checks, readings, sends)))
     company = None in records or has_new_revision(session, company_id)
     return Pending(frozenset(key for key in records if key is not None), company)
 

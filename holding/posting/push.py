@@ -280,6 +280,15 @@ def log_posting_event(case: Case, act: str, say: str, **body: Any) -> None:
     record_events(case.session, [posting_fact(case, act, say, **body)])
 
 
+def log_late_answer(case: Case) -> None:
+    """Record that a call was answered after another worker had taken over the document.
+
+    The answer changes no document, but it is stored, so the audit trail has to seal it.
+    """
+    say = f"An earlier call for {case.member.document.number} was answered after another worker took over."
+    log_posting_event(case, "posting.late_answer", f"{say} The answer changes nothing.")
+
+
 def posting_fact(case: Case, act: str, say: str, **body: Any) -> Fact:
     """Return an event about the posting, to be written with other events."""
     return Fact(

@@ -43,7 +43,15 @@ from holding.posting.claims import (
 from holding.posting.evidence import request_key
 from holding.posting.holds import REFUSED, Trouble
 from holding.posting.prepare import Checked, Examined, add_pushes, check_claims, check_postings
-from holding.posting.push import Case, Flight, Member, add_flight, add_lookup, push_lease
+from holding.posting.push import (
+    Case,
+    Flight,
+    Member,
+    add_flight,
+    add_lookup,
+    log_late_answer,
+    push_lease,
+)
 from holding.posting.store_results import AcceptedDocument, mark_all_posted
 from rules.decisions.verdict import READY
 from rules.values.canonical import PostingState, dumps, plain, sha256_hex
@@ -303,13 +311,15 @@ def store_answers(desk: Desk, flight: Flight, sent: Sent, *, ends_run: bool = Fa
             )
             cases = [replace(first, member=member) for member in flight.members]
             case_answers = list(zip(cases, answers, strict=True))
-            owned_count = _settle(writes, flight.request_id, case_answers, run_id)
+            late_cases = _settle(writes, flight.request_id, case_answers, run_id)
             writes.write()
+            for case in late_cases:
+                log_late_answer(case)
             remaining_records = [
                 one.record_id for one in flight.members if one.record_id not in first.stated
             ]
             holds.settle_holds(session, remaining_records, first.causes)
-            is_complete = all_taken and owned_count == len(case_answers)
+            is_complete = all_taken and not late_cases
             result = SendResult(
                 [], is_complete and not first.woken, is_complete and run_id is not None
             )
@@ -379,8 +389,8 @@ def _settle(
     request_id: int,
     told: Sequence[tuple[Case, Answer]],
     ends_run: int | None,
-) -> int:
-    """Store each document's answer and return how many pushes were still ours.
+) -> list[Case]:
+    """Store each document's answer and return the cases that another worker took over meanwhile.
 
     Accepted documents are written with the other writes, all others one by one.
     """
@@ -397,7 +407,8 @@ def _settle(
     ]
     attempt_rows = [_ended(case, request_id, answer) for case, answer in owned]
     writes.update(Attempt, attempt_rows, keys=_ATTEMPT_KEYS, still=_SENDING)
-    return len(owned)
+    owned_pushes = {case.member.push_id for case, _ in owned}
+    return [case for case, _ in told if case.member.push_id not in owned_pushes]
 
 
 def _taken(answer: Answer) -> AcceptedDocument:

@@ -73,6 +73,7 @@ STEP_SIGNS = {
     "posting.posted": ("ok", "posted"),
     "posting.read": ("warn", "search"),
     "posting.uncertain": ("doubt", "uncertain"),
+    "posting.late_answer": ("info", "clock"),
     "posting.refused": ("bad", "failed"),
     "approval.voided": ("warn", "undo"),
 }

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
-from connectors.contract import Answer
+from connectors.contract import Answer, Sent
 from connectors.targets.aiaccount.connector import AiAccount
 from connectors.transport.http import Http
-from holding.connections.channel import Channel, open_channel
-from holding.db.models import Attempt, Posting, Request
+from holding.connections.channel import Channel, Desk, open_channel
+from holding.db.models import Attempt, Event, Posting, Request
+from holding.operations import sealed_rows
+from holding.platform import events, row_trail
 from holding.posting import send
 from holding.posting.claims import claim, release_expired_claims
 from holding.posting.lease_renewal import desk_with_leases
@@ -105,6 +107,62 @@ def test_T05c_what_another_worker_took_meanwhile_is_not_sent_in_a_half(
     assert {line["number"] for line in lane.target.lines("created")} == {"IV-0", "IV-1"}
     assert lane.states(keys[2:]) == ["sending", "sending"]
     assert len(lane.sends()) == 2
+
+
+def test_T05c_an_answer_that_arrives_after_a_takeover_is_an_event_and_sealed(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_call = send.make_call
+
+    def call_after_takeover(desk: Desk, flight: send.Flight) -> Sent:
+        monkeypatch.setattr(send, "make_call", make_call)
+        lane.settle()
+        seal_rows(lane)
+        return make_call(desk, flight)
+
+    monkeypatch.setattr(send, "make_call", call_after_takeover)
+    keys = lane.ready("IV-0")
+    lane.work()
+    assert lane.states(keys) == ["posted"]
+    assert [event.act for event in lane.rows(Event)].count("posting.late_answer") == 1
+    assert row_breaks_of(lane) == []
+    seal_rows(lane)
+    assert row_breaks_of(lane) == []
+
+
+def test_T05c_a_file_that_is_divided_breaks_no_seal(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_call, open_half = send.make_call, send.open_half
+    breaks_between_halves: list[list[str]] = []
+
+    def sealed_call(desk: Desk, flight: send.Flight) -> Sent:
+        seal_rows(lane)
+        return make_call(desk, flight)
+
+    def checked_half(desk: Desk, half: send.FileHalf) -> send.Flight | None:
+        breaks_between_halves.append(row_breaks_of(lane))
+        return open_half(desk, half)
+
+    monkeypatch.setattr(send, "make_call", sealed_call)
+    monkeypatch.setattr(send, "open_half", checked_half)
+    no = Answer(kind="refused", error_class="bad_value", code="bad_file", words="!")
+    answer_whole_files(monkeypatch, 400, no, lambda numbers: len(numbers) > 1)
+    lane.ready("IV-0", "IV-1", due=None)
+    lane.start_sync()
+    lane.work()
+    assert breaks_between_halves == [[], []]
+
+
+def seal_rows(lane: Lane) -> None:
+    for _ in range(2):
+        events.link_due_events(lane.database, now=lane.clock.now(), whole=True)
+        row_trail.seal_due_rows(lane.database, now=lane.clock.now(), at_once=True)
+
+
+def row_breaks_of(lane: Lane) -> list[str]:
+    with lane.database.read() as session:
+        return [row_break.message for row_break in sealed_rows.row_breaks(session, lane.company.id)]
 
 
 def test_T05c_a_turn_renews_what_is_its_own_and_nothing_else(lane: Lane) -> None:

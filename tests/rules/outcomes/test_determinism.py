@@ -100,4 +100,6 @@ def test_releases_never_change_other_findings(
     before = findings(body)
     after = findings(body, releases=frozenset((INVOICE, r) for r in released))
     kept = [f for f in before if f.rule not in released or not f.clears.by_people]
-    assert after == kept
+    # A released check of the sums no longer stands for a total that the target will not make.
+    uncovered = [f for f in after if f.code == "RND02" and "total_adds" in released]
+    assert [f for f in after if f not in uncovered] == [f for f in kept if f not in uncovered]
