@@ -285,7 +285,8 @@ def log_late_answer(case: Case) -> None:
 
     The answer changes no document, but it is stored, so the audit trail has to seal it.
     """
-    say = f"An earlier call for {case.member.document.number} was answered after another worker took over."
+    number = case.member.document.number
+    say = f"An earlier call for {number} was answered after another worker took over."
     log_posting_event(case, "posting.late_answer", f"{say} The answer changes nothing.")
 
 
