@@ -15,6 +15,7 @@ from holding.platform import events, row_trail
 from holding.posting import send
 from holding.posting.claims import claim, release_expired_claims
 from holding.posting.lease_renewal import desk_with_leases
+from holding.posting.push import Flight
 from tests.holding.pushing import Lane, answer_whole_files
 
 SECONDS = 25  # of a call; two of them are shorter than a lease, three are longer
@@ -114,7 +115,7 @@ def test_T05c_an_answer_that_arrives_after_a_takeover_is_an_event_and_sealed(
 ) -> None:
     make_call = send.make_call
 
-    def call_after_takeover(desk: Desk, flight: send.Flight) -> Sent:
+    def call_after_takeover(desk: Desk, flight: Flight) -> Sent:
         monkeypatch.setattr(send, "make_call", make_call)
         lane.settle()
         seal_rows(lane)
@@ -136,11 +137,11 @@ def test_T05c_a_file_that_is_divided_breaks_no_seal(
     make_call, open_half = send.make_call, send.open_half
     breaks_between_halves: list[list[str]] = []
 
-    def sealed_call(desk: Desk, flight: send.Flight) -> Sent:
+    def sealed_call(desk: Desk, flight: Flight) -> Sent:
         seal_rows(lane)
         return make_call(desk, flight)
 
-    def checked_half(desk: Desk, half: send.FileHalf) -> send.Flight | None:
+    def checked_half(desk: Desk, half: send.FileHalf) -> Flight | None:
         breaks_between_halves.append(row_breaks_of(lane))
         return open_half(desk, half)
 
