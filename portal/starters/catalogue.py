@@ -72,8 +72,8 @@ _NONE_BEFORE: Final = "999999999.99"  # more than any: before its first day a co
 
 _FIRST: Final = date(2000, 1, 1)
 
-_SAMPLE_RATE: Final = re.compile(r'^ +1 [A-Z]+ +of "(?:TEA|GFT)-[^"]*" += .*\n', re.MULTILINE)
-"""A unit rate of one item that only the sample shop sells."""
+_SAMPLE_UNIT: Final = re.compile(r'^ +(?:base|1) +[A-Z]+ +of "[^"]*".*\n', re.MULTILINE)
+"""A unit rate or base unit of one item: a template names only items of the sample shop."""
 
 _ITSELF: Final = (
     ("> e_invoice_limit", ">= e_invoice_limit"),
@@ -187,7 +187,7 @@ def _without_samples(path: str, text: str) -> str:
     """Return a file without the mapping rows and unit rates of the sample shop's own items."""
     if path.endswith(".csv"):
         return text.partition("\n")[0] + "\n"
-    return text if path.endswith("_test.rules") else _SAMPLE_RATE.sub("", text)
+    return text if path.endswith("_test.rules") else _SAMPLE_UNIT.sub("", text)
 
 
 def _taxes(ruleset: nodes.Ruleset) -> Iterator[Tax]:

@@ -310,6 +310,9 @@ def test_every_template_can_come_into_force(one: catalogue.Template) -> None:
     rules = [text for path, text in draft.files.items() if not path.endswith("_test.rules")]
     items = {item.sku for item in shop.ITEMS}
     assert [sku for sku in sorted(items) for text in rules if f'"{sku}"' in text] == []
+    ruleset, _ = parse(rule_sources(dict(draft.files)))
+    units = [row for table in ruleset.units for row in (*table.bases, *table.rows)]
+    assert [row for row in units if row.item is not None] == []
 
 
 def test_what_a_dry_run_did_not_check_is_one_press_away(
