@@ -37,6 +37,8 @@ def seeded(sqlite_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Seede
 def database(seeded: Seeded, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """A copy of the seeded database, and the environment of a process that uses it."""
     url = sqlite_copy(seeded.file)
+    # heads that an earlier test noted belong to its copy of the database
+    (seeded.home / "anchors.jsonl").unlink(missing_ok=True)
     for name, value in environment(seeded.home, url).items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("REDIS_URL", raising=False)
