@@ -37,6 +37,7 @@ SUBJECTS = {
         "tests/holding/access/test_secrets.py",
         "tests/portal/access/test_two_factor.py",
         "tests/holding/operations/test_key_file_rotation.py",
+        "tests/acceptance/test_canaries.py",
     ),
     "schema_mismatch": ("tests/holding/platform/test_migrations.py",),
 }

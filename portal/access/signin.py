@@ -1,5 +1,6 @@
 """Sign-in, the second step, links from invitations, and the list of the user's companies."""
 
+import hmac
 import re
 from http import HTTPStatus
 from itertools import groupby
@@ -118,8 +119,13 @@ def sign_in_as_sample() -> AnyResponse:
 
 
 def _signin_limit_key() -> str:
-    """Failures count by address and account together: nobody locks somebody else out."""
-    return f"{request.remote_addr}|{request.form.get('email', '').strip().lower()}"
+    """Return what failures count by: address and account together, so nobody locks out another.
+
+    The text is hashed with a key: Redis must not learn a password that was typed as an address.
+    """
+    account = request.form.get("email", "").strip().lower().encode()
+    hashed = hmac.digest(current_app.config["SECRET_KEY"], account, "sha256").hex()
+    return f"{request.remote_addr}|{hashed}"
 
 
 @signin_pages.post("/signin", endpoint="enter")

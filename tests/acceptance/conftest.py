@@ -1,6 +1,8 @@
 """Fixtures of the acceptance tests: the product installed from a wheel, and a company in it."""
 
 import shutil
+import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,8 +10,8 @@ import pytest
 
 from tests.acceptance.houses import forget_furnished, opened
 from tests.acceptance.postgresql import Server
-from tests.acceptance.product import House, Product, free_environment
-from tests.installed import ROOT, install
+from tests.acceptance.product import House, Product, free_environment, until
+from tests.installed import ROOT, install, redis_server
 
 INSTALLED = "clearpost-installed"
 STARTER = ROOT / "portal" / "starters" / "netshop-aiaccount"
@@ -68,3 +70,21 @@ def house(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[H
     folder = tmp_path_factory.mktemp("house")
     with opened(Product(command, folder, free_environment()), STARTER) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Redis server that keeps nothing, for as long as the test."""
+    program = redis_server()
+    if program is None:
+        pytest.skip("no redis-server on this machine")
+    socket = Path(tempfile.mkdtemp(prefix="redis-")) / "redis.sock"  # its path must be short
+    words = [program, "--port", "0", "--unixsocket", str(socket), "--save", "", "--daemonize", "no"]
+    server = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+    try:
+        until(socket.exists, "redis")
+        yield f"unix://{socket}"
+    finally:
+        server.kill()
+        server.wait()
+        shutil.rmtree(socket.parent)

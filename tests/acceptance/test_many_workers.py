@@ -6,14 +6,10 @@
 import json
 import os
 import random
-import shutil
 import signal
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from functools import partial
-from pathlib import Path
 
 import pytest
 import redis
@@ -24,31 +20,12 @@ from tests.acceptance.orders import clean
 from tests.acceptance.product import FINANCE, House, children_of, until
 from tests.acceptance.quiet import rows
 from tests.acceptance.warm import Started
-from tests.installed import redis_server
 
 pytestmark = pytest.mark.slow
 MANY = int(os.environ.get("CLEARPOST_MANY", "0"))
 PATIENCE = 600 if MANY else 90
 A_FILE = 2_000  # records: the product takes no more than 5,000 at once
 RECORDS, WORKERS, KILLS = (MANY, 8, MANY // 100) if MANY else (48, 3, 3)
-
-
-@pytest.fixture(scope="module")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Redis server that keeps nothing, for as long as the test."""
-    program = redis_server()
-    if program is None:
-        pytest.skip("no redis-server on this machine")
-    socket = Path(tempfile.mkdtemp(prefix="redis-")) / "redis.sock"  # its path must be short
-    words = [program, "--port", "0", "--unixsocket", str(socket), "--save", "", "--daemonize", "no"]
-    server = subprocess.Popen(words, stdout=subprocess.DEVNULL)
-    try:
-        until(socket.exists, "redis")
-        yield f"unix://{socket}"
-    finally:
-        server.kill()
-        server.wait()
-        shutil.rmtree(socket.parent)
 
 
 @pytest.fixture(scope="module")
