@@ -230,7 +230,8 @@ def address_of(session: Session, record_id: int) -> tuple[str, str, str]:
     """Return the source, the kind and the source id of a record: what a URL identifies it by."""
     query = select(Connection.name, Record.type, Record.external_id)
     query = query.join(Connection, Connection.id == Record.source_id)
-    return session.execute(query.where(Record.id == record_id)).tuples().one()
+    source, kind, external_id = session.execute(query.where(Record.id == record_id)).one()
+    return source, kind, external_id
 
 
 def load_record(

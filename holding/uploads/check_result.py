@@ -273,7 +273,7 @@ def count_imported_records(
     query = select(Record.state, func.count()).where(
         Record.company_id == company_id, Record.id.in_(_record_ids(upload_id))
     )
-    counts = dict(session.execute(query.group_by(Record.state)).tuples().all())
+    counts = {row[0]: row[1] for row in session.execute(query.group_by(Record.state))}
     return {state: counts[state] for state in RECORD_STATES if state in counts}
 
 
@@ -295,7 +295,7 @@ def load_imported_records(
         .order_by(case(ranks, value=Record.state), Record.id)
         .limit(most)
     )
-    return [ImportedRecord(*row) for row in session.execute(query).tuples()]
+    return [ImportedRecord(*row) for row in session.execute(query)]
 
 
 def _record_ids(upload_id: int) -> Select[int]:

@@ -401,6 +401,31 @@ def test_an_order_of_shopifys_export_of_which_money_went_back_is_posted_once_rel
     assert total(company, "#9001") == Decimal("22.00")
 
 
+def test_an_order_of_shopifys_export_without_tax_is_posted_without_tax(
+    company: CaseCompany, tmp_path: Path
+) -> None:
+    text = SHOPIFY_EXPORT.format(status="paid", refunded="0.00")
+    text = text.replace(",2.00,22.00,", ",0.00,20.00,").replace(",9001,SST\n", ",9001,\n")
+    values = {"customer": "C-77", "customer_name": "Siti", "branch": "KL", "version": "1"}
+    upload(company, written(tmp_path, text), **values, price_level="RETAIL")
+    company.work()
+    assert company.body("#9001")["lines"][0]["tax"] == "NONE"
+    assert company.holds() == []
+    assert total(company, "#9001") == Decimal("20.00")
+
+
+@pytest.mark.parametrize("status", ["pending", "authorized", "partially_paid", "voided"])
+def test_an_order_of_shopifys_export_that_is_not_paid_waits(
+    company: CaseCompany, tmp_path: Path, status: str
+) -> None:
+    text = SHOPIFY_EXPORT.format(status=status, refunded="0.00")
+    values = {"customer": "C-77", "customer_name": "Siti", "branch": "KL", "version": "1"}
+    upload(company, written(tmp_path, text), **values, price_level="RETAIL")
+    company.work()
+    assert company.holds() == []
+    assert company.states() == {"#9001": "waiting"}
+
+
 def test_a_partly_refunded_order_of_shopifys_export_is_held_for_accounts_in_aiaccount(
     make: Make, tmp_path: Path
 ) -> None:

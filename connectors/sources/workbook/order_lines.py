@@ -254,13 +254,25 @@ def _fill_line(order: SheetOrder, line: Cells, extras: Cells, fields: set[str]) 
     off = amount_of(line.get("discount"))
     if off is not None and off < 0 and order.export is not None:
         line["discount"] = Cell(line["discount"].where, str(-off))
-    if "tax" not in line and (name := order.extras.get("+order_tax")) is not None:
+    if "tax" not in line and (name := _order_tax(order)) is not None:
         taxable = str(extras["+line_taxable"].value).casefold() if "+line_taxable" in extras else ""
         line["tax"] = Cell(name.where, UNTAXED if taxable in ("false", "no") else name.value)
     _fill_price(line, extras.get("+line_total"))
     amount = line_amount(line)
     if "amount" in fields and "amount" not in line and amount is not None:
         line["amount"] = Cell(order.place, str(amount))
+
+
+def _order_tax(order: SheetOrder) -> Cell | None:
+    """Return the name of the order's tax.
+
+    Shopify's export leaves the name blank where an order bears no tax.
+    """
+    name, tax = order.extras.get("+order_tax"), order.head.get("tax_total")
+    if name is not None or tax is None or amount_of(tax) != 0:
+        return name
+    names_taxes = order.export is not None and "+order_tax" in order.export.fields.values()
+    return Cell(tax.where, UNTAXED) if names_taxes else None
 
 
 def _fill_price(line: Cells, total: Cell | None) -> None:
