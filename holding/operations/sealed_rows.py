@@ -10,7 +10,7 @@ from sqlalchemy import Text, or_, select, type_coerce, union
 from sqlalchemy.orm import Session
 
 from holding.db import bulk
-from holding.db.models import Evaluation, Event, EventLink, Posting, Reading, Record, RowSeal
+from holding.db.models import Evaluation, Event, EventLink, Posting, Record, RowSeal
 from holding.platform.events import Break
 from holding.platform.row_trail import (
     ACT,
@@ -20,6 +20,8 @@ from holding.platform.row_trail import (
     has_new_revision,
     newest_mark,
     record_hashes,
+    unsealed_checks,
+    unsealed_readings,
 )
 from holding.platform.sealed_tables import OF_COMPANY, OF_RECORD, TABLES_LEFT_OUT, Cover
 from rules.values.canonical import PostingState
@@ -131,16 +133,8 @@ def _pending(session: Session, company_id: int) -> Pending:
         .where(Event.company_id == company_id, Event.act != ACT)
         .where(or_(EventLink.seq.is_(None), EventLink.seq > mark.through))
     )
-    checks = (
-        select(Evaluation.record_id)
-        .join(Record, Record.id == Evaluation.record_id)
-        .where(Record.company_id == company_id, Evaluation.id > mark.evaluation_id)
-    )
-    readings = (
-        select(Posting.record_id)
-        .join(Reading, Reading.posting_id == Posting.id)
-        .where(Posting.company_id == company_id, Reading.id > mark.reading_id)
-    )
+    checks = unsealed_checks(company_id, mark).with_only_columns(Evaluation.record_id)
+    readings = unsealed_readings(company_id, mark).with_only_columns(Posting.record_id)
     # A file that was refused is divided before its halves are sent: its calls change in between.
     sends = select(Posting.record_id).where(
         Posting.company_id == company_id, Posting.state == PostingState.SENDING

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import select, type_coerce
+from sqlalchemy import Select, select, type_coerce
 from sqlalchemy.orm import Session
 from sqlalchemy.types import NullType
 
@@ -128,23 +128,11 @@ def read_news(session: Session, company_id: int, mark: Mark, before: datetime) -
         .where(EventLink.company_id == company_id, EventLink.seq > mark.through, Event.act != ACT)
         .order_by(EventLink.seq)
     )
-    checks = (
-        select(Evaluation.id, Evaluation.record_id)
-        .join(Record, Record.id == Evaluation.record_id)
-        .where(Record.company_id == company_id, Evaluation.id > mark.evaluation_id)
-        .where(Evaluation.at < before)
-        .order_by(Evaluation.id)
-    )
-    readings = (
-        select(Reading.id, Posting.record_id)
-        .join(Posting, Posting.id == Reading.posting_id)
-        .where(Posting.company_id == company_id, Reading.id > mark.reading_id)
-        .where(Reading.at < before)
-        .order_by(Reading.id)
-    )
+    checks = unsealed_checks(company_id, mark).where(Evaluation.at < before)
+    readings = unsealed_readings(company_id, mark).where(Reading.at < before)
     parts: list[list[tuple[int, int | None]]] = [
         [(row[0], row[1]) for row in session.execute(query.limit(MOST))]
-        for query in (events, checks, readings)
+        for query in (events, checks.order_by(Evaluation.id), readings.order_by(Reading.id))
     ]
     records = {record_id for part in parts for _, record_id in part}
     old = (mark.through, mark.evaluation_id, mark.reading_id)
@@ -153,6 +141,24 @@ def read_news(session: Session, company_id: int, mark: Mark, before: datetime) -
     revised = has_new_revision(session, company_id)
     counts = [int(revised), *map(len, parts)]
     return News(Mark(*ends), known, revised or None in records, max(counts))
+
+
+def unsealed_checks(company_id: int, mark: Mark) -> Select[int, int]:
+    """Return the select of ids and records of checks after the mark."""
+    return (
+        select(Evaluation.id, Evaluation.record_id)
+        .join(Record, Record.id == Evaluation.record_id)
+        .where(Record.company_id == company_id, Evaluation.id > mark.evaluation_id)
+    )
+
+
+def unsealed_readings(company_id: int, mark: Mark) -> Select[int, int]:
+    """Return the select of ids and records of read-backs after the mark."""
+    return (
+        select(Reading.id, Posting.record_id)
+        .join(Posting, Posting.id == Reading.posting_id)
+        .where(Posting.company_id == company_id, Reading.id > mark.reading_id)
+    )
 
 
 def has_new_revision(session: Session, company_id: int) -> bool:
