@@ -28,3 +28,21 @@ WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace
   AND c.relname <> 'alembic_version'
   AND NOT EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = c.relname || '_no_delete')
 \gexec
+
+-- Row-level security by company, as a second line behind the program. A request of the portal or the
+-- API names its company in the setting clearpost.company: then no row of another company is visible
+-- or written. Workers and commands, which serve all companies, set none. People, and the tables that
+-- connect them with companies, are read before the company is known.
+SELECT format('ALTER TABLE public.%I ENABLE ROW LEVEL SECURITY', a.table_name)
+FROM information_schema.columns a
+WHERE a.table_schema = 'public' AND a.column_name = 'company_id'
+  AND a.table_name NOT IN ('membership', 'former_member', 'access_link') \gexec
+
+SELECT format('DROP POLICY IF EXISTS company_rows ON public.%I', c.relname)
+FROM pg_class c
+WHERE c.relrowsecurity AND c.relnamespace = 'public'::regnamespace \gexec
+
+SELECT format('CREATE POLICY company_rows ON public.%I USING (company_id IS NULL OR company_id = '
+    'coalesce(nullif(current_setting(''clearpost.company'', true), '''')::bigint, company_id))', c.relname)
+FROM pg_class c
+WHERE c.relrowsecurity AND c.relnamespace = 'public'::regnamespace \gexec

@@ -9,6 +9,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from sqlite3 import SQLITE_BUSY
 from sqlite3 import Connection as SqliteConnection
@@ -186,11 +187,32 @@ PRIMARY = 0xFF
 
 PRIVATE = 0o600
 
+COMPANY_SETTING: Final = "clearpost.company"
+"""The setting of a PostgreSQL transaction with the company that its policies compare rows with."""
+
+_LIMIT: Final = text(f"SELECT set_config('{COMPANY_SETTING}', :company, true)")
+
+_company: ContextVar[int | None] = ContextVar("company", default=None)
+
 
 def remember(session: Session) -> None:
     """Keep loaded objects for the session's life, so that lookups by id need no query."""
     kept = session.info.setdefault("kept", [])
     event.listen(session, "loaded_as_persistent", lambda _session, row: kept.append(row))
+
+
+def limit_transactions(company_id: int | None) -> None:
+    """Let later transactions of this thread use rows of one company; None ends that.
+
+    Only PostgreSQL with the policies of deploy/postgresql/grants.sql enforces it.
+    """
+    _company.set(company_id)
+
+
+def limit_to_company(session: Session, company_id: int) -> None:
+    """Let the running transaction use rows of one company, see `limit_transactions`."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(_LIMIT, {"company": str(company_id)})
 
 
 def default_url(home: Path) -> str:
@@ -226,7 +248,7 @@ class Database:
         """
         engine = self._of_pages if page else self._reading
         with Session(engine, expire_on_commit=False) as session:
-            self._plan(session, anew=many)
+            self._prepare(session, many=many)
             yield session
             if page and self.dialect == "postgresql":
                 # The driver forgets its prepared statements at a rollback, not at a commit.
@@ -243,7 +265,7 @@ class Database:
         """
         engine = self._writing_much if many else self._writing
         with Session(engine, expire_on_commit=False) as session, session.begin():
-            self._plan(session, anew=many)
+            self._prepare(session, many=many)
             yield session
 
     session = write
@@ -257,9 +279,13 @@ class Database:
         for first in range(0, len(rows), max(most, 1)):
             yield rows[first : first + most]
 
-    def _plan(self, session: Session, *, anew: bool) -> None:
-        if anew and self.dialect == "postgresql":
+    def _prepare(self, session: Session, *, many: bool) -> None:
+        if self.dialect != "postgresql":
+            return
+        if many:
             session.execute(text(_BY_INDEXES))
+        if (company_id := _company.get()) is not None:
+            limit_to_company(session, company_id)
 
     def watch(self, asked: Callable[..., None], answered: Callable[..., None]) -> None:
         """Register callbacks before and after each statement; repeated calls register once."""

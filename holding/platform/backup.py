@@ -156,7 +156,14 @@ def _dump(url: str, path: Path) -> str:
         return "pg_dump is not on the path."
     words, environment = server_of(url)
     ran = subprocess.run(
-        [program, "--format=custom", f"--file={path}", f"--dbname={words}"],
+        # Policies by company show a connection without a company all rows (grants.sql).
+        [
+            program,
+            "--format=custom",
+            "--enable-row-security",
+            f"--file={path}",
+            f"--dbname={words}",
+        ],
         env=environment,
         capture_output=True,
         text=True,

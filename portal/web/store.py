@@ -33,7 +33,13 @@ from connectors.transport.http import Clock
 from holding.access import reach
 from holding.access.actors import Actor
 from holding.access.reach import limit_session
-from holding.db.database import Database, DatabaseSession, remember
+from holding.db.database import (
+    Database,
+    DatabaseSession,
+    limit_to_company,
+    limit_transactions,
+    remember,
+)
 from holding.db.models.columns import PushState
 from holding.db.refusal import Refusal, plural
 from holding.platform.settings import Settings
@@ -180,6 +186,12 @@ def init_store(app: Flask, database: Database, clock: Clock) -> None:
     app.after_request(_tell_cost)
     database.watch(_asked, _answered)
     app.teardown_request(_close)
+    app.teardown_request(_leave_company)
+
+
+def _leave_company(_error: BaseException | None) -> None:
+    # The thread serves requests of other companies next.
+    limit_transactions(None)
 
 
 def _begin() -> None:
@@ -261,6 +273,8 @@ def read_uncached() -> None:
 def set_actor(company: reach.CompanyRow, actor: Actor) -> None:
     """From now on the request is this person's in this company: it reads within their reach."""
     g.company, g.zone, g.actor = company, company.zone, actor
+    limit_transactions(company.id)
+    limit_to_company(reading(), company.id)
     limit_session(reading(), actor.reach)
 
 

@@ -1,16 +1,28 @@
-"""PostgreSQL: nobody empties a sealed table, and the product's role cannot change the trail."""
+"""PostgreSQL: nobody empties a sealed table; the product's role cannot change the trail, and a
+request of one company reaches no row of another.
+"""
 
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from flask import Flask
+from sqlalchemy import Connection, create_engine, make_url, select, text, update
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
-from holding.db.database import Database
-from holding.db.models import Base
+from holding.access.actors import SYSTEM
+from holding.access.reach import load_company
+from holding.db.database import COMPANY_SETTING, Database, limit_to_company, limit_transactions
+from holding.db.models import Base, Company, Team
+from holding.db.models import Connection as ConnectionRow
+from holding.platform.backup import back_up
 from holding.platform.sealed_tables import OF_RECORD
+from portal.web import store
+from tests.support.clock import SetClock
+from tests.support.databases import postgresql_database
+from tests.support.factories import make_company
 
 GRANTS = Path(__file__).parents[3] / "deploy" / "postgresql" / "grants.sql"
 TRAIL = ("event", "event_link", "row_seal")
@@ -22,6 +34,8 @@ DELETED_FROM = (
     *("authorization_request", "backtest_result", "trial_key", "trial_index"),
 )
 """Tables of which the product removes rows."""
+READ_BEFORE_THE_COMPANY = {"membership", "former_member", "access_link"}
+"""Tables without a policy: they show which companies a person has."""
 
 
 @pytest.fixture
@@ -29,17 +43,34 @@ def of_role(database: Database) -> Iterator[str]:
     """The URL of the role that the script makes."""
     if database.dialect != "postgresql":
         pytest.skip("roles are PostgreSQL's")
-    url = make_url(database.engine.url.render_as_string(hide_password=False))
-    role = f"{url.database}_app"
-    plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    url = database.engine.url.render_as_string(hide_password=False)
+    role_url = grant(url)
+    role = make_url(role_url).username
+    yield role_url
+    limit_transactions(None)
+    with database.engine.begin() as connection:
+        for name in _policy_tables(connection):
+            connection.execute(text(f'DROP POLICY company_rows ON "{name}"'))
+            connection.execute(text(f'ALTER TABLE "{name}" DISABLE ROW LEVEL SECURITY'))
+        connection.execute(text(f'DROP OWNED BY "{role}"'))
+        connection.execute(text(f'DROP ROLE "{role}"'))
+
+
+def grant(url: str) -> str:
+    """Run the script in a database, and return the URL of the role."""
+    address = make_url(url)
+    role = f"{address.database}_app"
+    plain = address.set(drivername="postgresql").render_as_string(hide_password=False)
     subprocess.run(
         ["psql", "-v", "ON_ERROR_STOP=1", "-v", f"role={role}", "-q", "-f", str(GRANTS), plain],
         check=True, capture_output=True,
     )  # fmt: skip
-    yield url.set(username=role).render_as_string(hide_password=False)
-    with database.engine.begin() as connection:
-        connection.execute(text(f'DROP OWNED BY "{role}"'))
-        connection.execute(text(f'DROP ROLE "{role}"'))
+    return address.set(username=role).render_as_string(hide_password=False)
+
+
+def _policy_tables(connection: Connection) -> set[str]:
+    query = text("SELECT tablename FROM pg_policies WHERE policyname = 'company_rows'")
+    return set(connection.scalars(query))
 
 
 def test_the_role_has_no_right_to_change_the_trail(database: Database, of_role: str) -> None:
@@ -76,6 +107,88 @@ def test_what_the_role_may_not_do_is_refused(of_role: str, statement: str) -> No
     with engine.connect() as connection, pytest.raises(DBAPIError, match=r"permission|owner"):
         connection.execute(text(statement))
     engine.dispose()
+
+
+def test_each_table_of_a_company_has_a_policy(database: Database, of_role: str) -> None:
+    tables = {table.name for table in Base.metadata.sorted_tables if "company_id" in table.c}
+    with database.engine.connect() as connection:
+        assert _policy_tables(connection) == tables - READ_BEFORE_THE_COMPANY
+
+
+def test_a_transaction_of_one_company_neither_sees_nor_writes_rows_of_another(
+    database: Database, company: Company, of_role: str
+) -> None:
+    with database.write() as session:
+        other = make_company(session, "other")
+        other_id = other.id
+    of_product = Database(of_role, durable=False)
+
+    def companies_seen() -> set[int]:
+        with of_product.read() as session:
+            return set(session.scalars(select(ConnectionRow.company_id)))
+
+    assert companies_seen() == {company.id, other_id}
+    limit_transactions(company.id)
+    assert companies_seen() == {company.id}
+    with of_product.read(page=True) as session:
+        assert set(session.scalars(select(ConnectionRow.company_id))) == {company.id}
+    with pytest.raises(DBAPIError, match="row-level security"), of_product.write() as session:
+        session.add(Team(company_id=other_id, name="sales", title="Sales"))
+    with of_product.write() as session:
+        rename = update(ConnectionRow).where(ConnectionRow.company_id == other_id)
+        session.execute(rename.values(name="taken"))
+    limit_transactions(None)
+    with of_product.read() as session:
+        names = select(ConnectionRow.name).where(ConnectionRow.company_id == other_id)
+        assert "taken" not in set(session.scalars(names))
+        limit_to_company(session, other_id)
+        assert set(session.scalars(select(ConnectionRow.company_id))) == {other_id}
+    assert companies_seen() == {company.id, other_id}
+    of_product.close()
+
+
+@pytest.mark.postgresql
+def test_the_role_can_back_up_all_companies(postgresql_url: str | None, tmp_path: Path) -> None:
+    if postgresql_url is None:
+        pytest.skip("NO POSTGRESQL: pg_dump was not run")
+    file = tmp_path / "backup.dump"
+    with postgresql_database(postgresql_url, "clearpost_test_backup_as_role") as url:
+        owner = Database(url, durable=False)
+        with owner.write() as session:
+            names = [make_company(session, code, name=code.title()).name for code in ("ab", "cd")]
+        assert back_up(grant(url), file) is None
+        owner.close()
+    shown = subprocess.run(
+        ["pg_restore", "--data-only", "--table=connection", "--file=-", str(file)],
+        check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    assert shown.count("aiaccount") == len(names)
+
+
+def setting_of(session: Session) -> str:
+    return session.scalar(text(f"SELECT current_setting('{COMPANY_SETTING}', true)")) or ""
+
+
+def test_a_request_limits_its_transactions_to_its_company(
+    database: Database, company: Company, clock: SetClock
+) -> None:
+    if database.dialect != "postgresql":
+        pytest.skip("policies are PostgreSQL's")
+    app = Flask(__name__)
+    store.init_store(app, database, clock)
+    with app.test_request_context():
+        row = load_company(store.reading(), company.code)
+        assert row is not None
+        assert setting_of(store.reading()) == ""
+        store.set_actor(row, SYSTEM)
+        assert setting_of(store.reading()) == str(company.id)
+        with store.writing() as session:
+            assert setting_of(session) == str(company.id)
+        assert setting_of(store.reading()) == str(company.id)
+        with database.read() as session:
+            assert setting_of(session) == str(company.id)
+    with app.test_request_context():
+        assert setting_of(store.reading()) == ""
 
 
 def test_nobody_empties_a_sealed_table_with_one_statement(database: Database) -> None:
