@@ -466,7 +466,7 @@ def look_up_before_send(
             if renewed_after_all(desk, channel):
                 requeue_unscheduled(desk, [claim, *others])
             else:
-                send.note_key_wait(desk, channel, claim, decision, story, others)
+                send.note_key_wait(desk, channel, claim, decision, others)
             break
         if decision:
             ready_claims[claim.posting_id] = claim

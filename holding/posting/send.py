@@ -42,16 +42,8 @@ from holding.posting.claims import (
 )
 from holding.posting.evidence import request_key
 from holding.posting.holds import REFUSED, Trouble
-from holding.posting.prepare import Checked, Examined, add_pushes, check_claims, check_postings
-from holding.posting.push import (
-    Case,
-    Flight,
-    Member,
-    add_flight,
-    add_lookup,
-    log_late_answer,
-    push_lease,
-)
+from holding.posting.prepare import Checked, Examined, Verdict, check_claims, check_postings
+from holding.posting.push import Case, Flight, Member, add_flight, log_late_answer, push_lease
 from holding.posting.store_results import AcceptedDocument, mark_all_posted
 from rules.decisions.verdict import READY
 from rules.values.canonical import PostingState, dumps, plain, sha256_hex
@@ -200,8 +192,7 @@ def _key_refused(desk: Desk, channel: Channel, examined: Examined, found: Found)
     if renewed_after_all(desk, channel):
         requeue_unscheduled(desk, [first.claim, *claims])
     else:
-        story = examined.stories[first.claim.posting_id]
-        note_key_wait(desk, channel, first.claim, found, story, claims)
+        note_key_wait(desk, channel, first.claim, found, claims)
     return examined.only([])
 
 
@@ -536,25 +527,20 @@ def _kept_there(channel: Channel, answer: Answer) -> bool:
 
 
 def note_key_wait(
-    desk: Desk, channel: Channel, claim: Claim, found: Found, story: bytes, waiting: Sequence[Claim]
+    desk: Desk, channel: Channel, claim: Claim, found: Found, waiting: Sequence[Claim]
 ) -> None:
-    """Hold the document whose lookup met a refused key, and return the other claims."""
+    """Hold the document whose lookup met a refused key, and return the other claims.
+
+    No push is stored: nothing was sent, and the push history shows what was.
+    """
     with desk.database.write() as session:
         now = desk.clock.now()
         breaker.keep_key(session, channel.connection_id)
         return_postings(session, ((other, other.due_at) for other in waiting))
         verdict = check_postings(session, channel, [claim], lock=True, now=now)[claim.posting_id]
         breaker.shut(session, channel.connection_id, now, channel.key_id)
-        if not isinstance(verdict, Checked) or not _untold(session, channel):
-            return_posting(session, claim, claim.due_at)
-            return
-        stories = {claim.posting_id: story}
-        (member,) = add_pushes(session, desk, channel, [verdict], stories)
-        add_lookup(session, channel, member, found, kind="lookup", key=verdict.key, now=now)
-        case = Case(session, desk, channel, member, now)
-        answer = Answer(kind="refused", error_class=AUTHORIZATION_FAILED, words=found.words)
-        store_results.mark_refused(case, answer)
-        holds.settle_holds(session, [member.record_id], case.causes)
+        words = f"{channel.name} refused the API key at a look-up, so nothing was sent."
+        _hold_for_key(session, channel, verdict, claim, f"{words} {found.words}", now)
 
 
 def _untold(session: Session, channel: Channel) -> bool:
@@ -599,22 +585,35 @@ def _held(desk: Desk, channel: Channel, claim: Claim, words: str) -> bool:
         now = desk.clock.now()
         breaker.keep_key(session, channel.connection_id)
         verdict = check_postings(session, channel, [claim], lock=True, now=now)[claim.posting_id]
-        breaker.locked(session, channel.connection_id)  # of many workers, one tells
-        if not isinstance(verdict, Checked) or not _untold(session, channel):
-            return_posting(session, claim, claim.due_at)
-            return False
-        posting = verdict.posting
+        breaker.locked(session, channel.connection_id)  # only one of many workers reports it
         untested = session.get_one(Connection, channel.connection_id).untested_since is not None
-        trouble = Trouble(
-            code=REFUSED,
-            error_class=AUTHORIZATION_FAILED,
-            words=_untested(channel) if untested else words or _refused(channel),
-            owner=store_results.decide_retry(
-                session, posting, AUTHORIZATION_FAILED, posting.tries + 1
-            ).owner,
-        )
-        store_results.stop_claim(session, channel, claim, trouble, now)
-        return True
+        words = _untested(channel) if untested else words or _refused(channel)
+        return _hold_for_key(session, channel, verdict, claim, words, now)
+
+
+def _hold_for_key(
+    session: Session,
+    channel: Channel,
+    verdict: Verdict,
+    claim: Claim,
+    words: str,
+    now: datetime,
+) -> bool:
+    """Hold the posting if no open hold reports the refused key yet, else return its claim."""
+    if not isinstance(verdict, Checked) or not _untold(session, channel):
+        return_posting(session, claim, claim.due_at)
+        return False
+    posting = verdict.posting
+    trouble = Trouble(
+        code=REFUSED,
+        error_class=AUTHORIZATION_FAILED,
+        words=words,
+        owner=store_results.decide_retry(
+            session, posting, AUTHORIZATION_FAILED, posting.tries + 1
+        ).owner,
+    )
+    store_results.stop_claim(session, channel, claim, trouble, now)
+    return True
 
 
 def _untested(channel: Channel) -> str:

@@ -295,7 +295,8 @@ def _named(value: object) -> object:
 def unread(number: str, seen: Found) -> Answer:
     """What must be read before the write could not be: nothing was sent."""
     if seen.key_refused:
-        return _refused_answer(number, "authorization_failed", "key_refused", seen.words)
+        words = f"QuickBooks refused the key at a look-up, so nothing was sent. {seen.words}"
+        return replace(not_sent(words, number), error_class="authorization_failed")
     told = not_sent(seen.words, number)
     return replace(told, status=seen.status, retry_after=seen.retry_after)
 

@@ -241,8 +241,9 @@ class TestPayments:
         sent = bench.send(
             money(), bench.make("NS-2"), batch=True, secret="x:y:no-token:99999999999"
         )
-        assert kinds(sent) == ["refused", "refused"]
+        assert kinds(sent) == ["temporary", "refused"], "the payment was not sent at all"
         assert {one.error_class for one in sent.answers} == {"authorization_failed"}
+        assert [one.code for one in sent.answers] == ["not_sent", "3200"]
 
 
 def heard(*items):

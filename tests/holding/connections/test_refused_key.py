@@ -98,7 +98,7 @@ def test_a_search_that_is_refused_is_no_absence(life: Life) -> None:
     assert http.searches == 1
     ((number, error_class, _),) = exceptions(life.shop)
     assert (number[:2], error_class) == ("A-", "authorization_failed")
-    assert sorted(life.shop.states().values()) == ["failed", "ready", "ready"]
+    assert sorted(life.shop.states().values()) == ["held", "ready", "ready"]
     assert told(life.shop) == {"refused": 1}
     http.refuses = False
     give_key(life)

@@ -8,7 +8,7 @@ import pytest
 from connectors.contract import Found
 from connectors.targets.aiaccount.connector import AiAccount
 from holding.connections import breaker
-from holding.db.models import Hold, Posting
+from holding.db.models import Attempt, Event, Hold, Posting, Push
 from holding.operations import failures
 from tests.holding.pushing import Lane
 
@@ -72,6 +72,28 @@ def test_a_lookup_refused_before_sending_holds_its_document_alone(
     assert SAID in hold.message
     assert not is_failing(careful)
     assert len(careful.sends()) == 2
+
+
+def test_a_key_refused_at_the_lookup_before_sending_is_no_rejected_document(
+    careful: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The push history shows what was sent, and nothing was."""
+    with monkeypatch.context() as patch:
+        answer_lookups(patch, {"IV-1": unclear(401, key_refused=True)})
+        keys = careful.ready("IV-1", "IV-2")
+        careful.work()
+        careful.work()
+    assert careful.states(keys) == ["held", "ready"]
+    assert (careful.rows(Push), careful.rows(Attempt), careful.sends()) == ([], [], [])
+    hold = hold_of(careful, keys[0])
+    assert (hold.code, hold.error_class) == ("TGT01", "authorization_failed")
+    assert "nothing was sent" in hold.message
+    assert SAID in hold.message
+    acts = [event.act for event in careful.rows(Event) if event.posting_id == keys[0]]
+    assert "posting.stopped" in acts
+    assert "posting.refused" not in acts
+    with careful.database.read() as session:
+        assert breaker.refused(session, careful.connection(session).id)
 
 
 def test_a_lookup_refused_after_sending_holds_its_document_and_is_made_again(
