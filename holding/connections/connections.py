@@ -21,6 +21,7 @@ from holding.db.models import (
     ConnectionKey,
     Delivery,
     Event,
+    Hold,
     Person,
     Posting,
     Pull,
@@ -30,8 +31,10 @@ from holding.db.models import (
     Throttle,
 )
 from holding.db.models.columns import KeyState, among_words
+from holding.db.models.decisions import HOLD_OPEN
 from holding.db.refusal import Refusal
 from holding.db.together import KEPT, Given, Question, Together, answer
+from holding.platform import states
 from holding.platform.changes import next_revision, wake_cause
 from holding.platform.events import record_event, shown_actor
 from holding.platform.settings import Settings
@@ -341,6 +344,34 @@ def wait_for_test(session: Session, connection: Connection, now: datetime) -> No
         log_connection_event(session, connection, SYSTEM, now, act, words)
     connection.untested_since = connection.untested_since or now
     breaker.hold_back(session, connection.id, now)
+    _renew_refused_holds(session, connection)
+
+
+def untested_words(connection: Connection) -> str:
+    """Return why nothing is sent to a target that has not passed its test."""
+    if connection.key_id is None:
+        return f"{connection.name} has no key for its present settings, so nothing is sent there."
+    return (
+        f"No connection test of {connection.name} has passed since its settings were last changed,"
+        " so nothing is sent there."
+    )
+
+
+def untested_label(name: str) -> str:
+    """Return the label of the cause of documents that wait for a connection test."""
+    return f"{name} has not passed its connection test"
+
+
+def _renew_refused_holds(session: Session, connection: Connection) -> None:
+    """Let open holds for a refused key show that the test is awaited: the settings are others."""
+    key = CauseKey(CauseKind.CREDENTIAL, connection.name)
+    for cause_id in states.ids_of(session, connection.company_id, [key]).values():
+        session.execute(
+            update(Hold)
+            .where(Hold.cause_id == cause_id, HOLD_OPEN)
+            .values(message=untested_words(connection), lock=Hold.lock + 1)
+        )
+        states.add_to_causes(session, {}, {cause_id: untested_label(connection.name)})
 
 
 def permitted(actor: Actor, act: str, company_id: int) -> Refusal | None:

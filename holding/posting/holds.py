@@ -20,7 +20,7 @@ from grammar.text.characters import in_currency
 from grammar.text.finding_codes import ErrorClass
 from holding.access.people import FALLBACK_TEAM
 from holding.connections.channel import Channel
-from holding.connections.connections import restored_cause
+from holding.connections.connections import restored_cause, untested_label
 from holding.db import bulk
 from holding.db.models import (
     Company,
@@ -432,6 +432,8 @@ def _cause(
 ) -> tuple[int, int | None]:
     connection = session.get_one(Connection, posting.connection_id)
     whole, label = _key(posting, trouble, connection.name)
+    if whole.kind is CauseKind.CREDENTIAL and connection.untested_since is not None:
+        label = untested_label(connection.name)
     key = whole.kept  # a target may say any word
     team_id = _team(session, posting.company_id, trouble.owner or RETRY[trouble.error_class].owner)
     spec = states.CauseSpec(
@@ -441,7 +443,10 @@ def _cause(
         rule=NAMES[trouble.code],
         team_id=team_id,
     )
-    return states.ensure_causes(session, posting.company_id, [spec], now)[key], team_id
+    cause_id = states.ensure_causes(session, posting.company_id, [spec], now)[key]
+    if key.kind is CauseKind.CREDENTIAL:  # a test is awaited, or the key is refused
+        states.add_to_causes(session, {}, {cause_id: label})
+    return cause_id, team_id
 
 
 def _key(posting: Posting, trouble: Trouble, connection: str) -> tuple[CauseKey, str]:

@@ -13,6 +13,7 @@ from connectors.contract.targets import TellsItems
 from connectors.transport import strict_json
 from holding.connections import breaker, limits, master_data
 from holding.connections.channel import Channel, Desk, renewed_after_all
+from holding.connections.connections import untested_words
 from holding.db import bulk
 from holding.db.bulk import JointWrites
 from holding.db.models import (
@@ -586,8 +587,10 @@ def _held(desk: Desk, channel: Channel, claim: Claim, words: str) -> bool:
         breaker.keep_key(session, channel.connection_id)
         verdict = check_postings(session, channel, [claim], lock=True, now=now)[claim.posting_id]
         breaker.locked(session, channel.connection_id)  # only one of many workers reports it
-        untested = session.get_one(Connection, channel.connection_id).untested_since is not None
-        words = _untested(channel) if untested else words or _refused(channel)
+        connection = session.get_one(Connection, channel.connection_id)
+        if connection.untested_since is not None:
+            words = untested_words(connection)
+        words = words or f"{channel.name} does not accept the API key."
         return _hold_for_key(session, channel, verdict, claim, words, now)
 
 
@@ -614,15 +617,6 @@ def _hold_for_key(
     )
     store_results.stop_claim(session, channel, claim, trouble, now)
     return True
-
-
-def _untested(channel: Channel) -> str:
-    why = "since its settings were last changed"
-    return f"No connection test of {channel.name} has passed {why}, so nothing is sent there."
-
-
-def _refused(channel: Channel) -> str:
-    return f"{channel.name} does not accept the API key."
 
 
 def resend(

@@ -1,7 +1,7 @@
 """Work out when documents waited for a connection: a pause, a quota, a key, a test or an outage.
 
-Nothing is stored for it: a push keeps since when it could have been sent, and the audit trail has
-when a connection stopped and went on.
+Nothing is stored for it: a push keeps since when it could have been sent, a hold since when its
+document waits for a key, and the audit trail has when a connection stopped and went on.
 """
 
 from collections import defaultdict
@@ -14,8 +14,20 @@ from typing import Final
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from holding.db.models import Company, Connection, Event, Posting, Push, Run
-from holding.db.models.columns import moment_of
+from connectors import registry
+from holding.db.models import (
+    Attempt,
+    Company,
+    Connection,
+    Event,
+    Hold,
+    Posting,
+    Push,
+    Request,
+    Run,
+)
+from holding.db.models.columns import AttemptState, moment_of
+from holding.posting.holds import REFUSED
 from holding.records.story import format_time
 from rules.values.canonical import PostingState
 
@@ -26,6 +38,7 @@ class Cause(StrEnum):
     PAUSE = "pause"
     QUOTA = "quota"
     KEY = "key"
+    PAUSED_KEY = "paused_key"
     TEST = "test"
     AWAY = "away"
 
@@ -94,6 +107,8 @@ class Wait:
                 return f"the monthly quota of {self.target}"
             case Cause.KEY:
                 return f"a key that {self.target} accepts"
+            case Cause.PAUSED_KEY:
+                return f"the paused key of {self.target}"
             case Cause.TEST:
                 return f"a connection test of {self.target} that passes"
             case Cause.AWAY:
@@ -129,7 +144,8 @@ def waits_of(
 
     Without `now` only waits that are over.
     """
-    windows = [*_sent(session, record_ids), *(_unsent(session, record_ids, now) if now else ())]
+    windows = [*_sent(session, record_ids), *_held(session, record_ids)]
+    windows += _unsent(session, record_ids, now) if now else []
     by_connection: dict[int, list[_Window]] = defaultdict(list)
     for window in windows:
         by_connection[window.connection_id].append(window)
@@ -137,7 +153,9 @@ def waits_of(
         wait
         for connection_id, own in by_connection.items()
         for wait in _waits(_stops(session, connection_id, min(one.since for one in own)), own, now)
+        if now or wait.until is not None
     ]
+    waits += [wait for wait in _parked(session, record_ids) if now or wait.until is not None]
     return tuple(sorted(waits, key=lambda wait: (wait.since, wait.number)))
 
 
@@ -190,6 +208,62 @@ def _sent(session: Session, record_ids: Collection[int]) -> list[_Window]:
         )
         for row in session.execute(query)
         if row.due_at is not None
+    ]
+
+
+def _held(session: Session, record_ids: Collection[int]) -> list[_Window]:
+    """Return the times in which a document was on hold because its key was refused."""
+    query = (
+        select(Hold, Connection.name)
+        .join(Connection, Connection.id == Hold.connection_id)
+        .where(Hold.record_id.in_(record_ids), Hold.code == REFUSED)
+        .where(Hold.error_class == "authorization_failed")
+        .order_by(Hold.id)
+    )
+    return [
+        _Window(
+            record_id=hold.record_id,
+            number=hold.number,
+            connection_id=hold.connection_id,
+            target=target,
+            since=hold.opened_at,
+            until=hold.closed_at,
+        )
+        for hold, target in session.execute(query)
+    ]
+
+
+def _parked(session: Session, record_ids: Collection[int]) -> list[Wait]:
+    """Return the times in which a target kept documents because their key was paused there."""
+    statuses = {
+        target.form.tells.kept_while_paused
+        for target in registry.targets().values()
+        if target.form.tells is not None
+    }
+    query = (
+        select(Push, Posting.record_id, Connection.name, Request.answered_at, Event.id)
+        .join(Posting, Posting.id == Push.posting_id)
+        .join(Connection, Connection.id == Push.connection_id)
+        .join(Attempt, Attempt.push_id == Push.id)
+        .join(Request, Request.id == Attempt.request_id)
+        .join(Event, Event.posting_id == Posting.id)
+        .where(Posting.record_id.in_(record_ids), Attempt.state == AttemptState.AWAITING)
+        .where(Request.status.in_(statuses - {None}), Request.answered_at.is_not(None))
+        .where(Event.act == "posting.awaiting", Event.at == Request.answered_at)
+        .order_by(Push.id)
+    )
+    return [
+        Wait(
+            record_id=record_id,
+            number=push.number,
+            target=target,
+            cause=Cause.PAUSED_KEY,
+            since=since,
+            until=push.closed_at,
+            events=(event_id,),
+        )
+        for push, record_id, target, since, event_id in session.execute(query)
+        if since is not None
     ]
 
 

@@ -113,6 +113,10 @@ class Books:
             return Answer(
                 kind="refused", words="Closed.", error_class="period_locked", number=number
             )
+        if mood == "refuse_key":
+            return Answer(
+                kind="refused", words="Who?", error_class="authorization_failed", number=number
+            )
         if mood == "unlisted":
             return Answer(
                 kind="refused", words="Unknown account.", error_class="mapping_missing",

@@ -10,8 +10,10 @@ from connectors.contract import ConnectionReport
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
 from holding.connections import breaker, channel
-from holding.connections.connections import set_key, wait_for_test
-from holding.db.models import Connection, Event, Hold, Throttle
+from holding.connections.connections import set_key, untested_words, wait_for_test
+from holding.db.models import Cause, Connection, Event, Hold, Throttle
+from holding.db.models.decisions import HOLD_OPEN
+from holding.rulesets.new_connections import change_settings
 from tests.connectors.simulator_processes import SAMPLES, Simulator
 from tests.holding.desks import KEYS
 from tests.holding.life import Life
@@ -92,3 +94,27 @@ def test_a_test_tells_how_far_the_clock_there_is_from_ours(life: Life) -> None:
     assert found.clock_ahead is not None
     assert abs(found.clock_ahead - expected) < 10
     assert found.clock_at == life.shop.now
+
+
+def test_a_hold_for_a_refused_key_shows_that_the_settings_changed_since(
+    life: Life,
+) -> None:
+    """The key may be right for the other company: only a connection test shows that."""
+    control = life.books.control  # type: ignore[attr-defined]
+    control("rekey", key_id="cp-demo", secret="another-one")
+    life.shop.receive(order("A-1", updated_at=life.shop.now.isoformat()))
+    life.work()
+    with life.shop.database.read() as session:
+        hold, cause = session.execute(select(Hold, Cause).join(Cause).where(HOLD_OPEN)).one()
+    assert (hold.code, cause.label) == ("TGT01", "autocount rejects the API key")
+    control("rekey", key_id="cp-demo", secret=SAMPLES["autocount"].secret)
+    with life.shop.database.write() as session:
+        there = session.scalars(select(Connection).where(Connection.connector == "autocount")).one()
+        settings = {"company_id": "99"}
+        changed = change_settings(session, SYSTEM, there.id, settings, now=life.shop.now)
+        assert changed == ("company_id",)
+    life.work()
+    with life.shop.database.read() as session:
+        hold, cause = session.execute(select(Hold, Cause).join(Cause).where(HOLD_OPEN)).one()
+    assert cause.label == "autocount has not passed its connection test"
+    assert hold.message == untested_words(there)

@@ -7,7 +7,7 @@ from holding.access.actors import SYSTEM
 from holding.connections import breaker, connections, limits
 from holding.connections.channel import keep_report, open_channel
 from holding.connections.connections import set_key, wait_for_test
-from holding.db.models import Connection
+from holding.db.models import Connection, Posting
 from holding.records import checklist_and_finding, trace, waits
 from holding.records.checklist_and_finding import Verdict
 from holding.records.waits import Cause
@@ -15,7 +15,9 @@ from holding.runs.date_ranges import add_run
 from holding.worklist.search import find_whereabouts
 from tests.holding.desks import KEYS
 from tests.holding.life import SMALL, Life
+from tests.holding.pushing import Lane
 from tests.support.factories import connection_named
+from tests.support.simulator import DEMO_KEY
 
 Waits = list[tuple[Cause, datetime, datetime | None]]
 
@@ -165,13 +167,15 @@ def test_a_quota_that_was_used_up_again_is_another_wait(life: Life) -> None:
 
 
 def test_a_refused_key_ends_with_another_one(life: Life) -> None:
-    """The first document is held because of it, which says the same; the others wait."""
+    """The first document is held because of it, and waits as long as the others."""
     with life.shop.database.write() as session:
         there = connection_named(session, life.shop.company, "aiaccount")
         assert breaker.shut(session, there.id, life.shop.now, there.key_id)
-    arrive(life, "A-1")
+    held = arrive(life, "A-1")
     ready = arrive(life, "A-2")
     assert (life.held("A-1"), life.held("A-2")) == (["TGT01"], [])
+    assert waited(life, "A-1", now=True) == [(Cause.KEY, held, None)]
+    assert waited(life, "A-1") == []
     assert waited(life, "A-2", now=True) == [(Cause.KEY, ready, None)]
     later(life)
     with life.shop.database.write() as session:
@@ -181,7 +185,24 @@ def test_a_refused_key_ends_with_another_one(life: Life) -> None:
     later(life)
     life.work()
     assert life.shop.states() == {"A-1": "posted", "A-2": "posted"}
-    assert (waited(life, "A-1"), waited(life, "A-2")) == ([], [(Cause.KEY, ready, end)])
+    assert waited(life, "A-1") == [(Cause.KEY, held, end)]
+    assert waited(life, "A-2") == [(Cause.KEY, ready, end)]
+
+
+def test_a_document_refused_with_its_key_waits_until_another_is_stored(life: Life) -> None:
+    """It was sent once, at once: what it waited for began with the answer."""
+    life.books.moods += ["refuse_key"]
+    sent = arrive(life)
+    assert (life.held("A-1"), life.postings("A-1")[0][2]) == (["TGT01"], "failed")
+    later(life, 30)
+    assert waited(life, now=True) == [(Cause.KEY, sent, None)]
+    with life.shop.database.write() as session:
+        there = connection_named(session, life.shop.company, "aiaccount")
+        set_key(session, SYSTEM, there.id, "ai_second_key_9Zx7", now=life.shop.now, keys=KEYS)
+    end = life.shop.now
+    life.work()
+    assert life.shop.states() == {"A-1": "posted"}
+    assert waited(life) == [(Cause.KEY, sent, end)]
 
 
 def test_a_missing_key_ends_with_a_test_that_passes(life: Life) -> None:
@@ -233,3 +254,24 @@ def test_the_timeline_the_finding_and_the_api_show_the_wait(life: Life) -> None:
         finding = checklist_and_finding.trace_finding(session, record.id, life.shop.now)
         assert finding.verdict is Verdict.NOTHING
         assert say in [one.say for one in finding.reasons]
+
+
+def test_a_document_that_a_paused_key_parks_waits_until_the_key_is_active(lane: Lane) -> None:
+    lane.target.control("pause", key=DEMO_KEY)
+    [key] = lane.ready("IV-1")
+    lane.work()
+    parked = lane.clock.now()
+    record = lane.one(key).record_id
+    lane.clock.advance(30 * 60)
+    with lane.database.read() as session:
+        assert waits.waits_of(session, [record]) == ()
+        (wait,) = waits.waits_of(session, [record], lane.clock.now())
+    assert (wait.cause, wait.since, wait.until) == (Cause.PAUSED_KEY, parked, None)
+    lane.target.control("pause", key=DEMO_KEY, status="active")
+    lane.settle(minutes=2)
+    assert lane.state(key) == "posted"
+    with lane.database.read() as session:
+        (wait,) = waits.waits_of(session, [record])
+        posted_at = session.get_one(Posting, key).posted_at
+    assert (wait.since, wait.until) == (parked, posted_at)
+    assert [type(one) for one in wait.events] == [int]
