@@ -10,10 +10,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from holding.access.actors import SYSTEM
 from holding.access.sessions import forget_ended
 from holding.connections import open_signals
-from holding.connections.channel import test_connection, to_refresh
+from holding.connections.channel import refresh_master_data, to_refresh
 from holding.db import leases
 from holding.db.database import Database
 from holding.db.refusal import Refusal
@@ -391,9 +390,7 @@ class Sweeper:
             if seconds - self._asked.get(key, float("-inf")) < ASK_AGAIN:
                 continue
             self._asked[key] = seconds
-            report = test_connection(
-                mine.database, mine.clock, key, SYSTEM, http=mine.desk.http, keys=mine.desk.keys
-            )
+            report = refresh_master_data(mine.desk, key)
             if isinstance(report, Refusal):
                 log.warning("A connection cannot be tested.", connection=key, why=report.message)
 

@@ -59,10 +59,8 @@ _FRESH = exists().where(
     Snapshot.due_at > NOW,
 )
 
-_AWAY = exists().where(  # the breaker asks of its own accord
-    Throttle.connection_id == Connection.id,
-    Throttle.breaker != BreakerState.CLOSED,
-    Throttle.open_until.is_not(None),
+_AWAY = exists().where(
+    Throttle.connection_id == Connection.id, breaker.BARRED, Throttle.open_until.is_not(None)
 )
 
 _TO_REFRESH = (
@@ -437,7 +435,19 @@ def with_outgoing(report: ConnectionReport) -> ConnectionReport:
 
 def to_refresh(session: Session, now: datetime) -> tuple[int, ...]:
     """Return targets with a key whose master data is due for a refresh."""
-    return tuple(session.scalars(_TO_REFRESH, {"now": now}))
+    parameters = {"now": now, "asked_by": now + breaker.LONGEST}
+    return tuple(session.scalars(_TO_REFRESH, parameters))
+
+
+def refresh_master_data(desk: Desk, connection_id: int) -> ConnectionReport | Refusal | None:
+    """Test a target to read its master data; None if it was away and another worker probes it."""
+    with desk.database.read() as session:
+        throttle = breaker.known(session, connection_id)
+    if throttle and throttle.breaker != BreakerState.CLOSED and throttle.open_until:
+        return _probe(desk, connection_id)
+    return test_connection(
+        desk.database, desk.clock, connection_id, SYSTEM, http=desk.http, keys=desk.keys
+    )
 
 
 def refresh_now(
@@ -489,25 +499,29 @@ def may_call(desk: Desk, channel: Channel) -> bool:
     with desk.database.read() as session:
         if breaker.closed(session, channel.connection_id):
             return True
+    _probe(desk, channel.connection_id)
+    with desk.database.read() as session:
+        return breaker.closed(session, channel.connection_id)
+
+
+def _probe(desk: Desk, connection_id: int) -> ConnectionReport | Refusal | None:
+    """Test a target whose breaker is open, and store whether it answers.
+
+    None if the probe is not due, or another worker makes it.
+    """
     with desk.database.write() as session:
-        if not breaker.turn(session, channel.connection_id, desk.clock.now()):
-            return False
+        if not breaker.turn(session, connection_id, desk.clock.now()):
+            return None
     report = test_connection(
-        desk.database,
-        desk.clock,
-        channel.connection_id,
-        SYSTEM,
-        http=desk.http,
-        keys=desk.keys,
+        desk.database, desk.clock, connection_id, SYSTEM, http=desk.http, keys=desk.keys
     )
-    is_reachable = not isinstance(report, Refusal) and report.reached
     with desk.database.write() as session:
         now = desk.clock.now()
-        if is_reachable:
-            breaker.reached(session, channel.connection_id, now)
+        if not isinstance(report, Refusal) and report.reached:
+            breaker.reached(session, connection_id, now)
         else:
-            breaker.failed(session, channel.connection_id, now, desk.pace)
-        return breaker.closed(session, channel.connection_id)
+            breaker.failed(session, connection_id, now, desk.pace)
+    return report
 
 
 def with_good_key(desk: Desk, channel: Channel) -> Channel | Renewed | None:

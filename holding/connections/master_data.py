@@ -69,7 +69,11 @@ Items = Mapping[str, Any]
 
 _MINE = Snapshot.connection_id == bindparam("connection")
 _OF_CONNECTION = select(Snapshot).where(_MINE)
-_CHECKED = update(Snapshot).where(_MINE).values(checked_at=NOW, due_at=moment("due"))
+_CHECKED = (
+    update(Snapshot)
+    .where(_MINE, ~bulk.among_given(Snapshot.kind, "unread"))
+    .values(checked_at=NOW, due_at=moment("due"))
+)
 _LIVE = select(SnapshotItem).where(
     SnapshotItem.snapshot_id == bindparam("snapshot"), SnapshotItem.to_revision.is_(None)
 )
@@ -117,7 +121,8 @@ def keep_snapshot(
     kinds = _kinds(seen)
     if seen.items is not None:
         kinds[ITEM] = _with_told(session, connection, seen.items, now)
-    session.execute(_CHECKED, {"connection": connection.id, "now": now, "due": now + FRESH})
+    parameters = {"connection": connection.id, "unread": sorted(CODES - kinds.keys())}
+    session.execute(_CHECKED, parameters | {"now": now, "due": now + FRESH})
     _keep_quota(session, connection, seen, now)
     return keep_kinds(session, connection, kinds, person=person, now=now)
 

@@ -170,12 +170,16 @@ _BEGUN: Final = (
 
 
 def reschedule(session: Session, connection_id: int, now: datetime) -> None:
-    """Apply changed settings of a target; a running reading is finished first."""
+    """Apply changed settings of a target; a running reading is finished first.
+
+    A list that was never read, or could not be read last, does not wait for the night.
+    """
     connection = session.get_one(Connection, connection_id)
     due = next_at(session, connection, now)
     for row in session.scalars(_of_connection(connection_id).with_for_update()):
+        is_missing = row.done_at is None or row.wrong is not None
         if not row.pages:
-            row.due_at = due
+            row.due_at = now if is_missing and due is not None else due
 
 
 def next_at(session: Session, connection: Connection, now: datetime) -> datetime | None:

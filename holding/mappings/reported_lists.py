@@ -36,8 +36,9 @@ from holding.mappings.list_rows import LONGEST, ListRow
 from holding.mappings.list_turns import Turn
 from rules.values.canonical import dumps, sha256_hex
 
-LONGEST_PAUSE: Final = timedelta(hours=1)
-DOUBLED: Final = 6  # so many times at most: then it is as long
+LONGEST_PAUSE: Final = timedelta(hours=1)  # that a target may request
+LONGEST_RETRY: Final = timedelta(minutes=15)
+DOUBLED: Final = 4  # so many times at most: then it is as long
 AWAY: Final = timedelta(minutes=5)
 NAMED_CODES: Final = 5
 MOST_PAGES: Final = 1_000
@@ -282,7 +283,7 @@ def _failed(
     """Record that there was no page, retry with a growing delay, and report the first failure."""
     with database.write() as session:
         now = clock.now()
-        wait = min(LONGEST_PAUSE, timedelta(minutes=2 ** min(turn.tries, DOUBLED)))
+        wait = min(LONGEST_RETRY, timedelta(minutes=2 ** min(turn.tries, DOUBLED)))
         if enough:
             connector = session.get_one(Connection, turn.connection_id).connector
             target = registry.targets()[connector]

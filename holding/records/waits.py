@@ -214,7 +214,7 @@ def _sent(session: Session, record_ids: Collection[int]) -> list[_Window]:
 def _held(session: Session, record_ids: Collection[int]) -> list[_Window]:
     """Return the times in which a document was on hold because its key was refused."""
     query = (
-        select(Hold, Connection.name)
+        select(Hold, Connection.id, Connection.name)
         .join(Connection, Connection.id == Hold.connection_id)
         .where(Hold.record_id.in_(record_ids), Hold.code == REFUSED)
         .where(Hold.error_class == "authorization_failed")
@@ -224,12 +224,12 @@ def _held(session: Session, record_ids: Collection[int]) -> list[_Window]:
         _Window(
             record_id=hold.record_id,
             number=hold.number,
-            connection_id=hold.connection_id,
+            connection_id=connection_id,
             target=target,
             since=hold.opened_at,
             until=hold.closed_at,
         )
-        for hold, target in session.execute(query)
+        for hold, connection_id, target in session.execute(query)
     ]
 
 

@@ -292,9 +292,9 @@ def _snapshot(content: Mapping[str, Any]) -> Snapshot | None:
         company_id=str(company.get("id", "")),
         company_name=str(company.get("name", "")),
         locked_through=_date(there.get("locked_through")),
-        tax_codes=_texts(there.get("tax_codes")),
-        accounts=_texts(there.get("accounts")),
-        currencies=_texts(there.get("currencies")),
+        tax_codes=_codes(there.get("tax_codes")),
+        accounts=_codes(there.get("accounts")),
+        currencies=_codes(there.get("currencies")),
         permissions=_texts(key.get("permissions")),
         key_status=str(key.get("status", "")),
         rounding_mode=str(there.get("rounding_mode") or "") or None,
@@ -309,6 +309,11 @@ def _snapshot(content: Mapping[str, Any]) -> Snapshot | None:
 
 def _texts(value: object) -> tuple[str, ...]:
     return tuple(str(item) for item in value) if isinstance(value, list) else ()
+
+
+def _codes(value: object) -> tuple[str, ...] | None:
+    """Return the codes of a list, or None where the answer has no such list."""
+    return _texts(value) if isinstance(value, list) else None
 
 
 def _whole(value: object) -> int | None:

@@ -107,7 +107,7 @@ def test_another_company_may_be_called_nearly_the_same() -> None:
 def test_what_is_of_another_type_is_not_taken_for_what_it_looks_like() -> None:
     told = report(changed("settings", tax_codes="SR-S", excel_import_enabled="off")).snapshot
     assert told is not None
-    assert (told.tax_codes, told.excel_import_enabled) == ((), False)
+    assert (told.tax_codes, told.excel_import_enabled) == (None, False)
     told = report(changed("quota", limit=True, used="7")).snapshot
     assert told is not None
     assert (told.quota_limit, told.quota_used) == (None, None)

@@ -3,9 +3,11 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
-from holding.connections import channel
+from holding.connections import breaker, channel
 from holding.connections.master_data import FRESH, ITEM, RATE, keep_kinds
+from holding.db.models import Snapshot
 from tests.holding.life import Life
 from tests.holding.trials.test_fixed_codes import lists
 from tests.support.factories import connection_named
@@ -28,6 +30,31 @@ def test_a_list_that_changed_meanwhile_puts_off_no_reading_of_the_others(
             assert channel.to_refresh(session, now) == ()
     with life.shop.database.read() as session:
         assert channel.to_refresh(session, begun + FRESH) == (there.id,)
+
+
+def test_a_target_that_was_away_is_asked_again_though_nothing_is_due(life: Life) -> None:
+    """What is held for a missing code is not due, so no push asks whether the target is back."""
+    with life.shop.database.write() as session:
+        there = connection_named(session, life.shop.company, "aiaccount")
+        for _ in range(breaker.FAILURES):
+            breaker.failed(session, there.id, life.shop.now, 1.0)
+        assert channel.to_refresh(session, life.shop.now) == ()
+    life.shop.clock.advance(breaker.SHORTEST.total_seconds())
+    with life.shop.database.read() as session:
+        assert channel.to_refresh(session, life.shop.now) == (there.id,)
+    channel.refresh_master_data(life.desk, there.id)
+    with life.shop.database.read() as session:
+        assert breaker.closed(session, there.id)
+
+
+def test_a_list_that_could_not_be_read_is_not_shown_as_read(life: Life) -> None:
+    lists(life, accounts=OTHERS, currencies=("MYR",))
+    begun = life.shop.now
+    life.shop.clock.advance(FRESH.total_seconds())
+    lists(life, currencies=("MYR",))
+    with life.shop.database.read() as session:
+        rows = {row.kind: row.checked_at for row in session.scalars(select(Snapshot))}
+    assert (rows["account"], rows["currency"]) == (begun, life.shop.now)
 
 
 def test_a_code_that_is_listed_frees_what_was_held_before_sending(life: Life) -> None:

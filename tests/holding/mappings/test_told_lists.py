@@ -321,17 +321,43 @@ def test_without_an_answer_it_asks_ever_less_often_and_the_list_stays(
     assert says(shop, "lists.read") == ["The lists of aiaccount can be read again."]
 
 
-def test_it_goes_on_asking_each_hour_however_long_there_is_no_answer(
+@pytest.mark.parametrize("answer", [None, Found(kind="unknown", words="It is away.")])
+def test_changed_settings_put_off_no_list_that_could_not_be_read(
+    shop: Shop, target: Telling, answer: Found | None
+) -> None:
+    """Only the hour of a complete list moves to the night."""
+    arrange(shop)
+    target.answer = answer
+    assert read(shop) == (3 if answer is None else 1)
+    with shop.database.write() as session:
+        connection = session.get_one(Connection, aiaccount_of(shop))
+        new_connections.change_settings(
+            session, SYSTEM, connection.id, {targets.READ_AT: "03:00"}, now=shop.clock.now()
+        )
+        tonight = list_turns.next_at(session, connection, shop.clock.now())
+    assert row(shop).due_at == (tonight if answer is None else shop.clock.now())
+
+
+def test_a_list_that_was_never_read_stays_due_when_settings_change(
+    shop: Shop, target: Telling
+) -> None:
+    arrange(shop)
+    with shop.database.write() as session:
+        list_turns.reschedule(session, aiaccount_of(shop), shop.clock.now())
+    assert due(shop) == [shop.company.id]
+
+
+def test_it_goes_on_asking_each_quarter_of_an_hour_however_long_there_is_no_answer(
     shop: Shop, target: Telling
 ) -> None:
     arrange(shop)
     target.answer = Found(kind="unknown", words="It is away.")
     read(shop)
-    for tries in (6, 41, 2_000):
+    for tries in (4, 41, 2_000):
         with shop.database.write() as session:
             session.execute(update(ListReading).values(due_at=shop.clock.now(), tries=tries))
         assert read(shop) == 1
-        assert row(shop).due_at == shop.clock.now() + timedelta(hours=1)
+        assert row(shop).due_at == shop.clock.now() + timedelta(minutes=15)
 
 
 def test_a_target_that_has_enough_of_us_is_left_alone(shop: Shop, target: Telling) -> None:
