@@ -396,7 +396,7 @@ def _told(other: Stands) -> str:
 def retry_unclear(desk: Desk, channel: Channel, one: Checked, found: Found) -> None:
     """Return the claim for a little later, because the lookup gave no answer.
 
-    An answer without a ticket counts as a failure of the connection. A refused lookup is held, and
+    No clear answer and no ticket count as a failure of the connection. A refused lookup is held, and
     so is a document on which alone the target fails.
     """
     trouble = _trouble_of_lookup(desk, channel, one, found)
@@ -409,7 +409,7 @@ def retry_unclear(desk: Desk, channel: Channel, one: Checked, found: Found) -> N
         if is_server_error(found.status):
             note_failed_lookup(session, channel, one.document.number, one.key, found, now)
         limits.note_answers(session, channel, [found], now)
-        if not found.target_ref:  # else it answers, and is not done yet
+        if not (found.target_ref or found.answered):  # else it answers, and is not done yet
             breaker.failed(session, channel.connection_id, now, desk.pace)
 
 

@@ -413,7 +413,7 @@ def _read(request: str, relay: Relay) -> Told | Found:
         return _waiting(told)
     if told.progress == Progress.FAILED or not isinstance(told.content, list):
         words = "The account book could not list its invoices: they are asked for once more."
-        return Found(kind="unknown", words=words, proof=told.proof)
+        return Found(kind="unknown", words=words, proof=told.proof, answered=True)
     return told
 
 
@@ -627,7 +627,8 @@ def look_up(wanted: Wanted, relay: Relay, write: Told | None = None) -> Found:
         return _under_way(ticket, asked)
     found = _of_look(wanted, ticket, relay, write)
     if found is None:
-        return Found(kind="unknown", words="The look-up did not go through: it is made once more.")
+        words = "The look-up did not go through: it is made once more."
+        return Found(kind="unknown", words=words, answered=True)
     return found
 
 

@@ -97,6 +97,16 @@ def test_the_literal_answers_of_the_pages_are_read() -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "told"), [(200, {"RequestId": "look-1", "Status": "Failed"}), (404, {})]
+)
+def test_a_look_up_that_the_account_book_failed_is_no_failed_call(status, told) -> None:
+    """It is made once more; the connection is as good as it was."""
+    http = Script((200, {"RequestId": "look-1", "Status": "Completed"}), (status, told))
+    found = targets()["autocount_aotg"].look_up(FIRST, SETTINGS, SECRET, "", http)
+    assert (found.kind, found.target_ref, found.answered) == ("unknown", None, True)
+
+
+@pytest.mark.parametrize(
     "told",
     [
         {**TAKEN_IN, "Name": ""},

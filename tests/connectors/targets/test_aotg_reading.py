@@ -88,6 +88,7 @@ def test_a_list_that_failed_says_nothing_of_any_document():
     failed = replace(call, answer=call.answer.replace("Processing", "Failed"))
     found = later(TICKET, *MANY, calls=[failed])
     assert {(one.kind, one.target_ref) for one in found} == {("unknown", None)}
+    assert all(one.answered for one in found), "the account book was within reach"
 
 
 def test_what_is_too_far_away_for_one_list_has_a_turn_of_its_own():

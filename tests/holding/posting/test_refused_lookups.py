@@ -74,6 +74,21 @@ def test_a_lookup_refused_before_sending_holds_its_document_alone(
     assert len(careful.sends()) == 2
 
 
+def test_a_clear_answer_that_decides_nothing_yet_is_no_failed_call(
+    careful: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        answer_lookups(patch, {"IV-1": Found(kind="unknown", words="Processing.", answered=True)})
+        [key] = careful.ready("IV-1")
+        for _ in range(breaker.FAILURES + 1):
+            careful.work()
+            careful.clock.advance(careful.desk.lease.total_seconds())
+        assert not is_failing(careful)
+        assert careful.state(key) == "ready"
+    careful.settle(minutes=2)
+    assert careful.state(key) == "posted"
+
+
 def test_a_key_refused_at_the_lookup_before_sending_is_no_rejected_document(
     careful: Lane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
