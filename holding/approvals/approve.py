@@ -174,7 +174,10 @@ def _approve_each(
     ready = [one for one in ready if not desk.judged_soon(one, now)]
     alone = [one for one in ready if desk.alone(one)]
     wake_records(session, {one.record_id for one in ready if one not in alone}, later)
-    gone = _let_go(session, alone, later)
+    # Only an evaluation knows whether the hour, or the document before it, has come.
+    in_turn = _in_turn(session, alone)
+    wake_records(session, {one.record_id for one in alone if one.id in in_turn}, now)
+    gone = _let_go(session, [one for one in alone if one.id not in in_turn], later)
     settle_closed(session, [one.hold for one in consents])
     return Approved(
         done=tuple(one.posting.id for one in consents),
@@ -301,26 +304,23 @@ def _until(
 
 
 def _let_go(session: Session, postings: Sequence[Posting], due_at: datetime) -> tuple[int, ...]:
-    """Make held postings ready, due after the undo period.
-
-    Those of a daily route wait for its run.
-    """
-    daily = _daily(session, postings)
-    due = {posting.id: due_at for posting in postings if posting.id not in daily}
+    """Make held postings ready, due after the undo period."""
+    due = {posting.id: due_at for posting in postings}
     moved = move_postings(session, postings, to=WAITING, due=due)
     return tuple(posting.id for posting in postings if posting.id in moved)
 
 
-def _daily(session: Session, postings: Sequence[Posting]) -> set[int]:
+def _in_turn(session: Session, postings: Sequence[Posting]) -> set[int]:
+    """Return the ids of those that wait for a daily run, or come after another document."""
     rows = session.execute(
         select(Posting.id, Posting.route, Evaluation.ruleset_version_id)
         .join(Evaluation, Evaluation.id == Posting.evaluation_id)
         .where(bulk.among(Posting.id, [posting.id for posting in postings]))
     ).all()
-    daily = {
+    routes = {
         (version_id, route.name)
         for version_id in {row.ruleset_version_id for row in rows}
         for route in program(session, version_id).routes
-        if route.timing == "daily"
+        if route.timing == "daily" or route.after is not None
     }
-    return {row.id for row in rows if (row.ruleset_version_id, row.route) in daily}
+    return {row.id for row in rows if (row.ruleset_version_id, row.route) in routes}

@@ -57,7 +57,6 @@ DOES = frozenset({"create", "update", "void", "credit_note"})
 HOLDING = frozenset({"hold", "approve"})
 
 HELD: Final = PostingState.HELD
-
 DUE_SOME_DAY = frozenset({READY, HELD, PostingState.WAITING})
 
 _BACK: Final = "about to be taken back"
@@ -508,11 +507,8 @@ def _first(
     findings: Sequence[Finding],
 ) -> None:
     """Plan a route of which nothing was sent, or all was taken back: one posting as decided."""
-    if steps:
-        seq = steps[-1].seq
-    else:
-        planned = [row.seq for (route, _), row in rows.items() if route == decision.route]
-        seq = min(planned, default=1)
+    planned = [row.seq for (route, _), row in rows.items() if route == decision.route]
+    seq = steps[-1].seq if steps else min(planned, default=1)
     row = rows.pop((decision.route, seq), None)
     document = decision.document
     unsent = UnsentPosting(batch, made, decision, decision.route, seq, row, document)
@@ -528,7 +524,9 @@ def _first(
     if state == HELD:
         open_findings = unapproved_findings(made, findings, row, unsent.hash)
         if not open_findings and document is not None:
-            state, reason = READY, NOT_HELD  # what held it was approved, or released
+            # Approved or released. Its hour, or the document before it, may still come.
+            reason = decision.wait.text if decision.wait else NOT_HELD
+            state = PostingState.WAITING if decision.wait else READY
         else:
             plan_parts.want_holds(batch, made, open_findings, seq, document)
     if document is not None and state in DUE_SOME_DAY:

@@ -396,8 +396,8 @@ def _told(other: Stands) -> str:
 def retry_unclear(desk: Desk, channel: Channel, one: Checked, found: Found) -> None:
     """Return the claim for a little later, because the lookup gave no answer.
 
-    No clear answer and no ticket count as a failure of the connection. A refused lookup is held, and
-    so is a document on which alone the target fails.
+    Without a clear answer or a ticket it counts as a failure of the connection. A refused lookup is
+    held, and so is a document on which alone the target fails.
     """
     trouble = _trouble_of_lookup(desk, channel, one, found)
     if trouble is not None:

@@ -1,5 +1,8 @@
 """Consent to exactly one content of a posting: given, taken away by a change, given to a set."""
 
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
 import pytest
 from sqlalchemy import func, select, update
 
@@ -8,11 +11,12 @@ from holding.approvals import candidates
 from holding.approvals.approve import Approved
 from holding.approvals.candidates import SetChanged
 from holding.db.database import Database
-from holding.db.models import Approval, Company, Event, Hold, Posting, Record
+from holding.db.models import Approval, Company, Event, Hold, Posting, Record, Run
 from holding.db.refusal import Refusal
 from holding.holds import releases
 from holding.holds.holds import Done
 from holding.mappings import fixes
+from holding.runs import schedules
 from tests.holding.consent import LARGE, approve, ids, large_shop, seen_of, why_not
 from tests.holding.shop import FILES, RULES, Shop, line, open_shop, order
 from tests.support.clock import SetClock
@@ -63,10 +67,45 @@ def test_a_daily_route_waits_for_its_run(
     shop.judge()
     answer = approve(shop, "NS-1")
     assert isinstance(answer, Approved)
-    assert answer.ready
+    assert (answer.done, answer.ready) == (tuple(ids(shop, "NS-1")), ())
+    shop.judge()
     with shop.database.read() as session:
         posting = shop.posting(session, "NS-1")
         assert (posting.state, posting.due_at) == ("ready", None)
+
+
+def test_an_approval_before_the_hour_of_a_daily_route_sends_nothing_a_day_early(
+    database: Database, company: Company, clock: SetClock
+) -> None:
+    """The run at 02:00 has the documents of the day before; this one is of the same day."""
+    shop = open_shop(database, company, clock)
+    daily = RULES.replace("    immediately\n", "    daily    at 02:00 by ordered_on\n")
+    shop.publish({**FILES, "shop.rules": daily})
+    with database.write() as session:
+        schedules.follow_rules(session, shop.now)
+    midnight = datetime(2026, 11, 21, 1, 0, tzinfo=ZoneInfo("Asia/Kuala_Lumpur"))
+    clock.advance((midnight - clock.now()).total_seconds())
+    stamp = clock.now().isoformat()
+    shop.receive(
+        order("NS-1", updated_at=stamp, total="1920.00", lines=LARGE, ordered_on="2026-11-21")
+    )
+    shop.judge()
+    approve(shop, "NS-1")
+    shop.judge()
+    runs = []
+    for hours in (1, 24):
+        clock.advance(hours * 3600 + 60)
+        shop.judge()
+        with database.write() as session:
+            schedules.start_due(session, clock.now())
+            query = select(Run).where(Run.kind == "daily").order_by(Run.id)
+            runs = [(one.day, (one.filter or {})["postings"]) for one in session.scalars(query)]
+            posting = shop.posting(session, "NS-1")
+        if hours == 1:
+            assert (posting.state, posting.waits) == ("waiting", "hour")
+            assert all(not ids for _, ids in runs)
+    assert runs[-1] == (date(2026, 11, 21), [posting.id])
+    assert posting.state == "ready", "it was approved once"
 
 
 def test_an_approval_runs_out_by_no_clock_and_falls_with_the_content_alone(shop: Shop) -> None:
