@@ -96,13 +96,23 @@ _UNPAID: Final = " ".join(("Balance", ">", text_of("0")))
 
 _ALL: Final = "all "  # before the place of a page, in a company that does not search by balance
 
-_CHECKED: Mapping[str, str] = {
-    "customer": "customer",
-    "vendor": "vendor",
-    "account": "account",
-    "item": "product",
+_CHECKED: Mapping[str, tuple[str, str]] = {
+    "customer": ("Customer", "customer"),
+    "vendor": ("Vendor", "vendor"),
+    "account": ("Account", "account"),
+    "item": ("Item", "product"),
+    "class": ("Class", "class"),
+    "warehouse": ("Department", "location"),
+    "payment_term": ("Term", "term of payment"),
+    "payment_method": ("PaymentMethod", "method of payment"),
 }
-"""The kinds of entries that are checked, in the order in which they are queried, in words."""
+"""The kinds of entries that are checked, in the order in which they are queried: QuickBooks' name
+of the list, and ours in words.
+"""
+
+_CLASS: Final = "ClassRef"  # no list of the rules has classes
+
+_WITH_CURRENCY: Final = frozenset({"customer", "vendor", "account"})
 
 _PARTY_KINDS: Final = frozenset({"customer", "vendor"})
 
@@ -507,18 +517,18 @@ def _entry(shown: Mapping[str, Any]) -> ListEntry:
 def unusable_entry(document: OutgoingDocument, base: str, get: Get) -> UnusableEntry | Found | None:
     """Return the first entry of a document that QuickBooks would refuse, or None.
 
-    Its party, an account or an item may be inactive: a query shows only active entries unless it
-    filters by `Active`. A party has one currency, and an account that of the document or of the
+    Each entry that it names may be inactive: a query shows only active entries unless it filters
+    by `Active`. A party has one currency, and an account that of the document or of the
     company (fault 6000: "The currency of the transaction is invalid for customer/vendor/account").
     """
     schema = SCHEMAS.get(document.document)
     currency = document.fields.get("CurrencyRef") or document.currency or base
     for kind, codes in _checked_entries(schema, document).items() if schema else ():
-        wanted = _INACTIVE if kind == "item" else EACH
+        wanted = EACH if kind in _WITH_CURRENCY else _INACTIVE
         allowed = {"", currency, *([] if kind in _PARTY_KINDS else [base])}
         for first in range(0, len(codes), AT_ONCE):
             where = " ".join(("Id", among(codes[first : first + AT_ONCE]), "and", wanted))
-            seen = query(kind.capitalize(), where, get)
+            seen = query(_CHECKED[kind][0], where, get)
             if isinstance(seen, Found):
                 return seen
             for shown in seen.documents:
@@ -537,9 +547,10 @@ def _checked_entries(schema: DocumentSchema, document: OutgoingDocument) -> dict
     codes: dict[str, dict[str, None]] = {}
     for fields, parts in ((schema.header, (document.fields,)), (schema.lines, document.lines)):
         for field in fields:
-            for part in parts if field.refers in _CHECKED else ():
+            kind = "class" if field.name == _CLASS else field.refers
+            for part in parts if kind in _CHECKED else ():
                 if code := part.get(field.name):
-                    codes.setdefault(field.refers, {})[code] = None
+                    codes.setdefault(kind, {})[code] = None
     return {kind: sorted(codes[kind]) for kind in _CHECKED if kind in codes}
 
 
@@ -549,7 +560,7 @@ def _checked_words(kind: str, shown: Shown) -> str:
     if kind in _PARTY_KINDS:
         return f"{kind} {code}"
     name = " ".join(word for word in (code, str(shown.get("Name") or "")) if word)
-    return f"{_CHECKED[kind]} {name}{f' ({sku})' if sku else ''}"
+    return f"{_CHECKED[kind][1]} {name}{f' ({sku})' if sku else ''}"
 
 
 def app_secret(secret: str) -> str:

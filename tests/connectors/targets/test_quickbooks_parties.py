@@ -8,7 +8,7 @@ from connectors.registry import targets
 from tests.connectors.quickbooks import bill, money
 from tests.connectors.recorded import BASE, Tape, expected, played, recorded
 from tests.connectors.recorded_documents import DOCUMENTS
-from tests.connectors.sample_documents import quickbooks_invoice
+from tests.connectors.sample_documents import quickbooks_invoice, sold_line
 from tests.connectors.simulator_processes import SAMPLES, Bench
 
 CUSTOMER, VENDOR = "a customer that is inactive", "a vendor that is in use"
@@ -79,10 +79,19 @@ def test_each_kind_of_party_until_it_is_in_use_again(bench):
         ("Item", "11", quickbooks_invoice(), "product 11 Tea, loose (TEA-LOOSE)"),
         ("Account", "35", money(), "account 35 Bank"),
         ("Account", "81", bill(), "account 81 Cost of goods"),
+        ("Department", "1", quickbooks_invoice(DepartmentRef="1"), "location 1 KL"),
+        ("Term", "3", quickbooks_invoice(SalesTermRef="3"), "term of payment 3 Net 30"),
+        ("PaymentMethod", "3", money(PaymentMethodRef="3"), "method of payment 3 FPX"),
+        (
+            "Class",
+            "200000000002",
+            quickbooks_invoice(lines=[sold_line(ClassRef="200000000002")]),
+            "class 200000000002 Expo",
+        ),
     ],
 )
 @pytest.mark.parametrize("named", [False, True])
-def test_an_item_or_account_is_named_though_the_fault_names_nothing(
+def test_an_entry_that_is_no_party_is_named_though_the_fault_names_nothing(
     bench, entity, code, document, told, named
 ):
     """Fault 610 says that something was made inactive, and not what."""

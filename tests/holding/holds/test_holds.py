@@ -60,6 +60,22 @@ def test_a_release_lets_this_content_go(shop: Shop) -> None:
     assert shop.states()["NS-1"] == "ready"
 
 
+def test_a_release_before_the_hour_of_a_daily_route_waits_for_the_hour(shop: Shop) -> None:
+    daily = RULES.replace("    immediately\n", "    daily    at 02:00 by ordered_on\n")
+    shop.publish({**FILES, "shop.rules": daily})
+    stamp = shop.now.isoformat()
+    shop.receive(order("NS-1", total="190.00", ordered_on="2026-11-20", updated_at=stamp))
+    shop.judge()
+    release(shop, "NS-1")
+    shop.judge()
+    with shop.database.read() as session:
+        posting = shop.posting(session, "NS-1")
+        assert (posting.state, posting.waits) == ("waiting", "hour")
+    shop.clock.advance(24 * 3600)
+    shop.judge()
+    assert shop.states()["NS-1"] == "ready"
+
+
 def test_a_new_version_forgets_the_release(shop: Shop) -> None:
     release(shop, "NS-1")
     shop.judge()
