@@ -1,6 +1,6 @@
 """Read due documents back from a target, and store what changed there."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -153,11 +153,11 @@ def read_due_documents(desk: Desk, channel: Channel) -> int:
     readings = [pair for part in parts for pair in _told(desk, channel, target, *part)]
     watched, found = tuple(one for one, _ in readings), tuple(seen for _, seen in readings)
     missing = [one for one, told in readings if told.kind == "absent"]
-    elsewhere = stored_faults.in_other_company(desk, channel, missing)
+    missing_faults = stored_faults.explain_missing(desk, channel, missing)
     with desk.database.write() as session:
         now = desk.clock.now()
         lock_families(session, channel.company_id, [one.family for one in watched])
-        woken, seen = _keep_all(session, channel, watched, found, elsewhere, now)
+        woken, seen = _keep_all(session, channel, watched, found, missing_faults, now)
         records, causes = update_holds(session, channel, seen, now)
         wake_records(session, woken, now)
         limits.note_answers(session, channel, found, now)
@@ -214,13 +214,13 @@ def _keep_all(
     channel: Channel,
     watched: Sequence[Watched],
     found: Sequence[Found],
-    elsewhere: Collection[int],
+    missing_faults: Mapping[int, Fault],
     now: datetime,
 ) -> tuple[list[int], list[Seen]]:
     """Store changed readings, and return the records to evaluate again and the new readings.
 
-    A reading of a missing document is always returned. `elsewhere`: postings whose missing document
-    went into another company.
+    A reading of a missing document is always returned. `missing_faults`: why such a document may be
+    in another company, by posting id.
     """
     rows = session.scalars(_POSTINGS, {"ids": [one.posting_id for one in watched]})
     postings = {row.id: row for row in rows}
@@ -239,9 +239,9 @@ def _keep_all(
         standing = _with_tax(one, told, channel.tax_field(one.document.document))
         reading, before = explain_reading(one, standing, field), last.get(posting.reading_id or 0)
         fault = stored_fault(one.document, reading.found, before, field)
-        if fault is Fault.GONE and posting.id in elsewhere:
-            fault = Fault.COMPANY
-        elif fault is not Fault.GONE and not one.sent:
+        if fault is Fault.GONE:
+            fault = missing_faults.get(posting.id, fault)
+        elif not one.sent:
             fault = None  # entered there by somebody else, and linked
         kept.append(_kept(posting, before, one, reading, fault, now))
     fresh = [one.reading for one in kept if one.reading]

@@ -20,7 +20,7 @@ from holding.db.models import Attempt, Cause, Hold, Push, Reading, Request
 from holding.db.models.columns import AttemptState
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.together import Question
-from holding.platform.states import NOT_THERE, OTHER_COMPANY, STORED_OTHERWISE
+from holding.platform.states import GONE, NOT_THERE, OTHER_COMPANY, STORED_OTHERWISE
 from holding.posting.evidence import action_of
 from holding.posting.holds import Trouble
 from holding.reconciliation.reading_plan import Watched
@@ -46,6 +46,7 @@ class Fault(StrEnum):
     """What the target did to the document."""
 
     GONE = "gone"
+    GONE_OR_COMPANY = "gone_or_company"
     COMPANY = "company"
     LINES = "lines"
     TOTAL = "total"
@@ -53,6 +54,7 @@ class Fault(StrEnum):
 
 _CODES = {
     Fault.GONE: NOT_THERE,
+    Fault.GONE_OR_COMPANY: NOT_THERE,
     Fault.COMPANY: OTHER_COMPANY,
     Fault.LINES: STORED_OTHERWISE,
     Fault.TOTAL: STORED_OTHERWISE,
@@ -128,30 +130,31 @@ def missing_line(document: Document, total: Decimal) -> int:
     return max((no for no, amount in enumerate(amounts, start=1) if amount == lacking), default=0)
 
 
-def in_other_company(desk: Desk, channel: Channel, missing: Sequence[Watched]) -> set[int]:
-    """Return the postings among missing documents that went into another company.
+def explain_missing(desk: Desk, channel: Channel, missing: Sequence[Watched]) -> dict[int, Fault]:
+    """Return why missing documents may be in another company, by posting id.
 
     Either the connection named another company when they were sent, or the company's history does
-    not list the call that the target accepted.
+    not list the call that the target accepted, or the target does not show such calls.
     """
     if not missing:
-        return set()
+        return {}
     ids = [one.posting_id for one in missing]
     with desk.database.read() as session:
         rows = _accepted_creations(session, channel, ids)
-    elsewhere = set()
+    faults: dict[int, Fault] = {}
     for posting_id, content, action, hash_, key, answer in rows:
         document: Document = revive(Document, content)
         here = posting_hash(
             channel.connection_id, channel.company_there, document, action_of(action)
         )
         if hash_ != here:
-            elsewhere.add(posting_id)
+            faults[posting_id] = Fault.COMPANY
         elif isinstance(channel.target, ListsCalls) and answer:
             access = (channel.settings, channel.secret, desk.http)
-            if channel.target.lists_call(key, answer, *access) is False:
-                elsewhere.add(posting_id)
-    return elsewhere
+            is_listed = channel.target.lists_call(key, answer, *access)
+            if not is_listed:
+                faults[posting_id] = Fault.GONE_OR_COMPANY if is_listed is None else Fault.COMPANY
+    return faults
 
 
 def _accepted_creations(
@@ -168,7 +171,7 @@ def fault_trouble(
 ) -> Trouble:
     """Return the hold's reason, in one message for each fault."""
     code = _CODES[fault]
-    kind = "" if fault in (Fault.GONE, Fault.COMPANY) else str(fault)
+    kind = "" if code in GONE else str(fault)
     return Trouble(
         code=code,
         error_class="uncertain",
@@ -186,6 +189,11 @@ def _words(
     company = f" (company {channel.company_there})" if channel.company_there else ""
     if fault is Fault.GONE:
         return f"{system} accepted {number}, but {number} is not there{company}."
+    if fault is Fault.GONE_OR_COMPANY:
+        return (
+            f"{system} accepted {number}, but {number} is not there{company}. Either it was lost"
+            f" there, or the key put it into another company: {system} does not show which."
+        )
     if fault is Fault.COMPANY:
         return f"{system} accepted {number} in another company: it is not in this one{company}."
     shown = {one.field: one.value for one in found.differs if one.line == 0}

@@ -81,6 +81,27 @@ def test_each_fault_has_its_message(
     assert next((one.topic, one.words) for one in found) == (Topic.NO_RECORDS, hold.message)
 
 
+@pytest.mark.parametrize(
+    ("fault", "send", "both"),
+    [
+        ("silent_drop", one_call, True),
+        ("wrong_company", one_call, True),
+        ("silent_drop", as_file, False),
+    ],
+)
+def test_where_the_target_does_not_show_which_both_causes_are_named(
+    lane: Lane, fault: str, send: Callable[[Lane], None], both: bool
+) -> None:
+    """AiAccount's history lists imports; a single document is in no list of calls."""
+    lane.target.control("faults", fault=fault, count=1)
+    send(lane)
+    read_there(lane)
+    hold, _ = open_hold(lane)
+    assert hold.code == "TGT14"
+    assert ("another company" in hold.message) is both
+    assert "IV-1 is not there" in hold.message
+
+
 def test_a_document_that_the_target_never_accepted_from_us_has_no_stored_fault(
     lane: Lane,
 ) -> None:
