@@ -1,7 +1,7 @@
 """Show due and running work by queue: checks, documents and lookups of each target."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -27,11 +27,22 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased
 
 from holding.db.bulk import whole_sum
-from holding.db.models import Attempt, Company, Connection, Evaluation, Posting, Record, Request
+from holding.db.models import (
+    Attempt,
+    Company,
+    Connection,
+    Evaluation,
+    Hold,
+    Posting,
+    Record,
+    Request,
+)
 from holding.db.models.columns import DUE, LEASED, AttemptState, among_words
+from holding.db.models.decisions import HOLD_OPEN
 from holding.db.models.postings import ENDED, IN_FLIGHT_STATES
 from holding.db.refusal import Sums, added, by_key
 from holding.db.together import Question, Together
+from holding.platform.states import GONE
 from rules.values.canonical import PostingState
 
 AGES: Final = (
@@ -339,7 +350,8 @@ def _pace(queue: Queue, done: _Done, now: datetime) -> Pace:
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One document type that a target is used for: how many are ready and held now, and how many of
-    the latest document days are posted. Of what is open at most MOST are counted; where there is
+    the latest document days are posted, or were accepted and are not there (`vanished`). Of what is
+    open at most MOST are counted; where there is
     `more`, its money is not that of all and not said.
     """
 
@@ -351,6 +363,8 @@ class Endpoint:
     posted_money: Sums
     held: int
     held_money: Sums
+    vanished: int = 0
+    vanished_money: Sums = field(default_factory=dict)
 
     @property
     def more_ready(self) -> bool:
@@ -381,7 +395,19 @@ def endpoints(
             row_money = by_key(both).get(None, {})
             money = f"{group}_money"
             line[money] = added([line.get(money, {}), row_money])
-    names = dict.fromkeys(_GROUPS.values())
+    lost_rows = yield _vanished(company_id, connection_id, since)
+    for row in lost_rows:
+        line = found.get(row.doc_type, {})
+        if line.get("posted"):
+            lost_money = by_key([(None, "", row.book), (None, row.currency, row.minor)]).get(
+                None, {}
+            )
+            line["posted"] -= row.postings
+            line["vanished"] = line.get("vanished", 0) + row.postings
+            line["vanished_money"] = added([line.get("vanished_money", {}), lost_money])
+            taken = {currency: -minor for currency, minor in lost_money.items()}
+            line["posted_money"] = added([line["posted_money"], taken])
+    names = dict.fromkeys((*_GROUPS.values(), "vanished"))
     return tuple(
         Endpoint(
             doc_type=doc_type,
@@ -390,6 +416,20 @@ def endpoints(
             **{f"{name}_money": line.get(f"{name}_money", {}) for name in names},
         )
         for doc_type, line in found.items()
+    )
+
+
+def _vanished(company_id: int, connection_id: int, since: date) -> Select[*tuple[Any, ...]]:
+    """Return the query of posted documents that a reading did not find in the target."""
+    lost = select(Hold.posting_id).where(
+        Hold.company_id == company_id, Hold.connection_id == connection_id, HOLD_OPEN
+    )
+    keys = (Posting.doc_type, Posting.currency)
+    return (
+        select(*keys, *_sums(Posting))
+        .where(Posting.id.in_(lost.where(Hold.code.in_(sorted(GONE)))))
+        .where(Posting.state == PostingState.POSTED, Posting.doc_date >= since)
+        .group_by(*keys)
     )
 
 

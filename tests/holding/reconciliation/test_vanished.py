@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
@@ -11,9 +12,11 @@ from holding.approvals import step_up
 from holding.db.models import Event, Hold, Push
 from holding.db.models.columns import PushState
 from holding.db.refusal import Refusal
+from holding.db.together import answer
 from holding.holds import releases
 from holding.holds.holds import Done
 from holding.operations.invariants import CHECKS, check
+from holding.operations.queues import endpoints
 from holding.platform.event_log import PROVED_AT
 from holding.reconciliation import manual_entries
 from holding.records.checklist_and_finding import Side, side_of
@@ -94,6 +97,26 @@ def test_above_the_limit_it_is_sent_again_with_a_fresh_code_only(lost: Life) -> 
     with lost.shop.database.read() as session:
         body = session.scalars(select(Event.body).where(Event.act == releases.SENT_AGAIN)).one()
         assert PROVED_AT in body
+
+
+@ON_SQLITE
+def test_a_vanished_document_is_not_counted_as_posted(lost: Life) -> None:
+    def counted() -> list[tuple[int, int, int]]:
+        with lost.shop.database.read() as session:
+            posting = lost.shop.posting(session, "A-1")
+            types, since = (posting.doc_type,), date(2026, 1, 1)
+            asked = endpoints(posting.company_id, posting.connection_id, types, since)
+            return [
+                (one.posted, one.vanished, sum(one.posted_money.values()))
+                for one in answer(session, asked)
+            ]
+
+    assert counted() == [(0, 1, 0)]
+    assert isinstance(decide(lost, releases.send_again), Done)
+    later(lost, 60)
+    ((posted, vanished, money),) = counted()
+    assert (posted, vanished) == (1, 0)
+    assert money > 0
 
 
 @ON_SQLITE
