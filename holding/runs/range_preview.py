@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import Select, and_, func, select, text
+from sqlalchemy import Select, and_, exists, func, select, text
 from sqlalchemy.orm import Session, aliased
 
 from holding.connections import limits
@@ -17,6 +17,7 @@ from holding.db.models.columns import PostingWait, among_words
 from holding.db.models.decisions import is_open
 from holding.db.models.postings import BOOKED_STATES, IN_FLIGHT_STATES
 from holding.db.refusal import Refusal, Sums, by_key, check_figure, of_posting, plural
+from holding.platform.states import GONE
 from holding.rulesets.admission import find_disagreement
 from holding.runs.status import (
     NEEDS_ADMIN,
@@ -35,7 +36,8 @@ NO_ANSWER: Final = "It was sent, and the accounting system has not confirmed it 
 IN_A_RUN: Final = "It goes out with a run that is under way."
 CHECKED_AGAIN: Final = "It is checked again."
 
-_ON_HOLD: Final = (PostingState.HELD, PostingState.FAILED)
+_ON_HOLD: Final = (PostingState.HELD, PostingState.FAILED, PostingState.POSTED)
+"""States of open documents that a hold stops, and of those that vanished in the target."""
 
 _source = aliased(Connection, name="source")
 
@@ -47,6 +49,12 @@ _oldest_hold = (
     .correlate(Posting)
     .scalar_subquery()
 )
+
+
+_VANISHED = exists().where(
+    _held.posting_id == Posting.id, is_open(_held.state), _held.code.in_(sorted(GONE))
+)
+"""Of a posted document: a reading did not find it in the target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +136,11 @@ def preview(
     An empty `doc_type` means all types. A document without a date counts on its record's day.
     """
     connection = session.get_one(Connection, connection_id)
-    of_range = _of_range(company_id, connection_id, doc_type)
+    of_type = _of_type(company_id, connection_id, doc_type)
+    of_range = of_type.where(text(f"posting.{Posting.OPEN}"))
     rows = session.execute(of_range.where(Posting.doc_date.between(first, last))).all()
+    vanished = of_type.where(Posting.state == PostingState.POSTED, _VANISHED)
+    rows = [*rows, *session.execute(vanished.where(Posting.doc_date.between(first, last)))]
     undated = of_range.where(Posting.doc_date.is_(None), Record.doc_date.between(first, last))
     rows = [*rows, *session.execute(undated)]
     ready = [row for row in rows if _is_complete(row)]
@@ -172,8 +183,8 @@ def _is_complete(row: Any) -> bool:
     return early or bool(row.state == PostingState.READY)
 
 
-def _of_range(company_id: int, connection_id: int, doc_type: str) -> Select[*tuple[Any, ...]]:
-    """Return the query for the open documents of a target, in the order in which they go."""
+def _of_type(company_id: int, connection_id: int, doc_type: str) -> Select[*tuple[Any, ...]]:
+    """Return the query for the documents of a target, in the order in which they go."""
     query = (
         select(
             Posting.id,
@@ -191,7 +202,6 @@ def _of_range(company_id: int, connection_id: int, doc_type: str) -> Select[*tup
         .outerjoin(Hold, and_(Hold.id == _oldest_hold, among_words(Posting.state, _ON_HOLD)))
         .outerjoin(Cause, Cause.id == Hold.cause_id)
         .where(Posting.company_id == company_id, Posting.connection_id == connection_id)
-        .where(text(f"posting.{Posting.OPEN}"))
         .order_by(*limits.MOST_URGENT)
     )
     return query.where(Posting.doc_type == doc_type) if doc_type else query
@@ -205,6 +215,7 @@ def _posted(
         select(currency, func.count(), bulk.whole_sum(minor))
         .where(Posting.company_id == company_id, Posting.connection_id == connection_id)
         .where(Posting.doc_date.between(*days), among_words(Posting.state, BOOKED_STATES))
+        .where(~_VANISHED)
         .group_by(currency)
     )
     rows = session.execute(query.where(Posting.doc_type == doc_type) if doc_type else query).all()

@@ -20,6 +20,7 @@ from holding.operations.queues import endpoints
 from holding.platform.event_log import PROVED_AT
 from holding.reconciliation import manual_entries
 from holding.records.checklist_and_finding import Side, side_of
+from holding.runs.range_preview import preview
 from tests.holding.life import SMALL, Life
 from tests.holding.posting.test_autocount_life import control, effects, life, running
 
@@ -117,6 +118,18 @@ def test_a_vanished_document_is_not_counted_as_posted(lost: Life) -> None:
     ((posted, vanished, money),) = counted()
     assert (posted, vanished) == (1, 0)
     assert money > 0
+
+
+@ON_SQLITE
+def test_the_preview_of_a_range_shows_a_vanished_document_on_hold(lost: Life) -> None:
+    with lost.shop.database.read() as session:
+        posting = lost.shop.posting(session, "A-1")
+        assert posting.doc_date is not None
+        days = (posting.doc_date, posting.doc_date)
+        of = (posting.company_id, posting.connection_id, posting.doc_type)
+        seen = preview(session, *of, *days, lost.shop.now)
+    assert (seen.already_posted.count, seen.held.count, seen.will_send.count) == (0, 1, 0)
+    assert [one.count for one in seen.waits] == [1]
 
 
 @ON_SQLITE
