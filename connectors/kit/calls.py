@@ -108,6 +108,10 @@ class Timed:
         return answer
 
 
+LOOKUP_REFUSED: Final = "lookup_refused"
+"""The code of an answer to a document that was not sent: a look-up before it was refused."""
+
+
 def unclear_lookup(call: Call, told: str = "", pause: float | None = None) -> Found:
     """What a look-up saw that tells nothing: no answer, or another than was asked for.
 

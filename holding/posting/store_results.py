@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, load_only
 from connectors.contract import Action, Answer, Found
 from connectors.contract.errors import RETRY, RetryWay
 from connectors.contract.targets import Readable
+from connectors.kit.calls import LOOKUP_REFUSED
 from grammar.text.finding_codes import ErrorClass
 from holding.connections.channel import Channel
 from holding.db import bulk
@@ -72,6 +73,9 @@ SPREAD = 1.2  # what was refused in one moment is not tried again in one moment
 
 NEVER_SENT = "preflight"  # the code of an answer that the connector gave without a call
 
+_NOT_SENT = {NEVER_SENT: holds.TARGET_LIMIT, LOOKUP_REFUSED: holds.LOOKUP_REFUSED}
+"""The code of an answer to a document that was not sent -> the code of its hold."""
+
 NOT_BY_TIME = frozenset({"authorization_failed", "uncertain"})
 """A new key or a look-up ends these; rules say only who is told."""
 
@@ -103,9 +107,9 @@ def mark_refused(case: Case, answer: Answer) -> bool:
     tries = _tries(case, posting)
     if decide_retry(case.session, posting, error_class, tries).again:
         return retry_later(case, answer)
-    if tries > 1:
+    if tries > 1 and answer.code not in _NOT_SENT:
         return _gave_up(case, answer, error_class, tries)
-    code = holds.TARGET_LIMIT if answer.code == NEVER_SENT else holds.REFUSED
+    code = _NOT_SENT.get(answer.code, holds.REFUSED)
     return _failed(case, PushState.REFUSED, code, error_class, answer.words, answer.code)
 
 
@@ -159,7 +163,7 @@ def _failed(
     case.causes.add(holds.open_hold(case.session, posting, trouble, case.now))
     act = "posting.conflict" if push == "conflict" else "posting.refused"
     say = f"{case.channel.name} rejected {number}: {words}"
-    if code == holds.TARGET_LIMIT:
+    if code in _NOT_SENT.values():
         say = f"{number} was not sent: {words}"
     if code == UNSEEN:
         say = f"Clearpost cannot see whether {case.channel.name} has {number}. {words}"

@@ -117,6 +117,11 @@ class Books:
             return Answer(
                 kind="refused", words="Who?", error_class="authorization_failed", number=number
             )
+        if mood == "unread":
+            return Answer(
+                kind="refused", words="Not readable.", error_class="bad_value",
+                code="lookup_refused", number=number,
+            )  # fmt: skip
         if mood == "unlisted":
             return Answer(
                 kind="refused", words="Unknown account.", error_class="mapping_missing",

@@ -8,7 +8,7 @@ from typing import Any
 from connectors.contract import Action, Answer, Found, Kept, Payload
 from connectors.contract.schema import DocumentSchema
 from connectors.kit import calls
-from connectors.kit.calls import Get, not_sent, unanswered, uncertain
+from connectors.kit.calls import LOOKUP_REFUSED, Get, not_sent, unanswered, uncertain
 from connectors.targets.quickbooks.payload import (
     BATCH,
     BY_ENTITY,
@@ -297,6 +297,9 @@ def unread(number: str, seen: Found) -> Answer:
     if seen.key_refused:
         words = f"QuickBooks refused the key at a look-up, so nothing was sent. {seen.words}"
         return replace(not_sent(words, number), error_class="authorization_failed")
+    if seen.lookup_refused:
+        answer = _refused_answer(number, "bad_value", LOOKUP_REFUSED, seen.words)
+        return replace(answer, status=seen.status)
     told = not_sent(seen.words, number)
     return replace(told, status=seen.status, retry_after=seen.retry_after)
 

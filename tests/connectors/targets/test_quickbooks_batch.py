@@ -245,6 +245,14 @@ class TestPayments:
         assert {one.error_class for one in sent.answers} == {"authorization_failed"}
         assert [one.code for one in sent.answers] == ["not_sent", "3200"]
 
+    def test_a_refused_look_up_is_no_failed_call(self, bench):
+        """It would be refused again, so what could not be read is held, and nothing was sent."""
+        bench.send(bench.make(), key="cp-a")
+        bench.sim.control("company", not_queryable={"Invoice": ["DocNumber"]})
+        (answer,) = bench.send(money(), key="cp-b").answers
+        assert (answer.kind, answer.code, answer.status) == ("refused", "lookup_refused", 400)
+        assert "not queryable" in answer.words
+
 
 def heard(*items):
     body = json.dumps({"BatchItemResponse": list(items)}).encode()

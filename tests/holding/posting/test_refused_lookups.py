@@ -10,6 +10,7 @@ from connectors.targets.aiaccount.connector import AiAccount
 from holding.connections import breaker
 from holding.db.models import Attempt, Event, Hold, Posting, Push
 from holding.operations import failures
+from tests.holding.life import Life
 from tests.holding.pushing import Lane
 
 SAID = "The look-up was answered 400: Property PaymentRefNum is not queryable"
@@ -172,3 +173,11 @@ def test_a_lookup_on_which_alone_the_target_fails_holds_its_document(
     careful.settle(minutes=5)
     assert careful.state(keys[0]) == "held"
     assert hold_of(careful, keys[0]).code == "TGT12"
+
+
+def test_a_lookup_that_is_refused_inside_a_send_holds_its_document_as_not_sent(life: Life) -> None:
+    """QuickBooks' connector reads what a payment pays, and what an update changes."""
+    life.books.moods += ["unread"]
+    life.arrive("A-1")
+    assert (life.held("A-1"), life.books.effects) == (["TGT11"], [])
+    assert life.told("posting.refused") == ["A-1-1 was not sent: Not readable."]
