@@ -20,6 +20,7 @@ from holding.db.bulk import JointWrites
 from holding.db.models import Attempt, Company, Hold, Posting, Release, Request
 from holding.db.models.columns import AttemptState, PushState
 from holding.db.refusal import plural
+from holding.platform import states
 from holding.platform.changes import wake_records
 from holding.platform.events import Fact, join_events, record_event
 from holding.platform.states import (
@@ -73,7 +74,7 @@ SPREAD = 1.2  # what was refused in one moment is not tried again in one moment
 
 NEVER_SENT = "preflight"  # the code of an answer that the connector gave without a call
 
-_NOT_SENT = {NEVER_SENT: holds.TARGET_LIMIT, LOOKUP_REFUSED: holds.LOOKUP_REFUSED}
+_NOT_SENT = {NEVER_SENT: holds.TARGET_LIMIT, LOOKUP_REFUSED: states.LOOKUP_REFUSED}
 """The code of an answer to a document that was not sent -> the code of its hold."""
 
 NOT_BY_TIME = frozenset({"authorization_failed", "uncertain"})

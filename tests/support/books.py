@@ -27,6 +27,7 @@ from connectors.contract.schema import DocumentSchema, FieldSchema
 from connectors.targets.aiaccount.connector import FORM
 from connectors.targets.aiaccount.ways import SALES_INVOICE
 from connectors.transport.http import Http
+from grammar.text.finding_codes import ErrorClass
 from rules.values.canonical import dumps
 
 INVOICE = replace(SALES_INVOICE, actions=("update", "void"))
@@ -51,6 +52,16 @@ class Standing:
     document: str
     content: str
     void: bool = False
+
+
+REFUSALS: Mapping[str, tuple[str, ErrorClass, str]] = {
+    "refuse": ("No.", "business_rule", "no"),
+    "locked": ("Closed.", "period_locked", ""),
+    "refuse_key": ("Who?", "authorization_failed", ""),
+    "unread": ("Not readable.", "bad_value", "lookup_refused"),
+    "unlisted": ("Unknown account.", "mapping_missing", "unknown_account"),
+}
+"""Mood -> words, class and code of the refusal."""
 
 
 @dataclass
@@ -105,28 +116,11 @@ class Books:
         return Sent(answers=answers, status=status, headers={}, body=b"", seconds=0.0)
 
     def _do(self, action: str, mood: str, document: str, number: str, content: str) -> Answer:
-        if mood == "refuse":
+        if mood in REFUSALS:
+            words, error_class, code = REFUSALS[mood]
             return Answer(
-                kind="refused", words="No.", error_class="business_rule", code="no", number=number
+                kind="refused", words=words, error_class=error_class, code=code, number=number
             )
-        if mood == "locked":
-            return Answer(
-                kind="refused", words="Closed.", error_class="period_locked", number=number
-            )
-        if mood == "refuse_key":
-            return Answer(
-                kind="refused", words="Who?", error_class="authorization_failed", number=number
-            )
-        if mood == "unread":
-            return Answer(
-                kind="refused", words="Not readable.", error_class="bad_value",
-                code="lookup_refused", number=number,
-            )  # fmt: skip
-        if mood == "unlisted":
-            return Answer(
-                kind="refused", words="Unknown account.", error_class="mapping_missing",
-                code="unknown_account", number=number,
-            )  # fmt: skip
         if mood == "later":
             return Answer(
                 kind="temporary", words="Not now.", error_class="temporary", number=number
