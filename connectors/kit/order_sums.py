@@ -1,10 +1,11 @@
-"""Complete an order: a line for its cash rounding, and whether its prices include tax."""
+"""Complete an order: a line for its cash rounding, whether its prices include tax, and its sums."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Final
 
+from connectors.contract import RowError
 from connectors.kit.canonical_record import Cell, RawRecord
 from connectors.kit.shops.payload_parts import LineKind
 
@@ -14,6 +15,10 @@ UNTAXED: Final = "NONE"
 ROUND_OFF: Final = "round_off"
 
 INCLUSIVE: Final = "prices_include_tax"
+
+_YES: Final = ("true", "yes", "1")
+
+_BLANK: Final = ("", "none")
 
 _SEN: Final = Decimal("0.01")
 
@@ -82,6 +87,46 @@ def _with_inclusive_prices(raw: RawRecord) -> RawRecord:
     if sum((amount for amount in amounts if amount is not None), Decimal(0)) != stated:
         return raw
     return replace(raw, head={**raw.head, INCLUSIVE: Cell(total.where, "yes")})
+
+
+def settle_sums(
+    raw: RawRecord, *, amounts_hold_tax: bool = False
+) -> tuple[RawRecord, tuple[RowError, ...]]:
+    """Return an order or a refund whose lines and tax come to its total, and the error if they did
+    not.
+
+    The error holds the record (SUM01). A rounding line has the difference, so that the document has
+    the stated total once the hold is released. Nothing is compared where the total, the tax or the
+    amount of a line is missing or cannot be read. `amounts_hold_tax`: the lines state what was paid
+    with tax, and no tax beside it.
+    """
+    total = raw.head.get("total")
+    stated = amount_of(total)
+    tax = Decimal(0) if amounts_hold_tax else amount_of(raw.head.get("tax_total"))
+    amounts = [line_amount(line) for line in raw.lines]
+    if total is None or stated is None or tax is None or not amounts or None in amounts:
+        return raw, ()
+    goods = sum((amount for amount in amounts if amount is not None), Decimal(0))
+    flag = raw.head.get(INCLUSIVE)
+    word = str(flag.value).strip().casefold() if flag is not None else ""
+    computed = goods if word in _YES else goods + tax
+    if stated == computed or (word in _BLANK and stated == goods):
+        return raw, ()
+    difference = stated - computed
+    rounding = (amount_of(raw.head.get(ROUND_OFF)) or Decimal(0)) + difference
+    name = "Difference to the total"
+    line = own_line("rounding", name, difference, next_position(raw.lines), total.where)
+    error = RowError(
+        where=total.where,
+        value=str(total.value)[:200],
+        message="The lines and the tax do not come to the total.",
+        hint="Compare it in the source: a newer version with figures that agree ends the hold.",
+        field="total",
+        stated=stated,
+        computed=computed,
+    )
+    head = {**raw.head, ROUND_OFF: Cell(total.where, format(rounding, "f"))}
+    return replace(raw, head=head, lines=[*raw.lines, line]), (error,)
 
 
 def own_line(

@@ -247,7 +247,8 @@ class Edition(IntEnum):
     another currency than its record is held unless its amounts are converted; before, an amount in
     SGD was posted as the same amount in MYR. Lines that do not come to the total, by more than
     rounding, hold a document whatever was released; before, who released a check of the sums let it
-    go, and the target had another total."""
+    go, and the target had another total. A record whose sums differ is held for the team behind
+    `tolerance` of the target; before, for the one behind `missing` of the source."""
 
 
 NEWEST: Final = max(Edition)
@@ -373,6 +374,10 @@ CHANGED: Final = {
         (
             "A document whose lines do not come to its total, by more than rounding, is held until"
             " its amounts are corrected. Before, whoever released the check let it go."
+        ),
+        (
+            "A record whose stated sums differ is held for the team that the accounting system's"
+            " tolerance names. Before, for the team that the source names for missing values."
         ),
     ),
 }

@@ -27,8 +27,10 @@ from holding.db.models import (
 from holding.db.refusal import Refusal, plural
 from holding.programs import world
 from holding.programs.replay import replay_for_page
-from rules.decisions.corrections import Correctable, Setter, correctable_fields
+from rules.decisions.corrections import TARGET_LIMIT, Correctable, Setter, correctable_fields
 from rules.decisions.document_rules import SUMS_DIFFER
+from rules.outcomes import Finding
+from rules.values.cause_keys import ITSELF, NOWHERE, CauseKey
 from rules.values.wording import plain
 
 ACT: Final = "record.edit"
@@ -104,7 +106,8 @@ def _asked(session: Session, hold: Hold, record: Record) -> tuple[Correctable, .
     if version is None or version.body is None or evaluation is None or hold.of_push:
         return ()
     outcome = replay_for_page(session, evaluation)
-    findings = [
+    findings = [_of_limit(hold, key)] if hold.code == TARGET_LIMIT else []
+    findings += [
         finding
         for decision in (outcome.decisions if outcome else ())
         for finding in decision.findings
@@ -117,6 +120,24 @@ def _asked(session: Session, hold: Hold, record: Record) -> tuple[Correctable, .
     original_body = _as_it_came(session, version)
     return correctable_fields(
         judge.ruleset, record.type, version.body, findings[0], judge.edition, original_body
+    )
+
+
+def _of_limit(hold: Hold, key: CauseKey) -> Finding:
+    """Return the finding of a hold for a limit of the accounting system, which rules do not see."""
+    return Finding(
+        code=hold.code,
+        error_class="bad_value",
+        rule=hold.rule,
+        route="",
+        severity="hold",
+        owner="",
+        message="",
+        clears=ITSELF,
+        cause_key=key,
+        cause_label="",
+        would_pass="",
+        span=NOWHERE,
     )
 
 

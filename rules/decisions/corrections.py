@@ -26,6 +26,11 @@ INTAKE_CODES: Final = frozenset({"SUM01", "VAL04"})
 SUMS: Final = frozenset({"SUM01", "RND02"})
 """A stated amount is not what its parts come to: its owner may correct any of them."""
 OF_TOTAL: Final = ("total", "tax_total")
+TARGET_LIMIT: Final = "VAL05"
+PRICE_LIMITS: Final = frozenset({"target_limits:UnitPrice", "target_limits:Discount"})
+"""Causes of holds that a price and a discount of the same line amount end: 3 pieces at 2.005 are 3
+at 2.01 less 0.01.
+"""
 LINE: Final = "line"
 LINE_AMOUNTS: Final = ("qty", "price", "discount", "amount")
 
@@ -115,7 +120,7 @@ class _Asked:
         finding = self.finding
         gap = finding.code in COMPLETED or finding.cause_key.table is not None
         theirs = Setter.OWNER if gap or finding.clears.by_people else None
-        sent = finding.code in INTAKE_CODES | SUMS
+        sent = finding.code in INTAKE_CODES | SUMS | {TARGET_LIMIT}
         if sent:  # the source sent a value, so its field was not left blank
             theirs = Setter.OWNER
         free = not never_completed(field, self.excluded if len(name) == 1 else ())
@@ -171,6 +176,9 @@ def _of_lines(
 def _named(index: Index, record: str, finding: Finding) -> Iterator[tuple[str, ...]]:
     """The stored fields that a finding is about."""
     key = finding.cause_key
+    if finding.code == TARGET_LIMIT:
+        yield from ((LINE, name) for name in LINE_AMOUNTS if key.named in PRICE_LIMITS)
+        return
     if finding.code in SUMS:  # the difference may lie in any line
         yield from ((name,) for name in OF_TOTAL)
         yield from ((LINE, name) for name in LINE_AMOUNTS)

@@ -599,21 +599,24 @@ def own_company_findings(facts: Facts, route: str, *, owner: str, span: Span) ->
     ]
 
 
-def intake_findings(run: Run, route: str, *, owner: str, span: Span) -> list[Finding]:
+def intake_findings(
+    run: Run, route: str, *, owner: str, sums_owner: str, span: Span
+) -> list[Finding]:
     """Return a finding for each field that the connector could not read, for sums that differ, and
     for a record that its source no longer shows.
 
     A newer version without the fault ends it, and so does a correction of the field. The owner may
     release sums that differ, a value that is no amount, or a missing record, for this content only.
+    `sums_owner` has the hold of sums that differ.
     """
     return [
         one
-        for one in _intake(run, route, owner, span)
+        for one in _intake(run, route, (owner, sums_owner), span)
         if not (one.clears.by_people and (route, one.rule) in run.facts.releases)
     ]
 
 
-def _intake(run: Run, route: str, owner: str, span: Span) -> list[Finding]:
+def _intake(run: Run, route: str, owners: tuple[str, str], span: Span) -> list[Finding]:
     currency = run.head.get("currency")
     money = partial(in_currency, currency=currency if isinstance(currency, str) else "")
     found: dict[tuple[str, str, tuple[int, ...]], Finding] = {}
@@ -625,6 +628,7 @@ def _intake(run: Run, route: str, owner: str, span: Span) -> list[Finding]:
         name = f"{name} of line {lines[0]}" if lines else name
         cell = f"{fault['column']} in {fault.get('where', '')}" if fault.get("column") else name
         differs = fault["code"] == SUMS_DIFFER
+        owner = owners[differs]
         label, would_pass = _fault_words(fault["code"], name)
         finding = Finding(
             code=fault["code"],

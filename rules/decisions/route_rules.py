@@ -119,6 +119,9 @@ class RouteProgram:
         target = index.targets.get(post.route.target)
         self.missing = target.missing if target else None
         self.target_owner = (self.missing.action.role or "") if self.missing else compiler.owner
+        role = target.tolerance_action.role if target else ""
+        named = index.edition >= Edition.EIGHTH and role
+        self.sums_owner = role if named and role else compiler.owner
         status = index.status_field(record)
         self.status = status.name if status else ""
         self.gate = GateProgram(compiler, index.gate(record, self.name), self.status)
@@ -206,7 +209,9 @@ class RouteProgram:
             said.verdicts.append(self._field_verdict(gap, lines))
         base = [gap_finding(g, self.name, lines=tuple(ls)) for g, ls in gaps.items()]
         owner = self.compiler.owner
-        base += document_rules.intake_findings(run, self.name, owner=owner, span=self.post.span)
+        base += document_rules.intake_findings(
+            run, self.name, owner=owner, sums_owner=self.sums_owner, span=self.post.span
+        )
         base += document_rules.own_company_findings(
             run.facts, self.name, owner=owner, span=self.post.span
         )

@@ -20,7 +20,8 @@ _OF_SOURCE = ("MIS01", "VAL01", "VAL02", "VAL06", "VAL07", "CUR01", "EVA01")
 _OF_AMOUNTS = ("RND01", "RND02", "RND04", "RND05")
 _ALWAYS = ("CUR02", "RND03", "RND06")
 _ISSUERS = ("SRC02", "SRC03", "SRC04")
-_OF_EVERY_SOURCE = ("IDN01", "IDN02", "SRC01", *_ISSUERS, "SUM01", "VAL03", "VAL04")
+_OF_EVERY_SOURCE = ("IDN01", "IDN02", "SRC01", *_ISSUERS, "VAL03", "VAL04")
+_OF_SUMS = ("SUM01",)
 _PERIOD = "period"
 
 
@@ -75,7 +76,7 @@ def catalogue(ruleset: nodes.Ruleset) -> tuple[Reason, ...]:
 def _built_in() -> Iterator[Reason]:
     for code in HOLD_CODES:
         entry = ENTRIES[code]
-        if entry.placer is not Placer.RULES and code not in _OF_EVERY_SOURCE:
+        if entry.placer is not Placer.RULES and code not in (*_OF_EVERY_SOURCE, *_OF_SUMS):
             released = "Its team decides" if entry.releaser is Releaser.DECIDES else ""
             yield Reason(
                 code=code,
@@ -140,7 +141,10 @@ def _sources(index: Index) -> Iterator[_Says]:
         kinds = [record for record in index.ruleset.records if record.source == source.name]
         role = source.missing.action.role
         what = _of(index, [record.name for record in kinds], None)
-        yield _Says((*_OF_SOURCE, *_OF_EVERY_SOURCE), "", source.missing.span, role, what)
+        roles = [target.tolerance_action.role for target in index.ruleset.targets]
+        sums = _OF_SUMS if not all(roles) or not roles else ()
+        codes = (*_OF_SOURCE, *_OF_EVERY_SOURCE, *sums)
+        yield _Says(codes, "", source.missing.span, role, what)
         for record in kinds:
             if any(isinstance(one, nodes.Field) and one.states for one in record.fields):
                 yield _Says(("STA01",), "", record.span, role, _of(index, [record.name], None))
@@ -165,7 +169,8 @@ def _tables(rules: nodes.Ruleset) -> Iterator[_Says]:
             ("FCT01", "LST01", "NUM01"), "", target.missing.span, target.missing.action.role, what
         )
         amounts = (*_OF_AMOUNTS, *_ALWAYS) if target.tolerance_action.kind in _STOPS else _ALWAYS
-        yield _Says(amounts, "", target.span, target.tolerance_action.role, what)
+        role = target.tolerance_action.role
+        yield _Says((*amounts, *(_OF_SUMS if role else ())), "", target.span, role, what)
 
 
 def _conditions(index: Index) -> Iterator[_Says]:

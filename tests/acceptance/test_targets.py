@@ -210,7 +210,7 @@ DEFECTS: Mapping[str, tuple[Mapping[str, Any], str, str]] = {
     "day to come": ({"ordered_at": days_ago(-3)}, "CHK01", "Future date"),
     "closed period": ({"ordered_at": days_ago(15)}, "PER01", "is locked"),
     "foreign currency": ({"currency": "SGD"}, "CHK01", "Foreign currency"),
-    "total that does not add up": ({"total": "99.00"}, "CHK01", "Total does not match"),
+    "total that does not add up": ({"total": "99.00"}, "SUM01", "its parts differ"),
     "no buyer above RM 10,000": ({"items": priced("10500.00")}, "CHK01", "TIN and address"),
     "TIN of another": (
         {"customer": buyer(4, tin="C20224455660")},

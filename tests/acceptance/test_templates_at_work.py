@@ -177,7 +177,7 @@ def test_T36d_F20_tax_of_another_rate_is_held_with_both_sums(depot: Depot) -> No
     eight: Body = {"tax_total": "1.60", "total": "21.60"}
     depot.take(*billed("2001", {"tax": "SST"}, **eight))
     words = "Tax does not match: calculated RM 2.00, source RM 1.60."
-    assert held(depot, "2001") == [("CHK01", "tax_desk", words, "itself")]
+    assert held(depot, "2001") == [("CHK01", "tax_desk", words, "by:tax_desk")]
     assert sent(depot, "2001") == []
     ten: Body = {"tax_total": "2.00", "total": "22.00", "version": 2}
     depot.take(billed("2001", {"tax": "SST"}, **ten)[1])
@@ -255,8 +255,11 @@ def test_T36k_F04_the_sum_of_quickbooks_is_made_first_and_a_sen_is_named(trader:
     assert (made["NS-4100-1"], made["NS-4200-1"]) == (33.13, 33.12)
     page = trader.person("finance").get(f"{BASE}/records/intake/order/NS-4200?tab=ruletree")
     assert "total in QuickBooks = 33.13, total of the record = 33.12" in read(page).text
-    words = "Total does not match: lines and tax of NS-4300 do not add up to RM 33.17."
-    assert held(trader, "NS-4300") == [("CHK01", "accounts", words, "itself")]
+    words = (
+        "Total does not match: lines and tax of NS-4300 come to RM 33.17, the total is RM 33.17."
+        " Tax of the lines: RM 3.00, stated: RM 3.05."
+    )
+    assert held(trader, "NS-4300") == [("CHK01", "accounts", words, "by:accounts")]
     assert not books.called("NS-4300")
 
 

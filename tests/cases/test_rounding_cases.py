@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from holding.access import people
+from holding.db.models import Hold, Person, Record, Version
 from tests.cases.company import CaseCompany, Plan
 from tests.cases.conftest import Make
 from tests.cases.test_upload_cases import SHEETS, total, upload, written
@@ -170,7 +173,7 @@ def test_prices_that_are_stated_without_tax_and_hold_it_are_held(
     company = make(Plan(template="orders-quickbooks"), "quickbooks")
     sums = {"subtotal": "9.65", "tax_total": "0.97", "total": "10.62", "round_off": None}
     feed(company, tmp_path, intake(**sums, prices_include_tax=False))
-    assert {hold.rule for hold in company.holds()} == {"total_adds"}
+    assert {hold.rule for hold in company.holds()} == {"intake total", "total_adds"}
     assert company.documents() == {}
 
 
@@ -224,4 +227,183 @@ def test_one_value_says_of_all_rows_whether_prices_include_tax(
     company.work()
     assert company.body("V-1")["prices_include_tax"] is (value == "yes")
     rules = {hold.rule for hold in company.holds("V-1")}
-    assert rules == ({"total_adds"} if value == "no" else set())
+    assert rules == ({"intake total", "total_adds"} if value == "no" else set())
+
+
+def lines_of(company: CaseCompany, number: str) -> list[tuple[str, str, str]]:
+    """Return (part, price, round_off) of the record's lines that are no goods."""
+    body = company.body(number)
+    return [
+        (line["part"], line["price"], body["round_off"])
+        for line in body["lines"]
+        if line.get("part") not in (None, "goods")
+    ]
+
+
+@pytest.mark.parametrize(("paid", "off"), [("11.70", "0.02"), ("9.99", "-1.69")])
+def test_a_netshop_order_whose_sums_differ_is_booked_with_its_difference_once_released(
+    make: Make, tmp_path: Path, paid: str, off: str
+) -> None:
+    company = make(AI, "aiaccount")
+    feed(company, tmp_path, netshop(round_off="0.00", total=paid))
+    (hold,) = company.holds()
+    assert (hold.code, hold.owner) == ("SUM01", "accounts")
+    for figure in (paid, "11.68", off.removeprefix("-")):
+        assert figure in hold.text
+    assert company.documents() == {}
+    company.release("NS-901")
+    company.work()
+    assert company.holds() == []
+    stands = company.documents()["NS-901"]
+    assert Decimal(str(stands["total"])) == Decimal(paid)
+    assert Decimal(str(stands["document"]["lines"][1]["LineTotal"])) == Decimal(off)
+    assert lines_of(company, "NS-901") == [("rounding", off, off)]
+
+
+@pytest.mark.parametrize("round_off", [None, ""])
+def test_a_netshop_order_without_cash_rounding_is_posted(
+    make: Make, tmp_path: Path, round_off: str | None
+) -> None:
+    company = make(AI, "aiaccount")
+    feed(company, tmp_path, netshop(round_off=round_off, total="11.68"))
+    assert company.holds() == []
+    assert Decimal(str(company.documents()["NS-901"]["total"])) == Decimal("11.68")
+
+
+def test_an_autocount_order_whose_sums_differ_is_released_with_a_rounding_line(
+    make: Make, tmp_path: Path
+) -> None:
+    company = make(CLOUD, "autocount", **BOOKS)
+    feed(company, tmp_path, netshop(round_off="0.00", total="11.71"))
+    assert {(hold.code, hold.owner) for hold in company.holds()} == {("SUM01", "accounts")}
+    company.release("NS-901")
+    company.work()
+    assert company.holds() == []
+    document = company.documents()["NS-901"]
+    assert Decimal(document["master"]["finalTotal"]) == Decimal("11.71")
+    assert document["details"][1]["accNo"] == "906-0000"
+
+
+def test_an_order_of_a_program_whose_sums_differ_is_released_with_a_rounding_line(
+    make: Make, tmp_path: Path
+) -> None:
+    company = make(Plan(template="orders-quickbooks"), "quickbooks")
+    feed(company, tmp_path, intake(round_off="0.00", total="11.75"))
+    assert {(hold.code, hold.owner) for hold in company.holds()} == {("SUM01", "accounts")}
+    company.release("NS-901")
+    company.work()
+    assert company.holds() == []
+    (document,) = company.documents().values()
+    assert Decimal(str(document["TotalAmt"])) == Decimal("11.75")
+
+
+def test_an_order_of_a_sheet_in_our_own_layout_is_released_with_a_rounding_line(
+    make: Make, tmp_path: Path
+) -> None:
+    company = make(SHEETS, "quickbooks")
+    row = ROW.replace("10.62,1,CUP", "11.70,1,CUP").replace("9.65,0.97", "10.62,1.06")
+    company.upload(written(tmp_path, f"{COLUMNS}\n{row}\n"))
+    company.work()
+    assert {(hold.code, hold.owner) for hold in company.holds("V-1")} == {("SUM01", "accounts")}
+    company.release("V-1")
+    company.work()
+    assert total(company, "V-1") == Decimal("11.70")
+
+
+def refunded(paid: str, rounding: str, back: str, **item: Any) -> dict[str, Any]:
+    """Return the order after a refund of `back` for its cups."""
+    refund = {
+        "id": "R-1",
+        "status": "Refunded + Items Returned",
+        "amount": back,
+        "refunded_at": "2026-11-21T10:00:00+08:00",
+        "updated_at": "2026-11-21T10:00:00+08:00",
+        "items": [{"pos": 1, "sku": "CUP", "qty": 2, "uom": "PCS", **item}],
+    }
+    sent = netshop(round_off=rounding, total=paid, refunds=[refund])
+    sent["order"]["updated_at"] = "2026-11-21T10:00:00+08:00"
+    return sent
+
+
+@pytest.mark.parametrize(("rounding", "paid"), [("0.02", "11.70"), ("-0.03", "11.65")])
+def test_cash_rounding_goes_back_to_aiaccount(
+    make: Make, tmp_path: Path, rounding: str, paid: str
+) -> None:
+    company = make(Plan(template="netshop-aiaccount-refunds", maps=AI.maps), "aiaccount")
+    feed(company, tmp_path, netshop(round_off=rounding, total=paid))
+    feed(company, tmp_path, refunded(paid, rounding, paid))
+    assert company.holds() == []
+    assert company.postings("R-1") == [("aiaccount.sales_refund", "posted", Decimal(paid))]
+
+
+@pytest.mark.parametrize("amount", ["1.15", "11.68", "0.05", "3.33"])
+def test_a_refund_goes_to_autocount_for_its_amount_whatever_its_tax_rounds_to(
+    make: Make, tmp_path: Path, amount: str
+) -> None:
+    company = make(CLOUD, "autocount", **BOOKS)
+    feed(company, tmp_path, netshop(round_off="0.00", total="11.68"))
+    feed(company, tmp_path, refunded("11.68", "0.00", amount))
+    assert company.holds("R-1") == []
+    note = company.documents()["CN-R-1"]
+    assert Decimal(note["master"]["finalTotal"]) == Decimal(amount)
+
+
+def test_a_refund_whose_items_do_not_come_to_it_is_released_with_a_rounding_line(
+    make: Make, tmp_path: Path
+) -> None:
+    company = make(CLOUD, "autocount", **BOOKS)
+    feed(company, tmp_path, netshop(round_off="0.00", total="11.68"))
+    feed(company, tmp_path, refunded("11.68", "0.00", "5.05", amount="5.00", qty=1))
+    assert {(hold.code, hold.owner) for hold in company.holds("R-1")} == {("SUM01", "accounts")}
+    company.release("R-1")
+    company.work()
+    assert company.holds("R-1") == []
+    note = company.documents()["CN-R-1"]
+    assert Decimal(note["master"]["finalTotal"]) == Decimal("5.05")
+    assert [row["productCode"] for row in note["details"]] == ["CUP", "ROUNDING"]
+
+
+def correct(company: CaseCompany, number: str, path: str, value: str) -> None:
+    """Correct a field on the page of a hold of this record, as the accounts team does."""
+    query = select(Hold.id, Version.no).join(Record, Record.id == Hold.record_id)
+    query = query.join(Version, Version.id == Record.version_id)
+    query = query.where(Record.number == number, Hold.state == "open").order_by(Hold.id)
+    who = select(Person.id).where(Person.name == "Farah")
+    with company.database.write() as session:
+        hold_id, seen = session.execute(query.limit(1)).tuples().one()
+        farah = session.scalars(who).one()
+        people.add_to_team(session, company_id=company.company_id, name="accounts", person_id=farah)
+    form = {"path": path, "value": value, "reason": "the line comes to the same"}
+    form |= {"rev": str(seen), "op": f"{path}-{value}"}
+    company.visit("farah").post(f"/c/kedai/holding/{hold_id}/correct", form, status=303)
+    company.work()
+
+
+def test_a_price_of_three_decimals_is_corrected_so_that_its_line_keeps_its_amount(
+    make: Make, tmp_path: Path
+) -> None:
+    company = make(CLOUD, "autocount", **BOOKS)
+    item = {**BOUGHT, "price": "5.305", "qty": 3}
+    sums = {"subtotal": "15.92", "tax_total": "1.59", "total": "17.51", "round_off": "0.00"}
+    feed(company, tmp_path, netshop(**sums, items=[item]))
+    assert {(hold.code, hold.owner) for hold in company.holds()} == {("VAL05", "accounts")}
+    correct(company, "NS-901", "lines[0].discount", "0.01")
+    correct(company, "NS-901", "lines[0].price", "5.31")
+    assert company.holds() == []
+    document = company.documents()["NS-901"]
+    amounts = [Decimal(document["master"][name]) for name in ("tax", "finalTotal")]
+    assert amounts == [Decimal("1.59"), Decimal("17.51")]
+
+
+def test_a_negative_discount_is_corrected_so_that_its_line_keeps_its_amount(
+    make: Make, tmp_path: Path
+) -> None:
+    company = make(CLOUD, "autocount", **BOOKS)
+    item = {**BOUGHT, "price": "5.30", "discount": "-0.02"}
+    feed(company, tmp_path, netshop(items=[item], round_off="0.00", total="11.68"))
+    assert {(hold.code, hold.owner) for hold in company.holds()} == {("VAL05", "accounts")}
+    correct(company, "NS-901", "lines[0].price", "5.31")
+    correct(company, "NS-901", "lines[0].discount", "0.00")
+    assert company.holds() == []
+    document = company.documents()["NS-901"]
+    assert Decimal(document["master"]["finalTotal"]) == Decimal("11.68")

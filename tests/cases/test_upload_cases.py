@@ -200,7 +200,7 @@ def test_half_an_order_is_offered_on_hold_only(company: CaseCompany, tmp_path: P
     upload(company, written(tmp_path, "".join(rows[:2])), **WOO)
     company.work()
     [held] = [one for one in company.holds("5001") if one.code == "SUM01"]
-    assert (held.amount, held.owner) == (Decimal("63.00"), "sales_admin")
+    assert (held.amount, held.owner) == (Decimal("63.00"), "accounts")
     assert "RM 63.00 stated, RM 43.00 computed: RM 20.00." in held.text
     assert company.documents() == {}
     upload(company, written(tmp_path, text), **WOO)

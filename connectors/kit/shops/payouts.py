@@ -379,9 +379,9 @@ _KINDS = (
         kind="refund",
         fields=(
             *(*_KEY, *_FAMILY, *_dates("refunded_on"), *_SALE, *_PLACE),
-            *(*_MONEY, *_amounts("total")),
+            *(*_MONEY, *_amounts("tax_total", "total")),
         ),
-        lines=(*_GOODS, _OF_ORDER, *_amounts("amount"), *_texts("tax")),
+        lines=(*_GOODS, _OF_ORDER, *_amounts("amount"), *_texts("tax", "part")),
         total_field="total",
     ),
     KindSchema(

@@ -9,7 +9,7 @@ from connectors.contract.pulls import FAULTS
 from connectors.contract.schema import FieldSchema, KindSchema, generated_key
 from connectors.kit.canonical_record import Cell, RawRecord, read_record
 from connectors.kit.delivery import Placed, SignedJson
-from connectors.kit.order_sums import complete_order
+from connectors.kit.order_sums import complete_order, settle_sums
 from connectors.kit.shops.payouts import shared_kinds
 
 NAME = "intake"
@@ -94,7 +94,9 @@ def _record(place: str, given: object, zone: ZoneInfo) -> IncomingRecord | tuple
         _cells(place, given, schema.fields),
         [_cells(f"{place}.lines[{at}]", line, schema.lines) for at, line in enumerate(lines)],
     )
-    raw = complete_order(raw) if schema.kind == "order" else raw
+    if schema.kind in ("order", "refund"):
+        raw, differences = settle_sums(complete_order(raw) if schema.kind == "order" else raw)
+        strange += differences
     return read_record(schema, raw, zone, strange)
 
 

@@ -26,7 +26,14 @@ from connectors.contract import (
 from connectors.contract.pulls import NoPage, Page, Pulled
 from connectors.contract.schema import FieldSchema, KindSchema
 from connectors.kit.calls import quote_answer
-from connectors.kit.canonical_record import COMPANY_CODE, LINE_FIELDS, Cell, RawRecord, orders_of
+from connectors.kit.canonical_record import (
+    COMPANY_CODE,
+    LINE_FIELDS,
+    Cell,
+    RawRecord,
+    orders_of,
+    read_record,
+)
 from connectors.kit.delivery import (
     Placed,
     Read,
@@ -37,9 +44,9 @@ from connectors.kit.delivery import (
     split_results,
     without_long_lists,
 )
-from connectors.kit.order_sums import complete_order, next_position, own_line
+from connectors.kit.order_sums import complete_order, next_position, own_line, settle_sums
 from connectors.kit.shops import payouts
-from connectors.kit.shops.payload_parts import Part, plain
+from connectors.kit.shops.payload_parts import Part, part_field, plain
 from connectors.kit.shops.payouts import POS, UPDATED, field_schema, shared_kinds
 from connectors.transport.http import (
     KEY_REFUSED,
@@ -177,6 +184,7 @@ REFUND: Final = KindSchema(
         field_schema("qty", "Quantity that came back.", "quantity"),
         field_schema("amount", "What was given back for the line.", "money"),
         field_schema("tax", "The source's word for the tax."),
+        part_field("goods", "rounding"),
     ),
     total_field="total",
 )
@@ -431,7 +439,8 @@ def read_order(place: str, given: object, zone: ZoneInfo) -> tuple[IncomingRecor
     }
     refunds = read_refunds(told, back, zone)
     raw = RawRecord(told.cell("id"), head, told.items(*_LINE))
-    order = read_part(ORDER, told, complete_order(raw), zone)
+    raw, differences = settle_sums(complete_order(raw))
+    order = read_record(ORDER, raw, zone, (*told.errors, *differences))
     records, errors = split_results([order, *refunds])
     return (*records, *dict.fromkeys(errors))
 
@@ -530,8 +539,11 @@ def _record(order: NetShopPart, refund: NetShopPart, zone: ZoneInfo) -> Read:
         "restock": Cell(refund.at("status"), _RESTOCK.get(status, "unknown")),
         "total": refund.cell("amount"),
     }
-    lines = refund.items("sku", "name", "uom", "qty", "amount", "tax")
-    return record_of(REFUND, refund, head, [*lines, *_rounded_back(order, refund, lines)], zone)
+    items = refund.items("sku", "name", "uom", "qty", "amount", "tax")
+    lines = [*items, *_rounded_back(order, refund, items)]
+    raw = RawRecord(refund.cell("id"), head, lines)
+    raw, differences = settle_sums(raw, amounts_hold_tax=True)
+    return read_record(REFUND, raw, zone, (*refund.errors, *differences))
 
 
 def _rounded_back(

@@ -17,7 +17,7 @@ from connectors.contract.schema import FieldSchema
 from connectors.kit.canonical_record import Cell, RawRecord, read_record
 from connectors.kit.delivery import too_long
 from connectors.kit.delivery_limits import LINES, MEGABYTE
-from connectors.kit.order_sums import complete_order
+from connectors.kit.order_sums import complete_order, settle_sums
 from connectors.sources.sql.connector import (
     STAMP,
     KindQuery,
@@ -460,8 +460,9 @@ def pulled(
     of_lines = _lines(place, query, lines, zone)
     errors += [error for cells in (head, *of_lines) for error in _unfit(cells)]
     errors += faults
-    order = complete_order(RawRecord(key, head, of_lines))  # a settlement has no such fields
-    record = read_record(query.schema, order, zone, errors)
+    # a settlement has no such fields
+    order, differences = settle_sums(complete_order(RawRecord(key, head, of_lines)))
+    record = read_record(query.schema, order, zone, (*errors, *differences))
     if isinstance(record, IncomingRecord):
         return Pulled(raw=raw, records=(record,))
     return Pulled(raw=raw, errors=record)

@@ -38,7 +38,7 @@ from connectors.contract.pulls import (
 from connectors.contract.schema import FieldType, KindSchema
 from connectors.kit.canonical_record import Cell, RawRecord, read_record
 from connectors.kit.delivery import too_long
-from connectors.kit.order_sums import amount_of, complete_order
+from connectors.kit.order_sums import amount_of, complete_order, settle_sums
 from connectors.kit.shops import payouts
 from connectors.kit.shops.payouts import shared_kinds
 from connectors.kit.workbook import (
@@ -116,6 +116,8 @@ _SUMS: Final = ("amount", "commission", "net")  # what a kind without a total co
 _NEEDED: Final = ("part", "line_id", "amount")
 
 _SALE: Final = "sale"
+
+REFUND: Final = "refund"
 
 Body = Mapping[str, object]
 
@@ -540,6 +542,9 @@ def _raw(
     order.errors += blank_cells(order, parts.kind, _places(head, parts), head.place)
     raw = RawRecord(head.naming("id", "number"), cells, lines)
     raw = complete_order(raw) if parts.kind.kind == ORDER else raw
+    if parts.kind.kind in (ORDER, REFUND) and not order.interpreted:
+        raw, differences = settle_sums(raw)
+        order.errors += differences
     return raw, tuple(order.errors)
 
 

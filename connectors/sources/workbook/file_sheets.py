@@ -60,6 +60,9 @@ from connectors.sources.workbook.known_exports import (
     bare_heading,
     recognize_export,
 )
+from connectors.sources.workbook.text_values import DecimalSign, read_amount
+
+_TAX_TYPE, _TAX_TOTAL = "tax", "tax_total"
 
 _EXAMPLES, _EXAMPLE = 2, 40  # values of a column that are shown, and signs of each
 
@@ -343,8 +346,9 @@ def columns_of(parts: FileSheets, sheet: Sheet, chosen: Chosen) -> Iterator[File
     mine = {column: chosen[key] for column, key in keys.items() if key in chosen}
     names = parts.export.fields if parts.export else {}
     found = matched(words, fields_of(parts, sheet.name), mine, names)
-    below = [number for number in sorted(sheet.rows) if number > sheet.header][:_EXAMPLES]
-    first = [sheet.rows[number] for number in below]
+    below = [sheet.rows[number] for number in sorted(sheet.rows) if number > sheet.header]
+    first = below[:_EXAMPLES]
+    found |= _tax_amounts(found, below, fields_of(parts, sheet.name))
     for column, word in words:
         name, how = found[column]
         yield FileColumn(
@@ -355,6 +359,30 @@ def columns_of(parts: FileSheets, sheet: Sheet, chosen: Chosen) -> Iterator[File
             matched_by=how,
             examples=tuple(str(row[column])[:_EXAMPLE] for row in first if column in row),
         )
+
+
+def _tax_amounts(
+    found: Mapping[int, tuple[str, MatchedBy]],
+    rows: Sequence[Mapping[int, object]],
+    fields: Collection[str],
+) -> dict[int, tuple[str, MatchedBy]]:
+    """Return the column of tax types, if it holds amounts instead: it fills the tax of the order.
+
+    Whole numbers and numbers up to 1 may be rates, which a tax type may be called by.
+    """
+    taken = {name for name, _ in found.values()}
+    for column, (name, how) in found.items():
+        if name != _TAX_TYPE or how is MatchedBy.PERSON:
+            continue
+        texts = [str(row[column]) for row in rows if str(row.get(column) or "").strip()]
+        amounts = [read_amount(text, DecimalSign.POINT) for text in texts]
+        known = [Decimal(amount) for amount in amounts if amount is not None]
+        whole = all(amount == amount.to_integral_value() for amount in known)
+        if len(known) < len(texts) or whole or max(known) <= 1:
+            continue
+        free = _TAX_TOTAL in fields and _TAX_TOTAL not in taken
+        return {column: (_TAX_TOTAL, how) if free else (LEFT_OUT, MatchedBy.NOTHING)}
+    return {}
 
 
 def fixed_values(

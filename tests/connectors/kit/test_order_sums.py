@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.kit.canonical_record import Cell, RawRecord
-from connectors.kit.order_sums import complete_order, line_amount
+from connectors.kit.order_sums import complete_order, line_amount, settle_sums
 
 SEN = Decimal("0.01")
 AMOUNTS = st.lists(st.integers(1, 99999).map(lambda sen: sen * SEN), min_size=1, max_size=4)
@@ -67,3 +67,68 @@ def test_a_rounding_line_of_the_source_is_the_only_one() -> None:
 def test_no_rounding_is_no_line(value: object) -> None:
     raw = order([Decimal("10.00")], total="10.00", round_off=value)
     assert complete_order(raw) == raw
+
+
+@pytest.mark.parametrize(
+    ("total", "flag", "held"),
+    [
+        ("11.68", None, False),
+        ("11.68", "no", False),
+        ("10.62", None, False),  # prices that hold their tax
+        ("10.62", "yes", False),
+        ("10.62", "no", True),
+        ("11.68", "yes", True),
+        ("11.69", None, True),
+        ("0.00", None, True),
+        ("", None, False),
+        ("ten", None, False),
+    ],
+)
+def test_sums_that_differ_are_booked_and_reported(total: str, flag: object, held: bool) -> None:
+    raw = order(
+        [Decimal("10.62")], total=total, tax_total="1.06", round_off=None, prices_include_tax=flag
+    )
+    settled, errors = settle_sums(complete_order(raw))
+    assert bool(errors) is held
+    if not held:
+        assert settled == complete_order(raw)
+        return
+    (error,) = errors
+    assert (error.stated, error.field) == (Decimal(total), "total")
+    assert error.stated is not None
+    assert error.computed is not None
+    booked = line_amount(settled.lines[-1])
+    assert booked == error.stated - error.computed
+    assert settled.lines[-1]["part"].value == "rounding"
+    assert settled.head["round_off"].value == str(booked)
+    assert settle_sums(settled) == (settled, ())
+
+
+def test_a_difference_adds_to_the_cash_rounding() -> None:
+    raw = order([Decimal("10.00")], total="10.05", tax_total="0.00", round_off="0.02")
+    settled, (error,) = settle_sums(complete_order(raw))
+    assert (error.stated, error.computed) == (Decimal("10.05"), Decimal("10.02"))
+    assert settled.head["round_off"].value == "0.05"
+    assert [line["price"].value for line in settled.lines] == ["10.00", "0.02", "0.03"]
+
+
+@pytest.mark.parametrize("missing", ["total", "tax_total"])
+def test_nothing_is_compared_with_a_figure_that_is_missing(missing: str) -> None:
+    raw = order([Decimal("10.00")], **({"total": "12.00", "tax_total": "0.00"} | {missing: ""}))
+    assert settle_sums(raw) == (raw, ())
+
+
+@pytest.mark.parametrize("price", ["", "RM 5", None])
+def test_nothing_is_compared_with_lines_that_cannot_be_read(price: object) -> None:
+    raw = order([Decimal("10.60")], total="12.60", tax_total="0.60")
+    raw.lines[0]["price"] = Cell("", price)  # type: ignore[index]
+    assert settle_sums(raw) == (raw, ())
+
+
+def test_amounts_with_tax_need_no_tax_beside_them() -> None:
+    raw = order([Decimal("10.62")], total="10.62")
+    assert settle_sums(raw, amounts_hold_tax=True) == (raw, ())
+    off = order([Decimal("10.62")], total="10.60")
+    settled, (error,) = settle_sums(off, amounts_hold_tax=True)
+    assert error.computed == Decimal("10.62")
+    assert line_amount(settled.lines[-1]) == Decimal("-0.02")

@@ -7,7 +7,7 @@ import json
 import random
 import zipfile
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 import openpyxl
 import pytest
@@ -158,7 +158,7 @@ def places(answer):
 def test_errors_stand_with_their_cells_and_orders_with_an_id_get_in():
     orders = [
         ORDER_WORDS,
-        head_row(id=1, number="NS-1"),
+        head_row(id=1, number="NS-1", total="207.90"),  # twice 99.00, and 9.90 of tax
         head_row(id=2, number="NS-2", total="a lot", paid_at="yesterday"),
         head_row(id=3, number="NS-3", status=None),
         head_row(id=4, number="NS-4"),
@@ -444,10 +444,12 @@ def test_a_hundred_orders_are_the_same_by_either_way():
     wire, heads, items = [], [ORDER_WORDS], [LINE_WORDS]
     for number in range(1, 101):
         qty, price = chance.randint(1, 5000) / 4, chance.randint(1, 99_999) / 100
-        order = sample_order(number, total=f"{price:.2f}", subtotal=price)
+        goods = (Decimal(str(qty)) * Decimal(str(price))).quantize(Decimal("0.01"), ROUND_HALF_UP)
+        paid = goods + Decimal("9.90")
+        order = sample_order(number, total=str(paid), subtotal=str(goods))
         order["items"] = [{**order["items"][0], "qty": f"{qty:.3f}", "price": f"{price:.4f}"}]
         wire.append(order)
-        heads.append(head_row(id=number, number=f"NS-{number}", total=price, subtotal=price))
+        heads.append(head_row(id=number, number=f"NS-{number}", total=paid, subtotal=goods))
         items.append(item_row(order_id=number, qty=qty, price=price))
     answer = read_file("month.xlsx", saved(heads, items), SHOP_ZONE)
     raw = json.dumps({"orders": wire}).encode()

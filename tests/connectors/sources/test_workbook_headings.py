@@ -268,3 +268,31 @@ def test_the_name_of_a_file_says_the_kind_where_nobody_is_asked(name, of):
 )
 def test_a_file_says_its_kind_by_its_name(name: str, kind: str) -> None:
     assert _kind_named(name).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("cells", "field"),
+    [
+        (["9.90", "0.00", ""], "tax_total"),
+        (["RM 9.90", "RM 1,250.50"], "tax_total"),
+        (["SST", "NONE"], "tax"),
+        (["9.90", "SST"], "tax"),
+        (["6", "10"], "tax"),  # rates
+        (["0.06", "0.1"], "tax"),
+        (["6%", "10%"], "tax"),
+        (["", ""], "tax"),
+    ],
+)
+def test_a_column_tax_of_amounts_is_the_tax_of_the_order(cells, field):
+    rows = "".join(f'NS-{at},paid,A,1,"{cell}"\n' for at, cell in enumerate(cells, 1))
+    found = upload(f"number,status,sku,qty,Tax\n{rows}")
+    [told] = [column for column in found.columns if column.heading == "Tax"]
+    assert told.field == field
+
+
+def test_amounts_of_tax_fill_nothing_where_another_column_has_them_or_a_person_chose():
+    text = "number,status,sku,qty,Tax,Total tax\nNS-1,paid,A,1,9.90,9.90\n"
+    assert [one.field for one in upload(text).columns][-2:] == ["", "tax_total"]
+    (key,) = [one.key for one in upload(text).columns if one.heading == "Tax"]
+    chosen = upload(text, {key: "tax"})
+    assert [one.field for one in chosen.columns][-2:] == ["tax", "tax_total"]

@@ -87,3 +87,11 @@ def test_who_releases_is_what_the_rule_says() -> None:
     assert named(reasons, "TGT05", "").released == "Its team decides"
     assert named(reasons, "TGT01", "").placer is Placer.TARGET
     assert named(reasons, "EVA03", "").blocks == "Everything of the record"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sums_that_differ_are_held_for_the_team_behind_tolerance(name: str) -> None:
+    ruleset = of_starter(name)
+    titles = {role.name: role.title for role in ruleset.roles}
+    wanted = {titles[one.tolerance_action.role or ""] for one in ruleset.targets}
+    assert {one.owner for one in catalogue(ruleset) if one.code == "SUM01"} == wanted
