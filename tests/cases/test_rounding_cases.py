@@ -370,7 +370,7 @@ def correct(company: CaseCompany, number: str, path: str, value: str) -> None:
     query = query.where(Record.number == number, Hold.state == "open").order_by(Hold.id)
     who = select(Person.id).where(Person.name == "Farah")
     with company.database.write() as session:
-        hold_id, seen = session.execute(query.limit(1)).tuples().one()
+        hold_id, seen = session.execute(query.limit(1)).one()
         farah = session.scalars(who).one()
         people.add_to_team(session, company_id=company.company_id, name="accounts", person_id=farah)
     form = {"path": path, "value": value, "reason": "the line comes to the same"}
