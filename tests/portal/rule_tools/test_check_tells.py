@@ -329,7 +329,7 @@ def test_T23e_a_name_that_is_declared_misspelt_is_said_with_its_place(tmp_path: 
 
 def test_T23f_two_typos_are_two_findings(tmp_path: Path) -> None:
     pieces = ("sum(lines.tax_due) = tax_total", "sum(lines.tax_due) = tax_totl",
-              "subtotal + tax_total", "subtotal + tax_totl")  # fmt: skip
+              "lines_total = total", "lines_totl = total")  # fmt: skip
     found = told(tmp_path, "clearing.rules", *pieces)
     assert [each["code"] for each in found] == ["NAM01", "NAM01"]
     assert not any(each.get("follows") for each in found)
