@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import groupby
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import bindparam, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
@@ -17,6 +18,7 @@ from grammar import nodes
 from grammar.text.characters import in_currency
 from grammar.text.finding_codes import ErrorClass
 from holding.connections.connections import KEEP_OLD
+from holding.connections.key_rotation import authorizing
 from holding.db import bulk
 from holding.db.models import (
     Attempt,
@@ -706,11 +708,14 @@ def _rotated(session: Session, connection: Connection, now: datetime) -> Iterato
 
     A key that the target refused when it was replaced works no more: nobody has to disable it.
     """
+    if authorizing(connection.connector) is not None:
+        return  # connecting again ends the permission before it: nobody disables it there
+    zone = ZoneInfo(session.get_one(Company, connection.company_id).zone)
     kept = session.scalars(_KEYS_IN_GRACE, {"connection": connection.id, "since": now})
     for row in kept.all():
         if row.keep_until is None or _was_refused(session, connection, row, row.keep_until):
             continue
-        day = row.keep_until.date().isoformat()
+        day = row.keep_until.astimezone(zone).date().isoformat()
         words = f"A new key is in use; the one before, ending in {row.tail}, is kept until {day}."
         todo = f"Set the old key to disabled in {connection.name}; delete it there after {day}."
         yield Diagnosis(Topic.ROTATION, words, todo, code="rotated")

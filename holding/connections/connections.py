@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BigInteger, Select, bindparam, func, select, update
+from sqlalchemy import BigInteger, Select, bindparam, case, func, select, update
 from sqlalchemy.orm import Session
 
 from connectors import registry
@@ -150,13 +150,14 @@ def keep_key(
 
 def ask_key_again(session: Session, connection: Connection, now: datetime) -> bool:
     """Disable the secrets of a connection, which were given for another host; return whether there
-    were any.
+    were any. A key that was never in use can be deleted at once.
     """
+    is_new = ConnectionKey.state == KeyState.NEW
     disabled_ids = session.scalars(
         update(ConnectionKey)
         .where(ConnectionKey.connection_id == connection.id)
         .where(ConnectionKey.state != KeyState.DISABLED)
-        .values(state=KeyState.DISABLED, keep_until=now + KEEP_OLD)
+        .values(state=KeyState.DISABLED, keep_until=case((is_new, now), else_=now + KEEP_OLD))
         .returning(ConnectionKey.id)
         .execution_options(synchronize_session=False)
     ).all()

@@ -3,7 +3,7 @@
 Keys that renew themselves are in holding/connections/channel.py.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -247,8 +247,9 @@ def try_key(
             message = " ".join([words, *failed])
             log_connection_event(session, connection, actor, now, "connection.key_failed", message)
             return report
-        _change_over(session, actor, connection, current_row, now)
+        replaced = _change_over(session, connection, current_row, now)
         forget_copies(session, connection, current_row, renewed, box)
+        _log_change(session, actor, connection, current_row, replaced, now)
         if report.snapshot is not None:
             keep_snapshot(session, connection, report.snapshot, person=actor.person_id, now=now)
         keep_report(session, connection, report, now, asked=True)
@@ -305,18 +306,34 @@ def _renewed(target: Target, settings: Mapping[str, object], secret: str, http: 
 
 
 def _change_over(
-    session: Session, actor: Actor, connection: Connection, row: ConnectionKey, now: datetime
-) -> None:
-    session.execute(
+    session: Session, connection: Connection, row: ConnectionKey, now: datetime
+) -> Sequence[int]:
+    """Use this key from now on; return the ids of the keys that it replaced."""
+    replaced = session.scalars(
         update(ConnectionKey)
         .where(ConnectionKey.connection_id == connection.id, ConnectionKey.state == KeyState.ACTIVE)
         .values(state=KeyState.DISABLED, keep_until=now + KEEP_OLD)
-    )
+        .returning(ConnectionKey.id)
+    ).all()
     row.state = KeyState.ACTIVE
     connection.key_id = row.id
     connection.lock += 1
+    return replaced
+
+
+def _log_change(
+    session: Session,
+    actor: Actor,
+    connection: Connection,
+    row: ConnectionKey,
+    replaced: Sequence[int],
+    now: datetime,
+) -> None:
+    """Log the key that is in use now. The same key stored again leaves no earlier one behind."""
     words = (
         f"The key of {connection.name} that ends in {row.tail} passed its test and is in use now."
     )
-    words += f" The one before it is disabled, and kept for {KEEP_OLD.days} days."
+    kept = select(ConnectionKey.id).where(ConnectionKey.id.in_(replaced))
+    if session.scalar(kept.limit(1)) is not None:
+        words += f" The one before it is disabled, and kept for {KEEP_OLD.days} days."
     log_connection_event(session, connection, actor, now, "connection.key", words)

@@ -58,16 +58,23 @@ def of_company(lines: Sequence[Line], places: Collection[str]) -> tuple[Line, ..
 
 
 def _read(path: Path) -> Iterator[Line]:
-    found: list[Line] = []
+    effects: list[Mapping[str, Any]] = []
+    deleted: dict[tuple[Any, ...], object] = {}
     for raw in path.read_bytes().splitlines(keepends=True):
         if not raw.endswith(b"\n") or not raw.strip():
             continue
         line = json.loads(raw)
+        effect, place = line.get("effect"), tuple(map(line.get, ("company", "type", "number")))
         if line.get("act") == "reset":
-            found = []
-        elif line.get("effect") in EFFECTS:
-            found.append(_line(line))
-    return iter(found)
+            effects, deleted = [], {}
+        elif effect == "deleted":
+            deleted[place] = line.get("id")
+        elif effect in EFFECTS:
+            # The document that was sent again stands there once: somebody had deleted the first.
+            if effect == "created" and (gone := deleted.pop(place, None)) is not None:
+                effects = [one for one in effects if one.get("id") != gone]
+            effects.append(line)
+    return map(_line, effects)
 
 
 def _line(told: Mapping[str, Any]) -> Line:

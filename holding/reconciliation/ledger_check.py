@@ -126,12 +126,22 @@ def _ours(session: Session, company_id: int) -> _Ours:
 
 
 def _created(path: Path, companies: frozenset[str]) -> Iterator[Mapping[str, Any]]:
-    """Yield the ledger lines that created a document; an incomplete last line is skipped."""
-    for raw in path.read_bytes().splitlines(keepends=True) if path.exists() else []:
-        if raw.endswith(b"\n") and raw.strip():
-            line = json.loads(raw)
-            if line.get("effect") == "created" and line.get("company") in companies:
-                yield line
+    """Yield the ledger lines that created a document which nobody deleted there afterwards.
+
+    An incomplete last line is skipped.
+    """
+    raws = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    lines = [json.loads(raw) for raw in raws if raw.endswith(b"\n") and raw.strip()]
+    deleted = {_place(line) for line in lines if line.get("effect") == "deleted"}
+    for line in lines:
+        is_created = line.get("effect") == "created" and line.get("company") in companies
+        if is_created and _place(line) not in deleted:
+            yield line
+
+
+def _place(line: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return the company, type and id of a ledger line's document."""
+    return tuple(line.get(name) for name in ("company", "type", "id"))
 
 
 def _companies_there(session: Session, company_id: int) -> frozenset[str]:

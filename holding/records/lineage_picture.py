@@ -242,7 +242,7 @@ def _attempt(one: Attempt, kind: str, push: Push, approvals: Iterable[Approval])
         and not approval.voided_at
     )
     sources = approval_keys or ((Stage.VERDICT, push.evaluation_id),)
-    title = f"Look-up {one.no}" if kind == "lookup" else f"Attempt {one.no}"
+    title = f"Attempt {one.no}" if kind == "push" else f"Look-up {one.no}"
     notes = (push.number, in_sentence(ATTEMPT_LABELS[one.state]))
     return Step((Stage.ATTEMPT, one.id), title, notes, one.at, sources)
 

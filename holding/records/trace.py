@@ -243,7 +243,7 @@ def _attempts(record_id: int) -> Question[list[Step]]:
 
 
 def _attempt_words(attempt: Attempt, request: Request, number: str) -> str:
-    verb = "Looked up" if request.kind == "lookup" else "Sent"
+    verb = "Sent" if request.kind == "push" else "Looked up"
     answered = f", HTTP {request.status}" if request.status else ""
     why = f", {class_label(attempt.error_class)}" if attempt.error_class else ""
     words = f": {attempt.error.rstrip('.')}" if attempt.error else ""

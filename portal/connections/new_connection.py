@@ -391,6 +391,7 @@ def delete(name: str, no: int) -> Response:
 def try_waiting_key(row: ConnectionRow, said: str, *, page: bool = True) -> Response:
     """Test the key that waits; the page of the connection, or the way there (not `page`)."""
     clock, seconds = store.clock(), connections.TEST_SECONDS
+    before = {key.no for key in key_rotation.list_keys(store.reading(), row.id) if key.in_use}
     store.drop_snapshot()
     http = Http(clock, connect_seconds=seconds, read_seconds=seconds)
     asks = deliveries.lookup_settings(store.database(), clock, row.id)
@@ -400,7 +401,9 @@ def try_waiting_key(row: ConnectionRow, said: str, *, page: bool = True) -> Resp
         return store.refuse(report, back=connections.connection_url(row.name))
     processes.ring(g.company.id, "push")
     if report.ok:
-        old = " The old key is disabled." if row.key_tail else ""
+        keys = {key.no for key in key_rotation.list_keys(store.reading(), row.id)}
+        # The same key stored again takes the place of its first copy, so no other key is disabled.
+        old = " The old key is disabled." if before & keys else ""
         words = f"{said} It passed its test and is in use now.{old}".strip()
         return store.redirect_with_message(connections.connection_url(row.name) + "#keys", words)
     return _failed(row, report, said, page=page)

@@ -62,6 +62,7 @@ def pane_values(
     if row is None:
         abort(404)
     show, changed = filters.sees_personal(), row.code in posted_differences.CODES
+    sent_beside = _sent_beside(session, row)
     beside = side_by_side.load_beside(session, row, show_personal=show)
     page = Together(session, KEPT)
     colleagues = page.ask(open_holds.colleagues(g.company.id))
@@ -75,7 +76,7 @@ def pane_values(
     return {
         "hold": row,
         "changed": changed,
-        **posted_change_values(session, g.company.id, row, show_personal=show),
+        **posted_change_values(session, g.company.id, row, sent_beside, show_personal=show),
         **fold_pairs(
             () if changed else side_by_side.pairs_of(session, row, show_personal=show),
             head=not (beside and beside.rows),
@@ -87,9 +88,7 @@ def pane_values(
         "hide": actors.hiding(session, row.record_id, show=show),
         "by_people": by_people,
         "who": who,
-        "sent_beside": approval_inbox.load_beside(
-            session, row.posting_id if row.approval else None
-        ),
+        "sent_beside": sent_beside,
         "step_up": step_up.need_for_holds(session, g.actor, [hold_id], g.now) if row.open else None,
         "overwrites": row.edited and restored_documents.can_overwrite_hold(session, hold_id),
         "offer": retries.retry_offer(session, g.actor, hold_id, g.now) if row.open else None,
@@ -385,8 +384,19 @@ class Way:
     act: str = ""
 
 
+def _sent_beside(session: DatabaseSession, row: HoldRow) -> approval_inbox.BesideSent:
+    """Return what stands beside the document of an approval or of a change after posting."""
+    is_compared = row.approval or row.code in posted_differences.CODES
+    return approval_inbox.load_beside(session, row.posting_id if is_compared else None)
+
+
 def posted_change_values(
-    session: DatabaseSession, company_id: int, hold: HoldRow, *, show_personal: bool
+    session: DatabaseSession,
+    company_id: int,
+    hold: HoldRow,
+    sent_beside: approval_inbox.BesideSent,
+    *,
+    show_personal: bool,
 ) -> dict[str, object]:
     """What the pane of a hold shows about a change after posting; nothing of other holds."""
     if hold.code not in posted_differences.CODES:
@@ -395,10 +405,10 @@ def posted_change_values(
     marks = accepted_differences.accepted_of_records(session, company_id, [hold.record_id]).get(
         hold.record_id, ()
     )
-    rows = found.rows if found is not None else ()
+    rows, edited = found.rows if found is not None else (), bool(sent_beside.edited_there)
     return {
         "difference": found,
-        "headline": headline(found) if found is not None else "",
+        "headline": headline(found, edited=edited) if found is not None else "",
         "differing": rows if show_personal else tuple(map(_masked, rows)),
         "ways": decision_ways(found, hold) if found is not None else (),
         "marks": marks,
@@ -417,8 +427,10 @@ def _masked(row: FieldDifference) -> FieldDifference:
     return replace(row, posted=posted, now=now)
 
 
-def headline(found: Difference) -> str:
-    """Both sides in one sentence."""
+def headline(found: Difference, *, edited: bool) -> str:
+    """Both sides in one sentence; what was posted no longer stands there if it was `edited`."""
+    if edited:
+        return f"{found.number} was changed both in {found.target} and in {found.source}"
     there = f"{found.target} has {money(found.posted, found.currency)} for {found.number}"
     if not found.goes:
         return f"{there}, {found.source} now has it as {found.status or 'not to be posted'}"

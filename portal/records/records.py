@@ -168,11 +168,19 @@ def _standstill(postings: Sequence[record_rows.PostingRow]) -> Mapping[int, Pill
 
 
 def shown_posting(postings: Sequence[record_rows.PostingRow]) -> record_rows.PostingRow | None:
-    """The document that is asked for, else what stands now: neither taken back nor taking back."""
+    """Return the requested document, else the first that says most about the record."""
     chosen = forms.parse_whole(request.args.get("posting"))
-    standing = (p for p in postings if p.state != PostingState.REVERSED and p.reverses_id is None)
-    first = next(standing, postings[0] if postings else None)
+    first = min(postings, key=_precedence, default=None)
     return next((p for p in postings if p.id == chosen), first)
+
+
+def _precedence(posting: record_rows.PostingRow) -> int:
+    """Return 0 for what stands now, 1 for a reversal and what it reversed, 2 for what rules left
+    out.
+    """
+    if posting.state in (PostingState.IGNORED, PostingState.DROPPED):
+        return 2
+    return int(posting.state == PostingState.REVERSED or posting.reverses_id is not None)
 
 
 def _seven(shown: _Shown) -> dict[str, object]:

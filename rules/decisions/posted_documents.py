@@ -349,8 +349,9 @@ class TargetEditProgram:
                 self._whole(run, posting, edits[0].shows, said)
                 continue
             now = newest.get(posting.seq)
+            summed = now is not None  # rules of earlier editions do not compare sums
             shown = [(_name(e), f"{ours} is {e.shows} there") for e in edits
-                     if not is_same_value(ours := _ours(posting, e), e.shows)
+                     if not is_same_value(ours := _ours(posting, e, summed=summed), e.shows)
                      and not (now and is_same_value(_value_of(now, e), e.shows))]  # fmt: skip
             if shown:
                 self._say(run, posting, tuple(shown), said)
@@ -431,9 +432,20 @@ def _value_of(draft: Draft, edit: TargetEdit) -> str:
     if edit.field == LINES and edit.line is None:
         return str(len(draft.lines))
     if edit.line is None:
-        return str(draft.fields.get(edit.field, "(missing)"))
+        value = draft.fields.get(edit.field)
+        return _sum_of_lines(draft.lines, edit.field) if value is None else str(value)
     inside = 0 < edit.line <= len(draft.lines)
     return str(draft.lines[edit.line - 1].get(edit.field, "(missing)")) if inside else "(missing)"
+
+
+def _sum_of_lines(lines: object, field: str) -> str:
+    """Return what the lines come to in a field, such as a tax that the target shows as one sum."""
+    rows = lines if isinstance(lines, list | tuple) else ()
+    try:
+        values = [Decimal(str(row[field])) for row in rows]
+    except (KeyError, InvalidOperation):
+        return "(missing)"
+    return str(sum(values, Decimal())) if values else "(missing)"
 
 
 def agreeing_postings(
@@ -488,10 +500,13 @@ def _name(edit: TargetEdit) -> str:
     return edit.field if edit.line is None else f"line {edit.line} {edit.field}"
 
 
-def _ours(posting: PostingFact, edit: TargetEdit) -> str:
-    """What we posted in that field."""
+def _ours(posting: PostingFact, edit: TargetEdit, *, summed: bool) -> str:
+    """What we posted in that field, or in the lines' fields of that name if they are `summed`."""
     content = posting.content or {}
     row = content.get("fields")
+    is_head = edit.line is None and edit.field != LINES
+    if summed and is_head and isinstance(row, Mapping) and edit.field not in row:
+        return _sum_of_lines(content.get("lines"), edit.field)
     if edit.field == LINES and edit.line is None:
         lines = content.get("lines")
         return str(len(lines)) if isinstance(lines, list | tuple) else "(missing)"

@@ -145,7 +145,14 @@ FORM = ConnectionForm(
     ),
 )
 
-_UNFINISHED = frozenset({"cached", "queued", "processing"})
+_PROCESSING = "AiAccount has received it and is still processing it."
+
+_UNFINISHED = {
+    "cached": "The key is paused: AiAccount keeps this and runs it when the key is active again."
+    " Make it active at Settings > Integrations > API Keys.",
+    "queued": _PROCESSING,
+    "processing": _PROCESSING,
+}
 
 _GONE = frozenset({"void", "cancelled"})
 
@@ -359,7 +366,7 @@ def look_up(document: OutgoingDocument, key: str, get: Get, now: datetime) -> Fo
         return by_key
     for entry in _data(by_key):
         if entry.get("status") in _UNFINISHED:
-            words = "AiAccount has received it and is still processing it."
+            words = _UNFINISHED[str(entry["status"])]
             return Found(kind="unknown", words=words, proof=_proof(by_key), answered=True)
         found = _in_import(document, str(entry.get("id", "")), get, now)
         if found is not None:

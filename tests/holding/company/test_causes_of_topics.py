@@ -8,6 +8,7 @@ Not here: what rules hold before anything is sent, and the ten one after the oth
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +20,7 @@ from holding.company.diagnosis import Diagnosis, Topic, diagnose
 from holding.connections import channel as probe
 from holding.connections import key_rotation
 from holding.connections.channel import open_channel
-from holding.connections.connections import set_key
+from holding.connections.connections import KEEP_OLD, set_key
 from holding.db.models import Person
 from holding.db.refusal import Refusal
 from holding.reconciliation import read_back
@@ -317,6 +318,32 @@ def test_the_same_key_again_is_no_rotation(lane: Lane) -> None:
     key(DEMO_KEY)(lane)
     tested(lane)
     assert told(lane) == ()
+
+
+def test_a_replaced_key_is_kept_until_a_day_of_the_company(lane: Lane) -> None:
+    """Seven days after 17:00 UTC it is the next day already in Malaysia."""
+    tested(lane)
+    evening = lane.clock.now().replace(hour=17, minute=0) + timedelta(days=1)
+    lane.clock.advance((evening - lane.clock.now()).total_seconds())
+    ask_target("issue", key=NEW)(lane)
+    key(NEW)(lane)
+    tested(lane)
+    day = (evening + KEEP_OLD + timedelta(days=1)).date().isoformat()
+    (rotation,) = [one for one in told(lane) if one.topic == Topic.ROTATION]
+    assert day in rotation.words
+    assert day in rotation.todo
+
+
+def test_a_permission_that_was_given_again_leaves_no_key_to_disable(lane: Lane) -> None:
+    """QuickBooks has no keys that people disable: connecting again ends the earlier permission."""
+    tested(lane)
+    ask_target("issue", key=NEW)(lane)
+    key(NEW)(lane)
+    tested(lane)
+    assert [one.topic for one in told(lane)] == [Topic.ROTATION]
+    with lane.database.write() as session:
+        lane.connection(session).connector = "quickbooks"
+    assert Topic.ROTATION not in [one.topic for one in told(lane)]
 
 
 def test_a_paused_key_is_told_once_and_tested_at_once(lane: Lane) -> None:

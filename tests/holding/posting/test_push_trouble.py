@@ -35,6 +35,7 @@ from holding.posting import send as calls
 from holding.posting import store_results
 from holding.posting.claims import release_expired_claims
 from holding.posting.push import Flight
+from holding.records import trace
 from rules.values.canonical import PostingState
 from tests.holding.desks import KEYS
 from tests.holding.pushing import Lane, answer_whole_files
@@ -307,7 +308,11 @@ def test_a_key_paused_there_parks_the_push_until_it_runs(lane: Lane) -> None:
         assert lane.state(key) == "awaiting"
     with lane.database.read() as session:
         assert not breaker.failing(session, lane.connection(session).id), "the target answers"
+        steps = trace.timeline(session, lane.one(key).record_id)
     assert not [event for event in lane.rows(Event) if event.act == "connection.away"]
+    attempts = [step.say.partition(" ")[0] for step in steps if step.kind == "attempt"]
+    assert attempts == ["Sent", *["Looked"] * (len(attempts) - 1)]
+    assert len(attempts) > 2
     lane.target.control("pause", key=DEMO_KEY, status="active")
     lane.settle(minutes=2)
     assert lane.state(key) == "posted"

@@ -8,6 +8,7 @@ import pytest
 
 from holding.db.database import Database
 from holding.db.models import Company
+from holding.operations import journal_and_ledgers
 from holding.reconciliation.ledger_check import compare_ledger
 from tests.support.postings import NOW, make_push, make_ready
 
@@ -79,6 +80,19 @@ def test_the_same_document_for_another_customer_is_doubled(
 ) -> None:
     lines = [*(line(number) for number in posted), line("IV-1", party="Lim Wei")]
     assert counted(database, company, write(tmp_path / "a", *lines)) == (0, 1)
+
+
+def test_a_document_that_was_deleted_there_and_sent_again_is_there_once(
+    database: Database, company: Company, posted: list[str], tmp_path: Path
+) -> None:
+    lines = [line(number, id=f"inv_{number}") for number in posted]
+    deleted = line("IV-1", id="inv_IV-1", effect="deleted", call="by_hand")
+    again = line("IV-1", id="inv_9")
+    assert counted(database, company, write(tmp_path / "a", *lines, deleted)) == (1, 0)
+    assert counted(database, company, write(tmp_path / "b", *lines, deleted, again)) == (0, 0)
+    assert counted(database, company, write(tmp_path / "c", *lines, again)) == (0, 1)
+    found = journal_and_ledgers.read([write(tmp_path / "d", *lines, deleted, again)])
+    assert [one.number for one in found] == ["IV-2", "IV-3", "IV-1"]
 
 
 def test_what_stands_there_and_not_here_is_lost(

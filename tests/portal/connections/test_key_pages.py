@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
+from holding.connections.connections import ask_key_again
 from holding.db.models import Connection, ConnectionKey, Event, HookCall, Record
 from tests.portal.connections.test_new_connection import NEW, there, wish
 from tests.portal.reading import plain
@@ -70,6 +71,37 @@ def test_a_new_key_that_passes_is_used_at_once_and_the_old_one_is_kept_a_week(
         said = [event.act for event in session.scalars(select(Event).order_by(Event.id))]
     acts = ["connection.key_added", "connection.key", "connection.key_deleted"]
     assert [act for act in said if act in acts][-3:] == acts
+
+
+def test_a_key_that_was_never_used_is_no_former_key_after_another_host(adam, database):
+    with database.write() as session:
+        row = session.scalars(select(Connection).where(Connection.name == "second")).one()
+        key = session.get_one(ConnectionKey, row.key_id)
+        waiting = {"no": 2, "secret": "x", "tail": "body", "state": "new", "made_at": key.made_at}
+        session.add(ConnectionKey(connection_id=row.id, **waiting))
+        session.flush()
+        assert ask_key_again(session, row, key.made_at)
+        made_at, there = key.made_at, row.id
+    assert states(database) == ({1: "disabled", 2: "disabled"}, set())
+    with database.read() as session:
+        kept = select(ConnectionKey.no).where(
+            ConnectionKey.connection_id == there, ConnectionKey.keep_until > made_at
+        )
+        assert session.scalars(kept).all() == [1]
+
+
+def test_the_key_in_use_stored_again_disables_no_other(adam, database):
+    adam.text(URL)  # the notice of the new connection is shown once
+    notices = []
+    for _ in range(2):
+        adam.post(f"{URL}/keys", {"key": OTHER_KEY}, status=303)
+        notices.append(plain(adam.text(URL).partition('id="notice"')[2].partition("</p></div>")[0]))
+    assert states(database) == ({1: "disabled", 3: "active"}, {3})
+    assert ["The old key is disabled." in notice for notice in notices] == [True, False]
+    with database.read() as session:
+        changes = session.scalars(select(Event).where(Event.act == "connection.key"))
+        said = [event.body["say"] for event in changes.all()][-2:]
+    assert ["disabled" in words for words in said] == [True, False]
 
 
 def test_keys_and_settings_are_shown_to_who_may_change_them(adam, visit):

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select, update
 
 from holding.access import actors
+from holding.connections import breaker
 from holding.db.models import (
     Cause,
     Evaluation,
@@ -13,6 +14,7 @@ from holding.db.models import (
     Person,
     Posting,
     Push,
+    Reading,
     Record,
     RuleFile,
     RulesetVersion,
@@ -21,6 +23,7 @@ from holding.db.models import (
 )
 from holding.holds import assignments
 from tests.portal.reading import ONE, hold_of, one, plain
+from tests.support.databases import unlock
 
 pytestmark = pytest.mark.sqlite
 H = "/c/kedai/holding"
@@ -54,6 +57,29 @@ def test_T01a_the_pane_shows_posted_against_now(visit, hold):
     assert "other fields agree" in page
     for wrong in ("Will be sent", "will be sent", "Release"):
         assert wrong not in page
+
+
+def test_T01a_a_document_that_was_edited_there_is_not_shown_as_it_was_posted(visit, hold, database):
+    """Somebody corrected the invoice in AiAccount, and the shop corrected its order."""
+    words = "It exists there with RM 288.00, not RM 192.00."
+    body = {"found": "different", "void": False, "words": words, "differs": []}
+    with database.write() as session:
+        posting = session.get_one(Posting, session.get_one(Hold, hold).posting_id)
+        reading = Reading(
+            posting_id=posting.id,
+            kind="standing",
+            at=posting.posted_at,
+            sha256=breaker.digest(body),
+            body=body,
+            same=False,
+        )
+        session.add(reading)
+        session.flush()
+        unlock(session)
+        posting.reading_id = reading.id
+    page = plain(visit("farah").text(f"{H}/{hold}"))
+    assert words in page
+    assert "AiAccount has RM 192.00" not in page
 
 
 def test_T01a_personal_values_stay_hidden(visit, hold, database):

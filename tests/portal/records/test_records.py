@@ -1,6 +1,7 @@
 """What the pages of one record say, to whom, and how it is found."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
 
@@ -9,7 +10,9 @@ from sqlalchemy import select
 
 from holding.db.models import Attempt, Evaluation, Hold, Posting, Push, Record, Request, Version
 from holding.db.models.columns import AttemptState, PushState, RecordState
-from holding.records import lineage
+from holding.db.together import answer
+from holding.records import lineage, record_rows
+from portal.records.records import shown_posting
 from rules.values.canonical import PostingState
 from tests.portal.reading import ONE, R, hold_of, plain
 from tests.support.databases import any_move, unlock
@@ -314,3 +317,27 @@ def test_a_document_that_was_rejected_does_not_tell_what_kept_it_before(visit, d
     (shown,) = re.findall(r"Postings of SO-10220 .*? not yet posted", told)
     assert kept[1] not in shown
     assert "Failed Period is locked not yet posted" in shown
+
+
+@pytest.mark.parametrize(
+    ("states", "shown"),
+    [
+        (("ignored", "posted"), 1),
+        (("dropped", "held"), 1),
+        (("ignored", "reversed"), 1),
+        (("reversed", "ready"), 1),
+        (("ignored", "ignored"), 0),
+        (("posted", "ready"), 0),
+    ],
+)
+def test_a_record_shows_the_document_that_stands_first(app, database, states, shown):
+    """What the rules leave out says “not posted” of a record that is posted."""
+    with database.read() as session:
+        record = session.scalars(select(Record.id).where(Record.external_id == "SO-10240")).one()
+        row = answer(session, record_rows.postings(record))[0]
+    rows = tuple(
+        replace(row, id=no, state=PostingState(state), reverses_id=None)
+        for no, state in enumerate(states)
+    )
+    with app.test_request_context("/"):
+        assert shown_posting(rows) == rows[shown]

@@ -91,3 +91,22 @@ def test_without_tables_an_edit_in_the_target_is_found_too() -> None:
     edit = TargetEdit(kedai.INVOICE, 1, None, "Customer", "Cash")
     outcome = kedai.judge(kedai.order(), postings=(posting,), target_edited=(edit,))
     assert [f.code for f in kedai.decision(outcome).findings] == ["STL03"]
+
+
+@pytest.mark.parametrize(
+    ("posted", "shows", "held"),
+    [("19.20", "19.20", False), ("18.00", "19.20", False), ("19.20", "18.00", True)],
+)
+def test_a_sum_that_the_target_shows_is_compared_with_the_lines(
+    posted: str, shows: str, held: bool
+) -> None:
+    """QuickBooks shows one tax of all lines: it equals what was posted, or the record as it is."""
+    document = kedai.decision(kedai.judge(kedai.order())).document
+    assert document is not None
+    first, *others = document.lines
+    content = {"fields": document.fields, "lines": [{**first, "TaxAmount": posted}, *others]}
+    posting = PostingFact(kedai.INVOICE, 1, PostingState.POSTED, "NS-1", 1, content)
+    edit = TargetEdit(kedai.INVOICE, 1, None, "TaxAmount", shows)
+    outcome = kedai.judge(kedai.order(), postings=(posting,), target_edited=(edit,))
+    findings = kedai.decision(outcome).findings
+    assert ("STL03" in [finding.code for finding in findings]) is held
