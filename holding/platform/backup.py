@@ -532,6 +532,15 @@ def version_refusal(database: Database) -> Refusal | None:
     return None if found == VERSION else _other_schema(found)
 
 
+def has_newer_schema(database: Database) -> bool:
+    """Check whether a newer program migrated the database; False also while it is away."""
+    try:
+        found = version_of(database)
+    except DBAPIError:
+        return False
+    return found is not None and found > VERSION
+
+
 def _other_schema(found: str | None) -> Refusal:
     """Return the refusal of a database with another schema version, with what to do about it."""
     words = f"Database schema version is {found or 'none'}; version {VERSION} is required."

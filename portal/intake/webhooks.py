@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from flask import Blueprint, Response, g, jsonify, request, url_for
+from flask import Blueprint, Response, g, jsonify, make_response, request, url_for
 from limits import parse
 
 from connectors import registry
@@ -171,9 +171,11 @@ def worker() -> Response:
 def _health(without_worker: int) -> Response:
     wrong = backup.check_version(store.database().url)
     if wrong is not None:
-        answer = jsonify(status="bad", code=wrong.code, what=wrong.message, todo=wrong.hint)
-        answer.status_code = 503
-        return answer
+        told = {"code": wrong.code, "what": wrong.message, "todo": wrong.hint}
+        if not backup.has_newer_schema(store.database()):
+            return make_response(jsonify(status="bad", **told), 503)
+        # An upgrade migrates first: a load balancer must keep these portals until new ones run.
+        return make_response(jsonify(status="newer_schema", **told), without_worker)
     idle = idle_work(store.reading(), g.now)
     low = processes.disk_warning(request_guard.config().settings.home)
     warnings = [{"code": low.code, "what": low.message, "todo": low.hint}] if low else []

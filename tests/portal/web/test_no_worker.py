@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select, text, update
 
 from holding.db.database import Database
 from holding.db.models import Company, Heartbeat, Record
@@ -104,6 +104,22 @@ def test_T28_the_health_address_is_good_while_a_worker_runs(
         answer = app.test_client().get(path)
         assert (answer.status_code, answer.get_json()["status"]) == (200, "good")
         assert "records" not in answer.get_json()
+
+
+@pytest.mark.parametrize(
+    ("schema", "status", "codes"),
+    [("9999", "newer_schema", (200, 503)), ("0095", "bad", (503, 503))],
+)
+def test_a_load_balancer_keeps_a_portal_whose_database_a_newer_program_migrated(
+    app: Flask, database: Database, schema: str, status: str, codes: tuple[int, int]
+) -> None:
+    with database.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = :v"), {"v": schema})
+    answers = [app.test_client().get(path) for path in ("/healthz", "/healthz/worker")]
+    assert tuple(answer.status_code for answer in answers) == codes
+    for answer in answers:
+        told = answer.get_json()
+        assert (told["status"], told["code"]) == (status, "DBS02")
 
 
 def test_T28_what_waits_for_a_worker_is_one_question_more(
