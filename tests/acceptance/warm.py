@@ -291,11 +291,14 @@ def _enter(
 def _driver(command: Path) -> socket.socket:
     """The line to a process that has loaded the command; it ends when the line closes with us."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    # with it the tree of the tests would be loaded instead of what is installed
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     with theirs:
         subprocess.Popen(
             [str(command.with_name("python")), "-c", _DRIVER, str(command.parents[2]), REHEARSAL],
             stdin=theirs.fileno(),
             text=True,
             cwd="/",
+            env=env,
         )
     return ours
