@@ -1,7 +1,7 @@
 """Collect the contents of a record's evidence packet, and store audit notes."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -400,11 +400,13 @@ def event_proof(
     hide: Hide,
     now: datetime,
     head: Head,
+    sealed_at: Collection[int] = (),
 ) -> Proof:
     """Return a record's events until `now`, with their places in the chain at `head`.
 
     `others` adds other records' events up to the next noted head, so that the chain can be verified
-    without gaps. A place whose event `hide` changes is included without its text.
+    without gaps. A place whose event `hide` changes is included without its text. `sealed_at`:
+    places of events that sealed the record's rows.
     """
     found = session.execute(
         select(Event, EventLink.seq)
@@ -413,7 +415,7 @@ def event_proof(
         .order_by(Event.id)
     )
     rows = [(event, seq if seq and seq <= head.seq else None) for event, seq in found]
-    own_places = sorted(seq for _, seq in rows if seq is not None)
+    own_places = sorted({*sealed_at, *(seq for _, seq in rows if seq is not None)})
     noted = [one for one in noted if one.seq <= head.seq]
     spans = [(seq, seq) for seq in own_places]
     left_out = []

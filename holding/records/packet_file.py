@@ -32,6 +32,9 @@ EVENTS: Final = "events.json"
 
 PAGE: Final = "packet.html"
 
+ROWS: Final = "rows.json"
+"""Stored rows with their seals; packets made by former versions have none."""
+
 PARTS: Final = (DATA, EVENTS, PAGE)
 
 MOST_BYTES: Final = 64 * 1024 * 1024
@@ -75,6 +78,23 @@ Known = tuple[int, str]
 SENDING: Final = "posting.sending"
 
 APPROVED: Final = "posting.approved"
+
+SEALING: Final = "rows.sealed"
+
+SHARED: Final = ("delivery", "request")
+"""Tables whose rows several records may share: another record's seal may be newer."""
+
+StoredRow = tuple[dict[str, Any], dict[str, Any], list[dict[str, Any]]]
+"""A row's columns: those that never change, that change with events, that retention empties."""
+
+Place = tuple[str, str]
+"""A table and a row's key."""
+
+_OF_POSTING: Final = (
+    *(("number", "number"), ("state", "state"), ("action", "action"), ("hash", "hash")),
+    ("target_id", "target_ref"),
+)
+"""What the packet shows of a document, with the column of its row."""
 
 KINDS: Final = ("versions", "pushes", "approvals", "requests")
 
@@ -252,6 +272,7 @@ class Checked:
     proved: int = 0
     removed: int = 0
     contents: Contents = field(default_factory=Contents)
+    rows: Contents = field(default_factory=Contents)
     head: Known | None = None
     compared: int = 0
     beyond: int = 0
@@ -268,14 +289,19 @@ def check_packet(path: Path, known: Iterable[Known] = (), *, sha256: str = "") -
         return Checked(sha256=unpacked.sha256, faults=tuple(faults))
     try:
         data, events = (json.loads(unpacked.parts[name]) for name in (DATA, EVENTS))
-        return _checked(data, events, tuple(known), unpacked.sha256)
+        rows = json.loads(unpacked.parts.get(ROWS, b'{"rows": {}, "seals": []}'))
+        return _checked(data, events, rows, tuple(known), unpacked.sha256)
     except UNTRUE as problem:
         words = f"It is not laid out as a packet is: {type(problem).__name__} {problem}."
         return Checked(sha256=unpacked.sha256, faults=(Fault(DATA, words),))
 
 
 def _checked(
-    data: Mapping[str, Any], events: Mapping[str, Any], known: Sequence[Known], digest: str
+    data: Mapping[str, Any],
+    events: Mapping[str, Any],
+    rows: Mapping[str, Any],
+    known: Sequence[Known],
+    digest: str,
 ) -> Checked:
     faults: list[Fault] = []
     listed = _rows_by_id(events["events"], faults)
@@ -294,8 +320,14 @@ def _checked(
         Sealed(int(text["id"]), text["act"], text["body"], text["seq"] in tied) for text in sealed
     ]
     last = max(places, default=None)
+    record_id = next((text["record_id"] for text in sealed), None)
+    seals = _read_seals(rows["seals"], walk, tied, record_id, faults)
+    seals.read_changes(listed.values(), rows["rows"])
+    row_contents = compare_rows(rows["rows"], seals, faults)
+    faults += _shown_otherwise(data["postings"], rows["rows"].get("posting", {}))
     return Checked(
         contents=compare_contents(data, own, faults),
+        rows=row_contents,
         sha256=digest,
         faults=tuple(faults),
         record=str(data["record"]["number"]),
@@ -533,6 +565,134 @@ def _calls(rows: Sequence[Mapping[str, Any]], events: Sequence[Sealed]) -> Itera
             yield event
 
 
+@dataclass(slots=True)
+class RowSeals:
+    """A record's seals: hashes and event of each row, and the rows of the newest seal.
+
+    Columns that never change have their first hash, other columns their newest one. `changing`:
+    events, checks or calls may have changed the record since the newest seal.
+    """
+
+    hashes: dict[Place, list[str]] = field(default_factory=dict)
+    events: dict[Place, int] = field(default_factory=dict)
+    proved: dict[Place, bool] = field(default_factory=dict)
+    newest: set[Place] = field(default_factory=set)
+    marks: Mapping[str, int] = field(default_factory=dict)
+    changing: bool = False
+
+    def add(self, seal: Mapping[str, Any], event_id: int, *, proved: bool) -> None:
+        """Add a seal that is newer than those added before."""
+        body = seal["body"]
+        tables = json.loads(body) if isinstance(body, str) else body
+        self.newest = {(table, key) for table, rows in tables.items() for key in rows}
+        self.marks = {name: int(seal[name]) for name in ("through", "evaluation_id", "reading_id")}
+        for place in self.newest:
+            parts = tables[place[0]][place[1]].split(".")
+            before = self.hashes.get(place)
+            if before:
+                cleared = [old or new for old, new in zip(before[2:], parts[2:], strict=False)]
+                parts = [before[0], *parts[1:2], *cleared]
+            self.hashes[place] = parts
+            self.events[place] = event_id
+            self.proved[place] = proved and self.proved.get(place, True)
+
+    def read_changes(
+        self, events: Iterable[Mapping[str, Any]], rows: Mapping[str, Mapping[str, Any]]
+    ) -> None:
+        """Note whether the packet has events, checks or calls behind the newest seal."""
+        through = self.marks.get("through", 0)
+        self.changing = any(one["seq"] is None or one["seq"] > through for one in events) or any(
+            int(key) > self.marks.get(f"{table}_id", 0)
+            for table in ("evaluation", "reading")
+            for key in rows.get(table, ())
+        )
+        sending = (row[1]["state"] for row in rows.get("posting", {}).values() if row)
+        self.changing = self.changing or "sending" in sending
+
+
+def _read_seals(
+    batches: Sequence[Mapping[str, Any]],
+    walk: Walked,
+    tied: Collection[int],
+    record_id: object,
+    faults: list[Fault],
+) -> RowSeals:
+    """Return the record's seals; a batch that is not what its event sealed is a fault."""
+    events = {int(text["id"]): text for text in walk.texts.values() if text["act"] == SEALING}
+    own = []
+    for batch in batches:
+        event = events.get(int(batch["event"]))
+        if event is None:
+            words = f"Event {batch['event']}, which sealed rows, is not in the packet."
+            faults.append(Fault(ROWS, words))
+            continue
+        if sha256_hex("\n".join(batch["texts"])) != event["body"]["seals"][2]:
+            faults.append(Fault(ROWS, f"Seals of rows are not what event {event['id']} sealed."))
+            continue
+        seals = [json.loads(text) for text in batch["texts"]]
+        own += [(int(seal["id"]), seal, event) for seal in seals if seal["record_id"] == record_id]
+    found = RowSeals()
+    for _, seal, event in sorted(own, key=lambda one: one[0]):
+        found.add(seal, int(event["id"]), proved=event["seq"] in tied)
+    return found
+
+
+def compare_rows(
+    rows: Mapping[str, Mapping[str, StoredRow | None]], seals: RowSeals, faults: list[Fault]
+) -> Contents:
+    """Compare each stored row with its seals, as `clearpost verify` does in the database."""
+    stored = {(table, key): row for table, keyed in rows.items() for key, row in keyed.items()}
+    compared = proved = 0
+    for place in sorted({*stored, *seals.newest}):
+        what = f"Row {place[1]} of table {place[0]}"
+        row, event_id = stored.get(place), seals.events.get(place)
+        if place not in stored:
+            faults.append(Fault(ROWS, f"{what}, which event {event_id} sealed, is missing."))
+        elif place not in seals.newest:
+            if seals.newest and not seals.changing:
+                faults.append(Fault(ROWS, f"{what}: no event tells of it."))
+        elif row is not None:
+            own, sealed = row_hashes(row), seals.hashes[place]
+            current = own[1] == sealed[1]
+            lenient = seals.changing or place[0] in SHARED
+            cleared = all(
+                not now or now == before or (lenient and not before)
+                for now, before in zip(own[2:], sealed[2:], strict=True)
+            )
+            if own[0] != sealed[0] or not cleared or not (current or lenient):
+                faults.append(Fault(ROWS, f"{what} is not what event {event_id} sealed."))
+            elif current:
+                compared += 1
+                proved += seals.proved[place]
+    return Contents(len({*stored, *seals.newest}), compared=compared, proved=proved)
+
+
+def row_hashes(row: StoredRow) -> list[str]:
+    """Return a row's hashes: columns that never change, those that do, each that is emptied."""
+    fixed, state, cleared = row
+    hashes = [_row_hash(fixed), _row_hash(state)]
+    for part in cleared:
+        (value,) = part.values()
+        empty = value is None or value in ("{}", "")
+        hashes.append("" if empty else _row_hash(part))
+    return hashes
+
+
+def _row_hash(values: Mapping[str, Any]) -> str:
+    return sha256_hex(json.dumps(values, sort_keys=True, separators=(",", ":")))[:32]
+
+
+def _shown_otherwise(
+    shown: Sequence[Mapping[str, Any]], rows: Mapping[str, StoredRow | None]
+) -> Iterator[Fault]:
+    """Yield a fault for each document that the packet shows otherwise than its row is stored."""
+    for posting in shown:
+        row = rows.get(str(posting["id"]))
+        if row and any(posting[name] != row[1][column] for name, column in _OF_POSTING):
+            words = f"Document {posting['id']} is shown otherwise than its row is stored."
+            yield Fault(DATA, words)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Verify a packet from the command line; return 1 if anything in it is wrong."""
     parser = argparse.ArgumentParser(description="Verify an evidence packet.")
@@ -557,6 +717,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "contents": checked.contents.rows,
         "contents_compared": checked.contents.compared,
         "contents_proved": checked.contents.proved,
+        "rows": checked.rows.rows,
+        "rows_compared": checked.rows.compared,
+        "rows_proved": checked.rows.proved,
         "heads_compared": checked.compared,
         "faults": [f"{fault.part}: {fault.message}" for fault in checked.faults],
     }

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 UNCOMPARED = (
-    "Compared with nothing: the page, the answers, the finding, the story, documents as they stand,"
-    " notes, names and states. What was left out together with its events is not noticed."
+    "Compared with nothing: the page, the answers, the finding, the story, notes, names, and"
+    " documents whose stored row is not in it. What was left out together with its events is not noticed."
     " Compare the hash with the audit log, which has that of each packet (--sha256)."
 )
 
@@ -119,6 +119,9 @@ def _told(found: "Checked", *, whole: bool) -> dict[str, object]:
         "contents": found.contents.rows,
         "contents_compared": found.contents.compared,
         "contents_proved": found.contents.proved,
+        "rows": found.rows.rows,
+        "rows_compared": found.rows.compared,
+        "rows_proved": found.rows.proved,
         "head": f"{found.head[0]}:{found.head[1]}" if found.head else None,
         "heads_compared": found.compared,
         "heads_beyond": found.beyond,
@@ -186,6 +189,11 @@ def _say_contents(found: "Checked") -> None:
             f"{plural(rest, 'content')} {words} not in the packet as it was sealed, or no event in"
             " it seals it: compared with nothing."
         )
+    rows = found.rows
+    click.echo(
+        f"{rows.compared:,} of {rows.rows:,} stored rows equal their seals, {rows.proved:,} of them"
+        " with events proved."
+    )
 
 
 @click.command(short_help="Write the evidence packet of RECORD, and the program that verifies it.")

@@ -16,7 +16,7 @@ from holding.operations import escalation_packets
 from holding.platform import events
 from holding.platform.events import Anchors, Head, record_event
 from holding.platform.settings import logger
-from holding.records import packet_contents, packet_file, record_rows
+from holding.records import packet_contents, packet_file, packet_rows, record_rows
 from holding.records.packet_contents import Wanted
 from holding.records.packet_file import Packed
 from portal.languages.choice import in_english, titled_page
@@ -145,17 +145,27 @@ def _packed(
     about = {word: getattr(company, word) for word in ("code", "name", "zone", "currency")}
     told = packet_contents.collect_contents(session, about, row, wanted)
     mask = hiding(session, row.id, show=personal)
+    head = events.head_at(session, company.id, of.head)
+
+    def hide(text: str) -> str:
+        return mask(_without(secrets, text))
+
+    rows = packet_rows.collect_rows(
+        session, company.id, row.id, head=head, hide=hide, personal=personal
+    )
     proof = packet_contents.event_proof(
         session,
         company.id,
         row.id,
         noted=noted_heads(),
         others=others,
-        hide=lambda text: mask(_without(secrets, text)),
+        hide=hide,
         now=of.at,
-        head=events.head_at(session, company.id, of.head),
+        head=head,
+        sealed_at=rows.places,
     )
-    told["left_out"] = [*proof.left_out, *([] if personal else [NOT_PERSONAL])]
+    hidden = () if personal else (NOT_PERSONAL,)
+    told["left_out"] = [*proof.left_out, *rows.left_out, *hidden]
     with in_english():
         page = render_template(
             "evidence/packet.html",
@@ -169,6 +179,7 @@ def _packed(
         {
             packet_file.DATA: dumps(told).encode(),
             packet_file.EVENTS: dumps(proof.events).encode(),
+            packet_file.ROWS: dumps(rows.content).encode(),
             packet_file.PAGE: _styled(titled_page(page)).encode(),
             **packet_contents.attached_files(told),
         }

@@ -274,6 +274,7 @@ def test_the_command_writes_a_packet_and_one_file_that_verifies_it_alone(audited
     code, found = verify(packet, "--sha256", digest)
     assert (code, found["ok"], found["record"], found["faults"]) == (0, True, NUMBER, [])
     assert found["contents_compared"] > 0
+    assert found["rows"] >= found["rows_compared"] > 0
     data = json.loads(parts(packet)["packet.json"])
     data["postings"][0]["target_id"] = "INV-forged"
     data["versions"][0]["body"]["total"] = "1.00"

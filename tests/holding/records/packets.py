@@ -62,6 +62,7 @@ def parts(**changed: Any) -> dict[str, bytes]:
         "record": {"number": "SO-1"},
         "versions": [{"no": 1, "sha256": sha256_hex(dumps(body)), "body": body, "whole": True}],
         "pushes": [{"id": 9, "sealed": sha256_hex(dumps(row)), "sealed_row": row, **shown}],
+        "postings": [],
         "approvals": [{"id": 3, "sealed_row": consent, "by": "Tan", **said}],
         "requests": [
             {"id": 5, "sha256": sha256_hex("in"), "answer_sha256": sha256_hex("out"),
