@@ -33,8 +33,8 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 UNCOMPARED = (
     "Compared with nothing: the page, the answers, the finding, the story, notes, names, and"
-    " documents whose stored row is not in it. What was left out together with its events is not noticed."
-    " Compare the hash with the audit log, which has that of each packet (--sha256)."
+    " documents whose stored row is not in it. What was left out together with its events is not"
+    " noticed. Compare the hash with the audit log, which has that of each packet (--sha256)."
 )
 
 VERIFIER = "verify_packet.py"
