@@ -212,11 +212,16 @@ def seal_company(session: Session, company_id: int, now: datetime, before: datet
 
 def digest_of(session: Session, company_id: int, first: int, last: int) -> str:
     """Return the hash of the company's seals from one id to another, as they are stored."""
+    return sha256_hex("\n".join(seal_texts(session, company_id, first, last)))
+
+
+def seal_texts(session: Session, company_id: int, first: int, last: int) -> list[str]:
+    """Return the company's seals from one id to another as the texts that are hashed."""
     table = table_of(RowSeal)
     raw = [type_coerce(column, NullType()).label(column.name) for column in table.columns]
     query = select(*raw).where(table.c.company_id == company_id, table.c.id.between(first, last))
-    rows = session.execute(query.order_by(table.c.id))
-    return sha256_hex("\n".join(_text(dict(row)) for row in rows.mappings()))
+    rows = session.execute(query.order_by(table.c.id)).mappings()
+    return [canonical_text(dict(row)) for row in rows]
 
 
 def record_hashes(session: Session, record_ids: Collection[int]) -> dict[int, Hashed]:
@@ -307,10 +312,11 @@ def is_cleared(value: Any) -> bool:
 
 def _short(values: Mapping[str, Any]) -> str:
     """Return half of the hash, which nobody can match with other values either."""
-    return sha256_hex(_text(values))[:32]
+    return sha256_hex(canonical_text(values))[:32]
 
 
-def _text(values: Mapping[str, Any]) -> str:
+def canonical_text(values: object) -> str:
+    """Return stored values as the text that is hashed."""
     return json.dumps(values, sort_keys=True, separators=(",", ":"), default=_plain)
 
 

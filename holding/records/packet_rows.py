@@ -3,21 +3,17 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import select, type_coerce
+from sqlalchemy import select
 from sqlalchemy.orm import Session
-from sqlalchemy.types import NullType
 
 from holding.access.actors import Hide, changes
 from holding.db.models import Event, EventLink, RowSeal
-from holding.db.models.columns import moment_text, table_of
 from holding.platform.events import Head
-from holding.platform.row_trail import ACT, SEALS, hashes_of, key_of
+from holding.platform.row_trail import ACT, SEALS, canonical_text, hashes_of, key_of, seal_texts
 from holding.platform.sealed_tables import OF_RECORD, Cover
 from holding.records.packet_file import StoredRow, row_hashes
-from rules.values.canonical import sha256_hex
 
 MOST_TEXT: Final = 16_000_000
 """Longest text of all seals in a packet, in characters."""
@@ -52,7 +48,7 @@ def collect_rows(
     content: dict[str, Any] = {"rows": rows, "seals": []}
     places = []
     for event_id, seq, first, last in _sealing_events(session, company_id, record_id, head):
-        texts = _seal_texts(session, company_id, first, last)
+        texts = seal_texts(session, company_id, first, last)
         content["seals"].append({"event": event_id, "texts": texts})
         places.append(seq)
     if sum(len(text) for seal in content["seals"] for text in seal["texts"]) > MOST_TEXT:
@@ -73,7 +69,7 @@ def _values(cover: Cover, row: Mapping[str, Any], hide: Hide) -> StoredRow | Non
         {name: row[name] for name in cover.state},
         [{name: row[name]} for name in cover.cleared],
     )
-    values: StoredRow = json.loads(_text(parts))
+    values: StoredRow = json.loads(canonical_text(parts))
     # what the packet cannot hash to the same value would look like an edited row
     same = ".".join(row_hashes(values)) == hashes_of(cover, row)
     return values if same and not changes(hide, values) else None
@@ -99,25 +95,3 @@ def _sealing_events(
         if any(first <= seal.id <= last for seal in seals):
             events.append((event.id, event.seq, first, last))
     return events
-
-
-def _seal_texts(session: Session, company_id: int, first: int, last: int) -> list[str]:
-    """Return seals as the text that their event hashed."""
-    table = table_of(RowSeal)
-    raw = [type_coerce(column, NullType()).label(column.name) for column in table.columns]
-    query = select(*raw).where(table.c.company_id == company_id, table.c.id.between(first, last))
-    rows = session.execute(query.order_by(table.c.id)).mappings()
-    return [_text(dict(row)) for row in rows]
-
-
-def _text(values: object) -> str:
-    """Return values as holding/platform/row_trail.py hashes them."""
-    return json.dumps(values, sort_keys=True, separators=(",", ":"), default=_plain)
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, datetime):
-        return moment_text(value) if value.tzinfo else value.isoformat()
-    if isinstance(value, date):
-        return value.isoformat()
-    return sha256_hex(bytes(value)) if isinstance(value, bytes | memoryview) else str(value)

@@ -295,7 +295,7 @@ def _driver(command: Path) -> socket.socket:
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     with theirs:
         subprocess.Popen(
-            [str(command.with_name("python")), "-c", _DRIVER, str(command.parents[2]), REHEARSAL],
+            [str(command.with_name("python")), "-c", _DRIVER, str(command.parents[1]), REHEARSAL],
             stdin=theirs.fileno(),
             text=True,
             cwd="/",
