@@ -15,7 +15,16 @@ from connectors.contract.schema import DocumentSchema, FieldSchema
 from holding.access.reach import Reach, within
 from holding.db import bulk
 from holding.db.bulk import Columns, of
-from holding.db.models import Connection, Evaluation, LinkKey, Posting, Push, Record, Version
+from holding.db.models import (
+    Connection,
+    Evaluation,
+    LinkKey,
+    Posting,
+    Push,
+    Reading,
+    Record,
+    Version,
+)
 from holding.db.models.columns import PushState, RecordState, to_minor
 from holding.db.refusal import money
 from holding.programs import world
@@ -93,7 +102,8 @@ class FieldDifference:
 class PostedDocument:
     """A posted document and what it would be now; amounts in minor units of its currency.
 
-    `day` is the date it carries there. `wanted` is None where it cannot be worked out; `same` is
+    `posted` is the amount that the target shows, also after somebody changed it there. `day` is the
+    date it carries there. `wanted` is None where it cannot be worked out; `same` is
     how many fields agree.
     """
 
@@ -222,7 +232,8 @@ def posted_difference(session: Session, record_id: int, route: str) -> Differenc
         newest=version.id == record.version_id,
         reversal=any(one.reverses == route for one in program.routes),
         documents=tuple(
-            _document(*row[:3], by_seq[row[0].seq], now, schema, named=named) for row in rows
+            _document(*row[:3], row[4], by_seq[row[0].seq], now, schema, named=named)
+            for row in rows
         ),
     )
 
@@ -246,14 +257,17 @@ def _restated(
 
 def _posted(
     session: Session, record_id: int, route: str
-) -> Sequence[tuple[Posting, Push, Version, Connection]]:
-    """The posted documents of a route with what stands in the target, and the version it is of."""
+) -> Sequence[tuple[Posting, Push, Version, Connection, Mapping[str, Any] | None]]:
+    """The posted documents of a route with what stands in the target, the version it is of, and
+    what the last reading showed.
+    """
     query = (
-        select(Posting, Push, Version, Connection)
+        select(Posting, Push, Version, Connection, Reading.body)
         .join(Push, Push.id == Posting.posted_push_id)
         .join(Evaluation, Evaluation.id == Push.evaluation_id)
         .join(Version, Version.id == Evaluation.version_id)
         .join(Connection, Connection.id == Posting.connection_id)
+        .outerjoin(Reading, Reading.id == Posting.reading_id)
         .where(
             Posting.record_id == record_id,
             Posting.route == route,
@@ -261,7 +275,20 @@ def _posted(
         )
         .order_by(Posting.seq)
     )
-    return [(row[0], row[1], row[2], row[3]) for row in session.execute(query)]
+    return [(row[0], row[1], row[2], row[3], row[4]) for row in session.execute(query)]
+
+
+def total_there(seen: Mapping[str, Any] | None, field: str | None, currency: str) -> int | None:
+    """Return the total that a reading shows where it differs from the sent one, else None.
+
+    In minor units; `field` is the document's field with its total.
+    """
+    rows = (seen or {}).get("differs", ())
+    totals = [value for line, name, value in rows if (line, name) == (0, field)]
+    try:
+        return to_minor(Decimal(totals[0]), currency) if totals else None
+    except (InvalidOperation, OverflowError):
+        return None
 
 
 def _schema(connector: str, doc_type: str) -> DocumentSchema | None:
@@ -273,6 +300,7 @@ def _document(
     posting: Posting,
     push: Push,
     version: Version,
+    seen: Mapping[str, Any] | None,
     restated: Restated,
     now: tuple[str, str],
     schema: DocumentSchema | None,
@@ -285,6 +313,7 @@ def _document(
     if not restated.goes and status != version.status:
         rows.insert(0, FieldDifference("", "Status", "text", version.status, status))
     home = not restated.goes or currency == posting.currency
+    there = total_there(seen, schema.total_field if schema else None, posting.currency)
     return PostedDocument(
         posting_id=posting.id,
         push_id=push.id,
@@ -293,7 +322,7 @@ def _document(
         at=posting.posted_at if push.no == 1 else push.closed_at,
         day=posting.doc_date,
         currency=posting.currency,
-        posted=posting.amount,
+        posted=posting.amount if there is None else there,
         wanted=_current_total(posting, push, restated) if home else None,
         rows=tuple(with_number(row, posting.number) if named else row for row in rows),
         same=same,

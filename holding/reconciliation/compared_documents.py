@@ -4,13 +4,13 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
 
 from connectors import registry
-from holding.db.models.columns import RecordState, to_minor
+from holding.db.models.columns import RecordState
 from holding.db.models.postings import ENDED
+from holding.programs.posted_differences import total_there
 from rules.values.canonical import PostingState
 
 
@@ -153,13 +153,7 @@ class Compared:
 
     def _total_there(self) -> int | None:
         schema = registry.document(self.connector, self.doc_type)
-        field = schema.total_field if schema else None
-        shown_totals = [value for line, name, value in (self.seen or {})["differs"]
-                if (line, name) == (0, field)]  # fmt: skip
-        try:
-            return to_minor(Decimal(shown_totals[0]), self.currency) if shown_totals else None
-        except (InvalidOperation, OverflowError):
-            return None
+        return total_there(self.seen, schema.total_field if schema else None, self.currency)
 
 
 class DateUsed(StrEnum):

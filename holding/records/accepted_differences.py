@@ -69,8 +69,18 @@ class Accepted:
 
 _source, _target = aliased(Connection, name="source"), aliased(Connection, name="target")
 _beside = aliased(Posting, name="beside")
+_other_difference = aliased(AcceptedDifference, name="other_difference")
+_kept_there: ScalarSelect[int | None] = (
+    select(_other_difference.posted)
+    .where(_other_difference.posting_id == _beside.id)
+    .where(_other_difference.push_id == _beside.posted_push_id)
+    .order_by(_other_difference.id.desc())
+    .limit(1)
+    .correlate(_beside)
+    .scalar_subquery()
+)
 _there: ScalarSelect[int | None] = (
-    select(whole_sum(_beside.amount))
+    select(whole_sum(func.coalesce(_kept_there, _beside.amount)))
     .where(_beside.record_id == Posting.record_id, _beside.route == Posting.route)
     .where(_beside.state == PostingState.POSTED)
     .correlate(Posting)

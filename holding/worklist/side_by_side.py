@@ -21,7 +21,8 @@ from holding.programs.world import program
 from holding.reconciliation import manual_entries
 from holding.worklist.hold_detail import HoldRow
 from rules.decisions.posted_documents import TARGET_EDIT_RULE as TARGET_EDITED
-from rules.decisions.posted_documents import is_same_value
+from rules.decisions.posted_documents import is_same_value, sum_of_lines
+from rules.facts import LINES
 from rules.outcomes import HIT, UNKNOWN, Finding, Lineage, Outcome
 from rules.values.cause_keys import CauseKey, CauseKind
 from rules.values.wording import MISSING, plain
@@ -270,12 +271,13 @@ def _changed(session: Session, posting_id: int) -> Beside | None:
     body = row.seen
     routes = program(session, row.ruleset_version_id).routes
     theirs = {name for one in routes if one.name == row.route for name in one.theirs}
-    ours = _values(row.content["fields"], row.content["lines"])
-    names = [_name(line, field) for line, field, _ in body["differs"]]
-    rows = [
-        _row(name, ours.get(name, ""), [value], whose="theirs" if name in theirs else "")
-        for name, (_, _, value) in zip(names, body["differs"], strict=True)
-    ]
+    content = row.content
+    ours = _values(content["fields"], content["lines"])
+    rows = []
+    for line, field, value in body["differs"]:
+        name = _name(line, field)
+        sent = ours[name] if name in ours else sent_sum(content, line, field)
+        rows.append(_row(name, sent, [value], whose="theirs" if name in theirs else ""))
     if body["void"] or body["found"] == "absent":
         there = "void" if body["void"] else "not there"
         rows = [Row("document", "posted", (there,), differs=True)]
@@ -284,6 +286,19 @@ def _changed(session: Session, posting_id: int) -> Beside | None:
         if rows
         else None
     )
+
+
+def sent_sum(content: Mapping[str, Any], line: int, field: str) -> str:
+    """Return what the lines of a sent document come to: their number, or their sum in a field.
+
+    Blank for a value that was not sent.
+    """
+    if line:
+        return ""
+    if field in ("", LINES):
+        return str(len(content["lines"]))
+    total = sum_of_lines(content["lines"], field)
+    return "" if total == MISSING else total
 
 
 def _of_stands(one: Stands) -> dict[str, str]:

@@ -433,12 +433,12 @@ def _value_of(draft: Draft, edit: TargetEdit) -> str:
         return str(len(draft.lines))
     if edit.line is None:
         value = draft.fields.get(edit.field)
-        return _sum_of_lines(draft.lines, edit.field) if value is None else str(value)
+        return sum_of_lines(draft.lines, edit.field) if value is None else str(value)
     inside = 0 < edit.line <= len(draft.lines)
     return str(draft.lines[edit.line - 1].get(edit.field, "(missing)")) if inside else "(missing)"
 
 
-def _sum_of_lines(lines: object, field: str) -> str:
+def sum_of_lines(lines: object, field: str) -> str:
     """Return what the lines come to in a field, such as a tax that the target shows as one sum."""
     rows = lines if isinstance(lines, list | tuple) else ()
     try:
@@ -506,7 +506,7 @@ def _ours(posting: PostingFact, edit: TargetEdit, *, summed: bool) -> str:
     row = content.get("fields")
     is_head = edit.line is None and edit.field != LINES
     if summed and is_head and isinstance(row, Mapping) and edit.field not in row:
-        return _sum_of_lines(content.get("lines"), edit.field)
+        return sum_of_lines(content.get("lines"), edit.field)
     if edit.field == LINES and edit.line is None:
         lines = content.get("lines")
         return str(len(lines)) if isinstance(lines, list | tuple) else "(missing)"

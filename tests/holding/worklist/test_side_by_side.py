@@ -5,7 +5,7 @@ import pytest
 from grammar.text.problem import Span
 from holding.access.actors import MASK
 from holding.records.story import is_constant
-from holding.worklist.side_by_side import Pair, is_named_in, mask_pair, pair_of
+from holding.worklist.side_by_side import Pair, is_named_in, mask_pair, pair_of, sent_sum
 from rules.outcomes import Lineage
 
 SPAN = Span("a.rules", 1, 1, 1, 2)
@@ -56,3 +56,14 @@ def test_a_constant_whose_text_looks_like_a_field_is_one() -> None:
 )
 def test_a_value_that_the_target_names_is_marked(value: str | None, named: bool) -> None:
     assert is_named_in("Line 4: tax code MY-ZERO is not configured (30.00)", value) is named
+
+
+@pytest.mark.parametrize(
+    ("line", "field", "shown"),
+    [(0, "", "2"), (0, "TaxAmount", "1.42"), (0, "Memo", ""), (1, "Memo", "")],
+)
+def test_a_sum_that_the_target_shows_stands_beside_that_of_the_sent_lines(
+    line: int, field: str, shown: str
+) -> None:
+    content = {"fields": {}, "lines": [{"TaxAmount": "1.02"}, {"TaxAmount": "0.40"}]}
+    assert sent_sum(content, line, field) == shown

@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 from holding.access import actors
 from holding.connections import breaker
 from holding.db.models import (
+    AcceptedDifference,
     Cause,
     Evaluation,
     Hold,
@@ -22,6 +23,7 @@ from holding.db.models import (
     TeamMember,
 )
 from holding.holds import assignments
+from holding.records import accepted_differences
 from tests.portal.reading import ONE, hold_of, one, plain
 from tests.support.databases import unlock
 
@@ -62,7 +64,12 @@ def test_T01a_the_pane_shows_posted_against_now(visit, hold):
 def test_T01a_a_document_that_was_edited_there_is_not_shown_as_it_was_posted(visit, hold, database):
     """Somebody corrected the invoice in AiAccount, and the shop corrected its order."""
     words = "It exists there with RM 288.00, not RM 192.00."
-    body = {"found": "different", "void": False, "words": words, "differs": []}
+    body = {
+        "found": "different",
+        "void": False,
+        "words": words,
+        "differs": [[0, "Total", "288.00"]],
+    }
     with database.write() as session:
         posting = session.get_one(Posting, session.get_one(Hold, hold).posting_id)
         reading = Reading(
@@ -80,6 +87,14 @@ def test_T01a_a_document_that_was_edited_there_is_not_shown_as_it_was_posted(vis
     page = plain(visit("farah").text(f"{H}/{hold}"))
     assert words in page
     assert "AiAccount has RM 192.00" not in page
+    assert "Keep RM 288.00 in AiAccount" in page
+    assert "Keep RM 192.00" not in page
+    accept(visit, hold)
+    with database.read() as session:
+        kept = session.scalars(select(AcceptedDifference)).one()
+        assert (kept.posted, kept.wanted) == (28800, 28800)
+        (listed,) = accepted_differences.list_accepted(session, kept.company_id)
+    assert (listed.there, listed.change) == (28800, 0)
 
 
 def test_T01a_personal_values_stay_hidden(visit, hold, database):
