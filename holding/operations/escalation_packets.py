@@ -76,6 +76,8 @@ NOT_RECORDED: Final = "not recorded"
 
 NO_CHANGE: Final = "No change is recorded in the 14 days before."
 
+NO_CHANGE_CHOSEN: Final = "Changes are recorded in the 14 days before; none was chosen."
+
 AT_ONCE: Final = "none: it is sent as soon as it is ready"
 
 NOT_SENT: Final = "none: it was never sent"
@@ -479,7 +481,7 @@ def _changed(
     ]
     if also := typed.also_changed.strip():
         told.append(redact(also))
-    return tuple(told) or (NO_CHANGE,)
+    return tuple(told) or (NO_CHANGE_CHOSEN if changes else NO_CHANGE,)
 
 
 def as_text(made: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from holding.access.actors import SYSTEM
 from holding.db.models import Hold, Record
 from holding.db.models.columns import RecordState
+from holding.operations.escalation_packets import NO_CHANGE, NO_CHANGE_CHOSEN
 from holding.platform.events import Fact, record_events
 from tests.portal.reading import hold_of, one, plain
 from tests.portal.seed import SCRIPT
@@ -106,6 +107,9 @@ def test_a_change_left_out_is_not_sent_and_one_told_is(visit, database, clock):
     assert "mapping.fixed it." in told
     assert "connection.changed it." not in told
     assert "New plugin." in told
+    without = plain(farah.text(made(farah, changed=[])))
+    assert NO_CHANGE_CHOSEN in without
+    assert NO_CHANGE not in without
 
 
 def test_changes_before_the_failure_and_since_stand_apart_each_newest_first(visit, database):
