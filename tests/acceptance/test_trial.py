@@ -28,9 +28,13 @@ PORTALS = 2
 
 @pytest.fixture
 def site(new_product: NewProduct, redis_url: str, tmp_path: Path) -> Iterator[Site]:
-    """Two portals and several workers on PostgreSQL and Redis."""
+    """Two portals behind a proxy and several workers on PostgreSQL and Redis."""
     product = new_product(tmp_path)
-    product.env |= {"REDIS_URL": redis_url, "CLEARPOST_ANSWER_SECONDS": "6"}
+    product.env |= {
+        "REDIS_URL": redis_url,
+        "CLEARPOST_ANSWER_SECONDS": "6",
+        "CLEARPOST_TRUSTED_PROXY": "127.0.0.1",
+    }
     if MANY:
         product.env["CLEARPOST_LEASE_SECONDS"] = "60"
     # the stand-in takes a number twice: a document that is sent again would be there twice
@@ -38,7 +42,8 @@ def site(new_product: NewProduct, redis_url: str, tmp_path: Path) -> Iterator[Si
         furnished(product, STARTER, ("--dedupe", "nothing")) as house,
         ExitStack() as stack,
     ):
-        made = Site(house, product, stack, Front(house), 0 if MANY else 1)
+        front = stack.enter_context(Front.opened(house))
+        made = Site(house, product, stack, front, 0 if MANY else 1)
         for _ in range(WORKERS):
             made.start_worker()
         for _ in range(PORTALS):
@@ -54,7 +59,7 @@ def test_a_company_loses_and_doubles_nothing_through_kills_a_backup_and_an_upgra
     copy, restored = tmp_path / "copy", _place_beside(old, tmp_path / "restored")
     new = next_release(old, tmp_path / "next")
     first, second, third, last = (range(n, RECORDS + 1, 4) for n in range(1, 5))
-    visitor = Visitor(front.addresses[0], FINANCE, house.passwords[FINANCE])
+    visitor = Visitor(front.house.address, FINANCE, house.passwords[FINANCE])
     with reading(front, visitor):
         with delivering(front, first):
             for kill in range(1, KILLS + 1):

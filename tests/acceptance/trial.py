@@ -9,7 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -19,6 +22,9 @@ from tests.acceptance.product import House, Product, Visitor, address_in, childr
 from tests.acceptance.quiet import BASE
 
 SENDERS = 2
+TIMEOUT = 60
+OF_ONE_HOP = frozenset({"Connection", "Content-Encoding", "Content-Length", "Transfer-Encoding"})
+"""Headers that a proxy does not hand on; it reads an encoded answer."""
 PAGES = (f"{BASE}/", f"{BASE}/holding?view=all")
 MIGRATION = '''"""Add a column and a table that older programs do not know."""
 
@@ -45,35 +51,102 @@ def downgrade() -> None:
 
 @dataclass
 class Front:
-    """The portals behind a proxy: a request that one portal does not take goes to the next one."""
+    """The portals behind a reverse proxy, through which all requests of shop and people go.
+
+    `addresses` are those of the portals. `errors` are the answers that no caller should get.
+    """
 
     house: House
     addresses: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     served: int = 0
-    _turns: Iterator[int] = field(default_factory=itertools.count)
+
+    @classmethod
+    @contextmanager
+    def opened(cls, house: House) -> Iterator["Front"]:
+        """Run the proxy while the block runs."""
+        proxy = ThreadingHTTPServer(("127.0.0.1", 0), ProxyHandler)
+        front = cls(replace(house, address=f"http://127.0.0.1:{proxy.server_port}"))
+        proxy.front, proxy.turns = front, itertools.count()  # type: ignore[attr-defined]
+        thread = threading.Thread(target=proxy.serve_forever)
+        thread.start()
+        try:
+            yield front
+        finally:
+            proxy.shutdown()
+            thread.join()
+            proxy.server_close()
 
     def deliver(self, number: int) -> None:
-        """Deliver an order as a shop does: again with its event id until a portal takes it."""
+        """Deliver an order as a shop does: again with its event id until it is taken."""
         event_id = f"evt_{number}"
-        self._through(lambda house: house.deliver(clean(number), event_id=event_id))
+        self._until_answered(lambda: self.house.deliver(clean(number), event_id=event_id))
 
     def read(self, visitor: Visitor, page: str) -> None:
         """Open a page."""
-        self._through(lambda house: visitor.session.get(house.address + page, timeout=60))
+        self._until_answered(
+            lambda: visitor.session.get(self.house.address + page, timeout=TIMEOUT)
+        )
 
-    def _through(self, call: Callable[[House], requests.Response]) -> None:
-        def answer() -> requests.Response | None:
-            addresses = self.addresses
-            address = addresses[next(self._turns) % len(addresses)]
-            with suppress(requests.ConnectionError):  # this portal was killed
-                return call(replace(self.house, address=address))
-            return None
+    def _until_answered(self, call: Callable[[], requests.Response]) -> None:
+        def answer() -> list[requests.Response]:
+            response = call()
+            return [] if response.status_code == HTTPStatus.BAD_GATEWAY else [response]
 
-        found: requests.Response = until(lambda: (a := answer()) is not None and [a], "answer")[0]
+        (response,) = until(answer, "answer")
         self.served += 1
-        if found.status_code not in (200, 202) or "/signin" in found.url:
-            self.errors.append(f"{found.status_code} {found.url}: {found.text[:300]}")
+        if response.status_code not in (200, 202) or "/signin" in response.url:
+            self.errors.append(f"{response.status_code} {response.url}: {response.text[:300]}")
+
+
+class ProxyHandler(BaseHTTPRequestHandler):
+    """Hand each request to the next portal, as a reverse proxy does.
+
+    A portal that does not answer is left out for a request without a body; one with a body may have
+    been taken, so the caller gets a 502 and decides.
+    """
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        """Forward a request that can be made again."""
+        self._forward(None)
+
+    def do_POST(self) -> None:
+        """Forward a request with a body."""
+        self._forward(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+
+    def _forward(self, body: bytes | None) -> None:
+        server: Any = self.server
+        addresses = server.front.addresses
+        first = next(server.turns)
+        headers = {name: value for name, value in self.headers.items() if name not in OF_ONE_HOP}
+        headers["X-Forwarded-For"] = self.client_address[0]
+        for turn in range(len(addresses) if body is None else 1):
+            address = addresses[(first + turn) % len(addresses)]
+            try:
+                answer = requests.request(
+                    self.command,
+                    address + self.path,
+                    headers=headers,
+                    data=body,
+                    allow_redirects=False,
+                    timeout=TIMEOUT,
+                )
+            except requests.ConnectionError:  # this portal was killed
+                continue
+            self._answer(answer.status_code, answer.raw.headers.items(), answer.content)
+            return
+        self._answer(HTTPStatus.BAD_GATEWAY, (), b"")
+
+    def _answer(self, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> None:
+        self.send_response_only(status)
+        for name, value in headers:
+            if name.title() not in OF_ONE_HOP:
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
 
 @dataclass
