@@ -246,7 +246,9 @@ def back(name: str) -> Response:
     store.drop_snapshot()
     if isinstance(kept, Refusal):
         return store.refuse(kept, back=connections.connection_url(name))
-    return try_waiting_key(row, f"The connection {name} has the permission of {system}.", page=False)
+    return try_waiting_key(
+        row, f"The connection {name} has the permission of {system}.", page=False
+    )
 
 
 @authorization_pages.post("/<name>/disconnect")

@@ -140,7 +140,8 @@ def test_the_whole_way_gives_a_tested_key_and_the_code_is_worth_nothing_after(ad
     page = adam.text(URL)
     told = plain(page)
     granted = "The connection books has the permission of QuickBooks."
-    assert f"{granted} It passed its test and is in use now." in toldassert "9 of 9 passed" in told
+    assert f"{granted} It passed its test and is in use now." in told
+    assert "9 of 9 passed" in told
     assert keys(database) == (["active"], [1])
     assert status(database) == "Never synced"
     assert len(exchanges(sim)) == 2, "the code, then the refresh token"
