@@ -211,8 +211,8 @@ def test_A03_a_file_is_looked_at_before_anything_of_it_is_stored(
     ]
     assert rows(office, "SELECT count(*) FROM delivery WHERE upload_id IS NULL") == [(0,)]
 
-    three = {"Order items!F2": 3, "Orders!G2": "16.50", "Orders!I2": "15.00", "Orders!J2": "1.50"}
-    path.write_bytes(file([7301, 7302, 7303], cells=three))
+    sums = {"Orders!G2": "16.50", "Orders!I2": "15.00", "Orders!J2": "1.50"}
+    path.write_bytes(file([7301, 7302, 7303], cells={"Order items!F2": 3, **sums}))
     finance = office.visitor(FINANCE)
     url = give(finance, path.read_bytes())
     work(office)
