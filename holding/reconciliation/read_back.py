@@ -16,7 +16,7 @@ from holding.connections import breaker, limits
 from holding.connections.channel import Channel, Desk
 from holding.db import bulk
 from holding.db import refusal as words
-from holding.db.models import Attempt, Hold, Posting, Push, Reading, Request
+from holding.db.models import Attempt, Event, Hold, Posting, Push, Reading, Request
 from holding.db.models.columns import NOW, RequestState, to_minor
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.refusal import money
@@ -49,6 +49,8 @@ RETRIED: Final = 2
 SHOWN_AGAIN = "The accounting system shows the total that was sent."
 
 SHOWN_OTHERWISE = "The accounting system shows something else now."
+
+LOOKED_AGAIN: Final = "hold.looked_again"
 
 _FAULTS: Final = OF_READING - {TOTALS}
 
@@ -244,6 +246,7 @@ def _keep_all(
         elif not one.sent:
             fault = None  # entered there by somebody else, and linked
         kept.append(_kept(posting, before, one, reading, fault, now))
+    awaited = _looked_again(session, kept)
     fresh = [one.reading for one in kept if one.reading]
     made = bulk.insert_rows(session, Reading, fresh, returning=("id", "posting_id"))
     reading_of = {posting_id: reading_id for reading_id, posting_id in made}
@@ -252,7 +255,8 @@ def _keep_all(
         told_of.columns["reading_id"] = reading_of.get(posting.id, posting.reading_id)
     bulk.update(session, Posting, [one.columns for one in kept])
     bulk.update(session, Push, [one.total for one in kept if one.total])
-    record_events(session, [_said(channel, one, now) for one in kept if one.news])
+    told = [one for one in kept if one.news or one.posting.id in awaited]
+    record_events(session, [_said(channel, one, now) for one in told])
     woken = [one.posting.record_id for one in kept if one.news or one.validated]
     return woken, [
         Seen(one.posting, one.found, one.agreed, one.fault, one.document)
@@ -345,6 +349,31 @@ def _kept(
 def _is_validated(posting: Posting, found: Found) -> bool:
     """Check whether the reading is the first to report the validated e-invoice."""
     return found.e_invoice_at is not None and posting.e_invoice_at != found.e_invoice_at
+
+
+def _looked_again(session: Session, kept: Sequence[_Kept]) -> set[int]:
+    """Return the postings with an unchanged difference that a user had read again since the last
+    reading: without an event, the user would not see the result.
+    """
+    last_read = {
+        one.posting.id: one.posting.read_at
+        for one in kept
+        if one.reading is None and one.found.kind not in {"equal", "unknown"}
+    }
+    if not last_read:
+        return set()
+    records = [one.posting.record_id for one in kept if one.posting.id in last_read]
+    query = select(Event.posting_id, Event.at).where(
+        bulk.among(Event.record_id, records),
+        bulk.among(Event.posting_id, list(last_read)),
+        Event.act == LOOKED_AGAIN,
+    )
+    rows = session.execute(query).all()
+    return {
+        row.posting_id
+        for row in rows
+        if (read_at := last_read[row.posting_id]) is None or row.at > read_at
+    }
 
 
 def _said(channel: Channel, kept: _Kept, now: datetime) -> Fact:

@@ -1,7 +1,7 @@
 """Build the clerk's checklist of a record, and classify its failure as technical or workflow."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -47,7 +47,8 @@ class Place(StrEnum):
 class Ticked:
     """One line: whether it is done, what is known, and where it is corrected.
 
-    `id` is the hold or posting of the place; 0 for a tab of the record.
+    `id` is the hold or posting of the place; 0 for a tab of the record. `asked` is False where
+    nothing will be sent, so that nothing is missing.
     """
 
     tick: Tick
@@ -55,6 +56,12 @@ class Ticked:
     done: bool
     place: Place = Place.NONE
     id: int = 0
+    asked: bool = True
+
+    @property
+    def state(self) -> str:
+        """Return the state in words."""
+        return "done" if self.done else "missing" if self.asked else "not asked"
 
 
 INCOMPLETE: Final = frozenset({"missing_field", "bad_value", "mapping_missing"})
@@ -65,11 +72,16 @@ def build_checklist(
     case: Case, holds: Sequence[OpenHold], ruleset: Ruleset | None
 ) -> tuple[Ticked, ...]:
     """Return all four items in order; `holds` are the record's open holds, `ruleset` its rules."""
-    return (
+    ticks = (
         _complete(case, holds),
         _approved(case, holds, ruleset),
         _ready(case),
         _posted(case, holds),
+    )
+    if not case.over or holds:
+        return ticks
+    return tuple(
+        tick if tick.done else replace(tick, asked=False, place=Place.NONE) for tick in ticks
     )
 
 

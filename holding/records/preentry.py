@@ -16,6 +16,7 @@ from holding.records.record_rows import OpenHold
 from holding.records.seven_answers import DocumentAnswers, answer_document
 from holding.records.story import Case, load_case
 from holding.records.trace import ruleset_of
+from rules.decisions.verdict import ENDS
 from rules.outcomes import Decision, Finding, Lineage, Outcome
 from rules.values.cause_keys import CauseKind
 from rules.values.wording import MISSING
@@ -76,6 +77,8 @@ def _status(outcome: Outcome, route: str, decision: Decision | None) -> Check:
     state = PASSED if gate.result == "pass" else FAILED
     if decision and decision.wait and decision.wait.kind == "gate":
         state = WAITING
+    elif state == FAILED and decision and decision.state in ENDS.values():
+        state = NOT_ASKED  # the rules leave it out, so there is nothing to correct
     word = outcome.status or outcome.status_word or "not recorded"
     return Check(name, state, word, _place(gate.span))
 

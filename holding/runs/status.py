@@ -116,6 +116,7 @@ class Pill:
     tone: str
     detail: str = ""
     stops: bool = False  # nothing goes out of the whole connection
+    unused: bool = False  # a stopped document type that never ran and of which nothing waits
 
 
 NOT_LIVE = Pill("Not live yet", "paused", "Nothing is sent before go live.", stops=True)
@@ -319,7 +320,7 @@ def without_unposted(made: Mapping[Place, Pill], posted: Collection[Place]) -> d
     kept = {
         place: pill
         for place, pill in made.items()
-        if place in posted or NEVER_SYNCED not in pill.text
+        if place in posted or not (pill.unused or NEVER_SYNCED in pill.text)
     }
     connections = {connection_id for connection_id, _ in kept}
     for place, pill in made.items():
@@ -334,7 +335,8 @@ def combine(stop: Pill | None, ran: Pill, waiting: int) -> Pill:
     if stop is None:
         return ran
     if stop.stops:
-        return replace(stop, text=f"{stop.text} · {waiting:,} waiting")
+        unused = ran.text == NEVER_SYNCED and not waiting
+        return replace(stop, text=f"{stop.text} · {waiting:,} waiting", unused=unused)
     tone, detail = (ran.tone if ran.detail else stop.tone), f"{ran.detail} {stop.detail}"
     return Pill(f"{stop.text} · {ran.text}", tone, detail.strip())
 
@@ -342,7 +344,7 @@ def combine(stop: Pill | None, ran: Pill, waiting: int) -> Pill:
 def run_pill(run: LastRun | None, zone: str) -> Pill:
     """Return the status of a run."""
     if run is None:
-        return Pill("Never synced", "never")
+        return Pill(NEVER_SYNCED, "never")
     if run.state in UNDER_WAY:
         # begun, and nothing was answered yet: not even how many there are is counted
         return Pill(f"Syncing… {run.done:,} of {run.total:,}" if run.total else "Syncing", "busy")

@@ -56,7 +56,7 @@ def test_B16_what_is_skipped_has_a_reason_and_stays_in_sight(
     house.deliver(draft, paid)
     skipped = strip(until_head(finance, 300, "Not posted (by rule)"))[STATUS]
     until_head(finance, 301, "Posted")
-    assert skipped.state == "failed"
+    assert skipped.state == "not asked"
     assert skipped.text == "draft"
     assert line_of(skipped) == "ignore   draft"
 

@@ -214,6 +214,22 @@ def put_there(life: Life) -> None:
 
 
 @ON_SQLITE
+def test_a_look_that_finds_nothing_leaves_its_result_in_the_trace(lost: Life) -> None:
+    def readings() -> list[str]:
+        with lost.shop.database.read() as session:
+            rows = session.scalars(select(Event).where(Event.act == "posting.read"))
+            return [event.body["found"] for event in rows]
+
+    assert readings() == ["absent"]
+    later(lost, 60)
+    assert isinstance(decide(lost, manual_entries.look_again), Done)
+    later(lost, 60)
+    assert (lost.held("A-1"), readings()) == (["TGT14"], ["absent", "absent"])
+    later(lost, DAY)
+    assert readings() == ["absent", "absent"], "nobody looked again"
+
+
+@ON_SQLITE
 def test_it_can_be_skipped_until_the_source_changes_it(lost: Life) -> None:
     assert isinstance(decide(lost, releases.reject), Done)
     later(lost, DAY)

@@ -83,6 +83,16 @@ def test_what_was_cancelled_before_posting_does_not_wait_for_it(life: Life) -> N
     assert tick(over, Tick.POSTED).text == "A-1: cancelled before posting."
 
 
+def test_what_is_left_out_misses_nothing_and_failed_nothing(life: Life) -> None:
+    life.arrive("A-1", status="cancelled")
+    over = card(life)
+    assert life.shop.states() == {"A-1": "dropped"}
+    assert check(over, preentry.STATUS).state == preentry.NOT_ASKED
+    assert check(over, preentry.STATUS).text == "cancelled"
+    assert [one.state for one in over.ticks if one.tick is not Tick.COMPLETE] == ["not asked"] * 3
+    assert not any(one.place for one in over.ticks)
+
+
 def test_lines_that_no_document_has_yet_are_not_called_missing(life: Life) -> None:
     life.arrive("A-1", status="pending")
     assert check(card(life), preentry.ITEMS).text == "no document yet"

@@ -8,7 +8,7 @@ import pytest
 
 from grammar.text.problem import Span
 from holding.records.preentry import entry_checks
-from rules.outcomes import Decision, Finding, Lineage, Outcome, Severity
+from rules.outcomes import Decision, Finding, Lineage, Outcome, Severity, Verdict
 from rules.values.canonical import PostingState
 from rules.values.cause_keys import ITSELF, CauseKey, CauseKind
 
@@ -59,3 +59,21 @@ def test_a_check_that_only_warns_does_not_fail_the_date(severity: Severity, stat
     found = entry_checks(outcome(replace(OLD, severity=severity)), "r", SCHEMA, FILES)
     assert found[3].name == "Document date in an open period"
     assert found[3].state == state
+
+
+@pytest.mark.parametrize(
+    ("decided", "state"),
+    [
+        (PostingState.IGNORED, "not asked"),
+        (PostingState.DROPPED, "not asked"),
+        (PostingState.HELD, "failed"),
+    ],
+)
+def test_a_status_that_the_rules_leave_out_did_not_fail(decided: PostingState, state: str) -> None:
+    span = Span("a.rules", 3, 5, 3, 39)
+    gate = Verdict("gate", "gate", "r", "hit", span, (), None, "status draft is ignored", False)
+    judged = outcome()
+    decisions = tuple(replace(one, state=decided) for one in judged.decisions)
+    judged = replace(judged, decisions=decisions, verdicts=(gate,), status="draft")
+    status = entry_checks(judged, "r", SCHEMA, FILES)[0]
+    assert (status.state, status.text) == (state, "draft")

@@ -314,6 +314,19 @@ def test_never_synced_is_said_only_of_documents_that_a_rule_posts() -> None:
     }
 
 
+def test_a_stopped_connection_shows_only_types_that_are_posted_ran_or_wait() -> None:
+    stop = pills.Pill("Paused 11/20 09:00", "paused", "The auditor is here.", stops=True)
+    never, done = pills.run_pill(None, "UTC"), pills.Pill("Last sync", "good")
+    made = {
+        (1, "invoice"): pills.combine(stop, never, 0),
+        (1, "receipt"): pills.combine(stop, never, 0),
+        (1, "bill"): pills.combine(stop, never, 2),
+        (1, "refund"): pills.combine(stop, done, 0),
+    }
+    shown = pills.without_unposted(made, {(1, "invoice")})
+    assert [doc_type for _, doc_type in shown] == ["invoice", "bill", "refund"]
+
+
 def test_the_rules_in_force_say_what_is_posted(database: Database, company: Company) -> None:
     with database.read() as session:
         assert pills.posted_places(session, company.id) == frozenset()
