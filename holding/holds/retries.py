@@ -454,6 +454,16 @@ def lacks_entry(code: str, error_class: str) -> bool:
     return code in PUSH_CODES and error_class == "mapping_missing"
 
 
+def look_refusal(session: Session, actor: Actor, hold_id: int) -> Refusal | None:
+    """Return why `look_for_entry` would refuse this user, or None."""
+    refusal = may(actor, RETRY_ACT)
+    if refusal is not None:
+        return refusal
+    desk = _Viewed(session, actor, [hold_id])
+    hold = desk.holds.get(hold_id)
+    return _refuse_look(desk, hold) if hold else None
+
+
 def _refuse_look(desk: Desk, hold: Hold) -> Refusal | None:
     """Refuse holds of other reasons and teams, and documents that are being sent."""
     if hold.code != UNLISTED and not lacks_entry(hold.code, hold.error_class):

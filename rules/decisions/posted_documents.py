@@ -51,6 +51,11 @@ ASKS = STOPS | {"warn"}
 LEAVES = frozenset({"ignore", "drop", "wait", "warn"})
 """Answers under which a posting stays as it is, and nobody looks at it."""
 
+AGREED = LEAVES - ASKS | {"update"}
+"""Answers for a posting whose document says in the target what the record says now. An update finds
+it equal and sends nothing; a credit note would have the amounts that were posted.
+"""
+
 _REASONS = {
     CANCEL: "the record is cancelled now",
     NOT_READY: "the record may not go any more",
@@ -181,7 +186,7 @@ class PostedProgram:
                 acts += [
                     replace(one, now=now)
                     for one in answers
-                    if not (settled and one.action.kind in ASKS)
+                    if not settled or one.action.kind in AGREED
                 ]
             before = len(answer.acts)
             for act in strictest_acts(acts):

@@ -305,10 +305,13 @@ class RouteProgram:
         newest: Mapping[int, Draft] | None = None,
     ) -> Judged:
         """What is done about what is posted; where a person decides, nothing is done."""
-        answer.said.add(self.edits.judge(run, lives, newest or {}))
+        planner = Planner(self, run, lives, answer.acts)
+        # What takes an edited document back has the posted amounts: the edit needs a decision.
+        staying = {posting.seq for posting in planner.staying}
+        right = {seq: draft for seq, draft in (newest or {}).items() if seq in staying}
+        answer.said.add(self.edits.judge(run, lives, right))
         frame.said.verdicts += answer.said.verdicts
         findings = [*answer.said.findings, *frame.base]
-        planner = Planner(self, run, lives, answer.acts)
         if answer.stops:
             left = self._due(run, billed_quantities(run.facts, self.name), lives)
             judged = Weighing(self, run, frame.said, findings, Draft()).carried(planner, new=False)

@@ -10,7 +10,13 @@ from connectors.contract import Answer
 from holding.db.models import Event, Hold
 from holding.db.refusal import Refusal
 from holding.holds.holds import Done
-from holding.holds.retries import LONGEST_PAUSE, look_for_entry, retry, retry_offer
+from holding.holds.retries import (
+    LONGEST_PAUSE,
+    look_for_entry,
+    look_refusal,
+    retry,
+    retry_offer,
+)
 from holding.operations import failures
 from tests.holding.life import Life
 from tests.support.books import Books
@@ -89,6 +95,16 @@ def test_a_created_entry_is_found_by_a_look(lacking: Life) -> None:
     with lacking.shop.database.read() as session:
         acts = session.scalars(select(Event.act).where(Event.act == "hold.looked_again")).all()
     assert len(acts) == 2
+
+
+@pytest.mark.parametrize(("who", "code"), [("tan", ""), ("farah", "retry.team")])
+def test_a_look_is_offered_to_who_may_look(lacking: Life, who: str, code: str) -> None:
+    wanted = open_hold(lacking).id
+    with lacking.shop.database.read() as session:
+        refusal = look_refusal(session, lacking.shop.actor(who), wanted)
+    answer = act(lacking, look_for_entry, who)
+    assert (refusal.code if refusal else "") == code
+    assert (answer.code if isinstance(answer, Refusal) else "") == code
 
 
 def test_what_lacks_no_entry_is_not_looked_for(life: Life) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.holding.life import SMALL, Life
+from tests.holding.life import LARGE, SMALL, Life
 from tests.holding.posting import test_autocount_life
 from tests.holding.posting.test_autocount_life import control, effects, life, running
 
@@ -53,6 +53,30 @@ def test_the_books_follow_the_record(life: Life) -> None:
     assert life.held("A-1") == ["STL01"]
     corrected_there(life)
     assert (life.held("A-1"), life.shop.states()) == ([], {"A-1": "posted"})
+    assert effects(life) == [("created", "A-1-1")]
+
+
+def test_what_the_books_say_already_is_not_credited_and_made_anew(life: Life) -> None:
+    """The books would have the edited invoice, a credit note of the old one, and a new one."""
+    posted(life, review=False)
+    control(life, "by_hand", number="A-1-1", details=[{"qty": 400}])
+    later(life, DAY)
+    assert life.held("A-1") == ["STL03"]
+    life.arrive("A-1", **LARGE)
+    later(life, DAY)
+    assert (life.held("A-1"), life.shop.states()) == ([], {"A-1": "posted"})
+    assert effects(life) == [("created", "A-1-1")]
+
+
+def test_what_is_edited_again_after_that_is_held(life: Life) -> None:
+    posted(life, review=False)
+    control(life, "by_hand", number="A-1-1", details=[{"qty": 400}])
+    later(life, DAY)
+    life.arrive("A-1", **LARGE)
+    later(life, DAY)
+    life.arrive("A-1", status="cancelled", **LARGE)
+    later(life, DAY)
+    assert life.held("A-1") == ["STL03"], "a credit note of what was posted would be too small"
     assert effects(life) == [("created", "A-1-1")]
 
 
