@@ -1,6 +1,8 @@
 """A document that somebody edited in the target: whose field it was, and what is found."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,11 +13,15 @@ from tests.rules.roaster import (
     BILL,
     GONE,
     INVOICE,
+    NOTE,
     TEXT,
     actions,
     changed,
     decide,
+    line,
     order,
+    parcel,
+    posted,
     program_of,
 )
 
@@ -81,6 +87,39 @@ def test_an_edit_in_the_target_stands_beside_every_other_answer() -> None:
     found = decide(order(status="cancelled"), **changed(target_edited=(edit,)))
     assert (found.state, actions(found)) == ("held", [("void", INVOICE, 1)])
     assert [f.code for f in found.findings] == ["STL03"]
+
+
+DEARER = order(lines=[line(price="4.00")], total="20.00")
+
+
+def edits_to(body: Mapping[str, Any]) -> tuple[TargetEdit, ...]:
+    """Return the edits that make the first bill what a record with this body would be billed."""
+    document = decide(body, GONE).document
+    assert document is not None
+    assert BILL.content is not None
+    before = [BILL.content["fields"], *BILL.content["lines"]]
+    return tuple(
+        TargetEdit(INVOICE, 1, no or None, name, row[name])
+        for no, (row, old) in enumerate(zip([document.fields, *document.lines], before, strict=True))
+        for name in row
+        if row[name] != old[name]
+    )
+
+
+def test_what_says_there_what_the_record_says_is_not_credited() -> None:
+    edits = edits_to(DEARER)
+    assert edits
+    found = decide(DEARER, GONE, **changed(target_edited=edits))
+    assert (found.state, actions(found), found.findings) == ("posted", [], ())
+
+
+def test_what_is_credited_with_another_document_needs_a_decision_about_its_edit() -> None:
+    """A credit note has the amounts that were posted, not those of the edit."""
+    second = posted(decide(order(), parcel("2"), **changed(version=1)).plan[0], body=order())
+    given = changed(postings=(BILL, second), target_edited=edits_to(DEARER))
+    found = decide(DEARER, parcel("2"), **given)
+    assert (NOTE, 1) in [(route, seq) for _, route, seq in actions(found)]
+    assert (found.state, [one.code for one in found.findings]) == ("held", ["STL03"])
 
 
 def test_without_tables_an_edit_in_the_target_is_found_too() -> None:
