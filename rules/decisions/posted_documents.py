@@ -342,10 +342,18 @@ class TargetEditProgram:
         self.action = post.we_own
         self.owner = post.we_own.role or owner
 
-    def judge(self, run: Run, lives: tuple[PostingFact, ...], newest: Mapping[int, Draft]) -> Said:
+    def judge(
+        self,
+        run: Run,
+        lives: tuple[PostingFact, ...],
+        newest: Mapping[int, Draft],
+        credited: frozenset[int] = frozenset(),
+    ) -> Said:
         """A verdict for what differs now, and one finding for each posting with a field of ours.
 
         `newest`: the document as the record makes it now, by posting. What equals it is right.
+        `credited`: the postings that get a credit note. It has the posted amounts, so no release
+        lets it go while others stand in the target.
         """
         said = Said()
         for posting in lives:
@@ -355,11 +363,17 @@ class TargetEditProgram:
                 continue
             now = newest.get(posting.seq)
             summed = now is not None  # rules of earlier editions do not compare sums
-            shown = [(_name(e), f"{ours} is {e.shows} there") for e in edits
-                     if not is_same_value(ours := _ours(posting, e, summed=summed), e.shows)
-                     and not (now and is_same_value(_value_of(now, e), e.shows))]  # fmt: skip
-            if shown:
-                self._say(run, posting, tuple(shown), said)
+            differing = [
+                (edit, ours)
+                for edit in edits
+                if not is_same_value(ours := _ours(posting, edit, summed=summed), edit.shows)
+                and not (now and is_same_value(_value_of(now, edit), edit.shows))
+            ]
+            if differing:
+                amounts = any(_is_number(e.shows) and _is_number(ours) for e, ours in differing)
+                stuck = amounts and posting.seq in credited and self.action.kind in STOPS
+                shown = tuple((_name(e), f"{ours} is {e.shows} there") for e, ours in differing)
+                self._say(run, posting, shown, said, kind="block" if stuck else "")
         return said
 
     def shows(self, run: Run, posting: PostingFact) -> dict[tuple[int | None, str], str]:
@@ -368,12 +382,18 @@ class TargetEditProgram:
         return {place: text for place, text in found.items() if place[1] in self.theirs}
 
     def _say(
-        self, run: Run, posting: PostingFact, shown: tuple[tuple[str, str], ...], said: Said
+        self,
+        run: Run,
+        posting: PostingFact,
+        shown: tuple[tuple[str, str], ...],
+        said: Said,
+        *,
+        kind: str,
     ) -> None:
         words = [(name, text if run.bare else separated(text)) for name, text in shown[:8]]
         names = ", ".join(f"{name} {text}" for name, text in words)
         text = f"{posting.number} was changed in the accounting system: {names}."
-        self._add(run, posting, said, text, shown, _CHANGED, self.action.kind)
+        self._add(run, posting, said, text, shown, _CHANGED, kind or self.action.kind)
 
     def _whole(self, run: Run, posting: PostingFact, shows: str, said: Said) -> None:
         """The document itself is gone or void: nobody owns that, so no answer for fields counts."""
@@ -430,6 +450,14 @@ class TargetEditProgram:
                 span=self.action.span,
             )
         )
+
+
+def _is_number(text: str) -> bool:
+    """Check whether a value is an amount, a price or a quantity."""
+    try:
+        return Decimal(text).is_finite()
+    except InvalidOperation:
+        return False
 
 
 def _value_of(draft: Draft, edit: TargetEdit) -> str:

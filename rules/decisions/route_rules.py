@@ -309,7 +309,9 @@ class RouteProgram:
         # What takes an edited document back has the posted amounts: the edit needs a decision.
         staying = {posting.seq for posting in planner.staying}
         right = {seq: draft for seq, draft in (newest or {}).items() if seq in staying}
-        answer.said.add(self.edits.judge(run, lives, right))
+        compares = self.compiler.index.edition >= Edition.EIGHTH
+        credited = frozenset(planner.credited() if compares else ())
+        answer.said.add(self.edits.judge(run, lives, right, credited))
         frame.said.verdicts += answer.said.verdicts
         findings = [*answer.said.findings, *frame.base]
         if answer.stops:

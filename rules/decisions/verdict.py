@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -114,6 +114,12 @@ class Planner:
         self.second = next((a for a in acts if a.action.kind == "new_document"), None)
         back = {a.posting.seq for a in self.acts if a.action.kind in BACK}
         self.staying = tuple(p for p in lives if p.seq not in back)
+
+    def credited(self) -> Iterator[int]:
+        """Yield the postings that get a credit note."""
+        for act in self.acts:
+            if act.action.kind in {"credit_note", "credit_and_new"}:
+                yield act.posting.seq
 
     def correct(self) -> None:
         """The steps that put right what is wrong."""

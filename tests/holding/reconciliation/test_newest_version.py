@@ -2,9 +2,12 @@
 
 import pytest
 
+from holding.db.refusal import Refusal
+from holding.holds import releases
 from tests.holding.life import LARGE, SMALL, Life
 from tests.holding.posting import test_autocount_life
 from tests.holding.posting.test_autocount_life import control, effects, life, running
+from tests.holding.shop import line
 
 __all__ = ["life", "running"]  # fixtures
 DAY = 24 * 3600
@@ -87,3 +90,25 @@ def test_what_says_neither_is_still_held(life: Life) -> None:
     later(life, DAY)
     assert sorted(life.held("A-1")) == ["STL01", "STL03"]
     assert effects(life) == [("created", "A-1-1")]
+
+
+def test_an_edited_amount_is_not_credited_with_the_posted_one(life: Life) -> None:
+    """The books would keep what the edit added: only a document that is right again is credited."""
+    posted(life, review=False)
+    life.arrive("A-1", **LARGE)
+    control(life, "by_hand", number="A-1-2", details=[{"qty": 300}])
+    later(life, DAY)
+    before = effects(life)
+    life.arrive("A-1", total="768.00", lines=[line(qty="8")])
+    assert life.held("A-1") == ["STL03"]
+    with life.shop.database.write() as session:
+        (hold,) = life.shop.holds(session, "A-1")
+        lim = life.shop.actor("lim")
+        refused = releases.release(session, lim, hold.id, "It is right", life.shop.now)
+    assert isinstance(refused, Refusal)
+    assert refused.code == "hold.clears_itself"
+    assert effects(life) == before
+    control(life, "by_hand", number="A-1-2", details=[{"qty": 400}])
+    later(life, DAY)
+    assert life.held("A-1") == []
+    assert effects(life)[len(before) :] != []

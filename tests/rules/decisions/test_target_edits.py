@@ -100,7 +100,9 @@ def edits_to(body: Mapping[str, Any]) -> tuple[TargetEdit, ...]:
     before = [BILL.content["fields"], *BILL.content["lines"]]
     return tuple(
         TargetEdit(INVOICE, 1, no or None, name, row[name])
-        for no, (row, old) in enumerate(zip([document.fields, *document.lines], before, strict=True))
+        for no, (row, old) in enumerate(
+            zip([document.fields, *document.lines], before, strict=True)
+        )
         for name in row
         if row[name] != old[name]
     )
