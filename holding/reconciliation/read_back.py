@@ -246,7 +246,10 @@ def _keep_all(
         elif not one.sent:
             fault = None  # entered there by somebody else, and linked
         kept.append(_kept(posting, before, one, reading, fault, now))
-    awaited = _looked_again(session, kept)
+    unchanged = [
+        one for one in kept if one.reading is None and one.found.kind not in {"equal", "unknown"}
+    ]
+    awaited = _looked_again(session, unchanged) if unchanged else set()
     fresh = [one.reading for one in kept if one.reading]
     made = bulk.insert_rows(session, Reading, fresh, returning=("id", "posting_id"))
     reading_of = {posting_id: reading_id for reading_id, posting_id in made}
@@ -255,8 +258,8 @@ def _keep_all(
         told_of.columns["reading_id"] = reading_of.get(posting.id, posting.reading_id)
     bulk.update(session, Posting, [one.columns for one in kept])
     bulk.update(session, Push, [one.total for one in kept if one.total])
-    told = [one for one in kept if one.news or one.posting.id in awaited]
-    record_events(session, [_said(channel, one, now) for one in told])
+    shown = [one for one in kept if one.news or one.posting.id in awaited]
+    record_events(session, [_said(channel, one, now) for one in shown])
     woken = [one.posting.record_id for one in kept if one.news or one.validated]
     return woken, [
         Seen(one.posting, one.found, one.agreed, one.fault, one.document)
@@ -351,27 +354,21 @@ def _is_validated(posting: Posting, found: Found) -> bool:
     return found.e_invoice_at is not None and posting.e_invoice_at != found.e_invoice_at
 
 
-def _looked_again(session: Session, kept: Sequence[_Kept]) -> set[int]:
-    """Return the postings with an unchanged difference that a user had read again since the last
-    reading: without an event, the user would not see the result.
+def _looked_again(session: Session, unchanged: Sequence[_Kept]) -> set[int]:
+    """Return the postings that a user had read again since the last reading.
+
+    `unchanged` are readings that show the same difference. Without an event, the user would not see
+    the result.
     """
-    last_read = {
-        one.posting.id: one.posting.read_at
-        for one in kept
-        if one.reading is None and one.found.kind not in {"equal", "unknown"}
-    }
-    if not last_read:
-        return set()
-    records = [one.posting.record_id for one in kept if one.posting.id in last_read]
+    last_read = {one.posting.id: one.posting.read_at for one in unchanged}
     query = select(Event.posting_id, Event.at).where(
-        bulk.among(Event.record_id, records),
+        bulk.among(Event.record_id, [one.posting.record_id for one in unchanged]),
         bulk.among(Event.posting_id, list(last_read)),
         Event.act == LOOKED_AGAIN,
     )
-    rows = session.execute(query).all()
     return {
         row.posting_id
-        for row in rows
+        for row in session.execute(query)
         if (read_at := last_read[row.posting_id]) is None or row.at > read_at
     }
 

@@ -344,7 +344,7 @@ def combine(stop: Pill | None, ran: Pill, waiting: int) -> Pill:
 def run_pill(run: LastRun | None, zone: str) -> Pill:
     """Return the status of a run."""
     if run is None:
-        return Pill(NEVER_SYNCED, "never")
+        return Pill("Never synced", "never")
     if run.state in UNDER_WAY:
         # begun, and nothing was answered yet: not even how many there are is counted
         return Pill(f"Syncing… {run.done:,} of {run.total:,}" if run.total else "Syncing", "busy")

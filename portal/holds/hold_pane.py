@@ -92,9 +92,7 @@ def pane_values(
         "step_up": step_up.need_for_holds(session, g.actor, [hold_id], g.now) if row.open else None,
         "overwrites": row.edited and restored_documents.can_overwrite_hold(session, hold_id),
         "offer": retries.retry_offer(session, g.actor, hold_id, g.now) if row.open else None,
-        "look_refusal": retries.look_refusal(session, g.actor, hold_id)
-        if row.open and row.lacks_entry
-        else None,
+        "no_look": retries.look_refusal(session, g.actor, hold_id) if row.lacks_entry else None,
         "show": show,
         "sethash": candidates.set_hash({row.posting_id or 0: row.posting_hash or ""}),
         "known_twice": row.open and row.rule in party_merge.party_checks(session, g.company.id),

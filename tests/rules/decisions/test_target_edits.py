@@ -96,8 +96,8 @@ def edits_to(body: Mapping[str, Any]) -> tuple[TargetEdit, ...]:
     """Return the edits that make the first bill what a record with this body would be billed."""
     document = decide(body, GONE).document
     assert document is not None
-    assert BILL.content is not None
-    before = [BILL.content["fields"], *BILL.content["lines"]]
+    content: Mapping[str, Any] = BILL.content or {}
+    before = [content["fields"], *content["lines"]]
     return tuple(
         TargetEdit(INVOICE, 1, no or None, name, row[name])
         for no, (row, old) in enumerate(
