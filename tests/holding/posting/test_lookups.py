@@ -133,9 +133,8 @@ def test_calls_that_were_not_made_are_given_back(house: House) -> None:
     house.shop.clock.advance(EVENING)
     house.work()
     assert states(house) == {"uncertain": 10}
-    assert tokens(house) == 60 - 14 - 2, (
-        "a batch, and whether the customer and the items are in use"
-    )
+    told = "a batch, and whether the customer, the items, the location and the class are in use"
+    assert tokens(house) == 60 - 14 - 4, told
     house.shop.clock.advance(timedelta(minutes=2))
     house.work()
     assert states(house) == {"posted": 10}
@@ -163,8 +162,8 @@ def test_ten_that_go_at_once_are_looked_up_by_one_query_and_pay_for_it(swift: Ho
     deliver(house, 10)
     assert states(house) == {"posted": 10}
     assert [query.count("'L") for query in looked_up(house)] == [10]
-    told = "the customer, the items, the query, and of each two"
-    assert tokens(house) == 60 - 1 - 1 - 1 - 10 * 2, told
+    told = "the customer, the items, the location, the class, the query, and of each two"
+    assert tokens(house) == 60 - 4 - 1 - 10 * 2, told
 
 
 class Heard(Http):
