@@ -28,7 +28,7 @@ INVOICE, INVOISE = "autocount.invoice", "autocount.invoise"
         ("names.rules", "map tax_rate\n", "map tax_rte\n", SHOP, "NAM05", 1),
         ("clearing.rules", "const approval_limit", "const aproval_limit", SHOP, "NAM01", 1),
         ("posting.rules", "const usual_class", "const usual_clas", SHOP, "NAM01", 1),
-        ("shop.rules", "paid, packed", "paid, pakced", SHOP, "GAT03", 1),
+        ("shop.rules", "packed, partly", "pakced, partly", SHOP, "GAT03", 1),
         ("shop.rules", "    sku       text", "    skuu      text", SHOP, "NAM25", 5),
         ("shop.rules", "    pieces  ", "    peices  ", SHOP, "NAM01", 2),
         ("shop.rules", "lines               many", "lnes                many", SHOP, "NAM25", 3),
