@@ -73,6 +73,7 @@ def without_guards(connection: Connected) -> None:
 def with_guards(connection: Connected) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET session_replication_role = DEFAULT"))
+        connection.commit()  # a rollback would take the setting back
         return
     raw: Any = connection.connection.driver_connection
     raw.execute("PRAGMA foreign_keys = ON")
