@@ -282,7 +282,7 @@ def _table_breaks(
 
 
 def left_out() -> dict[str, dict[str, str]]:
-    """Return table -> column -> why it is not sealed; `*` stands for the whole table."""
+    """Return by table and column why a column is not sealed; `*` means every column."""
     told = {cover.table: {**cover.left_out} for cover in (*OF_RECORD, *OF_COMPANY)}
     told |= {table: {"*": reason} for table, reason in TABLES_LEFT_OUT.items()}
     return {table: told[table] for table in sorted(told) if told[table]}

@@ -122,7 +122,7 @@ def explain_reading(watched: Watched, found: Found, total_field: str | None) -> 
 
 
 def _with_tax(watched: Watched, found: Found, field: str) -> Found:
-    """Add the tax that the target stored differently, where only its first answer stated it."""
+    """Return the reading with a different tax that only the answer to the first send showed."""
     stated = [one.value for one in watched.changed if (one.line, one.field) == (0, field)]
     if found.kind != "equal" or not stated:
         return found

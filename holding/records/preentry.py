@@ -252,7 +252,7 @@ def _reversals(session: Session, case: Case) -> Iterator[DocumentAnswers]:
 
 
 def _usable(strip: tuple[Check, ...], message: str) -> tuple[Check, ...]:
-    """Mark the party check as failed if the target shows that it would refuse the party."""
+    """Return the checks with the party check failed if `message` says why the target refuses it."""
     return tuple(
         replace(one, state=FAILED, text=message) if message and one.name == PARTY else one
         for one in strip

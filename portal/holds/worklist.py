@@ -307,7 +307,7 @@ def approve() -> Response:
 def _question_again(
     changed: hold_pane.Changed, problems: Mapping[str, str], *, status: int
 ) -> Response:
-    """The dialog once more: what changed, or what is wrong with the form."""
+    """Return the dialog again, with what changed or what is wrong with the form."""
     if not changed.different:
         shown = question_values(changed.now, problems=problems)
     else:

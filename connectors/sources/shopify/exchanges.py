@@ -160,9 +160,9 @@ def _stated(order: Part) -> list[Group]:
 def _by_money(order: Part, added: Group) -> list[Group]:
     """Return the items that each exchange added, where Shopify lists no returns.
 
-    New items follow each other as the exchanges did. What an exchange added costs what its returned
-    goods did, less the money that went back; where none went back, it may cost more. Where not
-    exactly one division fits, all items are one group: the change of a posted order is then held.
+    The items are in the order of the exchanges. The items of one exchange cost as much as its
+    returned goods, less the refunded money. Without a refund they may cost more. Unless exactly one
+    division fits, all items form one group, and the change of a posted order is held.
     """
     refunds = [one for one in order.parts("refunds") if _pays_for_goods(one, order)]
     inside = order.flag("taxes_included")

@@ -195,8 +195,10 @@ class _Sums:
         return found if reading.inclusive else found + self.tax
 
     def reading_of(self, total: Decimal, lines: int, stated: bool | None) -> _Reading | None:
-        """Return the first reading in which the order comes to its total. Each line may be rounded
-        by half a sen. `stated`: whether the order says that its prices hold the tax.
+        """Return the first interpretation of the amounts that gives the order's total, or None.
+
+        Each line may be off by half a sen. `stated`: whether the order's prices include tax, or
+        None if the order does not show it.
         """
         most = _SEN + _SEN / 2 * max(lines - 1, 0)
         ways = (False, True) if self.tax else (False,)

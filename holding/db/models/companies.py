@@ -248,10 +248,10 @@ class Session(Base):
 
 
 class Identity(Base):
-    """An account at a sign-in provider, by issuer and subject, and the person that it signs in.
+    """An account at a sign-in provider, named by issuer and subject, and the person it signs in.
 
-    `email`: its address when it was tied, for people to recognise it. A disconnected account stays
-    as a row, so that it is not tied again by its address.
+    `email`: the account's address when it was connected, shown to people. The row of a disconnected
+    account is kept, so that its address does not connect it again.
     """
 
     __tablename__ = "identity"
