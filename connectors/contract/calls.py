@@ -20,8 +20,8 @@ Rounding = Literal["per_line", "sum_then_round"]
 class Step:
     """One step of a connection test; `ok` is None for a warning or a step that was not run.
 
-    `hint` is what to do next, where and who; `code` says which failure it is, or that it was not
-    run. `ms` is how long its calls took; None where it made none of its own.
+    `hint` is the next action, where and by whom. `code` identifies the failure, or is `NOT_RUN`.
+    `ms` is the duration of the step's calls in milliseconds, or None if it made no call.
     """
 
     name: str
@@ -33,11 +33,11 @@ class Step:
 
     @classmethod
     def failed(cls, name: str, words: str, hint: str, code: str) -> "Step":
-        """A step that did not pass, with its next step."""
+        """Return a failed step with its next action."""
         return cls(name, ok=False, words=words, hint=hint, code=code)
 
     def took(self, seconds: float) -> "Step":
-        """The step, with how long its calls took."""
+        """Return the step with the duration of its calls, given in seconds."""
         return replace(self, ms=round(seconds * 1000))
 
 
@@ -58,12 +58,12 @@ class ItemSetup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """What a connection test learnt about the other side.
+    """What a connection test learned about the other side.
 
-    Codes are None where the target does not list them; `names` are those of codes that say nothing
-    by themselves, by the words of `codes`; `tax_rates` are the rates of tax codes on what is sold,
-    where they are listed: 0.1 is 10%. None is also the way of rounding (a Rounding,
-    or whatever word it has for it) where it does not tell that.
+    Codes are None where the target does not list them. `names` gives names for codes that mean
+    nothing to a person, by the kinds of `codes`. `tax_rates` are the listed rates of sales tax
+    codes: 0.1 is 10%. `rounding_mode` is a Rounding or the target's own word for it, and None where
+    the target does not report it.
     """
 
     company_id: str
@@ -90,21 +90,19 @@ class Snapshot:
     custom_fields: tuple[str, ...] | None = None  # ids of fields that the company added itself
 
     def called(self, kind: str, code: str) -> dict[str, str]:
-        """What is kept of a code: its name, and the rate of a tax code with that rate's id."""
+        """Return a code's description: its name, and for a tax code its rate and the rate's id."""
         name = self.names.get(kind, {}).get(code, "")
         rate = self.tax_rates.get(code) if kind == "tax_code" else None
-        told = {"name": name} if name else {}
+        description = {"name": name} if name else {}
         if rate is not None:
-            told["rate"] = format(rate, "f")
+            description["rate"] = format(rate, "f")
             rate_id = self.tax_rate_ids.get(code, "")
-            told |= {"rate_id": rate_id} if rate_id else {}
-        return told
+            description |= {"rate_id": rate_id} if rate_id else {}
+        return description
 
     def codes(self) -> dict[str, frozenset[str]]:
-        """The codes known there, by the words the rules use; kinds that it cannot list are left
-        out.
-        """
-        listed = {
+        """Return kind -> the codes known in the target. Kinds that it cannot list are left out."""
+        codes_by_kind = {
             "tax_code": self.tax_codes,
             "account": self.accounts,
             "currency": self.currencies,
@@ -112,13 +110,16 @@ class Snapshot:
             "payment_term": self.terms,
             "custom_field": self.custom_fields,
         }
-        return {kind: frozenset(codes) for kind, codes in listed.items() if codes is not None}
+        return {
+            kind: frozenset(codes) for kind, codes in codes_by_kind.items() if codes is not None
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionReport:
-    """The steps of a connection test in their order, and the snapshot when it got that far;
-    `reached` is false when nobody answered, or only with "not now".
+    """The steps of a connection test in order, and the snapshot if the test got that far.
+
+    `reached` is false when the other side did not answer, or answered only with "not now".
     """
 
     steps: tuple[Step, ...]
@@ -131,11 +132,13 @@ class ConnectionReport:
         return all(step.ok is not False for step in self.steps)
 
     @classmethod
-    def stopped(cls, names: Sequence[str], *made: Step, there: bool = True) -> "ConnectionReport":
-        """A test that got no further than the last of the steps that were made."""
-        words = f"Not run: {made[-1].name[0].lower()}{made[-1].name[1:]} comes first."
-        later = tuple(Step(name, None, words, code=NOT_RUN) for name in names[len(made) :])
-        return cls(steps=(*made, *later), snapshot=None, reached=there)
+    def stopped(
+        cls, names: Sequence[str], *completed: Step, reached: bool = True
+    ) -> "ConnectionReport":
+        """Return a test that ended at the last completed step; the later steps are not run."""
+        words = f"Not run: {completed[-1].name[0].lower()}{completed[-1].name[1:]} comes first."
+        later = tuple(Step(name, None, words, code=NOT_RUN) for name in names[len(completed) :])
+        return cls(steps=(*completed, *later), snapshot=None, reached=reached)
 
 
 class OutgoingDocument(Protocol):
@@ -148,22 +151,22 @@ class OutgoingDocument(Protocol):
 
     @property
     def number(self) -> str:
-        """Our own number of it."""
+        """Our number of the document."""
         ...
 
     @property
     def party(self) -> str:
-        """The customer or supplier there."""
+        """The document's customer or supplier in the target."""
         ...
 
     @property
     def currency(self) -> str:
-        """Its currency."""
+        """The document's currency."""
         ...
 
     @property
     def amount(self) -> Decimal:
-        """Its total."""
+        """The document's total."""
         ...
 
     @property
@@ -179,8 +182,9 @@ class OutgoingDocument(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What a look-up is asked: whether this was done to the document, under this key; `standing` is
-    what was sent before, where it was.
+    """One lookup: whether this action was done to the document under this key.
+
+    `standing` is the version sent before, if there is one.
     """
 
     document: OutgoingDocument
@@ -191,7 +195,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A value that the target keeps otherwise than it was sent; lines count from 1, 0 is the
+    """A value that the target stored differently from what was sent; lines count from 1, 0 is the
     header.
     """
 
@@ -205,13 +209,13 @@ AnswerKind = Literal["accepted", "refused", "awaiting", "uncertain", "temporary"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What became of one document.
+    """The outcome of one document.
 
-    `existing` says that it was posted before this call; `same_content` whether with the content
-    we sent, if known. `total` is its total there, where the answer tells it, and `tax` its tax,
-    where only the answer does. `target_ref` is its id there; of what is `awaiting`, that of the
-    call that was taken in (targets.py, Deferring). `besides` is what else it says of what it took,
-    in whole sentences: what is left to pay.
+    `existing` is true if it was posted before this call; `same_content` whether that content equals
+    ours, if known. `total` is the document's total in the target where the answer shows it, and
+    `tax` its tax where only the answer shows that. `target_ref` is its id there; for `awaiting`,
+    the id of the queued call (targets.py, Deferring). `besides` are further facts about the
+    accepted document in whole sentences, such as the unpaid amount.
     """
 
     kind: AnswerKind
@@ -233,13 +237,13 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payload:
-    """One call, ready to be sent: the same documents always give the same bytes.
+    """One call, ready to be sent: equal documents always give equal bytes.
 
-    `body` is the JSON or the file itself (for a file, `form` and `file_name` go round it when it
-    is sent). `rows` tells which sheet row or line belongs to which number. `numbers` has one
-    entry for each document asked for; those that the target could never take are left out of the
-    body and answered in `refused`, by position. `expected` is what the target works out itself and
-    we did, too, by its own words; it is not sent.
+    `body` is the JSON or the file itself (for a file, `form` and `file_name` are wrapped around it
+    when it is sent). `rows` maps a sheet row or line to its document number. `numbers` has one
+    entry for each requested document. Documents that the target could never accept are left out of
+    the body and answered in `refused`, by position. `expected` holds the amounts that the target
+    and Clearpost both calculate, by the target's names; it is not sent.
     """
 
     method: str
@@ -258,7 +262,7 @@ class Payload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """What came back from one call: one answer for each document, in order."""
+    """The response to one call: one answer for each document, in order."""
 
     answers: tuple[Answer, ...]
     status: int | None
@@ -269,7 +273,9 @@ class Sent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stands:
-    """A document as it stands in a target, by the names of our schema; all values are text."""
+    """A document as it exists in a target, by the field names of our schema. All values are
+    text.
+    """
 
     number: str
     target_ref: str | None
@@ -283,22 +289,26 @@ class Stands:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a look-up saw.
+    """The result of a lookup.
 
-    `unknown` means: ask again later; with a `target_ref`, by that ticket. When the target refused
-    the document after all, `kind` is `absent` and `refused` holds that answer: sending it again
-    would change nothing. `differs` is
-    which of our fields has another value there, where the target tells it; a blank field is a
-    difference that no field names, such as a line that came or went. `void` says that it was made
-    void there; `e_invoice_at` since when its e-invoice is valid, where the target tells it;
-    `stands` is the document itself where it is not ours. `key_refused` says why it is unknown: the
-    target does not accept our key. `status` and `retry_after` are those of the answer that told
-    nothing: a target that has enough of us is to be left alone. `total` is what the document comes
-    to there, where the target shows it; `changed_by` who changed it there last, in the target's own
-    word, where the target tells that. `key_lasts`: it answered, and shows no documents of this type
-    at all: only the same call with the same key tells what became of it, for so long after the
-    first. `besides` as in an answer. `alike`: where it is `absent` and the same look shows it, what
-    a search tells (targets.py, Searchable).
+    `unknown` means: look up again later; with a `target_ref`, by that ticket. When the target
+    refused the document after all, `kind` is `absent` and `refused` holds that answer: sending it
+    again would change nothing.
+
+    `differs` are our fields whose values differ, where the target shows them; a blank field is a
+    difference that no field names, such as an added or deleted line. `void`: the document was
+    voided there. `e_invoice_at`: since when its e-invoice is valid, where the target shows that.
+    `stands` is the document itself if it is not ours.
+
+    `key_refused`: the result is unknown because the target does not accept our key. `status` and
+    `retry_after` come from the answer that left it unknown: a target that throttles us must not be
+    called again before that. `total` is the document's total there, where the target shows it;
+    `changed_by` is the last editor, in the target's own word, where the target shows that.
+
+    `key_lasts`: the target answered, and never shows documents of this type. Only a repeated call
+    with the same idempotency key shows the outcome, for this long after the first call. `besides`
+    as in an answer. `alike`: for `absent`, what a search would return, where the lookup shows it as
+    well (targets.py, Searchable).
     """
 
     kind: Literal["equal", "different", "absent", "unknown"]
@@ -325,7 +335,7 @@ class Found:
     def lookup_refused(self) -> bool:
         """Check whether the target refused the lookup itself.
 
-        It is within reach then, and the same lookup would be refused again.
+        It is within reach then, and an equal lookup would be refused again.
         """
         if self.kind != "unknown" or self.target_ref or self.key_refused:
             return False
@@ -333,7 +343,8 @@ class Found:
 
     @property
     def unseen(self) -> bool:
-        """Whether it is not there as far as a call can tell: of what a target shows to people
-        alone, only a person can tell more.
+        """Whether the document is missing as far as a call can show.
+
+        A target may show some documents only to people, so then only a person can check.
         """
         return self.kind == "absent" or self.key_lasts is not None

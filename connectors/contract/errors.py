@@ -1,6 +1,6 @@
 """Define the ten error classes, and the settings of a database connection.
 
-An error class says who handles an error, what it means, and when a retry makes sense.
+An error class defines who handles an error, what it means, and when a retry makes sense.
 """
 
 import re
@@ -17,7 +17,7 @@ ERROR_CLASSES: tuple[ErrorClass, ...] = get_args(ErrorClass)
 
 
 class FailureWord(StrEnum):
-    """The plain words for why something did not go; each class comes under one of them."""
+    """The plain words for why a call failed; each error class belongs to exactly one word."""
 
     MISSING = "missing"
     UNAVAILABLE = "unavailable"
@@ -74,9 +74,9 @@ class RetryWay(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryRule:
-    """What to tell people about a class, and what has to happen before it is tried again.
+    """What people read about a class, and what must happen before a retry.
 
-    The budget applies to what is retried automatically or looked up first.
+    The budget applies to automatic retries and to retries after a lookup.
     """
 
     owner: str
@@ -208,29 +208,28 @@ _QUOTES: Final = ("'", '"', "`")
 
 
 def failure_word(error_class: str) -> FailureWord:
-    """The plain word of a class as it is stored."""
+    """Return the plain word of a stored error class."""
     return next(word for name, word in FAILURE_WORDS.items() if name == error_class)
 
 
 def class_label(error_class: str, approval: bool = False) -> str:
-    """The label of a class as it is stored.
+    """Return the label of a stored error class.
 
     >>> class_label("mapping_missing"), class_label("business_rule", True)
-    ('Mapping missing', 'Approval needed')
     """
     if approval:
         return APPROVAL_LABEL
     return next(label for name, label in CLASS_LABELS.items() if name == error_class)
 
 
-def classes_of(word: FailureWord) -> tuple[ErrorClass, ...]:
-    """The classes that come under a plain word."""
-    return tuple(name for name, mine in FAILURE_WORDS.items() if mine is word)
+def classes_with_word(word: FailureWord) -> tuple[ErrorClass, ...]:
+    """Return the error classes that belong to a plain word."""
+    return tuple(name for name, class_word in FAILURE_WORDS.items() if class_word is word)
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseAddress:
-    """Where a database is: of a file only `database`, its path."""
+    """Where a database is; for a file, only `system` and `database`, its path, are set."""
 
     system: str
     user: str
@@ -240,7 +239,7 @@ class DatabaseAddress:
 
     @property
     def is_file(self) -> bool:
-        """Whether it is a file of this machine."""
+        """Whether the database is a file on this machine."""
         return self.system == FILE
 
     @property
@@ -249,8 +248,11 @@ class DatabaseAddress:
         return SYSTEMS[self.system]
 
 
-def address_of(text: str) -> DatabaseAddress | str:
-    """The parts of an address, or what is wrong with it; never with a password in the sentence."""
+def parse_address(text: str) -> DatabaseAddress | str:
+    """Return the parts of a database address, or a sentence that explains the fault.
+
+    The sentence never contains a password.
+    """
     try:
         parts = urlsplit(text.strip())
         port = parts.port
@@ -277,18 +279,18 @@ def address_of(text: str) -> DatabaseAddress | str:
 
 
 def address_fault(text: str) -> str:
-    """What is wrong with an address; blank when nothing is."""
-    read = address_of(text)
-    return read if isinstance(read, str) else ""
+    """Return the fault of a database address, or blank."""
+    address_or_fault = parse_address(text)
+    return address_or_fault if isinstance(address_or_fault, str) else ""
 
 
 def query_text(text: str) -> str:
-    """A query without what may end it."""
+    """Return a query without trailing semicolon and blanks."""
     return text.strip().removesuffix(";").rstrip()
 
 
 def query_fault(text: str) -> str:
-    """Why a query is not read; blank where it is one SELECT and nothing else."""
+    """Return why a query is refused; blank if it is exactly one SELECT."""
     query = query_text(text)
     if len(query) > LONGEST:
         return f"The query is longer than {LONGEST:,} characters. Make it a view there."
@@ -296,37 +298,49 @@ def query_fault(text: str) -> str:
         return "The query holds a semicolon. Give one SELECT and nothing behind it."
     if "\\" in query or "\x00" in query:
         return "The query holds a backslash, which databases read in different ways. Take it out."
-    tokens = [one for one in _TOKEN.findall(query) if not one.isspace()]
-    bare = [one.lower() for one in tokens if one[0] not in _QUOTES or len(one) == 1]
-    if strange := next((one for one in bare if one in ("--", "/*", "#", "$", *_QUOTES)), ""):
-        what = "a quotation mark without its other one" if strange in _QUOTES else f"“{strange}”"
-        return f"The query holds {what}. Take comments and special quotations out."
+    tokens = [token for token in _TOKEN.findall(query) if not token.isspace()]
+    bare = [token.lower() for token in tokens if token[0] not in _QUOTES or len(token) == 1]
+    if bad_token := next(
+        (token for token in bare if token in ("--", "/*", "#", "$", *_QUOTES)), ""
+    ):
+        description = (
+            "a quotation mark without its other one" if bad_token in _QUOTES else f"“{bad_token}”"
+        )
+        return f"The query holds {description}. Take comments and special quotations out."
     if not bare or bare[0] not in ("select", "with") or tokens[0][0] in _QUOTES:
         return "This is no query that only reads: it does not begin with SELECT or WITH."
-    if _hides(tokens):
+    if _has_ambiguous_brackets(tokens):
         return "The query holds a quotation mark in square brackets, or two of them. Take them out."
-    if word := next((one for one in bare if one in _WRITES), ""):
+    if word := next((token for token in bare if token in _WRITES), ""):
         return (
             f"The query says {word.upper()}. It may only read; put a column of that name in quotes."
         )
-    return "" if _balanced(bare) else "The brackets of the query do not match. Compare them."
+    return (
+        ""
+        if _has_balanced_brackets(bare)
+        else "The brackets of the query do not match. Compare them."
+    )
 
 
-def _hides(tokens: Iterable[str]) -> bool:
-    """Whether square brackets are read otherwise where they are quotation marks: there `['] … [']`
-    is two names, elsewhere one text.
+def _has_ambiguous_brackets(tokens: Iterable[str]) -> bool:
+    """Check whether databases could disagree about what the square brackets quote.
+
+    Where brackets are quotation marks, `['] … [']` is two names; elsewhere it is one text.
     """
-    inside, before = False, ""
-    for one in tokens:
-        if (inside and one[0] in _QUOTES) or before == one == "]":
+    inside, previous = False, ""
+    for word in tokens:
+        if (inside and word[0] in _QUOTES) or previous == word == "]":
             return True
-        inside = one == "[" or (inside and one != "]")
-        before = one
+        inside = word == "[" or (inside and word != "]")
+        previous = word
     return inside
 
 
-def _balanced(tokens: Iterable[str]) -> bool:
-    """Whether no bracket closes what it did not open, so that a query stays inside its own."""
+def _has_balanced_brackets(tokens: Iterable[str]) -> bool:
+    """Check whether every bracket closes one that the query opened.
+
+    An unmatched bracket could end the subquery into which the reader puts the query.
+    """
     depth = 0
     for sign in tokens:
         depth += {"(": 1, ")": -1}.get(sign, 0)
@@ -335,8 +349,8 @@ def _balanced(tokens: Iterable[str]) -> bool:
     return depth == 0
 
 
-def columns_of(text: str) -> Mapping[str, str]:
-    """Column in small letters -> field, of a text that has no fault."""
+def parse_columns(text: str) -> Mapping[str, str]:
+    """Return lower-case column -> field, for a text without faults."""
     return {
         column.strip().lower(): field.strip()
         for column, _, field in (part.partition("=") for part in _parts(text))
@@ -348,15 +362,15 @@ def _parts(text: str) -> list[str]:
 
 
 def columns_fault(text: str, fields: Iterable[str]) -> str:
-    """What is wrong with columns that are given to fields; blank when nothing is."""
-    known, taken = list(fields), set[str]()
+    """Return the fault of a list such as `order_no = number`, or blank."""
+    field_names, filled_fields = list(fields), set[str]()
     for part in _parts(text):
-        column, equals, field = (one.strip() for one in part.partition("="))
+        column, equals, field = (cell.strip() for cell in part.partition("="))
         if not (column and equals and field):
             return f"“{part[:60]}” is not a column with its field. Write them as order_no = number."
-        if field not in known:
-            return f"There is no field {field[:60]}. Known: {', '.join(known)}."
-        if field in taken:
+        if field not in field_names:
+            return f"There is no field {field[:60]}. Known: {', '.join(field_names)}."
+        if field in filled_fields:
             return f"The field {field} is filled by two columns. Leave one."
-        taken.add(field)
+        filled_fields.add(field)
     return ""

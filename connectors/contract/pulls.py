@@ -178,7 +178,7 @@ class IncomingRecord:
         return list(faults) if isinstance(faults, list) else []
 
     def with_faults(self, errors: Iterable[RowError]) -> "IncomingRecord":
-        """Return the record held for these errors, too. At most FAULTS of them are listed."""
+        """Return the record with these errors added, which hold it. At most FAULTS are listed."""
         faults, listed = self.faults, list(self.errors)
         for error in errors:
             fault = error.as_fault
@@ -194,10 +194,10 @@ class IncomingRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pulled:
-    """One thing of a page as the source wrote it: its records, or what is wrong with it.
+    """One object of a page as the source wrote it: its records, or why it has none.
 
-    `raw` is JSON, and is kept where any of its records is new. One order may be several records:
-    itself and what was refunded of it.
+    `raw` is JSON and is stored if any of its records is new. One order may be several records: the
+    order and its refunds.
     """
 
     raw: bytes
@@ -217,11 +217,11 @@ class Pulled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """What the source showed. `after` is the cursor to go on from: at once where there is `more`,
-    else at the next reading, for which it lies a little back already.
+    """What the source returned.
 
-    `wrong` says what could not be read beside it, such as the payouts of a shop whose orders can
-    be; the source goes on telling it until that can be read, too.
+    `after` is the cursor of the next page: read at once if there is `more`, else at the next pull,
+    with an overlap included. `wrong` names a part that could not be read, such as a shop's payouts
+    while its orders can be. The source repeats it until that part can be read.
     """
 
     found: Sequence[Pulled]
@@ -232,9 +232,9 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoPage:
-    """Why there is no page now, in a sentence for people, and what they can do about it.
+    """Why no page was read, in a sentence for people, and what they can do.
 
-    The source wants to be left alone for `pause` seconds, where it says so.
+    `pause` is the source's requested pause in seconds, if it names any.
     """
 
     words: str
@@ -264,23 +264,23 @@ def not_in_source(kind: str, number: str) -> RowError:
 
 @runtime_checkable
 class Pulls(Protocol):
-    """A source that can be asked."""
+    """A source that is polled for changes."""
 
     @property
     def calls_a_minute(self) -> int:
-        """How often it may be asked in a minute; a connection may set less."""
+        """How many calls a minute the source allows; a connection may set less."""
         ...
 
     def begin(self, since: datetime) -> str:
-        """The cursor from which everything shows that changed at this moment or later."""
+        """Return the cursor from which every change at or after this moment shows."""
         ...
 
     def page(
         self, cursor: str, settings: Settings, secret: str, zone: ZoneInfo, http: Http
     ) -> Page | NoPage:
-        """What follows a cursor, the oldest change first. One call, or few; changes nothing there.
+        """Return the changes that follow a cursor, oldest first, with one or few read-only calls.
 
-        `settings` name the address (`base_url`), `secret` is the connection's newest.
+        `settings` include the address (`base_url`); `secret` is the connection's newest.
         """
         ...
 
@@ -351,7 +351,7 @@ Layouts = Callable[[str, Sequence[FileColumn]], Chosen]
 
 @dataclass(frozen=True, slots=True)
 class SheetRows:
-    """A sheet of the file, how many rows stand below its headings, and whether it is read."""
+    """A sheet of the file, its number of rows below the headings, and whether it is read."""
 
     name: str
     rows: int
@@ -360,11 +360,11 @@ class SheetRows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileOrder:
-    """One order of the file: the record, or why there is none. `more` are records that come of it
-    beside: of a payout what it pays of each order.
+    """One order of the file: the record, or why there is none.
 
-    `where` is its first cell (`orders!A17`), `rows` the cells at which its lines begin, in their
-    order. `number` and `total` stand as far as they could be read, without the record, too.
+    `more` are further records made from its rows: for a payout, its payment of each order. `where`
+    is its first cell (`orders!A17`), `rows` the first cell of each line, in order. `number` and
+    `total` are set as far as they could be read, even without a record.
     """
 
     record: IncomingRecord | None
@@ -378,19 +378,22 @@ class FileOrder:
 
     @property
     def records(self) -> tuple[IncomingRecord, ...]:
-        """All that comes of it, its own record first; nothing where something is wrong."""
+        """All records of the order, its own first; empty if the order could not be read."""
         return () if self.record is None else (self.record, *self.more)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileOrders:
-    """What a file holds. `missing`: the needed fields that no column fills, by sheet; `in_doubt`: a
-    day of which only a person can say what it means; in both cases nothing else was read. `days`:
-    how such days were read. `ways`: what the days in doubt can mean: how they are read, and what
-    the one in doubt then is. `errors` belong to no order, such as an item whose order is not in the
-    file. `skipped`: rows that are no records, such as totals. `lacking`: fields that no column
-    fills, for which nothing comes beside the records, such as payments beside payouts. An order is
-    made when it is asked for, and again when it is asked for again.
+    """The content of a file.
+
+    `missing`: the required fields that no column fills, by sheet. `in_doubt`: an ambiguous day that
+    only a person can interpret. If either is set, nothing else was read. `ways`: the possible day
+    orders, and what the ambiguous day would be in each. `days`: the day order that was used.
+
+    `errors` belong to no order, such as an item whose order is not in the file. `skipped`: rows
+    that are no records, such as totals. `lacking`: fields that no column fills, so that further
+    records cannot be made, such as payments of payouts. `orders` is lazy: an order is built each
+    time it is read.
     """
 
     sheets: tuple[SheetRows, ...]
@@ -411,7 +414,9 @@ class FileOrders:
     """(sheet, field) -> the letters of its column."""
 
     def place(self, start: str, name: str) -> str:
-        """The cell of a field in the row of another cell: `orders!A17` and status, `orders!C17`."""
+        """Return the cell of a field in the row of another cell: `orders!A17` and status give
+        `orders!C17`.
+        """
         sheet, _, cell = start.rpartition("!")
         row = cell.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
         return f"{sheet}!{self.letters.get((sheet, name), 'A')}{row}"
@@ -419,7 +424,7 @@ class FileOrders:
 
 @dataclass(frozen=True, slots=True)
 class SourceRefusal:
-    """A delivery that is not let in at all; `status` is the HTTP answer it deserves."""
+    """A delivery that is rejected as a whole; `status` is the HTTP status of the response."""
 
     status: int
     code: str
@@ -428,7 +433,10 @@ class SourceRefusal:
 
 
 def document_types(titles: Mapping[str, str]) -> Setting:
-    """Which types of document a target takes, name -> title; all that it knows where none is."""
+    """Return the setting that limits a target's document types, from name -> title.
+
+    A blank value allows all types.
+    """
     return Setting(
         name=DOCUMENT_TYPES,
         label="Document types it takes",
@@ -438,15 +446,18 @@ def document_types(titles: Mapping[str, str]) -> Setting:
     )
 
 
-def types_taken(settings: Mapping[str, object], known: Iterable[str]) -> frozenset[str]:
-    """The types of document that a target with these settings takes, of those that it knows."""
-    return frozenset(split_list(str(settings.get(DOCUMENT_TYPES, "")))) or frozenset(known)
+def types_taken(settings: Mapping[str, object], known_types: Iterable[str]) -> frozenset[str]:
+    """Return the document types that these settings allow. A blank setting allows all known
+    types.
+    """
+    return frozenset(split_list(str(settings.get(DOCUMENT_TYPES, "")))) or frozenset(known_types)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """A document as the target's own listing has it; `row` is its row there. A date or a total
-    that cannot be read is None; `cancelled` where the listing says so.
+    """A document as the target's own listing shows it; `row` is its row there.
+
+    A date or a total that cannot be read is None; `cancelled` if the listing shows that.
     """
 
     number: str
@@ -459,14 +470,14 @@ class Listed:
 
 @runtime_checkable
 class ImportedByHand(Protocol):
-    """A target that cannot be called: a person imports its file there, and tells what happened."""
+    """A target without an interface: a person imports its file and records the outcome."""
 
     def class_of(self, message: str) -> ErrorClass:
-        """The class of what its import said of a row that it did not take."""
+        """Return the error class of the import's message about a rejected row."""
         ...
 
     def listed(self, raw: bytes) -> tuple[Listed, ...] | SourceRefusal:
-        """The documents of a listing that was saved there as a workbook; or why it is not read."""
+        """Return the documents of a listing saved as a workbook, or why it cannot be read."""
         ...
 
 
@@ -475,16 +486,18 @@ class ShowsImports(Protocol):
     """A target with a page of its own for what became of a call."""
 
     def import_page(self, settings: Settings, answer: bytes) -> str:
-        """The address of that page for the call that was answered so, in the company of this
-        connection; blank where there is none.
+        """Return the address of the target's page about the call with this answer.
+
+        The page belongs to the company of these settings; blank if there is none.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withdrawn:
-    """A record that its source deleted, and told nothing of but the id. `status` is the word of
-    the source for such a one.
+    """A record that its source deleted, sending only the id.
+
+    `status` is the source's status word for a deleted record.
     """
 
     kind: str
@@ -496,8 +509,8 @@ class Withdrawn:
 class Accepted:
     """A delivery that could be read: its records, and errors of those without an id.
 
-    `signature` is told by a source whose scheme signs the body alone: `delivery_id` is then only
-    what the caller says, so that an equal signature is a delivery that was here before.
+    `signature` is set by a source whose scheme signs the body alone. `delivery_id` is then
+    unsigned, so an equal signature marks a repeated delivery.
     """
 
     delivery_id: str
@@ -519,7 +532,7 @@ class Accepted:
     @property
     def problems(self) -> tuple[RowError, ...]:
         """Return what is wrong with the records, and the errors of those without an id."""
-        return (*(one for record in self.records for one in record.errors), *self.errors)
+        return (*(error for record in self.records for error in record.errors), *self.errors)
 
 
 @runtime_checkable
@@ -535,34 +548,38 @@ class ReadsUploads(Protocol):
         kind: KindSchema,
         beside: Sequence[KindSchema] = (),
     ) -> FileOrders | SourceRefusal:
-        """The records of this kind in a file, its columns matched by their headings except where
-        somebody chose; or why it is not read at all. `beside`: kinds that may come of them, too.
+        """Return the records of this kind in a file, or why the file is refused.
+
+        Columns are matched by their headings unless `chosen` names a field. `beside`: further kinds
+        that the rows may produce.
         """
         ...
 
     def fields(
         self, sheet_columns: Sequence[FileColumn], kind: KindSchema
     ) -> Mapping[str, tuple[FieldLabel, ...]]:
-        """Sheet -> the fields that its columns can fill, for these columns of a file."""
+        """Return sheet -> the fields that its columns can fill, for these columns of a file."""
         ...
 
     def read_as_before(
         self, name: str, raw: bytes, zone: ZoneInfo, layouts: Layouts
     ) -> Accepted | SourceRefusal:
-        """Return the records of a file that nobody looks at, read as an earlier one was."""
+        """Return the records of an unattended file, read with the layout of an earlier one."""
         ...
 
     def with_errors(self, name: str, raw: bytes, errors: Mapping[str, str]) -> bytes | None:
-        """The file as a workbook with a column Errors: the words for each cell of `errors` in its
-        row. Text stays text, nothing is a formula. None when it cannot be read any more.
+        """Return the file as a workbook with a column Errors.
+
+        `errors` maps a cell to the words for its row. Text stays text and never becomes a formula.
+        None if the file can no longer be read.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExampleCall:
-    """A signed delivery as a sender makes it: its headers, its body, and in a sentence what the
-    signature is made of.
+    """A signed delivery as a sender makes it: headers, body, and a sentence that explains the
+    signature.
     """
 
     headers: Mapping[str, str]
@@ -577,7 +594,7 @@ class SignsMore(Protocol):
     """
 
     def bound(self, settings: Settings, address: str) -> "Source":
-        """The source as one connection has it, with the address of its webhook."""
+        """Return the source bound to one connection and its webhook's address."""
         ...
 
 
@@ -586,30 +603,30 @@ class ShowsExample(Protocol):
     """A source that can show how a delivery to it is signed."""
 
     def example(self, secret: str, now: datetime, event_id: str) -> ExampleCall:
-        """One small delivery, signed with this secret at this moment; `accept` takes it."""
+        """Return a small delivery signed with this secret at this moment; `accept` takes it."""
         ...
 
 
 @runtime_checkable
 class Testable(Protocol):
-    """A source that can say step by step whether it can be read."""
+    """A source that can check step by step whether it can be read."""
 
     def test(self, settings: Settings, secret: str, zone: ZoneInfo, http: Http) -> ConnectionReport:
-        """The steps of a test that changes nothing there."""
+        """Return the steps of a read-only test."""
         ...
 
 
 class Source(Protocol):
-    """Where records come from."""
+    """A system or file from which records come."""
 
     @property
     def name(self) -> str:
-        """The word in a rule file."""
+        """The source's word in a rule file."""
         ...
 
     @property
     def form(self) -> ConnectionForm:
-        """What is asked of the person who connects it."""
+        """The connection form that a person fills in."""
         ...
 
     @property
@@ -624,7 +641,7 @@ class Source(Protocol):
 
     @property
     def headers(self) -> str:
-        """How the headers begin that it signs and names its webhooks with; "" without webhooks."""
+        """The prefix of its webhook headers for signature and name; blank without webhooks."""
         ...
 
     def accept(
@@ -635,11 +652,13 @@ class Source(Protocol):
         now: datetime,
         zone: ZoneInfo,
     ) -> Accepted | SourceRefusal:
-        """A delivery from outside: who sent it is proved first, then it is read. `zone` is the
-        source's own: a moment has its day there, and one that names no zone is meant so.
+        """Verify the sender of a delivery, then read it.
+
+        `zone` is the source's time zone: it decides the day of a moment, and applies to moments
+        without a zone.
         """
         ...
 
     def read(self, name: str, raw: bytes, zone: ZoneInfo) -> Accepted | SourceRefusal:
-        """A file given by somebody who has already signed in; `zone` as above."""
+        """Read a file that a signed-in user uploaded; `zone` as in `accept`."""
         ...

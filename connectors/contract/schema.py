@@ -62,8 +62,9 @@ class Setting:
     """One setting: its name in commands and in storage, and the words of its field.
 
     `choices` are stored value -> words, for the kinds `choice` and `some_of`; `unset` are the words
-    of a choice that nobody made. `fields` are those that `columns` may fill. `zero`: a whole number
-    may be 0. `asked`: set-up shows it among the required settings, although it may stay blank.
+    of a choice that was never made. `fields` are those that `columns` may fill. `zero`: a whole
+    number may be 0. `asked`: set-up shows it among the required settings, although it may stay
+    blank.
     """
 
     name: str
@@ -192,7 +193,7 @@ class Issuer(StrEnum):
     UNKNOWN = "unknown"
 
 
-ISSUERS: Final = tuple(one.value for one in Issuer)
+ISSUERS: Final = tuple(issuer.value for issuer in Issuer)
 
 ISSUER: Final = "e_invoice_issuer"
 
@@ -201,7 +202,7 @@ MARKETPLACE: Final = "marketplace"
 
 
 def _issuer_setting(unset: str, *, required: bool = False, asked: bool = False) -> Setting:
-    """Return the question who makes the e-Invoices of a source's sales."""
+    """Return the setting that names the issuer of the e-Invoices of a source's sales."""
     return Setting(
         name=ISSUER,
         label="Issuer of the e-Invoices",
@@ -252,19 +253,18 @@ MARKETPLACE_MODULE: Final = Setting(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldSchema:
-    """One field. `title` is the word in a column header, `wire` the word in the other side's
-    JSON.
+    """One field. `title` is the word in a column header, `wire` the name in the other side's JSON.
 
-    A longer text of a `shortened` field is cut to `max_length`: it is for readers, and nothing is
-    found by it. `whole` is the field that takes such a text uncut, unless rules fill it. `required`
-    is what every rule for the document must fill. `needed` is what the connector needs for a new
-    document besides: rules without it may be written and tested, and do not come into force. `sent`
-    is false for a field that only describes or compares (a total that the target works out itself);
-    `theirs` marks one that only the other side writes, so a rule may name it but never fill it.
-    `refers` is the kind of master data that it names over there, one of MASTER_DATA, or nothing.
-    `pays` says of the number of an unpaid document which list that is in: `invoice` or `bill`.
-    `custom` is the name of the field that the company adds there itself. `meaning` is a sentence
-    for people, on the reference page.
+    A longer text of a `shortened` field is cut to `max_length`: it is for readers, and no lookup
+    uses it. `whole` is the field that takes such a text uncut, unless rules fill it. `required` is
+    what every rule for the document must fill. `needed` is what the connector also needs for a new
+    document: rules without it may be written and tested, but not activated. `sent` is false for a
+    field that only describes or compares (a total that the target works out itself). `theirs` marks
+    a field that only the other side writes: a rule may name it but never fill it. `refers` is the
+    kind of master data that it names in the target, one of MASTER_DATA, or blank. `pays`: for the
+    number of an unpaid document, the list that contains it, `invoice` or `bill`. `custom` is the
+    name of the field that the company adds there itself. `meaning` is a sentence for people, on the
+    reference page.
     """
 
     name: str
@@ -287,9 +287,10 @@ class FieldSchema:
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """How a document books the account that a line (or a document of one row) names: on which side,
-    and the field that has its money, less the fields that go elsewhere, such as tax. Its party
-    stands on the other side with the whole amount.
+    """How a document books the account that a line (or a one-row document) names.
+
+    `side` is the account's side. `amount` is the field with the money, less the fields booked
+    elsewhere, such as tax. The party is booked on the other side with the whole amount.
     """
 
     side: Literal["debit", "credit"]
@@ -301,14 +302,16 @@ class Books:
 class Amounts:
     """How a document makes its total, by the fields of its lines (or of a document of one row).
 
-    `amount` is `quantity` times `price`, less `discount`, and `tax` is of the code in `code`. Where
-    the tax is *added*, `amount` is that with the tax on it; *beside*, the total is what all amounts
-    and taxes make; *inside*, the amounts hold their tax. `inclusive` is the header field, and the
-    word in it, that puts inside what is beside. A name is blank where there is no such field. A
-    target that rounds at the end may round the tax of each code for itself (`by_code`). `rate` is
-    the rate of the code, which is compared and not sent; `moves` is by how much the target's own
-    adjustment may move the tax of a line whose amount does not hold it. `listed` says whether the
-    rates that the target lists of its codes are those of this document.
+    `amount` is `quantity` times `price`, less `discount`, and `code` is the code of `tax`. Where
+    the tax is *added*, `amount` includes the tax added to that product. *Beside*: the total is the
+    sum of all amounts and taxes. *Inside*: the amounts contain their tax. `inclusive` is the header
+    field, and its word, that turns *beside* into *inside*. A name is blank where there is no such
+    field.
+
+    A target that rounds at the end may round the tax per code (`by_code`). `rate` is the code's
+    rate, which is compared and not sent. `moves` is the largest adjustment that the target itself
+    may make to the tax of a line whose amount does not contain it. `listed`: whether the rates that
+    the target lists for its codes apply to this document.
     """
 
     amount: str
@@ -327,20 +330,24 @@ class Amounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentSchema:
-    """One document type of a target: header and line fields, and which of them mean what.
+    """One document type of a target: header and line fields, and the meaning of the special ones.
 
-    `actions` are what the target can do with a posted document: update, void. Creating it every
-    target can. `connected` is false while rules may speak of it but no connector posts it; the
-    registry says so. With `one_row`, a document of one line may be written all in its header. A
-    target that `touches_earlier` refuses it where a document that it follows lies in a locked
-    period; one that `reckons` works each line out again, as quantity times price less the discount.
-    `amounts` is None where no line has an amount. `books` is None where the document books nothing.
-    `lists` are the kinds of codes that the target can list (account, tax_code, currency), each with
-    the place where a person adds one there. One that goes `singly` takes a call of its own, also in
-    a target whose other documents go many in a file; one that is not `shown` is in no list there,
-    so it is neither looked up nor read again; one that is not `counted` uses nothing up of a month.
-    `e_invoice` is the type of the e-Invoice that the target makes of it where its settings say
-    nothing else; the registry fills it in from `EInvoices`.
+    `actions` are what the target can do with a posted document: update, void. Every target can
+    create it. `connected` is false while rules may name the type but no connector posts it; the
+    registry sets it. With `one_row`, a document of one line may be written all in its header. A
+    target that `touches_earlier` refuses the document if an earlier document that it refers to is
+    in a locked period. A target that `reckons` recalculates each line as quantity times price less
+    the discount.
+
+    `amounts` is None where no line has an amount, `books` where the document books nothing. `lists`
+    are the kinds of codes that the target can list (account, tax_code, currency), each with the
+    place where a person adds an entry. A `singly` type takes a call for each document, even in a
+    target that imports files. A type that is not `shown` cannot be read in the target, so it is
+    neither looked up nor compared later. A type that is not `counted` does not use up the monthly
+    quota.
+
+    `e_invoice` is the type of the e-Invoice that the target makes for it by default; the registry
+    fills it in from `EInvoices`.
     """
 
     target: str
@@ -371,7 +378,7 @@ class DocumentSchema:
 class KindSchema:
     """One kind of record of a source, in its canonical form. `connected` as in DocumentSchema.
 
-    `total_field` is the total with tax that the record states, `tax_field` the tax of it, and
+    `total_field` is the stated total with tax, `tax_field` the tax within the total, and
     `rounding_field` the part of the total that the source itself calls rounding.
     """
 
@@ -387,9 +394,10 @@ class KindSchema:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyPart:
-    """One value of a secret that consists of several, with a field of its own. A blank one takes
-    the value of the part `otherwise`, or is left out where it is `optional`, unless the part
-    `needed_with` has a value.
+    """One value of a secret that consists of several, with a field of its own.
+
+    A blank part takes the value of the part `otherwise`. It is left out if it is `optional`, unless
+    the part `needed_with` has a value.
     """
 
     name: str
@@ -402,9 +410,11 @@ class KeyPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyField:
-    """The secret of a connection. `made_here`: Clearpost makes it, and the other side is given it;
-    else the other side makes it, and a person pastes it. `steps` say where. `optional`: there may
-    be none, and the secret is blank then. `parts` are joined by colons, in their order.
+    """The secret of a connection.
+
+    `made_here`: Clearpost generates it, and a person enters it on the other side; otherwise the
+    other side issues it, and a person pastes it. `steps` explain where. `optional`: the secret may
+    be blank. `parts` are joined by colons, in order.
     """
 
     label: str
@@ -423,18 +433,16 @@ class KeyField:
         return ":".join(filled)
 
     def part_faults(self, values: Mapping[str, str]) -> dict[str, str]:
-        """Return part -> what is wrong with it: a part that is missing, or one with a colon that
-        would end it.
-        """
-        given = {part.name: values.get(part.name, "").strip() for part in self.parts}
+        """Return part -> its fault: a missing value, or a colon that would end the part."""
+        part_values = {part.name: values.get(part.name, "").strip() for part in self.parts}
         faults: dict[str, str] = {}
-        for at, part in enumerate(self.parts):
-            value = given[part.name] or given.get(part.otherwise, "")
-            follows = any(given[later.name] for later in self.parts[at + 1 :])
-            needed = follows or not part.optional or bool(given.get(part.needed_with))
+        for index, part in enumerate(self.parts):
+            value = part_values[part.name] or part_values.get(part.otherwise, "")
+            follows = any(part_values[later.name] for later in self.parts[index + 1 :])
+            needed = follows or not part.optional or bool(part_values.get(part.needed_with))
             if not value and needed:
                 faults[part.name] = f"Paste the {lowered(part.label)}."
-            elif ":" in value and at:
+            elif ":" in value and index:
                 faults[part.name] = f"The {lowered(part.label)} has no colon."
         return faults
 
@@ -448,12 +456,12 @@ class Submitter(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EInvoices:
-    """What a target states: who submits, and the sentences about it that people read.
+    """A target's facts about e-invoices: who submits them, and the sentences that people read.
 
-    Of a service's e-invoice the target shows nothing of its own: `field_setting` names the setting
-    in which a company enters the field of the target where its service notes since when one is
-    valid, and `awaited` the document types for which that must come back. A target that submits
-    them itself has neither. `types`: document type -> the tax office's type of its e-invoice (01
+    A service's e-invoice is not visible in the target. `field_setting` therefore names the setting
+    with the target's field in which the service notes since when an e-invoice is valid. `awaited`
+    are the document types for which that note must come back. A target that submits e-invoices
+    itself has neither. `types`: document type -> the tax office's type of its e-invoice (01
     invoice, 02 credit note).
     """
 
@@ -464,16 +472,17 @@ class EInvoices:
     types: Mapping[str, str] = field(default_factory=dict)
 
     def awaited_in(self, doc_type: str, settings: Mapping[str, object]) -> str:
-        """The field of the target in which the e-invoice of such a document has to be noted, under
-        these settings; blank where nothing is awaited.
+        """Return the target's field in which the document's e-invoice must be noted.
+
+        Blank if these settings await none.
         """
         if self.submitter is Submitter.TARGET or doc_type not in self.awaited:
             return ""
         return str(settings.get(self.field_setting, "")).strip()
 
     def type_in(self, doc_type: str, settings: Mapping[str, object]) -> str:
-        """The type of the e-invoice that is made of such a document under these settings; blank
-        where none is made.
+        """Return the type of the e-invoice made for the document; blank if these settings make
+        none.
         """
         by_service = self.submitter is Submitter.SERVICE
         used = settings.get(self.field_setting) if by_service else settings.get(NONE_HERE) != "none"
@@ -482,8 +491,9 @@ class EInvoices:
 
 @dataclass(frozen=True, slots=True)
 class DuplicateWindow:
-    """By what a target knows that it had something before, for how long and where that was read, in
-    a sentence; `lasts` is that time, None as long as it has the document.
+    """How a target recognises a repeated document, in a sentence with its source.
+
+    `lasts` is for how long; None: as long as the document exists.
     """
 
     says: str
@@ -492,15 +502,15 @@ class DuplicateWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookFacts:
-    """What can be known of a target's books without a person.
+    """What the target itself can show of its books.
 
-    `units`: how it counts an item (it is then a `TellsItems`). `stock`: how many are there.
+    `units`: how it counts an item (it is then a `TellsItems`). `stock`: stock quantities.
     `periods`: its list of accounting periods. `closing_date` is `told` where the connection test
     reads the last closed day, and `entered` where a person keeps it in the setting
-    `locked_through`. `by_id`: documents name customers, vendors and items by ids that it gave them
-    itself, so that no source has the same ones. `known_by`: by what it knows that it had something
-    before; empty where it would make it again. `kept_while_paused` is the status of its answer to
-    a call that it keeps until a paused key is active again.
+    `locked_through`. `by_id`: documents name customers, vendors and items by ids that the target
+    assigned, so that no source knows them. `known_by`: how it recognises a repeated document; empty
+    if it would create a second one. `kept_while_paused` is the status of its answer to a call that
+    it keeps until a paused key is active again.
     """
 
     units: bool = False
@@ -513,19 +523,21 @@ class BookFacts:
 
     @property
     def second_documents(self) -> tuple[str, ...]:
-        """What counts as the same document, there and at the tax office, each with its source."""
-        return (*(one.says for one in self.known_by), SAME_E_INVOICE)
+        """What counts as a duplicate, in the target and at the tax office, each with its source."""
+        return (*(window.says for window in self.known_by), SAME_E_INVOICE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionForm:
-    """All that is asked: `title` is the system's own name, `gives` what it takes or delivers,
-    `needs` what one should have at hand. Without a key there is nothing to prove who calls. `way`:
-    records or documents go from program to program, or in files that people carry. `system` is the
-    accounting system behind several connectors, blank where there is one. `can` and `cannot` say
-    what this way into it does, and does not do. `e_invoices`: who submits them, `tells`: what
-    is told of its books; of a source, both are None. `marketplace`: all records of the source come
-    from a marketplace; `statements`: the kinds of its records that may.
+    """Everything about a connection that a person enters or reads.
+
+    `title` is the system's own name, `gives` what it takes or delivers, `needs` what a person
+    should have at hand. Without a `key`, calls are not authenticated. `way`: records or documents
+    go from program to program, or in files that people carry. `system` is the accounting system
+    behind several connectors, blank where there is only one. `can` and `cannot` list what this
+    connector does and does not do. `e_invoices` (who submits them) and `tells` (facts about its
+    books) are None for a source. `marketplace`: all records of the source come from a marketplace;
+    `statements`: the kinds of its records that may.
     """
 
     title: str
@@ -544,7 +556,7 @@ class ConnectionForm:
 
     @property
     def issuer_setting(self) -> Setting:
-        """The setting of a source that answers who makes the e-Invoices of its sales."""
+        """The source's setting for the issuer of the e-Invoices of its sales."""
         if self.marketplace:
             return ISSUER_OF_PLATFORM
         return ISSUER_OF_STATEMENTS if self.statements else ISSUER_OF_SHOP
@@ -557,9 +569,9 @@ class ConnectionForm:
 
 
 def issuer_of(settings: Mapping[str, object], *, of_marketplace: bool) -> Issuer:
-    """Return who makes the e-Invoice of a sale under the settings of its source.
+    """Return the issuer of a sale's e-Invoice under its source's settings.
 
-    A blank or unreadable answer is `unknown` for a marketplace and `us` for a shop of one's own.
+    A blank or unreadable answer is `unknown` for a marketplace and `us` for the company's own shop.
     """
     text = str(settings.get(ISSUER) or "").strip()
     if text in ISSUERS:
@@ -568,12 +580,12 @@ def issuer_of(settings: Mapping[str, object], *, of_marketplace: bool) -> Issuer
 
 
 def looks_first(settings: Mapping[str, object]) -> bool:
-    """Whether a person wants a look before each first send."""
+    """Check whether the settings require a lookup before each first send."""
     return settings.get(_LOOK_FIRST) == _YES
 
 
 def address_setting(example: str, hint: str, *, required: bool = True) -> Setting:
-    """The field for the address of a system's interface."""
+    """Return the setting for the address of a system's interface."""
     return Setting(
         name="base_url",
         label="Address of the interface",
@@ -585,14 +597,17 @@ def address_setting(example: str, hint: str, *, required: bool = True) -> Settin
 
 
 def store_setting(example: str, hint: str) -> Setting:
-    """The field for the address of a shop, which set-up shows although it may stay blank."""
+    """Return the setting for a shop's address, which set-up shows although it may stay blank."""
     return replace(
         address_setting(example, hint, required=False), label="Store address", asked=True
     )
 
 
 def record_kinds_setting(kinds: Iterable[str]) -> Setting:
-    """Which kinds of record a source may deliver; all that it knows where none is named."""
+    """Return the setting that limits which kinds of record a source may deliver.
+
+    A blank value allows all kinds.
+    """
     return Setting(
         name=RECORD_KINDS,
         label="Kinds of record it may deliver",
@@ -603,12 +618,12 @@ def record_kinds_setting(kinds: Iterable[str]) -> Setting:
 
 
 def takes_deliveries(settings: Mapping[str, object]) -> bool:
-    """Whether a source with these settings takes deliveries."""
+    """Check whether a source with these settings accepts deliveries."""
     return str(settings.get(DELIVERIES, "")).strip() != OFF
 
 
 def generated_key(*steps: str) -> KeyField:
-    """The secret of a webhook: made here, and shown once."""
+    """Return the key field of a webhook secret, which Clearpost generates and shows once."""
     return KeyField(
         label="Secret",
         hint="Made here and shown once. A lost secret is replaced, not recovered.",
@@ -618,22 +633,24 @@ def generated_key(*steps: str) -> KeyField:
 
 
 def setting_fault(setting: Setting, text: str) -> str:
-    """What is wrong with a value, and what to enter instead; blank when nothing is."""
+    """Return the fault of a value and what to enter instead; blank for a valid value."""
     value = text.strip()
     if not value:
         return f"Enter the {lowered(setting.label)}." if setting.required else ""
     if setting.choices is not None:
-        return _strange(setting, split_list(value) if setting.kind == "some_of" else (value,))
-    return _of_database(setting, value) or _misread(setting, value)
+        return _unknown_choice(
+            setting, split_list(value) if setting.kind == "some_of" else (value,)
+        )
+    return _database_fault(setting, value) or _format_fault(setting, value)
 
 
-def _strange(setting: Setting, words: Iterable[str]) -> str:
-    known = setting.choices or {}
-    strange = next((one for one in words if one not in known), None)
-    return "" if strange is None else f"“{strange}” is none of: {', '.join(known)}."
+def _unknown_choice(setting: Setting, words: Iterable[str]) -> str:
+    choices = setting.choices or {}
+    unknown = next((word for word in words if word not in choices), None)
+    return "" if unknown is None else f"“{unknown}” is none of: {', '.join(choices)}."
 
 
-def _of_database(setting: Setting, value: str) -> str:
+def _database_fault(setting: Setting, value: str) -> str:
     match setting.kind:
         case "database":
             return address_fault(value)
@@ -649,19 +666,19 @@ def _is_positive(value: str) -> bool:
     return bool(re.fullmatch("0{0,9}[1-9][0-9]{0,17}", value))
 
 
-def _misread(setting: Setting, value: str) -> str:
-    such = f" Example: {setting.example}." if setting.example else ""
+def _format_fault(setting: Setting, value: str) -> str:
+    example = f" Example: {setting.example}." if setting.example else ""
     match setting.kind:
         case "address" if not _is_address(value):
-            return f"“{value}” is not an address that begins with https://.{such}"
+            return f"“{value}” is not an address that begins with https://.{example}"
         case "whole" if setting.zero and not re.fullmatch("0{0,9}[0-9]{1,18}", value):
-            return f"“{value}” is not a whole number, 0 or more.{such}"
+            return f"“{value}” is not a whole number, 0 or more.{example}"
         case "whole" if not setting.zero and not _is_positive(value):
-            return f"“{value}” is not a whole number, 1 or more.{such}"
+            return f"“{value}” is not a whole number, 1 or more.{example}"
         case "day" if not _is_day(value):
-            return f"“{value}” is not a day.{such}"
+            return f"“{value}” is not a day.{example}"
         case "time" if not _is_time(value):
-            return f"“{value}” is not a time of a day.{such}"
+            return f"“{value}” is not a time of a day.{example}"
         case "closed_day" if value != _NO_DAY and not _is_day(value):
             return f"“{value}” is not a day. Write it as 2026-09-30, or none if nothing is closed."
         case "zone" if value not in available_timezones():
@@ -698,16 +715,18 @@ def _is_time(value: str) -> bool:
 
 
 def lowered(label: str) -> str:
-    """A label inside a sentence; one that begins with an abbreviation stays as it is."""
+    """Lower the first letter of a label for use inside a sentence, unless it is an abbreviation."""
     return label if label[:2].isupper() else label[:1].lower() + label[1:]
 
 
-def setting_faults(settings: Iterable[Setting], given: Mapping[str, str]) -> dict[str, str]:
-    """The faults of a whole form, by the name of the setting."""
-    found = {one.name: setting_fault(one, given.get(one.name, "")) for one in settings}
-    return {name: words for name, words in found.items() if words}
+def setting_faults(settings: Iterable[Setting], values: Mapping[str, str]) -> dict[str, str]:
+    """Return setting name -> fault for a whole form."""
+    faults = {
+        setting.name: setting_fault(setting, values.get(setting.name, "")) for setting in settings
+    }
+    return {name: words for name, words in faults.items() if words}
 
 
 def split_list(value: str) -> tuple[str, ...]:
-    """The single words of a value of the kind `some_of`."""
-    return tuple(one.strip() for one in value.split(",") if one.strip())
+    """Split a `some_of` value into its words."""
+    return tuple(word.strip() for word in value.split(",") if word.strip())

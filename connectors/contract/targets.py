@@ -57,10 +57,12 @@ SETTINGS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How many calls a target allows a minute and `at_once` (None: it gives no figure), and what
-    one document costs at most, sent or looked up; what a batch counts for, if not as one document.
-    `counted_by` is the setting that names the account there whose calls are counted together,
-    `more_where` are settings that cost a document more calls, where they are made.
+    """How many calls a target allows and what a document costs.
+
+    `per_minute` and `at_once` are None if the target gives no figure. `to_send` and `to_look` are
+    the most calls that sending or looking up one document takes. `to_batch` is what a batch counts
+    for, if not as one document. `counted_by` is the setting that names the account whose calls are
+    counted together. `more_where` are settings that, if filled, add calls to each document.
     """
 
     per_minute: int | None = None
@@ -72,7 +74,7 @@ class Pace:
     more_where: tuple[tuple[str, int], ...] = ()
 
     def sending(self, settings: Settings) -> int:
-        """What one document costs at most to be sent, with these settings."""
+        """Return the most calls that sending one document takes, with these settings."""
         return self.to_send + sum(calls for name, calls in self.more_where if settings.get(name))
 
 
@@ -88,16 +90,16 @@ class FileLimits:
 
 
 class Target(Protocol):
-    """Where documents go."""
+    """An accounting system, or a way into it, to which documents go."""
 
     @property
     def name(self) -> str:
-        """The word in a rule file."""
+        """The target's word in a rule file."""
         ...
 
     @property
     def form(self) -> ConnectionForm:
-        """What is asked of the person who connects it."""
+        """The connection form that a person fills in."""
         ...
 
     @property
@@ -107,17 +109,17 @@ class Target(Protocol):
 
     @property
     def dedupe(self) -> Literal["key", "number", "number+customer", "none"]:
-        """By what the target itself refuses a second document."""
+        """The property by which the target itself refuses a duplicate document."""
         ...
 
     @property
     def lookup(self) -> Literal["strong", "lagging", "none"]:
-        """Whether a look-up can be believed at once."""
+        """Whether a lookup can be trusted at once."""
         ...
 
     @property
     def settle_seconds(self) -> float:
-        """How long a write may take to show in a look-up."""
+        """How many seconds a write may take to show in a lookup."""
         ...
 
     @property
@@ -131,11 +133,11 @@ class Target(Protocol):
         ...
 
     def rows_of(self, document: OutgoingDocument) -> int:
-        """How many rows of a file this document takes: 1 at least, and 1 where no file is made."""
+        """Return how many rows of a file this document takes; 1 if the target takes no files."""
         ...
 
     def rounding(self, settings: Settings) -> Rounding:
-        """How it makes a total, as its connection says (`rounding_mode`), or as it always does."""
+        """Return how the target makes a total, which its setting `rounding_mode` may change."""
         ...
 
     def build(
@@ -147,13 +149,15 @@ class Target(Protocol):
         batch_name: str,
         action: Action = "create",
     ) -> Payload:
-        """The call that would do this to these documents, in the books of this connection. Pure.
-        Only what a document's schema lists in `actions` is ever asked, one document at a time.
+        """Build the call that performs the action on these documents for this connection. Pure.
+
+        Only an action that the document's schema lists in `actions` is ever requested, one document
+        at a time.
         """
         ...
 
     def send(self, payload: Payload, settings: Settings, secret: str, key: str, http: Http) -> Sent:
-        """Make the call, once, and say for each document what became of it."""
+        """Make the call once and return the outcome of each document."""
         ...
 
     def look_up(
@@ -167,16 +171,16 @@ class Target(Protocol):
         action: Action = "create",
         standing: OutgoingDocument | None = None,
     ) -> Found:
-        """Whether it has been done. Changes nothing, may be repeated.
+        """Check whether the action was done. Read-only, may be repeated.
 
-        `equal`: it has: the document is there, with the new content, or is void. `absent`: it
-        has not: nothing is there, or what we sent last (`standing`) is unchanged.
-        `different`: something else is there, which a person must see.
+        `equal`: it was done; the document is there with the new content, or is void. `absent`: it
+        was not done; nothing is there, or what we sent last (`standing`) is unchanged. `different`:
+        another content is there, which a person must see.
         """
         ...
 
     def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:
-        """Try the connection without writing."""
+        """Test the connection without writing."""
         ...
 
 
@@ -198,39 +202,40 @@ class Prechecking(Protocol):
 
 @runtime_checkable
 class LooksTogether(Protocol):
-    """A target that tells of many documents in few calls whether they have been done."""
+    """A target that looks up many documents in few calls."""
 
     def look_up_together(
         self, questions: Sequence[Question], settings: Settings, secret: str, http: Http
     ) -> tuple[Found, ...]:
-        """For each question, in their order, what `look_up` would say of it alone."""
+        """Return for each question, in order, what `look_up` would return for it."""
 
 
 @runtime_checkable
 class Deferring(Protocol):
-    """A target that takes a call in, and makes it later: it is asked again what became of it.
+    """A target that queues a call and executes it later, so that its outcome is polled.
 
-    An answer `awaiting`, and a look-up that is `unknown` because the target has not made it yet,
-    have as `target_ref` the ticket by which it is asked again. A call without an answer may lie
-    there, too: that its document is not found proves too little, so only a person sends it again.
+    An answer `awaiting`, and a lookup that is `unknown` because the target has not executed the
+    call yet, have the ticket for polling as `target_ref`. A call without an answer may be in the
+    queue as well. A missing document is then no proof, so only a person sends it again.
     """
 
     def ask_again(
         self, document: OutgoingDocument, ticket: str, settings: Settings, secret: str, http: Http
     ) -> Found:
-        """What became of the create or the look-up of this document that has this ticket.
+        """Poll the outcome of this document's create or lookup by its ticket.
 
-        `unknown` with a ticket: it is not done, ask again by that one; without: nobody could say,
-        and this one is still good. Otherwise as a look-up says it. Changes nothing.
+        `unknown` with a ticket: not executed yet, poll by that ticket. `unknown` without: no answer
+        now, and the old ticket stays valid. Otherwise as a lookup. Read-only.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renewed:
-    """What came of it: a new secret that replaces the stored one, a refusal that only a person can
-    mend, or no answer for now. `hint` is what that person does, where there is more to say than
-    that a new key is needed.
+    """The outcome of a key renewal.
+
+    Either a new secret that replaces the stored secret, or a refusal that only a person can
+    resolve, or no answer for now. `hint` is that person's next step if a new key is not enough.
     """
 
     kind: Literal["renewed", "refused", "away"]
@@ -247,15 +252,17 @@ class Renewing(Protocol):
     """A target or a source whose key is good for a while only."""
 
     def is_due(self, secret: str, now: datetime) -> bool:
-        """Whether the stored secret has to be exchanged before the next call."""
+        """Check whether the stored secret must be exchanged before the next call."""
         ...
 
     def may_be_over(self, secret: str, now: datetime) -> bool:
-        """Whether a refused key may only have ended early, as it was not exchanged just now."""
+        """Check whether a refused key may have expired early, because it was not exchanged just
+        now.
+        """
         ...
 
     def renew(self, settings: Settings, secret: str, http: Http) -> Renewed:
-        """Exchange it, once. What was stored before may be worth nothing afterwards."""
+        """Replace the secret, once. The old secret may be worthless afterwards."""
         ...
 
 
@@ -281,8 +288,9 @@ class Readable(Protocol):
     def read(
         self, documents: Sequence[OutgoingDocument], settings: Settings, secret: str, http: Http
     ) -> tuple[Found, ...]:
-        """What the target has for each of these documents as they were sent last, in their order.
-        Changes nothing. `absent` is told only where nothing of that number is there.
+        """Return the target's version of each document as last sent, in order. Read-only.
+
+        `absent` is returned only if no document with that number exists.
         """
         ...
 
@@ -304,7 +312,7 @@ class ListsCalls(Protocol):
 
 @runtime_checkable
 class ReadsLater(Protocol):
-    """A target whose `read` may be answered later: `unknown` then, with a ticket to ask by."""
+    """A target whose `read` may be answered later: `unknown` then, with a ticket for polling."""
 
     def read_later(
         self,
@@ -314,16 +322,18 @@ class ReadsLater(Protocol):
         secret: str,
         http: Http,
     ) -> tuple[Found, ...]:
-        """The same of documents of that reading; `unknown` without a ticket, to be read again."""
+        """Return the results of an earlier `read` by its ticket; `unknown` without a ticket means:
+        read again.
+        """
 
 
 @runtime_checkable
 class TellsChanges(Protocol):
-    """A target that tells in one call which documents were changed since a moment."""
+    """A target that lists in one call which documents changed since a moment."""
 
     @property
     def changes_reach(self) -> timedelta:
-        """How far back it tells."""
+        """How far back the list of changes goes."""
         ...
 
     def changed(
@@ -334,9 +344,10 @@ class TellsChanges(Protocol):
         secret: str,
         http: Http,
     ) -> frozenset[str] | Found:
-        """The references there of all documents of these types that were made, changed, made void
-        or deleted since. `unknown` when nobody can say now, and where those are more than it tells
-        at once. Changes nothing.
+        """Return the target's references of all documents of these types that changed since.
+
+        Created, updated, voided and deleted documents count. `unknown` when the target does not
+        answer, or when there are more changes than one call lists. Read-only.
         """
         ...
 
@@ -348,9 +359,11 @@ class Searchable(Protocol):
     def alike(
         self, document: OutgoingDocument, settings: Settings, secret: str, http: Http
     ) -> tuple[Stands, ...] | Found:
-        """Live documents there of the same party and amount and about the same day, whatever their
-        number. `unknown` when nobody can say now; `different` when it has so many
-        documents that a person must look. Changes nothing.
+        """Return live documents with equal party and amount and about the day, whatever their
+        number.
+
+        `unknown` when the target does not answer; `different` when there are too many documents to
+        check without a person. Read-only.
         """
         ...
 
@@ -360,7 +373,7 @@ class UnusableEntry:
     """An entry that a document names and its target refuses: `entry` in words, `customer 58`.
 
     `currency` is the entry's own currency, where the document is in another one, `needed`. Blank:
-    somebody made the entry inactive.
+    the entry was made inactive.
     """
 
     entry: str
@@ -377,38 +390,40 @@ class TellsParties(Protocol):
     ) -> UnusableEntry | Found | None:
         """Return the first entry of the document that is inactive or of another currency.
 
-        None where all can be used, or are not known: a write shows that. `unknown` when the target
-        does not answer now. Changes nothing.
+        None if all are usable or the target does not know them: a write shows that. `unknown` when
+        the target does not answer now. Read-only.
         """
         ...
 
 
 @runtime_checkable
 class TestedWhole(Protocol):
-    """A target that permits each type of document for itself, which its usual test tries only in
-    part: it comes every quarter of an hour, and calls are counted.
+    """A target that grants permission per document type, which the usual test checks only in part.
+
+    The usual test runs every quarter of an hour, and calls are counted.
     """
 
     def more_calls(self, documents: Collection[str]) -> int:
-        """How many calls more than the usual test the whole one of these types makes at most."""
+        """Return how many calls a whole test of these types makes at most beyond the usual test."""
         ...
 
     def test_whole(
         self, documents: Collection[str], settings: Settings, secret: str, http: Http
     ) -> ConnectionReport:
-        """The usual test, and whether the key reaches each of these types. Changes nothing."""
+        """Run the usual test and check whether the key reaches each of these types. Read-only."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ListEntry:
-    """One entry: its code as documents name it, its name, whether it is in use, and its numbers
-    where the target tells them; `sku` of an item is the code that people gave it, where documents
-    name it by another one.
+    """One entry: its code as documents name it, its name, whether it is active, and its numbers.
 
-    Of an unpaid invoice or bill: `sku` its number, where `code` is an id; `name` that of its
-    customer or supplier, `party` that one's code; `left` what is still to be paid, above zero, in
-    `currency`, which is blank where it is that of the books.
+    Numbers are set where the target shows them. `sku` of an item is the code that people gave it,
+    if documents name the item by another code.
+
+    For an unpaid invoice or bill: `sku` is its number if `code` is an id; `name` and `party` are
+    the name and code of its customer or supplier; `left` is the unpaid amount, above zero, in
+    `currency`, which is blank for the currency of the books.
     """
 
     code: str
@@ -424,7 +439,7 @@ class ListEntry:
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """A page of a list; `after` is where the next one begins, blank where there is none."""
+    """A page of a list; `after` is the cursor of the next page, blank on the last page."""
 
     entries: tuple[ListEntry, ...]
     after: str
@@ -432,7 +447,7 @@ class ListPage:
 
 @runtime_checkable
 class TellsLists(Protocol):
-    """A target that lists customers, suppliers, items or what is unpaid whole."""
+    """A target that lists all its customers, suppliers, items or unpaid documents."""
 
     @property
     def pace(self) -> Pace:
@@ -447,15 +462,16 @@ class TellsLists(Protocol):
     def list_page(
         self, kind: Listed, after: str, settings: Settings, secret: str, http: Http
     ) -> ListPage | Found:
-        """The page that begins there, the first one where `after` is blank: one read-only call.
-        Entries out of use are told, too. `unknown` when nobody can say now.
+        """Read the page at this cursor, the first if `after` is blank, with one read-only call.
+
+        Inactive entries are included. `unknown` when the target does not answer now.
         """
         ...
 
 
 @runtime_checkable
 class TellsItems(Protocol):
-    """A target that tells how it counts an item."""
+    """A target that shows how it counts an item."""
 
     @property
     def documents(self) -> tuple[DocumentSchema, ...]:
@@ -469,33 +485,36 @@ class TellsItems(Protocol):
 
     @property
     def items_at_once(self) -> int:
-        """How many may be asked for in one round, which is every quarter of an hour."""
+        """How many items one round may request; a round runs every quarter of an hour."""
         ...
 
     def items(
         self, codes: Sequence[str], settings: Settings, secret: str, http: Http
     ) -> Mapping[str, ItemSetup | None] | Found:
-        """The set-up of each of these that could be read, None where there is no such item or where
-        it has no unit; what could not be asked for now is left out. `unknown` when nobody can say
-        anything now. Changes nothing.
+        """Return the unit set-up of each item that could be read.
+
+        None for an unknown item or an item without a unit; items that could not be read now are
+        left out. `unknown` when the target does not answer at all. Read-only.
         """
         ...
 
 
 def read_frequency(settings: Mapping[str, object]) -> str:
-    """How often a connection with these settings wants them read."""
+    """Return how often these settings have the lists read."""
     return str(settings.get(READ) or NIGHTLY)
 
 
 def read_hour(settings: Mapping[str, object]) -> str:
-    """At which hour."""
+    """Return the hour, such as 01:30, at which these settings have the lists read."""
     return str(settings.get(READ_AT) or USUAL_HOUR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Returned:
-    """What the browser brought back: our own word `state`, a code that works once, the company
-    that was chosen; or why there is no code (`error`): `denied` where the person declined.
+    """The parameters with which the browser came back.
+
+    `state` is our own token, `code` works once, `company` is the chosen company. If there is no
+    code, `error` is the reason, and `denied` is set when the person declined.
     """
 
     state: str = ""
@@ -510,8 +529,10 @@ class Returned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Granted:
-    """What a code was exchanged for: a whole key, a refusal of the code or of the app itself, or no
-    answer for now. `words` are for people and name no secret.
+    """The outcome of exchanging a code.
+
+    Either a whole key, or a refusal of the code or of the app itself, or no answer for now. `words`
+    are for people and contain no secret.
     """
 
     kind: Literal["granted", "code_refused", "app_refused", "away"]
@@ -524,8 +545,8 @@ class Granted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revoked:
-    """What came of taking a permission back: done, not known there any more, refused, or no
-    answer for now.
+    """The outcome of a revocation: done, no longer known in the target, refused, or no answer for
+    now.
     """
 
     kind: Literal["revoked", "unknown", "refused", "away"]
@@ -534,35 +555,35 @@ class Revoked:
 
 @runtime_checkable
 class Authorizing(Protocol):
-    """A target whose key a person gives by allowing it on the target's own pages."""
+    """A target whose key a person grants on the target's own pages."""
 
     @property
     def authorizes(self) -> str:
-        """What the button calls the system."""
+        """The system's name on the button."""
         ...
 
     def app_secret(self, secret: str) -> str:
-        """The part of a stored key that is the app's own; blank where it has none."""
+        """Return the app's own part of a stored key; blank if it has none."""
         ...
 
     def lacks_permission(self, secret: str) -> bool:
-        """Whether a key is the app's own part alone: nothing can be called with it yet."""
+        """Check whether a key is only the app's own part, which cannot call anything yet."""
         ...
 
     def authorization_address(self, settings: Settings, *, state: str, back: str) -> str:
-        """Where the browser goes; it comes back to `back`, exactly, with `state`."""
+        """Return the address for the browser, which comes back to exactly `back` with `state`."""
         ...
 
     def returned(self, query: Mapping[str, str]) -> Returned:
-        """What a browser that came back brings with its address."""
+        """Return what the query of the browser's return address contains."""
         ...
 
     def exchange(
         self, settings: Settings, secret: str, *, code: str, back: str, http: Http
     ) -> Granted:
-        """Exchange the code, once. `secret` is the app's own part, `back` as it was sent there."""
+        """Redeem the code, once. `secret` is the app's own part, `back` the address sent before."""
         ...
 
     def revoke(self, settings: Settings, secret: str, http: Http) -> Revoked:
-        """Take back there what the key allows."""
+        """Revoke the key's permission in the target."""
         ...

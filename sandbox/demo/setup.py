@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from connectors.contract import ConnectionSide
-from connectors.contract.errors import FailureWord, classes_of
+from connectors.contract.errors import FailureWord, classes_with_word
 from connectors.transport.http import Clock
 from grammar.text.finding_codes import TARGET_CODES
 from holding.access import actors, people
@@ -509,7 +509,7 @@ def classes(session: DatabaseSession) -> dict[str, int]:
     tried = tried.join(Attempt, Attempt.push_id == Push.id)
     found = {}
     for word in FailureWord:
-        classes = classes_of(word)
+        classes = classes_with_word(word)
         held = _held(session, Hold.error_class.in_(classes), Hold.code != NEEDS_APPROVAL)
         found[word.value] = len(held | _ids(tried.filter(Attempt.error_class.in_(classes))))
     return found

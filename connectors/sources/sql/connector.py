@@ -18,7 +18,7 @@ from connectors.contract import (
     Source,
     SourceRefusal,
 )
-from connectors.contract.errors import columns_of, query_fault, query_text
+from connectors.contract.errors import parse_columns, query_fault, query_text
 from connectors.contract.pulls import NoPage, Page
 from connectors.contract.schema import FieldSchema, KindSchema
 from connectors.kit.canonical_record import COMPANY_CODE, orders_of
@@ -297,7 +297,7 @@ def _kind_query(settings: Settings, schema: KindSchema) -> KindQuery:
         text=query_text(_said(settings, f"{kind}_query")),
         cursor=_said(settings, f"{kind}_cursor") or STAMP,
         id=_said(settings, f"{kind}_id") or "id",
-        columns=columns_of(_said(settings, f"{kind}_columns")),
+        columns=parse_columns(_said(settings, f"{kind}_columns")),
         lines=_lines(settings) if schema is ORDER else None,
     )
 
@@ -314,7 +314,7 @@ def _lines(settings: Settings) -> LineQuery | None:
         text=text,
         order=_said(settings, "line_order") or "order_id",
         id=_said(settings, "line_id") or "id",
-        columns=columns_of(_said(settings, "line_columns")),
+        columns=parse_columns(_said(settings, "line_columns")),
     )
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from connectors.contract import IncomingRecord, RowError, Settings
-from connectors.contract.errors import FILE, address_of
+from connectors.contract.errors import FILE, parse_address
 from connectors.contract.pulls import NoPage, Page, Pulled
 from connectors.contract.schema import FieldSchema
 from connectors.kit.canonical_record import Cell, RawRecord, read_record
@@ -132,7 +132,7 @@ def page(
     cursor: str, settings: Settings, password: str, zone: ZoneInfo, http: Http
 ) -> Page | NoPage:
     """What follows a cursor."""
-    queries, address = queries_of(settings), address_of(str(settings.get("base_url") or ""))
+    queries, address = queries_of(settings), parse_address(str(settings.get("base_url") or ""))
     if isinstance(queries, str):
         return NoPage(words=queries, hint="An admin changes it under Settings.")
     if isinstance(address, str):

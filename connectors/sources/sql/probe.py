@@ -8,7 +8,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from connectors.contract import ConnectionReport, Settings, Step
-from connectors.contract.errors import FILE, SYSTEMS, DatabaseAddress, address_of
+from connectors.contract.errors import FILE, SYSTEMS, DatabaseAddress, parse_address
 from connectors.contract.schema import FieldSchema
 from connectors.sources.sql.connector import (
     ORDER,
@@ -75,12 +75,12 @@ SELECT CASE
 
 def test(settings: Settings, password: str, zone: ZoneInfo, now: datetime) -> ConnectionReport:
     """The steps; those behind one that failed are not run."""
-    queries, address = queries_of(settings), address_of(str(settings.get("base_url") or ""))
+    queries, address = queries_of(settings), parse_address(str(settings.get("base_url") or ""))
     for setting in (address, queries):
         if isinstance(setting, str):
             hint = "Correct it under Settings."
             step = Step.failed(FIRST[0], setting, hint, "database.settings")
-            return ConnectionReport.stopped(FIRST, step, there=False)
+            return ConnectionReport.stopped(FIRST, step, reached=False)
     assert not isinstance(address, str)  # noqa: S101 - narrowed above
     assert not isinstance(queries, str)  # noqa: S101 - narrowed above
     kinds = tuple(f"{query.kind.capitalize()}s" for query in queries)
@@ -137,7 +137,7 @@ def _stopped(
     )
     failed = Step.failed(FIRST[at], why.words, why.hint, code)
     there = at > _STOPS_AT["away"]
-    return ConnectionReport.stopped((*FIRST, *kinds), *before, failed, there=there)
+    return ConnectionReport.stopped((*FIRST, *kinds), *before, failed, reached=there)
 
 
 def _of_kind(

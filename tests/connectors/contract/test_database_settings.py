@@ -5,9 +5,9 @@ import pytest
 from connectors.contract.errors import (
     DatabaseAddress,
     address_fault,
-    address_of,
     columns_fault,
-    columns_of,
+    parse_address,
+    parse_columns,
     query_fault,
     query_text,
 )
@@ -64,12 +64,12 @@ def test_a_semicolon_behind_the_query_is_no_part_of_it():
 
 
 def test_an_address_names_system_user_host_and_database():
-    told = address_of("postgresql+psycopg://reader@DB.example/shop")
+    told = parse_address("postgresql+psycopg://reader@DB.example/shop")
     assert told == DatabaseAddress("postgresql", "reader", "db.example", 5432, "shop")
-    assert address_of("mariadb://r%40x@db.example:3307/shop") == DatabaseAddress(
+    assert parse_address("mariadb://r%40x@db.example:3307/shop") == DatabaseAddress(
         "mariadb", "r@x", "db.example", 3307, "shop"
     )
-    assert address_of("sqlite:///shops/one.db") == DatabaseAddress(
+    assert parse_address("sqlite:///shops/one.db") == DatabaseAddress(
         "sqlite", "", "", 0, "shops/one.db"
     )
 
@@ -102,7 +102,7 @@ def test_any_other_address_is_refused_and_its_password_not_repeated(address):
 def test_columns_go_to_fields_that_are_there_and_each_field_once():
     fields = ("number", "total")
     assert columns_fault("Order_No = number,\n grand = total", fields) == ""
-    assert columns_of("Order_No = number,\n grand = total") == {
+    assert parse_columns("Order_No = number,\n grand = total") == {
         "order_no": "number",
         "grand": "total",
     }

@@ -4,16 +4,16 @@ from connectors.contract.errors import (
     ERROR_CLASSES,
     FAILURE_WORDS,
     FailureWord,
-    classes_of,
+    classes_with_word,
     failure_word,
 )
 
 
 def test_every_class_has_one_word_and_every_word_a_class() -> None:
     assert set(FAILURE_WORDS) == set(ERROR_CLASSES)
-    under = [name for word in FailureWord for name in classes_of(word)]
+    under = [name for word in FailureWord for name in classes_with_word(word)]
     assert sorted(under) == sorted(ERROR_CLASSES)
-    assert all(classes_of(word) for word in FailureWord)
+    assert all(classes_with_word(word) for word in FailureWord)
     assert [str(word) for word in FailureWord] == [
         "missing",
         "unavailable",
@@ -24,7 +24,7 @@ def test_every_class_has_one_word_and_every_word_a_class() -> None:
 
 
 def test_each_class_stands_under_its_own_word() -> None:
-    under = {str(word): set(classes_of(word)) for word in FailureWord}
+    under = {str(word): set(classes_with_word(word)) for word in FailureWord}
     assert under == {
         "missing": {"missing_field", "mapping_missing"},
         "unavailable": {"temporary", "uncertain"},
