@@ -32,57 +32,64 @@ from connectors.transport import http
 from connectors.transport.http import FOLDERS_VARIABLE, BrokenConnectorError
 
 
-def found(side: ModuleType, name: str) -> Iterator[Any]:
-    """What the `connector` module of each folder of a side offers under this name."""
+def load_connectors(side: ModuleType, name: str) -> Iterator[Any]:
+    """Yield this attribute of the `connector` module of each folder of a side.
+
+    Raise BrokenConnectorError for a missing folder, a duplicate name or a connector that cannot be
+    used.
+    """
     for absent in http.missing_folders():
         raise BrokenConnectorError(
             f"There is no folder {absent}, which {FOLDERS_VARIABLE} names.",
             f"Make it, or take it out of {FOLDERS_VARIABLE}.",
         )
-    own, seen = str(Path(connectors.__path__[0])), set[str]()
-    for place in side.__path__:
-        for folder in pkgutil.iter_modules([place]):
-            if not folder.ispkg:
+    own_root, names = str(Path(connectors.__path__[0])), set[str]()
+    for folder_path in side.__path__:
+        for package in pkgutil.iter_modules([folder_path]):
+            if not package.ispkg:
                 continue
-            if folder.name in seen:
+            if package.name in names:
                 raise BrokenConnectorError(
-                    f"There are two connectors {folder.name}; one of them lies in {place}.",
+                    f"There are two connectors {package.name}; one of them lies in {folder_path}.",
                     "Give it a name of its own.",
                 )
-            seen.add(folder.name)
-            yield _connector(f"{side.__name__}.{folder.name}.connector", name, place, own)
+            names.add(package.name)
+            yield _load_connector(
+                f"{side.__name__}.{package.name}.connector", name, folder_path, own_root
+            )
 
 
-def _connector(module: str, name: str, place: str, own: str) -> object:
-    """One connector. What is wrong with one of ours is a fault of the product, and is not told as
-    anybody else's.
-    """
+def _load_connector(module: str, name: str, folder_path: str, own_root: str) -> object:
+    """Return one connector. An import error in the product's own connectors is raised unchanged."""
     folder = module.split(".")[2]
     try:
-        found = getattr(import_module(module), name)
+        connector = getattr(import_module(module), name)
     except Exception as error:
-        if Path(place).is_relative_to(own):
+        if Path(folder_path).is_relative_to(own_root):
             raise
         raise BrokenConnectorError(
-            f"The connector {folder} in {place} cannot be loaded: {error}.",
+            f"The connector {folder} in {folder_path} cannot be loaded: {error}.",
             f"Repair it, or take its folder out of {FOLDERS_VARIABLE}.",
         ) from error
-    if (called := getattr(found, "name", None)) != folder:  # it would take the place of another
+    own_name = getattr(connector, "name", None)
+    if own_name != folder:  # it would take the place of another
         raise BrokenConnectorError(
-            f"The connector {folder} in {place} calls itself {called}.",
+            f"The connector {folder} in {folder_path} calls itself {own_name}.",
             "Give the connector the name of its folder.",
         )
-    return found
+    return connector
 
 
-_SOURCES: tuple[Source, ...] = tuple(found(connectors.sources, "SOURCE"))
-_TARGETS: tuple[Target, ...] = tuple(found(connectors.targets, "TARGET"))
+_SOURCES: tuple[Source, ...] = tuple(load_connectors(connectors.sources, "SOURCE"))
+_TARGETS: tuple[Target, ...] = tuple(load_connectors(connectors.targets, "TARGET"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotOffered:
-    """A way into an accounting system that is not there: `title` as people call it, `why` in half a
-    sentence, and `instead` the connectors into the same `system`.
+    """A way into an accounting system that Clearpost does not support.
+
+    `title` is its usual name, `why` half a sentence with the reason, and `instead` the connectors
+    into that `system`.
     """
 
     title: str
@@ -111,41 +118,48 @@ _REFUSED: Mapping[str, tuple[str, str]] = {
 
 
 def not_offered(connector: str) -> NotOffered | None:
-    """Why a connector that somebody asks for is not there; None where nobody ever heard of it."""
+    """Return why an unsupported connector is not offered; None for an unknown name."""
     if connector not in _REFUSED:
         return None
     title, why = _REFUSED[connector]
-    instead = (one.name for one in _TARGETS if one.form.system == AUTOCOUNT)
+    instead = (target.name for target in _TARGETS if target.form.system == AUTOCOUNT)
     return NotOffered(title=title, system=AUTOCOUNT, why=why, instead=tuple(instead))
 
 
 def sources() -> Mapping[str, Source]:
-    """The sources by name."""
+    """Return the sources by name."""
     return MappingProxyType({source.name: source for source in _SOURCES})
 
 
 def targets() -> Mapping[str, Target]:
-    """The targets by name."""
+    """Return the targets by name."""
     return MappingProxyType({target.name: target for target in _TARGETS})
 
 
 def form_of(side: ConnectionSide, connector: str) -> ConnectionForm | None:
-    """What a connector asks, with what every one of its side asks besides; None: not known."""
-    found: Source | Target | None
-    found = sources().get(connector) if side == "source" else targets().get(connector)
-    if found is None:
+    """Return a connector's form with the settings common to its side; None if unknown."""
+    known: Source | Target | None
+    known = sources().get(connector) if side == "source" else targets().get(connector)
+    if known is None:
         return None
-    common = _OF_TARGETS
+    common_settings = _OF_TARGETS
     if side == "source":
         kinds = schema.record_kinds_setting(kind.kind for kind in sources()[connector].kinds)
-        pulled = _OF_PULLS if isinstance(found, Pulls) else ()
-        named = {field.name for kind in sources()[connector].kinds for field in kind.fields}
-        bound = (schema.OWN_COMPANY,) if schema.COMPANY_CODE in named else ()
-        issuer = found.form.issuer_setting
-        common = (issuer, *pulled, schema.TAKING, kinds, *bound, schema.ZONE)
-    elif found.form.system == AUTOCOUNT:
-        common = (schema.MARKETPLACE_MODULE, *_OF_TARGETS)
-    return replace(found.form, settings=(*found.form.settings, *common))
+        pull_settings = _OF_PULLS if isinstance(known, Pulls) else ()
+        field_names = {field.name for kind in sources()[connector].kinds for field in kind.fields}
+        company_settings = (schema.OWN_COMPANY,) if schema.COMPANY_CODE in field_names else ()
+        issuer = known.form.issuer_setting
+        common_settings = (
+            issuer,
+            *pull_settings,
+            schema.TAKING,
+            kinds,
+            *company_settings,
+            schema.ZONE,
+        )
+    elif known.form.system == AUTOCOUNT:
+        common_settings = (schema.MARKETPLACE_MODULE, *_OF_TARGETS)
+    return replace(known.form, settings=(*known.form.settings, *common_settings))
 
 
 _OF_TARGETS: tuple[Setting, ...] = (
@@ -158,60 +172,70 @@ _OF_PULLS = (*READING, schema.CALLS)
 
 
 def schemas() -> tuple[tuple[DocumentSchema, ...], tuple[KindSchema, ...]]:
-    """All document types and all record kinds, for the checker of rule files."""
+    """Return all document types and all record kinds, for the checker of rule files."""
     kinds = (kind for source in _SOURCES for kind in source.kinds)
     return _documents().every, tuple(kinds)
 
 
 @dataclass(frozen=True, slots=True)
 class _Documents:
-    """The document types of these targets, those that are only described last; and by target and
-    name. A page asks for hundreds, so they are put together once.
+    """The document types of these targets, in order and by target and name.
+
+    Types without a connector come last. A page looks up hundreds of types, so they are cached.
     """
 
-    of: tuple[Target, ...]
+    source_targets: tuple[Target, ...]
     every: tuple[DocumentSchema, ...]
     named: Mapping[tuple[str, str], DocumentSchema]
 
 
-_documents_made: list[_Documents] = []
+_documents_cache: list[_Documents] = []
 
 
 def _documents() -> _Documents:
-    for made in _documents_made:
-        if made.of is _TARGETS:
-            return made
-    now = (one for target in _TARGETS for one in _with_e_invoices(target, target.documents))
-    later = (one for target in _TARGETS for one in _with_e_invoices(target, unposted(target.name)))
-    every = (*now, *later)
-    named: dict[tuple[str, str], DocumentSchema] = {}
-    for each in every:
-        named.setdefault((each.target, each.name), each)
-    made = _Documents(_TARGETS, every, MappingProxyType(named))
-    _documents_made[:] = [made]
-    return made
+    for cached in _documents_cache:
+        if cached.source_targets is _TARGETS:
+            return cached
+    posted = (
+        schema_type
+        for target in _TARGETS
+        for schema_type in _with_e_invoices(target, target.documents)
+    )
+    described = (
+        schema_type
+        for target in _TARGETS
+        for schema_type in _with_e_invoices(target, unposted(target.name))
+    )
+    all_documents = (*posted, *described)
+    by_name: dict[tuple[str, str], DocumentSchema] = {}
+    for document_type in all_documents:
+        by_name.setdefault((document_type.target, document_type.name), document_type)
+    cached = _Documents(_TARGETS, all_documents, MappingProxyType(by_name))
+    _documents_cache[:] = [cached]
+    return cached
 
 
 def _with_e_invoices(
     target: Target, documents: Iterable[DocumentSchema]
 ) -> Iterator[DocumentSchema]:
-    """Return the documents, each with the type of the e-Invoice that the target makes of it."""
-    stated = target.form.e_invoices
-    for one in documents:
-        type_ = stated.type_in(one.name, {}) if stated else ""
-        yield replace(one, e_invoice=type_) if type_ else one
+    """Yield the documents, each with the type of the e-Invoice that the target makes for it."""
+    e_invoices = target.form.e_invoices
+    for document_type in documents:
+        type_ = e_invoices.type_in(document_type.name, {}) if e_invoices else ""
+        yield replace(document_type, e_invoice=type_) if type_ else document_type
 
 
 def unposted(target: str) -> tuple[DocumentSchema, ...]:
-    """The document types of a target that are described for rules, and that nothing posts yet."""
+    """Return the document types of a target that rules may name and no connector posts yet."""
     described: tuple[DocumentSchema, ...] = getattr(targets()[target], "unposted", ())
     return tuple(replace(document, connected=False) for document in described)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherWay:
-    """How documents of a type that a target does not take come into its `system` all the same: by
-    the connectors `by`, as people call them, or where there is none by hand.
+    """How documents reach a `system` whose target does not take their type.
+
+    `by` are the titles of the connectors that post them; empty if only a person can enter them.
     """
 
     document: DocumentSchema
@@ -220,114 +244,124 @@ class OtherWay:
 
 
 def other_ways(target: str) -> tuple[OtherWay, ...]:
-    """The ways of all types of document that rules may name for a target and that it does not take,
-    as the connectors of the same system declare them; none of what is no target.
+    """Return the other ways of all types that rules may name for a target but it does not take.
+
+    Empty for an unknown target. The ways are the other connectors into the same accounting system.
     """
     if target not in targets():
         return ()
     form = targets()[target].form
     system = form.system or form.title
-    beside = [
-        one for one in _TARGETS if one.name != target and form.system and one.form.system == system
+    sibling_targets = [
+        sibling
+        for sibling in _TARGETS
+        if sibling.name != target and form.system and sibling.form.system == system
     ]
     return tuple(
         OtherWay(
-            document=one,
+            document=document_type,
             system=system,
             by=tuple(
-                each.form.title
-                for each in beside
-                if one.name in {document.name for document in each.documents}
+                sibling.form.title
+                for sibling in sibling_targets
+                if document_type.name in {document.name for document in sibling.documents}
             ),
         )
-        for one in unposted(target)
+        for document_type in unposted(target)
     )
 
 
 def document(target: str, name: str) -> DocumentSchema | None:
-    """The schema of one document type of a target, if it is known."""
+    """Return the schema of one document type of a target, or None."""
     return _documents().named.get((target, name))
 
 
 def read_file(name: str, raw: bytes, zone: ZoneInfo) -> Accepted | SourceRefusal:
-    """Read a file given by hand, by the source that knows its ending; it is in this zone."""
+    """Read an uploaded file in this time zone with the source that knows its suffix."""
     readers = readers_of(name)
     if readers:
         return readers[0].read(name, raw, zone)
-    known = ", ".join(suffix for source in _SOURCES for suffix in source.suffixes)
+    suffixes = ", ".join(suffix for source in _SOURCES for suffix in source.suffixes)
     return SourceRefusal(
-        415, "unknown_file", f"{name} is not a file that can be read.", f"Use {known}."
+        415, "unknown_file", f"{name} is not a file that can be read.", f"Use {suffixes}."
     )
 
 
 def readers_of(name: str) -> list[Source]:
-    """The sources that know the ending of a file, the one that knows most of it first: an
-    `x.shopify.json` is no `x.json` of somebody else.
+    """Return the sources that know a file's suffix, longest suffix first.
+
+    `x.shopify.json` belongs to Shopify before it belongs to a source that reads `.json`.
     """
     lower = name.lower()
-    known = [
+    matches = [
         (len(suffix), source)
         for source in _SOURCES
         for suffix in source.suffixes
         if lower.endswith(suffix)
     ]
-    return [source for _, source in sorted(known, key=lambda one: -one[0])]
+    return [source for _, source in sorted(matches, key=lambda match: -match[0])]
 
 
 @cache
 def titles() -> dict[str, str]:
-    """By the name of a connector what people call it: its brand, or where one brand has several
-    ways (`autocount_excel`) all of its title. A name that is a word of the language as well (`sql`)
-    could be told of nothing else, and is not here.
+    """Return connector name -> title: the brand, or the whole title if a brand has several
+    connectors.
+
+    A name that is also a plain word (`sql`) cannot be recognised in a text and has no title.
     """
-    forms = {name: one.form for name, one in sources().items()}
-    forms |= {name: one.form for name, one in targets().items()}
-    found: dict[str, str] = {}
+    forms = {name: connector.form for name, connector in sources().items()}
+    forms |= {name: connector.form for name, connector in targets().items()}
+    titles_by_name: dict[str, str] = {}
     for name, form in forms.items():
         brand = form.title.partition(" ")[0]
         if "_" in name:
-            found[name] = form.title
+            titles_by_name[name] = form.title
         elif brand.lower() == name:
-            found[name] = brand
-    return found
+            titles_by_name[name] = brand
+    return titles_by_name
 
 
-def titled(text: str) -> str:
-    """A text with every system by its title.
+def insert_titles(text: str) -> str:
+    """Return a text with the name of each system replaced by its title.
 
-    >>> titled("aiaccount has INV-1 of netshop; see netshop.rules and api.aiaccount.example")
-    'AiAccount has INV-1 of NetShop; see netshop.rules and api.aiaccount.example'
+    >>> insert_titles("aiaccount has INV-1; see netshop.rules and api.aiaccount.example")
+    'AiAccount has INV-1; see netshop.rules and api.aiaccount.example'
     """
-    return retold(text, named(text))
+    return replace_names(text, find_names(text))
 
 
-def retold(text: str, places: Iterable[tuple[int, int]]) -> str:
-    """A text with the titles of the names at these places, in their order."""
-    made, done = [], 0
-    for start, end in places:
-        made += [text[done:start], title(text[start:end])]
-        done = end
-    return "".join([*made, text[done:]])
+def replace_names(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    """Return a text with the names at these spans, in order, replaced by their titles."""
+    parts, position = [], 0
+    for start, end in spans:
+        parts += [text[position:start], title(text[start:end])]
+        position = end
+    return "".join([*parts, text[position:]])
 
 
 def title(name: str) -> str:
-    """The title of a name that has one, written small or as the first of a sentence."""
+    """Return the title of a connector name, which may begin with a capital letter."""
     return titles()[name[0].lower() + name[1:]]
 
 
-def named(text: str) -> list[tuple[int, int]]:
-    """Where a text has such names, each as a word of its own, also as the first of a sentence: from
-    where to where.
+def find_names(text: str) -> list[tuple[int, int]]:
+    """Return the (start, end) span of each connector name that is a word of its own.
+
+    A name at the beginning of a sentence may be capitalised.
     """
     names = [name for name in titles() if name[1:] in text]
-    found = [each.span() for name in names for each in _word(name).finditer(text)]
-    return sorted((start - 1, end) for start, end in found)
+    spans = [match.span() for name in names for match in _word(name).finditer(text)]
+    return sorted((start - 1, end) for start, end in spans)
 
 
 @cache
 def _word(name: str) -> re.Pattern[str]:
-    """A name from its second letter on: what begins with fixed letters is found much faster."""
-    rest = name[1:]
-    one = f"[{name[0].upper()}{name[0]}]{rest}"
-    # between quotation marks stands what somebody typed
-    return re.compile(rf"{rest}(?<={one})(?<![\w./@:&=#-]{one})(?![\w@/=-]|\.\w|(?<=“{one})”)")
+    """Return a pattern for a name. It begins with the second letter: a fixed prefix is found
+    faster.
+    """
+    tail = name[1:]
+    whole = f"[{name[0].upper()}{name[0]}]{tail}"
+    # text in quotation marks is a user's own input
+    return re.compile(
+        rf"{tail}(?<={whole})(?<![\w./@:&=#-]{whole})(?![\w@/=-]|\.\w|(?<=“{whole})”)"
+    )

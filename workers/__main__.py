@@ -26,36 +26,36 @@ log = logger("clearpost.workers")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Start a worker; ends well on SIGTERM, SIGINT and, if asked to, when standard input closes."""
+    """Run a worker until SIGTERM, SIGINT or, with --watch-parent, until standard input closes."""
     options = _options(arguments)
-    _give_way()
-    atexit.register(gc.freeze)  # an end that looks for cycles in all that was loaded takes as long
+    _lower_priority()
+    atexit.register(gc.freeze)  # a collection at exit would delay it
     stop = Stop()
     if options.watch_parent:
-        threading.Thread(target=_watch, daemon=True).start()
-    if told := _unready():
-        sys.stderr.write(f"error: {told}\n")
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+    if problem := _find_problem():
+        sys.stderr.write(f"error: {problem}\n")
         return ENVIRONMENT
-    faulthandler.register(signal.SIGVTALRM, chain=True)  # says where it was stuck, then ends
-    mine = bench()
-    start_logging(for_machines=mine.settings.log_for_machines)
-    backup.note_version(mine.database, mine.clock.now())
-    url = None if options.no_redis else mine.settings.redis_url
+    faulthandler.register(signal.SIGVTALRM, chain=True)  # prints the stack, then ends
+    workbench = bench()
+    start_logging(for_machines=workbench.settings.log_for_machines)
+    backup.note_version(workbench.database, workbench.clock.now())
+    url = None if options.no_redis else workbench.settings.redis_url
     if url is None and not options.no_redis:
         log.warning("No REDIS_URL: looking for work in the database by turns.")
     if options.listen and url:
         listen(url)
         return 0
-    for word in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(word, lambda *_: stop.set())
-    return _work(mine, stop, url, once=options.once)
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_number, lambda *_: stop.set())
+    return _work(workbench, stop, url, run_once=options.once)
 
 
-def _give_way() -> None:
-    """Somebody waits for the answer of a page or a webhook, and nobody by the second for a worker.
+def _lower_priority() -> None:
+    """Lower the worker's priority: users wait for pages and webhooks, not for a worker.
 
-    Linux may share processors between sessions first and look at the niceness of a process only
-    within its session, so a session that is the worker's own is told, too.
+    Linux may share processors between sessions first and apply a process's niceness only within its
+    session. A session of the worker's own is therefore lowered as well.
     """
     if os.getpriority(os.PRIO_PROCESS, 0) < NICENESS:
         os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
@@ -64,14 +64,14 @@ def _give_way() -> None:
             AUTOGROUP.write_text(str(NICENESS))
 
 
-def _work(mine: Bench, stop: Stop, url: str | None, *, once: bool) -> int:
-    worker = Worker(mine, stop, url=url)
-    worker.drain() if once else worker.run()
+def _work(workbench: Bench, stop: Stop, url: str | None, *, run_once: bool) -> int:
+    worker = Worker(workbench, stop, url=url)
+    worker.drain() if run_once else worker.run()
     return 0
 
 
-def _unready() -> str:
-    """Why this process cannot work with its settings and its database; empty when it can."""
+def _find_problem() -> str:
+    """Return why the settings or the database are unusable; blank if they are fine."""
     try:
         refusal = check_version(Settings.from_env().database_url)
     except ValueError as problem:
@@ -88,8 +88,8 @@ def _options(arguments: list[str] | None) -> Any:
     return parser.parse_args(arguments)
 
 
-def _watch() -> None:
-    """Our parent is gone: end as if told to, and if that takes too long, at once."""
+def _end_with_parent() -> None:
+    """Send SIGTERM to this process when its parent ends, and exit if that takes too long."""
     while os.read(0, 4096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

@@ -40,7 +40,7 @@ RECYCLED_AFTER = 5000  # jobs, so that whatever leaks stays small
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What this process works with."""
+    """The resources of this process."""
 
     settings: Settings
     database: Database
@@ -51,7 +51,7 @@ class Bench:
 
 @cache
 def bench() -> Bench:
-    """Open everything once; a worker without its key file cannot start."""
+    """Open the settings, the database and the desk once; exit if the key file is missing."""
     settings = Settings.from_env()
     database = open_database(settings.database_url)
     clock = DatabaseClock(database, MachineClock(settings.home))
@@ -62,26 +62,26 @@ def bench() -> Bench:
     return Bench(settings, database, clock, desk, owner)
 
 
-def forget(mine: Bench) -> None:
-    """What was read and kept in memory may not be what the database has now: it was away, or had
-    another schema, and perhaps it was restored.
-    """
+def forget(workbench: Bench) -> None:
+    """Drop all caches: the database may have been restored or changed while it was away."""
     world.forget()
     shadows.forget_worlds()
-    mine.desk.forget()
+    workbench.desk.forget()
 
 
 def evaluate(company_id: int) -> int:
-    """Judge a batch of due records; ring again while there are more, and for what became ready."""
+    """Judge a batch of due records; ring again while there are more, and for records now ready to
+    push.
+    """
     processes.clear_bell(company_id, "evaluate")
-    mine = bench()
+    workbench = bench()
     judged = judge_due(
-        mine.database,
-        mine.clock,
+        workbench.database,
+        workbench.clock,
         company_id=company_id,
-        owner=mine.owner,
+        owner=workbench.owner,
         limit=BATCH,
-        lease_seconds=mine.settings.lease_seconds,
+        lease_seconds=workbench.settings.lease_seconds,
         call_help=partial(call, company_id, "evaluate"),
         within_bounds=_ends_when_stuck,
     )
@@ -94,8 +94,9 @@ def evaluate(company_id: int) -> int:
 
 @contextmanager
 def _ends_when_stuck() -> Iterator[None]:
-    """The kernel ends this process if it computes for too long: like any crash, that leaves the
-    records to others, and the one that does it three times is held.
+    """Let the kernel end this process if it computes for too long.
+
+    As after any crash, other workers take the records; a record that does it three times is held.
     """
     signal.setitimer(signal.ITIMER_VIRTUAL, LONGEST)
     try:
@@ -105,15 +106,17 @@ def _ends_when_stuck() -> Iterator[None]:
 
 
 def push(company_id: int) -> int:
-    """Send and look up for a few seconds; ring again while there is more, and for whom it woke."""
+    """Send and look up for a few seconds; ring again while there is more, and for records to judge
+    again.
+    """
     processes.clear_bell(company_id, "push")
-    mine = bench()
+    workbench = bench()
     pushed = push_due(
-        mine.database,
-        mine.clock,
+        workbench.database,
+        workbench.clock,
         company_id=company_id,
-        owner=mine.owner,
-        desk=mine.desk,
+        owner=workbench.owner,
+        desk=workbench.desk,
         call_help=partial(call, company_id, "push"),
     )
     if isinstance(pushed, Refusal):
@@ -127,19 +130,19 @@ def push(company_id: int) -> int:
 
 
 def pull(company_id: int) -> int:
-    """Ask the company's sources for what changed there; ring for what came, and while there is more
-    to ask for.
+    """Pull the changes of the company's sources; ring for new records, and while there are more
+    pages.
     """
     processes.clear_bell(company_id, "pull")
-    mine = bench()
+    workbench = bench()
     pulled = pull_due(
-        mine.database,
-        mine.clock,
+        workbench.database,
+        workbench.clock,
         company_id=company_id,
-        owner=mine.owner,
-        http=mine.desk.http,
-        keys=mine.desk.keys,
-        lease_seconds=mine.settings.lease_seconds,
+        owner=workbench.owner,
+        http=workbench.desk.http,
+        keys=workbench.desk.keys,
+        lease_seconds=workbench.settings.lease_seconds,
     )
     if pulled.new:
         call(company_id, "evaluate")
@@ -149,57 +152,55 @@ def pull(company_id: int) -> int:
 
 
 def lists(company_id: int) -> int:
-    """Read the lists that the company's targets tell; ring again while there is more."""
+    """Read the lists of the company's targets; ring again while there is more."""
     processes.clear_bell(company_id, "lists")
-    mine = bench()
-    told = read_due(
-        mine.database,
-        mine.clock,
+    workbench = bench()
+    turn = read_due(
+        workbench.database,
+        workbench.clock,
         company_id=company_id,
-        owner=mine.owner,
-        http=mine.desk.http,
-        keys=mine.desk.keys,
-        lease_seconds=mine.settings.lease_seconds,
+        owner=workbench.owner,
+        http=workbench.desk.http,
+        keys=workbench.desk.keys,
+        lease_seconds=workbench.settings.lease_seconds,
     )
-    if told.more:
+    if turn.more:
         call(company_id, "lists")
-    return told.pages
+    return turn.pages
 
 
 def shadow(company_id: int) -> int:
-    """Judge some of what was judged by the rules of a change, without effect; ring again while
-    there is more.
-    """
+    """Judge some records by a change's rules without effect; ring again while there are more."""
     processes.clear_bell(company_id, "shadow")
-    mine = bench()
-    judged = shadow_turns.take_turn(mine.database, mine.clock, company_id)
+    workbench = bench()
+    judged = shadow_turns.take_turn(workbench.database, workbench.clock, company_id)
     if judged:
         call(company_id, "shadow")
     return judged
 
 
 def backtest(company_id: int) -> int:
-    """Judge some of what is stored by the rules of a change, for a backtest; ring again while there
-    is more.
+    """Judge some stored records by a change's rules for a backtest; ring again while there are
+    more.
     """
     processes.clear_bell(company_id, "backtest")
-    mine = bench()
-    more = backtest_turns.take_turn(mine.database, mine.clock, company_id)
+    workbench = bench()
+    more = backtest_turns.take_turn(workbench.database, workbench.clock, company_id)
     if more:
         call(company_id, "backtest")
     return more
 
 
 def upload(company_id: int) -> int:
-    """Check or import a part of a file that somebody uploaded; ring for what came of it."""
+    """Check or import a part of an uploaded file; ring for its records."""
     processes.clear_bell(company_id, "upload")
-    mine = bench()
+    workbench = bench()
     worked = work_due(
-        mine.database,
-        mine.clock,
+        workbench.database,
+        workbench.clock,
         company_id=company_id,
-        owner=mine.owner,
-        lease_seconds=mine.settings.lease_seconds,
+        owner=workbench.owner,
+        lease_seconds=workbench.settings.lease_seconds,
         ring=partial(call, company_id, "evaluate"),
     )
     if worked.more:
@@ -210,18 +211,22 @@ def upload(company_id: int) -> int:
 def notify(company_id: int) -> int:
     """Send a message that is due; ring again while there may be more."""
     processes.clear_bell(company_id, "notify")
-    mine = bench()
-    tools = Tools(mine.desk.http, mine.desk.keys, mine.settings.mail)
-    sent = send_due(mine.database, mine.clock, company_id, owner=mine.owner, tools=tools)
+    workbench = bench()
+    tools = Tools(workbench.desk.http, workbench.desk.keys, workbench.settings.mail)
+    sent = send_due(
+        workbench.database, workbench.clock, company_id, owner=workbench.owner, tools=tools
+    )
     if sent:
         call(company_id, "notify")
     return sent
 
 
-def safely(work: Callable[..., object], *given: object) -> int:
-    """The door to what may break: whatever happens is written down, the worker goes on."""
+def safely(work: Callable[..., object], *arguments: object) -> int:
+    """Run the work and log any exception, so that the worker continues. Return 1 if it did
+    something.
+    """
     try:
-        return int(bool(work(*given)))
+        return int(bool(work(*arguments)))
     except Exception:
         log.exception(
             "Work failed; what was claimed comes back when its lease ends.", work=work.__name__
@@ -230,34 +235,34 @@ def safely(work: Callable[..., object], *given: object) -> int:
 
 
 def call(company_id: int, kind: str) -> None:
-    """Ring; what nobody hears is found by the next sweep, or by the loop without Redis."""
+    """Ring the bell of a kind of work. A lost ring is made up for by the next sweep."""
     processes.ring(company_id, kind)
 
 
 def listen(url: str) -> None:
-    """Hear bells until told to stop, or until this process has done its share."""
+    """Answer bells until a stop is requested, or until this process has run its share of jobs."""
     connection = Redis.from_url(url, socket_connect_timeout=2)
     queue = processes.queue(connection)
     worker = Listener([queue], connection=connection, serializer=JSONSerializer)
     try:
         worker.work(logging_level="WARNING", max_jobs=RECYCLED_AFTER)
-        if not worker.told_to_stop:  # a bell that cannot be read would end every listener
+        if not worker.is_stop_requested:  # a bell that cannot be read would end every listener
             processes.clear_all_bells(queue)
     except RedisError as error:
         log.warning("Redis is gone.", why=str(error))  # our parent works alone until it is back
 
 
 class Listener(SimpleWorker):
-    """Answers our own bells and nothing else that stands in the queue."""
+    """Answers Clearpost's own bells and discards any other job in the queue."""
 
     @property
-    def told_to_stop(self) -> bool:
-        """Whether it ended because somebody asked it to."""
+    def is_stop_requested(self) -> bool:
+        """Whether it ended because a stop was requested."""
         return bool(self._stop_requested)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        """Do what a bell of ours asks; whatever else was put there is thrown away."""
-        if not _ours(job):
+        """Run one of our jobs; discard any other job."""
+        if not _is_own_job(job):
             log.warning("Thrown away: a job that is no bell of ours.")
             queue.intermediate_queue.remove(job.id)
             job.delete()
@@ -265,11 +270,11 @@ class Listener(SimpleWorker):
         super().execute_job(job, queue)
 
 
-def _ours(job: Job) -> bool:
-    """Whether it names one of our jobs and a company."""
+def _is_own_job(job: Job) -> bool:
+    """Check whether the job names a kind of work and a company."""
     try:
         kind = str(job.func_name).removeprefix(processes.WORK)
-        given = list(job.args or ())
+        arguments = list(job.args or ())
     except DeserializationError:
         return False
-    return kind in processes.KINDS and len(given) == 1 and type(given[0]) is int
+    return kind in processes.KINDS and len(arguments) == 1 and type(arguments[0]) is int

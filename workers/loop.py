@@ -62,34 +62,37 @@ EVERY = 10.0  # seconds
 
 
 class Stop:
-    """Like `threading.Event`, whose lock the very code may hold that a signal interrupts: its
-    handler would then wait for itself for ever.
+    """A stop flag that a signal handler may set.
+
+    `threading.Event` has a lock that the interrupted code may hold, so the handler could wait for
+    ever.
     """
 
     def __init__(self) -> None:
-        self._told = False
+        self._is_set = False
         self._reads, self._writes = os.pipe()
         os.set_blocking(self._writes, False)
 
     def set(self) -> None:
-        """Stop, from now on."""
-        if not self._told:
-            self._told = True
+        """Set the flag."""
+        if not self._is_set:
+            self._is_set = True
             os.write(self._writes, b".")
 
     def is_set(self) -> bool:
-        """Whether it was told."""
-        return self._told
+        """Check whether the flag is set."""
+        return self._is_set
 
     def wait(self, seconds: float) -> bool:
-        """Wait until it is told, but no longer than this; whether it was."""
+        """Wait until the flag is set, but at most these seconds; return whether it is set."""
         select.select([self._reads], [], [], seconds)
-        return self._told
+        return self._is_set
 
 
 class Gate:
-    """Of one process; remembers why it is shut, so that a long pause is told once. What has to be
-    done before it goes on is `back`: the database may have come back as another.
+    """Checks whether the database may be used; logs each change of the reason once.
+
+    `back` runs before work goes on: the database may have been restored from a backup.
     """
 
     def __init__(self, database: Database, back: Callable[[], None]) -> None:
@@ -98,7 +101,7 @@ class Gate:
         self._shut_for: str | None = None
 
     def is_open(self) -> bool:
-        """Ask now."""
+        """Check the database now."""
         refusal = version_refusal(self._database)
         reason = refusal.code if refusal else None
         if reason != self._shut_for:
@@ -124,7 +127,7 @@ class Worker:
         self._children: list[subprocess.Popen[bytes]] = []
 
     def run(self) -> None:
-        """Work until told to stop."""
+        """Work until the stop flag is set."""
         try:
             while not self._stop.is_set():
                 self._turn()
@@ -135,7 +138,7 @@ class Worker:
     def drain(self) -> None:
         """Do everything that is due now, then return; uses no queue.
 
-        What was judged may be what a daily run waited for, so it is swept again after work.
+        A daily run may wait for records that were just judged, so it sweeps again after work.
         """
         worked = True
         while worked and not self._stop.is_set():
@@ -147,19 +150,19 @@ class Worker:
         self._leave()
 
     def _beat(self) -> None:
-        """Give a sign of life, and hear whether a person asked this worker to stop."""
+        """Send a heartbeat, and stop if a person requested that."""
         jobs.safely(self._pulse.beat)
         if self._pulse.stops and not self._stop.is_set():
             log.warning("Asked to stop: what is in hand is finished, and nothing else is taken.")
             self._stop.set()
 
     def _leave(self) -> None:
-        """End in order: nobody waits for this worker, and nobody misses it."""
+        """Hand over the sweeper's duty and end the heartbeat."""
         jobs.safely(self._sweeper.leave)
         jobs.safely(self._pulse.end)
 
     def _turn(self) -> None:
-        """One sweep and what follows from it until the next, unless the database is not fit."""
+        """Sweep once and work until the next sweep, unless the database is unusable."""
         seconds = self._bench.settings.sweep_seconds
         if not self._gate.is_open():
             self._end_children()  # they would answer bells
@@ -182,7 +185,7 @@ class Worker:
                 self._stop.wait(min(IDLE_SECONDS, seconds))
 
     def _work(self) -> int:
-        """Do what is due in this process; how much it was."""
+        """Do what is due in this process and return how many jobs did something."""
         doing = {
             "evaluate": jobs.evaluate,
             "push": jobs.push,
@@ -202,7 +205,7 @@ class Worker:
         return worked
 
     def _due(self) -> Sequence[tuple[str, int]]:
-        """What could be done now; nothing while the database cannot say, or says it otherwise."""
+        """Return the work that is due; nothing while the database cannot be used."""
         due: list[tuple[str, int]] = []
 
         def ask() -> None:
@@ -213,18 +216,22 @@ class Worker:
         return due
 
     def _keep_children(self) -> None:
-        """As many listeners as wanted; one that ended (recycled, killed) is replaced."""
+        """Start listeners up to the configured number; a recycled or killed one is replaced."""
         self._children = [child for child in self._children if child.poll() is None]
         for _ in range(max(1, self._bench.settings.workers) - len(self._children)):
             command = [sys.executable, "-m", "workers", "--listen", "--watch-parent"]
             self._children.append(subprocess.Popen(command, stdin=subprocess.PIPE))
 
     def _end_children(self) -> None:
-        """Ask, wait, then insist: what a killed child leaves behind is looked up. Where a person
-        asked this worker to stop, a child may finish what it does, however long a step takes.
+        """Terminate the listeners, wait, then kill: uncertain pushes of a killed child are looked
+        up.
+
+        If a person requested the stop, a child may finish its current step.
         """
-        told = self._bench.settings
-        patience = told.lease_seconds + told.answer_seconds if self._pulse.stops else STOP_SECONDS
+        limits = self._bench.settings
+        patience = (
+            limits.lease_seconds + limits.answer_seconds if self._pulse.stops else STOP_SECONDS
+        )
         for child in self._children:
             child.terminate()
         for child in self._children:
@@ -237,7 +244,7 @@ class Worker:
 
 
 class Sweeper:
-    """Sweeps for one process; remembers which targets it asked a moment ago."""
+    """Sweeps for one process; remembers when it last refreshed each target."""
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
@@ -245,27 +252,27 @@ class Sweeper:
         self._look_at_all = self._note_heads = self._forget_next = float("-inf")
         self._signals_next = float("-inf")
         self._anchors = events.Anchors(bench.settings.anchor_file)
-        told = bench.settings
-        self._longest = timedelta(seconds=2 * (told.lease_seconds + told.answer_seconds))
+        limits = bench.settings
+        self._longest = timedelta(seconds=2 * (limits.lease_seconds + limits.answer_seconds))
 
     def sweep(self) -> bool:
         """Make one sweep, unless another process has this duty now.
 
-        Every step is made, whatever became of those before it; what broke one is raised at the end.
+        Every step runs even if an earlier step failed; the failure is raised at the end.
         """
-        mine = self._bench
-        with mine.database.write() as session:
-            now = mine.clock.now()
-            until = now + timedelta(seconds=max(1.0, 3 * mine.settings.sweep_seconds))
-            if not leases.take(session, DUTY, owner=mine.owner, until=until, now=now):
+        workbench = self._bench
+        with workbench.database.write() as session:
+            now = workbench.clock.now()
+            until = now + timedelta(seconds=max(1.0, 3 * workbench.settings.sweep_seconds))
+            if not leases.take(session, DUTY, owner=workbench.owner, until=until, now=now):
                 return False
-            back = settings.notice_clock_step(session, mine.clock)
+            back = settings.notice_clock_step(session, workbench.clock)
         if back:
             log.warning("The clock was set back.", by=settings.length_text(back))
         with ExitStack() as steps:  # undone from its end: the last one here is made first
             steps.callback(self._refresh, now)
             steps.callback(self._signal, now)
-            steps.callback(row_trail.seal_due_rows, mine.database, now=now)
+            steps.callback(row_trail.seal_due_rows, workbench.database, now=now)
             steps.callback(self._link, now)
             steps.callback(folding.fold_all, self._bench.database)
             steps.callback(folding.start_new_days, self._bench.database, now)
@@ -280,12 +287,12 @@ class Sweeper:
             steps.callback(self._start_rules, now)
             steps.callback(self._writing, wake_rested, now)
             steps.callback(self._writing, close_left_open, now)
-            steps.callback(sweep_expired, mine.database, now, longest=self._longest)
+            steps.callback(sweep_expired, workbench.database, now, longest=self._longest)
             steps.callback(self._writing, release_expired_claims, now, longest=self._longest)
         return True
 
     def leave(self) -> None:
-        """Raise what has come of the work, link what was told last, let another process sweep."""
+        """Refresh the signals, link the last events, and let another process sweep."""
         now = self._bench.clock.now()
         self._writing(open_signals.refresh_signals, now)
         database = self._bench.database
@@ -296,7 +303,7 @@ class Sweeper:
             leases.leave(session, DUTY, owner=self._bench.owner)
 
     def due(self) -> Sequence[tuple[str, int]]:
-        """(kind of work, company) for everything that could be done now; judging comes first."""
+        """Return (kind of work, company) for all work that is due, judging first."""
         with self._bench.database.read() as session:
             now = self._bench.clock.now()
             judging, pushing = due_companies(session, now), companies_due(session, now)
@@ -318,10 +325,10 @@ class Sweeper:
         }
         return [(kind, key) for kind, keys in kinds.items() for key in keys]
 
-    def _writing(self, step: Callable[..., object], now: datetime, **given: Any) -> None:
-        """One step in a transaction of its own."""
+    def _writing(self, step: Callable[..., object], now: datetime, **options: Any) -> None:
+        """Run one step in a transaction of its own."""
         with self._bench.database.write() as session:
-            step(session, now, **given)
+            step(session, now, **options)
 
     def _start_rules(self, now: datetime) -> None:
         """Publish a change whose time has come; the next one with the next sweep."""
@@ -344,59 +351,62 @@ class Sweeper:
             self._writing(planning.plan_due_notices, now, root=self._bench.settings.page_root)
 
     def _link(self, now: datetime) -> None:
-        """Link the events of late; once a day, and at first, whatever was left behind too."""
+        """Link recent events; at the start and once a day, link all that were left behind."""
         seconds = self._bench.clock.monotonic()
-        whole = seconds >= self._look_at_all
-        told = self._bench.database
-        events.link_due_events(told, now=now, whole=whole, after=lambda: self._note(now))
-        if whole:
+        is_full = seconds >= self._look_at_all
+        database = self._bench.database
+        events.link_due_events(database, now=now, whole=is_full, after=lambda: self._note(now))
+        if is_full:
             self._look_at_all = seconds + A_DAY
         if seconds >= self._note_heads:
             self._note_heads = seconds + events.LOOKS.total_seconds() / 2
             self._note(now)
 
     def _forget(self, now: datetime) -> None:
-        """Once a day, and at first: what nobody asks for any more."""
+        """Delete expired sessions, old heartbeats and raw bodies, at the start and once a day."""
         seconds = self._bench.clock.monotonic()
         if seconds >= self._forget_next:
             self._forget_next = seconds + A_DAY
             self._writing(forget_ended, now)
             self._writing(processes.delete_old_heartbeats, now)
-            mine = self._bench
-            kept = timedelta(days=mine.settings.body_days)
-            remove_bodies(mine.database, now, kept=kept)
+            workbench = self._bench
+            retention = timedelta(days=workbench.settings.body_days)
+            remove_bodies(workbench.database, now, kept=retention)
 
     def _note(self, now: datetime) -> None:
-        """Note the heads of the chains, in the file and in the log; a file that cannot be written
-        stops no work.
+        """Write the heads of the chains to the anchor file and the log.
+
+        A file that cannot be written stops no other work.
         """
         try:
-            due = self._anchors.due(self._bench.database, now)
-            for one in due:
-                head = f"{one.head.seq}:{one.head.hash}"
-                log.info("The head of a chain is noted.", company=one.company, head=head)
-            self._anchors.add(due)
+            anchors = self._anchors.due(self._bench.database, now)
+            for anchor in anchors:
+                head = f"{anchor.head.seq}:{anchor.head.hash}"
+                log.info("The head of a chain is noted.", company=anchor.company, head=head)
+            self._anchors.add(anchors)
         except (OSError, ValueError) as problem:
             self._note_heads = self._bench.clock.monotonic() + A_MINUTE
             log.error("The heads of the chains cannot be noted.", why=str(problem))
 
     def _refresh(self, now: datetime) -> None:
-        """Ask targets whose master data is old; one that does not answer is asked less often."""
-        mine = self._bench
-        with mine.database.read() as session:
+        """Refresh targets whose master data is old; a target that does not answer is tried less
+        often.
+        """
+        workbench = self._bench
+        with workbench.database.read() as session:
             old = to_refresh(session, now)
         for key in old:
-            seconds = mine.clock.monotonic()
+            seconds = workbench.clock.monotonic()
             if seconds - self._asked.get(key, float("-inf")) < ASK_AGAIN:
                 continue
             self._asked[key] = seconds
-            report = refresh_master_data(mine.desk, key)
+            report = refresh_master_data(workbench.desk, key)
             if isinstance(report, Refusal):
                 log.warning("A connection cannot be tested.", connection=key, why=report.message)
 
 
 class Pulse:
-    """Of one process; remembers when it gave its last sign."""
+    """The heartbeat of one process; remembers when the last one was sent."""
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
@@ -406,33 +416,37 @@ class Pulse:
         """Whether a person asked it to stop; heard with a sign of life."""
 
     def beat(self) -> None:
-        """Give a sign, unless the last one is of a moment ago."""
-        mine = self._bench
-        seconds = mine.clock.monotonic()
+        """Send a heartbeat, unless the last one was sent less than EVERY seconds ago."""
+        workbench = self._bench
+        seconds = workbench.clock.monotonic()
         if seconds - self._last < EVERY:
             return
-        now, room = mine.clock.now(), Room.here(mine.settings.home)
-        with mine.database.write() as session:
+        now, room = workbench.clock.now(), Room.here(workbench.settings.home)
+        with workbench.database.write() as session:
             processes.beat(
                 session,
-                mine.owner,
+                workbench.owner,
                 started_at=self._started_at,
                 now=now,
                 next_by=now + self._patience(),
                 room=room,
             )
-            self.stops = processes.should_stop(session, mine.owner)
+            self.stops = processes.should_stop(session, workbench.owner)
         self._last = seconds
 
     def end(self) -> None:
-        """Say that this worker ends in order."""
-        mine = self._bench
-        with mine.database.write() as session:
-            processes.end_heartbeat(session, mine.owner, mine.clock.now())
+        """Record that this worker ended in order."""
+        workbench = self._bench
+        with workbench.database.write() as session:
+            processes.end_heartbeat(session, workbench.owner, workbench.clock.now())
 
     def _patience(self) -> timedelta:
-        """No step between two signs outlasts a lease and an answer; a turn may wait for a sweep."""
-        told = self._bench.settings
+        """Return how long the next heartbeat may take.
+
+        No step between two heartbeats outlasts a lease and an answer; a turn may also wait for a
+        sweep.
+        """
+        limits = self._bench.settings
         return timedelta(
-            seconds=EVERY + told.lease_seconds + told.answer_seconds + 3 * told.sweep_seconds
+            seconds=EVERY + limits.lease_seconds + limits.answer_seconds + 3 * limits.sweep_seconds
         )

@@ -52,7 +52,7 @@ trusted, nobody answered in time, the address is not called, or the connection b
 
 @dataclass(slots=True)
 class _Call:
-    """What happens to the call of this moment; the connection tells how far it came."""
+    """The state of the current call; `wire` is set once the connection is open."""
 
     to: Destination
     pushing: bool
@@ -114,7 +114,7 @@ class HttpFailure:
 
 
 class RequestOptions(TypedDict, total=False):
-    """What `Http.request` is told beside method and address, for sessions that hand it on."""
+    """Keyword arguments of `Http.request`, for sessions that pass them on."""
 
     headers: Required[Mapping[str, str]]
     body: bytes | None
@@ -122,14 +122,14 @@ class RequestOptions(TypedDict, total=False):
 
 
 class Clock(Protocol):
-    """What tells the time. One is passed in; nothing asks the machine directly."""
+    """A source of time. It is passed in, so that no code reads the machine's clock directly."""
 
     def now(self) -> datetime:
-        """The present moment, aware, in UTC."""
+        """Return the present moment, aware, in UTC."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds that never jump, for deadlines and durations."""
+        """Return seconds that never jump, for deadlines and durations."""
         ...
 
     def sleep(self, seconds: float) -> None:
@@ -138,8 +138,9 @@ class Clock(Protocol):
 
 
 class Http:
-    """A session for calls to targets. Every call has its own connection, so a failure says how
-    far it came.
+    """A session for calls to outside systems.
+
+    Every call has its own connection, so that a failure shows how far the call came.
     """
 
     def __init__(
@@ -151,10 +152,10 @@ class Http:
     ) -> None:
         self._clock = clock or MachineClock()
         self._timeouts = (connect_seconds, read_seconds)
-        self._whole = connect_seconds + 2 * read_seconds
+        self._total_seconds = connect_seconds + 2 * read_seconds
 
     def now(self) -> datetime:
-        """The present moment, for answers that name a time."""
+        """Return the present moment, for answers that name a time."""
         return self._clock.now()
 
     def request(
@@ -166,18 +167,20 @@ class Http:
         body: bytes | None = None,
         push: bool = False,
     ) -> HttpAnswer | HttpFailure:
-        """Make one call. `push` marks the one that has an effect, whose fault points then count."""
+        """Make one call. `push` marks a call with an effect, at which planned faults may happen."""
         started = self._clock.monotonic()
-        to = resolve_url(url)
-        if isinstance(to, Blocked):
-            kind: Literal["not_sent", "blocked"] = "not_sent" if to.temporary else "blocked"
+        destination = resolve_url(url)
+        if isinstance(destination, Blocked):
+            kind: Literal["not_sent", "blocked"] = (
+                "not_sent" if destination.temporary else "blocked"
+            )
             return HttpFailure(
                 kind=kind,
-                words=to.words,
+                words=destination.words,
                 seconds=self._clock.monotonic() - started,
-                cause="name" if to.temporary else "blocked",
+                cause="name" if destination.temporary else "blocked",
             )
-        with _calling(_Call(to, pushing=push)) as call:
+        with _calling(_Call(destination, pushing=push)) as call:
             answer = self._call(call, method, url, headers, body, started)
             if push and isinstance(answer, HttpAnswer):
                 fault_point("push.after_answer")
@@ -212,7 +215,7 @@ class Http:
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             seconds = self._clock.monotonic() - started
             kind: Literal["not_sent", "no_answer"] = "no_answer" if call.connected else "not_sent"
-            words = _words(error, call)
+            words = _failure_text(error, call)
             return HttpFailure(
                 kind=kind, words=words, seconds=seconds, status=status, cause=_cause(error)
             )
@@ -225,14 +228,16 @@ class Http:
         )
 
     def _read(self, call: _Call, response: requests.Response, started: float) -> bytes:
-        """The body as it comes: waiting for a full piece would wait for the slowest sender."""
+        """Read the body in the pieces that arrive: a full piece could take too long on a slow
+        connection.
+        """
         content = bytearray()
         while True:
-            left = self._whole - (self._clock.monotonic() - started)
-            if left <= 0:
+            remaining = self._total_seconds - (self._clock.monotonic() - started)
+            if remaining <= 0:
                 raise ValueError("it did not end in time")
             if call.wire is not None and not response.raw.closed:
-                call.wire.settimeout(min(self._timeouts[1], left))
+                call.wire.settimeout(min(self._timeouts[1], remaining))
             piece = response.raw.read1(_PIECE, decode_content=True)
             if not piece:
                 return bytes(content)
@@ -251,8 +256,9 @@ def _calling(call: _Call) -> Iterator[_Call]:
 
 
 def _session() -> requests.Session:
-    """A session for one call: a connection used twice could break after the bytes left, as if
-    none had.
+    """Create a session for one call.
+
+    A reused connection could break after the bytes left and look as if nothing was sent.
     """
     session = requests.Session()
     session.trust_env = False
@@ -267,9 +273,10 @@ class _Adapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
 
 
-class _Judged:
-    """Connects to the address that was judged, whatever the name says by now, and holds the
-    fault points of a push.
+class _PinnedConnection:
+    """Connects to the checked address, even if the name resolves differently by now.
+
+    It also holds the fault points of a push.
     """
 
     def _new_conn(self: Any) -> socket.socket:
@@ -294,7 +301,7 @@ class _Judged:
         return super().getresponse()  # type: ignore[misc]
 
 
-class _PlainConnection(_Judged, HTTPConnection):
+class _PlainConnection(_PinnedConnection, HTTPConnection):
     pass
 
 
@@ -302,7 +309,7 @@ class _PlainPool(HTTPConnectionPool):
     ConnectionCls: ClassVar[Any] = _PlainConnection  # type: ignore[misc]
 
 
-class _SecureConnection(_Judged, HTTPSConnection):
+class _SecureConnection(_PinnedConnection, HTTPSConnection):
     pass
 
 
@@ -310,7 +317,7 @@ class _SecurePool(HTTPSConnectionPool):
     ConnectionCls: ClassVar[Any] = _SecureConnection  # type: ignore[misc]
 
 
-def _words(error: Exception, call: _Call) -> str:
+def _failure_text(error: Exception, call: _Call) -> str:
     if not call.connected:
         return f"No connection to {call.to.host}: nothing was sent."
     if isinstance(error, (requests.Timeout, TimeoutError, ReadTimeoutError)):
@@ -321,40 +328,44 @@ def _words(error: Exception, call: _Call) -> str:
 
 
 def _cause(error: Exception) -> Cause:
-    """What broke, from the error or from what it was raised for."""
-    seen: BaseException | None = error
-    found: Cause = "cut"
-    while seen is not None:
-        if isinstance(seen, ssl.SSLError | requests.exceptions.SSLError):
+    """Return what broke, from the error or from the errors that caused it."""
+    current: BaseException | None = error
+    cause: Cause = "cut"
+    while current is not None:
+        if isinstance(current, ssl.SSLError | requests.exceptions.SSLError):
             return "tls"
-        if isinstance(seen, ConnectionRefusedError):
+        if isinstance(current, ConnectionRefusedError):
             return "refused"
-        if isinstance(seen, TimeoutError | requests.Timeout | ReadTimeoutError):
-            found = "timeout"
-        inner = seen.args[0] if seen.args and isinstance(seen.args[0], BaseException) else None
-        reason = getattr(seen, "reason", None)  # of an error that urllib3 gave up with
+        if isinstance(current, TimeoutError | requests.Timeout | ReadTimeoutError):
+            cause = "timeout"
+        inner = (
+            current.args[0] if current.args and isinstance(current.args[0], BaseException) else None
+        )
+        reason = getattr(current, "reason", None)  # of an error that urllib3 gave up with
         outer = reason if isinstance(reason, BaseException) else inner
-        seen = outer or seen.__cause__ or seen.__context__
-    return found
+        current = outer or current.__cause__ or current.__context__
+    return cause
 
 
 def reached(answer: HttpAnswer | HttpFailure) -> bool:
-    """Whether the other side answered, and not only with "not now"."""
+    """Check whether the other side answered with more than "not now"."""
     return isinstance(answer, HttpAnswer) and answer.status < 500 and answer.status not in NOT_NOW
 
 
 def without_secrets(headers: Mapping[str, str]) -> dict[str, str]:
-    """Headers as they may be stored: what proves who we are is masked."""
+    """Return the headers as they may be stored, with credentials masked."""
     return {k: "***" if k.lower() in _SECRET_HEADERS else v for k, v in headers.items()}
 
 
 def mask(content: bytes, secret: str) -> bytes:
-    """Bytes as they may be stored, should the other side have echoed the secret."""
+    """Return the content as it may be stored, with an echoed secret masked."""
     return content.replace(secret.encode(), b"***") if secret else content
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """The seconds that `Retry-After` asks for, given as a number or as a date. Shopify: "2.0"."""
+    """Return the `Retry-After` header in seconds; it may be a number or a date. Shopify sends
+    "2.0".
+    """
     value = headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII):
         return min(float(value), LONGEST_PAUSE)
@@ -368,9 +379,9 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
 class MachineClock:
     """The machine's clock plus the offset in `<home>/clock` (seconds), read at each call.
 
-    A file that says no number, perhaps because it is being written, leaves the offset as it was.
-    The file counts only when `CLEARPOST_ENV` is `demo` or `test`: in production nobody can move
-    time by a file.
+    A file without a readable number, perhaps because it is being written, leaves the offset
+    unchanged. The file counts only when `CLEARPOST_ENV` is `demo` or `test`: in production a file
+    must not move time.
     """
 
     def __init__(self, home: Path | None = None) -> None:
@@ -378,15 +389,15 @@ class MachineClock:
         self._last = 0.0
 
     def now(self) -> datetime:
-        """The present moment, aware, in UTC."""
+        """Return the present moment, aware, in UTC."""
         return datetime.now(UTC) + timedelta(seconds=self._offset())
 
     def monotonic(self) -> float:
-        """Seconds that never jump; the offset does not touch them."""
+        """Return seconds that never jump; the offset does not apply."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Wait; the offset does not touch it."""
+        """Wait; the offset does not apply."""
         time.sleep(seconds)
 
     def _offset(self) -> float:
@@ -401,64 +412,66 @@ class MachineClock:
 
 
 class Through(Http):
-    """A session that makes no call of its own."""
+    """A session that passes each call on to another session."""
 
     def __init__(self, http: Http) -> None:
         self._http = http
 
     def now(self) -> datetime:
-        """The present moment, for answers that name a time."""
+        """Return the present moment, for answers that name a time."""
         return self._http.now()
 
     def request(
-        self, method: str, url: str, **given: Unpack[RequestOptions]
+        self, method: str, url: str, **options: Unpack[RequestOptions]
     ) -> HttpAnswer | HttpFailure:
-        """The call, as the other session makes it."""
-        return self._http.request(method, url, **given)
+        """Make the call through the other session."""
+        return self._http.request(method, url, **options)
 
 
 class Counting(Through):
-    """The number of calls that were made: a target that counts them must be charged for each."""
+    """Counts the calls that it passes on: a target may bill each call."""
 
     def __init__(self, http: Http) -> None:
         super().__init__(http)
         self.calls = 0
 
     def request(
-        self, method: str, url: str, **given: Unpack[RequestOptions]
+        self, method: str, url: str, **options: Unpack[RequestOptions]
     ) -> HttpAnswer | HttpFailure:
-        """One call more."""
+        """Count and make the call."""
         self.calls += 1
-        return super().request(method, url, **given)
+        return super().request(method, url, **options)
 
 
 class Remembering(Counting):
-    """Reads that were answered once are not asked again, nor counted; only good answers are
-    remembered.
-    """
+    """Caches successful reads, so that a repeated read is neither sent nor counted."""
 
     def __init__(self, http: Http) -> None:
         super().__init__(http)
-        self._known: dict[tuple[str, str, bytes | None], HttpAnswer] = {}
+        self._answers: dict[tuple[str, str, bytes | None], HttpAnswer] = {}
 
     def request(
-        self, method: str, url: str, **given: Unpack[RequestOptions]
+        self, method: str, url: str, **options: Unpack[RequestOptions]
     ) -> HttpAnswer | HttpFailure:
-        """The answer of before, or one call. All calls of a pass carry the same key."""
-        asked = (method, url, given.get("body"))
-        if asked in self._known:
-            return self._known[asked]
-        answer = super().request(method, url, **given)
-        if isinstance(answer, HttpAnswer) and answer.status == OK and not given.get("push"):
-            self._known[asked] = answer
+        """Return the cached answer, or make the call.
+
+        Headers are not part of the cache key, because all calls of one pass use one credential.
+        """
+        cache_key = (method, url, options.get("body"))
+        if cache_key in self._answers:
+            return self._answers[cache_key]
+        answer = super().request(method, url, **options)
+        if isinstance(answer, HttpAnswer) and answer.status == OK and not options.get("push"):
+            self._answers[cache_key] = answer
         return answer
 
 
 class Clocked(Through):
-    """`ahead`: by how many whole seconds the clock of the other side is ahead of ours, less than 0
-    where it is behind, by the last answer that told its time; None while none did.
+    """Measures how far the other side's clock is ahead of ours.
 
-    An answer tells a whole second, somewhere between the call and its end: the middle of both.
+    `ahead` is in whole seconds, negative if it is behind, by the last answer with a date; None
+    before that. A date header has whole seconds and was made between the call and its end, so the
+    middle of both is compared.
     """
 
     def __init__(self, http: Http) -> None:
@@ -466,30 +479,30 @@ class Clocked(Through):
         self.ahead: int | None = None
 
     def request(
-        self, method: str, url: str, **given: Unpack[RequestOptions]
+        self, method: str, url: str, **options: Unpack[RequestOptions]
     ) -> HttpAnswer | HttpFailure:
-        """The call, and what its answer tells of the time there."""
-        answer = super().request(method, url, **given)
-        told = _date_of(answer.headers) if isinstance(answer, HttpAnswer) else None
-        if told is not None and isinstance(answer, HttpAnswer):
-            there = told + timedelta(seconds=0.5)
-            here = answer.at - timedelta(seconds=answer.seconds / 2)
-            self.ahead = round((there - here).total_seconds())
+        """Make the call and measure the clock difference from the answer's date."""
+        answer = super().request(method, url, **options)
+        date = _date_header(answer.headers) if isinstance(answer, HttpAnswer) else None
+        if date is not None and isinstance(answer, HttpAnswer):
+            their_time = date + timedelta(seconds=0.5)
+            our_time = answer.at - timedelta(seconds=answer.seconds / 2)
+            self.ahead = round((their_time - our_time).total_seconds())
         return answer
 
 
-def _date_of(headers: Mapping[str, str]) -> datetime | None:
-    """The moment that an answer says it was made at; None where it tells none."""
+def _date_header(headers: Mapping[str, str]) -> datetime | None:
+    """Return the moment in the `Date` header, or None."""
     try:
-        told = parsedate_to_datetime(headers.get("date", ""))
+        date = parsedate_to_datetime(headers.get("date", ""))
     except (ValueError, TypeError, OverflowError):
         return None
-    return told if told.tzinfo is not None else told.replace(tzinfo=UTC)
+    return date if date.tzinfo is not None else date.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """The server that takes our mail; `tls`: from the first byte, after a greeting, or none."""
+    """The server that takes our mail; `tls` is `tls` from the first byte, `starttls` or `none`."""
 
     host: str
     port: int
@@ -501,9 +514,10 @@ class MailServer:
 
 @dataclass(frozen=True, slots=True)
 class MailResult:
-    """What became of a message: `words` is empty where it was taken. `doubtful`: its bytes left and
-    no answer came, so it may arrive; `final`: trying again is useless; `unasked`: the words are not
-    the server's.
+    """The outcome of one message; `words` is empty if the server accepted it.
+
+    `doubtful`: its bytes left and no answer came, so it may arrive. `final`: a retry is useless.
+    `unasked`: `words` do not come from the server.
     """
 
     words: str = ""
@@ -513,20 +527,21 @@ class MailResult:
 
     @property
     def taken(self) -> bool:
-        """Whether the server said that it has it."""
+        """Whether the server accepted the message."""
         return not self.words
 
 
 def try_mail(server: MailServer, *, to: str, subject: str, text: str) -> str:
-    """Give one message to the server; nothing, or why it was not taken."""
+    """Send one message once; return a blank, or why it was not accepted."""
     return send_mail(server, to=to, subject=subject, text=text).words
 
 
 def send_mail(
     server: MailServer, *, to: str, subject: str, text: str, message_id: str = ""
 ) -> MailResult:
-    """Give one message to the server, once. With a `message_id` the same one has the same name
-    wherever it arrives.
+    """Send one message to the server, once.
+
+    A `message_id` lets receivers recognise a repeated message.
     """
     if not (server.sender + to).isascii():
         return MailResult(_LETTERS, final=True, unasked=True)
@@ -539,20 +554,20 @@ def send_mail(
     message["Auto-Submitted"] = "auto-generated"
     plain = text.isascii() and max(map(len, text.splitlines()), default=0) <= _LONGEST_LINE
     message.set_content(text, cte="7bit" if plain else "quoted-printable")
-    left = False
+    may_have_left = False
     try:
-        with _connected(server) as line:
+        with _connected(server) as connection:
             if server.user:
-                line.login(server.user, server.password)
-            _agreed(line, server.sender, to)
-            left = True
-            _carried(line, message.as_bytes())
+                connection.login(server.user, server.password)
+            _begin_message(connection, server.sender, to)
+            may_have_left = True
+            _send_content(connection, message.as_bytes())
     except _RefusedError as error:
         return MailResult(str(error) or "refused", final=error.final)
     except UnicodeError as error:  # such as a name of the server that is none
         return MailResult(str(error), final=True, unasked=True)
     except (OSError, smtplib.SMTPException) as error:
-        return MailResult(str(error) or type(error).__name__, doubtful=left)
+        return MailResult(str(error) or type(error).__name__, doubtful=may_have_left)
     return MailResult()
 
 
@@ -570,8 +585,8 @@ def _connected(server: MailServer) -> smtplib.SMTP:
     return line
 
 
-def _agreed(line: smtplib.SMTP, sender: str, to: str) -> None:
-    """Everything until the server waits for the message itself."""
+def _begin_message(line: smtplib.SMTP, sender: str, to: str) -> None:
+    """Send the envelope, until the server expects the content."""
     line.ehlo_or_helo_if_needed()
     for code, words in (line.mail(sender), line.rcpt(to)):
         if code not in {_TAKEN, _TAKEN + 1}:
@@ -582,15 +597,15 @@ def _agreed(line: smtplib.SMTP, sender: str, to: str) -> None:
 
 
 class _RefusedError(Exception):
-    """The server said no before it had the message, or to the message itself."""
+    """The server rejected the envelope or the message."""
 
     def __init__(self, code: int, words: bytes) -> None:
         super().__init__(words.decode("utf-8", "replace"))
         self.final = code in _REFUSED_FOR_GOOD
 
 
-def _carried(line: smtplib.SMTP, raw: bytes) -> None:
-    """The message and the answer to it."""
+def _send_content(line: smtplib.SMTP, raw: bytes) -> None:
+    """Send the message content and check the answer."""
     line.send(_DOT.sub(b"..", raw) + b"\r\n.\r\n")
     code, words = line.getreply()
     if code != _TAKEN:
@@ -606,16 +621,20 @@ class BrokenConnectorError(Exception):
 
 
 def connector_folders(side: str) -> list[str]:
-    """Where to look for the connectors of a side besides the product's own place."""
-    named = [
-        Path(one) for one in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if one.strip()
+    """Return the extra folders with connectors of this side."""
+    folders = [
+        Path(path)
+        for path in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep)
+        if path.strip()
     ]
-    return [str(one.resolve() / side) for one in named]
+    return [str(path.resolve() / side) for path in folders]
 
 
 def missing_folders() -> list[Path]:
-    """The folders of the setting that are not there."""
-    named = (
-        Path(one) for one in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if one.strip()
+    """Return the configured folders that do not exist."""
+    folders = (
+        Path(path)
+        for path in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep)
+        if path.strip()
     )
-    return [one for one in named if not one.is_dir()]
+    return [path for path in folders if not path.is_dir()]

@@ -53,7 +53,7 @@ class _Adapter(BaseAdapter):
         return response
 
     def close(self) -> None:
-        """Nothing stays open after a call."""
+        """Keep the session's interface: no connection stays open after a call."""
 
 
 class _Session(OAuth2Session):  # type: ignore[misc]  # Authlib has no types
@@ -73,11 +73,11 @@ class ProviderClient(FlaskOAuth2App):  # type: ignore[misc]  # Authlib has no ty
 
     def create_authorization_url(self, redirect_uri: str | None = None, **options: Any) -> Any:
         """Return the address to lead the browser to, with state, nonce and code verifier."""
-        made = super().create_authorization_url(redirect_uri, **options)
-        to = resolve_url(made["url"])
-        if isinstance(to, Blocked):
-            raise requests.ConnectionError(to.words)
-        return made
+        authorization = super().create_authorization_url(redirect_uri, **options)
+        destination = resolve_url(authorization["url"])
+        if isinstance(destination, Blocked):
+            raise requests.ConnectionError(destination.words)
+        return authorization
 
 
 def is_unreachable(error: Exception) -> bool:

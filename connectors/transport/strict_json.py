@@ -99,7 +99,7 @@ def loads(raw: bytes, *, keep_odd: bool = False) -> object | JsonRefusal:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         return JsonRefusal("not_utf8", "The text is not UTF-8.", "Send it as UTF-8.")
-    if misshapen := _shape(raw):
+    if misshapen := _shape_refusal(raw):
         return misshapen
     try:
         value: object = json.loads(
@@ -107,7 +107,7 @@ def loads(raw: bytes, *, keep_odd: bool = False) -> object | JsonRefusal:
             parse_float=_number_or_text(_decimal) if keep_odd else _decimal,
             parse_int=_number_or_text(_whole) if keep_odd else _whole,
             parse_constant=str if keep_odd else _constant,
-            object_pairs_hook=_pairs,
+            object_pairs_hook=_build_object,
         )
         if not keep_odd:
             _check_texts(value)
@@ -119,8 +119,8 @@ def loads(raw: bytes, *, keep_odd: bool = False) -> object | JsonRefusal:
     return value
 
 
-def _shape(raw: bytes) -> JsonRefusal | None:
-    """Why a text is not read that has too many values, or nests them too deep."""
+def _shape_refusal(raw: bytes) -> JsonRefusal | None:
+    """Return why a text has too many values or too deep nesting, or None."""
     bare = _STRING.sub(b"", raw)
     if sum(bare.count(sign) for sign in (b",", b"[", b"{")) > MAX_VALUES:
         words = f"The JSON holds more than {MAX_VALUES:,} values."
@@ -172,28 +172,28 @@ def _number_or_text(parse: Callable[[str], object]) -> Callable[[str], object]:
     return read
 
 
-def _pairs(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        name = _first_twice([name for name, _ in pairs])
+def _build_object(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        name = _first_duplicate([name for name, _ in pairs])
         raise _RefusedError(
             "duplicate_key", f"The key {name[:50]!r} occurs twice in one object.", "Send it once."
         )
-    return found
+    return fields
 
 
-def _first_twice(names: Sequence[str]) -> str:
-    """The first name that was there before; each is looked at once, for there may be a million."""
-    seen: set[str] = set()
+def _first_duplicate(names: Sequence[str]) -> str:
+    """Return the first repeated name in one pass: there may be a million names."""
+    earlier_names: set[str] = set()
     for name in names:
-        if name in seen:
+        if name in earlier_names:
             return name
-        seen.add(name)
+        earlier_names.add(name)
     raise LookupError("each name is there once")
 
 
 def _check_texts(value: object) -> None:
-    """Refuse text that cannot be kept, wherever it stands. The depth is bounded by now."""
+    """Refuse text that cannot be stored, at any depth. The depth is bounded by now."""
     if isinstance(value, str):
         _check_text(value)
     elif isinstance(value, dict):
@@ -215,19 +215,21 @@ def _check_text(text: str) -> None:
 
 
 def dumps(value: object) -> bytes:
-    """JSON in which a decimal is a bare number with exactly its digits, and no blank is wasted."""
+    """Encode compact JSON in which a decimal is a bare number with exactly its digits."""
     # a half character becomes its JSON escape: as bytes it could not be written
-    return _written(value).encode("utf-8", "backslashreplace")
+    return _encode(value).encode("utf-8", "backslashreplace")
 
 
-def _written(value: object) -> str:
+def _encode(value: object) -> str:
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, Mapping):
-        inner = (f"{json.dumps(name)}:{_written(held)}" for name, held in value.items())
+        inner = (
+            f"{json.dumps(name)}:{_encode(field_value)}" for name, field_value in value.items()
+        )
         return f"{{{','.join(inner)}}}"
     if isinstance(value, list | tuple):
-        return f"[{','.join(map(_written, value))}]"
+        return f"[{','.join(map(_encode, value))}]"
     return json.dumps(value, ensure_ascii=False)
 
 
@@ -300,14 +302,15 @@ def _act(fault: Fault) -> None:
 
 
 def fault_point(name: str) -> None:
-    """A place where a planned fault may happen. Costs nothing when there is no plan."""
+    """Trigger the fault that is planned for this point. Costs nothing without a plan."""
     if _PLAN is not None:
         _PLAN.reach(name)
 
 
 def read_plan(environment: Mapping[str, str]) -> FaultPlan | None:
-    """The plan that the environment asks for. Raises FaultError for an unreadable one, or
-    outside a test.
+    """Return the fault plan of the environment.
+
+    Raise FaultError for an unreadable plan, or for any plan outside a test.
     """
     text = environment.get("CLEARPOST_FAULTS", "")
     if not text:
@@ -342,7 +345,7 @@ def _fault(part: str) -> tuple[str, Fault]:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """An address that may be connected to, and the host name it stands for."""
+    """An address that may be connected to, and its host name."""
 
     scheme: str
     host: str
@@ -359,15 +362,18 @@ class Blocked:
 
 
 def loopback_allowed() -> bool:
-    """Whether targets on this machine may be called: only in a demo or test that says so."""
+    """Check whether targets on this machine may be called: only in a demo or test that allows
+    it.
+    """
     return os.environ.get("CLEARPOST_ALLOW_LOOPBACK") == "1" and os.environ.get(
         "CLEARPOST_ENV"
     ) in {"demo", "test"}
 
 
 def resolve_url(url: str) -> Destination | Blocked:
-    """The address behind a URL, resolved once and judged; every address of the name must be
-    allowed.
+    """Resolve a URL once and return its checked address, or why it is blocked.
+
+    Every address of the name must be allowed.
     """
     try:
         parts = urlsplit(url)
@@ -388,23 +394,23 @@ def resolve_url(url: str) -> Destination | Blocked:
     if isinstance(addresses, Blocked):
         return addresses
     for address in addresses:
-        refused = _judge(parts.scheme, ipaddress.ip_address(address))
-        if refused:
-            return Blocked(f"{host} is {address}: {refused}")
+        fault = _address_fault(parts.scheme, ipaddress.ip_address(address))
+        if fault:
+            return Blocked(f"{host} is {address}: {fault}")
     return Destination(parts.scheme, host, port, addresses[0])
 
 
 def _addresses(host: str, port: int) -> list[str] | Blocked:
-    """All addresses of a name, at least one."""
+    """Return all addresses of a name, at least one."""
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError:
         return Blocked(f"The name {host} could not be resolved.", temporary=True)
-    return [str(entry[4][0]).split("%")[0] for entry in found]
+    return [str(entry[4][0]).split("%")[0] for entry in entries]
 
 
-def _judge(scheme: str, address: IPAddress) -> str:
-    inner = _inner(address)
+def _address_fault(scheme: str, address: IPAddress) -> str:
+    inner = _embedded_ipv4(address)
     if inner.is_loopback and loopback_allowed():
         return ""
     if inner.is_loopback:
@@ -412,15 +418,15 @@ def _judge(scheme: str, address: IPAddress) -> str:
             "this machine, which is not called. For a stand-in, start Clearpost with"
             " CLEARPOST_ENV=test and CLEARPOST_ALLOW_LOOPBACK=1."
         )
-    if not _public(address) or not _public(inner):
+    if not _is_public(address) or not _is_public(inner):
         return "an address inside a network, which is not called."
     if scheme != "https":
         return "only https is used outside this machine."
     return ""
 
 
-def _inner(address: IPAddress) -> IPAddress:
-    """The IPv4 address that an IPv6 one wraps, or the address itself."""
+def _embedded_ipv4(address: IPAddress) -> IPAddress:
+    """Return the IPv4 address that an IPv6 address wraps, or the address itself."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
     if address in _NAT64:
@@ -429,36 +435,39 @@ def _inner(address: IPAddress) -> IPAddress:
     return address.ipv4_mapped or address.sixtofour or (teredo[1] if teredo else address)
 
 
-def _public(address: IPAddress) -> bool:
-    of_a_site = isinstance(address, ipaddress.IPv6Address) and address.is_site_local
+def _is_public(address: IPAddress) -> bool:
+    site_local = isinstance(address, ipaddress.IPv6Address) and address.is_site_local
     return address.is_global and not (
-        address.is_multicast or address.is_reserved or address.is_unspecified or of_a_site
+        address.is_multicast or address.is_reserved or address.is_unspecified or site_local
     )
 
 
-def resolve_host(host: str, port: int, own: Collection[str]) -> Destination | Blocked:
-    """The address of a server that speaks no HTTP, judged as that of a URL is. `own` are hosts
-    inside the network that whoever runs this machine lets in. The scheme is `tls` where nothing may
-    be said to it that is not encrypted.
+def resolve_host(host: str, port: int, own_hosts: Collection[str]) -> Destination | Blocked:
+    """Resolve a server without HTTP and return its checked address, or why it is blocked.
+
+    `own_hosts` are private hosts that the operator allows. The scheme is `tls` if nothing may be
+    sent unencrypted.
     """
     addresses = _addresses(host, port)
     if isinstance(addresses, Blocked):
         return addresses
-    let_in = host.lower() in own
+    is_own = host.lower() in own_hosts
     for address in addresses:
-        one = ipaddress.ip_address(address)
-        refused = _judge_own(one) if let_in else _judge("https", one)
-        if refused:
-            return Blocked(f"{host} is {address}: {refused}")
-    here = all(_inner(ipaddress.ip_address(one)).is_loopback for one in addresses)
-    return Destination("any" if let_in or here else "tls", host, port, addresses[0])
+        ip = ipaddress.ip_address(address)
+        fault = _own_address_fault(ip) if is_own else _address_fault("https", ip)
+        if fault:
+            return Blocked(f"{host} is {address}: {fault}")
+    is_loopback = all(_embedded_ipv4(ipaddress.ip_address(ip)).is_loopback for ip in addresses)
+    return Destination("any" if is_own or is_loopback else "tls", host, port, addresses[0])
 
 
-def _judge_own(address: IPAddress) -> str:
-    """Even inside there are addresses that are no server's."""
-    inner = _inner(address)
-    strange = inner.is_link_local or inner.is_multicast or inner.is_unspecified
-    return "an address that no server of yours has." if strange else ""
+def _own_address_fault(address: IPAddress) -> str:
+    """Return why an allowed private host has an address that no server can have; blank if it is
+    fine.
+    """
+    inner = _embedded_ipv4(address)
+    unusable = inner.is_link_local or inner.is_multicast or inner.is_unspecified
+    return "an address that no server of yours has." if unusable else ""
 
 
 _PLAN = read_plan(os.environ)

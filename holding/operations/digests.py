@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from connectors.registry import titled
+from connectors.registry import insert_titles
 from holding.access.actors import reach_of
 from holding.access.reach import within
 from holding.db.bulk import whole_sum
@@ -176,7 +176,7 @@ def as_text(body: Mapping[str, Any]) -> str:
     lines = [f"{body['company']['name']}: {body['summary']}.", ""]
     for one in body["groups"]:
         lines += [
-            titled(one["cause"]),
+            insert_titles(one["cause"]),
             f"  {plural(one['records'], 'record')}, {one['money']}",
             f"  The oldest waits {one['waits']}. Next step: {one['owner']}.",
             f"  {one['link']}",
@@ -194,4 +194,4 @@ def subject_of(subject: str, body: Mapping[str, Any]) -> str:
 
 
 def _urgent_line(body: Mapping[str, Any]) -> str:
-    return f"{body['company']['name']}: {titled(body['say'])}"
+    return f"{body['company']['name']}: {insert_titles(body['say'])}"

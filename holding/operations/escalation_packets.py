@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from connectors.registry import titled
+from connectors.registry import insert_titles
 from holding.access.actors import Actor, Keys, may
 from holding.access.operations import once
 from holding.connections.connections import bound
@@ -576,7 +576,7 @@ def _versions(record_id: int, first: datetime, last: datetime) -> Question[list[
             f"version-{row.no}",
             ChangeKind.VERSION,
             row.at,
-            row.name or titled(row.source),
+            row.name or insert_titles(row.source),
             f"Version {row.no} of the record"
             f" {'is a correction' if row.corrects_id else 'arrived'}"
             f"{f': {row.reason}' if row.reason else ''}.",

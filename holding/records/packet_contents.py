@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from connectors.registry import titled
+from connectors.registry import insert_titles
 from holding.access.actors import Actor, Hide, changes, hiding, may, without_personal
 from holding.access.operations import once
 from holding.access.people import names_of
@@ -93,7 +93,7 @@ def collect_contents(
         """Return a text as the page shows it, without secrets; users' texts and sent data stay as
         they are.
         """
-        return titled(say(text))
+        return insert_titles(say(text))
 
     postings = session.scalars(
         select(Posting).where(Posting.record_id == row.id).order_by(Posting.id)
@@ -253,7 +253,7 @@ def _versions(
                 "source_time": one.stamp,
                 "stale": one.stale,
                 "status": one.status,
-                "by": people.get(one.person_id or 0, titled(record.source)),
+                "by": people.get(one.person_id or 0, insert_titles(record.source)),
                 "reason": say(one.reason) if one.reason else one.reason,
                 "sha256": one.sha256,
                 "body": dict(body),

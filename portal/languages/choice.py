@@ -13,7 +13,7 @@ from babel.messages.pofile import read_po
 from flask import Flask, Response, g, has_request_context, request
 from jinja2 import Environment
 
-from connectors.registry import named, retold
+from connectors.registry import find_names, replace_names
 from portal.languages.catalogues import Catalogue
 from portal.languages.environment import LanguageEnvironment
 from portal.languages.markup import INLINE, SOLID
@@ -184,15 +184,15 @@ def with_catalogue(base: LanguageEnvironment, found: Catalogue, tag: str) -> Lan
 
 
 def _saying(made: Callable[..., object], found: Catalogue) -> Callable[..., object]:
-    def said(*given: object, **named: object) -> object:
-        return translate_value(made(*given, **named), found)
+    def said(*given: object, **options: object) -> object:
+        return translate_value(made(*given, **options), found)
 
     return said
 
 
 def _listing(made: Callable[..., object], found: Catalogue) -> Callable[..., object]:
-    def said(*given: object, **named: object) -> str:
-        return found.row(str(made(*given, **named)).split(", "))
+    def said(*given: object, **options: object) -> str:
+        return found.row(str(made(*given, **options)).split(", "))
 
     return said
 
@@ -216,12 +216,12 @@ def init_english(base: Environment) -> None:
 def titled_page(page: str) -> str:
     """A page, or a part of one, with every system by its title where it is read."""
     # Replaced only when shown: stored events are sealed with the names that rules and settings use.
-    return retold(page, _places(page))
+    return replace_names(page, _places(page))
 
 
 def _places(page: str) -> Iterator[tuple[int, int]]:
     """What is written otherwise: from where to where."""
-    if not (names := named(page)):
+    if not (names := find_names(page)):
         return
     quoted = [found.span() for found in _QUOTED.finditer(page)]
     for at, end in names:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from flask import Flask, Response, abort, current_app, g, request, url_for
 
 from connectors.kit.workbook import Written
-from connectors.registry import titled
+from connectors.registry import insert_titles
 from holding.access import actors
 from holding.access.actors import HideOf
 from holding.connections import connections as connection_rows
@@ -352,7 +352,7 @@ def timeline(source: str, kind: str, external_id: str) -> ListFile:
     record = _record(source, kind, external_id)
     session, who = store.reading(), request.args.get("who", "")
     hide = actors.hiding(session, record.id, show=filters.sees_personal())
-    names = {"source": titled(record.source), "rules": "Rules"}
+    names = {"source": insert_titles(record.source), "rules": "Rules"}
     rows = _steps(trace.timeline(session, record.id, g.now), who, hide, names)
     asked = {"record": record.number, "person": names.get(who, who)}
     return ListFile(
@@ -379,7 +379,7 @@ def _steps(
         before = step.at
         by = names.get(step.actor, step.actor)
         if who in ("", step.actor, by):
-            yield [filters.iso(step.at), gone, by, titled(hide(step.say)), step.proved_by,
+            yield [filters.iso(step.at), gone, by, insert_titles(hide(step.say)), step.proved_by,
                    step.proof.id]  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from unicodedata import east_asian_width
 from flask import Blueprint, Response, abort, g, make_response, render_template
 
 from connectors.contract.errors import class_label
-from connectors.registry import titled
+from connectors.registry import insert_titles
 from holding.access.actors import hiding_each
 from holding.connections import connections
 from holding.db.models.columns import AttemptState
@@ -130,7 +130,7 @@ def _about(one: FailedCall) -> str:
 
 
 def _said(one: FailedCall) -> str:
-    return f'{titled(one.target)} says: "{one.error}"' if one.error else SILENT
+    return f'{insert_titles(one.target)} says: "{one.error}"' if one.error else SILENT
 
 
 @pages.get("/runs/<int:run_id>/failures.svg")
@@ -146,7 +146,7 @@ def of_run(run_id: int) -> Response:
         head = f"{_moment(run.ended_at or run.made_at)} · Run {run.id}"
         words = secret_remover(tax_numbers=False)(run.error)
         entries.insert(0, Entry(head, "The run failed as a whole.", words))
-    title = f"Failures of run {run.id}" + (f", {titled(run.target)}" if run.target else "")
+    title = f"Failures of run {run.id}" + (f", {insert_titles(run.target)}" if run.target else "")
     return _picture(title, log, entries, f"run-{run.id}")
 
 

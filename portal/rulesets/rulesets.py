@@ -7,7 +7,7 @@ from typing import Final
 
 from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
-from connectors.registry import titled
+from connectors.registry import insert_titles
 from holding.access.actors import ACTS, any_of
 from holding.approvals.separation import ACT
 from holding.db.refusal import Refusal
@@ -96,7 +96,7 @@ def download() -> Response:
     title = f"Rule book of {g.company.name}"
     book, last = _book(version)
     text = book_markdown(book, title, _about(version, last))
-    answer = make_response(titled(text))
+    answer = make_response(insert_titles(text))
     answer.headers["Content-Type"] = "text/markdown; charset=utf-8"
     name = f"rule-book-{g.company.code}-{version.no}.md"
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'

@@ -28,7 +28,7 @@ from jinja2_fragments.flask import render_block
 from markupsafe import escape
 
 from connectors.contract.errors import RETRY, RetryWay
-from connectors.registry import titled
+from connectors.registry import insert_titles
 from connectors.transport.http import Clock
 from holding.access import reach
 from holding.access.actors import Actor
@@ -435,7 +435,7 @@ def _beside(word: str, template: str, **context: object) -> str:
 
 
 def _trigger(answer: Response, say: str) -> None:
-    whole = titled(translate(say))
+    whole = insert_titles(translate(say))
     aloud = whole if len(whole) <= MOST_ALOUD else f"{whole[:MOST_ALOUD]}…"
     answer.headers["HX-Trigger"] = json.dumps({"say": aloud, "done": True})
 

@@ -93,7 +93,7 @@ def called(name: str | None) -> str:
 
 
 def found() -> list[Any]:
-    return list(registry.found(connectors.targets, "TARGET"))
+    return list(registry.load_connectors(connectors.targets, "TARGET"))
 
 
 def test_a_target_of_ones_own_is_found_behind_ours(plant: Plant) -> None:
@@ -118,7 +118,7 @@ def test_a_folder_whose_path_begins_as_ours_is_somebody_elses(
     place = plant("tiny_d", "import no_such_module\n")
     monkeypatch.setattr(connectors, "__path__", [str(place)[:-2]])
     with pytest.raises(BrokenConnectorError, match=r"tiny_d in .* cannot be loaded"):
-        list(registry.found(connectors.targets, "TARGET"))
+        list(registry.load_connectors(connectors.targets, "TARGET"))
 
 
 def test_one_with_the_name_of_ours_is_refused(plant: Plant) -> None:

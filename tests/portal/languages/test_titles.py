@@ -6,7 +6,7 @@ import pytest
 from werkzeug.wsgi import FileWrapper
 
 from connectors import registry
-from connectors.registry import titled, titles
+from connectors.registry import insert_titles, titles
 from portal.app import STATIC
 from portal.languages import choice
 from portal.languages.choice import titled_page
@@ -41,7 +41,7 @@ def test_rules_and_pages_call_a_system_alike(name):
     ],
 )
 def test_a_name_in_a_sentence_is_its_title(text, shown):
-    assert titled(text) == shown
+    assert insert_titles(text) == shown
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_name_in_a_sentence_is_its_title(text, shown):
     ],
 )  # fmt: skip
 def test_what_is_no_word_of_a_sentence_stays(text):
-    assert titled(text) == text
+    assert insert_titles(text) == text
 
 
 def test_a_page_says_titles_where_it_is_read_and_nowhere_else():

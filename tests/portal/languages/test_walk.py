@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from connectors.registry import titled
+from connectors.registry import insert_titles
 from portal.languages import choice
 from portal.languages.catalogues import Catalogue
 from portal.lists.downloads import LISTS
@@ -241,7 +241,8 @@ def test_every_page_shows_labels_to_whoever_opens_it(walked, visit, database, cl
     found = {url: program_words(page) for url, page in pages.items()}
     assert {url: words for url, words in found.items() if words} == {}
     names = {
-        url: [one for one in seen(page).words if titled(one) != one] for url, page in pages.items()
+        url: [one for one in seen(page).words if insert_titles(one) != one]
+        for url, page in pages.items()
     }
     assert {url: words for url, words in names.items() if words} == {}  # AiAccount, not aiaccount
     codes = {url: stray_codes(page) for url, page in pages.items() if "/rules/" not in url}
