@@ -50,7 +50,7 @@ LINES = 4
 
 TRIES = 9
 
-DRAWN = 8  # so many orders are drawn for each that has four lines
+DRAWN = 8  # orders drawn for each order with four lines
 
 MILLION = 1_000_000
 
@@ -75,7 +75,7 @@ check known_channel on order
     say      "{number} came through {channel}."
     clears   when it passes
 """
-"""What the draft says more than the rules in force."""
+"""The checks that the draft adds to the active rules."""
 
 
 @click.command()
@@ -160,7 +160,7 @@ def bench(
         "scale": lambda: _scale(records, postgresql),
         "intake": lambda: _intake(workbook_rows),
     }
-    result = {k: v for part in parts or PARTS for k, v in measure[part]().items()}
+    result = {key: figure for part in parts or PARTS for key, figure in measure[part]().items()}
     if as_json:
         print_json(result)
     else:
@@ -171,24 +171,24 @@ def bench(
 def _orders() -> dict[str, object]:
     from bench import order_bench
 
-    return order_bench.measured()
+    return order_bench.measure()
 
 
 def _judging(records: int, webhooks: int, server: str) -> dict[str, object]:
     print_note("A shop, from webhook to posting and from due to stored …")
-    return shop_bench.measured(records, webhooks, server)
+    return shop_bench.measure(records, webhooks, server)
 
 
 def _rules(records: int) -> dict[str, object]:
     from bench import rule_bench
 
-    return rule_bench.measured(print_note, records)
+    return rule_bench.measure(print_note, records)
 
 
 def _checks() -> dict[str, object]:
     from bench import rule_bench
 
-    return rule_bench.grown(print_note)
+    return rule_bench.measure_growth(print_note)
 
 
 def _editor() -> dict[str, object]:
@@ -206,14 +206,14 @@ def _backtest(records: int) -> dict[str, object]:
 def _pages(records: int, server: str) -> dict[str, object]:
     from bench import page_bench
 
-    return page_bench.measured(records, records // 10, server)
+    return page_bench.measure(records, records // 10, server)
 
 
 def _scale(records: int, server: str) -> dict[str, object]:
     from bench import scale_bench
     from portal.backtest.parallel_run import usable_processes
 
-    return scale_bench.measured(min(records, MOST_SCALED), server, usable_processes())
+    return scale_bench.measure(min(records, MOST_SCALED), server, usable_processes())
 
 
 def _intake(rows: int) -> dict[str, object]:
@@ -223,36 +223,37 @@ def _intake(rows: int) -> dict[str, object]:
 
 
 def measure_trail() -> dict[str, object]:
-    """Statements a workbook of 500 and a push, bytes a posted record."""
+    """Return the statements of a workbook of 500 and of one push, and bytes per posted record."""
     with shop_bench.bench_shop("") as shop:
         print_note(f"{BATCH} orders of {LINES} lines in one workbook, and one alone …")
-        alone = _alone(shop)
+        push_statements = _count_push_statements(shop)
         shop_bench.pause(shop)
-        before = _size(shop)
-        documents, workbook = _in_a_workbook(shop, _drawn(shop, 5_000_001))
-        bytes_a_record = (_size(shop) - before) / documents
+        before = _database_bytes(shop)
+        documents, workbook_statements = _push_workbook(shop, _draw_orders(shop, 5_000_001))
+        bytes_a_record = (_database_bytes(shop) - before) / documents
         return {
-            "statements_per_workbook": workbook,
+            "statements_per_workbook": workbook_statements,
             "workbook_documents": documents,
             "bytes_per_posted_record": round(bytes_a_record),
-            "statements_per_push": alone,
-            **_verified(shop),
+            "statements_per_push": push_statements,
+            **_time_verification(shop),
         }
 
 
-def _alone(shop: "Shop") -> int:
-    """What one document costs that is sent alone. The first of a process loads the rules, the first
-    of a run and the first that goes on with one make what SQLite writes many tables through; one
-    with which another is read back does not tell it.
+def _count_push_statements(shop: "Shop") -> int:
+    """Return how many statements one push of a single document takes.
+
+    The first two pushes are not counted: they load the rules, begin a run and make SQLite's first
+    writes to many tables. A push that also reads another document back is not counted either.
     """
     desk = _desk(shop)
-    for at in range(TRIES):
-        receive(shop, orders(shop, 1, 6_000_001 + at))
+    for attempt in range(TRIES):
+        receive(shop, orders(shop, 1, 6_000_001 + attempt))
         _judge(shop)
-        with shop.place.database.overheard() as asked:
-            pushed = _work(shop, desk)
-        if at > 1 and pushed == 1:
-            return len(asked)
+        with shop.place.database.overheard() as statements:
+            pushed = _push_once(shop, desk)
+        if attempt > 1 and pushed == 1:
+            return len(statements)
     message = "Whenever one document was sent, another was read back."
     raise RuntimeError(message)
 
@@ -264,25 +265,25 @@ def _desk(shop: "Shop") -> "Desk":
 
 
 def _judge(shop: "Shop") -> None:
-    """Here and not by a worker, which would send at once what becomes ready."""
+    """Judge all due records in this process: a worker would send the ready ones at once."""
     from holding.evaluation.evaluate_due import judge_due
 
-    place, given = shop.place, {"company_id": shop.company_id, "owner": "bench", "limit": BATCH}
-    while judge_due(place.database, place.clock, **given).count:  # type: ignore[arg-type]
+    place, options = shop.place, {"company_id": shop.company_id, "owner": "bench", "limit": BATCH}
+    while judge_due(place.database, place.clock, **options).count:  # type: ignore[arg-type]
         pass
 
 
-def _work(shop: "Shop", desk: "Desk") -> int:
-    """One pass, as a worker makes it."""
+def _push_once(shop: "Shop", desk: "Desk") -> int:
+    """Make one push turn, as a worker does, and return how many documents it handled."""
     from holding.runs.dispatch import push_due
 
     place = shop.place
-    given = {"company_id": shop.company_id, "owner": desk.owner, "desk": desk}
-    return granted(push_due(place.database, place.clock, **given)).count  # type: ignore[arg-type]
+    options = {"company_id": shop.company_id, "owner": desk.owner, "desk": desk}
+    return granted(push_due(place.database, place.clock, **options)).count  # type: ignore[arg-type]
 
 
-def _size(shop: "Shop") -> int:
-    """Bytes of the database file, after VACUUM."""
+def _database_bytes(shop: "Shop") -> int:
+    """Return the size of the database file in bytes after VACUUM."""
     url = shop.place.database.engine.url
     with tempfile.TemporaryDirectory(prefix="clearpost-bench-") as folder:
         copy = Path(folder) / "copy.sqlite3"
@@ -291,49 +292,54 @@ def _size(shop: "Shop") -> int:
         return copy.stat().st_size
 
 
-def _in_a_workbook(shop: "Shop", given: "list[Order]") -> tuple[int, int]:
-    receive(shop, given)
+def _push_workbook(shop: "Shop", workbook_orders: "list[Order]") -> tuple[int, int]:
+    receive(shop, workbook_orders)
     _judge(shop)
     shop_bench.sync(shop)
-    with shop.place.database.overheard() as asked:
-        pushed = _work(shop, _desk(shop))
-    return pushed, len(asked)
+    with shop.place.database.overheard() as statements:
+        pushed = _push_once(shop, _desk(shop))
+    return pushed, len(statements)
 
 
-def _drawn(shop: "Shop", first: int) -> "list[Order]":
-    return [one for one in orders(shop, BATCH * DRAWN, first) if len(one.lines) == LINES][:BATCH]
+def _draw_orders(shop: "Shop", first: int) -> "list[Order]":
+    return [order for order in orders(shop, BATCH * DRAWN, first) if len(order.lines) == LINES][
+        :BATCH
+    ]
 
 
-def _verified(shop: "Shop") -> dict[str, object]:
-    """What `clearpost verify` does, for all events that there are; seconds scaled to 100,000."""
+def _time_verification(shop: "Shop") -> dict[str, object]:
+    """Verify all events as `clearpost verify` does. The seconds are scaled to 100,000 events."""
     from holding.operations import content_invariants
     from holding.platform import events as chain
 
     place = shop.place
     chain.link_due_events(place.database, now=place.clock.now(), whole=True)
-    began, used = time.perf_counter(), time.process_time()
+    started, processor_seconds = time.perf_counter(), time.process_time()
     with place.database.read() as session:
         breaks = (
             chain.verify_chain(session, shop.company_id)
             + content_invariants.compare(session, shop.company_id).breaks
         )
         events = chain.chain_head(session, shop.company_id).seq
-    spent, used = time.perf_counter() - began, time.process_time() - used
+    seconds, processor_seconds = (
+        time.perf_counter() - started,
+        time.process_time() - processor_seconds,
+    )
     if breaks or not events:
         message = f"{events} events are not whole: {breaks[:3]}"
         raise RuntimeError(message)
     return {
         "verified_events": events,
-        "verify_100000_events_seconds": round(spent * 100_000 / events, 2),
-        "verify_100000_events_processor_seconds": round(used * 100_000 / events, 2),
+        "verify_100000_events_seconds": round(seconds * 100_000 / events, 2),
+        "verify_100000_events_processor_seconds": round(processor_seconds * 100_000 / events, 2),
     }
 
 
 def measure_backtest(records: int) -> dict[str, object]:
-    """Seconds for a million records, by the clock and of all processors together, and the most
-    memory that one process took, in MB.
+    """Return the seconds per million records, elapsed and processor time, and the peak memory in
+    MB.
 
-    Fewer records are scaled up, and `backtest_records` says how many there really were.
+    Fewer records are scaled up; `backtest_records` is the real number.
     """
     from sandbox.demo.setup import STARTER
 
@@ -345,7 +351,7 @@ def measure_backtest(records: int) -> dict[str, object]:
         with stored.open("wb") as file:
             for block in lines(records):
                 file.write(block)
-        seconds, busy, peak = _run(STARTER, draft, stored, records)
+        seconds, busy, peak = _run_backtest(STARTER, draft, stored, records)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return {
@@ -357,28 +363,30 @@ def measure_backtest(records: int) -> dict[str, object]:
     }
 
 
-def _run(old: Path, new: Path, stored: Path, records: int) -> tuple[float, float, float]:
-    """The command in processes of its own: how long it took, how long processors were busy with
-    all of them, and how large the largest was.
+def _run_backtest(old: Path, new: Path, stored: Path, records: int) -> tuple[float, float, float]:
+    """Run the command in processes of its own.
+
+    Return the elapsed seconds, the processor seconds of all processes and the largest process in
+    MB.
     """
     import json
 
-    words = [sys.executable, "-c", "from portal.cli import main; main()", "backtest"]
-    begin = perf_counter()
+    command = [sys.executable, "-c", "from portal.cli import main; main()", "backtest"]
+    started = perf_counter()
     with (
-        tempfile.TemporaryFile() as told,
-        subprocess.Popen([*words, old, new, stored, "--json"], stdout=told) as child,
+        tempfile.TemporaryFile() as output,
+        subprocess.Popen([*command, old, new, stored, "--json"], stdout=output) as child,
     ):
-        _, status, used = os.wait4(child.pid, 0)
-        seconds = perf_counter() - begin
+        _, status, usage = os.wait4(child.pid, 0)
+        seconds = perf_counter() - started
         child.returncode = os.waitstatus_to_exitcode(status)
-        told.seek(0)
-        found = json.loads(told.read() or b"{}")
-    if found.get("records") != records or not 0 < found["changed"] < records:
-        message = f"the backtest ended with {child.returncode}: {str(found)[:300]}"
+        output.seek(0)
+        report = json.loads(output.read() or b"{}")
+    if report.get("records") != records or not 0 < report["changed"] < records:
+        message = f"the backtest ended with {child.returncode}: {str(report)[:300]}"
         raise RuntimeError(message)
-    peak = used.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
-    return seconds, used.ru_utime + used.ru_stime, peak
+    peak = usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+    return seconds, usage.ru_utime + usage.ru_stime, peak
 
 
 def _processors() -> int:
@@ -388,22 +396,24 @@ def _processors() -> int:
 
 
 def lines(records: int, seed: int = SEED) -> Iterator[bytes]:
-    """So many stored orders, no two alike, in blocks of lines; equal seeds give equal bytes."""
+    """Yield blocks of JSON lines with this many different stored orders; equal seeds give equal
+    bytes.
+    """
     import msgspec
 
     random = Random(seed)  # noqa: S311 - sample data, not a secret
     encode = msgspec.json.Encoder().encode_lines
     for start in range(0, records, BLOCK):
         numbers = range(start, min(start + BLOCK, records))
-        yield encode([_order(number, random) for number in numbers])
+        yield encode([_draw_order(number, random) for number in numbers])
 
 
-def _order(number: int, random: Random) -> dict[str, object]:
-    """One order with four lines; about one in ten has something that holds or delays it."""
+def _draw_order(number: int, random: Random) -> dict[str, object]:
+    """Return an order with four lines; about one in ten is held, delayed or dropped."""
     from sandbox.demo import shop
 
     day = f"2026-10-{number % 30 + 1:02}"
-    rows, subtotal, tax = _lines(random, shop.ITEMS)
+    rows, subtotal, tax = _draw_lines(random, shop.ITEMS)
     buyer = shop.CUSTOMERS[int(random.random() * len(shop.CUSTOMERS))]
     trouble, total = random.random(), subtotal + tax
     status, state, code = "paid", "posted", buyer.code
@@ -444,8 +454,10 @@ def _order(number: int, random: Random) -> dict[str, object]:
     }
 
 
-def _lines(random: Random, items: "Sequence[Item]") -> tuple[list[dict[str, object]], int, int]:
-    """Four lines, their sum and their tax in sen."""
+def _draw_lines(
+    random: Random, items: "Sequence[Item]"
+) -> tuple[list[dict[str, object]], int, int]:
+    """Return four lines with their sum and their tax in sen."""
     rows: list[dict[str, object]] = []
     subtotal = tax = 0
     for pos in range(1, 5):

@@ -27,19 +27,19 @@ Call = TypeVar("Call")
 CALLS, A_CALL = 20, 200
 
 ALONE = 200
-"""So many calls of one order, at most: fewer where the workers were done before."""
+"""Most calls with one order; fewer if the workers finish earlier."""
 
 WAITING = 10_000
 """Orders that the workers have to check while those calls are made."""
 
 PACE, PACED = 50, 500
-"""Calls a second, whether those before were answered or not, and how many of them."""
+"""Calls a second, whether or not earlier calls were answered, and the number of calls."""
 
 QUICK = 0.3
-"""Seconds within which 95 of 100 of them should be answered."""
+"""Seconds within which 95 % of these calls should be answered."""
 
 LINES = 32
-"""Calls of these that can be under way at once."""
+"""Concurrent calls at most."""
 
 FIRST_ROW = 14_000_001
 
@@ -55,32 +55,32 @@ KEYS = 40
 WORD = "require"
 
 PATIENCE = 60.0
-"""Seconds of a processor that a look may take here."""
+"""Processor seconds that one check may take here."""
 
 
 def measure_intake(rows: int) -> dict[str, object]:
-    """The figures; `rows` are those of the workbook, an order each."""
+    """Return the intake figures; `rows` is the number of rows of the workbook, one order each."""
     with shop_bench.bench_shop("") as shop:
         shop_bench.pause(shop)
         print_note(f"{CALLS} calls of {A_CALL} orders …")
-        many = _call_seconds(shop, _calls(shop, CALLS, A_CALL, 11_000_001))
-        shop_bench.judged(shop)
+        batch_seconds = _call_seconds(shop, _calls(shop, CALLS, A_CALL, 11_000_001))
+        shop_bench.judge_all(shop)
         print_note(f"Calls of one order while {WAITING:,} others are checked …")
         receive(shop, orders(shop, WAITING, 12_000_001))
-        alone = _while_busy(shop, _calls(shop, ALONE, 1, 13_000_001))
-        shop_bench.judged(shop)
+        busy_seconds = _while_busy(shop, _calls(shop, ALONE, 1, 13_000_001))
+        shop_bench.judge_all(shop)
         print_note(f"{PACE} calls a second while {WAITING:,} others are checked …")
         receive(shop, orders(shop, WAITING, 15_000_001))
         paced = paced_while_busy(shop, _calls(shop, PACED, 1, 16_000_001))
-        shop_bench.judged(shop)
+        shop_bench.judge_all(shop)
         print_note(f"A workbook of {rows:,} rows …")
-        checked, stored, peak = _uploaded(shop, workbook(_yesterday(shop), rows))
+        checked, stored, peak = _upload_workbook(shop, workbook(_yesterday(shop), rows))
     return {
-        "intake_200_orders_median_ms": round(1000 * shop_bench.percentile(many, 50)),
-        "intake_200_orders_p95_ms": round(1000 * shop_bench.percentile(many, 95)),
-        "intake_busy_webhook_median_ms": round(1000 * shop_bench.percentile(alone, 50), 1),
-        "intake_busy_webhook_p95_ms": round(1000 * shop_bench.percentile(alone, 95), 1),
-        "intake_busy_webhooks": len(alone),
+        "intake_200_orders_median_ms": round(1000 * shop_bench.percentile(batch_seconds, 50)),
+        "intake_200_orders_p95_ms": round(1000 * shop_bench.percentile(batch_seconds, 95)),
+        "intake_busy_webhook_median_ms": round(1000 * shop_bench.percentile(busy_seconds, 50), 1),
+        "intake_busy_webhook_p95_ms": round(1000 * shop_bench.percentile(busy_seconds, 95), 1),
+        "intake_busy_webhooks": len(busy_seconds),
         **figures_of(paced),
         "intake_workbook_check_seconds": round(checked, 1),
         "intake_workbook_seconds": round(checked + stored, 1),
@@ -90,42 +90,44 @@ def measure_intake(rows: int) -> dict[str, object]:
 
 
 def _call_seconds(shop: "Shop", calls: "Iterator[tuple[Order, ...]]") -> list[float]:
-    """How long each call took until it was answered."""
+    """Return how long each call took until it was answered."""
     from sandbox.demo.generator import Delivery
 
-    hook, found = shop.hook(), []
-    for some in calls:
-        given = [Delivery(f"evt_{some[0].id}", "order.paid", some)]
+    hook, seconds = shop.hook(), []
+    for call_orders in calls:
+        deliveries = [Delivery(f"evt_{call_orders[0].id}", "order.paid", call_orders)]
         started = time.perf_counter()
-        hook.send(given, shop.place.now)
-        found.append(time.perf_counter() - started)
-    return found
+        hook.send(deliveries, shop.place.now)
+        seconds.append(time.perf_counter() - started)
+    return seconds
 
 
-def _calls(shop: "Shop", calls: int, each: int, first: int) -> "Iterator[tuple[Order, ...]]":
-    drawn = orders(shop, calls * each, first)
-    return (drawn[at : at + each] for at in range(0, len(drawn), each))
+def _calls(shop: "Shop", calls: int, per_call: int, first: int) -> "Iterator[tuple[Order, ...]]":
+    call_orders = orders(shop, calls * per_call, first)
+    return (call_orders[start : start + per_call] for start in range(0, len(call_orders), per_call))
 
 
 def _while_busy(shop: "Shop", calls: "Iterator[tuple[Order, ...]]") -> list[float]:
-    """The same of the calls that were answered before the workers were done."""
+    """Return the seconds of the calls that were answered before the workers were done."""
     from holding.platform import processes
 
     for _ in range(shop_bench.WORKERS):
         processes.ring(shop.company_id, "evaluate")
-    found: list[float] = []
-    for some in calls:
-        taken = _call_seconds(shop, iter([some]))
+    seconds: list[float] = []
+    for call_orders in calls:
+        call_seconds = _call_seconds(shop, iter([call_orders]))
         if not shop_bench.busy(shop):
             break
-        found += taken
-    if not found:
+        seconds += call_seconds
+    if not seconds:
         raise RuntimeError("the workers were done before the first call")
-    return found
+    return seconds
 
 
-def _uploaded(shop: "Shop", raw: bytes) -> tuple[float, float, int | None]:
-    """Seconds until it is checked, and from then until all is stored; the most MB of a process."""
+def _upload_workbook(shop: "Shop", raw: bytes) -> tuple[float, float, int | None]:
+    """Return the seconds until it is checked, the seconds from then until it is stored, and the
+    peak MB.
+    """
     from holding.db.models.columns import UploadState
     from holding.platform import processes
     from holding.uploads import submit
@@ -135,28 +137,28 @@ def _uploaded(shop: "Shop", raw: bytes) -> tuple[float, float, int | None]:
     started = time.perf_counter()
     with shop.place.database.write() as session:
         person = setup.colleague(session, shop.company_id, "finance")
-        given = (session, person, shop.company_id, setup.SOURCE, "orders.xlsx", raw)
-        upload_id = granted(submit.begin(*given, shop.place.now)).upload_id
+        begin_arguments = (session, person, shop.company_id, setup.SOURCE, "orders.xlsx", raw)
+        upload_id = granted(submit.begin(*begin_arguments, shop.place.now)).upload_id
     processes.ring(shop.company_id, "upload")
-    _until(shop, upload_id, UploadState.CHECKED, peak)
+    _wait_for_state(shop, upload_id, UploadState.CHECKED, peak)
     checked = time.perf_counter()
     with shop.place.database.write() as session:
         person = setup.colleague(session, shop.company_id, "finance")
-        mine = (session, person, shop.company_id, upload_id)
-        granted(submit.confirm(*mine, with_unknown=False, now=shop.place.now))
+        confirm_arguments = (session, person, shop.company_id, upload_id)
+        granted(submit.confirm(*confirm_arguments, with_unknown=False, now=shop.place.now))
     processes.ring(shop.company_id, "upload")
-    _until(shop, upload_id, UploadState.DONE, peak)
+    _wait_for_state(shop, upload_id, UploadState.DONE, peak)
     return checked - started, time.perf_counter() - checked, peak.megabytes
 
 
 class _Peak:
-    """The most memory that any process of this one's has taken, as far as Linux tells."""
+    """The most memory that any child process has used, as far as Linux reports it."""
 
     def __init__(self) -> None:
         self.megabytes: int | None = None
 
     def look(self) -> None:
-        """Look at all of them: those that read a workbook are gone soon."""
+        """Read the memory of all children now: processes that read a workbook end soon."""
         for pid in descendants(os.getpid()):
             kilobytes = _read_process_figure(Path(f"/proc/{pid}/status"), "VmHWM:")
             if kilobytes is not None:
@@ -164,7 +166,7 @@ class _Peak:
 
 
 def _read_process_figure(path: Path, name: str) -> int | None:
-    """A number of a process; None of one that has ended."""
+    """Return a number of a process, or None if it has ended."""
     try:
         lines = path.read_text("ascii", "replace").splitlines()
     except OSError:
@@ -172,19 +174,19 @@ def _read_process_figure(path: Path, name: str) -> int | None:
     return next((int(line.split()[1]) for line in lines if line.startswith(name)), None)
 
 
-def _until(shop: "Shop", upload_id: int, wanted: str, peak: "_Peak") -> None:
+def _wait_for_state(shop: "Shop", upload_id: int, expected_state: str, peak: "_Peak") -> None:
     from holding.db.models import Upload
     from holding.db.models.columns import UploadState
 
-    def there() -> bool:
+    def has_state() -> bool:
         peak.look()
         with shop.place.database.read() as session:
             state = session.query(Upload.state).filter_by(id=upload_id).scalar()
         if state == UploadState.FAILED:
             raise RuntimeError("the workbook could not be read")
-        return bool(state == wanted)
+        return bool(state == expected_state)
 
-    shop_bench.until(there, "workbook", shop_bench.GLANCE_SECONDS)
+    shop_bench.until(has_state, "workbook", shop_bench.GLANCE_SECONDS)
 
 
 def _yesterday(shop: "Shop") -> str:
@@ -196,9 +198,10 @@ def _yesterday(shop: "Shop") -> str:
 
 
 def paced_while_busy(shop: "Shop", calls: "Iterator[tuple[Order, ...]]") -> list[float]:
-    """Seconds from when each call was due until it was answered, of calls at a pace: who waits for
-    an answer does not send the next one later. Those answered after the workers were done are not
-    counted.
+    """Return seconds from each call's due time until its answer, at a fixed pace.
+
+    A slow answer does not delay the next call, so waiting time counts. Answers after the workers
+    were done are not counted.
     """
     from holding.platform import processes
     from sandbox.demo.generator import Delivery
@@ -209,103 +212,108 @@ def paced_while_busy(shop: "Shop", calls: "Iterator[tuple[Order, ...]]") -> list
         processes.ring(shop.company_id, "evaluate")
     answered: list[tuple[float, float]] = []
 
-    def send(one: Delivery, at: float) -> None:
-        hook.send([one], shop.place.now)
+    def send(delivery: Delivery, due_at: float) -> None:
+        hook.send([delivery], shop.place.now)
         ended = time.perf_counter()
-        answered.append((ended, ended - at))
+        answered.append((ended, ended - due_at))
 
     worked = at_a_pace(due, send, lambda: shop_bench.busy(shop))
-    found = [spent for ended, spent in answered if ended <= worked]
-    if not found:
+    seconds = [spent for ended, spent in answered if ended <= worked]
+    if not seconds:
         raise RuntimeError("the workers were done before the first answer")
-    return found
+    return seconds
 
 
 def at_a_pace(
     calls: Sequence[Call], send: Callable[[Call, float], None], busy: Callable[[], bool]
 ) -> float:
-    """Send `PACE` of them a second, each with the moment at which it was due, until the workers are
-    not busy any more; the last moment at which they were seen to be. Raises what `send` raises.
+    """Send `PACE` calls a second, each with its due time, until the workers are idle.
+
+    Return the last moment at which they were seen busy. Raise what `send` raises.
     """
-    began, worked = time.perf_counter(), 0.0
-    with ThreadPoolExecutor(LINES) as lines:
-        begun = []
-        for number, one in enumerate(calls):
-            at = began + number / PACE
-            time.sleep(max(0.0, at - time.perf_counter()))
-            begun.append(lines.submit(send, one, at))
+    began, last_busy = time.perf_counter(), 0.0
+    with ThreadPoolExecutor(LINES) as pool:
+        futures = []
+        for number, call in enumerate(calls):
+            due_at = began + number / PACE
+            time.sleep(max(0.0, due_at - time.perf_counter()))
+            futures.append(pool.submit(send, call, due_at))
             if number % PACE == 0:
-                seen = time.perf_counter()
+                looked_at = time.perf_counter()
                 if not busy():
                     break
-                worked = seen
-        for each in begun:
-            each.result()
-    seen = time.perf_counter()
-    return seen if worked and busy() else worked
+                last_busy = looked_at
+        for future in futures:
+            future.result()
+    looked_at = time.perf_counter()
+    return looked_at if last_busy and busy() else last_busy
 
 
 def figures_of(seconds: Sequence[float]) -> dict[str, object]:
-    """What the paced calls came to."""
-    quick = sum(one <= QUICK for one in seconds) / len(seconds)
+    """Return the figures of the paced calls."""
+    quick_share = sum(spent <= QUICK for spent in seconds) / len(seconds)
     return {
         "intake_paced_webhook_median_ms": round(1000 * shop_bench.percentile(seconds, 50), 1),
         "intake_paced_webhook_p95_ms": round(1000 * shop_bench.percentile(seconds, 95), 1),
-        "intake_paced_webhooks_within_300_ms": round(quick, 3),
+        "intake_paced_webhooks_within_300_ms": round(quick_share, 3),
         "intake_paced_webhooks": len(seconds),
         "intake_paced_webhooks_per_second": PACE,
     }
 
 
 def workbook(day: str, rows: int) -> bytes:
-    """One sheet with a row for each order of this day, which has one item."""
+    """Return a workbook with one sheet and one row for each order of this day, with one item
+    each.
+    """
     from connectors.kit.workbook import write
 
     money = ("11.00", "MYR", "10.00", "1.00", "0.00", f"{day} 10:00", "Mei Ling", "FPX", 1)
     item = (1, "CUP-GLASS-20", "Glass", "PCS", 2, "5.00", "SST")
     numbers = range(FIRST_ROW, FIRST_ROW + rows)
-    told = [(n, f"NS-{n}", "paid", day, "C-101", f"Buyer {n}", *money, *item) for n in numbers]
-    return write("Orders", [HEADS, *told])
+    order_rows = [
+        (n, f"NS-{n}", "paid", day, "C-101", f"Buyer {n}", *money, *item) for n in numbers
+    ]
+    return write("Orders", [HEADS, *order_rows])
 
 
-def descendants(of: int) -> list[int]:
-    """The processes that one has started, and those that they have; empty but on Linux."""
+def descendants(root: int) -> list[int]:
+    """Return the process ids of all descendants of a process; empty except on Linux."""
     parents = {
         int(path.parent.name): _read_process_figure(path, "PPid:")
         for path in Path("/proc").glob("[0-9]*/status")
     }
-    found, new = list[int](), [of]
-    while new:
-        new = [pid for pid, parent in parents.items() if parent in new]
-        found += new
-    return found
+    pids, generation = list[int](), [root]
+    while generation:
+        generation = [pid for pid, parent in parents.items() if parent in generation]
+        pids += generation
+    return pids
 
 
 def measure_editor() -> dict[str, Any]:
-    """Milliseconds from a change of the file to its findings: the median and 95 of a hundred.
+    """Return the milliseconds from a change of a rule file to its findings: median and p95.
 
-    The changes lie all over the file: a letter that breaks a rule, a line more, and as it was. The
-    second file has a thousand checks that ask some records only.
+    The changes are spread over the file: a letter that breaks a rule, an added line, and the
+    original. The second file has a thousand checks that apply to some records only.
     """
     from portal.rule_tools.explain_commands import TEMPLATES
 
     folder = TEMPLATES / TEMPLATE
     text = "\n".join(path.read_text("utf-8") for path in sorted(folder.glob("*.rules")))
-    found = _typed("editor_change", text, folder / "maps")
-    guarded = rule_bench.repeated(rule_bench.SHAPES["guarded"], rule_bench.RULES)
-    found |= _typed("editor_guarded_1000", guarded, None)
-    found |= _checked("portal_guarded_1000", guarded)
-    return found | {"editor_lines": text.count("\n")}
+    figures = _time_editor("editor_change", text, folder / "maps")
+    guarded = rule_bench.repeat_checks(rule_bench.SHAPES["guarded"], rule_bench.RULES)
+    figures |= _time_editor("editor_guarded_1000", guarded, None)
+    figures |= _time_portal_checks("portal_guarded_1000", guarded)
+    return figures | {"editor_lines": text.count("\n")}
 
 
-def _typed(figure: str, text: str, maps: Path | None) -> dict[str, Any]:
+def _time_editor(figure: str, text: str, maps: Path | None) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="clearpost-editor-") as place:
         file = Path(place) / "all.rules"
         file.write_text(text, "utf-8")
         if maps is not None:
             shutil.copytree(maps, file.parent / "maps")
         with _Server(file) as server:
-            server.told(text)
+            server.change_file(text)
             spent = sorted(_answer_seconds(server, changed) for changed in _changes(text))
     return _summarize_times(figure, spent)
 
@@ -332,8 +340,8 @@ class _Server:
         self.process.wait()
         self._pipe(self.process.stdout).close()
 
-    def told(self, text: str) -> list[Any]:
-        """What is wrong with the file once it holds a text."""
+    def change_file(self, text: str) -> list[Any]:
+        """Send a text as the file's content and return the findings of the server."""
         self.version += 1
         document = {"uri": self.uri, "version": self.version}
         if self.version == 1:
@@ -345,8 +353,8 @@ class _Server:
         while True:
             params = self._read().get("params", {})
             if params.get("version") == self.version:
-                found: list[Any] = params["diagnostics"]
-                return found
+                findings: list[Any] = params["diagnostics"]
+                return findings
 
     def _send(self, method: str, params: Any, *, request: int = 0) -> None:
         message = {"jsonrpc": "2.0", "method": method, "params": params}
@@ -363,30 +371,30 @@ class _Server:
         if not length:
             message = "the language server ended"
             raise RuntimeError(message)
-        found: dict[str, Any] = json.loads(pipe.read(length))
-        return found
+        decoded: dict[str, Any] = json.loads(pipe.read(length))
+        return decoded
 
     @staticmethod
     def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
-        assert pipe is not None  # noqa: S101 - it was asked for
+        assert pipe is not None  # noqa: S101 - both pipes were requested
         return pipe
 
 
 def _answer_seconds(server: "_Server", text: str) -> float:
     started = perf_counter()
-    server.told(text)
+    server.change_file(text)
     return perf_counter() - started
 
 
 def _changes(text: str) -> list[str]:
-    found = []
-    at = 0
+    changed_texts = []
+    position = 0
     for number in range(KEYS):
-        at = text.find(WORD, at + len(text) // KEYS) if number else 0
-        at = max(at, 0)
-        end = at + len(WORD) if number % 2 else text.find("\n", at)
-        found += [f"{text[:end]}{'s' if number % 2 else chr(10)}{text[end:]}", text]
-    return found
+        position = text.find(WORD, position + len(text) // KEYS) if number else 0
+        position = max(position, 0)
+        end = position + len(WORD) if number % 2 else text.find("\n", position)
+        changed_texts += [f"{text[:end]}{'s' if number % 2 else chr(10)}{text[end:]}", text]
+    return changed_texts
 
 
 def _summarize_times(figure: str, spent: list[float]) -> dict[str, Any]:
@@ -396,17 +404,17 @@ def _summarize_times(figure: str, spent: list[float]) -> dict[str, Any]:
     }
 
 
-def _checked(figure: str, text: str) -> dict[str, Any]:
-    """The same of the portal: a look without tests, in its process with limits."""
+def _time_portal_checks(figure: str, text: str) -> dict[str, Any]:
+    """Return the figures of the portal's check without tests, in its process with limits."""
     from holding.rulesets.check_processes import RuleChecks
 
     checks, spent = RuleChecks(PATIENCE), []
     try:
         for number, changed in enumerate([text, *_changes(text)]):
             started = perf_counter()
-            files = {"all.rules": f"{changed}\n# {number}\n"}  # no look was told before
+            files = {"all.rules": f"{changed}\n# {number}\n"}  # a changed text is never cached
             if isinstance(checks.report(files, tests=False, whose="bench"), Refusal):
-                message = "the look was stopped"
+                message = "the check was stopped"
                 raise RuntimeError(message)
             spent.append(perf_counter() - started)
     finally:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sandbox.demo.command import Shop
 
 ORDERS = 500
-"""As many as a worker takes at once."""
+"""The batch size of a worker."""
 
 TURNS = 25
 
@@ -73,37 +73,37 @@ OWN_PIECES = {
 
 @dataclass(slots=True)
 class Times:
-    """The best seconds of ours and of the rival, over all orders."""
+    """The best seconds of the product and of the code by hand, over all orders."""
 
     ours: float = float("inf")
     by_hand: float = float("inf")
 
     def add(self, other: "Times") -> None:
-        """Count what was measured elsewhere, too."""
+        """Include the times of another process."""
         self.ours, self.by_hand = min(self.ours, other.ours), min(self.by_hand, other.by_hand)
 
 
-def measured(orders: int = ORDERS) -> dict[str, object]:
-    """Ours against the rival, for the mix and for its clean orders alone; and a record's cost."""
+def measure(orders: int = ORDERS) -> dict[str, object]:
+    """Measure the product against the code by hand, for the mix and for clean orders alone."""
     print_note(f"{orders} orders of the sample shop, checked by rules and by hand …")
     spawning = multiprocessing.get_context("spawn")
     races = []
     for _ in range(PROCESSES):
         with ProcessPoolExecutor(1, spawning) as process:
-            races.append(process.submit(raced, orders).result())
-    return told(races, orders)
+            races.append(process.submit(race_orders, orders).result())
+    return summarize_races(races, orders)
 
 
-def raced(orders: int) -> tuple[Times, Times]:
-    """The mix and the clean orders alone, in this process."""
+def race_orders(orders: int) -> tuple[Times, Times]:
+    """Return the times of the mix and of the clean orders, measured in this process."""
     with bench_shop("", working=False) as shop:  # a worker would take orders and processors
         today = shop.place.now.astimezone(MALAYSIA).date()
         drawn = plain(today, 2 * orders, seed=SEED, first_id=FIRST_ID)  # no two are alike
-        return _race(shop, mix(drawn[:orders])), _race(shop, drawn[orders:])
+        return _race_batch(shop, mix(drawn[:orders])), _race_batch(shop, drawn[orders:])
 
 
-def _race(shop: "Shop", orders: Sequence[Order]) -> Times:
-    """Both by turns; that they come to the same is proved first."""
+def _race_batch(shop: "Shop", orders: Sequence[Order]) -> Times:
+    """Return the times of both, run in turns, after checking that the decisions are equal."""
     from holding.evaluation.batch import claim
     from holding.evaluation.evaluate_due import plan_all
     from holding.evaluation.load_facts import load_batch
@@ -132,13 +132,15 @@ def _race(shop: "Shop", orders: Sequence[Order]) -> Times:
     stored = [dumps(plan.case.subject.body) for plan in plans]
     tables = tables_of(batch)
     for text, plan in zip(stored, plans, strict=True):
-        same(made(text, tables), plan)
+        assert_same(decide_by_hand(text, tables), plan)
     times = Times()
     gc.disable()
     try:
         for _ in range(TURNS):
             times.ours = min(times.ours, _seconds(ours))
-            times.by_hand = min(times.by_hand, _seconds(lambda: [made(t, tables) for t in stored]))
+            times.by_hand = min(
+                times.by_hand, _seconds(lambda: [decide_by_hand(t, tables) for t in stored])
+            )
     finally:
         gc.enable()
     return times
@@ -150,8 +152,8 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.process_time() - started
 
 
-def told(races: Sequence[tuple[Times, Times]], orders: int) -> dict[str, object]:
-    """The figures of the races of several processes."""
+def summarize_races(races: Sequence[tuple[Times, Times]], orders: int) -> dict[str, object]:
+    """Return the figures of the races of several processes."""
     mixed, clean = Times(), Times()
     for with_troubles, without in races:
         mixed.add(with_troubles)
@@ -166,16 +168,16 @@ def told(races: Sequence[tuple[Times, Times]], orders: int) -> dict[str, object]
 
 
 def mix(drawn: Sequence[Order]) -> tuple[Order, ...]:
-    """These orders; every fifth has one of the troubles, each in turn."""
+    """Return the orders with every fifth changed to have one of the troubles in turn."""
     orders = list(drawn)
-    for turn, at in enumerate(range(0, len(orders), TROUBLED)):
-        orders[at] = TROUBLES[turn % len(TROUBLES)](orders[at])
+    for turn, position in enumerate(range(0, len(orders), TROUBLED)):
+        orders[position] = TROUBLES[turn % len(TROUBLES)](orders[position])
     return tuple(orders)
 
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """What is looked up: codes by key, the last locked day, and what was there before.
+    """The lookups: codes by key, the last locked day, and earlier documents.
 
     `numbers` and `twins` are of other orders: their numbers, and (debtor, name, day, total).
     """
@@ -194,10 +196,10 @@ class Tables:
 
 
 def tables_of(batch: "Batch") -> Tables:
-    """What the rival looks up, of the same company at the same moment."""
-    maps, there = batch.world.maps, batch.targets["aiaccount"]
+    """Return the lookups for the code by hand, of one company at one moment."""
+    maps, connection = batch.world.maps, batch.targets["aiaccount"]
     target = batch.world.targets["aiaccount"]
-    at = batch.cases[0].facts.first_seen.astimezone(MALAYSIA)
+    first_seen = batch.cases[0].facts.first_seen.astimezone(MALAYSIA)
     if target.locked_through is None:
         raise ValueError("the sample shop has a locked month")
     return Tables(
@@ -207,15 +209,15 @@ def tables_of(batch: "Batch") -> Tables:
         classes={k: str(e.value) for k, e in maps["item_class"].entries.items()},
         listed=target.codes,
         locked_through=target.locked_through,
-        today=at.date(),
-        connection=there.id,
-        company=there.company_there,
+        today=first_seen.date(),
+        connection=connection.id,
+        company=connection.company_there,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """The state of an order; its document and the hash of it where all of it is known."""
+    """The state of an order, with its document and hash if every code is known."""
 
     state: str
     fields: Mapping[str, str] | None = None
@@ -223,44 +225,44 @@ class Made:
     hash: str = ""
 
 
-def same(by_hand: Made, plan: "Plan") -> None:
-    """Raise ValueError where the rival came to another state, document or hash."""
+def assert_same(by_hand: Made, plan: "Plan") -> None:
+    """Raise ValueError if the decision by hand differs in state, document or hash."""
     (posting,) = plan.postings
-    told = json.loads(json.dumps(posting.content)) if posting.content is not None else None
-    fields = told["fields"] if told else None
-    lines = tuple(told["lines"]) if told else ()
-    ours = Made(str(posting.state), fields, lines, posting.hash)
-    if ours != by_hand:
-        raise ValueError(f"{plan.case.subject.body['number']}: {ours}\nby hand: {by_hand}")
+    content = json.loads(json.dumps(posting.content)) if posting.content is not None else None
+    fields = content["fields"] if content else None
+    lines = tuple(content["lines"]) if content else ()
+    product_order = Made(str(posting.state), fields, lines, posting.hash)
+    if product_order != by_hand:
+        raise ValueError(f"{plan.case.subject.body['number']}: {product_order}\nby hand: {by_hand}")
 
 
-def made(stored: str, by: Tables) -> Made:
-    """What becomes of a stored order that is new."""
+def decide_by_hand(stored: str, tables: Tables) -> Made:
+    """Return the decision for a new stored order."""
     order = json.loads(stored)
     status = order["status"]
     if status in ENDS:
         return Made(ENDS[status])
     if status in WAITS:
-        return Made("held" if _broken(order) else "waiting")
+        return Made("held" if _lacks_required(order) else "waiting")
     if status not in GOES and status not in HELD:
         return Made("held")
     if not order.get("paid_at"):
         return Made("waiting")
-    if _broken(order):
+    if _lacks_required(order):
         return Made("held")
-    lines = [_convert_line(line, by) for line in order["lines"]]
-    debtor = by.debtors.get(order["customer"].strip().upper())
-    whole = debtor is not None and None not in lines
-    held = status in HELD or not whole or not lines or _fails(order, debtor, by)
-    if not whole or debtor is None:
+    lines = [_convert_line(line, tables) for line in order["lines"]]
+    debtor = tables.debtors.get(order["customer"].strip().upper())
+    is_complete = debtor is not None and None not in lines
+    is_held = status in HELD or not is_complete or not lines or _needs_person(order, debtor, tables)
+    if not is_complete or debtor is None:
         return Made("held")
-    found = [line for line in lines if line is not None]
-    held = held or not all(line.whole and line.listed for line in found)
-    amounts = sum(line.amount for line in found if not line.rounds)
-    taxes = sum(line.tax for line in found)
+    known_lines = [line for line in lines if line is not None]
+    is_held = is_held or not all(line.whole and line.listed for line in known_lines)
+    amounts = sum(line.amount for line in known_lines if not line.rounds)
+    taxes = sum(line.tax for line in known_lines)
     subtotal, tax = Decimal(order["subtotal"]), Decimal(order["tax_total"])
     total = subtotal + tax + Decimal(order["round_off"])
-    held = held or amounts != subtotal or taxes != tax
+    is_held = is_held or amounts != subtotal or taxes != tax
     fields = {
         "InvoiceNumber": order["number"],
         "InvoiceDate": order["ordered_on"],
@@ -271,10 +273,10 @@ def made(stored: str, by: Tables) -> Made:
         "Reference": order["number"],
         "Total": f"{total:.2f}",
     }
-    rows = tuple(line.shown for line in found)
+    rows = tuple(line.shown for line in known_lines)
     parts = [
-        by.connection,
-        by.company,
+        tables.connection,
+        tables.company,
         "sales_invoice",
         order["number"],
         "create",
@@ -282,12 +284,12 @@ def made(stored: str, by: Tables) -> Made:
         rows,
     ]
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    hashed = hashlib.sha256(text.encode()).hexdigest()
-    return Made("held" if held else "ready", fields, rows, hashed)
+    content_hash = hashlib.sha256(text.encode()).hexdigest()
+    return Made("held" if is_held else "ready", fields, rows, content_hash)
 
 
-def _broken(order: Mapping[str, Any]) -> bool:
-    """Whether something is missing that the shop always sends."""
+def _lacks_required(order: Mapping[str, Any]) -> bool:
+    """Check whether a field that the shop always sends is missing."""
     return any(order.get(name) in (None, "") for name in ("number", "ordered_on", "total"))
 
 
@@ -301,40 +303,40 @@ class _Line:
     shown: Mapping[str, str]
 
 
-def _convert_line(line: Mapping[str, Any], by: Tables) -> _Line | None:
-    """A line as it would be sent; None where a code or a unit of it is not known."""
+def _convert_line(line: Mapping[str, Any], tables: Tables) -> _Line | None:
+    """Return a line as it would be sent, or None if its code or unit is unknown."""
     sku, uom, rounds = line["sku"], line["uom"], line.get("part") == "rounding"
-    item, tax = by.items.get(sku), ("NT", NOTHING) if rounds else TAX.get(line["tax"])
-    at = OWN_PIECES.get((uom, sku)) or PIECES.get(uom)
-    if item is None or tax is None or at is None:
+    item, tax = tables.items.get(sku), ("NT", NOTHING) if rounds else TAX.get(line["tax"])
+    pieces_per_unit = OWN_PIECES.get((uom, sku)) or PIECES.get(uom)
+    if item is None or tax is None or pieces_per_unit is None:
         return None
     code, rate = tax
     quantity, price = Decimal(line["qty"]), Decimal(line["price"])
-    off = Decimal(line["discount"]) if line.get("discount") else NOTHING
-    pieces = quantity * at
-    amount = (quantity * price - off).quantize(SEN, ROUND_HALF_UP)
-    due = (amount * rate).quantize(SEN, ROUND_HALF_UP)
-    shown = {
+    discount = Decimal(line["discount"]) if line.get("discount") else NOTHING
+    pieces = quantity * pieces_per_unit
+    amount = (quantity * price - discount).quantize(SEN, ROUND_HALF_UP)
+    tax_amount = (amount * rate).quantize(SEN, ROUND_HALF_UP)
+    content = {
         "LineNo": str(line["pos"]),
         "SKU": item,
         "Description": line["name"],
-        "Quantity": _number(pieces),
+        "Quantity": _format_number(pieces),
         "UOM": "PCS",
-        "UnitPrice": _number((price / at).quantize(FOUR, ROUND_HALF_UP), 2),
-        "DiscountAmount": _number(off, 2),
+        "UnitPrice": _format_number((price / pieces_per_unit).quantize(FOUR, ROUND_HALF_UP), 2),
+        "DiscountAmount": _format_number(discount, 2),
         "AccountCode": "90600" if rounds else "40000",
         "TaxCode": code,
-        "TaxAmount": f"{due:.2f}",
-        "TaxRate": _number(rate),
-        "LineTotal": f"{amount + due:.2f}",
-        "ClassificationCode": by.classes.get(sku, USUAL_CLASS),
+        "TaxAmount": f"{tax_amount:.2f}",
+        "TaxRate": _format_number(rate),
+        "LineTotal": f"{amount + tax_amount:.2f}",
+        "ClassificationCode": tables.classes.get(sku, USUAL_CLASS),
     }
-    is_whole, is_listed = pieces == pieces.to_integral_value(), code in by.listed["tax_code"]
-    return _Line(amount, due, is_whole, is_listed, rounds, shown)
+    is_whole, is_listed = pieces == pieces.to_integral_value(), code in tables.listed["tax_code"]
+    return _Line(amount, tax_amount, is_whole, is_listed, rounds, content)
 
 
-def _number(value: Decimal, places: int = 0) -> str:
-    """Without needless zeros, but for so many places."""
+def _format_number(value: Decimal, places: int = 0) -> str:
+    """Format a number without needless zeros, but with at least this many places."""
     text = f"{value:f}"
     if "." in text:
         text = text.rstrip("0").rstrip(".")
@@ -342,26 +344,26 @@ def _number(value: Decimal, places: int = 0) -> str:
     return text if have >= places else f"{text}{'' if have else '.'}{'0' * (places - have)}"
 
 
-def _fails(order: Mapping[str, Any], debtor: str | None, by: Tables) -> bool:
-    """Whether one of the checks of the head holds it, or somebody has to agree."""
+def _needs_person(order: Mapping[str, Any], debtor: str | None, tables: Tables) -> bool:
+    """Check whether a check of the header holds the order, or an approval is needed."""
     total = Decimal(order["total"])
     tin, day = order.get("tin"), date.fromisoformat(order["ordered_on"])
-    other = by.debtors_by_tin.get(tin.strip().upper()) if tin else None
+    other = tables.debtors_by_tin.get(tin.strip().upper()) if tin else None
     parts = Decimal(order["subtotal"]) + Decimal(order["tax_total"]) + Decimal(order["round_off"])
     twin = (debtor or "", order["customer_name"], order["ordered_on"], order["total"])
     edited = order.get("approved_by") and order.get("approved_version") != order["version"]
     return bool(
         (other is not None and other != debtor)
         or order["currency"] != "MYR"
-        or order["currency"] not in by.listed["currency"]
+        or order["currency"] not in tables.listed["currency"]
         or parts != total
         or total > APPROVAL_LIMIT
         or (total > E_INVOICE_LIMIT and not (tin and order.get("address")))
         or edited
-        or day > by.today
-        or day <= by.locked_through
-        or order["number"] in by.numbers
-        or twin in by.twins
+        or day > tables.today
+        or day <= tables.locked_through
+        or order["number"] in tables.numbers
+        or twin in tables.twins
     )
 
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from werkzeug.exceptions import HTTPException
 
-from bench.shop_bench import bench_shop, database_on, percentile, webhook_to_posted
+from bench.shop_bench import bench_shop, percentile, temporary_database, webhook_to_posted
 from holding.db.models import Base, Cause, Event, Hold, Posting, Push, Record, Run
 from holding.db.models.decisions import HOLD_OPEN
 from holding.holds.folding import fold_all
@@ -64,11 +64,13 @@ COST = re.compile(r'total;dur=([\d.]+), db;dur=([\d.]+), statements;desc="(\d+)"
 
 FORM_TOKEN = re.compile('name="csrf_token"[^>]*value="([^"]+)"')
 
-MONTHS: Final = 36  # so far back the copies reach
+MONTHS: Final = 36  # how far back the copies go
 
 COPIES_A_CAUSE: Final = 9  # then a cause has about 43 holds, and a million records 2,300 causes
 
-COPIED: Final = tuple(one.__tablename__ for one in (Cause, Run, Record, Posting, Push, Hold, Event))
+COPIED: Final = tuple(
+    table.__tablename__ for table in (Cause, Run, Record, Posting, Push, Hold, Event)
+)
 
 USES: Final = "posting_use"  # the only one of these tables that has no numbers of its own
 
@@ -80,16 +82,21 @@ ROW_NUMBERS: Final = (
 )  # of copied rows, by no foreign key
 
 OWN: Final = ("number", "external_id", "target_ref", "key", "value", "label")
-"""Texts that a copy has for itself."""
+"""Texts that must differ between copies."""
 
 DAYS: Final = ("doc_date", "day")
 
 MOMENTS: Final = ("at", "seen_at", "sent_at", "posted_at", "made_at", "ended_at")
 
 LEFT_OUT: Final = {("posting", "content"): "NULL", ("push", "content"): "'{}'"}
-"""What only the page of one document shows, and what would be most of the bytes."""
+"""Columns that only the page of one document shows and that would be most of the bytes."""
 
-WORK: Final = ("due_at", "read_due_at", "lease_owner", "lease_until")  # nobody is to work on copies
+WORK: Final = (
+    "due_at",
+    "read_due_at",
+    "lease_owner",
+    "lease_until",
+)  # no worker may take the copies
 
 WITHOUT_HOLD: Final = {
     "record": "id",
@@ -98,13 +105,15 @@ WITHOUT_HOLD: Final = {
     USES: "posting_id",
     "event": "record_id",
 }
-"""By which column a row is one of those that nothing keeps back."""
+"""Table -> the column that shows whether a row belongs to a record without an open hold."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a page took: milliseconds of the server, of its processor and of its database,
-    statements, bytes of HTML, and compressed.
+    """The cost of a page.
+
+    Milliseconds of the server, of its processor and of its database, statements, bytes of HTML, and
+    compressed bytes.
     """
 
     address: str
@@ -115,8 +124,8 @@ class Cost:
     size: int
     packed: int
 
-    def told(self) -> dict[str, object]:
-        """As a part of the result."""
+    def figures(self) -> dict[str, object]:
+        """Return the figures as a part of the result."""
         slowest = percentile(self.milliseconds, 95)
         return {
             "address": self.address,
@@ -133,49 +142,60 @@ class Cost:
         }
 
 
-def measured(records: int, holds: int, server: str) -> dict[str, object]:
-    """Each page on each database; PostgreSQL's is null where no server is named."""
-    found: dict[str, object] = {
-        "pages_sqlite": _pages("", records, holds),
+def measure(records: int, holds: int, server: str) -> dict[str, object]:
+    """Return the cost of each page on each database; PostgreSQL's is null without a server."""
+    results: dict[str, object] = {
+        "pages_sqlite": _measure_pages("", records, holds),
         "pages_postgresql": None,
     }
     if server:
-        with database_on(server) as url:
-            found["pages_postgresql"] = _pages(url, records, holds)
+        with temporary_database(server) as url:
+            results["pages_postgresql"] = _measure_pages(url, records, holds)
     else:
         print_note("No --postgresql: its pages are left out.")
-    return found
+    return results
 
 
-def _pages(url: str, records: int, holds: int) -> dict[str, object]:
-    with bench_shop(url, sweep_seconds=1) as found:
-        database = found.place.database
-        found.load(PATIENCE, meanwhile=lambda: None)
-        small = median(webhook_to_posted(found, POSTED))
+def _measure_pages(url: str, records: int, holds: int) -> dict[str, object]:
+    with bench_shop(url, sweep_seconds=1) as shop:
+        database = shop.place.database
+        shop.load(PATIENCE, meanwhile=lambda: None)
+        small = median(webhook_to_posted(shop, POSTED))
         print_note(f"The month is copied: {records:,} records, {holds:,} open holds …")
-        found.children.end("workers")  # one transaction writes for minutes
+        shop.children.end("workers")  # one transaction writes for minutes
         with database.write() as session:
-            size = grow(session, found.company_id, records, holds)
+            size = grow(session, shop.company_id, records, holds)
         fold_all(database, turns=records)
-        _cleared_up(database)
-        start_worker(found.children, found.portal, kept=True)
-        large = median(webhook_to_posted(found, POSTED, FURTHER))
-        found.children.end("workers")  # a page costs what its server takes, with nothing beside it
+        _vacuum(database)
+        start_worker(shop.children, shop.portal, kept=True)
+        large = median(webhook_to_posted(shop, POSTED, FURTHER))
+        shop.children.end("workers")  # a page costs what its server takes, with nothing beside it
         with database.write() as session:
-            at_rest(session, found.place.clock.now())
-        _cleared_up(database)
+            keep_alive(session, shop.place.clock.now())
+        _vacuum(database)
         print_note(f"{size.records:,} records, {size.holds:,} holds; each page {TIMES} times …")
-        readers = _readers(found)
-        told = {name: _cost(readers[0], path).told() for name, path in _paths(found).items()}
-        others, unreached = _others(readers, {str(one["address"]) for one in told.values()})
-    above = [name for name, one in {**told, **others}.items() if not one["within"]]
+        readers = _sign_in_readers(shop)
+        named_pages = {
+            name: _measure_page(readers[0], path).figures() for name, path in _paths(shop).items()
+        }
+        others, unreached = _measure_linked_pages(
+            readers, {str(page["address"]) for page in named_pages.values()}
+        )
+    above_limits = [name for name, page in {**named_pages, **others}.items() if not page["within"]]
     counts = {"records": size.records, "holds": size.holds, "causes": size.causes}
     pace = {"posted_median_ms": round(1000 * large, 1), "posted_vs_small": round(small / large, 2)}
-    return {**counts, **pace, "above": above, "unreached": unreached, **told, **others}
+    return {
+        **counts,
+        **pace,
+        "above": above_limits,
+        "unreached": unreached,
+        **named_pages,
+        **others,
+    }
 
 
-def _cleared_up(database: "Database") -> None:
-    """What PostgreSQL does automatically within minutes after so much was written."""
+def _vacuum(database: "Database") -> None:
+    """Run what PostgreSQL does automatically within minutes after many writes."""
     if database.dialect == "postgresql":
         with database.engine.connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(
@@ -183,57 +203,59 @@ def _cleared_up(database: "Database") -> None:
             )
 
 
-def _readers(found: "Shop") -> list["FlaskClient"]:
-    """Somebody of each role, signed in."""
+def _sign_in_readers(shop: "Shop") -> list["FlaskClient"]:
+    """Return a signed-in client for each role."""
     from portal.app import create_app
     from portal.holds.hold_pane import warm_pages
     from portal.web.config import collect_in_small_parts
 
-    place = found.place
+    place = shop.place
     app = create_app(place.database, place.clock, place.settings)
     warm_pages(app)  # as the portal does at its start
     collect_in_small_parts()  # and as its server does
-    words = {one.role: (one.email, word) for one, word in found.settled.passwords.items()}
-    return [_signed_in(app.test_client(), *words[role]) for role in ROLES]
+    words = {
+        person.role: (person.email, password) for person, password in shop.settled.passwords.items()
+    }
+    return [_sign_in(app.test_client(), *words[role]) for role in ROLES]
 
 
-def _signed_in(client: "FlaskClient", email: str, word: str) -> "FlaskClient":
+def _sign_in(client: "FlaskClient", email: str, password: str) -> "FlaskClient":
     token = FORM_TOKEN.search(client.get("/signin").text)
     assert token is not None  # noqa: S101 - the form is ours
-    given = {"csrf_token": token[1], "email": email, "password": word}
-    answer = client.post("/signin", data=given)
+    form = {"csrf_token": token[1], "email": email, "password": password}
+    answer = client.post("/signin", data=form)
     if answer.status_code != 303:
         message = f"signing in was answered {answer.status_code}"
         raise RuntimeError(message)
     return client
 
 
-def _cost(reader: "FlaskClient", path: str) -> Cost:
-    """The page, read several times; the first time counts as little as any other."""
+def _measure_page(reader: "FlaskClient", path: str) -> Cost:
+    """Read the page several times and return its cost; the first time counts like any other."""
     costs: list[tuple[float, float, float, int]] = []
     size = packed = 0
     for _ in range(TIMES):
         started = time.thread_time()
         answer = reader.get(path, follow_redirects=True)
         spent = 1000 * (time.thread_time() - started)
-        told = COST.search(answer.headers.get("Server-Timing", ""))
-        if answer.status_code != 200 or told is None:
+        timing = COST.search(answer.headers.get("Server-Timing", ""))
+        if answer.status_code != 200 or timing is None:
             message = f"{path} was answered {answer.status_code}"
             raise RuntimeError(message)
-        costs.append((float(told[1]), spent, float(told[2]), int(told[3])))
+        costs.append((float(timing[1]), spent, float(timing[2]), int(timing[3])))
         size, packed = len(answer.data), len(gzip.compress(answer.data))
-    whole, spent_each, in_database, statements = zip(*costs, strict=True)
-    return Cost(path, whole, spent_each, in_database, statements[-1], size, packed)
+    milliseconds, spent_each, in_database, statements = zip(*costs, strict=True)
+    return Cost(path, milliseconds, spent_each, in_database, statements[-1], size, packed)
 
 
-def _paths(found: "Shop") -> Mapping[str, str]:
-    """The pages of the company by name."""
+def _paths(shop: "Shop") -> Mapping[str, str]:
+    """Return name -> path of the company's pages."""
     from holding.db.models import Hold, Posting, Record, Run
     from holding.db.models.columns import RecordState
     from holding.db.models.decisions import HOLD_OPEN
 
-    base, company_id = f"/c/{found.settled.sample.code}", found.company_id
-    with found.place.database.read() as session:
+    base, company_id = f"/c/{shop.settled.sample.code}", shop.company_id
+    with shop.place.database.read() as session:
         records = session.query(Record).filter_by(company_id=company_id, state=RecordState.POSTED)
         sent = records.join(Posting, Posting.record_id == Record.id)
         posted = sent.filter(Posting.posted_push_id.is_not(None)).order_by(Record.id).first()
@@ -264,7 +286,7 @@ def _paths(found: "Shop") -> Mapping[str, str]:
         "mappings": f"{base}/mappings/item",
         "missing": f"{base}/mappings/missing",
         "ageing": f"{base}/holding/ageing",
-        "connection": f"{base}/connections/{found.settled.sample.target}",
+        "connection": f"{base}/connections/{shop.settled.sample.target}",
         "connections": f"{base}/connections",
         "companies": "/c",
         "inbox": f"{base}/holding/inbox",
@@ -278,57 +300,59 @@ def _paths(found: "Shop") -> Mapping[str, str]:
     }
 
 
-def _others(
-    readers: Sequence["FlaskClient"], named: Collection[str]
+def _measure_linked_pages(
+    readers: Sequence["FlaskClient"], measured_paths: Collection[str]
 ) -> tuple[dict[str, dict[str, object]], list[str]]:
-    """Endpoint -> the cost of a page that links lead to, of those that no name has measured; and
-    the endpoints to which none leads: what a person makes first, or that is over.
+    """Return endpoint -> cost for pages that only links lead to, and the endpoints without links.
+
+    An endpoint without links belongs to an object that does not exist in the sample month.
     """
     rules = readers[0].application.url_map
     routes = rules.bind("localhost")
-    ends = {rule.endpoint for rule in rules.iter_rules() if "GET" in (rule.methods or ())}
-    seen = {_endpoint(routes, path) for path in named}
-    told: dict[str, dict[str, object]] = {}
+    endpoints = {rule.endpoint for rule in rules.iter_rules() if "GET" in (rule.methods or ())}
+    measured = {_endpoint(routes, path) for path in measured_paths}
+    costs: dict[str, dict[str, object]] = {}
     for reader in readers:
-        waiting, known = deque(named), set(named)
+        waiting, known_paths = deque(measured_paths), set(measured_paths)
         for _ in range(FOLLOWED):
             if not waiting:
                 break
             answer = reader.get(path := waiting.popleft(), follow_redirects=True)
-            here = _endpoint(routes, path)
+            endpoint = _endpoint(routes, path)
             if answer.status_code != 200 or answer.mimetype != "text/html":
                 continue
-            if here not in seen:
-                seen.add(here)
-                told[here] = _cost(reader, path).told()
-            links = {unescape(one) for one in LINK.findall(answer.text)} - known
-            links = {one for one in links if not urlsplit(one).path.endswith(FILES)}
-            known |= links
+            if endpoint not in measured:
+                measured.add(endpoint)
+                costs[endpoint] = _measure_page(reader, path).figures()
+            links = {unescape(address) for address in LINK.findall(answer.text)} - known_paths
+            links = {address for address in links if not urlsplit(address).path.endswith(FILES)}
+            known_paths |= links
             for link in sorted(links):  # first those of pages that are not measured yet
-                missing = _endpoint(routes, link) not in seen
+                missing = _endpoint(routes, link) not in measured
                 (waiting.appendleft if missing else waiting.append)(link)
-    return told, sorted(ends - seen)
+    return costs, sorted(endpoints - measured)
 
 
 def _endpoint(routes: "MapAdapter", path: str) -> str:
-    """The endpoint that answers a path; none of a file or of somewhere else."""
+    """Return the endpoint of a path; blank for a file or a foreign address."""
     try:
-        found, _ = routes.match(urlsplit(path).path, method="GET")
+        endpoint, _ = routes.match(urlsplit(path).path, method="GET")
     except HTTPException:
         return ""
-    return str(found)
+    return str(endpoint)
 
 
-def at_rest(session: "DatabaseSession", now: datetime) -> None:
-    """A sign of life that holds while pages are read: of a company whose worker has nothing to do.
-    Where none runs, each page asks for more, and says so.
+def keep_alive(session: "DatabaseSession", now: datetime) -> None:
+    """Store a heartbeat that lasts while pages are read, as of an idle worker.
+
+    Without a live worker each page would query more and show a warning.
     """
     processes.beat(session, "bench", started_at=now, now=now, next_by=now + RESTS)
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How many records, open holds, and causes of those, there are in the end."""
+    """How many records, open holds and causes of these holds exist in the end."""
 
     records: int
     holds: int
@@ -336,40 +360,41 @@ class Size:
 
 
 def grow(session: "DatabaseSession", company_id: int, records: int, holds: int) -> Size:
-    """Copy the month of a company until it has so many records and open holds, or a few more."""
+    """Copy a company's month until it has at least this many records and open holds."""
     month = size_of(session, company_id)
-    held = -(-holds // month.holds)
+    hold_copies = -(-holds // month.holds)
     waiting = session.query(Hold.record_id).filter(Hold.company_id == company_id, HOLD_OPEN)
-    kept = session.query(Record).filter_by(company_id=company_id)
-    free = kept.filter(Record.id.not_in(waiting)).count()
-    more = max(0, records - month.records * held) // max(1, free)
-    run = session.connection().exec_driver_sql
-    run("CREATE TEMPORARY TABLE copy (k INTEGER PRIMARY KEY)")
-    run(
+    company_records = session.query(Record).filter_by(company_id=company_id)
+    free_records = company_records.filter(Record.id.not_in(waiting)).count()
+    more_copies = max(0, records - month.records * hold_copies) // max(1, free_records)
+    copies = hold_copies + more_copies
+    execute = session.connection().exec_driver_sql
+    execute("CREATE TEMPORARY TABLE copy (k INTEGER PRIMARY KEY)")
+    execute(
         "INSERT INTO copy WITH RECURSIVE n(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n"  # noqa: S608 - a number
-        f" WHERE k < {held + more}) SELECT k FROM n WHERE k <= {held + more}"
+        f" WHERE k < {copies}) SELECT k FROM n WHERE k <= {copies}"
     )
-    lasts = [f"SELECT coalesce(max(id), 0) FROM {name}" for name in COPIED]  # noqa: S608 - ours
-    stride = 1 + max(run(last).scalar_one() for last in lasts)
+    last_queries = [f"SELECT coalesce(max(id), 0) FROM {name}" for name in COPIED]  # noqa: S608 - ours
+    stride = 1 + max(execute(last).scalar_one() for last in last_queries)
     with _without_triggers(session):
         for name in (*COPIED, USES):
-            run(_copies(session, name, company_id, held, stride))
-    run("DELETE FROM tally_mark")  # made by triggers where those were not left out
-    run(
+            execute(_copy_statement(session, name, company_id, hold_copies, stride))
+    execute("DELETE FROM tally_mark")  # made by triggers where those were not left out
+    execute(
         "INSERT INTO tally_mark (company_id, record_id)"  # noqa: S608 - a number
         f" SELECT DISTINCT company_id, record_id FROM hold WHERE {Hold.OPEN}"
     )
-    if session.get_bind().dialect.name != "sqlite":  # SQLite is told once for all
-        for name in COPIED:  # what comes later is numbered behind the copies
+    if session.get_bind().dialect.name != "sqlite":  # SQLite has its statistics already
+        for name in COPIED:  # later rows are numbered after the copies
             last = f"(SELECT max(id) FROM {name})"  # noqa: S608 - ours
-            run(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), {last})")
-        run("ANALYZE")
+            execute(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), {last})")
+        execute("ANALYZE")
     return size_of(session, company_id)
 
 
 @contextmanager
 def _without_triggers(session: "DatabaseSession") -> Iterator[None]:
-    """PostgreSQL's triggers cost most of the time; SQLite's are few at a new row, and stay."""
+    """Disable PostgreSQL's triggers, which cost most of the time; SQLite's are few and stay."""
     if session.get_bind().dialect.name == "sqlite":
         yield
         return
@@ -381,8 +406,10 @@ def _without_triggers(session: "DatabaseSession") -> Iterator[None]:
         run(f"ALTER TABLE {name} ENABLE TRIGGER USER")
 
 
-def _copies(session: "DatabaseSession", name: str, company_id: int, held: int, stride: int) -> str:
-    """The statement that writes all copies of a table's rows, of one company."""
+def _copy_statement(
+    session: "DatabaseSession", name: str, company_id: int, hold_copies: int, stride: int
+) -> str:
+    """Return the statement that writes all copies of a table's rows for a company."""
     dialect = session.get_bind().dialect
     columns = {
         column.name: {key.column.table.name for key in column.foreign_keys}
@@ -390,75 +417,77 @@ def _copies(session: "DatabaseSession", name: str, company_id: int, held: int, s
     }
     sqlite = dialect.name == "sqlite"
     values = ", ".join(
-        _value(name, column, leads_to, stride, sqlite=sqlite)
+        _copied_value(name, column, leads_to, stride, sqlite=sqlite)
         for column, leads_to in columns.items()
     )
     names = ", ".join(map(dialect.identifier_preparer.quote, columns))
     # SQLite takes the tables of a cross join in their order: copy by copy all numbers only grow
-    chosen = f"SELECT {values} FROM copy CROSS JOIN {name} t"  # noqa: S608 - ours
-    chosen = f"{chosen} WHERE {_chosen(name, company_id, held)}"
-    return f"INSERT INTO {name} ({names}) {chosen}"
+    query = f"SELECT {values} FROM copy CROSS JOIN {name} t"  # noqa: S608 - ours
+    query = f"{query} WHERE {_copied_rows(name, company_id, hold_copies)}"
+    return f"INSERT INTO {name} ({names}) {query}"
 
 
-def _value(name: str, column: str, leads_to: set[str], stride: int, *, sqlite: bool) -> str:
-    """What stands in a column of a copy."""
-    own = f't."{column}"'
+def _copied_value(name: str, column: str, leads_to: set[str], stride: int, *, sqlite: bool) -> str:
+    """Return the SQL value of a column in a copy."""
+    original = f't."{column}"'
     if instead := LEFT_OUT.get((name, column)):
         return instead
     if column in WORK:
         return "NULL"
     if leads_to == {"cause"}:
-        return f"{own} + {stride} * (k - {_rest(COPIES_A_CAUSE, '(k - 1)')})"
+        return f"{original} + {stride} * (k - {_remainder(COPIES_A_CAUSE, '(k - 1)')})"
     if name == "event" and column == "id":  # long before all that the chain still has to link
-        return f"{own} - {stride} * k - {RECENT}"
+        return f"{original} - {stride} * k - {RECENT}"
     if column == "id" or leads_to & {*COPIED} or column in ROW_NUMBERS:
-        return f"{own} + {stride} * k"
+        return f"{original} + {stride} * k"
     if name == "cause" and column in {"records", "book"}:
-        return f"{own} * {COPIES_A_CAUSE}"
+        return f"{original} * {COPIES_A_CAUSE}"
     if column in OWN:
-        return f"{own} || '-' || k"
+        return f"{original} || '-' || k"
     if column in (*DAYS, *MOMENTS):
-        return _earlier(own, sqlite=sqlite, moment=column in MOMENTS)
-    return own
+        return _shift_back(original, sqlite=sqlite, moment=column in MOMENTS)
+    return original
 
 
-def _rest(divisor: int, number: str = "k") -> str:
-    """The rest of a division; a driver takes the sign for it for a parameter."""
+def _remainder(divisor: int, number: str = "k") -> str:
+    """Return the remainder of a division in SQL: the driver would read % as a parameter."""
     return f"({number} - {divisor} * ({number} / {divisor}))"
 
 
-def _earlier(own: str, *, sqlite: bool, moment: bool) -> str:
-    """The same day or moment some months earlier."""
-    days = f"30 * {_rest(MONTHS)}"
+def _shift_back(original: str, *, sqlite: bool, moment: bool) -> str:
+    """Return SQL for the day or moment some months earlier."""
+    days = f"30 * {_remainder(MONTHS)}"
     if not sqlite:
-        return f"{own} - {days} * INTERVAL '1 day'" if moment else f"{own} - {days}"
-    day = f"date(substr({own}, 1, 10), '-' || ({days}) || ' days')"
-    return f"{day} || substr({own}, 11)"
+        return f"{original} - {days} * INTERVAL '1 day'" if moment else f"{original} - {days}"
+    day = f"date(substr({original}, 1, 10), '-' || ({days}) || ' days')"
+    return f"{day} || substr({original}, 11)"
 
 
-def _chosen(name: str, company_id: int, held: int) -> str:
-    """Which rows are copied how often: those with an open hold, and the holds, less often."""
-    mine = f"t.company_id = {company_id}"
+def _copied_rows(name: str, company_id: int, hold_copies: int) -> str:
+    """Return the SQL condition for the rows to copy; held records and holds are copied less
+    often.
+    """
+    condition = f"t.company_id = {company_id}"
     if name == "run":
-        return f"{mine} AND k <= {held}"
+        return f"{condition} AND k <= {hold_copies}"
     if name == "cause":
-        return f"{mine} AND k <= {held} AND {_rest(COPIES_A_CAUSE)} = 1"
+        return f"{condition} AND k <= {hold_copies} AND {_remainder(COPIES_A_CAUSE)} = 1"
     if name == "hold":
-        return f"{mine} AND k < {held} AND t.{Hold.OPEN}"
+        return f"{condition} AND k < {hold_copies} AND t.{Hold.OPEN}"
     if name == "event":
-        mine = f"{mine} AND t.act = 'record.received'"
+        condition = f"{condition} AND t.act = 'record.received'"
     waiting = f"SELECT record_id FROM hold WHERE company_id = {company_id} AND {Hold.OPEN}"  # noqa: S608 - ours
     if name in {"push", USES}:
-        mine = f"t.posting_id IN (SELECT id FROM posting WHERE company_id = {company_id})"  # noqa: S608 - ours
+        condition = f"t.posting_id IN (SELECT id FROM posting WHERE company_id = {company_id})"  # noqa: S608 - ours
         waiting = f"SELECT id FROM posting WHERE record_id IN ({waiting})"  # noqa: S608 - ours
-    return f"{mine} AND (k < {held} OR t.{WITHOUT_HOLD[name]} NOT IN ({waiting}))"
+    return f"{condition} AND (k < {hold_copies} OR t.{WITHOUT_HOLD[name]} NOT IN ({waiting}))"
 
 
 def size_of(session: "DatabaseSession", company_id: int) -> Size:
-    """How large a company is."""
-    mine = {"company_id": company_id}
+    """Return the size of a company."""
+    of_company = {"company_id": company_id}
     return Size(
-        session.query(Record).filter_by(**mine).count(),
-        session.query(Hold).filter_by(**mine).filter(HOLD_OPEN).count(),
-        session.query(Cause).filter_by(**mine).filter(Cause.records > 0).count(),
+        session.query(Record).filter_by(**of_company).count(),
+        session.query(Hold).filter_by(**of_company).filter(HOLD_OPEN).count(),
+        session.query(Cause).filter_by(**of_company).filter(Cause.records > 0).count(),
     )

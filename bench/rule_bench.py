@@ -45,7 +45,7 @@ _WORLD = World.build(0, {}, {}, {})
 
 _FACTS = Facts(NOW)
 
-Told = Callable[[str], None]
+PrintNote = Callable[[str], None]
 
 _HEAD_CHECK = """\
 check header_rule_{n} on invoice
@@ -232,50 +232,54 @@ _WRONG_LINE: tuple[tuple[str, Any], ...] = (
 
 
 class UnequalError(RuntimeError):
-    """Two runners that are compared do not say the same."""
+    """The compared engines returned different verdicts."""
 
 
-def measured(say: Told, records: int) -> dict[str, Any]:
-    """The keys of the bench: ratios, and the records a second behind them."""
+def measure(say: PrintNote, records: int) -> dict[str, Any]:
+    """Return the figures: ratios and records per second."""
     say(f"Thirty rules over {records} invoices of four lines, with a full trace and by hand …")
-    program = compiled(FILE.read_text("utf-8"))
+    program = compile_program(FILE.read_text("utf-8"))
     checks = program.together(KIND)
     assert checks is not None  # noqa: S101 - the program is generated
-    given = list(bodies(records))
-    equal_by_hand(program, checks, given)
-    traced, by_hand = _best(given, partial(_runs, program), checks.trace, _plain(program), failures)
-    found = {
+    invoices = list(draw_invoices(records))
+    assert_equal_by_hand(program, checks, invoices)
+    traced, by_hand = _best(
+        invoices, partial(_open_runs, program), checks.trace, _plain_records(program), failures
+    )
+    figures = {
         "traced_vs_handwritten": round(by_hand / traced, 2),
         "traced_records_per_second": round(1 / traced),
         "handwritten_records_per_second": round(1 / by_hand),
     }
-    found |= _against_zen(say, program, checks, given[:ZEN_RECORDS])
+    figures |= _against_zen(say, program, checks, invoices[:ZEN_RECORDS])
     say(f"A set of {RULES} checks, parsed, checked and compiled …")
-    return found | {"ruleset_1000_seconds": round(ruleset_seconds(thousand(RULES), RULES), 2)}
+    return figures | {
+        "ruleset_1000_seconds": round(ruleset_seconds(thousand_checks(RULES), RULES), 2)
+    }
 
 
 def _best(
-    given: Sequence[dict[str, Any]],
+    invoices: Sequence[dict[str, Any]],
     prepare: Callable[..., list[Any]],
-    ask: Callable[[Any], Any],
+    run_record: Callable[[Any], Any],
     prepare_rival: Callable[..., list[Any]],
-    ask_rival: Callable[[Any], Any],
+    run_rival: Callable[[Any], Any],
 ) -> tuple[float, float]:
-    """Seconds a record of both, each in its own decimal context; preparing is not counted."""
-    runners = ((prepare, ask, CONTEXT), (prepare_rival, ask_rival, decimal.DefaultContext))
+    """Return seconds per record of both, each in its own decimal context, without preparation."""
+    runners = ((prepare, run_record, CONTEXT), (prepare_rival, run_rival, decimal.DefaultContext))
     totals = [0.0, 0.0]
-    for batch in _batches(given):
+    for batch in _batches(invoices):
         best = [float("inf"), float("inf")]
         for _ in range(ROUNDS):
             spent = [_timed(make(batch), run, context) for make, run, context in runners]
             best = [min(pair) for pair in zip(best, spent, strict=True)]
         totals = [total + seconds for total, seconds in zip(totals, best, strict=True)]
-    return totals[0] / len(given), totals[1] / len(given)
+    return totals[0] / len(invoices), totals[1] / len(invoices)
 
 
-def _batches(given: Sequence[dict[str, Any]]) -> Iterator[Sequence[dict[str, Any]]]:
-    for start in range(0, len(given), BATCH):
-        yield given[start : start + BATCH]
+def _batches(invoices: Sequence[dict[str, Any]]) -> Iterator[Sequence[dict[str, Any]]]:
+    for start in range(0, len(invoices), BATCH):
+        yield invoices[start : start + BATCH]
 
 
 def _timed(prepared: list[Any], ask: Callable[[Any], Any], context: decimal.Context) -> float:
@@ -286,48 +290,48 @@ def _timed(prepared: list[Any], ask: Callable[[Any], Any], context: decimal.Cont
         return time.process_time() - begin
 
 
-def _runs(program: Program, given: Sequence[dict[str, Any]]) -> list[Run]:
-    """The records as the rules see them: typed."""
-    subjects = (Subject(KIND, "shop", body, 1) for body in given)
+def _open_runs(program: Program, invoices: Sequence[dict[str, Any]]) -> list[Run]:
+    """Return the records as the rules read them: typed."""
+    subjects = (Subject(KIND, "shop", body, 1) for body in invoices)
     return [program.opened(s, _FACTS, _WORLD, NOW) for s in subjects]
 
 
-def _plain(program: Program) -> Callable[[Sequence[dict[str, Any]]], list[dict[str, Any]]]:
-    """The same records as ordinary dicts of the same typed values; what is missing is None."""
+def _plain_records(program: Program) -> Callable[[Sequence[dict[str, Any]]], list[dict[str, Any]]]:
+    """Return a converter to ordinary dicts with the typed values; a missing value is None."""
 
-    def plain(given: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    def plain(invoices: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         return [
             {k: None if type(v) is Unknown else v for k, v in run.head.items()}
             | {"lines": [dict(row) for row in run.lines]}
-            for run in _runs(program, given)
+            for run in _open_runs(program, invoices)
         ]
 
     return plain
 
 
 def _against_zen(
-    say: Told, program: Program, checks: CheckGroup, given: Sequence[dict[str, Any]]
+    say: PrintNote, program: Program, checks: CheckGroup, invoices: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
-    """The same rules in zen-engine, where it is installed; else null, and it is said."""
+    """Run the rules in zen-engine if it is installed; otherwise the figure is null."""
     rival = Zen.installed()
     if rival is None:
         say(f"zen-engine is not compared, since it is not installed: zen-engine=={VERSION}")
         return {"traced_vs_zen_engine": None}
-    say(f"The same rules over {len(given)} of them in zen-engine {VERSION}, without a trace …")
-    in_sen = [cents(body) for body in given]
-    plain = _plain(program)(given)
+    say(f"The same rules over {len(invoices)} of them in zen-engine {VERSION}, without a trace …")
+    in_sen = [convert_to_cents(body) for body in invoices]
+    plain = _plain_records(program)(invoices)
     equal = sum(
-        {rule for rule, _ in failures(record)} == rival.failures(cents)
-        for record, cents in zip(plain, in_sen, strict=True)
-    ) / len(given)
+        {rule for rule, _ in failures(record)} == rival.failures(in_cents)
+        for record, in_cents in zip(plain, in_sen, strict=True)
+    ) / len(invoices)
     if equal < ENOUGH_EQUAL:
         message = f"zen-engine says the same of {equal:.1%} of the invoices only"
         raise UnequalError(message)
 
-    def sen(bodies: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [cents(body) for body in bodies]
+    def sen(invoices: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [convert_to_cents(body) for body in invoices]
 
-    traced, zen = _best(given, partial(_runs, program), checks.trace, sen, rival.failures)
+    traced, zen = _best(invoices, partial(_open_runs, program), checks.trace, sen, rival.failures)
     return {
         "traced_vs_zen_engine": round(zen / traced, 1),
         "zen_engine_records_per_second": round(1 / zen),
@@ -335,38 +339,48 @@ def _against_zen(
     }
 
 
-def grown(say: Told, few: int = RULES, many: int = MANY) -> dict[str, Any]:
-    """How much longer many checks take than few, simple ones and guarded ones: from the text to the
-    first judged record, and the checker alone; memory is collected as where files are checked.
+def measure_growth(
+    say: PrintNote, small_count: int = RULES, large_count: int = MANY
+) -> dict[str, Any]:
+    """Return how much longer many checks take than few, for simple and for guarded checks.
+
+    Measured from the text to the first judged record, and for the checker alone. Memory is
+    collected as rarely as when files are checked.
     """
-    found: dict[str, Any] = {}
-    usual = gc.get_threshold()
+    figures: dict[str, Any] = {}
+    usual_threshold = gc.get_threshold()
     collect_rarely()
     for kind, shapes in SHAPES.items():
-        say(f"Sets of {few} and {many} {kind} checks, parsed, checked and compiled …")
-        small, large = (_grown(shapes, rules) for rules in (few, many))
-        found[f"{kind}_checks_{few}_seconds"] = round(small[0], 2)
-        for ending, at in (("", 0), ("_found", 1)):
-            found[f"{kind}_checks_{many}_vs_{few}{ending}"] = round(large[at] / small[at], 2)
-    gc.set_threshold(*usual)
-    return found
+        say(
+            f"Sets of {small_count} and {large_count} {kind} checks, parsed, checked and compiled …"
+        )
+        small, large = (_set_seconds(shapes, rules) for rules in (small_count, large_count))
+        figures[f"{kind}_checks_{small_count}_seconds"] = round(small[0], 2)
+        for ending, position in (("", 0), ("_found", 1)):
+            figures[f"{kind}_checks_{large_count}_vs_{small_count}{ending}"] = round(
+                large[position] / small[position], 2
+            )
+    gc.set_threshold(*usual_threshold)
+    return figures
 
 
-def _grown(shapes: Sequence[str], rules: int) -> tuple[float, float]:
-    """CPU seconds of such a set: all of it, and the checker alone; the best of some runs."""
-    text = repeated(shapes, rules)
-    whole = min(ruleset_seconds(text, rules) for _ in range(AGAIN))
+def _set_seconds(shapes: Sequence[str], rules: int) -> tuple[float, float]:
+    """Return the processor seconds of such a set, in total and of the checker alone, each the best
+    run.
+    """
+    text = repeat_checks(shapes, rules)
+    total_seconds = min(ruleset_seconds(text, rules) for _ in range(AGAIN))
     ruleset, _ = parse({FILE.name: text})
-    alone = []
+    checker_seconds = []
     for _ in range(AGAIN):
         begin = time.process_time()
         check(ruleset)
-        alone.append(time.process_time() - begin)
-    return whole, min(alone)
+        checker_seconds.append(time.process_time() - begin)
+    return total_seconds, min(checker_seconds)
 
 
-def compiled(text: str) -> Program:
-    """The program of a rule file that has nothing wrong with it."""
+def compile_program(text: str) -> Program:
+    """Compile a rule file; raise UnequalError if it has a fault."""
     ruleset, problems = parse({FILE.name: text})
     problems += check(ruleset) if not problems else ()
     if problems:
@@ -375,49 +389,51 @@ def compiled(text: str) -> Program:
     return compile_ruleset(ruleset, hash=hash_files({FILE.name: text}))
 
 
-def equal_by_hand(program: Program, checks: CheckGroup, given: Sequence[dict[str, Any]]) -> None:
-    """Rules and rival fail the same rules on every record; else an UnequalError."""
+def assert_equal_by_hand(
+    program: Program, checks: CheckGroup, invoices: Sequence[dict[str, Any]]
+) -> None:
+    """Raise UnequalError unless the rules and the code by hand agree on every record."""
     bits = {r.name: 1 << i for i, r in enumerate(program.rules)}
-    plain = _plain(program)
-    for body in given:
-        [run], [record] = _runs(program, [body]), plain([body])
-        wanted = 0
+    plain = _plain_records(program)
+    for body in invoices:
+        [run], [record] = _open_runs(program, [body]), plain([body])
+        expected_bits = 0
         for rule, _ in failures(record):
-            wanted |= bits[rule]
+            expected_bits |= bits[rule]
         with decimal.localcontext(CONTEXT):
-            if checks.bits(run) != (wanted, 0):
+            if checks.bits(run) != (expected_bits, 0):
                 message = f"the rules and the code by hand differ on {body['number']}"
                 raise UnequalError(message)
 
 
 def ruleset_seconds(text: str, rules: int) -> float:
-    """CPU seconds from the text of so many checks to the first judged record."""
-    [body] = bodies(1)
+    """Return the processor seconds from the text to the first judged record."""
+    [body] = draw_invoices(1)
     begin = time.process_time()
-    program = compiled(text)
+    program = compile_program(text)
     outcome = program.evaluate(Subject(KIND, "shop", body, 1), _FACTS, _WORLD, NOW)
     seconds = time.process_time() - begin
-    asked = {v.rule for v in outcome.verdicts if v.kind == "check"}
-    if len(asked) != rules:
-        message = f"{len(asked)} of {rules} checks were asked"
+    checked_rules = {v.rule for v in outcome.verdicts if v.kind == "check"}
+    if len(checked_rules) != rules:
+        message = f"{len(checked_rules)} of {rules} checks were asked"
         raise UnequalError(message)
     return seconds
 
 
-def thousand(rules: int) -> str:
-    """A rule file with so many checks, half of them on each line, and one route."""
-    return repeated((_LINE_CHECK, _HEAD_CHECK), rules)
+def thousand_checks(rules: int) -> str:
+    """Return a rule file with this many checks, every second on each line, and one route."""
+    return repeat_checks((_LINE_CHECK, _HEAD_CHECK), rules)
 
 
-def repeated(shapes: Sequence[str], rules: int) -> str:
-    """A rule file with so many checks of some shapes in turn, and one route."""
+def repeat_checks(shapes: Sequence[str], rules: int) -> str:
+    """Return a rule file with this many checks, the shapes in turn, and one route."""
     declared = FILE.read_text("utf-8").split("\ncheck ", 1)[0]
     checks = [shapes[(n - 1) % len(shapes)].format(n=n) for n in range(1, rules + 1)]
     return "\n".join([declared, *checks, _POST])
 
 
 def failures(invoice: Mapping[str, Any]) -> list[tuple[str, int | None]]:  # noqa: C901
-    """The rules that an invoice fails, with the number of the line; `tin` may be None."""
+    """Return the rules that an invoice fails, with the line number; `tin` may be None."""
     failed: list[tuple[str, int | None]] = []
     parts = invoice["subtotal"] + invoice["tax_total"] + invoice["shipping"]
     if parts + invoice["round_off"] != invoice["total"]:
@@ -446,7 +462,7 @@ def failures(invoice: Mapping[str, Any]) -> list[tuple[str, int | None]]:  # noq
 
 
 def failures_of_line(line: Mapping[str, Any], total: Decimal) -> list[str]:  # noqa: C901 - rule by rule
-    """The rules that a line fails."""
+    """Return the rules that a line fails."""
     failed: list[str] = []
     if line["qty"] <= 0:
         failed.append("some_quantity")
@@ -493,7 +509,7 @@ def failures_of_line(line: Mapping[str, Any], total: Decimal) -> list[str]:  # n
 
 
 class Zen:
-    """The thirty rules, ready to be asked."""
+    """The thirty rules in zen-engine."""
 
     def __init__(self, module: Any) -> None:
         rules = {**_HEAD, **{name: f"all(lines, {text})" for name, text in _LINE.items()}}
@@ -517,20 +533,20 @@ class Zen:
 
     @staticmethod
     def installed() -> Zen | None:
-        """The rival, or None where zen-engine is not installed."""
+        """Return the rival, or None if zen-engine is not installed."""
         try:
             return Zen(importlib.import_module("zen"))
         except ModuleNotFoundError:
             return None
 
     def failures(self, invoice: Mapping[str, Any]) -> set[str]:
-        """The rules that an invoice in sen fails."""
+        """Return the rules that an invoice in sen fails."""
         answers = self._decision.evaluate(invoice)["result"]
         return {name for name, passed in answers.items() if not passed}
 
 
-def bodies(count: int, seed: int = SEED) -> Iterator[dict[str, Any]]:
-    """So many invoices; equal seeds give equal ones."""
+def draw_invoices(count: int, seed: int = SEED) -> Iterator[dict[str, Any]]:
+    """Yield this many invoices; equal seeds give equal invoices."""
     dice = Random(seed)  # noqa: S311 - sample data, not a secret
     for number in range(1, count + 1):
         lines = [_line(dice, pos) for pos in range(1, LINES + 1)]
@@ -587,8 +603,8 @@ def _half_up(value: Decimal) -> Decimal:
     return (value * 100 + Decimal("0.5")).__floor__() / Decimal(100)
 
 
-def cents(body: Mapping[str, Any]) -> dict[str, Any]:
-    """An invoice in whole sen, tenths of weight, percents and day numbers."""
+def convert_to_cents(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an invoice in whole sen, tenths of weight, percents and day numbers."""
     money = ("subtotal", "tax_total", "shipping", "round_off", "total", "paid")
     return {
         **{k: body[k] for k in ("billed_in", "tin")},

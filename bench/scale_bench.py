@@ -49,7 +49,9 @@ class Worked:
 
 @dataclass(slots=True)
 class Turns:
-    """All turns of so many workers; `busy` are the processor seconds a record of each."""
+    """All turns with a number of workers; `busy` are the processor seconds per record of each
+    turn.
+    """
 
     records: int = 0
     busy: list[float] = field(default_factory=list)
@@ -57,51 +59,55 @@ class Turns:
     transactions: int = 0
 
     def add(self, workers: Sequence[Worked]) -> None:
-        """One turn: it lasted from the first that began to the last that ended."""
-        records = sum(one.records for one in workers)
+        """Add one turn, which lasted from the first start to the last end."""
+        records = sum(worker.records for worker in workers)
         self.records += records
-        self.busy.append(sum(one.busy for one in workers) / records)
-        self.transactions += sum(one.transactions for one in workers)
-        self.seconds += max(w.ended for w in workers) - min(w.began for w in workers)
+        self.busy.append(sum(worker.busy for worker in workers) / records)
+        self.transactions += sum(worker.transactions for worker in workers)
+        self.seconds += max(worker_span.ended for worker_span in workers) - min(
+            worker_span.began for worker_span in workers
+        )
 
 
-def measured(records: int, server: str, processors: int) -> dict[str, object]:
-    """The figures; without a server all are null, and it is told why."""
+def measure(records: int, server: str, processors: int) -> dict[str, object]:
+    """Return the figures; without a server all are null, with the reason."""
     if not server:
-        return told(None, None, (), processors, None)
-    with shop_bench.database_on(server) as url, shop_bench.bench_shop(url) as shop:
+        return summarize(None, None, (), processors, None)
+    with shop_bench.temporary_database(server) as url, shop_bench.bench_shop(url) as shop:
         shop_bench.pause(shop)
         shop.children.end("workers")  # else they would take some of it
-        one, two = Turns(), Turns()
+        single, double = Turns(), Turns()
         with _workers() as pool, lock_waits(url) as waits:
-            _turn(shop, pool, 2, 2 * BATCH, 7_000_001)  # both load the rules
-            alone, beside = (_unrelated(pool, many) for many in (1, 2))
+            _run_turn(shop, pool, 2, 2 * BATCH, 7_000_001)  # both load the rules
+            seconds_alone, seconds_together = (_unrelated_seconds(pool, count) for count in (1, 2))
             first = 8_000_001
             print_note(f"{TURNS} times {records:,} orders, by one worker and by two …")
             for _ in range(TURNS):
-                for many, turns in ((1, one), (2, two)):
-                    waits.listening = many == 2
-                    turns.add(_turn(shop, pool, many, records, first))
+                for count, turns in ((1, single), (2, double)):
+                    waits.listening = count == 2
+                    turns.add(_run_turn(shop, pool, count, records, first))
                     first += records
-    return told(one, two, waits.seconds(), processors, beside / alone)
+    return summarize(single, double, waits.seconds(), processors, seconds_together / seconds_alone)
 
 
-def told(
-    one: Turns | None,
-    two: Turns | None,
+def summarize(
+    single: Turns | None,
+    double: Turns | None,
     waits: Sequence[float],
     processors: int,
     unrelated: float | None,
 ) -> dict[str, object]:
-    """The figures of the turns; `waits` are the waits of two workers that somebody saw, and
-    `unrelated` is what the machine alone makes of two processes.
+    """Return the figures of the turns.
+
+    `waits` are the observed lock waits of two workers. `unrelated` is the slowdown of two processes
+    that share nothing.
     """
     reason = None
-    if one is None or two is None:
+    if single is None or double is None:
         reason = "no --postgresql"
     elif processors < ENOUGH_PROCESSORS:
         reason = f"{processors} processors: two workers are compared with one on four or more"
-    found: dict[str, object] = {
+    figures: dict[str, object] = {
         "scale_two_vs_one": None,
         "scale_reason": reason,
         "scale_processor_seconds_two_vs_one": None,
@@ -112,21 +118,21 @@ def told(
         "scale_transactions": None,
         "scale_processors": processors,
     }
-    if one is None or two is None:
-        return found
+    if single is None or double is None:
+        return figures
     if reason is None:
-        rates = [turns.records / turns.seconds for turns in (one, two)]
-        found["scale_two_vs_one"] = round(rates[1] / rates[0], 2)
-    busy = [median(turns.busy) for turns in (one, two)]
-    each = [*waits, *[0.0] * max(0, two.transactions - len(waits))]
+        rates = [turns.records / turns.seconds for turns in (single, double)]
+        figures["scale_two_vs_one"] = round(rates[1] / rates[0], 2)
+    busy = [median(turns.busy) for turns in (single, double)]
+    wait_seconds = [*waits, *[0.0] * max(0, double.transactions - len(waits))]
     return {
-        **found,
+        **figures,
         "scale_processor_seconds_two_vs_one": round(busy[1] / busy[0], 3),
         "scale_processor_ms_a_record": round(1000 * busy[0], 3),
-        "scale_lock_wait_p95_ms": round(1000 * shop_bench.percentile(each, 95), 2),
+        "scale_lock_wait_p95_ms": round(1000 * shop_bench.percentile(wait_seconds, 95), 2),
         "scale_lock_wait_longest_ms": round(1000 * max(waits, default=0.0), 2),
         "scale_lock_waits": len(waits),
-        "scale_transactions": two.transactions,
+        "scale_transactions": double.transactions,
     }
 
 
@@ -134,20 +140,20 @@ def told(
 
 
 @dataclass(slots=True)
-class _Mine:
-    """What a worker process keeps: its office, and where it meets the others."""
+class _WorkerState:
+    """The state of a worker process: its office, and the barrier where it meets the others."""
 
     place: Office
     meeting: Barrier
     stack: ExitStack
 
 
-_mine: _Mine | None = None
+_worker_state: _WorkerState | None = None
 
 
 @contextmanager
 def _workers() -> Iterator[ProcessPoolExecutor]:
-    """Two processes that wait for work."""
+    """Start two processes that wait for work."""
     spawning = multiprocessing.get_context("spawn")
     meeting = spawning.Barrier(2)
     pool = ProcessPoolExecutor(2, spawning, _begin, (meeting,))
@@ -158,65 +164,67 @@ def _workers() -> Iterator[ProcessPoolExecutor]:
 
 
 def _begin(meeting: Barrier) -> None:
-    global _mine  # a process of the pool has no other place to keep it
+    global _worker_state  # a process of the pool has no other place to keep it
     stack = ExitStack()
-    _mine = _Mine(stack.enter_context(office()), meeting, stack)
+    _worker_state = _WorkerState(stack.enter_context(office()), meeting, stack)
 
 
-def _turn(
-    shop: "Shop", pool: ProcessPoolExecutor, many: int, records: int, first: int
+def _run_turn(
+    shop: "Shop", pool: ProcessPoolExecutor, count: int, records: int, first: int
 ) -> list[Worked]:
-    """So many orders, judged by so many workers; both are there, one may only look on."""
+    """Judge these orders with this many workers; both processes exist, one may only look on."""
     receive(shop, orders(shop, records, first))
-    given = [(shop.company_id, number < many) for number in range(2)]
-    found = [one for one in pool.map(_judge, given) if one.ended > one.began]
-    judged = sum(one.records for one in found)
+    tasks = [(shop.company_id, number < count) for number in range(2)]
+    results = [result for result in pool.map(_judge, tasks) if result.ended > result.began]
+    judged = sum(result.records for result in results)
     if judged < records:
         message = f"{judged:,} of {records:,} records were judged"
         raise RuntimeError(message)
-    return found
+    return results
 
 
-def _unrelated(pool: ProcessPoolExecutor, many: int) -> float:
-    """Processor seconds a process for work that shares nothing, the least of some turns."""
+def _unrelated_seconds(pool: ProcessPoolExecutor, count: int) -> float:
+    """Return processor seconds per process for work that shares nothing, the least of some
+    turns.
+    """
     turns = (
-        list(pool.map(_draw, [number < many for number in range(2)])) for _ in range(2 * TURNS)
+        list(pool.map(_draw, [number < count for number in range(2)])) for _ in range(2 * TURNS)
     )
-    return min(sum(turn) / many for turn in turns)
+    return min(sum(turn) / count for turn in turns)
 
 
 def _draw(works: bool) -> float:
-    """Draw orders and write them as JSON, or look on; the processor seconds."""
+    """Draw orders and write them as JSON, or look on; return the processor seconds."""
     from bench.command import lines
 
-    assert _mine is not None  # noqa: S101 - _begin ran before
-    _mine.meeting.wait()
+    assert _worker_state is not None  # noqa: S101 - _begin ran before
+    _worker_state.meeting.wait()
     began = time.process_time()
     for _ in lines(UNRELATED if works else 0):
         pass
     return time.process_time() - began
 
 
-def _judge(given: tuple[int, bool]) -> Worked:
-    """Judge what is due of a company until nothing is, or look on."""
+def _judge(task: tuple[int, bool]) -> Worked:
+    """Judge a company's due records until there are none, or look on."""
     from holding.evaluation.evaluate_due import judge_due
 
-    assert _mine is not None  # noqa: S101 - _begin ran before
-    company_id, works = given
-    place, number = _mine.place, _mine.meeting.wait()
-    began, busy, records = time.monotonic(), time.process_time(), 0
+    assert _worker_state is not None  # noqa: S101 - _begin ran before
+    company_id, works = task
+    place, number = _worker_state.place, _worker_state.meeting.wait()
+    began, started_busy, records = time.monotonic(), time.process_time(), 0
     if not works:
         return Worked(0, 0.0, 0, began, began)
-    with place.database.overheard() as asked:
+    with place.database.overheard() as statements:
         while True:
-            done = judge_due(
+            judged = judge_due(
                 place.database, place.clock, company_id=company_id, owner=f"bench-{number}"
             )
-            if not done.count:
+            if not judged.count:
                 break
-            records += done.count
-    spent = time.process_time() - busy
-    return Worked(records, spent, asked.count("COMMIT"), began, time.monotonic())
+            records += judged.count
+    spent = time.process_time() - started_busy
+    return Worked(records, spent, statements.count("COMMIT"), began, time.monotonic())
 
 
 # ---- locks --------------------------------------------------------------------------------------
@@ -224,42 +232,43 @@ def _judge(given: tuple[int, bool]) -> Worked:
 
 @dataclass(slots=True)
 class Waits:
-    """Waits for locks of a database, as often as they are looked for while somebody listens."""
+    """Observed waits for locks of a database; they count only while `listening`."""
 
     listening: bool = False
     _longest: dict[tuple[int, datetime], float] = field(default_factory=dict)
 
     def see(self, rows: Sequence[tuple[int, datetime]], now: datetime) -> None:
-        """Who waits now, and since when."""
+        """Record which processes wait now, and since when."""
         for pid, since in rows if self.listening else ():
             spent = (now - since).total_seconds()
             self._longest[pid, since] = max(spent, self._longest.get((pid, since), 0.0))
 
     def seconds(self) -> list[float]:
-        """How long each of them was seen to last."""
+        """Return the longest observed duration of each wait, sorted."""
         return sorted(self._longest.values())
 
 
 @contextmanager
 def lock_waits(url: str) -> Iterator[Waits]:
-    """Looks for waits every two milliseconds; a shorter one may not be seen. It looks whether or
-    not somebody listens, so that it costs one worker what it costs two.
+    """Poll for lock waits every two milliseconds; a shorter wait may be missed.
+
+    It polls even while not `listening`, so that one worker pays for it as much as two do.
     """
     import psycopg
 
-    found, over = Waits(), threading.Event()
+    waits, stopped = Waits(), threading.Event()
 
     def look() -> None:
         with psycopg.connect(url.replace("+psycopg", "", 1), autocommit=True) as place:
-            while not over.wait(LOOK_SECONDS):
+            while not stopped.wait(LOOK_SECONDS):
                 rows = place.execute(_WAITING.encode()).fetchall()
                 for pid, since, now in rows:
-                    found.see([(pid, since)], now)
+                    waits.see([(pid, since)], now)
 
     watcher = threading.Thread(target=look, daemon=True)
     watcher.start()
     try:
-        yield found
+        yield waits
     finally:
-        over.set()
+        stopped.set()
         watcher.join()

@@ -40,31 +40,31 @@ BATCH = 500
 SEED = 7
 
 
-def measured(records: int, webhooks: int, server: str) -> dict[str, object]:
-    """The figures; those of PostgreSQL are null where no server is named."""
-    found = _on_sqlite(records, webhooks)
+def measure(records: int, webhooks: int, server: str) -> dict[str, object]:
+    """Return the figures; PostgreSQL's are null without a server."""
+    sqlite = _on_sqlite(records, webhooks)
     on_server: dict[str, float] = {}
     if server:
-        with database_on(server) as url, bench_shop(url) as shop:
-            on_server = _stored(shop, "postgresql", records)
+        with temporary_database(server) as url, bench_shop(url) as shop:
+            on_server = _measure_stored(shop, "postgresql", records)
     else:
         print_note("No --postgresql: its figures are left out.")
     ratios = {
         f"stored_vs_bare_{name}": round(part["stored"] / part["bare"], 3) if part else None
-        for name, part in (("sqlite", found.stored), ("postgresql", on_server))
+        for name, part in (("sqlite", sqlite.stored), ("postgresql", on_server))
     }
-    parts = [part for part in (found.stored, on_server) if part]
+    parts = [part for part in (sqlite.stored, on_server) if part]
     ceiling = min(part["stored"] / min(part["bare"], part["written"]) for part in parts)
-    seconds = found.hooks
+    seconds = sqlite.hooks
     return {
         **ratios,
         "stored_vs_ceiling": round(ceiling, 3),
-        "built_vs_bare": _share(found.built, found.stored["bare"]),
+        "built_vs_bare": _rate_share(sqlite.built, sqlite.stored["bare"]),
         "webhook_to_posted_p95_seconds": round(percentile(seconds, 95), 3),
         "webhook_to_posted_median_seconds": round(percentile(seconds, 50), 3),
-        **_a_second("sqlite", found.stored),
+        **_a_second("sqlite", sqlite.stored),
         **_a_second("postgresql", on_server),
-        **found.built,
+        **sqlite.built,
         "records": records,
         "webhooks": len(seconds),
         "workers": WORKERS,
@@ -84,12 +84,12 @@ def _on_sqlite(records: int, webhooks: int) -> _OnSqlite:
         hooks = webhook_to_posted(shop, webhooks)
         count = min(records, BUILT_ORDERS)
         print_note(f"{count:,} orders, from due to built and sent in workbooks …")
-        built = _built(shop, count)
-        return _OnSqlite(hooks, built, _stored(shop, "sqlite", records))
+        built = _measure_built(shop, count)
+        return _OnSqlite(hooks, built, _measure_stored(shop, "sqlite", records))
 
 
-def _built(shop: Shop, count: int) -> dict[str, object]:
-    """Orders judged and sent in one run; the target is paused until they are judged."""
+def _measure_built(shop: Shop, count: int) -> dict[str, object]:
+    """Judge and send orders in one run; the target is paused until they are judged."""
     from holding.db.models import Run
     from holding.platform import processes
     from holding.runs.status import UNDER_WAY
@@ -97,7 +97,7 @@ def _built(shop: Shop, count: int) -> dict[str, object]:
     pause(shop)
     receive(shop, orders(shop, count, 1_000_001))
     started = time.perf_counter()
-    judged(shop)
+    judge_all(shop)
     run_id = sync(shop)
     processes.ring(shop.company_id, "push")
 
@@ -106,41 +106,41 @@ def _built(shop: Shop, count: int) -> dict[str, object]:
             return session.get_one(Run, run_id).state not in UNDER_WAY
 
     until(ended, "run", GLANCE_SECONDS)
-    spent = time.perf_counter() - started
+    seconds = time.perf_counter() - started
     # The stand-in may be writing its next line, so only whole lines are read.
     whole_lines = shop.ledger.read_text("utf-8").rpartition("\n")[0].splitlines()
     lines = [json.loads(line) for line in whole_lines]
-    made = [line for line in lines if (line["call"], line["effect"]) == ("xlsx", "created")]
+    created = [line for line in lines if (line["call"], line["effect"]) == ("xlsx", "created")]
     return {
         "built_orders": count,
-        "built_seconds": round(spent, 2),
-        "built_documents": len(made),
-        "built_workbooks": len({line["request_id"] for line in made}),
+        "built_seconds": round(seconds, 2),
+        "built_documents": len(created),
+        "built_workbooks": len({line["request_id"] for line in created}),
     }
 
 
-def _stored(shop: Shop, name: str, records: int) -> dict[str, float]:
-    """Records a second: stored through the queue, evaluated only, written only."""
+def _measure_stored(shop: Shop, name: str, records: int) -> dict[str, float]:
+    """Return records per second: stored through the queue, evaluated only, written only."""
     pause(shop)
     receive(shop, orders(shop, BATCH, 2_000_001))
-    judged(shop)
-    _rest()
+    judge_all(shop)
+    _wait_for_bells()
     print_note(f"{records:,} records on {name}, from due to decision stored …")
     receive(shop, orders(shop, records, 3_000_001))
     waiting = _due(shop)  # what a sweep had judged while the others came in does not count
     started = time.perf_counter()
-    judged(shop)
+    judge_all(shop)
     stored = waiting / (time.perf_counter() - started)
-    _rest()
+    _wait_for_bells()
     print_note(
         "The same evaluations from memory on one core, and the same rows without evaluating …"
     )
     few = min(records, COMPARED_ORDERS)
-    return {"stored": stored, "bare": bare(shop, few), "written": written(shop, few)}
+    return {"stored": stored, "bare": bare_rate(shop, few), "written": write_rate(shop, few)}
 
 
-def _rest() -> None:
-    """Wait for the last bells of what was done: who answers them would take what comes in next."""
+def _wait_for_bells() -> None:
+    """Wait until the queue is empty: a late bell would make a worker take the next orders."""
     from holding.platform import processes
 
     until(processes.is_queue_empty, "bells", GLANCE_SECONDS)
@@ -148,20 +148,22 @@ def _rest() -> None:
 
 def _due(shop: Shop) -> int:
     with shop.place.database.read() as session:
-        return int(_of_due(shop, session).count())
+        return int(_due_records(shop, session).count())
 
 
-def _of_due(shop: Shop, session: "DatabaseSession") -> Any:
+def _due_records(shop: Shop, session: "DatabaseSession") -> Any:
     from holding.db.models import Record
 
-    mine = session.query(Record.id).filter(Record.company_id == shop.company_id)
-    return mine.filter(Record.due_at <= shop.place.now, Record.lease_until.is_(None))
+    records = session.query(Record.id).filter(Record.company_id == shop.company_id)
+    return records.filter(Record.due_at <= shop.place.now, Record.lease_until.is_(None))
 
 
-def _share(built: dict[str, object], bare: float) -> float:
-    """Orders sent a second, as a share of those that are evaluated from memory on one core."""
+def _rate_share(built: dict[str, object], evaluated_rate: float) -> float:
+    """Return the orders sent a second as a share of the orders evaluated from memory on one
+    core.
+    """
     rate = float(str(built["built_orders"])) / float(str(built["built_seconds"]))
-    return round(rate / bare, 3)
+    return round(rate / evaluated_rate, 3)
 
 
 def _a_second(name: str, part: dict[str, float]) -> dict[str, int]:
@@ -170,9 +172,7 @@ def _a_second(name: str, part: dict[str, float]) -> dict[str, int]:
 
 @contextmanager
 def bench_shop(url: str, sweep_seconds: int = 600, *, working: bool = True) -> Iterator[Shop]:
-    """A shop of its own, whose workers, if it has any, come only when they are rung for, and with
-    each sweep.
-    """
+    """Open a shop of its own. Its workers, if any, run on a bell and with each sweep."""
     home = Path(tempfile.mkdtemp(prefix="clearpost-bench-"))
     os.environ["CLEARPOST_SWEEP_SECONDS"] = str(sweep_seconds)
     os.environ["CLEARPOST_WORKERS"] = str(WORKERS)
@@ -189,45 +189,47 @@ def bench_shop(url: str, sweep_seconds: int = 600, *, working: bool = True) -> I
 
 
 @contextmanager
-def database_on(server: str) -> Iterator[str]:
-    """The URL of an empty database on a server, dropped at the end."""
+def temporary_database(server: str) -> Iterator[str]:
+    """Create an empty database on a server, yield its URL and drop it at the end."""
     import psycopg
 
     name = f"clearpost_bench_{os.getpid()}"
-    plain = server.replace("+psycopg", "", 1)
-    with psycopg.connect(plain, autocommit=True) as place:
-        place.execute(f'CREATE DATABASE "{name}"'.encode())
+    plain_url = server.replace("+psycopg", "", 1)
+    with psycopg.connect(plain_url, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"'.encode())
         try:
             yield f"{server.rpartition('/')[0]}/{name}"
         finally:
-            place.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
 
 def webhook_to_posted(shop: Shop, count: int, first_id: int = 900_001) -> list[float]:
-    """Seconds from the start of each webhook call until its document is known to be posted."""
+    """Return seconds from the start of each webhook call until its document is known to be
+    posted.
+    """
     from sandbox.demo.generator import Delivery
 
-    hook, found = shop.hook(), []
+    hook, seconds = shop.hook(), []
     for order in orders(shop, count, first_id):
         started = time.perf_counter()
         call = Delivery(f"evt_{order.id}", "order.paid", (order,))
         hook.send([call], shop.place.now)
         until(lambda number=order.number: _state(shop, number) == "posted", order.number)  # type: ignore[misc]
-        found.append(time.perf_counter() - started)
-    return found
+        seconds.append(time.perf_counter() - started)
+    return seconds
 
 
 def _state(shop: Shop, number: str) -> str:
     from holding.db.models import Record
 
     with shop.place.database.read() as session:
-        mine = {"company_id": shop.company_id, "number": number}  # found by an index
-        row = session.query(Record.state).filter_by(**mine).one_or_none()
+        criteria = {"company_id": shop.company_id, "number": number}  # found by an index
+        row = session.query(Record.state).filter_by(**criteria).one_or_none()
     return row[0] if row else ""
 
 
 def sync(shop: Shop) -> int:
-    """A run of all that is ready, asked for in the moment in which the target is resumed."""
+    """Resume the target and start a run of all ready records; return its id."""
     from datetime import date
 
     from holding.connections import connections
@@ -239,25 +241,29 @@ def sync(shop: Shop) -> int:
         operator = setup.colleague(session, company_id, "operator")
         target = setup.connection(session, company_id, setup.TARGET)
         granted(connections.resume(session, operator, target.id, now=now))
-        span = {"doc_type": "sales_invoice", "first": date(2000, 1, 1), "last": date(2999, 1, 1)}
-        seen = range_preview.preview(session, company_id, target.id, **span, now=now)  # type: ignore[arg-type]
+        document_range = {
+            "doc_type": "sales_invoice",
+            "first": date(2000, 1, 1),
+            "last": date(2999, 1, 1),
+        }
+        preview = range_preview.preview(session, company_id, target.id, **document_range, now=now)  # type: ignore[arg-type]
         [run] = granted(
             date_ranges.sync(
                 session,
                 operator,
                 company_id=company_id,
                 connection_id=target.id,
-                expected_count=seen.will_send.count,
-                expected_total=seen.will_send.figure,
+                expected_count=preview.will_send.count,
+                expected_total=preview.will_send.figure,
                 now=now,
-                **span,  # type: ignore[arg-type]
+                **document_range,  # type: ignore[arg-type]
             )
         )
         return run
 
 
 def pause(shop: Shop) -> None:
-    """Nothing is sent any more."""
+    """Pause the target: nothing is sent any more."""
     from holding.connections import connections
     from sandbox.demo import setup
 
@@ -268,16 +274,16 @@ def pause(shop: Shop) -> None:
 
 
 def busy(shop: Shop) -> bool:
-    """Whether a record is due or claimed; a count would take its share of what is measured."""
+    """Check whether a record is due or claimed. A count would cost too much of what is measured."""
     from holding.db.models import Record
 
     with shop.place.database.read(many=True) as session:
         claimed = session.query(Record.id).filter(Record.lease_until.is_not(None))
-        return any(some.first() is not None for some in (_of_due(shop, session), claimed))
+        return any(query.first() is not None for query in (_due_records(shop, session), claimed))
 
 
-def judged(shop: Shop) -> None:
-    """Ring, and wait until no record is due or claimed."""
+def judge_all(shop: Shop) -> None:
+    """Send bells, and wait until no record is due or claimed."""
     from holding.platform import processes
 
     processes.ring(shop.company_id, "evaluate")
@@ -286,7 +292,7 @@ def judged(shop: Shop) -> None:
 
 
 def until(probe: Callable[[], bool], what: str, pause: float = LOOK_SECONDS) -> None:
-    """Wait until it is so."""
+    """Wait until the probe is true; raise RuntimeError after PATIENCE seconds."""
     limit = time.monotonic() + PATIENCE
     while not probe():
         if time.monotonic() > limit:
@@ -296,12 +302,12 @@ def until(probe: Callable[[], bool], what: str, pause: float = LOOK_SECONDS) -> 
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
-    """The value that so many in a hundred do not exceed."""
+    """Return the value that this percentage of the values does not exceed."""
     return sorted(values)[max(0, round(len(values) * percent / 100) - 1)]
 
 
-def receive(shop: "Shop", given: Sequence["Order"]) -> None:
-    """Store the orders, due and not rung for."""
+def receive(shop: "Shop", shop_orders: Sequence["Order"]) -> None:
+    """Store the orders as due, without ringing for them."""
     from connectors import registry
     from connectors.contract import Accepted
     from holding.intake import receive as versions
@@ -311,8 +317,8 @@ def receive(shop: "Shop", given: Sequence["Order"]) -> None:
     from sandbox.demo.shop import ZONE
 
     zone = ZoneInfo(ZONE)
-    for start in range(0, len(given), BATCH):
-        part = tuple(given[start : start + BATCH])
+    for start in range(0, len(shop_orders), BATCH):
+        part = tuple(shop_orders[start : start + BATCH])
         raw = body_of(Delivery(f"bench_{part[0].id}", "orders.collected", part))
         accepted = registry.sources()[setup.SOURCE].read("bench.json", raw, zone)
         if not isinstance(accepted, Accepted):
@@ -333,7 +339,10 @@ def receive(shop: "Shop", given: Sequence["Order"]) -> None:
 
 
 def orders(shop: "Shop", count: int, first_id: int) -> "tuple[Order, ...]":
-    """So many clean orders of yesterday, numbered from this one on; other numbers, other orders."""
+    """Return this many clean orders of yesterday, numbered from `first_id` on.
+
+    Other numbers give other orders.
+    """
     from sandbox.demo.generator import MALAYSIA, plain
 
     return plain(
@@ -341,8 +350,11 @@ def orders(shop: "Shop", count: int, first_id: int) -> "tuple[Order, ...]":
     )
 
 
-def bare(shop: "Shop", records: int) -> float:
-    """The newest judgings once more: decode, evaluate with trace, hash; nothing is read or kept."""
+def bare_rate(shop: "Shop", records: int) -> float:
+    """Return records per second for repeating the newest evaluations from memory.
+
+    Each is decoded, evaluated with a trace and hashed; nothing is read or stored.
+    """
     from holding.approvals.consent import posting_hash
     from holding.db.models import Company, Evaluation, Version
     from holding.programs import world as programs_world
@@ -355,22 +367,27 @@ def bare(shop: "Shop", records: int) -> float:
         fresh = programs_world.fresh_targets(session, company.id, shop.place.now)
         world = programs_world.world(session, company.id, company.revision, fresh)
         rows = session.query(Evaluation, Version).filter(Version.id == Evaluation.version_id)
-        given = [
-            (dumps(version.body), Facts.from_json(seen.facts["facts"]), seen.at, version.no)
-            for seen, version in rows.order_by(Evaluation.id.desc()).limit(records)
-            if seen.facts is not None
+        cases = [
+            (
+                dumps(version.body),
+                Facts.from_json(evaluation.facts["facts"]),
+                evaluation.at,
+                version.no,
+            )
+            for evaluation, version in rows.order_by(Evaluation.id.desc()).limit(records)
+            if evaluation.facts is not None
         ]
     started = time.perf_counter()
-    for body, facts, at, number in given:
+    for body, facts, judged_at, number in cases:
         subject = Subject("order", "netshop", json.loads(body), number)
-        for decision in program.evaluate(subject, facts, world, at).decisions:
+        for decision in program.evaluate(subject, facts, world, judged_at).decisions:
             if decision.document is not None:
                 posting_hash(1, "CMP-1042", decision.document, "create")
-    return len(given) / (time.perf_counter() - started)
+    return len(cases) / (time.perf_counter() - started)
 
 
-def written(shop: "Shop", records: int) -> float:
-    """Records claimed and stored a second, where what they came to is known already."""
+def write_rate(shop: "Shop", records: int) -> float:
+    """Return records per second for claiming and storing results that are known already."""
     from holding.evaluation.batch import claim
     from holding.evaluation.evaluate_due import plan_all
     from holding.evaluation.load_facts import load_batch

@@ -6,7 +6,7 @@ import time
 import psycopg
 import pytest
 
-from bench.scale_bench import Turns, Worked, lock_waits, measured, told
+from bench.scale_bench import Turns, Worked, lock_waits, measure, summarize
 
 KEYS = {
     "scale_two_vs_one",
@@ -32,7 +32,7 @@ TWO = turns(Worked(600, 1.3, 30, 20.0, 22.0), Worked(400, 0.9, 20, 20.5, 21.5))
 
 
 def test_without_a_server_every_figure_is_there_and_null() -> None:
-    found = measured(100, "", 8)
+    found = measure(100, "", 8)
     assert set(found) == KEYS
     assert found.pop("scale_processors") == 8
     assert found.pop("scale_reason") == "no --postgresql"
@@ -40,7 +40,7 @@ def test_without_a_server_every_figure_is_there_and_null() -> None:
 
 
 def test_two_workers_are_compared_with_one() -> None:
-    found = told(ONE, TWO, [0.010, 0.020, 0.004], 4, 1.0625)
+    found = summarize(ONE, TWO, [0.010, 0.020, 0.004], 4, 1.0625)
     assert set(found) >= KEYS
     assert found["scale_two_vs_one"] == 2.0  # 1,000 records in two seconds, and in four
     assert found["scale_reason"] is None
@@ -56,11 +56,11 @@ def test_the_middle_turn_counts_and_not_the_one_that_something_disturbed() -> No
     found = turns(Worked(1000, 2.0, 50, 10.0, 14.0))
     for busy in (9.0, 2.2):
         found.add([Worked(1000, busy, 50, 10.0, 14.0)])
-    assert told(ONE, found, [], 2, 1.0)["scale_processor_seconds_two_vs_one"] == 1.1
+    assert summarize(ONE, found, [], 2, 1.0)["scale_processor_seconds_two_vs_one"] == 1.1
 
 
 def test_below_four_processors_the_ratio_of_the_rates_is_null_with_its_reason() -> None:
-    found = told(ONE, TWO, [], 2, 1.0)
+    found = summarize(ONE, TWO, [], 2, 1.0)
     assert found["scale_two_vs_one"] is None
     assert str(found["scale_reason"]).startswith("2 processors: ")
     assert found["scale_processor_seconds_two_vs_one"] == 1.1

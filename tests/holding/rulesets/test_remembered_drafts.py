@@ -21,7 +21,7 @@ from holding.rulesets.check_processes import DRAFTS, Looks, Question, RuleChecks
 from tests.support.house import RULES
 
 SHOP = RULES.replace("TIMING", "immediately")
-GUARDED = rule_bench.repeated(rule_bench.SHAPES["guarded"], 12)
+GUARDED = rule_bench.repeat_checks(rule_bench.SHAPES["guarded"], 12)
 CLASHING = """
 check low_{n} on invoice
     require  total < {n}.00

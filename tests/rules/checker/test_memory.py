@@ -11,7 +11,7 @@ from rules.checker.places import Memory
 from tests.rules.kedai import TEXT
 
 CHECKS = 60
-GUARDED = rule_bench.repeated(rule_bench.SHAPES["guarded"], CHECKS)
+GUARDED = rule_bench.repeat_checks(rule_bench.SHAPES["guarded"], CHECKS)
 
 
 class Editor:

@@ -178,7 +178,7 @@ def _asked(shapes: Sequence[str], rules: int, monkeypatch: pytest.MonkeyPatch) -
             asked += 1
             yield other
 
-    ruleset, broken = parse({"invoices.rules": rule_bench.repeated(shapes, rules)})
+    ruleset, broken = parse({"invoices.rules": rule_bench.repeat_checks(shapes, rules)})
     assert not broken
     originals = {"covering": Pairs.covering, "contradicting": Pairs.contradicting}
     with monkeypatch.context() as patch:
