@@ -136,14 +136,14 @@ def _upload_workbook(shop: "Shop", raw: bytes) -> tuple[float, float, int | None
     peak = _Peak()
     started = time.perf_counter()
     with shop.place.database.write() as session:
-        person = setup.colleague(session, shop.company_id, "finance")
+        person = setup.find_colleague(session, shop.company_id, "finance")
         begin_arguments = (session, person, shop.company_id, setup.SOURCE, "orders.xlsx", raw)
         upload_id = granted(submit.begin(*begin_arguments, shop.place.now)).upload_id
     processes.ring(shop.company_id, "upload")
     _wait_for_state(shop, upload_id, UploadState.CHECKED, peak)
     checked = time.perf_counter()
     with shop.place.database.write() as session:
-        person = setup.colleague(session, shop.company_id, "finance")
+        person = setup.find_colleague(session, shop.company_id, "finance")
         confirm_arguments = (session, person, shop.company_id, upload_id)
         granted(submit.confirm(*confirm_arguments, with_unknown=False, now=shop.place.now))
     processes.ring(shop.company_id, "upload")

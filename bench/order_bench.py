@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.shop_bench import bench_shop, receive
 from portal.terminal.command_frame import print_note
-from sandbox.demo.generator import MALAYSIA, plain
+from sandbox.demo.generator import MALAYSIA, plain_orders
 from sandbox.demo.shop import Customer, Order
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def race_orders(orders: int) -> tuple[Times, Times]:
     """Return the times of the mix and of the clean orders, measured in this process."""
     with bench_shop("", working=False) as shop:  # a worker would take orders and processors
         today = shop.place.now.astimezone(MALAYSIA).date()
-        drawn = plain(today, 2 * orders, seed=SEED, first_id=FIRST_ID)  # no two are alike
+        drawn = plain_orders(today, 2 * orders, seed=SEED, first_id=FIRST_ID)  # no two are alike
         return _race_batch(shop, mix(drawn[:orders])), _race_batch(shop, drawn[orders:])
 
 

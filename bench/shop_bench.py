@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from portal.terminal.command_frame import granted, print_note
-from sandbox.demo.command import Shop, opened
+from sandbox.demo.command import Shop, open_shop
 
 if TYPE_CHECKING:
     from holding.db.database import DatabaseSession
@@ -180,7 +180,7 @@ def bench_shop(url: str, sweep_seconds: int = 600, *, working: bool = True) -> I
     key.touch(mode=0o600)
     key.write_text(KEY)
     try:
-        with opened(
+        with open_shop(
             home, SEED, 0, withheld=0, database=(url, key) if url else None, working=working
         ) as shop:
             yield shop
@@ -238,8 +238,8 @@ def sync(shop: Shop) -> int:
 
     now, company_id = shop.place.now, shop.company_id
     with shop.place.database.write() as session:
-        operator = setup.colleague(session, company_id, "operator")
-        target = setup.connection(session, company_id, setup.TARGET)
+        operator = setup.find_colleague(session, company_id, "operator")
+        target = setup.find_connection(session, company_id, setup.TARGET)
         granted(connections.resume(session, operator, target.id, now=now))
         document_range = {
             "doc_type": "sales_invoice",
@@ -268,8 +268,8 @@ def pause(shop: Shop) -> None:
     from sandbox.demo import setup
 
     with shop.place.database.write() as session:
-        operator = setup.colleague(session, shop.company_id, "operator")
-        target = setup.connection(session, shop.company_id, setup.TARGET)
+        operator = setup.find_colleague(session, shop.company_id, "operator")
+        target = setup.find_connection(session, shop.company_id, setup.TARGET)
         granted(connections.pause(session, operator, target.id, "measuring", now=shop.place.now))
 
 
@@ -313,13 +313,13 @@ def receive(shop: "Shop", shop_orders: Sequence["Order"]) -> None:
     from holding.intake import receive as versions
     from portal.terminal.command_frame import granted
     from sandbox.demo import setup
-    from sandbox.demo.generator import Delivery, body_of
+    from sandbox.demo.generator import Delivery, encode_body
     from sandbox.demo.shop import ZONE
 
     zone = ZoneInfo(ZONE)
     for start in range(0, len(shop_orders), BATCH):
         part = tuple(shop_orders[start : start + BATCH])
-        raw = body_of(Delivery(f"bench_{part[0].id}", "orders.collected", part))
+        raw = encode_body(Delivery(f"bench_{part[0].id}", "orders.collected", part))
         accepted = registry.sources()[setup.SOURCE].read("bench.json", raw, zone)
         if not isinstance(accepted, Accepted):
             raise TypeError(accepted)
@@ -327,7 +327,7 @@ def receive(shop: "Shop", shop_orders: Sequence["Order"]) -> None:
             receipt = versions.receive(
                 session,
                 company_id=shop.company_id,
-                source_id=setup.connection(session, shop.company_id, setup.SOURCE).id,
+                source_id=setup.find_connection(session, shop.company_id, setup.SOURCE).id,
                 delivery_key=accepted.delivery_id,
                 kind="file",
                 headers={},
@@ -343,9 +343,9 @@ def orders(shop: "Shop", count: int, first_id: int) -> "tuple[Order, ...]":
 
     Other numbers give other orders.
     """
-    from sandbox.demo.generator import MALAYSIA, plain
+    from sandbox.demo.generator import MALAYSIA, plain_orders
 
-    return plain(
+    return plain_orders(
         shop.place.now.astimezone(MALAYSIA).date(), count, seed=SEED + first_id, first_id=first_id
     )
 

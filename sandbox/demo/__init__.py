@@ -1,1 +1,1 @@
-"""Set up the sample companies of `clearpost demo`; the running product imports none of it."""
+"""Set up the sample companies of `clearpost demo`; the running product does not import it."""

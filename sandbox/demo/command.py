@@ -82,14 +82,14 @@ def demo(
 
     home = home_of(os.environ) / "demo"
     with ExitStack() as stack:
-        stack.enter_context(alone(home))
+        stack.enter_context(lock_home(home))
         if fresh:
             shutil.rmtree(home, ignore_errors=True)
-        shop = stack.enter_context(opened(home, seed, port))
+        shop = stack.enter_context(open_shop(home, seed, port))
         depot = open_depot(shop.place, shop.portal.address, shop.children, home)
         _greet(shop, depot.settled)
         shop.load(meanwhile=lambda: depot.load(math.inf))
-        _everywhere(shop, home, targets, math.inf, greets=True)
+        _send_everywhere(shop, home, targets, math.inf, greets=True)
         print_note("Sample data loaded; all ready documents are posted.")
         shop.portal.wait()
 
@@ -100,11 +100,11 @@ def _once(seed: int, keep: Path | None, targets: int, *, as_json: bool) -> None:
     if keep is not None and any(keep.glob("*")):
         raise Stop(f"{keep} is not empty.", "--keep wants a folder of its own.", ENVIRONMENT)
     try:
-        with opened(home, seed, 0) as shop:
+        with open_shop(home, seed, 0) as shop:
             depot = open_depot(shop.place, shop.portal.address, shop.children, home)
             shop.load(PATIENCE, meanwhile=lambda: depot.load(PATIENCE))
-            result = shop.result() | _told(shop.place)
-            result |= _everywhere(shop, home, targets, PATIENCE + targets)
+            result = shop.result() | _count_exceptions(shop.place)
+            result |= _send_everywhere(shop, home, targets, PATIENCE + targets)
     finally:
         if keep is None:
             shutil.rmtree(home, ignore_errors=True)
@@ -112,21 +112,21 @@ def _once(seed: int, keep: Path | None, targets: int, *, as_json: bool) -> None:
     if as_json:
         print_json(result)
     else:
-        for name, value in _flat(result):
+        for name, value in _flatten_counts(result):
             click.echo(f"{name:<18} {value}")
 
 
-def _told(place: Office) -> dict[str, object]:
-    """What went wrong in both companies, by its name and by its class."""
+def _count_exceptions(place: Office) -> dict[str, object]:
+    """Return the exceptions of both companies, by name and by class."""
     from sandbox.demo import setup
 
     with place.database.read() as session:
-        return {"exceptions": setup.exceptions(session), "classes": setup.classes(session)}
+        return {"exceptions": setup.count_exceptions(session), "classes": setup.classes(session)}
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A sample company that stands; `passwords` are there only when it was just made."""
+    """A sample company that exists; `passwords` is filled only if it was just created."""
 
     company_id: int
     sample: "Sample"
@@ -134,23 +134,23 @@ class Settled:
     is_new: bool
 
     def hook(self, place: Office, address: str, headers: str) -> "Hook":
-        """The webhook of its source, at the portal's address."""
+        """Return the webhook of its source, at the portal's address."""
         from holding.connections.connections import secret_of
         from sandbox.demo import generator as load
         from sandbox.demo import setup
 
         with place.database.read() as session:
-            row = setup.connection(session, self.company_id, self.sample.source)
+            row = setup.find_connection(session, self.company_id, self.sample.source)
             secret = granted(secret_of(session, row))
         path = f"/hooks/{self.sample.code}/{self.sample.source}"
         return load.Hook(address, path, secret, headers)
 
     def greet(self) -> None:
-        """Tell who to sign in as; passwords are shown only now."""
+        """Print the people who can sign in; their passwords are shown only now."""
         if self.passwords:
             print_note(f"\n  {self.sample.name}")
-        for each, word in self.passwords.items():
-            print_note(f"  {each.role:<11} {each.name:<19} {each.email:<25} {word}")
+        for person, password in self.passwords.items():
+            print_note(f"  {person.role:<11} {person.name:<19} {person.email:<25} {password}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +166,9 @@ class Shop:
     queue: "EmbeddedRedis | None"
 
     def end_queue(self) -> None:
-        """The worker looks into the tables by turns from now on: who listened to Redis for it took
-        as much memory as itself, and stand-ins need it.
+        """Stop Redis and let the worker poll the tables from now on.
+
+        A listener takes as much memory as the worker itself, and the simulators need that memory.
         """
         if self.queue is not None:
             self.children.end("workers")
@@ -181,14 +182,14 @@ class Shop:
         return self.settled.company_id
 
     def load(self, patience: float = math.inf, *, meanwhile: Callable[[], None]) -> None:
-        """Send the month; what changes posted orders only when all else is done."""
-        from sandbox.demo.generator import stall_sheet, there
+        """Send the month; changes to posted orders follow when everything else is done."""
+        from sandbox.demo.generator import act_in_target, stall_sheet
 
         if not self.settled.is_new:
             return
         hook = self.hook()
         print_note("Sending one month of orders …")
-        there(str(self.settled.sample.settings["base_url"]), "faults", fault="rate_limited")
+        act_in_target(str(self.settled.sample.settings["base_url"]), "faults", fault="rate_limited")
         # Alone, so that the call which is refused is that of the same order in every run.
         hook.send(self.month.first[:1], self.place.now)
         self._wait(patience)
@@ -201,20 +202,22 @@ class Shop:
         self._wait(patience)
 
     def hook(self) -> "Hook":
-        """The webhook of the shop's NetShop."""
+        """Return the webhook of the shop's NetShop."""
         return self.settled.hook(self.place, self.portal.address, "X-NS16")
 
     def result(self) -> dict[str, object]:
-        """Records by state; lost and doubled as the simulator's own ledger tells them."""
+        """Return records by state, with lost and doubled documents by the simulator's own
+        ledger.
+        """
         from holding.reconciliation import ledger_check
         from sandbox.demo import setup
 
         with self.place.database.read() as session:
-            counted = setup.counts(session, self.company_id)
-            compared = ledger_check.compare_ledger(
+            counts = setup.count_states(session, self.company_id)
+            comparison = ledger_check.compare_ledger(
                 session, self.company_id, self.ledger, self.month.ids()
             )
-        return {**counted, "lost": compared.lost, "doubled": compared.doubled}
+        return {**counts, "lost": comparison.lost, "doubled": comparison.doubled}
 
     def _wait(self, patience: float) -> None:
         wait(self.place, self.company_id, patience)
@@ -237,20 +240,20 @@ class Shop:
         processes.ring(self.company_id, "evaluate")
 
 
-def _everywhere(
+def _send_everywhere(
     shop: Shop, home: Path, orders: int, patience: float, *, greets: bool = False
 ) -> dict[str, object]:
-    """Send so many orders of the month to every other target at once, if any; what came of it."""
+    """Send this many orders of the month to every other target and return the results."""
     if not orders:
         return {}
     from sandbox.demo.generator import MALAYSIA
     from sandbox.demo.targets.plan import open_course, plan
 
     shop.end_queue()
-    wanted = plan(shop.month, shop.place.now.astimezone(MALAYSIA).date(), orders)
+    month_plan = plan(shop.month, shop.place.now.astimezone(MALAYSIA).date(), orders)
     withheld = max(2, min(WITHHELD // 3, orders // 8))
     place, address = shop.place, shop.portal.address
-    course = open_course(place, address, shop.children, home, wanted, withheld=withheld)
+    course = open_course(place, address, shop.children, home, month_plan, withheld=withheld)
     if greets:
         for books in course.books.values():
             books.settled.greet()
@@ -259,18 +262,18 @@ def _everywhere(
     return {"targets": course.result()}
 
 
-def _flat(result: Mapping[str, object]) -> Iterator[tuple[str, object]]:
-    """Names with numbers: those of a group stand below its name."""
+def _flatten_counts(result: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """Yield names with numbers; the names of a group follow the group's name."""
     for name, value in result.items():
         if isinstance(value, Mapping):
             yield f"\n{name}", ""
-            yield from _flat(value)
+            yield from _flatten_counts(value)
         else:
             yield name, value
 
 
 def _greet(shop: Shop, depot: Settled) -> None:
-    """Tell where to look and who to sign in as."""
+    """Print the address and the people who can sign in."""
     print_note(f"\n  {shop.portal.address}")
     if not shop.settled.is_new:
         print_note(
@@ -284,8 +287,8 @@ def _greet(shop: Shop, depot: Settled) -> None:
 
 
 @contextmanager
-def alone(home: Path) -> Iterator[None]:
-    """One sample shop a home: a second one would turn the target's address and ledger to itself."""
+def lock_home(home: Path) -> Iterator[None]:
+    """Allow one sample shop per home: a second would redirect the target's address and ledger."""
     home.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with home.with_suffix(".lock").open("w") as lock:
         try:
@@ -297,7 +300,7 @@ def alone(home: Path) -> Iterator[None]:
 
 
 @contextmanager
-def opened(
+def open_shop(
     home: Path,
     seed: int,
     port: int | None,
@@ -306,11 +309,11 @@ def opened(
     database: tuple[str, Path] | None = None,
     working: bool = True,
 ) -> Iterator[Shop]:
-    """The sample company with portal, worker, Redis and the stand-in of its target running.
+    """Open the sample company with portal, worker, Redis and the simulator of its target.
 
-    The stand-in keeps `withheld` answers back after it has done what was asked. The database is in
-    the home, unless the URL of an empty one is given, and the file of its key. Without `working`
-    no worker is started.
+    The simulator withholds this many answers after it has executed the call. The database is in the
+    home, unless the URL of an empty database and its key file are passed. Without `working` no
+    worker is started.
     """
     from sandbox.demo import setup
 
@@ -324,27 +327,27 @@ def opened(
         os.environ.setdefault(name, value)
     with ExitStack() as stack:
         end_on_signals()
-        place = stack.enter_context(office(upgrade=True))
-        served = Portal(place, port)
-        stack.callback(served.close)
-        month = _month(place.now, seed)
-        queue = start_queue(place)
+        shop_office = stack.enter_context(office(upgrade=True))
+        portal = Portal(shop_office, port)
+        stack.callback(portal.close)
+        month = _month(shop_office.now, seed)
+        queue = start_queue(shop_office)
         if queue is not None:
             stack.callback(queue.stop)
         children = stack.enter_context(Children())
         ledger = home / "aiaccount.ledger"
         target = _start_target(children, ledger, month, seed, withheld)
-        settled = settle(place, setup.tea_shop_sample(target))
-        served.start()
+        settled = settle(shop_office, setup.tea_shop_sample(target))
+        portal.start()
         if working:
-            start_worker(children, served)
-        yield Shop(place, served, settled, month, ledger, children, queue)
+            start_worker(children, portal)
+        yield Shop(shop_office, portal, settled, month, ledger, children, queue)
 
 
 def _month(now: datetime, seed: int) -> "Month":
-    from sandbox.demo.generator import MALAYSIA, month
+    from sandbox.demo.generator import MALAYSIA, generate_month
 
-    return month(now.astimezone(MALAYSIA).date(), seed=seed)
+    return generate_month(now.astimezone(MALAYSIA).date(), seed=seed)
 
 
 def _start_target(
@@ -354,7 +357,12 @@ def _start_target(
         "sandbox.simulators.aiaccount",
         *("--port", "0", "--ledger", str(ledger)),
         *("--withhold", str(withheld), "--seed", str(seed)),
-        *("--locked-through", month.locked_through.isoformat(), "--home", str(ledger.parent)),
+        *(
+            "--locked-through",
+            month.locked_through.isoformat(),
+            "--home",
+            str(ledger.parent),
+        ),
         heard=True,
     )
     return str(child.first_line()["url"])
@@ -370,22 +378,22 @@ class Depot:
     hook: "Hook"
 
     def load(self, patience: float) -> None:
-        """Send everything, and let happen in AutoCount what people there do."""
+        """Send everything, and make the changes in AutoCount that people there would make."""
         from sandbox.demo import setup as depot
-        from sandbox.demo.generator import MALAYSIA, there
+        from sandbox.demo.generator import MALAYSIA, act_in_target
 
         if not self.settled.is_new:
             return
-        steps = depot.steps(self.place.now.astimezone(MALAYSIA).date())
+        steps = depot.plan_steps(self.place.now.astimezone(MALAYSIA).date())
         for name, step in (("month", steps.month), ("rest", steps.rest)):
             self._send(name, step)
             self._wait(patience)
         price = [{"unitPrice": depot.BY_HAND_PRICE}]
-        there(self.target, "by_hand", number=depot.BY_HAND, details=price)
+        act_in_target(self.target, "by_hand", number=depot.BY_HAND, details=price)
         self._look(patience)
         self._send("changes", steps.changes)
         self._wait(patience)
-        there(self.target, "faults", fault="invalid_key")
+        act_in_target(self.target, "faults", fault="invalid_key")
         self._send("refused", steps.refused)
         self._wait(patience)
 
@@ -394,26 +402,26 @@ class Depot:
         self.hook.post([(f"evt_{name}", raw)], self.place.now)
 
     def _look(self, patience: float) -> None:
-        """The operator lets the target be read."""
+        """Request a reading of the target as the operator, and wait for it."""
         from holding.platform import processes
         from holding.reconciliation.reading_plan import read_target
         from sandbox.demo import setup
 
-        company_id, asked = self.settled.company_id, self.place.now
+        company_id, requested_at = self.settled.company_id, self.place.now
         with self.place.database.write() as session:
-            operator = setup.colleague(session, company_id, "operator")
-            row = setup.connection(session, company_id, self.settled.sample.target)
-            setup.done(read_target(session, operator, row.id, asked))
+            operator = setup.find_colleague(session, company_id, "operator")
+            row = setup.find_connection(session, company_id, self.settled.sample.target)
+            setup.require_success(read_target(session, operator, row.id, requested_at))
         processes.ring(company_id, "push")
-        with _in_time():
-            setup.wait_until_read(self.place.database, company_id, asked, patience)
+        with _stop_when_late():
+            setup.wait_until_read(self.place.database, company_id, requested_at, patience)
 
     def _wait(self, patience: float) -> None:
         wait(self.place, self.settled.company_id, patience)
 
 
 @contextmanager
-def _in_time() -> Iterator[None]:
+def _stop_when_late() -> Iterator[None]:
     from sandbox.demo.setup import StillDueError
 
     try:
@@ -423,7 +431,7 @@ def _in_time() -> Iterator[None]:
 
 
 def open_depot(place: Office, address: str, children: Children, home: Path) -> Depot:
-    """The distributor with the stand-in of its target; portal and worker run already."""
+    """Open the distributor with the simulator of its target; portal and worker run already."""
     from sandbox.demo import setup as depot
 
     child = children.start(
@@ -437,38 +445,38 @@ def open_depot(place: Office, address: str, children: Children, home: Path) -> D
 
 
 def wait(place: Office, company_id: int, patience: float) -> None:
-    """Until nothing is due for a company; the command ends if that takes too long."""
+    """Wait until no work of a company is due; end the command if that takes too long."""
     from sandbox.demo import setup
 
-    with _in_time():
+    with _stop_when_late():
         setup.wait_until_quiet(place.database, place.clock, company_id, patience)
 
 
-def settle(place: Office, wanted: "Sample") -> Settled:
-    """The company as it is wanted, or the one that stands, pointed to where its target is now."""
+def settle(place: Office, sample: "Sample") -> Settled:
+    """Create the sample company, or update the target address of the existing company."""
     from connectors.transport.http import Http
     from holding.connections import channel
     from sandbox.demo import setup
 
     with place.database.write() as session:
-        company_id = setup.existing(session, wanted.code)
+        company_id = setup.find_company(session, sample.code)
         if company_id is not None:
-            setup.point_target(session, company_id, wanted)
-            return Settled(company_id, wanted, {}, is_new=False)
-        ready = setup.make_company(session, wanted, now=place.now)
-        admin = setup.colleague(session, ready.company_id, "admin")
-        target_id = setup.connection(session, ready.company_id, wanted.target).id
+            setup.point_target(session, company_id, sample)
+            return Settled(company_id, sample, {}, is_new=False)
+        ready = setup.make_company(session, sample, now=place.now)
+        admin = setup.find_colleague(session, ready.company_id, "admin")
+        target_id = setup.find_connection(session, ready.company_id, sample.target).id
     http = Http(place.clock)
-    report = setup.done(
+    report = setup.require_success(
         channel.test_connection(place.database, place.clock, target_id, admin, http=http)
     )
     if not report.ok:
         why = " ".join(step.words for step in report.steps if step.ok is False)
-        words = f"The stand-in of {wanted.target} is not usable. {why}"
+        words = f"The stand-in of {sample.target} is not usable. {why}"
         raise Stop(words, code=ENVIRONMENT)
     with place.database.write() as session:
-        setup.publish_rules(session, ready.company_id, wanted, place.now)
-    return Settled(ready.company_id, wanted, ready.passwords, is_new=True)
+        setup.publish_rules(session, ready.company_id, sample, place.now)
+    return Settled(ready.company_id, sample, ready.passwords, is_new=True)
 
 
 COMMANDS = (demo,)

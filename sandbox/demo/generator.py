@@ -77,10 +77,10 @@ SELDOM = Decimal("10.05")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """The versions of one order: those of the month, and those that come when the rest is done.
+class OrderStory:
+    """The versions of one order: the month's, and the later ones that come when the rest is done.
 
-    `alone`: in calls of its own, `times` times each, not in the collected call of its day.
+    `alone`: sent in calls of its own, `times` times each, not in the collected call of its day.
     """
 
     first: tuple[Order, ...]
@@ -89,7 +89,7 @@ class Told:
     times: int = 1
 
 
-Story = Callable[[Order], Told]
+Story = Callable[[Order], OrderStory]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,56 +111,56 @@ class Month:
     locked_through: date
 
     def ids(self) -> tuple[str, ...]:
-        """The id of every order that was sent: the driver's own list."""
+        """Return the id of every order that was sent: the driver's own list."""
         hooks = (order.id for delivery in (*self.first, *self.later) for order in delivery.orders)
-        found = {*hooks, *(order.id for order in self.workbook)}
-        return tuple(str(number) for number in sorted(found))
+        numbers = {*hooks, *(order.id for order in self.workbook)}
+        return tuple(str(number) for number in sorted(numbers))
 
 
-def month(today: date, *, seed: int = SEED) -> Month:
-    """The month before `today`; equal seeds give equal months but for the dates."""
+def generate_month(today: date, *, seed: int = SEED) -> Month:
+    """Return the month before `today`; equal seeds give equal months except for the dates."""
     random = Random(seed)  # noqa: S311 - sample data, not a secret
-    plain = list(_plain_orders(today, random))
+    plain_month = list(_plain_orders(today, random))
     stall = [
         _stall_order(order)
-        for order in _orders_of(today, STALL_DAY, STALL_ORDERS, random, len(plain))
+        for order in _orders_of(today, STALL_DAY, STALL_ORDERS, random, len(plain_month))
     ]
-    _keep_apart(plain + stall)
-    told = tell(
-        plain,
+    _make_distinct(plain_month + stall)
+    stories = assign_stories(
+        plain_month,
         today,
         random,
         locked=LOCKED_DAYS * ORDERS_A_LOCKED_DAY,
-        next_id=FIRST_ID + len(plain) + len(stall),
+        next_id=FIRST_ID + len(plain_month) + len(stall),
     )
     return Month(
-        first=tuple(_first(told)),
+        first=tuple(_first_deliveries(stories)),
         workbook=tuple(stall),
-        later=tuple(_later(told)),
+        later=tuple(_later_deliveries(stories)),
         locked_through=today - timedelta(days=DAYS - LOCKED_DAYS + 1),
     )
 
 
 def _plain_orders(today: date, random: Random) -> Iterator[Order]:
-    made = 0
+    order_count = 0
     for day in range(DAYS, 0, -1):
         count = ORDERS_A_LOCKED_DAY if day > DAYS - LOCKED_DAYS else ORDERS_A_DAY
-        yield from _orders_of(today, day, count, random, made)
-        made += count
+        yield from _orders_of(today, day, count, random, order_count)
+        order_count += count
 
 
 def _orders_of(
-    today: date, days_ago: int, count: int, random: Random, made: int
+    today: date, days_ago: int, count: int, random: Random, first_index: int
 ) -> Iterator[Order]:
     minutes = sorted(random.randrange(15, 1425) for _ in range(count))
     for index, minute in enumerate(minutes):
         moment = datetime.combine(today - timedelta(days=days_ago), time(), MALAYSIA)
         moment += timedelta(minutes=minute, seconds=random.randrange(60))
-        yield _order(FIRST_ID + made + index, moment, random)
+        yield _order(FIRST_ID + first_index + index, moment, random)
 
 
 def _order(number: int, moment: datetime, random: Random) -> Order:
-    """A paid order, as most are: every fourth is a business that buys by the box."""
+    """Return a paid order; about every fourth buyer is a business that buys by the box."""
     business = random.randrange(4) == 0
     paid = moment + timedelta(minutes=random.randrange(1, 9), seconds=random.randrange(60))
     if business:
@@ -179,7 +179,7 @@ def _order(number: int, moment: datetime, random: Random) -> Order:
         channel=random.choice(shop.CHANNELS),
         customer=buyer,
         created_by=random.choice(shop.STAFF) if business else None,
-        lines=_within(lines, BASE_LIMIT),
+        lines=_fit_limit(lines, BASE_LIMIT),
     )
 
 
@@ -199,7 +199,9 @@ def _line(pos: int, item: shop.Item, random: Random, *, wholesale: bool) -> Line
         if pieces
     ]
     uom, pieces = random.choice(packs) if wholesale else ("PCS", 1)
-    each = item.price if pieces == 1 else (item.price * Decimal("0.9")).quantize(Decimal("0.01"))
+    piece_price = (
+        item.price if pieces == 1 else (item.price * Decimal("0.9")).quantize(Decimal("0.01"))
+    )
     qty = Decimal(random.randrange(1, 4) if pieces < 40 else 1)
     discount = Decimal("2.00") if item.price > 20 and random.randrange(6) == 0 else None
     return Line(
@@ -208,20 +210,20 @@ def _line(pos: int, item: shop.Item, random: Random, *, wholesale: bool) -> Line
         name=item.name,
         uom=uom,
         qty=qty,
-        price=each * pieces,
+        price=piece_price * pieces,
         discount=discount,
         tax=item.tax,
     )
 
 
-def _within(lines: Sequence[Line], limit: Decimal) -> tuple[Line, ...]:
-    """The lines that fit into the limit one after another; one small line if none does."""
-    kept: list[Line] = []
+def _fit_limit(lines: Sequence[Line], limit: Decimal) -> tuple[Line, ...]:
+    """Return the lines that fit into the limit one after another; one small line if none fits."""
+    fitting_lines: list[Line] = []
     for line in lines:
-        if sum((each.amount for each in kept), line.amount) <= limit:
-            kept.append(line.at(len(kept) + 1))
-    if kept:
-        return tuple(kept)
+        if sum((fitting_line.amount for fitting_line in fitting_lines), line.amount) <= limit:
+            fitting_lines.append(line.at(len(fitting_lines) + 1))
+    if fitting_lines:
+        return tuple(fitting_lines)
     item = shop.ITEMS[0]
     return (
         Line(
@@ -238,24 +240,24 @@ def _within(lines: Sequence[Line], limit: Decimal) -> tuple[Line, ...]:
 
 
 def _stall_order(order: Order) -> Order:
-    """The Saturday stall writes its orders into a workbook; all were handed over at once."""
+    """Return the order as the Saturday stall has it, whose orders come in one workbook."""
     return order.changed(status="Completed", channel="Stall")
 
 
-def _keep_apart(orders: list[Order]) -> None:
-    """No two plain orders share buyer, day and total: only the planted duplicate does."""
-    seen: set[tuple[object, ...]] = set()
+def _make_distinct(orders: list[Order]) -> None:
+    """Change orders until no two share buyer, day and total: only the planted duplicate does."""
+    earlier: set[tuple[object, ...]] = set()
     for index, order in enumerate(orders):
-        while (order.customer.name, order.ordered_at.date(), order.total) in seen:
+        while (order.customer.name, order.ordered_at.date(), order.total) in earlier:
             order = order.with_line(1, qty=order.lines[0].qty + 1)
-        seen.add((order.customer.name, order.ordered_at.date(), order.total))
+        earlier.add((order.customer.name, order.ordered_at.date(), order.total))
         orders[index] = order
 
 
-def _first(told: Sequence[Told]) -> Iterator[Delivery]:
-    """Day by day one collected call, except where a story needs calls of its own."""
+def _first_deliveries(stories: Sequence[OrderStory]) -> Iterator[Delivery]:
+    """Yield one collected call per day, and separate calls for stories that need them."""
     by_day: dict[date, list[Order]] = {}
-    for story in told:
+    for story in stories:
         if story.alone:
             continue
         by_day.setdefault(story.first[0].ordered_at.date(), []).append(story.first[0])
@@ -263,7 +265,7 @@ def _first(told: Sequence[Told]) -> Iterator[Delivery]:
         yield Delivery(
             event_id=f"evt_{day:%m%d}_day", event="orders.collected", orders=tuple(by_day[day])
         )
-    for story in (story for story in told if story.alone):
+    for story in (story for story in stories if story.alone):
         yield from _calls(story.first, "order.updated", story.times)
 
 
@@ -276,49 +278,57 @@ def _calls(orders: Sequence[Order], event: str, times: int) -> Iterator[Delivery
             yield delivery
 
 
-def _later(told: Sequence[Told]) -> Iterator[Delivery]:
+def _later_deliveries(stories: Sequence[OrderStory]) -> Iterator[Delivery]:
     # Changes to posted orders follow once nothing is due: sent earlier, the speed of the workers
     # would decide whether an order is dropped or held as posted.
-    for story in told:
+    for story in stories:
         yield from _calls(story.later, "order.changed", 1)
 
 
-def plain(today: date, count: int, *, seed: int, first_id: int) -> tuple[Order, ...]:
-    """So many orders of yesterday in which nothing is wrong, for measuring."""
+def plain_orders(today: date, count: int, *, seed: int, first_id: int) -> tuple[Order, ...]:
+    """Return this many orders of yesterday without faults, for benchmarks."""
     random = Random(seed)  # noqa: S311 - sample data, not a secret
     orders = list(_orders_of(today, 1, count, random, first_id - FIRST_ID))
-    _keep_apart(orders)
+    _make_distinct(orders)
     return tuple(orders)
 
 
-def tell(
-    plain: Sequence[Order], today: date, random: Random, *, locked: int, next_id: int
-) -> tuple[Told, ...]:
-    """Every order with its story; the locked first days stay plain, the last three are extra."""
-    told = [Told((order,)) for order in plain]
-    free = list(range(locked, len(plain)))
-    random.shuffle(free)
+def assign_stories(
+    month_orders: Sequence[Order], today: date, random: Random, *, locked: int, next_id: int
+) -> tuple[OrderStory, ...]:
+    """Return every order with its story; the locked first days stay plain, the last three are
+    extra.
+    """
+    stories = [OrderStory((order,)) for order in month_orders]
+    free_indexes = list(range(locked, len(month_orders)))
+    random.shuffle(free_indexes)
     for plan in PLANS:
         fitting = [
-            index for index in free if plan.business <= (plain[index].customer.tin is not None)
+            index
+            for index in free_indexes
+            if plan.business <= (month_orders[index].customer.tin is not None)
         ]
         for index in fitting[: plan.count]:
-            told[index] = plan.story(plain[index])
-            free.remove(index)
-    twin = next(plain[index] for index in sorted(free, reverse=True) if len(plain[index].lines) > 1)
-    return (*told, *_extra(twin, today, next_id))
+            stories[index] = plan.story(month_orders[index])
+            free_indexes.remove(index)
+    twin = next(
+        month_orders[index]
+        for index in sorted(free_indexes, reverse=True)
+        if len(month_orders[index].lines) > 1
+    )
+    return (*stories, *_extra_stories(twin, today, next_id))
 
 
-def _extra(twin: Order, today: date, next_id: int) -> tuple[Told, ...]:
-    """One order twice under two numbers, one dated long ago, one dated in some days.
+def _extra_stories(twin: Order, today: date, next_id: int) -> tuple[OrderStory, ...]:
+    """Return an order under a second number, an order dated long ago, and an order in the future.
 
-    The second of the two comes when the first was posted: while that waits to be sent, both would
-    be held.
+    The duplicate is sent when the original was posted: while the original waits, both would be
+    held.
     """
-    double = replace(
+    duplicate = replace(
         twin, id=next_id, number=f"NS-{next_id}", updated_at=twin.updated_at + timedelta(minutes=2)
     )
-    old, coming = (
+    old, future = (
         replace(
             twin,
             id=next_id + place,
@@ -327,7 +337,10 @@ def _extra(twin: Order, today: date, next_id: int) -> tuple[Told, ...]:
         )
         for place, days in ((1, -41), (2, 4))
     )
-    return (Told((), (double,), alone=True), *(Told((one,), alone=True) for one in (old, coming)))
+    return (
+        OrderStory((), (duplicate,), alone=True),
+        *(OrderStory((order,), alone=True) for order in (old, future)),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,25 +353,27 @@ class Hook:
     headers: str = "X-NS16"
 
     def send(self, deliveries: Iterable[Delivery], now: datetime) -> int:
-        """Call once for each delivery, in order; how many calls were made."""
-        return self.post(((each.event_id, body_of(each)) for each in deliveries), now)
+        """Send one call for each delivery, in order; return the number of calls."""
+        return self.post(
+            ((delivery.event_id, encode_body(delivery)) for delivery in deliveries), now
+        )
 
     def post(self, calls: Iterable[tuple[str, bytes]], now: datetime) -> int:
-        """Call once for each event id with its bytes, in order; how many calls were made."""
-        line = http.client.HTTPConnection(urlsplit(self.address).netloc, timeout=60)
-        made = 0
+        """Send one call for each event id with its bytes, in order; return the number of calls."""
+        connection = http.client.HTTPConnection(urlsplit(self.address).netloc, timeout=60)
+        call_count = 0
         try:
             for event_id, raw in calls:
-                line.request("POST", self.path, raw, self._signed(event_id, raw, now))
-                answer = line.getresponse()
-                said = answer.read()
+                connection.request("POST", self.path, raw, self._signed(event_id, raw, now))
+                answer = connection.getresponse()
+                answer_body = answer.read()
                 if answer.status not in (200, 202):
-                    message = f"{event_id}: {answer.status} {said[:300]!r}"
+                    message = f"{event_id}: {answer.status} {answer_body[:300]!r}"
                     raise RuntimeError(message)
-                made += 1
+                call_count += 1
         finally:
-            line.close()
-        return made
+            connection.close()
+        return call_count
 
     def _signed(self, event_id: str, raw: bytes, now: datetime) -> dict[str, str]:
         stamp = str(int(now.timestamp()))
@@ -372,15 +387,15 @@ class Hook:
         }
 
 
-def there(target: str, act: str, **given: object) -> None:
-    """What somebody does in a target itself, or bad luck: its stand-in is told."""
-    asked = urllib.request.Request(f"{target}/_sim/{act}", json.dumps(given).encode())  # noqa: S310
-    with urllib.request.urlopen(asked, timeout=10):  # noqa: S310 - on this machine
+def act_in_target(target: str, act: str, **fields: object) -> None:
+    """Change a simulator's books as a person would, or make it fail."""
+    request = urllib.request.Request(f"{target}/_sim/{act}", json.dumps(fields).encode())  # noqa: S310
+    with urllib.request.urlopen(request, timeout=10):  # noqa: S310 - on this machine
         return
 
 
-def body_of(delivery: Delivery) -> bytes:
-    """What is sent for a delivery; equal deliveries give equal bytes."""
+def encode_body(delivery: Delivery) -> bytes:
+    """Return the body of a delivery; equal deliveries give equal bytes."""
     orders = [order.wire() for order in delivery.orders]
     content: dict[str, object] = {"event": delivery.event}
     if len(orders) == 1:
@@ -391,7 +406,7 @@ def body_of(delivery: Delivery) -> bytes:
 
 
 def stall_sheet(orders: Iterable[Order]) -> bytes:
-    """The stall's CSV file: one row a line, each with its order's values."""
+    """Return the stall's CSV file: one row per line, each with the values of its order."""
     out = io.StringIO()
     sheet = csv.DictWriter(out, [*ORDER_COLUMNS, *ITEM_COLUMNS], lineterminator="\n")
     sheet.writeheader()
@@ -405,7 +420,7 @@ def stall_sheet(orders: Iterable[Order]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How many orders tell a story; only orders of business customers where it needs one."""
+    """How many orders get a story; `business`: only orders of business customers."""
 
     count: int
     story: Story
@@ -416,46 +431,46 @@ def _unpaid(order: Order, **fields: object) -> Order:
     return order.changed(status="pending", paid_at=None, **fields)
 
 
-def _stays_unpaid(order: Order) -> Told:
-    return Told((_unpaid(order),))
+def _stays_unpaid(order: Order) -> OrderStory:
+    return OrderStory((_unpaid(order),))
 
 
-def _is_paid_later(order: Order) -> Told:
-    return Told((_unpaid(order),), (order.later(30),))
+def _is_paid_later(order: Order) -> OrderStory:
+    return OrderStory((_unpaid(order),), (order.later(30),))
 
 
-def _is_cancelled_unpaid(order: Order) -> Told:
+def _is_cancelled_unpaid(order: Order) -> OrderStory:
     first = _unpaid(order)
-    return Told((first,), (first.later(45, status="cancelled"),))
+    return OrderStory((first,), (first.later(45, status="cancelled"),))
 
 
-def _is_a_draft(order: Order) -> Told:
-    return Told((_unpaid(order).changed(status="draft"),))
+def _is_a_draft(order: Order) -> OrderStory:
+    return OrderStory((_unpaid(order).changed(status="draft"),))
 
 
-def _is_refunded_first(order: Order) -> Told:
-    return Told((order.changed(status=REFUNDED),))
+def _is_refunded_first(order: Order) -> OrderStory:
+    return OrderStory((order.changed(status=REFUNDED),))
 
 
-def _came_back(order: Order) -> Told:
+def _came_back(order: Order) -> OrderStory:
     lines = tuple(replace(line, delivered=line.qty, returned=line.qty) for line in order.lines)
-    return Told((order.changed(status=RETURNED, lines=lines),))
+    return OrderStory((order.changed(status=RETURNED, lines=lines),))
 
 
-def _is_refunded_after(order: Order) -> Told:
-    return Told((order,), (order.later(60, status=REFUNDED),))
+def _is_refunded_after(order: Order) -> OrderStory:
+    return OrderStory((order,), (order.later(60, status=REFUNDED),))
 
 
-def _is_cancelled_after(order: Order) -> Told:
-    return Told((order,), (order.later(60, status="cancelled"),))
+def _is_cancelled_after(order: Order) -> OrderStory:
+    return OrderStory((order,), (order.later(60, status="cancelled"),))
 
 
-def _is_an_exception(order: Order) -> Told:
-    return Told((order.changed(status="exception"),))
+def _is_an_exception(order: Order) -> OrderStory:
+    return OrderStory((order.changed(status="exception"),))
 
 
-def _has_an_unknown_status(order: Order) -> Told:
-    return Told((order.changed(status="Refund Requested"),))
+def _has_an_unknown_status(order: Order) -> OrderStory:
+    return OrderStory((order.changed(status="Refund Requested"),))
 
 
 def _partly(order: Order) -> Order:
@@ -463,43 +478,48 @@ def _partly(order: Order) -> Order:
     return order.changed(status="Partially Delivered", lines=lines)
 
 
-def _is_partly_delivered(order: Order) -> Told:
-    return Told((_partly(order),))
+def _is_partly_delivered(order: Order) -> OrderStory:
+    return OrderStory((_partly(order),))
 
 
-def _is_delivered_in_parts(order: Order) -> Told:
+def _is_delivered_in_parts(order: Order) -> OrderStory:
     lines = tuple(replace(line, delivered=line.qty) for line in order.lines)
-    return Told((_partly(order),), (_partly(order).later(90, status="Delivered", lines=lines),))
+    return OrderStory(
+        (_partly(order),), (_partly(order).later(90, status="Delivered", lines=lines),)
+    )
 
 
-def _is_edited_after_posting(order: Order) -> Told:
+def _is_edited_after_posting(order: Order) -> OrderStory:
     more = order.with_line(1, qty=order.lines[0].qty + 1)
-    return Told((order,), (more.later(75),))
+    return OrderStory((order,), (more.later(75),))
 
 
-def _is_edited_after_approval(order: Order) -> Told:
-    """Approved while unpaid, then paid with another quantity: the approval is out of date."""
+def _is_edited_after_approval(order: Order) -> OrderStory:
+    """Return an approved unpaid order that is then paid with another quantity.
+
+    Its approval is out of date.
+    """
     first = _unpaid(order, approved_by=shop.MANAGER, approved_version=1)
     more = order.changed(approved_by=shop.MANAGER, approved_version=1)
     more = more.with_line(1, qty=order.lines[0].qty + 1)
-    return Told((first, more.later(20)), alone=True)
+    return OrderStory((first, more.later(20)), alone=True)
 
 
-def _is_approved_as_it_is(order: Order) -> Told:
-    return Told((order.changed(approved_by=shop.MANAGER, approved_version=1),))
+def _is_approved_as_it_is(order: Order) -> OrderStory:
+    return OrderStory((order.changed(approved_by=shop.MANAGER, approved_version=1),))
 
 
-def _is_delivered_thrice(order: Order) -> Told:
-    return Told((order,), alone=True, times=3)
+def _is_delivered_thrice(order: Order) -> OrderStory:
+    return OrderStory((order,), alone=True, times=3)
 
 
-def _is_sent_again_unchanged(order: Order) -> Told:
-    return Told((order,), (order,))
+def _is_sent_again_unchanged(order: Order) -> OrderStory:
+    return OrderStory((order,), (order,))
 
 
-def _comes_out_of_order(order: Order) -> Told:
+def _comes_out_of_order(order: Order) -> OrderStory:
     older = _unpaid(order, updated_at=order.ordered_at)
-    return Told((order.changed(version=2),), (older,))
+    return OrderStory((order.changed(version=2),), (older,))
 
 
 def _with_item(order: Order, item: shop.Item) -> Order:
@@ -515,33 +535,33 @@ def _with_item(order: Order, item: shop.Item) -> Order:
     )
 
 
-def _has_the_new_item(order: Order) -> Told:
-    return Told((_with_item(order, shop.NEW_ITEM),))
+def _has_the_new_item(order: Order) -> OrderStory:
+    return OrderStory((_with_item(order, shop.NEW_ITEM),))
 
 
-def _has_new_item_and_new_customer(order: Order) -> Told:
-    return Told((_with_item(order, shop.NEW_ITEM).changed(customer=shop.NEW_CUSTOMER),))
+def _has_new_item_and_new_customer(order: Order) -> OrderStory:
+    return OrderStory((_with_item(order, shop.NEW_ITEM).changed(customer=shop.NEW_CUSTOMER),))
 
 
-def _has_a_new_customer(order: Order) -> Told:
-    return Told((order.changed(customer=shop.NEW_CUSTOMER),))
+def _has_a_new_customer(order: Order) -> OrderStory:
+    return OrderStory((order.changed(customer=shop.NEW_CUSTOMER),))
 
 
 def _spelled(sku: str) -> Story:
-    def story(order: Order) -> Told:
-        return Told((_with_item(order, shop.ITEMS[1]).with_line(1, sku=sku),))
+    def story(order: Order) -> OrderStory:
+        return OrderStory((_with_item(order, shop.ITEMS[1]).with_line(1, sku=sku),))
 
     return story
 
 
-def _has_anothers_tin(order: Order) -> Told:
-    other = next(each for each in shop.CUSTOMERS if each.code != order.customer.code)
-    return Told((order.changed(customer=replace(order.customer, tin=other.tin)),))
+def _has_anothers_tin(order: Order) -> OrderStory:
+    other = next(customer for customer in shop.CUSTOMERS if customer.code != order.customer.code)
+    return OrderStory((order.changed(customer=replace(order.customer, tin=other.tin)),))
 
 
 def _in_unit(uom: str, qty: str) -> Story:
-    def story(order: Order) -> Told:
-        return Told(
+    def story(order: Order) -> OrderStory:
+        return OrderStory(
             (
                 _with_item(order, shop.ITEMS[1]).with_line(
                     1, uom=uom, qty=Decimal(qty), price=Decimal("96.00")
@@ -553,18 +573,18 @@ def _in_unit(uom: str, qty: str) -> Story:
 
 
 def _taxed(word: str) -> Story:
-    def story(order: Order) -> Told:
-        return Told((_with_item(order, shop.ITEMS[0]).with_line(1, tax=word),))
+    def story(order: Order) -> OrderStory:
+        return OrderStory((_with_item(order, shop.ITEMS[0]).with_line(1, tax=word),))
 
     return story
 
 
-def _is_in_dollars(order: Order) -> Told:
-    return Told((order.changed(currency="SGD"),))
+def _is_in_dollars(order: Order) -> OrderStory:
+    return OrderStory((order.changed(currency="SGD"),))
 
 
-def _is_one_sen_off(order: Order) -> Told:
-    """Three lines of 10.05: by line the tax is 3.03, on the sum it is 3.02."""
+def _is_one_sen_off(order: Order) -> OrderStory:
+    """Return three lines of 10.05, whose tax is 3.03 by line and 3.02 on the sum."""
     cups = [item for item in shop.ITEMS if item.tax == "SST"][:3]
     lines = tuple(
         Line(
@@ -579,34 +599,34 @@ def _is_one_sen_off(order: Order) -> Told:
         )
         for pos, cup in enumerate(cups, start=1)
     )
-    return Told((order.changed(lines=lines, said_tax=cents(3 * SELDOM / 10)),))
+    return OrderStory((order.changed(lines=lines, said_tax=cents(3 * SELDOM / 10)),))
 
 
-def _is_rounded_off(order: Order) -> Told:
-    return Told((order.changed(round_off=-CENT),))
+def _is_rounded_off(order: Order) -> OrderStory:
+    return OrderStory((order.changed(round_off=-CENT),))
 
 
 def _worth(order: Order, least: Decimal) -> Order:
-    """The order with so many of its first line that it is worth more than `least`."""
+    """Return the order with enough of its first line to be worth more than `least`."""
     first = order.lines[0]
-    each = (first.price + CENT) if first.discount is None else first.price
-    return order.with_line(1, qty=first.qty + (least / each).to_integral_value() + 1)
+    unit_price = (first.price + CENT) if first.discount is None else first.price
+    return order.with_line(1, qty=first.qty + (least / unit_price).to_integral_value() + 1)
 
 
-def _is_large(order: Order) -> Told:
-    return Told((_worth(order, Decimal("3000.00")),))
+def _is_large(order: Order) -> OrderStory:
+    return OrderStory((_worth(order, Decimal("3000.00")),))
 
 
-def _is_large_and_the_approvers(order: Order) -> Told:
-    return Told((_worth(order, Decimal("3000.00")).changed(created_by=shop.APPROVER),))
+def _is_large_and_the_approvers(order: Order) -> OrderStory:
+    return OrderStory((_worth(order, Decimal("3000.00")).changed(created_by=shop.APPROVER),))
 
 
-def _is_huge(order: Order) -> Told:
-    return Told((_worth(order, Decimal("10000.00")),))
+def _is_huge(order: Order) -> OrderStory:
+    return OrderStory((_worth(order, Decimal("10000.00")),))
 
 
-def _is_huge_and_nameless(order: Order) -> Told:
-    return Told(
+def _is_huge_and_nameless(order: Order) -> OrderStory:
+    return OrderStory(
         (_worth(order, Decimal("10000.00")).changed(customer=replace(order.customer, tin=None)),)
     )
 

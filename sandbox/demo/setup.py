@@ -84,7 +84,7 @@ ONE_DEBTOR, ENDED = "one_debtor", ("cancel", "not_ready")  # cancelled, or refun
 
 @dataclass(frozen=True, slots=True)
 class Colleague:
-    """Somebody who can sign in."""
+    """A person who can sign in."""
 
     role: str
     name: str
@@ -124,7 +124,9 @@ DEPOT_PEOPLE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """A company as it is to be made; what the stand-in of its target is told lies in `settings`."""
+    """The description of a company to create; `settings` include the address of the target's
+    simulator.
+    """
 
     code: str
     name: str
@@ -146,7 +148,7 @@ class Ready:
 
 
 def tea_shop_sample(url: str) -> Sample:
-    """The tea shop, posting to the stand-in of AiAccount that listens there."""
+    """Return the tea shop, which posts to the simulator of AiAccount at this address."""
     return Sample(
         code=shop.COMPANY_CODE,
         name=shop.COMPANY_NAME,
@@ -165,13 +167,13 @@ def tea_shop_sample(url: str) -> Sample:
     )
 
 
-def make_company(session: DatabaseSession, wanted: Sample, *, now: datetime) -> Ready:
-    """The company with its people and connections; its rules are still to be published."""
-    company_id = done(
+def make_company(session: DatabaseSession, sample: Sample, *, now: datetime) -> Ready:
+    """Create the company with its people and connections; its rules are not published yet."""
+    company_id = require_success(
         people.add_company(
             session,
-            code=wanted.code,
-            name=wanted.name,
+            code=sample.code,
+            name=sample.name,
             zone=shop.ZONE,
             currency=shop.CURRENCY,
             now=now,
@@ -180,27 +182,27 @@ def make_company(session: DatabaseSession, wanted: Sample, *, now: datetime) -> 
     company = session.get_one(Company, company_id)
     company.settings = {**company.settings, FALLBACK_TEAM: "accounts"}
     company.live, company.went_live_at = True, now  # the sample shop has no set-up to go through
-    passwords = {each: _add(session, company_id, each, now) for each in wanted.people}
-    admin = colleague(session, company_id, "admin")
+    passwords = {person: _add(session, company_id, person, now) for person in sample.people}
+    admin = find_colleague(session, company_id, "admin")
     key = secrets.token_urlsafe(32)
-    _connect(session, company_id, admin, wanted.source, "source", {}, key, now)
-    settings = wanted.settings
-    _connect(session, company_id, admin, wanted.target, "target", settings, wanted.key, now)
+    _connect(session, company_id, admin, sample.source, "source", {}, key, now)
+    settings = sample.settings
+    _connect(session, company_id, admin, sample.target, "target", settings, sample.key, now)
     return Ready(company_id, passwords)
 
 
-def _add(session: DatabaseSession, company_id: int, each: Colleague, now: datetime) -> str:
-    added = done(people.add_person(session, email=each.email, name=each.name))
+def _add(session: DatabaseSession, company_id: int, person: Colleague, now: datetime) -> str:
+    added = require_success(people.add_person(session, email=person.email, name=person.name))
     refused = people.add_membership(
         session,
         company_id=company_id,
         person_id=added.person_id,
-        role=each.role,
+        role=person.role,
         actor=actors.SYSTEM,
         now=now,
     )
-    done(refused)
-    for team in each.teams:
+    require_success(refused)
+    for team in person.teams:
         add_to_team(session, company_id=company_id, name=team, person_id=added.person_id)
     return added.password
 
@@ -215,7 +217,7 @@ def _connect(
     secret: str,
     now: datetime,
 ) -> None:
-    made = done(
+    connection_id = require_success(
         add_connection(
             session,
             company_id=company_id,
@@ -229,50 +231,50 @@ def _connect(
         )
     )
     if secret:  # AutoCount desktop is not called
-        done(connections.set_key(session, admin, made, secret, now=now))
+        require_success(connections.set_key(session, admin, connection_id, secret, now=now))
 
 
-def publish_rules(session: DatabaseSession, company_id: int, wanted: Sample, now: datetime) -> None:
-    """Put the rules into force: one person writes them, another publishes."""
-    author = colleague(session, company_id, "consultant")
-    change = done(
-        publication.push_change(session, company_id, author, wanted.files, wanted.title, now)
+def publish_rules(session: DatabaseSession, company_id: int, sample: Sample, now: datetime) -> None:
+    """Publish the rules: one person writes them, another publishes them."""
+    author = find_colleague(session, company_id, "consultant")
+    change = require_success(
+        publication.push_change(session, company_id, author, sample.files, sample.title, now)
     )
-    publisher = colleague(session, company_id, "publisher")
-    done(publication.publish_change(session, change, publisher, now))
+    publisher = find_colleague(session, company_id, "publisher")
+    require_success(publication.publish_change(session, change, publisher, now))
 
 
 def starter_files() -> dict[str, str]:
-    """The files of the shop's rule set, by path."""
+    """Return the files of the shop's rule set, by path."""
     return rule_files(STARTER)
 
 
 def rule_files(folder: Path) -> dict[str, str]:
-    """The files of a template, by path."""
-    found = sorted((*folder.glob("*.rules"), *folder.glob("maps/*.csv")))
-    return {str(path.relative_to(folder)): path.read_text("utf-8") for path in found}
+    """Return the files of a template, by path."""
+    paths = sorted((*folder.glob("*.rules"), *folder.glob("maps/*.csv")))
+    return {str(path.relative_to(folder)): path.read_text("utf-8") for path in paths}
 
 
-def point_target(session: DatabaseSession, company_id: int, wanted: Sample) -> None:
-    """The stand-in listens somewhere else after a restart."""
-    row = connection(session, company_id, wanted.target)
-    row.settings = {**row.settings, **wanted.settings}
+def point_target(session: DatabaseSession, company_id: int, sample: Sample) -> None:
+    """Update the address of the target's simulator, which changes with a restart."""
+    row = find_connection(session, company_id, sample.target)
+    row.settings = {**row.settings, **sample.settings}
 
 
-def connection(session: DatabaseSession, company_id: int, name: str) -> Connection:
-    """A connection of the sample company."""
-    found: Connection = session.query(Connection).filter_by(company_id=company_id, name=name).one()
-    return found
+def find_connection(session: DatabaseSession, company_id: int, name: str) -> Connection:
+    """Return a connection of the sample company by name."""
+    row: Connection = session.query(Connection).filter_by(company_id=company_id, name=name).one()
+    return row
 
 
-def existing(session: DatabaseSession, code: str) -> int | None:
-    """The id of a sample company, if it has been made."""
-    found = session.query(Company).filter_by(code=code).one_or_none()
-    return None if found is None else int(found.id)
+def find_company(session: DatabaseSession, code: str) -> int | None:
+    """Return the id of a sample company, or None."""
+    company = session.query(Company).filter_by(code=code).one_or_none()
+    return None if company is None else int(company.id)
 
 
-def colleague(session: DatabaseSession, company_id: int, role: str) -> Actor:
-    """The first person of a role, acting."""
+def find_colleague(session: DatabaseSession, company_id: int, role: str) -> Actor:
+    """Return the first person with a role as an actor; raise LookupError if there is none."""
     members = session.query(Membership).filter_by(company_id=company_id, role=role)
     first = members.order_by(Membership.person_id).first()
     person_id = first.person_id if first else 0
@@ -283,8 +285,8 @@ def colleague(session: DatabaseSession, company_id: int, role: str) -> Actor:
     return actor
 
 
-def done(answer: T | Refusal) -> T:
-    """The answer; the sample company is made of calls that are never refused."""
+def require_success(answer: T | Refusal) -> T:
+    """Return the answer; raise RuntimeError for a refusal, which no step of a sample expects."""
     if isinstance(answer, Refusal):
         message = f"{answer.code}: {answer.message} {answer.hint}"
         raise RuntimeError(message)
@@ -293,10 +295,10 @@ def done(answer: T | Refusal) -> T:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steps:
-    """Deliveries in their order.
+    """Deliveries in order.
 
-    `month`: plain orders, one of them sent in parts. `rest`: its second van. `changes`: what comes
-    to posted orders. `refused`: arrives when AutoCount refuses the key.
+    `month`: plain orders, and one that is shipped in parts. `rest`: its second van. `changes`:
+    changes to posted orders. `refused`: arrives when AutoCount refuses the key.
     """
 
     month: Sequence[DepotRecord]
@@ -306,7 +308,7 @@ class Steps:
 
 
 def depot_sample(url: str) -> Sample:
-    """The distributor, posting to the stand-in of AutoCount that listens there."""
+    """Return the distributor, which posts to the simulator of AutoCount at this address."""
     return Sample(
         code="gudang",
         name="Gudang Cahaya Sdn Bhd",
@@ -327,7 +329,7 @@ def depot_sample(url: str) -> Sample:
 
 
 def _files() -> dict[str, str]:
-    """The template without what AutoCount's cloud does not take, as its goods.rules tells to."""
+    """Return the template without the parts for desktop AutoCount, as its goods.rules instructs."""
     files = rule_files(STARTERS / "orders-autocount")
     for path in [p for p in files if p == "goods.rules" or Path(p).stem.endswith("_test")]:
         del files[path]
@@ -335,17 +337,23 @@ def _files() -> dict[str, str]:
     return files
 
 
-def steps(today: date) -> Steps:
-    """Everything that is sent, relative to a day."""
+def plan_steps(today: date) -> Steps:
+    """Return all deliveries, dated relative to a day."""
     goods = {number: Goods(number, price, today) for number, price in _PRICES.items()}
-    parts, dearer, cancelled = (goods[number] for number in ("GD-1001", "GD-1002", "GD-1003"))
-    whole = (dearer, cancelled, goods["GD-1004"])
+    partial_order, repriced_order, cancelled = (
+        goods[number] for number in ("GD-1001", "GD-1002", "GD-1003")
+    )
+    complete_orders = (repriced_order, cancelled, goods["GD-1004"])
     return Steps(
-        month=(parts.order(), parts.van(1, 6), *(r for each in whole for r in each.delivered())),
-        rest=(parts.van(2, 4),),
+        month=(
+            partial_order.order(),
+            partial_order.van(1, 6),
+            *(r for order in complete_orders for r in order.delivered()),
+        ),
+        rest=(partial_order.van(2, 4),),
         changes=(
-            parts.van(3, 1),
-            dearer.order(price="2.75", version=2, approved_version=2),
+            partial_order.van(3, 1),
+            repriced_order.order(price="2.75", version=2, approved_version=2),
             cancelled.order(status="cancelled"),
         ),
         refused=goods["GD-1005"].delivered(),
@@ -361,11 +369,11 @@ class Goods:
     today: date
 
     def delivered(self) -> tuple[DepotRecord, DepotRecord]:
-        """The order, and one van with all of it."""
+        """Return the order and one van with all its packs."""
         return self.order(), self.van(1, 10)
 
     def order(self, **changes: object) -> DepotRecord:
-        """The order, approved by somebody else than who wrote it."""
+        """Return the order, approved by a person other than its author."""
         price = str(changes.pop("price", self.price))
         return {
             "kind": "order",
@@ -386,7 +394,7 @@ class Goods:
         }
 
     def van(self, no: int, packs: int) -> DepotRecord:
-        """A confirmed delivery of so many packs."""
+        """Return a confirmed delivery of this many packs."""
         return {
             "kind": "delivery",
             "number": f"DO{self.number[2:]}-{no}",
@@ -411,12 +419,12 @@ class StillDueError(Exception):
 
 def wait_until_quiet(database: Database, clock: Clock, company_id: int, patience: float) -> None:
     """Return as soon as no record and no posting waits for a worker."""
-    _wait(lambda: due(database, clock, company_id), "records or postings", patience)
+    _wait(lambda: count_due(database, clock, company_id), "records or postings", patience)
 
 
-def _wait(left: Callable[[], int], what: str, patience: float) -> None:
+def _wait(count_left: Callable[[], int], what: str, patience: float) -> None:
     limit = time.monotonic() + patience
-    while count := left():
+    while count := count_left():
         if time.monotonic() > limit:
             message = f"{count} {what} are still due after {patience:.0f} seconds"
             raise StillDueError(message)
@@ -425,11 +433,11 @@ def _wait(left: Callable[[], int], what: str, patience: float) -> None:
 
 def wait_until_read(database: Database, company_id: int, since: datetime, patience: float) -> None:
     """Return as soon as every posted document was read in its target at this moment or later."""
-    _wait(lambda: unread(database, company_id, since), "readings", patience)
+    _wait(lambda: count_unread(database, company_id, since), "readings", patience)
 
 
-def due(database: Database, clock: Clock, company_id: int) -> int:
-    """How many records are to be judged, and postings to be sent or looked up."""
+def count_due(database: Database, clock: Clock, company_id: int) -> int:
+    """Return how many records must be judged and postings must be sent or looked up."""
     with database.read() as session:
         records = session.query(Record).filter(Record.company_id == company_id)
         postings = session.query(Posting).filter(
@@ -444,47 +452,51 @@ def due(database: Database, clock: Clock, company_id: int) -> int:
         )
 
 
-def unread(database: Database, company_id: int, since: datetime) -> int:
-    """How many posted documents were not read in their target since then."""
+def count_unread(database: Database, company_id: int, since: datetime) -> int:
+    """Return how many posted documents were not read in their target since then."""
     with database.read() as session:
         posted = session.query(Posting).filter_by(company_id=company_id, state=PostingState.POSTED)
         late = Posting.read_at.is_(None) | (Posting.read_at < since)
         return int(posted.filter(late).count())
 
 
-def counts(session: DatabaseSession, company_id: int) -> dict[str, int]:
-    """Records by their one state, which add up to `received`; states nobody is in are 0."""
+def count_states(session: DatabaseSession, company_id: int) -> dict[str, int]:
+    """Return records by state, which add up to `received`; an unused state is 0."""
     rows = session.query(Record.state).filter(Record.company_id == company_id)
-    found = Counter(str(state) for (state,) in rows)
+    other_states = Counter(str(state) for (state,) in rows)
     versions = (
         session.query(Version)
         .join(Record, Record.id == Version.record_id)
         .filter(Record.company_id == company_id)
         .count()
     )
-    known = {state: found.pop(state, 0) for state in STATES}
-    return {"received": sum(known.values()) + found.total(), "versions": versions} | known | found
+    known_states = {state: other_states.pop(state, 0) for state in STATES}
+    return (
+        {"received": sum(known_states.values()) + other_states.total(), "versions": versions}
+        | known_states
+        | other_states
+    )
 
 
-def exceptions(session: DatabaseSession) -> dict[str, int]:
-    """How many records had each of the eight usual exceptions."""
+def count_exceptions(session: DatabaseSession) -> dict[str, int]:
+    """Return how many records had each of the eight usual exceptions."""
     partly = session.query(Record.id).filter_by(status=PARTLY, state=RecordState.WAITING)
-    changed = _held(session, Hold.code == LATER, Hold.rule.not_in(ENDED))
+    changed = _held_records(session, Hold.code == LATER, Hold.rule.not_in(ENDED))
     taken_back = session.query(Posting.record_id).filter(Posting.reverses_id.is_not(None))
     return {
         "partial delivery": partly.count(),
         "partial billing": len(_billed_in_parts(session)),
         "changed price": len(changed | _ids(taken_back)),
-        "cancelled order": len(_held(session, Hold.code == LATER, Hold.rule.in_(ENDED))),
-        "duplicate customer": len(_held(session, Hold.rule == ONE_DEBTOR)),
-        "duplicate invoice": len(_held(session, Hold.error_class == "duplicate")),
-        "failed sync": len(_held(session, OF_TARGET)),
-        "manual edit": len(_held(session, Hold.code == BACK)),
+        "cancelled order": len(_held_records(session, Hold.code == LATER, Hold.rule.in_(ENDED))),
+        "duplicate customer": len(_held_records(session, Hold.rule == ONE_DEBTOR)),
+        "duplicate invoice": len(_held_records(session, Hold.error_class == "duplicate")),
+        "failed sync": len(_held_records(session, OF_TARGET)),
+        "manual edit": len(_held_records(session, Hold.code == BACK)),
     }
 
 
-def _held(session: DatabaseSession, *which: Any) -> set[int]:
-    """The records with an open finding like this."""
+def _held_records(session: DatabaseSession, *which: Any) -> set[int]:
+    """Return the records with an open hold that meets these conditions."""
     return _ids(session.query(Hold.record_id).filter(HOLD_OPEN, *which))
 
 
@@ -493,7 +505,7 @@ def _ids(rows: Iterable[Sequence[int]]) -> set[int]:
 
 
 def _billed_in_parts(session: DatabaseSession) -> set[int]:
-    """The records with more than one invoice that stands."""
+    """Return the records with more than one valid invoice."""
     standing = session.query(Posting.record_id, Posting.route).filter(
         Posting.state == PostingState.POSTED, Posting.bills.is_not(None)
     )
@@ -510,6 +522,6 @@ def classes(session: DatabaseSession) -> dict[str, int]:
     found = {}
     for word in FailureWord:
         classes = classes_with_word(word)
-        held = _held(session, Hold.error_class.in_(classes), Hold.code != NEEDS_APPROVAL)
+        held = _held_records(session, Hold.error_class.in_(classes), Hold.code != NEEDS_APPROVAL)
         found[word.value] = len(held | _ids(tried.filter(Attempt.error_class.in_(classes))))
     return found

@@ -87,7 +87,7 @@ class Customer:
 
 
 def cents(value: Decimal) -> Decimal:
-    """Rounded half up to whole sen."""
+    """Return a value rounded half up to whole sen."""
     return value.quantize(CENT, ROUND_HALF_UP)
 
 
@@ -117,11 +117,11 @@ class Line:
         return cents(self.amount * TAX_RATES.get(self.tax, Decimal(0)))
 
     def at(self, pos: int) -> "Line":
-        """The same line at another place."""
+        """Return the line at another position."""
         return replace(self, pos=pos)
 
     def wire(self) -> dict[str, object]:
-        """As NetShop words it."""
+        """Return the line in NetShop's format."""
         return {
             "pos": self.pos,
             "sku": self.sku,
@@ -142,7 +142,7 @@ def _text(value: Decimal) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """One version of an order; its sums follow from the lines, the tax unless it is said."""
+    """One version of an order; its sums follow from the lines, unless a story states the tax."""
 
     id: int
     number: str
@@ -168,7 +168,7 @@ class Order:
 
     @property
     def tax_total(self) -> Decimal:
-        """Tax by line, then summed; or what a story has NetShop say."""
+        """Tax by line, then summed; or the total that a story states."""
         if self.said_tax is not None:
             return self.said_tax
         return sum((line.tax_due for line in self.lines), Decimal("0.00"))
@@ -179,16 +179,16 @@ class Order:
         return self.subtotal + self.tax_total + self.round_off
 
     def changed(self, **fields: object) -> "Order":
-        """This version with other values."""
+        """Return this version with other values."""
         return replace(self, **fields)  # type: ignore[arg-type]
 
     def later(self, minutes: int, **fields: object) -> "Order":
-        """The next version, so many minutes afterwards."""
+        """Return the next version, this many minutes afterwards."""
         moment = self.updated_at + timedelta(minutes=minutes)
         return self.changed(version=self.version + 1, updated_at=moment, **fields)
 
     def with_line(self, pos: int, **fields: object) -> "Order":
-        """The same version with other values in one line."""
+        """Return this version with other values in one line."""
         lines = tuple(
             replace(line, **fields) if line.pos == pos else line  # type: ignore[arg-type]
             for line in self.lines
@@ -196,8 +196,9 @@ class Order:
         return replace(self, lines=lines)
 
     def wire(self) -> dict[str, object]:
-        """As NetShop words it in a webhook: a refund stands beside the order, whose own status
-        stays as it was.
+        """Return the order in the format of NetShop's webhook.
+
+        A refund is a separate object; the order's own status does not change.
         """
         refunded = self.status in REFUNDS
         return {
@@ -228,7 +229,7 @@ class Order:
         }
 
     def _refund(self) -> dict[str, object]:
-        """All of the order given back, in the words that its story has as its status."""
+        """Return a refund of the whole order, with the story's status."""
         returned = [{"sku": line.sku, "qty": _text(line.qty)} for line in self.lines]
         return {
             "id": f"RF-{self.id}",
@@ -238,7 +239,7 @@ class Order:
         }
 
     def sheet_row(self) -> dict[str, object]:
-        """As a row of the workbook's sheet `orders`."""
+        """Return the order as a row of the workbook's sheet `orders`."""
         row = {
             name: value
             for name, value in self.wire().items()

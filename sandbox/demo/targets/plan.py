@@ -41,7 +41,7 @@ CANCELLED_EACH: Final = 40  # one of so many orders is cancelled after it was po
 
 WEEKS: Final = 4
 
-_KNOWN: Final = {one.sku: one.tax for one in shop.ITEMS}
+_KNOWN: Final = {item.sku: item.tax for item in shop.ITEMS}
 
 A_CALL: Final = 50  # orders
 
@@ -99,7 +99,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What arrives, and what must stand in the targets when all is done."""
+    """The deliveries, and the documents that the targets must hold in the end."""
 
     orders: tuple[Order, ...]
     web: tuple[Order, ...]
@@ -110,41 +110,42 @@ class Plan:
 
 
 def plan(month: Month, today: date, most: int) -> Plan:
-    """Up to so many orders of the month, spread over its days."""
-    orders = _spread([one for one in _all(month) if _is_plain(one, today)], most)
-    web = tuple(one for one in map(_in_pieces, orders) if _taxed_alike(one))
+    """Return a plan with at most this many orders of the month, spread over its days."""
+    plain = [order for order in _unchanged_orders(month) if _is_plain(order, today)]
+    orders = _spread(plain, most)
+    web = tuple(order for order in map(_convert_to_pieces, orders) if _has_equal_tax(order))
     cancelled = orders[:: max(2, min(CANCELLED_EACH, most // 2))]
     settlements = tuple(_settlements(today, most))
     purchases = tuple(_purchases(today, most))
-    wanted = (
-        *(each for order in orders for each in _of_order(order)),
+    documents = (
+        *(document for order in orders for document in _of_order(order)),
         *(Wanted("quickbooks", "invoice", f"WC-{o.id}", o.day, o.total) for o in web),
         *(
-            Wanted("autocount", "credit_note", f"CN-{one.number}-1", today, one.total)
-            for one in cancelled
+            Wanted("autocount", "credit_note", f"CN-{order.number}-1", today, order.total)
+            for order in cancelled
         ),
-        *(each for one in settlements for each in _of_settlement(one)),
-        *(each for one in purchases for each in _of_purchase(one)),
+        *(document for settlement in settlements for document in _of_settlement(settlement)),
+        *(document for purchase in purchases for document in _of_purchase(purchase)),
     )
-    return Plan(orders, web, cancelled, settlements, purchases, tuple(sorted(wanted)))
+    return Plan(orders, web, cancelled, settlements, purchases, tuple(sorted(documents)))
 
 
 def _spread(orders: Sequence[Order], most: int) -> tuple[Order, ...]:
-    """At most so many, of all days alike."""
+    """Return at most this many orders, evenly from all days."""
     if len(orders) <= most:
         return tuple(orders)
-    return tuple(orders[at * len(orders) // most] for at in range(most))
+    return tuple(orders[index * len(orders) // most] for index in range(most))
 
 
-def _all(month: Month) -> Sequence[Order]:
-    """The orders that came with those of their day and never changed."""
+def _unchanged_orders(month: Month) -> Sequence[Order]:
+    """Return the orders that came in the collected call of their day and never changed."""
     changed = {order.id for delivery in month.later for order in delivery.orders}
-    came = [delivery for delivery in month.first if delivery.event == "orders.collected"]
-    return [one for delivery in came for one in delivery.orders if one.id not in changed]
+    calls = [delivery for delivery in month.first if delivery.event == "orders.collected"]
+    return [order for call in calls for order in call.orders if order.id not in changed]
 
 
 def _is_plain(order: Order, today: date) -> bool:
-    """Whether no rule of a template has anything against it."""
+    """Check whether no rule of a template would hold the order."""
     return (
         order.status in READY
         and order.paid_at is not None
@@ -166,59 +167,59 @@ def _is_plain(order: Order, today: date) -> bool:
     )
 
 
-def _in_pieces(order: Order) -> Order:
-    """The order as a shop without units sells it: what was a carton is one piece at its price."""
+def _convert_to_pieces(order: Order) -> Order:
+    """Return the order as a shop without units sells it: a carton is one piece at its price."""
     return replace(order, lines=tuple(replace(line, uom="PCS") for line in order.lines))
 
 
-def _taxed_alike(order: Order) -> bool:
-    """Whether the tax on the sum is that of the lines: QuickBooks taxes the sum."""
+def _has_equal_tax(order: Order) -> bool:
+    """Check whether the tax on the sum equals the lines' tax: QuickBooks taxes the sum."""
     taxed = sum((line.amount for line in order.lines if line.tax == "SST"), Decimal(0))
     return cents(taxed * Decimal("0.10")) == order.tax_total
 
 
 def _settlements(today: date, most: int) -> list[Mapping[str, object]]:
-    """What each blogger earned in each week; the older half is paid."""
-    found: list[Mapping[str, object]] = []
-    for at, blogger in enumerate(BLOGGERS[: max(1, most // 10)]):
+    """Return each blogger's earnings per week; the older half is paid."""
+    settlements: list[Mapping[str, object]] = []
+    for index, blogger in enumerate(BLOGGERS[: max(1, most // 10)]):
         for week in range(1, WEEKS + 1):
             last = today - timedelta(days=7 * week - 3)
             paid = datetime.combine(last + timedelta(days=2), datetime.min.time(), MALAYSIA)
-            settled = week > WEEKS // 2
-            found.append(
+            is_paid = week > WEEKS // 2
+            settlements.append(
                 {
                     "id": f"ST-{blogger[2:]}{week}",
                     "blogger": blogger,
                     "period": f"{last - timedelta(days=6)}/{last}",
-                    "amount": str(Decimal(80 + 13 * at + 7 * week) + CENT * (at * 10 + week)),
+                    "amount": str(Decimal(80 + 13 * index + 7 * week) + CENT * (index * 10 + week)),
                     "currency": shop.CURRENCY,
-                    "status": "paid" if settled else "approved",
-                    "paid_at": (paid + timedelta(hours=10)).isoformat() if settled else None,
+                    "status": "paid" if is_paid else "approved",
+                    "paid_at": (paid + timedelta(hours=10)).isoformat() if is_paid else None,
                 }
             )
-    return found
+    return settlements
 
 
 def _purchases(today: date, most: int) -> list[Mapping[str, object]]:
-    """What was asked for in each week, from the same supplier; the newest has not come yet."""
-    found: list[Mapping[str, object]] = []
+    """Return each week's purchase orders; the newest week has not been delivered yet."""
+    purchases: list[Mapping[str, object]] = []
     for week in range(WEEKS):
-        for at, item in enumerate(shop.ITEMS[: max(1, most // 10)]):
+        for index, item in enumerate(shop.ITEMS[: max(1, most // 10)]):
             day = today - timedelta(days=7 * week + 2)
-            asked = datetime.combine(day, datetime.min.time(), MALAYSIA) + timedelta(hours=9)
-            qty, price = 10 + at, cents(item.price / 2)
+            ordered_at = datetime.combine(day, datetime.min.time(), MALAYSIA) + timedelta(hours=9)
+            qty, price = 10 + index, cents(item.price / 2)
             line = {"pos": 1, "sku": item.sku, "name": item.name, "qty": qty, "price": str(price)}
-            found.append(
+            purchases.append(
                 {
-                    "id": f"PR-{week}{at:02}",
-                    "number": f"PR-{week}{at:02}",
+                    "id": f"PR-{week}{index:02}",
+                    "number": f"PR-{week}{index:02}",
                     "status": "received" if week else "approved",
-                    "ordered_at": asked.isoformat(),
+                    "ordered_at": ordered_at.isoformat(),
                     "items": [line],
                     "total": str(qty * price),
                 }
             )
-    return found
+    return purchases
 
 
 def _of_order(order: Order) -> tuple[Wanted, ...]:
@@ -239,16 +240,16 @@ def _of_order(order: Order) -> tuple[Wanted, ...]:
     )
 
 
-def _of_settlement(one: Mapping[str, object]) -> tuple[Wanted, ...]:
-    number, total = str(one["id"]), Decimal(str(one["amount"]))
-    day = date.fromisoformat(str(one["period"]).rpartition("/")[2])
+def _of_settlement(settlement: Mapping[str, object]) -> tuple[Wanted, ...]:
+    number, total = str(settlement["id"]), Decimal(str(settlement["amount"]))
+    day = date.fromisoformat(str(settlement["period"]).rpartition("/")[2])
     bills = (
         Wanted("aiaccount", "expense_bill", number, day, total),
         Wanted("autocount_excel", "ap_invoice", f"CP-B-{number}", day, total),
     )
-    if one["paid_at"] is None:
+    if settlement["paid_at"] is None:
         return bills
-    paid = datetime.fromisoformat(str(one["paid_at"])).date()
+    paid = datetime.fromisoformat(str(settlement["paid_at"])).date()
     return (
         *bills,
         Wanted("aiaccount", "expense_payment", f"PV-{number}", paid, total),
@@ -256,21 +257,24 @@ def _of_settlement(one: Mapping[str, object]) -> tuple[Wanted, ...]:
     )
 
 
-def _of_purchase(one: Mapping[str, object]) -> tuple[Wanted, ...]:
-    if one["status"] != "received":
+def _of_purchase(purchase: Mapping[str, object]) -> tuple[Wanted, ...]:
+    if purchase["status"] != "received":
         return ()
-    day, total = date.fromisoformat(str(one["ordered_at"])[:10]), Decimal(str(one["total"]))
-    number = f"CP-G-{one['number']}"
+    day, total = (
+        date.fromisoformat(str(purchase["ordered_at"])[:10]),
+        Decimal(str(purchase["total"])),
+    )
+    number = f"CP-G-{purchase['number']}"
     return (Wanted("autocount_excel", "goods_received_note", number, day, total),)
 
 
-def gone(order: Order) -> Order:
-    """The order as NetShop sends it when it was cancelled afterwards."""
+def cancel_order(order: Order) -> Order:
+    """Return the order as NetShop sends it when it is cancelled later."""
     return order.later(90, status="cancelled")
 
 
 def web_order(order: Order) -> dict[str, object]:
-    """The order in WooCommerce's words: it knows no units, and tells a moment in UTC."""
+    """Return the order in WooCommerce's format, without units and with moments in UTC."""
     lines = [
         {
             "id": 300 + line.pos,
@@ -323,7 +327,7 @@ def _utc(moment: datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """A company, and the stand-in of its target with its ledger."""
+    """A company, with the simulator of its target and that simulator's ledger."""
 
     settled: Settled
     url: str
@@ -345,31 +349,34 @@ class Course:
     plan: Plan
 
     def load(self, patience: float) -> None:
-        """Send everything at once, work it off, then cancel what is cancelled."""
-        if not all(each.settled.is_new for each in self.books.values()):
+        """Send everything at once, wait until it is posted, then cancel the cancelled orders."""
+        if not all(books.settled.is_new for books in self.books.values()):
             return
         self._write_down()
         for target in ("aiaccount", "autocount", "autocount_excel"):
             self._send(target, self.plan.orders, "month")
             if target != "autocount":
-                self._tell(target, "settlements", self.plan.settlements)
-        self._tell("autocount_excel", "purchases", self.plan.purchases)
+                self._send_records(target, "settlements", self.plan.settlements)
+        self._send_records("autocount_excel", "purchases", self.plan.purchases)
         self._send_web()
         self._wait(patience)
-        self._send("autocount", [gone(order) for order in self.plan.cancelled], "gone")
+        self._send("autocount", [cancel_order(order) for order in self.plan.cancelled], "gone")
         self._wait(patience)
 
     def _write_down(self) -> None:
-        """The driver's own list, before anything is sent."""
-        told = [
-            {**asdict(one), "day": str(one.day), "total": str(one.total)}
-            for one in self.plan.wanted
+        """Store the driver's own list before anything is sent."""
+        documents = [
+            {**asdict(document), "day": str(document.day), "total": str(document.total)}
+            for document in self.plan.wanted
         ]
-        (self.place.settings.home / LIST).write_text(json.dumps(told), "utf-8")
+        (self.place.settings.home / LIST).write_text(json.dumps(documents), "utf-8")
 
     def result(self) -> dict[str, object]:
-        """Of each target, its ledger beside the driver's own list."""
-        return {name: compared(self.plan, name, one.ledger) for name, one in self.books.items()}
+        """Return, for each target, the comparison of its ledger with the driver's own list."""
+        return {
+            name: compare_ledger(self.plan, name, books.ledger)
+            for name, books in self.books.items()
+        }
 
     def _send(self, target: str, orders: "tuple[Order, ...] | list[Order]", what: str) -> None:
         calls = []
@@ -379,8 +386,10 @@ class Course:
             calls.append((f"evt_{target}_{what}_{first}", raw))
         self._hook(target).post(calls, self.place.now)
 
-    def _tell(self, target: str, what: str, records: Sequence[Mapping[str, object]]) -> None:
-        """What NetShop tells beside orders, all at once."""
+    def _send_records(
+        self, target: str, what: str, records: Sequence[Mapping[str, object]]
+    ) -> None:
+        """Send NetShop's other records of one kind in one call."""
         raw = json.dumps({"event": f"{what}.collected", what: list(records)}).encode()
         self._hook(target).post([(f"evt_{target}_{what}", raw)], self.place.now)
 
@@ -388,7 +397,7 @@ class Course:
         return self.books[target].settled.hook(self.place, self.address, "X-NS16")
 
     def _send_web(self) -> None:
-        """An order a call, as WooCommerce does; its signature is over the body alone."""
+        """Send one order per call, as WooCommerce does; its signature covers the body alone."""
         hook = self._hook("quickbooks")
         for order in self.plan.web:
             raw = json.dumps(web_order(order)).encode()
@@ -405,18 +414,18 @@ class Course:
             _call(f"{hook.address}{hook.path}", raw, headers)
 
     def _wait(self, patience: float) -> None:
-        """Until nothing is due in any company, and no file waits for a person."""
+        """Wait until no work is due in any company and no file waits for a person."""
         limit = time.monotonic() + patience
-        for each in self.books.values():
-            if each.target != "autocount_excel":
-                wait(self.place, each.settled.company_id, patience)
+        for books in self.books.values():
+            if books.target != "autocount_excel":
+                wait(self.place, books.settled.company_id, patience)
         while not self._at_desk():
             if time.monotonic() > limit:
                 raise Stop(f"Files wait after {patience:.0f} seconds", "clearpost doctor")
             time.sleep(LOOK_SECONDS)
 
     def _at_desk(self) -> bool:
-        """A person imports each file, and compares AutoCount's listing; whether all is done."""
+        """Import each waiting file as a person would; return whether all is done."""
         from sandbox.demo.targets import hand_import
 
         books = self.books["autocount_excel"]
@@ -424,8 +433,8 @@ class Course:
 
 
 def _call(url: str, raw: bytes, headers: Mapping[str, str]) -> None:
-    asked = urllib.request.Request(url, raw, dict(headers))  # noqa: S310 - our own portal
-    with urllib.request.urlopen(asked, timeout=60) as answer:  # noqa: S310
+    request = urllib.request.Request(url, raw, dict(headers))  # noqa: S310 - our own portal
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
         answer.read()
 
 
@@ -438,8 +447,10 @@ def open_course(
     *,
     withheld: int,
 ) -> Course:
-    """The four companies with the stand-ins of their targets; portal and worker run already."""
-    from sandbox.demo.generator import there
+    """Open the four companies with the simulators of their targets; portal and worker run
+    already.
+    """
+    from sandbox.demo.generator import act_in_target
     from sandbox.demo.shop import ITEMS
     from sandbox.demo.targets import plan as samples
 
@@ -453,47 +464,63 @@ def open_course(
         url = str(child.first_line()["url"])
         if target == "autocount":
             products = {item.sku: "PCS" for item in ITEMS}
-            there(url, "book", debtors=["300-N001"], creditors=["400-N001"], products=products)
+            act_in_target(
+                url, "book", debtors=["300-N001"], creditors=["400-N001"], products=products
+            )
         return Books(settle(place, sample(url)), url, ledger)
 
-    kept = ("--withhold", str(withheld), "--seed", "7")
-    many = ("--calls-a-minute", "100000")
+    withhold_options = ("--withhold", str(withheld), "--seed", "7")
+    pace_options = ("--calls-a-minute", "100000")
     books = (
-        start("aiaccount", samples.all_kinds, *kept, "--company-name", "Kedai Harian Sdn Bhd"),
-        start("autocount", samples.cloud, *kept, *many),
+        start(
+            "aiaccount",
+            samples.all_kinds,
+            *withhold_options,
+            "--company-name",
+            "Kedai Harian Sdn Bhd",
+        ),
+        start("autocount", samples.cloud, *withhold_options, *pace_options),
         start("autocount_excel", samples.desktop),
-        start("quickbooks", samples.web_shop, *kept, *many),
+        start("quickbooks", samples.web_shop, *withhold_options, *pace_options),
     )
-    return Course(place, address, {one.target: one for one in books}, plan)
+    return Course(
+        place, address, {company_books.target: company_books for company_books in books}, plan
+    )
 
 
-def compared(plan: Plan, target: str, ledger: Path) -> dict[str, object]:
-    """What a ledger holds beside the list: documents, answers withheld, what was lost or doubled,
-    and whether the totals of each day are the same.
+def compare_ledger(plan: Plan, target: str, ledger: Path) -> dict[str, object]:
+    """Compare a ledger with the list of expected documents.
+
+    Return counts of documents, withheld answers, lost, doubled and unexpected documents, and
+    whether the totals of each day are equal.
     """
-    wanted = [one for one in plan.wanted if one.target == target]
+    expected = [document for document in plan.wanted if document.target == target]
     lines = [json.loads(line) for line in ledger.read_text("utf-8").splitlines()]
-    made = [one for line in lines for one in _made(target, line)]
-    listed = {(one.type, one.number) for one in wanted}
-    count = Counter((one.type, one.number) for one in made)
-    withheld = [x for x in lines if x.get("effect") == "created" and x.get("answer") == "withheld"]
+    created = [document for line in lines for document in _created_documents(target, line)]
+    listed = {(document.type, document.number) for document in expected}
+    count = Counter((document.type, document.number) for document in created)
+    withheld = [
+        entry
+        for entry in lines
+        if entry.get("effect") == "created" and entry.get("answer") == "withheld"
+    ]
     return {
-        "documents": len(wanted),
+        "documents": len(expected),
         "withheld": len(withheld),
         "lost": len(listed - count.keys()),
         "doubled": sum(count.values()) - len(count),
         "strange": len(count.keys() - listed),
-        "days alike": by_day(made) == by_day(wanted),
+        "days alike": totals_by_day(created) == totals_by_day(expected),
     }
 
 
-def _made(target: str, line: Mapping[str, object]) -> Iterator[Wanted]:
-    """The document that a line of a ledger says was made."""
+def _created_documents(target: str, line: Mapping[str, object]) -> Iterator[Wanted]:
+    """Yield the document that a line of a ledger records as created."""
     if line.get("effect") != "created":
         return
-    held = line.get("document") or line["stands"]
-    stands = json.loads(held) if isinstance(held, str) else held
-    master = stands.get("master", stands) if isinstance(stands, dict) else {}
+    stored = line.get("document") or line["stands"]
+    content = json.loads(stored) if isinstance(stored, str) else stored
+    master = content.get("master", content) if isinstance(content, dict) else {}
     days = ("docDate", "TxnDate", "date", *_DAYS)
     day = next(str(master[name]) for name in days if name in master)
     yield Wanted(
@@ -505,24 +532,26 @@ def _made(target: str, line: Mapping[str, object]) -> Iterator[Wanted]:
     )
 
 
-def by_day(documents: "list[Wanted]") -> dict[tuple[str, date], Decimal]:
-    """The totals of each type on each day."""
-    found: defaultdict[tuple[str, date], Decimal] = defaultdict(Decimal)
-    for one in documents:
-        found[one.type, one.day] += one.total
-    return dict(found)
+def totals_by_day(documents: "list[Wanted]") -> dict[tuple[str, date], Decimal]:
+    """Return the totals of each document type on each day."""
+    totals: defaultdict[tuple[str, date], Decimal] = defaultdict(Decimal)
+    for document in documents:
+        totals[document.type, document.day] += document.total
+    return dict(totals)
 
 
 def all_kinds(url: str) -> Sample:
-    """The four kinds of documents of AiAccount, from NetShop; they go at once, not by night."""
-    buyers = [(one.code, one.tin, one.name) for one in shop.CUSTOMERS]
+    """Return AiAccount's four document types, from NetShop; they are posted at once, not at
+    night.
+    """
+    customer_rows = [(row.code, row.tin, row.name) for row in shop.CUSTOMERS]
     files = _starter("netshop-aiaccount-daily") | {
         "maps/debtors.csv": _table(
-            "customer tin debtor", [*buyers, (shop.WALK_IN, "", "Cash sales")]
+            "customer tin debtor", [*customer_rows, (shop.WALK_IN, "", "Cash sales")]
         ),
-        "maps/items.csv": _table("sku item", [(one.sku, one.sku) for one in shop.ITEMS]),
+        "maps/items.csv": _table("sku item", [(row.sku, row.sku) for row in shop.ITEMS]),
         "maps/channels.csv": _table(
-            "channel account", [(one, "12000") for one in sorted({*shop.CHANNELS})]
+            "channel account", [(row, "12000") for row in sorted({*shop.CHANNELS})]
         ),
         "maps/bloggers.csv": _table("blogger supplier payee", _payees()),
     }
@@ -539,13 +568,13 @@ def all_kinds(url: str) -> Sample:
 
 
 def _starter(word: str) -> dict[str, str]:
-    """The files of a template without its tests, which speak of its own sample names."""
+    """Return a template without its tests, which use the template's own sample names."""
     files = read_template(word)
     return {path: text for path, text in files.items() if not path.endswith("_test.rules")}
 
 
 def _table(names: str, rows: Iterable[Sequence[str | None]]) -> str:
-    """A CSV file of these columns."""
+    """Return a CSV file with these columns."""
     out = io.StringIO()
     sheet = csv.writer(out, lineterminator="\n")
     sheet.writerow(names.split())
@@ -554,7 +583,7 @@ def _table(names: str, rows: Iterable[Sequence[str | None]]) -> str:
 
 
 def _payees() -> list[tuple[str, str, str]]:
-    return [(one, f"Blogger {one[2:]}", f"Blogger {one[2:]}") for one in BLOGGERS]
+    return [(blogger, f"Blogger {blogger[2:]}", f"Blogger {blogger[2:]}") for blogger in BLOGGERS]
 
 
 def _sample(
@@ -580,7 +609,7 @@ def _sample(
 
 
 def _people(code: str) -> Sequence[Colleague]:
-    """The fewest people with whom a company keeps four eyes."""
+    """Return the fewest people that a company needs for four-eyes approval."""
     return (
         Colleague("finance", "Nurul Huda", ("accounts", "sales_admin", "tax_desk"), company=code),
         Colleague("consultant", "Chen Li Na", company=code),
@@ -590,17 +619,17 @@ def _people(code: str) -> Sequence[Colleague]:
 
 
 def cloud(url: str) -> Sample:
-    """Invoices of AutoCount, and the credit notes of what is cancelled, from NetShop."""
-    known = _starter("netshop-autocount")
-    files = known | {
+    """Return AutoCount's invoices from NetShop, and credit notes for cancelled orders."""
+    starter = _starter("netshop-autocount")
+    files = starter | {
         "maps/debtors.csv": _table(
-            "channel debtor", [(one, "300-N001") for one in sorted({*shop.CHANNELS})]
+            "channel debtor", [(row, "300-N001") for row in sorted({*shop.CHANNELS})]
         ),
         "maps/tins.csv": "tin,debtor\n",
-        "maps/items.csv": _table("sku item", [(one.sku, one.sku) for one in shop.ITEMS]),
-        "names.rules": known["names.rules"].replace(_BOX, _CARTONS),
-        "posting.rules": known["posting.rules"].replace(*_ONCE) + _CREDIT,
-        "changes.rules": known["changes.rules"].replace(_GONE, _BACK),
+        "maps/items.csv": _table("sku item", [(row.sku, row.sku) for row in shop.ITEMS]),
+        "names.rules": starter["names.rules"].replace(_BOX, _CARTONS),
+        "posting.rules": starter["posting.rules"].replace(*_ONCE) + _CREDIT,
+        "changes.rules": starter["changes.rules"].replace(_GONE, _BACK),
     }
     name = "Kedai Awan Sdn Bhd"
     settings = {
@@ -616,7 +645,9 @@ def cloud(url: str) -> Sample:
 
 
 def desktop(_url: str) -> Sample:
-    """Receipts, bills and payments of AutoCount, from NetShop, in files that a person imports."""
+    """Return AutoCount's receipts, bills and payments from NetShop, in files for a person to
+    import.
+    """
     text = Path(__file__).with_name("desktop.rules").read_text("utf-8")
     settings = {"company_id": "meja", "number_prefix": "CP-", "locked_through": "none"}
     source = "netshop autocount_excel"
@@ -624,11 +655,13 @@ def desktop(_url: str) -> Sample:
 
 
 def web_shop(url: str) -> Sample:
-    """Invoices of QuickBooks, from WooCommerce."""
-    buyers = [(one.code.removeprefix("C-"), BUYER) for one in shop.CUSTOMERS]
-    items = [(one.sku, "12" if one.sku.startswith("CUP-") else "11", "PCS") for one in shop.ITEMS]
+    """Return QuickBooks invoices from WooCommerce."""
+    customer_rows = [(item.code.removeprefix("C-"), BUYER) for item in shop.CUSTOMERS]
+    items = [
+        (item.sku, "12" if item.sku.startswith("CUP-") else "11", "PCS") for item in shop.ITEMS
+    ]
     files = _starter("woocommerce-quickbooks") | {
-        "maps/customers.csv": _table("customer id", [*buyers, ("guest", WALK_IN)]),
+        "maps/customers.csv": _table("customer id", [*customer_rows, ("guest", WALK_IN)]),
         "maps/items.csv": _table("sku id unit", items),
         "maps/tins.csv": "customer,tin,id\n",
     }

@@ -15,7 +15,7 @@ from holding.db.database import open_database
 from holding.db.models import Evaluation
 from holding.evaluation.evaluate_due import judge_due
 from rules.outcome_hash import Digest
-from sandbox.demo.generator import body_of, month, stall_sheet
+from sandbox.demo.generator import encode_body, generate_month, stall_sheet
 from sandbox.demo.setup import STARTER
 from tests.support.databases import unlock
 
@@ -135,7 +135,7 @@ def test_rules_that_fail_their_tests_are_not_stored(
 def test_a_file_and_a_webhook_body_make_the_same_records(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    of = month(date(2026, 11, 20))
+    of = generate_month(date(2026, 11, 20))
     sheet, body = tmp_path / "stall.csv", tmp_path / "stall.json"
     sheet.write_bytes(stall_sheet(of.workbook))
     orders = [order.wire() for order in of.workbook]
@@ -170,7 +170,7 @@ def test_set_fills_blank_cells_of_a_sheet_and_stops_at_any_other_file(
 def test_a_file_with_mistakes_stores_nothing(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    of = month(date(2026, 11, 20))
+    of = generate_month(date(2026, 11, 20))
     sheet = tmp_path / "stall.csv"
     text = stall_sheet(of.workbook).decode()
     sheet.write_text(text.replace(",PCS,", ",PCS,many", 1), "utf-8")
@@ -236,9 +236,9 @@ def test_T27_a_long_comparison_with_a_ledger_is_cut_and_says_by_how_much(
 def test_a_record_is_found_by_its_number(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    delivery = month(date(2026, 11, 20)).first[3]
+    delivery = generate_month(date(2026, 11, 20)).first[3]
     body = tmp_path / "orders.json"
-    body.write_bytes(body_of(delivery))
+    body.write_bytes(encode_body(delivery))
     assert run("ingest", str(body), *COMPANY, "--source", "netshop") == 0
     capsys.readouterr()
     assert run("trace", delivery.orders[0].number, *COMPANY, "--json") == 0
@@ -257,7 +257,7 @@ def test_T38c_replay_tells_by_which_digest_each_was_verified(
     assert run("rules", "push", str(STARTER), *COMPANY, "--as", AUTHOR) == 0
     assert run("publish", "1", *COMPANY, "--as", PUBLISHER) == 0
     body = tmp_path / "orders.json"
-    body.write_bytes(body_of(month(date(2026, 11, 20)).first[3]))
+    body.write_bytes(encode_body(generate_month(date(2026, 11, 20)).first[3]))
     assert run("ingest", str(body), *COMPANY, "--source", "netshop") == 0
     database = open_database(f"sqlite:///{tmp_path / 'home' / 'clearpost.sqlite3'}")
     while judge_due(database, MachineClock(), company_id=1, owner="test").count:

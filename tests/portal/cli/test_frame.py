@@ -18,7 +18,7 @@ from holding.platform.settings import Settings
 from portal import cli
 from portal.terminal.command_frame import Stop
 from portal.terminal.processes import Children, Portal, require_free_port, start_worker
-from sandbox.demo.command import alone
+from sandbox.demo.command import lock_home
 
 Run = Callable[..., int]
 ROOT = Path(__file__).resolve().parents[3]
@@ -256,11 +256,14 @@ def test_a_portal_whose_key_is_not_given_is_the_environment(
 
 
 def test_one_sample_shop_a_home(tmp_path: Path) -> None:
-    with alone(tmp_path / "demo"):
-        with pytest.raises(Stop, match="already running in") as second, alone(tmp_path / "demo"):
+    with lock_home(tmp_path / "demo"):
+        with (
+            pytest.raises(Stop, match="already running in") as second,
+            lock_home(tmp_path / "demo"),
+        ):
             pass
         assert second.value.code == 3
-    with alone(tmp_path / "demo"):
+    with lock_home(tmp_path / "demo"):
         pass
 
 

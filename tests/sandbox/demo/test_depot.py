@@ -6,7 +6,7 @@ from datetime import date
 
 from grammar.parsing.parser import parse
 from sandbox.demo.setup import depot_sample as sample
-from sandbox.demo.setup import steps
+from sandbox.demo.setup import plan_steps
 
 TODAY = date(2026, 11, 20)
 
@@ -20,14 +20,14 @@ def test_its_rules_post_no_goods() -> None:
 
 
 def test_no_two_orders_look_alike() -> None:
-    found = steps(TODAY)
+    found = plan_steps(TODAY)
     orders = [r for step in (found.month, found.refused) for r in step if r["kind"] == "order"]
     alike = Counter((order["customer"], order["ordered_on"], order["total"]) for order in orders)
     assert (len(orders), set(alike.values())) == (5, {1})
 
 
 def test_only_dates_move_with_the_day() -> None:
-    told = [json.dumps(steps(day).month) for day in (TODAY, date(2027, 1, 2))]
+    told = [json.dumps(plan_steps(day).month) for day in (TODAY, date(2027, 1, 2))]
     days = [("2026-11-16", "2026-11-18"), ("2026-12-29", "2026-12-31")]
     for text, (ordered, delivered) in zip(told, days, strict=True):
         assert text.count(f'"ordered_on": "{ordered}"') == 4

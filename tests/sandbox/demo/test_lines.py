@@ -16,7 +16,7 @@ from rules.outcomes import Decision, Document
 from rules.program import compile_ruleset
 from rules.types.symbol_table import Schemas
 from sandbox.demo import shop
-from sandbox.demo.generator import Delivery, body_of, month
+from sandbox.demo.generator import Delivery, encode_body, generate_month
 from sandbox.demo.setup import starter_files
 from sandbox.demo.shop import Order
 from sandbox.simulators.aiaccount.books import Opened, opened
@@ -30,7 +30,7 @@ NOW = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def orders() -> list[Order]:
-    november = month(TODAY)
+    november = generate_month(TODAY)
     calls = (*november.first, *november.later)
     return [*november.workbook, *(order for call in calls for order in call.orders)]
 
@@ -83,7 +83,7 @@ def decisions(orders: Iterable[Order]) -> Iterator[Decision]:
 
 def body(order: Order) -> dict[str, Any]:
     """The canonical body of an order, as its webhook is read."""
-    read = NetShop().read("", body_of(Delivery("1", "order.paid", (order,))), SHOP_ZONE)
+    read = NetShop().read("", encode_body(Delivery("1", "order.paid", (order,))), SHOP_ZONE)
     assert isinstance(read, Accepted), read
     [record] = [one for one in read.records if one.kind == "order"]
     return record.body

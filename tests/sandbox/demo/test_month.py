@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from sandbox.demo import shop
-from sandbox.demo.generator import SEED, Month, body_of, month
+from sandbox.demo.generator import SEED, Month, encode_body, generate_month
 from sandbox.demo.shop import Order
 
 TODAY = date(2026, 11, 20)
@@ -15,7 +15,7 @@ TODAY = date(2026, 11, 20)
 
 @pytest.fixture(scope="module")
 def november() -> Month:
-    return month(TODAY)
+    return generate_month(TODAY)
 
 
 def _last(of: Month) -> dict[str, Order]:
@@ -35,15 +35,17 @@ def test_between_600_and_1000_orders_of_about_fifteen_customers(november: Month)
 
 
 def test_the_same_seed_gives_the_same_bytes(november: Month) -> None:
-    again = month(TODAY, seed=SEED)
-    assert [body_of(each) for each in again.first] == [body_of(each) for each in november.first]
+    again = generate_month(TODAY, seed=SEED)
+    assert [encode_body(each) for each in again.first] == [
+        encode_body(each) for each in november.first
+    ]
     assert again == november
-    assert month(TODAY, seed=SEED + 1) != november
+    assert generate_month(TODAY, seed=SEED + 1) != november
 
 
 @pytest.mark.parametrize("today", [date(2024, 3, 1), date(2026, 1, 1), date(2027, 12, 31)])
 def test_counts_do_not_move_with_the_day(november: Month, today: date) -> None:
-    other = month(today)
+    other = generate_month(today)
     assert _shape(other) == _shape(november)
 
 

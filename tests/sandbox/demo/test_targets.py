@@ -11,9 +11,9 @@ import pytest
 
 from connectors.contract import Accepted, IncomingRecord
 from connectors.sources.woocommerce.connector import WooCommerce
-from sandbox.demo.generator import month
+from sandbox.demo.generator import generate_month
 from sandbox.demo.shop import Order
-from sandbox.demo.targets.plan import Plan, Wanted, compared, plan, web_order
+from sandbox.demo.targets.plan import Plan, Wanted, compare_ledger, plan, web_order
 from tests.support.zones import SHOP_ZONE
 
 TODAY = date(2026, 11, 20)
@@ -30,7 +30,7 @@ KINDS = {
 
 @pytest.fixture(scope="module")
 def whole() -> Plan:
-    return plan(month(TODAY), TODAY, 1000)
+    return plan(generate_month(TODAY), TODAY, 1000)
 
 
 def test_most_orders_of_the_month_go_everywhere(whole: Plan) -> None:
@@ -44,7 +44,7 @@ def test_most_orders_of_the_month_go_everywhere(whole: Plan) -> None:
 
 
 def test_a_few_orders_are_of_all_days_alike_and_of_all_kinds() -> None:
-    few = plan(month(TODAY), TODAY, 12)
+    few = plan(generate_month(TODAY), TODAY, 12)
     assert len(few.orders) == 12
     assert len({order.day for order in few.orders}) > 9
     assert {(one.target, one.type) for one in few.wanted} == {
@@ -103,5 +103,5 @@ def _compared(whole: Plan, folder: Path, made: Sequence[Wanted]) -> dict[str, ob
     ]
     file = folder / "ledger"
     file.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
-    told = compared(whole, "quickbooks", file)
+    told = compare_ledger(whole, "quickbooks", file)
     return {name: told[name] for name in ("lost", "doubled", "strange", "days alike")}
