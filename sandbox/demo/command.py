@@ -121,7 +121,10 @@ def _count_exceptions(place: Office) -> dict[str, object]:
     from sandbox.demo import setup
 
     with place.database.read() as session:
-        return {"exceptions": setup.count_exceptions(session), "classes": setup.classes(session)}
+        return {
+            "exceptions": setup.count_exceptions(session),
+            "classes": setup.count_classes(session),
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -513,15 +513,17 @@ def _billed_in_parts(session: DatabaseSession) -> set[int]:
     return {key for (key, _), count in bills.items() if count > 1}
 
 
-def classes(session: DatabaseSession) -> dict[str, int]:
-    """How many records were held under each of the five plain words, or answered so by a target;
-    one that waits for an approval did not fail.
+def count_classes(session: DatabaseSession) -> dict[str, int]:
+    """Return how many records were held, or refused by a target, under each failure word.
+
+    A record that waits for an approval did not fail.
     """
-    tried = session.query(Posting.record_id).join(Push, Push.posting_id == Posting.id)
-    tried = tried.join(Attempt, Attempt.push_id == Push.id)
-    found = {}
+    attempted = session.query(Posting.record_id).join(Push, Push.posting_id == Posting.id)
+    attempted = attempted.join(Attempt, Attempt.push_id == Push.id)
+    counts = {}
     for word in FailureWord:
         classes = classes_with_word(word)
         held = _held_records(session, Hold.error_class.in_(classes), Hold.code != NEEDS_APPROVAL)
-        found[word.value] = len(held | _ids(tried.filter(Attempt.error_class.in_(classes))))
-    return found
+        failed = held | _ids(attempted.filter(Attempt.error_class.in_(classes)))
+        counts[word.value] = len(failed)
+    return counts
