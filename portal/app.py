@@ -85,7 +85,7 @@ STATIC = next(p for p in (HERE / "_static", HERE.parent / "static") if p.is_dir(
 STYLESHEET = "app.css"
 # One file a component, put together in this order: what is later wins.
 COMPONENTS = ("base", "layout", "actions", "form", "table", "panel", "pane", "record", "message",
-              "parts", "narrow", "people", "totals", "editor", "matrix",
+              "parts", "narrow", "people", "home", "totals", "editor", "matrix",
               "print")  # fmt: skip
 HTMX = {
     "allowEval": False,

@@ -13,7 +13,6 @@ from holding.connections import open_signals
 from holding.db.together import KEPT, Together, answer
 from holding.intake import receive
 from holding.operations.idle_work import long_waits, waiting
-from holding.operations.latency import latency
 from holding.records import accepted_differences, credited_orders
 from holding.rulesets.target_ways import late_calls
 from holding.runs import run_history
@@ -22,7 +21,7 @@ from holding.worklist.filters import Filter
 from portal.company import checklist
 from portal.web import filters as frame
 from portal.web import filters as target_status
-from portal.web import forms, store
+from portal.web import forms, request_guard, store
 from portal.web.permissions import needs
 
 pages = Blueprint("dashboard", __name__, url_prefix="/c/<co>")
@@ -47,7 +46,7 @@ DIGITS: Final = str.maketrans("OoIl", "0011")
 @pages.get("/")
 @needs("record.read")
 def show() -> Response:
-    """One sentence, then what proves it; before go live, what is left to do."""
+    """Show what the person can do now and what waits for others; before go-live, the checklist."""
     if not g.company.live:
         return checklist.show_checklist()
     return store.respond("dashboard/dashboard.html", _shown())
@@ -63,7 +62,7 @@ def _shown() -> dict[str, object]:
     held = filters.load_held(session, company, g.actor.person_id)
     page = Together(session, KEPT)
     frame.ask_frame(page)
-    asked_causes = page.ask(groups.asked_worst_groups(company, (everything, mine), held, TOP))
+    asked_causes = page.ask(groups.asked_worst_groups(company, (everything, mine), held, 2 * TOP))
     asked_booked = page.ask(dashboard.asked_booked(company, today))
     asked_kept = page.ask(accepted_differences.asked_by_day(company))
     signals = page.ask(open_signals.signals_query(company))
@@ -74,7 +73,7 @@ def _shown() -> dict[str, object]:
     late = page.ask(ageing.asked_late(company, most=TOP))
     connections = page.ask(connection_rows.connections_query(company))
     waited = page.ask(waiting(session, company, g.now))
-    late_changes, took = page.ask(late_calls(company, g.now)), page.ask(latency(company, g.now))
+    late_changes = page.ask(late_calls(company, g.now))
     kept_out = page.ask(
         dashboard.asked_kept_out(
             company, held, midnight - timedelta(days=KEPT_DAYS), g.company.currency
@@ -84,7 +83,12 @@ def _shown() -> dict[str, object]:
     seen, days = page.ask(dashboard.asked_standing(company, midnight, today)).value
     targets = target_status.target_pills(page, session, company, connections.value)
     booked, kept = asked_booked.value, asked_kept.value
-    (causes, more_causes), (mine_first, more_mine) = asked_causes.value
+    (causes, further_causes), (team_causes, _) = asked_causes.value
+    own_causes = [group for group in team_causes if _may_act(group)]
+    own_ids = {group.id for group in own_causes}
+    own_causes = own_causes[:TOP]
+    other_causes = [group for group in causes if group.id not in own_ids][:TOP]
+    causes_in_all = len(causes) + further_causes
     return {
         "booked": booked,
         "booked_types": sorted({doc_type for one in booked for doc_type in one.money}),
@@ -92,23 +96,32 @@ def _shown() -> dict[str, object]:
         "accepted_days": kept,
         "signals": signals.value,
         "totals": filters.load_totals(session, company, everything, held),
-        "mine": mine_first,
-        "more_mine": more_mine,
-        "mine_totals": filters.load_totals(session, company, mine, held),
         "owners": owners.value,
         "oldest": oldest.value,
-        "causes": causes,
-        "more_causes": more_causes,
+        "own_causes": own_causes,
+        "other_causes": other_causes,
+        "causes_in_all": causes_in_all,
+        "more_causes": causes_in_all - len(own_causes) - len(other_causes),
         "late": late.value,
         "targets": targets(),
         "waits": long_waits(waited.value, late_changes.value),
-        "latency": took.value,
         "kept_out": kept_out.value,
         "refused": () if g.actor.reach.limited else refused.value,
         "today": seen,
         "days": days,
         "date": today,
     }
+
+
+def _may_act(group: groups.Group) -> bool:
+    """Check whether the person's role includes the next step of a cause."""
+    if group.approval:
+        act = "posting.approve"
+    elif group.table:
+        act = "mapping.fix"
+    else:
+        act = "hold.assign"
+    return request_guard.may(act) is None
 
 
 @find_pages.get("")

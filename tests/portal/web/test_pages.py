@@ -116,11 +116,28 @@ def test_the_dashboard_answers_first(visit):
     assert "received 12 posted 1 on hold 9 waiting 1 not posted 1" in page
 
 
-def test_causes_below_the_first_five_are_counted_above_their_total(visit, monkeypatch):
+def test_the_home_page_separates_own_causes_from_others_and_counts_the_rest(visit, monkeypatch):
     monkeypatch.setattr("portal.worklist.dashboard.TOP", 1)
     raw = visit("farah").text("/c/kedai/")
-    mine = plain(raw[raw.index('aria-labelledby="h_mine"') : raw.index('id="h_who"')])
-    assert re.search(r"\d more causes? \d+ Total, each record counted once RM", mine), mine
+    own, others = raw.index('id="h_now"'), raw.index('id="h_others"')
+    more = raw.index('id="morecauses"')
+    own_causes = set(re.findall(r'id="cause_(\d+)"', raw[own:others]))
+    other_causes = set(re.findall(r'id="cause_(\d+)"', raw[others:more]))
+    assert len(own_causes) == len(other_causes) == 1
+    assert not own_causes & other_causes
+    in_all = re.search(r"All (\d+) causes", raw)
+    left = re.search(r"(\d+) more causes", raw[more:])
+    assert in_all is not None
+    assert left is not None
+    assert int(left[1]) == int(in_all[1]) - 2
+
+
+def test_a_viewer_has_nothing_to_do_and_sees_what_waits_for_others(visit):
+    page = visit("vera").text("/c/kedai/")
+    own, others = page.index('id="h_now"'), page.index('id="h_others"')
+    assert "cause_" not in page[own:others]
+    assert "cause_" in page[others:]
+    assert "Add mapping" not in page
 
 
 def test_held_records_are_grouped_by_cause_with_count_and_money(visit, database):
