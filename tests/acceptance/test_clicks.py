@@ -122,9 +122,7 @@ def test_the_largest_amount_is_cleared_in_three_clicks_and_one_choice(month: Mon
 def test_the_group_of_most_records_is_cleared_in_three_clicks(month: Month) -> None:
     with month.work("finance", "sales_admin") as (page, done):
         rows = page.locator("#dashcauses li")
-        counts = [
-            int(text.split()[0]) for text in rows.locator(".n").all_inner_texts()
-        ]
+        counts = [int(text.split()[0]) for text in rows.locator(".n").all_inner_texts()]
         largest = rows.nth(counts.index(max(counts)))
         largest.get_by_role("link", name="Add mapping").click()
         page.locator("input[name=to][value='CUP-GLASS-20']").check()
