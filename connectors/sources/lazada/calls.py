@@ -112,57 +112,57 @@ _MONTHS: Final = [
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """The way to one seller."""
+    """A client for one seller."""
 
     settings: Settings
     grant: Grant
     http: Http
 
-    def get(self, path: str, asked: Mapping[str, str]) -> object | NoPage:
-        """The `data` of an answer, or why there is none."""
-        answer = self.answer(path, asked)
+    def get(self, path: str, parameters: Mapping[str, str]) -> object | NoPage:
+        """Return the `data` of an answer, or why there is none."""
+        answer = self.answer(path, parameters)
         if isinstance(answer, HttpFailure):
             return NoPage(words=answer.words)
-        told = content(answer.body)
-        code = str(told.get("code"))
+        body = content(answer.body)
+        code = str(body.get("code"))
         if answer.status == TOO_MANY or code in BUSY_CODES:
             pause = retry_after(answer.headers, answer.at)
             words = "Lazada was asked more often than it allows."
             return NoPage(words=words, pause=_PAUSE if pause is None else pause)
         if answer.status in KEY_REFUSED or code in _KEY_CODES:
-            words = f"Lazada does not accept the key: {why(told)}"
+            words = f"Lazada does not accept the key: {why(body)}"
             return NoPage(words=words, hint=KEY_HINT, key_refused=True)
         if code != "0" or answer.status != HTTPStatus.OK:
-            return NoPage(words=f"Lazada answered {answer.status}: {why(told)}")
-        return told.get("data")
+            return NoPage(words=f"Lazada answered {answer.status}: {why(body)}")
+        return body.get("data")
 
-    def answer(self, path: str, asked: Mapping[str, str]) -> HttpAnswer | HttpFailure:
-        """What comes back to a signed question."""
-        query = {**asked, "access_token": self.grant.access}
+    def answer(self, path: str, parameters: Mapping[str, str]) -> HttpAnswer | HttpFailure:
+        """Send a signed call and return the HTTP answer."""
+        query = {**parameters, "access_token": self.grant.access}
         signed = _signed(self.settings, self.grant.secret, path, query, self.http)
-        url = f"{_said(self.settings, 'base_url').rstrip('/')}{path}?{urlencode(signed)}"
+        url = f"{_setting(self.settings, 'base_url').rstrip('/')}{path}?{urlencode(signed)}"
         return self.http.request("GET", url, headers={"Accept": "application/json"})
 
 
 def _signed(
-    settings: Settings, secret: str, path: str, asked: Mapping[str, str], http: Http
+    settings: Settings, secret: str, path: str, parameters: Mapping[str, str], http: Http
 ) -> dict[str, str]:
-    """The whole query: what is asked, who asks, when, and its signature."""
+    """Return the complete query: the parameters, the app, the moment and the signature."""
     query = {
-        **asked,
-        "app_key": _said(settings, "app_key"),
+        **parameters,
+        "app_key": _setting(settings, "app_key"),
         "sign_method": "sha256",
         "timestamp": str(int(http.now().timestamp() * 1000)),
     }
     return {**query, "sign": sign(secret, path, query)}
 
 
-def _said(settings: Settings, name: str) -> str:
+def _setting(settings: Settings, name: str) -> str:
     return str(settings.get(name) or "").strip()
 
 
 def shop_of(settings: Settings, key: str, http: Http) -> Shop | NoPage:
-    """The way to a seller with this key."""
+    """Return the client for a seller with this key, or why the key is unusable."""
     grant = grant_of(key)
     if grant is None or not grant.access:
         return NoPage(words="The key does not say how to ask Lazada.", hint=FORM)
@@ -170,13 +170,13 @@ def shop_of(settings: Settings, key: str, http: Http) -> Shop | NoPage:
 
 
 def renewed(settings: Settings, key: str, http: Http) -> Renewed:
-    """Exchange the refresh token."""
+    """Replace the refresh token by the next pair."""
     grant = grant_of(key)
     if grant is None:
         return Renewed(kind="refused", words=f"The key cannot be used. {FORM}")
-    base = (_said(settings, "token_url") or RENEWED_AT).rstrip("/")
-    asked = {"refresh_token": grant.refresh}
-    query = _signed(settings, grant.secret, RENEWAL, asked, http)
+    base = (_setting(settings, "token_url") or RENEWED_AT).rstrip("/")
+    refresh = {"refresh_token": grant.refresh}
+    query = _signed(settings, grant.secret, RENEWAL, refresh, http)
     answer = http.request(
         "POST",
         f"{base}{RENEWAL}",
@@ -188,116 +188,135 @@ def renewed(settings: Settings, key: str, http: Http) -> Renewed:
     )
     if isinstance(answer, HttpFailure):
         return Renewed(kind="away", words=answer.words)
-    told = content(answer.body)
-    code = str(told.get("code"))
+    body = content(answer.body)
+    code = str(body.get("code"))
     if answer.status == HTTPStatus.OK and code == "0":
-        return renewed_key(grant, told, told.get("expires_in"), http.now())
-    sick = answer.status >= 500 or answer.status == TOO_MANY or "code" not in told  # another page
-    away = sick or code in BUSY_CODES or told.get("type") == "SYSTEM"
-    words = f"Lazada gave no access token for the refresh token: {why(told)}"
+        return renewed_key(grant, body, body.get("expires_in"), http.now())
+    is_failing = (
+        answer.status >= 500 or answer.status == TOO_MANY or "code" not in body
+    )  # another page
+    away = is_failing or code in BUSY_CODES or body.get("type") == "SYSTEM"
+    words = f"Lazada gave no access token for the refresh token: {why(body)}"
     return Renewed(kind="away" if away else "refused", words=words, hint=KEY_HINT)
 
 
 def sign(secret: str, path: str, query: Mapping[str, str]) -> str:
-    """The signature of a question: names and values by name, with the path in front."""
+    """Return the signature of a call: the path, then names and values sorted by name."""
     text = path + "".join(f"{name}{query[name]}" for name in sorted(query))
     return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest().upper()
 
 
 def content(body: bytes) -> Mapping[str, object]:
-    """The object of an answer; nothing where it is none."""
-    told = loads(body, keep_odd=True)
-    return told if isinstance(told, Mapping) else {}
+    """Return the JSON object of an answer; empty if there is none."""
+    body_content = loads(body, keep_odd=True)
+    return body_content if isinstance(body_content, Mapping) else {}
 
 
-def why(told: Mapping[str, object]) -> str:
-    """What Lazada says of an error, as the end of a sentence."""
-    return (reason(told) or "no reason given").rstrip(".") + "."
+def why(body: Mapping[str, object]) -> str:
+    """Return Lazada's reason for an error as the end of a sentence."""
+    return (reason(body) or "no reason given").rstrip(".") + "."
 
 
-def reason(told: Mapping[str, object]) -> str:
-    """The same as it was told; blank where none was."""
-    return str(told.get("message") or told.get("code") or "").strip()[:200]
+def reason(body: Mapping[str, object]) -> str:
+    """Return Lazada's reason for an error unchanged; blank if there is none."""
+    return str(body.get("message") or body.get("code") or "").strip()[:200]
 
 
-def period(told: object) -> tuple[date, date] | None:
-    """First and last day of what a transaction calls its statement: 11 May 2016 - 17 May 2016."""
-    first, _, last = told.partition(" - ") if isinstance(told, str) else ("", "", "")
+def period(text: object) -> tuple[date, date] | None:
+    """Return first and last day of a transaction's statement, such as 11 May 2016 - 17 May 2016."""
+    first, _, last = text.partition(" - ") if isinstance(text, str) else ("", "", "")
     days = _day(first), _day(last)
     return (days[0], days[1]) if days[0] and days[1] else None
 
 
 def _day(text: str) -> date | None:
-    """A day as Lazada writes it there, whatever the language of this machine is."""
-    found = _DAY.fullmatch(text.strip())
+    """Parse a day with an English month name, whatever the language of this machine is."""
+    match = _DAY.fullmatch(text.strip())
     try:
-        return date(int(found[3]), _MONTHS.index(found[2]) + 1, int(found[1])) if found else None
+        return date(int(match[3]), _MONTHS.index(match[2]) + 1, int(match[1])) if match else None
     except ValueError:
         return None
 
 
 def payouts_of(
-    place: str, given: Mapping[str, object], zone: ZoneInfo
+    place: str, payload: Mapping[str, object], zone: ZoneInfo
 ) -> tuple[IncomingRecord | RowError, ...]:
-    """Return the payout and what it pays of each order."""
-    told = Part(place, given)
-    rows = told.parts(ROWS)
-    long = too_long(f"{told.at(ROWS)}.lines", len(rows))
-    stated = _STATED.fullmatch(told.text("payout").strip())
+    """Return the payout and its payment of each order."""
+    statement = Part(place, payload)
+    rows = statement.parts(ROWS)
+    too_many_lines = too_long(f"{statement.at(ROWS)}.lines", len(rows))
+    stated = _STATED.fullmatch(statement.text("payout").strip())
     if stated is None:
         words = "The statement does not say how much is paid out."
-        told.wrong(
+        statement.wrong(
             "payout", words, "Ask Lazada for it: an amount and a currency, such as 9.50 MYR."
         )
     net = Decimal(stated["amount"]) if stated else ZERO
-    entries = [*_sales(rows), *(one for row in rows for one in _others(row))]
+    entries = [*_sales(rows), *(other_entry for row in rows for other_entry in _other_entries(row))]
     entries += _borne_above_charge(rows)
-    if long:  # the whole is held: what some of the lines come to says nothing
-        told.errors.append(long)
+    if too_many_lines:  # the whole is held: what some of the lines come to says nothing
+        statement.errors.append(too_many_lines)
         entries = []
-    unexplained = ZERO if long else net - sum((entry.amount for entry in entries), ZERO)
+    unexplained = ZERO if too_many_lines else net - sum((entry.amount for entry in entries), ZERO)
     if unexplained and stated:
-        number = told.text("statement_number")
+        number = statement.text("statement_number")
         entries.append(
-            _entry(told, "adjustment", unexplained, line_id=number, at=told.at("payout"), name=REST)
+            _entry(
+                statement,
+                "adjustment",
+                unexplained,
+                line_id=number,
+                at=statement.at("payout"),
+                name=REST,
+            )
         )
-    paid = told.text("paid") == "1"
-    days = next((found for row in rows if (found := period(row.value.get("statement")))), None)
+    paid = statement.text("paid") == "1"
+    days = next(
+        (days_of_row for row in rows if (days_of_row := period(row.value.get("statement")))), None
+    )
     head = {
-        "number": told.cell("statement_number"),
-        "status": Cell(told.at("paid"), "paid" if paid else "not_paid"),
-        "deposited_on": Cell(told.at("updated_at"), told.text("updated_at")[:10] if paid else None),
-        "first_day": Cell(told.at(ROWS), days[0].isoformat() if days else None),
-        "last_day": Cell(told.at(ROWS), days[1].isoformat() if days else None),
-        "currency": Cell(told.at("payout"), stated["currency"] if stated else None),
-        "bank_ref": Cell(told.at(ROWS), next(filter(None, _references(rows)), None)),
-        "net": Cell(told.at("payout"), plain(net)),
+        "number": statement.cell("statement_number"),
+        "status": Cell(statement.at("paid"), "paid" if paid else "not_paid"),
+        "deposited_on": Cell(
+            statement.at("updated_at"), statement.text("updated_at")[:10] if paid else None
+        ),
+        "first_day": Cell(statement.at(ROWS), days[0].isoformat() if days else None),
+        "last_day": Cell(statement.at(ROWS), days[1].isoformat() if days else None),
+        "currency": Cell(statement.at("payout"), stated["currency"] if stated else None),
+        "bank_ref": Cell(statement.at(ROWS), next(filter(None, _references(rows)), None)),
+        "net": Cell(statement.at("payout"), plain(net)),
     }
     payout = payouts.Payout(
-        place=place, key=told.cell("statement_number"), head=head, entries=entries
+        place=place, key=statement.cell("statement_number"), head=head, entries=entries
     )
-    return payouts.records_of(payout, PAYOUTS, zone, told.errors)
+    return payouts.records_of(payout, PAYOUTS, zone, statement.errors)
 
 
 def _sales(rows: Sequence[Part]) -> Iterator[payouts.Entry]:
-    """One entry for what an order sold in these days, with its shipping. Pieces that arrive in
-    another week are in another statement: so it is known by its first transaction.
+    """Yield one entry per order for what it sold in these days, with its shipping.
+
+    Pieces that arrive in another week are in another statement. The entry is therefore identified
+    by its first transaction.
     """
-    mine: dict[str, list[Part]] = {}
+    by_order: dict[str, list[Part]] = {}
     for row in rows:
         if _part(row) == "sale":
-            mine.setdefault(row.text("order_no"), []).append(row)
-    for order, of in mine.items():
+            by_order.setdefault(row.text("order_no"), []).append(row)
+    for order, sale_rows in by_order.items():
         if not order:
-            of[0].wrong("order_no", "This sale names no order.", "Ask Lazada for its transactions.")
-        amount = sum((_amount(row) for row in of), ZERO)
+            sale_rows[0].wrong(
+                "order_no", "This sale names no order.", "Ask Lazada for its transactions."
+            )
+        amount = sum((_amount(row) for row in sale_rows), ZERO)
         # The order's number would let the second statement replace the payment of the first.
-        number = min(row.text("transaction_number") for row in of)
-        yield _entry(of[0], "sale", amount, line_id=number, name="Sale")
+        number = min(row.text("transaction_number") for row in sale_rows)
+        yield _entry(sale_rows[0], "sale", amount, line_id=number, name="Sale")
 
 
 def _part(row: Part) -> EntryPart:
-    """What a transaction is, by its type; what belongs to no order is an adjustment."""
+    """Return what a transaction is, by its type; a transaction without an order is an
+    adjustment.
+    """
     word = row.text("transaction_type").strip().lower()
     name = row.text("fee_name").strip().lower()
     if word.startswith(_OF_ORDERS) and name.startswith((*_SELLER_VOUCHERS, *_TAKEN_BACK)):
@@ -330,8 +349,8 @@ def _entry(
     )
 
 
-def _others(row: Part) -> Iterator[payouts.Entry]:
-    """A refund, or a fee and the tax that it holds, or an adjustment."""
+def _other_entries(row: Part) -> Iterator[payouts.Entry]:
+    """Yield a refund, or a fee and its tax, or an adjustment."""
     part, amount = _part(row), _amount(row)
     if part == "sale":
         return

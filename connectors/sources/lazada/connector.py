@@ -186,7 +186,7 @@ class Lazada:
     }
 
     def bound(self, settings: Settings, address: str) -> "Lazada":  # noqa: ARG002
-        """The source as one connection has it; nobody signs the address."""
+        """Return the source for one connection; the address is not signed."""
         return Lazada(settings)
 
     def accept(
@@ -197,9 +197,11 @@ class Lazada:
         now: datetime,  # noqa: ARG002 - a webhook that comes late still says that something changed
         zone: ZoneInfo,  # noqa: ARG002
     ) -> Accepted | SourceRefusal:
-        """A webhook: nothing of it is a record."""
-        given = {name.lower(): value for name, value in headers.items()}.get(SIGNATURE, "").lower()
-        if refused := too_large(raw) or self._unproved(given, raw, secrets):
+        """Verify a webhook; it contains no record and only triggers a read."""
+        signature = {name.lower(): value for name, value in headers.items()}.get(
+            SIGNATURE, ""
+        ).lower()
+        if refused := too_large(raw) or self._signature_refusal(signature, raw, secrets):
             return refused
         value = parse_json(raw)
         if isinstance(value, SourceRefusal):
@@ -209,8 +211,8 @@ class Lazada:
             return SourceRefusal(
                 422, "no_webhook", words, "Let Lazada's webhook come to this address."
             )
-        changed = _speaks_of_an_order(value.get("data"))
-        return Accepted(delivery_id=given, signature=given, records=(), changed=changed)
+        changed = _names_order(value.get("data"))
+        return Accepted(delivery_id=signature, signature=signature, records=(), changed=changed)
 
     def read(
         self,
@@ -218,34 +220,35 @@ class Lazada:
         raw: bytes,
         zone: ZoneInfo,
     ) -> Accepted | SourceRefusal:
-        """A JSON file with orders, each with its pieces in `order_items`, or with statements, each
-        with its `transactions`.
+        """Read a JSON file with orders or statements.
+
+        An order has its pieces in `order_items`, a statement its `transactions`.
         """
         if refused := too_large(raw):
             return refused
         value = parse_json(raw)
         if isinstance(value, SourceRefusal):
             return value
-        found = list(_listed(value))
-        if not found:
+        entries = list(_listed(value))
+        if not entries:
             words = "The file holds no order and no statement."
             hint = 'Use {"orders": […]}, each order with its pieces in order_items.'
             return SourceRefusal(422, "no_order", words, hint)
-        if refused := too_many([one for _, one in found]):
+        if refused := too_many([content for _, content in entries]):
             return refused
-        read = [one for place, order in found for one in _records(place, order, zone)]
+        read = [record for place, order in entries for record in _records(place, order, zone)]
         return accepted_delivery(read, "file-" + hashlib.sha256(raw).hexdigest(), "")
 
     def example(self, secret: str, now: datetime, event_id: str) -> ExampleCall:
-        """A webhook that says that an order is paid, signed as Lazada does."""
+        """Return a webhook about a paid order, signed as Lazada does."""
         moment = int(now.timestamp())
         data = {
             "order_status": "pending",
             "trade_order_id": event_id,
             "status_update_time": moment,
         }
-        told = {"seller_id": "1234567", "message_type": 0, "data": data}
-        raw = json.dumps({**told, "timestamp": moment * 1000, "site": "lazada_my"}).encode()
+        event = {"seller_id": "1234567", "message_type": 0, "data": data}
+        raw = json.dumps({**event, "timestamp": moment * 1000, "site": "lazada_my"}).encode()
         signed = self._sign(secret_in(secret), raw)
         headers = {"Content-Type": "application/json", "Authorization": signed}
         words = (
@@ -259,13 +262,13 @@ class Lazada:
         return ("order",)
 
     def begin(self, since: datetime) -> str:
-        """The cursor from which everything shows that changed at this moment or later."""
+        """Return the cursor from which every change at or after this moment shows."""
         return begin(since)
 
     def page(
         self, cursor: str, settings: Settings, secret: str, zone: ZoneInfo, http: Http
     ) -> Page | NoPage:
-        """Orders with their pieces that changed after a cursor; then payouts where wanted."""
+        """Return the changed orders with their pieces, then the payouts if they are enabled."""
         return page(cursor, settings, secret, zone, http)
 
     def test(
@@ -275,33 +278,37 @@ class Lazada:
         zone: ZoneInfo,  # noqa: ARG002
         http: Http,
     ) -> ConnectionReport:
-        """Whether the shop can be asked, a step a line."""
+        """Test step by step whether the shop can be read."""
         return report(settings, secret, http)
 
     def is_due(self, secret: str, now: datetime) -> bool:
-        """Whether the access token has to be exchanged before the next call."""
+        """Check whether the access token must be exchanged before the next call."""
         return token_is_due(secret, now)
 
     def may_be_over(self, secret: str, now: datetime) -> bool:
-        """Whether a refused token may only have ended early."""
+        """Check whether a refused token may have expired early."""
         return token_may_be_over(secret, now, calls.LASTS)
 
     def renew(self, settings: Settings, secret: str, http: Http) -> Renewed:
-        """Exchange the refresh token for the next pair."""
+        """Replace the refresh token by the next pair."""
         return calls.renewed(settings, secret, http)
 
     def _sign(self, secret: str, raw: bytes) -> str:
         text = str(self.settings.get("app_key") or "").strip().encode() + raw
         return hmac.new(secret.encode(), text, hashlib.sha256).hexdigest()
 
-    def _unproved(self, given: str, raw: bytes, secrets: Sequence[str]) -> SourceRefusal | None:
-        if not given:
+    def _signature_refusal(
+        self, signature: str, raw: bytes, secrets: Sequence[str]
+    ) -> SourceRefusal | None:
+        if not signature:
             words = "The header Authorization is missing."
             return SourceRefusal(401, "not_signed", words, "Let Lazada send the webhook.")
-        said = given.encode("utf-8", "replace")
-        keys = [key for one in secrets if (key := secret_in(one))]
-        good = [hmac.compare_digest(self._sign(key, raw).encode(), said) for key in keys]
-        if any(good):
+        signature_bytes = signature.encode("utf-8", "replace")
+        keys = [key for secret in secrets if (key := secret_in(secret))]
+        matches = [
+            hmac.compare_digest(self._sign(key, raw).encode(), signature_bytes) for key in keys
+        ]
+        if any(matches):
             return None
         words = "The signature does not match the app key and the body."
         hint = "Give this connection the app key and the app secret of the app that sends webhooks."
@@ -312,36 +319,39 @@ def _is_whole_number(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _speaks_of_an_order(data: object) -> bool:
+def _names_order(data: object) -> bool:
     return isinstance(data, Mapping) and any(data.get(name) for name in SPEAKS_OF)
 
 
 def _listed(value: object) -> Iterator[tuple[str, OrderPayload]]:
-    """Place and content of each order and statement in a file: an answer, its data, a list, or one
-    order.
+    """Yield place and content of each order and statement in a file.
+
+    The file is an answer, its data, a list, or one order.
     """
-    given = value if isinstance(value, Mapping) else {"orders": value}
-    inner = given.get("data")
-    given = inner if isinstance(inner, Mapping) else given
-    if "order_items" in given:
-        yield "order", given
+    content = value if isinstance(value, Mapping) else {"orders": value}
+    inner = content.get("data")
+    content = inner if isinstance(inner, Mapping) else content
+    if "order_items" in content:
+        yield "order", content
     for name in ("orders", "statements"):
-        many = given.get(name)
-        for at, one in enumerate(many if isinstance(many, list) else ()):
-            yield f"{name}[{at}]", one if isinstance(one, Mapping) else {}
+        rows = content.get(name)
+        for index, row in enumerate(rows if isinstance(rows, list) else ()):
+            yield f"{name}[{index}]", row if isinstance(row, Mapping) else {}
 
 
 def _records(place: str, order: OrderPayload, zone: ZoneInfo) -> Sequence[Read]:
     if "statement_number" in order:
-        told = payouts_of(place, order, zone)
+        results = payouts_of(place, order, zone)
     else:
-        told = read_short(place, order, records_of, zone)
-    return [one if isinstance(one, IncomingRecord) else (one,) for one in told]
+        results = read_short(place, order, records_of, zone)
+    return [result if isinstance(result, IncomingRecord) else (result,) for result in results]
 
 
 def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
-    """The steps of the test, which changes nothing there. A key that was never exchanged asks with
-    no token: so it is seen whether the way is open.
+    """Return the steps of a read-only test.
+
+    A key that was never exchanged calls without a token, which still shows whether the address
+    answers.
     """
     grant = grant_of(secret)
     if grant is None:
@@ -349,57 +359,71 @@ def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
     shop = calls.Shop(settings, grant, http)
     since = (http.now() - _HOUR).isoformat(timespec="seconds")
     answer = shop.answer(LIST, {"update_after": since, "limit": "1", "offset": "0"})
-    told = payouts.shop_report(_TITLE, settings, answer, lambda one: _fault(settings, one))
-    return _of_seller(settings, shop, told) if told.ok else told
+    connection_report = payouts.shop_report(
+        _TITLE, settings, answer, lambda http_answer: _find_fault(settings, http_answer)
+    )
+    return (
+        _with_seller(settings, shop, connection_report)
+        if connection_report.ok
+        else connection_report
+    )
 
 
-def _fault(settings: Settings, answer: HttpAnswer) -> Step | None:
-    told = calls.content(answer.body)
-    code, why = str(told.get("code") or ""), calls.reason(told)
-    said = quote_answer(_TITLE, answer.status, why)
+def _find_fault(settings: Settings, answer: HttpAnswer) -> Step | None:
+    body = calls.content(answer.body)
+    code, reason = str(body.get("code") or ""), calls.reason(body)
+    quoted = quote_answer(_TITLE, answer.status, reason)
     if not code:
         hint = "Enter the address of Lazada's interface in your country, such as api.lazada.com.my."
         return payouts.no_shop_step(_TITLE, settings, hint)
     if code in _NO_RIGHT:
-        words = f"The app may not read orders. {said}"
+        words = f"The app may not read orders. {quoted}"
         hint = "At open.lazada.com open the app and apply for the API group of orders."
         return Step.failed(payouts.RIGHTS, words, hint, "key.permission")
     if code in _KEY_CODES or answer.status in KEY_REFUSED:
-        words = f"Lazada does not accept the key. {said}"
+        words = f"Lazada does not accept the key. {quoted}"
         return Step.failed(payouts.KEY, words, calls.KEY_HINT, "key.refused")
     if code != "0" or answer.status != HTTPStatus.OK:
-        return payouts.unclear_step(_TITLE, answer, why)
+        return payouts.unclear_step(_TITLE, answer, reason)
     return None
 
 
-def _of_seller(settings: Settings, shop: calls.Shop, told: ConnectionReport) -> ConnectionReport:
-    """The report with who the seller is, where Lazada tells that."""
+def _with_seller(
+    settings: Settings, shop: calls.Shop, connection_report: ConnectionReport
+) -> ConnectionReport:
+    """Return the report with the seller's name and id, where Lazada shows them."""
     seller = shop.get(SELLER, {})
     key = str(seller.get("seller_id") or "") if isinstance(seller, Mapping) else ""
     if not isinstance(seller, Mapping) or not key:
-        return told
-    name, wanted = str(seller.get("name") or ""), str(settings.get(SELLER_SETTING) or "").strip()
-    before, after = told.steps[:3], told.steps[4:]
-    if wanted in ("", key):
-        named = Step(payouts.SHOP, ok=True, words=f"{name}, ID {key}.")
-        return replace(told, steps=(*before, named, *after))
-    words = f"The key belongs to another seller: {name}, ID {key}, not {wanted}."
+        return connection_report
+    name, expected_id = (
+        str(seller.get("name") or ""),
+        str(settings.get(SELLER_SETTING) or "").strip(),
+    )
+    before, after = connection_report.steps[:3], connection_report.steps[4:]
+    if expected_id in ("", key):
+        seller_step = Step(payouts.SHOP, ok=True, words=f"{name}, ID {key}.")
+        return replace(connection_report, steps=(*before, seller_step, *after))
+    words = f"The key belongs to another seller: {name}, ID {key}, not {expected_id}."
     hint = "Correct the seller ID, or authorize the app at open.lazada.com as the right seller."
     fault = Step.failed(payouts.SHOP, words, hint, "company.other")
     return ConnectionReport.stopped(payouts.STEPS, *before, fault)
 
 
 def begin(since: datetime) -> str:
-    """The cursor from which everything shows that changed at this moment or later."""
+    """Return the cursor from which every change at or after this moment shows."""
     start = int((since - ORDER_OVERLAP).timestamp())
     return _Cursor(start, start, paid_since=since.date().isoformat()).text()
 
 
 @dataclass(frozen=True, slots=True)
 class _Cursor:
-    """Where this reading began, how far it came, and the orders of that second that were read; in
-    seconds since 1970. From which day on statements are asked for ("": from when they are wanted),
-    which of them is next (none: orders are), and why they could not be read.
+    """The position of a pull, in seconds since 1970.
+
+    `began` is its start, `since` how far it came, and `skip` the number of orders of that second
+    that were read. `paid_since` is the day from which statements are read (blank: not enabled yet),
+    `next` the next statement (None: orders come first), and `unpaid` why statements could not be
+    read.
     """
 
     began: int
@@ -414,91 +438,96 @@ class _Cursor:
 
     @property
     def wrong(self) -> NoPage | None:
-        """Why payouts could not be read, for who reads orders meanwhile."""
+        """Why payouts could not be read, for the page that still has orders."""
         return NoPage(words=self.unpaid) if self.unpaid else None
 
 
 def page(cursor: str, settings: Settings, key: str, zone: ZoneInfo, http: Http) -> Page | NoPage:
-    """What follows a cursor."""
+    """Return the page that follows a cursor."""
     shop = shop_of(settings, key, http)
     if isinstance(shop, NoPage):
         return shop
-    at, wanted = _Cursor(*json.loads(cursor)), asked_for(settings)
-    if at.next is not None:
-        return _payouts(shop, at, zone)
-    if not wanted or not at.paid_since:
-        at = replace(at, paid_since=http.now().astimezone(zone).date().isoformat(), unpaid="")
-    asked = {
-        "update_after": datetime.fromtimestamp(at.since - 1, UTC).isoformat(),
+    position, with_payouts = _Cursor(*json.loads(cursor)), are_payouts_enabled(settings)
+    if position.next is not None:
+        return _payout_page(shop, position, zone)
+    if not with_payouts or not position.paid_since:
+        position = replace(
+            position, paid_since=http.now().astimezone(zone).date().isoformat(), unpaid=""
+        )
+    parameters = {
+        "update_after": datetime.fromtimestamp(position.since - 1, UTC).isoformat(),
         "sort_by": "updated_at",
         "sort_direction": "ASC",
         "limit": str(AT_ONCE),
-        "offset": str(at.skip),
+        "offset": str(position.skip),
     }
-    told = shop.get(LIST, asked)
-    if isinstance(told, NoPage):
-        return told
-    listed = _objects(told.get("orders") if isinstance(told, Mapping) else None)
+    answer = shop.get(LIST, parameters)
+    if isinstance(answer, NoPage):
+        return answer
+    listed = _objects(answer.get("orders") if isinstance(answer, Mapping) else None)
     if listed is None:
         return NoPage(words="Lazada answered with something that is not a list of orders.")
-    pieces = _pieces(shop, [str(one.get("order_id")) for one in listed])
+    pieces = _pieces(shop, [str(order.get("order_id")) for order in listed])
     if isinstance(pieces, NoPage):
         return pieces
-    found = [
-        _pulled(f"orders[{n}]", _with_items(one, pieces), zone) for n, one in enumerate(listed)
+    pulled = [
+        _pulled(f"orders[{index}]", _with_items(order, pieces), zone)
+        for index, order in enumerate(listed)
     ]
-    after, more = _after(at, listed)
-    if wanted and not more:
+    after, more = _next_cursor(position, listed)
+    if with_payouts and not more:
         after, more = replace(after, next=0), True
-    return Page(found=found, after=after.text(), more=more, wrong=at.wrong)
+    return Page(found=pulled, after=after.text(), more=more, wrong=position.wrong)
 
 
-def _payouts(shop: Shop, at: _Cursor, zone: ZoneInfo) -> Page | NoPage:
-    """The next payout; behind the last, or where it cannot be read, this reading is over."""
-    since, number = date.fromisoformat(at.paid_since), at.next or 0
+def _payout_page(shop: Shop, position: _Cursor, zone: ZoneInfo) -> Page | NoPage:
+    """Return the next payout; after the last, or if it cannot be read, this pull ends."""
+    since, number = date.fromisoformat(position.paid_since), position.next or 0
     listed = statements(shop, since)
     if isinstance(listed, NoPage):
-        return _left(at, listed)
+        return _page_without_payouts(position, listed)
     if number >= len(listed):
         today = shop.http.now().astimezone(zone).date()
-        again = again_from(listed, since, today).isoformat()
-        after = replace(at, next=None, unpaid="", paid_since=again)
+        start = next_start(listed, since, today).isoformat()
+        after = replace(position, next=None, unpaid="", paid_since=start)
         return Page(found=(), after=after.text(), more=False)
-    told = whole(shop, listed[number], zone)
-    if isinstance(told, NoPage):
-        return _left(at, told)
-    after = replace(at, next=number + 1)
-    return Page(found=(told,), after=after.text(), more=True, wrong=at.wrong)
+    payout = complete_statement(shop, listed[number], zone)
+    if isinstance(payout, NoPage):
+        return _page_without_payouts(position, payout)
+    after = replace(position, next=number + 1)
+    return Page(found=(payout,), after=after.text(), more=True, wrong=position.wrong)
 
 
-def _left(at: _Cursor, told: NoPage) -> Page:
-    """The orders go on; all statements from that day on are asked for behind them."""
-    wrong = payouts_left(told)
-    after = replace(at, next=None, unpaid=wrong.words)
+def _page_without_payouts(position: _Cursor, failure: NoPage) -> Page:
+    """Return a page that ends this pull; all statements from that day on are read with the next
+    pull.
+    """
+    wrong = payouts_left(failure)
+    after = replace(position, next=None, unpaid=wrong.words)
     return Page(found=(), after=after.text(), more=False, wrong=wrong)
 
 
-def _objects(found: object) -> list[Payload] | None:
-    """A list of objects; None where it is none."""
-    good = isinstance(found, list) and all(isinstance(one, Mapping) for one in found)
-    return found if isinstance(found, list) and good else None
+def _objects(rows: object) -> list[Payload] | None:
+    """Return a list of objects, or None if the value is no such list."""
+    good = isinstance(rows, list) and all(isinstance(row, Mapping) for row in rows)
+    return rows if isinstance(rows, list) and good else None
 
 
 def _pieces(shop: Shop, ids: list[str]) -> dict[str, list[Payload]] | NoPage:
-    """The pieces of several orders, by the id of the order."""
+    """Return order id -> pieces for several orders."""
     if not ids:
         return {}
-    told = shop.get(ITEMS, {"order_ids": f"[{','.join(ids)}]"})
-    if isinstance(told, NoPage):
-        return told
-    orders = _objects(told)
-    lists = [_objects(one.get("order_items")) for one in orders or ()]
+    answer = shop.get(ITEMS, {"order_ids": f"[{','.join(ids)}]"})
+    if isinstance(answer, NoPage):
+        return answer
+    orders = _objects(answer)
+    lists = [_objects(order.get("order_items")) for order in orders or ()]
     if orders is None or None in lists:
         return NoPage(words="Lazada answered with something that is not a list of pieces.")
     return {
-        str(one.get("order_id")): many
-        for one, many in zip(orders, lists, strict=True)
-        if many is not None
+        str(order.get("order_id")): pieces
+        for order, pieces in zip(orders, lists, strict=True)
+        if pieces is not None
     }
 
 
@@ -506,114 +535,127 @@ def _pulled(place: str, order: Payload, zone: ZoneInfo) -> Pulled:
     read = read_short(place, order, records_of, zone)
     return Pulled(
         raw=dumps(order),
-        records=tuple(one for one in read if isinstance(one, IncomingRecord)),
-        errors=tuple(one for one in read if isinstance(one, RowError)),
+        records=tuple(result for result in read if isinstance(result, IncomingRecord)),
+        errors=tuple(result for result in read if isinstance(result, RowError)),
     )
 
 
 def _with_items(order: Payload, pieces: Mapping[str, list[Payload]]) -> Payload:
-    """An order with its pieces, as a file has it."""
+    """Return an order with its pieces, as a file has it."""
     return {**order, "order_items": pieces.get(str(order.get("order_id")), [])}
 
 
-def _after(at: _Cursor, listed: list[Payload]) -> tuple[_Cursor, bool]:
-    """Where to go on, and whether at once."""
-    moments = [found for one in listed if (found := Part("", one).when("updated_at"))]
-    newest = max([at.since, *(int(one.timestamp()) for one in moments)])
+def _next_cursor(position: _Cursor, listed: list[Payload]) -> tuple[_Cursor, bool]:
+    """Return the next cursor, and whether to continue at once."""
+    moments = [moment for order in listed if (moment := Part("", order).when("updated_at"))]
+    newest = max([position.since, *(int(moment.timestamp()) for moment in moments)])
     if len(listed) >= AT_ONCE:
-        skip = 0 if newest > at.since else at.skip + len(listed)
-        return replace(at, since=newest, skip=skip), True
-    start = max(at.began, newest - int(ORDER_OVERLAP.total_seconds()))
-    return replace(at, began=start, since=start, skip=0), False
+        skip = 0 if newest > position.since else position.skip + len(listed)
+        return replace(position, since=newest, skip=skip), True
+    start = max(position.began, newest - int(ORDER_OVERLAP.total_seconds()))
+    return replace(position, began=start, since=start, skip=0), False
 
 
-def asked_for(settings: Settings) -> bool:
-    """Whether payouts are wanted."""
+def are_payouts_enabled(settings: Settings) -> bool:
+    """Check whether the settings include payouts."""
     return settings.get(PAYOUT_SETTING) == ASKED_FOR
 
 
 def statements(shop: Shop, since: date) -> list[Payload] | NoPage:
-    """The statements that were made on this day or later, the oldest first."""
-    told = shop.get(STATEMENTS, {"created_after": since.isoformat()})
-    if isinstance(told, NoPage):
-        return told
-    listed = _objects(told)
-    if listed is None or any(_made(one) is None for one in listed):
+    """Return the statements created on or after this day, oldest first."""
+    answer = shop.get(STATEMENTS, {"created_after": since.isoformat()})
+    if isinstance(answer, NoPage):
+        return answer
+    listed = _objects(answer)
+    if listed is None or any(_created_on(statement) is None for statement in listed):
         return NoPage(words="Lazada answered with something that is not a list of statements.")
-    return sorted(listed, key=lambda one: (str(_made(one)), str(one.get("statement_number"))))
+    return sorted(
+        listed,
+        key=lambda statement: (str(_created_on(statement)), str(statement.get("statement_number"))),
+    )
 
 
-def _made(statement: Payload) -> date | None:
-    """The day on which a statement was made, by the clock of the shop."""
+def _created_on(statement: Payload) -> date | None:
+    """Return the day on which a statement was created, by the shop's clock."""
     try:
         return date.fromisoformat(str(statement.get("created_at"))[:10])
     except ValueError:
         return None
 
 
-def again_from(listed: list[Payload], since: date, today: date) -> date:
-    """From which day on the next reading asks: the oldest that is not paid, else the newest."""
-    made = [(_made(one) or today, str(one.get("paid")) == "1") for one in listed]
-    waiting = [day for day, paid in made if not paid]
-    newest = max((day for day, _ in made), default=since)
+def next_start(listed: list[Payload], since: date, today: date) -> date:
+    """Return the day from which the next pull reads: the oldest unpaid statement, or the newest."""
+    created = [
+        (_created_on(statement) or today, str(statement.get("paid")) == "1") for statement in listed
+    ]
+    waiting = [day for day, paid in created if not paid]
+    newest = max((day for day, _ in created), default=since)
     return max(min([*waiting, newest]), today - PAYOUT_OVERLAP)
 
 
-def whole(shop: Shop, statement: Payload, zone: ZoneInfo) -> Pulled | NoPage:
-    """A statement with its transactions as a payout."""
-    made = _made(statement) or date.min
+def complete_statement(shop: Shop, statement: Payload, zone: ZoneInfo) -> Pulled | NoPage:
+    """Return a statement with its transactions as a payout."""
+    created_on = _created_on(statement) or date.min
     # Lazada names the statement of a transaction by its days only, so these find its rows.
-    rows = _rows(shop, made, made - AROUND)
-    days = [found for one in _of(rows, made) if (found := period(one.get("statement")))]
-    first = min((day for day, _ in days), default=made)
-    if not isinstance(rows, NoPage) and first < made - AROUND:
-        rows = _rows(shop, made, first)
+    rows = _read_transactions(shop, created_on, created_on - AROUND)
+    days = [
+        days_of_row
+        for row in _rows_of_statement(rows, created_on)
+        if (days_of_row := period(row.get("statement")))
+    ]
+    first = min((day for day, _ in days), default=created_on)
+    if not isinstance(rows, NoPage) and first < created_on - AROUND:
+        rows = _read_transactions(shop, created_on, first)
     if isinstance(rows, NoPage):
         return rows
-    # of a list that goes on, nobody knows which transactions are missing: all of it is too long
-    told = {**statement, ROWS: rows if len(rows) >= _PAGES * SIZE else _of(rows, made)}
+    # a list that goes on may lack any transaction: the whole statement is too long
+    content = {
+        **statement,
+        ROWS: rows if len(rows) >= _PAGES * SIZE else _rows_of_statement(rows, created_on),
+    }
     records: list[IncomingRecord] = []
     errors: list[RowError] = []
-    for one in payouts_of("statements[0]", told, zone):
-        if isinstance(one, RowError):
-            errors.append(one)
+    for row in payouts_of("statements[0]", content, zone):
+        if isinstance(row, RowError):
+            errors.append(row)
         else:
-            records.append(one)
-    return Pulled(raw=dumps(told), records=tuple(records), errors=tuple(errors))
+            records.append(row)
+    return Pulled(raw=dumps(content), records=tuple(records), errors=tuple(errors))
 
 
-def _rows(shop: Shop, made: date, since: date) -> list[Payload] | NoPage:
-    """All transactions of these days, each once: while they are read the list may grow, and show
-    the last of a page on the next one, too.
+def _read_transactions(shop: Shop, created_on: date, since: date) -> list[Payload] | NoPage:
+    """Return all transactions of these days once.
+
+    The list may grow while it is read and repeat a row on the next page.
     """
-    found: dict[str, Payload] = {}
+    rows: dict[str, Payload] = {}
     for page in range(_PAGES):
-        asked = {
+        parameters = {
             "start_time": since.isoformat(),
-            "end_time": made.isoformat(),
+            "end_time": created_on.isoformat(),
             "limit": str(SIZE),
             "offset": str(page * SIZE),
         }
-        told = shop.get(TRANSACTIONS, asked)
-        if isinstance(told, NoPage):
-            return told
-        part = _objects(told)
-        if part is None:
+        answer = shop.get(TRANSACTIONS, parameters)
+        if isinstance(answer, NoPage):
+            return answer
+        page_rows = _objects(answer)
+        if page_rows is None:
             return NoPage(
                 words="Lazada answered with something that is not a list of transactions."
             )
-        found |= {json.dumps(one, sort_keys=True, default=str): one for one in part}
-        if len(part) < SIZE:
-            return list(found.values())
-    return list(found.values())
+        rows |= {json.dumps(row, sort_keys=True, default=str): row for row in page_rows}
+        if len(page_rows) < SIZE:
+            return list(rows.values())
+    return list(rows.values())
 
 
-def _of(rows: list[Payload] | NoPage, made: date) -> list[Payload]:
-    """Those whose days end the day before the statement was made."""
+def _rows_of_statement(rows: list[Payload] | NoPage, created_on: date) -> list[Payload]:
+    """Return the rows whose days end the day before the statement was created."""
     if isinstance(rows, NoPage):
         return []
-    ends = [(one, period(one.get("statement"))) for one in rows]
-    return [one for one, days in ends if days and days[1] + timedelta(days=1) == made]
+    ends = [(row, period(row.get("statement"))) for row in rows]
+    return [row for row, days in ends if days and days[1] + timedelta(days=1) == created_on]
 
 
 SOURCE: Source = Lazada()

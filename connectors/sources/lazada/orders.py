@@ -189,11 +189,11 @@ class Part(payload_parts.Part):
     api: ClassVar[str] = "Lazada's Open Platform"
 
     def when(self, name: str) -> datetime | None:
-        """A moment as Lazada writes it: 2026-11-19 14:03:11 +0800; None where none is told."""
-        found = self.value.get(name)
-        if found in (None, ""):
+        """Return a moment written as 2026-11-19 14:03:11 +0800, or None if there is none."""
+        raw_moment = self.value.get(name)
+        if raw_moment in (None, ""):
             return None
-        text = found.strip() if isinstance(found, str) else ""
+        text = raw_moment.strip() if isinstance(raw_moment, str) else ""
         try:
             if _WRITTEN.fullmatch(text):
                 return datetime.fromisoformat(text[:19] + text[19:].strip())
@@ -205,9 +205,9 @@ class Part(payload_parts.Part):
 
     @property
     def word(self) -> str:
-        """The status of a piece in one of our words; one that is not known stays as it came."""
-        told = self.text("status")
-        return PIECE_WORDS.get(told, told)
+        """The status of a piece in one of our words; an unknown status is unchanged."""
+        status = self.text("status")
+        return PIECE_WORDS.get(status, status)
 
     @property
     def price(self) -> Decimal:
@@ -220,21 +220,25 @@ class Part(payload_parts.Part):
         return self.amount("paid_price") + self.amount("voucher_platform")
 
 
-def records_of(place: str, given: Given, zone: ZoneInfo) -> list[Read]:
-    """The order with its pieces (`order_items`), then a refund for each piece that was returned or
-    lost; of one that is wrong all that is wrong with it.
+def records_of(place: str, payload: Given, zone: ZoneInfo) -> list[Read]:
+    """Return the order, then a refund for each returned or lost piece; or all faults.
+
+    The pieces are in `order_items`.
     """
-    order = Part(place, given)
+    order = Part(place, payload)
     pieces = order.parts("order_items")
-    _prove(order, pieces)
+    _check_pieces(order, pieces)
     read = [_order(order, pieces, zone)]
     if order.errors:
         return read
-    return [*read, *(_refund(order, one, zone) for one in pieces if one.word in RESTOCK_WORDS)]
+    return [
+        *read,
+        *(_refund(order, piece, zone) for piece in pieces if piece.word in RESTOCK_WORDS),
+    ]
 
 
-def _prove(order: Part, pieces: Sequence[Part]) -> None:
-    """Add an error where pieces are missing, or there is none."""
+def _check_pieces(order: Part, pieces: Sequence[Part]) -> None:
+    """Add an error if pieces are missing, or there are none."""
     if not pieces:
         order.wrong("order_items", "The order has no pieces.", "Ask Lazada for its items.")
         return
@@ -249,12 +253,16 @@ def _prove(order: Part, pieces: Sequence[Part]) -> None:
 
 
 def _order(order: Part, pieces: Sequence[Part], zone: ZoneInfo) -> Read:
-    told = [piece.text("status") for piece in pieces]
-    known = all(word in PIECE_WORDS for word in told)
-    status = status_of([piece.word for piece in pieces] if known else told, known)
-    sold = [one for one in pieces if one.word != "cancelled"] or pieces
-    goods = [_goods(same, sold) for same in _joined(pieces) if any(one in sold for one in same)]
-    shipping = sum((one.amount("shipping_amount") for one in sold), ZERO)
+    statuses = [piece.text("status") for piece in pieces]
+    all_known = all(word in PIECE_WORDS for word in statuses)
+    status = status_of([piece.word for piece in pieces] if all_known else statuses, all_known)
+    sold = [piece for piece in pieces if piece.word != "cancelled"] or pieces
+    goods = [
+        _goods(group, sold)
+        for group in _group_pieces(pieces)
+        if any(piece in sold for piece in group)
+    ]
+    shipping = sum((piece.amount("shipping_amount") for piece in sold), ZERO)
     place = order.at("order_items")
     lines = [*goods, *([one_of("shipping", "Shipping", place, shipping)] if shipping else [])]
     created, changed = order.when("created_at"), _newest(order, pieces)
@@ -262,7 +270,7 @@ def _order(order: Part, pieces: Sequence[Part], zone: ZoneInfo) -> Read:
     head = {
         "number": order.cell("order_number" if order.text("order_number") else "order_id"),
         "status": Cell(f"{place}[0].status", status),
-        "shop_status": Cell(f"{place}[0].status", ", ".join(sorted(set(told)))),
+        "shop_status": Cell(f"{place}[0].status", ", ".join(sorted(set(statuses)))),
         "order_id": order.cell("order_id"),
         "ordered_on": Cell(order.at("created_at"), _day(created, zone)),
         "updated_at": Cell(order.at("updated_at"), changed),
@@ -271,17 +279,17 @@ def _order(order: Part, pieces: Sequence[Part], zone: ZoneInfo) -> Read:
         "customer_name": Cell(order.at("customer_first_name"), " ".join(filter(None, names))),
         "goods_total": Cell(place, plain(summed(goods))),
         "shipping_total": Cell(place, plain(shipping)),
-        **_borne(place, sold, shipping),
+        **_price_shares(place, sold, shipping),
         "total": Cell(place, plain(summed(lines))) if pieces else order.cell("price"),
     }
     return record_of(ORDER, order, order.cell("order_id"), head, lines, zone)
 
 
-def _borne(place: str, sold: Sequence[Part], shipping: Decimal) -> dict[str, Cell]:
+def _price_shares(place: str, sold: Sequence[Part], shipping: Decimal) -> dict[str, Cell]:
     """Return who bears which part of the prices, and what the buyer paid."""
-    price = sum((one.price for one in sold), ZERO)
+    price = sum((piece.price for piece in sold), ZERO)
     paid, seller, platform = (
-        sum((one.amount(name) for one in sold), ZERO)
+        sum((piece.amount(name) for piece in sold), ZERO)
         for name in ("paid_price", "voucher_seller", "voucher_platform")
     )
     amounts = {
@@ -293,11 +301,11 @@ def _borne(place: str, sold: Sequence[Part], shipping: Decimal) -> dict[str, Cel
     return {name: Cell(place, plain(amount)) for name, amount in amounts.items()}
 
 
-def _goods(same: Sequence[Part], sold: Sequence[Part]) -> Line:
-    """One line. Of an order that is cancelled whole, all pieces stay in it."""
-    first, mine = same[0], [one for one in same if one in sold]
+def _goods(pieces: Sequence[Part], sold: Sequence[Part]) -> Line:
+    """Return one line. If the whole order is cancelled, all its pieces stay in the line."""
+    first, sold_pieces = pieces[0], [piece for piece in pieces if piece in sold]
     price, revenue = first.price, first.revenue
-    words, count = [one.word for one in same], len(mine)
+    words, count = [piece.word for piece in pieces], len(sold_pieces)
     cells = {
         **_article(first),
         "part": Cell(first.place, "goods"),
@@ -325,27 +333,27 @@ def _article(piece: Part) -> dict[str, Cell]:
     }
 
 
-def _joined(pieces: Sequence[Part]) -> list[list[Part]]:
-    """The pieces of each line, in the order in which they came."""
-    found: dict[tuple[str, ...], list[Part]] = {}
+def _group_pieces(pieces: Sequence[Part]) -> list[list[Part]]:
+    """Return the pieces of each line, in the order in which they came."""
+    groups: dict[tuple[str, ...], list[Part]] = {}
     for piece in pieces:
-        found.setdefault(tuple(_same(piece)), []).append(piece)
-    return list(found.values())
+        groups.setdefault(tuple(_line_key(piece)), []).append(piece)
+    return list(groups.values())
 
 
-def _same(piece: Part) -> list[str]:
+def _line_key(piece: Part) -> list[str]:
     money = [plain(piece.amount(name).normalize()) for name in _SAME_AMOUNTS]
     return [*(piece.text(name) for name in _SAME_TEXTS), *money]
 
 
 def _newest(order: Part, pieces: Sequence[Part]) -> str | None:
-    """The latest moment that the order or a piece of it knows of."""
-    told = [one.when("updated_at") for one in (order, *pieces)]
-    found = [one for one in told if one is not None]
-    if not found:
+    """Return the latest change of the order or any piece."""
+    moments = [part.when("updated_at") for part in (order, *pieces)]
+    known_moments = [moment for moment in moments if moment is not None]
+    if not known_moments:
         order.wrong("updated_at", "The moment of the change is missing.", "Ask Lazada again.")
         return None
-    return max(found).isoformat()
+    return max(known_moments).isoformat()
 
 
 def _day(when: datetime | None, zone: ZoneInfo) -> str | None:
@@ -353,12 +361,12 @@ def _day(when: datetime | None, zone: ZoneInfo) -> str | None:
 
 
 def _currency(order: Part, pieces: Sequence[Part]) -> str:
-    """The currency of all pieces; two are wrong."""
-    found = sorted({one.text("currency") for one in pieces} - {""})
-    if len(found) > 1:
-        words = f"The pieces have the currencies {' and '.join(found)}."
+    """Return the currency of all pieces; different currencies are an error."""
+    currencies = sorted({piece.text("currency") for piece in pieces} - {""})
+    if len(currencies) > 1:
+        words = f"The pieces have the currencies {' and '.join(currencies)}."
         order.wrong("order_items", words, "Ask Lazada for its items again.")
-    return found[0] if found else order.text("currency")
+    return currencies[0] if currencies else order.text("currency")
 
 
 def _refund(order: Part, piece: Part, zone: ZoneInfo) -> Read:
@@ -386,19 +394,19 @@ def _refund(order: Part, piece: Part, zone: ZoneInfo) -> Read:
 
 
 def status_of(words: Sequence[str], known: bool) -> str:
-    """The one word of an order whose pieces have these; as they came where one is not known."""
-    left = [word for word in words if word != "cancelled"]
+    """Return the status of an order whose pieces have these words; unchanged if any is unknown."""
+    active = [word for word in words if word != "cancelled"]
     if not known:
         return ", ".join(sorted(set(words)))
-    if not left:
+    if not active:
         return "cancelled"
-    for one in ("exception", "unpaid"):
-        if one in left:
-            return one
+    for exception_word in ("exception", "unpaid"):
+        if exception_word in active:
+            return exception_word
     for some, all_, part in (
         ({RETURNED, LOST}, "refunded", "refunded_partly"),
         ({"delivered"}, "delivered", "partially_delivered"),
     ):
-        if some & set(left):
-            return all_ if set(left) <= some else part
-    return "shipped" if set(left) == {"shipped"} else "paid"
+        if some & set(active):
+            return all_ if set(active) <= some else part
+    return "shipped" if set(active) == {"shipped"} else "paid"

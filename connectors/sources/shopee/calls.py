@@ -69,92 +69,104 @@ _PAGES: Final = 100
 """Pages of one payout, of 100 orders each."""
 
 _SETTLED: Final = timedelta(hours=2)
-"""So long after its end nothing is added to a day any more."""
+"""How long after its end a day can still get entries."""
 
 Payload = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """The way to one shop."""
+    """A client for one shop."""
 
     settings: Settings
     grant: Grant
     http: Http
 
-    def get(self, path: str, asked: Mapping[str, str]) -> Mapping[str, object] | NoPage:
-        """The `response` to a question, or why there is none."""
-        told = self._asked("GET", path, asked)
-        found = told if isinstance(told, NoPage) else told.get("response")
-        return found if isinstance(found, Mapping | NoPage) else _not_shown(told)
+    def get(self, path: str, query: Mapping[str, str]) -> Mapping[str, object] | NoPage:
+        """Return the `response` of a GET call, or why there is none."""
+        content = self._call("GET", path, query)
+        response = content if isinstance(content, NoPage) else content.get("response")
+        return response if isinstance(response, Mapping | NoPage) else _not_shown(content)
 
-    def post(self, path: str, asked: Mapping[str, object]) -> list[object] | NoPage:
-        """The same for a question in a body, whose response is a list."""
-        told = self._asked("POST", path, {}, json.dumps(asked).encode())
-        found = told if isinstance(told, NoPage) else told.get("response")
-        return found if isinstance(found, list | NoPage) else _not_shown(told)
+    def post(self, path: str, content: Mapping[str, object]) -> list[object] | NoPage:
+        """Return the `response` list of a POST call, or why there is none."""
+        answer = self._call("POST", path, {}, json.dumps(content).encode())
+        response = answer if isinstance(answer, NoPage) else answer.get("response")
+        return response if isinstance(response, list | NoPage) else _not_shown(answer)
 
-    def _asked(
-        self, method: str, path: str, asked: Mapping[str, str], body: bytes | None = None
+    def _call(
+        self, method: str, path: str, parameters: Mapping[str, str], body: bytes | None = None
     ) -> Mapping[str, object] | NoPage:
-        """The whole answer that is no error."""
-        answer = self.answer(method, path, asked, body)
+        """Return the whole answer if it is no error."""
+        answer = self.answer(method, path, parameters, body)
         if isinstance(answer, HttpFailure):
             return NoPage(words=answer.words)
-        told = content(answer.body)
-        wrong = str(told.get("error") or "")
-        if answer.status == TOO_MANY or is_busy(wrong):
+        answer_content = content(answer.body)
+        error = str(answer_content.get("error") or "")
+        if answer.status == TOO_MANY or is_busy(error):
             pause = retry_after(answer.headers, answer.at)
             words = "Shopee was asked more often than it allows."
             return NoPage(words=words, pause=_PAUSE if pause is None else pause)
-        if answer.status in KEY_REFUSED or _is(wrong, _KEY_WORDS):
-            words = f"Shopee does not accept the key: {why(told)}"
+        if answer.status in KEY_REFUSED or _has_word(error, _KEY_WORDS):
+            words = f"Shopee does not accept the key: {why(answer_content)}"
             return NoPage(words=words, hint=KEY_HINT, key_refused=True)
-        if wrong or answer.status != HTTPStatus.OK:
-            return NoPage(words=f"Shopee answered {answer.status}: {why(told)}")
-        return told
+        if error or answer.status != HTTPStatus.OK:
+            return NoPage(words=f"Shopee answered {answer.status}: {why(answer_content)}")
+        return answer_content
 
     def answer(
-        self, method: str, path: str, asked: Mapping[str, str], body: bytes | None = None
+        self, method: str, path: str, parameters: Mapping[str, str], body: bytes | None = None
     ) -> HttpAnswer | HttpFailure:
-        """What comes back to a signed question."""
-        own = {"access_token": self.grant.access, "shop_id": _said(self.settings, "shop_id")}
-        query = {**_signed(self.settings, self.grant.secret, path, self.http, **own), **own}
-        url = f"{_base(self.settings)}{path}?{urlencode({**query, **asked})}"
+        """Send a signed call and return the HTTP answer."""
+        shop_parameters = {
+            "access_token": self.grant.access,
+            "shop_id": _setting(self.settings, "shop_id"),
+        }
+        query = {
+            **_signed(self.settings, self.grant.secret, path, self.http, **shop_parameters),
+            **shop_parameters,
+        }
+        url = f"{_base(self.settings)}{path}?{urlencode({**query, **parameters})}"
         headers = {"Accept": "application/json"}
         if body is not None:
             headers["Content-Type"] = "application/json"
         return self.http.request(method, url, headers=headers, body=body)
 
 
-def _not_shown(told: Mapping[str, object] | NoPage) -> NoPage:
-    """An answer that is no error and holds nothing that was asked for."""
-    return told if isinstance(told, NoPage) else NoPage(words=f"Shopee answered 200: {why(told)}")
+def _not_shown(content: Mapping[str, object] | NoPage) -> NoPage:
+    """Return the failure for an answer without an error and without the requested content."""
+    return (
+        content
+        if isinstance(content, NoPage)
+        else NoPage(words=f"Shopee answered 200: {why(content)}")
+    )
 
 
-def _is(error: str, words: tuple[str, ...]) -> bool:
-    """Whether an error is of this sort; some come as `common.error_auth`."""
+def _has_word(error: str, words: tuple[str, ...]) -> bool:
+    """Check whether an error has such a word; some errors come as `common.error_auth`."""
     return any(word in error.lower() for word in words)
 
 
-def _said(settings: Settings, name: str) -> str:
+def _setting(settings: Settings, name: str) -> str:
     return str(settings.get(name) or "").strip()
 
 
-def _signed(settings: Settings, secret: str, path: str, http: Http, **own: str) -> dict[str, str]:
-    """The part of a query that proves who asks, and when."""
-    partner, moment = _said(settings, "partner_id"), str(int(http.now().timestamp()))
-    text = "".join((partner, path, moment, *own.values()))
+def _signed(
+    settings: Settings, secret: str, path: str, http: Http, **parameters: str
+) -> dict[str, str]:
+    """Return the query parameters that prove the caller and the moment."""
+    partner, moment = _setting(settings, "partner_id"), str(int(http.now().timestamp()))
+    text = "".join((partner, path, moment, *parameters.values()))
     sign = hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
     return {"partner_id": partner, "timestamp": moment, "sign": sign}
 
 
 def _base(settings: Settings) -> str:
-    return _said(settings, "base_url").rstrip("/")
+    return _setting(settings, "base_url").rstrip("/")
 
 
 def shop_of(settings: Settings, key: str, http: Http) -> Shop | NoPage:
-    """The way to a shop with this key."""
+    """Return the client for a shop with this key, or why the key is unusable."""
     grant = grant_of(key)
     if grant is None or not grant.access:
         return NoPage(words="The key does not say how to ask Shopee.", hint=FORM)
@@ -162,12 +174,12 @@ def shop_of(settings: Settings, key: str, http: Http) -> Shop | NoPage:
 
 
 def renewed(settings: Settings, key: str, http: Http) -> Renewed:
-    """Exchange the refresh token; Shopee takes each of them once."""
+    """Replace the refresh token; Shopee accepts each token once."""
     grant = grant_of(key)
     if grant is None:
         return Renewed(kind="refused", words=f"The key cannot be used. {FORM}")
     query = _signed(settings, grant.secret, RENEWAL, http)
-    asked = {
+    request = {
         "shop_id": _number(settings, "shop_id"),
         "partner_id": _number(settings, "partner_id"),
         "refresh_token": grant.refresh,
@@ -176,50 +188,50 @@ def renewed(settings: Settings, key: str, http: Http) -> Renewed:
         "POST",
         f"{_base(settings)}{RENEWAL}?{urlencode(query)}",
         headers={"Accept": "application/json", "Content-Type": "application/json"},
-        body=json.dumps(asked).encode(),
+        body=json.dumps(request).encode(),
     )
     if isinstance(answer, HttpFailure):
         return Renewed(kind="away", words=answer.words)
-    told = content(answer.body)
-    wrong = str(told.get("error") or "")
-    if answer.status == HTTPStatus.OK and not wrong:
-        return renewed_key(grant, told, told.get("expire_in"), http.now())
-    away = answer.status >= 500 or answer.status == TOO_MANY or not wrong  # or another page
-    away = away or is_busy(wrong) or _is(wrong, _AWAY_WORDS)
-    words = f"Shopee gave no access token for the refresh token: {why(told)}"
-    hint = SHOP_HINT if is_of_shop(told) else KEY_HINT
+    answer_content = content(answer.body)
+    error = str(answer_content.get("error") or "")
+    if answer.status == HTTPStatus.OK and not error:
+        return renewed_key(grant, answer_content, answer_content.get("expire_in"), http.now())
+    away = answer.status >= 500 or answer.status == TOO_MANY or not error  # or another page
+    away = away or is_busy(error) or _has_word(error, _AWAY_WORDS)
+    words = f"Shopee gave no access token for the refresh token: {why(answer_content)}"
+    hint = SHOP_HINT if is_of_shop(answer_content) else KEY_HINT
     return Renewed(kind="away" if away else "refused", words=words, hint=hint)
 
 
 def _number(settings: Settings, name: str) -> int | str:
-    text = _said(settings, name)
+    text = _setting(settings, name)
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else text
 
 
 def is_busy(error: str) -> bool:
-    """Whether an error says that it was asked too often."""
-    return _is(error, _BUSY_WORDS)
+    """Check whether an error means that the rate limit was exceeded."""
+    return _has_word(error, _BUSY_WORDS)
 
 
-def is_of_shop(told: Mapping[str, object]) -> bool:
-    """Whether an error is about the shop, and not about the key."""
-    return bool(told.get("error")) and _is(str(told.get("message") or ""), _SHOP_WORDS)
+def is_of_shop(body: Mapping[str, object]) -> bool:
+    """Check whether an error is about the shop, and not about the key."""
+    return bool(body.get("error")) and _has_word(str(body.get("message") or ""), _SHOP_WORDS)
 
 
 def content(body: bytes) -> Mapping[str, object]:
-    """The object of an answer; nothing where it is none."""
-    told = loads(body, keep_odd=True)
-    return told if isinstance(told, Mapping) else {}
+    """Return the JSON object of an answer; empty if there is none."""
+    body_content = loads(body, keep_odd=True)
+    return body_content if isinstance(body_content, Mapping) else {}
 
 
-def why(told: Mapping[str, object]) -> str:
-    """What Shopee says of an error, as the end of a sentence."""
-    return (reason(told) or "no reason given").rstrip(".") + "."
+def why(body: Mapping[str, object]) -> str:
+    """Return Shopee's reason for an error as the end of a sentence."""
+    return (reason(body) or "no reason given").rstrip(".") + "."
 
 
-def reason(told: Mapping[str, object]) -> str:
-    """The same as it was told; blank where none was."""
-    return str(told.get("message") or told.get("error") or "").strip()[:200]
+def reason(body: Mapping[str, object]) -> str:
+    """Return Shopee's reason for an error unchanged; blank if there is none."""
+    return str(body.get("message") or body.get("error") or "").strip()[:200]
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,31 +263,32 @@ def _midnight(day: date, zone: ZoneInfo) -> int:
     return int(datetime.combine(day, time(0), zone).timestamp())
 
 
-def asked_for(settings: Settings) -> bool:
-    """Whether payouts are wanted at all."""
+def are_payouts_enabled(settings: Settings) -> bool:
+    """Check whether the settings include payouts."""
     return settings.get(SETTING) in WAYS
 
 
-def due(after: int, settings: Settings, zone: ZoneInfo, now: datetime) -> Days | None:
-    """The next days that are whole, over and not read yet; None where there are none. A week is
-    the same days whoever asks: what begins in the middle of one begins with the next, unless the
+def next_days(after: int, settings: Settings, zone: ZoneInfo, now: datetime) -> Days | None:
+    """Return the next complete days that were not read yet, or None.
+
+    Weeks have fixed days: a start in the middle of a week begins with the next week, unless the
     settings name that day.
     """
     local = datetime.fromtimestamp(after, zone)
-    told = str(settings.get(FROM) or "")
-    start = date.fromisoformat(told) if told else date.min
+    first_day = str(settings.get(FROM) or "")
+    start = date.fromisoformat(first_day) if first_day else date.min
     first = max(start, local.date() + timedelta(days=0 if local.time() == time(0) else 1))
     last = first
     if settings.get(SETTING) == "week":
         if first.weekday() and first != start:
             first += timedelta(days=7 - first.weekday())
         last = first + timedelta(days=6 - first.weekday())
-    found = Days(first, last, zone)
-    return found if found.end + _SETTLED.total_seconds() <= now.timestamp() else None
+    days = Days(first, last, zone)
+    return days if days.end + _SETTLED.total_seconds() <= now.timestamp() else None
 
 
-def released(shop: Shop, days: Days) -> tuple[Pulled, ...] | NoPage:
-    """The payout of these days; none where nothing was released."""
+def read_payout(shop: Shop, days: Days) -> tuple[Pulled, ...] | NoPage:
+    """Return the payout of these days; empty if nothing was released."""
     listed = _listed(shop, days)
     if isinstance(listed, NoPage):
         return listed
@@ -289,54 +302,56 @@ def released(shop: Shop, days: Days) -> tuple[Pulled, ...] | NoPage:
     }
     if len(listed) * EACH > LINES:  # held without its lines: their incomes are not needed
         return (_read({**head, LISTED: listed}, days.zone),)
-    incomes = _incomes(shop, [str(one.get("order_sn")) for one in listed])
+    incomes = _incomes(shop, [str(escrow.get("order_sn")) for escrow in listed])
     if isinstance(incomes, NoPage):
         return incomes
-    whole = {**head, LISTED: listed, DETAILS: incomes}
-    return (_read(whole, days.zone),)
+    payout = {**head, LISTED: listed, DETAILS: incomes}
+    return (_read(payout, days.zone),)
 
 
 def _listed(shop: Shop, days: Days) -> list[Payload] | NoPage:
-    """What was released of each order, each once."""
-    found: dict[str, Payload] = {}
+    """Return each released escrow of the days once."""
+    escrows: dict[str, Payload] = {}
     for number in range(1, _PAGES + 1):
-        asked = {
+        query = {
             "release_time_from": str(days.since),
             "release_time_to": str(days.end - 1),
             "page_size": str(SIZE),
             "page_no": str(number),
         }
-        told = shop.get(ESCROWS, asked)
-        if isinstance(told, NoPage):
-            return told
-        part = _objects(told.get(LISTED))
-        if part is None:
+        answer = shop.get(ESCROWS, query)
+        if isinstance(answer, NoPage):
+            return answer
+        page_escrows = _objects(answer.get(LISTED))
+        if page_escrows is None:
             return NoPage(words="Shopee answered with something that is not a list of escrows.")
-        found |= {json.dumps(one, sort_keys=True, default=str): one for one in part}
-        if told.get("more") is not True or not part:
+        escrows |= {
+            json.dumps(escrow, sort_keys=True, default=str): escrow for escrow in page_escrows
+        }
+        if answer.get("more") is not True or not page_escrows:
             break
-    return list(found.values())
+    return list(escrows.values())
 
 
-def _objects(found: object) -> list[Payload] | None:
-    """A list of objects; None where it is none."""
-    good = isinstance(found, list) and all(isinstance(one, Mapping) for one in found)
-    return found if isinstance(found, list) and good else None
+def _objects(rows: object) -> list[Payload] | None:
+    """Return a list of objects, or None if the value is no such list."""
+    good = isinstance(rows, list) and all(isinstance(row, Mapping) for row in rows)
+    return rows if isinstance(rows, list) and good else None
 
 
 def incomes_shown(shop: Shop, numbers: Sequence[str]) -> Mapping[str, object] | NoPage:
-    """Return the incomes that Shopee shows of at most 50 orders, by order number.
+    """Return order number -> income for at most 50 orders.
 
-    They say who bears vouchers. An app that may not read payments gets none, and orders are read
-    without them: the rules hold those with a discount that nothing explains.
+    The incomes show who bears vouchers. An app without permission for payments gets none, and
+    orders are read without them: the rules hold those with an unexplained discount.
     """
     if not numbers:
         return {}
-    told = _ask_incomes(shop, numbers)
-    if isinstance(told, NoPage):
-        return told if told.pause is not None else {}
-    details = _objects([one.get("escrow_detail") for one in _objects(told) or ()]) or ()
-    return {str(one.get("order_sn")): one.get(INCOME) for one in details}
+    answer = _ask_incomes(shop, numbers)
+    if isinstance(answer, NoPage):
+        return answer if answer.pause is not None else {}
+    details = _objects([income.get("escrow_detail") for income in _objects(answer) or ()]) or ()
+    return {str(income.get("order_sn")): income.get(INCOME) for income in details}
 
 
 def _ask_incomes(shop: Shop, numbers: Sequence[str]) -> list[object] | NoPage:
@@ -344,33 +359,33 @@ def _ask_incomes(shop: Shop, numbers: Sequence[str]) -> list[object] | NoPage:
 
 
 def _incomes(shop: Shop, numbers: Sequence[str]) -> list[Payload] | NoPage:
-    """The income of each order; why not where that of one is not shown."""
-    found: list[Payload] = []
-    for at in range(0, len(numbers), AT_ONCE):
-        some = list(dict.fromkeys(numbers[at : at + AT_ONCE]))
-        told = _ask_incomes(shop, some)
-        if isinstance(told, NoPage):
-            return told
-        shown = [one.get("escrow_detail") for one in _objects(told) or ()]
-        details = _objects(shown)
-        if details is None or not isinstance(told, list):
+    """Return the income of each order, or why one is missing."""
+    incomes: list[Payload] = []
+    for start in range(0, len(numbers), AT_ONCE):
+        batch = list(dict.fromkeys(numbers[start : start + AT_ONCE]))
+        answer = _ask_incomes(shop, batch)
+        if isinstance(answer, NoPage):
+            return answer
+        rows = [income.get("escrow_detail") for income in _objects(answer) or ()]
+        details = _objects(rows)
+        if details is None or not isinstance(answer, list):
             return NoPage(words="Shopee answered with something that is not a list of incomes.")
-        known = {str(one.get("order_sn")) for one in details}
-        missing = [number for number in some if number not in known]
+        known_numbers = {str(income.get("order_sn")) for income in details}
+        missing = [number for number in batch if number not in known_numbers]
         if missing:
             words = f"Shopee lists order {missing[0][:50]} as released and does not show its income"
-            rest = f", nor that of {len(missing) - 1} more." if len(missing) > 1 else "."
-            return NoPage(words=words + rest)
-        found += details
-    return found
+            others = f", nor that of {len(missing) - 1} more." if len(missing) > 1 else "."
+            return NoPage(words=words + others)
+        incomes += details
+    return incomes
 
 
-def _read(whole: Payload, zone: ZoneInfo) -> Pulled:
+def _read(payout: Payload, zone: ZoneInfo) -> Pulled:
     records: list[IncomingRecord] = []
     errors: list[RowError] = []
-    for one in payouts_of("payouts[0]", whole, zone):
-        if isinstance(one, RowError):
-            errors.append(one)
+    for record in payouts_of("payouts[0]", payout, zone):
+        if isinstance(record, RowError):
+            errors.append(record)
         else:
-            records.append(one)
-    return Pulled(raw=dumps(whole), records=tuple(records), errors=tuple(errors))
+            records.append(record)
+    return Pulled(raw=dumps(payout), records=tuple(records), errors=tuple(errors))

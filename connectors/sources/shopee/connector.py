@@ -200,7 +200,7 @@ class Shopee:
     }
 
     def bound(self, settings: Settings, address: str) -> "Shopee":
-        """The source as one connection has it."""
+        """Return the source for one connection."""
         return Shopee(settings, address)
 
     def accept(
@@ -211,22 +211,22 @@ class Shopee:
         now: datetime,  # noqa: ARG002 - a webhook that comes late still says that something changed
         zone: ZoneInfo,  # noqa: ARG002
     ) -> Accepted | SourceRefusal:
-        """A webhook: nothing of it is a record."""
-        given = {name.lower(): value for name, value in headers.items()}.get(SIGNATURE, "")
-        if refused := too_large(raw) or self._unproved(given, raw, secrets):
+        """Verify a webhook; it contains no record and only triggers a read."""
+        signature = {name.lower(): value for name, value in headers.items()}.get(SIGNATURE, "")
+        if refused := too_large(raw) or self._signature_refusal(signature, raw, secrets):
             return refused
         value = parse_json(raw)
         if isinstance(value, SourceRefusal):
             return value
-        if not isinstance(value, Mapping) or not _whole(value.get("code")):
+        if not isinstance(value, Mapping) or not _is_whole_number(value.get("code")):
             words = "The body is not a webhook of Shopee's."
             return SourceRefusal(
                 422, "no_webhook", words, "Let Shopee's webhook come to this address."
             )
         if value["code"] == TEST:
             return Accepted(delivery_id="ping", records=(), ping=True)
-        changed = self._own_shop(value) and _speaks_of_an_order(value.get("data"))
-        return Accepted(delivery_id=given, signature=given, records=(), changed=changed)
+        changed = self._own_shop(value) and _names_order(value.get("data"))
+        return Accepted(delivery_id=signature, signature=signature, records=(), changed=changed)
 
     def read(
         self,
@@ -234,30 +234,31 @@ class Shopee:
         raw: bytes,
         zone: ZoneInfo,
     ) -> Accepted | SourceRefusal:
-        """A JSON file with an answer of get_order_detail or of get_return_list, or payouts with
-        what was released and the incomes behind it.
+        """Read a JSON file with an answer of get_order_detail or get_return_list, or with payouts.
+
+        A payout file has what was released and the incomes.
         """
         if refused := too_large(raw):
             return refused
         value = parse_json(raw)
         if isinstance(value, SourceRefusal):
             return value
-        found = list(_listed(value))
-        if not found:
+        entries = list(_listed(value))
+        if not entries:
             words = "The file holds no order, no return and no payout."
             return SourceRefusal(422, "no_order", words, "Use an answer of get_order_detail.")
-        if refused := too_many([one for _, _, one in found]):
+        if refused := too_many([entry for _, _, entry in entries]):
             return refused
-        read = (told for one in found for told in _records(*one, zone))
+        read = (record for entry in entries for record in _records(*entry, zone))
         return accepted_delivery(read, "file-" + hashlib.sha256(raw).hexdigest(), "")
 
     def example(self, secret: str, now: datetime, event_id: str) -> ExampleCall:
-        """A webhook that says that an order is paid, signed as Shopee does."""
+        """Return a webhook about a paid order, signed as Shopee does."""
         moment = int(now.timestamp())
         data = {"ordersn": event_id, "status": "READY_TO_SHIP", "update_time": moment}
         shop = str(self.settings.get("shop_id") or "88")
-        told = {"code": 3, "shop_id": int(shop) if shop.isdecimal() else shop, "timestamp": moment}
-        raw = json.dumps({**told, "data": data}).encode()
+        event = {"code": 3, "shop_id": int(shop) if shop.isdecimal() else shop, "timestamp": moment}
+        raw = json.dumps({**event, "data": data}).encode()
         signed = _sign(secret_in(secret), self.address, raw)
         headers = {"Content-Type": "application/json", "Authorization": signed}
         words = (
@@ -271,13 +272,13 @@ class Shopee:
         return ("order", "refund")
 
     def begin(self, since: datetime) -> str:
-        """The cursor from which everything shows that changed at this moment or later."""
+        """Return the cursor from which every change at or after this moment shows."""
         return begin(since)
 
     def page(
         self, cursor: str, settings: Settings, secret: str, zone: ZoneInfo, http: Http
     ) -> Page | NoPage:
-        """Orders, then returns, that changed after a cursor; then payouts where they are wanted."""
+        """Return the changed orders, then the returns, then the payouts if they are enabled."""
         return page(cursor, settings, secret, zone, http)
 
     def test(
@@ -287,34 +288,39 @@ class Shopee:
         zone: ZoneInfo,  # noqa: ARG002
         http: Http,
     ) -> ConnectionReport:
-        """Whether the shop can be asked, a step a line."""
+        """Test step by step whether the shop can be read."""
         return report(settings, secret, http)
 
     def is_due(self, secret: str, now: datetime) -> bool:
-        """Whether the access token has to be exchanged before the next call."""
+        """Check whether the access token must be exchanged before the next call."""
         return token_is_due(secret, now)
 
     def may_be_over(self, secret: str, now: datetime) -> bool:
-        """Whether a refused token may only have ended early."""
+        """Check whether a refused token may have expired early."""
         return token_may_be_over(secret, now, calls.LASTS)
 
     def renew(self, settings: Settings, secret: str, http: Http) -> Renewed:
-        """Exchange the refresh token for the next pair."""
+        """Replace the refresh token by the next pair."""
         return calls.renewed(settings, secret, http)
 
     def _own_shop(self, webhook: OrderPayload) -> bool:
-        """An app has one address for the webhooks of all shops that authorized it."""
-        own = str(self.settings.get("shop_id") or "").strip()
-        return not own or str(webhook.get("shop_id")) == own
+        """Check whether a webhook is for this shop: an app has one address for all its shops."""
+        shop_id = str(self.settings.get("shop_id") or "").strip()
+        return not shop_id or str(webhook.get("shop_id")) == shop_id
 
-    def _unproved(self, given: str, raw: bytes, secrets: Sequence[str]) -> SourceRefusal | None:
-        if not given:
+    def _signature_refusal(
+        self, signature: str, raw: bytes, secrets: Sequence[str]
+    ) -> SourceRefusal | None:
+        if not signature:
             words = "The header Authorization is missing."
             return SourceRefusal(401, "not_signed", words, "Let Shopee send the webhook.")
-        said = given.encode("utf-8", "replace")
-        keys = [key for one in secrets if (key := secret_in(one))]
-        good = [hmac.compare_digest(_sign(key, self.address, raw).encode(), said) for key in keys]
-        if any(good):
+        signature_bytes = signature.encode("utf-8", "replace")
+        keys = [key for secret in secrets if (key := secret_in(secret))]
+        matches = [
+            hmac.compare_digest(_sign(key, self.address, raw).encode(), signature_bytes)
+            for key in keys
+        ]
+        if any(matches):
             return None
         words = "The signature does not match the address and the body."
         hint = (
@@ -324,32 +330,32 @@ class Shopee:
         return SourceRefusal(401, "bad_signature", words, hint)
 
 
-def _whole(value: object) -> bool:
+def _is_whole_number(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _speaks_of_an_order(data: object) -> bool:
+def _names_order(data: object) -> bool:
     return isinstance(data, Mapping) and any(data.get(name) for name in SPEAKS_OF)
 
 
 def _listed(value: object) -> Iterator[tuple[str, str, OrderPayload]]:
     """Place, kind and content of each order and return in a file; a return names its order, too."""
-    given = value if isinstance(value, Mapping) else {}
-    inner = given.get("response")
-    given = inner if isinstance(inner, Mapping) else given
+    content = value if isinstance(value, Mapping) else {}
+    inner = content.get("response")
+    content = inner if isinstance(inner, Mapping) else content
     for name, kind in _LISTS.items():
-        many = given.get(name)
-        for at, one in enumerate(many if isinstance(many, list) else ()):
-            yield f"{name}[{at}]", kind, one if isinstance(one, Mapping) else {}
-    alone = next((kind for mark, kind in reversed(_MARKS.items()) if mark in given), "")
-    if alone and ("item_list" in given or "item" in given):
-        yield alone, alone, given
+        rows = content.get(name)
+        for index, row in enumerate(rows if isinstance(rows, list) else ()):
+            yield f"{name}[{index}]", kind, row if isinstance(row, Mapping) else {}
+    single_kind = next((kind for mark, kind in reversed(_MARKS.items()) if mark in content), "")
+    if single_kind and ("item_list" in content or "item" in content):
+        yield single_kind, single_kind, content
 
 
-def _records(place: str, kind: str, given: OrderPayload, zone: ZoneInfo) -> Iterator[Read]:
+def _records(place: str, kind: str, payload: OrderPayload, zone: ZoneInfo) -> Iterator[Read]:
     make = payouts_of if kind == "payout" else _MAKE[kind]
-    for one in read_short(place, given, make, zone):
-        yield one if isinstance(one, IncomingRecord) else (one,)
+    for record in read_short(place, payload, make, zone):
+        yield record if isinstance(record, IncomingRecord) else (record,)
 
 
 def _sign(secret: str, address: str, raw: bytes) -> str:
@@ -358,57 +364,64 @@ def _sign(secret: str, address: str, raw: bytes) -> str:
 
 
 def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
-    """The steps of the test, which changes nothing there. A key that was never exchanged asks with
-    no token: so it is seen whether the way is open.
+    """Return the steps of a read-only test.
+
+    A key that was never exchanged calls without a token, which still shows whether the address
+    answers.
     """
     grant = grant_of(secret)
     if grant is None:
         return payouts.unusable_key_report("The key does not say how to ask Shopee.", calls.FORM)
     now = int(http.now().timestamp())
-    asked = {
+    query = {
         "time_range_field": "update_time",
         "time_from": str(now - _HOUR),
         "time_to": str(now),
         "page_size": "1",
     }
-    answer = calls.Shop(settings, grant, http).answer("GET", LIST, asked)
-    return payouts.shop_report(_TITLE, settings, answer, lambda told: _fault(settings, told))
+    answer = calls.Shop(settings, grant, http).answer("GET", LIST, query)
+    return payouts.shop_report(
+        _TITLE, settings, answer, lambda http_answer: _find_fault(settings, http_answer)
+    )
 
 
-def _fault(settings: Settings, answer: HttpAnswer) -> Step | None:
-    told = calls.content(answer.body)
-    wrong, why = str(told.get("error") or "").lower(), calls.reason(told)
-    said = quote_answer(_TITLE, answer.status, why)
-    if "error" not in told:
+def _find_fault(settings: Settings, answer: HttpAnswer) -> Step | None:
+    body = calls.content(answer.body)
+    error, reason = str(body.get("error") or "").lower(), calls.reason(body)
+    quoted = quote_answer(_TITLE, answer.status, reason)
+    if "error" not in body:
         hint = "Enter https://partner.shopeemobile.com, or the address of Shopee's test shops."
         return payouts.no_shop_step(_TITLE, settings, hint)
-    if calls.is_of_shop(told):
+    if calls.is_of_shop(body):
         shop = str(settings.get("shop_id") or "").strip()
-        words = f"The app reaches no shop {shop}. {said}"
+        words = f"The app reaches no shop {shop}. {quoted}"
         return Step.failed(payouts.SHOP, words, calls.SHOP_HINT, "company.unknown")
-    if _RIGHT in wrong:
-        words = f"The app may not read orders. {said}"
+    if _RIGHT in error:
+        words = f"The app may not read orders. {quoted}"
         hint = "At open.shopee.com open the app and have the module Order allowed, then test again."
         return Step.failed(payouts.RIGHTS, words, hint, "key.permission")
-    if answer.status in KEY_REFUSED or any(word in wrong for word in _KEY_WORDS):
-        words = f"Shopee does not accept the key. {said}"
+    if answer.status in KEY_REFUSED or any(word in error for word in _KEY_WORDS):
+        words = f"Shopee does not accept the key. {quoted}"
         return Step.failed(payouts.KEY, words, calls.KEY_HINT, "key.refused")
-    if wrong or answer.status != HTTPStatus.OK:
-        return payouts.unclear_step(_TITLE, answer, why)
+    if error or answer.status != HTTPStatus.OK:
+        return payouts.unclear_step(_TITLE, answer, reason)
     return None
 
 
 def begin(since: datetime) -> str:
-    """The cursor from which everything shows that changed at this moment or later."""
+    """Return the cursor from which every change at or after this moment shows."""
     start = int(since.timestamp()) - BACK
     return _Cursor(start, start, paid=start + BACK).text()
 
 
 @dataclass(frozen=True, slots=True)
 class _Cursor:
-    """Where this reading began; which list it is at, and the window of it (0: as far as may be);
-    Shopee's cursor in a window of one second; how far the list before was read; the second behind
-    the days of the last payout (0: none was wanted yet), and why the next could not be read.
+    """The position of a pull.
+
+    `began` is its start, `at` the current list, `since` and `until` the window (0: as wide as
+    possible), `token` Shopee's cursor in a window of one second, `read` how far the previous list
+    was read. `paid` is the second after the days of the last payout (0: payouts were never
+    enabled), and `unpaid` why the next payout could not be read.
     """
 
     began: int
@@ -425,52 +438,54 @@ class _Cursor:
 
     @property
     def wrong(self) -> NoPage | None:
-        """Why payouts could not be read, for who reads orders meanwhile."""
+        """Why payouts could not be read, for the page that still has orders."""
         return NoPage(words=self.unpaid) if self.unpaid else None
 
     def over(self) -> "_Cursor":
-        """Where the next reading begins, a little before the end of this one."""
+        """Return the cursor of the next pull, a little before the end of this one."""
         start = max(self.began, min(self.read, self.until) - BACK)
         return _Cursor(start, start, paid=self.paid)
 
 
 def page(cursor: str, settings: Settings, key: str, zone: ZoneInfo, http: Http) -> Page | NoPage:
-    """What follows a cursor."""
+    """Return the page that follows a cursor."""
     shop = shop_of(settings, key, http)
     if isinstance(shop, NoPage):
         return shop
-    at, now = _Cursor(*json.loads(cursor)), int(http.now().timestamp())
-    if at.at == _PAYOUTS:
-        return _payouts(shop, at, zone)
-    if not calls.asked_for(settings) or not at.paid:
-        at = replace(at, paid=now, unpaid="")  # from when they are wanted
-    until = max(at.since, min(at.until or now, at.since + LONGEST, now))
-    at = replace(at, until=until)
-    listed = (_orders, _returns)[at.at](shop, at, zone)
+    position, now = _Cursor(*json.loads(cursor)), int(http.now().timestamp())
+    if position.at == _PAYOUTS:
+        return _payout_page(shop, position, zone)
+    if not calls.are_payouts_enabled(settings) or not position.paid:
+        position = replace(position, paid=now, unpaid="")  # from when they are wanted
+    until = max(position.since, min(position.until or now, position.since + LONGEST, now))
+    position = replace(position, until=until)
+    listed = (_orders, _returns)[position.at](shop, position, zone)
     if isinstance(listed, NoPage):
         return listed
-    if listed.more and until > at.since + 1 and not at.token:
-        half = at.since + (until - at.since) // 2
-        after = replace(at, until=half)
-        return Page(found=(), after=after.text(), more=True, wrong=at.wrong)
+    if listed.more and until > position.since + 1 and not position.token:
+        half = position.since + (until - position.since) // 2
+        after = replace(position, until=half)
+        return Page(found=(), after=after.text(), more=True, wrong=position.wrong)
     if listed.more:
-        after = replace(at, token=listed.token)
-        return Page(found=listed.found, after=after.text(), more=True, wrong=at.wrong)
-    after, more = _after(at, now, calls.asked_for(settings))
-    return Page(found=listed.found, after=after.text(), more=more, wrong=at.wrong)
+        after = replace(position, token=listed.token)
+        return Page(found=listed.found, after=after.text(), more=True, wrong=position.wrong)
+    after, more = _next_cursor(position, now, calls.are_payouts_enabled(settings))
+    return Page(found=listed.found, after=after.text(), more=more, wrong=position.wrong)
 
 
-def _payouts(shop: Shop, at: _Cursor, zone: ZoneInfo) -> Page | NoPage:
-    """The next payout; once there is none, or none that can be read, this reading is over."""
-    days = calls.due(at.paid, shop.settings, zone, shop.http.now())
+def _payout_page(shop: Shop, position: _Cursor, zone: ZoneInfo) -> Page | NoPage:
+    """Return the next payout; without a readable one, this pull ends."""
+    days = calls.next_days(position.paid, shop.settings, zone, shop.http.now())
     if days is None:
-        return Page(found=(), after=at.over().text(), more=False)
-    told = calls.released(shop, days)
-    if isinstance(told, NoPage):
-        wrong = payouts_left(told)
-        after = replace(at.over(), unpaid=wrong.words)
+        return Page(found=(), after=position.over().text(), more=False)
+    payout = calls.read_payout(shop, days)
+    if isinstance(payout, NoPage):
+        wrong = payouts_left(payout)
+        after = replace(position.over(), unpaid=wrong.words)
         return Page(found=(), after=after.text(), more=False, wrong=wrong)
-    return Page(found=told, after=replace(at, paid=days.end).text(), more=True, wrong=at.wrong)
+    return Page(
+        found=payout, after=replace(position, paid=days.end).text(), more=True, wrong=position.wrong
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -482,124 +497,130 @@ class _Listed:
     more: bool
 
 
-def _orders(shop: Shop, at: _Cursor, zone: ZoneInfo) -> _Listed | NoPage:
-    asked = {
+def _orders(shop: Shop, position: _Cursor, zone: ZoneInfo) -> _Listed | NoPage:
+    query = {
         "time_range_field": "update_time",
-        "time_from": str(at.since),
-        "time_to": str(at.until),
+        "time_from": str(position.since),
+        "time_to": str(position.until),
         "page_size": str(AT_ONCE),
-        **({"cursor": at.token} if at.token else {}),
+        **({"cursor": position.token} if position.token else {}),
     }
-    told = shop.get(LIST, asked)
-    if isinstance(told, NoPage):
-        return told
-    listed = _objects(told, "order_list")
+    answer = shop.get(LIST, query)
+    if isinstance(answer, NoPage):
+        return answer
+    listed = _objects(answer, "order_list")
     if listed is None:
         return NoPage(words="Shopee answered with something that is not a list of orders.")
-    numbers = list(dict.fromkeys(str(one.get("order_sn") or "") for one in listed))
-    more = told.get("more") is True
-    if more and at.until > at.since + 1 and not at.token:
+    numbers = list(dict.fromkeys(str(order.get("order_sn") or "") for order in listed))
+    more = answer.get("more") is True
+    if more and position.until > position.since + 1 and not position.token:
         return _Listed((), "", more=True)  # a shorter window is asked for
-    found = _shown(shop, numbers, zone)
-    token = str(told.get("next_cursor") or "")
-    return found if isinstance(found, NoPage) else _Listed(found, token, more and bool(token))
+    details = _read_details(shop, numbers, zone)
+    token = str(answer.get("next_cursor") or "")
+    return details if isinstance(details, NoPage) else _Listed(details, token, more and bool(token))
 
 
-def _objects(told: Payload, name: str) -> list[Payload] | None:
-    """The list of that name; None where it is none."""
-    found = told.get(name, [])
-    good = isinstance(found, list) and all(isinstance(one, Mapping) for one in found)
-    return found if isinstance(found, list) and good else None
+def _objects(body: Payload, name: str) -> list[Payload] | None:
+    """Return the list with this name, or None if it is no list of objects."""
+    rows = body.get(name, [])
+    good = isinstance(rows, list) and all(isinstance(row, Mapping) for row in rows)
+    return rows if isinstance(rows, list) and good else None
 
 
-def _shown(shop: Shop, numbers: list[str], zone: ZoneInfo) -> tuple[Pulled, ...] | NoPage:
-    """The orders of these numbers, whole; one that is not shown is told."""
+def _read_details(shop: Shop, numbers: list[str], zone: ZoneInfo) -> tuple[Pulled, ...] | NoPage:
+    """Return the complete orders with these numbers; an order that is not shown is reported."""
     if not numbers:
         return ()
-    asked = {"order_sn_list": ",".join(numbers), "response_optional_fields": FIELDS}
-    told = shop.get(DETAIL, asked)
-    if isinstance(told, NoPage):
-        return told
-    orders = _objects(told, "order_list")
+    query = {"order_sn_list": ",".join(numbers), "response_optional_fields": FIELDS}
+    answer = shop.get(DETAIL, query)
+    if isinstance(answer, NoPage):
+        return answer
+    orders = _objects(answer, "order_list")
     if orders is None:
         return NoPage(words="Shopee answered with something that is not a list of orders.")
-    shown = {str(one.get("order_sn")) for one in orders}
-    missing = [number for number in numbers if number not in shown]
+    shown_numbers = {str(row.get("order_sn")) for row in orders}
+    missing = [number for number in numbers if number not in shown_numbers]
     priced = _with_incomes(shop, orders)
     if isinstance(priced, NoPage):
         return priced
-    return (*_read("order_list", priced, order_of, zone), *(_absent(one, zone) for one in missing))
+    return (
+        *_read("order_list", priced, order_of, zone),
+        *(_absent(number, zone) for number in missing),
+    )
 
 
 def _with_incomes(shop: Shop, orders: list[Payload]) -> list[Payload] | NoPage:
     """Return the orders, each that is paid or sent with its income."""
     numbers = [
-        str(one.get("order_sn")) for one in orders if one.get("order_status") not in NO_INCOME
+        str(order.get("order_sn")) for order in orders if order.get("order_status") not in NO_INCOME
     ]
     incomes = calls.incomes_shown(shop, numbers)
     if isinstance(incomes, NoPage):
         return incomes
     return [
-        {**one, INCOME: income} if (income := incomes.get(str(one.get("order_sn")))) else one
-        for one in orders
+        {**order, INCOME: income} if (income := incomes.get(str(order.get("order_sn")))) else order
+        for order in orders
     ]
 
 
 def _read(
-    name: str, many: list[Payload], make: Callable[[str, Payload, ZoneInfo], Read], zone: ZoneInfo
+    name: str, rows: list[Payload], make: Callable[[str, Payload, ZoneInfo], Read], zone: ZoneInfo
 ) -> tuple[Pulled, ...]:
     return tuple(
-        _pulled(one, read_short(f"{name}[{at}]", one, make, zone)) for at, one in enumerate(many)
+        _pulled(row, read_short(f"{name}[{index}]", row, make, zone))
+        for index, row in enumerate(rows)
     )
 
 
-def _pulled(given: Payload, read: Iterable[IncomingRecord | RowError]) -> Pulled:
-    each = tuple(read)
+def _pulled(payload: Payload, read: Iterable[IncomingRecord | RowError]) -> Pulled:
+    results = tuple(read)
     return Pulled(
-        raw=dumps(given),
-        records=tuple(one for one in each if isinstance(one, IncomingRecord)),
-        errors=tuple(one for one in each if isinstance(one, RowError)),
+        raw=dumps(payload),
+        records=tuple(result for result in results if isinstance(result, IncomingRecord)),
+        errors=tuple(result for result in results if isinstance(result, RowError)),
     )
 
 
 def _absent(number: str, zone: ZoneInfo) -> Pulled:
     error = replace(not_in_source("order", number), message=_NOT_SHOWN)
-    told = Cell("order_sn", number)
-    raw = RawRecord(told, {"number": told, "order_id": told}, ())
+    cell = Cell("order_sn", number)
+    raw = RawRecord(cell, {"number": cell, "order_id": cell}, ())
     read = read_record(ORDER, raw, zone, [error])
     if isinstance(read, IncomingRecord):
         return Pulled(raw=dumps({"order_sn": number}), missing=(read,))
     return Pulled(raw=dumps({"order_sn": number}), errors=read)
 
 
-def _returns(shop: Shop, at: _Cursor, zone: ZoneInfo) -> _Listed | NoPage:
-    number = int(at.token or "0")
-    asked = {
+def _returns(shop: Shop, position: _Cursor, zone: ZoneInfo) -> _Listed | NoPage:
+    number = int(position.token or "0")
+    query = {
         "page_no": str(number),
         "page_size": str(AT_ONCE),
-        "update_time_from": str(at.since),
-        "update_time_to": str(at.until),
+        "update_time_from": str(position.since),
+        "update_time_to": str(position.until),
     }
-    told = shop.get(RETURNS, asked)
-    if isinstance(told, NoPage):
-        return told
-    listed = _objects(told, "return")
+    answer = shop.get(RETURNS, query)
+    if isinstance(answer, NoPage):
+        return answer
+    listed = _objects(answer, "return")
     if listed is None:
         return NoPage(words="Shopee answered with something that is not a list of returns.")
-    more = told.get("more") is True and bool(listed)
+    more = answer.get("more") is True and bool(listed)
     return _Listed(_read("return", listed, refund_of, zone), str(number + 1), more)
 
 
-def _after(at: _Cursor, now: int, payouts_too: bool) -> tuple[_Cursor, bool]:
-    """Where to go on: the next window, the next list, or the next reading."""
-    if at.until < now:
-        wider = at.until + 2 * max(1, at.until - at.since)
-        return replace(at, since=at.until, until=wider, token=""), True
-    if at.at == 0:
-        return replace(at, since=at.began, until=0, at=1, token="", read=at.until), True
+def _next_cursor(position: _Cursor, now: int, payouts_too: bool) -> tuple[_Cursor, bool]:
+    """Return the next window, the next list, or the start of the next pull."""
+    if position.until < now:
+        next_end = position.until + 2 * max(1, position.until - position.since)
+        return replace(position, since=position.until, until=next_end, token=""), True
+    if position.at == 0:
+        return replace(
+            position, since=position.began, until=0, at=1, token="", read=position.until
+        ), True
     if payouts_too:
-        return replace(at, at=_PAYOUTS, token=""), True
-    return at.over(), False
+        return replace(position, at=_PAYOUTS, token=""), True
+    return position.over(), False
 
 
 SOURCE: Source = Shopee()

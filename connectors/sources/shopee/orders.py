@@ -252,9 +252,9 @@ class Part(payload_parts.Part):
     api: ClassVar[str] = "Shopee's Open Platform"
 
 
-def order_of(place: str, given: Given, zone: ZoneInfo) -> Read:
-    """The order, or everything that is wrong with it."""
-    order = Part(place, given)
+def order_of(place: str, payload: Given, zone: ZoneInfo) -> Read:
+    """Return the order, or all its faults."""
+    order = Part(place, payload)
     income = order.part(INCOME) if order.stated(INCOME) else None
     goods = [_goods(item) for item in order.parts("item_list")]
     shipping = _shipping(order, income)
@@ -328,8 +328,10 @@ def _article(item: Part, variation_sku: str) -> dict[str, Cell]:
 
 
 def _shipping(order: Part, income: Part | None) -> Line | None:
-    """Return what the buyer pays for shipping, or what the sale states. The carrier's charge comes
-    later and is between the carrier, Shopee and the seller: a line of it would change the sale.
+    """Return the shipping line: what the buyer pays, or the estimate of the sale.
+
+    The carrier's charge comes later and is between the carrier, Shopee and the seller: as a line it
+    would change the sale.
     """
     place, name = order, "estimated_shipping_fee"
     if income and income.stated("buyer_paid_shipping_fee"):
@@ -344,7 +346,7 @@ def _borne(income: Part) -> Decimal:
     return sum((income.amount(name) for name in _BORNE), ZERO)
 
 
-def _explained(income: Part, left: Decimal) -> Iterator[Line]:
+def _explained(income: Part, remainder: Decimal) -> Iterator[Line]:
     """Yield the lines that explain what goods and shipping leave of the total, by the income."""
     voucher = income.amount(_SELLER_VOUCHER)
     if voucher:
@@ -352,75 +354,79 @@ def _explained(income: Part, left: Decimal) -> Iterator[Line]:
         yield one_of("discount", "Voucher of the seller", place, -voucher)
     for name in _BUYER_FEES:
         if amount := income.amount(name):
-            yield one_of("fee", _said(name), income.at(name), amount)
-    left -= sum((income.amount(name) for name in _BUYER_FEES), ZERO) - voucher
+            yield one_of("fee", _readable_name(name), income.at(name), amount)
+    remainder -= sum((income.amount(name) for name in _BUYER_FEES), ZERO) - voucher
     support = income.amount(_SUPPORT)
-    if support and left == support:  # the prices of the lines are those after this discount
-        yield one_of("price_support", _said(_SUPPORT), income.at(_SUPPORT), support)
+    if support and remainder == support:  # the prices of the lines are those after this discount
+        yield one_of("price_support", _readable_name(_SUPPORT), income.at(_SUPPORT), support)
 
 
-def _head(told: Part, dated: str, zone: ZoneInfo, *, day: str = "ordered_on") -> dict[str, Cell]:
-    when = told.since_1970(dated)
-    shown = when.astimezone(zone).date().isoformat() if when else None
-    if told.since_1970("update_time") is None:
-        told.wrong("update_time", "The moment of the change is missing.", "Ask Shopee again.")
+def _head(payload: Part, dated: str, zone: ZoneInfo, *, day: str = "ordered_on") -> dict[str, Cell]:
+    moment = payload.since_1970(dated)
+    day_text = moment.astimezone(zone).date().isoformat() if moment else None
+    if payload.since_1970("update_time") is None:
+        payload.wrong("update_time", "The moment of the change is missing.", "Ask Shopee again.")
     return {
-        "order_id": told.cell("order_sn"),
-        day: Cell(told.at(dated), shown),
-        "updated_at": _moment(told, "update_time"),
-        "currency": told.cell("currency"),
+        "order_id": payload.cell("order_sn"),
+        day: Cell(payload.at(dated), day_text),
+        "updated_at": _moment(payload, "update_time"),
+        "currency": payload.cell("currency"),
     }
 
 
-def _moment(told: Part, name: str) -> Cell:
-    when: datetime | None = told.since_1970(name)
-    return Cell(told.at(name), when.isoformat() if when else None)
+def _moment(payload: Part, name: str) -> Cell:
+    moment: datetime | None = payload.since_1970(name)
+    return Cell(payload.at(name), moment.isoformat() if moment else None)
 
 
 def _status(order: Part) -> str:
-    """One word. What is paid on delivery is not paid before Shopee names the moment."""
+    """Return our status word. An order paid on delivery is unpaid until Shopee names the moment."""
     word = order.text("order_status")
-    found = STATUS_WORDS.get(word, word)
+    status = STATUS_WORDS.get(word, word)
     unpaid = order.flag("cod") and order.since_1970("pay_time") is None
-    return "unpaid" if found == _WAITING and unpaid else found
+    return "unpaid" if status == _WAITING and unpaid else status
 
 
-def refund_of(place: str, given: Given, zone: ZoneInfo) -> Read:
-    """The return with what is given back for it, or everything that is wrong with it."""
-    told = Part(place, given)
-    number, word = told.text("return_sn"), told.text("status")
-    total = told.amount("refund_amount")
+def refund_of(place: str, payload: Given, zone: ZoneInfo) -> Read:
+    """Return the return with its refunded amounts, or all its faults."""
+    refund = Part(place, payload)
+    number, word = refund.text("return_sn"), refund.text("status")
+    total = refund.amount("refund_amount")
     head = {
-        **_head(told, "update_time", zone, day="refunded_on"),
-        "number": Cell(told.at("return_sn"), f"R-{number}" if number else None),
-        "status": Cell(told.at("status"), RETURN_WORDS.get(word, word)),
-        "shop_status": told.cell("status"),
-        "reason": told.cell("reason"),
-        "restock": Cell(told.at("status"), "unknown"),
-        "total": Cell(told.at("refund_amount"), plain(total)),
+        **_head(refund, "update_time", zone, day="refunded_on"),
+        "number": Cell(refund.at("return_sn"), f"R-{number}" if number else None),
+        "status": Cell(refund.at("status"), RETURN_WORDS.get(word, word)),
+        "shop_status": refund.cell("status"),
+        "reason": refund.cell("reason"),
+        "restock": Cell(refund.at("status"), "unknown"),
+        "total": Cell(refund.at("refund_amount"), plain(total)),
     }
-    if not told.stated("refund_amount"):
+    if not refund.stated("refund_amount"):
         words = "The return does not say what is given back."
-        told.wrong("refund_amount", words, "Ask Shopee for the whole return.")
-    lines = [_given_back(item) for item in told.parts("item")]
-    lines = with_the_rest(lines, total, told.at("refund_amount"))
-    return record_of(REFUND, told, told.cell("return_sn"), head, lines, zone)
+        refund.wrong("refund_amount", words, "Ask Shopee for the whole return.")
+    lines = [_given_back(item) for item in refund.parts("item")]
+    lines = with_the_rest(lines, total, refund.at("refund_amount"))
+    return record_of(REFUND, refund, refund.cell("return_sn"), head, lines, zone)
 
 
 def _given_back(item: Part) -> Line:
-    """In a return `amount` counts pieces."""
+    """Return the line of a returned item. In a return, `amount` is the number of pieces."""
     pieces = item.whole("amount")
-    whole = item.stated("refund_amount")
-    back = item.amount("refund_amount") if whole else item.amount("item_price") * pieces
+    has_refund_amount = item.stated("refund_amount")
+    refund_amount = (
+        item.amount("refund_amount") if has_refund_amount else item.amount("item_price") * pieces
+    )
     # Money for goods that stay: as a line of goods, it would have no price of a piece.
     part = "goods" if pieces else "adjustment"
     cells = {
         **_article(item, "variation_sku"),
         "part": Cell(item.place, part),
         "qty": Cell(item.at("amount"), pieces or 1),
-        "amount": Cell(item.at("refund_amount" if whole else "item_price"), plain(back)),
+        "amount": Cell(
+            item.at("refund_amount" if has_refund_amount else "item_price"), plain(refund_amount)
+        ),
     }
-    return Line(cells, back)
+    return Line(cells, refund_amount)
 
 
 EACH: Final = 2
@@ -428,33 +434,38 @@ EACH: Final = 2
 
 
 def payouts_of(
-    place: str, given: Mapping[str, object], zone: ZoneInfo
+    place: str, payload: Mapping[str, object], zone: ZoneInfo
 ) -> tuple[IncomingRecord | RowError, ...]:
-    """Return the payout and what it pays of each order."""
-    told = Part(place, given)
-    incomes = {one.text("order_sn"): one.part("order_income") for one in told.parts(DETAILS)}
-    released = told.parts(LISTED)
-    number = told.text("number")
-    unread = DETAILS not in given and len(released) * EACH > LINES
+    """Return the payout and its payment of each order."""
+    payout_part = Part(place, payload)
+    incomes = {
+        escrow.text("order_sn"): escrow.part("order_income")
+        for escrow in payout_part.parts(DETAILS)
+    }
+    released = payout_part.parts(LISTED)
+    number = payout_part.text("number")
+    unread = DETAILS not in payload and len(released) * EACH > LINES
     read = () if unread else released
-    entries = [entry for one in read for entry in _entries(one, incomes, number)]
+    entries = [entry for escrow in read for entry in _entries(escrow, incomes, number)]
     if len(entries) > LINES:
-        entries = _joined(entries)
-    long = too_long(f"{told.at(LISTED)}.lines", len(released) * EACH if unread else len(entries))
+        entries = _merge_entries(entries)
+    long = too_long(
+        f"{payout_part.at(LISTED)}.lines", len(released) * EACH if unread else len(entries)
+    )
     if long:
-        told.errors.append(long)
+        payout_part.errors.append(long)
         entries = []
     if not released:
-        told.wrong(LISTED, "The payout has no orders.", "Ask Shopee for what it released.")
-    net = sum((one.amount("payout_amount") for one in released), ZERO)
+        payout_part.wrong(LISTED, "The payout has no orders.", "Ask Shopee for what it released.")
+    net = sum((escrow.amount("payout_amount") for escrow in released), ZERO)
     head = {
-        **told.cells("first_day", "last_day", "currency"),
-        "number": told.cell("number"),
-        "status": Cell(told.place, STATUS),
-        "net": Cell(told.at(LISTED), plain(net)),
+        **payout_part.cells("first_day", "last_day", "currency"),
+        "number": payout_part.cell("number"),
+        "status": Cell(payout_part.place, STATUS),
+        "net": Cell(payout_part.at(LISTED), plain(net)),
     }
-    payout = payouts.Payout(place=place, key=told.cell("number"), head=head, entries=entries)
-    return payouts.records_of(payout, PAYOUTS, zone, told.errors)
+    payout = payouts.Payout(place=place, key=payout_part.cell("number"), head=head, entries=entries)
+    return payouts.records_of(payout, PAYOUTS, zone, payout_part.errors)
 
 
 def _entries(listed: Part, incomes: Mapping[str, Part], number: str) -> Iterator[payouts.Entry]:
@@ -471,37 +482,41 @@ def _entries(listed: Part, incomes: Mapping[str, Part], number: str) -> Iterator
         words = f"The income of order {order} is not here."
         listed.wrong("order_sn", words, "Ask Shopee for the income of this order.")
         return
-    left = listed.amount("payout_amount")
+    remainder = listed.amount("payout_amount")
     for part, name, place, amount in _amounts(income):
         if amount or part == "sale":
-            left -= amount
+            remainder -= amount
             yield _entry((order, number), part, name, place, amount)
     # Stated as an adjustment, because rules hold a payout that has one; spread over fees it would
     # be booked.
-    if left:
-        yield _entry((order, number), "adjustment", REST, listed.at("payout_amount"), left)
+    if remainder:
+        yield _entry((order, number), "adjustment", REST, listed.at("payout_amount"), remainder)
 
 
 def _amounts(income: Part) -> Iterator[tuple[EntryPart, str, str, Decimal]]:
-    """What moved, with its name, its place and the sign in which it comes to the seller."""
+    """Yield each amount with its part, name and place, signed from the seller's view."""
     yield "sale", "Sale", income.at(_SALE), income.amount(_SALE) + _borne(income)
     for name, part in _TAKEN.items():
-        yield part, _said(name), income.at(name), -income.amount(name)
+        yield part, _readable_name(name), income.at(name), -income.amount(name)
     carried = sum((income.amount(name) for name in _CARRIER_BORNE), ZERO)
     charge = max(income.amount(_CARRIER) - carried, ZERO)
-    name = f"{_said(_CARRIER)}, less what Shopee bears of it" if carried else _said(_CARRIER)
+    name = (
+        f"{_readable_name(_CARRIER)}, less what Shopee bears of it"
+        if carried
+        else _readable_name(_CARRIER)
+    )
     yield "fee", name, income.at(_CARRIER), -charge
-    more = carried - income.amount(_CARRIER) + charge
-    yield "adjustment", "Shipping borne by Shopee above the carrier's charge", income.place, more
+    surplus = carried - income.amount(_CARRIER) + charge
+    yield "adjustment", "Shipping borne by Shopee above the carrier's charge", income.place, surplus
     for name in _ADDED:
-        yield "adjustment", _said(name), income.at(name), income.amount(name)
-    for one in income.parts("order_adjustment"):
-        why = one.text("adjustment_reason") or "Adjustment"
-        yield "adjustment", why, one.at("amount"), one.amount("amount")
+        yield "adjustment", _readable_name(name), income.at(name), income.amount(name)
+    for adjustment in income.parts("order_adjustment"):
+        reason = adjustment.text("adjustment_reason") or "Adjustment"
+        yield "adjustment", reason, adjustment.at("amount"), adjustment.amount("amount")
 
 
-def _said(name: str) -> str:
-    """Shopee's own word, as people read it."""
+def _readable_name(name: str) -> str:
+    """Return Shopee's own word in readable form."""
     return name.replace("_", " ").capitalize()
 
 
@@ -521,13 +536,13 @@ def _entry(
     )
 
 
-def _joined(entries: Sequence[payouts.Entry]) -> list[payouts.Entry]:
-    """One entry for all fees of an order, and so on: where each alone is more than may be."""
-    found: dict[tuple[str, EntryPart], payouts.Entry] = {}
-    for one in entries:
-        key = (one.order_id, one.part)
-        before = found.get(key)
-        name = one.name if before is None else ""
-        amount = one.amount + (before.amount if before else ZERO)
-        found[key] = replace(before or one, amount=amount, name=name)
-    return list(found.values())
+def _merge_entries(entries: Sequence[payouts.Entry]) -> list[payouts.Entry]:
+    """Merge the entries of an order per part, for payouts with too many lines."""
+    merged: dict[tuple[str, EntryPart], payouts.Entry] = {}
+    for entry in entries:
+        key = (entry.order_id, entry.part)
+        earlier = merged.get(key)
+        name = entry.name if earlier is None else ""
+        amount = entry.amount + (earlier.amount if earlier else ZERO)
+        merged[key] = replace(earlier or entry, amount=amount, name=name)
+    return list(merged.values())

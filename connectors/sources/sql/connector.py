@@ -109,7 +109,7 @@ def _columns(name: str, label: str, example: str, fields: tuple[str, ...]) -> Se
 
 
 def _filled(kind: KindSchema) -> tuple[str, ...]:
-    return tuple(one.name for one in kind.fields if one.name != STAMP)
+    return tuple(field.name for field in kind.fields if field.name != STAMP)
 
 
 SETTINGS: Final = (
@@ -147,7 +147,7 @@ SETTINGS: Final = (
         "line_columns",
         "Columns of the lines",
         "unit_price = price",
-        tuple(one.name for one in ORDER.lines),
+        tuple(field.name for field in ORDER.lines),
     ),
     _query_setting(
         "settlement_query",
@@ -208,7 +208,7 @@ class Sql:
         now: datetime,  # noqa: ARG002
         zone: ZoneInfo,  # noqa: ARG002
     ) -> Accepted | SourceRefusal:
-        """Nothing: a database sends no webhook."""
+        """Refuse: a database sends no webhook."""
         words = "Nothing is taken here, because a database is asked and does not call."
         return SourceRefusal(405, "no_webhook", words, "Clearpost reads its changes.")
 
@@ -218,30 +218,30 @@ class Sql:
         raw: bytes,  # noqa: ARG002
         zone: ZoneInfo,  # noqa: ARG002
     ) -> Accepted | SourceRefusal:
-        """Nothing: there are no files of it."""
+        """Refuse: a database has no files."""
         words = "Files are not read as a database."
         return SourceRefusal(415, "no_file", words, "Upload it as a workbook.")
 
     def listed_kinds(self, settings: Settings) -> tuple[str, ...]:
         """Return the kinds that have a query."""
-        return tuple(one.kind for one in KINDS if _said(settings, f"{one.kind}_query"))
+        return tuple(kind.kind for kind in KINDS if _setting(settings, f"{kind.kind}_query"))
 
     def begin(self, since: datetime) -> str:
-        """The cursor of a moment."""
-        begun: str = _module("pages").begin(since)
-        return begun
+        """Return the cursor of a moment."""
+        cursor: str = _module("pages").begin(since)
+        return cursor
 
     def page(
         self, cursor: str, settings: Settings, secret: str, zone: ZoneInfo, http: Http
     ) -> Page | NoPage:
-        """What follows a cursor."""
-        told: Page | NoPage = _module("pages").page(cursor, settings, secret, zone, http)
-        return told
+        """Return the page that follows a cursor."""
+        next_page: Page | NoPage = _module("pages").page(cursor, settings, secret, zone, http)
+        return next_page
 
     def test(self, settings: Settings, secret: str, zone: ZoneInfo, http: Http) -> ConnectionReport:
-        """What fits and what does not, a step a line."""
-        told: ConnectionReport = _module("probe").test(settings, secret, zone, http.now())
-        return told
+        """Test step by step what fits and what does not."""
+        report: ConnectionReport = _module("probe").test(settings, secret, zone, http.now())
+        return report
 
 
 def _module(name: str) -> ModuleType:
@@ -254,7 +254,7 @@ def _module(name: str) -> ModuleType:
 
 @dataclass(frozen=True, slots=True)
 class LineQuery:
-    """The rows of the lines: the column with the id of their order, and that of their own."""
+    """The query of the lines, with the columns of their order's id and of their own id."""
 
     text: str
     order: str
@@ -264,7 +264,7 @@ class LineQuery:
 
 @dataclass(frozen=True, slots=True)
 class KindQuery:
-    """The rows of one kind. `columns` are those that go to a field of another name."""
+    """The query of one kind. `columns` are the columns that fill a field with another name."""
 
     schema: KindSchema
     text: str
@@ -280,63 +280,69 @@ class KindQuery:
 
 
 def queries_of(settings: Settings) -> tuple[KindQuery, ...] | str:
-    """The queries in the order of the kinds, or why there are none."""
-    found = tuple(
-        _kind_query(settings, schema) for schema in KINDS if _said(settings, f"{schema.kind}_query")
+    """Return the queries in the order of the kinds, or why there are none."""
+    queries = tuple(
+        _kind_query(settings, schema)
+        for schema in KINDS
+        if _setting(settings, f"{schema.kind}_query")
     )
-    if not found:
+    if not queries:
         return "No query is set: fill in that of the orders or that of the settlements."
-    texts = [one.text for one in found] + [one.lines.text for one in found if one.lines]
-    return next((fault for text in texts if (fault := query_fault(text))), found)
+    texts = [query.text for query in queries] + [
+        query.lines.text for query in queries if query.lines
+    ]
+    return next((fault for text in texts if (fault := query_fault(text))), queries)
 
 
 def _kind_query(settings: Settings, schema: KindSchema) -> KindQuery:
     kind = schema.kind
     return KindQuery(
         schema=schema,
-        text=query_text(_said(settings, f"{kind}_query")),
-        cursor=_said(settings, f"{kind}_cursor") or STAMP,
-        id=_said(settings, f"{kind}_id") or "id",
-        columns=parse_columns(_said(settings, f"{kind}_columns")),
+        text=query_text(_setting(settings, f"{kind}_query")),
+        cursor=_setting(settings, f"{kind}_cursor") or STAMP,
+        id=_setting(settings, f"{kind}_id") or "id",
+        columns=parse_columns(_setting(settings, f"{kind}_columns")),
         lines=_lines(settings) if schema is ORDER else None,
     )
 
 
-def _said(settings: Settings, name: str) -> str:
+def _setting(settings: Settings, name: str) -> str:
     return str(settings.get(name) or "").strip()
 
 
 def _lines(settings: Settings) -> LineQuery | None:
-    text = query_text(_said(settings, "line_query"))
+    text = query_text(_setting(settings, "line_query"))
     if not text:
         return None
     return LineQuery(
         text=text,
-        order=_said(settings, "line_order") or "order_id",
-        id=_said(settings, "line_id") or "id",
-        columns=parse_columns(_said(settings, "line_columns")),
+        order=_setting(settings, "line_order") or "order_id",
+        id=_setting(settings, "line_id") or "id",
+        columns=parse_columns(_setting(settings, "line_columns")),
     )
 
 
 def fields_by_column(
     columns: Mapping[str, str], fields: tuple[FieldSchema, ...]
 ) -> dict[str, FieldSchema]:
-    """Column in small letters -> the field that it fills: what is named, else what is called so."""
-    by_name = {one.name: one for one in fields}
-    named = {column: by_name[field] for column, field in columns.items() if field in by_name}
-    taken = {field.name for field in named.values()}
-    free = {name: field for name, field in by_name.items() if name not in taken}
-    return {**free, **named}
+    """Return lower-case column -> field: by the settings, else by the field's name."""
+    by_name = {candidate.name: candidate for candidate in fields}
+    by_setting = {column: by_name[field] for column, field in columns.items() if field in by_name}
+    filled = {field.name for field in by_setting.values()}
+    by_own_name = {name: field for name, field in by_name.items() if name not in filled}
+    return {**by_own_name, **by_setting}
 
 
 def rows_at_once(settings: Settings) -> int:
-    """How many rows of a kind are asked for."""
-    return min(_MOST_ROWS, int(_said(settings, "page_rows") or _ROWS))
+    """Return how many rows of a kind one query may bring."""
+    return min(_MOST_ROWS, int(_setting(settings, "page_rows") or _ROWS))
 
 
 def late_minutes(settings: Settings) -> int:
-    """How far the next reading goes back, a day at most: all of it is read again each time."""
-    return min(_MOST_LATE, int(_said(settings, "late_minutes") or _LATE))
+    """Return how many minutes the next pull goes back, a day at most: it reads them again each
+    time.
+    """
+    return min(_MOST_LATE, int(_setting(settings, "late_minutes") or _LATE))
 
 
 SOURCE: Source = Sql()

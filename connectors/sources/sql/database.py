@@ -46,9 +46,9 @@ from connectors.sources.sql.failures import (
     WAYS,
     TooLongError,
     UnansweredError,
+    network_cause,
     unanswered,
     unreached,
-    way_of,
 )
 from connectors.transport.strict_json import Blocked, Destination, resolve_host
 
@@ -151,25 +151,28 @@ class Reader:
         self.connection, self.system, self.zone = connection, system, zone
 
     def columns(self, query: str) -> dict[str, str]:
-        """Column in small letters -> "naive" or "aware" where it holds moments, else blank."""
-        result = self.run(_all(_of(query)).limit(0))
+        """Return lower-case column -> "naive" or "aware" if it holds moments, else blank."""
+        result = self.run(_select_all(_subquery(query)).limit(0))
         kinds = _MOMENTS.get(self.system, {})
-        return {str(one[0]).lower(): kinds.get(one[1], "") for one in result.cursor.description}
+        return {
+            str(description[0]).lower(): kinds.get(description[1], "")
+            for description in result.cursor.description
+        }
 
     def floats(self, query: str) -> frozenset[str]:
-        """Return the columns that hold binary numbers, in small letters.
+        """Return the columns with binary numbers, in lower case.
 
-        SQLite does not say the type of a query's column: a column counts that any of its tables
-        declares so.
+        SQLite does not report the type of a query's column. A column counts if any table of the
+        database declares it so.
         """
-        described = self.run(_all(_of(query)).limit(0)).cursor.description
-        names = {str(one[0]).lower(): one[1] for one in described}
+        described = self.run(_select_all(_subquery(query)).limit(0)).cursor.description
+        names = {str(description[0]).lower(): description[1] for description in described}
         if self.system == "sqlite":
-            tables = self.told("SELECT sql FROM sqlite_master WHERE type = 'table'")
+            tables = self.fetch_all("SELECT sql FROM sqlite_master WHERE type = 'table'")
             declared = {
-                str(found[1]).lower()
+                str(match[1]).lower()
                 for (table,) in tables
-                for found in _FLOAT_COLUMN.finditer(str(table))
+                for match in _FLOAT_COLUMN.finditer(str(table))
             }
             return frozenset(names.keys() & declared)
         kinds = _FLOATS.get(self.system, frozenset())
@@ -177,95 +180,101 @@ class Reader:
 
     def latest(self, query: KindQuery, most: int) -> list[Row]:
         """Return the rows that changed last."""
-        made = _of(query.text, query.cursor)
-        whole = _all(made).order_by(made.c[query.cursor].desc()).limit(most)
-        return list(self.rows(whole))
+        source = _subquery(query.text, query.cursor)
+        statement = _select_all(source).order_by(source.c[query.cursor].desc()).limit(most)
+        return list(self.rows(statement))
 
     def page(
         self, query: KindQuery, at: Place | Start, most: int, names: Sequence[str] = ()
     ) -> Iterator[Row]:
-        """Return the rows behind a place that have an id, the oldest change first. `names`: only
-        these of their columns.
+        """Yield the rows after a place that have an id, oldest change first.
+
+        `names`: only these columns.
         """
-        made = _of(query.text, query.cursor, query.id, *names)
-        moved, key = made.c[query.cursor], made.c[query.id]
+        source = _subquery(query.text, query.cursor, query.id, *names)
+        moved, key = source.c[query.cursor], source.c[query.id]
         if isinstance(at, Start):
             begin = bindparam("since", self._bound(query, at), type_=_ANY)
-            asked, given = moved >= begin, {}
+            condition, parameters = moved >= begin, {}
         else:
             since, behind = (bindparam(name, type_=_ANY) for name in ("since", "behind"))
-            asked = (moved >= since) & ((moved > since) | (key > behind))
-            given = {"since": self._param(at.moved), "behind": at.key}
-        columns = [made.c[name] for name in dict.fromkeys(names)]
-        whole = (select(*columns) if columns else _all(made)).where(asked, key.is_not(None))
-        yield from self.rows(whole.order_by(moved, key).limit(most), given)
+            condition = (moved >= since) & ((moved > since) | (key > behind))
+            parameters = {"since": self._param(at.moved), "behind": at.key}
+        columns = [source.c[name] for name in dict.fromkeys(names)]
+        statement = (select(*columns) if columns else _select_all(source)).where(
+            condition, key.is_not(None)
+        )
+        yield from self.rows(statement.order_by(moved, key).limit(most), parameters)
 
     def lines(self, query: LineQuery, keys: Sequence[object], most: int) -> list[Row]:
-        """The lines of these orders."""
-        made = _of(query.text, query.order, query.id)
-        among = made.c[query.order].in_(bindparam("orders", expanding=True, type_=_ANY))
-        whole = _all(made).where(among)
-        whole = whole.order_by(made.c[query.order], made.c[query.id]).limit(most)
-        return list(self.rows(whole, {"orders": list(keys)}))
+        """Return the lines of these orders."""
+        source = _subquery(query.text, query.order, query.id)
+        among = source.c[query.order].in_(bindparam("orders", expanding=True, type_=_ANY))
+        statement = _select_all(source).where(among)
+        statement = statement.order_by(source.c[query.order], source.c[query.id]).limit(most)
+        return list(self.rows(statement, {"orders": list(keys)}))
 
     def blank(self, query: KindQuery, name: str, most: int) -> list[Row]:
-        """Rows that have nothing in this column."""
-        made = _of(query.text, name)
+        """Return rows with nothing in this column."""
+        source = _subquery(query.text, name)
         return list(
             self.rows(
                 select(literal_column("*"))
-                .select_from(made)
-                .where(made.c[name].is_(None))
+                .select_from(source)
+                .where(source.c[name].is_(None))
                 .limit(most)
             )
         )
 
     def newest(self, query: KindQuery) -> object:
-        """The latest moment of the cursor as the database has it; None without rows."""
-        made = _of(query.text, query.cursor)
-        return self.run(select(func.max(made.c[query.cursor], type_=_ANY))).scalar()
+        """Return the latest moment of the cursor as the database has it; None without rows."""
+        source = _subquery(query.text, query.cursor)
+        return self.run(select(func.max(source.c[query.cursor], type_=_ANY))).scalar()
 
     def oldest(self, query: KindQuery) -> object:
-        """The earliest moment of the cursor as the database has it; None without rows."""
-        made = _of(query.text, query.cursor)
-        return self.run(select(func.min(made.c[query.cursor], type_=_ANY))).scalar()
+        """Return the earliest moment of the cursor as the database has it; None without rows."""
+        source = _subquery(query.text, query.cursor)
+        return self.run(select(func.min(source.c[query.cursor], type_=_ANY))).scalar()
 
     def count(self, query: KindQuery) -> int:
-        """How many rows there are."""
-        made = _of(query.text, query.cursor)
-        return int(self.run(select(func.count()).select_from(made)).scalar() or 0)
+        """Return how many rows there are."""
+        source = _subquery(query.text, query.cursor)
+        return int(self.run(select(func.count()).select_from(source)).scalar() or 0)
 
     def repeated(self, query: KindQuery) -> object:
-        """An id that two rows have; None where each has its own."""
-        made = _of(query.text, query.id)
-        key = made.c[query.id]
-        more = func.count() > literal_column("1")
-        return self.run(select(key).group_by(key).having(more).limit(1)).scalar()
+        """Return an id that two rows share, or None."""
+        source = _subquery(query.text, query.id)
+        key = source.c[query.id]
+        is_repeated = func.count() > literal_column("1")
+        return self.run(select(key).group_by(key).having(is_repeated).limit(1)).scalar()
 
     def repeated_among(self, query: KindQuery, keys: Sequence[object]) -> list[object]:
         """Return each id of `keys` that more than one row of the query has."""
-        made = _of(query.text, query.id)
-        key = made.c[query.id]
+        source = _subquery(query.text, query.id)
+        key = source.c[query.id]
         among = key.in_(bindparam("keys", expanding=True, type_=_ANY))
-        more = func.count() > literal_column("1")
-        result = self.run(select(key).where(among).group_by(key).having(more), {"keys": list(keys)})
-        with _told():
+        is_repeated = func.count() > literal_column("1")
+        result = self.run(
+            select(key).where(among).group_by(key).having(is_repeated), {"keys": list(keys)}
+        )
+        with _translated_errors():
             return list(result.scalars())
 
     def rows(
-        self, statement: Select[Any], given: Mapping[str, object] | None = None
+        self, statement: Select[Any], parameters: Mapping[str, object] | None = None
     ) -> Iterator[Row]:
-        """The rows of a statement by column, in small letters; not all are fetched at once, and
-        none where one of them is too long.
+        """Yield the rows of a statement by lower-case column, fetched in batches.
+
+        Raise TooLongError if the rows are too long.
         """
-        at_once = self._at_once(statement, given)
-        result = self.run(statement, given, at_once=at_once)
+        at_once = self._at_once(statement, parameters)
+        result = self.run(statement, parameters, at_once=at_once)
         names = [str(name).lower() for name in result.keys()]  # noqa: SIM118 - a result is no mapping
         utc = [
-            self.system in ("mariadb", "mysql") and one[1] == _TIMESTAMP
-            for one in result.cursor.description
+            self.system in ("mariadb", "mysql") and description[1] == _TIMESTAMP
+            for description in result.cursor.description
         ]
-        with _told(), result:
+        with _translated_errors(), result:
             size = 0
             for row in result:
                 size += sum(len(value) for value in row if isinstance(value, (str, bytes)))
@@ -280,59 +289,59 @@ class Reader:
     def run(
         self,
         statement: Select[Any],
-        given: Mapping[str, object] | None = None,
+        parameters: Mapping[str, object] | None = None,
         *,
         at_once: int = _FEW,
     ) -> CursorResult[Any]:
-        """The answer to a statement of this module; its rows come as they are asked for, so many at
-        once.
-        """
-        how = {"stream_results": True, "max_row_buffer": at_once}
-        with _told():
-            return self.connection.execute(statement, dict(given or {}), execution_options=how)
+        """Execute a statement of this module; its rows are fetched in batches of `at_once`."""
+        options = {"stream_results": True, "max_row_buffer": at_once}
+        with _translated_errors():
+            return self.connection.execute(
+                statement, dict(parameters or {}), execution_options=options
+            )
 
-    def _at_once(self, statement: Select[Any], given: Mapping[str, object] | None) -> int:
-        """How many of these rows may be fetched at once.
+    def _at_once(self, statement: Select[Any], parameters: Mapping[str, object] | None) -> int:
+        """Return how many of these rows may be fetched at once.
 
-        PostgreSQL's driver has a row in memory before anybody can say no, so the server is asked
-        first how long the longest is. MariaDB's is bounded where it reads (drivers.py), and SQLite
-        makes none that is longer.
+        PostgreSQL's driver holds a whole row in memory before it can be refused, so the longest
+        row's length is queried first. MariaDB's rows are bounded where they are read
+        (`_read_bounded`), and SQLite creates no longer values.
         """
         if self.system != "postgresql":
             return _FEW
         rows = statement.subquery("weighed")
         length = func.octet_length(cast(literal_column("weighed"), Text))
-        longest = self.run(select(func.max(length)).select_from(rows), given).scalar() or 0
+        longest = self.run(select(func.max(length)).select_from(rows), parameters).scalar() or 0
         if longest > LONGEST_VALUE:
             raise TooLongError
         return max(1, min(_MANY, MOST_BYTES // max(1, longest)))
 
-    def told(self, plain: str) -> list[tuple[object, ...]]:
-        """The answer to a plain statement of our own."""
-        with _told():
+    def fetch_all(self, plain: str) -> list[tuple[object, ...]]:
+        """Return all rows of a plain statement of our own."""
+        with _translated_errors():
             return [tuple(row) for row in self.connection.exec_driver_sql(plain)]
 
-    def says(self, plain: str) -> None:
-        """Set something of this transaction."""
-        with _told():
+    def execute(self, plain: str) -> None:
+        """Execute a statement that changes a setting of this transaction."""
+        with _translated_errors():
             self.connection.exec_driver_sql(plain)
 
-    def explained(self, how: str, query: KindQuery) -> list[dict[str, object]]:
-        """How the database would read a page from a late moment on, row by row of its answer."""
-        made = _of(query.text, query.cursor, query.id)
-        moved = made.c[query.cursor]
+    def explained(self, keyword: str, query: KindQuery) -> list[dict[str, object]]:
+        """Return the database's plan for reading a page from a late moment on, row by row."""
+        source = _subquery(query.text, query.cursor, query.id)
+        moved = source.c[query.cursor]
         late: ColumnElement[Any] = literal_column("'2999-01-01 00:00:00'")
-        whole = _all(made).where(moved >= late)
-        whole = whole.order_by(moved, made.c[query.id]).limit(1)
-        plain = whole.compile(self.connection, compile_kwargs={"literal_binds": True})
-        with _told():
-            found = self.connection.exec_driver_sql(f"{how} {plain}")
-            return [dict(row) for row in found.mappings()]
+        statement = _select_all(source).where(moved >= late)
+        statement = statement.order_by(moved, source.c[query.id]).limit(1)
+        plain = statement.compile(self.connection, compile_kwargs={"literal_binds": True})
+        with _translated_errors():
+            result = self.connection.exec_driver_sql(f"{keyword} {plain}")
+            return [dict(row) for row in result.mappings()]
 
     def _bound(self, query: KindQuery, at: Start) -> object:
-        """A moment in the type of the cursor column."""
+        """Return a moment in the type of the cursor column."""
         if self.system == "sqlite":
-            return like(at.sample, at.moment, self.zone)
+            return format_like(at.sample, at.moment, self.zone)
         if self.system == "mssql":
             return at.moment.astimezone(self.zone).replace(tzinfo=None)
         kind = self.columns(query.text).get(query.cursor.lower())
@@ -342,10 +351,10 @@ class Reader:
             )
             hint = "Name a column with date and time (timestamp or datetime) as the cursor."
             raise UnansweredError("name", words, hint)
-        here = (
+        local_moment = (
             at.moment if kind == "aware" else at.moment.astimezone(self.zone).replace(tzinfo=None)
         )
-        return self._param(here)
+        return self._param(local_moment)
 
     def _param(self, value: object) -> object:
         if isinstance(value, datetime) and value.tzinfo and self.system in ("mariadb", "mysql"):
@@ -353,20 +362,20 @@ class Reader:
         return value
 
 
-def _all(made: Subquery) -> Select[Any]:
-    """Every column of these rows."""
-    return select(literal_column("*")).select_from(made)
+def _select_all(source: Subquery) -> Select[Any]:
+    """Select every column of these rows."""
+    return select(literal_column("*")).select_from(source)
 
 
-def _of(query: str, *names: str) -> Subquery:
-    """The rows of a query, in brackets; these of its columns are spoken of."""
+def _subquery(query: str, *names: str) -> Subquery:
+    """Return a query as a subquery in which these columns can be named."""
     plain = text(query.replace(":", "\\:") + "\n")
     return plain.columns(*(column(name) for name in dict.fromkeys(names))).subquery("shop_rows")
 
 
 @contextmanager
-def _told(*, connecting: bool = False) -> Iterator[None]:
-    """Errors of the database in our words, without the statement and its values."""
+def _translated_errors(*, connecting: bool = False) -> Iterator[None]:
+    """Raise the database's errors in our words, without the statement and its values."""
     try:
         yield
     except DBAPIError as error:
@@ -376,8 +385,8 @@ def _told(*, connecting: bool = False) -> Iterator[None]:
 
 
 @contextmanager
-def opened(address: DatabaseAddress, password: str, zone: ZoneInfo) -> Iterator[Reader]:
-    """A transaction that reads, and is undone at its end; raises UnansweredError without one."""
+def open_reader(address: DatabaseAddress, password: str, zone: ZoneInfo) -> Iterator[Reader]:
+    """Open a read-only transaction and undo it at the end; raise UnansweredError if that fails."""
     place = resolve_destination(address)
     if isinstance(place, Blocked):
         if place.temporary and not address.is_file:
@@ -392,18 +401,18 @@ def opened(address: DatabaseAddress, password: str, zone: ZoneInfo) -> Iterator[
     engine = create_engine(
         f"{DIALECTS[address.system]}://",
         poolclass=NullPool,
-        creator=lambda: _connected(login, driver),
+        creator=lambda: _open_connection(login, driver),
     )
-    with _told(connecting=True):
+    with _translated_errors(connecting=True):
         connection = engine.connect()
     with watched(connection.connection.dbapi_connection) as watch:
         try:
-            with _told():
+            with _translated_errors():
                 _begin(connection, address.system, place)
             yield Reader(connection, address.system, zone)
-        except UnansweredError as why:
+        except UnansweredError as error:
             connection.invalidate()  # its end undoes all; perhaps it cannot be spoken to any more
-            raise UnansweredError("time") if watch.over else why from None
+            raise UnansweredError("time") if watch.over else error from None
         finally:
             connection.close()
             engine.dispose()
@@ -411,8 +420,10 @@ def opened(address: DatabaseAddress, password: str, zone: ZoneInfo) -> Iterator[
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One address to connect to; with `certificates` ("" are those of the machine) nothing is said
-    that is not encrypted, None leaves it to the server.
+    """An address to connect to.
+
+    `certificates` names a file of trusted certificates (blank: the machine's own) and makes
+    encryption mandatory; None leaves encryption to the server.
     """
 
     to: Destination
@@ -421,7 +432,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Who asks, where, with the zone of moments that name none."""
+    """Address, password and place of a login, with the time zone of moments without one."""
 
     address: DatabaseAddress
     password: str
@@ -429,17 +440,17 @@ class Login:
     zone: ZoneInfo
 
 
-def _connected(login: Login, driver: Any) -> Any:
+def _open_connection(login: Login, driver: Any) -> Any:
     where = login.address
     try:
         return connect(login, driver)
     except driver.Error as error:
-        told = unanswered(error, connecting=True)
-        if told.cause not in WAYS:
-            raise told from None
-        raise unreached(told.cause, where.title, where.host, where.port) from None
+        failure = unanswered(error, connecting=True)
+        if failure.cause not in WAYS:
+            raise failure from None
+        raise unreached(failure.cause, where.title, where.host, where.port) from None
     except OSError as error:
-        raise unreached(way_of(error), where.title, where.host, where.port) from error
+        raise unreached(network_cause(error), where.title, where.host, where.port) from error
     except GARBLED as error:
         raise unreached("stranger", where.title, where.host, where.port) from error
 
@@ -455,7 +466,7 @@ def _begin(connection: Connection, system: str, place: object) -> None:
 
 
 def connect(login: Login, driver: ModuleType) -> Any:
-    """A new connection of the driver."""
+    """Return a new connection of the driver."""
     if isinstance(login.place, Path):
         return _sqlite(login.place)
     makers: Mapping[str, Callable[[Login, Server, ModuleType], Any]] = {
@@ -466,26 +477,26 @@ def connect(login: Login, driver: ModuleType) -> Any:
 
 
 def _sqlite(path: Path) -> sqlite3.Connection:
-    made = sqlite3.connect(
+    connection = sqlite3.connect(
         f"{path.as_uri()}?mode=ro", uri=True, timeout=CONNECT_SECONDS, check_same_thread=False
     )
-    made.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
-    made.execute("PRAGMA query_only = ON")
-    made.execute("PRAGMA trusted_schema = OFF")
-    return made
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
+    connection.execute("PRAGMA query_only = ON")
+    connection.execute("PRAGMA trusted_schema = OFF")
+    return connection
 
 
 def _postgresql(login: Login, server: Server, driver: ModuleType) -> Any:
     encrypted = server.certificates is not None
     milliseconds = STATEMENT_SECONDS * 1000
-    told = {
+    session_options = {
         "default_transaction_read_only": "on",
         "statement_timeout": milliseconds,
         "lock_timeout": milliseconds,
         "idle_in_transaction_session_timeout": milliseconds * 6,
         "TimeZone": login.zone.key,
     }
-    made = driver.connect(
+    connection = driver.connect(
         host=login.address.host,
         hostaddr=server.to.address,
         port=server.to.port,
@@ -493,15 +504,15 @@ def _postgresql(login: Login, server: Server, driver: ModuleType) -> Any:
         password=login.password,
         dbname=login.address.database,
         connect_timeout=CONNECT_SECONDS,
-        options=" ".join(f"-c {name}={value}" for name, value in told.items()),
+        options=" ".join(f"-c {name}={value}" for name, value in session_options.items()),
         sslmode="verify-full" if encrypted else "prefer",
         sslrootcert=(server.certificates or "system") if encrypted else os.devnull,
         passfile=os.devnull,
         gssencmode="disable",
         application_name="clearpost",
     )
-    _keep_odd_moments(made)
-    return made
+    _keep_odd_moments(connection)
+    return connection
 
 
 def _keep_odd_moments(connection: Any) -> None:
@@ -547,7 +558,7 @@ def _mariadb(login: Login, server: Server, driver: ModuleType) -> Any:
     encrypted = None
     if server.certificates is not None:
         encrypted = ssl.create_default_context(cafile=server.certificates or None)
-    made = driver.connect(
+    connection = driver.connect(
         host=server.to.address,
         port=server.to.port,
         user=login.address.user,
@@ -563,55 +574,60 @@ def _mariadb(login: Login, server: Server, driver: ModuleType) -> Any:
         auth_plugin_map=dict.fromkeys(_PLAIN, _NeverPlain),
         defer_connect=True,
     )
-    made._read_bytes = partial(_bounded, made, made._read_bytes)
+    connection._read_bytes = partial(_read_bounded, connection, connection._read_bytes)
     if encrypted is not None:
-        made.host = login.address.host  # what its certificate has to name
-    _reach(made, server)
-    with made.cursor() as cursor:
+        connection.host = login.address.host  # what its certificate has to name
+    _connect_to_address(connection, server)
+    with connection.cursor() as cursor:
         limit = f"max_execution_time={STATEMENT_SECONDS * 1000}"
-        if "mariadb" in str(made.get_server_info()).lower():
+        if "mariadb" in str(connection.get_server_info()).lower():
             limit = f"max_statement_time={STATEMENT_SECONDS}"
         cursor.execute(f"SET SESSION {limit}, time_zone='+00:00', lock_wait_timeout=10")
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         cursor.execute("SET SESSION TRANSACTION READ ONLY")
-    return made
+    return connection
 
 
 class _NeverPlain:
-    """In the place of such a way: whoever answers may be anybody, and would have the password."""
+    """Replaces a login method that sends the password unencrypted: the server may be an
+    impostor.
+    """
 
     def __init__(self, connection: object) -> None:
-        """As the driver makes it; nothing of the connection is needed."""
+        """Accept the driver's argument; nothing of the connection is needed."""
 
-    def authenticate(self, _asked: object) -> Any:
-        """Break off before anything is said."""
+    def authenticate(self, _request: object) -> Any:
+        """Break off before anything is sent."""
         raise UnansweredError("plain")
 
 
-def _bounded(made: Any, read: Callable[[int], bytes], size: int) -> bytes:
-    """Read so many bytes of an answer, unless a row is longer than may be kept: then none of it,
-    and the connection is of no more use.
+def _read_bounded(connection: Any, read: Callable[[int], bytes], size: int) -> bytes:
+    """Read this many bytes of an answer; raise TooLongError for a row that is too long.
+
+    The connection is unusable after that.
     """
     if size >= _FULL_PACKET:
-        if made._result is not None:
-            made._result.unbuffered_active = False  # nothing more is read of it
+        if connection._result is not None:
+            connection._result.unbuffered_active = False  # nothing more is read of it
         raise TooLongError
     return read(size)
 
 
-def _reach(made: Any, server: Server) -> None:
+def _connect_to_address(connection: Any, server: Server) -> None:
     """Connect to exactly the address that was judged, whatever its name means by now."""
-    made.connect(socket.create_connection((server.to.address, server.to.port), CONNECT_SECONDS))
+    connection.connect(
+        socket.create_connection((server.to.address, server.to.port), CONNECT_SECONDS)
+    )
 
 
 def only_reading(connection: sqlite3.Connection) -> None:
-    """From now on let a statement do nothing but read, whatever it says."""
+    """Allow only reading statements on this connection from now on."""
     connection.set_authorizer(_allowed)
     end = monotonic() + STATEMENT_SECONDS
     connection.set_progress_handler(lambda: int(monotonic() > end), _STEPS)
 
 
-def _allowed(act: int, _one: str | None, name: str | None, *_: object) -> int:
+def _allowed(act: int, _first_argument: str | None, name: str | None, *_: object) -> int:
     good = act in _MAY and (
         act != sqlite3.SQLITE_FUNCTION or (name or "").lower() not in _FUNCTIONS
     )
@@ -619,7 +635,7 @@ def _allowed(act: int, _one: str | None, name: str | None, *_: object) -> int:
 
 
 class Watch:
-    """Whether the time is over."""
+    """A time limit for a connection; `over` is set once it has passed."""
 
     def __init__(self, connection: Any) -> None:
         self.over = False
@@ -629,7 +645,7 @@ class Watch:
         self._wire = None if handle is None else socket.socket(fileno=os.dup(handle))
 
     def end(self) -> None:
-        """Break off; whoever waits for an answer gets an error of the driver."""
+        """Cut the connection; a waiting call gets an error of the driver."""
         self.over = True
         if isinstance(self._connection, sqlite3.Connection):
             self._connection.interrupt()
@@ -644,9 +660,11 @@ class Watch:
 
 
 def _handle(connection: Any) -> int | None:
-    """The file descriptor of a connection to a server, where its driver tells it."""
-    found = connection if hasattr(connection, "fileno") else getattr(connection, "_sock", None)
-    return None if found is None else int(found.fileno())
+    """Return the file descriptor of a connection to a server, if its driver shows it."""
+    socket_owner = (
+        connection if hasattr(connection, "fileno") else getattr(connection, "_sock", None)
+    )
+    return None if socket_owner is None else int(socket_owner.fileno())
 
 
 @contextmanager
@@ -663,19 +681,19 @@ def watched(connection: Any) -> Iterator[Watch]:
         watch.close()
 
 
-def parse_place(told: dict[str, str]) -> Place | Start:
-    """A place out of its text."""
-    if "start" in told:
-        return Start(datetime.fromisoformat(told["start"]), told.get("sample", ""))
-    moved = told["moved"] if told["as"] == "text" else datetime.fromisoformat(told["moved"])
-    key: Key = told["key"]
-    if told["key_as"] != "text":
-        key = int(told["key"]) if told["key_as"] == "whole" else Decimal(told["key"])
+def parse_place(fields: dict[str, str]) -> Place | Start:
+    """Parse the JSON form of a place."""
+    if "start" in fields:
+        return Start(datetime.fromisoformat(fields["start"]), fields.get("sample", ""))
+    moved = fields["moved"] if fields["as"] == "text" else datetime.fromisoformat(fields["moved"])
+    key: Key = fields["key"]
+    if fields["key_as"] != "text":
+        key = int(fields["key"]) if fields["key_as"] == "whole" else Decimal(fields["key"])
     return Place(moved, key)
 
 
-def told(place: Place | Start) -> dict[str, str]:
-    """A place as text, so that the same row is found again."""
+def place_to_json(place: Place | Start) -> dict[str, str]:
+    """Return a place as JSON that `parse_place` reads back unchanged."""
     if isinstance(place, Start):
         return {"start": place.moment.isoformat(), "sample": place.sample}
     moved, key = place.moved, place.key
@@ -689,7 +707,9 @@ def told(place: Place | Start) -> dict[str, str]:
 
 
 def moment_of(value: object, zone: ZoneInfo) -> datetime | None:
-    """The moment of a cursor; one that names no zone is of the source's. None: it is none."""
+    """Return the moment of a cursor value, in the source's zone if it names none; None if it is
+    none.
+    """
     if isinstance(value, str):
         if not _SAMPLE.fullmatch(value):
             return None
@@ -705,26 +725,29 @@ def moment_of(value: object, zone: ZoneInfo) -> datetime | None:
         return None
 
 
-def like(sample: str, moment: datetime, zone: ZoneInfo) -> str:
-    """A moment written as a sample is, so that texts compare as moments do; to the minute, for
-    a text may have less than seconds.
+def format_like(sample: str, moment: datetime, zone: ZoneInfo) -> str:
+    """Return a moment in the format of a sample, so that texts compare as moments do.
+
+    To the minute, because a text may have no seconds.
     """
     shape = _SAMPLE.fullmatch(sample)
-    between, offset = (shape[1], shape[2]) if shape else (" ", None)
-    here = datetime.fromisoformat(sample).tzinfo if offset else zone
-    return moment.astimezone(here).strftime(f"%Y-%m-%d{between}%H:%M")
+    separator, offset = (shape[1], shape[2]) if shape else (" ", None)
+    target_zone = datetime.fromisoformat(sample).tzinfo if offset else zone
+    return moment.astimezone(target_zone).strftime(f"%Y-%m-%d{separator}%H:%M")
 
 
 def resolve_destination(address: DatabaseAddress) -> Server | Path | Blocked:
-    """The server or the file, or why it is not asked."""
+    """Return the server or the file, or why it is blocked."""
     if address.is_file:
         return _file(address.database)
-    own = {one.strip().lower() for one in os.environ.get("CLEARPOST_SQL_HOSTS", "").split(",")}
-    to = resolve_host(address.host, address.port, own - {""})
-    if isinstance(to, Blocked):
-        return to
+    own_hosts = {
+        host.strip().lower() for host in os.environ.get("CLEARPOST_SQL_HOSTS", "").split(",")
+    }
+    destination = resolve_host(address.host, address.port, own_hosts - {""})
+    if isinstance(destination, Blocked):
+        return destination
     trusted = os.environ.get("CLEARPOST_SQL_CA", "")
-    return Server(to, trusted if to.scheme == "tls" else None)
+    return Server(destination, trusted if destination.scheme == "tls" else None)
 
 
 def _file(path: str) -> Path | Blocked:
@@ -735,9 +758,9 @@ def _file(path: str) -> Path | Blocked:
             " Clearpost's server can set it."
         )
     inside = Path(folder).resolve()
-    found = (inside / path).resolve()
-    if not found.is_relative_to(inside):
+    file = (inside / path).resolve()
+    if not file.is_relative_to(inside):
         return Blocked("The file is outside the folder that CLEARPOST_SQL_FOLDER names.")
-    if not found.is_file():
+    if not file.is_file():
         return Blocked("There is no such file in the folder of databases.", temporary=True)
-    return found
+    return file

@@ -29,7 +29,7 @@ Cause = Literal[
     "other",
 ]
 WAYS: Final[frozenset[Cause]] = frozenset({"host", "port", "silent", "stranger"})
-"""Causes that say where the way to a server ends."""
+"""Causes that name where the network path to a server ends."""
 _OF_STATES: Final[Mapping[str, Cause]] = {
     "28": "login",
     "3D": "database",
@@ -145,10 +145,10 @@ class UnansweredError(Exception):
     """The database gave no answer; `words` and `hint` are for people."""
 
     def __init__(self, cause: Cause, words: str = "", hint: str = "") -> None:
-        said, todo = _SAID[cause]
+        usual_words, usual_hint = _SAID[cause]
         self.cause: Cause = cause
-        self.words = words or said
-        self.hint = hint or todo
+        self.words = words or usual_words
+        self.hint = hint or usual_hint
         super().__init__(self.words)
 
 
@@ -160,7 +160,7 @@ class TooLongError(UnansweredError):
 
 
 def unanswered(error: BaseException, *, connecting: bool = False) -> UnansweredError:
-    """What an error of a driver means. Nothing of its text is shown but a name that is missing."""
+    """Return the meaning of a driver's error. Only a missing name of its text is shown."""
     cause = _cause(error, connecting=connecting)
     if connecting and any(sign in str(error).lower() for sign in _OF_WAYS["certificate"]):
         cause = "certificate"
@@ -170,8 +170,8 @@ def unanswered(error: BaseException, *, connecting: bool = False) -> UnansweredE
     if connecting and cause == "rights":  # so MariaDB says it to a login that has no rights at all
         words = "There is no such database there, or the login may not open it."
         return UnansweredError("database", words)
-    if cause == "name" and (found := _NAMED.search(str(error))):
-        words = f"The database knows no {found[1]}."
+    if cause == "name" and (match := _NAMED.search(str(error))):
+        words = f"The database knows no {match[1]}."
     return UnansweredError(cause, words)
 
 
@@ -183,8 +183,8 @@ def _cause(error: BaseException, *, connecting: bool) -> Cause:
         return _OF_NUMBERS.get(first, "away" if connecting else "other")
     state = getattr(error, "sqlstate", None)
     if isinstance(state, str):
-        known = next((state[:size] for size in (5, 3, 2) if state[:size] in _OF_STATES), "")
-        return _OF_STATES[known] if known else "other"
+        prefix = next((state[:size] for size in (5, 3, 2) if state[:size] in _OF_STATES), "")
+        return _OF_STATES[prefix] if prefix else "other"
     text = str(error).lower()
     for cause, signs in (_OF_WAYS if connecting else _OF_TEXTS).items():
         if any(sign in text for sign in signs):
@@ -193,7 +193,7 @@ def _cause(error: BaseException, *, connecting: bool) -> Cause:
 
 
 def unreached(cause: Cause, system: str, host: str, port: int) -> UnansweredError:
-    """Why there is no way to a server, with where it was looked for."""
+    """Return why a server cannot be reached, with its host and port."""
     match cause:
         case "host":
             return UnansweredError(cause, f"The name {host} was not found.")
@@ -207,8 +207,8 @@ def unreached(cause: Cause, system: str, host: str, port: int) -> UnansweredErro
             return UnansweredError(cause)
 
 
-def way_of(error: BaseException) -> Cause:
-    """What an error of the network means while a connection is opened."""
+def network_cause(error: BaseException) -> Cause:
+    """Return the cause of a network error while a connection is opened."""
     if isinstance(error, ConnectionRefusedError):
         return "port"
     return "silent" if isinstance(error, TimeoutError) else "away"
@@ -237,4 +237,4 @@ _OF_WAYS: Final[Mapping[Cause, tuple[str, ...]]] = {
     "silent": ("timeout expired", "timed out"),
     **_OF_TEXTS,
 }
-"""The same while a connection is opened, where PostgreSQL has no codes yet."""
+"""Signs of errors while a connection is opened, where PostgreSQL has no codes yet."""

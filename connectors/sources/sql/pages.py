@@ -33,9 +33,9 @@ from connectors.sources.sql.database import (
     Row,
     Start,
     moment_of,
-    opened,
+    open_reader,
     parse_place,
-    told,
+    place_to_json,
 )
 from connectors.sources.sql.failures import TooLongError, UnansweredError
 from connectors.transport.http import Http
@@ -45,7 +45,7 @@ PAGE_BYTES: Final = 8 * MEGABYTE
 
 PAGE_LINES: Final = 4 * LINES
 
-BLANK: Final = 5  # rows without a moment that are told
+BLANK: Final = 5  # rows without a moment that are reported
 
 MANY_AT_ONCE: Final = 10  # rows of one moment
 
@@ -72,7 +72,7 @@ _MOST: Final = 1_000_000  # characters of one record, as it is kept
 
 
 def begin(since: datetime) -> str:
-    """The cursor from which everything shows that changed at this moment or later."""
+    """Return the cursor from which every change at or after this moment shows."""
     return _Cursor(since).text()
 
 
@@ -92,19 +92,19 @@ class _Cursor:
             {
                 "floor": self.floor.isoformat(),
                 "kind": self.kind,
-                "at": {kind: told(place) for kind, place in self.at.items()},
+                "at": {kind: place_to_json(place) for kind, place in self.at.items()},
                 "high": {kind: high.isoformat() for kind, high in self.high.items()},
             }
         )
 
     @classmethod
     def of(cls, text: str) -> "_Cursor":
-        given = json.loads(text)
+        fields = json.loads(text)
         return cls(
-            floor=datetime.fromisoformat(given["floor"]),
-            kind=given["kind"],
-            at={kind: parse_place(place) for kind, place in given["at"].items()},
-            high={kind: datetime.fromisoformat(high) for kind, high in given["high"].items()},
+            floor=datetime.fromisoformat(fields["floor"]),
+            kind=fields["kind"],
+            at={kind: parse_place(place) for kind, place in fields["at"].items()},
+            high={kind: datetime.fromisoformat(high) for kind, high in fields["high"].items()},
         )
 
 
@@ -131,14 +131,14 @@ class _Reading:
 def page(
     cursor: str, settings: Settings, password: str, zone: ZoneInfo, http: Http
 ) -> Page | NoPage:
-    """What follows a cursor."""
+    """Return the page that follows a cursor."""
     queries, address = queries_of(settings), parse_address(str(settings.get("base_url") or ""))
     if isinstance(queries, str):
         return NoPage(words=queries, hint="An admin changes it under Settings.")
     if isinstance(address, str):
         return NoPage(words=address, hint="An admin changes it under Settings.")
     at = _Cursor.of(cursor)
-    query = next((one for one in queries if one.kind == at.kind), queries[0])
+    query = next((candidate for candidate in queries if candidate.kind == at.kind), queries[0])
     reading = _Reading(
         query=query,
         later=queries[queries.index(query) + 1 :],
@@ -148,10 +148,10 @@ def page(
         now=http.now(),
     )
     try:
-        return _shorter(reading, lambda: opened(address, password, zone))
-    except UnansweredError as why:
-        refused = why.cause == "login"
-        return NoPage(words=why.words, hint=why.hint, key_refused=refused)
+        return _shorter(reading, lambda: open_reader(address, password, zone))
+    except UnansweredError as error:
+        refused = error.cause == "login"
+        return NoPage(words=error.words, hint=error.hint, key_refused=refused)
 
 
 def _shorter(reading: _Reading, connect: Connect) -> Page:
@@ -182,57 +182,57 @@ def _short_columns(reader: Reader, query: KindQuery) -> tuple[str, ...]:
 def _held_unread(reader: Reader, reading: _Reading, names: Sequence[str]) -> Page:
     """Return a page with the next row, held because it is too long."""
     query = reading.query
-    place = _sampled(reader, query, reading.place)
+    place = _with_sample(reader, query, reading.place)
     rows = list(reader.page(query, place, 1, (query.cursor, query.id, *names)))
     words = f"The {query.kind} is longer than may be read at once."
-    faults = [_wrong(f"{query.kind} {_key(row, query)}", "", words) for row in rows]
-    found = [
+    faults = [_value_error(f"{query.kind} {_key(row, query)}", "", words) for row in rows]
+    records = [
         pulled(query, row, (), reader.zone, [fault])
         for row, fault in zip(rows, faults, strict=True)
         if _since(row, query, reading.at.floor, reader.zone)
     ]
-    return _after(reader, reading, place, _Heads(rows, more=True), found)
+    return _page_with_cursor(reader, reading, place, _Heads(rows, more=True), records)
 
 
 def _read(reader: Reader, reading: _Reading) -> Page:
     query, floor = reading.query, reading.at.floor
-    place = _sampled(reader, query, reading.place)
+    place = _with_sample(reader, query, reading.place)
     heads = _heads(reader, reading, place)
-    _each_has_its_own(heads.rows, query, reader.zone, reading.now)
-    found, heads = _with_lines(reader, query, heads, floor)
+    _refuse_query_time(heads.rows, query, reader.zone, reading.now)
+    records, heads = _with_lines(reader, query, heads, floor)
     without_id = [pulled(query, row, (), reader.zone) for row in heads.without_id]
-    return _after(reader, reading, place, heads, (*found, *without_id))
+    return _page_with_cursor(reader, reading, place, heads, (*records, *without_id))
 
 
-def _after(
+def _page_with_cursor(
     reader: Reader,
     reading: _Reading,
     place: Place | Start,
     heads: "_Heads",
-    found: Sequence[Pulled],
+    records: Sequence[Pulled],
 ) -> Page:
     """Return the page with the cursor behind it."""
     query, at = reading.query, reading.at
-    high = _high(heads.rows, query, reader.zone, at.high.get(query.kind))
+    high = _latest_moment(heads.rows, query, reader.zone, at.high.get(query.kind))
     highs = at.high if high is None else {**at.high, query.kind: high}
     if heads.more and heads.rows:
-        places = {**at.at, query.kind: _behind(heads.last or heads.rows[-1], query)}
+        places = {**at.at, query.kind: _place_after(heads.last or heads.rows[-1], query)}
         after = replace(at, kind=query.kind, at=places, high=highs)
-        return Page(found=found, after=after.text(), more=True)
+        return Page(found=records, after=after.text(), more=True)
     later = reading.later
     back = None if high is None else min(high, reading.now) - reading.late
     after = _Cursor(
         floor=at.floor,
         kind=later[0].kind if later else "",
         at={**at.at, query.kind: _next_start(at.floor, place, back)},
-        high={kind: one for kind, one in highs.items() if kind != query.kind},
+        high={kind: moment for kind, moment in highs.items() if kind != query.kind},
     )
-    blank = _blank(reader, query, at.floor)
-    return Page(found=(*found, *blank), after=after.text(), more=bool(later))
+    blank = _unreadable_rows(reader, query, at.floor)
+    return Page(found=(*records, *blank), after=after.text(), more=bool(later))
 
 
-def _sampled(reader: Reader, query: KindQuery, place: Place | Start) -> Place | Start:
-    """A place to begin at, with how a column of texts writes its moments."""
+def _with_sample(reader: Reader, query: KindQuery, place: Place | Start) -> Place | Start:
+    """Return the start with a sample of how a text column writes its moments."""
     if reader.system != FILE or isinstance(place, Place) or place.sample:
         return place
     newest = reader.newest(query)
@@ -289,44 +289,49 @@ def _key(row: Row, query: KindQuery) -> str:
     return key_text(row.get(query.id.lower()))
 
 
-def _each_has_its_own(rows: Sequence[Row], query: KindQuery, zone: ZoneInfo, now: datetime) -> None:
-    """Raise where so many rows changed just now, all at one moment, that the column may say when it
-    is asked: the reading would begin again with each page, and never end. What really changed so is
-    read a minute later.
+def _refuse_query_time(
+    rows: Sequence[Row], query: KindQuery, zone: ZoneInfo, now: datetime
+) -> None:
+    """Raise if many rows changed at one recent moment: the column may hold the query's time.
+
+    Such a column would restart the pull with each page, and the pull would never end. A real change
+    of many rows at once is read a minute later.
     """
     moments = {moment_of(row.get(query.cursor.lower()), zone) for row in rows}
     if len(rows) < MANY_AT_ONCE or len(moments) > 1:
         return
     (moment,) = moments
     if moment is not None and abs(now - moment) < JUST_NOW:
-        raise UnansweredError("value", says_the_hour(query), SET_BY_THE_SHOP)
+        raise UnansweredError("value", query_time_fault(query), SET_BY_THE_SHOP)
 
 
 def _with_lines(
     reader: Reader, query: KindQuery, heads: _Heads, floor: datetime
 ) -> tuple[tuple[Pulled, ...], _Heads]:
-    """The records of rows that may be read, and the rows; fewer of them where lines are many."""
-    wanted = [row for row in heads.rows if _since(row, query, floor, reader.zone)]
+    """Return the records of rows that may be read, and the rows; fewer rows if they have many
+    lines.
+    """
+    new_rows = [row for row in heads.rows if _since(row, query, floor, reader.zone)]
     lines: dict[str, list[Row]] = {}
     faults: dict[str, list[RowError]] = {}
-    keys = [row[query.id.lower()] for row in wanted]
-    if query.lines and wanted:
-        found = reader.lines(query.lines, keys, PAGE_LINES + 1)
-        if len(found) > PAGE_LINES and len(heads.rows) > 1:
+    keys = [row[query.id.lower()] for row in new_rows]
+    if query.lines and new_rows:
+        line_rows = reader.lines(query.lines, keys, PAGE_LINES + 1)
+        if len(line_rows) > PAGE_LINES and len(heads.rows) > 1:
             fewer = replace(heads, rows=heads.rows[: len(heads.rows) // 2], more=True, last=None)
             return _with_lines(reader, query, fewer, floor)
-        lines = by_order(query.lines, found)
-        for key, error in _strange(query, lines, {key_text(key) for key in keys}):
+        lines = group_by_order(query.lines, line_rows)
+        for key, error in _misnamed_orders(query, lines, {key_text(key) for key in keys}):
             faults.setdefault(key, []).append(error)
     # another page, or no page of this reading, may have the other row
     for key in map(key_text, reader.repeated_among(query, keys) if keys else ()):
         faults.setdefault(key, []).append(_repeated(query, key))
-    made = (
+    records = (
         pulled(query, row, lines.get(key, ()), reader.zone, faults.get(key, ()))
-        for row in wanted
+        for row in new_rows
         if (key := _key(row, query))
     )
-    return tuple(made), heads
+    return tuple(records), heads
 
 
 def _repeated(query: KindQuery, key: str) -> RowError:
@@ -335,7 +340,7 @@ def _repeated(query: KindQuery, key: str) -> RowError:
     return RowError(where=f"{query.kind} {key}, {query.id}", value=key, message=words, hint=hint)
 
 
-def _strange(
+def _misnamed_orders(
     query: KindQuery, lines: Mapping[str, Sequence[Row]], keys: Collection[str]
 ) -> Iterator[tuple[str, RowError]]:
     """Yield the orders whose lines name them otherwise than they do, each with its error.
@@ -344,8 +349,8 @@ def _strange(
     without lines may be the one.
     """
     for name in sorted(lines.keys() - keys):
-        like = {key for key in keys if _loosely(key) == _loosely(name)}
-        for key in sorted(like or keys - lines.keys()):
+        similar_keys = {key for key in keys if _loosely(key) == _loosely(name)}
+        for key in sorted(similar_keys or keys - lines.keys()):
             yield (
                 key,
                 RowError(
@@ -366,16 +371,16 @@ def _since(row: Row, query: KindQuery, floor: datetime, zone: ZoneInfo) -> bool:
     return moment is None or moment >= floor
 
 
-def _high(
-    rows: Iterable[Row], query: KindQuery, zone: ZoneInfo, before: datetime | None
+def _latest_moment(
+    rows: Iterable[Row], query: KindQuery, zone: ZoneInfo, earlier: datetime | None
 ) -> datetime | None:
-    """The latest moment that was seen."""
-    seen = [moment_of(row.get(query.cursor.lower()), zone) for row in rows]
-    return max((one for one in (before, *seen) if one is not None), default=None)
+    """Return the latest moment so far."""
+    moments = [moment_of(row.get(query.cursor.lower()), zone) for row in rows]
+    return max((moment for moment in (earlier, *moments) if moment is not None), default=None)
 
 
-def _behind(row: Row, query: KindQuery) -> Place:
-    """The place behind a row."""
+def _place_after(row: Row, query: KindQuery) -> Place:
+    """Return the place after a row."""
     moved, key = row[query.cursor.lower()], row[query.id.lower()]
     return Place(
         moved if isinstance(moved, (datetime, str)) else str(moved),
@@ -384,28 +389,28 @@ def _behind(row: Row, query: KindQuery) -> Place:
 
 
 def _next_start(floor: datetime, place: Place | Start, back: datetime | None) -> Start:
-    """Where the next reading of a kind begins; where nothing was seen, as this one did."""
+    """Return where the next pull of a kind begins; without any row, where this pull began."""
     if back is None:
         return place if isinstance(place, Start) else Start(floor)
     sample = place.sample if isinstance(place, Start) else place.moved
     return Start(max(floor, back), sample if isinstance(sample, str) else "")
 
 
-def _blank(reader: Reader, query: KindQuery, floor: datetime) -> tuple[Pulled, ...]:
-    """Rows that no reading can ever come to: those without a moment, and those without an id."""
-    found = reader.blank(query, query.cursor, BLANK)
-    nameless = reader.blank(query, query.id, BLANK)
+def _unreadable_rows(reader: Reader, query: KindQuery, floor: datetime) -> tuple[Pulled, ...]:
+    """Return the rows that no pull can reach: rows without a moment, and rows without an id."""
+    rows_without_moment = reader.blank(query, query.cursor, BLANK)
+    rows_without_id = reader.blank(query, query.id, BLANK)
     return (
-        *(_untold(query, _key(row, query)) for row in found),
+        *(_blank_moment_row(query, _key(row, query)) for row in rows_without_moment),
         *(
             pulled(query, row, (), reader.zone)
-            for row in nameless
+            for row in rows_without_id
             if _since(row, query, floor, reader.zone)
         ),
     )
 
 
-def _untold(query: KindQuery, key: str) -> Pulled:
+def _blank_moment_row(query: KindQuery, key: str) -> Pulled:
     error = RowError(
         where=f"{query.kind} {key}, {query.cursor}",
         value="",
@@ -415,8 +420,8 @@ def _untold(query: KindQuery, key: str) -> Pulled:
     return Pulled(raw=dumps({query.kind: key, query.cursor: None}), errors=(error,))
 
 
-def says_the_hour(query: KindQuery) -> str:
-    """What is wrong with a cursor that is worked out when it is asked."""
+def query_time_fault(query: KindQuery) -> str:
+    """Return the fault of a cursor column that is calculated during the query."""
     return (
         f"All {query.kind}s changed just now: the column {query.cursor} holds when it is asked, not"
         " when a row changed."
@@ -425,7 +430,7 @@ def says_the_hour(query: KindQuery) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Unfit:
-    """A value that no field can take; `text` is what is shown of it."""
+    """A value that no field can take; `text` is its readable form."""
 
     text: str
 
@@ -441,11 +446,13 @@ def pulled(
     faults: Sequence[RowError] = (),
 ) -> Pulled:
     """Return a row with its lines as a record, held for these faults and what cannot be read."""
-    raw = dumps({query.kind: _kept(row), "lines": [_kept(line) for line in lines]})
+    raw = dumps({query.kind: _json_row(row), "lines": [_json_row(line) for line in lines]})
     place = f"{query.kind} {key_text(row.get(query.id.lower()))}"
     errors: list[RowError] = []
     if len(raw) > _MOST:
-        errors.append(_wrong(place, "", f"The {query.kind} is longer than {_MOST:,} characters."))
+        errors.append(
+            _value_error(place, "", f"The {query.kind} is longer than {_MOST:,} characters.")
+        )
     if long := too_long(place, len(lines)):
         errors.append(long)
     if errors:
@@ -453,12 +460,12 @@ def pulled(
     moved = row.get(query.cursor.lower())
     if moment_of(moved, zone) is None:
         words = f"The column {query.cursor} holds no moment."
-        errors.append(_wrong(f"{place}, {query.cursor}", str(moved), words))
+        errors.append(_value_error(f"{place}, {query.cursor}", str(moved), words))
     head = _cells(place, row, query.columns, query.schema.fields, zone)
     head[STAMP] = Cell(f"{place}, {query.cursor}", _in_zone(moved, zone))
     key = Cell(place, key_text(row.get(query.id.lower())))
     of_lines = _lines(place, query, lines, zone)
-    errors += [error for cells in (head, *of_lines) for error in _unfit(cells)]
+    errors += [error for cells in (head, *of_lines) for error in _unfit_errors(cells)]
     errors += faults
     # a settlement has no such fields
     order, differences = settle_sums(complete_order(RawRecord(key, head, of_lines)))
@@ -468,8 +475,8 @@ def pulled(
     return Pulled(raw=raw, errors=record)
 
 
-def _kept(row: DatabaseRow) -> dict[str, object]:
-    """A row as JSON that loses nothing: what JSON has no exact word for is a text."""
+def _json_row(row: DatabaseRow) -> dict[str, object]:
+    """Return a row as JSON without loss: a value that JSON has no exact form for is a text."""
     return {name: _plain(value) for name, value in row.items()}
 
 
@@ -483,7 +490,7 @@ def _plain(value: object) -> object:
     return value.isoformat() if isinstance(value, (date, time)) else str(value)
 
 
-def _wrong(where: str, value: str, message: str) -> RowError:
+def _value_error(where: str, value: str, message: str) -> RowError:
     hint = "Have the query give it as text or as an exact number (CAST … AS DECIMAL)."
     return RowError(where=where, value=value[:200], message=message, hint=hint)
 
@@ -497,14 +504,14 @@ def _cells(
 ) -> dict[str, Cell]:
     filled = fields_by_column(columns, fields)
     return {
-        filled[name].name: Cell(f"{place}, {name}", value_of(value, filled[name], zone))
+        filled[name].name: Cell(f"{place}, {name}", convert_value(value, filled[name], zone))
         for name, value in row.items()
         if name in filled
     }
 
 
 def _in_zone(value: object, zone: ZoneInfo) -> object:
-    """A moment that names no zone is meant in the source's own."""
+    """Return a moment with the source's time zone if it has none."""
     plain = isinstance(value, datetime) and value.tzinfo is None
     return value.replace(tzinfo=zone) if plain and isinstance(value, datetime) else value
 
@@ -512,31 +519,33 @@ def _in_zone(value: object, zone: ZoneInfo) -> object:
 def _lines(
     place: str, query: KindQuery, lines: Sequence[DatabaseRow], zone: ZoneInfo
 ) -> list[dict[str, Cell]]:
-    found = []
+    line_cells = []
     columns = query.lines.columns if query.lines else {}
-    for at, line in enumerate(lines, 1):
-        cells = _cells(f"{place}, line {at}", line, columns, query.schema.lines, zone)
-        cells.setdefault("pos", Cell(f"{place}, line {at}", at))
-        found.append(cells)
-    return sorted(found, key=_pos)
+    for position, line in enumerate(lines, 1):
+        cells = _cells(f"{place}, line {position}", line, columns, query.schema.lines, zone)
+        cells.setdefault("pos", Cell(f"{place}, line {position}", position))
+        line_cells.append(cells)
+    return sorted(line_cells, key=_pos)
 
 
 def _pos(cells: Mapping[str, Cell]) -> int:
-    """Lines are told in their own order; one whose number cannot be read is told of anyway."""
+    """Return a line's position for sorting, 0 if it cannot be read; such a line is reported
+    elsewhere.
+    """
     value = cells["pos"].value
     if isinstance(value, Decimal):
         return int(value) if value.is_finite() else 0
     return value if isinstance(value, int) else 0
 
 
-def _unfit(cells: Mapping[str, Cell]) -> list[RowError]:
+def _unfit_errors(cells: Mapping[str, Cell]) -> list[RowError]:
     words = "This value is not exact, or of a type that no field takes."
-    found = [cell for cell in cells.values() if isinstance(cell.value, Unfit)]
-    return [_wrong(cell.where, str(cell.value), words) for cell in found]
+    unfit_cells = [cell for cell in cells.values() if isinstance(cell.value, Unfit)]
+    return [_value_error(cell.where, str(cell.value), words) for cell in unfit_cells]
 
 
 def key_text(value: object) -> str:
-    """An id as text; numbers of any size keep their digits."""
+    """Return an id as text; numbers of any size keep their digits."""
     if isinstance(value, Decimal) and not value.is_finite():
         return ""
     if isinstance(value, Decimal) and value == value.to_integral_value():
@@ -544,16 +553,16 @@ def key_text(value: object) -> str:
     return str(value) if isinstance(value, (int, str, Decimal, UUID)) else ""
 
 
-def by_order(query: LineQuery, lines: Sequence[DatabaseRow]) -> dict[str, list[DatabaseRow]]:
-    """The lines by the id of their order."""
-    found: dict[str, list[DatabaseRow]] = {}
+def group_by_order(query: LineQuery, lines: Sequence[DatabaseRow]) -> dict[str, list[DatabaseRow]]:
+    """Return order id -> lines."""
+    lines_by_order: dict[str, list[DatabaseRow]] = {}
     for line in lines:
-        found.setdefault(key_text(line.get(query.order.lower())), []).append(line)
-    return found
+        lines_by_order.setdefault(key_text(line.get(query.order.lower())), []).append(line)
+    return lines_by_order
 
 
-def value_of(value: object, field: FieldSchema, zone: ZoneInfo) -> object:
-    """What a column holds, exactly, as the field takes it."""
+def convert_value(value: object, field: FieldSchema, zone: ZoneInfo) -> object:
+    """Return a column's exact value in the form that the field takes."""
     match value:
         case None:
             return None
@@ -576,7 +585,9 @@ def value_of(value: object, field: FieldSchema, zone: ZoneInfo) -> object:
 
 
 def _day(moment: datetime, zone: ZoneInfo) -> object:
-    """The day of a moment; some shops write the end of all days for "never", which is none here."""
+    """Return the day of a moment. Some shops write the last possible day for "never", which is
+    unfit.
+    """
     try:
         return moment.astimezone(zone).date()
     except OverflowError:

@@ -18,9 +18,9 @@ from connectors.sources.sql.connector import (
     fields_by_column,
     queries_of,
 )
-from connectors.sources.sql.database import Reader, moment_of, opened
+from connectors.sources.sql.database import Reader, moment_of, open_reader
 from connectors.sources.sql.failures import WAYS, Cause, UnansweredError
-from connectors.sources.sql.pages import JUST_NOW, SET_BY_THE_SHOP, says_the_hour
+from connectors.sources.sql.pages import JUST_NOW, SET_BY_THE_SHOP, query_time_fault
 
 FIRST: Final = ("Settings", "Driver", "Reach", "Login", "Read-only")
 
@@ -32,7 +32,7 @@ _STOPS_AT: Final[dict[Cause, int]] = {
 }
 
 _CODES: Final[dict[Cause, str]] = {"host": "name", "port": "refused", "silent": "timeout"}
-"""Those that every way to a system has (kit/reach.py)."""
+"""Codes that all kinds of systems share (kit/reach.py)."""
 
 _AHEAD: Final = timedelta(hours=1)
 
@@ -41,7 +41,7 @@ _INDEX: Final = "Have an index made on it: without one each reading goes through
 _EXACT: Final = frozenset({"money", "decimal", "quantity"})
 
 _SAMPLE: Final = 200
-"""So many rows are looked at for a moment later than the cursor."""
+"""How many rows are checked for a moment later than the cursor."""
 
 _SECOND: Final = timedelta(seconds=1)
 
@@ -74,7 +74,7 @@ SELECT CASE
 
 
 def test(settings: Settings, password: str, zone: ZoneInfo, now: datetime) -> ConnectionReport:
-    """The steps; those behind one that failed are not run."""
+    """Return the steps of the test; the steps after a failed step are not run."""
     queries, address = queries_of(settings), parse_address(str(settings.get("base_url") or ""))
     for setting in (address, queries):
         if isinstance(setting, str):
@@ -84,20 +84,20 @@ def test(settings: Settings, password: str, zone: ZoneInfo, now: datetime) -> Co
     assert not isinstance(address, str)  # noqa: S101 - narrowed above
     assert not isinstance(queries, str)  # noqa: S101 - narrowed above
     kinds = tuple(f"{query.kind.capitalize()}s" for query in queries)
-    made = [Step(FIRST[0], ok=True, words=f"Read: {', '.join(kinds).lower()}.")]
+    steps = [Step(FIRST[0], ok=True, words=f"Read: {', '.join(kinds).lower()}.")]
     try:
-        with opened(address, password, zone) as reader:
-            made += _there(address)
-            made.append(_read_only(reader))
-    except UnansweredError as why:
-        return _stopped(made, address, kinds, why)
+        with open_reader(address, password, zone) as reader:
+            steps += _reached_steps(address)
+            steps.append(_read_only(reader))
+    except UnansweredError as error:
+        return _stopped(steps, address, kinds, error)
     for query in queries:
-        made += _of_kind(address, password, zone, query, now)
-    return ConnectionReport(steps=tuple(made), snapshot=None)
+        steps += _kind_steps(address, password, zone, query, now)
+    return ConnectionReport(steps=tuple(steps), snapshot=None)
 
 
-def _there(address: DatabaseAddress) -> list[Step]:
-    """What is known once a transaction was opened."""
+def _reached_steps(address: DatabaseAddress) -> list[Step]:
+    """Return the steps that pass once a transaction was opened."""
     system = SYSTEMS[address.system]
     where = "The file" if address.is_file else address.host
     login = "A file asks for no login." if address.is_file else f"{address.user} was let in."
@@ -125,88 +125,96 @@ def _read_only(reader: Reader) -> Step:
 
 
 def _stopped(
-    made: list[Step], address: DatabaseAddress, kinds: Sequence[str], why: UnansweredError
+    steps: list[Step], address: DatabaseAddress, kinds: Sequence[str], error: UnansweredError
 ) -> ConnectionReport:
-    """The report where nobody let us in."""
-    at = _STOPS_AT.get(why.cause, 3) if len(made) == 1 else 4
-    before = (made[0], *_there(address)[: at - 1])
+    """Return the report of a connection that could not be opened."""
+    index = _STOPS_AT.get(error.cause, 3) if len(steps) == 1 else 4
+    before = (steps[0], *_reached_steps(address)[: index - 1])
     code = (
-        f"reach.{_CODES.get(why.cause, why.cause)}"
-        if at == _STOPS_AT["away"]
-        else f"database.{why.cause}"
+        f"reach.{_CODES.get(error.cause, error.cause)}"
+        if index == _STOPS_AT["away"]
+        else f"database.{error.cause}"
     )
-    failed = Step.failed(FIRST[at], why.words, why.hint, code)
-    there = at > _STOPS_AT["away"]
-    return ConnectionReport.stopped((*FIRST, *kinds), *before, failed, reached=there)
+    failed = Step.failed(FIRST[index], error.words, error.hint, code)
+    is_reached = index > _STOPS_AT["away"]
+    return ConnectionReport.stopped((*FIRST, *kinds), *before, failed, reached=is_reached)
 
 
-def _of_kind(
+def _kind_steps(
     address: DatabaseAddress, password: str, zone: ZoneInfo, query: KindQuery, now: datetime
 ) -> list[Step]:
-    """The steps of one kind: its columns, those of its lines, its cursor and its id."""
-    title, made = f"{query.kind.capitalize()}s", list[Step]()
+    """Return the steps of one kind: its columns, its lines' columns, its cursor and its id."""
+    title, steps = f"{query.kind.capitalize()}s", list[Step]()
     try:
-        with opened(address, password, zone) as reader:  # one that failed answers nothing more
-            made.append(_columns(reader, query, f"{title}: columns"))
+        with open_reader(address, password, zone) as reader:  # one that failed answers nothing more
+            steps.append(_columns(reader, query, f"{title}: columns"))
             if query.lines:
-                made.append(_line_columns(reader, query.lines))
-            made += _inexact(reader, query, f"{title}: amounts")
-            made.append(_cursor(reader, query, f"{title}: cursor", now))
-            if made[-1].ok is not False:
-                made += _unmoved(reader, query, f"{title}: changes", now)
-    except UnansweredError as why:
-        made.append(Step.failed(title, why.words, why.hint, f"database.{why.cause}"))
-    return made
+                steps.append(_line_columns(reader, query.lines))
+            steps += _inexact(reader, query, f"{title}: amounts")
+            steps.append(_cursor(reader, query, f"{title}: cursor", now))
+            if steps[-1].ok is not False:
+                steps += _unmoved(reader, query, f"{title}: changes", now)
+    except UnansweredError as error:
+        steps.append(Step.failed(title, error.words, error.hint, f"database.{error.cause}"))
+    return steps
 
 
 def _columns(reader: Reader, query: KindQuery, name: str) -> Step:
-    there = reader.columns(query.text)
-    fields = tuple(one for one in query.schema.fields if one.name != STAMP)
-    return _fit(name, there, query.columns, fields, (query.cursor, query.id))
+    columns = reader.columns(query.text)
+    fields = tuple(field for field in query.schema.fields if field.name != STAMP)
+    return _fit(name, columns, query.columns, fields, (query.cursor, query.id))
 
 
 def _fit(
     name: str,
-    there: dict[str, str],
-    named: Mapping[str, str],
+    column_types: dict[str, str],
+    field_names: Mapping[str, str],
     fields: tuple[FieldSchema, ...],
     keys: tuple[str, ...],
 ) -> Step:
-    """Whether what is needed is there, and what of it is read."""
-    lost = [f"column {one}" for one in (*named, *keys) if one.lower() not in there]
-    by_field = fields_by_column(named, fields).items()
-    filled = {field.name: column for column, field in by_field if column in there}
-    free = [one.name for one in fields if one.required and one.name not in named.values()]
-    lost += [f"column for {name}" for name in free if name not in filled]
-    if lost:
-        words = f"The query has no {', no '.join(dict.fromkeys(lost))}."
-        hint = f"It has: {', '.join(there)}. Correct the query or the columns under Settings."
+    """Check whether the required columns exist, and list which columns are read."""
+    missing = [
+        f"column {column}" for column in (*field_names, *keys) if column.lower() not in column_types
+    ]
+    by_field = fields_by_column(field_names, fields).items()
+    filled = {field.name: column for column, field in by_field if column in column_types}
+    required_names = [
+        field.name for field in fields if field.required and field.name not in field_names.values()
+    ]
+    missing += [f"column for {name}" for name in required_names if name not in filled]
+    if missing:
+        words = f"The query has no {', no '.join(dict.fromkeys(missing))}."
+        hint = (
+            f"It has: {', '.join(column_types)}. Correct the query or the columns under Settings."
+        )
         return Step.failed(name, words, hint, "database.columns")
-    words = f"Read: {', '.join(filled[one.name] for one in fields if one.name in filled)}."
+    words = f"Read: {', '.join(filled[field.name] for field in fields if field.name in filled)}."
     unread = [
-        one for one in there if one not in filled.values() and one not in map(str.lower, keys)
+        column
+        for column in column_types
+        if column not in filled.values() and column not in map(str.lower, keys)
     ]
     hint = f"Not read, for no field is called so: {', '.join(unread)}." if unread else ""
     return Step(name, ok=True, words=words, hint=hint)
 
 
 def _line_columns(reader: Reader, lines: LineQuery) -> Step:
-    there = reader.columns(lines.text)
-    fields = tuple(replace(one, required=False) for one in ORDER.lines)  # pos is counted
-    return _fit("Order lines: columns", there, lines.columns, fields, (lines.order, lines.id))
+    columns = reader.columns(lines.text)
+    fields = tuple(replace(field, required=False) for field in ORDER.lines)  # pos is counted
+    return _fit("Order lines: columns", columns, lines.columns, fields, (lines.order, lines.id))
 
 
 def _cursor(reader: Reader, query: KindQuery, name: str, now: datetime) -> Step:
-    """Whether reading can go on behind a place: no blank, no id twice, an index."""
-    for column, what in ((query.cursor, "moment"), (query.id, "id")):
+    """Check whether reading can continue at a cursor: no blank, no repeated id, an index."""
+    for column, meaning in ((query.cursor, "moment"), (query.id, "id")):
         blank = reader.blank(query, column, 1)
         if blank:
-            words = f"The column {column} is blank in some rows, which then have no {what}."
+            words = f"The column {column} is blank in some rows, which then have no {meaning}."
             hint = "Have the shop fill it in and forbid that it is blank, or leave such rows out."
             return Step.failed(name, words, hint, "database.blank")
-    twice = reader.repeated(query)
-    if twice is not None:
-        words = f"The id {str(twice)[:40]} occurs more than once in {query.id}."
+    repeated_id = reader.repeated(query)
+    if repeated_id is not None:
+        words = f"The id {str(repeated_id)[:40]} occurs more than once in {query.id}."
         hint = "Have the query give one row for each; lines have a query of their own."
         return Step.failed(name, words, hint, "database.repeated")
     if fault := _moments(reader, query):
@@ -216,7 +224,7 @@ def _cursor(reader: Reader, query: KindQuery, name: str, now: datetime) -> Step:
     oldest = moment_of(reader.oldest(query), reader.zone)
     just_now = oldest is not None and oldest == newest and abs(now - oldest) < JUST_NOW
     if just_now and reader.count(query) > 1:
-        return Step.failed(name, says_the_hour(query), SET_BY_THE_SHOP, "database.cursor")
+        return Step.failed(name, query_time_fault(query), SET_BY_THE_SHOP, "database.cursor")
     if newest is not None and newest > now + _AHEAD:
         words = f"The latest {query.cursor} is {newest:%Y-%m-%d %H:%M} UTC, which is yet to come."
         hint = "Compare the time zone of the connection with that of the database."
@@ -278,7 +286,7 @@ def _unmoved(reader: Reader, query: KindQuery, name: str, now: datetime) -> list
 
 
 def _moments(reader: Reader, query: KindQuery) -> str:
-    """Why the cursor is none; blank where it is."""
+    """Return why the column is no cursor, or blank."""
     if reader.system not in (FILE, "mssql"):
         kind = reader.columns(query.text).get(query.cursor.lower())
         return "" if kind else f"The column {query.cursor} holds something that is not a moment."
@@ -289,12 +297,12 @@ def _moments(reader: Reader, query: KindQuery) -> str:
 
 
 def transaction_reads_only(reader: Reader) -> bool:
-    """Whether the database itself says that this transaction cannot write."""
+    """Check whether the database itself confirms that this transaction cannot write."""
     match reader.system:
         case "postgresql":
-            return reader.told("SHOW transaction_read_only") == [("on",)]
+            return reader.fetch_all("SHOW transaction_read_only") == [("on",)]
         case "mariadb" | "mysql":
-            names = reader.told(
+            names = reader.fetch_all(
                 "SHOW SESSION VARIABLES WHERE Variable_name IN"
                 " ('tx_read_only', 'transaction_read_only')"
             )
@@ -306,32 +314,38 @@ def transaction_reads_only(reader: Reader) -> bool:
 
 
 def writes_allowed(reader: Reader) -> str:
-    """What the login may do besides reading, in half a sentence; blank where nothing is known."""
+    """Return what the login may do besides reading, in half a sentence; blank if that is
+    unknown.
+    """
     match reader.system:
         case "postgresql":
-            return str(reader.told(_RIGHTS)[0][0])
+            return str(reader.fetch_all(_RIGHTS)[0][0])
         case "mariadb" | "mysql":
-            return _granted([str(row[0]) for row in reader.told("SHOW GRANTS")])
+            return _granted([str(row[0]) for row in reader.fetch_all("SHOW GRANTS")])
         case _:
             return ""
 
 
 def _granted(lines: list[str]) -> str:
-    """Rights of MariaDB's own list that do more than read; its passwords are not touched."""
+    """Return the rights in MariaDB's list that allow more than reading; its passwords are not
+    used.
+    """
     rights: set[str] = set()
     for line in lines:
-        if found := _GRANT.match(line):
-            named = re.sub(r"\([^)]*\)", "", found[1])
-            rights |= {one.strip().upper() for one in named.split(",")}
-    more = sorted(rights - _HARMLESS - {""})
-    return ", ".join(one.lower() for one in more[:5])
+        if match := _GRANT.match(line):
+            right_names = re.sub(r"\([^)]*\)", "", match[1])
+            rights |= {right.strip().upper() for right in right_names.split(",")}
+    write_rights = sorted(rights - _HARMLESS - {""})
+    return ", ".join(right.lower() for right in write_rights[:5])
 
 
 def indexed(reader: Reader, query: KindQuery) -> bool | None:
-    """Whether reading from a moment on uses an index; None where the database does not say."""
+    """Check whether reading from a moment on uses an index; None if the database does not show
+    it.
+    """
     match reader.system:
         case "postgresql":
-            reader.says("SET LOCAL enable_seqscan = off")
+            reader.execute("SET LOCAL enable_seqscan = off")
             return any("Index Cond" in str(row) for row in reader.explained("EXPLAIN", query))
         case "mariadb" | "mysql":
             return any(row.get("possible_keys") for row in reader.explained("EXPLAIN", query))

@@ -155,7 +155,7 @@ class WooCommerce:
         self._asks = asks
 
     def bound(self, settings: Settings, address: str) -> "WooCommerce":  # noqa: ARG002
-        """Return the source as one connection has it: one that asks its shop, or not."""
+        """Return the source for one connection; with a shop address it also reads from the shop."""
         return WooCommerce(asks=bool(root_of(settings)))
 
     def accept(
@@ -166,17 +166,17 @@ class WooCommerce:
         now: datetime,  # noqa: ARG002 - nothing that WooCommerce signs names a moment of the call
         zone: ZoneInfo,
     ) -> Accepted | SourceRefusal:
-        """A webhook call, or the ping that comes when a webhook is made."""
+        """Read a webhook call, or the ping that comes when a webhook is created."""
         lower = {name.lower(): value for name, value in headers.items()}
         if _is_ping(lower, raw):
             return Accepted(delivery_id="ping", records=(), ping=True)
-        refused = too_large(raw) or _unproved(lower.get(SIGNATURE, ""), raw, secrets)
+        refused = too_large(raw) or _signature_refusal(lower.get(SIGNATURE, ""), raw, secrets)
         if refused:
             return refused
         topic = lower.get(TOPIC, "")
         # WooCommerce's delivery id is shared by all orders that change in one second; the signature
         # is not.
-        read = _of_something_else(raw, topic) or _read_body(
+        read = _foreign_deletion_refusal(raw, topic) or _read_body(
             raw, lower[SIGNATURE], lower[SIGNATURE], zone, signed=True
         )
         asks = self._asks and any(identity(secret) for secret in secrets)
@@ -188,7 +188,7 @@ class WooCommerce:
         raw: bytes,
         zone: ZoneInfo,
     ) -> Accepted | SourceRefusal:
-        """A JSON file: an order, or a list of orders as the shop's interface has them."""
+        """Read a JSON file: an order, or a list of orders in the format of the shop's interface."""
         if refused := too_large(raw):
             return refused
         return _read_body(raw, "file-" + hashlib.sha256(raw).hexdigest(), "", zone, signed=False)
@@ -198,13 +198,13 @@ class WooCommerce:
         return ("order", "refund")
 
     def begin(self, since: datetime) -> str:
-        """The cursor of a moment."""
+        """Return the cursor of a moment."""
         return begin(since)
 
     def page(
         self, cursor: str, settings: Settings, secret: str, zone: ZoneInfo, http: Http
     ) -> Page | NoPage:
-        """What follows a cursor."""
+        """Return the page that follows a cursor."""
         return page(cursor, settings, secret, zone, http)
 
     def test(
@@ -214,50 +214,52 @@ class WooCommerce:
         zone: ZoneInfo,  # noqa: ARG002
         http: Http,
     ) -> ConnectionReport:
-        """Whether the shop can be asked, a step a line."""
+        """Test step by step whether the shop can be read."""
         return report(settings, secret, http)
 
 
 def _without_refunds(read: Accepted) -> Accepted:
-    """Return the delivery without refunds, and with the wish to be asked for them: a webhook has
-    their amounts alone, and the shop's list has their lines.
+    """Return the delivery without refunds, marked for an immediate read of the shop.
+
+    A webhook has only their amounts, and the shop's list has their lines.
     """
     orders = tuple(record for record in read.records if record.kind != REFUND.kind)
     return replace(read, records=orders, changed=len(orders) < len(read.records))
 
 
 def _is_ping(lower: Mapping[str, str], raw: bytes) -> bool:
-    """What nobody signs, and what says nothing but that a webhook was made."""
+    """Check whether the body is the unsigned ping that only reports a new webhook."""
     short = raw.startswith(_PING) and len(raw) <= _LONGEST_PING
     return short and raw.removeprefix(_PING).isdigit() and SIGNATURE not in lower
 
 
-def _unproved(given: str, raw: bytes, secrets: Sequence[str]) -> SourceRefusal | None:
-    if not given:
+def _signature_refusal(signature: str, raw: bytes, secrets: Sequence[str]) -> SourceRefusal | None:
+    if not signature:
         words = "The header X-WC-Webhook-Signature is missing."
         return SourceRefusal(401, "not_signed", words, "Let WooCommerce send the webhook.")
-    if body_signed(raw, given, [hook_secret(one) for one in secrets]):
+    if body_signed(raw, signature, [hook_secret(key) for key in secrets]):
         return None
     words = "The signature does not match the body."
     hint = "Give the webhook in WooCommerce the secret that the key of this connection begins with."
     return SourceRefusal(401, "bad_signature", words, hint)
 
 
-def _of_something_else(raw: bytes, topic: str) -> SourceRefusal | None:
-    """Why a deletion is not taken: its body is an id alone, which a customer may have, too. The
-    topic is not signed; it can only keep a deletion out.
+def _foreign_deletion_refusal(raw: bytes, topic: str) -> SourceRefusal | None:
+    """Return why a deletion is refused: its body is only an id, which a customer may have as well.
+
+    The topic is not signed; it can only keep a deletion out.
     """
     value = parse_json(raw)
     if not topic or topic.startswith(_ORDERS) or not isinstance(value, Mapping):
         return None
-    if not _is_gone(value):
+    if not _is_deletion(value):
         return None
     words = f"The delivery says that something else was deleted ({topic[:50]}), and no order."
     return SourceRefusal(422, "no_order", words, _HINT)
 
 
-def _is_gone(value: Given) -> bool:
-    """The webhook of a deleted order has nothing but its id."""
+def _is_deletion(value: Given) -> bool:
+    """Check whether the body reports a deleted order, which has nothing but its id."""
     key = value.get("id")
     return value.keys() == {"id"} and isinstance(key, int) and not isinstance(key, bool)
 
@@ -268,21 +270,23 @@ def _read_body(
     value = parse_json(raw)
     if isinstance(value, SourceRefusal):
         return value
-    if signed and isinstance(value, Mapping) and _is_gone(value):
-        gone = (Withdrawn(kind="order", external_id=str(value["id"]), status=TRASH),)
-        return Accepted(delivery_id=delivery_id, signature=signature, records=(), withdrawn=gone)
+    if signed and isinstance(value, Mapping) and _is_deletion(value):
+        withdrawn = (Withdrawn(kind="order", external_id=str(value["id"]), status=TRASH),)
+        return Accepted(
+            delivery_id=delivery_id, signature=signature, records=(), withdrawn=withdrawn
+        )
     orders = value if isinstance(value, list) and not signed else [value]
     if refused := too_many(orders):
         return refused
     records: list[IncomingRecord] = []
     errors: list[RowError] = []
-    for at, one in enumerate(orders):
-        if not isinstance(one, Mapping) or not _is_order(one):
-            return SourceRefusal(422, "no_order", _no_order(one), _HINT)
-        place = f"orders[{at}]" if len(orders) > 1 else "order"
-        told, bad = records_of(place, one, zone)
-        records += told
-        errors += bad
+    for index, order in enumerate(orders):
+        if not isinstance(order, Mapping) or not _is_order(order):
+            return SourceRefusal(422, "no_order", _name_other_object(order), _HINT)
+        place = f"orders[{index}]" if len(orders) > 1 else "order"
+        order_records, order_errors = records_of(place, order, zone)
+        records += order_records
+        errors += order_errors
     return Accepted(
         delivery_id=delivery_id,
         signature=signature,
@@ -292,28 +296,30 @@ def _read_body(
 
 
 def _is_order(value: Given) -> bool:
-    """Check whether a body is an order. A subscription has the same fields and further ones: each
-    of its payments is an order of its own (WooCommerce Subscriptions, REST API).
+    """Check whether a body is an order.
+
+    A subscription has the order's fields and more: each of its payments is an order of its own
+    (WooCommerce Subscriptions, REST API).
     """
     return value.keys() >= _MARKS and _SUBSCRIPTION not in value
 
 
-def _no_order(value: object) -> str:
-    """What came instead, where its words tell."""
-    given = value.keys() if isinstance(value, Mapping) else set()
-    for mark, what in (
+def _name_other_object(value: object) -> str:
+    """Return a sentence that names the received object if its fields reveal it."""
+    names = value.keys() if isinstance(value, Mapping) else set()
+    for mark, object_name in (
         (_SUBSCRIPTION, "a subscription"),
         ("discount_type", "a coupon"),
         ("regular_price", "a product"),
         ("is_paying_customer", "a customer"),
     ):
-        if mark in given:
-            return f"The delivery holds {what}, and no order."
+        if mark in names:
+            return f"The delivery holds {object_name}, and no order."
     return "The delivery holds no order."
 
 
 def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
-    """The steps of the test, which changes nothing there."""
+    """Return the steps of a read-only test."""
     headers = identity(secret)
     if headers is None:
         words = "The key does not say how to ask the shop."
@@ -321,27 +327,29 @@ def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
         return payouts.unusable_key_report(words, hint)
     url = f"{root_of(settings)}{PATH}?per_page=1"
     answer = http.request("GET", url, headers=headers)
-    return payouts.shop_report(_TITLE, settings, answer, lambda told: _fault(settings, told))
+    return payouts.shop_report(
+        _TITLE, settings, answer, lambda http_answer: _find_fault(settings, http_answer)
+    )
 
 
-def _fault(settings: Settings, answer: HttpAnswer) -> Step | None:
-    told = loads(answer.body)
-    given = told if isinstance(told, Mapping) and not isinstance(told, JsonRefusal) else {}
-    said = str(given.get("message") or "")[:200]
+def _find_fault(settings: Settings, answer: HttpAnswer) -> Step | None:
+    body = loads(answer.body)
+    fields = body if isinstance(body, Mapping) and not isinstance(body, JsonRefusal) else {}
+    message = str(fields.get("message") or "")[:200]
     if answer.status in KEY_REFUSED:
-        forbidden = _NO_RIGHT in said or answer.status == HTTPStatus.FORBIDDEN
-        return _no_right(answer, said) if forbidden else _no_key(answer, said)
-    if answer.status == HTTPStatus.OK and isinstance(told, list):
+        forbidden = _NO_RIGHT in message or answer.status == HTTPStatus.FORBIDDEN
+        return _no_right(answer, message) if forbidden else _no_key(answer, message)
+    if answer.status == HTTPStatus.OK and isinstance(body, list):
         return None
     if answer.status in (HTTPStatus.OK, HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
         hint = "In WordPress open Settings > General, and enter the Site Address that stands there."
         return payouts.no_shop_step(_TITLE, settings, hint)
-    return payouts.unclear_step(_TITLE, answer, said)
+    return payouts.unclear_step(_TITLE, answer, message)
 
 
-def _no_right(answer: HttpAnswer, said: str) -> Step:
-    told = quote_answer(_TITLE, answer.status, said)
-    words = f"The key may not read orders. {told}"
+def _no_right(answer: HttpAnswer, message: str) -> Step:
+    quoted = quote_answer(_TITLE, answer.status, message)
+    words = f"The key may not read orders. {quoted}"
     hint = (
         f"In WooCommerce open {_KEYS}, edit the key and set Permissions to Read; its user has to be"
         " a shop manager or an administrator."
@@ -349,37 +357,39 @@ def _no_right(answer: HttpAnswer, said: str) -> Step:
     return Step.failed(payouts.RIGHTS, words, hint, "key.permission")
 
 
-def _no_key(answer: HttpAnswer, said: str) -> Step:
-    told = quote_answer(_TITLE, answer.status, said)
-    words = f"WooCommerce does not accept the REST API key. {told}"
+def _no_key(answer: HttpAnswer, message: str) -> Step:
+    quoted = quote_answer(_TITLE, answer.status, message)
+    words = f"WooCommerce does not accept the REST API key. {quoted}"
     hint = f"In WooCommerce open {_KEYS}, add a key, and paste both of its halves here."
     return Step.failed(payouts.KEY, words, hint, "key.refused")
 
 
 def hook_secret(key: str) -> str:
-    """The part of a connection's key that signs webhooks."""
-    found = _KEY.fullmatch(key.strip())
-    return found["hook"] if found else key.strip()
+    """Return the part of a connection's key that signs webhooks."""
+    parts = _KEY.fullmatch(key.strip())
+    return parts["hook"] if parts else key.strip()
 
 
 def identity(key: str) -> dict[str, str] | None:
-    """The headers that ask with a connection's key; None where it has no part to ask with."""
-    found = _KEY.fullmatch(key.strip())
-    if found is None:
+    """Return the request headers for a connection's key; None if it has no REST API key."""
+    parts = _KEY.fullmatch(key.strip())
+    if parts is None:
         return None
-    who = base64.b64encode(f"{found['consumer']}:{found['secret']}".encode()).decode()
-    return {"Authorization": f"Basic {who}", "Accept": "application/json"}
+    credentials = base64.b64encode(f"{parts['consumer']}:{parts['secret']}".encode()).decode()
+    return {"Authorization": f"Basic {credentials}", "Accept": "application/json"}
 
 
 def root_of(settings: Settings) -> str:
-    """The address of the shop, without a slash at its end."""
+    """Return the address of the shop without a trailing slash."""
     return str(settings.get("base_url") or "").strip().rstrip("/")
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where this reading of each list began and how far it came, which list is read now, and the
-    page among equal moments.
+    """The position of a pull.
+
+    `began` and `moments` are where the pull of each list began and how far it came, `at` is the
+    current list, and `page` is the page among equal moments.
     """
 
     began: tuple[datetime, ...]
@@ -388,76 +398,85 @@ class Cursor:
     page: int = 1
 
     def __str__(self) -> str:
-        told = (one.astimezone(UTC).strftime(_WRITTEN) for one in (*self.began, *self.moments))
-        return f"{' '.join(told)} {self.at} {self.page}"
+        texts = (
+            moment.astimezone(UTC).strftime(_WRITTEN) for moment in (*self.began, *self.moments)
+        )
+        return f"{' '.join(texts)} {self.at} {self.page}"
 
     @staticmethod
     def of(text: str) -> "Cursor":
-        """The cursor behind its text."""
-        *told, at, page = text.split()
-        moments = tuple(datetime.strptime(one, _WRITTEN).replace(tzinfo=UTC) for one in told)
-        return Cursor(moments[: len(LISTS)], moments[len(LISTS) :], int(at), int(page))
+        """Parse the text of a cursor."""
+        *texts, list_index, page = text.split()
+        moments = tuple(
+            datetime.strptime(moment_text, _WRITTEN).replace(tzinfo=UTC) for moment_text in texts
+        )
+        return Cursor(moments[: len(LISTS)], moments[len(LISTS) :], int(list_index), int(page))
 
 
 def begin(since: datetime) -> str:
-    """From this moment on."""
+    """Return the cursor from this moment on."""
     moments = (since.replace(microsecond=0),) * len(LISTS)
     return str(Cursor(moments, moments))
 
 
 def page(cursor: str, settings: Settings, secret: str, zone: ZoneInfo, http: Http) -> Page | NoPage:
-    """What follows a cursor."""
-    place, headers = Cursor.of(cursor), identity(secret)
+    """Return the page that follows a cursor."""
+    position, headers = Cursor.of(cursor), identity(secret)
     if headers is None:
         words = "The key does not say how to ask the shop."
         return NoPage(words=words, hint=f"Give it as {KEY_FORMAT}, the webhook's secret first.")
-    asked = {
-        "modified_after": (place.moments[place.at] - SECOND).strftime(_WRITTEN),
+    query = {
+        "modified_after": (position.moments[position.at] - SECOND).strftime(_WRITTEN),
         "dates_are_gmt": "true",
         "orderby": "modified",
         "order": "asc",
-        "status": LISTS[place.at],
+        "status": LISTS[position.at],
         "per_page": str(PAGE),
-        "page": str(place.page),
+        "page": str(position.page),
     }
-    answer = http.request("GET", f"{root_of(settings)}{PATH}?{urlencode(asked)}", headers=headers)
+    answer = http.request("GET", f"{root_of(settings)}{PATH}?{urlencode(query)}", headers=headers)
     if isinstance(answer, HttpFailure):
         return NoPage(words=answer.words)
     if answer.status != 200:
-        return _refused(answer.status, answer.body, retry_after(answer.headers, http.now()))
+        return _read_refusal(answer.status, answer.body, retry_after(answer.headers, http.now()))
     orders = loads(answer.body, keep_odd=True)
     if not isinstance(orders, list):
         words = "The shop answered something that is not a list of orders."
         hint = "Is the address that of the shop, without a path behind it?"
         return NoPage(words=words, hint=hint)
-    found: list[Pulled] = []
-    for at, order in enumerate(orders):
-        whole = _with_refunds(order, root_of(settings), headers, http)
-        if isinstance(whole, NoPage):
-            return whole
-        found.append(_pulled(f"orders[{at}]", whole, zone))
-    after, more = _after(place, orders)
-    return Page(found=found, after=str(after), more=more)
+    pulled: list[Pulled] = []
+    for index, order in enumerate(orders):
+        complete_order = _with_refunds(order, root_of(settings), headers, http)
+        if isinstance(complete_order, NoPage):
+            return complete_order
+        pulled.append(_pulled(f"orders[{index}]", complete_order, zone))
+    after, more = _next_cursor(position, orders)
+    return Page(found=pulled, after=str(after), more=more)
 
 
 def _with_refunds(
     order: object, root: str, headers: Mapping[str, str], http: Http
 ) -> object | NoPage:
-    """Return an order whose refunds have their lines, as the shop lists them; without refunds, as
-    it came. A refund that the list does not show keeps what the order says of it.
+    """Return an order with the lines of its refunds, as the shop lists them.
+
+    An order without refunds is unchanged. A refund that the list lacks keeps the order's own data.
     """
     if not isinstance(order, Mapping) or not order.get("refunds"):
         return order
     listed = _listed_refunds(f"{root}{PATH}/{order.get('id')}/refunds", headers, http)
-    named = order["refunds"]
-    if isinstance(listed, NoPage) or not isinstance(named, list):
+    order_refunds = order["refunds"]
+    if isinstance(listed, NoPage) or not isinstance(order_refunds, list):
         return listed if isinstance(listed, NoPage) else order
-    lines = {str(one.get("id")): one for one in listed if isinstance(one, Mapping)}
-    whole = [
-        {**one, **lines.get(str(one.get("id")), {})} if isinstance(one, Mapping) else one
-        for one in named
+    listed_by_id = {
+        str(refund.get("id")): refund for refund in listed if isinstance(refund, Mapping)
+    }
+    refunds = [
+        {**refund, **listed_by_id.get(str(refund.get("id")), {})}
+        if isinstance(refund, Mapping)
+        else refund
+        for refund in order_refunds
     ]
-    return {**order, "refunds": whole}
+    return {**order, "refunds": refunds}
 
 
 def _listed_refunds(url: str, headers: Mapping[str, str], http: Http) -> Sequence[object] | NoPage:
@@ -468,16 +487,18 @@ def _listed_refunds(url: str, headers: Mapping[str, str], http: Http) -> Sequenc
     if answer.status == HTTPStatus.NOT_FOUND:
         return ()
     if answer.status != HTTPStatus.OK:
-        return _refused(answer.status, answer.body, retry_after(answer.headers, http.now()))
+        return _read_refusal(answer.status, answer.body, retry_after(answer.headers, http.now()))
     refunds = loads(answer.body, keep_odd=True)
     return refunds if isinstance(refunds, list) else ()
 
 
-def _refused(status: int, body: bytes, pause: float | None) -> NoPage:
-    told = loads(body)
-    given = told if isinstance(told, Mapping) and not isinstance(told, JsonRefusal) else {}
-    said = str(given.get("message") or "no reason given")[:200]
-    words = f"The shop answered {status}: {said}"
+def _read_refusal(status: int, body: bytes, pause: float | None) -> NoPage:
+    content = loads(body)
+    fields = (
+        content if isinstance(content, Mapping) and not isinstance(content, JsonRefusal) else {}
+    )
+    message = str(fields.get("message") or "no reason given")[:200]
+    words = f"The shop answered {status}: {message}"
     if status in KEY_REFUSED:
         hint = "Make a key with read access in WooCommerce > Settings > Advanced > REST API."
         return NoPage(words=words, hint=hint)
@@ -497,26 +518,32 @@ def _pulled(place: str, order: object, zone: ZoneInfo) -> Pulled:
     return Pulled(raw=dumps(order), records=records, errors=errors)
 
 
-def _after(place: Cursor, orders: Sequence[object]) -> tuple[Cursor, bool]:
-    """Where to go on, and whether at once. The next reading begins a little before the newest order
-    that this one saw, but never before where this one began.
+def _next_cursor(position: Cursor, orders: Sequence[object]) -> tuple[Cursor, bool]:
+    """Return the next cursor, and whether to continue at once.
+
+    The next pull begins a little before the newest order of this pull, but never before this pull
+    began.
     """
-    here = place.moments[place.at]
-    newest = max([here, *(moment for one in orders if (moment := _modified(one)))])
-    came = tuple(newest if n == place.at else one for n, one in enumerate(place.moments))
+    previous = position.moments[position.at]
+    newest = max([previous, *(moment for order in orders if (moment := _modified(order)))])
+    moments = tuple(
+        newest if i == position.at else moment for i, moment in enumerate(position.moments)
+    )
     if len(orders) >= PAGE:
-        page = 1 if newest > here else place.page + 1
-        return replace(place, moments=came, page=page), True
-    if place.at + 1 < len(LISTS):
-        return replace(place, moments=came, at=place.at + 1, page=1), True
-    again = tuple(max(began, far - OVERLAP) for began, far in zip(place.began, came, strict=True))
-    return Cursor(again, again), False
+        page = 1 if newest > previous else position.page + 1
+        return replace(position, moments=moments, page=page), True
+    if position.at + 1 < len(LISTS):
+        return replace(position, moments=moments, at=position.at + 1, page=1), True
+    start = tuple(
+        max(began, far - OVERLAP) for began, far in zip(position.began, moments, strict=True)
+    )
+    return Cursor(start, start), False
 
 
 def _modified(order: object) -> datetime | None:
-    told = order.get("date_modified_gmt") if isinstance(order, Mapping) else None
+    text = order.get("date_modified_gmt") if isinstance(order, Mapping) else None
     try:
-        return datetime.fromisoformat(str(told)).replace(tzinfo=UTC)
+        return datetime.fromisoformat(str(text)).replace(tzinfo=UTC)
     except ValueError:
         return None
 

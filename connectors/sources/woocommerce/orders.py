@@ -67,10 +67,10 @@ def records_of(
 def _no_lists(place: str, order: Given) -> tuple[RowError, ...]:
     errors = []
     for name in _LISTS:
-        given = order.get(name, [])
-        if not isinstance(given, list) or not all(isinstance(one, Mapping) for one in given):
+        rows = order.get(name, [])
+        if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
             where = f"{place}.{name}"
-            errors.append(wrong(where, given, "This is not a list of objects.", "Send one."))
+            errors.append(wrong(where, rows, "This is not a list of objects.", "Send one."))
     if "line_items" not in order:
         where = f"{place}.line_items"
         errors.append(wrong(where, "", "The order has no lines.", "Send the whole order."))
@@ -82,14 +82,14 @@ def _order(place: str, order: Given, zone: ZoneInfo) -> Read:
     names = {"number", "currency", "discount_total", "prices_include_tax"}
     head = _cells(place, order, ORDER.fields, names)
     lines = list(_lines(place, order, _tax_codes(order)))
-    tax = _rounded(order, lines)
+    tax = _round_lines(order, lines)
     cards, total = _gift_cards(order), _sold(order, lines)
     refunded = _refunded(_maps(order, "refunds"))
-    rest, apart = _rounding(total, lines), _unexplained(total, lines)
-    if rest:
-        lines.append(_own_line(place, ROUNDING, "Rounding", rest))
-    if apart:
-        lines.append(_own_line(place, ADJUSTMENT, "Difference to the total", apart))
+    rounding, difference = _rounding(total, lines), _unexplained(total, lines)
+    if rounding:
+        lines.append(_own_line(place, ROUNDING, "Rounding", rounding))
+    if difference:
+        lines.append(_own_line(place, ADJUSTMENT, "Difference to the total", difference))
     head |= {
         "order_id": Cell(f"{place}.id", order.get("id")),
         "status": Cell(f"{place}.status", _status(order, total, refunded)),
@@ -100,7 +100,7 @@ def _order(place: str, order: Given, zone: ZoneInfo) -> Read:
         "tax_total": Cell(f"{place}.total_tax", tax),
         "total": Cell(f"{place}.total", total),
         "subtotal": Cell(f"{place}.total", _less(total, tax)),
-        "difference": Cell(f"{place}.total", apart),
+        "difference": Cell(f"{place}.total", difference),
         "gift_card_paid": Cell(f"{place}.gift_cards", cards),
         "refund_ids": Cell(f"{place}.refunds", _refund_ids(order)),
         "refunded_total": Cell(f"{place}.refunds", refunded),
@@ -137,11 +137,11 @@ def _rounding(total: object, lines: Sequence[Mapping[str, Cell]]) -> Decimal | N
     """Return what the shop's rounding leaves between the total and its lines: at most a sen a
     line. None where they differ by more, which is for a person, or cannot be compared.
     """
-    rest = _rest(total, lines)
-    return rest if rest is not None and abs(rest) <= _SEN * len(lines) else None
+    remainder = _remainder(total, lines)
+    return remainder if remainder is not None and abs(remainder) <= _SEN * len(lines) else None
 
 
-def _rest(total: object, lines: Sequence[Mapping[str, Cell]]) -> Decimal | None:
+def _remainder(total: object, lines: Sequence[Mapping[str, Cell]]) -> Decimal | None:
     """Return what the lines with their tax leave of the total; None where a value is unknown."""
     stated = _number(total)
     amounts = [_number(line[name].value) for line in lines for name in ("amount", "tax_amount")]
@@ -154,11 +154,11 @@ def _unexplained(total: object, lines: Sequence[Mapping[str, Cell]]) -> Decimal 
     """Return what the lines leave of the total beyond rounding: the rules hold it, and a person who
     releases it posts it as a line of its own. None where nothing is left or known.
     """
-    rest = _rest(total, lines) if lines and _rounding(total, lines) is None else None
-    return rest or None
+    remainder = _remainder(total, lines) if lines and _rounding(total, lines) is None else None
+    return remainder or None
 
 
-def _rounded(order: Given, lines: Sequence[dict[str, Cell]]) -> object:
+def _round_lines(order: Given, lines: Sequence[dict[str, Cell]]) -> object:
     """Round the amounts of the lines as the shop rounds its total; return the order's tax.
 
     A shop that rounds its tax at the subtotal keeps six decimals of each line. The rounded taxes
@@ -167,13 +167,13 @@ def _rounded(order: Given, lines: Sequence[dict[str, Cell]]) -> object:
     unit = Decimal(1).scaleb(-max(2, _decimals(order.get("total"))))
     amounts = [[_number(line[name].value) for line in lines] for name in _ROUNDED]
     for name, column in zip(_ROUNDED, amounts, strict=True):
-        known = [amount for amount in column if amount is not None]
-        if len(known) < len(column):
+        amounts_known = [amount for amount in column if amount is not None]
+        if len(amounts_known) < len(column):
             continue
-        whole = sum(known, ZERO).quantize(unit, ROUND_HALF_UP)
-        most = unit / 2 * len(known) if name == "tax_amount" else ZERO
-        settled = rounded_to_sum(known, whole, unit, most)
-        for line, amount in zip(lines, settled, strict=True):
+        rounded_sum = sum(amounts_known, ZERO).quantize(unit, ROUND_HALF_UP)
+        most = unit / 2 * len(amounts_known) if name == "tax_amount" else ZERO
+        rounded_amounts = rounded_to_sum(amounts_known, rounded_sum, unit, most)
+        for line, amount in zip(lines, rounded_amounts, strict=True):
             line[name] = replace(line[name], value=amount)
     tax = _number(order.get("total_tax"))
     return order.get("total_tax") if tax is None else tax.quantize(unit, ROUND_HALF_UP)
@@ -181,8 +181,8 @@ def _rounded(order: Given, lines: Sequence[dict[str, Cell]]) -> object:
 
 def _decimals(value: object) -> int:
     """Return how many decimals an amount is written with."""
-    found = _number(value)
-    exponent = 0 if found is None else found.as_tuple().exponent
+    number = _number(value)
+    exponent = 0 if number is None else number.as_tuple().exponent
     return -exponent if isinstance(exponent, int) and exponent < 0 else 0
 
 
@@ -213,9 +213,11 @@ def _status(order: Given, total: object, refunded: object) -> object:
 
 
 def _cells(
-    place: str, given: Given, fields: Sequence[FieldSchema], names: set[str]
+    place: str, payload: Given, fields: Sequence[FieldSchema], names: set[str]
 ) -> dict[str, Cell]:
-    return {f.name: Cell(f"{place}.{f.name}", given.get(f.name)) for f in fields if f.name in names}
+    return {
+        f.name: Cell(f"{place}.{f.name}", payload.get(f.name)) for f in fields if f.name in names
+    }
 
 
 def _day(place: str, order: Given, zone: ZoneInfo, name: str = "date_created") -> Cell:
@@ -229,14 +231,14 @@ def _day(place: str, order: Given, zone: ZoneInfo, name: str = "date_created") -
 
 
 def _moment(place: str, order: Given, name: str) -> Cell:
-    where, told = f"{place}.{name}_gmt", order.get(f"{name}_gmt")
-    if not isinstance(told, str) or not told:
-        return Cell(where, told)
+    where, text = f"{place}.{name}_gmt", order.get(f"{name}_gmt")
+    if not isinstance(text, str) or not text:
+        return Cell(where, text)
     try:
-        when = datetime.fromisoformat(told)
+        when = datetime.fromisoformat(text)
     except ValueError:
-        return Cell(where, told)
-    return Cell(where, when.replace(tzinfo=UTC).isoformat() if when.tzinfo is None else told)
+        return Cell(where, text)
+    return Cell(where, when.replace(tzinfo=UTC).isoformat() if when.tzinfo is None else text)
 
 
 def _less(amount: object, other: object) -> object:
@@ -247,21 +249,21 @@ def _less(amount: object, other: object) -> object:
 
 
 def _number(value: object) -> Decimal | None:
-    """An amount, given as text or as a number."""
+    """Return an amount that came as text or as a number; None if it is unusable."""
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         return None
     try:
-        found = Decimal(value.strip()) if isinstance(value, str) else Decimal(value)
+        number = Decimal(value.strip()) if isinstance(value, str) else Decimal(value)
     except DecimalException:
         return None
-    if not found.is_finite() or abs(found.adjusted()) >= _MOST_DIGITS:
+    if not number.is_finite() or abs(number.adjusted()) >= _MOST_DIGITS:
         return None
-    exponent = found.as_tuple().exponent
-    return found if isinstance(exponent, int) and exponent >= -_MOST_DECIMALS else None
+    exponent = number.as_tuple().exponent
+    return number if isinstance(exponent, int) and exponent >= -_MOST_DECIMALS else None
 
 
 def _refunded(refunds: Sequence[Given]) -> Decimal | None:
-    """Return the sum of refunds; None where one of them cannot be read."""
+    """Return the sum of refunds, or None if any amount cannot be read."""
     amounts = [_refund_amount(refund) for refund in refunds]
     if None in amounts:
         return None
@@ -272,7 +274,7 @@ def _refund_ids(order: Given) -> str | None:
     """Return the ids of the refunds that an order lists; None where it has no such list."""
     if not isinstance(order.get("refunds"), list):
         return None
-    return ", ".join(str(one.get("id")) for one in _maps(order, "refunds")) or "none"
+    return ", ".join(str(refund.get("id")) for refund in _maps(order, "refunds")) or "none"
 
 
 def _refund_amount(refund: Given) -> Decimal | None:
@@ -283,21 +285,23 @@ def _refund_amount(refund: Given) -> Decimal | None:
     return amount if amount is not None or total is None else -total
 
 
-def _maps(given: Given, name: str) -> list[Given]:
-    found = given.get(name)
-    many = found if isinstance(found, list) else []
-    return [one for one in many if isinstance(one, Mapping)]
+def _maps(payload: Given, name: str) -> list[Given]:
+    rows = payload.get(name)
+    row_list = rows if isinstance(rows, list) else []
+    return [row for row in row_list if isinstance(row, Mapping)]
 
 
 def _buyer(place: str, order: Given, billing: Given) -> dict[str, Cell]:
-    inside, who = f"{place}.billing", order.get("customer_id")
+    inside, customer_id = f"{place}.billing", order.get("customer_id")
     names = [_text(billing, word) for word in ("first_name", "last_name")]
     person = " ".join(name for name in names if name)
     town = " ".join(t for t in (_text(billing, "postcode"), _text(billing, "city")) if t)
     lines = [_text(billing, word) for word in ("address_1", "address_2")]
     parts = [*lines, town, _text(billing, "state"), _text(billing, "country")]
     return {
-        "customer": Cell(f"{place}.customer_id", GUEST if who in (0, "0", None, "") else who),
+        "customer": Cell(
+            f"{place}.customer_id", GUEST if customer_id in (0, "0", None, "") else customer_id
+        ),
         "customer_name": Cell(f"{inside}.company", _text(billing, "company") or person),
         "email": Cell(f"{inside}.email", billing.get("email")),
         "phone": Cell(f"{inside}.phone", billing.get("phone")),
@@ -305,8 +309,8 @@ def _buyer(place: str, order: Given, billing: Given) -> dict[str, Cell]:
     }
 
 
-def _text(given: Given, name: str) -> str:
-    value = given.get(name)
+def _text(payload: Given, name: str) -> str:
+    value = payload.get(name)
     return value.strip() if isinstance(value, str) else ""
 
 
@@ -346,7 +350,7 @@ def _line(inside: str, part: LineKind, line: Given, codes: Mapping[str, Given]) 
         "variant_id": Cell(f"{inside}.product_id", _product(line) if goods else None),
         "name": Cell(f"{inside}.{name}", line.get(name)),
         "qty": Cell(f"{inside}.quantity", quantity),
-        "price": Cell(f"{inside}.subtotal", _each(before, quantity)),
+        "price": Cell(f"{inside}.subtotal", _unit_price(before, quantity)),
         "discount": Cell(f"{inside}.total", _less(before, total)),
         "amount": Cell(f"{inside}.total", total),
         "tax": Cell(f"{inside}.taxes", _tax(line, codes)),
@@ -356,45 +360,49 @@ def _line(inside: str, part: LineKind, line: Given, codes: Mapping[str, Given]) 
 
 
 def _product(line: Given) -> object:
-    """Return the variation's id, otherwise the product's; 0 stands for one that was deleted."""
+    """Return the variation's id, otherwise the product's; 0 means that it was deleted."""
     return line.get("variation_id") or line.get("product_id") or None
 
 
-def _each(amount: object, quantity: object) -> object:
-    """The price of a piece; what is no number is left to be found wrong."""
-    told, pieces = _number(amount), _number(quantity)
-    if told is None or not pieces:
+def _unit_price(amount: object, quantity: object) -> object:
+    """Return the price of a piece; an unreadable amount is returned for the reader to report."""
+    total, pieces = _number(amount), _number(quantity)
+    if total is None or not pieces:
         return amount
     try:
-        return (told / pieces).quantize(_PRICE_PLACES)
+        return (total / pieces).quantize(_PRICE_PLACES)
     except DecimalException:
         return amount
 
 
 def _tax(line: Given, codes: Mapping[str, Given]) -> str:
-    """The codes of the rates that were charged; without any `none`, with the class that is not the
-    standard one.
-    """
-    charged = [one for one in _maps(line, "taxes") if _number(one.get("total"))]
-    names = [codes.get(str(one.get("id")), {}).get("rate_code") for one in charged]
-    found = [str(name or f"rate {one.get('id')}") for name, one in zip(names, charged, strict=True)]
-    if found:
-        return "+".join(sorted(found))
+    """Return the codes of the charged rates; without any, `none` and a non-standard tax class."""
+    charged = [tax_entry for tax_entry in _maps(line, "taxes") if _number(tax_entry.get("total"))]
+    names = [codes.get(str(tax_entry.get("id")), {}).get("rate_code") for tax_entry in charged]
+    rate_names = [
+        str(name or f"rate {tax_entry.get('id')}")
+        for name, tax_entry in zip(names, charged, strict=True)
+    ]
+    if rate_names:
+        return "+".join(sorted(rate_names))
     return " ".join(word for word in ("none", _text(line, "tax_class")) if word)
 
 
 def _tax_rate(line: Given, codes: Mapping[str, Given]) -> str | None:
-    """Return the rates that were charged together: 0.1 is 10%; None where one is not told.
+    """Return the sum of the charged rates: 0.1 is 10%. None if any rate is unknown.
 
     A compound rate is charged on the price with the taxes before it.
     """
-    charged = [one for one in _maps(line, "taxes") if _number(one.get("total"))]
-    rates = [_number(codes.get(str(one.get("id")), {}).get("rate_percent")) for one in charged]
+    charged = [tax_entry for tax_entry in _maps(line, "taxes") if _number(tax_entry.get("total"))]
+    rates = [
+        _number(codes.get(str(tax_entry.get("id")), {}).get("rate_percent"))
+        for tax_entry in charged
+    ]
     if not charged or None in rates:
         return None
     together, on_top = ZERO, Decimal(1)
-    for one, rate in zip(charged, rates, strict=True):
-        if codes[str(one.get("id"))].get("compound") is True:
+    for tax_entry, rate in zip(charged, rates, strict=True):
+        if codes[str(tax_entry.get("id"))].get("compound") is True:
             on_top *= 1 + (rate or ZERO) / 100
         else:
             together += (rate or ZERO) / 100
@@ -405,8 +413,8 @@ def _read_kind(kind: KindSchema, raw: RawRecord, zone: ZoneInfo) -> Read:
     return read_record(kind, raw, zone)
 
 
-def _as_of(order: Read, refund: Read) -> Read:
-    """The refund as its order had it: it has no moment of its own, and a delivery may come late."""
+def _with_order_stamp(order: Read, refund: Read) -> Read:
+    """Return the refund with its order's stamp: it has no moment, and a delivery may come late."""
     if isinstance(order, IncomingRecord) and isinstance(refund, IncomingRecord):
         return replace(refund, stamp=order.stamp)
     return refund
@@ -414,7 +422,9 @@ def _as_of(order: Read, refund: Read) -> Read:
 
 def _refunds(place: str, order: Given, zone: ZoneInfo, first: Read) -> Iterator[Read]:
     for at, refund in enumerate(_maps(order, "refunds")):
-        yield _as_of(first, _refund(f"{place}.refunds[{at}]", refund, place, order, zone))
+        yield _with_order_stamp(
+            first, _refund(f"{place}.refunds[{at}]", refund, place, order, zone)
+        )
 
 
 def _refund(inside: str, refund: Given, place: str, order: Given, zone: ZoneInfo) -> Read:
@@ -423,7 +433,7 @@ def _refund(inside: str, refund: Given, place: str, order: Given, zone: ZoneInfo
     buyer = _buyer(place, order, billing if isinstance(billing, Mapping) else {})
     amount = _refund_amount(refund)
     dated = refund if refund.get("date_created_gmt") else None
-    lines, known = _refund_lines(inside, refund, place, order)
+    lines, lines_known = _refund_lines(inside, refund, place, order)
     total = refund.get("total", refund.get("amount")) if amount is None else amount
     head = {
         "number": Cell(f"{inside}.id", f"R-{key}" if key not in (None, "") else None),
@@ -436,7 +446,7 @@ def _refund(inside: str, refund: Given, place: str, order: Given, zone: ZoneInfo
         "currency": Cell(f"{place}.currency", order.get("currency")),
         "reason": Cell(f"{inside}.reason", refund.get("reason")),
         "restock": Cell(inside, "unknown"),
-        "lines_known": Cell(inside, known),
+        "lines_known": Cell(inside, lines_known),
         "total": Cell(f"{inside}.{'total' if 'total' in refund else 'amount'}", total),
         "customer": buyer["customer"],
         "customer_name": buyer["customer_name"],
@@ -447,37 +457,46 @@ def _refund(inside: str, refund: Given, place: str, order: Given, zone: ZoneInfo
 def _refund_lines(
     inside: str, refund: Given, place: str, order: Given
 ) -> tuple[list[dict[str, Cell]], bool]:
-    """Return the lines of a refund, and whether they are known. The amount rules: what the lines
-    leave of it is a line of its own. A refund of all that was sold has the lines of its order.
+    """Return the lines of a refund, and whether they are known.
+
+    The amount is authoritative: a difference to the lines becomes its own line. A refund of
+    everything sold has the lines of its order.
     """
     codes, amount = _tax_codes(order, refund), _refund_amount(refund)
     listed = isinstance(refund.get("line_items"), list)
     lines = [
-        _given_back(f"{inside}.{name}[{at}]", part, line, codes)
+        _given_back(f"{inside}.{name}[{index}]", part, line, codes)
         for name, part in _PARTS
-        for at, line in enumerate(_maps(refund, name))
+        for index, line in enumerate(_maps(refund, name))
         if not _costs_nothing(line)
     ]
     if amount is None:
         return lines, listed
-    _rounded({"total": order.get("total")}, lines)
+    _round_lines({"total": order.get("total")}, lines)
     sold = list(_lines(place, order, codes))
-    _rounded(order, sold)
-    if not lines and amount == _sold(order, sold) and (left := _rounding(amount, sold)) is not None:
-        return [*sold, *([_own_line(inside, ROUNDING, "Rounding", left)] if left else [])], True
+    _round_lines(order, sold)
+    if (
+        not lines
+        and amount == _sold(order, sold)
+        and (rounding := _rounding(amount, sold)) is not None
+    ):
+        return [
+            *sold,
+            *([_own_line(inside, ROUNDING, "Rounding", rounding)] if rounding else []),
+        ], True
     amounts = [_number(line[name].value) for line in lines for name in ("amount", "tax_amount")]
-    rest = amount - sum((value for value in amounts if value is not None), ZERO)
-    if rest:
-        lines.append(_rest_line(inside, refund, rest, len(lines)))
+    remainder = amount - sum((value for value in amounts if value is not None), ZERO)
+    if remainder:
+        lines.append(_remainder_line(inside, refund, remainder, len(lines)))
     return lines, listed
 
 
-def _rest_line(inside: str, refund: Given, rest: Decimal, lines: int) -> dict[str, Cell]:
+def _remainder_line(inside: str, refund: Given, remainder: Decimal, lines: int) -> dict[str, Cell]:
     """Return the line of what the lines of a refund leave of its amount."""
-    if abs(rest) <= _SEN * lines:
-        return _own_line(inside, ROUNDING, "Rounding", rest)
+    if abs(remainder) <= _SEN * lines:
+        return _own_line(inside, ROUNDING, "Rounding", remainder)
     name = "Difference" if lines else _text(refund, "reason") or "Refund of an amount"
-    return _own_line(inside, ADJUSTMENT, name, rest)
+    return _own_line(inside, ADJUSTMENT, name, remainder)
 
 
 def _given_back(
@@ -508,6 +527,6 @@ def _numbered(lines: Sequence[Mapping[str, Cell]]) -> list[dict[str, Cell]]:
 
 
 def wrong(where: str, value: object, message: str, hint: str) -> RowError:
-    """An error at a place of the delivery."""
-    shown = value if isinstance(value, str) else ""
-    return RowError(where=where, value=shown[:200], message=message, hint=hint)
+    """Return an error at a place of the delivery."""
+    text = value if isinstance(value, str) else ""
+    return RowError(where=where, value=text[:200], message=message, hint=hint)

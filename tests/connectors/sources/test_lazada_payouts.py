@@ -11,7 +11,7 @@ import pytest
 from connectors.contract import Accepted
 from connectors.contract.pulls import Page
 from connectors.sources.lazada.calls import period
-from connectors.sources.lazada.connector import again_from
+from connectors.sources.lazada.connector import next_start
 from connectors.transport.http import HttpAnswer
 from tests.connectors.marketplaces import KEY, NOW, SETTINGS, WIRE, errors, read, source_of
 from tests.connectors.recorded import Tape, recorded
@@ -313,7 +313,7 @@ def test_a_statement_without_transactions_is_an_adjustment_that_a_person_sees() 
 )
 def test_what_is_not_paid_yet_is_asked_for_again(told: list[tuple[str, str]], again: str) -> None:
     listed = [{"created_at": f"{day} 02:00:00", "paid": paid} for day, paid in told]
-    found = again_from(list(listed), date(2026, 11, 1), date(2026, 11, 20))
+    found = next_start(list(listed), date(2026, 11, 1), date(2026, 11, 20))
     assert found.isoformat() == again
 
 

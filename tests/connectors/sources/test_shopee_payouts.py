@@ -10,7 +10,7 @@ import pytest
 
 from connectors.contract import Accepted, Settings
 from connectors.contract.pulls import NoPage, Page
-from connectors.sources.shopee.calls import due
+from connectors.sources.shopee.calls import next_days
 from connectors.transport.http import HttpAnswer
 from tests.connectors.marketplaces import KEY, NOW, SETTINGS, WIRE, errors, read, source_of
 from tests.connectors.recorded import Tape, recorded
@@ -317,7 +317,7 @@ UNTIL = datetime(2026, 11, 20, 2, tzinfo=NOW.tzinfo)
 
 def days(after: str, way: str, now: datetime = UNTIL, start: str = "") -> Any:
     moment = int(datetime.fromisoformat(after).timestamp())
-    found = due(moment, {"payouts": way, "payouts_from": start}, SHOP_ZONE, now)
+    found = next_days(moment, {"payouts": way, "payouts_from": start}, SHOP_ZONE, now)
     return found and (found.number, found.first, found.last)
 
 

@@ -11,7 +11,7 @@ import pytest
 from connectors.contract.pulls import NoPage, Page
 from connectors.registry import sources
 from connectors.sources.sql.connector import SETTLEMENT, late_minutes
-from connectors.sources.sql.pages import Unfit, key_text, value_of
+from connectors.sources.sql.pages import Unfit, convert_value, key_text
 from connectors.transport.http import Http
 from tests.connectors.shop_database import PASSWORD, QUERIES, ZONE, shop_database
 from tests.connectors.sources.test_sql import NOW, begin, order
@@ -57,9 +57,9 @@ def _pos_of(value):
 
 
 def test_the_end_of_all_days_is_no_day_and_is_told():
-    told = value_of("9999-12-31T23:59:59Z", DAY, ZoneInfo("Asia/Kuala_Lumpur"))
+    told = convert_value("9999-12-31T23:59:59Z", DAY, ZoneInfo("Asia/Kuala_Lumpur"))
     assert isinstance(told, Unfit)
-    assert value_of("2026-11-19T23:59:59Z", DAY, ZONE) == date(2026, 11, 20)
+    assert convert_value("2026-11-19T23:59:59Z", DAY, ZONE) == date(2026, 11, 20)
 
 
 def test_a_value_that_fills_the_memory_is_not_even_made(shop):
