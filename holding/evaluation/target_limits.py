@@ -9,6 +9,7 @@ from connectors.contract.errors import RETRY
 from connectors.contract.schema import DocumentSchema, FieldSchema
 from connectors.contract.targets import Prechecking
 from grammar.text.finding_codes import ErrorClass
+from holding.db.models.columns import from_minor, to_minor
 from holding.evaluation.batch import Batch, Plan, WantedHold
 from holding.platform.states import TARGET_LIMIT
 from rules.outcomes import Document
@@ -137,6 +138,14 @@ def limit_of(
     if not isinstance(target, Prechecking):
         return None
     answer = target.refusal(document, settings, action)
+    kept = from_minor(to_minor(document.amount, document.currency), document.currency)
+    if answer is None and kept != document.amount == round(document.amount, 2):
+        # Yen have no decimals: pages, sums and approvals would show another amount than is sent.
+        words = (
+            f"The amount is {document.amount}, and {document.currency} has fewer decimals: it would"
+            f" be shown as {kept}."
+        )
+        answer = Answer(kind="refused", error_class="bad_value", words=words)
     if answer is None:
         return None
     number_words, is_own_number = _number_words(target, system, document, own_number)

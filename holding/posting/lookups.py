@@ -385,6 +385,12 @@ def _not_ours(desk: Desk, channel: Channel, one: Checked, found: Sequence[Stands
 
 def _perhaps_by_hand(channel: Channel, found: Sequence[Stands]) -> str:
     words = "; ".join(_told(other) for other in found)
+    if channel.restored_at is not None:
+        return (
+            f"{channel.name} already has {words}, which this database does not know: posted by"
+            " Clearpost after the backup, or manually. Have the source send the record again, or"
+            " compare both."
+        )
     return f"{channel.name} already has {words}, not posted by Clearpost (perhaps manually)."
 
 

@@ -462,7 +462,7 @@ def check_postings(
     rows_by_id = _look_around(session, channel, claims, lock=lock, now=now)
     verdicts: dict[int, Verdict] = {}
     sending: set[int] = set()
-    numbers: set[tuple[str, str]] = set()
+    numbers: dict[tuple[str, str], Claim] = {}
     for claim in claims:
         row = rows_by_id.get(claim.posting_id)
         verdict = _verdict(channel, claim, row) if row is not None else NotNow()
@@ -479,21 +479,20 @@ def check_postings(
         if isinstance(verdict, Checked) and not channel.shows(verdict.posting.doc_type):
             verdict = _unseen(session, verdict)
         if isinstance(verdict, Checked) and verdict.action == "create":
-            number_key = _number_key(channel, verdict.posting)
-            if number_key in numbers:
-                verdict = _taken(f"{verdict.posting.number} is another document's number, too.")
-            numbers.add(number_key)
+            number = verdict.posting.number
+            other = numbers.setdefault((verdict.posting.doc_type, number.lower()), claim)
+            if other is not claim:
+                # Another spelling goes with the next round, whose lookup shows whether the target
+                # takes both for one number; an import by hand has no lookup.
+                same = number == rows_by_id[other.posting_id].posting.number
+                is_taken = same or isinstance(channel.target, ImportedByHand)
+                words = f"{number} is another document's number, too."
+                verdict = _taken(words) if is_taken else NotNow()
         if isinstance(verdict, Checked):
             sending.add(claim.family)
         verdicts[claim.posting_id] = verdict
     _hold_other_case(session, channel, verdicts)
     return verdicts
-
-
-def _number_key(channel: Channel, posting: Posting) -> tuple[str, str]:
-    """Return what two new documents of one batch must not share."""
-    ignores_case = isinstance(channel.target, ImportedByHand)
-    return posting.doc_type, posting.number.lower() if ignores_case else posting.number
 
 
 def _hold_other_case(session: Session, channel: Channel, verdicts: dict[int, Verdict]) -> None:

@@ -143,6 +143,23 @@ def test_an_order_of_nothing_has_an_invoice_and_no_receipt(make: Make, tmp_path:
     assert set(company.documents()) == {"NS-FREE"}
 
 
+def test_the_answers_of_a_record_with_two_documents_name_theirs(make: Make, tmp_path: Path) -> None:
+    """Its invoice was never held, its receipt is: "It was never put on hold" is of the invoice."""
+    plan = Plan(
+        template="netshop-aiaccount-daily",
+        maps={"items": ["TEE-BLK-M,TEA-EARL-100"], "debtors": ["C-88,,Warung Melati"]},
+        rules={"daily    at 02:00 by paid_at": "immediately"},
+    )
+    company = make(plan, "aiaccount")
+    company.ingest(write(tmp_path, netshop_order("NS-PAID")))
+    company.work()
+    assert [one.code for one in company.holds("NS-PAID")] == ["LST01"]
+    page = company.visit("vera").text("/c/kedai/records/netshop/order/2401")
+    heading = page.partition('id="seven"')[2].partition("</header>")[0]
+    assert "NS-PAID</span>" in heading
+    assert "AiAccount, sales invoice" in heading
+
+
 ABROAD = {
     "    rest     = status, paid_at, created_by\n": (
         "    rest     = status, paid_at, created_by, exchange_rate\n"
@@ -180,6 +197,30 @@ def test_26_a_receipt_of_an_order_abroad_is_posted_in_its_currency(
     (payment,) = [one for one in company.documents().values() if "PaymentRefNum" in one]
     assert Decimal(str(payment["TotalAmt"])) == Decimal("110.00")
     assert payment["CurrencyRef"]["value"] == "SGD"
+
+
+@pytest.mark.parametrize(("total", "codes"), [("1250.50", ["VAL05"]), ("1250.00", [])])
+def test_26_an_amount_finer_than_its_currency_is_held(
+    make: Make, tmp_path: Path, total: str, codes: list[str]
+) -> None:
+    """Pages, sums and approvals would show JPY 1,251 for a document of 1,250.50."""
+    body = case_body("26-foreign-receipt-has-no-currency", "input.records.json", "books")
+    order = body["records"][0]
+    order |= {"currency": "JPY", "exchange_rate": "0.0295"}
+    order |= {"subtotal": total, "tax_total": "0.00", "total": total}
+    order["lines"][0] |= {"price": total, "tax": "NONE"}
+    body["records"] = [order]
+    company = make(
+        Plan(template="orders-quickbooks", rules=ABROAD),
+        "quickbooks",
+        currencies={"Customer": {"58": "JPY"}},
+        lists={"Currency": {"JPY": "Yen"}},
+    )
+    company.ingest(write(tmp_path, body, "input.records.json"))
+    company.work()
+    assert [one.code for one in company.holds("S-1")] == codes
+    assert all("1250.50" in one.text and "JPY" in one.text for one in company.holds("S-1"))
+    assert len(company.documents()) == 1 - len(codes)
 
 
 def test_26_a_receipt_without_its_currency_is_held_and_not_posted_in_ringgit(

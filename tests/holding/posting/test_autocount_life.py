@@ -166,6 +166,27 @@ def test_what_stands_is_not_written_over(life: Life) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("restored", [False, True])
+def test_a_restored_copy_does_not_say_that_a_document_is_not_ours(
+    life: Life, restored: bool
+) -> None:
+    """It may have been posted after the backup, which this database does not know."""
+    sample, target = SAMPLES["autocount"], registry.targets()["autocount"]
+    there = target.build([sample.make("A-2-1")], BOOKS, batch=False, batch_name="")
+    target.send(there, life.books.settings, sample.secret, "", life.desk.http)  # type: ignore[attr-defined]
+    if restored:
+        with life.shop.database.write() as session:
+            session.execute(update(Connection).values(restored_at=life.shop.now))
+    life.arrive("A-2")
+    with life.shop.database.read() as session:
+        (hold,) = life.shop.holds(session, "A-2")
+        assert hold.code == "TGT05"
+        assert "A-2-1" in hold.message
+        assert ("not posted by Clearpost" in hold.message) is not restored
+        assert ("after the backup" in hold.message) is restored
+
+
+@pytest.mark.slow
 def test_a_number_that_differs_by_case_alone_is_held_and_names_our_document(life: Life) -> None:
     """To AutoCount both are one number: the same content would count as posted already."""
     life.arrive("A-1")
@@ -175,6 +196,22 @@ def test_a_number_that_differs_by_case_alone_is_held_and_names_our_document(life
     with life.shop.database.read() as session:
         (hold,) = life.shop.holds(session, "a-1")
         assert "autocount already has A-1-1 for 300-W001" in hold.message
+        assert "posted by Clearpost. It takes a-1-1 for the same number." in hold.message
+
+
+@pytest.mark.slow
+def test_numbers_that_differ_by_case_alone_do_not_go_in_one_round(life: Life) -> None:
+    """Both were looked up before either was there, so the second was sent and refused."""
+    for number in ("A-1", "a-1"):
+        life.shop.receive(order(number))
+    life.shop.judge()
+    for _ in range(3):
+        life.work()
+        life.shop.clock.advance(60)
+    assert effects(life) == [("created", "A-1-1")]
+    assert (life.held("A-1"), life.held("a-1")) == ([], ["PSH03"])
+    with life.shop.database.read() as session:
+        (hold,) = life.shop.holds(session, "a-1")
         assert "posted by Clearpost. It takes a-1-1 for the same number." in hold.message
 
 
