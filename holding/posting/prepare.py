@@ -22,6 +22,7 @@ from connectors.contract import (
     Target,
 )
 from connectors.contract.pulls import ImportedByHand
+from connectors.contract.targets import Deferring
 from connectors.transport import strict_json
 from holding.approvals import consent
 from holding.approvals.consent import posting_hash
@@ -499,9 +500,11 @@ def _hold_other_case(session: Session, channel: Channel, verdicts: dict[int, Ver
     """Replace the verdict of a new document whose number we sent before in another case.
 
     An import into AutoCount overwrites the document of a taken number, whatever the case of its
-    letters. Other targets are asked for the number before a create.
+    letters, and AutoCount On The Go refuses it only once its account book works off the queue.
+    Other targets are asked for the number before a create.
     """
-    if not isinstance(channel.target, ImportedByHand):
+    is_import = isinstance(channel.target, ImportedByHand)
+    if not is_import and not isinstance(channel.target, Deferring):
         return
     creates = {
         (one.posting.doc_type, one.posting.number.lower()): posting_id
@@ -518,10 +521,13 @@ def _hold_other_case(session: Session, channel: Channel, verdicts: dict[int, Ver
     for other in session.execute(query) if creates else ():
         posting_id = creates.get((other.doc_type, other.number.lower()))
         if posting_id is not None and posting_id != other.id:
-            verdicts[posting_id] = _taken(
-                f"{channel.name} takes it for the number of {other.number}, posted by Clearpost:"
-                " an import would overwrite that document."
-            )
+            words = f"{channel.name} takes it for the number of {other.number}, sent by Clearpost."
+            if is_import:
+                words = (
+                    f"{channel.name} takes it for the number of {other.number}, posted by"
+                    " Clearpost: an import would overwrite that document."
+                )
+            verdicts[posting_id] = _taken(words)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

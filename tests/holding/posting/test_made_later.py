@@ -366,3 +366,24 @@ def test_a_ticket_that_nobody_asks_for_any_more_is_forgotten(life: Relayed) -> N
     (old,) = under_way(life)
     life.later(8 * DAY)
     assert [one.id for one in under_way(life)] != [old.id]
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_number_that_differs_by_case_alone_is_held_and_names_our_document(
+    life: Relayed, together: bool
+) -> None:
+    """The account book would refuse it long after it was sent."""
+    for number in ("A-1", "a-1"):
+        life.shop.receive(order(number))
+        if not together:
+            life.shop.judge()
+            life.work()
+    life.shop.judge()
+    life.later(600)
+    assert life.made() == ["A-1"]
+    assert len(life.sends()) == 1
+    assert (life.held("A-1"), life.held("a-1")) == ([], ["PSH03"])
+    with life.shop.database.read() as session:
+        (hold,) = life.shop.holds(session, "a-1")
+        assert "the number of A-1, sent by Clearpost" in hold.message
+        assert "overwrite" not in hold.message
