@@ -463,7 +463,7 @@ def check_postings(
     rows_by_id = _look_around(session, channel, claims, lock=lock, now=now)
     verdicts: dict[int, Verdict] = {}
     sending: set[int] = set()
-    numbers: dict[tuple[str, str], Claim] = {}
+    numbers: dict[tuple[str, str], Posting] = {}
     for claim in claims:
         row = rows_by_id.get(claim.posting_id)
         verdict = _verdict(channel, claim, row) if row is not None else NotNow()
@@ -480,20 +480,26 @@ def check_postings(
         if isinstance(verdict, Checked) and not channel.shows(verdict.posting.doc_type):
             verdict = _unseen(session, verdict)
         if isinstance(verdict, Checked) and verdict.action == "create":
-            number = verdict.posting.number
-            other = numbers.setdefault((verdict.posting.doc_type, number.lower()), claim)
-            if other is not claim:
-                # Another spelling goes with the next round, whose lookup shows whether the target
-                # takes both for one number; an import by hand has no lookup.
-                same = number == rows_by_id[other.posting_id].posting.number
-                is_taken = same or isinstance(channel.target, ImportedByHand)
-                words = f"{number} is another document's number, too."
-                verdict = _taken(words) if is_taken else NotNow()
+            posting = verdict.posting
+            first = numbers.setdefault((posting.doc_type, posting.number.lower()), posting)
+            verdict = _beside(verdict, first)
         if isinstance(verdict, Checked):
             sending.add(claim.family)
         verdicts[claim.posting_id] = verdict
     _hold_other_case(session, channel, verdicts)
     return verdicts
+
+
+def _beside(one: Checked, first: Posting) -> Verdict:
+    """Return the verdict of a new document beside the first of its round with this number.
+
+    Another spelling waits for the next round, which knows whether the target takes both for one.
+    """
+    if first.id == one.posting.id:
+        return one
+    if first.number != one.posting.number:
+        return NotNow()
+    return _taken(f"{one.posting.number} is another document's number, too.")
 
 
 def _hold_other_case(session: Session, channel: Channel, verdicts: dict[int, Verdict]) -> None:
