@@ -34,8 +34,19 @@ from holding.platform.changes import PostingRow
 from holding.platform.states import OF_READING, RESTORES, UNSEEN, WITHDRAWN
 from holding.posting.holds import CONFLICT, CONTENT_CHANGED, NOT_APPROVED
 from holding.programs.world import Judge, LeftBehind
+from rules.decisions.posted_documents import TARGET_EDIT_RULE
+from rules.decisions.verdict import READY_STATE
 from rules.facts import Facts, Subject, World
-from rules.outcomes import NEEDS_APPROVAL, Document, Finding, Outcome, Severity, Step, finding_title
+from rules.outcomes import (
+    NEEDS_APPROVAL,
+    Decision,
+    Document,
+    Finding,
+    Outcome,
+    Severity,
+    Step,
+    finding_title,
+)
 from rules.program import Route
 from rules.values.canonical import PostingState, dumps, number_text, read_only
 from rules.values.cause_keys import CauseKey, CauseKind, Clearing
@@ -45,6 +56,8 @@ Key = tuple[str, int, str, CauseKey]
 
 DocumentKey = tuple[int, str, int]
 """A document of a record: record id, route, seq."""
+
+DUE_SOME_DAY = frozenset({READY_STATE, PostingState.HELD, PostingState.WAITING})
 
 TOGETHER = 1  # crashes with others in hand: who has had one is judged alone
 
@@ -683,3 +696,36 @@ def keeps_push_hold(batch: Batch, made: Plan, row: PostingRow, *, same: bool) ->
     kept = [h for h in troubles if not may_retry(batch, h, same_content=same, posted=posted)]
     made.kept += kept
     return bool(kept)
+
+
+def find_edited_row(
+    made: Plan, sent: Sequence[PostingRow], finding: Finding
+) -> PostingRow | None:
+    """Return the posted document whose edit in the target a finding is about, or None."""
+    if finding.rule != TARGET_EDIT_RULE:
+        return None
+    verdicts = made.judged.outcome.verdicts if made.judged.outcome else ()
+    numbers = {
+        shown
+        for verdict in verdicts
+        if verdict.rule == TARGET_EDIT_RULE and verdict.text == finding.message
+        for name, shown in verdict.operands
+        if name == "posted as"
+    }
+    return next((row for row in sent if row.number in numbers), sent[-1])
+
+
+def before_cutover(batch: Batch, made: Plan, decision: Decision) -> str:
+    """Return why a document dated before the company's first day is not posted, or an empty string.
+
+    A document that the rules leave out keeps their reason.
+    """
+    if batch.starts_on is None:
+        return ""
+    outcome, document = made.judged.outcome, decision.document
+    day = document.date if document else outcome.doc_date if outcome else None
+    if day is None or decision.state not in DUE_SOME_DAY:
+        return ""
+    if day >= batch.starts_on:
+        return ""
+    return f"dated {day}, before the cutover date {batch.starts_on}"

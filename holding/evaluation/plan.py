@@ -57,7 +57,6 @@ DOES = frozenset({"create", "update", "void", "credit_note"})
 HOLDING = frozenset({"hold", "approve"})
 
 HELD: Final = PostingState.HELD
-DUE_SOME_DAY = frozenset({READY, HELD, PostingState.WAITING})
 
 _BACK: Final = "about to be taken back"
 
@@ -333,10 +332,15 @@ class _Answered:
 
     def decide(self, findings: Sequence[Finding]) -> None:
         """Plan the holds, then each step; drop planned changes that have no step any more."""
+        named = {(s.route, s.seq) for s in self.steps}
+        restored = []
         for row in self.sent:
             self.rows.pop((row.route, row.seq))
             if row.withdrawn != self.decision.withdrawn:
                 self.made.withdrawn[row.id] = self.decision.withdrawn
+            if (row.route, row.seq) not in named and plan_parts.is_restored(row):
+                restored.append(row)
+        findings = [f for f in findings if plan_parts.find_edited_row(self.made, self.sent, f) not in restored]
         stopped = self.decision.state not in {PostingState.READY, PostingState.HELD}
         is_asked = False
         if self._rejected() is not None:
@@ -345,16 +349,15 @@ class _Answered:
             asked = [self._asked(findings), *(self._unapproved(findings, s) for s in self.steps)]
             is_asked = any(asked)
             stopped = stopped or is_asked
-        before = ""
+        # A credit note has the posted amounts, so it follows the update that restores them.
+        before = _NAMES["update"] if restored else ""
         for step in self.steps:
             goes = PostingState.WAITING if before else PostingState.READY
             self._step(step, PostingState.HELD if stopped else goes, before)
             before = before or _NAMES[step.action]
-        named = {(s.route, s.seq) for s in self.steps}
-        for row in self.sent:
-            if (row.route, row.seq) not in named and plan_parts.is_restored(row):
-                self._restore(row, go=not is_asked)
-                named.add((row.route, row.seq))
+        for row in restored:
+            self._restore(row, go=not is_asked)
+            named.add((row.route, row.seq))
         plan_parts.drop_planned_changes(self.made, self.sent, named)
         if self.decision.state == PostingState.WAITING and not self.steps:
             self._later()
@@ -364,7 +367,10 @@ class _Answered:
             plan_remainder(self.batch, self.made, self.decision, self.rows, seq)
 
     def _asked(self, findings: Sequence[Finding]) -> Sequence[Finding]:
-        """Hold the findings about the whole route on its last document, and return them."""
+        """Hold the findings about the whole route on its last document, and return them.
+
+        An edit in the target is held on the edited document, which a person may have sent again.
+        """
         step_routes = {step.route for step in self.steps}
         route_findings = [
             f for f in findings if f.code != NEEDS_APPROVAL or f.route not in step_routes
@@ -378,7 +384,12 @@ class _Answered:
         open_findings = unapproved_findings(
             self.made, route_findings, row, self._hash(aimed) if aimed else ""
         )
-        plan_parts.want_holds(self.batch, self.made, open_findings, seq, document, route=route)
+        for finding in open_findings:
+            edited = plan_parts.find_edited_row(self.made, self.sent, finding)
+            place = (route, seq) if edited is None else (edited.route, edited.seq)
+            plan_parts.want_holds(
+                self.batch, self.made, [finding], place[1], document, route=place[0]
+            )
         return open_findings
 
     def _unapproved(self, findings: Sequence[Finding], step: Step) -> Sequence[Finding]:
@@ -516,7 +527,7 @@ def _first(
     if rejected is not None:
         made.postings.append(unsent.planned(PostingState.IGNORED, f"rejected: {rejected}"))
         return
-    if early := _before_cutover(batch, made, decision):
+    if early := plan_parts.before_cutover(batch, made, decision):
         made.postings.append(unsent.planned(PostingState.IGNORED, early))
         return
     state = decision.state
@@ -529,7 +540,7 @@ def _first(
             state = PostingState.WAITING if decision.wait else READY
         else:
             plan_parts.want_holds(batch, made, open_findings, seq, document)
-    if document is not None and state in DUE_SOME_DAY:
+    if document is not None and state in plan_parts.DUE_SOME_DAY:
         way = batch.routes[decision.route]
         why = used_numbers.find_obstacle(batch, made, way, seq, document, "create")
         state, reason = (HELD, why) if why else (state, reason)
@@ -542,22 +553,6 @@ def _first(
     made.postings.append(unsent.planned(state, reason, bills=bills))
     if state == READY:
         plan_remainder(batch, made, decision, rows, seq + 1)
-
-
-def _before_cutover(batch: Batch, made: Plan, decision: Decision) -> str:
-    """Return why a document dated before the company's first day is not posted, or an empty string.
-
-    A document that the rules leave out keeps their reason.
-    """
-    if batch.starts_on is None:
-        return ""
-    outcome, document = made.judged.outcome, decision.document
-    day = document.date if document else outcome.doc_date if outcome else None
-    if day is None or decision.state not in DUE_SOME_DAY:
-        return ""
-    if day >= batch.starts_on:
-        return ""
-    return f"dated {day}, before the cutover date {batch.starts_on}"
 
 
 def order_corrections(batch: Batch, made: Plan) -> None:

@@ -517,6 +517,7 @@ def keep_holds(
                         "cause_id": cause_ids[wanted.cause_key],
                         "message": wanted.message,
                         "would_pass": wanted.would_pass,
+                        "clears": wanted.clears,
                         "at_rule": wanted.at_rule,
                         "team_id": wanted.team_id,
                         "revision": batch.revision,

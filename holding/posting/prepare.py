@@ -46,7 +46,7 @@ from holding.db.models.columns import Moment, PushState, is_word
 from holding.db.models.decisions import HOLD_OPEN, WHOLE_RECORD
 from holding.platform.changes import has_pending_mark, wake_records
 from holding.platform.events import PUSH, REQUEST, SEALED, Fact, join_events, seal_row
-from holding.platform.states import UNSEEN, Step, join_record_states, join_steps
+from holding.platform.states import RESTORES, UNSEEN, Step, join_record_states, join_steps
 from holding.posting import holds, runs, store_results
 from holding.posting import push as push_rows
 from holding.posting.claims import (
@@ -390,7 +390,7 @@ def _push_row(one: Checked, story: bytes, now: datetime) -> dict[str, Any]:
         "key": one.key,
         "content": posting.content,
         "trace": story,
-        "evaluation_id": posting.evaluation_id,
+        "evaluation_id": one.evaluation_id,
         "state": PushState.SENDING,
         "due_at": one.claim.since,
         "made_at": now,
@@ -548,6 +548,7 @@ class _Seen:
 
     posting: Posting
     standing: Any
+    made_by: Any
     theirs: frozenset[str]
     quiet: bool
     marked: bool
@@ -583,6 +584,7 @@ def _look_around(
         row.Posting.id: _Seen(
             posting=row.Posting,
             standing=row.standing,
+            made_by=row.made_by,
             theirs=theirs[row.rules, row.Posting.route],
             quiet=bool(row.quiet),
             marked=bool(row.marked),
@@ -646,6 +648,7 @@ def _surrounded(lock: bool) -> Select[Any]:
             RulesetVersion.hash.label("rules_hash"),
             RulesetVersion.edition.label("rules_edition"),
             stands.content.label("standing"),
+            stands.evaluation_id.label("made_by"),
             _QUIET.label("quiet"),
             has_pending_mark().label("marked"),
             held.label("held"),
@@ -701,7 +704,8 @@ def _verdict(channel: Channel, claim: Claim, seen: _Seen) -> Verdict:
     return Checked(
         claim=claim,
         record_id=posting.record_id,
-        evaluation_id=posting.evaluation_id,
+        # Content that is sent again is of the version that made it, so later changes still count.
+        evaluation_id=seen.made_by if posting.reason == RESTORES else posting.evaluation_id,
         action=action_of(posting.action),
         document=document,
         standing=revive(Document, seen.standing) if seen.standing else None,
