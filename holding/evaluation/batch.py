@@ -29,12 +29,13 @@ from holding.db.models.columns import (
     moment,
     moment_text,
 )
-from holding.db.models.postings import IN_FLIGHT_STATES
+from holding.db.models.postings import ENDED, IN_FLIGHT_STATES
 from holding.platform.changes import PostingRow
 from holding.platform.states import OF_READING, RESTORES, UNSEEN, WITHDRAWN
 from holding.posting.holds import CONFLICT, CONTENT_CHANGED, NOT_APPROVED
 from holding.programs.world import Judge, LeftBehind
 from rules.decisions.posted_documents import TARGET_EDIT_RULE
+from rules.decisions.route_rules import EARLY
 from rules.decisions.verdict import READY_STATE
 from rules.facts import Facts, Subject, World
 from rules.outcomes import (
@@ -45,6 +46,7 @@ from rules.outcomes import (
     Outcome,
     Severity,
     Step,
+    Verdict,
     finding_title,
 )
 from rules.program import Route
@@ -281,7 +283,8 @@ class PlannedPosting:
 class PostedChange:
     """A planned update or void of a posted document.
 
-    `given_up`: the planned change is removed again.
+    `given_up`: the planned change is removed again. `is_void_there`: somebody made it void in the
+    target, so that nothing is sent.
     """
 
     id: int
@@ -293,6 +296,7 @@ class PostedChange:
     reason: str
     tries: int = 0
     given_up: bool = False
+    is_void_there: bool = False
 
 
 @read_only(frozen=True, slots=True, kw_only=True)
@@ -698,9 +702,7 @@ def keeps_push_hold(batch: Batch, made: Plan, row: PostingRow, *, same: bool) ->
     return bool(kept)
 
 
-def find_edited_row(
-    made: Plan, sent: Sequence[PostingRow], finding: Finding
-) -> PostingRow | None:
+def find_edited_row(made: Plan, sent: Sequence[PostingRow], finding: Finding) -> PostingRow | None:
     """Return the posted document whose edit in the target a finding is about, or None."""
     if finding.rule != TARGET_EDIT_RULE:
         return None
@@ -729,3 +731,32 @@ def before_cutover(batch: Batch, made: Plan, decision: Decision) -> str:
     if day >= batch.starts_on:
         return ""
     return f"dated {day}, before the cutover date {batch.starts_on}"
+
+
+def finished_at(
+    made: Plan, decision: Decision, row: PostingRow | None, *, in_parts: bool
+) -> datetime | None:
+    """Return when the source finished its part, or None while gates, conditions or billing hold it
+    back.
+
+    That is the arrival of the version that allows posting. For a route billed in parts it is the
+    arrival of the delivery, also while no document can be made.
+    """
+    verdicts = made.judged.outcome.verdicts if made.judged.outcome else ()
+    if verdicts and any(_keeps_back(v) for v in verdicts if v.route == decision.route):
+        return None
+    if decision.wait is not None and decision.wait.kind == "bill":
+        return None
+    if row is not None and row.state not in ENDED and row.finished_at is not None:
+        return row.finished_at
+    version_at, delivered_at = made.case.version_at, made.case.linked_at if in_parts else None
+    return version_at if delivered_at is None else max(version_at, delivered_at)
+
+
+def _keeps_back(verdict: Verdict) -> bool:
+    """Check whether a verdict shows that the record is not finished: an open or early gate, or a
+    `when`.
+    """
+    if verdict.kind == "gate":
+        return verdict.result != "pass" or verdict.text == EARLY
+    return verdict.kind == "when" and verdict.result == "hit"

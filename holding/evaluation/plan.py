@@ -12,7 +12,7 @@ from holding.db import bulk
 from holding.db.models import Record
 from holding.db.models.columns import PostingWait, RecordState, to_minor
 from holding.db.models.decisions import WHOLE_RECORD
-from holding.db.models.postings import ENDED, NONE_TO_COME, UNSENT_STATES
+from holding.db.models.postings import NONE_TO_COME, UNSENT_STATES
 from holding.evaluation import batch as plan_parts
 from holding.evaluation import target_limits, used_numbers
 from holding.evaluation.batch import (
@@ -28,6 +28,7 @@ from holding.evaluation.batch import (
 )
 from holding.platform.changes import PostingRow
 from holding.platform.states import (
+    OF_READING,
     counted_state,
     require_move,
     state_of,
@@ -35,12 +36,11 @@ from holding.platform.states import (
 from holding.programs.posted_differences import ACCEPTED
 from holding.programs.world import LeftBehind
 from rules.decisions.decision_tables import CHANGE_RULE as CHANGE
-from rules.decisions.route_rules import EARLY
 from rules.decisions.verdict import READY as NOT_HELD
 from rules.decisions.verdict import READY_STATE as READY
 from rules.facts import Facts
 from rules.outcome_hash import hash_bare
-from rules.outcomes import NEEDS_APPROVAL, Decision, Document, Finding, Outcome, Step, Verdict
+from rules.outcomes import NEEDS_APPROVAL, Decision, Document, Finding, Outcome, Step
 from rules.values.canonical import PostingState, dumps, json_text, number_text, sha256_hex
 from rules.values.cause_keys import ITSELF, CauseKey, CauseKind, Clearing
 from rules.values.wording import term
@@ -294,6 +294,9 @@ def _state(batch: Batch, made: Plan) -> RecordState:
         states.add(PostingState.DROPPED)
     if made.case.postings:
         planned = {one.id for one in made.postings} | {row.id for row in made.silenced}
+        if any(one.is_void_there for one in made.acting):
+            states.add(PostingState.REVERSED)
+            planned |= {one.id for one in made.acting if one.is_void_there}
         left = [row for row in made.case.postings if row.id not in planned]
         states |= {counted_state(row.state, row.reverses_id) for row in left}
     held = bool(made.wanted or made.kept)
@@ -340,7 +343,11 @@ class _Answered:
                 self.made.withdrawn[row.id] = self.decision.withdrawn
             if (row.route, row.seq) not in named and plan_parts.is_restored(row):
                 restored.append(row)
-        findings = [f for f in findings if plan_parts.find_edited_row(self.made, self.sent, f) not in restored]
+        findings = [
+            f
+            for f in findings
+            if plan_parts.find_edited_row(self.made, self.sent, f) not in restored
+        ]
         stopped = self.decision.state not in {PostingState.READY, PostingState.HELD}
         is_asked = False
         if self._rejected() is not None:
@@ -348,13 +355,21 @@ class _Answered:
         else:
             asked = [self._asked(findings), *(self._unapproved(findings, s) for s in self.steps)]
             is_asked = any(asked)
-            stopped = stopped or is_asked
+            # What the target lost or stored otherwise has no amounts that a credit note could have.
+            sent_ids = {row.id for row in self.sent}
+            is_faulty = any(
+                hold.code in OF_READING and hold.posting_id in sent_ids
+                for hold in self.made.case.holds
+            )
+            stopped = stopped or is_asked or is_faulty
         # A credit note has the posted amounts, so it follows the update that restores them.
         before = _NAMES["update"] if restored else ""
         for step in self.steps:
             goes = PostingState.WAITING if before else PostingState.READY
             self._step(step, PostingState.HELD if stopped else goes, before)
-            before = before or _NAMES[step.action]
+            done = step.action == "void" and any(a.is_void_there for a in self.made.acting[-1:])
+            if not done:
+                before = before or _NAMES[step.action]
         for row in restored:
             self._restore(row, go=not is_asked)
             named.add((row.route, row.seq))
@@ -451,6 +466,7 @@ class _Answered:
         trouble = plan_parts.keeps_push_hold(self.batch, self.made, row, same=same)
         limit = self._limit(step, "update") if step.action == "update" else ""
         due = self.made.due(row.due_at if same and row.due_at else self.made.judged.at)
+        is_void = go and step.action == "void" and bool(row.reading and row.reading["void"])
         if step.document is not None:
             void_approvals(self.made, row, hash_, content or {})
         self.made.acting.append(
@@ -460,9 +476,10 @@ class _Answered:
                 content=content,
                 hash=hash_,
                 bills=plan_parts.billed_lines(step) or row.bills,
-                due_at=due if go and not trouble and not limit else None,
+                due_at=due if go and not (trouble or limit or is_void) else None,
                 reason=step.reason,
                 tries=row.tried(hash_),
+                is_void_there=is_void,
             )
         )
 
@@ -594,7 +611,11 @@ def _taken_back(made: Plan, rows: Mapping[int, PostingRow]) -> set[str]:
         rows.get(p.reverses_id or 0) for p in made.postings if p.state not in NONE_TO_COME
     )
     routes = {row.route for row in reversed_rows if row is not None}
-    voids = [one for one in made.acting if one.action == "void" and not one.given_up]
+    voids = [
+        one
+        for one in made.acting
+        if one.action == "void" and not (one.given_up or one.is_void_there)
+    ]
     return routes | {rows[one.id].route for one in voids} - made.case.rejected.keys()
 
 
@@ -696,7 +717,9 @@ class UnsentPosting:
             reverses_id=reverses,
             connection_id=self.batch.targets[route.target].id,
             doc_type=route.document,
-            finished_at=_finished(self.made, self.decision, self.row, in_parts=route.in_parts),
+            finished_at=plan_parts.finished_at(
+                self.made, self.decision, self.row, in_parts=route.in_parts
+            ),
             due_at=self._due(route.timing, content_hash_) if state == READY else None,
             tries=self.row.tried(content_hash_) if self.row else 0,
             waits=PostingWait.HOUR if by_hour and state == PostingState.WAITING else None,
@@ -747,35 +770,6 @@ class UnsentPosting:
             "doc_date": listed.doc_date if listed else None,
             "party": listed.party_key if listed else "",
         }
-
-
-def _finished(
-    made: Plan, decision: Decision, row: PostingRow | None, *, in_parts: bool
-) -> datetime | None:
-    """Return when the source finished its part, or None while gates, conditions or billing hold it
-    back.
-
-    That is the arrival of the version that allows posting. For a route billed in parts it is the
-    arrival of the delivery, also while no document can be made.
-    """
-    verdicts = made.judged.outcome.verdicts if made.judged.outcome else ()
-    if verdicts and any(_keeps_back(v) for v in verdicts if v.route == decision.route):
-        return None
-    if decision.wait is not None and decision.wait.kind == "bill":
-        return None
-    if row is not None and row.state not in ENDED and row.finished_at is not None:
-        return row.finished_at
-    version_at, delivered_at = made.case.version_at, made.case.linked_at if in_parts else None
-    return version_at if delivered_at is None else max(version_at, delivered_at)
-
-
-def _keeps_back(verdict: Verdict) -> bool:
-    """Check whether a verdict shows that the record is not finished: an open or early gate, or a
-    `when`.
-    """
-    if verdict.kind == "gate":
-        return verdict.result != "pass" or verdict.text == EARLY
-    return verdict.kind == "when" and verdict.result == "hit"
 
 
 def unapproved_findings(

@@ -328,7 +328,11 @@ def _takes_back_anew(plan: Plan) -> bool:
         for row in plan.case.postings
         if row.takes_back and (row.reverses_id is None or row.state in UNSENT_STATES)
     }
-    after = {one.id for one in plan.acting if one.action == "void" and not one.given_up}
+    after = {
+        one.id
+        for one in plan.acting
+        if one.action == "void" and not (one.given_up or one.is_void_there)
+    }
     made = (one for one in plan.postings if one.reverses_id is not None)
     return before != {*after, *(one.id for one in made if one.state not in GONE)}
 
@@ -438,9 +442,15 @@ def _say(plan: Plan) -> str:
     no = plan.case.subject.version
     if plan.judged.outcome is None:
         return f"Version {no} could not be checked: {plan.judged.error}"
-    if not plan.postings and not plan.wanted:
+    if not (plan.postings or plan.wanted or any(one.is_void_there for one in plan.acting)):
         return f"Version {no} checked: {_nothing(plan)}"
+    numbers = {row.id: row.number for row in plan.case.postings}
     parts = [_posting(one) for one in plan.postings]
+    parts += [
+        f"{numbers[one.id]} was made void in the accounting system, so nothing takes it back"
+        for one in plan.acting
+        if one.is_void_there
+    ]
     reasons_shown = {
         "",
         *(one.reason for one in plan.postings),
@@ -616,6 +626,9 @@ def write_postings(
         silenced += _silenced(plan)
     bulk.update(session, Posting, known, bump="lock")
     bulk.update(session, Posting, acting, bump="lock")
+    void = [one.id for plan in plans for one in plan.acting if one.is_void_there]
+    if void:
+        bulk.update(session, Posting, [{"id": i, "state": PostingState.REVERSED} for i in void])
     bulk.update(session, Posting, silenced, bump="lock")
     withdrawn_maps = [plan.withdrawn for plan in plans if plan.withdrawn]
     withdrawn = [

@@ -151,6 +151,11 @@ class Compared:
             return False
         return self.there != self.amount or not self.seen["differs"]
 
+    @property
+    def follows_record(self) -> bool:
+        """Whether an edit in the target gave the document the amount that the record has now."""
+        return self.odd and self.there != self.amount and self.there == self.said
+
     def _total_there(self) -> int | None:
         schema = registry.document(self.connector, self.doc_type)
         return total_there(self.seen, schema.total_field if schema else None, self.currency)
@@ -231,6 +236,8 @@ def standing_of(row: Compared, let_be: Collection[int]) -> Standing:
         return _unsent(row.state)
     # An open hold does not explain it: a hold concerns what was not sent, not what the target
     # shows.
+    if row.follows_record:
+        return Standing.AGREES
     if row.odd:
         return Standing.ACCEPTED if row.posting_id in let_be else Standing.UNEXPLAINED
     if row.there is None:

@@ -251,7 +251,7 @@ def _add_source(found: Totals, line: Line, *, compared: bool) -> None:
     document = line.document
     found.source.add(document.said)
     if document.stands:
-        found.ours.add(document.amount)
+        found.ours.add(document.there if document.follows_record else document.amount)
     if compared:
         agrees = line.standing is Standing.AGREES
         found.by[line.standing].add(document.said if agrees else line.differs)

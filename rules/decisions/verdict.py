@@ -16,7 +16,7 @@ from rules.documents.fields import Draft
 from rules.expressions.compiler import billed_quantities, next_seq, sum_billed
 from rules.expressions.lists import Shares
 from rules.expressions.run import Run
-from rules.facts import PostingFact
+from rules.facts import VOID, WHOLE, PostingFact
 from rules.outcomes import (
     HIT,
     PASS,
@@ -109,8 +109,22 @@ class Planner:
         self.gaps: dict[Gap, list[int]] = {}
         self.updates: list[Draft] = []
         self.shares: Shares | None = None
-        self.acts = _credit_all(lives, acts)
+        void = {
+            edit.seq
+            for edit in run.facts.target_edited
+            if (edit.route, edit.field, edit.shows) == (route.name, WHOLE, VOID)
+        }
         self.anew = next((a for a in acts if a.action.kind == "credit_and_new"), None)
+        if route.bill is None:
+            void_updates = (a for a in acts if a.action.kind == "update" and a.posting.seq in void)
+            self.anew = next(void_updates, self.anew)
+        # What is void in the target counts for nothing there: it is neither credited nor changed.
+        self.acts = [
+            replace(act, action=replace(act.action, kind="void"))
+            if act.posting.seq in void and act.action.kind in BACK | {"update"}
+            else act
+            for act in _credit_all(lives, acts)
+        ]
         self.second = next((a for a in acts if a.action.kind == "new_document"), None)
         back = {a.posting.seq for a in self.acts if a.action.kind in BACK}
         self.staying = tuple(p for p in lives if p.seq not in back)

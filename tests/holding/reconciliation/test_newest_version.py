@@ -1,13 +1,20 @@
 """An edit in the target that says what the record says now needs no decision."""
 
+from datetime import date
+from typing import Any
+
 import pytest
 
 from holding.db.refusal import Refusal
 from holding.holds import releases
+from holding.reconciliation import daily_totals
+from holding.reconciliation.compared_documents import Span, Standing, Totals
+from holding.reconciliation.daily_totals import Sides
 from tests.holding.life import LARGE, SMALL, Life
 from tests.holding.posting import test_autocount_life
 from tests.holding.posting.test_autocount_life import control, effects, life, running
 from tests.holding.shop import line
+from tests.support.factories import connection_named
 
 __all__ = ["life", "running"]  # fixtures
 DAY = 24 * 3600
@@ -112,3 +119,37 @@ def test_an_edited_amount_is_not_credited_with_the_posted_one(life: Life) -> Non
     later(life, DAY)
     assert life.held("A-1") == []
     assert effects(life)[len(before) :] != []
+
+
+def totals(life: Life, *, each: bool) -> Totals:
+    """The sums of November, each document read by itself or counted where it can be."""
+    with life.shop.database.read() as session:
+        target = connection_named(session, life.shop.company, "autocount")
+        november = Span(date(2026, 11, 1), date(2026, 11, 30))
+        sides, places = Sides(november, november), {target.id: target.name}
+        days = None if each else ()
+        shown = daily_totals.compare_days(session, life.shop.company.id, sides, places, days)
+    (kind,) = shown.kinds
+    (total,) = kind.totals
+    return total
+
+
+@pytest.mark.parametrize("each", [True, False])
+@pytest.mark.parametrize(
+    ("review", "newest", "pieces", "minor"),
+    [(False, SMALL, 40, 9600), (True, SMALL, 40, 9600), (False, LARGE, 400, 96000)],
+    ids=["updated", "reviewed", "credited"],
+)
+def test_the_sums_of_the_day_show_what_both_sides_say(
+    life: Life, review: bool, newest: dict[str, Any], pieces: int, minor: int, each: bool
+) -> None:
+    posted(life, review=review)
+    control(life, "by_hand", number="A-1-1", details=[{"qty": pieces}])
+    later(life, DAY)
+    life.arrive("A-1", **newest)
+    later(life, DAY)
+    assert life.held("A-1") == []
+    total = totals(life, each=each)
+    assert (total.source.minor, total.target.minor) == (minor, minor)
+    assert (total.ours.minor, total.difference) == (minor, 0)
+    assert {standing for standing, part in total.by.items() if part.count} == {Standing.AGREES}
