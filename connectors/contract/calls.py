@@ -330,6 +330,8 @@ class Found:
     alike: tuple[Stands, ...] = ()
     answered: bool = False
     """Whether an unknown result is the target's own clear answer, such as "still processing"."""
+    key_paused: bool = False
+    """Whether the target keeps the document until its paused key is made active."""
 
     @property
     def lookup_refused(self) -> bool:

@@ -313,6 +313,7 @@ def trust_again(
     """
     for kind in (CauseKind.CREDENTIAL, CauseKind.AWAY):
         _free(session, connection, CauseKey(kind, connection.name), now)
+    _free(session, connection, CauseKey(CauseKind.AWAY, f"{connection.name}:key_paused"), now)
     session.execute(  # what waits only to be undone keeps its time
         update(Posting)
         .where(Posting.connection_id == connection.id, Posting.state == PostingState.READY)

@@ -131,6 +131,9 @@ TWO_E_INVOICES = "PSH06"
 
 MOVED = "PSH07"
 
+KEY_PAUSED = "key_paused"
+"""The target's code for a document that it keeps until the paused key is active again."""
+
 TARGET_LIMIT = "PSH08"
 
 RESTORED = "PSH09"
@@ -533,6 +536,10 @@ def _key_of_class(posting: Posting, trouble: Trouble, connection: str) -> tuple[
             f"The document in {connection} differs from the record",
         ),
         "temporary": (CauseKey(CauseKind.AWAY, connection), f"{connection} is not responding"),
+        KEY_PAUSED: (
+            CauseKey(CauseKind.AWAY, f"{connection}:{KEY_PAUSED}"),
+            f"The API key of {connection} is paused",
+        ),
         "uncertain": (
             CauseKey(CauseKind.UNCERTAIN, connection),
             f"No confirmed answer from {connection}",
@@ -541,7 +548,8 @@ def _key_of_class(posting: Posting, trouble: Trouble, connection: str) -> tuple[
     word = trouble.target_code or trouble.error_class
     refused = CauseKey(CauseKind.TARGET, f"{connection}:{word}")
     return answers.get(
-        trouble.error_class, (refused, f"{connection} rejected the document: {word}")
+        word if word == KEY_PAUSED else trouble.error_class,
+        (refused, f"{connection} rejected the document: {word}"),
     )
 
 

@@ -359,7 +359,9 @@ def _stay_or_move(case: Case, posting: Posting, to: PostingState, **columns: Any
     )
 
 
-def _alarm(case: Case, error_class: ErrorClass, limit: timedelta, words: str) -> None:
+def _alarm(
+    case: Case, error_class: ErrorClass, limit: timedelta, words: str, target_code: str = ""
+) -> None:
     """Open a hold when the push has had no outcome for longer than `limit`; lookups continue.
 
     A record that changed meanwhile is reported after `POLL_LIMIT`, because a person may still stop
@@ -371,7 +373,7 @@ def _alarm(case: Case, error_class: ErrorClass, limit: timedelta, words: str) ->
         return
     newer = newer_version_words(case.session, case.member.claim.posting_id)
     if newer or age > limit:
-        hold_unanswered(case, error_class, f"{newer} {words}".strip())
+        hold_unanswered(case, error_class, f"{newer} {words}".strip(), target_code)
 
 
 def mark_uncertain_now(case: Case, words: str) -> bool:
@@ -379,16 +381,23 @@ def mark_uncertain_now(case: Case, words: str) -> bool:
     return _in_doubt(case, words)
 
 
-def mark_accepted(case: Case, words: str, *, until: datetime | None = None) -> bool:
+def mark_accepted(
+    case: Case, words: str, *, until: datetime | None = None, key_paused: bool = False
+) -> bool:
     """Mark the push as accepted for later processing: it is looked up again and never resent.
 
-    With `until` the next lookup waits until then, and no hold reports the delay.
+    With `until` the next lookup waits until then, and no hold reports the delay. `key_paused`: the
+    target keeps the document until the key of the call is active again.
     """
     posting = owned_posting(case)
     if posting is None:
         return False
     number, was_awaiting = posting.number, posting.state == PostingState.AWAITING
-    due = case.now + timedelta(seconds=_pause(POLLS, _looks(case)) * case.desk.pace)
+    looks = _looks(case)
+    seconds = _pause(POLLS, looks) * case.desk.pace
+    # Without a pace a target that never finishes would be asked again without end.
+    seconds = max(seconds, 1.0) if looks >= len(POLLS) else seconds
+    due = case.now + timedelta(seconds=seconds)
     open_push(case, PushState.AWAITING, error=words)
     due_at = min(posting.due_at or until, until) if until else due  # woken meanwhile: it stays so
     _stay_or_move(case, posting, PostingState.AWAITING, due_at=due_at, crashes=0, **FREE)
@@ -397,15 +406,24 @@ def mark_accepted(case: Case, words: str, *, until: datetime | None = None) -> b
         say = f"{number} is in a file for {case.channel.name}." if case.channel.by_hand else say
         log_posting_event(case, "posting.awaiting", f"{say} {words}")
     if until is None and not case.channel.by_hand:
-        _alarm(case, "temporary", max(POLL_LIMIT, case.channel.settle), words)
+        code = holds.KEY_PAUSED if key_paused else ""
+        _alarm(case, "temporary", max(POLL_LIMIT, case.channel.settle), words, code)
     return True
 
 
-def hold_unanswered(case: Case, error_class: ErrorClass, words: str) -> None:
+def hold_unanswered(case: Case, error_class: ErrorClass, words: str, target_code: str = "") -> None:
     """Open a hold that reports that the outcome is still unknown."""
     posting = case.session.get_one(Posting, case.member.claim.posting_id)
     text = f"Still no answer for {posting.number}. {words}"
-    trouble = Trouble(code=holds.NO_ANSWER, error_class=error_class, words=text)
+    if target_code == holds.KEY_PAUSED:
+        calls = select(Request.key_tail).join(Attempt, Attempt.request_id == Request.id)
+        calls = calls.where(Attempt.push_id == case.member.push_id, Request.kind == "push")
+        tail = case.session.scalar(calls.order_by(Request.id.desc()).limit(1))
+        key = f"the API key that ends in {tail}" if tail else "its API key"
+        text = f"{posting.number} waits in {case.channel.name}, because {key} is paused. {words}"
+    trouble = Trouble(
+        code=holds.NO_ANSWER, error_class=error_class, words=text, target_code=target_code
+    )
     case.causes.add(holds.open_hold(case.session, posting, trouble, case.now))
 
 

@@ -152,6 +152,14 @@ class PushRow:
         return is_temporary and self.state == PushState.REFUSED
 
     @property
+    def unsent(self) -> bool:
+        """Return whether no byte of it was sent: no call has a status, and none is in doubt."""
+        calls = [one for one in self.attempts if one.sends]
+        ends = {AttemptState.REFUSED, AttemptState.TEMPORARY}
+        is_quiet = all(one.status is None and one.state in ends for one in calls)
+        return self.state == PushState.REFUSED and bool(calls) and is_quiet
+
+    @property
     def waits(self) -> bool:
         """Return whether the document is sent again automatically."""
         is_last_refused = self.last and self.state == PushState.REFUSED and self.tries > 0

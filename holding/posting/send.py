@@ -462,7 +462,7 @@ def apply_answer(case: Case, answer: Answer, *, looked: bool = False) -> bool:
             else store_results.retry_later(case, answer)
         )
     if answer.kind == "awaiting":
-        return push.mark_accepted(case, answer.words)
+        return push.mark_accepted(case, answer.words, key_paused=answer.code == "key_paused")
     if answer.kind in UNCLEAR or (not looked and _turned_away(case, answer)):
         return push.mark_uncertain(case, answer.words)
     return store_results.mark_refused(case, answer)

@@ -77,6 +77,9 @@ NEVER_SENT = "preflight"  # the code of an answer that the connector gave withou
 _NOT_SENT = {NEVER_SENT: holds.TARGET_LIMIT, LOOKUP_REFUSED: states.LOOKUP_REFUSED}
 """The code of an answer to a document that was not sent -> the code of its hold."""
 
+_UNSENT = frozenset({*_NOT_SENT, "address_refused", "not_sent"})
+"""Codes of answers to documents of which no byte was sent."""
+
 NOT_BY_TIME = frozenset({"authorization_failed", "uncertain"})
 """A new key or a look-up ends these; rules say only who is told."""
 
@@ -151,6 +154,11 @@ def _failed(
     if creates and push != PushState.CONFLICT:
         columns["sent_at"] = None
     next_state = PostingState.FAILED if creates else PostingState.POSTED
+    if creates and target_code in _UNSENT:
+        # What was not sent is on hold, not failed: its push ends as never sent.
+        move_case(case, posting, PostingState.READY)
+        case.session.refresh(posting)
+        next_state = PostingState.HELD
     move_case(
         case, posting, next_state, due_at=None, tries=used_tries, crashes=0, **FREE, **columns
     )
@@ -164,7 +172,7 @@ def _failed(
     case.causes.add(holds.open_hold(case.session, posting, trouble, case.now))
     act = "posting.conflict" if push == "conflict" else "posting.refused"
     say = f"{case.channel.name} rejected {number}: {words}"
-    if code in _NOT_SENT.values():
+    if target_code in _UNSENT:
         say = f"{number} was not sent: {words}"
     if code == UNSEEN:
         say = f"Clearpost cannot see whether {case.channel.name} has {number}. {words}"

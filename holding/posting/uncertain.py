@@ -161,7 +161,7 @@ def _asks_by_key(case: Case, doubt: UncertainPush, found: Found, lasts: timedelt
         words = f"Sent {times} without a clear answer. {doubt.sent.said} {found.words}"
         store_results.mark_unseen(case, words, tries)
     elif doubt.waiting_there:
-        posting_push.mark_accepted(case, found.words)
+        posting_push.mark_accepted(case, found.words, key_paused=found.key_paused)
     else:
         due = doubt.sent.last_at + doubt.settles + retry.most * case.desk.pace
         if case.now >= due:
@@ -226,7 +226,7 @@ def _conclude(case: Case, doubt: UncertainPush, found: Found, asked: datetime) -
     elif found.refused is not None:
         apply_answer(case, found.refused, looked=True)
     elif doubt.waiting_there and not _vanished(doubt, found, asked):
-        posting_push.mark_accepted(case, found.words)
+        posting_push.mark_accepted(case, found.words, key_paused=found.key_paused)
     else:
         posting_push.mark_uncertain(
             case, found.words, not_before=_worth_a_look(doubt, found, case.now)

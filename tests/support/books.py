@@ -59,9 +59,14 @@ REFUSALS: Mapping[str, tuple[str, ErrorClass, str]] = {
     "locked": ("Closed.", "period_locked", ""),
     "refuse_key": ("Who?", "authorization_failed", ""),
     "unread": ("Not readable.", "bad_value", "lookup_refused"),
+    "blocked": ("Private address.", "authorization_failed", "address_refused"),
+    "beyond": ("One line too many.", "business_rule", "preflight"),
     "unlisted": ("Unknown account.", "mapping_missing", "unknown_account"),
 }
 """Mood -> words, class and code of the refusal."""
+
+NO_CALL = frozenset({"silent", "away", "blocked", "beyond", "unread"})
+"""Moods in which no HTTP status arrives."""
 
 
 @dataclass
@@ -112,7 +117,7 @@ class Books:
         mood = self.moods.pop(0) if self.moods else ""
         given: Any = json.loads(payload.body)
         answers = tuple(self._do(given[0], mood, *one) for one in given[1])
-        status = None if mood in {"silent", "away"} else 200
+        status = None if mood in NO_CALL else 200
         return Sent(answers=answers, status=status, headers={}, body=b"", seconds=0.0)
 
     def _do(self, action: str, mood: str, document: str, number: str, content: str) -> Answer:

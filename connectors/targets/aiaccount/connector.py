@@ -367,7 +367,13 @@ def look_up(document: OutgoingDocument, key: str, get: Get, now: datetime) -> Fo
     for entry in _data(by_key):
         if entry.get("status") in _UNFINISHED:
             words = _UNFINISHED[str(entry["status"])]
-            return Found(kind="unknown", words=words, proof=_proof(by_key), answered=True)
+            return Found(
+                kind="unknown",
+                words=words,
+                proof=_proof(by_key),
+                answered=True,
+                key_paused=entry["status"] == "cached",
+            )
         found = _in_import(document, str(entry.get("id", "")), get, now)
         if found is not None:
             return found

@@ -59,11 +59,11 @@ def test_what_no_file_could_carry_does_not_wait_in_one(
     desk.work()
     (file,) = desk.files
     assert (file.documents, file.rows) == (1, 1)
-    assert desk.posting_states() == {"A-1": "awaiting", OTHER: "failed"}
+    assert desk.posting_states() == {"A-1": "awaiting", OTHER: "held"}
     assert desk.held(OTHER) == ["PSH08"]
     desk.imports(desk.download(file))
     assert desk.compare(file) is ImportFileState.RECONCILED
-    assert desk.posting_states() == {"A-1": "posted", OTHER: "failed"}
+    assert desk.posting_states() == {"A-1": "posted", OTHER: "held"}
 
 
 def test_where_nothing_could_be_carried_there_is_no_file_and_a_way_out(
@@ -72,7 +72,7 @@ def test_where_nothing_could_be_carried_there_is_no_file_and_a_way_out(
     _die(desk, monkeypatch, OTHER)
     desk.work()
     assert not desk.files
-    assert desk.posting_states() == {OTHER: "failed"}
+    assert desk.posting_states() == {OTHER: "held"}
     assert desk.held(OTHER) == ["PSH08"]
     assert _attempts(desk) == ["refused"]
 

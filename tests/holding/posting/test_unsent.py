@@ -1,0 +1,48 @@
+"""What was not sent is on hold and called so; only what the target answered has failed."""
+
+from pathlib import Path
+
+import pytest
+
+from holding.db.database import Database
+from holding.db.models import Company
+from holding.posting.push_history import load_pushes
+from tests.holding.life import NUMBERED, TABLES, Life, begin
+from tests.holding.shop import FILES, open_shop
+from tests.support.clock import SetClock
+
+pytestmark = pytest.mark.parametrize(
+    "database_url", [pytest.param("sqlite", marks=pytest.mark.sqlite)], indirect=True
+)
+
+
+@pytest.fixture
+def life(
+    database: Database,
+    company: Company,
+    clock: SetClock,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Life:
+    shop = open_shop(database, company, clock)
+    return begin(shop, tmp_path, monkeypatch, FILES | {"shop.rules": NUMBERED + TABLES})
+
+
+@pytest.mark.parametrize("mood", ["blocked", "beyond", "unread"])
+def test_what_was_not_sent_is_on_hold(life: Life, mood: str) -> None:
+    life.books.moods = [mood]
+    life.arrive("A-1")
+    assert [row[2] for row in life.postings("A-1")] == ["held"]
+    assert life.shop.states() == {"A-1": "held"}
+    (told,) = life.told("posting.refused")
+    assert told.startswith("A-1-1 was not sent: ")
+    assert life.books.effects == []
+    with life.shop.database.read() as session:
+        (push,) = load_pushes(session, life.shop.record(session, "A-1").id)
+    assert push.unsent
+
+
+def test_what_the_target_refused_has_failed(life: Life) -> None:
+    life.books.moods = ["refuse"]
+    life.arrive("A-1")
+    assert [row[2] for row in life.postings("A-1")] == ["failed"]
