@@ -10,7 +10,9 @@ from typing import Any
 from sqlalchemy import or_
 from sqlalchemy.orm import Session
 
+from connectors import registry
 from connectors.contract.errors import ERROR_CLASSES
+from connectors.contract.pulls import ImportedByHand
 from grammar.text.finding_codes import ErrorClass
 from holding.db.bulk import Columns, of
 from holding.db.models import Attempt, Connection, Posting, Push, Request
@@ -50,6 +52,11 @@ class AttemptRow:
     def sends(self) -> bool:
         """Return whether the attempt sent the document rather than looked it up."""
         return self.kind == "push"
+
+    @property
+    def refused(self) -> bool:
+        """Return whether the attempt ended as refused, by the target or before it was sent."""
+        return self.state is AttemptState.REFUSED
 
     @property
     def seconds(self) -> str:
@@ -157,7 +164,8 @@ class PushRow:
         calls = [one for one in self.attempts if one.sends]
         ends = {AttemptState.REFUSED, AttemptState.TEMPORARY}
         is_quiet = all(one.status is None and one.state in ends for one in calls)
-        return self.state == PushState.REFUSED and bool(calls) and is_quiet
+        is_file = isinstance(registry.targets().get(self.connector), ImportedByHand)
+        return self.state == PushState.REFUSED and bool(calls) and is_quiet and not is_file
 
     @property
     def waits(self) -> bool:
