@@ -1,7 +1,4 @@
-"""The `clearpost` command: its groups of commands, and how each ends.
-
-Here: putting the commands together and the exit codes. Not here: any command.
-"""
+"""Build the `clearpost` command from its groups and set the exit code of each way to end."""
 
 import atexit
 import errno
@@ -25,9 +22,9 @@ COLLECT_AFTER = 50_000  # objects; loading modules makes many that stay, so 700 
 
 
 class CommandGroup(click.Group):
-    """The commands of the product, with `demo` and `bench` loaded only when they run.
+    """List the product's commands, and load `demo` and `bench` only when they run.
 
-    Neither is needed in production, and `bench` is not part of the wheel.
+    Production needs neither, and `bench` is not part of the wheel.
     """
 
     _LAZY: Mapping[str, str] = {"bench": "bench.command", "demo": "sandbox.demo.command"}
@@ -51,7 +48,7 @@ class CommandGroup(click.Group):
 
 
 def _missing_command(name: str) -> click.Command:
-    """Return a command that says that it is not installed and exits with 3."""
+    """Return a command that reports that it is not installed and exits with 3."""
     text = f"`clearpost {name}` is not part of this installation. Run it in a checkout."
 
     @click.command(name, help=text, context_settings={"ignore_unknown_options": True})
@@ -91,7 +88,7 @@ for command in first_run.COMPANY_COMMANDS:
 
 
 def main() -> None:
-    """Run the command line; every way to end has its own exit code."""
+    """Run the command line and exit with the code that matches how the command ended."""
     gc.set_threshold(COLLECT_AFTER)
     atexit.register(gc.freeze)  # what was loaded is not looked through once more at the end
     try:
@@ -113,14 +110,14 @@ def main() -> None:
     except Exception as problem:  # noqa: BLE001 - what is not the environment's is a bug of ours
         stop = _environment_fault(problem)
         if stop is None:
-            _our_fault()
+            _exit_on_internal_error()
         stop.show()
         sys.exit(ENVIRONMENT)
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def _environment_fault(problem: Exception) -> Stop | None:
-    """Return the words for a fault of the disk, a file or the database; None for any other."""
+    """Return the message for a fault of the disk, a file or the database; None for any other."""
     from holding.db.database import UNAVAILABLE
 
     if isinstance(problem, UNAVAILABLE):
@@ -135,7 +132,7 @@ def _environment_fault(problem: Exception) -> Stop | None:
     return Stop(f"{problem.filename} cannot be used, because the system says: {problem.strerror}.")
 
 
-def _our_fault() -> NoReturn:
+def _exit_on_internal_error() -> NoReturn:
     traceback.print_exc()
     click.echo(
         "error: internal error in Clearpost. Please report it with the text above.", err=True

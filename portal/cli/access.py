@@ -37,18 +37,22 @@ as_option = click.option(
 @user.command("roles")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, with every route.")
 def user_roles(*, as_json: bool) -> None:
-    """What each role may do, and which pages and actions that opens."""
+    """Show what each role may do, and which pages and actions that opens."""
     from holding.access.actors import ACT_LABELS, ACTS, ROLE_LABELS, ROLES, role_list
 
     with office() as place:
         routes = _routes(place)
     acts = [
-        {"act": act, "label": label, "roles": [one for one in ROLES if one in ACTS[act]]}
+        {"act": act, "label": label, "roles": [role for role in ROLES if role in ACTS[act]]}
         for act, label in ACT_LABELS.items()
     ]
     if as_json:
         print_json(
-            {"roles": dict(ROLE_LABELS), "acts": acts, "routes": [asdict(one) for one in routes]}
+            {
+                "roles": dict(ROLE_LABELS),
+                "acts": acts,
+                "routes": [asdict(route) for route in routes],
+            }
         )
         return
     for act, label in ACT_LABELS.items():
@@ -61,7 +65,7 @@ def user_roles(*, as_json: bool) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One address and method of the portal: the act that it takes, and role -> whether it may."""
+    """Describe one address and method of the portal: its act, and whether each role may do it."""
 
     route: str
     method: str
@@ -71,26 +75,26 @@ class Route:
 
 
 def _routes(place: "Office") -> list[Route]:
-    """Every address and method of the portal, with the act that it takes and who may."""
+    """Return every address and method of the portal, with its act and the roles that may do it."""
     from holding.access.actors import ACTS, ROLES
     from portal.app import create_app
     from portal.web.permissions import PUBLIC, SIGNED_IN, permission_of
 
     app = create_app(place.database, place.clock, place.settings)
-    found: list[Route] = []
+    routes: list[Route] = []
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: (rule.rule, rule.endpoint)):
         act = permission_of(app, rule.endpoint)
         may = {role: act in (PUBLIC, SIGNED_IN) or role in ACTS.get(act, ()) for role in ROLES}
-        found += [
+        routes += [
             Route(rule.endpoint, method, rule.rule, act, may)
             for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
         ]
-    return found
+    return routes
 
 
 @click.group(cls=Listing)
 def token() -> None:
-    """Tokens with which programs act as a person."""
+    """Manage the tokens with which programs act as a person."""
 
 
 @token.command("add")
@@ -100,16 +104,16 @@ def token() -> None:
 @click.option("--scope", "scopes", required=True, multiple=True, help="What it may be used for.")
 @click.option("--days", default=90, show_default=True, help="How long it lasts, 366 at most.")
 def token_add(email: str, company: str, name: str, scopes: tuple[str, ...], days: int) -> None:
-    """Make a token for EMAIL; it is printed once and kept nowhere."""
+    """Create a token for EMAIL. It is printed once and stored nowhere."""
     from holding.access import actors, operations
 
     with office() as place, place.database.write() as session:
-        found = company_of(session, company)
-        made = granted(
+        company_row = company_of(session, company)
+        new_token = granted(
             operations.make_token(
                 session,
                 actors.OPERATOR,
-                company_id=found.id,
+                company_id=company_row.id,
                 person_id=person_id_of(session, email),
                 name=name,
                 scopes=scopes,
@@ -117,27 +121,27 @@ def token_add(email: str, company: str, name: str, scopes: tuple[str, ...], days
                 now=place.now,
             )
         )
-    until = made.expires_at.astimezone(ZoneInfo(found.zone))
-    click.echo(f"Token {made.id} acts as {email} in {company} until {until:%Y-%m-%d}.")
-    click.echo(f"Token, shown only now: {made.key}")
+    expires_at = new_token.expires_at.astimezone(ZoneInfo(company_row.zone))
+    click.echo(f"Token {new_token.id} acts as {email} in {company} until {expires_at:%Y-%m-%d}.")
+    click.echo(f"Token, shown only now: {new_token.key}")
     print_next(f"token list --company {company}")
 
 
 @token.command("list")
 @company_option
 def token_list(company: str) -> None:
-    """All tokens of a company, and when each was last used."""
+    """List all tokens of a company, and when each was last used."""
     from holding.access import operations
 
     with office() as place, place.database.read() as session:
-        found = company_of(session, company)
-        zone = ZoneInfo(found.zone)
-        for row in operations.list_tokens(session, found.id):
-            seen = row.seen_at.astimezone(zone) if row.seen_at else None
-            used = f"{seen:%Y-%m-%d %H:%M}" if seen else "never used"
-            state = _state(row, place.now, zone)
+        company_row = company_of(session, company)
+        zone = ZoneInfo(company_row.zone)
+        for row in operations.list_tokens(session, company_row.id):
+            last_used_at = row.seen_at.astimezone(zone) if row.seen_at else None
+            last_used_text = f"{last_used_at:%Y-%m-%d %H:%M}" if last_used_at else "never used"
+            state = _token_state(row, place.now, zone)
             scopes = ",".join(row.scopes)
-            click.echo(f"{row.id}  {row.name}  {row.email}  {scopes}  {state}  {used}")
+            click.echo(f"{row.id}  {row.name}  {row.email}  {scopes}  {state}  {last_used_text}")
     print_next(f"token revoke NUMBER --company {company}")
 
 
@@ -149,8 +153,8 @@ def token_revoke(number: int, company: str) -> None:
     from holding.access import actors, operations
 
     with office() as place, place.database.write() as session:
-        found = company_of(session, company)
-        refusal = operations.revoke(session, actors.OPERATOR, found.id, number, place.now)
+        company_row = company_of(session, company)
+        refusal = operations.revoke(session, actors.OPERATOR, company_row.id, number, place.now)
         if refusal:
             refuse(refusal)
     click.echo(f"Token {number} revoked.")
@@ -159,7 +163,7 @@ def token_revoke(number: int, company: str) -> None:
 
 @click.group(cls=Listing)
 def deputy() -> None:
-    """Approval delegates, and until when."""
+    """Manage approval delegates and their periods."""
 
 
 @deputy.command("add")
@@ -179,16 +183,16 @@ def deputy_add(
     last: datetime,
     reason: str,
 ) -> None:
-    """Let EMAIL approve on behalf of another person for a period."""
+    """Permit EMAIL to approve on behalf of another person for a period."""
     from holding.access import deputies
 
     with office() as place, place.database.write() as session:
-        found = company_of(session, company)
-        zone = ZoneInfo(found.zone)
+        company_row = company_of(session, company)
+        zone = ZoneInfo(company_row.zone)
         granted(
             deputies.appoint(
                 session,
-                actor_of(session, as_email, found.id),
+                actor_of(session, as_email, company_row.id),
                 person_id=person_id_of(session, person),
                 deputy_id=person_id_of(session, email),
                 from_at=deputies.begins(first.date(), zone) if first else place.now,
@@ -208,9 +212,9 @@ def deputy_list(company: str) -> None:
     from holding.access import deputies
 
     with office() as place, place.database.read() as session:
-        found = company_of(session, company)
-        for row in deputies.list_deputies(session, found.id):
-            click.echo(_deputy_line(row, ZoneInfo(found.zone)))
+        company_row = company_of(session, company)
+        for row in deputies.list_deputies(session, company_row.id):
+            click.echo(_deputy_line(row, ZoneInfo(company_row.zone)))
     print_next(f"deputy end NUMBER --company {company} --as EMAIL")
 
 
@@ -223,14 +227,14 @@ def deputy_end(number: int, company: str, as_email: str) -> None:
     from holding.access import deputies
 
     with office() as place, place.database.write() as session:
-        found = company_of(session, company)
-        actor = actor_of(session, as_email, found.id)
+        company_row = company_of(session, company)
+        actor = actor_of(session, as_email, company_row.id)
         granted(deputies.end(session, actor, number, place.now))
     click.echo(f"Delegation {number} ended.")
     print_next(f"deputy list --company {company}")
 
 
-def _state(row: "TokenRow", now: datetime, zone: ZoneInfo) -> str:
+def _token_state(row: "TokenRow", now: datetime, zone: ZoneInfo) -> str:
     if row.revoked_at is not None:
         return "revoked"
     return "over" if row.expires_at <= now else f"until {row.expires_at.astimezone(zone):%Y-%m-%d}"

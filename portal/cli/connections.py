@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @click.group(cls=Listing)
 def connection() -> None:
-    """Connections to sources and targets."""
+    """Manage connections to sources and targets."""
 
 
 @connection.command("add")
@@ -59,17 +59,17 @@ def connection_add(
     from holding.rulesets.new_connections import add_connection
 
     with office() as place, place.database.write() as session:
-        found = company_of(session, company)
-        actor = actor_of(session, email, found.id)
+        company_row = company_of(session, company)
+        actor = actor_of(session, email, company_row.id)
         granted(may(actor, "connection.admin"))
         granted(
             add_connection(
                 session,
-                company_id=found.id,
+                company_id=company_row.id,
                 name=name,
                 side=side,
                 connector=connector or name,
-                settings=dict(_pair(text) for text in pairs),
+                settings=dict(_parse_setting(text) for text in pairs),
                 actor=actor,
                 now=place.now,
                 ask_rates=unit_rates == "confirmed",
@@ -79,7 +79,7 @@ def connection_add(
     print_next(f"connection key {name} --company {company} --as {email}")
 
 
-def _pair(text: str) -> tuple[str, str]:
+def _parse_setting(text: str) -> tuple[str, str]:
     name, sign, value = text.partition("=")
     if not sign:
         raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--set")
@@ -89,36 +89,40 @@ def _pair(text: str) -> tuple[str, str]:
 @connection.command("settings")
 @click.argument("connector")
 def connection_settings(connector: str) -> None:
-    """What CONNECTOR asks: each setting, with an example and where to find it."""
+    """Show each setting that CONNECTOR needs, with an example and where to find it."""
     from connectors import registry
 
     sides: tuple[ConnectionSide, ...] = ("target", "source")
     forms = [form for side in sides if (form := registry.form_of(side, connector))]
     if not forms:
-        known = ", ".join([*registry.targets(), *registry.sources()])
-        if refused := registry.not_offered(connector):
-            words = f"{refused.title} is not offered, because {refused.why}."
-            words += f" Use {', '.join(refused.instead)}."
+        connector_names = ", ".join([*registry.targets(), *registry.sources()])
+        if excluded := registry.not_offered(connector):
+            words = f"{excluded.title} is not offered, because {excluded.why}."
+            words += f" Use {', '.join(excluded.instead)}."
             raise click.BadParameter(words, param_hint="CONNECTOR")
-        raise click.BadParameter(f"{connector!r} is none of {known}", param_hint="CONNECTOR")
+        raise click.BadParameter(
+            f"{connector!r} is none of {connector_names}", param_hint="CONNECTOR"
+        )
     click.echo(f"{forms[0].title}: {forms[0].gives}. You need: {forms[0].needs}.")
-    submits = forms[0].e_invoices.says if forms[0].e_invoices else ()
-    told_of = (
+    e_invoice_sentences = forms[0].e_invoices.says if forms[0].e_invoices else ()
+    sections = (
         ("Does", forms[0].can),
         ("Does not", forms[0].cannot),
-        ("e-Invoices", submits),
+        ("e-Invoices", e_invoice_sentences),
         ("The same document", forms[0].tells.second_documents if forms[0].tells else ()),
     )
-    for word, told in told_of:
-        for sentence in told:
-            click.echo(f"{word}: {sentence}")
-    for way in registry.other_ways(connector):
-        how = ", ".join(way.by) or f"by hand in {way.system}"
-        click.echo(f"Not posted here: {way.document.title}: {how}.")
-    for one in forms[0].settings:
-        must = " (required)" if one.required else ""
-        such = f" Example: {one.example}." if one.example else ""
-        click.echo(f"{one.name}{must}: {one.label}. {one.hint}{such}".rstrip())
+    for label, sentences in sections:
+        for sentence in sentences:
+            click.echo(f"{label}: {sentence}")
+    for other_way in registry.other_ways(connector):
+        ways_text = ", ".join(other_way.by) or f"by hand in {other_way.system}"
+        click.echo(f"Not posted here: {other_way.document.title}: {ways_text}.")
+    for setting in forms[0].settings:
+        required_text = " (required)" if setting.required else ""
+        example_text = f" Example: {setting.example}." if setting.example else ""
+        click.echo(
+            f"{setting.name}{required_text}: {setting.label}. {setting.hint}{example_text}".rstrip()
+        )
     if forms[0].key:
         click.echo(f"key (secret): {forms[0].key.label}. {forms[0].key.hint}")
     side = "target" if connector in registry.targets() else "source"
@@ -144,19 +148,19 @@ def connection_set(name: str, company: str, email: str, pairs: tuple[str, ...]) 
     from holding.rulesets.new_connections import change_settings
 
     with office() as place, place.database.write() as session:
-        found = company_of(session, company)
-        actor = actor_of(session, email, found.id)
-        row = require_named(connections.find_connection(session, found.id, name), name)
-        given = dict(_pair(text) for text in pairs)
-        changed = granted(change_settings(session, actor, row.id, given, now=place.now))
-        asked = row.is_target and bool(changed)
-        after = require_named(connections.find_connection(session, found.id, name), name)
-        keyless = asked and after.key_tail is None
-    processes.ring(found.id, "evaluate")
+        company_row = company_of(session, company)
+        actor = actor_of(session, email, company_row.id)
+        row = require_named(connections.find_connection(session, company_row.id, name), name)
+        new_settings = dict(_parse_setting(text) for text in pairs)
+        changed = granted(change_settings(session, actor, row.id, new_settings, now=place.now))
+        needs_test = row.is_target and bool(changed)
+        updated = require_named(connections.find_connection(session, company_row.id, name), name)
+        needs_key = needs_test and updated.key_tail is None
+    processes.ring(company_row.id, "evaluate")
     click.echo(f"{name}: {', '.join(changed) or 'nothing'} changed.")
-    if keyless:
+    if needs_key:
         print_next(f"connection key {name} --company {company} --as {email}")
-    if asked:
+    if needs_test:
         print_next(f"connection test {name} --company {company} --as {email}")
 
 
@@ -169,16 +173,18 @@ def connection_key(name: str, company: str, email: str) -> None:
     from holding.access.actors import may
     from holding.connections import connections, key_rotation
 
-    typed = sys.stdin.isatty()
-    secret = click.prompt("Key", hide_input=True) if typed else sys.stdin.read().removesuffix("\n")
+    is_terminal = sys.stdin.isatty()
+    secret = (
+        click.prompt("Key", hide_input=True) if is_terminal else sys.stdin.read().removesuffix("\n")
+    )
     with office() as place, place.database.write() as session:
-        found = company_of(session, company)
-        actor = actor_of(session, email, found.id)
+        company_row = company_of(session, company)
+        actor = actor_of(session, email, company_row.id)
         granted(may(actor, "connection.admin"))
-        row = require_named(connections.find_connection(session, found.id, name), name)
-        kept = granted(key_rotation.first_key(session, actor, row.id, secret, now=place.now))
-    click.echo(f"The key of {name} was stored. It ends in {kept.tail}.")
-    if kept.trimmed:
+        row = require_named(connections.find_connection(session, company_row.id, name), name)
+        stored_key = granted(key_rotation.first_key(session, actor, row.id, secret, now=place.now))
+    click.echo(f"The key of {name} was stored. It ends in {stored_key.tail}.")
+    if stored_key.trimmed:
         click.echo("Spaces or line ends around it were left out.")
     print_next(f"connection test {name} --company {company} --as {email}")
 
@@ -197,14 +203,14 @@ def connection_test(name: str, company: str, email: str, *, as_json: bool) -> No
 
     with office() as place:
         with place.database.read() as session:
-            found = company_of(session, company)
-            actor = actor_of(session, email, found.id)
-            row = require_named(connections.find_connection(session, found.id, name), name)
+            company_row = company_of(session, company)
+            actor = actor_of(session, email, company_row.id)
+            row = require_named(connections.find_connection(session, company_row.id, name), name)
         http = Http(place.clock)
         report = granted(
             deliveries.test_either_side(place.database, place.clock, row.id, actor, http=http)
         )
-        processes.ring(found.id, "evaluate")
+        processes.ring(company_row.id, "evaluate")
     steps = [asdict(step) for step in report.steps]
     if as_json:
         print_json({"ok": report.ok, "steps": steps})
@@ -218,9 +224,9 @@ def connection_test(name: str, company: str, email: str, *, as_json: bool) -> No
             ENVIRONMENT,
         )
     if not as_json:
-        by = f"{name} --company {company} --as {email}"
-        read = f"ingest FILE --company {company} --source {name} --check"
-        print_next(f"connection preflight {by}" if row.is_target else read)
+        options = f"{name} --company {company} --as {email}"
+        ingest_command = f"ingest FILE --company {company} --source {name} --check"
+        print_next(f"connection preflight {options}" if row.is_target else ingest_command)
 
 
 @connection.command("pause")
@@ -233,9 +239,9 @@ def connection_pause(name: str, company: str, email: str, reason: str) -> None:
     from holding.connections import connections
 
     with office() as place, place.database.write() as session:
-        found = company_of(session, company)
-        actor = actor_of(session, email, found.id)
-        row = require_named(connections.find_connection(session, found.id, name), name)
+        company_row = company_of(session, company)
+        actor = actor_of(session, email, company_row.id)
+        row = require_named(connections.find_connection(session, company_row.id, name), name)
         granted(connections.pause(session, actor, row.id, reason, now=place.now))
     click.echo(f"{name} paused. Ready documents wait until it is resumed.")
     print_next(f"connection resume {name} --company {company} --as {email}")
@@ -252,11 +258,11 @@ def connection_resume(name: str, company: str, email: str) -> None:
     from holding.rulesets import target_ways
 
     with office() as place, place.database.write() as session:
-        found = company_of(session, company)
-        actor = actor_of(session, email, found.id)
-        row = require_named(connections.find_connection(session, found.id, name), name)
+        company_row = company_of(session, company)
+        actor = actor_of(session, email, company_row.id)
+        row = require_named(connections.find_connection(session, company_row.id, name), name)
         granted(target_ways.resume_target(session, actor, row.id, now=place.now))
-    processes.ring(found.id, "push")
+    processes.ring(company_row.id, "push")
     click.echo(f"{name} resumed. Waiting documents are sent now.")
     print_next(f"doctor {name} --company {company} --as {email}")
 
@@ -281,7 +287,7 @@ def connection_rates(
     *,
     confirm_all: bool,
 ) -> None:
-    """What NAME can tell of units, which rates people confirmed, and which wait for that."""
+    """Show the units that NAME reports, its confirmed rates, and the rates that wait."""
     from connectors import registry
     from connectors.contract.targets import TellsItems
     from holding.connections import confirmed_rates, connections
@@ -289,29 +295,33 @@ def connection_rates(
     from holding.platform import processes
 
     with office() as place, place.database.write() as session:
-        found = company_of(session, company)
-        actor = actor_of(session, email, found.id)
-        row = require_named(connections.find_connection(session, found.id, name), name)
+        company_row = company_of(session, company)
+        actor = actor_of(session, email, company_row.id)
+        row = require_named(connections.find_connection(session, company_row.id, name), name)
         if unit_rates is not None:
-            asked = unit_rates == "confirmed"
-            granted(confirmed_rates.ask(session, actor, row.id, place.now, on=asked))
+            needs_confirmation = unit_rates == "confirmed"
+            granted(confirmed_rates.ask(session, actor, row.id, place.now, on=needs_confirmation))
         waiting = confirmed_rates.of_connection(session, row.id).waiting
-        wanted = [w for w in waiting if confirm_all or f"{w.unit}|{w.item}" in chosen]
-        if lost := set(chosen) - {f"{w.unit}|{w.item}" for w in waiting}:
-            raise Stop(f"{min(lost)} does not wait to be confirmed for {name}.")
-        if wanted:
-            ids = [one.cause_id for one in wanted]
+        chosen_rates = [
+            rate for rate in waiting if confirm_all or f"{rate.unit}|{rate.item}" in chosen
+        ]
+        if unknown_rates := set(chosen) - {f"{rate.unit}|{rate.item}" for rate in waiting}:
+            raise Stop(f"{min(unknown_rates)} does not wait to be confirmed for {name}.")
+        if chosen_rates:
+            ids = [rate.cause_id for rate in chosen_rates]
             granted(confirmed_rates.confirm(session, actor, row.id, ids, now=place.now))
         rates = confirmed_rates.of_connection(session, row.id)
         unit = isinstance(registry.targets()[row.connector], TellsItems)
-    if wanted or unit_rates is not None:
-        processes.ring(found.id, "evaluate")
+    if chosen_rates or unit_rates is not None:
+        processes.ring(company_row.id, "evaluate")
     click.echo(f"{rates.says(name, unit=unit)}.")
-    for one in rates.confirmed:
-        click.echo(f"confirmed  {one.says}, {one.by}, {one.at:%Y-%m-%d %H:%M} UTC")
-    for each in rates.waiting:
-        if each.cause_id not in {w.cause_id for w in wanted}:
-            click.echo(f"waits      {each.says}, {plural(each.records, 'record')}")
+    for confirmed in rates.confirmed:
+        click.echo(
+            f"confirmed  {confirmed.says}, {confirmed.by}, {confirmed.at:%Y-%m-%d %H:%M} UTC"
+        )
+    for waiting_rate in rates.waiting:
+        if waiting_rate.cause_id not in {chosen_rate.cause_id for chosen_rate in chosen_rates}:
+            click.echo(f"waits      {waiting_rate.says}, {plural(waiting_rate.records, 'record')}")
     print_next(f"connection preflight {name} --company {company} --as {email}")
 
 
@@ -321,10 +331,10 @@ def connection_rates(
 @as_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def connection_preflight(name: str, company: str, email: str, *, as_json: bool) -> int:
-    """Look before the first call: what would fail at NAME, or at any connection of a company.
+    """Find what would fail at NAME, or at any connection of a company, before the first call.
 
-    Settings, keys, ways in, quota and master data, then every document that is ready and what is
-    held already. No other system is called: what was stored last counts.
+    Settings, keys, ways in, quota and master data are checked, then every document that is ready
+    and what is on hold already. No other system is called: the stored state counts.
 
     Exit code 1 if anything was found.
     """
@@ -333,25 +343,26 @@ def connection_preflight(name: str, company: str, email: str, *, as_json: bool) 
     from holding.trials import findings as preflight
 
     with office() as place, place.database.read() as session:
-        found = company_of(session, company)
-        granted(may(actor_of(session, email, found.id), "record.read"))
+        company_row = company_of(session, company)
+        granted(may(actor_of(session, email, company_row.id), "record.read"))
         if name:
-            require_named(connections.find_connection(session, found.id, name), name)
-        findings = preflight.findings(session, found.id, place.now, name)
-        moves = () if name else preflight.moves(session, found.id)
+            require_named(connections.find_connection(session, company_row.id, name), name)
+        findings = preflight.findings(session, company_row.id, place.now, name)
+        moves = () if name else preflight.moves(session, company_row.id)
     if as_json:
-        proved = [asdict(one) for one in moves if one.is_good]
-        print_json({"findings": [asdict(one) for one in findings], "moves": proved})
+        proved_moves = [asdict(move) for move in moves if move.is_good]
+        print_json({"findings": [asdict(finding) for finding in findings], "moves": proved_moves})
     else:
-        for one in findings:
-            many = f" {plural(one.records, 'record')}." if one.records else ""
-            where = f"{one.connection}: " if one.connection else ""
-            click.echo(f"{where}{one.words}{many} (`{one.code}`)")
-            if one.todo:
-                click.echo(f"  next: {one.todo}")
-        for each in moves:
-            if each.is_good:
-                click.echo(f"proved: {each.record} of {each.field} {each.days}: {each.targets[0]}")
+        for finding in findings:
+            count_text = f" {plural(finding.records, 'record')}." if finding.records else ""
+            where = f"{finding.connection}: " if finding.connection else ""
+            click.echo(f"{where}{finding.words}{count_text} (`{finding.code}`)")
+            if finding.todo:
+                click.echo(f"  next: {finding.todo}")
+        for proved_move in moves:
+            if proved_move.is_good:
+                change = f"{proved_move.record} of {proved_move.field} {proved_move.days}"
+                click.echo(f"proved: {change}: {proved_move.targets[0]}")
         click.echo("No problems found." if not findings else f"{len(findings)} found.")
         by = f"--company {company} --as {email}"
         print_next(f"connection test {name or 'NAME'} {by}")
@@ -367,21 +378,21 @@ def diagnose(name: str, company: str, email: str, *, as_json: bool) -> int:
     if not (company and email):
         raise click.UsageError("NAME needs --company and --as.")
     with office() as place, place.database.read() as session:
-        found = company_of(session, company)
-        granted(may(actor_of(session, email, found.id), "record.read"))
+        company_row = company_of(session, company)
+        granted(may(actor_of(session, email, company_row.id), "record.read"))
         row = require_named(
-            connections.find_connection(session, found.id, name, side="target"), name
+            connections.find_connection(session, company_row.id, name, side="target"), name
         )
-        told = diagnosis.diagnose(session, row.id, place.now)
+        causes = diagnosis.diagnose(session, row.id, place.now)
     if as_json:
-        print_json({"topics": [asdict(one) for one in told]})
-    for one in () if as_json else told:
-        click.echo(f"{one.topic}: {one.words}")
-        click.echo(f"  next: {one.todo}")
-    if not as_json and not told:
+        print_json({"topics": [asdict(cause) for cause in causes]})
+    for cause in () if as_json else causes:
+        click.echo(f"{cause.topic}: {cause.words}")
+        click.echo(f"  next: {cause.todo}")
+    if not as_json and not causes:
         click.echo(f"{name} has none of the usual problems.")
         print_next(f"connection test {name} --company {company} --as {email}")
-    return FINDINGS if told else 0
+    return FINDINGS if causes else 0
 
 
 connection.add_command(connection_preflight)

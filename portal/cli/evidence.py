@@ -47,19 +47,19 @@ OLD = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.group(cls=Listing, short_help="Evidence packets: check one without the database.")
 def evidence() -> None:
-    """Evidence packets: one record as a file that is checked elsewhere."""
+    """Check evidence packets: each is one record in a file that needs no database."""
 
 
 @evidence.command("verify")
 @click.argument("file", type=FILE)
 @click.option(
-    "--head", "noted", multiple=True, help="A head that was noted elsewhere, as SEQ:HASH."
+    "--head", "head_options", multiple=True, help="A head that was noted elsewhere, as SEQ:HASH."
 )
 @click.option("--anchors", type=FILE, help="A copy of the file of noted heads.")
 @click.option("--sha256", default="", help="The packet's hash as the audit log has it.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def verify(
-    file: Path, noted: tuple[str, ...], anchors: Path | None, sha256: str, *, as_json: bool
+    file: Path, head_options: tuple[str, ...], anchors: Path | None, sha256: str, *, as_json: bool
 ) -> int:
     """Check an evidence packet against itself, noted heads and its hash.
 
@@ -69,14 +69,16 @@ def verify(
     """
     from holding.records.packet_file import check_packet
 
-    known = [_head(one) for one in noted] + (_heads_in(anchors, file) if anchors else [])
-    own = sha256.strip().lower()
-    found = check_packet(file, known, sha256=own)
+    known_heads = [_head(head) for head in head_options] + (
+        _read_noted_heads(anchors, file) if anchors else []
+    )
+    expected_hash = sha256.strip().lower()
+    report = check_packet(file, known_heads, sha256=expected_hash)
     if as_json:
-        print_json(_told(found, whole=bool(own) and not found.faults))
+        print_json(_report_json(report, is_whole=bool(expected_hash) and not report.faults))
     else:
-        _say(found, whole=bool(own))
-    return FINDINGS if found.faults else 0
+        _print_report(report, is_whole=bool(expected_hash))
+    return FINDINGS if report.faults else 0
 
 
 def _head(text: str) -> "Known":
@@ -86,8 +88,8 @@ def _head(text: str) -> "Known":
     return int(seq), digest
 
 
-def _heads_in(anchors: Path, packet: Path) -> "list[Known]":
-    """The noted heads of the company that the packet names."""
+def _read_noted_heads(anchors: Path, packet: Path) -> "list[Known]":
+    """Return the noted heads of the company that the packet names."""
     import json
 
     from holding.records.packet_file import DATA, MOST_BYTES, UNTRUE, unpack
@@ -100,96 +102,103 @@ def _heads_in(anchors: Path, packet: Path) -> "list[Known]":
         if anchors.stat().st_size > MOST_BYTES:
             raise Stop(f"{anchors} is larger than {MOST_BYTES:,} bytes.", code=USAGE)
         lines = [json.loads(line) for line in anchors.read_text("utf-8").splitlines()]
-        return [(int(one["seq"]), str(one["hash"])) for one in lines if one["company"] == company]
+        return [
+            (int(noted_head["seq"]), str(noted_head["hash"]))
+            for noted_head in lines
+            if noted_head["company"] == company
+        ]
     except (OSError, *UNTRUE) as problem:
         raise Stop(f"{anchors} is not a file of noted heads: {problem}.", code=USAGE) from problem
 
 
-def _told(found: "Checked", *, whole: bool) -> dict[str, object]:
+def _report_json(report: "Checked", *, is_whole: bool) -> dict[str, object]:
     return {
-        "ok": not found.faults,
-        "whole": whole,
-        "sha256": found.sha256,
-        "record": found.record,
-        "made_at": found.made_at,
-        "events": found.events,
-        "texts": found.texts,
-        "proved": found.proved,
-        "removed": found.removed,
-        "contents": found.contents.rows,
-        "contents_compared": found.contents.compared,
-        "contents_proved": found.contents.proved,
-        "rows": found.rows.rows,
-        "rows_compared": found.rows.compared,
-        "rows_proved": found.rows.proved,
-        "head": f"{found.head[0]}:{found.head[1]}" if found.head else None,
-        "heads_compared": found.compared,
-        "heads_beyond": found.beyond,
-        "faults": [{"part": one.part, "message": one.message} for one in found.faults],
+        "ok": not report.faults,
+        "whole": is_whole,
+        "sha256": report.sha256,
+        "record": report.record,
+        "made_at": report.made_at,
+        "events": report.events,
+        "texts": report.texts,
+        "proved": report.proved,
+        "removed": report.removed,
+        "contents": report.contents.rows,
+        "contents_compared": report.contents.compared,
+        "contents_proved": report.contents.proved,
+        "rows": report.rows.rows,
+        "rows_compared": report.rows.compared,
+        "rows_proved": report.rows.proved,
+        "head": f"{report.head[0]}:{report.head[1]}" if report.head else None,
+        "heads_compared": report.compared,
+        "heads_beyond": report.beyond,
+        "faults": [{"part": fault.part, "message": fault.message} for fault in report.faults],
     }
 
 
-def _say(found: "Checked", *, whole: bool) -> None:
-    """In words; `whole`: its hash was given, so that without a fault it is that of the file."""
-    for one in found.faults:
-        click.echo(_clean(f"{one.part}: {one.message}"))
-    if found.faults:
+def _print_report(report: "Checked", *, is_whole: bool) -> None:
+    """Print the report; `is_whole` means that the packet's hash was entered and is equal."""
+    for fault in report.faults:
+        click.echo(_clean(f"{fault.part}: {fault.message}"))
+    if report.faults:
         click.echo("The packet is NOT what was handed out, or not what was sealed.")
         return
-    if whole:
-        click.echo(f"The packet of {_clean(found.record)} is whole: its hash is the one given.")
+    if is_whole:
+        click.echo(f"The packet of {_clean(report.record)} is whole: its hash is the one given.")
     else:
-        named = f"It says that it is of {_clean(found.record)}. Its hash: {found.sha256}"
-        click.echo(f"Nothing in the packet contradicts itself. {named}")
-    _say_events(found)
-    _say_contents(found)
-    if not whole:
+        summary = f"It says that it is of {_clean(report.record)}. Its hash: {report.sha256}"
+        click.echo(f"Nothing in the packet contradicts itself. {summary}")
+    _print_events(report)
+    _print_contents(report)
+    if not is_whole:
         click.echo(UNCOMPARED)
-    if found.compared:
-        print_note(f"Noted heads compared: {found.compared:,}.")
-    elif found.head:
+    if report.compared:
+        print_note(f"Noted heads compared: {report.compared:,}.")
+    elif report.head:
         print_note(
             "No noted head was compared: whoever can make the chain anew cannot be told."
-            f" Compare {found.head[0]}:{found.head[1]} with one that was noted elsewhere."
+            f" Compare {report.head[0]}:{report.head[1]} with one that was noted elsewhere."
         )
-    if found.beyond:
-        print_note(f"{found.beyond:,} noted heads lie beyond what the packet holds.")
+    if report.beyond:
+        print_note(f"{report.beyond:,} noted heads lie beyond what the packet holds.")
 
 
 def _clean(text: str) -> str:
-    """What a file says, on one line and without what a terminal would act on."""
+    """Return the text on one line, without characters that a terminal would act on."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
-def _say_events(found: "Checked") -> None:
-    click.echo(f"{found.proved:,} of {plural(found.events, 'event')} proved by a noted head.")
-    if alone := found.texts - found.proved:
-        agree = "agrees only with itself" if alone == 1 else "agree only with themselves"
+def _print_events(report: "Checked") -> None:
+    click.echo(f"{report.proved:,} of {plural(report.events, 'event')} proved by a noted head.")
+    if unproved := report.texts - report.proved:
+        agree = "agrees only with itself" if unproved == 1 else "agree only with themselves"
         why = "no head that was given stands after, with each text up to it"
-        click.echo(f"{plural(alone, 'event')} {agree}: {why}.")
-    if bare := found.events - found.texts:
-        words = "is" if bare == 1 else "are"
+        click.echo(f"{plural(unproved, 'event')} {agree}: {why}.")
+    if without_text := report.events - report.texts:
+        words = "is" if without_text == 1 else "are"
         click.echo(
-            f"{plural(bare, 'event')} {words} listed without the text that was sealed:"
+            f"{plural(without_text, 'event')} {words} listed without the text that was sealed:"
             " compared with nothing."
         )
-    if found.removed:
-        click.echo(f"Places without their text: {found.removed:,}. They prove nothing before them.")
-
-
-def _say_contents(found: "Checked") -> None:
-    made = found.contents
-    agree = f"{made.compared:,} of {made.rows:,} contents agree with what events sealed"
-    click.echo(
-        f"{agree}, {made.proved:,} of them with events proved (versions, pushes, approvals, calls)."
-    )
-    if rest := made.rows - made.compared:
-        words = "is" if rest == 1 else "are"
+    if report.removed:
         click.echo(
-            f"{plural(rest, 'content')} {words} not in the packet as it was sealed, or no event in"
-            " it seals it: compared with nothing."
+            f"Places without their text: {report.removed:,}. They prove nothing before them."
         )
-    rows = found.rows
+
+
+def _print_contents(report: "Checked") -> None:
+    contents = report.contents
+    summary = f"{contents.compared:,} of {contents.rows:,} contents agree with what events sealed"
+    click.echo(
+        f"{summary}, {contents.proved:,} of them with events proved (versions, pushes, approvals,"
+        " calls)."
+    )
+    if uncompared := contents.rows - contents.compared:
+        words = "is" if uncompared == 1 else "are"
+        click.echo(
+            f"{plural(uncompared, 'content')} {words} not in the packet as it was sealed, or no"
+            " event in it seals it: compared with nothing."
+        )
+    rows = report.rows
     click.echo(
         f"{rows.compared:,} of {rows.rows:,} stored rows equal their seals, {rows.proved:,} of them"
         " with events proved."
@@ -207,7 +216,7 @@ def _say_contents(found: "Checked") -> None:
 def packet(
     record: str, company: str, email: str, out: Path, *, personal: bool, others: bool
 ) -> None:
-    """Write the evidence packet of RECORD into a folder, and a program that verifies it.
+    """Write RECORD's evidence packet into a folder, and a program that verifies the packet.
 
     The program is one file that needs only Python 3.11: copy both to any machine. The packet is the
     one of the record's page, and the audit trail notes it in the same way.
@@ -220,20 +229,22 @@ def packet(
     with office() as place:
         with place.database.read() as session:
             company_id = company_of(session, company).id
-            found = record_rows.with_number(session, company_id, record)
+            record_row = record_rows.with_number(session, company_id, record)
             actor = actor_of(session, email, company_id)
-        if found is None:
+        if record_row is None:
             raise Stop(f'No record or document "{record}" found.')
         app = create_app(place.database, place.clock, place.settings)
-        made = write_packet(app, company, actor, found.id, personal=personal, others=others)
-    if isinstance(made, Refusal):
-        refuse(made)
+        zip_file = write_packet(
+            app, company, actor, record_row.id, personal=personal, others=others
+        )
+    if isinstance(zip_file, Refusal):
+        refuse(zip_file)
     out.mkdir(parents=True, exist_ok=True)
-    file, program = out / f"evidence-{found.id}.zip", out / VERIFIER
-    file.write_bytes(made.content)
+    file, program = out / f"evidence-{record_row.id}.zip", out / VERIFIER
+    file.write_bytes(zip_file.content)
     program.write_bytes(Path(packet_file.__file__).read_bytes())
-    click.echo(f"{file} {made.sha256}")
-    print_note(f"On any machine: python {program.name} {file.name} --sha256 {made.sha256}")
+    click.echo(f"{file} {zip_file.sha256}")
+    print_note(f"On any machine: python {program.name} {file.name} --sha256 {zip_file.sha256}")
     print_next(f"evidence verify {file}")
 
 
@@ -246,14 +257,14 @@ def backup(file: Path) -> None:
     """
     from holding.platform import backup as copies
 
-    found = settings()
-    refusal = copies.back_up(found.database_url, file)
+    environment = settings()
+    refusal = copies.back_up(environment.database_url, file)
     if refusal:
         refuse(refusal, FINDINGS if refusal.status == 409 else ENVIRONMENT)
     with file.open("rb") as copy:
         digest = file_digest(copy, "sha256").hexdigest()
     click.echo(f"{file} {digest}")
-    if not copies.note_backup(found.database_url, file, digest, datetime.now(UTC)):
+    if not copies.note_backup(environment.database_url, file, digest, datetime.now(UTC)):
         print_note(
             "The page Operations does not tell of it: this could not be noted in the database."
         )
@@ -264,22 +275,22 @@ def backup(file: Path) -> None:
 @click.command(short_help="Put a backup back into an empty place; every target is paused.")
 @click.argument("file", type=OLD)
 def restore(file: Path) -> None:
-    """Put the backup FILE back into an empty place: a new home, or an empty database.
+    """Restore the backup FILE into an empty place: a new home, or an empty database.
 
-    Every target is paused: nothing is sent before somebody resumes it with `clearpost connection
+    Every target is paused. Nothing is sent until a person resumes it with `clearpost connection
     resume NAME`.
     """
     from holding.db.refusal import Refusal
     from holding.platform import backup as restoring
     from holding.platform.backup import VERSION
 
-    found = settings()
-    home_of(found)
-    answer = restoring.restore(found.database_url, file, datetime.now(UTC))
-    if isinstance(answer, Refusal):
-        refuse(answer, ENVIRONMENT if answer.status == 503 else FINDINGS)
-    click.echo(f"{file} is restored; its schema was {answer.version}, and is {VERSION} now.")
-    paused = plural(answer.paused, "target")
+    environment = settings()
+    home_of(environment)
+    restored = restoring.restore(environment.database_url, file, datetime.now(UTC))
+    if isinstance(restored, Refusal):
+        refuse(restored, ENVIRONMENT if restored.status == 503 else FINDINGS)
+    click.echo(f"{file} is restored; its schema was {restored.version}, and is {VERSION} now.")
+    paused = plural(restored.paused, "target")
     print_note(f"{paused} paused. Resume each with `clearpost connection resume NAME`.")
     print_next("invariants")
 
@@ -289,10 +300,10 @@ def restore(file: Path) -> None:
 @click.option("--dry-run", is_flag=True, help="Say what would go, and change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def prune(company: str | None, *, dry_run: bool, as_json: bool) -> None:
-    """Take away the raw bytes of deliveries, calls and uploads older than CLEARPOST_KEEP_YEARS (7).
+    """Remove the raw bytes of deliveries, calls and uploads older than CLEARPOST_KEEP_YEARS (7).
 
-    Only of records that came to their end. Hashes, versions, verdicts, pushes, answers and events
-    stay, and `clearpost verify` passes as before.
+    Only records that came to their end are pruned. Hashes, versions, verdicts, pushes, answers and
+    events stay, and `clearpost verify` passes as before.
     """
     from holding.operations import pruning
     from holding.operations.invariants import companies
@@ -300,42 +311,53 @@ def prune(company: str | None, *, dry_run: bool, as_json: bool) -> None:
     with office() as place:
         cutoff = pruning.before(place.now, place.settings.keep_years)
         with place.database.read() as session:
-            wanted = {company: company_of(session, company).id} if company else companies(session)
-            found = [pruning.due(session, key, code, cutoff) for code, key in wanted.items()]
+            company_ids = (
+                {company: company_of(session, company).id} if company else companies(session)
+            )
+            reports = [pruning.due(session, key, code, cutoff) for code, key in company_ids.items()]
         if not dry_run:
-            found = [
-                pruning.prune(place.database, key, cutoff, place.now) for key in wanted.values()
+            reports = [
+                pruning.prune(place.database, key, cutoff, place.now)
+                for key in company_ids.values()
             ]
     if as_json:
         print_json(
-            {"before": cutoff, "dry_run": dry_run, "companies": [asdict(one) for one in found]}
+            {
+                "before": cutoff,
+                "dry_run": dry_run,
+                "companies": [asdict(report) for report in reports],
+            }
         )
         return
     what = "would be removed" if dry_run else "were removed"
-    for one in found:
-        told = f"{one.deliveries:,} deliveries, {one.calls:,} calls, {one.uploads:,} uploads"
-        click.echo(f"{one.company}: raw bytes of {told} {what}, from before {cutoff.date()}.")
-    whose = f" --company {company}" if company else ""
-    print_next(f"prune{whose}" if dry_run else f"invariants{whose}")
+    for report in reports:
+        counts_text = (
+            f"{report.deliveries:,} deliveries, {report.calls:,} calls, {report.uploads:,} uploads"
+        )
+        click.echo(
+            f"{report.company}: raw bytes of {counts_text} {what}, from before {cutoff.date()}."
+        )
+    company_option = f" --company {company}" if company else ""
+    print_next(f"prune{company_option}" if dry_run else f"invariants{company_option}")
 
 
 @click.group(cls=Listing, short_help="The key file: make it, and replace its key.")
 def key() -> None:
-    """The key file, which encrypts the secrets in the database."""
+    """Create the key file, which encrypts the secrets in the database, or replace its key."""
 
 
 @key.command("new")
 def new() -> None:
-    """Make the key file, where there is none.
+    """Create the key file, unless one exists.
 
-    Every machine of one installation needs the same file: make it once, and copy it.
+    Every machine of one installation needs an equal file: create it once and copy it.
     """
     from holding.access.actors import key_path, make_key_file
     from holding.db.refusal import Refusal
 
-    found = settings()
-    home_of(found)
-    path = key_path(found)
+    environment = settings()
+    home_of(environment)
+    path = key_path(environment)
     try:
         is_new = make_key_file(path)
     except OSError as error:
@@ -353,23 +375,23 @@ def rotate() -> int:
     """Replace the key of the key file and encrypt every stored secret again.
 
     Stop all workers and portals first, and copy the file to each machine before you start them
-    again. Nobody is signed out. Exit code 1 if a secret could not be read with the old key.
+    again. All sessions stay open. Exit code 1 if the old key could not read a secret.
     """
     from holding.access.actors import key_path
     from holding.db.refusal import Refusal
     from holding.operations.key_file_rotation import rotate_key_file
 
     with office() as place:
-        answer = rotate_key_file(place.database, place.settings, place.now)
+        rotation = rotate_key_file(place.database, place.settings, place.now)
         path = key_path(place.settings)
-    if isinstance(answer, Refusal):
-        refuse(answer)
-    click.echo(f"{plural(answer.count, 'secret')} encrypted with the new key of {path}.")
-    for title in answer.unreadable:
+    if isinstance(rotation, Refusal):
+        refuse(rotation)
+    click.echo(f"{plural(rotation.count, 'secret')} encrypted with the new key of {path}.")
+    for title in rotation.unreadable:
         click.echo(f"Not readable before, and left as it is: {title}. Enter it again.", err=True)
     print_note("Keep a copy of the new file, and copy it to each machine.")
     print_next("doctor")
-    return FINDINGS if answer.unreadable else 0
+    return FINDINGS if rotation.unreadable else 0
 
 
 COMMANDS = (backup, restore, prune, key, evidence, packet)

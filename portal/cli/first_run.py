@@ -68,73 +68,82 @@ def company_dry_run(
 
     with office() as place:
         with place.database.read() as session:
-            found = company_of(session, code)
-            actor = actor_of(session, email, found.id)
-            begin, end = dry_run.proposed_days(session, found.id, place.now, found.zone)
-        begin, end = first.date() if first else begin, last.date() if last else end
-        if end < begin:
+            company_row = company_of(session, code)
+            actor = actor_of(session, email, company_row.id)
+            first_day, last_day = dry_run.proposed_days(
+                session, company_row.id, place.now, company_row.zone
+            )
+        first_day, last_day = (
+            first.date() if first else first_day,
+            last.date() if last else last_day,
+        )
+        if last_day < first_day:
             raise Stop("The last day is before the first.", "Give --from and --to.", USAGE)
-        ran = granted(dry_run.dry_run(place.database, place.clock, actor, begin, end))
+        run = granted(dry_run.dry_run(place.database, place.clock, actor, first_day, last_day))
     if as_json:
-        print_json(_as_json(ran))
+        print_json(_run_json(run))
         return
-    for line in _lines(ran, found.currency):
+    for line in _run_lines(run, company_row.currency):
         click.echo(line)
     print_next(f"company cutover {code} DAY --as {email}")
 
 
-def _as_json(ran: "DryRun") -> Mapping[str, object]:
-    def told(count: "Count") -> dict[str, object]:
+def _run_json(run: "DryRun") -> Mapping[str, object]:
+    def plain_count(count: "Count") -> dict[str, object]:
         return {"records": count.records, "money": dict(count.money)}
 
     return {
-        "first": ran.first.isoformat(),
-        "last": ran.last.isoformat(),
-        "all": told(ran.all),
-        "groups": {kind: told(one) for kind, one in ran.groups.items()},
+        "first": run.first.isoformat(),
+        "last": run.last.isoformat(),
+        "all": plain_count(run.all),
+        "groups": {kind: plain_count(group) for kind, group in run.groups.items()},
         "causes": [
             {
-                "label": one.label,
-                "class": one.error_class,
-                "team": one.team,
-                "code": one.code,
-                "first": one.number,
-                "message": one.message,
-                **told(one.found),
+                "label": cause.label,
+                "class": cause.error_class,
+                "team": cause.team,
+                "code": cause.code,
+                "first": cause.number,
+                "message": cause.message,
+                **plain_count(cause.found),
             }
-            for one in ran.causes
+            for cause in run.causes
         ],
-        "left_out": ran.left_out,
+        "left_out": run.left_out,
     }
 
 
-def _lines(ran: "DryRun", currency: str) -> list[str]:
+def _run_lines(run: "DryRun", currency: str) -> list[str]:
     from holding.db.refusal import plural
 
-    def told(count: "Count") -> str:
-        return f"{plural(count.records, 'record')}, {_money(count.money, currency)}"
+    def count_text(count: "Count") -> str:
+        return f"{plural(count.records, 'record')}, {_money_text(count.money, currency)}"
 
-    words = {"ready": "ready to post", "held": "on hold", "waiting": "waiting"}
-    words |= {"ignored": "not posted (by rule)", "reference": "for reference"}
-    lines = [f"{ran.first} to {ran.last}: {told(ran.all)}. Nothing was sent."]
-    if not ran.all.records:
+    group_labels = {"ready": "ready to post", "held": "on hold", "waiting": "waiting"}
+    group_labels |= {"ignored": "not posted (by rule)", "reference": "for reference"}
+    lines = [f"{run.first} to {run.last}: {count_text(run.all)}. Nothing was sent."]
+    if not run.all.records:
         lines.append("  No record has a date in these days: give --from and --to.")
-    shown = {kind: one for kind, one in ran.groups.items() if one.records}
-    lines += [f"  {words[kind]}: {told(one)}" for kind, one in shown.items()]
-    for one in ran.causes:
-        lines.append(f"  on hold for “{one.label}”: {told(one.found)}")
-        lines.append(f"    {one.number}: {one.message} (`{one.code}`, {one.team or 'no owner'})")
-    if ran.left_out:
-        days = f": --from {ran.left_days[0]} --to {ran.left_days[1]}" if ran.left_days else ""
-        lines.append(f"  {plural(ran.left_out, 'record was', 'records were')} not checked{days}")
+    filled_groups = {kind: group for kind, group in run.groups.items() if group.records}
+    lines += [
+        f"  {group_labels[kind]}: {count_text(group)}" for kind, group in filled_groups.items()
+    ]
+    for cause in run.causes:
+        lines.append(f"  on hold for “{cause.label}”: {count_text(cause.found)}")
+        lines.append(
+            f"    {cause.number}: {cause.message} (`{cause.code}`, {cause.team or 'no owner'})"
+        )
+    if run.left_out:
+        days = f": --from {run.left_days[0]} --to {run.left_days[1]}" if run.left_days else ""
+        lines.append(f"  {plural(run.left_out, 'record was', 'records were')} not checked{days}")
     return lines
 
 
-def _money(found: Mapping[str, int], currency: str) -> str:
-    """Sums with ordinary blanks: what a terminal shows is searched for."""
+def _money_text(sums_by_currency: Mapping[str, int], currency: str) -> str:
+    """Return the sums with ordinary blanks, so that a text search in a terminal finds them."""
     from holding.db.refusal import sums
 
-    return sums(found, currency).replace("\xa0", " ")
+    return sums(sums_by_currency, currency).replace("\xa0", " ")
 
 
 @click.command("cutover")
@@ -173,7 +182,7 @@ def company_cutover(code: str, day: datetime, email: str) -> None:
 def company_go_live(
     code: str, email: str, documents: int | None, total: str | None, *, as_json: bool
 ) -> None:
-    """Send from now on, which cannot be undone. Without --documents it only says what is first."""
+    """Send from now on, which cannot be undone. Without --documents, only show the first run."""
     from holding.access.actors import may
     from holding.company import going_live
     from holding.company.going_live import checklist
@@ -181,44 +190,46 @@ def company_go_live(
 
     with office() as place:
         with place.database.write() as session:
-            found = company_of(session, code)
-            actor = actor_of(session, email, found.id)
+            company_row = company_of(session, code)
+            actor = actor_of(session, email, company_row.id)
             granted(may(actor, "company.setup"))
-            first = going_live.first_run(session, found.id, place.now)
+            planned_run = going_live.first_run(session, company_row.id, place.now)
             if documents is not None:
-                if total not in (None, _total(first, found.currency)):
-                    _changed(first, found.currency)
-                given = (documents, first.figure, place.now)
-                first = granted(going_live.go_live(session, actor, *given))
-            refusal = going_live.not_ready(checklist(session, found.id))
+                if total not in (None, _typed_total(planned_run, company_row.currency)):
+                    _refuse_changed_total(planned_run, company_row.currency)
+                expected_run = (documents, planned_run.figure, place.now)
+                planned_run = granted(going_live.go_live(session, actor, *expected_run))
+            refusal = going_live.not_ready(checklist(session, company_row.id))
         if documents is not None:
-            processes.ring(found.id, "push")
-    live = found.live or documents is not None
+            processes.ring(company_row.id, "push")
+    live = company_row.live or documents is not None
     if as_json:
         print_json(
             {
                 "live": live,
-                "documents": first.count,
-                "money": dict(first.money),
-                "to_check": first.to_check,
+                "documents": planned_run.count,
+                "money": dict(planned_run.money),
+                "to_check": planned_run.to_check,
                 "missing": "" if live or refusal is None else refusal.message,
             }
         )
         return
-    for line in _first_run(first, found.currency):
+    for line in _first_run_lines(planned_run, company_row.currency):
         click.echo(line)
     if live:
-        click.echo(f"{found.name} is live.")
+        click.echo(f"{company_row.name} is live.")
     elif refusal is not None:
         refuse(refusal)
     else:
-        seen = f"--documents {first.count} --expect-total {_total(first, found.currency)}"
-        print_next(f"company go-live {code} --as {email} {seen}")
+        typed_total = _typed_total(planned_run, company_row.currency)
+        expected_options = f"--documents {planned_run.count} --expect-total {typed_total}"
+        print_next(f"company go-live {code} --as {email} {expected_options}")
 
 
-def _total(first: "FirstRun", currency: str) -> str:
-    """The sum in the currency of the books, as it is typed: 12345.00. Sums of others stand beside
-    it on the screen, and are never added.
+def _typed_total(first: "FirstRun", currency: str) -> str:
+    """Return the sum in the company's currency as it is typed, such as 12345.00.
+
+    Sums in other currencies are shown next to it and never added.
     """
     from holding.db.refusal import currencies, digits
 
@@ -226,27 +237,27 @@ def _total(first: "FirstRun", currency: str) -> str:
     return f"{'-' if minor < 0 else ''}{digits(minor, currency).replace(',', '')}"
 
 
-def _changed(first: "FirstRun", currency: str) -> NoReturn:
-    """Nothing is sent, because the money is another than the person was told."""
+def _refuse_changed_total(first: "FirstRun", currency: str) -> NoReturn:
+    """Stop the command because the first run's money differs from the total the person entered."""
     from holding.db.refusal import plural
 
-    told = f"{plural(first.count, 'document')}, {_money(first.money, currency)}"
-    words = f"You cannot go live yet, because the first run changed: {told}."
+    run_text = f"{plural(first.count, 'document')}, {_money_text(first.money, currency)}"
+    words = f"You cannot go live yet, because the first run changed: {run_text}."
     raise Stop(words, "Look at the new numbers, then go live.")
 
 
-def _first_run(first: "FirstRun", currency: str) -> list[str]:
+def _first_run_lines(first: "FirstRun", currency: str) -> list[str]:
     from holding.db.refusal import plural
 
-    lines = [f"First run: {plural(first.count, 'document')}, {_money(first.money, currency)}."]
+    lines = [f"First run: {plural(first.count, 'document')}, {_money_text(first.money, currency)}."]
     lines += [
-        f"  {one.target}, {one.doc_type.replace('_', ' ')}:"
-        f" {plural(one.count, 'document')}, {_money(one.money, currency)}"
-        for one in first.documents
+        f"  {document.target}, {document.doc_type.replace('_', ' ')}:"
+        f" {plural(document.count, 'document')}, {_money_text(document.money, currency)}"
+        for document in first.documents
     ]
     if first.to_check:
-        more = plural(first.to_check, "record is", "records are")
-        lines.append(f"  {more} still being checked: it can grow until then.")
+        records_text = plural(first.to_check, "record is", "records are")
+        lines.append(f"  {records_text} still being checked: it can grow until then.")
     return lines
 
 
@@ -260,7 +271,7 @@ def connector() -> None:
 @click.option("--like", required=True, help="The target or source whose documents it begins with.")
 @INTO
 def new(name: str, *, like: str, into: Path) -> int:
-    """Make the folder of a target or a source, with a stand-in, to fill in."""
+    """Create the folder of a target or a source, with a stand-in, to fill in."""
     from connectors import registry
     from sandbox.conformance.new_connector import NAME, TakenError, new_source, new_target
 
@@ -272,19 +283,19 @@ def new(name: str, *, like: str, into: Path) -> int:
     if name in {*targets, *sources}:
         raise Stop(f"A connector {name} exists already.", "Give it another name.", USAGE)
     if like not in {*targets, *sources}:
-        known = ", ".join(sorted({*targets, *sources}))
-        raise Stop(f"Unknown connector '{like}'.", f"--like: {known}", USAGE)
+        connector_names = ", ".join(sorted({*targets, *sources}))
+        raise Stop(f"Unknown connector '{like}'.", f"--like: {connector_names}", USAGE)
     stand_ins = PACKAGE / "sandbox" if _is_own_package(into) else None
     try:
         if like in targets:
-            made = new_target(name, targets[like], into, stand_ins=stand_ins)
+            new_files = new_target(name, targets[like], into, stand_ins=stand_ins)
         else:
-            made = new_source(name, sources[like], into, stand_ins=stand_ins)
+            new_files = new_source(name, sources[like], into, stand_ins=stand_ins)
     except (TakenError, OSError) as problem:
         raise Stop(
             f"Nothing was made: {problem}", "Name another folder with --in.", USAGE
         ) from problem
-    for path in made:
+    for path in new_files:
         click.echo(os.path.relpath(path) if stand_ins else str(path))
     print_next(f"connector test {name} --in {into}; it names the places to fill in.")
     return 0
@@ -294,8 +305,10 @@ def new(name: str, *, like: str, into: Path) -> int:
 @click.argument("name")
 @INTO
 def test(name: str, *, into: Path) -> int:
-    """Try a connector by the contract suite that all have to pass; needs pytest."""
-    side = next((one for one in ("targets", "sources") if (into / one / name).is_dir()), "")
+    """Run the contract suite that every connector has to pass; needs pytest."""
+    side = next(
+        (folder for folder in ("targets", "sources") if (into / folder / name).is_dir()), ""
+    )
     if not side:
         raise Stop(f"{into} has no connector {name}.", f"clearpost connector new {name} …", USAGE)
     if find_spec("pytest") is None:
@@ -304,30 +317,34 @@ def test(name: str, *, into: Path) -> int:
     plugin = "sandbox.conformance.own_connector"
     command = [sys.executable, "-m", "pytest", "-q", "-p", plugin, "-p", "no:cacheprovider"]
     fixed = ["-c", os.devnull, "--rootdir", str(PACKAGE), "--import-mode", "importlib"]
-    told = ["--tb", "short", "--connector", name, str(suite)]
-    done = subprocess.run([*command, *fixed, *told], env=_environment(into), check=False)
-    if done.returncode:
+    suite_arguments = ["--tb", "short", "--connector", name, str(suite)]
+    suite_run = subprocess.run(
+        [*command, *fixed, *suite_arguments], env=_suite_environment(into), check=False
+    )
+    if suite_run.returncode:
         return FINDINGS
     print_next(f"connection add {name} --company CODE --as EMAIL --side {side.removesuffix('s')}")
     return 0
 
 
-def _environment(into: Path) -> dict[str, str]:
-    """That of the suite: the folder is looked into, and this machine may be called."""
-    kept = {
+def _suite_environment(into: Path) -> dict[str, str]:
+    """Return the suite's environment: it reads the folder and may call this machine."""
+    variables = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("REQUIRE_", "PYTEST_"))
     }
-    paths = [str(PACKAGE), *filter(None, [kept.get("PYTHONPATH")])]
-    own = into.resolve()
-    known = [one for one in kept.get(FOLDERS_VARIABLE, "").split(os.pathsep) if one]
-    if not _is_own_package(into) and str(own) not in known:
-        known = [*known, str(own)]
+    paths = [str(PACKAGE), *filter(None, [variables.get("PYTHONPATH")])]
+    own_folder = into.resolve()
+    connector_folders = [
+        folder for folder in variables.get(FOLDERS_VARIABLE, "").split(os.pathsep) if folder
+    ]
+    if not _is_own_package(into) and str(own_folder) not in connector_folders:
+        connector_folders = [*connector_folders, str(own_folder)]
     return {
-        **kept,
+        **variables,
         "PYTHONPATH": os.pathsep.join(paths),
-        FOLDERS_VARIABLE: os.pathsep.join(known),
+        FOLDERS_VARIABLE: os.pathsep.join(connector_folders),
         "CLEARPOST_ENV": "test",
         "CLEARPOST_ALLOW_LOOPBACK": "1",
     }

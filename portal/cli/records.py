@@ -1,4 +1,4 @@
-"""Commands that read: the trace of a record, a replay of its verdict, and a target's ledger."""
+"""Show a record's trace, replay verdicts, compare a target's ledger, check the installation."""
 
 import importlib.util
 import sys
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from holding.records.seven_answers import DocumentAnswers
     from holding.rulesets.rulebook import Later
 
-SHOWN = 20  # lines of one sort, where nobody asks for all
+PRINTED_LINES = 20  # lines of one sort, where nobody asks for all
 
 _DIGESTS = {
     1: "decision and wording",
@@ -39,7 +39,7 @@ _DIGESTS = {
 }
 """What each digest counts (`rules.outcome_hash.Digest`), for who reads a replay."""
 
-FLOORS = ("grammar", "rules", "connectors", "holding", "portal", "workers")
+PACKAGES = ("grammar", "rules", "connectors", "holding", "portal", "workers")
 
 
 @click.command(short_help="Answer the seven questions about RECORD.")
@@ -47,25 +47,28 @@ FLOORS = ("grammar", "rules", "connectors", "holding", "portal", "workers")
 @company_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def trace(record: str, company: str, *, as_json: bool) -> None:
-    """Show the audit answers for RECORD, named by its number or that of its document."""
+    """Show the audit answers for RECORD, named by its own or its document's number."""
     from holding.platform.states import state_label
     from holding.records import checklist_and_finding, record_rows
     from holding.records import trace as story
 
     with office() as place, place.database.read() as session:
-        found = company_of(session, company)
-        row = record_rows.with_number(session, found.id, record)
+        company_row = company_of(session, company)
+        row = record_rows.with_number(session, company_row.id, record)
         if row is None:
             raise Stop(f'No record or document "{record}" found.')
         documents = story.answer_documents(session, row.id)
-        found_out = checklist_and_finding.trace_finding(session, row.id, place.now)
+        finding = checklist_and_finding.trace_finding(session, row.id, place.now)
         head = {"number": row.number, "state": row.state, "source": row.external_id}
     if as_json:
         reasons = [
-            {"side": one.side, "reason": one.say, "over": one.over} for one in found_out.reasons
+            {"side": reason.side, "reason": reason.say, "over": reason.over}
+            for reason in finding.reasons
         ]
-        told = [_plain_document(one) for one in documents]
-        print_json({**head, "documents": told, "finding": found_out.verdict, "reasons": reasons})
+        plain_documents = [_plain_document(document) for document in documents]
+        print_json(
+            {**head, "documents": plain_documents, "finding": finding.verdict, "reasons": reasons}
+        )
         return
     click.echo(f"{head['number']}  {state_label(head['state'])}")
     for document in documents:
@@ -73,9 +76,9 @@ def trace(record: str, company: str, *, as_json: bool) -> None:
             click.echo(f"\n{document.title}")
         for answer in document.answers:
             click.echo(f"\n{answer.no}. {answer.question}\n   {answer.text}")
-    click.echo(f"\nFinding: {found_out.verdict}")
-    for one in found_out.reasons:
-        click.echo(f"   {one.side}{', over' if one.over else ''}: {one.say}")
+    click.echo(f"\nFinding: {finding.verdict}")
+    for reason in finding.reasons:
+        click.echo(f"   {reason.side}{', over' if reason.over else ''}: {reason.say}")
     print_next(f"replay --company {company}")
 
 
@@ -89,7 +92,8 @@ def _plain_document(document: "DocumentAnswers") -> dict[str, object]:
         "key_tail": document.key_tail,
         "reverses": document.reverses,
         "answers": [
-            {"no": one.no, "question": one.question, "answer": one.text} for one in document.answers
+            {"no": answer.no, "question": answer.question, "answer": answer.text}
+            for answer in document.answers
         ],
     }
 
@@ -106,9 +110,9 @@ def rules_pull(folder: Path, company: str, no: int | None) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Stop(f"{folder} already exists and is not empty.", "name a new folder", USAGE)
     with office() as place, place.database.read() as session:
-        found = company_of(session, company)
-        in_force = rulebook.version_in_force(session, found.id)
-        version = in_force if no is None else rulebook.load_published(session, found.id, no)
+        company_row = company_of(session, company)
+        in_force = rulebook.version_in_force(session, company_row.id)
+        version = in_force if no is None else rulebook.load_published(session, company_row.id, no)
         if version is None:
             raise Stop(f"{company} has no rules." if no is None else f"No rule version {no}.")
         files = publication.files_of(session, version.version_id)
@@ -128,10 +132,10 @@ def replay(company: str, limit: int, *, as_json: bool) -> int:
     from holding.programs.replay import replay_all
 
     with office() as place, place.database.read() as session:
-        found = company_of(session, company)
-        result = replay_all(session, found.id, limit)
-    different = [each.evaluation_id for each in result.differences]
-    reworded = [each.evaluation_id for each in result.reworded]
+        company_row = company_of(session, company)
+        result = replay_all(session, company_row.id, limit)
+    different = [difference.evaluation_id for difference in result.differences]
+    reworded = [difference.evaluation_id for difference in result.reworded]
     if as_json:
         print_json(
             {
@@ -143,25 +147,29 @@ def replay(company: str, limit: int, *, as_json: bool) -> int:
             }
         )
     else:
-        _say_replays(result)
+        _print_replays(result)
         print_next(f"verify --company {company}")
     return FINDINGS if different else 0
 
 
-def _say_replays(result: "Replays") -> None:
+def _print_replays(replays: "Replays") -> None:
     click.echo(
-        f"{result.replayed} evaluations with {result.verdicts} verdicts replayed, "
-        f"{len(result.differences)} different."
+        f"{replays.replayed} evaluations with {replays.verdicts} verdicts replayed, "
+        f"{len(replays.differences)} different."
     )
-    otherwise = Counter(each.digest for each in (*result.differences, *result.reworded))
-    for by, count in sorted(result.counted.items()):
-        same = count - otherwise[by]
-        click.echo(f"  {same} of {count} verified by digest {by:d} ({_DIGESTS[by]})")
-    for each in result.differences:
-        click.echo(f"  evaluation {each.evaluation_id} has a different result")
-    if result.reworded:
+    unverified_counts = Counter(
+        difference.digest for difference in (*replays.differences, *replays.reworded)
+    )
+    for digest, count in sorted(replays.counted.items()):
+        verified_count = count - unverified_counts[digest]
         click.echo(
-            f"  {len(result.reworded)} of digest 1 have the same states, findings and verdicts, "
+            f"  {verified_count} of {count} verified by digest {digest:d} ({_DIGESTS[digest]})"
+        )
+    for difference in replays.differences:
+        click.echo(f"  evaluation {difference.evaluation_id} has a different result")
+    if replays.reworded:
+        click.echo(
+            f"  {len(replays.reworded)} of digest 1 have the same states, findings and verdicts, "
             "but a text differs from the version that stored them"
         )
 
@@ -169,107 +177,114 @@ def _say_replays(result: "Replays") -> None:
 @click.command(short_help="Compare our postings with the ledger FILE of a stand-in.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @company_option
-@click.option("--all", "whole", is_flag=True, help=f"Every line; {SHOWN} of each sort otherwise.")
+@click.option(
+    "--all", "show_all", is_flag=True, help=f"Every line; {PRINTED_LINES} of each sort otherwise."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def ledger(file: Path, company: str, *, whole: bool, as_json: bool) -> int:
-    """Compare our postings with the ledger FILE of a target's stand-in: lost and doubled ones.
+def ledger(file: Path, company: str, *, show_all: bool, as_json: bool) -> int:
+    """Compare our postings with the ledger FILE of a target's stand-in; report lost and doubled.
 
-    Documents that another program made are counted beside them; they are no fault.
+    Documents that another program created are counted separately and are no fault.
     """
     from holding.reconciliation import ledger_check
 
     with office() as place, place.database.read() as session:
-        found = company_of(session, company)
-        compared = ledger_check.compare_ledger(session, found.id, file, None)
+        company_row = company_of(session, company)
+        comparison = ledger_check.compare_ledger(session, company_row.id, file, None)
     if as_json:
-        counts = {name: getattr(compared, name) for name in ("lost", "doubled", "strange")}
+        counts = {name: getattr(comparison, name) for name in ("lost", "doubled", "strange")}
         print_json(counts)
     else:
         click.echo(
-            f"lost {compared.lost:,}, doubled {compared.doubled:,}, not ours {compared.strange:,}"
+            f"lost {comparison.lost:,}, doubled {comparison.doubled:,},"
+            f" not ours {comparison.strange:,}"
         )
-        for lines in (compared.details, compared.strangers):
-            _some(lines, len(lines) if whole else SHOWN)
+        for lines in (comparison.details, comparison.strangers):
+            _print_first(lines, len(lines) if show_all else PRINTED_LINES)
         print_next(f"invariants --company {company}")
-    return FINDINGS if compared.lost or compared.doubled else 0
+    return FINDINGS if comparison.lost or comparison.doubled else 0
 
 
-def _some(lines: Sequence[str], most: int) -> None:
-    """The first lines, and how many are left out."""
-    for line in lines[:most]:
+def _print_first(lines: Sequence[str], limit: int) -> None:
+    """Print the first lines and the number of lines left out."""
+    for line in lines[:limit]:
         click.echo(f"  {line}")
-    if len(lines) > most:
-        click.echo(f"  and {len(lines) - most:,} more: --all shows them")
+    if len(lines) > limit:
+        click.echo(f"  and {len(lines) - limit:,} more: --all shows them")
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
-    """One thing looked at."""
+class CheckOutcome:
+    """Hold the outcome of one check of the installation."""
 
     name: str
     ok: bool
     words: str
 
 
-def examine_installation(settings: "Settings") -> tuple[Looked, ...]:
-    """Everything that can be seen from here."""
+def examine_installation(settings: "Settings") -> tuple[CheckOutcome, ...]:
+    """Return the outcome of every check that this machine can make."""
     return (
-        _python(),
-        *_packages(),
-        _home(settings),
-        _disk(settings),
-        _key(settings),
-        *_database(settings),
-        _redis(settings),
+        _check_python(),
+        *_check_packages(),
+        _check_home(settings),
+        _check_disk(settings),
+        _check_key(settings),
+        *_check_database(settings),
+        _check_redis(settings),
     )
 
 
-def _python() -> Looked:
-    found = ".".join(str(part) for part in sys.version_info[:3])
-    return Looked("python", sys.version_info >= (3, 11), f"{found}; 3.11 or newer is needed")
+def _check_python() -> CheckOutcome:
+    python_version = ".".join(str(part) for part in sys.version_info[:3])
+    return CheckOutcome(
+        "python", sys.version_info >= (3, 11), f"{python_version}; 3.11 or newer is needed"
+    )
 
 
-def _packages() -> Iterator[Looked]:
-    """Another distribution may have overwritten one of our plainly named packages."""
-    for name in FLOORS:
+def _check_packages() -> Iterator[CheckOutcome]:
+    """Check that no other distribution overwrote one of our plainly named packages."""
+    for name in PACKAGES:
         spec = importlib.util.find_spec(name)
         origin = Path(spec.origin) if spec and spec.origin else None
-        ours = origin is not None and f"Clearpost {name}:" in origin.read_text("utf-8")[:200]
-        words = "ours" if ours else f"{origin or 'missing'} is not ours: install into a fresh venv"
-        yield Looked(name, ours, words)
+        is_ours = origin is not None and f"Clearpost {name}:" in origin.read_text("utf-8")[:200]
+        words = (
+            "ours" if is_ours else f"{origin or 'missing'} is not ours: install into a fresh venv"
+        )
+        yield CheckOutcome(name, is_ours, words)
 
 
-def _home(settings: "Settings") -> Looked:
-    return _good("home", f"{settings.home} ({settings.env})")
+def _check_home(settings: "Settings") -> CheckOutcome:
+    return _passed("home", f"{settings.home} ({settings.env})")
 
 
-def _disk(settings: "Settings") -> Looked:
+def _check_disk(settings: "Settings") -> CheckOutcome:
     from holding.platform import processes
 
-    if low := processes.disk_warning(settings.home):
-        return _bad("disk", f"{low.message} {low.hint}")
-    return _good("disk", "enough space is left")
+    if warning := processes.disk_warning(settings.home):
+        return _failed("disk", f"{warning.message} {warning.hint}")
+    return _passed("disk", "enough space is left")
 
 
-def _good(name: str, words: str) -> Looked:
-    return Looked(name, ok=True, words=words)
+def _passed(name: str, words: str) -> CheckOutcome:
+    return CheckOutcome(name, ok=True, words=words)
 
 
-def _key(settings: "Settings") -> Looked:
+def _check_key(settings: "Settings") -> CheckOutcome:
     from holding.access.actors import load_keys
     from holding.db.refusal import Refusal
 
-    found = load_keys(settings)
-    if isinstance(found, Refusal):
-        return _bad("key", f"{found.message} {found.hint}")
-    return _good("key", f"{len(found.lines)} in use")
+    keys = load_keys(settings)
+    if isinstance(keys, Refusal):
+        return _failed("key", f"{keys.message} {keys.hint}")
+    return _passed("key", f"{len(keys.lines)} in use")
 
 
-def _bad(name: str, words: str) -> Looked:
-    return Looked(name, ok=False, words=words)
+def _failed(name: str, words: str) -> CheckOutcome:
+    return CheckOutcome(name, ok=False, words=words)
 
 
-def _database(settings: "Settings") -> Iterator[Looked]:
+def _check_database(settings: "Settings") -> Iterator[CheckOutcome]:
     from connectors.transport.http import MachineClock
     from holding.db.database import Database
     from holding.platform import backup
@@ -278,94 +293,113 @@ def _database(settings: "Settings") -> Iterator[Looked]:
 
     refusal = backup.check_version(settings.database_url)
     if refusal:
-        yield _bad("database", f"{refusal.message} {refusal.hint}")
+        yield _failed("database", f"{refusal.message} {refusal.hint}")
         return
-    yield _good("database", f"schema {backup.VERSION}")
+    yield _passed("database", f"schema {backup.VERSION}")
     database = Database(settings.database_url)
     with database.read() as session:
-        step = clock.last_clock_step(session)
+        clock_step = clock.last_clock_step(session)
         now = clock.DatabaseClock(database, MachineClock(settings.home)).now()
-        worker = _worker(session, now)
-        later = rulebook.later_findings_of_all(session)
-        rates = tuple(_rates(session))
-        lists = tuple(_lists(session, now))
+        worker_outcome = _check_worker(session, now)
+        later_findings_by_company = rulebook.later_findings_of_all(session)
+        rate_outcomes = tuple(_check_rates(session))
+        list_outcomes = tuple(_check_lists(session, now))
     database.close()
-    yield _good("clock", step or "was never found to be set back")
-    yield worker
-    yield from (_rules(code, found) for code, found in later.items())
-    yield from rates
-    yield from lists
+    yield _passed("clock", clock_step or "was never found to be set back")
+    yield worker_outcome
+    yield from (
+        _check_rules(code, later_findings)
+        for code, later_findings in later_findings_by_company.items()
+    )
+    yield from rate_outcomes
+    yield from list_outcomes
 
 
-def _worker(session: "DatabaseSession", now: datetime) -> Looked:
-    """Whether anybody does the work; a worker that died is named, others may have its place."""
+def _check_worker(session: "DatabaseSession", now: datetime) -> CheckOutcome:
+    """Check whether a worker takes the due work, and name each worker that died."""
     from holding.db.refusal import duration, plural
     from holding.operations.idle_work import TO_DO, idle_work
     from holding.platform import processes
 
-    gone = [
-        f"{one.owner} not seen for {duration(int((now - one.seen_at).total_seconds()) // 60)}"
-        for one in processes.silent_workers(session, now)
+    silent_workers = [
+        f"{row.owner} not seen for {duration(int((now - row.seen_at).total_seconds()) // 60)}"
+        for row in processes.silent_workers(session, now)
     ]
-    idle = idle_work(session, now)
-    if idle is not None and idle.since is None and not idle.count:
-        return _good("worker", "none has run yet, and nothing is due")
-    if idle is not None:
-        return _bad("worker", " ".join([f"{idle.headline}. {idle.waits} {TO_DO}", *gone]))
-    running = plural(processes.count_workers(session, now).running, "worker runs", "workers run")
-    return _good("worker", "; ".join([running, *gone]))
+    idle_state = idle_work(session, now)
+    if idle_state is not None and idle_state.since is None and not idle_state.count:
+        return _passed("worker", "none has run yet, and nothing is due")
+    if idle_state is not None:
+        return _failed(
+            "worker",
+            " ".join([f"{idle_state.headline}. {idle_state.waits} {TO_DO}", *silent_workers]),
+        )
+    running_workers = plural(
+        processes.count_workers(session, now).running, "worker runs", "workers run"
+    )
+    return _passed("worker", "; ".join([running_workers, *silent_workers]))
 
 
-def _rates(session: "DatabaseSession") -> Iterator[Looked]:
-    """What each target tells of units, and which rates people confirmed for it; a rate that waits
-    is work for them, and no fault here.
-    """
+def _check_rates(session: "DatabaseSession") -> Iterator[CheckOutcome]:
+    """Yield each target's units and confirmed rates. A rate that waits for a person is no fault."""
     from connectors import registry
     from connectors.contract.targets import TellsItems
     from holding.connections import confirmed_rates
 
-    for found in confirmed_rates.of_all(session):
-        tells = isinstance(registry.targets().get(found.connector), TellsItems)
-        yield _good(f"rates {found.company}", found.rates.says(found.name, unit=tells))
+    for company_rates in confirmed_rates.of_all(session):
+        reports_units = isinstance(registry.targets().get(company_rates.connector), TellsItems)
+        yield _passed(
+            f"rates {company_rates.company}",
+            company_rates.rates.says(company_rates.name, unit=reports_units),
+        )
 
 
-def _lists(session: "DatabaseSession", now: datetime) -> Iterator[Looked]:
-    """Where each target's lists of codes come from, and how old they are; no list is no fault here,
-    one that should have been read since is.
+def _check_lists(session: "DatabaseSession", now: datetime) -> Iterator[CheckOutcome]:
+    """Yield the source and age of each target's code lists.
+
+    A target without a list passes; an overdue list fails.
     """
     from holding.mappings import list_sources
 
-    for code, zone, found in list_sources.of_every_company(session, now):
-        for one in found:
-            words = f"{one.target} {one.says(now.astimezone(zone).date())}"
-            yield Looked(f"list {code}", not one.old, words)
+    for code, zone, sources in list_sources.of_every_company(session, now):
+        for source in sources:
+            words = f"{source.target} {source.says(now.astimezone(zone).date())}"
+            yield CheckOutcome(f"list {code}", not source.old, words)
 
 
-def _rules(code: str, later: "Later") -> Looked:
-    """Rules in force go on with what a later checker finds in them; they cannot be published so."""
+def _check_rules(code: str, findings: "Later") -> CheckOutcome:
+    """Check whether the checker of this version would accept the rules in force.
+
+    The rules stay in force with its findings, but could not be published again.
+    """
     from holding.db.refusal import plural
 
     name = f"rules {code}"
-    if later.errors:
-        first = later.errors[0]
-        words = f"version {later.no} stays in force, but cannot be published again: "
-        words += f"{plural(len(later.errors), 'error')}, the first {first.code} at {first.place}: "
-        return _bad(name, f"{words}{first.message}")
-    if later.changes:
-        return _good(name, f"version {later.no}; published again it changes: {later.changes[0]}")
-    return _good(name, f"version {later.no}, edition {later.edition}")
+    if findings.errors:
+        first = findings.errors[0]
+        words = f"version {findings.no} stays in force, but cannot be published again: "
+        words += (
+            f"{plural(len(findings.errors), 'error')}, the first {first.code} at {first.place}: "
+        )
+        return _failed(name, f"{words}{first.message}")
+    if findings.changes:
+        return _passed(
+            name, f"version {findings.no}; published again it changes: {findings.changes[0]}"
+        )
+    return _passed(name, f"version {findings.no}, edition {findings.edition}")
 
 
-def _redis(settings: "Settings") -> Looked:
+def _check_redis(settings: "Settings") -> CheckOutcome:
     from holding.platform.processes import find_server, is_reachable
 
     if settings.redis_url:
-        ok = is_reachable(settings.redis_url)
-        return Looked("redis", ok, "answers" if ok else "REDIS_URL is set, but nothing answers")
+        is_up = is_reachable(settings.redis_url)
+        return CheckOutcome(
+            "redis", is_up, "answers" if is_up else "REDIS_URL is set, but nothing answers"
+        )
     program = find_server()
     if program:
-        return _good("redis", f"`clearpost up` starts {program}")
-    return _good("redis", "none here: workers use the claim loop")
+        return _passed("redis", f"`clearpost up` starts {program}")
+    return _passed("redis", "none here: workers use the claim loop")
 
 
 COMMANDS = (trace, replay, ledger)

@@ -80,10 +80,10 @@ def up(port: int | None) -> None:
 @port_option
 def portal(port: int | None) -> None:
     """Run the portal alone."""
-    with office() as place:
-        served = Portal(place, port)
-        print_note(f"The portal is at {served.address}   (Ctrl-C ends it)")
-        served.serve()
+    with office() as environment:
+        portal_server = Portal(environment, port)
+        print_note(f"The portal is at {portal_server.address}   (Ctrl-C ends it)")
+        portal_server.serve()
 
 
 @click.command()
@@ -95,9 +95,9 @@ def worker(*, no_redis: bool, once: bool) -> None:
     if not no_redis and not os.environ.get("REDIS_URL"):
         print_note("REDIS_URL is not set: this worker looks for due work in the database only.")
         no_redis = True
-    words = [word for word, said in (("--no-redis", no_redis), ("--once", once)) if said]
+    arguments = [word for word, is_set in (("--no-redis", no_redis), ("--once", once)) if is_set]
     sys.stdout.flush()
-    run_module("workers", words)
+    run_module("workers", arguments)
 
 
 @click.command(
@@ -107,21 +107,21 @@ def worker(*, no_redis: bool, once: bool) -> None:
 @click.argument("name", type=click.Choice(sorted(SIMULATORS)))
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
 def simulate(name: str, words: tuple[str, ...]) -> None:
-    """Run the stand-in of a target or of a shop; WORDS are its own options (--help lists them)."""
+    """Run the stand-in of a target or a shop; WORDS are its own options (see --help)."""
     module, port = SIMULATORS[name]
-    given = [] if "--port" in words else ["--port", str(port)]
-    run_module(module, [*given, *words])
+    port_arguments = [] if "--port" in words else ["--port", str(port)]
+    run_module(module, [*port_arguments, *words])
 
 
 @click.command()
 @click.option("--to", default=None, help="A schema version to go to; the default is the newest.")
 def migrate(to: str | None) -> None:
-    """Bring the database to the schema that this program needs."""
+    """Migrate the database to the schema that this program needs."""
     from holding.platform import backup
 
-    found = settings()
-    home_of(found)
-    bring_to_schema(found.database_url, to)
+    environment = settings()
+    home_of(environment)
+    bring_to_schema(environment.database_url, to)
     click.echo(f"The database schema is version {to or backup.VERSION}.")
     print_next("doctor")
 
@@ -134,8 +134,8 @@ def migrate(to: str | None) -> None:
 def doctor(name: str, company: str, email: str, *, as_json: bool) -> int:
     """Check this installation and report what is wrong.
 
-    With NAME of a target it is that connection: every cause of its problems, what shows
-    it and the next step; exit code 1 if it has one. No other system is called.
+    With NAME, check that target's connection: print each cause of a problem, its evidence and the
+    next step. Exit code 1 if there is a cause. No other system is called.
     """
     from holding.db.refusal import plural
     from portal.cli.connections import diagnose
@@ -143,13 +143,20 @@ def doctor(name: str, company: str, email: str, *, as_json: bool) -> int:
 
     if name:
         return diagnose(name, company, email, as_json=as_json)
-    found = examine_installation(settings())
+    outcomes = examine_installation(settings())
     if as_json:
-        print_json([{"name": each.name, "ok": each.ok, "words": each.words} for each in found])
-    for each in () if as_json else found:
-        click.echo(f"{'ok  ' if each.ok else 'FAIL'}  {each.name:<10} {each.words}")
-    if bad := sum(not each.ok for each in found):
-        raise Stop(f"{plural(bad, 'check')} failed; see the lines marked FAIL.", code=ENVIRONMENT)
+        print_json(
+            [
+                {"name": outcome.name, "ok": outcome.ok, "words": outcome.words}
+                for outcome in outcomes
+            ]
+        )
+    for outcome in () if as_json else outcomes:
+        click.echo(f"{'ok  ' if outcome.ok else 'FAIL'}  {outcome.name:<10} {outcome.words}")
+    if failed_count := sum(not each.ok for each in outcomes):
+        raise Stop(
+            f"{plural(failed_count, 'check')} failed; see the lines marked FAIL.", code=ENVIRONMENT
+        )
     return 0
 
 
@@ -161,39 +168,44 @@ def version() -> None:
     click.echo(__version__)
 
 
-def print_setup_address(place: Office, address: str) -> bool:
-    """Where there is no company yet: the address at which the first one is set up, once."""
+def print_setup_address(environment: Office, address: str) -> bool:
+    """Print the one-time address at which the first company is set up.
+
+    Return False, and print nothing, if a company exists.
+    """
     from holding.company import first_company
 
-    with place.database.write() as session:
-        found = first_company.new_address(session, place.now)
-    if found is not None:
-        until = f"{found.expires_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-        base = (place.settings.public_url or address).rstrip("/")
-        print_note(f"Set up your company at {base}/setup/{found.token}")
-        print_note(f"This address works once, until {until}. Starting again prints a new one.")
-    return found is not None
+    with environment.database.write() as session:
+        setup_address = first_company.new_address(session, environment.now)
+    if setup_address is not None:
+        expiry_text = f"{setup_address.expires_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        base_url = (environment.settings.public_url or address).rstrip("/")
+        print_note(f"Set up your company at {base_url}/setup/{setup_address.token}")
+        print_note(
+            f"This address works once, until {expiry_text}. Starting again prints a new one."
+        )
+    return setup_address is not None
 
 
 @contextmanager
 def run_all(port: int | None) -> Iterator[Portal]:
-    """Portal, worker and embedded Redis as one block; leaving it ends all of them."""
+    """Yield the portal with a worker and an embedded Redis; leaving the block ends all three."""
     with ExitStack() as stack:
         end_on_signals()
-        place = stack.enter_context(office(upgrade=True))
-        served = Portal(place, port)
-        queue = start_queue(place)
+        environment = stack.enter_context(office(upgrade=True))
+        portal_server = Portal(environment, port)
+        queue = start_queue(environment)
         if queue is not None:
             stack.callback(queue.stop)
         children = stack.enter_context(Children())
-        start_worker(children, served)
-        yield served
+        start_worker(children, portal_server)
+        yield portal_server
 
 
 @click.command(short_help="Help an editor with rule files (language server).")
 @click.option("--stdio", is_flag=True, help="As many editors add it: there is no other way.")
 def lsp(*, stdio: bool) -> None:
-    """Help an editor with rule files: findings, names, meanings (language server).
+    """Serve an editor of rule files with findings, names and meanings (language server).
 
     Speaks the Language Server Protocol over standard input and output until the editor ends it.
     """
@@ -214,20 +226,23 @@ def lsp(*, stdio: bool) -> None:
 def invariants(company: str | None, ledger: tuple[Path, ...], *, as_json: bool) -> int:
     """Check that nothing is lost, doubled, forgotten or unexplained.
 
-    Reads only. With --ledger our account is compared with the target's own.
+    Nothing is changed. With --ledger, our postings are compared with the target's own ledger.
     """
     from holding.operations.invariants import companies
 
-    with office() as place, place.database.read() as session:
-        wanted = {company: company_of(session, company).id} if company else companies(session)
-        found = {code: _check(place, session, code, key, ledger) for code, key in wanted.items()}
+    with office() as environment, environment.database.read() as session:
+        company_ids = {company: company_of(session, company).id} if company else companies(session)
+        reports = {
+            code: _check(environment, session, code, key, ledger)
+            for code, key in company_ids.items()
+        }
     if as_json:
-        print_json({code: _told(checked) for code, checked in found.items()})
+        print_json({code: _report_json(checked) for code, checked in reports.items()})
     else:
-        for code, checked in found.items():
-            _say(code, checked)
+        for code, checked in reports.items():
+            _print_report(code, checked)
         print_next(f"verify --company {company or 'CODE'}")
-    return FINDINGS if any(checked.breaches for checked in found.values()) else 0
+    return FINDINGS if any(checked.breaches for checked in reports.values()) else 0
 
 
 def _check(
@@ -241,7 +256,7 @@ def _check(
     from holding.db.refusal import Refusal
     from holding.operations.invariants import check
 
-    keys, anchors = load_keys(place.settings), noted_heads(place.settings.anchor_file, code)
+    keys, anchors = load_keys(place.settings), read_noted_heads(place.settings.anchor_file, code)
     try:
         return check(
             session,
@@ -259,35 +274,35 @@ def _check(
         raise Stop(f"This is not the ledger of a stand-in: {problem}.", hint, USAGE) from problem
 
 
-def _told(checked: "Checked") -> dict[str, object]:
+def _report_json(checked: "Checked") -> dict[str, object]:
     breaches = [
-        {"invariant": one.invariant, "say": one.say, "records": list(one.record_ids)}
-        for one in checked.breaches
+        {"invariant": breach.invariant, "say": breach.say, "records": list(breach.record_ids)}
+        for breach in checked.breaches
     ]
     return {"checked": list(checked.checked), "breaches": breaches}
 
 
-def _say(code: str, checked: "Checked") -> None:
+def _print_report(code: str, checked: "Checked") -> None:
     from holding.operations.invariants import CHECKS
 
     click.echo(f"{code}: {len(checked.checked)} invariants, {len(checked.breaches)} breaches")
-    for name in dict.fromkeys(one.invariant for one in checked.breaches):
+    for name in dict.fromkeys(breach.invariant for breach in checked.breaches):
         click.echo(f"  {name} is broken. It says: {CHECKS[name][0]}")
-        for one in checked.breaches:
-            if one.invariant == name:
-                records = ", ".join(map(str, one.record_ids))
-                click.echo(f"    {one.say}" + (f" (record {records})" if records else ""))
+        for breach in checked.breaches:
+            if breach.invariant == name:
+                records = ", ".join(map(str, breach.record_ids))
+                click.echo(f"    {breach.say}" + (f" (record {records})" if records else ""))
 
 
 @click.group(cls=Listing)
 def faults() -> None:
-    """The points at which a test may break the program."""
+    """List the points at which a test may break the program."""
 
 
 @faults.command("list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def faults_list(*, as_json: bool) -> None:
-    """Name all points, and what has just happened or is about to at each."""
+    """List all points, and what has just happened or is about to happen at each."""
     from connectors.transport.strict_json import POINTS
 
     if as_json:
@@ -300,61 +315,69 @@ def faults_list(*, as_json: bool) -> None:
 
 @click.command(short_help="Walk the chain of events: was anything changed afterwards?")
 @company_option
-@click.option("--head", "noted", help="A head that was noted before, as SEQ:HASH.")
+@click.option("--head", "head_option", help="A head that was noted before, as SEQ:HASH.")
 @click.option("--anchors", type=FILE, help="A copy of the noted heads; else the installation's.")
 @click.option("--not-covered", is_flag=True, help="List the tables and columns without a seal.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def verify(
-    company: str, noted: str | None, anchors: Path | None, *, not_covered: bool, as_json: bool
+    company: str, head_option: str | None, anchors: Path | None, *, not_covered: bool, as_json: bool
 ) -> int:
-    """Walk the chain of events of a company: was anything changed or taken away afterwards?
+    """Walk a company's chain of events and check whether anything was changed or removed later.
 
-    The head of the chain is noted every 1,000 events or 5 minutes. What was noted, and a head given
-    with --head, shows that nothing up to it was replaced. Every sealed row is compared with its
-    seal, table by table; --not-covered lists what has no seal, and why.
+    The head of the chain is noted every 1,000 events or 5 minutes. The noted heads, and a head of
+    --head, prove that nothing up to them was replaced. Every sealed row is compared with its seal,
+    table by table. --not-covered lists what has no seal, and why.
     """
     from holding.operations import content_invariants, sealed_rows
     from holding.platform import events
 
-    known = [_head(noted)] if noted else []
+    noted = [_head(head_option)] if head_option else []
     with office() as place, place.database.read() as session:
-        found = company_of(session, company)
-        known += noted_heads(anchors or place.settings.anchor_file, company)
-        stored = content_invariants.compare(session, found.id)
-        torn = events.verify_chain(session, found.id, now=place.now, known=known)
-        breaks = [*torn, *stored.breaks]
-        head = events.chain_head(session, found.id)
-    up_to = max((one.seq for one in known), default=0)
+        company_row = company_of(session, company)
+        noted += read_noted_heads(anchors or place.settings.anchor_file, company)
+        stored = content_invariants.compare(session, company_row.id)
+        chain_breaks = events.verify_chain(session, company_row.id, now=place.now, known=noted)
+        all_breaks = [*chain_breaks, *stored.breaks]
+        head = events.chain_head(session, company_row.id)
+    last_noted_seq = max((noted_head.seq for noted_head in noted), default=0)
     if as_json:
-        told = [{"seq": b.seq, "event": b.event_id, "message": b.message} for b in breaks]
+        plain_breaks = [
+            {"seq": b.seq, "event": b.event_id, "message": b.message} for b in all_breaks
+        ]
         since = asdict(stored.since) if stored.since else None
-        shown = {"events": head.seq, "head": f"{head.seq}:{head.hash}", "noted": up_to}
-        shown |= {"contents_since": since, "breaks": told, "not_covered": sealed_rows.left_out()}
-        print_json(shown)
+        report = {"events": head.seq, "head": f"{head.seq}:{head.hash}", "noted": last_noted_seq}
+        report |= {
+            "contents_since": since,
+            "breaks": plain_breaks,
+            "not_covered": sealed_rows.left_out(),
+        }
+        print_json(report)
     else:
-        for one in breaks:
-            click.echo(one.message)
-        whole = "is not whole" if torn else "is whole"
-        click.echo(f"The chain of {head.seq:,} events {whole}. Head: {head.seq}:{head.hash}")
-        print_note(_sealed(stored.since))
+        for chain_break in all_breaks:
+            click.echo(chain_break.message)
+        chain_state = "is not whole" if chain_breaks else "is whole"
+        click.echo(f"The chain of {head.seq:,} events {chain_state}. Head: {head.seq}:{head.hash}")
+        print_note(_sealed_since_text(stored.since))
         _show_left_out(sealed_rows.left_out(), listed=not_covered)
-        if known:
-            print_note(f"Noted heads compared: {len(known):,}, the last of place {up_to:,}.")
+        if noted:
+            print_note(
+                f"Noted heads compared: {len(noted):,}, the last of place {last_noted_seq:,}."
+            )
         else:
             print_note(
                 "No head was noted: a chain whose end was cut off and made again cannot be told."
             )
-        again = f"verify --company {company} --head {head.seq}:{head.hash}"
-        print_next(f"invariants --company {company}" if breaks else again)
-    return FINDINGS if breaks else 0
+        next_command = f"verify --company {company} --head {head.seq}:{head.hash}"
+        print_next(f"invariants --company {company}" if all_breaks else next_command)
+    return FINDINGS if all_breaks else 0
 
 
 def _show_left_out(left_out: "Mapping[str, Mapping[str, str]]", *, listed: bool) -> None:
     """Count, or list with their reasons, the tables and columns that no seal covers."""
     tables = sum("*" in columns for columns in left_out.values())
     columns = sum(len(columns) for columns in left_out.values()) - tables
-    more = "" if listed else " List them with --not-covered."
-    print_note(f"Not covered by seals: {tables} tables, and {columns} columns of others.{more}")
+    hint = "" if listed else " List them with --not-covered."
+    print_note(f"Not covered by seals: {tables} tables, and {columns} columns of others.{hint}")
     for table, reasons in left_out.items() if listed else ():
         for column, reason in reasons.items():
             place = table if column == "*" else f"{table}.{column}"
@@ -374,17 +397,17 @@ def _head(text: str) -> "Head":
     return Head(int(seq), digest)
 
 
-def _sealed(since: "Since | None") -> str:
-    """From where on contents can be compared."""
+def _sealed_since_text(since: "Since | None") -> str:
+    """Return a sentence that names the first event that seals contents."""
     if since is None:
         return "Versions were compared with what events sealed; no event seals other contents yet."
     place = f", place {since.seq:,} of the chain" if since.seq else ""
-    told = "Versions were compared with what events sealed; postings, approvals, requests and"
-    return f"{told} answers from event {since.event_id:,} on{place}."
+    start_text = "Versions were compared with what events sealed; postings, approvals, requests and"
+    return f"{start_text} answers from event {since.event_id:,} on{place}."
 
 
-def noted_heads(file: Path, company: str) -> "tuple[Head, ...]":
-    """All that were noted of a company; a line that is no anchor is itself a finding."""
+def read_noted_heads(file: Path, company: str) -> "tuple[Head, ...]":
+    """Return the noted heads of a company; a line that is no anchor ends the command."""
     from holding.platform.events import Anchors
 
     try:
@@ -392,8 +415,8 @@ def noted_heads(file: Path, company: str) -> "tuple[Head, ...]":
     except OSError as problem:
         raise Stop(f"{file} cannot be read: {problem.strerror}.", code=ENVIRONMENT) from problem
     except ValueError as problem:
-        told = "A person changed it, or a disk did: compare it with a copy that was kept elsewhere."
-        raise Stop(f"The noted heads are damaged: {problem}.", told, FINDINGS) from problem
+        hint = "A person changed it, or a disk did: compare it with a copy that was kept elsewhere."
+        raise Stop(f"The noted heads are damaged: {problem}.", hint, FINDINGS) from problem
 
 
 COMMANDS = (

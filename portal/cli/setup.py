@@ -1,6 +1,6 @@
-"""Commands that set up an installation: companies, people, rules, connections and files.
+"""Set up an installation: companies, people, rules and delivered files.
 
-`--as` is trusted: whoever can run the command can write to the database anyway.
+`--as` is trusted: a user who can run the command can write to the database anyway.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ _FIXED: Final = f"{__name__}.fixed"
 
 @click.group(cls=Listing)
 def company() -> None:
-    """Companies."""
+    """Manage companies."""
 
 
 @company.command("add")
@@ -61,14 +61,18 @@ def company_add(code: str, name: str, zone: str, currency: str, like: str | None
                 session, code=code, name=name, zone=zone, currency=currency, now=place.now
             )
         )
-        copied = None
+        copy_counts = None
         if source is not None:
             pattern = Pattern(source.id, people=True, notices=True)
-            copied = granted(copy_setup(session, actors.OPERATOR, company_id, pattern, place.now))
+            copy_counts = granted(
+                copy_setup(session, actors.OPERATOR, company_id, pattern, place.now)
+            )
     click.echo(f"Company {code} created: {name}. It is not live yet.")
-    if copied is not None:
-        number = plural(copied.people, "person", "people")
-        click.echo(f"Copied: {number}, {plural(copied.recipients, 'recipient')} of notices.")
+    if copy_counts is not None:
+        people_text = plural(copy_counts.people, "person", "people")
+        click.echo(
+            f"Copied: {people_text}, {plural(copy_counts.recipients, 'recipient')} of notices."
+        )
     print_next(f"user add EMAIL --company {code} --role admin")
 
 
@@ -77,14 +81,14 @@ def company_add(code: str, name: str, zone: str, currency: str, like: str | None
 @click.argument("error_class", metavar="CLASS")
 @click.argument("hours", type=int)
 def company_due(code: str, error_class: str, hours: int) -> None:
-    """Let holds of CLASS, as `mapping_missing`, be due HOURS after they open; 24 otherwise."""
+    """Set the due time of a hold CLASS, such as `mapping_missing`: HOURS, 24 by default."""
     from holding.access import actors
     from holding.holds import retries
 
     with office() as place, place.database.write() as session:
-        found = company_of(session, code)
+        company_row = company_of(session, code)
         refusal = retries.set_hours(
-            session, actors.OPERATOR, found.id, error_class, hours, place.now
+            session, actors.OPERATOR, company_row.id, error_class, hours, place.now
         )
         if refusal:
             refuse(refusal)
@@ -94,7 +98,7 @@ def company_due(code: str, error_class: str, hours: int) -> None:
 
 @click.group(cls=Listing)
 def user() -> None:
-    """People and their roles."""
+    """Manage people and their roles."""
 
 
 @user.command("add")
@@ -110,7 +114,7 @@ def user_add(
     from holding.access import actors, people
 
     with office() as place, place.database.write() as session:
-        found = company_of(session, company)
+        company_row = company_of(session, company)
         person_id, password = people.id_of_address(session, email), None
         if person_id is None:
             added = granted(
@@ -120,7 +124,7 @@ def user_add(
         for role in roles:
             refusal = people.add_membership(
                 session,
-                company_id=found.id,
+                company_id=company_row.id,
                 person_id=person_id,
                 role=role,
                 actor=actors.OPERATOR,
@@ -129,7 +133,7 @@ def user_add(
             if refusal:
                 refuse(refusal)
         for team in teams:
-            people.add_to_team(session, company_id=found.id, name=team, person_id=person_id)
+            people.add_to_team(session, company_id=company_row.id, name=team, person_id=person_id)
     click.echo(f"{email} now has these roles in {company}: {', '.join(roles)}.")
     if password:
         click.echo(f"Password, shown only now: {password}")
@@ -139,7 +143,7 @@ def user_add(
 @user.command("password")
 @click.argument("email")
 def user_password(email: str) -> None:
-    """Give EMAIL a new password, which is printed once; all sessions of theirs end."""
+    """Give EMAIL a new password, which is printed once. All sessions of this person end."""
     from holding.access import actors, people
 
     with office() as place, place.database.write() as session:
@@ -153,7 +157,7 @@ def user_password(email: str) -> None:
 @click.argument("email")
 @click.option("--reason", required=True, help="Recorded in the audit log.")
 def user_two_factor_off(email: str, reason: str) -> None:
-    """End the two-factor authentication of EMAIL (a lost phone), and all sessions of theirs."""
+    """End EMAIL's two-factor authentication (a lost phone), and all sessions of this person."""
     from holding.access import actors
     from holding.company import access_links
 
@@ -170,29 +174,31 @@ def user_two_factor_off(email: str, reason: str) -> None:
 @click.option("--source", "names", multiple=True, help="A source whose records EMAIL sees.")
 @click.option("--all", "everything", is_flag=True, help="Records of all sources again.")
 def user_sources(email: str, company: str, names: tuple[str, ...], *, everything: bool) -> None:
-    """Let EMAIL see records of some sources only, or of all again."""
+    """Limit EMAIL to records of some sources, or remove the limit."""
     from holding.access import actors
     from holding.company import directory
 
     if bool(names) == everything:
         raise Stop("Choose sources with --source, or all with --all.")
     with office() as place, place.database.write() as session:
-        found = company_of(session, company)
-        known = {one.name: one.id for one in directory.sources(session, found.id)}
-        if unknown := sorted(set(names) - known.keys()):
-            there = ", ".join(known) or "none"
-            raise Stop(f"Unknown source {', '.join(unknown)}. Sources: {there}.")
-        made = granted(
+        company_row = company_of(session, company)
+        source_ids = {
+            source.name: source.id for source in directory.sources(session, company_row.id)
+        }
+        if unknown_names := sorted(set(names) - source_ids.keys()):
+            known_names = ", ".join(source_ids) or "none"
+            raise Stop(f"Unknown source {', '.join(unknown_names)}. Sources: {known_names}.")
+        change = granted(
             directory.limit(
                 session,
                 actors.OPERATOR,
-                company_id=found.id,
+                company_id=company_row.id,
                 person_id=person_id_of(session, email),
-                source_ids=[known[name] for name in names],
+                source_ids=[source_ids[name] for name in names],
                 now=place.now,
             )
         )
-    click.echo(made.say)
+    click.echo(change.say)
     print_next("user roles")
 
 
@@ -206,21 +212,23 @@ def user_remove(email: str, company: str) -> None:
     from holding.holds import assignments
 
     with office() as place, place.database.write() as session:
-        found = company_of(session, company)
+        company_row = company_of(session, company)
         person_id = people.id_of_address(session, email)
         if person_id is None:
             raise Stop(f"No user with the email {email}.")
-        handed = granted(
-            assignments.remove_member(session, actors.OPERATOR, found.id, person_id, place.now)
+        reassigned_holds = granted(
+            assignments.remove_member(
+                session, actors.OPERATOR, company_row.id, person_id, place.now
+            )
         )
     click.echo(f"{email} was removed from {company}.")
-    click.echo(f"{plural(handed, 'hold is', 'holds are')} with their teams again.")
+    click.echo(f"{plural(reassigned_holds, 'hold is', 'holds are')} with their teams again.")
     print_next(f"user add EMAIL --company {company} --role ROLE")
 
 
 @click.group(cls=Listing)
 def rules() -> None:
-    """Rule files of a company."""
+    """Manage the rule files of a company."""
 
 
 @rules.command("push")
@@ -233,15 +241,15 @@ def rules_push(folder: Path, company: str, email: str, title: str | None) -> Non
     from holding.rulesets import admission, publication
 
     with office() as place, place.database.write() as session:
-        found = company_of(session, company)
-        actor = actor_of(session, email, found.id)
+        company_row = company_of(session, company)
+        actor = actor_of(session, email, company_row.id)
         files = rule_files(folder)
-        answer = publication.push_change(
-            session, found.id, actor, files, title or folder.name, place.now
+        push_result = publication.push_change(
+            session, company_row.id, actor, files, title or folder.name, place.now
         )
-        if isinstance(answer, admission.RulesRefusal):
-            _show(answer, files)
-        change = granted(answer)
+        if isinstance(push_result, admission.RulesRefusal):
+            _print_rule_problems(push_result, files)
+        change = granted(push_result)
         click.echo(f"Change {change} saved. Another person must publish it before it takes effect.")
         print_next(f"publish {change} --company {company} --as EMAIL")
 
@@ -257,23 +265,27 @@ def publish(change: int, company: str, email: str) -> None:
     from holding.rulesets import publication
 
     with office() as place, place.database.write() as session:
-        found = company_of(session, company)
-        actor = actor_of(session, email, found.id)
-        done = granted(publication.publish_change(session, change, actor, place.now))
-    processes.ring(found.id, "evaluate")
-    click.echo(f"Rule version {done.no} ({done.hash[:12]}) is in force.")
-    click.echo(f"{done.decided[0].upper()}{done.decided[1:]}.")
-    added = plural(done.seeded.added, "mapping entry is", "mapping entries are")
-    click.echo(f"{added} new; {plural(done.woken, 'record is', 'records are')} due.")
-    for each in done.seeded.differences:
-        print_note(f"  {each.said}")
+        company_row = company_of(session, company)
+        actor = actor_of(session, email, company_row.id)
+        publication_result = granted(publication.publish_change(session, change, actor, place.now))
+    processes.ring(company_row.id, "evaluate")
+    click.echo(
+        f"Rule version {publication_result.no} ({publication_result.hash[:12]}) is in force."
+    )
+    click.echo(f"{publication_result.decided[0].upper()}{publication_result.decided[1:]}.")
+    added_text = plural(publication_result.seeded.added, "mapping entry is", "mapping entries are")
+    click.echo(
+        f"{added_text} new; {plural(publication_result.woken, 'record is', 'records are')} due."
+    )
+    for difference in publication_result.seeded.differences:
+        print_note(f"  {difference.said}")
     print_next(f"ingest FILE --company {company} --source NAME --check")
 
 
-def _keep_fixed_values(
+def _store_fixed_values(
     context: click.Context, _option: click.Parameter, values: Sequence[str]
 ) -> None:
-    """Keep field -> value of options such as `--set status=paid` for the command."""
+    """Store the FIELD=VALUE pairs of options such as `--set status=paid` for the command."""
     pairs = [value.partition("=") for value in values]
     if any(not name.strip() or not sign for name, sign, _ in pairs):
         raise click.BadParameter("write it as FIELD=VALUE, such as status=paid")
@@ -289,7 +301,7 @@ def _keep_fixed_values(
     "--set",
     multiple=True,
     expose_value=False,
-    callback=_keep_fixed_values,
+    callback=_store_fixed_values,
     metavar="FIELD=VALUE",
     help="One value for all rows of a sheet, such as status=paid.",
 )
@@ -298,29 +310,30 @@ def _keep_fixed_values(
 def ingest(
     file: Path, company: str, source: str, email: str | None, *, check: bool, as_json: bool
 ) -> None:
-    """Read a delivery from FILE (.json, .xlsx, .csv). A record with wrong values is stored on hold;
-    nothing is stored if something belongs to no record.
+    """Read a delivery from FILE (.json, .xlsx, .csv).
+
+    A record with wrong values is stored on hold. Nothing is stored if a value belongs to no record.
     """
     from holding.platform import processes
     from portal.terminal.command_frame import plural, store_delivery
 
     with office() as place:
         with place.database.read() as session:
-            found = company_of(session, company)
-            delivery = _read_delivery(session, found.id, source, file, beside_result=as_json)
+            company_row = company_of(session, company)
+            delivery = _read_delivery(session, company_row.id, source, file, beside_result=as_json)
         if check:
-            held = sum(bool(one.faults) for one in delivery.records)
-            some = f", {held:,} of them would be held" if held else ""
-            words = f"{plural(len(delivery.records), 'record')} can be read{some}"
-            click.echo(f"{words}; nothing was stored.")
+            held_count = sum(bool(delivered_record.faults) for delivered_record in delivery.records)
+            held_text = f", {held_count:,} of them would be held" if held_count else ""
+            summary = f"{plural(len(delivery.records), 'record')} can be read{held_text}"
+            click.echo(f"{summary}; nothing was stored.")
             print_next(f"ingest {file} --company {company} --source {source}")
             return
         with place.database.write() as session:
-            by = actor_of(session, email, found.id) if email else None
+            actor = actor_of(session, email, company_row.id) if email else None
             receipt = granted(
-                store_delivery(session, found.id, source, file, delivery, place.now, by)
+                store_delivery(session, company_row.id, source, file, delivery, place.now, actor)
             )
-        processes.ring(found.id, "evaluate")
+        processes.ring(company_row.id, "evaluate")
     counts = {
         "records": len(delivery.records),
         "new_records": receipt.new_records,
@@ -338,8 +351,10 @@ def ingest(
 def _read_delivery(
     session: "DatabaseSession", company_id: int, source: str, file: Path, *, beside_result: bool
 ) -> "Accepted":
-    """Return what the file holds after showing what is wrong, held and missing in it, on standard
-    error where it is beside the result; something that belongs to no record ends the command.
+    """Return what the file holds, after printing its wrong, held and missing values.
+
+    With `beside_result` the report goes to standard error. A value that belongs to no record ends
+    the command.
     """
     from connectors.contract.pulls import FIXED
     from holding.connections import connections
@@ -366,23 +381,25 @@ def _read_delivery(
     for error in delivery.errors:
         report(f"{error.where}: {error.message} ({error.value})  {error.hint}")
     if delivery.errors:
-        wrong = plural(len(delivery.errors), "place is", "places are")
-        raise Stop(f"{wrong} wrong, so nothing was stored. Correct the file and send it again.")
+        wrong_places = plural(len(delivery.errors), "place is", "places are")
+        raise Stop(
+            f"{wrong_places} wrong, so nothing was stored. Correct the file and send it again."
+        )
     for record in delivery.records:
         for error in record.errors:
             words = f"{record.number} is held: {error.message} ({error.value})"
             report(f"{error.where}: {words}  {error.hint}")
     for (name, value), count in delivery.filled.items():
         report(f"{name} is set to {value} in {plural(count, 'blank cell')}.")
-    for kind in sorted({one.kind for one in delivery.records}):
-        ours = [one for one in delivery.records if one.kind == kind]
-        lacks = needed_by_rules(session, row.id, kind, filled_by_records(ours))
-        if lacks:
-            report(f"The rules also need: {', '.join(lacks)}.")
+    for kind in sorted({record.kind for record in delivery.records}):
+        kind_records = [record for record in delivery.records if record.kind == kind]
+        missing_fields = needed_by_rules(session, row.id, kind, filled_by_records(kind_records))
+        if missing_fields:
+            report(f"The rules also need: {', '.join(missing_fields)}.")
     return delivery
 
 
-def _show(refusal: "RulesRefusal", files: Mapping[str, str]) -> None:
+def _print_rule_problems(refusal: "RulesRefusal", files: Mapping[str, str]) -> None:
     from grammar.text.problem import show
 
     for problem in refusal.problems:

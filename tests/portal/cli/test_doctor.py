@@ -9,12 +9,12 @@ from holding.db.database import Database
 from holding.db.models import Posting, Record
 from holding.platform import processes
 from holding.platform.settings import Settings
-from portal.cli.records import Looked, examine_installation
+from portal.cli.records import CheckOutcome, examine_installation
 
 pytestmark = pytest.mark.sqlite
 
 
-def looked(database: Database) -> Looked:
+def looked(database: Database) -> CheckOutcome:
     return next(one for one in examine_installation(Settings.from_env()) if one.name == "worker")
 
 
@@ -41,7 +41,7 @@ def test_T28_nobody_works_and_work_waits(database: Database) -> None:
 def test_T28_one_of_two_is_gone(database: Database) -> None:
     seen(database, "host:7", 11)
     seen(database, "host:8", 0)
-    assert looked(database) == Looked(
+    assert looked(database) == CheckOutcome(
         "worker", ok=True, words="1 worker runs; host:7 not seen for 11 min"
     )
 
