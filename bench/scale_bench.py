@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from bench import shop_bench
 from bench.shop_bench import BATCH, orders, receive
-from portal.terminal.command_frame import Office, office, print_note
+from portal.terminal.command_frame import Installation, open_installation, print_note
 
 if TYPE_CHECKING:
     from sandbox.demo.command import Shop
@@ -143,7 +143,7 @@ def summarize(
 class _WorkerState:
     """The state of a worker process: its office, and the barrier where it meets the others."""
 
-    place: Office
+    place: Installation
     meeting: Barrier
     stack: ExitStack
 
@@ -166,7 +166,7 @@ def _workers() -> Iterator[ProcessPoolExecutor]:
 def _begin(meeting: Barrier) -> None:
     global _worker_state  # a process of the pool has no other place to keep it
     stack = ExitStack()
-    _worker_state = _WorkerState(stack.enter_context(office()), meeting, stack)
+    _worker_state = _WorkerState(stack.enter_context(open_installation()), meeting, stack)
 
 
 def _run_turn(

@@ -20,14 +20,14 @@ from portal.terminal.command_frame import (
     USAGE,
     Listing,
     Stop,
-    actor_of,
-    company_of,
     company_option,
     granted,
-    office,
+    open_installation,
     print_json,
     print_next,
     print_note,
+    require_actor,
+    require_company,
     rule_files,
 )
 
@@ -225,9 +225,9 @@ class Keeping:
             bad=found.tally.bad,
             rules={one.book_name: (one.fired, one.records) for one in found.fired},
         )
-        with office() as place, place.database.write() as session:
-            company = company_of(session, self.company)
-            actor = actor_of(session, self.email, company.id)
+        with open_installation() as place, place.database.write() as session:
+            company = require_company(session, self.company)
+            actor = require_actor(session, self.email, company.id)
             refusal = recorded_backtests.record_backtest(
                 session, company.id, actor, counted, place.now
             )
@@ -247,9 +247,9 @@ def open_keeping(company: str | None, email: str | None, old: Path, new: Path) -
     for path in (old, new):
         if not path.is_dir():
             raise Stop(f"{path} is not a folder of rules.", "--company needs two folders", USAGE)
-    with office() as place, place.database.read() as session:
-        found = company_of(session, company)
-        granted(recorded_backtests.refuse_recording(actor_of(session, email, found.id)))
+    with open_installation() as place, place.database.read() as session:
+        found = require_company(session, company)
+        granted(recorded_backtests.refuse_recording(require_actor(session, email, found.id)))
     old_hash, new_hash = (hash_files(rule_files(path)) for path in (old, new))
     return Keeping(company, email, old_hash=old_hash, hash=new_hash)
 
@@ -275,8 +275,8 @@ def export(folder: Path, company: str, first: datetime | None, last: datetime | 
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Stop(f"{folder} already exists and is not empty.", "name a new folder", USAGE)
-    with office() as place, place.database.read() as session:
-        found = company_of(session, company)
+    with open_installation() as place, place.database.read() as session:
+        found = require_company(session, company)
         folder.mkdir(parents=True, exist_ok=True)
         written = write(
             folder,

@@ -15,12 +15,12 @@ from portal.terminal.command_frame import (
     FINDINGS,
     USAGE,
     Stop,
-    actor_of,
-    company_of,
     granted,
-    office,
+    open_installation,
     print_json,
     print_next,
+    require_actor,
+    require_company,
 )
 
 if TYPE_CHECKING:
@@ -88,9 +88,9 @@ def _of_company(code: str, email: str) -> "Tally":
     from holding.access.actors import may
     from holding.trials.fixed_codes import named_codes
 
-    with office() as place, place.database.read(many=True) as session:
-        found = company_of(session, code)
-        granted(may(actor_of(session, email, found.id), "record.read"))
+    with open_installation() as place, place.database.read(many=True) as session:
+        found = require_company(session, code)
+        granted(may(require_actor(session, email, found.id), "record.read"))
         return granted(named_codes(session, found.id, place.now))
 
 

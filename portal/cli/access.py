@@ -10,22 +10,22 @@ import click
 from portal.cli.setup import user
 from portal.terminal.command_frame import (
     Listing,
-    actor_of,
-    company_of,
     company_option,
     granted,
-    office,
-    person_id_of,
+    open_installation,
     print_json,
     print_next,
     print_note,
     refuse,
+    require_actor,
+    require_company,
+    require_person_id,
 )
 
 if TYPE_CHECKING:
     from holding.access.deputies import Standing
     from holding.access.operations import TokenRow
-    from portal.terminal.command_frame import Office
+    from portal.terminal.command_frame import Installation
 
 
 DAY = click.DateTime(["%Y-%m-%d"])
@@ -40,7 +40,7 @@ def user_roles(*, as_json: bool) -> None:
     """Show what each role may do, and which pages and actions that opens."""
     from holding.access.actors import ACT_LABELS, ACTS, ROLE_LABELS, ROLES, role_list
 
-    with office() as place:
+    with open_installation() as place:
         routes = _routes(place)
     acts = [
         {"act": act, "label": label, "roles": [role for role in ROLES if role in ACTS[act]]}
@@ -74,7 +74,7 @@ class Route:
     may: dict[str, bool]
 
 
-def _routes(place: "Office") -> list[Route]:
+def _routes(place: "Installation") -> list[Route]:
     """Return every address and method of the portal, with its act and the roles that may do it."""
     from holding.access.actors import ACTS, ROLES
     from portal.app import create_app
@@ -107,14 +107,14 @@ def token_add(email: str, company: str, name: str, scopes: tuple[str, ...], days
     """Create a token for EMAIL. It is printed once and stored nowhere."""
     from holding.access import actors, operations
 
-    with office() as place, place.database.write() as session:
-        company_row = company_of(session, company)
+    with open_installation() as place, place.database.write() as session:
+        company_row = require_company(session, company)
         new_token = granted(
             operations.make_token(
                 session,
                 actors.OPERATOR,
                 company_id=company_row.id,
-                person_id=person_id_of(session, email),
+                person_id=require_person_id(session, email),
                 name=name,
                 scopes=scopes,
                 lasts=timedelta(days=min(days, 9_999)),  # a calendar ends
@@ -133,8 +133,8 @@ def token_list(company: str) -> None:
     """List all tokens of a company, and when each was last used."""
     from holding.access import operations
 
-    with office() as place, place.database.read() as session:
-        company_row = company_of(session, company)
+    with open_installation() as place, place.database.read() as session:
+        company_row = require_company(session, company)
         zone = ZoneInfo(company_row.zone)
         for row in operations.list_tokens(session, company_row.id):
             last_used_at = row.seen_at.astimezone(zone) if row.seen_at else None
@@ -152,8 +152,8 @@ def token_revoke(number: int, company: str) -> None:
     """End token NUMBER for good."""
     from holding.access import actors, operations
 
-    with office() as place, place.database.write() as session:
-        company_row = company_of(session, company)
+    with open_installation() as place, place.database.write() as session:
+        company_row = require_company(session, company)
         refusal = operations.revoke(session, actors.OPERATOR, company_row.id, number, place.now)
         if refusal:
             refuse(refusal)
@@ -186,15 +186,15 @@ def deputy_add(
     """Permit EMAIL to approve on behalf of another person for a period."""
     from holding.access import deputies
 
-    with office() as place, place.database.write() as session:
-        company_row = company_of(session, company)
+    with open_installation() as place, place.database.write() as session:
+        company_row = require_company(session, company)
         zone = ZoneInfo(company_row.zone)
         granted(
             deputies.appoint(
                 session,
-                actor_of(session, as_email, company_row.id),
-                person_id=person_id_of(session, person),
-                deputy_id=person_id_of(session, email),
+                require_actor(session, as_email, company_row.id),
+                person_id=require_person_id(session, person),
+                deputy_id=require_person_id(session, email),
                 from_at=deputies.begins(first.date(), zone) if first else place.now,
                 until_at=deputies.ends(last.date(), zone),
                 reason=reason,
@@ -211,8 +211,8 @@ def deputy_list(company: str) -> None:
     """List all delegates, present and past."""
     from holding.access import deputies
 
-    with office() as place, place.database.read() as session:
-        company_row = company_of(session, company)
+    with open_installation() as place, place.database.read() as session:
+        company_row = require_company(session, company)
         for row in deputies.list_deputies(session, company_row.id):
             click.echo(_deputy_line(row, ZoneInfo(company_row.zone)))
     print_next(f"deputy end NUMBER --company {company} --as EMAIL")
@@ -226,9 +226,9 @@ def deputy_end(number: int, company: str, as_email: str) -> None:
     """End the delegation NUMBER of the list early."""
     from holding.access import deputies
 
-    with office() as place, place.database.write() as session:
-        company_row = company_of(session, company)
-        actor = actor_of(session, as_email, company_row.id)
+    with open_installation() as place, place.database.write() as session:
+        company_row = require_company(session, company)
+        actor = require_actor(session, as_email, company_row.id)
         granted(deputies.end(session, actor, number, place.now))
     click.echo(f"Delegation {number} ended.")
     print_next(f"deputy list --company {company}")

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from portal.terminal.command_frame import INTERNAL, USAGE, Stop, granted, office, print_next
+from portal.terminal.command_frame import (
+    INTERNAL,
+    USAGE,
+    Stop,
+    granted,
+    open_installation,
+    print_next,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -78,7 +85,7 @@ def setup(path: Path | None) -> None:
     from holding.access.people import id_of_address
     from portal.cli.server import print_setup_address
 
-    with office(upgrade=True) as environment:
+    with open_installation(upgrade=True) as environment:
         host = environment.settings.host
         shown_host = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - only shown
         local_url = f"http://{shown_host}:{environment.settings.port}"
@@ -157,11 +164,11 @@ def _copy_from_company(
     """Copy people, roles and notices of the company that `like` names; return what to print."""
     from holding.db.refusal import plural
     from holding.operations.another_company import Pattern, copy_setup
-    from portal.terminal.command_frame import company_of
+    from portal.terminal.command_frame import require_company
 
     if not company.get("like"):
         return []
-    source = company_of(session, str(company["like"]))
+    source = require_company(session, str(company["like"]))
     actor = _first_person_actor(session, new_company)
     pattern = Pattern(source.id, people=True, notices=True)
     copied = granted(copy_setup(session, actor, actor.company_id or 0, pattern, now), "company")
@@ -245,9 +252,9 @@ def _first_person_actor(session: "DatabaseSession", new_company: "SetUp") -> "Ac
     """Return the company's first person as the actor of the command line."""
     from holding.access.actors import actor_of
     from holding.platform.events import COMMAND_LINE
-    from portal.terminal.command_frame import company_of
+    from portal.terminal.command_frame import require_company
 
-    company = company_of(session, new_company.code)
+    company = require_company(session, new_company.code)
     actor = actor_of(session, new_company.person_id, company.id, via=COMMAND_LINE)
     if actor is None:
         raise Stop("The first person has no role.", code=INTERNAL)

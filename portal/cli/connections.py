@@ -11,15 +11,15 @@ from portal.terminal.command_frame import (
     FINDINGS,
     Listing,
     Stop,
-    actor_of,
     as_option,
-    company_of,
     company_option,
     granted,
-    office,
+    open_installation,
     plural,
     print_json,
     print_next,
+    require_actor,
+    require_company,
     require_named,
 )
 
@@ -58,9 +58,9 @@ def connection_add(
     from holding.access.actors import may
     from holding.rulesets.new_connections import add_connection
 
-    with office() as place, place.database.write() as session:
-        company_row = company_of(session, company)
-        actor = actor_of(session, email, company_row.id)
+    with open_installation() as place, place.database.write() as session:
+        company_row = require_company(session, company)
+        actor = require_actor(session, email, company_row.id)
         granted(may(actor, "connection.admin"))
         granted(
             add_connection(
@@ -147,9 +147,9 @@ def connection_set(name: str, company: str, email: str, pairs: tuple[str, ...]) 
     from holding.platform import processes
     from holding.rulesets.new_connections import change_settings
 
-    with office() as place, place.database.write() as session:
-        company_row = company_of(session, company)
-        actor = actor_of(session, email, company_row.id)
+    with open_installation() as place, place.database.write() as session:
+        company_row = require_company(session, company)
+        actor = require_actor(session, email, company_row.id)
         row = require_named(connections.find_connection(session, company_row.id, name), name)
         new_settings = dict(_parse_setting(text) for text in pairs)
         changed = granted(change_settings(session, actor, row.id, new_settings, now=place.now))
@@ -177,9 +177,9 @@ def connection_key(name: str, company: str, email: str) -> None:
     secret = (
         click.prompt("Key", hide_input=True) if is_terminal else sys.stdin.read().removesuffix("\n")
     )
-    with office() as place, place.database.write() as session:
-        company_row = company_of(session, company)
-        actor = actor_of(session, email, company_row.id)
+    with open_installation() as place, place.database.write() as session:
+        company_row = require_company(session, company)
+        actor = require_actor(session, email, company_row.id)
         granted(may(actor, "connection.admin"))
         row = require_named(connections.find_connection(session, company_row.id, name), name)
         stored_key = granted(key_rotation.first_key(session, actor, row.id, secret, now=place.now))
@@ -201,10 +201,10 @@ def connection_test(name: str, company: str, email: str, *, as_json: bool) -> No
     from holding.intake import deliveries
     from holding.platform import processes
 
-    with office() as place:
+    with open_installation() as place:
         with place.database.read() as session:
-            company_row = company_of(session, company)
-            actor = actor_of(session, email, company_row.id)
+            company_row = require_company(session, company)
+            actor = require_actor(session, email, company_row.id)
             row = require_named(connections.find_connection(session, company_row.id, name), name)
         http = Http(place.clock)
         report = granted(
@@ -238,9 +238,9 @@ def connection_pause(name: str, company: str, email: str, reason: str) -> None:
     """Send nothing to NAME until it is resumed."""
     from holding.connections import connections
 
-    with office() as place, place.database.write() as session:
-        company_row = company_of(session, company)
-        actor = actor_of(session, email, company_row.id)
+    with open_installation() as place, place.database.write() as session:
+        company_row = require_company(session, company)
+        actor = require_actor(session, email, company_row.id)
         row = require_named(connections.find_connection(session, company_row.id, name), name)
         granted(connections.pause(session, actor, row.id, reason, now=place.now))
     click.echo(f"{name} paused. Ready documents wait until it is resumed.")
@@ -257,9 +257,9 @@ def connection_resume(name: str, company: str, email: str) -> None:
     from holding.platform import processes
     from holding.rulesets import target_ways
 
-    with office() as place, place.database.write() as session:
-        company_row = company_of(session, company)
-        actor = actor_of(session, email, company_row.id)
+    with open_installation() as place, place.database.write() as session:
+        company_row = require_company(session, company)
+        actor = require_actor(session, email, company_row.id)
         row = require_named(connections.find_connection(session, company_row.id, name), name)
         granted(target_ways.resume_target(session, actor, row.id, now=place.now))
     processes.ring(company_row.id, "push")
@@ -294,9 +294,9 @@ def connection_rates(
     from holding.db.refusal import plural
     from holding.platform import processes
 
-    with office() as place, place.database.write() as session:
-        company_row = company_of(session, company)
-        actor = actor_of(session, email, company_row.id)
+    with open_installation() as place, place.database.write() as session:
+        company_row = require_company(session, company)
+        actor = require_actor(session, email, company_row.id)
         row = require_named(connections.find_connection(session, company_row.id, name), name)
         if unit_rates is not None:
             needs_confirmation = unit_rates == "confirmed"
@@ -342,9 +342,9 @@ def connection_preflight(name: str, company: str, email: str, *, as_json: bool) 
     from holding.connections import connections
     from holding.trials import findings as preflight
 
-    with office() as place, place.database.read() as session:
-        company_row = company_of(session, company)
-        granted(may(actor_of(session, email, company_row.id), "record.read"))
+    with open_installation() as place, place.database.read() as session:
+        company_row = require_company(session, company)
+        granted(may(require_actor(session, email, company_row.id), "record.read"))
         if name:
             require_named(connections.find_connection(session, company_row.id, name), name)
         findings = preflight.findings(session, company_row.id, place.now, name)
@@ -377,9 +377,9 @@ def diagnose(name: str, company: str, email: str, *, as_json: bool) -> int:
 
     if not (company and email):
         raise click.UsageError("NAME needs --company and --as.")
-    with office() as place, place.database.read() as session:
-        company_row = company_of(session, company)
-        granted(may(actor_of(session, email, company_row.id), "record.read"))
+    with open_installation() as place, place.database.read() as session:
+        company_row = require_company(session, company)
+        granted(may(require_actor(session, email, company_row.id), "record.read"))
         row = require_named(
             connections.find_connection(session, company_row.id, name, side="target"), name
         )

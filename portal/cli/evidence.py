@@ -14,15 +14,15 @@ from portal.terminal.command_frame import (
     USAGE,
     Listing,
     Stop,
-    actor_of,
-    company_of,
-    home_of,
-    office,
+    ensure_home,
+    open_installation,
     plural,
     print_json,
     print_next,
     print_note,
     refuse,
+    require_actor,
+    require_company,
     settings,
 )
 
@@ -226,11 +226,11 @@ def packet(
     from portal.app import create_app
     from portal.records.packet_pages import write_packet
 
-    with office() as place:
+    with open_installation() as place:
         with place.database.read() as session:
-            company_id = company_of(session, company).id
+            company_id = require_company(session, company).id
             record_row = record_rows.with_number(session, company_id, record)
-            actor = actor_of(session, email, company_id)
+            actor = require_actor(session, email, company_id)
         if record_row is None:
             raise Stop(f'No record or document "{record}" found.')
         app = create_app(place.database, place.clock, place.settings)
@@ -285,7 +285,7 @@ def restore(file: Path) -> None:
     from holding.platform.backup import VERSION
 
     environment = settings()
-    home_of(environment)
+    ensure_home(environment)
     restored = restoring.restore(environment.database_url, file, datetime.now(UTC))
     if isinstance(restored, Refusal):
         refuse(restored, ENVIRONMENT if restored.status == 503 else FINDINGS)
@@ -308,11 +308,11 @@ def prune(company: str | None, *, dry_run: bool, as_json: bool) -> None:
     from holding.operations import pruning
     from holding.operations.invariants import companies
 
-    with office() as place:
+    with open_installation() as place:
         cutoff = pruning.before(place.now, place.settings.keep_years)
         with place.database.read() as session:
             company_ids = (
-                {company: company_of(session, company).id} if company else companies(session)
+                {company: require_company(session, company).id} if company else companies(session)
             )
             reports = [pruning.due(session, key, code, cutoff) for code, key in company_ids.items()]
         if not dry_run:
@@ -356,7 +356,7 @@ def new() -> None:
     from holding.db.refusal import Refusal
 
     environment = settings()
-    home_of(environment)
+    ensure_home(environment)
     path = key_path(environment)
     try:
         is_new = make_key_file(path)
@@ -381,7 +381,7 @@ def rotate() -> int:
     from holding.db.refusal import Refusal
     from holding.operations.key_file_rotation import rotate_key_file
 
-    with office() as place:
+    with open_installation() as place:
         rotation = rotate_key_file(place.database, place.settings, place.now)
         path = key_path(place.settings)
     if isinstance(rotation, Refusal):

@@ -19,14 +19,14 @@ from portal.terminal.command_frame import (
     USAGE,
     Listing,
     Stop,
-    actor_of,
     as_option,
-    company_of,
     granted,
-    office,
+    open_installation,
     print_json,
     print_next,
     refuse,
+    require_actor,
+    require_company,
 )
 
 if TYPE_CHECKING:
@@ -66,10 +66,10 @@ def company_dry_run(
     """Check the records of some days without sending: what is ready, what is on hold and why."""
     from holding.company import dry_run
 
-    with office() as place:
+    with open_installation() as place:
         with place.database.read() as session:
-            company_row = company_of(session, code)
-            actor = actor_of(session, email, company_row.id)
+            company_row = require_company(session, code)
+            actor = require_actor(session, email, company_row.id)
             first_day, last_day = dry_run.proposed_days(
                 session, company_row.id, place.now, company_row.zone
             )
@@ -155,10 +155,10 @@ def company_cutover(code: str, day: datetime, email: str) -> None:
     from holding.company import going_live
     from holding.platform import processes
 
-    with office() as place:
+    with open_installation() as place:
         with place.database.write() as session:
-            company = company_of(session, code)
-            actor = actor_of(session, email, company.id)
+            company = require_company(session, code)
+            actor = require_actor(session, email, company.id)
             refusal = going_live.set_cutover(session, actor, day.date(), place.now)
             if refusal:
                 refuse(refusal)
@@ -188,10 +188,10 @@ def company_go_live(
     from holding.company.going_live import checklist
     from holding.platform import processes
 
-    with office() as place:
+    with open_installation() as place:
         with place.database.write() as session:
-            company_row = company_of(session, code)
-            actor = actor_of(session, email, company_row.id)
+            company_row = require_company(session, code)
+            actor = require_actor(session, email, company_row.id)
             granted(may(actor, "company.setup"))
             planned_run = going_live.first_run(session, company_row.id, place.now)
             if documents is not None:

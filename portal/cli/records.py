@@ -16,11 +16,11 @@ from portal.terminal.command_frame import (
     FINDINGS,
     USAGE,
     Stop,
-    company_of,
     company_option,
-    office,
+    open_installation,
     print_json,
     print_next,
+    require_company,
 )
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ def trace(record: str, company: str, *, as_json: bool) -> None:
     from holding.records import checklist_and_finding, record_rows
     from holding.records import trace as story
 
-    with office() as place, place.database.read() as session:
-        company_row = company_of(session, company)
+    with open_installation() as place, place.database.read() as session:
+        company_row = require_company(session, company)
         row = record_rows.with_number(session, company_row.id, record)
         if row is None:
             raise Stop(f'No record or document "{record}" found.')
@@ -109,8 +109,8 @@ def rules_pull(folder: Path, company: str, no: int | None) -> None:
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Stop(f"{folder} already exists and is not empty.", "name a new folder", USAGE)
-    with office() as place, place.database.read() as session:
-        company_row = company_of(session, company)
+    with open_installation() as place, place.database.read() as session:
+        company_row = require_company(session, company)
         in_force = rulebook.version_in_force(session, company_row.id)
         version = in_force if no is None else rulebook.load_published(session, company_row.id, no)
         if version is None:
@@ -131,8 +131,8 @@ def replay(company: str, limit: int, *, as_json: bool) -> int:
     """Check stored evaluations again from the database alone, and compare."""
     from holding.programs.replay import replay_all
 
-    with office() as place, place.database.read() as session:
-        company_row = company_of(session, company)
+    with open_installation() as place, place.database.read() as session:
+        company_row = require_company(session, company)
         result = replay_all(session, company_row.id, limit)
     different = [difference.evaluation_id for difference in result.differences]
     reworded = [difference.evaluation_id for difference in result.reworded]
@@ -188,8 +188,8 @@ def ledger(file: Path, company: str, *, show_all: bool, as_json: bool) -> int:
     """
     from holding.reconciliation import ledger_check
 
-    with office() as place, place.database.read() as session:
-        company_row = company_of(session, company)
+    with open_installation() as place, place.database.read() as session:
+        company_row = require_company(session, company)
         comparison = ledger_check.compare_ledger(session, company_row.id, file, None)
     if as_json:
         counts = {name: getattr(comparison, name) for name in ("lost", "doubled", "strange")}

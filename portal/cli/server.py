@@ -15,17 +15,17 @@ from portal.terminal.command_frame import (
     ENVIRONMENT,
     FINDINGS,
     USAGE,
+    Installation,
     Listing,
-    Office,
     Stop,
-    bring_to_schema,
-    company_of,
     company_option,
-    home_of,
-    office,
+    ensure_home,
+    migrate_database,
+    open_installation,
     print_json,
     print_next,
     print_note,
+    require_company,
     settings,
 )
 from portal.terminal.processes import (
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from holding.operations.content_invariants import Since
     from holding.operations.invariants import Checked
     from holding.platform.events import Head
-    from portal.terminal.command_frame import Office
+    from portal.terminal.command_frame import Installation
 
 SIMULATORS = {
     "aiaccount": ("sandbox.simulators.aiaccount", 8101),
@@ -80,7 +80,7 @@ def up(port: int | None) -> None:
 @port_option
 def portal(port: int | None) -> None:
     """Run the portal alone."""
-    with office() as environment:
+    with open_installation() as environment:
         portal_server = Portal(environment, port)
         print_note(f"The portal is at {portal_server.address}   (Ctrl-C ends it)")
         portal_server.serve()
@@ -91,7 +91,7 @@ def portal(port: int | None) -> None:
 @click.option("--once", is_flag=True, help="Do what is due, then end.")
 def worker(*, no_redis: bool, once: bool) -> None:
     """Run a worker alone."""
-    home_of(settings())
+    ensure_home(settings())
     if not no_redis and not os.environ.get("REDIS_URL"):
         print_note("REDIS_URL is not set: this worker looks for due work in the database only.")
         no_redis = True
@@ -120,8 +120,8 @@ def migrate(to: str | None) -> None:
     from holding.platform import backup
 
     environment = settings()
-    home_of(environment)
-    bring_to_schema(environment.database_url, to)
+    ensure_home(environment)
+    migrate_database(environment.database_url, to)
     click.echo(f"The database schema is version {to or backup.VERSION}.")
     print_next("doctor")
 
@@ -168,7 +168,7 @@ def version() -> None:
     click.echo(__version__)
 
 
-def print_setup_address(environment: Office, address: str) -> bool:
+def print_setup_address(environment: Installation, address: str) -> bool:
     """Print the one-time address at which the first company is set up.
 
     Return False, and print nothing, if a company exists.
@@ -192,7 +192,7 @@ def run_all(port: int | None) -> Iterator[Portal]:
     """Yield the portal with a worker and an embedded Redis; leaving the block ends all three."""
     with ExitStack() as stack:
         end_on_signals()
-        environment = stack.enter_context(office(upgrade=True))
+        environment = stack.enter_context(open_installation(upgrade=True))
         portal_server = Portal(environment, port)
         queue = start_queue(environment)
         if queue is not None:
@@ -230,8 +230,10 @@ def invariants(company: str | None, ledger: tuple[Path, ...], *, as_json: bool) 
     """
     from holding.operations.invariants import companies
 
-    with office() as environment, environment.database.read() as session:
-        company_ids = {company: company_of(session, company).id} if company else companies(session)
+    with open_installation() as environment, environment.database.read() as session:
+        company_ids = (
+            {company: require_company(session, company).id} if company else companies(session)
+        )
         reports = {
             code: _check(environment, session, code, key, ledger)
             for code, key in company_ids.items()
@@ -246,7 +248,7 @@ def invariants(company: str | None, ledger: tuple[Path, ...], *, as_json: bool) 
 
 
 def _check(
-    place: "Office",
+    place: "Installation",
     session: "DatabaseSession",
     code: str,
     company_id: int,
@@ -332,8 +334,8 @@ def verify(
     from holding.platform import events
 
     noted = [_head(head_option)] if head_option else []
-    with office() as place, place.database.read() as session:
-        company_row = company_of(session, company)
+    with open_installation() as place, place.database.read() as session:
+        company_row = require_company(session, company)
         noted += read_noted_heads(anchors or place.settings.anchor_file, company)
         stored = content_invariants.compare(session, company_row.id)
         chain_breaks = events.verify_chain(session, company_row.id, now=place.now, known=noted)

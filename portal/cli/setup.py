@@ -13,18 +13,18 @@ import click
 from portal.terminal.command_frame import (
     Listing,
     Stop,
-    actor_of,
     as_option,
-    company_of,
     company_option,
     first_command,
     granted,
-    office,
-    person_id_of,
+    open_installation,
     print_json,
     print_next,
     print_note,
     refuse,
+    require_actor,
+    require_company,
+    require_person_id,
     rule_files,
 )
 
@@ -54,8 +54,8 @@ def company_add(code: str, name: str, zone: str, currency: str, like: str | None
     from holding.db.refusal import plural
     from holding.operations.another_company import Pattern, copy_setup
 
-    with office() as place, place.database.write() as session:
-        source = company_of(session, like) if like else None
+    with open_installation() as place, place.database.write() as session:
+        source = require_company(session, like) if like else None
         company_id = granted(
             people.add_company(
                 session, code=code, name=name, zone=zone, currency=currency, now=place.now
@@ -85,8 +85,8 @@ def company_due(code: str, error_class: str, hours: int) -> None:
     from holding.access import actors
     from holding.holds import retries
 
-    with office() as place, place.database.write() as session:
-        company_row = company_of(session, code)
+    with open_installation() as place, place.database.write() as session:
+        company_row = require_company(session, code)
         refusal = retries.set_hours(
             session, actors.OPERATOR, company_row.id, error_class, hours, place.now
         )
@@ -113,8 +113,8 @@ def user_add(
     """Give EMAIL a role in a company; a new person's password is printed, once."""
     from holding.access import actors, people
 
-    with office() as place, place.database.write() as session:
-        company_row = company_of(session, company)
+    with open_installation() as place, place.database.write() as session:
+        company_row = require_company(session, company)
         person_id, password = people.id_of_address(session, email), None
         if person_id is None:
             added = granted(
@@ -146,8 +146,8 @@ def user_password(email: str) -> None:
     """Give EMAIL a new password, which is printed once. All sessions of this person end."""
     from holding.access import actors, people
 
-    with office() as place, place.database.write() as session:
-        person_id = person_id_of(session, email)
+    with open_installation() as place, place.database.write() as session:
+        person_id = require_person_id(session, email)
         password = people.renew_password(session, actors.OPERATOR, person_id, place.now)
     click.echo(f"Password of {email}, shown only now: {password}")
     print_next("user roles")
@@ -161,8 +161,8 @@ def user_two_factor_off(email: str, reason: str) -> None:
     from holding.access import actors
     from holding.company import access_links
 
-    with office() as place, place.database.write() as session:
-        person_id = person_id_of(session, email)
+    with open_installation() as place, place.database.write() as session:
+        person_id = require_person_id(session, email)
         granted(access_links.end_of(session, actors.OPERATOR, person_id, reason, place.now))
     click.echo(f"Two-factor authentication of {email} ended.")
     click.echo("Where a company requires it, they set it up again when they next sign in.")
@@ -180,8 +180,8 @@ def user_sources(email: str, company: str, names: tuple[str, ...], *, everything
 
     if bool(names) == everything:
         raise Stop("Choose sources with --source, or all with --all.")
-    with office() as place, place.database.write() as session:
-        company_row = company_of(session, company)
+    with open_installation() as place, place.database.write() as session:
+        company_row = require_company(session, company)
         source_ids = {
             source.name: source.id for source in directory.sources(session, company_row.id)
         }
@@ -193,7 +193,7 @@ def user_sources(email: str, company: str, names: tuple[str, ...], *, everything
                 session,
                 actors.OPERATOR,
                 company_id=company_row.id,
-                person_id=person_id_of(session, email),
+                person_id=require_person_id(session, email),
                 source_ids=[source_ids[name] for name in names],
                 now=place.now,
             )
@@ -211,8 +211,8 @@ def user_remove(email: str, company: str) -> None:
     from holding.db.refusal import plural
     from holding.holds import assignments
 
-    with office() as place, place.database.write() as session:
-        company_row = company_of(session, company)
+    with open_installation() as place, place.database.write() as session:
+        company_row = require_company(session, company)
         person_id = people.id_of_address(session, email)
         if person_id is None:
             raise Stop(f"No user with the email {email}.")
@@ -240,9 +240,9 @@ def rules_push(folder: Path, company: str, email: str, title: str | None) -> Non
     """Check and test the rule files of FOLDER, and store them as a change to be published."""
     from holding.rulesets import admission, publication
 
-    with office() as place, place.database.write() as session:
-        company_row = company_of(session, company)
-        actor = actor_of(session, email, company_row.id)
+    with open_installation() as place, place.database.write() as session:
+        company_row = require_company(session, company)
+        actor = require_actor(session, email, company_row.id)
         files = rule_files(folder)
         push_result = publication.push_change(
             session, company_row.id, actor, files, title or folder.name, place.now
@@ -264,9 +264,9 @@ def publish(change: int, company: str, email: str) -> None:
     from holding.platform import processes
     from holding.rulesets import publication
 
-    with office() as place, place.database.write() as session:
-        company_row = company_of(session, company)
-        actor = actor_of(session, email, company_row.id)
+    with open_installation() as place, place.database.write() as session:
+        company_row = require_company(session, company)
+        actor = require_actor(session, email, company_row.id)
         publication_result = granted(publication.publish_change(session, change, actor, place.now))
     processes.ring(company_row.id, "evaluate")
     click.echo(
@@ -317,9 +317,9 @@ def ingest(
     from holding.platform import processes
     from portal.terminal.command_frame import plural, store_delivery
 
-    with office() as place:
+    with open_installation() as place:
         with place.database.read() as session:
-            company_row = company_of(session, company)
+            company_row = require_company(session, company)
             delivery = _read_delivery(session, company_row.id, source, file, beside_result=as_json)
         if check:
             held_count = sum(bool(delivered_record.faults) for delivered_record in delivery.records)
@@ -329,7 +329,7 @@ def ingest(
             print_next(f"ingest {file} --company {company} --source {source}")
             return
         with place.database.write() as session:
-            actor = actor_of(session, email, company_row.id) if email else None
+            actor = require_actor(session, email, company_row.id) if email else None
             receipt = granted(
                 store_delivery(session, company_row.id, source, file, delivery, place.now, actor)
             )

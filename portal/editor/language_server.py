@@ -27,7 +27,7 @@ from grammar.text.problem import Problem, Span, broken_blocks, consequence_sente
 from grammar.text.vocabulary import normalize_text
 from grammar.version import __version__
 from holding.programs.known_schemas import schemas
-from portal.rule_tools.rule_files import RULES, Files, examine, findings, maps_of, read_files
+from portal.rule_tools.rule_files import RULES, Files, examine, findings, read_files, read_map_files
 from portal.terminal.command_frame import Stop
 from rules.checker.places import Memory
 from rules.editing.mentions import (
@@ -167,7 +167,7 @@ class RuleSet:
         try:
             found = read_files(list(files_of(self.folder))).rules
             self._disk = Files(
-                {self.name(Path(k)): v for k, v in found.items()}, maps_of(self.folder)
+                {self.name(Path(k)): v for k, v in found.items()}, read_map_files(self.folder)
             )
         except Stop as stop:
             self.trouble = stop.message

@@ -1,4 +1,4 @@
-"""Commands on rules without a database: explain, diff, init, kinds and test."""
+"""Explain, compare, create, list and test rules without a database."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ import click
 from portal.rule_tools.rule_files import (
     AS_JSON,
     PATHS,
-    formats,
+    add_format_options,
     print_annotations,
     read_files,
     require_sound,
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parents[1] / "starters"
 
-KNOWN = list(names())
+TEMPLATE_NAMES = list(names())
 
 FROM_FILES = "Files do not say when their rules came into force; the rule book of the portal does."
 
-EVERY = "every target"
+ALL_TARGETS = "every target"
 
 FOLDER = click.Path(exists=True, path_type=Path)
 
@@ -59,7 +59,7 @@ FOLDER = click.Path(exists=True, path_type=Path)
     "--targets",
     "target",
     is_flag=False,
-    flag_value=EVERY,
+    flag_value=ALL_TARGETS,
     metavar="[NAME]",
     help="Instead, without FILES: what a target takes, field by field, and what it tells.",
 )
@@ -81,52 +81,65 @@ def explain(
     from rules.rulebook.book import TOPICS, Proofs, build_book, with_backtest
     from rules.rulebook.hold_entries import book_html, book_markdown
 
-    chosen = topic.lower() if topic else None
-    if chosen is not None and chosen not in TOPICS:
+    chosen_topic = topic.lower() if topic else None
+    if chosen_topic is not None and chosen_topic not in TOPICS:
         raise Stop(f"Unknown topic '{topic}'.", f"--topic: {', '.join(TOPICS)}", USAGE)
     files = read_files(paths)
     ruleset = require_sound(files)
-    hash_ = files.fingerprint
-    written = build_book(ruleset, chosen, Proofs(ruleset, compile_ruleset(ruleset, hash=hash_)))
-    last = read_backtest(backtest, hash_)
-    written = with_backtest(written, last.rules)
+    rules_hash = files.fingerprint
+    book = build_book(
+        ruleset, chosen_topic, Proofs(ruleset, compile_ruleset(ruleset, hash=rules_hash))
+    )
+    last_backtest = read_backtest(backtest, rules_hash)
+    book = with_backtest(book, last_backtest.rules)
     title = f"Rule book: {', '.join(path.resolve().stem for path in paths)}"
-    about = (f"{plural(len(files.rules), 'rule file')}, hash {hash_[:12]}. {FROM_FILES}", last.say)
+    subtitles = (
+        f"{plural(len(files.rules), 'rule file')}, hash {rules_hash[:12]}. {FROM_FILES}",
+        last_backtest.say,
+    )
     if form == "json":
-        print_json({"title": title, "hash": hash_, "backtest": last.say, **_told(written)})
+        print_json(
+            {"title": title, "hash": rules_hash, "backtest": last_backtest.say, **_book_json(book)}
+        )
         return 0
     if form == "html":
-        behind = files.rules if chosen is None else None
-        click.echo(book_html(written, title, about, behind), nl=False)
+        shown_files = files.rules if chosen_topic is None else None
+        click.echo(book_html(book, title, subtitles, shown_files), nl=False)
     else:
-        click.echo(book_markdown(written, title, about), nl=False)
+        click.echo(book_markdown(book, title, subtitles), nl=False)
     print_next(f"test {paths[0]} --coverage")
     return 0
 
 
-def _explain_targets(asked: str, form: str) -> int:
-    """Print the reference of one target, or of all."""
+def _explain_targets(wanted_target: str, form: str) -> int:
+    """Print the reference of one target, or of all targets."""
     from connectors import registry
     from portal.rule_tools.target_reference import reference_data, reference_page
 
-    known = registry.targets()
-    if asked not in {EVERY, *known}:
-        raise Stop(f"Unknown target '{asked}'.", f"Known: {', '.join(sorted(known))}.", USAGE)
+    targets = registry.targets()
+    if wanted_target not in {ALL_TARGETS, *targets}:
+        raise Stop(
+            f"Unknown target '{wanted_target}'.", f"Known: {', '.join(sorted(targets))}.", USAGE
+        )
     if form == "html":
         raise Stop("Targets are described as Markdown or as JSON.", "leave out --html", USAGE)
-    names = [name for name in sorted(known) if asked in {EVERY, name}]
+    target_names = [name for name in sorted(targets) if wanted_target in {ALL_TARGETS, name}]
     if form == "json":
         print_json(
-            {"targets": [reference_data(known[name], registry.unposted(name)) for name in names]}
+            {
+                "targets": [
+                    reference_data(targets[name], registry.unposted(name)) for name in target_names
+                ]
+            }
         )
         return 0
-    pages = (reference_page(known[name], registry.other_ways(name)) for name in names)
+    pages = (reference_page(targets[name], registry.other_ways(name)) for name in target_names)
     click.echo("\n".join(pages), nl=False)
-    print_next(f"connection settings {names[0]}")
+    print_next(f"connection settings {target_names[0]}")
     return 0
 
 
-def _told(book: "Book") -> dict[str, object]:
+def _book_json(book: "Book") -> dict[str, object]:
     return {
         "missing": list(book.missing),
         "sections": [
@@ -197,12 +210,14 @@ def _plain_change(change: "Change") -> dict[str, object]:
     "--template",
     default="netshop-aiaccount",
     show_default=True,
-    help=f"One of {', '.join(KNOWN)}.",
+    help=f"One of {', '.join(TEMPLATE_NAMES)}.",
 )
 def init(folder: Path, *, template: str) -> int:
     """Create a rules folder from a complete, tested template."""
-    if template not in KNOWN:
-        raise Stop(f"Unknown template '{template}'.", f"--template: {', '.join(KNOWN)}", USAGE)
+    if template not in TEMPLATE_NAMES:
+        raise Stop(
+            f"Unknown template '{template}'.", f"--template: {', '.join(TEMPLATE_NAMES)}", USAGE
+        )
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Stop(f"{folder} already exists and is not empty.", "name a new folder", USAGE)
     write_template(template, folder)
@@ -219,45 +234,47 @@ def kinds(source: str | None, *, kind: str | None, as_json: bool) -> int:
     """List the fields of each kind of record, of one source or of all: what rules may name."""
     from connectors import registry
 
-    known = registry.sources()
-    if source is not None and source not in known:
-        raise Stop(f"Unknown source '{source}'.", f"Known: {', '.join(sorted(known))}.", USAGE)
-    found = [
+    sources = registry.sources()
+    if source is not None and source not in sources:
+        raise Stop(f"Unknown source '{source}'.", f"Known: {', '.join(sorted(sources))}.", USAGE)
+    schemas = [
         schema
-        for name in sorted(known)
+        for name in sorted(sources)
         if source in {None, name}
-        for schema in known[name].kinds
+        for schema in sources[name].kinds
         if kind in {None, schema.kind}
     ]
-    if not found:
-        every = sorted({each.kind for one in known.values() for each in one.kinds})
-        raise Stop(f"No source delivers the kind '{kind}'.", f"Known: {', '.join(every)}.", USAGE)
+    if not schemas:
+        kind_names = sorted({schema.kind for source in sources.values() for schema in source.kinds})
+        raise Stop(
+            f"No source delivers the kind '{kind}'.", f"Known: {', '.join(kind_names)}.", USAGE
+        )
     if as_json:
-        print_json({"kinds": [_of_kind(schema) for schema in found]})
+        print_json({"kinds": [_kind_json(schema) for schema in schemas]})
         return 0
-    for schema in found:
+    for schema in schemas:
         click.echo(f"{schema.source}: {schema.kind.replace('_', ' ')} ({schema.kind})")
         for field in schema.fields:
-            click.echo(f"    {field.name:<18}{_said(field, of_line=False)}")
+            click.echo(f"    {field.name:<18}{_field_text(field, of_line=False)}")
         if schema.lines:
             click.echo("    lines")
         for field in schema.lines:
-            click.echo(f"        {field.name:<14}{_said(field, of_line=True)}")
+            click.echo(f"        {field.name:<14}{_field_text(field, of_line=True)}")
         click.echo()
     print_next("init FOLDER")
     return 0
 
 
-def _of_kind(schema: "KindSchema") -> dict[str, object]:
+def _kind_json(schema: "KindSchema") -> dict[str, object]:
     return {
         "source": schema.source,
         "kind": schema.kind,
-        "fields": [_of_field(field, of_line=False) for field in schema.fields],
-        "lines": [_of_field(field, of_line=True) for field in schema.lines],
+        "fields": [_field_json(field, of_line=False) for field in schema.fields],
+        "lines": [_field_json(field, of_line=True) for field in schema.lines],
     }
 
 
-def _of_field(field: "FieldSchema", *, of_line: bool) -> dict[str, object]:
+def _field_json(field: "FieldSchema", *, of_line: bool) -> dict[str, object]:
     from connectors.kit.preflight import meaning_of
 
     return {
@@ -269,19 +286,19 @@ def _of_field(field: "FieldSchema", *, of_line: bool) -> dict[str, object]:
     }
 
 
-def _said(field: "FieldSchema", *, of_line: bool) -> str:
-    """The type of a field, what else is asked of its value, and what it means."""
+def _field_text(field: "FieldSchema", *, of_line: bool) -> str:
+    """Return the field's type, its length limit, whether it is required, and its meaning."""
     from connectors.kit.preflight import meaning_of
 
-    longest = f", at most {field.max_length} characters" if field.max_length else ""
-    return f"{field.type}{longest}{', required' if field.required else ''}: " + (
+    length_text = f", at most {field.max_length} characters" if field.max_length else ""
+    return f"{field.type}{length_text}{', required' if field.required else ''}: " + (
         meaning_of(field, of_line=of_line)
     )
 
 
 @click.command()
 @PATHS
-@formats
+@add_format_options
 @click.option(
     "--coverage",
     "covered",
@@ -300,29 +317,39 @@ def test(paths: tuple[Path, ...], *, form: str, covered: bool) -> int:
 
     files = read_files(paths)
     ruleset = require_sound(files)
-    known = schemas()
+    known_schemas = schemas()
     results = run_tests(
-        ruleset, compile_ruleset(ruleset, hash=hash_files(files.rules), schemas=known)
+        ruleset, compile_ruleset(ruleset, hash=hash_files(files.rules), schemas=known_schemas)
     )
     failed = results.failed
-    found: Sequence[Covered] = ()
+    part_coverages: Sequence[Covered] = ()
     if covered:
-        broken = all_parts(ruleset)
-        print_note(f"{plural(len(broken), 'part')} of the rules, broken one at a time …")
-        found = tuple(coverage(ruleset, broken, known))
+        parts = all_parts(ruleset)
+        print_note(f"{plural(len(parts), 'part')} of the rules, broken one at a time …")
+        part_coverages = tuple(coverage(ruleset, parts, known_schemas))
     if form == "json":
-        told: dict[str, object] = {"tests": len(results.results), "failed": len(failed)}
-        told["results"] = [_plain_result(result) for result in results.results]
-        print_json(told | ({"coverage": [_covered(one) for one in found]} if covered else {}))
-    elif not print_annotations([_problem(result) for result in failed], form):
-        for line in (*_failures(failed), *(_lines(found) if covered else ())):
+        report: dict[str, object] = {"tests": len(results.results), "failed": len(failed)}
+        report["results"] = [_plain_result(result) for result in results.results]
+        print_json(
+            report
+            | (
+                {"coverage": [_coverage_json(part_coverage) for part_coverage in part_coverages]}
+                if covered
+                else {}
+            )
+        )
+    elif not print_annotations([_test_problem(result) for result in failed], form):
+        for line in (
+            *_failure_lines(failed),
+            *(_coverage_lines(part_coverages) if covered else ()),
+        ):
             click.echo(line)
         click.echo(f"{plural(len(results.results), 'test')}, {len(failed)} failed")
         if not results.results:
             print_note('These files have no tests. Write one: test "…", given SAMPLE, expect …')
         elif not failed:
-            sent = f"rules push {paths[0]} --company CODE --as EMAIL"
-            print_next(sent if covered else f"test {paths[0]} --coverage")
+            push_command = f"rules push {paths[0]} --company CODE --as EMAIL"
+            print_next(push_command if covered else f"test {paths[0]} --coverage")
     return FINDINGS if failed else 0
 
 
@@ -336,19 +363,19 @@ def _plain_result(result: "TestResult") -> dict[str, object]:
     }
 
 
-def _covered(one: "Covered") -> dict[str, object]:
+def _coverage_json(part_coverage: "Covered") -> dict[str, object]:
     return {
-        "kind": one.part.kind,
-        "name": one.part.name,
-        "file": one.part.span.file,
-        "line": one.part.span.line,
-        "covered": bool(one.by),
-        "by": one.by,
+        "kind": part_coverage.part.kind,
+        "name": part_coverage.part.name,
+        "file": part_coverage.part.span.file,
+        "line": part_coverage.part.span.line,
+        "covered": bool(part_coverage.by),
+        "by": part_coverage.by,
     }
 
 
-def _problem(result: "TestResult") -> "Problem":
-    """A failed test as a finding, for whoever shows findings."""
+def _test_problem(result: "TestResult") -> "Problem":
+    """Return a failed test as a finding for the annotation formats."""
     from grammar.text.problem import Problem
 
     hint = "Correct the rule, or what the test expects: clearpost test shows it again."
@@ -356,22 +383,24 @@ def _problem(result: "TestResult") -> "Problem":
     return Problem("TST10", message, hint, result.span)
 
 
-def _failures(failed: Sequence["TestResult"]) -> Iterator[str]:
+def _failure_lines(failed: Sequence["TestResult"]) -> Iterator[str]:
     for result in failed:
         yield f"failed: {result.title} ({result.span.file}:{result.span.line})\n  {result.message}"
 
 
-def _lines(found: Sequence["Covered"]) -> Iterator[str]:
-    """How much of each kind is covered, and what is not."""
-    counts = Counter(one.part.kind for one in found)
-    covered = Counter(one.part.kind for one in found if one.by)
-    all_ = plural(len(found), "part")
-    yield f"covered: {covered.total()} of {all_}; a test notices when they break"
-    for kind, many in counts.items():
-        yield f"  {kind:30}{covered[kind]:4} of {many}"
-    if covered.total() < len(found):
+def _coverage_lines(part_coverages: Sequence["Covered"]) -> Iterator[str]:
+    """Yield the coverage of each kind of part, then the uncovered parts."""
+    counts = Counter(part_coverage.part.kind for part_coverage in part_coverages)
+    covered = Counter(
+        part_coverage.part.kind for part_coverage in part_coverages if part_coverage.by
+    )
+    parts_text = plural(len(part_coverages), "part")
+    yield f"covered: {covered.total()} of {parts_text}; a test notices when they break"
+    for kind, part_count in counts.items():
+        yield f"  {kind:30}{covered[kind]:4} of {part_count}"
+    if covered.total() < len(part_coverages):
         yield "not covered: no test would notice another answer here"
-    for part in (one.part for one in found if not one.by):
+    for part in (part_coverage.part for part_coverage in part_coverages if not part_coverage.by):
         yield f"  {part.span.file}:{part.span.line}: {part.name}"
     yield ""
 

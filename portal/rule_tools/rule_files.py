@@ -1,4 +1,4 @@
-"""Read rule files, and the commands that check, format and judge with them."""
+"""Read rule files, and check, format and try them by command."""
 
 import json
 import os
@@ -38,7 +38,7 @@ RULES = ".rules"
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
-SHOWN = 20
+MAX_PRINTED_FINDINGS = 20
 """So many findings are printed, unless all are asked for."""
 
 PATHS = click.argument(
@@ -68,7 +68,7 @@ _VERDICT_SIGNS: "Mapping[VerdictResult, str]" = {
 }
 """The results that stand out in a trace; the others stand in their own words."""
 
-NONE = "Last backtest: none given."
+NO_BACKTEST = "Last backtest: none given."
 
 _COMMANDS = {"error": "error", "warning": "warning"}
 
@@ -81,29 +81,32 @@ _ANSWER_SIGNS = {"answered": "yes", "open": "RISK", "never": "-"}
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Rule files by the path people see, CSV files by the path that rules name."""
+    """Hold rule files by the path people see, and CSV files by the path that rules name."""
 
     rules: Mapping[str, str]
     csv: Mapping[str, str]
 
     @property
     def fingerprint(self) -> str:
-        """The hash of the rules, whatever folder they are in."""
+        """The hash of the rules, independent of their folder."""
         from rules.program import hash_files
 
         return hash_files({Path(path).name: text for path, text in self.rules.items()})
 
 
 def read_files(paths: Sequence[Path]) -> Files:
-    """The rule files named, or below the folders named, and the CSV files in `maps` beside."""
+    """Return the named rule files, those below the named folders, and the CSV files in `maps`.
+
+    A folder without a rule file and an unreadable file end the command.
+    """
     rules: dict[str, str] = {}
     csv: dict[str, str] = {}
     for path in paths:
-        found = sorted(path.rglob(f"*{RULES}")) if path.is_dir() else [path]
-        if not found:
+        rule_paths = sorted(path.rglob(f"*{RULES}")) if path.is_dir() else [path]
+        if not rule_paths:
             raise Stop(f"{path} holds no {RULES} file.", code=USAGE)
-        rules |= {str(file): _text(file) for file in found}
-        csv |= maps_of(path if path.is_dir() else path.parent)
+        rules |= {str(file): _text(file) for file in rule_paths}
+        csv |= read_map_files(path if path.is_dir() else path.parent)
     return Files(rules, csv)
 
 
@@ -116,16 +119,16 @@ def _text(path: Path) -> str:
         raise Stop(f"{path} cannot be read: {problem.strerror}", code=USAGE) from problem
 
 
-def maps_of(folder: Path) -> dict[str, str]:
-    """The CSV files in `maps` of a folder, by the path that rules name."""
-    found = sorted((folder / "maps").glob("*.csv"))
-    return {file.relative_to(folder).as_posix(): _text(file) for file in found}
+def read_map_files(folder: Path) -> dict[str, str]:
+    """Return the CSV files in `maps` of a folder, by the path that rules name."""
+    csv_paths = sorted((folder / "maps").glob("*.csv"))
+    return {file.relative_to(folder).as_posix(): _text(file) for file in csv_paths}
 
 
 def examine(files: Files, *, in_force: bool = False) -> "tuple[Ruleset, tuple[Problem, ...]]":
-    """The ruleset of the files, and all that is wrong with it, by file and line.
+    """Return the ruleset of the files and its findings, by file and line.
 
-    With `in_force` also what nothing carries out yet, as publishing sees it.
+    With `in_force`, include what nothing carries out yet, as publishing does.
     """
     from grammar.parsing.parser import parse
 
@@ -141,64 +144,76 @@ def findings(
     in_force: bool = False,
     memory: "Memory | None" = None,
 ) -> "tuple[Problem, ...]":
-    """All that is wrong with a ruleset that was read from files, `syntax` and what follows."""
+    """Return all findings of a parsed ruleset: the `syntax` findings and the checker's findings."""
     from holding.programs.known_schemas import schemas
     from rules.checker.all_checks import collect_findings as all_of
     from rules.facts import load_seeds
 
-    rows = load_seeds(ruleset, files.csv)
-    return all_of(ruleset, files.rules, syntax, rows, schemas(), in_force=in_force, memory=memory)
+    seed_rows = load_seeds(ruleset, files.csv)
+    return all_of(
+        ruleset, files.rules, syntax, seed_rows, schemas(), in_force=in_force, memory=memory
+    )
 
 
-def formats(command: Command) -> Command:
-    """The options that choose for whom findings are written."""
+def add_format_options(command: Command) -> Command:
+    """Add the options that choose the output format of findings."""
     return _JSON_FORM(_FORM(command))
 
 
 @click.command()
 @PATHS
-@formats
+@add_format_options
 @click.option("--strict", is_flag=True, help="Warnings, and risks of --coverage, are errors too.")
-@click.option("--coverage", "covered", is_flag=True, help="Which rule answers which exception.")
+@click.option(
+    "--coverage", "with_coverage", is_flag=True, help="Which rule answers which exception."
+)
 @click.option("--publish", is_flag=True, help="Also what nothing carries out yet.")
-@click.option("--all", "show_all", is_flag=True, help=f"Show more than {SHOWN} findings.")
+@click.option(
+    "--all", "show_all", is_flag=True, help=f"Show more than {MAX_PRINTED_FINDINGS} findings."
+)
 @click.option("--plain", is_flag=True, help="One line of words for each finding, no drawing.")
 def check(
     paths: tuple[Path, ...],
     *,
     form: str,
     strict: bool,
-    covered: bool,
+    with_coverage: bool,
     publish: bool,
     show_all: bool,
     plain: bool,
 ) -> int:
     """Find what is wrong in rule files (or in a folder of them).
 
-    What is right and not carried out yet is counted; with --publish each is an error, as it is to
-    those who publish.
+    Correct rules that nothing carries out yet are counted. With --publish each is an error, as it
+    is when the rules are published.
     """
     from grammar.parsing.incremental import collect_rarely
 
-    begin = perf_counter()
+    start = perf_counter()
     files = read_files(paths)
     collect_rarely()
     ruleset, problems = examine(files, in_force=publish)
-    if covered and strict:
+    if with_coverage and strict:
         problems = (*problems, *coverage_risks(ruleset))
     errors, warnings = _counts(problems)
     if form == "text":
-        _print(problems, files.rules, shown=len(problems) if show_all else SHOWN, in_words=plain)
-        milliseconds = round((perf_counter() - begin) * 1000)
+        _print_problems(
+            problems,
+            files.rules,
+            limit=len(problems) if show_all else MAX_PRINTED_FINDINGS,
+            in_words=plain,
+        )
+        milliseconds = round((perf_counter() - start) * 1000)
         click.echo(f"{_summary(errors, warnings, len(files.rules))} ({milliseconds} ms)")
-        if later := 0 if publish else _later(ruleset):
-            click.echo(f"{later} not supported yet, which publishing refuses: --publish shows them")
-        for line in coverage_lines(ruleset) if covered else ():
+        if unsupported_count := 0 if publish else _count_unsupported(ruleset):
+            refused = "not supported yet, which publishing refuses"
+            click.echo(f"{unsupported_count} {refused}: --publish shows them")
+        for line in coverage_lines(ruleset) if with_coverage else ():
             click.echo(line)
         if not problems:
-            print_next(f"test {paths[0]}{' --coverage' if covered else ''}")
+            print_next(f"test {paths[0]}{' --coverage' if with_coverage else ''}")
     else:
-        _tell(problems, form, ruleset, covered=covered, files=len(files.rules))
+        _print_for_programs(problems, form, ruleset, covered=with_coverage, files=len(files.rules))
     return FINDINGS if errors or (strict and warnings) else 0
 
 
@@ -207,60 +222,64 @@ def _counts(problems: Sequence["Problem"]) -> tuple[int, int]:
     return errors, len(problems) - errors
 
 
-def _print(
-    problems: Sequence["Problem"], sources: Mapping[str, str], *, shown: int, in_words: bool
+def _print_problems(
+    problems: Sequence["Problem"], sources: Mapping[str, str], *, limit: int, in_words: bool
 ) -> None:
     from grammar.text.problem import plain, show
 
-    for problem in problems[:shown]:
+    for problem in problems[:limit]:
         text = plain(problem) if in_words else show(problem, sources.get(problem.span.file, ""))
-        click.echo(" ".join(text.split()) if in_words else _coloured(text, problem.severity))
-    if len(problems) > shown:
-        click.echo(f"+ {len(problems) - shown} more (--all)")
+        click.echo(
+            " ".join(text.split()) if in_words else _colour_first_line(text, problem.severity)
+        )
+    if len(problems) > limit:
+        click.echo(f"+ {len(problems) - limit} more (--all)")
 
 
-def _coloured(text: str, severity: str) -> str:
-    """The first line in red or yellow, where a terminal shows it and nobody declined."""
+def _colour_first_line(text: str, severity: str) -> str:
+    """Show the first line in red or yellow on a terminal, unless NO_COLOR is set."""
     if "NO_COLOR" in os.environ:
         return text
-    first, _, rest = text.partition("\n")
-    return click.style(first, fg="red" if severity == "error" else "yellow") + "\n" + rest
+    first, _, remaining_lines = text.partition("\n")
+    return (
+        click.style(first, fg="red" if severity == "error" else "yellow") + "\n" + remaining_lines
+    )
 
 
 def _summary(errors: int, warnings: int, files: int) -> str:
-    """`1 error, 2 warnings in 3 files`."""
+    """Return a summary such as `1 error, 2 warnings in 3 files`."""
     if not errors and not warnings:
         return f"{plural(files, 'file')}: nothing to repair"
     return f"{plural(errors, 'error')}, {plural(warnings, 'warning')} in {plural(files, 'file')}"
 
 
-def _later(ruleset: "Ruleset") -> int:
-    """How much of it nothing carries out yet."""
+def _count_unsupported(ruleset: "Ruleset") -> int:
+    """Return how many parts of the ruleset nothing carries out yet."""
     from holding.programs.known_schemas import schemas
     from rules.checker.all_checks import not_yet
 
     return len(not_yet(ruleset, schemas()))
 
 
-def _tell(
+def _print_for_programs(
     problems: Sequence["Problem"], form: str, ruleset: "Ruleset", *, covered: bool, files: int
 ) -> None:
-    """The findings for another program."""
+    """Print the findings in a format for another program."""
     from grammar.text.problem import to_json
 
     if print_annotations(problems, form):
         return
     errors, warnings = _counts(problems)
-    found: dict[str, object] = {"files": files, "errors": errors, "warnings": warnings}
-    found["not_carried_out"] = _later(ruleset)
-    found["findings"] = [to_json(problem) for problem in problems]
+    report: dict[str, object] = {"files": files, "errors": errors, "warnings": warnings}
+    report["not_carried_out"] = _count_unsupported(ruleset)
+    report["findings"] = [to_json(problem) for problem in problems]
     if covered:
-        found["coverage"] = coverage_json(ruleset)
-    print_json(found)
+        report["coverage"] = coverage_json(ruleset)
+    print_json(report)
 
 
 def print_annotations(problems: Sequence["Problem"], form: str) -> bool:
-    """Write findings for a code host, if that is the form."""
+    """Print the findings as SARIF or GitHub annotations; return False for another format."""
     from grammar.version import __version__
 
     if form == "sarif":
@@ -275,23 +294,23 @@ def print_annotations(problems: Sequence["Problem"], form: str) -> bool:
 @PATHS
 @click.option("--check", "only_check", is_flag=True, help="Change nothing; exit 1 if it would.")
 def fmt(paths: tuple[Path, ...], *, only_check: bool) -> int:
-    """Give rule files their one layout; comments and meaning stay."""
+    """Format rule files in the standard layout; comments and meaning stay."""
     from grammar.layout.written import format_text
     from grammar.parsing.parser import parse
 
     files = read_files(paths)
     _, problems = parse(files.rules)
-    _print(problems, files.rules, shown=SHOWN, in_words=False)
+    _print_problems(problems, files.rules, limit=MAX_PRINTED_FINDINGS, in_words=False)
     broken = {problem.span.file for problem in problems}
     changed = 0
     for name, text in files.rules.items():
-        tidy = format_text(text, name)
-        if name in broken or tidy == text:
+        formatted_text = format_text(text, name)
+        if name in broken or formatted_text == text:
             continue
         changed += 1
         click.echo(f"{'would change' if only_check else 'changed'} {name}")
         if not only_check:
-            _write(Path(name), tidy)
+            _write(Path(name), formatted_text)
     what = "to change" if only_check else "changed"
     print_note(f"{changed} of {plural(len(files.rules), 'file')} {what}")
     print_next(f"{'fmt' if only_check and changed else 'check'} {paths[0]}")
@@ -299,7 +318,7 @@ def fmt(paths: tuple[Path, ...], *, only_check: bool) -> int:
 
 
 def _write(path: Path, text: str) -> None:
-    """Replace a file as a whole: never half of it, and with the rights it had."""
+    """Replace the file in one step, so that no reader sees half a file; keep its permissions."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".new")
     with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
         file.write(text)
@@ -340,22 +359,22 @@ def try_(
         for line in trace_lines(result.outcome, files.rules) if trace else ():
             click.echo(line)
         print_next(f"test {rules}" if trace else f"try {rules} {record} --trace")
-    held = any(decision.state == PostingState.HELD for decision in result.outcome.decisions)
-    return FINDINGS if held else 0
+    is_on_hold = any(decision.state == PostingState.HELD for decision in result.outcome.decisions)
+    return FINDINGS if is_on_hold else 0
 
 
 def require_sound(files: Files) -> "Ruleset":
-    """The ruleset of files without an error; errors end the command."""
+    """Return the ruleset of files without an error; errors end the command."""
     ruleset, problems = examine(files)
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
-        _print(errors, files.rules, shown=SHOWN, in_words=False)
+        _print_problems(errors, files.rules, limit=MAX_PRINTED_FINDINGS, in_words=False)
         raise Stop(f"The rules have {plural(len(errors), 'error')}.", "clearpost check shows them")
     return ruleset
 
 
 def read_record(path: Path) -> dict[str, object]:
-    """The body of a record: a JSON object whose numbers are exact."""
+    """Return the body of a record: a JSON object whose numbers are exact."""
     from connectors.transport.strict_json import JsonRefusal, loads
 
     value = loads(path.read_bytes())
@@ -367,7 +386,7 @@ def read_record(path: Path) -> dict[str, object]:
 
 
 def _plain_value(value: object) -> object:
-    """The value with decimals as text, as a canonical body has them."""
+    """Return the value with decimals as text, as a canonical body has them."""
     if isinstance(value, dict):
         return {key: _plain_value(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -376,26 +395,29 @@ def _plain_value(value: object) -> object:
 
 
 def choose_kind(kind: str | None, kinds: tuple[str, ...]) -> str:
-    """The kind that was asked for, or the only one."""
+    """Return the requested kind, or the only kind; an unknown kind ends the command."""
     if kind in kinds:
         return str(kind)
-    known = ", ".join(kinds)
+    kind_names = ", ".join(kinds)
     if kind is not None:
         raise Stop(
-            f"The rules do not cover records of kind {kind}.", f"--kind: one of {known}", USAGE
+            f"The rules do not cover records of kind {kind}.", f"--kind: one of {kind_names}", USAGE
         )
     if len(kinds) != 1:
         raise Stop(
-            f"The rules cover {len(kinds)} kinds of record: choose one.", f"--kind: {known}", USAGE
+            f"The rules cover {len(kinds)} kinds of record: choose one.",
+            f"--kind: {kind_names}",
+            USAGE,
         )
     return kinds[0]
 
 
 def report_lines(outcome: "Outcome") -> Iterator[str]:
-    """The decision for each route, with its findings."""
+    """Yield the decision for each route, with its findings."""
     yield f"{outcome.number or '(no number)'}, status {outcome.status_word or '(blank)'}"
     for decision in outcome.decisions:
-        yield f"{decision.route}: {in_sentence(POSTING_LABELS[decision.state])}{_detail(decision)}"
+        state = in_sentence(POSTING_LABELS[decision.state])
+        yield f"{decision.route}: {state}{_decision_detail(decision)}"
         for finding in decision.findings:
             owner = f" [{finding.owner}]" if finding.owner else ""
             yield f"  {finding.severity} {finding.code} {finding.rule}{owner}: {finding.message}"
@@ -403,83 +425,84 @@ def report_lines(outcome: "Outcome") -> Iterator[str]:
                 yield f"    clears when {clause(finding.would_pass)}"
 
 
-def _detail(decision: "Decision") -> str:
+def _decision_detail(decision: "Decision") -> str:
     if decision.document is not None and decision.state == PostingState.READY:
         document = decision.document
-        told = in_currency(document.amount, document.currency)
-        return f", {document.number}, {told}, {document.party}"
+        amount_text = in_currency(document.amount, document.currency)
+        return f", {document.number}, {amount_text}, {document.party}"
     if decision.wait is not None:
         return f", {decision.wait.text}"
     return f", {decision.reason}" if decision.reason else ""
 
 
 def trace_lines(outcome: "Outcome", sources: Mapping[str, str]) -> Iterator[str]:
-    """Every rule line with its verdict and what it saw, then the document that came of it."""
+    """Yield every rule line with its verdict and operands, then the document of each route."""
     from rules.outcomes import result_words, trace_lines
 
     route = ""
     for line in trace_lines(outcome, sources):
         if line.route != route:
-            yield from _document(outcome, route)
+            yield from _document_lines(outcome, route)
             route = line.route
             yield f"\n{route or 'all routes'}"
-        of_line = f" (line {line.record_line})" if line.record_line else ""
-        said = _VERDICT_SIGNS.get(line.result) or result_words(line.kind, line.result)
-        yield f"  {said:11}{line.where}  {line.source}{of_line}"
+        line_text = f" (line {line.record_line})" if line.record_line else ""
+        sign = _VERDICT_SIGNS.get(line.result) or result_words(line.kind, line.result)
+        yield f"  {sign:11}{line.where}  {line.source}{line_text}"
         for name, value in line.operands:
             yield f"               {name} = {value}"
         if line.text and line.kind != "units":
             yield f"               {line.text}"
-    yield from _document(outcome, route)
+    yield from _document_lines(outcome, route)
 
 
-def _document(outcome: "Outcome", route: str) -> Iterator[str]:
-    """Every field of the document with where its value comes from."""
+def _document_lines(outcome: "Outcome", route: str) -> Iterator[str]:
+    """Yield every field of the document with the source of its value."""
     for row in outcome.lineage:
         if row.route == route:
-            of_line = f" (line {row.line})" if row.line else ""
-            yield f"  {row.field} = {row.value}{of_line}  from {row.source}"
+            line_text = f" (line {row.line})" if row.line else ""
+            yield f"  {row.field} = {row.value}{line_text}  from {row.source}"
 
 
 @dataclass(frozen=True, slots=True)
 class LastBacktest:
-    """What it was in one sentence, and what it said of each check and approval, by name."""
+    """Hold the last backtest's summary, and a sentence for each check and approval by name."""
 
     say: str
     rules: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_backtest(path: Path | None, fingerprint: str) -> LastBacktest:
-    """The backtest in a file, told when that was written; `fingerprint` is that of the rules it
-    should have judged.
+    """Return the backtest in a file, dated by the file's modification time.
+
+    `fingerprint` is the hash of the rules that the backtest should have judged.
     """
     from rules.comparison.two_sides import book_name
 
     if path is None:
-        return LastBacktest(NONE)
+        return LastBacktest(NO_BACKTEST)
     try:
-        found = json.loads(path.read_text("utf-8"))
+        report = json.loads(path.read_text("utf-8"))
         rules = {
-            book_name(row["declared"], row["rule"], row["kind"]): _said(row)
-            for row in found["rules"]
+            book_name(row["declared"], row["rule"], row["kind"]): _fired_text(row)
+            for row in report["rules"]
         }
-        records, of_these = int(found["records"]), found["hash"] == fingerprint
+        records, is_current = int(report["records"]), report["hash"] == fingerprint
     except (ValueError, KeyError, TypeError, AttributeError) as problem:
         hint = "clearpost backtest OLD NEW RECORDS --json > FILE"
         raise Stop(f"{path} is not a backtest report.", hint, USAGE) from problem
-    told_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    told = f"Last backtest: told {told_at:%Y-%m-%d %H:%M} UTC, {plural(records, 'record')}."
-    if not of_these:
-        told = f"{told} The rules have changed since."
-    return LastBacktest(told, rules)
+    written_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    summary = f"Last backtest: told {written_at:%Y-%m-%d %H:%M} UTC, {plural(records, 'record')}."
+    if not is_current:
+        summary = f"{summary} The rules have changed since."
+    return LastBacktest(summary, rules)
 
 
-def _said(row: Mapping[str, str | int]) -> str:
+def _fired_text(row: Mapping[str, str | int]) -> str:
     return f"last backtest: it fired on {int(row['fired']):,} of {plural(int(row['of']), 'record')}"
 
 
 def github_annotation(problem: "Problem") -> str:
-    """One workflow command, which a code host shows beside the line."""
+    """Return one workflow command, which GitHub shows beside the line."""
     span = problem.span
     places = {
         "file": span.file,
@@ -489,34 +512,36 @@ def github_annotation(problem: "Problem") -> str:
         "endColumn": span.end_column,
         "title": problem.code,
     }
-    said = ",".join(f"{name}={_property(str(value))}" for name, value in places.items())
+    properties = ",".join(
+        f"{name}={_escape_property(str(value))}" for name, value in places.items()
+    )
     text = f"{problem.message}\n{problem.hint}" if problem.hint else problem.message
     text += "".join(f"\n{line.strip()}" for line in consequence_sentences(problem))
-    return f"::{_COMMANDS.get(problem.severity, 'notice')} {said}::{_data(text)}"
+    return f"::{_COMMANDS.get(problem.severity, 'notice')} {properties}::{_escape_data(text)}"
 
 
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+def _escape_property(text: str) -> str:
+    return _escape_data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def _data(text: str) -> str:
+def _escape_data(text: str) -> str:
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def sarif_log(problems: Sequence["Problem"], version: str) -> dict[str, object]:
-    """All findings as one SARIF log."""
+    """Return all findings as one SARIF log."""
     from grammar.text.finding_codes import CODES
 
     codes = sorted({problem.code for problem in problems})
     rules = [{"id": code, "name": CODES[code]} for code in codes]
     driver = {"name": "clearpost", "version": version, "rules": rules}
-    results = [_result(problem, codes.index(problem.code)) for problem in problems]
+    results = [_sarif_result(problem, codes.index(problem.code)) for problem in problems]
     columns = "unicodeCodePoints"
     run = {"tool": {"driver": driver}, "columnKind": columns, "results": results}
     return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
 
 
-def _result(problem: "Problem", number: int) -> dict[str, object]:
+def _sarif_result(problem: "Problem", number: int) -> dict[str, object]:
     span = problem.span
     region = {
         "startLine": span.line,
@@ -536,21 +561,21 @@ def _result(problem: "Problem", number: int) -> dict[str, object]:
 
 
 def coverage_risks(ruleset: "Ruleset") -> tuple["Problem", ...]:
-    """Each exception that nothing answers, as an error."""
+    """Return each exception without a rule that answers it, as an error."""
     from rules.rulebook.coverage import coverage_gaps
 
     return coverage_gaps(ruleset)
 
 
 def coverage_lines(ruleset: "Ruleset") -> Iterator[str]:
-    """Each record with its exceptions, then what reviewers may want to know."""
+    """Yield each record with its exceptions, then notes for reviewers."""
     from rules.checker.guards import guard_notes
     from rules.rulebook.coverage import coverage
 
-    yield from _lines(coverage(ruleset), guard_notes(ruleset))
+    yield from _exception_lines(coverage(ruleset), guard_notes(ruleset))
 
 
-def _lines(answers: Sequence["Answer"], notes: Sequence["Problem"]) -> Iterator[str]:
+def _exception_lines(answers: Sequence["Answer"], notes: Sequence["Problem"]) -> Iterator[str]:
     record = ""
     for answer in answers:
         if answer.record != record:
@@ -566,7 +591,7 @@ def _lines(answers: Sequence["Answer"], notes: Sequence["Problem"]) -> Iterator[
 
 
 def coverage_json(ruleset: "Ruleset") -> list[dict[str, object]]:
-    """The exceptions as plain values."""
+    """Return the coverage of the exceptions as plain values."""
     from rules.rulebook.coverage import coverage
 
     return [_plain_answer(answer) for answer in coverage(ruleset)]

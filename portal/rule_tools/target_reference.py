@@ -1,4 +1,4 @@
-"""The reference of a target's documents and fields, and the facts of record kinds."""
+"""Describe a target's documents, fields and facts as Markdown and as JSON."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ _ROUNDING: Final = {
     "sum_then_round": "The sum is rounded once.",
 }
 
-_LISTED: Final = {
+_TESTED_LISTS: Final = {
     "account": "accounts",
     "tax_code": "tax codes",
     "currency": "currencies",
@@ -58,7 +58,7 @@ _LISTED: Final = {
     "payment_term": "payment terms",
 }
 
-_WHOLE: Final = {
+_PLANNED_LISTS: Final = {
     "customer": "customers",
     "vendor": "suppliers",
     "item": "items",
@@ -66,7 +66,7 @@ _WHOLE: Final = {
     "bill": "unpaid bills",
 }
 
-_NAMED: Final = {
+_NAMED_KINDS: Final = {
     "account": "accounts",
     "tax": "tax codes",
     "currency": "currencies",
@@ -81,45 +81,45 @@ _NAMED: Final = {
 }
 """What a document can name there, or pay, in the order in which people are told of it."""
 
-_KIND_OF: Final = {"tax_code": "tax"}  # what lists call otherwise than fields
+_FIELD_KIND: Final = {"tax_code": "tax"}  # what lists call otherwise than fields
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing that can be known of a target: its name, and a sentence."""
+    """Hold one fact about a target: its name, and a sentence."""
 
     name: str
     says: str
 
 
 def facts(target: Target) -> tuple[Fact, ...]:
-    """What the target declares of itself, in sentences."""
+    """Return what the target declares about itself, in sentences."""
     return tuple(Fact(name, says) for name, says in _facts(target) if says)
 
 
 def _facts(target: Target) -> Iterator[tuple[str, str]]:
-    same = target.form.tells.second_documents if target.form.tells else ()
-    yield "Second documents", " ".join((_DEDUPE[target.dedupe], *same))
-    yield "Look-up", _looked_up(target)
-    yield "Limits of a batch", _limits(target)
-    yield "Calls", _pace(target)
-    yield "Rounding", _rounding(target)
+    duplicate_sentences = target.form.tells.second_documents if target.form.tells else ()
+    yield "Second documents", " ".join((_DEDUPE[target.dedupe], *duplicate_sentences))
+    yield "Look-up", _lookup_text(target)
+    yield "Limits of a batch", _batch_limits_text(target)
+    yield "Calls", _pace_text(target)
+    yield "Rounding", _rounding_text(target)
     yield "Lists", listed_text(target)
     yield "Not listed", unlisted_text(target)
-    yield "Posted documents", _posted(target)
-    yield "Documents typed by hand", _searched(target)
-    yield from _books(target)
+    yield "Posted documents", _posted_text(target)
+    yield "Documents typed by hand", _search_text(target)
+    yield from _declared_facts(target)
     if target.form.e_invoices:
         yield "E-invoices", " ".join(target.form.e_invoices.says)
-    yield "Key", _key(target)
+    yield "Key", _key_text(target)
 
 
-def _looked_up(target: Target) -> str:
+def _lookup_text(target: Target) -> str:
     says = _LOOKUP[target.lookup]
     return says if target.lookup != "lagging" else f"{says} {target.settle_seconds:,.0f} seconds."
 
 
-def _limits(target: Target) -> str:
+def _batch_limits_text(target: Target) -> str:
     limits = target.file_limits
     if limits.documents == 1:
         return "One document a call; there are no batches."
@@ -128,59 +128,65 @@ def _limits(target: Target) -> str:
         (limits.rows, "rows without the heading"),
         (limits.bytes, "bytes"),
     ]
-    said = [f"{count:,} {noun}" for count, noun in kinds if count is not None]
-    return f"At most {join_words(said)} in one call."
+    limit_texts = [f"{count:,} {noun}" for count, noun in kinds if count is not None]
+    return f"At most {join_words(limit_texts)} in one call."
 
 
-def _pace(target: Target) -> str:
+def _pace_text(target: Target) -> str:
     if isinstance(target, ImportedByHand):
         return "None: a person carries a file there."
     pace = target.pace
-    often = f"{pace.per_minute:,} a minute" if pace.per_minute else "No figure a minute is given"
-    one = f"a document costs at most {pace.to_send} to send and {pace.to_look} to look up"
-    more = (f"; {calls} more where `{name}` is set" for name, calls in pace.more_where)
-    return f"{often}; {one}{''.join(more)}."
+    rate_text = (
+        f"{pace.per_minute:,} a minute" if pace.per_minute else "No figure a minute is given"
+    )
+    cost_text = f"a document costs at most {pace.to_send} to send and {pace.to_look} to look up"
+    extra_costs = (f"; {calls} more where `{name}` is set" for name, calls in pace.more_where)
+    return f"{rate_text}; {cost_text}{''.join(extra_costs)}."
 
 
-def _rounding(target: Target) -> str:
-    usual = _ROUNDING[target.rounding({})]
-    may = any(one.name == "rounding_mode" for one in target.form.settings)
-    return f"{usual} The setting `rounding_mode` may say otherwise." if may else usual
+def _rounding_text(target: Target) -> str:
+    usual_rounding = _ROUNDING[target.rounding({})]
+    is_configurable = any(setting.name == "rounding_mode" for setting in target.form.settings)
+    return (
+        f"{usual_rounding} The setting `rounding_mode` may say otherwise."
+        if is_configurable
+        else usual_rounding
+    )
 
 
-def _posted(target: Target) -> str:
+def _posted_text(target: Target) -> str:
     if isinstance(target, ImportedByHand):
         return "Compared with a listing that a person saves there."
     if not isinstance(target, Readable):
         return "They are not read again."
-    many = "one" if target.read_at_once == 1 else str(target.read_at_once)
-    read = f"They are read again, {many} in a call."
-    asked = " Before that one call asks which of them were changed."
-    later = " The answer comes later." if isinstance(target, ReadsLater) else ""
-    return f"{read}{asked if isinstance(target, TellsChanges) else ''}{later}"
+    batch_text = "one" if target.read_at_once == 1 else str(target.read_at_once)
+    read_text = f"They are read again, {batch_text} in a call."
+    change_query_text = " Before that one call asks which of them were changed."
+    delay_text = " The answer comes later." if isinstance(target, ReadsLater) else ""
+    return f"{read_text}{change_query_text if isinstance(target, TellsChanges) else ''}{delay_text}"
 
 
-def _searched(target: Target) -> str:
+def _search_text(target: Target) -> str:
     if isinstance(target, Searchable):
         return "They are found: same party, same amount, about the same day."
     return "They cannot be found: only a document of our own number is."
 
 
-def _books(target: Target) -> Iterator[tuple[str, str]]:
-    tells = target.form.tells
-    if tells is None:
+def _declared_facts(target: Target) -> Iterator[tuple[str, str]]:
+    declared = target.form.tells
+    if declared is None:
         return
-    yield "Units", "How it counts an item is read." if tells.units else "It tells none."
-    yield "Stock", "How many of an item there are is read." if tells.stock else "It tells none."
-    yield "Periods", "They are listed." if tells.periods else "They are not listed."
-    told = tells.closing_date == "told"
-    entered = "It is not told: a person keeps it in the setting `locked_through`."
-    yield "Closing date", "The connection test reads it." if told else entered
+    yield "Units", "How it counts an item is read." if declared.units else "It tells none."
+    yield "Stock", "How many of an item there are is read." if declared.stock else "It tells none."
+    yield "Periods", "They are listed." if declared.periods else "They are not listed."
+    is_reported = declared.closing_date == "told"
+    entered_text = "It is not told: a person keeps it in the setting `locked_through`."
+    yield "Closing date", "The connection test reads it." if is_reported else entered_text
     if isinstance(target, TellsParties):
         yield "Parties", "A document is held before it is sent where its party cannot take it."
 
 
-def _key(target: Target) -> str:
+def _key_text(target: Target) -> str:
     if isinstance(target, Authorizing):
         return "A person allows it on the target's own page, and it is renewed automatically."
     if isinstance(target, Renewing):
@@ -189,15 +195,19 @@ def _key(target: Target) -> str:
 
 
 def reference_page(target: Target, other_ways: Iterable[OtherWay] = ()) -> str:
-    """The whole page, as Markdown. `other_ways` are of documents of which rules may speak, and
-    which it does not take.
+    """Return the whole page as Markdown.
+
+    `other_ways` describe documents that rules may name but that the target does not take.
     """
     form = target.form
-    parts = [f"# {form.title}: `{target.name}`", f"{form.gives}. You need: {_small(form.needs)}."]
-    parts += [_list("It can", form.can)] if form.can else []
-    parts += [_list("It cannot", form.cannot)] if form.cannot else []
+    parts = [
+        f"# {form.title}: `{target.name}`",
+        f"{form.gives}. You need: {_lower_first(form.needs)}.",
+    ]
+    parts += [_bullet_list("It can", form.can)] if form.can else []
+    parts += [_bullet_list("It cannot", form.cannot)] if form.cannot else []
     parts += ["## What is known of it"]
-    parts += [_table(("", ""), [(one.name, one.says) for one in facts(target)])]
+    parts += [_table(("", ""), [(fact.name, fact.says) for fact in facts(target)])]
     for document in target.documents:
         parts += _document(document)
     for way in other_ways:
@@ -205,12 +215,12 @@ def reference_page(target: Target, other_ways: Iterable[OtherWay] = ()) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _small(text: str) -> str:
+def _lower_first(text: str) -> str:
     return text if text[:2].isupper() else text[:1].lower() + text[1:]
 
 
-def _list(title: str, said: Iterable[str]) -> str:
-    return "\n".join([f"{title}:", "", *(f"- {_small(one)}" for one in said)])
+def _bullet_list(title: str, sentences: Iterable[str]) -> str:
+    return "\n".join([f"{title}:", "", *(f"- {_lower_first(sentence)}" for sentence in sentences)])
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -220,25 +230,27 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _document(document: DocumentSchema, way: OtherWay | None = None) -> Iterator[str]:
     yield f"## {document.title}: `{document.name}`"
-    yield " ".join((*(_way_of(way) if way else ()), *_said_of(document)))
-    yield _fields(document.header)
+    yield " ".join((*(_other_way_sentences(way) if way else ()), *_document_sentences(document)))
+    yield _field_table(document.header)
     if document.lines:
         yield "Each of its lines:"
-        yield _fields(document.lines)
+        yield _field_table(document.lines)
 
 
-def _way_of(way: OtherWay) -> Iterator[str]:
+def _other_way_sentences(way: OtherWay) -> Iterator[str]:
     yield "Rules may speak of it; nothing posts it."
     by = f"by {' or '.join(way.by)}" if way.by else "by hand"
     yield f"It comes into {way.system} {by}."
 
 
-def _said_of(document: DocumentSchema) -> Iterator[str]:
+def _document_sentences(document: DocumentSchema) -> Iterator[str]:
     actions = {"update": "changed", "void": "made void"}
-    can = [actions[one] for one in document.actions]
+    possible_changes = [actions[action] for action in document.actions]
     if document.connected:
         yield (
-            f"A posted one can be {join_words(can)}." if can else "A posted one cannot be changed."
+            f"A posted one can be {join_words(possible_changes)}."
+            if possible_changes
+            else "A posted one cannot be changed."
         )
     yield f"`{document.number_field}` is its number, at most {document.number_max} characters,"
     party = f" and `{document.party_field}` its party" if document.party_field else ""
@@ -255,94 +267,98 @@ def _said_of(document: DocumentSchema) -> Iterator[str]:
         yield "No list shows it: it is not read again, and a lost answer is asked for by its key."
 
 
-def _fields(fields: Sequence[FieldSchema]) -> str:
-    rows = [(f"`{one.name}`", type_text(one), requirement(one), one.meaning) for one in fields]
+def _field_table(fields: Sequence[FieldSchema]) -> str:
+    rows = [
+        (f"`{field.name}`", type_text(field), requirement(field), field.meaning) for field in fields
+    ]
     return _table(("field", "type", "asked", "meaning"), rows)
 
 
-def type_text(one: FieldSchema) -> str:
-    """Its type, with its length or places."""
-    longest = f", at most {one.max_length} characters" if one.max_length else ""
-    places = f", {one.places} decimals" if one.places is not None else ""
-    return f"{TYPES[one.type]}{longest}{places}"
+def type_text(field: FieldSchema) -> str:
+    """Return the field's type with its length or decimal places."""
+    length_text = f", at most {field.max_length} characters" if field.max_length else ""
+    places = f", {field.places} decimals" if field.places is not None else ""
+    return f"{TYPES[field.type]}{length_text}{places}"
 
 
-def requirement(one: FieldSchema) -> str:
-    """Whether a rule has to fill it, may, or cannot."""
-    if one.theirs:
+def requirement(field: FieldSchema) -> str:
+    """Return whether a rule must fill the field, may fill it, or cannot."""
+    if field.theirs:
         return "never filled"
-    if one.required:
+    if field.required:
         return "required"
-    if one.needed:
+    if field.needed:
         return "needed to publish"
-    return "optional" if one.sent else "compared, not sent"
+    return "optional" if field.sent else "compared, not sent"
 
 
 def reference_data(target: Target, unposted: Iterable[DocumentSchema] = ()) -> dict[str, object]:
-    """The same for programs."""
+    """Return the reference as JSON values for other programs."""
     return {
         "target": target.name,
         "title": target.form.title,
-        "facts": {one.name: one.says for one in facts(target)},
-        "documents": [_data_of(one) for one in (*target.documents, *unposted)],
+        "facts": {fact.name: fact.says for fact in facts(target)},
+        "documents": [_document_data(document) for document in (*target.documents, *unposted)],
     }
 
 
-def _data_of(document: DocumentSchema) -> dict[str, object]:
+def _document_data(document: DocumentSchema) -> dict[str, object]:
     return {
         "document": document.name,
         "title": document.title,
         "posted": document.connected,
         "actions": list(document.actions),
-        "fields": [_data_of_field(one) for one in document.header],
-        "lines": [_data_of_field(one) for one in document.lines],
+        "fields": [_field_data(field) for field in document.header],
+        "lines": [_field_data(field) for field in document.lines],
     }
 
 
-def _data_of_field(one: FieldSchema) -> dict[str, object]:
+def _field_data(field: FieldSchema) -> dict[str, object]:
     return {
-        "name": one.name,
-        "type": one.type,
-        "max_length": one.max_length,
-        "places": one.places,
-        "asked": requirement(one),
-        "refers": one.refers,
-        "meaning": one.meaning,
+        "name": field.name,
+        "type": field.type,
+        "max_length": field.max_length,
+        "places": field.places,
+        "asked": requirement(field),
+        "refers": field.refers,
+        "meaning": field.meaning,
     }
 
 
 def listed_text(target: Target) -> str:
-    """What it lists, and when that is read."""
+    """Return what the target lists, and when each list is read."""
     kinds = dict.fromkeys(kind for document in target.documents for kind, _ in document.lists)
-    none = "It lists no codes: a code that it lacks is refused when it is sent."
-    listed = join_words([_LISTED[kind] for kind in kinds]).capitalize()
-    tested = f"{listed}, read by the connection test."
+    no_lists_text = "It lists no codes: a code that it lacks is refused when it is sent."
+    listed = join_words([_TESTED_LISTS[kind] for kind in kinds]).capitalize()
+    tested_text = f"{listed}, read by the connection test."
     if not isinstance(target, TellsLists):
-        return tested if kinds else none
-    whole = join_words([_WHOLE[kind] for kind in target.lists]).capitalize()
-    planned = f"{whole}, read on a plan of the connection."
-    return f"{tested} {planned}" if kinds else planned
+        return tested_text if kinds else no_lists_text
+    full_lists = join_words([_PLANNED_LISTS[kind] for kind in target.lists]).capitalize()
+    planned = f"{full_lists}, read on a plan of the connection."
+    return f"{tested_text} {planned}" if kinds else planned
 
 
 def unlisted_text(target: Target) -> str:
-    """What documents name or pay there, and no list of it can be read."""
-    fields = [one for doc in target.documents for one in (*doc.header, *doc.lines)]
-    named = {word for one in fields for word in (one.refers, one.pays) if word}
-    told = {_KIND_OF.get(kind, kind) for doc in target.documents for kind, _ in doc.lists}
-    told |= {*target.lists} if isinstance(target, TellsLists) else set()
-    lacking = [kind for kind in _NAMED if kind in named - told]
-    if not lacking:
+    """Return what documents name or pay in the target although no list can be read."""
+    fields = [field for doc in target.documents for field in (*doc.header, *doc.lines)]
+    named_kinds = {word for field in fields for word in (field.refers, field.pays) if word}
+    listed_kinds = {
+        _FIELD_KIND.get(kind, kind) for doc in target.documents for kind, _ in doc.lists
+    }
+    listed_kinds |= {*target.lists} if isinstance(target, TellsLists) else set()
+    unlisted_kinds = [kind for kind in _NAMED_KINDS if kind in named_kinds - listed_kinds]
+    if not unlisted_kinds:
         return ""
-    by_file = [_NAMED[kind] for kind in lacking if kind in _WHOLE]
-    says = f"{join_words([_NAMED[kind] for kind in lacking]).capitalize()}."
+    by_file = [_NAMED_KINDS[kind] for kind in unlisted_kinds if kind in _PLANNED_LISTS]
+    text = f"{join_words([_NAMED_KINDS[kind] for kind in unlisted_kinds]).capitalize()}."
     if by_file:
-        says += f" A list of {join_words(by_file)} can be uploaded, with its day;"
-        says += " what was posted with counts as known."
+        text += f" A list of {join_words(by_file)} can be uploaded, with its day;"
+        text += " what was posted with counts as known."
     if isinstance(target, TellsItems):
-        says += " An item that documents name is asked for by its code."
-    return says
+        text += " An item that documents name is asked for by its code."
+    return text
 
 
-def join_words(said: Sequence[str]) -> str:
-    """Words as people say them one after the other."""
-    return " and ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said)
+def join_words(words: Sequence[str]) -> str:
+    """Join words with commas and a final "and"."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

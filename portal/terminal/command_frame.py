@@ -1,4 +1,4 @@
-"""The base of all commands: exit codes, messages, the database session and the acting person."""
+"""Provide all commands with exit codes, messages, the database session and the acting person."""
 
 import json
 from collections.abc import Iterator
@@ -36,14 +36,14 @@ HOME_HINT = "Set CLEARPOST_HOME to a folder of yours."
 MOST_CODES = 10
 """So many companies are named to who meant another."""
 
-WHOLE = 1000
+HELP_WIDTH = 1000
 """So long is no sentence of a list."""
 
 T = TypeVar("T")
 
 
 class Stop(click.ClickException):
-    """The end of a command that could not do its work, in words for people."""
+    """End a command that could not do its work, with a message for people."""
 
     def __init__(self, message: str, hint: str = "", code: int = FINDINGS) -> None:
         super().__init__(message)
@@ -51,18 +51,21 @@ class Stop(click.ClickException):
         self.code = code
 
     def show(self, file: "IO[str] | None" = None) -> None:
-        """Say it on standard error."""
+        """Print the message and the hint on standard error."""
         click.echo(f"error: {self.message}", file=file, err=True)
         if self.hint:
             click.echo(f"  hint: {self.hint}", file=file, err=True)
 
 
 class Listing(click.Group):
-    """A group whose list says what each command does, without cutting it off."""
+    """List each command's short help without cutting it off."""
 
     def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list."""
-        rows = [(name, one.get_short_help_str(limit=WHOLE)) for name, one in self.commands.items()]
+        """Write the list of commands."""
+        rows = [
+            (name, command.get_short_help_str(limit=HELP_WIDTH))
+            for name, command in self.commands.items()
+        ]
         with formatter.section("Commands"):
             formatter.write_dl(sorted(rows))
 
@@ -76,14 +79,15 @@ def plural(count: int, noun: str) -> str:
 
 
 def refuse(refusal: "Refusal", code: int = FINDINGS, *, about: str = "") -> NoReturn:
-    """End the command with a refusal's own words; `about` names what it refuses, where a command
-    has many.
+    """End the command with the refusal's message.
+
+    `about` names the refused part, where a command has many.
     """
     raise Stop(f"{about}: {refusal.message}" if about else refusal.message, refusal.hint, code)
 
 
 def granted(answer: "T | Refusal", about: str = "") -> T:
-    """The answer of a service, unless it is a refusal: then the command ends."""
+    """Return a service's answer; a refusal ends the command."""
     from holding.db.refusal import Refusal
 
     if isinstance(answer, Refusal):
@@ -92,7 +96,7 @@ def granted(answer: "T | Refusal", about: str = "") -> T:
 
 
 def settings() -> "Settings":
-    """The settings of this process; a value that makes no sense ends the command."""
+    """Return the settings of this process; an invalid value ends the command."""
     from holding.platform.settings import Settings
 
     try:
@@ -102,8 +106,8 @@ def settings() -> "Settings":
 
 
 @dataclass(frozen=True, slots=True)
-class Office:
-    """An opened database with its clock."""
+class Installation:
+    """Hold an open database with its clock and the settings."""
 
     settings: "Settings"
     database: "Database"
@@ -115,19 +119,19 @@ class Office:
         return self.clock.now()
 
 
-def home_of(found: "Settings") -> "Path":
-    """The home folder, made if need be; one that cannot be made ends the command."""
+def ensure_home(environment: "Settings") -> "Path":
+    """Return the home folder and create it if missing; a failure ends the command."""
     try:
-        found.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        environment.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as problem:
         raise Stop(
-            f"{found.home} cannot be used: {problem.strerror}.", HOME_HINT, ENVIRONMENT
+            f"{environment.home} cannot be used: {problem.strerror}.", HOME_HINT, ENVIRONMENT
         ) from problem
-    return found.home
+    return environment.home
 
 
-def bring_to_schema(url: str, to: str | None = None) -> None:
-    """Migrate; a database out of reach and a version that is none end the command."""
+def migrate_database(url: str, to: str | None = None) -> None:
+    """Migrate the database; an unreachable database or an unknown version ends the command."""
     from holding.platform import backup
 
     refusal = backup.migrate(url, to)
@@ -136,89 +140,95 @@ def bring_to_schema(url: str, to: str | None = None) -> None:
 
 
 @contextmanager
-def office(*, upgrade: bool = False) -> Iterator[Office]:
-    """The database of this installation, with the right schema or not at all."""
+def open_installation(*, upgrade: bool = False) -> Iterator[Installation]:
+    """Yield the open installation; a database with the wrong schema ends the command."""
     from connectors.transport.http import MachineClock
     from holding.db.database import open_database
     from holding.platform import backup
     from holding.platform.settings import DatabaseClock
 
-    found = settings()
-    home_of(found)
+    environment = settings()
+    ensure_home(environment)
     if upgrade:
-        _back_up(found)
-        bring_to_schema(found.database_url)
-    refusal = backup.check_version(found.database_url)
+        _back_up_before_migration(environment)
+        migrate_database(environment.database_url)
+    refusal = backup.check_version(environment.database_url)
     if refusal:
         if refusal.code == backup.UNFIT:
-            _nothing_there(found)
+            _stop_without_database(environment)
         refuse(refusal, ENVIRONMENT)
-    database = open_database(found.database_url)
+    database = open_database(environment.database_url)
     try:
-        yield Office(found, database, DatabaseClock(database, MachineClock(found.home)))
+        yield Installation(
+            environment, database, DatabaseClock(database, MachineClock(environment.home))
+        )
     finally:
         database.close()
 
 
-def _back_up(found: "Settings") -> None:
-    """Copy a database whose schema is about to change; where that fails, the command ends."""
+def _back_up_before_migration(environment: "Settings") -> None:
+    """Copy a database whose schema is about to change; a failed copy ends the command."""
     from datetime import UTC, datetime
 
     from holding.db.refusal import Refusal
     from holding.platform import backup
 
-    copy = backup.before_migration(found.database_url, found.home, datetime.now(UTC))
-    if isinstance(copy, Refusal):
-        refuse(copy, ENVIRONMENT)
-    elif copy is not None:
-        print_note(f"A copy of the database as it was before this version is {copy}")
+    backup_path = backup.before_migration(
+        environment.database_url, environment.home, datetime.now(UTC)
+    )
+    if isinstance(backup_path, Refusal):
+        refuse(backup_path, ENVIRONMENT)
+    elif backup_path is not None:
+        print_note(f"A copy of the database as it was before this version is {backup_path}")
 
 
-def _nothing_there(found: "Settings") -> None:
-    """End the command where the home folder has no database yet, and name that of the demo."""
+def _stop_without_database(environment: "Settings") -> None:
+    """End the command if the home folder has no database yet; the hint names the demo's folder."""
     from holding.db.database import default_url, open_database
     from holding.platform import backup
 
-    if found.database_url != default_url(found.home):
+    if environment.database_url != default_url(environment.home):
         return
-    database = open_database(found.database_url)
+    database = open_database(environment.database_url)
     try:
         if backup.version_of(database) is not None:
             return
     finally:
         database.close()
     hint = "Set CLEARPOST_HOME to its folder, or run `clearpost migrate` to make one here."
-    demo = found.home / "demo"
-    if demo.is_dir():
-        hint = f"{hint} That of the demo is read with CLEARPOST_HOME={demo}."
-    raise Stop(f"There is no database of Clearpost in {found.home}.", hint, ENVIRONMENT)
+    demo_folder = environment.home / "demo"
+    if demo_folder.is_dir():
+        hint = f"{hint} That of the demo is read with CLEARPOST_HOME={demo_folder}."
+    raise Stop(f"There is no database of Clearpost in {environment.home}.", hint, ENVIRONMENT)
 
 
-def company_of(session: "DatabaseSession", code: str) -> "CompanyRow":
-    """The company with this code; an unknown one ends the command."""
+def require_company(session: "DatabaseSession", code: str) -> "CompanyRow":
+    """Return the company with this code; an unknown code ends the command."""
     from holding.access import reach
     from holding.db.refusal import in_a_row
 
-    found = reach.load_company(session, code)
-    if found is None:
-        there = reach.company_codes(session, MOST_CODES + 1)
+    company = reach.load_company(session, code)
+    if company is None:
+        company_codes = reach.company_codes(session, MOST_CODES + 1)
         hint = "clearpost company add CODE --name NAME"
-        if len(there) == 1:
-            hint = f"The company is {there[0]}."
-        elif len(there) <= MOST_CODES and there:
-            hint = f"The companies are {in_a_row(there)}."
-        elif there:
-            hint = f"Companies are {', '.join(there[:MOST_CODES])} and others."
+        if len(company_codes) == 1:
+            hint = f"The company is {company_codes[0]}."
+        elif len(company_codes) <= MOST_CODES and company_codes:
+            hint = f"The companies are {in_a_row(company_codes)}."
+        elif company_codes:
+            hint = f"Companies are {', '.join(company_codes[:MOST_CODES])} and others."
         raise Stop(f"No company has the code {code}.", hint)
-    return found
+    return company
 
 
-def actor_of(session: "DatabaseSession", email: str, company_id: int) -> "Actor":
-    """The person named by --as, inside one company."""
+def require_actor(session: "DatabaseSession", email: str, company_id: int) -> "Actor":
+    """Return the person of --as as an actor in the company; a missing role ends the command."""
     from holding.access import actors
     from holding.platform.events import COMMAND_LINE
 
-    actor = actors.actor_of(session, person_id_of(session, email), company_id, via=COMMAND_LINE)
+    actor = actors.actor_of(
+        session, require_person_id(session, email), company_id, via=COMMAND_LINE
+    )
     if actor is None:
         raise Stop(
             f"{email} cannot do this, because they have no role in this company or cannot sign in.",
@@ -227,43 +237,43 @@ def actor_of(session: "DatabaseSession", email: str, company_id: int) -> "Actor"
     return actor
 
 
-def person_id_of(session: "DatabaseSession", email: str) -> int:
-    """The person behind an email address; an unknown one ends the command."""
+def require_person_id(session: "DatabaseSession", email: str) -> int:
+    """Return the id of the person with this email address; an unknown address ends the command."""
     from holding.access import people
 
-    found = people.id_of_address(session, email)
-    if found is None:
+    person_id = people.id_of_address(session, email)
+    if person_id is None:
         raise Stop(
             f"No user has the email {email}.", "clearpost user add EMAIL --company CODE --role R"
         )
-    return found
+    return person_id
 
 
 def print_note(text: str) -> None:
-    """A note beside the result, on standard error."""
+    """Print a note on standard error, apart from the result."""
     click.echo(text, err=True)
 
 
 def print_next(command: str) -> None:
-    """The last line of a command: the one that is useful next, beside the result."""
+    """Print the next useful command on standard error, as a command's last line."""
     print_note(f"Next: clearpost {command}")
 
 
 def first_command(roles: tuple[str, ...], email: str, company: str) -> str:
-    """What a new person of these roles does first by command."""
-    by = f"--company {company} --as {email}"
+    """Return the first command for a new person with these roles."""
+    options = f"--company {company} --as {email}"
     if "admin" in roles:
-        return f"connection add NAME {by} --side source"
-    return f"rules push FOLDER {by}" if "consultant" in roles else "user roles"
+        return f"connection add NAME {options} --side source"
+    return f"rules push FOLDER {options}" if "consultant" in roles else "user roles"
 
 
 def print_json(value: object) -> None:
-    """One JSON object on standard output."""
+    """Print one JSON object on standard output."""
     click.echo(json.dumps(value, ensure_ascii=False, default=str))
 
 
 def rule_files(folder: "Path") -> dict[str, str]:
-    """Every .rules and .csv file below a folder, by its path in it."""
+    """Return every .rules and .csv file below a folder, by its relative path."""
     paths = [path for ending in ("*.rules", "*.csv") for path in folder.rglob(ending)]
     if not paths:
         raise Stop(f"{folder} has no .rules file.")
@@ -274,7 +284,7 @@ def rule_files(folder: "Path") -> dict[str, str]:
 
 
 def require_named(row: T | None, name: str) -> T:
-    """What a service found as the connection of that name; an unknown one ends the command."""
+    """Return the connection's row; a missing row ends the command."""
     if row is None:
         raise Stop(f"This company has no connection {name}.", "clearpost connection add NAME …")
     return row
@@ -288,37 +298,40 @@ def read_file(
     *,
     sets_values: bool = False,
 ) -> "Accepted":
-    """Return what the file holds, good and bad, of a source in this zone; a file that cannot be
-    read ends the command. `layouts`: what people chose for the source's earlier files;
-    `sets_values`: `--set` must have an effect.
+    """Return what the file holds of a source in this zone; an unreadable file ends the command.
+
+    `layouts` are the choices people made for the source's earlier files. With `sets_values`, a file
+    that takes no values of `--set` ends the command.
     """
     from connectors import registry
     from connectors.contract import SourceRefusal
     from connectors.contract.pulls import ReadsUploads
 
-    known = registry.sources()
-    own = [known[connector]] if connector in known else []
+    sources = registry.sources()
+    connector_readers = [sources[connector]] if connector in sources else []
     name = path.name.lower()
-    readers = [one for one in own if name.endswith(one.suffixes)] + registry.readers_of(name)
+    readers = [
+        reader for reader in connector_readers if name.endswith(reader.suffixes)
+    ] + registry.readers_of(name)
     if not readers:
-        endings = sorted({ending for each in known.values() for ending in each.suffixes})
+        endings = sorted({ending for source in sources.values() for ending in source.suffixes})
         raise Stop(
             f"{path.name} cannot be read, because its name has another ending.",
             f"It must end in {', '.join(endings)}.",
         )
     reader, raw = readers[0], path.read_bytes()
     if layouts is not None and isinstance(reader, ReadsUploads):
-        found = reader.read_as_before(path.name, raw, zone, layouts)
+        delivery = reader.read_as_before(path.name, raw, zone, layouts)
     elif sets_values:
         raise Stop(
             f"{path.name} takes no values, so nothing was stored.",
             "Leave out --set: it fills blank cells of .xlsx and .csv files.",
         )
     else:
-        found = reader.read(path.name, raw, zone)
-    if isinstance(found, SourceRefusal):
-        raise Stop(f"{path.name}: {found.message}", found.hint)
-    return found
+        delivery = reader.read(path.name, raw, zone)
+    if isinstance(delivery, SourceRefusal):
+        raise Stop(f"{path.name}: {delivery.message}", delivery.hint)
+    return delivery
 
 
 def store_delivery(
@@ -330,7 +343,7 @@ def store_delivery(
     now: datetime,
     by: "Actor | None" = None,
 ) -> "Receipt | Refusal":
-    """Keep the delivery and what is new in it; `by` entered it, if a person did."""
+    """Store the delivery and its new records; `by` is the person who entered it."""
     from holding.connections import connections
     from holding.intake import receive
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from portal.terminal.command_frame import ENVIRONMENT, Office, Stop, print_note, refuse
+from portal.terminal.command_frame import ENVIRONMENT, Installation, Stop, print_note, refuse
 
 if TYPE_CHECKING:
     from holding.platform.processes import EmbeddedRedis
@@ -25,7 +25,7 @@ HOME = str(Path(__file__).resolve().parents[2])
 
 
 def end_on_signals() -> None:
-    """SIGTERM ends this process the way Ctrl-C does: every block is left properly."""
+    """Handle SIGTERM like Ctrl-C, so that every block is left properly."""
     signal.signal(signal.SIGTERM, _as_interrupt)
 
 
@@ -33,35 +33,37 @@ def _as_interrupt(_signal: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def start_queue(place: Office) -> "EmbeddedRedis | None":
-    """A Redis of our own unless one is given. Without a program for it the worker looks into the
-    database on its own, once a second unless a time is set, which is said here and nowhere else.
+def start_queue(place: Installation) -> "EmbeddedRedis | None":
+    """Start an embedded Redis, unless REDIS_URL is set.
+
+    Without a Redis program, print a note and let the worker read due work from the database once a
+    second, unless CLEARPOST_SWEEP_SECONDS is set.
     """
     from holding.platform.processes import start_redis
 
     if os.environ.get("REDIS_URL"):
         return None
-    found = start_redis(place.settings.home)
-    if found is None:
+    embedded_redis = start_redis(place.settings.home)
+    if embedded_redis is None:
         print_note(
             "No redis-server or valkey-server here: the worker asks the database each second."
         )
         os.environ.setdefault("CLEARPOST_SWEEP_SECONDS", "1")
         return None
-    os.environ["REDIS_URL"] = found.url
-    return found
+    os.environ["REDIS_URL"] = embedded_redis.url
+    return embedded_redis
 
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A running process, and how it was asked for."""
+    """Hold a running process, and the module and arguments it was started with."""
 
     module: str
     words: tuple[str, ...]
     process: subprocess.Popen[str]
 
     def end(self) -> None:
-        """Ask it to end, wait, insist."""
+        """Terminate the process, wait, and kill it after STOP_SECONDS."""
         if self.process.stdin:
             self.process.stdin.close()
         self.process.terminate()
@@ -74,16 +76,16 @@ class Child:
             self.process.stdout.close()
 
     def first_line(self) -> dict[str, object]:
-        """What it says of itself on its first line; only of one that was started to be heard."""
+        """Return the JSON object on the process's first line; it must be started with `heard`."""
         line = self.process.stdout.readline() if self.process.stdout else ""
         if not line:
             raise Stop(f"{self.module} did not start.", code=ENVIRONMENT)
-        found: dict[str, object] = json.loads(line)
-        return found
+        report: dict[str, object] = json.loads(line)
+        return report
 
 
 class Children:
-    """The processes we started. Leaving the block ends them, the youngest first."""
+    """Manage the processes we started. Leaving the block ends them, the youngest first."""
 
     def __init__(self) -> None:
         self._running: list[Child] = []
@@ -105,7 +107,7 @@ class Children:
                 self._running.pop().end()
 
     def start(self, module: str, *words: str, heard: bool = False) -> Child:
-        """Run a module of ours; it watches the pipe we hold and ends when that closes."""
+        """Start a module as a child; it watches the pipe we hold and ends when that closes."""
         process = subprocess.Popen(
             [sys.executable, "-m", module, *words, "--watch-parent"],
             stdin=subprocess.PIPE,
@@ -120,27 +122,27 @@ class Children:
         return child
 
     def keep(self, module: str) -> None:
-        """Start the child that runs a module again, whenever it ended unasked."""
+        """Restart the module's child whenever it ends unexpectedly."""
         threading.Thread(target=self._keep, args=(module,), daemon=True).start()
 
     def _keep(self, module: str) -> None:
         while not self._over.wait(LOOK_SECONDS):
             with self._turn:
-                for child in [one for one in self._running if one.module == module]:
+                for child in [child for child in self._running if child.module == module]:
                     code = child.process.poll()
                     if code is not None and not self._over.is_set():
                         print_note(f"{module} ended unexpectedly ({code}) and is started again.")
                         self.restart(module)
 
     def end(self, module: str) -> None:
-        """End the child that runs a module; it is not started again."""
+        """End the module's child; it is not started again."""
         with self._turn:
-            child = next(one for one in self._running if one.module == module)
+            child = next(child for child in self._running if child.module == module)
             self._running.remove(child)
             child.end()
 
     def restart(self, module: str) -> None:
-        """End the child that runs a module, and start it again with the settings of now."""
+        """End the module's child, and start it again with the present settings."""
         with self._turn:
             old = next(child for child in self._running if child.module == module)
             self._running.remove(old)
@@ -149,7 +151,7 @@ class Children:
 
 
 def require_free_port(host: str, port: int) -> None:
-    """Nothing, if the port can be listened on; else the command ends and says how to go on."""
+    """Check that the port can be listened on; otherwise end the command with a hint."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -163,15 +165,15 @@ def require_free_port(host: str, port: int) -> None:
 
 
 def run_module(module: str, words: Sequence[str]) -> None:
-    """Become a module of ours: its exit code is ours."""
+    """Replace this process by one of our modules, whose exit code becomes ours."""
     os.environ["PYTHONPATH"] = HOME
     os.execv(sys.executable, [sys.executable, "-m", module, *words])  # noqa: S606
 
 
 class Portal:
-    """The pages, served from this process until a signal ends it."""
+    """Serve the pages from this process until a signal ends it."""
 
-    def __init__(self, place: Office, port: int | None) -> None:
+    def __init__(self, place: Installation, port: int | None) -> None:
         from holding.db.refusal import Refusal
         from holding.platform import backup
         from holding.platform.settings import start_logging
@@ -201,7 +203,7 @@ class Portal:
         self._server.run()
 
     def start(self) -> None:
-        """Answer requests beside what this process does otherwise."""
+        """Answer requests in a thread of this process."""
         threading.Thread(target=self._server.run, name="portal", daemon=True).start()
 
     def wait(self) -> None:
@@ -218,9 +220,10 @@ class Portal:
 
 
 def start_worker(children: Children, portal: Portal, *, kept: bool = False) -> None:
-    """A worker with its sweeper, for as long as the block lasts; it listens to the queue when there
-    is one. Links that it sends lead to this portal. `kept`: another was started before, and what
-    watches over that watches over this.
+    """Start a worker with its sweeper for as long as the block lasts.
+
+    It listens to the queue if there is one, and its links lead to this portal. With `kept`, an
+    earlier worker's watcher restarts this worker too.
     """
     os.environ["CLEARPOST_PORT"] = str(portal.port)
     children.start("workers", *([] if os.environ.get("REDIS_URL") else ["--no-redis"]))

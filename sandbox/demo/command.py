@@ -19,10 +19,10 @@ import click
 
 from portal.terminal.command_frame import (
     ENVIRONMENT,
-    Office,
+    Installation,
     Stop,
     granted,
-    office,
+    open_installation,
     print_json,
     print_note,
 )
@@ -116,7 +116,7 @@ def _once(seed: int, keep: Path | None, targets: int, *, as_json: bool) -> None:
             click.echo(f"{name:<18} {value}")
 
 
-def _count_exceptions(place: Office) -> dict[str, object]:
+def _count_exceptions(place: Installation) -> dict[str, object]:
     """Return the exceptions of both companies, by name and by class."""
     from sandbox.demo import setup
 
@@ -136,7 +136,7 @@ class Settled:
     passwords: Mapping["Colleague", str]
     is_new: bool
 
-    def hook(self, place: Office, address: str, headers: str) -> "Hook":
+    def hook(self, place: Installation, address: str, headers: str) -> "Hook":
         """Return the webhook of its source, at the portal's address."""
         from holding.connections.connections import secret_of
         from sandbox.demo import generator as load
@@ -160,7 +160,7 @@ class Settled:
 class Shop:
     """The sample company while its processes run."""
 
-    place: Office
+    place: Installation
     portal: Portal
     settled: Settled
     month: "Month"
@@ -330,7 +330,7 @@ def open_shop(
         os.environ.setdefault(name, value)
     with ExitStack() as stack:
         end_on_signals()
-        shop_office = stack.enter_context(office(upgrade=True))
+        shop_office = stack.enter_context(open_installation(upgrade=True))
         portal = Portal(shop_office, port)
         stack.callback(portal.close)
         month = _month(shop_office.now, seed)
@@ -375,7 +375,7 @@ def _start_target(
 class Depot:
     """The distributor while its processes run."""
 
-    place: Office
+    place: Installation
     settled: Settled
     target: str
     hook: "Hook"
@@ -433,7 +433,7 @@ def _stop_when_late() -> Iterator[None]:
         raise Stop(str(problem), "clearpost doctor") from problem
 
 
-def open_depot(place: Office, address: str, children: Children, home: Path) -> Depot:
+def open_depot(place: Installation, address: str, children: Children, home: Path) -> Depot:
     """Open the distributor with the simulator of its target; portal and worker run already."""
     from sandbox.demo import setup as depot
 
@@ -447,7 +447,7 @@ def open_depot(place: Office, address: str, children: Children, home: Path) -> D
     return Depot(place, settled, target, settled.hook(place, address, "X-Clearpost"))
 
 
-def wait(place: Office, company_id: int, patience: float) -> None:
+def wait(place: Installation, company_id: int, patience: float) -> None:
     """Wait until no work of a company is due; end the command if that takes too long."""
     from sandbox.demo import setup
 
@@ -455,7 +455,7 @@ def wait(place: Office, company_id: int, patience: float) -> None:
         setup.wait_until_quiet(place.database, place.clock, company_id, patience)
 
 
-def settle(place: Office, sample: "Sample") -> Settled:
+def settle(place: Installation, sample: "Sample") -> Settled:
     """Create the sample company, or update the target address of the existing company."""
     from connectors.transport.http import Http
     from holding.connections import channel

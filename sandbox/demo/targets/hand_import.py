@@ -12,21 +12,21 @@ from connectors.contract.pulls import ImportedByHand, SourceRefusal
 from holding.db.models import ImportFile
 from holding.reconciliation import listings, open_files
 from holding.reconciliation.open_files import Outcome
-from portal.terminal.command_frame import Office, Stop
+from portal.terminal.command_frame import Installation, Stop
 from sandbox.demo import setup
 from sandbox.demo.command import Settled
 
 WAITING = ("exported", "handed_over", "imported")
 
 
-def work_off(place: Office, settled: Settled, url: str) -> bool:
+def work_off(place: Installation, settled: Settled, url: str) -> bool:
     """Import each waiting file; return whether no file waits and no work is due any more."""
     for file_id, kind in _waiting(place, settled.company_id):
         _import_file(place, settled.company_id, file_id, kind, url)
     return not _waiting(place, settled.company_id) and _is_done(place, settled.company_id)
 
 
-def _waiting(place: Office, company_id: int) -> Sequence[tuple[int, str]]:
+def _waiting(place: Installation, company_id: int) -> Sequence[tuple[int, str]]:
     """Return the id and document type of each file without an outcome."""
     with place.database.read() as session:
         files = session.query(ImportFile).filter(
@@ -35,11 +35,11 @@ def _waiting(place: Office, company_id: int) -> Sequence[tuple[int, str]]:
         return [(file.id, file.doc_type) for file in files.order_by(ImportFile.id)]
 
 
-def _is_done(place: Office, company_id: int) -> bool:
+def _is_done(place: Installation, company_id: int) -> bool:
     return setup.count_due(place.database, place.clock, company_id) == 0
 
 
-def _import_file(place: Office, company_id: int, file_id: int, kind: str, url: str) -> None:
+def _import_file(place: Installation, company_id: int, file_id: int, kind: str, url: str) -> None:
     """Download a file, import it into AutoCount, enter the outcome and compare the listing."""
     now = place.now
     with place.database.write() as session:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from portal.starters.pairs import read_template
-from portal.terminal.command_frame import Office, Stop
+from portal.terminal.command_frame import Installation, Stop
 from portal.terminal.processes import Children
 from sandbox.demo import shop
 from sandbox.demo.command import Settled, settle, wait
@@ -343,7 +343,7 @@ class Books:
 class Course:
     """The four companies while their processes run."""
 
-    place: Office
+    place: Installation
     address: str
     books: Mapping[str, Books]
     plan: Plan
@@ -439,7 +439,7 @@ def _call(url: str, raw: bytes, headers: Mapping[str, str]) -> None:
 
 
 def open_course(
-    place: Office,
+    place: Installation,
     address: str,
     children: Children,
     home: Path,

@@ -10,7 +10,7 @@ from holding.company import first_company
 from holding.db.database import Database
 from holding.platform.settings import DatabaseClock, Settings
 from portal.cli.server import print_setup_address
-from portal.terminal.command_frame import Office
+from portal.terminal.command_frame import Installation
 from tests.support.clock import SetClock
 
 pytestmark = pytest.mark.sqlite
@@ -21,7 +21,7 @@ def test_it_prints_an_address_that_works_and_ends_the_one_before(
 ) -> None:
     database = Database(sqlite_url, durable=False)
     settings = replace(Settings.from_env(), public_url="https://post.example/")
-    place = Office(settings, database, DatabaseClock(database, clock))
+    place = Installation(settings, database, DatabaseClock(database, clock))
     print_setup_address(place, "http://127.0.0.1:8000")
     print_setup_address(
         replace(place, settings=replace(settings, public_url=None)), "http://127.0.0.1:8000"

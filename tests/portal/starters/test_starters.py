@@ -8,7 +8,7 @@ from connectors import registry
 from grammar.layout.written import format_text
 from grammar.parsing.parser import parse
 from holding.programs.known_schemas import schemas
-from portal.rule_tools.explain_commands import KNOWN, TEMPLATES
+from portal.rule_tools.explain_commands import TEMPLATE_NAMES, TEMPLATES
 from portal.rule_tools.rule_files import coverage_risks, examine, read_files
 from portal.starters.pairs import pair_of, read_template, write_template
 from rules.program import compile_ruleset, hash_files
@@ -23,7 +23,7 @@ GOODS = "orders-autocount"
 
 
 def test_all_starters_are_here() -> None:
-    assert KNOWN == [
+    assert TEMPLATE_NAMES == [
         "lazada-autocount",
         "netshop-aiaccount",
         "netshop-aiaccount-daily",
@@ -48,7 +48,7 @@ def test_all_starters_are_here() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize("name", TEMPLATE_NAMES)
 def test_a_starter_begins_clean_and_answers_every_exception(name: str, tmp_path: Path) -> None:
     write_template(name, tmp_path)
     files = read_files([tmp_path])
@@ -97,7 +97,7 @@ def is_pair_of_a_source(name: str) -> bool:
     return pair is not None and bool(pair.source) and not pair.target
 
 
-@pytest.mark.parametrize("name", [one for one in KNOWN if is_pair_of_a_source(one)])
+@pytest.mark.parametrize("name", [one for one in TEMPLATE_NAMES if is_pair_of_a_source(one)])
 def test_a_pair_is_two_lines_and_has_the_source_it_names(name: str) -> None:
     lines = (TEMPLATES / name / "pair.toml").read_text("utf-8").splitlines()
     assert (len(lines), [one.name for one in (TEMPLATES / name).iterdir()]) == (2, ["pair.toml"])
@@ -110,7 +110,7 @@ def test_a_pair_is_two_lines_and_has_the_source_it_names(name: str) -> None:
 def test_a_workbook_has_a_template_for_every_target() -> None:
     targets = {
         target.name
-        for name in KNOWN
+        for name in TEMPLATE_NAMES
         if name.startswith("workbook-")
         for target in parse({p: t for p, t in read_template(name).items() if p.endswith(".rules")})[
             0
