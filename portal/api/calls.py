@@ -1,4 +1,4 @@
-"""The API calls on holds and records, the parsing of their bodies, and the OpenAPI document."""
+"""Serve the API calls on holds and records, parse their bodies, and publish the OpenAPI schema."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -32,6 +32,22 @@ from holding.platform import processes
 from holding.reconciliation import manual_entries
 from holding.worklist import open_holds, search
 from portal.api import answers
+from portal.api.answers import (
+    ADDRESS,
+    FILLED_TEXT,
+    HASH,
+    MAX_TEXT,
+    MAX_WHOLE,
+    OPTIONAL_ADDRESS,
+    OPTIONAL_DAY,
+    OPTIONAL_LOCK,
+    PROBLEM,
+    TEXT,
+    WHOLE,
+    Schema,
+    body_schema,
+    list_schema,
+)
 from portal.web import forms, request_guard, store
 from portal.web.forms import parse_day
 from portal.web.permissions import needs, permission_of
@@ -41,58 +57,19 @@ Body = TypeVar("Body")
 
 api = Blueprint("api", __name__, url_prefix="/api/v1/c/<co>")
 
-Schema = Mapping[str, Any]
-
-MOST_WHOLE: Final = 10**18 - 1
-
-MOST_TEXT: Final = 500
-"""Characters of a text field. A longer text is refused, not cut."""
-
-MOST_VALUE: Final = 5_000
+MAX_VALUE: Final = 5_000
 """Characters of a corrected value, which may be an address or a description."""
-
-TEXT: Final[Schema] = {"type": "string"}
-
-FILLED_TEXT: Final[Schema] = {
-    "type": "string",
-    "minLength": 1,
-    "maxLength": MOST_TEXT,
-    "pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$",
-}
-
-WHOLE: Final[Schema] = {"type": "integer", "minimum": 0, "maximum": MOST_WHOLE}
-
-OPTIONAL_LOCK: Final[Schema] = {
-    **WHOLE,
-    "type": ["integer", "null"],
-    "description": "As GET /holds returned it.",
-}
-
-WITHOUT_NUL: Final = r"^[^\u0000]*$"
-"""What every text of a body matches; the JSON reader refuses others."""
-
-OPTIONAL_DAY: Final[Schema] = {
-    "type": ["string", "null"],
-    "format": "date",
-    "pattern": r"^(19|2\d)\d{2}-\d{2}-\d{2}$",
-}
-
-HASH: Final[Schema] = {"type": "string", "pattern": WITHOUT_NUL}
-
-ADDRESS: Final[Schema] = {"type": "string", "maxLength": MOST_TEXT, "pattern": WITHOUT_NUL}
-
-OPTIONAL_ADDRESS: Final[Schema] = {**ADDRESS, "type": ["string", "null"]}
 
 QUERIES: Final[Mapping[str, Mapping[str, Schema]]] = {
     "listing": {"after": WHOLE},
     "records": {"number": FILLED_TEXT},
 }
 
-_ITSELF: Final[Schema] = {"type": "object", "description": "A document of OpenAPI 3.1."}
+_OPENAPI_SCHEMA: Final[Schema] = {"type": "object", "description": "A document of OpenAPI 3.1."}
 
-NEEDED: Final = frozenset({("records", "number")})
+REQUIRED_QUERIES: Final = frozenset({("records", "number")})
 
-REFUSED: Final = {
+REFUSAL_MEANINGS: Final = {
     "400": "The body cannot be read.",
     "401": "No token, or one that is over or revoked.",
     "403": "The person may not, or the token was not made for it.",
@@ -113,14 +90,17 @@ _KEY_MAX = 100
 @api.get("/holds")
 @needs("record.read")
 def listing() -> Response:
-    """Open holds in order of their ids, up to 100; `next` is what `after` asks for next."""
-    given = request.args.get("after", "").strip()
-    after = forms.parse_whole(given or "0")
+    """List open holds in order of their ids, up to 100. `next` is the `after` of the next page."""
+    after_text = request.args.get("after", "").strip()
+    after = forms.parse_whole(after_text or "0")
     if after is None or after < 0:  # the first page again would be asked for without end
         hint = "Send what `next` told, or leave it out for the first page."
         return problem(Refusal("call.after", "The field after is not a whole number.", hint, 422))
-    sees = actors.may(replace(g.actor, scopes=None), "record.pii") is None  # no scope is about it
-    rows = open_holds.open_page(store.reading(), g.company.id, after=after, show_personal=sees)
+    # No token scope grants or denies personal data, so the role alone decides.
+    sees_personal = actors.may(replace(g.actor, scopes=None), "record.pii") is None
+    rows = open_holds.open_page(
+        store.reading(), g.company.id, after=after, show_personal=sees_personal
+    )
     last = rows[-1].hold if len(rows) == open_holds.OPEN_PAGE_SIZE else None
     return jsonify(answers.to_plain(answers.Holds(tuple(rows), last)))
 
@@ -128,35 +108,41 @@ def listing() -> Response:
 @api.get("/records")
 @needs("record.read")
 def records() -> Response:
-    """Where the records of one number stand: their documents, and what holds them."""
+    """List the records with one number: their state, their documents, and their holds."""
     number = request.args.get("number", "").strip()
-    if not number or len(number) > MOST_TEXT:
+    if not number or len(number) > MAX_TEXT:
         hint = "GET /records?number=NS-10240"
-        words = f"The field number is not a text of 1 to {MOST_TEXT} characters."
+        words = f"The field number is not a text of 1 to {MAX_TEXT} characters."
         return problem(Refusal("call.number", words, hint, 422))
-    sees = actors.may(replace(g.actor, scopes=None), "record.pii") is None  # no scope is about it
+    # No token scope grants or denies personal data, so the role alone decides.
+    sees_personal = actors.may(replace(g.actor, scopes=None), "record.pii") is None
     session = store.reading()
-    rows = search.find_whereabouts(session, g.company.id, number, show_personal=sees, now=g.now)
+    rows = search.find_whereabouts(
+        session, g.company.id, number, show_personal=sees_personal, now=g.now
+    )
     if not rows:
         hint = "Compare it with the order; a record that has not arrived is not known."
         return problem(
             Refusal("record.unknown", f"Nothing here has the number {number}.", hint, 404)
         )
-    found = ({one.name: getattr(row, one.name) for one in fields(row)} for row in rows)
-    each = (answers.Found(**one, page=_page(row)) for one, row in zip(found, rows, strict=True))
-    return jsonify(answers.to_plain(answers.Records(tuple(each))))
+    field_rows = ({field.name: getattr(row, field.name) for field in fields(row)} for row in rows)
+    found_records = (
+        answers.Found(**field_values, page=_record_address(row))
+        for field_values, row in zip(field_rows, rows, strict=True)
+    )
+    return jsonify(answers.to_plain(answers.Records(tuple(found_records))))
 
 
-def _page(row: search.Whereabouts) -> str:
-    """The address of a record for people."""
-    given = {"source": row.source, "kind": row.kind, "external_id": row.external_id}
-    return url_for("records.show", co=g.company.code, _external=True, **given)
+def _record_address(row: search.Whereabouts) -> str:
+    """Return the address of a record's page for people."""
+    record_key = {"source": row.source, "kind": row.kind, "external_id": row.external_id}
+    return url_for("records.show", co=g.company.code, _external=True, **record_key)
 
 
 @api.get("/openapi.json")
 @needs("record.read")
 def described() -> Response:
-    """These calls as an OpenAPI document."""
+    """Return these calls as an OpenAPI document."""
     return jsonify(openapi_document(current_app))
 
 
@@ -164,24 +150,25 @@ def described() -> Response:
 @needs("posting.approve")
 def approve_postings() -> Response:
     """Approve postings exactly as they were looked at, each with its own answer."""
-    wish, op = read_approval(), operation_key()
-    if isinstance(wish, Refusal):
-        return problem(wish)
-    if isinstance(op, Refusal):
-        return problem(op)
+    approval, operation = read_approval(), operation_key()
+    if isinstance(approval, Refusal):
+        return problem(approval)
+    if isinstance(operation, Refusal):
+        return problem(operation)
     with store.writing() as session:
-        answer = approve.approve(
-            session, g.actor, wish.seen, wish.reason, g.now, op, seen=wish.seen
+        outcome = approve.approve(
+            session, g.actor, approval.seen, approval.reason, g.now, operation, seen=approval.seen
         )
-    if isinstance(answer, SetChanged):
-        return problem(answer, changes=answers.to_plain(_not_approved(answer.changes)))
-    if isinstance(answer, Refusal):
-        return problem(answer)
+    if isinstance(outcome, SetChanged):
+        return problem(outcome, changes=answers.to_plain(_not_approved(outcome.changes)))
+    if isinstance(outcome, Refusal):
+        return problem(outcome)
     processes.ring(g.company.id, "push")
-    if answer.forbidden:
-        return problem(answer.forbidden, refused=answers.to_plain(_not_approved(answer.refused)))
-    waiting, refused = _not_approved(answer.waiting), _not_approved(answer.refused)
-    return jsonify(answers.to_plain(answers.Consents(answer.done, answer.ready, waiting, refused)))
+    if outcome.forbidden:
+        return problem(outcome.forbidden, refused=answers.to_plain(_not_approved(outcome.refused)))
+    waiting, refused = _not_approved(outcome.waiting), _not_approved(outcome.refused)
+    consents = answers.Consents(outcome.done, outcome.ready, waiting, refused)
+    return jsonify(answers.to_plain(consents))
 
 
 def _not_approved(rows: tuple[Left, ...]) -> tuple[answers.NotApproved, ...]:
@@ -193,90 +180,92 @@ def _not_approved(rows: tuple[Left, ...]) -> tuple[answers.NotApproved, ...]:
 @api.post("/holds/<int:hold_id>/release")
 @needs("posting.approve")
 def release(hold_id: int) -> Response:
-    """Let one finding pass."""
-    return _reasoned(hold_id, releases.release)
+    """Release one hold: its finding may pass."""
+    return _act_with_reason(hold_id, releases.release)
 
 
-def _reasoned(hold_id: int, act: Callable[..., Done | Refusal]) -> Response:
-    """An act that wants a reason and nothing else."""
-    return _one(
+def _act_with_reason(hold_id: int, act: Callable[..., Done | Refusal]) -> Response:
+    """Perform an act that needs a reason and nothing else."""
+    return _act_on_hold(
         read_reason(),
         lambda session, reason, op: act(session, g.actor, hold_id, reason=reason, now=g.now, op=op),
     )
 
 
-def _one(
-    wish: Body | Refusal, act: Callable[[DatabaseSession, Body, str | None], Done | Refusal]
+def _act_on_hold(
+    content: Body | Refusal, act: Callable[[DatabaseSession, Body, str | None], Done | Refusal]
 ) -> Response:
-    """One act on one hold, once a key: what is wrong with the call, or what came of it."""
+    """Perform one act on one hold, once per operation key; return the refusal or the outcome."""
     op = operation_key()
-    for wrong in (wish, op):
-        if isinstance(wrong, Refusal):
-            return problem(wrong)
+    for part in (content, op):
+        if isinstance(part, Refusal):
+            return problem(part)
     with store.writing() as session:
-        answer = act(session, wish, op)  # type: ignore[arg-type]
-    return _done(answer)
+        outcome = act(session, content, op)  # type: ignore[arg-type]
+    return _act_response(outcome)
 
 
-def _done(answer: Done | Refusal) -> Response:
-    if isinstance(answer, Refusal):
-        return problem(answer)
+def _act_response(outcome: Done | Refusal) -> Response:
+    if isinstance(outcome, Refusal):
+        return problem(outcome)
     processes.ring(g.company.id, "evaluate")
-    return jsonify(answers.to_plain(answers.Act(answer.hold_id, answer.say)))
+    return jsonify(answers.to_plain(answers.Act(outcome.hold_id, outcome.say)))
 
 
 @api.post("/holds/<int:hold_id>/reject")
 @needs("posting.approve")
 def reject(hold_id: int) -> Response:
-    """Never post this record as it is."""
-    return _reasoned(hold_id, releases.reject)
+    """Reject this record: it is never posted as it is."""
+    return _act_with_reason(hold_id, releases.reject)
 
 
 @api.post("/holds/<int:hold_id>/link")
 @needs("posting.approve")
 def link(hold_id: int) -> Response:
-    """A document that stands in the target is the posting's."""
+    """Link a document that exists in the target to the posting."""
 
-    def act(session: DatabaseSession, wish: Linked, op: str | None) -> Done | Refusal:
-        number, reason = wish.number, wish.reason
+    def act(session: DatabaseSession, linked: LinkRequest, op: str | None) -> Done | Refusal:
+        number, reason = linked.number, linked.reason
         return manual_entries.link_document(session, g.actor, hold_id, number, reason, g.now, op)
 
-    return _one(read_link(), act)
+    return _act_on_hold(read_link(), act)
 
 
 @api.post("/holds/<int:hold_id>/look")
 @needs("posting.approve")
 def look(hold_id: int) -> Response:
-    """Something was put right in the target: look at it again."""
-    return _reasoned(hold_id, manual_entries.look_again)
+    """Request another lookup of the posting, after a person corrected something in the target."""
+    return _act_with_reason(hold_id, manual_entries.look_again)
 
 
 @api.post("/holds/<int:hold_id>/overwrite")
 @needs("posting.approve")
 def overwrite(hold_id: int) -> Response:
     """Send a posted document again over an edit in the target."""
-    return _reasoned(hold_id, restored_documents.overwrite_edit)
+    return _act_with_reason(hold_id, restored_documents.overwrite_edit)
 
 
 @api.post("/holds/<int:hold_id>/again")
 @needs("posting.approve")
 def send_again(hold_id: int) -> Response:
     """Send a document again that the target accepted and does not have."""
-    return _reasoned(hold_id, releases.send_again)
+    return _act_with_reason(hold_id, releases.send_again)
 
 
 @api.post("/holds/<int:hold_id>/retry")
 @needs("hold.retry")
 def retry(hold_id: int) -> Response:
-    """Try once more what changed since."""
-    return _one(None, lambda session, _, op: retries.retry(session, g.actor, hold_id, g.now, op))
+    """Retry a posting after a change."""
+    return _act_on_hold(
+        None, lambda session, _, op: retries.retry(session, g.actor, hold_id, g.now, op)
+    )
 
 
 @api.post("/holds/<int:hold_id>/entry")
 @needs("hold.retry")
 def look_for_entry(hold_id: int) -> Response:
-    """Look again for an entry that the target lacked, such as a customer, an account or an item."""
-    return _one(
+    """Request another lookup of an entry that the target lacked, such as a customer."""
+    return _act_on_hold(
         None, lambda session, _, op: retries.look_for_entry(session, g.actor, hold_id, g.now, op)
     )
 
@@ -284,129 +273,134 @@ def look_for_entry(hold_id: int) -> Response:
 @api.post("/holds/<int:hold_id>/override")
 @needs("retry.override")
 def override(hold_id: int) -> Response:
-    """Try once more although nothing changed."""
-    return _reasoned(hold_id, retries.override)
+    """Retry a posting although nothing changed."""
+    return _act_with_reason(hold_id, retries.override)
 
 
 @api.post("/holds/<int:hold_id>/assign")
 @needs("hold.assign")
 def assign(hold_id: int) -> Response:
-    """Give it to a person, or back to its team."""
+    """Assign a hold to a person, or return it to its team."""
 
-    def act(session: DatabaseSession, wish: Assigned, op: str | None) -> Done | Refusal:
-        person_id = _person(session, wish.email) if wish.email else None
-        return assignments.assign(session, g.actor, hold_id, person_id, g.now, op, seen=wish.lock)
+    def act(session: DatabaseSession, assignment: Assignment, op: str | None) -> Done | Refusal:
+        person_id = _person_id(session, assignment.email) if assignment.email else None
+        seen_lock = assignment.lock
+        return assignments.assign(session, g.actor, hold_id, person_id, g.now, op, seen=seen_lock)
 
-    return _one(read_assignment(), act)
+    return _act_on_hold(read_assignment(), act)
 
 
-def _person(session: DatabaseSession, email: str) -> int:
-    """Their id; one that nobody has, where there is nobody with that address."""
+def _person_id(session: DatabaseSession, email: str) -> int:
+    """Return the person's id, or -1 (an id without a person) for an unknown address."""
     return people.id_of(session, g.company.id, email) or -1
 
 
 @api.post("/holds/<int:hold_id>/snooze")
 @needs("hold.assign")
 def snooze(hold_id: int) -> Response:
-    """Let it rest until a moment."""
+    """Suspend a hold until a moment."""
 
-    def act(session: DatabaseSession, wish: Snoozed, op: str | None) -> Done | Refusal:
-        until, seen = wish.until, wish.lock
-        return assignments.snooze(session, g.actor, hold_id, until, g.now, op, seen=seen)
+    def act(session: DatabaseSession, pause: Snooze, op: str | None) -> Done | Refusal:
+        until, seen_lock = pause.until, pause.lock
+        return assignments.snooze(session, g.actor, hold_id, until, g.now, op, seen=seen_lock)
 
-    return _one(read_snooze(), act)
+    return _act_on_hold(read_snooze(), act)
 
 
 @api.post("/holds/<int:hold_id>/correct")
 @needs("record.edit")
 def correct(hold_id: int) -> Response:
-    """Set one value right, as a new version."""
+    """Replace one value in a new version of the record."""
 
-    def act(session: DatabaseSession, wish: Correction, op: str | None) -> Done | Refusal:
-        return holds.correct(session, g.actor, hold_id, wish, g.now, op)
+    def act(session: DatabaseSession, correction: Correction, op: str | None) -> Done | Refusal:
+        return holds.correct(session, g.actor, hold_id, correction, g.now, op)
 
-    return _one(read_correction(), act)
+    return _act_on_hold(read_correction(), act)
 
 
 @api.post("/holds/<int:hold_id>/date", endpoint="date")
 @needs("record.edit")
 def date_document(hold_id: int) -> Response:
-    """Let a document of a locked period carry another day."""
+    """Change the date of a document in a locked period."""
 
-    def act(session: DatabaseSession, wish: Dated, op: str | None) -> Done | Refusal:
+    def act(session: DatabaseSession, date_change: DateChange, op: str | None) -> Done | Refusal:
         return locked_periods.change_date(
-            session, g.actor, hold_id, wish.day, wish.reason, g.now, op
+            session, g.actor, hold_id, date_change.day, date_change.reason, g.now, op
         )
 
-    return _one(read_date(), act)
+    return _act_on_hold(read_date(), act)
 
 
 @api.post("/holds/<int:hold_id>/reopen")
 @needs("hold.assign")
 def reopen(hold_id: int) -> Response:
-    """Ask somebody to open a locked month."""
-    return _asked(hold_id, assignments.ask_to_reopen)
+    """Request that a person opens a locked month."""
+    return _send_question(hold_id, assignments.ask_to_reopen)
 
 
-def _asked(hold_id: int, act: Callable[..., Done | Refusal]) -> Response:
-    """A question to a person."""
+def _send_question(hold_id: int, act: Callable[..., Done | Refusal]) -> Response:
+    """Send a question to a person."""
 
-    def ask(session: DatabaseSession, wish: Asked, op: str | None) -> Done | Refusal:
-        question = assignments.Question(_person(session, wish.email), wish.reason)
+    def ask(session: DatabaseSession, sent: QuestionRequest, op: str | None) -> Done | Refusal:
+        question = assignments.Question(_person_id(session, sent.email), sent.reason)
         return act(session, g.actor, hold_id, question, g.now, op)
 
-    return _one(read_question(), ask)
+    return _act_on_hold(read_question(), ask)
 
 
 @api.post("/holds/<int:hold_id>/redirect")
 @needs("hold.assign")
 def redirect(hold_id: int) -> Response:
-    """Have somebody decide where a document of a locked period goes."""
-    return _asked(hold_id, assignments.ask_to_redirect)
+    """Request that a person decides where a document of a locked period goes."""
+    return _send_question(hold_id, assignments.ask_to_redirect)
 
 
 @api.post("/holds/<int:hold_id>/source")
 @needs("hold.assign")
 def ask_source(hold_id: int) -> Response:
-    """Have somebody correct the record in its source, because the target is right."""
-    return _asked(hold_id, assignments.ask_source)
+    """Request that a person corrects the record in its source, because the target is right."""
+    return _send_question(hold_id, assignments.ask_source)
 
 
 @api.post("/holds/many")
 @needs("record.read")
 def do_many() -> Response:
-    """Release or try again many holds as they were looked at, each with its own answer."""
-    wish, op = read_many(), operation_key()
-    if isinstance(wish, Refusal):
-        return problem(wish)
-    if isinstance(op, Refusal):
-        return problem(op)
+    """Release or retry many holds as they were looked at, each with its own answer."""
+    requested, operation = read_many(), operation_key()
+    if isinstance(requested, Refusal):
+        return problem(requested)
+    if isinstance(operation, Refusal):
+        return problem(operation)
     with store.writing() as session:
-        answer = assignments.apply_to_holds(
-            session, g.actor, wish, g.now, op or f"token:{g.request_id}"
+        outcome = assignments.apply_to_holds(
+            session, g.actor, requested, g.now, operation or f"token:{g.request_id}"
         )
-    if isinstance(answer, Refusal):
-        return problem(answer)
+    if isinstance(outcome, Refusal):
+        return problem(outcome)
     processes.ring(g.company.id, "evaluate")
-    left = tuple(_not_done(one) for one in answer.left)
-    if forbidden := assignments.refusal_if_none_done(answer):
-        return problem(forbidden, left=answers.to_plain(left))
-    done = tuple(answers.OneDone(one.hold_id, one.number, one.say) for one in answer.done)
-    return jsonify(answers.to_plain(answers.Acts(done, left)))
+    left_rows = tuple(_refused_answer(refused) for refused in outcome.left)
+    if forbidden := assignments.refusal_if_none_done(outcome):
+        return problem(forbidden, left=answers.to_plain(left_rows))
+    done_rows = tuple(answers.OneDone(row.hold_id, row.number, row.say) for row in outcome.done)
+    return jsonify(answers.to_plain(answers.Acts(done_rows, left_rows)))
 
 
-def _not_done(one: NotDone) -> answers.OneLeft:
-    refusal = one.refusal
+def _refused_answer(refused_hold: NotDone) -> answers.OneLeft:
+    refusal = refused_hold.refusal
     return answers.OneLeft(
-        one.hold_id, one.number, refusal.status, code=refusal.code, why=refusal.words
+        refused_hold.hold_id,
+        refused_hold.number,
+        refusal.status,
+        code=refusal.code,
+        why=refusal.words,
     )
 
 
 def openapi_document(app: Flask) -> dict[str, Any]:
-    """The document, in the form of OpenAPI 3.1."""
+    """Return the OpenAPI 3.1 document of these calls."""
     paths: dict[str, dict[str, Any]] = {}
-    rules = [one for one in app.url_map.iter_rules() if one.endpoint.startswith("api.")]
-    for rule in sorted(rules, key=lambda one: one.rule):
+    rules = [rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("api.")]
+    for rule in sorted(rules, key=lambda api_rule: api_rule.rule):
         path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
         for method in sorted((rule.methods or set()) & {"GET", "POST"}):
             paths.setdefault(path, {})[method.lower()] = _operation(app, rule, method)
@@ -424,19 +418,24 @@ def openapi_document(app: Flask) -> dict[str, Any]:
 
 def _operation(app: Flask, rule: Rule, method: str) -> dict[str, Any]:
     name = rule.endpoint.removeprefix("api.")
-    told = (app.view_functions[rule.endpoint].__doc__ or "").strip().split("\n\n")[0]
+    summary = (app.view_functions[rule.endpoint].__doc__ or "").strip().split("\n\n")[0]
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     answer = (
-        _ITSELF if name == "described" else answers.schema_of(answers.FORMS.get(name, answers.Act))
+        _OPENAPI_SCHEMA
+        if name == "described"
+        else answers.schema_of(answers.FORMS.get(name, answers.Act))
     )
-    made: dict[str, Any] = {
+    operation: dict[str, Any] = {
         "operationId": name,
-        "summary": re.sub(r"\s+", " ", told),
+        "summary": re.sub(r"\s+", " ", summary),
         "description": f"Scope: {permission_of(app, rule.endpoint)}.",
-        "parameters": [*_of_path(rule), *_of_query(name)],
+        "parameters": [*_path_parameters(rule), *_query_parameters(name)],
         "responses": {
             "200": {"description": "Done.", "content": {"application/json": {"schema": answer}}},
-            **{code: {"description": why, "content": problem} for code, why in REFUSED.items()},
+            **{
+                code: {"description": why, "content": problem}
+                for code, why in REFUSAL_MEANINGS.items()
+            },
         },
     }
     if method == "POST":
@@ -445,128 +444,137 @@ def _operation(app: Flask, rule: Rule, method: str) -> dict[str, Any]:
             "in": "header",
             "schema": {"type": "string", "maxLength": _KEY_MAX, "pattern": "^[ -~]*$"},
         }
-        made["parameters"].append(key)
+        operation["parameters"].append(key)
         if BODIES[name]:
             content = {"application/json": {"schema": BODIES[name]}}
-            made["requestBody"] = {"required": True, "content": content}
-    return made
+            operation["requestBody"] = {"required": True, "content": content}
+    return operation
 
 
-def _of_path(rule: Rule) -> list[dict[str, Any]]:
+def _path_parameters(rule: Rule) -> list[dict[str, Any]]:
     return [
         {"name": name, "in": "path", "required": True, "schema": TEXT if name == "co" else WHOLE}
         for name in sorted(rule.arguments)
     ]
 
 
-def _of_query(name: str) -> list[dict[str, Any]]:
+def _query_parameters(name: str) -> list[dict[str, Any]]:
     return [
-        {"name": field, "in": "query", "required": (name, field) in NEEDED, "schema": schema}
+        {
+            "name": field,
+            "in": "query",
+            "required": (name, field) in REQUIRED_QUERIES,
+            "schema": schema,
+        }
         for field, schema in QUERIES.get(name, {}).items()
     ]
 
 
 @dataclass(frozen=True, slots=True)
-class Approve:
-    """Approve these contents: posting id -> the hash that was looked at."""
+class Approval:
+    """Approve these contents: posting id -> the hash of the content that was looked at."""
 
     seen: Mapping[int, str]
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Assigned:
-    """Give a hold to who has this address (None: back to its team)."""
+class Assignment:
+    """Assign a hold to the person with this address (None: to its team)."""
 
     email: str | None
     lock: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class Linked:
-    """The document of this number in the target is ours."""
+class LinkRequest:
+    """Link the target's document with this number to the posting."""
 
     number: str
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Snoozed:
-    """Let a hold rest until a moment."""
+class Snooze:
+    """Snooze a hold until a moment."""
 
     until: datetime
     lock: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class Dated:
-    """The day that a document gets; None is the first open one."""
+class DateChange:
+    """Change a document's day; None means the first open day."""
 
     day: date | None
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """Ask who has this address."""
+class QuestionRequest:
+    """Send a question to the person with this address."""
 
     email: str
     reason: str
 
 
 def read_many() -> Wish | Refusal:
-    """`act`, and `holds`, each with `id`, `lock` and `version`; a release has a `reason`."""
-    given = read_body()
-    if isinstance(given, Refusal):
-        return given
-    act = next((one for one in ACTS if one == given.get("act")), None)
+    """Read `act`, and `holds`, each with `id`, `lock` and `version`; a release has a `reason`."""
+    body = read_body()
+    if isinstance(body, Refusal):
+        return body
+    act = next((known_act for known_act in ACTS if known_act == body.get("act")), None)
     if act is None:
-        return _wrong("act", " or ".join(ACTS))
-    listed = _read_list(given, "holds", ("id", "lock", "version"))
-    if isinstance(listed, Refusal):
-        return listed
-    reason = _reason(given) if act == "release" else ""
+        return _field_refusal("act", " or ".join(ACTS))
+    hold_rows = _read_list(body, "holds", ("id", "lock", "version"))
+    if isinstance(hold_rows, Refusal):
+        return hold_rows
+    reason = _read_reason_field(body) if act == "release" else ""
     if isinstance(reason, Refusal):
         return reason
-    seen = {hold_id: (lock, version) for (hold_id, lock, version), _ in listed}
-    return Wish(act=act, seen=seen, reason=reason)
+    seen_versions = {hold_id: (lock, version) for (hold_id, lock, version), _ in hold_rows}
+    return Wish(act=act, seen=seen_versions, reason=reason)
 
 
-def _wrong(field: str, wanted: str) -> Refusal:
-    return Refusal("body.field", f"The field {field} is not {wanted}.", "See docs/api.md.", 422)
+def _field_refusal(field: str, expected: str) -> Refusal:
+    return Refusal("body.field", f"The field {field} is not {expected}.", "See docs/api.md.", 422)
 
 
 def _read_list(
-    given: Mapping[str, object], name: str, wholes: tuple[str, ...]
+    body: Mapping[str, object], name: str, number_fields: tuple[str, ...]
 ) -> list[tuple[list[int], Mapping[str, object]]] | Refusal:
-    """A list of objects in which these fields are whole numbers: those, and the object."""
-    listed = given.get(name)
-    if not isinstance(listed, list) or not 1 <= len(listed) <= MOST:
-        return _wrong(name, f"a list of 1 to {MOST:,}")
-    found: list[tuple[list[int], Mapping[str, object]]] = []
-    for one in listed:
-        given_as = [one.get(word) for word in wholes] if isinstance(one, dict) else []
-        numbers = [number for number in map(_whole, given_as) if number is not None]
-        if len(numbers) < len(wholes):
-            return _wrong(name, f"a list of objects, with whole numbers as {', '.join(wholes)}")
-        if refusal := _unknown_field(one, _own_schema()["properties"][name]["items"]):
+    """Return each object of a list with its whole numbers, in the order of `number_fields`."""
+    entries = body.get(name)
+    if not isinstance(entries, list) or not 1 <= len(entries) <= MOST:
+        return _field_refusal(name, f"a list of 1 to {MOST:,}")
+    rows: list[tuple[list[int], Mapping[str, object]]] = []
+    for entry in entries:
+        number_values = (
+            [entry.get(word) for word in number_fields] if isinstance(entry, dict) else []
+        )
+        numbers = [number for number in map(_whole_number, number_values) if number is not None]
+        if len(numbers) < len(number_fields):
+            return _field_refusal(
+                name, f"a list of objects, with whole numbers as {', '.join(number_fields)}"
+            )
+        if refusal := _unknown_field(entry, _own_schema()["properties"][name]["items"]):
             return refusal
-        found.append((numbers, one))
-    return found
+        rows.append((numbers, entry))
+    return rows
 
 
-def _reason(given: Mapping[str, object]) -> str | Refusal:
-    return _filled_text(given, "reason")
+def _read_reason_field(body: Mapping[str, object]) -> str | Refusal:
+    return _read_text(body, "reason")
 
 
-def _filled_text(given: Mapping[str, object], name: str, most: int = MOST_TEXT) -> str | Refusal:
-    text = given.get(name)
-    if isinstance(text, str) and text.strip() and len(text) <= most:
+def _read_text(body: Mapping[str, object], name: str, max_length: int = MAX_TEXT) -> str | Refusal:
+    text = body.get(name)
+    if isinstance(text, str) and text.strip() and len(text) <= max_length:
         return text
-    return _wrong(name, f"a text of 1 to {most:,} characters")
+    return _field_refusal(name, f"a text of 1 to {max_length:,} characters")
 
 
-def _whole(value: object) -> int | None:
+def _whole_number(value: object) -> int | None:
     """Return a whole number, also one written 7.0, as JSON Schema counts it; else None."""
     if type(value) is int:
         whole = value
@@ -574,19 +582,19 @@ def _whole(value: object) -> int | None:
         whole = int(value)
     else:
         return None
-    return whole if 0 <= whole <= MOST_WHOLE else None
+    return whole if 0 <= whole <= MAX_WHOLE else None
 
 
 def read_body() -> dict[str, object] | Refusal:
-    """The JSON object of the call."""
+    """Read the call's JSON object; an unknown field is refused."""
     if not request.is_json:
         return Refusal("body.type", "The body is not application/json.", "Say so in its type.", 415)
-    found = strict_json.loads(request.get_data(cache=False))
-    if isinstance(found, strict_json.JsonRefusal):
-        return Refusal(f"body.{found.code}", found.message, found.hint, 400)
-    if not isinstance(found, dict):
+    body = strict_json.loads(request.get_data(cache=False))
+    if isinstance(body, strict_json.JsonRefusal):
+        return Refusal(f"body.{body.code}", body.message, body.hint, 400)
+    if not isinstance(body, dict):
         return Refusal("body.object", "The body is no JSON object.", "Send {…}.", 400)
-    return _unknown_field(found, _own_schema()) or found
+    return _unknown_field(body, _own_schema()) or body
 
 
 def _own_schema() -> Schema:
@@ -594,148 +602,139 @@ def _own_schema() -> Schema:
     return BODIES[str(request.endpoint).removeprefix("api.")]
 
 
-def _unknown_field(given: Mapping[str, object], schema: Schema) -> Refusal | None:
-    """Refuse a field that the call does not have. A misspelled field would be ignored otherwise:
-    `lok` instead of `lock` would check nothing.
+def _unknown_field(body: Mapping[str, object], schema: Schema) -> Refusal | None:
+    """Refuse a field that the call does not have.
+
+    Without this check a misspelled field would be ignored: `lok` instead of `lock` would check
+    nothing.
     """
-    unknown = next((name for name in given if name not in schema["properties"]), None)
-    if unknown is None:
+    unknown_name = next((name for name in body if name not in schema["properties"]), None)
+    if unknown_name is None:
         return None
-    known = ", ".join(schema["properties"])
-    words = f"The field {unknown[:100]} is not known."
-    return Refusal("body.unknown", words, f"The fields are {known}.", 422)
+    known_names = ", ".join(schema["properties"])
+    words = f"The field {unknown_name[:100]} is not known."
+    return Refusal("body.unknown", words, f"The fields are {known_names}.", 422)
 
 
-def read_approval() -> Approve | Refusal:
-    """`postings`, each with `id` and `hash`, and a `reason`."""
-    given = read_body()
-    if isinstance(given, Refusal):
-        return given
-    listed = _read_list(given, "postings", ("id",))
-    if isinstance(listed, Refusal):
-        return listed
-    if not all(isinstance(one.get("hash"), str) for _, one in listed):
-        return _wrong("hash", "the hash of what was looked at")
-    seen = {posting_id: str(one["hash"]) for (posting_id,), one in listed}
-    reason = _reason(given)
-    return reason if isinstance(reason, Refusal) else Approve(seen, reason)
+def read_approval() -> Approval | Refusal:
+    """Read `postings`, each with `id` and `hash`, and a `reason`."""
+    body = read_body()
+    if isinstance(body, Refusal):
+        return body
+    posting_rows = _read_list(body, "postings", ("id",))
+    if isinstance(posting_rows, Refusal):
+        return posting_rows
+    if not all(isinstance(row.get("hash"), str) for _, row in posting_rows):
+        return _field_refusal("hash", "the hash of what was looked at")
+    seen_hashes = {posting_id: str(row["hash"]) for (posting_id,), row in posting_rows}
+    reason = _read_reason_field(body)
+    return reason if isinstance(reason, Refusal) else Approval(seen_hashes, reason)
 
 
 def read_reason() -> str | Refusal:
-    """A `reason`."""
-    given = read_body()
-    return given if isinstance(given, Refusal) else _reason(given)
+    """Read a `reason`."""
+    body = read_body()
+    return body if isinstance(body, Refusal) else _read_reason_field(body)
 
 
-def read_link() -> Linked | Refusal:
-    """`number` of the document in the target, and a `reason`."""
-    given = read_body()
-    if isinstance(given, Refusal):
-        return given
-    number, reason = _filled_text(given, "number"), _reason(given)
+def read_link() -> LinkRequest | Refusal:
+    """Read the `number` of the document in the target, and a `reason`."""
+    body = read_body()
+    if isinstance(body, Refusal):
+        return body
+    number, reason = _read_text(body, "number"), _read_reason_field(body)
     if isinstance(number, Refusal):
         return number
-    return reason if isinstance(reason, Refusal) else Linked(number.strip(), reason)
+    return reason if isinstance(reason, Refusal) else LinkRequest(number.strip(), reason)
 
 
-def read_assignment() -> Assigned | Refusal:
-    """`person`: an email address, or null for the team; `lock` of what was looked at."""
-    given = read_body()
-    if isinstance(given, Refusal):
-        return given
-    email, lock = given.get("person"), _lock(given)
+def read_assignment() -> Assignment | Refusal:
+    """Read `person`, an email address or null for the team, and the `lock` that was looked at."""
+    body = read_body()
+    if isinstance(body, Refusal):
+        return body
+    email, lock = body.get("person"), _read_lock(body)
     if email is not None and not isinstance(email, str):
-        return _wrong("person", "an email address, or null for the team")
-    return lock if isinstance(lock, Refusal) else Assigned(email, lock)
+        return _field_refusal("person", "an email address, or null for the team")
+    return lock if isinstance(lock, Refusal) else Assignment(email, lock)
 
 
-def _lock(given: Mapping[str, object]) -> int | Refusal | None:
-    """The lock of what was looked at; it may be left out."""
-    lock = given.get("lock")
-    whole = _whole(lock)
-    return whole if lock is None or whole is not None else _wrong("lock", "a whole number")
+def _read_lock(body: Mapping[str, object]) -> int | Refusal | None:
+    """Read the lock of the hold as it was looked at; it may be left out."""
+    lock = body.get("lock")
+    lock_number = _whole_number(lock)
+    if lock is None or lock_number is not None:
+        return lock_number
+    return _field_refusal("lock", "a whole number")
 
 
-def read_snooze() -> Snoozed | Refusal:
-    """`until`: a moment; `lock` of what was looked at."""
-    given = read_body()
-    if isinstance(given, Refusal):
-        return given
-    until, lock = _moment(given.get("until")), _lock(given)
+def read_snooze() -> Snooze | Refusal:
+    """Read `until`, a moment with its zone, and the `lock` that was looked at."""
+    body = read_body()
+    if isinstance(body, Refusal):
+        return body
+    until, lock = _parse_moment(body.get("until")), _read_lock(body)
     if until is None:
-        return _wrong("until", "a moment with its zone, as 2026-11-25T00:00:00Z")
-    return lock if isinstance(lock, Refusal) else Snoozed(until, lock)
+        return _field_refusal("until", "a moment with its zone, as 2026-11-25T00:00:00Z")
+    return lock if isinstance(lock, Refusal) else Snooze(until, lock)
 
 
-def _moment(given: object) -> datetime | None:
+def _parse_moment(text: object) -> datetime | None:
     try:
-        found = datetime.fromisoformat(given) if isinstance(given, str) else None
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
     except ValueError:
         return None
-    return found if found and found.tzinfo else None
+    return moment if moment and moment.tzinfo else None
 
 
 def read_correction() -> Correction | Refusal:
-    """`path`, `value`, `version_no` of what was looked at, and a `reason`."""
-    given = read_body()
-    if isinstance(given, Refusal):
-        return given
-    path, reason = _filled_text(given, "path"), _reason(given)
-    value = _filled_text(given, "value", MOST_VALUE)
+    """Read `path`, `value`, the `version_no` that was looked at, and a `reason`."""
+    body = read_body()
+    if isinstance(body, Refusal):
+        return body
+    path, reason = _read_text(body, "path"), _read_reason_field(body)
+    value = _read_text(body, "value", MAX_VALUE)
     if isinstance(path, Refusal):
         return path
     if isinstance(value, Refusal):
         return value
     if isinstance(reason, Refusal):
         return reason
-    seen = _whole(given.get("version_no"))
-    if seen is None:
-        return _wrong("version_no", "a whole number")
-    return Correction(path=path, value=value.strip(), reason=reason, seen=seen)
+    seen_version = _whole_number(body.get("version_no"))
+    if seen_version is None:
+        return _field_refusal("version_no", "a whole number")
+    return Correction(path=path, value=value.strip(), reason=reason, seen=seen_version)
 
 
-def read_date() -> Dated | Refusal:
-    """`day`, or null for the first open one, and a `reason`."""
-    given = read_body()
-    if isinstance(given, Refusal):
-        return given
-    wanted, reason = given.get("day"), _reason(given)
-    chosen = parse_day(wanted) if isinstance(wanted, str) else None
-    if wanted is not None and chosen is None:
-        return _wrong("day", "a day as 2026-11-25, or null")
-    return reason if isinstance(reason, Refusal) else Dated(chosen, reason)
+def read_date() -> DateChange | Refusal:
+    """Read `day`, or null for the first open day, and a `reason`."""
+    body = read_body()
+    if isinstance(body, Refusal):
+        return body
+    day_text, reason = body.get("day"), _read_reason_field(body)
+    day = parse_day(day_text) if isinstance(day_text, str) else None
+    if day_text is not None and day is None:
+        return _field_refusal("day", "a day as 2026-11-25, or null")
+    return reason if isinstance(reason, Refusal) else DateChange(day, reason)
 
 
-def read_question() -> Asked | Refusal:
-    """`person`: an email address, and a `reason`."""
-    given = read_body()
-    if isinstance(given, Refusal):
-        return given
-    email, reason = given.get("person"), _reason(given)
+def read_question() -> QuestionRequest | Refusal:
+    """Read `person`, an email address, and a `reason`."""
+    body = read_body()
+    if isinstance(body, Refusal):
+        return body
+    email, reason = body.get("person"), _read_reason_field(body)
     if not isinstance(email, str):
-        return _wrong("person", "an email address")
-    return reason if isinstance(reason, Refusal) else Asked(email, reason)
+        return _field_refusal("person", "an email address")
+    return reason if isinstance(reason, Refusal) else QuestionRequest(email, reason)
 
 
 def operation_key() -> str | Refusal | None:
-    """The call's own id: a second call with it gets the answer of the first."""
-    given = request.headers.get("Idempotency-Key", "").strip()
-    if len(given) > _KEY_MAX or not given.isprintable():
+    """Return the call's operation key: a second call with this key gets the first call's answer."""
+    key = request.headers.get("Idempotency-Key", "").strip()
+    if len(key) > _KEY_MAX or not key.isprintable():
         return Refusal("call.key", f"The Idempotency-Key has more than {_KEY_MAX} signs.", "", 400)
-    return f"token:{g.token_id}:{given}" if given else None
-
-
-def _body(required: Mapping[str, Schema], **optional: Schema) -> Schema:
-    return {
-        "type": "object",
-        "required": list(required),
-        "properties": {**required, **optional},
-        "additionalProperties": False,
-    }
-
-
-def _list_schema(**fields: Schema) -> Schema:
-    return {"type": "array", "minItems": 1, "maxItems": 1000, "items": _body(fields)}
+    return f"token:{g.token_id}:{key}" if key else None
 
 
 request_guard.limiter.limit("240 per minute", key_func=whose)(api)
@@ -744,40 +743,40 @@ request_guard.limiter.limit("20 per minute", deduct_when=lambda answer: answer.s
     api
 )
 
-_REASONED: Final = _body({"reason": FILLED_TEXT})
+_REASON_BODY: Final = body_schema({"reason": FILLED_TEXT})
 
-_ASKED: Final = _body({"person": ADDRESS, "reason": FILLED_TEXT})
+_QUESTION_BODY: Final = body_schema({"person": ADDRESS, "reason": FILLED_TEXT})
 
 BODIES: Final[Mapping[str, Schema]] = {
-    "approve": _body({"postings": _list_schema(id=WHOLE, hash=HASH), "reason": FILLED_TEXT}),
-    "release": _REASONED,
-    "reject": _REASONED,
-    "link": _body({"number": FILLED_TEXT, "reason": FILLED_TEXT}),
-    "look": _REASONED,
-    "send_again": _REASONED,
-    "overwrite": _REASONED,
+    "approve": body_schema({"postings": list_schema(id=WHOLE, hash=HASH), "reason": FILLED_TEXT}),
+    "release": _REASON_BODY,
+    "reject": _REASON_BODY,
+    "link": body_schema({"number": FILLED_TEXT, "reason": FILLED_TEXT}),
+    "look": _REASON_BODY,
+    "send_again": _REASON_BODY,
+    "overwrite": _REASON_BODY,
     "retry": {},
     "look_for_entry": {},
-    "override": _REASONED,
-    "assign": _body({"person": OPTIONAL_ADDRESS}, lock=OPTIONAL_LOCK),
-    "snooze": _body({"until": {"type": "string", "format": "date-time"}}, lock=OPTIONAL_LOCK),
-    "correct": _body(
+    "override": _REASON_BODY,
+    "assign": body_schema({"person": OPTIONAL_ADDRESS}, lock=OPTIONAL_LOCK),
+    "snooze": body_schema({"until": {"type": "string", "format": "date-time"}}, lock=OPTIONAL_LOCK),
+    "correct": body_schema(
         {
             "path": FILLED_TEXT,
-            "value": {**FILLED_TEXT, "maxLength": MOST_VALUE},
+            "value": {**FILLED_TEXT, "maxLength": MAX_VALUE},
             "version_no": WHOLE,
             "reason": FILLED_TEXT,
         }
     ),
-    "date": _body({"day": OPTIONAL_DAY, "reason": FILLED_TEXT}),
-    "reopen": _ASKED,
-    "redirect": _ASKED,
-    "ask_source": _ASKED,
+    "date": body_schema({"day": OPTIONAL_DAY, "reason": FILLED_TEXT}),
+    "reopen": _QUESTION_BODY,
+    "redirect": _QUESTION_BODY,
+    "ask_source": _QUESTION_BODY,
     "do_many": {
-        **_body(
+        **body_schema(
             {
                 "act": {"type": "string", "enum": list(ACTS)},
-                "holds": _list_schema(id=WHOLE, lock=WHOLE, version=WHOLE),
+                "holds": list_schema(id=WHOLE, lock=WHOLE, version=WHOLE),
             },
             reason=FILLED_TEXT,
         ),
@@ -786,14 +785,3 @@ BODIES: Final[Mapping[str, Schema]] = {
     },
 }
 """The body of each call that has one, by its view; a call with none takes no body."""
-
-PROBLEM: Final = _body(
-    {
-        **dict.fromkeys(("type", "title", "code", "what", "why", "todo", "request_id"), TEXT),
-        "status": WHOLE,
-    },
-    changes=answers.schema_of(tuple[answers.NotApproved, ...]),
-    refused=answers.schema_of(tuple[answers.NotApproved, ...]),
-    left=answers.schema_of(tuple[answers.OneLeft, ...]),
-)
-"""A refusal. The lists say what changed (approve), or which items were refused and why."""

@@ -1,4 +1,4 @@
-"""The language server: JSON-RPC messages, open documents, and the answers to editor requests."""
+"""Serve editors of rule files over the Language Server Protocol."""
 
 import asyncio
 import logging
@@ -70,14 +70,14 @@ _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
 class RefusedError(JsonRpcException):
-    """A wish that cannot be granted, with the reason for the person who had it."""
+    """Report a refused request, with the reason for the person at the editor."""
 
     CODE = lsp.LSPErrorCodes.RequestFailed.value
 
 
 @dataclass(frozen=True)
-class Known:
-    """What a rule set says at one moment."""
+class RulesSnapshot:
+    """Hold a rule set's content and findings at one moment."""
 
     files: Files
     ruleset: Ruleset
@@ -88,12 +88,12 @@ class Known:
 
     @cached_property
     def problems(self) -> tuple[Problem, ...]:
-        """All that is wrong; asked for when it is told, not to complete a word."""
+        """All findings; computed only when findings are reported, not to complete a word."""
         return findings(self.files, self.ruleset, self.unread, memory=self.memory)
 
     @cached_property
     def index(self) -> Index:
-        """Its declarations by name."""
+        """The declarations by name."""
         return Index(self.ruleset)
 
     @cached_property
@@ -101,25 +101,34 @@ class Known:
         """Every name with its place."""
         return mentions(self.index, self.files.rules)
 
-    def meant(self, file: str, line: int, column: int) -> set[Symbol]:
-        """What the name at a place means; where its declaration cannot be read, what the word there
-        can only mean.
+    def symbols_at(self, file: str, line: int, column: int) -> set[Symbol]:
+        """Return the symbols that the name at a place can mean.
+
+        If the declaration cannot be read, return the only declared symbol with a word of the line.
         """
-        found = {mention.symbol for mention in self.at(file, line, column)}
-        if found or not self._is_unread(file, line):
-            return found
-        written = normalize_text(self.files.rules[file]).split("\n")[line - 1]
-        said = {w.group() for w in _WORD.finditer(written) if w.start() < column <= w.end() + 1}
-        named = {m.symbol for m in self.mentions if m.declares and m.symbol.name in said}
-        return named if len(named) == 1 else set()
+        symbols = {mention.symbol for mention in self.at(file, line, column)}
+        if symbols or not self._is_unread(file, line):
+            return symbols
+        line_text = normalize_text(self.files.rules[file]).split("\n")[line - 1]
+        line_words = {
+            word.group()
+            for word in _WORD.finditer(line_text)
+            if word.start() < column <= word.end() + 1
+        }
+        declared_symbols = {
+            mention.symbol
+            for mention in self.mentions
+            if mention.declares and mention.symbol.name in line_words
+        }
+        return declared_symbols if len(declared_symbols) == 1 else set()
 
     def _is_unread(self, file: str, line: int) -> bool:
-        here = [problem for problem in self.unread if problem.span.file == file]
-        broken = broken_blocks(here, {file: self.files.rules.get(file, "")})
-        return any(block.first <= line < block.first + len(block.lines) for block in broken)
+        file_problems = [problem for problem in self.unread if problem.span.file == file]
+        broken_parts = broken_blocks(file_problems, {file: self.files.rules.get(file, "")})
+        return any(block.first <= line < block.first + len(block.lines) for block in broken_parts)
 
     def at(self, file: str, line: int, column: int) -> list[Mention]:
-        """The names at a place; a place behind the last letter of one counts."""
+        """Return the names at a place; a place right after a name's last letter counts."""
         return [
             mention
             for mention in self.mentions
@@ -130,10 +139,9 @@ class Known:
 
 
 class RuleSet:
-    """One folder of rules; files are called by their path within it.
+    """Hold one folder of rules; files are named by their path within the folder.
 
-    What the editor has open counts, not what the disk holds. `trouble` says why files of the disk
-    could not be read.
+    Texts open in the editor override the disk. `trouble` says why files on disk could not be read.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -143,73 +151,77 @@ class RuleSet:
         self._disk = Files({}, {})
         self._open: dict[str, str] = {}
         self._uris: dict[str, str] = {}
-        self._known: Known | None = None
+        self._snapshot: RulesSnapshot | None = None
         self.reload()
 
     def name(self, path: Path) -> str:
-        """What a file is called here."""
+        """Return the file's path within the folder."""
         return path.relative_to(self.folder).as_posix()
 
     def has(self, path: Path) -> bool:
-        """Whether a file is one of these, or open as such."""
+        """Check whether a file belongs to this folder, or is open as part of it."""
         if self.folder not in path.parents:
             return False
         name = self.name(path)
         return name in self._disk.rules or name in self._disk.csv or name in self._open
 
     def uri(self, name: str) -> str:
-        """Where a file is, as the client writes it where it told us."""
+        """Return the file's address, spelled as the client sent it."""
         return self._uris.get(name) or (self.folder / name).as_uri()
 
     def reload(self) -> None:
-        """Read the disk again; what cannot be read leaves what was read before."""
-        self._known, self.trouble = None, ""
+        """Read the disk again; if a file cannot be read, keep what was read before."""
+        self._snapshot, self.trouble = None, ""
         try:
-            found = read_files(list(files_of(self.folder))).rules
+            rule_texts = read_files(list(files_of(self.folder))).rules
             self._disk = Files(
-                {self.name(Path(k)): v for k, v in found.items()}, read_map_files(self.folder)
+                {self.name(Path(k)): v for k, v in rule_texts.items()}, read_map_files(self.folder)
             )
         except Stop as stop:
             self.trouble = stop.message
 
     def write(self, name: str, text: str, uri: str = "") -> None:
-        """Take what the editor has for a file, and how it calls it."""
-        self._known = None
+        """Replace a file's text by the editor's, and remember the editor's address of the file."""
+        self._snapshot = None
         self._open[name] = text
         if uri:
             self._uris[name] = uri
 
     def close(self, name: str) -> None:
-        """Take what the disk has for a file."""
+        """Replace the editor's text of a file by the disk's."""
         self._open.pop(name, None)
         self.reload()
 
     @property
-    def known(self) -> Known:
-        """What the files say now."""
-        if self._known is None:
+    def known(self) -> RulesSnapshot:
+        """The present content and findings."""
+        if self._snapshot is None:
             rules = {k: v for k, v in self._open.items() if k.endswith(RULES)}
             csv = {k: v for k, v in self._open.items() if not k.endswith(RULES)}
             files = Files({**self._disk.rules, **rules}, {**self._disk.csv, **csv})
-            self._known = Known(files, *self.reader.parse(files.rules), self.memory)
-        return self._known
+            self._snapshot = RulesSnapshot(files, *self.reader.parse(files.rules), self.memory)
+        return self._snapshot
 
 
 class Answers:
-    """The answers about one rule set as it is now."""
+    """Answer editor requests about one rule set in its present state."""
 
     def __init__(self, rule_set: RuleSet, codec: PositionCodec) -> None:
-        self._set, self._known = rule_set, rule_set.known
-        self._positions = Positions({**self._known.files.csv, **self._known.files.rules}, codec)
+        self._set, self._snapshot = rule_set, rule_set.known
+        self._positions = Positions(
+            {**self._snapshot.files.csv, **self._snapshot.files.rules}, codec
+        )
 
     # ---- what is wrong --------------------------------------------------------------------------
 
     def diagnostics(self) -> dict[str, list[lsp.Diagnostic]]:
-        """File -> what `clearpost check` says of it; files without a finding too."""
-        found: dict[str, list[lsp.Diagnostic]] = {name: [] for name in self._known.files.rules}
-        for problem in self._known.problems:
-            found.setdefault(problem.span.file, []).append(self._diagnostic(problem))
-        return found
+        """Return file -> the findings of `clearpost check`; a file without a finding has none."""
+        diagnostics_by_file: dict[str, list[lsp.Diagnostic]] = {
+            name: [] for name in self._snapshot.files.rules
+        }
+        for problem in self._snapshot.problems:
+            diagnostics_by_file.setdefault(problem.span.file, []).append(self._diagnostic(problem))
+        return diagnostics_by_file
 
     def _diagnostic(self, problem: Problem) -> lsp.Diagnostic:
         return lsp.Diagnostic(
@@ -225,66 +237,82 @@ class Answers:
     # ---- what may be written --------------------------------------------------------------------
 
     def completion(self, file: str, position: lsp.Position) -> list[lsp.CompletionItem]:
-        """What may be written at a place; words of the language behind the names."""
-        found = suggest(self._positions.before(file, position), self._known.index, schemas())
-        return [self._item(one, self._set.uri(file)) for one in found]
+        """Return what may be written at a place: names first, then keywords."""
+        suggestions = suggest(
+            self._positions.before(file, position), self._snapshot.index, schemas()
+        )
+        return [self._item(suggestion, self._set.uri(file)) for suggestion in suggestions]
 
-    def _item(self, one: Suggestion, uri: str) -> lsp.CompletionItem:
-        if one.symbol is None:
+    def _item(self, suggestion: Suggestion, uri: str) -> lsp.CompletionItem:
+        if suggestion.symbol is None:
             keyword = lsp.CompletionItemKind.Keyword
-            return lsp.CompletionItem(one.label, kind=keyword, sort_text=f"2 {one.label}")
-        of = one.symbol
+            return lsp.CompletionItem(
+                suggestion.label, kind=keyword, sort_text=f"2 {suggestion.label}"
+            )
+        symbol = suggestion.symbol
         return lsp.CompletionItem(
-            one.label,
-            kind=_KINDS.get(of.kind, lsp.CompletionItemKind.Reference),
-            sort_text=f"1 {one.label}",
-            data=[uri, of.kind, of.name, of.owner],
+            suggestion.label,
+            kind=_KINDS.get(symbol.kind, lsp.CompletionItemKind.Reference),
+            sort_text=f"1 {suggestion.label}",
+            data=[uri, symbol.kind, symbol.name, symbol.owner],
         )
 
-    def described(self, item: lsp.CompletionItem, symbol: Symbol) -> lsp.CompletionItem:
-        """A suggestion with what it means."""
-        first, _, rest = describe_symbol(symbol, self._known.index, schemas()).partition("\n\n")
-        item.detail, item.documentation = first or None, rest or None
+    def add_description(self, item: lsp.CompletionItem, symbol: Symbol) -> lsp.CompletionItem:
+        """Add the symbol's description to a suggestion and return it."""
+        first, _, remainder = describe_symbol(symbol, self._snapshot.index, schemas()).partition(
+            "\n\n"
+        )
+        item.detail, item.documentation = first or None, remainder or None
         return item
 
     # ---- the word at a place --------------------------------------------------------------------
 
     def hover(self, file: str, position: lsp.Position) -> lsp.Hover | None:
-        """What the name, the word of the language or the code of a finding at a place means."""
+        """Return the description of the name, keyword or finding code at a place."""
         line, column = self._positions.at(file, position)
-        meant = self._known.meant(file, line, column) or set(self._said(file, line, column))
-        told = [describe_symbol(symbol, self._known.index, schemas()) for symbol in sorted(meant)]
-        text = "\n\n".join(filter(None, told))
+        symbols = self._snapshot.symbols_at(file, line, column) or set(
+            self._finding_or_keyword(file, line, column)
+        )
+        descriptions = [
+            describe_symbol(symbol, self._snapshot.index, schemas()) for symbol in sorted(symbols)
+        ]
+        text = "\n\n".join(filter(None, descriptions))
         return lsp.Hover(lsp.MarkupContent(lsp.MarkupKind.PlainText, text)) if text else None
 
-    def _said(self, file: str, line: int, column: int) -> Iterator[Symbol]:
-        """The code of a finding, in a comment too, or the word of the language at a place."""
+    def _finding_or_keyword(self, file: str, line: int, column: int) -> Iterator[Symbol]:
+        """Yield the finding code, also in a comment, or the keyword at a place."""
         lines = self._positions.lines(file)
-        for found in _CODE.finditer(lines[line - 1]):
-            if found.start() < column <= found.end() + 1 and found.group() in CODES:
-                yield Symbol("finding", found.group())
+        for match in _CODE.finditer(lines[line - 1]):
+            if match.start() < column <= match.end() + 1 and match.group() in CODES:
+                yield Symbol("finding", match.group())
         for token in read_tokens(lines, Span(file, line, 1, line, len(lines[line - 1]) + 1)):
             if token.span.column <= column <= token.span.end_column and token.text in KEYWORDS:
                 yield Symbol("word", token.text)
 
     def definition(self, file: str, position: lsp.Position) -> list[lsp.Location]:
-        """Where the name at a place is declared; behind the path of a CSV file, the file."""
+        """Return where the name at a place is declared; for a CSV path, the CSV file."""
         line, column = self._positions.at(file, position)
-        meant = self._known.meant(file, line, column)
-        spans = [m.span for m in self._known.mentions if m.declares and m.symbol in meant]
+        symbols = self._snapshot.symbols_at(file, line, column)
+        spans = [
+            mention.span
+            for mention in self._snapshot.mentions
+            if mention.declares and mention.symbol in symbols
+        ]
         return [self._location(span) for span in spans] or list(self._csv(file, line, column))
 
     def references(self, file: str, position: lsp.Position) -> list[lsp.Location]:
-        """All places that say the name at a place."""
-        meant = self._known.meant(file, *self._positions.at(file, position))
-        spans = dict.fromkeys(m.span for m in self._known.mentions if m.symbol in meant)
+        """Return all places that mention the name at a place."""
+        symbols = self._snapshot.symbols_at(file, *self._positions.at(file, position))
+        spans = dict.fromkeys(
+            mention.span for mention in self._snapshot.mentions if mention.symbol in symbols
+        )
         return [self._location(span) for span in spans]
 
     def _csv(self, file: str, line: int, column: int) -> Iterator[lsp.Location]:
-        written = self._positions.lines(file)[line - 1]
-        for found in re.finditer(r'"([^"]+)"', written):
-            path = found.group(1)
-            if found.start() < column <= found.end() and path in self._known.files.csv:
+        line_text = self._positions.lines(file)[line - 1]
+        for match in re.finditer(r'"([^"]+)"', line_text):
+            path = match.group(1)
+            if match.start() < column <= match.end() and path in self._snapshot.files.csv:
                 yield self._location(Span(path, 1, 1, 1, 1))
 
     def _location(self, span: Span) -> lsp.Location:
@@ -293,25 +321,25 @@ class Answers:
     # ---- what is changed ------------------------------------------------------------------------
 
     def renameable(self, file: str, position: lsp.Position) -> lsp.Range | Refused:
-        """The name at a place, if a rule file may give it another one."""
-        found = self._known.at(file, *self._positions.at(file, position))
-        if not found:
+        """Return the range of the name at a place, if a rule file may rename it."""
+        mentions = self._snapshot.at(file, *self._positions.at(file, position))
+        if not mentions:
             return Refused("there is no name here that can be changed")
-        refused = may_rename(found[0].symbol, self._known.index, schemas())
-        return refused or self._positions.range(found[0].span)
+        refusal = may_rename(mentions[0].symbol, self._snapshot.index, schemas())
+        return refusal or self._positions.range(mentions[0].span)
 
     def rename(self, file: str, position: lsp.Position, name: str) -> lsp.WorkspaceEdit | Refused:
-        """The changes that give the name at a place another one, in all files of the set."""
-        found = self._known.at(file, *self._positions.at(file, position))
-        if not found:
+        """Return the changes that rename the name at a place, in all files of the set."""
+        mentions = self._snapshot.at(file, *self._positions.at(file, position))
+        if not mentions:
             return Refused("there is no name here that can be changed")
-        known = self._known
-        spans = plan_rename(found[0].symbol, name, known.mentions, known.index, schemas())
+        known = self._snapshot
+        spans = plan_rename(mentions[0].symbol, name, known.mentions, known.index, schemas())
         if isinstance(spans, Refused):
             return spans
-        refused = _unbroken(known, self._replaced(spans, name))
-        if refused is not None:
-            return refused
+        refusal = _refuse_broken_rename(known, self._replaced(spans, name))
+        if refusal is not None:
+            return refusal
         changes: dict[str, list[lsp.TextEdit]] = {}
         for span in spans:
             edit = lsp.TextEdit(self._positions.range(span), name)
@@ -319,104 +347,113 @@ class Answers:
         return lsp.WorkspaceEdit(changes=changes)
 
     def _replaced(self, spans: tuple[Span, ...], name: str) -> Files:
-        """The files with a name in place of what stands in some spans."""
-        rules = dict(self._known.files.rules)
+        """Return the files with a name in place of the text of some spans."""
+        rules = dict(self._snapshot.files.rules)
         for file in {span.file for span in spans}:
             lines = list(self._positions.lines(file))
-            for span in sorted((s for s in spans if s.file == file), reverse=True):
+            for span in sorted(
+                (other_span for other_span in spans if other_span.file == file), reverse=True
+            ):
                 line = lines[span.line - 1]
                 lines[span.line - 1] = line[: span.column - 1] + name + line[span.end_column - 1 :]
             rules[file] = "\n".join(lines)
-        return Files(rules, self._known.files.csv)
+        return Files(rules, self._snapshot.files.csv)
 
     def formatted(self, file: str) -> list[lsp.TextEdit]:
-        """The change that gives a file its one layout; none where it has a mistake."""
-        text = self._known.files.rules.get(file, "")
-        tidy = format_text(text, file)
+        """Return the change that gives a file the standard layout; none for a faulty file."""
+        text = self._snapshot.files.rules.get(file, "")
+        formatted_text = format_text(text, file)
         return (
             []
-            if tidy in {text, normalize_text(text)}
-            else [lsp.TextEdit(self._positions.whole(file), tidy)]
+            if formatted_text in {text, normalize_text(text)}
+            else [lsp.TextEdit(self._positions.whole(file), formatted_text)]
         )
 
 
 class Editor(LanguageServer):
-    """The rule sets that an editor has open."""
+    """Serve the rule sets that an editor has open."""
 
     def __init__(self) -> None:
-        whole = lsp.TextDocumentSyncKind.Full
-        super().__init__("clearpost", __version__, text_document_sync_kind=whole)
+        sync_kind = lsp.TextDocumentSyncKind.Full
+        super().__init__("clearpost", __version__, text_document_sync_kind=sync_kind)
         self.sets: dict[Path, RuleSet] = {}
-        self._told: dict[str, list[lsp.Diagnostic]] = {}
+        self._published: dict[str, list[lsp.Diagnostic]] = {}
         self._waiting: dict[Path, asyncio.TimerHandle] = {}
 
     # ---- documents ------------------------------------------------------------------------------
 
     def place(self, uri: str) -> tuple[RuleSet, str]:
-        """The rule set of a document, and what the document is called there."""
+        """Return the rule set of a document, and the document's path in it."""
         path = _path(uri)
         open_folders = [*self.workspace.folders] or [self.workspace.root_uri or ""]
-        roots = [Path(found) for uri_ in open_folders if (found := to_fs_path(uri_))]
-        for known in self.sets.values():
-            if known.has(path):
-                return known, known.name(path)
+        roots = [Path(folder_path) for uri_ in open_folders if (folder_path := to_fs_path(uri_))]
+        for rule_set in self.sets.values():
+            if rule_set.has(path):
+                return rule_set, rule_set.name(path)
         folder = folder_of(path, roots)
         if folder not in self.sets:
             self.sets[folder] = RuleSet(folder)
         return self.sets[folder], self.sets[folder].name(path)
 
     def answers(self, uri: str) -> tuple[Answers, str]:
-        """Who answers about a document, and what the document is called there."""
+        """Return an `Answers` for a document's rule set, and the document's path in it."""
         rule_set, name = self.place(uri)
         return Answers(rule_set, self.workspace.position_codec), name
 
     def write(self, uri: str) -> None:
-        """Take a document as the editor has it now, and say what is wrong."""
+        """Store the editor's text of a document, and schedule a report of the findings."""
         rule_set, name = self.place(uri)
         rule_set.write(name, self.workspace.get_text_document(uri).source, uri)
-        self.soon(rule_set)
+        self.schedule_findings(rule_set)
 
     def close(self, uri: str) -> None:
-        """Take a document as the disk has it."""
+        """Use the disk's text of a document again, and report the findings."""
         rule_set, name = self.place(uri)
         rule_set.close(name)
-        self.tell(rule_set)
+        self.publish_findings(rule_set)
 
     def reload(self) -> None:
         """Read the disk again."""
         for rule_set in self.sets.values():
             rule_set.reload()
-            self.tell(rule_set)
+            self.publish_findings(rule_set)
 
-    def soon(self, rule_set: RuleSet) -> None:
-        """Say what is wrong once the keys that came together were taken: many keys, one look."""
-        waiting = self._waiting.pop(rule_set.folder, None)
-        if waiting is not None:
-            waiting.cancel()
+    def schedule_findings(self, rule_set: RuleSet) -> None:
+        """Report the findings after a pause, so that fast typing causes only one check."""
+        pending_report = self._waiting.pop(rule_set.folder, None)
+        if pending_report is not None:
+            pending_report.cancel()
         loop = asyncio.get_running_loop()
-        self._waiting[rule_set.folder] = loop.call_later(PAUSE, self._tell_or_log, rule_set)
+        self._waiting[rule_set.folder] = loop.call_later(PAUSE, self._publish_or_log, rule_set)
 
-    def _tell_or_log(self, rule_set: RuleSet) -> None:
+    def _publish_or_log(self, rule_set: RuleSet) -> None:
+        """Report the findings; log a fault, because no caller receives it."""
         try:
-            self.tell(rule_set)
+            self.publish_findings(rule_set)
         except Exception as error:  # noqa: BLE001 - nobody else hears of it here
             self.report_server_error(error, None)
 
-    def tell(self, rule_set: RuleSet) -> None:
-        """Publish what is wrong with a rule set, file by file, as far as it is news."""
+    def publish_findings(self, rule_set: RuleSet) -> None:
+        """Publish a rule set's findings for each file whose findings changed or that is open."""
         if rule_set.trouble:
             self.log(lsp.MessageType.Warning, rule_set.trouble)
-        found = Answers(rule_set, self.workspace.position_codec).diagnostics()
-        said = {rule_set.uri(name): problems for name, problems in found.items()}
-        gone = [u for u in self._told if u not in said and rule_set.folder in _path(u).parents]
-        for uri, problems in {**{uri: [] for uri in gone}, **said}.items():
+        diagnostics_by_file = Answers(rule_set, self.workspace.position_codec).diagnostics()
+        diagnostics_by_uri = {
+            rule_set.uri(name): problems for name, problems in diagnostics_by_file.items()
+        }
+        outdated_uris = [
+            old_uri
+            for old_uri in self._published
+            if old_uri not in diagnostics_by_uri and rule_set.folder in _path(old_uri).parents
+        ]
+        for uri, problems in {**{uri: [] for uri in outdated_uris}, **diagnostics_by_uri}.items():
             document = self.workspace.text_documents.get(uri)
-            if self._told.get(uri) != problems or document is not None:
+            if self._published.get(uri) != problems or document is not None:
                 version = document.version if document else None
                 self.text_document_publish_diagnostics(
                     lsp.PublishDiagnosticsParams(uri, problems, version)
                 )
-            self._told[uri] = problems
+            self._published[uri] = problems
 
     # ---- faults of our own ----------------------------------------------------------------------
 
@@ -427,33 +464,33 @@ class Editor(LanguageServer):
     def report_server_error(self, error: Exception, _: object) -> None:
         """Log a fault; the server goes on."""
         if not isinstance(error, RefusedError):
-            told = "".join(traceback.format_exception(error))
-            self.log(lsp.MessageType.Error, f"A fault of Clearpost itself:\n{told}")
+            trace_text = "".join(traceback.format_exception(error))
+            self.log(lsp.MessageType.Error, f"A fault of Clearpost itself:\n{trace_text}")
 
 
 def _path(uri: str) -> Path:
-    """The file of a document; one that is not saved yet is alone in a folder that is not there."""
-    found = to_fs_path(uri) if uri.startswith("file:") else None
-    return Path(found) if found else Path("/") / quote(uri, safe="") / f"new{RULES}"
+    """Return the file of a document; an unsaved document is alone in a missing folder."""
+    file_path = to_fs_path(uri) if uri.startswith("file:") else None
+    return Path(file_path) if file_path else Path("/") / quote(uri, safe="") / f"new{RULES}"
 
 
 def serve() -> None:
-    """Speak with one client over standard input and output until it says goodbye."""
+    """Serve one client over standard input and output until it ends the session."""
     collect_rarely()
     logging.getLogger("pygls").setLevel(logging.CRITICAL)  # faults go to the log of the client
-    server().start_io()
+    build_server().start_io()
 
 
-def server() -> Editor:
-    """A server with everything that it can be asked."""
+def build_server() -> Editor:
+    """Return a server with all supported requests registered."""
     editor = Editor()
-    _documents(editor)
-    _writing(editor)
-    _pointing(editor)
+    _register_documents(editor)
+    _register_writing(editor)
+    _register_pointing(editor)
     return editor
 
 
-def _documents(editor: Editor) -> None:
+def _register_documents(editor: Editor) -> None:
     @editor.feature(lsp.INITIALIZED)
     def initialized(ls: Editor, _: lsp.InitializedParams) -> None:
         workspace = ls.client_capabilities.workspace
@@ -462,8 +499,8 @@ def _documents(editor: Editor) -> None:
             watchers = [lsp.FileSystemWatcher(glob_pattern=pattern) for pattern in _WATCHED]
             options = lsp.DidChangeWatchedFilesRegistrationOptions(watchers)
             method = lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES
-            wish = lsp.Registration("files", method, options)
-            ls.client_register_capability(lsp.RegistrationParams([wish]))
+            registration = lsp.Registration("files", method, options)
+            ls.client_register_capability(lsp.RegistrationParams([registration]))
 
     @editor.feature(lsp.TEXT_DOCUMENT_DID_OPEN)
     def opened(ls: Editor, params: lsp.DidOpenTextDocumentParams) -> None:
@@ -486,7 +523,7 @@ def _documents(editor: Editor) -> None:
         ls.reload()
 
 
-def _writing(editor: Editor) -> None:
+def _register_writing(editor: Editor) -> None:
     options = lsp.CompletionOptions(trigger_characters=list(".=(|{"), resolve_provider=True)
 
     @editor.feature(lsp.TEXT_DOCUMENT_COMPLETION, options)
@@ -499,7 +536,7 @@ def _writing(editor: Editor) -> None:
         if not isinstance(item.data, list):
             return item
         uri, *symbol = item.data
-        return ls.answers(uri)[0].described(item, Symbol(*symbol))
+        return ls.answers(uri)[0].add_description(item, Symbol(*symbol))
 
     @editor.feature(lsp.TEXT_DOCUMENT_FORMATTING)
     def formatting(ls: Editor, params: lsp.DocumentFormattingParams) -> list[lsp.TextEdit]:
@@ -509,21 +546,21 @@ def _writing(editor: Editor) -> None:
     @editor.feature(lsp.TEXT_DOCUMENT_PREPARE_RENAME)
     def renameable(ls: Editor, params: lsp.PrepareRenameParams) -> lsp.Range:
         answers, name = ls.answers(params.text_document.uri)
-        return _granted(answers.renameable(name, params.position))
+        return _require_granted(answers.renameable(name, params.position))
 
     @editor.feature(lsp.TEXT_DOCUMENT_RENAME, lsp.RenameOptions(prepare_provider=True))
     def rename(ls: Editor, params: lsp.RenameParams) -> lsp.WorkspaceEdit:
         answers, name = ls.answers(params.text_document.uri)
-        return _granted(answers.rename(name, params.position, params.new_name))
+        return _require_granted(answers.rename(name, params.position, params.new_name))
 
 
-def _granted(answer: T | Refused) -> T:
+def _require_granted(answer: T | Refused) -> T:
     if isinstance(answer, Refused):
         raise RefusedError(answer.reason)
     return answer
 
 
-def _pointing(editor: Editor) -> None:
+def _register_pointing(editor: Editor) -> None:
     @editor.feature(lsp.TEXT_DOCUMENT_HOVER)
     def hover(ls: Editor, params: lsp.HoverParams) -> lsp.Hover | None:
         answers, name = ls.answers(params.text_document.uri)
@@ -540,8 +577,8 @@ def _pointing(editor: Editor) -> None:
         return answers.references(name, params.position)
 
 
-def _unbroken(before: Known, after: Files) -> Refused | None:
-    """Why a change cannot be: a declaration cannot be read, or it brings a finding."""
+def _refuse_broken_rename(before: RulesSnapshot, after: Files) -> Refused | None:
+    """Return why a rename is refused: an unreadable declaration or a new finding; else None."""
     for problem in before.unread:
         return Refused(f"{problem.span} cannot be read, and may say the name: repair it first")
     codes = Counter(problem.code for problem in before.problems)
@@ -553,37 +590,39 @@ def _unbroken(before: Known, after: Files) -> Refused | None:
 
 
 class Positions:
-    """From spans to ranges and back, in the texts of a rule set."""
+    """Convert between spans of rule texts and ranges of the client."""
 
     def __init__(self, texts: Mapping[str, str], codec: PositionCodec) -> None:
         self._texts, self._codec = texts, codec
         self._lines: dict[str, list[str]] = {}
 
     def lines(self, file: str) -> list[str]:
-        """The lines of a file, without their ends."""
+        """Return the lines of a file, without their ends."""
         if file not in self._lines:
             self._lines[file] = normalize_text(self._texts.get(file, "")).split("\n")
         return self._lines[file]
 
     def range(self, span: Span) -> Range:
-        """Where a span is, for the client."""
+        """Return a span's range for the client."""
         start = self._position(span.file, span.line, span.column)
         return Range(start, self._position(span.file, span.end_line, span.end_column))
 
     def whole(self, file: str) -> Range:
-        """All of a file."""
+        """Return the range of a whole file."""
         return Range(Position(0, 0), Position(len(self.lines(file)), 0))
 
     def at(self, file: str, position: Position) -> tuple[int, int]:
-        """Line and column of a place, from 1; one behind the text is its end."""
+        """Return line and column of a place, from 1; a place after the text is the text's end."""
         lines = self.lines(file)
         number = min(position.line, len(lines) - 1)
         line = [f"{lines[number]}\n"]  # the codec takes what lies behind a line for its last place
-        found = self._codec.position_from_client_units(line, Position(0, position.character))
-        return number + 1, found.character + 1
+        server_position = self._codec.position_from_client_units(
+            line, Position(0, position.character)
+        )
+        return number + 1, server_position.character + 1
 
     def before(self, file: str, position: Position) -> str:
-        """The text before a place."""
+        """Return the text before a place."""
         line, column = self.at(file, position)
         lines = self.lines(file)
         return "\n".join([*lines[: line - 1], lines[line - 1][: column - 1]])
@@ -599,20 +638,20 @@ class Positions:
 
 
 def folder_of(file: Path, roots: Collection[Path]) -> Path:
-    """The folder whose rules a file belongs to.
+    """Return the folder whose rules a file belongs to.
 
-    It is the folder of the file, or the highest one above it that is reached through folders which
-    hold rule files or maps themselves; never one outside the folders that the editor has open.
+    It is the file's folder, or the highest folder above it that is reached through folders with
+    rule files or maps. It is never outside the folders that the editor has open.
     """
     folder = file.parent
     inside = [root for root in roots if root == folder or root in folder.parents]
-    found = folder
+    rules_folder = folder
     while folder.parent != folder and (not inside or folder not in inside):
         folder = folder.parent
         if not (_holds_rules(folder) or (folder / "maps").is_dir()):
             break
-        found = folder
-    return found
+        rules_folder = folder
+    return rules_folder
 
 
 def _holds_rules(folder: Path) -> bool:
@@ -623,11 +662,12 @@ def _holds_rules(folder: Path) -> bool:
 
 
 def files_of(folder: Path) -> Iterator[Path]:
-    """The rule files of a folder, and of the folders below that hold some without a gap.
+    """Yield the rule files of a folder, and of each subfolder reached through folders with rule
+    files.
 
-    So a rule file in a large folder, such as a person's home, does not bring all of it along.
+    Without this limit, a rule file in a person's home would load the whole home.
     """
     yield from sorted(folder.glob(f"*{RULES}"))
-    for below in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if below.is_dir() and not below.is_symlink() and _holds_rules(below):
-            yield from files_of(below)
+    for subfolder in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if subfolder.is_dir() and not subfolder.is_symlink() and _holds_rules(subfolder):
+            yield from files_of(subfolder)

@@ -16,7 +16,8 @@ from holding.access import operations
 from holding.access.actors import ROLE_LABELS, SYSTEM
 from holding.db.database import Database
 from holding.db.models import Company, Hold, Membership, Person
-from portal.api.calls import BODIES, MOST_TEXT
+from portal.api.answers import MAX_TEXT
+from portal.api.calls import BODIES
 from portal.web import request_guard
 from tests.support.clock import SetClock
 
@@ -97,7 +98,7 @@ def test_every_generated_call_is_answered_as_the_document_says(
     ("call", "body", "code"),
     [
         ("override", {"reason": "x" * 6000}, "body.field"),
-        ("override", {"reason": "x" * (MOST_TEXT + 1)}, "body.field"),
+        ("override", {"reason": "x" * (MAX_TEXT + 1)}, "body.field"),
         ("override", {"reason": " "}, "body.field"),
         ("release", {"reason": "right", "lok": 3}, "body.unknown"),
         ("release", {"reason": "right", "extra": 1.5}, "body.unknown"),

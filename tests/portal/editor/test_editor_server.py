@@ -20,7 +20,7 @@ class Wire:
     """A server, and all that it wrote."""
 
     def __init__(self, root: Path) -> None:
-        self.editor, self.written = language_server.server(), list[bytes]()
+        self.editor, self.written = language_server.build_server(), list[bytes]()
         self.editor.protocol.set_writer(self)
         self.editor.soon = self.editor.tell  # nobody waits here
         folder = {"uri": root.as_uri(), "name": "rules"}
@@ -118,7 +118,7 @@ def test_many_keys_make_one_look_and_a_fault_in_it_is_logged(wire: Wire, tmp_pat
         wire.editor.tell = tell
         wire.editor.log = lambda _, text: heard.set_result(text)
         for _ in range(5):
-            language_server.Editor.soon(wire.editor, rule_set)
+            language_server.Editor.schedule_findings(wire.editor, rule_set)
         return await asyncio.wait_for(heard, 30)
 
     with ThreadPoolExecutor(1) as beside:  # a browser of other tests has a loop in this thread
