@@ -1,6 +1,4 @@
-"""`clearpost backtest` and `records`: judge stored records by a draft of the rules, and export
-them.
-"""
+"""Run `clearpost backtest` and `clearpost records export` over stored records."""
 
 import os
 import sys
@@ -66,9 +64,9 @@ def backtest(
 ) -> int:
     """Compare what stored RECORDS become under the rules OLD and NEW, in counts and money.
 
-    OLD and NEW are rule files or folders of them. RECORDS is a file with one JSON record a line
-    (.jsonl, .jsonl.gz), a .json list of them, or a folder of such files, as `clearpost records
-    export` writes it. A line:
+    OLD and NEW are rule files or folders. RECORDS is a file with one JSON record a line (.jsonl,
+    .jsonl.gz), a .json list of records, or a folder of such files, as `clearpost records export`
+    writes it. A line:
 
     \b
       {"kind": "order", "body": {"number": "NS-1", "status": "paid", ...},
@@ -76,13 +74,13 @@ def backtest(
        "states": {"aiaccount.sales_invoice": "posted"},
        "facts": {"first_seen": "2026-11-18T06:00:00Z", "history": {...}, ...}}
 
-    Only "body" must be there, and "kind" where the rules cover several. "states" says what became
-    of the record, by route; without it nothing is known to be posted. docs/rules/backtest.md has
-    every field. A line that cannot be used is told with its place, and the rest goes on.
+    Only "body" is required, and "kind" where the rules cover several kinds. "states" holds the
+    record's state by route; without it nothing is known to be posted. docs/rules/backtest.md lists
+    every field. A line that cannot be used is reported with its place, and the run continues.
 
-    With --company and --as the rule book of that company names it: when, by whom, of which rules
-    against which, how many records, and how many differ. OLD and NEW are then folders, as
-    `clearpost rules push` takes them. One that was stopped early is not recorded.
+    With --company and --as the company's rule book shows the backtest: its time, its author, both
+    rule sets, the number of records, and how many differ. OLD and NEW are then folders, as
+    `clearpost rules push` takes them. A run that was stopped early is not recorded.
 
     Exit code 1 if a record would have another result or a line could not be used.
     """
@@ -90,44 +88,48 @@ def backtest(
 
     from holding.programs.known_schemas import schemas
     from portal.backtest import parallel_run
-    from portal.backtest.record_files import Stored, UnreadableError
+    from portal.backtest.record_files import RecordFiles, UnreadableError
     from portal.backtest.report import build_report
 
-    keep = open_keeping(company, email, old, new)
+    recorder = open_recorder(company, email, old, new)
     now = at.replace(tzinfo=UTC) if at else datetime.now(UTC)
     try:
-        stored = Stored.at(records)
-        plan = parallel_run.Plan(_rules(old), _rules(new), schemas(), stored.worlds, now)
-        desk, told = parallel_run.Desk(plan), _Told()
-        many = processes or parallel_run.usable_processes()
-        ran = parallel_run.run(desk, stored, processes=many, progress=told.progress)
+        record_files = RecordFiles.at(records)
+        plan = parallel_run.Plan(
+            _load_rules(old), _load_rules(new), schemas(), record_files.worlds, now
+        )
+        judge, progress = parallel_run.Judge(plan), _ProgressReport()
+        process_count = processes or parallel_run.usable_processes()
+        run = parallel_run.run(
+            judge, record_files, processes=process_count, progress=progress.progress
+        )
     except UnreadableError as problem:
         raise Stop(str(problem), problem.hint, USAGE) from problem
     except BrokenProcessPool as problem:
         message = "A process was ended from outside, probably because memory ran out."
         raise Stop(message, "--processes 1 needs the least memory", ENVIRONMENT) from problem
-    told.end(ran.tally.records, ran.share)
-    found = build_report(desk.backtest, ran)
-    if keep and found.complete:
-        keep.record(found)
-    _print_report(found, new, as_json=as_json)
-    return _code(found)
+    progress.end(run.tally.records, run.share)
+    report = build_report(judge.backtest, run)
+    if recorder and report.complete:
+        recorder.record(report)
+    _print_report(report, new, as_json=as_json)
+    return _exit_code(report)
 
 
-def _print_report(found: "Report", new: Path, *, as_json: bool) -> None:
+def _print_report(report: "Report", new: Path, *, as_json: bool) -> None:
     from portal.backtest.report import report_json, report_lines
 
     if as_json:
-        print_json(report_json(found))
+        print_json(report_json(report))
         return
-    for line in report_lines(found):
+    for line in report_lines(report):
         click.echo(line)
-    if found.complete and not found.tally.bad:
+    if report.complete and not report.tally.bad:
         print_next(f"rules push {new} --company CODE --as EMAIL")
 
 
-def _rules(path: Path) -> "Rules":
-    """One rule set; errors end the command."""
+def _load_rules(path: Path) -> "Rules":
+    """Load one rule set; errors end the command."""
     from portal.backtest.parallel_run import Rules
     from rules.facts import load_seeds
 
@@ -136,9 +138,11 @@ def _rules(path: Path) -> "Rules":
     return Rules(ruleset, files.fingerprint, load_seeds(ruleset, files.csv))
 
 
-class _Told:
-    """Progress on standard error: on a terminal a bar, once it takes longer than a second; else a
-    line every two seconds.
+class _ProgressReport:
+    """Show progress on standard error.
+
+    On a terminal it is a bar, once the run takes longer than a second; otherwise it is a line every
+    two seconds.
     """
 
     def __init__(self) -> None:
@@ -148,7 +152,7 @@ class _Told:
         self._bar: _Bar | None = None
 
     def progress(self, now: "Progress") -> None:
-        """Tell it when the last word is long enough ago; a line at once."""
+        """Update the bar, or print a line if the last line is old enough."""
         moment = monotonic()
         if moment < self._next or not now.share:
             return
@@ -156,22 +160,22 @@ class _Told:
             self._drawn().show(now.share, f"{now.records:,} records")
             return
         self._next = moment + EVERY_SECONDS
-        rest = (moment - self._begin) * (1 - now.share) / now.share
-        print_note(f"{now.records:,} records, {now.share:.0%}, about {rest:,.0f} s left")
+        seconds_left = (moment - self._begin) * (1 - now.share) / now.share
+        print_note(f"{now.records:,} records, {now.share:.0%}, about {seconds_left:,.0f} s left")
 
     def _drawn(self) -> "_Bar":
         self._bar = self._bar or _Bar("Backtest")
         return self._bar
 
     def end(self, records: int, share: float) -> None:
-        """The last word."""
+        """Print the final count."""
         if self._bar:
             self._bar.close()
         print_note(f"{records:,} records, {share:.0%}, {monotonic() - self._begin:,.1f} s")
 
 
 class _Bar:
-    """One job from 0 to 1, drawn by rich on standard error; to be closed."""
+    """Draw one job from 0 to 1 on standard error with rich; it must be closed."""
 
     def __init__(self, title: str) -> None:
         from rich import console, progress
@@ -190,53 +194,55 @@ class _Bar:
         self._progress.start()
 
     def show(self, share: float, words: str) -> None:
-        """The bar at this share, with a word about what was done."""
+        """Set the bar to this share, with a text about the progress."""
         self._progress.update(self._task, completed=share, words=words)
 
     def close(self) -> None:
-        """Take it from the screen."""
+        """Remove the bar from the screen."""
         self._progress.stop()
 
 
-def _code(found: "Report") -> int:
-    if not found.complete:
+def _exit_code(report: "Report") -> int:
+    if not report.complete:
         return INTERRUPTED
-    return FINDINGS if found.changed or found.tally.bad else 0
+    return FINDINGS if report.changed or report.tally.bad else 0
 
 
 @dataclass(frozen=True, slots=True)
-class Keeping:
-    """For whom it is recorded, and both sets of rules as publishing would know them."""
+class BacktestRecorder:
+    """Record a backtest for a company, with both rule sets' hashes as publishing computes them."""
 
     company: str
     email: str
     old_hash: str
     hash: str
 
-    def record(self, found: "Report") -> None:
-        """Write it down."""
+    def record(self, report: "Report") -> None:
+        """Store the counts of a finished backtest."""
         from holding.rulesets import recorded_backtests
 
-        counted = recorded_backtests.Counted(
+        counts = recorded_backtests.Counted(
             hash=self.hash,
             old_hash=self.old_hash,
-            records=found.tally.records,
-            differ=found.changed,
-            bad=found.tally.bad,
-            rules={one.book_name: (one.fired, one.records) for one in found.fired},
+            records=report.tally.records,
+            differ=report.changed,
+            bad=report.tally.bad,
+            rules={rule.book_name: (rule.fired, rule.records) for rule in report.fired},
         )
         with open_installation() as place, place.database.write() as session:
             company = require_company(session, self.company)
             actor = require_actor(session, self.email, company.id)
             refusal = recorded_backtests.record_backtest(
-                session, company.id, actor, counted, place.now
+                session, company.id, actor, counts, place.now
             )
             granted(refusal)
         print_note(f"Recorded: the rule book of {self.company} names it.")
 
 
-def open_keeping(company: str | None, email: str | None, old: Path, new: Path) -> Keeping | None:
-    """What to record with, or None; whoever may not record is told before the work begins."""
+def open_recorder(
+    company: str | None, email: str | None, old: Path, new: Path
+) -> BacktestRecorder | None:
+    """Return a recorder, or None without --company; a missing permission ends the command."""
     from holding.rulesets import recorded_backtests
     from rules.program import hash_files
 
@@ -248,15 +254,15 @@ def open_keeping(company: str | None, email: str | None, old: Path, new: Path) -
         if not path.is_dir():
             raise Stop(f"{path} is not a folder of rules.", "--company needs two folders", USAGE)
     with open_installation() as place, place.database.read() as session:
-        found = require_company(session, company)
-        granted(recorded_backtests.refuse_recording(require_actor(session, email, found.id)))
+        company_row = require_company(session, company)
+        granted(recorded_backtests.refuse_recording(require_actor(session, email, company_row.id)))
     old_hash, new_hash = (hash_files(rule_files(path)) for path in (old, new))
-    return Keeping(company, email, old_hash=old_hash, hash=new_hash)
+    return BacktestRecorder(company, email, old_hash=old_hash, hash=new_hash)
 
 
 @click.group("records", cls=Listing)
 def records_() -> None:
-    """Stored records."""
+    """Manage stored records."""
 
 
 @records_.command("export")
@@ -267,8 +273,8 @@ def records_() -> None:
 def export(folder: Path, company: str, first: datetime | None, last: datetime | None) -> None:
     """Write the records of a company into a new FOLDER, for `clearpost backtest`.
 
-    Each record is listed once, with all that was looked at when its first document was sent, or
-    when it was last checked if none was; and with the mappings, units and locked periods of then.
+    Each record is listed once, with the facts of its first document's posting, or of its last
+    check if it was never posted, and with the mappings, units and locked periods at that time.
     """
     from holding.programs import posted_differences
     from portal.backtest.record_files import write
@@ -276,13 +282,15 @@ def export(folder: Path, company: str, first: datetime | None, last: datetime | 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Stop(f"{folder} already exists and is not empty.", "name a new folder", USAGE)
     with open_installation() as place, place.database.read() as session:
-        found = require_company(session, company)
+        company_row = require_company(session, company)
         folder.mkdir(parents=True, exist_ok=True)
         written = write(
             folder,
-            posted_differences.past_judgings(session, found.id, first=_day(first), last=_day(last)),
-            stand=lambda revision: posted_differences.stand(session, found.id, revision),
-            targets=posted_differences.target_words(session, found.id),
+            posted_differences.past_judgings(
+                session, company_row.id, first=_date_of(first), last=_date_of(last)
+            ),
+            stand=lambda revision: posted_differences.stand(session, company_row.id, revision),
+            targets=posted_differences.target_words(session, company_row.id),
         )
     click.echo(f"{folder}: {written.records:,} records")
     if written.gone:
@@ -292,7 +300,7 @@ def export(folder: Path, company: str, first: datetime | None, last: datetime | 
     print_next(f"backtest OLD NEW {folder}")
 
 
-def _day(moment: datetime | None) -> date | None:
+def _date_of(moment: datetime | None) -> date | None:
     return moment.date() if moment else None
 
 

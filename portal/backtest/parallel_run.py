@@ -19,7 +19,7 @@ import msgspec
 
 from connectors.transport.strict_json import MAX_DIGITS
 from grammar.nodes import Ruleset
-from portal.backtest.record_files import WORLDS, Block, Stored, UnreadableError
+from portal.backtest.record_files import WORLDS_FILE, Block, RecordFiles, UnreadableError
 from rules.comparison.two_sides import EXAMPLES, Backtest, Bad, Change, Past, Reason, Tally
 from rules.comparison.two_sides import RuleSide as Side
 from rules.facts import Entry, Facts, Later, Seeds, Subject, TargetState, UnitEntry, World
@@ -28,10 +28,10 @@ from rules.program import Program, compile_ruleset
 from rules.types.symbol_table import Schemas
 from rules.values.cause_keys import fold_key
 
-ALONE = 1 << 21
+SINGLE_PROCESS_BYTES = 1 << 21
 """Files up to this size are read in one process: starting others would take longer."""
 
-WAITING = 2
+BLOCKS_PER_PROCESS = 2
 """So many blocks wait for each process."""
 
 Judged = Generator[tuple[Block, Tally], None, None]
@@ -39,7 +39,7 @@ Judged = Generator[tuple[Block, Tally], None, None]
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """One rule set that passed its checks, with the entries that its files bring."""
+    """Hold one rule set that passed its checks, with the entries that its files bring."""
 
     ruleset: Ruleset
     hash: str
@@ -48,7 +48,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to judge by; `now` is the clock of records that say none."""
+    """Hold what records are judged by; `now` is the clock of records without a time."""
 
     old: Rules
     new: Rules
@@ -67,8 +67,8 @@ def find_limit(document: Document, own_number: str) -> Reason | None:
     return Reason(document.number, LIMITS_RULE, None, limit.words) if limit else None
 
 
-class Desk:
-    """One process at work: both programs, ready."""
+class Judge:
+    """Judge blocks of records in one process, with both programs compiled."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -78,24 +78,29 @@ class Desk:
         sides = zip((plan.old, plan.new), worlds, strict=True)
         self.backtest = Backtest(*(Side(_program(r, plan), w, limit=find_limit) for r, w in sides))
         records = (*plan.old.ruleset.records, *plan.new.ruleset.records)
-        self._lines = Lines({r.name: r.source for r in records if r.source}, plan.now)
+        self._lines = RecordReader({r.name: r.source for r in records if r.source}, plan.now)
         self._given: Counter[Change] = Counter()
 
     def judge(self, block: Block) -> Tally:
-        """The tally of one block; blocks come in their order.
+        """Return the tally of one block; blocks must come in order.
 
-        Of a change that it has given enough examples of, later ones are not among the first.
+        Examples of a change with enough earlier examples are dropped, because they are not among
+        the first.
         """
-        found = self.backtest.tally(self._lines.read(block.text(), block.file, block.first))
-        given = self._given
-        found.examples = {c: e for c, e in found.examples.items() if given[c] < EXAMPLES}
-        given.update({change: len(pasts) for change, pasts in found.examples.items()})
-        return found
+        tally = self.backtest.tally(self._lines.read(block.text(), block.file, block.first))
+        example_counts = self._given
+        tally.examples = {
+            change: examples
+            for change, examples in tally.examples.items()
+            if example_counts[change] < EXAMPLES
+        }
+        example_counts.update({change: len(pasts) for change, pasts in tally.examples.items()})
+        return tally
 
 
-_desk: Desk | None = None
+_desk: Judge | None = None
 
-KEPT = 16
+CACHED_WORLDS = 16
 """So many worlds are kept ready; records lie in the order of their revisions, or nearly so."""
 
 V = TypeVar("V")
@@ -122,7 +127,7 @@ Aware = Annotated[datetime, msgspec.Meta(tz=True)]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is: records so far, and the share of the files."""
+    """Hold a run's progress: the records so far, and the share of the files."""
 
     records: int
     share: float
@@ -133,90 +138,96 @@ def _program(rules: Rules, plan: Plan) -> Program:
 
 
 @dataclass(slots=True)
-class Ran:
-    """What came out; if somebody interrupted it, of about this share of the files."""
+class RunResult:
+    """Hold the result of a run; an interrupted run covers about `share` of the files."""
 
     tally: Tally
     share: float = 0.0
     complete: bool = False
 
 
-def run(desk: Desk, stored: Stored, *, processes: int, progress: Callable[[Progress], None]) -> Ran:
-    """Judge all records of the files; Ctrl-C ends it early, with what was counted by then."""
-    ran = Ran(Tally())
-    alone = processes == 1 or stored.size <= ALONE
-    judged = _here(desk, stored) if alone else _elsewhere(desk.plan, stored, processes)
+def run(
+    desk: Judge, stored: RecordFiles, *, processes: int, progress: Callable[[Progress], None]
+) -> RunResult:
+    """Judge all records of the files; Ctrl-C ends the run early and keeps the counts so far."""
+    result = RunResult(Tally())
+    in_this_process = processes == 1 or stored.size <= SINGLE_PROCESS_BYTES
+    judged_blocks = (
+        _judge_here(desk, stored)
+        if in_this_process
+        else _judge_in_pool(desk.plan, stored, processes)
+    )
     try:
-        with closing(judged):
-            for block, tally in judged:
-                ran.tally = ran.tally.plus(tally)
-                ran.share = block.share
-                progress(Progress(ran.tally.records, ran.share))
-        ran.share, ran.complete = 1.0, True
+        with closing(judged_blocks):
+            for block, tally in judged_blocks:
+                result.tally = result.tally.plus(tally)
+                result.share = block.share
+                progress(Progress(result.tally.records, result.share))
+        result.share, result.complete = 1.0, True
     except KeyboardInterrupt:
         pass
-    return ran
+    return result
 
 
-def _here(desk: Desk, stored: Stored) -> Judged:
+def _judge_here(desk: Judge, stored: RecordFiles) -> Judged:
     for block in stored.blocks():
         yield block, desk.judge(block)
 
 
-def _elsewhere(plan: Plan, stored: Stored, processes: int) -> Judged:
-    """The same by several processes, in the same order; few blocks are on their way at a time."""
-    pool = ProcessPoolExecutor(processes, get_context("spawn"), _begin, (plan,))
-    waiting: deque[tuple[Block, Future[Tally]]] = deque()
+def _judge_in_pool(plan: Plan, stored: RecordFiles, processes: int) -> Judged:
+    """Judge the blocks in several processes, in order; few blocks are in progress at a time."""
+    pool = ProcessPoolExecutor(processes, get_context("spawn"), _start_process, (plan,))
+    pending: deque[tuple[Block, Future[Tally]]] = deque()
     try:
         for block in stored.blocks():
-            light = block.without_text()
-            with _interrupts_later():
-                waiting.append((light, pool.submit(_judge, light)))
-            if len(waiting) > processes * WAITING:
-                sent, tally = waiting.popleft()
-                yield sent, tally.result()
-        while waiting:
-            sent, tally = waiting.popleft()
-            yield sent, tally.result()
+            light_block = block.without_text()
+            with _delay_interrupts():
+                pending.append((light_block, pool.submit(_judge_block, light_block)))
+            if len(pending) > processes * BLOCKS_PER_PROCESS:
+                sent_block, tally = pending.popleft()
+                yield sent_block, tally.result()
+        while pending:
+            sent_block, tally = pending.popleft()
+            yield sent_block, tally.result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _begin(plan: Plan) -> None:
-    """The beginning of a process: its programs are made once."""
+def _start_process(plan: Plan) -> None:
+    """Initialize a process of the pool: compile its programs once."""
     global _desk  # a process of the pool has no other place to keep it
-    _desk = Desk(plan)
+    _desk = Judge(plan)
     gc.disable()
     gc.freeze()  # programs and tables stay: looking through them again and again frees nothing
 
 
 @contextmanager
-def _interrupts_later() -> Iterator[None]:
-    """An interrupt waits for the end of this block; who is started in it never hears of one."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+def _delay_interrupts() -> Iterator[None]:
+    """Suspend interrupts until this block ends; processes started in it receive none."""
+    old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, old_mask)
 
 
-def _judge(block: Block) -> Tally:
+def _judge_block(block: Block) -> Tally:
     assert _desk is not None  # noqa: S101 - _begin ran before
-    found = _desk.judge(block)
+    tally = _desk.judge(block)
     gc.collect()  # between two blocks, when hardly anything is there to be looked through
-    return found
+    return tally
 
 
 def usable_processes() -> int:
-    """How many processors this process may use."""
+    """Return the number of processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class WorldLine(msgspec.Struct, forbid_unknown_fields=True):
-    """What a revision changed; null takes an entry or a target away.
+    """Hold the changes of one revision; null removes an entry or a target.
 
-    `later` has all entries that count from a day on, wherever they differ from the line above:
-    day, table (blank: a unit), key, id, numerator, denominator (0 but for a unit), value.
+    `later` has all entries that count from a day on, if they differ from the line above: day, table
+    (blank: a unit), key, id, numerator, denominator (0 unless a unit), value.
     """
 
     revision: int
@@ -227,61 +238,61 @@ class WorldLine(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Stand:
-    """All tables and targets at one revision."""
+class WorldState:
+    """Hold all tables and targets at one revision."""
 
     maps: Mapping[str, Mapping[str, Entry]] = field(default_factory=dict)
     units: Mapping[str, UnitEntry] = field(default_factory=dict)
     targets: Mapping[str, TargetState] = field(default_factory=dict)
     later: tuple[Later, ...] = ()
 
-    def after(self, line: WorldLine) -> "Stand":
-        """The stand that a line makes of this one; what it does not name is shared."""
+    def after(self, line: WorldLine) -> "WorldState":
+        """Return the state after a line's changes; what the line does not name is shared."""
         maps = dict(self.maps)
         for name, rows in line.maps.items():
-            made = {key: row and _entry(row) for key, row in rows.items()}
-            maps[name] = _changed(maps.get(name, {}), made)
-        units = {key: row and _unit(row) for key, row in line.units.items()}
-        targets = _changed(self.targets, dict(line.targets))
-        later = self.later if line.later is None else tuple(map(_later, line.later))
-        return Stand(maps, _changed(self.units, units), targets, later)
+            new_rows = {key: row and _table_entry(row) for key, row in rows.items()}
+            maps[name] = _apply_changes(maps.get(name, {}), new_rows)
+        units = {key: row and _unit_entry(row) for key, row in line.units.items()}
+        targets = _apply_changes(self.targets, dict(line.targets))
+        later = self.later if line.later is None else tuple(map(_later_entry, line.later))
+        return WorldState(maps, _apply_changes(self.units, units), targets, later)
 
 
-def _entry(row: tuple[int, str]) -> Entry:
+def _table_entry(row: tuple[int, str]) -> Entry:
     number, value = row
     return Entry(id=number, value=value)
 
 
-def _changed(before: Mapping[str, V], changes: Mapping[str, V | None]) -> Mapping[str, V]:
+def _apply_changes(before: Mapping[str, V], changes: Mapping[str, V | None]) -> Mapping[str, V]:
     if not changes:
         return before
-    found = {key: value for key, value in before.items() if key not in changes}
-    found.update({key: value for key, value in changes.items() if value is not None})
-    return found
+    remaining = {key: value for key, value in before.items() if key not in changes}
+    remaining.update({key: value for key, value in changes.items() if value is not None})
+    return remaining
 
 
-def _unit(row: tuple[int, int, int, str]) -> UnitEntry:
+def _unit_entry(row: tuple[int, int, int, str]) -> UnitEntry:
     number, num, den, to = row
     return UnitEntry(id=number, num=num, den=den, to=to)
 
 
-def _later(row: LaterRow) -> Later:
+def _later_entry(row: LaterRow) -> Later:
     day, table, key, number, num, den, value = row
     entry = Entry(number, value) if table else UnitEntry(number, num, den, value)
     return Later(day, table, key, entry)
 
 
 class StoredWorlds:
-    """The stands of a company, by revision."""
+    """Return a company's tables and targets by revision."""
 
     def __init__(self, lines: Iterable[WorldLine] = ()) -> None:
         self._lines = tuple(lines)
         self._place = {line.revision: place for place, line in enumerate(self._lines)}
-        self._done, self._stand = 0, Stand()
+        self._done, self._stand = 0, WorldState()
 
     @staticmethod
     def read(path: Path) -> "StoredWorlds":
-        """The worlds of a file; a line that is none raises UnreadableError with its place."""
+        """Read the worlds of a file; an invalid line raises UnreadableError with its place."""
         decode = msgspec.json.Decoder(WorldLine).decode
         lines = []
         with path.open("rb") as file:
@@ -292,14 +303,14 @@ class StoredWorlds:
                     raise UnreadableError(f"{path}:{number}: {error}") from error
         return StoredWorlds(lines)
 
-    def at(self, revision: int) -> Stand:
-        """The stand at a revision; one that no line tells raises LookupError."""
+    def at(self, revision: int) -> WorldState:
+        """Return the state at a revision; a revision without a line raises LookupError."""
         place = self._place.get(revision)
         if place is None:
-            message = f"revision {revision} stands in no {WORLDS} beside it"
+            message = f"revision {revision} stands in no {WORLDS_FILE} beside it"
             raise LookupError(message)
         if place < self._done - 1:
-            self._done, self._stand = 0, Stand()
+            self._done, self._stand = 0, WorldState()
         while self._done <= place:
             self._stand = self._stand.after(self._lines[self._done])
             self._done += 1
@@ -307,7 +318,7 @@ class StoredWorlds:
 
 
 class SideWorlds:
-    """The worlds of one rule set: what was stored, and on top what publishing it would add."""
+    """Build the worlds of one rule set: stored entries, plus those that publishing would add."""
 
     def __init__(self, ruleset: Ruleset, seeds: Seeds, stored: StoredWorlds) -> None:
         self._seeds, self._stored = seeds, stored
@@ -317,47 +328,54 @@ class SideWorlds:
         self._kept: OrderedDict[tuple[int | None, tuple[str, ...] | None], World] = OrderedDict()
 
     def same_as(self, other: "SideWorlds") -> bool:
-        """Whether the worlds of both are the same, so that one may serve for both."""
-        mine = (self._seeds, self._match, self._targets, self._stored)
-        return mine == (other._seeds, other._match, other._targets, other._stored)
+        """Check whether two sides have equal worlds, so that one may serve for the other."""
+        own_parts = (self._seeds, self._match, self._targets, self._stored)
+        return own_parts == (other._seeds, other._match, other._targets, other._stored)
 
     def __call__(self, past: Past) -> World:
-        """The world of one record."""
+        """Return the world of one record."""
         if past.revision is None and past.known is None:
             return self._own
         key = (past.revision, past.known)
-        found = self._kept.get(key)
-        if found is None:
-            found = self._kept[key] = self._made(*key)
-            if len(self._kept) > KEPT:
+        world = self._kept.get(key)
+        if world is None:
+            world = self._kept[key] = self._made(*key)
+            if len(self._kept) > CACHED_WORLDS:
                 self._kept.popitem(last=False)
-        return found
+        return world
 
-    def _made(self, revision: int | None, known: tuple[str, ...] | None) -> World:
+    def _made(self, revision: int | None, known_targets: tuple[str, ...] | None) -> World:
         world = self._own if revision is None else self._at(revision)
-        if known is None:
+        if known_targets is None:
             return world
-        targets = {n: replace(t, known=n in known) for n, t in world.targets.items()}
+        targets = {
+            name: replace(target, known=name in known_targets)
+            for name, target in world.targets.items()
+        }
         return replace(world, targets=targets)
 
     def _at(self, revision: int) -> World:
-        stand = self._stored.at(revision)
-        maps = dict(stand.maps)
+        state = self._stored.at(revision)
+        maps = dict(state.maps)
         for name, rows in self._seeds.maps.items():
             stored = maps.get(name, {})
-            have = {self._folded(name, key) for key in stored}
-            fresh = {k: Entry(0, v) for k, v in rows.items() if self._folded(name, k) not in have}
-            maps[name] = {**stored, **fresh}
-        units = {k: _unit((0, *row)) for k, row in self._seeds.units.items()}
-        every = {**units, **stand.units}
-        return World.build(revision, maps, every, stand.targets, stand.later)
+            stored_keys = {self._folded(name, key) for key in stored}
+            new_entries = {
+                key: Entry(0, value)
+                for key, value in rows.items()
+                if self._folded(name, key) not in stored_keys
+            }
+            maps[name] = {**stored, **new_entries}
+        units = {key: _unit_entry((0, *row)) for key, row in self._seeds.units.items()}
+        all_units = {**units, **state.units}
+        return World.build(revision, maps, all_units, state.targets, state.later)
 
     def _folded(self, table: str, key: str) -> str:
         return fold_key(key, self._match.get(table, ()))
 
 
-def _strict(cls: type) -> Any:
-    """The fields of a dataclass as a struct that takes no other: a mistyped name is told."""
+def _strict_struct(cls: type) -> Any:
+    """Return a dataclass's fields as a struct that reports a mistyped field name."""
     hints = get_type_hints(cls)
     return msgspec.defstruct(
         cls.__name__,
@@ -375,11 +393,11 @@ def _field(field: "dataclasses.Field[Any]", hint: Any) -> Any:
     return field.name, kind
 
 
-_Facts: Any = _strict(Facts)
+_Facts: Any = _strict_struct(Facts)
 
 
-class Line(msgspec.Struct, forbid_unknown_fields=True):
-    """What stands in a line; only `body` must."""
+class RecordLine(msgspec.Struct, forbid_unknown_fields=True):
+    """Hold the fields of one line; only `body` is required."""
 
     body: dict[str, object]
     kind: str | None = None
@@ -392,18 +410,18 @@ class Line(msgspec.Struct, forbid_unknown_fields=True):
     facts: _Facts | None = None
 
 
-class Lines:
-    """Reads lines of records whose kinds are known: kind -> source."""
+class RecordReader:
+    """Read lines of records whose kinds are known: kind -> source."""
 
     def __init__(self, sources: Mapping[str, str], now: datetime) -> None:
         self._sources = sources
         self._only = next(iter(sources)) if len(sources) == 1 else None
         self._now = now
-        self._decode = msgspec.json.Decoder(Line, float_hook=_exact).decode
+        self._decode = msgspec.json.Decoder(RecordLine, float_hook=_exact_text).decode
         self._values = msgspec.structs.astuple
 
     def read(self, raw: bytes, file: str, first: int) -> Iterator[Past | Bad]:
-        """The records of some whole lines, the first of which has the number `first`."""
+        """Yield each line as a record or a fault; `first` is the number of the first line."""
         for number, text in enumerate(raw.split(b"\n"), start=first):
             if not text or text.isspace():
                 continue
@@ -411,7 +429,7 @@ class Lines:
             try:
                 yield self._past(text, where)
             except (ValueError, ArithmeticError, RecursionError) as error:
-                yield Bad(where, _said(error))
+                yield Bad(where, _error_text(error))
 
     def _past(self, text: bytes, where: tuple[str, int]) -> Past:
         line = self._decode(text)
@@ -433,8 +451,8 @@ class Lines:
         )
 
 
-def _exact(text: str) -> str:
-    """A number with a fraction or an exponent as plain text, every digit kept."""
+def _exact_text(text: str) -> str:
+    """Return a number with a fraction or an exponent as plain text, with every digit."""
     value = Decimal(text)
     if len(text) > MAX_DIGITS or abs(value.adjusted()) > MAX_DIGITS:
         message = f"the number {text[:30]}… is too long"
@@ -442,7 +460,7 @@ def _exact(text: str) -> str:
     return format(value, "f")
 
 
-def _said(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8 text"
     if isinstance(error, RecursionError):

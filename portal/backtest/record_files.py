@@ -15,14 +15,14 @@ from holding.programs.posted_differences import Judging
 from rules.facts import Entry, Later, UnitEntry, World
 from rules.values.canonical import dumps
 
-WORLDS = "worlds.jsonl"
+WORLDS_FILE = "worlds.jsonl"
 """The worlds that lines name by revision; it lies beside the records."""
 
 BLOCK = 1 << 20
 
-LONGEST = 1 << 24
+MAX_LINE_BYTES = 1 << 24
 
-LARGEST_LIST = 1 << 25
+MAX_LIST_BYTES = 1 << 25
 
 _LINES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
 
@@ -34,11 +34,11 @@ _ENDINGS = f"Record files end in {', '.join((*_LINES, *_LISTS))}."
 
 _LIST = 'Write [{"body": {…}}, …], or one record a line in a .jsonl file.'
 
-RECORDS = "records.jsonl"
+RECORDS_FILE = "records.jsonl"
 
 
 class UnreadableError(ValueError):
-    """A file that cannot be read at all; the text says which and why, `hint` what to do."""
+    """Report a file that cannot be read at all: which file and why; `hint` is what to do."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -47,8 +47,10 @@ class UnreadableError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some whole lines of a file; `share` is how much of all the files lies up to their end, `at`
-    and `size` say where on disk they lie as they are, where they do.
+    """Hold some whole lines of a file.
+
+    `share` is the part of all files up to the block's end. For a file that is not compressed, `at`
+    and `size` are the block's place on disk in bytes.
     """
 
     file: str
@@ -59,26 +61,27 @@ class Block:
     size: int = 0
 
     def without_text(self) -> "Block":
-        """The same for another process, which reads the lines again where that is quicker than to
-        be handed them.
+        """Return the block without its lines, so that another process reads them from disk.
+
+        Reading is quicker than passing the lines between processes.
         """
         return self if self.at is None else replace(self, raw=b"", size=len(self.raw))
 
     def text(self) -> bytes:
-        """The lines; UnreadableError where the file changed meanwhile."""
+        """Return the lines; a file that became shorter raises UnreadableError."""
         if self.at is None or self.raw:
             return self.raw
-        with _opened(Path(self.file)) as (raw, _):
+        with _open_text(Path(self.file)) as (raw, _):
             raw.seek(self.at)
-            found = raw.read(self.size)
-        if len(found) < self.size:
+            lines = raw.read(self.size)
+        if len(lines) < self.size:
             raise UnreadableError(f"{self.file} became shorter while it was read.")
-        return found
+        return lines
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
-    """The file as it lies on disk, and the text in it; a broken one is told by its name."""
+def _open_text(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    """Open the file; yield its raw stream and its text stream. A fault names the file."""
     try:
         with path.open("rb") as raw:
             if path.suffix != ".gz":
@@ -92,73 +95,73 @@ def _opened(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """The files of RECORDS in their order, how large they are, and the worlds beside them."""
+class RecordFiles:
+    """Hold the files of RECORDS in their order, their total size in bytes, and the worlds file."""
 
     files: tuple[Path, ...]
     size: int
     worlds: Path | None
 
     @staticmethod
-    def at(path: Path) -> "Stored":
-        """What lies at a path: one file, or all the files below a folder."""
-        found = [path]
+    def at(path: Path) -> "RecordFiles":
+        """Return the record file at a path, or all record files below a folder."""
+        files = [path]
         if path.is_dir():
-            inside = (p for p in path.rglob("*") if p.name.endswith((*_LINES, *_LISTS)))
-            found = sorted(p for p in inside if p.is_file() and p.name != WORLDS)
-            if not found:
+            inside = (file for file in path.rglob("*") if file.name.endswith((*_LINES, *_LISTS)))
+            files = sorted(file for file in inside if file.is_file() and file.name != WORLDS_FILE)
+            if not files:
                 raise UnreadableError(f"{path} holds no record file.", _ENDINGS)
         elif not path.name.endswith((*_LINES, *_LISTS)):
             raise UnreadableError(f"{path} is no record file.", _ENDINGS)
-        worlds = (path if path.is_dir() else path.parent) / WORLDS
-        size = sum(p.stat().st_size for p in found)
-        return Stored(tuple(found), size, worlds if worlds.is_file() else None)
+        worlds = (path if path.is_dir() else path.parent) / WORLDS_FILE
+        size = sum(file.stat().st_size for file in files)
+        return RecordFiles(tuple(files), size, worlds if worlds.is_file() else None)
 
     def blocks(self) -> Iterator[Block]:
-        """All lines, in the order of files and lines."""
-        before = 0
+        """Yield all lines, in the order of files and lines."""
+        earlier_bytes = 0
         for path in self.files:
-            with _opened(path) as (raw, text):
-                read = _list if path.name.endswith(_LISTS) else _lines
-                at = 0 if text is raw and read is _lines else None
-                for first, lines in read(text, path):
-                    share = (before + raw.tell()) / max(self.size, 1)
+            with _open_text(path) as (raw, text):
+                read_lines = _read_list if path.name.endswith(_LISTS) else _read_lines
+                at = 0 if text is raw and read_lines is _read_lines else None
+                for first, lines in read_lines(text, path):
+                    share = (earlier_bytes + raw.tell()) / max(self.size, 1)
                     if at is not None:
                         at = raw.tell() - len(lines)
                     yield Block(str(path), first, lines, min(share, 1.0), at)
-            before += path.stat().st_size
+            earlier_bytes += path.stat().st_size
 
 
-def _list(text: BinaryIO, path: Path) -> Iterator[tuple[int, bytes]]:
-    """A JSON list as lines; their numbers count its records."""
-    held = text.read(LARGEST_LIST + 1)
-    if len(held) > LARGEST_LIST:
+def _read_list(text: BinaryIO, path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield the records of a JSON list as lines, numbered from 1."""
+    content = text.read(MAX_LIST_BYTES + 1)
+    if len(content) > MAX_LIST_BYTES:
         hint = "Write one record a line (.jsonl): that is read piece by piece."
-        raise UnreadableError(f"{path}: a list of more than {LARGEST_LIST >> 20} MB.", hint)
+        raise UnreadableError(f"{path}: a list of more than {MAX_LIST_BYTES >> 20} MB.", hint)
     try:
-        rows = msgspec.json.decode(held.removeprefix(_MARK), type=list[msgspec.Raw])
-        flat = [msgspec.json.format(bytes(row), indent=-1) for row in rows]
+        rows = msgspec.json.decode(content.removeprefix(_MARK), type=list[msgspec.Raw])
+        lines = [msgspec.json.format(bytes(row), indent=-1) for row in rows]
     except ValueError as error:
         raise UnreadableError(f"{path} is no list of records: {error}.", _LIST) from error
-    for start in range(0, len(flat), 500):
-        yield start + 1, b"\n".join(flat[start : start + 500])
+    for start in range(0, len(lines), 500):
+        yield start + 1, b"\n".join(lines[start : start + 500])
 
 
-def _lines(text: BinaryIO, path: Path) -> Iterator[tuple[int, bytes]]:
+def _read_lines(text: BinaryIO, path: Path) -> Iterator[tuple[int, bytes]]:
     first = 1
     while block := text.read(BLOCK):
         if not block.endswith(b"\n"):
-            rest = text.readline(LONGEST)
-            if len(rest) == LONGEST and not rest.endswith(b"\n"):
-                raise UnreadableError(f"{path}: a line is longer than {LONGEST >> 20} MB.")
-            block += rest
+            line_end = text.readline(MAX_LINE_BYTES)
+            if len(line_end) == MAX_LINE_BYTES and not line_end.endswith(b"\n"):
+                raise UnreadableError(f"{path}: a line is longer than {MAX_LINE_BYTES >> 20} MB.")
+            block += line_end
         yield first, block.removeprefix(_MARK) if first == 1 else block
         first += block.count(b"\n")
 
 
 @dataclass(slots=True)
-class Written:
-    """How many records were written, and of how many nothing is kept to judge by."""
+class ExportCounts:
+    """Count the written records, and those whose content is no longer stored."""
 
     records: int = 0
     gone: int = 0
@@ -170,30 +173,32 @@ def write(
     *,
     stand: Callable[[int], World],
     targets: Mapping[str, str],
-) -> Written:
-    """Write all judgings; `stand` gives the world of a revision, `targets` a name for each word."""
-    written, told = Written(), set()
-    before = _Plain({}, {}, {}, [])
+) -> ExportCounts:
+    """Write all judgings; `stand` returns a revision's world, `targets` maps words to names."""
+    counts, written_revisions = ExportCounts(), set()
+    before = _PlainWorld({}, {}, {}, [])
     with (
-        (folder / RECORDS).open("w", encoding="utf-8") as records,
-        (folder / WORLDS).open("w", encoding="utf-8") as worlds,
+        (folder / RECORDS_FILE).open("w", encoding="utf-8") as records,
+        (folder / WORLDS_FILE).open("w", encoding="utf-8") as worlds,
     ):
-        for one in judgings:
-            if one.body is None or one.facts is None:
-                written.gone += 1
+        for judging in judgings:
+            if judging.body is None or judging.facts is None:
+                counts.gone += 1
                 continue
-            if one.revision not in told:
-                told.add(one.revision)
-                now = _plain(stand(one.revision))
-                worlds.write(dumps({"revision": one.revision, **_news(before, now)}) + "\n")
-                before = now
-            records.write(dumps(_line(one, targets)) + "\n")
-            written.records += 1
-    return written
+            if judging.revision not in written_revisions:
+                written_revisions.add(judging.revision)
+                world = _plain_world(stand(judging.revision))
+                worlds.write(
+                    dumps({"revision": judging.revision, **_world_changes(before, world)}) + "\n"
+                )
+                before = world
+            records.write(dumps(_record_line(judging, targets)) + "\n")
+            counts.records += 1
+    return counts
 
 
-class _Plain(NamedTuple):
-    """What of a world a line of worlds.jsonl has."""
+class _PlainWorld(NamedTuple):
+    """Hold the parts of a world that a line of worlds.jsonl has."""
 
     maps: Mapping[str, Mapping[str, object]]
     units: Mapping[str, object]
@@ -201,61 +206,72 @@ class _Plain(NamedTuple):
     later: Sequence[object]
 
 
-def _plain(world: World) -> _Plain:
-    """All entries and targets of a world, as a line of worlds.jsonl has them."""
-    return _Plain(
+def _plain_world(world: World) -> _PlainWorld:
+    """Return all entries and targets of a world, as a line of worlds.jsonl has them."""
+    return _PlainWorld(
         maps={
-            name: {key: _entry(entry) for key, entry in table.entries.items()}
+            name: {key: _entry_row(entry) for key, entry in table.entries.items()}
             for name, table in world.maps.items()
         },
-        units={key: _unit(entry) for key, entry in world.units.items()},
+        units={key: _unit_row(entry) for key, entry in world.units.items()},
         targets=dict(world.targets),
-        later=[_later(one) for one in world.later],
+        later=[_later_row(later_entry) for later_entry in world.later],
     )
 
 
-def _entry(entry: Entry) -> tuple[int, str]:
+def _entry_row(entry: Entry) -> tuple[int, str]:
     return entry.id, entry.value
 
 
-def _unit(entry: UnitEntry) -> tuple[int, int, int, str]:
+def _unit_row(entry: UnitEntry) -> tuple[int, int, int, str]:
     return entry.id, entry.num, entry.den, entry.to
 
 
-def _later(one: Later) -> tuple[date, str, str, int, int, int, str]:
-    if isinstance(one.entry, UnitEntry):
-        return one.day, one.table, one.key, *_unit(one.entry)
-    return one.day, one.table, one.key, one.entry.id, 0, 0, one.entry.value
+def _later_row(later_entry: Later) -> tuple[date, str, str, int, int, int, str]:
+    if isinstance(later_entry.entry, UnitEntry):
+        return later_entry.day, later_entry.table, later_entry.key, *_unit_row(later_entry.entry)
+    return (
+        later_entry.day,
+        later_entry.table,
+        later_entry.key,
+        later_entry.entry.id,
+        0,
+        0,
+        later_entry.entry.value,
+    )
 
 
-def _news(before: _Plain, now: _Plain) -> dict[str, object]:
-    """What differs from the line above; null takes away."""
+def _world_changes(before: _PlainWorld, now: _PlainWorld) -> dict[str, object]:
+    """Return what differs from the line above; null removes a row."""
     maps = {
-        name: changed
+        name: changed_rows
         for name in {**before.maps, **now.maps}
-        if (changed := _changed(before.maps.get(name, {}), now.maps.get(name, {})))
+        if (changed_rows := _row_changes(before.maps.get(name, {}), now.maps.get(name, {})))
         or name not in before.maps
     }
-    units, targets = _changed(before.units, now.units), _changed(before.targets, now.targets)
+    units, targets = (
+        _row_changes(before.units, now.units),
+        _row_changes(before.targets, now.targets),
+    )
     parts = {"maps": maps, "units": units, "targets": targets}
-    found: dict[str, object] = {part: rows for part, rows in parts.items() if rows}
-    return found if before.later == now.later else {**found, "later": now.later}
+    changed_parts: dict[str, object] = {part: rows for part, rows in parts.items() if rows}
+    return changed_parts if before.later == now.later else {**changed_parts, "later": now.later}
 
 
-def _changed(before: Mapping[str, object], now: Mapping[str, object]) -> dict[str, object]:
+def _row_changes(before: Mapping[str, object], now: Mapping[str, object]) -> dict[str, object]:
     fresh = {key: value for key, value in now.items() if before.get(key) != value}
     return {**{key: None for key in before if key not in now}, **fresh}
 
 
-def _line(one: Judging, targets: Mapping[str, str]) -> dict[str, object]:
+def _record_line(judging: Judging, targets: Mapping[str, str]) -> dict[str, object]:
     return {
-        "kind": one.kind,
-        "source": one.source,
-        "version": one.version,
-        "now": one.at,
-        "revision": one.revision,
-        "known": sorted(word for word, name in targets.items() if name in one.known),
-        "states": one.states,
-        "facts": one.facts,
-        "body": one.body,
+        "kind": judging.kind,
+        "source": judging.source,
+        "version": judging.version,
+        "now": judging.at,
+        "revision": judging.revision,
+        "known": sorted(word for word, name in targets.items() if name in judging.known),
+        "states": judging.states,
+        "facts": judging.facts,
+        "body": judging.body,
     }

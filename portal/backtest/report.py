@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from grammar.text.characters import SPACE, currency_prefix
-from portal.backtest.parallel_run import Ran
+from portal.backtest.parallel_run import RunResult
 from portal.terminal.command_frame import plural
 from rules.comparison.two_sides import (
     OF_DUPLICATES,
@@ -25,13 +25,13 @@ from rules.comparison.two_sides import (
 )
 from rules.values.canonical import number_text
 
-SHOWN = 5
+MAX_EXAMPLES = 5
 """So many examples are shown of what would be stopped, and of what would be posted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One record that would have another result, and the rule line behind it."""
+    """Describe one record that would have another result, and the rule line behind it."""
 
     where: tuple[str, int]
     change: Change
@@ -42,7 +42,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A tally with what can only be said once all is counted."""
+    """Hold a finished tally, its examples, and the counts of each rule."""
 
     tally: Tally
     share: float
@@ -59,27 +59,27 @@ class Report:
         return self.tally.records - self.tally.same
 
 
-def build_report(backtest: Backtest, ran: Ran) -> Report:
-    """The report of a run; examples are judged once more, with their whole story."""
+def build_report(backtest: Backtest, ran: RunResult) -> Report:
+    """Return the report of a run; examples are judged once more to find their reason."""
     changes = ran.tally.examples
-    stopped = {change: found for change, found in changes.items() if change.stops}
-    freed = {change: found for change, found in changes.items() if change.frees}
+    stopped_records = {change: records for change, records in changes.items() if change.stops}
+    freed_records = {change: records for change, records in changes.items() if change.frees}
     return Report(
         ran.tally,
         ran.share,
         ran.complete,
-        tuple(_examples(backtest, stopped, of_new=True)),
-        tuple(_examples(backtest, freed, of_new=False)),
+        tuple(_examples(backtest, stopped_records, of_new=True)),
+        tuple(_examples(backtest, freed_records, of_new=False)),
         count_fired(backtest.new, ran.tally),
         backtest.new.program.hash,
-        tuple(_newly_asked(backtest)),
+        tuple(_newly_needed(backtest)),
     )
 
 
-def _newly_asked(backtest: Backtest) -> Iterator[str]:
-    """What the new rules look for among other records in another way than the old ones."""
-    asked = newly_needed_names(backtest.old.program, backtest.new.program)
-    for kind, names in sorted(asked.items()):
+def _newly_needed(backtest: Backtest) -> Iterator[str]:
+    """Yield the links and duplicate checks that the new rules use differently from the old."""
+    needed_names = newly_needed_names(backtest.old.program, backtest.new.program)
+    for kind, names in sorted(needed_names.items()):
         links = {name.rpartition(".")[2] for name in names if name.startswith(OF_LINKS)}
         yield from (f"link {link} of {kind}" for link in sorted(links))
         if any(name.startswith(OF_DUPLICATES) for name in names):
@@ -87,12 +87,12 @@ def _newly_asked(backtest: Backtest) -> Iterator[str]:
 
 
 def _examples(
-    backtest: Backtest, found: Mapping[Change, Sequence[Past]], *, of_new: bool
+    backtest: Backtest, records_by_change: Mapping[Change, Sequence[Past]], *, of_new: bool
 ) -> Iterator[Example]:
-    """The first of them, with what stops them: in the new rules, or in the old ones."""
+    """Yield the first examples with the rule that stops them, of the new or the old rules."""
     side = backtest.new if of_new else backtest.old
-    pairs = [(past, change) for change, pasts in found.items() for past in pasts]
-    for past, change in sorted(pairs, key=lambda pair: (pair[0].where, pair[1]))[:SHOWN]:
+    pairs = [(past, change) for change, pasts in records_by_change.items() for past in pasts]
+    for past, change in sorted(pairs, key=lambda pair: (pair[0].where, pair[1]))[:MAX_EXAMPLES]:
         why = decision_reason(side, past, change.route)
         amount, currency = backtest.amount(past)
         yield Example(past.where, change, Sum(1, amount), currency, why)
@@ -101,88 +101,92 @@ def _examples(
 # ---- words --------------------------------------------------------------------------------------
 
 
-def report_lines(found: Report) -> Iterator[str]:
-    """The report for people."""
-    tally = found.tally
-    if not found.complete:
-        yield f"Stopped early, after about {found.share:.0%} of the files. So far:"
+def report_lines(report: Report) -> Iterator[str]:
+    """Yield the report as lines of text."""
+    tally = report.tally
+    if not report.complete:
+        yield f"Stopped early, after about {report.share:.0%} of the files. So far:"
     yield (
         f"{plural(tally.records, 'record')} checked by both: {tally.same:,} come to the same, "
-        f"{found.changed:,} would come to something else."
+        f"{report.changed:,} would come to something else."
     )
     yield from _matrix(tally)
-    yield from _told("Posted, and would have been stopped", tally.stopped, found.stopped)
-    yield from _told("Not posted, and would newly be posted", tally.freed, found.freed)
-    if tally.records and not _says_states(tally):
+    yield from _section_lines("Posted, and would have been stopped", tally.stopped, report.stopped)
+    yield from _section_lines("Not posted, and would newly be posted", tally.freed, report.freed)
+    if tally.records and not _has_states(tally):
         yield "\nNo line says what was posted (states), so nothing is known about posted records."
-    if found.newly_asked:
-        asked = ", ".join(found.newly_asked)
+    if report.newly_asked:
+        needed_names = ", ".join(report.newly_asked)
         yield (
-            f"\nThe new rules look for other records otherwise: {asked}. Where the facts of a line"
-            " do not say what that finds, it finds nothing here. A backtest in the browser looks it"
-            " up."
+            f"\nThe new rules look for other records otherwise: {needed_names}. Where the facts of a"
+            " line do not say what that finds, it finds nothing here. A backtest in the browser"
+            " looks it up."
         )
-    yield from _rules(found.fired)
-    yield from _bad(tally)
+    yield from _rule_lines(report.fired)
+    yield from _fault_lines(tally)
 
 
 def _matrix(tally: Tally) -> Iterator[str]:
-    """For each record kind and route, what differs first."""
+    """Yield a table for each record kind and route, with changed results first."""
     tables: dict[tuple[str, str], list[tuple[Change, str, Sum]]] = defaultdict(list)
     for change, money in tally.cells.items():
-        for currency, one in money.items():
-            tables[change.kind, change.route].append((change, currency, one))
+        for currency, total in money.items():
+            tables[change.kind, change.route].append((change, currency, total))
     for (kind, route), rows in sorted(tables.items()):
         yield f"\n{kind} to {route}"
         yield f"  {'state':10}{'was':13}{'would be':13}{'records':>12}{'amount':>22}"
-        for change, currency, one in sorted(rows, key=_order):
-            mark = "*" if change.was != change.would else " "
+        for change, currency, total in sorted(rows, key=_order):
+            change_sign = "*" if change.was != change.would else " "
             state = change.state or "-"
             yield (
-                f"{mark} {state:10}{change.was:13}{change.would:13}{one.records:>12,}"
-                f"{_money(currency, one.amount):>22}"
+                f"{change_sign} {state:10}{change.was:13}{change.would:13}{total.records:>12,}"
+                f"{_money_text(currency, total.amount):>22}"
             )
 
 
 def _order(row: tuple[Change, str, Sum]) -> tuple[bool, int, Change, str]:
-    change, currency, one = row
-    return change.was == change.would, -one.records, change, currency
+    change, currency, total = row
+    return change.was == change.would, -total.records, change, currency
 
 
-def _told(title: str, money: Money, examples: Sequence[Example]) -> Iterator[str]:
-    total = sum(one.records for one in money.values())
-    yield f"\n{title}: {plural(total, 'record')}{_amounts(money)}"
-    for one in examples:
-        span = one.why.span
+def _section_lines(title: str, money: Money, examples: Sequence[Example]) -> Iterator[str]:
+    total = sum(currency_total.records for currency_total in money.values())
+    yield f"\n{title}: {plural(total, 'record')}{_amounts_text(money)}"
+    for example in examples:
+        span = example.why.span
         place = f"{span.file}:{span.line}" if span else "-"
-        number = one.why.number or f"{one.where[0]}:{one.where[1]}"
+        number = example.why.number or f"{example.where[0]}:{example.where[1]}"
         yield (
-            f"  {number}  {_money(one.currency, one.money.amount)}  "
-            f"{one.change.route}: {one.change.was} -> {one.change.would}"
+            f"  {number}  {_money_text(example.currency, example.money.amount)}  "
+            f"{example.change.route}: {example.change.was} -> {example.change.would}"
         )
-        yield f"    {place}  {one.why.rule + ': ' if one.why.rule else ''}{one.why.text}"
+        rule = f"{example.why.rule}: " if example.why.rule else ""
+        yield f"    {place}  {rule}{example.why.text}"
     if total > len(examples) > 0:
         yield f"  + {total - len(examples):,} more"
 
 
-def _rules(found: Sequence[Fired]) -> Iterator[str]:
-    for title, rows in (("Never fires", _never(found)), ("Always fires", _always(found))):
+def _rule_lines(rule_counts: Sequence[Fired]) -> Iterator[str]:
+    for title, rows in (
+        ("Never fires", _never_fired(rule_counts)),
+        ("Always fires", _always_fired(rule_counts)),
+    ):
         if rows:
             yield f"\n{title} in the new rules:"
-        for one in rows:
-            of = f"{one.fired:,} of {one.records:,} ({one.kind})"
-            yield f"  {one.span.file}:{one.span.line}  {one.rule}: {of}"
+        for rule in rows:
+            count_text = f"{rule.fired:,} of {rule.records:,} ({rule.kind})"
+            yield f"  {rule.span.file}:{rule.span.line}  {rule.rule}: {count_text}"
 
 
-def _never(found: Sequence[Fired]) -> list[Fired]:
-    return [one for one in found if not one.fired]
+def _never_fired(rule_counts: Sequence[Fired]) -> list[Fired]:
+    return [rule for rule in rule_counts if not rule.fired]
 
 
-def _always(found: Sequence[Fired]) -> list[Fired]:
-    return [one for one in found if one.fired == one.records]
+def _always_fired(rule_counts: Sequence[Fired]) -> list[Fired]:
+    return [rule for rule in rule_counts if rule.fired == rule.records]
 
 
-def _bad(tally: Tally) -> Iterator[str]:
+def _fault_lines(tally: Tally) -> Iterator[str]:
     if not tally.bad:
         return
     yield f"\n{plural(tally.bad, 'line')} could not be used:"
@@ -192,87 +196,89 @@ def _bad(tally: Tally) -> Iterator[str]:
         yield f"  + {tally.bad - len(tally.complaints):,} more"
 
 
-def _amounts(money: Money) -> str:
-    told = [_money(c, one.amount) for c, one in sorted(money.items()) if c]
-    return f", {' + '.join(told)}" if told else ""
+def _amounts_text(money: Money) -> str:
+    amounts = [
+        _money_text(currency, total.amount) for currency, total in sorted(money.items()) if currency
+    ]
+    return f", {' + '.join(amounts)}" if amounts else ""
 
 
-def _money(currency: str, amount: Decimal) -> str:
+def _money_text(currency: str, amount: Decimal) -> str:
     if not currency:
         return "amount unknown"
     places = max(2, -int(amount.as_tuple().exponent))
     return f"{currency_prefix(currency).replace(SPACE, ' ')}{amount:,.{places}f}"
 
 
-def _says_states(tally: Tally) -> bool:
+def _has_states(tally: Tally) -> bool:
     return any(change.state for change in tally.cells)
 
 
 # ---- JSON ---------------------------------------------------------------------------------------
 
 
-def report_json(found: Report) -> dict[str, object]:
-    """The same for another program; amounts are texts, exact."""
-    tally = found.tally
+def report_json(report: Report) -> dict[str, object]:
+    """Return the report for another program; amounts are exact texts."""
+    tally = report.tally
     return {
-        "complete": found.complete,
-        "share": round(found.share, 4),
+        "complete": report.complete,
+        "share": round(report.share, 4),
         "records": tally.records,
         "same": tally.same,
-        "changed": found.changed,
+        "changed": report.changed,
         "cells": [
-            {**change._asdict(), **_sum(currency, one)}
+            {**change._asdict(), **_sum_json(currency, total)}
             for change, money in sorted(tally.cells.items())
-            for currency, one in sorted(money.items())
+            for currency, total in sorted(money.items())
         ],
-        "stopped": _part(tally.stopped, found.stopped),
-        "freed": _part(tally.freed, found.freed),
-        "hash": found.hash,
-        "newly_asked": list(found.newly_asked),
-        "rules": [_fired(one) for one in found.fired],
-        "never": [_fired(one) for one in _never(found.fired)],
-        "always": [_fired(one) for one in _always(found.fired)],
+        "stopped": _section_json(tally.stopped, report.stopped),
+        "freed": _section_json(tally.freed, report.freed),
+        "hash": report.hash,
+        "newly_asked": list(report.newly_asked),
+        "rules": [_rule_json(rule) for rule in report.fired],
+        "never": [_rule_json(rule) for rule in _never_fired(report.fired)],
+        "always": [_rule_json(rule) for rule in _always_fired(report.fired)],
         "bad": tally.bad,
         "complaints": [
-            {"file": one.where[0], "line": one.where[1], "message": one.message}
-            for one in tally.complaints
+            {"file": complaint.where[0], "line": complaint.where[1], "message": complaint.message}
+            for complaint in tally.complaints
         ],
     }
 
 
-def _sum(currency: str, one: Sum) -> dict[str, object]:
-    known = bool(currency)
+def _sum_json(currency: str, total: Sum) -> dict[str, object]:
+    has_currency = bool(currency)
     return {
-        "records": one.records,
+        "records": total.records,
         "currency": currency or None,
-        "amount": number_text(one.amount, 2) if known else None,
+        "amount": number_text(total.amount, 2) if has_currency else None,
     }
 
 
-def _part(money: Money, examples: Sequence[Example]) -> dict[str, object]:
+def _section_json(money: Money, examples: Sequence[Example]) -> dict[str, object]:
     return {
-        "records": sum(one.records for one in money.values()),
-        "amounts": [_sum(currency, one) for currency, one in sorted(money.items())],
-        "examples": [_example(one) for one in examples],
+        "records": sum(total.records for total in money.values()),
+        "amounts": [_sum_json(currency, total) for currency, total in sorted(money.items())],
+        "examples": [_example_json(example) for example in examples],
     }
 
 
-def _example(one: Example) -> dict[str, object]:
-    span = one.why.span
+def _example_json(example: Example) -> dict[str, object]:
+    span = example.why.span
     return {
-        "number": one.why.number,
-        "file": one.where[0],
-        "line": one.where[1],
-        **one.change._asdict(),
-        **_sum(one.currency, one.money),
-        "rule": one.why.rule,
+        "number": example.why.number,
+        "file": example.where[0],
+        "line": example.where[1],
+        **example.change._asdict(),
+        **_sum_json(example.currency, example.money),
+        "rule": example.why.rule,
         "rule_file": span.file if span else None,
         "rule_line": span.line if span else None,
-        "reason": one.why.text,
+        "reason": example.why.text,
     }
 
 
-def _fired(one: Fired) -> dict[str, object]:
-    place = {"rule": one.rule, "file": one.span.file, "line": one.span.line}
-    known = {"kind": one.kind, "declared": one.declared}
-    return {**place, **known, "fired": one.fired, "of": one.records}
+def _rule_json(rule: Fired) -> dict[str, object]:
+    place = {"rule": rule.rule, "file": rule.span.file, "line": rule.span.line}
+    declaration = {"kind": rule.kind, "declared": rule.declared}
+    return {**place, **declaration, "fired": rule.fired, "of": rule.records}

@@ -19,7 +19,15 @@ from holding.db.models.postings import POSTING_STATES
 from holding.programs.known_schemas import schemas
 from portal.backtest import parallel_run, record_files
 from portal.backtest.command import _rules
-from portal.backtest.parallel_run import Desk, Line, Lines, Plan, Progress, State, WorldLine
+from portal.backtest.parallel_run import (
+    Judge,
+    Plan,
+    Progress,
+    RecordLine,
+    RecordReader,
+    State,
+    WorldLine,
+)
 from rules.comparison.two_sides import Bad, Past
 from rules.facts import Facts
 from tests.portal.rule_tools.test_cli_files import ORDER, STARTER, run
@@ -27,7 +35,7 @@ from tests.portal.rule_tools.test_cli_files import ORDER, STARTER, run
 ROUTE = "aiaccount.sales_invoice"
 NOW = "2026-11-19T02:00:00Z"
 MOMENT = datetime(2026, 11, 19, 2, tzinfo=UTC)
-LINES = Lines({"order": "netshop"}, MOMENT)
+LINES = RecordReader({"order": "netshop"}, MOMENT)
 
 
 def line(number: int, total: str = "37.50", state: str = "", **changes: Any) -> dict[str, Any]:
@@ -166,7 +174,7 @@ def test_several_processes_count_the_same(
     rows = [json.dumps(line(n, "150.00", "posted")) for n in range(11, 21)]
     month.write_text(month.read_text("utf-8") + "\n".join(rows), "utf-8")
     alone = run("backtest", STARTER, draft, month, "--json", "--processes", "1").stdout
-    monkeypatch.setattr(parallel_run, "ALONE", 0)
+    monkeypatch.setattr(parallel_run, "SINGLE_PROCESS_BYTES", 0)
     monkeypatch.setattr(record_files, "BLOCK", 700)
     together = run("backtest", STARTER, draft, month, "--json", "--processes", "2").stdout
     assert json.loads(together) == json.loads(alone)
@@ -190,7 +198,7 @@ def test_an_interrupt_ends_it_with_what_was_counted(
 
     try:
         ran = parallel_run.run(
-            Desk(plan), record_files.Stored.at(month), processes=1, progress=progress
+            Judge(plan), record_files.RecordFiles.at(month), processes=1, progress=progress
         )
     finally:
         signal.signal(signal.SIGINT, before)
@@ -205,7 +213,7 @@ def test_an_interrupted_run_says_so(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("portal.backtest.command._Told.progress", stop)
+    monkeypatch.setattr("portal.backtest.command._ProgressReport.progress", stop)
     result = run("backtest", STARTER, draft, month)
     assert result.return_value == 130
     assert result.stdout.startswith("Stopped early, after about 100% of the files. So far:")
@@ -272,7 +280,9 @@ def test_a_line_that_is_none_says_why(text: bytes, words: str) -> None:
 
 
 def test_a_line_without_a_kind_where_there_are_several() -> None:
-    (found,) = Lines({"order": "shop", "refund": "shop"}, MOMENT).read(b'{"body":{}}', "x", 1)
+    (found,) = RecordReader({"order": "shop", "refund": "shop"}, MOMENT).read(
+        b'{"body":{}}', "x", 1
+    )
     assert found == Bad(("x", 1), 'it says no "kind", and the rules check order, refund')
 
 
@@ -326,7 +336,7 @@ def test_the_example_of_the_documentation_says_what_it_says(page: str) -> None:
 def test_the_documentation_names_every_field(page: str) -> None:
     lines, facts = page.split("The fields of `facts`")
     told = re.findall(r"^\| `(\w+)` \|", lines, re.MULTILINE)
-    assert sorted(told) == sorted(Line.__struct_fields__)
+    assert sorted(told) == sorted(RecordLine.__struct_fields__)
     told = re.findall(r"^\| `(\w+)` \|", facts, re.MULTILINE)
     assert told == [field.name for field in fields(Facts)]
     world = msgspec.json.decode(_block(page, "json"), type=WorldLine)

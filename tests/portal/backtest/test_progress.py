@@ -47,7 +47,7 @@ def test_a_terminal_gets_a_bar_after_a_second(
     monkeypatch.setenv("TERM", "xterm")
     with terminal() as (stream, shown):
         monkeypatch.setattr("sys.stderr", stream)
-        told = command._Told()
+        told = command._ProgressReport()
         told.progress(Progress(10, 0.01))
         assert told._bar is None
         seconds.append(101.5)
@@ -64,7 +64,7 @@ def test_a_terminal_gets_a_bar_after_a_second(
 def test_elsewhere_it_is_a_line_now_and_then(
     seconds: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = command._Told()
+    told = command._ProgressReport()
     seconds.append(101.0)
     told.progress(Progress(10, 0.25))
     told.progress(Progress(11, 0.26))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.backtest import record_files
-from portal.backtest.record_files import Stored, UnreadableError
+from portal.backtest.record_files import RecordFiles, UnreadableError
 
 MARK = b"\xef\xbb\xbf"
 LINES = st.lists(st.binary(max_size=40).map(lambda text: text.replace(b"\n", b"")), max_size=30)
@@ -29,7 +29,7 @@ def test_another_process_reads_just_the_lines_it_is_given(
     path.write_bytes((MARK if marked else b"") + said)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(record_files, "BLOCK", block)
-        blocks = list(Stored.at(path).blocks())
+        blocks = list(RecordFiles.at(path).blocks())
     there = [pickle.loads(pickle.dumps(one.without_text())) for one in blocks]
     assert all(one.raw == b"" for one in there)
     assert [one.text() for one in there] == [one.raw for one in blocks]
@@ -42,14 +42,14 @@ def test_another_process_reads_just_the_lines_it_is_given(
 def test_lines_that_do_not_lie_on_disk_as_they_are_go_with_their_block(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(b'{"body": {}}\n'))
     (tmp_path / "b.json").write_bytes(b'[{"body": {}}]')
-    for block in Stored.at(tmp_path).blocks():
+    for block in RecordFiles.at(tmp_path).blocks():
         assert block.without_text().text() == block.raw != b""
 
 
 def test_a_file_that_became_shorter_meanwhile_is_told(tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl"
     path.write_bytes(b'{"body": {}}\n' * 3)
-    (block,) = Stored.at(path).blocks()
+    (block,) = RecordFiles.at(path).blocks()
     path.write_bytes(b'{"body": {}}\n')
     with pytest.raises(UnreadableError, match="became shorter"):
         block.without_text().text()

@@ -6,7 +6,7 @@ from pathlib import Path
 from grammar.nodes import Ruleset
 from holding.programs.posted_differences import Judging
 from portal.backtest.parallel_run import SideWorlds, StoredWorlds
-from portal.backtest.record_files import WORLDS, write
+from portal.backtest.record_files import WORLDS_FILE, write
 from rules.comparison.two_sides import Past
 from rules.facts import Entry, Facts, Later, Seeds, Subject, UnitEntry, World
 
@@ -31,11 +31,11 @@ def test_what_counts_from_a_day_on_is_written_and_read_again(tmp_path: Path) -> 
     ]
     written = write(tmp_path, judgings, stand=WORLD.__getitem__, targets={})
     assert written.records == len(WORLD)
-    stored = StoredWorlds.read(tmp_path / WORLDS)
+    stored = StoredWorlds.read(tmp_path / WORLDS_FILE)
     assert {revision: stored.at(revision).later for revision in WORLD} == {
         revision: world.later for revision, world in WORLD.items()
     }
-    assert "later" not in (tmp_path / WORLDS).read_text("utf-8").splitlines()[2]
+    assert "later" not in (tmp_path / WORLDS_FILE).read_text("utf-8").splitlines()[2]
 
     side = SideWorlds(Ruleset(), Seeds(), stored)
     past = Past(Subject("order", "netshop", {}, 1), Facts(NOW), NOW, revision=3)
