@@ -118,8 +118,8 @@ def report_lines(report: Report) -> Iterator[str]:
     if report.newly_asked:
         needed_names = ", ".join(report.newly_asked)
         yield (
-            f"\nThe new rules look for other records otherwise: {needed_names}. Where the facts of a"
-            " line do not say what that finds, it finds nothing here. A backtest in the browser"
+            f"\nThe new rules look for other records otherwise: {needed_names}. Where the facts of"
+            " a line do not say what that finds, it finds nothing here. A backtest in the browser"
             " looks it up."
         )
     yield from _rule_lines(report.fired)

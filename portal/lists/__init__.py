@@ -1,1 +1,1 @@
-"""The lists of pages as downloads: CSV, workbook or JSON with the same filter."""
+"""Serve the lists of pages as downloads: CSV, workbook or JSON, with the page's filter."""

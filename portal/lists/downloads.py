@@ -67,7 +67,7 @@ PARTS: Final = (*EXPLAINED, Standing.ACCEPTED, Standing.UNEXPLAINED)
 
 DAYS: Final = ("Day", "Currency", "Source", "Source records", "Posted", "Posted documents",
                "Accounting system", "Accounting documents", "Difference",
-               *(STANDINGS[one].word for one in PARTS))  # fmt: skip
+               *(STANDINGS[part].word for part in PARTS))  # fmt: skip
 
 DIFFERENCES: Final = ("Day", "Record", "Document", "Currency", "Source", "Posted",
                       "Accounting system", "Difference", "Standing")  # fmt: skip
@@ -105,7 +105,7 @@ DOCUMENTS: Final = ("Document", "Record", "Source", "Kind", "Action", "Answer", 
                     "What it said", "Accounting system reference", "Sent", "Currency",
                     "Amount")  # fmt: skip
 
-AT_ONCE: Final = 1000
+PAGE_SIZE: Final = 1000
 
 REASONS: Final = ("Code", "Reason", "Placed by", "Goes to", "Released by", "Cleared by", "Blocks")
 
@@ -123,7 +123,7 @@ SHADOW: Final = ("Checked at", "Source", "Kind", "Id", "Record", "Customer", "Cu
 
 
 def init_downloads(app: Flask, lists: Mapping[str, Make]) -> None:
-    """Lay a file of each ending beside each of these pages, and tell the templates."""
+    """Add a download route for each file kind to each page of `lists`, and tell templates."""
     app.extensions["lists"] = lists
     rules = {rule.endpoint: rule.rule for rule in app.url_map.iter_rules() if rule.methods}
     for name in lists:
@@ -135,56 +135,61 @@ def init_downloads(app: Flask, lists: Mapping[str, Make]) -> None:
 
 
 def list_files(part: str = "") -> list[tuple[FileKind, str, str]]:
-    """Ending, word and address of each file of the list that this page shows, its filter kept; of
-    one part of the page, where it has several.
+    """Return the kind, label and address of each file of this page's list, with its filter.
+
+    `part` names one part of a page with several lists.
     """
     endpoint = f"{request.endpoint or ''}{PART + part if part else ''}{FILE}"
     if endpoint not in current_app.view_functions:
         return []
     words = {word: texts for word, texts in request.args.lists() if word not in PLACES}
-    asked = {word: [text for text in texts if text] for word, texts in words.items()}
-    values: dict[str, Any] = {**(request.view_args or {}), **asked, "co": g.company.code}
+    filled_words = {word: [text for text in texts if text] for word, texts in words.items()}
+    values: dict[str, Any] = {**(request.view_args or {}), **filled_words, "co": g.company.code}
     return [(kind, word, url_for(endpoint, ending=kind, **values)) for kind, word in SHOWN.items()]
 
 
 def download(ending: str, **place: Any) -> Response:
-    """The file, once it is written down that it was taken."""
+    """Return the file, after its download was recorded in the audit trail."""
     kind, name = FileKind(ending), list_of(request.endpoint or "")
-    back = url_for(page_of(name), co=g.company.code, **place)
+    page_address = url_for(page_of(name), co=g.company.code, **place)
     make: Make = current_app.extensions["lists"][name]
     store.read_uncached()
-    listed = make(**place)
-    if isinstance(listed, Refusal):
-        return store.refuse(listed, back=back)
-    out = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - the answer closes it
+    list_file_content = make(**place)
+    if isinstance(list_file_content, Refusal):
+        return store.refuse(list_file_content, back=page_address)
+    file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - the answer closes it
     about = {"company": g.company.code, "at": filters.iso(g.now)}
     try:
-        rows = list_file.write_list(out, kind, listed, about)
+        rows = list_file.write_list(file, kind, list_file_content, about)
     # Refused as a whole, because a truncated list reads as a complete one.
     except TooManyError:
         words = f"More than {list_file.MOST:,} rows match, too many for one file."
         hint = "Narrow the list by its filter, and download the parts one after another."
-        return store.refuse(Refusal("list.many", words, hint), back=back)
+        return store.refuse(Refusal("list.many", words, hint), back=page_address)
     # Committed before the first byte leaves, so that every download is in the audit trail.
     if request.method != "HEAD":  # which asks what there is, and takes nothing
-        _tell(listed, name, kind, rows)
-    size = out.tell()
-    out.seek(0)
-    answer = Response(_pieces(out), content_type=MEDIA[kind])
-    answer.call_on_close(out.close)
+        _record_download(list_file_content, name, kind, rows)
+    size = file.tell()
+    file.seek(0)
+    answer = Response(_read_pieces(file), content_type=MEDIA[kind])
+    answer.call_on_close(file.close)
     answer.content_length = size
-    called = re.sub(r"[^\w.-]+", "-", f"{listed.word}-{g.company.code}")
-    answer.headers["Content-Disposition"] = f'attachment; filename="{called}.{kind}"'
+    file_name = re.sub(r"[^\w.-]+", "-", f"{list_file_content.word}-{g.company.code}")
+    answer.headers["Content-Disposition"] = f'attachment; filename="{file_name}.{kind}"'
     return answer
 
 
-def _tell(listed: ListFile, name: str, kind: FileKind, rows: int) -> None:
-    said = f"{g.actor.name} downloaded {plural(rows, 'row')} of {listed.title} as {SHOWN[kind]}."
+def _record_download(downloaded: ListFile, name: str, kind: FileKind, rows: int) -> None:
+    sentence = (
+        f"{g.actor.name} downloaded {plural(rows, 'row')} of {downloaded.title} as {SHOWN[kind]}."
+    )
     body = {
-        "say": f"{said} Filter: {listed.filter_line}.",
+        "say": f"{sentence} Filter: {downloaded.filter_line}.",
         "list": name,
-        "filter": dict(listed.filter),
-        "typed": sorted({listed.filter[word] for word in listed.typed & listed.filter.keys()}),
+        "filter": dict(downloaded.filter),
+        "typed": sorted(
+            {downloaded.filter[word] for word in downloaded.typed & downloaded.filter.keys()}
+        ),
         "rows": rows,
         "format": kind.value,
     }
@@ -195,379 +200,406 @@ def _tell(listed: ListFile, name: str, kind: FileKind, rows: int) -> None:
             at=g.now,
             actor=g.actor,
             act="list.downloaded",
-            record_id=listed.record_id,
+            record_id=downloaded.record_id,
             body=body,
         )
 
 
-def _pieces(out: IO[bytes]) -> Iterator[bytes]:
-    while piece := out.read(PIECE):
+def _read_pieces(file: IO[bytes]) -> Iterator[bytes]:
+    while piece := file.read(PIECE):
         yield piece
 
 
 def reconciliation() -> ListFile | Refusal:
-    """The sums of the page; where the filters of both sides differ nothing is subtracted."""
-    asked = daily_page.read_filter(request.args, filters.today())
-    if asked.problems:
-        return Refusal("reconcile.filter", next(iter(asked.problems.values())), "", 422)
-    found = daily_page.compare_totals(asked)
-    kind, same = found.kind(asked.target, asked.doc_type), asked.sides.same
-    kept = {
+    """Return the sums of the page; nothing is subtracted if the two sides' filters differ."""
+    daily_filter = daily_page.read_filter(request.args, filters.today())
+    if daily_filter.problems:
+        return Refusal("reconcile.filter", next(iter(daily_filter.problems.values())), "", 422)
+    totals = daily_page.compare_totals(daily_filter)
+    kind, has_same_sides = (
+        totals.kind(daily_filter.target, daily_filter.doc_type),
+        daily_filter.sides.same,
+    )
+    filter_words = {
         "accounting system": kind.place.target if kind else "none",
         "document": kind.place.doc_type.replace("_", " ") if kind else "none",
-        "source side": daily_page.span_text(asked.sides.source),
-        "accounting side": daily_page.span_text(asked.sides.target),
-        "difference": "source less accounting system" if same else NOT_COMPARED,
+        "source side": daily_page.span_text(daily_filter.sides.source),
+        "accounting side": daily_page.span_text(daily_filter.sides.target),
+        "difference": "source less accounting system" if has_same_sides else NOT_COMPARED,
     }
-    if asked.only:
-        kept["days"] = "those that differ"
-    first, last = asked.sides.source.first, asked.sides.source.last
+    if daily_filter.only:
+        filter_words["days"] = "those that differ"
+    first, last = daily_filter.sides.source.first, daily_filter.sides.source.last
     tables = [
-        Table("Days", DAYS, _days(kind, same=same, only=asked.only)),
-        Table("Differences", DIFFERENCES, _day_documents(kind) if same else ()),
+        Table("Days", DAYS, _day_rows(kind, has_same_sides=has_same_sides, only=daily_filter.only)),
+        Table("Differences", DIFFERENCES, _document_rows(kind) if has_same_sides else ()),
     ]
-    return ListFile("the reconciliation", f"reconciliation-{first}-{last}", tables, kept)
+    return ListFile("the reconciliation", f"reconciliation-{first}-{last}", tables, filter_words)
 
 
-def _days(kind: Kind | None, *, same: bool, only: bool) -> Iterator[list[Written]]:
-    for day, one in _lines(kind, only=only):
-        row: list[Written] = [day, one.currency]
-        for side in (one.source, one.ours, one.target):
-            row += [from_minor(side.minor, one.currency), side.count]
-        yield [*row, *(_differences(one) if same else [None] * (1 + len(PARTS)))]
+def _day_rows(kind: Kind | None, *, has_same_sides: bool, only: bool) -> Iterator[list[Written]]:
+    for day, totals in _day_totals(kind, only=only):
+        row: list[Written] = [day, totals.currency]
+        for side in (totals.source, totals.ours, totals.target):
+            row += [from_minor(side.minor, totals.currency), side.count]
+        yield [*row, *(_difference_cells(totals) if has_same_sides else [None] * (1 + len(PARTS)))]
 
 
-def _lines(kind: Kind | None, *, only: bool) -> Iterator[tuple[str, Totals]]:
+def _day_totals(kind: Kind | None, *, only: bool) -> Iterator[tuple[str, Totals]]:
     if kind is None:
         return
     for day in kind.shown(only=only):
-        yield from ((day.day.isoformat(), one) for one in day.totals)
-    yield from (("all days", one) for one in kind.totals)
+        yield from ((day.day.isoformat(), totals) for totals in day.totals)
+    yield from (("all days", totals) for totals in kind.totals)
 
 
-def _differences(one: Totals) -> list[Written]:
-    parts = [from_minor(one.of(standing).minor, one.currency) for standing in PARTS]
-    return [from_minor(one.difference, one.currency), *parts]
+def _difference_cells(totals: Totals) -> list[Written]:
+    parts = [from_minor(totals.of(standing).minor, totals.currency) for standing in PARTS]
+    return [from_minor(totals.difference, totals.currency), *parts]
 
 
-def _day_documents(kind: Kind | None) -> Iterator[list[Written]]:
+def _document_rows(kind: Kind | None) -> Iterator[list[Written]]:
     for day in kind.days if kind else ():
-        yield from map(_document, kind.of_day(day.day) if kind else ())
+        yield from map(_document_cells, kind.of_day(day.day) if kind else ())
 
 
-def _document(line: Line) -> list[Written]:
-    one = line.document
-    sides = [_money(minor, one.code) for minor in (one.said, one.posted, one.there)]
+def _document_cells(line: Line) -> list[Written]:
+    document = line.document
+    sides = [
+        _amount_or_unknown(minor, document.code)
+        for minor in (document.said, document.posted, document.there)
+    ]
     word = STANDINGS[line.standing].word
-    return [one.day.isoformat(), one.record, one.number, one.code, *sides,
-            _money(line.differs, one.code), word]  # fmt: skip
+    return [document.day.isoformat(), document.record, document.number, document.code, *sides,
+            _amount_or_unknown(line.differs, document.code), word]  # fmt: skip
 
 
-def _money(minor: int | None, currency: str) -> Decimal | str:
+def _amount_or_unknown(minor: int | None, currency: str) -> Decimal | str:
     return "not known" if minor is None else from_minor(minor, currency)
 
 
 def connections() -> ListFile:
-    """All connections: a row for each document type of a target, and one for each source."""
-    table = Table("Connections", CONNECTIONS, _connections())
+    """Return all connections: a row per document type of a target, and one per source."""
+    table = Table("Connections", CONNECTIONS, _connection_rows())
     return ListFile("connections", "connections", [table])
 
 
-def _connections() -> Iterator[list[Written]]:
+def _connection_rows() -> Iterator[list[Written]]:
     session = store.reading()
     rows = connection_rows.list_connections(session, g.company.id)
     targets, sources = ([row for row in rows if row.is_target is side] for side in (True, False))
     pills = filters.target_pills(Together(session), session, g.company.id, targets)()
     for row in targets:
-        mine = [pill for pill in pills if pill.connection_id == row.id]
-        told = [(pill.doc_type, pill.text, pill.detail) for pill in mine] or [("", "", "")]
-        yield from ([*_named(row), *one, *_paused(row), None, None] for one in told)
-    for row, last in connection_rows.with_last_deliveries(session, sources):
-        arrived = (moment_text(last.received_at), last.deliveries) if last else (None, 0)
-        yield [*_named(row), None, None, None, *_paused(row), *arrived]
+        own_pills = [pill for pill in pills if pill.connection_id == row.id]
+        pill_cells = [(pill.doc_type, pill.text, pill.detail) for pill in own_pills] or [
+            ("", "", "")
+        ]
+        yield from (
+            [*_connection_cells(row), *pill_row, *_pause_cells(row), None, None]
+            for pill_row in pill_cells
+        )
+    for row, last_delivery in connection_rows.with_last_deliveries(session, sources):
+        arrived = (
+            (moment_text(last_delivery.received_at), last_delivery.deliveries)
+            if last_delivery
+            else (None, 0)
+        )
+        yield [*_connection_cells(row), None, None, None, *_pause_cells(row), *arrived]
 
 
-def _named(row: connection_rows.ConnectionRow) -> list[Written]:
+def _connection_cells(row: connection_rows.ConnectionRow) -> list[Written]:
     return [row.name, str(row.side), row.connector]
 
 
-def _paused(row: connection_rows.ConnectionRow) -> list[Written]:
+def _pause_cells(row: connection_rows.ConnectionRow) -> list[Written]:
     since = moment_text(row.paused_at) if row.paused_at else None
     return [since, row.paused_by, row.pause_reason]
 
 
 def stops() -> ListFile:
-    """Routes that stopped because a change moves too much, then those that go on."""
-    still, over = status.list_stops(store.reading(), g.company.id)
-    rows = (_stop(one) for one in (*still, *over))
+    """Return stopped routes, then routes that were resumed or kept."""
+    current, ended = status.list_stops(store.reading(), g.company.id)
+    rows = (_stop_row(stop) for stop in (*current, *ended))
     return ListFile("stopped routes", "stops", [Table("Stops", STOPS, rows)])
 
 
-def _stop(one: status.StopRow) -> list[Written]:
+def _stop_row(row: status.StopRow) -> list[Written]:
     currency = g.company.currency
-    moved, most = (from_minor(book, currency) for book in (one.book, one.most_book))
-    who = one.resumed_by or one.kept_by
-    why = one.resumed_why or one.kept_why
-    return [one.id, one.route, str(one.state), moment_text(one.stopped_at), one.records, currency,
-            moved, one.most_records, most, one.what, one.reason, one.by, who, why,
-            one.waiting]  # fmt: skip
+    moved_amount, amount_limit = (from_minor(book, currency) for book in (row.book, row.most_book))
+    decided_by = row.resumed_by or row.kept_by
+    decision_reason = row.resumed_why or row.kept_why
+    return [row.id, row.route, str(row.state), moment_text(row.stopped_at), row.records, currency,
+            moved_amount, row.most_records, amount_limit, row.what, row.reason, row.by,
+            decided_by, decision_reason,
+            row.waiting]  # fmt: skip
 
 
 def operations() -> ListFile:
-    """How the work flows now: queues, workers, what is stuck, targets."""
+    """Return the present work: queues, workers, stuck items and targets."""
     session, company = store.reading(), g.company.id
-    stood = stuck_work.stuck(session, company, g.now)
-    figures = target_figures(session, company, g.now)
-    found = queues(session, company, g.now)
-    paces = queue_pace.paces(session, company, found, g.now)
+    stuck_items = stuck_work.stuck(session, company, g.now)
+    target_rows = target_figures(session, company, g.now)
+    queue_rows = queues(session, company, g.now)
+    paces = queue_pace.paces(session, company, queue_rows, g.now)
     tables = [
-        Table("Queues", QUEUES, (_queue(one, paces[one.part, one.connection]) for one in found)),
-        Table("Workers", WORKERS, map(_worker, workers_seen(session, company, g.now))),
-        Table("Stuck", STUCK, ([str(one.kind), one.id, one.label, one.worker,
-                                moment_text(one.lease_until), one.crashes] for one in stood)),
+        Table("Queues", QUEUES, (_queue_row(row, paces[row.part, row.connection])
+                                 for row in queue_rows)),
+        Table("Workers", WORKERS, map(_worker_row, workers_seen(session, company, g.now))),
+        Table("Stuck", STUCK, ([str(row.kind), row.id, row.label, row.worker,
+                                moment_text(row.lease_until), row.crashes] for row in stuck_items)),
         Table(("Accounting "
-            "systems"), TARGETS, ([one.connection, one.quota_used, one.quota_limit, one.sent,
-                                    one.failed, one.read_at and moment_text(one.read_at),
-                                    one.clock_ahead, one.clock_at and moment_text(one.clock_at)]
-                                   for one in figures)),
+            "systems"), TARGETS, ([row.connection, row.quota_used, row.quota_limit, row.sent,
+                                    row.failed, row.read_at and moment_text(row.read_at),
+                                    row.clock_ahead, row.clock_at and moment_text(row.clock_at)]
+                                   for row in target_rows)),
     ]  # fmt: skip
     return ListFile("operations", "operations", tables)
 
 
-def _queue(one: Queue, pace: Pace) -> list[Written]:
-    oldest = moment_text(one.oldest_at) if one.oldest_at else None
+def _queue_row(row: Queue, pace: Pace) -> list[Written]:
+    oldest = moment_text(row.oldest_at) if row.oldest_at else None
     empty = None if pace.empty_in is None else round(pace.empty_in)
-    return [str(one.part), one.connection or None, one.due, one.in_hand, oldest, pace.done,
+    return [str(row.part), row.connection or None, row.due, row.in_hand, oldest, pace.done,
             round(pace.seconds), empty]  # fmt: skip
 
 
-def _worker(one: WorkerRow) -> list[Written]:
-    times = (one.started_at, one.seen_at, one.lease_until)
-    began, seen, lease = (moment_text(at) if at else None for at in times)
-    return [one.owner, str(one.state), began, seen, one.in_hand, lease]
+def _worker_row(worker: WorkerRow) -> list[Written]:
+    times = (worker.started_at, worker.seen_at, worker.lease_until)
+    started, last_seen, lease = (moment_text(at) if at else None for at in times)
+    return [worker.owner, str(worker.state), started, last_seen, worker.in_hand, lease]
 
 
 def timeline(source: str, kind: str, external_id: str) -> ListFile:
-    """Each step of the record that the tab shows, oldest first: of all, or of one person."""
-    record = _record(source, kind, external_id)
+    """Return each step of the record, oldest first: all steps, or one person's."""
+    record = _load_record(source, kind, external_id)
     session, who = store.reading(), request.args.get("who", "")
     hide = actors.hiding(session, record.id, show=filters.sees_personal())
     names = {"source": insert_titles(record.source), "rules": "Rules"}
-    rows = _steps(trace.timeline(session, record.id, g.now), who, hide, names)
-    asked = {"record": record.number, "person": names.get(who, who)}
+    rows = _step_rows(trace.timeline(session, record.id, g.now), who, hide, names)
+    filter_words = {"record": record.number, "person": names.get(who, who)}
     return ListFile(
         "the timeline of a record",
         f"timeline-{record.number}",
         [Table("Timeline", TIMELINE, rows)],
-        {word: said for word, said in asked.items() if said},
+        {word: text for word, text in filter_words.items() if text},
         record_id=record.id,
     )
 
 
-def _record(source: str, kind: str, external_id: str) -> record_rows.RecordRow:
-    found = record_rows.load_record(store.reading(), g.company.id, source, kind, external_id)
-    return found or abort(404)
+def _load_record(source: str, kind: str, external_id: str) -> record_rows.RecordRow:
+    record = record_rows.load_record(store.reading(), g.company.id, source, kind, external_id)
+    return record or abort(404)
 
 
-def _steps(
+def _step_rows(
     steps: Sequence[Step], who: str, hide: actors.Hide, names: Mapping[str, str]
 ) -> Iterator[list[Written]]:
-    """What is left out by `who` counts: the seconds are those since the step before on the tab."""
+    """Yield a row per step. Seconds count from the step before, even one that `who` leaves out."""
     before: datetime | None = None
     for step in steps:
-        gone = None if before is None else round(seconds_since(before, step.at))
+        seconds = None if before is None else round(seconds_since(before, step.at))
         before = step.at
-        by = names.get(step.actor, step.actor)
-        if who in ("", step.actor, by):
-            yield [filters.iso(step.at), gone, by, insert_titles(hide(step.say)), step.proved_by,
+        actor = names.get(step.actor, step.actor)
+        if who in ("", step.actor, actor):
+            yield [filters.iso(step.at), seconds, actor, insert_titles(hide(step.say)), step.proved_by,
                    step.proof.id]  # fmt: skip
 
 
 def lineage(source: str, kind: str, external_id: str) -> ListFile:
-    """Each value of the document that the tab shows: its source, rule, plan, and what was sent."""
-    record = _record(source, kind, external_id)
-    session, show = store.reading(), filters.sees_personal()
+    """Return each field of the shown document: source value, rule, planned value and sent value."""
+    record = _load_record(source, kind, external_id)
+    session, sees_personal = store.reading(), filters.sees_personal()
     posting = records.shown_posting(answer(session, record_rows.postings(record.id)))
-    found = lineage_rows.lineage_rows(session, posting.id) if posting else ()
-    only = request.args.get("only") == "differences"
-    hide = actors.hiding(session, record.id, show=show)
-    hidden = () if show else actors.PERSONAL_FIELDS
-    rows = (_field(one, hide, masked=one.field in hidden)
-            for one in found if one.differs or not only)  # fmt: skip
-    asked = {
+    field_rows = lineage_rows.lineage_rows(session, posting.id) if posting else ()
+    only_differences = request.args.get("only") == "differences"
+    hide = actors.hiding(session, record.id, show=sees_personal)
+    hidden_fields = () if sees_personal else actors.PERSONAL_FIELDS
+    rows = (_field_row(field_row, hide, masked=field_row.field in hidden_fields)
+            for field_row in field_rows if field_row.differs or not only_differences)  # fmt: skip
+    filter_words = {
         "record": record.number,
         "document": posting.number if posting else "",
-        "only": "differences" if only else "",
+        "only": "differences" if only_differences else "",
     }
     return ListFile(
         "the field mapping of a record",
         f"field-mapping-{record.number}",
         [Table("Field mapping", FIELDS, rows)],
-        {word: said for word, said in asked.items() if said},
+        {word: text for word, text in filter_words.items() if text},
         record_id=record.id,
     )
 
 
-def _field(row: LineageRow, hide: actors.Hide, *, masked: bool) -> list[Written]:
+def _field_row(row: LineageRow, hide: actors.Hide, *, masked: bool) -> list[Written]:
     sides: tuple[str | None, ...] = (row.value, row.sent, row.kept)
-    planned, sent, kept = (actors.MASK if masked and one is not None else one for one in sides)
-    used = "" if masked else hide("; ".join(map(_used, row.used)))
-    same = None if row.sent is None else "no" if row.differs else "yes"
-    same = "compared, not sent" if row.compared else same
+    planned_value, sent, stored_value = (
+        actors.MASK if masked and text is not None else text for text in sides
+    )
+    used_mappings = "" if masked else hide("; ".join(map(_used_text, row.used)))
+    sent_as_planned = None if row.sent is None else "no" if row.differs else "yes"
+    sent_as_planned = "compared, not sent" if row.compared else sent_as_planned
     return [row.field, row.line, actors.MASK if masked else hide(row.source),
-            "yes" if row.constant else "no", row.span.file, row.span.line, row.rule, used or None,
-            planned, sent, kept, same]  # fmt: skip
+            "yes" if row.constant else "no", row.span.file, row.span.line, row.rule,
+            used_mappings or None, planned_value, sent, stored_value, sent_as_planned]  # fmt: skip
 
 
-def _used(one: UsedEntry) -> str:
-    by = f", {one.person}" if one.person else ""
-    return f"{one.table} r{one.revision}: {one.key} = {one.value}{by}"
+def _used_text(entry: UsedEntry) -> str:
+    person_text = f", {entry.person}" if entry.person else ""
+    return f"{entry.table} r{entry.revision}: {entry.key} = {entry.value}{person_text}"
 
 
 def all_runs() -> ListFile | Refusal:
-    """The runs that the form looks for."""
-    asked = runs.read_filter(request.args, ZoneInfo(g.company.zone))
-    if asked.problems:
-        return Refusal("runs.times", next(iter(asked.problems.values())), "", 422)
+    """Return the runs that match the page's form."""
+    run_filter = runs.read_filter(request.args, ZoneInfo(g.company.zone))
+    if run_filter.problems:
+        return Refusal("runs.times", next(iter(run_filter.problems.values())), "", 422)
     session, company = store.reading(), g.company.id
-    first = run_search.search_runs(session, company, asked.wanted, most=1)
-    if isinstance(first, Refusal):
-        return first
-    rows = (_run(row) for page in _runs(asked.wanted) for row in page)
+    first_page = run_search.search_runs(session, company, run_filter.wanted, most=1)
+    if isinstance(first_page, Refusal):
+        return first_page
+    rows = (_run_row(row) for page in _run_pages(run_filter.wanted) for row in page)
     typed = frozenset({"customer", "vendor"})
-    return ListFile("the runs", "runs", [Table("Runs", RUNS, rows)], asked.typed, typed)
+    return ListFile("the runs", "runs", [Table("Runs", RUNS, rows)], run_filter.typed, typed)
 
 
-def _run(run: RunRow) -> list[Written]:
+def _run_row(run: RunRow) -> list[Written]:
     ended = moment_text(run.ended_at) if run.ended_at else None
     state = "failed" if run.failed else str(run.state)
     return [run.id, run.kind, run.target, run.connector, run.doc_type, moment_text(run.made_at),
             ended, run.by or "Clearpost", state, run.done, run.total, run.failures]  # fmt: skip
 
 
-def _runs(wanted: run_search.RunFilter) -> Iterator[tuple[RunRow, ...]]:
+def _run_pages(run_filter: run_search.RunFilter) -> Iterator[tuple[RunRow, ...]]:
     session, company, after = store.reading(), g.company.id, None
     while True:
-        found = run_search.search_runs(session, company, wanted, after=after, most=AT_ONCE)
-        if isinstance(found, Refusal) or not found:
+        page = run_search.search_runs(session, company, run_filter, after=after, most=PAGE_SIZE)
+        if isinstance(page, Refusal) or not page:
             return
-        yield found
-        after = found[-1].id
+        yield page
+        after = page[-1].id
 
 
 def documents(run_id: int) -> ListFile:
-    """All documents of a run, those that did not go first."""
+    """Return all documents of a run; documents that were not accepted come first."""
     session, company = store.reading(), g.company.id
     run = run_history.load_run(session, company, run_id) or abort(404)
-    ask = partial(_run_documents, run_id)
-    pages = each_page(ask, _place, AT_ONCE)
+    load_page = partial(_run_document_page, run_id)
+    pages = each_page(load_page, _push_place, PAGE_SIZE)
     rows = ([run.id, *cells] for page in pages for cells in _push_cells(page))
     table = Table("Documents", ("Run", *DOCUMENTS), rows)
     return ListFile(f"the documents of run {run_id}", f"run-{run_id}", [table])
 
 
-def _run_documents(run_id: int, after: run_documents.Place | None) -> tuple[PushLine, ...]:
+def _run_document_page(run_id: int, after: run_documents.Place | None) -> tuple[PushLine, ...]:
     session, company = store.reading(), g.company.id
-    return run_documents.list_documents(session, company, run_id, after=after, most=AT_ONCE)
+    return run_documents.list_documents(session, company, run_id, after=after, most=PAGE_SIZE)
 
 
-def _place(one: PushLine) -> run_documents.Place:
-    return run_documents.Place(one.state == PushState.ACCEPTED, one.id)
+def _push_place(push: PushLine) -> run_documents.Place:
+    return run_documents.Place(push.state == PushState.ACCEPTED, push.id)
 
 
 def _push_cells(page: Sequence[PushLine]) -> Iterator[list[Written]]:
-    """Of each its cells; what was answered without what the person may not see."""
+    """Return each push's cells; answers are hidden from a person who may not see them."""
     hide = runs.answer_hider(page)
-    return (_cells_of(one, hide) for one in page)
+    return (_cells_of_push(push, hide) for push in page)
 
 
-def _cells_of(one: PushLine, hide: HideOf) -> list[Written]:
-    known = one.amount is not None and one.currency
-    amount = from_minor(one.amount or 0, one.currency) if known else "not known"
-    told = one.failure is not None and one.error is not None
-    said = hide(one.record_id, one.error or "") if told else None
-    return [one.number, one.record, one.source, one.kind, one.action, one.state, one.failure, said,
-            one.target_ref, moment_text(one.made_at), one.currency, amount]  # fmt: skip
+def _cells_of_push(row: PushLine, hide: HideOf) -> list[Written]:
+    has_amount = row.amount is not None and row.currency
+    amount = from_minor(row.amount or 0, row.currency) if has_amount else "not known"
+    has_failure = row.failure is not None and row.error is not None
+    failure_text = hide(row.record_id, row.error or "") if has_failure else None
+    return [row.number, row.record, row.source, row.kind, row.action, row.state, row.failure,
+            failure_text, row.target_ref, moment_text(row.made_at), row.currency, amount]  # fmt: skip
 
 
 def pushes() -> ListFile:
-    """All pushes that the form of the page finds, each with its target."""
+    """Return all pushes that match the page's form, each with its target."""
     text, state = runs.read_push_filter()
-    ask = partial(_pushes, text, state)
-    pages = each_page(ask, lambda one: one.id, AT_ONCE)
+    load_page = partial(_push_page, text, state)
+    pages = each_page(load_page, lambda push: push.id, PAGE_SIZE)
     rows = (
-        [one.target, *cells]
+        [push.target, *cells]
         for page in pages
-        for one, cells in zip(page, _push_cells(page), strict=True)
+        for push, cells in zip(page, _push_cells(page), strict=True)
     )
-    asked = {"search": text, "answer": state}
-    kept = {word: said for word, said in asked.items() if said}
+    form_values = {"search": text, "answer": state}
+    filter_words = {word: entered for word, entered in form_values.items() if entered}
     table = Table("Documents sent", ("Accounting system", *DOCUMENTS), rows)
-    return ListFile("the posting log", "pushes", [table], kept, frozenset({"search"}))
+    return ListFile("the posting log", "pushes", [table], filter_words, frozenset({"search"}))
 
 
-def _pushes(text: str, state: str, after: int | None) -> tuple[PushLine, ...]:
+def _push_page(text: str, state: str, after: int | None) -> tuple[PushLine, ...]:
     session, company = store.reading(), g.company.id
     return run_search.search_pushes(
-        session, company, text=text, state=state, after=after, most=AT_ONCE
+        session, company, text=text, state=state, after=after, most=PAGE_SIZE
     )
 
 
 class Side(TypedDict):
-    """What a shadow kept of a route: its state, and code and rule of what stops it."""
+    """Hold what a shadow stored of a route: its state, and code and rule of each finding."""
 
     state: str
     findings: list[tuple[str, str]]
 
 
 def reasons() -> ListFile:
-    """Each reason for a hold, in the order of the rule files."""
+    """Return each reason for a hold, in the order of the rule files."""
     session = store.reading()
     version = rulebook.version_in_force(session, g.company.id)
-    found = rulebook.hold_reasons(session, version.version_id) if version else ()
-    rows = ([one.code, ": ".join(names_of(one)), _placed(one),
-             one.owner or "Team of its class",
-             one.released or "Cannot be released", one.clears, one.blocks]
-            for one in found)  # fmt: skip
+    hold_reasons = rulebook.hold_reasons(session, version.version_id) if version else ()
+    rows = ([reason.code, ": ".join(names_of(reason)), _placer_text(reason),
+             reason.owner or "Team of its class",
+             reason.released or "Cannot be released", reason.clears, reason.blocks]
+            for reason in hold_reasons)  # fmt: skip
     return ListFile("the reasons for holds", "hold-reasons", [Table("Reasons", REASONS, rows)])
 
 
-def _placed(one: Reason) -> str:
-    return f"{one.span.file}:{one.span.line}" if one.span else str(one.placer)
+def _placer_text(reason: Reason) -> str:
+    return f"{reason.span.file}:{reason.span.line}" if reason.span else str(reason.placer)
 
 
 def proposals() -> ListFile:
-    """The commonest handwork first; the values of records stay on the page."""
-    rows = (_proposal(one) for one in rulesets.all_proposals())
+    """Return the proposals for rules, the most frequent work first, without record values."""
+    rows = (_proposal_row(proposal) for proposal in rulesets.all_proposals())
     table = Table("Proposals", PROPOSALS, rows)
     return ListFile("proposals for rules", "rule-proposals", [table])
 
 
-def _proposal(one: Proposal) -> list[Written]:
-    draft = "yes" if one.files else one.why_not
-    return [one.what, one.times, moment_text(one.last), draft]
+def _proposal_row(proposal: Proposal) -> list[Written]:
+    draft = "yes" if proposal.files else proposal.why_not
+    return [proposal.what, proposal.times, moment_text(proposal.last), draft]
 
 
 def changes() -> ListFile:
-    """All changes of the rules, the newest first."""
-    ask = partial(_changes)
-    pages = each_page(ask, lambda one: one.no, AT_ONCE)
-    rows = (_change(one) for page in pages for one in page)
+    """Return all changes of the rules, the newest first."""
+    load_page = partial(_change_page)
+    pages = each_page(load_page, lambda change: change.no, PAGE_SIZE)
+    rows = (_change_row(change) for page in pages for change in page)
     return ListFile("changes of the rules", "rule-changes", [Table("Changes", CHANGES, rows)])
 
 
-def _changes(before: int | None) -> tuple[change_list.ListedChange, ...]:
-    return change_list.list_changes(store.reading(), g.company.id, before=before, most=AT_ONCE)
+def _change_page(before: int | None) -> tuple[change_list.ListedChange, ...]:
+    return change_list.list_changes(store.reading(), g.company.id, before=before, most=PAGE_SIZE)
 
 
-def _change(one: change_list.ListedChange) -> list[Written]:
-    starts = moment_text(one.starts_at) if one.starts_at else None
-    made = moment_text(one.made_at)
-    return [one.no, one.title, str(one.state), one.author, made, starts, one.starter]
+def _change_row(row: change_list.ListedChange) -> list[Written]:
+    starts_at = moment_text(row.starts_at) if row.starts_at else None
+    made_at = moment_text(row.made_at)
+    return [
+        row.no,
+        row.title,
+        str(row.state),
+        row.author,
+        made_at,
+        starts_at,
+        row.starter,
+    ]
 
 
 def backtest(no: int) -> ListFile:
-    """The matrix of a change: a row for each cell and currency."""
+    """Return the matrix of a change: a row per cell and currency."""
     change = backtests.change_of(no)
     run = shadow_pages.backtest_of_change(store.reading(), g.company.id, change.change_id) or abort(
         404
@@ -578,57 +610,69 @@ def backtest(no: int) -> ListFile:
 
 def _count_cells(counts: Counts) -> Iterator[list[Written]]:
     labels = shadow_pages.LABELS
-    for one in counts.matrices:
-        for _, row, _ in one.rows:
+    for matrix in counts.matrices:
+        for _, row, _ in matrix.rows:
             for cell in (cell for cell in row if cell.records):
                 words = [labels.get(word, word) for word in (cell.was, cell.would)]
                 for code, (number, minor) in sorted(cell.money.items()):
                     amount = from_minor(minor, code) if code else None
-                    yield [one.kind, one.route, *words, number, code, amount]
+                    yield [matrix.kind, matrix.route, *words, number, code, amount]
 
 
 def backtest_records(no: int) -> ListFile:
-    """The records of a cell of the matrix, the newest first."""
+    """Return the records of a cell of the matrix, the newest first."""
     change, cell = backtests.change_of(no), backtests.read_cell()
     run = shadow_pages.backtest_of_change(store.reading(), g.company.id, change.change_id) or abort(
         404
     )
-    pages = each_page(partial(_results, run.id, cell), lambda one: one.record_id, AT_ONCE)
-    rows = (_result(one) for page in pages for one in page)
+    pages = each_page(
+        partial(_result_page, run.id, cell), lambda result: result.record_id, PAGE_SIZE
+    )
+    rows = (_result_row(result) for page in pages for result in page)
     title = f"records of a backtest of change {no}"
     return ListFile(title, f"backtest-{no}-records", [Table("Records", CELL, rows)], cell)
 
 
-def _results(run_id: int, cell: Mapping[str, str], before: int | None) -> tuple[ListedResult, ...]:
-    return shadow_pages.listed(store.reading(), run_id, cell, before=before, most=AT_ONCE)
+def _result_page(
+    run_id: int, cell: Mapping[str, str], before: int | None
+) -> tuple[ListedResult, ...]:
+    return shadow_pages.listed(store.reading(), run_id, cell, before=before, most=PAGE_SIZE)
 
 
-def _result(one: ListedResult) -> list[Written]:
+def _result_row(row: ListedResult) -> list[Written]:
     labels = shadow_pages.LABELS
-    sides = [labels.get(word, word) for word in (one.was, one.would)]
-    amount = from_minor(one.amount, one.currency) if one.currency else None
-    return [one.number, one.source, one.kind, one.external_id, filters.party(one.party), one.day,
-            one.route, *sides, one.currency, amount]  # fmt: skip
+    sides = [labels.get(word, word) for word in (row.was, row.would)]
+    amount = from_minor(row.amount, row.currency) if row.currency else None
+    return [row.number, row.source, row.kind, row.external_id, filters.party(row.party), row.day,
+            row.route, *sides, row.currency, amount]  # fmt: skip
 
 
 def shadow(no: int) -> ListFile:
-    """All differences of the shadow of a change."""
+    """Return all differences of a change's shadow."""
     change, session = backtests.change_of(no), store.reading()
-    found = shadow_pages.shadow_of_change(session, g.company.id, change.change_id) or abort(404)
-    every = shadow_pages.differences(session, g.company.id, found.id, most=None)
-    table = Table("Differences", SHADOW, map(_difference, every))
+    shadow_run = shadow_pages.shadow_of_change(session, g.company.id, change.change_id) or abort(
+        404
+    )
+    differences = shadow_pages.differences(session, g.company.id, shadow_run.id, most=None)
+    table = Table("Differences", SHADOW, map(_difference_row, differences))
     return ListFile(f"differences of the shadow of change {no}", f"shadow-{no}", [table])
 
 
-def _difference(one: shadow_pages.ListedDifference) -> list[Written]:
-    amount = None if one.amount is None else from_minor(one.amount, one.currency)
-    place = [one.source, one.kind, one.external_id, one.number, filters.party(one.party)]
-    return [filters.stamp(one.at), *place, one.currency, amount,
-            _stored(one.was), _stored(one.would)]  # fmt: skip
+def _difference_row(row: shadow_pages.ListedDifference) -> list[Written]:
+    amount = None if row.amount is None else from_minor(row.amount, row.currency)
+    place = [
+        row.source,
+        row.kind,
+        row.external_id,
+        row.number,
+        filters.party(row.party),
+    ]
+    return [filters.stamp(row.at), *place, row.currency, amount,
+            _routes_text(row.was), _routes_text(row.would)]  # fmt: skip
 
 
-def _stored(routes: Mapping[str, Side]) -> str:
-    """What a shadow kept of one side: each route with its state and what stops it."""
+def _routes_text(routes: Mapping[str, Side]) -> str:
+    """Return the stored result of one side: each route with its state and its findings."""
     return "; ".join(
         f"{route}: {side['state']}" + "".join(f", {rule} {code}" for code, rule in side["findings"])
         for route, side in sorted(routes.items())
@@ -645,7 +689,7 @@ LISTS: Final[Mapping[str, Make]] = {
     "approvals.show": hold_lists.approval,
     "desk.ageing": hold_lists.by_owner,
     "late.listing": hold_lists.late,
-    "find.find": hold_lists.found,
+    "find.find": hold_lists.search_results,
     "runs.listing": all_runs,
     "runs.show": documents,
     "runs.pushes": pushes,
