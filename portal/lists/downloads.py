@@ -511,7 +511,8 @@ def _cells_of_push(row: PushLine, hide: HideOf) -> list[Written]:
     has_failure = row.failure is not None and row.error is not None
     failure_text = hide(row.record_id, row.error or "") if has_failure else None
     return [row.number, row.record, row.source, row.kind, row.action, row.state, row.failure,
-            failure_text, row.target_ref, moment_text(row.made_at), row.currency, amount]  # fmt: skip
+            failure_text, row.target_ref, moment_text(row.made_at), row.currency,
+            amount]  # fmt: skip
 
 
 def pushes() -> ListFile:

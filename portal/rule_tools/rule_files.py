@@ -294,7 +294,7 @@ def print_annotations(problems: Sequence["Problem"], form: str) -> bool:
 @PATHS
 @click.option("--check", "only_check", is_flag=True, help="Change nothing; exit 1 if it would.")
 def fmt(paths: tuple[Path, ...], *, only_check: bool) -> int:
-    """Format rule files in the standard layout; comments and meaning stay."""
+    """Format rule files; comments and meaning stay."""
     from grammar.layout.written import format_text
     from grammar.parsing.parser import parse
 

@@ -22,7 +22,7 @@ class Wire:
     def __init__(self, root: Path) -> None:
         self.editor, self.written = language_server.build_server(), list[bytes]()
         self.editor.protocol.set_writer(self)
-        self.editor.soon = self.editor.tell  # nobody waits here
+        self.editor.schedule_findings = self.editor.publish_findings  # no pause in tests
         folder = {"uri": root.as_uri(), "name": "rules"}
         self.ask("initialize", {"capabilities": {}, "workspaceFolders": [folder]})
 
@@ -115,7 +115,7 @@ def test_many_keys_make_one_look_and_a_fault_in_it_is_logged(wire: Wire, tmp_pat
             looked.append(seen)
             raise ZeroDivisionError
 
-        wire.editor.tell = tell
+        wire.editor.publish_findings = tell
         wire.editor.log = lambda _, text: heard.set_result(text)
         for _ in range(5):
             language_server.Editor.schedule_findings(wire.editor, rule_set)
