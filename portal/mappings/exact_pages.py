@@ -1,4 +1,4 @@
-"""Missing values with one exact match, accepted together; the lists of codes and their files."""
+"""Serve exact matches of missing values, which are accepted together, and the lists of codes."""
 
 from collections.abc import Collection, Sequence
 from datetime import date
@@ -32,7 +32,7 @@ HEADS: Final = (
 )
 
 
-SHOWN: Final = 200
+MAX_ROWS: Final = 200
 
 MOST: Final = 100_000
 
@@ -40,18 +40,18 @@ MOST: Final = 100_000
 @pages.get("/exact")
 @needs("record.read")
 def exact() -> Response:
-    """All missing values with exactly one value that fits, and those that are left out."""
-    beside = Together(store.reading(), KEPT)
-    tables = beside.ask(mapping_lists.asked_tables(g.company.id))
-    fixers = beside.ask(fixes.asked_fixers(g.actor))
-    found = exact_matches.exact_matches(store.reading(), g.company.id, beside=beside)
-    picked = {one.row.cause_id for one in found.exact}
-    return _page(found, picked, {}, tables=tables.value, fixers=fixers.value)
+    """Show all missing values that exactly one value fits, and those left out."""
+    shared_queries = Together(store.reading(), KEPT)
+    tables = shared_queries.ask(mapping_lists.asked_tables(g.company.id))
+    fixers = shared_queries.ask(fixes.asked_fixers(g.actor))
+    matches = exact_matches.exact_matches(store.reading(), g.company.id, beside=shared_queries)
+    picked_ids = {match.row.cause_id for match in matches.exact}
+    return _show_matches(matches, picked_ids, {}, tables=tables.value, fixers=fixers.value)
 
 
-def _page(
-    found: Matches,
-    picked: Collection[int],
+def _show_matches(
+    matches: Matches,
+    picked_ids: Collection[int],
     problems: dict[str, str],
     *,
     form: MultiDict[str, str] | None = None,
@@ -60,31 +60,31 @@ def _page(
     fixers: Sequence[str] | None = None,
 ) -> Response:
     session = store.reading()
-    chosen = [one for one in found.exact if one.row.cause_id in picked]
+    chosen_matches = [match for match in matches.exact if match.row.cause_id in picked_ids]
     since: date | None = None
-    typed = forms.read_since(form) if form is not None else None
-    if isinstance(typed, forms.Problems):
-        problems, status = {**problems, **typed.by_field}, 422
+    since_form = forms.read_since(form) if form is not None else None
+    if isinstance(since_form, forms.Problems):
+        problems, status = {**problems, **since_form.by_field}, 422
     else:
-        since = typed
-    causes = [one.row.cause_id for one in chosen]
+        since = since_form
+    causes = [match.row.cause_id for match in chosen_matches]
     preview = list_sources.bulk_preview(
-        session, g.company.id, chosen, g.now, since or fixes.ALWAYS, maps=found.maps
+        session, g.company.id, chosen_matches, g.now, since or fixes.ALWAYS, maps=matches.maps
     )
     return store.respond(
         "mappings/exact.html",
         status=status,
-        found=found,
+        found=matches,
         picked=set(causes),
-        of=_words(causes),
+        of=_ids_text(causes),
         preview=preview,
-        shown=_shown,
-        named=_name,
+        shown=_visible_identity,
+        named=_visible_name,
         reason=form.get("reason", "") if form else "",
         since=form.get("since", "").strip() if form else "",
         problems=problems,
         keeping=fixes.refuse_change(
-            session, g.actor, [one.row.table for one in chosen], fixers=fixers
+            session, g.actor, [match.row.table for match in chosen_matches], fixers=fixers
         ),
         tables=mapping_lists.tables(session, g.company.id) if tables is None else tables,
         missing_count=filters.count_missing(),
@@ -92,67 +92,75 @@ def _page(
     )
 
 
-def _words(picked: Collection[int]) -> str:
+def _ids_text(picked: Collection[int]) -> str:
     return ",".join(str(cause_id) for cause_id in sorted(picked))
 
 
-def _shown(who: Identity) -> Identity:
-    return who if filters.sees_personal() else mask_identity(who)
+def _visible_identity(identity: Identity) -> Identity:
+    return identity if filters.sees_personal() else mask_identity(identity)
 
 
-def _name(there: str, who: Identity) -> str:
-    """A name in a target's list; that of a party for who may see personal data."""
-    return there if not there or not who.of_party or filters.sees_personal() else MASK
+def _visible_name(target_name: str, identity: Identity) -> str:
+    """Return a name of a target's list; a party's name is masked without permission."""
+    return (
+        target_name if not target_name or not identity.of_party or filters.sees_personal() else MASK
+    )
 
 
 @pages.post("/exact/preview")
 @needs("mapping.fix")
 def preview_exact() -> Response:
-    """What accepting the ticked ones would do; changes nothing."""
-    found = exact_matches.exact_matches(store.reading(), g.company.id)
-    return _page(found, _picked(request.form), {}, form=request.form)
+    """Show the effect of accepting the ticked matches; nothing is changed."""
+    matches = exact_matches.exact_matches(store.reading(), g.company.id)
+    return _show_matches(matches, _picked_ids(request.form), {}, form=request.form)
 
 
-def _picked(form: MultiDict[str, str]) -> set[int]:
+def _picked_ids(form: MultiDict[str, str]) -> set[int]:
     return {
-        found for text in form.getlist("pick") if (found := forms.parse_whole(text)) is not None
+        cause_id
+        for text in form.getlist("pick")
+        if (cause_id := forms.parse_whole(text)) is not None
     }
 
 
 @pages.post("/exact")
 @needs("mapping.fix")
 def accept_exact() -> Response:
-    """Save the ticked ones together, as they were shown."""
+    """Save the ticked matches together, as they were shown."""
     form = request.form
-    wish, since, picked = forms.read_reason(form), forms.read_since(form), _picked(form)
+    reason_form, since, picked_ids = (
+        forms.read_reason(form),
+        forms.read_since(form),
+        _picked_ids(form),
+    )
     problems: dict[str, str] = {}
-    for one in (wish, since):
-        problems |= one.by_field if isinstance(one, forms.Problems) else {}
-    if form.get("of", "") != _words(picked):
+    for part in (reason_form, since):
+        problems |= part.by_field if isinstance(part, forms.Problems) else {}
+    if form.get("of", "") != _ids_text(picked_ids):
         problems["pick"] = "You changed the selection. Look at what it does now, then accept."
-    if problems or isinstance(wish, forms.Problems) or isinstance(since, forms.Problems):
-        found = exact_matches.exact_matches(store.reading(), g.company.id)
-        return _page(found, picked, problems, form=form, status=422)
+    if problems or isinstance(reason_form, forms.Problems) or isinstance(since, forms.Problems):
+        matches = exact_matches.exact_matches(store.reading(), g.company.id)
+        return _show_matches(matches, picked_ids, problems, form=form, status=422)
     rev = forms.parse_whole(form.get("rev"))
     with store.writing() as session:
-        answer = list_sources.accept_matches(
+        accepted = list_sources.accept_matches(
             session,
             g.actor,
-            [_read_match(form, cause_id) for cause_id in sorted(picked)],
+            [_read_match(form, cause_id) for cause_id in sorted(picked_ids)],
             forms.parse_whole(form.get("ready")) or 0,
-            wish.reason,
+            reason_form.reason,
             g.now,
             rev=rev if rev is not None else g.company.revision,
             since=since or fixes.ALWAYS,
-            op=wish.op or None,
+            op=reason_form.op or None,
         )
-    if isinstance(answer, Refusal):
-        return store.refuse(answer, back=url_for("mappings.exact", co=g.company.code))
+    if isinstance(accepted, Refusal):
+        return store.refuse(accepted, back=url_for("mappings.exact", co=g.company.code))
     processes.ring(g.company.id, "evaluate")
-    keys = plural(answer.keys, "mapping")
-    woken = plural(answer.woken, "record is", "records are")
+    keys = plural(accepted.keys, "mapping")
+    woken = plural(accepted.woken, "record is", "records are")
     say = f"{keys} accepted. {woken} checked again; nothing was posted by this."
-    if answer.later:
+    if accepted.later:
         say = (
             f"{keys} accepted. {woken} checked again, more may follow; nothing was posted by this."
         )
@@ -160,7 +168,7 @@ def accept_exact() -> Response:
 
 
 def _read_match(form: MultiDict[str, str], cause_id: int) -> Seen:
-    """A match as the page showed it."""
+    """Return a match as the page showed it."""
     return Seen(
         cause_id,
         form.get(f"key_{cause_id}", ""),
@@ -169,29 +177,29 @@ def _read_match(form: MultiDict[str, str], cause_id: int) -> Seen:
     )
 
 
-def match_rows(found: Matches) -> list[list[Written]]:
-    """Both lists of the page as rows under `HEADS`, what is personal hidden where it must be."""
+def match_rows(matches: Matches) -> list[list[Written]]:
+    """Return both lists of the page as rows under `HEADS`; personal data is masked if required."""
     rows: list[list[Written]] = []
-    told = [(one.row, one.who, one.value, one.name, ", ".join(one.reasons), "yes")
-            for one in found.exact]  # fmt: skip
-    told += [(one.row, one.who, "", "", one.why, "no") for one in found.left]
-    for row, who, value, there, why, is_exact in told:
-        shown = _shown(who)
+    cells = [(match.row, match.who, match.value, match.name, ", ".join(match.reasons), "yes")
+            for match in matches.exact]  # fmt: skip
+    cells += [(left_out.row, left_out.who, "", "", left_out.why, "no") for left_out in matches.left]
+    for row, match_identity, value, target_name, why, is_exact in cells:
+        identity = _visible_identity(match_identity)
         amount = sums(row.money, g.company.currency).replace("\xa0", " ")
-        said = (shown.name, shown.tin, shown.registration)
-        found_there = (value, _name(there, who), why, is_exact)
-        rows.append([row.table, row.key, *said, *found_there, row.records, amount])
+        identity_cells = (identity.name, identity.tin, identity.registration)
+        target_cells = (value, _visible_name(target_name, match_identity), why, is_exact)
+        rows.append([row.table, row.key, *identity_cells, *target_cells, row.records, amount])
     return rows
 
 
 @pages.get("/lists")
 @needs("record.read")
 def lists() -> Response:
-    """Where each list comes from and how old it is, and the form to give one in."""
-    return _lists({})
+    """Show each list's source and age, and the form to upload a list."""
+    return _show_lists({})
 
 
-def _lists(problems: dict[str, str], status: int = 200) -> Response:
+def _show_lists(problems: dict[str, str], status: int = 200) -> Response:
     session, company_id = store.reading(), g.company.id
     page = Together(session, KEPT)
     targets, files = (
@@ -204,7 +212,7 @@ def _lists(problems: dict[str, str], status: int = 200) -> Response:
         status=status,
         sources=list_sources.list_sources(session, company_id, g.now, beside=page),
         files=files.value,
-        targets=[one.name for one in targets.value if one.is_target],
+        targets=[connection.name for connection in targets.value if connection.is_target],
         kinds=list(ListKind),
         today=filters.today(),
         form=request.form,
@@ -217,7 +225,7 @@ def _lists(problems: dict[str, str], status: int = 200) -> Response:
 @needs("mapping.fix")
 @request_guard.limiter.limit("12 per minute")
 def give_list() -> Response:
-    """Keep a file as the list of a day."""
+    """Store a file as the list of a day."""
     file, form = request.files.get("file"), request.form
     as_of, kind = forms.parse_day(form.get("as_of", "")), form.get("kind", "")
     problems = {}
@@ -226,12 +234,12 @@ def give_list() -> Response:
     if as_of is None:
         problems["as_of"] = "Enter the date as 2026-11-01."
     if problems or file is None or as_of is None or kind not in set(ListKind):
-        return _lists(problems, status=422)
+        return _show_lists(problems, status=422)
     name, raw = str(file.filename), file.read()
     store.drop_snapshot()  # hold neither a snapshot nor a lock while a process reads the workbook
     rows = read_list(name, raw, ListKind(kind))
     with store.writing() as session:
-        answer = list_files.submit_list(
+        stored = list_files.submit_list(
             session,
             g.actor,
             form.get("target", ""),
@@ -243,46 +251,48 @@ def give_list() -> Response:
             today=filters.today(),
             now=g.now,
         )
-    if isinstance(answer, Refusal):
-        if answer.status == 422:
-            field = "as_of" if answer.code == "list.day" else "file"
-            return _lists({field: answer.words}, status=422)
-        return store.refuse(answer, back=url_for("mappings.lists", co=g.company.code))
-    said = (
-        f"{answer.file_name} is the list of {answer.as_of} now: {answer.entries:,} in all, "
-        f"{answer.added} added, {answer.changed} changed, {answer.gone} gone. Nothing was posted."
+    if isinstance(stored, Refusal):
+        if stored.status == 422:
+            field = "as_of" if stored.code == "list.day" else "file"
+            return _show_lists({field: stored.words}, status=422)
+        return store.refuse(stored, back=url_for("mappings.lists", co=g.company.code))
+    message = (
+        f"{stored.file_name} is the list of {stored.as_of} now: {stored.entries:,} in all, "
+        f"{stored.added} added, {stored.changed} changed, {stored.gone} gone. Nothing was posted."
     )
-    changed = url_for("mappings.list_changes", co=g.company.code, no=answer.file_id)
-    return store.redirect_with_message(changed, said)
+    changes_address = url_for("mappings.list_changes", co=g.company.code, no=stored.file_id)
+    return store.redirect_with_message(changes_address, message)
 
 
 @pages.post("/look")
 @needs("mapping.fix")
 @request_guard.limiter.limit("12 per minute")
 def look() -> Response:
-    """Ask targets again for their codes, from a hold or a missing value: one was added there."""
+    """Request that targets list their codes again, after a code was added there."""
     hold_id, cause = (forms.parse_whole(request.form.get(name)) for name in ("hold", "cause"))
     back = url_for("mappings.missing", co=g.company.code, cause=cause)
     if hold_id is not None:
         back = url_for("holding.show", co=g.company.code, hold_id=hold_id)
     with store.writing() as session:
-        answer = channel.refresh_now(session, g.actor, request.form.getlist("target"), g.now)
-    if isinstance(answer, Refusal):
-        return store.refuse(answer, back=back)
+        targets = channel.refresh_now(session, g.actor, request.form.getlist("target"), g.now)
+    if isinstance(targets, Refusal):
+        return store.refuse(targets, back=back)
     processes.ring(g.company.id, "lists")
-    asked = ", ".join(answer)
-    said = f"{asked} is asked again within a minute. Records that wait for the code then go on."
-    return store.redirect_with_message(back, said)
+    target_names = ", ".join(targets)
+    message = (
+        f"{target_names} is asked again within a minute. Records that wait for the code then go on."
+    )
+    return store.redirect_with_message(back, message)
 
 
 @pages.get("/lists/<int:no>")
 @needs("record.read")
 def list_changes(no: int) -> Response:
-    """What one list has otherwise than the one before it."""
-    found = list_files.file_changes(store.reading(), g.company.id, no, SHOWN)
-    if found is None:
+    """Show the differences between a list and the list before it."""
+    file_changes = list_files.file_changes(store.reading(), g.company.id, no, MAX_ROWS)
+    if file_changes is None:
         abort(404)
-    file, rows = found
+    file, rows = file_changes
     return store.respond(
         "mappings/list_changes.html",
         head_values(),
@@ -290,24 +300,25 @@ def list_changes(no: int) -> Response:
         rows=rows,
         of_items=file.kind == ListKind.ITEM,
         seen=_visible_value,
-        minor=_minor,
+        minor=_unpaid_minor,
     )
 
 
 def _visible_value(row: ListRow | None, field: str) -> str:
-    """A number or name, for who may see personal data; a name that is the code is no secret, and
-    nobody's SKU is.
+    """Return a field's text, masked if it is personal data that the user may not see.
+
+    A name that equals the code, and an SKU, are never masked.
     """
     text = str(getattr(row, field)) if row else ""
-    plain = (
+    is_visible = (
         not text
         or field == "sku"
         or (row is not None and text == row.code)
         or filters.sees_personal()
     )
-    return text if plain else MASK
+    return text if is_visible else MASK
 
 
-def _minor(row: ListRow) -> int:
-    """What is left to pay, as amounts are shown."""
+def _unpaid_minor(row: ListRow) -> int:
+    """Return the unpaid amount in minor units."""
     return to_minor(row.left or Decimal(0), row.currency)

@@ -1,4 +1,4 @@
-"""Merging parties, the posted documents that a change contradicts, and the mapping workbook."""
+"""Serve party merges, the posted documents that a change contradicts, and the mapping workbook."""
 
 import json
 import re
@@ -48,32 +48,32 @@ _FORM_SIGNS: Final = 200_000
 @pages.get("/parties")
 @needs("record.read")
 def parties_found() -> Response:
-    """Two keys that seem to be one party, each pair once."""
-    found = party_merge.merge_proposals(store.reading(), g.company.id, filters.today())
-    return store.respond("mappings/parties.html", head_values(), found=found)
+    """Show each pair of keys that may be one party, each pair once."""
+    proposals = party_merge.merge_proposals(store.reading(), g.company.id, filters.today())
+    return store.respond("mappings/parties.html", head_values(), found=proposals)
 
 
 @pages.get("/parties/<int:hold_id>")
 @needs("record.read")
 def merge(hold_id: int) -> Response:
-    """One proposal: the keys that it changes, and what both parties owe together."""
-    return _merge_page(hold_id, request.args.get("turned") == "1", {})
+    """Show one proposal: the keys that it changes, and what both parties owe together."""
+    return _show_merge(hold_id, request.args.get("turned") == "1", {})
 
 
-def _merge_page(
+def _show_merge(
     hold_id: int, turned: bool, problems: dict[str, str], *, status: int = 200
 ) -> Response:
-    found = party_merge.merge_proposal(
+    proposal = party_merge.merge_proposal(
         store.reading(), g.company.id, hold_id, filters.today(), turned=turned
     )
-    if found is None:
+    if proposal is None:
         abort(404)
     return store.respond(
         "mappings/merge.html",
         head_values(),
         status=status,
-        merge=found,
-        keeping=fixes.refuse_change(store.reading(), g.actor, [key.table for key in found.keys]),
+        merge=proposal,
+        keeping=fixes.refuse_change(store.reading(), g.actor, [key.table for key in proposal.keys]),
         turned=turned,
         hidden=hidden_tables(),
         problems=problems,
@@ -84,37 +84,37 @@ def _merge_page(
 @pages.post("/parties/<int:hold_id>")
 @needs("mapping.fix")
 def accept_merge(hold_id: int) -> Response:
-    """Give the keys of one party to the other, in the mappings only."""
+    """Merge the keys of one party into the other, in the mappings only."""
     turned = request.form.get("turned") == "1"
-    wish = forms.read_reason(request.form)
-    if isinstance(wish, forms.Problems):
-        return _merge_page(hold_id, turned, dict(wish.by_field), status=422)
+    reason_form = forms.read_reason(request.form)
+    if isinstance(reason_form, forms.Problems):
+        return _show_merge(hold_id, turned, dict(reason_form.by_field), status=422)
     rev = forms.parse_whole(request.form.get("rev"))
     with store.writing() as session:
-        answer = party_merge.accept_merge(
+        merged = party_merge.accept_merge(
             session,
             g.actor,
             hold_id,
-            wish.reason,
+            reason_form.reason,
             g.now,
             today=filters.today(),
             turned=turned,
             rev=rev if rev is not None else g.company.revision,
-            op=wish.op or None,
+            op=reason_form.op or None,
         )
     back = url_for("mappings.parties_found", co=g.company.code)
-    if isinstance(answer, Refusal):
-        return store.refuse(answer, back=back)
+    if isinstance(merged, Refusal):
+        return store.refuse(merged, back=back)
     processes.ring(g.company.id, "evaluate")
-    since = answer.first if answer.first != answer.revision else None
-    moved = url_for("mappings.moved", co=g.company.code, no=answer.revision, since=since)
-    keys = plural(answer.keys, "key names", "keys name")
-    woken = plural(answer.woken, "record is", "records are")
+    since = merged.first if merged.first != merged.revision else None
+    moved = url_for("mappings.moved", co=g.company.code, no=merged.revision, since=since)
+    keys = plural(merged.keys, "key names", "keys name")
+    woken = plural(merged.woken, "record is", "records are")
     say = (
         f"Merged: {keys} the other party now, {woken} checked again."
         " What is posted stays as it is; what was on hold for this alone becomes ready and is sent."
     )
-    if answer.later:
+    if merged.later:
         say = (
             f"Merged: {keys} the other party now, {woken} checked again, more may follow."
             " What is posted stays as it is; what was on hold for this alone becomes ready"
@@ -126,27 +126,27 @@ def accept_merge(hold_id: int) -> Response:
 @pages.post("/parties/<int:hold_id>/refuse")
 @needs("mapping.fix")
 def refuse_merge(hold_id: int) -> Response:
-    """Say for good that the two are not one party."""
-    wish = forms.read_reason(request.form)
-    if isinstance(wish, forms.Problems):
+    """Record permanently that the two parties are different."""
+    reason_form = forms.read_reason(request.form)
+    if isinstance(reason_form, forms.Problems):
         problems = {"apart": "Give a reason, so that it is not proposed again without one."}
-        return _merge_page(hold_id, turned=False, problems=problems, status=422)
+        return _show_merge(hold_id, turned=False, problems=problems, status=422)
     with store.writing() as session:
-        op = wish.op or None
-        answer = party_merge.refuse_merge(
-            session, g.actor, hold_id, wish.reason, g.now, today=filters.today(), op=op
+        op = reason_form.op or None
+        refused = party_merge.refuse_merge(
+            session, g.actor, hold_id, reason_form.reason, g.now, today=filters.today(), op=op
         )
     back = url_for("mappings.parties_found", co=g.company.code)
-    if isinstance(answer, Refusal):
-        return store.refuse(answer, back=back)
-    say = f"{answer.first} and {answer.second} stay two parties. The merge is not proposed again."
+    if isinstance(refused, Refusal):
+        return store.refuse(refused, back=back)
+    say = f"{refused.first} and {refused.second} stay two parties. The merge is not proposed again."
     return store.redirect_with_message(back, say)
 
 
 @pages.get("/changes/<int:no>")
 @needs("record.read")
 def moved(no: int) -> Response:
-    """The posted documents that a saved change contradicts."""
+    """Show the posted documents that a saved change contradicts."""
     change = reclassification.saved_change(store.reading(), g.company.id, no)
     if change is None:
         abort(404)
@@ -156,48 +156,52 @@ def moved(no: int) -> Response:
     sent = together.answer(
         store.reading(), reclassification.asked_documents(change, A_SHEET, below or END_OF_IDS)
     )
-    found = reclassification.find_contradictions(store.reading(), change, sent, most=JUDGED)
+    contradictions = reclassification.find_contradictions(
+        store.reading(), change, sent, most=JUDGED
+    )
     return store.respond(
         "mappings/moved.html",
         change=change,
         before=change.before.text if change.before else "",
         after=change.after.text if change.after else "",
-        found=found,
+        found=contradictions,
         below=below,
         later=later_wakes.has_pending(store.reading(), g.company.id, change.entries),
-        beside=_beside(change, forms.parse_whole(request.args.get("since"))),
-        rows=found.documents[:SHOWN],
+        beside=_merge_contradictions(change, forms.parse_whole(request.args.get("since"))),
+        rows=contradictions.documents[:SHOWN],
         pairs={
-            one.posting_id: reclassification.journal_entries(one) for one in found.documents[:SHOWN]
+            document.posting_id: reclassification.journal_entries(document)
+            for document in contradictions.documents[:SHOWN]
         },
         tables=mapping_lists.tables(store.reading(), g.company.id),
         missing_count=filters.count_missing(),
     )
 
 
-def _beside(
+def _merge_contradictions(
     change: reclassification.Saved, since: int | None
 ) -> list[tuple[reclassification.Saved, reclassification.Contradictions]]:
-    """All changes of a merge, the last of which is shown, each with what it contradicts."""
+    """Return all changes of a merge with their contradictions; `change` is the last one saved."""
     session = store.reading()
     if since is None or not max(0, change.no - MOST_KEYS) < since < change.no:
         return []
-    saved = (
+    saved_changes = (
         reclassification.saved_change(session, g.company.id, no)
         for no in range(since, change.no + 1)
     )
     return [
-        (one, reclassification.find_contradictions(session, one, most=JUDGED))
-        for one in saved
-        if one and (one.by, one.at) == (change.by, change.at)
+        (saved_change, reclassification.find_contradictions(session, saved_change, most=JUDGED))
+        for saved_change in saved_changes
+        if saved_change and (saved_change.by, saved_change.at) == (change.by, change.at)
     ]
 
 
 @pages.get("/changes/<int:no>/reclassification.xlsx")
 @needs("record.pii")
 def sheet(no: int) -> Response:
-    """Them as a journal to enter, and as a list of every value that differs: of so many documents,
-    the newest or those below one.
+    """Return the contradictions as a workbook: a journal to enter, and a list of differing values.
+
+    It covers up to A_SHEET documents: the newest, or those below one id.
     """
     change = reclassification.saved_change(store.reading(), g.company.id, no)
     if change is None:
@@ -206,11 +210,11 @@ def sheet(no: int) -> Response:
     sent = together.answer(
         store.reading(), reclassification.asked_documents(change, A_SHEET, below or END_OF_IDS)
     )
-    found = reclassification.find_contradictions(store.reading(), change, sent).documents
+    documents = reclassification.find_contradictions(store.reading(), change, sent).documents
     body = write_sheets(
         {
-            "Journal": reclassification.journal_rows(change, found, filters.today()),
-            "Documents": reclassification.document_rows(found),
+            "Journal": reclassification.journal_rows(change, documents, filters.today()),
+            "Documents": reclassification.document_rows(documents),
         }
     )
     answer = make_response(body)
@@ -223,32 +227,32 @@ def sheet(no: int) -> Response:
 @pages.get("/workbook")
 @needs("record.read")
 def workbook() -> Response:
-    """How it works, the download, and the form to upload a changed one."""
-    return _workbook_page({})
+    """Show instructions, the download, and the upload form of the mapping workbook."""
+    return _show_workbook({})
 
 
-def _workbook_page(
+def _show_workbook(
     problems: Mapping[str, str],
     *,
-    found: WorkbookChanges | None = None,
+    changes: WorkbookChanges | None = None,
     name: str = "",
     status: int = 200,
 ) -> Response:
     session = store.reading()
-    fits, effect = found, None
-    if found is not None:
-        fitting = _fitting(found.changes)
+    fits, effect = changes, None
+    if changes is not None:
+        fitting = _fitting_changes(changes.changes)
         effect = saving.effect_of(session, g.company.id, fitting, g.now) if fitting else None
-        left = len(found.changes) - len(fitting)
+        left = len(changes.changes) - len(fitting)
         fits = WorkbookChanges(
             fitting,
-            found.meanwhile,
-            found.wrong,
-            found.same,
-            found.not_in_file,
-            found.more + left,
-            found.rev,
-            known=found.known,
+            changes.meanwhile,
+            changes.wrong,
+            changes.same,
+            changes.not_in_file,
+            changes.more + left,
+            changes.rev,
+            known=changes.known,
         )
     return store.respond(
         "mappings/workbook.html",
@@ -256,7 +260,7 @@ def _workbook_page(
         status=status,
         found=fits,
         effect=effect,
-        told=_told(fits.changes) if fits else "",
+        told=_changes_json(fits.changes) if fits else "",
         name=name,
         at_once=AT_ONCE,
         most_wrong=SHOWN_WRONG,
@@ -266,20 +270,23 @@ def _workbook_page(
     )
 
 
-def _fitting(changes: Sequence[Change]) -> tuple[Change, ...]:
-    """As many as one form carries."""
+def _fitting_changes(changes: Sequence[Change]) -> tuple[Change, ...]:
+    """Return as many changes as one form can carry."""
     signs, fitting = 0, []
-    for one in changes:
-        signs += len(_told([one]))
+    for change in changes:
+        signs += len(_changes_json([change]))
         if signs > _FORM_SIGNS:
             break
-        fitting.append(one)
+        fitting.append(change)
     return tuple(fitting)
 
 
-def _told(changes: Sequence[Change]) -> str:
-    """The changes as the form carries them, so that nothing is stored before they are saved."""
-    rows = [[one.table, one.key, str(one.since), one.before, one.value] for one in changes]
+def _changes_json(changes: Sequence[Change]) -> str:
+    """Return the changes as the form carries them; they are stored only when the form is saved."""
+    rows = [
+        [change.table, change.key, str(change.since), change.before, change.value]
+        for change in changes
+    ]
     return json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -287,7 +294,7 @@ def _told(changes: Sequence[Change]) -> str:
 @needs("mapping.read")
 @request_guard.limiter.limit("12 per minute")
 def workbook_file() -> Response:
-    """All mapping tables as a workbook."""
+    """Return all mapping tables as a workbook."""
     answer = make_response(mapping_workbook(store.reading(), g.company.id, g.now))
     answer.headers["Content-Type"] = XLSX
     name = f"mappings-{g.company.code}-r{g.company.revision}.xlsx"
@@ -299,20 +306,20 @@ def workbook_file() -> Response:
 @needs("mapping.fix")
 @request_guard.limiter.limit("12 per minute")
 def upload_workbook() -> Response:
-    """What a changed workbook would do; nothing of it is stored."""
+    """Show the effect of a changed workbook; nothing is stored."""
     file = request.files.get("file")
     if file is None or not file.filename:
-        return _workbook_page({"file": "Select a file."}, status=422)
+        return _show_workbook({"file": "Select a file."}, status=422)
     name, raw = str(file.filename), file.read()
-    names = [one.name for one in mapping_lists.tables(store.reading(), g.company.id)]
+    names = [row.name for row in mapping_lists.tables(store.reading(), g.company.id)]
     store.drop_snapshot()  # no snapshot is kept while a process reads the workbook
-    read = read_workbook(name, raw, names)
-    if isinstance(read, Refusal):
-        return _workbook_page({"file": read.words}, status=422)
-    found = workbook_changes(store.reading(), g.actor, read)
-    if isinstance(found, Refusal):
-        return _workbook_page({"file": found.words}, status=422)
-    return _workbook_page({}, found=found, name=name, status=409 if found.meanwhile else 200)
+    workbook = read_workbook(name, raw, names)
+    if isinstance(workbook, Refusal):
+        return _show_workbook({"file": workbook.words}, status=422)
+    changes = workbook_changes(store.reading(), g.actor, workbook)
+    if isinstance(changes, Refusal):
+        return _show_workbook({"file": changes.words}, status=422)
+    return _show_workbook({}, changes=changes, name=name, status=409 if changes.meanwhile else 200)
 
 
 @pages.post("/workbook/save")
@@ -320,59 +327,61 @@ def upload_workbook() -> Response:
 def save_workbook() -> Response:
     """Save the changes as they were shown."""
     form = request.form
-    seen, rev = _changes(form.get("changes", "")), forms.parse_whole(form.get("rev"))
-    wish = forms.read_reason(form)
-    if seen is None or rev is None:
-        return _workbook_page(
+    shown_changes, rev = _read_changes(form.get("changes", "")), forms.parse_whole(form.get("rev"))
+    reason_form = forms.read_reason(form)
+    if shown_changes is None or rev is None:
+        return _show_workbook(
             {"file": "The preview was not complete. Upload the file again."}, status=422
         )
-    if isinstance(wish, forms.Problems):
-        shown = WorkbookChanges(tuple(seen), (), (), 0, 0, 0, rev, known=True)
-        return _workbook_page(wish.by_field, found=shown, name=form.get("name", ""), status=422)
+    if isinstance(reason_form, forms.Problems):
+        workbook_state = WorkbookChanges(tuple(shown_changes), (), (), 0, 0, 0, rev, known=True)
+        return _show_workbook(
+            reason_form.by_field, changes=workbook_state, name=form.get("name", ""), status=422
+        )
     with store.writing() as session:
-        answer = saving.save_changes(
+        saved = saving.save_changes(
             session,
             g.actor,
-            seen,
+            shown_changes,
             forms.parse_whole(form.get("ready")) or 0,
-            wish.reason,
+            reason_form.reason,
             g.now,
             rev=rev,
-            op=wish.op or None,
+            op=reason_form.op or None,
         )
     back = url_for("mappings.workbook", co=g.company.code)
-    if isinstance(answer, Refusal):
-        return store.refuse(answer, back=back)
+    if isinstance(saved, Refusal):
+        return store.refuse(saved, back=back)
     processes.ring(g.company.id, "evaluate")
-    woken = plural(answer.woken, "record is", "records are")
-    say = f"{plural(answer.keys, 'mapping')} saved. {woken} checked again; nothing was posted."
-    if answer.later:
-        keys = plural(answer.keys, "mapping")
+    woken = plural(saved.woken, "record is", "records are")
+    say = f"{plural(saved.keys, 'mapping')} saved. {woken} checked again; nothing was posted."
+    if saved.later:
+        keys = plural(saved.keys, "mapping")
         say = f"{keys} saved. {woken} checked again, more may follow; nothing was posted."
     return store.redirect_with_message(back, say)
 
 
-def _changes(text: str) -> list[Change] | None:
-    """The changes that a form carries; None where they are not as the page wrote them."""
+def _read_changes(text: str) -> list[Change] | None:
+    """Return the changes that a form carries; None if the page did not write them."""
     try:
         rows = json.loads(text)
-        found = [
+        changes = [
             Change(table, key, date.fromisoformat(since), before, value)
             for table, key, since, before, value in rows
         ]
     except (ValueError, TypeError, RecursionError):
         return None
-    return found if len(found) <= AT_ONCE and all(map(_writable, found)) else None
+    return changes if len(changes) <= AT_ONCE and all(map(_is_writable, changes)) else None
 
 
-def _writable(change: Change) -> bool:
-    """Whether a page of ours writes such a change; JSON also spells signs that are no text."""
+def _is_writable(change: Change) -> bool:
+    """Check whether a page could have written the change; JSON can carry invalid characters."""
     texts = (change.table, change.key, change.value, change.before)
     if not all(isinstance(text, str) for text in texts):
         return False
-    named = change.table, change.key
+    short_texts = change.table, change.key
     return (
-        all(text.isprintable() and len(text) <= LONGEST for text in named)
+        all(text.isprintable() and len(text) <= LONGEST for text in short_texts)
         and change.value.isprintable()
         and not _NO_TEXT.search(change.before)
     )

@@ -1,4 +1,4 @@
-"""Missing mapping values with a preview of each fix, mapping tables, unpaid lists and units."""
+"""Serve missing mapping values with previews, mapping tables, unpaid lists and units."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -35,7 +35,7 @@ from rules.program import Program
 from rules.rulebook.coverage import agreements
 from rules.values.wording import term
 
-BESIDE_ONE: Final = 40
+ROWS_BESIDE_OPEN: Final = 40
 """Rows of a page on which a value is open: it weighs as much as ten."""
 
 SOLVED: Final = Refusal(
@@ -44,19 +44,19 @@ SOLVED: Final = Refusal(
 
 pages = Blueprint("mappings", __name__, url_prefix="/c/<co>/mappings")
 
-SHOWN: Final = 200
+MAX_ROWS: Final = 200
 
-LONGEST: Final = 100
+MAX_SEARCH: Final = 100
 
 __all__ = ["pages"]
 
-READS: Final = "mapping.read"
+READ_ACT: Final = "mapping.read"
 """The act of who reads every entry."""
 
 
 @pages.context_processor
-def _in_force() -> dict[str, object]:
-    """Whether the rules in force have a table, asked where a page shows the tables."""
+def _add_unused() -> dict[str, object]:
+    """Give templates `unused(table)`: whether the rules in force lack a table."""
 
     def unused(table: str) -> bool:
         version = g.company.ruleset_version_id
@@ -70,18 +70,18 @@ def _in_force() -> dict[str, object]:
 @pages.get("/missing")
 @needs("record.read")
 def missing() -> Response:
-    """What has no mapping, largest amount first; one of them open."""
+    """Show the values without a mapping, largest amount first, with one value open."""
     opened = open_value(forms.parse_whole(request.args.get("cause")))
     if opened is None and store.wants_block("mappreview"):
         return make_response("", 204)  # it is solved: the group that asks goes with its next look
-    return store.respond("mappings/missing.html", _missing(opened, {}))
+    return store.respond("mappings/missing.html", _missing_values(opened, {}))
 
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """The values to choose from: those that are suggested where nothing is typed, and what fits.
+    """Hold the values to choose from: suggestions while no text is typed, and matches of the text.
 
-    `more`: so many fit that some are left out. `complete` are targets that told all their codes.
+    `more` means that some matches are left out. `complete` are targets that listed all their codes.
     """
 
     text: str
@@ -93,9 +93,9 @@ class Pick:
 
 @dataclass(slots=True)
 class Opened:
-    """The missing value that the page shows, with what is in its form.
+    """Hold the missing value that the page shows, and its form's fields.
 
-    `known` is of the value that is chosen or typed.
+    `known` describes the chosen or typed value.
     """
 
     row: fixes.Missing
@@ -110,18 +110,18 @@ class Opened:
     reason: str = ""
 
 
-def _missing(opened: Opened | None, problems: Mapping[str, str]) -> dict[str, object]:
+def _missing_values(opened: Opened | None, problems: Mapping[str, str]) -> dict[str, object]:
     session = store.reading()
     after = forms.parse_place(request.args.get("after"))
-    asked, company_id = Together(session), g.company.id
-    causes = asked.ask(fixes.asked_causes(company_id, after=after))
-    tables = asked.ask(mapping_lists.asked_tables(company_id))
-    revisions = asked.ask(mapping_lists.revisions(company_id))
+    query, company_id = Together(session), g.company.id
+    causes = query.ask(fixes.asked_causes(company_id, after=after))
+    tables = query.ask(mapping_lists.asked_tables(company_id))
+    revisions = query.ask(mapping_lists.revisions(company_id))
     rows = answer(session, fixes.asked_missing(session, company_id, causes.value))
-    most = BESIDE_ONE if opened else fixes.A_PAGE
+    row_limit = ROWS_BESIDE_OPEN if opened else fixes.A_PAGE
     return {
-        "rows": rows[:most],
-        "last": rows[most - 1] if len(rows) > most else None,
+        "rows": rows[:row_limit],
+        "last": rows[row_limit - 1] if len(rows) > row_limit else None,
         "missing_count": filters.count_missing(),
         "open": opened,
         "solved": opened is None and bool(request.args.get("cause")),
@@ -139,11 +139,11 @@ def _missing(opened: Opened | None, problems: Mapping[str, str]) -> dict[str, ob
 @pages.get("/missing/values")
 @needs("record.read")
 def values() -> Response:
-    """What fits the letters that are typed: of the table, and of what the target lists."""
+    """Show the values that match the typed letters, of the table and of the target's lists."""
     cause_id, text = forms.parse_whole(request.args.get("cause")), request.args.get("q", "")
     if not store.wants_block("mapchoices"):
         opened = open_value(cause_id, text)
-        return store.respond("mappings/missing.html", _missing(opened, {}))
+        return store.respond("mappings/missing.html", _missing_values(opened, {}))
     pick = find_choices(cause_id, text)
     if pick is None:
         abort(404)
@@ -153,7 +153,7 @@ def values() -> Response:
 @pages.get("/<table>")
 @needs("record.read")
 def table(table: str) -> Response:
-    """The entries of one table."""
+    """Show the entries of one table."""
     session = store.reading()
     tables = mapping_lists.tables(session, g.company.id)
     if table not in {row.name for row in tables}:
@@ -177,15 +177,15 @@ def table(table: str) -> Response:
 @pages.route("/preview", methods=["GET", "POST"])
 @needs("mapping.fix")
 def preview() -> Response:
-    """What a fix would free, and what would stay held and why; changes nothing.
+    """Show which records a fix would free, and which stay on hold and why; nothing is changed.
 
-    The form posts what is typed: its token, and a value that nobody saved, stand in no address.
+    The form is posted so that its token and the unsaved value never appear in an address.
     """
-    return _panel(request.form or request.args, {}, status=200)
+    return _show_panel(request.form or request.args, {}, status=200)
 
 
-def _panel(form: MultiDict[str, str], problems: dict[str, str], *, status: int) -> Response:
-    """The open panel with a preview of the value in the form."""
+def _show_panel(form: MultiDict[str, str], problems: dict[str, str], *, status: int) -> Response:
+    """Show the open panel with a preview of the form's value."""
     opened = open_value(forms.parse_whole(form.get("cause")), form.get("q", ""))
     searching = "search" in form
     value = "" if searching else (form.get("other") or "").strip() or form.get("to", "")
@@ -200,7 +200,7 @@ def _panel(form: MultiDict[str, str], problems: dict[str, str], *, status: int) 
             problems, status = {**since.by_field, **problems}, 422
         elif value:
             row = opened.row
-            found = mappings_preview.preview_entry(
+            previewed = mappings_preview.preview_entry(
                 store.reading(),
                 g.company.id,
                 row.table,
@@ -209,63 +209,70 @@ def _panel(form: MultiDict[str, str], problems: dict[str, str], *, status: int) 
                 g.now,
                 since or fixes.ALWAYS,
             )
-            if isinstance(found, Refusal):
-                problems["to"] = f"{found.message} {found.hint}"
-                status = found.status
+            if isinstance(previewed, Refusal):
+                problems["to"] = f"{previewed.message} {previewed.hint}"
+                status = previewed.status
             else:
-                opened.preview = found
+                opened.preview = previewed
         elif status == 200 and not searching:
             problems["to"] = "Select a suggestion or enter a value."
-    whole = problems and store.wants_block("freed")  # what is wrong is told at its field
-    block, shown = f"mappreview{store.target_suffix()}" if whole else "", _missing(opened, problems)
-    return store.respond("mappings/missing.html", shown, status=status, block=block)
+    shows_whole_panel = problems and store.wants_block(
+        "freed"
+    )  # what is wrong is told at its field
+    block, page_values = (
+        f"mappreview{store.target_suffix()}" if shows_whole_panel else "",
+        _missing_values(opened, problems),
+    )
+    return store.respond("mappings/missing.html", page_values, status=status, block=block)
 
 
 @pages.post("/fix")
 @needs("mapping.fix")
 def fix() -> Response:
-    """Save the entry; what it blocked is judged again."""
-    wish = forms.read_mapping_value(request.form)
-    if isinstance(wish, forms.Problems):
-        return _panel(request.form, dict(wish.by_field), status=422)
-    answer = save_value(wish.table, wish)
+    """Save the entry; the records that it blocked are judged again."""
+    mapping_value = forms.read_mapping_value(request.form)
+    if isinstance(mapping_value, forms.Problems):
+        return _show_panel(request.form, dict(mapping_value.by_field), status=422)
+    saved = save_value(mapping_value.table, mapping_value)
     back = url_for("mappings.missing", co=g.company.code)
-    if isinstance(answer, Refusal):
-        if answer.status == 422:
-            return _panel(request.form, _beside_field(answer), status=422)
-        return store.refuse(answer, back=back)
+    if isinstance(saved, Refusal):
+        if saved.status == 422:
+            return _show_panel(request.form, _problem_at_field(saved), status=422)
+        return store.refuse(saved, back=back)
     processes.ring(g.company.id, "evaluate")
     if not store.target_suffix():
-        return store.redirect_with_message(back, saved_message(answer))
-    done = saved_message(answer)  # in a group of the holding area: that page stays
-    return store.respond("mappings/missing.html", say=done, saved=done, at=store.target_suffix())
+        return store.redirect_with_message(back, saved_message(saved))
+    message = saved_message(saved)  # in a group of the holding area: that page stays
+    return store.respond(
+        "mappings/missing.html", say=message, saved=message, at=store.target_suffix()
+    )
 
 
-def _beside_field(refusal: Refusal) -> dict[str, str]:
-    """What is wrong with a value or its day, beside the field in which it was typed."""
+def _problem_at_field(refusal: Refusal) -> dict[str, str]:
+    """Return the problem of a value or its day, keyed by its form field."""
     field = "since" if refusal.code == "mapping.since" else "to"
     return {field: refusal.words}
 
 
-def save_value(table: str, wish: forms.MapValue) -> fixes.Fixed | Refusal:
-    """Give a key of a table the value that the person wishes."""
+def save_value(table: str, mapping_value: forms.MapValue) -> fixes.Fixed | Refusal:
+    """Save the entered value of a table's key."""
     with store.writing() as session:
         return fixes.fix(
             session,
             g.actor,
             table,
-            wish.key,
-            wish.value,
-            reason=wish.reason,
+            mapping_value.key,
+            mapping_value.value,
+            reason=mapping_value.reason,
             now=g.now,
-            rev=wish.rev if wish.rev is not None else g.company.revision,
-            op=wish.op or None,
-            since=wish.since or fixes.ALWAYS,
+            rev=mapping_value.rev if mapping_value.rev is not None else g.company.revision,
+            op=mapping_value.op or None,
+            since=mapping_value.since or fixes.ALWAYS,
         )
 
 
 def head_values() -> dict[str, object]:
-    """What the head of a page asks for that is about no table."""
+    """Return the values that every mapping page's head needs."""
     return {
         "tables": mapping_lists.tables(store.reading(), g.company.id),
         "missing_count": filters.count_missing(),
@@ -276,39 +283,45 @@ def head_values() -> dict[str, object]:
 @pages.get("/<table>/entry")
 @needs("record.read")
 def entry(table: str) -> Response:
-    """One entry with its history, and what another value of it would do."""
-    return _form(table, request.args, {}, status=200)
+    """Show one entry with its history, and a preview of another value."""
+    return _show_entry_form(table, request.args, {}, status=200)
 
 
-def _form(
-    table: str, given: MultiDict[str, str], problems: dict[str, str], *, status: int
+def _show_entry_form(
+    table: str, form_values: MultiDict[str, str], problems: dict[str, str], *, status: int
 ) -> Response:
-    """The form with a preview of the value in it, and what the key had before."""
-    session, key = store.reading(), given.get("key", "")
-    asked, company_id = Together(session), g.company.id
-    stood = asked.ask(entries.change_history(company_id, table, key))
-    users = asked.ask(entries.asked_usage_by_day(company_id, table, key))
-    tables = asked.ask(mapping_lists.asked_tables(company_id))
-    changes = stood.value
+    """Show the entry's form with a preview of its value, and the key's history."""
+    session, key = store.reading(), form_values.get("key", "")
+    query, company_id = Together(session), g.company.id
+    history = query.ask(entries.change_history(company_id, table, key))
+    usage = query.ask(entries.asked_usage_by_day(company_id, table, key))
+    tables = query.ask(mapping_lists.asked_tables(company_id))
+    changes = history.value
     if not changes:
         abort(404)
-    back = next((one for one in changes if str(one.revision) == given.get("revert")), None)
-    typed = back.before if back else (given.get("other") or "").strip()
-    since = back.since if back else forms.read_since(given)
+    reverted = next(
+        (change for change in changes if str(change.revision) == form_values.get("revert")), None
+    )
+    typed = reverted.before if reverted else (form_values.get("other") or "").strip()
+    since = reverted.since if reverted else forms.read_since(form_values)
     if isinstance(since, forms.Problems):
         problems, status, since = {**since.by_field, **problems}, 422, None
     preview = None
     if typed:
-        found = mappings_preview.preview_entry(
+        previewed = mappings_preview.preview_entry(
             session, g.company.id, table, key, typed, g.now, since or fixes.ALWAYS
         )
-        if isinstance(found, Refusal):
-            problems, status = {"to": f"{found.message} {found.hint}", **problems}, found.status
+        if isinstance(previewed, Refusal):
+            problems, status = (
+                {"to": f"{previewed.message} {previewed.hint}", **problems},
+                previewed.status,
+            )
         else:
-            preview = found
-    used = users.value
+            preview = previewed
+    usage_by_day = usage.value
     in_force = sorted(
-        (one for one in changes if one.in_force), key=lambda one: one.since or fixes.ALWAYS
+        (change for change in changes if change.in_force),
+        key=lambda change: change.since or fixes.ALWAYS,
     )
     return store.respond(
         "mappings/entry.html",
@@ -317,13 +330,18 @@ def _form(
         key=key,
         changes=changes,
         stands=[
-            (one, entries.refuse_removal(used.get(one.since or fixes.ALWAYS, entries.NOBODY)))
-            for one in in_force
+            (
+                change,
+                entries.refuse_removal(
+                    usage_by_day.get(change.since or fixes.ALWAYS, entries.NOBODY)
+                ),
+            )
+            for change in in_force
         ],
-        back=back,
+        back=reverted,
         typed=typed,
-        since=given.get("since", "") if back is None else back.since or "",
-        reason=given.get("reason", ""),
+        since=form_values.get("since", "") if reverted is None else reverted.since or "",
+        reason=form_values.get("reason", ""),
         preview=preview,
         keeping=fixes.refuse_change(session, g.actor, [table]),
         problems=problems,
@@ -335,25 +353,25 @@ def _form(
 @pages.post("/<table>/entry/preview")
 @needs("record.read")
 def preview_entry(table: str) -> Response:
-    """What the typed value would do; changes nothing."""
-    return _form(table, request.form, {}, status=200)
+    """Show the effect of the typed value; nothing is changed."""
+    return _show_entry_form(table, request.form, {}, status=200)
 
 
 @pages.post("/<table>/entry")
 @needs("mapping.fix")
 def save_entry(table: str) -> Response:
-    """Save the other value; what it moves is judged again, what is posted stays."""
-    wish = forms.read_mapping_value(request.form)
-    if isinstance(wish, forms.Problems):
-        return _form(table, request.form, dict(wish.by_field), status=422)
-    answer = save_value(table, wish)
-    if isinstance(answer, Refusal):
-        if answer.status == 422:
-            return _form(table, request.form, _beside_field(answer), status=422)
-        return store.refuse(answer, back=_entry_url(table, wish.key))
+    """Save another value; affected records are judged again, posted documents stay."""
+    mapping_value = forms.read_mapping_value(request.form)
+    if isinstance(mapping_value, forms.Problems):
+        return _show_entry_form(table, request.form, dict(mapping_value.by_field), status=422)
+    saved = save_value(table, mapping_value)
+    if isinstance(saved, Refusal):
+        if saved.status == 422:
+            return _show_entry_form(table, request.form, _problem_at_field(saved), status=422)
+        return store.refuse(saved, back=_entry_url(table, mapping_value.key))
     processes.ring(g.company.id, "evaluate")
-    shown_url = url_for("mappings.moved", co=g.company.code, no=answer.revision)
-    return store.redirect_with_message(shown_url, saved_message(answer))
+    contradictions_address = url_for("mappings.moved", co=g.company.code, no=saved.revision)
+    return store.redirect_with_message(contradictions_address, saved_message(saved))
 
 
 def _entry_url(table: str, key: str) -> str:
@@ -363,118 +381,128 @@ def _entry_url(table: str, key: str) -> str:
 @pages.post("/<table>/entry/remove")
 @needs("mapping.fix")
 def remove_entry(table: str) -> Response:
-    """Take an entry away that no record used."""
-    wish, key = forms.read_reason(request.form), request.form.get("key", "")
+    """Remove an entry that no record used."""
+    reason_form, key = forms.read_reason(request.form), request.form.get("key", "")
     since = forms.read_since(request.form)
-    if isinstance(wish, forms.Problems):
-        return _form(table, request.form, {"remove": wish.by_field["reason"]}, status=422)
+    if isinstance(reason_form, forms.Problems):
+        return _show_entry_form(
+            table, request.form, {"remove": reason_form.by_field["reason"]}, status=422
+        )
     if isinstance(since, forms.Problems):
-        return _form(table, request.form, dict(since.by_field), status=422)
+        return _show_entry_form(table, request.form, dict(since.by_field), status=422)
     rev = forms.parse_whole(request.form.get("rev"))
     with store.writing() as session:
-        answer = fixes.remove(
+        removed = fixes.remove(
             session,
             g.actor,
             table,
             key,
-            wish.reason,
+            reason_form.reason,
             g.now,
             rev if rev is not None else g.company.revision,
-            wish.op or None,
+            reason_form.op or None,
             since or fixes.ALWAYS,
         )
-    if isinstance(answer, Refusal):
-        return store.refuse(answer, back=_entry_url(table, key))
+    if isinstance(removed, Refusal):
+        return store.refuse(removed, back=_entry_url(table, key))
     processes.ring(g.company.id, "evaluate")
-    return store.redirect_with_message(_entry_url(table, key), saved_message(answer))
+    return store.redirect_with_message(_entry_url(table, key), saved_message(removed))
 
 
 @pages.get("/lists/unpaid")
 @needs("record.read")
 def unpaid() -> Response:
-    """The first of a list, or those with the letters that were typed."""
+    """Show an unpaid list's first rows, or the rows that match the typed letters."""
     session = store.reading()
     lists = file_codes.unpaid_lists(session, g.company.id)
-    one, text = chosen_list(lists), typed_letters()
-    found = unpaid_rows(one, SHOWN + 1) if one else ()
-    known = file_codes.unpaid_list(session, one.connection_id, one.kind) if one else None
+    chosen, text = chosen_list(lists), typed_letters()
+    rows = unpaid_rows(chosen, MAX_ROWS + 1) if chosen else ()
+    listed = file_codes.unpaid_list(session, chosen.connection_id, chosen.kind) if chosen else None
     return store.respond(
         "mappings/unpaid.html",
         head_values(),
         lists=lists,
-        chosen=one,
-        listed=known,
-        rows=found[:SHOWN],
-        more=len(found) > SHOWN,
-        in_all=_in_all(one) if one and not found else 0,
-        most=SHOWN,
+        chosen=chosen,
+        listed=listed,
+        rows=rows[:MAX_ROWS],
+        more=len(rows) > MAX_ROWS,
+        in_all=_count_unpaid(chosen) if chosen and not rows else 0,
+        most=MAX_ROWS,
         text=text,
         named=filters.sees_personal(),
     )
 
 
-def _in_all(one: FileList) -> int:
-    """How many the list has, whatever was typed, at most one more than are shown."""
+def _count_unpaid(list_row: FileList) -> int:
+    """Return the length of the whole list, counted to at most one more than the page shows."""
     session = store.reading()
-    return len(file_codes.search_unpaid(session, one, "", SHOWN + 1, names=False))
+    return len(file_codes.search_unpaid(session, list_row, "", MAX_ROWS + 1, names=False))
 
 
 def chosen_list(lists: Sequence[FileList]) -> FileList | None:
-    """The list that is asked for, or else the first."""
+    """Return the requested list, else the first."""
     key, kind = forms.parse_whole(request.args.get("of", "")), request.args.get("kind", "")
-    asked = (one for one in lists if (one.connection_id, one.kind) == (key, kind))
-    return next(asked, lists[0] if lists else None)
+    matches = (
+        list_row for list_row in lists if (list_row.connection_id, list_row.kind) == (key, kind)
+    )
+    return next(matches, lists[0] if lists else None)
 
 
-def unpaid_rows(one: FileList, most: int) -> tuple[Unpaid, ...]:
-    """Those with the letters that were typed; by names they are found for who may see names."""
+def unpaid_rows(list_row: FileList, limit: int) -> tuple[Unpaid, ...]:
+    """Return the rows that match the typed letters; names need a permission to match."""
     names = filters.sees_personal()
-    return file_codes.search_unpaid(store.reading(), one, typed_letters(), most, names=names)
+    return file_codes.search_unpaid(store.reading(), list_row, typed_letters(), limit, names=names)
 
 
 def typed_letters() -> str:
-    """What was typed."""
-    return request.args.get("q", "").strip()[:LONGEST]
+    """Return the search text."""
+    return request.args.get("q", "").strip()[:MAX_SEARCH]
 
 
-def list_title(one: FileList) -> str:
-    """What a list is called."""
-    return f"{one.target}, {list_storage.NAMED[one.kind]}s"
+def list_title(list_row: FileList) -> str:
+    """Return the title of a list."""
+    return f"{list_row.target}, {list_storage.NAMED[list_row.kind]}s"
 
 
 @pages.get("/units/proof")
 @needs("record.read")
 def unit_proof() -> Response:
-    """Every unit that holds records, the most money first; one of them with its four values."""
+    """Show every unit that holds records, the largest amount first, with one unit's calculation."""
     session = store.reading()
     page = Together(session)
     tables = page.ask(mapping_lists.asked_tables(g.company.id))
-    known = page.ask(fresh_now(g.company.id, g.now))
-    waiting = mapping_lists.units_on_hold(session, g.company.id)
-    asked = forms.parse_whole(request.args.get("cause"))
-    opened = asked if asked is not None else next((one.cause_id for one in waiting), None)
-    shown = mapping_lists.unit_comparison(session, g.company.id, opened) if opened else None
-    if asked is not None and shown is None:
+    known_targets = page.ask(fresh_now(g.company.id, g.now))
+    held_units = mapping_lists.units_on_hold(session, g.company.id)
+    cause_id = forms.parse_whole(request.args.get("cause"))
+    opened_cause = (
+        cause_id if cause_id is not None else next((unit.cause_id for unit in held_units), None)
+    )
+    comparison = (
+        mapping_lists.unit_comparison(session, g.company.id, opened_cause) if opened_cause else None
+    )
+    if cause_id is not None and comparison is None:
         abort(404)
     return store.respond(
         "mappings/unit_proof.html",
-        _calculation(shown, known),
+        _calculation(comparison, known_targets),
         tables=tables.value,
         missing_count=filters.count_missing(),
         table="",
-        shown=shown,
-        others=waiting,
-        repair=_repair(shown) if shown else "",
+        shown=comparison,
+        others=held_units,
+        repair=_repair_address(comparison) if comparison else "",
     )
 
 
 def _calculation(
-    shown: mapping_lists.UnitComparison | None, known: Answer[frozenset[str]]
+    comparison: mapping_lists.UnitComparison | None, known_targets: Answer[frozenset[str]]
 ) -> dict[str, object]:
-    """What was typed to be calculated, first the unit that holds, and the result."""
-    usual = {"qty": "1", "unit": shown.unit, "item": shown.item} if shown else {}
+    """Return the typed calculation and its result; the first unit on hold is the default."""
+    default_values = (
+        {"qty": "1", "unit": comparison.unit, "item": comparison.item} if comparison else {}
+    )
     typed = {
-        word: request.args.get(word, usual.get(word, "")).strip()[:100]
+        word: request.args.get(word, default_values.get(word, "")).strip()[:100]
         for word in ("qty", "unit", "item")
     }
     quantity = world.quantity_of(typed["qty"])
@@ -483,138 +511,162 @@ def _calculation(
         problems["qty"] = "Enter a number above 0, such as 5."
     if "qty" in request.args and not typed["unit"]:
         problems["unit"] = "Enter a unit, such as CTN."
-    found = None
+    calculated = None
     if quantity is not None and (unit := typed["unit"]):
         session, today = store.reading(), filters.today()
-        found = world.calculate(
-            session, g.company.id, quantity, unit, typed["item"], known=known.value, today=today
+        calculated = world.calculate(
+            session,
+            g.company.id,
+            quantity,
+            unit,
+            typed["item"],
+            known=known_targets.value,
+            today=today,
         )
-    return {"typed": typed, "calculated": found, "problems": problems}
+    return {"typed": typed, "calculated": calculated, "problems": problems}
 
 
-def _repair(shown: mapping_lists.UnitComparison) -> str:
-    """Where the conversion is changed, or given where there is none."""
+def _repair_address(comparison: mapping_lists.UnitComparison) -> str:
+    """Return the address at which the conversion is changed or added."""
     co = g.company.code
-    if shown.has_entry:
-        return url_for("mappings.entry", co=co, table="units", key=shown.entry)
-    return f"{url_for('mappings.missing', co=co, cause=shown.cause_id)}#mappreview"
+    if comparison.has_entry:
+        return url_for("mappings.entry", co=co, table="units", key=comparison.entry)
+    return f"{url_for('mappings.missing', co=co, cause=comparison.cause_id)}#mappreview"
 
 
 def open_value(cause_id: int | None, text: str = "") -> Opened | None:
-    """The form of one missing value, and what fits the text in it; None: it is solved."""
+    """Return the form of one missing value with choices for the text; None if it is solved."""
     if not cause_id:
         return None
     session, company_id = store.reading(), g.company.id
-    asked = Together(session)
-    causes = asked.ask(fixes.asked_causes(company_id, cause_id=cause_id))
-    lists_of = choices.asked_lists(asked, company_id)
+    query = Together(session)
+    causes = query.ask(fixes.asked_causes(company_id, cause_id=cause_id))
+    load_lists = choices.asked_lists(query, company_id)
     if not causes.value:
         return None
     table, key = causes.value[0].key.table or "", causes.value[0].key.entry
-    rows = asked.ask(fixes.asked_missing(session, company_id, causes.value))
-    lists = lists_of()
+    rows = query.ask(fixes.asked_missing(session, company_id, causes.value))
+    lists = load_lists()
     personal = filters.sees_personal()
-    waiting = asked.ask(choices.waiting_record(company_id, cause_id, key, personal=personal))
-    alike = asked.ask(mapping_lists.asked_suggestions(company_id, table, key))
+    waiting = query.ask(choices.waiting_record(company_id, cause_id, key, personal=personal))
+    similar = query.ask(mapping_lists.asked_suggestions(company_id, table, key))
     (row,) = rows.value
     judge = active_program(session, company_id)
-    told = lists.purpose(judge.ruleset if judge else None, table)
-    suggestions = () if text.strip() else _suggested(row, alike.value)
-    return Opened(row, told, waiting.value, _pick(table, text, suggestions, told))
+    purpose = lists.purpose(judge.ruleset if judge else None, table)
+    suggestions = () if text.strip() else _suggestions(row, similar.value)
+    return Opened(row, purpose, waiting.value, _find_pick(table, text, suggestions, purpose))
 
 
-def _suggested(
-    row: fixes.Missing, alike: tuple[mapping_lists.Suggestion, ...]
+def _suggestions(
+    row: fixes.Missing, similar: tuple[mapping_lists.Suggestion, ...]
 ) -> tuple[mapping_lists.Suggestion, ...]:
-    """Values in use: how the party is known otherwise first, then keys that look alike."""
+    """Return suggestions: the party's values elsewhere first, then values of similar keys."""
     session = store.reading()
-    known = party_merge.other_identities(session, g.company.id, row.table, row.cause_id)
-    values = {one.value for one in known}
-    return (*known, *(one for one in alike if one.value not in values))
-
-
-def _pick(
-    table: str, text: str, suggestions: tuple[mapping_lists.Suggestion, ...], told: choices.Purpose
-) -> Pick:
-    """What fits, without what is suggested anyhow; blank text finds the first of all. Nothing of a
-    table that they may not read.
-    """
-    if table in hidden_tables():
-        return Pick(text.strip()[: choices.LONGEST_SEARCH], (), (), more=False, complete=())
-    found = choices.search_choices(store.reading(), g.company.id, table, text, told)
-    suggested = {one.value for one in suggestions}
-    rest = [one for one in found[: choices.SHOWN_CHOICES] if one.value not in suggested]
-    if told.of_parties and not filters.sees_personal():
-        rest = [replace(one, name=MASK) if one.name else one for one in rest]
-    text = text.strip()[: choices.LONGEST_SEARCH]
-    told_all = [one.target for one in told.lists if one.complete]
-    complete = tuple(dict.fromkeys([*told_all, *(one.target for one in told.files)]))
-    return Pick(text, suggestions, tuple(rest), len(found) > choices.SHOWN_CHOICES, complete)
-
-
-def find_choices(cause_id: int | None, text: str) -> Pick | None:
-    """What fits some letters, for a missing value; None: it is solved."""
-    table = fixes.table_of_missing(store.reading(), g.company.id, cause_id)
-    if table is None:
-        return None
-    return _pick(table, text, (), choices.load_purpose(store.reading(), g.company.id, table))
-
-
-def describe_value(shown: Opened, value: str) -> None:
-    """Say what is known of the value that is chosen or typed."""
-    session, row = store.reading(), shown.row
-    shown.chosen = value
-    shown.known = choices.check_value(
-        session, g.company.id, row.table, row.key, value, shown.purpose
+    party_values = party_merge.other_identities(session, g.company.id, row.table, row.cause_id)
+    values = {suggestion.value for suggestion in party_values}
+    return (
+        *party_values,
+        *(suggestion for suggestion in similar if suggestion.value not in values),
     )
 
 
-def saved_message(done: fixes.Fixed) -> str:
-    """What a saved value did, in one sentence."""
-    was = f", before {done.before}" if done.before else ""
-    since = f" from {done.since}" if done.since else ""
-    became = f"is now {done.value}" if done.value else "was removed"
-    woken = plural(done.woken, "record is", "records are")
-    table = capitalize(term(done.table))
-    if done.later:
+def _find_pick(
+    table: str,
+    text: str,
+    suggestions: tuple[mapping_lists.Suggestion, ...],
+    purpose: choices.Purpose,
+) -> Pick:
+    """Return the matches that are not suggested already; blank text matches the first values.
+
+    A table that the user may not read has no matches.
+    """
+    if table in hidden_tables():
+        return Pick(text.strip()[: choices.LONGEST_SEARCH], (), (), more=False, complete=())
+    matches = choices.search_choices(store.reading(), g.company.id, table, text, purpose)
+    suggested = {suggestion.value for suggestion in suggestions}
+    remaining = [
+        match for match in matches[: choices.SHOWN_CHOICES] if match.value not in suggested
+    ]
+    if purpose.of_parties and not filters.sees_personal():
+        remaining = [replace(match, name=MASK) if match.name else match for match in remaining]
+    text = text.strip()[: choices.LONGEST_SEARCH]
+    complete_targets = [code_list.target for code_list in purpose.lists if code_list.complete]
+    complete = tuple(dict.fromkeys([*complete_targets, *(file.target for file in purpose.files)]))
+    return Pick(text, suggestions, tuple(remaining), len(matches) > choices.SHOWN_CHOICES, complete)
+
+
+def find_choices(cause_id: int | None, text: str) -> Pick | None:
+    """Return the values that match some letters, for a missing value; None if it is solved."""
+    table = fixes.table_of_missing(store.reading(), g.company.id, cause_id)
+    if table is None:
+        return None
+    return _find_pick(table, text, (), choices.load_purpose(store.reading(), g.company.id, table))
+
+
+def describe_value(opened: Opened, value: str) -> None:
+    """Set the chosen or typed value of the panel, and what is known about it."""
+    session, row = store.reading(), opened.row
+    opened.chosen = value
+    opened.known = choices.check_value(
+        session, g.company.id, row.table, row.key, value, opened.purpose
+    )
+
+
+def saved_message(saved: fixes.Fixed) -> str:
+    """Return one sentence about the effect of a saved value."""
+    before_text = f", before {saved.before}" if saved.before else ""
+    since = f" from {saved.since}" if saved.since else ""
+    outcome_text = f"is now {saved.value}" if saved.value else "was removed"
+    woken = plural(saved.woken, "record is", "records are")
+    table = capitalize(term(saved.table))
+    if saved.later:
         return (
-            f"{table}: “{done.key}” {became}{since}{was}. {woken} checked again, more may follow."
+            f"{table}: “{saved.key}” {outcome_text}{since}{before_text}. {woken} checked again,"
+            " more may follow."
         )
-    return f"{table}: “{done.key}” {became}{since}{was}. {woken} checked again."
+    return f"{table}: “{saved.key}” {outcome_text}{since}{before_text}. {woken} checked again."
 
 
 def hidden_tables() -> frozenset[str]:
-    """The tables whose entries the person of this request may not read."""
-    if request_guard.may(READS) is None:
+    """Return the tables whose entries the user of this request may not read."""
+    if request_guard.may(READ_ACT) is None:
         return frozenset()
-    judge = active_program(store.reading(), g.company.id)
-    return personal_tables(judge) if judge is not None else frozenset()
+    program = active_program(store.reading(), g.company.id)
+    return personal_tables(program) if program is not None else frozenset()
 
 
-def personal_tables(judge: Program) -> frozenset[str]:
-    """The tables that fill a personal field of a document, and those that a check compares with
-    them.
-    """
-    filled = (one for one in references(judge.ruleset, schemas()) if one.field in PERSONAL_FIELDS)
-    found = {table for one in filled for table in one.tables}
-    checks = (one for kind in judge.records for one in agreements(judge.ruleset, kind))
-    beside = (one.sides[0] | one.sides[1] for one in checks)
-    return frozenset(found.union(*(tables for tables in beside if tables & found)))
+def personal_tables(program: Program) -> frozenset[str]:
+    """Return the tables that fill a personal field, and the tables compared with them."""
+    personal_references = (
+        reference
+        for reference in references(program.ruleset, schemas())
+        if reference.field in PERSONAL_FIELDS
+    )
+    table_names = {table for reference in personal_references for table in reference.tables}
+    checks = (
+        agreement for kind in program.records for agreement in agreements(program.ruleset, kind)
+    )
+    compared_tables = (check.sides[0] | check.sides[1] for check in checks)
+    return frozenset(
+        table_names.union(*(tables for tables in compared_tables if tables & table_names))
+    )
 
 
 @pages.before_request
 def refuse_hidden_table() -> Response | None:
-    """What is answered instead of a page, a form or a file of such a table."""
+    """Refuse a page, a form or a file of a hidden table; return None for others."""
     table = (request.view_args or {}).get("table")
     return hidden_table_refusal(table) if table and table in hidden_tables() else None
 
 
 def hidden_table_refusal(table: str) -> Response:
-    """Why they cannot read it, and who can."""
+    """Return why the user cannot read the table, and who can."""
     words = (
         f"You cannot read the entries of {term(table)},"
         " because your role does not include personal data."
     )
-    who = people.who_may(store.reading(), g.company.id, READS)
-    hint = f"{', '.join(who)} can." if who else "An administrator gives somebody a role that does."
-    return store.refuse(Refusal("mapping.personal", words, hint, 403, READS))
+    names = people.who_may(store.reading(), g.company.id, READ_ACT)
+    hint = (
+        f"{', '.join(names)} can." if names else "An administrator gives somebody a role that does."
+    )
+    return store.refuse(Refusal("mapping.personal", words, hint, 403, READ_ACT))

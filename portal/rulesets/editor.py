@@ -1,4 +1,4 @@
-"""The browser editor for a rule file: draft, check, try, test, submit and discard."""
+"""Serve the browser editor of a rule file: draft, check, try, test, submit and discard."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ DIFFERENCE: Final = ("ownchange",)  # and what the change says otherwise: not at
 @pages.post("/new")
 @needs("rules.draft")
 def begin() -> Response:
-    """Begin a file that the rules in force do not have, or go on with one's own draft of it."""
+    """Create a draft of a new file, or open the user's draft of this file."""
     version = version_in_force()
     change = drafts.own_change(store.reading(), g.actor)
     path = drafts.new_path(request.form.get("name", ""), change.in_force if change else ())
@@ -59,12 +59,12 @@ def begin() -> Response:
 @pages.post("/remove/<path:path>")
 @needs("rules.draft")
 def remove(path: str) -> Response:
-    """Let one's change take this file away: its draft is blank."""
+    """Save a blank draft, so that the user's change removes this file."""
     if path not in change_of(path).in_force:
         abort(404)
-    kept = store_draft(path, "")
-    if isinstance(kept, Refusal):
-        return show_unsaved(path, given_text(), kept)
+    saved = store_draft(path, "")
+    if isinstance(saved, Refusal):
+        return show_unsaved(path, form_text(), saved)
     say = f"Your change removes {path}. Nothing happens before it is submitted and published."
     return store.redirect_with_message(page_url(path), say)
 
@@ -72,82 +72,85 @@ def remove(path: str) -> Response:
 @pages.get("/draft/<path:path>")
 @needs("record.read")
 def show(path: str) -> Response:
-    """One's own draft of a file, or the file in force."""
+    """Show the user's own draft of a file, or the file in force."""
     store.rule_checks().warm()
     change = change_of(path)
-    kept = change.drafts.get(path)
-    if kept is None:
-        began = Shown(text=change.in_force[path], base_no=change.version.no)
-        return show_form(path, began)
-    base = rulebook.number_of_version(store.reading(), g.company.id, kept.base_id) or 0
-    began = Shown(text=kept.text, base_no=base, saved_at=kept.saved_at, seen=kept.mark)
-    return show_form(path, began)
+    draft = change.drafts.get(path)
+    if draft is None:
+        state = EditorState(text=change.in_force[path], base_no=change.version.no)
+        return show_form(path, state)
+    base = rulebook.number_of_version(store.reading(), g.company.id, draft.base_id) or 0
+    state = EditorState(text=draft.text, base_no=base, saved_at=draft.saved_at, seen=draft.mark)
+    return show_form(path, state)
 
 
 @pages.post("/draft/<path:path>")
 @needs("rules.draft")
 def check(path: str) -> Response:
-    """Keep the draft, and say what a publisher would be told of the change that it is a part of;
-    `quick`: without the tests, `coverage`: and how much of the rules they prove.
+    """Save the draft and show the findings for the change that contains it.
+
+    `quick` skips the tests; `coverage` adds how much of the rules the tests prove.
     """
-    text = with_correction(given_text())
+    text = with_correction(form_text())
     change_of(path)
     if refusal := drafts.too_large(text):
         return store.refuse(refusal, back=page_url(path))
-    shown = store_draft(path, text)
-    if isinstance(shown, Refusal):
-        return show_unsaved(path, text, shown)
+    state = store_draft(path, text)
+    if isinstance(state, Refusal):
+        return show_unsaved(path, text, state)
     files, quick = change_of(path).files(), "quick" in request.form
     store.drop_snapshot()  # no snapshot is kept while a process is at work
-    whose = name_of_change()
-    found = store.rule_checks().report(files, tests=not quick, whose=whose)
-    if not isinstance(found, Refusal):
-        proofs = store.measure_proofs(files, found) if "coverage" in request.form else None
-        return show_form(path, shown, found, proofs=proofs, whole=not quick)
-    answer = show_form(path, shown, stopped=found)
+    change_name = name_of_change()
+    report = store.rule_checks().report(files, tests=not quick, whose=change_name)
+    if not isinstance(report, Refusal):
+        proofs = store.measure_proofs(files, report) if "coverage" in request.form else None
+        return show_form(path, state, report, proofs=proofs, all_parts=not quick)
+    answer = show_form(path, state, stopped=report)
     answer.headers["HX-Retarget"] = "#findings"
-    return store.set_retry_after(answer, found)
+    return store.set_retry_after(answer, report)
 
 
 @pages.post("/suggest/<path:path>")
 @needs("rules.draft")
 def suggest(path: str) -> Response:
-    """What may be written behind the text of the form, as JSON."""
-    before, text = request.form.get("before", ""), given_text()
+    """Return as JSON what may be written after the text of the form."""
+    before, text = request.form.get("before", ""), form_text()
     files = change_of(path).files() | {path: text}
     if drafts.too_large(text) or drafts.too_large(before):
         return jsonify([])
     store.drop_snapshot()
     before, checks = before.replace("\r\n", "\n"), store.rule_checks()
-    found = checks.suggested(files, before, whose=name_of_change())
-    told = () if isinstance(found, Refusal) else found
-    return jsonify([_suggestion(one) for one in told])
+    suggestions = checks.suggested(files, before, whose=name_of_change())
+    answers = () if isinstance(suggestions, Refusal) else suggestions
+    return jsonify([_suggestion_json(suggestion) for suggestion in answers])
 
 
-def _suggestion(one: Suggested) -> dict[str, str]:
-    """A name with its kind and its meaning, in the language of who writes."""
-    meaning = choice.translate_finding(one.meaning).removeprefix(f"{one.label}: ")
-    return {"label": one.label, "kind": choice.translate_finding(one.kind), "meaning": meaning}
+def _suggestion_json(suggestion: Suggested) -> dict[str, str]:
+    """Return a name with its kind and meaning, in the user's language."""
+    meaning = choice.translate_finding(suggestion.meaning).removeprefix(f"{suggestion.label}: ")
+    return {
+        "label": suggestion.label,
+        "kind": choice.translate_finding(suggestion.kind),
+        "meaning": meaning,
+    }
 
 
 @pages.post("/try/<path:path>")
 @needs("rules.draft")
 def try_record(path: str) -> Response:
-    """Judge one record with the draft of the form, beside its stored verdict."""
+    """Judge one record with the draft of the form, next to its stored verdict."""
     number = request.form.get("number", "").strip()
-    looked = _looked_at(path)
-    if isinstance(looked, Response):
-        return looked
-    shown, files, found = looked
-    tried = draft_trials.tried(store.reading(), g.company.id, number, files, found)
-    return show_form(path, shown, found, tried=tried, number=number)
+    checked = _save_and_check(path)
+    if isinstance(checked, Response):
+        return checked
+    state, files, report = checked
+    tried = draft_trials.tried(store.reading(), g.company.id, number, files, report)
+    return show_form(path, state, report, tried=tried, number=number)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """What the editor stands at: the text, the version it was begun from, when it was kept, and
-    the mark of what is kept.
-    """
+class EditorState:
+    """Hold the editor's text, its base version, its save time, and the saved text's mark."""
 
     text: str
     base_no: int
@@ -155,55 +158,54 @@ class Shown:
     seen: str = ""
 
 
-def _looked_at(path: str) -> tuple[Shown, dict[str, str], Report] | Response:
-    """The draft of the form, which is kept, with all files of the change and what a check without
-    the tests found; or why it was not checked.
+def _save_and_check(path: str) -> tuple[EditorState, dict[str, str], Report] | Response:
+    """Save the draft; return it with the change's files and the report of a check without tests.
+
+    Return a response instead if the draft cannot be saved or checked.
     """
-    text = given_text()
+    text = form_text()
     change_of(path)
     if refusal := drafts.too_large(text):
         return store.refuse(refusal, back=page_url(path))
-    shown = store_draft(path, text)
-    if isinstance(shown, Refusal):
-        return show_unsaved(path, text, shown)
+    state = store_draft(path, text)
+    if isinstance(state, Refusal):
+        return show_unsaved(path, text, state)
     files = change_of(path).files()
     store.drop_snapshot()
-    whose = name_of_change()
-    found = store.rule_checks().report(files, tests=False, whose=whose)
-    if isinstance(found, Refusal):
-        return store.set_retry_after(store.refuse(found, back=page_url(path)), found)
-    return shown, files, found
+    change_name = name_of_change()
+    report = store.rule_checks().report(files, tests=False, whose=change_name)
+    if isinstance(report, Refusal):
+        return store.set_retry_after(store.refuse(report, back=page_url(path)), report)
+    return state, files, report
 
 
 @pages.post("/save-test/<path:path>")
 @needs("rules.draft")
 def save_test(path: str) -> Response:
-    """Keep the draft of the form with a test of the record that was tried at its end."""
+    """Save the draft of the form with a test of the tried record at its end."""
     if not path.endswith(admission.RULES):
         abort(404)
     number = request.form.get("of", "")
-    looked = _looked_at(path)
-    if isinstance(looked, Response):
-        return looked
-    shown, files, found = looked
-    saved = draft_trials.with_test(store.reading(), g.company.id, number, files, path, found)
+    checked = _save_and_check(path)
+    if isinstance(checked, Response):
+        return checked
+    state, files, report = checked
+    saved = draft_trials.with_test(store.reading(), g.company.id, number, files, path, report)
     if isinstance(saved, Refusal):
-        return show_form(path, shown, found, tried=saved, number=number)
-    kept = drafts.too_large(saved.text) or store_draft(path, saved.text, shown.seen)
-    if isinstance(kept, Refusal):
-        return store.refuse(kept, back=page_url(path))
+        return show_form(path, state, report, tried=saved, number=number)
+    stored = drafts.too_large(saved.text) or store_draft(path, saved.text, state.seen)
+    if isinstance(stored, Refusal):
+        return store.refuse(stored, back=page_url(path))
     say = f"The test “{saved.title}” is at the end of the draft."
-    here = url_for("editor.show", co=g.company.code, path=path, line=saved.line)
-    return store.redirect_with_message(here, say)
+    test_address = url_for("editor.show", co=g.company.code, path=path, line=saved.line)
+    return store.redirect_with_message(test_address, say)
 
 
 @pages.post("/submit/<path:path>")
 @needs("rules.draft")
 def submit(path: str) -> Response:
-    """Make all that one wrote, with the text of the form, a change, which somebody else
-    publishes.
-    """
-    text, change = given_text(), change_of(path)
+    """Submit the user's drafts and the form's text as a change that another person publishes."""
+    text, change = form_text(), change_of(path)
     if refusal := drafts.too_large(text):
         return store.refuse(refusal, back=page_url(path))
     if change.overtaken or forms.parse_whole(request.form.get("base")) != change.version.no:
@@ -213,15 +215,15 @@ def submit(path: str) -> Response:
     if other is not None:
         return show_unsaved(path, text, other)
     store.drop_snapshot()  # no snapshot is kept while a process is at work
-    given = {path: text}
-    checked = store.rule_checks().report(change.files(given))
+    texts = {path: text}
+    checked = store.rule_checks().report(change.files(texts))
     if isinstance(checked, Refusal):
-        refused = store.refuse(checked, back=page_url(path))
-        return store.set_retry_after(refused, checked)
-    title = " ".join(request.form.get("title", "").split())[:TITLE] or _title(path, change)
+        response = store.refuse(checked, back=page_url(path))
+        return store.set_retry_after(response, checked)
+    title = " ".join(request.form.get("title", "").split())[:TITLE] or _default_title(path, change)
     with store.writing() as session:
         answer = drafts.submit_change(
-            session, g.company.id, g.actor, change, given, title, g.now, checked
+            session, g.company.id, g.actor, change, texts, title, g.now, checked
         )
     if isinstance(answer, Refusal):
         return store.refuse(answer, back=page_url(path))
@@ -229,8 +231,8 @@ def submit(path: str) -> Response:
     return store.redirect_with_message(url_for("changes.show", co=g.company.code, no=answer), say)
 
 
-def _title(path: str, change: drafts.OwnChange) -> str:
-    """What a change is called whose writer gave it no name."""
+def _default_title(path: str, change: drafts.OwnChange) -> str:
+    """Return the title of a change without a name."""
     files = {*change.drafts, path}
     return f"Draft of {path}" if len(files) == 1 else f"Draft of {len(files)} files"
 
@@ -238,41 +240,45 @@ def _title(path: str, change: drafts.OwnChange) -> str:
 @pages.post("/again/<path:path>")
 @needs("rules.draft")
 def begin_again(path: str) -> Response:
-    """Keep the draft of the form, and let one's change go on from the rules in force."""
-    text = given_text()
-    kept = drafts.too_large(text) or store_draft(path, text)
-    if isinstance(kept, Refusal):
-        return show_unsaved(path, text, kept)
+    """Save the draft of the form, and base the user's change on the rules in force."""
+    text = form_text()
+    saved = drafts.too_large(text) or store_draft(path, text)
+    if isinstance(saved, Refusal):
+        return show_unsaved(path, text, saved)
     with store.writing() as session:
-        done = drafts.restart_drafts(session, g.actor, g.now)
-    if isinstance(done, Refusal):
-        return store.refuse(done, back=page_url(path))
+        restarted = drafts.restart_drafts(session, g.actor, g.now)
+    if isinstance(restarted, Refusal):
+        return store.refuse(restarted, back=page_url(path))
     change = drafts.own_change(store.reading(), g.actor)
-    there = change is not None and path in change.paths
-    book = url_for("rulebook.show", co=g.company.code)
-    return store.redirect_with_message(page_url(path) if there else book, _begun_again(done))
+    is_in_change = change is not None and path in change.paths
+    rulebook_address = url_for("rulebook.show", co=g.company.code)
+    return store.redirect_with_message(
+        page_url(path) if is_in_change else rulebook_address, _restarted_message(restarted)
+    )
 
 
-def _begun_again(done: BegunAgain) -> str:
-    """What became of the texts, and where the person has to look."""
-    kept = f"Your change goes on from rule version {done.no}."
+def _restarted_message(done: BegunAgain) -> str:
+    """Return the outcome for the drafts, with the lines that the user has to compare."""
+    base_sentence = f"Your change goes on from rule version {done.no}."
     if not done.clashes:
-        return f"{kept} Your text is kept, and what others changed is in it."
-    places = ", ".join(f"{path}:{line}" for path, at in done.clashes.items() for line in at[:MOST])
+        return f"{base_sentence} Your text is kept, and what others changed is in it."
+    places = ", ".join(
+        f"{path}:{line}" for path, lines in done.clashes.items() for line in lines[:MOST]
+    )
     return (
-        f"{kept} You and others changed the same lines; yours are kept at {places}. Compare them"
-        " with the difference below before you submit."
+        f"{base_sentence} You and others changed the same lines; yours are kept at {places}."
+        " Compare them with the difference below before you submit."
     )
 
 
 @pages.post("/discard/<path:path>")
 @needs("rules.draft")
 def discard(path: str) -> Response:
-    """Begin again with the file in force; a new file is gone."""
+    """Delete the draft and show the file in force; a new file is deleted."""
     is_new = path not in change_of(path).in_force
-    text, seen = given_text(), seen_mark()
+    text, mark = form_text(), seen_mark()
     with store.writing() as session:
-        other = drafts.find_other_text(session, g.actor, path, text, seen)
+        other = drafts.find_other_text(session, g.actor, path, text, mark)
         if other is None:
             drafts.delete_drafts(session, g.actor, [path])
     if other is not None:
@@ -286,42 +292,47 @@ def discard(path: str) -> Response:
 
 def show_form(
     path: str,
-    began: Shown,
-    found: Report | None = None,
+    state: EditorState,
+    report: Report | None = None,
     stopped: Refusal | None = None,
     tried: Tried | Refusal | None = None,
     number: str = "",
     block: str = "",
     proofs: store.Proofs | None = None,
     *,
-    whole: bool = False,
+    all_parts: bool = False,
 ) -> Response:
-    """The form with its text, and what was found, or why nothing was; `block`: see `respond`;
-    `whole`: with all parts of the page that a look may change.
+    """Show the form with its text and report, or the reason why there is no report.
+
+    `block` is passed to `store.respond`; `all_parts` renders every part that a check may change.
     """
     change = change_of(path)
     return store.respond(
         "rulesets/draft.html",
         proofs or store.NO_PROOFS,
         status=stopped.status if stopped else 200,
-        also=(*BESIDE, *DIFFERENCE) if whole else BESIDE,
+        also=(*BESIDE, *DIFFERENCE) if all_parts else BESIDE,
         block=block,
-        verdict=_verdict(found) if found else "",
-        wrong=next((one for one in found.findings if one.is_error), None) if found else None,
-        marked=Counter(one.file for one in found.findings if one.is_error) if found else Counter(),
+        verdict=_verdict(report) if report else "",
+        wrong=next((finding for finding in report.findings if finding.is_error), None)
+        if report
+        else None,
+        marked=Counter(finding.file for finding in report.findings if finding.is_error)
+        if report
+        else Counter(),
         version=change.version,
         path=path,
         is_rules=path.endswith(admission.RULES),
         is_new=path not in change.in_force,
         paths=change.paths,
         states=_states(change),
-        overtaken=change.overtaken or began.base_no != change.version.no,
+        overtaken=change.overtaken or state.base_no != change.version.no,
         differences=changes.text_differences(change.in_force, change.files())
         if change.drafts
         else (),
-        kept=_kept(change) if whole and found and not found.errors else (),
-        shown=began,
-        found=found,
+        kept=_kept_entries(change) if all_parts and report and not report.errors else (),
+        shown=state,
+        found=report,
         stopped=stopped,
         other=stopped if isinstance(stopped, drafts.Elsewhere) else None,
         tried=tried if isinstance(tried, Tried) else None,
@@ -334,21 +345,22 @@ def show_form(
     )
 
 
-def _verdict(found: Report) -> str:
-    """One sentence: may it come into force."""
-    warned = plural(found.warnings, "warning")
-    if found.errors:
-        return f"{plural(found.errors, 'error')}, {warned}."
-    if found.ran is None:
-        return f"No errors, {warned}. The tests were not run yet."
-    if found.failed:
-        return f"{found.failed} of {plural(found.ran, 'test')} failed."
-    return f"This could come into force: {plural(found.ran, 'test')} passed."
+def _verdict(report: Report) -> str:
+    """Return one sentence about whether the change could come into force."""
+    warnings_text = plural(report.warnings, "warning")
+    if report.errors:
+        return f"{plural(report.errors, 'error')}, {warnings_text}."
+    if report.ran is None:
+        return f"No errors, {warnings_text}. The tests were not run yet."
+    if report.failed:
+        return f"{report.failed} of {plural(report.ran, 'test')} failed."
+    return f"This could come into force: {plural(report.ran, 'test')} passed."
 
 
 def _states(change: OwnChange) -> dict[str, str]:
-    """What the change does to the files of its drafts, by their paths; a new one that is blank is
-    no part of it yet.
+    """Return path -> what the change does to each file with a draft.
+
+    A new file that is blank is not yet part of the change.
     """
     return {
         path: ("changed" if path in change.in_force else "new") if draft.text.strip() else "removed"
@@ -357,100 +369,108 @@ def _states(change: OwnChange) -> dict[str, str]:
     }
 
 
-def _kept(change: OwnChange) -> tuple[change_list.Kept, ...]:
-    """Rows that the change says otherwise than they are stored: they would stay as they are."""
-    asked = change_list.asked_kept_entries(g.company.id, change.in_force, change.files())
-    return answer(store.reading(), asked)
+def _kept_entries(change: OwnChange) -> tuple[change_list.Kept, ...]:
+    """Return the stored rows that differ from the change's files; publishing keeps them."""
+    kept_query = change_list.asked_kept_entries(g.company.id, change.in_force, change.files())
+    return answer(store.reading(), kept_query)
 
 
 def show_unsaved(path: str, text: str, refusal: Refusal) -> Response:
-    """The page with its text, which was not saved, and with that of the other window."""
+    """Show the page with its unsaved text, and the text saved in another window."""
     if not isinstance(refusal, drafts.Elsewhere):
         return store.refuse(refusal, back=page_url(path))
     base = forms.parse_whole(request.form.get("base")) or version_in_force().no
-    seen = request.form.get("seen", "")
-    began = Shown(text=text, base_no=base, seen=seen)
-    return show_form(path, began, stopped=refusal, block="findings")
+    mark = request.form.get("seen", "")
+    state = EditorState(text=text, base_no=base, seen=mark)
+    return show_form(path, state, stopped=refusal, block="findings")
 
 
 def page_url(path: str) -> str:
-    """The address of the page."""
+    """Return the address of the page."""
     return url_for("editor.show", co=g.company.code, path=path)
 
 
-def given_text() -> str:
-    """What is written in the form."""
+def form_text() -> str:
+    """Return the text of the form, with line feeds as line ends."""
     return request.form.get("text", "").replace("\r\n", "\n")
 
 
 def with_correction(text: str) -> str:
-    """The text with the correction whose button was pressed, if one was; where scripts are on, the
-    editor has made it already.
+    """Return the text with the correction whose button was pressed, if any.
+
+    With scripts enabled the editor has already corrected the text.
     """
-    place, _, instead = request.form.get("correct", "").partition(" ")
-    at = [forms.parse_whole(part) for part in place.split(":")]
-    line, column, end = at if len(at) == 3 else (None, None, None)
+    place, _, replacement = request.form.get("correct", "").partition(" ")
+    numbers = [forms.parse_whole(part) for part in place.split(":")]
+    line, column, end = numbers if len(numbers) == 3 else (None, None, None)
     if line is None or column is None or end is None:
         return text
-    return apply_correction(text, Correction(Span("", line, column, line, end), instead))
+    return apply_correction(text, Correction(Span("", line, column, line, end), replacement))
 
 
 def seen_mark() -> str | None:
-    """The mark of the draft that the form was begun with, or that its writer chose to overwrite."""
+    """Return the mark of the draft that the form shows, or that the user chose to overwrite."""
     return request.form.get("over", request.form.get("seen"))
 
 
-def store_draft(path: str, text: str, seen: str | None = None) -> Shown | Refusal:
-    """Keep what the form says. `seen`: the mark of what is kept by now, where that is known better
-    than by the form.
+def store_draft(path: str, text: str, saved_mark: str | None = None) -> EditorState | Refusal:
+    """Save the form's text as a draft.
+
+    `saved_mark` is the mark of the saved draft, if it is newer than the form's mark.
     """
-    base, began_with = find_base(path), seen_mark() if seen is None else seen
+    base, expected_mark = find_base(path), seen_mark() if saved_mark is None else saved_mark
     with store.writing() as session:
-        refusal = drafts.save_draft(session, g.actor, path, text, base.id, g.now, seen=began_with)
+        refusal = drafts.save_draft(
+            session, g.actor, path, text, base.id, g.now, seen=expected_mark
+        )
     mark = drafts.mark_of(text)
-    return refusal or Shown(text=text, base_no=base.no, saved_at=g.now, seen=mark)
+    return refusal or EditorState(text=text, base_no=base.no, saved_at=g.now, seen=mark)
 
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """The version that a draft was begun from."""
+    """Hold the version that a draft is based on."""
 
     id: int | None
     no: int
 
 
 def find_base(path: str) -> Base:
-    """Of the draft that is kept; where none is, of the file that the form was begun with. One that
-    the form does not know is the version in force.
-    """
+    """Return the base of the saved draft, else the form's base, else the version in force."""
     change, session = change_of(path), store.reading()
     draft = change.drafts.get(path)
     if draft is not None:
         return Base(
             draft.base_id, rulebook.number_of_version(session, g.company.id, draft.base_id) or 0
         )
-    asked = forms.parse_whole(request.form.get("base"))
-    found = rulebook.load_published(session, g.company.id, asked) if asked is not None else None
+    form_base = forms.parse_whole(request.form.get("base"))
+    published = (
+        rulebook.load_published(session, g.company.id, form_base) if form_base is not None else None
+    )
     version = change.version
-    return Base(found.version_id, found.no) if found else Base(version.version_id, version.no)
+    return (
+        Base(published.version_id, published.no)
+        if published
+        else Base(version.version_id, version.no)
+    )
 
 
 def name_of_change() -> str:
-    """The change that is written, for whoever remembers it: nobody else's is called the same."""
+    """Return a name of the user's change that no other change has, for caches."""
     return f"{g.company.id}/{g.actor.person_id}"
 
 
 def change_of(path: str) -> OwnChange:
-    """The change that this person writes; 404 where this is none of the files that it opens."""
-    found = find_own_change(store.reading(), g.actor)
-    if found is None or path not in found.paths:
+    """Return the user's change; abort with 404 if it does not include this file."""
+    own_change = find_own_change(store.reading(), g.actor)
+    if own_change is None or path not in own_change.paths:
         abort(404)
-    return found
+    return own_change
 
 
 def version_in_force() -> rulebook.VersionInForce:
-    """The rules in force; 404 where there are none."""
-    found = rulebook.version_in_force(store.reading(), g.company.id)
-    if found is None:
+    """Return the rules in force; abort with 404 if there are none."""
+    version = rulebook.version_in_force(store.reading(), g.company.id)
+    if version is None:
         abort(404)
-    return found
+    return version

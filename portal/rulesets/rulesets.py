@@ -1,4 +1,4 @@
-"""The rule book, the hold catalogue, the rule files, and rules proposed from manual work."""
+"""Serve the rule book, the hold catalogue, the rule files, and rules proposed from manual work."""
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,8 +23,8 @@ from rules.rulebook.book import Book, Entry, Section, with_backtest
 from rules.rulebook.hold_entries import MOST_TESTS, book_markdown
 from rules.rulebook.hold_entries import unanswered_topics as lacking
 
-NONE = "none recorded"
-LONGEST: Final = 100  # letters of what is looked for in the book
+NO_BACKTEST = "none recorded"
+MAX_SEARCH: Final = 100  # letters of what is looked for in the book
 RULES_A_PAGE: Final = 70
 hold_entries.require_all()
 pages = Blueprint("rulebook", __name__, url_prefix="/c/<co>/rules")
@@ -33,54 +33,73 @@ pages = Blueprint("rulebook", __name__, url_prefix="/c/<co>/rules")
 @pages.get("/book")
 @needs("record.read")
 def show() -> Response:
-    """Every rule with its line, owner, day and tests."""
-    session, version = store.reading(), _version()
+    """Show every rule with its line, owner, day and tests."""
+    session, version = store.reading(), _version_in_force()
     if version is None:
         return store.respond("rulesets/rulebook.html", version=None)
-    book, last = _book(version)
-    asked = request.args.get("q", "").strip()[:LONGEST]
+    book, last_backtest = _load_book(version)
+    search_text = request.args.get("q", "").strip()[:MAX_SEARCH]
     return store.respond(
         "rulesets/rulebook.html",
-        _paged(_found(book, asked) if asked else book.sections, asked),
+        _page_values(
+            _search_book(book, search_text) if search_text else book.sections, search_text
+        ),
         version=version,
         book=book,
-        asked=asked,
+        asked=search_text,
         MOST_TESTS=MOST_TESTS,
         history=rulebook.rule_history(session, g.company.id, version.no),
         later=later_findings(session, version),
         lacking=lacking(book),
-        last=last,
-        decided=_decided(version),
+        last=last_backtest,
+        decided=_deciding_backtest(version),
         returned=comments.returned_to(session, g.actor),
         waiting=_waiting(),
     )
 
 
-def _paged(sections: Sequence[Section], asked: str) -> dict[str, object]:
-    """Some rules of these topics, with the page on which each topic begins; a topic without rules
-    is where its rules would be.
+def _page_values(sections: Sequence[Section], search_text: str) -> dict[str, object]:
+    """Return one page of the rules, with the page on which each topic begins.
+
+    A topic without rules appears where its rules would be.
     """
-    each = [(at, entry) for at, section in enumerate(sections) for entry in section.entries]
-    part = forms.page_rows(each, RULES_A_PAGE, forms.parse_whole(request.args.get("row")))
-    starts, before = {}, 0
+    numbered_entries = [
+        (number, entry) for number, section in enumerate(sections) for entry in section.entries
+    ]
+    part = forms.page_rows(
+        numbered_entries, RULES_A_PAGE, forms.parse_whole(request.args.get("row"))
+    )
+    starts, earlier_rules = {}, 0
     for section in sections:
-        starts[section.topic] = min(before, max(0, len(each) - 1)) // RULES_A_PAGE * RULES_A_PAGE
-        before += len(section.entries)
-    mine = {at: [one for place, one in part.rows if place == at] for at, _ in enumerate(sections)}
-    shown = [
-        (section, mine[at])
-        for at, section in enumerate(sections)
-        if mine[at] or (not section.entries and starts[section.topic] == part.start)
+        starts[section.topic] = (
+            min(earlier_rules, max(0, len(numbered_entries) - 1)) // RULES_A_PAGE * RULES_A_PAGE
+        )
+        earlier_rules += len(section.entries)
+    entries_by_section = {
+        number: [entry for place, entry in part.rows if place == number]
+        for number, _ in enumerate(sections)
+    }
+    visible_sections = [
+        (section, entries_by_section[number])
+        for number, section in enumerate(sections)
+        if entries_by_section[number]
+        or (not section.entries and starts[section.topic] == part.start)
     ]
 
     def place(row: int) -> str:
-        return url_for("rulebook.show", co=g.company.code, q=asked or None, row=row or None)
+        return url_for("rulebook.show", co=g.company.code, q=search_text or None, row=row or None)
 
-    return {"sections": sections, "shown": shown, "part": part, "starts": starts, "place": place}
+    return {
+        "sections": sections,
+        "shown": visible_sections,
+        "part": part,
+        "starts": starts,
+        "place": place,
+    }
 
 
 def _waiting() -> change_list.ListedChange | None:
-    """The newest change that whoever asks can publish; the navigation says how many there are."""
+    """Return the newest change that the user can publish, or None."""
     if not filters.count_changes():
         return None
     return change_list.newest_waiting(store.reading(), g.company.id, g.actor.person_id)
@@ -89,13 +108,13 @@ def _waiting() -> change_list.ListedChange | None:
 @pages.get("/book.md")
 @needs("record.read")
 def download() -> Response:
-    """The same as one file."""
-    version = _version()
+    """Return the rule book as one Markdown file."""
+    version = _version_in_force()
     if version is None:
         abort(404)
     title = f"Rule book of {g.company.name}"
-    book, last = _book(version)
-    text = book_markdown(book, title, _about(version, last))
+    book, last = _load_book(version)
+    text = book_markdown(book, title, _book_subtitles(version, last))
     answer = make_response(insert_titles(text))
     answer.headers["Content-Type"] = "text/markdown; charset=utf-8"
     name = f"rule-book-{g.company.code}-{version.no}.md"
@@ -106,14 +125,14 @@ def download() -> Response:
 @pages.get("/holds")
 @needs("record.read")
 def catalogue() -> Response:
-    """The hold catalogue: who places and releases each hold, what clears it, what it blocks."""
-    version = _version()
+    """Show the hold catalogue: who places, releases and clears each hold, and what it blocks."""
+    version = _version_in_force()
     reasons = rulebook.hold_reasons(store.reading(), version.version_id) if version else ()
     return store.respond(
         "rulesets/catalogue.html",
         version=version,
         reasons=reasons,
-        codes=len({one.code for one in reasons}),
+        codes=len({reason.code for reason in reasons}),
         roles=any_of(ACTS[ACT]),
     )
 
@@ -121,85 +140,105 @@ def catalogue() -> Response:
 @pages.get("/files/<path:path>")
 @needs("record.read")
 def file(path: str) -> Response:
-    """One rule file, in force or of the ruleset that is asked for; with an anchor for each line."""
-    now, asked = _version(), request.args.get("ruleset")
-    no = forms.parse_whole(asked) if asked is not None else now.no if now else None
+    """Show one rule file, of the version in force or of the requested version."""
+    current, ruleset_text = _version_in_force(), request.args.get("ruleset")
+    version_no = (
+        forms.parse_whole(ruleset_text)
+        if ruleset_text is not None
+        else current.no
+        if current
+        else None
+    )
     session = store.reading()
-    version = rulebook.load_published(session, g.company.id, no) if no is not None else None
+    version = (
+        rulebook.load_published(session, g.company.id, version_no)
+        if version_no is not None
+        else None
+    )
     text = rulebook.rule_file(session, version.version_id, path) if version else None
     if version is None or text is None:
         abort(404)
-    in_force = now is not None and now.no == version.no
+    in_force = current is not None and current.no == version.no
     return store.respond(
-        "rulesets/file.html", version=version, in_force=in_force, path=path, lines=_lines(text)
+        "rulesets/file.html", version=version, in_force=in_force, path=path, lines=_file_lines(text)
     )
 
 
-def _version() -> rulebook.VersionInForce | None:
+def _version_in_force() -> rulebook.VersionInForce | None:
     return rulebook.version_in_force(store.reading(), g.company.id)
 
 
-def _lines(text: str) -> list[str]:
+def _file_lines(text: str) -> list[str]:
     return text.removesuffix("\n").split("\n")
 
 
-def _book(version: rulebook.VersionInForce) -> tuple[Book, recorded_backtests.LastBacktest | None]:
-    """The book, with what the last backtest said of each rule, and that backtest."""
+def _load_book(
+    version: rulebook.VersionInForce,
+) -> tuple[Book, recorded_backtests.LastBacktest | None]:
+    """Return the rule book with the last backtest's counts for each rule, and that backtest."""
     session = store.reading()
-    last = recorded_backtests.last_backtest(session, g.company.id, version.hash)
+    last_backtest = recorded_backtests.last_backtest(session, g.company.id, version.hash)
     book = rulebook.read_book(session, version.version_id)
-    return with_backtest(book, last.rules) if last else book, last
+    return with_backtest(book, last_backtest.rules) if last_backtest else book, last_backtest
 
 
-def _found(book: Book, asked: str) -> tuple[Section, ...]:
-    """The rules in which each word that was asked for stands, in English or as the page says it."""
-    words = asked.casefold().split()
-    kept = (
+def _search_book(book: Book, search_text: str) -> tuple[Section, ...]:
+    """Return the rules that contain every search word, in English or in the page's language."""
+    words = search_text.casefold().split()
+    matching_sections = (
         replace(
             section,
-            entries=tuple(one for one in section.entries if _has(section.title, one, words)),
+            entries=tuple(
+                entry for entry in section.entries if _matches(section.title, entry, words)
+            ),
         )
         for section in book.sections
     )
-    return tuple(section for section in kept if section.entries)
+    return tuple(section for section in matching_sections if section.entries)
 
 
-def _has(title: str, entry: Entry, words: Iterable[str]) -> bool:
-    at = f"{entry.span.file}:{entry.span.line}" if entry.span else ""
-    said = (
+def _matches(title: str, entry: Entry, words: Iterable[str]) -> bool:
+    place = f"{entry.span.file}:{entry.span.line}" if entry.span else ""
+    texts = (
         title,
         translate(title),
         entry.text,
         translate(entry.text),
         entry.name,
-        at,
+        place,
         *entry.owners,
     )
-    text = " ".join(said).casefold()
+    text = " ".join(texts).casefold()
     return all(word in text for word in words)
 
 
-def _decided(version: rulebook.VersionInForce) -> recorded_backtests.Decided | None:
-    """The backtest that these rules were published by."""
+def _deciding_backtest(version: rulebook.VersionInForce) -> recorded_backtests.Decided | None:
+    """Return the backtest that decided this version's publication."""
     return recorded_backtests.backtest_of_version(store.reading(), g.company.id, version.version_id)
 
 
-def _about(
-    version: rulebook.VersionInForce, last: recorded_backtests.LastBacktest | None
+def _book_subtitles(
+    version: rulebook.VersionInForce, last_backtest: recorded_backtests.LastBacktest | None
 ) -> tuple[str, ...]:
     published = f"published {filters.moment(version.published_at)}"
-    by = f" by {version.publisher}" if version.publisher else ""
-    wrote = f", written by {version.author}" if version.author else ""
-    said = (
-        f"{filters.moment(last.at)} by {last.by or 'not recorded'}, {last.said}" if last else NONE
+    publisher_text = f" by {version.publisher}" if version.publisher else ""
+    author_text = f", written by {version.author}" if version.author else ""
+    last_text = (
+        f"{filters.moment(last_backtest.at)} by {last_backtest.by or 'not recorded'},"
+        f" {last_backtest.said}"
+        if last_backtest
+        else NO_BACKTEST
     )
-    backtest = f"Last backtest: {said}."
-    decided = _decided(version)
-    how = (
-        f"Decided by the backtest {decided.said} (hash {decided.sha256[:12]}). " if decided else ""
+    backtest = f"Last backtest: {last_text}."
+    deciding_backtest = _deciding_backtest(version)
+    decision_text = (
+        f"Decided by the backtest {deciding_backtest.said} (hash {deciding_backtest.sha256[:12]}). "
+        if deciding_backtest
+        else ""
     )
+    release = f"{published}{publisher_text}{author_text}"
     return (
-        f"Rule version {version.no} ({version.hash[:12]}), {published}{by}{wrote}. {how}{backtest}",
+        f"Rule version {version.no} ({version.hash[:12]}), {release}. {decision_text}{backtest}",
     )
 
 
@@ -209,13 +248,17 @@ __all__ = ["pages"]
 @pages.get("/proposals")
 @needs("record.read")
 def proposed() -> Response:
-    """The commonest handwork first, each with its draft."""
-    found = all_proposals()
-    files = _in_force()
-    drafts = {one.key: _difference(files, one.files) for one in found if one.files}
+    """Show the proposals, the most frequent manual work first, each with its draft."""
+    found_proposals = all_proposals()
+    files = _files_in_force()
+    drafts = {
+        proposal.key: _unified_diff(files, proposal.files)
+        for proposal in found_proposals
+        if proposal.files
+    }
     return store.respond(
         "rulesets/proposals.html",
-        found=found,
+        found=found_proposals,
         drafts=drafts,
         days=proposals.DAYS,
         values=filters.sees_personal() or request_guard.may("rules.draft") is None,
@@ -225,9 +268,9 @@ def proposed() -> Response:
 @pages.get("/proposals/draft")
 @needs("rules.draft")
 def proposed_draft() -> Response:
-    """A draft as a patch of the rule files."""
-    found = _one()
-    text = _difference(_in_force(), found.files or {})
+    """Return a proposal's draft as a patch of the rule files."""
+    proposal = _load_proposal()
+    text = _unified_diff(_files_in_force(), proposal.files or {})
     answer = make_response(text)
     answer.headers["Content-Type"] = "text/x-diff; charset=utf-8"
     answer.headers["Content-Disposition"] = 'attachment; filename="draft.patch"'
@@ -237,15 +280,15 @@ def proposed_draft() -> Response:
 @pages.post("/proposals")
 @needs("rules.draft")
 def push_draft() -> Response:
-    """Make the draft a change, which somebody else publishes."""
-    base, found = g.company.ruleset_version_id, _one()
-    files, back = dict(found.files or {}), url_for("rulebook.proposed", co=g.company.code)
+    """Submit a proposal's draft as a change that another person publishes."""
+    base, proposal = g.company.ruleset_version_id, _load_proposal()
+    files, back = dict(proposal.files or {}), url_for("rulebook.proposed", co=g.company.code)
     checked = store.rule_checks().report(files)
     if isinstance(checked, Refusal):
         return store.set_retry_after(store.refuse(checked, back=back), checked)
     with store.writing() as session:
         answer = publication.push_change(
-            session, g.company.id, g.actor, files, found.say[:120], g.now, checked, base
+            session, g.company.id, g.actor, files, proposal.say[:120], g.now, checked, base
         )
     if isinstance(answer, Refusal):
         return store.refuse(answer, back=back)
@@ -254,26 +297,29 @@ def push_draft() -> Response:
 
 
 def all_proposals() -> tuple[Proposal, ...]:
-    """What is often done by hand, and could be a rule."""
-    look = store.rule_checks().report
-    return proposals.proposals(store.reading(), g.company.id, g.now, look)
+    """Return what is often done by hand and could be a rule."""
+    check_files = store.rule_checks().report
+    return proposals.proposals(store.reading(), g.company.id, g.now, check_files)
 
 
-def _one() -> Proposal:
-    wanted = request.values.get("key", "")
-    found = all_proposals()
-    one = next((each for each in found if each.key == wanted and each.files), None)
-    if one is None:
+def _load_proposal() -> Proposal:
+    key = request.values.get("key", "")
+    found_proposals = all_proposals()
+    proposal = next(
+        (candidate for candidate in found_proposals if candidate.key == key and candidate.files),
+        None,
+    )
+    if proposal is None:
         abort(404)
-    return one
+    return proposal
 
 
-def _in_force() -> Mapping[str, str]:
+def _files_in_force() -> Mapping[str, str]:
     version = rulebook.version_in_force(store.reading(), g.company.id)
     return publication.files_of(store.reading(), version.version_id) if version else {}
 
 
-def _difference(before: Mapping[str, str], after: Mapping[str, str]) -> str:
+def _unified_diff(before: Mapping[str, str], after: Mapping[str, str]) -> str:
     return "".join(
         line
         for path in sorted(after)

@@ -18,7 +18,7 @@ import pytest
 from holding.db.models.postings import POSTING_STATES
 from holding.programs.known_schemas import schemas
 from portal.backtest import parallel_run, record_files
-from portal.backtest.command import _rules
+from portal.backtest.command import _load_rules
 from portal.backtest.parallel_run import (
     Judge,
     Plan,
@@ -187,7 +187,7 @@ def test_an_interrupt_ends_it_with_what_was_counted(
     draft: Path, month: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(record_files, "BLOCK", 700)
-    plan = Plan(_rules(STARTER), _rules(draft), schemas(), None, MOMENT)
+    plan = Plan(_load_rules(STARTER), _load_rules(draft), schemas(), None, MOMENT)
     seen: list[Progress] = []
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal
 

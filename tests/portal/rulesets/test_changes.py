@@ -9,7 +9,7 @@ from sqlalchemy import select
 from holding.access import actors
 from holding.db.models import Company, Person
 from holding.rulesets import publication
-from portal.rulesets.changes import LINES, difference
+from portal.rulesets.changes import MAX_LINES, difference
 from tests.holding.shop import FILES
 from tests.portal.reading import plain
 
@@ -133,7 +133,7 @@ def test_a_file_of_lines_that_are_alike_is_compared_in_a_moment():
     assert time.process_time() - began < 2
     assert file.added - file.removed == 4_000
     assert file.left_out + len(file.lines) >= file.added
-    assert len(file.lines) == LINES
+    assert len(file.lines) == MAX_LINES
 
 
 def test_a_change_says_what_it_means_in_the_language_of_its_reader(visit, database, clock):
