@@ -221,8 +221,8 @@ def _book_subtitles(
     version: rulebook.VersionInForce, last_backtest: recorded_backtests.LastBacktest | None
 ) -> tuple[str, ...]:
     published = f"published {filters.moment(version.published_at)}"
-    publisher_text = f" by {version.publisher}" if version.publisher else ""
-    author_text = f", written by {version.author}" if version.author else ""
+    publisher = f" by {version.publisher}" if version.publisher else ""
+    author = f", written by {version.author}" if version.author else ""
     last_text = (
         f"{filters.moment(last_backtest.at)} by {last_backtest.by or 'not recorded'},"
         f" {last_backtest.said}"
@@ -231,15 +231,13 @@ def _book_subtitles(
     )
     backtest = f"Last backtest: {last_text}."
     deciding_backtest = _deciding_backtest(version)
-    decision_text = (
+    decision = (
         f"Decided by the backtest {deciding_backtest.said} (hash {deciding_backtest.sha256[:12]}). "
         if deciding_backtest
         else ""
     )
-    release = f"{published}{publisher_text}{author_text}"
-    return (
-        f"Rule version {version.no} ({version.hash[:12]}), {release}. {decision_text}{backtest}",
-    )
+    release = f"{published}{publisher}{author}"
+    return (f"Rule version {version.no} ({version.hash[:12]}), {release}. {decision}{backtest}",)
 
 
 __all__ = ["pages"]
