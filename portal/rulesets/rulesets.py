@@ -236,8 +236,11 @@ def _book_subtitles(
         if deciding_backtest
         else ""
     )
-    release = f"{published}{publisher}{author}"
-    return (f"Rule version {version.no} ({version.hash[:12]}), {release}. {decision}{backtest}",)
+    sentences = (
+        f"Rule version {version.no} ({version.hash[:12]}), {published}{publisher}{author}."
+        f" {decision}{backtest}"
+    )
+    return (sentences,)
 
 
 __all__ = ["pages"]
