@@ -401,8 +401,8 @@ def _step_rows(
         before = step.at
         actor = names.get(step.actor, step.actor)
         if who in ("", step.actor, actor):
-            yield [filters.iso(step.at), seconds, actor, insert_titles(hide(step.say)), step.proved_by,
-                   step.proof.id]  # fmt: skip
+            yield [filters.iso(step.at), seconds, actor, insert_titles(hide(step.say)),
+                   step.proved_by, step.proof.id]  # fmt: skip
 
 
 def lineage(source: str, kind: str, external_id: str) -> ListFile:
