@@ -17,7 +17,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 from message_texts.page_texts import messages  # noqa: E402
 from message_texts.rule_texts import of_rule_files, parts  # noqa: E402
 
-from portal.languages.choice import ENGLISH, LANGUAGES, OF_FINDINGS, OF_RULES  # noqa: E402
+from portal.languages.choice import ENGLISH, LANGUAGES, FINDINGS_CONTEXT, RULES_CONTEXT  # noqa: E402
 
 FOLDER = ROOT / "portal" / "languages"
 POT = FOLDER / "messages.pot"
@@ -76,9 +76,9 @@ def template() -> Catalog:
     for message, files in listed:
         made.add(message, locations=[(name, 0) for name in sorted(files)])
     for message, files in sorted(parts(found).items(), key=str):
-        made.add(message, locations=[(name, 0) for name in sorted(files)], context=OF_RULES)
+        made.add(message, locations=[(name, 0) for name in sorted(files)], context=RULES_CONTEXT)
     for message, files in sorted(of_rule_files().items(), key=str):
-        made.add(message, locations=[(name, 0) for name in sorted(files)], context=OF_FINDINGS)
+        made.add(message, locations=[(name, 0) for name in sorted(files)], context=FINDINGS_CONTEXT)
     return made
 
 

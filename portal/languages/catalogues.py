@@ -1,4 +1,4 @@
-"""Load a language's catalogue and look up its messages, also for composed English texts."""
+"""Load a language's catalogue and translate its messages, also inside composed English texts."""
 
 import re
 from collections import Counter, defaultdict
@@ -22,7 +22,7 @@ COUNT: Final = re.compile(r"([\d,]+) (.+)", re.DOTALL)
 
 SENTENCE_END: Final = re.compile(r"(?<=[.!?]) ")
 
-OURS: Final = "t_"  # the name of a value that is a text of the product begins so
+TRANSLATED_PREFIX: Final = "t_"  # the name of a value that is a text of the product begins so
 
 PROSE: Final = re.compile(
     r"\b(?:a|an|and|are|at|be|because|been|but|by|can|cannot|for|from|has|have|in|is|it|its|no|not|of"
@@ -30,12 +30,12 @@ PROSE: Final = re.compile(
 )
 """What a value has that is a sentence, or a part of one, and no name."""
 
-WRITTEN: Final = frozenset(
+FREE_TEXT_NAMES: Final = frozenset(
     {"message", "note", "reason", "title", "t_title", "t_why", "t_words", "why"}
 )
 """Values that people write, by their names: a sentence is nothing odd in them."""
 
-APART: Final = "; "
+SENTENCE_SEPARATOR: Final = "; "
 """What stands between sentences, so that one of them may be another person's."""
 
 LIST_SEPARATORS: Final = ("; ", ", ", " and ", " or ", " · ")
@@ -50,24 +50,24 @@ NOUN: Final = re.compile(r"(?:name|noun|title|kind|field|there|here|t_plain(?:_n
 FINDING: Final = "finding"
 """A value that says, behind its place, what is wrong with a rule file, by its name."""
 
-TELLING: Final = 14  # the words of a shorter message occur in sentences of others, too
+SPECIFIC_WEIGHT: Final = 14  # the words of a shorter message occur in sentences of others, too
 
-FOR: Final = " for "  # of the entry for a value, and of a delegate for a person
+FOR_WORD: Final = " for "  # of the entry for a value, and of a delegate for a person
 
-FEWEST: Final = 3  # so many letters together at least tell a message with values from data
+MIN_LETTERS: Final = 3  # so many letters together at least tell a message with values from data
 
 WIDE: Final = {",": "、", ";": "；"}
 """What stands between the members of a row of Chinese texts."""
 
 FULL_WIDTH: Final = re.compile(r"[\u3400-\u9fff）”]$")
 
-DEEPEST_MESSAGE: Final = 8  # so many texts of ours stand inside each other at most
+MAX_MESSAGE_DEPTH: Final = 8  # so many texts of ours stand inside each other at most
 
-MOST: Final = 30  # so many texts of ours stand in a row at most
+MAX_ROW: Final = 30  # so many texts of ours stand in a row at most
 
-INSIDE: Final = 4  # so many parts of a row are one text that has what stands between them
+MAX_JOINED_PARTS: Final = 4  # so many parts of a row are one text that has what stands between them
 
-OF_TYPES: Final = re.compile(r"(?:t_)?(?:gives|kind|left|right|say_type|type|want|what)\d*")
+TYPE_NAMES: Final = re.compile(r"(?:t_)?(?:gives|kind|left|right|say_type|type|want|what)\d*")
 """Values of which a single word is one of ours, by their names; else it is a name of the rules."""
 
 NAMED: Final = re.compile(r"'[^']*'|[\w.]+(?: = \S+)?")
@@ -88,9 +88,9 @@ HEADED: Final = re.compile(r"(?P<place>.+?): (?P<text>.+)", re.DOTALL)
 FINDING_SENTENCE_END: Final = re.compile(r"(?<=[.!?]) (?=[A-Z])")
 
 # Longer texts stay English: they contain text from outside, and matching it must stay fast.
-LONGEST: Final = 2000
+MAX_TEXT: Final = 2000
 
-DEEPEST_FINDING: Final = 4
+MAX_FINDING_DEPTH: Final = 4
 
 WORD: Final = re.compile(r"\w+")
 
@@ -108,7 +108,7 @@ MESSAGE: Final = "%(name)s: %(before)s → %(after)s"
 
 
 class Catalogue:
-    """The messages of one language; what is not translated stays English."""
+    """Translate the messages of one language; a text without a translation stays English."""
 
     def __init__(
         self,
@@ -119,344 +119,400 @@ class Catalogue:
         parts: Mapping[str, str] = MappingProxyType({}),
         findings: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """`plurals`: (one, many) -> translation; `spoken`: the messages that Python makes;
-        `nouns`: those that name a field, a kind of record or of document; `parts`: what rules in
-        words are composed of, and `findings` what is said of rule files, which no other text is
-        looked for among.
+        """Store the messages whose translations have matching placeholders and markup.
+
+        `plurals` maps (singular, plural) to a translation. `spoken` are the messages made in
+        Python. `nouns` name a field, a kind of record or a document. `parts` compose rules in
+        words, and `findings` describe rule files; only those texts are matched against them.
         """
-        self._parts = {one: told for one, told in parts.items() if not find_misfit(one, told)}
+        self._parts = {
+            message: translation
+            for message, translation in parts.items()
+            if not find_misfit(message, translation)
+        }
         self._nouns = frozenset(nouns)
-        self._singles = {one: told for one, told in singles.items() if not find_misfit(one, told)}
+        self._singles = {
+            message: translation
+            for message, translation in singles.items()
+            if not find_misfit(message, translation)
+        }
         self._plurals = dict(plurals)
         self.findings = FindingTexts(findings, self.say)
-        self._spoken = [one for one in spoken if one in self._singles]
-        self._found = lru_cache(maxsize=4096)(self._told)
+        self._spoken = [message for message in spoken if message in self._singles]
+        self._cached = lru_cache(maxsize=4096)(self._translate)
 
-    def told(self, text: str) -> str:
-        """A text that the product made in English, in the language; what is unknown stays."""
+    def translate(self, text: str) -> str:
+        """Translate a text that the product made in English; an unknown text stays unchanged."""
         return (
             translate_composed(text, self._part)
             if isinstance(text, Composed)
-            else self._found(text)
+            else self._cached(text)
         )
 
     def _part(self, message: str) -> str:
         return self._parts.get(message) or self._singles.get(message, message)
 
     def say(self, message: str) -> str:
-        """The translation of a message; the message itself where there is none."""
+        """Return a message's translation, or the message if it has none."""
         return self._singles.get(message, message)
 
-    def counted(self, count: int, one: str, many: str | None = None) -> str:
-        """`37 records` in the language: the count with its thousands, and the word after it."""
-        other = many or f"{one}s"
-        found = self._plurals.get((f"%(n)s {one}", f"%(n)s {other}"))
-        if found is None:
-            return f"{count:,} {one if count == 1 else other}"
-        return found.replace("%(n)s", f"{count:,}").replace("%%", "%")
+    def translate_count(self, count: int, singular: str, plural: str | None = None) -> str:
+        """Return a count with its noun in the language, such as `37 records`."""
+        plural_word = plural or f"{singular}s"
+        translation = self._plurals.get((f"%(n)s {singular}", f"%(n)s {plural_word}"))
+        if translation is None:
+            return f"{count:,} {singular if count == 1 else plural_word}"
+        return translation.replace("%(n)s", f"{count:,}").replace("%%", "%")
 
-    def _told(self, text: str, depth: int = 0) -> str:
-        """A text that the product made in English, in the language; what is unknown stays."""
-        if not text or len(text) > LONGEST or depth == DEEPEST_MESSAGE:
+    def _translate(self, text: str, depth: int = 0) -> str:
+        """Translate a text sentence by sentence, or as a whole if only the whole is known."""
+        if not text or len(text) > MAX_TEXT or depth == MAX_MESSAGE_DEPTH:
             return text
         parts = SENTENCE_END.split(text)
         if len(parts) == 1:
-            alone = self._matched(text, depth) or self._otherwise(text, depth)
-            return alone or self._row(text, depth) or text
-        each = [self._matched(one, depth) for one in parts]
-        whole = None if all(each) else self._matched(text, depth)
-        if whole is not None:
-            return whole
-        return _spaced(found or one for found, one in zip(each, parts, strict=True))
+            single = self._match_message(text, depth) or self._translate_variant(text, depth)
+            return single or self._match_row(text, depth) or text
+        translations = [self._match_message(part, depth) for part in parts]
+        joined = None if all(translations) else self._match_message(text, depth)
+        if joined is not None:
+            return joined
+        return _join_sentences(
+            translated or part for translated, part in zip(translations, parts, strict=True)
+        )
 
-    def _matched(self, text: str, depth: int) -> str | None:
-        found = self._singles.get(escape_percent(text))
-        if found is not None:
-            return found.replace("%%", "%")
-        counted = COUNT.fullmatch(text)
-        if counted and counted[2] in self._many:
-            return self._many[counted[2]].replace("%(n)s", counted[1]).replace("%%", "%")
-        for one in self._candidates(text):
-            match = one.pattern.fullmatch(text) if one.words in text else None
-            filled = self._filled(one, match.groupdict(), depth) if match else None
+    def _match_message(self, text: str, depth: int) -> str | None:
+        translation = self._singles.get(escape_percent(text))
+        if translation is not None:
+            return translation.replace("%%", "%")
+        count_match = COUNT.fullmatch(text)
+        if count_match and count_match[2] in self._count_words:
+            return (
+                self._count_words[count_match[2]]
+                .replace("%(n)s", count_match[1])
+                .replace("%%", "%")
+            )
+        for pattern in self._candidates(text):
+            match = pattern.pattern.fullmatch(text) if pattern.words in text else None
+            filled = self._fill(pattern, match.groupdict(), depth) if match else None
             if filled is not None:
                 return filled
         return None
 
     def _candidates(self, text: str) -> Iterable["Pattern"]:
-        """The messages with values that a text may be made of, the most telling first."""
+        """Return the patterns that may match a text, the most specific first."""
         words = {"", *WORD.findall(text)}
         return sorted(
-            (one for word in words for one in self._patterns.get(word, ())), key=lambda one: one.no
+            (one for word in words for one in self._patterns.get(word, ())),
+            key=lambda pattern: pattern.no,
         )
 
-    def _filled(self, one: "Pattern", values: Mapping[str, str], depth: int) -> str | None:
-        """The message with its values; None where a short one met a sentence that is no text of
-        ours: half of a sentence is never translated.
+    def _fill(self, pattern: "Pattern", values: Mapping[str, str], depth: int) -> str | None:
+        """Return the pattern's translation with its values.
+
+        Return None if a short pattern matched a sentence of unknown text, so that half a sentence
+        is never translated.
         """
-        made, found = [], False
-        for piece, is_value in split_placeholders(one.told):
+        pieces, has_translation = [], False
+        for piece, is_value in split_placeholders(pattern.translation):
             if not is_value:
-                made.append(piece)
+                pieces.append(piece)
                 continue
             value = values[piece]
             if piece == FINDING:
-                otherwise = partial(self._told, depth=depth + 1)
-                made.append(self.findings.at_its_place(value, otherwise))
+                translate_plain = partial(self._translate, depth=depth + 1)
+                pieces.append(self.findings.translate_placed(value, translate_plain))
                 continue
-            told = self._listed(value, depth + 1) if piece.startswith(OURS) else value
-            if told == value and NOUN.fullmatch(piece):
-                told = self._noun(value, depth)
-            if told == value and piece.removeprefix(OURS) in PEOPLE:
-                told = self.row_of_names(value)
-            if told == value and one.short and piece not in WRITTEN and PROSE.search(value):
+            translated = (
+                self._translate_list(value, depth + 1)
+                if piece.startswith(TRANSLATED_PREFIX)
+                else value
+            )
+            if translated == value and NOUN.fullmatch(piece):
+                translated = self._translate_noun(value, depth)
+            if translated == value and piece.removeprefix(TRANSLATED_PREFIX) in PEOPLE:
+                translated = self.join_names(value)
+            if (
+                translated == value
+                and pattern.short
+                and piece not in FREE_TEXT_NAMES
+                and PROSE.search(value)
+            ):
                 return None
-            made.append(told)
-            found = found or told != value
-        if not found and one.slight:  # `Siti for Lim` is no value for a field
+            pieces.append(translated)
+            has_translation = has_translation or translated != value
+        if not has_translation and pattern.slight:  # `Siti for Lim` is no value for a field
             return None
-        return "".join(made)
+        return "".join(pieces)
 
-    def _noun(self, value: str, depth: int) -> str:
-        """A noun of the domain in the language, with a capital where it has one; else the value."""
-        for said in (value, value[:1].lower() + value[1:]):
-            if said in self._nouns or said in self._parts:
-                found = self._part(said)
-                return found if said == value else found[:1].upper() + found[1:]
-        for one in self._candidates(value) if depth < DEEPEST_MESSAGE else ():
-            match = one.pattern.fullmatch(value) if one.noun else None
-            if match and (filled := self._filled(one, match.groupdict(), depth + 1)) is not None:
+    def _translate_noun(self, value: str, depth: int) -> str:
+        """Translate a noun of the domain and keep its capital; return other values unchanged."""
+        for noun in (value, value[:1].lower() + value[1:]):
+            if noun in self._nouns or noun in self._parts:
+                translation = self._part(noun)
+                return translation if noun == value else translation[:1].upper() + translation[1:]
+        for pattern in self._candidates(value) if depth < MAX_MESSAGE_DEPTH else ():
+            match = pattern.pattern.fullmatch(value) if pattern.noun else None
+            if match and (filled := self._fill(pattern, match.groupdict(), depth + 1)) is not None:
                 return filled
         return value
 
-    def row(self, texts: Iterable[str]) -> str:
-        """Texts of ours in a row, each told alone."""
-        return self._joined(", ", [self.told(one) for one in texts])
+    def translate_row(self, texts: Iterable[str]) -> str:
+        """Translate texts one by one and join them with commas."""
+        return self._join(", ", [self.translate(text) for text in texts])
 
-    def row_of_names(self, text: str) -> str:
-        """Names in a row, with the word of the language between them."""
-        for between in (" or ", " and "):
-            names = text.split(between)
+    def join_names(self, text: str) -> str:
+        """Join names with the language's word for "or" or "and"."""
+        for separator in (" or ", " and "):
+            names = text.split(separator)
             if len(names) > 1 and not any(map(PROSE.search, names)):
-                return self._joined(between, names)
+                return self._join(separator, names)
         return text
 
-    def _otherwise(self, text: str, depth: int) -> str | None:
-        """The text with a small letter first, or without its full stop, where that is known."""
+    def _translate_variant(self, text: str, depth: int) -> str | None:
+        """Translate the text in lower case, without its full stop, or as a field change."""
         if text.endswith("."):
-            told = self._told(text[:-1], depth + 1)
-            if told != text[:-1]:
-                return told + ("。" if FULL_WIDTH.search(told) else ".")
+            translated = self._translate(text[:-1], depth + 1)
+            if translated != text[:-1]:
+                return translated + ("。" if FULL_WIDTH.search(translated) else ".")
         if (
-            change := translate_change(text, partial(self._told, depth=depth + 1), self.say)
+            change := translate_change(text, partial(self._translate, depth=depth + 1), self.say)
         ) is not None:
             return change
         if text[0].isupper():
-            small = text[0].lower() + text[1:]
-            found = self._singles.get(escape_percent(small), "").replace("%%", "%") or self._row(
-                small, depth
+            lowered = text[0].lower() + text[1:]
+            translation = self._singles.get(escape_percent(lowered), "").replace(
+                "%%", "%"
+            ) or self._match_row(lowered, depth)
+            if translation:
+                return translation[0].upper() + translation[1:]
+        return None
+
+    def _match_row(self, text: str, depth: int) -> str | None:
+        """Translate several known texts in a row, such as roles; return None if one is unknown."""
+        for separator in LIST_SEPARATORS:
+            translated = (
+                self._match_each(separator, text.split(separator), depth)
+                if separator in text
+                else None
             )
-            if found:
-                return found[0].upper() + found[1:]
+            if translated:
+                return self._join(separator, translated)
         return None
 
-    def _row(self, text: str, depth: int) -> str | None:
-        """Several texts of ours in a row, such as roles; None where one of them is none."""
-        for between in LIST_SEPARATORS:
-            told = self._each(between, text.split(between), depth) if between in text else None
-            if told:
-                return self._joined(between, told)
-        return None
-
-    def _each(self, between: str, parts: list[str], depth: int) -> list[str] | None:
-        """The texts of a row, also those that have what stands between them inside."""
-        told: list[str] = []
-        first = 0 if len(parts) <= MOST else len(parts)
+    def _match_each(self, separator: str, parts: list[str], depth: int) -> list[str] | None:
+        """Translate the texts of a row, including texts that contain the separator."""
+        translated: list[str] = []
+        first = 0 if len(parts) <= MAX_ROW else len(parts)
         while first < len(parts):
-            for last in range(min(len(parts), first + INSIDE), first, -1):
-                found = self._matched(between.join(parts[first:last]), depth + 1)
-                if found is not None and (first or last < len(parts)):
-                    told.append(found)
+            for last in range(min(len(parts), first + MAX_JOINED_PARTS), first, -1):
+                translation = self._match_message(separator.join(parts[first:last]), depth + 1)
+                if translation is not None and (first or last < len(parts)):
+                    translated.append(translation)
                     first = last
                     break
             else:
                 return None
-        return told or None
+        return translated or None
 
-    def _joined(self, between: str, told: Iterable[str]) -> str:
-        word, said = between.strip(), [*told]
-        wide = [FULL_WIDTH.search(one) is not None for one in said]
-        if any(wide) and word in WIDE:
-            return WIDE[word].join(said)
-        if all(wide) and FULL_WIDTH.search(self.say(word)):
-            return self.say(word).join(said)  # between two characters stands no blank
-        return between.replace(word, self.say(word)).join(said)
+    def _join(self, separator: str, texts: Iterable[str]) -> str:
+        word, members = separator.strip(), [*texts]
+        is_wide = [FULL_WIDTH.search(member) is not None for member in members]
+        if any(is_wide) and word in WIDE:
+            return WIDE[word].join(members)
+        if all(is_wide) and FULL_WIDTH.search(self.say(word)):
+            return self.say(word).join(members)  # between two characters stands no blank
+        return separator.replace(word, self.say(word)).join(members)
 
-    def _listed(self, text: str, depth: int) -> str:
-        """A text of ours, or several in a row of which each is told or no sentence."""
+    def _translate_list(self, text: str, depth: int) -> str:
+        """Translate a known text, or a row whose untranslated texts are not sentences."""
         if (
-            APART in text and depth < DEEPEST_MESSAGE
+            SENTENCE_SEPARATOR in text and depth < MAX_MESSAGE_DEPTH
         ):  # each alone, before one that would swallow the next
-            alone = [self._matched(one, depth + 1) or "" for one in text.split(APART)]
-            if all(alone):
-                return self._joined(APART, alone)
-        whole = self._told(text, depth)
-        if whole != text or depth >= DEEPEST_MESSAGE:
-            return whole
-        for between in LIST_SEPARATORS:
-            parts = text.split(between)
-            if not 1 < len(parts) <= MOST:
+            translated_parts = [
+                self._match_message(part, depth + 1) or ""
+                for part in text.split(SENTENCE_SEPARATOR)
+            ]
+            if all(translated_parts):
+                return self._join(SENTENCE_SEPARATOR, translated_parts)
+        translated = self._translate(text, depth)
+        if translated != text or depth >= MAX_MESSAGE_DEPTH:
+            return translated
+        for separator in LIST_SEPARATORS:
+            parts = text.split(separator)
+            if not 1 < len(parts) <= MAX_ROW:
                 continue
-            told = [self._listed(one, depth + 1) for one in parts]
-            left = (part for one, part in zip(told, parts, strict=True) if one == part)
-            if told != parts and (between == APART or not any(map(PROSE.search, left))):
-                return self._joined(between, told)
+            members = [self._translate_list(part, depth + 1) for part in parts]
+            untranslated = (
+                part for member, part in zip(members, parts, strict=True) if member == part
+            )
+            if members != parts and (
+                separator == SENTENCE_SEPARATOR or not any(map(PROSE.search, untranslated))
+            ):
+                return self._join(separator, members)
         return text
 
     @cached_property
-    def _many(self) -> Mapping[str, str]:
-        """What follows a count, one or many -> the translation."""
+    def _count_words(self) -> Mapping[str, str]:
+        """The words after a count, singular or plural -> the translation."""
         return {
-            form.removeprefix("%(n)s "): told
-            for forms, told in self._plurals.items()
+            form.removeprefix("%(n)s "): translation
+            for forms, translation in self._plurals.items()
             for form in forms
         }
 
     @cached_property
     def _patterns(self) -> Mapping[str, list["Pattern"]]:
         """The messages with values that Python fills in, by a word that each of their texts has."""
-        made: dict[str, list[Pattern]] = defaultdict(list)
-        told = [
-            (split_placeholders(one), one)
-            for one in sorted(self._spoken, key=message_rank, reverse=True)
-            if PIECE.search(one) and not MARK.search(one)
+        patterns: dict[str, list[Pattern]] = defaultdict(list)
+        messages = [
+            (split_placeholders(message), message)
+            for message in sorted(self._spoken, key=message_rank, reverse=True)
+            if PIECE.search(message) and not MARK.search(message)
         ]
-        often = Counter(word for pieces, _ in told for word in set(whole_words(pieces)))
-        for no, (pieces, message) in enumerate(told):
+        word_counts = Counter(word for pieces, _ in messages for word in set(whole_words(pieces)))
+        for rank, (pieces, message) in enumerate(messages):
             words = max((piece for piece, is_value in pieces if not is_value), key=len)
-            few = len(re.sub(r"\W", "", words)) < FEWEST or words in LIST_SEPARATORS
-            if few and not numbers_only(pieces):
+            has_few_letters = (
+                len(re.sub(r"\W", "", words)) < MIN_LETTERS or words in LIST_SEPARATORS
+            )
+            if has_few_letters and not numbers_only(pieces):
                 continue
-            where = min(whole_words(pieces), key=lambda one: (often[one], one), default="")
-            short = message_weight(message) < TELLING and not numbers_only(pieces)
-            made[where].append(
+            rarest_word = min(
+                whole_words(pieces), key=lambda word: (word_counts[word], word), default=""
+            )
+            is_short = message_weight(message) < SPECIFIC_WEIGHT and not numbers_only(pieces)
+            patterns[rarest_word].append(
                 Pattern(
-                    no,
+                    rank,
                     words,
                     message_pattern(pieces, self._nouns),
                     self._singles[message],
-                    short,
+                    is_short,
                     message in self._nouns,
-                    words == FOR and "%(t_" in message,
+                    words == FOR_WORD and "%(t_" in message,
                 )
             )
-        return made
+        return patterns
 
 
-def _spaced(sentences: Iterable[str]) -> str:
-    """Sentences one after the other; a full-width stop needs no space behind it."""
+def _join_sentences(sentences: Iterable[str]) -> str:
+    """Join sentences with spaces, except after a full-width stop."""
     return re.sub(r"(?<=[。！？]) ", "", " ".join(sentences))
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A message with values: its longest words, what its texts look like, its translation, and
-    which of its values stand in quotes.
-    """
+    """Hold a finding message with values: longest words, pattern, translation and quoted values."""
 
     words: str
     pattern: re.Pattern[str]
-    told: str
+    translation: str
     quoted: frozenset[str]
 
 
 class FindingTexts:
-    """The messages of one language; what is not translated stays English."""
+    """Translate findings about rule files; a text without a translation stays English."""
 
     def __init__(self, messages: Mapping[str, str], say: Callable[[str], str]) -> None:
-        """`say` gives the translation of a message of pages."""
+        """Store the finding messages, and the function that translates a message of pages."""
         self._say = say
-        self._messages = {one: told for one, told in messages.items() if not find_misfit(one, told)}
-        self.told = lru_cache(maxsize=4096)(self._told)
+        self._messages = {
+            message: translation
+            for message, translation in messages.items()
+            if not find_misfit(message, translation)
+        }
+        self.translate = lru_cache(maxsize=4096)(self._translate)
 
-    def at_its_place(self, text: str, otherwise: Callable[[str], str]) -> str:
-        """The same behind its place, or behind the title of its test; what is no such text is told
-        `otherwise`.
-        """
+    def translate_placed(self, text: str, translate_other: Callable[[str], str]) -> str:
+        """Translate a finding after its place or test title; others go to `translate_other`."""
         for form in (PLACE, HEADED):
-            found = form.fullmatch(text)
-            if found and (told := self._said(found["text"], 0)) is not None:
-                return f"{found['place']}: {told}"
+            match = form.fullmatch(text)
+            if match and (translation := self._match(match["text"], 0)) is not None:
+                return f"{match['place']}: {translation}"
         place = PLACE.fullmatch(text)
-        return f"{place['place']}: {otherwise(place['text'])}" if place else otherwise(text)
+        return (
+            f"{place['place']}: {translate_other(place['text'])}"
+            if place
+            else translate_other(text)
+        )
 
-    def _told(self, text: str) -> str:
-        """A text about rules in the language; what is unknown stays."""
-        if len(text) > LONGEST:
+    def _translate(self, text: str) -> str:
+        """Translate a text about rules; an unknown text is returned unchanged."""
+        if len(text) > MAX_TEXT:
             return text
         parts = FINDING_SENTENCE_END.split(text)
-        found = self._said(text, 0, apart=len(parts) > 1)
-        if found is not None:
-            return found
-        each = [self._said(one, 0) for one in parts]
-        whole = None if all(each) else self._said(text, 0)
-        if whole is not None:
-            return whole
-        told = " ".join(said or one for said, one in zip(each, parts, strict=True))
-        return re.sub(r"(?<=[。！？]) ", "", told)
+        translation = self._match(text, 0, single_sentence=len(parts) > 1)
+        if translation is not None:
+            return translation
+        translations = [self._match(part, 0) for part in parts]
+        joined = None if all(translations) else self._match(text, 0)
+        if joined is not None:
+            return joined
+        translated = " ".join(
+            sentence or part for sentence, part in zip(translations, parts, strict=True)
+        )
+        return re.sub(r"(?<=[。！？]) ", "", translated)
 
-    def _said(self, text: str, depth: int, *, apart: bool = False) -> str | None:
-        """The translation; None where there is none. `apart`: no value is two sentences."""
-        alone = self._messages.get(escape_percent(text))
-        if alone is not None:
-            return alone.replace("%%", "%")
-        for one in self._shapes:
-            found = one.pattern.fullmatch(text) if one.words in text else None
-            if found and not (apart and any(map(FINDING_SENTENCE_END.search, found.groups()))):
-                return self._filled(one, found.groupdict(), depth)
+    def _match(self, text: str, depth: int, *, single_sentence: bool = False) -> str | None:
+        """Return the translation, or None; `single_sentence` refuses values of two sentences."""
+        translation = self._messages.get(escape_percent(text))
+        if translation is not None:
+            return translation.replace("%%", "%")
+        for shape in self._shapes:
+            match = shape.pattern.fullmatch(text) if shape.words in text else None
+            if match and not (
+                single_sentence and any(map(FINDING_SENTENCE_END.search, match.groups()))
+            ):
+                return self._fill(shape, match.groupdict(), depth)
         return None
 
-    def _filled(self, one: Shape, values: Mapping[str, str], depth: int) -> str:
-        made = []
-        for piece, is_value in split_placeholders(one.told):
-            ours = is_value and piece not in one.quoted
-            said = values[piece] if is_value else piece
-            if ours and OF_TYPES.fullmatch(piece):
-                said = self._messages.get(f"a {said}", said)
-            made.append(self._value(said, depth + 1, piece) if ours else said)
-        return "".join(made)
+    def _fill(self, shape: Shape, values: Mapping[str, str], depth: int) -> str:
+        pieces = []
+        for piece, is_value in split_placeholders(shape.translation):
+            is_translatable = is_value and piece not in shape.quoted
+            text = values[piece] if is_value else piece
+            if is_translatable and TYPE_NAMES.fullmatch(piece):
+                text = self._messages.get(f"a {text}", text)
+            pieces.append(
+                self._translate_value(text, depth + 1, piece) if is_translatable else text
+            )
+        return "".join(pieces)
 
-    def _value(self, value: str, depth: int, name: str = "") -> str:
-        """A value that no quotes stand around: words of ours, a list of such, or names of rules."""
-        single = " " not in value and not OF_TYPES.fullmatch(name)
-        if single or "\n" in value or depth > DEEPEST_FINDING:
+    def _translate_value(self, value: str, depth: int, name: str = "") -> str:
+        """Translate a value outside quotes: a known text, a list of texts, or names of rules."""
+        single = " " not in value and not TYPE_NAMES.fullmatch(name)
+        if single or "\n" in value or depth > MAX_FINDING_DEPTH:
             return value
-        found = self._said(value.strip(), depth)
-        if found is not None:
-            return value.replace(value.strip(), found)
-        for between in FINDING_SEPARATORS:
-            parts = value.split(between)
-            told = [self._value(one, depth + 1) for one in parts] if len(parts) > 1 else parts
-            if told != parts or (len(parts) > 1 and all(map(NAMED.fullmatch, parts))):
-                word = between.strip(", ") or between.strip()
-                return between.replace(word, self._say(word)).join(told)
+        translation = self._match(value.strip(), depth)
+        if translation is not None:
+            return value.replace(value.strip(), translation)
+        for separator in FINDING_SEPARATORS:
+            parts = value.split(separator)
+            members = (
+                [self._translate_value(part, depth + 1) for part in parts]
+                if len(parts) > 1
+                else parts
+            )
+            if members != parts or (len(parts) > 1 and all(map(NAMED.fullmatch, parts))):
+                word = separator.strip(", ") or separator.strip()
+                return separator.replace(word, self._say(word)).join(members)
         return ARTICLE.sub("", value, count=1)
 
     @cached_property
     def _shapes(self) -> list[Shape]:
-        """The messages with values, the most telling first."""
-        made: list[Shape] = []
+        """The messages with values, the most specific first."""
+        shapes: list[Shape] = []
         for message in sorted(self._messages, key=message_rank, reverse=True):
             pieces = split_placeholders(message)
             if len(pieces) > 1:
                 words = max((piece for piece, is_value in pieces if not is_value), key=len)
-                told, quoted = self._messages[message], frozenset(_quoted(pieces))
-                made.append(Shape(words, message_pattern(pieces, ()), told, quoted))
-        return made
+                translation, quoted = self._messages[message], frozenset(_quoted(pieces))
+                shapes.append(Shape(words, message_pattern(pieces, ()), translation, quoted))
+        return shapes
 
 
 def _quoted(pieces: list[tuple[str, bool]]) -> Iterable[str]:
-    """The values that stand in quotes."""
+    """Yield the names of values in quotes."""
     for at, (piece, is_value) in enumerate(pieces):
         if is_value and pieces[at - 1][0].endswith(QUOTES):
             yield piece
@@ -464,88 +520,92 @@ def _quoted(pieces: list[tuple[str, bool]]) -> Iterable[str]:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A message with values: its rank, its longest words, what its texts look like, its
-    translation, whether its words are so few that they occur in foreign sentences, too, whether it
-    is a noun, and whether it says nothing of its own, so that its values have to be texts of ours.
+    """Hold a message with values: rank, longest words, pattern and translation.
+
+    A `short` message has so few words that other sentences contain them. A `slight` message has no
+    words of its own, so its values must be known texts.
     """
 
     no: int
     words: str
     pattern: re.Pattern[str]
-    told: str
+    translation: str
     short: bool
     noun: bool
     slight: bool = False
 
 
 def whole_words(pieces: Iterable[tuple[str, bool]]) -> list[str]:
-    """The words of a message that no value touches."""
+    """Return the words of a message that no value touches."""
     text = "".join("\0" if is_value else piece for piece, is_value in pieces)
     return [
-        one[0]
-        for one in WORD.finditer(text)
-        if "\0" not in text[max(one.start() - 1, 0) : one.end() + 1]
+        match[0]
+        for match in WORD.finditer(text)
+        if "\0" not in text[max(match.start() - 1, 0) : match.end() + 1]
     ]
 
 
 def numbers_only(pieces: Iterable[tuple[str, bool]]) -> bool:
-    """Whether all values of a message are numbers."""
+    """Check whether all values of a message are numbers."""
     return all(piece in NUMBERS for piece, is_value in pieces if is_value)
 
 
 def message_pattern(pieces: Iterable[tuple[str, bool]], nouns: Iterable[str]) -> re.Pattern[str]:
-    """What the texts of a message look like. A value ends where the words behind it first stand,
-    and nowhere else is tried: what is read here also holds texts of strangers, and one of those
-    that nearly fits would be read for hours. A noun is one of `nouns` where one is given, so
-    that `tax code MY-ZERO` is no `tax` with the code `code MY-ZERO`.
+    """Return the pattern that matches the texts of a message.
+
+    A value ends where the words after it first occur, without backtracking: texts from outside are
+    matched too, and backtracking on a near match would take hours. A noun must be one of `nouns`,
+    if any, so that `tax code MY-ZERO` is not read as `tax` with the code `code MY-ZERO`.
     """
-    known = "".join(f"{re.escape(one)}|" for one in sorted(nouns, key=len, reverse=True))
-    seen: set[str] = set()
-    made = ""
+    noun_choices = "".join(f"{re.escape(noun)}|" for noun in sorted(nouns, key=len, reverse=True))
+    named_values: set[str] = set()
+    pattern = ""
     open_value = ""
     for piece, is_value in pieces:
         if not is_value:
             open_value += re.escape(piece)
-        elif piece in seen:
+        elif piece in named_values:
             open_value += f"(?P={piece})"
         elif piece in NUMBERS:
             open_value += f"(?P<{piece}>[0-9,.]*[0-9])"
         else:
-            made += f"(?>{open_value})"
-            begins = PERSON if piece == "person" else ""
-            open_value = f"(?P<{piece}>{known if piece == 'noun' else ''}{begins}.*?)"
+            pattern += f"(?>{open_value})"
+            start = PERSON if piece == "person" else ""
+            open_value = f"(?P<{piece}>{noun_choices if piece == 'noun' else ''}{start}.*?)"
         if is_value:
-            seen.add(piece)
-    return re.compile(made + open_value, re.DOTALL)
+            named_values.add(piece)
+    return re.compile(pattern + open_value, re.DOTALL)
 
 
 def message_rank(message: str) -> tuple[bool, int, bool]:
-    """What begins with a word of ours is more telling than what begins with any value; the entry
-    for a value, whose names are ours, is asked before the delegate for a person.
+    """Return a sort key: messages that begin with words come before those that begin with a value.
+
+    The entry for a value, whose names are known, ranks before the delegate for a person.
     """
     return not message.startswith("%("), message_weight(message), ")s for %(t_" in message
 
 
 def message_weight(message: str) -> int:
-    """How much a message says beside its values."""
+    """Return the number of characters of a message outside its values."""
     return sum(len(piece) for piece, is_value in split_placeholders(message) if not is_value)
 
 
 def translate_change(
-    text: str, told: Callable[[str], str], say: Callable[[str], str]
+    text: str, translate: Callable[[str], str], say: Callable[[str], str]
 ) -> str | None:
-    """The text with the field by its name in the language; None where it is no change of a field
-    that has one. `told` puts a text of ours into the language, `say` a message.
-    """
-    found = CHANGE.fullmatch(text)
-    name = told(found["name"]) if found else ""
-    if found is None or name == found["name"]:
+    """Translate a field change `name: before → after`; return None for another text."""
+    match = CHANGE.fullmatch(text)
+    name = translate(match["name"]) if match else ""
+    if match is None or name == match["name"]:
         return None
-    values = {"name": name, **{w: _told(found[w], told) for w in ("before", "after")}}
+    values = {
+        "name": name,
+        **{side: _translate_nothing(match[side], translate) for side in ("before", "after")},
+    }
     pieces = split_placeholders(say(MESSAGE))
     return "".join([values[piece] if is_value else piece for piece, is_value in pieces])
 
 
-def _told(value: str, told: Callable[[str], str]) -> str:
-    """A value as it is; that there is none, in the language."""
-    return told(value) if value == NOTHING else value
+def _translate_nothing(value: str, translate: Callable[[str], str]) -> str:
+    """Translate the word for an empty value; return other values unchanged."""
+    return translate(value) if value == NOTHING else value

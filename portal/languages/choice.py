@@ -24,7 +24,7 @@ ENGLISH: Final = "en"
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """A language: its own name, the folder of its catalogue, the word of `<html lang>`."""
+    """Describe a language: its own name, its catalogue's folder, and its `<html lang>` tag."""
 
     name: str
     folder: str
@@ -37,13 +37,13 @@ LANGUAGES: Final = {
     "zh": Language("简体中文", "zh_Hans", "zh-Hans"),
 }
 
-SPEAKING: Final = (
+TRANSLATED_FILTERS: Final = (
     "age", "change", "class_label", "differs", "duration", "failure_word", "hours", "kind_of",
     "money", "orders", "pill", "place", "seconds", "short", "state_label", "term",
 )  # fmt: skip
 """Filters whose answer is a text of the product, or becomes one."""
 
-LISTING: Final = ("role_list",)
+TRANSLATED_ROW_FILTERS: Final = ("role_list",)
 
 WIDE_STOPS: Final = LANGUAGES["zh"].tag
 """The language whose stops are as wide as its characters."""
@@ -85,14 +85,14 @@ ENDS: Final = "，：。；（！？、"
 
 TAG: Final = re.compile(r"<(/?)([A-Za-z][\w-]*)[^>]*>")
 
-FAR: Final = 600  # a sentence is no longer
+MAX_SENTENCE: Final = 600  # a sentence is no longer
 
 HERE: Final = Path(__file__).parent
 
-OF_RULES: Final = "rules"
+RULES_CONTEXT: Final = "rules"
 """The context of messages that rules in words are composed of; no text is looked for among them."""
 
-OF_FINDINGS: Final = "findings"
+FINDINGS_CONTEXT: Final = "findings"
 """The context of what is said of rule files; only that is looked for among it."""
 
 NOUNS: Final = "rules/values/wording.py"
@@ -100,44 +100,44 @@ NOUNS: Final = "rules/values/wording.py"
 
 
 def language() -> str:
-    """The language of this request: en, ms or zh. English outside of any."""
+    """Return the language of this request: en, ms or zh; English without a request."""
     if not has_request_context():
         return ENGLISH
     if "english_only" in g:
         return ENGLISH
     person = g.get("person")
-    own = person.settings.get("language") if person else ""
-    if own in LANGUAGES:
-        return str(own)
-    asked = (tag.lower().partition("-")[0] for tag in request.accept_languages.values())
-    return next((code for code in asked if code in LANGUAGES), ENGLISH)
+    chosen = person.settings.get("language") if person else ""
+    if chosen in LANGUAGES:
+        return str(chosen)
+    accepted = (tag.lower().partition("-")[0] for tag in request.accept_languages.values())
+    return next((code for code in accepted if code in LANGUAGES), ENGLISH)
 
 
 @cache
 def catalogue(code: str) -> Catalogue:
-    """The catalogue of a language, read once in a process."""
+    """Return the catalogue of a language; it is read once per process."""
     return read_catalogue(LANGUAGES[code].folder)
 
 
 def translate(text: str) -> str:
-    """A text that the product made in English, in the language of this request."""
+    """Translate a text that the product made in English into the language of this request."""
     return translate_to(language(), text)
 
 
 def translate_finding(text: str) -> str:
-    """What is said of rule files, in the language of this request."""
+    """Translate a finding about rule files into the language of this request."""
     code = language()
-    return text if code == ENGLISH else catalogue(code).findings.told(text)
+    return text if code == ENGLISH else catalogue(code).findings.translate(text)
 
 
 def translate_to(code: str, text: str) -> str:
-    """The same in the language with this code: en, ms or zh."""
-    return text if code == ENGLISH else catalogue(code).told(text)
+    """Translate a text of the product into the language with this code: en, ms or zh."""
+    return text if code == ENGLISH else catalogue(code).translate(text)
 
 
 @contextmanager
 def in_english() -> Iterator[None]:
-    """What is handed out as a file is in English, whoever asks for it: others read it."""
+    """Keep a block in English, such as a file for download: other people read it too."""
     g.english_only = True
     try:
         yield
@@ -146,67 +146,87 @@ def in_english() -> Iterator[None]:
 
 
 def join_or(names: Iterable[str]) -> str:
-    """Names in a row, of whom each may do it."""
+    """Join names with "or"."""
     return " or ".join(names)
 
 
-def translate_value(value: object, found: Catalogue) -> object:
-    """A text of the product in the language; markup and what is no text stays."""
+def translate_value(value: object, translator: Catalogue) -> object:
+    """Translate a text of the product; markup and other values are returned unchanged."""
     if not isinstance(value, str) or hasattr(value, "__html__"):
         return value
-    return found.told(value if isinstance(value, Composed) else str(value))
+    return translator.translate(value if isinstance(value, Composed) else str(value))
 
 
 def language_environment(base: LanguageEnvironment, code: str) -> LanguageEnvironment:
-    """The environment of the language with this code, over the one of English."""
+    """Return the template environment of the language with this code, based on the English one."""
     return with_catalogue(base, catalogue(code), LANGUAGES[code].tag)
 
 
-def with_catalogue(base: LanguageEnvironment, found: Catalogue, tag: str) -> LanguageEnvironment:
-    """The environment that says everything by this catalogue."""
+def with_catalogue(
+    base: LanguageEnvironment, translator: Catalogue, tag: str
+) -> LanguageEnvironment:
+    """Return the template environment that translates with this catalogue."""
     filters: dict[str, Callable[..., object]] = {
-        name: _saying(base.filters[name], found) for name in SPEAKING if name in base.filters
+        name: _translated_filter(base.filters[name], translator)
+        for name in TRANSLATED_FILTERS
+        if name in base.filters
     }
     filters |= {
-        name: _listing(base.filters[name], found) for name in LISTING if name in base.filters
+        name: _translated_row_filter(base.filters[name], translator)
+        for name in TRANSLATED_ROW_FILTERS
+        if name in base.filters
     }
     filters |= {
-        "told": lambda value: translate_value(value, found),
-        "either": lambda names: found.row_of_names(join_or(names)),
-        "finding": lambda text: base.filters["capfirst"](found.findings.told(str(text))),
-        "plural": found.counted,
-        "capfirst": _capitalised(base.filters["capfirst"], found),
-        "party": lambda name: base.filters["party"](name) if name else found.told(NOT_RECORDED),
+        "told": lambda value: translate_value(value, translator),
+        "either": lambda names: translator.join_names(join_or(names)),
+        "finding": lambda text: base.filters["capfirst"](translator.findings.translate(str(text))),
+        "plural": translator.translate_count,
+        "capfirst": _translated_capital_filter(base.filters["capfirst"], translator),
+        "party": lambda name: (
+            base.filters["party"](name) if name else translator.translate(NOT_RECORDED)
+        ),
     }
-    known: Mapping[str, object] = {"language": tag}
-    between = mark_stops if tag == WIDE_STOPS else str
-    return base.speaking(found.say, filters=filters, known=known, between=between)
+    template_globals: Mapping[str, object] = {"language": tag}
+    convert_stops = mark_stops if tag == WIDE_STOPS else str
+    return base.in_language(
+        translator.say, filters=filters, extra_globals=template_globals, between=convert_stops
+    )
 
 
-def _saying(made: Callable[..., object], found: Catalogue) -> Callable[..., object]:
-    def said(*given: object, **options: object) -> object:
-        return translate_value(made(*given, **options), found)
+def _translated_filter(
+    filter_function: Callable[..., object], translator: Catalogue
+) -> Callable[..., object]:
+    def translated(*arguments: object, **options: object) -> object:
+        return translate_value(filter_function(*arguments, **options), translator)
 
-    return said
-
-
-def _listing(made: Callable[..., object], found: Catalogue) -> Callable[..., object]:
-    def said(*given: object, **options: object) -> str:
-        return found.row(str(made(*given, **options)).split(", "))
-
-    return said
+    return translated
 
 
-def _capitalised(made: Callable[[str], str], found: Catalogue) -> Callable[[str], str]:
-    def said(text: str) -> str:
-        whole = found.told(made(text))
-        return whole if whole != made(text) else made(found.told(text))
+def _translated_row_filter(
+    filter_function: Callable[..., object], translator: Catalogue
+) -> Callable[..., object]:
+    def translated(*arguments: object, **options: object) -> str:
+        return translator.translate_row(str(filter_function(*arguments, **options)).split(", "))
 
-    return said
+    return translated
+
+
+def _translated_capital_filter(
+    capitalise: Callable[[str], str], translator: Catalogue
+) -> Callable[[str], str]:
+    def translated(text: str) -> str:
+        translation = translator.translate(capitalise(text))
+        return (
+            translation
+            if translation != capitalise(text)
+            else capitalise(translator.translate(text))
+        )
+
+    return translated
 
 
 def init_english(base: Environment) -> None:
-    """Give the environment of English what the others have, too."""
+    """Add the filters and globals of translated environments to the English one."""
     base.filters["told"] = lambda value: value
     base.filters["either"] = join_or
     base.filters["finding"] = lambda text: base.filters["capfirst"](text)
@@ -214,16 +234,16 @@ def init_english(base: Environment) -> None:
 
 
 def titled_page(page: str) -> str:
-    """A page, or a part of one, with every system by its title where it is read."""
+    """Return a page, or a part, with each system's name replaced by its title where it is read."""
     # Replaced only when shown: stored events are sealed with the names that rules and settings use.
-    return replace_names(page, _places(page))
+    return retold(page, _name_places(page))
 
 
-def _places(page: str) -> Iterator[tuple[int, int]]:
-    """What is written otherwise: from where to where."""
-    if not (names := find_names(page)):
+def _name_places(page: str) -> Iterator[tuple[int, int]]:
+    """Yield the start and end of each name to replace."""
+    if not (names := named(page)):
         return
-    quoted = [found.span() for found in _QUOTED.finditer(page)]
+    quoted = [match.span() for match in _QUOTED.finditer(page)]
     for at, end in names:
         if any(start < at < end for start, end in quoted):
             continue
@@ -238,53 +258,53 @@ def _places(page: str) -> Iterator[tuple[int, int]]:
 
 
 def init_languages(app: Flask) -> None:
-    """Have each page that is answered settled."""
-    app.after_request(_answered)
+    """Set the stops and titles of each HTML or SVG response."""
+    app.after_request(_finish_response)
 
 
-def _answered(answer: Response) -> Response:
-    if answer.mimetype not in ("text/html", "image/svg+xml"):
-        return answer
-    if answer.is_streamed or answer.direct_passthrough:  # a file, such as the icons
-        return answer
-    page = settle_stops(answer.get_data(as_text=True))
-    if answer.mimetype == "text/html" and "Content-Disposition" not in answer.headers:
+def _finish_response(response: Response) -> Response:
+    if response.mimetype not in ("text/html", "image/svg+xml"):
+        return response
+    if response.is_streamed or response.direct_passthrough:  # a file, such as the icons
+        return response
+    page = settle_stops(response.get_data(as_text=True))
+    if response.mimetype == "text/html" and "Content-Disposition" not in response.headers:
         page = titled_page(page)
-    answer.set_data(page)
-    return answer
+    response.set_data(page)
+    return response
 
 
 def mark_stops(text: str) -> str:
-    """Text between messages with its stops and blanks marked; any other stays."""
+    """Mark the stops and blanks of a text between messages; return another text unchanged."""
     if not SILENT.fullmatch(text):
         return text
     return re.sub(r"\s+", " ", text).translate(MARKED)
 
 
 def settle_stops(page: str) -> str:
-    """A page, or a part of one, with every stop that was marked as the texts beside it ask."""
+    """Return a page, or a part, with each marked stop in the width of the texts around it."""
     if not PLACE.search(page):
         return page
-    return PLACE.sub(lambda found: _written(page, found), page)
+    return PLACE.sub(lambda match: _settled_stop(page, match), page)
 
 
-def _written(page: str, found: re.Match[str]) -> str:
-    if found[0] == BLANK:  # most are: of these the last sign is enough
-        last = _last(page, found.start())
-        return "" if last and last in ENDS else " "
-    before = _before(page, found.start())
-    behind = _behind(page, found.end())
-    blank, mark, after = found.groups()
+def _settled_stop(page: str, match: re.Match[str]) -> str:
+    if match[0] == BLANK:  # most are: of these the last sign is enough
+        last_character = _last_character(page, match.start())
+        return "" if last_character and last_character in ENDS else " "
+    words_before = _words_before(page, match.start())
+    character_behind = _next_character(page, match.end())
+    blank_before, mark, blank_after = match.groups()
     sign = NARROW[ord(mark) - FIRST]
-    if not _is_wide(page, found, before, behind):
-        return f"{blank}{sign}{after}".replace(BLANK, " ")
-    if mark == STOP and before.endswith(("。", "！", "？")):
+    if not _is_wide(page, match, words_before, character_behind):
+        return f"{blank_before}{sign}{blank_after}".replace(BLANK, " ")
+    if mark == STOP and words_before.endswith(("。", "！", "？")):
         return ""
     return WIDE[ord(mark) - FIRST]
 
 
-def _last(page: str, end: int) -> str:
-    """The character before a place; none where its block begins there."""
+def _last_character(page: str, end: int) -> str:
+    """Return the last character before a place in its block; empty at the block's start."""
     at = end - 1
     while at >= 0:
         if page[at] == ">":
@@ -298,20 +318,20 @@ def _last(page: str, end: int) -> str:
     return ""
 
 
-def _before(page: str, end: int) -> str:
-    """The words before a place, as far as its block, its attribute or FAR reaches."""
-    start = max(0, end - FAR)
-    words, at = page[start:end], 0
+def _words_before(page: str, end: int) -> str:
+    """Return the words before a place, back to its block, its attribute or FAR characters."""
+    start = max(0, end - MAX_SENTENCE)
+    words, block_start = page[start:end], 0
     for tag in TAG.finditer(words):
         if tag[2].lower() not in INLINE | SOLID:
-            at = tag.end()
-    told = TAG.sub("", words[at:])
-    told = told.rpartition(">")[2].rpartition('="')[2]
-    return told.translate({ord(BLANK): " ", ord(COMMA): ",", ord(COLON): ":"}).strip()
+            block_start = tag.end()
+    text = TAG.sub("", words[block_start:])
+    text = text.rpartition(">")[2].rpartition('="')[2]
+    return text.translate({ord(BLANK): " ", ord(COMMA): ",", ord(COLON): ":"}).strip()
 
 
-def _behind(page: str, start: int) -> str:
-    """The character behind a place; none where its block ends there."""
+def _next_character(page: str, start: int) -> str:
+    """Return the first character after a place in its block; empty at the block's end."""
     at = start
     while at < len(page):
         if page[at] == "<":
@@ -326,13 +346,15 @@ def _behind(page: str, start: int) -> str:
     return ""
 
 
-def _is_wide(page: str, found: re.Match[str], before: str, behind: str) -> bool:
-    mark = found[2]
+def _is_wide(page: str, match: re.Match[str], before: str, behind: str) -> bool:
+    mark = match[2]
     if mark == OPENS:
-        inside, closed, _ = page[found.end() : found.end() + FAR].partition(CLOSES)
+        inside, closed, _ = page[match.end() : match.end() + MAX_SENTENCE].partition(CLOSES)
         return bool(closed) and CHARACTER.search(TAG.sub("", inside)) is not None
     if mark == CLOSES:
-        _, opened, inside = page[max(0, found.start() - FAR) : found.start()].rpartition(OPENS)
+        _, opened, inside = page[max(0, match.start() - MAX_SENTENCE) : match.start()].rpartition(
+            OPENS
+        )
         return bool(opened) and CHARACTER.search(TAG.sub("", inside)) is not None
     if mark == STOP:
         if before.isdigit():  # `1. 订单`: a number in a row, no sentence
@@ -342,7 +364,7 @@ def _is_wide(page: str, found: re.Match[str], before: str, behind: str) -> bool:
 
 
 def read_catalogue(folder: str) -> Catalogue:
-    """The catalogue in this folder, such as `ms`; none is one without a message."""
+    """Return the catalogue of a folder, such as `ms`; a missing file is an empty catalogue."""
     path = HERE / folder / "LC_MESSAGES" / "messages.po"
     if not path.exists():
         return Catalogue({}, {})
@@ -350,30 +372,30 @@ def read_catalogue(folder: str) -> Catalogue:
         return build_catalogue(read_po(file))
 
 
-def build_catalogue(found: Catalog) -> Catalogue:
-    """The catalogue of what Babel read; fuzzy messages count as not translated."""
+def build_catalogue(babel_catalogue: Catalog) -> Catalogue:
+    """Return the catalogue of Babel's messages; fuzzy messages count as untranslated."""
     singles: dict[str, str] = {}
     plurals: dict[tuple[str, str], str] = {}
     parts: dict[str, str] = {}
     findings: dict[str, str] = {}
     spoken, nouns = [], []
-    for one in found:
-        if not one.id or one.fuzzy:
+    for message in babel_catalogue:
+        if not message.id or message.fuzzy:
             continue
-        told = one.string
-        if isinstance(one.id, tuple):
-            first = told[-1] if isinstance(told, tuple | list) else told
-            if first:
-                plurals[str(one.id[0]), str(one.id[1])] = str(first)
-        elif told and one.context == OF_RULES:
-            parts[str(one.id)] = str(told)
-        elif told and one.context == OF_FINDINGS:
-            findings[str(one.id)] = str(told)
-        elif told:
-            singles[str(one.id)] = str(told)
-            places = [str(where) for where, _ in one.locations]
-            if any(where.endswith(".py") for where in places):
-                spoken.append(str(one.id))
+        translation = message.string
+        if isinstance(message.id, tuple):
+            form = translation[-1] if isinstance(translation, tuple | list) else translation
+            if form:
+                plurals[str(message.id[0]), str(message.id[1])] = str(form)
+        elif translation and message.context == RULES_CONTEXT:
+            parts[str(message.id)] = str(translation)
+        elif translation and message.context == FINDINGS_CONTEXT:
+            findings[str(message.id)] = str(translation)
+        elif translation:
+            singles[str(message.id)] = str(translation)
+            places = [str(path) for path, _ in message.locations]
+            if any(path.endswith(".py") for path in places):
+                spoken.append(str(message.id))
             if NOUNS in places:
-                nouns.append(str(one.id))
+                nouns.append(str(message.id))
     return Catalogue(singles, plurals, spoken, nouns, parts, findings)

@@ -32,21 +32,21 @@ SEPARATOR: Final = re.compile(r"(\s*·\s*)")
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Words, as they stand in the template."""
+    """Hold words as they are in the template."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What is filled in."""
+    """Hold an expression whose value is filled in."""
 
     node: nodes.Expr
 
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """The begin or the end of an element inside a sentence; `parts` are its statements."""
+    """Hold the start or the end of an element inside a sentence; `parts` are its statements."""
 
     name: str
     parts: tuple[nodes.Node, ...]
@@ -55,7 +55,7 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class Solid:
-    """An element that is one value: code, a moment."""
+    """Hold an element that counts as one value, such as code or a time."""
 
     name: str
     parts: tuple[nodes.Node, ...]
@@ -63,14 +63,14 @@ class Solid:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What no sentence reaches across."""
+    """Hold markup that ends a sentence."""
 
     parts: tuple[nodes.Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of several pieces: tests, and as many branches and one more (the else)."""
+    """Hold a condition: its tests, and one branch more than tests (the else)."""
 
     tests: tuple[nodes.Expr, ...]
     branches: tuple[tuple["Atom", ...], ...]
@@ -83,11 +83,11 @@ Finish = Callable[[Sequence[Atom], bool], list[nodes.Node]]
 
 
 class OddMarkupError(ValueError):
-    """A condition begins inside a tag and ends outside, or the reverse."""
+    """Report a condition that begins inside a tag and ends outside, or the reverse."""
 
 
 class Reader:
-    """Reads one template; what it gives back are its statements with their messages replaced."""
+    """Read one template and return its statements with translated messages."""
 
     def __init__(self, expressions: Expressions, finish: Finish) -> None:
         self._expressions = expressions
@@ -97,63 +97,63 @@ class Reader:
         self._name = ""
         self._ends = False
         self._quote = ""  # the sign that ends the value of an attribute
-        self._heard: list[Atom] | None = None  # the value of an attribute that people read
+        self._attribute: list[Atom] | None = None  # the value of an attribute that people read
         self._raw = ""  # the element whose content is no text
         self._depth = 0
         self._kept: list[nodes.Node] = []
 
     def document(self, body: Iterable[nodes.Node]) -> list[nodes.Node]:
-        """The statements of a body that stands for itself."""
+        """Return the statements of a body that is complete in itself."""
         outer, self._sink = self._sink, []
         self.read(body)
         if self._tag is not None:
             raise OddMarkupError(self._name)
-        found, self._sink = self._sink, outer
-        return self._finish(found, False)  # noqa: FBT003 - no attribute
+        atoms, self._sink = self._sink, outer
+        return self._finish(atoms, False)  # noqa: FBT003 - no attribute
 
     def read(self, body: Iterable[nodes.Node]) -> None:
-        """Take these statements into what is being read."""
-        for one in body:
-            if isinstance(one, nodes.Output):
-                for piece in one.nodes:
+        """Add these statements to the atoms being read."""
+        for node in body:
+            if isinstance(node, nodes.Output):
+                for piece in node.nodes:
                     if isinstance(piece, nodes.TemplateData):
                         self._text(piece.data)
                     else:
                         self._value(piece)
             else:
-                self._statement(one)
+                self._statement(node)
 
     def _value(self, node: nodes.Expr) -> None:
         if self._raw:
             self._kept.append(nodes.Output([node]))
-        elif self._heard is not None:
-            self._heard += self._pieces(node)
+        elif self._attribute is not None:
+            self._attribute += self._pieces(node)
         elif self._tag is not None:
             self._tag.append(nodes.Output([node]))
         else:
             self._sink += self._pieces(node)
 
     def _pieces(self, node: nodes.Expr) -> list[Atom]:
-        """A value, or the words that it is made of."""
+        """Return a value, or the words it is composed of."""
         if isinstance(node, nodes.Const) and isinstance(node.value, str):
             return [Text(str(escape(node.value)))]
         if isinstance(node, nodes.Concat):
-            return [piece for one in node.nodes for piece in self._pieces(one)]
+            return [piece for part in node.nodes for piece in self._pieces(part)]
         if isinstance(node, nodes.Filter) and (parts := format_parts(node)) is not None:
-            return [piece for one in parts for piece in self._pieces(one)]
+            return [piece for part in parts for piece in self._pieces(part)]
         if isinstance(node, nodes.CondExpr):
             other = self._pieces(node.expr2) if node.expr2 is not None else []
             choice = Choice((node.test,), (tuple(self._pieces(node.expr1)), tuple(other)))
             return [choice] if has_letters((choice,)) else [Value(node)]
         if is_markup(node):
-            return [Cut((nodes.Output([self._expressions.told(node)]),))]
+            return [Cut((nodes.Output([self._expressions.translate(node)]),))]
         return [Value(node)]
 
     def _statement(self, node: nodes.Node) -> None:
         if self._raw:
             self._kept.append(node)
-        elif self._heard is not None:
-            self._heard.append(self._choice(node))
+        elif self._attribute is not None:
+            self._attribute.append(self._choice(node))
         elif self._tag is not None:
             for _, body in _bodies(node):
                 body[:] = self._inside_tag(body)
@@ -163,45 +163,45 @@ class Reader:
         else:
             for _, body in _bodies(node):
                 body[:] = self.document(body)
-            self._expressions.of_statement(node)
+            self._expressions.translate_statement(node)
             self._sink.append(Cut((node,)))
 
     def _inside_tag(self, body: list[nodes.Node]) -> list[nodes.Node]:
         outer, self._tag = self._tag, []
         quote = self._quote
         self.read(body)
-        if self._tag is None or self._heard is not None or self._quote != quote:
+        if self._tag is None or self._attribute is not None or self._quote != quote:
             raise OddMarkupError(self._name)
-        found, self._tag = self._tag, outer
-        return found
+        statements, self._tag = self._tag, outer
+        return statements
 
     def _choice(self, node: nodes.Node) -> Choice:
         if not isinstance(node, nodes.If):
             raise OddMarkupError(self._name)
-        tests = tuple(_test(each) for each in (node, *node.elif_))
-        bodies = [node.body, *(each.body for each in node.elif_), node.else_]
+        tests = tuple(_test(condition) for condition in (node, *node.elif_))
+        bodies = [node.body, *(condition.body for condition in node.elif_), node.else_]
         return Choice(tests, tuple(self._branch(body) for body in bodies))
 
     def _branch(self, body: list[nodes.Node]) -> tuple[Atom, ...]:
-        if self._heard is not None:
-            outer, self._heard = self._heard, []
+        if self._attribute is not None:
+            outer, self._attribute = self._attribute, []
             self.read(body)
-            if self._heard is None:
+            if self._attribute is None:
                 raise OddMarkupError(self._name)
-            heard, self._heard = self._heard, outer
-            return tuple(heard)
+            attribute_atoms, self._attribute = self._attribute, outer
+            return tuple(attribute_atoms)
         sink, self._sink = self._sink, []
         self.read(body)
         if self._tag is not None or self._raw:
             raise OddMarkupError(self._name or self._raw)
-        found, self._sink = self._sink, sink
-        return tuple(found)
+        atoms, self._sink = self._sink, sink
+        return tuple(atoms)
 
     def _text(self, text: str) -> None:
         while text:
             if self._raw:
                 text = self._until_end(text)
-            elif self._heard is not None:
+            elif self._attribute is not None:
                 text = self._until_quote(text)
             elif self._tag is not None:
                 text = self._until_tag_ends(text)
@@ -209,18 +209,18 @@ class Reader:
                 text = self._until_tag(text)
 
     def _until_tag(self, text: str) -> str:
-        found = START.search(text)
-        words = text if found is None else text[: found.start()]
+        match = START.search(text)
+        words = text if match is None else text[: match.start()]
         for piece in SEPARATOR.split(words):
             if "·" in piece:
                 self._sink.append(Cut((template_data(piece),)))
             elif piece:
                 self._sink.append(Text(piece))
-        if found is None:
+        if match is None:
             return ""
-        self._ends, self._name = bool(found[1]), found[2].lower()
-        self._tag = [template_data(found[0])]
-        return text[found.end() :]
+        self._ends, self._name = bool(match[1]), match[2].lower()
+        self._tag = [template_data(match[0])]
+        return text[match.end() :]
 
     def _until_tag_ends(self, text: str) -> str:
         for at, sign in enumerate(text):
@@ -229,10 +229,10 @@ class Reader:
                     self._quote = ""
             elif sign in "\"'":
                 self._quote = sign
-                named = VALUE.search(text[: at + 1])
-                if named and named[1] in READ:
+                attribute = VALUE.search(text[: at + 1])
+                if attribute and attribute[1] in READ:
                     self._keep(text[: at + 1])
-                    self._heard = []
+                    self._attribute = []
                     return text[at + 1 :]
             elif sign == ">":
                 self._keep(text[: at + 1])
@@ -246,17 +246,17 @@ class Reader:
             self._tag.append(template_data(text))
 
     def _until_quote(self, text: str) -> str:
-        heard = self._heard
-        if heard is None:
+        attribute_atoms = self._attribute
+        if attribute_atoms is None:
             return text
-        words, quote, rest = text.partition(self._quote)
+        words, quote, remainder = text.partition(self._quote)
         if words:
-            heard.append(Text(words))
+            attribute_atoms.append(Text(words))
         if quote and self._tag is not None:
-            self._tag += self._finish(heard, True)  # noqa: FBT003 - an attribute
-            self._heard, self._quote = None, ""
+            self._tag += self._finish(attribute_atoms, True)  # noqa: FBT003 - an attribute
+            self._attribute, self._quote = None, ""
             self._keep(quote)
-        return rest
+        return remainder
 
     def _tag_ended(self) -> None:
         parts, self._tag = tuple(self._tag or ()), None
@@ -268,29 +268,29 @@ class Reader:
             self._sink.append(Cut(parts))
 
     def _until_end(self, text: str) -> str:
-        for found in re.finditer(rf"<(/?){self._raw}\b", text):
-            self._depth += -1 if found[1] else 1
+        for match in re.finditer(rf"<(/?){self._raw}\b", text):
+            self._depth += -1 if match[1] else 1
             if self._depth:
                 continue
-            end = text.index(">", found.end()) + 1
-            kept = (*self._kept, template_data(text[:end]))
+            end = text.index(">", match.end()) + 1
+            parts = (*self._kept, template_data(text[:end]))
             name, self._raw = self._raw, ""
-            self._sink.append(Solid(name, kept) if name in SOLID else Cut(kept))
+            self._sink.append(Solid(name, parts) if name in SOLID else Cut(parts))
             return text[end:]
         self._kept.append(template_data(text))
         return ""
 
 
 def _bodies(node: nodes.Node) -> list[tuple[str, list[nodes.Node]]]:
-    """The bodies inside a statement, those of its branches too."""
-    found = []
+    """Return the bodies of a statement, also the bodies of its branches."""
+    bodies = []
     for name in ("body", "else_"):
         inner = getattr(node, name, None)
         if isinstance(inner, list):
-            found.append((name, inner))
-    for each in getattr(node, "elif_", ()):
-        found += _bodies(each)
-    return found
+            bodies.append((name, inner))
+    for branch in getattr(node, "elif_", ()):
+        bodies += _bodies(branch)
+    return bodies
 
 
 def _test(node: nodes.If) -> nodes.Expr:
@@ -298,27 +298,27 @@ def _test(node: nodes.If) -> nodes.Expr:
 
 
 def template_data(text: str) -> nodes.Output:
-    """A statement that writes this markup."""
+    """Return a statement that writes this markup."""
     return nodes.Output([nodes.TemplateData(text)])
 
 
 def plain_text(atoms: tuple[Atom, ...]) -> str:
-    """The words without markup; a letter stands for each value."""
-    told = []
-    for one in atoms:
-        if isinstance(one, Text):
-            told.append(one.text)
-        elif isinstance(one, Value | Solid):
-            told.append("x")
-        elif isinstance(one, Choice):
-            told.append(next((plain_text(each) for each in one.branches if each), ""))
-    return "".join(told)
+    """Return the words without markup, with one letter in place of each value."""
+    words = []
+    for atom in atoms:
+        if isinstance(atom, Text):
+            words.append(atom.text)
+        elif isinstance(atom, Value | Solid):
+            words.append("x")
+        elif isinstance(atom, Choice):
+            words.append(next((plain_text(branch) for branch in atom.branches if branch), ""))
+    return "".join(words)
 
 
 def has_letters(atoms: tuple[Atom, ...]) -> bool:
-    """Whether there is a word among them."""
+    """Check whether the atoms contain a letter."""
     return any(
-        (isinstance(one, Text) and any(map(str.isalpha, one.text)))
-        or (isinstance(one, Choice) and any(map(has_letters, one.branches)))
-        for one in atoms
+        (isinstance(atom, Text) and any(map(str.isalpha, atom.text)))
+        or (isinstance(atom, Choice) and any(map(has_letters, atom.branches)))
+        for atom in atoms
     )

@@ -76,42 +76,45 @@ SENTENCE: Final = re.compile(r"[A-Za-z]\w*[,.]? (?:\w+ )+\w+|\w[.!?…]$|^[,.:;]
 
 
 def escape_percent(text: str) -> str:
-    """A text as part of a message."""
+    """Return a text as part of a message, with percent signs doubled."""
     return text.replace("%", "%%")
 
 
 def collapse_spaces(text: str) -> str:
-    """A text with single spaces, as a browser shows it."""
+    """Return a text with single spaces, as a browser shows it."""
     return SPACE.sub(" ", text)
 
 
 def split_placeholders(message: str) -> list[tuple[str, bool]]:
-    """The pieces of a message; True where the piece is the name of a value.
+    """Return the pieces of a message; True marks the name of a value.
 
-    >>> placeholder("Retry %(number)s, 100%% sure")
+    >>> split_placeholders("Retry %(number)s, 100%% sure")
     [('Retry ', False), ('number', True), (', 100% sure', False)]
     """
-    found: list[tuple[str, bool]] = []
+    pieces: list[tuple[str, bool]] = []
     end = 0
     words = ""
-    for one in PIECE.finditer(message):
-        words += message[end : one.start()]
-        end = one.end()
-        if one[1]:
-            found += [(words, False), (one[1], True)]
+    for match in PIECE.finditer(message):
+        words += message[end : match.start()]
+        end = match.end()
+        if match[1]:
+            pieces += [(words, False), (match[1], True)]
             words = ""
         else:
             words += "%"
-    return [*found, (words + message[end:], False)]
+    return [*pieces, (words + message[end:], False)]
 
 
 def translate_composed(text: Composed, say: Callable[[str], str], *, capital: bool = False) -> str:
-    """A composed text of which each message is said by `say`, as far as it goes; values that are no
-    texts of ours stay as they are, at the beginning too, where words of ours get a `capital`.
+    """Translate the messages of a composed text with a translation function.
+
+    Values that are not composed stay unchanged. With `capital`, the first word of a message at the
+    beginning gets a capital letter.
 
     >>> from rules.phrases import composed, named
     >>> text = composed("the %(name)s of %(item)s", name=named("price"), item="price")
-    >>> composition(text, {"the %(name)s of %(item)s": "%(item)s: %(name)s", "price": "harga"}.get)
+    >>> malay = {"the %(name)s of %(item)s": "%(item)s: %(name)s", "price": "harga"}
+    >>> translate_composed(text, malay.__getitem__)
     'price: harga'
     """
     capital = capital or text.capital
@@ -119,209 +122,218 @@ def translate_composed(text: Composed, say: Callable[[str], str], *, capital: bo
         if _value(text.other, say) == text.other:
             return str(text)
         return _value(text.other, say, capital=capital)
-    made: list[str] = []
+    pieces: list[str] = []
     for piece, is_value in _pieces(say(text.message)):
-        begins = capital and not any(made)
+        takes_capital = capital and not any(pieces)
         if is_value:
-            made.append(_value(text.values[piece], say, capital=begins))
+            pieces.append(_value(text.values[piece], say, capital=takes_capital))
         else:
-            made.append(piece[:1].upper() + piece[1:] if begins else piece)
-    return _spaced(made)
+            pieces.append(piece[:1].upper() + piece[1:] if takes_capital else piece)
+    return _join_pieces(pieces)
 
 
 def _value(value: str, say: Callable[[str], str], *, capital: bool = False) -> str:
     return translate_composed(value, say, capital=capital) if isinstance(value, Composed) else value
 
 
-def _spaced(pieces: Iterable[str]) -> str:
-    """The pieces in a row; a blank is put where Chinese meets a letter or a number of ours."""
-    made = ""
+def _join_pieces(pieces: Iterable[str]) -> str:
+    """Join the pieces, with a space where Chinese meets Latin letters or digits."""
+    text = ""
     for piece in pieces:
-        apart = made and piece and bool(_WIDE.match(made[-1])) != bool(_WIDE.match(piece[0]))
-        made += f" {piece}" if apart and _NARROW.match(made[-1] + piece[0]) else piece
-    return made
+        needs_space = text and piece and bool(_WIDE.match(text[-1])) != bool(_WIDE.match(piece[0]))
+        text += f" {piece}" if needs_space and _NARROW.match(text[-1] + piece[0]) else piece
+    return text
 
 
 def find_misfit(message: str, translated: str) -> str:
-    """Why a translation cannot stand for its message; "" where it can.
+    """Return why a translation cannot replace its message; "" if it can.
 
-    >>> misfit("<b>%(name)s</b> is here", "<b>%(name)s</b> ada"), misfit("%(a)s by", "oleh")
-    ('', 'values: a')
+    >>> find_misfit("<b>%(name)s</b> is here", "<b>%(name)s</b> ada")
+    ''
+    >>> find_misfit("%(a)s by", "oleh")
+    'values: a'
     """
-    values = [{one[1] for one in PIECE.finditer(text) if one[1]} for text in (message, translated)]
+    values = [
+        {match[1] for match in PIECE.finditer(text) if match[1]} for text in (message, translated)
+    ]
     if values[0] != values[1]:
         return f"values: {', '.join(sorted(values[0] ^ values[1]))}"
-    marks = [Counter(one[0] for one in MARK.finditer(text)) for text in (message, translated)]
+    marks = [Counter(mark[0] for mark in MARK.finditer(text)) for text in (message, translated)]
     if marks[0] != marks[1]:
         return f"marks: {', '.join(sorted(set(marks[0] - marks[1]) | set(marks[1] - marks[0])))}"
     open_marks: list[str] = []
-    for one in MARK.finditer(translated):
-        if not one[1]:
-            open_marks.append(one[2])
-        elif not open_marks or open_marks.pop() != one[2]:
-            return f"marks out of order: {one[0]}"
+    for mark in MARK.finditer(translated):
+        if not mark[1]:
+            open_marks.append(mark[2])
+        elif not open_marks or open_marks.pop() != mark[2]:
+            return f"marks out of order: {mark[0]}"
     return ""
 
 
 class Expressions:
-    """The words in expressions, each said by `say`: English message -> its text."""
+    """Translate the words in expressions with a function: English message -> its text."""
 
     def __init__(self, say: Callable[[str], str], between: Callable[[str], str] = str) -> None:
         self._say = say
         self._between = between
-        self._shown: dict[int, tuple[nodes.Expr, nodes.Expr]] = {}  # by the id of what is kept
+        self._shown_values: dict[
+            int, tuple[nodes.Expr, nodes.Expr]
+        ] = {}  # by the id of what is kept
 
-    def of_statement(self, node: nodes.Node) -> None:
-        """Translate the lists of labels that a statement goes through, and what it remembers."""
+    def translate_statement(self, node: nodes.Node) -> None:
+        """Translate the labels that a statement iterates over, and the values that it stores."""
         for name in ("iter", "node", "call"):
             inner = getattr(node, name, None)
             if isinstance(inner, nodes.Expr):
-                setattr(node, name, self.told(inner))
+                setattr(node, name, self.translate(inner))
         for name in ("values", "defaults"):
-            listed = getattr(node, name, None)
-            if isinstance(listed, list):
-                setattr(node, name, [self.told(one) for one in listed])
+            values = getattr(node, name, None)
+            if isinstance(values, list):
+                setattr(node, name, [self.translate(value) for value in values])
 
-    def shown(self, node: nodes.Expr) -> nodes.Expr:
-        """A value as it is shown among words: its own texts are translated, once."""
-        if id(node) not in self._shown:
-            self._shown[id(node)] = (node, self.told(node, shown=True))
-        return self._shown[id(node)][1]
+    def translate_shown(self, node: nodes.Expr) -> nodes.Expr:
+        """Return a value as it is shown among words; its texts are translated once."""
+        if id(node) not in self._shown_values:
+            self._shown_values[id(node)] = (node, self.translate(node, is_shown=True))
+        return self._shown_values[id(node)][1]
 
-    def told(self, node: nodes.Expr, *, shown: bool = False) -> nodes.Expr:
-        """An expression whose texts are translated."""
+    def translate(self, node: nodes.Expr, *, is_shown: bool = False) -> nodes.Expr:
+        """Return an expression with its texts translated."""
         if isinstance(node, nodes.Const):
-            return self._const(node, shown=shown)
+            return self._const(node, is_shown=is_shown)
         if isinstance(node, nodes.Concat):
-            return self._joined(node)
+            return self._translate_join(node)
         if isinstance(node, nodes.Call):
-            made = self._called(node)
-            return translated_node(made) if shown and call_name(node) in SPOKEN_CALLS else made
-        if shown and is_spoken(node):
+            call = self._translate_call(node)
+            return translated_node(call) if is_shown and call_name(node) in SPOKEN_CALLS else call
+        if is_shown and is_spoken(node):
             return translated_node(node)
         if isinstance(node, nodes.Filter):
             parts = format_parts(node)
             if parts is not None:
-                return self.told(nodes.Concat(parts))
-            return self._filtered(node, shown=shown)
+                return self.translate(nodes.Concat(parts))
+            return self._translate_filter(node, is_shown=is_shown)
         if isinstance(node, nodes.CondExpr | nodes.Or | nodes.And | nodes.Add):
-            shown = shown or isinstance(node, nodes.Add)  # no key is made of two texts
+            is_shown = is_shown or isinstance(node, nodes.Add)  # no key is made of two texts
             for name in ("expr1", "expr2", "left", "right"):
                 if isinstance(inner := getattr(node, name, None), nodes.Expr):
-                    setattr(node, name, self.told(inner, shown=shown))
-        self._listed(node)
+                    setattr(node, name, self.translate(inner, is_shown=is_shown))
+        self._translate_members(node)
         return node
 
-    def _listed(self, node: nodes.Expr) -> None:
+    def _translate_members(self, node: nodes.Expr) -> None:
         if isinstance(node, nodes.List | nodes.Tuple):
-            node.items = [self.told(one) for one in node.items]
+            node.items = [self.translate(element) for element in node.items]
         elif isinstance(node, nodes.Dict):
             for pair in node.items:
-                pair.value = self.told(pair.value)
+                pair.value = self.translate(pair.value)
         elif isinstance(node, nodes.Getitem):
-            node.node = self.told(node.node)
+            node.node = self.translate(node.node)
 
-    def _const(self, node: nodes.Const, *, shown: bool) -> nodes.Expr:
+    def _const(self, node: nodes.Const, *, is_shown: bool) -> nodes.Expr:
         text = node.value
         if not isinstance(text, str) or not any(map(str.isalpha, text)):
             return node
-        if not shown and not is_text(text):
+        if not is_shown and not is_text(text):
             return node
-        return nodes.Const(self._said(text), lineno=node.lineno)
+        return nodes.Const(self._translate_text(text), lineno=node.lineno)
 
-    def _said(self, text: str) -> str:
-        """The text in the language, with the spaces around it as they are."""
+    def _translate_text(self, text: str) -> str:
+        """Translate a text and keep the spaces around it."""
         inner = text.strip()
         return text.replace(inner, self._say(escape_percent(inner)).replace("%%", "%"))
 
-    def _joined(self, node: nodes.Concat) -> nodes.Expr:
-        """`'Retry ' ~ number`: one message with its values."""
+    def _translate_join(self, node: nodes.Concat) -> nodes.Expr:
+        """Translate a join such as `'Retry ' ~ number` as one message with its values."""
         words = "".join(
-            one.value if isinstance(one, nodes.Const) and isinstance(one.value, str) else "\0"
-            for one in node.nodes
+            part.value if isinstance(part, nodes.Const) and isinstance(part.value, str) else "\0"
+            for part in node.nodes
         )
-        conditional = [at for at, one in enumerate(node.nodes) if _worded_choice(one)]
+        conditional = [at for at, part in enumerate(node.nodes) if _is_worded_choice(part)]
         if conditional:
-            return self._either(node, conditional[0])
+            return self._translate_choice(node, conditional[0])
         if not is_text(words.replace("\0", "").strip() or " ") or not re.search("[A-Za-z]", words):
-            node.nodes = [self._part(one) for one in node.nodes]
+            node.nodes = [self._part(part) for part in node.nodes]
             return node
         names: dict[str, nodes.Expr] = {}
         message = []
-        for one in node.nodes:
-            if isinstance(one, nodes.Const) and isinstance(one.value, str):
-                message.append(escape_percent(one.value))
+        for part in node.nodes:
+            if isinstance(part, nodes.Const) and isinstance(part.value, str):
+                message.append(escape_percent(part.value))
             else:
-                message.append(f"%({name_value(one, names)})s")
-        whole = "".join(message)
-        inner = whole.strip()
-        text = whole.replace(inner, self._say(inner))
-        made: list[nodes.Expr] = []
+                message.append(f"%({name_value(part, names)})s")
+        message_text = "".join(message)
+        inner = message_text.strip()
+        text = message_text.replace(inner, self._say(inner))
+        translated: list[nodes.Expr] = []
         for piece, value in split_placeholders(text):
             if value and piece in names:
-                made.append(self.told(names[piece], shown=True))
+                translated.append(self.translate(names[piece], is_shown=True))
             elif piece:
-                made.append(nodes.Const(piece))
-        return nodes.Concat(made, lineno=node.lineno)
+                translated.append(nodes.Const(piece))
+        return nodes.Concat(translated, lineno=node.lineno)
 
     def _part(self, node: nodes.Expr) -> nodes.Expr:
         stop = isinstance(node, nodes.Const) and READ_STOP.fullmatch(str(node.value))
-        return nodes.Const(self._between(stop[0])) if stop else self.told(node)
+        return nodes.Const(self._between(stop[0])) if stop else self.translate(node)
 
-    def _either(self, node: nodes.Concat, at: int) -> nodes.Expr:
-        """A join with a choice inside is a choice of joins, so that each is one whole text."""
+    def _translate_choice(self, node: nodes.Concat, at: int) -> nodes.Expr:
+        """Return a choice of joins for a join that contains a choice: each is a whole text."""
         choice = node.nodes[at]
         if not isinstance(choice, nodes.CondExpr):
             return node
-        other = choice.expr2 if choice.expr2 is not None else nodes.Const("")
+        else_value = choice.expr2 if choice.expr2 is not None else nodes.Const("")
 
         def joined(branch: nodes.Expr) -> nodes.Expr:
             inner = branch.nodes if isinstance(branch, nodes.Concat) else [branch]
-            return self._joined(nodes.Concat([*node.nodes[:at], *inner, *node.nodes[at + 1 :]]))
+            return self._translate_join(
+                nodes.Concat([*node.nodes[:at], *inner, *node.nodes[at + 1 :]])
+            )
 
-        return nodes.CondExpr(choice.test, joined(choice.expr1), joined(other))
+        return nodes.CondExpr(choice.test, joined(choice.expr1), joined(else_value))
 
-    def _called(self, node: nodes.Call) -> nodes.Expr:
+    def _translate_call(self, node: nodes.Call) -> nodes.Expr:
         name = call_name(node)
         if name in READING:
-            node.args = [translated_node(self.told(one)) for one in node.args]
-        elif name in MACROS or _of_ui(node):
+            node.args = [translated_node(self.translate(argument)) for argument in node.args]
+        elif name in MACROS or _is_ui_call(node):
             hidden = NO_TEXTS.get(name, ())
             node.args = [
-                one if at in hidden else self.told(one) for at, one in enumerate(node.args)
+                argument if at in hidden else self.translate(argument)
+                for at, argument in enumerate(node.args)
             ]
-            for one in node.kwargs:
-                if one.key not in NO_NAMES:
-                    one.value = self.told(one.value)
+            for option in node.kwargs:
+                if option.key not in NO_NAMES:
+                    option.value = self.translate(option.value)
         elif name not in NOT_READ:
-            node.args = [self._argument(one) for one in node.args]
+            node.args = [self._argument(argument) for argument in node.args]
         return node
 
     def _argument(self, node: nodes.Expr) -> nodes.Expr:
-        """What another macro is given: it is read when it begins as a label does."""
+        """Translate another macro's argument if it begins like a label."""
         text = node.value if isinstance(node, nodes.Const) else None
-        return self.told(node) if isinstance(text, str) and BEGINS.match(text) else node
+        return self.translate(node) if isinstance(text, str) and BEGINS.match(text) else node
 
-    def _filtered(self, node: nodes.Filter, *, shown: bool) -> nodes.Expr:
+    def _translate_filter(self, node: nodes.Filter, *, is_shown: bool) -> nodes.Expr:
         if node.name in {"default", "join", "d"}:
-            node.args = [self.told(one, shown=True) for one in node.args]
+            node.args = [self.translate(argument, is_shown=True) for argument in node.args]
         if isinstance(node.node, nodes.Expr) and node.name != "plural":
-            node.node = self.told(node.node, shown=shown and node.name in OF_TEXTS)
+            node.node = self.translate(node.node, is_shown=is_shown and node.name in OF_TEXTS)
         return node
 
 
-def _worded_choice(node: nodes.Expr) -> bool:
+def _is_worded_choice(node: nodes.Expr) -> bool:
     if not isinstance(node, nodes.CondExpr):
         return False
-    inside = [node.expr1, *([node.expr2] if node.expr2 is not None else [])]
+    branches = [node.expr1, *([node.expr2] if node.expr2 is not None else [])]
     return any(
         isinstance(const.value, str) and re.search("[A-Za-z]", const.value)
-        for one in inside
-        for const in ([one] if isinstance(one, nodes.Const) else one.find_all(nodes.Const))
+        for branch in branches
+        for const in ([branch] if isinstance(branch, nodes.Const) else branch.find_all(nodes.Const))
     )
 
 
-def _of_ui(node: nodes.Call) -> bool:
+def _is_ui_call(node: nodes.Call) -> bool:
     inner = node.node
     return (
         isinstance(inner, nodes.Getattr)
@@ -331,59 +343,63 @@ def _of_ui(node: nodes.Call) -> bool:
 
 
 def format_parts(node: nodes.Filter) -> list[nodes.Expr] | None:
-    """The pieces of `'%s of %s'|format(a, b)`; None for another filter."""
+    """Return the parts of `'%s of %s'|format(a, b)`; None for another filter."""
     if node.name != "format" or not isinstance(node.node, nodes.Const):
         return None
     first, *others = re.split("%[sd]", str(node.node.value))
     if len(others) != len(node.args) or "%" in "".join(others):
         return None
-    made: list[nodes.Expr] = [nodes.Const(first)]
+    parts: list[nodes.Expr] = [nodes.Const(first)]
     for value, text in zip(node.args, others, strict=True):
-        made += [value, nodes.Const(text)]
-    return made
+        parts += [value, nodes.Const(text)]
+    return parts
 
 
 def is_text(text: str) -> bool:
-    """Whether people read it; else it is a name of a class, an id, a value of a form."""
+    """Check whether people read a text; otherwise it is a class name, an id or a form value."""
     return bool(BEGINS.match(text.strip()) or SENTENCE.search(text))
 
 
 def is_markup(node: nodes.Expr) -> bool:
-    """Whether an expression gives a part of a page and no value of a sentence."""
+    """Check whether an expression yields a part of a page instead of a value of a sentence."""
     if not isinstance(node, nodes.Call):
         return False
     name = call_name(node)
-    return name in PARTS or (_of_ui(node) and name not in VALUES)
+    return name in PARTS or (_is_ui_call(node) and name not in VALUES)
 
 
 def is_spoken(node: nodes.Expr) -> bool:
-    """Whether it is a text of the product."""
-    if isinstance(node, nodes.Getattr | nodes.Getitem) and _of_table(node.node):
+    """Check whether an expression is a text of the product."""
+    if isinstance(node, nodes.Getattr | nodes.Getitem) and _is_label_table(node.node):
         return True
     if isinstance(node, nodes.Getattr):
         return node.attr in SPOKEN
     if isinstance(node, nodes.Filter):
-        return node.name in CODES_TO_WORDS and (node.name != "replace" or _from_code(node))
+        return node.name in CODES_TO_WORDS and (
+            node.name != "replace" or _replaces_underscores(node)
+        )
     return isinstance(node, nodes.Name) and node.name in SPOKEN_NAMES
 
 
-def _of_table(node: nodes.Expr) -> bool:
+def _is_label_table(node: nodes.Expr) -> bool:
     return isinstance(node, nodes.Name) and node.name in LABEL_TABLES
 
 
-def _from_code(node: nodes.Filter) -> bool:
-    return any(isinstance(one, nodes.Const) and one.value == "_" for one in node.args[:1])
+def _replaces_underscores(node: nodes.Filter) -> bool:
+    return any(
+        isinstance(argument, nodes.Const) and argument.value == "_" for argument in node.args[:1]
+    )
 
 
 def translated_node(node: nodes.Expr) -> nodes.Expr:
-    """The text in the language of the page."""
+    """Return the expression's text in the language of the page."""
     if isinstance(node, nodes.Filter) and node.name == "told":
         return node
     return nodes.Filter(node, "told", [], [], None, None, lineno=node.lineno)
 
 
 def call_name(node: nodes.Call) -> str:
-    """The name of what is called."""
+    """Return the name of the called function."""
     inner = node.node
     if isinstance(inner, nodes.Getattr):
         return inner.attr
@@ -391,12 +407,12 @@ def call_name(node: nodes.Call) -> str:
 
 
 def name_value(node: nodes.Expr, names: dict[str, nodes.Expr]) -> str:
-    """What a value is called in its message; the same expression keeps its name."""
-    wanted = _name_of(node) or "value"
-    name, count = wanted, 1
+    """Return a value's name in its message; an equal expression keeps its name."""
+    base_name = _name_of(node) or "value"
+    name, count = base_name, 1
     while name in names and repr(names[name]) != repr(node):
         count += 1
-        name = f"{wanted}{count}"
+        name = f"{base_name}{count}"
     names[name] = node
     return name
 
@@ -409,25 +425,25 @@ def _name_of(node: nodes.Node) -> str:
     if isinstance(node, nodes.Const):
         return ""
     if isinstance(node, nodes.Getitem):
-        given = node.arg.value if isinstance(node.arg, nodes.Const) else None
-        return given if isinstance(given, str) and given.isidentifier() else _name_of(node.node)
+        key = node.arg.value if isinstance(node.arg, nodes.Const) else None
+        return key if isinstance(key, str) and key.isidentifier() else _name_of(node.node)
     if isinstance(node, nodes.Filter):
         return _name_of_filter(node)
     if isinstance(node, nodes.Call):
-        called = call_name(node)
-        return _first_name(node.args) or ("" if called == "format" else called)
+        function_name = call_name(node)
+        return _first_name(node.args) or ("" if function_name == "format" else function_name)
     return _first_name(node.iter_child_nodes())
 
 
 def _name_of_filter(node: nodes.Filter) -> str:
-    given = [one.value for one in node.args if isinstance(one, nodes.Const)]
-    if node.name == "plural" and given:
-        return re.sub(r"\W+", "_", given[1] if len(given) > 1 else f"{given[0]}s")
+    arguments = [argument.value for argument in node.args if isinstance(argument, nodes.Const)]
+    if node.name == "plural" and arguments:
+        return re.sub(r"\W+", "_", arguments[1] if len(arguments) > 1 else f"{arguments[0]}s")
     return (_name_of(node.node) if node.node is not None else "") or node.name
 
 
-def _first_name(listed: Iterable[nodes.Node]) -> str:
-    return next((name for one in listed if (name := _name_of(one))), "")
+def _first_name(expressions: Iterable[nodes.Node]) -> str:
+    return next((name for expression in expressions if (name := _name_of(expression))), "")
 
 
 _pieces = lru_cache(maxsize=4096)(split_placeholders)

@@ -307,7 +307,7 @@ def test_a_lost_phone_has_a_help_page_that_opens_where_one_needs_it(
 
 @pytest.mark.parametrize("code", ["ms", "zh"])
 def test_the_help_page_is_told_in_the_language(visit: Visit, code: str) -> None:
-    farah, told = visit("farah"), choice.catalogue(code).told
+    farah, told = visit("farah"), choice.catalogue(code).translate
     form = {"name": "Farah", "theme": "auto", "keys": "1", "language": code}
     farah.post("/me", form, status=303)
     page = plain(farah.text("/help/account-two-factor-authentication"))

@@ -32,7 +32,7 @@ def test_a_finding_of_records_says_the_terms(topic: Topic) -> None:
 @pytest.mark.parametrize("code", ["ms", "zh"])
 @pytest.mark.parametrize("topic", OF_RECORDS, ids=lambda topic: topic.key)
 def test_each_of_its_texts_is_told_in_the_language(topic: Topic, code: str) -> None:
-    told = choice.catalogue(code).told
+    told = choice.catalogue(code).translate
     for text in topic.texts:
         if re.search(r"[A-Za-z]", re.sub(r"`[^`]*`", "", text)):
             assert told(text) != text, text

@@ -52,7 +52,7 @@ def test_every_topic_has_all_its_parts_in_plain_words() -> None:
 
 @pytest.mark.parametrize("code", ["ms", "zh"])
 def test_the_title_of_every_finding_is_told_in_the_language(code: str) -> None:
-    told = choice.catalogue(code).told
+    told = choice.catalogue(code).translate
     titles = [topic.title for topic in topics.topics().values() if topic.group == "finding"]
     assert len(titles) == len(CODES)
     assert [title for title in titles if told(title) == title] == []

@@ -75,18 +75,18 @@ def malay():
     ],
 )  # fmt: skip
 def test_a_text_is_told(malay, english, told):
-    assert malay.told(english) == told
+    assert malay.translate(english) == told
 
 
 def test_a_count_is_told_with_its_word(malay):
-    assert malay.counted(1204, "record") == "1,204 rekod"
-    assert malay.counted(2, "entry", "entries") == "2 entries"
-    assert malay.counted(1, "entry", "entries") == "1 entry"
+    assert malay.translate_count(1204, "record") == "1,204 rekod"
+    assert malay.translate_count(2, "entry", "entries") == "2 entries"
+    assert malay.translate_count(1, "entry", "entries") == "1 entry"
 
 
 def test_what_people_wrote_is_never_translated(malay):
     """A value keeps its words, also where the product has the same ones."""
-    told = malay.told("You cannot approve Nothing was changed, because it is Posted.")
+    told = malay.translate("You cannot approve Nothing was changed, because it is Posted.")
     assert told == "Nothing was changed kini Posted."
 
 
@@ -95,8 +95,8 @@ def test_sentences_of_full_width_stand_close():
     made.add("Posted.", "已过账。", locations=[("holding/x.py", 0)])
     made.add("on hold", "暂挂", locations=[("holding/x.py", 0)])
     found = choice.build_catalogue(made)
-    assert found.told("Posted. Posted. Kedai.") == "已过账。已过账。Kedai."
-    assert found.told("on hold.") == "暂挂。"
+    assert found.translate("Posted. Posted. Kedai.") == "已过账。已过账。Kedai."
+    assert found.translate("on hold.") == "暂挂。"
 
 
 def test_a_text_is_looked_for_by_one_of_its_words(malay):
@@ -108,7 +108,7 @@ def test_a_text_is_looked_for_by_one_of_its_words(malay):
 
 def test_a_long_text_costs_nothing(malay):
     text = "You cannot approve " * 200
-    assert malay.told(text) is text
+    assert malay.translate(text) is text
 
 
 def test_a_language_without_a_catalogue_is_english(tmp_path, monkeypatch):
@@ -148,11 +148,11 @@ def test_a_text_from_outside_that_nearly_fits_takes_no_time(message):
     found = choice.build_catalogue(made)
     words = [piece for piece, is_value in split_placeholders(message) if not is_value and piece]
     nearly = words[0] + "".join(
-        piece * (catalogues.LONGEST // len(words) // (len(piece) + 2)) for piece in words
+        piece * (catalogues.MAX_TEXT // len(words) // (len(piece) + 2)) for piece in words
     )
     begun = time.process_time()
-    for text in (nearly + "\0", "1" * catalogues.LONGEST, words[-1] * 300, " ".join(words) * 9):
-        found.told(text)
+    for text in (nearly + "\0", "1" * catalogues.MAX_TEXT, words[-1] * 300, " ".join(words) * 9):
+        found.translate(text)
     assert time.process_time() - begun < 1
 
 
@@ -174,18 +174,18 @@ def test_values_stand_where_the_words_around_them_first_do():
         ("The rate is wrong on line 12.", "The_rate_is_wrong_on_line_12."),
         ("The rate is wrong on line 1,204 and 3.", "The_rate_is_wrong_on_line_1,204 and 3."),
     ):  # fmt: skip
-        assert found.told(text) == told
+        assert found.translate(text) == told
 
 
 def test_texts_inside_each_other_are_told_to_a_depth():
     made = Catalog(locale="ms")
     made.add("And %(t_more)s.", "Dan %(t_more)s.", locations=[("holding/x.py", 0)])
     found = choice.build_catalogue(made)
-    assert found.told("And And x..") == "Dan Dan x.."
+    assert found.translate("And And x..") == "Dan Dan x.."
     deep = "And " * 390 + "x" + "." * 390
     assert (
-        found.told(deep)
-        == "Dan " * catalogues.DEEPEST_MESSAGE + deep[4 * catalogues.DEEPEST_MESSAGE :]
+        found.translate(deep)
+        == "Dan " * catalogues.MAX_MESSAGE_DEPTH + deep[4 * catalogues.MAX_MESSAGE_DEPTH :]
     )
 
 
@@ -195,20 +195,20 @@ def test_texts_inside_each_other_are_told_to_a_depth():
 )
 def test_names_in_a_row_have_the_word_of_the_language_between_them(code, between, alone):
     found = choice.catalogue(code)
-    assert found.told("Farah can.") == alone
-    told = found.told("Adam or Farah can.")
+    assert found.translate("Farah can.") == alone
+    told = found.translate("Adam or Farah can.")
     assert told == alone.replace("Farah", f"Adam {between} Farah")
     because = "You cannot approve NS-1, because you entered it. Adam or Chan Li can."
-    assert f"Adam {between} Chan Li" in found.told(because)
+    assert f"Adam {between} Chan Li" in found.translate(because)
     kept = "Nobody is or has been there can."  # a sentence is no row of names
-    assert between not in found.told(kept)
-    assert found.row_of_names("Adam") == "Adam"
+    assert between not in found.translate(kept)
+    assert found.join_names("Adam") == "Adam"
 
 
 @pytest.mark.parametrize("noun", [*NOUNS.values()])
 @pytest.mark.parametrize("code", ["ms", "zh"])
 def test_a_cause_with_a_noun_of_the_domain_is_wholly_in_the_language(code, noun):
-    told = choice.catalogue(code).told
+    told = choice.catalogue(code).translate
     for text in (
         f"AiAccount does not list the {noun} MY-ZERO",
         (
@@ -238,14 +238,14 @@ def test_a_cause_with_a_noun_of_the_domain_is_wholly_in_the_language(code, noun)
     ],
 )  # fmt: skip
 def test_a_field_in_a_sentence_is_in_the_language(text, malay, chinese):
-    assert malay in choice.catalogue("ms").told(text)
-    assert chinese in choice.catalogue("zh").told(text)
+    assert malay in choice.catalogue("ms").translate(text)
+    assert chinese in choice.catalogue("zh").translate(text)
 
 
 def test_a_value_of_data_in_a_sentence_stays():
     malay = choice.catalogue("ms")
-    assert malay.told("“total” is not a conversion.").startswith("“total”")
-    assert "C-101" in malay.told("AiAccount does not list C-101")
+    assert malay.translate("“total” is not a conversion.").startswith("“total”")
+    assert "C-101" in malay.translate("AiAccount does not list C-101")
 
 
 def test_each_text_of_a_row_is_told_alone_before_one_that_would_swallow_the_next():
@@ -254,11 +254,14 @@ def test_each_text_of_a_row_is_told_alone_before_one_that_would_swallow_the_next
         "Yes, in rule version 1 (hash b4), unique by number in history: a.rules:4 said pass,"
         " compared number = 1; a.rules:5 said pass, compared total = 2.00."
     )
-    told = choice.catalogue("zh").told(text)
+    told = choice.catalogue("zh").translate(text)
     assert told.count("的结果为通过") == 2
     assert "said" not in told
     assert "a。rules" not in told
-    assert choice.catalogue("ms").told("line 1: 3 PCS × 1 = 3 PCS") == "baris 1: 3 PCS × 1 = 3 PCS"
+    assert (
+        choice.catalogue("ms").translate("line 1: 3 PCS × 1 = 3 PCS")
+        == "baris 1: 3 PCS × 1 = 3 PCS"
+    )
 
 
 @pytest.mark.parametrize(
@@ -267,7 +270,7 @@ def test_each_text_of_a_row_is_told_alone_before_one_that_would_swallow_the_next
      ("inspected, line 1", "inspected（第 1 行）")],
 )  # fmt: skip
 def test_a_field_of_our_templates_has_its_name_in_the_language(english, told):
-    assert choice.catalogue("zh").told(english) == told
+    assert choice.catalogue("zh").translate(english) == told
 
 
 @pytest.mark.parametrize(
@@ -282,4 +285,4 @@ def test_a_field_of_our_templates_has_its_name_in_the_language(english, told):
     ],
 )  # fmt: skip
 def test_an_entry_for_a_value_is_no_delegate_and_what_is_now_is_told(text: str, told: str) -> None:
-    assert choice.catalogue("zh").told(text) == told
+    assert choice.catalogue("zh").translate(text) == told

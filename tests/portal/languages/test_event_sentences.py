@@ -119,7 +119,7 @@ def test_nothing_of_it_stays_english(place: str) -> None:
     malay, chinese = catalogue("ms"), catalogue("zh")
     english = {}
     for text in SENTENCES[place]:
-        in_malay, in_chinese = malay.told(text), chinese.told(text)
+        in_malay, in_chinese = malay.translate(text), chinese.translate(text)
         if {*LATIN.findall(in_chinese.replace(SOMETHING, ""))} - KEPT or ENGLISH.search(in_malay):
             english[text] = (in_malay, in_chinese)
     assert english == {}

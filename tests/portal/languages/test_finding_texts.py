@@ -86,7 +86,7 @@ def all_texts() -> frozenset[tuple[str, str]]:
 
 def english_of(said: FindingTexts, text: str) -> str:
     """What of a text is left in English."""
-    told = said.told(text)
+    told = said.translate(text)
     left = told == text and ENGLISH.search(IN_RULES.sub("", text))
     return told if left or ENGLISH.search(IN_RULES.sub("", told)) else ""
 
@@ -110,7 +110,7 @@ def test_what_is_quoted_stays_as_it_is(code: str) -> None:
         (text, one)
         for _, text in all_texts()
         for one in quoted.findall(text)
-        if one.strip("'\"") not in said.told(text) and one not in ('"text"',)
+        if one.strip("'\"") not in said.translate(text) and one not in ('"text"',)
     }
     assert lost == set()
 
@@ -152,7 +152,7 @@ def said() -> FindingTexts:
     ],
 )
 def test_a_text_is_found_by_its_fixed_words(said: FindingTexts, english: str, told: str) -> None:
-    assert said.told(english) == told
+    assert said.translate(english) == told
 
 
 def test_a_finding_is_told_behind_its_place(said: FindingTexts) -> None:

@@ -10,7 +10,7 @@ from grammar import nodes
 from grammar.parsing.parser import parse
 from portal.languages import choice
 from portal.languages.catalogues import Catalogue
-from portal.languages.choice import OF_RULES, translate_value
+from portal.languages.choice import RULES_CONTEXT, translate_value
 from portal.languages.wording import translate_composed
 from rules.phrases import capitalize, composed, instead, named
 from rules.values.wording import plain
@@ -34,12 +34,12 @@ def collected():
     """The messages of the template, those of rules apart."""
     found = MADE["template"]()
     return {context: {str(one.id) for one in found if one.id and one.context == context}
-            for context in (OF_RULES, None)}  # fmt: skip
+            for context in (RULES_CONTEXT, None)}  # fmt: skip
 
 
 @pytest.mark.parametrize("folder", OURS, ids=lambda one: one.name)
 def test_each_message_of_a_rule_book_is_collected(folder):
-    there = collected()[OF_RULES] | collected()[None]
+    there = collected()[RULES_CONTEXT] | collected()[None]
     made_of = {one.message for text in sentences(folder) for one in inside(text)}
     assert {one for one in made_of if has_words(one)} - there == set()
 
@@ -87,7 +87,7 @@ def test_each_word_of_a_rule_book_is_part_of_a_message(folder):
     """With marks around each message, nothing but the rules' own words stands outside of them."""
     found = pseudo()
     for text in sentences(folder):
-        left = found.told(text)
+        left = found.translate(text)
         while left != (left := re.sub("⟦[^⟦⟧]*⟧", "", left)):
             pass
         assert LATIN.findall(left) == [], text
@@ -96,30 +96,32 @@ def test_each_word_of_a_rule_book_is_part_of_a_message(folder):
 def test_a_value_is_translated_where_it_is_ours_and_stays_where_it_is_not():
     found = Catalogue({"total": "jumlah"}, {}, parts={"%(a)s of %(b)s": "%(b)s punya %(a)s"})
     text = composed("%(a)s of %(b)s", a=named("total"), b="total")
-    assert found.told(text) == "total punya jumlah"
-    assert found.told(str(text)) == "total of total"
-    assert found.told(text) == "total punya jumlah"  # what a like text was told changes nothing
+    assert found.translate(text) == "total punya jumlah"
+    assert found.translate(str(text)) == "total of total"
+    assert (
+        found.translate(text) == "total punya jumlah"
+    )  # what a like text was told changes nothing
 
 
 def test_no_other_text_is_looked_for_among_the_messages_of_rules():
     """Their messages, such as `%(what)s of %(whose)s`, would fit nearly everything."""
     catalogue = pseudo()
     for text in ("Kedai of Kopi", "Kedai may release it.", "Tea becomes Kopi soon.", "sold"):
-        assert catalogue.told(text) == text
+        assert catalogue.translate(text) == text
 
 
 def test_a_message_of_rules_comes_before_one_of_pages():
     """A period is open in another way than a hold is."""
     found = Catalogue({"open": "未处理"}, {}, parts={"open": "开放"})
-    assert found.told(composed("open")) == "开放"
-    assert found.told("open") == "未处理"
+    assert found.translate(composed("open")) == "开放"
+    assert found.translate("open") == "未处理"
 
 
 def test_an_english_way_of_saying_is_said_otherwise():
     found = Catalogue({"paid on": "tarikh bayaran"}, {})
     text = capitalize(instead("the day it was paid", named("paid_on")))
-    assert (str(text), found.told(text)) == ("The day it was paid", "Tarikh bayaran")
-    assert Catalogue({}, {}).told(text) == "The day it was paid"
+    assert (str(text), found.translate(text)) == ("The day it was paid", "Tarikh bayaran")
+    assert Catalogue({}, {}).translate(text) == "The day it was paid"
 
 
 def test_chinese_and_latin_words_stand_apart():
@@ -166,7 +168,7 @@ def test_each_name_in_our_templates_has_a_word(code):
     """Fields, records, lists and consts of a template are read in the language of the reader."""
     catalogue = choice.catalogue(code)
     names = {plain(name) for name in names_of_rules()}
-    same = {one for one in names if catalogue.told(named(one)) == one}
+    same = {one for one in names if catalogue.translate(named(one)) == one}
     assert same <= SAME
 
 

@@ -102,14 +102,14 @@ def test_parts_and_what_is_said_aloud_have_titles_and_files_have_names(visit, da
     ],
 )
 def test_a_month_has_its_name_in_each_language(code, text):
-    told = choice.catalogue(code).told(text)
+    told = choice.catalogue(code).translate(text)
     assert "October" not in told
     assert not re.search(r"\b(?:is|in|again|close|hold)\b", told), told
 
 
 @pytest.mark.parametrize("code", ["ms", "zh"])
 def test_what_clears_a_missing_mapping_is_told_and_rules_keep_their_words(code):
-    told = choice.catalogue(code).told
+    told = choice.catalogue(code).translate
     assert "mapped" not in told(mapped_clause('"C-9"', ""))
     assert "source writes" not in told(mapped_clause('"C 9"', '"C9"'))
     authored = "The period of 2026-10-25 is locked in AutoCount."

@@ -35,7 +35,7 @@ CHINESE = (
     ],
 )  # fmt: skip
 def test_a_text_is_told(text, malay, chinese):
-    assert (catalogue("ms").told(text), catalogue("zh").told(text)) == (malay, chinese)
+    assert (catalogue("ms").translate(text), catalogue("zh").translate(text)) == (malay, chinese)
 
 
 @pytest.mark.parametrize(

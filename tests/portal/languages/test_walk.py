@@ -167,7 +167,7 @@ def unquoted(text: str) -> str:
 def english(words: list[str], english_words: set[str], found: Catalogue) -> set[str]:
     """What is left in English: half of a sentence, or a whole one that the catalogue has."""
     left = {one for one in words if ENGLISH.search(AUTHORED.sub("", unquoted(one)))}
-    return left | {one for one in words if one in english_words and found.told(one) != one}
+    return left | {one for one in words if one in english_words and found.translate(one) != one}
 
 
 def test_every_page_is_walked(app):
