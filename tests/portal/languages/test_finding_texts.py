@@ -175,7 +175,7 @@ def test_a_failed_test_is_told_in_the_language(code: str) -> None:
     ruleset, _ = parse(rules)
     program = compile_ruleset(ruleset, hash=hash_files(rules), schemas=schemas())
     failed = run_tests(ruleset, program).failed
-    told = choice.catalogue(code).findings.told
+    told = choice.catalogue(code).findings.translate
     assert failed
     assert {one.message for one in failed if told(one.message) == one.message} == set()
     assert not any(re.search(r"\b(?:expected|because|but)\b", told(one.message)) for one in failed)
