@@ -157,7 +157,13 @@ def approve_postings() -> Response:
         return problem(operation)
     with store.writing() as session:
         outcome = approve.approve(
-            session, g.actor, approval.seen, approval.reason, g.now, operation, seen=approval.seen
+            session,
+            g.actor,
+            approval.seen_hashes,
+            approval.reason,
+            g.now,
+            operation,
+            seen=approval.seen_hashes,
         )
     if isinstance(outcome, SetChanged):
         return problem(outcome, changes=answers.to_plain(_not_approved(outcome.changes)))
@@ -474,7 +480,7 @@ def _query_parameters(name: str) -> list[dict[str, Any]]:
 class Approval:
     """Approve these contents: posting id -> the hash of the content that was looked at."""
 
-    seen: Mapping[int, str]
+    seen_hashes: Mapping[int, str]
     reason: str
 
 
@@ -577,12 +583,12 @@ def _read_text(body: Mapping[str, object], name: str, max_length: int = MAX_TEXT
 def _whole_number(value: object) -> int | None:
     """Return a whole number, also one written 7.0, as JSON Schema counts it; else None."""
     if type(value) is int:
-        whole = value
+        number = value
     elif isinstance(value, Decimal) and value == value.to_integral_value():
-        whole = int(value)
+        number = int(value)
     else:
         return None
-    return whole if 0 <= whole <= MAX_WHOLE else None
+    return number if 0 <= number <= MAX_WHOLE else None
 
 
 def read_body() -> dict[str, object] | Refusal:

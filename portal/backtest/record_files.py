@@ -174,7 +174,7 @@ def write(
     stand: Callable[[int], World],
     targets: Mapping[str, str],
 ) -> ExportCounts:
-    """Write all judgings; `stand` returns a revision's world, `targets` maps words to names."""
+    """Write all judgings; `targets` maps words to names."""
     counts, written_revisions = ExportCounts(), set()
     before = _PlainWorld({}, {}, {}, [])
     with (

@@ -218,8 +218,8 @@ def packet(
 ) -> None:
     """Write RECORD's evidence packet into a folder, and a program that verifies the packet.
 
-    The program is one file that needs only Python 3.11: copy both to any machine. The packet is the
-    one of the record's page, and the audit trail notes it in the same way.
+    The program is one file that needs only Python 3.11: copy both to any machine. The packet equals
+    the download on the record's page, and is recorded in the audit trail likewise.
     """
     from holding.db.refusal import Refusal
     from holding.records import packet_file, record_rows

@@ -271,7 +271,7 @@ def connector() -> None:
 @click.option("--like", required=True, help="The target or source whose documents it begins with.")
 @INTO
 def new(name: str, *, like: str, into: Path) -> int:
-    """Create the folder of a target or a source, with a stand-in, to fill in."""
+    """Create the folder of a target or a source, with a simulator, to fill in."""
     from connectors import registry
     from sandbox.conformance.new_connector import NAME, TakenError, new_source, new_target
 

@@ -182,7 +182,7 @@ def _print_replays(replays: "Replays") -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def ledger(file: Path, company: str, *, show_all: bool, as_json: bool) -> int:
-    """Compare our postings with the ledger FILE of a target's stand-in; report lost and doubled.
+    """Compare our postings with the ledger FILE of a target's simulator; report lost and doubled.
 
     Documents that another program created are counted separately and are no fault.
     """

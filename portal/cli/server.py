@@ -107,7 +107,7 @@ def worker(*, no_redis: bool, once: bool) -> None:
 @click.argument("name", type=click.Choice(sorted(SIMULATORS)))
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
 def simulate(name: str, words: tuple[str, ...]) -> None:
-    """Run the stand-in of a target or a shop; WORDS are its own options (see --help)."""
+    """Run the simulator of a target or a shop; WORDS are its own options (see --help)."""
     module, port = SIMULATORS[name]
     port_arguments = [] if "--port" in words else ["--port", str(port)]
     run_module(module, [*port_arguments, *words])

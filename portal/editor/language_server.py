@@ -141,7 +141,8 @@ class RulesSnapshot:
 class RuleSet:
     """Hold one folder of rules; files are named by their path within the folder.
 
-    Texts open in the editor override the disk. `trouble` says why files on disk could not be read.
+    Texts open in the editor override the disk. `trouble` is the reason why files on disk could not
+    be read.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -159,7 +160,7 @@ class RuleSet:
         return path.relative_to(self.folder).as_posix()
 
     def has(self, path: Path) -> bool:
-        """Check whether a file belongs to this folder, or is open as part of it."""
+        """Check whether a file belongs to this folder, or is open as a part."""
         if self.folder not in path.parents:
             return False
         name = self.name(path)

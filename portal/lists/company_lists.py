@@ -158,7 +158,7 @@ def deputies() -> ListFile:
 
 
 def audit() -> ListFile | Refusal:
-    """Return the events that the page shows: those of the company, or only the user's."""
+    """Return the events that the page shows: the company's, or only the user's."""
     if problems := audit_log.day_problems():
         return Refusal("audit.days", next(iter(problems.values())), "", 422)
     pages = each_page(_events, lambda row: row.id, PAGE_SIZE)

@@ -123,7 +123,7 @@ SHADOW: Final = ("Checked at", "Source", "Kind", "Id", "Record", "Customer", "Cu
 
 
 def init_downloads(app: Flask, lists: Mapping[str, Make]) -> None:
-    """Add a download route for each file kind to each page of `lists`, and tell templates."""
+    """Add a download route for each file kind to each page of `lists`, and its template links."""
     app.extensions["lists"] = lists
     rules = {rule.endpoint: rule.rule for rule in app.url_map.iter_rules() if rule.methods}
     for name in lists:

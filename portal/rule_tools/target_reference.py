@@ -210,8 +210,8 @@ def reference_page(target: Target, other_ways: Iterable[OtherWay] = ()) -> str:
     parts += [_table(("", ""), [(fact.name, fact.says) for fact in facts(target)])]
     for document in target.documents:
         parts += _document(document)
-    for way in other_ways:
-        parts += _document(way.document, way)
+    for other_way in other_ways:
+        parts += _document(other_way.document, other_way)
     return "\n\n".join(parts) + "\n"
 
 
@@ -228,19 +228,21 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _document(document: DocumentSchema, way: OtherWay | None = None) -> Iterator[str]:
+def _document(document: DocumentSchema, other_way: OtherWay | None = None) -> Iterator[str]:
     yield f"## {document.title}: `{document.name}`"
-    yield " ".join((*(_other_way_sentences(way) if way else ()), *_document_sentences(document)))
+    yield " ".join(
+        (*(_other_way_sentences(other_way) if other_way else ()), *_document_sentences(document))
+    )
     yield _field_table(document.header)
     if document.lines:
         yield "Each of its lines:"
         yield _field_table(document.lines)
 
 
-def _other_way_sentences(way: OtherWay) -> Iterator[str]:
+def _other_way_sentences(other_way: OtherWay) -> Iterator[str]:
     yield "Rules may speak of it; nothing posts it."
-    by = f"by {' or '.join(way.by)}" if way.by else "by hand"
-    yield f"It comes into {way.system} {by}."
+    by = f"by {' or '.join(other_way.by)}" if other_way.by else "by hand"
+    yield f"It comes into {other_way.system} {by}."
 
 
 def _document_sentences(document: DocumentSchema) -> Iterator[str]:
