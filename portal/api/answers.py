@@ -36,7 +36,7 @@ OPTIONAL_LOCK: Final[Schema] = {
 }
 
 WITHOUT_NUL: Final = r"^[^\u0000]*$"
-"""What every text of a body matches; the JSON reader refuses others."""
+"""Pattern that every text of a body matches; the JSON reader refuses others."""
 
 OPTIONAL_DAY: Final[Schema] = {
     "type": ["string", "null"],
@@ -135,7 +135,7 @@ FORMS: Final[Mapping[str, type]] = {
     "approve": Consents,
     "do_many": Acts,
 }
-"""The form of each answer that is no `Act`, by its view."""
+"""View -> the type of its answer, unless that is `Act`."""
 
 
 def to_plain(value: object) -> object:
@@ -202,4 +202,4 @@ PROBLEM: Final = body_schema(
     refused=schema_of(tuple[NotApproved, ...]),
     left=schema_of(tuple[OneLeft, ...]),
 )
-"""A refusal. The lists say what changed (approve), or which items were refused and why."""
+"""A refusal. The lists hold what changed (approve), or the refused items with their reasons."""

@@ -58,7 +58,7 @@ Body = TypeVar("Body")
 api = Blueprint("api", __name__, url_prefix="/api/v1/c/<co>")
 
 MAX_VALUE: Final = 5_000
-"""Characters of a corrected value, which may be an address or a description."""
+"""Longest corrected value in characters; it may be an address or a description."""
 
 QUERIES: Final[Mapping[str, Mapping[str, Schema]]] = {
     "listing": {"after": WHOLE},
@@ -82,7 +82,7 @@ REFUSAL_MEANINGS: Final = {
     "503": "The database, or the portal, is busy.",
 }
 
-ACTS: tuple[Act, ...] = ("release", "retry")  # over many
+ACTS: tuple[Act, ...] = ("release", "retry")  # allowed on many holds at once
 
 _KEY_MAX = 100
 
@@ -93,7 +93,7 @@ def listing() -> Response:
     """List open holds in order of their ids, up to 100. `next` is the `after` of the next page."""
     after_text = request.args.get("after", "").strip()
     after = forms.parse_whole(after_text or "0")
-    if after is None or after < 0:  # the first page again would be asked for without end
+    if after is None or after < 0:  # a client would request the first page forever
         hint = "Send what `next` told, or leave it out for the first page."
         return problem(Refusal("call.after", "The field after is not a whole number.", hint, 422))
     # No token scope grants or denies personal data, so the role alone decides.
@@ -790,4 +790,4 @@ BODIES: Final[Mapping[str, Schema]] = {
         "then": {"required": ["reason"]},
     },
 }
-"""The body of each call that has one, by its view; a call with none takes no body."""
+"""View -> the schema of its body; an empty schema means that the call takes no body."""

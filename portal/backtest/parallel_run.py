@@ -29,10 +29,10 @@ from rules.types.symbol_table import Schemas
 from rules.values.cause_keys import fold_key
 
 SINGLE_PROCESS_BYTES = 1 << 21
-"""Files up to this size are read in one process: starting others would take longer."""
+"""Largest total file size that one process judges alone: starting others would take longer."""
 
 BLOCKS_PER_PROCESS = 2
-"""So many blocks wait for each process."""
+"""Blocks that wait for each process."""
 
 Judged = Generator[tuple[Block, Tally], None, None]
 
@@ -59,7 +59,7 @@ class Plan:
 
 def find_limit(document: Document, own_number: str) -> Reason | None:
     """Return why its target, with its usual settings, could never take a document, or None."""
-    from connectors.registry import targets  # rule files alone are checked without these
+    from connectors.registry import targets  # not needed to check rule files alone
     from holding.evaluation.target_limits import LIMITS_RULE, limit_of
 
     system = document.target
@@ -101,7 +101,7 @@ class Judge:
 _desk: Judge | None = None
 
 CACHED_WORLDS = 16
-"""So many worlds are kept ready; records lie in the order of their revisions, or nearly so."""
+"""Worlds kept in memory; records are nearly in the order of their revisions."""
 
 V = TypeVar("V")
 
@@ -120,7 +120,7 @@ State = Literal[
     "posted",
     "reversed",
 ]
-"""States of a posting, as holding knows them."""
+"""States of a posting, as `holding` defines them."""
 
 Aware = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -195,10 +195,10 @@ def _judge_in_pool(plan: Plan, stored: RecordFiles, processes: int) -> Judged:
 
 def _start_process(plan: Plan) -> None:
     """Initialize a process of the pool: compile its programs once."""
-    global _desk  # a process of the pool has no other place to keep it
+    global _desk  # a pool process has no other place for it
     _desk = Judge(plan)
     gc.disable()
-    gc.freeze()  # programs and tables stay: looking through them again and again frees nothing
+    gc.freeze()  # programs and tables stay, so collecting them is wasted time
 
 
 @contextmanager
@@ -214,7 +214,7 @@ def _delay_interrupts() -> Iterator[None]:
 def _judge_block(block: Block) -> Tally:
     assert _desk is not None  # noqa: S101 - _begin ran before
     tally = _desk.judge(block)
-    gc.collect()  # between two blocks, when hardly anything is there to be looked through
+    gc.collect()  # between two blocks few objects are alive
     return tally
 
 

@@ -16,7 +16,7 @@ from rules.facts import Entry, Later, UnitEntry, World
 from rules.values.canonical import dumps
 
 WORLDS_FILE = "worlds.jsonl"
-"""The worlds that lines name by revision; it lies beside the records."""
+"""The file next to the records with the worlds that lines name by revision."""
 
 BLOCK = 1 << 20
 
@@ -28,7 +28,7 @@ _LINES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
 
 _LISTS = (".json", ".json.gz")
 
-_MARK = b"\xef\xbb\xbf"  # some programs begin UTF-8 so
+_MARK = b"\xef\xbb\xbf"  # byte order mark, which some programs write
 
 _ENDINGS = f"Record files end in {', '.join((*_LINES, *_LISTS))}."
 

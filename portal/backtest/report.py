@@ -26,7 +26,7 @@ from rules.comparison.two_sides import (
 from rules.values.canonical import number_text
 
 MAX_EXAMPLES = 5
-"""So many examples are shown of what would be stopped, and of what would be posted."""
+"""Examples shown of newly stopped and of newly posted records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Report:
     freed: tuple[Example, ...]
     fired: tuple[Fired, ...]
     hash: str
-    newly_asked: tuple[str, ...]  # links and duplicates of which the lines may know nothing
+    newly_asked: tuple[str, ...]  # links and duplicate checks whose facts may be missing
 
     @property
     def changed(self) -> int:

@@ -18,7 +18,7 @@ from portal.cli import access, answers, connections, evidence, first_run, record
 from portal.rule_tools import explain_commands, rule_files
 from portal.terminal.command_frame import ENVIRONMENT, INTERNAL, INTERRUPTED, Stop
 
-COLLECT_AFTER = 50_000  # objects; loading modules makes many that stay, so 700 costs a sixth of it
+COLLECT_AFTER = 50_000  # objects; modules create many that stay, so the default of 700 wastes time
 
 
 class CommandGroup(click.Group):
@@ -90,7 +90,7 @@ for command in first_run.COMPANY_COMMANDS:
 def main() -> None:
     """Run the command line and exit with the code that matches how the command ended."""
     gc.set_threshold(COLLECT_AFTER)
-    atexit.register(gc.freeze)  # what was loaded is not looked through once more at the end
+    atexit.register(gc.freeze)  # skips a last collection over loaded modules
     try:
         code = commands(standalone_mode=False)
     except Stop as problem:

@@ -117,7 +117,7 @@ def token_add(email: str, company: str, name: str, scopes: tuple[str, ...], days
                 person_id=require_person_id(session, email),
                 name=name,
                 scopes=scopes,
-                lasts=timedelta(days=min(days, 9_999)),  # a calendar ends
+                lasts=timedelta(days=min(days, 9_999)),  # larger values overflow a date
                 now=place.now,
             )
         )

@@ -43,12 +43,12 @@ SECTION_NAMES: Mapping[str, tuple[str, ...]] = {
     ),
     "cutover": ("starts_on",),
 }
-"""The sections of an answers file, and what each may say."""
+"""The sections of an answers file, and the names allowed in each."""
 
 AMOUNT_CEILING = 10**9
 
 _SECTIONS = ("company", "person")
-"""The sections that are founded together: a code of a refusal begins with the one it refuses."""
+"""The sections created together; a refusal's code begins with the refused section."""
 
 REQUIRED_NAMES: Mapping[str, tuple[str, ...]] = {
     "company": ("name", "registration"),
@@ -59,7 +59,7 @@ LIST_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "connections": ("name", "side", "system", "settings", "key_file", "key_env", "unit_rates"),
     "people": ("email", "name", "roles", "understood"),
 }
-"""The lists of an answers file, and what each of their entries may say."""
+"""The lists of an answers file, and the names allowed in their entries."""
 
 SECRET_BYTES: Final = 32
 

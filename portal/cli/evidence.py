@@ -38,7 +38,7 @@ UNCOMPARED = (
 )
 
 VERIFIER = "verify_packet.py"
-"""What the program beside a packet is called."""
+"""File name of the verifier program next to a packet."""
 
 NEW = click.Path(dir_okay=False, path_type=Path)
 
@@ -97,7 +97,7 @@ def _read_noted_heads(anchors: Path, packet: Path) -> "list[Known]":
     try:
         company = json.loads(unpack(packet).parts[DATA])["packet"]["company"]["code"]
     except UNTRUE:
-        return []  # the check says what is wrong with the packet
+        return []  # the check reports the packet's faults
     try:
         if anchors.stat().st_size > MOST_BYTES:
             raise Stop(f"{anchors} is larger than {MOST_BYTES:,} bytes.", code=USAGE)

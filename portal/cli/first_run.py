@@ -275,7 +275,7 @@ def new(name: str, *, like: str, into: Path) -> int:
     from connectors import registry
     from sandbox.conformance.new_connector import NAME, TakenError, new_source, new_target
 
-    if not NAME.fullmatch(name) or iskeyword(name):  # its modules are imported by it
+    if not NAME.fullmatch(name) or iskeyword(name):  # it becomes a package name
         raise Stop(
             f"'{name}' cannot be a name.", "Use small letters, digits and _: my_books.", USAGE
         )

@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from holding.records.seven_answers import DocumentAnswers
     from holding.rulesets.rulebook import Later
 
-PRINTED_LINES = 20  # lines of one sort, where nobody asks for all
+PRINTED_LINES = 20  # lines of each sort, without --all
 
 _DIGESTS = {
     1: "decision and wording",
     2: "decision, without wording",
     3: "what came of it, without wording and verdicts",
 }
-"""What each digest counts (`rules.outcome_hash.Digest`), for who reads a replay."""
+"""What each digest covers (`rules.outcome_hash.Digest`), in words for the replay report."""
 
 PACKAGES = ("grammar", "rules", "connectors", "holding", "portal", "workers")
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from holding.rulesets.admission import RulesRefusal
 
 _FIXED: Final = f"{__name__}.fixed"
-"""The key of the values of `--set` in the context of a command."""
+"""Key of the values of `--set` in a command's context."""
 
 
 @click.group(cls=Listing)

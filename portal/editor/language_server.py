@@ -46,7 +46,7 @@ from rules.types.symbol_table import Index
 T = TypeVar("T")
 
 PAUSE = 0.01
-"""Seconds without a further key before what is wrong is told."""
+"""Seconds without typing before findings are published."""
 
 _WATCHED = (f"**/*{RULES}", "**/maps/*.csv")
 
@@ -82,9 +82,9 @@ class RulesSnapshot:
     files: Files
     ruleset: Ruleset
     unread: tuple[Problem, ...]
-    """What is wrong with the declarations that cannot be read."""
+    """Findings about declarations that cannot be parsed."""
     memory: Memory = field(default_factory=Memory)
-    """What is known of its checks from the moments before."""
+    """Results of earlier checks that are still valid."""
 
     @cached_property
     def problems(self) -> tuple[Problem, ...]:
@@ -478,7 +478,7 @@ def _path(uri: str) -> Path:
 def serve() -> None:
     """Serve one client over standard input and output until it ends the session."""
     collect_rarely()
-    logging.getLogger("pygls").setLevel(logging.CRITICAL)  # faults go to the log of the client
+    logging.getLogger("pygls").setLevel(logging.CRITICAL)  # faults are logged at the client
     build_server().start_io()
 
 
@@ -616,7 +616,7 @@ class Positions:
         """Return line and column of a place, from 1; a place after the text is the text's end."""
         lines = self.lines(file)
         number = min(position.line, len(lines) - 1)
-        line = [f"{lines[number]}\n"]  # the codec takes what lies behind a line for its last place
+        line = [f"{lines[number]}\n"]  # the codec needs a character after the end
         server_position = self._codec.position_from_client_units(
             line, Position(0, position.character)
         )

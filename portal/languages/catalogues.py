@@ -22,64 +22,64 @@ COUNT: Final = re.compile(r"([\d,]+) (.+)", re.DOTALL)
 
 SENTENCE_END: Final = re.compile(r"(?<=[.!?]) ")
 
-TRANSLATED_PREFIX: Final = "t_"  # the name of a value that is a text of the product begins so
+TRANSLATED_PREFIX: Final = "t_"  # prefix of values that are texts of the product
 
 PROSE: Final = re.compile(
     r"\b(?:a|an|and|are|at|be|because|been|but|by|can|cannot|for|from|has|have|in|is|it|its|no|not|of"
     r"|on|or|so|than|that|the|this|to|until|was|were|when|which|with|you)\b|[.!?] "
 )
-"""What a value has that is a sentence, or a part of one, and no name."""
+"""Signs that a value is a sentence or a part of one, and not a name."""
 
 FREE_TEXT_NAMES: Final = frozenset(
     {"message", "note", "reason", "title", "t_title", "t_why", "t_words", "why"}
 )
-"""Values that people write, by their names: a sentence is nothing odd in them."""
+"""Names of values that people write, so that a sentence in them is expected."""
 
 SENTENCE_SEPARATOR: Final = "; "
-"""What stands between sentences, so that one of them may be another person's."""
+"""Separator of sentences, of which one may be another person's text."""
 
 LIST_SEPARATORS: Final = ("; ", ", ", " and ", " or ", " · ")
-"""What stands between texts in a row."""
+"""Separators of texts in a row."""
 
 PEOPLE: Final = frozenset({"names", "others", "publishers"})
-"""Values that are names in a row, by their names: `Adam or Farah` is `Adam atau Farah`."""
+"""Names of values that are people's names in a row: `Adam or Farah` becomes `Adam atau Farah`."""
 
 NOUN: Final = re.compile(r"(?:name|noun|title|kind|field|there|here|t_plain(?:_name)?|t_term)\d*")
-"""Values that may be a noun of the domain, such as `tax code`, by their names."""
+"""Names of values that may be a noun of the domain, such as `tax code`."""
 
 FINDING: Final = "finding"
-"""A value that says, behind its place, what is wrong with a rule file, by its name."""
+"""Name of a value that is a place in a rule file and the finding there."""
 
-SPECIFIC_WEIGHT: Final = 14  # the words of a shorter message occur in sentences of others, too
+SPECIFIC_WEIGHT: Final = 14  # shorter messages occur inside other sentences
 
-FOR_WORD: Final = " for "  # of the entry for a value, and of a delegate for a person
+FOR_WORD: Final = " for "  # joins entry and value, and delegate and person
 
-MIN_LETTERS: Final = 3  # so many letters together at least tell a message with values from data
+MIN_LETTERS: Final = 3  # letters in a row that set a message apart from data
 
 WIDE: Final = {",": "、", ";": "；"}
-"""What stands between the members of a row of Chinese texts."""
+"""Separators of Chinese texts in a row."""
 
 FULL_WIDTH: Final = re.compile(r"[\u3400-\u9fff）”]$")
 
-MAX_MESSAGE_DEPTH: Final = 8  # so many texts of ours stand inside each other at most
+MAX_MESSAGE_DEPTH: Final = 8  # nesting of translated texts
 
-MAX_ROW: Final = 30  # so many texts of ours stand in a row at most
+MAX_ROW: Final = 30  # translated texts in a row
 
-MAX_JOINED_PARTS: Final = 4  # so many parts of a row are one text that has what stands between them
+MAX_JOINED_PARTS: Final = 4  # parts of a row that form one text with separators
 
 TYPE_NAMES: Final = re.compile(r"(?:t_)?(?:gives|kind|left|right|say_type|type|want|what)\d*")
-"""Values of which a single word is one of ours, by their names; else it is a name of the rules."""
+"""Names of values whose single word is a type or a kind; other single words are rule names."""
 
 NAMED: Final = re.compile(r"'[^']*'|[\w.]+(?: = \S+)?")
-"""A name of the rules in a list, or what they say of it."""
+"""A rule name in a list, or its assigned value."""
 
 QUOTES: Final = ("'", '"', "“")
 
 FINDING_SEPARATORS: Final = (", or ", "; ", ", ", " and ", " or ")
-"""What stands between the members of a list, the widest first."""
+"""Separators of list members, the widest first."""
 
 ARTICLE: Final = re.compile(r"(?:an?|the) (?=[\w'\"])")
-"""Of a name that rules give; the languages of the catalogues have none."""
+"""The article before a rule name, which the catalogues' languages do not have."""
 
 PLACE: Final = re.compile(r"(?P<place>\S+:\d+:\d+): (?P<text>.+)", re.DOTALL)
 
@@ -95,12 +95,12 @@ MAX_FINDING_DEPTH: Final = 4
 WORD: Final = re.compile(r"\w+")
 
 NUMBERS: Final = frozenset({"n", "no", "days", "hours"})
-"""Values that are numbers, by their names."""
+"""Names of values that are numbers."""
 
 CHANGE: Final = re.compile(r"(?P<name>[^:→]{1,80}): (?P<before>[^→]*) → (?P<after>[^→]*)")
 
 PERSON: Final = r"(?=[^\W\d_a-z])"
-"""How the name of a person begins: with a capital, or with a letter that has none."""
+"""Start of a person's name: a capital, or a letter of a script without capitals."""
 
 NOTHING: Final = "nothing"
 
@@ -240,7 +240,9 @@ class Catalogue:
                 return None
             pieces.append(translated)
             has_translation = has_translation or translated != value
-        if not has_translation and pattern.slight:  # `Siti for Lim` is no value for a field
+        if (
+            not has_translation and pattern.slight
+        ):  # `Siti for Lim` is two people, not a field's entry
             return None
         return "".join(pieces)
 
@@ -320,14 +322,14 @@ class Catalogue:
         if any(is_wide) and word in WIDE:
             return WIDE[word].join(members)
         if all(is_wide) and FULL_WIDTH.search(self.say(word)):
-            return self.say(word).join(members)  # between two characters stands no blank
+            return self.say(word).join(members)  # no space between Chinese characters
         return separator.replace(word, self.say(word)).join(members)
 
     def _translate_list(self, text: str, depth: int) -> str:
         """Translate a known text, or a row whose untranslated texts are not sentences."""
         if (
             SENTENCE_SEPARATOR in text and depth < MAX_MESSAGE_DEPTH
-        ):  # each alone, before one that would swallow the next
+        ):  # one by one first: a longer match would include the next text
             translated_parts = [
                 self._match_message(part, depth + 1) or ""
                 for part in text.split(SENTENCE_SEPARATOR)

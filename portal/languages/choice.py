@@ -41,22 +41,22 @@ TRANSLATED_FILTERS: Final = (
     "age", "change", "class_label", "differs", "duration", "failure_word", "hours", "kind_of",
     "money", "orders", "pill", "place", "seconds", "short", "state_label", "term",
 )  # fmt: skip
-"""Filters whose answer is a text of the product, or becomes one."""
+"""Filters whose result is a text of the product."""
 
 TRANSLATED_ROW_FILTERS: Final = ("role_list",)
 
 WIDE_STOPS: Final = LANGUAGES["zh"].tag
-"""The language whose stops are as wide as its characters."""
+"""The language with full-width stops."""
 
 NOT_RECORDED: Final = "not recorded"
 
 _QUOTED: Final = re.compile(
     r"<(code|pre|script|style|textarea|kbd|q)\b.*?</\1>", re.DOTALL
-)  # as they are, with what stands in them
+)  # these elements keep their content unchanged
 
 _VALUE: Final = re.compile(r"<(?!input\b)\w+ [^>]*\bclass=\"(?:[^\"]* )?mono\b")
 
-_SENT: Final = re.compile(r"<option(?![^>]*\bvalue=)")  # its words are what the form sends
+_SENT: Final = re.compile(r"<option(?![^>]*\bvalue=)")  # without a value, the form sends the text
 
 _READ: Final = re.compile(r"\s(?:title|aria-label|placeholder|data-label|alt)=\"[^\"]*$")
 
@@ -64,7 +64,7 @@ NARROW: Final = ",:.;() "
 
 WIDE: Final = "，：。；（）"
 
-FIRST: Final = 0xFDD0  # no text has these characters
+FIRST: Final = 0xFDD0  # Unicode noncharacters, which no text contains
 
 MARKED: Final = {ord(sign): chr(FIRST + at) for at, sign in enumerate(NARROW)}
 
@@ -81,22 +81,22 @@ BEFORE: Final = re.compile(r"[\u3400-\u9fff）”」]")
 BEHIND: Final = re.compile(r"[\u3400-\u9fff（“「]")
 
 ENDS: Final = "，：。；（！？、"
-"""Behind one of these stands no blank."""
+"""Stops that no space follows."""
 
 TAG: Final = re.compile(r"<(/?)([A-Za-z][\w-]*)[^>]*>")
 
-MAX_SENTENCE: Final = 600  # a sentence is no longer
+MAX_SENTENCE: Final = 600  # characters
 
 HERE: Final = Path(__file__).parent
 
 RULES_CONTEXT: Final = "rules"
-"""The context of messages that rules in words are composed of; no text is looked for among them."""
+"""Context of messages that compose rules in words; no other text is matched against them."""
 
 FINDINGS_CONTEXT: Final = "findings"
-"""The context of what is said of rule files; only that is looked for among it."""
+"""Context of messages about rule files; only findings are matched against them."""
 
 NOUNS: Final = "rules/values/wording.py"
-"""Where the messages stand that are nouns of the domain."""
+"""The module whose messages are nouns of the domain."""
 
 
 def language() -> str:
@@ -265,7 +265,7 @@ def init_languages(app: Flask) -> None:
 def _finish_response(response: Response) -> Response:
     if response.mimetype not in ("text/html", "image/svg+xml"):
         return response
-    if response.is_streamed or response.direct_passthrough:  # a file, such as the icons
+    if response.is_streamed or response.direct_passthrough:  # a static file
         return response
     page = settle_stops(response.get_data(as_text=True))
     if response.mimetype == "text/html" and "Content-Disposition" not in response.headers:
@@ -289,7 +289,7 @@ def settle_stops(page: str) -> str:
 
 
 def _settled_stop(page: str, match: re.Match[str]) -> str:
-    if match[0] == BLANK:  # most are: of these the last sign is enough
+    if match[0] == BLANK:  # the common case needs only the last character
         last_character = _last_character(page, match.start())
         return "" if last_character and last_character in ENDS else " "
     words_before = _words_before(page, match.start())
@@ -357,7 +357,7 @@ def _is_wide(page: str, match: re.Match[str], before: str, behind: str) -> bool:
         )
         return bool(opened) and CHARACTER.search(TAG.sub("", inside)) is not None
     if mark == STOP:
-        if before.isdigit():  # `1. 订单`: a number in a row, no sentence
+        if before.isdigit():  # `1. 订单` is a list number, not a sentence
             return False
         return CHARACTER.search(before) is not None or BEHIND.match(behind) is not None
     return BEFORE.match(before[-1:]) is not None or BEHIND.match(behind) is not None

@@ -30,13 +30,13 @@ from portal.languages.wording import (
 )
 
 INDENTED: Final = re.compile(r"(?<![%#]})\n[ \t]+|(?<=[%#]}\n)[ \t]+")
-"""The line break behind a tag of the template is no part of the page: there a blank stays."""
+"""Indentation; a line break next to a template tag leaves one space instead."""
 
 BRANDS: Final = frozenset({"Clearpost", "x", "v"})
 
 ENTITY: Final = re.compile(r"&#?\w+;")
 
-MAX_VARIANTS: Final = 8  # so many wholes at most are made of one sentence with conditions
+MAX_VARIANTS: Final = 8  # messages from one sentence with conditions
 
 STOPS: Final = ".:;!?…)"
 
@@ -48,7 +48,7 @@ class LanguageEnvironment(Environment):
 
     say: Callable[[str], str] | None = None
     between: Callable[[str], str] = staticmethod(str)
-    """What becomes of the stops and blanks between two messages."""
+    """Convert the stops and blanks between two messages."""
 
     def preprocess(self, source: str, name: str | None = None, filename: str | None = None) -> str:
         """Remove the indentation of lines, which would add kilobytes to long lists."""
@@ -77,7 +77,9 @@ class LanguageEnvironment(Environment):
         environment: LanguageEnvironment = self.overlay()
         environment.say = say
         environment.between = between
-        environment.bytecode_cache = None  # it keeps one code for each template
+        environment.bytecode_cache = (
+            None  # it stores one code per template name, whatever the language
+        )
         environment.filters = {**self.filters, **filters}
         environment.globals = {**self.globals, **extra_globals}
         environment.globals["ui"] = environment.get_template("_macros/ui.html").module
@@ -194,7 +196,7 @@ class Sentences:
         marks: dict[str, Tag] = {}
         message = collapse_spaces(_compose_message(run, values, marks))
         inner = message.strip()
-        if '="' in inner:  # a macro that gives attributes
+        if '="' in inner:  # a macro that yields attributes
             return self._untranslated(run, quoted=quoted)
         if not re.search(r"[^\W\d_]", MARK.sub("", ENTITY.sub("", _message_words(inner)))) or (
             MARK.sub("", inner).strip() in BRANDS

@@ -21,7 +21,7 @@ RAW: Final = frozenset({"script", "style", "pre", "textarea", "svg"})
 READ: Final = frozenset({"title", "aria-label", "placeholder", "alt", "data-label"}) | {
     "data-copied", "data-lost", "data-none", "data-some", "data-suggestions", "data-unit"
 }  # fmt: skip
-"""The attributes that people read or hear, those whose text static/*.js shows among them."""
+"""Attributes that people read or hear, and those whose text static/*.js shows."""
 
 START: Final = re.compile(r"<(/?)([A-Za-z!][\w:-]*)")
 
@@ -79,7 +79,7 @@ class Choice:
 Atom: TypeAlias = Text | Value | Tag | Solid | Cut | Choice
 
 Finish = Callable[[Sequence[Atom], bool], list[nodes.Node]]
-"""Statements of pieces that belong together; the flag says whether they stand in an attribute."""
+"""Return the statements of atoms that belong together; True means inside an attribute."""
 
 
 class OddMarkupError(ValueError):
@@ -93,12 +93,12 @@ class Reader:
         self._expressions = expressions
         self._finish = finish
         self._sink: list[Atom] = []
-        self._tag: list[nodes.Node] | None = None  # of the tag that is open
+        self._tag: list[nodes.Node] | None = None  # the open tag's statements
         self._name = ""
         self._ends = False
-        self._quote = ""  # the sign that ends the value of an attribute
-        self._attribute: list[Atom] | None = None  # the value of an attribute that people read
-        self._raw = ""  # the element whose content is no text
+        self._quote = ""  # the character that ends the attribute's value
+        self._attribute: list[Atom] | None = None  # value of an attribute that people read
+        self._raw = ""  # element whose content is not translated
         self._depth = 0
         self._kept: list[nodes.Node] = []
 
@@ -294,7 +294,7 @@ def _bodies(node: nodes.Node) -> list[tuple[str, list[nodes.Node]]]:
 
 
 def _test(node: nodes.If) -> nodes.Expr:
-    return cast(nodes.Expr, node.test)  # the parser makes nothing else
+    return cast(nodes.Expr, node.test)  # the parser sets an expression
 
 
 def template_data(text: str) -> nodes.Output:

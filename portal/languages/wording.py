@@ -21,7 +21,7 @@ _NARROW: Final = re.compile(r"[\u3400-\u9fffA-Za-z0-9%]{2}")
 SPACE: Final = re.compile(r"[ \t\r\n]+")
 
 VALUES: Final = frozenset({"money", "sums", "when", "clock", "value", "label", "booked", "ticked"})
-"""The macros that give a value of a sentence; the others give a part of a page."""
+"""Macros that yield a value of a sentence; other macros yield a part of a page."""
 
 PARTS: Final = frozenset(
     {"icon", "logo", "hidden", "csrf", "op", "chip", "answer", "status", "stands", "plainly", "err",
@@ -38,7 +38,7 @@ SPOKEN: Final = frozenset(
      "step", "summary", "term", "text", "tick", "title", "todo", "told", "unset", "verdict",
      "waits", "what", "why", "why_not", "word", "words", "wrong"}
 )  # fmt: skip
-"""Attributes that hold a text of the product, which is translated where it is shown."""
+"""Attributes that hold a text of the product, which is translated when shown."""
 
 SPOKEN_NAMES: Final = frozenset(
     {"asked", "can", "cannot", "group", "hint", "label", "line", "more", "roles", "said",
@@ -49,7 +49,7 @@ SPOKEN_NAMES: Final = frozenset(
 SPOKEN_CALLS: Final = frozenset({"hide", "zone_note", "plain"})
 
 CODES_TO_WORDS: Final = frozenset({"capitalize", "replace"})
-"""Filters that make a word of a code; `replace` where it takes underlines away."""
+"""Filters that turn a code into a word; `replace` only if it removes underscores."""
 
 LABEL_TABLES: Final = frozenset({"labels", "summary", "call_kinds", "run_kinds"}) | {
     f"{one}_labels" for one in ("push", "attempt", "call", "hold", "run")
@@ -58,13 +58,13 @@ LABEL_TABLES: Final = frozenset({"labels", "summary", "call_kinds", "run_kinds"}
 NOT_READ: Final = frozenset({"url_for", "dict", "get", "format", "place_of", "link", "asset"})
 
 OF_TEXTS: Final = frozenset({"capfirst", "default", "lower", "shorter", "trim"})
-"""Filters that are given a text; others are given codes and numbers."""
+"""Filters whose input is a text; other filters receive codes and numbers."""
 
 READING: Final = frozenset({"label", "paragraph", "ticked"})
-"""Macros that take a text of the product apart: it is translated before."""
+"""Macros that split a text of the product, which is therefore translated first."""
 
 NO_TEXTS: Final = {"btn": (1, 2, 4, 5), "note": (0, 1), "empty": (0,), "chip": (0, 1), "icon": (0,)}
-"""The arguments of macros that are never read: tones, icons, ids."""
+"""Positions of macro arguments that people never read: tones, icons, ids."""
 
 NO_NAMES: Final = frozenset({"id", "kind", "name", "value", "tone", "icon_name", "typed"})
 
@@ -178,7 +178,7 @@ class Expressions:
         self._between = between
         self._shown_values: dict[
             int, tuple[nodes.Expr, nodes.Expr]
-        ] = {}  # by the id of what is kept
+        ] = {}  # by the id of the node, which is kept alive here
 
     def translate_statement(self, node: nodes.Node) -> None:
         """Translate the labels that a statement iterates over, and the values that it stores."""
@@ -214,7 +214,9 @@ class Expressions:
                 return self.translate(nodes.Concat(parts))
             return self._translate_filter(node, is_shown=is_shown)
         if isinstance(node, nodes.CondExpr | nodes.Or | nodes.And | nodes.Add):
-            is_shown = is_shown or isinstance(node, nodes.Add)  # no key is made of two texts
+            is_shown = is_shown or isinstance(
+                node, nodes.Add
+            )  # a sum of texts is never a lookup key
             for name in ("expr1", "expr2", "left", "right"):
                 if isinstance(inner := getattr(node, name, None), nodes.Expr):
                     setattr(node, name, self.translate(inner, is_shown=is_shown))

@@ -123,7 +123,7 @@ def dry_run() -> ListFile | Refusal:
     default_days = last_month(g.now, g.company.zone)
     first, last = (forms.parse_day(request.args.get(name)) for name in ("first", "last"))
     first, last = first or default_days[0], last or default_days[1]
-    store.drop_snapshot()  # a service reads with sessions of its own
+    store.drop_snapshot()  # the service opens its own sessions
     dry_runs = rehearsed(store.database(), store.clock(), g.actor, first, last)
     if isinstance(dry_runs, Refusal):
         return dry_runs

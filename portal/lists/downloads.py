@@ -50,14 +50,14 @@ from portal.web.permissions import FILE, PART, list_of, page_of
 from rules.rulebook.hold_catalogue import Reason
 
 Make = Callable[..., ListFile | Refusal]
-"""What a list is for the values of its page's address; or why there is none."""
+"""Build a list from the values of its page's address, or refuse."""
 
-IN_MEMORY: Final = 1 << 20  # bytes of a file; the rest of a longer one lies on the disk
+IN_MEMORY: Final = 1 << 20  # bytes; a larger file is spooled to disk
 
 PIECE: Final = 1 << 16
 
 PLACES: Final = frozenset({"after", "since", "before", "calls", "tab", "row"})
-"""Words of an address that say where in a list it stands, and ask for nothing."""
+"""Words of an address that are a position in a list, not a filter."""
 
 SHOWN: Final = {FileKind.CSV: "CSV", FileKind.XLSX: "Excel", FileKind.JSON: "JSON"}
 
@@ -167,7 +167,7 @@ def download(ending: str, **place: Any) -> Response:
         hint = "Narrow the list by its filter, and download the parts one after another."
         return store.refuse(Refusal("list.many", words, hint), back=page_address)
     # Committed before the first byte leaves, so that every download is in the audit trail.
-    if request.method != "HEAD":  # which asks what there is, and takes nothing
+    if request.method != "HEAD":  # a HEAD request downloads nothing
         _record_download(list_file_content, name, kind, rows)
     size = file.tell()
     file.seek(0)

@@ -30,9 +30,9 @@ SHOWN = 50
 JUDGED = 500
 
 A_SHEET = 5_000
-"""A sheet has those of so many documents; that of the older ones is another."""
+"""Documents per workbook; older documents go into another workbook."""
 
-MOST_KEYS = 50  # of one merge
+MOST_KEYS = 50  # keys in one merge
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -42,7 +42,7 @@ SHOWN_WRONG: Final = 200
 _NO_TEXT: Final = re.compile("[\\0\ud800-\udfff]")
 
 _FORM_SIGNS: Final = 200_000
-"""Of the changes in a form, which are at most four bytes each there."""
+"""Most characters of the changes in a form; each takes up to four bytes there."""
 
 
 @pages.get("/parties")

@@ -36,7 +36,7 @@ from rules.rulebook.coverage import agreements
 from rules.values.wording import term
 
 ROWS_BESIDE_OPEN: Final = 40
-"""Rows of a page on which a value is open: it weighs as much as ten."""
+"""Rows of a page with an open value, whose panel is as large as ten rows."""
 
 SOLVED: Final = Refusal(
     "mapping.solved", "This value is mapped already.", "No record waits for it any more.", 409
@@ -51,7 +51,7 @@ MAX_SEARCH: Final = 100
 __all__ = ["pages"]
 
 READ_ACT: Final = "mapping.read"
-"""The act of who reads every entry."""
+"""The act of reading every mapping entry."""
 
 
 @pages.context_processor
@@ -73,7 +73,7 @@ def missing() -> Response:
     """Show the values without a mapping, largest amount first, with one value open."""
     opened = open_value(forms.parse_whole(request.args.get("cause")))
     if opened is None and store.wants_block("mappreview"):
-        return make_response("", 204)  # it is solved: the group that asks goes with its next look
+        return make_response("", 204)  # solved: the group disappears at its next refresh
     return store.respond("mappings/missing.html", _missing_values(opened, {}))
 
 
@@ -218,7 +218,7 @@ def _show_panel(form: MultiDict[str, str], problems: dict[str, str], *, status: 
             problems["to"] = "Select a suggestion or enter a value."
     shows_whole_panel = problems and store.wants_block(
         "freed"
-    )  # what is wrong is told at its field
+    )  # problems are shown at their fields
     block, page_values = (
         f"mappreview{store.target_suffix()}" if shows_whole_panel else "",
         _missing_values(opened, problems),
@@ -242,7 +242,7 @@ def fix() -> Response:
     processes.ring(g.company.id, "evaluate")
     if not store.target_suffix():
         return store.redirect_with_message(back, saved_message(saved))
-    message = saved_message(saved)  # in a group of the holding area: that page stays
+    message = saved_message(saved)  # a group of the holding area stays on its page
     return store.respond(
         "mappings/missing.html", say=message, saved=message, at=store.target_suffix()
     )

@@ -39,7 +39,7 @@ RULES = ".rules"
 Command = TypeVar("Command", bound=Callable[..., object])
 
 MAX_PRINTED_FINDINGS = 20
-"""So many findings are printed, unless all are asked for."""
+"""Findings printed without --all."""
 
 PATHS = click.argument(
     "paths",
@@ -66,7 +66,7 @@ _VERDICT_SIGNS: "Mapping[VerdictResult, str]" = {
     "unknown": "UNKNOWN",
     "not_applicable": "-",
 }
-"""The results that stand out in a trace; the others stand in their own words."""
+"""Signs of the results that must stand out in a trace; other results appear in words."""
 
 NO_BACKTEST = "Last backtest: none given."
 

@@ -30,7 +30,7 @@ TYPES: Final = {
     "moment": "moment",
     "yesno": "yes or no",
 }
-"""Type of a field -> what people call it."""
+"""Field type -> its name for people."""
 
 _DEDUPE: Final = {
     "key": "It does the same request only once: by the key that each call carries.",
@@ -79,9 +79,9 @@ _NAMED_KINDS: Final = {
     "invoice": "unpaid invoices",
     "bill": "unpaid bills",
 }
-"""What a document can name there, or pay, in the order in which people are told of it."""
+"""Kinds that a document can name or pay, in display order."""
 
-_FIELD_KIND: Final = {"tax_code": "tax"}  # what lists call otherwise than fields
+_FIELD_KIND: Final = {"tax_code": "tax"}  # list kind -> field kind, where they differ
 
 
 @dataclass(frozen=True, slots=True)

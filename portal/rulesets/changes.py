@@ -33,9 +33,9 @@ pages = Blueprint("changes", __name__, url_prefix="/c/<co>/rules")
 
 REASON = 500  # characters
 
-TEST_START: Final = re.compile(r'^test "', re.MULTILINE)  # as a file says that a test begins
+TEST_START: Final = re.compile(r'^test "', re.MULTILINE)  # start of a test in a rule file
 
-MAX_LINES: Final = 2000  # shown of one file; more is said, and stands in the file itself
+MAX_LINES: Final = 2000  # shown per file; the page names the rest
 
 
 @pages.get("/changes")
@@ -144,7 +144,7 @@ def publish(no: int) -> Response:
     back = url_for("changes.show", co=g.company.code, no=no)
     files = dict(_load_change(no).files)
     store.drop_snapshot()
-    admission.inspect(files)  # kept: publishing looks at the same files, in its transaction
+    admission.inspect(files)  # fills the cache before the publishing transaction
     with store.writing() as session:
         published = publication.publish_change(session, no, g.actor, g.now, _read_reason())
     if isinstance(published, Refusal):

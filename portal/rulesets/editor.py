@@ -27,14 +27,14 @@ pages = Blueprint("editor", __name__, url_prefix="/c/<co>/rules")
 
 TITLE: Final = 120  # characters
 
-MOST: Final = 5  # places of a file that are named in a sentence
+MOST: Final = 5  # lines of a file named in a message
 
 WORDS = " ".join(sorted({*CLAUSES, *ACTIONS, *RESERVED, "is", "known", "or", "not", "in", "as"}))
-"""The words of the language that the editor draws as such; it decides nothing."""
+"""Keywords that the editor highlights; highlighting has no other effect."""
 
-BESIDE: Final = ("verdict", "draftfiles")  # parts of the page that say how far the draft is
+BESIDE: Final = ("verdict", "draftfiles")  # parts of the page with the draft's state
 
-DIFFERENCE: Final = ("ownchange",)  # and what the change says otherwise: not at each key
+DIFFERENCE: Final = ("ownchange",)  # not updated at each key press
 
 
 @pages.post("/new")

@@ -24,7 +24,7 @@ from rules.rulebook.hold_entries import MOST_TESTS, book_markdown
 from rules.rulebook.hold_entries import unanswered_topics as lacking
 
 NO_BACKTEST = "none recorded"
-MAX_SEARCH: Final = 100  # letters of what is looked for in the book
+MAX_SEARCH: Final = 100  # characters of a search text
 RULES_A_PAGE: Final = 70
 hold_entries.require_all()
 pages = Blueprint("rulebook", __name__, url_prefix="/c/<co>/rules")

@@ -34,10 +34,10 @@ FINDINGS, USAGE, ENVIRONMENT, INTERNAL, INTERRUPTED = 1, 2, 3, 4, 130
 HOME_HINT = "Set CLEARPOST_HOME to a folder of yours."
 
 MOST_CODES = 10
-"""So many companies are named to who meant another."""
+"""Companies named in the hint for an unknown company code."""
 
 HELP_WIDTH = 1000
-"""So long is no sentence of a list."""
+"""Width in characters that no short help exceeds, so that click cuts none off."""
 
 T = TypeVar("T")
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 STOP_SECONDS = 12
-LOOK_SECONDS = 1.0  # between two checks whether a child has died
+LOOK_SECONDS = 1.0  # between two checks of the children
 HOME = str(Path(__file__).resolve().parents[2])
 
 
