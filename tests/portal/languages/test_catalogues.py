@@ -101,7 +101,7 @@ def test_sentences_of_full_width_stand_close():
 
 def test_a_text_is_looked_for_by_one_of_its_words(malay):
     """How long that takes does not grow with the catalogue."""
-    tried = [one.told for one in malay._candidates("You cannot approve NS-1")]
+    tried = [one.translation for one in malay._candidates("You cannot approve NS-1")]
     assert tried == ["%(number)s kini %(state)s.", "%(number)s tidak: %(t_why)s"]
     assert [*malay._candidates("Kedai Kopi")] == []
 

@@ -159,7 +159,7 @@ def test_a_finding_is_told_behind_its_place(said: FindingTexts) -> None:
     def otherwise(text: str) -> str:
         return text.upper()
 
-    told = said.at_its_place
+    told = said.translate_placed
     assert told("a.rules:1:2: there is no record 'b'", otherwise) == "a.rules:1:2: tiada rekod 'b'"
     assert told("Big order: a number has no order", otherwise) == "Big order: nombor tiada susunan"
     assert told("a.rules:1:2: so it is", otherwise) == "a.rules:1:2: SO IT IS"
