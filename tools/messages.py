@@ -17,7 +17,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 from message_texts.page_texts import messages  # noqa: E402
 from message_texts.rule_texts import of_rule_files, parts  # noqa: E402
 
-from portal.languages.choice import ENGLISH, LANGUAGES, FINDINGS_CONTEXT, RULES_CONTEXT  # noqa: E402
+from portal.languages.choice import ENGLISH, FINDINGS_CONTEXT, LANGUAGES, RULES_CONTEXT  # noqa: E402
 
 FOLDER = ROOT / "portal" / "languages"
 POT = FOLDER / "messages.pot"

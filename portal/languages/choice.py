@@ -236,12 +236,12 @@ def init_english(base: Environment) -> None:
 def titled_page(page: str) -> str:
     """Return a page, or a part, with each system's name replaced by its title where it is read."""
     # Replaced only when shown: stored events are sealed with the names that rules and settings use.
-    return retold(page, _name_places(page))
+    return replace_names(page, _name_places(page))
 
 
 def _name_places(page: str) -> Iterator[tuple[int, int]]:
     """Yield the start and end of each name to replace."""
-    if not (names := named(page)):
+    if not (names := find_names(page)):
         return
     quoted = [match.span() for match in _QUOTED.finditer(page)]
     for at, end in names:
