@@ -94,15 +94,11 @@ def backtest(
     recorder = open_recorder(company, email, old, new)
     now = at.replace(tzinfo=UTC) if at else datetime.now(UTC)
     try:
-        record_files = RecordFiles.at(records)
-        plan = parallel_run.Plan(
-            _load_rules(old), _load_rules(new), schemas(), record_files.worlds, now
-        )
+        files = RecordFiles.at(records)
+        plan = parallel_run.Plan(_load_rules(old), _load_rules(new), schemas(), files.worlds, now)
         judge, progress = parallel_run.Judge(plan), _ProgressReport()
-        process_count = processes or parallel_run.usable_processes()
-        run = parallel_run.run(
-            judge, record_files, processes=process_count, progress=progress.progress
-        )
+        count = processes or parallel_run.usable_processes()
+        run = parallel_run.run(judge, files, processes=count, progress=progress.progress)
     except UnreadableError as problem:
         raise Stop(str(problem), problem.hint, USAGE) from problem
     except BrokenProcessPool as problem:

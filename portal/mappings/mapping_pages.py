@@ -312,16 +312,13 @@ def _show_entry_form(
             session, g.company.id, table, key, typed, g.now, since or fixes.ALWAYS
         )
         if isinstance(previewed, Refusal):
-            problems, status = (
-                {"to": f"{previewed.message} {previewed.hint}", **problems},
-                previewed.status,
-            )
+            problems = {"to": f"{previewed.message} {previewed.hint}", **problems}
+            status = previewed.status
         else:
             preview = previewed
-    usage_by_day = usage.value
+    usage_by_day, always = usage.value, fixes.ALWAYS
     in_force = sorted(
-        (change for change in changes if change.in_force),
-        key=lambda change: change.since or fixes.ALWAYS,
+        (change for change in changes if change.in_force), key=lambda row: row.since or always
     )
     return store.respond(
         "mappings/entry.html",
@@ -330,13 +327,8 @@ def _show_entry_form(
         key=key,
         changes=changes,
         stands=[
-            (
-                change,
-                entries.refuse_removal(
-                    usage_by_day.get(change.since or fixes.ALWAYS, entries.NOBODY)
-                ),
-            )
-            for change in in_force
+            (row, entries.refuse_removal(usage_by_day.get(row.since or always, entries.NOBODY)))
+            for row in in_force
         ],
         back=reverted,
         typed=typed,
