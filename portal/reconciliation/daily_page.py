@@ -124,6 +124,7 @@ def show() -> Response:
             "opened": _opened(asked, kind),
             "part": _part(asked, kind),
             "newest": _newest(asked, found),
+            "yesterday": _yesterday(asked, kind),
             "Standing": Standing,
             "standings": STANDINGS,
             "explained": EXPLAINED,
@@ -187,14 +188,22 @@ def _agreeing(asked: Asked, kind: Kind, day: date) -> list[Line]:
 
 
 def _part(asked: Asked, kind: Kind | None) -> forms.RowPage[Day] | None:
-    """The days that are listed of many: with the one that is open, or from the row asked for."""
-    days = kind.shown(only=asked.only) if kind else ()
+    """Return a part of the days, newest first: with the open day, or from the requested row."""
+    days = tuple(reversed(kind.shown(only=asked.only))) if kind else ()
     if not days:
         return None
     most = max(1, A_FORTNIGHT // max(len(one.totals) for one in days))
     at = next((at for at, one in enumerate(days) if one.day == asked.day), None)
     start = store.whole_arg("row") if at is None else at - at % most
     return forms.page_rows(days, most, start)
+
+
+def _yesterday(asked: Asked, kind: Kind | None) -> Day | None:
+    """Return yesterday's totals, where both sides have the same filter and it has documents."""
+    if kind is None or not asked.sides.same:
+        return None
+    yesterday = filters.today() - timedelta(days=1)
+    return next((day for day in kind.days if day.day == yesterday), None)
 
 
 def _newest(asked: Asked, found: Comparison) -> date | None:

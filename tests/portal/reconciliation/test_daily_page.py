@@ -38,6 +38,29 @@ def test_the_page_adds_up_and_each_reason_leads_to_its_records(visit):
     assert "SO-10241" in plain(agreeing[agreeing.index('id="openday"') :])
 
 
+def test_the_page_begins_with_yesterday_and_lists_the_newest_day_first(visit, database):
+    """The shop's day is 2026-11-20; all documents are dated on the days before."""
+    with database.write() as session:
+        spread = "date('2026-11-14', '+' || (id % 6) || ' days')"
+        session.execute(text(f"UPDATE posting SET doc_date = {spread} WHERE doc_date IS NOT NULL"))
+    page = visit("farah").text(URL)
+    verdict = page[page.index('id="yesterday"') : page.index('id="bothsides"')]
+    assert 'datetime="2026-11-19"' in verdict
+    assert "day=2026-11-19" in verdict
+    days = days_of(page)
+    assert days[0] == "2026-11-19"
+    assert days == sorted(days, reverse=True)
+    row = page[page.index('id="dailytotals"') :].partition("<tfoot>")[0].partition("</tr>")[2]
+    stated = re.search(r'data-label="Source".*?([\d,]+\.\d\d)', row, re.DOTALL)
+    assert stated is not None
+    assert stated[1] in verdict
+
+
+def test_yesterday_is_left_out_where_the_sides_have_different_filters(visit):
+    page = visit("farah").text(f"{URL}&target_from=2026-11-18")
+    assert 'id="yesterday"' not in page
+
+
 def days_of(page):
     body = page[page.index('id="dailytotals"') :].partition("<tfoot>")[0]
     return re.findall(r'<th scope="row".*?<time datetime="([\d-]+)"', body, re.DOTALL)
