@@ -50,37 +50,39 @@ class TakenError(Exception):
     """A folder that is there already."""
 
 
-def new_target(name: str, like: Target, into: Path, *, stand_ins: Path | None = None) -> list[Path]:
+def new_target(
+    name: str, model: Target, into: Path, *, stand_ins: Path | None = None
+) -> list[Path]:
     """Create `targets/NAME` in a folder and `simulators/NAME` beside it; return the new files.
 
     `stand_ins` is the folder that holds `simulators` when it is another one, as in a checkout.
     """
-    words = _words(name, like.name, like.form.gives, stand_ins)
-    documents = tuple(_renamed(one, name) for one in like.documents)
-    own = {
+    words = _words(name, model.name, model.form.gives, stand_ins)
+    documents = tuple(_renamed(document, name) for document in model.documents)
+    own_files = {
         "documents.py": _DOCUMENTS.format(title=words["TITLE"], documents=_code(documents)),
         "sample.toml": _target_sample(name, documents[0]),
     }
     words["PARTY"] = _party(documents[0])
     places = {into / "targets": "target", (stand_ins or into) / "simulators": "simulator"}
-    return _write_folders(name, words, places, own)
+    return _write_folders(name, words, places, own_files)
 
 
-def _words(name: str, like: str, gives: str, stand_ins: Path | None) -> dict[str, str]:
+def _words(name: str, model_name: str, gives: str, stand_ins: Path | None) -> dict[str, str]:
     """Return the replacement of each placeholder in the skeletons."""
     title = name.replace("_", " ").title()
     return {
         "NAME": name,
         "TITLE": title,
         "CLASS": title.replace(" ", ""),
-        "LIKE": like,
+        "LIKE": model_name,
         "GIVES": gives,
         "STAND_IN": f"{stand_ins.name}/simulators/{name}" if stand_ins else f"simulators/{name}",
     }
 
 
 def _renamed(document: DocumentSchema, target: str) -> DocumentSchema:
-    """The same document of the new target, which can do nothing to it afterwards yet."""
+    """Return the document type for the new target, which can only be created so far."""
     return DocumentSchema(
         target=target,
         name=document.name,
@@ -99,38 +101,55 @@ def _renamed(document: DocumentSchema, target: str) -> DocumentSchema:
 
 
 def _code(value: object, depth: int = 0) -> str:
-    """A declaration as Python, without what it leaves as it is."""
-    here, inner = "    " * depth, "    " * (depth + 1)
+    """Return a declaration as Python source, without its default values."""
+    indent, inner_indent = "    " * depth, "    " * (depth + 1)
     if is_dataclass(value) and not isinstance(value, type):
-        plain = {one.name: one.default for one in fields(value)}
-        given = {name: getattr(value, name) for name in plain}
-        said = [
-            f"{name}={_code(one, depth + 1)}" for name, one in given.items() if one != plain[name]
+        defaults = {value_of_field.name: value_of_field.default for value_of_field in fields(value)}
+        values = {name: getattr(value, name) for name in defaults}
+        arguments = [
+            f"{name}={_code(value_of_field, depth + 1)}"
+            for name, value_of_field in values.items()
+            if value_of_field != defaults[name]
         ]
-        short = f"{type(value).__name__}({', '.join(said)})"
-        if len(here) + len(short) < 96 and "\n" not in short:
+        short = f"{type(value).__name__}({', '.join(arguments)})"
+        if len(indent) + len(short) < 96 and "\n" not in short:
             return short
         return (
-            f"{type(value).__name__}(\n" + "".join(f"{inner}{one},\n" for one in said) + f"{here})"
+            f"{type(value).__name__}(\n"
+            + "".join(f"{inner_indent}{value_of_field},\n" for value_of_field in arguments)
+            + f"{indent})"
         )
     if isinstance(value, tuple) and value:
-        return "(\n" + "".join(f"{inner}{_code(one, depth + 1)},\n" for one in value) + f"{here})"
+        return (
+            "(\n"
+            + "".join(
+                f"{inner_indent}{_code(value_of_field, depth + 1)},\n" for value_of_field in value
+            )
+            + f"{indent})"
+        )
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
 
 
 def _target_sample(name: str, document: DocumentSchema) -> str:
-    """A document that has what a rule must fill, and the fields that the suite tries."""
-    rates = [one for one in document.header if one.type in ("decimal", "money") and one.places]
-    asked = {one.name for one in document.header if one.required or one.needed}
-    head = {
-        one.name: _value(one, document)
-        for one in document.header
-        if one.name in asked | {document.party_field} and one.name != document.number_field
+    """Return a sample document with the fields that a rule must fill and that the suite checks."""
+    rates = [
+        field for field in document.header if field.type in ("decimal", "money") and field.places
+    ]
+    required_names = {field.name for field in document.header if field.required or field.needed}
+    header = {
+        field.name: _value(field, document)
+        for field in document.header
+        if field.name in required_names | {document.party_field}
+        and field.name != document.number_field
     }
-    line = {one.name: _value(one, document) for one in document.lines if one.required or one.needed}
+    line = {
+        field.name: _value(field, document)
+        for field in document.lines
+        if field.required or field.needed
+    }
     amount = document.amounts.amount if document.amounts else ""
     other = {**line, **({amount: "199.00"} if amount in line else {})}
-    said = [
+    text_lines = [
         f'secret = "{name}-demo-key-5Tk2"',
         f'document = "{document.name}"',
         'currency = "MYR"',
@@ -149,25 +168,25 @@ def _target_sample(name: str, document: DocumentSchema) -> str:
         'base_currency = "MYR"',
         "",
         "[fields]",
-        *_toml(head),
+        *_toml(header),
     ]
     if document.lines:
-        said += ["", "[[lines]]", *_toml(line), "", "[[other_lines]]", *_toml(other)]
-    return "\n".join(said) + "\n"
+        text_lines += ["", "[[lines]]", *_toml(line), "", "[[other_lines]]", *_toml(other)]
+    return "\n".join(text_lines) + "\n"
 
 
-def _value(one: FieldSchema, document: DocumentSchema) -> str:
-    if one.name == document.party_field:
+def _value(field: FieldSchema, document: DocumentSchema) -> str:
+    if field.name == document.party_field:
         return _party(document)
-    if one.refers == "currency":
+    if field.refers == "currency":
         return "MYR"
-    known = _NUMERIC.get(one.type) or _FIXED.get(one.type)
-    return known or "SAMPLE"[: one.max_length or 6]
+    sample_text = _NUMERIC.get(field.type) or _FIXED.get(field.type)
+    return sample_text or "SAMPLE"[: field.max_length or 6]
 
 
 def _party(document: DocumentSchema) -> str:
-    """The customer or supplier of the sample; blank where the document names none."""
-    lengths = [one.max_length for one in document.header if one.name == document.party_field]
+    """Return the customer or supplier of the sample; blank if the document names none."""
+    lengths = [field.max_length for field in document.header if field.name == document.party_field]
     return "Aisyah Rahman"[: lengths[0] or 100] if lengths else ""
 
 
@@ -203,38 +222,42 @@ def _write_folders(
     return created
 
 
-def new_source(name: str, like: Source, into: Path, *, stand_ins: Path | None = None) -> list[Path]:
+def new_source(
+    name: str, model: Source, into: Path, *, stand_ins: Path | None = None
+) -> list[Path]:
     """Create `sources/NAME` in a folder and `simulators/NAME` beside it; return the new files.
 
     `stand_ins` is the folder that holds `simulators` when it is another one, as in a checkout.
     """
-    words = _words(name, like.name, like.form.gives, stand_ins)
-    kind = like.kinds[0]
-    kept = KindSchema(
+    words = _words(name, model.name, model.form.gives, stand_ins)
+    kind = model.kinds[0]
+    kind_schema = KindSchema(
         source=name,
         kind=kind.kind,
-        fields=tuple(_told(one, of_line=False) for one in kind.fields),
-        lines=tuple(_told(one, of_line=True) for one in kind.lines),
+        fields=tuple(_with_meaning(field, of_line=False) for field in kind.fields),
+        lines=tuple(_with_meaning(field, of_line=True) for field in kind.lines),
     )
-    own = {"kinds.py": _KINDS.format(title=words["TITLE"], kinds=_code((kept,)))}
+    own_files = {"kinds.py": _KINDS.format(title=words["TITLE"], kinds=_code((kind_schema,)))}
     places = {into / "sources": "source", (stand_ins or into) / "simulators": "shop"}
-    return _write_folders(name, words, places, own)
+    return _write_folders(name, words, places, own_files)
 
 
-def _told(one: FieldSchema, *, of_line: bool) -> FieldSchema:
-    """The field with its meaning, also where that is shared by all sources."""
-    return replace(one, meaning=meaning_of(one, of_line=of_line))
+def _with_meaning(field: FieldSchema, *, of_line: bool) -> FieldSchema:
+    """Return the field with its meaning, even if all sources share it."""
+    return replace(field, meaning=meaning_of(field, of_line=of_line))
 
 
 def open_places(folder: Path) -> list[str]:
-    """The functions of a connector that nobody has filled in yet, each as its error says it."""
-    found = []
+    """Return the functions of a connector that are still to be written, as their errors name
+    them.
+    """
+    places = []
     for path in sorted(folder.glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             match node:
                 case ast.FunctionDef(
-                    body=[*_, ast.Raise(exc=ast.Call(func, [ast.Constant(said)]))]
+                    body=[*_, ast.Raise(exc=ast.Call(func, [ast.Constant(place)]))]
                 ):
                     if isinstance(func, ast.Name) and func.id == NotImplementedError.__name__:
-                        found.append(str(said))
-    return found
+                        places.append(str(place))
+    return places

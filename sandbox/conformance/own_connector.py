@@ -29,13 +29,15 @@ _PACKAGES = {
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The name of the connector."""
+    """Add the option with the connector's name."""
     parser.addoption("--connector", required=True)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A target that takes many documents in a call is tried so, too; each place that is still to
-    be filled in is a test of its own, and each refusal that the connector tells of.
+    """Combine the tests with open places, batches and refusals.
+
+    A target that takes many documents in a call is tested with batches as well. Each place that is
+    still to be filled in is a test of its own, and so is each refusal in the connector's list.
     """
     if "place" in metafunc.fixturenames:
         metafunc.parametrize("place", _open(metafunc.config) or [NOTHING])
@@ -44,17 +46,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize(
             "batch", [False, True] if most > 1 else [False], ids=("", "many")[:most]
         )
-    told = _refusals(metafunc.config) if {"way", "literal"} & {*metafunc.fixturenames} else None
-    if told is not None and "way" in metafunc.fixturenames:
-        metafunc.parametrize("way", told.ways, ids=lambda way: way.error_class)
-    if told is not None and "literal" in metafunc.fixturenames:
-        metafunc.parametrize("literal", told.literal, ids=lambda one: one.error_class)
+    refusals = _refusals(metafunc.config) if {"way", "literal"} & {*metafunc.fixturenames} else None
+    if refusals is not None and "way" in metafunc.fixturenames:
+        metafunc.parametrize("way", refusals.ways, ids=lambda way: way.error_class)
+    if refusals is not None and "literal" in metafunc.fixturenames:
+        metafunc.parametrize("literal", refusals.literal, ids=lambda answer: answer.error_class)
 
 
 def _open(config: pytest.Config) -> list[str]:
     name = _name(config)
     sides = {"targets": targets(), "sources": sources()}
-    (side,) = (one for one, known in sides.items() if name in known)
+    (side,) = (side_name for side_name, connectors in sides.items() if name in connectors)
     return open_places(folder_of(side, name)) + open_places(folder_of("simulators", name))
 
 
@@ -71,7 +73,7 @@ def pytest_runtest_makereport(
     item: pytest.Item,
     call: pytest.CallInfo[None],
 ) -> Iterator[None]:
-    """A test that came to a place which nobody filled in has not been run; that place is red."""
+    """Skip a test that reached an open place; the test of that place fails."""
     report = yield
     error = call.excinfo.value if call.excinfo is not None else None
     if isinstance(error, NotImplementedError) and str(error) in _open(item.config):
@@ -87,55 +89,59 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 
 def folder_of(side: str, name: str) -> Path:
-    """Return the folder of a connector's package on one side, or of its stand-in."""
+    """Return the folder of a connector's package on one side, or of its simulator."""
     return Path(str(import_module(f"{_PACKAGES[side]}.{name}").__file__)).parent
 
 
 def sample_of(name: str) -> Sample:
-    """What `sample.toml` of a target says."""
-    told = tomllib.loads((folder_of("targets", name) / "sample.toml").read_text("utf-8"))
-    (schema,) = (one for one in targets()[name].documents if one.name == told["document"])
+    """Return the sample in a target's `sample.toml`."""
+    values = tomllib.loads((folder_of("targets", name) / "sample.toml").read_text("utf-8"))
+    (schema,) = (
+        schema_candidate
+        for schema_candidate in targets()[name].documents
+        if schema_candidate.name == values["document"]
+    )
 
     def make(
         number: str = "NS-1",
         *,
-        lines: tuple[Mapping[str, str], ...] = tuple(told.get("lines", ())),
-        amount: str = told["amount"],
+        lines: tuple[Mapping[str, str], ...] = tuple(values.get("lines", ())),
+        amount: str = values["amount"],
         **changed: str,
     ) -> Posted:
-        every = {schema.number_field: number, **told["fields"], **changed}
-        fields = {name: value for name, value in every.items() if value != ""}
+        all_fields = {schema.number_field: number, **values["fields"], **changed}
+        fields = {name: value for name, value in all_fields.items() if value != ""}
         return Posted(
             number=number,
             party=fields.get(schema.party_field, ""),
-            currency=told["currency"],
+            currency=values["currency"],
             amount=Decimal(amount),
             document=schema.name,
             fields=fields,
             lines=lines,
         )
 
-    more: dict[str, Any] = {"amount": told["other_amount"]}
-    if "other_lines" in told:
-        more["lines"] = tuple(told["other_lines"])
+    more: dict[str, Any] = {"amount": values["other_amount"]}
+    if "other_lines" in values:
+        more["lines"] = tuple(values["other_lines"])
     names = ("party", "day", "rate", "secret", "settings")
     return Sample(
         make=make,
         more=more,
-        stored=tuple(told["stored"]),
-        not_stored=tuple(told["not_stored"]),
-        **{name: told[name] for name in names},
+        stored=tuple(values["stored"]),
+        not_stored=tuple(values["not_stored"]),
+        **{name: values[name] for name in names},
     )
 
 
 class OwnProcess(Process):
-    """The stand-in of a target of one's own, with the settings of its sample."""
+    """The simulator of a target of one's own, with the settings of its sample."""
 
     own: Mapping[str, Any] = {}
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Those of the sample, and where it listens."""
+        """The sample's settings, and the simulator's address."""
         return {**super().settings, **self.own}
 
 
@@ -143,37 +149,37 @@ class OwnProcess(Process):
 def standing_by(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[OwnProcess]:
-    """The stand-in, started once."""
+    """Start the simulator once per session."""
     name = _name(request.config)
-    found = OwnProcess(name, tmp_path_factory.mktemp("ledger") / "ledger.jsonl")
-    found.own = sample_of(name).settings
-    yield found
-    found.kill()
+    process = OwnProcess(name, tmp_path_factory.mktemp("ledger") / "ledger.jsonl")
+    process.own = sample_of(name).settings
+    yield process
+    process.kill()
 
 
 @pytest.fixture
 def target(request: pytest.FixtureRequest) -> Any:
-    """The target."""
+    """Return the target."""
     return targets()[_name(request.config)]
 
 
 @pytest.fixture
 def refusals(request: pytest.FixtureRequest) -> Refusals:
-    """What it says of them."""
+    """Return the target's list of refusals."""
     return _refusals(request.config)
 
 
 @pytest.fixture
 def bench(target: Any, standing_by: OwnProcess) -> Bench:
-    """The target beside its stand-in, with empty books."""
-    found = Bench(target, standing_by, Http(read_seconds=20), sample_of(target.name))
-    found.afresh()
-    return found
+    """Return the target with its simulator and empty books."""
+    test_bench = Bench(target, standing_by, Http(read_seconds=20), sample_of(target.name))
+    test_bench.afresh()
+    return test_bench
 
 
 @pytest.fixture
 def scheme(request: pytest.FixtureRequest) -> Scheme:
-    """The source, and what its stand-in sends."""
+    """Return the source with the deliveries of its simulator."""
     name = _name(request.config)
     sent = import_module(f"sandbox.simulators.{name}.deliveries")
     return Scheme(

@@ -1,6 +1,6 @@
-"""Test the contract of a source, with one suite for all, and a part for those without webhooks.
+"""Test the contract of a source: one suite for all, and a part for those without webhooks.
 
-pytest collects a class of them where the fixture `scheme` exists: in tests/connectors for our
+pytest collects these classes where the fixture `scheme` exists: in tests/connectors for our
 sources, in own_source_suite.py for your own.
 """
 
@@ -26,13 +26,12 @@ EARLY, LATE = "2026-11-19T09:00:00+08:00", "2026-11-19T11:30:00+08:00"
 
 @dataclass(frozen=True)
 class Scheme:
-    """One source: how to sign a body, one that is good, and the header with the signature.
+    """One source: how to sign a body, a valid body, and the header with the signature.
 
-    `state` makes the delivery of one order: its status, the moment of that state, its total; None
-    for a source whose orders are tried nowhere. Where deliveries say only that something changed it
-    makes the answer to who asks, and `told` says what the source reads of that. `states` are its
-    words for an order as it is bought, cancelled and refunded, `totals` those of an order and of an
-    edited one.
+    `state` makes the delivery of one order from its status, the moment of that state and its total;
+    None for a source without tested orders. If deliveries only report a change, `state` makes the
+    answer to a read, and `told` returns the records in it. `states` are the words for a bought,
+    cancelled and refunded order, `totals` those of an order and of an edited one.
     """
 
     source: Callable[[], Source]
@@ -48,24 +47,24 @@ class Scheme:
     totals: tuple[str, str] = ("99.00", "120.00")
 
     def call(self, content: object, secret: str = "") -> Signed:
-        """A delivery with this content."""
+        """Return a signed delivery with this content."""
         raw = content if isinstance(content, bytes) else json.dumps(content).encode()
         return dict(self.sign(raw, secret or self.secret)), raw
 
     def accept(self, call: Signed, *secrets: str, later: timedelta = timedelta(0)) -> Answer:
-        """What the source says of it."""
+        """Return the source's answer to a delivery."""
         headers, raw = call
-        given = secrets or (self.secret,)
-        return self.source().accept(headers, raw, given, self.now + later, self.zone)
+        accepted_secrets = secrets or (self.secret,)
+        return self.source().accept(headers, raw, accepted_secrets, self.now + later, self.zone)
 
     def order(self, status: str, moment: str, edited: int = 0) -> IncomingRecord | None:
-        """The order that comes of a state; None where no states are given."""
+        """Return the order in a state; None for a source without states."""
         if self.state is None:
             return None
         content = self.state(status, moment, self.totals[edited])
         records = self.told(content) if self.told else self._heard(content)
-        (found,) = (one for one in records if one.kind == self.source().kinds[0].kind)
-        return found
+        (order,) = (record for record in records if record.kind == self.source().kinds[0].kind)
+        return order
 
     def _heard(self, content: Mapping[str, Any]) -> Sequence[IncomingRecord]:
         answer = self.accept(self.call(content))
@@ -75,7 +74,7 @@ class Scheme:
 
 
 def code(answer: Answer) -> tuple[int, str]:
-    """Status and code of a refusal."""
+    """Return status and code of a refusal."""
     assert isinstance(answer, SourceRefusal), answer
     return answer.status, answer.code
 
@@ -100,7 +99,7 @@ class StatesSuite:
         assert (first.body["total"], edited.body["total"]) == scheme.totals
 
     def test_out_of_order_the_stamp_says_which_state_is_later(self, scheme: Scheme) -> None:
-        """Stamps are compared as text: the earlier state is the smaller, however late it comes."""
+        """Compare stamps as text: the earlier state is the smaller, however late it arrives."""
         bought, _, _ = scheme.states
         late, early = scheme.order(bought, LATE), scheme.order(bought, EARLY)
         if late is None or early is None:
@@ -111,14 +110,14 @@ class StatesSuite:
         assert datetime.fromisoformat(early.stamp) == datetime.fromisoformat(EARLY)
 
     def test_cancel_and_refund_are_told_by_the_status(self, scheme: Scheme) -> None:
-        found = [scheme.order(status, LATE) for status in scheme.states]
-        said = [one.body["status"] for one in found if one is not None]
-        assert len(set(said)) == len(said)
+        orders = [scheme.order(status, LATE) for status in scheme.states]
+        statuses = [order.body["status"] for order in orders if order is not None]
+        assert len(set(statuses)) == len(statuses)
 
     def test_a_status_that_nobody_knows_comes_as_it_was_written(self, scheme: Scheme) -> None:
-        """No source guesses: the rules hold a word that they do not name."""
-        found = scheme.order("Half-Shipped?!", LATE)
-        assert found is None or "half-shipped?!" in str(found.body["status"]).lower()
+        """Check that no source guesses: the rules hold a word that they do not name."""
+        order = scheme.order("Half-Shipped?!", LATE)
+        assert order is None or "half-shipped?!" in str(order.body["status"]).lower()
 
 
 class SourceSuite(StatesSuite):
@@ -142,7 +141,7 @@ class SourceSuite(StatesSuite):
             (scheme.call(b"{", "guessed")[0], b"{"),
         ):
             assert code(scheme.accept((forged, body)))[0] == 401
-        missing = {name: told for name, told in headers.items() if name != scheme.signature}
+        missing = {name: value for name, value in headers.items() if name != scheme.signature}
         assert code(scheme.accept((missing, raw))) == (401, "not_signed")
         assert code(scheme.accept((headers, raw), ""))[0] == 401
 
@@ -150,18 +149,18 @@ class SourceSuite(StatesSuite):
         self, scheme: Scheme
     ) -> None:
         headers, raw = scheme.call(scheme.body, "old-one")
-        shouted = {name.upper(): told for name, told in headers.items()}
+        shouted = {name.upper(): value for name, value in headers.items()}
         assert isinstance(scheme.accept((shouted, raw), "new-one", "old-one"), Accepted)
         assert code(scheme.accept((shouted, raw), "new-one"))[0] == 401
 
     def test_the_same_call_is_the_same_delivery_and_another_body_is_another(
         self, scheme: Scheme
     ) -> None:
-        first, again = (scheme.accept(scheme.call(scheme.body)) for _ in range(2))
+        first, repeated = (scheme.accept(scheme.call(scheme.body)) for _ in range(2))
         other = scheme.accept(scheme.call({**scheme.body, "more": 1}))
         assert isinstance(first, Accepted)
         assert isinstance(other, Accepted)
-        assert first == again
+        assert first == repeated
         assert first.delivery_id
         if first.signature:
             assert first.signature != other.signature
@@ -173,7 +172,7 @@ class SourceSuite(StatesSuite):
         if isinstance(answer, SourceRefusal):
             assert code(answer) == (401, "old_timestamp")
         else:  # its own stamp tells its age, or it holds no state at all
-            assert all(one.stamp for one in answer.records if one.kind == "order")
+            assert all(record.stamp for record in answer.records if record.kind == "order")
             assert bool(answer.records) != answer.changed
 
     @pytest.mark.parametrize("raw", [b"", b"{", b"null", b"[]", b"7", b"\xff", b'{"a":1,"a":2}'])
@@ -196,14 +195,20 @@ class SourceSuite(StatesSuite):
         source = scheme.source()
         assert source.form.key is not None
         assert source.form.key.label
-        assert all(one.label and one.hint for one in source.form.settings)
-        assert all(one.example for one in source.form.settings if one.choices is None)
+        assert all(declared.label and declared.hint for declared in source.form.settings)
+        assert all(
+            declared.example for declared in source.form.settings if declared.choices is None
+        )
         for kind in source.kinds:
-            names = [one.name for one in kind.fields]
+            names = [declared.name for declared in kind.fields]
             assert len(names) == len(set(names))
             assert {"number", "status"} <= set(names)
-            assert [one.name for one in kind.fields if not meaning_of(one, of_line=False)] == []
-            assert [one.name for one in kind.lines if not meaning_of(one, of_line=True)] == []
+            assert [
+                declared.name for declared in kind.fields if not meaning_of(declared, of_line=False)
+            ] == []
+            assert [
+                declared.name for declared in kind.lines if not meaning_of(declared, of_line=True)
+            ] == []
 
     def test_the_example_of_its_page_is_taken(self, scheme: Scheme) -> None:
         source: Any = scheme.source()

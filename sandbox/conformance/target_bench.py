@@ -1,4 +1,4 @@
-"""Run a target against its stand-in, or against a server with fixed answers.
+"""Run a target against its simulator, or against a server with fixed answers.
 
 It also reads `refusals.toml`, which lists the refusals of a target.
 """
@@ -48,11 +48,11 @@ class Posted:
 class Sample:
     """What the suite needs to know of a target: its key, a document, its faults.
 
-    `make` makes the document of a number; `more` changes it into one of another total. `party`,
-    `day` and `rate` are fields of its head: a text, a day, a number. `stored` are the faults of the
-    stand-in after which the document is there, `not_stored` those after which it is not; `before`
-    are documents that it pays. `listed` is the setting with what the target listed, if it builds
-    documents from that.
+    `make` makes the document with a number; `more` changes it into a document with another total.
+    `party`, `day` and `rate` are fields of its header: a text, a day, a number. `stored` are the
+    simulator's faults after which the document exists, `not_stored` those after which it does not;
+    `before` are documents that it pays. `listed` is the setting with the target's list, if it
+    builds documents from that.
     """
 
     secret: str
@@ -69,7 +69,7 @@ class Sample:
 
 
 class Process:
-    """The stand-in of a target as a process of its own."""
+    """The simulator of a target in a process of its own."""
 
     def __init__(self, target: str, ledger: Path, *options: str, home: Path | None = None) -> None:
         self.target = target
@@ -112,57 +112,59 @@ class Process:
         """The settings of a connection to it."""
         return {"base_url": self.url, "company_name": "Kedai Contoh Sdn Bhd"}
 
-    def control(self, act: str, **given: Any) -> dict[str, Any]:
-        """Have something done in the books by hand, or plan a fault."""
-        answer = requests.post(f"{self.url}/_sim/{act}", json=given, timeout=10)
+    def control(self, act: str, **fields: Any) -> dict[str, Any]:
+        """Change the simulator's books by hand, or plan a fault."""
+        answer = requests.post(f"{self.url}/_sim/{act}", json=fields, timeout=10)
         if answer.status_code != 200:
             raise AssertionError(answer.text)
-        told: dict[str, Any] = answer.json()
-        return told
+        result: dict[str, Any] = answer.json()
+        return result
 
     def show(self, what: str) -> Any:
-        """What is in the books."""
+        """Return what is in the books."""
         return requests.get(f"{self.url}/_sim/{what}", timeout=10).json()[what]
 
     def ledger(self, effect: str | None = None) -> list[dict[str, Any]]:
-        """What it wrote itself so far; of the line that it is writing, a reader may see half."""
+        """Return the complete lines of the simulator's ledger; its last line may be half
+        written.
+        """
         if not self.ledger_path.exists():
             return []
-        found = self.ledger_path.read_bytes().splitlines(keepends=True)
-        lines = [json.loads(line) for line in found if line.endswith(b"\n")]
-        return [one for one in lines if effect in (None, one["effect"])]
+        raw_lines = self.ledger_path.read_bytes().splitlines(keepends=True)
+        lines = [json.loads(line) for line in raw_lines if line.endswith(b"\n")]
+        return [entry for entry in lines if effect in (None, entry["effect"])]
 
 
 class Bench:
-    """A target, its stand-in, and short ways to use both."""
+    """A target, its simulator, and short ways to use them."""
 
     def __init__(self, target: Any, sim: Any, http: Any, sample: Sample) -> None:
         self.target, self.sim, self.http, self.sample = target, sim, http, sample
 
     def afresh(self) -> None:
-        """Empty books, with what the sample pays."""
+        """Reset the books, then send the documents that the sample pays."""
         self.sim.control("reset")
-        for at, make in enumerate(self.sample.before):
-            (answer,) = self.send(make(), key=f"cp-before-{at}").answers
+        for index, make in enumerate(self.sample.before):
+            (answer,) = self.send(make(), key=f"cp-before-{index}").answers
             if answer.kind != "accepted":
                 raise AssertionError(answer)
 
     def make(self, number: str = "NS-1", **changed: Any) -> Any:
-        """The document of the sample under a number, with other fields."""
+        """Return the sample document with a number and other fields."""
         return self.sample.make(number, **changed)
 
     def changed(self) -> Any:
-        """The document under its old number, with other content."""
+        """Return the document with its old number and other content."""
         return self.sample.make("NS-1", **self.sample.more)
 
     def standing(self) -> Any:
-        """What the target has, without what it pays."""
+        """Return the documents in the target, without those that the sample pays."""
         return self.sim.show("documents")[len(self.sample.before) :]
 
     def build(
         self, *documents: Any, batch: bool = False, name: str = "day-1", action: str = "create"
     ) -> Any:
-        """The call for these documents."""
+        """Build the call for these documents."""
         settings = {**self.sim.settings, **self.sample.listed}
         return self.target.build(documents, settings, batch=batch, batch_name=name, action=action)
 
@@ -177,13 +179,13 @@ class Bench:
     ) -> Any:
         """Build and send them."""
         payload = self.build(*documents, batch=batch, action=action)
-        there, own = {**self.sim.settings, **settings}, secret or self.sample.secret
-        return self.target.send(payload, there, own, key, self.http)
+        all_settings, key_secret = {**self.sim.settings, **settings}, secret or self.sample.secret
+        return self.target.send(payload, all_settings, key_secret, key, self.http)
 
     def ask_again(self, document: Any, ticket: str, **settings: Any) -> Any:
-        """Ask for what became of a ticket."""
-        there = {**self.sim.settings, **settings}
-        return self.target.ask_again(document, ticket, there, self.sample.secret, self.http)
+        """Poll the outcome of a ticket."""
+        all_settings = {**self.sim.settings, **settings}
+        return self.target.ask_again(document, ticket, all_settings, self.sample.secret, self.http)
 
     def look_up(
         self,
@@ -194,10 +196,16 @@ class Bench:
         standing: Any = None,
         **settings: Any,
     ) -> Any:
-        """Whether it is done there."""
-        there = {**self.sim.settings, **settings}
+        """Check with a lookup whether the action was done."""
+        all_settings = {**self.sim.settings, **settings}
         return self.target.look_up(
-            document, there, self.sample.secret, key, self.http, action=action, standing=standing
+            document,
+            all_settings,
+            self.sample.secret,
+            key,
+            self.http,
+            action=action,
+            standing=standing,
         )
 
 
@@ -216,25 +224,29 @@ class Guarded:
     @property
     def schema(self) -> DocumentSchema:
         """The declaration of the document's type."""
-        (schema,) = (one for one in self.target.documents if one.name == self.document.document)
+        (schema,) = (
+            document_type
+            for document_type in self.target.documents
+            if document_type.name == self.document.document
+        )
         declared: DocumentSchema = schema
         return declared
 
     @property
     def currency_field(self) -> str:
         """The field that names the document's currency; blank if there is none."""
-        return next((one.name for one in self.schema.header if one.refers == "currency"), "")
+        return next((field.name for field in self.schema.header if field.refers == "currency"), "")
 
     @property
     def sends_currency(self) -> bool:
         """Whether the target takes the currency from the document, and not from its party."""
-        fields = {one.name: one for one in self.schema.header}
+        fields = {field.name: field for field in self.schema.header}
         return bool(self.currency_field) and fields[self.currency_field].sent
 
     @property
     def rate_field(self) -> str:
         """The field with the exchange rate; blank if there is none."""
-        return next((one.name for one in self.schema.header if one.name in RATES), "")
+        return next((field.name for field in self.schema.header if field.name in RATES), "")
 
     def answer(
         self,
@@ -265,11 +277,11 @@ def _stated(fields: Mapping[str, str]) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """One way to a refusal of a class, with the code and a part of the words that come of it.
+    """One way to cause a refusal of a class, with its code and a part of its words.
 
-    Before it `there` was posted (`same` or `other`), and `acts` were done in the stand-in by hand.
-    `fields` are other fields of the document; `body` are values in the JSON as it travels, by path
-    (`lines.0.price`), for what the connector itself would refuse before it is sent.
+    `there` is what was posted before (`same` or `other`), and `acts` were done in the simulator by
+    hand. `fields` are other fields of the document; `body` are values in the sent JSON, by path
+    (`lines.0.price`), for faults that the connector itself would refuse.
     """
 
     error_class: str
@@ -283,14 +295,14 @@ class Refused:
     secret: str = ""
 
     def meet(self, bench: Bench) -> Sent:
-        """What the target says."""
+        """Return the target's answer."""
         if self.there:
             before = bench.make() if self.there == "same" else bench.changed()
             (answer,) = bench.send(before, key="cp-there").answers
             if answer.kind != "accepted":
                 raise AssertionError(answer)
-        for one in self.acts:
-            bench.sim.control(one["act"], **{name: one[name] for name in one if name != "act"})
+        for act in self.acts:
+            bench.sim.control(act["act"], **{name: act[name] for name in act if name != "act"})
         payload = bench.build(bench.make(**self.fields))
         if self.body:
             content = loads(payload.body)
@@ -335,7 +347,7 @@ def send_against(bench: Bench, status: int, body: bytes) -> tuple[Answer, bool]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusals:
-    """What `refusals.toml` says: a way to each class, or why the target never tells it."""
+    """The content of `refusals.toml`: a way to each class, or why the target never returns it."""
 
     ways: tuple[Refused, ...] = ()
     never: Mapping[str, str] = field(default_factory=dict)
@@ -343,18 +355,18 @@ class Refusals:
 
 
 def refusals_of(folder: Path) -> Refusals:
-    """Those of a connector; none where it has no such file."""
+    """Return a connector's refusals; empty if it has no such file."""
     file = folder / FILE
     if not file.is_file():
         return Refusals()
-    told = tomllib.loads(file.read_text("utf-8"))
-    ways = told.get("refusals", {}).items()
+    content = tomllib.loads(file.read_text("utf-8"))
+    entries = content.get("refusals", {}).items()
     return Refusals(
-        ways=tuple(Refused(error_class=name, **one) for name, one in ways),
-        never=told.get("never", {}),
+        ways=tuple(Refused(error_class=name, **entry) for name, entry in entries),
+        never=content.get("never", {}),
         literal=tuple(
-            Literal(error_class=one["class"], status=one["status"], body=one["body"])
-            for one in told.get("answers", ())
+            Literal(error_class=entry["class"], status=entry["status"], body=entry["body"])
+            for entry in content.get("answers", ())
         ),
     )
 
@@ -371,7 +383,7 @@ class Fixed:
 
 @dataclass
 class Answering:
-    """A running server: its address, and what was asked of it."""
+    """A running server: its address, and the calls that it received."""
 
     url: str
     asked: list[tuple[str, str]] = field(default_factory=list)
@@ -384,16 +396,16 @@ class Answering:
 
 @contextmanager
 def answering(fixed: Fixed) -> Iterator[Answering]:
-    """A server that gives this answer to every call."""
-    found = Answering("")
+    """Start a server that gives this answer to every call."""
+    running = Answering("")
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            found.asked.append((self.command, self.path))
+            running.asked.append((self.command, self.path))
             self.send_response(fixed.status)
             for name, value in fixed.headers.items():
-                self.send_header(name, value.replace("{url}", found.url))
+                self.send_header(name, value.replace("{url}", running.url))
             self.send_header("Content-Type", fixed.content_type)
             self.send_header("Content-Length", str(len(fixed.body)))
             self.end_headers()
@@ -402,13 +414,13 @@ def answering(fixed: Fixed) -> Iterator[Answering]:
         do_POST = do_PUT = do_DELETE = do_PATCH = do_GET  # noqa: N815
 
         def log_message(self, *_: Any) -> None:
-            """Say nothing."""
+            """Print nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found.url = f"http://127.0.0.1:{server.server_address[1]}"
+    running.url = f"http://127.0.0.1:{server.server_address[1]}"
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
-        yield found
+        yield running
     finally:
         server.shutdown()
         server.server_close()
@@ -416,26 +428,26 @@ def answering(fixed: Fixed) -> Iterator[Answering]:
 
 @contextmanager
 def silent() -> Iterator[str]:
-    """The address of a server that takes connections and says nothing."""
-    held = []
+    """Start a server that accepts connections and never answers; yield its address."""
+    connections = []
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def hold() -> None:
             try:
                 while True:
-                    held.append(server.accept()[0])
+                    connections.append(server.accept()[0])
             except OSError:
                 return
 
         threading.Thread(target=hold, daemon=True).start()
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
-    for one in held:
-        one.close()
+    for connection in connections:
+        connection.close()
 
 
 @contextmanager
 def closed() -> Iterator[str]:
-    """An address at which nobody listens."""
+    """Yield an address without a listening server."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{free.getsockname()[1]}"

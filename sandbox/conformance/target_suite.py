@@ -76,13 +76,15 @@ Chosen = Callable[[str, int], bool]
 
 
 class TargetSuite:
-    """The contract of a target. `bench`: a target beside its stand-in with empty books; `batch`:
-    whether a document goes alone or as one of many.
+    """The contract of a target.
+
+    `bench`: a target with its simulator and empty books; `batch`: whether a document is sent alone
+    or in a batch.
     """
 
     def test_same_documents_give_the_same_bytes(self, bench: Bench, batch: bool) -> None:
-        first, again = (bench.build(bench.make(), batch=batch) for _ in range(2))
-        assert first == again
+        first, repeated = (bench.build(bench.make(), batch=batch) for _ in range(2))
+        assert first == repeated
         assert first.body
         assert bench.sample.secret not in repr(first)
 
@@ -91,7 +93,7 @@ class TargetSuite:
         assert [answer.kind for answer in sent.answers] == ["accepted"]
         assert sent.answers[0].number == "NS-1"
         assert sent.answers[0].target_ref
-        assert [one["number"] for one in bench.sim.ledger("created")][-1:] == ["NS-1"]
+        assert [line["number"] for line in bench.sim.ledger("created")][-1:] == ["NS-1"]
 
     def test_the_ledger_knows_the_bytes(self, bench: Bench, batch: bool) -> None:
         payload = bench.build(bench.make(), batch=batch)
@@ -132,7 +134,7 @@ class TargetSuite:
             assert len(bench.standing()) == 1
 
     def test_a_fault_of_one_document_meets_no_other(self, bench: Bench, batch: bool) -> None:
-        """A number that is only a part of this one is another document."""
+        """Match whole numbers only: a number that is a part of this one is another document."""
         fault = bench.sample.stored[0]
         for number, kind in (
             ("NS-9", "accepted"),
@@ -161,8 +163,9 @@ class TargetSuite:
     def test_an_answer_that_says_nothing_is_never_a_yes_or_a_no(
         self, bench: Bench, batch: bool, told: str
     ) -> None:
-        """A call that may have had an effect is uncertain: only a look-up tells. A look-up that
-        is answered so knows nothing.
+        """Require a lookup after a call that may have had an effect.
+
+        A lookup with such an answer is unknown.
         """
         with answering(UNREADABLE[told]) as server:
             (answer,) = bench.send(bench.make(), batch=batch, base_url=server.url).answers
@@ -171,8 +174,8 @@ class TargetSuite:
                 assert (answer.kind, answer.error_class) == ("uncertain", "uncertain")
             else:  # it looked first, and sent nothing
                 assert (answer.kind, answer.code) == ("temporary", "not_sent")
-            found = bench.look_up(bench.make(), base_url=server.url)
-            assert (found.kind, found.refused) == ("unknown", None)
+            lookup = bench.look_up(bench.make(), base_url=server.url)
+            assert (lookup.kind, lookup.refused) == ("unknown", None)
             assert "/elsewhere" not in {path for _, path in server.asked}
 
     def test_a_target_that_has_enough_is_left_alone(self, bench: Bench, batch: bool) -> None:
@@ -181,8 +184,8 @@ class TargetSuite:
             (answer,) = bench.send(bench.make(), batch=batch, base_url=server.url).answers
             assert (answer.kind, answer.error_class) == ("temporary", "temporary")
             assert (answer.status, answer.retry_after) == (429, 30)
-            found = bench.look_up(bench.make(), base_url=server.url)
-            assert (found.kind, found.status, found.retry_after) == ("unknown", 429, 30)
+            lookup = bench.look_up(bench.make(), base_url=server.url)
+            assert (lookup.kind, lookup.status, lookup.retry_after) == ("unknown", 429, 30)
 
     def test_a_key_that_is_refused_is_for_an_administrator(self, bench: Bench, batch: bool) -> None:
         with answering(Fixed(401, b"{}")) as server:
@@ -191,8 +194,8 @@ class TargetSuite:
                 assert (answer.kind, answer.error_class) == ("refused", "authorization_failed")
             else:
                 assert answer.kind in ("refused", "temporary")
-            found = bench.look_up(bench.make(), base_url=server.url)
-            assert (found.kind, found.key_refused) == ("unknown", True)
+            lookup = bench.look_up(bench.make(), base_url=server.url)
+            assert (lookup.kind, lookup.key_refused) == ("unknown", True)
 
     def test_a_closed_period_is_told_as_one(self, bench: Bench, batch: bool) -> None:
         bench.sim.control("faults", fault="closed_period")
@@ -204,15 +207,15 @@ class TargetSuite:
     def test_a_batch_at_its_limit_is_taken_whole(self, bench: Bench, batch: bool) -> None:
         limits = bench.target.file_limits
         assert limits.documents >= 1
-        each = bench.target.rows_of(bench.make())
-        assert each >= 1
+        rows_each = bench.target.rows_of(bench.make())
+        assert rows_each >= 1
         if not batch:
             return
-        most = min(limits.documents, (limits.rows or limits.documents * each) // each)
+        most = min(limits.documents, (limits.rows or limits.documents * rows_each) // rows_each)
         documents = [bench.make(f"NS-{number}") for number in range(1, most + 1)]
         assert limits.bytes is None or len(bench.build(*documents, batch=True).body) <= limits.bytes
         answers = bench.send(*documents, batch=True).answers
-        assert [answer.number for answer in answers] == [one.number for one in documents]
+        assert [answer.number for answer in answers] == [document.number for document in documents]
         later = isinstance(bench.target, Deferring)
         assert {answer.kind for answer in answers} <= {"accepted", *(["awaiting"] if later else [])}
         assert len(bench.standing()) == most
@@ -232,13 +235,13 @@ class TargetSuite:
     def test_what_it_declares_can_be_done_to_a_posted_document(
         self, bench: Bench, batch: bool
     ) -> None:
-        """Update and void, each twice; what it does not declare is refused and never sent."""
+        """Update and void, each twice; an undeclared action is refused and never sent."""
         old, new = bench.make(), bench.changed()
         bench.send(old, batch=batch)
         for action in ("update", "void"):
-            wanted = new if action == "update" else old
+            document = new if action == "update" else old
             if action not in self.actions(bench):
-                payload = bench.build(wanted, action=action)
+                payload = bench.build(document, action=action)
                 called = len(bench.sim.ledger())
                 kinds = {answer.error_class for answer in payload.refused.values()}
                 assert kinds <= {"business_rule"}
@@ -246,19 +249,21 @@ class TargetSuite:
                 continue
             bench.afresh()
             bench.send(old, batch=batch)
-            before = bench.look_up(wanted, action=action, standing=old)
+            before = bench.look_up(document, action=action, standing=old)
             assert before.kind == "absent", action
             for _ in range(2):
-                (answer,) = bench.send(wanted, key=f"cp-{action}", action=action).answers
+                (answer,) = bench.send(document, key=f"cp-{action}", action=action).answers
                 assert answer.kind == "accepted", action
-            after = bench.look_up(wanted, action=action, standing=old)
+            after = bench.look_up(document, action=action, standing=old)
             assert after.kind == "equal", action
             assert len(bench.standing()) == 1
 
     def actions(self, bench: Bench) -> tuple[str, ...]:
-        """What the document of the sample declares."""
+        """Return the actions that the sample's document declares."""
         name = bench.make().document
-        (schema,) = (one for one in bench.target.documents if one.name == name)
+        (schema,) = (
+            document_type for document_type in bench.target.documents if document_type.name == name
+        )
         declared: tuple[str, ...] = schema.actions
         return declared
 
@@ -286,23 +291,25 @@ class TargetSuite:
         assert bench.look_up(bench.make("NS-9"), key="cp-other").kind == "absent"
 
     def test_many_are_told_what_each_is_told_alone(self, bench: Bench, batch: bool) -> None:
-        """Where the target is asked about many at once; nobody answers for another."""
+        """Compare a lookup of many documents with single lookups."""
         if not isinstance(bench.target, LooksTogether):
             return
         bench.send(bench.make(), batch=batch)
         bench.send(bench.make("NS-2"), key="cp-2", batch=batch)
         documents = [bench.make("NS-9"), bench.changed(), bench.make("NS-2"), bench.make()]
-        questions = [Question(document=one, key="cp-other") for one in documents]
-        there = bench.sim.settings, bench.sample.secret, bench.http
-        found = bench.target.look_up_together(questions, *there)
-        alone = [bench.look_up(one, key="cp-other") for one in documents]
-        assert [one.kind for one in found] == ["absent", "different", "equal", "equal"]
-        assert [(one.kind, one.words, one.target_ref, one.differs) for one in found] == [
-            (one.kind, one.words, one.target_ref, one.differs) for one in alone
+        questions = [Question(document=entry, key="cp-other") for entry in documents]
+        connection = bench.sim.settings, bench.sample.secret, bench.http
+        lookups = bench.target.look_up_together(questions, *connection)
+        single_lookups = [bench.look_up(entry, key="cp-other") for entry in documents]
+        assert [entry.kind for entry in lookups] == ["absent", "different", "equal", "equal"]
+        assert [
+            (entry.kind, entry.words, entry.target_ref, entry.differs) for entry in lookups
+        ] == [
+            (entry.kind, entry.words, entry.target_ref, entry.differs) for entry in single_lookups
         ]
         nowhere = {**bench.sim.settings, "base_url": "http://127.0.0.1:1"}
-        found = bench.target.look_up_together(questions, nowhere, *there[1:])
-        assert [one.kind for one in found] == ["unknown"] * 4
+        lookups = bench.target.look_up_together(questions, nowhere, *connection[1:])
+        assert [entry.kind for entry in lookups] == ["unknown"] * 4
 
     def test_a_look_up_without_an_answer_knows_nothing(self, bench: Bench, batch: bool) -> None:
         assert bench.look_up(bench.make(), company_id="9").kind == "unknown"
@@ -356,18 +363,18 @@ class TargetSuite:
 
 
 class DeclarationSuite:
-    """What a target says of itself is whole; no call is made. `target` is given."""
+    """Checks that a target's declaration is complete; no call is made. `target` is a fixture."""
 
     def test_every_field_has_a_type_a_meaning_and_one_name(self, target: Any) -> None:
         for document in target.documents:
             for fields in (document.header, document.lines):
-                names = [one.name for one in fields]
+                names = [field.name for field in fields]
                 assert len(names) == len(set(names)), document.name
-                assert [one.name for one in fields if not one.meaning] == [], document.name
+                assert [field.name for field in fields if not field.meaning] == [], document.name
 
     def test_its_own_fields_are_there(self, target: Any) -> None:
         for document in target.documents:
-            head = {one.name: one for one in document.header}
+            head = {field.name: field for field in document.header}
             assert document.target == target.name
             assert head[document.number_field].required
             assert head[document.date_field].type == "date"
@@ -380,11 +387,11 @@ class DeclarationSuite:
         assert form.title
         assert form.gives
         assert form.needs
-        assert all(one.label for one in form.settings)
-        assert all(one.example for one in form.settings if one.required)
+        assert all(setting.label for setting in form.settings)
+        assert all(setting.example for setting in form.settings if setting.required)
         assert form.tells is not None
         assert form.e_invoices is not None
-        entered = any(one.name == "locked_through" for one in form.settings)
+        entered = any(setting.name == "locked_through" for setting in form.settings)
         assert (form.tells.closing_date == "entered") == entered
 
     def test_its_limits_and_its_pace_can_be_kept(self, target: Any) -> None:
@@ -397,14 +404,15 @@ class DeclarationSuite:
         assert target.rounding({}) in ("per_line", "sum_then_round")
 
     def test_what_it_refuses_has_one_of_the_ten_classes(self, target: Any) -> None:
-        """`refusals` of a target: its own words for a no, and the class of each. One that nobody
-        knows goes to a person: it is never tried again for nothing.
+        """Check the class of each of the target's own words for a refusal.
+
+        An unknown word goes to a person and is never retried automatically.
         """
-        known = getattr(target, "refusals", None)
-        if known is None:
+        refusals = getattr(target, "refusals", None)
+        if refusals is None:
             return
-        assert known
-        assert set(known.values()) <= set(ERROR_CLASSES)
+        assert refusals
+        assert set(refusals.values()) <= set(ERROR_CLASSES)
         assert target.class_of("no such word, ever") == "business_rule"
 
 
@@ -415,7 +423,7 @@ class GuardSuite:
         assert guarded.answer() is None
 
     def test_a_document_abroad_states_its_rate(self, guarded: Guarded) -> None:
-        """A target that takes no rate would use one of its own, so the document is held as well."""
+        """Hold the document even if a target takes no rate, because it would use one of its own."""
         if guarded.follows:
             return
         abroad = {guarded.currency_field: "SGD"} if guarded.currency_field else {}
@@ -428,9 +436,9 @@ class GuardSuite:
             assert stated is None
 
     def test_a_document_abroad_names_its_currency(self, guarded: Guarded) -> None:
-        """Else it would be booked in the currency of its party, or of the books.
+        """Require the currency: otherwise the party's or the books' currency would be booked.
 
-        A target that takes it from the party is asked for the party (`TellsParties`).
+        A target that takes the currency from the party is queried for the party (`TellsParties`).
         """
         if not guarded.sends_currency:
             assert not guarded.rate_field or isinstance(guarded.target, TellsParties)
@@ -486,7 +494,9 @@ class GuardSuite:
                     assert answer.error_class == "bad_value", quantity
 
     def test_no_payment_is_below_zero(self, guarded: Guarded) -> None:
-        """A payment states its total, which the target of an invoice works out."""
+        """Check the total of a payment, which states it; the target calculates an invoice's
+        total.
+        """
         total = guarded.schema.total_field
         if any(field.name == total and field.sent for field in guarded.schema.header):
             answer = guarded.answer({str(total): "-5.00"})
@@ -495,20 +505,21 @@ class GuardSuite:
 
 
 class RefusalSuite:
-    """The contract of a target about a no. `refusals`: what it says of them; `way` and `literal`:
-    each of them.
+    """The contract of a target about refusals.
+
+    `refusals`: its list of refusals; `way` and `literal`: each entry.
     """
 
     def test_each_class_is_met_or_never_told(self, refusals: Refusals) -> None:
-        """What is missing in refusals.toml: a way to the class, or the reason why there is none."""
-        met = [one.error_class for one in refusals.ways]
+        """List what refusals.toml lacks: a way to the class, or the reason why there is none."""
+        met = [refused.error_class for refused in refusals.ways]
         assert sorted([*met, *refusals.never]) == sorted(ERROR_CLASSES)
         assert [name for name, why in refusals.never.items() if len(why) < _REASON] == []
 
     def test_each_code_of_its_table_is_met(self, target: Any, refusals: Refusals) -> None:
-        """A class that nobody ever saw is a guess: a way to the code, or an answer that has it."""
-        answers = " ".join(one.body for one in refusals.literal)
-        met = {one.code for one in refusals.ways}
+        """Require proof of each class: a way to the code, or an answer that has it."""
+        answers = " ".join(entry.body for entry in refusals.literal)
+        met = {entry.code for entry in refusals.ways}
         assert [code for code in target.refusals if code not in met and code not in answers] == []
 
     def test_a_refusal_has_its_class(self, bench: Bench, way: Refused) -> None:
@@ -516,8 +527,8 @@ class RefusalSuite:
         (answer,) = sent.answers
         assert (answer.error_class, answer.code) == (way.error_class, way.code), answer
         assert way.told in answer.words, answer
-        (known,) = (rule for name, rule in RETRY.items() if name == way.error_class)
-        assert answer.kind == _KINDS.get(known.retry, "refused")
+        (retry_rule,) = (rule for name, rule in RETRY.items() if name == way.error_class)
+        assert answer.kind == _KINDS.get(retry_rule.retry, "refused")
         if answer.kind != "uncertain":
             assert len(bench.standing()) == bool(way.there), "a no leaves the books as they were"
 
@@ -530,7 +541,7 @@ class RefusalSuite:
     def test_a_word_that_nobody_knows_is_for_a_person(
         self, bench: Bench, refusals: Refusals
     ) -> None:
-        """Each no once more with another code: it is never tried again for nothing."""
+        """Repeat each refusal with an unknown code: it is never retried automatically."""
         met = False
         for way in refusals.ways:
             bench.afresh()
@@ -539,13 +550,18 @@ class RefusalSuite:
             code = answer.code.encode()
             if answer.kind != "refused" or not sent.status or code not in sent.body:
                 continue
-            told, wrote = send_against(
+            unknown_answer, wrote = send_against(
                 bench, sent.status, sent.body.replace(code, NO_WORD.encode())
             )
-            assert not wrote or (told.kind, told.error_class) == ("refused", "business_rule"), told
+            assert not wrote or (unknown_answer.kind, unknown_answer.error_class) == (
+                "refused",
+                "business_rule",
+            ), unknown_answer
             met = met or wrote
-        known = any(one.error_class == "business_rule" for one in refusals.literal)
-        assert met or known, "an answer with a word that is in no sheet belongs into refusals.toml"
+        has_literal = any(literal.error_class == "business_rule" for literal in refusals.literal)
+        assert met or has_literal, (
+            "an answer with a word that is in no sheet belongs into refusals.toml"
+        )
 
 
 class Late(Enum):
@@ -556,7 +572,7 @@ class Late(Enum):
 
 
 class Relay:
-    """A running relay: its address, the session that calls it, and what was asked of it."""
+    """A running relay: its address, the session that calls it, and the calls that it received."""
 
     def __init__(self, to: str, late: Late, chosen: Chosen) -> None:
         self.url = ""
@@ -574,32 +590,35 @@ class Relay:
             raise AssertionError("The late call never came to the target.")
 
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Told:
-        """What the target answers, at its time."""
-        plain = {name: value for name, value in headers.items() if name != _MARK}
+        """Return the target's answer, delayed if it is the late one."""
+        forwarded_headers = {name: value for name, value in headers.items() if name != _MARK}
         is_late = _MARK in headers
         if is_late and self._late is Late.CALL:
             self.released.wait(_LONG)
-        told = self._handed_on(method, path, plain, body)
+        response = self._forward(method, path, forwarded_headers, body)
         if is_late:
             self.arrived.set()
         if is_late and self._late is Late.ANSWER:
             self.released.wait(_LONG)
-        return told
+        return response
 
-    def _handed_on(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Told:
-        there = HTTPConnection(self._to.netloc, timeout=_LONG)
+    def _forward(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Told:
+        connection = HTTPConnection(self._to.netloc, timeout=_LONG)
         try:
-            there.request(method, path, body or None, dict(headers))
-            came = there.getresponse()
-            kept = [one for one in came.getheaders() if one[0].lower() not in _OF_THE_WAY]
-            return came.status, kept, came.read()
+            connection.request(method, path, body or None, dict(headers))
+            response = connection.getresponse()
+            response_headers = [
+                header for header in response.getheaders() if header[0].lower() not in _OF_THE_WAY
+            ]
+            return response.status, response_headers, response.read()
         finally:
-            there.close()
+            connection.close()
 
 
 class LateSuite:
-    """The contract of a target about lateness: nothing is doubled, and nothing is believed absent.
-    `bench` and `batch` are those of the suite of targets.
+    """The contract of a target about late calls and answers: nothing is doubled or believed absent.
+
+    `bench` and `batch` as in TargetSuite.
     """
 
     def test_a_late_answer_is_uncertain_and_the_look_up_finds_it(
@@ -610,11 +629,11 @@ class LateSuite:
             assert relay.arrived.wait(30)
             assert len(bench.standing()) == 1, "it was made, and nobody heard of it"
             relay.release()
-            found = bench.look_up(bench.make(), base_url=relay.url)
-            assert found.kind == "equal"
-            (again,) = bench.send(bench.make(), batch=batch, base_url=relay.url).answers
-            assert again.kind == "accepted"
-            assert again.target_ref == found.target_ref
+            lookup = bench.look_up(bench.make(), base_url=relay.url)
+            assert lookup.kind == "equal"
+            (repeated,) = bench.send(bench.make(), batch=batch, base_url=relay.url).answers
+            assert repeated.kind == "accepted"
+            assert repeated.target_ref == lookup.target_ref
             assert len(bench.standing()) == 1
 
     def test_a_call_that_arrives_before_its_repeat_is_done_once(
@@ -631,7 +650,7 @@ class LateSuite:
     def test_a_call_that_arrives_after_its_repeat_is_done_once(
         self, bench: Bench, batch: bool
     ) -> None:
-        """Its key or its number is known there by then."""
+        """Check that its key or its number is known in the target by then."""
         with relaying(bench.sim.url, first_write(), Late.CALL) as relay:
             self.send_in_vain(bench, relay, batch=batch)
             assert bench.send(bench.make(), batch=batch).answers[0].kind == "accepted"
@@ -647,23 +666,23 @@ class LateSuite:
     def test_a_look_up_knows_nothing_whichever_of_its_answers_is_late(
         self, bench: Bench, batch: bool, number: str, key: str, kind: str
     ) -> None:
-        """And the same look-up, made again, is not misled by the answer that comes after all."""
+        """Repeat the lookup as well: the late answer must not mislead it."""
         bench.send(bench.make(), batch=batch)
         document = bench.make(number)
         with relaying(bench.sim.url, nth(-1)) as relay:
             bench.http = relay.http
-            known = bench.look_up(document, key=key, base_url=relay.url)
-            assert known.kind == kind
+            reference = bench.look_up(document, key=key, base_url=relay.url)
+            assert reference.kind == kind
         assert relay.asked
         for late in range(len(relay.asked)):
             with relaying(bench.sim.url, nth(late)) as slow:
                 bench.http = slow.http
-                found = bench.look_up(document, key=key, base_url=slow.url)
-                assert (found.kind, found.refused) == ("unknown", None), late
-                assert not found.key_refused
+                late_lookup = bench.look_up(document, key=key, base_url=slow.url)
+                assert (late_lookup.kind, late_lookup.refused) == ("unknown", None), late
+                assert not late_lookup.key_refused
                 slow.release()
-                again = bench.look_up(document, key=key, base_url=slow.url)
-                assert (again.kind, again.words) == (known.kind, known.words), late
+                repeated = bench.look_up(document, key=key, base_url=slow.url)
+                assert (repeated.kind, repeated.words) == (reference.kind, reference.words), late
 
     def send_in_vain(self, bench: Bench, relay: Relay, *, batch: bool) -> None:
         """Send the document of the sample, and give up before the answer is there."""
@@ -675,7 +694,9 @@ class LateSuite:
 
 @contextmanager
 def relaying(to: str, chosen: Chosen, late: Late = Late.ANSWER) -> Iterator[Relay]:
-    """A relay to this address; the chosen call, or its answer, is kept back until released."""
+    """Start a relay to this address that holds back the chosen call, or its answer, until
+    released.
+    """
     relay = Relay(to, late, chosen)
 
     class Handler(BaseHTTPRequestHandler):
@@ -695,7 +716,7 @@ def relaying(to: str, chosen: Chosen, late: Late = Late.ANSWER) -> Iterator[Rela
         do_POST = do_PUT = do_DELETE = do_PATCH = do_GET  # noqa: N815
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Print nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
@@ -710,7 +731,7 @@ def relaying(to: str, chosen: Chosen, late: Late = Late.ANSWER) -> Iterator[Rela
 
 
 def first_write() -> Chosen:
-    """The first call that may change something."""
+    """Return a condition for the first call that may change something."""
     met: list[str] = []
 
     def chosen(method: str, _: int) -> bool:
@@ -723,20 +744,22 @@ def first_write() -> Chosen:
 
 
 def nth(place: int) -> Chosen:
-    """The call of this place, from 0; below it none."""
+    """Return a condition for the call at this position, from 0; a negative position matches
+    none.
+    """
     return lambda _, before: before == place
 
 
 class _Session(Http):
     """Waits for an answer as long as it takes, and hardly for the one that it knows to be late."""
 
-    def __init__(self, asked: list[str], chosen: Chosen) -> None:
+    def __init__(self, methods: list[str], chosen: Chosen) -> None:
         super().__init__()
-        self._asked, self._chosen = asked, chosen
+        self._asked, self._chosen = methods, chosen
 
-    def request(self, method: str, url: str, **given: Unpack[Given]) -> HttpAnswer | HttpFailure:
+    def request(self, method: str, url: str, **options: Unpack[Given]) -> HttpAnswer | HttpFailure:
         is_late = self._chosen(method, len(self._asked))
         self._asked.append(method)
         if is_late:
-            given["headers"] = {**given["headers"], _MARK: "1"}
-        return Http(read_seconds=_SHORT if is_late else _LONG).request(method, url, **given)
+            options["headers"] = {**options["headers"], _MARK: "1"}
+        return Http(read_seconds=_SHORT if is_late else _LONG).request(method, url, **options)

@@ -19,9 +19,9 @@ KINDS = shared_kinds(NAME)
 
 BY_KIND: Mapping[str, KindSchema] = {schema.kind: schema for schema in KINDS}
 
-_BESIDE = frozenset({"kind", "id", "lines"})
+_COMMON_FIELDS = frozenset({"kind", "id", "lines"})
 _SHOWN = 50  # characters of a name that nobody knows
-_TOLD = FAULTS - 1  # such names in one record, or in one line
+_MOST_REPORTED = FAULTS - 1  # such names in one record, or in one line
 
 
 FORM = ConnectionForm(
@@ -46,7 +46,7 @@ class Intake(SignedJson):
     headers = "x-clearpost"
 
     def sample(self, now: datetime) -> Mapping[str, object]:
-        """One receipt of RM 60.00."""
+        """Return a receipt of RM 60.00."""
         receipt = {
             "kind": "receipt",
             "id": "TEST-1",
@@ -59,80 +59,89 @@ class Intake(SignedJson):
         return {"records": [receipt]}
 
     def found(self, value: object) -> list[Placed] | SourceRefusal:
-        """The records of a delivery."""
-        found = value.get("records") if isinstance(value, Mapping) else None
-        if not isinstance(found, list):
+        """Return the records of a delivery."""
+        rows = value.get("records") if isinstance(value, Mapping) else None
+        if not isinstance(rows, list):
             return SourceRefusal(
                 422, "no_records", "The delivery holds no records.", 'Send {"records": [{…}]}.'
             )
-        return [(f"records[{index}]", given) for index, given in enumerate(found)]
+        return [(f"records[{index}]", row) for index, row in enumerate(rows)]
 
     def record(
-        self, place: str, given: object, zone: ZoneInfo
+        self, place: str, payload: object, zone: ZoneInfo
     ) -> IncomingRecord | tuple[RowError, ...]:
-        """A record of the kind that it names."""
-        return _record(place, given, zone)
+        """Return a record of the kind that it names."""
+        return _record(place, payload, zone)
 
 
-def _record(place: str, given: object, zone: ZoneInfo) -> IncomingRecord | tuple[RowError, ...]:
-    if not isinstance(given, Mapping):
-        return (_wrong(place, given, "This is not a record.", "Send an object with its fields."),)
-    schema = BY_KIND.get(str(given.get("kind", "")))
+def _record(place: str, payload: object, zone: ZoneInfo) -> IncomingRecord | tuple[RowError, ...]:
+    if not isinstance(payload, Mapping):
+        return (_error(place, payload, "This is not a record.", "Send an object with its fields."),)
+    schema = BY_KIND.get(str(payload.get("kind", "")))
     if schema is None:
         words = f"Nothing is known of this kind. Known: {', '.join(BY_KIND)}."
-        return (_wrong(f"{place}.kind", given.get("kind"), words, "Name the kind of record."),)
-    told, strange = given.get("lines", []), [*_strange(place, given, schema.fields, _BESIDE)]
-    lines = [one for one in told if isinstance(one, Mapping)] if isinstance(told, list) else []
-    if not isinstance(told, list) or len(lines) < len(told):
+        return (_error(f"{place}.kind", payload.get("kind"), words, "Name the kind of record."),)
+    lines_value, errors = (
+        payload.get("lines", []),
+        [*_unknown_fields(place, payload, schema.fields, _COMMON_FIELDS)],
+    )
+    lines = (
+        [line_object for line_object in lines_value if isinstance(line_object, Mapping)]
+        if isinstance(lines_value, list)
+        else []
+    )
+    if not isinstance(lines_value, list) or len(lines) < len(lines_value):
         hint = "Send a list of objects."
-        strange.append(_wrong(f"{place}.lines", told, "These are no lines.", hint))
+        errors.append(_error(f"{place}.lines", lines_value, "These are no lines.", hint))
     for index, line in enumerate(lines):
-        strange += _strange(f"{place}.lines[{index}]", line, schema.lines, frozenset())
-    word = "id" if given.get("id") not in (None, "") else "number"
+        errors += _unknown_fields(f"{place}.lines[{index}]", line, schema.lines, frozenset())
+    word = "id" if payload.get("id") not in (None, "") else "number"
     raw = RawRecord(
-        Cell(f"{place}.{word}", given.get(word)),
-        _cells(place, given, schema.fields),
+        Cell(f"{place}.{word}", payload.get(word)),
+        _cells(place, payload, schema.fields),
         [_cells(f"{place}.lines[{at}]", line, schema.lines) for at, line in enumerate(lines)],
     )
     if schema.kind in ("order", "refund"):
         raw, differences = settle_sums(complete_order(raw) if schema.kind == "order" else raw)
-        strange += differences
-    return read_record(schema, raw, zone, strange)
+        errors += differences
+    return read_record(schema, raw, zone, errors)
 
 
 def _cells(
-    place: str, given: Mapping[str, object], fields: Sequence[FieldSchema]
+    place: str, payload: Mapping[str, object], fields: Sequence[FieldSchema]
 ) -> dict[str, Cell]:
-    return {f.name: Cell(f"{place}.{f.name}", given.get(f.name)) for f in fields}
+    return {f.name: Cell(f"{place}.{f.name}", payload.get(f.name)) for f in fields}
 
 
-def _strange(
+def _unknown_fields(
     place: str,
-    given: Mapping[str, object],
+    payload: Mapping[str, object],
     fields: Sequence[FieldSchema],
-    beside: frozenset[str],
+    common_fields: frozenset[str],
 ) -> list[RowError]:
-    """Values under a name that the kind does not have: left out in silence they would be lost."""
-    known = beside | {field.name for field in fields}
-    found = [name for name in given if name not in known]
-    told = [
-        _wrong(
+    """Return errors for values under names that the kind does not have: they would be lost
+    otherwise.
+    """
+    known_names = common_fields | {field.name for field in fields}
+    unknown_names = [name for name in payload if name not in known_names]
+    errors = [
+        _error(
             f"{place}.{name[:_SHOWN]}",
-            given[name],
+            payload[name],
             f"{name[:_SHOWN]} is not a field of this kind.",
             "Take it out.",
         )
-        for name in found[:_TOLD]
+        for name in unknown_names[:_MOST_REPORTED]
     ]
-    if more := len(found) - len(told):
+    if more := len(unknown_names) - len(errors):
         words = f"{more:,} more names are not fields of this kind."
-        told.append(_wrong(place, "", words, "Take them out."))
-    return told
+        errors.append(_error(place, "", words, "Take them out."))
+    return errors
 
 
-def _wrong(where: str, value: object, message: str, hint: str) -> RowError:
-    shown = value if isinstance(value, str) else ""
-    return RowError(where=where, value=shown[:200], message=message, hint=hint)
+def _error(where: str, value: object, message: str, hint: str) -> RowError:
+    text = value if isinstance(value, str) else ""
+    return RowError(where=where, value=text[:200], message=message, hint=hint)
 
 
 SOURCE: Source = Intake()

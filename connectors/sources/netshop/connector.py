@@ -1,4 +1,4 @@
-"""Read NetShop records by signed webhook, from a JSON file, or by asking for changes.
+"""Read NetShop records by signed webhook, from a JSON file, or from its list of changes.
 
 The records are orders with their refunds, deliveries, purchases, settlements and payouts.
 """
@@ -103,7 +103,7 @@ _MANY: Final = {
     "payout": "payouts",
 }
 
-_ONE: Final = {many: one for one, many in _MANY.items()}
+_ONE: Final = {plural: singular for singular, plural in _MANY.items()}
 
 _SEPARATE_ORDER_FIELDS: Final = frozenset(
     {"status", "ordered_on", "paid_at", "updated_at", "refunded_total"}
@@ -119,9 +119,11 @@ ORDER: Final = orders_of(
     field_schema("refunded_total", "What was given back so far. Blank: nothing.", "money"),
 )
 
-_AS_TOLD: Final = tuple(one.name for one in ORDER.fields if one.name not in _SEPARATE_ORDER_FIELDS)
+_UNCHANGED_FIELDS: Final = tuple(
+    field.name for field in ORDER.fields if field.name not in _SEPARATE_ORDER_FIELDS
+)
 
-_LINE: Final = tuple(one.name for one in LINE_FIELDS if one.name != "pos")
+_LINE: Final = tuple(field.name for field in LINE_FIELDS if field.name != "pos")
 
 NOTHING: Final = Decimal(0)
 
@@ -189,7 +191,7 @@ REFUND: Final = KindSchema(
     total_field="total",
 )
 
-_SENT: Final = {one.kind: one for one in shared_kinds(NAME)}
+_SENT: Final = {kind.kind: kind for kind in shared_kinds(NAME)}
 
 DELIVERY: Final = _SENT["delivery"]
 
@@ -229,7 +231,7 @@ class NetShop(SignedJson):
     lists_back = None
 
     def sample(self, now: datetime) -> Mapping[str, object]:
-        """One paid order of RM 60.00."""
+        """Return a paid order of RM 60.00."""
         moment = now.isoformat(timespec="seconds")
         return {
             "order": {
@@ -246,27 +248,27 @@ class NetShop(SignedJson):
         }
 
     def found(self, value: object) -> list[Placed] | SourceRefusal:
-        """What a delivery holds: one or many of each kind."""
+        """Return the contents of a delivery: one or many objects of each kind."""
         return find_contents(value)
 
     def record(
-        self, place: str, given: object, zone: ZoneInfo
+        self, place: str, payload: object, zone: ZoneInfo
     ) -> tuple[IncomingRecord | RowError, ...]:
-        """What stands at a place, as records."""
-        return read(place, given, zone)
+        """Return the records of the object at this place."""
+        return read(place, payload, zone)
 
     def listed_kinds(self, settings: Settings) -> tuple[str, ...]:  # noqa: ARG002
         """Return the kinds of records whose every change since a moment is listed by a pull."""
         return ("order", "refund", "delivery", "purchase", "settlement")
 
     def begin(self, since: datetime) -> str:
-        """The cursor of a moment."""
+        """Return the cursor of a moment."""
         return begin(since)
 
     def page(
         self, cursor: str, settings: Settings, secret: str, zone: ZoneInfo, http: Http
     ) -> Page | NoPage:
-        """What follows a cursor."""
+        """Return the page that follows a cursor."""
         return page(cursor, settings, secret, zone, http)
 
     def test(
@@ -276,20 +278,23 @@ class NetShop(SignedJson):
         zone: ZoneInfo,  # noqa: ARG002
         http: Http,
     ) -> ConnectionReport:
-        """Whether NetShop can be asked, a step a line."""
-        return tested(settings, secret, http)
+        """Test step by step whether NetShop can be read."""
+        return test_connection(settings, secret, http)
 
 
 def begin(since: datetime) -> str:
-    """From this moment on."""
+    """Return the cursor from this moment on."""
     return f"{_SINCE}{since.isoformat(timespec='seconds')}"
 
 
-def ask(
-    asked: Mapping[str, str], settings: Settings, secret: str, http: Http
+def send_query(
+    parameters: Mapping[str, str], settings: Settings, secret: str, http: Http
 ) -> HttpAnswer | HttpFailure:
-    """One question, signed as webhooks are, over the line that is asked in place of a body."""
-    path = f"{PATH}?{urlencode({**asked, 'limit': str(PAGE)})}"
+    """Send a signed query.
+
+    It is signed as a webhook is, over the request line instead of a body.
+    """
+    path = f"{PATH}?{urlencode({**parameters, 'limit': str(PAGE)})}"
     stamp, event = str(int(http.now().timestamp())), f"ask_{secrets.token_hex(8)}"
     headers = {
         "Accept": "application/json",
@@ -301,47 +306,51 @@ def ask(
     return http.request("GET", f"{root}{path}", headers=headers)
 
 
-def listed(answer: HttpAnswer) -> Mapping[str, object] | None:
-    """An answer that is a list of changes."""
-    told = loads(answer.body, keep_odd=True)
-    if isinstance(told, JsonRefusal) or not isinstance(told, Mapping):
+def parse_change_list(answer: HttpAnswer) -> Mapping[str, object] | None:
+    """Return the content of an answer that is a list of changes, or None."""
+    content = loads(answer.body, keep_odd=True)
+    if isinstance(content, JsonRefusal) or not isinstance(content, Mapping):
         return None
-    good = isinstance(told.get("changes"), list) and isinstance(told.get("more"), bool)
-    after = told.get("next")
-    return told if good and isinstance(after, str) and 0 < len(after) <= _LONGEST_QUERY else None
+    is_valid = isinstance(content.get("changes"), list) and isinstance(content.get("more"), bool)
+    after = content.get("next")
+    return (
+        content
+        if is_valid and isinstance(after, str) and 0 < len(after) <= _LONGEST_QUERY
+        else None
+    )
 
 
-def said(answer: HttpAnswer) -> str:
-    """NetShop's own words for why it refuses."""
-    told = loads(answer.body, keep_odd=True)
-    given = told if isinstance(told, Mapping) else {}
-    return str(given.get("error") or "")[:200]
+def error_message(answer: HttpAnswer) -> str:
+    """Return NetShop's own reason for a refusal."""
+    content = loads(answer.body, keep_odd=True)
+    fields = content if isinstance(content, Mapping) else {}
+    return str(fields.get("error") or "")[:200]
 
 
 def page(cursor: str, settings: Settings, secret: str, zone: ZoneInfo, http: Http) -> Page | NoPage:
-    """What follows a cursor."""
+    """Return the page that follows a cursor."""
     first = cursor.startswith(_SINCE)
-    asked = {"since": cursor.removeprefix(_SINCE)} if first else {"after": cursor}
-    answer = ask(asked, settings, secret, http)
+    parameters = {"since": cursor.removeprefix(_SINCE)} if first else {"after": cursor}
+    answer = send_query(parameters, settings, secret, http)
     if isinstance(answer, HttpFailure):
         return NoPage(words=answer.words)
     if answer.status != HTTPStatus.OK:
-        return _refused(answer, http)
-    told = listed(answer)
-    if told is None:
+        return _read_refusal(answer, http)
+    change_list = parse_change_list(answer)
+    if change_list is None:
         return _NO_LIST
-    after, more = str(told["next"]), told["more"] is True
+    after, more = str(change_list["next"]), change_list["more"] is True
     if more and after == cursor:
         words = "NetShop says that there is more, and gives the same place again."
         return NoPage(words=words, hint="Ask who looks after NetShop.")
-    changes = told["changes"]
-    assert isinstance(changes, list)  # noqa: S101 - listed() has seen to it
-    found = [_pulled(f"changes[{at}]", one, zone) for at, one in enumerate(changes)]
-    return Page(found=found, after=after, more=more)
+    changes = change_list["changes"]
+    assert isinstance(changes, list)  # noqa: S101 - parse_change_list checked it
+    pulled = [_pulled(f"changes[{index}]", change, zone) for index, change in enumerate(changes)]
+    return Page(found=pulled, after=after, more=more)
 
 
-def _refused(answer: HttpAnswer, http: Http) -> NoPage:
-    words = f"NetShop answered {answer.status}: {said(answer) or 'no reason given'}"
+def _read_refusal(answer: HttpAnswer, http: Http) -> NoPage:
+    words = f"NetShop answered {answer.status}: {error_message(answer) or 'no reason given'}"
     pause = retry_after(answer.headers, http.now())
     if answer.status in KEY_REFUSED:
         hint = "Give NetShop the secret of this connection, and compare its clock."
@@ -362,85 +371,91 @@ def _pulled(place: str, change: object, zone: ZoneInfo) -> Pulled:
     if isinstance(placed, SourceRefusal):
         error = RowError(where=place, value="", message=placed.message, hint=placed.hint)
         return Pulled(raw=raw, errors=(error,))
-    told = [one for inside, given in placed for one in read(inside, given, zone)]
+    results = [result for inside, payload in placed for result in read(inside, payload, zone)]
     return Pulled(
         raw=raw,
-        records=tuple(one for one in told if isinstance(one, IncomingRecord)),
-        errors=tuple(one for one in told if isinstance(one, RowError)),
+        records=tuple(result for result in results if isinstance(result, IncomingRecord)),
+        errors=tuple(result for result in results if isinstance(result, RowError)),
     )
 
 
-def tested(settings: Settings, secret: str, http: Http) -> ConnectionReport:
-    """The steps of the test, which changes nothing there."""
-    asked = {"since": http.now().isoformat(timespec="seconds")}
-    answer = ask(asked, settings, secret, http)
-    return payouts.shop_report(TITLE, settings, answer, lambda told: _fault(settings, told))
+def test_connection(settings: Settings, secret: str, http: Http) -> ConnectionReport:
+    """Return the steps of a read-only test."""
+    parameters = {"since": http.now().isoformat(timespec="seconds")}
+    answer = send_query(parameters, settings, secret, http)
+    return payouts.shop_report(
+        TITLE, settings, answer, lambda http_answer: _find_fault(settings, http_answer)
+    )
 
 
-def _fault(settings: Settings, answer: HttpAnswer) -> Step | None:
-    told = said(answer)
+def _find_fault(settings: Settings, answer: HttpAnswer) -> Step | None:
+    message = error_message(answer)
     if answer.status == HTTPStatus.UNAUTHORIZED:
-        words = f"NetShop does not accept the secret. {quote_answer(TITLE, answer.status, told)}"
+        words = f"NetShop does not accept the secret. {quote_answer(TITLE, answer.status, message)}"
         hint = "Make a new secret here, enter it in NetShop, and compare NetShop's clock."
         return Step.failed(payouts.KEY, words, hint, "key.refused")
     if answer.status == HTTPStatus.FORBIDDEN:
-        words = f"The list of changes is not allowed. {quote_answer(TITLE, answer.status, told)}"
+        words = f"The list of changes is not allowed. {quote_answer(TITLE, answer.status, message)}"
         hint = "In NetShop go to Settings > Notifications and allow the list of changes."
         return Step.failed(payouts.RIGHTS, words, hint, "key.permission")
-    if answer.status == HTTPStatus.OK and listed(answer) is not None:
+    if answer.status == HTTPStatus.OK and parse_change_list(answer) is not None:
         return None
     if answer.status in (HTTPStatus.OK, HTTPStatus.NOT_FOUND):
         hint = f"Ask who looks after NetShop to put up {PATH} at this address."
         return payouts.no_shop_step(TITLE, settings, hint)
-    return payouts.unclear_step(TITLE, answer, told)
+    return payouts.unclear_step(TITLE, answer, message)
 
 
 def find_contents(value: object) -> list[Placed] | SourceRefusal:
-    """All that a delivery holds, each with its place: `order`, or `orders[3]`."""
-    given = value if isinstance(value, Mapping) else {}
-    named = [word for pair in _MANY.items() for word in pair if word in given]
-    if not named:
+    """Return the contents of a delivery, each with its place: `order`, or `orders[3]`."""
+    content = value if isinstance(value, Mapping) else {}
+    names = [word for pair in _MANY.items() for word in pair if word in content]
+    if not names:
         hint = f'Send {{"order": {{…}}}}, {{"orders": […]}}, or one of {", ".join(_READERS)}.'
         words = "The delivery holds no order, and nothing else that NetShop tells."
         return SourceRefusal(422, "no_order", words, hint)
     placed: list[Placed] = []
-    for word in named:
-        many = given[word]
+    for word in names:
+        value_of_name = content[word]
         if word in _READERS:
-            placed.append((word, many))
-        elif isinstance(many, list):
-            placed += [(f"{word}[{at}]", one) for at, one in enumerate(many)]
+            placed.append((word, value_of_name))
+        elif isinstance(value_of_name, list):
+            placed += [(f"{word}[{index}]", row) for index, row in enumerate(value_of_name)]
         else:
             words = f"{word} is not a list."
             return SourceRefusal(422, "no_list", words, "Send a list of objects.")
     return placed
 
 
-def read(place: str, given: object, zone: ZoneInfo) -> tuple[IncomingRecord | RowError, ...]:
-    """Return the records of what stands at a place, and errors for what has no id."""
+def read(place: str, payload: object, zone: ZoneInfo) -> tuple[IncomingRecord | RowError, ...]:
+    """Return the records of the object at this place, and errors for objects without an id."""
     word = place.partition("[")[0]
-    short, long_lists = without_long_lists(place, given)
+    short, long_lists = without_long_lists(place, payload)
     return hold_for(_READERS[_ONE.get(word, word)](place, short, zone), long_lists)
 
 
-def read_order(place: str, given: object, zone: ZoneInfo) -> tuple[IncomingRecord | RowError, ...]:
+def read_order(
+    place: str, payload: object, zone: ZoneInfo
+) -> tuple[IncomingRecord | RowError, ...]:
     """Return the order and each refund. A refund that cannot be read is held by itself."""
-    told = part_of(place, given, "This is not an order.", "Send an object with the order's fields.")
-    if not isinstance(told, NetShopPart):
-        return told
-    back = parts_of(told)
+    order_part = part_of(
+        place, payload, "This is not an order.", "Send an object with the order's fields."
+    )
+    if not isinstance(order_part, NetShopPart):
+        return order_part
+    refund_parts = parts_of(order_part)
     head = {
-        **told.cells(*_AS_TOLD),
-        **told.moments("paid_at", "updated_at"),
-        **told.buyer("customer", "customer"),
-        **_refunded(told, back),
-        "ordered_on": told.day("ordered_at", zone),
-        "address": told.part("customer").cell("address"),
+        **order_part.cells(*_UNCHANGED_FIELDS),
+        **order_part.moments("paid_at", "updated_at"),
+        **order_part.buyer("customer", "customer"),
+        **_refund_cells(order_part, refund_parts),
+        "ordered_on": order_part.day("ordered_at", zone),
+        "address": order_part.part("customer").cell("address"),
     }
-    refunds = read_refunds(told, back, zone)
-    raw = RawRecord(told.cell("id"), head, told.items(*_LINE))
+    refunds = read_refunds(order_part, refund_parts, zone)
+    raw = RawRecord(order_part.cell("id"), head, order_part.items(*_LINE))
     raw, differences = settle_sums(complete_order(raw))
-    order = read_record(ORDER, raw, zone, (*told.errors, *differences))
+    order = read_record(ORDER, raw, zone, (*order_part.errors, *differences))
     records, errors = split_results([order, *refunds])
     return (*records, *dict.fromkeys(errors))
 
@@ -452,73 +467,80 @@ class NetShopPart(Part):
     api: ClassVar[str] = "NetShop"
 
     def moments(self, *names: str) -> dict[str, Cell]:
-        """Moments under their own names. Each says its zone: a guess could be a day off."""
+        """Return moments under their own names.
+
+        Each must name its zone: a guess could be a day off.
+        """
         return {name: self.moment(name) for name in names}
 
     def buyer(self, name: str, key: str) -> dict[str, Cell]:
-        """The other party, told as an object of this name: its key, its name and its TIN."""
-        told = self.part(name)
-        return {key: told.cell("id"), f"{key}_name": told.cell("name"), "tin": told.cell("tin")}
+        """Return the cells of the other party: its key, its name and its TIN."""
+        party = self.part(name)
+        return {key: party.cell("id"), f"{key}_name": party.cell("name"), "tin": party.cell("tin")}
 
     def items(self, *names: str) -> list[dict[str, Cell]]:
-        """The lines, by position; who tells no positions has them in the order of the list."""
+        """Return the lines with their positions; without positions, the list's order counts."""
         lines = self.parts("items")
-        told = any(line.value.get("pos") is not None for line in lines)
-        found = []
-        for at, line in enumerate(lines, 1):
-            pos = line.cell("pos") if told else Cell(line.at("pos"), at)
-            found.append({"pos": pos, **line.cells(*names)})
-        return found
+        has_positions = any(line.value.get("pos") is not None for line in lines)
+        items = []
+        for index, line in enumerate(lines, 1):
+            pos = line.cell("pos") if has_positions else Cell(line.at("pos"), index)
+            items.append({"pos": pos, **line.cells(*names)})
+        return items
 
 
-def _refunded(order: NetShopPart, back: Sequence[NetShopPart]) -> dict[str, Cell]:
-    """The status of the order and what was given back of it."""
-    if not back:
+def _refund_cells(order: NetShopPart, refunds: Sequence[NetShopPart]) -> dict[str, Cell]:
+    """Return the cells of an order's status and refunded total."""
+    if not refunds:
         return {"status": order.cell("status")}
-    given = sum((one.amount("amount") for one in back), start=NOTHING)
-    status = status_of(order.text("status"), back, given, order.amount("total"))
-    place = back[-1].at("status")
-    unread = any(one.errors or one.cell("amount").value in (None, "") for one in back)
+    refunded = sum((refund.amount("amount") for refund in refunds), start=NOTHING)
+    status = status_of(order.text("status"), refunds, refunded, order.amount("total"))
+    place = refunds[-1].at("status")
+    unread = any(refund.errors or refund.cell("amount").value in (None, "") for refund in refunds)
     return {
         "status": Cell(place, status),
-        "refunded_total": Cell(place, None if unread else plain(given)),
+        "refunded_total": Cell(place, None if unread else plain(refunded)),
     }
 
 
 def parts_of(order: NetShopPart) -> list[NetShopPart]:
-    """What was given back of an order: one `refund`, or several `refunds`, each once. Who sends the
-    latest beside all of them means no second one; two contents under one id are wrong.
+    """Return an order's refunds: one `refund`, or several `refunds`, each once.
+
+    A sender may repeat the latest refund beside the complete list. Different contents under one id
+    are an error.
     """
-    one = order.value.get("refund")
-    told = [*([order.part("refund")] if one is not None else []), *order.parts("refunds")]
-    found: dict[str, NetShopPart] = {}
-    for refund in told:
-        known = found.setdefault(refund.text("id") or refund.place, refund.alone())
-        if known.value != refund.value:
+    latest = order.value.get("refund")
+    parts = [*([order.part("refund")] if latest is not None else []), *order.parts("refunds")]
+    refunds_by_id: dict[str, NetShopPart] = {}
+    for refund in parts:
+        earlier = refunds_by_id.setdefault(refund.text("id") or refund.place, refund.alone())
+        if earlier.value != refund.value:
             words = "Another refund of this order has the same id and another content."
-            known.wrong("id", words, "Give each refund an id of its own.")
-    return list(found.values())
+            earlier.wrong("id", words, "Give each refund an id of its own.")
+    return list(refunds_by_id.values())
 
 
-def status_of(told: str, refunds: Sequence[NetShopPart], given: Decimal, total: Decimal) -> str:
-    """The status of an order with refunds: the words of the refund, and whether it is only a part.
+def status_of(
+    order_status: str, refunds: Sequence[NetShopPart], refunded: Decimal, total: Decimal
+) -> str:
+    """Return the status of an order with refunds: the refund's words, and whether it is a part.
 
-    An order that was cancelled stays so: nothing of it is to be posted at all. `given` is what all
-    refunds come to, `total` what the order does, both in the order's currency.
+    A cancelled order stays cancelled: nothing is posted for it. `refunded` is the sum of all
+    refunds and `total` the order's total, both in the order's currency.
     """
-    if told.strip().casefold() == _CANCELLED:
-        return told
-    words = [one.text("status") for one in refunds]
-    strange = next((one for one in words if one not in _RESTOCK), None)
-    if strange is not None:
-        return f"{UNKNOWN}{strange[:_LONGEST_REFUND_ID]}"
+    if order_status.strip().casefold() == _CANCELLED:
+        return order_status
+    words = [refund.text("status") for refund in refunds]
+    unknown = next((word for word in words if word not in _RESTOCK), None)
+    if unknown is not None:
+        return f"{UNKNOWN}{unknown[:_LONGEST_REFUND_ID]}"
     status = RETURNED if RETURNED in words else REFUNDED
-    return status if given >= total else f"{status}{IN_PART}"
+    return status if refunded >= total else f"{status}{IN_PART}"
 
 
 def read_refunds(order: NetShopPart, refunds: Sequence[NetShopPart], zone: ZoneInfo) -> list[Read]:
-    """Each refund as a record of its own."""
-    return [_record(order, one, zone) for one in refunds]
+    """Return each refund as a record of its own."""
+    return [_record(order, refund, zone) for refund in refunds]
 
 
 def _record(order: NetShopPart, refund: NetShopPart, zone: ZoneInfo) -> Read:
@@ -526,7 +548,7 @@ def _record(order: NetShopPart, refund: NetShopPart, zone: ZoneInfo) -> Read:
     of_refund = refund.value.get("updated_at") is not None
     updated = (refund if of_refund else order).moment("updated_at")
     on_its_own = refund.value.get("refunded_at") is not None
-    day = refund.day("refunded_at", zone) if on_its_own else _day_of(order, refund, zone)
+    day = refund.day("refunded_at", zone) if on_its_own else _state_day(order, refund, zone)
     head = {
         "number": refund.cell("number" if refund.value.get("number") is not None else "id"),
         "status": refund.cell("status"),
@@ -557,44 +579,46 @@ def _rounded_back(
     return [own_line("rounding", "Rounding", rounding, next_position(lines), place)]
 
 
-def _day_of(order: NetShopPart, refund: NetShopPart, zone: ZoneInfo) -> Cell:
-    told = refund if refund.value.get("updated_at") is not None else order
-    return told.day("updated_at", zone)
+def _state_day(order: NetShopPart, refund: NetShopPart, zone: ZoneInfo) -> Cell:
+    dated_part = refund if refund.value.get("updated_at") is not None else order
+    return dated_part.day("updated_at", zone)
 
 
-def payout_of(place: str, given: object, zone: ZoneInfo) -> tuple[IncomingRecord | RowError, ...]:
-    """Return the payout and what it pays of each order."""
-    told = part_of(
-        place, given, "This is not a payout.", "Send an object with the payout's fields."
+def payout_of(place: str, payload: object, zone: ZoneInfo) -> tuple[IncomingRecord | RowError, ...]:
+    """Return the payout and its payment of each order."""
+    payout_part = part_of(
+        place, payload, "This is not a payout.", "Send an object with the payout's fields."
     )
-    if not isinstance(told, NetShopPart):
-        return told
+    if not isinstance(payout_part, NetShopPart):
+        return payout_part
     head = {
-        **told.cells(*_TOLD),
-        "number": told.cell("id"),
-        "updated_at": told.moment("updated_at"),
+        **payout_part.cells(*_TOLD),
+        "number": payout_part.cell("id"),
+        "updated_at": payout_part.moment("updated_at"),
     }
-    head |= told.cells(*_TOTALS)
-    entries = [_entry(line) for line in told.parts("lines")]
+    head |= payout_part.cells(*_TOTALS)
+    entries = [_entry(line) for line in payout_part.parts("lines")]
     return payouts.records_of(
         payouts.Payout(
             place=place,
-            key=told.cell("id"),
+            key=payout_part.cell("id"),
             head=head,
-            entries=[one for one in entries if one is not None],
+            entries=[entry for entry in entries if entry is not None],
         ),
         PAYOUTS,
         zone,
-        told.errors,
+        payout_part.errors,
     )
 
 
 def _entry(line: NetShopPart) -> payouts.Entry | None:
-    """One line of the payout; None, and told, where its kind is not known."""
-    part = next((one for one in payouts.PARTS if one == line.text("kind")), None)
+    """Return the entry of a payout line; report an unknown kind and return None."""
+    part = next((part_name for part_name in payouts.PARTS if part_name == line.text("kind")), None)
     if part is None:
-        known = ", ".join(payouts.PARTS)
-        line.wrong("kind", "This is not a kind of line that a payout has.", f"Send one of {known}.")
+        part_names = ", ".join(payouts.PARTS)
+        line.wrong(
+            "kind", "This is not a kind of line that a payout has.", f"Send one of {part_names}."
+        )
         return None
     if not line.stated("amount"):
         line.wrong("amount", "The line has no amount.", "Send it, with a minus for a fee.")
@@ -609,79 +633,81 @@ def _entry(line: NetShopPart) -> payouts.Entry | None:
     )
 
 
-def delivery_of(place: str, given: object, zone: ZoneInfo) -> Read:
-    """A delivery order: what left the warehouse for an order, in its units."""
-    told = part_of(place, given, "This is not a delivery order.", "Send an object with its fields.")
-    if not isinstance(told, NetShopPart):
-        return told
-    head = {
-        **told.cells(*_as_told(DELIVERY)),
-        **told.moments("updated_at"),
-        **told.buyer("customer", "customer"),
-        "order_number": told.cell("order"),
-        "delivered_on": told.day("delivered_at", zone),
-    }
-    return record_of(DELIVERY, told, head, told.items(*_GOODS, "order_line"), zone)
-
-
-def _as_told(kind: KindSchema) -> tuple[str, ...]:
-    return tuple(one.name for one in kind.fields if one.name not in _SEPARATE_DOCUMENT_FIELDS)
-
-
-def purchase_of(place: str, given: object, zone: ZoneInfo) -> Read:
-    """A purchase request."""
-    told = part_of(place, given, "This is not a purchase.", "Send an object with its fields.")
-    if not isinstance(told, NetShopPart):
-        return told
-    head = {
-        **told.cells(*_as_told(PURCHASE)),
-        **told.moments("updated_at"),
-        **told.buyer("supplier", "supplier"),
-        "ordered_on": told.day("ordered_at", zone),
-    }
-    return record_of(PURCHASE, told, head, told.items(*_GOODS, "price", "tax"), zone)
-
-
-def settlement_of(place: str, given: object, zone: ZoneInfo) -> Read:
-    """What a blogger earned in a week, and whether it was paid."""
-    told = part_of(
-        place, given, "This is not a settlement.", "Send an object with the settlement's fields."
+def delivery_of(place: str, payload: object, zone: ZoneInfo) -> Read:
+    """Return a delivery order: what left the warehouse for an order, in its units."""
+    delivery = part_of(
+        place, payload, "This is not a delivery order.", "Send an object with its fields."
     )
-    if not isinstance(told, NetShopPart):
-        return told
+    if not isinstance(delivery, NetShopPart):
+        return delivery
     head = {
-        **told.cells("status", "company_code", "blogger", "period", "currency"),
-        **told.moments("paid_at", "updated_at"),
-        "number": told.cell("id"),
-        "commission": told.cell("amount"),
-        "settled_on": Cell(told.at("period"), _last_day(told.value.get("period"))),
+        **delivery.cells(*_unchanged_fields(DELIVERY)),
+        **delivery.moments("updated_at"),
+        **delivery.buyer("customer", "customer"),
+        "order_number": delivery.cell("order"),
+        "delivered_on": delivery.day("delivered_at", zone),
     }
-    return record_of(SETTLEMENT, told, head, (), zone)
+    return record_of(DELIVERY, delivery, head, delivery.items(*_GOODS, "order_line"), zone)
+
+
+def _unchanged_fields(kind: KindSchema) -> tuple[str, ...]:
+    return tuple(field.name for field in kind.fields if field.name not in _SEPARATE_DOCUMENT_FIELDS)
+
+
+def purchase_of(place: str, payload: object, zone: ZoneInfo) -> Read:
+    """Return the record of a purchase request."""
+    purchase = part_of(place, payload, "This is not a purchase.", "Send an object with its fields.")
+    if not isinstance(purchase, NetShopPart):
+        return purchase
+    head = {
+        **purchase.cells(*_unchanged_fields(PURCHASE)),
+        **purchase.moments("updated_at"),
+        **purchase.buyer("supplier", "supplier"),
+        "ordered_on": purchase.day("ordered_at", zone),
+    }
+    return record_of(PURCHASE, purchase, head, purchase.items(*_GOODS, "price", "tax"), zone)
+
+
+def settlement_of(place: str, payload: object, zone: ZoneInfo) -> Read:
+    """Return the record of a blogger's earnings in a week, and whether they were paid."""
+    settlement = part_of(
+        place, payload, "This is not a settlement.", "Send an object with the settlement's fields."
+    )
+    if not isinstance(settlement, NetShopPart):
+        return settlement
+    head = {
+        **settlement.cells("status", "company_code", "blogger", "period", "currency"),
+        **settlement.moments("paid_at", "updated_at"),
+        "number": settlement.cell("id"),
+        "commission": settlement.cell("amount"),
+        "settled_on": Cell(settlement.at("period"), _last_day(settlement.value.get("period"))),
+    }
+    return record_of(SETTLEMENT, settlement, head, (), zone)
 
 
 def _last_day(period: object) -> object:
-    """The day with which a period ends; what is no period is left to be found wrong."""
+    """Return the last day of a period; another value is returned for the reader to report."""
     return period.rpartition("/")[2] if isinstance(period, str) else period
 
 
 def part_of(
-    place: str, given: object, message: str, hint: str
+    place: str, payload: object, message: str, hint: str
 ) -> NetShopPart | tuple[RowError, ...]:
-    """The object at a place; the message and the hint are for what is none."""
-    if isinstance(given, Mapping):
-        return NetShopPart(place, given)
+    """Return the object at a place; an error with this message and hint if it is no object."""
+    if isinstance(payload, Mapping):
+        return NetShopPart(place, payload)
     return (RowError(where=place, value="", message=message, hint=hint),)
 
 
 def record_of(
     kind: KindSchema,
-    told: Part,
+    part: Part,
     head: Mapping[str, Cell],
     lines: Sequence[Mapping[str, Cell]],
     zone: ZoneInfo,
 ) -> Read:
     """Return the record of an object, known by its `id` and held for what is wrong with it."""
-    return read_part(kind, told, RawRecord(told.cell("id"), head, lines), zone)
+    return read_part(kind, part, RawRecord(part.cell("id"), head, lines), zone)
 
 
 _READERS: Final[Mapping[str, _Reader]] = {
