@@ -123,7 +123,7 @@ Body = Mapping[str, object]
 
 
 class Workbook:
-    """The source `workbook`: the same records as a webhook brings, from a file."""
+    """The source `workbook`: equal records to a webhook's, from a file."""
 
     name = NAME
     form = FORM
@@ -139,7 +139,7 @@ class Workbook:
         now: datetime,  # noqa: ARG002
         zone: ZoneInfo,  # noqa: ARG002
     ) -> Accepted | SourceRefusal:
-        """Nothing: a workbook carries no signature, so somebody signed in has to bring it."""
+        """Refuse: a workbook is not signed, so only a signed-in user can bring it."""
         return SourceRefusal(
             405, "no_webhook", "Workbooks are not taken here.", "Upload the file, or use ingest."
         )
@@ -151,33 +151,36 @@ class Workbook:
     def read_as_before(
         self, name: str, raw: bytes, zone: ZoneInfo, layouts: Layouts
     ) -> Accepted | SourceRefusal:
-        """Return the same with the columns that a person chose for an earlier file. The name of the
-        file says the kind (`refunds.csv`); without such a name the records are orders. An unknown
-        column is an error, too, and days that can be read in two ways: nobody is there to be asked.
+        """Return the records of a file, read with the columns that a person chose for an earlier
+        file.
+
+        The name of the file names the kind (`refunds.csv`); without such a name the records are
+        orders. An unknown column is an error, and so are ambiguous days, because no person can
+        choose.
         """
         parts = _parts(name, raw, _kind_named(name))
         if isinstance(parts, SourceRefusal):
             return parts
-        plain = [one for sheet in sheets_read(parts) for one in columns_of(parts, sheet, {})]
-        layout = layouts(parts.kind.kind, plain)
-        found = orders_of_file(parts, zone, layout)
-        typed = {name for name, value in values_set(layout, FIXED).items() if value}
-        if unused := sorted(typed - found.fixed.keys()):
+        columns = [one for sheet in sheets_read(parts) for one in columns_of(parts, sheet, {})]
+        layout = layouts(parts.kind.kind, columns)
+        file_orders = orders_of_file(parts, zone, layout)
+        set_names = {name for name, value in values_set(layout, FIXED).items() if value}
+        if unused := sorted(set_names - file_orders.fixed.keys()):
             message = f"No value can be set for {', '.join(unused)}."
             hint = "No field of these records has this name."
             return SourceRefusal(422, "unused_value", message, hint)
-        if found.in_doubt:
-            day = found.in_doubt
+        if file_orders.in_doubt:
+            day = file_orders.in_doubt
             message = f"{day} can be read in more than one way: nothing says which is the day."
             hint = "Write days as 2026-06-05, or upload the file: the page asks which is meant."
             return SourceRefusal(422, "days_in_doubt", message, hint)
-        if found.missing:
-            names = ", ".join(column for _, column in found.missing)
-            message = f"{found.missing[0][0]}: missing columns: {names}."
+        if file_orders.missing:
+            names = ", ".join(column for _, column in file_orders.missing)
+            message = f"{file_orders.missing[0][0]}: missing columns: {names}."
             hint = "Add what is missing, or set one value for all rows: --set status=paid."
             return SourceRefusal(422, "missing_column", message, hint)
         records, of_orders = [], list[RowError]()
-        for order in found.orders:
+        for order in file_orders.orders:
             if order.record is None:
                 of_orders += order.errors
             else:
@@ -185,9 +188,15 @@ class Workbook:
         return Accepted(
             delivery_id="file-" + hashlib.sha256(raw).hexdigest(),
             records=tuple(records),
-            errors=(*_unknown(parts, found.columns), *found.errors, *of_orders),
-            skipped=found.skipped,
-            filled={(name, found.fixed[name]): count for name, count in found.filled.items()},
+            errors=(
+                *_unknown_column_errors(parts, file_orders.columns),
+                *file_orders.errors,
+                *of_orders,
+            ),
+            skipped=file_orders.skipped,
+            filled={
+                (name, file_orders.fixed[name]): count for name, count in file_orders.filled.items()
+            },
         )
 
     def upload(
@@ -199,8 +208,9 @@ class Workbook:
         kind: KindSchema,
         beside: Sequence[KindSchema] = (),
     ) -> FileOrders | SourceRefusal:
-        """The records of a kind in a file, and the columns that were read for them; beside payouts
-        what they pay of each order, where payments of orders may come.
+        """Return the records of a kind in a file, and the columns that were read for them.
+
+        With payouts, also their payments of orders where `beside` allows that kind.
         """
         parts = _parts(name, raw, kind, Limits(cpu_seconds=UPLOAD_SECONDS))
         if isinstance(parts, SourceRefusal):
@@ -210,8 +220,9 @@ class Workbook:
     def fields(
         self, sheet_columns: Sequence[FileColumn], kind: KindSchema
     ) -> Mapping[str, tuple[FieldLabel, ...]]:
-        """What each sheet's columns can fill: of one sheet alone records and their lines, else
-        first those of records.
+        """Return sheet -> the fields that its columns can fill.
+
+        A single sheet fills records and lines; of two sheets the first fills records.
         """
         headings = headings_of(kind)
         names = tuple(dict.fromkeys(column.sheet for column in sheet_columns))
@@ -220,13 +231,13 @@ class Workbook:
         return {name: labels(kind) for name, kind in zip(names, kinds, strict=False)}
 
     def with_errors(self, name: str, raw: bytes, errors: Mapping[str, str]) -> bytes | None:
-        """The file with what is wrong in each row, made by a child process under limits."""
+        """Return the file with the errors of each row, made by a child process under limits."""
         limits = Limits()
         only = next((place.rpartition("!")[0] for place in errors), KINDS[0].kind)
         csv = only if name.lower().endswith(CSV) else ""  # the one sheet, as its cells are named
-        told = json.dumps({"csv": csv, "errors": dict(errors)}).encode()
+        header = json.dumps({"csv": csv, "errors": dict(errors)}).encode()
         child = "connectors.sources.workbook.file_sheets"
-        return run(child, [], told + b"\n" + raw, limits.cpu_seconds * 6)
+        return run(child, [], header + b"\n" + raw, limits.cpu_seconds * 6)
 
 
 def _parts(
@@ -237,57 +248,70 @@ def _parts(
     if isinstance(sheets, WorkbookRefusal):
         status = 413 if sheets.code.startswith("too_") else 422
         return SourceRefusal(status, sheets.code, sheets.message, sheets.hint)
-    sheets = tuple(find_header(one, [kind]) for one in sheets)
+    sheets = tuple(find_header(sheet, [kind]) for sheet in sheets)
     if name.lower().endswith(CSV):
         return one_sheet(sheets[0], sheets, kind)
-    found = parts_of(sheets, kind)
-    if isinstance(found, str):
+    sheets_or_missing = parts_of(sheets, kind)
+    if isinstance(sheets_or_missing, str):
         hint = f"Name the sheets {only} and {kind.kind}_items."
-        return SourceRefusal(422, "missing_sheet", f"The sheet {found} is missing.", hint)
-    return found
+        return SourceRefusal(
+            422, "missing_sheet", f"The sheet {sheets_or_missing} is missing.", hint
+        )
+    return sheets_or_missing
 
 
 def _kind_named(name: str) -> KindSchema:
-    """The kind that the name of a file begins with, in the singular or in the plural."""
+    """Return the kind whose singular or plural the file name begins with."""
     stem = name.replace("\\", "/").rpartition("/")[2].rpartition(".")[0].casefold()
-    fits = [one for one in KINDS if re.match(rf"({_either(one.kind)})(?![a-z])", stem)]
-    return max(fits, key=lambda one: len(one.kind), default=KINDS[0])
+    matching_kinds = [
+        kind for kind in KINDS if re.match(rf"({_kind_pattern(kind.kind)})(?![a-z])", stem)
+    ]
+    return max(matching_kinds, key=lambda kind: len(kind.kind), default=KINDS[0])
 
 
-def _either(kind: str) -> str:
-    """A pattern of one or several of a kind: delivery, deliveries."""
-    many = kind.removesuffix("y") + "ies" if kind.endswith("y") else f"{kind}s"
-    return "|".join(word.replace("_", "[ _-]") for word in (kind, many))
+def _kind_pattern(kind: str) -> str:
+    """Return a pattern for the singular or plural of a kind: delivery, deliveries."""
+    plural = kind.removesuffix("y") + "ies" if kind.endswith("y") else f"{kind}s"
+    return "|".join(word.replace("_", "[ _-]") for word in (kind, plural))
 
 
-def _unknown(parts: FileSheets, columns: Sequence[FileColumn]) -> Iterator[RowError]:
+def _unknown_column_errors(parts: FileSheets, columns: Sequence[FileColumn]) -> Iterator[RowError]:
     if parts.export is not None:  # it has many columns that no document needs
         return
-    filled = Counter((one.sheet, one.field) for one in columns)
-    for one in columns:
-        if one.matched_by is MatchedBy.NOTHING and one.field == LEFT_OUT:
-            known = [name for name in fields_of(parts, one.sheet) if not name.startswith(EXTRA)]
-            twice = (
-                "occurs twice" if filled[one.sheet, one.heading] else "is not known, and not read"
+    filled = Counter((file_column.sheet, file_column.field) for file_column in columns)
+    for file_column in columns:
+        if file_column.matched_by is MatchedBy.NOTHING and file_column.field == LEFT_OUT:
+            known_fields = [
+                name for name in fields_of(parts, file_column.sheet) if not name.startswith(EXTRA)
+            ]
+            problem = (
+                "occurs twice"
+                if filled[file_column.sheet, file_column.heading]
+                else "is not known, and not read"
             )
             yield RowError(
-                where=f"{one.key}1",
-                value=one.heading[:200],
-                message=f"The column {one.heading[:50]} {twice}.",
-                hint=f"Known: {', '.join(known)}.",
+                where=f"{file_column.key}1",
+                value=file_column.heading[:200],
+                message=f"The column {file_column.heading[:50]} {problem}.",
+                hint=f"Known: {', '.join(known_fields)}.",
             )
 
 
 def orders_of_file(
     parts: FileSheets, zone: ZoneInfo, chosen: Chosen, paid: KindSchema | None = None
 ) -> FileOrders:
-    """All records of the file, good and bad; `paid` is the kind of what payouts pay of orders,
-    where that comes of them, too.
+    """Return all records of the file, good and bad.
+
+    `paid` is the kind of a payout's payments of orders, if the file may bring them too.
     """
     columns = [
         column for sheet in sheets_read(parts) for column in columns_of(parts, sheet, chosen)
     ]
-    filled = {(one.sheet, one.field): one.letter for one in columns if one.field != LEFT_OUT}
+    filled = {
+        (column.sheet, column.field): column.letter
+        for column in columns
+        if column.field != LEFT_OUT
+    }
     parts = replace(parts, fixed=fixed_values(parts, chosen, filled))
     sheets = tuple(
         SheetRows(
@@ -311,8 +335,8 @@ def orders_of_file(
         )
     decimals = decimals_of(written_values(parts, columns, _AMOUNTS))
     rows = RowReader(parts, columns, order, decimals, zone)
-    groups, loose = rows.joined() if parts.joined else rows.apart()
-    seen = Counter(head.named() for head, _, _ in groups)
+    groups, unassigned_errors = rows.joined() if parts.joined else rows.apart()
+    number_counts = Counter(head.named() for head, _, _ in groups)
     lacks = lacking(parts, filled) if paid else ()
     payments = None
     if paid and not lacks:
@@ -323,8 +347,8 @@ def orders_of_file(
         columns=tuple(columns),
         days=order if days.example or days.said is Said.MONTH else None,
         ways=tuple((one, "") for one in days.ways),
-        orders=_Orders(groups, seen, parts, zone, payments),
-        errors=tuple(loose),
+        orders=_Orders(groups, number_counts, parts, zone, payments),
+        errors=tuple(unassigned_errors),
         skipped=tuple(rows.skipped),
         fixed=parts.fixed,
         filled=_filled_cells(groups, parts),
@@ -346,8 +370,9 @@ def _filled_cells(groups: Iterable[Group], parts: FileSheets) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class Payments:
-    """The payments of one file: their kind, and how often each id of a sale occurs in it. `fills`:
-    field of a line -> what a row fills it by.
+    """The payments of one file: their kind, and how often each sale's id occurs in it.
+
+    `fills`: field of a line -> the column field that fills it.
     """
 
     kind: KindSchema
@@ -358,37 +383,40 @@ class Payments:
     def of_payout(
         self, raw: RawRecord, rows: Sequence[SheetRow], body: Body
     ) -> tuple[IncomingRecord, ...] | tuple[RowError, ...]:
-        """What a payout pays of each order, or all that is wrong with its entries; `body` is the
-        payout in its canonical form.
+        """Return a payout's payments of orders, or all errors of its entries.
+
+        `body` is the payout in its canonical form.
         """
-        told = body.get("lines")
-        lines = told if isinstance(told, list) else []
+        body_lines = body.get("lines")
+        lines = body_lines if isinstance(body_lines, list) else []
         errors, sales = list[RowError](), list[payouts.Entry]()
         for row, cells, line in zip(rows, raw.lines, lines, strict=True):
-            wrong = self._wrong(row, cells, line)
-            errors += wrong
-            if not wrong and line["part"] == _SALE:
+            entry_errors = self._wrong(row, cells, line)
+            errors += entry_errors
+            if not entry_errors and line["part"] == _SALE:
                 sales.append(_sale(row, cells, line))
         return tuple(errors) or payouts.payments_of(raw.head, sales, self.kind, self.zone)
 
     def _wrong(self, row: SheetRow, cells: Mapping[str, Cell], line: Body) -> list[RowError]:
-        """What is wrong with an entry, cell by cell."""
+        """Return the errors of an entry, cell by cell."""
         if line.get("part") not in payouts.PARTS:
-            known = ", ".join(payouts.PARTS)
+            part_names = ", ".join(payouts.PARTS)
             words = "This is not a kind of entry that a payout has."
-            return [self._error(row, cells, "part", words, f"Write one of {known}.")]
+            return [self._error(row, cells, "part", words, f"Write one of {part_names}.")]
         if line["part"] != _SALE:
             return []
-        found, own = [], _text(line.get("line_id"))
+        errors, sale_id = [], _text(line.get("line_id"))
         if line.get("amount") is None:
-            found.append(
+            errors.append(
                 self._error(row, cells, "amount", "The sale has no amount.", "Write its amount.")
             )
-        if not own or self.ids.get(own, 0) > 1:
-            words = "Another sale of this file has the same id." if own else "The sale has no id."
+        if not sale_id or self.ids.get(sale_id, 0) > 1:
+            words = (
+                "Another sale of this file has the same id." if sale_id else "The sale has no id."
+            )
             hint = "Give each sale its own id: it settles an invoice of its own."
-            found.append(self._error(row, cells, "line_id", words, hint))
-        return found
+            errors.append(self._error(row, cells, "line_id", words, hint))
+        return errors
 
     def _error(
         self, row: SheetRow, cells: Mapping[str, Cell], name: str, message: str, hint: str
@@ -399,17 +427,17 @@ class Payments:
 
 
 class _Orders(Sequence[FileOrder]):
-    """The orders of a file, each made when it is asked for and kept by nobody."""
+    """The orders of a file, each made when it is read and not cached."""
 
     def __init__(
         self,
         groups: Sequence[Group],
-        seen: Mapping[str, int],
+        number_counts: Mapping[str, int],
         parts: FileSheets,
         zone: ZoneInfo,
         payments: Payments | None,
     ) -> None:
-        self._groups, self._rest = groups, (seen, parts, zone, payments)
+        self._groups, self._rest = groups, (number_counts, parts, zone, payments)
 
     def __len__(self) -> int:
         return len(self._groups)
@@ -428,23 +456,23 @@ class _Orders(Sequence[FileOrder]):
 
 def _order(
     group: Group,
-    seen: Mapping[str, int],
+    number_counts: Mapping[str, int],
     parts: FileSheets,
     zone: ZoneInfo,
     payments: Payments | None,
 ) -> FileOrder:
     head, items, errors = group
     raw, own_errors = _raw(head, items, parts)
-    found = _unattributable(head, items, seen[head.named()] > 1, parts.kind) or read_record(
-        parts.kind, raw, zone, (*errors, *own_errors)
-    )
+    record_or_errors = _unattributable(
+        head, items, number_counts[head.named()] > 1, parts.kind
+    ) or read_record(parts.kind, raw, zone, (*errors, *own_errors))
     record, more = None, tuple[IncomingRecord, ...]()
-    if isinstance(found, IncomingRecord):
-        record, more = _with_payments(found, raw, items, payments)
+    if isinstance(record_or_errors, IncomingRecord):
+        record, more = _with_payments(record_or_errors, raw, items, payments)
         record = _with_columns(record, parts)
         errors = record.errors
     else:
-        errors = found
+        errors = record_or_errors
     return FileOrder(
         record=record,
         where=head.place,
@@ -481,27 +509,27 @@ def _with_payments(
     record: IncomingRecord, raw: RawRecord, items: Sequence[SheetRow], payments: Payments | None
 ) -> tuple[IncomingRecord, tuple[IncomingRecord, ...]]:
     """Return a payout and what it pays of each order; no payment of a payout with a fault."""
-    paid = payments.of_payout(raw, items, record.body) if payments else ()
-    record = record.with_faults(one for one in paid if isinstance(one, RowError))
+    results = payments.of_payout(raw, items, record.body) if payments else ()
+    record = record.with_faults(result for result in results if isinstance(result, RowError))
     if record.faults:
         return record, ()
-    return record, tuple(one for one in paid if isinstance(one, IncomingRecord))
+    return record, tuple(result for result in results if isinstance(result, IncomingRecord))
 
 
 def _with_columns(record: IncomingRecord, parts: FileSheets) -> IncomingRecord:
     """Return the record whose faults name their columns as the file calls them."""
     if not record.errors:
         return record
-    words = {
+    headings = {
         (sheet.name, column_name(column)): word
         for sheet in sheets_read(parts)
         for column, word in header_of(sheet)
     }
     errors = []
-    for one in record.errors:
-        sheet, _, cell = one.where.rpartition("!")
-        column = words.get((sheet, cell.rstrip("0123456789")), "")
-        errors.append(replace(one, column=column) if column else one)
+    for error in record.errors:
+        sheet, _, cell = error.where.rpartition("!")
+        column = headings.get((sheet, cell.rstrip("0123456789")), "")
+        errors.append(replace(error, column=column) if column else error)
     body = {name: value for name, value in record.body.items() if name != INTAKE_FAULTS}
     return replace(record, body=body, errors=()).with_faults(errors)
 
@@ -512,9 +540,9 @@ def _raw(
     """Return the record as its rows hold it, and what is wrong with the record as a whole."""
     keys = parts.line_keys
     cells = {**_fixed(parts, parts.named, head.place), **head.cells(parts.named)}
-    own = id_of(parts.kind)
-    if own in parts.named and (cell := head.cell("id")):
-        cells[own] = cell
+    id_field = id_of(parts.kind)
+    if id_field in parts.named and (cell := head.cell("id")):
+        cells[id_field] = cell
     lines = [
         {
             keys[key]: cell
@@ -549,7 +577,9 @@ def _raw(
 
 
 def _fixed(parts: FileSheets, names: Collection[str], where: str) -> dict[str, Cell]:
-    return {name: Cell(where, one) for name, one in parts.fixed.items() if name in names}
+    return {
+        name: Cell(where, fixed_value) for name, fixed_value in parts.fixed.items() if name in names
+    }
 
 
 def _places(head: SheetRow, parts: FileSheets) -> dict[str, tuple[str, str]]:
@@ -564,15 +594,15 @@ def _places(head: SheetRow, parts: FileSheets) -> dict[str, tuple[str, str]]:
 
 def _extras(head: SheetRow, items: Sequence[SheetRow], parts: FileSheets) -> dict[str, Cell]:
     """Return the order's columns that no field holds; amounts of its rows are added up."""
-    found = {
+    cells = {
         **_fixed(parts, parts.headings.extras, head.place),
         **head.cells(parts.headings.extras),
     }
-    for name in SUMMED & found.keys():
+    for name in SUMMED & cells.keys():
         amounts = [amount_of(item.cell(name)) for item in items]
-        known = [one for one in amounts if one is not None]
-        found[name] = Cell(found[name].where, str(sum(known, Decimal(0))))
-    return found
+        known_amounts = [amount for amount in amounts if amount is not None]
+        cells[name] = Cell(cells[name].where, str(sum(known_amounts, Decimal(0))))
+    return cells
 
 
 def _total(raw: RawRecord, parts: FileSheets) -> Decimal | None:
@@ -580,20 +610,24 @@ def _total(raw: RawRecord, parts: FileSheets) -> Decimal | None:
 
 
 def _totals(parts: FileSheets) -> list[str]:
-    """The fields of a record that hold its total; its first line may have one of the name."""
+    """Return the fields of a record that hold its total; its first line may have one with that
+    name.
+    """
     names = (parts.kind.total_field or "total", *_SUMS)
     return [name for name in names if name in parts.headings.head]
 
 
 def payment_kind(kind: KindSchema, beside: Iterable[KindSchema]) -> KindSchema | None:
-    """The kind of the payments that come of records of a kind, where they may come at all."""
+    """Return the kind of the payments that records of a kind may bring, or None."""
     if kind.kind != payouts.PAYOUT:
         return None
-    return next((one for one in beside if one.kind == payouts.ORDER_PAYMENT), None)
+    return next(
+        (candidate for candidate in beside if candidate.kind == payouts.ORDER_PAYMENT), None
+    )
 
 
 def lacking(parts: FileSheets, filled: Mapping[tuple[str, str], str]) -> tuple[str, ...]:
-    """The fields that no column fills and without which no sale is told, as a row has them."""
+    """Return the required fields of a sale that no column fills, by their name in a row."""
     fills = {name: key for key, name in parts.line_keys.items()}
     sheet = parts.items.name
     return tuple(fills[name] for name in _NEEDED if (sheet, fills[name]) not in filled)
@@ -617,15 +651,15 @@ def _text(value: object) -> str:
 def payments_in(
     parts: FileSheets, rows: Iterable[SheetRow], kind: KindSchema, zone: ZoneInfo
 ) -> Payments:
-    """The payments of a file with these lines, whose sales are told."""
+    """Return the payments of a file with these lines."""
     fills = {name: key for key, name in parts.line_keys.items()}
     return Payments(kind, Counter(_ids(rows, fills["part"], fills["line_id"])), fills, zone)
 
 
 def _ids(rows: Iterable[SheetRow], part: str, line_id: str) -> Iterator[str]:
     for row in rows:
-        if row.text(part) == _SALE and (found := row.text(line_id)):
-            yield found
+        if row.text(part) == _SALE and (sale_id := row.text(line_id)):
+            yield sale_id
 
 
 SOURCE: Source = Workbook()
