@@ -133,12 +133,15 @@ class ConnectionReport:
 
     @classmethod
     def stopped(
-        cls, names: Sequence[str], *completed: Step, reached: bool = True
+        cls, names: Sequence[str], *completed: Step, there: bool = True
     ) -> "ConnectionReport":
-        """Return a test that ended at the last completed step; the later steps are not run."""
+        """Return a test that ended at the last completed step; the later steps are not run.
+
+        Connectors outside the product pass `there` by keyword, so it keeps its name.
+        """
         words = f"Not run: {completed[-1].name[0].lower()}{completed[-1].name[1:]} comes first."
         later = tuple(Step(name, None, words, code=NOT_RUN) for name in names[len(completed) :])
-        return cls(steps=(*completed, *later), snapshot=None, reached=reached)
+        return cls(steps=(*completed, *later), snapshot=None, reached=there)
 
 
 class OutgoingDocument(Protocol):

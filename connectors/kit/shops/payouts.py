@@ -290,7 +290,7 @@ def shop_report(
     way = reach(settings, answer)
     made = [Step(TEXT, ok=True, words="The key has all parts that asking needs."), way]
     if isinstance(answer, HttpFailure) or way.ok is False:
-        return ConnectionReport.stopped(STEPS, *made, reached=reached(answer))
+        return ConnectionReport.stopped(STEPS, *made, there=reached(answer))
     fault = judge(answer)
     for step in (
         Step(KEY, ok=True, words=f"{title} knows the key."),

@@ -80,7 +80,7 @@ def test(settings: Settings, password: str, zone: ZoneInfo, now: datetime) -> Co
         if isinstance(setting, str):
             hint = "Correct it under Settings."
             step = Step.failed(FIRST[0], setting, hint, "database.settings")
-            return ConnectionReport.stopped(FIRST, step, reached=False)
+            return ConnectionReport.stopped(FIRST, step, there=False)
     assert not isinstance(address, str)  # noqa: S101 - narrowed above
     assert not isinstance(queries, str)  # noqa: S101 - narrowed above
     kinds = tuple(f"{query.kind.capitalize()}s" for query in queries)
@@ -137,7 +137,7 @@ def _stopped(
     )
     failed = Step.failed(FIRST[index], error.words, error.hint, code)
     is_reached = index > _STOPS_AT["away"]
-    return ConnectionReport.stopped((*FIRST, *kinds), *before, failed, reached=is_reached)
+    return ConnectionReport.stopped((*FIRST, *kinds), *before, failed, there=is_reached)
 
 
 def _kind_steps(

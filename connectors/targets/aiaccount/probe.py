@@ -60,7 +60,7 @@ def report(
         reach(settings, answer),
     )
     if isinstance(answer, HttpFailure) or made[1].ok is False:
-        return ConnectionReport.stopped(STEPS, *made, reached=reached(answer))
+        return ConnectionReport.stopped(STEPS, *made, there=reached(answer))
     content = loads(answer.body)
     if _other_company(answer, content):
         return _not_reached(settings, made, _companies(content, "error"))

@@ -452,7 +452,7 @@ def report(
     text = Step(STEPS[0], ok=True, words="No spaces or hidden characters, and its ID is given.")
     made = (text, reach(settings, first))
     if isinstance(first, HttpFailure) or made[1].ok is False:
-        return ConnectionReport.stopped(STEPS, *made, reached=reached(first))
+        return ConnectionReport.stopped(STEPS, *made, there=reached(first))
     if first.status == HTTPStatus.UNAUTHORIZED:
         return ConnectionReport.stopped(STEPS, *made, _unknown_key(settings, first, secret))
     known = Step(STEPS[2], ok=True, words="AutoCount knows the key.")

@@ -492,7 +492,7 @@ def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
     first = relay.listed(http.now().astimezone(zone_of(settings)).date().isoformat())
     made = (text, reach(settings, relay.no_token or first))
     if made[1].ok is False:
-        return ConnectionReport.stopped(STEPS, *made, reached=reached(relay.no_token or first))
+        return ConnectionReport.stopped(STEPS, *made, there=reached(relay.no_token or first))
     if isinstance(first, HttpFailure):
         step = Step.failed(STEPS[2], first.words, "Test again in a few minutes.", "key.answer")
         return ConnectionReport.stopped(STEPS, *made, step)

@@ -157,7 +157,7 @@ def report(settings: Settings, secret: str, get: Get) -> ConnectionReport:
     way = reach(settings, info)
     made: tuple[Step, ...] = (text, way)
     if isinstance(info, HttpFailure) or way.ok is False:
-        return ConnectionReport.stopped(STEPS, *made, reached=reached(info))
+        return ConnectionReport.stopped(STEPS, *made, there=reached(info))
     if not _is_exchanged(secret):
         hint = "Press Connect to QuickBooks. Its client secret stands at developer.intuit.com."
         words = (
@@ -183,7 +183,7 @@ def report(settings: Settings, secret: str, get: Get) -> ConnectionReport:
     if isinstance(preferences, HttpFailure) or preferences.status != HTTPStatus.OK:
         step = Step.failed(STEPS[5], _told(preferences), "Test again in a few minutes.", "answer")
         step = step.took(preferences.seconds)
-        return ConnectionReport.stopped(STEPS, *made, step, reached=reached(preferences))
+        return ConnectionReport.stopped(STEPS, *made, step, there=reached(preferences))
     told = _inner(preferences, "Preferences")
     locked = _closed(told)
     if isinstance(locked, str):
