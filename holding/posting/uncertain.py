@@ -221,6 +221,11 @@ def _conclude(case: Case, doubt: UncertainPush, found: Found, asked: datetime) -
             total=found.total,
             besides=found.besides,
         )
+    elif found.kind == "different" and _is_our_own_total(case, doubt, found):
+        # The target made it and came to another total: the read-back holds it as stored otherwise.
+        store_results.mark_posted(
+            case, target_ref=found.target_ref, words=found.words, existing=False
+        )
     elif found.kind == "different":
         store_results.mark_conflict(case, found, _conflict_class(case, doubt, found))
     elif found.refused is not None:
@@ -233,6 +238,16 @@ def _conclude(case: Case, doubt: UncertainPush, found: Found, asked: datetime) -
         )
         if found.lookup_refused:
             posting_push.hold_unanswered(case, "uncertain", found.words)
+
+
+def _is_our_own_total(case: Case, doubt: UncertainPush, found: Found) -> bool:
+    """Check whether the target gave our new document this id, and it differs in its total alone."""
+    if doubt.member.action != "create" or found.void or not found.target_ref:
+        return False
+    total = case.channel.total_field(doubt.member.document.document)
+    differing = {(kept.line, kept.field) for kept in found.differs}
+    made = store_results.made_ref(case.session, doubt.member.push_id)
+    return differing == {(0, total)} and made == found.target_ref
 
 
 def _conflict_class(case: Case, doubt: UncertainPush, found: Found) -> ErrorClass:

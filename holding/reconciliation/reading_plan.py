@@ -7,7 +7,18 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import BigInteger, ColumnElement, bindparam, exists, func, or_, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    and_,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from connectors import registry
@@ -132,7 +143,14 @@ class Watched:
 
 _TAKEN: Final = Attempt.state.in_((AttemptState.ACCEPTED, AttemptState.EXISTING))
 
-_SENT: Final = exists().where(Attempt.push_id == Push.id, _TAKEN).correlate(Push)
+_MADE: Final = and_(
+    Attempt.state == AttemptState.UNCERTAIN, Attempt.target_ref == Posting.target_ref
+)
+"""The answer named the document that it made, though not with the content that was sent."""
+
+_SENT: Final = (
+    exists().where(Attempt.push_id == Push.id, or_(_TAKEN, _MADE)).correlate(Push, Posting)
+)
 
 _CHANGED: Final = (
     select(Attempt.proof)

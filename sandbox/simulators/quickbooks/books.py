@@ -39,6 +39,7 @@ _SWITCHES = (
     "tax_as_sent",
     "inclusive_as_gross",
     "any_currency",
+    "other_totals",
 )
 
 Place = tuple[str, str, str]
@@ -208,6 +209,7 @@ class Company:
     custom_numbers: bool = True  # documents keep the numbers that are sent
     multi_currency: bool = True
     custom_fields: Names = field(default_factory=dict)  # names by DefinitionId; blank: not used
+    other_totals: bool = False  # a new document is stored with a ringgit more than its lines
     tax_as_sent: bool = True  # tax lines that are sent replace those that it works out
     inclusive_as_gross: bool = False  # amounts of an inclusive document include their tax
     negative_totals: bool = False  # a document of less than nothing is taken

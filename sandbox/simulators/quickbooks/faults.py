@@ -291,6 +291,8 @@ def _create(books: Books, job: Job, now: datetime) -> Outcome:
     if refused is not None:
         return _no(refused)
     made = worked_out(job.company, job.kind, {**document, "Id": str(books.last_id + 1)})
+    if job.company.other_totals:
+        made["TotalAmt"] += 1
     return Outcome(effect="created", stands=touched(made, now))
 
 
