@@ -293,8 +293,10 @@ class Checklist:
 
     @property
     def current(self) -> Step:
-        """The first step that is not done."""
-        return next(step for step in Step if not self.done(step))
+        """The first step that is not done; before a change that nobody can publish, the people."""
+        left = [step for step in Step if not self.done(step)]
+        unpublished = left[0] == Step.RULES and self.change is not None
+        return Step.PEOPLE if unpublished and Step.PEOPLE in left else left[0]
 
     @property
     def count_done(self) -> int:

@@ -400,7 +400,7 @@ def keep_report(
     if report.ok and connection.untested_since is not None:
         connection.untested_since = None
         breaker.let_begin(session, connection.id)
-        words = f"The connection test of {connection.name} passed. What waited is sent."
+        words = f"The connection test of {connection.name} passed. It may send from now on."
         log_connection_event(session, connection, SYSTEM, now, "connection.test_passed", words)
 
 

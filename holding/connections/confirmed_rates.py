@@ -77,9 +77,9 @@ class Rates:
 
         `unit`: whether the target reports one unit for each item.
         """
-        tells = f"{name} tells {'one unit an item' if unit else 'no units'} and no rate"
+        tells = f"{name} reports {'one unit an item' if unit else 'no units'} and no rate"
         if self.told:
-            tells = f"{name} tells the units and rates of {plural(self.told, 'item')} by its list"
+            tells = f"{name} reports the units and rates of {plural(self.told, 'item')} by its list"
         if not self.asked:
             rates = "other rates" if self.told else "rates"
             return f"{tells}; {rates} of the units table are used without confirmation"

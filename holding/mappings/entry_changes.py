@@ -57,7 +57,7 @@ class Fixed:
     """The result of a change.
 
     `before` is "" for a new entry, `value` for a removed one, `since` if it counts for all days.
-    `later`: more records may be woken afterwards.
+    `later`: more records may be woken afterwards. `records`: the ids of those woken at once.
     """
 
     table: str
@@ -68,6 +68,7 @@ class Fixed:
     woken: int
     since: str = ""
     later: bool = False
+    records: frozenset[int] = frozenset()
 
 
 def since_words(since: date) -> str:
@@ -132,6 +133,7 @@ def store_change(
         woken=len(reached.records),
         since=str(wanted.since) if wanted.since > ALWAYS else "",
         later=bool(reached.left),
+        records=reached.records,
     )
     said = _log_entry_change(session, fixed, wanted, actor, reason, now, op)
     told = WakeEvent(said, actor.person_id, actor.name, actor.via, op)

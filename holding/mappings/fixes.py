@@ -243,7 +243,8 @@ def refuse_needed_removal(session: Session, wanted: Wanted) -> Refusal | None:
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """The result of changes made in one batch: first and last revision, and woken records.
+    """The result of changes made in one batch: first and last revision, and woken records, each
+    counted once.
 
     `later`: more records may be woken afterwards.
     """
@@ -258,8 +259,8 @@ def apply_together(
     session: Session, changes: Iterable[Callable[[], Fixed | Refusal]]
 ) -> Together | Refusal:
     """Make changes in order, all or none: a refusal rolls back the earlier ones."""
-    first = revision = woken = 0
-    later = False
+    first = revision = 0
+    later, woken = False, set[int]()
     with session.begin_nested() as all_or_none:
         for change_one in changes:
             done = change_one()
@@ -267,9 +268,9 @@ def apply_together(
                 all_or_none.rollback()
                 return done
             first, revision = first or done.revision, done.revision
-            woken += done.woken
+            woken |= done.records
             later = later or done.later
-    return Together(first, revision, woken, later)
+    return Together(first, revision, len(woken), later)
 
 
 def _open(

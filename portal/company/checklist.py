@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException
 from connectors.transport.http import Http
 from grammar.text.characters import in_currency
 from grammar.text.finding_codes import ErrorClass
+from holding.access import actors
 from holding.access.people import titles_of
 from holding.company import dry_run, going_live
 from holding.company.going_live import Checklist, Step, checklist
@@ -17,7 +18,7 @@ from holding.connections import sale_issuers
 from holding.db.refusal import Refusal, plural, sums
 from holding.platform import processes
 from holding.programs.known_schemas import schemas
-from portal.web import forms, store
+from portal.web import filters, forms, store
 from portal.web.permissions import FILE, needs
 
 pages = Blueprint("onboarding", __name__, url_prefix="/c/<co>/setup")
@@ -159,6 +160,7 @@ def _dry_run_page(
         "next_steps": NEXT_STEPS,
         "otherwise": LOOK,
         "listed": done.records[:SHOWN] if done else (),
+        "hidden": () if filters.sees_personal() else actors.PERSONAL_FIELDS,
         "amounts": [in_currency(one.amount, one.currency) for one in documents],
         "files": _files(done),
         "titles": [_titles(one.target, one.document) for one in documents],

@@ -327,7 +327,7 @@ def _words(read: webhooks.Read) -> tuple[str, int]:
     if isinstance(read, Refusal):
         return f"The test delivery was rejected. {read.message} {read.hint}".strip(), read.status
     if read.changed:
-        return "Test delivery: signed and accepted. A real one has the source asked at once.", 202
+        return "Test delivery: signed and accepted. A real one triggers an immediate read.", 202
     (first, *_) = read.records
     kind = first.kind.replace("_", " ")
     words = f"Test {kind} {first.number}: signed, accepted and read. It was not stored as a record."

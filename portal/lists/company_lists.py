@@ -136,8 +136,8 @@ def dry_run() -> ListFile | Refusal:
 def _dry_run_row(row: RecordSeen, kind_labels: Mapping[str, str]) -> list[Written]:
     amount = None if row.amount is None else from_minor(row.amount, row.currency)
     day, causes = row.day.isoformat() if row.day else None, "; ".join(row.causes)
-    return [row.number, row.type.replace("_", " "), row.source, day, row.party, row.currency,
-            amount, kind_labels[row.kind], causes]  # fmt: skip
+    return [row.number, row.type.replace("_", " "), row.source, day, filters.party(row.party),
+            row.currency, amount, kind_labels[row.kind], causes]  # fmt: skip
 
 
 def settings() -> ListFile:

@@ -1,6 +1,6 @@
 """How a target counts its items: asked before the first push, waited for, compared, found changed.
 
-Three companies: AutoCount tells one unit an item, AutoCount desktop tells units and rates by the
+Three companies: AutoCount reports one unit an item, AutoCount desktop tells units and rates by the
 list that a person gives in, AiAccount tells nothing, so a person confirms.
 """
 

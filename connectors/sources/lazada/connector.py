@@ -59,8 +59,8 @@ ASKED_FOR: Final = "yes"
 FORM = ConnectionForm(
     title="Lazada",
     marketplace=True,
-    gives="Orders, returned pieces and payouts, by asking the seller; a signed webhook has it "
-    "asked at once",
+    gives="Orders, returned pieces and payouts, read from Lazada; a signed webhook triggers "
+    "an immediate read",
     needs="An app of your own at open.lazada.com that the seller has authorized",
     settings=(
         schema.address_setting(

@@ -61,12 +61,12 @@ from connectors.transport.strict_json import JsonRefusal, dumps, loads
 FORM = ConnectionForm(
     title="NetShop",
     gives="Orders with their refunds, deliveries, purchases, settlements and payouts, by signed"
-    " webhook, from a JSON file, or by asking for what changed",
+    " webhook, from a JSON file, or read from the shop",
     needs="Access to the settings of NetShop",
     settings=(
         schema.address_setting(
             "https://netshop.example",
-            "The address at which NetShop lists what changed, so that Clearpost can ask for what"
+            "The address at which NetShop lists what changed, so that Clearpost can read what"
             " webhooks missed. Blank: it only waits for webhooks.",
             required=False,
         ),

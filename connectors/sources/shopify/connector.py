@@ -131,7 +131,7 @@ ASKED_FOR: Final = "yes"
 FORM: Final = ConnectionForm(
     title="Shopify",
     gives="Orders with their fulfilments and refunds, by signed webhook or from a JSON file, and "
-    "payouts, by asking",
+    "payouts, read from the shop",
     needs="Access to the settings of the shop, or to the app that sends its webhooks",
     settings=(
         schema.store_setting(

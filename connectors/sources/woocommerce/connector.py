@@ -64,12 +64,12 @@ _HINT: Final = "Let webhooks of the topics Order created, updated, deleted and r
 
 CONNECTION_FORM = ConnectionForm(
     title="WooCommerce",
-    gives="Orders and refunds, by signed webhook, from a JSON file, or by asking the shop",
+    gives="Orders and refunds, by signed webhook, from a JSON file, or read from the shop",
     needs="An administrator of the shop, for its webhooks and for a REST API key",
     settings=(
         schema.store_setting(
             "https://shop.example",
-            "The address of the shop, so that Clearpost can ask for what webhooks missed. Blank: "
+            "The address of the shop, so that Clearpost can read what webhooks missed. Blank: "
             "it only waits for webhooks.",
         ),
     ),

@@ -115,7 +115,7 @@ FORM = ConnectionForm(
         submitter=Submitter.SERVICE,
         says=(
             "QuickBooks submits none and keeps none: a service of your own submits them.",
-            "The service notes since when one is valid in a custom field of the invoice.",
+            "The service enters in a custom field of the invoice since when its e-Invoice is valid.",
             "With the name of that field, a posted invoice is shown as awaiting its e-Invoice.",
             "Without the field nothing is awaited, and rules that ask for its age hold the record.",
         ),
@@ -182,8 +182,9 @@ FORM = ConnectionForm(
     ),
     key=KeyField(
         label="Client secret",
-        hint="Paste the client secret alone, and connect to QuickBooks on the next page. Who has a "
-        "refresh token pastes both, with a colon between them. Kept encrypted, never shown again.",
+        hint="Paste the client secret alone, and connect to QuickBooks on the next page. If "
+        "you have a refresh token, paste both, with a colon between them. Kept encrypted, never "
+        "shown again.",
         steps=(
             "At developer.intuit.com open your app, Keys and credentials, and copy its secret.",
             "Paste it here and save.",

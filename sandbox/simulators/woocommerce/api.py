@@ -224,7 +224,8 @@ class WooCommerce(Shop):
             after = _moment(query.get("modified_after", ""))
         except ValueError:
             return _wrong(400, "rest_invalid_param", "Invalid parameter(s)")
-        if not (page > 0 and 0 < most <= MOST) or query.get("dates_are_gmt") != "true":
+        in_utc = after is None or query.get("dates_are_gmt") == "true"
+        if not (page > 0 and 0 < most <= MOST and in_utc):
             return _wrong(400, "rest_invalid_param", "Invalid parameter(s)")
         wanted = query.get("status", "any")
         found = [one for one in self.books.orders.values() if _matches(one, wanted, after)]

@@ -166,7 +166,7 @@ def test_T36_F03_a_rate_that_is_another_one_later_holds_what_waits_and_names_wha
             == ()
         )
         assert confirmed_rates.of_connection(session, target.id).says("aiaccount", unit=False) == (
-            "aiaccount tells the units and rates of 1 item by its list;"
+            "aiaccount reports the units and rates of 1 item by its list;"
             " other rates of the units table are used without confirmation"
         )
     life.arrive("A-3", customer="C-78")

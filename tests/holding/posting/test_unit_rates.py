@@ -69,7 +69,7 @@ def test_T07b_an_item_is_asked_once_and_all_that_wait_for_it_go(life: Life) -> N
     assert [life.held(n) for n in ("A-1", "A-2", "A-3")] == [["UOM09"]] * 3
     assert waiting(life) == ["1 BOX of TEA-1 = 12 PCS: 1", "1 CTN of TEA-1 = 40 PCS: 2"]
     assert rates(life).says("AutoCount", unit=True) == (
-        "AutoCount tells one unit an item and no rate; 0 rates are confirmed, 2 wait"
+        "AutoCount reports one unit an item and no rate; 0 rates are confirmed, 2 wait"
     )
 
     (carton,) = (one.cause_id for one in rates(life).waiting if one.unit == "CTN")
@@ -86,7 +86,7 @@ def test_T07b_an_item_is_asked_once_and_all_that_wait_for_it_go(life: Life) -> N
     assert (told.says, told.by) == ("1 CTN of TEA-1 = 40 PCS", "Farah")
     assert told.at < life.shop.now
     assert rates(life).says("AiAccount", unit=False) == (
-        "AiAccount tells no units and no rate; 1 rate is confirmed, 1 waits"
+        "AiAccount reports no units and no rate; 1 rate is confirmed, 1 waits"
     )
     assert life.told("connection.rate") == ["1 CTN of TEA-1 = 40 PCS was confirmed for aiaccount."]
 
@@ -138,7 +138,7 @@ def test_T07b_who_does_not_want_it_is_not_asked_and_yesterday_stays_as_it_was(li
     life.work()
     assert life.books.effects == [("create", "A-1-1")]
     assert rates(life).says("AiAccount", unit=False) == (
-        "AiAccount tells no units and no rate; rates of the units table are used without"
+        "AiAccount reports no units and no rate; rates of the units table are used without"
         " confirmation"
     )
     with life.shop.database.read() as session:

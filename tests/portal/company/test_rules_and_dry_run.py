@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from grammar import nodes
 from grammar.parsing.parser import parse
+from holding.access.actors import MASK
 from holding.company import dry_run, first_company
 from holding.company.first_company import FirstCompany, FirstPerson, SetUp
 from holding.connections.master_data import keep_kinds
@@ -23,6 +24,7 @@ from holding.db.models import (
     MappingEntry,
     MappingTable,
     Posting,
+    Record,
     RulesetVersion,
 )
 from holding.evaluation.evaluate_due import judge_due
@@ -384,6 +386,21 @@ def test_a_dry_run_counts_what_would_be_and_stores_nothing_of_it(house: House) -
         "the last is not before" in mei.post(url, {**days, "last": "2026-09-01"}, status=422).text
     )
     assert house.visit("aisyah").post(url, days).status_code == 403
+
+
+def test_a_dry_run_masks_personal_data_for_an_administrator(house: House) -> None:
+    """An administrator may set a company up, and may not see personal data."""
+    receive(house.database, house.clock, order("NS-4", subtotal="36.00"))
+    house.publish()
+    days = {"first": "2026-10-01", "last": "2026-10-31"}
+    answer = house.visit("mei").post("/c/kedai/setup/dry-run", days, status=200)
+    with house.database.read() as session:
+        name = session.scalars(select(Record.party)).one()
+    assert name
+    assert name not in answer.text
+    files = re.findall(r'href="(\S+)" download><span class="vh">Download the result', answer.text)
+    kept = json.loads(house.visit("mei").text(files[2].replace("&amp;", "&")))
+    assert [list(one.values()).count(MASK) for one in kept["rows"]] == [1]
 
 
 @pytest.mark.slow

@@ -78,7 +78,7 @@ def rates(page):
 def test_T07b_the_page_says_what_a_target_tells_and_a_person_confirms_there(visit, database, clock):
     farah, adam = visit("farah"), visit("adam")
     assert (
-        "AiAccount tells no units and no rate; rates of the units table are used without"
+        "AiAccount reports no units and no rate; rates of the units table are used without"
         " confirmation." in rates(farah.text(URL))
     )
     farah.post(f"{URL}/rates", {"asked": "1"}, status=403)
@@ -91,7 +91,7 @@ def test_T07b_the_page_says_what_a_target_tells_and_a_person_confirms_there(visi
         session.flush()
         cause = made.id
     page = rates(farah.text(URL))
-    assert "AiAccount tells no units and no rate; 0 rates are confirmed, 1 waits." in page
+    assert "AiAccount reports no units and no rate; 0 rates are confirmed, 1 waits." in page
     assert "1 CTN of TEA-1 = 40 PCS 2 records Confirm rate" in page
     visit("vera").post(f"{URL}/rates", {"cause": str(cause)}, status=403)
     farah.post(f"{URL}/rates", {"cause": "999999"}, status=409)

@@ -100,7 +100,7 @@ def test_a_workbook_has_no_webhook_and_no_secret(visit, database):
         company = session.scalars(select(Company).where(Company.code == "kedai")).one()
         make_connection(session, company, "sheets", side="source", connector="workbook")
     page = visit("adam").text("/c/kedai/connections/sheets")
-    for name in ("hook", "secret", "h_hook", "newsecret"):
+    for name in ("hook", "secret", "h_hook", "newsecret", "keys"):
         assert f'id="{name}"' not in page
     assert 'id="deliveries"' in page
 

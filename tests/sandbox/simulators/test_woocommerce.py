@@ -191,6 +191,13 @@ def test_what_cannot_be_asked_is_refused(
     assert ask(shop, f"{ORDERS}/77").status == 404
 
 
+def test_a_list_without_dates_needs_no_word_about_them(tmp_path: Path) -> None:
+    """As of WooCommerce itself, and as the test of a connection asks."""
+    shop = shop_of(tmp_path, "", Life())
+    assert ask(shop, per_page="1", dates_are_gmt="").status == 200
+    assert ask(shop, modified_after="2026-11-01T00:00:00", dates_are_gmt="").status == 400
+
+
 def test_answers_fail_as_planned_and_too_many_are_told_to_wait(tmp_path: Path) -> None:
     shop = shop_of(tmp_path, "", Life(), a_minute=4)
     control(shop, "faults", plan=["rest_error", "rest_html", "rest_cut"])
