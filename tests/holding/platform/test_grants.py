@@ -3,7 +3,9 @@ request of one company reaches no row of another.
 """
 
 import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,9 +19,15 @@ from holding.access.reach import load_company
 from holding.db.database import COMPANY_SETTING, Database, limit_to_company, limit_transactions
 from holding.db.models import Base, Company, Team
 from holding.db.models import Connection as ConnectionRow
+from holding.platform import events, row_trail
 from holding.platform.backup import back_up
 from holding.platform.sealed_tables import OF_RECORD
+from holding.platform.settings import Settings
+from holding.records import packet_file
+from portal.app import create_app
+from portal.records.packet_pages import write_packet
 from portal.web import store
+from tests.holding.life import Life
 from tests.support.clock import SetClock
 from tests.support.databases import postgresql_database
 from tests.support.factories import make_company
@@ -145,6 +153,34 @@ def test_a_transaction_of_one_company_neither_sees_nor_writes_rows_of_another(
         assert set(session.scalars(select(ConnectionRow.company_id))) == {other_id}
     assert companies_seen() == {company.id, other_id}
     of_product.close()
+
+
+def test_the_verifier_accepts_a_packet_that_portal_and_worker_made_as_the_role(
+    life: Life, of_role: str, tmp_path: Path
+) -> None:
+    product, clock = Database(of_role, durable=False), life.shop.clock
+    worker = Life(
+        replace(life.shop, database=product), life.books, replace(life.desk, database=product)
+    )
+    worker.arrive("SO-1")
+    for _ in range(2):
+        events.link_due_events(product, now=clock.now(), whole=True)
+        row_trail.seal_due_rows(product, now=clock.now(), at_once=True)
+    company = life.shop.company
+    with product.read() as session:
+        record_id = worker.shop.record(session, "SO-1").id
+    auditor = replace(life.shop.actor("chan"), roles=frozenset({"auditor"}))
+    app = create_app(product, clock, Settings.from_env())
+    made = write_packet(app, company.code, auditor, record_id, personal=True, others=False)
+    assert isinstance(made, packet_file.Packed), made
+    file = tmp_path / "evidence.zip"
+    file.write_bytes(made.content)
+    program = [sys.executable, "-I", str(Path(packet_file.__file__)), str(file)]
+    ended = subprocess.run(
+        [*program, "--sha256", made.sha256], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    product.close()
 
 
 @pytest.mark.postgresql
