@@ -38,7 +38,7 @@ from holding.db.models import Backup, Company, Connection, ProgramVersion
 from holding.db.models.columns import Moment
 from holding.db.refusal import Refusal
 from holding.db.together import Question
-from holding.platform.events import Fact, record_events
+from holding.platform.events import Fact, link_due_events, record_events
 
 BACKUP_FOLDER: Final = "backups"
 
@@ -384,7 +384,7 @@ def _run(words: list[str], environment: dict[str, str] | None = None) -> tuple[s
 
 
 def _mark_targets(url: str, now: datetime) -> int:
-    """Mark every target as restored and log its pause; return how many this restore paused."""
+    """Mark every target as restored, and log and link its pause; return how many were paused."""
     database = Database(url)
     try:
         with database.write() as session:
@@ -406,7 +406,8 @@ def _mark_targets(url: str, now: datetime) -> int:
                     for row in rows
                 ],
             )
-            return len(rows)
+        link_due_events(database, now=now, whole=True)
+        return len(rows)
     finally:
         database.close()
 

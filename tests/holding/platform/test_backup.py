@@ -173,3 +173,25 @@ def test_a_restored_pause_has_no_end(sqlite_file: Path, tmp_path: Path) -> None:
             "SELECT paused_at IS NOT NULL, pause_until, restored_at FROM connection"
         )
     assert row == (1, None, "2026-11-22T04:05:06.000000Z")
+
+
+def test_the_event_of_a_restored_pause_is_linked(sqlite_file: Path, tmp_path: Path) -> None:
+    """Else `verify` would call the chain whole without the pause, until a worker runs."""
+    copy, url = tmp_path / "copy.sqlite3", f"sqlite:///{tmp_path / 'books.sqlite3'}"
+    shutil.copy(sqlite_file, copy)
+    with closing(sqlite3.connect(copy)) as there:
+        there.execute(
+            "INSERT INTO company (id, code, name, zone, currency, revision, rules_revision,"
+            " settings, lock) VALUES (1, 'kedai', 'Kedai', 'UTC', 'MYR', 0, 0, '{}', 0)"
+        )
+        there.execute(
+            "INSERT INTO connection (company_id, name, side, connector, settings, lock)"
+            " VALUES (1, 'books', 'target', 'autocount', '{}', 0)"
+        )
+        there.commit()
+    restored = restore(url, copy, NOW)
+    assert isinstance(restored, Restored)
+    assert restored.paused == 1
+    with closing(sqlite3.connect(tmp_path / "books.sqlite3")) as here:
+        linked = here.execute("SELECT act FROM event JOIN event_link ON event_id = event.id")
+        assert linked.fetchall() == [("connection.paused",)]
