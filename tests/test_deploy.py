@@ -135,6 +135,15 @@ def test_services_run_without_rights_and_with_settings_that_exist() -> None:
     assert unset == set()
 
 
+def test_an_image_without_capabilities_does_not_change_its_user() -> None:
+    """The image of Valkey starts as root and takes another user, which needs a capability."""
+    own = {"prepare", "portal", "worker"}  # their image names its user
+    others = {name: one for name, one in compose()["services"].items() if name not in own}
+    bare = {name for name, one in others.items() if one.get("cap_drop") == ["ALL"]}
+    assert bare == {"queue"}
+    assert [name for name in bare if "user" not in others[name]] == []
+
+
 def _variables() -> set[str]:
     return set(re.findall(r"\$\{([A-Z_]+)", (DEPLOY / "compose.yaml").read_text("utf-8")))
 
