@@ -131,6 +131,8 @@ BUSY_SECONDS = 10
 
 FOR_PROGRAMS = ("/hooks/", "/api/", "/healthz", "/metrics")
 """Addresses whose failures are JSON, whatever the caller accepts."""
+FOR_MONITORS = ("/healthz", "/metrics")
+"""Addresses that name the cause when the database is away."""
 log = logger("clearpost.portal")
 
 
@@ -297,7 +299,11 @@ def _http_problem(error: HTTPException) -> ResponseReturnValue:
 def _our_fault(error: Exception) -> Response:
     if isinstance(error, UNAVAILABLE):  # locked for too long, or out of reach
         log.warning("No database for a request.", request=g.get("request_id"), why=str(error.orig))
-        answer = _problem(HTTPStatus.SERVICE_UNAVAILABLE, DATABASE_BUSY)
+        if request.path.startswith(FOR_MONITORS):
+            words = f"The database does not answer: {error.orig}"
+            answer = problem(Refusal("DBS01", words, "Is DATABASE_URL right?", 503))
+        else:
+            answer = _problem(HTTPStatus.SERVICE_UNAVAILABLE, DATABASE_BUSY)
         answer.headers["Retry-After"] = str(BUSY_SECONDS)
         return answer
     log.error(

@@ -16,7 +16,7 @@ from rq.serializers import JSONSerializer
 
 from connectors.transport.http import MachineClock
 from holding.connections.channel import Desk
-from holding.db.database import Database, open_database
+from holding.db.database import UNAVAILABLE, Database, open_database
 from holding.db.refusal import Refusal
 from holding.evaluation.evaluate_due import judge_due
 from holding.intake.pulls import pull_due
@@ -227,6 +227,13 @@ def safely(work: Callable[..., object], *arguments: object) -> int:
     """
     try:
         return int(bool(work(*arguments)))
+    except UNAVAILABLE as error:  # an outage is one line; the next claim waits until it ends
+        log.warning(
+            "No database for a piece of work; what was claimed comes back when its lease ends.",
+            work=work.__name__,
+            why=str(error.orig),
+        )
+        return 0
     except Exception:
         log.exception(
             "Work failed; what was claimed comes back when its lease ends.", work=work.__name__

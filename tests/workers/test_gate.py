@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 from sqlalchemy import make_url, text, update
+from sqlalchemy.exc import OperationalError
 
 from holding.db.database import Database
 from holding.db.models import Company, Record
@@ -60,6 +61,17 @@ def worked(
         return batches
 
     return breaking
+
+
+def test_an_outage_in_the_middle_of_work_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    def broken() -> None:
+        raise OperationalError("SELECT 1", {}, Exception("server closed the connection"))
+
+    assert jobs.safely(broken) == 0
+    (line,) = caplog.records
+    assert line.levelname == "WARNING"
+    assert "server closed the connection" in line.getMessage()
+    assert "Traceback" not in caplog.text
 
 
 def worker_of(database: Database, clock: SetClock, stop: Stop) -> Worker:

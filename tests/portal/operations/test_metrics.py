@@ -101,4 +101,5 @@ def test_a_monitor_gets_json_when_the_database_is_away(
     monkeypatch.setattr(SetClock, "now", away)
     answer = app.test_client().get(path, headers={"Accept": "text/html"})
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
-    assert answer.get_json(force=True)["code"] == "http.503"
+    told = answer.get_json(force=True)
+    assert (told["code"], "connection refused" in told["what"]) == ("DBS01", True)
