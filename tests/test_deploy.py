@@ -186,6 +186,10 @@ def test_the_workflow_runs_what_ci_runs() -> None:
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8"))
     steps = workflow["jobs"]["test"]["steps"]
     assert steps[-1] == {"run": ".ci/run"}
+    trial = workflow["jobs"]["trial"]
+    assert trial["env"]["CLEARPOST_TRIAL"] == "2000"
+    (module,) = re.findall(r"tests/\S+", trial["steps"][-1]["run"])
+    assert (ROOT / module).is_file()
 
 
 class TestMonitoring:
