@@ -147,7 +147,9 @@ def draft_rules() -> AnyResponse:
     if isinstance(answer, Refusal):
         return store.refuse(answer, back=back)
     told = plural(len(draft.left_out), "test")
-    left = f" {told} of the template left out, because its answers differ from yours or are missing."
+    left = (
+        f" {told} of the template left out, because its answers differ from yours or are missing."
+    )
     url = url_for("changes.show", co=g.company.code, no=answer)
     return store.redirect_with_message(
         url, f"Draft saved as change {answer}.{left if draft.left_out else ''}"

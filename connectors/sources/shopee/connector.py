@@ -67,7 +67,8 @@ SPEAKS_OF: Final = ("ordersn", "order_sn", "return_sn")
 FORM = ConnectionForm(
     title="Shopee",
     marketplace=True,
-    gives="Orders, returns and payouts, read from the shop; a signed webhook triggers an immediate read",
+    gives="Orders, returns and payouts, read from the shop; a signed webhook triggers an immediate "
+    "read",
     needs="An app of your own at open.shopee.com that the shop has authorized",
     settings=(
         schema.address_setting(

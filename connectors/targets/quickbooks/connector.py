@@ -115,7 +115,7 @@ FORM = ConnectionForm(
         submitter=Submitter.SERVICE,
         says=(
             "QuickBooks submits none and keeps none: a service of your own submits them.",
-            "The service enters in a custom field of the invoice since when its e-Invoice is valid.",
+            "The service enters since when it is valid in a custom field of the invoice.",
             "With the name of that field, a posted invoice is shown as awaiting its e-Invoice.",
             "Without the field nothing is awaited, and rules that ask for its age hold the record.",
         ),
