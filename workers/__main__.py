@@ -19,6 +19,7 @@ from workers.jobs import Bench, bench, listen
 from workers.loop import STOP_SECONDS, Stop, Worker
 
 ENVIRONMENT = 3  # the exit code when this machine is not ready for us
+EMPTY_SECONDS = 2.0  # between two looks at a database without tables
 NICENESS = 5
 """Where both want a processor, pages and webhooks come first: a worker gets a quarter of it."""
 AUTOGROUP = Path("/proc/self/autogroup")
@@ -33,7 +34,10 @@ def main(arguments: list[str] | None = None) -> int:
     stop = Stop()
     if options.watch_parent:
         threading.Thread(target=_end_with_parent, daemon=True).start()
-    if problem := _find_problem():
+    problem = _find_problem()
+    if problem and not options.once:
+        problem = _await_schema(stop, problem)
+    if problem:
         sys.stderr.write(f"error: {problem}\n")
         return ENVIRONMENT
     faulthandler.register(signal.SIGVTALRM, chain=True)  # prints the stack, then ends
@@ -77,6 +81,20 @@ def _find_problem() -> str:
     except ValueError as problem:
         return str(problem)
     return f"{refusal.message}\n  hint: {refusal.hint}" if refusal else ""
+
+
+def _await_schema(stop: Stop, problem: str) -> str:
+    """Wait while the database is empty: a worker may start before `clearpost migrate` has run.
+    Return what is wrong afterwards; blank if nothing is.
+    """
+    said = False
+    while problem and backup.is_empty(Settings.from_env().database_url):
+        if not said:
+            sys.stderr.write("The database is empty: waiting for `clearpost migrate`.\n")
+            said = True
+        stop.wait(EMPTY_SECONDS)
+        problem = _find_problem()
+    return problem
 
 
 def _options(arguments: list[str] | None) -> Any:

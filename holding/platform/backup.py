@@ -542,6 +542,20 @@ def has_newer_schema(database: Database) -> bool:
     return found is not None and found > VERSION
 
 
+def is_empty(url: str) -> bool:
+    """Check whether a database can be reached and was never migrated."""
+    try:
+        database = Database(url)
+    except (ArgumentError, ModuleNotFoundError):
+        return False
+    try:
+        return version_of(database) is None
+    except DBAPIError:
+        return False
+    finally:
+        database.close()
+
+
 def _other_schema(found: str | None) -> Refusal:
     """Return the refusal of a database with another schema version, with what to do about it."""
     words = f"Database schema version is {found or 'none'}; version {VERSION} is required."

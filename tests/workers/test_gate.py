@@ -18,6 +18,7 @@ from holding.platform.settings import Settings
 from holding.programs import world
 from tests.support.clock import SetClock
 from tests.support.postings import NOW, make_ready
+from workers import __main__ as program
 from workers import jobs
 from workers.loop import Stop, Worker
 
@@ -61,6 +62,20 @@ def worked(
         return batches
 
     return breaking
+
+
+def test_it_waits_for_the_tables_of_an_empty_database(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'new.sqlite3'}")
+    problem = program._find_problem()
+    assert "is none" in problem
+
+    def migrated() -> Iterator[None]:
+        monkeypatch.setenv("DATABASE_URL", database.url)
+        yield
+
+    assert program._await_schema(Played(migrated()), problem) == ""
 
 
 def test_an_outage_in_the_middle_of_work_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
