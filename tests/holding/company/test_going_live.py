@@ -1,5 +1,6 @@
 """Nothing is sent for a company before it goes live; then from its cutover on."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -7,7 +8,7 @@ from sqlalchemy import delete, select, update
 
 from holding.access.actors import Actor
 from holding.company import dry_run, going_live
-from holding.company.going_live import Step, checklist
+from holding.company.going_live import Checklist, Connected, Step, Waiting, checklist
 from holding.db.database import Database
 from holding.db.models import (
     Company,
@@ -44,6 +45,30 @@ def set_up(database: Database, company: Company, **values: object) -> None:
 
 def admin(company: Company) -> Actor:
     return Actor(None, "Tan Mei Ling", "meiling@kedai.my", company.id, frozenset({"admin"}))
+
+
+def test_while_nobody_can_publish_the_draft_the_next_step_is_people() -> None:
+    proved = (Connected("netshop", "netshop", NOW),)
+    begun = Checklist(
+        sources=proved,
+        targets=proved,
+        ruleset_no=None,
+        published_at=None,
+        change=None,
+        people=1,
+        publishers=(),
+        mapped=0,
+        missing=0,
+        checked=0,
+        to_check=0,
+        dry_run=None,
+        closed_through=None,
+        starts_on=None,
+    )
+    assert begun.current == Step.RULES
+    drafted = replace(begun, change=Waiting(1, "Rules", None, None))
+    assert drafted.current == Step.PEOPLE
+    assert replace(drafted, people=2, publishers=("Lim",)).current == Step.RULES
 
 
 def test_a_company_that_is_there_is_live(database: Database, company: Company) -> None:
