@@ -279,8 +279,8 @@ def _log_refused(
                 posting_id=posting.id,
                 operation_id=op,
                 body={
-                    "say": f"{actor.name} could not approve {posting.number}, {sum_text}:"
-                    f" {left.reason}",
+                    "say": f"{actor.name} could not approve {posting.number}, {sum_text}."
+                    f' The answer was: "{left.reason}".',
                     "reason": left.reason,
                     "status": left.status,
                     "amount": sent.amount,

@@ -226,6 +226,8 @@ def test_who_entered_it_from_a_file_does_not_approve_it(shop: Shop) -> None:
     assert (event.posting_id, event.body["status"]) == (left.posting_id, 403)
     assert (event.body["reason"], event.body["currency"]) == (left.reason, "MYR")
     assert event.body["amount"] == 192000  # in sen
+    # Who reads the timeline is not "you": the answer is quoted.
+    assert event.body["say"].endswith(f'. The answer was: "{left.reason}".')
     assert both.forbidden is None
 
 
