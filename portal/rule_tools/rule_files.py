@@ -182,7 +182,7 @@ def check(
     show_all: bool,
     plain: bool,
 ) -> int:
-    """Find what is wrong in rule files, or in a folder with rule files.
+    """Find what is wrong in rule files.
 
     Correct rules that nothing carries out yet are counted. With --publish each is an error, as it
     is when the rules are published.
