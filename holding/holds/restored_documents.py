@@ -14,7 +14,13 @@ from holding.db.refusal import Refusal
 from holding.holds.holds import Desk, Done, done_with, sealed_decisions, store_decisions
 from holding.holds.releases import SEND_AGAIN, decide_one
 from holding.platform.changes import wake_records
-from holding.platform.states import RESTORES, close_holds, move_posting, settle_closed
+from holding.platform.states import (
+    RESTORES,
+    STORED_OTHERWISE,
+    close_holds,
+    move_posting,
+    settle_closed,
+)
 from rules.decisions.posted_documents import TARGET_EDIT_RULE
 from rules.values.canonical import PostingState
 
@@ -29,15 +35,21 @@ def overwrite_edit(
 ) -> Done | Refusal:
     """Send a document again as it was posted, over the edit that this hold is about.
 
-    The edit is released, and a planned change of the record is sent instead, if there is one.
+    The edit is released, and a planned change of the record is sent instead, if there is one. What
+    the target stored otherwise is not released: its next reading decides whether it is right.
     """
 
     def act(desk: Desk, hold: Hold, voice: Voice) -> Done | Refusal:
         why = reason.strip()
         _plan_update(desk, hold, now)
-        decided = store_decisions(desk, [hold], voice, "release", why, now, op)
-        close_holds(session, [hold], voice, state=HoldState.RELEASED, why=why, now=now)
-        say = f"{voice.name} had {hold.number} sent again over the edit: {why}"
+        if hold.code == STORED_OTHERWISE:
+            decided, say = {}, f"{voice.name} had {hold.number} sent again as it was posted: {why}"
+            sent = f"sent again: {why}"
+            close_holds(session, [hold], voice, state=HoldState.CLEARED, why=sent, now=now)
+        else:
+            decided = store_decisions(desk, [hold], voice, "release", why, now, op)
+            close_holds(session, [hold], voice, state=HoldState.RELEASED, why=why, now=now)
+            say = f"{voice.name} had {hold.number} sent again over the edit: {why}"
         result = done_with(hold, say)
         sealed = sealed_decisions(desk, decided)
         desk.tell([result], "hold.released", now, op, actor=voice, reason=why, sealed=sealed)
@@ -79,7 +91,7 @@ def _plan_update(desk: Desk, hold: Hold, now: datetime) -> None:
 def _refusal(desk: Desk, hold: Hold) -> Refusal | None:
     """Refuse what is no edit of a posted document that the target can update."""
     posting = desk.postings.get(hold.posting_id or 0)
-    edited = hold.rule == TARGET_EDIT_RULE and posting is not None
+    edited = hold.rule == TARGET_EDIT_RULE or hold.code == STORED_OTHERWISE
     if posting is None or not edited or posting.state != PostingState.POSTED:
         return Refusal("hold.not_edited", "This document was not changed by hand.")
     if can_overwrite(desk.session, posting):

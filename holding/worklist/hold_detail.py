@@ -29,7 +29,7 @@ from holding.db.models.decisions import HOLD_OPEN
 from holding.db.models.postings import LEFT_OUT_STATES, TO_SEND_STATES
 from holding.db.together import KEPT
 from holding.holds.retries import UNLISTED, lacks_entry
-from holding.platform.states import GONE, UNSEEN
+from holding.platform.states import GONE, STORED_OTHERWISE, UNSEEN
 from holding.posting.holds import CONFLICT, IMPORT_OPEN, NO_ANSWER, REFUSED, ends_in_target
 from rules.decisions.posted_documents import TARGET_EDIT_RULE
 from rules.outcomes import NEEDS_APPROVAL
@@ -165,6 +165,11 @@ class HoldRow:
     def unseen(self) -> bool:
         """Whether only a user can check whether it exists in the target."""
         return self.code == UNSEEN
+
+    @property
+    def stored_otherwise(self) -> bool:
+        """Whether the target stored its posted document otherwise than it was sent."""
+        return self.code == STORED_OTHERWISE and self.posting_state == PostingState.POSTED
 
     @property
     def gone(self) -> bool:

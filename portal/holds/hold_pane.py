@@ -90,7 +90,8 @@ def pane_values(
         "who": who,
         "sent_beside": sent_beside,
         "step_up": step_up.need_for_holds(session, g.actor, [hold_id], g.now) if row.open else None,
-        "overwrites": row.edited and restored_documents.can_overwrite_hold(session, hold_id),
+        "overwrites": (row.edited or row.stored_otherwise)
+        and restored_documents.can_overwrite_hold(session, hold_id),
         "offer": retries.retry_offer(session, g.actor, hold_id, g.now) if row.open else None,
         "no_look": retries.look_refusal(session, g.actor, hold_id) if row.lacks_entry else None,
         "show": show,

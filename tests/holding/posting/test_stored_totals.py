@@ -4,8 +4,10 @@ import pytest
 from sqlalchemy import select
 
 from holding.company.diagnosis import Topic, diagnose
-from holding.db.models import Hold, Posting, Push
+from holding.db.models import Hold, Posting, Push, Release
 from holding.db.together import answer
+from holding.holds.holds import Done
+from holding.holds.restored_documents import overwrite_edit
 from holding.reconciliation.stored_faults import faults_query
 from tests.holding.posting.test_quickbooks_cells import House, database_url, house, running
 from tests.holding.quickbooks_cells import parent
@@ -32,3 +34,22 @@ def test_another_total_is_named_everywhere(house: House) -> None:
         assert group.message == hold.message
         found = diagnose(session, house.target, house.shop.now)
         assert [(one.topic, one.words) for one in found] == [(Topic.NO_RECORDS, hold.message)]
+
+
+def test_an_approver_has_it_sent_again(house: House) -> None:
+    house.sim.control("company", other_totals=True)
+    house.deliver(parent())
+    house.shop.clock.advance(120)
+    house.work()
+    lim, database = house.shop.actor("lim"), house.shop.database
+    with database.write() as session:
+        [hold] = session.scalars(select(Hold).where(Hold.state == "open"))
+        made = overwrite_edit(session, lim, hold.id, "The total was right", house.shop.now)
+    assert isinstance(made, Done), made
+    house.work()
+    house.shop.clock.advance(120)
+    house.work()
+    assert house.effects() == [("created", "Q900-1"), ("updated", "Q900-1")]
+    assert house.holds() == {}
+    with database.read() as session:
+        assert session.scalars(select(Release)).all() == [], "a later fault is held again"
