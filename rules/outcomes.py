@@ -18,7 +18,7 @@ from grammar.text.problem import Span
 from rules.values.canonical import Plain, PostingState, dumps, plain, read_only, revive
 from rules.values.cause_keys import ITSELF, CauseKey, CauseKind, Clearing, Gap, HowCleared, Unknown
 from rules.values.wording import HOLE, title_text
-from rules.values.wording import plain as plain_name
+from rules.values.wording import readable_name as plain_name
 
 VerdictKind = Literal[
     "gate", "check", "duplicates", "approve", "when", "timing", "after",

@@ -17,7 +17,13 @@ from rules.types.inference import field_type, ignore_problem, infer, word_of
 from rules.types.inference import resolve_list as listed_path
 from rules.types.symbol_table import Index, Ref, Scope
 from rules.values.kinds import Type
-from rules.values.wording import article, bare, parse_message, plain, say
+from rules.values.wording import (
+    format_expression,
+    format_literal,
+    parse_message,
+    readable_name,
+    with_article,
+)
 
 CLOCK = (("today",), ("now",))
 
@@ -81,7 +87,7 @@ class Phrases:
     def expr(self, node: nodes.Expr | nodes.Value) -> str:
         """An expression in words."""
         found: Callable[[Any], str] | None = getattr(self, f"_{type(node).__name__.lower()}", None)
-        return found(node) if found else say(node)
+        return found(node) if found else format_expression(node)
 
     def all_of(self, conditions: Sequence[nodes.Expr]) -> str:
         """Conditions that hold together."""
@@ -158,7 +164,7 @@ class Phrases:
         word = word_of(infer(node.left, self.scope, ignore_problem), node.right)
         if word and self._of_fact(node.left):
             return composed(IS_STATE[node.op], left=left, state=_state(word))
-        right = f"“{plain(word)}”" if word else self.expr(node.right)
+        right = f"“{readable_name(word)}”" if word else self.expr(node.right)
         return composed(self._verb(node.left, node.op), left=left, right=right)
 
     def _verb(self, node: nodes.Expr, op: str) -> str:
@@ -200,7 +206,8 @@ class Phrases:
             states = join_words([_state(word) for word in words], "or")
             return composed(IS_STATE["="], left=left, state=states)
         values = [
-            f"“{plain(v.name)}”" if isinstance(v, nodes.Word) else self.expr(v) for v in node.values
+            f"“{readable_name(v.name)}”" if isinstance(v, nodes.Word) else self.expr(v)
+            for v in node.values
         ]
         return composed(self._verb(node.left, "="), left=left, right=join_words(values, "or"))
 
@@ -384,7 +391,7 @@ def literal(value: nodes.Literal) -> str:
     """A value as it is written, a text without its quotes; yes and no are words of ours."""
     if value.kind == "yes_no":
         return composed("yes") if value.value else composed("no")
-    return bare(value)
+    return format_literal(value)
 
 
 def const_in_words(const: nodes.Const) -> str:
@@ -419,7 +426,7 @@ def noun(name: str, of: Type, whose: str = "") -> str:
         thing = whose or "it"
         was = "" if stem in _BY_ITSELF else "was "
         by = tail == "by"
-        done = f"{plain(stem)} {thing}" if by else f"{thing} {was}{plain(stem)}"
+        done = f"{readable_name(stem)} {thing}" if by else f"{thing} {was}{readable_name(stem)}"
         field = message("the person in “%(name)s”") if by else message("the %(name)s")
         return instead(f"{begin} {done}", _of(composed(field, name=called), whose))
     what = the(name)
@@ -449,14 +456,14 @@ def be(name: str) -> str:
     >>> be("fees"), be("status"), be("gross"), be("pos")
     ('are', 'is', 'is', 'is')
     """
-    word = plain(name)
+    word = readable_name(name)
     plural = word.endswith("s") and not word.endswith(("ss", "us", "is"))
     return "are" if plural else "is"
 
 
 def a(name: str) -> str:
     """A thing with its article: `an order`, `a refund`."""
-    an = article(name).startswith("an ")
+    an = with_article(name).startswith("an ")
     return composed(message("an %(name)s") if an else message("a %(name)s"), name=named(name))
 
 
@@ -542,7 +549,7 @@ def named(name: str) -> Composed:
     >>> named("tax_total")
     'tax total'
     """
-    words = plain(name)
+    words = readable_name(name)
     return _made(words, words.replace("%", "%%"), NONE)
 
 

@@ -30,7 +30,7 @@ from rules.facts import Facts, Subject, World
 from rules.outcomes import Glance, Outcome, Rule, RuleNumbers
 from rules.types.symbol_table import Families, Index, Schemas
 from rules.values.canonical import dumps, sha256_hex
-from rules.values.wording import say
+from rules.values.wording import format_expression
 
 _LONG = 2000
 
@@ -293,7 +293,7 @@ def hash_files(sources: Mapping[str, str]) -> str:
 
 def _asked(approval: Approve) -> str:
     of = f"{approval.record} for {approval.route}" if approval.route else approval.record
-    return of if approval.when is None else f"{of} when {say(approval.when)}"
+    return of if approval.when is None else f"{of} when {format_expression(approval.when)}"
 
 
 def _route(post: Post, kind: KindProgram) -> Route:

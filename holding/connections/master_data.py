@@ -42,7 +42,7 @@ from holding.platform.events import record_event
 from holding.platform.unit_changes import log_unit_changes
 from rules.values.canonical import dumps, sha256_hex
 from rules.values.cause_keys import MISSING_ENTRY, CauseKey, CauseKind
-from rules.values.wording import plain
+from rules.values.wording import readable_name
 
 
 def month_of(now: datetime, zone: tzinfo) -> str:
@@ -337,9 +337,9 @@ def clearing_change(changes: Sequence[Change], key: CauseKey, since: int) -> str
     last = read[-1]
     when = f"read {last.at} (revision {last.revision})"
     if code:
-        kind = plain(last.kind)
+        kind = readable_name(last.kind)
         return f"{kind} {code} is in the {kind} list of {last.name}, {when}"
-    names = listed(list(dict.fromkeys(plain(one.kind) for one in read)))
+    names = listed(list(dict.fromkeys(readable_name(one.kind) for one in read)))
     return f"the {names} list of {last.name} changed, {when}"
 
 

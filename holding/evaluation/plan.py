@@ -43,7 +43,7 @@ from rules.outcome_hash import hash_bare
 from rules.outcomes import NEEDS_APPROVAL, Decision, Document, Finding, Outcome, Step
 from rules.values.canonical import PostingState, dumps, json_text, number_text, sha256_hex
 from rules.values.cause_keys import ITSELF, CauseKey, CauseKind, Clearing
-from rules.values.wording import term
+from rules.values.wording import readable_term
 
 NO_ROUTE = "No posting rule applies to it any more."
 
@@ -227,7 +227,7 @@ def _waits_for_nothing(batch: Batch, made: Plan, decision: Decision) -> None:
         would_pass=f"{number} is posted after all, or a person rejects this one",
         clears=ITSELF,
         cause_key=CauseKey(CauseKind.RULE, f"after {awaited}"),
-        cause_label=f"Waits for a document that is not posted: {term(awaited)}",
+        cause_label=f"Waits for a document that is not posted: {readable_term(awaited)}",
         team_id=batch.fallback_team_id,
         number=planned.number,
         doc_type=way.document,
@@ -278,7 +278,7 @@ def _left_behind(batch: Batch, made: Plan, left: LeftBehind) -> None:
         would_pass=f"the record says again what {left.number} says",
         clears=Clearing.by(owner),
         cause_key=CauseKey(CauseKind.STALE, left.route),
-        cause_label=f"Changed after posting to {term(left.route)}",
+        cause_label=f"Changed after posting to {readable_term(left.route)}",
         team_id=team,
         number=left.number,
         doc_type=left.doc_type,

@@ -42,7 +42,7 @@ from holding.platform.states import (
 )
 from rules.outcomes import NEEDS_APPROVAL
 from rules.values.canonical import PostingState, in_sentence
-from rules.values.wording import clears_when, plain
+from rules.values.wording import clears_when, readable_name
 
 SEND_AGAIN: Final = "send again"
 
@@ -109,7 +109,7 @@ def release_each(
         close_holds(session, holds, voice, state=HoldState.RELEASED, why=why, now=now)
         says = [
             accepting.say(h, voice.name)
-            or f"{voice.name} released {h.number} ({plain(h.rule or h.code)})"
+            or f"{voice.name} released {h.number} ({readable_name(h.rule or h.code)})"
             for h in holds
         ]
         results = [done_with(h, f"{say}: {why}") for h, say in zip(holds, says, strict=True)]

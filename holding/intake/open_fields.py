@@ -31,7 +31,7 @@ from rules.decisions.corrections import TARGET_LIMIT, Correctable, Setter, corre
 from rules.decisions.document_rules import SUMS_DIFFER
 from rules.outcomes import Finding
 from rules.values.cause_keys import ITSELF, NOWHERE, CauseKey
-from rules.values.wording import plain
+from rules.values.wording import readable_name
 
 ACT: Final = "record.edit"
 
@@ -314,7 +314,8 @@ def _differences(before: Any, after: Any, path: str) -> list[str]:
         names = [*before, *(name for name in after if name not in before)]
         prefix = f"{path} " if path else ""
         pairs = [
-            (before.get(n), after.get(n), f"{prefix}{n if n == LINES else plain(n)}") for n in names
+            (before.get(n), after.get(n), f"{prefix}{n if n == LINES else readable_name(n)}")
+            for n in names
         ]
     elif isinstance(before, list) and isinstance(after, list):
         word = "line" if path == LINES else path

@@ -22,7 +22,7 @@ from holding.mappings.preview import active_program
 from holding.platform import row_seals
 from holding.platform.changes import WakeEvent, next_revision, wake_newest, wake_reached
 from holding.platform.events import record_event
-from rules.values.wording import plain
+from rules.values.wording import readable_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Wanted:
     @property
     def said(self) -> str:
         """Table and key in words, for messages."""
-        return f"{plain(self.table.name)} “{self.key}”{since_words(self.since)}"
+        return f"{readable_name(self.table.name)} “{self.key}”{since_words(self.since)}"
 
 
 @dataclass(frozen=True, slots=True)

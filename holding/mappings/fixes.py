@@ -35,7 +35,7 @@ from holding.mappings.preview import active_program
 from holding.platform.changes import lock_company
 from rules.facts import Seeds
 from rules.values.cause_keys import MISSING_ENTRY, UNITS, CauseKey, CauseKind, fold_key
-from rules.values.wording import term
+from rules.values.wording import readable_term
 
 __all__ = ["ALWAYS", "Fixed"]  # callers import them from here
 
@@ -487,7 +487,10 @@ class Keeper:
         )
         return Refusal(
             code="mapping.kept",
-            message=f"You cannot change {term(self.table)}, because {self.team} keeps its entries.",
+            message=(
+                f"You cannot change {readable_term(self.table)}, because {self.team} keeps "
+                "its entries."
+            ),
             hint=can,
             status=403,
         )

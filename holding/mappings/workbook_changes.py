@@ -28,7 +28,7 @@ from holding.mappings.mapping_lists import tables
 from holding.mappings.preview import Edit, Effect, active_program, preview_edits
 from holding.platform.changes import lock_company
 from holding.platform.events import record_event
-from rules.values.wording import plain
+from rules.values.wording import readable_name
 
 AT_ONCE: Final = 1_000
 """How many changes are saved at once; a second upload of the file saves the others."""
@@ -243,7 +243,7 @@ def changed_since(
         value = standing.value if standing else ""
         if value != one.before:
             who = (standing.by if standing else "") or "somebody"
-            told = plain(one.table)
+            told = readable_name(one.table)
             yield (
                 f"{told} “{one.key}” had {one.before or 'no value'}, {who} set it to"
                 f" {value or 'nothing'}, and the file has {one.value or 'nothing'}"

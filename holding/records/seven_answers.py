@@ -36,7 +36,7 @@ from rules.outcomes import Use, Verdict
 from rules.rulebook.coverage import agreements
 from rules.values.canonical import PostingState, in_sentence
 from rules.values.cause_keys import CauseKind
-from rules.values.wording import plain, term
+from rules.values.wording import readable_name, readable_term
 
 Told = tuple[str, str, list[Proof]]
 
@@ -93,7 +93,7 @@ class DocumentAnswers:
         """Return the document's target, kind and number, and when and how it was posted."""
         if self.posting_id is None:
             return ""
-        name = f"{self.target}, {plain(self.doc_type)} {self.number}"
+        name = f"{self.target}, {readable_name(self.doc_type)} {self.number}"
         reverses = f", reverses {self.reverses}" if self.reverses else ""
         return f"{name}{reverses}: {self.posted}."
 
@@ -254,7 +254,7 @@ def _hold_words(case: Case, held: HeldBy) -> str:
     hold = held.hold
     owner = held.person or held.team or ""
     label = class_label(hold.error_class, hold.code == "APP01")
-    rule = term(hold.rule) if hold.rule else hold.code
+    rule = readable_term(hold.rule) if hold.rule else hold.code
     owned = f"owner {owner}" if owner else "no owner"
     opened = f"{label} ({rule}), opened {case.when(hold.opened_at)}"
     if hold.closed_at is None:
@@ -375,7 +375,7 @@ def _agreed(case: Case, ruleset: Ruleset, proofs: list[Proof]) -> Iterator[str]:
             continue
         proofs.append(rule_proof(case.files, names.pop(verdict.rule).span))
         words = {"hit": "two parties"}.get(verdict.result, _result(verdict))
-        keys = listed([f"{term(name)} = {value}" for name, value in verdict.operands])
+        keys = listed([f"{readable_term(name)} = {value}" for name, value in verdict.operands])
         compared = f", compared {keys}" if keys and verdict.result != "not_applicable" else ""
         place = rule_place(verdict.span)
         yield f"{verdict.rule} ({place}) said {words}{compared}"
@@ -412,7 +412,7 @@ def _asked(case: Case, verdict: Verdict, unique: Unique | None) -> str:
     """Describe one duplicate verdict: its result, what it compared, and with what."""
     at, said = rule_place(verdict.span), _result(verdict)
     if unique is None or unique.where == "history":
-        keys = listed([f"{term(name)} = {value}" for name, value in verdict.operands])
+        keys = listed([f"{readable_term(name)} = {value}" for name, value in verdict.operands])
         return f"{at} said {said}, compared {keys}" if keys else f"{at} said {said}"
     same = next((value for name, value in verdict.operands if name == "same as"), "")
     who = f"another record here, {same}, has" if same else "no other record here has"
@@ -422,7 +422,9 @@ def _asked(case: Case, verdict: Verdict, unique: Unique | None) -> str:
             return f"{at} said {said}: nothing was asked, for the document had no number yet"
         number = f"the number {case.number}" if case.number else "its number"
         return f"{at} said {said}: {who} {what} with {number}"
-    fields = [f"{term(name)} = {value}" for name, value in verdict.operands if name != "same as"]
+    fields = [
+        f"{readable_term(name)} = {value}" for name, value in verdict.operands if name != "same as"
+    ]
     return f"{at} said {said}: {who} {what} with {' and '.join(fields)}"
 
 
@@ -439,7 +441,7 @@ def _unique_by(uniques: Mapping[Span, Unique]) -> str:
 
 def _looked_for(one: Unique) -> str:
     """Describe what is compared, and whether with history or the accounting system."""
-    keys = " + ".join(map(plain, one.keys))
+    keys = " + ".join(map(readable_name, one.keys))
     return f"{keys} in history" if one.where == "history" else f"{keys} in target"
 
 

@@ -35,7 +35,7 @@ from holding.records.seven_answers import Answer, DocumentAnswers, answer_all, a
 from holding.records.story import Case, Proof, evaluation_id_of, load_case, unknown_because
 from holding.records.waits import Wait, waits_of
 from rules.values.canonical import in_sentence
-from rules.values.wording import term
+from rules.values.wording import readable_term
 
 GAP_SECONDS: Final = 600
 _ORDER: Final = ("version", "evaluation", "event", "wait", "push", "attempt")
@@ -163,10 +163,10 @@ def _decided(outcome: Any, state: RecordState) -> str:
     route_texts = []
     for decision in decisions:
         rules = [
-            term(finding[1]) if finding[1] else finding[0]
+            readable_term(finding[1]) if finding[1] else finding[0]
             for finding in decision.get("findings", [])
         ]
-        title, label = term(decision["route"]), state_label(decision["state"])
+        title, label = readable_term(decision["route"]), state_label(decision["state"])
         told = "; ".join(dict.fromkeys(rules))
         route_texts.append(
             f"the result for {title} is {label} ({told})"

@@ -25,7 +25,7 @@ from rules.decisions.posted_documents import is_same_value, sum_of_lines
 from rules.facts import LINES
 from rules.outcomes import HIT, UNKNOWN, Finding, Lineage, Outcome
 from rules.values.cause_keys import CauseKey, CauseKind
-from rules.values.wording import MISSING, plain
+from rules.values.wording import MISSING, readable_name
 
 _FIELD = re.compile(r"[a-z_][a-z0-9_.]*")
 
@@ -141,7 +141,7 @@ def pair_of(row: Lineage, findings: Iterable[Finding]) -> Pair:
     """Return the value that a document field was made from."""
     path, value = _operand(row)
     finding = _finding(row, path, findings)
-    used = ", ".join(f"{plain(use.table)}: {use.key} → {use.value}" for use in row.used)
+    used = ", ".join(f"{readable_name(use.table)}: {use.key} → {use.value}" for use in row.used)
     return Pair(
         path=path,
         value=value or None,

@@ -33,7 +33,7 @@ from rules.comparison.preflight import references
 from rules.phrases import capitalize
 from rules.program import Program
 from rules.rulebook.coverage import agreements
-from rules.values.wording import term
+from rules.values.wording import readable_term
 
 ROWS_BESIDE_OPEN: Final = 40
 """Rows of a page with an open value, whose panel is as large as ten rows."""
@@ -610,7 +610,7 @@ def saved_message(saved: fixes.Fixed) -> str:
     since = f" from {saved.since}" if saved.since else ""
     outcome_text = f"is now {saved.value}" if saved.value else "was removed"
     woken = plural(saved.woken, "record is", "records are")
-    table = capitalize(term(saved.table))
+    table = capitalize(readable_term(saved.table))
     if saved.later:
         return (
             f"{table}: “{saved.key}” {outcome_text}{since}{before_text}. {woken} checked again,"
@@ -654,7 +654,7 @@ def refuse_hidden_table() -> Response | None:
 def hidden_table_refusal(table: str) -> Response:
     """Return why the user cannot read the table, and who can."""
     words = (
-        f"You cannot read the entries of {term(table)},"
+        f"You cannot read the entries of {readable_term(table)},"
         " because your role does not include personal data."
     )
     names = people.who_may(store.reading(), g.company.id, READ_ACT)

@@ -25,7 +25,7 @@ from portal.terminal.command_frame import (
     print_note,
 )
 from rules.values.canonical import POSTING_LABELS, PostingState, in_sentence
-from rules.values.wording import clause
+from rules.values.wording import format_clause
 
 if TYPE_CHECKING:
     from grammar.nodes import Ruleset
@@ -422,7 +422,7 @@ def report_lines(outcome: "Outcome") -> Iterator[str]:
             owner = f" [{finding.owner}]" if finding.owner else ""
             yield f"  {finding.severity} {finding.code} {finding.rule}{owner}: {finding.message}"
             if finding.would_pass:
-                yield f"    clears when {clause(finding.would_pass)}"
+                yield f"    clears when {format_clause(finding.would_pass)}"
 
 
 def _decision_detail(decision: "Decision") -> str:

@@ -17,7 +17,7 @@ from grammar.layout.written import format_text
 from grammar.parsing.parser import parse
 from portal.starters.declarations import leave_out, list_names, merge_declarations
 from rules.types.symbol_table import Index, looked_up_in
-from rules.values.wording import say
+from rules.values.wording import format_expression
 
 FOLDER: Final = Path(__file__).parent
 
@@ -304,7 +304,7 @@ def _role(ruleset: nodes.Ruleset, *wanted: str) -> str:
 def _requires(ruleset: nodes.Ruleset, kind: str, condition: str) -> bool:
     """Check whether a check of the template itself requires this of a kind of records."""
     return any(
-        say(required) == condition
+        format_expression(required) == condition
         for check in ruleset.checks
         if any(record.name == kind for record in check.records)
         for required in check.requires
@@ -359,7 +359,7 @@ def _stored(record: nodes.Record, name: str) -> str:
     """Return what gives the value of a field, without what stands in for a missing one."""
     field = next(one for one in record.fields if one.name == name)
     if isinstance(field, nodes.Computed) and isinstance(field.expr, nodes.Otherwise):
-        return say(field.expr.expr)
+        return format_expression(field.expr.expr)
     return name
 
 

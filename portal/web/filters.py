@@ -44,7 +44,7 @@ from holding.runs.status import pills
 from holding.worklist import ageing
 from portal.web import store
 from portal.web.request_guard import closed
-from rules.values.wording import clause, plain, term
+from rules.values.wording import format_clause, readable_name, readable_term
 
 LEDGERS = frozenset({"ar", "ap"})  # accounts receivable, accounts payable
 
@@ -165,8 +165,8 @@ def init_filters(app: Flask) -> None:
         state_label,
         failure_word,
         class_label,
-        term,
-        clause,
+        readable_term,
+        format_clause,
         place,
         operands,
         headed,
@@ -357,7 +357,9 @@ def place(path: str, line: int | None = None) -> str:
     >>> place("line.sku", 5), place("customer_name"), place("sales_account", 5)
     ('SKU, line 5', 'customer name', 'sales account, line 5')
     """
-    return f"{plain(path.removeprefix('line.'))}, line {line}" if line else term(path)
+    return (
+        f"{readable_name(path.removeprefix('line.'))}, line {line}" if line else readable_term(path)
+    )
 
 
 def operands(text: str) -> list[tuple[str, bool]]:

@@ -40,7 +40,7 @@ from rules.facts import Seeds
 from rules.types.functions import did_you_mean
 from rules.types.inference import COMPARED, ignore_problem, infer, settled_answer
 from rules.types.symbol_table import CURRENCY, RESERVED, Index, Schemas, Scope, stored_currency
-from rules.values.wording import say
+from rules.values.wording import format_expression
 
 _ONCE: Mapping[str, tuple[str, str]] = {
     "family": ("NAM22", "One field says the family: the number that several records share."),
@@ -402,7 +402,7 @@ def _alone(one: Reasoned, cuts: Cuts) -> Iterator[Problem]:
         given = check_.when is not None and one.when.implies(allowed)
         if given or cuts.fits_all(allowed):
             why = "the when of the check says so already" if given else "every value fits it"
-            message = f"'{say(node)}' never fails: {why}"
+            message = f"'{format_expression(node)}' never fails: {why}"
             yield make_problem(
                 "LOG04", message, "Take it out, or correct it.", node.span, "warning"
             )
@@ -417,15 +417,15 @@ def constant_comparisons(node: nodes.Expr) -> Iterator[Problem]:
     elif isinstance(node, nodes.Not):
         yield from constant_comparisons(node.expr)
     elif isinstance(node, nodes.Compare) and node.op in {"=", "<>"} and _blank(node) is not None:
-        asked = say(_blank(node) or node)
+        asked = format_expression(_blank(node) or node)
         hint = f"Write '{asked} is missing'." if node.op == "=" else f"Write '{asked} is known'."
-        message = f"'{say(node)}' asks for a blank text, and what is blank is missing"
+        message = f"'{format_expression(node)}' asks for a blank text, and what is blank is missing"
         yield make_problem("LOG01", message, hint, node.span, "warning")
     elif isinstance(node, nodes.Compare):
         answer = _answer(node)
         if answer is not None:
             word = "always" if answer else "never"
-            message = f"'{say(node)}' is {word} so, whatever the record holds"
+            message = f"'{format_expression(node)}' is {word} so, whatever the record holds"
             yield make_problem("LOG01", message, "Compare a field with something else.", node.span)
 
 
@@ -446,7 +446,7 @@ def _answer(node: nodes.Compare) -> bool | None:
     if isinstance(left, nodes.Literal) and isinstance(right, nodes.Literal):
         same = type(left.value) is type(right.value)
         return bool(COMPARED[node.op](left.value, right.value)) if same else None
-    if not isinstance(left, nodes.Literal) and say(left) == say(right):
+    if not isinstance(left, nodes.Literal) and format_expression(left) == format_expression(right):
         return node.op in _ALWAYS
     return settled_answer(node)
 
@@ -475,7 +475,10 @@ def currency_findings(asked: Sequence[nodes.Expr], scope: Scope) -> Iterator[Pro
         return
     for node in nodes.walk(tuple(parts)):
         if isinstance(node, nodes.Compare | nodes.Arith) and _sets_beside(node, scope):
-            message = f"'{say(node)}' is never known here: a number counts in {source.currency}"
+            message = (
+                f"'{format_expression(node)}' is never known here: a number counts in "
+                f"{source.currency}"
+            )
             hint = "No rate stands between two currencies: such a record is held for a person."
             yield make_problem("TYP01", message, hint, node.span, "warning")
 
@@ -516,12 +519,12 @@ def repeated_conditions(parts: Sequence[nodes.Expr]) -> Iterator[Problem]:
     """Conditions that stand twice side by side: one of them was mostly meant otherwise."""
     seen: set[str] = set()
     for part in parts:
-        if say(part) in seen:
-            message = f"'{say(part)}' says nothing new: it stands here already"
+        if format_expression(part) in seen:
+            message = f"'{format_expression(part)}' says nothing new: it stands here already"
             yield make_problem(
                 "LOG04", message, "Take it out, or correct it.", part.span, "warning"
             )
-        seen.add(say(part))
+        seen.add(format_expression(part))
 
 
 def _checks_by_themselves(look: Look) -> Iterator[Problem]:

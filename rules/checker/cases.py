@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from grammar import nodes
 from rules.values.kinds import Type
-from rules.values.wording import say
+from rules.values.wording import format_expression
 
 Cases: TypeAlias = int
 Box = tuple[Cases, ...]
@@ -232,4 +232,4 @@ def rows_to_paste(columns: Sequence[Column], boxes: Sequence[Box], action: str) 
 
 def label(value: nodes.Value) -> str:
     """A value as it stands in the table."""
-    return value.name if isinstance(value, nodes.Word) else say(value)
+    return value.name if isinstance(value, nodes.Word) else format_expression(value)

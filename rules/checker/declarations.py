@@ -12,7 +12,7 @@ from rules.checker.places import Look, all_tables, make_problem, used_names, wit
 from rules.documents.unusual import NO_LINES, QUANTITIES, possible_unusual
 from rules.types.functions import NAMES, did_you_mean
 from rules.types.symbol_table import Families, Index, wrongly_completed
-from rules.values.wording import article
+from rules.values.wording import with_article
 
 _HOLDS = ("hold", "review")
 _ANSWERS = (*_HOLDS, "warn", "reject")
@@ -125,7 +125,7 @@ def _allowed(said: nodes.Allows, record: str, index: Index) -> Iterator[Problem]
         if word in said.what[:at]:
             yield make_problem("POS25", f"'{words}' is allowed twice", "Say it once.", said.span)
         elif word not in possible_unusual(index, record):
-            message = f"nothing to allow: {article(record)} has {_NONE[word]}"
+            message = f"nothing to allow: {with_article(record)} has {_NONE[word]}"
             yield make_problem("POS25", message, f"Take '{words}' out.", said.span, "warning")
 
 

@@ -12,7 +12,7 @@ from rules.checker.places import Look, make_problem, records_of
 from rules.types.functions import AGGREGATES, expand_parts
 from rules.types.inference import resolve_list
 from rules.types.symbol_table import Index, Scope
-from rules.values.wording import parse_message, say
+from rules.values.wording import format_expression, parse_message
 
 _STOPS = frozenset({"hold", "review", "reject"})
 
@@ -117,7 +117,7 @@ def _checked(post: nodes.Post, index: Index) -> Iterator[str]:
 def _guards(node: Any) -> Iterator[str]:
     """What a condition asks the presence of."""
     if isinstance(node, nodes.Known | nodes.Absent):
-        yield say(node.expr)
+        yield format_expression(node.expr)
     for part in getattr(node, "parts", ()):
         yield from _guards(part)
 
@@ -136,7 +136,10 @@ def needs(
         yield from _of_name(node, scope, guarded, by, seen)
     elif isinstance(node, nodes.Call) and (node.where is not None or node.name in AGGREGATES):
         yield from _of_list(node, scope, seen)
-    elif not (isinstance(node, nodes.Call) and (say(node) in guarded or node.name == "number_of")):
+    elif not (
+        isinstance(node, nodes.Call)
+        and (format_expression(node) in guarded or node.name == "number_of")
+    ):
         for part in nodes.inner(node):
             yield from needs(part, scope, guarded, by, seen)
 
@@ -149,7 +152,12 @@ def _of_name(
     seen: frozenset[tuple[str, str]],
 ) -> Iterator[Need]:
     ref = scope.resolve(node.path)
-    if ref is None or ref.field is None or say(node) in guarded or (ref.record, ref.name) in seen:
+    if (
+        ref is None
+        or ref.field is None
+        or format_expression(node) in guarded
+        or (ref.record, ref.name) in seen
+    ):
         return
     if isinstance(ref.field, nodes.Computed):
         at = (ref.record, ref.name)

@@ -19,7 +19,7 @@ from grammar.text.vocabulary import is_idle, normalize_text, split_blocks
 from rules.checker.ranges import Claim, claim_of
 from rules.types.functions import did_you_mean
 from rules.types.symbol_table import DocumentSchema, Index, Schemas, Scope
-from rules.values.wording import article, parse_message
+from rules.values.wording import parse_message, with_article
 
 _YEARS = (2000, 2099)
 
@@ -438,7 +438,9 @@ def check_undoing(index: Index) -> Iterator[Problem]:
 def _duplicates(post: nodes.Post, index: Index) -> Iterator[Problem]:
     known = (w.name for d in index.ruleset.duplicates for w in d.records)
     if post.record not in known:
-        message = f"nothing says what makes {article(post.record)} for {post.route} a duplicate"
+        message = (
+            f"nothing says what makes {with_article(post.record)} for {post.route} a duplicate"
+        )
         hint = f"Declare 'duplicates of {post.record}' with at least one 'unique by'."
         yield make_problem("POS07", message, hint, post.span)
 
@@ -498,7 +500,7 @@ def check_targets(index: Index, schemas: Schemas) -> Iterator[Problem]:
         can: tuple[str, ...] = tuple(getattr(known, "actions", ()))
         if known is None or action.kind in can:
             continue
-        message = f"{post.route.target} cannot {action.kind} {article(post.route.document)}"
+        message = f"{post.route.target} cannot {action.kind} {with_article(post.route.document)}"
         others = ", ".join(a for a in ABLE if a in can)
         hint = f"It can {others}. " if others else ""
         hint += "Use review by …, hold for … or block, or reverse it with a credit note."

@@ -23,7 +23,7 @@ from rules.checker.cases import (
 from rules.types.inference import as_day_difference, ignore_problem, infer
 from rules.types.symbol_table import Index, Scope
 from rules.values.kinds import ORDERED, Type
-from rules.values.wording import say
+from rules.values.wording import format_expression
 
 _KNOWN, _MISSING = " is known", " is missing"
 
@@ -161,11 +161,11 @@ def claim_of(node: nodes.Expr, scope: Scope) -> Claim:
     if isinstance(node, nodes.Not | nodes.AnyOf):
         parts = node.parts if isinstance(node, nodes.AnyOf) else (node.expr,)
         claims = tuple(claim_of(part, scope) for part in parts)
-        return Several(claims, isinstance(node, nodes.Not), say(node))
+        return Several(claims, isinstance(node, nodes.Not), format_expression(node))
     if isinstance(node, nodes.Compare | nodes.Member | nodes.Name):
         seen = as_day_difference(node, scope) if isinstance(node, nodes.Compare) else node
-        return _single(seen, scope) or say(seen)
-    return say(node)
+        return _single(seen, scope) or format_expression(seen)
+    return format_expression(node)
 
 
 def _single(node: nodes.Compare | nodes.Member | nodes.Name, scope: Scope) -> OfField | None:
@@ -185,7 +185,7 @@ def _single(node: nodes.Compare | nodes.Member | nodes.Name, scope: Scope) -> Of
     )  # fmt: skip
     if values is None or not _usable(of, values, scope):
         return None
-    return OfField(say(left), of, {label(v): v for v in values}, _cell(node, values))
+    return OfField(format_expression(left), of, {label(v): v for v in values}, _cell(node, values))
 
 
 def _right(node: nodes.Expr) -> tuple[nodes.Value, ...] | None:

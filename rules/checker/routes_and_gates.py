@@ -12,7 +12,7 @@ from rules.checker.places import Look, make_problem, records_of
 from rules.checker.ranges import Cuts, claim_of
 from rules.types.functions import did_you_mean
 from rules.types.symbol_table import DOCUMENT_NUMBER, Index, Scope, looked_up_in, outside_part
-from rules.values.wording import say
+from rules.values.wording import format_expression
 
 # Words need no schema of the source; after a false alarm the author writes `early`.
 CHANGING = frozenset({"draft", "pending", "unpaid", "unapproved", "unconfirmed"})
@@ -126,7 +126,7 @@ def _approval(approve: nodes.Approve, when: nodes.Expr, index: Index) -> Iterato
 
 
 def _says_nothing(when: nodes.Expr) -> Problem:
-    message = f"'{say(when)}' never fails: every value fits it"
+    message = f"'{format_expression(when)}' never fails: every value fits it"
     return make_problem(
         "LOG04", message, "Leave the when out, or correct it.", when.span, "warning"
     )
@@ -313,6 +313,12 @@ def _unstored(key: Key, of: nodes.Call | nodes.Name, unique: nodes.Unique, index
     """A field that is known only after a record was stored, so that it is found by nothing."""
     hint = "Compare a field that comes with the record."
     if isinstance(of, nodes.Call) and of.name in index.maps:
-        hint = f"Compare the field that the map looks up: {say(of.args[0])} as {of.name}."
-    message = f"nothing is found by '{key.field}': {say(of)} is not known when a record comes"
+        hint = (
+            f"Compare the field that the map looks up: {format_expression(of.args[0])} as "
+            f"{of.name}."
+        )
+    message = (
+        f"nothing is found by '{key.field}': {format_expression(of)} is not known when a record "
+        "comes"
+    )
     return make_problem("DUP03", message, hint, unique.span)

@@ -21,7 +21,7 @@ from rules.types.symbol_table import (
     Scope,
 )
 from rules.values.kinds import Type, is_postable, post_hint, say_type
-from rules.values.wording import article, parse_message, say
+from rules.values.wording import format_expression, parse_message, with_article
 
 _MEANT = 'If it is meant so, say why: amount not compared because "…".'
 
@@ -176,9 +176,9 @@ def _after(post: nodes.Post, index: Index) -> Iterator[Problem]:
     for call in nodes.walk((post.fields, post.line_fields)):
         if not isinstance(call, nodes.Call) or call.name != "number_of":
             continue
-        if call.args and (post.after is None or say(call.args[0]) != str(post.after)):
-            message = f"the number of {say(call.args[0])} is not known yet"
-            hint = f"Say 'after {say(call.args[0])}' in this route."
+        if call.args and (post.after is None or format_expression(call.args[0]) != str(post.after)):
+            message = f"the number of {format_expression(call.args[0])} is not known yet"
+            hint = f"Say 'after {format_expression(call.args[0])}' in this route."
             yield make_problem("POS05", message, hint, call.span)
 
 
@@ -190,7 +190,8 @@ def _strangers(
     if post.after is None or before is None or Families(index).share(post.record, before.record):
         return
     message = (
-        f"{article(post.record)} never finds the {before.record} whose {post.after} it waits for"
+        f"{with_article(post.record)} never finds the {before.record} whose {post.after} it "
+        "waits for"
     )
     ours, theirs = index.marked(post.record, "family"), index.marked(before.record, "key")
     hint = f"Mark the field of {post.record} that says which {before.record} it is of: family."
@@ -260,7 +261,7 @@ def _fields(
     head = Scope(index, route.record, document=True, bills=bills)
     line = replace(head, line=True)
     header, lines = _sides(route, known)
-    yield from _side(route.fields, header, head, article(str(route.route)))
+    yield from _side(route.fields, header, head, with_article(str(route.route)))
     yield from _side(route.line_fields, lines, line, f"a line of {route.route}")
     if isinstance(route, nodes.Post) and route.record in index.records:
         for found in find_mixed_units(route, known, line):
@@ -292,7 +293,10 @@ def _side(
         if scope.record in scope.index.records:
             have = infer(assign.expr, scope, ignore_problem)
             if not is_postable(have, field.type):
-                said, literal = say(assign.expr), isinstance(assign.expr, nodes.Literal)
+                said, literal = (
+                    format_expression(assign.expr),
+                    isinstance(assign.expr, nodes.Literal),
+                )
                 message = (
                     f"'{assign.name}' wants {say_type(Type(field.type))}, not {say_type(have)}"
                 )

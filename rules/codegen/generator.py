@@ -38,7 +38,7 @@ from rules.types.symbol_table import Index, Scope
 from rules.values.canonical import TEXTS
 from rules.values.cause_keys import Unknown, limit_gap
 from rules.values.kinds import LONGEST_TEXT, Type
-from rules.values.wording import document_text, say
+from rules.values.wording import document_text, format_expression
 
 if TYPE_CHECKING:
     from rules.expressions.run import QuickField
@@ -81,7 +81,9 @@ class Generated(Compiler):
         """A function that answers EVA01 where the numbers leave their bounds."""
 
         def limit(reason: BaseException) -> Any:
-            return Unknown(limit_gap(rule, owner or self.owner, say(node), reason, node.span))
+            return Unknown(
+                limit_gap(rule, owner or self.owner, format_expression(node), reason, node.span)
+            )
 
         return self.build(_guarded(self, node, scope, limit))
 
@@ -543,7 +545,7 @@ class _Rows:
         if not (self.writer.scope.line and is_costly(node)):
             return self.writer.held(node)
         ask = self.writer.compiler.expr(node, self.writer.scope)
-        told = _once_a_line(ask, say(node)) if is_same_for_all_routes(node) else ask
+        told = _once_a_line(ask, format_expression(node)) if is_same_for_all_routes(node) else ask
         return Atom(self.page.put(f"{self.page.number(told, node)}({ARGUMENT})"))
 
 

@@ -15,7 +15,7 @@ from rules.checker.cases import Cases, members
 from rules.checker.places import all_tables, places, used_names
 from rules.checker.ranges import Allowed, Cuts, claim_of
 from rules.types.symbol_table import Index, Scope
-from rules.values.wording import say
+from rules.values.wording import format_expression
 
 _EXPRS = (
     nodes.Name,
@@ -159,7 +159,7 @@ def _alike(one: Any, other: Any) -> int:
 def _told_apart(name: str, node: Any) -> str:
     """Which of several declarations of one name is meant: by its condition, where it has one."""
     condition = getattr(node, "when", None)
-    return name if condition is None else " when ".join((name, say(condition)))
+    return name if condition is None else " when ".join((name, format_expression(condition)))
 
 
 def _one(
@@ -252,7 +252,9 @@ def _at(at: str, name: str, node: Any) -> str:
 
 
 def _threshold(node: nodes.Compare) -> str:
-    return f"{say(node.left)} {node.op}" if isinstance(node.right, nodes.Literal) else ""
+    return (
+        f"{format_expression(node.left)} {node.op}" if isinstance(node.right, nodes.Literal) else ""
+    )
 
 
 def show_part(value: Any) -> str:
@@ -470,7 +472,7 @@ _SHOW: tuple[tuple[Any, Any], ...] = (
     (nodes.Daily, lambda v: f"daily at {v.at:%H:%M} by {v.by}"),
     (nodes.Group, lambda v: f"{v.name} = {', '.join(w.name for w in v.fields)}"),
     (nodes.ByTeam, lambda v: f"by {v.role}"),
-    (_EXPRS, say),
+    (_EXPRS, format_expression),
     (tuple, lambda v: ", ".join(show_part(x) for x in v)),
     (nodes.RouteName, str),
     (nodes.UnitRow, _conversion),

@@ -15,7 +15,7 @@ from rules.types.functions import expand_parts, resolve_formula
 from rules.types.symbol_table import FieldSchema, Index, Schemas, Scope
 from rules.values.cause_keys import CauseKey, NearSpellings
 from rules.values.wording import MISSING as BLANK
-from rules.values.wording import say
+from rules.values.wording import format_expression
 
 NOT_SENT = frozenset({"ignored", "dropped"})
 MISSING = "mapping_missing"
@@ -76,7 +76,7 @@ def _of_post(post: nodes.Post, index: Index, schemas: Schemas) -> Iterator[Refer
                     tables=_tables(parts, index),
                     results=_tables(tuple(_results(assign.expr, scope)), index),
                     fixed=all(_fixed(part, index) for part in parts),
-                    formula=say(assign.expr),
+                    formula=format_expression(assign.expr),
                 )
 
 

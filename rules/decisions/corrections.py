@@ -19,7 +19,7 @@ from rules.outcomes import Finding
 from rules.types.symbol_table import Index, Scope, never_completed
 from rules.values.cause_keys import NEVER, CauseKind
 from rules.values.kinds import BadValueError, read_text
-from rules.values.wording import plain
+from rules.values.wording import readable_name
 
 COMPLETED: Final = frozenset({"MIS01", "VAL01", "VAL06"})
 INTAKE_CODES: Final = frozenset({"SUM01", "VAL04"})
@@ -70,7 +70,7 @@ class Correctable:
     @property
     def label(self) -> str:
         """What people call it: `TIN`, `discount of line 1`."""
-        name = plain(self.name.removeprefix(nodes.OF_LINE))
+        name = readable_name(self.name.removeprefix(nodes.OF_LINE))
         return name if self.line is None else f"{name} of line {self.line}"
 
 

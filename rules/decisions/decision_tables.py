@@ -38,7 +38,7 @@ from rules.values.cause_keys import (
     join_unknowns,
 )
 from rules.values.kinds import Type
-from rules.values.wording import say, shown, term
+from rules.values.wording import format_expression, format_value, readable_term
 
 Cell = Callable[[Any, Any], Any]
 
@@ -111,7 +111,7 @@ class TableProgram:
             for name, _, closure in self._columns
         ]
         operands = tuple(
-            (name, shown(value, of, self._zone))
+            (name, format_value(value, of, self._zone))
             for (name, of, _), value in zip(self._columns, have, strict=True)
         )
         unsure = []
@@ -251,7 +251,7 @@ class ReversalProgram:
         self.party = known.party_field if known else shape.party
         self.amount = (known.total_field if known else None) or shape.amount
         self.may_be_dated = compiler.index.edition >= Edition.FIFTH
-        own = any(say(a.expr) == "document_number" for a in reversal.fields)
+        own = any(format_expression(a.expr) == "document_number" for a in reversal.fields)
         self.numbered = () if own else original.numbered
 
     @property
@@ -472,7 +472,7 @@ def compare_posted(
                 message=f"{text} The posted document stays until a person decides.",
                 clears=Clearing.by(owner),
                 cause_key=CauseKey(CauseKind.STALE, route),
-                cause_label=f"Changed after posting to {term(route)}",
+                cause_label=f"Changed after posting to {readable_term(route)}",
                 would_pass=f"the record says again what {posting.number} says",
                 span=span,
             )

@@ -61,7 +61,7 @@ from rules.values.cause_keys import (
     join_unknowns,
     limit_gap,
 )
-from rules.values.wording import NotExactError, document_text, parse_message, plain
+from rules.values.wording import NotExactError, document_text, parse_message, readable_name
 
 if TYPE_CHECKING:
     from rules.decisions.route_rules import RouteProgram
@@ -624,7 +624,7 @@ def _intake(run: Run, route: str, owners: tuple[str, str], span: Span) -> list[F
         field = _LINE_PATH.sub("line.", fault.get("field", "")) or fault.get("where", "")
         row = _LINE_PATH.match(fault.get("field", ""))
         lines = (int(row[1]) + 1,) if row else ()
-        name = plain(field.removeprefix("line."))
+        name = readable_name(field.removeprefix("line."))
         name = f"{name} of line {lines[0]}" if lines else name
         cell = f"{fault['column']} in {fault.get('where', '')}" if fault.get("column") else name
         differs = fault["code"] == SUMS_DIFFER

@@ -33,7 +33,7 @@ from rules.outcomes import (
 )
 from rules.values.canonical import PostingState
 from rules.values.cause_keys import Unknown
-from rules.values.wording import say
+from rules.values.wording import format_expression
 
 MOST_KEPT = 4096
 """So many different glances of a route are made once."""
@@ -350,7 +350,9 @@ class Completeness:
         asked += [a.expr for a in fields if not _is_number(a.expr)]
         words = names_in((*asked, *_computed(route.compiler)))
         self.needs_period, self.needs_number = "period" in words, "document_number" in words
-        self.later = {a.name for a in post.fields if say(a.expr) == f"number_of({turn.after})"}
+        self.later = {
+            a.name for a in post.fields if format_expression(a.expr) == f"number_of({turn.after})"
+        }
         self._duplicates(route)
         self.known = route.compiler.known(self._wanted(post, frozenset()))
         self.known_before = route.compiler.known(self._wanted(post, self.later))

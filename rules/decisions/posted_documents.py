@@ -22,7 +22,7 @@ from rules.facts import LINES, NOTHING, VOID, WHOLE, PostingFact, TargetEdit
 from rules.outcomes import HIT, PASS, UNKNOWN, Finding, GateSaid, Said, Verdict, gap_finding
 from rules.types.symbol_table import Scope
 from rules.values.cause_keys import NEVER, CauseKey, CauseKind, Clearing, Unknown, fact_gap
-from rules.values.wording import plain, say, term
+from rules.values.wording import format_expression, readable_name, readable_term
 
 CANCEL, NOT_READY, OVERBILLED = "cancel", "not_ready", "overbilled"
 
@@ -243,7 +243,7 @@ class PostedProgram:
         hit = table.find(facts, run)
         reason = _REASONS.get(group) or f"{group} changed: {', '.join(map(_said, fields))}"
         if group == NOT_READY and fields:
-            reason = f"its status is {plain(fields[0])} now"
+            reason = f"its status is {readable_name(fields[0])} now"
         text = f"{posting.number} is posted, but {reason}."
         action = hit.row.action if hit.row else None
         if self.strict and group == OVERBILLED and isinstance(action, nodes.Action):
@@ -281,7 +281,7 @@ class PostedProgram:
         """Return what the status and the header's amounts that changed are now."""
         values = [run.head.get(name) for name in fields if name in self.money]
         amounts = [self.in_words(run, value) for value in values if isinstance(value, Decimal)]
-        return ", ".join([*map(plain, status), *amounts])
+        return ", ".join([*map(readable_name, status), *amounts])
 
     def _mends(self, action: nodes.Action) -> nodes.Action:
         """What is done where too much is billed: a document that is made again bills as much."""
@@ -310,7 +310,7 @@ class PostedProgram:
             message=f"{act.reason} {say} Now: {act.now}." if act.now else f"{act.reason} {say}",
             clears=NEVER if block else Clearing.by(owner),
             cause_key=CauseKey(CauseKind.STALE, self.route),
-            cause_label=f"Changed after posting to {term(self.route)}",
+            cause_label=f"Changed after posting to {readable_term(self.route)}",
             would_pass=f"the record says again what {act.posting.number} says",
             span=act.span,
         )
@@ -318,7 +318,7 @@ class PostedProgram:
 
 def _said(field: str) -> str:
     """A changed field as people read it: `line price` is one of the lines."""
-    return plain(field)
+    return readable_name(field)
 
 
 def strictest_acts(acts: Iterable[Act]) -> tuple[Act, ...]:
@@ -574,7 +574,7 @@ class NamesBefore:
         self.route, self.span = str(post.route), post.span
         self.owner = post.we_own.role or compiler.owner
         self.named = tuple(
-            (one.name, say(one.expr.args[0]))
+            (one.name, format_expression(one.expr.args[0]))
             for one in asked
             if isinstance(one.expr, nodes.Call) and one.expr.name == "number_of"
         )
@@ -633,7 +633,7 @@ class NamesBefore:
             message=f"{text} The posted document stays until a person decides.",
             clears=Clearing.by(self.owner),
             cause_key=CauseKey(CauseKind.RULE, NUMBER_REUSE_RULE),
-            cause_label=f"Names a document that was taken back, {term(self.route)}",
+            cause_label=f"Names a document that was taken back, {readable_term(self.route)}",
             would_pass=assigned if instead else refunded,
             span=self.span,
         )
@@ -653,7 +653,7 @@ class HeaderLeft:
         told = post.bill.action.role if post.bill else None
         self.owner = told or post.we_own.role or compiler.owner
         self.amounts = [
-            (say(call.args[0]), compiler.guarded(call, scope, BILL_HEADER_RULE, ""))
+            (format_expression(call.args[0]), compiler.guarded(call, scope, BILL_HEADER_RULE, ""))
             for call in calls
         ]
 
@@ -687,7 +687,7 @@ class HeaderLeft:
             found: list[tuple[str, Any]] = [(name, amount(run)) for name, amount in self.amounts]
         finally:
             run.route.bill = before
-        told = {plain(name): a for name, a in found if isinstance(a, Decimal) and a}
+        told = {readable_name(name): a for name, a in found if isinstance(a, Decimal) and a}
         return " and ".join(f"{name} of {self.in_words(run, a)}" for name, a in told.items())
 
     def _finding(self, text: str) -> Finding:

@@ -74,7 +74,7 @@ from rules.values.cause_keys import (
     later_gap,
     limit_gap,
 )
-from rules.values.wording import comparison_clause, parse_message, plain
+from rules.values.wording import comparison_clause, parse_message, readable_name
 
 _CENT = Decimal("0.01")
 
@@ -574,7 +574,7 @@ class GateProgram:
     ) -> Finding:
         ready = [s for s, r in self.rows.items() if r.word == "ready"]
         passes = comparison_clause(
-            plain(self.status), "=", join_words([plain(s) for s in ready], "or")
+            readable_name(self.status), "=", join_words([readable_name(s) for s in ready], "or")
         )
         return Finding(
             code="HLD01",

@@ -41,7 +41,7 @@ from rules.outcomes import (
 from rules.values.canonical import PostingState
 from rules.values.cause_keys import CauseKind, Gap, fact_gap
 from rules.values.kinds import CONTEXT
-from rules.values.wording import say
+from rules.values.wording import format_expression
 
 if TYPE_CHECKING:
     from rules.decisions.route_rules import RouteProgram
@@ -580,7 +580,7 @@ class Unsent(Weighing):
             self.waiting.append(Wait("gate", None, None, f"waits while {status} is {state}"))
         elif reason == "when":
             when = self.route.when
-            text = f"waits until {say(when.node)}" if when else ""
+            text = f"waits until {format_expression(when.node)}" if when else ""
             self.waiting.append(Wait("when", None, None, text))
         elif reason == "turn":
             self.waiting += waits_for_turn(self.route, self.run, self.said, self.asked)

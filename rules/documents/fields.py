@@ -21,7 +21,13 @@ from rules.types.inference import UNITS
 from rules.types.symbol_table import CURRENCY, Index, Schemas, Scope, stored_currency
 from rules.values.cause_keys import CauseKey, CauseKind, Gap, Unknown
 from rules.values.kinds import Type, clean_text
-from rules.values.wording import MISSING, NotExactError, document_text, parse_message, say
+from rules.values.wording import (
+    MISSING,
+    NotExactError,
+    document_text,
+    format_expression,
+    parse_message,
+)
 
 LINE_AMOUNTS = ("LineTotal", "SubTotal", "Amount")
 
@@ -60,7 +66,10 @@ class Default:
     def __init__(self, compiler: Compiler, node: nodes.Otherwise, scope: Scope) -> None:
         self.first = compiler.guarded(node.expr, scope, "", "")
         self.second = compiler.guarded(node.default, scope, "", "")
-        self.text = f"{say(node.default)} by default, since {say(node.expr)} is missing"
+        self.text = (
+            f"{format_expression(node.default)} by default, since "
+            f"{format_expression(node.expr)} is missing"
+        )
 
     def taken(self, run: Run) -> bool:
         """Whether the default is what was taken."""
@@ -171,7 +180,9 @@ class DocumentProgram:
         self.head = [FieldProgram(compiler, a, head, owner) for a in post.fields]
         self.line = [FieldProgram(compiler, a, line, owner) for a in post.line_fields]
         self._number = NumberTemplate(compiler, post.number, post.span, head)
-        self.numbered = tuple(a.name for a in post.fields if say(a.expr) == "document_number")
+        self.numbered = tuple(
+            a.name for a in post.fields if format_expression(a.expr) == "document_number"
+        )
         self.parts = self._number.operands
         self.shape = Shape.of(compiler, post, {f.name: f.type for f in self.head}, schemas)
         self._longest = _longest_texts(post, schemas)
@@ -408,7 +419,7 @@ class Shape:
         amount = total or _first(money, _AMOUNT_NAMES)
         sixth = compiler.index.edition >= Edition.SIXTH
         currencies = (*_CURRENCY_NAMES, _CURRENCY_BY_ID) if sixth else _CURRENCY_NAMES
-        numbers = [a.name for a in post.fields if say(a.expr) == "document_number"]
+        numbers = [a.name for a in post.fields if format_expression(a.expr) == "document_number"]
         return Shape(
             date=day,
             party=party,
@@ -505,7 +516,7 @@ def _day_in(moment: datetime, zone: ZoneInfo) -> date:
 
 def _map_argument(index: Index, expr: nodes.Expr | None) -> str:
     if isinstance(expr, nodes.Call) and expr.name in index.maps and expr.args:
-        return say(expr.args[0])
+        return format_expression(expr.args[0])
     return ""
 
 
@@ -515,7 +526,7 @@ def _first(names: list[str], wanted: tuple[str, ...]) -> str:
 
 def _stored(compiler: Compiler, expr: nodes.Expr | None) -> str:
     fields = compiler.index.fields.get(compiler.record, {})
-    name = say(expr) if isinstance(expr, nodes.Name) else ""
+    name = format_expression(expr) if isinstance(expr, nodes.Name) else ""
     return name if name in fields else ""
 
 
@@ -583,7 +594,7 @@ class NumberTemplate:
         self._parts: list[str | Operand] = []
         self._counts = False
         for part in parts:
-            word = say(part) if isinstance(part, nodes.Name) else ""
+            word = format_expression(part) if isinstance(part, nodes.Name) else ""
             if word in {POSTING, REVERSED}:
                 self._counts = True
                 self._parts.append(f"{{{word}}}")

@@ -49,7 +49,7 @@ from rules.values.kinds import (
     round_half_up,
     subtract,
 )
-from rules.values.wording import MISSING, say
+from rules.values.wording import MISSING, format_expression
 
 ROUNDING: Final = "rounding"
 
@@ -358,7 +358,7 @@ class RoundingProgram:
     def _would_pass(self, amount: Decimal) -> str:
         if self.parts.total is None:
             return "the document comes to what the record says"
-        return f"{say(self.parts.total.expr)} = {_money(amount)}"
+        return f"{format_expression(self.parts.total.expr)} = {_money(amount)}"
 
 
 def _money(value: Decimal) -> str:

@@ -36,13 +36,13 @@ from rules.values.kinds import Type
 from rules.values.wording import (
     MISSING,
     const_values,
+    format_expression,
+    format_value,
     locked_clause,
     month_name,
     parse_message,
     period_opens_clause,
-    say,
-    shown,
-    term,
+    readable_term,
 )
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Operand:
 
     def __init__(self, compiler: Compiler, node: nodes.Expr, scope: Scope) -> None:
         self._compiler, self._scope, self.node = compiler, scope, node
-        self.label = say(node)
+        self.label = format_expression(node)
         self.zone = compiler.zone
 
     def __getattr__(self, name: str) -> Any:
@@ -150,7 +150,7 @@ class Operand:
 
     def _shown(self, value: Any) -> str:
         try:
-            return shown(value, self.type, self.zone)
+            return format_value(value, self.type, self.zone)
         except (ArithmeticError, TypeError):
             return MISSING
 
@@ -201,7 +201,9 @@ class Condition:
                 wishes = self._wishes[run.bare] = make(self._compiler, self._scope)
             return wishes.of(self.node, run, want=want)
         except (ArithmeticError, TypeError, ValueError, RecursionError):
-            return say(self.node) if want else f"not {say(self.node)}"  # beyond all bounds
+            return (
+                format_expression(self.node) if want else f"not {format_expression(self.node)}"
+            )  # beyond all bounds
 
 
 class CheckProgram:
@@ -374,7 +376,7 @@ class CheckProgram:
             return None
         if lines:
             run.line = run.lines[lines[0] - 1]
-        named = term(gap.rule)
+        named = readable_term(gap.rule)
         field = named[:1].upper() + named[1:]
         return Finding(
             code="CHK02",
@@ -609,4 +611,4 @@ def _in_label(index: Index, part: nodes.Expr, scope: Scope) -> str:
     ref = scope.resolve(part.path) if isinstance(part, nodes.Name) else None
     if ref is not None and ref.kind == "const":
         return const_values(index.consts[ref.name])
-    return f"‹{say(part)}›"
+    return f"‹{format_expression(part)}›"

@@ -58,7 +58,7 @@ from rules.values.cause_keys import (
     negation,
 )
 from rules.values.kinds import CONTEXT, NUMERIC, Type
-from rules.values.wording import number_or_date_text, say
+from rules.values.wording import format_expression, number_or_date_text
 
 if TYPE_CHECKING:
     from rules.expressions.checks import CheckProgram, Row
@@ -403,7 +403,7 @@ class Calls:
 
     def class_of(self, node: nodes.Call) -> Callable[[str], str | Unknown]:
         """What e_invoice_class answers for a code: itself, if the tax office lists it."""
-        owner, told = self.compiler.owner, say(node)
+        owner, told = self.compiler.owner, format_expression(node)
 
         def listed(code: str) -> str | Unknown:
             return code if code in CLASSES else Unknown(class_gap(code, owner, told, node.span))
@@ -411,7 +411,7 @@ class Calls:
         return listed
 
     def _call_number_of(self, node: nodes.Call, _: Scope) -> Closure:
-        route = say(node.args[0])
+        route = format_expression(node.args[0])
         later = Unknown(later_gap(route))
         return lambda run: run.facts.documents_of_family.get(route, later)
 
@@ -442,7 +442,9 @@ class Calls:
 
     def no_base(self, node: nodes.Call) -> Unknown:
         """What base_unit answers for an item that has none."""
-        return Unknown(limit_gap("units", self.compiler.owner, say(node), NO_BASE, node.span))
+        return Unknown(
+            limit_gap("units", self.compiler.owner, format_expression(node), NO_BASE, node.span)
+        )
 
     def _call_in_base(self, node: nodes.Call, scope: Scope) -> Closure:
         return self._converted(node, scope, lambda v, by: kinds.scale(v, by.num, by.den))
@@ -522,7 +524,7 @@ class Currencies:
         type_kinds = (self.compiler.type(node, scope).kind, self.compiler.type(beside, scope).kind)
         if type_kinds != ("number", "money"):
             return None
-        value, text, base = self.compiler.expr(node, scope), say(node), self.base
+        value, text, base = self.compiler.expr(node, scope), format_expression(node), self.base
         as_told = base if base == base.strip().upper() else None  # as most records say it
 
         def asked(run: Run) -> Any:
@@ -630,7 +632,7 @@ class Interpreter(Compiler):
     def guarded(self, node: nodes.Expr, scope: Scope, rule: str, owner: str) -> Closure:
         """A closure that answers EVA01 where the numbers leave their bounds."""
         inner = self.expr(node, scope)
-        source = say(node)
+        source = format_expression(node)
 
         def run_guarded(run: Run) -> Any:
             try:

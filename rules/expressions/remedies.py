@@ -26,10 +26,10 @@ from rules.values.wording import (
     comparison_clause,
     filled_clause,
     form_clause,
-    plain,
-    say,
-    shown,
-    term,
+    format_expression,
+    format_value,
+    readable_name,
+    readable_term,
     with_current_value,
 )
 
@@ -90,7 +90,7 @@ class Wishes:
         """That something has a value, or has none."""
         if not isinstance(node, nodes.Name):
             return self._so(nodes.Known(node, node.span), want=want)
-        return filled_clause(self._noun(node), want=want)
+        return filled_clause(self._noun(node), is_filled=want)
 
     def _given(self, node: nodes.Expr) -> str:
         return self._filled(node, want=True)
@@ -113,8 +113,10 @@ class Wishes:
         if value is None:
             if not isinstance(right, nodes.Literal | nodes.Word | nodes.Name):
                 return self._so(nodes.Compare(left, op, right, left.span), want=True)
-            bound = str(right.value) if isinstance(right, nodes.Literal) else say(right)
-            return self._bounded(left, op, plain(bound), run)
+            bound = (
+                str(right.value) if isinstance(right, nodes.Literal) else format_expression(right)
+            )
+            return self._bounded(left, op, readable_name(bound), run)
         types = [self._type(side) for side in (left, right)]
         of = next((one for one in types if one.kind == "money"), types[1])
         return self._bounded(left, op, self._text(value, of, run), run)
@@ -124,7 +126,7 @@ class Wishes:
         of = self._type(name)
         now = self._text(self._value(name, run), of, run) if self._stored(name) else ""
         return with_current_value(
-            comparison_clause(self._noun(name), op, bound, dated=of.kind in DATED), bound, now
+            comparison_clause(self._noun(name), op, bound, is_date=of.kind in DATED), bound, now
         )
 
     def _named(self, node: nodes.Expr) -> str:
@@ -134,7 +136,7 @@ class Wishes:
             "at",
             "by",
         ):
-            name = term(".".join(node.path))
+            name = readable_term(".".join(node.path))
             many = be(node.path[-1]) == "are" and self._kind(node) == "money"
             return f"amount of {name}" if many else name
         if (
@@ -142,7 +144,7 @@ class Wishes:
             and len(node.args) == 1
             and isinstance(node.args[0], nodes.Name)
         ):
-            return term(say(node))
+            return readable_term(format_expression(node))
         return self.words.expr(node).removeprefix("the ")
 
     def _kind(self, node: nodes.Expr) -> str:
@@ -151,7 +153,7 @@ class Wishes:
     def _text(self, value: Any, of: Type, run: Run) -> str:
         if of.kind == "money" and isinstance(value, Decimal):
             return self.compiler.currencies.amount(run, value)
-        return shown(value, of, self.compiler.zone)
+        return format_value(value, of, self.compiler.zone)
 
     # ---- conditions ---------------------------------------------------------------------------
 
@@ -269,32 +271,32 @@ class FirstWishes(Wishes):
     """The same wishes, as the rules would write them."""
 
     def _so(self, node: nodes.Expr, *, want: bool) -> str:
-        return say(node) if want else f"not {say(node)}"
+        return format_expression(node) if want else f"not {format_expression(node)}"
 
     def _filled(self, node: nodes.Expr, *, want: bool) -> str:
-        return f"{say(node)} is {'given' if want else 'left blank'}"
+        return f"{format_expression(node)} is {'given' if want else 'left blank'}"
 
     def _among(self, node: nodes.Member, *, want: bool) -> str:
-        values = ", ".join(say(value) for value in node.values)
-        return f"{say(node.left)} is {'one' if want else 'none'} of {values}"
+        values = ", ".join(format_expression(value) for value in node.values)
+        return f"{format_expression(node.left)} is {'one' if want else 'none'} of {values}"
 
     def _yes(self, node: nodes.Name, *, want: bool) -> str:
-        return f"{say(node)} = {'yes' if want else 'no'}"
+        return f"{format_expression(node)} = {'yes' if want else 'no'}"
 
     def _formed(self, node: nodes.Call, advice: str) -> str:
-        words = f"{say(node.args[0])} {PURE[node.name].words}"
+        words = f"{format_expression(node.args[0])} {PURE[node.name].words}"
         return f"{words} ({advice})" if advice else words
 
     def _against(self, left: nodes.Expr, op: str, right: nodes.Expr, value: Any, run: Run) -> str:
         if value is None:
-            return f"{say(left)} {op} {say(right)}"
-        return f"{say(left)} {op} {self._text(value, self._type(right), run)}"
+            return f"{format_expression(left)} {op} {format_expression(right)}"
+        return f"{format_expression(left)} {op} {self._text(value, self._type(right), run)}"
 
     def _bounded(self, name: nodes.Expr, op: str, bound: str, _: Run) -> str:
-        return f"{say(name)} {op} {bound}"
+        return f"{format_expression(name)} {op} {bound}"
 
     def _given(self, node: nodes.Expr) -> str:
-        return f"{say(node)} is known"
+        return f"{format_expression(node)} is known"
 
 
 def _terms(node: nodes.Expr, sign: int) -> Iterator[Term]:

@@ -19,7 +19,7 @@ from rules.phrases import (
     named,
 )
 from rules.types.symbol_table import Index
-from rules.values.wording import plain
+from rules.values.wording import readable_name
 
 _DONE = {
     "hold": message("it is put on hold for %(team)s"),
@@ -158,11 +158,11 @@ def _alone(rules: nodes.Ruleset) -> Iterator[tuple[str, str]]:
 def _of_rules(rules: nodes.Ruleset) -> Iterator[tuple[str | None, str]]:
     for gate in rules.gates:
         for row in gate.rows:
-            states = join_words([f"“{plain(s.name)}”" for s in row.states], "or")
+            states = join_words([f"“{readable_name(s.name)}”" for s in row.states], "or")
             record = a(gate.record)
             yield row.owner, composed("%(record)s that is %(states)s", record=record, states=states)
     for check in rules.checks:
-        name = plain(check.name)
+        name = readable_name(check.name)
         yield check.action.role, composed("the check “%(name)s”", name=name)
         if check.clears.role != check.action.role:
             yield check.clears.role, composed("releases of the check “%(name)s”", name=name)

@@ -31,7 +31,7 @@ from rules.rulebook.coverage import Answer, Answered, coverage
 from rules.testing.test_steps import Told, play_test
 from rules.types.symbol_table import Index
 from rules.values.canonical import PostingState
-from rules.values.wording import plain
+from rules.values.wording import readable_name
 
 __all__ = ["READY", "TOPICS", "Book", "Entry", "Section", "build_book", "with_backtest"]
 
@@ -454,7 +454,7 @@ def _field(name: str) -> str:
     if not name.startswith(OF_LINE):
         return named(name)
     field, line = named(name.removeprefix(OF_LINE)), composed("the line")
-    return instead(plain(name), composed("%(what)s of %(whose)s", what=field, whose=line))
+    return instead(readable_name(name), composed("%(what)s of %(whose)s", what=field, whose=line))
 
 
 def _posted(one: nodes.Edit, words: Phrases) -> str:

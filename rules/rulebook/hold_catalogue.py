@@ -13,7 +13,7 @@ from rules.phrases import capitalize, join_words, phrases_of
 from rules.rulebook.actions import becoming
 from rules.rulebook.hold_entries import ENTRIES, Blocks, HoldEntry, Placer, Releaser
 from rules.types.symbol_table import Index
-from rules.values.wording import plain
+from rules.values.wording import readable_name
 
 _STOPS = frozenset({"hold", "review", "reject", "look_up"})
 _OF_SOURCE = ("MIS01", "VAL01", "VAL02", "VAL06", "VAL07", "CUR01", "EVA01")
@@ -125,7 +125,7 @@ def _declared(index: Index) -> Iterator[_Says]:
     for gate in rules.gates:
         for row in gate.rows:
             if row.word == "hold":
-                states = join_words([f"“{plain(s.name)}”" for s in row.states], "or")
+                states = join_words([f"“{readable_name(s.name)}”" for s in row.states], "or")
                 what = _of(index, [gate.record], gate.route)
                 yield _Says(("HLD01",), f"Status {states}", row.span, row.owner, what)
     yield from _sources(index)
@@ -149,7 +149,7 @@ def _sources(index: Index) -> Iterator[_Says]:
             if any(isinstance(one, nodes.Field) and one.states for one in record.fields):
                 yield _Says(("STA01",), "", record.span, role, _of(index, [record.name], None))
     for link in index.ruleset.links:
-        name = f"Too many {plain(link.name)}"
+        name = f"Too many {readable_name(link.name)}"
         what = _of(index, [link.record], None)
         yield _Says(("LNK01",), name, link.span, link.action.role, what)
 
@@ -157,7 +157,7 @@ def _sources(index: Index) -> Iterator[_Says]:
 def _tables(rules: nodes.Ruleset) -> Iterator[_Says]:
     for table in rules.maps:
         missing, what = table.missing, "documents that need this value"
-        name = f"Mapping table {plain(table.name)}"
+        name = f"Mapping table {readable_name(table.name)}"
         yield _Says(("MAP01", "MAP02", "MAP03"), name, missing.span, missing.action.role, what)
     for units in rules.units:
         missing, what = units.missing, "documents that need this unit"
@@ -179,7 +179,7 @@ def _conditions(index: Index) -> Iterator[_Says]:
         if check.action.kind in _STOPS:
             codes = ("CHK01", "CHK02", *(("PER01",) if _asks_period(check) else ()))
             what = _of(index, [word.name for word in check.records], check.route)
-            name = capitalize(plain(check.name))
+            name = capitalize(readable_name(check.name))
             yield _Says(codes, name, check.span, check.action.role, what, check.clears.role)
     for one in rules.duplicates:
         if one.action.kind in _STOPS:

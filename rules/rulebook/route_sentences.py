@@ -8,7 +8,7 @@ from grammar import nodes
 from rules.phrases import Phrases, a, capitalize, composed, join_words, message, named
 from rules.rulebook.actions import action, becoming, but_for
 from rules.types.symbol_table import Index
-from rules.values.wording import plain
+from rules.values.wording import readable_name
 
 _CLEARS = {
     "itself": message("This hold cannot be released; it clears when the cause is corrected."),
@@ -41,7 +41,7 @@ def ready(post: nodes.Post, index: Index, words: Phrases) -> str:
 
 
 def _states(rows: list[nodes.GateRow], *, early: bool) -> str:
-    words = [f"“{plain(w.name)}”" for row in rows if row.early is early for w in row.states]
+    words = [f"“{readable_name(w.name)}”" for row in rows if row.early is early for w in row.states]
     return join_words(words, "or")
 
 
@@ -50,7 +50,7 @@ def _conditions(post: nodes.Post, index: Index, words: Phrases) -> Iterator[str]
     if any(_speaks(d.records, d.route, post) for d in rules.duplicates):
         yield composed("it is not a duplicate")
     checks = [
-        f"“{plain(c.name)}”"
+        f"“{readable_name(c.name)}”"
         for c in rules.checks
         if _speaks(c.records, c.route, post) and c.action.kind != "warn"
     ]
@@ -98,7 +98,7 @@ def gate_row(gate: nodes.Gate, row: nodes.GateRow, words: Phrases) -> str:
     left = "" if gate.route else but_for(others)
     if left:
         what = composed("%(what)s (%(exception)s)", what=what, exception=left)
-    states = join_words([f"“{plain(s.name)}”" for s in row.states], "or")
+    states = join_words([f"“{readable_name(s.name)}”" for s in row.states], "or")
     what = composed("%(record)s that is %(states)s", record=what, states=states)
     if gate.route:
         what = composed("%(what)s, as %(document)s,", what=what, document=becoming(gate.route))
@@ -114,7 +114,7 @@ def spelling(record: nodes.Record, state: nodes.State) -> str:
     """How the source writes a status."""
     return composed(
         "“%(state)s” of %(record)s is %(written)s in %(source)s.",
-        state=capitalize(plain(state.name)),
+        state=capitalize(readable_name(state.name)),
         record=a(record.name),
         written=join_words([f"“{alias}”" for alias in state.aliases], "or"),
         source=str(record.source),
@@ -133,7 +133,7 @@ def check(one: nodes.Check, words: Phrases) -> str:
         what = composed("%(what)s, where %(condition)s,", what=what, condition=when)
     passes = composed(
         "Check “%(name)s”: %(what)s passes only if %(conditions)s.",
-        name=plain(one.name),
+        name=readable_name(one.name),
         what=what,
         conditions=here.all_of(one.requires),
     )

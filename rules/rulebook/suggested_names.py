@@ -18,7 +18,7 @@ from rules.rulebook.actions import owned_by
 from rules.types.inference import field_type
 from rules.types.symbol_table import FACTS, Index, Schemas, Scope
 from rules.values.kinds import Type, say_type
-from rules.values.wording import plain
+from rules.values.wording import readable_name
 
 MOST: Final = 12
 
@@ -254,9 +254,9 @@ class _About:
         if field.states:
             yield f"One of {', '.join(state.name for state in field.states)}."
         if field.of is not None:
-            yield f"Each of them is one {plain(field.of)}."
+            yield f"Each of them is one {readable_name(field.of)}."
         if field.mark is not None:
-            yield f"{field.mark}: {_MARKS[field.mark].format(record=plain(of.owner))}."
+            yield f"{field.mark}: {_MARKS[field.mark].format(record=readable_name(of.owner))}."
 
     def _state(self, of: Symbol) -> Iterator[str]:
         record, _, name = of.owner.rpartition(".")
@@ -264,7 +264,7 @@ class _About:
         states = field.states if isinstance(field, nodes.Field) else ()
         state = next((one for one in states if one.name == of.name), None)
         if state is None:
-            yield f"{of.name}: a word of {plain(of.owner)}"
+            yield f"{of.name}: a word of {readable_name(of.owner)}"
             return
         yield f"{of.name}: a word of {name} of {record}"
         source = self.index.records[record]
@@ -277,7 +277,10 @@ class _About:
     def _link(self, of: Symbol) -> Iterator[str]:
         link = self.index.links.get(of.owner, {}).get(of.name)
         if link is not None:
-            yield f"{of.name}: a list of {plain(link.other)}, linked to {plain(link.record)}"
+            yield (
+                f"{of.name}: a list of {readable_name(link.other)}, linked to "
+                f"{readable_name(link.record)}"
+            )
             yield setup_sentences.link(link, self.words)
 
     def _map(self, of: Symbol) -> Iterator[str]:

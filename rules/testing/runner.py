@@ -21,7 +21,7 @@ from rules.testing.test_steps import play_test
 from rules.types.inference import ignore_problem, infer
 from rules.types.symbol_table import Index, Schemas, Scope
 from rules.values.kinds import NUMERIC
-from rules.values.wording import say
+from rules.values.wording import format_expression
 
 Declared = nodes.Edit | nodes.Cancel | nodes.Retry
 
@@ -324,10 +324,10 @@ def _checks(ruleset: nodes.Ruleset) -> Iterator[Part]:
         never = replace(check, requires=(_literal(check, value=False),))
         yield Part("checks that pass", name, check.span, check, (never,))
         for fact in check.requires:
-            said = f"{name}: {say(fact)}"
+            said = f"{name}: {format_expression(fact)}"
             yield make_part("checks that fail", said, check, fact, (_literal(fact, value=True),))
         if check.when is not None:
-            said = f"{name}: when {say(check.when)}"
+            said = f"{name}: when {format_expression(check.when)}"
             yield make_part("checks that do not apply", said, check, check.when, (GONE,))
         said = f"{name}: clears {_CLEARS[check.clears.kind].format(check.clears.role)}"
         yield Part("what clears a hold", said, check.clears.span, check, ())
@@ -357,7 +357,7 @@ def _approvals(ruleset: nodes.Ruleset) -> Iterator[Part]:
         name = f"approve {approve.record}{f' for {approve.route}' if approve.route else ''}"
         yield Part("approvals that are asked for", name, approve.span, approve, (GONE,))
         if approve.when is not None:
-            said = f"{name}: when {say(approve.when)}"
+            said = f"{name}: when {format_expression(approve.when)}"
             yield make_part("approvals that are not needed", said, approve, approve.when, (GONE,))
         for person in approve.never:
             left = tuple(other for other in approve.never if other != person)

@@ -30,7 +30,7 @@ from rules.values.kinds import (
     two_currencies,
     type_fits,
 )
-from rules.values.wording import say as write
+from rules.values.wording import format_expression as write
 
 NUMBER = "a number"
 

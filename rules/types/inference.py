@@ -42,7 +42,7 @@ from rules.values.kinds import (
     say_type,
     written_type,
 )
-from rules.values.wording import bare, say
+from rules.values.wording import format_expression, format_literal
 
 UNITS = ("UOM", "Unit", "UnitOfMeasure")
 """What targets call the field that says the unit of a line."""
@@ -267,7 +267,7 @@ class _InferenceWalk(CallTypes):
     def _is_word(self, compare: nodes.Compare, name: nodes.Name) -> bool:
         """Whether a name is but a word that a comparison could have named."""
         states = infer(compare.left, self.scope, ignore_problem).states
-        return say(name) in states and self.scope.resolve(name.path) is None
+        return format_expression(name) in states and self.scope.resolve(name.path) is None
 
     def _not(self, expr: nodes.Not) -> Type:
         return self.condition(expr.expr)
@@ -289,7 +289,7 @@ class _InferenceWalk(CallTypes):
         found = operation_type(expr.op, left, right)
         if found is None:
             return self.say("TYP04", *explain_misfit(expr.op, left, right), expr.span)
-        wrong = find_fruitless(expr.op, left, right, say(expr.right))
+        wrong = find_fruitless(expr.op, left, right, format_expression(expr.right))
         if wrong is not None:  # the type stays: rules in force go on as they are
             self.say("TYP04", *wrong, expr.span)
         return found
@@ -518,7 +518,10 @@ class _MeasureWalk:
 def _bill(bill: nodes.Bill, walk: _MeasureWalk) -> Iterator[Mixed]:
     taken, of = walk.quantity(bill.expr), walk.quantity(bill.of)
     if taken and of and taken != of:
-        message = f"bill takes {say(bill.expr)} {_IN[taken]} of {say(bill.of)} {_IN[of]}"
+        message = (
+            f"bill takes {format_expression(bill.expr)} {_IN[taken]} of "
+            f"{format_expression(bill.of)} {_IN[of]}"
+        )
         yield Mixed(bill.span, message)
 
 
@@ -585,11 +588,11 @@ def _sum(
     if isinstance(expr, nodes.Literal):
         return (Counter(), expr.value) if isinstance(expr.value, timedelta) else None
     if isinstance(expr, nodes.Name):
-        const = consts.get(say(expr))
+        const = consts.get(format_expression(expr))
         value = const.rows[0].value.value if const and len(const.rows) == 1 else None
         if isinstance(value, timedelta):
             return Counter(), value
-        return Counter([say(expr)]), timedelta(0)
+        return Counter([format_expression(expr)]), timedelta(0)
     if not isinstance(expr, nodes.Arith) or expr.op not in "+-":
         return None
     left, right = _sum(expr.left, consts), _sum(expr.right, consts)
@@ -626,7 +629,11 @@ def _bounded(node: nodes.Compare) -> bool | None:
     if isinstance(clock, nodes.Literal):
         op, clock, written = _TURNED[op], written, clock
     value = written.value if isinstance(written, nodes.Literal) else None
-    if not isinstance(clock, nodes.Name) or say(clock) not in CLOCK or not isinstance(value, date):
+    if (
+        not isinstance(clock, nodes.Name)
+        or format_expression(clock) not in CLOCK
+        or not isinstance(value, date)
+    ):
         return None
     day = value.date() if isinstance(value, datetime) else value
     first, last = _JUDGED
@@ -660,9 +667,11 @@ def _left(condition: nodes.Expr, words: Sequence[nodes.Name]) -> Problem:
     if compare is None:
         raise TypeError("only a comparison leaves words behind")
     negated = "not " if isinstance(condition, nodes.Not) or compare.op == "<>" else ""
-    among = ", ".join([say(compare.right), *map(say, words)])
-    hint = f"Write {negated}{say(compare.left)} in ({among})."
-    return Problem("NAM01", f"'{say(words[0])}' alone is not a condition", hint, words[0].span)
+    among = ", ".join([format_expression(compare.right), *map(format_expression, words)])
+    hint = f"Write {negated}{format_expression(compare.left)} in ({among})."
+    return Problem(
+        "NAM01", f"'{format_expression(words[0])}' alone is not a condition", hint, words[0].span
+    )
 
 
 def hint_for_name(name: str, scope: Scope) -> str:
@@ -687,8 +696,8 @@ def hint_for_member(expr: nodes.Member, word: nodes.Word, scope: Scope) -> str:
     """What a bare word in a list of values was meant for."""
     if scope.resolve((word.name,)) is None:
         return f'Write "{word.name}" in quotes.'
-    left = say(expr.left)
-    each = " or ".join(f"{left} = {say(value)}" for value in expr.values)
+    left = format_expression(expr.left)
+    each = " or ".join(f"{left} = {format_expression(value)}" for value in expr.values)
     return f"A list holds values, not fields: '{each}'."
 
 
@@ -697,10 +706,10 @@ def hint_for_comparison(expr: nodes.Compare, left: Type, right: Type) -> str:
     written = expr.right if isinstance(expr.right, nodes.Literal) else None
     value = written.value if written is not None else None
     if written is not None and left.kind == "text" and right.kind in NUMERIC:
-        return f'A text is compared with a text: write "{bare(written)}", in quotes.'
+        return f'A text is compared with a text: write "{format_literal(written)}", in quotes.'
     if written is not None and left.kind in _DAY_TYPES and isinstance(value, str):
         return f"A day stands without quotes: '{value}'."
     if written is not None and left.kind in _DAY_TYPES and isinstance(value, Decimal | timedelta):
-        days = bare(written).removesuffix("d")
+        days = format_literal(written).removesuffix("d")
         return f"A day is compared with a day: '2026-11-20', or 'today - {days}d'."
     return compare_hint(left, right)

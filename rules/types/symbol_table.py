@@ -28,7 +28,7 @@ from grammar.nodes import (
 from grammar.text.problem import Problem, Span
 from grammar.text.vocabulary import NEWEST, Edition
 from rules.values.kinds import Type
-from rules.values.wording import say
+from rules.values.wording import format_expression
 
 FACTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "period": ("one_of", ("open", "locked")),
@@ -546,17 +546,19 @@ def _only_name(name: str) -> str:
 
 
 def _is_clear(expr: nodes.Expr) -> bool:
-    return isinstance(expr, nodes.Literal) or bool(_CLEAR & {*re.split(r"\W|_", say(expr))})
+    return isinstance(expr, nodes.Literal) or bool(
+        _CLEAR & {*re.split(r"\W|_", format_expression(expr))}
+    )
 
 
 def _told(call: nodes.Call, wrong: list[tuple[nodes.Expr, str]]) -> Iterator[Problem]:
     if len(wrong) > 1:
         turned = replace(call, args=(call.args[0], call.args[2], call.args[1]))
         message = f"'{call.name}' has unit and item the wrong way round"
-        yield Problem("TYP08", message, f"Write {say(turned)}.", call.span)
+        yield Problem("TYP08", message, f"Write {format_expression(turned)}.", call.span)
         return
     ((arg, of),) = wrong
-    message = f"'{call.name}' wants {_A[of]} here: {say(arg)} is {_A[_OTHER[of]]}"
+    message = f"'{call.name}' wants {_A[of]} here: {format_expression(arg)} is {_A[_OTHER[of]]}"
     yield Problem("TYP08", message, f"Give {_A[of]}, not {_A[_OTHER[of]]}.", arg.span)
 
 

@@ -1,1 +1,1 @@
-"""Provide numbers, texts, types and unknown values; nothing here knows a ruleset."""
+"""Provide numbers, types, unknown values and their texts, independent of any rule set."""

@@ -21,7 +21,9 @@ if not TYPE_CHECKING:
     from dataclasses import dataclass
 
     def read_only(*, frozen: bool, slots: bool, kw_only: bool = False):
-        """A dataclass with slots that compares and hashes as a frozen one does."""
+        """Return a dataclass decorator with slots whose instances compare and hash like frozen
+        ones.
+        """
         if not frozen:
             raise TypeError("what may change is an ordinary dataclass")
         # A frozen dataclass writes each field through a call; mypy refuses the assignments here as
@@ -37,7 +39,7 @@ MOST_TEXTS = 16_384
 _LEARNED: dict[type, Callable[[Any], Plain]] = {}
 
 WrittenJson = msgspec.Raw
-"""Canonical JSON that is written already, as a part of a value."""
+"""Canonical JSON that is already serialized, used as part of a value."""
 
 _DECODE = msgspec.json.Decoder().decode
 
@@ -47,7 +49,7 @@ __all__ = ["read_only"]
 
 
 class PostingState(StrEnum):
-    """Where a posting stands; a decision answers with one of the first five, or `posted`."""
+    """Define a posting's states. A decision returns one of the first five, or `posted`."""
 
     WAITING = "waiting"
     HELD = "held"
@@ -77,11 +79,11 @@ POSTING_LABELS: Final[Mapping[str, str]] = MappingProxyType(
         PostingState.REVERSED: "Reversed",
     }
 )
-"""What each state is called."""
+"""The label of each state on pages."""
 
 
 class OneText(ABC):
-    """A frozen value that is kept as one text: str() writes it, `parse` reads it back."""
+    """Define a frozen value that is stored as text: str() writes it and `parse` reads it back."""
 
     __slots__ = ()
 
@@ -91,7 +93,7 @@ class OneText(ABC):
     @classmethod
     @abstractmethod
     def parse(cls, text: str) -> Self:
-        """The value whose text this is."""
+        """Return the value with this text."""
 
 
 def dumps(value: object) -> str:
@@ -106,18 +108,22 @@ def sha256_hex(value: str | bytes) -> str:
 
 
 def number_text(value: Decimal, places: int = 0) -> str:
-    """A decimal without exponent and without needless zeros, with at least `places` places.
+    """Return a decimal without exponent and needless zeros, with at least `places` decimal places.
 
     >>> number_text(Decimal("3.5000"), 2), number_text(Decimal("60.0")), number_text(Decimal("-0"))
     ('3.50', '60', '0')
     """
-    text = str(value)  # much quicker than its format, for which only an exponent asks
+    text = str(value)  # much quicker than format(), which only an exponent needs
     return TEXTS[places][text] if places < len(TEXTS) else _number_text(text, places)
 
 
 def _number_text(text: str, places: int) -> str:
-    whole, _, rest = text.partition(".")
-    if whole.isdecimal() and len(rest) == places and (not rest or rest.isdecimal()):
+    integer_part, _, decimals = text.partition(".")
+    if (
+        integer_part.isdecimal()
+        and len(decimals) == places
+        and (not decimals or decimals.isdecimal())
+    ):
         return text
     if "E" in text:
         text = format(Decimal(text), "f")
@@ -125,17 +131,14 @@ def _number_text(text: str, places: int) -> str:
         text = text.rstrip("0").rstrip(".")
     if text in {"-0", ""}:
         text = "0"
-    have = len(text.partition(".")[2])
-    if places > have:
-        text += ("" if have else ".") + "0" * (places - have)
+    place_count = len(text.partition(".")[2])
+    if places > place_count:
+        text += ("" if place_count else ".") + "0" * (places - place_count)
     return text
 
 
 class NumberTexts(dict[str, str]):
-    """number_text, with so many places, of a decimal by what str() says of it: `texts[str(d)]`.
-
-    What was asked before is kept, since amounts come again and again.
-    """
+    """Cache number_text for a fixed number of places, keyed by a decimal's str()."""
 
     __slots__ = ("_places",)
 
@@ -145,15 +148,15 @@ class NumberTexts(dict[str, str]):
 
     # Keyed by text, because the hash of a decimal that was just computed costs more than its text.
     def __missing__(self, text: str) -> str:
-        found = _number_text(text, self._places)
+        formatted = _number_text(text, self._places)
         if len(self) < MOST_TEXTS:
-            self[text] = found
-        return found
+            self[text] = formatted
+        return formatted
 
 
 def moment_text(value: datetime) -> str:
     """Return an aware moment as UTC text that ends in Z."""
-    return f"{value.astimezone(UTC).isoformat()[:-6]}Z"  # but for +00:00
+    return f"{value.astimezone(UTC).isoformat()[:-6]}Z"  # without the offset +00:00
 
 
 def plain(value: object) -> Plain:
@@ -161,14 +164,16 @@ def plain(value: object) -> Plain:
     kind = type(value)
     if kind in _AS_IS:
         return value
-    make = _PLAIN.get(kind) or _LEARNED.get(kind)
-    if make is None:
-        make = _LEARNED[kind] = _of_another_kind(kind)
-    return make(value)
+    serialize = _PLAIN.get(kind) or _LEARNED.get(kind)
+    if serialize is None:
+        serialize = _LEARNED[kind] = _derive_serializer(kind)
+    return serialize(value)
 
 
-def _of_another_kind(kind: type) -> Callable[[Any], Plain]:
-    """The same for what is like a usual kind: words of an enum, a mapping that is ours."""
+def _derive_serializer(kind: type) -> Callable[[Any], Plain]:
+    """Return the serializer of a subclass of a known type, a dataclass or an enum. Raises
+    TypeError.
+    """
     if issubclass(kind, str | int):
         return lambda v: v
     if issubclass(kind, OneText):
@@ -176,9 +181,9 @@ def _of_another_kind(kind: type) -> Callable[[Any], Plain]:
     if dataclasses.is_dataclass(kind):
         names = tuple(f.name for f in dataclasses.fields(kind))
         return lambda v: {name: plain(getattr(v, name)) for name in names}
-    for usual, make in (*_PLAIN.items(), (Mapping, _mapping)):
+    for usual, serialize in (*_PLAIN.items(), (Mapping, _mapping)):
         if issubclass(kind, usual):
-            return make
+            return serialize
     raise TypeError(f"{kind.__name__} has no canonical JSON")
 
 
@@ -186,7 +191,7 @@ def _mapping(values: Any) -> Plain:
     return {str(k): v if type(v) in _AS_IS else plain(v) for k, v in values.items()}
 
 
-def _nothing(value: object) -> Plain:
+def _refuse_value(value: object) -> Plain:
     raise TypeError(f"{type(value).__name__} is not plain JSON")
 
 
@@ -237,10 +242,10 @@ def _generic(origin: Any, args: tuple[Any, ...]) -> Callable[[Plain], Any]:
         makers = [_reviver(a) for a in args]
         return lambda v: tuple(make(x) for make, x in zip(makers, v, strict=True))
     if origin in {tuple, frozenset}:
-        one = _reviver(args[0])
-        return lambda v: origin(one(x) for x in v)
-    one = _reviver(args[1])
-    return lambda v: {k: one(x) for k, x in v.items()}
+        revive_item = _reviver(args[0])
+        return lambda v: origin(revive_item(x) for x in v)
+    revive_item = _reviver(args[1])
+    return lambda v: {k: revive_item(x) for k, x in v.items()}
 
 
 def in_sentence(label: str) -> str:
@@ -248,7 +253,7 @@ def in_sentence(label: str) -> str:
     return label[:1].lower() + label[1:]
 
 
-def _refused(_value: object) -> Plain:
+def _refuse_float(_value: object) -> Plain:
     raise TypeError("a float never enters canonical JSON")
 
 
@@ -257,7 +262,7 @@ def _sequence(values: Any) -> Plain:
 
 
 def _nearly_plain(value: Any) -> Plain:
-    """A text of a kind of its own, or a mapping that cannot be changed, as its usual kind."""
+    """Return a str subclass or a read-only mapping as a plain str or dict. Raises TypeError."""
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, Mapping):
@@ -270,14 +275,14 @@ def _moment(text: str) -> datetime:
 
 
 TEXTS = tuple(NumberTexts(places) for places in range(3))
-"""By the number of places, up to that of amounts."""
+"""Number texts by number of decimal places, from 0 to 2."""
 
 _ENCODE = msgspec.json.Encoder(order="deterministic", enc_hook=_nearly_plain).encode
 
 _PLAIN: dict[type, Callable[[Any], Plain]] = {
-    float: _refused,
+    float: _refuse_float,
     Decimal: lambda v: format(v, "f"),
-    datetime: moment_text,  # before date, which it is as well
+    datetime: moment_text,  # before date, its base class
     date: date.isoformat,
     time: time.isoformat,
     tuple: _sequence,

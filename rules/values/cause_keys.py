@@ -31,7 +31,7 @@ LONGEST_KEY: Final = 500
 NOWHERE = Span("", 1, 1, 1, 1)
 
 CLASS = "e_invoice_class"
-"""The rule of a classification that is none."""
+"""The rule of an invalid classification code."""
 
 RING = ArithmeticError("the field needs itself")
 
@@ -40,9 +40,9 @@ NO_BASE = ArithmeticError("the item has no base unit")
 _NO_DAY = re.compile("date value out of range")
 
 _ENDLESS = re.compile("days=(-?[0-9]+); must have magnitude <= [0-9]+")
-"""What Python says of days beyond the calendar, and of durations."""
+"""Match Python's error texts for days beyond the calendar and for durations."""
 
-_SAID_NOW = re.compile(
+_CURRENT_REASONS = re.compile(
     r"(?<= cannot be worked out: )(?:it leads to a day before the year 1 or after 9999"
     r"|a duration of (-?[0-9]+) days is longer than can be counted)(?=\.)"
 )
@@ -51,12 +51,12 @@ READ_ON = date(2026, 11, 20)
 """The day on which these tables were compared with their sources."""
 
 CANCEL_WINDOW = timedelta(hours=72)
-"""So long after it was marked valid its issuer may cancel an e-Invoice; then a note corrects it
-(the FAQ of the MyInvois SDK). Rules may be stricter, and name their own window.
+"""How long after validation an issuer may cancel an e-Invoice; afterwards only a note corrects it
+(FAQ of the MyInvois SDK). Rules may set their own, stricter window.
 """
 
 CANCEL_MARGIN = timedelta(hours=1)
-"""The end of that window that is no longer counted on: a call may wait, and clocks differ."""
+"""The end of that window that is not used: a call may wait, and clocks differ."""
 
 PERSONS = ("IG",)
 
@@ -129,7 +129,7 @@ _PARTS = re.compile(r"([A-Z]+)([0-9]+)")
 
 _ALIKE: Final = 0.6
 
-_LOOKS_SAME: Final = 95  # below 100: what only looks the same is never chosen for anybody
+_LOOKS_SAME: Final = 95  # below 100: a key that only looks identical is never chosen automatically
 
 
 class CauseKind(StrEnum):
@@ -138,7 +138,7 @@ class CauseKind(StrEnum):
     APPROVE = "approve"  # a rule that asks for consent
     AWAY = "away"  # a connection that was out of reach for too long
     COMPANY = "company"  # a company that records name and their source is not bound to
-    CREDENTIAL = "credential"  # a connection that refuses our key
+    CREDENTIAL = "credential"  # a connection that refuses the product's key
     DUPLICATE = "duplicate"  # a value that two documents have
     FIELD = "field"  # a field of the record
     GONE = "gone"  # a route whose document is no longer in the target
@@ -148,7 +148,7 @@ class CauseKind(StrEnum):
     LISTED = "listed"  # TARGET:KIND:CODE, a code that a target does not list
     MANUAL = "manual"  # a number that somebody may have typed into the target
     MAPPING = "mapping"  # TABLE:KEY, an entry that is missing or of no use
-    OTHER = ""  # none of these: a text that only an older version writes
+    OTHER = ""  # any other text: only older versions write it
     PERIOD = "period"  # TARGET:YYYY-MM, a month that is closed there
     RATE = "rate"  # TARGET:NUM/DEN:BASE:UNIT|ITEM, a rate of ours that nobody confirmed for it
     ROUNDING = "rounding"  # a target that rounds otherwise than the rules say
@@ -164,7 +164,7 @@ class CauseKind(StrEnum):
 _KINDS: Final = {kind.value: kind for kind in CauseKind}
 
 MISSING_ENTRY: Final = (CauseKind.MAPPING, CauseKind.UNIT)
-"""The kinds of causes that an entry of a mapping table answers."""
+"""The causes that a new mapping entry resolves."""
 
 
 class HowCleared(StrEnum):
@@ -191,11 +191,11 @@ class Clearing(OneText):
     def parse(cls, text: str) -> Clearing:
         """Return the value of a stored text. Raises ValueError if the text is invalid."""
         how, colon, team = text.partition(":")
-        found = cls(HowCleared(how), team)
-        if bool(colon) is not (found.how is HowCleared.BY):
+        clearing = cls(HowCleared(how), team)
+        if bool(colon) is not (clearing.how is HowCleared.BY):
             message = f"{text!r} does not say what ends a hold: itself, never or by:TEAM"
             raise ValueError(message)
-        return found
+        return clearing
 
     @classmethod
     def by(cls, team: str) -> Clearing:
@@ -215,9 +215,9 @@ NEVER: Final = Clearing(HowCleared.NEVER)
 
 @dataclass(frozen=True, slots=True)
 class CauseKey(OneText):
-    """What holds of one cause have in common: its kind and what that names.
+    """Identify the common cause of several holds by its kind and the subject that it names.
 
-    The stored text is `kind:named`, and stays as it is: str(CauseKey.parse(text)) == text.
+    The stored text is `kind:named` and never changes: str(CauseKey.parse(text)) == text.
     """
 
     kind: CauseKind
@@ -276,7 +276,9 @@ class CauseKey(OneText):
 
     @property
     def entry(self) -> str:
-        """The key of that entry: `AB-1` of `mapping:item:AB-1`, `BOX|AB-1` of `unit:BOX|AB-1`."""
+        """The key of the mapping entry: `AB-1` of `mapping:item:AB-1`, `BOX|AB-1` of
+        `unit:BOX|AB-1`.
+        """
         return self.named.partition(":")[2] if self.kind is CauseKind.MAPPING else self.named
 
     @property
@@ -287,11 +289,11 @@ class CauseKey(OneText):
 
     @property
     def kept(self) -> CauseKey:
-        """The key as stored: a very long key keeps its beginning and a hash of the whole."""
+        """The key as stored: a very long key keeps its beginning and a hash of all its text."""
         if len(self.named) <= LONGEST_KEY:
             return self
-        whole = sha256_hex(self.named)
-        return CauseKey(self.kind, f"{self.named[: LONGEST_KEY - len(whole) - 1]}…{whole}")
+        digest = sha256_hex(self.named)
+        return CauseKey(self.kind, f"{self.named[: LONGEST_KEY - len(digest) - 1]}…{digest}")
 
     @property
     def month(self) -> str:
@@ -301,11 +303,11 @@ class CauseKey(OneText):
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """One reason why a value is unknown, ready to be said to its owner.
+    """Give a reason why a value is unknown, worded for its owner.
 
-    `kind`: field (an optional one), required (said already when the record was read), map, unit,
-    fact, const, limit, code (a text that stands in no table of codes), later (known once the
-    record's other document is there).
+    `kind`: field (an optional field), required (already reported when the record was read), map,
+    unit, fact, const, limit, code (a text that no code table lists), later (known once the record's
+    other document exists).
     """
 
     kind: str
@@ -321,12 +323,12 @@ class Gap:
 
     @property
     def silent(self) -> bool:
-        """Whether the gap makes no finding: another place reports it, or nothing is wrong."""
+        """Whether the gap makes no finding: another finding reports it, or nothing is wrong."""
         return self.kind in {"required", "later"}
 
 
 class Unknown:
-    """A value that is not there. Never equal to anything, never true, never false."""
+    """Represent a missing value. It equals nothing and is neither true nor false."""
 
     __slots__ = ("gaps",)
 
@@ -379,25 +381,29 @@ def explain_unknown(reason: BaseException) -> str:
         return "the values do not fit together"
     if isinstance(reason, ZeroDivisionError):
         return "it divides by zero"
-    said = str(reason)
-    if _NO_DAY.fullmatch(said):
+    python_text = str(reason)
+    if _NO_DAY.fullmatch(python_text):
         return "it leads to a day before the year 1 or after 9999"
-    endless = _ENDLESS.fullmatch(said)
-    if endless is not None:
-        return f"a duration of {endless[1]} days is longer than can be counted"
-    return said if said and not said.startswith("[") else "the result has more than 38 digits"
+    duration_error = _ENDLESS.fullmatch(python_text)
+    if duration_error is not None:
+        return f"a duration of {duration_error[1]} days is longer than can be counted"
+    return (
+        python_text
+        if python_text and not python_text.startswith("[")
+        else "the result has more than 38 digits"
+    )
 
 
 def restore_first_wording(text: str) -> str:
-    """Return the text with the reasons as first versions wrote them; the oldest digest covers
-    words.
+    """Return the text with the reasons as first versions wrote them. The oldest outcome hash covers
+    these words.
     """
 
-    def first(now: re.Match[str]) -> str:
+    def first_wording(now: re.Match[str]) -> str:
         days = now[1]
         return f"days={days}; must have magnitude <= 999999999" if days else _NO_DAY.pattern
 
-    return _SAID_NOW.sub(first, text)
+    return _CURRENT_REASONS.sub(first_wording, text)
 
 
 def limit_gap(rule: str, owner: str, source: str, reason: BaseException, span: Span) -> Gap:
@@ -474,28 +480,37 @@ class NearSpellings:
         self._looks: dict[str, list[str]] = {}
 
     def near(self, word: str) -> tuple[str, ...]:
-        """Those that differ from a word by case, spaces or special characters alone, and then those
-        that only look the same, each in order; never the word itself.
+        """Return the similar words, never the word itself: first those that differ only by case,
+        spaces or special characters, then those that only look identical. Each group is sorted.
         """
         if self._loose is None:
             self._loose = {}
-            for known in sorted(self._words):
-                self._loose.setdefault(loose_key(known), []).append(known)
-                self._looks.setdefault(skeleton(known), []).append(known)
-        same = [known for known in self._loose.get(loose_key(word), ()) if known != word]
-        looks = self._looks.get(skeleton(word), ())
-        return (*same, *(known for known in looks if known not in same and mistaken(word, known)))
+            for candidate in sorted(self._words):
+                self._loose.setdefault(loose_key(candidate), []).append(candidate)
+                self._looks.setdefault(skeleton(candidate), []).append(candidate)
+        close_words = [
+            candidate for candidate in self._loose.get(loose_key(word), ()) if candidate != word
+        ]
+        lookalikes = self._looks.get(skeleton(word), ())
+        return (
+            *close_words,
+            *(
+                candidate
+                for candidate in lookalikes
+                if candidate not in close_words and mistaken(word, candidate)
+            ),
+        )
 
 
-def describe_near_spelling(word: str, known: str) -> str:
-    """In what a word is near to a known one, as the end of a sentence about that.
+def describe_near_spelling(word: str, known_word: str) -> str:
+    """Return how a word differs from a similar known word, as the end of a sentence.
 
     >>> describe_near_spelling("abc-01", "ABC-01"), describe_near_spelling("ABC-O1", "ABC-01")
     ('it differs by case', 'it looks the same (O for 0)')
     """
-    if loose_key(word) == loose_key(known):
-        return f"it differs by {_listed(spelling_differences(word, known))}"
-    return f"it looks the same ({mistaken(word, known)})"
+    if loose_key(word) == loose_key(known_word):
+        return f"it differs by {_listed(spelling_differences(word, known_word))}"
+    return f"it looks the same ({mistaken(word, known_word)})"
 
 
 def _listed(words: Sequence[str]) -> str:
@@ -520,8 +535,8 @@ def tin_advice(text: str) -> str:
     >>> tin_advice("C25845632021")
     'it ends in 0; perhaps C258456320210'
     """
-    steps, wanted = _correct_tin(text)
-    return "; ".join([*steps, f"perhaps {wanted}"] if is_tin(wanted) else steps)
+    steps, corrected = _correct_tin(text)
+    return "; ".join([*steps, f"perhaps {corrected}"] if is_tin(corrected) else steps)
 
 
 def near_tin(text: str) -> str:
@@ -530,17 +545,17 @@ def near_tin(text: str) -> str:
     >>> near_tin("c 2584563202-1"), near_tin("N/A")
     ('C258456320210', '')
     """
-    _, wanted = _correct_tin(text)
-    return wanted if is_tin(wanted) else ""
+    _, corrected = _correct_tin(text)
+    return corrected if is_tin(corrected) else ""
 
 
 def _correct_tin(text: str) -> tuple[list[str], str]:
     """Return what is wrong with a tax number, and its text without that."""
     steps = list[str]()
-    wanted = re.sub(r"[\s-]", "", text).upper()
-    if wanted != text:
+    corrected = re.sub(r"[\s-]", "", text).upper()
+    if corrected != text:
         steps.append("capitals without spaces and hyphens")
-    parts = _PARTS.fullmatch(wanted)
+    parts = _PARTS.fullmatch(corrected)
     if parts is None:
         return [*steps, "letters, then digits"], ""
     prefix, digits = parts[1], parts[2]
@@ -556,10 +571,10 @@ def _correct_tin(text: str) -> tuple[list[str], str]:
         if not digits.endswith("0"):
             steps.append("it ends in 0")
             digits += "0"
-    wanted = prefix + digits
-    if len(wanted) > LONGEST_TIN:
+    corrected = prefix + digits
+    if len(corrected) > LONGEST_TIN:
         steps.append(f"{LONGEST_TIN} characters at most")
-    return steps, wanted
+    return steps, corrected
 
 
 def class_advice(text: str) -> str:
@@ -580,14 +595,14 @@ def fold_key(key: str, how: Collection[str]) -> str:
     'c-77'
     """
     if "any_punctuation" in how:
-        key = _bare(key)
+        key = _letters_and_digits(key)
     elif "trimmed" in how:
         key = key.strip()
     return key.casefold() if "any_case" in how else key
 
 
-def _bare(text: str) -> str:
-    """Letters with their marks, and digits; a text that has none of them stays as it is.
+def _letters_and_digits(text: str) -> str:
+    """Return the letters with their marks and the digits, or the stripped text if it has none.
 
     Marks count: without its vowel signs a Tamil name would be another name.
     """
@@ -604,22 +619,29 @@ def match_key(text: str) -> str:
     return fold_key(text, ("any_case", "any_punctuation"))
 
 
-def spelling_differences(left: str, right: str) -> tuple[str, ...]:
-    """In what two near keys differ: invisible characters, `case`, `spaces`, `special characters`.
+def spelling_differences(left_key: str, right_key: str) -> tuple[str, ...]:
+    """Return how two similar keys differ: invisible characters, `case`, `spaces` or `special
+    characters`.
 
     >>> spelling_differences("abc-01 ", "ABC-01")
     ('case', 'spaces')
     """
-    mine, theirs = invisible(left), invisible(right)
-    hidden = tuple(p for p in (*mine, *theirs) if p not in mine or p not in theirs)
-    found = [in_words(hidden)] if hidden else []
+    left_invisible, right_invisible = invisible(left_key), invisible(right_key)
+    hidden = tuple(
+        p
+        for p in (*left_invisible, *right_invisible)
+        if p not in left_invisible or p not in right_invisible
+    )
+    differences = [in_words(hidden)] if hidden else []
     for name in _FLATTEN:
         others = [flatten for other, flatten in _FLATTEN.items() if other != name]
-        if _apply(left, others) != _apply(right, others):
-            found.append(name)
-    if not found and left != right:
-        found.append("special characters")  # such as a ligature, which case alone evens out, too
-    return tuple(found)
+        if _apply(left_key, others) != _apply(right_key, others):
+            differences.append(name)
+    if not differences and left_key != right_key:
+        differences.append(
+            "special characters"
+        )  # such as a ligature, which case alone evens out, too
+    return tuple(differences)
 
 
 def _apply(text: str, steps: Sequence[Callable[[str], str]]) -> str:
@@ -642,17 +664,19 @@ def _no_spaces(text: str) -> str:
     return "".join(c for c in text if not (c.isspace() or unicodedata.category(c) in {"Cf", "Zs"}))
 
 
-def rate_similarity(wanted: str, known: str) -> tuple[str, int]:
-    """Why two keys could mean the same, and how much; ("", 0) when they do not: C-118 is not C-101,
-    however much alike they are. M1LK and MILK look the same, which counts before their digits.
+def rate_similarity(key: str, known_key: str) -> tuple[str, int]:
+    """Return why two keys could mean the same record, and a score from 0 to 100; ("", 0) if they do
+    not.
+
+    C-118 is never similar to C-101. M1LK and MILK look identical, which counts before their digits.
     """
-    if _letters(wanted) == _letters(known):
-        return " and ".join(spelling_differences(wanted, known)) or "spelling", 100
-    if signs := mistaken(wanted, known):
+    if _letters(key) == _letters(known_key):
+        return " and ".join(spelling_differences(key, known_key)) or "spelling", 100
+    if signs := mistaken(key, known_key):
         return f"looks the same: {signs}", _LOOKS_SAME
-    if digits_of(wanted) != digits_of(known):
+    if digits_of(key) != digits_of(known_key):
         return "", 0
-    matcher = SequenceMatcher(a=wanted.casefold(), b=known.casefold(), autojunk=False)
+    matcher = SequenceMatcher(a=key.casefold(), b=known_key.casefold(), autojunk=False)
     if matcher.real_quick_ratio() < _ALIKE or matcher.quick_ratio() < _ALIKE:
         return "", 0
     ratio = matcher.ratio()

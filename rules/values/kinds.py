@@ -1,4 +1,4 @@
-"""Define the types of the language, exact arithmetic, and the readers of raw values."""
+"""Define the types of the rules language, exact arithmetic, and the readers of raw values."""
 
 from __future__ import annotations
 
@@ -56,7 +56,9 @@ _POSTED = {
     "decimal": frozenset({"decimal", "whole", "number", "percent"}),
     "whole": frozenset({"whole", "number"}),
 }
-"""Type of a field of a document -> what fits it unasked; any other takes its own type alone."""
+"""Map each type of a document field to the types that fit it without conversion. Any other type
+fits only itself.
+"""
 
 ONE_CURRENCY = "Ask about amounts of one currency: no rate stands between two."
 
@@ -72,8 +74,8 @@ LEVELS = ("exact", "product", "fraction")
 
 _DATED = frozenset({"date", "moment"})
 
-_MOST = 100
-"""So many written values are followed; a longer list comes of no rules that somebody wrote."""
+_MOST_WRITTEN = 100
+"""The limit on combined written values. Longer lists never come from hand-written rules."""
 
 _DURATIONS: Mapping[str, Callable[[Any, Any], Any]] = {"+": operator.add, "-": operator.sub}
 
@@ -104,7 +106,7 @@ _ROUNDING = decimal.Context(
 )
 
 quantize = _ROUNDING.quantize
-"""A decimal rounded half up to the places of another."""
+"""Round a decimal half up to the decimal places of another decimal."""
 
 _SMALL = 10**18
 
@@ -115,11 +117,12 @@ _BELOW, _FINEST = Decimal(10**18), 12
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """A type; `states` of a word type; `level` exact, product (unrounded) or fraction: a duration
-    is exact where it is surely whole days.
+    """Define a type of the rules language.
 
-    `currency` of an amount is blank where no one is known beforehand. `written` are the numbers and
-    durations that the rules themselves give it, whatever a record holds.
+    `states` lists the words of a word type. `level` is exact, product (unrounded) or fraction; a
+    duration is exact if it is certainly a number of whole days. `currency` is blank if the amount's
+    currency is not known in advance. `written` holds the constant numbers and durations that the
+    rules assign, whatever a record contains.
     """
 
     kind: str
@@ -144,15 +147,17 @@ def type_fits(have: Type, want: str) -> bool:
     return have.kind == "any" or have.kind in _FITTING.get(want, {want})
 
 
-def two_currencies(left: Type, right: Type) -> bool:
+def two_currencies(left_type: Type, right_type: Type) -> bool:
     """Check whether two amounts have two different known currencies."""
-    return left.currency != right.currency and bool(left.currency and right.currency)
+    return left_type.currency != right_type.currency and bool(
+        left_type.currency and right_type.currency
+    )
 
 
-def are_comparable(left: Type, right: Type) -> bool:
+def are_comparable(left_type: Type, right_type: Type) -> bool:
     """Check whether two types can be compared."""
-    kinds = {left.kind, right.kind}
-    if two_currencies(left, right):
+    kinds = {left_type.kind, right_type.kind}
+    if two_currencies(left_type, right_type):
         return False
     if "any" in kinds or len(kinds) == 1:
         return True
@@ -161,10 +166,10 @@ def are_comparable(left: Type, right: Type) -> bool:
     return kinds <= COUNTS or kinds <= {"text", "user", "one_of"}
 
 
-def say_type(of: Type, beside: Type = ANY) -> str:
+def say_type(value_type: Type, other_type: Type = ANY) -> str:
     """Return a type in words. An amount beside another currency includes its own currency."""
-    if two_currencies(of, beside):
-        return f"money in {of.currency}"
+    if two_currencies(value_type, other_type):
+        return f"money in {value_type.currency}"
     return {
         "one_of": "a word",
         "yesno": "a yes or no",
@@ -173,29 +178,31 @@ def say_type(of: Type, beside: Type = ANY) -> str:
         "text": "text",
         "user": "a user",
         "whole": "a whole number",
-    }.get(of.kind, f"a {of.kind}")
+    }.get(value_type.kind, f"a {value_type.kind}")
 
 
-def post_hint(have: Type, want: str, said: str, *, literal: bool) -> str:
-    """Return a hint for a value whose type does not fit a document field."""
+def post_hint(have: Type, want: str, source_text: str, *, literal: bool) -> str:
+    """Return a hint for a value whose type does not fit a document field. `source_text` is the
+    value as written in the rules.
+    """
     if have.kind == "moment" and want == "date":
-        return f"Take the day of the moment: date_of({said})."
+        return f"Take the day of the moment: date_of({source_text})."
     if want == "text" and have.kind == "moment":
-        return f"Take the day of the moment first: text(date_of({said}))."
+        return f"Take the day of the moment first: text(date_of({source_text}))."
     if want == "text" and literal:
-        return f'Write "{said}" in quotes.'
+        return f'Write "{source_text}" in quotes.'
     if want == "text" and type_fits(have, "written"):
-        return f"Write text({said}), if it is meant so."
+        return f"Write text({source_text}), if it is meant so."
     return "Give a value of that type."
 
 
-def compare_hint(left: Type, right: Type) -> str:
+def compare_hint(left_type: Type, right_type: Type) -> str:
     """Return a hint for two types that cannot be compared."""
-    if two_currencies(left, right):
+    if two_currencies(left_type, right_type):
         return ONE_CURRENCY
-    if {left.kind, right.kind} == {"date", "moment"}:
+    if {left_type.kind, right_type.kind} == {"date", "moment"}:
         return "Take the day of the moment: date_of(x)."
-    if "text" in {left.kind, right.kind} and {left.kind, right.kind} & NUMERIC:
+    if "text" in {left_type.kind, right_type.kind} and {left_type.kind, right_type.kind} & NUMERIC:
         return "A text in quotes is not a number: leave the quotes out, or compare another field."
     return "Both sides must be of one type."
 
@@ -222,16 +229,16 @@ def reader_of(field: Field) -> Callable[[Any], Any]:
 
 
 def _states(field: Field) -> Callable[[Any], Any]:
-    known: dict[str, str] = {}
+    names_by_word: dict[str, str] = {}
     for state in field.states:
         for word in (state.name, *state.aliases):
-            known.setdefault(word.strip().casefold(), state.name)
+            names_by_word.setdefault(word.strip().casefold(), state.name)
 
     def read(raw: Any) -> str:
-        found = known.get(raw.strip().casefold()) if isinstance(raw, str) else None
-        if found is None:
+        name = names_by_word.get(raw.strip().casefold()) if isinstance(raw, str) else None
+        if name is None:
             raise BadValueError
-        return found
+        return name
 
     return read
 
@@ -258,116 +265,140 @@ def least_exact(*levels: str) -> str:
 
 
 def written_type(kind: str, values: Iterable[Any]) -> Type:
-    """The type of what is written in the rules, once or for several days."""
-    found = tuple(values)
-    if all(type(value) is timedelta for value in found):
-        level = "exact" if all(map(_whole_days, found)) else "fraction"
-        return Type(kind, level=level, written=found)
-    return Type(kind, written=found if all(type(v) is Decimal for v in found) else ())
+    """Return the type of constants written in the rules, with several values if a const changes
+    over time.
+    """
+    written = tuple(values)
+    if all(type(value) is timedelta for value in written):
+        level = "exact" if all(map(_whole_days, written)) else "fraction"
+        return Type(kind, level=level, written=written)
+    return Type(kind, written=written if all(type(v) is Decimal for v in written) else ())
 
 
 def _whole_days(value: timedelta) -> bool:
     return not value.seconds
 
 
-def operation_type(op: str, left: Type, right: Type) -> Type | None:
+def operation_type(op: str, left_type: Type, right_type: Type) -> Type | None:
     """Return the type of an operation on two types, or None if it is impossible."""
-    found = _product(op, left, right) if op in "*/" else _total(op, left, right)
-    if found is None or not left.written or not right.written:
-        return found
-    return replace(found, written=_followed(op, left, right))
+    combined = (
+        _product(op, left_type, right_type) if op in "*/" else _total(op, left_type, right_type)
+    )
+    if combined is None or not left_type.written or not right_type.written:
+        return combined
+    return replace(combined, written=_combine_written(op, left_type, right_type))
 
 
-def _product(op: str, left: Type, right: Type) -> Type | None:
-    kinds = {left.kind, right.kind}
+def _product(op: str, left_type: Type, right_type: Type) -> Type | None:
+    kinds = {left_type.kind, right_type.kind}
     if not kinds <= NUMERIC:
         return None
-    level = least_exact(left.level, right.level)
+    level = least_exact(left_type.level, right_type.level)
     if op == "*":
-        if left.kind == right.kind == "money":
+        if left_type.kind == right_type.kind == "money":
             return None
         level = least_exact(level, "product") if "money" in kinds else level
-        currency = left.currency or right.currency
-        return Type(_stronger(left.kind, right.kind), level=level, currency=currency)
-    if (right.kind == "money" and left.kind != "money") or two_currencies(left, right):
+        currency = left_type.currency or right_type.currency
+        return Type(_stronger(left_type.kind, right_type.kind), level=level, currency=currency)
+    if (right_type.kind == "money" and left_type.kind != "money") or two_currencies(
+        left_type, right_type
+    ):
         return None
-    if left.kind == right.kind:
+    if left_type.kind == right_type.kind:
         return Type("decimal", level="fraction")
-    return Type(left.kind, level="fraction", currency=left.currency)
+    return Type(left_type.kind, level="fraction", currency=left_type.currency)
 
 
-def _stronger(left: str, right: str) -> str:
+def _stronger(left_kind: str, right_kind: str) -> str:
     order = ("number", "whole", "percent", "decimal", "quantity", "money")
-    return max(left, right, key=order.index)
+    return max(left_kind, right_kind, key=order.index)
 
 
-def _total(op: str, left: Type, right: Type) -> Type | None:
-    kinds = {left.kind, right.kind}
-    if two_currencies(left, right):
+def _total(op: str, left_type: Type, right_type: Type) -> Type | None:
+    kinds = {left_type.kind, right_type.kind}
+    if two_currencies(left_type, right_type):
         return None
     if kinds <= COUNTS or kinds <= {"money", "number", "decimal"}:
-        kind, currency = _stronger(left.kind, right.kind), left.currency or right.currency
-        return Type(kind, level=least_exact(left.level, right.level), currency=currency)
+        kind, currency = (
+            _stronger(left_type.kind, right_type.kind),
+            left_type.currency or right_type.currency,
+        )
+        return Type(kind, level=least_exact(left_type.level, right_type.level), currency=currency)
     if kinds == {"duration"}:
-        return Type("duration", level=least_exact(left.level, right.level))
-    if right.kind == "duration" and left.kind in _DATED:
-        return Type(left.kind)
-    if op == "-" and len(kinds) == 1 and left.kind in _DATED:
-        return Type("duration", level="exact" if left.kind == "date" else "fraction")
+        return Type("duration", level=least_exact(left_type.level, right_type.level))
+    if right_type.kind == "duration" and left_type.kind in _DATED:
+        return Type(left_type.kind)
+    if op == "-" and len(kinds) == 1 and left_type.kind in _DATED:
+        return Type("duration", level="exact" if left_type.kind == "date" else "fraction")
     return None
 
 
-def _followed(op: str, left: Type, right: Type) -> tuple[Any, ...]:
-    """What comes of each written value with each; nothing where one has no result."""
-    if len(left.written) * len(right.written) > _MOST:
+def _combine_written(op: str, left_type: Type, right_type: Type) -> tuple[Any, ...]:
+    """Return the results of the operation on each pair of written values. Empty if any pair has no
+    result.
+    """
+    if len(left_type.written) * len(right_type.written) > _MOST_WRITTEN:
         return ()
-    reckon = (_DURATIONS if left.kind == "duration" else _NUMBERS)[op]
+    operate = (_DURATIONS if left_type.kind == "duration" else _NUMBERS)[op]
     try:
-        return tuple({reckon(one, other) for one, other in pairs(left.written, right.written)})
+        return tuple(
+            {
+                operate(left_value, right_value)
+                for left_value, right_value in pairs(left_type.written, right_type.written)
+            }
+        )
     except ArithmeticError:
         return ()
 
 
-def negated_type(of: Type) -> Type:
+def negated_type(operand: Type) -> Type:
     """Return the type of the negated value."""
-    return replace(of, written=tuple(-value for value in of.written))
+    return replace(operand, written=tuple(-value for value in operand.written))
 
 
-def alternative_type(of: Type, default: Type) -> Type:
+def alternative_type(preferred: Type, default: Type) -> Type:
     """Return the type of a value or of its default."""
-    found = tuple(dict.fromkeys((*of.written, *default.written)))
-    return replace(of, level=least_exact(of.level, default.level), written=found)
+    written = tuple(dict.fromkeys((*preferred.written, *default.written)))
+    return replace(preferred, level=least_exact(preferred.level, default.level), written=written)
 
 
-def explain_misfit(op: str, left: Type, right: Type) -> Misfit:
+def explain_misfit(op: str, left_type: Type, right_type: Type) -> Misfit:
     """Return why an operation on two types is impossible, with a hint."""
-    message = f"{say_type(left, right)} cannot be {_VERBS[op]} {say_type(right, left)}"
-    return Misfit(message, _hint(op, left, right))
+    message = (
+        f"{say_type(left_type, right_type)} cannot be {_VERBS[op]} "
+        f"{say_type(right_type, left_type)}"
+    )
+    return Misfit(message, _hint(op, left_type, right_type))
 
 
-def _hint(op: str, left: Type, right: Type) -> str:
-    if two_currencies(left, right):
+def _hint(op: str, left_type: Type, right_type: Type) -> str:
+    if two_currencies(left_type, right_type):
         return ONE_CURRENCY
-    if op == "*" and left.kind == right.kind == "money":
+    if op == "*" and left_type.kind == right_type.kind == "money":
         return "Money times money is nothing: multiply money by a quantity, a number or a percent."
-    if "percent" in {left.kind, right.kind}:
+    if "percent" in {left_type.kind, right_type.kind}:
         return "A percent is multiplied: x * 6%."
-    if "text" in {left.kind, right.kind}:
+    if "text" in {left_type.kind, right_type.kind}:
         return "Texts are not calculated with."
     return "Only numbers of one kind are added; dates take durations such as 31d."
 
 
-def find_fruitless(op: str, left: Type, right: Type, said: str) -> Misfit | None:
-    """What the types allow and the written values do not; `said` is the right side as it stands."""
-    if op == "/" and any(not value for value in right.written):
-        sure = "is" if not any(right.written) else "can be"
-        message = f"'{said}' {sure} zero: nothing can be divided by it"
+def find_fruitless(op: str, left_type: Type, right_type: Type, right_text: str) -> Misfit | None:
+    """Return an operation that the types allow but the written values make useless, or None.
+    `right_text` is the right operand as written in the rules.
+    """
+    if op == "/" and any(not value for value in right_type.written):
+        certainty = "is" if not any(right_type.written) else "can be"
+        message = f"'{right_text}' {certainty} zero: nothing can be divided by it"
         return Misfit(message, "Write a divisor that is not zero, in every row of a const too.")
     # Reported only: another type would change how engines subtract, and so what rules in force
     # mean.
-    if left.kind == "date" and right.kind == "duration" and right.level != "exact":
-        known = "is" if right.written else "may be"
-        message = f"'{said}' {known} no number of whole days: on a date, the rest would not count"
+    if left_type.kind == "date" and right_type.kind == "duration" and right_type.level != "exact":
+        certainty = "is" if right_type.written else "may be"
+        message = (
+            f"'{right_text}' {certainty} no number of whole days: on a date, the rest would not "
+            "count"
+        )
         return Misfit(message, "Write whole days, such as 2d. A moment takes hours: now - 36h.")
     return None
 
@@ -391,14 +422,14 @@ def simplify(value: Fraction) -> Number:
         raise TooLargeError("a number has too many digits")
     if den == 1 and num.bit_length() < 126:
         return Decimal(num)
-    rest = den
-    twos = (rest & -rest).bit_length() - 1
-    rest >>= twos
+    remaining = den
+    twos = (remaining & -remaining).bit_length() - 1
+    remaining >>= twos
     fives = 0
-    while rest % 5 == 0:
-        rest //= 5
+    while remaining % 5 == 0:
+        remaining //= 5
         fives += 1
-    if rest != 1:
+    if remaining != 1:
         return value
     places = max(twos, fives)
     digits = num * 10**places // den
@@ -432,7 +463,7 @@ def divide(a: Number, b: Number) -> Number:
 
 
 def scale(value: Number, num: int, den: int) -> Number:
-    """value × num ÷ den, exactly; a decimal times a whole number stays within 38 digits."""
+    """Return value * num / den, exactly, as a decimal if the result fits in 38 digits."""
     if type(value) is Decimal:
         if den == 1:
             return CONTEXT.multiply(value, Decimal(num))  # as generated code multiplies at once
@@ -464,7 +495,7 @@ def round_half_up(value: Number, step: Decimal) -> Decimal:
 
 @lru_cache(maxsize=256)
 def _places(step: Decimal) -> int | None:
-    """How many decimal places a step such as 0.01 keeps; None for any other step."""
+    """Return the number of decimal places of a step such as 0.01, or None for any other step."""
     _, digits, exponent = step.as_tuple()
     return -exponent if digits == (1,) and isinstance(exponent, int) else None
 
@@ -484,30 +515,35 @@ def round_all(values: Sequence[Number], step: Decimal) -> Sequence[Decimal]:
 
 
 def is_simple(step: Decimal) -> bool:
-    """Whether a step is a one with places, such as 0.01, so that decimals are rounded at once."""
+    """Check whether a step is a power of ten such as 0.01, so that decimals can be quantized
+    directly.
+    """
     return step > 0 and _places(step) is not None
 
 
 def rescale_and_round(value: Number, num: int, den: int, step: Decimal) -> Decimal:
-    """round_half_up(scale(value, num, den), step): the same, without a fraction in between.
+    """Return round_half_up(scale(value, num, den), step) without an intermediate fraction.
 
     >>> rescale_and_round(Decimal("38.45"), 1, 12, Decimal("0.0001"))
     Decimal('3.2042')
     """
-    by = _steps(num, den, step)
-    if by is not None and type(value) is Decimal and value < _BELOW and not value.is_signed():
+    factors = _rescale_factors(num, den, step)
+    if factors is not None and type(value) is Decimal and value < _BELOW and not value.is_signed():
         if num == den:
             return quantize(value, step)
-        steps = _ROUNDING.add(_ROUNDING.multiply(value, by[0]), by[1])
-        return _ROUNDING.scaleb(_ROUNDING.divide_int(steps, by[2]), by[3])
+        steps = _ROUNDING.add(_ROUNDING.multiply(value, factors[0]), factors[1])
+        return _ROUNDING.scaleb(_ROUNDING.divide_int(steps, factors[2]), factors[3])
     return round_half_up(scale(value, num, den), step)
 
 
 @lru_cache(maxsize=4096)
-def _steps(num: int, den: int, step: Decimal) -> tuple[Decimal, Decimal, Decimal, int] | None:
-    """What rescales a small value: half a step more than so many half steps, of so many each.
+def _rescale_factors(
+    num: int, den: int, step: Decimal
+) -> tuple[Decimal, Decimal, Decimal, int] | None:
+    """Return the factors that rescale and round a small value, or None if the product might lose
+    digits.
 
-    None where the digits of a product might not all be kept.
+    The factors are (multiplier, addend of half a step, divisor, exponent of the result).
     """
     places = _places(step)
     if places is None or not 0 <= places <= _FINEST or max(num, den) >= _SMALL:
@@ -516,7 +552,7 @@ def _steps(num: int, den: int, step: Decimal) -> tuple[Decimal, Decimal, Decimal
 
 
 def show(value: Number, places: int = 0) -> str:
-    """The text of a number: a decimal, or `5/3` where no decimal says it exactly."""
+    """Return a number as text: a decimal, or `5/3` if no decimal is exact."""
     if isinstance(value, Decimal):
         return number_text(value, places)
     if value.denominator == 1:
@@ -525,17 +561,21 @@ def show(value: Number, places: int = 0) -> str:
 
 
 def sum_signed(values: Sequence[tuple[bool, object]]) -> Number | None:
-    """The sum of some numbers, of which those marked no are taken away; None where one is none."""
+    """Return the sum of (is_plus, value) pairs, subtracting those marked False. None if any value
+    is not a number.
+    """
     total: Number = Decimal(0)
-    for plus, value in values:
+    for is_plus, value in values:
         if not isinstance(value, Number):
             return None
-        total = add(total, value) if plus else subtract(total, value)
+        total = add(total, value) if is_plus else subtract(total, value)
     return total
 
 
 def tighten_to_whole(op: str, bound: Number) -> tuple[str, Number]:
-    """A bound of a field that holds whole numbers only: the last one that fits."""
+    """Return the equivalent comparison with a whole number, for a field that holds whole numbers
+    only.
+    """
     below = Decimal(as_fraction(bound).numerator // as_fraction(bound).denominator)
     is_whole = below == bound
     if op in {"<", "<="}:

@@ -23,20 +23,20 @@ MISSING = "(missing)"
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
-_GONE = "\0"
+_BLANK = "\0"
 
 _BRACE = re.compile(
-    rf"(?P<twice>\{{(?={_GONE})|(?<={_GONE})\}})"
+    rf"(?P<twice>\{{(?={_BLANK})|(?<={_BLANK})\}})"
     r"|\{ *[a-z][\w.]*(?<!\.)|\{|[A-Za-z][\w.]*\}|\}"
 )
-"""A brace that belongs to no placeholder, with the name beside it, where placeholders are gone."""
+"""A brace outside placeholders, with the adjacent name. The placeholders are blanked out first."""
 
 _TOKEN = re.compile(r"\s*([a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)?|[(),])")
 
 HOLE = "‹"
-"""What a name begins with that stands in a label for what differs from record to record."""
+"""The first character of a name in a title that stands for a value which differs by record."""
 
-_HOLE = re.compile(r"(?P<before>\w*)(?P<gap>\s*)‹(?P<said>[^›]*)›")
+_HOLE = re.compile(r"(?P<before>\w*)(?P<gap>\s*)‹(?P<name>[^›]*)›")
 
 _JOINS = frozenset(
     (
@@ -44,9 +44,9 @@ _JOINS = frozenset(
         *("over", "under", "above", "below", "was", "are", "as", "up", "make", "makes", "has"),
     )
 )
-"""What stands before a noun with its article; after any other word it has none."""
+"""Words that a noun with an article may follow. After any other word the noun has no article."""
 
-_NAMED = re.compile(r"(?<![\w.“\"])(?:line\.[a-z]\w*|[a-z]+(?:_[a-z0-9]+)+)(?![\w.]*[(\w])")
+_NAME = re.compile(r"(?<![\w.“\"])(?:line\.[a-z]\w*|[a-z]+(?:_[a-z0-9]+)+)(?![\w.]*[(\w])")
 
 _BETWEEN = re.compile(r"(^line [\d, ]+: |; (?:line [\d, ]+: )?| or (?=[a-z_.]+ [=<>]))")
 
@@ -68,13 +68,13 @@ _SIGNS = {
     " > ": " is above ",
     " = ": " is ",
 }
-"""What stood in clauses of older versions, and is stored with open holds."""
+"""Comparison signs in the clauses of older versions, still stored with open holds."""
 
 MONTH = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])")
 
 _SPOKEN_VOWEL = re.compile(r"(?!uni|us[ae]|eu|one(?:_|$))[aeiou]")
 
-_SAID = {
+_NAME_WORDS = {
     "tin": "TIN",
     "sku": "SKU",
     "uom": "UOM",
@@ -91,17 +91,17 @@ _SYSTEMS = {"aiaccount": "AiAccount", "autocount": "AutoCount", "quickbooks": "Q
 
 
 class NotExactError(ValueError):
-    """A value that no document can hold: a fraction that no decimal says exactly."""
+    """Raised for a fraction that no decimal represents exactly, so no document can hold it."""
 
 
-def say(expr: nodes.Expr | nodes.Value) -> str:
-    """An expression as it is written in the language."""
-    words: str = _SAY[type(expr)](expr)
+def format_expression(expr: nodes.Expr | nodes.Value) -> str:
+    """Return an expression in the notation of the rules language."""
+    words: str = _FORMATTERS[type(expr)](expr)
     return words
 
 
 def title_text(text: str) -> str:
-    """A title in which `‹name›` stands for what differs from record to record, in words.
+    """Return a title with each `‹name›`, which stands for a value that differs by record, in words.
 
     >>> title_text("The lines of ‹number› do not add up to ‹total›.")
     'The lines of the number do not add up to the total.'
@@ -110,13 +110,13 @@ def title_text(text: str) -> str:
     >>> title_text("‹total› is above 5000.00")
     'The total is above 5,000.00'
     """
-    said = separated(_HOLE.sub(_in_words, text))
-    return said[:1].upper() + said[1:] if text.startswith("‹") else said
+    sentence = separated(_HOLE.sub(_fill_hole, text))
+    return sentence[:1].upper() + sentence[1:] if text.startswith("‹") else sentence
 
 
-def _in_words(hole: re.Match[str]) -> str:
+def _fill_hole(hole: re.Match[str]) -> str:
     before, gap = hole["before"], hole["gap"]
-    words = hole["said"].partition("(")[0].replace("_", " ").replace(".", " ").split()
+    words = hole["name"].partition("(")[0].replace("_", " ").replace(".", " ").split()
     if words and words[0].casefold() == before.casefold():
         words = words[1:]
     elif not before or before.casefold() in _JOINS:
@@ -125,27 +125,31 @@ def _in_words(hole: re.Match[str]) -> str:
 
 
 def const_values(const: nodes.Const) -> str:
-    """The value of a const; one that changes: `8000.00 (before 2026-07-01: 5000.00)`."""
+    """Return a const's value, with its earlier values: `8000.00 (before 2026-07-01: 5000.00)`."""
     rows = sorted(const.rows, key=lambda row: row.since, reverse=True)
-    older = [f"before {later.since}: {bare(row.value)}" for later, row in pairwise(rows)]
-    return f"{bare(rows[0].value)} ({', '.join(older)})" if older else bare(rows[0].value)
+    older = [f"before {later.since}: {format_literal(row.value)}" for later, row in pairwise(rows)]
+    return (
+        f"{format_literal(rows[0].value)} ({', '.join(older)})"
+        if older
+        else format_literal(rows[0].value)
+    )
 
 
-def bare(literal: nodes.Literal) -> str:
-    """A value as it is written, a text without its quotes."""
+def format_literal(literal: nodes.Literal) -> str:
+    """Return a literal as written in the rules, a text without its quotes."""
     kinds = {"percent": Type("percent"), "yes_no": Type("yesno")}
-    return shown(literal.value, kinds.get(literal.kind, Type("number")), ZoneInfo("UTC"))
+    return format_value(literal.value, kinds.get(literal.kind, Type("number")), ZoneInfo("UTC"))
 
 
-def shown(value: Any, of: Type, zone: ZoneInfo) -> str:
-    """A value as people read it."""
+def format_value(value: Any, value_type: Type, zone: ZoneInfo) -> str:
+    """Return a value as text for people, moments in the given time zone."""
     kind = type(value)
     if kind is Decimal:
-        if of.kind == "percent":
+        if value_type.kind == "percent":
             return f"{number_text(value * 100)}%"
-        if of.kind == "number":
+        if value_type.kind == "number":
             return format(value, "f")  # as it was written
-        return number_text(value, 2 if of.kind == "money" else 0)
+        return number_text(value, 2 if value_type.kind == "money" else 0)
     if kind is str:
         return str(value)
     if kind is Unknown:
@@ -162,13 +166,15 @@ def shown(value: Any, of: Type, zone: ZoneInfo) -> str:
     return value.isoformat() if kind is date else str(value)
 
 
-def document_text(value: Any, of: Type) -> str:
-    """A value as the text that stands in a document."""
+def document_text(value: Any, value_type: Type) -> str:
+    """Return a value as document text. Raises NotExactError for a fraction without an exact
+    decimal.
+    """
     kind = type(value)
     if kind is str:
         return str(value)
     if kind is Decimal:
-        return number_text(value, 2 if of.kind == "money" else 0)
+        return number_text(value, 2 if value_type.kind == "money" else 0)
     if kind is date:
         return str(value.isoformat())
     if kind is Fraction:
@@ -176,94 +182,106 @@ def document_text(value: Any, of: Type) -> str:
     if kind is datetime:
         aware = value if value.tzinfo else value.replace(tzinfo=UTC)
         return moment_text(aware)
-    return shown(value, of, ZoneInfo("UTC"))
+    return format_value(value, value_type, ZoneInfo("UTC"))
 
 
-def number_or_date_text(value: Any, of: Type) -> str:
-    """A number or a date as a text; a number that no decimal says exactly raises."""
+def number_or_date_text(value: Any, value_type: Type) -> str:
+    """Return a number or a date as text. Raises ArithmeticError for a fraction without an exact
+    decimal.
+    """
     if type(value) is Fraction:
         raise ArithmeticError(f"{show(value)} is no exact decimal")
-    return shown(value, of, ZoneInfo("UTC")) if of.kind == "percent" else document_text(value, of)
+    return (
+        format_value(value, value_type, ZoneInfo("UTC"))
+        if value_type.kind == "percent"
+        else document_text(value, value_type)
+    )
 
 
-class Broken(NamedTuple):
-    """A placeholder that is none: its text with the braces that it has, and its place."""
+class BrokenPlaceholder(NamedTuple):
+    """Hold an invalid placeholder: its text with its braces, and its span."""
 
     text: str
     span: Span
 
 
-def parse_message(text: str, span: Span) -> tuple[tuple[str | nodes.Expr, ...], tuple[Broken, ...]]:
-    """The parts of a `say` text, and what in it is no name or call, or a lone brace.
+def parse_message(
+    text: str, span: Span
+) -> tuple[tuple[str | nodes.Expr, ...], tuple[BrokenPlaceholder, ...]]:
+    """Return the parts of a message and its invalid placeholders and lone braces.
 
-    Where the place is that of the text, each placeholder has its own in it.
+    If the span is the text's span, each placeholder gets its own span within it.
     """
-    inside = text.place if isinstance(text, nodes.Said) and span == text.span else None
+    span_within = text.place if isinstance(text, nodes.Said) and span == text.span else None
     parts: list[str | nodes.Expr] = []
-    broken: list[Broken] = []
+    broken: list[BrokenPlaceholder] = []
     end = 0
-    for hit in _PLACEHOLDER.finditer(text):
-        parts.append(text[end : hit.start()])
-        place = inside(*hit.span()) if inside else span
-        expr = _parse(hit.group(1), place)
+    for match in _PLACEHOLDER.finditer(text):
+        parts.append(text[end : match.start()])
+        placeholder_span = span_within(*match.span()) if span_within else span
+        expr = _parse(match.group(1), placeholder_span)
         if expr is None:
-            broken.append(Broken(hit.group(0), place))
-            parts.append(hit.group(0))
+            broken.append(BrokenPlaceholder(match.group(0), placeholder_span))
+            parts.append(match.group(0))
         else:
             parts.append(expr)
-        end = hit.end()
+        end = match.end()
     parts.append(text[end:])
-    for hit in _BRACE.finditer(_PLACEHOLDER.sub(_gone, text)):
-        brace = hit.group() * (2 if hit["twice"] else 1)
-        broken.append(Broken(brace, inside(*hit.span()) if inside else span))
+    for match in _BRACE.finditer(_PLACEHOLDER.sub(_blank_out, text)):
+        brace = match.group() * (2 if match["twice"] else 1)
+        broken.append(BrokenPlaceholder(brace, span_within(*match.span()) if span_within else span))
     return tuple(p for p in parts if p), tuple(broken)
 
 
 def _parse(text: str, span: Span) -> nodes.Expr | None:
-    tokens, at = [], 0
+    tokens, position = [], 0
     stripped = text.rstrip()
-    while at < len(stripped):
-        hit = _TOKEN.match(stripped, at)
-        if hit is None:
+    while position < len(stripped):
+        match = _TOKEN.match(stripped, position)
+        if match is None:
             return None
-        tokens.append(hit.group(1))
-        at = hit.end()
+        tokens.append(match.group(1))
+        position = match.end()
     try:
-        return _term(tokens, span) if tokens and len(tokens) < 60 else None
+        return _read_whole_term(tokens, span) if tokens and len(tokens) < 60 else None
     except IndexError:
         return None
 
 
-def _term(tokens: list[str], span: Span) -> nodes.Expr | None:
-    """A name, or a call of names and calls; takes all tokens or nothing."""
-    expr, rest = _one(tokens, span)
-    return expr if not rest else None
+def _read_whole_term(tokens: list[str], span: Span) -> nodes.Expr | None:
+    """Return a name or a call if it uses all tokens, else None."""
+    expr, remaining = _read_term(tokens, span)
+    return expr if not remaining else None
 
 
-def _one(tokens: list[str], span: Span) -> tuple[nodes.Expr | None, list[str]]:
-    word, rest = tokens[0], tokens[1:]
+def _read_term(tokens: list[str], span: Span) -> tuple[nodes.Expr | None, list[str]]:
+    word, remaining = tokens[0], tokens[1:]
     if word in "(),":
         return None, []
-    if not rest or rest[0] != "(":
-        return nodes.Name(tuple(word.split(".")), span), rest
+    if not remaining or remaining[0] != "(":
+        return nodes.Name(tuple(word.split(".")), span), remaining
     args: list[nodes.Expr] = []
-    while rest[0] in "(,":
-        arg, rest = _one(rest[1:], span)
+    while remaining[0] in "(,":
+        arg, remaining = _read_term(remaining[1:], span)
         if arg is None:
             return None, []
         args.append(arg)
-    return (nodes.Call(word, tuple(args), None, span), rest[1:]) if rest[0] == ")" else (None, [])
+    return (
+        (nodes.Call(word, tuple(args), None, span), remaining[1:])
+        if remaining[0] == ")"
+        else (None, [])
+    )
 
 
-def _gone(placeholder: re.Match[str]) -> str:
-    return _GONE * len(placeholder.group())
+def _blank_out(match: re.Match[str]) -> str:
+    return _BLANK * len(match.group())
 
 
-def comparison_clause(name: str, op: str, bound: str, *, dated: bool = False) -> str:
-    """How something compares.
+def comparison_clause(name: str, op: str, bound: str, *, is_date: bool = False) -> str:
+    """Return a clause that compares a named value with a bound, dates in words of time.
 
     >>> comparison_clause("total", "<=", "RM 1.00"), comparison_clause(
-    ...     "day it was paid", "<", "2026-11-23", dated=True
+    ...     "day it was paid", "<", "2026-11-23", is_date=True
     ... )
     ('the total is at most RM 1.00', 'the day it was paid is before 2026-11-23')
     """
@@ -272,121 +290,135 @@ def comparison_clause(name: str, op: str, bound: str, *, dated: bool = False) ->
     if op == "<>":
         return f"the {name} is not {bound}"
     if op == "<=":
-        return f"the {name} is {bound} or earlier" if dated else f"the {name} is at most {bound}"
+        return f"the {name} is {bound} or earlier" if is_date else f"the {name} is at most {bound}"
     if op == ">=":
-        return f"the {name} is {bound} or later" if dated else f"the {name} is at least {bound}"
+        return f"the {name} is {bound} or later" if is_date else f"the {name} is at least {bound}"
     if op == "<":
-        return f"the {name} is before {bound}" if dated else f"the {name} is below {bound}"
-    return f"the {name} is after {bound}" if dated else f"the {name} is above {bound}"
+        return f"the {name} is before {bound}" if is_date else f"the {name} is below {bound}"
+    return f"the {name} is after {bound}" if is_date else f"the {name} is above {bound}"
 
 
-def with_current_value(clause: str, bound: str, now: str) -> str:
-    """A clause with what is so now, where that is known and another."""
-    return f"{clause} (now {now})" if now and now != bound else clause
+def with_current_value(clause: str, bound: str, current: str) -> str:
+    """Return the clause with the current value in brackets, if it is known and differs from the
+    bound.
+    """
+    return f"{clause} (now {current})" if current and current != bound else clause
 
 
-def filled_clause(name: str, *, want: bool) -> str:
-    """That something has a value, or has none."""
-    return f"the {name} is filled in" if want else f"the {name} is left blank"
+def filled_clause(name: str, *, is_filled: bool) -> str:
+    """Return the clause that a field is filled in, or left blank."""
+    return f"the {name} is filled in" if is_filled else f"the {name} is left blank"
 
 
-def form_clause(name: str, form: str, advice: str) -> str:
-    """A test of a form, with what the value could be."""
-    is_tin = form == "is_tin"
-    so = f"the {name} has the form of a TIN" if is_tin else f"the {name} is a whole number"
-    return f"{so} ({advice})" if advice else so
+def form_clause(name: str, predicate: str, advice: str) -> str:
+    """Return the clause that a field has a form (`is_tin` or a whole number), with a suggested
+    value.
+    """
+    is_tin = predicate == "is_tin"
+    sentence = f"the {name} has the form of a TIN" if is_tin else f"the {name} is a whole number"
+    return f"{sentence} ({advice})" if advice else sentence
 
 
-def locked_clause(t_month: str, target: str) -> str:
-    """That a period of a target is locked."""
-    return f"Period {t_month} of {target} is locked"
+def locked_clause(month_label: str, target: str) -> str:
+    """Return the clause that a target's period is locked."""
+    return f"Period {month_label} of {target} is locked"
 
 
-def mapped_clause(value: str, meant: str) -> str:
-    """That a value has an entry; `meant` is what it nearly is, or blank.
+def mapped_clause(value: str, suggestion: str) -> str:
+    """Return the clause that a value has a mapping entry. `suggestion` is a similar known value, or
+    blank.
 
     >>> mapped_clause('"A 1"', '"A1"')
     '"A 1" is mapped, or the source writes "A1"'
     """
-    if meant:
-        return f"{value} is mapped, or the source writes {meant}"
+    if suggestion:
+        return f"{value} is mapped, or the source writes {suggestion}"
     return f"{value} is mapped"
 
 
-def period_opens_clause(t_month: str, target: str, first_open: str) -> str:
-    """What ends the wait for a locked period; `first_open` is blank where no day is open."""
+def period_opens_clause(month_label: str, target: str, first_open: str) -> str:
+    """Return the clause that ends the wait for a locked period. `first_open` is blank if no day is
+    open.
+    """
     if first_open:
         return (
-            f"it is dated in the next open period, from {first_open} on; or {t_month} is opened"
+            f"it is dated in the next open period, from {first_open} on; or {month_label} is opened"
             f" again in {target}; or the rules send it elsewhere"
         )
-    return f"{t_month} is opened again in {target}; or the rules send it elsewhere"
+    return f"{month_label} is opened again in {target}; or the rules send it elsewhere"
 
 
-def clause(text: str) -> str:
-    """What would make something pass, for people: names without underscores, signs as words.
+def format_clause(text: str) -> str:
+    """Return a clause for people: names without underscores, signs as words.
 
-    >>> clause("tax_total = 3.03; line.qty is filled in")
+    >>> format_clause("tax_total = 3.03; line.qty is filled in")
     'the tax total is 3.03; the quantity of the line is filled in'
-    >>> clause("accounts approves, or total <= 3000.00")
+    >>> format_clause("accounts approves, or total <= 3000.00")
     'accounts approves, or the total is at most 3,000.00'
-    >>> clause("it is one of 001 to 045")
+    >>> format_clause("it is one of 001 to 045")
     'it is one of 001 to 045'
-    >>> clause("1 TIN of TEA-1 = … PCS is in the units table")
+    >>> format_clause("1 TIN of TEA-1 = … PCS is in the units table")
     'the units table says how many PCS 1 TIN of TEA-1 is'
     """
     if asked := _UNIT.fullmatch(text):
         return f"the units table says how many {asked[2]} {asked[1]} is"
     parts = _BETWEEN.split(text)  # each part, and what stands before the next
-    return separated("".join(part if at % 2 else _part(part) for at, part in enumerate(parts)))
+    return separated(
+        "".join(part if at % 2 else _format_part(part) for at, part in enumerate(parts))
+    )
 
 
-def _part(text: str) -> str:
-    if compared := _COMPARED.fullmatch(text):
-        name, op, bound = compared.groups()
-        return comparison_clause(term(name), op, bound, dated=bool(_DAY.fullmatch(bound)))
-    if filled := _FILLED.fullmatch(text):
-        return filled_clause(term(filled[1]), want=filled[2] != "left blank")
-    if among := _AMONG.fullmatch(text):
-        *others, last = [term(one) for one in among[2].split(", ")]
+def _format_part(text: str) -> str:
+    if comparison := _COMPARED.fullmatch(text):
+        name, op, bound = comparison.groups()
         return comparison_clause(
-            term(among[1]), "=", f"{', '.join(others)} or {last}" if others else last
+            readable_term(name), op, bound, is_date=bool(_DAY.fullmatch(bound))
         )
-    for sign, words in _SIGNS.items():
-        text = text.replace(sign, words)
-    return _NAMED.sub(lambda found: term(found[0]), text)
+    if filled_match := _FILLED.fullmatch(text):
+        return filled_clause(
+            readable_term(filled_match[1]), is_filled=filled_match[2] != "left blank"
+        )
+    if membership := _AMONG.fullmatch(text):
+        *others, last = [readable_term(word) for word in membership[2].split(", ")]
+        return comparison_clause(
+            readable_term(membership[1]), "=", f"{', '.join(others)} or {last}" if others else last
+        )
+    for sign, sign_text in _SIGNS.items():
+        text = text.replace(sign, sign_text)
+    return _NAME.sub(lambda match: readable_term(match[0]), text)
 
 
 def clears_when(text: str) -> str:
-    """The same as a sentence; blank where nothing is known to clear it. What is a sentence of its
-    own, such as an act, stays one.
+    """Return the sentence that names what clears a hold, or blank if nothing is known to clear it.
+
+    A text that is already a sentence is returned unchanged.
     """
     if text.endswith("."):
         return text
-    return f"Clears when {clause(text)}." if text else ""
+    return f"Clears when {format_clause(text)}." if text else ""
 
 
-def plain(name: str) -> str:
-    """A name without its underscores: `e_invoice_limit` is the e-invoice limit.
+def readable_name(name: str) -> str:
+    """Return a name without its underscores: `e_invoice_limit` becomes "e-invoice limit".
 
-    >>> plain("e_invoice_limit"), plain("debtor_of_tin"), plain("qty"), plain("line.price")
-    ('e-invoice limit', 'debtor of TIN', 'quantity', 'line price')
+    >>> [readable_name(name) for name in ("e_invoice_limit", "debtor_of_tin", "qty", "line.price")]
+    ['e-invoice limit', 'debtor of TIN', 'quantity', 'line price']
     """
-    words = [_SAID.get(word, word) for word in name.replace(OF_LINE, "line_").split("_")]
+    words = [_NAME_WORDS.get(word, word) for word in name.replace(OF_LINE, "line_").split("_")]
     return " ".join(words).replace("e invoice", "e-invoice")
 
 
-def article(name: str) -> str:
-    """A thing, as it is written, with its article.
+def with_article(name: str) -> str:
+    """Return a noun with its article.
 
-    >>> article("order"), article("refund"), article("unit")
+    >>> with_article("order"), with_article("refund"), with_article("unit")
     ('an order', 'a refund', 'a unit')
     """
     return f"{'an' if _SPOKEN_VOWEL.match(name) else 'a'} {name}"
 
 
 def month_name(key: str) -> str:
-    """A month by its name; what is no month stays.
+    """Return a YYYY-MM key as the month's name; any other text is returned unchanged.
 
     >>> month_name("2026-10"), month_name("")
     ('October 2026', '')
@@ -394,61 +426,65 @@ def month_name(key: str) -> str:
     return f"{date.fromisoformat(f'{key}-01'):%B %Y}" if MONTH.fullmatch(key) else key
 
 
-def term(name: str) -> str:
-    """A name of the rules where it is alone on a page: a table, a check, a field, a route, or what
-    a table says for a field.
+def readable_term(name: str) -> str:
+    """Return a name of the rules for use on its own on a page: a table, check, field, route or
+    table lookup.
 
-    >>> term("debtor_of_tin"), term("line.tax_due"), term("aiaccount.sales_invoice")
-    ('debtor of TIN', 'tax due of the line', 'AiAccount sales invoice')
-    >>> term("debtor_of_tin(tin)")
+    >>> readable_term("debtor_of_tin"), readable_term("line.tax_due")
+    ('debtor of TIN', 'tax due of the line')
+    >>> readable_term("aiaccount.sales_invoice")
+    'AiAccount sales invoice'
+    >>> readable_term("debtor_of_tin(tin)")
     'debtor of TIN for TIN'
     """
     table, bracket, key = name.partition("(")
     if bracket:
-        return f"{plain(table)} for {term(key.removesuffix(')'))}"
+        return f"{readable_name(table)} for {readable_term(key.removesuffix(')'))}"
     head, dot, tail = name.partition(".")
     if not dot:
-        return plain(name)
+        return readable_name(name)
     if name.startswith(OF_LINE):
-        return f"{plain(tail)} of the line"
-    return f"{_SYSTEMS.get(head, plain(head))} {plain(tail)}"
+        return f"{readable_name(tail)} of the line"
+    return f"{_SYSTEMS.get(head, readable_name(head))} {readable_name(tail)}"
 
 
-def _call(expr: nodes.Call) -> str:
-    where = f" where {say(expr.where)}" if expr.where is not None else ""
-    return f"{expr.name}({', '.join(say(a) for a in expr.args)}{where})"
+def _format_call(expr: nodes.Call) -> str:
+    where = f" where {format_expression(expr.where)}" if expr.where is not None else ""
+    return f"{expr.name}({', '.join(format_expression(a) for a in expr.args)}{where})"
 
 
-def _inner(expr: nodes.Expr) -> str:
-    text = say(expr)
+def _format_inner(expr: nodes.Expr) -> str:
+    text = format_expression(expr)
     return f"({text})" if isinstance(expr, nodes.Arith | nodes.AllOf | nodes.AnyOf) else text
 
 
-def _arith(expr: nodes.Arith) -> str:
+def _format_arithmetic(expr: nodes.Arith) -> str:
     if expr.op in "+-":
-        left = say(expr.left)
-        right = _inner(expr.right) if expr.op == "-" else say(expr.right)
+        left = format_expression(expr.left)
+        right = _format_inner(expr.right) if expr.op == "-" else format_expression(expr.right)
         return f"{left} {expr.op} {right}"
-    return f"{_inner(expr.left)} {expr.op} {_inner(expr.right)}"
+    return f"{_format_inner(expr.left)} {expr.op} {_format_inner(expr.right)}"
 
 
-def _literal(expr: nodes.Literal) -> str:
-    return f'"{expr.value}"' if expr.kind == "text" else bare(expr)
+def _format_quoted(expr: nodes.Literal) -> str:
+    return f'"{expr.value}"' if expr.kind == "text" else format_literal(expr)
 
 
-_SAY: dict[type, Callable[[Any], str]] = {
+_FORMATTERS: dict[type, Callable[[Any], str]] = {
     nodes.Word: lambda e: e.name,
     nodes.Name: lambda e: ".".join(e.path),
-    nodes.Literal: _literal,
-    nodes.Call: _call,
-    nodes.Compare: lambda e: f"{say(e.left)} {e.op} {say(e.right)}",
-    nodes.Member: lambda e: f"{say(e.left)} in ({', '.join(say(v) for v in e.values)})",
-    nodes.Known: lambda e: f"{say(e.expr)} is known",
-    nodes.Absent: lambda e: f"{say(e.expr)} is missing",
-    nodes.AllOf: lambda e: " and ".join(_inner(p) for p in e.parts),
-    nodes.AnyOf: lambda e: " or ".join(_inner(p) for p in e.parts),
-    nodes.Not: lambda e: f"not {_inner(e.expr)}",
-    nodes.Arith: _arith,
-    nodes.Negative: lambda e: f"-{_inner(e.expr)}",
-    nodes.Otherwise: lambda e: f"{_inner(e.expr)} otherwise {_inner(e.default)}",
+    nodes.Literal: _format_quoted,
+    nodes.Call: _format_call,
+    nodes.Compare: lambda e: f"{format_expression(e.left)} {e.op} {format_expression(e.right)}",
+    nodes.Member: lambda e: (
+        f"{format_expression(e.left)} in ({', '.join(format_expression(v) for v in e.values)})"
+    ),
+    nodes.Known: lambda e: f"{format_expression(e.expr)} is known",
+    nodes.Absent: lambda e: f"{format_expression(e.expr)} is missing",
+    nodes.AllOf: lambda e: " and ".join(_format_inner(p) for p in e.parts),
+    nodes.AnyOf: lambda e: " or ".join(_format_inner(p) for p in e.parts),
+    nodes.Not: lambda e: f"not {_format_inner(e.expr)}",
+    nodes.Arith: _format_arithmetic,
+    nodes.Negative: lambda e: f"-{_format_inner(e.expr)}",
+    nodes.Otherwise: lambda e: f"{_format_inner(e.expr)} otherwise {_format_inner(e.default)}",
 }

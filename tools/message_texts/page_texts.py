@@ -24,7 +24,7 @@ from portal.web.filters import kind_of
 from rules.comparison.preflight import LISTS
 from rules.documents.rounding import WAYS
 from rules.documents.unusual import NOUNS
-from rules.values.wording import term
+from rules.values.wording import readable_term
 
 TEMPLATES = ROOT / "portal" / "templates"
 HELP = ROOT / "portal" / "help" / "texts.toml"
@@ -70,12 +70,14 @@ def names() -> set[str]:
     documents = [
         (name, one) for name, target in registry.targets().items() for one in target.documents
     ]
-    found = {term(one.name) for kind in kinds for one in (*kind.fields, *kind.lines)}
+    found = {readable_term(one.name) for kind in kinds for one in (*kind.fields, *kind.lines)}
     found |= {kind_of(kind.kind) for kind in kinds}
     for name, one in documents:
-        found |= {kind_of(one.name), term(f"{name}.{one.name}")}
+        found |= {kind_of(one.name), readable_term(f"{name}.{one.name}")}
     found |= {any_of([role]) for role in ROLE_LABELS} | {*NOUNS.values(), *WAYS.values()}
-    found |= {term(one) for one in _tables()} | {one.replace("_", " ") for one in LISTS.values()}
+    found |= {readable_term(one) for one in _tables()} | {
+        one.replace("_", " ") for one in LISTS.values()
+    }
     return {escape_percent(one) for one in found if re.search("[A-Za-z]{2}", one)}
 
 

@@ -13,7 +13,7 @@ from message_texts.value_names import called
 from message_texts.variants import tables
 from message_texts.which_modules import COMPOSING, OF_RULE_FILES, ROOT, source_of
 from portal.languages.wording import escape_percent, split_placeholders
-from rules.values.wording import plain
+from rules.values.wording import readable_name
 
 KINDS_OF_NAMES = (
     *("check", "const", "document field", "fact", "field", "finding", "function", "group", "link"),
@@ -102,11 +102,11 @@ def names_of_rules() -> set[str]:
     for folder in sorted({*folders, ROOT / "sandbox" / "demo" / "targets"}):
         ruleset, _ = parse({one.name: one.read_text("utf-8") for one in folder.glob("*.rules")})
         for declared in (*ruleset.links, *ruleset.consts):
-            found.add(plain(declared.name))
+            found.add(readable_name(declared.name))
         for record in ruleset.records:
-            found |= {plain(one.name) for one in (record, *record.fields)}
+            found |= {readable_name(one.name) for one in (record, *record.fields)}
         for edit in ruleset.edits:
-            found |= {plain(group.name) for group in edit.groups}
+            found |= {readable_name(group.name) for group in edit.groups}
         for post in (*ruleset.posts, *ruleset.reversals):
-            found.add(plain(post.route.document))
+            found.add(readable_name(post.route.document))
     return {escape_percent(one) for one in found}

@@ -7,7 +7,7 @@ from grammar.parsing.parser import parse
 from holding.rulesets.admission import RulesRefusal, examine
 from rules.checker.all_checks import check
 from rules.types.symbol_table import Schemas
-from rules.values.wording import article
+from rules.values.wording import with_article
 
 FOLDER = Path(__file__).parents[3] / "portal" / "starters" / "orders-autocount"
 MONEY = """on cancel of refund, receipt, settlement, settlement_payment
@@ -37,7 +37,7 @@ def test_what_autocount_does_not_take_is_told_by_code() -> None:
     assert "autocount.ap_invoice needs AccNo" in told
     assert "Did you mean 'SupplierInvoiceNo'?" in told
     for document in ("credit_note", "ar_payment", "ap_invoice", "ap_payment"):
-        assert f"autocount cannot void {article(document)}" in told
+        assert f"autocount cannot void {with_article(document)}" in told
     assert "autocount cannot void an invoice" not in told
 
 

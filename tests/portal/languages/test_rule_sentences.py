@@ -13,7 +13,7 @@ from portal.languages.catalogues import Catalogue
 from portal.languages.choice import RULES_CONTEXT, translate_value
 from portal.languages.wording import translate_composed
 from rules.phrases import capitalize, composed, instead, named
-from rules.values.wording import plain
+from rules.values.wording import readable_name
 from tests.portal.languages.test_languages import pseudo
 from tests.portal.languages.test_messages import MADE
 from tests.portal.languages.test_walk import ENGLISH, unquoted
@@ -167,7 +167,7 @@ SAME = {"TIN", "SKU", "UOM", "blogger", "item", "status", "unit", "email", "cod"
 def test_each_name_in_our_templates_has_a_word(code):
     """Fields, records, lists and consts of a template are read in the language of the reader."""
     catalogue = choice.catalogue(code)
-    names = {plain(name) for name in names_of_rules()}
+    names = {readable_name(name) for name in names_of_rules()}
     same = {one for one in names if catalogue.translate(named(one)) == one}
     assert same <= SAME
 

@@ -11,7 +11,7 @@ from portal.app import STATIC
 from portal.languages import choice
 from portal.languages.choice import titled_page
 from portal.web import store
-from rules.values.wording import locked_clause, mapped_clause, period_opens_clause, term
+from rules.values.wording import locked_clause, mapped_clause, period_opens_clause, readable_term
 from tests.portal.reading import works
 
 
@@ -27,7 +27,7 @@ def test_each_name_that_is_no_word_has_a_title():
 
 @pytest.mark.parametrize("name", ["aiaccount", "autocount", "quickbooks"])
 def test_rules_and_pages_call_a_system_alike(name):
-    assert term(f"{name}.invoice") == f"{titles()[name]} invoice"
+    assert readable_term(f"{name}.invoice") == f"{titles()[name]} invoice"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rules.outcomes import Finding
 from rules.program import Program
 from rules.values.cause_keys import is_tin, tin_advice
-from rules.values.wording import clause, clears_when
+from rules.values.wording import clears_when, format_clause
 from tests.rules.shop import NO_TOTAL, found, judged, judged_as_first, line, order, program
 
 FIELDS = """\
@@ -236,13 +236,15 @@ def test_people_read_the_wish_in_words() -> None:
 
 
 def test_what_is_stored_in_the_first_words_is_shown_in_words() -> None:
-    assert clause("accounts approves, or total <= 3000.00") == (
+    assert format_clause("accounts approves, or total <= 3000.00") == (
         "accounts approves, or the total is at most 3,000.00"
     )
-    assert clause("line.qty is filled in; tax_id <> 4") == (
+    assert format_clause("line.qty is filled in; tax_id <> 4") == (
         "the quantity of the line is filled in; the tax ID is not 4"
     )
-    assert clause('"snake_case" is mapped') == '"snake_case" is mapped'
+    assert format_clause('"snake_case" is mapped') == '"snake_case" is mapped'
     assert clears_when("Renew the key.") == "Renew the key."
-    assert clause("status is one of paid, partly_sent") == "the status is paid or partly sent"
+    assert (
+        format_clause("status is one of paid, partly_sent") == "the status is paid or partly sent"
+    )
     assert (clears_when("a = b"), clears_when("")) == ("Clears when the a is b.", "")

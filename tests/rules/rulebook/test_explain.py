@@ -83,7 +83,7 @@ def test_ready_names_what_goes_early() -> None:
 def test_no_const_is_called_by_its_name_alone() -> None:
     for text in (DEPOT, KEDAI):
         for const in ruleset(text).consts:
-            name, value = wording.plain(const.name), const.rows[0].value
+            name, value = wording.readable_name(const.name), const.rows[0].value
             plain = value.value
             shown = (
                 phrases.duration_words(plain)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rules.values.wording import article
+from rules.values.wording import with_article
 
 
 @pytest.mark.parametrize(
@@ -19,4 +19,4 @@ from rules.values.wording import article
     ],
 )
 def test_a_thing_has_its_article(name: str, said: str) -> None:
-    assert article(name) == said
+    assert with_article(name) == said
