@@ -44,7 +44,10 @@ LIST_SEPARATORS: Final = ("; ", ", ", " and ", " or ", " · ")
 PEOPLE: Final = frozenset({"names", "others", "publishers"})
 """Names of values that are people's names in a row: `Adam or Farah` becomes `Adam atau Farah`."""
 
-NOUN: Final = re.compile(r"(?:name|noun|title|kind|field|there|here|t_plain(?:_name)?|t_term)\d*")
+NOUN: Final = re.compile(
+    r"(?:name|noun|title|kind|field|there|here|target_words|rule_words"
+    r"|t_plain(?:_name)?|t_readable_(?:name|term))\d*"
+)
 """Names of values that may be a noun of the domain, such as `tax code`."""
 
 FINDING: Final = "finding"

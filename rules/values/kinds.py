@@ -388,15 +388,15 @@ def find_fruitless(op: str, left_type: Type, right_type: Type, right_text: str) 
     `right_text` is the right operand as written in the rules.
     """
     if op == "/" and any(not value for value in right_type.written):
-        certainty = "is" if not any(right_type.written) else "can be"
-        message = f"'{right_text}' {certainty} zero: nothing can be divided by it"
+        zero_certainty = "is" if not any(right_type.written) else "can be"
+        message = f"'{right_text}' {zero_certainty} zero: nothing can be divided by it"
         return Misfit(message, "Write a divisor that is not zero, in every row of a const too.")
     # Reported only: another type would change how engines subtract, and so what rules in force
     # mean.
     if left_type.kind == "date" and right_type.kind == "duration" and right_type.level != "exact":
-        certainty = "is" if right_type.written else "may be"
+        day_certainty = "is" if right_type.written else "may be"
         message = (
-            f"'{right_text}' {certainty} no number of whole days: on a date, the rest would not "
+            f"'{right_text}' {day_certainty} no number of whole days: on a date, the rest would not "
             "count"
         )
         return Misfit(message, "Write whole days, such as 2d. A moment takes hours: now - 36h.")

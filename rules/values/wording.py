@@ -319,9 +319,9 @@ def form_clause(name: str, predicate: str, advice: str) -> str:
     return f"{sentence} ({advice})" if advice else sentence
 
 
-def locked_clause(month_label: str, target: str) -> str:
+def locked_clause(t_month: str, target: str) -> str:
     """Return the clause that a target's period is locked."""
-    return f"Period {month_label} of {target} is locked"
+    return f"Period {t_month} of {target} is locked"
 
 
 def mapped_clause(value: str, suggestion: str) -> str:
@@ -336,16 +336,16 @@ def mapped_clause(value: str, suggestion: str) -> str:
     return f"{value} is mapped"
 
 
-def period_opens_clause(month_label: str, target: str, first_open: str) -> str:
+def period_opens_clause(t_month: str, target: str, first_open: str) -> str:
     """Return the clause that ends the wait for a locked period. `first_open` is blank if no day is
     open.
     """
     if first_open:
         return (
-            f"it is dated in the next open period, from {first_open} on; or {month_label} is opened"
+            f"it is dated in the next open period, from {first_open} on; or {t_month} is opened"
             f" again in {target}; or the rules send it elsewhere"
         )
-    return f"{month_label} is opened again in {target}; or the rules send it elsewhere"
+    return f"{t_month} is opened again in {target}; or the rules send it elsewhere"
 
 
 def format_clause(text: str) -> str:

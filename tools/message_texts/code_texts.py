@@ -40,6 +40,7 @@ TABLES = {
     "RETRY",
     "LABELS",
     "MEETING",
+    "_NAME_WORDS",
     "_SAID",
     "KINDS",
 }
