@@ -23,7 +23,7 @@ from holding.programs.known_schemas import schemas
 from holding.programs.world import program, target_connections, way_of
 from rules.checker.all_checks import collect_findings
 from rules.checker.places import Memory
-from rules.documents.rounding import WAYS, rounding_cause_key
+from rules.documents.rounding import METHOD_LABELS, rounding_cause_key
 from rules.facts import Seeds, load_seeds
 from rules.program import compile_ruleset, hash_files
 from rules.testing.runner import TestReport, all_parts, coverage, run_tests
@@ -222,7 +222,7 @@ def refused_rules(session: Session, company_id: int, ruleset: nodes.Ruleset) -> 
         connection = connections.get(target.name)
         way = _declared(connection.connector, connection.settings) if connection else None
         if connection is not None and way not in (None, target.rounding):
-            problems.append(_problem(target, connection, WAYS[str(way)]))
+            problems.append(_problem(target, connection, METHOD_LABELS[str(way)]))
     if not problems:
         return None
     told = [f"{problem.span}: {problem.message}" for problem in problems]
@@ -263,7 +263,7 @@ def _declared(connector: str, settings: Mapping[str, Any]) -> str | None:
 
 
 def _problem(target: nodes.Target, connection: Connection, there: str) -> Problem:
-    here = WAYS[target.rounding]
+    here = METHOD_LABELS[target.rounding]
     return Problem(
         code="RND03",
         message=f"These rules say that {target.name} rounds {here}, and the connection"
@@ -288,7 +288,7 @@ def settings_refusal(
         or way == reported_way(session, connection)
     ):
         return None
-    here, there = WAYS[declared.rounding], WAYS[str(way)]
+    here, there = METHOD_LABELS[declared.rounding], METHOD_LABELS[str(way)]
     return Refusal(
         code="connection.rounding",
         message=f"The rules in force say that {declared.name} rounds {here}, and {connection.name}"
@@ -306,7 +306,9 @@ def _unusable(connection: Connection, settings: Mapping[str, Any]) -> Refusal | 
     if target is None or wanted == "" or target.rounding(settings) == wanted:
         return None
     words = f"{SETTING} is “{wanted}”, which is no way in which {connection.connector} can round."
-    hint = f"It rounds {WAYS[str(_declared(connection.connector, {}))]} without the setting."
+    hint = (
+        f"It rounds {METHOD_LABELS[str(_declared(connection.connector, {}))]} without the setting."
+    )
     return Refusal("connection.setting", words, hint, 422)
 
 
@@ -337,8 +339,8 @@ def find_disagreement(session: Session, connection_id: int) -> Disagreement | No
     )
     return Disagreement(
         target=declared.name,
-        there=WAYS.get(str(way), str(way)),
-        here=WAYS[declared.rounding],
+        there=METHOD_LABELS.get(str(way), str(way)),
+        here=METHOD_LABELS[declared.rounding],
         team=team or "",
         cause_id=cause.id if cause else None,
         records=cause.records if cause else 0,

@@ -317,9 +317,9 @@ def _amounts(writer: Writer, wanted: WantedValues) -> None:
         return
     cells = [page.put(_rounded(page, value, summed.places)) for value in values[: summed.columns]]
     page.write(f"rows = {' + '.join(['rows', *cells])}")
-    if summed.shown:
+    if summed.amount_columns:
         with page.block(
-            f"if {values[summed.columns].code} != {' + '.join(cells[: summed.shown])}:"
+            f"if {values[summed.columns].code} != {' + '.join(cells[: summed.amount_columns])}:"
         ):
             page.write("return None")
 

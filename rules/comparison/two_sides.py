@@ -204,7 +204,7 @@ class TwoSides:
         try:
             before, after = ((side.facts(past), side.world(past)) for side in (self.old, self.new))
             same = all(one is other for one, other in zip(before, after, strict=True))
-            once = self._alike.once(past.subject.kind) if same else None
+            once = self._alike.shared_read(past.subject.kind) if same else None
             if once is not None:
                 self.old.program.read(past.subject, once)
         except Exception as error:  # noqa: BLE001 - the others are judged

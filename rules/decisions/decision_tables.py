@@ -273,7 +273,7 @@ class ReversalProgram:
 
     def _draft(self, run: Run, posting: PostingFact) -> Draft:
         content = posting.content
-        draft = Draft(made=True)
+        draft = Draft(is_filled=True)
         if content is None:
             words = f"what {posting.number} says in the target"
             keep_gaps(draft.gaps, Unknown(fact_gap(words, self.owner, span=self.span)), None)
@@ -523,7 +523,7 @@ class BilledBefore:
     def remember(self, shares: Shares, standing: Documents) -> Shares:
         """The shares of a new document behind those that stand, oldest first."""
         if self.asked and standing:
-            shares.had = partial(self._had, standing)
+            shares.earlier_amount = partial(self._had, standing)
         return shares
 
     def _had(self, standing: Documents, run: Run, amount: Closure) -> Any:
@@ -562,9 +562,9 @@ class BilledBefore:
     def _completes(self, then: Run, documents: Documents) -> bool | Unknown:
         """Whether documents bill all of the record as it was."""
         billed, gaps, left = sum_billed(documents), [], False
-        for key, row in self.bill.keyed(then):
+        for key, row in self.bill.keyed_lines(then):
             then.line = row
-            whole = self.bill.whole(then)
+            whole = self.bill.ordered(then)
             if type(whole) is Unknown:
                 gaps.append(whole)
             elif billed.get(key, _ZERO) < whole:

@@ -17,10 +17,10 @@ from grammar.text.problem import Span
 from grammar.text.vocabulary import Edition
 from rules.decisions.barred_documents import judge_barred
 from rules.documents.fields import Draft
-from rules.documents.rounding import ROUNDING, RoundingTold
+from rules.documents.rounding import ROUNDING, RoundingMethodProgram
 from rules.documents.unit_proofs import UNIT_PROOF_RULE as PROOFS
 from rules.documents.unit_proofs import AgreementProgram, ProofProgram
-from rules.documents.unusual import AmountsProgram, ListedCodes, Unusual
+from rules.documents.unusual import AmountsProgram, ListedCodes, UnusualProgram
 from rules.expressions.checks import (
     SEVERITY,
     CheckProgram,
@@ -271,9 +271,9 @@ class DocumentRules:
         proofs: ProofProgram,
         agreement: AgreementProgram | None,
         amounts: AmountsProgram,
-        told: RoundingTold | None,
+        told: RoundingMethodProgram | None,
         listed: ListedCodes,
-        unusual: Unusual,
+        unusual: UnusualProgram,
         source: str,
         owner: str,
         span: Span,
@@ -335,13 +335,13 @@ class DocumentRules:
     def document(self, run: Run, draft: Draft, said: Said) -> None:
         """What is said of the document: its codes, units and total, whether it is there already."""
         units = self.agreement
-        if self.told is not None and draft.made:
+        if self.told is not None and draft.is_filled:
             said.add(self.told.judge(run))
-        if draft.made:
+        if draft.is_filled:
             said.add(self.listed.of_draft(run, draft))
-        if units is not None and draft.made:
+        if units is not None and draft.is_filled:
             said.add(self._safe(lambda: units.judge(run, draft), PROOFS, run))
-        if draft.made:
+        if draft.is_filled:
             said.add(self._safe(lambda: self.amounts.judge(run, said), ROUNDING, run))
         for duplicate in self.duplicates:
             said.add(duplicate.judge(run, self.route, draft.fields))

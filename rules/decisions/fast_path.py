@@ -249,7 +249,12 @@ class KindGlances:
         """What another program said of this record, with what checks say that it has not as they
         are; None where more than that could differ.
         """
-        if once.said is None or not once.but_checks or self.common is None or run.facts.releases:
+        if (
+            once.first_glance is None
+            or not once.but_checks
+            or self.common is None
+            or run.facts.releases
+        ):
             return None
         try:
             fail, unknown = self._others(once, self.common).bits(run)
@@ -257,7 +262,7 @@ class KindGlances:
             return None
         if unknown or (fail and run.facts.postings):
             return None
-        glance, numbers = once.said
+        glance, numbers = once.first_glance
         if self._carried[0] is not numbers:
             self._carried = (numbers, {})
         known, found = self._carried[1], []
@@ -437,9 +442,9 @@ class Completeness:
         once, key = run.once, (self.route.name, before)
         if once is None or self.route.name not in once.routes:
             return self._whole(run, before=before)
-        if key not in once.whole:
-            once.whole[key] = self._whole(run, before=before)
-        return once.whole[key]
+        if key not in once.completeness:
+            once.completeness[key] = self._whole(run, before=before)
+        return once.completeness[key]
 
     def _drafted(self, run: Run, drafts: dict[str, Drafted]) -> bool:
         """The same by making the document, which is kept; its number and day are noted."""
@@ -456,7 +461,7 @@ class Completeness:
         if self.route.asking.listed.has_stranger(run, fields, lines) or not self._counts_alike(run):
             return False
         shape = self.route.document.shape
-        draft = Draft(fields, lines, {shape.amount: told}, made=True)
+        draft = Draft(fields, lines, {shape.amount: told}, is_filled=True)
         drafts[self.route.name] = document.shorten(draft), route
         return True
 

@@ -152,7 +152,7 @@ class KindProgram:
             try:
                 return self._outcome(asked, told, stepwise=self.common is None)
             except RetreatError:
-                return self._outcome(asked, told._replace(whole=True), stepwise=True)
+                return self._outcome(asked, told._replace(full=True), stepwise=True)
 
     def judge_all(
         self, asked: Sequence[EvaluationInput], told: Detail
@@ -215,7 +215,7 @@ class KindProgram:
         except RetreatError:
             return self.numbers.glance(self.judge(*asked))
         if once is not None:
-            once.said = (found, self.numbers)
+            once.first_glance = (found, self.numbers)
         return found
 
     def _outcome(self, asked: EvaluationInput, told: Detail, *, stepwise: bool) -> Outcome:

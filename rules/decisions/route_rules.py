@@ -27,9 +27,9 @@ from rules.decisions.posted_documents import (
 )
 from rules.decisions.verdict import Judged, Planner, Unsent, Weighing
 from rules.documents.fields import DocumentProgram, Draft
-from rules.documents.rounding import RoundingTold
+from rules.documents.rounding import RoundingMethodProgram
 from rules.documents.unit_proofs import AgreementProgram, ProofProgram
-from rules.documents.unusual import AmountsProgram, ListedCodes, Unusual
+from rules.documents.unusual import AmountsProgram, ListedCodes, UnusualProgram
 from rules.expressions.checks import (
     CheckProgram,
     Condition,
@@ -151,11 +151,11 @@ class RouteProgram:
             proofs=proofs,
             agreement=AgreementProgram.of(compiler, post, proofs, schemas),
             amounts=amounts,
-            told=RoundingTold(self.name, target, compiler.owner) if target else None,
+            told=RoundingMethodProgram(self.name, target, compiler.owner) if target else None,
             listed=ListedCodes(
                 compiler, post.route, (*self.document.head, *self.document.line), schemas, post.span
             ),
-            unusual=Unusual(compiler, post, self.document.shape, schemas),
+            unusual=UnusualProgram(compiler, post, self.document.shape, schemas),
             source=index.records[record].source or "",
             owner=compiler.owner,
             span=post.span,
@@ -326,7 +326,7 @@ class RouteProgram:
         if new:
             self._enter(run, frame.gate, next_seq(run.facts.postings, self.name), shares)
             draft = self.draft(run)
-        if draft.made:
+        if draft.is_filled:
             self.asking.rules(run, frame.shared, frame.said)
             self.asking.document(run, draft, frame.said)
         judged = Weighing(self, run, frame.said, findings, draft).carried(planner, new=new)
@@ -358,7 +358,9 @@ class RouteProgram:
 
     def _enter(self, run: Run, gate: GateSaid | None, seq: int, bill: Shares | None) -> None:
         theirs = self.edits.theirs
-        run.route = RouteRun(self.name, self.post.route.target, seq=seq, bill=bill, theirs=theirs)
+        run.route = RouteRun(
+            self.name, self.post.route.target, seq=seq, bill=bill, target_owned=theirs
+        )
         run.line = {}
         document = self.document
         run.route.number = self._value(lambda: document.number(run), "number")

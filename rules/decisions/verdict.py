@@ -263,12 +263,15 @@ class Weighing:
             else []
         )
         document = None
-        if self.draft.made:
+        if self.draft.is_filled:
             document = self.route.document.document(self.run, self.draft)
         if new and not waits:
             planner.create(document)
         planner.left()
-        findings = [*self.base, *(self.said.findings if self.draft.made else self._taken(planner))]
+        findings = [
+            *self.base,
+            *(self.said.findings if self.draft.is_filled else self._taken(planner)),
+        ]
         findings += self._mirrored(planner) + self._barred(planner)
         findings += self._missing(asked)
         if not new:

@@ -48,18 +48,18 @@ POSTING, REVERSED = "posting", "reversed"
 
 @dataclass(slots=True)
 class Draft:
-    """A document as far as it is known, and what is missing of it."""
+    """Hold the known parts of a document, and the gaps of its missing values."""
 
     fields: dict[str, str] = field(default_factory=dict)
     lines: list[dict[str, str]] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)
     gaps: dict[Gap, list[int]] = field(default_factory=dict)
     lineage: list[Lineage] = field(default_factory=list)
-    made: bool = False
+    is_filled: bool = False
 
 
-class Default:
-    """One `otherwise` in an assignment: whether the second value stands in for the first."""
+class FieldDefault:
+    """Evaluate one `otherwise` of an assignment: whether the default replaces the first value."""
 
     __slots__ = ("first", "second", "text")
 
@@ -72,12 +72,12 @@ class Default:
         )
 
     def taken(self, run: Run) -> bool:
-        """Whether the default is what was taken."""
+        """Check whether the default was used."""
         return type(self.first(run)) is Unknown and type(self.second(run)) is not Unknown
 
 
 class FieldProgram:
-    """One assignment of a route; compiled when it is first filled."""
+    """Compile one assignment of a route, at its first use."""
 
     __slots__ = (
         "_compiler",
@@ -93,7 +93,7 @@ class FieldProgram:
     )
     closure: Closure
     operands: tuple[Operand, ...]
-    defaults: tuple[Default, ...]
+    defaults: tuple[FieldDefault, ...]
 
     def __init__(self, compiler: Compiler, assign: nodes.Assign, scope: Scope, owner: str) -> None:
         self._compiler, self._scope, self.expr = compiler, scope, assign.expr
@@ -104,32 +104,36 @@ class FieldProgram:
 
     @property
     def of_line(self) -> bool:
-        """Whether it is filled on each line."""
+        """Whether the field is filled on each line."""
         return self._scope.line
 
     def parts(self) -> Iterator[nodes.Expr]:
-        """All that the value is made of, also behind computed fields."""
+        """Yield all parts of the value's expression, including those of computed fields."""
         return expand_parts(self.expr, self._scope)
 
     def __getattr__(self, name: str) -> Any:
-        """What is made at first use; from then on it is an ordinary attribute."""
+        """Compile an attribute at its first use; afterwards it is an ordinary attribute."""
         if name == "closure":
-            make = {"rule": self.name, "owner": self.owner}
-            self.closure = self._compiler.guarded(self.expr, self._scope, **make)
+            owner_names = {"rule": self.name, "owner": self.owner}
+            self.closure = self._compiler.guarded(self.expr, self._scope, **owner_names)
             return self.closure
         if name == "operands":
             self.operands = operands_of(self._compiler, self.expr, self._scope)
             return self.operands
         if name == "defaults":
-            found = find_defaults(self.expr, self._scope)
-            self.defaults = tuple(Default(self._compiler, e, self._scope) for e in found)
+            default_nodes = find_defaults(self.expr, self._scope)
+            self.defaults = tuple(
+                FieldDefault(self._compiler, e, self._scope) for e in default_nodes
+            )
             return self.defaults
         raise AttributeError(name)
 
     def fill(
         self, run: Run, draft: Draft, row: dict[str, str], line: int | None, route: str
     ) -> Any:
-        """Work the value out into the row, with its lineage; what is missing goes to the draft."""
+        """Evaluate the value into the row and append its lineage. Add its gaps to the draft if it
+        is unknown.
+        """
         run.uses = []
         value = self.closure(run)
         text = MISSING
@@ -138,15 +142,15 @@ class FieldProgram:
         else:
             try:
                 text = row[self.name] = document_text(value, self.type)
-            except NotExactError as reason:
-                keep_gaps(draft.gaps, Unknown(self._not_exact(str(reason))), line)
+            except NotExactError as error:
+                keep_gaps(draft.gaps, Unknown(self._not_exact(str(error))), line)
         if run.whole:
-            uses = tuple(dict.fromkeys(used)) if (used := run.uses) else ()
+            uses = tuple(dict.fromkeys(run_uses)) if (run_uses := run.uses) else ()
             reads = operand_texts(self.operands, run)
-            taken = [d.text for d in self.defaults if d.taken(run)] if self.defaults else ()
-            beside = "; ".join(taken)
+            default_texts = [d.text for d in self.defaults if d.taken(run)] if self.defaults else ()
+            remark = "; ".join(default_texts)
             draft.lineage.append(
-                Lineage(self.name, line, self.span, uses, text, route, reads, beside)
+                Lineage(self.name, line, self.span, uses, text, route, reads, remark)
             )
         return value
 
@@ -166,7 +170,7 @@ class FieldProgram:
 
 
 class DocumentProgram:
-    """The assignments of one post."""
+    """Compile the assignments of one post."""
 
     def __init__(
         self, compiler: Compiler, post: nodes.Post, schemas: Schemas | None, owner: str
@@ -197,63 +201,67 @@ class DocumentProgram:
 
     @property
     def assigned(self) -> tuple[Assigned, Assigned]:
-        """The fields of the header and of a line as a compiler takes them, in their order."""
+        """The fields of the header and of a line as (name, expression, type), in their order."""
         head, line = (
             [(f.name, f.expr, f.type) for f in fields] for fields in (self.head, self.line)
         )
         return head, line
 
     def number(self, run: Run) -> Any:
-        """The document number, or the Unknown that says which part is missing."""
+        """Return the document number, or the Unknown of its missing part."""
         return self._number.fill(run)
 
     def day(self, run: Run) -> Any:
-        """The date that the document would carry, or Unknown."""
+        """Return the document's date, or Unknown."""
         if self._day is None:
             return run.today
         value = self._day.closure(run)
-        return self._as_day(self._dated(run, value) if run.facts.dated else value)
+        return self._as_day(self._with_override(run, value) if run.facts.dated else value)
 
-    def _dated(self, run: Run, value: Any) -> Any:
-        """The document's date, or the one that a person gave it instead."""
-        given = run.facts.dated.get(self.route)
-        if given is None or self._as_day(value) != given.instead_of:
+    def _with_override(self, run: Run, value: Any) -> Any:
+        """Return the document's date, or the date that a person set instead."""
+        override = run.facts.dated.get(self.route)
+        if override is None or self._as_day(value) != override.instead_of:
             return value
         if isinstance(value, datetime):
-            return datetime.combine(given.day, value.astimezone(self.zone).timetz())
-        return given.day
+            return datetime.combine(override.day, value.astimezone(self.zone).timetz())
+        return override.day
 
     def _as_day(self, value: Any) -> Any:
         return value.astimezone(self.zone).date() if isinstance(value, datetime) else value
 
     def draft(self, run: Run) -> Draft:
-        """All fields that are known, and the gaps of the others."""
-        brief = run.clean and not (run.whole or run.stepwise or run.facts.dated)
-        brief = brief and run.shown is run.lines  # its gaps count the lines that it sees
-        draft = self.shorten((self._drafted(run) if brief else None) or self._field_by_field(run))
+        """Return the draft with all known fields, and the gaps of the others."""
+        is_brief = run.clean and not (run.whole or run.stepwise or run.facts.dated)
+        is_brief = is_brief and run.shown is run.lines  # its gaps count the lines that it sees
+        draft = self.shorten(
+            (self._draft_compiled(run) if is_brief else None) or self._field_by_field(run)
+        )
         if type(run.route.number) is Unknown:
             keep_gaps(draft.gaps, run.route.number, None)
         return draft
 
     def shorten(self, draft: Draft) -> Draft:
-        """Cut texts for readers to the length that the target takes; the lineage has the whole."""
+        """Cut texts to the length that the target accepts. The lineage keeps the full text."""
         head, line = self._longest
         for longest, rows in ((head, [draft.fields]), (line, draft.lines)):
-            for name, (most, whole) in longest.items():
+            for name, (max_length, full_text_field) in longest.items():
                 for row in rows:
                     text = row.get(name, "")
-                    if len(text) <= most:
+                    if len(text) <= max_length:
                         continue
-                    row[name] = self._cut(text, most)
-                    if whole and self._whole_words:
-                        row.setdefault(whole, text)
-        for at, told in enumerate(draft.lineage):
-            most, _ = (head if told.line is None else line).get(told.field, (0, ""))
-            if most and len(told.value) > most:
-                words = f"shortened to {most} of {len(told.value)} characters: {told.value}"
-                beside = f"{told.beside}; {words}" if told.beside else words
-                cut = self._cut(told.value, most)
-                draft.lineage[at] = replace(told, value=cut, beside=beside)
+                    row[name] = self._cut(text, max_length)
+                    if full_text_field and self._whole_words:
+                        row.setdefault(full_text_field, text)
+        for index, lineage in enumerate(draft.lineage):
+            max_length, _ = (head if lineage.line is None else line).get(lineage.field, (0, ""))
+            if max_length and len(lineage.value) > max_length:
+                words = (
+                    f"shortened to {max_length} of {len(lineage.value)} characters: {lineage.value}"
+                )
+                remark = f"{lineage.beside}; {words}" if lineage.beside else words
+                cut = self._cut(lineage.value, max_length)
+                draft.lineage[index] = replace(lineage, value=cut, beside=remark)
         return draft
 
     def _cut(self, text: str, most: int) -> str:
@@ -265,25 +273,27 @@ class DocumentProgram:
             beginning = beginning[:at]
         return beginning.rstrip()
 
-    def _drafted(self, run: Run) -> Draft | None:
-        """The same where nobody reads the lineage; None where something belongs to one field."""
+    def _draft_compiled(self, run: Run) -> Draft | None:
+        """Return the draft from compiled code, without lineage. None if a value has gaps or
+        fails.
+        """
         steps = run.root.steps
         try:
-            made = self._at_once(run) if self._at_once is not None else None
+            parts = self._at_once(run) if self._at_once is not None else None
         except (ArithmeticError, TypeError, ValueError, RecursionError):
-            made = None
-        if made is None:
+            parts = None
+        if parts is None:
             run.root.steps = steps
             return None
-        fields, lines, values, gaps = made
-        return Draft(fields, lines, values, gaps, made=True)
+        fields, lines, values, gaps = parts
+        return Draft(fields, lines, values, gaps, is_filled=True)
 
     def _field_by_field(self, run: Run) -> Draft:
-        draft = Draft(made=True)
+        draft = Draft(is_filled=True)
         for program in self.head:
             value = program.fill(run, draft, draft.fields, None, self.route)
             if run.facts.dated and program.name == self.shape.date:
-                value = self._date_anew(run, draft, program, value)
+                value = self._override_date(run, draft, program, value)
             draft.values[program.name] = value
         if self.line:
             run.spend(len(run.lines))
@@ -297,34 +307,36 @@ class DocumentProgram:
                 draft.lines.append(filled)
         return draft
 
-    def _date_anew(self, run: Run, draft: Draft, program: FieldProgram, value: Any) -> Any:
-        """The same in the draft, with who said so."""
-        dated = self._dated(run, value)
+    def _override_date(self, run: Run, draft: Draft, program: FieldProgram, value: Any) -> Any:
+        """Replace the draft's date by the date that a person set, and name that person in the
+        lineage.
+        """
+        dated = self._with_override(run, value)
         if dated is value:
             return value
         text = draft.fields[program.name] = document_text(dated, program.type)
         if run.whole:
-            last, by = draft.lineage[-1], run.facts.dated[self.route].by
+            last, person = draft.lineage[-1], run.facts.dated[self.route].by
             source = last.beside or ("" if last.reads else NO_SOURCE)
-            told = f"{source}; dated {text} by {by}"
-            draft.lineage[-1] = replace(last, beside=told.removeprefix("; "), value=text)
+            remark = f"{source}; dated {text} by {person}"
+            draft.lineage[-1] = replace(last, beside=remark.removeprefix("; "), value=text)
         return dated
 
     def document(self, run: Run, draft: Draft) -> Document | None:
-        """The whole document, only if all of it is known."""
-        return None if draft.gaps else self._made(run, draft, self._amount)
+        """Return the complete document, or None if the draft has gaps."""
+        return None if draft.gaps else self._build(run, draft, self._amount)
 
     def known_part(self, run: Run, draft: Draft) -> Document | None:
-        """Return the document with the values that are known, if its number and day are."""
+        """Return the document with its known values, or None if its number or day is unknown."""
         if not isinstance(run.route.number, str):
             return None
-        return self._made(run, draft, self._known_amount)
+        return self._build(run, draft, self._known_amount)
 
-    def _made(
+    def _build(
         self, run: Run, draft: Draft, amount_of: Callable[[Run, Draft], Decimal]
     ) -> Document | None:
         day = run.route.day
-        if not draft.made or not isinstance(day, date):
+        if not draft.is_filled or not isinstance(day, date):
             return None
         shape = self.shape
         currency = draft.fields.get(shape.currency)
@@ -341,18 +353,22 @@ class DocumentProgram:
         )
 
     def currency_of(self, run: Run) -> str:
-        """That of the record, where the document names none."""
-        own = run.head.get(CURRENCY) if self.says_its_own else None
-        return own if isinstance(own, str) and own else self.currency
+        """Return the record's currency, for a document that names none."""
+        stated = run.head.get(CURRENCY) if self.says_its_own else None
+        return stated if isinstance(stated, str) and stated else self.currency
 
     def _amount(self, run: Run, draft: Draft) -> Decimal:
-        """The total that the document names, else what the target makes of its lines."""
-        told = draft.values.get(self.shape.amount)
-        made = self.comes_to(run) if self.comes_to is not None else None
-        return made if made is not None and made != told else self._known_amount(run, draft)
+        """Return the document's own total, or the target's sum of its lines if that differs."""
+        stated_total = draft.values.get(self.shape.amount)
+        computed_total = self.comes_to(run) if self.comes_to is not None else None
+        return (
+            computed_total
+            if computed_total is not None and computed_total != stated_total
+            else self._known_amount(run, draft)
+        )
 
     def _known_amount(self, _run: Run, draft: Draft) -> Decimal:
-        """The total that the document names, else the sum of its lines."""
+        """Return the document's own total, or the sum of its lines."""
         total = draft.values.get(self.shape.amount)
         return total if isinstance(total, Decimal) else sum_line_amounts(draft.lines)
 
@@ -360,11 +376,12 @@ class DocumentProgram:
 def _longest_texts(
     post: nodes.Post, schemas: Schemas | None
 ) -> tuple[dict[str, tuple[int, str]], dict[str, tuple[int, str]]]:
-    """Return by field of the header and of a line how long a text may be, and the field that takes
-    a longer one whole; blank where there is none.
+    """Return the maximum text lengths by field, of the header and of the lines.
+
+    Each value is (maximum length, field that takes the full text, blank if there is none).
     """
-    known = schemas.document(post.route.target, post.route.document) if schemas else None
-    if known is None:
+    schema = schemas.document(post.route.target, post.route.document) if schemas else None
+    if schema is None:
         return {}, {}
     head, line = (
         {
@@ -372,30 +389,32 @@ def _longest_texts(
             for field in fields
             if field.max_length and getattr(field, "shortened", False)
         }
-        for fields in (known.header, known.lines)
+        for fields in (schema.header, schema.lines)
     )
     filled, of_lines = {a.name for a in post.fields}, {a.name for a in post.line_fields}
     return (
-        {name: most for name, most in head.items() if name in filled},
-        {name: most for name, most in line.items() if name in of_lines},
+        {name: limits for name, limits in head.items() if name in filled},
+        {name: limits for name, limits in line.items() if name in of_lines},
     )
 
 
 def sum_line_amounts(lines: Iterable[dict[str, str]]) -> Decimal:
-    """What the lines come to, where the document names no amount of its own; 0 without prices."""
-    found = (next((row[name] for name in LINE_AMOUNTS if row.get(name)), "0") for row in lines)
-    return sum((Decimal(text) for text in found), Decimal(0))
+    """Return the sum of the lines, for a document without its own amount; 0 without prices."""
+    amount_texts = (
+        next((row[name] for name in LINE_AMOUNTS if row.get(name)), "0") for row in lines
+    )
+    return sum((Decimal(text) for text in amount_texts), Decimal(0))
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Which target fields are the document's date, party, amount, currency and number."""
+    """Name the target fields that hold the document's date, party, amount, currency and number."""
 
     date: str
     party: str
     amount: str
-    total: str  # the amount, if it is for certain what all lines make together
-    reckons: bool  # the target works each line out again from quantity and price
+    total: str  # the amount, if it is certainly the sum of all lines
+    reckons: bool  # the target recomputes each line from quantity and price
     currency: str
     number: str
     party_of: str  # the record's field that names the party
@@ -405,18 +424,20 @@ class Shape:
     def of(
         compiler: Compiler, post: nodes.Post, head: Mapping[str, Type], schemas: Schemas | None
     ) -> Shape:
-        """From the target's schema where it is known, else from how the fields are made."""
-        known = schemas.document(post.route.target, post.route.document) if schemas else None
+        """Return the shape from the target's schema if it is known, else from the fields'
+        expressions.
+        """
+        schema = schemas.document(post.route.target, post.route.document) if schemas else None
         exprs: Mapping[str, nodes.Expr] = {a.name: a.expr for a in post.fields}
         dates = [name for name, of in head.items() if of.kind in {"date", "moment"}]
         money = [name for name, of in head.items() if of.kind == "money"]
         mapped = [a.name for a in post.fields if _map_argument(compiler.index, a.expr)]
-        day = known.date_field if known else _first(dates, _DATE_NAMES)
-        party = known.party_field if known else mapped[0] if mapped else ""
+        day = schema.date_field if schema else _first_preferred(dates, _DATE_NAMES)
+        party = schema.party_field if schema else mapped[0] if mapped else ""
         by_name = next((name for name in _AMOUNT_NAMES if name in money), "")
-        total = (known.total_field or "") if known else by_name
+        total = (schema.total_field or "") if schema else by_name
         total = total if total in exprs else ""
-        amount = total or _first(money, _AMOUNT_NAMES)
+        amount = total or _first_preferred(money, _AMOUNT_NAMES)
         sixth = compiler.index.edition >= Edition.SIXTH
         currencies = (*_CURRENCY_NAMES, _CURRENCY_BY_ID) if sixth else _CURRENCY_NAMES
         numbers = [a.name for a in post.fields if format_expression(a.expr) == "document_number"]
@@ -425,23 +446,23 @@ class Shape:
             party=party,
             amount=amount,
             total=total,
-            reckons=bool(getattr(known, "reckons", False)),
-            currency=_first([name for name in head if name in currencies], currencies),
-            number=known.number_field if known else numbers[0] if numbers else "",
+            reckons=bool(getattr(schema, "reckons", False)),
+            currency=_first_preferred([name for name in head if name in currencies], currencies),
+            number=schema.number_field if schema else numbers[0] if numbers else "",
             party_of=_map_argument(compiler.index, exprs.get(party)),
-            amount_of=_stored(compiler, exprs.get(amount)),
+            amount_of=_stored_field(compiler, exprs.get(amount)),
         )
 
 
 class RecordHead:
-    """Where these stand in a record of one kind."""
+    """Read the number, party, day, amount and currency of a record."""
 
     def __init__(self, compiler: Compiler, shapes: Sequence[Shape]) -> None:
         index, record = compiler.index, compiler.record
         source = index.sources.get(index.records[record].source or "")
         self.zone, self._own = compiler.zone, source.currency if source else ""
         key, dated = index.marked(record, "key"), index.marked(record, "dated")
-        self._key, self._dated = key.name if key else "", dated.name if dated else ""
+        self._key, self._with_override = key.name if key else "", dated.name if dated else ""
         self._party = next((shape.party_of for shape in shapes if shape.party_of), "")
         self._party_name = f"{self._party}_name"
         named = next((shape.amount_of for shape in shapes if shape.amount_of), "")
@@ -449,7 +470,7 @@ class RecordHead:
 
     @staticmethod
     def _money(compiler: Compiler) -> str:
-        """The field of the header that is the amount, where no document says which."""
+        """Return the header field that is the amount, for a record whose documents name none."""
         fields = compiler.index.fields[compiler.record].values()
         money = [f.name for f in fields if isinstance(f, nodes.Field) and f.type == "money"]
         named = next((name for name in ("total", "amount") if name in money), "")
@@ -460,27 +481,27 @@ class RecordHead:
         index, record = compiler.index, compiler.record
         if not name:
             return None
-        of = nodes.Name((name,), index.fields[record][name].span)
-        return Operand(compiler, of, Scope(index, record))
+        name_node = nodes.Name((name,), index.fields[record][name].span)
+        return Operand(compiler, name_node, Scope(index, record))
 
     # ---- one record ---------------------------------------------------------------------------
 
     def number(self, run: Run) -> str:
-        """The number that people know it by."""
+        """Return the number that people know the record by."""
         value: Any = run.head.get(self._key)
         return "" if value is None or type(value) is Unknown else str(value).strip()
 
     def party(self, run: Run, body: Mapping[str, object]) -> str:
-        """The name of the customer or supplier, else the code."""
+        """Return the name of the customer or supplier, or the code if there is no name."""
         name = body.get(self._party_name)
-        if isinstance(name, str) and (shown := name.strip()):
-            return clean_text(shown[:200])
+        if isinstance(name, str) and (stripped := name.strip()):
+            return clean_text(stripped[:200])
         value = run.head.get(self._party)
         return value if isinstance(value, str) else ""
 
     def day(self, run: Run, decisions: Sequence[Decision]) -> date | None:
-        """Its date, else that of its first document."""
-        value: Any = run.head.get(self._dated)
+        """Return the record's date, or its first document's date."""
+        value: Any = run.head.get(self._with_override)
         if isinstance(value, datetime):
             return _day_in(value, self.zone)
         if isinstance(value, date):
@@ -488,7 +509,7 @@ class RecordHead:
         return next((d.document.date for d in decisions if d.document), None)
 
     def amount(self, run: Run) -> Decimal | None:
-        """Its amount, where it says one."""
+        """Return the record's amount, or None if it is unknown."""
         try:
             value: Any = self._amount.closure(run) if self._amount else None
         except (ArithmeticError, TypeError, RecursionError):
@@ -496,18 +517,22 @@ class RecordHead:
         return value if isinstance(value, Decimal) else None
 
     def currency(self, run: Run, decisions: Sequence[Decision]) -> str:
-        """That of its first document, else its own, else that of its source."""
-        for one in decisions:
-            if one.document is not None:
-                if one.document.currency:
-                    return one.document.currency
+        """Return the currency of the record's first document, else of the record, else of its
+        source.
+        """
+        for decision in decisions:
+            if decision.document is not None:
+                if decision.document.currency:
+                    return decision.document.currency
                 break
-        own = run.head.get("currency")
-        return (own if isinstance(own, str) else "") or self._own
+        stated = run.head.get("currency")
+        return (stated if isinstance(stated, str) else "") or self._own
 
 
 def _day_in(moment: datetime, zone: ZoneInfo) -> date:
-    """The day of a moment in a zone; at the ends of the calendar, its day by UTC."""
+    """Return the day of a moment in a time zone. At the ends of the calendar, return its UTC
+    day.
+    """
     try:
         return moment.astimezone(zone).date()
     except OverflowError:
@@ -520,11 +545,11 @@ def _map_argument(index: Index, expr: nodes.Expr | None) -> str:
     return ""
 
 
-def _first(names: list[str], wanted: tuple[str, ...]) -> str:
-    return next((w for w in wanted if w in names), names[0] if names else "")
+def _first_preferred(names: list[str], preferred: tuple[str, ...]) -> str:
+    return next((name for name in preferred if name in names), names[0] if names else "")
 
 
-def _stored(compiler: Compiler, expr: nodes.Expr | None) -> str:
+def _stored_field(compiler: Compiler, expr: nodes.Expr | None) -> str:
     fields = compiler.index.fields.get(compiler.record, {})
     name = format_expression(expr) if isinstance(expr, nodes.Name) else ""
     return name if name in fields else ""
@@ -532,7 +557,7 @@ def _stored(compiler: Compiler, expr: nodes.Expr | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class LineColumns:
-    """Which fields of a document's line are its item, its quantity and its unit."""
+    """Name the fields of a document's line that hold its item, quantity and unit."""
 
     item: str
     quantity: str
@@ -540,28 +565,28 @@ class LineColumns:
 
     @staticmethod
     def of(post: nodes.Post, schemas: Schemas | None) -> LineColumns | None:
-        """The fields of a route; None where its lines have no item or no quantity."""
-        known = schemas.document(post.route.target, post.route.document) if schemas else None
-        refers = (
-            [f.name for f in known.lines if getattr(f, "refers", "") == "item"] if known else []
+        """Return a route's line columns, or None if its lines have no item or no quantity."""
+        schema = schemas.document(post.route.target, post.route.document) if schemas else None
+        item_fields = (
+            [f.name for f in schema.lines if getattr(f, "refers", "") == "item"] if schema else []
         )
-        given = {a.name for a in post.line_fields}
-        item = next((name for name in (*refers, *_ITEMS) if name in given), "")
-        quantity = next((name for name in QUANTITIES if name in given), "")
-        unit = next((name for name in UNITS if name in given), "")
+        assigned = {a.name for a in post.line_fields}
+        item = next((name for name in (*item_fields, *_ITEMS) if name in assigned), "")
+        quantity = next((name for name in QUANTITIES if name in assigned), "")
+        unit = next((name for name in UNITS if name in assigned), "")
         return LineColumns(item, quantity, unit) if item and quantity else None
 
 
 def formula_of(post: nodes.Post, name: str, scope: Scope) -> nodes.Expr | None:
-    """What a line field of a route is made of."""
-    given = next((a.expr for a in post.line_fields if a.name == name), None)
-    return resolve_formula(given, scope) if given is not None else None
+    """Return the expression of a line field of a route, or None if it is not assigned."""
+    expr = next((a.expr for a in post.line_fields if a.name == name), None)
+    return resolve_formula(expr, scope) if expr is not None else None
 
 
 def in_base_unit(
     post: nodes.Post, columns: LineColumns, calls: tuple[nodes.Call, ...], scope: Scope
 ) -> bool:
-    """Whether the posted unit is by its making the base unit of the item that was converted."""
+    """Check whether the posted unit is always the base unit of the converted item."""
     unit = formula_of(post, columns.unit, scope)
     if unit is None:
         return not columns.unit
@@ -573,21 +598,21 @@ def in_base_unit(
 def conversions_of(
     quantity: nodes.Expr, scope: Scope, otherwise: tuple[nodes.Call, ...]
 ) -> tuple[bool, tuple[nodes.Call, ...]]:
-    """The conversions that a posted quantity is made of, and whether it is just one of them.
+    """Return whether a posted quantity is exactly one conversion, and its conversions.
 
-    Where it is made of none, the others are taken.
+    A quantity without conversions takes the calls in `otherwise`.
     """
     quantity = resolve_formula(quantity, scope)
-    found = [
+    conversions = [
         e
         for e in expand_parts(quantity, scope)
         if isinstance(e, nodes.Call) and e.name == "in_base"
     ]
-    return found == [quantity], tuple(dict.fromkeys(found)) or otherwise
+    return conversions == [quantity], tuple(dict.fromkeys(conversions)) or otherwise
 
 
 class NumberTemplate:
-    """The text behind `as`: a document number made of fields, `{posting}` and `{reversed}`."""
+    """Fill the text behind `as`: a document number with fields, `{posting}` and `{reversed}`."""
 
     def __init__(self, compiler: Compiler, text: str, span: Span, scope: Scope) -> None:
         parts, _ = parse_message(text, span)
@@ -605,22 +630,24 @@ class NumberTemplate:
 
     @property
     def operands(self) -> list[Operand]:
-        """The values that the number is made of."""
+        """The values in the number."""
         return [p for p in self._parts if isinstance(p, Operand)]
 
     def fill(self, run: Run, reversed_: str = "") -> Any:
-        """The number, or Unknown; one that does not count gets the posting's place at its end."""
+        """Return the number, or Unknown. A template without a counter gets the posting's sequence
+        number at its end.
+        """
         text = ""
         for part in self._parts:
             if isinstance(part, str):
                 if self._counts:
-                    told = {"{posting}": str(run.route.seq), "{reversed}": reversed_}
-                    part = told.get(part, part)
+                    counters = {"{posting}": str(run.route.seq), "{reversed}": reversed_}
+                    part = counters.get(part, part)
                 text += part
                 continue
             value = part.closure(run)
             if type(value) is Unknown:
                 return value
             text += document_text(value, part.type)
-        again = run.route.seq > 1 and not self._counts
-        return f"{text.strip()}-{run.route.seq}" if again else text.strip()
+        needs_suffix = run.route.seq > 1 and not self._counts
+        return f"{text.strip()}-{run.route.seq}" if needs_suffix else text.strip()

@@ -15,7 +15,7 @@ from rules.documents.totals import (
     ROUNDING_LINES,
     AmountParts,
     LineParts,
-    OwnTotal,
+    RecordTotal,
     net_of,
     split_tax_by_code,
     taxed_line_of,
@@ -57,7 +57,7 @@ TOLERANCE: Final = "tolerance"
 
 PER_LINE, AT_THE_END = "per_line", "at_the_end"
 
-WAYS = {PER_LINE: "per line then sum", AT_THE_END: "sum then round"}
+METHOD_LABELS = {PER_LINE: "per line then sum", AT_THE_END: "sum then round"}
 
 AMOUNTS = "sum of the amounts sent"
 
@@ -75,7 +75,7 @@ _SHOWN_LINES = 3
 def is_rounding(
     total: Decimal, *, expected: Decimal, others: Collection[Decimal], places: Decimal
 ) -> bool:
-    """Whether a total differs by rounding alone: it is another sum, or one last place off.
+    """Check whether a total differs by rounding only: it is another sum, or off by one last place.
 
     >>> sen, sums = Decimal("0.01"), {"expected": Decimal("33.12"), "others": [Decimal("33.13")]}
     >>> [is_rounding(Decimal(t), places=sen, **sums) for t in ("33.13", "33.11", "33.17")]
@@ -84,8 +84,10 @@ def is_rounding(
     return total in others or abs(CONTEXT.subtract(total, expected)) <= places
 
 
-def sum_columns(columns: Iterable[Sequence[Number]], way: str, places: Decimal) -> Decimal:
-    """The sum of the columns of a document, net and tax, say; halves go up.
+def sum_columns(columns: Iterable[Sequence[Number]], method: str, places: Decimal) -> Decimal:
+    """Return the sum of a document's columns, for example net and tax, rounded half up.
+
+    Round each amount, or each column once at its end.
 
     Each amount is rounded, or each column once, at its end.
 
@@ -93,16 +95,16 @@ def sum_columns(columns: Iterable[Sequence[Number]], way: str, places: Decimal) 
     >>> sum_columns(columns, "per_line", sen), sum_columns(columns, "at_the_end", sen)
     (Decimal('33.12'), Decimal('33.13'))
     """
-    total, nothing = _NOTHING, cast("Number", _NOTHING)
+    total, zero = _NOTHING, cast("Number", _NOTHING)
     for column in columns:
-        each = column if way == PER_LINE else [reduce(add, column, nothing)]
-        total = reduce(CONTEXT.add, round_all([*each, nothing], places), total)
+        amounts = column if method == PER_LINE else [reduce(add, column, zero)]
+        total = reduce(CONTEXT.add, round_all([*amounts, zero], places), total)
     return total
 
 
 class RoundingProgram:
-    """What one route's documents come to, and the proof of the total that they, or else their
-    records, name.
+    """Compute the total of one route's documents, and compare it with the total that the document
+    or its record states.
     """
 
     def __init__(
@@ -111,38 +113,44 @@ class RoundingProgram:
         post: nodes.Post,
         target: nodes.Target,
         parts: AmountParts,
-        told: OwnTotal | None,
+        record_total: RecordTotal | None,
     ) -> None:
         bills = post.bill is not None
         head = Scope(compiler.index, compiler.record, document=True, bills=bills)
         line = head if parts.in_header else replace(head, line=True)
         self.target, self.parts, self.route = target, parts, str(post.route)
         self.owner = target.tolerance_action.role or compiler.owner
-        self.told = told if parts.total is None else None
-        named = parts.total or (told.assign if told else None)
-        self.name, self.labels = named.name if named else "", set[str]()
+        self.record_total = record_total if parts.total is None else None
+        assign = parts.total or (record_total.assign if record_total else None)
+        self.name, self.labels = assign.name if assign else "", set[str]()
         self.total: Closure | None = None
-        if named is not None:
-            self.labels = {o.label for o in operands_of(compiler, named.expr, head)}
-            self.total = compiler.guarded(named.expr, head, ROUNDING, "")
+        if assign is not None:
+            self.labels = {o.label for o in operands_of(compiler, assign.expr, head)}
+            self.total = compiler.guarded(assign.expr, head, ROUNDING, "")
         self.in_words = compiler.currencies.amount
         self.trusts_releases = compiler.index.edition < Edition.EIGHTH
-        if told is not None and told.own.total in self.labels:
-            self.labels |= told.labels
+        if record_total is not None and record_total.fields.total in self.labels:
+            self.labels |= record_total.labels
         adjusted = parts.rounding_line
         self.adjusted = compiler.guarded(adjusted.expr, head, ROUNDING, "") if adjusted else None
         columns, reckoned = parts.at_once(post.bill)
-        self.own = self._ways(compiler, columns, line)
-        self.columns = self._ways(compiler, reckoned, line) if reckoned else self.own
-        self.due = self._ways(compiler, parts.reckoned or parts.columns, line) if bills else None
-        asked = parts.reckoned or parts.columns
-        exact = tuple(unrounded(expr, line, target.places) for expr in asked)
-        wanted = asked if target.rounding == PER_LINE else exact
+        self.own = self._closures_by_method(compiler, columns, line)
+        self.columns = self._closures_by_method(compiler, reckoned, line) if reckoned else self.own
+        self.due = (
+            self._closures_by_method(compiler, parts.reckoned or parts.columns, line)
+            if bills
+            else None
+        )
+        exprs = parts.reckoned or parts.columns
+        exact = tuple(unrounded(expr, line, target.places) for expr in exprs)
+        summed_exprs = exprs if target.rounding == PER_LINE else exact
         codes = (parts.code,) if parts.code and target.rounding == AT_THE_END else ()
         self.codes = [compiler.guarded(code, line, ROUNDING, "") for code in codes]
-        self.asked = (*wanted, *codes) if self.total is not None and not parts.in_header else ()
+        self.asked = (
+            (*summed_exprs, *codes) if self.total is not None and not parts.in_header else ()
+        )
 
-    def _ways(
+    def _closures_by_method(
         self, compiler: Compiler, exprs: tuple[nodes.Expr, ...], scope: Scope
     ) -> dict[str, list[Closure]]:
         exact = [unrounded(expr, scope, self.target.places) for expr in exprs]
@@ -156,29 +164,37 @@ class RoundingProgram:
         compiler: Compiler,
         post: nodes.Post,
         *,
-        known: DocumentSchema | None,
+        schema: DocumentSchema | None,
         total: str,
         target: nodes.Target | None,
-        told: OwnTotal | None,
+        record_total: RecordTotal | None,
     ) -> RoundingProgram | None:
-        """The proof of a route, or None where its documents do not show how a total is made.
+        """Return the proof of a route, or None if its documents do not show how a total is made.
 
-        `told` is the record's own total, which counts where the header names none.
+        `record_total` is the record's own total, used if the header names none.
         """
-        parts = AmountParts.of(compiler.index, post, known, total)
-        return RoundingProgram(compiler, post, target, parts, told) if target and parts else None
+        parts = AmountParts.of(compiler.index, post, schema, total)
+        return (
+            RoundingProgram(compiler, post, target, parts, record_total)
+            if target and parts
+            else None
+        )
 
     def amount(self, run: Run) -> Decimal | None:
-        """What the target makes of all, where no total is named; None where one is, or unknown."""
+        """Return the target's total if the document names none. None if it names one or a value is
+        unknown.
+        """
         if self.parts.total is not None:
             return None
         line = self.adjusted(run) if self.adjusted else _NOTHING
-        expected = self._expected(run) if self.due is None else self._of_due(run, self.due)
+        expected = self._expected(run) if self.due is None else self._sum_due(run, self.due)
         parts = (expected, line)
         return CONTEXT.add(*parts) if all(isinstance(part, Decimal) for part in parts) else None
 
     def is_exact(self, run: Run, amounts: Sequence[Sequence[Number]] | Decimal) -> bool:
-        """Whether the total is what the target makes of these columns of `asked`, or their sum."""
+        """Check whether the total equals the target's sum of these columns of `asked`, or this
+        sum.
+        """
         if self.total is None:
             return True
         line, expected = self.adjusted(run) if self.adjusted else _NOTHING, amounts
@@ -190,11 +206,13 @@ class RoundingProgram:
 
     @property
     def shows_lines(self) -> bool:
-        """Whether the values of `asked` are what the target makes of each line, too."""
+        """Whether the values of `asked` are also the target's line amounts."""
         return bool(self.asked and self.parts.reckoned) and self.target.rounding == PER_LINE
 
-    def judge(self, run: Run, said: Said) -> Said:
-        """The verdict, and a finding where more is off than is tolerated and no check said so."""
+    def judge(self, run: Run, judged: Said) -> Said:
+        """Return the verdict, and a finding if the difference exceeds the tolerance and no check
+        reported it.
+        """
         # A document that names no total is not judged: a guess would hold correct documents.
         if self.total is None:
             return Said()
@@ -202,23 +220,23 @@ class RoundingProgram:
         total = self._named_total(run, expected)
         line = self.adjusted(run) if self.adjusted else _NOTHING
         if not all(isinstance(v, Decimal) for v in (total, line, expected)):
-            shown = ((self.name, MISSING),)
-            return Said([self._verdict(UNKNOWN, ROUNDING, shown, "")])
+            operands = ((self.name, MISSING),)
+            return Said([self._verdict(UNKNOWN, ROUNDING, operands, "")])
         if total == expected and not line:
             if not run.whole:
                 return Said()
             return Said([self._verdict(PASS, ROUNDING, self._operands(total, expected), "")])
-        return self._differs(run, said, total, line, expected)
+        return self._differs(run, judged, total, line, expected)
 
     def _differs(
-        self, run: Run, said: Said, total: Decimal, line: Decimal, expected: Decimal
+        self, run: Run, judged: Said, total: Decimal, line: Decimal, expected: Decimal
     ) -> Said:
-        """The total, less the rounding line, is not what the target makes of the lines."""
-        others = self._others(run, expected)
-        bare = CONTEXT.subtract(total, line)
-        exact = bare == expected
+        """Judge a total that, without its rounding line, is not the target's sum of the lines."""
+        others = self._other_sums(run, expected)
+        unadjusted = CONTEXT.subtract(total, line)
+        exact = unadjusted == expected
         named = is_rounding(
-            CONTEXT.add(expected, line) if exact else bare,
+            CONTEXT.add(expected, line) if exact else unadjusted,
             expected=expected,
             others=others.values(),
             places=self.target.places,
@@ -226,18 +244,18 @@ class RoundingProgram:
         # A rounding line counts only while the difference is rounding, so it cannot hide a lost
         # line.
         off = _NOTHING if named else line
-        left = off if exact else CONTEXT.subtract(bare, expected)
+        difference = off if exact else CONTEXT.subtract(unadjusted, expected)
         rule = ROUNDING if named else TOLERANCE
         operands = self._operands(total, expected, others, line)
-        text = self._words(run, total, expected, others, line=line, named=named)
-        if abs(left) <= self.target.tolerance:
+        text = self._explain(run, total, expected, others, line=line, named=named)
+        if abs(difference) <= self.target.tolerance:
             return Said([self._verdict(PASS, rule, operands, text)])
         # A release, also one of a check of the sums, covers rounding. The target adds the lines up
         # itself, so any other difference would be in the books.
         covers = self._may_release(rule)
         released = covers and (self.route, rule) in run.facts.releases
         verdict = replace(self._verdict(HIT, rule, operands, text), released=released)
-        if released or has_failed_check(said, self.labels, released=covers):
+        if released or has_failed_check(judged, self.labels, released=covers):
             return Said([verdict])
         passes = CONTEXT.add(expected, line) if named else expected
         return Said([verdict], [self._finding(rule, text, passes)])
@@ -246,52 +264,66 @@ class RoundingProgram:
         return rule == ROUNDING or self.trusts_releases
 
     def _named_total(self, run: Run, expected: Any) -> Any:
-        """The total that the document names, or else its record."""
+        """Return the document's total, or else its record's."""
         assert self.total is not None  # noqa: S101
-        return self.told.near(run, expected) if self.told is not None else self.total(run)
+        return (
+            self.record_total.near(run, expected)
+            if self.record_total is not None
+            else self.total(run)
+        )
 
     def _expected(self, run: Run) -> Any:
-        """What the target makes of the lines, once a run; of a bill in parts, of all at once."""
+        """Return the target's sum of the lines, computed once per run. A partial bill counts all
+        parts.
+        """
         if self not in run.memo:
             run.memo[self] = self._sum(
                 run, self.target.rounding, self.columns, lines_ever_billed(run)
             )
         return run.memo[self]
 
-    def _of_due(self, run: Run, due: Mapping[str, list[Closure]]) -> Any:
-        """The same of what this part bills."""
+    def _sum_due(self, run: Run, due: Mapping[str, list[Closure]]) -> Any:
+        """Return the target's sum of the lines that this part bills."""
         rows = [row for row in run.lines if not is_left_out(run, row)]
         return self._sum(run, self.target.rounding, due, rows)
 
-    def _others(self, run: Run, expected: Decimal) -> dict[str, Decimal]:
-        """The sums that a total may be in place of the expected one, by their names."""
-        way = self.target.rounding
-        other = AT_THE_END if way == PER_LINE else PER_LINE
-        sums = {WAYS[other]: self._sum(run, other, self.columns, lines_ever_billed(run))}
-        sums[AMOUNTS] = self._sum(run, way, self.own, lines_ever_billed(run))
+    def _other_sums(self, run: Run, expected: Decimal) -> dict[str, Decimal]:
+        """Return the other sums that a total may equal, by their names."""
+        method = self.target.rounding
+        other_method = AT_THE_END if method == PER_LINE else PER_LINE
+        sums = {
+            METHOD_LABELS[other_method]: self._sum(
+                run, other_method, self.columns, lines_ever_billed(run)
+            )
+        }
+        sums[AMOUNTS] = self._sum(run, method, self.own, lines_ever_billed(run))
         return {k: v for k, v in sums.items() if v is not None and (k, v) != (AMOUNTS, expected)}
 
     def _sum(
         self,
         run: Run,
-        way: str,
+        method: str,
         columns: Mapping[str, list[Closure]],
         lines: Sequence[dict[str, Any]] | None = None,
     ) -> Any:
-        """The sum of the lines, or None where one of them is not known."""
+        """Return the sum of the lines, or None if a value is unknown."""
         if lines is None:
             lines = [row for row in run.lines if not is_left_out(run, row)]
             run.spend(len(run.lines))
         rows: list[list[Any]] = []
         for row in [run.line] if self.parts.in_header else lines:
             run.line = row
-            rows.append([column(run) for column in (*columns[way], *self.codes)])
-        wide = len(columns[way])
-        if any(not isinstance(value, Number) for values in rows for value in values[:wide]):
+            rows.append([column(run) for column in (*columns[method], *self.codes)])
+        width = len(columns[method])
+        if any(not isinstance(value, Number) for values in rows for value in values[:width]):
             return None
-        made: list[Sequence[Any]] = list(zip(*rows, strict=True))
+        values_by_column: list[Sequence[Any]] = list(zip(*rows, strict=True))
         return sum_columns(
-            split_tax_by_code(*made) if self.codes and made else made, way, self.target.places
+            split_tax_by_code(*values_by_column)
+            if self.codes and values_by_column
+            else values_by_column,
+            method,
+            self.target.places,
         )
 
     # ---- in words -----------------------------------------------------------------------------
@@ -303,14 +335,14 @@ class RoundingProgram:
         others: Mapping[str, Decimal] = MappingProxyType({}),
         line: Decimal = _NOTHING,
     ) -> Operands:
-        way = self.target.rounding
-        found = [(self.name, _money(total)), (WAYS[way], _money(expected))]
-        found += [(name, _money(other)) for name, other in others.items()]
+        method = self.target.rounding
+        operands = [(self.name, _money(total)), (METHOD_LABELS[method], _money(expected))]
+        operands += [(name, _money(other)) for name, other in others.items()]
         if self.parts.rounding_line is not None:
-            found.append((self.parts.rounding_line.name, _money(line)))
-        return tuple(found)
+            operands.append((self.parts.rounding_line.name, _money(line)))
+        return tuple(operands)
 
-    def _words(
+    def _explain(
         self,
         run: Run,
         total: Decimal,
@@ -320,17 +352,20 @@ class RoundingProgram:
         line: Decimal,
         named: bool,
     ) -> str:
-        how = "quantity times price, " if self.parts.reckoned else ""
-        said = partial(self.in_words, run)
-        more = "".join(f"; {name} makes {said(other)}" for name, other in others.items())
-        left = CONTEXT.subtract(total, expected)
-        with_line = f", of which {said(line)} is the rounding line" if line else ""
-        side = "more" if left > 0 else "less"
+        method = "quantity times price, " if self.parts.reckoned else ""
+        format_amount = partial(self.in_words, run)
+        other_sums = "".join(
+            f"; {name} makes {format_amount(other)}" for name, other in others.items()
+        )
+        difference = CONTEXT.subtract(total, expected)
+        with_line = f", of which {format_amount(line)} is the rounding line" if line else ""
+        direction = "more" if difference > 0 else "less"
         name = "rounding" if named else "no rounding"
         return (
-            f"{self.name} is {said(total)}, but {self.target.name} makes "
-            f"{said(expected)} of the lines ({how}{WAYS[self.target.rounding]}{more}): "
-            f"{said(abs(left))} {side}{with_line}, which is {name}."
+            f"{self.name} is {format_amount(total)}, but {self.target.name} makes "
+            f"{format_amount(expected)} of the lines "
+            f"({method}{METHOD_LABELS[self.target.rounding]}{other_sums}): "
+            f"{format_amount(abs(difference))} {direction}{with_line}, which is {name}."
         )
 
     def _verdict(self, result: VerdictResult, rule: str, operands: Operands, text: str) -> Verdict:
@@ -366,31 +401,38 @@ def _money(value: Decimal) -> str:
 
 
 def rounding_cause_key(target: str) -> CauseKey:
-    """What all holds have in common for which a target rounds otherwise than the rules say."""
+    """Return the cause key of all holds because a target's rounding method differs from the
+    rules'.
+    """
     return CauseKey(CauseKind.ROUNDING, target)
 
 
-class RoundingTold:
-    """What the target of one route says of its rounding, against the rules."""
+class RoundingMethodProgram:
+    """Compare a target's reported rounding method with the rules of one route."""
 
     def __init__(self, route: str, target: nodes.Target, owner: str) -> None:
         self.route, self.target = route, target
         self.owner = target.tolerance_action.role or owner
 
     def differs(self, world: World) -> bool:
-        """Whether the target told of another way than the rules."""
+        """Check whether the target reports another rounding method than the rules."""
         state = world.targets.get(self.target.name)
         return state is not None and state.rounding not in ("", self.target.rounding)
 
     def judge(self, run: Run) -> Said:
-        """A hold that nobody can release: the target would show another total than what is sent."""
+        """Return a hold that cannot be released: the target would show another total than the
+        document.
+        """
         if not self.differs(run.world):
             return Said()
         name, span = self.target.name, self.target.span
-        told = run.world.targets[name].rounding
-        there, here = WAYS.get(told, told), WAYS[self.target.rounding]
-        text = f"{name} rounds {there}, and the rules say {here}."
-        operands = (("the target says", there), ("the rules say", here))
+        method = run.world.targets[name].rounding
+        target_words, rule_words = (
+            METHOD_LABELS.get(method, method),
+            METHOD_LABELS[self.target.rounding],
+        )
+        text = f"{name} rounds {target_words}, and the rules say {rule_words}."
+        operands = (("the target says", target_words), ("the rules say", rule_words))
         verdict = Verdict(
             ROUNDING_WAY_RULE, "rounding", self.route, HIT, span, operands, None, text
         )
@@ -406,7 +448,8 @@ class RoundingTold:
             cause_key=rounding_cause_key(name),
             cause_label=f"{name} rounds otherwise than the rules say",
             would_pass=(
-                f"rules are published that say rounding {there}, or {name} rounds {here} again"
+                f"rules are published that say rounding {target_words}, or {name} rounds "
+                f"{rule_words} again"
             ),
             span=span,
         )
@@ -415,26 +458,26 @@ class RoundingTold:
 
 @dataclass(frozen=True, slots=True)
 class TaxedLine:
-    """One line as the target taxes it.
+    """Hold one line as the target taxes it.
 
-    `told` is the tax that the record charges, `exact` what the rate of the code makes of the base;
-    `closed` is what the target's own adjustment of the line adds to its tax.
+    `charged` is the record's tax, `exact` the tax from the code's rate and the base; `closed` is
+    the target's own adjustment of the line's tax.
     """
 
     number: int
     code: str
     rate: Number
     base: Number
-    told: Number
+    charged: Number
     exact: Number
     closed: Decimal = _NOTHING
 
 
 @dataclass(frozen=True, slots=True)
 class TaxFigures:
-    """What the target makes of a document's lines, and what the record says instead.
+    """Hold the target's figures of a document, and the record's figures.
 
-    A total is None where the document has none to compare.
+    A total is None if the document has none to compare.
     """
 
     lines: Sequence[TaxedLine]
@@ -446,27 +489,28 @@ class TaxFigures:
 
     @property
     def tax_off(self) -> Decimal:
-        """How much more tax the target makes than the record says."""
+        """By how much the target's tax exceeds the record's."""
         return CONTEXT.subtract(self.tax, self.own_tax)
 
     @property
     def total_off(self) -> Decimal:
-        """How much more the target comes to in all."""
+        """By how much the target's total exceeds the record's; 0 if either is unknown."""
         if self.total is None or self.own_total is None:
             return _NOTHING
         return CONTEXT.subtract(self.total, self.own_total)
 
 
 class TaxProgram:
-    """The proof that a target which works the tax out itself comes to the record's tax and total.
+    """Compare the tax and total that a target computes itself with the record's.
 
-    The rate of a tax code is what the target lists, else what the rules give in the line's rate.
+    The rate of a tax code is the target's listed rate, else the rate that the rules give on the
+    line.
     """
 
     def __init__(
-        self, compiler: Compiler, post: nodes.Post, known: DocumentSchema, target: nodes.Target
+        self, compiler: Compiler, post: nodes.Post, schema: DocumentSchema, target: nodes.Target
     ) -> None:
-        line = taxed_line_of(post, known)
+        line = taxed_line_of(post, schema)
         assert line is not None  # noqa: S101
         bills = post.bill is not None
         self.head = Scope(compiler.index, compiler.record, document=True, bills=bills)
@@ -475,23 +519,25 @@ class TaxProgram:
         self.in_header, self.compiler = line.in_header, compiler
         self.in_words = compiler.currencies.amount
         self.trusts_releases = compiler.index.edition < Edition.EIGHTH
-        self.base = self._closure(self._base_of(line.parts, known), self.scope)
+        self.base = self._closure(self._base_of(line.parts, schema), self.scope)
         self.tax, self.code = (self._part(line.parts, part) for part in ("tax", "code"))
         self.rate = self._part(line.parts, "rate")
         self.owner = self._keeper(line.parts["code"]) or (
             target.tolerance_action.role or compiler.owner
         )
-        given = {assign.name: assign.expr for assign in post.fields}
-        adjusted = next((given[name] for name in ROUNDING_LINES if name in given), None)
+        header_exprs = {assign.name: assign.expr for assign in post.fields}
+        adjusted = next(
+            (header_exprs[name] for name in ROUNDING_LINES if name in header_exprs), None
+        )
         self.adjusted = self._closure(adjusted, self.head)
         self.holds = self.defined.tax_is == "inside"
         self.word: bool | str | None = None
         self.inclusive: Closure | None = None
         if self.defined.inclusive is not None:
             name, self.word = self.defined.inclusive
-            self.inclusive = self._closure(given.get(name), self.head)
+            self.inclusive = self._closure(header_exprs.get(name), self.head)
         self.total: Closure | None = None
-        self.own: OwnTotal | None = None
+        self.own: RecordTotal | None = None
         self.own_tax: Closure | None = None
         self.labels = self._labels(line.parts["tax"], self.scope)
 
@@ -500,37 +546,37 @@ class TaxProgram:
         compiler: Compiler,
         post: nodes.Post,
         *,
-        known: DocumentSchema | None,
+        schema: DocumentSchema | None,
         total: str,
         target: nodes.Target | None,
-        told: OwnTotal | None,
+        record_total: RecordTotal | None,
     ) -> TaxProgram | None:
-        """The proof of a route; None where its documents say no tax beside a tax code."""
-        if known is None or target is None or taxed_line_of(post, known) is None:
+        """Return the proof of a route, or None if its documents have no tax with a tax code."""
+        if schema is None or target is None or taxed_line_of(post, schema) is None:
             return None
-        program = TaxProgram(compiler, post, known, target)
+        program = TaxProgram(compiler, post, schema, target)
         if post.bill is None:
-            given = next((a.expr for a in post.fields if a.name == total), None)
-            program.total = program._closure(given, program.head)
-            program.labels |= program._labels(given, program.head)
-            program._compare_with(told)
+            total_expr = next((a.expr for a in post.fields if a.name == total), None)
+            program.total = program._closure(total_expr, program.head)
+            program.labels |= program._labels(total_expr, program.head)
+            program._compare_with(record_total)
         return program
 
     def _labels(self, expr: nodes.Expr | None, scope: Scope) -> set[str]:
-        """What an amount is made of, by the words in which checks show it."""
+        """Return the labels that checks show for the operands of an amount."""
         if expr is None:
             return set()
         return {operand.label for operand in operands_of(self.compiler, expr, scope)}
 
-    def _compare_with(self, told: OwnTotal | None) -> None:
-        """Compare with the record's own tax, and its own total where the header names none."""
-        if told is None:
+    def _compare_with(self, record_total: RecordTotal | None) -> None:
+        """Compare with the record's own tax, and with its own total if the header names none."""
+        if record_total is None:
             return
-        self.own = told if self.total is None else None
-        self.labels |= told.labels
-        if told.own.tax:
-            span = told.assign.span
-            self.own_tax = self._closure(nodes.Name((told.own.tax,), span), self.head)
+        self.own = record_total if self.total is None else None
+        self.labels |= record_total.labels
+        if record_total.fields.tax:
+            span = record_total.assign.span
+            self.own_tax = self._closure(nodes.Name((record_total.fields.tax,), span), self.head)
 
     def _closure(self, expr: nodes.Expr | None, scope: Scope) -> Closure | None:
         return None if expr is None else self.compiler.guarded(expr, scope, TARGET_TAX, "")
@@ -538,81 +584,86 @@ class TaxProgram:
     def _part(self, parts: LineParts, part: str) -> Closure | None:
         return self._closure(parts[part], self.scope)
 
-    def _base_of(self, parts: LineParts, known: DocumentSchema) -> nodes.Expr | None:
-        """What the target taxes: quantity times price where it works each line out again."""
-        net = net_of(parts, self.scope) if getattr(known, "reckons", False) else None
+    def _base_of(self, parts: LineParts, schema: DocumentSchema) -> nodes.Expr | None:
+        """Return the expression that the target taxes: quantity times price if it recomputes each
+        line.
+        """
+        net = net_of(parts, self.scope) if getattr(schema, "reckons", False) else None
         amount, tax = parts["amount"], parts["tax"]
         if net is not None or amount is None or tax is None or self.defined.tax_is != "added":
             return net or amount
         return nodes.Arith("-", amount, tax, amount.span)
 
-    def _keeper(self, code: nodes.Expr | None) -> str:
+    def _keeper(self, code_expr: nodes.Expr | None) -> str:
         """Return the team that keeps the map of tax codes, or a blank text if there is none."""
         maps = self.compiler.index.maps
-        parts = expand_parts(code, self.scope) if code is not None else ()
-        named = (p.name for p in parts if isinstance(p, nodes.Call) and p.name in maps)
-        return next((maps[name].missing.action.role or "" for name in named), "")
+        parts = expand_parts(code_expr, self.scope) if code_expr is not None else ()
+        map_names = (p.name for p in parts if isinstance(p, nodes.Call) and p.name in maps)
+        return next((maps[name].missing.action.role or "" for name in map_names), "")
 
     # ---- the figures --------------------------------------------------------------------------
 
     def is_exact(self, run: Run) -> bool:
-        """Whether the target comes to just the tax and the total of the record, or nobody knows."""
+        """Check whether the target's tax and total equal the record's, or a figure is unknown."""
         figures = self._figures(run)
         return figures is None or not (figures.wrong or figures.tax_off or figures.total_off)
 
-    def judge(self, run: Run, said: Said, named: Said) -> Said:
-        """The verdict, and a finding where more is off than is tolerated.
+    def judge(self, run: Run, judged: Said, total_judged: Said) -> Said:
+        """Return the verdict, and a finding if a difference exceeds the tolerance.
 
-        What a check that stops the record says of these amounts is not said twice, nor is rounding
-        that `named` says of the total. Nobody can release a line that is taxed at another rate.
+        `judged` holds the record's checks: a check that already stops the record on these amounts
+        is not repeated. `total_judged` is the total's proof, whose rounding is not repeated either.
+        A line with another tax rate cannot be released.
         """
         run.spend(len(run.lines))
         figures = self._figures(run)
         if figures is None:
             return Said()
-        off = max(abs(figures.tax_off), abs(figures.total_off))
-        if not figures.wrong and off <= self.target.tolerance:
-            if off == _NOTHING and not run.whole:
+        difference = max(abs(figures.tax_off), abs(figures.total_off))
+        if not figures.wrong and difference <= self.target.tolerance:
+            if difference == _NOTHING and not run.whole:
                 return Said()
-            return Said([self._verdict(PASS, figures, self._words(run, figures) if off else "")])
-        text = self._words(run, figures)
-        stays = self._stays(figures)
-        released = not stays and (self.route, TARGET_TAX) in run.facts.releases
+            return Said(
+                [self._verdict(PASS, figures, self._explain(run, figures) if difference else "")]
+            )
+        text = self._explain(run, figures)
+        is_final = self._is_final(figures)
+        released = not is_final and (self.route, TARGET_TAX) in run.facts.releases
         verdict = replace(self._verdict(HIT, figures, text), released=released)
-        is_named = not figures.wrong and any(v.result == HIT for v in named.verdicts)
-        if released or is_named or _is_stopped(said, self.labels):
+        is_reported = not figures.wrong and any(v.result == HIT for v in total_judged.verdicts)
+        if released or is_reported or _is_stopped(judged, self.labels):
             return Said([verdict])
         return Said([verdict], [self._finding(figures, text)])
 
-    def _stays(self, figures: TaxFigures) -> bool:
-        """Whether nobody can release the difference: a line has another rate, or the total is off
-        by more than rounding explains, which would be in the books.
+    def _is_final(self, figures: TaxFigures) -> bool:
+        """Check whether the difference cannot be released: a line has another rate, or the total
+        differs by more than rounding.
         """
-        most = CONTEXT.multiply(self.target.places, Decimal(len(figures.lines)))
-        off = abs(figures.total_off) > most and not self.trusts_releases
-        return bool(figures.wrong) or off
+        rounding_limit = CONTEXT.multiply(self.target.places, Decimal(len(figures.lines)))
+        exceeds_rounding = abs(figures.total_off) > rounding_limit and not self.trusts_releases
+        return bool(figures.wrong) or exceeds_rounding
 
     def _figures(self, run: Run) -> TaxFigures | None:
-        """Both sides; None where something of it is not known."""
+        """Return the target's and the record's figures, or None if a part is unknown."""
         holds = self._holds_tax(run)
         adjusted = self.adjusted(run) if self.adjusted is not None else _NOTHING
         lines = self._lines(run, holds=bool(holds))
         if holds is None or not lines or not isinstance(adjusted, Decimal):
             return None
-        way, places = self.target.rounding, self.target.places
+        method, places = self.target.rounding, self.target.places
         bases = [[line.base for line in lines]]
         codes = [line.code if self.defined.by_code else "" for line in lines]
         parts = split_tax_by_code([], [line.exact for line in lines], codes)[1:]
-        tax = CONTEXT.add(sum_columns(parts, way, places), adjusted)
+        tax = CONTEXT.add(sum_columns(parts, method, places), adjusted)
         tax = CONTEXT.add(tax, sum((line.closed for line in lines), _NOTHING))
-        total = CONTEXT.add(sum_columns(bases, way, places), adjusted if holds else tax)
+        total = CONTEXT.add(sum_columns(bases, method, places), adjusted if holds else tax)
         own_tax = self.own_tax(run) if self.own_tax is not None else None
         if not isinstance(own_tax, Decimal):
-            own_tax = reduce(add, (line.told for line in lines), cast("Number", adjusted))
+            own_tax = reduce(add, (line.charged for line in lines), cast("Number", adjusted))
             own_tax = round_half_up(own_tax, places)
         own_total = self._own_total(run, total)
         slack = as_fraction(max(self.target.tolerance, places))
-        wrong = [line for line in lines if abs(as_fraction(self._left(line))) > slack]
+        wrong = [line for line in lines if abs(as_fraction(self._excess_tax(line))) > slack]
         if not isinstance(own_total, Decimal):
             return TaxFigures(lines, wrong, tax, own_tax, None, None)
         return TaxFigures(lines, wrong, tax, own_tax, total, own_total)
@@ -623,29 +674,29 @@ class TaxProgram:
         return self.total(run) if self.total is not None else None
 
     def _holds_tax(self, run: Run) -> bool | None:
-        """Whether the amounts of the lines hold their tax; None where nobody knows."""
+        """Check whether the line amounts include their tax; None if that is unknown."""
         if self.inclusive is None:
             return self.holds
         value = self.inclusive(run)
         return value == self.word if isinstance(value, (bool, str)) else None
 
     def _lines(self, run: Run, *, holds: bool) -> list[TaxedLine] | None:
-        """The lines that are billed; None where a base, a tax, a code or a rate is not known."""
+        """Return the billed lines, or None if a base, tax, code or rate is unknown."""
         state = run.world.targets.get(self.target.name)
         rates = state.tax_rates if state is not None and self.defined.listed else {}
-        found: list[TaxedLine] | None = []
+        taxed_lines: list[TaxedLine] | None = []
         for number, row in enumerate([run.line] if self.in_header else run.lines, start=1):
             if not self.in_header and is_left_out(run, row):
                 continue
             run.line = row
             line = self._line(run, number, rates, holds=holds)
-            if line is None or found is None:
-                found = None
+            if line is None or taxed_lines is None:
+                taxed_lines = None
                 break
-            found.append(line)
+            taxed_lines.append(line)
         if not self.in_header:
             run.line = {}
-        return found
+        return taxed_lines
 
     def _line(
         self, run: Run, number: int, rates: Mapping[str, Decimal], *, holds: bool
@@ -653,50 +704,62 @@ class TaxProgram:
         code = self.code(run) if self.code is not None else None
         if not isinstance(code, str):
             return None
-        asked = (self.base, self.tax, self.rate)
-        base, told, own_rate = (None if one is None else one(run) for one in asked)
+        closures = (self.base, self.tax, self.rate)
+        base, charged, own_rate = (
+            None if closure is None else closure(run) for closure in closures
+        )
         rate = rates.get(code, own_rate) if code else _NOTHING
-        if not isinstance(base, Number) or not isinstance(told, Number):
+        if not isinstance(base, Number) or not isinstance(charged, Number):
             return None
         if not isinstance(rate, Number):
             return None
         if self.defined.tax_is == "beside" and self.target.rounding == PER_LINE:
             base = round_half_up(base, self.target.places)
         exact = subtract(base, net_of_tax(base, rate)) if holds else multiply(base, rate)
-        line = TaxedLine(number, code, rate, base, told, exact)
-        left = self._left(line) if rate and not holds else None
-        if isinstance(left, Decimal) and abs(left) <= self.defined.moves:
-            return replace(line, closed=left)
+        line = TaxedLine(number, code, rate, base, charged, exact)
+        remainder = self._excess_tax(line) if rate and not holds else None
+        if isinstance(remainder, Decimal) and abs(remainder) <= self.defined.moves:
+            return replace(line, closed=remainder)
         return line
 
-    def _left(self, line: TaxedLine) -> Number:
-        """How much more tax the record has on a line than the target makes of it alone."""
+    def _excess_tax(self, line: TaxedLine) -> Number:
+        """Return by how much the record's tax on a line exceeds the target's."""
         if self.target.rounding != PER_LINE:
-            return subtract(line.told, line.exact)
+            return subtract(line.charged, line.exact)
         places = self.target.places
-        return CONTEXT.subtract(round_half_up(line.told, places), round_half_up(line.exact, places))
+        return CONTEXT.subtract(
+            round_half_up(line.charged, places), round_half_up(line.exact, places)
+        )
 
     # ---- in words -----------------------------------------------------------------------------
 
-    def _words(self, run: Run, figures: TaxFigures) -> str:
-        said, way = partial(self.in_words, run), WAYS[self.target.rounding]
+    def _explain(self, run: Run, figures: TaxFigures) -> str:
+        format_amount, method = partial(self.in_words, run), METHOD_LABELS[self.target.rounding]
         record = self.compiler.record.replace("_", " ")
         name = self.target.name
         text = (
-            f"{name} makes {said(figures.tax)} tax of the lines ({way}), and the {record} has "
-            f"{said(figures.own_tax)}: {_difference(said, figures.tax_off)}."
+            f"{name} makes {format_amount(figures.tax)} tax of the lines ({method}), and the "
+            f"{record} has "
+            f"{format_amount(figures.own_tax)}: {_difference(format_amount, figures.tax_off)}."
         )
         for line in figures.wrong[:_SHOWN_LINES]:
             due = round_half_up(line.exact, self.target.places)
             text += (
                 f" Line {line.number}: tax code {line.code} is {_percent(line.rate)} of "
-                f"{said(round_half_up(line.base, self.target.places))}, which is {said(due)}, and "
-                f"the {record} has {said(round_half_up(line.told, self.target.places))}."
+                ""
+                f"{format_amount(round_half_up(line.base, self.target.places))}, which is "
+                ""
+                f"{format_amount(due)}, and "
+                ""
+                f"the {record} has "
+                f"{format_amount(round_half_up(line.charged, self.target.places))}."
             )
         if figures.total is not None and figures.own_total is not None and figures.total_off:
             text += (
-                f" It comes to {said(figures.total)} in {name}, and the {record} has "
-                f"{said(figures.own_total)}: {_difference(said, figures.total_off)}."
+                f" It comes to {format_amount(figures.total)} in {name}, and the {record} has "
+                ""
+                f"{format_amount(figures.own_total)}: "
+                f"{_difference(format_amount, figures.total_off)}."
             )
         return text
 
@@ -725,7 +788,7 @@ class TaxProgram:
             severity="hold",
             owner=self.owner,
             message=f"{text} Nothing was sent.",
-            clears=ITSELF if self._stays(figures) else Clearing.by(self.owner),
+            clears=ITSELF if self._is_final(figures) else Clearing.by(self.owner),
             cause_key=CauseKey(CauseKind.RULE, TARGET_TAX),
             cause_label=f"{name} would come to another tax than the record",
             would_pass=f"its tax is what {name} makes of it, or it names a code of that rate",
@@ -734,18 +797,22 @@ class TaxProgram:
         )
 
 
-def _is_stopped(said: Said, labels: Collection[str]) -> bool:
-    """Whether a check that reads one of these amounts stops the record now."""
-    stops = {f.rule for f in said.findings if f.severity in {"hold", "reject"}}
-    checks = (v for v in said.verdicts if v.kind == "check" and v.rule in stops)
+def _is_stopped(judged: Said, labels: Collection[str]) -> bool:
+    """Check whether a check that reads one of these amounts stops the record now."""
+    stops = {f.rule for f in judged.findings if f.severity in {"hold", "reject"}}
+    checks = (v for v in judged.verdicts if v.kind == "check" and v.rule in stops)
     return any({*labels} & {name for name, _ in v.operands} for v in checks)
 
 
-def _difference(said: Callable[[Decimal], str], off: Decimal) -> str:
-    return f"{said(abs(off))} {'more' if off > 0 else 'less'}" if off else "the same"
+def _difference(format_amount: Callable[[Decimal], str], difference: Decimal) -> str:
+    return (
+        f"{format_amount(abs(difference))} {'more' if difference > 0 else 'less'}"
+        if difference
+        else "the same"
+    )
 
 
 def _percent(rate: Number) -> str:
-    """A rate as people write it: 0.1 is 10%."""
+    """Return a rate as a percentage: 0.1 becomes "10%"."""
     percent = multiply(rate, _PERCENT)
     return f"{number_text(percent) if isinstance(percent, Decimal) else percent}%"

@@ -78,14 +78,14 @@ LINE_AMOUNT = "line_amount"
 
 OTHER_CURRENCY = "other_currency"
 
-_TOLD = 3
+_SHOWN_LINES = 3
 
 Values = Sequence[Any]
 
 
 @dataclass(frozen=True, slots=True)
 class TotalFields:
-    """The fields of a record that state its total, blank where there is none.
+    """Name the record's fields that state its total, blank if there is none.
 
     `rounding` is the part of the total that the source itself calls rounding.
     """
@@ -96,20 +96,26 @@ class TotalFields:
 
     @staticmethod
     def of(index: Index, record: str, schemas: Schemas | None) -> TotalFields | None:
-        """As the source's schema says, else by the usual names; None where nothing says it."""
+        """Return the fields from the source's schema, else by their usual names. None without a
+        total.
+        """
         declared = index.records.get(record)
-        known = schemas.kind(declared.source or "", record) if schemas and declared else None
-        if known is not None:
-            told = [getattr(known, f"{name}_field", None) for name in ("total", "tax", "rounding")]
+        schema = schemas.kind(declared.source or "", record) if schemas and declared else None
+        if schema is not None:
+            field_names = [
+                getattr(schema, f"{name}_field", None) for name in ("total", "tax", "rounding")
+            ]
         else:
-            told = [name if _is_stored_money(index, record, name) else None for name in _OWN]
-        total, tax, rounding = (name or "" for name in told)
+            field_names = [name if _is_stored_money(index, record, name) else None for name in _OWN]
+        total, tax, rounding = (name or "" for name in field_names)
         return TotalFields(total, tax, rounding) if total else None
 
     def read(self, index: Index, record: str) -> TotalFields | None:
-        """What of it the rules read; None without the total."""
+        """Return the fields that the rules read, or None if they do not read the total."""
         names = (self.total, self.tax, self.rounding)
-        total, tax, rounding = (s if _is_stored_money(index, record, s) else "" for s in names)
+        total, tax, rounding = (
+            name if _is_stored_money(index, record, name) else "" for name in names
+        )
         return TotalFields(total, tax, rounding) if total else None
 
 
@@ -120,27 +126,28 @@ def _is_stored_money(index: Index, record: str, name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class LineParts:
-    """One line (or the one row) of a route by the fields that the target's definition names.
+    """Map the fields that the target's definition names to their expressions, for one line or the
+    header.
 
-    A number that is written as a text is the number here.
+    A number that is written as text counts as the number.
     """
 
     defined: Amounts
     fields: Given
 
     def __getitem__(self, part: str) -> nodes.Expr | None:
-        given = self.fields.get(getattr(self.defined, part))
-        return given.args[0] if isinstance(given, nodes.Call) and given.name == "text" else given
+        expr = self.fields.get(getattr(self.defined, part))
+        return expr.args[0] if isinstance(expr, nodes.Call) and expr.name == "text" else expr
 
 
 @dataclass(frozen=True, slots=True)
 class AmountParts:
-    """The fields of a document that make its amount; `columns` are worked out on each line.
+    """Hold the fields of a document that make up its amount; `columns` are evaluated on each line.
 
-    `total` is the header's own, if it gives one. `reckoned` are the columns that the target works
-    out again from quantity and price, if it does. With `in_header`, the header is the one row; with
-    `holds_tax`, the amount of a line is both columns together, else the first. The second, the tax,
-    is summed for each `code` separately, if there is one.
+    `total` is the header's own, if any. `reckoned` are the columns that the target recomputes from
+    quantity and price, if it does. With `in_header`, the header is the only row; with `holds_tax`,
+    a line's amount is the sum of its two columns, else the first. The second, the tax, is summed
+    for each `code` separately, if there is one.
     """
 
     total: nodes.Assign | None
@@ -153,37 +160,44 @@ class AmountParts:
 
     @staticmethod
     def of(
-        index: Index, post: nodes.Post, known: DocumentSchema | None, total: str
+        index: Index, post: nodes.Post, schema: DocumentSchema | None, total: str
     ) -> AmountParts | None:
-        """The parts of a route's amount; None where its documents do not show them."""
+        """Return the parts of a route's amount, or None if its documents do not show them."""
         head = Scope(index, post.record, document=True, bills=post.bill is not None)
-        defined: Amounts | None = getattr(known, "amounts", None)
-        row = _is_row(post, defined)
-        of_row = {a.name: a.expr for a in (post.fields if row else post.line_fields)}
+        defined: Amounts | None = getattr(schema, "amounts", None)
+        is_row = _is_row(post, defined)
+        of_row = {a.name: a.expr for a in (post.fields if is_row else post.line_fields)}
         line = LineParts(defined or _by_name(of_row, {a.name: a.expr for a in post.fields}), of_row)
-        aside = {line.defined.amount, line.defined.tax} if row else set[str]()
-        money = {a.name: a for a in _money_assignments(post, head, known) if a.name not in aside}
-        given = money.pop(total, None) if post.bill is None else None
-        money.pop((known.total_field if known else total) or "", None)
+        row_fields = {line.defined.amount, line.defined.tax} if is_row else set[str]()
+        money = {
+            a.name: a for a in _money_assignments(post, head, schema) if a.name not in row_fields
+        }
+        stated_total = money.pop(total, None) if post.bill is None else None
+        money.pop((schema.total_field if schema else total) or "", None)
         rounding = next((money.pop(name) for name in ROUNDING_LINES if name in money), None)
-        scope = head if row else replace(head, line=True)
+        scope = head if is_row else replace(head, line=True)
         columns, reckoned = _columns(
-            post, line, scope, anew=bool(getattr(known, "reckons", False)), named=defined is None
+            post,
+            line,
+            scope,
+            recompute=bool(getattr(schema, "reckons", False)),
+            by_usual_names=defined is None,
         )
         if money or not columns:
             return None
-        holds = line.defined.tax_is != "beside" or bool(_holds_tax(post, line.defined))
+        holds_tax = line.defined.tax_is != "beside" or bool(_holds_tax(post, line.defined))
         code = line["code"] if line.defined.by_code and len(columns) == len(_NET_AND_TAX) else None
-        return AmountParts(given, rounding, columns, reckoned, row, holds, code)
+        return AmountParts(stated_total, rounding, columns, reckoned, is_row, holds_tax, code)
 
     def at_once(self, bill: nodes.Bill | None) -> tuple[Columns, Columns]:
-        """Columns and reckoned ones of the whole record, as if all of it were billed at once."""
+        """Return (columns, reckoned) of all of the record, as if it were billed in one part."""
         if bill is None:
             return self.columns, self.reckoned
-        made = [
-            tuple(bill_as_whole(e, bill.of) for e in side) for side in (self.columns, self.reckoned)
+        full_bills = [
+            tuple(bill_as_whole(e, bill.of) for e in exprs)
+            for exprs in (self.columns, self.reckoned)
         ]
-        return made[0], made[1]
+        return full_bills[0], full_bills[1]
 
 
 def _is_row(post: nodes.Post, defined: Amounts | None) -> bool:
@@ -194,18 +208,18 @@ def _by_name(fields: Given, head: Given) -> Amounts:
     def first(names: tuple[str, ...]) -> str:
         return next((name for name in names if name in fields), "")
 
-    return _Named(
+    return _UsualNames(
         amount=first(_LINE_AMOUNTS),
         tax=first(_LINE_TAXES),
         code=first(_TAX_CODES),
         quantity=first(QUANTITIES),
-        inclusive=next((told for told in _INCLUSIVE.items() if told[0] in head), None),
+        inclusive=next((item for item in _INCLUSIVE.items() if item[0] in head), None),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Named:
-    """The definition of a target that is not described, by the usual names."""
+class _UsualNames:
+    """Define the line fields of a target without a schema, by their usual names."""
 
     amount: str
     tax: str
@@ -222,95 +236,105 @@ class _Named:
 
 
 def _money_assignments(
-    post: nodes.Post, scope: Scope, known: DocumentSchema | None
+    post: nodes.Post, scope: Scope, schema: DocumentSchema | None
 ) -> Iterator[nodes.Assign]:
-    """What of the header is an amount: as the target says, else by what it is made of."""
-    if known is not None and known.header:
-        names = {f.name for f in known.header if f.type == "money"}
+    """Yield the header's amounts: those of the target's schema, else those of type money."""
+    if schema is not None and schema.header:
+        names = {f.name for f in schema.header if f.type == "money"}
         yield from (assign for assign in post.fields if assign.name in names)
         return
     yield from (a for a in post.fields if infer(a.expr, scope, ignore_problem).kind == "money")
 
 
 def _columns(
-    post: nodes.Post, line: LineParts, scope: Scope, *, anew: bool, named: bool
+    post: nodes.Post, line: LineParts, scope: Scope, *, recompute: bool, by_usual_names: bool
 ) -> tuple[Columns, Columns]:
-    """What of a line counts: its amount without tax, and its tax; and the same worked out again."""
+    """Return the columns of a line: its amount without tax, and its tax; and the columns as the
+    target recomputes them.
+    """
     amount, tax, code = line["amount"], line["tax"], line["code"]
-    holds = line.defined.tax_is != "beside" or _holds_tax(post, line.defined)
-    if holds is None or any(name in line.fields for name in _SIDES):
+    includes_tax = line.defined.tax_is != "beside" or _holds_tax(post, line.defined)
+    if includes_tax is None or any(name in line.fields for name in _SIDES):
         return (), ()
-    if named and tax is not None and amount is not None:
-        holds = holds or tax in set(expand_parts(amount, scope))
+    if by_usual_names and tax is not None and amount is not None:
+        includes_tax = includes_tax or tax in set(expand_parts(amount, scope))
     taxed = code is not None and not _is_blank(code)
-    if tax is None and taxed and not holds:
-        return (), ()  # the target adds a tax that nobody told us
-    net = net_of(line, scope) if anew else None
+    if tax is None and taxed and not includes_tax:
+        return (), ()  # the target adds a tax that the rules do not know
+    net = net_of(line, scope) if recompute else None
     if line.defined.tax_is == "added" and tax is None and taxed:
         net = None
-    reckoned = () if net is None else _with_tax(net, tax, less=holds and not _adds(line, named))
+    reckoned = (
+        ()
+        if net is None
+        else _with_tax(net, tax, subtract_tax=includes_tax and not _lacks_tax(line, by_usual_names))
+    )
     if amount is None:
         return reckoned, reckoned
-    return _with_tax(amount, tax, less=holds), reckoned
+    return _with_tax(amount, tax, subtract_tax=includes_tax), reckoned
 
 
 def _holds_tax(post: nodes.Post, defined: Amounts) -> bool | None:
-    """Whether the amounts of the lines hold their tax by a word of the header; None: who knows."""
+    """Check whether a header field declares that the line amounts include tax; None if that is
+    unknown.
+    """
     if defined.inclusive is None:
         return False
     name, word = defined.inclusive
-    told = next((a.expr for a in post.fields if a.name == name), None)
-    if told is None:
+    declared = next((a.expr for a in post.fields if a.name == name), None)
+    if declared is None:
         return False
-    return told.value == word if isinstance(told, nodes.Literal) else None
+    return declared.value == word if isinstance(declared, nodes.Literal) else None
 
 
 def _is_blank(expr: nodes.Expr) -> bool:
     return isinstance(expr, nodes.Literal) and expr.value == ""
 
 
-def _with_tax(amount: nodes.Expr, tax: nodes.Expr | None, *, less: bool) -> Columns:
+def _with_tax(amount: nodes.Expr, tax: nodes.Expr | None, *, subtract_tax: bool) -> Columns:
     if tax is None:
         return (amount,)
-    return (nodes.Arith("-", amount, tax, amount.span) if less else amount, tax)
+    return (nodes.Arith("-", amount, tax, amount.span) if subtract_tax else amount, tax)
 
 
-def _adds(line: LineParts, named: bool) -> bool:
-    """Whether quantity times price is still without the tax that the amount holds."""
-    return named or line.defined.tax_is == "added"
+def _lacks_tax(line: LineParts, by_usual_names: bool) -> bool:
+    """Check whether quantity times price is without the tax that the amount includes."""
+    return by_usual_names or line.defined.tax_is == "added"
 
 
 def split_tax_by_code(
     net: Sequence[T], tax: Sequence[T], codes: Sequence[object]
 ) -> list[Sequence[T]]:
-    """The same columns, with one for the tax of each code.
+    """Return the columns with a separate tax column for each code.
 
     >>> split_tax_by_code([10, 20, 30], [1, 2, 3], ["S", "Z", "S"])
     [[10, 20, 30], [1, 3], [2]]
     """
-    found: dict[object, list[T]] = {}
+    taxes_by_code: dict[object, list[T]] = {}
     for amount, code in zip(tax, codes, strict=True):
-        found.setdefault(code, []).append(amount)
-    return [net, *found.values()]
+        taxes_by_code.setdefault(code, []).append(amount)
+    return [net, *taxes_by_code.values()]
 
 
-def shows_money(post: nodes.Post, known: DocumentSchema) -> bool:
-    """Whether a route's documents say any amount, in the header or on a line."""
-    money = {f.name for f in (*known.header, *known.lines) if f.type == "money"}
+def shows_money(post: nodes.Post, schema: DocumentSchema) -> bool:
+    """Check whether a route's documents contain any amount, in the header or on a line."""
+    money = {f.name for f in (*schema.header, *schema.lines) if f.type == "money"}
     return any(a.name in money for a in (*post.fields, *post.line_fields))
 
 
-def posts_tax(post: nodes.Post, known: DocumentSchema | None) -> bool:
-    """Whether a route says the tax: as an amount, or that its amounts hold it."""
-    defined: Amounts | None = getattr(known, "amounts", None)
-    given = {a.name: a.expr for a in (*post.fields, *post.line_fields)}
+def posts_tax(post: nodes.Post, schema: DocumentSchema | None) -> bool:
+    """Check whether a route posts the tax: as an amount, or included in its amounts."""
+    defined: Amounts | None = getattr(schema, "amounts", None)
+    assigned = {a.name: a.expr for a in (*post.fields, *post.line_fields)}
     taxes = (defined.tax,) if defined else _LINE_TAXES
     within = defined is not None and (defined.tax_is == "inside" or _holds_tax(post, defined))
-    return bool(within) or any(name in given for name in taxes)
+    return bool(within) or any(name in assigned for name in taxes)
 
 
 def net_of(line: LineParts, scope: Scope) -> nodes.Expr | None:
-    """Quantity times price, less the discount; None where the line does not say it in numbers."""
+    """Return quantity times price, less the discount. None if the line does not give them as
+    numbers.
+    """
     quantity, price, discount = line["quantity"], line["price"], line["discount"]
     if quantity is None or price is None:
         return None
@@ -322,9 +346,9 @@ def net_of(line: LineParts, scope: Scope) -> nodes.Expr | None:
     return nodes.Arith("-", net, discount, price.span)
 
 
-def line_of(post: nodes.Post, known: DocumentSchema | None) -> LineParts | None:
-    """The lines of a route by the target's definition, where that is known and they are lines."""
-    defined: Amounts | None = getattr(known, "amounts", None)
+def line_of(post: nodes.Post, schema: DocumentSchema | None) -> LineParts | None:
+    """Return the lines of a route by the target's definition, or None without such a definition."""
+    defined: Amounts | None = getattr(schema, "amounts", None)
     if defined is None or _is_row(post, defined):
         return None
     return LineParts(defined, {a.name: a.expr for a in post.line_fields})
@@ -332,15 +356,17 @@ def line_of(post: nodes.Post, known: DocumentSchema | None) -> LineParts | None:
 
 @dataclass(frozen=True, slots=True)
 class TaxedParts:
-    """The parts of a line that names a tax and its code; or of the header, which is the one row."""
+    """Hold the parts of a line with a tax and its code, or of the header if that is the only
+    row.
+    """
 
     parts: LineParts
     in_header: bool
 
 
-def taxed_line_of(post: nodes.Post, known: DocumentSchema) -> TaxedParts | None:
-    """The line of a route that gives an amount, its tax and its tax code; None without them."""
-    defined: Amounts | None = getattr(known, "amounts", None)
+def taxed_line_of(post: nodes.Post, schema: DocumentSchema) -> TaxedParts | None:
+    """Return a route's line with an amount, its tax and its tax code, or None."""
+    defined: Amounts | None = getattr(schema, "amounts", None)
     if defined is None or not (defined.tax and defined.code):
         return None
     in_header = _is_row(post, defined)
@@ -351,19 +377,19 @@ def taxed_line_of(post: nodes.Post, known: DocumentSchema) -> TaxedParts | None:
     return TaxedParts(parts, in_header)
 
 
-class OwnTotal:
-    """The total of a record, by the field that its source gives it in."""
+class RecordTotal:
+    """Read the total that a record states itself."""
 
-    def __init__(self, compiler: Compiler, own: TotalFields) -> None:
+    def __init__(self, compiler: Compiler, fields: TotalFields) -> None:
         scope = Scope(compiler.index, compiler.record)
-        span = compiler.index.fields[compiler.record][own.total].span
-        self.own = own
-        self.labels = {own.total, own.tax, own.rounding} - {""}
-        self.assign = nodes.Assign(own.total, nodes.Name((own.total,), span), span)
+        span = compiler.index.fields[compiler.record][fields.total].span
+        self.fields = fields
+        self.labels = {fields.total, fields.tax, fields.rounding} - {""}
+        self.assign = nodes.Assign(fields.total, nodes.Name((fields.total,), span), span)
         self.total = compiler.guarded(self.assign.expr, scope, OWN_TOTAL, "")
         self.rounding: Closure | None = None
-        if own.rounding:
-            rounding = nodes.Name((own.rounding,), span)
+        if fields.rounding:
+            rounding = nodes.Name((fields.rounding,), span)
             self.rounding = compiler.guarded(rounding, scope, OWN_TOTAL, "")
 
     def near(self, run: Run, amount: Any) -> Any:
@@ -381,18 +407,23 @@ class OwnTotal:
 
 
 class OwnTotalProgram:
-    """The proof that the total in a document's header is the record's own."""
+    """Compare the total in a document's header with the record's own total."""
 
     def __init__(
         self,
         compiler: Compiler,
         post: nodes.Post,
         target: nodes.Target,
-        told: OwnTotal,
+        record_total: RecordTotal,
         head: nodes.Assign,
     ) -> None:
         scope = Scope(compiler.index, compiler.record, document=True, bills=post.bill is not None)
-        self.told, self.target, self.route, self.name = told, target, str(post.route), head.name
+        self.record_total, self.target, self.route, self.name = (
+            record_total,
+            target,
+            str(post.route),
+            head.name,
+        )
         self.owner = target.tolerance_action.role or compiler.owner
         self.in_words = compiler.currencies.amount
         self.total = compiler.guarded(head.expr, scope, OWN_TOTAL, "")
@@ -405,47 +436,61 @@ class OwnTotalProgram:
         *,
         total: str,
         target: nodes.Target | None,
-        told: OwnTotal | None,
+        record_total: RecordTotal | None,
     ) -> OwnTotalProgram | None:
-        """The proof of a route; None where its header names no total, or just the record's own."""
+        """Return the proof of a route, or None if its header names no total, or copies the record's
+        own.
+        """
         head = next((a for a in post.fields if a.name == total), None)
-        if head is None or target is None or told is None or post.bill is not None:
+        if head is None or target is None or record_total is None or post.bill is not None:
             return None
-        if head.expr == told.assign.expr:
+        if head.expr == record_total.assign.expr:
             return None
-        return OwnTotalProgram(compiler, post, target, told, head)
+        return OwnTotalProgram(compiler, post, target, record_total, head)
 
     def is_exact(self, run: Run) -> bool:
-        """Whether both are the same."""
+        """Check whether the document's total equals the record's."""
         total = self.total(run)
-        return bool(self.told.near(run, total) == total)
+        return bool(self.record_total.near(run, total) == total)
 
-    def judge(self, run: Run, said: Said) -> Said:
-        """Nothing where both are the same, where one is missing, which its field tells, or where a
-        check that stops the record has found it.
+    def judge(self, run: Run, judged: Said) -> Said:
+        """Return a finding if the totals differ. Empty if either is missing, or a failed check
+        already reports it.
         """
         total = self.total(run)
-        own = self.told.near(run, total)
-        if not isinstance(total, Decimal) or not isinstance(own, Decimal) or total == own:
+        stated_total = self.record_total.near(run, total)
+        if (
+            not isinstance(total, Decimal)
+            or not isinstance(stated_total, Decimal)
+            or total == stated_total
+        ):
             return Said()
-        if has_failed_check(said, self.told.labels, released=self.trusts_releases):
+        if has_failed_check(judged, self.record_total.labels, released=self.trusts_releases):
             return Said()
-        left, words = CONTEXT.subtract(total, own), self.in_words
+        difference, format_amount = CONTEXT.subtract(total, stated_total), self.in_words
         text = (
-            f"{self.name} is {words(run, total)}, but the record says {self.told.own.total} "
-            f"{words(run, own)}: {words(run, abs(left))} {'more' if left > 0 else 'less'}."
+            f"{self.name} is {format_amount(run, total)}, but the record says "
+            f"{self.record_total.fields.total} "
+            ""
+            f"{format_amount(run, stated_total)}: {format_amount(run, abs(difference))} "
+            f"{'more' if difference > 0 else 'less'}."
         )
         released = (self.route, OWN_TOTAL) in run.facts.releases
-        result = PASS if abs(left) <= self.target.tolerance else HIT
-        verdict = self._verdict(result, total, own, text)
+        result = PASS if abs(difference) <= self.target.tolerance else HIT
+        verdict = self._verdict(result, total, stated_total, text)
         if released or result == PASS:
             return Said([replace(verdict, released=released)])
         return Said([verdict], [self._finding(text)])
 
-    def _verdict(self, result: VerdictResult, total: Decimal, own: Decimal, text: str) -> Verdict:
-        shown = ((self.name, _money_text(total)), (self.told.own.total, _money_text(own)))
+    def _verdict(
+        self, result: VerdictResult, total: Decimal, stated_total: Decimal, text: str
+    ) -> Verdict:
+        operands = (
+            (self.name, _money_text(total)),
+            (self.record_total.fields.total, _money_text(stated_total)),
+        )
         span = self.target.tolerance_action.span
-        return Verdict(OWN_TOTAL, "rounding", self.route, result, span, shown, None, text)
+        return Verdict(OWN_TOTAL, "rounding", self.route, result, span, operands, None, text)
 
     def _finding(self, text: str) -> Finding:
         action = self.target.tolerance_action
@@ -460,7 +505,7 @@ class OwnTotalProgram:
             clears=Clearing.by(self.owner),
             cause_key=CauseKey(CauseKind.RULE, OWN_TOTAL),
             cause_label=f"The total for {self.target.name} is not the record's own",
-            would_pass=f"{self.name} is what the record says in {self.told.own.total}",
+            would_pass=f"{self.name} is what the record says in {self.record_total.fields.total}",
             span=action.span,
         )
 
@@ -470,10 +515,10 @@ def _money_text(value: Decimal) -> str:
 
 
 class CurrencyProgram:
-    """The proof that one route's documents are in the currency of their record's amounts.
+    """Check that one route's documents are in the currency of their record's amounts.
 
     `stated` is the record's field with its amount, `named` the document's field with its currency,
-    and `amount` the one with its amount; each is blank where there is none.
+    and `amount` the document's field with its amount; each is blank if there is none.
     """
 
     def __init__(
@@ -495,51 +540,59 @@ class CurrencyProgram:
         self.says_converted = post.uncompared is not None
 
     def differs(self, run: Run) -> bool:
-        """Check whether the document is in another currency than the record, both being known."""
-        here, there = self._codes(run)
-        return here != there and bool(here and there)
+        """Check whether the document is in another currency than the record. False if either is
+        unknown.
+        """
+        record_currency, document_currency = self._codes(run)
+        return record_currency != document_currency and bool(record_currency and document_currency)
 
-    def judge(self, run: Run, made: Decimal | None) -> Said:
+    def judge(self, run: Run, line_sum: Decimal | None) -> Said:
         """Hold a document in another currency whose amount is still the record's.
 
-        `made` is what the target makes of the lines, where the document names no amount. Rules that
-        convert amounts say why these are not compared with the record's.
+        `line_sum` is the target's sum of the lines, for a document without an amount. Rules that
+        convert amounts explain why these are not compared with the record's.
         """
         if not self.differs(run):
             return Said()
-        own = self.stated(run) if self.stated is not None else None
-        amount = self.amount(run) if self.amount is not None else made
-        is_known = isinstance(own, Decimal) and isinstance(amount, Decimal)
-        if self.says_converted and (own != amount if is_known else self.stated is None):
+        stated_amount = self.stated(run) if self.stated is not None else None
+        amount = self.amount(run) if self.amount is not None else line_sum
+        is_known = isinstance(stated_amount, Decimal) and isinstance(amount, Decimal)
+        if self.says_converted and (stated_amount != amount if is_known else self.stated is None):
             return Said()
-        here, there = self._codes(run)
+        record_currency, document_currency = self._codes(run)
         record = self.record.replace("_", " ")
-        text = f"The document is in {there} and the {record} in {here}."
-        if isinstance(own, Decimal):
+        text = f"The document is in {document_currency} and the {record} in {record_currency}."
+        if isinstance(stated_amount, Decimal):
             text = (
-                f"The document is in {there} and the {record} in {here}: {in_currency(own, here)} "
-                f"would be posted as {in_currency(own, there)}."
+                f"The document is in {document_currency} and the {record} in {record_currency}: "
+                f"{in_currency(stated_amount, record_currency)} "
+                f"would be posted as {in_currency(stated_amount, document_currency)}."
             )
         released = (self.route, OTHER_CURRENCY) in run.facts.releases
-        shown = (("currency of the record", here), ("currency of the document", there))
-        verdict = Verdict(
-            OTHER_CURRENCY, "rounding", self.route, HIT, self.span, shown, None, text, released
+        operands = (
+            ("currency of the record", record_currency),
+            ("currency of the document", document_currency),
         )
-        return Said([verdict], [] if released else [self._finding(text, here, there)])
+        verdict = Verdict(
+            OTHER_CURRENCY, "rounding", self.route, HIT, self.span, operands, None, text, released
+        )
+        return Said(
+            [verdict], [] if released else [self._finding(text, record_currency, document_currency)]
+        )
 
     def _codes(self, run: Run) -> tuple[str, str]:
         """Return the currencies of the record and of the document; blank where unknown."""
         stated = run.currency.strip()
-        if self.read:  # another word has a hold of its own, or a map that says what it means
-            here = stated if stated in CURRENCY_CODES else ""
+        if self.read:  # any other word has its own hold, or a map that gives its meaning
+            record_currency = stated if stated in CURRENCY_CODES else ""
         else:
-            here = suggest_currency(stated) or stated
+            record_currency = suggest_currency(stated) or stated
         if self.named is None:
-            return here, "" if self.read else self.base
+            return record_currency, "" if self.read else self.base
         value = self.named(run)
-        return here, suggest_currency(value) if isinstance(value, str) else ""
+        return record_currency, suggest_currency(value) if isinstance(value, str) else ""
 
-    def _finding(self, text: str, here: str, there: str) -> Finding:
+    def _finding(self, text: str, record_currency: str, document_currency: str) -> Finding:
         return Finding(
             code="CUR02",
             error_class="business_rule",
@@ -549,25 +602,37 @@ class CurrencyProgram:
             owner=self.owner,
             message=f"{text} Its amounts are not converted. Nothing was sent.",
             clears=Clearing.by(self.owner),
-            cause_key=CauseKey(CauseKind.RULE, f"{OTHER_CURRENCY}:{here}-{there}"),
-            cause_label=f"Amounts in {here} in a document in {there}",
-            would_pass=f"the document is in {here}, or the rules convert its amounts and say so",
+            cause_key=CauseKey(
+                CauseKind.RULE, f"{OTHER_CURRENCY}:{record_currency}-{document_currency}"
+            ),
+            cause_label=(f"Amounts in {record_currency} in a document in {document_currency}"),
+            would_pass=(
+                f"the document is in {record_currency}, or the rules convert its amounts and say so"
+            ),
             span=self.span,
         )
 
 
-def not_compared(run: Run, route: str, said: nodes.Uncompared, told: OwnTotal) -> Said:
-    """That the rules leave the comparison out, and why."""
-    total = told.total(run)
-    shown = ((told.own.total, _money_text(total) if isinstance(total, Decimal) else MISSING),)
-    text = f"The amount is not compared with {told.own.total}: “{said.reason}”"
+def not_compared(
+    run: Run, route: str, uncompared: nodes.Uncompared, record_total: RecordTotal
+) -> Said:
+    """Return the verdict that the rules skip the comparison, with their reason."""
+    total = record_total.total(run)
+    operands = (
+        (record_total.fields.total, _money_text(total) if isinstance(total, Decimal) else MISSING),
+    )
+    text = f"The amount is not compared with {record_total.fields.total}: “{uncompared.reason}”"
     return Said(
-        [Verdict(OWN_TOTAL, "rounding", route, NOT_APPLICABLE, said.span, shown, None, text)]
+        [
+            Verdict(
+                OWN_TOTAL, "rounding", route, NOT_APPLICABLE, uncompared.span, operands, None, text
+            )
+        ]
     )
 
 
 class LineAmountProgram:
-    """The proof of the lines of one route's documents."""
+    """Compare the line amounts of one route's documents with their parts."""
 
     def __init__(
         self,
@@ -584,8 +649,8 @@ class LineAmountProgram:
         self.owner = target.tolerance_action.role or compiler.owner
         self.in_words = compiler.currencies.amount
         self.adds = line.defined.tax_is == "added"
-        wanted = ("amount", "quantity", "price", "discount", *(("tax",) if self.adds else ()))
-        self.parts = tuple(part for part in wanted if line[part] is not None)
+        part_names = ("amount", "quantity", "price", "discount", *(("tax",) if self.adds else ()))
+        self.parts = tuple(part for part in part_names if line[part] is not None)
         exprs = [line[part] for part in self.parts]
         self.asked = tuple(expr for expr in exprs if expr is not None)
         self.closures = [compiler.guarded(e, scope, LINE_AMOUNT, "") for e in self.asked]
@@ -596,99 +661,117 @@ class LineAmountProgram:
     def of(
         compiler: Compiler,
         post: nodes.Post,
-        known: DocumentSchema | None,
+        schema: DocumentSchema | None,
         target: nodes.Target | None,
     ) -> LineAmountProgram | None:
-        """The proof of a route; None where its target defines no line, or the route says less."""
-        line = line_of(post, known)
-        if line is None or target is None or known is None:
+        """Return the proof of a route, or None if its target defines no line or the route omits a
+        part.
+        """
+        line = line_of(post, schema)
+        if line is None or target is None or schema is None:
             return None
         if any(line[part] is None for part in ("amount", "quantity", "price")):
             return None
         if line.defined.tax_is == "added" and line["tax"] is None and line["code"] is not None:
-            return None  # the target adds a tax that nobody told us
-        price = next((f for f in known.lines if f.name == line.defined.price), None)
+            return None  # the target adds a tax that the rules do not know
+        price = next((f for f in schema.lines if f.name == line.defined.price), None)
         places = price.places if price is not None and price.places is not None else 2
         return LineAmountProgram(compiler, post, target, line, places)
 
     def is_exact(self, rows: Iterable[Values]) -> bool:
-        """Whether every line is what its parts make; `rows` are the values of `asked`."""
+        """Check whether every line's amount equals its parts; `rows` are the values of `asked`."""
         for values in rows:
-            told = dict(zip(self.parts, values, strict=True))
-            made = self._made(told)
-            if made is None or told["amount"] != made[0]:
+            values_by_part = dict(zip(self.parts, values, strict=True))
+            computed = self._compute(values_by_part)
+            if computed is None or values_by_part["amount"] != computed[0]:
                 return False
         return True
 
     def judge(self, run: Run) -> Said:
-        """A verdict for each line that is wrong, and one finding that names the first of them."""
+        """Return a verdict for each wrong line, and a finding that names the first of them."""
         run.spend(len(run.lines))
-        said, wrong = Said(), dict[int, str]()
+        judged, wrong = Said(), dict[int, str]()
         released = (self.route, LINE_AMOUNT) in run.facts.releases
         for number, row in enumerate(run.lines, start=1):
             if is_left_out(run, row):
                 continue
             run.line = row
-            told = {p: c(run) for p, c in zip(self.parts, self.closures, strict=True)}
-            made = self._made(told)
-            if made is None or self._explains(told, *made):
+            values_by_part = {p: c(run) for p, c in zip(self.parts, self.closures, strict=True)}
+            computed = self._compute(values_by_part)
+            if computed is None or self._explains(values_by_part, *computed):
                 continue
-            left = CONTEXT.subtract(told["amount"], made[0])
-            if abs(left) <= self.target.tolerance:
+            difference = CONTEXT.subtract(values_by_part["amount"], computed[0])
+            if abs(difference) <= self.target.tolerance:
                 continue
-            wrong[number] = self._words(run, number, told, made[0], left)
-            said.verdicts.append(self._verdict(number, told, made[0], wrong[number], released))
+            wrong[number] = self._explain(run, number, values_by_part, computed[0], difference)
+            judged.verdicts.append(
+                self._verdict(number, values_by_part, computed[0], wrong[number], released)
+            )
         if wrong and not released:
-            said.findings.append(self._finding(wrong))
-        return said
+            judged.findings.append(self._finding(wrong))
+        return judged
 
-    def _made(self, told: dict[str, Any]) -> tuple[Decimal, Decimal] | None:
-        """What the parts of a line make, rounded and exactly; None where one is no number."""
-        quantity, price = told["quantity"], told["price"]
-        if not all(isinstance(value, Decimal) for value in (told["amount"], quantity, price)):
+    def _compute(self, values_by_part: dict[str, Any]) -> tuple[Decimal, Decimal] | None:
+        """Return the amount from a line's parts, rounded and exact; None if a part is not a
+        number.
+        """
+        quantity, price = values_by_part["quantity"], values_by_part["price"]
+        if not all(
+            isinstance(value, Decimal) for value in (values_by_part["amount"], quantity, price)
+        ):
             return None
         places = self.target.places
         net = CONTEXT.multiply(quantity, price)
-        if "discount" in told:
-            discount = _discount(told["discount"], round_half_up(net, places))
+        if "discount" in values_by_part:
+            discount = _discount(values_by_part["discount"], round_half_up(net, places))
             if discount is None:
                 return None
             net = CONTEXT.subtract(net, discount)
-        tax = told.get("tax", _NOTHING)
+        tax = values_by_part.get("tax", _NOTHING)
         if not isinstance(tax, Decimal):
             return None
         rounded = CONTEXT.add(round_half_up(net, places), round_half_up(tax, places))
         return rounded, CONTEXT.add(net, tax)
 
-    def _explains(self, told: dict[str, Any], rounded: Decimal, exact: Decimal) -> bool:
-        """Whether the amount is what its parts make, but for a price that was rounded, or a part of
-        an amount that falls on one bill.
+    def _explains(self, values_by_part: dict[str, Any], rounded: Decimal, exact: Decimal) -> bool:
+        """Check whether the amount equals its parts, allowing for a rounded price or a part of a
+        bill.
         """
-        if told["amount"] == rounded:
+        if values_by_part["amount"] == rounded:
             return True
-        places, exponent = self.target.places, told["price"].normalize().as_tuple().exponent
+        places, exponent = (
+            self.target.places,
+            values_by_part["price"].normalize().as_tuple().exponent,
+        )
         slack = places if self.parted else _NOTHING
         if isinstance(exponent, int) and Decimal(1).scaleb(exponent) <= self.finest:
-            slack += abs(told["quantity"]) * self.finest * _HALF
-        most = slack + places * _HALF
-        return bool(slack) and abs(CONTEXT.subtract(told["amount"], exact)) <= most
+            slack += abs(values_by_part["quantity"]) * self.finest * _HALF
+        limit = slack + places * _HALF
+        return bool(slack) and abs(CONTEXT.subtract(values_by_part["amount"], exact)) <= limit
 
     # ---- in words -----------------------------------------------------------------------------
 
-    def _words(
-        self, run: Run, number: int, told: dict[str, Any], made: Decimal, left: Decimal
+    def _explain(
+        self,
+        run: Run,
+        number: int,
+        values_by_part: dict[str, Any],
+        computed: Decimal,
+        difference: Decimal,
     ) -> str:
-        said = partial(self.in_words, run)
-        shown = {
-            part: f"{self._name(part)} {_shown(part, value, said)}" for part, value in told.items()
+        format_amount = partial(self.in_words, run)
+        part_texts = {
+            part: f"{self._name(part)} {_format_part(part, value, format_amount)}"
+            for part, value in values_by_part.items()
         }
-        how = f"{shown['quantity']} × {shown['price']}"
-        how += f" − {shown['discount']}" if "discount" in shown else ""
-        how += f" + {shown['tax']}" if "tax" in shown else ""
-        side = "more" if left > 0 else "less"
+        formula = f"{part_texts['quantity']} × {part_texts['price']}"
+        formula += f" − {part_texts['discount']}" if "discount" in part_texts else ""
+        formula += f" + {part_texts['tax']}" if "tax" in part_texts else ""
+        direction = "more" if difference > 0 else "less"
         return (
-            f"Line {number}: {self._name('amount')} is {said(told['amount'])}, but {how} makes "
-            f"{said(made)}: {said(abs(left))} {side}."
+            f"Line {number}: {self._name('amount')} is "
+            f"{format_amount(values_by_part['amount'])}, but {formula} makes "
+            f"{format_amount(computed)}: {format_amount(abs(difference))} {direction}."
         )
 
     def _name(self, part: str) -> str:
@@ -696,20 +779,26 @@ class LineAmountProgram:
         return name
 
     def _verdict(
-        self, number: int, told: dict[str, Any], made: Decimal, text: str, released: bool
+        self,
+        number: int,
+        values_by_part: dict[str, Any],
+        computed: Decimal,
+        text: str,
+        released: bool,
     ) -> Verdict:
         operands = [
-            (self._name(part), _shown(part, value, _money_text)) for part, value in told.items()
+            (self._name(part), _format_part(part, value, _money_text))
+            for part, value in values_by_part.items()
         ]
-        operands.append(("its parts make", _money_text(made)))
+        operands.append(("its parts make", _money_text(computed)))
         span = self.target.tolerance_action.span
         return Verdict(
             LINE_AMOUNT, "rounding", self.route, HIT, span, tuple(operands), number, text, released
         )
 
-    def _finding(self, wrong: dict[int, str]) -> Finding:
-        action, more = self.target.tolerance_action, len(wrong) - _TOLD
-        text = " ".join(list(wrong.values())[:_TOLD])
+    def _finding(self, texts_by_line: dict[int, str]) -> Finding:
+        action, further_lines = self.target.tolerance_action, len(texts_by_line) - _SHOWN_LINES
+        text = " ".join(list(texts_by_line.values())[:_SHOWN_LINES])
         name = self._name("amount")
         return Finding(
             code="RND05",
@@ -718,18 +807,18 @@ class LineAmountProgram:
             route=self.route,
             severity="warn" if action.kind == "warn" else "hold",
             owner=self.owner,
-            message=f"{text} So are {more} more." if more > 0 else text,
+            message=f"{text} So are {further_lines} more." if further_lines > 0 else text,
             clears=Clearing.by(self.owner),
             cause_key=CauseKey(CauseKind.RULE, LINE_AMOUNT),
             cause_label=f"{name} is not what the line makes for {self.target.name}",
             would_pass=f"{name} is what its parts make",
             span=action.span,
-            lines=tuple(wrong),
+            lines=tuple(texts_by_line),
         )
 
 
 def _discount(value: Any, gross: Decimal) -> Decimal | None:
-    """A discount as an amount; a text is an amount or a part in percent, as AutoCount takes it."""
+    """Return a discount as an amount. A text is an amount or a percentage, as in AutoCount."""
     if isinstance(value, Decimal):
         return value
     if not isinstance(value, str):
@@ -743,7 +832,7 @@ def _discount(value: Any, gross: Decimal) -> Decimal | None:
         return None
 
 
-def _shown(part: str, value: Any, money: Callable[[Decimal], str]) -> str:
+def _format_part(part: str, value: Any, money: Callable[[Decimal], str]) -> str:
     if not isinstance(value, Decimal):
         return str(value)
     return number_text(value) if part == "quantity" else money(value)

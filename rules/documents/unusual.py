@@ -19,8 +19,8 @@ from rules.documents.rounding import PER_LINE, RoundingProgram, TaxProgram
 from rules.documents.totals import (
     CurrencyProgram,
     LineAmountProgram,
-    OwnTotal,
     OwnTotalProgram,
+    RecordTotal,
     TotalFields,
     not_compared,
 )
@@ -37,7 +37,7 @@ from rules.values.wording import document_text
 NO_LINES, QUANTITIES, TOTALS = "no_lines", "negative_quantities", "negative_totals"
 
 UNUSUAL = (NO_LINES, QUANTITIES, TOTALS)
-"""The words of `allows`, and the rules that hold what no word allows."""
+"""The words that `allows` accepts, and the rules that hold a document without them."""
 
 UNUSUAL_CODE = "VAL03"
 
@@ -57,7 +57,7 @@ Columns = Sequence[Sequence[Number]]
 LISTED_CODES_RULE, LISTED_CODE, UNSEEN = "listed_codes", "LST01", "VAL01"
 
 LISTS: Mapping[str, str] = {"account": "account", "tax": "tax_code", "currency": "currency"}
-"""What a field refers to -> the kind of list in which a target tells such codes."""
+"""Map what a field refers to, to the kind of list in which a target reports such codes."""
 
 NOUNS = {"account": "account", "tax_code": "tax code", "currency": "currency"}
 
@@ -65,13 +65,13 @@ _NONE: frozenset[str] = frozenset()
 
 
 def possible_unusual(index: Index, record: str) -> frozenset[str]:
-    """Which of it the records of a kind can have at all."""
-    found = {TOTALS}
+    """Return the unusual features that records of a kind can have."""
+    features = {TOTALS}
     if index.lines_field(record) is not None:
-        found.add(NO_LINES)
+        features.add(NO_LINES)
     if _quantities(index, record):
-        found.add(QUANTITIES)
-    return frozenset(found)
+        features.add(QUANTITIES)
+    return frozenset(features)
 
 
 def _quantities(index: Index, record: str) -> tuple[str, ...]:
@@ -88,30 +88,40 @@ def _amounts(index: Index, record: str) -> tuple[str, ...]:
 
 
 def line_count_checks(index: Index, record: str) -> frozenset[Span]:
-    """Where checks of a record kind count its lines."""
+    """Return the spans of the checks that count the lines of a record kind."""
     lines = index.lines_field(record)
-    mine = (c for c in index.ruleset.checks if any(word.name == record for word in c.records))
-    asked = (one for c in mine for one in c.requires)
-    return frozenset(one.span for one in asked if lines and _counts(one, lines.name))
+    record_checks = (
+        check
+        for check in index.ruleset.checks
+        if any(word.name == record for word in check.records)
+    )
+    requirements = (requirement for check in record_checks for requirement in check.requires)
+    return frozenset(
+        requirement.span
+        for requirement in requirements
+        if lines and _counts(requirement, lines.name)
+    )
 
 
 def _counts(expr: Any, lines: str) -> bool:
     if isinstance(expr, nodes.Call) and expr.name == "count" and expr.where is None:
-        return any(isinstance(one, nodes.Name) and one.path == (lines,) for one in expr.args)
+        return any(
+            isinstance(argument, nodes.Name) and argument.path == (lines,) for argument in expr.args
+        )
     return any(_counts(part, lines) for part in nodes.inner(expr))
 
 
-def is_held_without_lines(said: Said, counting: frozenset[Span]) -> bool:
-    """Whether something stops a record and says that it has no lines: these rules, or a check where
-    it counts them.
+def is_held_without_lines(judged: Said, counting: frozenset[Span]) -> bool:
+    """Check whether a finding stops the record because it has no lines: this rule, or a check that
+    counts them.
     """
-    stops = {f.rule for f in said.findings if f.severity in {"hold", "reject"}}
-    failed = [v for v in said.verdicts if v.result == HIT and v.rule in stops]
+    stops = {f.rule for f in judged.findings if f.severity in {"hold", "reject"}}
+    failed = [v for v in judged.verdicts if v.result == HIT and v.rule in stops]
     return any(v.rule == NO_LINES or v.span in counting for v in failed)
 
 
-class Unusual:
-    """The question of one route; in rules of earlier editions nobody asks it."""
+class UnusualProgram:
+    """Judge the unusual features of one route's documents. Editions before 3 skip it."""
 
     def __init__(
         self, compiler: Compiler, post: nodes.Post, shape: Shape, schemas: Schemas | None
@@ -121,7 +131,7 @@ class Unusual:
         self.asked = index.edition >= Edition.THIRD
         self.allowed = post.allows.what if post.allows is not None else ()
         self.span = post.span
-        self.said_at = post.allows.span if post.allows is not None else post.span
+        self.allows_span = post.allows.span if post.allows is not None else post.span
         self.listed = index.lines_field(record) is not None
         self.quantities = _quantities(index, record)
         self.totals = list(self._totals(compiler, post, shape, schemas))
@@ -132,19 +142,19 @@ class Unusual:
     def _totals(
         compiler: Compiler, post: nodes.Post, shape: Shape, schemas: Schemas | None
     ) -> Iterator[tuple[str, Any]]:
-        """The total of the record, and that of the document where it is made in another way."""
+        """Yield the record's total, and the document's total if it is computed differently."""
         scope = Scope(compiler.index, compiler.record, document=True)
-        name = _stated(compiler.index, compiler.record, schemas)
+        name = _amount_field(compiler.index, compiler.record, schemas)
         if name:
             yield name, compiler.field(name, scope)
-        given = next((a for a in post.fields if a.name == shape.amount), None)
-        if given is None or post.bill is not None:
+        assign = next((a for a in post.fields if a.name == shape.amount), None)
+        if assign is None or post.bill is not None:
             return
-        if not (isinstance(given.expr, nodes.Name) and given.expr.path == (name,)):
-            yield given.name, compiler.guarded(given.expr, scope, TOTALS, "")
+        if not (isinstance(assign.expr, nodes.Name) and assign.expr.path == (name,)):
+            yield assign.name, compiler.guarded(assign.expr, scope, TOTALS, "")
 
     def seen(self, run: Run) -> bool:
-        """Whether there is anything that a word must allow."""
+        """Check whether the document has an unusual feature."""
         if not self.asked:
             return False
         if self.listed and not run.shown:
@@ -156,36 +166,44 @@ class Unusual:
                     return True
         for _, closure in self.totals:
             value = closure(run)
-            if not (value.__class__ is Decimal and value >= 0) and _below(value):
+            if not (value.__class__ is Decimal and value >= 0) and _is_negative(value):
                 return True
         return False
 
     def judge(self, run: Run) -> Said:
-        """A finding for each that no word allows, and a verdict also for what one allows."""
-        said = Said()
-        for rule, found, lines in self._found(run) if self.asked else ():
+        """Return a verdict for each unusual feature, and a finding for each that the rules do not
+        allow.
+        """
+        judged = Said()
+        for rule, description, lines in self._features(run) if self.asked else ():
             allowed = rule in self.allowed
             released = (self.route, rule) in run.facts.releases
-            shown = ((_TITLES[rule], found),)  # counted by a digest, so it stays as it is
-            text = found if run.bare else separated(found)
-            span = self.said_at if allowed else self.span
+            operands = (
+                (_TITLES[rule], description),
+            )  # part of the outcome hash, so it never changes
+            text = description if run.bare else separated(description)
+            span = self.allows_span if allowed else self.span
             result = NOT_APPLICABLE if allowed else HIT
-            told = f"{text} The rules allow it: {_words(rule)}." if allowed else text
+            verdict_text = f"{text} The rules allow it: {_words(rule)}." if allowed else text
             line = lines[0] if lines else None
-            said.verdicts.append(
-                Verdict(rule, "field", self.route, result, span, shown, line, told, released)
+            judged.verdicts.append(
+                Verdict(
+                    rule, "field", self.route, result, span, operands, line, verdict_text, released
+                )
             )
             if not allowed and not released:
-                said.findings.append(self._finding(rule, text, lines))
+                judged.findings.append(self._finding(rule, text, lines))
         if self.asks_quantity:
-            said.add(self._judge_quantities(run))
-        return said
+            judged.add(self._judge_quantities(run))
+        return judged
 
     def _is_unusual(self, value: Any) -> bool:
-        return _below(value) or (self.asks_quantity and isinstance(value, _NUMBERS) and not value)
+        return _is_negative(value) or (
+            self.asks_quantity and isinstance(value, _NUMBERS) and not value
+        )
 
     def _judge_quantities(self, run: Run) -> Said:
-        """Hold lines of 0 pieces that have an amount: no document can show one."""
+        """Hold lines of 0 pieces with an amount: no document can show such a line."""
         lines = [
             (number, row)
             for number, row in enumerate(run.lines, start=1)
@@ -199,10 +217,10 @@ class Unusual:
             return Said()
         number, row = lines[0]
         amount = next(v for v in map(row.get, self.amounts) if isinstance(v, _NUMBERS) and v)
-        text = f"Line {number} has 0 pieces and an amount of {_shown(amount)}."
+        text = f"Line {number} has 0 pieces and an amount of {_format_amount(amount)}."
         label = "0 pieces with an amount"
-        shown = ((label, text),)
-        verdict = Verdict(NO_QUANTITY, "field", self.route, HIT, self.span, shown, number, text)
+        operands = ((label, text),)
+        verdict = Verdict(NO_QUANTITY, "field", self.route, HIT, self.span, operands, number, text)
         finding = Finding(
             code=NO_QUANTITY_CODE,
             error_class="bad_value",
@@ -220,23 +238,30 @@ class Unusual:
         )
         return Said([verdict], [finding])
 
-    def _found(self, run: Run) -> Iterator[tuple[str, str, tuple[int, ...]]]:
-        """The rule, what was found in words, and the lines where it is."""
+    def _features(self, run: Run) -> Iterator[tuple[str, str, tuple[int, ...]]]:
+        """Yield (rule, description, line numbers) for each unusual feature."""
         if self.listed and not run.shown:
             yield NO_LINES, f"This {self.record.replace('_', ' ')} has no lines.", ()
         for name in self.quantities:
-            below = [(no, row[name]) for no, row in enumerate(run.lines, 1) if _below(row[name])]
+            below = [
+                (number, row[name])
+                for number, row in enumerate(run.lines, 1)
+                if _is_negative(row[name])
+            ]
             if below:
-                no, value = below[0]
+                number, value = below[0]
                 others = len(below) - 1
-                more = f", and on {others} more line{'s'[: others - 1]}" if others else ""
-                text = f"The {name.replace('_', ' ')} is {number_text(value)} on line {no}{more}."
-                yield QUANTITIES, text, tuple(no for no, _ in below)
+                further_lines = f", and on {others} more line{'s'[: others - 1]}" if others else ""
+                text = (
+                    f"The {name.replace('_', ' ')} is {number_text(value)} on line "
+                    f"{number}{further_lines}."
+                )
+                yield QUANTITIES, text, tuple(number for number, _ in below)
                 break
         for name, closure in self.totals:
             value = closure(run)
-            if _below(value):
-                yield TOTALS, f"The {name.replace('_', ' ')} is {_shown(value)}.", ()
+            if _is_negative(value):
+                yield TOTALS, f"The {name.replace('_', ' ')} is {_format_amount(value)}.", ()
                 break
 
     def _finding(self, rule: str, text: str, lines: tuple[int, ...]) -> Finding:
@@ -258,17 +283,17 @@ class Unusual:
         )
 
 
-def _stated(index: Index, record: str, schemas: Schemas | None) -> str:
-    """The field in which a record states its total, or its only amount; blank where in none."""
-    own = TotalFields.of(index, record, schemas)
-    own = own.read(index, record) if own is not None else None
-    if own is not None:
-        return own.total
+def _amount_field(index: Index, record: str, schemas: Schemas | None) -> str:
+    """Return the field with a record's total, or with its only amount; blank if there is none."""
+    total_fields = TotalFields.of(index, record, schemas)
+    total_fields = total_fields.read(index, record) if total_fields is not None else None
+    if total_fields is not None:
+        return total_fields.total
     field = index.fields[record].get("amount")
     return "amount" if isinstance(field, nodes.Field) and field.type == "money" else ""
 
 
-def _below(value: Any) -> bool:
+def _is_negative(value: Any) -> bool:
     return isinstance(value, _NUMBERS) and value < 0
 
 
@@ -276,13 +301,15 @@ def _words(rule: str) -> str:
     return rule.replace("_", " ")
 
 
-def _shown(value: Any) -> str:
+def _format_amount(value: Any) -> str:
     return number_text(value, 2) if isinstance(value, Decimal) else str(value)
 
 
 @dataclass(frozen=True)
 class AmountsProgram:
-    """The proofs of one route; each is None where its documents do not show what it is about."""
+    """Combine the amount proofs of one route; each is None if its documents do not show the
+    amounts.
+    """
 
     route: str
     total: RoundingProgram | None
@@ -290,10 +317,10 @@ class AmountsProgram:
     lines: LineAmountProgram | None
     tax: TaxProgram | None
     uncompared: nodes.Uncompared | None
-    told: OwnTotal | None
+    record_total: RecordTotal | None
     compiler: Compiler
     currency: CurrencyProgram
-    counting: frozenset[Span] | None = None  # checks of lines; None: without lines is asked twice
+    counting: frozenset[Span] | None = None  # checks that count lines; None before edition 6
 
     @staticmethod
     def of(
@@ -304,29 +331,31 @@ class AmountsProgram:
         schemas: Schemas | None,
         target: nodes.Target | None,
     ) -> AmountsProgram:
-        """The proofs of a route; `shape` names the header fields of its documents."""
+        """Return the proofs of a route; `shape` names the header fields of its documents."""
         total = shape.total
         index, record = compiler.index, compiler.record
-        known = schemas.document(post.route.target, post.route.document) if schemas else None
-        own = TotalFields.of(index, record, schemas)
-        own = own.read(index, record) if own else None
-        told = OwnTotal(compiler, own) if own else None
-        compared = told if post.uncompared is None else None
+        schema = schemas.document(post.route.target, post.route.document) if schemas else None
+        total_fields = TotalFields.of(index, record, schemas)
+        total_fields = total_fields.read(index, record) if total_fields else None
+        record_total = RecordTotal(compiler, total_fields) if total_fields else None
+        compared = record_total if post.uncompared is None else None
         return AmountsProgram(
             str(post.route),
             RoundingProgram.of(
-                compiler, post, known=known, total=total, target=target, told=compared
+                compiler, post, schema=schema, total=total, target=target, record_total=compared
             ),
-            OwnTotalProgram.of(compiler, post, total=total, target=target, told=compared),
-            LineAmountProgram.of(compiler, post, known, target),
-            TaxProgram.of(compiler, post, known=known, total=total, target=target, told=compared),
+            OwnTotalProgram.of(compiler, post, total=total, target=target, record_total=compared),
+            LineAmountProgram.of(compiler, post, schema, target),
+            TaxProgram.of(
+                compiler, post, schema=schema, total=total, target=target, record_total=compared
+            ),
             post.uncompared,
-            told,
+            record_total,
             compiler,
             CurrencyProgram(
                 compiler,
                 post,
-                stated=_stated(index, record, schemas),
+                stated=_amount_field(index, record, schemas),
                 named=shape.currency,
                 amount=shape.amount,
             ),
@@ -335,32 +364,34 @@ class AmountsProgram:
 
     @cached_property
     def asked(self) -> tuple[nodes.Expr, ...]:
-        """The expressions of each line whose values `is_exact` wants."""
+        """The expressions whose values on each line `is_exact` takes."""
         total = self.total.asked if self.total is not None else ()
         lines = self.lines.asked if self.lines is not None else ()
-        shown = self.total is not None and self.total.shows_lines
-        return (*total, *(lines[:1] if shown else lines))
+        shows_lines = self.total is not None and self.total.shows_lines
+        return (*total, *(lines[:1] if shows_lines else lines))
 
     @cached_property
     def known(self) -> Closure | None:
-        """What gives the amounts as `is_exact` wants them; None where each is asked for itself."""
+        """The closure that returns the amounts for `is_exact`; None if each is evaluated
+        separately.
+        """
         return self.compiler.known(WantedValues(amounts=self.asked, summed=self.summed))
 
     @cached_property
     def summed(self) -> LineSums | None:
-        """How the values of `asked` are added up on the way; None where that takes more."""
+        """How to sum the values of `asked` in the same pass; None if they cannot be."""
         total, lines = self.total, self.lines
         if total is None or not total.asked or total.target.rounding != PER_LINE:
             return None
         if not is_simple(total.target.places) or (lines is not None and not total.shows_lines):
             return None
         columns = len(total.asked)
-        shown = (columns if total.parts.holds_tax else 1) if lines is not None else 0
-        return LineSums(total.target.places, columns, shown)
+        shown_columns = (columns if total.parts.holds_tax else 1) if lines is not None else 0
+        return LineSums(total.target.places, columns, shown_columns)
 
     def is_exact(self, run: Run, amounts: list[Number] | Decimal) -> bool:
-        """Whether there is nothing to say, by these values of `asked`, line after line, or by
-        what they come to.
+        """Check whether the amounts need no finding, from the values of `asked` by line, or from
+        their sum.
         """
         if (self.tax is not None and not self.tax.is_exact(run)) or self.currency.differs(run):
             return False
@@ -369,81 +400,89 @@ class AmountsProgram:
             return (total is None or total.is_exact(run, amounts)) and (
                 self.own is None or self.own.is_exact(run)
             )
-        columns, mine = self._columns(amounts)
+        columns, total_width = self._columns(amounts)
         return (
-            (self.total is None or self.total.is_exact(run, columns[:mine]))
+            (self.total is None or self.total.is_exact(run, columns[:total_width]))
             and (self.own is None or self.own.is_exact(run))
             and self._line_by_line(amounts)
         )
 
     def _columns(self, amounts: list[Number]) -> tuple[Columns, int]:
-        """The values of each expression of `asked`, and how many of these are for the total."""
-        wide, mine = len(self.asked), len(self.total.asked) if self.total is not None else 0
-        return [amounts[at::wide] for at in range(wide)], mine
+        """Return the values of each expression of `asked`, and how many of them belong to the
+        total.
+        """
+        width, total_width = len(self.asked), len(self.total.asked) if self.total is not None else 0
+        return [amounts[index::width] for index in range(width)], total_width
 
     def _line_by_line(self, amounts: list[Number] | Decimal) -> bool:
-        """Whether the amount of every line is just what its parts, or the first columns, make;
-        of what was added up that was seen on the way.
+        """Check whether every line's amount equals its parts, or its first columns. A sum was
+        already checked.
         """
         total, lines = self.total, self.lines
         if lines is None or isinstance(amounts, Decimal):
             return True
-        columns, mine = self._columns(amounts)
+        columns, total_width = self._columns(amounts)
         if total is None or not total.shows_lines:
-            return lines.is_exact(zip(*columns[mine:], strict=True))
-        made = columns[:mine] if total.parts.holds_tax else columns[:1]
-        first, *others = [round_all(column, total.target.places) for column in made]
+            return lines.is_exact(zip(*columns[total_width:], strict=True))
+        amount_columns = columns[:total_width] if total.parts.holds_tax else columns[:1]
+        first, *others = [round_all(column, total.target.places) for column in amount_columns]
         for column in others:
             first = list(map(CONTEXT.add, first, column))
-        return all(map(eq, columns[mine], first))
+        return all(map(eq, columns[total_width], first))
 
-    def judge(self, run: Run, said: Said) -> Said:
-        """What is wrong with the amounts, and what the sum of the lines was compared with.
+    def judge(self, run: Run, judged: Said) -> Said:
+        """Return the findings on the amounts, and the verdicts of the comparisons.
 
-        `said` is what other rules said of the record: what they found is not found twice.
+        `judged` holds what other rules found in the record, which is not repeated.
         """
-        found, amounts = Said(), self._known_amounts(run)
+        amounts_judged, amounts = Said(), self._known_amounts(run)
         if amounts is not None and self.is_exact(run, amounts):
-            return found
-        found.add(self.currency.judge(run, self.amount(run)))
-        if self.uncompared is not None and self.told is not None:
-            found.add(not_compared(run, self.route, self.uncompared, self.told))
+            return amounts_judged
+        amounts_judged.add(self.currency.judge(run, self.amount(run)))
+        if self.uncompared is not None and self.record_total is not None:
+            amounts_judged.add(not_compared(run, self.route, self.uncompared, self.record_total))
         if self.total is not None:
-            differs = self.total.judge(run, said)
-            asked_once = self.counting is not None and not run.shown and differs.findings
-            if asked_once and is_held_without_lines(said, self.counting or frozenset()):
-                differs = Said(differs.verdicts)  # they come to nothing, and that is said
-            found.add(differs)
+            total_judged = self.total.judge(run, judged)
+            may_repeat = self.counting is not None and not run.shown and total_judged.findings
+            if may_repeat and is_held_without_lines(judged, self.counting or frozenset()):
+                total_judged = Said(
+                    total_judged.verdicts
+                )  # their sum is 0, which another finding explains
+            amounts_judged.add(total_judged)
         if self.own is not None:
-            found.add(self.own.judge(run, said))
+            amounts_judged.add(self.own.judge(run, judged))
         if self.tax is not None:
-            found.add(self.tax.judge(run, said, found))
+            amounts_judged.add(self.tax.judge(run, judged, amounts_judged))
         if self.lines is not None and (amounts is None or not self._line_by_line(amounts)):
-            found.add(self.lines.judge(run))
-        return found
+            amounts_judged.add(self.lines.judge(run))
+        return amounts_judged
 
     def _known_amounts(self, run: Run) -> list[Number] | Decimal | None:
-        """The values of `asked`, or their sum; None where one is unknown, or each is told."""
-        told = run.whole or run.stepwise or run.route.bill is not None
-        if told or not run.clean or self.known is None:
+        """Return the values of `asked`, or their sum. None if one is unknown, or a trace needs
+        each.
+        """
+        is_detailed = run.whole or run.stepwise or run.route.bill is not None
+        if is_detailed or not run.clean or self.known is None:
             return None
         try:
-            found: list[Number] | Decimal | None = self.known(run)
+            amounts: list[Number] | Decimal | None = self.known(run)
         except (ArithmeticError, TypeError, ValueError, RecursionError):
             return None
-        return found
+        return amounts
 
     def amount(self, run: Run) -> Decimal | None:
-        """What the books will show for the document; None where its lines do not say it."""
+        """Return the amount that the accounting system will show, or None if the lines do not give
+        it.
+        """
         try:
             return self.total.amount(run) if self.total is not None else None
         except ArithmeticError:
-            return None  # the proof of the total has said so
+            return None  # the proof of the total reports it
 
 
 @dataclass(frozen=True, slots=True)
-class _Named:
-    """One field of the document that names a code: in which list, and who is asked for it."""
+class _CodeField:
+    """Describe one field of the document with a code: its list, and its owner."""
 
     name: str
     title: str
@@ -452,16 +491,17 @@ class _Named:
     span: Span
     program: FieldProgram | None
     raw: bool
-    """Whether records give it as it is: what a map leads to has only characters that are seen."""
+    """Whether the code comes from the record unmapped. A map's values have visible characters only.
+    """
     lasting: bool
-    """Whether it is the same on every line."""
+    """Whether the code is equal on every line."""
 
     def good(self, lists: Mapping[str, frozenset[str]]) -> frozenset[str]:
-        """Codes that are not wrong, whatever they are made of."""
+        """Return the codes that are valid regardless of their characters."""
         return frozenset() if self.raw or self.kind not in NOUNS else lists.get(self.kind, _NONE)
 
     def wrong(self, code: str, lists: Mapping[str, frozenset[str]]) -> bool:
-        """Whether a document may not name this code."""
+        """Check whether a document must not name this code."""
         if not code:
             return False
         listed = lists.get(self.kind) if self.kind in NOUNS else None
@@ -470,27 +510,27 @@ class _Named:
         return self.raw and bool(invisible(code))
 
 
-class _Asked(NamedTuple):
-    """The lists of a target, and the fields of the header and of the lines that stand in them, each
-    with the codes that it may name for certain.
+class _ListedFields(NamedTuple):
+    """Hold a target's code lists, and the header and line fields that use them, each with its
+    certainly valid codes.
     """
 
     lists: Mapping[str, frozenset[str]]
-    head: list[tuple[_Named, frozenset[str]]]
-    line: list[tuple[_Named, frozenset[str]]]
+    head: list[tuple[_CodeField, frozenset[str]]]
+    line: list[tuple[_CodeField, frozenset[str]]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Stranger:
-    """A code that its target does not list, in the field and on the lines where it was met."""
+class _UnlistedCode:
+    """Hold a code that its target does not list, with its field and lines."""
 
-    field: _Named
+    field: _CodeField
     code: str
     lines: tuple[int, ...]
 
 
 class ListedCodes:
-    """The codes of one route's documents; in rules of earlier editions nobody compares them."""
+    """Check the codes of one route's documents. Editions before 3 skip it."""
 
     def __init__(
         self,
@@ -500,208 +540,217 @@ class ListedCodes:
         schemas: Schemas | None,
         span: Span,
     ) -> None:
-        books = compiler.index.targets.get(route.target)
-        owner = (books.tolerance_action.role if books else "") or compiler.owner
-        known = schemas.document(route.target, route.document) if schemas else None
+        target = compiler.index.targets.get(route.target)
+        owner = (target.tolerance_action.role if target else "") or compiler.owner
+        schema = schemas.document(route.target, route.document) if schemas else None
         self.route, self.target = str(route), route.target
-        self.places: Mapping[str, str] = dict(getattr(known, "lists", ()))
-        asked = known is not None and compiler.index.edition >= Edition.THIRD
-        fields = (*known.header, *known.lines) if known is not None and asked else ()
-        unseen = compiler.index.edition >= Edition.FOURTH
+        self.places: Mapping[str, str] = dict(getattr(schema, "lists", ()))
+        is_checked = schema is not None and compiler.index.edition >= Edition.THIRD
+        fields = (*schema.header, *schema.lines) if schema is not None and is_checked else ()
+        checks_characters = compiler.index.edition >= Edition.FOURTH
         filled = {p.name: p for p in programs}
-        named: dict[str, _Named] = {}
+        named: dict[str, _CodeField] = {}
         for field in fields:
             refers, program = getattr(field, "refers", ""), filled.get(field.name)
-            raw = unseen and program is not None and _is_raw(program, compiler)
+            raw = checks_characters and program is not None and _is_raw(program, compiler)
             if refers in LISTS or (refers and raw):
                 kind = LISTS.get(refers, refers)
                 title = getattr(field, "title", "") or field.name
                 team = _keeper(program, compiler) or owner
                 place = program.span if program is not None else span
                 lasting = program is not None and not mentions_line(program.expr)
-                named[field.name] = _Named(
+                named[field.name] = _CodeField(
                     field.name, title, kind, team, place, program, raw, lasting
                 )
         self.named = named
-        self._asked: tuple[object, _Asked] = (self, _Asked({}, [], []))  # of no state yet
+        self._asked: tuple[object, _ListedFields] = (
+            self,
+            _ListedFields({}, [], []),
+        )  # of no state yet
 
     def differs(self, run: Run) -> bool:
-        """Whether the document, of which all is known, would name a code that is not listed."""
-        asked = self._stated(run)
-        lists = asked.lists
-        found = any(_strange(field, run, lists) for field, _ in asked.head)
-        lasting = [field for field, _ in asked.line if field.lasting]
-        every = [field for field, _ in asked.line if not field.lasting]
+        """Check whether a complete document would name an unlisted code."""
+        listed = self._cached_lists(run)
+        lists = listed.lists
+        has_unlisted = any(_has_unlisted(field, run, lists) for field, _ in listed.head)
+        lasting = [field for field, _ in listed.line if field.lasting]
+        varying = [field for field, _ in listed.line if not field.lasting]
         for row in run.lines[: 1 if lasting else 0]:
             run.line = row
-            found = found or any(_strange(field, run, lists) for field in lasting)
-        for row in run.lines if every and not found else ():
+            has_unlisted = has_unlisted or any(
+                _has_unlisted(field, run, lists) for field in lasting
+            )
+        for row in run.lines if varying and not has_unlisted else ():
             run.line = row
-            if any(_strange(field, run, lists) for field in every):
-                found = True
+            if any(_has_unlisted(field, run, lists) for field in varying):
+                has_unlisted = True
                 break
         run.line = {}
-        return found
+        return has_unlisted
 
     def has_stranger(
         self, run: Run, fields: Mapping[str, str], lines: Iterable[Mapping[str, str]]
     ) -> bool:
-        """The same of the texts of the document."""
-        asked = self._stated(run)
-        lists, line = asked.lists, asked.line
-        for field, good in asked.head:
+        """Check whether the document's texts name an unlisted code."""
+        listed = self._cached_lists(run)
+        lists, line = listed.lists, listed.line
+        for field, good in listed.head:
             code = fields.get(field.name, "")
             if code not in good and field.wrong(code, lists):
                 return True
-        first = True
+        is_first = True
         for row in lines if line else ():
             for field, good in line:
-                if first or not field.lasting:
+                if is_first or not field.lasting:
                     code = row.get(field.name, "")
                     if code not in good and field.wrong(code, lists):
                         return True
-            first = False
+            is_first = False
         return False
 
-    def _stated(self, run: Run) -> _Asked:
-        """What is compared with this state of the target, which many records meet."""
+    def _cached_lists(self, run: Run) -> _ListedFields:
+        """Return the fields and lists for the target's current state, cached until that changes."""
         state = run.world.targets.get(self.target) if self.named else None
-        of, asked = self._asked
-        if of is not state:
-            asked = self._ask(run)
-            self._asked = (state, asked)
-        return asked
+        cached_state, listed = self._asked
+        if cached_state is not state:
+            listed = self._read_lists(run)
+            self._asked = (state, listed)
+        return listed
 
-    def _ask(self, run: Run) -> _Asked:
-        """The lists of this state of the target, and the fields that are compared with them."""
+    def _read_lists(self, run: Run) -> _ListedFields:
+        """Return the code lists of the target's state, and the fields that use them."""
         lists = self._lists(run)
         named = [f for f in self.named.values() if f.program and (f.raw or f.kind in lists)]
         head, line = (
             [(f, f.good(lists)) for f in named if f.program and f.program.of_line is of_line]
             for of_line in (False, True)
         )
-        return _Asked(lists, head, line)
+        return _ListedFields(lists, head, line)
 
     def of_draft(self, run: Run, draft: Draft) -> Said:
-        """What is said of a document that is about to be made, with the lines of the record."""
+        """Judge the codes of a drafted document, with the line numbers of the record."""
         if not self.has_stranger(run, draft.fields, draft.lines):
             return Said()
-        rows = [no for no, row in enumerate(run.lines, start=1) if not is_left_out(run, row)]
+        rows = [
+            number for number, row in enumerate(run.lines, start=1) if not is_left_out(run, row)
+        ]
         return self.judge(run, draft.fields, list(zip(rows, draft.lines, strict=False)))
 
     def of_document(self, run: Run, document: Document) -> Said:
-        """What is said of a document that takes another back."""
+        """Judge the codes of a document that reverses another."""
         return self.judge(run, document.fields, list(enumerate(document.lines, start=1)))
 
     def judge(
         self, run: Run, fields: Mapping[str, str], rows: Iterable[tuple[int, Mapping[str, str]]]
     ) -> Said:
-        """A hold for each code that is not listed, which nobody can release: it would be refused.
+        """Return a hold for each unlisted code. It cannot be released, because the target would
+        refuse the document.
 
-        It ends when a later reading of the target lists the code, or the document names another.
+        It ends when the target lists the code, or the document names another.
         """
-        said = Said()
-        for found in self._strangers([(0, fields), *rows], self._lists(run)):
-            finding = self._finding(found)
-            operands = ((found.field.title, shown(found.code)),)
-            line = found.lines[0] if found.lines else None
-            span, text = found.field.span, finding.message
-            said.verdicts.append(
+        judged = Said()
+        for unlisted in self._find_unlisted([(0, fields), *rows], self._lists(run)):
+            finding = self._finding(unlisted)
+            operands = ((unlisted.field.title, shown(unlisted.code)),)
+            line = unlisted.lines[0] if unlisted.lines else None
+            span, text = unlisted.field.span, finding.message
+            judged.verdicts.append(
                 Verdict(LISTED_CODES_RULE, "codes", self.route, HIT, span, operands, line, text)
             )
-            said.findings.append(finding)
-        return said
+            judged.findings.append(finding)
+        return judged
 
     def _lists(self, run: Run) -> Mapping[str, frozenset[str]]:
-        """What the target listed when it was last asked; a kind of which it told none is left out.
+        """Return the lists that the target reported last, without empty ones.
 
-        A reading that is old still counts: until there is another, the target is taken to be as it
-        was.
+        An old list still counts until a newer one arrives.
         """
         state = run.world.targets.get(self.target) if self.named else None
         return {kind: codes for kind, codes in state.codes.items() if codes} if state else {}
 
-    def _strangers(
+    def _find_unlisted(
         self, rows: Iterable[tuple[int, Mapping[str, str]]], lists: Mapping[str, frozenset[str]]
-    ) -> list[_Stranger]:
-        """Each code once, with all lines that name it."""
-        found: dict[tuple[str, str], _Stranger] = {}
+    ) -> list[_UnlistedCode]:
+        """Return each unlisted code once, with all its lines."""
+        unlisted_codes: dict[tuple[str, str], _UnlistedCode] = {}
         for line, row in rows:
             for field in self.named.values():
                 code = row.get(field.name, "")
                 if field.wrong(code, lists):
-                    at = field.kind, code
-                    one = found.get(at) or _Stranger(field, code, ())
-                    more = (line,) if line and line not in one.lines else ()
-                    found[at] = replace(one, lines=one.lines + more)
-        return list(found.values())
+                    key = field.kind, code
+                    unlisted = unlisted_codes.get(key) or _UnlistedCode(field, code, ())
+                    added_lines = (line,) if line and line not in unlisted.lines else ()
+                    unlisted_codes[key] = replace(unlisted, lines=unlisted.lines + added_lines)
+        return list(unlisted_codes.values())
 
     # ---- in words -----------------------------------------------------------------------------
 
-    def _finding(self, found: _Stranger) -> Finding:
-        field, code = found.field, found.code
+    def _finding(self, unlisted: _UnlistedCode) -> Finding:
+        field, code = unlisted.field, unlisted.code
         hidden = invisible(code) if field.raw else ()
         if hidden:
-            name, seen = shown(code), without_invisible(code)
+            name, visible_code = shown(code), without_invisible(code)
             label = f"The document names {field.title} as {name}"
             return replace(
-                self._made(found, label),
+                self._base_finding(unlisted, label),
                 code=UNSEEN,
                 error_class="bad_value",
                 message=f"The document names {field.title} as {name}, which holds "
                 f"{in_words(hidden)}. Nothing was sent.",
-                would_pass=f"the source or the rules write it without that: {seen}",
+                would_pass=f"the source or the rules write it without that: {visible_code}",
             )
         noun, place = NOUNS[field.kind], self.places.get(field.kind, "")
-        there = f"{self.target}, {place}" if place else self.target
+        list_place = f"{self.target}, {place}" if place else self.target
         message = (
             f"{self.target} does not list the {noun} {code}, which the document names as "
             f"{field.title}. Nothing was sent."
         )
         label = f"{self.target} does not list the {noun} {code}"
         would_pass = (
-            f"{noun} {code} is added there ({there}) and the connection is tested again, or "
+            f"{noun} {code} is added there ({list_place}) and the connection is tested again, or "
             "the document names a code that is listed"
         )
-        return replace(self._made(found, label), message=message, would_pass=would_pass)
+        return replace(self._base_finding(unlisted, label), message=message, would_pass=would_pass)
 
-    def _made(self, found: _Stranger, label: str) -> Finding:
-        """What is the same in both findings; `label`: what those of one cause have in common."""
+    def _base_finding(self, unlisted: _UnlistedCode, label: str) -> Finding:
+        """Return the finding's common part; `label` names the cause."""
         return Finding(
             code=LISTED_CODE,
             error_class="mapping_missing",
             rule=LISTED_CODES_RULE,
             route=self.route,
             severity="hold",
-            owner=found.field.owner,
+            owner=unlisted.field.owner,
             message="",
             clears=ITSELF,
-            cause_key=CauseKey.listed(self.target, found.field.kind, found.code),
+            cause_key=CauseKey.listed(self.target, unlisted.field.kind, unlisted.code),
             cause_label=label,
             would_pass="",
-            span=found.field.span,
-            lines=found.lines,
+            span=unlisted.field.span,
+            lines=unlisted.lines,
         )
 
 
 def _is_raw(program: FieldProgram, compiler: Compiler) -> bool:
-    """Whether a field is anything but what one map leads to, or a word of the rules themselves."""
-    of, maps = program.expr, compiler.index.maps
+    """Check whether a text field is neither a map's value nor a literal of the rules."""
+    expr, maps = program.expr, compiler.index.maps
     if program.type.kind not in {"text", "user"}:
         return False
-    return not (isinstance(of, nodes.Literal) or (isinstance(of, nodes.Call) and of.name in maps))
+    return not (
+        isinstance(expr, nodes.Literal) or (isinstance(expr, nodes.Call) and expr.name in maps)
+    )
 
 
 def _keeper(program: FieldProgram | None, compiler: Compiler) -> str:
-    """The team that is asked for entries of the map that fills a field; blank where none does."""
+    """Return the team that keeps the map which fills a field, or blank."""
     maps = compiler.index.maps
     parts = program.parts() if program is not None else ()
     named = (part.name for part in parts if isinstance(part, nodes.Call) and part.name in maps)
     return next((maps[name].missing.action.role or "" for name in named), "")
 
 
-def _strange(field: _Named, run: Run, lists: Mapping[str, frozenset[str]]) -> bool:
-    """Whether a field of the header, or of the current line, names a code that it may not."""
+def _has_unlisted(field: _CodeField, run: Run, lists: Mapping[str, frozenset[str]]) -> bool:
+    """Check whether a field of the header, or of the current line, names an unlisted code."""
     program = field.program
     value: Any = program.closure(run) if program is not None else ""
     if type(value) is Unknown or program is None:

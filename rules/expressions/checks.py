@@ -1,4 +1,4 @@
-"""Compile checks and judge a record, or each of its lines, by them."""
+"""Compile checks, and judge a record or each of its lines by them."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ if TYPE_CHECKING:
 
 SEVERITY: Mapping[str, Severity] = {"warn": "warn", "reject": "reject"}
 
-LINES_TOLD = 5
-"""On so many lines a check says what would make it pass."""
+LINES_WITH_REMEDY = 5
+"""On how many lines a check reports what would make it pass."""
 
 Row = tuple[Any, ...]
-"""What was answered: the number of the condition, the line, the value, and the operands' values.
+"""One evaluated condition: its number, the line, the value, and the operands' values.
 
-The value is True or False, or an Unknown; that of a `when` is never True. Operands that are left
-out are asked when the row is told.
+The value is True, False or an Unknown; the value of a `when` is never True. Missing operands are
+evaluated when the verdict is written.
 """
 
 ROUTE_WORDS = (
@@ -71,7 +71,7 @@ ROUTE_WORDS = (
     "line.due",
     "was",
 )
-"""What an expression may name that is another for each route, or for each of its documents."""
+"""Names whose values depend on the route or on its document."""
 
 _LATER = frozenset({"closure", "type", "by_line", "lasting"})
 
@@ -80,13 +80,13 @@ Operands = tuple[tuple[str, str], ...]
 Message = Callable[[Run], str]
 
 AMOUNTS = frozenset({"money", "number"})
-"""What messages say as amounts; a number of the rules has no currency of its own."""
+"""Types that messages show as amounts; a number in the rules has no currency."""
 
 _TITLE = re.compile(r"(.+)[:.;] ", re.DOTALL)
 
 
 class Operand:
-    """One value that a condition or a document field looks at."""
+    """Evaluate one value that a condition or a document field reads."""
 
     __slots__ = (
         "_compiler",
@@ -110,7 +110,7 @@ class Operand:
         self.zone = compiler.zone
 
     def __getattr__(self, name: str) -> Any:
-        """What is made at first use; from then on these are ordinary attributes."""
+        """Compile the attributes at their first use; afterwards they are ordinary attributes."""
         if name not in _LATER:
             raise AttributeError(name)
         self.closure = self._compiler.expr(self.node, self._scope)
@@ -119,27 +119,27 @@ class Operand:
         return getattr(self, name)
 
     def text(self, run: Run) -> str:
-        """The value as people read it; worked out once for a record or a line of it."""
+        """Return the value as text, cached per record or line."""
         if not run.story:
             return ""
         if not self.lasting:
-            return self._shown(self._value(run))
-        place = (self.label, id(run.line)) if self.by_line else self.label
-        text = run.texts.get(place)
+            return self._format(self._value(run))
+        cache_key = (self.label, id(run.line)) if self.by_line else self.label
+        text = run.texts.get(cache_key)
         if text is None:
-            text = run.texts[place] = self._shown(self._value(run))
+            text = run.texts[cache_key] = self._format(self._value(run))
         return text
 
-    def told(self, run: Run, value: Any) -> str:
-        """The text of a value that is worked out already."""
+    def text_of_value(self, run: Run, value: Any) -> str:
+        """Return the text of a value that is already computed, cached per record or line."""
         if not run.story:
             return ""
         if not self.lasting:
-            return self._shown(value)
-        place = (self.label, id(run.line)) if self.by_line else self.label
-        text = run.texts.get(place)
+            return self._format(value)
+        cache_key = (self.label, id(run.line)) if self.by_line else self.label
+        text = run.texts.get(cache_key)
         if text is None:
-            text = run.texts[place] = self._shown(value)
+            text = run.texts[cache_key] = self._format(value)
         return text
 
     def _value(self, run: Run) -> Any:
@@ -148,7 +148,7 @@ class Operand:
         except (ArithmeticError, TypeError, RecursionError):
             return Unknown()
 
-    def _shown(self, value: Any) -> str:
+    def _format(self, value: Any) -> str:
         try:
             return format_value(value, self.type, self.zone)
         except (ArithmeticError, TypeError):
@@ -156,7 +156,9 @@ class Operand:
 
 
 class Condition:
-    """A yes-or-no expression that can tell its story; compiled when it is first asked."""
+    """Evaluate a yes-or-no expression, and describe its operands and what would make it pass.
+    Compiled at its first use.
+    """
 
     __slots__ = (
         "_compiler",
@@ -181,7 +183,7 @@ class Condition:
         self._wishes: dict[bool, Wishes] = {}
 
     def __getattr__(self, name: str) -> Any:
-        """What is made at first use; from then on it is an ordinary attribute."""
+        """Compile an attribute at its first use; afterwards it is an ordinary attribute."""
         if name == "run":
             self.run = self._compiler.guarded(self.node, self._scope, self._rule, self._owner)
             return self.run
@@ -191,25 +193,25 @@ class Condition:
         raise AttributeError(name)
 
     def would_pass(self, run: Run, *, want: bool = True) -> str:
-        """The smallest change that would make it pass (or fail), as far as that can be said."""
+        """Return the smallest change that makes the condition true, or false if `want` is False."""
         if not run.story:
             return ""
         try:
             wishes = self._wishes.get(run.bare)
             if wishes is None:
-                make = FirstWishes if run.bare else Wishes
-                wishes = self._wishes[run.bare] = make(self._compiler, self._scope)
+                wishes_class = FirstWishes if run.bare else Wishes
+                wishes = self._wishes[run.bare] = wishes_class(self._compiler, self._scope)
             return wishes.of(self.node, run, want=want)
         except (ArithmeticError, TypeError, ValueError, RecursionError):
             return (
                 format_expression(self.node) if want else f"not {format_expression(self.node)}"
-            )  # beyond all bounds
+            )  # the numbers leave their bounds
 
 
 class CheckProgram:
-    """One check of one record kind; its conditions are numbered from `first` on.
+    """Judge one check of one record kind; its conditions are numbered from `first` on.
 
-    `bit` is what a glance says it with.
+    `bit` is the check's bit in a glance.
     """
 
     def __init__(self, compiler: Compiler, check: nodes.Check, first: int, bit: int) -> None:
@@ -218,9 +220,9 @@ class CheckProgram:
         self.owner = check.action.role or compiler.owner
         self.severity = SEVERITY.get(check.action.kind, "hold")
         self.clears = clearing_of(check.clears)
-        make = {"rule": check.name, "owner": self.owner}
-        self.when = Condition(compiler, check.when, scope, **make) if check.when else None
-        self.requires = [Condition(compiler, r, scope, **make) for r in check.requires]
+        owner_names = {"rule": check.name, "owner": self.owner}
+        self.when = Condition(compiler, check.when, scope, **owner_names) if check.when else None
+        self.requires = [Condition(compiler, r, scope, **owner_names) for r in check.requires]
         self.conditions = [*([self.when] if self.when else ()), *self.requires]
         parts, _ = parse_message(check.say, check.span)
         self.message, self.label = compile_message(compiler, parts, scope)
@@ -229,7 +231,7 @@ class CheckProgram:
         self.period = "period" in names_in(check.requires)
 
     def ask(self, run: Run) -> list[Row]:
-        """The rows of the check, one condition after the other, for the header or each line."""
+        """Return the evaluated conditions in order, for the header or for each line."""
         rows: list[Row] = []
         if not self.check.each_line:
             self._ask(run, None, rows)
@@ -253,8 +255,8 @@ class CheckProgram:
         rows += [(number + i, line, c.run(run)) for i, c in enumerate(self.requires)]
 
     def judge(self, run: Run, route: str, rows: list[Row]) -> Said:
-        """All verdicts of the check, and at most one finding, with its lines."""
-        said = Said()
+        """Return all verdicts of the check, and at most one finding, with its lines."""
+        judged = Said()
         hits: list[tuple[Condition, int | None]] = []
         gaps: dict[Gap, list[int]] = {}
         message = ""
@@ -267,7 +269,7 @@ class CheckProgram:
             condition = self.conditions[row[0] - self.first]
             result = self._result(condition, row[2])
             operands = condition.operands
-            seen = (
+            operand_values = (
                 texts_of_values(operands, run, row[3:])
                 if len(row) > 3
                 else operand_texts(operands, run)
@@ -279,21 +281,29 @@ class CheckProgram:
                 message = message or text
             elif result is UNKNOWN and line not in failing:
                 keep_gaps(gaps, row[2], line)
-            free = released and result in (HIT, UNKNOWN)
-            said.verdicts.append(
+            is_released = released and result in (HIT, UNKNOWN)
+            judged.verdicts.append(
                 Verdict(
-                    self.check.name, "check", route, result, condition.span, seen, line, text, free
+                    self.check.name,
+                    "check",
+                    route,
+                    result,
+                    condition.span,
+                    operand_values,
+                    line,
+                    text,
+                    is_released,
                 )
             )
         if hits and not released:
-            said.findings.append(self._finding(run, route, message, hits))
-        said.findings += [
+            judged.findings.append(self._finding(run, route, message, hits))
+        judged.findings += [
             f for gap, lines in gaps.items() if (f := self._gap(run, gap, route, lines, released))
         ]
-        return said
+        return judged
 
     def _failing(self, rows: list[Row]) -> set[int | None]:
-        """The lines that fail for certain: what is unknown of them is no news."""
+        """Return the lines that certainly fail: their unknown conditions need no finding."""
         return {r[1] for r in rows if r[2] is False and self._required(r)}
 
     def _required(self, row: Row) -> bool:
@@ -315,9 +325,9 @@ class CheckProgram:
     ) -> Finding:
         lines = tuple(sorted({line for _, line in hits if line is not None}))
         if len(lines) > 1:
-            shown = ", ".join(str(line) for line in lines[:20])
-            message = f"{message} (lines {shown}{', …' if len(lines) > 20 else ''})"
-        found = Finding(
+            line_list = ", ".join(str(line) for line in lines[:20])
+            message = f"{message} (lines {line_list}{', …' if len(lines) > 20 else ''})"
+        finding = Finding(
             code="CHK01",
             error_class="business_rule",
             rule=self.check.name,
@@ -332,37 +342,41 @@ class CheckProgram:
             span=hits[0][0].span,
             lines=lines,
         )
-        return self._locked(run, found) if self.period else found
+        return self._locked(run, finding) if self.period else finding
 
     def _would_pass(self, run: Run, hits: list[tuple[Condition, int | None]]) -> str:
-        """What would make all of its conditions pass, on the first lines that fail."""
+        """Return what would make all conditions pass, for the first lines that fail."""
         lines = list(dict.fromkeys(line for _, line in hits))
         wishes: dict[str, list[str]] = {}
-        for line in lines[:LINES_TOLD]:
+        for line in lines[:LINES_WITH_REMEDY]:
             if line is not None:
                 run.line = run.lines[line - 1]
-            told = dict.fromkeys(w for c in self.requires if (w := c.would_pass(run)))
-            wishes.setdefault("; ".join(told), []).append(str(line))
-        if len(wishes) == 1 and len(lines) <= LINES_TOLD:
+            line_wishes = dict.fromkeys(
+                line_wish for c in self.requires if (line_wish := c.would_pass(run))
+            )
+            wishes.setdefault("; ".join(line_wishes), []).append(str(line))
+        if len(wishes) == 1 and len(lines) <= LINES_WITH_REMEDY:
             return next(iter(wishes))
-        told_all = [f"line {', '.join(of)}: {wish}" for wish, of in wishes.items()]
-        return "; ".join([*told_all, "…"] if len(lines) > LINES_TOLD else told_all)
+        texts = [f"line {', '.join(numbers)}: {wish}" for wish, numbers in wishes.items()]
+        return "; ".join([*texts, "…"] if len(lines) > LINES_WITH_REMEDY else texts)
 
-    def _locked(self, run: Run, found: Finding) -> Finding:
-        """A failing question about the period is of its own class and grouped by month."""
+    def _locked(self, run: Run, finding: Finding) -> Finding:
+        """Return the finding of a failing period condition, with its own class and grouped by
+        month.
+        """
         closed, target = run.route.closed, run.route.target
         if run.route.period != "locked" or closed is None:
-            return found
+            return finding
         key = CauseKey.period(target, f"{closed:%Y-%m}")
         month = month_name(key.month)
-        until = run.world.targets[target].locked_through or closed
+        locked_through = run.world.targets[target].locked_through or closed
         return replace(
-            found,
+            finding,
             code="PER01",
             error_class="period_locked",
             cause_key=key,
             cause_label=locked_clause(month, target),
-            would_pass=period_opens_clause(month, target, _next_open(until)),
+            would_pass=period_opens_clause(month, target, _next_open(locked_through)),
         )
 
     def _gap(
@@ -370,14 +384,14 @@ class CheckProgram:
     ) -> Finding | None:
         severity: Severity = "warn" if self.severity == "warn" else "hold"
         if gap.kind != "field":
-            found = gap_finding(gap, route, severity=severity, lines=tuple(lines))
-            return None if gap.silent else found
+            finding = gap_finding(gap, route, severity=severity, lines=tuple(lines))
+            return None if gap.silent else finding
         if released:
             return None
         if lines:
             run.line = run.lines[lines[0] - 1]
-        named = readable_term(gap.rule)
-        field = named[:1].upper() + named[1:]
+        label = readable_term(gap.rule)
+        field = label[:1].upper() + label[1:]
         return Finding(
             code="CHK02",
             error_class="missing_field",
@@ -395,35 +409,35 @@ class CheckProgram:
         )
 
 
-def _next_open(until: date) -> str:
-    """The first open day, unless all days that there are are locked."""
-    return "" if until == date.max else str(until + timedelta(days=1))
+def _next_open(locked_through: date) -> str:
+    """Return the first open day, or blank if all days are locked."""
+    return "" if locked_through == date.max else str(locked_through + timedelta(days=1))
 
 
-def _missing(label: str, words: str) -> str:
-    return f"{label} is missing: {words}"
+def _missing(label: str, message: str) -> str:
+    return f"{label} is missing: {message}"
 
 
 def number_checks(
     compiler: Compiler, checks: list[nodes.Check], numbers: RuleNumbers
 ) -> list[CheckProgram]:
-    """The checks of one record kind, their conditions numbered one after the other."""
-    found: list[CheckProgram] = []
+    """Return the checks of one record kind, with their conditions numbered consecutively."""
+    programs: list[CheckProgram] = []
     first = 0
     for check in checks:
-        found.append(CheckProgram(compiler, check, first, numbers.bit("check", check.name)))
-        first += len(found[-1].conditions)
-    return found
+        programs.append(CheckProgram(compiler, check, first, numbers.bit("check", check.name)))
+        first += len(programs[-1].conditions)
+    return programs
 
 
 @dataclass(slots=True)
 class SharedRead:
-    """One record: its typed content with the computed fields so far, and what one program found.
+    """Hold one record's typed content with its computed fields, and one program's results on it.
 
-    `routes` are those whose documents both make alike, `checks` those that say the same in both;
-    `failed` are the checks that did not pass, None until somebody has asked them. `but_checks`:
-    both say the same of it unless a check that is not the same in both has something to say; then
-    `said` is what the first program said, and by which numbers.
+    `routes` are those whose documents are equal in both rule sets, `checks` the equal checks;
+    `failed` are the checks that did not pass, None until evaluated. With `but_checks`, both decide
+    equally unless a differing check has a result; then `first_glance` is the first program's
+    glance, with its bit numbers.
     """
 
     routes: frozenset[str]
@@ -431,81 +445,85 @@ class SharedRead:
     but_checks: bool = False
     read: tuple[Content, dict[Gap, list[int]]] | None = None
     failed: tuple[str, ...] | None = None
-    said: tuple[Glance, RuleNumbers] | None = None
-    whole: dict[tuple[str, bool], bool] = field(default_factory=dict)
+    first_glance: tuple[Glance, RuleNumbers] | None = None
+    completeness: dict[tuple[str, bool], bool] = field(default_factory=dict)
 
     def forget(self) -> None:
-        """Begin again: what one program left unfinished is not for the other."""
+        """Clear the results: unfinished results of one program must not reach the other."""
         self.read = self.failed = None
-        self.whole.clear()
+        self.completeness.clear()
 
 
 class SharedKinds:
-    """The record kinds that two rule sets read alike in the same world."""
+    """Find the record kinds that two rule sets read identically in one world."""
 
     def __init__(self, old: nodes.Ruleset, new: nodes.Ruleset) -> None:
         self._kinds: dict[str, tuple[frozenset[str], frozenset[str], bool]] = {}
         if (old.maps, old.units, old.links) != (new.maps, new.units, new.links) or old.links:
             return
-        changed = _differing(old.consts, new.consts)
-        alike = _but_checks(old) == _but_checks(new) and not _touched((_but_checks(old),), changed)
+        changed = _changed_consts(old.consts, new.consts)
+        rest_unchanged = _but_checks(old) == _but_checks(new) and not _uses_names(
+            (_but_checks(old),), changed
+        )
         for record in old.records:
-            names = _of_kind(old, record.name)
-            if names == _of_kind(new, record.name) and not _touched(names, changed):
-                routes = frozenset(_documents(old, new, record.name, changed))
-                checks = frozenset(_checks(old, new, changed))
-                others = (c for c in (*old.checks, *new.checks) if c.name not in checks)
-                alone = alike and all(map(is_everywhere, others))
-                self._kinds[record.name] = (routes, checks, alone)
+            names = _kind_declarations(old, record.name)
+            if names == _kind_declarations(new, record.name) and not _uses_names(names, changed):
+                routes = frozenset(_unchanged_routes(old, new, record.name, changed))
+                checks = frozenset(_unchanged_checks(old, new, changed))
+                changed_checks = (c for c in (*old.checks, *new.checks) if c.name not in checks)
+                only_checks_differ = rest_unchanged and all(map(is_everywhere, changed_checks))
+                self._kinds[record.name] = (routes, checks, only_checks_differ)
 
-    def once(self, kind: str) -> SharedRead | None:
-        """A record that is to be read for both; None where each reads for itself."""
-        found = self._kinds.get(kind)
-        return None if found is None else SharedRead(*found)
+    def shared_read(self, kind: str) -> SharedRead | None:
+        """Return a record to read once for both rule sets, or None if each must read it."""
+        shared = self._kinds.get(kind)
+        return None if shared is None else SharedRead(*shared)
 
 
-def _differing(old: Iterable[nodes.Const], new: Iterable[nodes.Const]) -> set[str]:
-    """The names of the consts that are not the same in both."""
-    found = {c.name: c for c in old}, {c.name: c for c in new}
-    return {name for name in {**found[0], **found[1]} if found[0].get(name) != found[1].get(name)}
+def _changed_consts(old: Iterable[nodes.Const], new: Iterable[nodes.Const]) -> set[str]:
+    """Return the names of the consts that differ between two rule sets."""
+    by_name = {c.name: c for c in old}, {c.name: c for c in new}
+    return {
+        name
+        for name in {**by_name[0], **by_name[1]}
+        if by_name[0].get(name) != by_name[1].get(name)
+    }
 
 
 def _but_checks(ruleset: nodes.Ruleset) -> nodes.Ruleset:
-    """All that decides about a record but the checks, and the consts, which count where they are
-    named.
-    """
+    """Return the rule set without its checks and consts. A const counts where it is used."""
     return replace(ruleset, checks=(), consts=(), samples=(), tests=(), silences=())
 
 
-def _touched(parts: tuple[Any, ...], names: set[str]) -> bool:
-    """Whether any of these names is said there, or in the number of a document."""
-    said = names_in(parts)
+def _uses_names(parts: tuple[Any, ...], names: set[str]) -> bool:
+    """Check whether any of these names is used in the parts, or in a document number in them."""
+    used_names = names_in(parts)
     for part in nodes.walk(parts):
         if isinstance(part, nodes.Post | nodes.Reversal):
-            said |= names_in(parse_message(part.number, part.span)[0])
-    return not said.isdisjoint(names)
+            used_names |= names_in(parse_message(part.number, part.span)[0])
+    return not used_names.isdisjoint(names)
 
 
-def _of_kind(ruleset: nodes.Ruleset, kind: str) -> tuple[Any, ...]:
-    """All that says how a record of a kind is read, and its lines."""
+def _kind_declarations(ruleset: nodes.Ruleset, kind: str) -> tuple[Any, ...]:
+    """Return all declarations that define how a record of a kind and its lines are read."""
     records = [r for r in ruleset.records if r.name == kind or r.parent == kind]
     sources = {r.source for r in records}
     return (*records, *(s for s in ruleset.sources if s.name in sources))
 
 
-def _documents(
+def _unchanged_routes(
     old: nodes.Ruleset, new: nodes.Ruleset, kind: str, changed: set[str]
 ) -> Iterable[str]:
-    """The routes whose documents, targets and keys of duplicates are the same in both."""
+    """Yield the routes whose documents, targets and duplicate keys are equal in both."""
     for post in old.posts:
         if post.record != kind:
             continue
-        parts = [_of_route(ruleset, post) for ruleset in (old, new)]
-        if parts[0] == parts[1] and not _touched(parts[0], changed):
+        parts = [_route_declarations(ruleset, post) for ruleset in (old, new)]
+        if parts[0] == parts[1] and not _uses_names(parts[0], changed):
             yield str(post.route)
 
 
-def _of_route(ruleset: nodes.Ruleset, post: nodes.Post) -> tuple[Any, ...]:
+def _route_declarations(ruleset: nodes.Ruleset, post: nodes.Post) -> tuple[Any, ...]:
     return (
         *(p for p in ruleset.posts if (p.record, p.route) == (post.record, post.route)),
         *(t for t in ruleset.targets if t.name == post.route.target),
@@ -513,42 +531,44 @@ def _of_route(ruleset: nodes.Ruleset, post: nodes.Post) -> tuple[Any, ...]:
     )
 
 
-def _checks(old: nodes.Ruleset, new: nodes.Ruleset, changed: set[str]) -> Iterable[str]:
-    """The checks that are the same in both."""
+def _unchanged_checks(old: nodes.Ruleset, new: nodes.Ruleset, changed: set[str]) -> Iterable[str]:
+    """Yield the names of the checks that are equal in both."""
     others = {c.name: c for c in new.checks}
     for check in old.checks:
-        if others.get(check.name) == check and not _touched((check,), changed):
+        if others.get(check.name) == check and not _uses_names((check,), changed):
             yield check.name
 
 
 def is_same_for_all_routes(node: Any) -> bool:
-    """Whether an expression is the same for every route and document of a record."""
+    """Check whether an expression has one value for every route and document of a record."""
     return names_in(node).isdisjoint(ROUTE_WORDS)
 
 
 def is_everywhere(check: nodes.Check) -> bool:
-    """Whether a check is the same for every route, and says so in the same words."""
+    """Check whether a check has one result and one message for every route."""
     parts, _ = parse_message(check.say, check.span)
     return check.route is None and is_same_for_all_routes((check.when, *check.requires, *parts))
 
 
 def operands_of(compiler: Compiler, node: nodes.Expr, scope: Scope) -> tuple[Operand, ...]:
-    """The operands of an expression, outermost calls first, each once."""
+    """Return the operands of an expression, outermost calls first, without repetition."""
     return tuple(Operand(compiler, leaf, scope) for leaf in operand_expressions(node, scope))
 
 
 def operand_texts(operands: tuple[Operand, ...], run: Run) -> Operands:
-    """Names and values of operands, for a verdict."""
+    """Return the (label, value) texts of operands, for a verdict."""
     return tuple([(o.label, o.text(run)) for o in operands])
 
 
 def texts_of_values(operands: tuple[Operand, ...], run: Run, values: tuple[Any, ...]) -> Operands:
-    """The same, of values that are worked out already."""
-    return tuple([(o.label, o.told(run, v)) for o, v in zip(operands, values, strict=True)])
+    """Return the (label, value) texts of operands with these values."""
+    return tuple(
+        [(o.label, o.text_of_value(run, v)) for o, v in zip(operands, values, strict=True)]
+    )
 
 
 def operand_expressions(node: nodes.Expr, scope: Scope) -> tuple[nodes.Expr, ...]:
-    """The expressions whose values are the operands, outermost calls first, each once."""
+    """Return the expressions of the operands, outermost calls first, without repetition."""
     return tuple(dict.fromkeys(_leaves(node, scope)))
 
 
@@ -572,42 +592,42 @@ def _leaves(node: Any, scope: Scope) -> Iterator[nodes.Expr]:
 def compile_message(
     compiler: Compiler, parts: tuple[str | nodes.Expr, ...], scope: Scope
 ) -> tuple[Message, str]:
-    """A message from its parts, and the label that all records of one cause share.
+    """Return a message's renderer, and the label that all records of one cause share.
 
-    Where the message is a title and then what differs, as in `Foreign orders are invoiced by hand:
-    {number} is in {currency}.`, the label is the title. Else it names what differs from record to
-    record, and says the values that do not: `‹total› is above 5000.00`. So it has stood in stored
-    outcomes from the first; who shows it puts it in words (rules/values/wording.py, titled).
+    If the message is a title and then variable text, as in `Foreign orders are invoiced by hand:
+    {number} is in {currency}.`, the label is the title. Else it names what differs by record, and
+    shows constant values: `‹total› is above 5000.00`. Stored outcomes contain labels in this form;
+    `title_text` in rules/values/wording.py puts them in words.
     """
     pieces: list[str | Operand] = [
         p if isinstance(p, str) else Operand(compiler, p, scope) for p in parts
     ]
 
     def render(run: Run) -> str:
-        said = ""
+        message = ""
         for piece in pieces:
             if isinstance(piece, str):
-                said += piece
+                message += piece
             elif run.bare or not run.story or piece.type.kind not in AMOUNTS:
-                said += piece.text(run)
+                message += piece.text(run)
             else:
-                own = compiler.currencies.of(run.head)
-                money = own if piece.type.kind == "money" else ""
-                said = continue_with_amount(said, piece.text(run), money, others=(own,))
-        return said
+                currency = compiler.currencies.of(run.head)
+                money = currency if piece.type.kind == "money" else ""
+                message = continue_with_amount(message, piece.text(run), money, others=(currency,))
+        return message
 
     return render, _label(compiler.index, parts, scope)
 
 
 def _label(index: Index, parts: tuple[str | nodes.Expr, ...], scope: Scope) -> str:
-    shown = [p if isinstance(p, str) else _in_label(index, p, scope) for p in parts]
-    same = "".join(takewhile(lambda text: not text.startswith("‹"), shown))
-    title = _TITLE.match(same)
-    return title[1] if title and len(same) < len("".join(shown)) else "".join(shown)
+    texts = [part if isinstance(part, str) else _in_label(index, part, scope) for part in parts]
+    constant_text = "".join(takewhile(lambda text: not text.startswith("‹"), texts))
+    title = _TITLE.match(constant_text)
+    return title[1] if title and len(constant_text) < len("".join(texts)) else "".join(texts)
 
 
 def _in_label(index: Index, part: nodes.Expr, scope: Scope) -> str:
-    """A placeholder as all records share it: the values of a const, the name of anything else."""
+    """Return a placeholder as it is equal for all records: a const's values, or a name."""
     ref = scope.resolve(part.path) if isinstance(part, nodes.Name) else None
     if ref is not None and ref.kind == "const":
         return const_values(index.consts[ref.name])

@@ -64,13 +64,13 @@ if TYPE_CHECKING:
     from rules.expressions.checks import CheckProgram, Row
 
 Rows = dict[int, list["Row"]]
-"""The rows of checks, by the number of their first condition."""
+"""The evaluated conditions of checks, by the number of their first condition."""
 
 MOST_DAYS = 4096
-"""Of so many days it is kept what a const is."""
+"""For how many days the value of a const is cached."""
 
 Assigned = Sequence[tuple[str, nodes.Expr, Type]]
-"""Fields of a document, or of its lines: the name, the expression and its type."""
+"""Fields of a document, or of its lines: (name, expression, type)."""
 
 _NUMBERS = {
     "+": kinds.add,
@@ -88,39 +88,44 @@ NOT_COMPARED = "Amounts of two currencies are not compared."
 SENT_STATES = frozenset({"sending", "awaiting", "uncertain", "posted"})
 
 USED_STATES = frozenset({*SENT_STATES, "reversed"})
-"""States of a posting whose number is used up."""
+"""States of a posting whose document number is used up."""
 
 
 class CheckGroup(Protocol):
-    """Several checks that are asked in one go; errors come out, whichever check made them."""
+    """Evaluate several checks together. Errors propagate from any of them."""
 
     def rows(self, run: Run) -> Rows:
-        """What every condition answered, as CheckProgram.ask tells it."""
+        """Return every condition's result, as CheckProgram.ask returns it."""
 
     def trace(self, run: Run) -> Any:
-        """The same before anybody reads it: answers and values, of the header and each line."""
+        """Return the raw results and values, of the header and each line."""
 
     def bits(self, run: Run) -> tuple[int, int]:
-        """The bits of the checks that failed, and of those that nobody could answer."""
+        """Return the bits of the failed checks, and the bits of the checks with an unknown
+        result.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class LineSums:
-    """How amounts of lines are added up on the way: the first `columns` of them, rounded to
-    `places`. Where `shown` is not 0, the one behind them has to be the sum of the first so many.
+    """Define how line amounts are summed in one pass: the first `columns` of them, rounded to
+    `places`.
+
+    If `amount_columns` is not 0, the column after them must equal the sum of the first
+    `amount_columns`.
     """
 
     places: Decimal
     columns: int
-    shown: int
+    amount_columns: int
 
 
 @dataclass(frozen=True, slots=True)
 class WantedValues:
-    """Expressions of the header and of each line; `convert` are units with their items.
+    """Hold expressions of the header and of each line; `convert` are units with their items.
 
-    `amounts` are expressions of each line whose values are wanted back, or where `summed` is given
-    their sum; then a line whose amount is another is as good as an unknown value.
+    `amounts` are line expressions whose values are returned, or their sum if `summed` is set; a
+    line with another amount then counts as an unknown value.
     """
 
     head: Sequence[nodes.Expr] = ()
@@ -131,7 +136,7 @@ class WantedValues:
 
 
 class Compiler(ABC):
-    """Compiles the expressions of one record kind."""
+    """Compile the expressions of one record kind."""
 
     def __init__(
         self,
@@ -159,7 +164,7 @@ class Compiler(ABC):
         self._dated = dated.name if dated else None
 
     def of(self, record: str) -> Compiler:
-        """The compiler of another record kind, whose records are linked to this one."""
+        """Return the compiler of another record kind, whose records are linked to this kind."""
         if record not in self.family:
             source = self.index.sources.get(self.index.records[record].source or "")
             zone = ZoneInfo(source.zone) if source else self.zone
@@ -167,78 +172,81 @@ class Compiler(ABC):
         return self.family[record]
 
     def field(self, name: str, scope: Scope) -> Closure:
-        """The closure of a field of the record."""
+        """Return the closure of a field of the record."""
         return self.expr(nodes.Name((name,), NOWHERE), scope)
 
     @abstractmethod
     def sibling(self, record: str, zone: ZoneInfo) -> Compiler:
-        """Another one of the same sort and family, for another record kind."""
+        """Return a compiler of this class and family for another record kind."""
 
     @abstractmethod
     def expr(self, node: nodes.Expr, scope: Scope) -> Closure:
-        """What gives the value of an expression in a scope for a run, or an Unknown.
+        """Return a closure that computes an expression's value in a scope, or an Unknown.
 
-        It raises ArithmeticError or TypeError where the numbers leave their bounds.
+        The closure raises ArithmeticError or TypeError if numbers leave their bounds.
         """
 
     @abstractmethod
     def guarded(self, node: nodes.Expr, scope: Scope, rule: str, owner: str) -> Closure:
-        """The same; but where the numbers leave their bounds it answers EVA01 of this rule."""
+        """Return a closure like `expr` that returns the gap EVA01 of this rule if numbers leave
+        their bounds.
+        """
 
-    def kept(self, node: nodes.Expr, scope: Scope) -> Closure:
-        """A guarded expression of no rule, for whoever asks for its value now and then."""
+    def cached_closure(self, node: nodes.Expr, scope: Scope) -> Closure:
+        """Return a cached, guarded closure of an expression outside any rule."""
         key = (id(node), scope)
-        found = self._kept.get(key)
-        if found is None:
-            found = self._kept[key] = (node, self.guarded(node, scope, "", ""))
-        return found[1]
+        cached = self._kept.get(key)
+        if cached is None:
+            cached = self._kept[key] = (node, self.guarded(node, scope, "", ""))
+        return cached[1]
 
     def rows(self, slots: Sequence[QuickField]) -> Callable[..., dict[str, Any]]:
-        """What reads a header or a line by these slots."""
+        """Return a function that reads a header or a line by these slots."""
         return read_plainly(slots)
 
     @abstractmethod
     def together(self, checks: Sequence[CheckProgram]) -> CheckGroup | None:
-        """Several checks in one go; None where each is asked for itself."""
+        """Return a group of checks, or None if each must be evaluated separately."""
 
     @abstractmethod
-    def known(self, wanted: WantedValues) -> Closure | None:
-        """What gives the amounts or their sum, or None where a wanted value is unknown or no
-        decimal says it.
+    def known(self, values: WantedValues) -> Closure | None:
+        """Return a closure of the amounts or their sum, which is None if a value is unknown or no
+        decimal is exact.
 
-        For records whose every field has a value, unless it is optional. None where each value is
-        asked for itself.
+        It serves records in which every field has a value, unless it is optional. Return None if
+        each value must be evaluated separately.
         """
 
     @abstractmethod
     def document(
-        self, head: Assigned, line: Assigned, wanted: WantedValues, *, amount: str = ""
+        self, head: Assigned, line: Assigned, values: WantedValues, *, amount: str = ""
     ) -> Closure | None:
-        """What gives the texts of a document, or None where `known` would: see emit_documents.py.
+        """Return a closure of a document's texts, or of None in the cases of `known`: see
+        emit_documents.py.
 
-        None where each field is asked for itself.
+        Return None if each field must be evaluated separately.
         """
 
     @abstractmethod
     def draft(self, head: Assigned, line: Assigned) -> Closure | None:
-        """What gives a document as far as it is known: see emit_documents.py.
+        """Return a closure of a document's known part: see emit_documents.py.
 
-        For records as those of `known`. None where each field is asked for itself.
+        It serves the records of `known`. Return None if each field must be evaluated separately.
         """
 
     def type(self, node: nodes.Expr, scope: Scope) -> Type:
-        """The static type of an expression."""
+        """Return the static type of an expression."""
         return infer(node, scope, ignore_problem)
 
     def literal(self, node: nodes.Literal) -> Any:
-        """The value of a literal; a moment without a zone is one of the source's zone."""
+        """Return a literal's value. A moment without a zone gets the source's zone."""
         value: Any = node.value
         if isinstance(value, datetime) and value.tzinfo is None:
             return value.replace(tzinfo=self.zone).astimezone(UTC)
         return value
 
     def ref(self, ref: Ref) -> Closure:
-        """The closure that reads what a path means."""
+        """Return the closure that reads a resolved path."""
         name = ref.name
         if ref.kind == "fact":
             return lambda run: FACT_READERS[name](run, self.owner)
@@ -259,7 +267,9 @@ class Compiler(ABC):
         return lambda run: run.item[name]
 
     def _of_judged(self, ref: Ref) -> Closure:
-        """A field of the record that is judged, asked for while one that is linked is looked at."""
+        """Return the closure of the judged record's field, for use while a linked record is
+        evaluated.
+        """
         judged = self.of(ref.record).field(ref.name, Scope(self.index, ref.record))
         return lambda run: judged(run.root)
 
@@ -287,7 +297,7 @@ class Compiler(ABC):
         return self._compute(run, row, record, name)
 
     def _compute(self, run: Run, row: dict[str, Any], record: str, name: str) -> Any:
-        """Work out a computed field once a row, and remember which entries it read."""
+        """Evaluate a computed field once per row, and record which entries it read."""
         row[name] = self._ring(record, name)
         outer_uses, outer_line = run.uses, run.line
         run.uses = []
@@ -296,67 +306,67 @@ class Compiler(ABC):
         try:
             row[name] = value = self._closure_of(record, name)(run)
         finally:
-            mine = tuple(dict.fromkeys(run.uses))
+            own_uses = tuple(dict.fromkeys(run.uses))
             run.uses, run.line = outer_uses, outer_line
-        if mine:
-            run.row_uses[id(row), name] = mine
-            run.uses.extend(mine)
+        if own_uses:
+            run.row_uses[id(row), name] = own_uses
+            run.uses.extend(own_uses)
         return value
 
     def _ring(self, record: str, name: str) -> Unknown:
-        """What a computed field is while it is worked out: it may not need itself."""
-        found = self._rings.get((record, name))
-        if found is None:
+        """Return a computed field's placeholder while it is evaluated: it must not need itself."""
+        placeholder = self._rings.get((record, name))
+        if placeholder is None:
             span = self.index.fields[record][name].span
-            found = Unknown(limit_gap(name, self.owner, name, RING, span))
-            self._rings[record, name] = found
-        return found
+            placeholder = Unknown(limit_gap(name, self.owner, name, RING, span))
+            self._rings[record, name] = placeholder
+        return placeholder
 
     def _closure_of(self, record: str, name: str) -> Closure:
-        found = self._computed.get((record, name))
-        if found is None:
+        closure = self._computed.get((record, name))
+        if closure is None:
             field = self.index.fields[record][name]
             assert isinstance(field, nodes.Computed)  # noqa: S101
             parent = self.index.records[record].parent
             scope = Scope(self.index, parent or record, line=parent is not None)
-            found = self.guarded(field.expr, scope, name, self.owner)
-            self._computed[record, name] = found
-        return found
+            closure = self.guarded(field.expr, scope, name, self.owner)
+            self._computed[record, name] = closure
+        return closure
 
     def _const(self, const: nodes.Const) -> Closure:
         rows = sorted(const.rows, key=lambda r: r.since)
-        before = Unknown(const_gap(const, self.owner))
+        undefined = Unknown(const_gap(const, self.owner))
 
-        known: dict[date, Any] = {}
+        values_by_day: dict[date, Any] = {}
 
-        def on(day: date) -> Any:
+        def value_on(day: date) -> Any:
             values = [r for r in rows if r.since <= day]
-            found = values[-1].value.value if values else before
-            if len(known) < MOST_DAYS:
-                known[day] = found
-            return found
+            value = values[-1].value.value if values else undefined
+            if len(values_by_day) < MOST_DAYS:
+                values_by_day[day] = value
+            return value
 
         def get(run: Run) -> Any:
-            found = run.memo.get(const.name)
-            if found is None:
-                found = self.day_of(run)
-                if type(found) is not Unknown:
-                    day = found
-                    found = known.get(day)
-                    if found is None:
-                        found = on(day)
-                run.memo[const.name] = found
-            return found
+            value = run.memo.get(const.name)
+            if value is None:
+                value = self.day_of(run)
+                if type(value) is not Unknown:
+                    day = value
+                    value = values_by_day.get(day)
+                    if value is None:
+                        value = value_on(day)
+                run.memo[const.name] = value
+            return value
 
         return get
 
     @property
     def is_dated(self) -> bool:
-        """Whether consts are read at a day that the record says, and not today."""
+        """Whether consts are read at a date of the record instead of today."""
         return self._dated is not None
 
     def day_of(self, run: Run) -> Any:
-        """The day that consts are read at: the record's `dated` field, else today."""
+        """Return the day for reading consts: the record's `dated` field, else today."""
         if self._dated is None:
             run.clock.add("today")
             return run.today
@@ -365,17 +375,17 @@ class Compiler(ABC):
 
 
 class Calls:
-    """Compiles calls for one Compiler."""
+    """Compile the calls of library functions."""
 
     def __init__(self, compiler: Compiler) -> None:
         self.compiler = compiler
 
     def call(self, node: nodes.Call, scope: Scope) -> Closure:
-        """The closure of a call of a library function."""
+        """Return the closure of a call of a library function."""
         special = getattr(self, f"_call_{node.name}", None)
         if special is not None:
-            found: Closure = special(node, scope)
-            return found
+            closure: Closure = special(node, scope)
+            return closure
         if node.name in PURE:
             return apply_function(
                 [self.compiler.expr(a, scope) for a in node.args], PURE[node.name].run
@@ -383,13 +393,13 @@ class Calls:
         return always_raise(f"'{node.name}' is no function")
 
     def _call_round(self, node: nodes.Call, scope: Scope) -> Closure:
-        left, right = (self.compiler.expr(a, scope) for a in node.args)
-        return apply_operator(left, right, kinds.round_half_up)
+        value, step = (self.compiler.expr(a, scope) for a in node.args)
+        return apply_operator(value, step, kinds.round_half_up)
 
     def _call_text(self, node: nodes.Call, scope: Scope) -> Closure:
-        of = self.compiler.type(node.args[0], scope)
+        value_type = self.compiler.type(node.args[0], scope)
         return apply_function(
-            [self.compiler.expr(node.args[0], scope)], lambda v: number_or_date_text(v, of)
+            [self.compiler.expr(node.args[0], scope)], lambda v: number_or_date_text(v, value_type)
         )
 
     def _call_date_of(self, node: nodes.Call, scope: Scope) -> Closure:
@@ -402,13 +412,17 @@ class Calls:
         return apply_function([self.compiler.expr(node.args[0], scope)], self.class_of(node))
 
     def class_of(self, node: nodes.Call) -> Callable[[str], str | Unknown]:
-        """What e_invoice_class answers for a code: itself, if the tax office lists it."""
-        owner, told = self.compiler.owner, format_expression(node)
+        """Return a function that returns a listed e-Invoice classification code itself, else its
+        gap.
+        """
+        owner, source_text = self.compiler.owner, format_expression(node)
 
-        def listed(code: str) -> str | Unknown:
-            return code if code in CLASSES else Unknown(class_gap(code, owner, told, node.span))
+        def listed_code(code: str) -> str | Unknown:
+            return (
+                code if code in CLASSES else Unknown(class_gap(code, owner, source_text, node.span))
+            )
 
-        return listed
+        return listed_code
 
     def _call_number_of(self, node: nodes.Call, _: Scope) -> Closure:
         route = format_expression(node.args[0])
@@ -417,16 +431,16 @@ class Calls:
 
     def _call_was(self, node: nodes.Call, scope: Scope) -> Closure:
         name = ".".join(node.args[0].path) if isinstance(node.args[0], nodes.Name) else ""
-        now = self.compiler.expr(node.args[0], scope)
-        read = Reader(scope.index, scope.record).read
+        current = self.compiler.expr(node.args[0], scope)
+        read_body = Reader(scope.index, scope.record).read
 
-        def before(run: Run) -> Any:
+        def earlier(run: Run) -> Any:
             # Compares with the posted content, or with the first: several small steps would
             # otherwise pass a limit.
             body = earlier_body(run.facts, run.route.name)
-            return now(run) if body is None else read(body).head.get(name, Unknown())
+            return current(run) if body is None else read_body(body).head.get(name, Unknown())
 
-        return before
+        return earlier
 
     def _call_due_of(self, node: nodes.Call, scope: Scope) -> Closure:
         inner = self.compiler.expr(node.args[0], scope)
@@ -441,7 +455,7 @@ class Calls:
         return apply_function([item], lambda i: units.bases.of(i) or none)
 
     def no_base(self, node: nodes.Call) -> Unknown:
-        """What base_unit answers for an item that has none."""
+        """Return the Unknown of base_unit for an item without a base unit."""
         return Unknown(
             limit_gap("units", self.compiler.owner, format_expression(node), NO_BASE, node.span)
         )
@@ -453,7 +467,7 @@ class Calls:
         return self._converted(node, scope, lambda v, by: kinds.scale(v, by.den, by.num))
 
     def _converted(
-        self, node: nodes.Call, scope: Scope, by: Callable[[Any, Any], kinds.Number]
+        self, node: nodes.Call, scope: Scope, operate: Callable[[Any, Any], kinds.Number]
     ) -> Closure:
         units = self._table()
         value, unit, item = (self.compiler.expr(a, scope) for a in node.args)
@@ -462,10 +476,10 @@ class Calls:
             args = (value(run), unit(run), item(run))
             if any(type(a) is Unknown for a in args[1:]):
                 return join_unknowns(*args)
-            found = units.get(run, args[1], args[2])
-            if type(found) is Unknown or type(args[0]) is Unknown:
-                return join_unknowns(args[0], found)
-            return by(args[0], found)
+            conversion = units.get(run, args[1], args[2])
+            if type(conversion) is Unknown or type(args[0]) is Unknown:
+                return join_unknowns(args[0], conversion)
+            return operate(args[0], conversion)
 
         return convert
 
@@ -476,15 +490,15 @@ class Calls:
 
 
 class Currencies:
-    """The currency of the records of one kind; rules of earlier editions do not ask for it."""
+    """Determine the currency of one kind's records. Editions before 3 ignore it."""
 
     def __init__(self, compiler: Compiler) -> None:
         index, record = compiler.index, compiler.record
         source = index.sources.get(index.records[record].source or "")
         self.compiler, self.record = compiler, record
-        self.asked = index.edition >= Edition.THIRD
+        self.is_checked = index.edition >= Edition.THIRD
         self.source, self.base = (source.name, source.currency) if source else ("", "")
-        self.told = stored_currency(index, record)
+        self.is_stored = stored_currency(index, record)
         lines = index.line_records.get(record)
         self._head, self._line = (
             [f.name for f in fields if isinstance(f, nodes.Field) and f.type == "money"]
@@ -492,53 +506,69 @@ class Currencies:
         )
 
     def of(self, head: dict[str, Any]) -> str:
-        """The currency of a record: what it says itself, else that of its source."""
-        own = head.get(CURRENCY) if self.told else None
-        return own.strip().upper() if isinstance(own, str) and own.strip() else self.base
+        """Return a record's currency: its own, else its source's."""
+        stated = head.get(CURRENCY) if self.is_stored else None
+        return stated.strip().upper() if isinstance(stated, str) and stated.strip() else self.base
 
     def amount(self, run: Run, value: Decimal) -> str:
-        """An amount of the record in words, with what its currency is called."""
+        """Return an amount of the record as text, with its currency."""
         return number_text(value, 2) if run.bare else in_currency(value, self.of(run.head))
 
     def linked(
-        self, content: Content, ours: str, *, link: nodes.Link, owner: str, whose: str
+        self, content: Content, currency: str, *, link: nodes.Link, owner: str, record_label: str
     ) -> None:
-        """Amounts of a linked record in another currency are unknown to the judged record."""
-        theirs = self.of(content.head)
-        if not self.asked or not ours or not theirs or ours == theirs:
+        """Replace the amounts of a linked record in another currency by an Unknown."""
+        linked_currency = self.of(content.head)
+        if (
+            not self.is_checked
+            or not currency
+            or not linked_currency
+            or currency == linked_currency
+        ):
             return
-        message = f"{link.name}: {whose} is in {theirs}, this {_plain(link.record)} in {ours}."
-        gone = Unknown(_gap(link.name, owner, message, (theirs, ours), link.span))
+        message = (
+            f"{link.name}: {record_label} is in {linked_currency}, this {_plain(link.record)} "
+            f"in {currency}."
+        )
+        not_comparable = Unknown(
+            _gap(link.name, owner, message, (linked_currency, currency), link.span)
+        )
         for row, names in ((content.head, self._head), *((r, self._line) for r in content.lines)):
             for name in names:
                 if type(row[name]) is not Unknown:
-                    row[name] = gone
+                    row[name] = not_comparable
 
-    def number(self, node: nodes.Expr, beside: nodes.Expr, scope: Scope) -> Closure | None:
-        """What gives a number of the rules that stands beside an amount: it counts in the currency
-        of the source, so it is unknown where the record is in another. None where it has no
-        currency to mind: it is an amount itself, or zero, or the record never says its own.
+    def number(self, node: nodes.Expr, amount: nodes.Expr, scope: Scope) -> Closure | None:
+        """Return a closure for a number in the rules that is compared with or added to an amount.
+
+        The number counts in the source's currency, so the closure returns an Unknown if the record
+        has another currency. Return None if the number needs no currency: it is an amount, it is
+        zero, or records have no currency of their own.
         """
-        if not self.asked or not self.told or (isinstance(node, nodes.Literal) and not node.value):
+        if (
+            not self.is_checked
+            or not self.is_stored
+            or (isinstance(node, nodes.Literal) and not node.value)
+        ):
             return None
-        type_kinds = (self.compiler.type(node, scope).kind, self.compiler.type(beside, scope).kind)
+        type_kinds = (self.compiler.type(node, scope).kind, self.compiler.type(amount, scope).kind)
         if type_kinds != ("number", "money"):
             return None
         value, text, base = self.compiler.expr(node, scope), format_expression(node), self.base
-        as_told = base if base == base.strip().upper() else None  # as most records say it
+        stored_base = base if base == base.strip().upper() else None  # as most records store it
 
-        def asked(run: Run) -> Any:
-            if run.head.get(CURRENCY) == as_told or (own := self.of(run.head)) == base:
+        def convert(run: Run) -> Any:
+            if run.head.get(CURRENCY) == stored_base or (currency := self.of(run.head)) == base:
                 return value(run)
             message = (
                 f"{text} counts in {self.base}, as all amounts of {self.source} do, and this "
-                f"{_plain(self.record)} is in {own}."
+                f"{_plain(self.record)} is in {currency}."
             )
             return Unknown(
-                _gap(CURRENCY, self.compiler.owner, message, (own, self.base), node.span)
+                _gap(CURRENCY, self.compiler.owner, message, (currency, self.base), node.span)
             )
 
-        return asked
+        return convert
 
 
 def _today(run: Run, _: str) -> date:
@@ -562,13 +592,13 @@ def _e_invoice_age(run: Run, owner: str) -> Any:
 
 
 def live_postings(postings: Iterable[PostingFact], route: str) -> tuple[PostingFact, ...]:
-    """The postings of a route that are in the target or on their way, oldest first."""
+    """Return a route's postings that are in the target or on their way, oldest first."""
     sent = [p for p in postings if p.route == route and p.state in SENT_STATES]
     return tuple(sorted(sent, key=lambda p: p.seq))
 
 
 def e_invoice_age(run: Run, posting: PostingFact | None, owner: str, words: str = "") -> Any:
-    """How long the e-invoice of a posting exists, or Unknown."""
+    """Return the age of a posting's e-invoice as a duration, or Unknown."""
     if posting is None or posting.e_invoice_at is None:
         return Unknown(fact_gap("e_invoice_age", owner, words.replace("{field}", "e_invoice_age")))
     run.clock.add("now")
@@ -584,17 +614,19 @@ FACT_READERS: dict[str, Callable[[Run, str], Any]] = {
     "e_invoice_issuer": lambda run, _: run.facts.e_invoice_issuer,
     "e_invoice_age": _e_invoice_age,
     "target_edited": lambda run, _: any(
-        e.route == run.route.name and e.field not in run.route.theirs
+        e.route == run.route.name and e.field not in run.route.target_owned
         for e in run.facts.target_edited
     ),
 }
-"""Each fact with its reader; the text is the team that owns what nobody could tell."""
+"""The reader of each fact. Its text argument is the team that owns an unknown fact."""
 
 
 def earlier_body(facts: Facts, route: str) -> Mapping[str, object] | None:
-    """The record as it was posted last, or else as it first came; None where it is the same."""
-    lives = live_postings(facts.postings, route)
-    return lives[-1].body if lives else facts.first
+    """Return the record as it was last posted, else as first received. None if it is the current
+    one.
+    """
+    live = live_postings(facts.postings, route)
+    return live[-1].body if live else facts.first
 
 
 def _plain(name: str) -> str:
@@ -602,7 +634,7 @@ def _plain(name: str) -> str:
 
 
 def _gap(rule: str, owner: str, message: str, pair: tuple[str, str], span: Span) -> Gap:
-    both = " and ".join(pair)
+    currencies = " and ".join(pair)
     return Gap(
         kind="fact",
         rule=rule,
@@ -611,50 +643,50 @@ def _gap(rule: str, owner: str, message: str, pair: tuple[str, str], span: Span)
         owner=owner,
         message=f"{message} {NOT_COMPARED}",
         cause_key=CauseKey(CauseKind.RULE, f"{CURRENCY}:{'-'.join(pair)}"),
-        cause_label=f"Amounts in {both} beside each other",
+        cause_label=f"Amounts in {currencies} beside each other",
         would_pass=f'both are in {pair[1]}, or a rule asks that first: currency = "{pair[1]}"',
         span=span,
     )
 
 
 class Interpreter(Compiler):
-    """Compiles the expressions of one record kind to closures."""
+    """Compile the expressions of one record kind to closures."""
 
     def sibling(self, record: str, zone: ZoneInfo) -> Interpreter:
-        """Another one of the same family, for another record kind."""
+        """Return a compiler of this family for another record kind."""
         return Interpreter(self.index, record, zone, self.family)
 
     def expr(self, node: nodes.Expr, scope: Scope) -> Closure:
-        """The closure of an expression in a scope."""
+        """Return the closure of an expression in a scope."""
         closure: Closure = getattr(self, f"_{type(node).__name__.lower()}")(node, scope)
         return closure
 
     def guarded(self, node: nodes.Expr, scope: Scope, rule: str, owner: str) -> Closure:
-        """A closure that answers EVA01 where the numbers leave their bounds."""
+        """Return a closure that returns the gap EVA01 if numbers leave their bounds."""
         inner = self.expr(node, scope)
         source = format_expression(node)
 
         def run_guarded(run: Run) -> Any:
             try:
                 return inner(run)
-            except (ArithmeticError, TypeError, RecursionError) as reason:
-                return Unknown(limit_gap(rule, owner or self.owner, source, reason, node.span))
+            except (ArithmeticError, TypeError, RecursionError) as error:
+                return Unknown(limit_gap(rule, owner or self.owner, source, error, node.span))
 
         return run_guarded
 
     def together(self, _: Sequence[CheckProgram]) -> None:
-        """Nothing: the meaning of a check is that of each of its conditions."""
+        """Return None: each check is evaluated by its conditions."""
 
     def known(self, _: WantedValues) -> None:
-        """Nothing: the meaning of a document is that of each of its values."""
+        """Return None: each value of a document is evaluated separately."""
 
     def document(
         self, _head: Assigned, _line: Assigned, _: WantedValues, *, amount: str = ""
     ) -> None:
-        """Nothing, for the same reason."""
+        """Return None: each value of a document is evaluated separately."""
 
     def draft(self, _head: Assigned, _line: Assigned) -> None:
-        """Nothing, for the same reason."""
+        """Return None: each value of a document is evaluated separately."""
 
     # ---- leaves -------------------------------------------------------------------------------
 
@@ -670,14 +702,16 @@ class Interpreter(Compiler):
     # ---- conditions ---------------------------------------------------------------------------
 
     def _compare(self, node: nodes.Compare, scope: Scope) -> Closure:
-        left, op = self._beside(node.left, node.right, scope), COMPARE[node.op]
+        left_side, op = self._operand(node.left, node.right, scope), COMPARE[node.op]
         word = word_of(self.type(node.left, scope), node.right)
         if word is not None:
-            return apply_operator(left, constant(word), op)
-        return apply_operator(left, self._beside(node.right, node.left, scope), op)
+            return apply_operator(left_side, constant(word), op)
+        return apply_operator(left_side, self._operand(node.right, node.left, scope), op)
 
-    def _beside(self, node: nodes.Expr, other: nodes.Expr, scope: Scope) -> Closure:
-        """One side of two; a number beside an amount minds the currency."""
+    def _operand(self, node: nodes.Expr, other: nodes.Expr, scope: Scope) -> Closure:
+        """Return the closure of one operand. A number next to an amount is checked for its
+        currency.
+        """
         return self.currencies.number(node, other, scope) or self.expr(node, scope)
 
     def _member(self, node: nodes.Member, scope: Scope) -> Closure:
@@ -718,12 +752,12 @@ class Interpreter(Compiler):
             _OTHERS if type_kinds & {"date", "moment", "duration"} else _NUMBERS  # type: ignore[assignment]
         )
         sides = ((node.left, node.right), (node.right, node.left))
-        sums = node.op in "+-"
-        left, right = (
-            self._beside(one, other, scope) if sums else self.expr(one, scope)
-            for one, other in sides
+        is_sum = node.op in "+-"
+        left_side, right_side = (
+            self._operand(node_side, other_side, scope) if is_sum else self.expr(node_side, scope)
+            for node_side, other_side in sides
         )
-        return apply_operator(left, right, table.get(node.op, _NUMBERS[node.op]))
+        return apply_operator(left_side, right_side, table.get(node.op, _NUMBERS[node.op]))
 
     def _negative(self, node: nodes.Negative, scope: Scope) -> Closure:
         numeric = self.type(node.expr, scope).kind in NUMERIC
@@ -751,22 +785,22 @@ class Interpreter(Compiler):
 
 
 def next_seq(postings: Iterable[PostingFact], route: str) -> int:
-    """The place of the next posting of a route; one that is planned and not sent keeps its own."""
-    own = [p for p in postings if p.route == route]
-    planned = [p.seq for p in own if p.state not in USED_STATES]
-    return min(planned) if planned else max((p.seq for p in own), default=0) + 1
+    """Return the sequence number of a route's next posting. A planned posting keeps its number."""
+    of_route = [p for p in postings if p.route == route]
+    planned = [p.seq for p in of_route if p.state not in USED_STATES]
+    return min(planned) if planned else max((p.seq for p in of_route), default=0) + 1
 
 
 def billed_quantities(facts: Facts, route: str) -> Mapping[str, Decimal]:
-    """What is billed so far of each line."""
-    told = facts.billed.get(route)
-    return told if told is not None else sum_billed(live_postings(facts.postings, route))
+    """Return the quantity billed so far of each line, by line key."""
+    stored = facts.billed.get(route)
+    return stored if stored is not None else sum_billed(live_postings(facts.postings, route))
 
 
 def sum_billed(postings: tuple[PostingFact, ...]) -> dict[str, Decimal]:
-    """What some postings bill together, by line key."""
-    found: dict[str, Decimal] = {}
+    """Return the quantities that postings bill in total, by line key."""
+    quantities: dict[str, Decimal] = {}
     for posting in postings:
         for key, quantity in posting.billed.items():
-            found[key] = CONTEXT.add(found.get(key, Decimal(0)), quantity)
-    return found
+            quantities[key] = CONTEXT.add(quantities.get(key, Decimal(0)), quantity)
+    return quantities

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 Rows = Sequence[tuple[Run, list[Row]]]
-"""Rows, each list with the run of the record that it belongs to."""
+"""Lists of rows, each with the run of the record that they belong to."""
 
 BILL_RULE = "bill"
 
@@ -57,20 +57,20 @@ PERSONAL = (
     "e_invoice_issuer",
     "was",
 )
-"""What is asked of the judged record or of its route: a link may not ask it of other records."""
+"""Names about the judged record or its route. A link must not read them from other records."""
 
 
 class Lists:
-    """Compiles aggregates for one Compiler."""
+    """Compile aggregates for one Compiler."""
 
     def __init__(self, compiler: Compiler) -> None:
         self.compiler = compiler
         self._known: dict[nodes.Call, Closure] = {}
-        self.keys: dict[nodes.Call, object] = {}  # under which a run keeps what was worked out
+        self.keys: dict[nodes.Call, object] = {}  # under which a run caches the result
         self._links: dict[nodes.Link, LinkProgram] = {}
 
     def aggregate(self, node: nodes.Call, scope: Scope) -> Closure:
-        """The closure of one aggregate; worked out once a record unless it looks at `line`."""
+        """Return the closure of one aggregate, computed once per record unless it reads `line`."""
         if node not in self._known:
             self._known[node] = self._aggregate(node, scope)
         return self._known[node]
@@ -78,39 +78,39 @@ class Lists:
     def _aggregate(self, node: nodes.Call, scope: Scope) -> Closure:
         arg = node.args[0]
         assert isinstance(arg, nodes.Name)  # noqa: S101
-        over = resolve_list(arg.path, scope)
-        assert over is not None  # noqa: S101
-        where = self._where(node, scope, over.record)
-        field = self._field(over.record, over.field) if over.field else None
-        inner = self._over(over, self._bodies(".".join(arg.path[:-1]))[node.name](where, field))
+        listed = resolve_list(arg.path, scope)
+        assert listed is not None  # noqa: S101
+        where = self._where(node, scope, listed.record)
+        field = self._field(listed.record, listed.field) if listed.field else None
+        inner = self._over(listed, self._bodies(".".join(arg.path[:-1]))[node.name](where, field))
         if node.where is not None and mentions_line(node.where):
             return inner
         key = self.keys.setdefault(node, object())
 
-        def once(run: Run) -> Any:
+        def cached(run: Run) -> Any:
             if key not in run.memo:
-                outer, run.uses = run.uses, []
+                outer_uses, run.uses = run.uses, []
                 run.memo[key] = (inner(run), tuple(dict.fromkeys(run.uses)))
-                run.uses = outer
+                run.uses = outer_uses
             value, uses = run.memo[key]
             run.uses.extend(uses)
             return value
 
-        return once
+        return cached
 
-    def _over(self, over: Listed, body: Callable[[Run, Rows], Any]) -> Closure:
-        """The aggregate over the record's own lines, or over what is linked."""
-        if over.link is None:
+    def _over(self, listed: Listed, body: Callable[[Run, Rows], Any]) -> Closure:
+        """Return the aggregate over the record's own lines, or over linked records."""
+        if listed.link is None:
             return lambda run: body(run, [(run, run.shown)])
-        if over.link not in self._links:
-            self._links[over.link] = LinkProgram(self.compiler, over.link)
-        link = self._links[over.link]
+        if listed.link not in self._links:
+            self._links[listed.link] = LinkProgram(self.compiler, listed.link)
+        link = self._links[listed.link]
 
         def of_linked(run: Run) -> Any:
             linked = link.runs(run)
             if isinstance(linked, Unknown):
                 return linked
-            return body(run, [(r, r.shown if over.lines else [r.head]) for r in linked])
+            return body(run, [(r, r.shown if listed.lines else [r.head]) for r in linked])
 
         return of_linked
 
@@ -123,13 +123,13 @@ class Lists:
         declared = self.compiler.index.fields[item][name]
         return self.compiler.ref(Ref("item", name, declared, item))
 
-    def _bodies(self, many: str) -> dict[str, Callable[..., Callable[[Run, Rows], Any]]]:
+    def _bodies(self, list_name: str) -> dict[str, Callable[..., Callable[[Run, Rows], Any]]]:
         return {
             "sum": _sum,
             "count": _count,
             "any": lambda where, _: lambda run, rows: any_of(_answers(run, rows, where)),
             "all": lambda where, _: lambda run, rows: all_of(_answers(run, rows, where)),
-            "latest": lambda where, field: _latest(where, field, many, self.compiler.owner),
+            "latest": lambda where, field: _latest(where, field, list_name, self.compiler.owner),
         }
 
 
@@ -138,11 +138,11 @@ def _sum(where: Closure | None, field: Closure) -> Callable[[Run, Rows], Any]:
         total: Any = Decimal(0)
         unknown = []
         for _ in _each(run, rows):
-            wanted = True if where is None else where(run)
-            value: Any = field(run) if wanted is True else wanted
+            is_included = True if where is None else where(run)
+            value: Any = field(run) if is_included is True else is_included
             if type(value) is Unknown:
                 unknown.append(value)
-            elif wanted is True:
+            elif is_included is True:
                 total = kinds.add(total, value)
         return join_unknowns(*unknown) if unknown else total
 
@@ -150,11 +150,11 @@ def _sum(where: Closure | None, field: Closure) -> Callable[[Run, Rows], Any]:
 
 
 def _each(run: Run, rows: Rows) -> Iterator[Row]:
-    """Each row in turn as the element that a bare name means inside `where`."""
+    """Yield each row, set as the element that a bare name refers to inside `where`."""
     outer = run.item, run.home
-    for home, of_one in rows:
-        run.spend(len(of_one))
-        for row in of_one:
+    for home, record_rows in rows:
+        run.spend(len(record_rows))
+        for row in record_rows:
             run.item, run.home = row, home
             yield row
     run.item, run.home = outer
@@ -169,110 +169,118 @@ def _answers(run: Run, rows: Rows, where: Closure | None) -> list[Any]:
 
 
 def _latest(
-    where: Closure | None, field: Closure, many: str, owner: str
+    where: Closure | None, field: Closure, list_name: str, owner: str
 ) -> Callable[[Run, Rows], Any]:
-    nothing = Unknown(_empty_gap(many, owner))
+    empty = Unknown(_empty_gap(list_name, owner))
 
     def latest(run: Run, rows: Rows) -> Any:
-        value: Any = nothing
+        value: Any = empty
         for _ in _each(run, rows):
-            wanted = True if where is None else where(run)
-            if wanted is not False:
-                value = field(run) if wanted is True else wanted
+            is_included = True if where is None else where(run)
+            if is_included is not False:
+                value = field(run) if is_included is True else is_included
         return value
 
     return latest
 
 
-def _empty_gap(many: str, owner: str) -> Gap:
-    message = f"{many} is empty, so there is no latest."
+def _empty_gap(list_name: str, owner: str) -> Gap:
+    message = f"{list_name} is empty, so there is no latest."
     return Gap(
         kind="field",
-        rule=many,
+        rule=list_name,
         code="MIS01",
         error_class="missing_field",
         owner=owner,
         message=message,
-        cause_key=CauseKey(CauseKind.FIELD, many),
+        cause_key=CauseKey(CauseKind.FIELD, list_name),
         cause_label=message,
-        would_pass=f"{many} has a row",
+        would_pass=f"{list_name} has a row",
         span=NOWHERE,
     )
 
 
 def mentions_line(expr: Any) -> bool:
-    """Whether an expression looks at the line it stands in."""
+    """Check whether an expression reads its current line."""
     if isinstance(expr, nodes.Name):
         return expr.path[0] == "line"
     return any(mentions_line(part) for part in nodes.inner(expr))
 
 
 def is_costly(node: Any) -> bool:
-    """Whether an expression on a line goes over a list again, which counts as steps each time."""
+    """Check whether a line expression iterates over a list again, which costs steps each time."""
     if isinstance(node, nodes.Call) and node.where is not None:
         return node.name in AGGREGATES and mentions_line(node.where)
     return any(is_costly(part) for part in nodes.inner(node))
 
 
 def names_in(node: Any) -> set[str]:
-    """The names and functions of an expression, or of several."""
+    """Return the names and functions in an expression, or in several."""
     return {".".join(path) for path in nodes.mentioned(node)}
 
 
 def count_answers(answers: list[Any]) -> Any:
-    """How many answers are yes, or the Unknown of those that nobody could give."""
+    """Return the number of True answers, or the Unknown of all unknown answers."""
     unknown = [a for a in answers if type(a) is Unknown]
     return join_unknowns(*unknown) if unknown else Decimal(sum(a is True for a in answers))
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Of one line: billed before this document, by this document, and in all; or Unknown."""
+    """Hold a line's quantities: billed before this document, billed by it, and ordered; each may be
+    Unknown.
+    """
 
     before: Any
     now: Any
-    whole: Any
+    ordered: Any
 
     @property
     def unknown(self) -> Unknown | None:
-        """Why it cannot be said, if it cannot."""
-        values = (self.before, self.now, self.whole)
+        """The Unknown of the unknown quantities, or None if all are known."""
+        values = (self.before, self.now, self.ordered)
         return join_unknowns(*values) if any(type(v) is Unknown for v in values) else None
 
 
 @dataclass(slots=True)
 class Shares:
-    """What one document bills: a share for each line of the record, by the line's row."""
+    """Hold what one document bills: a share for each line of the record, by the id of the line's
+    row.
+    """
 
     places: Decimal
     rows: dict[int, Share] = dataclasses.field(default_factory=dict)
     keys: dict[int, str] = dataclasses.field(default_factory=dict)
-    final: bool = False  # the rest is never billed
-    strict: bool = True  # what no part bills is missed; rules of earlier editions do not ask
-    had: Callable[[Run, Any], Any] | None = None  # what earlier documents bill of the header
+    final: bool = False  # the remainder is never billed
+    strict: bool = True  # reports unbilled lines; editions before 5 do not
+    earlier_amount: Callable[[Run, Any], Any] | None = (
+        None  # the header amount on earlier documents
+    )
 
     @property
     def due(self) -> bool:
-        """Whether it bills anything, as far as is known."""
+        """Whether the document bills anything, as far as known."""
         return any(type(s.now) is Unknown or s.now > 0 for s in self.rows.values())
 
     @property
     def rest(self) -> bool | Unknown:
-        """Whether something remains to be billed after it."""
+        """Whether a quantity remains to be billed after this document."""
         gaps = [s.unknown for s in self.rows.values() if s.unknown is not None]
-        known = [s for s in self.rows.values() if s.unknown is None]
-        remains = any(add(s.before, max(s.now, NOTHING)) < s.whole for s in known)
+        known_shares = [s for s in self.rows.values() if s.unknown is None]
+        remains = any(add(s.before, max(s.now, NOTHING)) < s.ordered for s in known_shares)
         return True if remains else join_unknowns(*gaps) if gaps else False
 
     @property
     def was_complete(self) -> bool:
-        """Whether all that was ordered was billed before it: what comes on top of an order."""
-        known = [s for s in self.rows.values() if s.unknown is None]
-        begun = self.strict and any(s.before > 0 for s in known)
-        return begun and all(s.before >= s.whole for s in known)
+        """Whether the full order was billed before this document, so that it bills additions
+        only.
+        """
+        known_shares = [s for s in self.rows.values() if s.unknown is None]
+        begun = self.strict and any(s.before > 0 for s in known_shares)
+        return begun and all(s.before >= s.ordered for s in known_shares)
 
     def billed(self) -> dict[str, Decimal]:
-        """Line key -> quantity, of what it bills."""
+        """Return the quantity that this document bills, by line key."""
         return {
             self.keys[row]: share.now
             for row, share in self.rows.items()
@@ -280,87 +288,93 @@ class Shares:
         }
 
     def open(self, *, after: bool) -> dict[str, Decimal]:
-        """Line key -> quantity that was not billed yet: after this document, or before it."""
-        found = {}
+        """Return the unbilled quantity by line key, after this document or before it."""
+        open_quantities = {}
         for row, share in self.rows.items():
             if share.unknown is None and not self.final:
-                had = add(share.before, max(share.now, NOTHING)) if after else share.before
-                left = subtract(share.whole, had)
-                if left > 0 and isinstance(left, Decimal):
-                    found[self.keys[row]] = left
-        return found
+                billed = add(share.before, max(share.now, NOTHING)) if after else share.before
+                remainder = subtract(share.ordered, billed)
+                if remainder > 0 and isinstance(remainder, Decimal):
+                    open_quantities[self.keys[row]] = remainder
+        return open_quantities
 
     def leaves_out(self, row: Mapping[str, Any]) -> bool:
-        """Whether nothing of a line is due."""
+        """Check whether nothing of a line is due."""
         share = self.rows.get(id(row))
         return share is not None and type(share.now) is not Unknown and share.now <= 0
 
     def never_bills(self, row: Mapping[str, Any]) -> bool:
-        """Whether no document ever bills a line: nothing, or less, was ordered of it."""
+        """Check whether no document ever bills a line, because its ordered quantity is 0 or
+        less.
+        """
         share = self.rows.get(id(row))
         if not self.strict or share is None or share.unknown is not None:
             return False
-        return bool(max(share.whole, share.now) <= 0)
+        return bool(max(share.ordered, share.now) <= 0)
 
 
 class BillProgram:
-    """The `bill` clause of one route."""
+    """Evaluate the `bill` clause of one route."""
 
     def __init__(self, compiler: Compiler, bill: nodes.Bill, places: Decimal) -> None:
         scope = Scope(compiler.index, compiler.record, line=True)
-        make = {"rule": BILL_RULE, "owner": compiler.owner}
+        owner_names = {"rule": BILL_RULE, "owner": compiler.owner}
         self.bill = bill
         self.places = places
         self.strict = compiler.index.edition >= Edition.FIFTH
         self.owner = compiler.owner
-        self.quantity = compiler.guarded(bill.expr, scope, **make)
-        self.whole = compiler.guarded(bill.of, scope, **make)
+        self.quantity = compiler.guarded(bill.expr, scope, **owner_names)
+        self.ordered = compiler.guarded(bill.of, scope, **owner_names)
         lines = compiler.index.line_records.get(compiler.record)
         key = compiler.index.marked(lines.name, "key") if lines else None
         self.key = key.name if key else ""
 
-    def keyed(self, run: Run) -> list[tuple[str, dict[str, Any]]]:
-        """The lines of the record with their keys; a line without one has its place."""
-        found = []
+    def keyed_lines(self, run: Run) -> list[tuple[str, dict[str, Any]]]:
+        """Return the record's lines with their keys. A line without a key uses its line number."""
+        keyed_lines = []
         for number, row in enumerate(run.lines, start=1):
-            found.append((line_key(row.get(self.key), number), row))
-        return found
+            keyed_lines.append((line_key(row.get(self.key), number), row))
+        return keyed_lines
 
     def due(self, run: Run, before: Mapping[str, Decimal]) -> Shares:
-        """What a new document bills: the quantity less what is billed before it."""
+        """Return what a new document bills: each quantity less what was billed before."""
         shares = self._no_shares()
         for key, row in self._lines(run, shares):
-            quantity, whole = self._ask(run, row)
-            had = before.get(key, NOTHING)
-            shares.rows[id(row)] = self._share(had, self._less(quantity, had), whole)
+            quantity, ordered = self._ask(run, row)
+            billed = before.get(key, NOTHING)
+            shares.rows[id(row)] = self._share(billed, self._less(quantity, billed), ordered)
         return shares
 
-    def again(self, run: Run, before: Mapping[str, Decimal], own: Mapping[str, Decimal]) -> Shares:
-        """What a document bills that is made again with its own quantities."""
+    def again(
+        self, run: Run, before: Mapping[str, Decimal], own_quantities: Mapping[str, Decimal]
+    ) -> Shares:
+        """Return what a document bills that is created again with its own quantities."""
         shares = self._no_shares()
         for key, row in self._lines(run, shares):
-            _, whole = self._ask(run, row)
-            had, mine = before.get(key, NOTHING), own.get(key, NOTHING)
-            shares.rows[id(row)] = self._share(had, mine, whole)
+            _, ordered = self._ask(run, row)
+            billed, own_quantity = before.get(key, NOTHING), own_quantities.get(key, NOTHING)
+            shares.rows[id(row)] = self._share(billed, own_quantity, ordered)
         return shares
 
     def over(self, run: Run, before: Mapping[str, Decimal]) -> bool | Unknown:
-        """Whether more is billed than may be now; a line that is gone may not be billed at all."""
-        left = dict(before)
+        """Check whether more is billed than allowed. A removed line must not be billed at all."""
+        billed_by_key = dict(before)
         answers = []
-        for key, row in self.keyed(run):
-            had = left.pop(key, NOTHING)
-            if had > 0:
+        for key, row in self.keyed_lines(run):
+            billed = billed_by_key.pop(key, NOTHING)
+            if billed > 0:
                 quantity, _ = self._ask(run, row)
-                answers.append(quantity if type(quantity) is Unknown else quantity < had)
-        if any(had > 0 for had in left.values()) or True in answers:
+                answers.append(quantity if type(quantity) is Unknown else quantity < billed)
+        if any(billed > 0 for billed in billed_by_key.values()) or True in answers:
             return True
         gaps = [a for a in answers if type(a) is Unknown]
         return join_unknowns(*gaps) if gaps else False
 
     def remains(self, run: Run, route: str) -> list[Finding]:
-        """The finding of a rest that `else` gives to a person, until somebody lets it pass; in
-        rules of earlier editions nobody could.
+        """Return the finding of an unbilled remainder that `else` assigns to a person, until it is
+        released.
+
+        Editions before 5 cannot release it.
         """
         shares, action = run.route.bill, self.bill.action
         if shares is None or action.kind not in {"hold", "review", "warn"}:
@@ -368,10 +382,10 @@ class BillProgram:
         if self.strict and (route, BILL_RULE) in run.facts.releases:
             return []
         try:
-            rest = shares.rest
+            remainder = shares.rest
         except ArithmeticError:
-            return []  # the lines say so themselves
-        return [self._rest_finding(route)] if rest is True else []
+            return []  # the lines have their own findings
+        return [self._rest_finding(route)] if remainder is True else []
 
     def _rest_finding(self, route: str) -> Finding:
         action = self.bill.action
@@ -395,67 +409,69 @@ class BillProgram:
         return Shares(self.places, final=self.bill.action.kind == "drop", strict=self.strict)
 
     def _lines(self, run: Run, shares: Shares) -> list[tuple[str, dict[str, Any]]]:
-        """The lines by key; a key that two lines have says nothing of either."""
-        lines = self.keyed(run)
+        """Return the lines by key. The share of lines with a duplicate key is unknown."""
+        lines = self.keyed_lines(run)
         keys = Counter(key for key, _ in lines)
-        found = []
+        unique_lines = []
         for key, row in lines:
             shares.keys[id(row)] = key
             if keys[key] > 1:
                 gap = limit_gap(BILL_RULE, self.owner, f"line {key}", _TWICE, self.bill.span)
                 shares.rows[id(row)] = Share(NOTHING, Unknown(gap), NOTHING)
             else:
-                found.append((key, row))
-        return found
+                unique_lines.append((key, row))
+        return unique_lines
 
-    def _share(self, before: Decimal, now: Any, whole: Any) -> Share:
-        """The share of one line; unknown where its rest before or after is out of bounds."""
-        share = Share(before, now, whole)
+    def _share(self, before: Decimal, now: Any, ordered: Any) -> Share:
+        """Return the share of one line, unknown if its remainder before or after is out of
+        bounds.
+        """
+        share = Share(before, now, ordered)
         if share.unknown is None:
-            for had in (before, add(before, max(now, NOTHING))):
-                left = self._less(whole, had)
-                if type(left) is Unknown:
-                    return Share(before, left, whole)
+            for billed in (before, add(before, max(now, NOTHING))):
+                remainder = self._less(ordered, billed)
+                if type(remainder) is Unknown:
+                    return Share(before, remainder, ordered)
         return share
 
-    def _less(self, quantity: Any, had: Number) -> Any:
+    def _less(self, quantity: Any, billed: Number) -> Any:
         try:
-            return quantity if type(quantity) is Unknown else subtract(quantity, had)
-        except ArithmeticError as reason:
-            return Unknown(limit_gap(BILL_RULE, self.owner, "line.due", reason, self.bill.span))
+            return quantity if type(quantity) is Unknown else subtract(quantity, billed)
+        except ArithmeticError as error:
+            return Unknown(limit_gap(BILL_RULE, self.owner, "line.due", error, self.bill.span))
 
     def _ask(self, run: Run, row: dict[str, Any]) -> tuple[Any, Any]:
         run.line = row
-        return self.quantity(run), self.whole(run)
+        return self.quantity(run), self.ordered(run)
 
 
 def line_key(value: Any, number: int) -> str:
-    """The key of a line as text; a line without one has its place."""
+    """Return a line's key as text, or its line number if it has no key."""
     if value is None or type(value) is Unknown:
         return str(number)
     return number_text(value) if isinstance(value, Decimal) else str(value).strip()
 
 
 def due_quantity(run: Run) -> Any:
-    """`line.due`: what this document bills of the line."""
-    return _share(run).now
+    """Return `line.due`: the quantity that this document bills of the line."""
+    return _line_share(run).now
 
 
-def _share(run: Run) -> Share:
+def _line_share(run: Run) -> Share:
     bill = run.route.bill
-    found = bill.rows.get(id(run.line)) if bill is not None else None
-    return found or Share(Unknown(), Unknown(), Unknown())
+    share = bill.rows.get(id(run.line)) if bill is not None else None
+    return share or Share(Unknown(), Unknown(), Unknown())
 
 
 def part_of_line(run: Run, value: Any) -> Any:
-    """`due_of(x)` on a line: what of x falls on this document."""
-    share = _share(run)
+    """Return `due_of(x)` on a line: the part of x that this document bills."""
+    share = _line_share(run)
     gaps = share.unknown
     if type(value) is Unknown or gaps is not None:
         return join_unknowns(value, gaps)
-    until = proportional_part(value, add(share.before, share.now), share.whole, _places(run))
+    cumulative = proportional_part(value, add(share.before, share.now), share.ordered, _places(run))
     return CONTEXT.subtract(
-        until, proportional_part(value, share.before, share.whole, _places(run))
+        cumulative, proportional_part(value, share.before, share.ordered, _places(run))
     )
 
 
@@ -464,26 +480,32 @@ def _places(run: Run) -> Decimal:
 
 
 def part_of_head(run: Run, value: Any, amount: Callable[[Run], Any]) -> Any:
-    """`due_of(x)` in the header: with the document that completes the bill, all of x that is on
-    none before it. `value` is x, and `amount` gives it of the record as it was.
+    """Return `due_of(x)` in the header: the final document bills all of x that no earlier document
+    bills.
+
+    `value` is x, and `amount` computes it from the record as it was earlier.
     """
     bill = run.route.bill
-    rest = False if bill is None or bill.final else bill.rest
-    if type(value) is Unknown or type(rest) is Unknown:
-        return join_unknowns(value, rest)
-    had = bill.had(run, amount) if bill is not None and bill.had and not rest else None
-    if type(had) is Unknown:
-        return had
-    if rest or (had is None and bill is not None and bill.was_complete):
+    remains = False if bill is None or bill.final else bill.rest
+    if type(value) is Unknown or type(remains) is Unknown:
+        return join_unknowns(value, remains)
+    billed = (
+        bill.earlier_amount(run, amount)
+        if bill is not None and bill.earlier_amount and not remains
+        else None
+    )
+    if type(billed) is Unknown:
+        return billed
+    if remains or (billed is None and bill is not None and bill.was_complete):
         return NOTHING
-    whole = round_half_up(value, _places(run))
-    return whole if not had else CONTEXT.subtract(whole, round_half_up(had, _places(run)))
+    rounded = round_half_up(value, _places(run))
+    return rounded if not billed else CONTEXT.subtract(rounded, round_half_up(billed, _places(run)))
 
 
 def lines_ever_billed(run: Run) -> list[dict[str, Any]] | None:
-    """The lines that some part of a bill shows; None where nothing is billed in parts.
+    """Return the lines that a partial bill shows, or None if the route has no partial bills.
 
-    A line of which nothing was ordered is in no part, however much the record counts it for.
+    A line without an ordered quantity is in no part, even if the record counts its amount.
     """
     bill = run.route.bill
     if bill is None:
@@ -492,19 +514,19 @@ def lines_ever_billed(run: Run) -> list[dict[str, Any]] | None:
     return [row for row in run.lines if not bill.never_bills(row)]
 
 
-def proportional_part(value: Number, quantity: Number, whole: Number, places: Decimal) -> Decimal:
-    """The part of a value that belongs to a quantity of the whole, rounded.
+def proportional_part(value: Number, quantity: Number, total: Number, places: Decimal) -> Decimal:
+    """Return the part of a value that belongs to a quantity of the total quantity, rounded.
 
     >>> proportional_part(Decimal("10.01"), Decimal(2), Decimal(3), Decimal("0.01"))
     Decimal('6.67')
     """
     if not quantity:
         return NOTHING
-    return round_half_up(divide(multiply(value, quantity), whole), places)
+    return round_half_up(divide(multiply(value, quantity), total), places)
 
 
 class LinkProgram:
-    """One link of one record kind: from the bodies in the facts to runs of the linked records."""
+    """Evaluate one link of one record kind: turn the linked bodies in the facts into runs."""
 
     def __init__(self, compiler: Compiler, link: nodes.Link) -> None:
         self.link = link
@@ -513,62 +535,70 @@ class LinkProgram:
         self.currencies = compiler.currencies
         self.reader = Reader(compiler.index, link.other)
         scope = Scope(compiler.index, link.other)
-        here = Scope(compiler.index, compiler.record)
-        self.ours = None if link.of_lines else compiler.field(link.ours, here)
-        self.theirs = self.other.field(link.theirs, scope)
+        own_scope = Scope(compiler.index, compiler.record)
+        self.own_value = None if link.of_lines else compiler.field(link.ours, own_scope)
+        self.other_value = self.other.field(link.theirs, scope)
         self.where: Closure | None = None
         if link.where is not None:
-            asked = Scope.of_link(compiler.index, link)
-            self.where = self.other.guarded(link.where, asked, link.name, self.owner)
+            where_scope = Scope.of_link(compiler.index, link)
+            self.where = self.other.guarded(link.where, where_scope, link.name, self.owner)
         key, dated = (compiler.index.marked(link.other, mark) for mark in ("key", "dated"))
         self.key = key.name if key else ""
         self.dated = dated.name if dated else ""
 
     def runs(self, run: Run) -> list[Run] | Unknown:
-        """The linked records, oldest first; unknown if one of them may belong here or not."""
+        """Return the linked records' runs, oldest first; Unknown if a record's link is unknown."""
         if self not in run.memo:
             run.memo[self] = self._gather(run)
-        found: list[Run] | Unknown = run.memo[self]
-        return found
+        runs: list[Run] | Unknown = run.memo[self]
+        return runs
 
     def _gather(self, run: Run) -> list[Run] | Unknown:
         if run.root is not run:
             return Unknown(self._gap("the links of a linked record are not followed"))
-        ours = self._wanted(run)
-        if type(ours) is Unknown:
-            return ours
-        found, unsure = [], []
+        join_values = self._join_values(run)
+        if type(join_values) is Unknown:
+            return join_values
+        linked, unsure = [], []
         for body in run.facts.links.get(self.link.name, ()):
             inner = self._read(body, run)
-            belongs = inner if type(inner) is Unknown else self._belongs(inner, ours)
+            belongs = inner if type(inner) is Unknown else self._belongs(inner, join_values)
             if type(belongs) is Unknown:
                 unsure.append(belongs)
             elif belongs:
-                found.append(inner)
+                linked.append(inner)
         if unsure:
             return join_unknowns(*unsure)
-        if len(found) > self.link.most:
-            return Unknown(self._gap(f"{len(found)} records, at most {self.link.most} are allowed"))
-        return sorted(found, key=self._age)
+        if len(linked) > self.link.most:
+            return Unknown(
+                self._gap(f"{len(linked)} records, at most {self.link.most} are allowed")
+            )
+        return sorted(linked, key=self._age)
 
-    def _wanted(self, run: Run) -> frozenset[Any] | Unknown:
-        """The values by which records are joined: one, or one a line; a blank one joins nothing."""
-        if self.ours is None:
+    def _join_values(self, run: Run) -> frozenset[Any] | Unknown:
+        """Return the values that join records: one of the header, or one per line. Blank values
+        join nothing.
+        """
+        if self.own_value is None:
             run.spend(len(run.lines))
-            told = (row.get(self.link.ours) for row in run.lines)
-            return frozenset(one for one in told if one is not None and type(one) is not Unknown)
-        one = self.ours(run)
-        return one if type(one) is Unknown else frozenset((one,))
+            line_values = (row.get(self.link.ours) for row in run.lines)
+            return frozenset(
+                value for value in line_values if value is not None and type(value) is not Unknown
+            )
+        value = self.own_value(run)
+        return value if type(value) is Unknown else frozenset((value,))
 
     def _read(self, body: Mapping[str, object], run: Run) -> Any:
         content = self.reader.read(body)
         run.spend(1 + len(content.lines))
         if content.too_many_lines:
             return Unknown(self._gap(f"one of them has more than {MOST_LINES} lines"))
-        whose = f"{self.link.other} {_said(content.head.get(self.key))}"
-        content = _loud(content, whose)
-        ours = self.currencies.of(run.head)
-        self.other.currencies.linked(content, ours, link=self.link, owner=self.owner, whose=whose)
+        record_label = f"{self.link.other} {_number_text(content.head.get(self.key))}"
+        content = _name_record(content, record_label)
+        currency = self.currencies.of(run.head)
+        self.other.currencies.linked(
+            content, currency, link=self.link, owner=self.owner, record_label=record_label
+        )
         inner = Run(
             content=content,
             facts=run.facts,
@@ -580,19 +610,21 @@ class LinkProgram:
         inner.lookups, inner.conversions, inner.clock = run.lookups, run.conversions, run.clock
         return inner
 
-    def _belongs(self, inner: Run, ours: Any) -> Any:
-        theirs = self.theirs(inner)
-        if type(theirs) is Unknown:
-            return theirs
-        if theirs not in ours:
+    def _belongs(self, inner: Run, join_values: Any) -> Any:
+        value = self.other_value(inner)
+        if type(value) is Unknown:
+            return value
+        if value not in join_values:
             return False
         return True if self.where is None else self.where(inner)
 
     def _age(self, inner: Run) -> tuple[bool, str, str]:
-        """Unknown days come last, so that the latest of them is unknown too."""
-        day = inner.head.get(self.dated)
-        text = day.isoformat() if isinstance(day, date | datetime) else ""
-        return (not text, text, _said(inner.head.get(self.key)))
+        """Return a sort key by date. Unknown dates sort last, so that the latest is then unknown
+        too.
+        """
+        dated = inner.head.get(self.dated)
+        date_text = dated.isoformat() if isinstance(dated, date | datetime) else ""
+        return (not date_text, date_text, _number_text(inner.head.get(self.key)))
 
     def _gap(self, why: str) -> Gap:
         name = self.link.name
@@ -611,79 +643,83 @@ class LinkProgram:
         )
 
 
-def _said(value: Any) -> str:
+def _number_text(value: Any) -> str:
     return "(no number)" if value is None or type(value) is Unknown else str(value)
 
 
-def _loud(content: Content, whose: str) -> Content:
-    """The content of a linked record; what it lacks is said here too, with its number."""
-    exact = {(gap.rule, line): gap for gap, line in content.gaps}
+def _name_record(content: Content, record_label: str) -> Content:
+    """Return the content of a linked record whose gaps name that record."""
+    gaps_by_place = {(gap.rule, line): gap for gap, line in content.gaps}
     for number, row in enumerate((content.head, *content.lines)):
         for name, value in row.items():
             if type(value) is Unknown:
-                gaps = (exact.get((gap.rule, number or None), gap) for gap in value.gaps)
-                row[name] = Unknown(*(_said_here(gap, whose) for gap in gaps))
+                gaps = (gaps_by_place.get((gap.rule, number or None), gap) for gap in value.gaps)
+                row[name] = Unknown(*(_with_record_name(gap, record_label) for gap in gaps))
     return content
 
 
-def _said_here(gap: Gap, whose: str) -> Gap:
+def _with_record_name(gap: Gap, record_label: str) -> Gap:
     kind = "fact" if gap.kind == "required" else gap.kind
-    return replace(gap, kind=kind, message=f"{whose}: {gap.message}")
+    return replace(gap, kind=kind, message=f"{record_label}: {gap.message}")
 
 
 def family_keys(
     index: Index, body: Mapping[str, object], kind: str
 ) -> Iterator[tuple[str, str, str]]:
-    """How this record is found by links: (name of the key, its value, the kind that is wanted).
+    """Yield (link name, key value, required kind) for each link that joins this record.
 
-    Two records belong together where name and value are equal; the kind wanted is empty on the
-    side that is only found.
+    Two records belong together if name and value are equal. The required kind is blank on the
+    linked side.
     """
     for links in index.links.values():
         for link in links.values():
             name = f"link:{link.record}.{link.name}"
             if link.record == kind:
-                for value in _ours(link, body):
-                    yield from _key(name, value, link.other)
+                for value in _join_values(link, body):
+                    yield from _link_key(name, value, link.other)
             if link.other == kind:
-                yield from _key(name, body.get(link.theirs), "")
+                yield from _link_key(name, body.get(link.theirs), "")
 
 
-def _ours(link: nodes.Link, body: Mapping[str, object]) -> Iterator[object]:
-    """What a record is joined by: a value of its own, or those of its lines, each once."""
+def _join_values(link: nodes.Link, body: Mapping[str, object]) -> Iterator[object]:
+    """Yield the values that join a record: one of its own, or those of its lines without
+    repetition.
+    """
     if not link.of_lines:
         yield body.get(link.ours)
         return
     lines = body.get("lines")
     rows = [row for row in lines if isinstance(row, Mapping)] if isinstance(lines, list) else []
-    told = (row.get(link.ours) for row in rows)
-    yield from dict.fromkeys(one for one in told if isinstance(one, str | int))
+    line_values = (row.get(link.ours) for row in rows)
+    yield from dict.fromkeys(value for value in line_values if isinstance(value, str | int))
 
 
-def _key(name: str, value: object, wanted: str) -> Iterator[tuple[str, str, str]]:
+def _link_key(name: str, value: object, other_kind: str) -> Iterator[tuple[str, str, str]]:
     if isinstance(value, str) and value.strip():
-        yield name, value.strip(), wanted
+        yield name, value.strip(), other_kind
     elif isinstance(value, int) and not isinstance(value, bool):
-        yield name, str(value), wanted
+        yield name, str(value), other_kind
 
 
 def checks_reading_links(index: Index, kind: str) -> frozenset[str]:
-    """The names of the checks of a kind that look at what its links join, as far as one can see."""
-    found = (c for c in index.ruleset.checks if any(w.name == kind for w in c.records))
-    return frozenset(c.name for c in found if reads_links(index, kind, (c.when, *c.requires)))
+    """Return the names of a kind's checks that read linked records, as far as the rules show."""
+    record_checks = (c for c in index.ruleset.checks if any(w.name == kind for w in c.records))
+    return frozenset(
+        c.name for c in record_checks if reads_links(index, kind, (c.when, *c.requires))
+    )
 
 
-def reads_links(index: Index, kind: str, asked: object) -> bool:
-    """Whether expressions look at what the links of a kind join, also through computed fields."""
+def reads_links(index: Index, kind: str, expressions: object) -> bool:
+    """Check whether expressions read the linked records of a kind, also through computed fields."""
     links, lines = index.links.get(kind, {}), index.line_records.get(kind)
     fields = [*index.records[kind].fields, *(lines.fields if lines else ())]
     formulas: dict[str, list[nodes.Expr]] = {}
     for field in fields:
         if isinstance(field, nodes.Computed):
             formulas.setdefault(field.name, []).append(field.expr)
-    told, waiting = set[str](), [asked] if links else []
-    while waiting:
-        words = {word for path in nodes.mentioned(waiting.pop()) for word in path} - told
-        told |= words
-        waiting += [formula for word in words for formula in formulas.get(word, ())]
-    return not told.isdisjoint(links)
+    used_words, pending = set[str](), [expressions] if links else []
+    while pending:
+        words = {word for path in nodes.mentioned(pending.pop()) for word in path} - used_words
+        used_words |= words
+        pending += [formula for word in words for formula in formulas.get(word, ())]
+    return not used_words.isdisjoint(links)

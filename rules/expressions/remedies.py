@@ -40,105 +40,118 @@ Term = tuple[int, nodes.Expr]
 T = TypeVar("T")
 
 
-class _Once(Generic[T]):
-    """What is said of a node of the rules, worked out once: of the node itself, for to compare two
-    is to walk them. It is kept with the answer, so that no other takes its place.
+class _NodeCache(Generic[T]):
+    """Cache a property of a rule node by the node's identity, because comparing nodes walks them.
+
+    The node is stored with the value, so that its id is never reused.
     """
 
-    __slots__ = ("_found", "_make")
+    __slots__ = ("_compute", "_values")
 
-    def __init__(self, make: Callable[[Any], T]) -> None:
-        self._make = make
-        self._found: dict[int, tuple[nodes.Expr, T]] = {}
+    def __init__(self, compute: Callable[[Any], T]) -> None:
+        self._compute = compute
+        self._values: dict[int, tuple[nodes.Expr, T]] = {}
 
     def __call__(self, node: nodes.Expr) -> T:
-        found = self._found.get(id(node))
-        if found is None:
-            found = self._found[id(node)] = (node, self._make(node))
-        return found[1]
+        cached = self._values.get(id(node))
+        if cached is None:
+            cached = self._values[id(node)] = (node, self._compute(node))
+        return cached[1]
 
 
 class Wishes:
-    """The wishes of a condition."""
+    """Describe the changes that make a condition pass."""
 
     def __init__(self, compiler: Compiler, scope: Scope) -> None:
         self.compiler, self.scope = compiler, scope
         self.words = Phrases(compiler.index, scope)
-        self._type = _Once(lambda node: compiler.type(node, scope))
-        self._closure = _Once(self._asks)
-        self._stored = _Once(self._is_stored)
-        self._noun = _Once(self._named)
-        self._subject = _Once(self._solved_for)
+        self._type = _NodeCache(lambda node: compiler.type(node, scope))
+        self._closure = _NodeCache(self._compile)
+        self._stored = _NodeCache(self._is_stored)
+        self._noun = _NodeCache(self._describe_name)
+        self._subject = _NodeCache(self._solve_for)
 
     def of(self, node: nodes.Expr, run: Run, *, want: bool = True) -> str:
-        """What would make a condition true (or false); an empty text where it is so already."""
+        """Return what would make a condition true or false, or an empty text if it already is."""
         value = self._value(node, run)
         if value is want:
             return ""
-        told: Callable[..., str] | None = getattr(self, f"_{type(node).__name__.lower()}", None)
-        if told is not None:
-            return told(node, run, want=want)
-        return self._so(node, want=want)
+        describe: Callable[..., str] | None = getattr(self, f"_{type(node).__name__.lower()}", None)
+        if describe is not None:
+            return describe(node, run, want=want)
+        return self._condition_text(node, want=want)
 
     # ---- in words -----------------------------------------------------------------------------
 
-    def _so(self, node: nodes.Expr, *, want: bool) -> str:
-        """The condition itself, or that it is not so."""
-        return str(self.words.expr(node if want else nodes.Not(node, node.span)))  # kept as a text
+    def _condition_text(self, node: nodes.Expr, *, want: bool) -> str:
+        """Return the condition itself, or its negation."""
+        return str(
+            self.words.expr(node if want else nodes.Not(node, node.span))
+        )  # stored as plain text
 
-    def _filled(self, node: nodes.Expr, *, want: bool) -> str:
-        """That something has a value, or has none."""
+    def _filled_text(self, node: nodes.Expr, *, want: bool) -> str:
+        """Return the clause that a value is filled in, or left blank."""
         if not isinstance(node, nodes.Name):
-            return self._so(nodes.Known(node, node.span), want=want)
+            return self._condition_text(nodes.Known(node, node.span), want=want)
         return filled_clause(self._noun(node), is_filled=want)
 
-    def _given(self, node: nodes.Expr) -> str:
-        return self._filled(node, want=True)
+    def _known_text(self, node: nodes.Expr) -> str:
+        return self._filled_text(node, want=True)
 
-    def _among(self, node: nodes.Member, *, want: bool) -> str:
+    def _membership_text(self, node: nodes.Member, *, want: bool) -> str:
         values = [v.name if isinstance(v, nodes.Word) else str(v.value) for v in node.values]
         return comparison_clause(
             self._noun(node.left), "=" if want else "<>", join_words(values, "or")
         )
 
-    def _yes(self, node: nodes.Name, *, want: bool) -> str:
+    def _yes_text(self, node: nodes.Name, *, want: bool) -> str:
         return comparison_clause(self._noun(node), "=", "yes" if want else "no")
 
-    def _formed(self, node: nodes.Call, advice: str) -> str:
-        """A test of a form: `the TIN has the form of a TIN (perhaps …)`."""
+    def _form_text(self, node: nodes.Call, advice: str) -> str:
+        """Return the clause of a form test: `the TIN has the form of a TIN (perhaps …)`."""
         return form_clause(self._noun(node.args[0]), node.name, advice)
 
-    def _against(self, left: nodes.Expr, op: str, right: nodes.Expr, value: Any, run: Run) -> str:
-        """A comparison, with the value of its right side where that says more than its name."""
+    def _compared_with(
+        self, subject: nodes.Expr, op: str, bound_node: nodes.Expr, value: Any, run: Run
+    ) -> str:
+        """Return a comparison, with the right side's value if that shows more than its name."""
         if value is None:
-            if not isinstance(right, nodes.Literal | nodes.Word | nodes.Name):
-                return self._so(nodes.Compare(left, op, right, left.span), want=True)
+            if not isinstance(bound_node, nodes.Literal | nodes.Word | nodes.Name):
+                return self._condition_text(
+                    nodes.Compare(subject, op, bound_node, subject.span), want=True
+                )
             bound = (
-                str(right.value) if isinstance(right, nodes.Literal) else format_expression(right)
+                str(bound_node.value)
+                if isinstance(bound_node, nodes.Literal)
+                else format_expression(bound_node)
             )
-            return self._bounded(left, op, readable_name(bound), run)
-        types = [self._type(side) for side in (left, right)]
-        of = next((one for one in types if one.kind == "money"), types[1])
-        return self._bounded(left, op, self._text(value, of, run), run)
+            return self._bounded(subject, op, readable_name(bound), run)
+        types = [self._type(side) for side in (subject, bound_node)]
+        shown_type = next((side_type for side_type in types if side_type.kind == "money"), types[1])
+        return self._bounded(subject, op, self._text(value, shown_type, run), run)
 
     def _bounded(self, name: nodes.Expr, op: str, bound: str, run: Run) -> str:
-        """`the total is at most RM 100.00 (now RM 112.00)`."""
-        of = self._type(name)
-        now = self._text(self._value(name, run), of, run) if self._stored(name) else ""
+        """Return a bound with the current value: `the total is at most RM 100.00 (now RM
+        112.00)`.
+        """
+        value_type = self._type(name)
+        current = self._text(self._value(name, run), value_type, run) if self._stored(name) else ""
         return with_current_value(
-            comparison_clause(self._noun(name), op, bound, is_date=of.kind in DATED), bound, now
+            comparison_clause(self._noun(name), op, bound, is_date=value_type.kind in DATED),
+            bound,
+            current,
         )
 
-    def _named(self, node: nodes.Expr) -> str:
-        """What a value is called, without its article."""
+    def _describe_name(self, node: nodes.Expr) -> str:
+        """Return the name of a value, without its article."""
         if isinstance(node, nodes.Name) and node.path[-1].rpartition("_")[2] not in (
             "on",
             "at",
             "by",
         ):
             name = readable_term(".".join(node.path))
-            many = be(node.path[-1]) == "are" and self._kind(node) == "money"
-            return f"amount of {name}" if many else name
+            is_plural_amount = be(node.path[-1]) == "are" and self._kind(node) == "money"
+            return f"amount of {name}" if is_plural_amount else name
         if (
             isinstance(node, nodes.Call)
             and len(node.args) == 1
@@ -150,78 +163,86 @@ class Wishes:
     def _kind(self, node: nodes.Expr) -> str:
         return self._type(node).kind
 
-    def _text(self, value: Any, of: Type, run: Run) -> str:
-        if of.kind == "money" and isinstance(value, Decimal):
+    def _text(self, value: Any, value_type: Type, run: Run) -> str:
+        if value_type.kind == "money" and isinstance(value, Decimal):
             return self.compiler.currencies.amount(run, value)
-        return format_value(value, of, self.compiler.zone)
+        return format_value(value, value_type, self.compiler.zone)
 
     # ---- conditions ---------------------------------------------------------------------------
 
     def _allof(self, node: nodes.AllOf, run: Run, *, want: bool) -> str:
-        return self._parts(node.parts, run, want=want, every=want)
+        return self._parts(node.parts, run, want=want, needs_all=want)
 
     def _anyof(self, node: nodes.AnyOf, run: Run, *, want: bool) -> str:
-        return self._parts(node.parts, run, want=want, every=not want)
+        return self._parts(node.parts, run, want=want, needs_all=not want)
 
-    def _parts(self, parts: tuple[nodes.Expr, ...], run: Run, *, want: bool, every: bool) -> str:
+    def _parts(
+        self, parts: tuple[nodes.Expr, ...], run: Run, *, want: bool, needs_all: bool
+    ) -> str:
         wishes = [wish for part in parts if (wish := self.of(part, run, want=want))]
-        return ("; " if every else " or ").join(wishes)
+        return ("; " if needs_all else " or ").join(wishes)
 
     def _not(self, node: nodes.Not, run: Run, *, want: bool) -> str:
         return self.of(node.expr, run, want=not want)
 
     def _known(self, node: nodes.Known, _: Run, *, want: bool) -> str:
-        return self._filled(node.expr, want=want)
+        return self._filled_text(node.expr, want=want)
 
     def _absent(self, node: nodes.Absent, _: Run, *, want: bool) -> str:
-        return self._filled(node.expr, want=not want)
+        return self._filled_text(node.expr, want=not want)
 
     def _member(self, node: nodes.Member, run: Run, *, want: bool) -> str:
-        return self._missing(node.left, run) or self._among(node, want=want)
+        return self._missing(node.left, run) or self._membership_text(node, want=want)
 
     def _name(self, node: nodes.Name, run: Run, *, want: bool) -> str:
-        return self._missing(node, run) or self._yes(node, want=want)
+        return self._missing(node, run) or self._yes_text(node, want=want)
 
     def _call(self, node: nodes.Call, run: Run, *, want: bool) -> str:
         missing = "" if node.name in AGGREGATES else self._missing(node, run)
         if missing or not want or node.name not in PURE:
-            return missing or self._so(node, want=want)
+            return missing or self._condition_text(node, want=want)
         value = self._value(node.args[0], run)
         advice = _ADVICE.get(node.name)
-        return self._formed(node, advice(value) if advice else "")
+        return self._form_text(node, advice(value) if advice else "")
 
     # ---- comparisons --------------------------------------------------------------------------
 
     def _compare(self, node: nodes.Compare, run: Run, *, want: bool) -> str:
         op = node.op if want else _NOT[node.op]
         missing = self._missing(node.left, run) or self._missing(node.right, run)
-        return missing or self._solved(node, op, run) or self._told(node, op, run)
+        return (
+            missing or self._compare_solved(node, op, run) or self._compare_unsolved(node, op, run)
+        )
 
-    def _told(self, node: nodes.Compare, op: str, run: Run) -> str:
-        """The comparison itself, with the value of the side that does not stand in the source."""
-        left, right = node.left, node.right
-        if self._stored(right) and not self._stored(left):
-            left, right, op = right, left, _FLIPPED[op]
-        own = left in expand_parts(right, self.scope)
-        value = None if own or isinstance(right, nodes.Literal) else self._value(right, run)
-        return self._against(left, op, right, value, run)
+    def _compare_unsolved(self, node: nodes.Compare, op: str, run: Run) -> str:
+        """Return the comparison itself, with the value of the side that is not a stored field."""
+        subject, bound = node.left, node.right
+        if self._stored(bound) and not self._stored(subject):
+            subject, bound, op = bound, subject, _FLIPPED[op]
+        is_part = subject in expand_parts(bound, self.scope)
+        value = None if is_part or isinstance(bound, nodes.Literal) else self._value(bound, run)
+        return self._compared_with(subject, op, bound, value, run)
 
-    def _solved(self, node: nodes.Compare, op: str, run: Run) -> str:
-        """The comparison solved for one stored field; nothing where that cannot be done."""
-        found = self._subject(node)
-        return self._bound(*found, op, run) if found is not None else ""
+    def _compare_solved(self, node: nodes.Compare, op: str, run: Run) -> str:
+        """Return the comparison solved for one stored field, or blank if that is impossible."""
+        solution = self._subject(node)
+        return self._bound(*solution, op, run) if solution is not None else ""
 
-    def _solved_for(self, node: nodes.Compare) -> tuple[Term, list[Term]] | None:
-        """That field, and the other terms."""
-        left, right = list(_terms(node.left, 1)), list(_terms(node.right, -1))
-        for subject in (*(left if len(left) == 1 else ()), *reversed(right), *left):
-            others = [term for term in (*left, *right) if term is not subject]
-            if self._alone(subject[1], others):
+    def _solve_for(self, node: nodes.Compare) -> tuple[Term, list[Term]] | None:
+        """Return the term of that stored field, and the other terms; None if there is none."""
+        left_terms, right_terms = list(_terms(node.left, 1)), list(_terms(node.right, -1))
+        for subject in (
+            *(left_terms if len(left_terms) == 1 else ()),
+            *reversed(right_terms),
+            *left_terms,
+        ):
+            others = [term for term in (*left_terms, *right_terms) if term is not subject]
+            if self._is_independent(subject[1], others):
                 return subject, others
         return None
 
-    def _alone(self, name: nodes.Expr, others: list[Term]) -> bool:
-        """Whether an operand is a stored number or day on which no other operand depends."""
+    def _is_independent(self, name: nodes.Expr, others: list[Term]) -> bool:
+        """Check whether an operand is a stored number or date on which no other operand depends."""
         if not self._stored(name) or self._type(name).kind not in _SOLVABLE:
             return False
         parts = [part for _, other in others for part in expand_parts(other, self.scope)]
@@ -232,27 +253,31 @@ class Wishes:
 
     def _bound(self, subject: Term, others: list[Term], op: str, run: Run) -> str:
         sign, name = subject
-        of = self._type(name)
-        others_ = [(side != sign, self._value(other, run)) for side, other in others]
-        bound = kinds.sum_signed(others_) if of.kind in NUMERIC else _moved(others_)
+        value_type = self._type(name)
+        signed_values = [(side != sign, self._value(other, run)) for side, other in others]
+        bound = (
+            kinds.sum_signed(signed_values)
+            if value_type.kind in NUMERIC
+            else _move_date(signed_values)
+        )
         if bound is None:
             return ""
         op = op if sign > 0 else _FLIPPED[op]
-        if of.kind == "whole" and isinstance(bound, kinds.Number):
+        if value_type.kind == "whole" and isinstance(bound, kinds.Number):
             op, bound = kinds.tighten_to_whole(op, bound)
         if op == "=" and isinstance(bound, Fraction):
             return ""
-        return self._bounded(name, op, self._text(bound, of, run), run)
+        return self._bounded(name, op, self._text(bound, value_type, run), run)
 
     # ---- values -------------------------------------------------------------------------------
 
     def _missing(self, node: nodes.Expr, run: Run) -> str:
-        """What would make a value known; nothing where it is."""
+        """Return what would make a value known, or blank if it is known."""
         value: Any = self._value(node, run)
         if type(value) is not Unknown:
             return ""
         wishes = dict.fromkeys(gap.would_pass for gap in value.gaps if gap.would_pass)
-        return "; ".join(wishes) or self._given(node)
+        return "; ".join(wishes) or self._known_text(node)
 
     def _is_stored(self, node: nodes.Expr) -> bool:
         ref = self.scope.resolve(node.path) if isinstance(node, nodes.Name) else None
@@ -261,46 +286,48 @@ class Wishes:
     def _value(self, node: nodes.Expr, run: Run) -> Any:
         return self._closure(node)(run)
 
-    def _asks(self, node: nodes.Expr) -> Closure:
+    def _compile(self, node: nodes.Expr) -> Closure:
         if isinstance(node, nodes.Name) and self.scope.resolve(node.path) is None:
             return lambda _: None  # a bare word
-        return self.compiler.kept(node, self.scope)
+        return self.compiler.cached_closure(node, self.scope)
 
 
 class FirstWishes(Wishes):
-    """The same wishes, as the rules would write them."""
+    """Describe the changes in the syntax of the rules."""
 
-    def _so(self, node: nodes.Expr, *, want: bool) -> str:
+    def _condition_text(self, node: nodes.Expr, *, want: bool) -> str:
         return format_expression(node) if want else f"not {format_expression(node)}"
 
-    def _filled(self, node: nodes.Expr, *, want: bool) -> str:
+    def _filled_text(self, node: nodes.Expr, *, want: bool) -> str:
         return f"{format_expression(node)} is {'given' if want else 'left blank'}"
 
-    def _among(self, node: nodes.Member, *, want: bool) -> str:
+    def _membership_text(self, node: nodes.Member, *, want: bool) -> str:
         values = ", ".join(format_expression(value) for value in node.values)
         return f"{format_expression(node.left)} is {'one' if want else 'none'} of {values}"
 
-    def _yes(self, node: nodes.Name, *, want: bool) -> str:
+    def _yes_text(self, node: nodes.Name, *, want: bool) -> str:
         return f"{format_expression(node)} = {'yes' if want else 'no'}"
 
-    def _formed(self, node: nodes.Call, advice: str) -> str:
+    def _form_text(self, node: nodes.Call, advice: str) -> str:
         words = f"{format_expression(node.args[0])} {PURE[node.name].words}"
         return f"{words} ({advice})" if advice else words
 
-    def _against(self, left: nodes.Expr, op: str, right: nodes.Expr, value: Any, run: Run) -> str:
+    def _compared_with(
+        self, subject: nodes.Expr, op: str, bound: nodes.Expr, value: Any, run: Run
+    ) -> str:
         if value is None:
-            return f"{format_expression(left)} {op} {format_expression(right)}"
-        return f"{format_expression(left)} {op} {self._text(value, self._type(right), run)}"
+            return f"{format_expression(subject)} {op} {format_expression(bound)}"
+        return f"{format_expression(subject)} {op} {self._text(value, self._type(bound), run)}"
 
     def _bounded(self, name: nodes.Expr, op: str, bound: str, _: Run) -> str:
         return f"{format_expression(name)} {op} {bound}"
 
-    def _given(self, node: nodes.Expr) -> str:
+    def _known_text(self, node: nodes.Expr) -> str:
         return f"{format_expression(node)} is known"
 
 
 def _terms(node: nodes.Expr, sign: int) -> Iterator[Term]:
-    """The terms of a sum with their signs."""
+    """Yield the terms of a sum with their signs."""
     if isinstance(node, nodes.Arith) and node.op in "+-":
         yield from _terms(node.left, sign)
         yield from _terms(node.right, sign if node.op == "+" else -sign)
@@ -310,25 +337,25 @@ def _terms(node: nodes.Expr, sign: int) -> Iterator[Term]:
         yield sign, node
 
 
-def _moved(values: list[tuple[bool, Any]]) -> date | None:
-    """A day or moment, moved by durations; a day by whole days only."""
-    days = [(plus, value) for plus, value in values if isinstance(value, date)]
-    spans = [(plus, value) for plus, value in values if isinstance(value, timedelta)]
+def _move_date(values: list[tuple[bool, Any]]) -> date | None:
+    """Return a date or moment moved by durations, a date by whole days only. None if impossible."""
+    days = [(is_plus, value) for is_plus, value in values if isinstance(value, date)]
+    spans = [(is_plus, value) for is_plus, value in values if isinstance(value, timedelta)]
     if len(days) != 1 or not days[0][0] or len(days) + len(spans) != len(values):
         return None
-    at: date = days[0][1]
-    if not isinstance(at, datetime) and any(span % timedelta(days=1) for _, span in spans):
+    moved: date = days[0][1]
+    if not isinstance(moved, datetime) and any(span % timedelta(days=1) for _, span in spans):
         return None
     try:
-        for plus, span in spans:
-            at = at + span if plus else at - span
+        for is_plus, span in spans:
+            moved = moved + span if is_plus else moved - span
     except OverflowError:
         return None
-    return at
+    return moved
 
 
 def _wholes(value: Any) -> str:
-    """The whole numbers next to a value: `3 or 4`."""
+    """Return the whole numbers next to a value: `3 or 4`."""
     exact = kinds.as_fraction(value)
     below = exact.numerator // exact.denominator
     return f"{below} or {below + 1}"

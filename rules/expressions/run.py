@@ -57,7 +57,7 @@ STEPS = 400_000
 _PLACE, _ENTRY = attrgetter("table", "key", "entry_id"), attrgetter("entry_id")
 
 MOST_CACHED_LOOKUPS = 20_000
-"""How many answers of a world are kept."""
+"""How many lookups of one world are cached."""
 
 T = TypeVar("T")
 
@@ -75,18 +75,18 @@ COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 MOST_LINES = 10_000
 
 UNIT_PRICES: Final = frozenset({"price", "unit_price"})
-"""Fields of a line with the price of one piece: times 0 pieces it is no amount."""
+"""Fields of a line with a price per piece, which is no amount at 0 pieces."""
 
 MOST_CACHED_RECORDS = 16_384
 
-_KEPT = frozenset({"one_of", "whole", "decimal", "money", "quantity", "date"})
-"""Types whose values come again and again, so that what a text was read as is kept."""
+_CACHED_TYPES = frozenset({"one_of", "whole", "decimal", "money", "quantity", "date"})
+"""Types whose values repeat, so that their conversions are cached."""
 
-_TELLING = frozenset({"key", "family"})
-"""Marks of the fields by which records and families are told apart."""
+_IDENTIFYING = frozenset({"key", "family"})
+"""Marks of the fields that identify records and families."""
 
 FIRST_SEEN = "!"
-"""The first character that is seen: a text that is not before it begins with one like it."""
+"""The first visible character: a text that sorts before it begins with an invisible character."""
 
 _FREE = frozenset({"text", "user"})
 
@@ -108,38 +108,40 @@ _WORDS = {
 
 
 class StepsError(ArithmeticError):
-    """An evaluation visited more elements than it may."""
+    """Raised if an evaluation visits more elements than allowed."""
 
 
 class RetreatError(Exception):
-    """Rules asked in one go met an error: the record is judged again, one rule after the other."""
+    """Raised if rules that are evaluated together fail: the record is judged again, rule by
+    rule.
+    """
 
 
 class Detail(NamedTuple):
-    """How much of the story is told.
+    """Choose how much of an evaluation is described.
 
-    `story`: whether anybody reads words: messages, values, what would pass. `whole`: whether what
-    passes is told, too: its values, proofs, the lineage. `bare`: whether messages say amounts as
-    bare numbers, as the first versions did, of whose words the older digests are made.
+    `story`: whether texts are needed: messages, values, what would pass. `full`: whether passing
+    rules are described too: values, proofs, lineage. `bare`: whether messages show amounts as plain
+    numbers, as first versions did; older outcome hashes cover these words.
     """
 
     story: bool
-    whole: bool
+    full: bool
     bare: bool = False
 
 
-WHOLE = Detail(story=True, whole=True)
+WHOLE = Detail(story=True, full=True)
 
-BRIEF = Detail(story=True, whole=False)
+BRIEF = Detail(story=True, full=False)
 
-SILENT = Detail(story=False, whole=False)
+SILENT = Detail(story=False, full=False)
 
-FIRST_WORDS = Detail(story=True, whole=True, bare=True)
+FIRST_WORDS = Detail(story=True, full=True, bare=True)
 
 
 @dataclass(slots=True)
 class RouteRun:
-    """What a rule may ask about the route it is judged for."""
+    """Hold what rules may read about the route that they are judged for."""
 
     name: str = ""
     target: str = ""
@@ -147,22 +149,24 @@ class RouteRun:
     number: Any = None
     day: Any = None  # the date of the document, or Unknown
     period: Any = None
-    closed: date | None = None  # the day whose period is locked: its own, or an earlier document's
-    bill: Shares | None = None  # what of each line this document bills
-    theirs: frozenset[str] = frozenset()  # fields that the people in the target own
+    closed: date | None = (
+        None  # the date with a locked period: of this document, or of an earlier one
+    )
+    bill: Shares | None = None  # the share of each line that this document bills
+    target_owned: frozenset[str] = frozenset()  # fields that are maintained in the target
 
     @property
     def is_due(self) -> bool:
-        """Whether there is something to bill; always, where nothing is billed in parts."""
+        """Whether there is anything to bill. Always true if the route has no partial bills."""
         return self.bill is None or self.bill.due
 
 
 Drafted: TypeAlias = tuple[Any, RouteRun]
-"""A document that is made (documents/fields.py: Draft), and what was known of its route."""
+"""A draft (documents/fields.py: Draft), and the state of its route."""
 
 
 class Run:
-    """One evaluation. Lives as long as the call, shared with nobody."""
+    """Hold one evaluation, for the duration of the call."""
 
     __slots__ = (
         "bare",
@@ -209,68 +213,73 @@ class Run:
         self.facts, self.world, self.now, self.today = facts, world, now, today
         self.line: dict[str, Any] = {}
         self.item: dict[str, Any] = {}
-        self.home: Run = self  # whose row `item` is: a linked record's, inside a list of them
+        self.home: Run = (
+            self  # the run that owns the row `item`: a linked record's inside a list of links
+        )
         self.root: Run = self  # the run that counts the steps
-        self.held: dict[str, str] = dict(facts.held_of_family)  # route -> who decides about it
+        self.held: dict[str, str] = dict(
+            facts.held_of_family
+        )  # route -> team that decides about it
         self.uses: list[Use] = []
         self.row_uses: dict[tuple[int, str], tuple[Use, ...]] = {}
         self.lookups: dict[tuple[str, str], tuple[Any, Use | None]] = {}
         self.conversions: dict[tuple[str, str], tuple[Conversion | Unknown, tuple[Use, ...]]] = {}
         self.memo: dict[Any, Any] = {}
-        self.texts: dict[str | tuple[str, int], str] = {}  # operands as people read them
+        self.texts: dict[str | tuple[str, int], str] = {}  # operands as text
         self.clock: set[str] = set()
         self.steps = STEPS
-        self.stepwise = False  # whether each condition is asked for itself
+        self.stepwise = False  # whether each condition is evaluated separately
         self.story, self.whole, self.bare = WHOLE
-        self.seen: dict[str, int] = {}  # by route, what fails, where a glance saw all of it
-        self.drafts: dict[str, Drafted] | None = None  # by route, where a glance makes them
-        # Also noted when another record asked first; else `used` would depend on the order of
-        # evaluation.
-        self.entries: list[tuple[Any, Any]] = []  # what was remembered: values, and what says so
+        self.seen: dict[str, int] = {}  # failed bits by route, if a glance evaluated all of it
+        self.drafts: dict[str, Drafted] | None = None  # by route, if a glance builds them
+        # Also recorded on a cache hit; else `used` would depend on the order of evaluation.
+        self.entries: list[tuple[Any, Any]] = []  # cached lookups: (value, entries used)
         self.faults: tuple[Mapping[str, str], ...] = content.faults
         self.currency: str = content.currency
-        self.clean = not content.gaps  # whether every field that is not optional has a value
+        self.clean = not content.gaps  # whether every required field has a value
         self.version = 0
-        self.once: SharedRead | None = None  # what it shares with another program's run
+        self.once: SharedRead | None = None  # shared with another program's run
         self.route = RouteRun()
 
     def close(self) -> None:
-        """Drop what it refers to when nobody asks any more: what refers to itself is freed late."""
+        """Delete the run's references to itself, which would delay its release from memory."""
         del self.home, self.root
 
     def spend(self, steps: int) -> None:
-        """Count visited elements; too many end the evaluation of the rule that asks."""
+        """Count visited elements. Raises StepsError if the evaluation visits too many."""
         self.root.steps -= steps
         if self.root.steps < 0:
             raise StepsError("the rule visits too many lines")
 
     @property
     def long(self) -> bool:
-        """Whether so much was visited that the words of the story could make the difference."""
+        """Whether so many elements were visited that describing them could exceed the limit."""
         return STEPS - self.steps > STEPS // 200
 
     def all_uses(self) -> tuple[Use, ...]:
-        """Every mapping and unit entry that was read, each once, in a fixed order: by table and key
-        where people read them, else by id.
+        """Return every mapping and unit entry that was read, without repetition.
+
+        Sorted by table and key in a full evaluation, else by id.
         """
-        told = [use for _, use in self.lookups.values() if use is not None]
+        uses_read = [use for _, use in self.lookups.values() if use is not None]
         entries = dict(zip(map(id, self.entries), self.entries, strict=True)).values()
-        for _, uses in (*self.conversions.values(), *entries):  # most of them several times
-            if uses.__class__ is tuple:
-                told += uses
-            elif uses is not None:  # nothing was found: another value stands in for it
-                told.append(uses)
-        each = dict(zip(map(id, told), told, strict=True)).values()
-        found = sorted(each, key=_PLACE if self.whole else _ENTRY)
-        if len(set(map(_ENTRY, found))) < len(found):  # may be one entry twice
-            return tuple({_PLACE(one): one for one in found}.values())
-        return tuple(found)
+        for _, entry_uses in (*self.conversions.values(), *entries):  # most of them several times
+            if entry_uses.__class__ is tuple:
+                uses_read += entry_uses
+            elif entry_uses is not None:  # None if the entry is missing and a default replaces it
+                uses_read.append(entry_uses)
+        unique = dict(zip(map(id, uses_read), uses_read, strict=True)).values()
+        ordered = sorted(unique, key=_PLACE if self.whole else _ENTRY)
+        if len(set(map(_ENTRY, ordered))) < len(ordered):  # one entry may be loaded twice
+            return tuple({_PLACE(found_use): found_use for found_use in ordered}.values())
+        return tuple(ordered)
 
 
 class Memory(Generic[T]):
-    """What the last world answered, by key: it never changes, and many records ask the same.
+    """Cache the lookups of the last world by key. A world never changes, and records repeat
+    lookups.
 
-    `seen` is that world with its answers, in one value: another thread may ask for another world.
+    `seen` holds the world and its cache in one value, because another thread may set another world.
     """
 
     __slots__ = ("seen",)
@@ -279,16 +288,16 @@ class Memory(Generic[T]):
         self.seen: tuple[World | None, dict[Any, T]] = (None, {})
 
     def of(self, world: World) -> dict[Any, T]:
-        """The answers of this world so far."""
-        of, found = self.seen
-        if of is not world or len(found) >= MOST_CACHED_LOOKUPS:
-            found = {}
-            self.seen = (world, found)
-        return found
+        """Return the cache for this world."""
+        cached_world, cache = self.seen
+        if cached_world is not world or len(cache) >= MOST_CACHED_LOOKUPS:
+            cache = {}
+            self.seen = (world, cache)
+        return cache
 
 
 class Lookup:
-    """One declared map: how it matches, what its values are, what a miss says."""
+    """Look up keys in one declared map."""
 
     __slots__ = ("declared", "how", "kind", "memory", "name")
 
@@ -296,23 +305,23 @@ class Lookup:
         self.declared = declared
         self.name = declared.name
         self.memory: Memory[tuple[Any, Use | None]] = Memory()
-        """Key -> the value, and what says so; what is not there is asked."""
+        """Key -> (value, entry used)."""
         self.how = frozenset(declared.match)
         self.kind = declared.rows[0].value.kind if declared.rows else "text"
 
     def get(self, run: Run, key: str) -> Any:
-        """The value for a key, or the Unknown that says which entry is missing."""
-        at = (self.name, key)
-        found = run.lookups.get(at)
-        if found is None:
+        """Return the value for a key, or the Unknown of the missing entry."""
+        place = (self.name, key)
+        hit = run.lookups.get(place)
+        if hit is None:
             memory = self.memory.of(run.world)
-            found = memory.get(key)
-            if found is None:
-                found = memory[key] = self._find(run.world, key)
-            run.lookups[at] = found
-        if found[1] is not None:
-            run.uses.append(found[1])
-        return found[0]
+            hit = memory.get(key)
+            if hit is None:
+                hit = memory[key] = self._find(run.world, key)
+            run.lookups[place] = hit
+        if hit[1] is not None:
+            run.uses.append(hit[1])
+        return hit[0]
 
     def _find(self, world: World, key: str) -> tuple[Any, Use | None]:
         table = world.maps.get(self.name) or _EMPTY
@@ -322,27 +331,31 @@ class Lookup:
             return self._miss(table, key), None
         if len(values) > 1:
             return self._ambiguous(keys, key), None
-        hit = key if key in keys else keys[0]
-        entry = table.entries[hit]
+        entry_key = key if key in keys else keys[0]
+        entry = table.entries[entry_key]
         value = literal_value(entry.value, self.kind)
         if value is None:
             return self._unreadable(key, entry.value), None
-        return value, Use(self.name, hit, entry.id, entry.value)
+        return value, Use(self.name, entry_key, entry.id, entry.value)
 
     def _miss(self, table: Table, key: str) -> Unknown:
         label = self.declared.missing.say.replace("{key}", quote_key(key))
-        near = [_near(key, known) for known in table.near(key)]
+        near_texts = [_near_text(key, candidate) for candidate in table.near(key)]
         hidden = invisible(key)
-        message = f"{label} {'; '.join(near[:3])}." if near else f"{label}{_holds(hidden)}"
-        meant = table.near(key)[0] if near else without_invisible(key) if hidden else ""
-        clears = mapped_clause(f'"{shown(key)}"', f'"{meant}"' if meant else "")
+        message = (
+            f"{label} {'; '.join(near_texts[:3])}."
+            if near_texts
+            else f"{label}{_invisible_text(hidden)}"
+        )
+        suggestion = table.near(key)[0] if near_texts else without_invisible(key) if hidden else ""
+        clears = mapped_clause(f'"{shown(key)}"', f'"{suggestion}"' if suggestion else "")
         # Every table has the same code: rules declare tables freely, and stored hashes include the
         # code.
         return Unknown(self._gap("MAP01", key, message, label, clears))
 
     def _ambiguous(self, keys: tuple[str, ...], key: str) -> Unknown:
         label = f'{self.name}: "{shown(key)}" has two values'
-        entries = _list(tuple(f'"{shown(k)}"' for k in keys))
+        entries = _join_and(tuple(f'"{shown(k)}"' for k in keys))
         message = f"{label}: the entries {entries} mean the same key."
         return Unknown(self._gap("MAP02", key, message, label, "the entries have one value"))
 
@@ -366,7 +379,7 @@ class Lookup:
 
 
 class UnitTable:
-    """The declared units: bases, and what a missing factor says."""
+    """Look up unit conversions in the declared units."""
 
     __slots__ = ("bases", "declared", "memory")
 
@@ -374,20 +387,22 @@ class UnitTable:
         self.declared = declared
         self.bases = Bases(declared.bases)
         self.memory: Memory[tuple[Conversion | Unknown, tuple[Use, ...]]] = Memory()
-        """Unit and item -> the conversion, and what says so."""
+        """(unit, item) -> (conversion, entries used)."""
 
     def get(self, run: Run, unit: str, item: str) -> Conversion | Unknown:
-        """The conversion of a unit of an item to its base, or the Unknown that says it lacks."""
-        at = (unit, item)
-        found = run.conversions.get(at)
-        if found is None:
+        """Return the conversion of an item's unit to its base unit, or the Unknown of the missing
+        factor.
+        """
+        place = (unit, item)
+        hit = run.conversions.get(place)
+        if hit is None:
             memory = self.memory.of(run.world)
-            found = memory.get(at)
-            if found is None:
-                found = memory[at] = self._find(run.world, unit, item)
-            run.conversions[at] = found
-        run.uses.extend(found[1])
-        return found[0]
+            hit = memory.get(place)
+            if hit is None:
+                hit = memory[place] = self._find(run.world, unit, item)
+            run.conversions[place] = hit
+        run.uses.extend(hit[1])
+        return hit[0]
 
     def _find(
         self, world: World, unit: str, item: str
@@ -411,7 +426,7 @@ class UnitTable:
             code="UOM01",
             error_class="mapping_missing",
             owner=missing.action.role or "",
-            message=f"{label}{_holds(invisible(unit + item))}",
+            message=f"{label}{_invisible_text(invisible(unit + item))}",
             cause_key=CauseKey.unit(unit, item),
             cause_label=label,
             would_pass=f"1 {shown(unit)} of {shown(item)} = … {base} is in the units table",
@@ -420,24 +435,26 @@ class UnitTable:
 
 
 def quote_key(key: str) -> str:
-    """A key inside a sentence: in quotes where something of it would be lost there."""
+    """Return a key for use in a sentence, in quotes if spaces or invisible characters would be
+    lost.
+    """
     plain = key and key == " ".join(key.split()) and not invisible(key)
     return key if plain else f'"{shown(key)}"'
 
 
-def _holds(hidden: tuple[str, ...]) -> str:
-    """The sentence about what nobody sees in a key, or an empty text."""
+def _invisible_text(hidden: tuple[str, ...]) -> str:
+    """Return the sentence about invisible characters in a key, or an empty text."""
     return f" It holds {in_words(hidden)}." if hidden else ""
 
 
-def _near(key: str, known: str) -> str:
-    if looks := mistaken(key, known) if loose_key(key) != loose_key(known) else "":
-        return f'"{shown(known)}" is known: it looks the same ({looks})'
-    why = _list(spelling_differences(key, known))
-    return f'"{shown(known)}" is known: it differs by {why}'
+def _near_text(key: str, known_key: str) -> str:
+    if looks := mistaken(key, known_key) if loose_key(key) != loose_key(known_key) else "":
+        return f'"{shown(known_key)}" is known: it looks the same ({looks})'
+    why = _join_and(spelling_differences(key, known_key))
+    return f'"{shown(known_key)}" is known: it differs by {why}'
 
 
-def _list(words: tuple[str, ...]) -> str:
+def _join_and(words: tuple[str, ...]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
@@ -445,25 +462,27 @@ Closure = Callable[[Run], Any]
 
 
 def constant(value: Any) -> Closure:
-    """The same value for every run."""
+    """Return a closure with one value for every run."""
     return lambda _: value
 
 
-def apply_operator(left: Closure, right: Closure, op: Callable[[Any, Any], Any]) -> Closure:
-    """An operation on two values; unknown if one of them is."""
+def apply_operator(
+    left_closure: Closure, right_closure: Closure, op: Callable[[Any, Any], Any]
+) -> Closure:
+    """Return the closure of an operation on two values; Unknown if either is unknown."""
 
-    def both(run: Run) -> Any:
-        a = left(run)
-        b = right(run)
+    def apply(run: Run) -> Any:
+        a = left_closure(run)
+        b = right_closure(run)
         if type(a) is Unknown or type(b) is Unknown:
             return join_unknowns(a, b)
         return op(a, b)
 
-    return both
+    return apply
 
 
 def apply_function(args: Sequence[Closure], function: Callable[..., Any]) -> Closure:
-    """A function of several values; unknown if one of them is."""
+    """Return the closure of a function of several values; Unknown if any of them is."""
 
     def apply(run: Run) -> Any:
         values = [a(run) for a in args]
@@ -476,7 +495,7 @@ def apply_function(args: Sequence[Closure], function: Callable[..., Any]) -> Clo
 
 
 def always_raise(message: str) -> Closure:
-    """What no checked ruleset has: an error when it runs."""
+    """Return a closure that raises TypeError. No checked rule set runs it."""
 
     def never(_: Run) -> Any:
         raise TypeError(message)
@@ -485,7 +504,7 @@ def always_raise(message: str) -> Closure:
 
 
 def map_lookup(key: Closure, table: Lookup) -> Closure:
-    """The value that a map gives for a key."""
+    """Return the closure of a map lookup."""
 
     def look_up(run: Run) -> Any:
         value = key(run)
@@ -496,7 +515,7 @@ def map_lookup(key: Closure, table: Lookup) -> Closure:
 
 @dataclass(slots=True)
 class Content:
-    """The typed values of one body; `gaps` are the holds that reading alone makes."""
+    """Hold the typed values of one body; `gaps` are the holds from reading alone."""
 
     head: dict[str, Any]
     lines: list[dict[str, Any]]
@@ -504,40 +523,42 @@ class Content:
     status_word: str = ""
     too_many_lines: bool = False
     faults: tuple[Mapping[str, str], ...] = ()
-    """What the connector could not read or found contradictory; each holds the record."""
+    """Intake faults: what the connector could not read or found contradictory. Each holds the
+    record.
+    """
     currency: str = ""
-    """The record's own word for its currency, also where the rules do not read it."""
+    """The record's own word for its currency, even if the rules do not read it."""
 
     @property
     def shown(self) -> list[dict[str, Any]]:
-        """The lines that rules look at; `lines` itself if none is empty."""
+        """The lines that rules see; `lines` itself if none is empty."""
         if not any(row.__class__ is EmptyLine for row in self.lines):
             return self.lines
         return [row for row in self.lines if row.__class__ is not EmptyLine]
 
 
 class Reader:
-    """Reads the bodies of one record kind."""
+    """Read the bodies of one record kind."""
 
     def __init__(self, index: Index, record: str, rows: RowReader | None = None) -> None:
         declared, self.edition = index.records[record], index.edition
         source = index.sources.get(declared.source or "")
         self.owner = (source.missing.action.role or "") if source else ""
         self.say = source.missing.say if source else "{field} is blank or unknown."
-        status, many = index.status_field(record), index.lines_field(record)
+        status, list_field = index.status_field(record), index.lines_field(record)
         self.status = status.name if status else ""
-        self.many = many
+        self.many = list_field
         lines = index.line_records.get(record)
         line_fields = lines.fields if lines else ()
         self.currency = _currency_code(index, record)
-        self._kept: dict[str, dict[Any, Any]] = {}
+        self._caches: dict[str, dict[Any, Any]] = {}
         self.quantities, self.amounts = _measures(line_fields, self.edition)
         self.head = [self._slot(f, "") for f in declared.fields if isinstance(f, Field)]
         self.line = [self._slot(f, "line.") for f in line_fields if isinstance(f, Field)]
-        make = rows or read_plainly
+        make_reader = rows or read_plainly
         self._head, self._line = (
-            make([s.quick for s in self.head]),
-            make([s.quick for s in self.line]),
+            make_reader([s.quick for s in self.head]),
+            make_reader([s.quick for s in self.line]),
         )
 
     def _slot(self, field: Field, prefix: str) -> FieldSlot:
@@ -556,18 +577,27 @@ class Reader:
             span=field.span,
         )
         key = field.name if field.type == "one_of" else field.type
-        kept = self._kept.setdefault(key, {})
-        tells = field.mark in _TELLING and self.edition >= Edition.SECOND
-        read = as_currency if not prefix and field.name == self.currency else reader_of(field)
-        one_line = tells and self.edition >= Edition.EIGHTH
-        return FieldSlot(intern(field.name), field, read, Unknown(gap), gap, kept, tells, one_line)
+        cache = self._caches.setdefault(key, {})
+        is_identifying = field.mark in _IDENTIFYING and self.edition >= Edition.SECOND
+        convert = as_currency if not prefix and field.name == self.currency else reader_of(field)
+        in_one_line = is_identifying and self.edition >= Edition.EIGHTH
+        return FieldSlot(
+            intern(field.name),
+            field,
+            convert,
+            Unknown(gap),
+            gap,
+            cache,
+            is_identifying,
+            in_one_line,
+        )
 
     def blank_line(self) -> dict[str, Any]:
-        """A line of which nothing is known."""
+        """Return a line whose fields are all missing."""
         return {slot.name: slot.missing for slot in self.line}
 
     def read(self, body: Mapping[str, object]) -> Content:
-        """The typed content of a body, whatever the body is."""
+        """Return the typed content of a body of any shape."""
         content = Content({}, [], [])
         content.head = self._head(body, content, None)
         raw_status = body.get(self.status)
@@ -590,29 +620,29 @@ class Reader:
         if content.too_many_lines:
             return
         for number, row in enumerate(raw, start=1):
-            mapped = row.__class__ is dict or isinstance(row, Mapping)
-            values: Mapping[str, object] = row if mapped else {}
+            is_mapping = row.__class__ is dict or isinstance(row, Mapping)
+            values: Mapping[str, object] = row if is_mapping else {}
             line = self._line(values, content, number)
             empty = self.quantities and self._is_empty(line)
             content.lines.append(EmptyLine(line) if empty else line)
 
     def _is_empty(self, line: Mapping[str, Any]) -> bool:
         """Check whether a line has 0 pieces and no amount."""
-        known = [line[name] for name in self.quantities if type(line[name]) is not Unknown]
-        if not known or any(known):
+        quantities = [line[name] for name in self.quantities if type(line[name]) is not Unknown]
+        if not quantities or any(quantities):
             return False
         return not any(line[name] for name in self.amounts if type(line[name]) is not Unknown)
 
 
 class EmptyLine(dict[str, Any]):
-    """A line of 0 pieces without an amount, such as a product that was sold out.
+    """Represent a line of 0 pieces without an amount, such as a sold-out product.
 
-    No rule and no document sees it. It keeps its place, so that the numbers of other lines stay.
+    Rules and documents skip it. It keeps its place, so that other lines keep their numbers.
     """
 
 
 def is_left_out(run: Run, row: Mapping[str, Any]) -> bool:
-    """Check whether the document that is being made leaves a line of its record out."""
+    """Check whether the document being built omits a line of its record."""
     bill = run.route.bill
     return bill.leaves_out(row) if bill is not None else row.__class__ is EmptyLine
 
@@ -635,7 +665,7 @@ def _currency_code(index: Index, record: str) -> str:
     """
     if index.edition < Edition.EIGHTH or not stored_currency(index, record):
         return ""
-    maps = (one.name for one in looked_up_in(index, record, CURRENCY))
+    maps = (lookup.name for lookup in looked_up_in(index, record, CURRENCY))
     return "" if any(name.startswith(CURRENCY) for name in maps) else CURRENCY
 
 
@@ -650,116 +680,122 @@ def _faults(stored: object) -> tuple[Mapping[str, str], ...]:
 
 
 def read_plainly(slots: Sequence[QuickField]) -> Callable[..., dict[str, Any]]:
-    """What reads the fields one after the other."""
+    """Return a function that reads the fields one after the other."""
     return partial(_row, slots)
 
 
 def _row(
     slots: Sequence[QuickField], values: Mapping[str, object], content: Content, line: int | None
 ) -> dict[str, Any]:
-    """The fields of a header or a line. What is plain is taken at once; slots know all the rest."""
-    found: dict[str, Any] = {}
+    """Return the fields of a header or a line. Plain values are read directly; slots convert all
+    others.
+    """
+    row: dict[str, Any] = {}
     get = values.get
-    for name, text, known, gone, slot in slots:
+    for name, text, cached, missing, slot in slots:
         raw = get(name)
         value: Any = None
         if raw.__class__ is str:
             if not text:
-                value = known(raw)
+                value = cached(raw)
             elif raw >= FIRST_SEEN and raw.isprintable() and len(raw) <= LONGEST_TEXT:
                 value = raw
         elif raw is None:
-            value = gone
+            value = missing
         elif raw.__class__ is int:
-            value = known(raw)
-        found[name] = slot.read(raw, content, line) if value is None else value
-    return found
+            value = cached(raw)
+        row[name] = slot.read(raw, content, line) if value is None else value
+    return row
 
 
 @dataclass(slots=True)
 class FieldSlot:
-    """One stored field: how it is read, and what it is when it is not there."""
+    """Describe one stored field: how it is read, and its value if it is missing."""
 
     name: str
     field: Field
     convert: Callable[[Any], Any]
     missing: Unknown
     gap: Gap
-    kept: dict[Any, Any]  # what texts and whole numbers were read as before
-    tells: bool  # records or families apart: no character of it may be unseen
+    cache: dict[Any, Any]  # converted texts and whole numbers
+    is_identifying: bool  # identifies records: no character may be invisible
     in_one_line: bool = False  # no control character, no line break: rules of edition 8
 
     @property
     def quick(self) -> QuickField:
-        """What reads most values without asking the slot."""
-        gone = self.missing if self.gap.kind == "field" else None
-        return self.name, self.convert is as_text, self.kept.get, gone, self
+        """The tuple that reads most values without the slot."""
+        missing = self.missing if self.gap.kind == "field" else None
+        return self.name, self.convert is as_text, self.cache.get, missing, self
 
     def read(self, raw: object, content: Content, line: int | None) -> Any:
-        """The value of what was given, or its Unknown; a gap goes to the content."""
+        """Return the value, or its Unknown. Add a gap to the content if it is missing or
+        invalid.
+        """
         if raw is None or (type(raw) is str and (not raw or raw.isspace())):
             if self.gap.kind == "required":
                 content.gaps.append((self.gap, line))
             return self.missing
         try:
-            if self.tells and type(raw) is str and invisible(raw):
+            if self.is_identifying and type(raw) is str and invisible(raw):
                 raise BadValueError  # two numbers that look the same would be two records
             if self.in_one_line and type(raw) is str and _CONTROLS.search(raw):
                 raise BadValueError  # no target keeps a number of two lines as it is
             value = self.convert(raw)
             if (
-                self.field.type in _KEPT
+                self.field.type in _CACHED_TYPES
                 and type(raw) in _WRITTEN
-                and len(self.kept) < MOST_CACHED_RECORDS
+                and len(self.cache) < MOST_CACHED_RECORDS
             ):
-                self.kept[raw] = value
+                self.cache[raw] = value
             return value
         except (BadValueError, ValueError, ArithmeticError):
-            content.gaps.append((self._bad(raw), line))
+            content.gaps.append((self._invalid_gap(raw), line))
             return Unknown(replace(self.gap, kind="required"))
 
-    def _bad(self, raw: object) -> Gap:
-        """What a value that cannot be read holds the record for."""
-        told = repr(raw)[:60] if not isinstance(raw, str) else f'"{shown(clean_text(raw[:60]))}"'
+    def _invalid_gap(self, raw: object) -> Gap:
+        """Return the gap of a value that cannot be read."""
+        shown_value = (
+            repr(raw)[:60] if not isinstance(raw, str) else f'"{shown(clean_text(raw[:60]))}"'
+        )
         hidden = invisible(raw) if isinstance(raw, str) and self._forbids_invisible else ()
         controls = _CONTROLS.search(raw) if isinstance(raw, str) and self.in_one_line else None
-        said = _WORDS.get(self.field.type, "a list")
-        wrong, right = f"is not {said}", " is ".join((self.gap.rule, said))
+        type_words = _WORDS.get(self.field.type, "a list")
+        fault, remedy = f"is not {type_words}", " is ".join((self.gap.rule, type_words))
         gap = replace(self.gap, code="VAL01", error_class="bad_value")
         if self.field.type == "one_of":
-            word = clean_text(raw.strip()[:60]) if isinstance(raw, str) else told
-            known = ", ".join(s.name for s in self.field.states)
-            wrong, right = "is no word of the rules", f"{self.gap.rule} is one of {known}"
+            word = clean_text(raw.strip()[:60]) if isinstance(raw, str) else shown_value
+            state_names = ", ".join(s.name for s in self.field.states)
+            fault, remedy = "is no word of the rules", f"{self.gap.rule} is one of {state_names}"
             # Connectors keep the source's own word, so that only the rules give it a meaning.
             gap = replace(
                 gap,
                 code="STA01",
                 cause_key=CauseKey(CauseKind.STATUS, word),
-                cause_label=f"Unknown {self.field.name} {told}",
+                cause_label=f"Unknown {self.field.name} {shown_value}",
             )
         if self.convert is as_currency and isinstance(raw, str) and not hidden:
             gap = replace(gap, code="VAL06")
             return replace(gap, **_explain_currency(raw))
         if self.convert is as_text and isinstance(raw, str) and len(raw) > LONGEST_TEXT:
-            wrong = f"is longer than {LONGEST_TEXT} characters"
-            right = f"{self.gap.rule} is shortened"
+            fault = f"is longer than {LONGEST_TEXT} characters"
+            remedy = f"{self.gap.rule} is shortened"
         elif hidden and isinstance(raw, str):
-            wrong = f"holds {in_words(hidden)}"
-            right = (
+            fault = f"holds {in_words(hidden)}"
+            remedy = (
                 f"{self.gap.rule} is written without it: {without_invisible(clean_text(raw[:60]))}"
             )
         elif controls is not None and isinstance(raw, str):
-            wrong = f"holds a control character or a line break (U+{ord(controls[0]):04X})"
-            right = (
+            fault = f"holds a control character or a line break (U+{ord(controls[0]):04X})"
+            remedy = (
                 f"{self.gap.rule} is written without it: {' '.join(clean_text(raw[:60]).split())}"
             )
-        value = f"{self.gap.rule} = {told} {wrong}."
-        return replace(gap, message=f"{self.gap.message} {value}", would_pass=right)
+        value = f"{self.gap.rule} = {shown_value} {fault}."
+        return replace(gap, message=f"{self.gap.message} {value}", would_pass=remedy)
 
     @property
     def _forbids_invisible(self) -> bool:
-        """Whether a character that nobody sees is a fault here: in a name it may be right."""
-        return self.tells or self.field.type not in _FREE
+        """Whether an invisible character is a fault. In a name it may be correct."""
+        return self.is_identifying or self.field.type not in _FREE
 
 
 def _explain_currency(raw: str) -> dict[str, Any]:
@@ -767,19 +803,19 @@ def _explain_currency(raw: str) -> dict[str, Any]:
     text, code = clean_text(raw[:60]), suggest_currency(raw)
     if text != text.strip():
         text = f'"{text}"'  # else it would read "MYR is no currency code; MYR?"
-    asks = f"{text} is no currency code; {code}?" if code else f"{text} is no currency code."
+    problem = f"{text} is no currency code; {code}?" if code else f"{text} is no currency code."
     label = f"{text} is no currency code"
     return {
-        "message": f"{asks} The source must send the code of ISO 4217.",
+        "message": f"{problem} The source must send the code of ISO 4217.",
         "cause_label": label,
         "would_pass": f"the currency is {code}" if code else "the currency is a code such as MYR",
     }
 
 
 QuickField = tuple[str, bool, Callable[[Any], Any], Unknown | None, FieldSlot]
-"""What reads most values of a field: its name, whether it is a text, what was read before, what it
-is where it is not there (None: the slot says), and the slot, which reads all others.
+"""The parts that read most values of a field: its name, whether it is a text, the cache lookup, the
+value if it is missing (None: the slot decides), and the slot for all others.
 """
 
 RowReader = Callable[[Sequence[QuickField]], Callable[..., dict[str, Any]]]
-"""What makes a function of slots that reads a header or a line, as `plainly` does."""
+"""Makes a function from slots that reads a header or a line, as `read_plainly` does."""

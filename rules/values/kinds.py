@@ -396,8 +396,8 @@ def find_fruitless(op: str, left_type: Type, right_type: Type, right_text: str) 
     if left_type.kind == "date" and right_type.kind == "duration" and right_type.level != "exact":
         day_certainty = "is" if right_type.written else "may be"
         message = (
-            f"'{right_text}' {day_certainty} no number of whole days: on a date, the rest would not "
-            "count"
+            f"'{right_text}' {day_certainty} no number of whole days: on a date, the rest would "
+            "not count"
         )
         return Misfit(message, "Write whole days, such as 2d. A moment takes hours: now - 36h.")
     return None

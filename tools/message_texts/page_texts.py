@@ -22,7 +22,7 @@ from portal.languages.environment import Sentences
 from portal.languages.wording import escape_percent
 from portal.web.filters import kind_of
 from rules.comparison.preflight import LISTS
-from rules.documents.rounding import WAYS
+from rules.documents.rounding import METHOD_LABELS
 from rules.documents.unusual import NOUNS
 from rules.values.wording import readable_term
 
@@ -74,7 +74,7 @@ def names() -> set[str]:
     found |= {kind_of(kind.kind) for kind in kinds}
     for name, one in documents:
         found |= {kind_of(one.name), readable_term(f"{name}.{one.name}")}
-    found |= {any_of([role]) for role in ROLE_LABELS} | {*NOUNS.values(), *WAYS.values()}
+    found |= {any_of([role]) for role in ROLE_LABELS} | {*NOUNS.values(), *METHOD_LABELS.values()}
     found |= {readable_term(one) for one in _tables()} | {
         one.replace("_", " ") for one in LISTS.values()
     }

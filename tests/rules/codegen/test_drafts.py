@@ -19,7 +19,7 @@ from tests.support.templates import rules_of
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How many documents were made at once, by what is missing of them; each is compared."""
-    found, at_once = Counter[str](), DocumentProgram._drafted
+    found, at_once = Counter[str](), DocumentProgram._draft_compiled
 
     def compared(self: DocumentProgram, run: Run) -> Draft | None:
         quick = at_once(self, run)
@@ -36,7 +36,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         found["gaps of lines" if any(quick.gaps.values()) else "gaps" if quick.gaps else "all"] += 1
         return quick
 
-    monkeypatch.setattr(DocumentProgram, "_drafted", compared)
+    monkeypatch.setattr(DocumentProgram, "_draft_compiled", compared)
     return found
 
 

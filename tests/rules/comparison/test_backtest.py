@@ -237,13 +237,13 @@ def test_read_once_for_both_is_what_each_reads(what: str, pasts: list[Past]) -> 
 
 
 def test_checks_that_are_the_same_and_those_that_are_not() -> None:
-    once = SharedKinds(OLD.program.ruleset, program_of(OTHERS["another check"]).ruleset).once(
+    once = SharedKinds(OLD.program.ruleset, program_of(OTHERS["another check"]).ruleset).shared_read(
         "order"
     )
     assert once is not None
     assert "whole_pieces" in once.checks
     assert "total_adds" not in once.checks
-    once = SharedKinds(OLD.program.ruleset, program_of(OTHER_CONST).ruleset).once("order")
+    once = SharedKinds(OLD.program.ruleset, program_of(OTHER_CONST).ruleset).shared_read("order")
     assert once is not None
     assert "total_adds" in once.checks
     assert "buyer_named" not in once.checks  # it names the const that is another
@@ -257,7 +257,7 @@ def test_what_two_rule_sets_read_alike() -> None:
     assert all(ruleset != old for ruleset in rulesets.values())
     routes = {}
     for what, ruleset in rulesets.items():
-        once = SharedKinds(old, ruleset).once("order")
+        once = SharedKinds(old, ruleset).shared_read("order")
         routes[what] = None if once is None else once.routes
     assert routes == {
         "another limit and gate": {INVOICE, RECEIPT},
@@ -311,7 +311,7 @@ def test_another_check_is_asked_of_every_record_and_nothing_else_changes(
 ) -> None:
     other = Side(program_of(OTHERS[what]), lambda _: WORLD)
     for one in (Backtest(OLD, other), Backtest(other, OLD)):
-        once = one.sides._alike.once("order")
+        once = one.sides._alike.shared_read("order")
         assert once is not None
         assert once.but_checks is (what not in OF_ROUTES)
         for each in pasts:
@@ -376,11 +376,11 @@ def test_more_than_checks_differs() -> None:
     texts = [number.replace('"RC-{number}"', '"{prefix}-{number}"')] * 2
     texts[1] = texts[1].replace('from 2026-01-01 = "RC"', 'from 2026-01-01 = "QQ"')
     assert texts[0] != texts[1]
-    once = SharedKinds(*(parse({"kedai.rules": text})[0] for text in texts)).once("order")
+    once = SharedKinds(*(parse({"kedai.rules": text})[0] for text in texts)).shared_read("order")
     assert once is not None
     assert not once.but_checks  # the const is in the number of a document
     assert once.routes == {INVOICE}
-    once = SharedKinds(OLD.program.ruleset, NEW.program.ruleset).once("order")
+    once = SharedKinds(OLD.program.ruleset, NEW.program.ruleset).shared_read("order")
     assert once is not None
     assert not once.but_checks  # a gate is another
 
