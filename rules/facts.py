@@ -34,14 +34,14 @@ LONGEST_CHAIN = 12
 
 _NUMBER = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,15})?")
 
-LINES, WHOLE = "lines", "document"  # what a target edit names where it is no single field
+LINES, WHOLE = "lines", "document"  # what a target edit names if it is not a single field
 
-NOTHING, VOID = "nothing", "void"  # what the target then has
+NOTHING, VOID = "nothing", "void"  # what the target contains then
 
 
 @read_only(frozen=True, slots=True)
 class Subject:
-    """The content that is judged: one version of one record."""
+    """Identify the judged content: one version of one record."""
 
     kind: str
     source: str
@@ -69,7 +69,7 @@ class UnitEntry:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """What a key has from a day on; `table` is blank for a unit."""
+    """Set the entry of a key from a day on; `table` is blank for a unit."""
 
     day: date
     table: str
@@ -79,7 +79,7 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class ItemUnits:
-    """How a target counts one of its items: 1 of a unit is num/den of its base unit."""
+    """Define a target's units of one item: 1 of a unit is num/den of its base unit."""
 
     base: str
     rates: Mapping[str, tuple[int, int]] = field(default_factory=dict)
@@ -93,12 +93,12 @@ class ItemUnits:
 
 @dataclass(frozen=True, slots=True)
 class TargetState:
-    """What is known of a target: its period lock, the codes it lists, the units of its items, and
-    how it rounds (a word of `Target.rounding` in the rules, or another that it said).
+    """Hold a target's known state: its period lock, the codes that it lists, its items' units, and
+    its rounding method (a word of `Target.rounding` in the rules, or the target's own word).
 
-    What is left out, or a blank rounding, is not told, which is no statement about it. `confirmed`
-    are rates of ours that people confirmed: `CTN|TEA-1` -> (base unit, num, den); None: not asked.
-    `tax_rates` are the rates of the tax codes that it lists with one: 0.1 is 10%.
+    A missing key or a blank rounding means that the target did not report it. `confirmed` are
+    conversion rates that people confirmed: `CTN|TEA-1` -> (base unit, num, den); None if
+    confirmation is not required. `tax_rates` are the rates of the target's tax codes: 0.1 is 10%.
     """
 
     known: bool
@@ -112,10 +112,10 @@ class TargetState:
 
 @dataclass(frozen=True, slots=True)
 class PostingFact:
-    """One posting of this record; content = {"fields", "lines", "amount"} of what stands in the
-    target; older facts are without the amount.
+    """Describe one posting of this record; content = {"fields", "lines", "amount"} of the target's
+    document; older facts lack the amount.
 
-    `body` may be left out where the posted version is the one that is judged.
+    `body` may be omitted if the posted version is the judged version.
     """
 
     route: str
@@ -124,16 +124,18 @@ class PostingFact:
     number: str
     version: int
     content: Mapping[str, object] | None = None
-    body: Mapping[str, object] | None = None  # the record as it was posted, where it is another now
-    billed: Mapping[str, Decimal] = field(default_factory=dict)  # line key -> what this one bills
+    body: Mapping[str, object] | None = None  # the record as posted, if it differs now
+    billed: Mapping[str, Decimal] = field(
+        default_factory=dict
+    )  # line key -> quantity of this posting
     e_invoice_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TargetEdit:
-    """A field of a posting that somebody changed in the target; `line` counts from 1.
+    """Describe a field of a posting that was changed in the target; `line` counts from 1.
 
-    `field` may be LINES, when some came or went (`shows` is how many there are now), or WHOLE.
+    `field` may be LINES, if lines were added or removed (`shows` is their number now), or WHOLE.
     """
 
     route: str
@@ -145,7 +147,7 @@ class TargetEdit:
 
 @dataclass(frozen=True, slots=True)
 class TargetDocument:
-    """A live document of another record that may carry the same number."""
+    """Identify a live document of another record that may have the same number."""
 
     route: str
     number: str
@@ -155,9 +157,10 @@ class TargetDocument:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """What makes it doubtful which record this is: `mine` against `others`.
+    """Describe a doubt about the record's identity: its `mine` against `others`.
 
-    `what`: number (one id, another number than before), id (one number, several ids) or company.
+    `what`: number (one id with another number than before), id (one number with several ids) or
+    company.
     """
 
     what: str
@@ -167,7 +170,7 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Dated:
-    """A person's word that a document of this day carries another one: `by` is who said so."""
+    """Set another date for a document of this date. `by` is the person who set it."""
 
     instead_of: date
     day: date
@@ -176,10 +179,12 @@ class Dated:
 
 @read_only(frozen=True, slots=True)
 class Facts:
-    """All about a record that does not stand in its body. `billed`: route -> line key -> quantity,
-    else it is summed over its live postings; `held_of_family`: where others' posted is decided;
-    `taken_back`: documents of the family that were posted and are not any more. `barred`: route or
-    target -> why no document may go there (rules/decisions/barred_documents.py).
+    """Hold everything about a record outside its body.
+
+    `billed`: route -> line key -> quantity, else summed over its live postings; `held_of_family`:
+    the team that decides about another record's posting; `taken_back`: documents of the family that
+    were posted and then reversed. `barred`: route or target -> why no document may be posted there
+    (rules/decisions/barred_documents.py).
     """
 
     first_seen: datetime
@@ -189,16 +194,16 @@ class Facts:
     postings: tuple[PostingFact, ...] = ()
     releases: frozenset[tuple[str, str]] = frozenset()
     documents_of_family: Mapping[str, str] = field(default_factory=dict)
-    held_of_family: Mapping[str, str] = field(default_factory=dict)  # route -> who decides
-    days_of_family: Mapping[str, date] = field(default_factory=dict)  # the earliest of each route
+    held_of_family: Mapping[str, str] = field(default_factory=dict)  # route -> team that decides
+    days_of_family: Mapping[str, date] = field(default_factory=dict)  # the earliest per route
     taken_back: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # route -> numbers
     links: Mapping[str, tuple[Mapping[str, object], ...]] = field(default_factory=dict)
     billed: Mapping[str, Mapping[str, Decimal]] = field(default_factory=dict)
     target_edited: tuple[TargetEdit, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
-    first: Mapping[str, object] | None = None  # the record as it first came, where it is another
-    dated: Mapping[str, Dated] = field(default_factory=dict)  # route -> the day a person gave it
-    e_invoice_issuer: str = "us"  # who makes the e-Invoice of the sale: us, platform or unknown
+    first: Mapping[str, object] | None = None  # the record as first received, if it differs now
+    dated: Mapping[str, Dated] = field(default_factory=dict)  # route -> the date that a person set
+    e_invoice_issuer: str = "us"  # issuer of the sale's e-Invoice: us, platform or unknown
     barred: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -207,11 +212,11 @@ class Facts:
         return self is facts_of_new_record(self.first_seen) or bool(_REST(self) == _USUAL_REST)
 
     def to_json(self) -> dict[str, Plain]:
-        """Plain JSON of all that is not as it is without it: of most records there is little."""
+        """Return plain JSON of the fields that differ from their defaults."""
         if self.usual:
             return {"first_seen": moment_text(self.first_seen)}
-        told = [(name, getattr(self, name)) for name in self.__slots__]
-        return {k: plain(v) for k, v in told if v != getattr(_USUAL, k)}
+        values = [(name, getattr(self, name)) for name in self.__slots__]
+        return {k: plain(v) for k, v in values if v != getattr(_USUAL, k)}
 
     @staticmethod
     def from_json(value: Plain) -> Facts:
@@ -234,7 +239,7 @@ _USUAL_REST = _REST(_USUAL)
 
 
 class Table:
-    """The entries of one mapping table, found by any of the ways a map may match."""
+    """Find the entries of one mapping table by any matching method."""
 
     __slots__ = ("_folded", "_near", "entries")
 
@@ -256,18 +261,18 @@ class Table:
         return tuple(index.get(fold_key(key, how), ()))
 
     def near(self, key: str) -> tuple[str, ...]:
-        """Known keys that differ from this one only by case, spaces or special characters, and
-        then those that only look like it.
+        """Return known keys that differ only by case, spaces or special characters, then those that
+        only look identical.
         """
         return self._near.near(key)
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Mappings, units and targets at one revision. Immutable; share it between evaluations.
+    """Hold mappings, units and targets at one revision. Immutable; share it between evaluations.
 
-    `maps` and `units` are what counts before the first day of `later` (in order of its days); a
-    record asks the world of its own day (`at`).
+    `maps` and `units` are in force before the first day of `later` (ordered by day); a record uses
+    the world of its own day (`at`).
     """
 
     revision: int
@@ -287,27 +292,27 @@ class World:
     ) -> World:
         """Return the world of these entries. Indexes are built at first use."""
         tables = {name: Table(entries) for name, entries in maps.items()}
-        dated = tuple(sorted(later, key=lambda one: (one.day, one.table, one.key)))
-        return World(revision, tables, dict(units), dict(targets), dated)
+        in_order = tuple(sorted(later, key=lambda entry: (entry.day, entry.table, entry.key)))
+        return World(revision, tables, dict(units), dict(targets), in_order)
 
     def at(self, day: date) -> World:
         """Return the world that is in force on a day; days with equal entries share one object."""
-        begun = bisect_right(self.later, day, key=lambda one: one.day) if self.later else 0
-        if not begun:
+        count = bisect_right(self.later, day, key=lambda entry: entry.day) if self.later else 0
+        if not count:
             return self
-        found = self._days.get(begun)
-        if found is None:
-            found = self._days[begun] = self._after(self.later[:begun])
-        return found
+        world = self._days.get(count)
+        if world is None:
+            world = self._days[count] = self._after(self.later[:count])
+        return world
 
-    def _after(self, begun: Sequence[Later]) -> World:
+    def _after(self, changes: Sequence[Later]) -> World:
         units, maps = dict(self.units), dict(self.maps)
         changed: dict[str, dict[str, Entry]] = {}
-        for one in begun:
-            if isinstance(one.entry, UnitEntry):
-                units[one.key] = one.entry
+        for change in changes:
+            if isinstance(change.entry, UnitEntry):
+                units[change.key] = change.entry
             else:
-                changed.setdefault(one.table, {})[one.key] = one.entry
+                changed.setdefault(change.table, {})[change.key] = change.entry
         for name, entries in changed.items():
             maps[name] = Table({**(maps[name].entries if name in maps else {}), **entries})
         return replace(self, maps=maps, units=units, later=())
@@ -315,7 +320,7 @@ class World:
 
 @dataclass(slots=True)
 class Seeds:
-    """Entries by table, unit factors by key, and what is wrong in the files."""
+    """Collect entries by table, unit factors by key, and the problems in the files."""
 
     maps: dict[str, dict[str, str]] = field(default_factory=dict)
     units: dict[str, tuple[int, int, str]] = field(default_factory=dict)
@@ -336,24 +341,24 @@ class Seeds:
 
 def load_seeds(ruleset: nodes.Ruleset, files: Mapping[str, str]) -> Seeds:
     """Return the entries of all maps and units; `files` holds CSV texts by path in the rules."""
-    found = Seeds()
+    seeds = Seeds()
     for table in ruleset.maps:
-        rows = found.maps.setdefault(table.name, {})
+        rows = seeds.maps.setdefault(table.name, {})
         kind = table.rows[0].value.kind if table.rows else "text"
-        seen: dict[str, str] = {}
-        for row in _map_rows(table, files, found):
-            problem = _clash(row, table, seen, kind)
+        values_by_key: dict[str, str] = {}
+        for row in _map_rows(table, files, seeds):
+            problem = _row_problem(row, table, values_by_key, kind)
             if problem is not None:
-                found.problems.append(problem)
+                seeds.problems.append(problem)
             else:
-                seen[_folded(row.key, table)] = row.value
+                values_by_key[_folded_key(row.key, table)] = row.value
                 rows.setdefault(row.key, row.value)
     for units in ruleset.units:
         for unit_row in units.rows:
-            _unit(found, unit_row)
+            _add_unit(seeds, unit_row)
         if units.csv:
-            _unit_file(found, units, files)
-    return found
+            _add_unit_file(seeds, units, files)
+    return seeds
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,31 +366,31 @@ class _Row:
     key: str
     value: str
     span: Span
-    where: str = ""  # the line of a CSV file, before the message: a span is of rule files
+    where: str = ""  # the CSV line as a prefix of the message, because spans point into rule files
 
 
-def _map_rows(table: nodes.Map, files: Mapping[str, str], found: Seeds) -> Iterator[_Row]:
+def _map_rows(table: nodes.Map, files: Mapping[str, str], seeds: Seeds) -> Iterator[_Row]:
     for row in table.rows:
         yield _Row(row.key, literal_text(row.value), row.span)
     if table.csv is None:
         return
-    text = _file(files, table.csv.path)
+    text = _find_file(files, table.csv.path)
     if text is None:
         message = f"the file {table.csv.path} of map '{table.name}' was not given"
         hint = "Put it beside the rule files, at this path."
-        found.problems.append(Problem("MAP10", message, hint, table.csv.span, "warning"))
+        seeds.problems.append(Problem("MAP10", message, hint, table.csv.span, "warning"))
         return
-    yield from _csv_rows(table.csv, text, found)
+    yield from _csv_rows(table.csv, text, seeds)
 
 
-def _csv_rows(declared: nodes.Csv, text: str, found: Seeds) -> Iterator[_Row]:
+def _csv_rows(declared: nodes.Csv, text: str, seeds: Seeds) -> Iterator[_Row]:
     rows = csv.DictReader(io.StringIO(text.lstrip("\ufeff")))
     columns = rows.fieldnames or ()
     for column in (declared.from_column, declared.to_column):
         if column not in columns:
             message = f"{declared.path} has no column '{column}'"
             hint = f"Its columns are: {', '.join(columns)}."
-            found.problems.append(Problem("MAP11", message, hint, declared.span))
+            seeds.problems.append(Problem("MAP11", message, hint, declared.span))
             return
     for cells in rows:
         key = cells.get(declared.from_column) or ""
@@ -394,37 +399,41 @@ def _csv_rows(declared: nodes.Csv, text: str, found: Seeds) -> Iterator[_Row]:
             yield _Row(key, value, declared.span, f"{declared.path}:{rows.line_num}: ")
 
 
-def _folded(key: str, table: nodes.Map) -> str:
+def _folded_key(key: str, table: nodes.Map) -> str:
     return fold_key(key, table.match)
 
 
-def _clash(row: _Row, table: nodes.Map, seen: Mapping[str, str], kind: str) -> Problem | None:
-    """Why a row cannot be an entry of its map."""
-    before = seen.get(_folded(row.key, table))
-    if before is not None and before != row.value:
+def _row_problem(
+    row: _Row, table: nodes.Map, values_by_key: Mapping[str, str], kind: str
+) -> Problem | None:
+    """Return why a row cannot be an entry of its map, or None."""
+    earlier_value = values_by_key.get(_folded_key(row.key, table))
+    if earlier_value is not None and earlier_value != row.value:
         message = f"{row.where}\"{row.key}\" of map '{table.name}' has two values"
-        return Problem("MAP12", message, f'It is "{before}" above: keep one of them.', row.span)
+        return Problem(
+            "MAP12", message, f'It is "{earlier_value}" above: keep one of them.', row.span
+        )
     if literal_value(row.value, kind) is None:
         message = f"{row.where}\"{row.value}\" of map '{table.name}' is not a {kind}"
         return Problem("MAP13", message, "All values of a map are of one kind.", row.span)
     return None
 
 
-def _unit(found: Seeds, row: nodes.UnitRow) -> None:
+def _add_unit(seeds: Seeds, row: nodes.UnitRow) -> None:
     key = f"{row.unit}|{row.item}" if row.item else row.unit
     if row.count <= 0 or row.base_count <= 0:
         message = f"the factor of {row.unit} is not above zero"
-        found.problems.append(Problem("UOM04", message, "Write how many there are.", row.span))
+        seeds.problems.append(Problem("UOM04", message, "Write how many there are.", row.span))
         return
     factor = Fraction(row.base_count) / Fraction(row.count)
-    found.units.setdefault(key, (factor.numerator, factor.denominator, row.base_unit))
+    seeds.units.setdefault(key, (factor.numerator, factor.denominator, row.base_unit))
 
 
-def _unit_file(found: Seeds, units: nodes.Units, files: Mapping[str, str]) -> None:
-    text = _file(files, units.csv or "")
+def _add_unit_file(seeds: Seeds, units: nodes.Units, files: Mapping[str, str]) -> None:
+    text = _find_file(files, units.csv or "")
     if text is None:
         message, hint = f"the file {units.csv} was not given", "Put it beside the rule files."
-        found.problems.append(Problem("MAP10", message, hint, units.span, "warning"))
+        seeds.problems.append(Problem("MAP10", message, hint, units.span, "warning"))
         return
     for cells in csv.DictReader(io.StringIO(text.lstrip("\ufeff"))):
         count = literal_value(cells.get("count") or "1", "number")
@@ -433,14 +442,14 @@ def _unit_file(found: Seeds, units: nodes.Units, files: Mapping[str, str]) -> No
         if count is None or base_count is None or not unit or not base:
             hint = "A row has item (or blank), count, unit, base_count, base_unit."
             problem = Problem("MAP11", f"{units.csv}: a row is incomplete", hint, units.span)
-            found.problems.append(problem)
+            seeds.problems.append(problem)
             continue
         item = (cells.get("item") or "").strip() or None
-        _unit(found, nodes.UnitRow(count, unit, item, base_count, base, units.span))
+        _add_unit(seeds, nodes.UnitRow(count, unit, item, base_count, base, units.span))
 
 
-def _file(files: Mapping[str, str], path: str) -> str | None:
-    """The text of a declared path; a caller's longer path that ends in it is meant too."""
+def _find_file(files: Mapping[str, str], path: str) -> str | None:
+    """Return the text of a declared path, or of a longer path that ends in it."""
     if path in files:
         return files[path]
     ends = [name for name in sorted(files) if name.replace("\\", "/").endswith(f"/{path}")]
@@ -453,9 +462,9 @@ def literal_value(text: str, kind: str) -> Any:
         return text
     word = text.strip()
     if kind in {"number", "percent"}:
-        cut = word.removesuffix("%") if kind == "percent" else word
-        value = Decimal(cut) if _NUMBER.fullmatch(cut) else None
-        return value / 100 if value is not None and cut != word else value
+        digits = word.removesuffix("%") if kind == "percent" else word
+        value = Decimal(digits) if _NUMBER.fullmatch(digits) else None
+        return value / 100 if value is not None and digits != word else value
     if kind == "yes_no":
         return {"yes": True, "no": False}.get(word)
     try:
@@ -466,12 +475,12 @@ def literal_value(text: str, kind: str) -> Any:
 
 def literal_text(value: nodes.Literal) -> str:
     """Return a literal as the text that a mapping entry stores."""
-    held = value.value
-    if isinstance(held, Decimal):
-        return f"{number_text(held * 100)}%" if value.kind == "percent" else format(held, "f")
-    if isinstance(held, bool):
-        return "yes" if held else "no"
-    return held if isinstance(held, str) else str(held)
+    content = value.value
+    if isinstance(content, Decimal):
+        return f"{number_text(content * 100)}%" if value.kind == "percent" else format(content, "f")
+    if isinstance(content, bool):
+        return "yes" if content else "no"
+    return content if isinstance(content, str) else str(content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -486,7 +495,7 @@ class Conversion:
 
     @property
     def factor(self) -> str:
-        """The factor as people write it."""
+        """The factor as text."""
         return str(self.num) if self.den == 1 else f"{self.num}/{self.den}"
 
     def __str__(self) -> str:
@@ -512,16 +521,17 @@ class Bases:
 def convert(
     unit: str, item: str, bases: Bases, entries: Mapping[str, UnitEntry]
 ) -> Conversion | None:
-    """The exact factor from a unit to the item's base unit; the item's own rows win.
+    """Return the exact conversion of a unit to the item's base unit. The item's own rows take
+    precedence.
 
-    None where a step is missing: a missing factor is never 1.
+    None if a step is missing: a missing factor is never 1.
     """
     base = bases.of(item)
     num, den = 1, 1
     path: list[tuple[str, UnitEntry]] = []
-    at = unit
-    while at != base:
-        key, entry = _step(at, item, entries)
+    current = unit
+    while current != base:
+        key, entry = _step(current, item, entries)
         if (
             entry is None
             or base is None
@@ -530,7 +540,7 @@ def convert(
         ):
             return None
         path.append((key, entry))
-        num, den, at = num * entry.num, den * entry.den, entry.to
+        num, den, current = num * entry.num, den * entry.den, entry.to
         if num.bit_length() > BITS or den.bit_length() > BITS:
             return None
     factor = Fraction(num, den)
@@ -538,16 +548,17 @@ def convert(
 
 
 def _step(unit: str, item: str, entries: Mapping[str, UnitEntry]) -> tuple[str, UnitEntry | None]:
-    own = f"{unit}|{item}"
-    entry = entries.get(own)
-    return (own, entry) if entry is not None else (unit, entries.get(unit))
+    item_key = f"{unit}|{item}"
+    entry = entries.get(item_key)
+    return (item_key, entry) if entry is not None else (unit, entries.get(unit))
 
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """How a target counts an item otherwise: of which unit, and whether it has that unit at all.
+    """Describe how a target counts an item differently: the unit, and whether the target has that
+    unit.
 
-    `text` is what the target says, for people: `1 CTN = 24 PCS`, or `no PCS, only BOX, CTN`.
+    `text` is the target's conversion for people: `1 CTN = 24 PCS`, or `no PCS, only BOX, CTN`.
     """
 
     unit: str
@@ -556,22 +567,25 @@ class Clash:
 
 
 def find_unit_clash(source: Conversion, posted: Conversion, set_up: ItemUnits) -> Clash | None:
-    """Where a target's item set-up differs from the factors of the rules; None where it does not.
+    """Return how a target's item units differ from the factors of the rules, or None.
 
-    The posted unit must be one of the item's. A unit that is not posted and that the target does
-    not have is no difference.
+    The posted unit must be one of the item's units. An unposted unit that the target lacks is no
+    difference.
     """
-    there = set_up.rate(posted.unit)
-    if there is None:
+    posted_rate = set_up.rate(posted.unit)
+    if posted_rate is None:
         units = ", ".join(dict.fromkeys((set_up.base, *sorted(set_up.rates))))
         return Clash(posted.unit, has_unit=False, text=f"no {posted.unit}, only {units}")
-    ours = Fraction(posted.num, posted.den)
-    base = set_up.rate(posted.base)
-    if base is not None and there / base != ours:
-        return _other_rate(posted.unit, there / base, posted.base)
-    theirs = set_up.rate(source.unit)
-    if theirs is not None and theirs / there != Fraction(source.num, source.den) / ours:
-        return _other_rate(source.unit, theirs / there, posted.unit)
+    rule_rate = Fraction(posted.num, posted.den)
+    base_rate = set_up.rate(posted.base)
+    if base_rate is not None and posted_rate / base_rate != rule_rate:
+        return _other_rate(posted.unit, posted_rate / base_rate, posted.base)
+    source_rate = set_up.rate(source.unit)
+    if (
+        source_rate is not None
+        and source_rate / posted_rate != Fraction(source.num, source.den) / rule_rate
+    ):
+        return _other_rate(source.unit, source_rate / posted_rate, posted.unit)
     return None
 
 
@@ -579,16 +593,19 @@ def _other_rate(unit: str, rate: Fraction, base: str) -> Clash:
     return Clash(unit, has_unit=True, text=f"1 {unit} = {show(simplify(rate))} {base}")
 
 
-def quantity_proof(quantity: Number, pieces: Number, by: Conversion) -> str:
-    """`5 CTN × 12 = 60 PCS`."""
-    return f"{show(quantity)} {by.unit} × {by.factor} = {show(pieces)} {by.base}"
+def quantity_proof(quantity: Number, pieces: Number, conversion: Conversion) -> str:
+    """Return the proof of a quantity: `5 CTN × 12 = 60 PCS`."""
+    return (
+        f"{show(quantity)} {conversion.unit} × {conversion.factor} = {show(pieces)} "
+        f"{conversion.base}"
+    )
 
 
-def price_proof(price: Number, base_price: Number, by: Conversion) -> str:
-    """`42.00 ÷ 12 = 3.50`."""
-    return f"{show(price, 2)} ÷ {by.factor} = {show(base_price, 2)}"
+def price_proof(price: Number, base_price: Number, conversion: Conversion) -> str:
+    """Return the proof of a price: `42.00 ÷ 12 = 3.50`."""
+    return f"{show(price, 2)} ÷ {conversion.factor} = {show(base_price, 2)}"
 
 
 def total_proof(before: Number, after: Number) -> str:
-    """`210.00 = 210.00`: the line is worth the same in either unit."""
+    """Return the proof that a line has one total in both units: `210.00 = 210.00`."""
     return f"{show(before, 2)} = {show(after, 2)}"

@@ -36,7 +36,9 @@ from rules.values.cause_keys import CauseKey, Clearing, restore_first_wording
 from rules.values.wording import MISSING
 
 UNITS = "units"
-"""The kind of verdict whose operands are sentences; its values stand in document and entries."""
+"""The kind of verdict whose operands are sentences. Its values are also in the document and the
+entries.
+"""
 
 WORDING: Mapping[type, frozenset[str]] = {
     Verdict: frozenset({"text"}),
@@ -47,18 +49,19 @@ WORDING: Mapping[type, frozenset[str]] = {
     Decision: frozenset({"reason"}),
     Lineage: frozenset({"beside"}),
 }
-"""What people read, by type. Nothing may be decided by it, and DECIDED does not count it."""
+"""Texts for people, by type. No decision depends on them, and DECIDED ignores them."""
 
 WHERE = frozenset({"span", "engine"})
-"""Where a rule stands in its file, and which engine ran it: known from the rules' own hash."""
+"""A rule's place in its file, and the engine: both follow from the rules' own hash."""
 
 REPEATED = frozenset({"units", "reads", "withdrawn", "incomplete"})
-"""Values that also stand in the document, in the record, in the entries used or in a verdict."""
+"""Values that are also in the document, the record, the used entries or a verdict."""
 
-TOLD = frozenset({"verdicts", "lineage", "used", "valid_until"})
-"""The fields of an outcome that only a whole evaluation fills, and BARE does not count. When it is
-judged again is among them: a value that is only told, such as `today` in an `otherwise` that was
-not needed, makes it sooner.
+DESCRIBED = frozenset({"verdicts", "lineage", "used", "valid_until"})
+"""The fields of an outcome that only a full evaluation fills, and that BARE ignores.
+
+`valid_until` is one of them: a value that only the description needs, such as `today` in an unused
+`otherwise`, makes it earlier.
 """
 
 _DECISION = tuple(each.name for each in fields(Decision))
@@ -71,46 +74,50 @@ _MAPPINGS = frozenset({dict, MappingProxyType})
 
 
 class Digest(IntEnum):
-    """By which digest the hash of a stored evaluation was made."""
+    """Name the algorithm behind the hash of a stored evaluation."""
 
     WORDED = 1
     DECIDED = 2
     BARE = 3
 
 
-def hash_outcome(outcome: Outcome, facts: str, by: Digest) -> str:
-    """SHA-256 in hex. `facts`: canonical JSON of what was looked at, as it is stored."""
-    if by is Digest.BARE:
+def hash_outcome(outcome: Outcome, facts: str, digest: Digest) -> str:
+    """Return the SHA-256 in hex. `facts` is the canonical JSON of the facts, as stored."""
+    if digest is Digest.BARE:
         return hash_bare(outcome, facts)
-    return hash_decided(outcome, facts) if by is Digest.DECIDED else hash_worded(outcome)
+    return hash_decided(outcome, facts) if digest is Digest.DECIDED else hash_worded(outcome)
 
 
 def hash_bare(outcome: Outcome, facts: str) -> str:
-    """The digest of states, findings, plans and documents, however much was told beside them."""
+    """Return the hash of states, findings, plans and documents, regardless of the description."""
     *head, amount, currency = _OF_HEAD(outcome)
     money = None if amount is None else format(amount, "f")
-    counted = json_bytes([[_told(one) for one in outcome.decisions], *head, money, currency])
-    return sha256_hex(b"%b\n%b" % (counted, facts.encode()))
+    hashed = json_bytes(
+        [[_decision_json(decision) for decision in outcome.decisions], *head, money, currency]
+    )
+    return sha256_hex(b"%b\n%b" % (hashed, facts.encode()))
 
 
-def _told(decision: Decision) -> list[Any]:
-    """Plain JSON of `_of_decision`; most of a decision is blank but for its document."""
+def _decision_json(decision: Decision) -> list[Any]:
+    """Return plain JSON of a decision. Most of its fields are blank except for the document."""
     if decision.findings or decision.wait is not None or decision.approvals or decision.open:
-        found: list[Any] = _counted(decision)
-        return found
+        hashed: list[Any] = _counted(decision)
+        return hashed
     plan = None if _only_creates(decision) else _counted(decision.plan)
     document = decision.document and _of_document(decision.document)
     return [decision.route, decision.state, document, (), None, (), plan, None]
 
 
 def _of_document(document: Document) -> list[Any]:
-    """The same of a document, but for its day, of which JSON is made on the way."""
+    """Return plain JSON of a document with its fields and lines already serialized."""
     *words, amount = _OF_DOCUMENT(document)
     return [*words, format(amount, "f"), *[WrittenJson(part) for part in parts_of(document)]]
 
 
 class _Latest:
-    """The parts of the document that was asked for last: one is hashed in two ways, at once."""
+    """Cache the serialized parts of the last document, because two hashes of it are computed in a
+    row.
+    """
 
     __slots__ = ("_seen",)
 
@@ -118,27 +125,27 @@ class _Latest:
         self._seen: tuple[Document | None, tuple[bytes, bytes]] = (None, (b"", b""))
 
     def of(self, document: Document) -> tuple[bytes, bytes]:
-        of, found = self._seen
-        if of is not document:
-            found = json_bytes(document.fields), json_bytes(document.lines)
-            self._seen = (document, found)
-        return found
+        """Return the serialized fields and lines of a document."""
+        cached, parts = self._seen
+        if cached is not document:
+            parts = json_bytes(document.fields), json_bytes(document.lines)
+            self._seen = (document, parts)
+        return parts
 
 
 parts_of = _Latest().of
-"""Canonical JSON of a document's fields and of its lines, of which digest and hash are made."""
+"""Canonical JSON of a document's fields and of its lines, for digest and hash."""
 
 
 def hash_decided(outcome: Outcome, facts: str) -> str:
-    """The digest of the decision: the same however it is worded, and in whatever language."""
+    """Return the hash of the decision, which does not depend on wording or language."""
     return sha256_hex(b"%b\n%b" % (_bytes(outcome), facts.encode()))
 
 
 def hash_worded(outcome: Outcome) -> str:
-    """The older digest, which counts every text but the rule files' own (spans).
+    """Return the older hash, which covers every text except the rule files' own (spans).
 
-    A plan that only makes the decision's own document is no news, nor is that nothing is open:
-    both are left out.
+    A plan that only creates the decision's own document is omitted, and so is an empty `open`.
     """
     verdicts = [
         (v.route, v.rule, v.kind, v.result, v.line, v.operands, v.text, v.released)
@@ -166,7 +173,7 @@ def hash_worded(outcome: Outcome) -> str:
 
 
 def _silent(decision: Decision) -> frozenset[str]:
-    """Fields of a decision that say nothing new."""
+    """Return the fields of a decision that add no information."""
     return (
         frozenset({"withdrawn", "incomplete"})
         | ({"plan"} if _only_creates(decision) else set())
@@ -175,22 +182,22 @@ def _silent(decision: Decision) -> frozenset[str]:
 
 
 def _only_creates(decision: Decision) -> bool:
-    """Whether the plan is but to make the decision's own document."""
-    own = decision.document
+    """Check whether the plan only creates the decision's own document."""
+    document = decision.document
     for step in decision.plan:
         if (
             step.action != "create"
             or step.rule
-            or not (step.document is own or step.document == own)
+            or not (step.document is document or step.document == document)
         ):
             return False
     return True
 
 
 def counted_fields(kind: type) -> tuple[str, ...]:
-    """The fields of a type of an outcome that DECIDED counts, in their order."""
+    """Return the fields of an outcome type that DECIDED covers, in their order."""
     left_out = WORDING.get(kind, frozenset()) | WHERE | REPEATED
-    return tuple(each.name for each in fields(kind) if each.name not in left_out)
+    return tuple(member.name for member in fields(kind) if member.name not in left_out)
 
 
 def _of_verdict(verdict: Verdict) -> list[Any]:
@@ -212,31 +219,31 @@ def _of_decision(decision: Decision) -> list[Any]:
 
 
 def _bytes(value: object) -> bytes:
-    """Canonical JSON of what is counted of a value."""
+    """Return canonical JSON of a value's hashed parts."""
     return json_bytes(_counted(value))
 
 
 def _counted(value: Any) -> Any:
-    """Plain JSON of what is counted of a value."""
+    """Return plain JSON of a value's hashed parts."""
     kind = type(value)
     if kind in _AS_IS:
         return value
     if kind in _LISTS:
-        return [each if type(each) in _AS_IS else _counted(each) for each in value]
+        return [item if type(item) in _AS_IS else _counted(item) for item in value]
     if kind is Document:
         return _of_document(value)
     if kind in _MAPPINGS:
-        return {name: _counted(each) for name, each in value.items()}
-    make = _COUNTED.get(kind)
-    if make is not None:
-        return _counted(make(value))
+        return {name: _counted(item) for name, item in value.items()}
+    extract = _COUNTED.get(kind)
+    if extract is not None:
+        return _counted(extract(value))
     if issubclass(kind, str | int):
-        _AS_IS.add(kind)  # words of an enum
+        _AS_IS.add(kind)  # an enum
         return value
     raise TypeError(f"{kind.__name__} is no part of an outcome")
 
 
-_FIRST, *_HEAD = (name for name in counted_fields(Outcome) if name not in TOLD)
+_FIRST, *_HEAD = (name for name in counted_fields(Outcome) if name not in DESCRIBED)
 assert _FIRST == "decisions"  # noqa: S101 - bare writes them before the head
 _OF_HEAD = attrgetter(*_HEAD)
 _BEFORE = counted_fields(Document)[:-2]  # all but fields and lines

@@ -24,7 +24,7 @@ VerdictKind = Literal[
     "gate", "check", "duplicates", "approve", "when", "timing", "after",
     "field", "map", "units", "codes", "rounding", "change",
 ]  # fmt: skip
-"""What kind of rule says it; `change` is also what edit and cancel tables say."""
+"""The kind of rule behind a verdict; edit and cancel tables also use `change`."""
 
 KINDS: Final[tuple[VerdictKind, ...]] = (
     "gate",
@@ -41,7 +41,7 @@ KINDS: Final[tuple[VerdictKind, ...]] = (
     "map",
     "change",
 )
-"""Every kind of verdict, in the order in which a route meets them."""
+"""Every kind of verdict, in the order in which a route evaluates them."""
 
 APPROVE = "to approve"
 
@@ -59,25 +59,25 @@ _STRICT = {
 }
 
 _ENTRY_CODES = frozenset({"MAP01", "MAP02", "MAP03", "MIS01", "UOM01"})
-"""The codes of findings about what a person adds, such as the entry of an item or a field."""
+"""Codes of findings about data that a person adds, such as a mapping entry or a field."""
 
 NAMED_LINES: Final = 5
-"""Most lines without a SKU that one finding names."""
+"""How many lines without a SKU one finding names."""
 
 _POSTED = frozenset({"posted", "reversed"})
 
 _WAITS = frozenset({"when", "timing", "after"})
 
 NAMED: Final = 2
-"""So many names in the place of values still read as a sentence."""
+"""How many placeholder names still read as a sentence."""
 
 Severity = Literal["reject", "hold", "approve", "warn"]
-"""What a finding does to its posting, the strongest first."""
+"""A finding's effect on its posting, the strongest first."""
 
 VerdictResult = Literal["pass", "hit", "unknown", "not_applicable"]
-"""What a rule says of a record."""
+"""A rule's result for a record."""
 
-PASS: Final[VerdictResult] = "pass"  # noqa: S105 - a word about a record
+PASS: Final[VerdictResult] = "pass"  # noqa: S105 - a verdict, no password
 
 HIT: Final[VerdictResult] = "hit"
 
@@ -86,18 +86,18 @@ UNKNOWN: Final[VerdictResult] = "unknown"
 NOT_APPLICABLE: Final[VerdictResult] = "not_applicable"
 
 GateSaid: TypeAlias = nodes.GateWord | Literal["unknown"]
-"""A gate's word for a status; unknown where the status is none of the gate's."""
+"""A gate's word for a status, or unknown if the gate does not list the status."""
 
 STOPS = ("reject", "hold", "approve")
-"""Severities that stop a record, the strictest first; a warning stops nothing."""
+"""Severities that stop a record, the strictest first. A warning stops nothing."""
 
 SEVERITIES = (*STOPS, "warn")
 
 NEEDS_APPROVAL = "APP01"
-"""The code of a finding, and of its hold, that asks for somebody's consent."""
+"""The code of a finding, and of its hold, that requires an approval."""
 
 NO_SOURCE: Final = "the rules"
-"""Where a value comes from that nothing of the record went into."""
+"""The source of a value that uses no data of the record."""
 
 LETTERS: Final[dict[VerdictResult, str]] = {
     "pass": "p",
@@ -109,7 +109,7 @@ LETTERS: Final[dict[VerdictResult, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What bit i of a glance speaks of: Program.rules[i]; an empty name means any other."""
+    """Name the rule of bit i of a glance: Program.rules[i]. An empty name means any other rule."""
 
     kind: VerdictKind
     name: str
@@ -117,9 +117,9 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class RouteGlance:
-    """The state of one route, and the rules that did not pass, as bits: bit i is Program.rules[i].
+    """Hold the state of one route, and its failed rules as bits: bit i is Program.rules[i].
 
-    `fail` leaves out what somebody released; `unknown` are rules that nobody could answer.
+    `fail` omits released rules; `unknown` are rules with an unknown result.
     """
 
     route: str
@@ -130,7 +130,9 @@ class RouteGlance:
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """One record under all its routes; `amount` is that of the outcome, None where unknown."""
+    """Hold the state of one record in all its routes; `amount` is the outcome's, None if
+    unknown.
+    """
 
     routes: tuple[RouteGlance, ...]
     amount: Decimal | None
@@ -138,7 +140,7 @@ class Glance:
 
 @read_only(frozen=True, slots=True)
 class Document:
-    """The target document as it would be sent: every value as canonical text."""
+    """Hold the target document to send: every value as canonical text."""
 
     target: str
     document: str
@@ -151,7 +153,7 @@ class Document:
     lines: tuple[Mapping[str, str], ...]
 
     def to_json(self) -> dict[str, Plain]:
-        """Plain JSON of it; its fields and lines are those of the document, not copies."""
+        """Return plain JSON. Its fields and lines are the document's own objects, not copies."""
         return {
             "target": self.target,
             "document": self.document,
@@ -206,10 +208,10 @@ class ApprovalNeed:
 
 @read_only(frozen=True, slots=True)
 class Step:
-    """One thing that is done: `seq` is the posting of `route` that it makes or changes.
+    """Describe one action: `seq` is the posting of `route` that it creates or changes.
 
-    A credit note makes a posting of its own route and takes the posting `takes_back` of the
-    decision's route back. `billed` is what a created or updated document bills of each line key.
+    A credit note creates a posting of its own route and reverses the posting `takes_back` of the
+    decision's route. `billed` is the quantity by line key that a created or updated document bills.
     """
 
     action: str  # create update void credit_note review block hold warn ignore drop wait
@@ -225,15 +227,15 @@ class Step:
 
 @read_only(frozen=True, slots=True)
 class Decision:
-    """The answer for one route; `plan` is what is done, in this order, once it is ready.
+    """Decide about one route; `plan` lists the actions in order, once the posting is ready.
 
     `open` is what then remains to be billed: line key -> quantity. `withdrawn`: whether a document
-    is posted that its gate would not have posted any more, whatever is done about that.
-    `incomplete` is the document without the values that are missing, where it cannot be made.
+    is posted that its gate would no longer post. `incomplete` is the document without its missing
+    values, if it cannot be completed.
     """
 
     route: str
-    state: PostingState  # of what is not sent yet, or posted
+    state: PostingState  # of the unsent posting, or posted
     document: Document | None
     findings: tuple[Finding, ...]
     wait: Wait | None
@@ -246,7 +248,7 @@ class Decision:
 
 
 class UnitSource(StrEnum):
-    """The four that must count a posted line alike."""
+    """Name the four places that must count a posted line equally."""
 
     RECORD = "record"
     UNITS_TABLE = "units_table"
@@ -256,10 +258,10 @@ class UnitSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class UnitDifference:
-    """Which two of the four count a line otherwise.
+    """Describe which two unit sources count a line differently.
 
-    `quantity` of `unit`, as shown, are `here` of `base` by the rules and `there` by the target:
-    whole numbers, None where the line or the target does not say, or a part is left over.
+    `quantity` of `unit`, as shown, is `here` of `base` by the rules and `there` by the target:
+    whole numbers, None if the line or the target does not give one, or it is a fraction.
     """
 
     unit: str
@@ -273,9 +275,9 @@ class UnitDifference:
 
 @read_only(frozen=True, slots=True)
 class Verdict:
-    """What one rule said of the record, or of one of its lines, for one route.
+    """Record one rule's result for the record, or for one of its lines, in one route.
 
-    `operands` are for people; what a program needs of a comparison of units is in `units`.
+    `operands` are for people; `units` holds a unit comparison for programs.
     """
 
     rule: str
@@ -302,8 +304,8 @@ class Use:
 
 @read_only(frozen=True, slots=True)
 class Lineage:
-    """Where one value of a document comes from: by name in `reads`, each operand with its value as
-    it is shown; `beside` are the defaults that were taken, and who gave it another value.
+    """Describe the source of one document value: `reads` names each operand with its value as
+    shown; `beside` names the defaults that were used, and a person who set another value.
     """
 
     field: str
@@ -317,9 +319,13 @@ class Lineage:
 
     @property
     def source(self) -> str:
-        """The same for people, written when it is looked at: a long document has ten thousand."""
-        told = [f"{name} = {shown}" for name, shown in self.reads]
-        return "; ".join([*told, self.beside] if self.beside else told) or NO_SOURCE
+        """The source as text, formatted on demand because a long document has ten thousand
+        values.
+        """
+        operand_texts = [f"{name} = {value}" for name, value in self.reads]
+        return (
+            "; ".join([*operand_texts, self.beside] if self.beside else operand_texts) or NO_SOURCE
+        )
 
 
 @read_only(frozen=True, slots=True)
@@ -351,17 +357,17 @@ class Outcome:
         return outcome
 
     def codes(self) -> str:
-        """The compact form of a whole evaluation: states, findings, one letter a verdict.
+        """Return the compact form of a full evaluation: states, findings, one letter per verdict.
 
-        What is stored since nobody tells verdicts in judging (bare_codes) has no letters.
+        Outcomes without verdicts (see bare_codes) have no letters.
         """
         letters = "".join(LETTERS[v.result] for v in self.verdicts)
         return dumps({"decisions": self._states(), "verdicts": letters})
 
     def bare_codes(self) -> str:
-        """The compact form that is stored: states and findings.
+        """Return the compact form that is stored: states and findings.
 
-        A finding names its route where it is another than its decision's.
+        A finding names its route if that differs from its decision's route.
         """
         if not any(d.findings for d in self.decisions):
             return _codes(tuple([(d.route, d.state) for d in self.decisions]))
@@ -382,7 +388,7 @@ class Outcome:
 
 
 class RuleNumbers:
-    """The rules of a ruleset, numbered: checks, approvals and maps by name, the rest by kind."""
+    """Number the rules of a rule set: checks, approvals and maps by name, all others by kind."""
 
     def __init__(self, ruleset: nodes.Ruleset) -> None:
         self.rules = tuple(dict.fromkeys(_rules(ruleset)))
@@ -393,29 +399,31 @@ class RuleNumbers:
         return self._bits.get((kind, name)) or self._bits[kind, ""]
 
     def renumbered(
-        self, seen: RouteGlance, other: RuleNumbers, checks: AbstractSet[str]
+        self, glance: RouteGlance, other: RuleNumbers, checks: AbstractSet[str]
     ) -> RouteGlance | None:
-        """The same by the numbers of another program, of whose rules these checks and all that are
-        no checks are the same; None where another check has something to say.
+        """Return the glance with the bit numbers of another program. None if a check outside
+        `checks` has a result.
+
+        The programs must share these checks and all rules that are not checks.
         """
-        found = [0, 0]
-        for i, bits in enumerate((seen.fail, seen.unknown)):
+        bits_by_side = [0, 0]
+        for i, bits in enumerate((glance.fail, glance.unknown)):
             rules = [rule for number, rule in enumerate(self.rules) if bits >> number & 1]
             if any(rule.kind == "check" and rule.name not in checks for rule in rules):
                 return None
             for rule in rules:
-                found[i] |= other.bit(rule.kind, rule.name)
-        return RouteGlance(seen.route, seen.state, *found)
+                bits_by_side[i] |= other.bit(rule.kind, rule.name)
+        return RouteGlance(glance.route, glance.state, *bits_by_side)
 
     def glance(self, outcome: Outcome) -> Glance:
         """Return the glance of an outcome."""
         fail: dict[str, int] = {}
         unknown: dict[str, int] = {}
         for verdict in outcome.verdicts:
-            into = self._into(verdict, fail, unknown)
-            if into is not None:
+            bits_by_route = self._into(verdict, fail, unknown)
+            if bits_by_route is not None:
                 bit = self.bit(verdict.kind, verdict.rule)
-                into[verdict.route] = into.get(verdict.route, 0) | bit
+                bits_by_route[verdict.route] = bits_by_route.get(verdict.route, 0) | bit
         routes = tuple(
             RouteGlance(d.route, d.state, fail.get(d.route, 0), unknown.get(d.route, 0))
             for d in outcome.decisions
@@ -444,33 +452,35 @@ def _rules(ruleset: nodes.Ruleset) -> Iterator[Rule]:
 
 
 class RouteWords:
-    """The words of one program: a held route that only lacks an approval is `to approve`."""
+    """Describe route states in words for one program: a held route that only lacks an approval is
+    `to approve`.
+    """
 
     def __init__(self, rules: tuple[Rule, ...], ruleset: nodes.Ruleset) -> None:
         warns = {("check", c.name) for c in ruleset.checks if c.action.kind == "warn"}
         if all(d.action.kind == "warn" for d in ruleset.duplicates):
             warns.add(("duplicates", ""))
-        asks = _bits(rules, lambda r: r.kind == "approve")
-        stops = _bits(rules, lambda r: (r.kind, r.name) not in warns) & ~asks
-        self._asks = asks
+        approvals = _bits(rules, lambda r: r.kind == "approve")
+        stops = _bits(rules, lambda r: (r.kind, r.name) not in warns) & ~approvals
+        self._asks = approvals
         self._stops_unknown = stops
         self._stops_failed = stops & ~_bits(rules, lambda r: r.kind in _WAITS)
 
-    def word_of(self, seen: RouteGlance) -> str:
-        """Return the word of one route."""
-        if seen.state != PostingState.HELD or not (seen.fail | seen.unknown) & self._asks:
-            return seen.state
-        stopped = seen.fail & self._stops_failed or seen.unknown & self._stops_unknown
-        return seen.state if stopped else APPROVE
+    def word_of(self, glance: RouteGlance) -> str:
+        """Return the word for one route's state."""
+        if glance.state != PostingState.HELD or not (glance.fail | glance.unknown) & self._asks:
+            return glance.state
+        is_stopped = glance.fail & self._stops_failed or glance.unknown & self._stops_unknown
+        return glance.state if is_stopped else APPROVE
 
 
-def _bits(rules: tuple[Rule, ...], wanted: Callable[[Rule], bool]) -> int:
-    return sum(1 << i for i, rule in enumerate(rules) if wanted(rule))
+def _bits(rules: tuple[Rule, ...], is_included: Callable[[Rule], bool]) -> int:
+    return sum(1 << i for i, rule in enumerate(rules) if is_included(rule))
 
 
-def is_stricter(would: str, was: str) -> bool:
-    """Check whether the first word lets less through than the second."""
-    return _STRICT[would] > _STRICT[was]
+def is_stricter(new: str, old: str) -> bool:
+    """Check whether the first state is stricter than the second, so that fewer records pass."""
+    return _STRICT[new] > _STRICT[old]
 
 
 def has_posted(state: str) -> bool:
@@ -480,7 +490,7 @@ def has_posted(state: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class TraceLine:
-    """One verdict beside the line of the rules that gave it."""
+    """Pair one verdict with its line of the rules."""
 
     route: str
     rule: str
@@ -497,19 +507,19 @@ class TraceLine:
 
     @property
     def where(self) -> str:
-        """file:line:column."""
+        """The place as file:line:column."""
         return f"{self.file}:{self.line}:{self.column}"
 
 
 def trace_lines(outcome: Outcome, sources: Mapping[str, str]) -> tuple[TraceLine, ...]:
     """Return each verdict with its rule line; `sources` are the rule files by path."""
-    split = {path: text.splitlines() for path, text in sources.items()}
-    found = []
+    lines_by_file = {path: text.splitlines() for path, text in sources.items()}
+    trace = []
     for verdict in outcome.verdicts:
         span = verdict.span
-        text = split.get(span.file, [])
+        text = lines_by_file.get(span.file, [])
         source = text[span.line - 1].strip() if 0 < span.line <= len(text) else ""
-        found.append(
+        trace.append(
             TraceLine(
                 route=verdict.route,
                 rule=verdict.rule,
@@ -525,23 +535,23 @@ def trace_lines(outcome: Outcome, sources: Mapping[str, str]) -> tuple[TraceLine
                 released=verdict.released,
             )
         )
-    return tuple(found)
+    return tuple(trace)
 
 
 @dataclass(slots=True)
 class Said:
-    """What one rule said for one route."""
+    """Collect the verdicts and findings of rules for one route."""
 
     verdicts: list[Verdict] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
-    def add(self, more: Said) -> None:
-        """What another rule said."""
-        self.verdicts += more.verdicts
-        self.findings += more.findings
+    def add(self, other: Said) -> None:
+        """Add another rule's verdicts and findings."""
+        self.verdicts += other.verdicts
+        self.findings += other.findings
 
     def for_route(self, route: str) -> Said:
-        """The same, said for another route."""
+        """Return copies of the verdicts and findings for another route."""
         verdicts = [
             Verdict(
                 v.rule,
@@ -559,14 +569,14 @@ class Said:
         return Said(verdicts, [replace(f, route=route) for f in self.findings])
 
 
-def has_failed_check(said: Said, labels: Collection[str], *, released: bool) -> bool:
+def has_failed_check(judged: Said, labels: Collection[str], *, released: bool) -> bool:
     """Check whether a check that reads one of these labels failed and stops the record.
 
     `released`: a check that a person released counts, too. It no longer stops the record, so a
     proof must not leave the rest to it.
     """
-    stops = {f.rule for f in said.findings if f.severity in {"hold", "reject"}}
-    checks = [v for v in said.verdicts if v.kind == "check"]
+    stops = {f.rule for f in judged.findings if f.severity in {"hold", "reject"}}
+    checks = [v for v in judged.verdicts if v.kind == "check"]
     failed = {
         v.rule for v in checks if v.result == HIT and ((released and v.released) or v.rule in stops)
     }
@@ -574,11 +584,11 @@ def has_failed_check(said: Said, labels: Collection[str], *, released: bool) -> 
 
 
 def finding_title(finding: Finding) -> str:
-    """What the cause of a finding is called where its records stand together.
+    """Return the title for all findings of one cause.
 
-    The title of what the rule says, or the words of it; where they name more than two things that
-    differ from record to record, which makes no sentence about many, what kind of rule it is.
-    Approvals keep theirs: one team may be asked for several, which no name tells apart.
+    The title is the message's title or text. If it has more than two placeholders, which no longer
+    read as a sentence, it names the kind of rule. Approvals keep their label: one team may approve
+    several rules, which no name distinguishes.
     """
     label = finding.cause_label
     if label.count(HOLE) <= NAMED:
@@ -613,21 +623,21 @@ def gap_finding(
 
 def merge_findings(findings: list[Finding]) -> tuple[Finding, ...]:
     """Return each finding once with all its lines, the strongest first."""
-    found: dict[tuple[object, ...], Finding] = {}
+    by_key: dict[tuple[object, ...], Finding] = {}
     for finding in findings:
         key = (finding.severity, finding.code, finding.rule, finding.cause_key, finding.route)
-        before = found.get(key)
-        if before is None:
-            found[key] = finding
-        elif before.lines != finding.lines:
-            lines = tuple(sorted({*before.lines, *finding.lines}))
-            found[key] = replace(before, lines=lines)
-    kept = list(found.values())
-    if any(finding.code == "VAL04" for finding in kept):
-        kept = _without_unread_blanks(kept)
-    if any(finding.code == "VAL07" for finding in kept):
-        kept = _without_unit_prices(kept)
-    return tuple(sorted(kept, key=lambda f: SEVERITIES.index(f.severity)))
+        earlier = by_key.get(key)
+        if earlier is None:
+            by_key[key] = finding
+        elif earlier.lines != finding.lines:
+            lines = tuple(sorted({*earlier.lines, *finding.lines}))
+            by_key[key] = replace(earlier, lines=lines)
+    merged = list(by_key.values())
+    if any(finding.code == "VAL04" for finding in merged):
+        merged = _without_unread_blanks(merged)
+    if any(finding.code == "VAL07" for finding in merged):
+        merged = _without_unit_prices(merged)
+    return tuple(sorted(merged, key=lambda f: SEVERITIES.index(f.severity)))
 
 
 def _without_unit_prices(findings: list[Finding]) -> list[Finding]:
@@ -650,13 +660,13 @@ def _without_unread_blanks(findings: list[Finding]) -> list[Finding]:
     for finding in findings:
         if finding.code == "VAL04":
             unread.setdefault(finding.cause_key, set()).update(finding.lines)
-    kept = []
+    remaining = []
     for finding in findings:
         lines = unread.get(finding.cause_key) if finding.code == "MIS01" else None
         blank = [line for line in finding.lines if lines is None or line not in lines]
         if lines is None or blank:
-            kept.append(replace(finding, lines=tuple(blank)))
-    return kept
+            remaining.append(replace(finding, lines=tuple(blank)))
+    return remaining
 
 
 def name_lines(
@@ -669,17 +679,22 @@ def name_lines(
     """
     named = []
     for finding in findings:
-        found = [at for at in finding.lines if at <= len(lines)]
+        line_numbers = [number for number in finding.lines if number <= len(lines)]
         if (
             finding.code in ("EVA01", "VAL07")
-            and found
-            and all(_has_no_pieces(lines[at - 1]) for at in found)
+            and line_numbers
+            and all(_has_no_pieces(lines[number - 1]) for number in line_numbers)
         ):
-            message, label = _no_price(found, lines, currency), "A line of 0 pieces has no price"
+            message, label = (
+                _no_price(line_numbers, lines, currency),
+                "A line of 0 pieces has no price",
+            )
             finding = replace(finding, message=message, cause_label=label)
         elif finding.code in _ENTRY_CODES:
-            nameless = [at for at in found if _has_no_sku(lines[at - 1])][:NAMED_LINES]
-            words = [f"{_line_words(at, lines[at - 1], currency)}." for at in nameless]
+            nameless = [number for number in line_numbers if _has_no_sku(lines[number - 1])][
+                :NAMED_LINES
+            ]
+            words = [f"{_line_words(number, lines[number - 1], currency)}." for number in nameless]
             finding = replace(finding, message=" ".join([finding.message, *words]))
         named.append(finding)
     return tuple(named)
@@ -693,9 +708,13 @@ def _has_no_pieces(line: Mapping[str, Any]) -> bool:
     return line.get("qty") == 0
 
 
-def _no_price(found: Sequence[int], lines: Sequence[Mapping[str, Any]], currency: object) -> str:
+def _no_price(
+    line_numbers: Sequence[int], lines: Sequence[Mapping[str, Any]], currency: object
+) -> str:
     """Return that lines of 0 pieces cost something, with what they are."""
-    words = "; ".join(_line_words(at, lines[at - 1], currency) for at in found[:NAMED_LINES])
+    words = "; ".join(
+        _line_words(number, lines[number - 1], currency) for number in line_numbers[:NAMED_LINES]
+    )
     return f"{words}: it has 0 pieces and costs something, so one piece has no price."
 
 
@@ -743,6 +762,8 @@ def result_words(kind: VerdictKind | CauseKind, result: VerdictResult) -> str:
 
 @lru_cache(maxsize=1024)
 def _codes(states: tuple[tuple[str, PostingState], ...]) -> str:
-    """The compact form where nothing was found: a few texts for most records."""
-    told = [{"route": route, "state": state, "findings": []} for route, state in states]
-    return dumps({"decisions": told})
+    """Return the compact form without findings, cached because few distinct texts cover most
+    records.
+    """
+    decisions = [{"route": route, "state": state, "findings": []} for route, state in states]
+    return dumps({"decisions": decisions})

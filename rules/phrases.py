@@ -1,4 +1,4 @@
-"""Put rules into plain words, as texts that know their message and can be translated."""
+"""Put rules into plain words, as texts that keep their message so that they can be translated."""
 
 from __future__ import annotations
 
@@ -63,38 +63,40 @@ _WHEN = {
 }
 
 _HOURS = timedelta(hours=96)
-"""Up to here a duration is told in hours, since the windows of tax offices are."""
+"""Below this limit a duration is shown in hours, like the windows of tax offices."""
 
 NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class Phrases:
-    """The words of one place: what names mean there, teams by their titles."""
+    """Describe expressions in one scope in words, with teams by their titles."""
 
     def __init__(self, index: Index, scope: Scope) -> None:
         self.index = index
         self.scope = scope
 
     def of(self, record: str, *, line: bool = False) -> Phrases:
-        """The words of another place."""
+        """Return the phrases of another record kind."""
         return Phrases(self.index, Scope(self.index, record, line=line, document=True, bills=True))
 
     def role(self, name: str | None) -> str:
-        """A team as people call it."""
+        """Return a team's title, or its name if it has none."""
         role = self.index.roles.get(name or "")
         return role.title if role else name or composed("nobody")
 
     def expr(self, node: nodes.Expr | nodes.Value) -> str:
-        """An expression in words."""
-        found: Callable[[Any], str] | None = getattr(self, f"_{type(node).__name__.lower()}", None)
-        return found(node) if found else format_expression(node)
+        """Return an expression in words."""
+        describe: Callable[[Any], str] | None = getattr(
+            self, f"_{type(node).__name__.lower()}", None
+        )
+        return describe(node) if describe else format_expression(node)
 
     def all_of(self, conditions: Sequence[nodes.Expr]) -> str:
-        """Conditions that hold together."""
+        """Return the conjunction of conditions in words."""
         return join_words([self.expr(node) for node in conditions], "so")
 
     def message(self, text: str, span: Span) -> str:
-        """A message, each placeholder in words and as ‹…›."""
+        """Return a message with its placeholders in words, each as ‹…›."""
         parts, _ = parse_message(text, span)
         return joined(["“", *(p if isinstance(p, str) else self._hole(p) for p in parts), "”"])
 
@@ -133,10 +135,10 @@ class Phrases:
             return composed(FACTS[name]) if name in FACTS else the(name)
         if ref.kind == "due":
             return composed("what is due of the line")
-        of = ""
+        owner = ""
         if ref.kind in {"line", "own"}:
-            of = composed("the line") if ref.kind == "line" else the(ref.record)
-        return noun(name, self._type(ref), of)
+            owner = composed("the line") if ref.kind == "line" else the(ref.record)
+        return noun(name, self._type(ref), owner)
 
     def _const(self, const: nodes.Const) -> str:
         value = const_in_words(const)
@@ -151,7 +153,7 @@ class Phrases:
         return field_type(ref.field, ref.record, self.scope) if ref.field else Type("any")
 
     def kind(self, node: nodes.Expr) -> str:
-        """The kind of an expression's type."""
+        """Return the kind of an expression's type."""
         return infer(node, self.scope, ignore_problem).kind
 
     # ---- conditions ---------------------------------------------------------------------------
@@ -160,25 +162,27 @@ class Phrases:
         ago = self._ago(node)
         if ago:
             return ago
-        left = self.expr(node.left)
+        left_words = self.expr(node.left)
         word = word_of(infer(node.left, self.scope, ignore_problem), node.right)
         if word and self._of_fact(node.left):
-            return composed(IS_STATE[node.op], left=left, state=_state(word))
-        right = f"“{readable_name(word)}”" if word else self.expr(node.right)
-        return composed(self._verb(node.left, node.op), left=left, right=right)
+            return composed(IS_STATE[node.op], left=left_words, state=_state(word))
+        right_words = f"“{readable_name(word)}”" if word else self.expr(node.right)
+        return composed(self._verb(node.left, node.op), left=left_words, right=right_words)
 
     def _verb(self, node: nodes.Expr, op: str) -> str:
-        """The message of a comparison."""
-        of = (IS_WHEN, ARE_WHEN) if self.kind(node) in DATED else (IS, ARE)
-        return of[self._be(node) == "are"][op]
+        """Return the message of a comparison."""
+        messages = (IS_WHEN, ARE_WHEN) if self.kind(node) in DATED else (IS, ARE)
+        return messages[self._be(node) == "are"][op]
 
     def _be(self, node: nodes.Expr) -> str:
-        """`is` or `are`, as the name of the field asks."""
+        """Return `is` or `are`, by the name of the field."""
         of_fact = isinstance(node, nodes.Name) and self.scope.resolve(node.path) is None
         return be(node.path[-1]) if isinstance(node, nodes.Name) and not of_fact else "is"
 
     def _ago(self, node: nodes.Compare) -> str:
-        """`ordered_on >= today - 31d`: the day it was ordered is at most 31 days ago."""
+        """Return the phrase of `ordered_on >= today - 31d`: the day it was ordered is at most 31
+        days ago.
+        """
         right = node.right
         if not isinstance(right, nodes.Arith) or right.op != "-" or node.op not in AGO:
             return ""
@@ -190,64 +194,68 @@ class Phrases:
         return composed(AGO[node.op], left=self.expr(node.left), right=ago)
 
     def _of_fact(self, node: nodes.Expr) -> bool:
-        """Whether words of it are ours; those of a field are the source's, and stand in quotes."""
+        """Check whether the words of an expression are the product's. A field's words are the
+        source's, in quotes.
+        """
         ref = self.scope.resolve(node.path) if isinstance(node, nodes.Name) else None
         return ref is not None and ref.kind == "fact"
 
     def compared(self, name: str, op: str, value: nodes.Value) -> str:
-        """A cell of a decision table: `<= cancel_window`."""
+        """Return the phrase of a decision table's cell with a comparison: `<= cancel_window`."""
         node = nodes.Name((name,), value.span)
         return composed(self._verb(node, op), left=self.expr(node), right=self.expr(value))
 
     def _member(self, node: nodes.Member) -> str:
-        left = self.expr(node.left)
+        left_words = self.expr(node.left)
         words = [v.name for v in node.values if isinstance(v, nodes.Word)]
         if self._of_fact(node.left) and len(words) == len(node.values):
             states = join_words([_state(word) for word in words], "or")
-            return composed(IS_STATE["="], left=left, state=states)
+            return composed(IS_STATE["="], left=left_words, state=states)
         values = [
             f"“{readable_name(v.name)}”" if isinstance(v, nodes.Word) else self.expr(v)
             for v in node.values
         ]
-        return composed(self._verb(node.left, "="), left=left, right=join_words(values, "or"))
+        return composed(self._verb(node.left, "="), left=left_words, right=join_words(values, "or"))
 
     def among(self, name: str, values: Sequence[nodes.Value]) -> str:
-        """A cell of a decision table: `open`, or several words."""
+        """Return the phrase of a decision table's cell with one or several words: `open`."""
         node = nodes.Name((name,), values[0].span)
         return self._member(nodes.Member(node, tuple(values), node.span))
 
     def gets(self, node: nodes.Expr) -> str:
-        """What a field is: a value, or whether something is so."""
+        """Return a field's value in words, or "whether …" for a condition."""
         claims = self.kind(node) == "yesno" and not isinstance(node, nodes.Name | nodes.Literal)
         value = self.expr(node)
         return composed("whether %(condition)s", condition=value) if claims else value
 
     def _known(self, node: nodes.Known) -> str:
-        there = self._entry(node.expr, there=True)
-        return there or self._when(node.expr) or self._so(node.expr, "known")
+        entry_words = self._entry(node.expr, exists=True)
+        return entry_words or self._when(node.expr) or self._so(node.expr, "known")
 
     def _absent(self, node: nodes.Absent) -> str:
-        return self._entry(node.expr, there=False) or self._so(node.expr, "missing")
+        return self._entry(node.expr, exists=False) or self._so(node.expr, "missing")
 
-    def _so(self, node: nodes.Expr, so: str) -> str:
-        one, many = IS_SO[so]
-        return composed(many if self._be(node) == "are" else one, what=self.expr(node))
+    def _so(self, node: nodes.Expr, form: str) -> str:
+        singular, plural = IS_SO[form]
+        return composed(plural if self._be(node) == "are" else singular, what=self.expr(node))
 
-    def _entry(self, node: nodes.Expr, *, there: bool) -> str:
-        """An entry of a map that is there or not: `there is no debtor for the customer`."""
+    def _entry(self, node: nodes.Expr, *, exists: bool) -> str:
+        """Return the phrase that a map has an entry or not: `there is no debtor for the
+        customer`.
+        """
         if not isinstance(node, nodes.Call) or node.name not in self.index.maps:
             return ""
         key = join_words([self.expr(arg) for arg in node.args])
-        if there:
+        if exists:
             return composed("there is %(entry)s for %(key)s", entry=a(node.name), key=key)
         return composed("there is no %(entry)s for %(key)s", entry=named(node.name), key=key)
 
     def _when(self, node: nodes.Expr) -> str:
-        """`it is known when it was paid`."""
-        said = re.fullmatch("the (?:moment|day) (it .*)", self.expr(node))
-        if not said or not isinstance(node, nodes.Name):
+        """Return `it is known when it was paid`, or blank for a field that is no date."""
+        match = re.fullmatch("the (?:moment|day) (it .*)", self.expr(node))
+        if not match or not isinstance(node, nodes.Name):
             return ""
-        return instead(f"it is known when {said[1]}", self._so(node, "known"))
+        return instead(f"it is known when {match[1]}", self._so(node, "known"))
 
     def _allof(self, node: nodes.AllOf) -> str:
         return join_words([self._part(p, nodes.AnyOf) for p in node.parts], "so")
@@ -261,28 +269,32 @@ class Phrases:
     def _not(self, node: nodes.Not) -> str:
         inner = node.expr
         if isinstance(inner, nodes.Known | nodes.Absent):
-            known = isinstance(inner, nodes.Known)
-            there = self._entry(inner.expr, there=not known)
-            return there or self._so(inner.expr, "not known" if known else "not missing")
+            is_known = isinstance(inner, nodes.Known)
+            entry_words = self._entry(inner.expr, exists=not is_known)
+            return entry_words or self._so(inner.expr, "not known" if is_known else "not missing")
         if isinstance(inner, nodes.Call) and inner.name in CLAIMS:
             return self._claim(inner, 1)
         if isinstance(inner, nodes.Call) and inner.name == "any":
-            return self._aggregate(inner, so=False)
+            return self._aggregate(inner, exists=False)
         return composed("it is not so that %(condition)s", condition=self.expr(inner))
 
     # ---- values -------------------------------------------------------------------------------
 
     def _arith(self, node: nodes.Arith) -> str:
-        left, right = node.left, node.right
-        if self.kind(left) in DATED and isinstance(right, nodes.Literal) and node.op in MOVED:
-            return composed(MOVED[node.op], time=self.expr(right), day=self.expr(left))
-        if node.op == "-" and isinstance(left, nodes.Literal) and left.value == 0:
-            return composed("minus %(amount)s", amount=self._operand(right, nested=True))
+        left_node, right_node = node.left, node.right
+        if (
+            self.kind(left_node) in DATED
+            and isinstance(right_node, nodes.Literal)
+            and node.op in MOVED
+        ):
+            return composed(MOVED[node.op], time=self.expr(right_node), day=self.expr(left_node))
+        if node.op == "-" and isinstance(left_node, nodes.Literal) and left_node.value == 0:
+            return composed("minus %(amount)s", amount=self._operand(right_node, nested=True))
         loose = node.op in "*/"
         return composed(
             ARITH[node.op],
-            left=self._operand(left, nested=loose),
-            right=self._operand(right, nested=loose or node.op == "-"),
+            left=self._operand(left_node, nested=loose),
+            right=self._operand(right_node, nested=loose or node.op == "-"),
         )
 
     def _operand(self, node: nodes.Expr, *, nested: bool) -> str:
@@ -314,27 +326,27 @@ class Phrases:
             day = re.sub("^the moment (it|the )", r"the day \1", args[0])
             return instead(day, composed("the date of %(moment)s", moment=args[0]))
         if node.name in VALUES:
-            given = {"first": args[0], "second": args[-1], "all": join_words(args)}
-            return composed(VALUES[node.name], **given)
+            values = {"first": args[0], "second": args[-1], "all": join_words(args)}
+            return composed(VALUES[node.name], **values)
         return composed(
             "the %(name)s of %(values)s", name=named(node.name), values=join_words(args)
         )
 
-    def _claim(self, node: nodes.Call, which: int) -> str:
+    def _claim(self, node: nodes.Call, side: int) -> str:
         what = node.args[0]
-        return composed(CLAIMS[node.name][self._be(what)][which], what=self.expr(what))
+        return composed(CLAIMS[node.name][self._be(what)][side], what=self.expr(what))
 
-    def _aggregate(self, node: nodes.Call, *, so: bool = True) -> str:
-        """What is said of a list; `so`: that there is any of it, or none."""
+    def _aggregate(self, node: nodes.Call, *, exists: bool = True) -> str:
+        """Return a list function in words. `exists` is False for "there is none"."""
         arg = node.args[0]
         path = arg.path if isinstance(arg, nodes.Name) else ("lines",)
-        over = listed_path(path, self.scope)
-        inside = Phrases(self.index, self.scope.inside(over.record)) if over else self
-        ends = path[:-1] if over is not None and over.field else path
+        listed = listed_path(path, self.scope)
+        inside = Phrases(self.index, self.scope.inside(listed.record)) if listed else self
+        ends = path[:-1] if listed is not None and listed.field else path
         field = inside.expr(nodes.Name(path[-1:], arg.span)) if ends != path else ""
         where = inside.expr(node.where) if node.where is not None else ""
         if node.name == "any":
-            return existence_words(ends, path[-1] if field else "", where, so=so)
+            return existence_words(ends, path[-1] if field else "", where, exists=exists)
         return list_words(node.name, ends, field, where)
 
 
@@ -347,55 +359,61 @@ def _bracketed(text: str) -> str:
 
 
 def phrases_of(index: Index) -> Phrases:
-    """The words of a ruleset, outside of any record."""
+    """Return the phrases of a rule set, outside any record."""
     return Phrases(index, Scope(index, ""))
 
 
 def list_words(name: str, path: Sequence[str], field: str, where: str) -> str:
-    """What a function of lists gives: `the sum of the amount over all lines where …`."""
+    """Return a list function's value in words: `the sum of the amount over all lines where …`."""
     if name == "all":
-        so = where or composed("%(field)s is yes", field=field)
-        return composed("in all %(list)s %(condition)s", list=_list(path), condition=so)
-    over = _narrowed(_list(path), where)
+        condition = where or composed("%(field)s is yes", field=field)
+        return composed("in all %(list)s %(condition)s", list=_list_name(path), condition=condition)
+    narrowed = _narrowed(_list_name(path), where)
     if name == "sum":
-        return composed("the sum of %(field)s over all %(list)s", field=field, list=over)
+        return composed("the sum of %(field)s over all %(list)s", field=field, list=narrowed)
     if name == "latest":
         latest = without_article(field)
-        return composed("the latest %(field)s over all %(list)s", field=latest, list=over)
-    return composed("the number of %(list)s", list=over)
+        return composed("the latest %(field)s over all %(list)s", field=latest, list=narrowed)
+    return composed("the number of %(list)s", list=narrowed)
 
 
-def _list(path: Sequence[str]) -> str:
-    """A list of the record, or one of its lines: `deliveries of the lines`."""
+def _list_name(path: Sequence[str]) -> str:
+    """Return a list of the record, or of its lines, in words: `deliveries of the lines`."""
     *owners, last = path
-    said: str = named(last)
+    words: str = named(last)
     for owner in reversed(owners):
-        said = composed("%(list)s of the %(owner)s", list=said, owner=named(owner))
-    return said
+        words = composed("%(list)s of the %(owner)s", list=words, owner=named(owner))
+    return words
 
 
-def _narrowed(over: str, where: str) -> str:
-    return composed("%(list)s where %(condition)s", list=over, condition=where) if where else over
+def _narrowed(words: str, where: str) -> str:
+    return composed("%(list)s where %(condition)s", list=words, condition=where) if where else words
 
 
-def existence_words(path: Sequence[str], field: str, where: str, *, so: bool) -> str:
-    """That there is any of a list, or none; `field` is the name of one that is yes."""
-    over = _narrowed(_list(path), where)
+def existence_words(path: Sequence[str], field: str, where: str, *, exists: bool) -> str:
+    """Return the phrase that a list has rows, or none; `field` names a yes-or-no field that is
+    yes.
+    """
+    words = _narrowed(_list_name(path), where)
     if field:
-        over = composed("%(list)s whose %(field)s is yes", list=over, field=named(field))
-    there = message("there are %(list)s") if so else message("there are no %(list)s")
-    return composed(there, list=over)
+        words = composed("%(list)s whose %(field)s is yes", list=words, field=named(field))
+    template = message("there are %(list)s") if exists else message("there are no %(list)s")
+    return composed(template, list=words)
 
 
 def literal(value: nodes.Literal) -> str:
-    """A value as it is written, a text without its quotes; yes and no are words of ours."""
+    """Return a value as written in the rules, a text without its quotes. Yes and no are
+    translated.
+    """
     if value.kind == "yes_no":
         return composed("yes") if value.value else composed("no")
     return format_literal(value)
 
 
 def const_in_words(const: nodes.Const) -> str:
-    """The value of a const; one that changes: `8000.00 (before 2026-07-01: 5000.00)`."""
+    """Return the value of a const, with its earlier values: `8000.00 (before 2026-07-01:
+    5000.00)`.
+    """
     rows = sorted(const.rows, key=lambda row: row.since, reverse=True)
     older = [
         composed("before %(day)s: %(value)s", day=str(later.since), value=literal(row.value))
@@ -407,8 +425,9 @@ def const_in_words(const: nodes.Const) -> str:
     return composed("%(value)s (%(older)s)", value=value, older=join_words(older, ","))
 
 
-def noun(name: str, of: Type, whose: str = "") -> str:
-    """A field as the subject of a sentence; `whose` is the thing, if it is not the record itself.
+def noun(name: str, field_type: Type, owner: str = "") -> str:
+    """Return a field as the subject of a sentence; `owner` is the thing that has it, if not the
+    record.
 
     >>> noun("total", Type("money")), noun("approved_by", Type("user"))
     ('the total', 'the person who approved it')
@@ -417,27 +436,27 @@ def noun(name: str, of: Type, whose: str = "") -> str:
     >>> noun("arrived_on", Type("date"))
     'the day it arrived'
     """
-    called = named(name)
-    if of.kind == "yesno":
-        return _of(composed("“%(name)s”", name=called), whose)
+    name_words = named(name)
+    if field_type.kind == "yesno":
+        return _with_owner(composed("“%(name)s”", name=name_words), owner)
     stem, _, tail = name.rpartition("_")
-    begin = _WHEN.get((tail, of.kind))
-    if begin and _is_done(stem):
-        thing = whose or "it"
+    opening = _WHEN.get((tail, field_type.kind))
+    if opening and _is_done(stem):
+        thing = owner or "it"
         was = "" if stem in _BY_ITSELF else "was "
         by = tail == "by"
         done = f"{readable_name(stem)} {thing}" if by else f"{thing} {was}{readable_name(stem)}"
         field = message("the person in “%(name)s”") if by else message("the %(name)s")
-        return instead(f"{begin} {done}", _of(composed(field, name=called), whose))
+        return instead(f"{opening} {done}", _with_owner(composed(field, name=name_words), owner))
     what = the(name)
     if not stem and _is_done(name):
         what = instead(f"what is {name}", what)
-    return _of(what, whose)
+    return _with_owner(what, owner)
 
 
-def _of(what: str, whose: str) -> str:
-    """What something is of, if it is not the record itself."""
-    return composed("%(what)s of %(whose)s", what=what, whose=whose) if whose else what
+def _with_owner(what: str, owner: str) -> str:
+    """Return a phrase with its owner, if that is not the record."""
+    return composed("%(what)s of %(whose)s", what=what, whose=owner) if owner else what
 
 
 def _is_done(word: str) -> bool:
@@ -446,12 +465,12 @@ def _is_done(word: str) -> bool:
 
 
 def the(name: str) -> str:
-    """A thing that is known: `the total`."""
+    """Return a name with its definite article: `the total`."""
     return composed("the %(name)s", name=named(name))
 
 
 def be(name: str) -> str:
-    """`are` for the plural of a name, else `is`.
+    """Return `are` for the plural of a name, else `is`.
 
     >>> be("fees"), be("status"), be("gross"), be("pos")
     ('are', 'is', 'is', 'is')
@@ -462,13 +481,13 @@ def be(name: str) -> str:
 
 
 def a(name: str) -> str:
-    """A thing with its article: `an order`, `a refund`."""
+    """Return a name with its indefinite article: `an order`, `a refund`."""
     an = with_article(name).startswith("an ")
     return composed(message("an %(name)s") if an else message("a %(name)s"), name=named(name))
 
 
 def join_words(words: Sequence[str], kind: str = "and") -> str:
-    """`a, b and c`; `kind` is one of ROWS.
+    """Return the words as a list in words: `a, b and c`; `kind` is a key of ROWS.
 
     >>> join_words(["a", "b", "c"]), join_words(["a"], "or"), join_words([]), join_words(
     ...     ["a", "b"], ";"
@@ -477,14 +496,16 @@ def join_words(words: Sequence[str], kind: str = "and") -> str:
     """
     between, last = ROWS[kind]
     row = words[0] if words else ""
-    for at, word in enumerate(words[1:], start=2):
-        ends = at == len(words)
-        row = composed(last if ends else between, **{_PARTS.get(kind, "words"): row, "next": word})
+    for position, word in enumerate(words[1:], start=2):
+        is_last = position == len(words)
+        row = composed(
+            last if is_last else between, **{_PARTS.get(kind, "words"): row, "next": word}
+        )
     return row
 
 
 def duration_words(value: timedelta) -> str:
-    """A duration in words: `72 hours`, `31 days`, `1 minute`.
+    """Return a duration in words: `72 hours`, `31 days`, `1 minute`.
 
     >>> duration_words(timedelta(hours=72)), duration_words(timedelta(days=31)), duration_words(
     ...     timedelta(seconds=30)
@@ -495,16 +516,16 @@ def duration_words(value: timedelta) -> str:
     if text.endswith("d") and value < _HOURS:
         text = f"{int(value.total_seconds()) // 3600}h"
     number = text.rstrip("dhmins")
-    one, many = _UNITS[text[len(number) :]]
-    return composed(one if number == "1" else many, number=number)
+    singular, plural = _UNITS[text[len(number) :]]
+    return composed(singular if number == "1" else plural, number=number)
 
 
 class Composed(str):
-    """A text in English, equal to any other text of the same words.
+    """Hold an English text that knows its message; equal to any other text with these words.
 
-    `message` is what it was made of, with `%(name)s` for each of `values`; blank for an English way
-    of saying `other`. `capital` says that it begins with a capital letter. Whatever joins or cuts
-    it gets a plain text.
+    `message` has a placeholder `%(name)s` for each of `values`; it is blank if English has its own
+    phrase for `other`. `capital` marks a text that begins with a capital letter. Joining or cutting
+    it gives a plain text.
     """
 
     __slots__ = ("capital", "message", "other", "values")
@@ -516,21 +537,21 @@ class Composed(str):
 
 
 def message(text: str) -> str:
-    """A message that stands in a table until it is composed; `tools/messages.py` looks for it."""
+    """Return a message for a table unchanged; `tools/messages.py` extracts it."""
     return text
 
 
 def composed(message: str, /, **values: str) -> Composed:
-    """A message with its values.
+    """Return a message with its values.
 
     >>> limit = composed("the limit of %(amount)s", amount="10.00")
     >>> composed("%(left)s is at most %(right)s", left=named("total"), right=limit)
     'total is at most the limit of 10.00'
     """
-    return _made(message % values, message, values)
+    return _make_composed(message % values, message, values)
 
 
-def _made(
+def _make_composed(
     text: str,
     message: str,
     values: Mapping[str, str],
@@ -538,55 +559,60 @@ def _made(
     other: str = "",
     capital: bool = False,
 ) -> Composed:
-    made = Composed(text)
-    made.message, made.values, made.other, made.capital = message, values, other, capital
-    return made
+    composed_text = Composed(text)
+    composed_text.message, composed_text.values, composed_text.other, composed_text.capital = (
+        message,
+        values,
+        other,
+        capital,
+    )
+    return composed_text
 
 
 def named(name: str) -> Composed:
-    """A name of the rules as words; a language may have a word for it.
+    """Return a name of the rules as words, for which a language may have its own word.
 
     >>> named("tax_total")
     'tax total'
     """
     words = readable_name(name)
-    return _made(words, words.replace("%", "%%"), NONE)
+    return _make_composed(words, words.replace("%", "%%"), NONE)
 
 
 def instead(english: str, other: str) -> Composed:
-    """What English has a way of its own for; each other language says `other`."""
-    return _made(english, "", NONE, other=other)
+    """Return a phrase that exists in English only; other languages use `other`."""
+    return _make_composed(english, "", NONE, other=other)
 
 
 def without_article(text: str) -> str:
-    """A noun as it stands in a heading: `total` of `the total`."""
+    """Return a noun as in a heading: `total` of `the total`."""
     return instead(text.removeprefix("the "), text) if text.startswith("the ") else text
 
 
 def capitalize(text: str) -> str:
-    """A text that begins a sentence."""
-    begun = text[:1].upper() + text[1:]
+    """Return a text with a capital letter at its start."""
+    capitalized = text[:1].upper() + text[1:]
     if not isinstance(text, Composed):
-        return begun
-    return _made(begun, text.message, text.values, other=text.other, capital=True)
+        return capitalized
+    return _make_composed(capitalized, text.message, text.values, other=text.other, capital=True)
 
 
 def change_text(text: str, change: Callable[[str], str]) -> str:
-    """A text with a change of what stands in it; the messages stay as they are."""
+    """Return a text with its values changed; the messages stay unchanged."""
     if not isinstance(text, Composed):
         return change(text)
     values = {name: change_text(value, change) for name, value in text.values.items()}
     other = change_text(text.other, change) if text.other else ""
-    return _made(change(text), text.message, values, other=other, capital=text.capital)
+    return _make_composed(change(text), text.message, values, other=other, capital=text.capital)
 
 
 def joined(parts: Sequence[str]) -> Composed:
-    """Parts one after the other, as they are.
+    """Return the parts concatenated.
 
     >>> joined(["“", named("total"), "”"])
     '“total”'
     """
-    values = {f"part{at}": part for at, part in enumerate(parts)}
+    values = {f"part{index}": part for index, part in enumerate(parts)}
     return composed("".join(f"%({name})s" for name in values), **values)
 
 
@@ -596,7 +622,7 @@ IS_SO = {
     "not known": (message("%(what)s is not known"), message("%(what)s are not known")),
     "not missing": (message("%(what)s is not missing"), message("%(what)s are not missing")),
 }
-"""What is said of a value, of one and of many."""
+"""Phrases about a value, in the singular and plural."""
 
 MOVED = {"-": message("%(time)s before %(day)s"), "+": message("%(time)s after %(day)s")}
 
@@ -679,7 +705,7 @@ CLAIMS: dict[str, dict[str, tuple[str, str]]] = {
         ),
     },
 }
-"""What a function says of a value, and that it is not so, of one and of many."""
+"""What a function claims of a value and its negation, in the singular and plural."""
 
 FACTS = {
     "period": message("the period of the document"),
@@ -696,7 +722,7 @@ FACTS = {
 }
 
 IS_STATE = {"=": message("%(left)s is %(state)s"), "<>": message("%(left)s is not %(state)s")}
-"""What is said of a fact, such as the period of the document."""
+"""Phrases about a fact, such as the period of the document."""
 
 STATES = {
     "open": message("open"),
@@ -722,7 +748,7 @@ ROWS = {
     "so": (message("%(conditions)s, %(next)s"), message("%(conditions)s and %(next)s")),
     "either": (message("%(conditions)s, %(next)s"), message("%(conditions)s or %(next)s")),
 }
-"""How the next of a row follows, and the last: of words, parts, sentences, conditions."""
+"""How the next member of a list follows, and the last: of words, parts, sentences, conditions."""
 
 _UNITS = {
     "d": (message("%(number)s day"), message("%(number)s days")),

@@ -53,7 +53,7 @@ _NOTHING = Outcome(
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One way from a record kind to a target document."""
+    """Describe one route from a record kind to a target document."""
 
     record: str
     source: str
@@ -64,13 +64,13 @@ class Route:
     at: time | None
     after: str | None
     number: str
-    reverses: str = ""  # the route whose postings it takes back
-    theirs: tuple[str, ...] = ()  # fields that the people in the target own
-    in_parts: bool = False  # whether it bills what was delivered, as often as something is
+    reverses: str = ""  # the route whose postings it reverses
+    theirs: tuple[str, ...] = ()  # fields that are maintained in the target
+    in_parts: bool = False  # whether it bills each delivery separately
 
 
 class Program:
-    """A compiled ruleset: immutable, pure, safe to share."""
+    """Run a compiled rule set. Immutable, pure, safe to share between threads."""
 
     def __init__(
         self,
@@ -85,7 +85,9 @@ class Program:
         self.ruleset, self.edition = ruleset, edition
         self._families = Families(index)
         self._of_links: dict[str, frozenset[str]] = {}
-        self._approvals = {one.span: _asked(one) for one in ruleset.approvals}
+        self._approvals = {
+            approval.span: _approval_subject(approval) for approval in ruleset.approvals
+        }
         self.hash = hash_
         self.roles: tuple[str, ...] = tuple(index.roles)
         self._numbers = RuleNumbers(ruleset)
@@ -109,15 +111,15 @@ class Program:
     def makes_e_invoice(self, route: Route) -> bool:
         """Check whether the target makes an e-Invoice of such a document, by its usual settings."""
         schemas = self._schemas
-        known = schemas.document(route.target, route.document) if schemas else None
-        return bool(getattr(known, "e_invoice", ""))
+        schema = schemas.document(route.target, route.document) if schemas else None
+        return bool(getattr(schema, "e_invoice", ""))
 
     def retry(self, target: str, error_class: str, tries: int) -> RetryAnswer | None:
         """Return the answer to a target's error after so many tries, or None without a matching
         row.
         """
-        found = self._retries.get(target)
-        return found.answer(error_class, tries) if found else None
+        retries = self._retries.get(target)
+        return retries.answer(error_class, tries) if retries else None
 
     def zone(self, kind: str) -> ZoneInfo:
         """Return the time zone of the record kind's source."""
@@ -125,33 +127,37 @@ class Program:
 
     def link_keys(self, body: Mapping[str, object], kind: str) -> tuple[tuple[str, str], ...]:
         """Return the names and values that identify this record as a possible duplicate."""
-        found = self._kinds.get(kind)
-        return found.link_keys(body) if found else ()
+        kind_program = self._kinds.get(kind)
+        return kind_program.link_keys(body) if kind_program else ()
 
     def family_keys(
         self, body: Mapping[str, object], kind: str
     ) -> tuple[tuple[str, str, str], ...]:
-        """How links find this record: (name, value, kind wanted or empty), see
-        rules/expressions/lists.py."""
+        """Return how links find this record: (name, value, required kind or blank), see
+        rules/expressions/lists.py.
+        """
         return tuple(family_keys(self._index, body, kind))
 
     def asked_of_links(self, kind: str) -> frozenset[str]:
-        """The rules of a kind whose findings hang on other records: a word about one of them is
-        about those as they were then.
+        """Return the rules of a kind whose findings depend on other records.
+
+        A release of such a rule holds for the other records as they were at that time.
         """
         if kind not in self._of_links:
             posts = self._index.posts.get(kind, ())
             bills = tuple(post.bill.expr for post in posts if post.bill is not None)
-            found, over = (
+            check_names, bills_links = (
                 checks_reading_links(self._index, kind),
                 reads_links(self._index, kind, bills),
             )
-            self._of_links[kind] = found | {OVERBILLED, BILL} if over else found
+            self._of_links[kind] = check_names | {OVERBILLED, BILL} if bills_links else check_names
         return self._of_links[kind]
 
     def approval_at(self, span: Span) -> str:
-        """What the approval that is declared there asks about: kind of record, route, condition.
-        All that are asked of one team are one rule by name.
+        """Return the record kind, route and condition of the approval that is declared at this
+        span.
+
+        All approvals by one team share one rule name.
         """
         return self._approvals[span]
 
@@ -164,38 +170,46 @@ class Program:
 
         A kind that the rules do not know has no decisions; its caller shows it as waiting.
         """
-        found = self._kinds.get(subject.kind)
-        return found.judge(subject, facts, world, now) if found else _NOTHING
+        kind_program = self._kinds.get(subject.kind)
+        return kind_program.judge(subject, facts, world, now) if kind_program else _NOTHING
 
     def evaluate_as_first(
         self, subject: Subject, facts: Facts, world: World, now: datetime
     ) -> Outcome:
-        """The same in the words of the first versions, of which the older digests are made."""
-        found = self._kinds.get(subject.kind)
-        return found.judge(subject, facts, world, now, FIRST_WORDS) if found else _NOTHING
+        """Judge the record with the wording of the first versions, which the older digests
+        cover.
+        """
+        kind_program = self._kinds.get(subject.kind)
+        return (
+            kind_program.judge(subject, facts, world, now, FIRST_WORDS)
+            if kind_program
+            else _NOTHING
+        )
 
     def decision(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
-        """What `evaluate` decides, told only as far as something does not simply pass.
+        """Judge the record like `evaluate`, with a shorter description.
 
-        The same decisions and the same head. Of the verdicts at least those of what did not pass,
-        and of gates that let a record go early; no lineage; entries as far as an answer hung on
-        them.
+        Decisions and head are equal to those of `evaluate`. The verdicts include at least those
+        that did not pass, and gates that release a record early; lineage is empty; entries are
+        included if a result depends on them.
         """
-        found = self._kinds.get(subject.kind)
-        return found.judge(subject, facts, world, now, BRIEF) if found else _NOTHING
+        kind_program = self._kinds.get(subject.kind)
+        return kind_program.judge(subject, facts, world, now, BRIEF) if kind_program else _NOTHING
 
-    def decisions(self, asked: Sequence[EvaluationInput]) -> list[Outcome | Exception]:
-        """What `decision` answers to each, or how it failed; quicker for many than one by one."""
-        those: dict[str, list[int]] = {}
-        for at, one in enumerate(asked):
-            those.setdefault(one[0].kind, []).append(at)
-        found: list[Outcome | Exception] = [_NOTHING] * len(asked)
-        for kind, places in those.items():
+    def decisions(self, inputs: Sequence[EvaluationInput]) -> list[Outcome | Exception]:
+        """Return the outcome of `decision` for each input, or its exception. Faster for many than
+        one call each.
+        """
+        places_by_kind: dict[str, list[int]] = {}
+        for place, evaluation in enumerate(inputs):
+            places_by_kind.setdefault(evaluation[0].kind, []).append(place)
+        outcomes: list[Outcome | Exception] = [_NOTHING] * len(inputs)
+        for kind, places in places_by_kind.items():
             if program := self._kinds.get(kind):
-                told = program.judge_all([asked[at] for at in places], BRIEF)
-                for at, outcome in zip(places, told, strict=True):
-                    found[at] = outcome
-        return found
+                judged = program.judge_all([inputs[place] for place in places], BRIEF)
+                for place, outcome in zip(places, judged, strict=True):
+                    outcomes[place] = outcome
+        return outcomes
 
     def glance(
         self,
@@ -203,36 +217,40 @@ class Program:
         facts: Facts,
         world: World,
         now: datetime,
-        once: SharedRead | None = None,
+        shared: SharedRead | None = None,
     ) -> Glance:
-        """What `evaluate` says, at a glance: states, amount, and bits of the numbered `rules`.
+        """Return states, amount and bits of the numbered `rules`, equal to those of `evaluate`.
 
-        `once`: what it shares with another program's glance at this record
+        `shared` is the state that another program's glance at this record shares
         (rules/expressions/checks.py).
         """
-        found = self._kinds.get(subject.kind)
-        return found.glance(subject, facts, world, now, once) if found else Glance((), None)
+        kind_program = self._kinds.get(subject.kind)
+        return (
+            kind_program.glance(subject, facts, world, now, shared)
+            if kind_program
+            else Glance((), None)
+        )
 
-    def read(self, subject: Subject, once: SharedRead) -> None:
-        """Read a record for the glances that share it; without this, the first of them does."""
-        if found := self._kinds.get(subject.kind):
-            found.read(subject, once)
+    def read(self, subject: Subject, shared: SharedRead) -> None:
+        """Read a record for the glances that share it. Otherwise the first of them reads it."""
+        if kind_program := self._kinds.get(subject.kind):
+            kind_program.read(subject, shared)
 
     def restated(
         self, subject: Subject, facts: Facts, world: World, now: datetime
     ) -> tuple[Restated, ...]:
-        """Return the record's posted documents as the rules would make them now."""
-        found = self._kinds.get(subject.kind)
-        return found.restated(subject, facts, world, now) if found else ()
+        """Return the record's posted documents as the current rules would create them."""
+        kind_program = self._kinds.get(subject.kind)
+        return kind_program.restated(subject, facts, world, now) if kind_program else ()
 
     def opened(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Run:
         """Return the record read and typed, for the functions of `together`, for one evaluation."""
         return self._kinds[subject.kind].opened(subject, facts, world, now)
 
     def together(self, kind: str) -> CheckGroup | None:
-        """The checks of a record kind that are the same for all its routes, as bare functions.
+        """Return the checks of a record kind that are equal for all its routes, as plain functions.
 
-        They raise where the numbers leave their bounds; evaluate and glance answer that, too.
+        They raise if numbers leave their bounds; evaluate and glance handle that.
         """
         return self._kinds[kind].common
 
@@ -244,8 +262,8 @@ def compile_ruleset(
     schemas: Schemas | None = None,
     edition: Edition = NEWEST,
 ) -> Program:
-    """The program of a ruleset that passed the checks; `hash` names its sources, and `edition` is
-    that in which they were published.
+    """Return the program of a checked rule set; `hash` identifies its sources, and `edition` is the
+    language edition of its publication.
     """
     return Program(ruleset, hash, schemas, generated_engine, edition)
 
@@ -257,9 +275,9 @@ def compile_interpreted(
     schemas: Schemas | None = None,
     edition: Edition = NEWEST,
 ) -> Program:
-    """The same program, run by the definition of the meaning: what generated code is held against.
+    """Return a program that the reference interpreter runs, to verify generated code against.
 
-    Whatever it is asked, it answers with the same bytes as the program of compile_ruleset.
+    Its results are byte for byte those of compile_ruleset's program.
     """
     return Program(ruleset, hash, schemas, Interpreter, edition)
 
@@ -272,7 +290,7 @@ def generated_engine(index: Index, record: str, zone: ZoneInfo) -> Generated:
 def build_function(source: Source) -> Callable[..., Any]:
     """Return the function of a generated source. It sees only the names of its table."""
     space: dict[str, Any] = {**source.names, "__builtins__": {}}
-    code = _kept if len(source.text) < _LONG else _code
+    code = _cached_code if len(source.text) < _LONG else _code
     exec(code(source.text), space)  # noqa: S102
     function: Callable[..., Any] = space[FUNCTION]
     return function
@@ -282,8 +300,8 @@ def _code(text: str) -> CodeType:
     return compile(text, "<rules>", "exec", dont_inherit=True)
 
 
-_kept = lru_cache(maxsize=4096)(_code)
-"""Code by its text: since values stand in tables, many short texts are equal."""
+_cached_code = lru_cache(maxsize=4096)(_code)
+"""Code by its text: values are in tables, so many short texts are equal."""
 
 
 def hash_files(sources: Mapping[str, str]) -> str:
@@ -291,9 +309,11 @@ def hash_files(sources: Mapping[str, str]) -> str:
     return sha256_hex(dumps(dict(sources)))
 
 
-def _asked(approval: Approve) -> str:
-    of = f"{approval.record} for {approval.route}" if approval.route else approval.record
-    return of if approval.when is None else f"{of} when {format_expression(approval.when)}"
+def _approval_subject(approval: Approve) -> str:
+    subject = f"{approval.record} for {approval.route}" if approval.route else approval.record
+    return (
+        subject if approval.when is None else f"{subject} when {format_expression(approval.when)}"
+    )
 
 
 def _route(post: Post, kind: KindProgram) -> Route:

@@ -61,13 +61,13 @@ _WORDS = {
 _FACTS = get_args(nodes.Fact)
 
 Same = Callable[[nodes.Post], str]
-"""What people would have twice if two targets had it: the kind of a document; blank of others."""
+"""Returns a document kind that two targets must not both receive; blank for other documents."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One declaration that is new, gone or changed; `details` are `part: old -> new`, `before` and
-    `after` where it stands in the old rules and in the new ones.
+    """Describe one declaration that was added, removed or changed; `details` are `part: old ->
+    new`, `before` and `after` its spans in the old and new rules.
     """
 
     kind: str  # added | removed | changed
@@ -79,40 +79,50 @@ class Change:
 
     @property
     def span(self) -> Span:
-        """Where it stands; what is gone, where it stood."""
+        """The span in the new rules, or in the old rules for a removed declaration."""
         return next(place for place in (self.after, self.before) if place is not None)
 
 
 def difference(old: nodes.Ruleset, new: nodes.Ruleset) -> tuple[Change, ...]:
-    """All changes, in the order of the new text; what is gone comes last."""
+    """Return all changes, in the order of the new text; removed declarations come last."""
     before, after = _named(old), _named(new)
     old_index, new_index = Index(old), Index(new)
-    found, gone = [], []
+    changes, removed = [], []
     for name in {**after, **before}:
         pairs = _pairs(before.get(name, []), after.get(name, []))
         several = max(len(side.get(name, ())) for side in (before, after)) > 1
-        for was, now in pairs:
-            told = _told_apart(name, was if now is None else now) if several else name
-            if now is None:
-                gone.append(_one("removed", told, was, old_index, was.span, None))
-            elif was is None:
-                found.append(_one("added", told, now, new_index, None, now.span))
+        for old_node, new_node in pairs:
+            label = (
+                _distinct_name(name, old_node if new_node is None else new_node)
+                if several
+                else name
+            )
+            if new_node is None:
+                removed.append(
+                    _make_change("removed", label, old_node, old_index, old_node.span, None)
+                )
+            elif old_node is None:
+                changes.append(
+                    _make_change("added", label, new_node, new_index, None, new_node.span)
+                )
             else:
-                details = tuple(dict.fromkeys(_parts(was, now, "")))
-                changed = _one("changed", told, now, new_index, was.span, now.span)
-                found.append(replace(changed, details=details))
-    return (*found, *gone)
+                details = tuple(dict.fromkeys(_parts(old_node, new_node, "")))
+                changed = _make_change(
+                    "changed", label, new_node, new_index, old_node.span, new_node.span
+                )
+                changes.append(replace(changed, details=details))
+    return (*changes, *removed)
 
 
 def _named(ruleset: nodes.Ruleset) -> dict[str, list[Any]]:
-    """The declarations under the name that each keeps from version to version; of approvals there
-    may be several under one.
+    """Return the declarations by the name that persists between versions. Approvals may share a
+    name.
     """
-    found: dict[str, list[Any]] = {}
+    by_name: dict[str, list[Any]] = {}
     for group in fields(ruleset):
         for node in getattr(ruleset, group.name):
-            found.setdefault(_name(group.name, node), []).append(node)
-    return found
+            by_name.setdefault(_name(group.name, node), []).append(node)
+    return by_name
 
 
 def _name(group: str, node: Any) -> str:
@@ -123,58 +133,59 @@ def _name(group: str, node: Any) -> str:
     if group == "silences":
         return f"silence {node.code} of {node.name}"
     if hasattr(node, "records") and group != "checks":
-        who = ", ".join(w.name for w in node.records)
+        subject = ", ".join(w.name for w in node.records)
     else:
-        known = (getattr(node, a, "") for a in ("name", "record", "target", "title"))
-        who = next((k for k in known if k), "")
+        candidates = (getattr(node, a, "") for a in ("name", "record", "target", "title"))
+        subject = next((k for k in candidates if k), "")
     if group == "duplicates":
-        who += f" by {', '.join('+'.join(u.fields) or 'number' for u in node.uniques)}"
-    return f"{word} {who}".strip() + (f" for {route}" if route and group != "checks" else "")
+        subject += f" by {', '.join('+'.join(u.fields) or 'number' for u in node.uniques)}"
+    return f"{word} {subject}".strip() + (f" for {route}" if route and group != "checks" else "")
 
 
 def _pairs(before: Sequence[Any], after: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
-    """Declarations of one name that are otherwise: each new one with the old one that is most like
-    it, None where there is none left. Those of both sides that say the same are left out.
+    """Yield changed declarations of one name: each new one with its most similar old one, or None.
+
+    Declarations that are equal on both sides are omitted.
     """
-    came = [node for node in after if node not in before]
-    went = [node for node in before if node not in after]
-    for _ in came[len(went) :]:  # the least alike have no old one
-        came.remove(node := min(came, key=lambda one: _most_alike(one, went)))
+    added = [node for node in after if node not in before]
+    removed = [node for node in before if node not in after]
+    for _ in added[len(removed) :]:  # the least similar have no counterpart
+        added.remove(node := min(added, key=lambda candidate: _best_similarity(candidate, removed)))
         yield None, node
-    for node in came:
-        went.remove(other := max(went, key=lambda one: _alike(one, node)))
+    for node in added:
+        removed.remove(other := max(removed, key=lambda candidate: _similarity(candidate, node)))
         yield other, node
-    yield from ((node, None) for node in went)
+    yield from ((node, None) for node in removed)
 
 
-def _most_alike(node: Any, others: Sequence[Any]) -> int:
-    return max((_alike(node, other) for other in others), default=0)
+def _best_similarity(node: Any, others: Sequence[Any]) -> int:
+    return max((_similarity(node, other) for other in others), default=0)
 
 
-def _alike(one: Any, other: Any) -> int:
-    """How many parts of two declarations say the same."""
-    return sum(getattr(one, part.name) == getattr(other, part.name) for part in fields(one))
+def _similarity(first: Any, second: Any) -> int:
+    """Return how many parts of two declarations are equal."""
+    return sum(getattr(first, part.name) == getattr(second, part.name) for part in fields(first))
 
 
-def _told_apart(name: str, node: Any) -> str:
-    """Which of several declarations of one name is meant: by its condition, where it has one."""
+def _distinct_name(name: str, node: Any) -> str:
+    """Return the name of a declaration, with its condition if several share the name."""
     condition = getattr(node, "when", None)
     return name if condition is None else " when ".join((name, format_expression(condition)))
 
 
-def _one(
+def _make_change(
     kind: str, name: str, node: Any, index: Index, before: Span | None, after: Span | None
 ) -> Change:
     return Change(kind, name, (), tuple(_routes(node, index)), before, after)
 
 
 def _routes(node: Any, index: Index) -> Iterator[str]:
-    """The routes whose documents the declaration may decide about."""
+    """Yield the routes whose documents the declaration may affect."""
     if isinstance(node, nodes.Sample | nodes.Test):
         return
-    own = getattr(node, "route", None)
-    if isinstance(own, nodes.RouteName):
-        yield str(own)
+    declared_route = getattr(node, "route", None)
+    if isinstance(declared_route, nodes.RouteName):
+        yield str(declared_route)
         return
     records = _records(node, index)
     for route, post in index.routes().items():
@@ -196,12 +207,12 @@ def _records(node: Any, index: Index) -> set[str]:
         return {r.name for r in index.ruleset.records if r.source == name}
     if isinstance(node, nodes.Target):
         return {p.record for p in index.ruleset.posts if p.route.target == name}
-    wanted = {"in_base", "price_in_base", "base_unit"} if isinstance(node, nodes.Units) else {name}
-    found = {p.scope.record for p in places(index) if wanted & set(used_names(p.expr))}
+    names = {"in_base", "price_in_base", "base_unit"} if isinstance(node, nodes.Units) else {name}
+    records = {p.scope.record for p in places(index) if names & set(used_names(p.expr))}
     if isinstance(node, nodes.Const) and any(_compares(t, name) for t in all_tables(index)):
-        found |= {e.record for e in index.ruleset.edits}
-        found |= {w.name for c in index.ruleset.cancels for w in c.records}
-    return found
+        records |= {e.record for e in index.ruleset.edits}
+        records |= {w.name for c in index.ruleset.cancels for w in c.records}
+    return records
 
 
 def _compares(table: nodes.Table, const: str) -> bool:
@@ -210,43 +221,53 @@ def _compares(table: nodes.Table, const: str) -> bool:
     return any(isinstance(v, nodes.Word) and v.name == const for v in named)
 
 
-def _parts(old: Any, new: Any, at: str) -> Iterator[str]:
-    """The smallest parts that differ, as `where: old → new`."""
+def _parts(old: Any, new: Any, place: str) -> Iterator[str]:
+    """Yield the smallest differing parts, as `where: old → new`."""
     if old == new:
         return
-    alike = type(old) is type(new)
-    if alike and isinstance(old, tuple):
-        yield from _lists(old, new, at)
-    elif alike and isinstance(old, nodes.AllOf | nodes.AnyOf) and len(old.parts) == len(new.parts):
-        for one, other in zip(old.parts, new.parts, strict=True):
-            yield from _parts(one, other, at)
-    elif alike and is_dataclass(old) and not isinstance(old, _WHOLE):
+    is_same_type = type(old) is type(new)
+    if is_same_type and isinstance(old, tuple):
+        yield from _lists(old, new, place)
+    elif (
+        is_same_type
+        and isinstance(old, nodes.AllOf | nodes.AnyOf)
+        and len(old.parts) == len(new.parts)
+    ):
+        for old_part, new_part in zip(old.parts, new.parts, strict=True):
+            yield from _parts(old_part, new_part, place)
+    elif is_same_type and is_dataclass(old) and not isinstance(old, _WHOLE):
         for part in (f.name for f in fields(old) if f.name != "span"):
-            yield from _parts(getattr(old, part), getattr(new, part), _at(at, part, old))
-    elif alike and isinstance(old, nodes.Compare) and _threshold(old) == _threshold(new) != "":
+            yield from _parts(
+                getattr(old, part), getattr(new, part), _extend_place(place, part, old)
+            )
+    elif (
+        is_same_type and isinstance(old, nodes.Compare) and _threshold(old) == _threshold(new) != ""
+    ):
         yield f"{_threshold(old)}: {show_part(old.right)} → {show_part(new.right)}"
     else:
         yield (
-            f"{at}: {show_part(old)} → {show_part(new)}"
-            if at
+            f"{place}: {show_part(old)} → {show_part(new)}"
+            if place
             else f"{show_part(old)} → {show_part(new)}"
         )
 
 
-def _lists(old: tuple[Any, ...], new: tuple[Any, ...], at: str) -> Iterator[str]:
-    gone = [x for x in old if x not in new]
-    come = [x for x in new if x not in old]
-    if len(gone) == len(come):
-        for one, other in zip(gone, come, strict=True):
-            yield from _parts(one, other, at)
+def _lists(old: tuple[Any, ...], new: tuple[Any, ...], place: str) -> Iterator[str]:
+    removed = [x for x in old if x not in new]
+    added = [x for x in new if x not in old]
+    if len(removed) == len(added):
+        for old_item, new_item in zip(removed, added, strict=True):
+            yield from _parts(old_item, new_item, place)
         return
-    yield from (f"{at}: without {show_part(x)}" for x in gone)
-    yield from (f"{at}: also {show_part(x)}" for x in come)
+    yield from (f"{place}: without {show_part(x)}" for x in removed)
+    yield from (f"{place}: also {show_part(x)}" for x in added)
 
 
-def _at(at: str, name: str, node: Any) -> str:
-    own = getattr(node, "name", None) or getattr(node, "key", None) or getattr(node, "since", None)
-    where = f"{at} {own}" if own and at else at
+def _extend_place(place: str, name: str, node: Any) -> str:
+    label = (
+        getattr(node, "name", None) or getattr(node, "key", None) or getattr(node, "since", None)
+    )
+    where = f"{place} {label}" if label and place else place
     inner = name.replace("_", " ").removesuffix("s")
     return inner if not where else where if name in {"value", "expr"} else f"{where} {inner}"
 
@@ -258,7 +279,7 @@ def _threshold(node: nodes.Compare) -> str:
 
 
 def show_part(value: Any) -> str:
-    """A part of a declaration in a few words."""
+    """Return a part of a declaration in a few words."""
     if value is None or value == ():
         return "nothing"
     for kinds, words in _SHOW:
@@ -275,7 +296,9 @@ def show_part(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Landing:
-    """Days of one kind of record, in words such as `below 2026-05-17`, and who takes them."""
+    """Hold days of one record kind, in words such as `below 2026-05-17`, and the targets that take
+    them.
+    """
 
     record: str
     field: str
@@ -284,13 +307,15 @@ class Landing:
 
     @property
     def is_good(self) -> bool:
-        """Whether exactly one target takes them."""
+        """Whether exactly one target takes the days."""
         return len(self.targets) == 1
 
 
 @dataclass(frozen=True, slots=True)
 class Stranded:
-    """A document that waits for another of its record, which on these days goes elsewhere."""
+    """Describe a document that waits for another of its record, which goes to another target on
+    these days.
+    """
 
     route: str
     follows: str
@@ -298,39 +323,43 @@ class Stranded:
     days: tuple[str, ...]
 
 
-def landings(ruleset: nodes.Ruleset, same: Same = lambda _: "") -> tuple[Landing, ...]:
-    """All days of each kind of record that goes to two targets or more by its day. A route that
-    asks for no day takes all of them beside one that makes the same kind of document elsewhere by
-    its day: that one was meant to begin or to end.
+def landings(ruleset: nodes.Ruleset, document_kind: Same = lambda _: "") -> tuple[Landing, ...]:
+    """Return all days of each record kind that goes to several targets by its date.
+
+    A route without a date condition takes all days if another target takes the same kind of
+    document by date: that route was meant to begin or end.
     """
     index = Index(ruleset)
     return tuple(
-        one
+        landing
         for record, posts in index.posts.items()
-        for one in _of_record(index, record, posts, same)
+        for landing in _landings_of_record(index, record, posts, document_kind)
     )
 
 
-def _of_record(
-    index: Index, record: str, posts: list[nodes.Post], same: Same
+def _landings_of_record(
+    index: Index, record: str, posts: list[nodes.Post], document_kind: Same
 ) -> tuple[Landing, ...]:
-    cuts, asked = _days(index, record, posts)
+    cuts, dated_routes = _days(index, record, posts)
     dated = index.marked(record, "dated")
-    if dated is None or not asked:
+    if dated is None or not dated_routes:
         return ()
     column = cuts.columns[dated.name]
-    taken: dict[str, int] = {}
-    for post, cases in (*asked, *((one, column.all) for one in _whole(posts, asked, same))):
-        taken[post.route.target] = taken.get(post.route.target, 0) | cases
-    if len(taken) < 2:
+    cases_by_target: dict[str, int] = {}
+    for post, cases in (
+        *dated_routes,
+        *((undated, column.all) for undated in _undated_rivals(posts, dated_routes, document_kind)),
+    ):
+        cases_by_target[post.route.target] = cases_by_target.get(post.route.target, 0) | cases
+    if len(cases_by_target) < 2:
         return ()
-    order = dict.fromkeys(one.route.target for one in posts)
+    order = dict.fromkeys(undated.route.target for undated in posts)
     return tuple(
         Landing(
             record,
             dated.name,
             column.labels[case],
-            tuple(target for target in order if taken.get(target, 0) >> case & 1),
+            tuple(target for target in order if cases_by_target.get(target, 0) >> case & 1),
         )
         for case in members(column.all)
     )
@@ -339,17 +368,19 @@ def _of_record(
 def _days(
     index: Index, record: str, posts: list[nodes.Post]
 ) -> tuple[Cuts, list[tuple[nodes.Post, Cases]]]:
-    """The routes that ask for the day of their record, each with its days."""
+    """Return the routes with a date condition, each with its days."""
     cuts, claims = _allowed(index, record, posts)
     dated = index.marked(record, "dated")
-    told = [] if dated is None else [(post, one.cases.get(dated.name)) for post, one in claims]
-    return cuts, [(post, cases) for post, cases in told if cases is not None]
+    route_days = (
+        [] if dated is None else [(post, allowed.cases.get(dated.name)) for post, allowed in claims]
+    )
+    return cuts, [(post, cases) for post, cases in route_days if cases is not None]
 
 
 def _allowed(
     index: Index, record: str, posts: list[nodes.Post]
 ) -> tuple[Cuts, list[tuple[nodes.Post, Allowed]]]:
-    """The routes with a condition, each with what that allows."""
+    """Return the routes with a condition, each with the values that it allows."""
     scope = Scope(index, record)
     claims = [
         (post, claim_of(_with_days(post.when, index), scope))
@@ -361,7 +392,7 @@ def _allowed(
 
 
 def _with_days(node: nodes.Expr, index: Index) -> nodes.Expr:
-    """The condition with each named day that never changes written out."""
+    """Return the condition with each named date that never changes replaced by its value."""
     if isinstance(node, nodes.AllOf | nodes.AnyOf):
         return replace(node, parts=tuple(_with_days(part, index) for part in node.parts))
     if isinstance(node, nodes.Not):
@@ -379,24 +410,30 @@ def _day(node: nodes.Expr, index: Index) -> nodes.Expr:
     return value if isinstance(value, nodes.Literal) and value.kind == "date" else node
 
 
-def _whole(
-    posts: Collection[nodes.Post], asked: Collection[tuple[nodes.Post, Cases]], same: Same
+def _undated_rivals(
+    posts: Collection[nodes.Post],
+    dated_routes: Collection[tuple[nodes.Post, Cases]],
+    document_kind: Same,
 ) -> list[nodes.Post]:
-    """Routes that ask for no day, of the kind of document that another target takes by its day."""
-    by_day = [post for post, _ in asked]
+    """Return routes without a date condition whose kind of document another target takes by
+    date.
+    """
+    by_day = [post for post, _ in dated_routes]
     return [
-        one
-        for one in posts
-        if one not in by_day
-        and same(one)
+        candidate
+        for candidate in posts
+        if candidate not in by_day
+        and document_kind(candidate)
         and any(
-            other.route.target != one.route.target and same(other) == same(one) for other in by_day
+            dated.route.target != candidate.route.target
+            and document_kind(dated) == document_kind(candidate)
+            for dated in by_day
         )
     ]
 
 
 def days_apart(ruleset: nodes.Ruleset) -> frozenset[frozenset[str]]:
-    """Pairs of routes of one kind of record, to two targets, that never take the same day of it."""
+    """Return pairs of routes of one record kind, to two targets, that never take a common day."""
     index = Index(ruleset)
     return frozenset(
         frozenset({str(first.route), str(second.route)})
@@ -407,29 +444,36 @@ def days_apart(ruleset: nodes.Ruleset) -> frozenset[frozenset[str]]:
 
 
 def stranded(ruleset: nodes.Ruleset) -> tuple[Stranded, ...]:
-    """Documents of records that go to several targets by their day, which follow another document:
-    where the days of both differ, some wait for what goes elsewhere, and for ever.
+    """Return documents that follow another document which their record sends to another target on
+    some days.
+
+    On those days the document would wait forever.
     """
     index = Index(ruleset)
     return tuple(
-        one for record, posts in index.posts.items() for one in _left(index, record, posts)
+        document
+        for record, posts in index.posts.items()
+        for document in _stranded_of_record(index, record, posts)
     )
 
 
-def _left(index: Index, record: str, posts: list[nodes.Post]) -> tuple[Stranded, ...]:
-    cuts, asked = _days(index, record, posts)
+def _stranded_of_record(index: Index, record: str, posts: list[nodes.Post]) -> tuple[Stranded, ...]:
+    cuts, dated_routes = _days(index, record, posts)
     dated = index.marked(record, "dated")
-    if dated is None or len({post.route.target for post, _ in asked}) < 2:
+    if dated is None or len({post.route.target for post, _ in dated_routes}) < 2:
         return ()
-    column, days = cuts.columns[dated.name], {str(post.route): cases for post, cases in asked}
-    found = []
+    column, days = (
+        cuts.columns[dated.name],
+        {str(post.route): cases for post, cases in dated_routes},
+    )
+    documents = []
     for post in posts:
         before = days.get(str(post.after)) if post.after is not None else None
-        left = 0 if before is None else days.get(str(post.route), column.all) & ~before
-        if left:
-            labels = tuple(column.labels[case] for case in members(left))
-            found.append(Stranded(str(post.route), str(post.after), dated.name, labels))
-    return tuple(found)
+        waiting_cases = 0 if before is None else days.get(str(post.route), column.all) & ~before
+        if waiting_cases:
+            labels = tuple(column.labels[case] for case in members(waiting_cases))
+            documents.append(Stranded(str(post.route), str(post.after), dated.name, labels))
+    return tuple(documents)
 
 
 def _action(value: nodes.Action) -> str:

@@ -20,20 +20,20 @@ from rules.values.wording import format_expression
 NOT_SENT = frozenset({"ignored", "dropped"})
 MISSING = "mapping_missing"
 WHOLE = {**CODES, "payment_method": "payment_method", "payment_term": "payment_term"}
-"""The kinds of which a target that lists any lists all: what a field refers to -> the list."""
+"""Kinds that a target lists completely or not at all: what a field refers to -> the list."""
 LISTS = {**WHOLE, "item": "item"}
-"""The kinds of which a target may list its codes, by the words of its state."""
+"""Kinds whose codes a target may list, by the names in its state."""
 _QUOTES = 2
 SHOWN = 20
-"""So many record numbers are kept for an entry; the rest is counted."""
+"""How many record numbers are kept per entry."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """One field of a route that names master data of its target, and what fills it.
+    """Describe one field of a route that names its target's master data, and its source.
 
-    `tables` are the maps it is looked up in, `results` those of them whose entries are the value;
-    without any, `fixed` says whether the rules write the value or take it from the record.
+    `tables` are the maps used to look it up, `results` the maps whose entries are the value;
+    without any, `fixed` is True if the rules write the value.
     """
 
     record: str
@@ -49,16 +49,16 @@ class Reference:
 
 
 def references(ruleset: nodes.Ruleset, schemas: Schemas) -> tuple[Reference, ...]:
-    """All of them, in the order of the rules."""
+    """Return all references, in the order of the rules."""
     index = Index(ruleset)
-    return tuple(ref for post in ruleset.posts for ref in _of_post(post, index, schemas))
+    return tuple(ref for post in ruleset.posts for ref in _references_of_post(post, index, schemas))
 
 
-def _of_post(post: nodes.Post, index: Index, schemas: Schemas) -> Iterator[Reference]:
-    known = schemas.document(post.route.target, post.route.document)
-    if known is None or post.record not in index.records:
+def _references_of_post(post: nodes.Post, index: Index, schemas: Schemas) -> Iterator[Reference]:
+    schema = schemas.document(post.route.target, post.route.document)
+    if schema is None or post.record not in index.records:
         return
-    fields: dict[str, FieldSchema] = {f.name: f for f in (*known.lines, *known.header)}
+    fields: dict[str, FieldSchema] = {f.name: f for f in (*schema.lines, *schema.header)}
     head = Scope(index, post.record, document=True)
     line = Scope(index, post.record, line=True, document=True)
     for assigns, scope in ((post.fields, head), (post.line_fields, line)):
@@ -81,8 +81,9 @@ def _of_post(post: nodes.Post, index: Index, schemas: Schemas) -> Iterator[Refer
 
 
 def fixed_on(reference: Reference, ruleset: nodes.Ruleset, day: date) -> str | None:
-    """What the rules alone say in a field for records of a day: a const, or a text. None where a
-    record or a map says it, or where a const has not begun.
+    """Return the value that the rules alone give a field on a day, from a const or a text.
+
+    None if a record or a map gives it, or the const has not begun.
     """
     if reference.tables or not reference.fixed:
         return None
@@ -100,13 +101,13 @@ def _tables(parts: Sequence[nodes.Expr], index: Index) -> tuple[str, ...]:
 
 
 def _results(expr: nodes.Expr, scope: Scope) -> Iterator[nodes.Expr]:
-    """Yield each expression whose value may be that of the field, without what it looks up by."""
-    behind = resolve_formula(expr, scope)
-    if isinstance(behind, nodes.Otherwise):
-        yield from _results(behind.expr, scope)
-        yield from _results(behind.default, scope)
+    """Yield each expression whose value may become the field's, without its lookup keys."""
+    formula = resolve_formula(expr, scope)
+    if isinstance(formula, nodes.Otherwise):
+        yield from _results(formula.expr, scope)
+        yield from _results(formula.default, scope)
     else:
-        yield behind
+        yield formula
 
 
 def _fixed(part: nodes.Expr, index: Index) -> bool:
@@ -117,7 +118,7 @@ def _fixed(part: nodes.Expr, index: Index) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Lack:
-    """One key without a usable entry: how many records it blocks, and whose it is."""
+    """Describe one key without a usable entry: how many records it blocks, and its owner."""
 
     table: str
     key: str
@@ -129,8 +130,10 @@ class Lack:
 
 @dataclass(frozen=True, slots=True)
 class Unlisted:
-    """A value that would be sent, and that the target does not list: it would refuse it. `near`:
-    what it lists that people take for this one.
+    """Describe a value that the document would contain and the target does not list, and would
+    refuse.
+
+    `near` are listed values that people confuse with it.
     """
 
     target: str
@@ -142,9 +145,9 @@ class Unlisted:
 
 @dataclass(frozen=True, slots=True)
 class Beyond:
-    """A document that its target could not take: the first of those with this cause.
+    """Describe a document that its target could not accept: the first with this cause.
 
-    `owner` is who can change it, blank where that is whoever writes the rules.
+    `owner` can change it; blank if that is the author of the rules.
     """
 
     code: str
@@ -157,7 +160,7 @@ class Beyond:
 
 @dataclass(slots=True)
 class Group:
-    """The records that one entry was found for, however they spell it."""
+    """Count the records for which one entry was found, in any spelling."""
 
     records: int = 0
     numbers: list[str] = field(default_factory=list)
@@ -165,7 +168,9 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """One kind of master data in one target: what fills it, and what it blocks."""
+    """Describe one kind of master data in one target: its references, and the records that it
+    blocks.
+    """
 
     target: str
     kind: str
@@ -176,15 +181,15 @@ class Need:
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """The maps it is looked up in."""
+        """The maps used to look it up."""
         return tuple(dict.fromkeys(table for ref in self.references for table in ref.tables))
 
 
 class Tally:
-    """Counts outcomes; each record once for every kind, table and key that it needs."""
+    """Count outcomes: each record once for every kind, table and key that it needs."""
 
-    def __init__(self, known: Sequence[Reference], kinds: Sequence[str]) -> None:
-        self._known, self._kinds = known, kinds
+    def __init__(self, references: Sequence[Reference], kinds: Sequence[str]) -> None:
+        self._references, self._kinds = references, kinds
         self._records: Counter[tuple[str, str]] = Counter()
         self._blocked: Counter[tuple[str, str]] = Counter()
         self._lacks: dict[tuple[str, CauseKey], tuple[Finding, int]] = {}
@@ -202,16 +207,18 @@ class Tally:
         lacking = [f for d in sent for f in d.findings if _is_lack(f)]
         unlisted = set(self._strangers(kind, outcome, {d.route for d in sent}, world))
         self.blocked += bool(lacking or unlisted or beyond)
-        for limit in {(one.code, one.cause): one for one in reversed(beyond)}.values():
+        for limit in {
+            (limit_case.code, limit_case.cause): limit_case for limit_case in reversed(beyond)
+        }.values():
             first = self._beyond.get((limit.code, limit.cause))
             counted = replace(first, records=first.records + 1) if first else limit
             self._beyond[limit.code, limit.cause] = counted
-        self._records.update({at for d in sent for at in self._needs(kind, d, None)})
-        blocked = {at for d in sent for at in self._needs(kind, d, _tables_of(d))}
-        self._blocked.update(blocked | {(target, of) for target, of, _ in unlisted})
+        self._records.update({place for d in sent for place in self._needs(kind, d, None)})
+        blocked = {place for d in sent for place in self._needs(kind, d, _tables_of(d))}
+        self._blocked.update(blocked | {(target, other_kind) for target, other_kind, _ in unlisted})
         self._unlisted.update(unlisted)
-        for at, finding in {(f.rule, f.cause_key): f for f in lacking}.items():
-            self._lacks[at] = (finding, self._lacks.get(at, (finding, 0))[1] + 1)
+        for place, finding in {(f.rule, f.cause_key): f for f in lacking}.items():
+            self._lacks[place] = (finding, self._lacks.get(place, (finding, 0))[1] + 1)
         for entry in dict.fromkeys((u.table, u.key, u.value) for u in outcome.used):
             group = self.groups.setdefault(entry, Group())
             group.records += 1
@@ -221,7 +228,7 @@ class Tally:
     def _needs(
         self, kind: str, decision: Decision, lacking: frozenset[str] | None
     ) -> Iterator[tuple[str, str]]:
-        for ref in self._known:
+        for ref in self._references:
             if (ref.record, ref.route) == (kind, decision.route) and (
                 lacking is None or lacking.intersection(ref.tables)
             ):
@@ -230,8 +237,10 @@ class Tally:
     def _strangers(
         self, kind: str, outcome: Outcome, sent: set[str], world: World
     ) -> Iterator[tuple[str, str, str]]:
-        """What the document would say and its target does not list, where it lists such codes."""
-        named = {(r.route, r.field): r for r in self._known if r.record == kind and r.kind in LISTS}
+        """Yield the document's values that its target does not list, if it lists such codes."""
+        named = {
+            (r.route, r.field): r for r in self._references if r.record == kind and r.kind in LISTS
+        }
         for entry in outcome.lineage:
             ref = named.get((entry.route, entry.field))
             if ref is None or entry.route not in sent or entry.value == BLANK:
@@ -243,36 +252,36 @@ class Tally:
                 yield ref.target, ref.kind, entry.value
 
     def beyond(self) -> tuple[Beyond, ...]:
-        """The documents that a target could not take, those of most records first."""
+        """Return the documents that a target could not accept, those of most records first."""
         return tuple(sorted(self._beyond.values(), key=lambda b: (-b.records, b.code, b.cause)))
 
     def unlisted(self) -> tuple[Unlisted, ...]:
-        """What the targets do not list, those that block most first."""
-        known = {at: NearSpellings(codes) for at, codes in self._listed.items()}
-        found = (
-            Unlisted(target, kind, value, records, known[target, kind].near(value))
+        """Return the values that the targets do not list, those that block most first."""
+        spellings = {place: NearSpellings(codes) for place, codes in self._listed.items()}
+        unlisted = (
+            Unlisted(target, kind, value, records, spellings[target, kind].near(value))
             for (target, kind, value), records in self._unlisted.items()
         )
-        return tuple(sorted(found, key=lambda u: (-u.records, u.target, u.kind, u.value)))
+        return tuple(sorted(unlisted, key=lambda u: (-u.records, u.target, u.kind, u.value)))
 
     def needs(self) -> tuple[Need, ...]:
-        """Every kind of every target that the rules post to, in the order of the kinds."""
-        targets = dict.fromkeys(ref.target for ref in self._known)
+        """Return every kind of every target that the rules post to, in the order of the kinds."""
+        targets = dict.fromkeys(ref.target for ref in self._references)
         return tuple(self._need(target, kind) for target in targets for kind in self._kinds)
 
     def _need(self, target: str, kind: str) -> Need:
-        own = tuple(r for r in self._known if (r.target, r.kind) == (target, kind))
-        at = (target, kind)
-        required = any(ref.required for ref in own)
-        return Need(target, kind, required, own, self._records[at], self._blocked[at])
+        references = tuple(r for r in self._references if (r.target, r.kind) == (target, kind))
+        place = (target, kind)
+        required = any(ref.required for ref in references)
+        return Need(target, kind, required, references, self._records[place], self._blocked[place])
 
     def lacks(self) -> tuple[Lack, ...]:
-        """The keys without an entry, those that block most first."""
-        found = (
+        """Return the keys without an entry, those that block most first."""
+        lacks = (
             Lack(table, _key(f), f.code, f.owner, f.message, records)
             for (table, _), (f, records) in self._lacks.items()
         )
-        return tuple(sorted(found, key=lambda lack: (-lack.records, lack.table, lack.key)))
+        return tuple(sorted(lacks, key=lambda lack: (-lack.records, lack.table, lack.key)))
 
 
 def _tables_of(decision: Decision) -> frozenset[str]:
@@ -280,10 +289,12 @@ def _tables_of(decision: Decision) -> frozenset[str]:
 
 
 def _is_lack(finding: Finding) -> bool:
-    """Whether an entry is missing here; what is missing in the target is told beside it."""
+    """Check whether a mapping entry is missing. Values that a target does not list are counted
+    separately.
+    """
     return finding.error_class == MISSING and finding.cause_key.table is not None
 
 
 def _key(finding: Finding) -> str:
-    """The key of a cause such as `mapping:item:ABC-01`."""
+    """Return the key of a cause such as `mapping:item:ABC-01`."""
     return finding.cause_key.entry

@@ -36,27 +36,26 @@ from rules.program import Program
 from rules.values.canonical import Plain, PostingState
 
 AT_ONCE = 32
-"""So many records are judged by one side before the other: few enough to stay in the processor's
-caches until the second comes to them.
+"""How many records one side judges before the other: few enough to stay in the processor's caches.
 """
 
 States = tuple[tuple[str, str], ...]
 
 Both = tuple[Glance, Glance]
-"""What the old side says of a record, and the new one."""
+"""The old side's glance at a record, and the new side's."""
 
 _UNREAD = LookupError()
-"""What is said of a record that is none."""
+"""The error of a record that could not be read."""
 
 Declared = Literal["check", "approve"]
 
 _GATES: Final[frozenset[VerdictKind]] = frozenset({"gate", "when", "timing", "after"})
 
 EXAMPLES = 5
-"""So many records are kept as examples of each change."""
+"""How many records each change keeps as examples."""
 
 COMPLAINTS = 20
-"""So many bad records are told one by one."""
+"""How many bad records are reported individually."""
 
 _EXACT = decimal.Context(prec=400, Emin=-999, Emax=999, traps=[decimal.Inexact])
 
@@ -78,25 +77,25 @@ _WORD: Final = re.compile(r"\w+")
 
 
 class Sum(NamedTuple):
-    """A number of records with what they come to."""
+    """Add up records: their number and amount."""
 
     records: int
     amount: Decimal
 
     def plus(self, other: Sum) -> Sum:
-        """Both together, exactly."""
+        """Return both sums added, exactly."""
         return Sum(self.records + other.records, _EXACT.add(self.amount, other.amount))
 
 
 Money = dict[str, Sum]
-"""Sums by currency; records without an amount stand under the empty one."""
+"""Sums by currency. Records without an amount are counted under the blank currency."""
 
 
 @dataclass(slots=True)
 class Past:
-    """One stored record with all that was known when it was judged.
+    """Hold one stored record with everything known at its evaluation.
 
-    `states` is what became of it: route -> state of its posting; `where` is its file and line.
+    `states` are the states of its postings by route; `where` is its file and line.
     """
 
     subject: Subject
@@ -109,7 +108,7 @@ class Past:
 
 
 class Bad(NamedTuple):
-    """A stored record that could not be read or judged."""
+    """Identify a stored record that could not be read or judged."""
 
     where: tuple[str, int]
     message: str
@@ -117,7 +116,7 @@ class Bad(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """What decided: the rule, where it stands (None: no rule speaks of it), and its words."""
+    """Explain a decision: the rule, its span (None if no rule decided), and its message."""
 
     number: str
     rule: str
@@ -131,9 +130,10 @@ Limit = Callable[[Document, str], Reason | None]
 
 @dataclass(frozen=True, slots=True)
 class RuleSide:
-    """One of the two rule sets, and the world in which it judges a stored record. `facts`: what it
-    would have known of the record, where that is not what was stored. Without a `limit` every
-    document is within the limits of its target.
+    """Hold one of the two rule sets, and the world in which it judges a stored record.
+
+    `facts` returns the facts of the record, if they differ from the stored facts. Without a `limit`
+    every document is within the limits of its target.
     """
 
     program: Program
@@ -141,23 +141,25 @@ class RuleSide:
     facts: Callable[[Past], Facts] = attrgetter("facts")
     limit: Limit | None = None
 
-    def glance(self, past: Past, known: tuple[Facts, World], once: SharedRead | None) -> Glance:
-        """Return what the rules say of a record; what its target could never take is held."""
-        seen = self.program.glance(past.subject, *known, past.now, once)
-        if self.limit is None or all(one.state != PostingState.READY for one in seen.routes):
-            return seen
-        outcome = self.program.decision(past.subject, *known, past.now)
-        held = {one.route for one in outcome.decisions if self.beyond(outcome, one) is not None}
-        if not held:
-            return seen
+    def glance(self, past: Past, state: tuple[Facts, World], shared: SharedRead | None) -> Glance:
+        """Return the rules' glance at a record. A document beyond its target's limits is held."""
+        glance = self.program.glance(past.subject, *state, past.now, shared)
+        if self.limit is None or all(route.state != PostingState.READY for route in glance.routes):
+            return glance
+        outcome = self.program.decision(past.subject, *state, past.now)
+        held_routes = {
+            route.route for route in outcome.decisions if self.beyond(outcome, route) is not None
+        }
+        if not held_routes:
+            return glance
         routes = (
-            replace(one, state=PostingState.HELD) if one.route in held else one
-            for one in seen.routes
+            replace(route, state=PostingState.HELD) if route.route in held_routes else route
+            for route in glance.routes
         )
-        return replace(seen, routes=tuple(routes))
+        return replace(glance, routes=tuple(routes))
 
     def beyond(self, outcome: Outcome, decision: Decision) -> Reason | None:
-        """Return why the target could never take a document that is ready, or None."""
+        """Return why the target could never accept a ready document, or None."""
         document = decision.document
         if self.limit is None or document is None or decision.state != PostingState.READY:
             return None
@@ -165,79 +167,83 @@ class RuleSide:
 
 
 class _Opened(NamedTuple):
-    """A record with the worlds of both sides, and what they share of it."""
+    """Hold a record with the worlds of both sides, and their shared read."""
 
     past: Past
     before: tuple[Facts, World]
     after: tuple[Facts, World]
-    once: SharedRead | None
+    shared: SharedRead | None
 
 
 class TwoSides:
-    """Both, and what they read and say alike."""
+    """Judge records by two rule sets, reading each record only once if possible."""
 
     def __init__(self, old: RuleSide, new: RuleSide) -> None:
         self.old, self.new = old, new
         self._alike = SharedKinds(old.program.ruleset, new.program.ruleset)
 
     def each(self, pasts: Iterable[Past | Bad]) -> Iterator[tuple[Past | Bad, Both | Exception]]:
-        """What both say of each record. Several are read before the first is judged, and judged by
-        one side before the other: what goes over many in one go stays in the processor's caches.
-        """
-        rest = iter(pasts)
-        while some := list(islice(rest, AT_ONCE)):
-            opened = [self._opened(past) for past in some if isinstance(past, Past)]
-            begun = [self._begun(one) for one in opened]
-            told = iter([self._ended(one) for one in begun])
-            for past in some:
-                yield past, (_UNREAD if isinstance(past, Bad) else next(told))
+        """Yield each record with both glances, or with the exception.
 
-    def seen(self, past: Past) -> Both:
-        """What both say of a record, which is read once where they read it alike."""
-        told = self._ended(self._begun(self._opened(past)))
-        if isinstance(told, Exception):
-            raise told
-        return told
+        A chunk of records is read, then judged by one side, then by the other, so that each step's
+        code stays in the processor's caches.
+        """
+        remaining = iter(pasts)
+        while chunk := list(islice(remaining, AT_ONCE)):
+            opened = [self._opened(past) for past in chunk if isinstance(past, Past)]
+            begun_records = [self._begun(opened_record) for opened_record in opened]
+            glances = iter([self._ended(opened_record) for opened_record in begun_records])
+            for past in chunk:
+                yield past, (_UNREAD if isinstance(past, Bad) else next(glances))
+
+    def glances(self, past: Past) -> Both:
+        """Return both glances at a record. Raises the exception of a failed evaluation."""
+        glances = self._ended(self._begun(self._opened(past)))
+        if isinstance(glances, Exception):
+            raise glances
+        return glances
 
     def _opened(self, past: Past) -> _Opened | Exception:
-        """The worlds of a record, and its content where both sides read it alike."""
+        """Return the worlds of a record, and its shared read if both sides read it identically."""
         try:
             before, after = ((side.facts(past), side.world(past)) for side in (self.old, self.new))
-            same = all(one is other for one, other in zip(before, after, strict=True))
-            once = self._alike.shared_read(past.subject.kind) if same else None
-            if once is not None:
-                self.old.program.read(past.subject, once)
+            is_same_world = all(
+                old_part is new_part for old_part, new_part in zip(before, after, strict=True)
+            )
+            shared = self._alike.shared_read(past.subject.kind) if is_same_world else None
+            if shared is not None:
+                self.old.program.read(past.subject, shared)
         except Exception as error:  # noqa: BLE001 - the others are judged
             return error
-        return _Opened(past, before, after, once)
+        return _Opened(past, before, after, shared)
 
-    def _begun(self, one: _Opened | Exception) -> tuple[_Opened, Glance] | Exception:
-        """The same, and what the old side says of it."""
-        if isinstance(one, Exception):
-            return one
-        past = one.past
+    def _begun(self, opened: _Opened | Exception) -> tuple[_Opened, Glance] | Exception:
+        """Return the opened record with the old side's glance, or the exception."""
+        if isinstance(opened, Exception):
+            return opened
+        past = opened.past
         try:
-            return one, self.old.glance(past, one.before, one.once)
+            return opened, self.old.glance(past, opened.before, opened.shared)
         except Exception as error:  # noqa: BLE001 - the others are judged
             return error
 
     def _ended(self, begun: tuple[_Opened, Glance] | Exception) -> Both | Exception:
-        """What both say, or why one of them could not."""
+        """Return both glances, or the exception of the side that failed."""
         if isinstance(begun, Exception):
             return begun
-        one, was = begun
-        past = one.past
+        opened, old_glance = begun
+        past = opened.past
         try:
-            return was, self.new.glance(past, one.after, one.once)
+            return old_glance, self.new.glance(past, opened.after, opened.shared)
         except Exception as error:  # noqa: BLE001 - the others are judged
             return error
 
 
 @dataclass(frozen=True, slots=True)
 class Fired:
-    """On how many of the records that it speaks of a rule of the new set fired.
+    """Count on how many of its records a rule of the new rule set fired.
 
-    `kind` is theirs; `declared` says what kind of rule it is.
+    `kind` is the record kind; `declared` is the kind of rule.
     """
 
     kind: str
@@ -249,52 +255,54 @@ class Fired:
 
     @property
     def book_name(self) -> str:
-        """The entry of the rule book that it belongs to."""
+        """The entry of the rule book for the rule."""
         return book_name(self.declared, self.rule, self.kind)
 
 
 def book_name(declared: Declared, rule: str, kind: str) -> str:
-    """The entry of the rule book that a rule of a backtest belongs to."""
+    """Return the entry of the rule book for a rule of a backtest."""
     return f"approve {kind}" if declared == "approve" else f"check {rule}"
 
 
 def decision_reason(side: RuleSide, past: Past, route: str) -> Reason:
-    """Why a record is not simply ready under a route, by one of the two rule sets."""
+    """Return why a record is not simply ready in a route, by one of the two rule sets."""
     outcome = side.program.evaluate(past.subject, side.facts(past), side.world(past), past.now)
     decision = next((d for d in outcome.decisions if d.route == route), None)
     if decision is None:
         return Reason(outcome.number, "", None, "no rule posts it")
-    return side.beyond(outcome, decision) or _of(outcome, decision)
+    return side.beyond(outcome, decision) or _reason_of(outcome, decision)
 
 
-def _of(outcome: Outcome, decision: Decision) -> Reason:
+def _reason_of(outcome: Outcome, decision: Decision) -> Reason:
     finding = next((f for f in decision.findings if f.severity in STOPS), None)
     if finding is not None:
         return Reason(outcome.number, finding.rule, finding.span, finding.message)
-    own = (v for v in outcome.verdicts if v.route == decision.route and v.kind in _GATES)
-    verdict = next((v for v in own if v.result != "pass"), None)
+    of_route = (v for v in outcome.verdicts if v.route == decision.route and v.kind in _GATES)
+    verdict = next((v for v in of_route if v.result != "pass"), None)
     if verdict is not None and decision.state != PostingState.READY:
         return Reason(outcome.number, verdict.rule, verdict.span, decision.reason)
     return Reason(outcome.number, "", None, decision.reason)
 
 
 class Change(NamedTuple):
-    """One cell of the matrix: what stood under a route, was judged so, would be judged so."""
+    """Identify one cell of the matrix: a route's stored state, its old decision and its new
+    decision.
+    """
 
     kind: str
     route: str
-    state: str  # of the posting; empty where nobody said
+    state: str  # of the posting; blank if unknown
     was: str
     would: str
 
     @property
     def stops(self) -> bool:
-        """Whether something that has been posted would have been stopped."""
+        """Whether the new rules would have stopped something that was posted."""
         return has_posted(self.state) and is_stricter(self.would, self.was)
 
     @property
     def frees(self) -> bool:
-        """Whether something that has not been posted would newly be posted."""
+        """Whether the new rules would post something that was not posted."""
         return (
             not has_posted(self.state)
             and self.would == PostingState.READY
@@ -304,12 +312,12 @@ class Change(NamedTuple):
 
 @dataclass(slots=True)
 class Tally:
-    """What a backtest has counted. `a.plus(b)` counts the records of both."""
+    """Hold the counts of a backtest. `a.plus(b)` counts the records of both."""
 
     records: int = 0
     same: int = 0
     cells: dict[Change, Money] = field(default_factory=dict)
-    stopped: Money = field(default_factory=dict)  # records, each once, under whatever route
+    stopped: Money = field(default_factory=dict)  # each record once, in any of its routes
     freed: Money = field(default_factory=dict)
     examples: dict[Change, tuple[Past, ...]] = field(default_factory=dict)  # the first of each
     judged: dict[str, int] = field(default_factory=dict)  # record kind -> records
@@ -318,7 +326,7 @@ class Tally:
     complaints: tuple[Bad, ...] = ()  # the first of them
 
     def plus(self, other: Tally) -> Tally:
-        """The tally of all records of both."""
+        """Return the tally of all records of both."""
         return Tally(
             self.records + other.records,
             self.same + other.same,
@@ -334,15 +342,15 @@ class Tally:
 
 
 def count_fired(new: RuleSide, tally: Tally) -> tuple[Fired, ...]:
-    """How often each check and approval fired, where records came that it speaks of."""
+    """Return how often each check and approval fired, for rules whose kind has records."""
     numbers = {(r.kind, r.name): i for i, r in enumerate(new.program.rules)}
-    found: dict[tuple[str, str, str], Fired] = {}
+    fired: dict[tuple[str, str, str], Fired] = {}
     for declared, rule, record, span in _declared(new.program.ruleset):
         records = tally.judged.get(record, 0)
         if records:
             times = tally.fired.get((record, numbers[declared, rule]), 0)
-            found[declared, rule, record] = Fired(record, declared, rule, span, times, records)
-    return tuple(found.values())
+            fired[declared, rule, record] = Fired(record, declared, rule, span, times, records)
+    return tuple(fired.values())
 
 
 def _declared(ruleset: nodes.Ruleset) -> Iterator[tuple[Declared, str, str, Span]]:
@@ -354,10 +362,10 @@ def _declared(ruleset: nodes.Ruleset) -> Iterator[tuple[Declared, str, str, Span
 
 
 def _merged(a: dict[K, V], b: dict[K, V], plus: Callable[[V, V], V]) -> dict[K, V]:
-    found = dict(a)
+    merged = dict(a)
     for key, value in b.items():
-        found[key] = plus(found[key], value) if key in found else value
-    return found
+        merged[key] = plus(merged[key], value) if key in merged else value
+    return merged
 
 
 def _money(a: Money, b: Money) -> Money:
@@ -374,17 +382,17 @@ def _complaints(a: tuple[Bad, ...], b: tuple[Bad, ...]) -> tuple[Bad, ...]:
 
 @dataclass(slots=True)
 class _Group:
-    """Records that come to the same under the same states; counted all at once, at the end."""
+    """Group records with equal results and states, which are counted together at the end."""
 
     changes: tuple[Change, ...]
-    wants: int  # so many examples are still taken
+    wants: int  # how many more examples to take
     records: int = 0
     amount: Decimal = _ZERO
     examples: list[Past] = field(default_factory=list)
 
 
 class Backtest:
-    """Two sides made ready for any number of parts."""
+    """Compare two rule sets over any number of parts."""
 
     def __init__(self, old: RuleSide, new: RuleSide) -> None:
         self.old, self.new, self.sides = old, new, TwoSides(old, new)
@@ -394,48 +402,52 @@ class Backtest:
         self._home = {r.name: source.get(r.source or "", "") for s in rulesets for r in s.records}
 
     def tally(self, pasts: Iterable[Past | Bad]) -> Tally:
-        """Judge each record by both and count; the records of one part come in their order."""
+        """Judge each record by both rule sets and count. The records of one part keep their
+        order.
+        """
         groups: dict[Any, _Group] = {}
         bad: list[Bad] = []
         add = _EXACT.add
-        for past, told in self.sides.each(pasts):
+        for past, glances in self.sides.each(pasts):
             if isinstance(past, Bad):
                 bad.append(past)
                 continue
-            if isinstance(told, Exception):  # one record that breaks the rules is told
-                bad.append(_broken(past, told))
+            if isinstance(glances, Exception):  # a record on which the rules fail is reported
+                bad.append(_broken(past, glances))
                 continue
-            was, would = told
-            amount = was.amount if was.amount is not None else would.amount
+            old_glance, new_glance = glances
+            amount = old_glance.amount if old_glance.amount is not None else new_glance.amount
             currency = "" if amount is None else self._currency(past.subject)
-            key = (past.subject.kind, past.states, was.routes, would.routes, currency)
+            key = (past.subject.kind, past.states, old_glance.routes, new_glance.routes, currency)
             group = groups.get(key)
             if group is None:
-                group = groups[key] = self._group(past, was, would)
+                group = groups[key] = self._group(past, old_glance, new_glance)
             group.records += 1
             if amount is not None:
                 group.amount = add(group.amount, amount)
             if group.wants:
                 group.wants -= 1
                 group.examples.append(past)
-        found = Tally(bad=len(bad), complaints=tuple(bad[:COMPLAINTS]))
+        tally = Tally(bad=len(bad), complaints=tuple(bad[:COMPLAINTS]))
         for key, group in groups.items():
-            _count(found, group, kind=key[0], would=key[3], currency=key[4])
-        return found
+            _count(tally, group, kind=key[0], new_routes=key[3], currency=key[4])
+        return tally
 
     def amount(self, past: Past) -> tuple[Decimal, str]:
-        """The amount of a record, and the currency; an empty one where nobody can say."""
-        was, would = self.sides.seen(past)
-        amount = was.amount if was.amount is not None else would.amount
+        """Return a record's amount and currency; 0 and a blank currency if the amount is
+        unknown.
+        """
+        old_glance, new_glance = self.sides.glances(past)
+        amount = old_glance.amount if old_glance.amount is not None else new_glance.amount
         return (_ZERO, "") if amount is None else (amount, self._currency(past.subject))
 
     def _currency(self, subject: Subject) -> str:
-        own = subject.body.get("currency")
-        return own if type(own) is str and own else self._home.get(subject.kind, "")
+        stated = subject.body.get("currency")
+        return stated if type(stated) is str and stated else self._home.get(subject.kind, "")
 
-    def _group(self, past: Past, was: Glance, would: Glance) -> _Group:
-        before = {r.route: self._words[0].word_of(r) for r in was.routes}
-        after = {r.route: self._words[1].word_of(r) for r in would.routes}
+    def _group(self, past: Past, old_glance: Glance, new_glance: Glance) -> _Group:
+        before = {r.route: self._words[0].word_of(r) for r in old_glance.routes}
+        after = {r.route: self._words[1].word_of(r) for r in new_glance.routes}
         states, kind = dict(past.states), past.subject.kind
         changes = tuple(
             Change(
@@ -451,35 +463,35 @@ class Backtest:
 
 
 def _broken(past: Past, error: Exception) -> Bad:
-    """What is said of a record that the rules cannot judge."""
+    """Return the report on a record that the rules cannot judge."""
     if isinstance(error, LookupError):
         return Bad(past.where, str(error.args[0]) if error.args else "nothing is known of it")
     return Bad(past.where, f"the rules failed on it: {type(error).__name__}: {error}")
 
 
 def _count(
-    found: Tally, group: _Group, *, kind: str, would: tuple[RouteGlance, ...], currency: str
+    tally: Tally, group: _Group, *, kind: str, new_routes: tuple[RouteGlance, ...], currency: str
 ) -> None:
     """Add one group to a tally."""
     money = {currency: Sum(group.records, group.amount)}
-    found.records += group.records
-    found.judged[kind] = found.judged.get(kind, 0) + group.records
+    tally.records += group.records
+    tally.judged[kind] = tally.judged.get(kind, 0) + group.records
     if all(c.was == c.would for c in group.changes):
-        found.same += group.records
+        tally.same += group.records
     for change in group.changes:
-        found.cells[change] = _money(found.cells.get(change, {}), money)
+        tally.cells[change] = _money(tally.cells.get(change, {}), money)
         if change.was != change.would:
-            before = found.examples.get(change, ())
-            found.examples[change] = _first(before, tuple(group.examples))
+            before = tally.examples.get(change, ())
+            tally.examples[change] = _first(before, tuple(group.examples))
     if any(c.stops for c in group.changes):
-        found.stopped = _money(found.stopped, money)
+        tally.stopped = _money(tally.stopped, money)
     if any(c.frees for c in group.changes):
-        found.freed = _money(found.freed, money)
+        tally.freed = _money(tally.freed, money)
     bits = 0
-    for route in would:
+    for route in new_routes:
         bits |= route.fail | route.unknown
     for rule in _set_bits(bits):
-        found.fired[kind, rule] = found.fired.get((kind, rule), 0) + group.records
+        tally.fired[kind, rule] = tally.fired.get((kind, rule), 0) + group.records
 
 
 def _set_bits(bits: int) -> Iterator[int]:
@@ -491,20 +503,23 @@ def _set_bits(bits: int) -> Iterator[int]:
 
 @dataclass(frozen=True, slots=True)
 class RouteSide:
-    """What one outcome decides for a route: its state, and code and rule of what stops it."""
+    """Hold one outcome's decision for a route: its state, and (code, rule) of each stopping
+    finding.
+    """
 
     state: PostingState
     findings: tuple[tuple[str, str], ...]
 
     def to_json(self) -> Plain:
-        """As it is stored."""
-        return {"state": self.state.value, "findings": [list(one) for one in self.findings]}
+        """Return the form that is stored."""
+        return {"state": self.state.value, "findings": [list(finding) for finding in self.findings]}
 
 
 @dataclass(frozen=True, slots=True)
 class FieldPair:
-    """A field of the document with another value; `line` counts from 1, and is None for its head.
-    A blank value: there is none.
+    """Hold a document field with two values; `line` counts from 1, and is None in the header.
+
+    A blank value means that the field is absent.
     """
 
     name: str
@@ -515,7 +530,7 @@ class FieldPair:
 
 @dataclass(frozen=True, slots=True)
 class RouteDifference:
-    """A route whose answer differs; a side is None where the rules have no such route."""
+    """Describe a route with different decisions; a side is None if its rules lack the route."""
 
     route: str
     was: RouteSide | None
@@ -524,13 +539,13 @@ class RouteDifference:
 
     @property
     def verdict_differs(self) -> bool:
-        """Whether it is more than a value of the document."""
+        """Whether the decisions differ in more than document values."""
         return self.was != self.would
 
 
 def route_sides(outcome: Outcome) -> dict[str, RouteSide]:
-    """Route -> what is decided."""
-    return {one.route: _side(one) for one in outcome.decisions}
+    """Return the decision of each route."""
+    return {decision.route: _side(decision) for decision in outcome.decisions}
 
 
 def _side(decision: Decision) -> RouteSide:
@@ -539,33 +554,43 @@ def _side(decision: Decision) -> RouteSide:
 
 
 def route_differences(before: Outcome, after: Outcome) -> tuple[RouteDifference, ...]:
-    """The routes that differ, by their names; none where both decide the same."""
-    was, would = route_sides(before), route_sides(after)
-    old, new = _documents(before), _documents(after)
-    found = (
+    """Return the routes that differ, sorted by name."""
+    old_sides, new_sides = route_sides(before), route_sides(after)
+    old_documents, new_documents = _documents(before), _documents(after)
+    differences = (
         RouteDifference(
             route,
-            was.get(route),
-            would.get(route),
-            tuple(_document_fields(old.get(route), new.get(route))),
+            old_sides.get(route),
+            new_sides.get(route),
+            tuple(_document_fields(old_documents.get(route), new_documents.get(route))),
         )
-        for route in sorted({*was, *would})
+        for route in sorted({*old_sides, *new_sides})
     )
-    return tuple(one for one in found if one.verdict_differs or one.fields)
+    return tuple(
+        difference for difference in differences if difference.verdict_differs or difference.fields
+    )
 
 
 def _documents(outcome: Outcome) -> dict[str, Document]:
-    return {one.route: one.document for one in outcome.decisions if one.document is not None}
+    return {
+        decision.route: decision.document
+        for decision in outcome.decisions
+        if decision.document is not None
+    }
 
 
 def _document_fields(old: Document | None, new: Document | None) -> Iterator[FieldPair]:
-    """Where both have a document: that there is one at all follows from the state."""
+    """Yield the fields that differ. Empty unless both documents exist, because the state shows the
+    rest.
+    """
     if old is None or new is None:
         return
     yield from _pairs(None, _head(old), _head(new))
-    for at in range(max(len(old.lines), len(new.lines))):
-        mine, theirs = (one.lines[at] if at < len(one.lines) else {} for one in (old, new))
-        yield from _pairs(at + 1, mine, theirs)
+    for index in range(max(len(old.lines), len(new.lines))):
+        old_line, new_line = (
+            document.lines[index] if index < len(document.lines) else {} for document in (old, new)
+        )
+        yield from _pairs(index + 1, old_line, new_line)
 
 
 def _pairs(line: int | None, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[FieldPair]:
@@ -576,36 +601,38 @@ def _pairs(line: int | None, old: Mapping[str, str], new: Mapping[str, str]) -> 
 
 
 def _head(document: Document) -> Mapping[str, str]:
-    own = {
+    common_fields = {
         "number": document.number,
         "date": document.date.isoformat(),
         "party": document.party,
         "currency": document.currency,
         "amount": str(document.amount),
     }
-    return {**own, **document.fields}
+    return {**common_fields, **document.fields}
 
 
 @lru_cache(maxsize=64)
 def newly_needed_names(before: Program | None, now: Program) -> Names:
-    """Kind of record -> the names under which `now` asks for others of it, and `before` does not or
-    means other ones: of links, of what is unique in history, of the numbers of documents. Without
-    `before` it is all of them.
+    """Return, by record kind, the key names that `now` needs to find other records and `before`
+    lacks or defines differently.
+
+    Names are of links, unique values in history, and document numbers. Without `before` all names
+    are new.
     """
-    known = dict(_meanings(before)) if before is not None else {}
-    found = defaultdict[str, set[str]](set)
-    for (kind, name), means in _meanings(now):
-        if known.get((kind, name)) != means:
-            found[kind].add(name)
-    return {kind: frozenset(names) for kind, names in found.items()}
+    old_definitions = dict(_meanings(before)) if before is not None else {}
+    new_names = defaultdict[str, set[str]](set)
+    for (kind, name), definition in _meanings(now):
+        if old_definitions.get((kind, name)) != definition:
+            new_names[kind].add(name)
+    return {kind: frozenset(names) for kind, names in new_names.items()}
 
 
 def _meanings(program: Program) -> Iterator[tuple[tuple[str, str], Any]]:
-    """Kind and name of each key, and all that its value is made of."""
+    """Yield (kind, name) of each key, and everything that defines its value."""
     ruleset = program.ruleset
     for link in ruleset.links:
-        joins = (link.ours, link.of_lines, link.other, link.theirs)
-        yield (link.record, f"{OF_LINKS}{link.record}.{link.name}"), joins
+        definition = (link.ours, link.of_lines, link.other, link.theirs)
+        yield (link.record, f"{OF_LINKS}{link.record}.{link.name}"), definition
     for declared in ruleset.duplicates:
         for kind in (word.name for word in declared.records):
             for number, unique in enumerate(declared.uniques):
@@ -621,9 +648,9 @@ def _meanings(program: Program) -> Iterator[tuple[tuple[str, str], Any]]:
 
 
 def _named_fields(ruleset: Ruleset, kind: str, names: Collection[str]) -> tuple[Any, ...]:
-    """The fields of these names; where one of them is worked out, all of which it may be."""
-    own = [record for record in ruleset.records if record.name == kind]
-    named = tuple(field for one in own for field in one.fields if field.name in names)
+    """Return the fields of these names, or all fields of the records if one of them is computed."""
+    records = [record for record in ruleset.records if record.name == kind]
+    named = tuple(field for owner in records for field in owner.fields if field.name in names)
     if not any(isinstance(field, Computed) for field in named):
         return named
     return tuple(record for record in ruleset.records if kind in (record.name, record.parent))

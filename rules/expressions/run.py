@@ -407,14 +407,14 @@ class UnitTable:
     def _find(
         self, world: World, unit: str, item: str
     ) -> tuple[Conversion | Unknown, tuple[Use, ...]]:
-        found = convert(unit, item, self.bases, world.units)
-        if found is None:
+        conversion = convert(unit, item, self.bases, world.units)
+        if conversion is None:
             return Unknown(self._gap(unit, item)), ()
         uses = (
             Use("units", key, e.id, f"{e.num} {e.to}" if e.den == 1 else f"{e.num}/{e.den} {e.to}")
-            for key, e in found.path
+            for key, e in conversion.path
         )
-        return found, tuple(uses)
+        return conversion, tuple(uses)
 
     def _gap(self, unit: str, item: str) -> Gap:
         missing = self.declared.missing

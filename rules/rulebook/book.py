@@ -28,7 +28,7 @@ from rules.program import Program
 from rules.rulebook import actions, route_sentences, setup_sentences
 from rules.rulebook.actions import action, becoming, but_for, owned_by, posted, targets_of
 from rules.rulebook.coverage import Answer, Answered, coverage
-from rules.testing.test_steps import Told, play_test
+from rules.testing.test_steps import StoryEnd, play_test
 from rules.types.symbol_table import Index
 from rules.values.canonical import PostingState
 from rules.values.wording import readable_name
@@ -561,7 +561,7 @@ class Proof:
     used: frozenset[str]
 
 
-def _proof(test: nodes.Test, told: Told) -> Proof:
+def _proof(test: nodes.Test, told: StoryEnd) -> Proof:
     outcome = told.outcome
     used = {use.table for use in outcome.used} | set(_documents(test, outcome))
     used |= {f"ready {d.route}" for d in outcome.decisions if d.state == PostingState.READY}
@@ -587,7 +587,7 @@ def _decided(outcome: Outcome) -> Iterator[Span]:
         yield from (step.span for step in decision.plan if step.rule)
 
 
-def _answered(told: Told) -> Iterator[tuple[str, int]]:
+def _answered(told: StoryEnd) -> Iterator[tuple[str, int]]:
     """The row of a retry table that answered."""
     if told.retry is None:
         return

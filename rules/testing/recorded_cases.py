@@ -30,22 +30,22 @@ from rules.testing.recorded_values import (
     story_of,
     text_literal,
 )
-from rules.testing.test_steps import Told, play_test
+from rules.testing.test_steps import StoryEnd, play_test
 from rules.types.symbol_table import DocumentSchema, FieldSchema, Index, Schemas
 from rules.values.canonical import PostingState
 
 MOST_LINES = 100
-"""A record of more is too long to be read as a test."""
+"""A record with more lines is too long for a readable test."""
 
 MOST_TRIED = 100
-"""Of so many facts it is tried which the outcome does not need; of more all stay."""
+"""How many facts are tried for removal. A longer list stays complete."""
 
 MINUTE: Final = timedelta(minutes=1)
 
 Line: TypeAlias = tuple[int, tuple[nodes.FieldIs, ...]]
 
 MOST_NAMED = 20
-"""Lines of a document that are named: all of them, or none."""
+"""How many document lines are listed at most; with more, none is listed."""
 
 _STATES: Final = {
     PostingState.READY: "ready",
@@ -76,21 +76,25 @@ _DONE: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What stands in a rule file for a record; the last of the samples is the record itself."""
+    """Hold the samples and the test of a record; the last sample is the record itself."""
 
     samples: tuple[nodes.Sample, ...]
     test: nodes.Test
 
 
 @dataclass(frozen=True, slots=True)
-class Untold:
-    """Why there is none. `route` comes to something else in a test; None: it is too long."""
+class NoCase:
+    """Explain why there is no test. `route` has another result in a test; None: the record is too
+    long.
+    """
 
     route: str | None
 
 
-def case_of(program: Program, judged: Judged, neutral: Neutral, schemas: Schemas) -> Case | Untold:
-    """The record as a test that passes; `neutral`: what is written for a name, say."""
+def case_of(program: Program, judged: Judged, neutral: Neutral, schemas: Schemas) -> Case | NoCase:
+    """Return the record as a test that passes, or why there is none. `neutral` replaces personal
+    values.
+    """
     index = Index(program.ruleset, program.edition)
     story = story_of(judged.subject, judged.facts)
     judged = replace(judged, used=_read(program, judged, story))
@@ -98,19 +102,21 @@ def case_of(program: Program, judged: Judged, neutral: Neutral, schemas: Schemas
     values = Values(index, zone, neutral.of_records, secrets)
     lines = values.lines_of(story.body, judged.subject.kind)
     if len(lines) > MOST_LINES:
-        return Untold(None)
+        return NoCase(None)
     sample = _sample(values, judged, story.body, lines)
-    given, linked = sample_facts(values, judged, story, sample.name)
-    then = later_facts(values, judged, story)
+    facts, linked = sample_facts(values, judged, story, sample.name)
+    later = later_facts(values, judged, story)
     play = _Play(program, values, judged, sample, linked)
-    if (differs := play.differs(given, then)) is not None:
-        return Untold(differs)
-    given = play.needed(given, then)
-    return play.case(given, then, schemas)
+    if (differs := play.differs(facts, later)) is not None:
+        return NoCase(differs)
+    facts = play.needed(facts, later)
+    return play.case(facts, later, schemas)
 
 
 def _read(program: Program, judged: Judged, story: Story) -> tuple[Use, ...]:
-    """The entries that were read; of a record that is posted first, also those of its document."""
+    """Return the entries that the evaluation read, and for a record that is posted first those of
+    its document.
+    """
     used = judged.outcome.used
     if story.changed is None:
         return used
@@ -132,7 +138,7 @@ def _sample(
 
 
 class _Play:
-    """The story of a record, played with this or that of its facts."""
+    """Play a record's story with a choice of its facts."""
 
     def __init__(
         self,
@@ -148,56 +154,56 @@ class _Play:
         samples = (*ruleset.samples, *linked, sample)
         self._index: Final = Index(replace(ruleset, samples=samples), program.edition)
 
-    def differs(self, given: Sequence[nodes.Fact], then: Sequence[nodes.Fact]) -> str | None:
-        """The first route that comes to something else than it did; None: none does."""
-        told = self._told(given, then)
+    def differs(self, facts: Sequence[nodes.Fact], later: Sequence[nodes.Fact]) -> str | None:
+        """Return the first route with another result than recorded, or None."""
+        end = self._play(facts, later)
         hidden = self._values.secrets
-        return first_difference(self._judged.outcome, told.outcome, hidden)
+        return first_difference(self._judged.outcome, end.outcome, hidden)
 
-    def needed(self, given: Sequence[nodes.Fact], then: Sequence[nodes.Fact]) -> list[nodes.Fact]:
-        """The facts without which something else comes out."""
-        left = list(given)
-        if len(left) > MOST_TRIED:
-            return left
-        for fact in given:
-            fewer = [one for one in left if one is not fact]
-            if self.differs(fewer, then) is None:
-                left = fewer
-        return left
+    def needed(self, facts: Sequence[nodes.Fact], later: Sequence[nodes.Fact]) -> list[nodes.Fact]:
+        """Return the facts whose removal changes the result."""
+        remaining = list(facts)
+        if len(remaining) > MOST_TRIED:
+            return remaining
+        for fact in facts:
+            fewer = [other for other in remaining if other is not fact]
+            if self.differs(fewer, later) is None:
+                remaining = fewer
+        return remaining
 
     def case(
-        self, given: Sequence[nodes.Fact], then: Sequence[nodes.Fact], schemas: Schemas
-    ) -> Case | Untold:
-        """The samples that are needed, and the test, which passes."""
-        told, zone = self._told(given, then), self._values.zone
-        expects = expectations(told.outcome, self._index, zone, schemas)
-        title = self._values.free_title(outcome_title(told.outcome))
-        test = nodes.Test(title, self._sample.name, None, (), _steps(then), expects, NOWHERE)
-        if not expects or Expectations(test, told, zone).failure():
-            routes = (one.route for one in told.outcome.decisions)
-            return Untold(next(routes, self._judged.subject.kind))
+        self, facts: Sequence[nodes.Fact], later: Sequence[nodes.Fact], schemas: Schemas
+    ) -> Case | NoCase:
+        """Return the needed samples and the passing test, or why there is none."""
+        end, zone = self._play(facts, later), self._values.zone
+        expects = expectations(end.outcome, self._index, zone, schemas)
+        title = self._values.free_title(outcome_title(end.outcome))
+        test = nodes.Test(title, self._sample.name, None, (), _steps(later), expects, NOWHERE)
+        if not expects or Expectations(test, end, zone).failure():
+            routes = (item.route for item in end.outcome.decisions)
+            return NoCase(next(routes, self._judged.subject.kind))
         named = {
-            name for fact in given if isinstance(fact, nodes.IsRecords) for name in fact.samples
+            name for fact in facts if isinstance(fact, nodes.IsRecords) for name in fact.samples
         }
-        linked = tuple(one for one in self._linked if one.name in named)
-        return Case((*linked, replace(self._sample, facts=tuple(given))), test)
+        linked = tuple(item for item in self._linked if item.name in named)
+        return Case((*linked, replace(self._sample, facts=tuple(facts))), test)
 
-    def _told(self, given: Sequence[nodes.Fact], then: Sequence[nodes.Fact]) -> Told:
-        sample = replace(self._sample, facts=tuple(given))
-        test = nodes.Test("", sample.name, None, (), _steps(then), (), NOWHERE)
+    def _play(self, facts: Sequence[nodes.Fact], later: Sequence[nodes.Fact]) -> StoryEnd:
+        sample = replace(self._sample, facts=tuple(facts))
+        test = nodes.Test("", sample.name, None, (), _steps(later), (), NOWHERE)
         return play_test(sample, test, self._index, self._program)
 
 
-def _steps(then: Sequence[nodes.Fact]) -> tuple[nodes.Then, ...]:
-    return (nodes.Then(None, tuple(then), NOWHERE),) if then else ()
+def _steps(later: Sequence[nodes.Fact]) -> tuple[nodes.Then, ...]:
+    return (nodes.Then(None, tuple(later), NOWHERE),) if later else ()
 
 
 def sample_facts(
     values: Values, judged: Judged, story: Story, name: str
 ) -> tuple[list[nodes.Fact], tuple[nodes.Sample, ...]]:
-    """The facts of the sample of this name, and the samples of records that are linked to it."""
+    """Return the facts of a sample, and the samples of linked records."""
     links, samples = _links(values, judged, name)
-    facts = [*_own(judged, story, name), *links, *_entries(values, judged)]
+    facts = [*_own_facts(judged, story, name), *links, *_entries(values, judged)]
     return [*facts, *_set_ups(values, judged), *_documents(values, judged, story)], samples
 
 
@@ -205,23 +211,23 @@ def _links(
     values: Values, judged: Judged, name: str
 ) -> tuple[list[nodes.Fact], tuple[nodes.Sample, ...]]:
     facts, samples = list[nodes.Fact](), list[nodes.Sample]()
-    known = values.index.links.get(judged.subject.kind, {})
+    links = values.index.links.get(judged.subject.kind, {})
     for link, bodies in judged.facts.links.items():
         names = list[str]()
-        for body in bodies if link in known else ():
-            kind = known[link].other
-            own = values.free_name(f"{name}_{link}", [one.name for one in samples])
+        for body in bodies if link in links else ():
+            kind = links[link].other
+            sample_name = values.free_name(f"{name}_{link}", [sample.name for sample in samples])
             sets, lines = values.pairs(body, kind), values.lines_of(body, kind)
-            at = values.local(judged.now)
-            samples.append(nodes.Sample(own, kind, at, sets, lines, (), NOWHERE))
-            names.append(own)
+            judged_at = values.local(judged.now)
+            samples.append(nodes.Sample(sample_name, kind, judged_at, sets, lines, (), NOWHERE))
+            names.append(sample_name)
         if names:
             facts.append(nodes.IsRecords(link, tuple(names), NOWHERE))
     return facts, tuple(samples)
 
 
-def _own(judged: Judged, story: Story, name: str) -> Iterator[nodes.Fact]:
-    """The period, who wrote last, who makes its e-Invoice and its age, and what came before."""
+def _own_facts(judged: Judged, story: Story, name: str) -> Iterator[nodes.Fact]:
+    """Yield the period, the last editor, the e-Invoice's issuer and age, and earlier records."""
     facts, played = judged.facts, story.changed is not None
     if any(target.known for target in judged.world.targets.values()):
         word = "open" if played else _period(judged)
@@ -244,23 +250,27 @@ def _period(judged: Judged) -> str:
 
 
 def _e_invoice(judged: Judged) -> Iterator[nodes.Fact]:
-    since = [one.e_invoice_at for one in judged.facts.postings if one.e_invoice_at]
-    if since:
-        age = (judged.now - since[-1]) // MINUTE * MINUTE
+    issued_at = [posting.e_invoice_at for posting in judged.facts.postings if posting.e_invoice_at]
+    if issued_at:
+        age = (judged.now - issued_at[-1]) // MINUTE * MINUTE
         yield nodes.IsValue("e_invoice_age", nodes.Literal("duration", age, NOWHERE), NOWHERE)
 
 
 def _entries(values: Values, judged: Judged) -> Iterator[nodes.Fact]:
-    """The entries of maps that were read, which a test sees only where they are told."""
-    for use in dict.fromkeys((one.table, one.key, one.value) for one in judged.used):
+    """Yield the map entries that were read, because a test sees only entries in its facts."""
+    for use in dict.fromkeys(
+        (used_entry.table, used_entry.key, used_entry.value) for used_entry in judged.used
+    ):
         table, key, value = use
-        own, to = values.secrets.open(key), values.secrets.open(value)
-        if table in values.index.maps and can_be_quoted(own) and can_be_quoted(to):
-            yield nodes.Entry(table, own, nodes.Literal("text", to, NOWHERE), NOWHERE)
+        shown_key, shown_value = values.secrets.redact(key), values.secrets.redact(value)
+        if table in values.index.maps and can_be_quoted(shown_key) and can_be_quoted(shown_value):
+            yield nodes.Entry(
+                table, shown_key, nodes.Literal("text", shown_value, NOWHERE), NOWHERE
+            )
 
 
 def _set_ups(values: Values, judged: Judged) -> Iterator[nodes.Fact]:
-    """How the targets count the items that the record speaks of."""
+    """Yield how the targets count the items that the record names."""
     lines = values.lines_of(judged.subject.body, judged.subject.kind)
     words = {
         str(p.value.value) for line in lines for p in line if isinstance(p.value, nodes.Literal)
@@ -276,7 +286,9 @@ def _set_ups(values: Values, judged: Judged) -> Iterator[nodes.Fact]:
 
 
 def _documents(values: Values, judged: Judged, story: Story) -> Iterator[nodes.Fact]:
-    """What stands in the targets: of other records, of its family, of itself."""
+    """Yield the documents in the targets: of other records, of the family and of the record
+    itself.
+    """
     routes = values.index.routes()
     for document in judged.facts.documents:
         for name, value in document.fields.items() if document.route in routes else ():
@@ -286,17 +298,17 @@ def _documents(values: Values, judged: Judged, story: Story) -> Iterator[nodes.F
                 )
     numbers = dict(judged.facts.documents_of_family)
     if story.changed is not None:
-        own = {str(post.route) for post in values.index.posts.get(judged.subject.kind, [])}
-        numbers = {route: number for route, number in numbers.items() if route not in own}
+        own_routes = {str(post.route) for post in values.index.posts.get(judged.subject.kind, [])}
+        numbers = {route: number for route, number in numbers.items() if route not in own_routes}
     else:
-        numbers |= {one.route: one.number for one in judged.facts.postings}
+        numbers |= {posting.route: posting.number for posting in judged.facts.postings}
     for route, number in numbers.items():
         if can_be_quoted(number):
             yield nodes.IsPosted(route_name(route), number or None, NOWHERE)
 
 
 def later_facts(values: Values, judged: Judged, story: Story) -> list[nodes.Fact]:
-    """What happened after it was posted."""
+    """Return what happened after the posting."""
     if story.changed is None:
         return []
     facts = list(values.changes(judged.subject.kind, story.body, story.changed))
@@ -311,127 +323,133 @@ def later_facts(values: Values, judged: Judged, story: Story) -> list[nodes.Fact
     return facts
 
 
-def first_difference(wanted: Outcome, found: Outcome, hidden: Secrets) -> str | None:
-    """The first route that comes to something else; None: none does. Values of documents that hold
-    a hidden one are not compared.
+def first_difference(expected: Outcome, actual: Outcome, hidden: Secrets) -> str | None:
+    """Return the first route with another result, or None. Document values that contain a hidden
+    value are not compared.
     """
-    others = {one.route: one for one in found.decisions}
-    for one in wanted.decisions:
-        other = others.get(one.route)
-        if other is None or _shape(one) != _shape(other) or not _alike(one, other, hidden):
-            return one.route
+    by_route = {decision.route: decision for decision in actual.decisions}
+    for decision in expected.decisions:
+        counterpart = by_route.get(decision.route)
+        if (
+            counterpart is None
+            or _shape(decision) != _shape(counterpart)
+            or not _sends_equal(decision, counterpart, hidden)
+        ):
+            return decision.route
     return None
 
 
-def _shape(one: Decision) -> tuple[object, ...]:
-    findings = frozenset((f.rule, f.severity, f.owner) for f in one.findings)
-    wait = (one.wait.kind, one.wait.route, one.wait.until) if one.wait else None
-    return one.state, findings, wait, tuple((s.action, s.route, s.rule) for s in one.plan)
+def _shape(decision: Decision) -> tuple[object, ...]:
+    findings = frozenset((f.rule, f.severity, f.owner) for f in decision.findings)
+    wait = (decision.wait.kind, decision.wait.route, decision.wait.until) if decision.wait else None
+    return decision.state, findings, wait, tuple((s.action, s.route, s.rule) for s in decision.plan)
 
 
-def _alike(one: Decision, other: Decision, hidden: Secrets) -> bool:
-    """Whether what is sent is the same."""
-    if one.state != PostingState.READY:
+def _sends_equal(decision: Decision, other: Decision, hidden: Secrets) -> bool:
+    """Check whether the documents to send are equal."""
+    if decision.state != PostingState.READY:
         return True
-    pairs = zip(one.plan, other.plan, strict=True)
-    return all(_same(a.document, b.document, hidden) for a, b in pairs)
+    pairs = zip(decision.plan, other.plan, strict=True)
+    return all(_equal_documents(a.document, b.document, hidden) for a, b in pairs)
 
 
-def _same(one: Document | None, other: Document | None, hidden: Secrets) -> bool:
-    if one is None or other is None:
-        return one is other
-    if len(one.lines) != len(other.lines):
+def _equal_documents(document: Document | None, other: Document | None, hidden: Secrets) -> bool:
+    if document is None or other is None:
+        return document is other
+    if len(document.lines) != len(other.lines):
         return False
-    rows = zip((one.fields, *one.lines), (other.fields, *other.lines), strict=True)
-    return all(_same_row(a, b, hidden) for a, b in rows)
+    rows = zip((document.fields, *document.lines), (other.fields, *other.lines), strict=True)
+    return all(_equal_rows(a, b, hidden) for a, b in rows)
 
 
-def _same_row(one: Mapping[str, str], other: Mapping[str, str], hidden: Secrets) -> bool:
-    return one.keys() == other.keys() and all(
-        value == other[name] or hidden.within(value) for name, value in one.items()
+def _equal_rows(row: Mapping[str, str], other: Mapping[str, str], hidden: Secrets) -> bool:
+    return row.keys() == other.keys() and all(
+        value == other[name] or hidden.within(value) for name, value in row.items()
     )
 
 
 def expectations(
     outcome: Outcome, index: Index, zone: ZoneInfo, schemas: Schemas
 ) -> tuple[nodes.Expect, ...]:
-    """What is expected of each route."""
-    known, found = known_reasons(index), list[nodes.Expect]()
-    for one in outcome.decisions:
-        route = route_name(one.route)
+    """Return the expectations of each route."""
+    reasons, expects = known_reasons(index), list[nodes.Expect]()
+    for decision in outcome.decisions:
+        route = route_name(decision.route)
         schema = schemas.document(route.target, route.document)
-        found += _expected(one, known, zone, schema)
-    return tuple(found)
+        expects += _expected(decision, reasons, zone, schema)
+    return tuple(expects)
 
 
 def _expected(
-    one: Decision, known: Collection[str], zone: ZoneInfo, schema: DocumentSchema | None
+    decision: Decision, reasons: Collection[str], zone: ZoneInfo, schema: DocumentSchema | None
 ) -> Iterator[nodes.Expect]:
-    route = route_name(one.route)
+    route = route_name(decision.route)
 
-    def says(kind: str, **more: Any) -> nodes.Expected:
+    def make_expected(kind: str, **more: Any) -> nodes.Expected:
         of = {"role": None, "until": None, "route": None, "reason": None, **more}
-        of["reason"] = of["reason"] if of["reason"] in known else None
+        of["reason"] = of["reason"] if of["reason"] in reasons else None
         return nodes.Expected(kind, again=None, span=NOWHERE, **of)
 
-    done = _done(one)
+    done = _table_action(decision)
     if done is not None:
-        yield nodes.Expect(route, says(done.kind, reason=done.rule), (), (), NOWHERE)
-    elif one.state == PostingState.WAITING:
-        yield nodes.Expect(route, _waits(one, says, zone), (), (), NOWHERE)
-    elif one.state in _STATES:
-        head, lines = _contents(one, schema)
-        yield nodes.Expect(route, says(_STATES[one.state]), head, lines, NOWHERE)
-    findings = dict.fromkeys((f.severity, f.owner, f.rule, f.code) for f in one.findings)
+        yield nodes.Expect(route, make_expected(done.kind, reason=done.rule), (), (), NOWHERE)
+    elif decision.state == PostingState.WAITING:
+        yield nodes.Expect(route, _waits(decision, make_expected, zone), (), (), NOWHERE)
+    elif decision.state in _STATES:
+        head, lines = _contents(decision, schema)
+        yield nodes.Expect(route, make_expected(_STATES[decision.state]), head, lines, NOWHERE)
+    findings = dict.fromkeys((f.severity, f.owner, f.rule, f.code) for f in decision.findings)
     for severity, owner, rule, code in findings:
         if severity == "approve":
-            said = says("approve", role=owner)
+            expected = make_expected("approve", role=owner)
         elif severity == "hold" and code != BLOCKED:
-            said = says("hold", role=owner, reason=rule)
+            expected = make_expected("hold", role=owner, reason=rule)
         else:
-            said = says("block" if severity == "hold" else severity, reason=rule)
-        yield nodes.Expect(route, said, (), (), NOWHERE)
+            expected = make_expected("block" if severity == "hold" else severity, reason=rule)
+        yield nodes.Expect(route, expected, (), (), NOWHERE)
 
 
 @dataclass(frozen=True, slots=True)
-class _Done:
-    """What a table has done about what is posted, and its row's rule."""
+class _TableAction:
+    """Name a table's action on the posted document, and its row's rule."""
 
     kind: str
     rule: str
 
 
-def _done(one: Decision) -> _Done | None:
-    if one.state != PostingState.READY:
+def _table_action(decision: Decision) -> _TableAction | None:
+    if decision.state != PostingState.READY:
         return None
-    by_rule = {step.action: step.rule for step in one.plan if step.rule}
+    by_rule = {step.action: step.rule for step in decision.plan if step.rule}
     if by_rule.keys() >= {"credit_note", "create"}:
-        return _Done("credit_and_new", by_rule["credit_note"])
+        return _TableAction("credit_and_new", by_rule["credit_note"])
     for action, kind in _DONE.items():
         if action in by_rule:
-            return _Done(kind, by_rule[action])
+            return _TableAction(kind, by_rule[action])
     return None
 
 
-def _waits(one: Decision, says: Callable[..., nodes.Expected], zone: ZoneInfo) -> nodes.Expected:
-    wait = one.wait
+def _waits(
+    decision: Decision, make_expected: Callable[..., nodes.Expected], zone: ZoneInfo
+) -> nodes.Expected:
+    wait = decision.wait
     if wait is not None and wait.until is not None and not wait.until.second:
-        return says("wait_until", until=wait.until.astimezone(zone).replace(tzinfo=None))
+        return make_expected("wait_until", until=wait.until.astimezone(zone).replace(tzinfo=None))
     if wait is not None and wait.route:
-        return says("wait_for", route=route_name(wait.route))
-    return says("wait")
+        return make_expected("wait_for", route=route_name(wait.route))
+    return make_expected("wait")
 
 
 def _contents(
-    one: Decision, schema: DocumentSchema | None
+    decision: Decision, schema: DocumentSchema | None
 ) -> tuple[tuple[nodes.FieldIs, ...], tuple[Line, ...]]:
-    """The document field by field, and line by line where these are few."""
-    if one.state != PostingState.READY or one.document is None:
+    """Return the document's fields, and its lines if they are few."""
+    if decision.state != PostingState.READY or decision.document is None:
         return (), ()
-    header, of_line = (schema.header, schema.lines) if schema else ((), ())
-    rows = [tuple(_fields(row, of_line)) for row in one.document.lines]
+    header, line_schema = (schema.header, schema.lines) if schema else ((), ())
+    rows = [tuple(_fields(row, line_schema)) for row in decision.document.lines]
     named = rows if len(rows) <= MOST_NAMED and all(rows) else []
-    return tuple(_fields(one.document.fields, header)), tuple(enumerate(named, 1))
+    return tuple(_fields(decision.document.fields, header)), tuple(enumerate(named, 1))
 
 
 def _fields(row: Mapping[str, str], schema: Sequence[FieldSchema]) -> Iterator[nodes.FieldIs]:
@@ -441,26 +459,31 @@ def _fields(row: Mapping[str, str], schema: Sequence[FieldSchema]) -> Iterator[n
             yield nodes.FieldIs(name, _value(value, types.get(name, "text")), NOWHERE)
 
 
-def _value(said: str, type_: str) -> nodes.Literal:
-    """A number and a date bare, where the target has such a field."""
-    if type_ == "date" and DAY.fullmatch(said):
-        return nodes.Literal("date", date.fromisoformat(said), NOWHERE)
-    if type_ != "text" and NUMBER.fullmatch(said) and len(said) <= DIGITS:
-        return nodes.Literal("number", Decimal(said), NOWHERE)
-    return nodes.Literal("text", said, NOWHERE)
+def _value(text: str, type_: str) -> nodes.Literal:
+    """Return a document value as a literal: a number or a date bare if the target's field has that
+    type.
+    """
+    if type_ == "date" and DAY.fullmatch(text):
+        return nodes.Literal("date", date.fromisoformat(text), NOWHERE)
+    if type_ != "text" and NUMBER.fullmatch(text) and len(text) <= DIGITS:
+        return nodes.Literal("number", Decimal(text), NOWHERE)
+    return nodes.Literal("text", text, NOWHERE)
 
 
 def outcome_title(outcome: Outcome) -> str:
-    """One line for people: the record, and what becomes of it."""
-    told = (f"{one.route.partition('.')[2]} {_short(one)}" for one in outcome.decisions)
-    return f"{outcome.number}: {', '.join(told)}"
+    """Return one line for people: the record's number and its result by route."""
+    results = (
+        f"{decision.route.partition('.')[2]} {_result_words(decision)}"
+        for decision in outcome.decisions
+    )
+    return f"{outcome.number}: {', '.join(results)}"
 
 
-def _short(one: Decision) -> str:
-    done = _done(one)
+def _result_words(decision: Decision) -> str:
+    done = _table_action(decision)
     if done is not None:
         return f"takes {done.kind.replace('_', ' ')} because {done.rule}"
-    stop = next((f for f in one.findings if f.severity != "warn"), None)
+    stop = next((f for f in decision.findings if f.severity != "warn"), None)
     if stop is None:
-        return _BECOMES[one.state]
+        return _BECOMES[decision.state]
     return f"{_STOPPED[stop.severity]} because {stop.rule}"

@@ -36,12 +36,12 @@ _DAY = timedelta(days=1)
 _TEXTS = frozenset({"text", "user", "one_of", "any"})
 
 GONE: Any = object()
-"""Stands for a node that is left out."""
+"""Marks a node that is removed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
-    """What came out, the program that said it, and what was wrong with the CSV files."""
+class TrialResult:
+    """Hold the outcome, the program that judged it, and the problems in the CSV files."""
 
     outcome: Outcome
     program: Program
@@ -57,25 +57,25 @@ def try_record(
     kind: str,
     now: datetime,
     schemas: Schemas | None = None,
-) -> Tried:
+) -> TrialResult:
     """Judge one body as a record of `kind`; `files` are CSV texts by path."""
     program = compile_ruleset(ruleset, hash=hash_files(sources), schemas=schemas)
-    found = load_seeds(ruleset, files)
+    seeds = load_seeds(ruleset, files)
     targets = {t.name: TargetState(known=True) for t in ruleset.targets}
     source = next((r.source for r in ruleset.records if r.name == kind), None) or ""
     subject = Subject(kind, source, body, 1)
-    outcome = program.evaluate(subject, Facts(now), found.world(0, targets), now)
-    return Tried(outcome, program, tuple(found.problems))
+    outcome = program.evaluate(subject, Facts(now), seeds.world(0, targets), now)
+    return TrialResult(outcome, program, tuple(seeds.problems))
 
 
 def kinds_of(ruleset: Ruleset) -> tuple[str, ...]:
-    """The record kinds that the rules judge, for a caller that must choose one."""
+    """Return the record kinds that the rules judge, for a caller that must choose one."""
     return tuple(r.name for r in ruleset.records if r.source)
 
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """What became of one test."""
+    """Hold the result of one test."""
 
     __test__ = False
 
@@ -87,7 +87,7 @@ class TestResult:
 
 @dataclass(frozen=True, slots=True)
 class TestReport:
-    """What became of all tests of a ruleset."""
+    """Hold the results of all tests of a rule set."""
 
     __test__ = False
 
@@ -111,29 +111,28 @@ def run_test(test: nodes.Test, index: Index, program: Program) -> TestResult:
     if sample is None:
         message = f"there is no sample '{test.given}'"
         return TestResult(test.title, passed=False, message=message, span=test.span)
-    told = play_test(sample, test, index, program)
-    message = Expectations(test, told, program.zone(sample.record)).failure()
+    end = play_test(sample, test, index, program)
+    message = Expectations(test, end, program.zone(sample.record)).failure()
     return TestResult(test.title, passed=not message, message=message, span=test.span)
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a declaration; `ways` are the declaration with the part broken, or GONE.
+    """Name a part of a declaration; `mutants` are the declaration with the part broken, or GONE.
 
-    It is covered when each test passes with the declaration as it is, and one fails with the
-    declaration broken in one of these ways.
+    It is covered if every test passes with the intact declaration, and one fails with a mutant.
     """
 
     kind: str
     name: str
     span: Span
     declared: Any
-    ways: tuple[Any, ...]
+    mutants: tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """A part, and the title of a test that notices when it is broken; empty if none does."""
+    """Pair a part with the title of a test that fails if it is broken; blank if none does."""
 
     part: Part
     by: str
@@ -142,15 +141,15 @@ class Covered:
 def coverage(
     ruleset: nodes.Ruleset, chosen: Iterable[Part], schemas: Schemas | None = None
 ) -> Iterator[Covered]:
-    """What the tests that pass say of each of these parts."""
+    """Yield for each part the passing test that covers it."""
     bench = _Bench(ruleset, schemas)
-    for one in chosen:
-        yield Covered(one, bench.noticed(one))
+    for part in chosen:
+        yield Covered(part, bench.noticed(part))
 
 
 @dataclass(slots=True)
 class _Bench:
-    """The tests of a ruleset, those first that noticed something of late."""
+    """Run the tests of a rule set, starting with the tests that failed last."""
 
     ruleset: nodes.Ruleset
     schemas: Schemas | None
@@ -161,12 +160,14 @@ class _Bench:
         self.tests = [t for t in self.ruleset.tests if run_test(t, index, program).passed]
 
     def noticed(self, part: Part) -> str:
-        """The title of a test that fails with the part broken, or an empty text."""
-        for way in part.ways:
-            index, program = self._compiled(replace_declaration(self.ruleset, part.declared, way))
-            for at, test in enumerate(self.tests):
+        """Return the title of a test that fails with the part broken, or an empty text."""
+        for mutant in part.mutants:
+            index, program = self._compiled(
+                replace_declaration(self.ruleset, part.declared, mutant)
+            )
+            for position, test in enumerate(self.tests):
                 if not run_test(test, index, program).passed:
-                    self.tests.insert(0, self.tests.pop(at))
+                    self.tests.insert(0, self.tests.pop(position))
                     return test.title
         return ""
 
@@ -175,7 +176,7 @@ class _Bench:
 
 
 def route_parts(index: Index) -> Iterator[Part]:
-    """All parts of all routes."""
+    """Yield all parts of all routes."""
     for post in index.ruleset.posts:
         name = f"post {post.record} to {post.route}"
         yield from _going(post, name)
@@ -185,7 +186,7 @@ def route_parts(index: Index) -> Iterator[Part]:
 
 
 def _going(post: nodes.Post, name: str) -> Iterator[Part]:
-    """When it goes, and who may change it."""
+    """Yield the parts that decide when a document goes, and who may change it."""
     if post.when is not None:
         yield make_part("timing of routes", f"{name}: when", post, post.when, (GONE,))
     if isinstance(post.timing, nodes.Daily):
@@ -204,16 +205,16 @@ def _going(post: nodes.Post, name: str) -> Iterator[Part]:
     yield make_part("owners of fields", f"{name}: we own", post, post.we_own, (instead,))
 
 
-def _allowed(post: nodes.Post, said: nodes.Allows, name: str) -> Iterator[Part]:
-    """Each of what goes although it is unusual."""
-    for word in said.what:
-        less = replace(said, what=tuple(one for one in said.what if one != word))
+def _allowed(post: nodes.Post, allows: nodes.Allows, name: str) -> Iterator[Part]:
+    """Yield each unusual feature that the route allows."""
+    for word in allows.what:
+        less = replace(allows, what=tuple(other for other in allows.what if other != word))
         named = f"{name}: allows {word.replace('_', ' ')}"
-        yield Part("amounts of routes", named, said.span, post, (replace(post, allows=less),))
+        yield Part("amounts of routes", named, allows.span, post, (replace(post, allows=less),))
 
 
 def _document(route: nodes.Post | nodes.Reversal, name: str, index: Index) -> Iterator[Part]:
-    """The number, the fields, the fields of each line."""
+    """Yield the number, the fields, and the fields of each line."""
     if route.record not in index.records:
         return
     bills = isinstance(route, nodes.Post) and route.bill is not None
@@ -223,23 +224,29 @@ def _document(route: nodes.Post | nodes.Reversal, name: str, index: Index) -> It
     sides = ((route.fields, head, ""), (route.line_fields, replace(head, line=True), "line "))
     for assigns, scope, where in sides:
         for assign in assigns:
-            if (way := other_expression(assign.expr, scope)) is not None:
-                said = f"{name}: {where}{assign.name}"
-                changed = replace(assign, expr=way)
-                yield make_part("posted fields", said, route, assign, (changed,))
+            if (other_expr := other_expression(assign.expr, scope)) is not None:
+                label = f"{name}: {where}{assign.name}"
+                changed = replace(assign, expr=other_expr)
+                yield make_part("posted fields", label, route, assign, (changed,))
 
 
 def field_parts(index: Index) -> Iterator[Part]:
-    """Computed fields, and what a link leaves out."""
+    """Yield computed fields, and the conditions of links."""
     for record in index.ruleset.records:
         scope = Scope(index, record.parent or record.name, line=record.parent is not None)
-        for one in record.fields:
+        for declared_field in record.fields:
             if (
-                isinstance(one, nodes.Computed)
-                and (way := other_expression(one.expr, scope)) is not None
+                isinstance(declared_field, nodes.Computed)
+                and (other_expr := other_expression(declared_field.expr, scope)) is not None
             ):
-                name = f"{record.name}.{one.name}"
-                yield make_part("computed fields", name, record, one, (replace(one, expr=way),))
+                name = f"{record.name}.{declared_field.name}"
+                yield make_part(
+                    "computed fields",
+                    name,
+                    record,
+                    declared_field,
+                    (replace(declared_field, expr=other_expr),),
+                )
     for link in index.ruleset.links:
         if link.where is not None:
             name = f"link {link.name} of {link.record}: where"
@@ -247,13 +254,13 @@ def field_parts(index: Index) -> Iterator[Part]:
 
 
 def table_parts(ruleset: nodes.Ruleset) -> Iterator[Part]:
-    """All rows and groups."""
+    """Yield all table rows and groups."""
     role = ruleset.roles[0].name if ruleset.roles else ""
     for edit in ruleset.edits:
         name = f"on edit of {edit.record}"
         for group in edit.groups:
-            way = (replace(group, fields=()),)
-            yield make_part("groups of edits", f"{name}: {group.name}", edit, group, way)
+            mutant = (replace(group, fields=()),)
+            yield make_part("groups of edits", f"{name}: {group.name}", edit, group, mutant)
             yield from _of_lines(name, edit, group)
         yield from _rows("rows of edits", name, edit, role)
     for cancel in ruleset.cancels:
@@ -264,25 +271,25 @@ def table_parts(ruleset: nodes.Ruleset) -> Iterator[Part]:
 
 
 def _of_lines(name: str, edit: nodes.Edit, group: nodes.Group) -> Iterator[Part]:
-    """Each field of the lines that a group has for itself, given back to the lines."""
+    """Yield each line field of a group, moved back to the lines."""
     for word in group.fields:
         if word.name.startswith(nodes.OF_LINE):
-            left = tuple(other for other in group.fields if other is not word)
-            said = f"{name}: {group.name} with {word.name}"
+            remaining = tuple(other for other in group.fields if other is not word)
+            label = f"{name}: {group.name} with {word.name}"
             yield make_part(
-                "fields of lines in groups", said, edit, group, (replace(group, fields=left),)
+                "fields of lines in groups", label, edit, group, (replace(group, fields=remaining),)
             )
 
 
 def _rows(kind: str, name: str, declared: Declared, role: str) -> Iterator[Part]:
     for row in declared.table.rows:
-        answer = _other(row.action, role, retry=isinstance(declared, nodes.Retry))
-        said = f"{name}: {show_part(row)}"
-        yield make_part(kind, said, declared, row, (replace(row, action=answer),))
+        answer = _other_action(row.action, role, retry=isinstance(declared, nodes.Retry))
+        label = f"{name}: {show_part(row)}"
+        yield make_part(kind, label, declared, row, (replace(row, action=answer),))
 
 
-def _other(action: nodes.Action | nodes.TryAgain, role: str, *, retry: bool) -> nodes.Action:
-    """Another answer of such a table."""
+def _other_action(action: nodes.Action | nodes.TryAgain, role: str, *, retry: bool) -> nodes.Action:
+    """Return another action for a row of such a table."""
     person, other = ("hold", "look_up") if retry else ("review", "block")
     if isinstance(action, nodes.Action) and action.kind == other:
         return nodes.Action(person, role, action.span)
@@ -290,47 +297,50 @@ def _other(action: nodes.Action | nodes.TryAgain, role: str, *, retry: bool) -> 
 
 
 def all_parts(ruleset: nodes.Ruleset) -> tuple[Part, ...]:
-    """All parts, in the order of the text."""
+    """Return all parts, in the order of the text."""
     index = Index(ruleset)
-    found = [*_gates(ruleset), *_checks(ruleset), *_duplicates(ruleset), *_approvals(ruleset)]
-    found += [*table_parts(ruleset), *route_parts(index), *field_parts(index)]
-    found += [*_consts(ruleset), *_maps(ruleset), *_units(ruleset), *_owners(ruleset)]
-    return tuple(sorted(found, key=lambda p: (p.span, p.kind, p.name)))
+    parts = [*_gates(ruleset), *_checks(ruleset), *_duplicates(ruleset), *_approvals(ruleset)]
+    parts += [*table_parts(ruleset), *route_parts(index), *field_parts(index)]
+    parts += [*_consts(ruleset), *_maps(ruleset), *_units(ruleset), *_owners(ruleset)]
+    return tuple(sorted(parts, key=lambda part: (part.span, part.kind, part.name)))
 
 
 def _gates(ruleset: nodes.Ruleset) -> Iterator[Part]:
-    """Each status moved to another word."""
+    """Yield each status, moved to another word."""
     for gate in ruleset.gates:
         route = f" for {gate.route}" if gate.route else ""
         for row in gate.rows:
             word: nodes.GateWord = "wait" if row.word == "ready" else "ready"
             for state in row.states:
-                left = tuple(other for other in row.states if other is not state)
+                remaining = tuple(other for other in row.states if other is not state)
                 moved = nodes.GateRow(word, (state,), None, None, row.span)
-                rows = [replace(row, states=left) if other is row else other for other in gate.rows]
-                way = replace(gate, rows=(*(r for r in rows if r.states), moved))
-                said = "early" if row.early else row.word
-                name = f"gate {gate.record}{route}: {said} {state.name}"
-                yield Part("statuses of gates", name, state.span, gate, (way,))
+                rows = [
+                    replace(row, states=remaining) if other is row else other for other in gate.rows
+                ]
+                mutant = replace(gate, rows=(*(r for r in rows if r.states), moved))
+                row_word = "early" if row.early else row.word
+                name = f"gate {gate.record}{route}: {row_word} {state.name}"
+                yield Part("statuses of gates", name, state.span, gate, (mutant,))
 
 
 def _checks(ruleset: nodes.Ruleset) -> Iterator[Part]:
-    """Each check failing always, each of its facts always true, and the check without its when.
+    """Yield each check that always fails, each requirement that always passes, and the check
+    without its `when`.
 
-    What clears a hold is named and not broken: no test can say it.
+    A hold's clearing is listed without a mutant, because no test can show it.
     """
     for check in ruleset.checks:
         name = f"check {check.name}"
         never = replace(check, requires=(_literal(check, value=False),))
         yield Part("checks that pass", name, check.span, check, (never,))
         for fact in check.requires:
-            said = f"{name}: {format_expression(fact)}"
-            yield make_part("checks that fail", said, check, fact, (_literal(fact, value=True),))
+            label = f"{name}: {format_expression(fact)}"
+            yield make_part("checks that fail", label, check, fact, (_literal(fact, value=True),))
         if check.when is not None:
-            said = f"{name}: when {format_expression(check.when)}"
-            yield make_part("checks that do not apply", said, check, check.when, (GONE,))
-        said = f"{name}: clears {_CLEARS[check.clears.kind].format(check.clears.role)}"
-        yield Part("what clears a hold", said, check.clears.span, check, ())
+            label = f"{name}: when {format_expression(check.when)}"
+            yield make_part("checks that do not apply", label, check, check.when, (GONE,))
+        label = f"{name}: clears {_CLEARS[check.clears.kind].format(check.clears.role)}"
+        yield Part("what clears a hold", label, check.clears.span, check, ())
 
 
 def _literal(node: Any, *, value: bool) -> nodes.Literal:
@@ -342,10 +352,10 @@ def _duplicates(ruleset: nodes.Ruleset) -> Iterator[Part]:
         name = f"duplicates of {', '.join(word.name for word in declared.records)}"
         for unique in declared.uniques:
             fields = ", ".join(unique.keys)
-            said = f"{name}: by {fields} in {unique.where.removeprefix('number_in_')}"
-            alone = len(declared.uniques) == 1
-            way = GONE if alone else _left_out(declared, unique)
-            yield Part("duplicates", said, unique.span, declared, (way,))
+            label = f"{name}: by {fields} in {unique.where.removeprefix('number_in_')}"
+            is_only = len(declared.uniques) == 1
+            mutant = GONE if is_only else _left_out(declared, unique)
+            yield Part("duplicates", label, unique.span, declared, (mutant,))
 
 
 def _left_out(declared: nodes.Duplicates, unique: nodes.Unique) -> nodes.Duplicates:
@@ -357,58 +367,60 @@ def _approvals(ruleset: nodes.Ruleset) -> Iterator[Part]:
         name = f"approve {approve.record}{f' for {approve.route}' if approve.route else ''}"
         yield Part("approvals that are asked for", name, approve.span, approve, (GONE,))
         if approve.when is not None:
-            said = f"{name}: when {format_expression(approve.when)}"
-            yield make_part("approvals that are not needed", said, approve, approve.when, (GONE,))
+            label = f"{name}: when {format_expression(approve.when)}"
+            yield make_part("approvals that are not needed", label, approve, approve.when, (GONE,))
         for person in approve.never:
-            left = tuple(other for other in approve.never if other != person)
-            way = replace(approve, never=left)
-            said = f"{name}: never {person}"
-            yield Part("people who may not approve", said, approve.span, approve, (way,))
+            remaining = tuple(other for other in approve.never if other != person)
+            mutant = replace(approve, never=remaining)
+            label = f"{name}: never {person}"
+            yield Part("people who may not approve", label, approve.span, approve, (mutant,))
 
 
 def _consts(ruleset: nodes.Ruleset) -> Iterator[Part]:
     for const in ruleset.consts:
         for row in const.rows:
-            ways = tuple(replace(row, value=value) for value in other_values(row.value))
-            yield make_part("consts", f"const {const.name} from {row.since}", const, row, ways)
+            mutants = tuple(replace(row, value=value) for value in other_values(row.value))
+            yield make_part("consts", f"const {const.name} from {row.since}", const, row, mutants)
 
 
 def _maps(ruleset: nodes.Ruleset) -> Iterator[Part]:
     for table in ruleset.maps:
         for word in table.match:
-            left = tuple(other for other in table.match if other != word)
-            way = replace(table, match=_LAX if word == "exact" else left or ("exact",))
-            said = f"map {table.name}: match {word.replace('_', ' ')}"
-            yield Part("match of maps", said, table.span, table, (way,))
+            remaining = tuple(other for other in table.match if other != word)
+            mutant = replace(table, match=_LAX if word == "exact" else remaining or ("exact",))
+            label = f"map {table.name}: match {word.replace('_', ' ')}"
+            yield Part("match of maps", label, table.span, table, (mutant,))
         for row in table.rows:
-            ways = tuple(replace(row, value=value) for value in other_values(row.value))
-            yield make_part("rows of maps", f'map {table.name}: "{row.key}"', table, row, ways)
+            mutants = tuple(replace(row, value=value) for value in other_values(row.value))
+            yield make_part("rows of maps", f'map {table.name}: "{row.key}"', table, row, mutants)
 
 
 def _units(ruleset: nodes.Ruleset) -> Iterator[Part]:
     for units in ruleset.units:
         for row in units.rows:
-            of = f' of "{row.item}"' if row.item else ""
-            way = replace(row, base_count=row.base_count * 7)
-            yield make_part("rows of units", f"units: {row.unit}{of}", units, row, (way,))
+            item_text = f' of "{row.item}"' if row.item else ""
+            mutant = replace(row, base_count=row.base_count * 7)
+            yield make_part("rows of units", f"units: {row.unit}{item_text}", units, row, (mutant,))
 
 
 def _owners(ruleset: nodes.Ruleset) -> Iterator[Part]:
-    """What is missing with another owner."""
-    named: tuple[nodes.Source | nodes.Target | nodes.Map | nodes.Units, ...]
-    named = (*ruleset.sources, *ruleset.targets, *ruleset.maps, *ruleset.units)
-    for declared in named:
+    """Yield each `missing` action with another owner."""
+    declarations: tuple[nodes.Source | nodes.Target | nodes.Map | nodes.Units, ...]
+    declarations = (*ruleset.sources, *ruleset.targets, *ruleset.maps, *ruleset.units)
+    for declared in declarations:
         action = declared.missing.action
         role = next((r.name for r in ruleset.roles if r.name != action.role), None)
         if role is not None:
             kind = type(declared).__name__.lower()
             name = f"{kind} {getattr(declared, 'name', '')}".strip()
-            way = (replace(action, role=role),)
-            yield make_part("owners of what is missing", f"{name}: missing", declared, action, way)
+            mutant = (replace(action, role=role),)
+            yield make_part(
+                "owners of what is missing", f"{name}: missing", declared, action, mutant
+            )
 
 
 def other_values(literal: nodes.Literal) -> tuple[nodes.Literal, ...]:
-    """Other values of a literal: far above and far below, or simply another one."""
+    """Return other values of a literal: far above and far below, or one different value."""
     value, span = literal.value, literal.span
     if isinstance(value, bool):
         return (nodes.Literal(literal.kind, not value, span),)
@@ -429,7 +441,7 @@ def other_values(literal: nodes.Literal) -> tuple[nodes.Literal, ...]:
 
 
 def other_expression(expr: nodes.Expr, scope: Scope) -> nodes.Expr | None:
-    """An expression with another value of the same type; None where there is none."""
+    """Return an expression with another value of its type, or None."""
     kind = infer(expr, scope, ignore_problem).kind
     if kind in NUMERIC:
         return nodes.Arith("+", expr, nodes.Literal("number", Decimal(1), expr.span), expr.span)
@@ -440,26 +452,30 @@ def other_expression(expr: nodes.Expr, scope: Scope) -> nodes.Expr | None:
     return nodes.Literal("text", "(broken)", expr.span) if kind in _TEXTS else None
 
 
-def make_part(kind: str, name: str, declared: Any, node: Any, ways: Iterable[Any]) -> Part:
-    """The part of a declaration that `node` is, exchanged for each of these nodes."""
-    broken = tuple(exchange_node(declared, node, way) for way in ways)
-    return Part(kind, name, node.span, declared, broken)
+def make_part(kind: str, name: str, declared: Any, node: Any, replacements: Iterable[Any]) -> Part:
+    """Return the part of a declaration that `node` is, with one mutant for each replacement
+    node.
+    """
+    mutants = tuple(exchange_node(declared, node, replacement) for replacement in replacements)
+    return Part(kind, name, node.span, declared, mutants)
 
 
 def replace_declaration(ruleset: nodes.Ruleset, declared: Any, instead: Any) -> nodes.Ruleset:
-    """The ruleset with another declaration in the place of this one."""
+    """Return the rule set with another declaration in place of this one."""
     return exchange_node(ruleset, declared, instead)  # type: ignore[no-any-return]
 
 
 def exchange_node(node: Any, old: Any, new: Any) -> Any:
-    """The tree with one node of it exchanged; the same tree where it is not in there."""
+    """Return the tree with one node replaced, or the tree itself if it does not contain the
+    node.
+    """
     if node is old:
         return new
     if isinstance(node, tuple):
-        kept = [exchange_node(item, old, new) for item in node]
-        if all(one is other for one, other in zip(kept, node, strict=True)):
+        items = [exchange_node(item, old, new) for item in node]
+        if all(new_item is other for new_item, other in zip(items, node, strict=True)):
             return node
-        return tuple(item for item in kept if item is not GONE)
+        return tuple(item for item in items if item is not GONE)
     if not is_dataclass(node) or isinstance(node, Span):
         return node
     changes = {}

@@ -32,12 +32,14 @@ from rules.types.symbol_table import Index
 from rules.values.canonical import PostingState, moment_text, number_text
 
 MOST_ROUNDS = 20
-"""So often it is judged again because a document was posted that another one waits for."""
+"""How often a record is judged again after a posting that another document waits for."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """How a test ends: the outcome, and the answer to an error of a target, if it told one."""
+class StoryEnd:
+    """Hold the end of a test's story: the outcome, and the retry answer if a target reported an
+    error.
+    """
 
     outcome: Outcome
     retry: Callable[[str], RetryAnswer | None] | None = None
@@ -45,27 +47,27 @@ class Told:
 
 def play_test(
     sample: nodes.Sample, test: nodes.Test | None, index: Index, program: Program
-) -> Told:
-    """The end of a sample's story, as a test tells it."""
+) -> StoryEnd:
+    """Return the end of a sample's story, as a test describes it."""
     world = ClosedWorld(sample, index, program)
-    at = sample.at
+    moment = sample.at
     if test is not None:
         world.apply(test.facts)
-        at = test.at or at
+        moment = test.at or moment
         for step in test.steps:
-            _post_what_is_ready(world, at)
+            _post_what_is_ready(world, moment)
             world.next_version()
             world.apply(step.facts)
-            at = step.at or at
-    outcome = _judged(world, at)
+            moment = step.at or moment
+    outcome = _judged(world, moment)
     error, tries = world.known.error, world.known.tries
     if error is None:
-        return Told(outcome)
-    return Told(outcome, lambda target: program.retry(target, error, tries))
+        return StoryEnd(outcome)
+    return StoryEnd(outcome, lambda target: program.retry(target, error, tries))
 
 
 class ClosedWorld:
-    """One record and the world around it, as a test tells them."""
+    """Hold one record and the world around it, as a test describes them."""
 
     def __init__(self, sample: nodes.Sample, index: Index, program: Program) -> None:
         self.index, self.program = index, program
@@ -73,7 +75,7 @@ class ClosedWorld:
         self.zone = program.zone(sample.record)
         self.body = body_of(sample, index, self.zone)
         self.seeds: Seeds = load_seeds(inline(index.ruleset), {})
-        self.known = _Known()
+        self.known = _TestFacts()
         self.version = 1
         self.first = self.body
         self.postings: list[PostingFact] = []
@@ -81,14 +83,14 @@ class ClosedWorld:
         self.apply(sample.facts)
 
     def apply(self, facts: Iterable[nodes.Fact]) -> None:
-        """Tell the world some facts."""
+        """Add facts to the world."""
         for fact in facts:
             getattr(self, f"_{type(fact).__name__.lower()}")(fact)
 
     def next_version(self) -> None:
-        """From now on the record may be another than the one that was posted."""
-        kept = deepcopy(self.body)
-        self.postings = [replace(p, body=p.body or kept) for p in self.postings]
+        """Start a new version of the record. Earlier postings keep the body that was posted."""
+        posted_body = deepcopy(self.body)
+        self.postings = [replace(p, body=p.body or posted_body) for p in self.postings]
         self.body = deepcopy(self.body)
         self.version += 1
 
@@ -98,18 +100,18 @@ class ClosedWorld:
         value = body_value(fact.value, self.zone)
         if fact.name in self.index.fields.get(self.kind, {}):
             self.body[fact.name] = value
-        elif fact.name in _TOLD and (read := _TOLD[fact.name](value)) is not None:
+        elif fact.name in _FACT_READERS and (read := _FACT_READERS[fact.name](value)) is not None:
             setattr(self.known, fact.name, read)
 
     def _ismissing(self, fact: nodes.IsMissing) -> None:
         self.body.pop(fact.name, None)
         self.known.links.pop(fact.name, None)
-        if fact.name in _TOLD:
-            setattr(self.known, fact.name, getattr(_Known(), fact.name))
+        if fact.name in _FACT_READERS:
+            setattr(self.known, fact.name, getattr(_TestFacts(), fact.name))
 
     def _linevalue(self, fact: nodes.LineValue) -> None:
-        many = self.index.lines_field(self.kind)
-        lines: list[dict[str, Any]] = self.body.get(many.name, []) if many else []
+        list_field = self.index.lines_field(self.kind)
+        lines: list[dict[str, Any]] = self.body.get(list_field.name, []) if list_field else []
         if 0 < fact.line <= len(lines):
             lines[fact.line - 1][fact.name] = body_value(fact.value, self.zone)
 
@@ -117,22 +119,24 @@ class ClosedWorld:
         self.seeds.maps.setdefault(fact.table, {})[fact.key] = literal_text(fact.value)
 
     def _setup(self, fact: nodes.SetUp) -> None:
-        """How a target counts an item; told in another base unit, it is told again."""
+        """Set how a target counts an item. Another base unit replaces the item's earlier rates."""
         items = self.known.items.setdefault(fact.target, {})
-        before = items.get(fact.item)
-        same = before is not None and before.base == fact.base_unit
-        rates = dict(before.rates) if before is not None and same else {}
+        earlier = items.get(fact.item)
+        is_same_base = earlier is not None and earlier.base == fact.base_unit
+        rates = dict(earlier.rates) if earlier is not None and is_same_base else {}
         if fact.count > 0 and fact.base_count > 0:
             factor = Fraction(fact.base_count) / Fraction(fact.count)
             rates[fact.unit] = factor.numerator, factor.denominator
         items[fact.item] = ItemUnits(fact.base_unit, rates)
 
     def _isrecords(self, fact: nodes.IsRecords) -> None:
-        """`seen`: records that came before, of this or another channel; else those of a link."""
+        """Link records. `seen` lists earlier records of this or another channel; other names are
+        links.
+        """
         if fact.name in self.index.links.get(self.kind, {}):
             self.known.links[fact.name] = self._linked(fact.samples)
             return
-        mine = dict(self.program.link_keys(self.body, self.kind))
+        own_keys = dict(self.program.link_keys(self.body, self.kind))
         for name in fact.samples:
             other = self.index.samples.get(name)
             if other is None:
@@ -140,24 +144,30 @@ class ClosedWorld:
             body = body_of(other, self.index, self.program.zone(other.record))
             number = self._number_of(other, body)
             for key, value in self.program.link_keys(body, other.record):
-                if mine.get(key) == value and not key.startswith("doc:"):
+                if own_keys.get(key) == value and not key.startswith("doc:"):
                     self.known.history[key] = (*self.known.history.get(key, ()), number)
 
     def _linked(self, names: tuple[str, ...]) -> tuple[dict[str, Any], ...]:
-        """The bodies of linked samples: their fields and lines, not their own links."""
-        found = (self.index.samples[name] for name in names if name in self.index.samples)
-        return tuple(body_of(s, self.index, self.program.zone(s.record)) for s in found)
+        """Return the bodies of linked samples: their fields and lines, without their own links."""
+        samples = (self.index.samples[name] for name in names if name in self.index.samples)
+        return tuple(
+            body_of(sample, self.index, self.program.zone(sample.record)) for sample in samples
+        )
 
     def _number_of(self, sample: nodes.Sample, body: dict[str, Any]) -> str:
         key = self.index.marked(sample.record, "key")
         return str(body.get(key.name, sample.name)) if key else sample.name
 
     def _targetshows(self, fact: nodes.TargetShows) -> None:
-        """A field of ours that somebody changed; before we posted: a document of somebody else."""
+        """Change a field of the record's posted document, or else show a document of another
+        origin.
+        """
         route, text = str(fact.route), str(body_value(fact.value, self.zone))
-        ours = [p for p in self.postings if p.route == route and p.state == PostingState.POSTED]
-        if ours:
-            self.known.edited[route, ours[-1].seq, fact.field] = text
+        own_postings = [
+            p for p in self.postings if p.route == route and p.state == PostingState.POSTED
+        ]
+        if own_postings:
+            self.known.edited[route, own_postings[-1].seq, fact.field] = text
         else:
             self.known.shows.setdefault(route, {})[fact.field] = text
 
@@ -177,7 +187,7 @@ class ClosedWorld:
     # ---- what was posted ----------------------------------------------------------------------
 
     def carry_out(self, step: Step, of_route: str) -> None:
-        """What a step of a plan leaves behind in the target."""
+        """Apply the effect that a plan's step leaves in the target."""
         if step.action == "create" and step.document is not None:
             self._posted(step, step.document)
         elif step.action == "update" and step.document is not None:
@@ -225,46 +235,50 @@ class ClosedWorld:
     # ---- what judging is given ----------------------------------------------------------------
 
     def subject(self) -> Subject:
-        """The record as it is now."""
+        """Return the record in its current version."""
         source = self.index.records[self.kind].source or ""
         return Subject(self.kind, source, self.body, self.version)
 
     def facts(self, now: datetime) -> Facts:
-        """Everything that the world knows of the record."""
-        known = self.known
-        since = _before(now, known.e_invoice_age)
+        """Return all facts of the record."""
+        test_facts = self.known
+        e_invoice_at = _before(now, test_facts.e_invoice_age)
         documents = tuple(
             TargetDocument(route, self._document_number(route, fields), fields, "")
-            for route, fields in known.shows.items()
+            for route, fields in test_facts.shows.items()
         )
         return Facts(
             first_seen=now,
             first=self.first if self.version > 1 else None,
-            last_editor=known.last_editor,
-            e_invoice_issuer=known.e_invoice_issuer,
-            barred=self._barred(known.e_invoice_issuer),
-            history=known.history,
+            last_editor=test_facts.last_editor,
+            e_invoice_issuer=test_facts.e_invoice_issuer,
+            barred=self._barred(test_facts.e_invoice_issuer),
+            history=test_facts.history,
             documents=documents,
-            postings=tuple(replace(p, e_invoice_at=since) for p in self.postings),
-            documents_of_family=dict(known.numbers),
-            links=known.links,
+            postings=tuple(replace(p, e_invoice_at=e_invoice_at) for p in self.postings),
+            documents_of_family=dict(test_facts.numbers),
+            links=test_facts.links,
             target_edited=tuple(
                 TargetEdit(route, seq, None, name, text)
-                for (route, seq, name), text in known.edited.items()
+                for (route, seq, name), text in test_facts.edited.items()
             ),
         )
 
     def _barred(self, issuer: str) -> dict[str, str]:
-        """Return the routes that would make an e-Invoice which is not ours to make, each with the
-        issuer.
+        """Return the routes that would create an e-Invoice which another party must issue, with
+        that issuer.
         """
         if issuer == "us":
             return {}
-        routes = (one for one in self.program.routes if self.program.makes_e_invoice(one))
+        routes = (
+            candidate
+            for candidate in self.program.routes
+            if self.program.makes_e_invoice(candidate)
+        )
         return {route.name: issuer for route in routes}
 
     def _document_number(self, route: str, fields: dict[str, str]) -> str:
-        """What the target shows in the field that holds the document number."""
+        """Return the value that the target shows in the document number's field."""
         post = self.index.routes().get(route)
         for assign in post.fields if post else ():
             if isinstance(assign.expr, nodes.Name) and assign.expr.path == ("document_number",):
@@ -272,12 +286,14 @@ class ClosedWorld:
         return ""
 
     def world(self) -> World:
-        """Mappings, units and targets."""
+        """Return mappings, units and targets."""
         period = self.known.period
         locked = date.max if period == "locked" else None
         state = TargetState(known=period is not None, locked_through=locked)
-        told = self.known.items
-        states = {t: replace(state, items=dict(told.get(t, {}))) for t in self.index.targets}
+        items = self.known.items
+        states = {
+            name: replace(state, items=dict(items.get(name, {}))) for name in self.index.targets
+        }
         return self.seeds.world(0, states)
 
 
@@ -301,19 +317,21 @@ def _judged(world: ClosedWorld, at: datetime) -> Outcome:
 
 
 def _approved(decision: Decision, person: str) -> Decision:
-    """The decision once a person has approved it who may."""
-    given = {need.rule for need in decision.approvals if person not in need.never}
-    left = tuple(f for f in decision.findings if not (f.severity == "approve" and f.rule in given))
-    stops = any(f.severity != "warn" for f in left)
-    if len(left) == len(decision.findings) or stops or decision.state != PostingState.HELD:
-        return replace(decision, findings=left)
+    """Return the decision after this person approved everything that the person may approve."""
+    approved_rules = {need.rule for need in decision.approvals if person not in need.never}
+    remaining = tuple(
+        f for f in decision.findings if not (f.severity == "approve" and f.rule in approved_rules)
+    )
+    stops = any(f.severity != "warn" for f in remaining)
+    if len(remaining) == len(decision.findings) or stops or decision.state != PostingState.HELD:
+        return replace(decision, findings=remaining)
     state = PostingState.WAITING if decision.wait is not None else PostingState.READY
-    return replace(decision, findings=left, state=state, reason=state.value)
+    return replace(decision, findings=remaining, state=state, reason=state.value)
 
 
 @dataclass(slots=True)
-class _Known:
-    """The facts that the world was told."""
+class _TestFacts:
+    """Hold the facts that the test set."""
 
     period: str | None = None
     last_editor: str | None = None
@@ -338,35 +356,35 @@ def _before(now: datetime, age: timedelta | None) -> datetime | None:
 
 
 def inline(ruleset: nodes.Ruleset) -> nodes.Ruleset:
-    """The ruleset's tables with the rows written in the rules only."""
+    """Return the rule set's tables with only the rows that the rules contain."""
     maps = tuple(nodes.Map(m.name, m.match, None, m.rows, m.missing, m.span) for m in ruleset.maps)
     units = tuple(nodes.Units(u.bases, u.rows, None, u.missing, u.span) for u in ruleset.units)
     return nodes.Ruleset(maps=maps, units=units)
 
 
 def body_of(sample: nodes.Sample, index: Index, zone: Any) -> dict[str, Any]:
-    """The body that a sample writes."""
+    """Return the body that a sample describes."""
     body = {pair.name: body_value(pair.value, zone) for pair in sample.sets}
-    many = index.lines_field(sample.record)
-    if many is not None:
-        body[many.name] = [
+    list_field = index.lines_field(sample.record)
+    if list_field is not None:
+        body[list_field.name] = [
             {p.name: body_value(p.value, zone) for p in line} for line in sample.lines
         ]
     return body
 
 
 def body_value(value: nodes.Value, zone: Any) -> Any:
-    """A written value as it stands in a canonical body."""
+    """Return a written value in the form of a canonical body."""
     if isinstance(value, nodes.Word):
         return value.name
-    held = value.value
-    if isinstance(held, datetime):
-        return moment_text(held if held.tzinfo else held.replace(tzinfo=zone))
-    if isinstance(held, Decimal):
-        return number_text(held) if value.kind == "percent" else format(held, "f")
-    if isinstance(held, date):
-        return held.isoformat()
-    return held
+    content = value.value
+    if isinstance(content, datetime):
+        return moment_text(content if content.tzinfo else content.replace(tzinfo=zone))
+    if isinstance(content, Decimal):
+        return number_text(content) if value.kind == "percent" else format(content, "f")
+    if isinstance(content, date):
+        return content.isoformat()
+    return content
 
 
 def _word(value: Any) -> str | None:
@@ -381,7 +399,7 @@ def _span(value: Any) -> timedelta | None:
     return value if isinstance(value, timedelta) else None
 
 
-_TOLD: dict[str, Callable[[Any], Any]] = {
+_FACT_READERS: dict[str, Callable[[Any], Any]] = {
     "period": _word,
     "last_editor": _word,
     "e_invoice_issuer": _word,
@@ -390,4 +408,5 @@ _TOLD: dict[str, Callable[[Any], Any]] = {
     "tries": _count,
     "e_invoice_age": _span,
 }
-"""The facts that stand in no field, each with how it is read; None is no value of it."""
+"""Facts outside the record's fields, each with its reader, which returns None for an invalid value.
+"""

@@ -360,8 +360,8 @@ def format_clause(text: str) -> str:
     >>> format_clause("1 TIN of TEA-1 = … PCS is in the units table")
     'the units table says how many PCS 1 TIN of TEA-1 is'
     """
-    if asked := _UNIT.fullmatch(text):
-        return f"the units table says how many {asked[2]} {asked[1]} is"
+    if unit_match := _UNIT.fullmatch(text):
+        return f"the units table says how many {unit_match[2]} {unit_match[1]} is"
     parts = _BETWEEN.split(text)  # each part, and what stands before the next
     return separated(
         "".join(part if at % 2 else _format_part(part) for at, part in enumerate(parts))

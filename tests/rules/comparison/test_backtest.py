@@ -233,13 +233,13 @@ def test_read_once_for_both_is_what_each_reads(what: str, pasts: list[Past]) -> 
     other = Side(program_of(OTHERS[what]), lambda _: WORLD)
     for one in (Backtest(OLD, other), Backtest(other, OLD)):
         for each in pasts:
-            assert one.sides.seen(each) == (glanced(one.old, each), glanced(one.new, each))
+            assert one.sides.glances(each) == (glanced(one.old, each), glanced(one.new, each))
 
 
 def test_checks_that_are_the_same_and_those_that_are_not() -> None:
-    once = SharedKinds(OLD.program.ruleset, program_of(OTHERS["another check"]).ruleset).shared_read(
-        "order"
-    )
+    once = SharedKinds(
+        OLD.program.ruleset, program_of(OTHERS["another check"]).ruleset
+    ).shared_read("order")
     assert once is not None
     assert "whole_pieces" in once.checks
     assert "total_adds" not in once.checks
@@ -294,7 +294,7 @@ def test_what_one_says_is_said_for_the_other_where_they_differ_in_checks(
         return found[-1]
 
     monkeypatch.setattr(KindGlances, "carried", noted)
-    assert Backtest(OLD, other).sides.seen(one) == expected
+    assert Backtest(OLD, other).sides.glances(one) == expected
     stops = carried is None and what == "one check more"
     assert found == [None, None if carried is False or stops else expected[1]]
 
@@ -316,7 +316,7 @@ def test_another_check_is_asked_of_every_record_and_nothing_else_changes(
         assert once.but_checks is (what not in OF_ROUTES)
         for each in pasts:
             found = replace(each, facts=replace(each.facts, releases=releases))
-            assert one.sides.seen(found) == (glanced(one.old, found), glanced(one.new, found))
+            assert one.sides.glances(found) == (glanced(one.old, found), glanced(one.new, found))
 
 
 @pytest.mark.parametrize("broken", ["old", "new"])
@@ -346,9 +346,9 @@ def test_many_at_once_say_what_each_says_alone(
         if isinstance(one, Bad) or one.where[1] == 3:
             assert isinstance(said, LookupError)
         else:
-            assert said == both.seen(one)
+            assert said == both.glances(one)
     with pytest.raises(LookupError, match="revision 9"):
-        both.seen(past(3))
+        both.glances(past(3))
 
 
 @pytest.mark.slow
@@ -403,6 +403,6 @@ def test_the_word_is_that_of_the_strongest_finding(pasts: list[Past]) -> None:
 def test_a_side_that_knows_more_of_a_record_says_so() -> None:
     there = {f"dup:{INVOICE}:order.0": ("NS-9",)}
     knowing = Side(OLD.program, OLD.world, lambda one: replace(one.facts, history=there))
-    was, would = TwoSides(OLD, knowing).seen(past(1))
+    was, would = TwoSides(OLD, knowing).glances(past(1))
     states = [{told.route: told.state for told in one.routes}[INVOICE] for one in (was, would)]
     assert states == ["ready", "held"]

@@ -152,5 +152,5 @@ def test_T21c_what_the_tests_prove_counts_each_field_of_the_lines() -> None:
         "on edit of order: prices with line.price",
         "on edit of order: worth with line.qty",
     ]
-    (way,) = found["on edit of order: prices with line.price"].ways
+    (way,) = found["on edit of order: prices with line.price"].mutants
     assert [word.name for word in way.groups[0].fields] == ["total"]

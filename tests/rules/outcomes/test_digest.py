@@ -12,8 +12,8 @@ import pytest
 from grammar.text.problem import Span
 from rules.facts import Facts, Subject
 from rules.outcome_hash import (
+    DESCRIBED,
     REPEATED,
-    TOLD,
     WHERE,
     WORDING,
     Digest,
@@ -54,7 +54,12 @@ def whole() -> Outcome:
     ready = good.decisions[0]
     held = next(one for decision in bad.decisions for one in decision.findings)
     first = replace(
-        ready, findings=(held,), wait=WAIT, approvals=(NEED,), plan=(STEP,), open={"1": Decimal(2)}
+        ready,
+        findings=(held,),
+        wait=WAIT,
+        approvals=(NEED,),
+        plan=(STEP,),
+        open={"1": Decimal(2)},
     )
     return replace(good, decisions=(first, *good.decisions[1:]), valid_until=NOW)
 
@@ -106,7 +111,7 @@ def test_T38a_a_decision_counts_and_its_wording_does_not(kind: type, name: str) 
     read_only = name in WORDING.get(kind, frozenset()) | WHERE | REPEATED
     assert (hash_decided(after, FACTS) == hash_decided(before, FACTS)) is read_only
     assert (name in counted_fields(kind)) is not read_only
-    beside = kind in {Verdict, Lineage, Use} or (kind is Outcome and name in TOLD)
+    beside = kind in {Verdict, Lineage, Use} or (kind is Outcome and name in DESCRIBED)
     assert (hash_bare(after, FACTS) == hash_bare(before, FACTS)) is (read_only or beside)
 
 

@@ -289,8 +289,8 @@ def test_every_part_has_a_place_and_breaks_what_it_names() -> None:
     found = all_parts(ruleset_of(RULESETS["roaster"]))
     assert len({(part.kind, part.name, part.span) for part in found}) == len(found) > 90
     for part in found:
-        assert bool(part.ways) == (part.kind != "what clears a hold"), part
-        assert all(way != part.declared for way in part.ways), part
+        assert bool(part.mutants) == (part.kind != "what clears a hold"), part
+        assert all(way != part.declared for way in part.mutants), part
         first = part.declared.span
         assert (first.line, first.end_line) <= (part.span.line, part.span.end_line)
     elsewhere = {"rows of maps", "fields of lines in groups"}  # of other rules

@@ -19,7 +19,7 @@ from rules.checker.all_checks import check
 from rules.facts import Facts, TargetDocument
 from rules.outcomes import Decision, Document, Outcome, Step
 from rules.program import Program, compile_ruleset
-from rules.testing.recorded_cases import Case, Untold, case_of, first_difference
+from rules.testing.recorded_cases import Case, NoCase, case_of, first_difference
 from rules.testing.recorded_values import Judged, Neutral, Secrets
 from rules.testing.runner import run_test
 from rules.testing.test_steps import ClosedWorld, _post_what_is_ready
@@ -108,7 +108,7 @@ def test_the_record_of_each_test_of_a_starter_is_told_again(name: str) -> None:
         if judged is None:
             continue
         case = case_of(program, judged, NEUTRAL, schemas())
-        if isinstance(case, Untold):
+        if isinstance(case, NoCase):
             untold.add(title)
         else:
             told += 1
@@ -234,7 +234,7 @@ def test_a_release_is_nothing_that_a_test_can_tell() -> None:
     outcome = program.evaluate(held.subject, facts, held.world, held.now)
     assert outcome.decisions != held.outcome.decisions
     told = case_of(program, replace(held, facts=facts, outcome=outcome), NEUTRAL, schemas())
-    assert isinstance(told, Untold)
+    assert isinstance(told, NoCase)
     assert told.route == decision.route
 
 
@@ -248,7 +248,7 @@ def test_what_needs_a_hidden_value_is_not_told_without_it() -> None:
     _, program = starter("netshop-aiaccount")
     assert isinstance(case_of(program, ready(program), Neutral({}, {}), schemas()), Case)
     assert isinstance(
-        case_of(program, ready(program), Neutral({"total": "1.00"}, {}), schemas()), Untold
+        case_of(program, ready(program), Neutral({"total": "1.00"}, {}), schemas()), NoCase
     )
 
 
@@ -344,7 +344,7 @@ def test_a_very_long_record_is_not_told() -> None:
     told = case_of(
         program, replace(judged, subject=replace(judged.subject, body=body)), NEUTRAL, schemas()
     )
-    assert told == Untold(None)
+    assert told == NoCase(None)
 
 
 @pytest.mark.slow
