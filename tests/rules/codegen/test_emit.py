@@ -68,7 +68,7 @@ def texts_of(work: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> list[s
         found.append(text)
         return compile(text, "<rules>", "exec")
 
-    monkeypatch.setattr("rules.program._kept", watched)
+    monkeypatch.setattr("rules.program._cached_code", watched)
     monkeypatch.setattr("rules.program._code", watched)
     work()
     return found
