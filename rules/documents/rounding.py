@@ -75,7 +75,7 @@ _SHOWN_LINES = 3
 def is_rounding(
     total: Decimal, *, expected: Decimal, others: Collection[Decimal], places: Decimal
 ) -> bool:
-    """Check whether a total differs by rounding only: it is another sum, or off by one last place.
+    """Check whether a total differs by rounding only: another sum, or one last place off.
 
     >>> sen, sums = Decimal("0.01"), {"expected": Decimal("33.12"), "others": [Decimal("33.13")]}
     >>> [is_rounding(Decimal(t), places=sen, **sums) for t in ("33.13", "33.11", "33.17")]
@@ -103,9 +103,7 @@ def sum_columns(columns: Iterable[Sequence[Number]], method: str, places: Decima
 
 
 class RoundingProgram:
-    """Compute the total of one route's documents, and compare it with the total that the document
-    or its record states.
-    """
+    """Compute the total of one route's documents, and compare it with the stated total."""
 
     def __init__(
         self,
@@ -169,10 +167,7 @@ class RoundingProgram:
         target: nodes.Target | None,
         record_total: RecordTotal | None,
     ) -> RoundingProgram | None:
-        """Return the proof of a route, or None if its documents do not show how a total is made.
-
-        `record_total` is the record's own total, used if the header names none.
-        """
+        """Return the proof of a route, or None if its documents do not show how a total is made."""
         parts = AmountParts.of(compiler.index, post, schema, total)
         return (
             RoundingProgram(compiler, post, target, parts, record_total)
@@ -181,9 +176,7 @@ class RoundingProgram:
         )
 
     def amount(self, run: Run) -> Decimal | None:
-        """Return the target's total if the document names none. None if it names one or a value is
-        unknown.
-        """
+        """Return the target's total if the document names none; None if a value is unknown."""
         if self.parts.total is not None:
             return None
         line = self.adjusted(run) if self.adjusted else _NOTHING
@@ -192,9 +185,7 @@ class RoundingProgram:
         return CONTEXT.add(*parts) if all(isinstance(part, Decimal) for part in parts) else None
 
     def is_exact(self, run: Run, amounts: Sequence[Sequence[Number]] | Decimal) -> bool:
-        """Check whether the total equals the target's sum of these columns of `asked`, or this
-        sum.
-        """
+        """Check whether the total equals the target's sum of these columns of `asked`."""
         if self.total is None:
             return True
         line, expected = self.adjusted(run) if self.adjusted else _NOTHING, amounts
@@ -210,8 +201,8 @@ class RoundingProgram:
         return bool(self.asked and self.parts.reckoned) and self.target.rounding == PER_LINE
 
     def judge(self, run: Run, judged: Said) -> Said:
-        """Return the verdict, and a finding if the difference exceeds the tolerance and no check
-        reported it.
+        """Return the verdict, and a finding if more than tolerated differs without a failed
+        check.
         """
         # A document that names no total is not judged: a guess would hold correct documents.
         if self.total is None:
@@ -273,9 +264,7 @@ class RoundingProgram:
         )
 
     def _expected(self, run: Run) -> Any:
-        """Return the target's sum of the lines, computed once per run. A partial bill counts all
-        parts.
-        """
+        """Return the target's sum of the lines, cached per run. A partial bill counts all parts."""
         if self not in run.memo:
             run.memo[self] = self._sum(
                 run, self.target.rounding, self.columns, lines_ever_billed(run)
@@ -353,19 +342,17 @@ class RoundingProgram:
         named: bool,
     ) -> str:
         method = "quantity times price, " if self.parts.reckoned else ""
-        format_amount = partial(self.in_words, run)
-        other_sums = "".join(
-            f"; {name} makes {format_amount(other)}" for name, other in others.items()
-        )
+        show = partial(self.in_words, run)
+        other_sums = "".join(f"; {name} makes {show(other)}" for name, other in others.items())
         difference = CONTEXT.subtract(total, expected)
-        with_line = f", of which {format_amount(line)} is the rounding line" if line else ""
+        with_line = f", of which {show(line)} is the rounding line" if line else ""
         direction = "more" if difference > 0 else "less"
         name = "rounding" if named else "no rounding"
         return (
-            f"{self.name} is {format_amount(total)}, but {self.target.name} makes "
-            f"{format_amount(expected)} of the lines "
+            f"{self.name} is {show(total)}, but {self.target.name} makes "
+            f"{show(expected)} of the lines "
             f"({method}{METHOD_LABELS[self.target.rounding]}{other_sums}): "
-            f"{format_amount(abs(difference))} {direction}{with_line}, which is {name}."
+            f"{show(abs(difference))} {direction}{with_line}, which is {name}."
         )
 
     def _verdict(self, result: VerdictResult, rule: str, operands: Operands, text: str) -> Verdict:
@@ -401,9 +388,7 @@ def _money(value: Decimal) -> str:
 
 
 def rounding_cause_key(target: str) -> CauseKey:
-    """Return the cause key of all holds because a target's rounding method differs from the
-    rules'.
-    """
+    """Return the cause key of all holds for a different rounding method."""
     return CauseKey(CauseKind.ROUNDING, target)
 
 
@@ -420,9 +405,7 @@ class RoundingMethodProgram:
         return state is not None and state.rounding not in ("", self.target.rounding)
 
     def judge(self, run: Run) -> Said:
-        """Return a hold that cannot be released: the target would show another total than the
-        document.
-        """
+        """Return a hold that cannot be released: the target's total would differ."""
         if not self.differs(run.world):
             return Said()
         name, span = self.target.name, self.target.span
@@ -585,9 +568,7 @@ class TaxProgram:
         return self._closure(parts[part], self.scope)
 
     def _base_of(self, parts: LineParts, schema: DocumentSchema) -> nodes.Expr | None:
-        """Return the expression that the target taxes: quantity times price if it recomputes each
-        line.
-        """
+        """Return the expression that the target taxes, recomputed if it recomputes each line."""
         net = net_of(parts, self.scope) if getattr(schema, "reckons", False) else None
         amount, tax = parts["amount"], parts["tax"]
         if net is not None or amount is None or tax is None or self.defined.tax_is != "added":
@@ -636,9 +617,7 @@ class TaxProgram:
         return Said([verdict], [self._finding(figures, text)])
 
     def _is_final(self, figures: TaxFigures) -> bool:
-        """Check whether the difference cannot be released: a line has another rate, or the total
-        differs by more than rounding.
-        """
+        """Check whether a release is impossible: another rate, or more than rounding differs."""
         rounding_limit = CONTEXT.multiply(self.target.places, Decimal(len(figures.lines)))
         exceeds_rounding = abs(figures.total_off) > rounding_limit and not self.trusts_releases
         return bool(figures.wrong) or exceeds_rounding
@@ -734,32 +713,32 @@ class TaxProgram:
     # ---- in words -----------------------------------------------------------------------------
 
     def _explain(self, run: Run, figures: TaxFigures) -> str:
-        format_amount, method = partial(self.in_words, run), METHOD_LABELS[self.target.rounding]
+        show, method = partial(self.in_words, run), METHOD_LABELS[self.target.rounding]
         record = self.compiler.record.replace("_", " ")
         name = self.target.name
         text = (
-            f"{name} makes {format_amount(figures.tax)} tax of the lines ({method}), and the "
+            f"{name} makes {show(figures.tax)} tax of the lines ({method}), and the "
             f"{record} has "
-            f"{format_amount(figures.own_tax)}: {_difference(format_amount, figures.tax_off)}."
+            f"{show(figures.own_tax)}: {_difference(show, figures.tax_off)}."
         )
         for line in figures.wrong[:_SHOWN_LINES]:
             due = round_half_up(line.exact, self.target.places)
             text += (
                 f" Line {line.number}: tax code {line.code} is {_percent(line.rate)} of "
                 ""
-                f"{format_amount(round_half_up(line.base, self.target.places))}, which is "
+                f"{show(round_half_up(line.base, self.target.places))}, which is "
                 ""
-                f"{format_amount(due)}, and "
+                f"{show(due)}, and "
                 ""
                 f"the {record} has "
-                f"{format_amount(round_half_up(line.charged, self.target.places))}."
+                f"{show(round_half_up(line.charged, self.target.places))}."
             )
         if figures.total is not None and figures.own_total is not None and figures.total_off:
             text += (
-                f" It comes to {format_amount(figures.total)} in {name}, and the {record} has "
+                f" It comes to {show(figures.total)} in {name}, and the {record} has "
                 ""
-                f"{format_amount(figures.own_total)}: "
-                f"{_difference(format_amount, figures.total_off)}."
+                f"{show(figures.own_total)}: "
+                f"{_difference(show, figures.total_off)}."
             )
         return text
 
@@ -804,9 +783,9 @@ def _is_stopped(judged: Said, labels: Collection[str]) -> bool:
     return any({*labels} & {name for name, _ in v.operands} for v in checks)
 
 
-def _difference(format_amount: Callable[[Decimal], str], difference: Decimal) -> str:
+def _difference(show: Callable[[Decimal], str], difference: Decimal) -> str:
     return (
-        f"{format_amount(abs(difference))} {'more' if difference > 0 else 'less'}"
+        f"{show(abs(difference))} {'more' if difference > 0 else 'less'}"
         if difference
         else "the same"
     )

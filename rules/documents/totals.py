@@ -26,23 +26,10 @@ from rules.outcomes import (
 )
 from rules.types.functions import bill_as_whole, expand_parts
 from rules.types.inference import ignore_problem, infer
-from rules.types.symbol_table import (
-    Amounts,
-    DocumentSchema,
-    Index,
-    Schemas,
-    Scope,
-    stored_currency,
-)
+from rules.types.symbol_table import Amounts, DocumentSchema, Index, Schemas, Scope, stored_currency
 from rules.values.canonical import number_text
 from rules.values.cause_keys import CauseKey, CauseKind, Clearing
-from rules.values.kinds import (
-    CONTEXT,
-    CURRENCY_CODES,
-    NUMERIC,
-    round_half_up,
-    suggest_currency,
-)
+from rules.values.kinds import CONTEXT, CURRENCY_CODES, NUMERIC, round_half_up, suggest_currency
 from rules.values.wording import MISSING
 
 _LINE_AMOUNTS = ("LineTotal", "SubTotal", "Amount", "LineAmount", "NetAmount")
@@ -249,9 +236,7 @@ def _money_assignments(
 def _columns(
     post: nodes.Post, line: LineParts, scope: Scope, *, recompute: bool, by_usual_names: bool
 ) -> tuple[Columns, Columns]:
-    """Return the columns of a line: its amount without tax, and its tax; and the columns as the
-    target recomputes them.
-    """
+    """Return a line's columns (net amount, tax), and the columns as the target recomputes them."""
     amount, tax, code = line["amount"], line["tax"], line["code"]
     includes_tax = line.defined.tax_is != "beside" or _holds_tax(post, line.defined)
     if includes_tax is None or any(name in line.fields for name in _SIDES):
@@ -356,9 +341,7 @@ def line_of(post: nodes.Post, schema: DocumentSchema | None) -> LineParts | None
 
 @dataclass(frozen=True, slots=True)
 class TaxedParts:
-    """Hold the parts of a line with a tax and its code, or of the header if that is the only
-    row.
-    """
+    """Hold the parts of a line (or of the only row, the header) with a tax and its code."""
 
     parts: LineParts
     in_header: bool
@@ -393,9 +376,8 @@ class RecordTotal:
             self.rounding = compiler.guarded(rounding, scope, OWN_TOTAL, "")
 
     def near(self, run: Run, amount: Any) -> Any:
-        """Return the total, or the total without the source's rounding if that is nearer to amount.
-
-        A blank or unreadable rounding counts as none.
+        """Return the total, without the source's rounding if that is nearer to amount. A blank
+        rounding counts as 0.
         """
         total: Any = self.total(run)
         rounding: Any = self.rounding(run) if self.rounding is not None else None
@@ -438,8 +420,8 @@ class OwnTotalProgram:
         target: nodes.Target | None,
         record_total: RecordTotal | None,
     ) -> OwnTotalProgram | None:
-        """Return the proof of a route, or None if its header names no total, or copies the record's
-        own.
+        """Return the proof of a route, or None if its header copies the record's total or names
+        none.
         """
         head = next((a for a in post.fields if a.name == total), None)
         if head is None or target is None or record_total is None or post.bill is not None:
@@ -454,40 +436,38 @@ class OwnTotalProgram:
         return bool(self.record_total.near(run, total) == total)
 
     def judge(self, run: Run, judged: Said) -> Said:
-        """Return a finding if the totals differ. Empty if either is missing, or a failed check
-        already reports it.
-        """
+        """Return a finding if the totals differ, unless a failed check already reports it."""
         total = self.total(run)
-        stated_total = self.record_total.near(run, total)
+        own_total = self.record_total.near(run, total)
         if (
             not isinstance(total, Decimal)
-            or not isinstance(stated_total, Decimal)
-            or total == stated_total
+            or not isinstance(own_total, Decimal)
+            or total == own_total
         ):
             return Said()
         if has_failed_check(judged, self.record_total.labels, released=self.trusts_releases):
             return Said()
-        difference, format_amount = CONTEXT.subtract(total, stated_total), self.in_words
+        difference, format_amount = CONTEXT.subtract(total, own_total), self.in_words
         text = (
             f"{self.name} is {format_amount(run, total)}, but the record says "
             f"{self.record_total.fields.total} "
             ""
-            f"{format_amount(run, stated_total)}: {format_amount(run, abs(difference))} "
+            f"{format_amount(run, own_total)}: {format_amount(run, abs(difference))} "
             f"{'more' if difference > 0 else 'less'}."
         )
         released = (self.route, OWN_TOTAL) in run.facts.releases
         result = PASS if abs(difference) <= self.target.tolerance else HIT
-        verdict = self._verdict(result, total, stated_total, text)
+        verdict = self._verdict(result, total, own_total, text)
         if released or result == PASS:
             return Said([replace(verdict, released=released)])
         return Said([verdict], [self._finding(text)])
 
     def _verdict(
-        self, result: VerdictResult, total: Decimal, stated_total: Decimal, text: str
+        self, result: VerdictResult, total: Decimal, own_total: Decimal, text: str
     ) -> Verdict:
         operands = (
             (self.name, _money_text(total)),
-            (self.record_total.fields.total, _money_text(stated_total)),
+            (self.record_total.fields.total, _money_text(own_total)),
         )
         span = self.target.tolerance_action.span
         return Verdict(OWN_TOTAL, "rounding", self.route, result, span, operands, None, text)
@@ -559,25 +539,25 @@ class CurrencyProgram:
         is_known = isinstance(stated_amount, Decimal) and isinstance(amount, Decimal)
         if self.says_converted and (stated_amount != amount if is_known else self.stated is None):
             return Said()
-        record_currency, document_currency = self._codes(run)
+        record_code, document_code = self._codes(run)
         record = self.record.replace("_", " ")
-        text = f"The document is in {document_currency} and the {record} in {record_currency}."
+        text = f"The document is in {document_code} and the {record} in {record_code}."
         if isinstance(stated_amount, Decimal):
             text = (
-                f"The document is in {document_currency} and the {record} in {record_currency}: "
-                f"{in_currency(stated_amount, record_currency)} "
-                f"would be posted as {in_currency(stated_amount, document_currency)}."
+                f"The document is in {document_code} and the {record} in {record_code}: "
+                f"{in_currency(stated_amount, record_code)} "
+                f"would be posted as {in_currency(stated_amount, document_code)}."
             )
         released = (self.route, OTHER_CURRENCY) in run.facts.releases
         operands = (
-            ("currency of the record", record_currency),
-            ("currency of the document", document_currency),
+            ("currency of the record", record_code),
+            ("currency of the document", document_code),
         )
         verdict = Verdict(
             OTHER_CURRENCY, "rounding", self.route, HIT, self.span, operands, None, text, released
         )
         return Said(
-            [verdict], [] if released else [self._finding(text, record_currency, document_currency)]
+            [verdict], [] if released else [self._finding(text, record_code, document_code)]
         )
 
     def _codes(self, run: Run) -> tuple[str, str]:
@@ -592,7 +572,7 @@ class CurrencyProgram:
         value = self.named(run)
         return record_currency, suggest_currency(value) if isinstance(value, str) else ""
 
-    def _finding(self, text: str, record_currency: str, document_currency: str) -> Finding:
+    def _finding(self, text: str, record_code: str, document_code: str) -> Finding:
         return Finding(
             code="CUR02",
             error_class="business_rule",
@@ -602,12 +582,10 @@ class CurrencyProgram:
             owner=self.owner,
             message=f"{text} Its amounts are not converted. Nothing was sent.",
             clears=Clearing.by(self.owner),
-            cause_key=CauseKey(
-                CauseKind.RULE, f"{OTHER_CURRENCY}:{record_currency}-{document_currency}"
-            ),
-            cause_label=(f"Amounts in {record_currency} in a document in {document_currency}"),
+            cause_key=CauseKey(CauseKind.RULE, f"{OTHER_CURRENCY}:{record_code}-{document_code}"),
+            cause_label=(f"Amounts in {record_code} in a document in {document_code}"),
             would_pass=(
-                f"the document is in {record_currency}, or the rules convert its amounts and say so"
+                f"the document is in {record_code}, or the rules convert its amounts and say so"
             ),
             span=self.span,
         )
@@ -664,9 +642,7 @@ class LineAmountProgram:
         schema: DocumentSchema | None,
         target: nodes.Target | None,
     ) -> LineAmountProgram | None:
-        """Return the proof of a route, or None if its target defines no line or the route omits a
-        part.
-        """
+        """Return the proof of a route, or None if a part of the line is undefined."""
         line = line_of(post, schema)
         if line is None or target is None or schema is None:
             return None
@@ -680,10 +656,10 @@ class LineAmountProgram:
 
     def is_exact(self, rows: Iterable[Values]) -> bool:
         """Check whether every line's amount equals its parts; `rows` are the values of `asked`."""
-        for values in rows:
-            values_by_part = dict(zip(self.parts, values, strict=True))
-            computed = self._compute(values_by_part)
-            if computed is None or values_by_part["amount"] != computed[0]:
+        for row in rows:
+            values = dict(zip(self.parts, row, strict=True))
+            computed = self._compute(values)
+            if computed is None or values["amount"] != computed[0]:
                 return False
         return True
 
@@ -696,82 +672,70 @@ class LineAmountProgram:
             if is_left_out(run, row):
                 continue
             run.line = row
-            values_by_part = {p: c(run) for p, c in zip(self.parts, self.closures, strict=True)}
-            computed = self._compute(values_by_part)
-            if computed is None or self._explains(values_by_part, *computed):
+            values = {p: c(run) for p, c in zip(self.parts, self.closures, strict=True)}
+            computed = self._compute(values)
+            if computed is None or self._explains(values, *computed):
                 continue
-            difference = CONTEXT.subtract(values_by_part["amount"], computed[0])
+            difference = CONTEXT.subtract(values["amount"], computed[0])
             if abs(difference) <= self.target.tolerance:
                 continue
-            wrong[number] = self._explain(run, number, values_by_part, computed[0], difference)
+            wrong[number] = self._explain(run, number, values, computed[0], difference)
             judged.verdicts.append(
-                self._verdict(number, values_by_part, computed[0], wrong[number], released)
+                self._verdict(number, values, computed[0], wrong[number], released)
             )
         if wrong and not released:
             judged.findings.append(self._finding(wrong))
         return judged
 
-    def _compute(self, values_by_part: dict[str, Any]) -> tuple[Decimal, Decimal] | None:
-        """Return the amount from a line's parts, rounded and exact; None if a part is not a
-        number.
-        """
-        quantity, price = values_by_part["quantity"], values_by_part["price"]
-        if not all(
-            isinstance(value, Decimal) for value in (values_by_part["amount"], quantity, price)
-        ):
+    def _compute(self, values: dict[str, Any]) -> tuple[Decimal, Decimal] | None:
+        """Return the amount from a line's parts, rounded and exact; None if one is no number."""
+        quantity, price = values["quantity"], values["price"]
+        if not all(isinstance(value, Decimal) for value in (values["amount"], quantity, price)):
             return None
         places = self.target.places
         net = CONTEXT.multiply(quantity, price)
-        if "discount" in values_by_part:
-            discount = _discount(values_by_part["discount"], round_half_up(net, places))
+        if "discount" in values:
+            discount = _discount(values["discount"], round_half_up(net, places))
             if discount is None:
                 return None
             net = CONTEXT.subtract(net, discount)
-        tax = values_by_part.get("tax", _NOTHING)
+        tax = values.get("tax", _NOTHING)
         if not isinstance(tax, Decimal):
             return None
         rounded = CONTEXT.add(round_half_up(net, places), round_half_up(tax, places))
         return rounded, CONTEXT.add(net, tax)
 
-    def _explains(self, values_by_part: dict[str, Any], rounded: Decimal, exact: Decimal) -> bool:
-        """Check whether the amount equals its parts, allowing for a rounded price or a part of a
+    def _explains(self, values: dict[str, Any], rounded: Decimal, exact: Decimal) -> bool:
+        """Check whether the amount equals its parts, but for a rounded price or a part of a
         bill.
         """
-        if values_by_part["amount"] == rounded:
+        if values["amount"] == rounded:
             return True
-        places, exponent = (
-            self.target.places,
-            values_by_part["price"].normalize().as_tuple().exponent,
-        )
+        places, exponent = (self.target.places, values["price"].normalize().as_tuple().exponent)
         slack = places if self.parted else _NOTHING
         if isinstance(exponent, int) and Decimal(1).scaleb(exponent) <= self.finest:
-            slack += abs(values_by_part["quantity"]) * self.finest * _HALF
+            slack += abs(values["quantity"]) * self.finest * _HALF
         limit = slack + places * _HALF
-        return bool(slack) and abs(CONTEXT.subtract(values_by_part["amount"], exact)) <= limit
+        return bool(slack) and abs(CONTEXT.subtract(values["amount"], exact)) <= limit
 
     # ---- in words -----------------------------------------------------------------------------
 
     def _explain(
-        self,
-        run: Run,
-        number: int,
-        values_by_part: dict[str, Any],
-        computed: Decimal,
-        difference: Decimal,
+        self, run: Run, number: int, values: dict[str, Any], computed: Decimal, difference: Decimal
     ) -> str:
-        format_amount = partial(self.in_words, run)
-        part_texts = {
-            part: f"{self._name(part)} {_format_part(part, value, format_amount)}"
-            for part, value in values_by_part.items()
+        show = partial(self.in_words, run)
+        texts = {
+            part: f"{self._name(part)} {_format_part(part, value, show)}"
+            for part, value in values.items()
         }
-        formula = f"{part_texts['quantity']} × {part_texts['price']}"
-        formula += f" − {part_texts['discount']}" if "discount" in part_texts else ""
-        formula += f" + {part_texts['tax']}" if "tax" in part_texts else ""
+        formula = f"{texts['quantity']} × {texts['price']}"
+        formula += f" − {texts['discount']}" if "discount" in texts else ""
+        formula += f" + {texts['tax']}" if "tax" in texts else ""
         direction = "more" if difference > 0 else "less"
         return (
             f"Line {number}: {self._name('amount')} is "
-            f"{format_amount(values_by_part['amount'])}, but {formula} makes "
-            f"{format_amount(computed)}: {format_amount(abs(difference))} {direction}."
+            f"{show(values['amount'])}, but {formula} makes "
+            f"{show(computed)}: {show(abs(difference))} {direction}."
         )
 
     def _name(self, part: str) -> str:
@@ -779,16 +743,11 @@ class LineAmountProgram:
         return name
 
     def _verdict(
-        self,
-        number: int,
-        values_by_part: dict[str, Any],
-        computed: Decimal,
-        text: str,
-        released: bool,
+        self, number: int, values: dict[str, Any], computed: Decimal, text: str, released: bool
     ) -> Verdict:
         operands = [
             (self._name(part), _format_part(part, value, _money_text))
-            for part, value in values_by_part.items()
+            for part, value in values.items()
         ]
         operands.append(("its parts make", _money_text(computed)))
         span = self.target.tolerance_action.span
@@ -818,7 +777,7 @@ class LineAmountProgram:
 
 
 def _discount(value: Any, gross: Decimal) -> Decimal | None:
-    """Return a discount as an amount. A text is an amount or a percentage, as in AutoCount."""
+    """Return a discount as an amount. A text is an amount or a percentage."""
     if isinstance(value, Decimal):
         return value
     if not isinstance(value, str):

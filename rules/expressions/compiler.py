@@ -72,12 +72,7 @@ MOST_DAYS = 4096
 Assigned = Sequence[tuple[str, nodes.Expr, Type]]
 """Fields of a document, or of its lines: (name, expression, type)."""
 
-_NUMBERS = {
-    "+": kinds.add,
-    "-": kinds.subtract,
-    "*": kinds.multiply,
-    "/": kinds.divide,
-}
+_NUMBERS = {"+": kinds.add, "-": kinds.subtract, "*": kinds.multiply, "/": kinds.divide}
 
 _OTHERS = {"+": operator.add, "-": operator.sub}
 
@@ -139,11 +134,7 @@ class Compiler(ABC):
     """Compile the expressions of one record kind."""
 
     def __init__(
-        self,
-        index: Index,
-        record: str,
-        zone: ZoneInfo,
-        family: dict[str, Compiler] | None = None,
+        self, index: Index, record: str, zone: ZoneInfo, family: dict[str, Compiler] | None = None
     ) -> None:
         self.index = index
         self.record = record

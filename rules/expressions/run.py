@@ -14,13 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeAlias, Ty
 
 from grammar import nodes
 from grammar.nodes import Field
-from grammar.text.characters import (
-    in_words,
-    invisible,
-    mistaken,
-    shown,
-    without_invisible,
-)
+from grammar.text.characters import in_words, invisible, mistaken, shown, without_invisible
 from grammar.text.finding_codes import INTAKE_FAULTS
 from grammar.text.vocabulary import Edition
 from rules.facts import Bases, Conversion, Facts, Table, World, convert, literal_value
@@ -86,7 +80,7 @@ _IDENTIFYING = frozenset({"key", "family"})
 """Marks of the fields that identify records and families."""
 
 FIRST_SEEN = "!"
-"""The first visible character: a text that sorts before it begins with an invisible character."""
+"""The first visible character: a text before it begins with an invisible one."""
 
 _FREE = frozenset({"text", "user"})
 
@@ -120,9 +114,8 @@ class RetreatError(Exception):
 class Detail(NamedTuple):
     """Choose how much of an evaluation is described.
 
-    `story`: whether texts are needed: messages, values, what would pass. `full`: whether passing
-    rules are described too: values, proofs, lineage. `bare`: whether messages show amounts as plain
-    numbers, as first versions did; older outcome hashes cover these words.
+    `story`: whether texts are needed. `full`: whether passing rules are described too: values,
+    proofs, lineage. `bare`: whether amounts are plain numbers, which older outcome hashes cover.
     """
 
     story: bool
@@ -257,10 +250,7 @@ class Run:
         return STEPS - self.steps > STEPS // 200
 
     def all_uses(self) -> tuple[Use, ...]:
-        """Return every mapping and unit entry that was read, without repetition.
-
-        Sorted by table and key in a full evaluation, else by id.
-        """
+        """Return all entries read, without repetition, by table and key if full, else by id."""
         uses_read = [use for _, use in self.lookups.values() if use is not None]
         entries = dict(zip(map(id, self.entries), self.entries, strict=True)).values()
         for _, entry_uses in (*self.conversions.values(), *entries):  # most of them several times
@@ -276,11 +266,7 @@ class Run:
 
 
 class Memory(Generic[T]):
-    """Cache the lookups of the last world by key. A world never changes, and records repeat
-    lookups.
-
-    `seen` holds the world and its cache in one value, because another thread may set another world.
-    """
+    """Cache one world's lookups. `seen` is one value because another thread may replace it."""
 
     __slots__ = ("seen",)
 
@@ -390,9 +376,7 @@ class UnitTable:
         """(unit, item) -> (conversion, entries used)."""
 
     def get(self, run: Run, unit: str, item: str) -> Conversion | Unknown:
-        """Return the conversion of an item's unit to its base unit, or the Unknown of the missing
-        factor.
-        """
+        """Return the conversion of an item's unit to its base unit, or the Unknown without it."""
         place = (unit, item)
         hit = run.conversions.get(place)
         if hit is None:
@@ -635,10 +619,7 @@ class Reader:
 
 
 class EmptyLine(dict[str, Any]):
-    """Represent a line of 0 pieces without an amount, such as a sold-out product.
-
-    Rules and documents skip it. It keeps its place, so that other lines keep their numbers.
-    """
+    """Represent a line of 0 pieces without an amount. It is skipped but keeps its number."""
 
 
 def is_left_out(run: Run, row: Mapping[str, Any]) -> bool:
@@ -687,9 +668,7 @@ def read_plainly(slots: Sequence[QuickField]) -> Callable[..., dict[str, Any]]:
 def _row(
     slots: Sequence[QuickField], values: Mapping[str, object], content: Content, line: int | None
 ) -> dict[str, Any]:
-    """Return the fields of a header or a line. Plain values are read directly; slots convert all
-    others.
-    """
+    """Return the fields of a header or a line; slots convert all values that are not plain."""
     row: dict[str, Any] = {}
     get = values.get
     for name, text, cached, missing, slot in slots:
@@ -813,8 +792,8 @@ def _explain_currency(raw: str) -> dict[str, Any]:
 
 
 QuickField = tuple[str, bool, Callable[[Any], Any], Unknown | None, FieldSlot]
-"""The parts that read most values of a field: its name, whether it is a text, the cache lookup, the
-value if it is missing (None: the slot decides), and the slot for all others.
+"""What reads most values of a field: name, whether it is a text, the cache lookup, the value if
+missing (None: the slot decides), and the slot for all others.
 """
 
 RowReader = Callable[[Sequence[QuickField]], Callable[..., dict[str, Any]]]
