@@ -165,8 +165,6 @@ def init_filters(app: Flask) -> None:
         state_label,
         failure_word,
         class_label,
-        readable_term,
-        format_clause,
         place,
         operands,
         headed,
@@ -177,6 +175,7 @@ def init_filters(app: Flask) -> None:
         role_list,
     ):
         app.jinja_env.filters[made.__name__] = made
+    app.jinja_env.filters |= {"clause": format_clause, "term": readable_term}
     app.jinja_env.globals["class_tones"] = SHOWN_TONES
     app.jinja_env.globals["zone_note"] = zone_note
 
