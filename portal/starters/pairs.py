@@ -7,7 +7,7 @@ template must have.
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -103,7 +103,7 @@ PAYMENTS: Final = ("receipt", "settlement_payment")
 class Source:
     """What the rules of a template say about their source: its name, what people call it, the
     fields of an order that it need not have, conditions on such a field, which are left out, and
-    the titles of their tests.
+    the titles of their tests. `words`: status of an order -> further words that it writes for it.
     """
 
     name: str
@@ -111,7 +111,20 @@ class Source:
     optional: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     tests_left_out: tuple[str, ...] = ()
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
+
+EXPORTED_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
+    **dict.fromkeys(("pending", "unpaid"), ("on-hold", "on hold", "pending payment", "unpaid")),
+    "paid": ("processing", "to ship", "ready_to_ship", "shipping", "shipped", "to receive"),
+    "delivered": ("confirmed",),
+    "cancelled": ("canceled", "failed"),
+}
+"""Status of an order -> the words that the order exports of WooCommerce, Shopee and Lazada have."""
+
+_STATUSES: Final = re.compile(
+    r"(?<=^    status )(?P<blanks> +)one of (?P<words>(?:.*,\n)*.*)$", re.MULTILINE
+)
 
 SOURCES: Final[Mapping[str, Source]] = {
     "netshop": Source("netshop", "NetShop"),
@@ -119,9 +132,10 @@ SOURCES: Final[Mapping[str, Source]] = {
     "workbook": Source(
         name="workbook",
         title="the file",
-        optional=("version",),
+        optional=("version", "customer_name"),  # a sale at the counter names nobody
         left_out=("    when     paid_at is known\n",),  # people write a status, seldom a moment
         tests_left_out=("a status of payment without a time of payment waits",),
+        words=EXPORTED_WORDS,
     ),
 }
 """The sources whose part of a template can be exchanged."""
@@ -260,10 +274,29 @@ def _with_source(path: str, text: str, old_name: str, new_name: str) -> str:
         text = text.replace(clause, "")
     for title in new.tests_left_out:
         text = re.sub(rf'^test "{title}"\n(?:[ \t].*\n|\n)*', "", text, flags=re.MULTILINE)
-    for field in new.optional:
-        blank = rf"^(    {field} +\w+)$"
+    for name in new.optional:
+        blank = rf"^(    {name} +\w+)(?= +completed|$)"
         text = re.sub(blank, r"\1  optional", text, flags=re.MULTILINE)
-    return format_text(text, path)
+    return format_text(_with_words(text, new), path)
+
+
+def _with_words(text: str, source: Source) -> str:
+    """Return the rules with the further words that the source writes for a status of an order."""
+    _, start, after = text.partition(f"record order from {source.name}\n")
+    if not start or not source.words:
+        return text
+    stated = _STATUSES.search(after)
+    if stated is None:
+        return text
+    known = {word.casefold() for word in re.findall(r'"([^"]*)"', stated["words"])}
+    entries = []
+    for entry in stated["words"].replace("\n", " ").split(", "):
+        name, _, words = entry.strip().partition(" as ")
+        more = [f'"{one}"' for one in source.words.get(name, ()) if one not in {*known, name}]
+        spelled = " or ".join(filter(None, (words, *more)))
+        entries.append(f"{name} as {spelled}" if spelled else name)
+    listed = ", ".join(entries)
+    return text.replace(stated["words"], listed, 1)
 
 
 def write_template(word: str, folder: Path) -> None:

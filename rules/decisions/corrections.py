@@ -121,6 +121,8 @@ class _Asked:
         gap = finding.code in COMPLETED or finding.cause_key.table is not None
         theirs = Setter.OWNER if gap or finding.clears.by_people else None
         sent = finding.code in INTAKE_CODES | SUMS | {TARGET_LIMIT}
+        # A blank discount is one of 0.00: after its price it has to be correctable, too.
+        sent = sent or (name == (LINE, "discount") and finding.clears.by_people)
         if sent:  # the source sent a value, so its field was not left blank
             theirs = Setter.OWNER
         free = not never_completed(field, self.excluded if len(name) == 1 else ())

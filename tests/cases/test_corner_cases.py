@@ -16,6 +16,7 @@ from holding.evaluation.evaluate_due import judge_due
 from holding.platform.settings import Settings
 from holding.runs.dispatch import open_desk, push_due
 from tests.cases.company import CaseCompany, Plan, case_path
+from tests.cases.test_rounding_cases import correct
 
 pytestmark = pytest.mark.sqlite
 Make = Callable[..., CaseCompany]
@@ -102,6 +103,26 @@ def test_corner_16_a_negative_settlement_is_held_and_a_fee_of_no_order_is_a_bill
     assert "FB-S-162" in bills
     assert market.postings("S-162")[1] == ("aiaccount.expense_bill", "posted", Decimal("12.00"))
     assert not {"S-161", "S-162", "S-163", "FB-S-163"} & documents.keys()
+
+
+@pytest.mark.parametrize("way", ["release", "correct"])
+def test_a_statement_that_does_not_balance_is_released_or_corrected(
+    market: CaseCompany, tmp_path: Path, way: str
+) -> None:
+    feed(market, tmp_path, settlement(net="89.00"))
+    (hold, *more) = market.holds("S-1")
+    assert ({hold.rule, *(one.rule for one in more)}, hold.owner) == (
+        {"statement_adds"},
+        "accounts",
+    )
+    assert all(figure in hold.text for figure in ("RM 89.00", "RM 90.00", "\u2212RM 1.00"))
+    if way == "release":
+        market.release("S-1")
+        market.work()
+    else:
+        correct(market, "S-1", "net", "90.00")
+    assert market.holds("S-1") == []
+    assert market.states()["S-1"] == "posted"
 
 
 def test_a_statement_that_is_paid_once_is_settled(market: CaseCompany, tmp_path: Path) -> None:

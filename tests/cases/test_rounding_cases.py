@@ -363,6 +363,26 @@ def test_a_refund_whose_items_do_not_come_to_it_is_released_with_a_rounding_line
     assert [row["productCode"] for row in note["details"]] == ["CUP", "ROUNDING"]
 
 
+@pytest.mark.parametrize(("back", "off"), [("5.05", "0.05"), ("4.95", "-0.05")])
+def test_a_released_difference_of_an_aiaccount_refund_is_an_amount_of_its_item(
+    make: Make, tmp_path: Path, back: str, off: str
+) -> None:
+    """The invoice has no rounding line, and AiAccount refunds items of the invoice only."""
+    company = make(Plan(template="netshop-aiaccount-refunds", maps=AI.maps), "aiaccount")
+    feed(company, tmp_path, netshop(round_off="0.00", total="11.68"))
+    feed(company, tmp_path, refunded("11.68", "0.00", back, amount="5.00", qty=1))
+    assert {(hold.code, hold.owner) for hold in company.holds("R-1")} == {("SUM01", "accounts")}
+    assert company.body("R-1")["lines"][1]["amount"] == off
+    company.release("R-1")
+    company.work()
+    assert company.holds("R-1") == []
+    note = company.documents()["R-1"]["document"]
+    lines = [(line["SKU"], line["Quantity"], line["Amount"]) for line in note["lines"]]
+    assert [(sku, Decimal(qty), Decimal(paid)) for sku, qty, paid in lines] == [
+        ("CUP", 1, Decimal(back))
+    ]
+
+
 def correct(company: CaseCompany, number: str, path: str, value: str) -> None:
     """Correct a field on the page of a hold of this record, as the accounts team does."""
     query = select(Hold.id, Version.no).join(Record, Record.id == Hold.record_id)
@@ -379,31 +399,35 @@ def correct(company: CaseCompany, number: str, path: str, value: str) -> None:
     company.work()
 
 
+@pytest.mark.parametrize("first", ["discount", "price"])
 def test_a_price_of_three_decimals_is_corrected_so_that_its_line_keeps_its_amount(
-    make: Make, tmp_path: Path
+    make: Make, tmp_path: Path, first: str
 ) -> None:
     company = make(CLOUD, "autocount", **BOOKS)
     item = {**BOUGHT, "price": "5.305", "qty": 3}
     sums = {"subtotal": "15.92", "tax_total": "1.59", "total": "17.51", "round_off": "0.00"}
     feed(company, tmp_path, netshop(**sums, items=[item]))
     assert {(hold.code, hold.owner) for hold in company.holds()} == {("VAL05", "accounts")}
-    correct(company, "NS-901", "lines[0].discount", "0.01")
-    correct(company, "NS-901", "lines[0].price", "5.31")
+    values = {"discount": "0.01", "price": "5.31"}
+    for name in (first, *(values.keys() - {first})):
+        correct(company, "NS-901", f"lines[0].{name}", values[name])
     assert company.holds() == []
     document = company.documents()["NS-901"]
     amounts = [Decimal(document["master"][name]) for name in ("tax", "finalTotal")]
     assert amounts == [Decimal("1.59"), Decimal("17.51")]
 
 
+@pytest.mark.parametrize("first", ["discount", "price"])
 def test_a_negative_discount_is_corrected_so_that_its_line_keeps_its_amount(
-    make: Make, tmp_path: Path
+    make: Make, tmp_path: Path, first: str
 ) -> None:
     company = make(CLOUD, "autocount", **BOOKS)
     item = {**BOUGHT, "price": "5.30", "discount": "-0.02"}
     feed(company, tmp_path, netshop(items=[item], round_off="0.00", total="11.68"))
     assert {(hold.code, hold.owner) for hold in company.holds()} == {("VAL05", "accounts")}
-    correct(company, "NS-901", "lines[0].price", "5.31")
-    correct(company, "NS-901", "lines[0].discount", "0.00")
+    values = {"discount": "0.00", "price": "5.31"}
+    for name in (first, *(values.keys() - {first})):
+        correct(company, "NS-901", f"lines[0].{name}", values[name])
     assert company.holds() == []
     document = company.documents()["NS-901"]
     assert Decimal(document["master"]["finalTotal"]) == Decimal("11.68")

@@ -16,7 +16,7 @@ from tests.cases.conftest import Make
 from tests.cases.test_shopify_cases import both, exchanged, feed, refund, returned
 
 pytestmark = pytest.mark.sqlite
-KINDS = ("MUG", "GIFTCARD", "SHIPPING", "FEE", "ADJUSTMENT")
+KINDS = ("MUG", "GIFTCARD", "SHIPPING", "FEE", "ADJUSTMENT", "ROUNDING")
 QUICKBOOKS = Plan(
     template="shopify-quickbooks",
     maps={
@@ -110,6 +110,27 @@ def test_goods_that_come_back_are_refunded_in_aiaccount(aiaccount: CaseCompany) 
     assert aiaccount.holds() == []
     assert aiaccount.postings("R-5990") == [("aiaccount.sales_refund", "posted", Decimal("20.00"))]
     assert Decimal(str(aiaccount.documents()["R-5990"]["total"])) == Decimal("20.00")
+
+
+@pytest.mark.parametrize("money", ["20.01", "20.40"])
+def test_a_difference_of_refunded_goods_is_an_amount_of_the_item_in_aiaccount(
+    aiaccount: CaseCompany, money: str
+) -> None:
+    """A sen goes by itself; more is held, and is posted once a person releases it."""
+    body = order()
+    told = refund(body, refund_line_items=[returned(body, "20.00")], money=money)
+    deliver(aiaccount, body, told)
+    codes = {(hold.code, hold.owner) for hold in aiaccount.holds("R-5990")}
+    assert codes == (set() if money == "20.01" else {("SUM01", "accounts")})
+    aiaccount.release("R-5990")
+    aiaccount.work()
+    assert aiaccount.holds("R-5990") == []
+    (line,) = aiaccount.documents()["R-5990"]["document"]["lines"]
+    assert (line["SKU"], Decimal(line["Quantity"]), Decimal(line["Amount"])) == (
+        "MUG",
+        1,
+        Decimal(money),
+    )
 
 
 def test_a_refund_of_shipping_is_held_for_a_person_in_aiaccount(aiaccount: CaseCompany) -> None:

@@ -90,12 +90,23 @@ ERRORS: Final = "Errors"
 
 _HEAD: Final[Mapping[str, tuple[str, str]]] = {
     "id": ("Order ID", "order id, shop order id"),
-    "number": ("Order number", "order no, order number, order num, order ref, order reference, no"),
+    "number": (
+        "Order number",
+        "order no, order number, order num, order ref, order reference, invoice no, "
+        "invoice number, inv no, bill no, receipt no, doc no, document no, no",
+    ),
     "status": ("Status", "order status, state"),
-    "ordered_on": ("Order date", "date, order date, ordered, ordered at, date ordered"),
+    "ordered_on": (
+        "Order date",
+        "date, order date, ordered, ordered at, date ordered, invoice date, inv date, doc date, "
+        "document date, bill date, sales date",
+    ),
     "paid_at": ("Paid at", "paid on, paid, payment date, date paid"),
     "updated_at": ("Last change", "updated, last updated, last change, modified, changed at"),
-    "channel": ("Sales channel", "payment method, channel, paid by"),
+    "channel": (
+        "Sales channel",
+        "payment method, channel, paid by, payment mode, mode of payment, payment type",
+    ),
     "currency": ("Currency", "ccy, cur, currency code"),
     "exchange_rate": ("Exchange rate", "fx rate, currency rate, rate of exchange, conversion rate"),
     "customer": (
@@ -127,7 +138,7 @@ _LINE: Final[Mapping[str, tuple[str, str]]] = {
     "name": ("Item name", "item name, description, product, product name, item description"),
     "uom": ("Unit (UOM)", "unit, unit of measure"),
     "qty": ("Quantity", "quantity, ordered quantity"),
-    "price": ("Unit price", "unit price, price each"),
+    "price": ("Unit price", "unit price, price each, u price, price per unit, selling price"),
     "discount": ("Discount", "line discount, discount amount"),
     "tax": ("Tax type", "tax type, tax code, tax word"),
     "delivered_qty": ("Delivered quantity", "quantity delivered, delivered quantity"),
@@ -180,6 +191,14 @@ _HEADER_WITHIN: Final = 30  # rows: titles and filters of a report stand above i
 
 _RUNNING: Final = frozenset({"no", "bil", "sn"})
 """Headings of a running number; a file without another one numbers its records so."""
+
+_DOCUMENTS: Final = frozenset(
+    {"invoiceno", "invoicenumber", "invno", "billno", "receiptno", "docno", "documentno"}
+)
+"""Headings of a document's number: it names the order where no column has the order's own."""
+
+_SECOND_MEANING: Final = {"customer": "customer_name"}
+"""Heading -> its field where another column fills its first: a code beside `Customer`."""
 
 _NUMBERED: Final = frozenset({"pos", "line_pos"})
 """What the reader numbers itself where no column has it."""
@@ -754,16 +773,26 @@ def matched(
         for name, (label, text) in sorted(fields.items(), key=lambda one: one[0][:1] != EXTRA)
         for word in (name.removeprefix(EXTRA), label, *text.split(", "))
     }
-    for how in (MatchedBy.NAME, MatchedBy.MEANING, MatchedBy.NOTHING):
+    second = {**usual, **{word: name for word, name in _SECOND_MEANING.items() if name in fields}}
+    passes = (
+        (MatchedBy.NAME, {}),
+        *((MatchedBy.MEANING, names) for names in (usual, usual, second)),
+    )
+    for rank, (how, names) in enumerate(passes):
         for column, word in words:
-            weak = bare_heading(word) in _RUNNING
-            name = word if how is MatchedBy.NAME else usual.get(bare_heading(word), LEFT_OUT)
-            if weak and how is MatchedBy.MEANING:
-                continue  # a running number, unless no other column names the record
+            heading = bare_heading(word)
+            name = word if how is MatchedBy.NAME else names.get(heading, LEFT_OUT)
+            if how is MatchedBy.MEANING and _weakness(heading) >= rank:
+                continue
             if column not in found and name in fields and name not in taken:
-                found[column] = (name, MatchedBy.MEANING if how is MatchedBy.NOTHING else how)
+                found[column] = (name, how)
                 taken.add(name)
     return {column: found.get(column, (LEFT_OUT, MatchedBy.NOTHING)) for column, _ in words}
+
+
+def _weakness(heading: str) -> int:
+    """Return after how many passes a heading counts: a running number names a record last."""
+    return 2 if heading in _RUNNING else int(heading in _DOCUMENTS)
 
 
 def _matched_by_export(

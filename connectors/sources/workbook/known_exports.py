@@ -10,7 +10,8 @@ EXTRA: Final = "+"
 EXTRAS: Final[Mapping[str, tuple[str, str]]] = {
     "+shipping": (
         "Shipping of the order",
-        "shipping, shipping fee, shipping cost, shipping charge, delivery fee, postage",
+        "shipping, shipping fee, shipping cost, shipping charge, delivery fee, postage, delivery, "
+        "delivery charge, delivery charges, shipping charges, freight",
     ),
     "+shipping_name": ("Shipping method", "shipping method, delivery method, courier"),
     "+shipping_tax": ("Tax type of the shipping", "shipping tax type, shipping tax code"),
@@ -28,13 +29,14 @@ EXTRAS: Final[Mapping[str, tuple[str, str]]] = {
     "+platform_coins": ("Coins that the marketplace bears", "coins offset"),
     "+platform_bundle": ("Bundle discount that the marketplace bears", "platform bundle discount"),
     "+platform_card": ("Card discount that the marketplace bears", "card discount"),
+    "+platform_rebate": ("Rebate that the marketplace bears", "platform rebate"),
     "+first_name": ("First name of the customer", "first name"),
     "+last_name": ("Last name of the customer", "last name, surname"),
     "+company": ("Company of the customer", "customer company, billing company"),
     "+order_tax": ("Tax name of the order", "tax name"),
     "+cancelled_at": ("Cancelled at", "cancelled on, date cancelled"),
     "+refunded": ("Refunded amount", "refunded amount, refund amount, amount refunded"),
-    "+line_total": ("Amount of the line", "line total, line amount"),
+    "+line_total": ("Amount of the line", "line total, line amount, amount, amt"),
     "+line_taxable": ("Taxable line", "taxable"),
     "+packed_item": ("Item with its quantity and total in one cell", "packed item"),
 }
@@ -59,7 +61,7 @@ PACKED_WORDS: Final = frozenset(
 )
 """Words before the colon of a packed item's parts; a name may hold the signs between them."""
 
-SUMMED: Final = frozenset({"+line_shipping"})
+SUMMED: Final = frozenset({"+line_shipping", "+platform_rebate"})
 """Columns of each row that together are one amount of the order."""
 
 _SHOPIFY: Final = {
@@ -205,6 +207,7 @@ _SHOPEE: Final = {
     "shopeecoinsoffset": "+platform_coins",
     "shopeebundlediscount": "+platform_bundle",
     "creditcarddiscounttotal": "+platform_card",
+    "shopeerebate": "+platform_rebate",
     "buyerpaidshippingfee": "+shipping",
     "shippingfeepaidbybuyer": "+shipping",
     "shippingoption": "+shipping_name",
@@ -238,6 +241,9 @@ _LAZADA: Final = {
 }
 
 
+_CANCELLED: Final = frozenset({"canceled", "cancelled"})
+
+
 @dataclass(frozen=True, slots=True)
 class KnownExport:
     """An export that many shops send: its name, headings that together occur only in it, and the
@@ -253,6 +259,10 @@ class KnownExport:
     row_is_piece: bool = False
     unit: str = "PCS"
     marketplace: bool = False
+
+    def is_cancelled(self, status: str) -> bool:
+        """Check whether a row of this status is a piece that was cancelled before it was sent."""
+        return self.row_is_piece and status.casefold() in _CANCELLED
 
 
 KNOWN_EXPORTS: Final = (

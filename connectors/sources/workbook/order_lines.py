@@ -32,6 +32,7 @@ _PARTS: Final[Sequence[tuple[str, LineKind, str]]] = (
     ("+fee", "fee", "Fee"),
     ("+duty", "duty", "Duty"),
     ("+tip", "tip", "Tip"),
+    ("+platform_rebate", "price_support", "Rebate of the marketplace"),
     ("+order_discount", "discount", "Discount"),
     ("+more_discount", "discount", "Further discount"),
 )
@@ -44,6 +45,7 @@ _BORNE_BY_PLATFORM: Final = (
     "+platform_coins",
     "+platform_bundle",
     "+platform_card",
+    "+platform_rebate",
 )
 
 _FACTORS: Final = ("qty", "price", "discount", "amount")

@@ -32,6 +32,8 @@ _TOTAL: Final = re.compile(
     re.IGNORECASE,
 )
 
+_DASHES: Final = frozenset({"-", "--", "\u2013", "\u2014"})
+
 _NEXT_ITEM: Final = re.compile(r";(?=(?:id|name|product_id):)")
 
 _TEXT_EXTRAS: Final = frozenset(
@@ -171,7 +173,7 @@ class RowReader:
         for number, values in sorted(sheet.rows.items()):
             if number <= sheet.header or own.issuperset(values):
                 continue
-            row = SheetRow(sheet.name, number, read, values, readings)
+            row = SheetRow(sheet.name, number, read, _without_dashes(values, readings), readings)
             word = self._total_of(row)
             if word or filled.isdisjoint(values) or values == headings:
                 self.skipped.append(_skipped(row, word))
@@ -245,6 +247,7 @@ class RowReader:
         return len(row.values) == 1 and not row.readings.keys() & row.values.keys()
 
     def _group(self, rows: Sequence[SheetRow]) -> Group:
+        rows = self._without_cancelled(rows)
         first = rows[0]
         head = SheetRow(
             first.sheet, first.number, first.columns, first.values, first.readings, rows[1:]
@@ -252,6 +255,30 @@ class RowReader:
         names = [name for name in self.parts.headings.head if name != "id"]
         words = dict(header_of(self.parts.orders))
         return head, rows, tuple(_unlike(head, rows, names, words))
+
+    def _without_cancelled(self, rows: Sequence[SheetRow]) -> Sequence[SheetRow]:
+        """Return the rows of an order without its cancelled pieces, unless all are cancelled."""
+        export = self.parts.export
+        if export is None:
+            return rows
+        kept = [row for row in rows if not export.is_cancelled(row.text("status"))]
+        if not kept:
+            return rows
+        words = "This piece was cancelled and is not read."
+        cancelled = (row for row in rows if export.is_cancelled(row.text("status")))
+        self.skipped.extend(wrong_cell(row.naming("status"), words, "") for row in cancelled)
+        return kept
+
+
+def _without_dashes(values: Row, readings: Collection[int]) -> Row:
+    """Return the cells without the dash that people and shops write for a day or amount that there
+    is none of.
+    """
+    return {
+        column: value
+        for column, value in values.items()
+        if column not in readings or str(value).strip() not in _DASHES
+    }
 
 
 def _unpacked(row: SheetRow, columns: Sequence[int]) -> Iterator[SheetRow]:

@@ -555,6 +555,26 @@ def rows_of(schema: DocumentSchema, document: OutgoingDocument) -> Sequence[Mapp
     return ({},) if whole else document.lines
 
 
+def merge_amounts(
+    schema: DocumentSchema, rows: Sequence[Mapping[str, str]]
+) -> Sequence[Mapping[str, str]]:
+    """Return the lines of a refund with each amount of 0 pieces added to a line of its item.
+
+    AiAccount has no refund line for a difference alone: it refunds items of the invoice only.
+    """
+    if schema.name != "sales_refund":
+        return rows
+    merged: list[dict[str, str]] = []
+    for row in sorted(rows, key=lambda one: one.get("Quantity") == "0"):  # stable: pieces first
+        alike = (line for line in merged if line.get("SKU") == row.get("SKU"))
+        line = next(alike, None) if row.get("Quantity") == "0" else None
+        if line is None:
+            merged.append(dict(row))
+        else:
+            line["Amount"] = str(Decimal(line["Amount"]) + Decimal(row["Amount"]))
+    return merged
+
+
 def _other_type(document: OutgoingDocument) -> Answer:
     """Return the refusal of a document whose type this call does not take."""
     words = f"AiAccount does not take {document.document} here."
@@ -596,7 +616,7 @@ def _fault(schema: DocumentSchema, document: OutgoingDocument) -> Fault | None:
         if found := _field_fault(field, document.fields.get(field.name, ""), ""):
             return found
     seen: set[str] = set()
-    for at, line in enumerate(rows, start=1):
+    for at, line in enumerate(merge_amounts(schema, rows), start=1):
         values, where = (line, f" of line {at}") if line else (document.fields, "")
         for field in schema.lines:
             if found := _field_fault(field, values.get(field.name, ""), where):
@@ -676,7 +696,8 @@ def _json(way: Way, good: Good, numbers: tuple[str, ...], refused: Mapping[int, 
     rows: dict[int, str] = {}
     for _, document in good:
         content = _wire(way.schema.header, document.fields)
-        content["lines"] = [_wire(way.schema.lines, line) for line in document.lines]
+        lines = merge_amounts(way.schema, document.lines)
+        content["lines"] = [_wire(way.schema.lines, line) for line in lines]
         body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
         rows = {
             int(line.get("LineNo", at)): document.number

@@ -502,3 +502,68 @@ def test_a_faulty_row_that_moves_in_its_file_stays_the_same_record():
     assert after.record.body == before.record.body
     assert [one.where for one in after.errors] != [one.where for one in before.errors]
     assert {one["where"] for one in after.record.faults} <= {"orders!E", "orders!F", "orders!G"}
+
+
+def test_a_dash_is_a_day_or_an_amount_that_there_is_none_of():
+    rows = [SHOPEE, [*shopee("Mug", "MUG", "20.00", 2)]]
+    rows[1][1:4] = ["Cancelled", "2026-11-20 10:00", "-"]
+    rows[1][11:14] = ["-", "\u2013", "--"]
+    rows[1][16] = "44.90"
+    (body,) = good(upload(saved(*rows), "Order.all.xlsx")).values()
+    assert "paid_at" not in body
+    assert body["total"] == "44.90"
+
+
+def test_a_piece_of_lazada_that_was_cancelled_is_no_line():
+    rows = [LAZADA, lazada(1, "MUG", 20, 0, 3.5), lazada(2, "PIN", 10, 0, 0)]
+    rows[2][-1] = "canceled"
+    found = upload(saved(*rows, title="sheet1"), "lazada.xlsx")
+    (body,) = good(found).values()
+    assert (body["status"], body["total"]) == ("delivered", "23.50")
+    assert amounts(body) == [
+        ("goods", "MUG", Decimal(20)),
+        ("shipping", "SHIPPING", Decimal("3.5")),
+    ]
+    assert [(one.where, one.value) for one in found.skipped] == [("sheet1!N3", "canceled")]
+    for row in rows[1:]:
+        row[-1] = "canceled"
+    (body,) = good(upload(saved(*rows, title="sheet1"), "lazada.xlsx")).values()
+    assert (body["status"], len(body["lines"])) == ("canceled", 3)
+
+
+def test_a_rebate_of_shopee_is_revenue_and_a_line_of_its_own():
+    heads, row = [*SHOPEE, "Shopee Rebate(MYR)"], [*shopee("Mug", "MUG", "20.00", 2), "2.00"]
+    row[16] = "36.40"  # 40.00 and 4.90, less 3.00 of the seller and 5.50 of Shopee
+    (body,) = good(upload(saved(heads, row), "Order.all.xlsx")).values()
+    assert body["total"] == "43.90"
+    assert amounts(body)[2] == ("price_support", "PRICE_SUPPORT", Decimal(2))
+
+
+def test_a_hand_made_sheet_calls_its_columns_as_people_do():
+    text = (
+        "No.,Invoice No,Inv Date,Cust Code,Customer,Item Code,Qty,U/Price,Amount,Delivery,"
+        "Total (RM)\n"
+        "1,CS-1,20-Nov-2026,WALK-IN,Siti,MUG,2,20.00,40.00,8.00,48.00\n"
+    )
+    found = upload(text, chosen={"=status": "paid"})
+    assert {one.heading: one.field for one in found.columns} == {
+        "No.": "",
+        "Invoice No": "number",
+        "Inv Date": "ordered_on",
+        "Cust Code": "customer",
+        "Customer": "customer_name",
+        "Item Code": "sku",
+        "Qty": "qty",
+        "U/Price": "price",
+        "Amount": "+line_total",
+        "Delivery": "+shipping",
+        "Total (RM)": "total",
+    }
+    assert (good(found)["CS-1"]["total"], wrong(found)) == ("48.00", {})
+
+
+def test_the_number_of_an_order_goes_before_that_of_its_invoice():
+    text = "No,Invoice No,Order No,Customer\n1,INV-1,A-1,C-7\n"
+    found = upload(text, chosen={"=status": "paid"})
+    fields = {one.heading: one.field for one in found.columns}
+    assert fields == {"No": "", "Invoice No": "", "Order No": "number", "Customer": "customer"}

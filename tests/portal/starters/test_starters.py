@@ -128,3 +128,21 @@ def test_what_a_shop_says_is_read_from_one_place_for_every_target(name: str) -> 
     assert {"shop.rules", "clearing.rules", "changes.rules", "names.rules"} <= shared
     assert other["shop.rules"] == first["shop.rules"]
     assert not [path for path in other if "autocount" in other[path].casefold()]
+
+
+@pytest.mark.parametrize("name", [one for one in KNOWN if one.startswith("workbook-")])
+def test_a_workbook_template_knows_the_status_words_of_the_exports(name: str) -> None:
+    rules = {path: text for path, text in read_template(name).items() if path.endswith(".rules")}
+    ruleset, problems = parse(rules)
+    assert problems == []
+    order = next(one for one in ruleset.records if one.name == "order")
+    status = next(one for one in order.fields if one.name == "status")
+    meanings = {
+        word.casefold(): state.name
+        for state in status.states
+        for word in (state.name, *state.aliases)
+    }
+    assert meanings["on-hold"] in ("pending", "unpaid")
+    assert {meanings[word] for word in ("processing", "to ship", "shipping", "shipped")} == {"paid"}
+    assert meanings["completed"] == meanings["confirmed"] == "delivered"
+    assert meanings["canceled"] == meanings["cancelled"] == meanings["failed"] == "cancelled"
