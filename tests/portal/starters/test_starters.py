@@ -134,7 +134,7 @@ def test_what_a_shop_says_is_read_from_one_place_for_every_target(name: str) -> 
 def test_a_workbook_template_knows_the_status_words_of_the_exports(name: str) -> None:
     rules = {path: text for path, text in read_template(name).items() if path.endswith(".rules")}
     ruleset, problems = parse(rules)
-    assert problems == []
+    assert not problems
     order = next(one for one in ruleset.records if one.name == "order")
     status = next(one for one in order.fields if one.name == "status")
     meanings = {
