@@ -348,20 +348,20 @@ def _future(ruleset: nodes.Ruleset) -> Iterator[str]:
     """Return a check for each day that must not lie ahead."""
     role = _role(ruleset, "sales_admin", "accounts")
     for record, fields in _posted(ruleset):
-        for name, field in fields.items():
-            now = "now" if field.type == "moment" else "today"
-            if field.mark != "dated" and name not in PAYMENT_DAYS:
+        for name, stored in fields.items():
+            now = "now" if stored.type == "moment" else "today"
+            if stored.mark != "dated" and name not in PAYMENT_DAYS:
                 continue
             if _requires(ruleset, record.name, f"{name} <= {now}"):
                 continue
-            words = _DATED if field.mark == "dated" else _PAYMENT
+            words = _DATED if stored.mark == "dated" else _PAYMENT
             yield _FUTURE.format(
                 name=f"{record.name}_{name}_not_ahead",
                 kind=record.name,
                 field=name,
                 now=now,
                 role=role,
-                when=f"    when     {name} is known\n" if field.mark == "optional" else "",
+                when=f"    when     {name} is known\n" if stored.mark == "optional" else "",
                 words=words.format(number=_number(fields)),
             )
 

@@ -32,6 +32,7 @@ LineKind = Literal[
     "deposit",  # goes back to the buyer, such as for a bottle
     "rounding",  # of the total, such as cash rounding
     "discount",  # belongs to no line; with a minus
+    "price_support",  # what a marketplace bears of prices that are lower already
     "store_credit",  # given to the buyer, or used by them
     "adjustment",  # a difference that the shop does not explain
 ]

@@ -92,14 +92,18 @@ _HEAD: Final[Mapping[str, tuple[str, str]]] = {
     "id": ("Order ID", "order id, shop order id"),
     "number": (
         "Order number",
-        "order no, order number, order num, order ref, order reference, invoice no, "
-        "invoice number, inv no, bill no, receipt no, doc no, document no, no",
+        (
+            "order no, order number, order num, order ref, order reference, invoice no, "
+            "invoice number, inv no, bill no, receipt no, doc no, document no, no"
+        ),
     ),
     "status": ("Status", "order status, state"),
     "ordered_on": (
         "Order date",
-        "date, order date, ordered, ordered at, date ordered, invoice date, inv date, doc date, "
-        "document date, bill date, sales date",
+        (
+            "date, order date, ordered, ordered at, date ordered, invoice date, inv date, "
+            "doc date, document date, bill date, sales date"
+        ),
     ),
     "paid_at": ("Paid at", "paid on, paid, payment date, date paid"),
     "updated_at": ("Last change", "updated, last updated, last change, modified, changed at"),

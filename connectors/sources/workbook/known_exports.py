@@ -10,8 +10,10 @@ EXTRA: Final = "+"
 EXTRAS: Final[Mapping[str, tuple[str, str]]] = {
     "+shipping": (
         "Shipping of the order",
-        "shipping, shipping fee, shipping cost, shipping charge, delivery fee, postage, delivery, "
-        "delivery charge, delivery charges, shipping charges, freight",
+        (
+            "shipping, shipping fee, shipping cost, shipping charge, delivery fee, postage, "
+            "delivery, delivery charge, delivery charges, shipping charges, freight"
+        ),
     ),
     "+shipping_name": ("Shipping method", "shipping method, delivery method, courier"),
     "+shipping_tax": ("Tax type of the shipping", "shipping tax type, shipping tax code"),
