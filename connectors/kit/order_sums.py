@@ -97,12 +97,16 @@ def settle_sums(
 
     The error holds the record (SUM01). A rounding line has the difference, so that the document has
     the stated total once the hold is released. Nothing is compared where the total, the tax or the
-    amount of a line is missing or cannot be read. `amounts_hold_tax`: the lines state what was paid
-    with tax, and no tax beside it.
+    amount of a line is missing or cannot be read. Lines that bear no tax need no total tax.
+    `amounts_hold_tax`: the lines state what was paid with tax, and no tax beside it.
     """
     total = raw.head.get("total")
     stated = amount_of(total)
-    tax = Decimal(0) if amounts_hold_tax else amount_of(raw.head.get("tax_total"))
+    tax_total = raw.head.get("tax_total", Cell("", ""))
+    tax = Decimal(0) if amounts_hold_tax else amount_of(tax_total)
+    words = {str(line["tax"].value).strip().upper() if "tax" in line else "" for line in raw.lines}
+    if words == {UNTAXED} and tax_total.value in (None, ""):
+        tax = Decimal(0)
     amounts = [line_amount(line) for line in raw.lines]
     if total is None or stated is None or tax is None or not amounts or None in amounts:
         return raw, ()

@@ -297,6 +297,70 @@ def test_an_order_of_a_program_whose_sums_differ_is_released_with_a_rounding_lin
     assert Decimal(str(document["TotalAmt"])) == Decimal("11.75")
 
 
+def given_back(total: str, amount: str, tax: str) -> dict[str, Any]:
+    """Return a refund of a program that states no total tax."""
+    money = {"amount": amount, "tax": tax}
+    refund = {
+        "kind": "refund",
+        "id": "R-1",
+        "number": "RF-1",
+        "status": "Refunded",
+        "updated_at": "2026-11-21T10:00:00+08:00",
+        "order_number": "NS-901",
+        "refunded_on": "2026-11-21",
+        "customer": "C-77",
+        "currency": "MYR",
+        "total": total,
+        "lines": [
+            {"pos": 1, "sku": "TEA-1", "name": "Tea", "uom": "PCS", "qty": "2", **money},
+        ],
+    }
+    return {"records": [refund]}
+
+
+def test_an_untaxed_refund_of_a_program_is_released_with_a_rounding_line(
+    make: Make, tmp_path: Path
+) -> None:
+    company = make(Plan(template="orders-quickbooks"), "quickbooks")
+    feed(company, tmp_path, intake(round_off="0.00", total="11.68"))
+    feed(company, tmp_path, given_back("10.70", "10.62", "NONE"))
+    assert {(hold.code, hold.owner) for hold in company.holds("RF-1")} == {("SUM01", "accounts")}
+    company.release("RF-1")
+    company.work()
+    assert company.holds("RF-1") == []
+    assert total_back(company) == Decimal("10.70")
+
+
+def test_a_taxed_refund_of_a_program_is_corrected(make: Make, tmp_path: Path) -> None:
+    """Its total tax is not stated, so the rules compare it with their rates."""
+    company = make(Plan(template="orders-quickbooks"), "quickbooks")
+    feed(company, tmp_path, intake(round_off="0.00", total="11.68"))
+    feed(company, tmp_path, given_back("11.50", "10.62", "SST"))
+    (hold,) = company.holds("RF-1")
+    assert (hold.rule, hold.owner) == ("refund_adds", "accounts")
+    assert all(figure in hold.text for figure in ("RM 10.62", "RM 11.50", "RM 0.18"))
+    correct(company, "RF-1", "lines[0].amount", "10.45")
+    assert company.holds("RF-1") == []
+    assert total_back(company) == Decimal("11.50")
+
+
+def test_a_refund_above_its_order_names_both_figures(make: Make, tmp_path: Path) -> None:
+    company = make(Plan(template="orders-quickbooks"), "quickbooks")
+    feed(company, tmp_path, intake(round_off="0.00", total="11.68"))
+    feed(company, tmp_path, given_back("12.00", "12.00", "NONE"))
+    (hold,) = company.holds("RF-1")
+    assert (hold.rule, hold.owner) == ("refund_within_order", "accounts")
+    assert all(figure in hold.text for figure in ("RM 12.00", "RM 11.68", "RM 0.32"))
+    company.release("RF-1")
+    company.work()
+    assert total_back(company) == Decimal("12.00")
+
+
+def total_back(company: CaseCompany) -> Decimal:
+    """Return the total of the refund receipt in QuickBooks."""
+    return Decimal(str(company.documents()["RF-RF-1"]["TotalAmt"]))
+
+
 def test_an_order_of_a_sheet_in_our_own_layout_is_released_with_a_rounding_line(
     make: Make, tmp_path: Path
 ) -> None:

@@ -493,3 +493,18 @@ def test_a_refund_of_nothing_is_left_out(make: Make, target: str) -> None:
     company.work()
     assert company.states() == {order["number"]: "posted", "R-8801": "ignored"}
     assert company.holds() == []
+
+
+def test_a_discounted_line_of_inclusive_prices_comes_to_the_sen_in_aiaccount(make: Make) -> None:
+    """36.363636 less 3.636363 is 32.73, and not 18.1818 times 2 less 3.64."""
+    company = make(AIACCOUNT, "aiaccount")
+    order = case_body("24-woo-negative-fee", "1-order.json")
+    line = order["line_items"][0] | {"subtotal": "36.363636", "total": "32.727273"}
+    line |= {"total_tax": "3.272727", "taxes": [{"id": 75, "total": "3.272727"}]}
+    sums = {"total": "36.00", "total_tax": "3.27", "discount_total": "3.64", "discount_tax": "0.36"}
+    order |= {"line_items": [line], "fee_lines": [], "prices_include_tax": True, **sums}
+    assert company.deliver(order).status_code == 202
+    company.work()
+    assert company.holds() == []
+    (document,) = company.documents().values()
+    assert Decimal(str(document["total"])) == Decimal("36.00")
