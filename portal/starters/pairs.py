@@ -294,7 +294,7 @@ def _with_words(text: str, source: Source) -> str:
         name, _, words = entry.strip().partition(" as ")
         more = [f'"{one}"' for one in source.words.get(name, ()) if one not in {*known, name}]
         spelled = " or ".join(filter(None, (words, *more)))
-        entries.append(f"{name} as {spelled}" if spelled else name)
+        entries.append(" as ".join(filter(None, (name, spelled))))
     listed = ", ".join(entries)
     return text.replace(stated["words"], listed, 1)
 

@@ -56,6 +56,8 @@ from connectors.sources.workbook.known_exports import (
     EXTRAS,
     PACKED,
     PACKED_PARTS,
+    SECOND_MEANINGS,
+    WEAK_HEADINGS,
     KnownExport,
     bare_heading,
     recognize_export,
@@ -92,25 +94,16 @@ _HEAD: Final[Mapping[str, tuple[str, str]]] = {
     "id": ("Order ID", "order id, shop order id"),
     "number": (
         "Order number",
-        (
-            "order no, order number, order num, order ref, order reference, invoice no, "
-            "invoice number, inv no, bill no, receipt no, doc no, document no, no"
-        ),
+        "order no, order number, order num, order ref, order reference, invoice no, inv no, no",
     ),
     "status": ("Status", "order status, state"),
     "ordered_on": (
         "Order date",
-        (
-            "date, order date, ordered, ordered at, date ordered, invoice date, inv date, "
-            "doc date, document date, bill date, sales date"
-        ),
+        "date, order date, ordered, ordered at, date ordered, invoice date, inv date, sales date",
     ),
     "paid_at": ("Paid at", "paid on, paid, payment date, date paid"),
     "updated_at": ("Last change", "updated, last updated, last change, modified, changed at"),
-    "channel": (
-        "Sales channel",
-        "payment method, channel, paid by, payment mode, mode of payment, payment type",
-    ),
+    "channel": ("Sales channel", "payment method, channel, paid by, payment mode, payment type"),
     "currency": ("Currency", "ccy, cur, currency code"),
     "exchange_rate": ("Exchange rate", "fx rate, currency rate, rate of exchange, conversion rate"),
     "customer": (
@@ -192,17 +185,6 @@ ORDER: Final = "order"
 _KINDS: Final = shared_kinds("workbook")
 
 _HEADER_WITHIN: Final = 30  # rows: titles and filters of a report stand above its column names
-
-_RUNNING: Final = frozenset({"no", "bil", "sn"})
-"""Headings of a running number; a file without another one numbers its records so."""
-
-_DOCUMENTS: Final = frozenset(
-    {"invoiceno", "invoicenumber", "invno", "billno", "receiptno", "docno", "documentno"}
-)
-"""Headings of a document's number: it names the order where no column has the order's own."""
-
-_SECOND_MEANING: Final = {"customer": "customer_name"}
-"""Heading -> its field where another column fills its first: a code beside `Customer`."""
 
 _NUMBERED: Final = frozenset({"pos", "line_pos"})
 """What the reader numbers itself where no column has it."""
@@ -777,7 +759,7 @@ def matched(
         for name, (label, text) in sorted(fields.items(), key=lambda one: one[0][:1] != EXTRA)
         for word in (name.removeprefix(EXTRA), label, *text.split(", "))
     }
-    second = {**usual, **{word: name for word, name in _SECOND_MEANING.items() if name in fields}}
+    second = {**usual, **{word: name for word, name in SECOND_MEANINGS.items() if name in fields}}
     passes = (
         (MatchedBy.NAME, {}),
         *((MatchedBy.MEANING, names) for names in (usual, usual, second)),
@@ -786,17 +768,12 @@ def matched(
         for column, word in words:
             heading = bare_heading(word)
             name = word if how is MatchedBy.NAME else names.get(heading, LEFT_OUT)
-            if how is MatchedBy.MEANING and _weakness(heading) >= rank:
+            if how is MatchedBy.MEANING and WEAK_HEADINGS.get(heading, 0) >= rank:
                 continue
             if column not in found and name in fields and name not in taken:
                 found[column] = (name, how)
                 taken.add(name)
     return {column: found.get(column, (LEFT_OUT, MatchedBy.NOTHING)) for column, _ in words}
-
-
-def _weakness(heading: str) -> int:
-    """Return after how many passes a heading counts: a running number names a record last."""
-    return 2 if heading in _RUNNING else int(heading in _DOCUMENTS)
 
 
 def _matched_by_export(

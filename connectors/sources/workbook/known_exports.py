@@ -66,6 +66,17 @@ PACKED_WORDS: Final = frozenset(
 SUMMED: Final = frozenset({"+line_shipping", "+platform_rebate"})
 """Columns of each row that together are one amount of the order."""
 
+WEAK_HEADINGS: Final[Mapping[str, int]] = {
+    **dict.fromkeys(("invoiceno", "invno"), 1),
+    **dict.fromkeys(("no", "bil", "sn"), 2),
+}
+"""Headings that name a record only where no column has its own number: that of an invoice (1), and
+last a running number (2).
+"""
+
+SECOND_MEANINGS: Final = {"customer": "customer_name"}
+"""Heading -> its field where another column fills its first: a code beside `Customer`."""
+
 _SHOPIFY: Final = {
     "id": "id",
     "name": "number",
@@ -243,7 +254,8 @@ _LAZADA: Final = {
 }
 
 
-_CANCELLED: Final = frozenset({"canceled", "cancelled"})
+CANCELLED: Final = frozenset({"canceled", "cancelled"})
+"""The status of a row that is a piece which was cancelled before it was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,10 +273,6 @@ class KnownExport:
     row_is_piece: bool = False
     unit: str = "PCS"
     marketplace: bool = False
-
-    def is_cancelled(self, status: str) -> bool:
-        """Check whether a row of this status is a piece that was cancelled before it was sent."""
-        return self.row_is_piece and status.casefold() in _CANCELLED
 
 
 KNOWN_EXPORTS: Final = (

@@ -18,7 +18,12 @@ from connectors.sources.workbook.file_sheets import (
     filled_columns,
     sheets_read,
 )
-from connectors.sources.workbook.known_exports import PACKED, PACKED_PARTS, PACKED_WORDS
+from connectors.sources.workbook.known_exports import (
+    CANCELLED,
+    PACKED,
+    PACKED_PARTS,
+    PACKED_WORDS,
+)
 from connectors.sources.workbook.text_values import (
     ColumnReading,
     Decimals,
@@ -173,7 +178,13 @@ class RowReader:
         for number, values in sorted(sheet.rows.items()):
             if number <= sheet.header or own.issuperset(values):
                 continue
-            row = SheetRow(sheet.name, number, read, _without_dashes(values, readings), readings)
+            # A dash is a day or an amount that there is none of.
+            cells = {
+                at: value
+                for at, value in values.items()
+                if at not in readings or str(value).strip() not in _DASHES
+            }
+            row = SheetRow(sheet.name, number, read, cells, readings)
             word = self._total_of(row)
             if word or filled.isdisjoint(values) or values == headings:
                 self.skipped.append(_skipped(row, word))
@@ -247,7 +258,12 @@ class RowReader:
         return len(row.values) == 1 and not row.readings.keys() & row.values.keys()
 
     def _group(self, rows: Sequence[SheetRow]) -> Group:
-        rows = self._without_cancelled(rows)
+        if self.parts.export is not None and self.parts.export.row_is_piece:
+            kept = [row for row in rows if row.text("status").casefold() not in CANCELLED]
+            said = "This piece was cancelled and is not read."
+            cancelled = [row for row in rows if row not in kept] if kept else []
+            self.skipped.extend(wrong_cell(row.naming("status"), said, "") for row in cancelled)
+            rows = kept or rows
         first = rows[0]
         head = SheetRow(
             first.sheet, first.number, first.columns, first.values, first.readings, rows[1:]
@@ -255,30 +271,6 @@ class RowReader:
         names = [name for name in self.parts.headings.head if name != "id"]
         words = dict(header_of(self.parts.orders))
         return head, rows, tuple(_unlike(head, rows, names, words))
-
-    def _without_cancelled(self, rows: Sequence[SheetRow]) -> Sequence[SheetRow]:
-        """Return the rows of an order without its cancelled pieces, unless all are cancelled."""
-        export = self.parts.export
-        if export is None:
-            return rows
-        kept = [row for row in rows if not export.is_cancelled(row.text("status"))]
-        if not kept:
-            return rows
-        words = "This piece was cancelled and is not read."
-        cancelled = (row for row in rows if export.is_cancelled(row.text("status")))
-        self.skipped.extend(wrong_cell(row.naming("status"), words, "") for row in cancelled)
-        return kept
-
-
-def _without_dashes(values: Row, readings: Collection[int]) -> Row:
-    """Return the cells without the dash that people and shops write for a day or amount that there
-    is none of.
-    """
-    return {
-        column: value
-        for column, value in values.items()
-        if column not in readings or str(value).strip() not in _DASHES
-    }
 
 
 def _unpacked(row: SheetRow, columns: Sequence[int]) -> Iterator[SheetRow]:

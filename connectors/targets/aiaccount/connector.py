@@ -550,29 +550,23 @@ def columns(schema: DocumentSchema) -> tuple[FieldSchema, ...]:
 
 
 def rows_of(schema: DocumentSchema, document: OutgoingDocument) -> Sequence[Mapping[str, str]]:
-    """The lines of a document; where it is all in the header, that is its one row."""
-    whole = not schema.lines or (schema.one_row and not document.lines)
-    return ({},) if whole else document.lines
+    """The lines of a document; where it is all in the header, that is its one row.
 
-
-def merge_amounts(
-    schema: DocumentSchema, rows: Sequence[Mapping[str, str]]
-) -> Sequence[Mapping[str, str]]:
-    """Return the lines of a refund with each amount of 0 pieces added to a line of its item.
-
-    AiAccount has no refund line for a difference alone: it refunds items of the invoice only.
+    AiAccount refunds items of the invoice only and has no line for a difference: an amount of 0
+    pieces is added to the line of its item.
     """
-    if schema.name != "sales_refund":
-        return rows
-    merged: list[dict[str, str]] = []
-    for row in sorted(rows, key=lambda one: one.get("Quantity") == "0"):  # stable: pieces first
-        alike = (line for line in merged if line.get("SKU") == row.get("SKU"))
-        line = next(alike, None) if row.get("Quantity") == "0" else None
-        if line is None:
-            merged.append(dict(row))
-        else:
-            line["Amount"] = str(Decimal(line["Amount"]) + Decimal(row["Amount"]))
-    return merged
+    whole = not schema.lines or (schema.one_row and not document.lines)
+    if whole or schema.name != "sales_refund":
+        return ({},) if whole else document.lines
+    lines = [dict(line) for line in document.lines if line.get("Quantity") != "0"]
+    for line in document.lines:
+        if line.get("Quantity") == "0":
+            item = next((one for one in lines if one.get("SKU") == line.get("SKU")), None)
+            if item is None:
+                lines.append(dict(line))
+            else:
+                item["Amount"] = str(Decimal(item["Amount"]) + Decimal(line["Amount"]))
+    return lines
 
 
 def _other_type(document: OutgoingDocument) -> Answer:
@@ -616,7 +610,7 @@ def _fault(schema: DocumentSchema, document: OutgoingDocument) -> Fault | None:
         if found := _field_fault(field, document.fields.get(field.name, ""), ""):
             return found
     seen: set[str] = set()
-    for at, line in enumerate(merge_amounts(schema, rows), start=1):
+    for at, line in enumerate(rows, start=1):
         values, where = (line, f" of line {at}") if line else (document.fields, "")
         for field in schema.lines:
             if found := _field_fault(field, values.get(field.name, ""), where):
@@ -696,8 +690,7 @@ def _json(way: Way, good: Good, numbers: tuple[str, ...], refused: Mapping[int, 
     rows: dict[int, str] = {}
     for _, document in good:
         content = _wire(way.schema.header, document.fields)
-        lines = merge_amounts(way.schema, document.lines)
-        content["lines"] = [_wire(way.schema.lines, line) for line in lines]
+        content["lines"] = [_wire(way.schema.lines, line) for line in rows_of(way.schema, document)]
         body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
         rows = {
             int(line.get("LineNo", at)): document.number
