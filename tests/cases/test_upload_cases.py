@@ -178,7 +178,10 @@ def test_amounts_as_people_write_them(
     company.work()
     assert total(company, number) == Decimal(amount)
     if number == "F3":
-        assert "Rows that are no records are not read: orders!A3 TOTAL" in page(company, url)
+        assert (
+            "Rows that are no records and cancelled pieces are not read: orders!A3 TOTAL"
+            in page(company, url)
+        )
 
 
 def test_a_shortened_number_stays_refused(company: CaseCompany) -> None:
@@ -362,7 +365,9 @@ def test_headings_that_come_again_between_two_pasted_files_are_no_order(
 ) -> None:
     rows = [ROW.format(n, "paid", "2026-11-20", t, t, 2, p) for n, t, p in PASTED]
     url = upload(company, written(tmp_path, COLUMNS + rows[0] + COLUMNS + rows[1]))
-    assert "Rows that are no records are not read: orders!A3" in page(company, url)
+    assert "Rows that are no records and cancelled pieces are not read: orders!A3" in page(
+        company, url
+    )
     company.work()
     assert company.states() == {"B-1": "posted", "B-2": "posted"}
 
