@@ -130,7 +130,7 @@ def test_what_a_shop_says_is_read_from_one_place_for_every_target(name: str) -> 
     assert not [path for path in other if "autocount" in other[path].casefold()]
 
 
-@pytest.mark.parametrize("name", [one for one in KNOWN if one.startswith("workbook-")])
+@pytest.mark.parametrize("name", [one for one in TEMPLATE_NAMES if one.startswith("workbook-")])
 def test_a_workbook_template_knows_the_status_words_of_the_exports(name: str) -> None:
     rules = {path: text for path, text in read_template(name).items() if path.endswith(".rules")}
     ruleset, problems = parse(rules)
