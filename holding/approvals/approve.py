@@ -90,7 +90,7 @@ def approve(
     refusal = may(actor, ACT)
     if refusal:
         others = who_may(session, company_id, ACT)
-        return replace(refusal, hint=f"{separation.could(others)}.")
+        return replace(refusal, hint=separation.could_instead(others))
     if not reason.strip():
         return Refusal(code="reason.missing", message="An approval needs a reason.", status=422)
     wanted = sorted(set(posting_ids))

@@ -197,6 +197,12 @@ def could(others: Iterable[str]) -> str:
     return f"{' or '.join(names)} can" if names else "no other user can yet"
 
 
+def could_instead(others: Iterable[str]) -> str:
+    """Return who could do it instead, as a sentence."""
+    names = list(others)
+    return f"{could(names)}." if names else "No other user can yet."
+
+
 def deeds(
     page: Together, of: Subquery, keys: Collection[int], *, releases: bool = True
 ) -> list[Answer[Sequence[Deed]]]:
@@ -396,7 +402,7 @@ def _own_hand(actor: Actor, hands: Mapping[int, str], names: tuple[str, ...]) ->
     hand = hand_of(hands, actor.person_id, None)
     if hand is None:
         return None
-    return Refusal(OWN_HAND, f"You {hand.did}.", f"{could(names)}.", 403)
+    return Refusal(OWN_HAND, f"You {hand.did}.", could_instead(names), 403)
 
 
 def _in(session: Session, team: Team, actor: Actor) -> bool:

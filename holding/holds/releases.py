@@ -275,7 +275,7 @@ def _allowed(session: Session, actor: Actor, reason: str) -> Refusal | None:
     refusal = may(actor, ACT)
     if refusal:
         others = who_may(session, actor.company_id or 0, ACT)
-        return replace(refusal, hint=f"{separation.could(others)}.")
+        return replace(refusal, hint=separation.could_instead(others))
     if not reason.strip():
         return Refusal(code="reason.missing", message="Enter a reason.", status=422)
     return None

@@ -247,3 +247,8 @@ def test_one_that_was_taken_back_is_told_as_such(
     with shop.database.read() as session:
         told = trace.answer_questions(session, shop.record(session, "NS-1").id)[1]
     assert "The approval by Lim of 2026-11-20 09:00 was undone 2026-11-20 09:00." in told.text
+
+
+def test_who_else_could_decide_is_a_sentence() -> None:
+    assert separation.could_instead([]) == "No other user can yet."
+    assert separation.could_instead(["Lim", "Tan"]) == "Lim or Tan can."
