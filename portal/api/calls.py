@@ -739,7 +739,12 @@ def operation_key() -> str | Refusal | None:
     """Return the call's operation key: a second call with this key gets the first call's answer."""
     key = request.headers.get("Idempotency-Key", "").strip()
     if len(key) > _KEY_MAX or not key.isprintable():
-        return Refusal("call.key", f"The Idempotency-Key must have at most {_KEY_MAX} printable characters.", "", 400)
+        return Refusal(
+            "call.key",
+            f"The Idempotency-Key must have at most {_KEY_MAX} printable characters.",
+            "",
+            400,
+        )
     return f"token:{g.token_id}:{key}" if key else None
 
 
