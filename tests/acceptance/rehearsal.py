@@ -183,8 +183,9 @@ def _look(password: str) -> None:
     """Somebody of finance signs in and reads."""
     frame = importlib.import_module("portal.terminal.command_frame")
     portal = importlib.import_module("portal.app")
-    with frame.office() as place:
-        reader = portal.create_app(place.database, place.clock, place.settings).test_client()
+    with frame.open_installation() as installation:
+        app = portal.create_app(installation.database, installation.clock, installation.settings)
+        reader = app.test_client()
         form = reader.get("/signin").text
         token = re.search('name="csrf_token"[^>]*value="([^"]+)"', form)
         assert token, form
