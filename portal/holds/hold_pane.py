@@ -56,7 +56,7 @@ log = logger("clearpost.portal")
 def pane_values(
     hold_id: int, problems: Mapping[str, str], moved: Moved | None = None
 ) -> dict[str, object]:
-    """What the page of a hold shows; `moved` is told when somebody was faster."""
+    """Return what the page of a hold shows; `moved` is set when another person acted first."""
     session = store.reading()
     row = hold_detail.load_hold(session, g.company.id, hold_id)
     if row is None:
@@ -90,8 +90,7 @@ def pane_values(
         "who": who,
         "sent_beside": sent_beside,
         "step_up": step_up.need_for_holds(session, g.actor, [hold_id], g.now) if row.open else None,
-        "overwrites": (row.edited or row.stored_otherwise)
-        and restored_documents.can_overwrite_hold(session, hold_id),
+        "overwrites": _can_overwrite(session, row),
         "offer": retries.retry_offer(session, g.actor, hold_id, g.now) if row.open else None,
         "no_look": retries.look_refusal(session, g.actor, hold_id) if row.lacks_entry else None,
         "show": show,
@@ -114,6 +113,12 @@ def pane_values(
         "typed": request.form,
         "stale": False,
     }
+
+
+def _can_overwrite(session: DatabaseSession, row: hold_detail.HoldRow) -> bool:
+    """Check whether the hold's document may be sent again over what the target has."""
+    differs = row.edited or row.stored_otherwise
+    return differs and restored_documents.can_overwrite_hold(session, row.id)
 
 
 def _unpaid(
