@@ -104,8 +104,7 @@ def settle_sums(
     stated = amount_of(total)
     tax_total = raw.head.get("tax_total", Cell("", ""))
     tax = Decimal(0) if amounts_hold_tax else amount_of(tax_total)
-    words = {str(line["tax"].value).strip().upper() if "tax" in line else "" for line in raw.lines}
-    if words == {UNTAXED} and tax_total.value in (None, ""):
+    if tax_total.value in (None, "") and {_tax_word(line) for line in raw.lines} == {UNTAXED}:
         tax = Decimal(0)
     amounts = [line_amount(line) for line in raw.lines]
     if total is None or stated is None or tax is None or not amounts or None in amounts:
@@ -157,6 +156,12 @@ def next_position(lines: Iterable[Mapping[str, Cell]]) -> int:
     positions = [amount_of(line.get("pos")) for line in lines]
     known = [int(position) for position in positions if position is not None]
     return max([*known, len(positions)]) + 1
+
+
+def _tax_word(line: Mapping[str, Cell]) -> str:
+    """Return the tax word of a line in capitals; empty where it has none."""
+    cell = line.get("tax")
+    return "" if cell is None or cell.value is None else str(cell.value).strip().upper()
 
 
 def _part(line: Mapping[str, Cell]) -> str:

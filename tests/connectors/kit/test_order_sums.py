@@ -132,3 +132,14 @@ def test_amounts_with_tax_need_no_tax_beside_them() -> None:
     settled, (error,) = settle_sums(off, amounts_hold_tax=True)
     assert error.computed == Decimal("10.62")
     assert line_amount(settled.lines[-1]) == Decimal("-0.02")
+
+
+@pytest.mark.parametrize(("tax_word", "differences"), [("none", 1), (None, 0), ("", 0), ("SR", 0)])
+def test_only_lines_that_state_that_they_are_untaxed_need_no_total_tax(
+    tax_word: str | None, differences: int
+) -> None:
+    raw = order([Decimal("10.00")], total="11.00")
+    raw.lines[0]["tax"] = Cell("", tax_word)  # type: ignore[index]
+    settled, errors = settle_sums(raw)
+    assert len(errors) == differences
+    assert len(settled.lines) == 1 + differences
