@@ -191,9 +191,9 @@ def test_T36j_F02_F03_a_rate_of_the_target_is_compared_and_its_change_is_found(
     desktop: Desktop,
 ) -> None:
     """12 here, 24 there; then 12 in both; then 24 there after it was posted."""
-    assert "tells no units and no rate" in recounted(desktop, "autocount_excel")
+    assert "reports no units and no rate" in recounted(desktop, "autocount_excel")
     desktop.give_items()
-    assert "tells the units and rates of 2 items by its list" in recounted(
+    assert "reports the units and rates of 2 items by its list" in recounted(
         desktop, "autocount_excel"
     )
     desktop.order(carton(1), carton(2, uom="PCS", qty="5", price="5.00"))
@@ -268,7 +268,7 @@ def test_T07b_a_target_that_tells_no_units_holds_an_item_once_until_a_person_con
     shop: House,
 ) -> None:
     admin, finance = shop.visitor(ADMIN), shop.visitor(FINANCE)
-    assert "tells no units and no rate; rates of the units table are used" in rates(admin).text
+    assert "reports no units and no rate; rates of the units table are used" in rates(admin).text
     (switch,) = [one for one in rates(admin).all("form") if "asked" in one.fields()]
     send(admin, switch, switch.fields())
     assert "0 rates are confirmed, 0 wait." in rates(admin).text

@@ -414,7 +414,7 @@ def test_B03_a_finished_order_that_is_not_posted_stands_on_top_with_its_gate(sti
     _move(still, hours=26)
     visitor = still.visitor(FINANCE)
     board = read(visitor.get(f"{BASE}/"))
-    for listed in (board.one("section", id="dashlate"), read(visitor.get(f"{BASE}/late"))):
+    for listed in (board.one("details", id="dashlate"), read(visitor.get(f"{BASE}/late"))):
         rows = listed.one("table", id="latetable").one("tbody").all("tr")
         assert [row.one("a").text for row in rows] == ["NS-61", "NS-63"]
         cells = [cell.text for cell in rows[0].all("td")]
