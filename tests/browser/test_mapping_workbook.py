@@ -20,7 +20,7 @@ def test_mappings_go_out_and_come_back_as_a_workbook(
     farah = somebody("farah", script=script, width=1280 if script else 390)
     page = farah.page
     farah.go("/c/kedai/mappings/missing")
-    page.get_by_role("link", name="Workbook").click()
+    page.get_by_role("link", name="Workbook", exact=True).click()
     with page.expect_download() as loading:
         page.get_by_role("link", name="Download workbook").click()
     file = tmp_path / "mappings.xlsx"
