@@ -299,7 +299,8 @@ def _open(
 
 
 def _read(stored: Mapping[str, Any]) -> Fixed:
-    return Fixed(**stored)
+    """Return the stored result; JSON has the record ids as a list."""
+    return Fixed(**{**stored, "records": frozenset(stored.get("records", ()))})
 
 
 PUBLISHED: Final = "published with the rules"  # the reason of the entries that rules bring

@@ -116,12 +116,12 @@ def _shown() -> dict[str, object]:
 def _may_act(group: groups.Group) -> bool:
     """Check whether the person's role includes the next step of a cause."""
     if group.approval:
-        act = "posting.approve"
+        permission = "posting.approve"
     elif group.table:
-        act = "mapping.fix"
+        permission = "mapping.fix"
     else:
-        act = "hold.assign"
-    return request_guard.may(act) is None
+        permission = "hold.assign"
+    return request_guard.may(permission) is None
 
 
 @find_pages.get("")
