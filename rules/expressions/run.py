@@ -738,8 +738,8 @@ class FieldSlot:
         )
         hidden = invisible(raw) if isinstance(raw, str) and self._forbids_invisible else ()
         controls = _CONTROLS.search(raw) if isinstance(raw, str) and self.in_one_line else None
-        words = _WORDS.get(self.field.type, "a list")
-        fault, remedy = f"is not {words}", " is ".join((self.gap.rule, words))
+        type_words = _WORDS.get(self.field.type, "a list")
+        fault, remedy = f"is not {type_words}", " is ".join((self.gap.rule, type_words))
         gap = replace(self.gap, code="VAL01", error_class="bad_value")
         if self.field.type == "one_of":
             word = clean_text(raw.strip()[:60]) if isinstance(raw, str) else shown_value

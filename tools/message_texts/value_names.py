@@ -25,6 +25,7 @@ SPOKEN_VALUES = {
     "said",
     "say",
     "told",
+    "type_words",
     "verb",
     "who",
     "why",

@@ -221,7 +221,7 @@ def test_the_accounts_of_a_map_are_chosen_by_what_they_are_for(house: House) -> 
     [template] = [one for one in catalogue.templates() if one.word == "netshop-aiaccount"]
     first = template.accounts[0]
     assert (first.name, first.code) == ("sales_account", "40000")
-    assert first.keys == ("goods", "shipping", "discount")
+    assert first.keys == ("goods", "shipping", "discount", "price_support")
     mei = house.visit("mei")
     assert "goods, shipping, discount" in mei.text(f"{RULES}?template=netshop-aiaccount")
     answers = {"template": "netshop-aiaccount", "limit": "3000", "account_0": "40100"}

@@ -59,12 +59,12 @@ def test_what_is_wrong_is_seen() -> None:
 
 
 def test_texts_in_a_row_are_joined_without_narrow_commas(chinese: Catalogue) -> None:
-    row = chinese.row(["Approver", "Administrator"])
+    row = chinese.translate_row(["Approver", "Administrator"])
     assert row == f"{chinese.translate('Approver')}、{chinese.translate('Administrator')}"
     assert chinese.translate("Approver, Administrator") == row
     either = chinese.translate("Approver or Administrator")
     assert not WRONG.search(either)
-    assert chinese.row(["NS-1", "NS-2"]) == "NS-1, NS-2"
+    assert chinese.translate_row(["NS-1", "NS-2"]) == "NS-1, NS-2"
 
 
 def test_a_refusal_and_what_to_do_are_told_without_a_blank(chinese: Catalogue) -> None:
