@@ -33,6 +33,12 @@ from tests.support.postings import make_push, make_ready
 from workers.loop import Sweeper
 
 
+@pytest.fixture(autouse=True)
+def _own_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep noted heads out of the home folder of the person who runs the tests."""
+    monkeypatch.setenv("CLEARPOST_HOME", str(tmp_path / "home"))
+
+
 def sweeper_of(database: Database, clock: SetClock) -> Sweeper:
     bench = SimpleNamespace(
         database=database, clock=clock, owner="worker-1", settings=Settings.from_env()

@@ -170,7 +170,8 @@ def test_the_verifier_accepts_a_packet_that_portal_and_worker_made_as_the_role(
     with product.read() as session:
         record_id = worker.shop.record(session, "SO-1").id
     auditor = replace(life.shop.actor("chan"), roles=frozenset({"auditor"}))
-    app = create_app(product, clock, Settings.from_env())
+    settings = replace(Settings.from_env(), anchor_file=tmp_path / "anchors.jsonl")
+    app = create_app(product, clock, settings)
     made = write_packet(app, company.code, auditor, record_id, personal=True, others=False)
     assert isinstance(made, packet_file.Packed), made
     file = tmp_path / "evidence.zip"
