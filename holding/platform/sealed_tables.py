@@ -58,7 +58,7 @@ from holding.db.models import (
     TeamMember,
     Version,
 )
-from holding.db.models.columns import table_of
+from holding.db.models.columns import StopState, table_of
 
 Joined = Callable[[Select[Any]], Select[Any]]
 
@@ -313,6 +313,8 @@ OF_COMPANY: Final[tuple[Cover, ...]] = (
     Cover(
         RouteStop,
         RouteStop.company_id,
+        # While it only counts, no event of the company reports it: a check of a record makes it.
+        lambda query: query.where(RouteStop.state != StopState.COUNTING),
         state=(
             *("state", "stopped_at", "kept_at", "kept_by_id", "kept_why", "resumed_at"),
             *("resumed_by_id", "resumed_why", "superseded_by", "most_records", "most_book"),

@@ -20,7 +20,7 @@ from sqlalchemy.engine import Connection as Connected
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
-from holding.db.models import Base, Record
+from holding.db.models import Base, Record, RouteStop
 from holding.db.models.columns import Json, Moment, Packed, table_of
 from holding.operations import sealed_rows
 from holding.platform import events, row_trail
@@ -202,6 +202,18 @@ def test_a_revision_without_an_event_is_sealed_by_the_next_pass(acted: Life) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("state", "is_named"), [("counting", False), ("stopped", True)])
+def test_a_route_stop_needs_an_event_of_the_company_once_it_decides_something(
+    acted: Life, state: str, is_named: bool
+) -> None:
+    seal(acted)
+    with acted.shop.database.write() as session:
+        company_id = acted.shop.company.id
+        session.add(RouteStop(company_id=company_id, route="r", revision=1, state=state))
+    with acted.shop.database.read() as session:
+        assert any("route_stop" in message for message in messages(session, acted)) is is_named
+
+
 def test_an_edit_of_each_sealed_column_is_named_with_its_row(full: Life) -> None:
     unnoticed, refused, first_elsewhere = [], [], []
     with full.shop.database.engine.connect() as connection:
