@@ -7,10 +7,10 @@ carries nothing of it. holding/operations/sealed_rows.py compares rows with thei
 import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Select, select, type_coerce
+from sqlalchemy import Select, func, select, type_coerce
 from sqlalchemy.orm import Session
 from sqlalchemy.types import NullType
 
@@ -72,13 +72,13 @@ def seal_due_rows(
     with database.read() as session:
         companies = session.scalars(select(Company.id).order_by(Company.id)).all()
         due = [key for key in companies if at_once or is_due(session, key, now)]
-    before = datetime.max.replace(tzinfo=UTC) if at_once else now - SETTLED
+    settled = None if at_once else now
     passes = 0
     for company_id in due:
         for _ in range(PASSES):
             with database.write(many=True) as session:
                 leases.take(session, DUTY, owner=DUTY, until=now, now=now)  # the row is a lock
-                more = seal_company(session, company_id, now, before)
+                more = seal_company(session, company_id, now, settled_at=settled)
             passes += 1
             after()
             if not more:
@@ -116,11 +116,13 @@ def newest_mark(session: Session, company_id: int) -> Mark:
     return Mark(*row) if row else Mark()
 
 
-def read_news(session: Session, company_id: int, mark: Mark, before: datetime) -> News:
+def read_news(
+    session: Session, company_id: int, mark: Mark, settled_at: datetime | None
+) -> News:
     """Return what came after the mark, at most so much as one pass seals.
 
-    `before`: only older checks and read-backs count, because on PostgreSQL one with a lower id may
-    be committed later.
+    Checks and read-backs count up to the first that is not settled at `settled_at`, because on
+    PostgreSQL one with a lower id may be committed later; None counts them all.
     """
     events = (
         select(EventLink.seq, Event.record_id)
@@ -128,8 +130,11 @@ def read_news(session: Session, company_id: int, mark: Mark, before: datetime) -
         .where(EventLink.company_id == company_id, EventLink.seq > mark.through, Event.act != ACT)
         .order_by(EventLink.seq)
     )
-    checks = unsealed_checks(company_id, mark).where(Evaluation.at < before)
-    readings = unsealed_readings(company_id, mark).where(Reading.at < before)
+    checks = unsealed_checks(company_id, mark)
+    readings = unsealed_readings(company_id, mark)
+    if settled_at is not None:
+        checks = _until_unsettled(session, checks, Evaluation, settled_at)
+        readings = _until_unsettled(session, readings, Reading, settled_at)
     parts: list[list[tuple[int, int | None]]] = [
         [(row[0], row[1]) for row in session.execute(query.limit(MOST))]
         for query in (events, checks.order_by(Evaluation.id), readings.order_by(Reading.id))
@@ -161,6 +166,23 @@ def unsealed_readings(company_id: int, mark: Mark) -> Select[int, int]:
     )
 
 
+def _until_unsettled(
+    session: Session,
+    query: Select[int, int],
+    model: type[Evaluation] | type[Reading],
+    now: datetime,
+) -> Select[int, int]:
+    """Return the select of the rows before the first that may have a later neighbour.
+
+    A time far ahead of now was written before the clock was set back, so that row is settled.
+    """
+    unsettled = query.with_only_columns(func.min(model.id)).where(
+        model.at.between(now - SETTLED, now + SETTLED)
+    )
+    first = session.scalar(unsettled)
+    return query if first is None else query.where(model.id < first)
+
+
 def has_new_revision(session: Session, company_id: int) -> bool:
     """Check whether the company has a revision without a seal.
 
@@ -174,17 +196,19 @@ def has_new_revision(session: Session, company_id: int) -> bool:
 
 def is_due(session: Session, company_id: int, now: datetime) -> bool:
     """Check whether much waits to be sealed, or anything since the last seal a minute ago."""
-    news = read_news(session, company_id, newest_mark(session, company_id), now - SETTLED)
+    news = read_news(session, company_id, newest_mark(session, company_id), now)
     query = select(RowSeal.at).where(RowSeal.company_id == company_id)
     last = session.scalar(query.order_by(RowSeal.id.desc()).limit(1))
     lately = last is not None and last <= now < last + EVERY
     return news.count > 0 and (news.count >= MOST or not lately)
 
 
-def seal_company(session: Session, company_id: int, now: datetime, before: datetime) -> bool:
+def seal_company(
+    session: Session, company_id: int, now: datetime, *, settled_at: datetime | None
+) -> bool:
     """Seal the rows behind the next news of a company; return whether more wait."""
     mark = newest_mark(session, company_id)
-    news = read_news(session, company_id, mark, before)
+    news = read_news(session, company_id, mark, settled_at)
     if not news.count:
         return False
     seals: list[dict[str, Any]] = [

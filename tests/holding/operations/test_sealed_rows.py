@@ -20,7 +20,7 @@ from sqlalchemy.engine import Connection as Connected
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
-from holding.db.models import Base, Record, RouteStop
+from holding.db.models import Base, Evaluation, Record, RouteStop
 from holding.db.models.columns import Json, Moment, Packed, table_of
 from holding.operations import sealed_rows
 from holding.platform import events, row_trail
@@ -212,6 +212,37 @@ def test_a_route_stop_needs_an_event_of_the_company_once_it_decides_something(
         session.add(RouteStop(company_id=company_id, route="r", revision=1, state=state))
     with acted.shop.database.read() as session:
         assert any("route_stop" in message for message in messages(session, acted)) is is_named
+
+
+@pytest.mark.parametrize(
+    ("ahead", "sealed_at_once"),
+    [(timedelta(), 0), (timedelta(seconds=20), 0), (timedelta(days=2), 2)],
+    ids=["now", "the clock of another machine", "before the clock was set back"],
+)
+def test_a_check_that_is_not_settled_is_not_passed_over(
+    acted: Life, ahead: timedelta, sealed_at_once: int
+) -> None:
+    seal(acted)
+    database = acted.shop.database
+    now = acted.shop.now + 2 * row_trail.EVERY
+    columns = table_of(Evaluation)
+    with database.write() as session:
+        kept = {}
+        for number, at in (("A-1", now + ahead), ("A-2", now - timedelta(days=1))):
+            record_id = acted.shop.record(session, number).id
+            query = select(columns).where(columns.c.record_id == record_id).limit(1)
+            row = dict(session.execute(query).mappings().one())
+            del row["id"]
+            made = session.execute(insert(Evaluation).values({**row, "at": at, "fence": 99}))
+            kept[number] = made.inserted_primary_key[0]
+    sealed = []
+    for moment in (now, now + ahead + 2 * row_trail.EVERY):
+        row_trail.seal_due_rows(database, now=moment)
+        with database.read() as session:
+            assert messages(session, acted) == []
+            mark = row_trail.newest_mark(session, acted.shop.company.id)
+            sealed.append(sum(key <= mark.evaluation_id for key in kept.values()))
+    assert sealed == [sealed_at_once, 2]
 
 
 def test_an_edit_of_each_sealed_column_is_named_with_its_row(full: Life) -> None:
