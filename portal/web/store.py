@@ -182,7 +182,6 @@ STRUCTURE = frozenset({"title", "content", "body"})  # blocks of the frame, neve
 def init_store(app: Flask, database: Database, clock: Clock) -> None:
     """Bind the application to its database and clock."""
     app.extensions["clearpost"] = (database, clock)
-    app.before_request(_begin)
     app.after_request(_tell_cost)
     database.watch(_asked, _answered)
     app.teardown_request(_close)
@@ -194,29 +193,27 @@ def _leave_company(_error: BaseException | None) -> None:
     limit_transactions(None)
 
 
-def _begin() -> None:
-    g.began, g.statements, g.in_database = time.perf_counter(), 0, 0.0
-
-
 def _tell_cost(response: Response) -> Response:
-    if "began" in g and g.get("person") is not None:
-        spent, asked = (time.perf_counter() - g.began) * 1000, g.in_database * 1000
+    if "started" in g and g.get("person") is not None:  # portal/web/observation.py
+        spent = (time.perf_counter() - g.started) * 1000
+        asked = g.get("in_database", 0.0) * 1000
+        statements = g.get("statements", 0)
         response.headers["Server-Timing"] = (
-            f'total;dur={spent:.1f}, db;dur={asked:.1f}, statements;desc="{g.statements}"'
+            f'total;dur={spent:.1f}, db;dur={asked:.1f}, statements;desc="{statements}"'
         )
     return response
 
 
 def _asked(*_: object) -> None:
-    if has_request_context() and "statements" in g:
-        g.statements += 1
+    if has_request_context():
+        g.statements = g.get("statements", 0) + 1
         g.asked_at = time.perf_counter()
 
 
 def _answered(*_: object) -> None:
     """The database has the first row of a statement, or knows that there is none."""
     if has_request_context() and "asked_at" in g:
-        g.in_database += time.perf_counter() - g.pop("asked_at")
+        g.in_database = g.get("in_database", 0.0) + time.perf_counter() - g.pop("asked_at")
 
 
 def _close(_error: BaseException | None) -> None:
