@@ -116,9 +116,7 @@ def newest_mark(session: Session, company_id: int) -> Mark:
     return Mark(*row) if row else Mark()
 
 
-def read_news(
-    session: Session, company_id: int, mark: Mark, settled_at: datetime | None
-) -> News:
+def read_news(session: Session, company_id: int, mark: Mark, settled_at: datetime | None) -> News:
     """Return what came after the mark, at most so much as one pass seals.
 
     Checks and read-backs count up to the first that is not settled at `settled_at`, because on
