@@ -51,8 +51,9 @@ class Declared:
 def below_causes(
     found: Sequence[Problem], sources: Mapping[str, str], declared: Declared
 ) -> tuple[Problem, ...]:
-    """The findings in their order; what follows from another stands below it. Only an error is a
-    cause.
+    """Return the findings in their order, each consequence below its cause.
+
+    Only an error can be a cause.
     """
     if not any(problem.severity == "error" for problem in found):
         return tuple(found)
@@ -75,7 +76,7 @@ class _Causes:
         self.free, self.taken = list(found), 0
 
     def told(self) -> Iterator[Problem]:
-        """What is shown."""
+        """Yield the findings to show, each with its consequences below it."""
         for ask in (self._outside, self._declared, self._nameless, self._used, self._chains):
             ask()
         below: dict[Problem, list[Problem]] = {}
@@ -93,7 +94,7 @@ class _Causes:
         return problem
 
     def _free(self) -> list[Problem]:
-        """What stands for itself so far; counted again only after something was taken."""
+        """Return the findings without a cause; recompute them only after a new one was assigned."""
         if self.taken != len(self.cause_of):
             self.taken = len(self.cause_of)
             self.free = [p for p in self.found if p not in self.cause_of]
@@ -106,7 +107,9 @@ class _Causes:
     # ---- who takes whom -----------------------------------------------------------------------
 
     def _outside(self) -> None:
-        """A name that is declared misspelt, as something outside tells: its uses follow."""
+        """Assign the uses of a name whose declaration is misspelled, compared with an outside
+        system.
+        """
         order = sorted(self.typos, key=lambda p: (p.code != "NAM27", p.code == "POS01"))
         for cause in (p for p in order if p.code in _OUTSIDE):
             if cause not in self.cause_of:
@@ -126,14 +129,18 @@ class _Causes:
                 )
 
     def _turned(self, problem: Problem, wrong: str, meant: str) -> bool:
-        """Whether a finding asks for what is meant, or says the same of a part of the name."""
+        """Check whether a finding suggests the opposite correction, or the correction of a name's
+        part.
+        """
         pair = self.typos.get(problem, ("", ""))
         parts = {tuple(one.split(".")[0] for one in two) for two in ((wrong, meant), pair)}
         of_a_part = "." in wrong + pair[0] and len(parts) == 1
         return pair == (meant, wrong) or (of_a_part and pair[0] != "")
 
     def _declared(self) -> None:
-        """A name that stands only where it is declared, and is asked for otherwise elsewhere."""
+        """Assign the uses of a name that occurs only in its declaration and is spelled otherwise
+        elsewhere.
+        """
         for head in self._free():
             wrong, meant = self.typos.get(head, ("", ""))
             if head in self.cause_of or not meant or not self._stands_once(meant):
@@ -147,7 +154,7 @@ class _Causes:
                 self._misspelt(head, meant, unused, sure=len(alike) > 1)
 
     def _nameless(self) -> None:
-        """The same, where the findings about its uses know of no near name."""
+        """Assign such uses where their findings suggest no name."""
         named = {name for pair in self.typos.values() for name in pair}
         for unused in self._free():
             (name,) = _lacking(unused) if unused.code in STYLE and _lacking(unused) else ("",)
@@ -168,7 +175,7 @@ class _Causes:
         self.hints[head] = f"'{name}' is declared in {where}, and nothing uses it: {ends}."
 
     def _chains(self) -> None:
-        """A unit that leads nowhere: those that it holds, and those that are told in it, follow."""
+        """Assign units that are defined by, or measured in, a unit that leads to no base unit."""
         lost = {p: hit[1] for p in self._free() if (hit := _NEXT.match(p.hint))}
         for problem, unit in lost.items():
             alike = [p for p in lost if lost[p] == unit]
@@ -178,7 +185,7 @@ class _Causes:
                 self._take(head, [problem])
 
     def _used(self) -> None:
-        """A name that is misspelt where it is used: what is lacking because of it follows."""
+        """Assign what is missing because a name is misspelled where it is used."""
         for cause in self._free():
             wrong, meant = self.typos.get(cause, ("", ""))
             if cause in self.cause_of or not meant:
@@ -201,25 +208,25 @@ class _Causes:
                     self._take(cause, [other])
 
     def _of_same_line(self, other: Problem, cause: Problem, wrong: str) -> bool:
-        """Whether two findings say that one word is wrong, in one line."""
+        """Check whether two findings report one word of one line."""
         same = (other.span.file, other.span.line) == (cause.span.file, cause.span.line)
         return same and wrong in _WORD.findall(other.message)
 
     def _of_a_table(self, other: Problem, cause: Problem) -> bool:
-        """Whether a test asks for the answers of a retry table whose target is not there."""
+        """Check whether a test expects answers of a retry table whose target is missing."""
         asked = set(_QUOTED.findall(other.message)) & _RETRIED
         return cause.span in self.declared.retries and other.code == "TST05" and bool(asked)
 
     # ---- words --------------------------------------------------------------------------------
 
     def _speaks(self, problem: Problem, names: Collection[str]) -> bool:
-        """Whether an error is about one of these names, and about no other that is not there."""
+        """Check whether an error mentions one of these names, and no other missing name."""
         own = set(self.typos.get(problem, names)) & set(names)
         plain = problem.severity == "error" and not problem.code.startswith("SYN")
         return plain and bool(own) and bool(set(names) & self._words(problem))
 
     def _words(self, problem: Problem) -> set[str]:
-        """The words of a finding, and of the piece of a line that it is about."""
+        """Return the words of a finding and of the part of the line that it points to."""
         span, words = problem.span, _said(problem.message)
         if span.line == span.end_line:
             line = "".join(self._lines(span.file)[span.line - 1 : span.line])
@@ -232,12 +239,13 @@ class _Causes:
         return self.lines[file]
 
     def _stands_once(self, name: str) -> bool:
-        """Whether a name stands at one place in the rules: where it is declared, then."""
+        """Check whether a name occurs at one place only, its declaration."""
         return len(self._places(name)) == 1
 
     def _places(self, name: str) -> list[str]:
-        """Where a name stands, as far as two places; texts and comments are not looked into, but
-        for what stands in {}.
+        """Return the first two places of a name.
+
+        Texts and comments are skipped, except for placeholders in braces.
         """
         if name not in self.places:
             word = re.compile(rf"(?<![\w{'.' if '.' in name else ''}]){re.escape(name)}(?!\w)")
@@ -254,7 +262,7 @@ class _Causes:
 
 
 def _bare(line: str) -> str:
-    """A line with blanks for its comment, and for its texts but for what stands in {}."""
+    """Return a line with blanks for its comment and its texts; placeholders in braces are kept."""
     return _TEXT_OR_COMMENT.sub(_blanked, line)
 
 
@@ -275,7 +283,7 @@ def _said(text: str) -> set[str]:
 
 
 def _typo(problem: Problem) -> Pair | None:
-    """The name that is not there and the one that is, as the finding says; None where it cannot."""
+    """Return the misspelled name and its suggestion, or None if the finding has no suggestion."""
     wrong, meant = _QUOTED.search(problem.message), _MEANT.search(problem.hint)
     if wrong is None or meant is None:
         return None
@@ -283,7 +291,7 @@ def _typo(problem: Problem) -> Pair | None:
 
 
 def _lacking(problem: Problem) -> set[str]:
-    """The names that a finding says are not used, or not there."""
+    """Return the names that a finding reports as unused or missing."""
     if problem.code in STYLE:
         return set(_QUOTED.findall(problem.message)[:1])
     if problem.code not in _INSIDE:
@@ -292,7 +300,10 @@ def _lacking(problem: Problem) -> set[str]:
 
 
 def _of_record(problem: Problem) -> bool:
-    """Whether a finding may come of a record that is not read: nothing is used, no line known."""
+    """Check whether a finding may be the consequence of an unread record.
+
+    Such findings report unused names and unknown line fields.
+    """
     return problem.code in STYLE or "line" in re.split(r"[ '.]", problem.message)
 
 
@@ -301,7 +312,7 @@ def _within(inner: Span, outer: Span) -> bool:
 
 
 def _humble(problem: Problem) -> Problem:
-    """What follows proposes nothing: it goes away with its cause."""
+    """Return a consequence without a suggestion: it disappears with its cause."""
     if _MEANT.search(problem.hint) is None:
         return problem
     return replace(problem, hint="It goes away with what it stands below.")

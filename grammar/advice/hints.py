@@ -269,32 +269,32 @@ _COMMENT = re.compile(r"#[^\n]*")
 
 
 def lower_case_hint(word: str) -> str:
-    """The hint for a word with a capital in place of a name: quoted it would be no status."""
+    """Return the hint for a capitalized word where a name belongs."""
     return f'a status or a name is written in lower case: {word}; only a text stands in quotes: "…"'
 
 
 def nearest_word(word: str, pool: Collection[str]) -> str | None:
-    """The word of the pool that was probably meant: a short one may have its letters turned."""
+    """Return the word of the pool that was probably meant; short words may have swapped letters."""
     turned = [one for one in sorted(pool) if sorted(one) == sorted(word)]
     found = difflib.get_close_matches(word, sorted(pool), 1, 0.7) or turned
     return found[0] if found else None
 
 
 def did_you_mean(word: str, pool: Collection[str], otherwise: str) -> str:
-    """A hint that names the nearest word, else the other one."""
+    """Return a hint that names the nearest word, or the other hint without a near word."""
     meant = nearest_word(word, pool)
     return Meant(f"did you mean '{meant}'?", word, meant) if meant else otherwise
 
 
 def clipped(word: str) -> str:
-    """The word as it can be shown: not too long, and without signs that nobody sees."""
+    """Return the word for display, shortened and without invisible characters."""
     seen = "".join(sign if sign.isprintable() else f"U+{ord(sign):04X}" for sign in word[:40])
     return seen if len(word) <= 40 else f"{seen}…"
 
 
 @dataclass(frozen=True, slots=True)
 class Stumble:
-    """Where the parser stopped; line and column are those of the block, from 1."""
+    """Where the parser stopped; line and column are relative to the block and start at 1."""
 
     kind: str
     """token, character, end, or glued (two words with nothing between them)."""
@@ -329,12 +329,12 @@ class Place:
 
     @property
     def is_first(self) -> bool:
-        """Whether nothing stands before it in its line."""
+        """Check whether the place is the first word of its line."""
         return not self.before.strip()
 
 
 def place_of_stumble(stumble: Stumble, block: Block) -> Place:
-    """What stands around a stumble."""
+    """Return the text around the place where the parser stopped."""
     line = block.lines[stumble.line - 1] if stumble.line <= len(block.lines) else ""
     above = {words[0] for text in block.lines[1 : stumble.line - 1] if (words := text.split())}
     return Place(
@@ -362,13 +362,13 @@ class Habit(NamedTuple):
 
 
 def blank_texts(text: str) -> str:
-    """The lines with their texts blacked out and their comments cut off; the columns stay."""
+    """Return the lines with blank texts and without comments; columns are unchanged."""
     text = _TEXT.sub(lambda found: '"' + "x" * (len(found.group()) - 2) + '"', text)
     return _COMMENT.sub("", text)
 
 
 def find_habits(block: Block, file: str) -> Iterator[Problem]:
-    """The first habit of each line."""
+    """Yield the first habit from another language in each line."""
     text = blank_texts(block.text)
     if "|" not in text and not any(habit.pattern.search(text) for habit in HABITS):
         return  # the usual case, told quickly

@@ -124,7 +124,7 @@ class Explainer:
         self.spellings = spellings
 
     def explain(self, stumble: Stumble, block: Block, file: str) -> Problem:
-        """One good problem for one stumble."""
+        """Return one problem for one syntax error."""
         at = place_of_stumble(stumble, block)
         begin, end = stumble.column, stumble.column + max(1, len(at.word))
         said = find_spoken_form(at.line, begin - 1) if _is_condition(at) else None
@@ -152,7 +152,7 @@ class Explainer:
         return self._misfit(stumble, at)
 
     def _misfit(self, stumble: Stumble, at: Place) -> tuple[str, str, str]:
-        """A word or sign that does not fit where it stands."""
+        """Return the words for a word or sign at a place where it does not fit."""
         if at.head == "gate" and not at.is_first and stumble.met in ("CODE", "STRING"):
             message = f"{at.word}: a status is a plain word here"
             hint = 'the record gives it the spelling of the source: word as "Spelling"'
@@ -172,7 +172,7 @@ class Explainer:
         return "SYN01", f"'{at.word}' does not fit here: expected {expected}", hint
 
     def _instead(self, stumble: Stumble, at: Place) -> str:
-        """The hint: by order, by pair, by clause, by what fits, by the form of the declaration."""
+        """Return the hint by order, pair, clause, fitting words or the declaration's form."""
         pair = _order(at) or hint_for_slip(stumble, at) or self._in_formula(stumble, at)
         pair = pair or self._wanted(stumble, at)
         pair = pair or hints.PAIRS.get((stumble.met, at.last))
@@ -195,7 +195,7 @@ class Explainer:
         return hints.WORDS.get(at.word) or f"the form is: {hints.FORMS[at.head]}"
 
     def _in_formula(self, stumble: Stumble, at: Place) -> str | None:
-        """The hint for what other languages have in a formula, or for a capital in a condition."""
+        """Return the hint for a formula of another language, or a capital in a condition."""
         if at.head not in _FORMULAS or at.is_first:
             return None
         word, sign = at.word.lower(), at.line[stumble.column - 1 :][:1]
@@ -215,7 +215,7 @@ class Explainer:
         return hints.lower_case_hint(word)
 
     def _wanted(self, stumble: Stumble, at: Place) -> str | None:
-        """The hint by what was met, or by what the line still wants."""
+        """Return the hint by the token that was read, or by the rest that the line requires."""
         if stumble.met == "VBAR" and at.is_first and at.head not in ("on", "retry"):
             return "a table belongs to on edit, on cancel or retry"
         if stumble.expected == {"LPAR"} and at.last == "in":
@@ -231,13 +231,13 @@ class Explainer:
         return hints.MET.get((at.head, stumble.met)) or (wanted[0] if wanted else None)
 
     def _just_a_row(self, stumble: Stumble, at: Place) -> bool:
-        """Whether rows were going on, so that a row went wrong and no clause was forgotten."""
+        """Check whether the error is in a row, so that no clause is missing."""
         rows = {"units": "NUMBER", "map": "STRING", "post": "CODE"}.get(at.head)
         wanted = {"CODE"} if at.head == "units" else {"NAME", "NUMBER"}
         return at.is_first and rows in stumble.expected and stumble.met in wanted
 
     def said(self, expected: Iterable[str]) -> str:
-        """What was expected, in the words of the language; never the start of a declaration."""
+        """Return the expected tokens as words of the language, without starts of declarations."""
         names = set(expected)
         names -= {"LINE"} if "NAME" in names else set()
         inner = {n for n in names if self.spellings.get(n) not in vocabulary.DECLARATIONS}
@@ -259,7 +259,7 @@ class Explainer:
 
 
 def _is_condition(at: Place) -> bool:
-    """Whether its line holds a condition or a formula, and its first word was right."""
+    """Check whether the line holds a condition or formula after a correct first word."""
     if at.head not in _FORMULAS or at.is_first:
         return False
     first, *rest = at.line.split()
@@ -267,7 +267,7 @@ def _is_condition(at: Place) -> bool:
 
 
 def _order(at: Place) -> str | None:
-    """The hint for a clause that stands too late, twice, or in the wrong declaration."""
+    """Return the hint for a clause that is too late, repeated, or in the wrong declaration."""
     own = vocabulary.ORDER.get(at.head, ())
     if not at.is_first or at.word not in _CLAUSES:
         return None
@@ -284,7 +284,7 @@ def _order(at: Place) -> str | None:
 
 
 def explain_table_error(stumble: Stumble, at: Place) -> Words | None:
-    """Code, message and hint of a stumble in a table, if that is where it is."""
+    """Return code, message and hint of a syntax error in a table, or None outside tables."""
     if at.head not in ("on", "retry") or not stumble.line > 1 or stumble.kind == "glued":
         return None
     row = blank_texts(at.line).strip()
@@ -301,7 +301,7 @@ def explain_table_error(stumble: Stumble, at: Place) -> Words | None:
 
 
 def _end(stumble: Stumble, at: Place, row: str) -> Words:
-    """A row or a head that ends without saying what to do."""
+    """Return the words for a row or table head that ends without an action."""
     cell = clipped(row.rstrip("| ").rsplit("|", 1)[-1].strip())
     if "DO" in stumble.expected:
         message = f"the head of the table ends with '{cell}'"
@@ -314,7 +314,7 @@ def _end(stumble: Stumble, at: Place, row: str) -> Words:
 
 
 def _cell(stumble: Stumble, at: Place) -> Words | None:
-    """A cell that holds too much, or what does not belong there."""
+    """Return the words for a cell with too much content or content that does not belong there."""
     if stumble.met in ("OR", "AND") and at.last != "note":
         message = f"'{at.word}' does not fit in a cell"
         hint = "a comma means or: paid, packed; what must hold too has a column of its own"
@@ -340,14 +340,15 @@ def _cell(stumble: Stumble, at: Place) -> Words | None:
 
 
 def _cell_before(before: str) -> str:
-    """What stands in the cell that was closed last."""
+    """Return the content of the last closed cell."""
     cells = re.split(r"\|", before.rstrip().removesuffix("|"))
     return cells[-1].strip()
 
 
 class Spoken(NamedTuple):
-    """A form that somebody wrote: what is said of it, what to write, and its columns, from 0; None
-    where the place that was asked for is the fault itself.
+    """A phrase from natural language, with message, hint and columns from 0.
+
+    `columns` is None where the place of the error itself is the fault.
     """
 
     message: str
@@ -356,7 +357,7 @@ class Spoken(NamedTuple):
 
 
 def find_spoken_form(line: str, at: int) -> Spoken | None:
-    """The form that covers a place of a line, counted from 0."""
+    """Return the phrase that covers a column of a line, counted from 0."""
     for form in _FORMS:
         for found in form.pattern.finditer(line):
             if found.start() <= at < found.end():
@@ -378,7 +379,7 @@ class _Said(NamedTuple):
 
 
 class _Form(NamedTuple):
-    """What it looks like, what is said of it, and what to write."""
+    """The pattern of a phrase, with its message and its hint."""
 
     pattern: re.Pattern[str]
     message: Callable[[_Said], str]
@@ -404,18 +405,18 @@ def _told(form: _Form, found: re.Match[str]) -> Spoken:
 
 
 def _as_text(word: str) -> str:
-    """A word with a capital is no name: as a text it stands in quotes."""
+    """Return a word as a text: a capitalized word is no name, so it gets quotes."""
     return f'"{word}"' if word[:1].isupper() else word
 
 
 def hint_for_slip(stumble: Stumble, at: Place) -> str | None:
-    """The hint for a slip, if it is one of these."""
+    """Return the hint for a common slip, or None."""
     found: Iterator[str | None] = (ask(stumble, at) for ask in _ASKED)
     return next((hint for hint in found if hint), None)
 
 
 def name_of(words: str) -> str:
-    """A name as the language writes it: `Back-dated orders` is `back_dated_orders`."""
+    """Return a name as the language writes it: `Back-dated orders` is `back_dated_orders`."""
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", words)
     return re.sub(r"\W+", "_", apart).strip("_").lower()
 
@@ -431,7 +432,7 @@ def _is_written(said: _Said) -> str:
 
 
 def _asked(words: str, sign: str) -> _Form:
-    """Words behind a value for which the language has others."""
+    """Return the form for words after a value for which the language has others."""
     pattern = rf"{_LEFT}(?P<form>(?i:{words}))"
     return _form(
         pattern,
@@ -442,7 +443,7 @@ def _asked(words: str, sign: str) -> _Form:
 
 
 def _compared(words: str, sign: str) -> _Form:
-    """Words between two values for which the language has a sign."""
+    """Return the form for words between two values for which the language has a sign."""
     pattern = rf"{_LEFT}(?P<form>(?i:(?:is +)?(?:{words}))\b){_RIGHT}"
     return _form(
         pattern,
@@ -453,7 +454,7 @@ def _compared(words: str, sign: str) -> _Form:
 
 
 def _name(stumble: Stumble, at: Place) -> str | None:
-    """A name of a declaration that is none."""
+    """Return the hint for an invalid name of a declaration."""
     if stumble.line != 1 or at.head not in _NAMING:
         return None
     said = at.before.split()[1:]
@@ -473,7 +474,7 @@ def _name(stumble: Stumble, at: Place) -> str | None:
 
 
 def _two_words(stumble: Stumble, at: Place) -> str | None:
-    """Two words side by side in a formula: one name, or a sign is missing."""
+    """Return the hint for two adjacent words in a formula: one name, or a missing sign."""
     before = re.search(r"(?<![\w.\"])([a-z\d][\w.]*%?) +$", at.before)
     is_word = re.fullmatch(r"[a-z]\w*", at.word)
     if before is None or is_word is None or "PLUS" not in stumble.expected:
@@ -511,7 +512,7 @@ def _owner(stumble: Stumble, at: Place) -> str | None:
 
 
 def _list(stumble: Stumble, at: Place) -> str | None:
-    """A word of the record or of the gate that is written as in a sentence."""
+    """Return the hint for a word of a record or gate that is written as in a sentence."""
     rest, words = at.line[len(at.before) :], at.before.split()
     if at.head == "record" and len(words) == 1 and stumble.expected >= {"TEXT", "MONEY"}:
         return _TYPE
@@ -525,7 +526,7 @@ def _list(stumble: Stumble, at: Place) -> str | None:
 
 
 def _unquoted(_: Stumble, at: Place) -> str | None:
-    """A text without its quotes: the number of a document, a column of a file."""
+    """Return the hint for a text without quotes: a document number or a file's column."""
     rest = at.line[len(at.before) :]
     number = at.head == "post" and at.last == "as" and re.match(r"[\w{}-]*\{[\w{}-]+", rest)
     if number:

@@ -86,7 +86,7 @@ Item = Clause | Note | Gap
 
 
 def can_be_quoted(text: str) -> bool:
-    """Whether a text can stand between quotes: without a quote, a new line, a control character."""
+    """Check whether a text can be quoted: no quote, line break or control character."""
     return (
         not {'"', "\n", "\r", "\t"} & set(text)
         and next(find_control_characters(text), None) is None
@@ -94,7 +94,7 @@ def can_be_quoted(text: str) -> bool:
 
 
 def write_test(samples: Iterable[nodes.Sample], test: nodes.Test) -> str:
-    """The text of some samples and of a test."""
+    """Return the text of samples and their test."""
     parts = ["\n".join(_sample(one)) for one in samples]
     return format_text("\n\n".join([*parts, "\n".join(_test(test))]) + "\n")
 
@@ -168,12 +168,12 @@ def _expected(expect: nodes.Expect) -> Iterator[str]:
 
 
 def expect_text(expect: nodes.Expect) -> str:
-    """An expectation in one line, as a rule file says it in several."""
+    """Return an expectation in one line; a rule file writes it in several."""
     return ", ".join(_expected(expect))
 
 
 def outcome_text(expected: nodes.Expected) -> str:
-    """An expected outcome, as a rule file says it."""
+    """Return an expected outcome as a rule file writes it."""
     if expected.again is not None:
         return _again(expected.again)
     kind = _PAIRED.get(expected.kind, expected.kind.replace("_", " "))
@@ -192,7 +192,7 @@ def _again(again: nodes.TryAgain) -> str:
 
 
 def fact_text(fact: nodes.Fact) -> str:
-    """A fact of a test or a sample, as a rule file says it."""
+    """Return a fact of a test or sample as a rule file writes it."""
     match fact:
         case nodes.IsValue():
             return f"{fact.name} = {_value(fact.value)}"
@@ -216,7 +216,7 @@ def fact_text(fact: nodes.Fact) -> str:
 
 
 def format_text(text: str, file: str = "") -> str:
-    """The text in its one layout; the text itself when it has a problem."""
+    """Return the text in the standard layout, or unchanged if it has a problem."""
     if parse({file: text})[1]:
         return text
     lines = list[str]()
@@ -243,7 +243,7 @@ def _parts(items: list[Item]) -> Iterator[list[Item]]:
 
 
 def _starts(item: Item, part: list[Item], rest: list[Item]) -> bool:
-    """Whether something new begins here."""
+    """Check whether a new part begins here."""
     spoken = [other for other in part if not isinstance(other, Gap)]
     if not spoken:
         return False
@@ -268,7 +268,7 @@ def _only_roles(part: list[Item]) -> bool:
 
 
 def _gap(part: list[Item]) -> tuple[int, list[Item]]:
-    """How many blank lines stood before it, and the part without them."""
+    """Return how many blank lines precede a part, and the part without them."""
     count = 0
     while isinstance(part[count], Gap):
         count += 1
@@ -276,12 +276,12 @@ def _gap(part: list[Item]) -> tuple[int, list[Item]]:
 
 
 def _between(gap: int, head: str) -> int:
-    """How many blank lines stand before a part: at most two; none only below a comment."""
+    """Return how many blank lines go before a part: at most two, none below a comment."""
     return min(gap, 2) if head == "#" else max(1, min(gap, 2))
 
 
 def _laid_out(part: list[Item]) -> Iterator[str]:
-    """The lines of a declaration or of a run of comments."""
+    """Yield the lines of a declaration or of consecutive comments."""
     head = _head(part)
     rows = [cut_row(head, item) if isinstance(item, Clause) else item for item in part]
     rows = _line_fields(rows) if head == "post" else rows
@@ -315,7 +315,7 @@ class Row:
 
 
 def _line_fields(rows: Sequence[Row | Note | Gap]) -> list[Row | Note | Gap]:
-    """The fields below `each line` stand deeper."""
+    """Return the rows with the fields below `each line` indented."""
     out: list[Row | Note | Gap] = []
     deep = False
     for item in rows:
@@ -327,7 +327,7 @@ def _line_fields(rows: Sequence[Row | Note | Gap]) -> list[Row | Note | Gap]:
 
 
 def _widths(rows: list[Row]) -> dict[Column, int]:
-    """How wide each column is: of rows of one shape, and behind the first of one keyword."""
+    """Return each column's width, shared by rows of one shape and first keyword."""
     widths: dict[Column, int] = {}
     for item in rows:
         columns = item.cells if item.shape in ("field", "table") else item.cells[:-1]
@@ -341,7 +341,7 @@ def _widths(rows: list[Row]) -> dict[Column, int]:
 
 
 def _counts(item: Row, column: int, cell: Sequence[Token]) -> bool:
-    """Whether a cell may push its neighbours to the right."""
+    """Check whether a cell may widen its column."""
     if item.shape == "table":
         return len(join_tokens(cell)) <= _CELL and not any(token.note for token in cell)
     if item.shape == "clause" and column == 0:
@@ -361,7 +361,7 @@ def _least(item: Row, column: int) -> int:
 
 
 def _line(item: Row, widths: dict[Column, int]) -> Iterator[str]:
-    """A row as one line, or as several where a list in it is too long."""
+    """Yield a row as one line, or as several where a list is too long."""
     if item.shape == "table":
         yield from _barred(item, widths)
         return
@@ -379,7 +379,7 @@ def _line(item: Row, widths: dict[Column, int]) -> Iterator[str]:
 
 
 def _barred(item: Row, widths: dict[Column, int]) -> Iterator[str]:
-    """A row of a table: its cells between bars, each as wide as its column."""
+    """Yield a table row with its cells between bars, each as wide as its column."""
     text = " " * item.indent
     for column, cell in enumerate(item.cells):
         text += "| "
@@ -392,7 +392,7 @@ def _barred(item: Row, widths: dict[Column, int]) -> Iterator[str]:
 
 
 def _filled(text: str, cell: Sequence[Token], start: int, limit: int = WIDTH) -> Iterator[str]:
-    """The cell behind the text, broken behind commas; the last line is still open."""
+    """Yield the text with a cell after it, broken after commas; the last line is still open."""
     whole = join_tokens(cell)
     fits = len(text) + len(whole) <= limit
     if fits and not any(token.note for token in cell):
@@ -411,7 +411,7 @@ def _filled(text: str, cell: Sequence[Token], start: int, limit: int = WIDTH) ->
 
 
 def _pieces(cell: Sequence[Token]) -> Iterator[tuple[str, str]]:
-    """The cell cut behind its commas, each piece with the comment before it."""
+    """Yield the cell's parts between commas, each with the comment before it."""
     begin = 0
     for end, token in enumerate(cell, 1):
         if token.text == "," or end == len(cell):
@@ -420,7 +420,7 @@ def _pieces(cell: Sequence[Token]) -> Iterator[tuple[str, str]]:
 
 
 def read_lines(text: str) -> Iterator[Clause | Note | Gap]:
-    """The lines of a text: what says something, what comments, what is blank."""
+    """Yield the lines of a text as clauses, comments and blank lines."""
     open_: list[Token] = []
     is_head = False
     for line in text.split("\n"):
@@ -439,7 +439,7 @@ def read_lines(text: str) -> Iterator[Clause | Note | Gap]:
 
 
 def cut_row(head: str, clause: Clause) -> Row:
-    """The cells of a clause of a declaration."""
+    """Return the cells of a declaration's clause."""
     tokens = clause.tokens
     if clause.is_head:
         return Row(0, "head", _head_cells(tokens), clause.note)
@@ -459,7 +459,7 @@ def _head_cells(tokens: Tokens) -> tuple[Tokens, ...]:
 
 
 def _table_cells(tokens: Tokens) -> tuple[Tokens, ...]:
-    """What stands between the bars."""
+    """Return the tokens between the bars."""
     cells: list[list[Token]] = []
     for token in tokens[:-1]:
         if token.text == "|":
@@ -476,7 +476,7 @@ def _target_cells(head: str, tokens: Tokens) -> tuple[int, str, tuple[Tokens, ..
 
 
 def _cut(tokens: Tokens, markers: set[str], times: int) -> tuple[Tokens, ...]:
-    """The tokens cut before each marker that is not the first token, so many times at most."""
+    """Return the tokens split before each marker except a first token, at most `times` times."""
     cells: list[list[Token]] = [[]]
     for token in tokens:
         if token.text in markers and cells[-1] and len(cells) <= times:
@@ -486,7 +486,7 @@ def _cut(tokens: Tokens, markers: set[str], times: int) -> tuple[Tokens, ...]:
 
 
 def _cells(head: str, tokens: Tokens) -> tuple[str, tuple[Tokens, ...]]:
-    """The shape and the cells of a clause that belongs to one kind of declaration."""
+    """Return the shape and the cells of a clause that belongs to one kind of declaration."""
     first = tokens[0].text
     if head == "record":
         return "field", _field_cells(tokens)
@@ -523,7 +523,7 @@ def _clause_cells(tokens: Tokens) -> tuple[Tokens, ...]:
 
 
 def join_tokens(tokens: Sequence[Token]) -> str:
-    """The tokens with the blanks between them that belong there."""
+    """Return the tokens as text with the correct blanks between them."""
     text = ""
     for number, token in enumerate(tokens):
         before = tokens[number - 1].text if number else ""
@@ -533,7 +533,7 @@ def join_tokens(tokens: Sequence[Token]) -> str:
 
 
 def _tight(before: str, this: str, earlier: str, number: int) -> bool:
-    """Whether no blank stands between two tokens."""
+    """Check whether two tokens have no blank between them."""
     if this in (",", ")", ".") or before in ("(", "."):
         return True
     if this == "(":

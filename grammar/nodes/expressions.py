@@ -39,17 +39,17 @@ class Said(str):
     span: Span
 
     def __new__(cls, text: str, span: Span) -> Self:
-        """The message without its quotes, and where it stands with them, on one line."""
+        """Create the message without its quotes; `span` is its place with them, on one line."""
         made = super().__new__(cls, text)
         made.span = span
         return made
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, Span]]:
-        """What it is made of again in another process."""
+        """Return what recreates the message in another process."""
         return type(self), (str(self), self.span)
 
     def place(self, begin: int, end: int) -> Span:
-        """Where a stretch of it stands, counted from 0."""
+        """Return the place of a part of the message; positions start at 0."""
         at = self.span
         return Span(at.file, at.line, at.column + 1 + begin, at.line, at.column + 1 + end)
 
@@ -79,7 +79,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Who owns what is not there, and what that person is told."""
+    """The owner of missing values and the message for that person."""
 
     action: Action
     say: Said
@@ -208,9 +208,9 @@ Expr: TypeAlias = (
 
 
 def inner(node: object) -> Iterator[Any]:
-    """What a node is made of, or what stands in a tuple, one step down and in its order.
+    """Yield a node's or tuple's direct parts in order.
 
-    Names and other plain values come along; places, and what a literal says, do not.
+    Names and other plain values are included; spans and values of literals are not.
     """
     if isinstance(node, tuple):
         yield from node
@@ -225,14 +225,14 @@ def inner(node: object) -> Iterator[Any]:
 
 
 def walk(node: object) -> Iterator[Any]:
-    """A node and all that it is made of, each before its parts."""
+    """Yield a node and all its parts, each node before its parts."""
     yield node
     for part in inner(node):
         yield from walk(part)
 
 
 def mentioned(node: object) -> Iterator[tuple[str, ...]]:
-    """Every name that is said in a node, by its path, and every function and map that is called."""
+    """Yield the path of every name in a node, and of every function and map that it calls."""
     for part in walk(node):
         if isinstance(part, Name):
             yield part.path
@@ -241,8 +241,9 @@ def mentioned(node: object) -> Iterator[tuple[str, ...]]:
 
 
 def operands(expr: object) -> tuple[Expr, ...]:
-    """The expressions from whose values an expression makes its own; of a call, which has its own
-    way with its arguments, none.
+    """Return the expressions from whose values an expression computes its own.
+
+    A call has none, because it handles its arguments itself.
     """
     if isinstance(expr, AllOf | AnyOf):
         return expr.parts

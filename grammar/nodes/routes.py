@@ -17,9 +17,9 @@ OF_LINE: Final = "line."
 
 @dataclass(frozen=True, slots=True)
 class GateRow:
-    """What some statuses mean.
+    """The meaning of some statuses.
 
-    `early` is a ready row that says by its word that these statuses may still change.
+    `early` marks a ready row whose statuses may still change.
     """
 
     word: GateWord
@@ -67,9 +67,11 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Unique:
-    """`where` is history, target (then `fields` are those of the target) or number_in_target.
+    """Fields that must be unique.
 
-    `like` says of each field which map's match decides what is the same; blank where none is named.
+    `where` is history, target or number_in_target; with target, `fields` are the target's
+    fields. `like` names
+    for each field the map whose match compares it, blank for a plain comparison.
     """
 
     fields: tuple[str, ...]
@@ -79,7 +81,7 @@ class Unique:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Each field as it is written, with the map that says what is the same."""
+        """Return each field as written, with the map that compares it."""
         pairs = zip(self.fields, self.like, strict=True)
         return tuple(f"{field} as {table}" if table else field for field, table in pairs)
 
@@ -243,7 +245,7 @@ class Bill:
 
 @dataclass(frozen=True, slots=True)
 class Uncompared:
-    """`amount not compared because "…"`: the record's own total says something else, and may."""
+    """`amount not compared because "…"`: the record's own total may differ."""
 
     reason: str
     span: Span = _field(compare=False)

@@ -149,7 +149,7 @@ class FieldIs:
 class Expected:
     """The outcome; `kind` is ready, posted, approve, wait_until, wait_for or an action.
 
-    `again` says more where the kind is try_again.
+    `again` has the details where the kind is try_again.
     """
 
     kind: str
@@ -163,7 +163,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Expect:
-    """One expectation: an outcome, and what stands in the document."""
+    """One expectation: an outcome and the document's content."""
 
     route: RouteName | None
     outcome: Expected | None
@@ -174,7 +174,7 @@ class Expect:
 
 @dataclass(frozen=True, slots=True)
 class Then:
-    """What happens after everything ready was posted, at another time if it says so."""
+    """What happens after every ready document was posted, optionally at another time."""
 
     at: datetime | None
     facts: tuple[Fact, ...]

@@ -30,7 +30,7 @@ class ByTeam:
 class Field:
     """A stored field; `mark` is key, family, dated, optional or None.
 
-    `completed` is who may fill it in where the source left it blank or unreadable; None: nobody.
+    `completed` names the team that may complete a blank or unreadable value, or is None.
     """
 
     name: str

@@ -27,19 +27,22 @@ class NoValueError(Exception):
 
 
 def read_quoted(token: str) -> str:
-    """The text between the quotes."""
+    """Return the text between the quotes."""
     return str(token)[1:-1]
 
 
 def read_message(token: str, span: Span) -> nodes.Said:
-    """A message with its place: it ends its clause."""
+    """Return a message with its place; a message ends its clause."""
     begin = span.end_column - len(token)
     at = Span(span.file, span.end_line, begin, span.end_line, span.end_column)
     return nodes.Said(read_quoted(token), at)
 
 
 def read_decimal(token: str) -> Decimal:
-    """The number, exactly as written; that of a percentage is the one before its sign."""
+    """Return the number exactly as written; a percentage without its sign.
+
+    Raise `NoValueError` for more than `DIGITS` digits.
+    """
     text = str(token).removesuffix("%")
     if len(text.replace(".", "")) > DIGITS:
         raise NoValueError(token, "SYN14", "this number is too long", f"at most {DIGITS} digits")
@@ -49,7 +52,7 @@ def read_decimal(token: str) -> Decimal:
 def read_count(
     token: str, what: str = "line number", hint: str = "lines are counted 1, 2, 3, …"
 ) -> int:
-    """A number that counts something, from one."""
+    """Return a number that counts from one, or raise `NoValueError`."""
     text = str(token)
     if not text.isdigit() or len(text) > 6 or int(text) == 0:
         raise NoValueError(token, "SYN14", f"'{text}' is no {what}", hint)
@@ -57,7 +60,7 @@ def read_count(
 
 
 def read_pause(token: str) -> timedelta:
-    """The duration, as long as one can be counted."""
+    """Return the duration, or raise `NoValueError` if it is too long."""
     text = str(token)
     count = text.rstrip("smindh")
     try:
@@ -68,7 +71,7 @@ def read_pause(token: str) -> timedelta:
 
 
 def read_day(token: str) -> date:
-    """The calendar day."""
+    """Return the calendar day, or raise `NoValueError`."""
     try:
         return date.fromisoformat(str(token))
     except ValueError:
@@ -77,7 +80,7 @@ def read_day(token: str) -> date:
 
 
 def read_clock(token: str) -> time:
-    """The time of day."""
+    """Return the time of day, or raise `NoValueError`."""
     try:
         return time.fromisoformat(str(token))
     except ValueError:
@@ -92,12 +95,12 @@ class ExpressionBuilder:
         self._file, self._shift = file, first - 1
 
     def place(self, at: Any) -> Span:
-        """The span of a token or of the positions of a tree."""
+        """Return the span of a token or of a tree's positions."""
         shift = self._shift
         return Span(self._file, at.line + shift, at.column, at.end_line + shift, at.end_column)
 
     def span(self, at: tuple[int, int, int, int]) -> Span:
-        """The span of lines and columns within the declaration."""
+        """Return the span of lines and columns that are relative to the declaration."""
         line, column, end_line, end_column = at
         shift = self._shift
         return Span(self._file, line + shift, column, end_line + shift, end_column)

@@ -169,7 +169,7 @@ class StoryBuilder(ExpressionBuilder):
 
 
 def _tagged(parts: Any) -> list[tuple[str, Any]]:
-    """The parts that carry a tag: rows of a sample, further facts of a test."""
+    """Return the parts with a tag: rows of a sample, further facts of a test."""
     return [part for part in parts if type(part) is tuple]
 
 
@@ -595,7 +595,7 @@ class DeclarationBuilder(
 
 
 def build_ruleset(found: Sequence[Any]) -> nodes.Ruleset:
-    """The declarations sorted into their shelves."""
+    """Return the ruleset with the declarations sorted by kind."""
 
     shelves: dict[type[Any], list[Any]] = {}
     for node in found:

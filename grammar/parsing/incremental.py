@@ -1,6 +1,7 @@
-"""Parse the same files again and again at the cost of the changed declarations only.
+"""Parse changed files again at the cost of the changed declarations only.
 
-`Reader` reuses the nodes of an unchanged declaration and shifts those of a moved one. Editors use
+`Reader` reuses the nodes of an unchanged declaration and shifts those of a moved one. Editors
+use
 it after each key stroke.
 """
 
@@ -23,8 +24,9 @@ _kind: Callable[[Any], Any] = type
 
 
 def collect_rarely() -> None:
-    """Have Python look for cycles more rarely in this process: trees have none, and to go through
-    those of a thousand declarations takes longer than what is asked of them.
+    """Make Python's cycle collector run rarely in this process.
+
+    Trees have no cycles, and scanning a thousand declarations takes longer than a request.
     """
     gc.set_threshold(*_RARELY)
 
@@ -41,7 +43,7 @@ class Reader:
         self._next = self._last
 
     def parse(self, sources: Mapping[str, str]) -> tuple[Ruleset, tuple[Problem, ...]]:
-        """The ruleset of all files, and what is wrong with the rest of them."""
+        """Return the ruleset of all files and the problems of everything that could not be read."""
         self._next = {}
         result = parse(sources, self._declaration)
         self._last = self._next
@@ -61,13 +63,13 @@ class Reader:
 
 
 def _moved(value: Any, by: int) -> Any:
-    """A node as it is so many lines further down."""
+    """Return a node moved down by a number of lines."""
     return _mover(_kind(value))(value, by)
 
 
 @cache
 def _mover(kind: type[Any]) -> _Move:
-    """How a value of a kind is moved; what holds no place stays the very same."""
+    """Return the function that moves values of a kind; values without a place are unchanged."""
     if kind is Span:
         return _moved_span
     if kind is tuple:
@@ -94,8 +96,9 @@ def _moved_span(span: Span, by: int) -> Span:
 
 
 def _of_slots(kind: Any) -> _Move:
-    """A node's parts are written into a new one directly: it is frozen, and nothing is computed
-    when one is made.
+    """Return a function that copies a node with moved parts.
+
+    It writes slots directly, because nodes are frozen and compute nothing when created.
     """
     parts = [getattr(kind, slot) for slot in kind.__slots__]
     ways = [(part.__get__, part.__set__) for part in parts]

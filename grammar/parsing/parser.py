@@ -66,7 +66,7 @@ _SURE = 16
 
 
 def parse_declaration(block: Block, file: str) -> list[Any]:
-    """The node of a block (`language` has none), or its problems."""
+    """Return a block's node, or its problems; `language` has no node."""
     return list(_declaration(block, file))
 
 
@@ -87,7 +87,7 @@ def _declaration(block: Block, file: str) -> Iterator[Any]:
 
 
 def _layout(block: Block, file: str) -> Iterator[Problem]:
-    """What is wrong before the grammar is asked: the first word of the lines."""
+    """Yield problems found before parsing, in the first words of lines."""
     head, first = block.head, block.lines[0]
     indent = len(first) - len(first.lstrip())
     span = Span(file, block.first, indent + 1, block.first, indent + 1 + len(head or "x"))
@@ -116,7 +116,7 @@ def _unindented(word: str, span: Span) -> Problem:
 
 
 def _lines(block: Block, file: str) -> Iterator[Problem]:
-    """The first line that is not indented, or starts a declaration too far right."""
+    """Yield the first line that is not indented, or that starts a declaration too far right."""
     for number, line in enumerate(block.lines[1:], block.first + 1):
         word = (line.split() or [""])[0]
         column = len(line) - len(line.lstrip()) + 1
@@ -131,7 +131,7 @@ def _lines(block: Block, file: str) -> Iterator[Problem]:
 
 
 def _quickly(block: Block, file: str) -> Any:
-    """The node of a declaration that is right, if it is."""
+    """Return the node of a valid declaration, or None."""
     try:
         return _quick().read(block.text, DeclarationBuilder(file, block.first))
     except NoValueError:
@@ -156,7 +156,7 @@ class QuickParser:
         self._scanners = _Scanners(lark.terminals, self._steps)
 
     def read(self, text: str, builder: DeclarationBuilder) -> Any:
-        """The node of a declaration, or None where it is not certainly right."""
+        """Return the declaration's node, or None unless it is certainly valid."""
         run = _Run(self._steps, self._start, builder)
         at, line, begin, nested = 0, 1, 0, 0
         while found := self._scanners[run.states[-1]].scan(text, at):
@@ -183,13 +183,13 @@ class QuickParser:
 
 @cache
 def _quick() -> QuickParser:
-    """The same parser without a word for mistakes, made once a process."""
+    """Return the fast parser, which explains no errors; built once per process."""
     return QuickParser(_machine()[0])
 
 
 @cache
 def _machine() -> tuple[Lark, Explainer]:
-    """The parser and the explainer, made once a process."""
+    """Return the parser and the explainer; built once per process."""
     lark = load_parser(_WholeWords())
     spelled = {t.name: t.pattern.value for t in lark.terminals if t.pattern.type == "str"}
     return lark, Explainer(spelled)
@@ -221,7 +221,7 @@ class _GluedError(Exception):
 
 
 def _sound(node: Any) -> Iterator[Any]:
-    """A node, unless something is wrong with it as a whole."""
+    """Yield a node, or the problems of the node as a whole."""
     if isinstance(node, tuple):
         yield from _language(*node)
     else:
@@ -235,7 +235,7 @@ def _language(number: str, span: Span) -> Iterator[Problem]:
 
 
 def _checked(tree: Tree[Token], block: Block, file: str) -> Iterator[Any]:
-    """The node of a tree that parsed, unless a word or a value in it is none."""
+    """Yield the node of a parsed tree, or the problem of an invalid word or value."""
     builder = DeclarationBuilder(file, block.first)
     deep = _too_deep(tree)
     if deep is not None:
@@ -256,7 +256,7 @@ def _checked(tree: Tree[Token], block: Block, file: str) -> Iterator[Any]:
 
 
 def _too_deep(tree: Tree[Token]) -> Any:
-    """The positions of the first node below the depth that is allowed."""
+    """Return the positions of the first node below the allowed depth."""
     level: list[Tree[Token]] = [tree]
     for _ in range(DEPTH):
         level = [child for node in level for child in node.children if isinstance(child, Tree)]
@@ -266,7 +266,7 @@ def _too_deep(tree: Tree[Token]) -> Any:
 
 
 def _instead(block: Block, token: Token) -> str:
-    """What to write in place of a reserved word that stands where a name does."""
+    """Return a replacement for a reserved word that is used as a name."""
     before = block.lines[(token.line or 1) - 1][: (token.column or 1) - 1]
     joined = re.search(r"([a-z][a-z0-9_]*)-$", before)
     if joined:
@@ -281,7 +281,7 @@ def _instead(block: Block, token: Token) -> str:
 
 
 def _built(item: Any, builder: DeclarationBuilder) -> Any:
-    """Children first, then the method that has the name of the rule."""
+    """Build the children, then call the builder method with the rule's name."""
     if not isinstance(item, Tree):
         return item
     children = [_built(child, builder) for child in item.children]
@@ -289,7 +289,7 @@ def _built(item: Any, builder: DeclarationBuilder) -> Any:
 
 
 def _stumble(error: UnexpectedInput | _GluedError, block: Block) -> Stumble:
-    """What Lark says, in our terms."""
+    """Return Lark's error in terms of this package."""
     if isinstance(error, _GluedError):
         return _at("glued", error.token, frozenset())
     if isinstance(error, UnexpectedToken) and error.token.type != "$END":
@@ -312,13 +312,13 @@ def _at(kind: str, token: Token, expected: frozenset[str]) -> Stumble:
 
 
 def _cut(text: str, at: int) -> int:
-    """How many letters of its word stand before a place that the lexer came to inside it."""
+    """Return how many letters of its word precede a place inside the word."""
     before = re.search(r"[a-z]\w*$", text[max(0, at - 80) : at], re.ASCII)
     return len(before.group()) if before and re.match(r"\w", text[at : at + 1], re.ASCII) else 0
 
 
 def table_problems(node: Any) -> Iterator[Problem]:
-    """The problems of a decision table; none of any other declaration."""
+    """Yield the problems of a decision table; other declarations have none here."""
     kinds = {nodes.Edit: "on edit", nodes.Cancel: "on cancel", nodes.Retry: "retry"}
     kind = kinds.get(type(node))
     if kind is not None:
@@ -329,7 +329,7 @@ def table_problems(node: Any) -> Iterator[Problem]:
 
 
 def load_parser(postlex: PostLex) -> Lark:
-    """The parser, from its tables where they fit."""
+    """Load the parser from its stored tables if they fit, otherwise build it."""
     text = _grammar()
     kept = _read(files("grammar.parsing").joinpath(_FILE).read_bytes())
     if kept["of"] != _name(text):
@@ -343,8 +343,10 @@ def load_parser(postlex: PostLex) -> Lark:
 
 
 def fitting_words(begun: str) -> frozenset[str]:
-    """What may stand behind the beginning of a declaration: words and signs as they are written,
-    kinds of tokens by their names in the grammar. Empty behind a mistake.
+    """Return the words that may follow the beginning of a declaration.
+
+    Words and signs are as written, kinds of tokens have their grammar names. Empty after an
+    error.
     """
     lark, explainer = _machine()
     try:
@@ -393,12 +395,12 @@ def _read(raw: bytes) -> Any:
 
 
 def _name(text: str) -> str:
-    """What tables are of: this grammar, read by this Lark."""
+    """Return the key of stored tables: this grammar, read by this version of Lark."""
     return sha256(f"{lark.__version__}\n{text}".encode()).hexdigest()
 
 
 def build_parser(text: str, postlex: PostLex | None) -> Lark:
-    """The parser of a grammar, which is looked through for what could be read in two ways."""
+    """Build the parser of a grammar and verify that no text has two readings."""
     return Lark(
         text,
         parser="lalr",
@@ -411,17 +413,17 @@ def build_parser(text: str, postlex: PostLex | None) -> Lark:
 
 
 def _numbered(row: dict[str, Any]) -> dict[int, Any]:
-    """JSON has words for keys; these were numbers."""
+    """Convert a row's keys back to numbers; JSON has text keys only."""
     return {int(number): value for number, value in row.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class _Reduction:
-    """What becomes of the symbols of a rule.
+    """How a rule's symbols become a node.
 
-    `keep` says of each kept symbol whether it is a list to be opened, and how many absent ones
-    stand before it; `rest` how many behind the last. Without `make` the kept ones go on as they
-    are: the only one (`alone`), or all as a list.
+    `keep` states for each kept symbol whether it is a list to expand, and how many absent symbols
+    precede it; `rest` counts those after the last. Without `make` the kept symbols are passed on:
+    the only one (`alone`), or all as a list.
     """
 
     size: int
@@ -483,7 +485,7 @@ class _Scanners(dict[int, _Scanner]):
 
 
 class _Run:
-    """One run over the tables: the states, and for each what was made and where it stands."""
+    """One run over the tables: the states, and each state's value and place."""
 
     __slots__ = ("builder", "spans", "states", "steps", "values")
 
@@ -494,7 +496,7 @@ class _Run:
         self.states, self.values, self.spans = [start], list[Any](), list[_Place]()
 
     def take(self, name: str, token: str, span: _Place) -> bool:
-        """Take a token; no where none like it may stand here."""
+        """Take a token; return False if it may not occur here."""
         states, steps = self.states, self.steps
         while (step := steps[states[-1]].get(name)).__class__ is _Reduction:
             self._reduce(step)
@@ -506,7 +508,7 @@ class _Run:
         return True
 
     def end(self, last: int) -> Any:
-        """What all that was taken makes; None where something is missing."""
+        """Return the node of all tokens, or None where tokens are missing."""
         states, steps = self.states, self.steps
         while (step := steps[states[-1]].get("$END")).__class__ is _Reduction:
             self._reduce(step)
@@ -540,7 +542,7 @@ class _Run:
 
 
 def _glued(text: str, at: int) -> bool:
-    """Whether two words touch here."""
+    """Check whether two words touch here."""
     if not at:
         return False
     before, this = text[at - 1], text[at]
@@ -548,12 +550,12 @@ def _glued(text: str, at: int) -> bool:
 
 
 def _taken(name: str, token: str) -> bool:
-    """Whether a name is a word of the language."""
+    """Check whether a name is a word of the language."""
     return name == "NAME" and token in RESERVED
 
 
 def _words(kind: str) -> str:
-    """The action as it is written."""
+    """Return the action as written."""
     said = {"credit_and_new": "credit note and new", "look_up": "look up first", "try_again": "try"}
     return said.get(kind, kind.replace("_", " "))
 
@@ -572,7 +574,7 @@ def _fits(name: TerminalDef, word: TerminalDef) -> bool:
 
 
 def _first(terminal: TerminalDef) -> tuple[int, int, int, str]:
-    """The order in which Lark tries the tokens of a state."""
+    """Return the order in which Lark tries the tokens of a state."""
     pattern = terminal.pattern
     return -terminal.priority, -pattern.max_width, -len(pattern.value), terminal.name
 
@@ -580,9 +582,9 @@ def _first(terminal: TerminalDef) -> tuple[int, int, int, str]:
 def parse(
     sources: Mapping[str, str], read: Callable[[Block, str], list[Any]] = parse_declaration
 ) -> tuple[nodes.Ruleset, tuple[Problem, ...]]:
-    """The ruleset of all files (path -> text), and what is wrong with the rest of them.
+    """Return the ruleset of all files and the problems of everything that could not be read.
 
-    `read` is how a declaration is read, for a caller that remembers some.
+    `sources`: path -> text. `read` parses one declaration, for a caller that caches some.
     """
     found: list[Any] = []
     problems: list[Problem] = []

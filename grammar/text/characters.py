@@ -50,7 +50,7 @@ _LAST_WORD: Final = re.compile(r"(?<![^\s(])([^\s(]+)[ \u00a0]?\Z")
 
 
 def skeleton(text: str) -> str:
-    """What all texts have in common that look like this one; case does not count.
+    """Return the common form of all texts that look like this one; case does not count.
 
     >>> skeleton("M1LK-1L") == skeleton("MILK-IL"), skeleton("C-O1") == skeleton("C-01")
     (True, True)
@@ -66,8 +66,9 @@ def skeleton(text: str) -> str:
 
 
 def look_alike_forms(text: str) -> tuple[str, ...]:
-    """What people may have meant: the Latin capitals and digits that look like this text, without
-    the text itself. Of a text with very many none, for most of them would be no code.
+    """Return the texts of Latin capitals and digits that look like this text, without the text.
+
+    A text with very many such forms gets none, because most would be no code.
 
     >>> look_alike_forms("C-O1")
     ('C-01', 'C-0I', 'C-OI')
@@ -81,9 +82,10 @@ def look_alike_forms(text: str) -> tuple[str, ...]:
 
 
 def mistaken(one: str, other: str) -> str:
-    """Which characters of the first stand for which of the other, each once, in their order; a
-    letter that is not Latin with its code point. Nothing where the two do not look alike, or
-    differ in their case alone.
+    """Return which characters of the first text replace which characters of the other.
+
+    Each pair is listed once, in order; a letter that is not Latin has its code point. The result
+    is blank where the texts do not look alike, or differ in case alone.
 
     >>> mistaken("M1LK-1L", "MILK-IL"), mistaken("C-O1", "C-01"), mistaken("C-01", "C-02")
     ('1 for I', 'O for 0', '')
@@ -102,7 +104,7 @@ def _named(sign: str) -> str:
 
 
 def invisible(text: str) -> tuple[str, ...]:
-    """The code points of the invisible characters of a text, each once, in their order.
+    """Return the code points of a text's invisible characters, each once, in order.
 
     >>> invisible("C-77\\u200b"), invisible("C-77")
     (('U+200B',), ())
@@ -121,8 +123,9 @@ def _is_invisible(sign: str) -> bool:
 
 
 def find_control_characters(text: str) -> Iterator[tuple[int, int, str]]:
-    """The first control character of each line (NUL, say, which not every database keeps): line and
-    column, from 1, and its code point.
+    """Yield line and column, from 1, and code point of each line's first control character.
+
+    Not every database can store NUL.
 
     >>> list(find_control_characters("a\\nb\\0c"))
     [(2, 2, 'U+0000')]
@@ -136,14 +139,14 @@ def find_control_characters(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 def without_invisible(text: str) -> str:
-    """The text as it is seen."""
+    """Return the text without invisible characters."""
     if text.isprintable():
         return text
     return "".join(sign for sign in text if not _is_invisible(sign))
 
 
 def shown(text: str) -> str:
-    """The text with its invisible characters in brackets.
+    """Return the text with its invisible characters in brackets.
 
     >>> shown("C-77\\u200b")
     'C-77[U+200B]'
@@ -154,7 +157,7 @@ def shown(text: str) -> str:
 
 
 def in_words(points: tuple[str, ...]) -> str:
-    """Invisible characters in a sentence.
+    """Return a phrase for invisible characters in a sentence.
 
     >>> in_words(("U+200B",))
     'an invisible character (U+200B)'
@@ -164,7 +167,7 @@ def in_words(points: tuple[str, ...]) -> str:
 
 
 def duration(value: timedelta) -> str:
-    """A duration in its largest whole unit: `31d`, `72h`, `30s`."""
+    """Return a duration in its largest whole unit: `31d`, `72h`, `30s`."""
     seconds = int(value.total_seconds())
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds and seconds % size == 0:
@@ -173,18 +176,18 @@ def duration(value: timedelta) -> str:
 
 
 def sign(currency: str) -> str:
-    """What people call a currency: RM for MYR, £ for GBP, else the code itself."""
+    """Return the common symbol of a currency: RM for MYR, £ for GBP, otherwise the code itself."""
     return _SIGNS.get(currency, currency)
 
 
 def currency_prefix(currency: str) -> str:
-    """What stands before an amount: a symbol directly, letters with a space."""
+    """Return the text before an amount: a symbol directly, letters with a space."""
     mark = sign(currency)
     return f"{mark}{SPACE}" if mark.isalpha() else mark
 
 
 def grouped(text: str) -> str:
-    """A number with its thousands apart, where it is written as an amount is, with two places.
+    """Return a number with thousands separators if it is written as an amount, with two places.
 
     >>> grouped("10000.00"), grouped("-1301.74"), grouped("20261120"), grouped("(missing)")
     ('10,000.00', '-1,301.74', '20261120', '(missing)')
@@ -196,7 +199,7 @@ def grouped(text: str) -> str:
 
 
 def separated(text: str) -> str:
-    """A sentence in which amounts have their thousands apart.
+    """Return a sentence whose amounts have thousands separators.
 
     >>> separated("Total was 960.00, is 10000.00; of 1.1.2026, No. 12345.00-7.")
     'Total was 960.00, is 10,000.00; of 1.1.2026, No. 12345.00-7.'
@@ -205,8 +208,9 @@ def separated(text: str) -> str:
 
 
 def in_currency(value: Decimal, currency: str) -> str:
-    """An amount with what its currency is called; without it, where that is not known. It has all
-    places that say something, and two at least.
+    """Return an amount with its currency's symbol, or without one if the currency is unknown.
+
+    The amount has all significant places, and two at least.
 
     >>> in_currency(Decimal("1301.7"), "SGD"), in_currency(Decimal("0.0450"), "")
     ('SGD 1,301.70', '0.045')
@@ -220,11 +224,12 @@ def in_currency(value: Decimal, currency: str) -> str:
 def continue_with_amount(
     said: str, text: str, currency: str, *, others: tuple[str, ...] = ()
 ) -> str:
-    """A sentence that goes on with an amount, written as a plain number: `-12.00`. Its blanks are
-    ordinary ones, since it is also looked for, and read in terminals.
+    """Append an amount, written as a plain number such as `-12.00`, to a sentence.
 
-    Where the sentence names a currency last, `RM `, `MYR ` or one of `others`, that becomes what
-    stands before the amount: its own currency if it is known, else the one that is named.
+    Blanks are ordinary ones, because the text is searched and shown in terminals.
+
+    Where the sentence ends with a currency, `RM `, `MYR ` or one of `others`, the amount's
+    prefix replaces it: its own currency if known, otherwise the named one.
     """
     number = _NUMBER.fullmatch(text)
     if number is None:
@@ -237,7 +242,10 @@ def continue_with_amount(
 
 
 def _named_last(said: str, currencies: tuple[str, ...]) -> tuple[str, str]:
-    """The currency that a sentence names last, and the sentence before it; else blank and all."""
+    """Return the currency at the end of a sentence and the sentence before it.
+
+    Without a currency the first is blank and the sentence is complete.
+    """
     last = _LAST_WORD.search(said)
     for code in (*currencies, *_SIGNS) if last else ():
         if code and last is not None and last[1] in {code, sign(code)}:

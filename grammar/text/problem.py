@@ -63,7 +63,7 @@ class Problem:
 def believable_errors(
     findings: Iterable[Problem], syntax: Iterable[Problem], sources: Mapping[str, str]
 ) -> tuple[Problem, ...]:
-    """The errors that stand even though the declarations with syntax problems were not read."""
+    """Return the errors that hold although declarations with syntax problems were not read."""
     broken = tuple(broken_blocks(syntax, sources))
     names = {name for block in broken for name in _names(block)}
     heads = {block.head for block in broken}
@@ -78,7 +78,7 @@ def believable_errors(
 
 
 def _names(block: Block) -> set[str]:
-    """What a declaration names: itself, its route, or what stands in a record."""
+    """Return the names that a declaration defines: itself, its route, or a record's fields."""
     if block.head == "record":
         return set(re.findall(r"\w+", block.text))
     words = block.lines[0].split()
@@ -94,7 +94,7 @@ def _speaks_of(finding: Problem) -> set[str]:
 
 
 def broken_blocks(syntax: Iterable[Problem], sources: Mapping[str, str]) -> Iterator[Block]:
-    """The declarations in which the syntax problems stand."""
+    """Yield the declarations with syntax problems."""
     lines: dict[str, set[int]] = {}
     for problem in syntax:
         lines.setdefault(problem.span.file, set()).add(problem.span.line)
@@ -106,7 +106,7 @@ def broken_blocks(syntax: Iterable[Problem], sources: Mapping[str, str]) -> Iter
 
 
 def show(problem: Problem, source_text: str) -> str:
-    """The problem below its line:
+    """Return the problem below its line:
 
     error[SYN08]: 'requires' is no word of the language here
       --> sales.rules:22:5
@@ -130,7 +130,7 @@ def show(problem: Problem, source_text: str) -> str:
 
 
 def _caret(problem: Problem, line: str) -> str:
-    """Carets below the span, as far as it is in its first line."""
+    """Return carets below the part of the span that is in its first line."""
     span = problem.span
     begin = span.column - 1
     end = span.end_column - 1 if span.end_line == span.line else len(line)
@@ -139,13 +139,13 @@ def _caret(problem: Problem, line: str) -> str:
 
 
 def _cells(text: str) -> int:
-    """How many columns of a terminal the text takes."""
+    """Return how many terminal columns the text takes."""
     wide = sum(1 for char in text if east_asian_width(char) in "WF")
     return len(text) + wide - sum(1 for char in text if combining(char))
 
 
 def plain(problem: Problem) -> str:
-    """The problem in one line of words, for logs and screen readers."""
+    """Return the problem in one line, for logs and screen readers."""
     span = problem.span
     where = f"{span.file} line {span.line} column {span.column}"
     hint = f" Hint: {problem.hint}" if problem.hint else ""
@@ -154,19 +154,19 @@ def plain(problem: Problem) -> str:
 
 
 def consequence_lines(problem: Problem) -> list[str]:
-    """What follows from a problem, a line each; of many the first few, and how many more."""
+    """Return a problem's consequences, one per line; many are cut with a count of the rest."""
     lines = [f"{each.span}: {each.message}" for each in problem.follows[:SHOWN_BELOW]]
     more = len(problem.follows) - SHOWN_BELOW
     return lines + ([f"and in {more} more places"] if more > 0 else [])
 
 
 def consequence_sentences(problem: Problem) -> list[str]:
-    """The same as sentences, each with a blank in front."""
+    """Return a problem's consequences as sentences, each with a leading blank."""
     return [f" So too: {line}." for line in consequence_lines(problem)]
 
 
 def to_json(problem: Problem) -> dict[str, object]:
-    """The problem as plain values; what follows from it only where there is something."""
+    """Return the problem as plain values; consequences only if there are any."""
     follows = {"follows": [to_json(each) for each in problem.follows]} if problem.follows else {}
     return {
         **follows,
@@ -188,7 +188,7 @@ class Token:
 
 
 def read_tokens(lines: Sequence[str], span: Span) -> Iterator[Token]:
-    """The tokens within a span of a file with these lines; comments are left out."""
+    """Yield the tokens within a span of a file with these lines, without comments."""
     for number in range(span.line, min(span.end_line, len(lines)) + 1):
         line = lines[number - 1]
         begin = span.column - 1 if number == span.line else 0
@@ -202,14 +202,14 @@ def read_tokens(lines: Sequence[str], span: Span) -> Iterator[Token]:
 
 
 class Meant(str):
-    """The words of a hint; `word` stands in the text, `instead` was probably meant."""
+    """A hint that proposes a word: `word` is in the text, `instead` was probably meant."""
 
     __slots__ = ("instead", "word")
     word: str
     instead: str
 
     def __new__(cls, hint: str, word: str, instead: str) -> Self:
-        """The hint, which is read like any other."""
+        """Create the hint; it can be used like any text."""
         made = super().__new__(cls, hint)
         made.word, made.instead = word, instead
         return made
@@ -224,8 +224,9 @@ class Correction:
 
 
 def find_correction(problem: Problem, source_text: str) -> Correction | None:
-    """What the hint of a problem proposes; None where it proposes nothing, or where its word does
-    not stand exactly once in the text that the problem is about.
+    """Return the correction that a problem's hint proposes, or None.
+
+    The word must occur exactly once in the text that the problem points to.
     """
     hint, about = problem.hint, problem.span
     if not isinstance(hint, Meant):
@@ -245,7 +246,7 @@ def find_correction(problem: Problem, source_text: str) -> Correction | None:
 
 
 def apply_correction(source_text: str, wanted: Correction) -> str:
-    """The text with it; as it is where it has no such line."""
+    """Return the text with the correction, or unchanged without such a line."""
     lines = source_text.split("\n")
     at = wanted.span
     if not 1 <= at.line <= len(lines):

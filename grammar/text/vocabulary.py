@@ -386,7 +386,7 @@ CHANGED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The lines of one declaration, the first of them being line `first` of its file."""
+    """The lines of one declaration; `first` is its first line's number in the file."""
 
     first: int
     lines: tuple[str, ...]
@@ -404,21 +404,21 @@ class Block:
 
 
 def normalize_text(text: str) -> str:
-    """The text without a byte order mark and with plain line ends."""
+    """Return the text without a byte order mark and with plain line ends."""
     return text.removeprefix("\ufeff").replace("\r\n", "\n")
 
 
 def is_idle(line: str) -> bool:
-    """Whether a line is blank or holds a comment only."""
+    """Check whether a line is blank or holds a comment only."""
     bare = line.strip()
     return not bare or bare.startswith("#")
 
 
 @lru_cache(maxsize=16)
 def split_blocks(text: str) -> tuple[Block, ...]:
-    """The blocks of a cleaned text, in their order.
+    """Return the blocks of a normalized text, in order.
 
-    The last texts are remembered: whoever looks at a file cuts it several times.
+    The latest texts are cached, because a file is split several times.
     """
     return tuple(_cut(text))
 
@@ -440,7 +440,7 @@ def _is_clause(line: str) -> bool:
 
 
 def _closed(first: int, lines: list[str]) -> Iterator[Block]:
-    """The block without the idle lines at its end, which belong to what follows."""
+    """Yield the block without trailing idle lines, which belong to the next block."""
     while lines and is_idle(lines[-1]):
         lines = lines[:-1]
     if lines:
@@ -448,5 +448,5 @@ def _closed(first: int, lines: list[str]) -> Iterator[Block]:
 
 
 def changed_since(edition: Edition) -> tuple[str, ...]:
-    """What rules of this edition will mean otherwise once they are published again."""
+    """Return what rules of this edition will mean after they are published again."""
     return tuple(text for later, texts in CHANGED.items() if later > edition for text in texts)
