@@ -233,8 +233,8 @@ def test_a_check_that_is_not_settled_is_not_passed_over(
             query = select(columns).where(columns.c.record_id == record_id).limit(1)
             row = dict(session.execute(query).mappings().one())
             del row["id"]
-            made = session.execute(insert(Evaluation).values({**row, "at": at, "fence": 99}))
-            kept[number] = made.inserted_primary_key[0]
+            new = insert(columns).values({**row, "at": at, "fence": 99}).returning(columns.c.id)
+            kept[number] = session.scalars(new).one()
     sealed = []
     for moment in (now, now + ahead + 2 * row_trail.EVERY):
         row_trail.seal_due_rows(database, now=moment)
