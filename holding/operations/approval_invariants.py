@@ -1,6 +1,6 @@
 """Check invariant I9: each sent document was approved as the rules require.
 
-From `approvals`, which it verifies, it uses only `consent.asks` and `separation.deeds`.
+It verifies the package `approvals` and shares two of its functions.
 """
 
 from collections import defaultdict
@@ -73,7 +73,7 @@ class _Again:
 
 
 def _counts(look: Look, again: _Again, row: Row[Any], deed: separation.Deed) -> bool:
-    """Whether the deed was done before the push, and for what it carried."""
+    """Check whether the deed was done before the push, and for the push's content."""
     if deed.version_id is not None:
         return bool(deed.version_id <= row.version_id)
     if deed.entry_id is not None:
@@ -85,7 +85,7 @@ def _counts(look: Look, again: _Again, row: Row[Any], deed: separation.Deed) -> 
 def _makers(
     look: Look, again: _Again, pushes: Sequence[Row[Any]], people: Collection[int]
 ) -> Iterator[tuple[int, dict[int, str]]]:
-    """Those of the people whom a record names as its makers, where its rules exclude them."""
+    """Yield the makers that a record names, where its rules exclude makers."""
     asking = [row for row in pushes if _excluding(look, row.ruleset_version_id)]
     named = _named(look, people)
     bodies = _bodies(look, {row.version_id for row in asking})
@@ -101,7 +101,7 @@ def _makers(
 
 
 def _named(look: Look, people: Collection[int]) -> dict[int, set[str]]:
-    """Person id -> by what a source may call them, now or before."""
+    """Return by person id every name that a source may use for the person, now or before."""
     persons = select(Person.id, Person.email, Person.name).where(bulk.among(Person.id, people))
     before = select(FormerName.person_id, FormerName.name)
     before = before.where(bulk.among(FormerName.person_id, people))
@@ -115,13 +115,14 @@ def _named(look: Look, people: Collection[int]) -> dict[int, set[str]]:
 
 
 def _excluding(look: Look, ruleset_version_id: int) -> bool:
-    """Whether any approval that rules ask for excludes the makers."""
+    """Check whether any approval required by the rules excludes the makers."""
     return any(rule.never for rule in program(look.session, ruleset_version_id).ruleset.approvals)
 
 
 def _excluded(outcome: Outcome, route: str) -> set[str]:
-    """Whom the approvals of a route exclude, by their keys: read here once more, for no trigger
-    stands behind `approvals/makers.py`.
+    """Return the keys of the people whom a route's approvals exclude.
+
+    It reads them independently, because no database trigger backs `approvals/makers.py`.
     """
     found = set()
     for decision in outcome.decisions:
@@ -133,20 +134,22 @@ def _excluded(outcome: Outcome, route: str) -> set[str]:
 
 
 def _keys(*names: str) -> set[str]:
-    """Names as letters and digits in one case, however they are spelled."""
+    """Return names as letters and digits in one case, for a comparison without spelling."""
     return {match_key(name) for name in names if name.strip()}
 
 
 def _bodies(look: Look, ids: Collection[int]) -> Mapping[int, str]:
-    """Version id -> its content as one text, of letters and digits in one case."""
+    """Return by version id the version's content as letters and digits in one case."""
     query = select(Version.id, Version.body).where(bulk.among(Version.id, sorted(ids)))
     rows = look.session.execute(query) if ids else ()
     return {key: match_key(dumps(body)) for key, body in rows if body is not None}
 
 
 def pushes_were_approved(look: Look) -> Iterator[Breach]:
-    """I9: where rules asked for it, somebody approved that very content before it was sent, at each
-    level, and neither they nor for whom they stood in had a hand in it.
+    """Yield breaches of I9: sent content without a required approval.
+
+    At each level an approver must have approved that content before it was sent, and neither the
+    approver nor the person they deputized for may have worked on the document.
     """
     asked = _asked(look)
     approvals = _approvals(look, {row.posting_id for row in asked})
@@ -173,7 +176,7 @@ def pushes_were_approved(look: Look) -> Iterator[Breach]:
 
 
 def _asked(look: Look) -> list[Any]:
-    """The pushes that were sent, of documents for which the rules asked for an approval."""
+    """Return the sent pushes of documents that required an approval."""
     query = (
         select(
             Push.id,
@@ -201,7 +204,7 @@ def _asked(look: Look) -> list[Any]:
 
 
 def _valid(look: Look, row: Any, approvals: Collection[Approval]) -> list[Approval]:
-    """The approvals of just that content which stood when it was sent."""
+    """Return the approvals of that content which were valid when it was sent."""
     return [
         one
         for one in approvals
@@ -212,7 +215,7 @@ def _valid(look: Look, row: Any, approvals: Collection[Approval]) -> list[Approv
 
 
 def _voices(one: Approval) -> set[int]:
-    """Who gave it, and for whom."""
+    """Return the approver and the person the approver deputized for."""
     return {who for who in (one.person_id, one.for_person_id) if who is not None}
 
 

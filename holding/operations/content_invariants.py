@@ -104,7 +104,7 @@ _Sealed = Mapping[int, tuple[str, int]]
 
 
 def history_follows_the_table(look: Look) -> Iterator[Breach]:
-    """I10: the events of every push are moves that the table has, and end where the push stands."""
+    """Yield breaches of I10: a push's events must be allowed moves and end in the push's state."""
     told = _told(look)
     query = (
         select(Push.id, Push.number, Push.state, Posting.record_id)
@@ -130,7 +130,7 @@ def history_follows_the_table(look: Look) -> Iterator[Breach]:
 
 
 def _told(look: Look) -> dict[int, list[PushState]]:
-    """The states that the events of each push told of, in order."""
+    """Return each push's states in the order of its events."""
     query = (
         select(Event.act, Event.body)
         .where(Event.company_id == look.company_id, Event.act.in_(AFTER))
@@ -143,12 +143,12 @@ def _told(look: Look) -> dict[int, list[PushState]]:
 
 
 def _on_its_way(told: PushState, state: PushState) -> bool:
-    """A doubt that is sent again, or asked for again, is still the doubt that was told of."""
+    """Check whether the state is the reported doubt, sent or looked up again."""
     return {told, state} <= {PushState.SENDING, PushState.UNCERTAIN, PushState.AWAITING}
 
 
 def _states_apart(look: Look) -> Iterator[Breach]:
-    """A posting and the push that it is in tell the same."""
+    """Yield postings whose state differs from the state of their push."""
     query = (
         select(Posting.number, Posting.state, Push.state.label("push"), Posting.record_id)
         .join(Push, Push.id == Posting.push_id)
@@ -163,7 +163,7 @@ def _states_apart(look: Look) -> Iterator[Breach]:
 
 
 def every_version_is_told(look: Look) -> Iterator[Breach]:
-    """I11: no version without its event; where events are chained, the chain is whole."""
+    """Yield breaches of I11: versions without an event, and breaks of the event chain."""
     told: dict[int, set[Any]] = defaultdict(set)
     events = select(Event.record_id, Event.body).where(
         Event.company_id == look.company_id,
@@ -194,7 +194,7 @@ def every_version_is_told(look: Look) -> Iterator[Breach]:
 
 
 def arrivals_became_versions(look: Look) -> Iterator[Breach]:
-    """I1: every record has its newest version as the current one, and versions have no gaps."""
+    """Yield breaches of I1: records without their newest version, and gaps between versions."""
     current, newest = aliased(Version), aliased(Version)
     numbers = (
         select(
@@ -242,7 +242,7 @@ def arrivals_became_versions(look: Look) -> Iterator[Breach]:
 
 
 def _nothing_came_of(look: Look) -> Iterator[Breach]:
-    """A delivery that left no version and no word why, before anything like it was here."""
+    """Yield deliveries without a version and without a reason, unless an equal one came earlier."""
     earlier = aliased(Delivery)
     query = select(Delivery.key).where(
         Delivery.company_id == look.company_id,
@@ -259,7 +259,7 @@ def _nothing_came_of(look: Look) -> Iterator[Breach]:
 
 
 def judged_by_rules_of_the_time(look: Look) -> Iterator[Breach]:
-    """I12: the rules of every judging were in force at its revision, and are this company's."""
+    """Yield breaches of I12: checks by rules of another time or another company."""
     later = aliased(RulesetVersion)
     newer = exists().where(
         later.company_id == look.company_id,
@@ -287,7 +287,7 @@ def judged_by_rules_of_the_time(look: Look) -> Iterator[Breach]:
 
 
 def no_secret_lies_about(look: Look) -> Iterator[Breach]:
-    """I13: no key and nothing that looks like one stands in what pages and exports show."""
+    """Yield breaches of I13: secrets in what pages and exports show."""
     connections = select(Connection.id).where(Connection.company_id == look.company_id)
     places = (
         (Request.headers, Request.id, Request.connection_id.in_(connections)),
@@ -316,7 +316,7 @@ def _of_pushes(look: Look) -> ColumnElement[bool]:
 
 
 def _holds(look: Look, column: InstrumentedAttribute[Any], word: str) -> ColumnElement[bool]:
-    """Whether a text or bytes column has this word in it."""
+    """Return the condition that a text or bytes column contains this word."""
     if not isinstance(column.type, LargeBinary):
         return cast(column, String).contains(word, autoescape=True)
     name = look.session.get_bind().dialect.name
@@ -341,10 +341,9 @@ class Contents:
 
 
 def compare(session: Session, company_id: int) -> Contents:
-    """Compare everything that events of the company sealed with the rows as they are now.
+    """Compare everything that the company's events sealed with the rows as they are now.
 
-    A row that somebody made unreadable is named by its seal; what else would be compared with it
-    is then left out.
+    An unreadable row is named by its seal, and comparisons that need the row are skipped.
     """
     found = Contents(breaks=[*sealed_rows.row_breaks(session, company_id)])
     try:
@@ -372,7 +371,7 @@ def _compare_contents(session: Session, company_id: int, found: Contents) -> Non
 
 
 def _pages(session: Session, company_id: int) -> Iterator[list[Row[Any]]]:
-    """The events that tell of such rows, page by page."""
+    """Yield the events about such rows, page by page."""
     query = (
         select(Event.id, Event.act, Event.record_id, Event.posting_id, Event.body)
         .where(Event.company_id == company_id, Event.record_id.is_not(None))
@@ -415,7 +414,7 @@ def _not_sealed(table: str, row: int, event_id: int, what: str = "content") -> B
 
 
 def _pushes(session: Session, page: Iterable[Row[Any]]) -> Iterator[Break]:
-    """Pushes, and the postings that stand by them; what was sent in whatever call."""
+    """Yield the breaks of pushes, their postings, and the calls that carried them."""
     sealed = {
         int(one.body["push"]): one for one in page if one.act == SENDING and SEALED in one.body
     }
@@ -437,7 +436,7 @@ def _pushes(session: Session, page: Iterable[Row[Any]]) -> Iterator[Break]:
 
 
 def _postings(session: Session, sealed: Mapping[int, Row[Any]]) -> Iterator[Break]:
-    """Each posting whose standing, or only, push is one of these, beside what that push sent."""
+    """Yield the breaks of postings whose newest or only push is among these."""
     standing = func.coalesce(Posting.posted_push_id, Posting.push_id)
     query = select(Posting, Push).join(Push, Push.id == standing)
     for posting, push in session.execute(query.where(bulk.among(Push.id, sorted(sealed)))):
@@ -455,7 +454,7 @@ def _postings(session: Session, sealed: Mapping[int, Row[Any]]) -> Iterator[Brea
 
 
 def _beside(posting: Posting, push: Push) -> list[str]:
-    """What of a posted posting is not what its document says."""
+    """Return what of a posted posting differs from its document."""
     document: Document = revive(Document, push.content)
     said = {
         "doc_date": document.date,
@@ -466,7 +465,7 @@ def _beside(posting: Posting, push: Push) -> list[str]:
 
 
 def _sent(session: Session, sealed: Mapping[int, Row[Any]]) -> Iterator[Break]:
-    """One of the calls of a push carried what its event said would be sent."""
+    """Yield pushes without a call that carried the announced content."""
     query = (
         select(Attempt.push_id, Request.id, Request.sha256, _UNANSWERED)
         .join(Request, Request.id == Attempt.request_id)
@@ -487,7 +486,7 @@ def _sent(session: Session, sealed: Mapping[int, Row[Any]]) -> Iterator[Break]:
 
 
 def _calls(session: Session, page: Iterable[Row[Any]]) -> Iterator[Break]:
-    """Requests that were answered: what was sent, as long as it is kept, and the answer."""
+    """Yield the breaks of answered requests: the sent content, while it is kept, and the answer."""
     sealed = {int(one.body[CALL][0]): one for one in page if CALL in one.body}
     if not sealed:
         return
@@ -511,7 +510,10 @@ def _calls(session: Session, page: Iterable[Row[Any]]) -> Iterator[Break]:
 def _approvals(
     session: Session, page: Iterable[Row[Any]], given: Counter[tuple[int, str]]
 ) -> Iterator[Break]:
-    """The n-th approval of a posting at a level is that of the n-th event; `given` counts them."""
+    """Yield approvals that differ from their event.
+
+    A posting's n-th approval at a level belongs to the n-th event; `given` counts them.
+    """
     events = [one for one in page if one.act == APPROVED and one.posting_id is not None]
     if not events:
         return
@@ -536,7 +538,7 @@ def _approvals(
 def _approvals_without_event(
     session: Session, company_id: int, given: Counter[tuple[int, str]], first: int
 ) -> Iterator[Break]:
-    """Approvals since contents are sealed that no event tells of."""
+    """Yield approvals without an event, since contents are sealed."""
     since = select(Event.at).where(Event.id == first).scalar_subquery()
     query = (
         select(Approval.id, Approval.posting_id, Approval.level, Approval.at >= since)
@@ -553,7 +555,7 @@ def _approvals_without_event(
 
 
 def act_breaks(session: Session, company_id: int) -> Iterator[Break]:
-    """Every row of an act that is not what its last event sealed, table by table."""
+    """Yield every row of an act that is not what its last event sealed, table by table."""
     every = _sealed(session, company_id)
     since = _since(session, every)
     for word, kind in KINDS.items():
@@ -575,7 +577,7 @@ def act_breaks(session: Session, company_id: int) -> Iterator[Break]:
 
 
 def _sealed(session: Session, company_id: int) -> dict[str, dict[int, tuple[str, int]]]:
-    """Table -> what was sealed of it; of what changes by further acts, the last word."""
+    """Return by table what was sealed; of rows that change, the newest seal."""
     query = (
         select(Event.id, Event.body)
         .where(Event.company_id == company_id, cast(Event.body, Text).contains(f'"{ROWS}":[['))
@@ -590,7 +592,7 @@ def _sealed(session: Session, company_id: int) -> dict[str, dict[int, tuple[str,
 
 
 def _since(session: Session, every: Mapping[str, _Sealed]) -> datetime | None:
-    """Since when events seal such rows, of whatever table; None where none does yet."""
+    """Return since when events seal such rows in any table, or None if none does yet."""
     events = [event_id for sealed in every.values() for _, event_id in sealed.values()]
     if not events:
         return None
@@ -604,8 +606,9 @@ def _colon(now: str) -> str:
 def _rows_without_event(
     session: Session, company_id: int, kind: Kind, sealed: _Sealed, since: datetime
 ) -> Iterator[Break]:
-    """Rows since the first that an event sealed, of which none tells: by their place, for who
-    writes a moment of old; and by their moment, for who takes a number below.
+    """Yield rows newer than the first sealed row that no event mentions.
+
+    It compares both row order and time, so neither a backdated row nor a reused id escapes.
     """
     late = getattr(kind.model, kind.when) >= since
     query = (
@@ -620,7 +623,10 @@ def _rows_without_event(
 
 
 def _ended(session: Session, company_id: int) -> Iterator[Break]:
-    """Entries of mappings that ended without another one: each change begins one, also removing."""
+    """Yield entries of mappings that ended without a successor.
+
+    Each change, even a removal, begins a new entry.
+    """
     entry, later = MappingEntry, aliased(MappingEntry)
     another = (
         select(later.id)
@@ -639,7 +645,7 @@ def _ended(session: Session, company_id: int) -> Iterator[Break]:
 
 
 def _counts_again(session: Session, company_id: int) -> Iterator[Break]:
-    """Decisions that stand, though an event tells that they were taken back."""
+    """Yield decisions that are in force although an event reports their withdrawal."""
     undone = (
         select(Event.id)
         .join(Posting, Posting.id == Event.posting_id)

@@ -47,8 +47,9 @@ class Digest:
 
 
 def of_person(session: Session, company_id: int, person_id: int) -> Digest:
-    """What waits for a person: their own holds, and those of their teams that nobody took; of
-    their sources alone.
+    """Return what waits for a person: their own holds and the unassigned holds of their teams.
+
+    Only the sources in the person's reach count.
     """
     reach = reach_of(session, company_id, person_id)
     mine = select(TeamMember.team_id).where(TeamMember.person_id == person_id)
@@ -58,7 +59,7 @@ def of_person(session: Session, company_id: int, person_id: int) -> Digest:
 
 
 def of_team(session: Session, company_id: int, team_id: int | None) -> Digest:
-    """What waits for a team; without one, all that the company holds."""
+    """Return what waits for a team, or every hold of the company without a team."""
     theirs = [Hold.team_id == team_id] if team_id else []
     return _digest(session, Hold.company_id == company_id, *theirs)
 
@@ -70,7 +71,7 @@ def _digest(session: Session, *whose: ColumnElement[bool]) -> Digest:
 
 
 def _whole(session: Session, *whose: ColumnElement[bool]) -> tuple[int, Sums]:
-    """How many records are on hold, and their money."""
+    """Return how many records are on hold, and their money."""
     single = counted_holds(*whose).c
     query = (
         select(single.currency, func.count().label("records"))
@@ -83,7 +84,7 @@ def _whole(session: Session, *whose: ColumnElement[bool]) -> tuple[int, Sums]:
 
 
 def _groups(session: Session, *whose: ColumnElement[bool]) -> tuple[Group, ...]:
-    """By cause and owner, the longest waiting first; each record once in a group."""
+    """Return the holds by cause and owner, the longest waiting first; each record counts once."""
     single = counted_holds(*whose, by=(Hold.cause_id, Hold.person_id, Hold.team_id))
     query = (
         select(
@@ -129,8 +130,9 @@ def _groups(session: Session, *whose: ColumnElement[bool]) -> tuple[Group, ...]:
 def told(
     company: Company, digest: Digest, period: datetime, now: datetime, *, root: str
 ) -> dict[str, Any]:
-    """The digest as it is sent: JSON whose texts are for people; of many causes it names those with
-    the most money. `root`: where the pages are.
+    """Return the digest's JSON, whose texts are for people.
+
+    Of many causes it names those with the most money. `root`: the address of the pages.
     """
     books = company.currency
     zone = ZoneInfo(company.zone)
@@ -166,8 +168,10 @@ def _line(one: Group, books: str, zone: ZoneInfo, now: datetime, base: str) -> d
 
 
 def as_text(body: Mapping[str, Any]) -> str:
-    """The same as plain lines, for a mail: systems by their titles, as on pages. What others wrote
-    (a name of the company or of an owner) stays, and so does a packet, whose checksum goes with it.
+    """Return the message as plain lines for a mail.
+
+    Systems have their titles, as on pages. Names by people stay unchanged, and so does a packet,
+    because its checksum is sent along.
     """
     if body["kind"] == "urgent":
         return f"{_urgent_line(body)}\n\n{body['link']}\n"
@@ -189,7 +193,7 @@ def as_text(body: Mapping[str, Any]) -> str:
 
 
 def subject_of(subject: str, body: Mapping[str, Any]) -> str:
-    """The subject of a mail: that of a signal names systems by their titles, others stay."""
+    """Return a mail's subject; a signal names systems by their titles."""
     return _urgent_line(body) if body["kind"] == "urgent" else subject
 
 

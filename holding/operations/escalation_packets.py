@@ -31,7 +31,7 @@ LONGEST_NOTE: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A packet that was made; `personal`: personal data and tax numbers stand in it."""
+    """A stored packet; `personal` marks one with personal data and tax numbers."""
 
     id: int
     record_id: int
@@ -225,7 +225,7 @@ class Made:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packet:
-    """What is sent. All texts, but for the list of changes; the names are those of the JSON."""
+    """The packet's content: texts and the list of changes, with the names of its JSON."""
 
     connector: str
     record_number: str
@@ -244,7 +244,7 @@ class Packet:
     made_at: str
 
     def as_json(self) -> dict[str, Any]:
-        """The packet as an object; equal packets are equal objects."""
+        """Return the packet as an object; equal packets are equal objects."""
         found = asdict(self)
         return {**found, "what_changed_recently": list(self.what_changed_recently)}
 
@@ -320,7 +320,7 @@ def _tell(
 
 
 def one(session: Session, company_id: int, escalation_id: int) -> Kept | None:
-    """A packet of the company."""
+    """Return a packet of the company, or None."""
     found = session.execute(
         _kept().where(Escalation.id == escalation_id, Escalation.company_id == company_id)
     )
@@ -337,7 +337,7 @@ def _kept() -> Any:
 
 
 def asked_of_record(record_id: int) -> Question[tuple[Kept, ...]]:
-    """The packets about a record, newest first, asked with other questions."""
+    """Return the question for a record's packets, newest first."""
     query = _kept().where(Escalation.record_id == record_id).order_by(Escalation.id.desc())
     return KEPT.each((yield query))
 
@@ -345,7 +345,7 @@ def asked_of_record(record_id: int) -> Question[tuple[Kept, ...]]:
 def sent(
     session: Session, actor: Actor, escalation_id: int, to: str, ticket: str, now: datetime
 ) -> Kept | Refusal:
-    """Note to whom a packet was handed and the number of their ticket, once."""
+    """Store once to whom a packet was sent and the number of their ticket."""
     if refusal := may(actor, ACT):
         return refusal
     row = session.get(Escalation, escalation_id, with_for_update=True)
@@ -371,9 +371,7 @@ def sent(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Typed:
-    """What a person says: the number and the message as they stand in the form, what they expected,
-    the keys of the changes they leave out, and what else changed.
-    """
+    """What a person entered: number, message, expectation, changes to omit, and other changes."""
 
     record_number: str
     exact_message: str
@@ -384,7 +382,7 @@ class Typed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """What only a page knows how to say: moments in the zone of the company, and a state."""
+    """The texts that only a page can format: times in the company's zone, and a state."""
 
     moment: Callable[[datetime], str]
     status: str
@@ -394,7 +392,7 @@ class Words:
 
 
 def missing(typed: Typed) -> Mapping[str, str]:
-    """Field -> why a packet cannot be made of this; empty where it can."""
+    """Return by field why no packet can be made; empty if one can."""
     blank = {
         "record_number": "The record number is missing. Support cannot find the record without it.",
         "exact_message": "The message is missing. Copy the exact words that you see.",
@@ -408,7 +406,7 @@ def missing(typed: Typed) -> Mapping[str, str]:
 
 
 def unknown_number(typed: Typed, failure: Failure) -> Refusal | None:
-    """Why this number is not of the record that the packet is about; None where it is."""
+    """Return the refusal of a number that is not the record's, or None."""
     if typed.record_number.strip() in failure.numbers:
         return None
     words = f"This page is about {failure.number}; {typed.record_number.strip()} is another number."
@@ -437,7 +435,7 @@ def packet(
     now: datetime,
     redact: Redact,
 ) -> Packet:
-    """The packet, filled from the failure and from what the person wrote, without secrets."""
+    """Return the packet, filled from the failure and the person's words, without secrets."""
     told = typed.exact_message.strip()
     recorded = failure.message.strip()
     if recorded and _plain(told) != _plain(recorded):
@@ -485,7 +483,7 @@ def _changed(
 
 
 def as_text(made: Mapping[str, Any]) -> str:
-    """A packet as plain lines, for a mail or a chat; `made` is its JSON."""
+    """Return a packet as plain lines for a mail or chat; `made` is its JSON."""
     lines = []
     for name, label in LABELS.items():
         value = made.get(name, NOT_RECORDED)
@@ -497,7 +495,7 @@ def as_text(made: Mapping[str, Any]) -> str:
 
 
 def run_words(failure: Failure, words: Words) -> str:
-    """The run that sent the document last, or why there is none."""
+    """Return the words for the run that sent the document last, or why there is none."""
     if failure.run_id is None:
         return AT_ONCE if failure.tries else NOT_SENT
     at = f", {words.moment(failure.run_at)}" if failure.run_at else ""
@@ -505,26 +503,26 @@ def run_words(failure: Failure, words: Words) -> str:
 
 
 def retry_words(failure: Failure, words: Words) -> str:
-    """How often it was sent again, and when last."""
+    """Return how often the document was sent again, and when last."""
     if not failure.tries or failure.last_try is None:
         return "0, it was never sent"
     return f"{failure.retries}, last sent {words.moment(failure.last_try)}"
 
 
 def same_words(failure: Failure, words: Words) -> str:
-    """How many records the same cause holds."""
+    """Return how many records wait for one cause."""
     if failure.same < 2:
         return "Only this record."
     return f"{plural(failure.same, 'record')} on hold for the same cause, {words.money}"
 
 
 def module(failure: Failure) -> str:
-    """What kind of document it is: as the target calls it, else as the source does."""
+    """Return the document type, as the target names it, or else as the source does."""
     return (failure.document or failure.kind).replace("_", " ").capitalize()
 
 
 def around(company_id: int, record_id: int, failed_at: datetime) -> Question[tuple[Change, ...]]:
-    """The last changes up to the failure, newest first, of two weeks; the newest is on top."""
+    """Return the question for the changes of the two weeks before the failure, newest first."""
     first = failed_at - timedelta(days=DAYS)
     events = yield from _events(company_id, first, failed_at)
     versions = yield from _versions(record_id, first, failed_at)
@@ -604,7 +602,7 @@ def _newest(found: Iterable[Change], failed_at: datetime) -> tuple[Change, ...]:
 def since(
     company_id: int, record_id: int, failed_at: datetime, now: datetime
 ) -> Question[tuple[Change, ...]]:
-    """What was changed after the failure, newest first."""
+    """Return the question for the changes after the failure, newest first."""
     after = failed_at + timedelta(microseconds=1)
     events = yield from _events(company_id, after, now)
     versions = yield from _versions(record_id, after, now)
@@ -612,7 +610,7 @@ def since(
 
 
 def secrets_of(session: Session, company_id: int, keys: Keys) -> frozenset[str]:
-    """Every secret that is stored for the company's connections, old ones too, in plain text."""
+    """Return every secret of the company's connections in plain text, including old ones."""
     rows = session.execute(
         select(Connection, ConnectionKey)
         .join(ConnectionKey, ConnectionKey.connection_id == Connection.id)
@@ -623,8 +621,10 @@ def secrets_of(session: Session, company_id: int, keys: Keys) -> frozenset[str]:
 
 
 def redacting(secrets: Collection[str], *, tax_numbers: bool, keep: Collection[str] = ()) -> Redact:
-    """What removes these secrets and whatever looks like one, and tax numbers unless
-    `tax_numbers` allows them; the texts of `keep`, such as the record's own number, stay.
+    """Return the function that removes secrets and tax numbers from a text.
+
+    It removes these secrets and everything that looks like one. `tax_numbers` allows tax numbers;
+    the texts of `keep`, such as the record's own number, stay.
     """
     known = sorted((one for one in secrets if len(one) >= _SHORTEST), key=len, reverse=True)
     kept = frozenset(keep)
@@ -653,7 +653,7 @@ def _unless(text: str, kept: Collection[str], mark: str, *, found: bool) -> str:
 
 
 def _random(text: str) -> bool:
-    """Whether it looks like a key: letters of both sizes and digits, or hexadecimal."""
+    """Check whether a text looks like a key: digits with letters of either case, or hexadecimal."""
     if _HEX.fullmatch(text.lower()):
         return True
     signs = (str.islower, str.isupper, str.isdigit)

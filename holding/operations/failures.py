@@ -49,11 +49,11 @@ _NEWEST: Final = 50  # failed calls of a document that are compared with its hol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """The failure as the system knows it; "" or None where nothing is recorded.
+    """A failure as the system knows it; blank or None where nothing is recorded.
 
-    `message`: the target's own words, or those of the hold; `visible`: what the page shows;
-    `tries`: how often the document was sent; `same` counts the records that wait for the same
-    cause, with their money.
+    `message`: the target's own words, or the hold's; `visible`: what the page shows; `tries`: how
+    often the document was sent; `same` counts the records that wait for one cause, with their
+    money.
     """
 
     record_id: int
@@ -98,7 +98,7 @@ class Failure:
 
 
 def of_record(session: Session, company_id: int, record_id: int, now: datetime) -> Failure | None:
-    """The failure of a record of the company; of one without any, its present state."""
+    """Return a record's failure; of a record without one, its present state."""
     page = Together(session, KEPT)
     asked, document = page.ask(_record(company_id, record_id)), page.ask(_document(record_id))
     if asked.value is None:
@@ -143,7 +143,7 @@ def of_record(session: Session, company_id: int, record_id: int, now: datetime) 
 
 
 def _record(company_id: int, record_id: int) -> Question[Any]:
-    """The record, its source by name, its newest version by number, and the body of that."""
+    """Return the question for the record, its source, its newest version and the version's content."""
     rows = yield (
         select(Record, Connection.name, Version.no, Version.body)
         .join(Connection, Connection.id == Record.source_id)
@@ -154,7 +154,10 @@ def _record(company_id: int, record_id: int) -> Question[Any]:
 
 
 def _document(record_id: int) -> Question[tuple[Posting | None, str, str]]:
-    """The posting that needs somebody most, else the newest; its target and connector."""
+    """Return the question for the posting that needs attention most, or else the newest one.
+
+    Its target and connector come along.
+    """
     found = yield (
         select(Posting, Connection.name, Connection.connector)
         .join(Connection, Connection.id == Posting.connection_id)
@@ -221,14 +224,14 @@ def _run(posting_id: int) -> Question[Run | None]:
 
 
 def _hold(record_id: int, posting_id: int) -> Question[Hold | None]:
-    """The open hold of this document, else any of the record."""
+    """Return the question for the open hold of this document, or else any of the record."""
     query = select(Hold).where(Hold.record_id == record_id, HOLD_OPEN).order_by(Hold.id)
     holds = list((yield query).scalars())
     return next((one for one in holds if one.posting_id == posting_id), holds[0] if holds else None)
 
 
 def _same(session: Session, hold: Hold) -> tuple[int, Sums]:
-    """The records that the same cause holds, and their money."""
+    """Return how many records wait for one cause, and their money."""
     single = counted_holds(Hold.cause_id == hold.cause_id).c
     rows = session.execute(
         select(single.currency, func.count().label("records"))
@@ -240,7 +243,7 @@ def _same(session: Session, hold: Hold) -> tuple[int, Sums]:
 
 
 def _place(body: Mapping[str, Any]) -> str:
-    """The branch or warehouse of a record: of its head, else the one or the few of its lines."""
+    """Return a record's branch or warehouse: from its head, or else from its lines."""
     head = next((str(body[name]) for name in PLACES if body.get(name)), "")
     if head:
         return head

@@ -127,8 +127,9 @@ _NEXT_STEP: Final = {
 
 @dataclass(frozen=True, slots=True)
 class IdleWork:
-    """Work that is due and that nobody can do: records to be checked, documents to be sent or
-    looked up, daily runs to be started. `since` is when a worker was seen last; None: never.
+    """Due work without a worker: records to check, documents to send or look up, daily runs.
+
+    `since` is when a worker was last seen, None for never.
     """
 
     since: datetime | None
@@ -169,7 +170,7 @@ class IdleWork:
 
     @property
     def told(self) -> Mapping[str, object]:
-        """The same for programs."""
+        """Return the figures as plain values for programs."""
         return {
             "what": f"{self.headline}.",
             "waits": self.waits,
@@ -191,8 +192,9 @@ def _counted(count: int, one: str, what: str) -> str:
 def idle_work(
     session: Session, now: datetime, company_id: int | None = None, *, found: Workers | None = None
 ) -> IdleWork | None:
-    """What waits for a worker in one company, or in all; None while a worker runs. `found`: the
-    workers, where they are known already.
+    """Return what waits for a worker, in one company or all; None while a worker runs.
+
+    `found`: the workers, if already loaded.
     """
     workers = found or processes.count_workers(session, now)
     if workers.running:
@@ -206,8 +208,9 @@ def idle_work(
 
 @dataclass(frozen=True, slots=True)
 class LongWait:
-    """So many records or documents wait for a part; `connection` is "" for our own. `minutes`: the
-    longest of them.
+    """Records or documents that wait for one part; `connection` is blank for our own part.
+
+    `minutes`: the longest wait.
     """
 
     part: Part
@@ -244,7 +247,7 @@ class LongWait:
 
 
 def waiting(session: Session, company_id: int, now: datetime) -> Question[Waited]:
-    """What has waited for more than ten minutes in queues that we see."""
+    """Return the question for what has waited longer than ten minutes."""
     given = limits.moments(now) | limits.months(session, now)
     given |= {_MINE.key: company_id, _LATE.key: now - LONG}
     found: dict[tuple[Part, str], tuple[int, datetime]] = {}
@@ -260,13 +263,16 @@ def waiting(session: Session, company_id: int, now: datetime) -> Question[Waited
 
 @cache
 def _waiting() -> CompoundSelect[Any]:
-    """What waits, part by part, in one statement: made once, for that takes longer than to ask."""
+    """Return one statement for all that waits, part by part.
+
+    It is cached, because building it takes longer than running it.
+    """
     parts = _parts()
     return union_all(*(select(literal(part.value), *query.subquery().c) for part, query in parts))
 
 
 def _parts() -> Iterator[tuple[Part, Select[Any, Any, Any]]]:
-    """Selects of (connection, count, since), each of one part."""
+    """Yield the selects of (connection, count, since), each of one part."""
     yield Part.OURS, _records(Record.company_id, _due(Record))
     # of what is leased there is little: no index of the company's rows may be taken for it
     yield Part.OURS, _records(Record.company_id + 0, _left(Record))
@@ -279,7 +285,7 @@ def _parts() -> Iterator[tuple[Part, Select[Any, Any, Any]]]:
 
 
 def _records(whose: SQLColumnExpression[int], waits: ColumnElement[bool]) -> Select[Any, Any, Any]:
-    """To be checked: due and nobody took it, or in the hands of somebody whose time is over."""
+    """Return records to check: due and not leased, or with an expired lease."""
     since = func.min(func.coalesce(Record.due_at, Record.lease_until)).label("since")
     return (
         select(_NOBODY, func.count(), since)
@@ -290,26 +296,29 @@ def _records(whose: SQLColumnExpression[int], waits: ColumnElement[bool]) -> Sel
 
 
 def _due(table: type[Record | Posting]) -> ColumnElement[bool]:
-    """Due, and nobody took it. Asked apart from what was left: each has an index of its own, and
-    for both in one term SQLite reads every row of the company.
+    """Return the condition for due and not leased.
+
+    Expired leases are queried separately, because each has its own index and SQLite would scan the
+    company for one combined condition.
     """
     return and_(text(f"{table.__tablename__}.{DUE}"), _long_ago(table.due_at))
 
 
 def _long_ago(moment: SQLColumnExpression[Any]) -> ColumnElement[bool]:
-    """For longer than it should be. The range has its other end, too: planning for any values,
-    PostgreSQL expects a third of a table before a moment, and a two-hundredth between two.
+    """Return the condition for longer ago than allowed.
+
+    The range has a lower end, too: without one PostgreSQL's planner expects a third of the table.
     """
     return and_(moment >= _FIRST, moment <= _LATE)
 
 
 def _left(table: type[Record | Posting]) -> ColumnElement[bool]:
-    """In the hands of somebody whose time is over: few, and found by that alone."""
+    """Return the condition for expired leases, which are few and have an index."""
     return and_(text(f"{table.__tablename__}.{LEASED}"), _long_ago(table.lease_until))
 
 
 def _documents(waits: ColumnElement[bool]) -> Select[Any, Any, Any]:
-    """To be sent or looked up, the same, where the target takes them."""
+    """Return documents to send or look up, if due or with an expired lease, where targets are open."""
     since = func.min(func.coalesce(Posting.due_at, Posting.lease_until)).label("since")
     return (
         select(_NOBODY, func.count(), since)
@@ -322,7 +331,7 @@ def _documents(waits: ColumnElement[bool]) -> Select[Any, Any, Any]:
 
 
 def _runs() -> Select[Any, Any, Any]:
-    """Daily runs whose hour has passed."""
+    """Return daily runs whose hour has passed."""
     return (
         select(_NOBODY, func.count(), func.min(Schedule.next_at).label("since"))
         .select_from(Schedule)
@@ -333,7 +342,7 @@ def _runs() -> Select[Any, Any, Any]:
 
 
 def _under_way() -> Select[Any, Any, Any]:
-    """Sent, and not answered."""
+    """Return sent documents without an answer."""
     return (
         select(Connection.name, func.count(), func.min(Push.made_at).label("since"))
         .select_from(Posting)
@@ -346,7 +355,7 @@ def _under_way() -> Select[Any, Any, Any]:
 
 
 def _away() -> Select[Any, Any, Any]:
-    """Ready, for a target that is out of reach, refuses our key, or asked us to wait."""
+    """Return ready documents whose target is out of reach, refuses the key, or requested a pause."""
     since = func.coalesce(Throttle.opened_at, Posting.due_at)
     return (
         _ready(func.min(since))
@@ -356,7 +365,7 @@ def _away() -> Select[Any, Any, Any]:
 
 
 def _ready(since: ColumnElement[Any]) -> Select[Any, Any, Any]:
-    """Documents that wait for a target which nobody paused."""
+    """Return documents that wait for a target which is not paused."""
     return (
         select(Connection.name, func.count(), since.label("since"))
         .select_from(Posting)
@@ -368,7 +377,7 @@ def _ready(since: ColumnElement[Any]) -> Select[Any, Any, Any]:
 
 
 def _over_quota() -> Select[Any, Any, Any]:
-    """Ready, and more than the target takes this month."""
+    """Return ready documents beyond the target's monthly quota."""
     return (
         _ready(func.min(Version.at))
         .join(Version, Version.id == Posting.version_id)
@@ -378,8 +387,9 @@ def _over_quota() -> Select[Any, Any, Any]:
 
 
 def long_waits(waited: Waited, late: Late) -> tuple[LongWait, ...]:
-    """What has waited for more than ten minutes, part by part, with what a source told late;
-    nothing where all goes well.
+    """Return what has waited longer than ten minutes, part by part, with late sources.
+
+    The result is empty while everything works.
     """
     found = {**waited, **{(Part.SOURCE, name): one for name, one in late.items()}}
     order = list(Part)
@@ -394,9 +404,9 @@ def long_waits(waited: Waited, late: Late) -> tuple[LongWait, ...]:
 def _due_or_left(
     found: Select[Any], table: type[Record | Posting], owner: Any, *, of_one: bool
 ) -> tuple[Select[Any], ...]:
-    """What is due, and what a dead worker had in hand. Each is asked apart, and has an index:
-    for both in one term SQLite reads every row of the company, and so it would for the second by
-    the company alone.
+    """Return the selects of due rows and of rows with an expired lease.
+
+    They are separate, because SQLite would scan the company for one combined condition.
     """
     due = found.where(text(f"{table.__tablename__}.{DUE}"), table.due_at <= NOW)
     left = found.where(text(f"{table.__tablename__}.{LEASED}"), table.lease_until <= NOW)
@@ -406,13 +416,13 @@ def _due_or_left(
 
 
 def _count(*found: Select[Any]) -> ScalarSelect[int]:
-    """How many there are, of each no more than one above the most that is told."""
+    """Return the count of rows, limited to one above the highest count that is shown."""
     some = [one.limit(MOST + 1).subquery().select() for one in found]
     return select(func.count()).select_from(union_all(*some).subquery()).scalar_subquery()
 
 
 def _query(*, of_one: bool) -> Select[int, int, int]:
-    """What waits in the company that is given, or in all."""
+    """Return the query for what waits in the given company, or in all."""
     records = _due_or_left(_RECORDS, Record, Record.company_id, of_one=of_one)
     documents = _due_or_left(_DOCUMENTS, Posting, Connection.company_id, of_one=of_one)
     runs = _RUNS.where(Schedule.company_id == _COMPANY) if of_one else _RUNS

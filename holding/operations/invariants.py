@@ -103,13 +103,13 @@ class Checked:
 
 
 def companies(session: Session) -> dict[str, int]:
-    """Code -> id of every company."""
+    """Return the id of every company by code."""
     query = select(Company.code, Company.id).order_by(Company.code)
     return dict(session.execute(query).all())
 
 
 def posted_is_there(look: Look) -> Iterator[Breach]:
-    """I2: every posted document has its accepted push, with proof, and one line in the ledger."""
+    """Yield breaches of I2: posted documents without a proven push or with several ledger lines."""
     for posting in look.journal.postings.values():
         if posting.state not in THERE:
             continue
@@ -123,7 +123,7 @@ def posted_is_there(look: Look) -> Iterator[Breach]:
 
 
 def _in_ledger(look: Look) -> Iterator[Breach]:
-    """Each accepted create has one line of the same content, unless somebody typed it by hand."""
+    """Yield accepted creates without one ledger line of equal content, unless entered by hand."""
     lines = look.lines or ()
     created = Counter(line.number for line in lines if line.action == "create")
     bodies = {line.sha256 for line in lines}
@@ -147,7 +147,7 @@ def _by_hand(look: Look, push: Sent) -> bool:
 
 
 def effects_were_meant(look: Look) -> Iterator[Breach]:
-    """I3: what stands in the target was written down here before; every key is the derived one."""
+    """Yield breaches of I3: effects in the target without an earlier intent, and foreign keys."""
     for push in look.journal.pushes.values():
         if push.key != _derived(look, push):
             say = f"{push.number}: the key of its push no. {push.no} does not follow from it."
@@ -174,15 +174,16 @@ def _derived(look: Look, push: Sent) -> str:
 
 
 def _only_seen(look: Look, push: Sent) -> bool:
-    """Whether nothing was sent, since a look-up or a person told what the target has, or the
-    look-up was refused.
+    """Check whether nothing was sent, because a look-up or a person reported the target's content.
+
+    A refused look-up counts, too.
     """
     seen = look.journal.attempts.get(push.id, frozenset())
     return bool(seen) and seen <= LOOKED
 
 
 def no_effect_twice(look: Look) -> Iterator[Breach]:
-    """I4: one created document for each posting; and the indexes stand that refuse a second."""
+    """Yield breaches of I4: postings with two created documents, and missing unique indexes."""
     accepted = Counter(
         push.posting_id
         for push in look.journal.pushes.values()
@@ -214,7 +215,7 @@ def _twice_in_ledger(look: Look) -> Iterator[Breach]:
 
 
 def _refused_twice(session: Session) -> set[str]:
-    """The names of all unique indexes and constraints; SQLite names no index after a constraint."""
+    """Return the names of all unique indexes and constraints; SQLite drops a constraint's name."""
     if session.get_bind().dialect.name == "postgresql":
         query = "SELECT indexname FROM pg_indexes WHERE indexdef LIKE 'CREATE UNIQUE%'"
         return set(session.scalars(text(query)))
@@ -223,7 +224,7 @@ def _refused_twice(session: Session) -> set[str]:
 
 
 def versions_increase(look: Look) -> Iterator[Breach]:
-    """I5: what reached the target reached it in the order in which it was meant."""
+    """Yield breaches of I5: versions that reached the target out of order."""
     lines = look.lines or ()
     last: dict[int, int] = {}
     for line, push in zip(lines, look.journal.behind(lines), strict=True):
@@ -236,7 +237,7 @@ def versions_increase(look: Look) -> Iterator[Breach]:
 
 
 def no_call_forgotten(look: Look) -> Iterator[Breach]:
-    """I6: a call whose time is long over was marked as a doubt."""
+    """Yield breaches of I6: calls long past their time limit that are not marked as a doubt."""
     late = look.now - AFTER_DEADLINE - look.lease - look.sweep
     query = (
         select(Push.number, Posting.record_id, func.max(Request.deadline_at))
@@ -260,7 +261,7 @@ def no_call_forgotten(look: Look) -> Iterator[Breach]:
 
 
 def no_lease_forgotten(look: Look) -> Iterator[Breach]:
-    """I7: no lease outlived its worker by far, none ends in the far future; somebody comes back."""
+    """Yield breaches of I7: leases that outlive their worker, and work without a due time."""
     longest = look.lease + look.answer
     ended = look.now - 2 * longest - look.sweep
     far = look.now + 2 * longest
@@ -290,7 +291,7 @@ def no_lease_forgotten(look: Look) -> Iterator[Breach]:
 
 
 def _left_records(look: Look) -> Select[str, str, int]:
-    """Not judged, and not due."""
+    """Return records that were not checked and are not due."""
     return (
         select(Record.number, Record.state, Record.id.label("record_id"))
         .join(Company, Company.id == Record.company_id)
@@ -301,8 +302,9 @@ def _left_records(look: Look) -> Select[str, str, int]:
 
 
 def _left_postings(look: Look) -> Select[str, str, int]:
-    """On their way or ready to go, and not due; a daily route waits for its hour, or for a person
-    who switched its run off, a batch for its turn.
+    """Return postings on their way or ready that are not due.
+
+    A daily route may wait for its hour or for its paused run, a batch for its turn.
     """
     daily = exists().where(
         Schedule.company_id == Posting.company_id,
@@ -328,9 +330,7 @@ def _left_postings(look: Look) -> Select[str, str, int]:
 
 
 def _changed_postings(look: Look) -> Select[str, int]:
-    """Not sent, made with an entry that ended after its record was last judged, and nobody is going
-    to judge it again or to look at it.
-    """
+    """Return unsent postings whose mapping entry ended after the last check, without a new check."""
     last = select(func.max(Evaluation.revision)).where(Evaluation.record_id == Posting.record_id)
     used = exists().where(
         PostingUse.posting_id == Posting.id,
@@ -390,9 +390,7 @@ def _left_out_of_runs(look: Look) -> Iterator[Breach]:
 
 
 def holds_have_owner(look: Look) -> Iterator[Breach]:
-    """I8: what is held says why, whose it is and since when; the counters of causes and the tally
-    are true.
-    """
+    """Yield breaches of I8: holds without reason, owner or time, and wrong counters."""
     bare = select(Hold.number, Hold.code, Hold.record_id).where(
         Hold.company_id == look.company_id,
         HOLD_OPEN,
@@ -412,7 +410,7 @@ def holds_have_owner(look: Look) -> Iterator[Breach]:
 
 
 def _wrong_states(look: Look) -> Iterator[Breach]:
-    """The state of a record follows from its postings and its open holds."""
+    """Yield records whose state does not follow from their postings and open holds."""
     held = exists().where(Hold.record_id == Record.id, HOLD_OPEN)
     query = (
         select(
@@ -460,7 +458,7 @@ def _wrong_counts(look: Look) -> Iterator[Breach]:
 
 
 def wrong_tally(look: Look) -> Iterator[Breach]:
-    """Where the tally and the holds differ; what is marked may, until it is folded."""
+    """Yield differences between tally and holds; marked rows may differ until they are folded."""
     rows = look.session.execute(folding.WAITING.where(Hold.company_id == look.company_id))
     true = folding.count_with_owners(rows)
     kept, sums = _kept(look)
@@ -479,7 +477,7 @@ def wrong_tally(look: Look) -> Iterator[Breach]:
 
 
 def _kept(look: Look) -> tuple[dict[Part, Counted], dict[int, list[int]]]:
-    """What the tally has of each record, and what each of its rows therefore amounts to."""
+    """Return the tally's counts per record and the resulting sums of its rows."""
     query = (
         select(
             TalliedRecord.record_id,
@@ -517,9 +515,7 @@ def _wrong_sums(look: Look, sums: dict[int, list[int]]) -> Iterator[Breach]:
 
 
 def sums_agree(look: Look) -> Iterator[Breach]:
-    """I14: what is posted here and what the target has is the same with its tax, document by
-    document and so in every sum, to the sen.
-    """
+    """Yield breaches of I14: amounts and taxes here that differ from the target's, to the sen."""
     if look.lines is None:
         return
     told = {line.number: line for line in look.lines if line.total is not None}
@@ -545,8 +541,9 @@ def sums_agree(look: Look) -> Iterator[Breach]:
 
 
 def _posted(look: Look) -> Iterator[tuple[int, str, int, str]]:
-    """(record, number, minor units, currency) of every posted document, as it was last accepted;
-    what the target keeps of it counts, where rounding explains that it is not what was sent.
+    """Yield (record, number, minor units, currency) of every posted document as last accepted.
+
+    The target's amount counts where rounding explains its difference from the sent one.
     """
     query = (
         select(Posting.record_id, Push.number, Push.content, Push.kept)
@@ -563,8 +560,9 @@ def _shown(minor: int, currency: str) -> str:
 
 
 def sent_again_after_a_change(look: Look) -> Iterator[Breach]:
-    """I15: what the target refused was sent again only with another content, after its cause had
-    changed, or after a person had it tried again: after a change, or as an admin, with a reason.
+    """Yield breaches of I15: refused documents sent again without a change.
+
+    A retry needs other content, a changed cause, or a person with the right to retry.
     """
     query = (
         select(
@@ -605,7 +603,7 @@ def sent_again_after_a_change(look: Look) -> Iterator[Breach]:
 
 
 def _failed(look: Look) -> set[int]:
-    """Pushes that ended with a hold; others are sent again by themselves."""
+    """Return pushes that ended with a hold; others are retried automatically."""
     query = select(Event.body).where(
         Event.company_id == look.company_id,
         Event.act.in_(("posting.refused", "posting.conflict", "posting.contradicted")),
@@ -614,7 +612,7 @@ def _failed(look: Look) -> set[int]:
 
 
 def _same_again(one: Any, other: Any) -> bool:
-    """Whether nothing differs that this refusal could be about."""
+    """Check whether no difference could concern this refusal."""
     if (one.hash, one.version_id) != (other.hash, other.version_id):
         return False
     if one.error_class in RULES:
@@ -623,7 +621,7 @@ def _same_again(one: Any, other: Any) -> bool:
 
 
 def _acted(look: Look, ids: Collection[int]) -> dict[int, list[Any]]:
-    """When people had these records tried again."""
+    """Return when people retried these records."""
     found: dict[int, list[Any]] = defaultdict(list)
     query = select(Event.record_id, Event.at).where(
         bulk.among(Event.record_id, sorted(ids)), Event.act.in_(TRIED_AGAIN)
@@ -634,7 +632,7 @@ def _acted(look: Look, ids: Collection[int]) -> dict[int, list[Any]]:
 
 
 def _causes_moved(look: Look, ids: Collection[int]) -> set[int | None]:
-    """Postings held by the target whose cause has changed since."""
+    """Return postings held by the target whose cause has changed since."""
     query = (
         select(Hold.posting_id)
         .join(Cause, Cause.id == Hold.cause_id)
@@ -697,11 +695,11 @@ def check(
     anchors: Sequence[Head] = (),
     only: Collection[str] = tuple(CHECKS),
 ) -> Checked:
-    """Look at one company; reads only. `ledger` are files of target stand-ins, `keys` make I13 look
-    for the connections' own secrets, `anchors` are heads of the
-    chain that were noted elsewhere, for I11.
+    """Check all invariants of one company without writing.
 
-    Raises OSError or ValueError for a ledger that cannot be read.
+    `ledger` are files of target stand-ins, `keys` make I13 search for the connections' own secrets,
+    `anchors` are chain heads noted elsewhere, for I11. Raise OSError or ValueError for a ledger
+    that cannot be read.
     """
     connections = session.scalars(
         select(Connection).where(Connection.company_id == company_id)
@@ -730,5 +728,5 @@ def check(
 
 
 def _parts(key: str) -> set[str]:
-    """A secret, and what it is joined of: each would give it away."""
+    """Return a secret and its parts, because each part would reveal it."""
     return {key, *(part for part in key.split(":") if len(part) >= TELLING)}

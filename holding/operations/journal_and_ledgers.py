@@ -27,10 +27,10 @@ EFFECTS = {"created": "create", "updated": "update", "voided": "void"}
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One effect in a target: what was done to which document, by which call.
+    """One effect in a target: the act, the document and the call.
 
-    `key` is empty where the target takes none; `by_hand` means that nobody called, so it is not
-    ours; `total` is in the document's currency.
+    `key` is blank where the target takes none; `by_hand` marks effects without a call; `total` is
+    in the document's currency.
     """
 
     company: str
@@ -45,15 +45,15 @@ class Line:
 
 
 def read(paths: Sequence[Path]) -> tuple[Line, ...]:
-    """All effects, in the order in which they happened; half a line at the end was told to nobody.
+    """Return all effects in order; an incomplete last line is ignored.
 
-    Raises OSError for a file that cannot be read, ValueError for one that is no ledger.
+    Raise OSError for a file that cannot be read, ValueError for one that is no ledger.
     """
     return tuple(line for path in paths for line in _read(path))
 
 
 def of_company(lines: Sequence[Line], places: Collection[str]) -> tuple[Line, ...]:
-    """The lines of the companies in the target that our connections post to."""
+    """Return the lines of the target's companies that our connections post to."""
     return tuple(line for line in lines if line.company in places)
 
 
@@ -94,7 +94,7 @@ def _line(told: Mapping[str, Any]) -> Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """One push: the document it stands for and how it ended."""
+    """One push: its document and its result."""
 
     id: int
     posting_id: int
@@ -134,7 +134,7 @@ class Journal:
 
     @classmethod
     def read(cls, session: Session, company_id: int) -> "Journal":
-        """Three statements."""
+        """Read the journal with three statements."""
         calls: dict[int, set[tuple[str, str]]] = defaultdict(set)
         attempts: dict[int, set[str]] = defaultdict(set)
         given = {"company": company_id}
@@ -152,7 +152,7 @@ class Journal:
         )
 
     def behind(self, lines: Sequence[Line]) -> list[Sent | None]:
-        """The push that had each effect: by key where the target keeps one, else by content."""
+        """Return the push behind each effect: by key where the target keeps one, else by content."""
         by_key: dict[tuple[str, str], Sent] = {}
         by_body: dict[tuple[str, str], Sent] = {}
         for push_id, calls in self.calls.items():
@@ -218,9 +218,9 @@ class Breach:
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """One company at one moment; `lines` are what its targets wrote themselves, None if unknown.
+    """One company at one moment; `lines` are the targets' own ledgers, None if unknown.
 
-    `lease`, `answer` and `sweep` are what the workers were told. `secrets` must stand nowhere.
+    `lease`, `answer` and `sweep` are the workers' settings. `secrets` must not occur anywhere.
     """
 
     session: Session
@@ -244,5 +244,5 @@ class Look:
         return repeated_spans(self.session, self.company_id)
 
     def before(self, one: datetime, other: datetime) -> bool:
-        """Whether this moment can have been the earlier one."""
+        """Check whether this moment may be the earlier one."""
         return one <= other or any(start <= other and one <= end for start, end in self.twice)

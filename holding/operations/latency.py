@@ -43,8 +43,9 @@ REST: Final = "_other"
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Of so many records: half of them took no longer than `median`, 95 % no longer than `p95`;
-    in seconds. Both are None where none was measured.
+    """Latency of a number of records in seconds: `median` and 95th percentile `p95`.
+
+    Both are None where no record was measured.
     """
 
     records: int
@@ -72,20 +73,23 @@ def _seconds_between(element: seconds_between, compiler: SQLCompiler, **options:
 
 
 def latency(company_id: int, now: datetime) -> Question[Latency]:
-    """Of the newest records of the last day."""
+    """Return the question for the latency of the last day's newest records."""
     found = sorted((yield from record_latencies(company_id, now)))
     return Latency(len(found), rank(found, 0.5), rank(found, 0.95))
 
 
 def record_latencies(company_id: int, now: datetime) -> Question[list[float]]:
-    """Seconds that each record took, until the last of its documents was posted."""
+    """Return the question for each record's seconds until its last document was posted."""
     told = (yield Given(_each(company_id), {_SINCE.key: now - WINDOW})).scalar()
     return [max(0.0, seconds) for (seconds,) in json.loads(told or "[]")]
 
 
 @lru_cache(maxsize=256)
 def _each(company_id: int) -> Select[str]:
-    """In one row: hundreds, each with the columns of what is asked with it, would take longer."""
+    """Return the select that packs all records into one row.
+
+    Hundreds of rows, each with the columns of the other questions, would take longer.
+    """
     newest = (
         select(Record.id)
         .where(Record.company_id == company_id, Record.seen_at > _SINCE)
@@ -114,16 +118,17 @@ def _each(company_id: int) -> Select[str]:
 
 
 def rank(ordered: Sequence[float], share: float) -> float | None:
-    """The value that this share of all does not exceed, by nearest rank; None of nothing."""
+    """Return the value at this share by nearest rank, or None for no values."""
     return ordered[max(0, ceil(share * len(ordered)) - 1)] if ordered else None
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Of one company. `money` is in minor units by the code of its currency; `oldest_at`: since
-    when the oldest exception is open; `seconds`: how long each of the latest records took; `rates`:
-    queue, by its part and connection -> how much of it is done a second; `stuck`: items in the
-    hands of workers that are gone.
+    """The figures of one company.
+
+    `money` is in minor units by currency code; `oldest_at`: since when the oldest exception is
+    open; `seconds`: each latest record's duration; `rates`: by queue and connection, rows done per
+    second; `stuck`: items leased by lost workers.
     """
 
     company: str
@@ -138,7 +143,7 @@ class Figures:
 
 
 def of_all(session: Session, now: datetime) -> tuple[Figures, ...]:
-    """Every company in order of its id; those beyond the first hundred together, under `_other`."""
+    """Return each company's figures by id; those beyond the first hundred are summed as `_other`."""
     rows = session.execute(select(Company.id, Company.code, Company.currency).order_by(Company.id))
     found = [of_company(session, row.id, row.code, row.currency, now) for row in rows.all()]
     rest = [_together(found[MOST_FIGURES:])] if found[MOST_FIGURES:] else []
@@ -146,7 +151,7 @@ def of_all(session: Session, now: datetime) -> tuple[Figures, ...]:
 
 
 def _together(found: Sequence[Figures]) -> Figures:
-    """Several companies as one; connections of them are one queue each, without a name."""
+    """Return the sum of several companies; their connections become one queue without a name."""
     parts: dict[str, Queue] = {}
     for one in (queue for each in found for queue in each.queues):
         before = parts.get(one.part)
@@ -188,7 +193,7 @@ def _sum(one: Queue, other: Queue) -> Queue:
 
 
 def _added(each: Iterable[Mapping[Place, float]]) -> Mapping[Place, float]:
-    """Rates of several companies, by part alone."""
+    """Return the rates of several companies by part alone."""
     found: dict[Place, float] = {}
     for rates in each:
         for (part, _), rate in rates.items():
@@ -199,7 +204,7 @@ def _added(each: Iterable[Mapping[Place, float]]) -> Mapping[Place, float]:
 def of_company(
     session: Session, company_id: int, code: str, currency: str, now: datetime
 ) -> Figures:
-    """One company."""
+    """Return the figures of one company."""
     totals = filters.load_totals(session, company_id, Filter())
     oldest = answer(session, dashboard.asked_oldest(company_id))
     found = queues(session, company_id, now)

@@ -49,7 +49,7 @@ def plan_due_notices(session: Session, now: datetime, *, root: str) -> None:
 def _urgent(
     session: Session, company: Company, told: Iterable[RecipientRow], now: datetime, root: str
 ) -> None:
-    """Each signal once to each, as soon as it is raised."""
+    """Create a notice of each signal for each recipient once, as soon as it is raised."""
     wanted = [one for one in told if one.urgent and not _limited(session, company.id, one)]
     signals = open_signals.list_signals(session, company.id) if wanted else ()
     if not signals:
@@ -80,14 +80,14 @@ def _urgent(
 
 
 def _limited(session: Session, company_id: int, one: RecipientRow) -> bool:
-    """Whether a recipient is a person of some sources: a signal is about all of them."""
+    """Check whether a recipient is limited to some sources; a signal concerns all sources."""
     return one.person_id is not None and reach_of(session, company_id, one.person_id).limited
 
 
 def _digests(
     session: Session, company: Company, told: Iterable[RecipientRow], now: datetime, root: str
 ) -> None:
-    """One a recipient and period; who was added after it began has the next one."""
+    """Create one digest per recipient and period; later recipients begin with the next one."""
     due = period(times_of(company.settings), company.zone, now)
     waiting = [one for one in told if one.digest and due is not None and one.made_at <= due]
     if due is None or not waiting:
@@ -120,7 +120,7 @@ def _digests(
 def test(
     session: Session, actor: Actor, recipient_id: int, now: datetime
 ) -> RecipientRow | Refusal:
-    """Send a recipient one message that says nothing but that it arrives."""
+    """Send a test message to a recipient."""
     if refusal := may(actor, TEST_ACT):
         return refusal
     company = session.get_one(Company, actor.company_id)
@@ -191,9 +191,7 @@ def add(
     body: Mapping[str, Any],
     now: datetime,
 ) -> int | None:
-    """Make one message, unless it is there; its id, or None. Without a body there is nothing to
-    tell.
-    """
+    """Create one message unless it exists; return its id, or None. Without a body none is needed."""
     values = {
         "company_id": company_id,
         "recipient_id": recipient_id,
@@ -221,12 +219,10 @@ def plan_returned_change(
     link: str,
     say: Callable[[str, str], str],
 ) -> str | None:
-    """Make the mail about a change that the actor has just returned, in the same transaction; the
-    name of who gets it. None where nobody does: no person here wrote it, they left, or they want no
-    mail of their own work.
+    """Create the mail about a returned change in the caller's transaction; return the recipient.
 
-    `why` goes as it was written; `link`: the page of the change; `say(language, text)`: a text of
-    ours in a language (en, ms, zh).
+    None where the author is unknown, left, or wants no mail about their own work. `why` is sent
+    as written; `link`: the change's page; `say(language, text)` translates our texts (en, ms, zh).
     """
     company = session.get_one(Company, actor.company_id)
     mine = (Change.company_id == company.id, Change.no == change_no)
@@ -267,7 +263,7 @@ class DigestTimes:
 
 
 def times_of(settings: Mapping[str, Any]) -> DigestTimes:
-    """What is set; without a setting no digest is sent."""
+    """Return the configured times; without a setting no digest is sent."""
     found = settings.get(SETTING)
     if not isinstance(found, Mapping):
         return DigestTimes(USUAL, (), None)
@@ -277,13 +273,14 @@ def times_of(settings: Mapping[str, Any]) -> DigestTimes:
 
 
 def own_times(session: Session, company_id: int) -> DigestTimes:
-    """What a company has set."""
+    """Return a company's own times."""
     return times_of(session.get_one(Company, company_id).settings)
 
 
 def period(times: DigestTimes, zone: str, now: datetime) -> datetime | None:
-    """The newest moment at which a digest was due, of those since it was set; of several that
-    nobody worked through, the last one.
+    """Return the newest moment at which a digest was due since it was configured.
+
+    Of several missed moments only the last counts.
     """
     place, (hour, minute) = ZoneInfo(zone), map(int, times.at.split(":"))
     today = now.astimezone(place).date()

@@ -74,7 +74,7 @@ class Pruned:
 
 
 def before(now: datetime, years: int) -> datetime:
-    """The moment so many years ago; 29 February counts as the 28th."""
+    """Return the moment a number of years ago; 29 February counts as the 28th."""
     try:
         return now.replace(year=now.year - years)
     except ValueError:
@@ -82,7 +82,7 @@ def before(now: datetime, years: int) -> datetime:
 
 
 def due(session: Session, company_id: int, code: str, cutoff: datetime) -> Pruned:
-    """What would be taken; nothing is changed."""
+    """Count what pruning would remove, without a change."""
     return Pruned(
         company=code,
         deliveries=_count(session, _deliveries(company_id, cutoff)),
@@ -96,7 +96,7 @@ def _count(session: Session, query: Select[Any]) -> int:
 
 
 def _deliveries(company_id: int, cutoff: datetime) -> Select[Any]:
-    """Old ones with their bytes, of which every record has come to its end."""
+    """Return old deliveries with content whose records have all ended."""
     open_record = exists().where(
         Version.delivery_id == Delivery.id,
         Record.id == Version.record_id,
@@ -111,7 +111,7 @@ def _deliveries(company_id: int, cutoff: datetime) -> Select[Any]:
 
 
 def _calls(company_id: int, cutoff: datetime) -> Select[Any]:
-    """Old ones with their bytes, of which every push has come to its end as long ago."""
+    """Return old calls with content whose pushes all ended before the cutoff."""
     lately: ColumnElement[bool] = exists().where(
         Attempt.request_id == Request.id,
         Push.id == Attempt.push_id,
@@ -127,14 +127,14 @@ def _calls(company_id: int, cutoff: datetime) -> Select[Any]:
 
 
 def _uploads(company_id: int, cutoff: datetime) -> Select[Any]:
-    """Old ones that came to their end; the orders of each are deliveries of their own."""
+    """Return old uploads that have ended; their orders are deliveries of their own."""
     return select(Upload.id).where(
         Upload.company_id == company_id, Upload.ended_at < cutoff, Upload.body.is_not(None)
     )
 
 
 def prune(database: Database, company_id: int, cutoff: datetime, now: datetime) -> Pruned:
-    """Take the bytes of everything older than the cutoff, in portions; the company is told."""
+    """Remove the content of everything older than the cutoff, in portions, and record an event."""
     with database.read() as session:
         code = session.get_one(Company, company_id).code
     deliveries = _portions(database, Delivery, _deliveries(company_id, cutoff), {"headers": {}})

@@ -69,7 +69,7 @@ ON_THE_WAY: Final = (AttemptState.SENDING, AttemptState.SPLIT)
 
 
 class Part(StrEnum):
-    """What is done with what stands in a queue."""
+    """The work that a queue holds."""
 
     CHECKS = "checks"
     DOCUMENTS = "documents"
@@ -89,7 +89,7 @@ class _Done:
     since: datetime | None
 
     def seconds(self, now: datetime) -> float:
-        """The time in which they were done: the whole window, unless more than the newest were."""
+        """Return the measured seconds: the whole window, unless only the newest rows count."""
         if self.looked < NEWEST or self.since is None:
             return WINDOW.total_seconds()
         return max(1.0, (now - self.since).total_seconds())
@@ -122,10 +122,10 @@ MOST: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """One queue of a company; `connection` is "" for checks. `ages` counts what is due by `AGES`.
+    """One queue of a company; `connection` is blank for checks.
 
-    Due is what its moment has come for and nobody has in hand, also where its target is paused or
-    out of reach: it waits all the same.
+    `ages` counts due rows by `AGES`. A row is due when its time has come and it has no lease, even
+    if its target is paused or out of reach.
     """
 
     part: Part
@@ -137,17 +137,17 @@ class Queue:
     connection_id: int = 0
 
     def oldest(self, now: datetime) -> float:
-        """Seconds since the oldest of it became due; 0 where nothing is."""
+        """Return the seconds since the oldest row became due; 0 without one."""
         return max(0.0, (now - self.oldest_at).total_seconds()) if self.oldest_at else 0.0
 
 
 def queues(session: Session, company_id: int, now: datetime) -> tuple[Queue, ...]:
-    """The queues of a company: its checks, then two of each target in order of names."""
+    """Return a company's queues: its checks, then two per target in order of names."""
     return asked_queues(Together(session), company_id, now)()
 
 
 def asked_queues(page: Together, company_id: int, now: datetime) -> Callable[[], tuple[Queue, ...]]:
-    """The same, asked with the other questions of a page; called, it answers."""
+    """Add the queues to a page's questions; return a function that returns the answer."""
     checks, targets = page.ask(_checks(company_id, now)), page.ask(_targets(company_id))
     due, in_hand = page.ask(_due(company_id, now)), page.ask(_in_hand(company_id))
     none = (0, None, *(0 for _ in AGES))
@@ -182,7 +182,7 @@ def _checks(company_id: int, now: datetime) -> Question[Queue]:
 
 
 def _ages(due_at: Any, now: datetime) -> list[ColumnElement[int]]:
-    """One sum for each of `AGES`: the youngest first, so that each row counts once."""
+    """Return one sum for each of `AGES`, the youngest first, so that each row counts once."""
     bounds = [now - age for _, age in AGES[:-1]]
     found, younger = [], None
     for bound in [*bounds, None]:
@@ -217,7 +217,7 @@ def _ids(company_id: int) -> Select[Any]:
 
 
 def _due(company_id: int, now: datetime) -> Question[dict[tuple[int, int], Sequence[Any]]]:
-    """(target, whether it is looked up) -> how many documents are due, since when, by age."""
+    """Return the question for due documents by (target, look-up): count, oldest time, ages."""
     mine = Posting.connection_id.in_(_ids(company_id))
     sent = among_words(Posting.state, (PostingState.READY, *IN_FLIGHT_STATES))
     rows = yield (
@@ -235,7 +235,7 @@ def _due(company_id: int, now: datetime) -> Question[dict[tuple[int, int], Seque
 
 
 def _in_hand(company_id: int) -> Question[dict[tuple[int, int], int]]:
-    """(target, whether it is looked up) -> how many documents a worker has in hand."""
+    """Return the question for leased documents by (target, look-up)."""
     rows = yield (
         select(Posting.connection_id, _LOOKING.label("looking"), func.count())
         .where((Posting.connection_id + 0).in_(_ids(company_id)), text(f"posting.{LEASED}"))
@@ -245,15 +245,16 @@ def _in_hand(company_id: int) -> Question[dict[tuple[int, int], int]]:
 
 
 def by_age(found: Sequence[Queue]) -> tuple[tuple[str, int], ...]:
-    """How much is due of each age, in all of these queues."""
+    """Return the count of due rows by age over all of these queues."""
     sums = [sum(column) for column in zip(*(one.ages for one in found), strict=True)]
     return tuple((words, count) for (words, _), count in zip(AGES, sums, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """So many were done in so many seconds; `stopped`: some are due, and for minutes none was done.
-    `empty_in`: seconds until nothing is due or in hand; None where that cannot be said.
+    """Rows done in a number of seconds; `stopped` marks due rows without progress for minutes.
+
+    `empty_in`: seconds until the queue is empty; None if unknown.
     """
 
     done: int
@@ -277,7 +278,7 @@ def paces(
 def asked(
     page: Together, company_id: int, found: Sequence[Queue], now: datetime
 ) -> Callable[[], Mapping[Place, Pace]]:
-    """The same, asked with the other questions of a page; called, it answers."""
+    """Add the paces to a page's questions; return a function that returns the answer."""
     checks = page.ask(_checked(company_id, now))
     targets = {one.connection_id: one.connection for one in found if one.connection_id}
     calls = {name: page.ask(_called(id_, now)) for id_, name in targets.items()}
@@ -296,7 +297,7 @@ def asked(
 
 
 def _checked(company_id: int, now: datetime) -> Question[_Done]:
-    """The newest evaluations of the installation, of which some are the company's."""
+    """Return the question for the installation's newest checks that concern the company."""
     last = select(func.max(Evaluation.id) - NEWEST).scalar_subquery()  # a search, not a scan
     newest = select(Evaluation.record_id, Evaluation.at).where(Evaluation.id > last).subquery()
     mine = whole_sum(case((Record.company_id == company_id, 1), else_=0))
@@ -310,7 +311,7 @@ def _checked(company_id: int, now: datetime) -> Question[_Done]:
 
 
 def _called(connection_id: int, now: datetime) -> Question[dict[Part, _Done]]:
-    """Documents that a target answered to, and that were looked up there, in its newest calls."""
+    """Return the question for the documents in a target's newest calls: answered and looked up."""
     newest = (
         select(Request.id, Request.kind, Request.made_at)
         .where(Request.connection_id == connection_id)
@@ -349,10 +350,11 @@ def _pace(queue: Queue, done: _Done, now: datetime) -> Pace:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One document type that a target is used for: how many are ready and held now, and how many of
-    the latest document days are posted, or were accepted and are not there (`vanished`). Of what is
-    open at most MOST are counted; where there is
-    `more`, its money is not that of all and not said.
+    """One document type of a target: its ready, held, posted and vanished documents.
+
+    Posted documents count for the latest document days; `vanished` ones were accepted and are not
+    there. At most MOST open documents are counted; with `more`, their money is incomplete and not
+    shown.
     """
 
     doc_type: str
@@ -380,9 +382,7 @@ class Endpoint:
 def endpoints(
     company_id: int, connection_id: int, doc_types: Sequence[str], since: date
 ) -> Question[tuple[Endpoint, ...]]:
-    """One line for each of these types of which something is open or, of the document days from one
-    on, posted.
-    """
+    """Return the question for one line per type with open documents or recent postings."""
     rows = yield _of_target(company_id, connection_id, tuple(doc_types), since)
     found: dict[str, dict[str, Any]] = {}
     for row in rows:
@@ -437,7 +437,7 @@ def _vanished(company_id: int, connection_id: int, since: date) -> Select[*tuple
 def _of_target(
     company_id: int, connection_id: int, doc_types: tuple[str, ...], since: date
 ) -> Select[*tuple[Any, ...]]:
-    """The statement: it takes longer to make than to run, and leaves much to be cleared away."""
+    """Return the cached statement, because building it takes longer than running it."""
     each = union_all(*_figures(connection_id, doc_types, since)).subquery()
     other = aliased(Posting)
     route = select(other.route).where(
@@ -452,10 +452,11 @@ def _of_target(
 def _figures(
     connection_id: int, doc_types: Sequence[str], since: date
 ) -> list[Select[*tuple[Any, ...]]]:
-    """What is open is counted in an index that has it by type and state, without what only waits
-    for its gate: of that there are many, and no figure is of it, but that there is any. What is
-    booked is added up day by day, in the order of its index: to choose what is posted before that,
-    SQLite sorts all of it.
+    """Return the selects of the figures.
+
+    Open documents are counted in an index by type and state; documents that wait for their gate are
+    many and appear in no figure. Posted ones are summed day by day in index order, because SQLite
+    would otherwise sort every document.
     """
     columns = (Posting.doc_type, Posting.state, Posting.currency, Posting.book, Posting.amount)
     mine = select(*columns).where(Posting.connection_id == connection_id)
@@ -479,20 +480,20 @@ def _figures(
 
 
 def _sums(one: Any) -> tuple[Label[Any], ...]:
-    """How many documents there are, and their money."""
+    """Return the columns for the number of documents and their money."""
     in_own = whole_sum(case((one.book.is_(None), one.amount))).label("minor")
     return func.count().label("postings"), whole_sum(one.book).label("book"), in_own
 
 
 def _summed(documents: Select[*tuple[Any, ...]], doc_type: str) -> Select[*tuple[Any, ...]]:
-    """How many of these, all of a type, there are of each state and currency, and their money."""
+    """Return number and money of one type's documents by state and currency."""
     one = documents.subquery().c
     keys = (one.state, one.currency)
     return select(literal(doc_type, Text).label("doc_type"), *keys, *_sums(one)).group_by(*keys)
 
 
 def _of_the_rest(connection_id: int, doc_type: str) -> Select[*tuple[Any, ...]]:
-    """A line without figures where something of this type is open in another state."""
+    """Return a line without figures where documents of this type are open in another state."""
     some = select(Posting.id).where(Posting.connection_id == connection_id, text(_OPEN))
     some = some.where(Posting.doc_type == doc_type, among_words(Posting.state, _ON_THE_WAY))
     waiting = literal(PostingState.WAITING, Posting.state.type)

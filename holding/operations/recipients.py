@@ -56,7 +56,7 @@ _TO = func.coalesce(Person.name, Recipient.address).label("address")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What a form asks for: how to reach somebody, and what they get."""
+    """The content of the recipient form: address, kind and messages."""
 
     kind: RecipientKind
     person_id: int | None = None
@@ -69,7 +69,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class RecipientRow:
-    """A recipient as people read it; `email`: that of a person."""
+    """A recipient for display; `email`: the person's address."""
 
     id: int
     kind: RecipientKind
@@ -115,8 +115,9 @@ class Added:
 
 
 def list_recipients(session: Session, company_id: int) -> tuple[RecipientRow, ...]:
-    """Whom an administrator has told now, in the order in which they were added. A person who left
-    the company or may not sign in is told nothing.
+    """Return the active recipients in the order of their creation.
+
+    People who left the company or may not sign in are excluded.
     """
     query = (
         RECIPIENT.select()
@@ -130,7 +131,7 @@ def list_recipients(session: Session, company_id: int) -> tuple[RecipientRow, ..
 
 
 def told_now(company_id: int) -> Select[int]:
-    """The ids of the recipients in the list, for a query about what waits for them."""
+    """Return the select of active recipients' ids, for a query about what waits for them."""
     here = select(Membership.person_id).where(Membership.company_id == company_id)
     active = select(Person.id).where(Person.active, Person.id.in_(here))
     told = Recipient.person_id.is_(None) | Recipient.person_id.in_(active)
@@ -196,7 +197,7 @@ def _unfit(
 
 
 def _not_reached(session: Session, company_id: int, wish: Wish, address: str) -> Refusal | None:
-    """Why nobody could be told so: no such person, no address, one that is not called."""
+    """Return the refusal of an unreachable recipient: no person, no address, a blocked address."""
     if wish.kind == RecipientKind.PERSON:
         here = select(Membership.person_id).where(
             Membership.company_id == company_id, Membership.person_id == wish.person_id
@@ -236,7 +237,7 @@ def _tell(
 
 
 def remove(session: Session, actor: Actor, recipient_id: int, now: datetime) -> str | Refusal:
-    """Tell nothing more to a recipient; its name. What was sent stays in the list."""
+    """Remove a recipient and return its name; sent messages stay in the list."""
     if refusal := may(actor, ACT):
         return refusal
     found = [
@@ -250,8 +251,9 @@ def remove(session: Session, actor: Actor, recipient_id: int, now: datetime) -> 
 
 
 def of_person(session: Session, company_id: int, person_id: int, now: datetime) -> int | None:
-    """The recipient by which a person is told of their own work, made where there is none yet;
-    None of who left or may not sign in. Under the lock of the company, so that it is made once.
+    """Return the recipient for a person's own work; create it if missing.
+
+    None for a person who left or may not sign in. The company's lock prevents a second one.
     """
     mine = (Recipient.company_id == company_id, Recipient.person_id == person_id, ~CHOSEN)
     own = session.scalar(select(Recipient.id).where(*mine, Recipient.ended_at.is_(None)))
@@ -272,14 +274,12 @@ def of_person(session: Session, company_id: int, person_id: int, now: datetime) 
 
 
 def shown(address: str) -> str:
-    """An address as people read it: of a webhook the host alone, for what follows it often lets
-    whoever knows it post there.
-    """
+    """Return an address for display; of a webhook only the host, because the path is often a key."""
     return urlsplit(address).netloc.rpartition("@")[2] if "://" in address else address
 
 
 def bound(recipient_id: int) -> str:
-    """What the secret of a recipient is encrypted for."""
+    """Return the context that a recipient's secret is encrypted for."""
     return f"recipient:{recipient_id}"
 
 
@@ -301,12 +301,12 @@ class DeliveryRow:
 
     @property
     def to(self) -> str:
-        """Who was told, as people read it."""
+        """Return the recipient's name for display."""
         return shown(self.address)
 
     @property
     def state_word(self) -> str:
-        """Where it stands, as people read it."""
+        """Return the message's state for display."""
         return STATES[self.state]
 
     @property
@@ -318,7 +318,7 @@ class DeliveryRow:
 def list_deliveries(
     session: Session, company_id: int, *, most: int = SHOWN
 ) -> tuple[DeliveryRow, ...]:
-    """The last messages of a company."""
+    """Return a company's latest messages."""
     query = _rows().where(Notice.company_id == company_id).order_by(Notice.id.desc()).limit(most)
     return DELIVERY.each(session.execute(query))
 
@@ -333,7 +333,7 @@ def _rows() -> Select[Any]:
 
 
 def of_packet(session: Session, company_id: int, escalation_id: int) -> tuple[DeliveryRow, ...]:
-    """The messages that carried an escalation packet."""
+    """Return the messages that carried an escalation packet."""
     query = _rows().where(
         Notice.company_id == company_id,
         Notice.kind == NoticeKind.PACKET,

@@ -1,4 +1,4 @@
-"""Compare rows with the seals that the audit trail has of them, and name each that differs."""
+"""Compare rows with their seals in the audit trail, and name each that differs."""
 
 import json
 from bisect import bisect_right
@@ -84,7 +84,7 @@ class Sealed:
 
 
 def row_breaks(session: Session, company_id: int) -> Iterator[Break]:
-    """Yield every row that is not what was sealed, that is gone, or that no event tells of."""
+    """Yield every row that differs from its seal, is gone, or has no event."""
     trail, breaks = _trail(session, company_id)
     if not trail.firsts and not breaks:
         return
@@ -96,9 +96,9 @@ def row_breaks(session: Session, company_id: int) -> Iterator[Break]:
 
 
 def _trail(session: Session, company_id: int) -> tuple[Trail, list[Break]]:
-    """Return the events that sealed seals, and the breaks of seals that are not what they sealed.
+    """Return the events that sealed seals, and the breaks of seals that differ from their event.
 
-    The events' bodies are read as text, because the chain reports one that somebody changed.
+    The events' bodies are read as text, because the chain reports a changed body.
     """
     trail, breaks = Trail(), []
     query = select(Event.id, type_coerce(Event.body, Text).label("body"))

@@ -64,7 +64,7 @@ class _Message:
 
 
 def due_companies(session: Session, now: datetime) -> list[int]:
-    """Companies with a message that could be sent now, or that a dead worker had in hand."""
+    """Return companies with a message that is due or leased by a lost worker."""
     query = select(Notice.company_id).where(Notice.due_at.is_not(None), _waits(now)).distinct()
     return list(session.scalars(query.order_by(Notice.company_id)))
 
@@ -100,7 +100,7 @@ def _waits(now: datetime) -> Any:
 
 
 def _recover(session: Session, company_id: int, now: datetime) -> None:
-    """What a dead worker had: not begun, it is due again; begun, nobody knows and it stays so."""
+    """Release a lost worker's messages: unsent ones are due again, begun ones stay uncertain."""
     dead = (Notice.company_id == company_id, Notice.due_at.is_not(None), _over(now))
     free = {"lease_owner": None, "lease_until": None}
     session.execute(
@@ -122,7 +122,7 @@ def _recover(session: Session, company_id: int, now: datetime) -> None:
 
 
 def _end_untold(session: Session, company_id: int, now: datetime) -> None:
-    """What is due to who was removed, left or may not sign in: it is not sent."""
+    """End messages to recipients who were removed, left or may not sign in."""
     session.execute(
         update(Notice)
         .where(
@@ -142,7 +142,7 @@ def _end_untold(session: Session, company_id: int, now: datetime) -> None:
 
 
 def _claim(session: Session, company_id: int, owner: str, now: datetime) -> _Message | None:
-    """The right to send one message."""
+    """Claim one message for sending, or return None."""
     found = session.execute(
         select(Notice, Recipient, Person.email)
         .join(Recipient, Recipient.id == Notice.recipient_id)
@@ -178,7 +178,7 @@ def _claim(session: Session, company_id: int, owner: str, now: datetime) -> _Mes
 def _moved(
     session: Session, notice_id: int, owner: str, before: NoticeState, **values: Any
 ) -> bool:
-    """Whether it is still this worker's, and now so."""
+    """Move a message to its next state; return False if another worker has it."""
     done = session.execute(
         update(Notice)
         .where(Notice.id == notice_id, Notice.lease_owner == owner, Notice.state == before)
@@ -246,7 +246,7 @@ def _called(message: _Message, tools: Tools, now: datetime) -> Outcome:
 
 
 def outcome_of(answer: HttpAnswer | HttpFailure) -> Outcome:
-    """What an answer of a webhook means, or none."""
+    """Return the outcome that a webhook's answer means."""
     if isinstance(answer, HttpFailure):
         if answer.kind == "no_answer":
             return Outcome(NoticeState.UNKNOWN, f"{answer.words} It may have arrived.")

@@ -1,4 +1,4 @@
-"""Find work leased by lost workers, requeue it, and ask a worker to stop."""
+"""Find work leased by lost workers, requeue it, and request a worker to stop."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ class Stuck:
 
 @dataclass(frozen=True, slots=True)
 class Requeued:
-    """What was given back, and how the trace says it."""
+    """What was requeued, and the words for the trail."""
 
     kind: Kind
     id: int
@@ -79,12 +79,12 @@ class Requeued:
 
 
 def stuck(session: Session, company_id: int, now: datetime) -> tuple[Stuck, ...]:
-    """The first items of each kind whose worker is gone, the longest gone first."""
+    """Return the first items of each kind whose worker is lost, the longest first."""
     return asked_stuck(Together(session), company_id, now)()
 
 
 def asked_stuck(page: Together, company_id: int, now: datetime) -> Callable[[], tuple[Stuck, ...]]:
-    """The same, asked with the other questions of a page; called, it answers."""
+    """Add the lost items to a page's questions; return a function that returns the answer."""
     each = [page.ask(_of_kind(kind, company_id, now)) for kind in Kind]
 
     def found() -> tuple[Stuck, ...]:
@@ -130,8 +130,9 @@ def _of_kind(
 
 
 def _gone(until: Any, now: datetime) -> ColumnElement[bool]:
-    """Its lease has run out; or its worker ended, or is silent for longer than any step takes. Of a
-    worker that never gave a sign only the lease tells.
+    """Return the condition for an expired lease, or a worker that ended or is silent.
+
+    Without any sign of life of the worker only the lease counts.
     """
     silent = or_(
         Heartbeat.left_at.is_not(None), Heartbeat.next_by <= now, Heartbeat.seen_at > now + AHEAD
@@ -191,10 +192,10 @@ def _free(session: Session, item: Stuck, company_id: int, now: datetime) -> bool
 
 
 def drain(session: Session, actor: Actor, owner: str, reason: str, now: datetime) -> Refusal | None:
-    """Ask a worker to stop once it has finished what it has.
+    """Request a worker to stop once it has finished its current work.
 
-    A worker serves every company of the installation, so one of them cannot end all work: the last
-    worker that is not asked yet is refused (409).
+    A worker serves every company of the installation, so the last worker without such a request is
+    refused (409): one company cannot end all work.
     """
     why = " ".join(reason.split())
     if refused := may(actor, ACT):

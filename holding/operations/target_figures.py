@@ -62,10 +62,12 @@ _known: dict[str, _Known] = {}
 
 @dataclass(frozen=True, slots=True)
 class TargetFigures:
-    """Of one target. `quota_used` is of this month, `quota_limit` None where it names none; `sent`
-    and `failed` count documents in the calls of the last hour; `read_at`: when the master data that
-    is oldest was last looked at, None where none was; `clock_ahead`: by how many seconds its clock
-    is ahead of ours, less than 0 where it is behind, as its last test told at `clock_at`.
+    """The figures of one target.
+
+    `quota_used` is this month's, `quota_limit` None without a limit; `sent` and `failed` count
+    documents in the last hour's calls; `read_at`: when the oldest master data was read, or None;
+    `clock_ahead`: seconds by which the target's clock is ahead, negative if behind, measured at
+    `clock_at`.
     """
 
     connection: str
@@ -79,7 +81,7 @@ class TargetFigures:
 
     @property
     def clock_off(self) -> bool:
-        """Whether its clock is so far from ours that days and keys may be told wrongly."""
+        """Check whether the target's clock differs so much that days and keys may be wrong."""
         return self.clock_ahead is not None and abs(self.clock_ahead) > CLOCKS_APART
 
     @property
@@ -90,8 +92,10 @@ class TargetFigures:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """How far the quota of a month reaches. `a_day`: documents of it on an average day until now;
-    `ends_on`: when nothing is left at that rate, None where it lasts until it begins again.
+    """How far a month's quota reaches.
+
+    `a_day`: documents on an average day until now; `ends_on`: when nothing is left at that rate,
+    None if the quota lasts.
     """
 
     left: int
@@ -101,7 +105,7 @@ class Outlook:
 
 
 def outlook(limit: int, used: int, now: datetime) -> Outlook:
-    """That of so many documents used of a month's limit; `now` in the zone of the company."""
+    """Return the outlook of a monthly limit; `now` is in the company's zone."""
     first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     again = (first + timedelta(days=32)).replace(day=1).date()
     days = max(1.0, (now - first) / timedelta(days=1))
@@ -114,7 +118,7 @@ def outlook(limit: int, used: int, now: datetime) -> Outlook:
 
 
 def target_figures(session: Session, company_id: int, now: datetime) -> tuple[TargetFigures, ...]:
-    """The targets of a company in order of their names."""
+    """Return a company's targets in order of their names."""
     zone = ZoneInfo(session.get_one(Company, company_id).zone)
     oldest = (
         select(func.min(Snapshot.checked_at))
@@ -158,7 +162,7 @@ def target_figures(session: Session, company_id: int, now: datetime) -> tuple[Ta
 
 
 def _calls(connection_id: int, now: datetime) -> Question[tuple[int, int]]:
-    """Documents in the calls of the last hour that came to an end, and those that failed."""
+    """Return the question for documents in the last hour's ended calls, and the failed ones."""
     last = (
         select(Request.id)
         .where(Request.connection_id == connection_id, Request.made_at > now - LATELY)
@@ -203,20 +207,20 @@ class WorkerRow:
 
 
 def workers_seen(session: Session, company_id: int, now: datetime) -> tuple[WorkerRow, ...]:
-    """Those that are silent first, then those that run, then those that ended."""
+    """Return the workers: silent ones first, then running ones, then ended ones."""
     return asked_workers(Together(session), company_id, now)()
 
 
 def asked_workers(
     page: Together, company_id: int, now: datetime
 ) -> Callable[[], tuple[WorkerRow, ...]]:
-    """The same, asked with the other questions of a page; called, it answers."""
+    """Add the workers to a page's questions; return a function that returns the answer."""
     asked, signs = page.ask(_in_hand(company_id)), page.ask(_signs(now))
     return lambda: _workers(asked.value, signs.value, now)
 
 
 def _in_hand(company_id: int) -> Question[dict[str, tuple[int, datetime | None]]]:
-    """Worker -> how much of this company it has in hand, and when the first lease of that ends."""
+    """Return the question for each worker's leased rows here, and the first lease's end."""
     rows = yield _leases(company_id)
     return {owner or "": (count, until) for owner, count, until in rows}
 
@@ -234,7 +238,7 @@ def _leased(table: type[Record | Posting | Run], company_id: int) -> Any:
 
 
 def _signs(now: datetime) -> Question[list[Heartbeat]]:
-    """The signs of life of the last day, the newest first."""
+    """Return the question for the last day's signs of life, newest first."""
     query = (
         select(Heartbeat)
         .where(Heartbeat.seen_at > now - KEPT)
@@ -270,7 +274,7 @@ def _state(row: Heartbeat, now: datetime) -> WorkerState:
 
 
 class RedisState(StrEnum):
-    """Whether there is a Redis that says at once that work is due."""
+    """The state of Redis, which wakes workers when work is due."""
 
     ANSWERS = "answers"
     SILENT = "silent"
@@ -291,8 +295,10 @@ class SystemHealth:
 
 
 def system_health(session: Session, now: datetime, took: float) -> SystemHealth:
-    """One look at each; `took`: how long the database needed for something that the page asks
-    anyhow. Its version and its clock are asked once a minute.
+    """Return the state of database, Redis and clock.
+
+    `took`: how long the database needed for one of the page's own statements. Version and clock are
+    read once a minute.
     """
     _, name, off = _database(session, now)
     state, waited = _redis()
