@@ -53,7 +53,7 @@ _ALWAYS = frozenset({"=", "<=", ">="})
 
 
 def apply_silences(found: Sequence[Problem], ruleset: nodes.Ruleset) -> Iterator[Problem]:
-    """The findings that stay, and what is wrong with the silences themselves."""
+    """Yield the findings that remain after silences, and the problems of the silences."""
     quiet: set[Problem] = set()
     for silence in ruleset.silences:
         meant = {p for p in found if _is_meant(p, silence, ruleset)} - quiet
@@ -69,7 +69,7 @@ def _is_meant(finding: Problem, silence: nodes.Silence, ruleset: nodes.Ruleset) 
 
 
 def _declarations_named(name: str, ruleset: nodes.Ruleset) -> Iterator[Any]:
-    """Every declaration of that name."""
+    """Yield every declaration with that name."""
     shelves = (
         getattr(ruleset, shelf.name)
         for shelf in dataclasses.fields(ruleset)
@@ -105,10 +105,10 @@ def check(
     memory: Memory | None = None,
     sources: Mapping[str, str] | None = None,
 ) -> tuple[Problem, ...]:
-    """Every problem of a ruleset, in the order of its text; each one once.
+    """Return every problem of a ruleset once, in the order of its text.
 
-    Rules that are only tried and tested (`in_force` no) may say what nothing carries out yet.
-    With a memory and the text of its files, checks that it knows are not asked again.
+    Trial rules (`in_force` no) may use what is not implemented yet. With a memory and the files'
+    texts, known checks are not repeated.
     """
     index = Index(ruleset)
     look = Look(index, memory, sources)
@@ -130,7 +130,7 @@ def check(
 
 
 def not_yet(ruleset: Ruleset, known: Schemas | None = None) -> tuple[Problem, ...]:
-    """What these rules say and nothing carries out yet, whatever else is wrong with them."""
+    """Return the problems of what these rules use and the product does not implement yet."""
     return tuple(places.check_later(Index(ruleset), known))
 
 
@@ -144,10 +144,10 @@ def collect_findings(
     in_force: bool,
     memory: Memory | None = None,
 ) -> tuple[Problem, ...]:
-    """All findings by file and line, each with a remedy; `syntax` is what the parser found.
+    """Return all findings by file and line, each with a remedy; `syntax` has the parser's problems.
 
-    With `in_force` also what nothing carries out yet, as publishing sees it. Whoever looks at files
-    again and again keeps a `memory`: the findings are the same, and come sooner.
+    With `in_force` they include unimplemented features, as publishing requires. A caller that
+    checks files repeatedly keeps a `memory`, which makes later checks faster.
     """
     told = check(ruleset, known, in_force=in_force, memory=memory, sources=sources)
     found: tuple[Problem, ...] = (*told, *rows.problems)
@@ -160,14 +160,14 @@ def collect_findings(
 
 
 def _hinted(problem: Problem) -> Problem:
-    """The problem with a remedy, even where the checker knew none."""
+    """Return the problem with a remedy, even where the checker has none."""
     return (
         problem if problem.hint else replace(problem, hint=f"see docs/findings/{problem.code}.md")
     )
 
 
 def _declared(ruleset: nodes.Ruleset) -> Declared:
-    """What a name that is not there takes with it."""
+    """Return the declarations that may be consequences of a missing name."""
     links: dict[str, set[str]] = {}
     for link in ruleset.links:
         for record in (link.record, link.other):
@@ -180,7 +180,7 @@ def _declared(ruleset: nodes.Ruleset) -> Declared:
 
 
 def check_fields(index: Index) -> Iterator[Problem]:
-    """Fields, statuses and marks, without anything outside."""
+    """Yield the problems of fields, statuses and marks, without outside schemas."""
     for record in index.ruleset.records:
         seen: set[str] = set()
         for field in record.fields:
@@ -211,7 +211,7 @@ def _taken(
 
 
 def _states(field: nodes.Field) -> Iterator[Problem]:
-    """Statuses that are declared twice, and spellings that mean two of them."""
+    """Yield repeated statuses, and spellings of two statuses."""
     first: dict[str, Span] = {}
     meant: dict[str, str] = {}
     for state in field.states:
@@ -230,7 +230,7 @@ def _states(field: nodes.Field) -> Iterator[Problem]:
 
 
 def _origin(record: nodes.Record, index: Index) -> Iterator[Problem]:
-    """The source, or the record whose lines these are."""
+    """Yield the problems of a record's source or parent record."""
     if record.parent is not None and record.parent not in index.records:
         hint = did_you_mean(record.parent, index.records)
         yield make_problem("NAM07", f"there is no record '{record.parent}'", hint, record.span)
@@ -240,7 +240,7 @@ def _origin(record: nodes.Record, index: Index) -> Iterator[Problem]:
 
 
 def _marks(record: nodes.Record) -> Iterator[Problem]:
-    """Marks that stand too often, not at all, or at a field that cannot have them."""
+    """Yield repeated, missing and misplaced marks."""
     marked: dict[str, list[nodes.Field]] = {"key": [], "family": [], "dated": []}
     for field in record.fields:
         if isinstance(field, nodes.Field) and field.mark in marked:
@@ -261,7 +261,7 @@ def _marks(record: nodes.Record) -> Iterator[Problem]:
 
 
 def check_dated(look: Look) -> Iterator[Problem]:
-    """Consts are read at a day, which the record must name."""
+    """Yield constants whose record has no day to read them at."""
     index, consts = look.index, look.index.consts.keys()
     reading = look.saying(consts)
     told: set[str] = set()
@@ -276,7 +276,7 @@ def check_dated(look: Look) -> Iterator[Problem]:
 
 
 def check_names_outside(index: Index, schemas: Schemas) -> Iterator[Problem]:
-    """All names that something outside gives."""
+    """Yield the problems of all names that an outside system defines."""
     yield from _misspelled_names(index.sources, {kind.source for kind in schemas.kinds})
     yield from _misspelled_names(index.targets, {document.target for document in schemas.documents})
     for record in index.ruleset.records:
@@ -286,7 +286,7 @@ def check_names_outside(index: Index, schemas: Schemas) -> Iterator[Problem]:
 def _misspelled_names(
     declared: Mapping[str, nodes.Source | nodes.Target], names: set[str]
 ) -> Iterator[Problem]:
-    """Names that are nearly those of a connector; any other is one's own."""
+    """Yield names that nearly match a connector's; other names are the customer's own."""
     for name in declared.keys() - names:
         near = get_close_matches(name, sorted(names - declared.keys()), 1, 0.7)
         if near:
@@ -313,7 +313,7 @@ def _record(record: nodes.Record, index: Index, schemas: Schemas) -> Iterator[Pr
 
 
 def compare_checks(reasoned: Sequence[Reasoned]) -> Iterator[Problem]:
-    """Checks that contradict or cover each other."""
+    """Yield checks that contradict or cover each other."""
     pairs = Pairs(reasoned)
     for at, one in enumerate(reasoned):
         wrong = next((i for i in pairs.contradicting(at) if contradicted(reasoned[i], one)), None)
@@ -326,7 +326,7 @@ def compare_checks(reasoned: Sequence[Reasoned]) -> Iterator[Problem]:
 
 
 def contradiction_finding(first: Reasoned, second: Reasoned) -> Problem:
-    """The finding of two checks that contradict each other, at the later."""
+    """Return the finding for two contradictory checks, at the later one."""
     one, other = first.check, second.check
     fails = first.all.both(second.all).impossible
     message = f"'{other.name}' and '{one.name}' can never both pass: no '{fails}' fits both"
@@ -335,21 +335,21 @@ def contradiction_finding(first: Reasoned, second: Reasoned) -> Problem:
 
 
 def coverage_finding(less: nodes.Check, more: nodes.Check) -> Problem:
-    """The finding of a check that adds nothing to another."""
+    """Return the finding for a check that adds nothing to another."""
     message = f"'{less.name}' adds nothing: wherever it fails, '{more.name}' fails too"
     hint = f"'{more.name}' stands in {more.span}: keep one of them."
     return make_problem("LOG06", message, hint, less.span, "warning")
 
 
 def check_constants(index: Index) -> Iterator[Problem]:
-    """Conditions that say nothing, without those of checks."""
+    """Yield conditions without effect outside checks."""
     for place in with_checks((), index):
         if place.what == "condition":
             yield from constant_comparisons(place.expr)
 
 
 def check_logic(look: Look) -> Iterator[Problem]:
-    """All that can be proved of checks, of each and of two."""
+    """Yield everything that can be proved about single checks and pairs of checks."""
     index = look.index
     for name, record in index.records.items():
         if record.source is None:
@@ -360,7 +360,7 @@ def check_logic(look: Look) -> Iterator[Problem]:
 
 
 def _of_record(checks: list[nodes.Check], record: str, look: Look) -> Iterator[Problem]:
-    """What is wrong with the checks of a record; those that are known to be right are not asked."""
+    """Yield the problems of a record's checks; checks known to be right are skipped."""
     group = tuple(map(look.studied, checks))
     if group and not look.memory.is_right(record, group):
         look.memory.compared += 1
@@ -409,7 +409,7 @@ def _alone(one: Reasoned, cuts: Cuts) -> Iterator[Problem]:
 
 
 def constant_comparisons(node: nodes.Expr) -> Iterator[Problem]:
-    """Comparisons in a condition that are always or never so, and what stands in it twice."""
+    """Yield comparisons that are always or never true, and repeated conditions."""
     if isinstance(node, nodes.AllOf | nodes.AnyOf):
         yield from repeated_conditions(node.parts)
         for part in node.parts:
@@ -430,7 +430,7 @@ def constant_comparisons(node: nodes.Expr) -> Iterator[Problem]:
 
 
 def _blank(node: nodes.Compare) -> nodes.Expr | None:
-    """What is compared with a blank text."""
+    """Return the expression that is compared with a blank text, or None."""
     for one, other in ((node.left, node.right), (node.right, node.left)):
         if (
             isinstance(other, nodes.Literal)
@@ -452,7 +452,7 @@ def _answer(node: nodes.Compare) -> bool | None:
 
 
 def check_abroad(index: Index) -> Iterator[Problem]:
-    """The same question as `abroad`, of approvals and routes."""
+    """Yield the currency findings of approvals and routes."""
     asking: tuple[nodes.Approve | nodes.Post, ...] = (
         *index.ruleset.approvals,
         *index.ruleset.posts,
@@ -463,9 +463,9 @@ def check_abroad(index: Index) -> Iterator[Problem]:
 
 
 def currency_findings(asked: Sequence[nodes.Expr], scope: Scope) -> Iterator[Problem]:
-    """Numbers of the rules beside amounts, where the record is asked to be in another currency.
+    """Yield amounts of the rules that are compared in a record of another currency.
 
-    Such a number counts in the currency of the source, so that nothing is ever known of the two.
+    Such a number counts in the source's currency, so the comparison is always unknown.
     """
     source = scope.index.sources.get(scope.index.records[scope.record].source or "")
     if source is None or not stored_currency(scope.index, scope.record):
@@ -484,7 +484,7 @@ def currency_findings(asked: Sequence[nodes.Expr], scope: Scope) -> Iterator[Pro
 
 
 def _elsewhere(part: nodes.Expr, home: str) -> bool:
-    """Whether a condition lets through only records that are in another currency than this."""
+    """Check whether a condition admits only records in another currency."""
     if isinstance(part, nodes.Member) and _is_currency(part.left):
         return all(_code(value) not in {home, None} for value in part.values)
     if not isinstance(part, nodes.Compare) or not _is_currency(part.left):
@@ -503,7 +503,7 @@ def _code(node: nodes.Expr | nodes.Value) -> str | None:
 
 
 def _sets_beside(node: nodes.Compare | nodes.Arith, scope: Scope) -> bool:
-    """Whether one side is an amount and the other a number of the rules that is not zero."""
+    """Check whether one side is an amount and the other a number of the rules except zero."""
     if isinstance(node, nodes.Arith) and node.op in "*/":
         return False
     kinds = [infer(side, scope, ignore_problem) for side in (node.left, node.right)]
@@ -516,7 +516,7 @@ def _sets_beside(node: nodes.Compare | nodes.Arith, scope: Scope) -> bool:
 
 
 def repeated_conditions(parts: Sequence[nodes.Expr]) -> Iterator[Problem]:
-    """Conditions that stand twice side by side: one of them was mostly meant otherwise."""
+    """Yield conditions that are repeated side by side, which is usually a mistake."""
     seen: set[str] = set()
     for part in parts:
         if format_expression(part) in seen:
@@ -528,7 +528,7 @@ def repeated_conditions(parts: Sequence[nodes.Expr]) -> Iterator[Problem]:
 
 
 def _checks_by_themselves(look: Look) -> Iterator[Problem]:
-    """What is wrong with a check whatever other checks say; only what may be wrong is asked."""
+    """Yield the problems of single checks; only possibly wrong checks are examined."""
     for of in look.index.ruleset.checks:
         studied = look.studied(of)
         if not studied.right:

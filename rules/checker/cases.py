@@ -39,10 +39,10 @@ _HOLDS: dict[str, Callable[[int], Cases]] = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its cases by label, in order.
+    """One column with its cases by label, in order.
 
-    `points` are the values that an ordered column is cut at: case 2k+1 is at the k-th of them, the
-    even cases lie between. A column of words has no points. `never` are cases that cannot come.
+    `points` are the cut values of an ordered column: case 2k+1 is at the k-th point, even cases lie
+    between points. A column of words has no points. `never` are impossible cases.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Column:
         return ((1 << len(self.labels)) - 1) & ~self.never
 
     def among(self, cell: nodes.Cell, value_of: Callable[[nodes.Value], Any]) -> Cases | None:
-        """The cases that a cell names; None where it does not fit the column."""
+        """Return the cases that a cell names, or None if it does not fit the column."""
         if isinstance(cell, nodes.Any_):
             return self.all
         values = cell.values if isinstance(cell, nodes.Among) else (cell.value,)
@@ -79,7 +79,7 @@ class Column:
         return self._places[plain(value)]
 
     def cell(self, cases: Cases) -> str | None:
-        """Cases as a cell; None where no one cell says them."""
+        """Return a cell for the cases, or None if one cell cannot express them."""
         left = self.all & ~cases
         if not left:
             return ANY
@@ -95,19 +95,19 @@ class Column:
 
 
 def members(cases: Cases) -> Iterator[int]:
-    """The cases in order."""
+    """Yield the cases in order."""
     while cases:
         yield lowest(cases)
         cases &= cases - 1
 
 
 def lowest(cases: Cases) -> int:
-    """The first of the cases; there must be one."""
+    """Return the first case; at least one must exist."""
     return (cases & -cases).bit_length() - 1
 
 
 def plain(value: nodes.Value) -> str:
-    """A value of a cell as a label."""
+    """Return a cell's value as a label."""
     if isinstance(value, nodes.Word):
         return value.name
     if isinstance(value.value, bool):
@@ -116,7 +116,7 @@ def plain(value: nodes.Value) -> str:
 
 
 def named_values(rows: Sequence[nodes.TableRow], at: int) -> Iterator[nodes.Value]:
-    """The values that the cells of a column name."""
+    """Yield the values that a column's cells name."""
     for row in rows:
         cell = row.cells[at]
         if isinstance(cell, nodes.Among):
@@ -126,17 +126,17 @@ def named_values(rows: Sequence[nodes.TableRow], at: int) -> Iterator[nodes.Valu
 
 
 def words_column(name: str, words: Sequence[str]) -> Column:
-    """A column whose values are known by name."""
+    """Return a column whose values are known by name."""
     return Column(name, tuple(words))
 
 
 def text_column(name: str, values: Sequence[nodes.Value]) -> Column:
-    """A column of texts: those that are named, and all others."""
+    """Return a column of texts: the named ones, and all others."""
     return Column(name, (*dict.fromkeys(plain(v) for v in values), OTHER))
 
 
 def ordered_column(name: str, of: Type, values: Mapping[str, Any]) -> Column:
-    """A column of numbers, dates or durations, cut below, at and above each value it names."""
+    """Return a column of numbers, dates or durations with cases below, at and above each value."""
     shown = {value: label for label, value in reversed(list(values.items()))}
     points = tuple(sorted(shown))
     labels = [f"below {shown[points[0]]}"] if points else ["any"]
@@ -157,13 +157,13 @@ def _between(shown: Mapping[Any, str], low: Any, high: Any) -> str:
 
 
 def literal_fits(of: Type, kind: str) -> bool:
-    """Whether a literal of this kind can be compared with a column of this type."""
+    """Check whether a literal of this kind can be compared with a column of this type."""
     wanted = _LITERALS.get(of.kind, "number" if of.kind == "whole" else of.kind)
     return kind == wanted
 
 
 def gaps(columns: Sequence[Column], rows: Sequence[Box]) -> list[Box] | None:
-    """What no row covers, as boxes that do not meet; None where they are too many to tell."""
+    """Return what no row covers as disjoint boxes, or None if there are too many."""
     open_: list[Box] = [tuple(c.all for c in columns)]
     for row in rows:
         open_ = [piece for box in open_ for piece in _without(box, row)]
@@ -173,7 +173,7 @@ def gaps(columns: Sequence[Column], rows: Sequence[Box]) -> list[Box] | None:
 
 
 def _merged(boxes: list[Box]) -> list[Box]:
-    """The same cases in fewer boxes: those that differ in one column only become one."""
+    """Return equal cases in fewer boxes, by merging boxes that differ in one column only."""
     for at in range(len(boxes[0]) if 1 < len(boxes) <= MOST_MERGED else 0):
         alike: dict[Box, Cases] = {}
         for box in boxes:
@@ -184,7 +184,7 @@ def _merged(boxes: list[Box]) -> list[Box]:
 
 
 def _without(box: Box, row: Box) -> Iterator[Box]:
-    """A box without what a row covers of it."""
+    """Yield the parts of a box that a row does not cover."""
     common = tuple(a & b for a, b in zip(box, row, strict=True))
     if not all(common):
         yield box
@@ -196,13 +196,13 @@ def _without(box: Box, row: Box) -> Iterator[Box]:
 
 
 def overlap(one: Box, other: Box) -> Box | None:
-    """What two rows both cover."""
+    """Return what two rows have in common, or None."""
     common = tuple(a & b for a, b in zip(one, other, strict=True))
     return common if all(common) else None
 
 
 def count_cases(boxes: Sequence[Box]) -> int:
-    """How many cases lie in boxes that do not meet."""
+    """Return the number of cases in disjoint boxes."""
     total = 0
     for box in boxes:
         size = 1
@@ -213,7 +213,7 @@ def count_cases(boxes: Sequence[Box]) -> int:
 
 
 def first(columns: Sequence[Column], box: Box) -> str:
-    """The first case of a box, in words."""
+    """Return the first case of a box in words."""
     found = ((c.name, c.labels[lowest(cases)]) for c, cases in zip(columns, box, strict=True))
     return ", ".join(
         f"{name} {'' if label.startswith(_APART) else '= '}{label}" for name, label in found
@@ -221,7 +221,7 @@ def first(columns: Sequence[Column], box: Box) -> str:
 
 
 def rows_to_paste(columns: Sequence[Column], boxes: Sequence[Box], action: str) -> list[str]:
-    """The boxes as rows to paste, as far as rows can say them."""
+    """Return the boxes as table rows, where rows can express them."""
     rows = []
     for box in boxes:
         cells = [c.cell(cases) for c, cases in zip(columns, box, strict=True)]
@@ -231,5 +231,5 @@ def rows_to_paste(columns: Sequence[Column], boxes: Sequence[Box], action: str) 
 
 
 def label(value: nodes.Value) -> str:
-    """A value as it stands in the table."""
+    """Return a value as written in the table."""
     return value.name if isinstance(value, nodes.Word) else format_expression(value)

@@ -32,7 +32,7 @@ _Named = tuple[str, Span]
 
 
 def check_owners(index: Index) -> Iterator[Problem]:
-    """Roles and actions of all declarations."""
+    """Yield the problems of roles and actions in all declarations."""
     for role, span in roles(index):
         if role not in index.roles:
             hint = did_you_mean(role, index.roles)
@@ -72,7 +72,7 @@ def _actions(index: Index) -> Iterator[tuple[nodes.Action, tuple[str, ...], str]
 
 
 def roles(index: Index) -> Iterator[tuple[str, Span]]:
-    """Every role that is named, and where."""
+    """Yield every named role with its place."""
     rules = index.ruleset
     named: list[tuple[str | None, Span]] = [(a.role, a.span) for a, _, _ in _actions(index)]
     named += [(row.owner, row.span) for gate in rules.gates for row in gate.rows]
@@ -92,7 +92,7 @@ def roles(index: Index) -> Iterator[tuple[str, Span]]:
 
 
 def check_unused(look: Look) -> Iterator[Problem]:
-    """Declarations without a use."""
+    """Yield unused declarations."""
     index, rules = look.index, look.index.ruleset
     named = {name for place in with_checks((), index) for name in used_names(place.expr)}
     named.update(*map(look.names, rules.checks))
@@ -119,7 +119,7 @@ def check_unused(look: Look) -> Iterator[Problem]:
 
 
 def _allowed(said: nodes.Allows, record: str, index: Index) -> Iterator[Problem]:
-    """What a route allows although its records cannot have it, or what it allows twice."""
+    """Yield permissions of a route that do not apply or are repeated."""
     for at, word in enumerate(said.what):
         words = word.replace("_", " ")
         if word in said.what[:at]:
@@ -130,7 +130,7 @@ def _allowed(said: nodes.Allows, record: str, index: Index) -> Iterator[Problem]
 
 
 def _in_table(table: nodes.Table) -> Iterator[str]:
-    """The columns of a table, and the consts that its cells compare with."""
+    """Yield a table's columns, and the constants in its cells."""
     yield from table.head
     for cell in (c for row in table.rows for c in row.cells):
         if isinstance(cell, nodes.Compared) and isinstance(cell.value, nodes.Word):
@@ -145,7 +145,7 @@ def _seen(index: Index) -> set[str]:
 
 
 def check_names(index: Index) -> Iterator[Problem]:
-    """All problems of declared names."""
+    """Yield all problems of declared names."""
     yield from _twice(index)
     yield from _nameless(index)
     yield from _zones(index)
@@ -153,7 +153,7 @@ def check_names(index: Index) -> Iterator[Problem]:
 
 
 def _nameless(index: Index) -> Iterator[Problem]:
-    """Teams that nobody would see: pages and mails call a role by its title."""
+    """Yield teams without a title, which pages and mails use as their name."""
     for role in index.ruleset.roles:
         if not role.title.strip():
             message = f"the role '{role.name}' has no title"
@@ -192,7 +192,7 @@ def _twice(index: Index) -> Iterator[Problem]:
 
 
 def _zones(index: Index) -> Iterator[Problem]:
-    """Time zones that nobody knows."""
+    """Yield unknown time zones."""
     for source in index.ruleset.sources:
         try:
             ZoneInfo(source.zone)
@@ -203,7 +203,7 @@ def _zones(index: Index) -> Iterator[Problem]:
 
 
 def check_targets(index: Index) -> Iterator[Problem]:
-    """Steps that nothing is rounded to, and tolerances that no rounding comes to."""
+    """Yield invalid rounding steps and tolerances."""
     for target in index.ruleset.targets:
         step, tolerance, name = target.places, target.tolerance, target.name
         if step <= 0:
@@ -220,7 +220,7 @@ def check_targets(index: Index) -> Iterator[Problem]:
 
 
 def _references(index: Index) -> Iterator[Problem]:
-    """Records, routes and targets that declarations speak of."""
+    """Yield declarations' references to missing records, routes and targets."""
     back = {str(reversal.route) for reversal in index.ruleset.reversals}
     approved = {id(a.route) for a in index.ruleset.approvals if str(a.route) in back}
     for records, route in _spoken_of(index):
@@ -239,7 +239,7 @@ def _references(index: Index) -> Iterator[Problem]:
 
 
 def _spoken_of(index: Index) -> Iterator[tuple[list[_Named], nodes.RouteName | None]]:
-    """The records of each declaration, and the route that it is narrowed to."""
+    """Yield each declaration's records and the route that it is limited to."""
     rules = index.ruleset
     several: tuple[nodes.Check | nodes.Duplicates | nodes.Cancel, ...] = rules.checks
     for of_many in (*several, *rules.duplicates, *rules.cancels):
@@ -264,7 +264,7 @@ def _record_of_its_own(name: str, span: Span, index: Index) -> Iterator[Problem]
 
 
 def _route_of(route: nodes.RouteName, records: list[str], index: Index) -> Iterator[Problem]:
-    """A route that a declaration is narrowed to must post one of its records."""
+    """Yield routes of declarations that post none of the declaration's records."""
     name, routes = str(route), index.routes()
     back = [r for r in index.ruleset.reversals if str(r.route) == name]
     reversed_ = next((r for r in back if r.record in records), None)

@@ -26,7 +26,7 @@ _TABLES = {"in_base": "the units table", "price_in_base": "the units table"}
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """An optional field that a value needs: how it is said, and the first formula that names it."""
+    """An optional field that a value needs: its name, and the first formula that uses it."""
 
     record: str
     name: str
@@ -36,7 +36,7 @@ class Need:
 
 
 def guard_notes(ruleset: nodes.Ruleset) -> tuple[Problem, ...]:
-    """One note for each optional field that a check needs and does not guard."""
+    """Return one note for each optional field that a check needs without a guard."""
     index = Index(ruleset)
     found: dict[Problem, None] = {}
     for check in ruleset.checks:
@@ -63,7 +63,7 @@ def _of_check(check: nodes.Check, scope: Scope) -> Iterator[Problem]:
 
 
 def check_guards(index: Index) -> Iterator[Problem]:
-    """Each optional field that documents need, where it is named: it is not optional then."""
+    """Yield each optional field that documents need, at its name."""
     told: set[tuple[str, str, tuple[str, str] | None]] = set()
     for post in index.ruleset.posts:
         if post.record not in index.records:
@@ -89,7 +89,7 @@ def _unguarded(need: Need, what: str, post: nodes.Post) -> Problem:
 
 
 def _needed_by(post: nodes.Post, index: Index) -> Iterator[tuple[str, nodes.Expr, Scope]]:
-    """What a document cannot be made without."""
+    """Yield the expressions that a document requires."""
     head = Scope(index, post.record, document=True, bills=post.bill is not None)
     line = replace(head, line=True)
     for part in parse_message(post.number.replace("{posting}", ""), post.span)[0]:
@@ -102,7 +102,7 @@ def _needed_by(post: nodes.Post, index: Index) -> Iterator[tuple[str, nodes.Expr
 
 
 def _checked(post: nodes.Post, index: Index) -> Iterator[str]:
-    """What checks of the route ask for already, and stop a record without, in their own words."""
+    """Yield the conditions that the route's checks already require."""
     for check in index.ruleset.checks:
         mine = post.record in {word.name for word in check.records}
         mine = mine and check.route in (None, post.route) and check.when is None
@@ -115,7 +115,7 @@ def _checked(post: nodes.Post, index: Index) -> Iterator[str]:
 
 
 def _guards(node: Any) -> Iterator[str]:
-    """What a condition asks the presence of."""
+    """Yield the names whose presence a condition tests."""
     if isinstance(node, nodes.Known | nodes.Absent):
         yield format_expression(node.expr)
     for part in getattr(node, "parts", ()):
@@ -129,7 +129,7 @@ def needs(
     by: tuple[str, str] | None = None,
     seen: frozenset[tuple[str, str]] = frozenset(),
 ) -> Iterator[Need]:
-    """The optional fields without which a value is missing; a guarded look-up has asked."""
+    """Yield the optional fields that a value needs; a guarded look-up needs none."""
     if isinstance(node, nodes.Known | nodes.Absent | nodes.Otherwise) or node is None:
         return
     if isinstance(node, nodes.Name):
@@ -168,8 +168,9 @@ def _of_name(
 
 
 def _of_list(node: nodes.Call, scope: Scope, seen: frozenset[tuple[str, str]]) -> Iterator[Need]:
-    """What each row of the record's own lines must have to be added up; `where` is not looked at:
-    it may ask for it.
+    """Yield what each of the record's own lines needs for a sum.
+
+    `where` is skipped, because it may test presence.
     """
     arg = node.args[0] if len(node.args) == 1 else None
     over = resolve_list(arg.path, scope) if isinstance(arg, nodes.Name) else None
@@ -193,7 +194,7 @@ def _own_scope(index: Index, record: str) -> Scope:
 
 
 def check_statuses(look: Look) -> Iterator[Problem]:
-    """Conditions that ask for a status in which nobody asks them."""
+    """Yield conditions on statuses in which they are never evaluated."""
     index, words = look.index, _Words(look.index)
     for check in look.saying({of.name for r in index.judged if (of := index.status_field(r))}):
         for record in records_of(check.records, index):
@@ -212,7 +213,7 @@ def check_statuses(look: Look) -> Iterator[Problem]:
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """What the gates of some routes of a record say of each status; `status` is their field."""
+    """The meaning of each status by the gates of some routes; `status` is their field."""
 
     record: str
     status: str
@@ -220,14 +221,14 @@ class _Said:
 
 
 class _Words:
-    """What gates say, worked out once for each record and route."""
+    """The gates' meanings, computed once per record and route."""
 
     def __init__(self, index: Index) -> None:
         self.index = index
         self.known: dict[tuple[str, str], _Said | None] = {}
 
     def of(self, record: str, route: nodes.RouteName | None) -> _Said | None:
-        """None where a route has no gate, or nothing is posted."""
+        """Return the gates' meaning, or None where a route has no gate or posts nothing."""
         at = (record, str(route or ""))
         if at not in self.known:
             self.known[at] = self._asked(record, route)
@@ -267,7 +268,7 @@ def _in_vain(
 
 
 def _wanted(node: Any) -> Iterator[nodes.Compare | nodes.Member]:
-    """The comparisons that must, or may, hold for a condition to hold."""
+    """Yield the comparisons that must or may be true for a condition to be true."""
     if isinstance(node, nodes.Member) or (isinstance(node, nodes.Compare) and node.op == "="):
         yield node
     for part in getattr(node, "parts", ()):
@@ -293,7 +294,7 @@ def _hint(words: list[dict[str, nodes.GateWord]], ends: Collection[str]) -> str:
 
 
 def check_clears(index: Index) -> Iterator[Problem]:
-    """Checks that never clear, and look up what people keep: its repair would not be heard."""
+    """Yield checks that never clear although they look up editable data."""
     for check in index.ruleset.checks:
         if check.clears.kind != "never" or check.action.kind not in _STOPS:
             continue
@@ -311,7 +312,7 @@ def check_clears(index: Index) -> Iterator[Problem]:
 
 
 def _kept(node: nodes.Expr, scope: Scope) -> Iterator[str]:
-    """The maps and the table of units that a condition looks into, through computed fields."""
+    """Yield the maps and unit tables that a condition uses, also through computed fields."""
     for part in expand_parts(node, scope):
         for call in nodes.walk(part):
             if isinstance(call, nodes.Call):

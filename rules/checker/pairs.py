@@ -32,7 +32,7 @@ class Reasoned:
 
 
 def contradicted(first: Reasoned, second: Reasoned) -> str:
-    """The field that no value fits, if two checks can never both pass; or an empty text."""
+    """Return the field without an allowed value if two checks can never both pass, or blank."""
     one, other = first.check, second.check
     meet = one.route is None or other.route is None or one.route == other.route
     stop = _strength(one) and _strength(other)
@@ -47,7 +47,7 @@ def _strength(check: nodes.Check) -> int:
 
 
 def covers(wide: Reasoned, narrow: Reasoned) -> bool:
-    """Whether one check fails wherever the other fails, with an answer at least as strong."""
+    """Check whether one check fails wherever the other fails, with an answer at least as strong."""
     routes = wide.check.route is None or wide.check.route == narrow.check.route
     records = {w.name for w in narrow.check.records} <= {w.name for w in wide.check.records}
     alike = wide.check.action.role == narrow.check.action.role
@@ -57,7 +57,7 @@ def covers(wide: Reasoned, narrow: Reasoned) -> bool:
 
 
 def repeats_other(i: int, at: int, reasoned: Sequence[Reasoned]) -> bool:
-    """Whether a check adds nothing to another; of two that say the same it is the later."""
+    """Check whether a check adds nothing to another; of two equal checks the later one."""
     wide, narrow = reasoned[i], reasoned[at]
     if not covers(wide, narrow) or contradicted(wide, narrow):
         return False
@@ -65,8 +65,9 @@ def repeats_other(i: int, at: int, reasoned: Sequence[Reasoned]) -> bool:
 
 
 class Pairs:
-    """For each check, by its number, the others worth asking about: all that answer yes, and hardly
-    any that answer no.
+    """For each check by number, the other checks worth comparing.
+
+    It includes all true pairs and hardly any false ones.
     """
 
     def __init__(self, reasoned: Sequence[Reasoned]) -> None:
@@ -83,7 +84,7 @@ class Pairs:
         self._stop = self._least.get(1, 0) & ~_shared([bool(r.all.impossible) for r in reasoned])[1]
 
     def covering(self, at: int) -> Iterator[int]:
-        """What may cover a check, in the order of the text."""
+        """Yield the checks that may cover a check, in the order of the text."""
         one = self._all[at]
         found = self._routes(one.check.route) & self._role[one.check.action.role]
         found &= self._least[_strength(one.check)]
@@ -94,8 +95,9 @@ class Pairs:
         yield from members(self._needs.within(one.all, found))
 
     def contradicting(self, at: int) -> Iterator[int]:
-        """What may contradict a check, of those above it: it has the same `when`, and shares no
-        case of some field.
+        """Yield the checks above a check that may contradict it.
+
+        They have an equal `when` and no common case of some field.
         """
         one = self._all[at]
         found = self._when[self._keys[at]] & self._stop & ((1 << at) - 1)
@@ -106,7 +108,7 @@ class Pairs:
         yield from members(found and found & self._needs.apart(one.all))
 
     def _routes(self, route: nodes.RouteName | None) -> Numbers:
-        """The checks of a route and those of all routes; for those of all, these alone."""
+        """Return a route's checks with the checks of all routes; for all routes only the latter."""
         return self._route[None] | self._route[route]
 
 
@@ -118,7 +120,7 @@ class Crossings:
     """
 
     def __init__(self, sets: Iterable[tuple[int, Cases]], width: int) -> None:
-        """`sets`: number and cases, all below `width`."""
+        """Create the tree from `sets`: number and cases, all below `width`."""
         self._size = 1 << max(width - 1, 0).bit_length()
         noted: dict[int, list[int]] = {}
         for number, cases in sets:
@@ -135,7 +137,7 @@ class Crossings:
             self._within[node >> 1] |= self._within[node]
 
     def meeting(self, cases: Cases) -> Numbers:
-        """The numbers of the sets that hold one of these cases at least."""
+        """Return the numbers of the sets with at least one of these cases."""
         found = 0
         for low, high in _runs(cases):
             left, right = low + self._size, high + self._size
@@ -150,7 +152,7 @@ class Crossings:
         return found
 
     def _covering(self, low: int, high: int) -> Iterator[int]:
-        """The fewest nodes that hold the cases from `low` to `high`, and no other."""
+        """Yield the fewest nodes that cover exactly the cases from `low` to `high`."""
         low, high = low + self._size, high + self._size + 1
         while low < high:
             if low & 1:
@@ -163,7 +165,7 @@ class Crossings:
 
 
 class _Fields:
-    """For each field the numbers of the conditions that speak of it, and their cases."""
+    """For each field, the numbers of the conditions on it and their cases."""
 
     def __init__(self, said: Sequence[Allowed]) -> None:
         self._every = (1 << len(said)) - 1
@@ -182,7 +184,7 @@ class _Fields:
         self._trees: dict[str, Crossings] = {}
 
     def speaking(self, of: Allowed) -> Numbers:
-        """Those that speak of all that a condition speaks of."""
+        """Return the conditions on every field of a condition."""
         found = self._every
         for name in of.cases:
             found &= self._about[name]
@@ -191,7 +193,7 @@ class _Fields:
         return found
 
     def within(self, allowed: Allowed, among: Numbers) -> Numbers:
-        """Those of some that allow no other case; all of them speak of the fields."""
+        """Return the conditions among some that allow no other case; all have the fields."""
         for name, cases in allowed.cases.items():
             if not among or cases.bit_count() < self._least[name]:
                 return 0
@@ -199,7 +201,7 @@ class _Fields:
         return among
 
     def apart(self, allowed: Allowed) -> Numbers:
-        """Those that share no case of some field."""
+        """Return the conditions without a common case of some field."""
         found = 0
         for name, cases in allowed.cases.items():
             if (self._union[name] & ~cases).bit_count() >= self._least[name]:
@@ -207,7 +209,7 @@ class _Fields:
         return found
 
     def _tree(self, name: str) -> Crossings:
-        """The cases of a field by condition, put in order when they are first asked for."""
+        """Return a field's cases by condition, sorted when first used."""
         if name not in self._trees:
             self._trees[name] = Crossings(self._noted(name), self._union[name].bit_length())
         return self._trees[name]
@@ -225,7 +227,7 @@ def _sharing(of: Iterable[Iterable[Hashable]]) -> _Sets:
 
 
 def number_set(of: Sequence[int]) -> Numbers:
-    """The set of these numbers."""
+    """Return the set of these numbers."""
     if len(of) == 1:
         return 1 << of[0]
     bits = bytearray(max(of, default=0) // 8 + 1)
@@ -235,7 +237,7 @@ def number_set(of: Sequence[int]) -> Numbers:
 
 
 def _runs(cases: Cases) -> Iterator[tuple[int, int]]:
-    """First and last case of each run of neighbours."""
+    """Yield first and last case of each run of neighbours."""
     at = 0
     while cases:
         skipped = lowest(cases)
@@ -259,8 +261,9 @@ class _Whens(_Fields):
         self._rarest = _shared(rarest)
 
     def around(self, when: Allowed, among: Numbers) -> Numbers:
-        """Those of some that may apply wherever a condition holds: of what else they ask, only what
-        the fewest ask is compared.
+        """Return the conditions among some that may apply wherever a condition holds.
+
+        Of their other fields only the rarest is compared.
         """
         found = self._rarest[""]
         for text in when.rest:
@@ -273,7 +276,7 @@ class _Whens(_Fields):
         return found
 
     def _of_others(self, spoken: frozenset[str]) -> Numbers:
-        """Those that speak of another field."""
+        """Return the conditions on another field."""
         if spoken not in self._elsewhere:
             found = 0
             for name in self._about.keys() - spoken:
@@ -290,8 +293,8 @@ def _shared(of: Iterable[Hashable]) -> _Sets:
 
 
 def _key(allowed: Allowed) -> Hashable:
-    """What is equal for two conditions that allow the same.
+    """Return a key that is equal for conditions with equal cases.
 
-    Sets of cases are spelled out: the hashes of such numbers, runs of ones, are nearly all alike.
+    Sets of cases are expanded, because the hashes of long bit runs collide.
     """
     return frozenset((name, hex(cases)) for name, cases in allowed.cases.items()), allowed.rest

@@ -61,7 +61,7 @@ _GROUPS = 8
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One expression where it stands; `what` is condition, value, posting or message."""
+    """One expression in its place; `what` is condition, value, posting or message."""
 
     expr: nodes.Expr
     scope: Scope
@@ -71,24 +71,24 @@ class Place:
 def make_problem(
     code: str, message: str, hint: str, span: Span, severity: str = "error"
 ) -> Problem:
-    """A problem of the checker; the register of codes says which are but style."""
+    """Return a problem of the checker; the code register marks style findings."""
     return Problem(code, message, hint, span, "style" if code in STYLE else severity)
 
 
 def records_of(words: tuple[nodes.Word, ...], index: Index) -> list[str]:
-    """The records that a declaration speaks of, as far as they exist and are judged."""
+    """Return a declaration's records, if they exist and are judged."""
     return [w.name for w in words if w.name in index.judged]
 
 
 def places(index: Index) -> tuple[Place, ...]:
-    """All expressions; one that stands in a declaration of two records comes twice."""
+    """Return all expressions; a declaration of two records yields its expressions twice."""
     if index.places is None:
         index.places = tuple(with_checks(index.ruleset.checks, index))
     return index.places
 
 
 def with_checks(checks: Iterable[nodes.Check], index: Index) -> Iterator[Place]:
-    """The expressions of these checks, and all that stand in no check, in one order."""
+    """Yield the expressions of these checks and those outside checks, in one order."""
     yield from _of_records(index)
     for check in checks:
         yield from of_check(check, index)
@@ -167,7 +167,7 @@ def _assigned(route: nodes.Post | nodes.Reversal, head: Scope) -> Iterator[Place
 
 
 def of_check(check: nodes.Check, index: Index) -> Iterator[Place]:
-    """The expressions of a check."""
+    """Yield a check's expressions."""
     for name in records_of(check.records, index):
         scope = Scope(index, name, line=check.each_line)
         yield from _conditions((check.when, *check.requires), scope)
@@ -175,26 +175,26 @@ def of_check(check: nodes.Check, index: Index) -> Iterator[Place]:
 
 
 def all_tables(index: Index) -> Iterator[nodes.Table]:
-    """All decision tables."""
+    """Yield all decision tables."""
     rules = index.ruleset
     for declared in (rules.edits, rules.cancels, rules.retries):
         yield from (d.table for d in declared)
 
 
 def message_places(text: str, span: Span, scope: Scope) -> Iterator[Place]:
-    """The placeholders of a message."""
+    """Yield a message's placeholders."""
     for part in parse_message(text, span)[0]:
         if not isinstance(part, str):
             yield Place(part, scope, "message")
 
 
 def used_names(expr: Any) -> Iterator[str]:
-    """Every name that an expression says: of a field, const, fact, function or map."""
+    """Yield every name in an expression: a field, constant, fact, function or map."""
     return (path[0] for path in nodes.mentioned(expr))
 
 
 def check_messages(index: Index) -> Iterator[Problem]:
-    """The messages of a ruleset, without those of its checks."""
+    """Yield the problems of a ruleset's messages outside checks."""
     rules = index.ruleset
     for said in _said(index):
         yield from unreadable(said, said.span)
@@ -227,7 +227,7 @@ def _only(say: nodes.Said, known: tuple[str, ...]) -> Iterator[Problem]:
 
 
 def _unread(text: str) -> tuple[str, str]:
-    """What is wrong with a placeholder, and what to write."""
+    """Return what is wrong with a placeholder, and what to write."""
     name = text.strip("{} ") or "number"
     if text in ("{{", "}}"):
         return f"'{text}' shows a brace to the reader", "Write one brace on each side: {number}."
@@ -244,15 +244,15 @@ def _unread(text: str) -> tuple[str, str]:
 
 
 def unreadable(text: str, span: Span) -> Iterator[Problem]:
-    """Placeholders of a message that are no names and no calls, and lone braces."""
+    """Yield a message's unreadable placeholders and lone braces."""
     for broken in parse_message(text, span)[1]:
         yield make_problem("MSG02", *_unread(broken.text), broken.span)
 
 
 def check_texts(index: Index) -> Iterator[Problem]:
-    """Characters that nobody sees in texts that are compared or posted, without those of checks.
+    """Yield invisible characters in compared or posted texts outside checks.
 
-    Not in messages, where an emoji may be joined by one, nor in samples, which show what comes.
+    Messages may contain them, for emoji, and samples, which show real input.
     """
     rules = index.ruleset
     declared = (rules.records, rules.consts, rules.maps, rules.units, rules.links, rules.gates)
@@ -263,9 +263,7 @@ def check_texts(index: Index) -> Iterator[Problem]:
 
 
 def check_far_days(index: Index) -> Iterator[Problem]:
-    """Days that no document of today has, without those of checks: written out where a value is
-    made of them, or reached by adding years.
-    """
+    """Yield unrealistic days outside checks, written directly or reached by adding years."""
     rules = index.ruleset
     yield from far_durations(
         (rules.records, rules.consts, rules.links, rules.gates, rules.approvals)
@@ -279,7 +277,7 @@ def check_far_days(index: Index) -> Iterator[Problem]:
 
 
 def far_durations(node: object) -> Iterator[Problem]:
-    """Durations of many years in a node and all its parts."""
+    """Yield durations of many years in a node and its parts."""
     for part in nodes.walk(node):
         value = part.value if isinstance(part, nodes.Literal) else None
         if isinstance(value, timedelta) and abs(value) > _LONGEST:
@@ -288,7 +286,7 @@ def far_durations(node: object) -> Iterator[Problem]:
 
 
 def check_language(sources: Mapping[str, str]) -> Iterator[Problem]:
-    """Files that say more than once which language they are written in."""
+    """Yield files that state their language more than once."""
     for file, text in sources.items():
         lines = enumerate(text.splitlines(), start=1)
         said = [number for number, line in lines if _LANGUAGE.match(line)]
@@ -299,7 +297,7 @@ def check_language(sources: Mapping[str, str]) -> Iterator[Problem]:
 
 
 def check_signs(sources: Mapping[str, str]) -> Iterator[Problem]:
-    """Control characters anywhere in a file: they are no text, and not every database keeps NUL."""
+    """Yield control characters anywhere in a file, because not every database can store NUL."""
     for file, text in sources.items():
         for line, column, point in find_control_characters(text):
             message = f"a control character ({point}), which is no text"
@@ -310,7 +308,7 @@ def check_signs(sources: Mapping[str, str]) -> Iterator[Problem]:
 
 
 def hidden_characters(node: object) -> Iterator[Problem]:
-    """The same in a node and all its parts."""
+    """Yield invisible characters in a node and its parts."""
     for part in nodes.walk(node):
         for text in _compared(part):
             found = invisible(text)
@@ -323,7 +321,7 @@ def hidden_characters(node: object) -> Iterator[Problem]:
 
 
 def _compared(part: Any) -> Iterator[str]:
-    """The texts of a node itself that something is compared with, or that are posted."""
+    """Yield a node's own texts that are compared or posted."""
     literal = part if isinstance(part, nodes.Literal) else getattr(part, "value", None)
     if isinstance(literal, nodes.Literal) and isinstance(literal.value, str):
         yield literal.value
@@ -336,8 +334,10 @@ def _compared(part: Any) -> Iterator[str]:
 
 
 def check_later(index: Index, known: Schemas | None = None) -> Iterator[Problem]:
-    """What the targets do not offer, and what nothing reads yet; with schemas, also documents that
-    no connector posts, or not without a field that is left out, and records that none delivers.
+    """Yield what targets do not offer, and what the product does not read yet.
+
+    With schemas also documents without a connector or without a required field, and records without
+    a source.
     """
     if known is not None:
         yield from _unconnected(index.ruleset, known)
@@ -371,8 +371,9 @@ def _later(what: str, hint: str, span: Span) -> Problem:
 
 
 def _unfilled(post: nodes.Post, document: DocumentSchema) -> Iterator[Problem]:
-    """Fields without which the connector could post nothing new. A mirror has those of what it
-    takes back.
+    """Yield fields that the connector requires for a new document.
+
+    A mirror document has the fields of the original.
     """
     sides = (
         (post.fields, document.header, ""),
@@ -394,7 +395,7 @@ def _not_offered(
     records: tuple[str, ...],
     declared: nodes.Edit | nodes.Cancel,
 ) -> Iterator[Problem]:
-    """Rows that change a document in place, where its target cannot."""
+    """Yield rows that change a document in place where the target cannot."""
     routes = [
         post.route
         for record in records
@@ -413,7 +414,7 @@ def _not_offered(
 
 
 def check_undoing(index: Index) -> Iterator[Problem]:
-    """Numbers, reversing routes, and what tables ask of them."""
+    """Yield the problems of numbers, reversing routes and their tables."""
     for post in index.ruleset.posts:
         yield from _duplicates(post, index)
         why = _again(post, index)
@@ -446,7 +447,7 @@ def _duplicates(post: nodes.Post, index: Index) -> Iterator[Problem]:
 
 
 def _again(post: nodes.Post, index: Index) -> str:
-    """Why a route may post one record more than once."""
+    """Return why a route may post one record more than once, or blank."""
     if post.bill is not None:
         return "bills in parts"
     undoes = {*AGAIN, "void", "credit_note"}
@@ -456,7 +457,7 @@ def _again(post: nodes.Post, index: Index) -> str:
 
 
 def _answers(index: Index) -> Iterator[tuple[nodes.Post, nodes.Action]]:
-    """Every answer of the two tables that speak of a route: its own, or else the general one."""
+    """Yield every answer of both tables for a route: the narrowed one, or else the general one."""
     for post in index.ruleset.posts:
         route = str(post.route)
         tables = (index.edit(post.record, route), index.cancel(post.record, route))
@@ -492,7 +493,7 @@ def _irreversible(post: nodes.Post, action: nodes.Action) -> Problem:
 
 
 def check_targets(index: Index, schemas: Schemas) -> Iterator[Problem]:
-    """Actions that the target of a posted document cannot do."""
+    """Yield actions that the target of a posted document cannot do."""
     for post, action in _answers(index):
         if action.kind not in ABLE:
             continue
@@ -509,7 +510,7 @@ def check_targets(index: Index, schemas: Schemas) -> Iterator[Problem]:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a check says of one record, condition by condition."""
+    """A check's claims about one record, condition by condition."""
 
     when: Claim | None
     requires: tuple[Claim, ...]
@@ -517,7 +518,7 @@ class Claims:
 
 @dataclass(slots=True, eq=False)
 class Studied:
-    """What is known of a check; one and the same as long as the check is written the same."""
+    """What is known about a check while its text is unchanged."""
 
     names: frozenset[str] | None = None
     claims: dict[str, Claims] = dataclasses.field(default_factory=dict)
@@ -526,10 +527,9 @@ class Studied:
 
 
 class Memory:
-    """What is known of checks by their text; it may be given up at any time, and costs time only.
+    """A cache of the checks' properties by their text; dropping it costs only time.
 
-    How often a check was read for what it says (`studied`), asked whether it is right on its own
-    (`asked`), and how often the checks of a record were compared (`compared`).
+    `studied`, `asked` and `compared` count how often checks were read, examined alone and compared.
     """
 
     def __init__(self) -> None:
@@ -539,7 +539,7 @@ class Memory:
         self._right: deque[tuple[str, frozenset[Studied]]] = deque(maxlen=_GROUPS)
 
     def said(self, declared: Iterable[Text]) -> dict[Text, Text]:
-        """The lines of each declaration without blank ones and comments."""
+        """Return each declaration's lines without blank lines and comments."""
         before = self._said
         self._said = {
             lines: before.get(lines) or tuple(line for line in lines if not is_idle(line))
@@ -548,9 +548,7 @@ class Memory:
         return self._said
 
     def known(self, around: tuple[Text, ...], texts: Iterable[Text]) -> dict[Text, Studied]:
-        """What is known of checks of these texts among these other declarations; without the texts
-        of the others nothing is.
-        """
+        """Return what is known about checks of these texts among these other declarations."""
         before = self._around.pop(around, [])
         found = {
             text: next((known[text] for known in before if text in known), None) or Studied()
@@ -563,17 +561,17 @@ class Memory:
         return found
 
     def is_right(self, record: str, group: Sequence[Studied]) -> bool:
-        """Whether these checks of a record were compared, maybe with others, and nothing was found.
+        """Check whether these checks of a record were compared before without a finding.
 
-        What no two of many do, no two of some of them do, in whatever order they stand. A check
-        that stands twice is another matter.
+        The order is irrelevant, and other checks may have been present. Repeated checks are
+        excluded.
         """
         mine = frozenset(group)
         once = len(mine) == len(group)
         return once and any(of == record and mine <= right for of, right in self._right)
 
     def found_right(self, record: str, group: Sequence[Studied]) -> None:
-        """Nothing is wrong with these checks of a record beside each other."""
+        """Store that these checks of a record have no finding together."""
         self._right.append((record, frozenset(group)))
 
 
@@ -593,30 +591,30 @@ class Look:
         self._studied = {of: known[text] if text else Studied() for of, text in mine.items()}
 
     def studied(self, check: nodes.Check) -> Studied:
-        """What is known of a check of this ruleset."""
+        """Return what is known about a check of this ruleset."""
         return self._studied[id(check)]
 
     def places(self, check: nodes.Check) -> tuple[Place, ...]:
-        """The expressions of a check; the names that they say are noted."""
+        """Return a check's expressions and store their names."""
         found = tuple(of_check(check, self.index))
         said = (used_names(place.expr) for place in found)
         self.studied(check).names = frozenset(chain.from_iterable(said))
         return found
 
     def names(self, check: nodes.Check) -> frozenset[str]:
-        """Every name that the expressions and the message of a check say."""
+        """Return every name in a check's expressions and message."""
         known = self.studied(check)
         if known.names is None:
             self.places(check)
         return known.names or frozenset()
 
     def saying(self, wanted: Collection[str]) -> list[nodes.Check]:
-        """The checks that say one of these names."""
+        """Return the checks that use one of these names."""
         one_of = frozenset(wanted)
         return [each for each in self.index.ruleset.checks if self.names(each) & one_of]
 
     def claims(self, check: nodes.Check, record: str) -> Claims:
-        """What a check says of a record."""
+        """Return a check's claims about a record."""
         known = self.studied(check)
         if record not in known.claims:
             self.memory.studied += 1
@@ -627,7 +625,7 @@ class Look:
 
 
 def _written(sources: Mapping[str, str]) -> dict[tuple[str, int], Text]:
-    """The lines of each declaration, by its file and first line."""
+    """Return the lines of each declaration by its file and first line."""
     return {
         (file, block.first): block.lines
         for file, text in sources.items()
@@ -640,7 +638,7 @@ def _at(span: Span) -> tuple[str, int]:
 
 
 def _around(ruleset: nodes.Ruleset) -> Iterator[Any]:
-    """The declarations that a check may mention, and those that these mention."""
+    """Yield the declarations that a check may mention, and their own references."""
     for shelf in dataclasses.fields(ruleset):
         if shelf.name not in _MENTIONED_BY_NONE:
             yield from getattr(ruleset, shelf.name)

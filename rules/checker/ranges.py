@@ -43,7 +43,7 @@ class Allowed:
     rest: frozenset[str] = frozenset()
 
     def both(self, other: Allowed) -> Allowed:
-        """What both allow."""
+        """Return the intersection."""
         cases = dict(self.cases)
         for name, mine in other.cases.items():
             cases[name] = cases[name] & mine if name in cases else mine
@@ -59,7 +59,7 @@ class Allowed:
         return next((name for name in known if name + _MISSING in self.rest), "")
 
     def implies(self, other: Allowed) -> bool:
-        """Whether whatever fits here fits there, as far as it can be proved."""
+        """Check whether every value here is allowed there, as far as that can be proved."""
         within = all(
             name in self.cases and not self.cases[name] & ~cases
             for name, cases in other.cases.items()
@@ -115,7 +115,7 @@ class Cuts:
         return held.replace(tzinfo=None) if isinstance(held, datetime) else held
 
     def allowed(self, claim: Claim) -> Allowed:
-        """What a condition allows; it must be one of those that the columns were made of."""
+        """Return what a condition allows; the columns must be built from it, too."""
         if isinstance(claim, Every):
             return reduce(Allowed.both, map(self.allowed, claim.parts), Allowed())
         if isinstance(claim, Several):
@@ -125,12 +125,12 @@ class Cuts:
         return Allowed(rest=frozenset({claim}))
 
     def fits_all(self, allowed: Allowed) -> bool:
-        """Whether it is known that every value fits what a condition allows."""
+        """Check whether every value is known to satisfy a condition."""
         full = bool(allowed.cases) and not allowed.rest
         return full and not any(self.columns[k].all & ~c for k, c in allowed.cases.items())
 
     def _combined(self, claim: Several) -> Allowed | None:
-        """`not x` and `x or y`, where all of it is about one field."""
+        """Return the claim of `not x` or `x or y` about one field, or None."""
         parts = [self.allowed(part) for part in claim.parts]
         names = {name for part in parts for name in part.cases}
         if len(names) != 1 or any(part.rest or not part.cases for part in parts):
@@ -149,13 +149,13 @@ class Cuts:
 
 @dataclass(frozen=True, slots=True)
 class Every:
-    """All of it."""
+    """Every value."""
 
     parts: tuple[Claim, ...]
 
 
 def claim_of(node: nodes.Expr, scope: Scope) -> Claim:
-    """What a condition claims; a comparison of two days is one of the time between them."""
+    """Return a condition's claim; a comparison of two days becomes their distance."""
     if isinstance(node, nodes.AllOf):
         return Every(tuple(claim_of(part, scope) for part in node.parts))
     if isinstance(node, nodes.Not | nodes.AnyOf):
@@ -221,7 +221,7 @@ def _cell(
 
 
 def field_claims(claim: Claim) -> Iterator[OfField]:
-    """All that is claimed of single fields, in the order of the text."""
+    """Yield all claims about single fields, in the order of the text."""
     if isinstance(claim, OfField):
         yield claim
     elif isinstance(claim, Every | Several):
@@ -230,5 +230,5 @@ def field_claims(claim: Claim) -> Iterator[OfField]:
 
 
 def words_of(of: Type) -> tuple[str, ...]:
-    """The values of a type that is known by names."""
+    """Return the values of a type with named values."""
     return ("yes", "no") if of.kind == "yesno" else of.states

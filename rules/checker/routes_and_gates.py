@@ -24,7 +24,7 @@ _IN_TARGET = f"Write {DOCUMENT_NUMBER}, or fields of the target."
 
 
 def check_gates(index: Index) -> Iterator[Problem]:
-    """Coverage of statuses, spellings that mean two statuses, records without a gate."""
+    """Yield uncovered statuses, ambiguous spellings and records without a gate."""
     seen: dict[tuple[str, str], Span] = {}
     for gate in index.ruleset.gates:
         key = (gate.record, str(gate.route or ""))
@@ -77,7 +77,7 @@ def _changing(status: str) -> bool:
 
 
 def check_going(index: Index) -> Iterator[Problem]:
-    """Routes that never go, and conditions of routes and approvals that ask nothing."""
+    """Yield routes that never post, and conditions without effect."""
     for post in index.ruleset.posts:
         if post.record in index.records:
             yield from _route(post, index)
@@ -133,7 +133,7 @@ def _says_nothing(when: nodes.Expr) -> Problem:
 
 
 def check_answers(index: Index) -> Iterator[Problem]:
-    """What is posted and has no answer to what comes later."""
+    """Yield posted documents without an answer to later changes."""
     for record in index.posts:
         if record in index.records:
             yield from _tables(record, index)
@@ -145,7 +145,7 @@ def check_answers(index: Index) -> Iterator[Problem]:
 
 
 def _tables(record: str, index: Index) -> Iterator[Problem]:
-    """One problem for each table that is not there, at the first route that needs it."""
+    """Yield one problem for each missing table, at the first route that needs it."""
     edits, cancels = [], []
     for post in index.posts[record]:
         route = str(post.route)
@@ -172,7 +172,7 @@ def _routes(posts: list[nodes.Post]) -> str:
 
 
 def _early(gate: nodes.Gate, row: nodes.GateRow, index: Index) -> Iterator[Problem]:
-    """What is posted early is approved later: that needs an answer of its own, and a test."""
+    """Yield early postings without an answer to their later approval, and without a test."""
     record, states = gate.record, {state.name for state in row.states}
     what = f"{record} goes early as {row.states[0].name}"
     approvals = [
@@ -196,7 +196,7 @@ def _early(gate: nodes.Gate, row: nodes.GateRow, index: Index) -> Iterator[Probl
 
 
 def _own_row(edit: nodes.Edit, what: str, approvals: list[str]) -> Iterator[Problem]:
-    """The approval changes nothing else: a group of its own, with a row of its own."""
+    """Yield approvals without their own group and row."""
     own = {g.name for g in edit.groups if g.fields and {w.name for w in g.fields} <= set(approvals)}
     at = edit.table.head.index("changed") if "changed" in edit.table.head else None
     if not own:
@@ -221,7 +221,7 @@ def _only(row: nodes.TableRow, at: int, own: set[str]) -> bool:
 def _tells(
     test: nodes.Test, record: str, states: set[str], approvals: list[str], index: Index
 ) -> bool:
-    """Whether a test begins with an early status and approves the record in a later step."""
+    """Check whether a test begins with an early status and approves the record later."""
     sample, status = index.samples.get(test.given), index.status_field(record)
     if sample is None or sample.record != record or status is None:
         return False
@@ -237,7 +237,7 @@ def _tells(
 
 
 def check_duplicates(look: Look) -> Iterator[Problem]:
-    """What is compared: it must be there, and known when a record comes."""
+    """Yield duplicate comparisons of fields that are missing or unknown on arrival."""
     for declared in look.index.ruleset.duplicates:
         posted = [p for word in declared.records for p in look.index.posts.get(word.name, [])]
         posted = [p for p in posted if declared.route in (None, p.route)]
@@ -290,7 +290,7 @@ def _key(key: Key, unique: nodes.Unique, look: Look) -> Iterator[Problem]:
 
 
 def _no_mark_of(field: nodes.Field, record: str, index: Index) -> str:
-    """Why a field that comes with a record does not tell which one it is; empty where it may."""
+    """Return why a record's field does not identify the record, or blank if it may."""
     if field.type == "many":
         return f"'{field.name}' is a list: no two are compared"
     if field is index.status_field(record):
@@ -299,7 +299,7 @@ def _no_mark_of(field: nodes.Field, record: str, index: Index) -> str:
 
 
 def _raw(key: Key, unique: nodes.Unique, look: Look) -> Iterator[Problem]:
-    """A field beside a map that takes several spellings of it for one."""
+    """Yield fields beside a map that accepts several of their spellings."""
     maps = looked_up_in(look.index, key.record, key.field, look.saying(look.index.maps))
     lax = [one for one in maps if {*one.match} - {"exact"}]
     if lax:
@@ -310,7 +310,7 @@ def _raw(key: Key, unique: nodes.Unique, look: Look) -> Iterator[Problem]:
 
 
 def _unstored(key: Key, of: nodes.Call | nodes.Name, unique: nodes.Unique, index: Index) -> Problem:
-    """A field that is known only after a record was stored, so that it is found by nothing."""
+    """Return the problem of a field that is known only after the record was stored."""
     hint = "Compare a field that comes with the record."
     if isinstance(of, nodes.Call) and of.name in index.maps:
         hint = (

@@ -32,7 +32,7 @@ _ROOM = 3  # letters of a document number that later postings need: -2, -10
 
 
 def check_amounts(index: Index, schemas: Schemas) -> Iterator[Problem]:
-    """All routes that post money."""
+    """Yield the amount problems of all routes that post money."""
     for post in index.ruleset.posts:
         known = schemas.document(post.route.target, post.route.document)
         if known is None or post.record not in index.records:
@@ -44,7 +44,7 @@ def check_amounts(index: Index, schemas: Schemas) -> Iterator[Problem]:
 
 
 class _Route:
-    """A route by what its documents may say of their amounts."""
+    """A route with the amount fields of its documents."""
 
     def __init__(self, post: nodes.Post, known: DocumentSchema) -> None:
         self.post, self.known = post, known
@@ -54,13 +54,13 @@ class _Route:
 
     @property
     def described(self) -> bool:
-        """Whether the target says how its total is made, and asks for no field of that anyhow."""
+        """Check whether the target describes its total and requires no amount field."""
         names = {self.known.total_field, self.defined.amount if self.defined else ""} - {None, ""}
         fields = (f for f in (*self.known.header, *self.known.lines) if f.name in names)
         return bool(names) and not any(f.required and f.name not in self.given for f in fields)
 
     def says(self, *fields: str) -> str:
-        """How to say the first or another of these fields."""
+        """Return the words for setting the first or another of these fields."""
         ways = [f"{name} = …" for name in fields if name and name not in self.given]
         return f"Add {', or '.join(ways)}." if ways else "Say each amount in a field of its own."
 
@@ -77,7 +77,7 @@ def _route(route: _Route, own: TotalFields | None, index: Index) -> Iterator[Pro
 
 
 def _completed(route: _Route) -> str:
-    """What is missing of the sum of the lines, or the total itself."""
+    """Return what is missing: a part of the lines' sum, or the total itself."""
     defined = route.defined
     if defined is None:
         return route.says(route.total)
@@ -112,7 +112,7 @@ def _uncompared(post: nodes.Post, own: TotalFields | None) -> Iterator[Problem]:
 
 
 def check_posts(index: Index) -> Iterator[Problem]:
-    """All problems of routes as a whole."""
+    """Yield all problems of routes as a whole."""
     for post in index.ruleset.posts:
         if post.route.target not in index.targets:
             hint = did_you_mean(post.route.target, index.targets)
@@ -185,7 +185,7 @@ def _after(post: nodes.Post, index: Index) -> Iterator[Problem]:
 def _strangers(
     post: nodes.Post, routes: Mapping[str, nodes.Post], index: Index
 ) -> Iterator[Problem]:
-    """A route that waits for a document of another family waits for ever."""
+    """Yield routes that wait for a document of another family, which never comes."""
     before = routes.get(str(post.after)) if post.after else None
     if post.after is None or before is None or Families(index).share(post.record, before.record):
         return
@@ -217,7 +217,7 @@ def _assigned(post: nodes.Post) -> Iterator[Problem]:
 
 
 def check_schemas(index: Index, schemas: Schemas) -> Iterator[Problem]:
-    """Routes against the known schemas."""
+    """Yield the differences between routes and the known schemas."""
     routes: tuple[nodes.Post | nodes.Reversal, ...] = (
         *index.ruleset.posts,
         *index.ruleset.reversals,
@@ -256,7 +256,7 @@ def _known(route: nodes.Post | nodes.Reversal, index: Index, schemas: Schemas) -
 def _fields(
     route: nodes.Post | nodes.Reversal, known: DocumentSchema, index: Index
 ) -> Iterator[Problem]:
-    """The fields that a route fills."""
+    """Yield the problems of a route's fields."""
     bills = isinstance(route, nodes.Post) and route.bill is not None
     head = Scope(index, route.record, document=True, bills=bills)
     line = replace(head, line=True)
@@ -271,7 +271,7 @@ def _fields(
 def _sides(
     post: nodes.Post | nodes.Reversal, known: DocumentSchema
 ) -> tuple[Sequence[FieldSchema], Sequence[FieldSchema]]:
-    """The fields of header and lines; a document of one row may hold them all in its header."""
+    """Return the fields of header and lines; a one-row document may have them all in its header."""
     if getattr(known, "one_row", False) and not post.line_fields:
         return (*known.header, *known.lines), ()
     return known.header, known.lines

@@ -54,9 +54,9 @@ _ORDERED = ORDERED - {"any"}
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Where a table stands: the record it speaks of (none for retry), and the words of `changed`.
+    """A table's surroundings: its record (none for retry) and the words of `changed`.
 
-    `states` are the statuses that reach it.
+    `states` are the statuses that reach the table.
     """
 
     index: Index
@@ -65,7 +65,7 @@ class Ground:
     states: frozenset[str] | None = None
 
     def kinds(self) -> dict[str, Type]:
-        """Every name that may head a column, with its type."""
+        """Return every name that may head a column, with its type."""
         if not self.record:
             return RETRY_FACTS
         scope = Scope(self.index, self.record)
@@ -83,7 +83,7 @@ class Ground:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """One table where it stands, once for each record that it speaks of."""
+    """One table in its place, once per record."""
 
     table: nodes.Table
     ground: Ground
@@ -91,7 +91,7 @@ class Decided:
 
 
 def check_tables(index: Index) -> Iterator[Problem]:
-    """All problems of decision tables."""
+    """Yield all problems of decision tables."""
     yield from _twice(index)
     for decided in tables_of(index):
         table = decided.table
@@ -184,7 +184,7 @@ def _answers(
 
 
 def _action(decided: Decided, index: Index) -> str:
-    """The careful answer: a person looks."""
+    """Return the careful answer: hold for a person."""
     told = Counter(
         row.action.role
         for row in decided.table.rows
@@ -225,7 +225,7 @@ def _gap(
 
 
 def _blind(retry: nodes.Retry) -> Iterator[Problem]:
-    """Without an answer nobody knows what happened: only looking helps."""
+    """Yield retries of calls without an answer, where only a look-up helps."""
     if "error" not in retry.table.head:
         return
     at = retry.table.head.index("error")
@@ -243,7 +243,7 @@ def _blind(retry: nodes.Retry) -> Iterator[Problem]:
 
 
 def tables_of(index: Index) -> Iterator[Decided]:
-    """Every decision table with its surroundings."""
+    """Yield every decision table with its surroundings."""
     rules = index.ruleset
     for edit in rules.edits:
         if edit.record in index.judged:
@@ -260,21 +260,21 @@ def tables_of(index: Index) -> Iterator[Decided]:
 
 
 def _cancelled(record: str, index: Index) -> frozenset[str] | None:
-    """The statuses that a gate of the record calls cancelled."""
+    """Return the statuses that a gate of the record calls cancelled, or None."""
     gates = [g for g in index.ruleset.gates if g.record == record]
     rows = [row for gate in gates for row in gate.rows if row.word == "cancel"]
     return frozenset(s.name for row in rows for s in row.states) or None
 
 
 def built_in(edit: nodes.Edit, index: Index) -> tuple[str, ...]:
-    """The groups that exist by themselves: the second where a route bills in parts."""
+    """Return the built-in groups; a route that bills in parts has a second one."""
     posts = index.posts.get(edit.record, [])
     bills = any(p.bill for p in posts if edit.route in (None, p.route))
     return BUILT_IN if bills else BUILT_IN[:1]
 
 
 def check_edit_groups(index: Index) -> Iterator[Problem]:
-    """All problems of groups."""
+    """Yield all problems of groups."""
     for edit in index.ruleset.edits:
         if edit.record in index.judged:
             yield from _names(edit)
@@ -327,14 +327,14 @@ def _fields(edit: nodes.Edit, index: Index) -> Iterator[Problem]:
 
 
 def _nameable(index: Index, record: str) -> dict[str, nodes.Field | nodes.Computed]:
-    """What a group may name: the fields of a record, and those of its lines as `line.price`."""
+    """Return what a group may name: the record's fields, and line fields as `line.price`."""
     lines = index.line_records.get(record)
     of_lines = index.fields[lines.name] if lines and index.lines_field(record) else {}
     return index.fields[record] | {f"{nodes.OF_LINE}{k}": f for k, f in of_lines.items()}
 
 
 def check_heads(table: nodes.Table, ground: Ground) -> Iterator[Problem]:
-    """Columns and cells that mean nothing."""
+    """Yield meaningless columns and cells."""
     kinds = ground.kinds()
     for at, name in enumerate(table.head):
         of = kinds.get(name)
@@ -385,7 +385,7 @@ def _words(of: Type) -> tuple[str, ...]:
 
 
 def const_eras(table: nodes.Table, index: Index) -> list[date | None]:
-    """The days from which the consts of a table have other values; None where it has no const."""
+    """Return the days on which a table's constants change; None without a constant."""
     used = [
         index.consts[v.name]
         for at in range(len(table.head))
@@ -400,7 +400,7 @@ def const_eras(table: nodes.Table, index: Index) -> list[date | None]:
 
 
 def build_column(table: nodes.Table, at: int, of: Type, day: date | None, index: Index) -> Column:
-    """One column of a table as it is on a day."""
+    """Return one column of a table as valid on a day."""
     name = table.head[at]
     values = list(named_values(table.rows, at))
     if of.kind in _ORDERED:
@@ -410,7 +410,7 @@ def build_column(table: nodes.Table, at: int, of: Type, day: date | None, index:
 
 
 def value_on(value: nodes.Value, day: date | None, index: Index) -> Any:
-    """The value of a cell on a day."""
+    """Return a cell's value on a day."""
     if isinstance(value, nodes.Word):
         const = index.consts.get(value.name)
         rows = sorted(const.rows, key=lambda r: r.since) if const and day else ()
@@ -423,5 +423,5 @@ def value_on(value: nodes.Value, day: date | None, index: Index) -> Any:
 def build_columns(
     table: nodes.Table, kinds: dict[str, Type], day: date | None, index: Index
 ) -> Sequence[Column]:
-    """All columns of a table on a day."""
+    """Return all columns of a table on a day."""
     return [build_column(table, at, kinds[name], day, index) for at, name in enumerate(table.head)]

@@ -41,7 +41,7 @@ REASONS = frozenset(
 
 
 def check_samples(index: Index) -> Iterator[Problem]:
-    """All samples and tests."""
+    """Yield the problems of all samples and tests."""
     for sample in index.ruleset.samples:
         if sample.record not in index.records or index.records[sample.record].source is None:
             hint = did_you_mean(sample.record, index.records)
@@ -88,7 +88,7 @@ def _reversals(index: Index, record: str) -> set[str]:
 
 
 def _of_tables(outcome: nodes.Expected, record: str, index: Index) -> Iterator[Problem]:
-    """An outcome that comes out of a table must stand in one."""
+    """Yield expected outcomes of tables that contain no such action."""
     rules = index.ruleset
     tables = [e.table for e in rules.edits if e.record == record]
     tables += [c.table for c in rules.cancels if any(w.name == record for w in c.records)]
@@ -117,7 +117,7 @@ def _reason(outcome: nodes.Expected | None, index: Index) -> Iterator[Problem]:
 
 
 def known_reasons(index: Index) -> frozenset[str]:
-    """What an outcome may be expected because of."""
+    """Return the reasons that a test may expect."""
     fields = {name for known in index.fields.values() for name in known}
     groups = {group.name for edit in index.ruleset.edits for group in edit.groups}
     checks = {check.name for check in index.ruleset.checks}

@@ -28,7 +28,7 @@ _Needs = dict[tuple[str, str], set[tuple[str, str]]]
 
 
 def check_entries(index: Index) -> Iterator[Problem]:
-    """Rows of maps, rows of consts."""
+    """Yield the problems of rows in maps and constants."""
     for table in index.ruleset.maps:
         yield from _kinds(tuple(r.value for r in table.rows), f"map '{table.name}'")
         plain = nodes.Map(table.name, table.match, None, table.rows, table.missing, table.span)
@@ -48,7 +48,7 @@ def check_entries(index: Index) -> Iterator[Problem]:
 
 
 def _days(const: nodes.Const) -> Iterator[Problem]:
-    """Days that hardly anybody means: centuries away, or below a later one."""
+    """Yield unlikely days: centuries away, or out of order."""
     for row in const.rows:
         if row.since.year not in _YEARS:
             message = f"const '{const.name}' counts from {row.since}, centuries away"
@@ -70,7 +70,7 @@ def _kinds(values: tuple[nodes.Literal, ...], what: str) -> Iterator[Problem]:
 
 
 def check_links(index: Index) -> Iterator[Problem]:
-    """All problems of links."""
+    """Yield all problems of links."""
     seen: dict[tuple[str, str], nodes.Link] = {}
     for link in index.ruleset.links:
         at = (link.record, link.name)
@@ -124,7 +124,7 @@ def _join(link: nodes.Link, index: Index) -> Iterator[Problem]:
 
 
 def _asks(link: nodes.Link, index: Index) -> Iterator[Problem]:
-    """What a `where` asks of the other record must stand in that record."""
+    """Yield conditions of a link on fields that the other record lacks."""
     names = set(used_names(link.where))
     for name in [p for p in PERSONAL if p in names]:
         message = f"'{name}' belongs to the record that is checked, not to the linked one"
@@ -141,7 +141,7 @@ def _asks(link: nodes.Link, index: Index) -> Iterator[Problem]:
 
 
 def _follows(name: nodes.Name, scope: Scope, needs: _Needs) -> Iterator[Problem]:
-    """What is asked of the judged record itself must not need one of its links."""
+    """Yield conditions on the judged record that need one of its links."""
     ref = scope.resolve(name.path)
     if ref is None or ref.kind != "own":
         return
@@ -153,7 +153,7 @@ def _follows(name: nodes.Name, scope: Scope, needs: _Needs) -> Iterator[Problem]
 
 
 def _whose(node: nodes.Compare, scope: Scope) -> Iterator[Problem]:
-    """Two fields of the other record side by side, of which the judged one has the same name."""
+    """Yield comparisons of two fields of the other record where the judged record has the name."""
     sides = [s for s in (node.left, node.right) if isinstance(s, nodes.Name) and len(s.path) == 1]
     found = [scope.resolve(side.path) for side in sides]
     if len(sides) < 2 or any(ref is None or ref.kind != "head" for ref in found):
@@ -171,7 +171,7 @@ def _whose(node: nodes.Compare, scope: Scope) -> Iterator[Problem]:
 
 
 def check_units(index: Index) -> Iterator[Problem]:
-    """Bases given twice, units given twice, chains that end nowhere."""
+    """Yield repeated bases and units, and chains without an end."""
     for units in index.ruleset.units:
         yield from _bases(units)
         yield from _rows(units)
@@ -225,14 +225,14 @@ def _chain(
 
 
 def check_types(index: Index) -> Iterator[Problem]:
-    """All problems of types and names inside expressions, without those of checks."""
+    """Yield all problems of types and names in expressions outside checks."""
     for place in with_checks((), index):
         yield from wrong_types(place)
     yield from _rings(index)
 
 
 def wrong_types(place: Place) -> Iterator[Problem]:
-    """The problems of types and names of one expression."""
+    """Yield the problems of types and names in one expression."""
     found: list[Problem] = []
     kind = infer(place.expr, place.scope, found.append)
     if place.what == "message":
@@ -269,7 +269,7 @@ def _needs(index: Index) -> _Needs:
 
 
 def _all_of(field: tuple[str, str], needs: _Needs) -> set[tuple[str, str]]:
-    """All that a field needs, by way of others too."""
+    """Return everything that a field needs, directly or through other fields."""
     seen, todo = set[tuple[str, str]](), [field]
     while todo:
         more = needs.get(todo.pop(), set()) - seen
@@ -279,7 +279,7 @@ def _all_of(field: tuple[str, str], needs: _Needs) -> set[tuple[str, str]]:
 
 
 def _rings(index: Index) -> Iterator[Problem]:
-    """Computed fields that need themselves."""
+    """Yield computed fields that need themselves."""
     needs = _needs(index)
     for record_name, name in needs:
         if (record_name, name) in _all_of((record_name, name), needs):

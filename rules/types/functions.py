@@ -75,14 +75,14 @@ class Function:
 
 
 def is_whole(value: Number) -> bool:
-    """Whether a number has nothing behind the point."""
+    """Check whether a number has no decimals."""
     if isinstance(value, Decimal):
         return value == value.to_integral_value()
     return value.denominator == 1
 
 
 def collapse_spaces(text: str) -> str:
-    """A text without control characters and with single spaces between its words."""
+    """Return a text without control characters and with single spaces between words."""
     if text.isascii() and text.isprintable():
         return " ".join(text.split())
     kept = (" " if unicodedata.category(c).startswith(("C", "Z")) else c for c in text)
@@ -90,17 +90,17 @@ def collapse_spaces(text: str) -> str:
 
 
 def net_of_tax(gross: Number, rate: Number) -> Number:
-    """What is left of an amount that contains a tax at this rate."""
+    """Return an amount without the tax at this rate that it contains."""
     return divide(gross, add(Decimal(1), rate))
 
 
 def tax(amount: Number, rate: Number) -> Number:
-    """The tax on an amount at this rate."""
+    """Return the tax on an amount at this rate."""
     return multiply(amount, rate)
 
 
 def tax_key(name: str, rate: Number) -> str:
-    """The name of a tax with its rate, as maps of tax codes are keyed: 0.1 is 10%.
+    """Return a tax's name with its rate, as the keys of tax code maps: 0.1 is 10%.
 
     >>> tax_key("SST", Decimal("0.1")), tax_key("GST ", Decimal("0.0600")), tax_key("", Decimal(0))
     ('SST 10%', 'GST 6%', '0%')
@@ -111,12 +111,12 @@ def tax_key(name: str, rate: Number) -> str:
 
 
 def absolute(value: Number) -> Number:
-    """The distance from zero."""
+    """Return the absolute value."""
     return value if value >= 0 else subtract(Decimal(0), value)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A hint that names the nearest known word."""
+    """Return a hint that names the nearest known word."""
     names = sorted(set(known))
     near = get_close_matches(word, names, n=1, cutoff=0.6)
     if near:
@@ -140,7 +140,7 @@ class CallTypes(ABC):
 
     @abstractmethod
     def of(self, expr: nodes.Expr) -> Type:
-        """The type of an expression."""
+        """Return an expression's type."""
 
     def _map(self, expr: nodes.Call) -> Type:
         self._arguments(expr, ("text",))
@@ -263,7 +263,7 @@ class CallTypes(ABC):
 def expand_parts(
     expr: nodes.Expr, scope: Scope, seen: frozenset[str] = frozenset()
 ) -> Iterator[nodes.Expr]:
-    """An expression with all its parts, and those of the computed fields it names."""
+    """Yield an expression with all its parts, and the parts of its computed fields."""
     yield expr
     behind = behind_name(expr, scope, seen)
     if behind is not None:
@@ -280,7 +280,7 @@ def _parts(expr: nodes.Expr) -> tuple[nodes.Expr, ...]:
 
 
 def resolve_formula(expr: nodes.Expr, scope: Scope) -> nodes.Expr:
-    """What stands behind an expression that only names a computed field."""
+    """Return the formula of an expression that only names a computed field."""
     seen: frozenset[str] = frozenset()
     while (behind := behind_name(expr, scope, seen)) is not None:
         seen, expr = seen | {behind[0]}, behind[1]
@@ -290,7 +290,7 @@ def resolve_formula(expr: nodes.Expr, scope: Scope) -> nodes.Expr:
 def find_defaults(
     expr: nodes.Expr, scope: Scope, seen: frozenset[str] = frozenset()
 ) -> Iterator[nodes.Otherwise]:
-    """Each `otherwise` whose result is the value itself, not only a part of a calculation."""
+    """Yield each `otherwise` whose result is the value itself, not a part of a calculation."""
     behind = behind_name(expr, scope, seen)
     if behind is not None:
         name, formula = behind
@@ -307,7 +307,7 @@ def find_defaults(
 def unrounded(
     expr: nodes.Expr, scope: Scope, places: Decimal, seen: frozenset[str] = frozenset()
 ) -> nodes.Expr:
-    """The same amount before it is rounded to these places; finer and coarser roundings stay."""
+    """Return the amount without its rounding to these places; other roundings are kept."""
     again = (scope, places, seen)
     if isinstance(expr, nodes.Call) and expr.name == "round" and _step(expr) == places:
         return unrounded(expr.args[0], *again)
@@ -333,8 +333,9 @@ def _step(call: nodes.Call) -> object:
 
 
 def bill_as_whole(expr: nodes.Expr, of: nodes.Expr) -> nodes.Expr:
-    """What an expression of a bill in parts is when all is billed at once: `line.due` is all of it,
-    `due_of(x)` is x.
+    """Return a part bill's expression for a complete bill.
+
+    `line.due` becomes the full value, `due_of(x)` becomes x.
     """
     if isinstance(expr, nodes.Call) and expr.name == "due_of" and len(expr.args) == 1:
         return bill_as_whole(expr.args[0], of)
@@ -356,7 +357,7 @@ def bill_as_whole(expr: nodes.Expr, of: nodes.Expr) -> nodes.Expr:
 def behind_name(
     expr: nodes.Expr, scope: Scope, seen: frozenset[str] = frozenset()
 ) -> tuple[str, nodes.Expr] | None:
-    """The formula of a computed field that an expression is; None in a ring of fields."""
+    """Return the computed field's name and formula for an expression, or None for a cycle."""
     if not isinstance(expr, nodes.Name):
         return None
     ref = scope.resolve(expr.path)

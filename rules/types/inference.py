@@ -95,10 +95,10 @@ _IN = {_RAW: "in the unit of the record", _BASE: "in base units", _RAW | _BASE: 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What an aggregate goes over: `link` is None for the record's own lines.
+    """The list of an aggregate: `link` is None for the record's own lines.
 
-    `lines` says whether the rows are lines; `record` is their kind, `field` what is asked of each,
-    or an empty text.
+    `lines` marks rows that are lines; `record` is their kind, `field` the aggregated field or
+    blank.
     """
 
     link: nodes.Link | None
@@ -108,7 +108,7 @@ class Listed:
 
 
 def resolve_list(path: tuple[str, ...], scope: Scope) -> Listed | None:
-    """The list that a path of an aggregate means, or None if it means none.
+    """Return the list that an aggregate's path names, or None.
 
     `lines`, `lines.qty`, `deliveries`, `deliveries.total`, `deliveries.lines.pieces`.
     """
@@ -138,7 +138,7 @@ def _of_lines(
 
 
 def infer(expr: nodes.Expr, scope: Scope, report: Report) -> Type:
-    """The type of an expression in a scope; problems go to `report`, once each."""
+    """Return an expression's type in a scope and pass its problems to `report`, once each."""
     return _InferenceWalk(scope, report).of(expr)
 
 
@@ -215,7 +215,9 @@ class _InferenceWalk(CallTypes):
             self.say("NAM04", message, f'Write "{word}" in quotes.', span)
 
     def _quoted(self, text: nodes.Expr, other: Type) -> None:
-        """A quoted text beside a word must be that word: no other is ever equal to it."""
+        """Report a quoted text beside a word type that is none of its words, because they never
+        match.
+        """
         said = text.value if isinstance(text, nodes.Literal) else None
         if not isinstance(said, str) or not other.states or said in other.states:
             return
@@ -254,7 +256,9 @@ class _InferenceWalk(CallTypes):
         return YESNO
 
     def _allof(self, expr: nodes.AllOf | nodes.AnyOf) -> Type:
-        """Conditions side by side; a word alone may belong to the comparison before it."""
+        """Return the type of adjacent conditions; a lone word may belong to the previous
+        comparison.
+        """
         conditions, left = split_words(expr.parts, self._is_word)
         for part in conditions:
             self.condition(part)
@@ -265,7 +269,7 @@ class _InferenceWalk(CallTypes):
     _anyof = _allof
 
     def _is_word(self, compare: nodes.Compare, name: nodes.Name) -> bool:
-        """Whether a name is but a word that a comparison could have named."""
+        """Check whether a name is only a word that a comparison could name."""
         states = infer(compare.left, self.scope, ignore_problem).states
         return format_expression(name) in states and self.scope.resolve(name.path) is None
 
@@ -273,7 +277,7 @@ class _InferenceWalk(CallTypes):
         return self.condition(expr.expr)
 
     def condition(self, expr: nodes.Expr) -> Type:
-        """An expression that must be yes or no."""
+        """Report an expression that is not yes or no."""
         found = self.of(expr)
         if found.kind not in {"yesno", "any"}:
             hint = "Compare it with something, or ask whether it is known."
@@ -353,24 +357,24 @@ class _InferenceWalk(CallTypes):
 
 
 def ignore_problem(_: Problem) -> None:
-    """A listener for whoever only wants the type."""
+    """Ignore a problem, for a caller that needs only the type."""
 
 
 def word_of(left: Type, right: nodes.Expr) -> str | None:
-    """The bare word on the right of a comparison with a word type, if that is what it is."""
+    """Return the bare word at the right of a comparison with a word type, or None."""
     bare = isinstance(right, nodes.Name) and len(right.path) == 1
     return right.path[0] if bare and left.states and isinstance(right, nodes.Name) else None
 
 
 def field_type(field: nodes.Field | nodes.Computed, record: str, scope: Scope) -> Type:
-    """The type of a stored or computed field."""
+    """Return the type of a stored or computed field."""
     if isinstance(field, nodes.Field):
         return stored_type(field, record, scope.index)
     return computed_type(field, record, scope)
 
 
 def computed_type(field: nodes.Computed, record: str, scope: Scope) -> Type:
-    """The type of a computed field, worked out once, in the scope of its own record."""
+    """Return a computed field's type, inferred once in the scope of its own record."""
     known = scope.index.computed_types
     at = (record, field.name)
     if at not in known:
@@ -384,7 +388,7 @@ def computed_type(field: nodes.Computed, record: str, scope: Scope) -> Type:
 
 @dataclass(frozen=True, slots=True)
 class Mixed:
-    """What stands in one unit beside what stands in another, in words, and how to repair it."""
+    """Two values in different units, in words, and how to correct them."""
 
     span: Span
     message: str
@@ -392,7 +396,7 @@ class Mixed:
 
 
 def find_mixed_units(post: nodes.Post, known: DocumentSchema, scope: Scope) -> Iterator[Mixed]:
-    """Nothing, where a route keeps to one kind of unit; `scope` is that of its lines."""
+    """Yield mixed units of a route; `scope` is the scope of its lines."""
     walk = _MeasureWalk(scope, post.bill)
     if post.bill is not None:
         yield from _bill(post.bill, walk)
@@ -416,7 +420,7 @@ class _MeasureWalk:
         self.known = Conversions.of(scope.index)
 
     def unit(self, expr: nodes.Expr) -> Measures:
-        """Whether a text is the unit of the record, or what a map makes of it, or the base unit."""
+        """Return whether a text is the record's unit, a map's result for it, or the base unit."""
         parts = tuple(nodes.walk(expr))
         if any(isinstance(part, nodes.Call) and part.name == "base_unit" for part in parts):
             return _BASE
@@ -427,9 +431,9 @@ class _MeasureWalk:
         return _RAW if any(self.known.is_unit(name, self.scope) for name in names) else _NONE
 
     def quantity(self, expr: nodes.Expr) -> Measures:
-        """The units that a quantity is made of; none for what is no quantity, or nobody converts.
+        """Return the units of a quantity; empty for other values and unconverted ones.
 
-        A product or a quotient of two quantities is none itself.
+        A product or quotient of two quantities is no quantity.
         """
         if isinstance(expr, nodes.Name):
             return self._named(expr)
@@ -443,7 +447,7 @@ class _MeasureWalk:
         return self.quantity(expr.expr) if isinstance(expr, nodes.Negative) else _NONE
 
     def price(self, expr: nodes.Expr) -> Measures:
-        """The units that a price is for; none where it comes from elsewhere, from a map say."""
+        """Return the units of a price; empty where it comes from elsewhere, such as a map."""
         if isinstance(expr, nodes.Call) and expr.name == "price_in_base":
             return _BASE
         if isinstance(expr, nodes.Call):
@@ -477,7 +481,7 @@ class _MeasureWalk:
         return _RAW if ref is not None and self._is_raw(ref) else _NONE
 
     def _is_raw(self, ref: Ref) -> bool:
-        """Whether a stored field counts in the unit that stands beside it."""
+        """Check whether a stored field counts in the unit beside it."""
         if not isinstance(ref.field, nodes.Field):
             return False
         counted = self.known.counted(ref.record)
@@ -503,7 +507,7 @@ class _MeasureWalk:
         return _MeasureWalk(inner, None, self.seen).quantity(nodes.Name(path, expr.span))
 
     def _behind(self, expr: nodes.Name) -> tuple[_MeasureWalk, nodes.Expr] | None:
-        """The formula of a computed field, with the walk over it; None in a ring of fields."""
+        """Return a computed field's formula with its walk, or None for a cycle."""
         ref = self.scope.resolve(expr.path)
         if ref is None or not isinstance(ref.field, nodes.Computed):
             return None
@@ -548,9 +552,9 @@ def _line(
 
 
 def as_day_difference(node: nodes.Compare, scope: Scope) -> nodes.Compare:
-    """A comparison of two days with what lies between them on the left: `ordered_on - today`.
+    """Return a comparison of two days with their difference on the left: `ordered_on - today`.
 
-    Any other comparison as it is.
+    Other comparisons are returned unchanged.
     """
     if infer(node.left, scope, ignore_problem).kind not in _DAY_DIFFERENCE_TYPES:
         return node
@@ -570,8 +574,9 @@ def as_day_difference(node: nodes.Compare, scope: Scope) -> nodes.Compare:
 def _apart(
     node: nodes.Compare, consts: Mapping[str, nodes.Const]
 ) -> tuple[dict[str, int], timedelta] | None:
-    """The names of both sides, those on the right taken away, and the duration they are compared
-    with; None where a side is no sum of names and durations.
+    """Return the names of both sides, the right ones subtracted, and the compared duration.
+
+    None where a side is no sum of names and durations.
     """
     left, right = _sum(node.left, consts), _sum(node.right, consts)
     if left is None or right is None:
@@ -584,7 +589,7 @@ def _apart(
 def _sum(
     expr: nodes.Expr, consts: Mapping[str, nodes.Const]
 ) -> tuple[Counter[str], timedelta] | None:
-    """How often each name is added in an expression, and all its durations together."""
+    """Return how often each name is added in an expression, and the sum of its durations."""
     if isinstance(expr, nodes.Literal):
         return (Counter(), expr.value) if isinstance(expr.value, timedelta) else None
     if isinstance(expr, nodes.Name):
@@ -607,7 +612,7 @@ def _sum(
 
 
 def _rank(name: str) -> tuple[bool, str]:
-    """The clock comes second: a day is told by how far it lies from today."""
+    """Return the sort key that puts the clock second: a day counts by its distance from today."""
     return name in CLOCK, name
 
 
@@ -616,7 +621,7 @@ def _name(said: str, span: Span) -> nodes.Name:
 
 
 def settled_answer(node: nodes.Compare) -> bool | None:
-    """Whether a comparison of days is always so, or never, whatever the record holds; or None."""
+    """Return the constant result of a day comparison, or None if it depends on the record."""
     sums = _apart(node, {})
     if sums is not None and not sums[0]:
         return COMPARED[node.op](timedelta(0), sums[1])
@@ -624,7 +629,7 @@ def settled_answer(node: nodes.Compare) -> bool | None:
 
 
 def _bounded(node: nodes.Compare) -> bool | None:
-    """The same of today or now beside a written day that is long gone or far away."""
+    """Return the constant result of comparing today or now with a distant written day, or None."""
     op, clock, written = node.op, node.left, node.right
     if isinstance(clock, nodes.Literal):
         op, clock, written = _TURNED[op], written, clock
@@ -643,8 +648,9 @@ def _bounded(node: nodes.Compare) -> bool | None:
 def split_words(
     parts: Sequence[nodes.Expr], is_word: IsWord
 ) -> tuple[list[nodes.Expr], list[Problem]]:
-    """The conditions among some that stand side by side, and one finding for all words that belong
-    to the comparison before them.
+    """Return the conditions among adjacent expressions, and one finding for all loose words.
+
+    A loose word belongs to the comparison before it.
     """
     conditions: list[nodes.Expr] = []
     words: dict[int, list[nodes.Name]] = {}
@@ -675,7 +681,7 @@ def _left(condition: nodes.Expr, words: Sequence[nodes.Name]) -> Problem:
 
 
 def hint_for_name(name: str, scope: Scope) -> str:
-    """Where a name that is not known here stands, or which one was meant."""
+    """Return where an unknown name exists, or which name was meant."""
     lines = scope.index.lines_field(scope.record)
     if lines is not None and name in scope.index.fields.get(scope.line_record, {}):
         all_lines = f"sum({lines.name}.{name})"
@@ -686,14 +692,14 @@ def hint_for_name(name: str, scope: Scope) -> str:
 
 
 def hint_for_list(name: nodes.Name) -> str:
-    """What is asked of a field of all lines at once."""
+    """Return how to aggregate a field of all lines."""
     path = ".".join(name.path)
     one = f"line.{name.path[-1]}"
     return f"Ask for all together, such as 'sum({path})', or for '{one}' behind each line."
 
 
 def hint_for_member(expr: nodes.Member, word: nodes.Word, scope: Scope) -> str:
-    """What a bare word in a list of values was meant for."""
+    """Return what a bare word in a list of values was meant for."""
     if scope.resolve((word.name,)) is None:
         return f'Write "{word.name}" in quotes.'
     left = format_expression(expr.left)
@@ -702,7 +708,7 @@ def hint_for_member(expr: nodes.Member, word: nodes.Word, scope: Scope) -> str:
 
 
 def hint_for_comparison(expr: nodes.Compare, left: Type, right: Type) -> str:
-    """How two sides that cannot be compared could be."""
+    """Return how to make two sides comparable."""
     written = expr.right if isinstance(expr.right, nodes.Literal) else None
     value = written.value if written is not None else None
     if written is not None and left.kind == "text" and right.kind in NUMERIC:

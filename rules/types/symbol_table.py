@@ -137,32 +137,36 @@ class Index:
         return found
 
     def joining(self, link: Link) -> str:
-        """The record whose field a link joins by: itself, or its lines; "" where it has none."""
+        """Return the record whose field a link joins by: itself or its lines; blank without one."""
         lines = self.line_records.get(link.record)
         return link.record if not link.of_lines else lines.name if lines else ""
 
     def edit(self, record: str, route: str) -> Edit | None:
-        """What happens when something posted changes: the narrowed table, or the general one."""
+        """Return the answers to a posted document's changes: the narrowed table, or the general
+        one.
+        """
         found = [e for e in self.ruleset.edits if e.record == record]
         return _narrowest(found, route)
 
     def cancel(self, record: str, route: str) -> Cancel | None:
-        """What happens when something posted is cancelled: the narrowed table, or the general."""
+        """Return the answers to a posted document's cancellation: the narrowed table, or the
+        general one.
+        """
         found = [c for c in self.ruleset.cancels if any(w.name == record for w in c.records)]
         return _narrowest(found, route)
 
     def reversal(self, record: str, route: str) -> Reversal | None:
-        """The route that takes postings of a route back."""
+        """Return the route that reverses a route's postings, or None."""
         found = (r for r in self.ruleset.reversals if r.record == record)
         return next((r for r in found if str(r.reversing) == route), None)
 
     def lines_field(self, record: str) -> Field | None:
-        """The field of a record that holds its lines."""
+        """Return the record's field with its lines, or None."""
         fields = self.fields.get(record, {}).values()
         return next((f for f in fields if isinstance(f, Field) and f.type == "many"), None)
 
     def status_field(self, record: str) -> Field | None:
-        """The field a gate speaks of: `status`, or else the only one of its type."""
+        """Return the gate's field: `status`, or else the only field of its type."""
         fields = [
             f
             for f in self.fields.get(record, {}).values()
@@ -171,7 +175,7 @@ class Index:
         return next((f for f in fields if f.name == "status"), fields[0] if fields else None)
 
     def spelled(self, states: tuple[str, ...], text: str) -> str | None:
-        """The status that a source means by a text, compared as records are: trimmed, any case."""
+        """Return the status that a source means by a text; case and outer blanks are ignored."""
         folded = text.strip().casefold()
         for field in (f for record in self.ruleset.records for f in record.fields):
             declared = field.states if isinstance(field, Field) else ()
@@ -182,12 +186,12 @@ class Index:
         return None
 
     def marked(self, record: str, mark: str) -> Field | None:
-        """The field of a record with this mark."""
+        """Return the record's field with this mark, or None."""
         fields = self.fields.get(record, {}).values()
         return next((f for f in fields if isinstance(f, Field) and f.mark == mark), None)
 
     def gate(self, record: str, route: str) -> Gate | None:
-        """The gate of a record for a route: the narrowed one, or else the general one."""
+        """Return a record's gate for a route: the narrowed one, or else the general one."""
         return _narrowest([g for g in self.ruleset.gates if g.record == record], route)
 
 
@@ -199,20 +203,21 @@ def _by_name(declarations: Iterable[N]) -> dict[str, N]:
 
 
 def _narrowest(found: list[R], route: str) -> R | None:
-    """The declaration for this route, or else the one for all routes."""
+    """Return the declaration for this route, or else the one for all routes."""
     own = next((d for d in found if d.route is not None and str(d.route) == route), None)
     return own or next((d for d in found if d.route is None), None)
 
 
 def stored_currency(index: Index, record: str) -> bool:
-    """Whether records of a kind say their own currency."""
+    """Check whether records of a kind state their own currency."""
     field = index.fields.get(record, {}).get(CURRENCY)
     return isinstance(field, Field) and field.type == "text"
 
 
 def stored_type(field: Field, record: str, index: Index) -> Type:
-    """The type of a stored field; an amount is in the currency of its source, unless each record
-    says its own.
+    """Return a stored field's type.
+
+    An amount is in its source's currency unless each record states its own.
     """
     states = tuple(s.name for s in field.states)
     if field.type != "money":
@@ -226,7 +231,7 @@ def stored_type(field: Field, record: str, index: Index) -> Type:
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """What a path means: where the value is, and which declaration says so."""
+    """What a path means: the value's place and its declaration."""
 
     kind: str  # head line item list own const fact number due
     name: str
@@ -236,10 +241,11 @@ class Ref:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which names are visible: of which record, on a line or not, inside `where` or not.
+    """The visible names: the record, whether on a line, whether inside `where`.
 
-    `judged` is the kind whose records a link lists others for: in its `where` their fields are
-    visible, too, by their names where the other kind has none of that name, and as `refund.total`.
+    `judged` is the kind whose records a link lists others for. In its `where` the judged record's
+    fields are visible too, by name where the other kind has none of that name, and as
+    `refund.total`.
     """
 
     index: Index
@@ -252,7 +258,7 @@ class Scope:
 
     @staticmethod
     def of_link(index: Index, link: Link) -> Scope:
-        """What the `where` of a link may name."""
+        """Return the scope of a link's `where`."""
         return Scope(index, link.other, judged=link.record)
 
     @property
@@ -262,11 +268,11 @@ class Scope:
         return found.name if found else ""
 
     def inside(self, item: str) -> Scope:
-        """The scope of `where` over a list of `item`."""
+        """Return the scope of `where` over a list of `item`."""
         return replace(self, item=item)
 
     def resolve(self, path: tuple[str, ...]) -> Ref | None:
-        """What a path means here, or None if it means nothing."""
+        """Return what a path means here, or None."""
         if len(path) == 1:
             return self._bare(path[0])
         if len(path) != 2:
@@ -301,7 +307,7 @@ class Scope:
         return Ref(kind, name, found, record) if found is not None else None
 
     def names(self) -> list[str]:
-        """All names that could stand here, for "did you mean"."""
+        """Return all names that are valid here, for "did you mean"."""
         own = self.index.fields.get(self.item or self.record, {})
         lines = self.index.fields.get(self.line_record, {}) if self.line else {}
         judged = self.index.fields.get(self.judged, {})
@@ -312,9 +318,9 @@ class Scope:
 def looked_up_in(
     index: Index, record: str, field: str, checks: Iterable[nodes.Check] | None = None
 ) -> tuple[nodes.Map, ...]:
-    """The maps in which rules about a record look this field of its header up, by name.
+    """Return the maps in which rules about a record look this header field up, by name.
 
-    `checks` are those that may ask a map, for a caller that knows the others; else all.
+    `checks` limits the checks, for a caller that knows the others; by default all.
     """
     about = _about(index, record, index.ruleset.checks if checks is None else checks)
     asked = {call.name for node in about for call in _calls(node, field)}
@@ -322,7 +328,7 @@ def looked_up_in(
 
 
 def _about(index: Index, record: str, checks: Iterable[nodes.Check]) -> Iterator[object]:
-    """Everything that is said of a record and its lines, each as nodes; of checks these."""
+    """Yield every declaration about a record and its lines as nodes, with these checks only."""
     rules, lines = index.ruleset, index.line_records.get(record)
     yield from (f for r in (index.records.get(record), lines) if r is not None for f in r.fields)
     yield from (c for c in checks if any(word.name == record for word in c.records))
@@ -331,7 +337,7 @@ def _about(index: Index, record: str, checks: Iterable[nodes.Check]) -> Iterator
 
 
 def _calls(node: object, field: str) -> Iterator[nodes.Call]:
-    """The calls that are given the field. Behind `where` the name is one of the list."""
+    """Yield the calls whose argument is the field; behind `where` the name is one of the list."""
     if isinstance(node, nodes.Call):
         if any(isinstance(arg, nodes.Name) and arg.path == (field,) for arg in node.args):
             yield node
@@ -341,8 +347,10 @@ def _calls(node: object, field: str) -> Iterator[nodes.Call]:
 
 
 def match_words(index: Index, record: str, field: str, table: str) -> frozenset[str]:
-    """The match words by which two values of a field are the same: those of the named map, else of
-    all that look it up. There are none where it is compared as it is written.
+    """Return the match words that make two values of a field equal.
+
+    They come from the named map, or else from all maps that look the field up; none if values are
+    compared as written.
     """
     named = index.maps.get(table)
     maps = (named,) if named is not None else looked_up_in(index, record, field)
@@ -352,8 +360,9 @@ def match_words(index: Index, record: str, field: str, table: str) -> frozenset[
 def outside_part(
     field: nodes.Computed, record: str, index: Index
 ) -> nodes.Call | nodes.Name | None:
-    """The first part of a computed field that is not in the record itself: what a map or the units
-    say, a linked record, a fact. None where all of it comes with the record.
+    """Return a computed field's first part from outside the record, or None.
+
+    Outside parts are maps, units, linked records and facts.
     """
     return _elsewhere(field, record, index, set())
 
@@ -395,7 +404,7 @@ class Families:
                 self._of[head] = (head, key.name)
 
     def of(self, body: Mapping[str, object], kind: str) -> tuple[str, str] | None:
-        """(kind it is named after, value); None where it is a family of its own."""
+        """Return (kind it is named after, value), or None for a family of its own."""
         head, field = self._of.get(kind, ("", ""))
         value = body.get(field)
         if isinstance(value, bool) or not isinstance(value, str | int):
@@ -404,7 +413,7 @@ class Families:
         return (head, text) if text else None
 
     def share(self, kind: str, other: str) -> bool:
-        """Whether records of these kinds can be of one family."""
+        """Check whether records of these kinds can be in one family."""
         heads = [self._of.get(name, (name, ""))[0] for name in (kind, other)]
         return heads[0] == heads[1]
 
@@ -421,11 +430,11 @@ class Families:
 
 @dataclass(frozen=True, slots=True)
 class Conversions:
-    """The conversions of computed and posted fields.
+    """The unit conversions of computed and posted fields.
 
-    `votes` say how often a field stands as unit or item in them; `quantities` are the stored
-    fields that in_base converts, `prices` those that price_in_base does, or that are multiplied by
-    a quantity as it comes.
+    `votes` count how often a field is used as unit or item; `quantities` are the stored fields that
+    in_base converts, `prices` those that price_in_base converts or that are multiplied by a raw
+    quantity.
     """
 
     votes: Counter[tuple[Where, str]]
@@ -434,26 +443,26 @@ class Conversions:
 
     @staticmethod
     def of(index: Index) -> Conversions:
-        """Those of a ruleset, found once."""
+        """Return a ruleset's conversions, computed once."""
         if not isinstance(index.conversions, Conversions):
             index.conversions = _found(index)
         return index.conversions
 
     def converts(self, record: str) -> bool:
-        """Whether something names the unit that the lines of a record are in."""
+        """Check whether anything names the unit of a record's lines."""
         return any(of == UNIT and where[0] == record for where, of in self.votes)
 
     def counted(self, record: str) -> set[str]:
-        """The stored fields of a record that in_base converts."""
+        """Return a record's stored fields that in_base converts."""
         return {name for owner, name in self.quantities if owner == record}
 
     def is_unit(self, expr: nodes.Expr, scope: Scope) -> bool:
-        """Whether an expression is the unit that a record names."""
+        """Check whether an expression is the unit that a record names."""
         where = _field(expr, scope)
         return where is not None and self.votes[where, UNIT] > 0
 
     def elsewhere(self, expr: nodes.Expr, scope: Scope, call: nodes.Call) -> str:
-        """What an argument is by all other calls; blank where they do not say."""
+        """Return an argument's role by all other calls, or blank if they do not show it."""
         where = _field(expr, scope)
         votes = self.votes - Counter(_votes(call, scope))
         units, items = (votes[where, of] if where else 0 for of in (UNIT, ITEM))
@@ -482,7 +491,7 @@ def _found(index: Index) -> Conversions:
 
 
 def _formulas(index: Index) -> Iterator[tuple[nodes.Expr, Scope]]:
-    """What is worked out for records and documents, with the names that are visible there."""
+    """Yield the formulas of records and documents with their visible names."""
     for record in index.ruleset.records:
         scope = Scope(index, record.parent or record.name, line=record.parent is not None)
         yield from ((f.expr, scope) for f in record.fields if isinstance(f, nodes.Computed))
@@ -511,7 +520,7 @@ def _stored(expr: nodes.Expr, scope: Scope) -> Where | None:
 
 
 def find_misplaced_units(call: nodes.Call, scope: Scope) -> Iterator[Problem]:
-    """Units that stand as items in a conversion, and items that stand as units."""
+    """Yield units used as items in a conversion, and items used as units."""
     places = [(arg, of) for arg, of in zip(call.args, _PLACES[call.name], strict=False) if of]
     known = Conversions.of(scope.index)
     for tells in (_by_itself, known.elsewhere):
@@ -523,7 +532,7 @@ def find_misplaced_units(call: nodes.Call, scope: Scope) -> Iterator[Problem]:
 
 
 def _by_itself(expr: nodes.Expr, scope: Scope, _: nodes.Call) -> str:
-    """What an argument is by what it is called, or by the table of units; blank: who knows."""
+    """Return an argument's role by its name or by the table of units, or blank if unknown."""
     if isinstance(expr, nodes.Literal):
         return _of_literal(expr, scope.index.ruleset.units)
     where = _field(expr, scope)
@@ -531,7 +540,7 @@ def _by_itself(expr: nodes.Expr, scope: Scope, _: nodes.Call) -> str:
 
 
 def _of_literal(expr: nodes.Literal, units: tuple[nodes.Units, ...]) -> str:
-    """Units and items that the table of units names itself."""
+    """Return the role of a literal that the table of units names."""
     told = [(row.item, row.unit) for table in units for row in table.bases]
     told += [(row.item, row.unit) for table in units for row in table.rows]
     if any(expr.value == item for item, _ in told):
@@ -578,13 +587,12 @@ class FieldSchema(Protocol):
 
 
 class Amounts(Protocol):
-    """How the amount of a line, and of a document, is made; a blank name is no field.
+    """How the amounts of a line and of a document are made; a blank name is no field.
 
     `amount` is quantity times price less discount; its tax is added, beside or inside (`tax_is`);
-    `inclusive` is the header field with the word that puts inside what is beside; `by_code` says
-    that the tax of each code is rounded for itself; `rate` is that of the tax code, and `moves` by
-    how much the target's own adjustment may move the tax of a line; `listed` whether the rates that
-    the target lists are those of this document.
+    `inclusive` is the header field with the word that includes the tax; `by_code` rounds each tax
+    code's sum; `rate` is the tax code's rate; `moves` limits the target's own tax adjustment per
+    line; `listed` marks documents whose rates are the target's listed ones.
     """
 
     @property
@@ -657,23 +665,27 @@ class Schemas:
     kinds: tuple[KindSchema, ...]
 
     def document(self, target: str, name: str) -> DocumentSchema | None:
-        """The schema of one target document, if it is known."""
+        """Return the schema of one target document, if known."""
         found = (d for d in self.documents if d.target == target and d.name == name)
         return next(found, None)
 
     def kind(self, source: str, kind: str) -> KindSchema | None:
-        """The schema of one record kind, if it is known."""
+        """Return the schema of one record kind, if known."""
         return next((k for k in self.kinds if k.source == source and k.kind == kind), None)
 
 
 def never_completed(field: nodes.Field, excluded: Collection[str]) -> str:
-    """Why people never set a field, or ""; `excluded` are those behind `never` of approvals."""
+    """Return why people never set a field, or blank; `excluded` are fields behind `never` of
+    approvals.
+    """
     why = _MARKS.get(field.mark or "") or _TYPES.get(field.type, "")
     return why or ("keeps its people from approving" if field.name in excluded else "")
 
 
 def wrongly_completed(ruleset: nodes.Ruleset) -> Iterator[tuple[str, str, Span]]:
-    """The fields that a team is to complete and that people never set: name, why, and where."""
+    """Yield name, reason and place of fields that a team should complete although people never set
+    them.
+    """
     for record in ruleset.records:
         approvals = (one for one in ruleset.approvals if one.record == record.name)
         excluded = {name for one in approvals for name in one.never}
