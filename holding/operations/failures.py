@@ -143,7 +143,7 @@ def of_record(session: Session, company_id: int, record_id: int, now: datetime) 
 
 
 def _record(company_id: int, record_id: int) -> Question[Any]:
-    """Return the question for the record, its source, its newest version and the version's content."""
+    """Return the question for the record, its source, its newest version and that content."""
     rows = yield (
         select(Record, Connection.name, Version.no, Version.body)
         .join(Connection, Connection.id == Record.source_id)

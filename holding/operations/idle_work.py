@@ -318,7 +318,7 @@ def _left(table: type[Record | Posting]) -> ColumnElement[bool]:
 
 
 def _documents(waits: ColumnElement[bool]) -> Select[Any, Any, Any]:
-    """Return documents to send or look up, if due or with an expired lease, where targets are open."""
+    """Return documents to send or look up: due or with an expired lease, for open targets."""
     since = func.min(func.coalesce(Posting.due_at, Posting.lease_until)).label("since")
     return (
         select(_NOBODY, func.count(), since)
@@ -355,7 +355,7 @@ def _under_way() -> Select[Any, Any, Any]:
 
 
 def _away() -> Select[Any, Any, Any]:
-    """Return ready documents whose target is out of reach, refuses the key, or requested a pause."""
+    """Return ready documents of targets that are out of reach, refuse the key, or pause."""
     since = func.coalesce(Throttle.opened_at, Posting.due_at)
     return (
         _ready(func.min(since))

@@ -330,7 +330,7 @@ def _left_postings(look: Look) -> Select[str, str, int]:
 
 
 def _changed_postings(look: Look) -> Select[str, int]:
-    """Return unsent postings whose mapping entry ended after the last check, without a new check."""
+    """Return unsent postings whose mapping entry ended after their last check."""
     last = select(func.max(Evaluation.revision)).where(Evaluation.record_id == Posting.record_id)
     used = exists().where(
         PostingUse.posting_id == Posting.id,

@@ -152,7 +152,7 @@ class Journal:
         )
 
     def behind(self, lines: Sequence[Line]) -> list[Sent | None]:
-        """Return the push behind each effect: by key where the target keeps one, else by content."""
+        """Return the push behind each effect, by the target's key or else by content."""
         by_key: dict[tuple[str, str], Sent] = {}
         by_body: dict[tuple[str, str], Sent] = {}
         for push_id, calls in self.calls.items():

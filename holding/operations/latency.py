@@ -143,7 +143,7 @@ class Figures:
 
 
 def of_all(session: Session, now: datetime) -> tuple[Figures, ...]:
-    """Return each company's figures by id; those beyond the first hundred are summed as `_other`."""
+    """Return each company's figures by id; beyond the first hundred summed as `_other`."""
     rows = session.execute(select(Company.id, Company.code, Company.currency).order_by(Company.id))
     found = [of_company(session, row.id, row.code, row.currency, now) for row in rows.all()]
     rest = [_together(found[MOST_FIGURES:])] if found[MOST_FIGURES:] else []

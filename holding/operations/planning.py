@@ -191,7 +191,7 @@ def add(
     body: Mapping[str, Any],
     now: datetime,
 ) -> int | None:
-    """Create one message unless it exists; return its id, or None. Without a body none is needed."""
+    """Create one message unless it exists or has no body; return its id, or None."""
     values = {
         "company_id": company_id,
         "recipient_id": recipient_id,

@@ -274,7 +274,7 @@ def of_person(session: Session, company_id: int, person_id: int, now: datetime) 
 
 
 def shown(address: str) -> str:
-    """Return an address for display; of a webhook only the host, because the path is often a key."""
+    """Return an address for display; of a webhook only the host: paths are often keys."""
     return urlsplit(address).netloc.rpartition("@")[2] if "://" in address else address
 
 
