@@ -8,6 +8,7 @@ import secrets
 from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
+from sqlite3 import SQLITE_BUSY
 from urllib.parse import quote, unquote
 
 from flask import (
@@ -27,7 +28,7 @@ from werkzeug.routing import IntegerConverter, Map, PathConverter
 
 from connectors.transport.http import Clock
 from holding.company import own_account
-from holding.db.database import UNAVAILABLE, Database
+from holding.db.database import PRIMARY, UNAVAILABLE, Database
 from holding.db.models.columns import HoldState, PushState, RecordState
 from holding.db.refusal import Refusal
 from holding.platform.settings import Settings, logger
@@ -127,6 +128,22 @@ OF_CALLS = {
 }
 """The same to programs, of the interface for them."""
 DATABASE_BUSY = ("Clearpost is busy.", "Nothing was changed. Repeat it in a few seconds.")
+DATABASE_AWAY = (
+    "The database cannot be reached.",
+    (
+        "Nothing was lost, and nothing was sent. Try again in a minute, and check whether your last"
+        " change was saved. If this stays, only the person who runs the server can act: the"
+        " database has to be started again."
+    ),
+)
+DATABASE_UNUSABLE = (
+    "The database cannot be used.",
+    (
+        "Nothing was lost, and nothing was sent. Only the person who runs the server can act: the"
+        " disk of the database may be full or not writable. Then check whether your last change"
+        " was saved."
+    ),
+)
 BUSY_SECONDS = 10
 
 FOR_PROGRAMS = ("/hooks/", "/api/", "/healthz", "/metrics")
@@ -296,6 +313,17 @@ def _http_problem(error: HTTPException) -> ResponseReturnValue:
     return answer
 
 
+def _why_unavailable(error: UNAVAILABLE) -> tuple[str, str]:
+    """Return what to tell a person about a database that is busy, out of reach or unusable."""
+    sqlite_code = getattr(error.orig, "sqlite_errorcode", None)
+    if sqlite_code is not None:
+        return DATABASE_BUSY if sqlite_code & PRIMARY == SQLITE_BUSY else DATABASE_UNUSABLE
+    state = getattr(error.orig, "sqlstate", None)
+    if state is None or state.startswith(("08", "57P")):  # no answer, or a server that stops
+        return DATABASE_AWAY
+    return DATABASE_BUSY if state.startswith(("40", "53300", "55", "57")) else DATABASE_UNUSABLE
+
+
 def _our_fault(error: Exception) -> Response:
     if isinstance(error, UNAVAILABLE):  # locked for too long, or out of reach
         log.warning("No database for a request.", request=g.get("request_id"), why=str(error.orig))
@@ -303,7 +331,7 @@ def _our_fault(error: Exception) -> Response:
             words = f"The database does not answer: {error.orig}"
             answer = problem(Refusal("DBS01", words, "Is DATABASE_URL right?", 503))
         else:
-            answer = _problem(HTTPStatus.SERVICE_UNAVAILABLE, DATABASE_BUSY)
+            answer = _problem(HTTPStatus.SERVICE_UNAVAILABLE, _why_unavailable(error))
         answer.headers["Retry-After"] = str(BUSY_SECONDS)
         return answer
     log.error(

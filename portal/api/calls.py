@@ -79,7 +79,7 @@ REFUSAL_MEANINGS: Final = {
     "415": "The body is not JSON, or does not say so.",
     "422": "A field is wrong or missing.",
     "429": "Too many calls.",
-    "503": "The database, or the portal, is busy.",
+    "503": "The database cannot be reached, or it or the portal is busy.",
 }
 
 ACTS: tuple[Act, ...] = ("release", "retry")  # allowed on many holds at once

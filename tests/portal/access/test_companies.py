@@ -54,9 +54,27 @@ def test_each_company_has_its_own_figures(lines: dict[str, list[str]], database:
     assert own.split()[0] == str(mine.records)
     assert mine.records < totals.records
     assert re.fullmatch(r"\d+ h|\d+ min|\d+ d.*", oldest)
-    last = r"Last sync 11/20 11:30 · 2 documents Last sync (\d+ h|\d+ min|\d+ d.*) ago"
+    last = r"Last sync 11/20 11:30 · 2 documents Latest activity (\d+ h|\d+ min|\d+ d.*) ago"
     assert re.fullmatch(last, targets)
     assert lines["Warung"] == ["None", "RM 0.00", "0", "none", "Never synced"]
+
+
+def test_a_person_of_one_company_reads_its_name_and_last_sync_once(
+    visit: Callable[..., Any],
+) -> None:
+    page = plain(visit("farah").text("/c"))
+    assert "on hold in Kedai Contoh Sdn Bhd: RM" in page
+    assert "your 1" not in page
+    assert "1 company" not in page
+    assert page.count("Last sync") == 1
+
+
+def test_a_person_of_two_companies_reads_how_many_of_them_hold_records(
+    lines: dict[str, list[str]], visit: Callable[..., Any]
+) -> None:
+    page = plain(visit("farah").text("/c"))
+    assert "on hold in 1 of your 2 companies: RM" in page
+    assert "Search 2 companies" in page
 
 
 def test_the_last_sync_is_the_newest_of_a_run_and_of_what_was_posted(
@@ -68,15 +86,15 @@ def test_the_last_sync_is_the_newest_of_a_run_and_of_what_was_posted(
     with database.write() as session:
         session.execute(update(Run).values(ended_at=clock.now() - timedelta(hours=3)))
         session.execute(update(Posting).values(posted_at=None))
-    assert told().endswith("Last sync 3 h ago")
+    assert told().endswith("Latest activity 3 h ago")
     with database.write() as session:
         newest = session.scalars(select(Posting).order_by(Posting.id)).first()
         assert newest is not None
         newest.posted_at = clock.now() - timedelta(hours=2)
-    assert told().endswith("Last sync 2 h ago")
+    assert told().endswith("Latest activity 2 h ago")
     with database.write() as session:
         session.execute(update(Run).values(ended_at=None))
-    assert told().endswith("Last sync 2 h ago")
+    assert told().endswith("Latest activity 2 h ago")
 
 
 @pytest.mark.parametrize(
@@ -161,7 +179,7 @@ def test_the_head_adds_up_what_is_hers(visit: Callable[..., Any], database: Data
         everywhere = session.scalars(select(Hold.company_id).distinct()).all()
         totals = filters.load_totals(session, kedai, Filter())
     assert kedai in everywhere
-    assert f"{totals.records} records on hold in 1 of your 1 company" in page
+    assert f"{totals.records} records on hold in Kedai Contoh Sdn Bhd" in page
     assert "Lain" not in page
 
 
