@@ -57,13 +57,24 @@ ROWS: Final = "transactions"
 
 REST: Final = "Not told apart by Lazada"
 
-_SALES: Final = "orders-sales"
+_SALES: Final = ("orders-sales", "orders-item charges")
 
-_REFUNDS: Final = ("refunds-sales", "refunds-claims")
+_REFUNDS: Final = ("refunds-sales", "refunds-item charges")
 
 _ORDERS: Final = "orders-"
 
 _OF_ORDERS: Final = (_ORDERS, "refunds-")
+
+_SERVICES: Final = ("other services-", "3p services-")
+"""How the types begin of what Lazada or its partners charge beside orders, such as advertising."""
+
+_NO_FEES: Final = ("orders-claims", "refunds-claims", "other services-sales")
+"""Types of compensations, incentives and taxes: none is a fee, or a fee that was given back."""
+
+_BONUS: Final = "lazada bonus"
+"""How the names begin of what Lazada adds to a sale beside its vouchers.
+Source: help.bigseller.com/en_US/detailPage/10/1/2786/content (types and names of transactions).
+"""
 
 _SELLER_VOUCHERS: Final = ("promotional charges", "lazcoin discount", "lazcoins discount")
 """How the names of the seller's own discounts begin. Lazada credits the price before vouchers
@@ -81,6 +92,7 @@ _SHIPPING_BORNE: Final = (
     "shipping fee voucher by lazada",
     "shipping fee voucher (by lazada",
     "auto shipping fee subsidy",
+    "auto. shipping fee subsidy",
 )
 """How the names begin of what Lazada bears of the carrier's charge (Settlement Shipping Fee Rebate
 From Channel in the same source). It lessens that charge and is never a fee below zero.
@@ -314,18 +326,18 @@ def _sales(rows: Sequence[Part]) -> Iterator[payouts.Entry]:
 
 
 def _part(row: Part) -> EntryPart:
-    """Return what a transaction is, by its type; a transaction without an order is an
-    adjustment.
-    """
+    """Return what a transaction is, by its type and name; what is not known is an adjustment."""
     word = row.text("transaction_type").strip().lower()
     name = row.text("fee_name").strip().lower()
+    if word in _NO_FEES or name.startswith(_BONUS):
+        return "adjustment"
     if word.startswith(_OF_ORDERS) and name.startswith((*_SELLER_VOUCHERS, *_TAKEN_BACK)):
         return "refund" if name.startswith(_TAKEN_BACK) else "sale"
-    if word == _SALES or (word.startswith(_ORDERS) and name.startswith(_BUYER_SHIPPING)):
+    if word in _SALES or (word.startswith(_ORDERS) and name.startswith(_BUYER_SHIPPING)):
         return "sale"
     if word in _REFUNDS:
         return "refund"
-    return "fee" if word.startswith(_OF_ORDERS) else "adjustment"
+    return "fee" if word.startswith((*_OF_ORDERS, *_SERVICES)) else "adjustment"
 
 
 def _amount(row: Part) -> Decimal:

@@ -44,6 +44,11 @@ _TAKEN: Final[Mapping[str, EntryPart]] = {
             "reverse_shipping_fee",
             "final_return_to_seller_shipping_fee",
             "delivery_seller_protection_fee_premium_amount",
+            "shipping_seller_protection_fee_amount",
+            "shipping_seller_protection_fee_premium_amount",
+            "ads_escrow_top_up_fee_or_technical_support_fee",
+            "overseas_return_service_fee",
+            "pay_per_sale",
         ),
         "fee",
     ),
@@ -51,9 +56,25 @@ _TAKEN: Final[Mapping[str, EntryPart]] = {
         ("escrow_tax", "cross_border_tax", "shipping_fee_sst", "reverse_shipping_fee_sst"),
         "fee_tax",
     ),
-    "seller_return_refund": "refund",
+    **dict.fromkeys(
+        (
+            "sales_tax_on_lvg",
+            "withholding_tax",
+            "withholding_vat_tax",
+            "withholding_pit_tax",
+            "withholding_cit_tax",
+        ),
+        "adjustment",
+    ),
 }
-"""What is taken off what the buyer paid."""
+"""What is taken off what the buyer paid. Taxes on the seller's sales or income are no tax on a fee.
+Source: the formula of `escrow_amount` in the documentation of v2.payment.get_escrow_detail.
+"""
+
+_RETURNED: Final = ("seller_return_refund", "drc_adjustable_refund")
+"""What went back to the buyer; the first that is not zero counts. The documentation's formula adds
+the first, so it is below zero. For a partial return, the second is the same money.
+"""
 
 _BORNE: Final = (
     "shopee_discount",
@@ -74,7 +95,11 @@ _CARRIER_BORNE: Final = ("shopee_shipping_rebate", "shipping_fee_discount_from_3
 _BUYER_FEES: Final = ("buyer_transaction_fee", "cross_border_tax")
 """Parts of what the buyer pays that Shopee keeps: sold, and a fee."""
 
-_ADDED: Final = ("drc_adjustable_refund", "seller_lost_compensation")
+_ADDED: Final = (
+    "seller_lost_compensation",
+    "rsf_seller_protection_fee_claim_amount",
+    "fsf_seller_protection_fee_claim_amount",
+)
 
 INCOME: Final = "order_income"
 """Under this word an order keeps its income, which says who bears its vouchers."""
@@ -498,6 +523,9 @@ def _amounts(income: Part) -> Iterator[tuple[EntryPart, str, str, Decimal]]:
     yield "sale", "Sale", income.at(_SALE), income.amount(_SALE) + _borne(income)
     for name, part in _TAKEN.items():
         yield part, _readable_name(name), income.at(name), -income.amount(name)
+    # Older answers state it above zero, those of today below: money that went back is taken off.
+    name = next((name for name in _RETURNED if income.amount(name)), _RETURNED[0])
+    yield "refund", _readable_name(name), income.at(name), -abs(income.amount(name))
     carried = sum((income.amount(name) for name in _CARRIER_BORNE), ZERO)
     charge = max(income.amount(_CARRIER) - carried, ZERO)
     name = (

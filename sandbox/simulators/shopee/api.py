@@ -479,7 +479,7 @@ def escrow(
         "buyer_paid_shipping_fee": shipping,
         "coins": Decimal(0),
         "shopee_shipping_rebate": carrier,
-        "seller_return_refund": Decimal(back),
+        "seller_return_refund": -Decimal(back),
         "escrow_tax": Decimal(0),
         "escrow_amount": comes_to,
         **kept,
