@@ -92,7 +92,6 @@ _SHIPPING_BORNE: Final = (
     "shipping fee voucher by lazada",
     "shipping fee voucher (by lazada",
     "auto shipping fee subsidy",
-    "auto. shipping fee subsidy",
 )
 """How the names begin of what Lazada bears of the carrier's charge (Settlement Shipping Fee Rebate
 From Channel in the same source). It lessens that charge and is never a fee below zero.
@@ -325,10 +324,15 @@ def _sales(rows: Sequence[Part]) -> Iterator[payouts.Entry]:
         yield _entry(sale_rows[0], "sale", amount, line_id=number, name="Sale")
 
 
+def _fee_name(row: Part) -> str:
+    """Return the name in small letters, without the full stop of `Auto. Shipping fee subsidy`."""
+    return row.text("fee_name").strip().lower().replace(".", "")
+
+
 def _part(row: Part) -> EntryPart:
     """Return what a transaction is, by its type and name; what is not known is an adjustment."""
     word = row.text("transaction_type").strip().lower()
-    name = row.text("fee_name").strip().lower()
+    name = _fee_name(row)
     if word in _NO_FEES or name.startswith(_BONUS):
         return "adjustment"
     if word.startswith(_OF_ORDERS) and name.startswith((*_SELLER_VOUCHERS, *_TAKEN_BACK)):
@@ -379,7 +383,7 @@ def _borne_above_charge(rows: Sequence[Part]) -> Iterator[payouts.Entry]:
     """
     orders: dict[str, list[Part]] = {}
     for row in rows:
-        name = row.text("fee_name").strip().lower()
+        name = _fee_name(row)
         if _part(row) == "fee" and name.startswith((_SHIPPING, *_SHIPPING_BORNE)):
             orders.setdefault(row.text("order_no"), []).append(row)
     for shipping_rows in orders.values():
@@ -393,7 +397,7 @@ def _borne_above_charge(rows: Sequence[Part]) -> Iterator[payouts.Entry]:
 
 
 def _is_borne(row: Part) -> bool:
-    return row.text("fee_name").strip().lower().startswith(_SHIPPING_BORNE)
+    return _fee_name(row).startswith(_SHIPPING_BORNE)
 
 
 def _references(rows: Sequence[Part]) -> Iterator[str]:
