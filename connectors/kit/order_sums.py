@@ -26,8 +26,8 @@ _PIECES: Final = "PCS"
 
 _MOST_DIGITS: Final = 15
 
-_LEAST_EXPONENT: Final = -30
-"""An amount with its first digit further behind the point is no amount."""
+_MOST_PLACES: Final = 12
+"""As many decimals as a record stores: a binary number such as 30.299999999999997 has more."""
 
 
 def amount_of(cell: Cell | None) -> Decimal | None:
@@ -39,9 +39,12 @@ def amount_of(cell: Cell | None) -> Decimal | None:
     except InvalidOperation:
         return None
     # The exponent is checked first: 1e999999999 overflows in any arithmetic.
-    if not amount.is_finite() or not _LEAST_EXPONENT < amount.adjusted() < _MOST_DIGITS:
+    if amount.is_finite() and not amount:
+        return Decimal(0)
+    if not amount.is_finite() or not -_MOST_PLACES <= amount.adjusted() < _MOST_DIGITS:
         return None
-    return amount
+    places = -int(amount.normalize().as_tuple().exponent)
+    return None if places > _MOST_PLACES else amount
 
 
 def line_amount(line: Mapping[str, Cell]) -> Decimal | None:

@@ -57,6 +57,14 @@ def test_nothing_is_concluded_of_amounts_that_cannot_be_read(price: object) -> N
     assert complete_order(raw) == raw
 
 
+@pytest.mark.parametrize("total", ["30.299999999999997", "1e-13", "1e999999999", "NaN", "0e999"])
+def test_an_amount_that_no_record_stores_makes_no_line(total: str) -> None:
+    raw = order([Decimal("30.30")], total=total, tax_total="0.00")
+    settled, errors = settle_sums(complete_order(raw))
+    shown = [str(error.stated) for error in errors]
+    assert (len(settled.lines), shown) == ((2, ["0"]) if total == "0e999" else (1, []))
+
+
 def test_a_rounding_line_of_the_source_is_the_only_one() -> None:
     raw = order([Decimal("10.00"), Decimal("0.02")], total="10.02", round_off="0.02")
     raw.lines[1]["part"] = Cell("", "rounding")  # type: ignore[index]
