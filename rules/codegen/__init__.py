@@ -1,1 +1,1 @@
-"""Generate Python for rules, with the same results as the interpreter."""
+"""Generate Python for rules, with results equal to the interpreter's."""

@@ -108,7 +108,7 @@ class Calls(Pen):
         return found or self.asked(ask, id(node), kind)
 
     def of_own_lines(self, item: str) -> Self:
-        """The writer of what stands in a loop over the lines of the record."""
+        """Return the writer for code in a loop over the record's lines."""
         scope = replace(self.scope.inside(item), document=False, bills=False)
         return type(self)(self.compiler, scope, self.page, clean=self.clean, bare=True, own=True)
 
@@ -121,7 +121,7 @@ class Calls(Pen):
         return Atom(self.page.put(code), kinds.get(kind, ""))
 
     def _answered(self, table: Lookup | UnitTable, *keys: str) -> str:
-        """What a table answers, or has answered: then the run notes it, with what says so."""
+        """Return code for a table's answer; the run notes the answer with its source."""
         get = f"{self.page.number(table.get)}({ARGUMENT}, {', '.join(keys)})"
         if not self.bare:
             return get
@@ -136,7 +136,7 @@ class Calls(Pen):
         return f"({get} if ({found} := {seen}.get({key})) is None else {kept})"
 
     def factor(self, units: UnitTable, unit: Atom, item: Atom) -> Atom:
-        """The factor of a unit, or its Unknown, in a variable; looked up once."""
+        """Return a variable with a unit's factor or its Unknown; looked up once."""
         key = ("factor", unit.code, item.code)
         found = self.page.have.get(key)
         if found is None:
@@ -145,7 +145,7 @@ class Calls(Pen):
         return found
 
     def _converted(self, node: nodes.Call, units: UnitTable, step: Atom | None = None) -> Atom:
-        """A value in another unit, and rounded to `step` if there is one, which is known."""
+        """Return a value converted to another unit, and rounded to `step` if there is one."""
         value, unit, item = (self.held(a) for a in node.args)
         factor, result = self.factor(units, unit, item), self.page.variable()
         by = factor.code
@@ -227,7 +227,7 @@ class Writer(Calls):
         return self.field(ref, node.path)
 
     def field(self, ref: Ref, path: object) -> Atom:
-        """The value of a field, or of whatever else a name means."""
+        """Return the value of a field, or of whatever else a name means."""
         if isinstance(ref.field, nodes.Field) and ref.kind in {"head", "line", "item"}:
             return self._stored(ref, ref.field)
         own = ref.kind in {"head", "line"} or (ref.kind == "item" and self.own)
@@ -239,7 +239,7 @@ class Writer(Calls):
         return self.asked(ask, path, kind)
 
     def _computed(self, ref: Ref, field: nodes.Computed, path: object) -> Atom:
-        """A computed field of the record or line, kept in its row; one in itself asks a helper."""
+        """Return a computed field's value, cached in its row; a cycle calls a helper."""
         at = (ref.record, ref.name)
         if at in self.inside or self.page.indent > DEEPEST:
             return self.asked(self.compiler.ref(ref), path)
@@ -264,7 +264,7 @@ class Writer(Calls):
         return made
 
     def _row(self, kind: str) -> Atom:
-        """The header, or the line, in a variable."""
+        """Return the header or the line in a variable."""
         row = self.page.have.get(kind)
         if row is None:
             row = self.page.have[kind] = Atom(self.page.put(f"{ARGUMENT}.{kind}"))
@@ -300,7 +300,7 @@ class Writer(Calls):
         return self._beside(node.right, node.left)
 
     def _beside(self, node: nodes.Expr, other: nodes.Expr) -> Atom:
-        """One side of two in a variable; a number beside an amount minds the currency."""
+        """Return an operand in a variable; a number beside an amount needs its currency."""
         number = self.compiler.currencies.number(node, other, self.scope)
         return self.held(node) if number is None else self.asked(number, (id(node), "beside"))
 
@@ -368,7 +368,7 @@ class Writer(Calls):
         return Atom(self.page.put(guarded), "decimal" if exact else "", known)
 
     def _of_time(self, node: nodes.Arith) -> bool:
-        """Whether dates, moments or durations are added."""
+        """Check whether dates, moments or durations are added."""
         sides = (self.compiler.type(side, self.scope).kind for side in (node.left, node.right))
         return node.op in "+-" and not {"date", "moment", "duration"}.isdisjoint(sides)
 
@@ -391,7 +391,7 @@ class Writer(Calls):
         return Atom(result, inner.kind if inner.kind == default.kind else "", default.known)
 
     def _apart(self, node: nodes.Expr) -> Atom:
-        """An expression inside a block; blocks inside blocks inside … become functions."""
+        """Return an expression in a block; deeply nested blocks become functions."""
         if self.page.indent <= DEEPEST:
             return self.value(node)
         return self.asked(self.compiler.expr(node, self.scope), id(node))

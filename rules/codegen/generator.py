@@ -54,7 +54,7 @@ _SMALL = 10**18
 
 
 class Generated(Compiler):
-    """Compiles the expressions of one record kind to Python; `build` makes functions of it."""
+    """Compiles one record kind's expressions to Python; `build` makes the functions."""
 
     def __init__(
         self,
@@ -68,17 +68,17 @@ class Generated(Compiler):
         self.build = build
 
     def sibling(self, record: str, zone: ZoneInfo) -> Generated:
-        """Another one of the same family, for another record kind."""
+        """Return a generator of the family for another record kind."""
         return Generated(self.index, record, zone, self.build, self.family)
 
     def expr(self, node: nodes.Expr, scope: Scope) -> Closure:
-        """The function of an expression in a scope."""
+        """Return an expression's function in a scope."""
         page = Page()
         page.write(f"return {Writer(self, scope, page).value(node).code}")
         return self.build(page.source(SHARED))
 
     def guarded(self, node: nodes.Expr, scope: Scope, rule: str, owner: str) -> Closure:
-        """A function that answers EVA01 where the numbers leave their bounds."""
+        """Return a function that gives EVA01 where numbers exceed their bounds."""
 
         def limit(reason: BaseException) -> Any:
             return Unknown(
@@ -88,29 +88,29 @@ class Generated(Compiler):
         return self.build(_guarded(self, node, scope, limit))
 
     def rows(self, slots: Sequence[QuickField]) -> Callable[..., dict[str, Any]]:
-        """What reads a header or a line, as one function."""
+        """Return one function that reads a header or a line."""
         return self.build(_row_of(slots))
 
     def together(self, checks: Sequence[CheckProgram]) -> Together:
-        """Several checks as one function."""
+        """Return one function for several checks."""
         return Together(self, checks)
 
     def known(self, wanted: WantedValues) -> Closure:
-        """Whether everything wanted is known, as one function."""
+        """Return one function that tests whether every wanted value is known."""
         return self._later(lambda: known_of(self, wanted))
 
     def document(
         self, head: Assigned, line: Assigned, wanted: WantedValues, *, amount: str = ""
     ) -> Closure:
-        """The texts of a document, as one function."""
+        """Return one function for a document's texts."""
         return self._later(lambda: document_of(self, head, line, wanted, amount=amount))
 
     def draft(self, head: Assigned, line: Assigned) -> Closure:
-        """A document as far as it is known, as one function."""
+        """Return one function for a document as far as it is known."""
         return self._later(lambda: draft_of(self, head, line))
 
     def _later(self, write: Callable[[], Source]) -> Closure:
-        """A function that is written when it is first asked."""
+        """Return a function that is generated when first called."""
         made: list[Closure] = []
 
         def ask(run: Run) -> Any:
@@ -134,7 +134,7 @@ class Together:
         self._bits: dict[bool, Closure] = {}
 
     def rows(self, run: Run) -> Rows:
-        """What every condition answered, by the number of the check's first condition."""
+        """Return each condition's result by the number of the check's first condition."""
         trace, made = self._trace(run)
         head, lines = made(run)
         found: list[Row] = trace.head.rows(None, head)
@@ -146,7 +146,7 @@ class Together:
         return by_check
 
     def trace(self, run: Run) -> Any:
-        """The same before anybody reads it: all answers and values, of the header and each line."""
+        """Return the raw results: all answers and values, of the header and each line."""
         return self._trace(run)[1](run)
 
     def _trace(self, run: Run) -> tuple[Trace, Closure]:
@@ -157,7 +157,7 @@ class Together:
         return found
 
     def bits(self, run: Run) -> tuple[int, int]:
-        """The bits of the checks that failed, and of those that nobody could answer."""
+        """Return the bits of the failed checks, and of the unknown ones."""
         made = self._bits.get(run.clean)
         if made is None:
             source = bits_of(self._compiler, self._checks, clean=run.clean)
@@ -176,10 +176,10 @@ def _guarded(compiler: Compiler, node: nodes.Expr, scope: Scope, limit: Any) -> 
 
 
 def _row_of(slots: Sequence[QuickField]) -> Source:
-    """Gives the row of `values`; gaps go to `content`, of the line that is given, if it is one.
+    """Return code that gives the row of `values` and adds gaps to `content`.
 
-    What is plain is taken at once: a text that begins with a printed character and holds nothing
-    else, and any value that was read before; slots read all the rest.
+    Plain values are taken directly: text that begins with a printed character and needs no
+    cleaning, and values read before. Slots read everything else.
     """
     page, raw = Page(), f"v{len(slots)}"
     a_text, a_number = page.number(str, "text"), page.number(int, "number")
@@ -209,9 +209,9 @@ def _row_of(slots: Sequence[QuickField]) -> Source:
 
 
 def known_of(compiler: Compiler, wanted: WantedValues) -> Source:
-    """Gives the amounts, or None where a value is unknown or no decimal says it exactly.
+    """Return code that gives the amounts, or None where a value is unknown or inexact.
 
-    For records whose every field has a value, unless it is optional.
+    It is for records whose every required field has a value.
     """
     page = Page()
     scope = Scope(compiler.index, compiler.record, document=True)
@@ -234,7 +234,7 @@ def known_of(compiler: Compiler, wanted: WantedValues) -> Source:
 def document_of(
     compiler: Compiler, head: Assigned, line: Assigned, wanted: WantedValues, *, amount: str = ""
 ) -> Source:
-    """Gives (fields, lines, amounts, value of the field `amount`), or None as known_of."""
+    """Return code that gives (fields, lines, amounts, value of `amount`), or None as known_of."""
     page = Page()
     scope = Scope(compiler.index, compiler.record, document=True)
     page.write(f"rows, lines = {_nothing(page, wanted)}, []")
@@ -259,10 +259,10 @@ def document_of(
 
 
 def draft_of(compiler: Compiler, head: Assigned, line: Assigned) -> Source:
-    """Gives (fields, lines, values of the header, gaps) as far as they are known, or None where
-    no decimal says one exactly.
+    """Return code that gives (fields, lines, header values, gaps) as far as they are known.
 
-    For records as those of known_of, of which nothing is billed in parts.
+    It gives None where a decimal is inexact. It is for records as in known_of that are not billed
+    in parts.
     """
     page = Page()
     scope = Scope(compiler.index, compiler.record, document=True)
@@ -285,7 +285,7 @@ def draft_of(compiler: Compiler, head: Assigned, line: Assigned) -> Source:
 
 
 def _filled(writer: Writer, row: str, at: str, one: tuple[str, nodes.Expr, Type]) -> Atom:
-    """One field in a row, or why it is not in it; `at` is its line."""
+    """Return code for one field in a row, or for its gap; `at` is its line."""
     name, expr, of = one
     page, value = writer.page, writer.held(expr)
     put = f"{row}[{page.number(name)}] ="
@@ -303,12 +303,12 @@ def _filled(writer: Writer, row: str, at: str, one: tuple[str, nodes.Expr, Type]
 
 
 def _nothing(page: Page, wanted: WantedValues) -> str:
-    """What the amounts begin with: no rows, or a sum of nothing."""
+    """Return the initial value of the amounts: no rows, or an empty sum."""
     return "[]" if wanted.summed is None else page.number(Decimal(0))
 
 
 def _amounts(writer: Writer, wanted: WantedValues) -> None:
-    """The amounts of one line, as a part of the rows or of their sum."""
+    """Write the amounts of one line, as rows or as part of their sum."""
     page, summed = writer.page, wanted.summed
     values = [_ask(writer, expr, exact=False) for expr in wanted.amounts]
     if summed is None:
@@ -325,7 +325,7 @@ def _amounts(writer: Writer, wanted: WantedValues) -> None:
 
 
 def _rounded(page: Page, value: Atom, places: Decimal) -> str:
-    """A number rounded half up; what is no decimal takes longer."""
+    """Return code for a number rounded half up; other numbers than decimals take longer."""
     by = f"({value.code}, {page.number(places)})"
     sure = value.kind == "decimal" and value.known
     return (
@@ -336,13 +336,13 @@ def _rounded(page: Page, value: Atom, places: Decimal) -> str:
 
 
 def _texts(page: Page, assigned: Assigned, values: dict[str, Atom]) -> str:
-    """A dictionary of the texts of some fields."""
+    """Return code for a dictionary of some fields' texts."""
     parts = [f"{page.number(name)}: {_text(page, values[name], of)}" for name, _, of in assigned]
     return f"{{{', '.join(parts)}}}"
 
 
 def _text(page: Page, value: Atom, of: Type) -> str:
-    """What `wire` makes of a value."""
+    """Return code for a value as `wire` formats it."""
     if value.kind == "text":
         return value.code
     if value.kind == "date":
@@ -365,14 +365,14 @@ def _ask(writer: Writer, expr: nodes.Expr, *, exact: bool = True) -> Atom:
 
 
 def _sure(writer: Writer, expr: nodes.Expr, value: Atom, *, exact: bool) -> Atom:
-    """A value that is known from here on, and a number that is a decimal, to whoever uses it."""
+    """Return a value that is known from here on; a number is a decimal."""
     kind = writer.compiler.type(expr, writer.scope).kind
     told = "decimal" if kind in _DECIMALS and exact else "text" if kind == "text" else value.kind
     return _now_known(writer.page, value, told)
 
 
 def _now_known(page: Page, value: Atom, kind: str = "") -> Atom:
-    """The same atom, known from here on to whoever uses it."""
+    """Return the atom, marked as known from here on."""
     sure = replace(value, known=True, kind=kind)
     for leaf in [leaf for leaf, atom in page.have.items() if atom == value]:
         page.have[leaf] = sure
@@ -380,9 +380,9 @@ def _now_known(page: Page, value: Atom, kind: str = "") -> Atom:
 
 
 def _ask_field(writer: Writer, expr: nodes.Expr) -> None:
-    """The same of a field of a line; a rounded price or quantity is known where its parts are.
+    """Write the check of a line field; a rounded price or quantity is known if its parts are.
 
-    Only one that could leave the bounds of numbers is worked out.
+    Only a value that may exceed the number bounds is computed.
     """
     call = expr.args[0] if isinstance(expr, nodes.Call) and expr.name == "round" else None
     step = expr.args[1] if isinstance(expr, nodes.Call) and call is not None else None
@@ -400,7 +400,7 @@ def _ask_field(writer: Writer, expr: nodes.Expr) -> None:
 
 
 def _convert(writer: Writer, unit: nodes.Expr, item: nodes.Expr) -> str:
-    """The variable that holds the factor, which is known from there on."""
+    """Return the variable with the factor, which is known from here on."""
     parts, units = (_ask(writer, unit), _ask(writer, item)), writer.compiler.units
     if units is None:
         return writer.page.put("None")
@@ -414,24 +414,24 @@ def _convert(writer: Writer, unit: nodes.Expr, item: nodes.Expr) -> str:
 
 @dataclass(slots=True)
 class Layout:
-    """Where a tuple of a trace holds what: for each condition its answer and its operands.
+    """Positions in a trace tuple: for each condition its answer and its operands.
 
-    An answer is None where the condition was not asked.
+    An answer is None where the condition was not evaluated.
     """
 
     cells: dict[str, int] = field(default_factory=dict)
     places: list[tuple[int, int, tuple[int, ...]]] = field(default_factory=list)
 
     def cell(self, code: str) -> int:
-        """The place of a value."""
+        """Return a value's position."""
         return self.cells.setdefault(code, len(self.cells))
 
     def text(self) -> str:
-        """The tuple as Python."""
+        """Return the tuple as Python."""
         return f"({', '.join(self.cells)}{',' if self.cells else ''})"
 
     def rows(self, line: int | None, found: tuple[Any, ...]) -> list[Row]:
-        """The rows of what was asked, as CheckProgram.ask gives them."""
+        """Return the rows of the results, as CheckProgram.ask gives them."""
         return [
             (number, line, found[answer], *[found[at] for at in seen])
             for number, answer, seen in self.places
@@ -441,7 +441,7 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A function that gives the tuple of the header and a list of those of the lines."""
+    """A function that returns the header's tuple and a list of the lines' tuples."""
 
     source: Source
     head: Layout
@@ -449,7 +449,7 @@ class Trace:
 
 
 def trace_of(compiler: Compiler, checks: Sequence[CheckProgram], *, clean: bool) -> Trace:
-    """The full trace of the checks; the lines come first, and add up for the header."""
+    """Return the full trace of the checks; lines come first and are summed for the header."""
     page = Page()
     scope = Scope(compiler.index, compiler.record)
     head, inner = Layout(), Layout()
@@ -471,7 +471,7 @@ def trace_of(compiler: Compiler, checks: Sequence[CheckProgram], *, clean: bool)
 
 
 def bits_of(compiler: Compiler, checks: Sequence[CheckProgram], *, clean: bool) -> Source:
-    """Gives two numbers: the bits of the checks that failed, and of those that were unknown."""
+    """Return code that gives the bits of failed checks and the bits of unknown ones."""
     page = Page()
     scope = Scope(compiler.index, compiler.record)
     head = Writer(compiler, scope, page, clean=clean, bare=True)
@@ -496,7 +496,7 @@ def _of(checks: Sequence[CheckProgram], *, each_line: bool) -> list[CheckProgram
 
 
 def _load(head: Writer, checks: Sequence[CheckProgram]) -> None:
-    """Read what checks of lines ask of the header once, above the loop."""
+    """Write header values that line checks need once, above the loop."""
     for condition in (c for check in checks for c in check.conditions):
         for leaf in operand_expressions(condition.node, replace(head.scope, line=True)):
             ref = head.scope.resolve(leaf.path) if isinstance(leaf, nodes.Name) else None
@@ -511,7 +511,7 @@ class _Rows:
         self.writer, self.page, self.layout = writer, writer.page, layout
 
     def check(self, check: CheckProgram) -> None:
-        """The lines that ask it; its answers and values get their places."""
+        """Write the lines that evaluate a check; its answers and values get positions."""
         if check.when is None:
             for number, condition in enumerate(check.requires, check.first):
                 answer = self.writer.value(condition.node).code
@@ -556,7 +556,7 @@ class _Bits:
         self.writer, self.page, self.bit = writer, writer.page, bit
 
     def check(self, check: CheckProgram) -> None:
-        """The lines that ask it and set its bit."""
+        """Write the lines that evaluate a check and set its bit."""
         if check.when is None:
             self._requires(check)
             return
@@ -587,13 +587,13 @@ class _Bits:
 
 
 def _if(answer: Atom) -> str:
-    """Asks whether an answer is a certain yes."""
+    """Return code that is true for a certain yes."""
     sure = answer.known and answer.kind == "yes"
     return f"if {answer.code}:" if sure else f"if {answer.code} is True:"
 
 
 def _once_a_line(ask: Callable[[Run], Any], label: str) -> Callable[[Run], Any]:
-    """What a line's operand is, asked once a line, as its text is."""
+    """Return the function for a line's operand, evaluated once per line, like its text."""
 
     def once(run: Run) -> Any:
         key = (label, id(run.line))

@@ -81,8 +81,8 @@ Build = Callable[[Source], Callable[..., Any]]
 class Atom:
     """Python text that gives a value.
 
-    `kind`: values of one kind are compared without an error, empty where nobody can tell; `known`:
-    it is never an Unknown; `inline`: it is an operation, not a name; `depth` counts its brackets.
+    `kind`: values of one kind can be compared without an error, blank if unknown; `known`: it is
+    never an Unknown; `inline`: it is an operation, not a name; `depth` counts its brackets.
     """
 
     code: str
@@ -105,11 +105,11 @@ class Page:
     _temporaries: int = 0
 
     def write(self, line: str) -> None:
-        """One line, at the depth of the current block."""
+        """Write one line at the current block's depth."""
         self.lines.append("    " * self.indent + line)
 
     def number(self, value: Any, key: object = None) -> str:
-        """The name of a value in the table; values of one key share it."""
+        """Return a value's name in the table; values with one key share it."""
         if key is None:  # 0.1 and 0.10 are equal, but not the same
             key = str(value) if isinstance(value, Decimal) else value
         at = (type(value), key)
@@ -120,30 +120,30 @@ class Page:
         return name
 
     def variable(self) -> str:
-        """A new variable."""
+        """Return a new variable."""
         self._temporaries += 1
         return f"v{self._temporaries}"
 
     def mark(self) -> int:
-        """A moment in the writing, for `is_since`."""
+        """Return the current position, for `is_since`."""
         return self._temporaries
 
     def is_since(self, mark: int, code: str) -> bool:
-        """Whether this is a variable that was made after a mark."""
+        """Check whether this is a variable that was made after a mark."""
         return code[:1] == "v" and code[1:].isdigit() and int(code[1:]) > mark
 
     def write_at(self, begin: int, line: str) -> None:
-        """One line above others, at the depth of the current block."""
+        """Write one line above others, at the current block's depth."""
         self.lines.insert(begin, "    " * self.indent + line)
 
     def put(self, code: str) -> str:
-        """A new variable that holds this from here on."""
+        """Return a new variable with this value from here on."""
         name = self.variable()
         self.write(f"{name} = {code}")
         return name
 
     def ahead(self, code: str) -> str:
-        """A variable that holds this before everything else is asked; the same one for all."""
+        """Return a shared variable that has this value before everything else."""
         found = self._ahead.get(code)
         if found is None:
             found = self._ahead[code] = self.variable()
@@ -151,7 +151,7 @@ class Page:
 
     @contextmanager
     def block(self, head: str) -> Iterator[None]:
-        """The lines of a block; what its variables hold is known inside it alone."""
+        """Write a block; what its variables hold is known only inside."""
         self.write(head)
         before = self.have.copy()
         self.indent += 1
@@ -162,7 +162,7 @@ class Page:
             self.have = before
 
     def visit(self, times: int | str = 1) -> None:
-        """Count so many visits of every line, as `Run.spend` does."""
+        """Count visits of every line, as `Run.spend` does."""
         root, lines = self.ahead(f"{ARGUMENT}.root"), self.ahead(f"len({ARGUMENT}.lines)")
         self.write(f"{root}.steps -= {lines if times == 1 else f'{times} * {lines}'}")
         with self.block(f"if {root}.steps < 0:"):
@@ -170,7 +170,7 @@ class Page:
 
     @contextmanager
     def lines_of_record(self, times: int | str) -> Iterator[None]:
-        """A loop over the lines of the record, each in `line`, counted as so many visits."""
+        """Write a loop over the record's lines, each in `line`, and count the visits."""
         self.visit(times)
         with self.block(f"for line in {ARGUMENT}.shown:"):
             begin = len(self.lines)
@@ -180,20 +180,19 @@ class Page:
                 self.write_at(begin, f"{ARGUMENT}.line = line")  # for the helpers that are asked
 
     def source(self, shared: Mapping[str, Any]) -> Source:
-        """The finished function."""
+        """Return the finished function."""
         ahead = [f"    {name} = {code}" for code, name in self._ahead.items()]
         text = "\n".join([f"def {FUNCTION}({ARGUMENT}):", *ahead, *self.lines, ""])
         return Source(text, {**shared, **self.names})
 
 
 class Pen(ABC):
-    """What writes one function; which values it may take for granted.
+    """Writes one function, with the values that it may assume.
 
-    `clean` promises that every field that is not optional has a value in the record at hand.
-    `bare` promises that nobody asks which entries one value came from, and that an error ends the
-    function: then computed fields and sums over the lines are worked out where they are needed,
-    too, and the run notes what a look-up has answered before.
-    `own` promises that an `item` is the line in the variable `line`.
+    `clean`: every required field of the record has a value. `bare`: no caller needs a value's
+    entries, and an error ends the function. Computed fields and line sums are then computed where
+    they are needed, and the run notes what a look-up answered before. `own`: an `item` is the line
+    in the variable `line`.
     """
 
     def __init__(
@@ -211,35 +210,35 @@ class Pen(ABC):
         self.inside: set[tuple[str, str]] = set()  # computed fields that are being written
 
     def value(self, node: nodes.Expr) -> Atom:
-        """What gives the value of an expression from here on."""
+        """Return what gives an expression's value from here on."""
         found: Atom = getattr(self, f"_{type(node).__name__.lower()}")(node)
         return self.atom(found) if found.depth > DEEPEST else found
 
     @abstractmethod
     def field(self, ref: Ref, path: object) -> Atom:
-        """The value of a field, or of whatever else a name means."""
+        """Return the value of a field, or of whatever else a name means."""
 
     def atom(self, value: Atom) -> Atom:
-        """The same value in a variable."""
+        """Return the value in a variable."""
         if not value.inline:
             return value
         return Atom(self.page.put(value.code), value.kind, value.known)
 
     def held(self, node: nodes.Expr) -> Atom:
-        """The value of an expression in a variable, for whoever writes its name twice."""
+        """Return an expression's value in a variable, for code that uses it twice."""
         return self.atom(self.value(node))
 
     def constant(self, value: Any) -> Atom:
-        """A value of the table."""
+        """Return a value of the table."""
         return Atom(self.page.number(value), OF_VALUES.get(type(value), ""), known=True)
 
     def asked(self, closure: Any, key: object, kind: str = "") -> Atom:
-        """What a helper answers for this run."""
+        """Return a helper's result for this run."""
         name = self.page.number(closure, key)
         return Atom(self.page.put(f"{name}({ARGUMENT})"), kind)
 
     def guard(self, code: str, *values: Atom) -> tuple[str, bool]:
-        """The code where all values are known, else their Unknown; and whether it is never one."""
+        """Return the code, or an Unknown where a value is unknown; and whether it is known."""
         unsure = list(dict.fromkeys(v.code for v in values if not v.known))
         if not unsure:
             return code, True
@@ -249,7 +248,7 @@ class Pen(ABC):
 
 
 def stored_sum(writer: Calls, node: nodes.Call) -> Atom | None:
-    """The sum of a field that every line has; None where it is not that simple."""
+    """Return the sum of a field that every line has, or None for other sums."""
     field = _summed_field(writer, node)
     if field is None:
         return None
@@ -264,7 +263,7 @@ def stored_sum(writer: Calls, node: nodes.Call) -> Atom | None:
 
 
 def _summed_field(writer: Calls, node: nodes.Call) -> nodes.Field | None:
-    """The field of the record's own lines that is added up, where all lines have it."""
+    """Return the record's line field to sum, if every line has it."""
     arg = node.args[0]
     over = resolve_list(arg.path, writer.scope) if isinstance(arg, nodes.Name) else None
     if node.name != "sum" or node.where is not None or over is None or over.link is not None:
@@ -276,7 +275,7 @@ def _summed_field(writer: Calls, node: nodes.Call) -> nodes.Field | None:
 
 
 def _kept(writer: Calls, node: nodes.Call) -> str:
-    """The name of the key under which a run keeps the value of an aggregate."""
+    """Return the name of an aggregate's cache key in the run."""
     writer.compiler.lists.aggregate(node, writer.scope)
     return writer.page.number(writer.compiler.lists.keys[node], ("kept", id(node)))
 
@@ -285,7 +284,7 @@ def _kept(writer: Calls, node: nodes.Call) -> str:
 def add_on_the_way(
     head: Calls, line: Calls, calls: Sequence[nodes.Call], checks: int
 ) -> Iterator[None]:
-    """The loop over the lines for so many checks, which also adds up these sums of the header."""
+    """Write the loop over the lines for some checks, which also adds up these header sums."""
     page, found = head.page, dict.fromkeys(calls)
     fields = {node: f for node in found if (f := _summed_field(head, node)) is not None}
     totals = {node: page.put(page.number(_NOTHING)) for node in fields}
@@ -305,7 +304,7 @@ def add_on_the_way(
 
 
 def sums_of(node: Any) -> Iterator[nodes.Call]:
-    """The sums that an expression asks for whatever its values are."""
+    """Yield the sums that an expression needs whatever its values are."""
     if isinstance(node, nodes.Call) and node.name == "sum":
         yield node
         return
@@ -317,7 +316,7 @@ def sums_of(node: Any) -> Iterator[nodes.Call]:
 
 
 def over_own_lines(writer: Calls, node: nodes.Call) -> Atom | None:
-    """The value of an aggregate; None where a helper must work it out."""
+    """Return an aggregate's value, or None where a helper must compute it."""
     page, scope, arg = writer.page, writer.scope, node.args[0]
     over = resolve_list(arg.path, scope) if isinstance(arg, nodes.Name) else None
     if over is None or over.link is not None or node.name == "latest":
@@ -333,7 +332,7 @@ def over_own_lines(writer: Calls, node: nodes.Call) -> Atom | None:
 
 
 def _sums(writer: Calls, calls: Mapping[nodes.Call, Listed]) -> dict[nodes.Call, Atom]:
-    """These sums over the lines of the record, which all are of one kind."""
+    """Return these sums over the record's lines, all of one kind."""
     page = writer.page
     into = {node: (page.put(page.number(_NOTHING)), page.put("[]")) for node in calls}
     sum_kinds: dict[nodes.Call, str] = {}
@@ -346,7 +345,7 @@ def _sums(writer: Calls, calls: Mapping[nodes.Call, Listed]) -> dict[nodes.Call,
 
 @contextmanager
 def _each_own_line(writer: Calls, record: str, times: int) -> Iterator[Calls]:
-    """The loop over the lines, counted so many times, and what writes inside it."""
+    """Write the loop over the lines, counted `times` times, and yield the inner writer."""
     page = writer.page
     page.visit(times)
     before = page.put(f"{ARGUMENT}.line")
@@ -359,7 +358,7 @@ def _each_own_line(writer: Calls, record: str, times: int) -> Iterator[Calls]:
 
 
 def _add(inner: Calls, over: Listed, wanted: Atom, total: str, unsure: str) -> str:
-    """The lines that add one row, and the kind of the sum."""
+    """Write the lines that add one row, and return the sum's kind."""
     page = inner.page
     declared = inner.compiler.index.fields[over.record][over.field]
 
@@ -386,7 +385,7 @@ def _add(inner: Calls, over: Listed, wanted: Atom, total: str, unsure: str) -> s
 
 
 def _wanted(inner: Calls, node: nodes.Call) -> Atom:
-    """Whether a line counts for an aggregate."""
+    """Return whether a line counts for an aggregate."""
     return inner.held(node.where) if node.where is not None else Atom("True", "yes", known=True)
 
 
@@ -401,7 +400,7 @@ def _answer(page: Page, name: str, answers: str) -> Atom:
 
 
 def add_up(writer: Calls, calls: Sequence[nodes.Call]) -> None:
-    """Add up in one loop what is asked in any case, of all that is no helper's."""
+    """Write one loop that adds up every unconditional sum without a helper."""
     found: dict[nodes.Call, Listed] = {}
     for node in calls:
         arg = node.args[0]

@@ -64,7 +64,7 @@ class Correctable:
 
     @property
     def gap(self) -> bool:
-        """Whether the source said nothing usable there, so that its own clause decides."""
+        """Check whether the source sent no usable value, so that the field's own clause decides."""
         return self.setter is not Setter.OWNER
 
     @property
@@ -82,8 +82,10 @@ def correctable_fields(
     edition: Edition = NEWEST,
     came: Mapping[str, Any] | None = None,
 ) -> tuple[Correctable, ...]:
-    """The fields that a finding is about, in the order of the record; people do not set those of
-    `Setter.NOBODY`. `came`: the body as its source sent it, where people changed it since.
+    """Return the fields that a finding concerns, in the record's order, that people may correct.
+
+    Fields of `Setter.NOBODY` are excluded. `came`: the body as its source sent it, if people
+    changed it since.
     """
     came = body if came is None else came
     index = Index(ruleset)
@@ -102,7 +104,7 @@ def correctable_fields(
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """The fields that a finding is about, and whose each of them is."""
+    """The fields that a finding concerns, and who may set each."""
 
     names: set[tuple[str, ...]]
     finding: Finding
@@ -112,8 +114,9 @@ class _Asked:
     def setter(
         self, name: tuple[str, ...], field: nodes.Field | nodes.Computed, value: Any, came: Any
     ) -> Setter | None:
-        """Who may set a field; None where it is not asked for, or only its source says it. `came`:
-        the value as the source sent it.
+        """Return who may set a field; None if it is not concerned or belongs to the source.
+
+        `came`: the value as the source sent it.
         """
         if not isinstance(field, nodes.Field) or name not in self.names:
             return None
@@ -141,7 +144,7 @@ def _blank(value: Any) -> bool:
 
 
 def parse_typed(field: nodes.Field, text: str) -> Any:
-    """What a person wrote, as it stands in a body; ValueError where it is none of the type."""
+    """Return typed text as a body stores it; raise ValueError if it does not fit the type."""
     plain = text.strip()
     try:
         read = read_text(field, plain)
@@ -155,7 +158,7 @@ def parse_typed(field: nodes.Field, text: str) -> Any:
 def _of_lines(
     index: Index, record: str, body: Mapping[str, Any], came: Mapping[str, Any], asked: _Asked
 ) -> Iterator[Correctable]:
-    """The fields of the lines that the finding names, or of all of them."""
+    """Yield the fields of the lines that the finding names, or of all lines."""
     many, lines = index.lines_field(record), index.line_records.get(record)
     rows = body.get(many.name) if many else None
     if lines is None or many is None or not isinstance(rows, list):
@@ -176,7 +179,7 @@ def _of_lines(
 
 
 def _named(index: Index, record: str, finding: Finding) -> Iterator[tuple[str, ...]]:
-    """The stored fields that a finding is about."""
+    """Yield the stored fields that a finding concerns."""
     key = finding.cause_key
     if finding.code == TARGET_LIMIT:
         yield from ((LINE, name) for name in LINE_AMOUNTS if key.named in PRICE_LIMITS)
@@ -197,7 +200,7 @@ def _named(index: Index, record: str, finding: Finding) -> Iterator[tuple[str, .
 
 
 def _asked(index: Index, record: str, table: str) -> Iterator[tuple[str, ...]]:
-    """What a map, or with "" the units, are asked with, wherever the rules of the record ask."""
+    """Yield the keys that the record's rules look up in a map, or in the units for a blank name."""
     asked = {table} if table else {"in_base", "price_in_base"}
     scope = Scope(index, record, line=True)
     parts: list[Any] = [post for post in index.ruleset.posts if post.record == record]
@@ -211,7 +214,7 @@ def _asked(index: Index, record: str, table: str) -> Iterator[tuple[str, ...]]:
 
 
 def _fields(scope: Scope, parts: Any) -> Iterator[tuple[str, ...]]:
-    """Stored fields that an expression reads, through what is computed of them."""
+    """Yield the stored fields that an expression reads, also through computed fields."""
     waiting: list[tuple[Scope, Any]] = [(scope, parts)]
     seen: set[tuple[str, ...]] = set()
     while waiting:

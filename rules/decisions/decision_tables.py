@@ -69,7 +69,7 @@ _ZERO = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """What a table says of one case: its row, or why no row is certain."""
+    """A table's result for one case: its row, or why no row is certain."""
 
     row: nodes.TableRow | None
     gaps: Unknown | None
@@ -105,7 +105,7 @@ class TableProgram:
         ]
 
     def find(self, values: Mapping[str, Any], run: Any) -> Hit:
-        """The certain row of a case: its own facts, and the run of its record, if it has one."""
+        """Return the certain row for a case: its own facts, and its record's run if it has one."""
         have = [
             values.get(name, _UNKNOWN) if closure is None else closure(run)
             for name, _, closure in self._columns
@@ -124,7 +124,7 @@ class TableProgram:
         return Hit(None, join_unknowns(*unsure) if unsure else None, operands)
 
     def _column(self, name: str) -> tuple[Type, Closure | None]:
-        """The type of a column, and how it is read where it is no fact of the case."""
+        """Return a column's type, and its reader where it is no fact of the case."""
         if name in _FACTS:
             return _FACTS[name], None
         ref = self._scope.resolve((name,)) if self._scope else None
@@ -144,7 +144,7 @@ class TableProgram:
         return _among([self._value(v, of) for v in cell.values])
 
     def _value(self, value: nodes.Value, of: Type) -> Closure:
-        """A value of a cell: a word of the column, a const, or what is written out."""
+        """Return a cell's value: a word of the column, a constant or a literal."""
         if isinstance(value, nodes.Literal):
             return constant(value.value)
         if of.kind == "one_of":
@@ -183,7 +183,7 @@ def _among(values: list[Closure]) -> Cell:
 
 
 def latest_consts(consts: Mapping[str, nodes.Const]) -> dict[str, Any]:
-    """The newest value of every const."""
+    """Return every constant's newest value."""
     return {
         name: max(const.rows, key=lambda r: r.since).value.value for name, const in consts.items()
     }
@@ -191,9 +191,9 @@ def latest_consts(consts: Mapping[str, nodes.Const]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class RetryAnswer:
-    """What is done now: `try_again` after a pause, or the word of an action with its team.
+    """What to do now: `try_again` after a pause, or an action with its team.
 
-    `again` is what the row says of trying again, also when its tries are used up.
+    `again` is the row's retry rule, also when its tries are used up.
     """
 
     kind: str  # try_again look_up hold review warn ignore drop wait block reject
@@ -210,7 +210,7 @@ class RetryProgram:
         self.table = TableProgram(declared.table, None, latest_consts(index.consts))
 
     def answer(self, error_class: str, tries: int) -> RetryAnswer | None:
-        """The answer for an error after so many tries; None where no row has one."""
+        """Return the answer to an error after a number of tries, or None without a row."""
         hit = self.table.find({"error": error_class, "tries": Decimal(tries)}, None)
         if hit.row is None:
             return None
@@ -256,11 +256,13 @@ class ReversalProgram:
 
     @property
     def programs(self) -> tuple[FieldProgram, ...]:
-        """The fields that it fills itself; the others are those of what it takes back."""
+        """Return the fields that the mirror document sets itself; the others come from its
+        original.
+        """
         return (*self.head, *self.line)
 
     def mirror(self, run: Run, posting: PostingFact, seq: int) -> tuple[Document | None, Draft]:
-        """The document that takes a posting back, and what is missing of it."""
+        """Return the document that reverses a posting, and the draft with its gaps."""
         outer = run.route
         run.route = RouteRun(self.name, self.reversal.route.target, seq=seq, day=run.today)
         run.line = {}
@@ -298,14 +300,14 @@ class ReversalProgram:
         return draft
 
     def _date_anew(self, run: Run, draft: Draft) -> None:
-        """The day that a person gave it, where it has the one that this is given instead of."""
+        """Set the new day of a document that a person gave to its predecessor."""
         given = run.facts.dated.get(self.name) if self.may_be_dated else None
         told = draft.fields.get(self.date, "")
         if given is not None and _day(told, run.today) == given.instead_of:
             draft.fields[self.date] = given.day.isoformat() + told[len(DAY) :]
 
     def _rows(self, run: Run, posting: PostingFact) -> list[dict[str, Any]]:
-        """The record's lines that the lines of the posted document were made of."""
+        """Return the record's lines behind the lines of the posted document."""
         if not posting.billed:
             posted = (posting.content or {}).get("lines")
             every = isinstance(posted, list | tuple) and len(posted) == len(run.lines)
@@ -333,7 +335,7 @@ class ReversalProgram:
         )
 
     def _amount(self, draft: Draft, posting: PostingFact) -> Decimal:
-        """What is taken back: all that the posting came to, unless the route says otherwise."""
+        """Return the reversed amount: the whole posting, unless the route sets another."""
         told = (posting.content or {}).get("amount")
         if not self.line and self.amount not in {f.name for f in self.head} and told is not None:
             return Decimal(str(told))
@@ -362,7 +364,9 @@ class EditedFields:
     """The stored fields of one record kind, compared between two contents."""
 
     def __init__(self, index: Index, record: str, apart: Iterable[str] = ()) -> None:
-        """`apart` are the fields of lines that are compared by themselves: `price`."""
+        """Create the comparison; `apart` are line fields with their own comparison, such as
+        `price`.
+        """
         self.reader = Reader(index, record)
         many = index.lines_field(record)
         lines = index.line_records.get(record)
@@ -375,10 +379,10 @@ class EditedFields:
         self.together = tuple(f for f in stored if f not in self.apart)
 
     def of(self, run: Run, posting: PostingFact) -> tuple[str, ...] | None:
-        """The names of the fields that differ; None where nobody knows what was posted.
+        """Return the names of the fields that differ, or None if the posted content is unknown.
 
-        A field of the lines that is compared alone differs where a line that is there still
-        says another: `line.price`. All else about the lines is told by the field that holds them.
+        A line field with its own comparison differs where a remaining line changed it:
+        `line.price`. All other line changes appear under the field that holds the lines.
         """
         if posting.body is None:
             return () if posting.version == run.version else None
@@ -397,7 +401,7 @@ class EditedFields:
         return tuple(dict.fromkeys(found))
 
     def _by_key(self, rows: list[dict[str, Any]]) -> list[_Line]:
-        """All lines in the order of their keys."""
+        """Return all lines in the order of their keys."""
         found = [(line_key(row.get(self.key), at), row) for at, row in enumerate(rows, start=1)]
         return sorted(found, key=lambda line: line[0])
 
@@ -416,7 +420,7 @@ def _value(value: Any) -> Any:
 
 
 def _of(lines: list[_Line], fields: Iterable[str]) -> list[Any]:
-    """What some lines say in some of their fields."""
+    """Return the values of some lines in some fields."""
     return [(key, [_value(row.get(f)) for f in fields]) for key, row in lines]
 
 
@@ -430,7 +434,7 @@ class GroupProgram:
         )
 
     def changed(self, fields: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-        """The groups in which something changed, each with its changed fields."""
+        """Return the groups with a change, each with its changed fields."""
         found: dict[str, tuple[str, ...]] = {}
         for field in fields:
             group = self.of.get(field)
@@ -449,7 +453,10 @@ def compare_posted(
     owner: str,
     span: Span,
 ) -> Said:
-    """One verdict: nothing differs, or a finding that names what does; `theirs` may differ."""
+    """Return one verdict: no difference, or a finding that names the differences.
+
+    Fields of the target (`theirs`) may differ.
+    """
     route = posting.route
     changes = _status_change(gate) or _differences(posting.content, draft, theirs)
     released = bool(changes) and (route, CHANGE_RULE) in run.facts.releases
@@ -489,7 +496,7 @@ def _status_change(gate: GateSaid) -> list[str]:
 def _differences(
     content: Mapping[str, object] | None, draft: Draft, theirs: frozenset[str]
 ) -> list[str]:
-    """What the draft says otherwise than the posted content; unknown fields are named too."""
+    """Return where the draft differs from the posted content; unknown fields are included."""
     if content is None:
         return []
     old_fields, old_lines = content.get("fields"), content.get("lines")
@@ -514,21 +521,22 @@ def _fields(old: object, new: Mapping[str, str], prefix: str, theirs: frozenset[
 
 
 class BilledBefore:
-    """What stays of earlier documents; rules of earlier editions do not ask."""
+    """Compute what earlier documents have billed; rules of earlier editions do not use it."""
 
     def __init__(self, bill: BillProgram, reader: Reader) -> None:
         self.bill, self.reader = bill, reader
         self.asked = reader.edition >= Edition.SIXTH
 
     def remember(self, shares: Shares, standing: Documents) -> Shares:
-        """The shares of a new document behind those that stand, oldest first."""
+        """Return the shares of a new document after the shares of other documents, oldest first."""
         if self.asked and standing:
             shares.earlier_amount = partial(self._had, standing)
         return shares
 
     def _had(self, standing: Documents, run: Run, amount: Closure) -> Any:
-        """How much of an amount they have, or why nobody can tell; None where it is not known what
-        one of them was made of.
+        """Return how much of an amount the documents have, or why it is unknown.
+
+        None where a document's origin is unknown.
         """
         line = run.line
         try:
@@ -546,9 +554,7 @@ class BilledBefore:
         return _ZERO
 
     def never_completed(self, run: Run, standing: Documents) -> bool:
-        """Whether none of the documents completed the record as it was then, so that no amount of
-        the header is on any of them.
-        """
+        """Check whether no document completed its record, so that no header amount was billed."""
         line = run.line
         try:
             for last in range(len(standing), 0, -1):
@@ -560,7 +566,7 @@ class BilledBefore:
         return True
 
     def _completes(self, then: Run, documents: Documents) -> bool | Unknown:
-        """Whether documents bill all of the record as it was."""
+        """Check whether documents bill all of the record as it was."""
         billed, gaps, left = sum_billed(documents), [], False
         for key, row in self.bill.keyed_lines(then):
             then.line = row
@@ -574,7 +580,7 @@ class BilledBefore:
         )
 
     def _as_posted(self, run: Run, document: PostingFact) -> Run | None:
-        """The record as a document says it; what is linked to it is as it is now."""
+        """Return the record as a document shows it; its linked records are current."""
         if document.body is None:
             return run if document.version == run.version else None
         key = ("as posted", document.route, document.seq)

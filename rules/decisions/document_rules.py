@@ -126,7 +126,7 @@ class DuplicateProgram:
         self.match = [self._matches(compiler, u) for u in declared.uniques]
 
     def _matches(self, compiler: Compiler, unique: nodes.Unique) -> tuple[frozenset[str], ...]:
-        """The match words by which values of each field are the same."""
+        """Return the match words by which each field's values are compared."""
         if compiler.index.edition < Edition.THIRD:
             return (frozenset(),) * len(unique.fields)
         keys = zip(unique.fields, unique.like, strict=True)
@@ -136,11 +136,11 @@ class DuplicateProgram:
         return Operand(compiler, nodes.Name((name,), unique.span), self.scope)
 
     def key_name(self, number: int) -> str:
-        """The name of the link key of the n-th `unique … in history`."""
+        """Return the name of the n-th link key, `unique … in history`."""
         return f"dup:{self.route}:{self.record}.{number}"
 
     def key_value(self, number: int, run: Run) -> str | Unknown:
-        """The canonical value of that key, or why it is unknown."""
+        """Return the key's canonical value, or why it is unknown."""
         values = [(o.label, o.closure(run), o) for o in self.fields[number]]
         if any(type(v) is Unknown for _, v, _ in values):
             return join_unknowns(*(v for _, v, _ in values))
@@ -152,7 +152,7 @@ class DuplicateProgram:
         return text if len(text) <= LONGEST_KEY else f"sha256:{sha256_hex(text)}"
 
     def link_keys(self, run: Run) -> list[tuple[str, str]]:
-        """Names and values of all link keys that are known."""
+        """Return names and values of all known link keys."""
         found = []
         for number, unique in enumerate(self.declared.uniques):
             if unique.where == "history":
@@ -162,7 +162,7 @@ class DuplicateProgram:
         return found
 
     def judge(self, run: Run, route: str, fields: Mapping[str, str]) -> Said:
-        """A verdict for each unique, and one finding; `fields` is the document so far."""
+        """Return a verdict for each unique and one finding; `fields` is the document so far."""
         said = Said()
         released = (route, DUPLICATE_RULE) in run.facts.releases
         same: list[tuple[str, tuple[str, ...]]] = []
@@ -201,7 +201,7 @@ class DuplicateProgram:
     def _ask(
         self, number: int, unique: nodes.Unique, run: Run, route: str, fields: Mapping[str, str]
     ) -> tuple[Any, tuple[str, ...]]:
-        """The value that must be unique, and who else has it."""
+        """Return the value that must be unique, and the other records with it."""
         if unique.where == "history":
             others = run.facts.history.get(self.key_name(number), ())
             if not (others or run.whole) and self._is_known(number, run):
@@ -232,7 +232,7 @@ class DuplicateProgram:
         return shown, tuple(d.record or d.number or shown for d in same)
 
     def _is_known(self, number: int, run: Run) -> bool:
-        """Whether the n-th key has a value that can be written."""
+        """Check whether the n-th key has a value that can be stored."""
         try:
             values = [type(o.closure(run)) for o in self.fields[number]]
         except (ArithmeticError, TypeError):
@@ -258,7 +258,7 @@ class DuplicateProgram:
 
 
 class DocumentRules:
-    """The rules of one route that are asked when something is sent."""
+    """One route's rules that are evaluated before sending."""
 
     def __init__(
         self,
@@ -285,7 +285,7 @@ class DocumentRules:
         self.common, self.own, self.unusual, self.listed = common, own, unusual, listed
 
     def rules(self, run: Run, shared: Shared, said: Said, *, goes: bool = True) -> None:
-        """What checks and conversions say of the record, and what bars one that goes."""
+        """Add the results of checks and conversions, and what bars the record."""
         together = not run.stepwise and self.common is not None and self.own is not None
         rows = self._rows(run) if together and run.whole else None
         concern = self._concern(run) if together and not run.whole else -1
@@ -303,13 +303,13 @@ class DocumentRules:
         return judge_barred(run, route, source=source, owner=owner, span=span)
 
     def failed(self, run: Run, shared: Shared, said: Said, bits: int) -> None:
-        """What the checks of these bits say, where a glance saw that nothing else has to tell."""
+        """Add the results of these checks, where a glance found nothing else to report."""
         for check in self.checks:
             if check.bit & bits:
                 said.add(self._check(check, run, shared, None))
 
     def _concern(self, run: Run) -> int:
-        """The bits of the checks that have not just passed: what passes is not told."""
+        """Return the bits of the checks that did not simply pass."""
 
         def not_passed(checks: CheckGroup) -> int:
             fail, unknown = checks.bits(run)
@@ -318,11 +318,13 @@ class DocumentRules:
         return self._in_one_go(run, not_passed, int.__or__)
 
     def _rows(self, run: Run) -> Rows:
-        """The rows of all checks."""
+        """Return the rows of all checks."""
         return self._in_one_go(run, lambda checks: checks.rows(run), dict.__or__)
 
     def _in_one_go(self, run: Run, ask: Callable[[CheckGroup], T], both: Callable[[T, T], T]) -> T:
-        """What the checks of all routes say, asked once a record, and those of this one."""
+        """Return the results of all routes' checks, evaluated once per record, with this route's
+        own.
+        """
         assert self.common is not None and self.own is not None  # noqa: S101, PT018
         try:
             if self.common not in run.memo:
@@ -333,7 +335,7 @@ class DocumentRules:
             raise RetreatError from reason
 
     def document(self, run: Run, draft: Draft, said: Said) -> None:
-        """What is said of the document: its codes, units and total, whether it is there already."""
+        """Add the document's findings: codes, units, total, and whether it exists already."""
         units = self.agreement
         if self.told is not None and draft.is_filled:
             said.add(self.told.judge(run))
@@ -360,7 +362,7 @@ class DocumentRules:
         return shared[name].for_route(self.route)
 
     def _asked(self, check: CheckProgram, run: Run) -> list[Row]:
-        """The rows of a check, asked once a record where they are the same for all routes."""
+        """Return a check's rows, evaluated once per record where all routes share them."""
         if not check.everywhere:
             return check.ask(run)
         if check not in run.memo:
@@ -381,7 +383,7 @@ class DocumentRules:
         run: Run,
         check: CheckProgram | None = None,
     ) -> Said:
-        """What a rule says; too many steps become its finding."""
+        """Return a rule's result; too many steps become its finding."""
         try:
             return ask()
         except ArithmeticError as reason:
@@ -397,7 +399,7 @@ class DocumentRules:
 def duplicate_findings(
     facts: Facts, route: str, *, owner: str, span: Span, edition: Edition
 ) -> list[Finding]:
-    """One for each conflict, unless a person has said that it is right so."""
+    """Return one finding for each conflict, unless a person accepted it."""
     rule = IDENTITY if edition >= Edition.FOURTH else DUPLICATE_RULE
     if (route, rule) in facts.releases:
         return []
@@ -430,8 +432,10 @@ def _finding(conflict: Conflict, route: str, owner: str, span: Span, rule: str) 
 
 
 def _compared(value: object, others: tuple[str, ...]) -> VerdictResult:
-    """Return what a comparison says. One with a blank part that the rules call optional does not
-    apply: two sales without a customer are not sales to the same one.
+    """Return a comparison's result.
+
+    A comparison with a blank optional part does not apply: two sales without a customer do not
+    share one.
     """
     if type(value) is not Unknown:
         return HIT if others else PASS
@@ -443,7 +447,7 @@ def _shown(unique: nodes.Unique, fields: Mapping[str, str]) -> tuple[tuple[str, 
 
 
 def order_by_dependency(routes: list[RouteProgram]) -> list[RouteProgram]:
-    """The routes, each behind the one that it comes after; else as they are written."""
+    """Return the routes, each after the route that it depends on, otherwise as written."""
     named = {route.name: route for route in routes}
     found: dict[str, RouteProgram] = {}
 
@@ -459,7 +463,7 @@ def order_by_dependency(routes: list[RouteProgram]) -> list[RouteProgram]:
 
 
 def who_decides(decision: Decision) -> str:
-    """Who decides about what is posted on a route, by which rule; empty where nobody has to."""
+    """Return who decides about a route's posted document and by which rule, or blank."""
     changes = any(step.action in _CHANGES for step in decision.plan)
     for one in decision.findings:
         if one.severity in STOPS and (changes or one.error_class == "stale_version"):
@@ -468,8 +472,9 @@ def who_decides(decision: Decision) -> str:
 
 
 def daily_due(value: date | datetime, at: time, zone: ZoneInfo) -> datetime:
-    """The first `at` after the day of a value, in the zone, as a UTC moment; behind the last day of
-    the calendar there is none, and that day stands for it.
+    """Return the first `at` after a value's day in the zone, as a UTC moment.
+
+    The last day of the calendar has no next day and is used itself.
 
     >>> daily_due(date(2026, 11, 18), time(2, 0), ZoneInfo("Asia/Kuala_Lumpur")).isoformat()
     '2026-11-18T18:00:00+00:00'
@@ -483,13 +488,13 @@ def daily_due(value: date | datetime, at: time, zone: ZoneInfo) -> datetime:
 
 @lru_cache(maxsize=MOMENTS)
 def day_in(now: datetime, zone: ZoneInfo) -> date:
-    """The day that a moment is of."""
+    """Return a moment's day in a zone."""
     return now.astimezone(zone).date()
 
 
 @lru_cache(maxsize=MOMENTS)
 def next_midnight(now: datetime, zone: ZoneInfo) -> datetime:
-    """The moment at which `today` changes."""
+    """Return the moment when `today` changes."""
     day = now.astimezone(zone).date() + timedelta(days=1)
     return datetime.combine(day, time(0), tzinfo=zone).astimezone(UTC)
 
@@ -503,29 +508,29 @@ class PostingTurn:
         self.after = str(post.after) if post.after else None
 
     def hour(self, run: Run) -> datetime | None:
-        """From when on it may go; None where that is at once, or where the record is not dated."""
+        """Return from when it may be posted; None for at once or without a date."""
         if self.daily is None:
             return None
         value = run.head.get(self.daily.by)
         return daily_due(value, self.daily.at, self.zone) if isinstance(value, date) else None
 
     def is_early(self, run: Run) -> bool | None:
-        """Whether its hour is still to come; None where the record is not dated."""
+        """Check whether its hour is still to come; None without a date."""
         if self.daily is None:
             return False
         moment = self.hour(run)
         return None if moment is None else moment > run.now
 
     def number_before(self, run: Run) -> str:
-        """The number of the document that it comes after; empty where that is not posted."""
+        """Return the number of the document that it follows; blank if that is not posted."""
         return run.facts.documents_of_family.get(self.after or "") or ""
 
     def held_before(self, run: Run) -> str:
-        """Who decides about that document; empty where nobody does."""
+        """Return who decides about that document, or blank."""
         return run.held.get(self.after or "") or "" if self.number_before(run) else ""
 
     def follows(self, run: Run) -> bool:
-        """Whether it may go as far as the document before it goes."""
+        """Check whether the document before it allows it."""
         return self.after is None or bool(self.number_before(run) and not self.held_before(run))
 
 
@@ -557,7 +562,7 @@ class PeriodProgram:
         return "locked" if run.route.closed else "open"
 
     def _closed(self, run: Run, day: date, until: date | None) -> date | None:
-        """The first of the document's own day and those that it touches that is not open."""
+        """Return the first closed day among its own day and the days of documents it changes."""
         if until is None or day <= until:
             return day if until else None
         days = [run.facts.days_of_family.get(route) for route in self.touched]
@@ -565,7 +570,7 @@ class PeriodProgram:
 
 
 def _touched(index: Index, post: nodes.Post, schemas: Schemas | None) -> tuple[str, ...]:
-    """The routes of the earlier documents that the target touches with this one."""
+    """Return the routes of earlier documents that the target changes along with this one."""
     known = schemas.document(post.route.target, post.route.document) if schemas else None
     found: list[str] = []
     after = post.after if getattr(known, "touches_earlier", False) else None
@@ -577,7 +582,7 @@ def _touched(index: Index, post: nodes.Post, schemas: Schemas | None) -> tuple[s
 
 
 def own_company_findings(facts: Facts, route: str, *, owner: str, span: Span) -> list[Finding]:
-    """At most one. Nobody may let it go: the record would be posted in books of others."""
+    """Return at most one finding, which cannot be released: the record belongs to other books."""
     return [
         Finding(
             code=OWN_COMPANY_CODE,

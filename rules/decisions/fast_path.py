@@ -47,7 +47,7 @@ class CloserLookError(Exception):
 
 
 class GateGlance(NamedTuple):
-    """A gate's word for a status, and the bits that say so: of the glance, of what holds."""
+    """A gate's word for a status, with its bits for the glance and for the conditions."""
 
     word: GateSaid
     fail: int
@@ -83,9 +83,9 @@ class RouteGlances:
     # ---- one record ---------------------------------------------------------------------------
 
     def seen(self, run: Run, common: int) -> RouteGlance:
-        """What this route says of a record; `common` are the checks that failed for all routes.
+        """Return this route's glance; `common` are the failed checks of all routes.
 
-        Raises CloserLookError where that takes the whole outcome.
+        Raise CloserLookError where the whole outcome is needed.
         """
         state = run.head.get(self.route.status)
         gate = self.gates.get(state, self.ungated) if isinstance(state, str) else self.ungated
@@ -97,7 +97,7 @@ class RouteGlances:
         return self._made(word, asked.fail, asked.unknown)
 
     def ready(self, run: Run, made: Drafted, status_word: str) -> Judged:
-        """What is decided of a record that is ready, of which `seen` has kept the document."""
+        """Return the decision about a ready record whose document `seen` has kept."""
         name, span = self.name, self.route.post.span
         draft, run.route = made
         document = self.route.document.document(run, draft)
@@ -108,7 +108,7 @@ class RouteGlances:
         return Judged(decision, said)
 
     def _opened(self, run: Run) -> Any:
-        """Whether the route applies, once the run says which route is asked."""
+        """Return whether the route applies, once the run knows the route."""
         if (self.told is not None and self.told.differs(run.world)) or not self.needs.enter(run):
             raise CloserLookError
         if self.route.asking.unusual.seen(run):
@@ -116,7 +116,7 @@ class RouteGlances:
         return True if self.route.when is None else self.route.when.run(run)
 
     def _made(self, word: PostingState, fail: int, unknown: int) -> RouteGlance:
-        """The glance that says so; most records share a few."""
+        """Return the glance with these values; most records share a few glances."""
         key = (word, fail, unknown)
         found = self._kept.get(key)
         if found is None:
@@ -134,7 +134,7 @@ def _bits(bits: Iterable[int]) -> int:
 
 
 class _Asked:
-    """One record under one route, asked for bits alone; a plain object for the sake of speed."""
+    """One record under one route, evaluated as bits only; a plain object for speed."""
 
     __slots__ = ("by", "counted", "fail", "gate", "has", "run", "said", "unknown")
 
@@ -144,7 +144,7 @@ class _Asked:
         self.has = False
 
     def rules(self, *, goes: bool) -> None:
-        """The bits of the route's own checks; the document is only looked at, not made."""
+        """Evaluate the bits of the route's own checks; the document is examined but not made."""
         by, needs, run = self.by, self.by.needs, self.run
         own, unknown = by.own.bits(run) if by.own else (0, 0)
         soon = needs.is_too_soon(run)
@@ -157,11 +157,11 @@ class _Asked:
             self.unknown = by.bits[DUPLICATES]
 
     def counts(self) -> None:
-        """The failed checks, and a gate that holds."""
+        """Count the failed checks and a holding gate."""
         self.counted = self.said | self.gate.holds
 
     def waits(self, reason: Reason) -> bool:
-        """Note the hour and the other document; the rest has no bit of its own."""
+        """Record the hour and the other document; other waits have no bit."""
         return reason != "turn" or self._turn()
 
     def _turn(self) -> bool:
@@ -174,11 +174,11 @@ class _Asked:
         return waits != 0
 
     def has_document(self) -> bool:
-        """Whether nothing is missing of it, not even the number of the one before."""
+        """Check whether the document is complete, even the number of its predecessor."""
         return self.has
 
     def approvals(self) -> None:
-        """The bits of those that ask."""
+        """Evaluate the bits of the required approvals."""
         for approval, bit in self.by.consents:
             asks = approval.asks(self.run)
             if type(asks) is Unknown:
@@ -190,7 +190,7 @@ class _Asked:
                 self.counted |= bit
 
     def strictest(self) -> str | None:
-        """By the bits that count."""
+        """Return the strictest severity of the counting bits."""
         if self.counted:
             for severity, bits in self.by.stops:
                 if self.counted & bits:
@@ -227,7 +227,7 @@ class KindGlances:
         self._rounding = numbers.bit("rounding", "")
 
     def seen(self, run: Run) -> tuple[RouteGlance, ...] | None:
-        """What every route says; None where it takes a closer look."""
+        """Return every route's glance, or None where a closer look is needed."""
         if not self.able or self.common is None or not run.clean or not _is_new(run.facts):
             return None
         try:
@@ -242,12 +242,13 @@ class KindGlances:
         return None if run.long else found
 
     def _drawn_up(self, run: Run) -> bool:
-        """Whether a document was made of it, which knows how each unit of a line is converted."""
+        """Check whether a document was made, which knows each line's unit conversion."""
         return bool(run.drafts)
 
     def carried(self, run: Run, once: SharedRead) -> Glance | None:
-        """What another program said of this record, with what checks say that it has not as they
-        are; None where more than that could differ.
+        """Return another program's glance with this program's different checks.
+
+        None where more than the checks may differ.
         """
         if (
             once.first_glance is None
@@ -278,9 +279,9 @@ class KindGlances:
         return Glance(tuple(found), glance.amount)
 
     def _more(self, seen: RouteGlance, fail: int) -> RouteGlance | None:
-        """The same, if these checks failed, too.
+        """Return the glance with these checks failed, too.
 
-        None where one of them rejects it, or may have said already what a proof of amounts says.
+        None where one of them rejects the record, or repeats the result of a proof of amounts.
         """
         severe = {c.severity for c in self.checks if c.bit & fail} - {"warn"}
         said = (seen.fail | seen.unknown) & self._rounding
@@ -291,7 +292,7 @@ class KindGlances:
         return RouteGlance(seen.route, state, seen.fail | fail, seen.unknown)
 
     def _others(self, once: SharedRead, common: CheckGroup) -> CheckGroup:
-        """The checks that the other program does not have as they are."""
+        """Return the checks that the other program does not share."""
         rest = self._rest.get(once.checks)
         if rest is None:
             own = [c for c in self.checks if c.check.name not in once.checks]
@@ -299,14 +300,14 @@ class KindGlances:
         return rest
 
     def ready(self, run: Run, status_word: str) -> list[Judged]:
-        """What is decided of a record of which `seen` says that all routes are ready, and no more;
-        it has kept their documents.
+        """Return the decisions about a record whose routes are all ready, with their kept
+        documents.
         """
         made = run.drafts or {}
         return [route.ready(run, made[route.name], status_word) for route in self.routes]
 
     def _bits(self, run: Run, common: CheckGroup) -> tuple[int, int]:
-        """The checks for all routes; what another program has asked alike is not asked again."""
+        """Return the bits of all routes' checks; shared results are reused."""
         once = run.once
         if once is None or once.failed is None:
             fail, unknown = common.bits(run)
@@ -323,7 +324,7 @@ class KindGlances:
 
 
 def _is_new(facts: Facts) -> bool:
-    """Whether nothing is posted, released, dated again, barred or like another record."""
+    """Check whether the record has no posting, release, new date, bar or possible duplicate."""
     return not (
         facts.postings
         or facts.releases
@@ -338,9 +339,9 @@ def _is_new(facts: Facts) -> bool:
 
 
 class Completeness:
-    """What one route needs to know of a record; `able` says whether that can be told at all.
+    """What one route needs to know about a record; `able` states whether it can be determined.
 
-    `units` are asked with the texts of its document, whether it says them or not.
+    `units` are evaluated with the document's texts in any case.
     """
 
     def __init__(self, route: RouteProgram, units: Conversions) -> None:
@@ -371,7 +372,7 @@ class Completeness:
         return dated and route.bill is None and (agreement is None or agreement.certain)
 
     def _wanted(self, post: nodes.Post, without: AbstractSet[str]) -> WantedValues:
-        """What the document needs; its number is known where the parts of it are."""
+        """Return what the document needs; its number is known once its parts are."""
         given = [a for a in post.fields if a.name not in without]
         head = [a.expr for a in given if not _is_number(a.expr)]
         head += [o.node for o in self.number_parts] + [o.node for o in self.keys]
@@ -381,7 +382,7 @@ class Completeness:
         )
 
     def _draws_up(self, units: Conversions) -> Closure | None:
-        """What makes the document's texts; its fields are those of the route, in their order."""
+        """Return what makes the document's texts; its fields are the route's, in order."""
         document = self.route.document
         head, line = document.assigned
         keys = [o.node for o in (*self.number_parts, *self.keys)]
@@ -390,7 +391,7 @@ class Completeness:
         return self.route.compiler.document(head, line, wanted, amount=document.shape.amount)
 
     def _duplicates(self, route: RouteProgram) -> None:
-        """The operands that say whether a record may be compared, and what no draft can tell."""
+        """Prepare the operands that decide whether a record may be compared without a draft."""
         self.number_parts = route.document.parts
         assigned = {a.name for a in route.post.fields} - self.later
         self.keys: list[Operand] = []
@@ -407,7 +408,7 @@ class Completeness:
     # ---- one record ---------------------------------------------------------------------------
 
     def enter(self, run: Run) -> bool:
-        """Say which route is asked, as far as its rules want to know; no where that is unknown."""
+        """Enter the route, as far as its rules need it; return False if that is unknown."""
         route = self.route
         run.route = RouteRun(route.name, route.post.route.target)
         run.line = {}
@@ -422,22 +423,22 @@ class Completeness:
         return True
 
     def is_too_soon(self, run: Run) -> bool:
-        """Whether a number that it tells is of a document that is not there yet."""
+        """Check whether its number refers to a document that does not exist yet."""
         return bool(self.later) and not self.route.turn.follows(run)
 
     def is_vague(self, *, goes: bool) -> bool:
-        """Whether no document, or not even that of a record that goes, says what is unique."""
+        """Check whether the unique values are unknown without a document or a posted record."""
         return self.unknown_drafted if goes else self.unknown_undrafted
 
     def is_comparable(self, run: Run) -> bool:
-        """Whether all that makes a duplicate is known, where no document is made."""
+        """Check whether every part of a duplicate comparison is known without a document."""
         asked = [*self.keys, *(self.number_parts if self.by_number else ())]
         return not any(type(o.closure(run)) in {Unknown, Fraction} for o in asked)
 
     def is_whole(self, run: Run, *, before: bool) -> bool:
-        """Whether the document is known, and its total and units are what they say.
+        """Check whether the document is known, with matching total and units.
 
-        Before the document that it follows is there, all but the number of that one.
+        Before its predecessor exists, everything except that number counts.
         """
         once, key = run.once, (self.route.name, before)
         if once is None or self.route.name not in once.routes:
@@ -447,7 +448,7 @@ class Completeness:
         return once.completeness[key]
 
     def _drafted(self, run: Run, drafts: dict[str, Drafted]) -> bool:
-        """The same by making the document, which is kept; its number and day are noted."""
+        """Check the document by making it; keep it with its number and day."""
         route, document = run.route, self.route.document
         route.number, route.day = document.number(run), document.day(run)
         if type(route.number) is Unknown or not isinstance(route.day, date):
@@ -475,7 +476,7 @@ class Completeness:
         return not self.route.asking.listed.differs(run) and self._counts_alike(run)
 
     def _counts_alike(self, run: Run) -> bool:
-        """Whether the target has nothing to say of the units."""
+        """Check whether the target has no objection to the units."""
         if self.route.asking.agreement is None:
             return True
         target = run.world.targets.get(self.route.post.route.target)
@@ -489,7 +490,7 @@ def _is_number(expr: nodes.Expr) -> bool:
 
 
 def _computed(compiler: Compiler) -> Iterator[nodes.Expr]:
-    """What the computed fields of the record and its lines are made of."""
+    """Yield the formulas of the computed fields of the record and its lines."""
     index = compiler.index
     lines = index.line_records.get(compiler.record)
     for record in (index.records[compiler.record], *((lines,) if lines else ())):

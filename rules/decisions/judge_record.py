@@ -99,7 +99,7 @@ class Restated:
 
 
 class KindProgram:
-    """Everything the rules say of one record kind."""
+    """Every rule about one record kind."""
 
     def __init__(
         self,
@@ -146,7 +146,7 @@ class KindProgram:
     def judge(
         self, subject: Subject, facts: Facts, world: World, now: datetime, told: Detail = WHOLE
     ) -> Outcome:
-        """The outcome of one version of one record, with as much of the story as is wanted."""
+        """Return the outcome of one version of one record, with the requested part of the story."""
         asked = (subject, facts, world, now)
         with decimal.localcontext(CONTEXT):
             try:
@@ -157,8 +157,10 @@ class KindProgram:
     def judge_all(
         self, asked: Sequence[EvaluationInput], told: Detail
     ) -> list[Outcome | Exception]:
-        """The outcome of each, or why there is none: each step goes over all of them before the
-        next begins, so that its code stays in the processor's caches.
+        """Return each outcome, or the reason for its absence.
+
+        Each step runs for all records before the next step, so that its code stays in the
+        processor's caches.
         """
         stepwise = self.common is None
         begin = partial(self._begun, told=told, stepwise=stepwise)
@@ -186,9 +188,9 @@ class KindProgram:
         now: datetime,
         once: SharedRead | None = None,
     ) -> Glance:
-        """What the outcome says at a glance: quickly where nothing is missing nor posted.
+        """Return a quick outcome, complete only where nothing is missing or posted.
 
-        `once` is shared with another program that reads this record alike, in the same world.
+        `once` is shared with another program that reads this record alike, in one world.
         """
         asked = (subject, facts, world, now)
         try:
@@ -235,7 +237,7 @@ class KindProgram:
         return _Way(subject, content, gaps, run)
 
     def _looked(self, way: _Way) -> _Way:
-        """Seen at a glance, where a glance is enough; the documents that it makes are kept."""
+        """Return the record's glance where one is enough; its documents are kept."""
         run = way.run
         closely = way.gaps or run.faults or run.facts.conflicts
         if run.story and not run.whole and not closely:
@@ -244,7 +246,7 @@ class KindProgram:
         return way
 
     def _decided(self, way: _Way) -> _Way:
-        """Decided for each route, in words where it does not simply pass."""
+        """Return the record's decisions, with words where it does not simply pass."""
         run, seen, status_word = way.run, way.seen, way.content.status_word
         passed = [s for s in seen if s.state is READY and not s.fail]
         if passed and len(passed) == len(self.routes):
@@ -280,7 +282,7 @@ class KindProgram:
         return outcome
 
     def _each(self, run: Run, gaps: dict[Gap, list[int]], status_word: str) -> list[Judged]:
-        """What is decided for each route, in words where it does not simply pass."""
+        """Return each route's decision, with words where it does not simply pass."""
         shared: Shared = {}
         by_route = {}
         for route in self.in_order:
@@ -294,7 +296,7 @@ class KindProgram:
     def restated(
         self, subject: Subject, facts: Facts, world: World, now: datetime
     ) -> tuple[Restated, ...]:
-        """What is posted of one record, made again of the version that is given."""
+        """Return a record's posted documents, made again from the given version."""
         with decimal.localcontext(CONTEXT):
             run = self.opened(subject, facts, world, now)
             run.version, run.stepwise = subject.version, True
@@ -304,12 +306,12 @@ class KindProgram:
             return found
 
     def opened(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Run:
-        """The record as rules see it, before any of them is asked."""
+        """Return the record as rules see it, before any rule is evaluated."""
         content, _ = self._read(subject.body)
         return self._run(content, facts, world, now)
 
     def link_keys(self, body: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
-        """The names and values by which records find each other as duplicates."""
+        """Return names and values by which records find each other as duplicates."""
         with decimal.localcontext(CONTEXT):
             content, _ = self._read(body)
             run = self._run(content, Facts(_NO_MOMENT), _NO_WORLD, _NO_MOMENT)
@@ -351,7 +353,7 @@ def _unique_declarations(routes: list[RouteProgram]) -> list[DuplicateProgram]:
 
 
 def _tried(step: Callable[[V], W], value: V | Exception) -> W | Exception:
-    """What a step makes of it; what failed before is handed on."""
+    """Return a step's result; an earlier failure is passed on."""
     if isinstance(value, Exception):
         return value
     try:
@@ -361,7 +363,7 @@ def _tried(step: Callable[[V], W], value: V | Exception) -> W | Exception:
 
 
 def restate_postings(route: RouteProgram, run: Run) -> tuple[Restated, ...]:
-    """The live postings of a route, each made again of the record."""
+    """Return a route's live postings, each made again from the record."""
     lives = live_postings(run.facts.postings, route.name)
     goes = bool(lives) and route.gate.word(run) == "ready"
     return tuple(_one(route, run, posting, lives, goes=goes) for posting in lives)
@@ -399,14 +401,14 @@ def _keys(rows: list[dict[str, Any]], key: str) -> list[str]:
 
 
 def _fitting(keys: list[str], lines: object) -> tuple[str, ...]:
-    """The keys, where there is one for each line; else their places."""
+    """Return the keys, if each line has one; otherwise their positions."""
     count = len(lines) if isinstance(lines, list | tuple) else 0
     fits = len(keys) == count == len(set(keys))
     return tuple(keys) if fits else tuple(str(number) for number in range(1, count + 1))
 
 
 def _posted_keys(route: RouteProgram, run: Run, posting: PostingFact, key: str) -> list[str]:
-    """The lines of the record as it was posted, of a bill in parts those that it bills."""
+    """Return the keys of the record's posted lines; for a part bill, of the billed lines."""
     body = posting.body
     rows = run.lines if body is None else route.posted.fields.reader.read(body).lines
     if not posting.billed:

@@ -102,7 +102,7 @@ class Act:
 
 @dataclass(slots=True)
 class Answer:
-    """The answers for all live postings of a route, and what was said on the way."""
+    """The answers for all live postings of a route, with the verdicts on the way."""
 
     acts: list[Act] = field(default_factory=list)
     said: Said = field(default_factory=Said)
@@ -159,13 +159,13 @@ class PostedProgram:
         self.header = HeaderLeft(compiler, post, tabled=self.edit is not None)
 
     def table(self, gate: GateSaid) -> TableProgram | None:
-        """The table that says what happens to what is posted, if one does."""
+        """Return the table that decides about posted documents, or None."""
         return self.cancel if gate == "cancel" else self.edit
 
     def judge(
         self, run: Run, table: TableProgram, lives: tuple[PostingFact, ...], case: Case
     ) -> Answer:
-        """The strictest answers for each live posting."""
+        """Return the strictest answers for each live posting."""
         answer = Answer()
         for posting in lives:
             values = {
@@ -197,7 +197,7 @@ class PostedProgram:
         return answer
 
     def _day(self, posting: PostingFact) -> Any:
-        """The date that the posted document carries."""
+        """Return the posted document's date."""
         fields = (posting.content or {}).get("fields")
         text = fields.get(self.day_field) if isinstance(fields, Mapping) else None
         try:
@@ -210,7 +210,7 @@ class PostedProgram:
     def _groups(
         self, run: Run, posting: PostingFact, case: Case, answer: Answer
     ) -> dict[str, tuple[str, ...]]:
-        """The groups that are looked up for a posting, with the fields that changed."""
+        """Return the groups to look up for a posting, with their changed fields."""
         fields = self.fields.of(run, posting)
         unsure = [v for v in (case.applies, case.over) if type(v) is Unknown]
         if fields is None:
@@ -225,7 +225,7 @@ class PostedProgram:
         return found
 
     def _status(self, run: Run) -> tuple[str, ...]:
-        """The status for which it may not go; nothing for who compares words of before."""
+        """Return the status that bars the record; empty for a comparison of earlier words."""
         status = run.head.get(self.status) if not run.bare else None
         return (status,) if isinstance(status, str) else ()
 
@@ -239,7 +239,7 @@ class PostedProgram:
         facts: Mapping[str, Any],
         answer: Answer,
     ) -> list[Act]:
-        """The answer for one group, with its verdict; a finding where no row is certain."""
+        """Return the answer for one group with its verdict; a finding where no row is certain."""
         hit = table.find(facts, run)
         reason = _REASONS.get(group) or f"{group} changed: {', '.join(map(_said, fields))}"
         if group == NOT_READY and fields:
@@ -284,12 +284,12 @@ class PostedProgram:
         return ", ".join([*map(readable_name, status), *amounts])
 
     def _mends(self, action: nodes.Action) -> nodes.Action:
-        """What is done where too much is billed: a document that is made again bills as much."""
+        """Return the action where too much is billed: a document made again bills as much."""
         held = nodes.Action("hold", self.owner, action.span)
         return held if action.kind == "update" else action
 
     def _count(self, run: Run, act: Act, answer: Answer) -> None:
-        """Keep an answer, with its finding where a person is asked and has not released it."""
+        """Add an answer, with its finding where a person must decide and has not released it."""
         if act.action.kind in ASKS:
             if act.action.kind != "block" and (self.route, act.rule) in run.facts.releases:
                 return
@@ -317,12 +317,12 @@ class PostedProgram:
 
 
 def _said(field: str) -> str:
-    """A changed field as people read it: `line price` is one of the lines."""
+    """Return a changed field's name for display: `line price` is a field of the lines."""
     return readable_name(field)
 
 
 def strictest_acts(acts: Iterable[Act]) -> tuple[Act, ...]:
-    """The strictest of some answers; of equally strict ones one for each role that is asked."""
+    """Return the strictest answers; of equally strict ones, one per requested role."""
     ranked = sorted(
         acts, key=lambda a: (-STRICTNESS.index(a.action.kind), a.action.role or "", a.rule)
     )
@@ -349,11 +349,12 @@ class TargetEditProgram:
         newest: Mapping[int, Draft],
         credited: frozenset[int] = frozenset(),
     ) -> Said:
-        """A verdict for what differs now, and one finding for each posting with a field of ours.
+        """Return a verdict for the differences, and one finding per posting with a changed field of
+        ours.
 
-        `newest`: the document as the record makes it now, by posting. What equals it is right.
-        `credited`: the postings that get a credit note. It has the posted amounts, so no release
-        lets it go while others stand in the target.
+        `newest`: by posting, the document as the record makes it now; an equal one is right.
+        `credited`: the postings with a credit note, which has the posted amounts, so no release
+        allows it while other amounts are in the target.
         """
         said = Said()
         for posting in lives:
@@ -377,7 +378,7 @@ class TargetEditProgram:
         return said
 
     def shows(self, run: Run, posting: PostingFact) -> dict[tuple[int | None, str], str]:
-        """What stands in the target in the fields that are theirs."""
+        """Return what the target shows in the fields that we own."""
         found = {(e.line, e.field): e.shows for e in _of(run, posting)}
         return {place: text for place, text in found.items() if place[1] in self.theirs}
 
@@ -396,7 +397,7 @@ class TargetEditProgram:
         self._add(run, posting, said, text, shown, _CHANGED, kind or self.action.kind)
 
     def _whole(self, run: Run, posting: PostingFact, shows: str, said: Said) -> None:
-        """The document itself is gone or void: nobody owns that, so no answer for fields counts."""
+        """Add the finding for a missing or void document; no field's answer applies to it."""
         gone = shows == NOTHING
         words = {
             NOTHING: f"{posting.number} is not in the accounting system, though it took it.",
@@ -461,7 +462,7 @@ def _is_number(text: str) -> bool:
 
 
 def _value_of(draft: Draft, edit: TargetEdit) -> str:
-    """Return what the record says now in the field of an edit."""
+    """Return the record's current value in the field of an edit."""
     if edit.field == LINES and edit.line is None:
         return str(len(draft.lines))
     if edit.line is None:
@@ -487,10 +488,10 @@ def agreeing_postings(
     newest: Mapping[int, Draft],
     worked_out: frozenset[str],
 ) -> frozenset[int]:
-    """Return the postings whose documents say in the target what the record says now.
+    """Return the postings whose documents in the target match the record as it is now.
 
-    Somebody corrected them there, so that no decision about the change is left. `worked_out`: the
-    fields that the target computes from the others.
+    A person corrected them there, so nothing remains to decide. `worked_out`: the fields that the
+    target computes from others.
     """
     return frozenset(
         posting.seq
@@ -534,7 +535,7 @@ def _name(edit: TargetEdit) -> str:
 
 
 def _ours(posting: PostingFact, edit: TargetEdit, *, summed: bool) -> str:
-    """What we posted in that field, or in the lines' fields of that name if they are `summed`."""
+    """Return the posted value of that field; if `summed`, of the lines' fields with that name."""
     content = posting.content or {}
     row = content.get("fields")
     is_head = edit.line is None and edit.field != LINES
@@ -551,7 +552,7 @@ def _ours(posting: PostingFact, edit: TargetEdit, *, summed: bool) -> str:
 
 
 def is_same_value(ours: str, theirs: str) -> bool:
-    """Whether two texts say the same value: `96.00` and `96.0` do.
+    """Check whether two texts have one value: `96.00` and `96.0` do.
 
     >>> is_same_value("96.00", "96.0"), is_same_value("A", "a")
     (True, False)
@@ -565,8 +566,9 @@ def is_same_value(ours: str, theirs: str) -> bool:
 
 
 class NamesBefore:
-    """The fields of one route that are exactly `number_of(ROUTE)`; others tell it among more, and
-    are not read. Rules of earlier editions do not ask.
+    """A route's fields that are exactly `number_of(ROUTE)`.
+
+    Fields with more than that are not read. Rules of earlier editions do not use it.
     """
 
     def __init__(self, compiler: Compiler, post: nodes.Post) -> None:
@@ -580,8 +582,10 @@ class NamesBefore:
         )
 
     def judge(self, run: Run, posting: PostingFact) -> Said:
-        """The finding for the first document that a posting names and that was taken back, with its
-        verdict, unless somebody has said that it is put right.
+        """Return the finding for the first reversed document that a posting names, with its
+        verdict.
+
+        A person may have confirmed that it is settled.
         """
         said, back = Said(), run.facts.taken_back
         told = [(self._shown(run, posting, field), before) for field, before in self.named]
@@ -602,7 +606,7 @@ class NamesBefore:
         return said
 
     def _shown(self, run: Run, posting: PostingFact, field: str) -> str:
-        """The number in a field: what the target shows of it now, else what was posted."""
+        """Return a number field's value in the target, or else the posted one."""
         at = (posting.route, posting.seq, None, field)
         for edit in run.facts.target_edited:
             if (edit.route, edit.seq, edit.line, edit.field) == at:
@@ -640,8 +644,10 @@ class NamesBefore:
 
 
 class HeaderLeft:
-    """The header amounts that one route bills in parts. Rules of earlier editions do not ask, nor
-    do those without a table: they name each difference of the document, this one as well.
+    """A route's header amounts that are billed in parts.
+
+    Rules of earlier editions do not use it, nor do rules without a table, which name each
+    difference.
     """
 
     def __init__(self, compiler: Compiler, post: nodes.Post, *, tabled: bool) -> None:
@@ -658,8 +664,9 @@ class HeaderLeft:
         ]
 
     def judge(self, run: Run, shares: Shares, standing: tuple[str, ...]) -> Said:
-        """A verdict and, unless it is released, a finding for what is on none of the documents that
-        stand, by their numbers; `shares` are what a further one would bill, of no line anything.
+        """Return a verdict and, unless released, a finding for amounts on no standing document.
+
+        `shares` are what a further document would bill, of no line anything.
         """
         said = Said()
         if not self.amounts or shares.final:
@@ -681,7 +688,7 @@ class HeaderLeft:
         return said
 
     def _left(self, run: Run, shares: Shares) -> str:
-        """The amounts with their names; one that nobody can tell is left out."""
+        """Return the amounts with their names; unknown ones are omitted."""
         before, run.route.bill = run.route.bill, shares
         try:
             found: list[tuple[str, Any]] = [(name, amount(run)) for name, amount in self.amounts]

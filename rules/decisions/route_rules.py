@@ -167,7 +167,7 @@ class RouteProgram:
         self._once_posted(schemas)
 
     def _once_posted(self, schemas: Schemas | None) -> None:
-        """The rules that speak of what is posted."""
+        """Create the rules about posted documents."""
         compiler, owner = self.compiler, self.target_owner
         words = self.missing.say if self.missing else ""
         day = self.document.shape.date
@@ -198,7 +198,7 @@ class RouteProgram:
     def decide(
         self, run: Run, *, gaps: dict[Gap, list[int]], status_word: str, shared: Shared
     ) -> Judged:
-        """The decision for this route."""
+        """Return this route's decision."""
         gate = self.gate.word(run)
         lives = live_postings(run.facts.postings, self.name)
         seq = lives[-1].seq if lives else next_seq(run.facts.postings, self.name)
@@ -230,7 +230,7 @@ class RouteProgram:
     # ---- what is posted -----------------------------------------------------------------------
 
     def _once_lives(self, run: Run, frame: Frame, lives: Lives) -> Judged:
-        """By the table that speaks of it, in parts, or beside the record as it is now."""
+        """Return the decision by the record's table, in parts, or by comparison with the record."""
         table = self.posted.table(frame.gate)
         if table is not None:
             over = (
@@ -251,7 +251,7 @@ class RouteProgram:
         return _with_open(judged, run.route.bill, frame.gate)
 
     def _compared(self, run: Run, frame: Frame, lives: Lives, drafts: list[Draft]) -> Said:
-        """Without a table: what the record says now against what is posted."""
+        """Return the comparison of the record with what is posted, where no table decides."""
         word = frame.gate if frame.applies is not False else "wait"
         owner, span, theirs = self.compiler.owner, self.post.span, self.edits.theirs
         found = Said()
@@ -289,7 +289,9 @@ class RouteProgram:
             run.route = before
 
     def _kept_in_parts(self, run: Run, frame: Frame, lives: Lives) -> Judged:
-        """Without a table, but billed in parts: what is posted stays, and then what is due goes."""
+        """Return the decision without a table for a route in parts: keep what is posted, post what
+        is due.
+        """
         drafts = [self.again(run, posting, lives) for posting in lives]
         changed = self._compared(run, frame, lives, drafts)
         if changed.findings:
@@ -304,7 +306,7 @@ class RouteProgram:
         answer: Answer,
         newest: Mapping[int, Draft] | None = None,
     ) -> Judged:
-        """What is done about what is posted; where a person decides, nothing is done."""
+        """Return what happens to posted documents; nothing happens where a person decides."""
         planner = Planner(self, run, lives, answer.acts)
         # What takes an edited document back has the posted amounts: the edit needs a decision.
         staying = {posting.seq for posting in planner.staying}
@@ -333,7 +335,9 @@ class RouteProgram:
         return _with_open(judged, shares, frame.gate)
 
     def again(self, run: Run, posting: PostingFact, lives: Lives) -> Draft:
-        """A posted document made again of the record as it is; what is theirs stays theirs."""
+        """Return a posted document made again from the current record; the target's fields are
+        kept.
+        """
         earlier = sum_billed(tuple(p for p in lives if p.seq < posting.seq))
         bill = self.bill
         shares = bill.again(run, earlier, posting.billed) if bill is not None else None
@@ -401,7 +405,7 @@ class RouteProgram:
         return Verdict(gap.rule, "field", self.name, UNKNOWN, gap.span, shown, line, gap.message)
 
     def draft(self, run: Run) -> Draft:
-        """The document of the record as it is, as far as it can be made."""
+        """Return the document of the current record, as far as it can be made."""
         try:
             return self.document.draft(run)
         except ArithmeticError as reason:
@@ -411,7 +415,7 @@ class RouteProgram:
 
 
 def _with_open(judged: Judged, shares: Shares | None, gate: GateSaid) -> Judged:
-    """What remains to be billed of a record that goes on, once its plan is carried out."""
+    """Return what remains to be billed of a posted record once its plan is carried out."""
     if shares is None or gate in {"cancel", "ignore"}:
         return judged
     left = shares.open(after=any(step.action == "create" for step in judged.decision.plan))
@@ -456,11 +460,11 @@ class ApprovalProgram:
         self.title = role.title if role else declared.role
 
     def asks(self, run: Run) -> Any:
-        """Whether somebody must agree: True, False or unknown."""
+        """Return whether an approval is needed: True, False or unknown."""
         return True if self.when is None else self.when.run(run)
 
     def judge(self, run: Run, route: str) -> tuple[Said, ApprovalNeed | None]:
-        """The verdict, and the need with its finding; an unknown `when` asks."""
+        """Return the verdict, and the need with its finding; an unknown `when` needs approval."""
         asks = self.asks(run)
         result = UNKNOWN if type(asks) is Unknown else HIT if asks else PASS
         if result == PASS and not run.whole:
@@ -483,16 +487,16 @@ class ApprovalProgram:
         return said, ApprovalNeed(self.rule, self.declared.role, people, text)
 
     def _words(self, run: Run, asks: Any) -> str:
-        """What the rules say; where nobody knows whether it is so, why not: theirs may be false."""
+        """Return the words of the rules, or why the condition is unknown."""
         known = run.bare or type(asks) is not Unknown
         why = {} if known else dict.fromkeys(gap.message for gap in asks.gaps if not gap.silent)
         return f"{' '.join(why)} {ASKS}" if why else self.message(run)
 
     def nameless(self, run: Run) -> list[Gap]:
-        """Why it is unknown who made the record: nobody can be kept from approving his own.
+        """Return why the record's maker is unknown, so that four eyes cannot be enforced.
 
-        The first field behind `never` says who that was. Another one may be blank: nobody may have
-        edited it, or agreed to it in the source.
+        The first field behind `never` names the maker. Others may be blank, because a record need
+        not have been edited or approved in its source.
         """
         made: dict[Gap, list[int]] = {}
         if self.maker is not None:
@@ -536,7 +540,7 @@ class GateProgram:
             self.messages[id(row)] = compile_message(compiler, parts, scope)
 
     def word(self, run: Run) -> GateSaid:
-        """What the gate says of the record's status."""
+        """Return the gate's word for the record's status."""
         if not self.rows:
             return "ready"
         row = self._row(run)
@@ -547,7 +551,7 @@ class GateProgram:
         return self.rows.get(state) if isinstance(state, str) else None
 
     def judge(self, run: Run, route: str, status_word: str) -> Said:
-        """The verdict of the gate, and its finding if it holds the record."""
+        """Return the gate's verdict, and its finding if it holds the record."""
         said = Said()
         if not self.rows:
             return said
@@ -595,10 +599,10 @@ class GateProgram:
 
 
 def gate_passes(row: nodes.GateRow) -> bool:
-    """Whether a gate says nothing against a record in these statuses."""
+    """Check whether a gate allows a record in these statuses."""
     return row.word == "ready"
 
 
 def gate_holds(row: nodes.GateRow) -> bool:
-    """Whether a gate holds a record in these statuses for a person, until it is released."""
+    """Check whether a gate holds a record in these statuses for a person, until it is released."""
     return row.word == "hold"

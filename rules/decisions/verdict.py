@@ -87,7 +87,7 @@ _DECIDED = frozenset(
 
 @dataclass(slots=True)
 class Judged:
-    """One route's decision with everything that was said on the way."""
+    """One route's decision with the verdicts and findings on the way."""
 
     decision: Decision
     verdicts: list[Verdict]
@@ -95,10 +95,10 @@ class Judged:
 
 
 class Planner:
-    """The plan for one route and the answers for its live postings.
+    """One route's plan and the answers for its live postings.
 
-    `gaps` is what is missing of the documents, `updates` are the drafts of the updated ones,
-    `shares` what is due of a record that may go beside what stands.
+    `gaps` are missing parts of the documents, `updates` the drafts of updated ones, `shares` what
+    is due beside standing documents.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class Planner:
                 yield act.posting.seq
 
     def correct(self) -> None:
-        """The steps that put right what is wrong."""
+        """Add the steps that correct posted documents."""
         for act in self.acts:
             kind = act.action.kind
             if kind in {"credit_note", "credit_and_new"}:
@@ -147,7 +147,7 @@ class Planner:
                 self._update(act)
 
     def wants_new(self, shares: Shares | None, *, may_go: bool) -> bool:
-        """Whether another document is made: one in place of the old ones, or what is due now."""
+        """Check whether another document is made: a replacement, or what is due now."""
         if self.anew is not None or self.second is not None:
             return shares is None or shares.due
         self.shares = shares if may_go else None
@@ -156,14 +156,14 @@ class Planner:
         return not (shares.final and self.staying)
 
     def create(self, document: Document | None) -> None:
-        """The step of the next document, which the run has been entered for."""
+        """Add the step for the next document, for which the run was entered."""
         act = self.anew or self.second
         rule, span = (act.rule, act.span) if act else ("", self.route.post.span)
         reason = act.reason if act else READY
         self.steps.append(creation_step(self.run, document, rule=rule, span=span, reason=reason))
 
     def left(self) -> None:
-        """Steps of answers that do nothing, where nothing else is done."""
+        """Add the steps of answers without an effect, where nothing else is done."""
         if not self.steps:
             for act in self.acts:
                 self._step(act.action.kind, act, None)
@@ -173,7 +173,7 @@ class Planner:
             self.gaps.setdefault(gap, []).extend(lines)
 
     def before(self) -> Mapping[str, Decimal]:
-        """What stays billed of each line when everything is put right."""
+        """Return what stays billed of each line after all corrections."""
         told = dict(billed_quantities(self.run.facts, self.route.name))
         gone = tuple(p for p in self.lives if p not in self.staying)
         for key, quantity in sum_billed(gone).items():
@@ -182,7 +182,9 @@ class Planner:
 
     @property
     def standing(self) -> tuple[PostingFact, ...]:
-        """What stays of the posted documents, and of which record: what is updated, of this one."""
+        """Return the posted documents that stay with their record; updated ones have the new
+        record.
+        """
         again = {act.posting.seq for act in self.acts if act.action.kind == "update"}
         return tuple(
             replace(p, body=None, version=self.run.version) if p.seq in again else p
@@ -236,7 +238,7 @@ class Planner:
 
 
 class Weighing:
-    """From all that was said to one decision about what is posted."""
+    """Combines verdicts and findings into one decision about posted documents."""
 
     def __init__(
         self, route: RouteProgram, run: Run, said: Said, base: list[Finding], draft: Draft
@@ -245,14 +247,14 @@ class Weighing:
         self.name = route.name
 
     def posted(self, changed: Said) -> Judged:
-        """A posting is in the target, or on its way: only what differs wants attention."""
+        """Return the decision for a posting in the target or on its way: only differences count."""
         self.said.verdicts += changed.verdicts
         findings = tuple(changed.findings or self.base)
         document = self.route.document.document(self.run, self.draft)
         return self._judged(PostingState.POSTED, document, findings, None, _as_posted(findings))
 
     def carried(self, planner: Planner, *, new: bool) -> Judged:
-        """What is posted is put right, and what is due is billed, as far as nothing holds it."""
+        """Return the decision to correct postings and bill what is due, unless a hold exists."""
         asked = planner.gaps
         if new:
             for gap, lines in self.draft.gaps.items():
@@ -294,7 +296,7 @@ class Weighing:
         return name_lines(merge_findings(findings), run.lines, run.head.get("currency"))
 
     def _taken(self, planner: Planner) -> list[Finding]:
-        """What is said of a credit note where no other document goes."""
+        """Return the findings of a credit note without another document."""
         told = self.route.asking.told
         if told is None or all(step.action != "credit_note" for step in planner.steps):
             return []
@@ -303,8 +305,9 @@ class Weighing:
         return said.findings
 
     def _never_billed(self, planner: Planner) -> list[Finding]:
-        """What is said of header amounts that no document of a bill in parts has, nor will have;
-        one that is about to be changed has them, where it completes the record.
+        """Return the findings of header amounts that no part bill has or will have.
+
+        A document that is about to change has them if it completes the record.
         """
         before, standing = self.route.before, planner.standing
         if planner.shares is None or before is None or not standing:
@@ -317,7 +320,7 @@ class Weighing:
         return said.findings
 
     def _mirrored(self, planner: Planner) -> list[Finding]:
-        """What is said of the codes of a document that takes another back."""
+        """Return the findings of the codes in a reversing document."""
         found: list[Finding] = []
         listed = self.route.mirrored
         for step in planner.steps if listed is not None else ():
@@ -346,7 +349,7 @@ class Weighing:
         document: Document | None,
         needs: tuple[ApprovalNeed, ...],
     ) -> Judged:
-        """The decision where something is posted: it stays posted unless something is done."""
+        """Return the decision about posted documents, which stay posted unless a step runs."""
         self._explain(findings)
         steps = tuple(planner.steps)
         does = [s for s in steps if s.action in DOES]
@@ -370,7 +373,7 @@ class Weighing:
     def _approvals(
         self, document: Document | None, findings: list[Finding]
     ) -> tuple[ApprovalNeed, ...]:
-        """The approvals that a document needs; their findings are added."""
+        """Return the approvals that a document needs; add their findings."""
         needs = []
         for approval in self.route.approvals if document is not None else ():
             said, need = approval.judge(self.run, self.name)
@@ -382,8 +385,9 @@ class Weighing:
         return tuple(needs)
 
     def _undone(self, planner: Planner, findings: list[Finding]) -> tuple[ApprovalNeed, ...]:
-        """The approvals that taking a document back needs; their findings are added, each for the
-        document by which it is taken back.
+        """Return the approvals that a reversal needs.
+
+        Their findings are added, each for the reversing document.
         """
         needs = []
         undone = [step for step in planner.steps if step.action in {"void", "credit_note"}]
@@ -396,7 +400,7 @@ class Weighing:
         return tuple(needs)
 
     def _explain(self, findings: tuple[Finding, ...]) -> None:
-        """A verdict at the rule line of what is missing, where no rule has said it itself."""
+        """Add a verdict at the rule line of each gap that no rule has explained."""
         said = {v.rule for v in self.said.verdicts if v.result in {HIT, UNKNOWN}}
         for finding in findings:
             if finding.rule in said:
@@ -444,26 +448,28 @@ def _as_posted(findings: tuple[Finding, ...]) -> str:
 def waits_for_turn(
     route: RouteProgram, run: Run, said: Said, asked: dict[Gap, list[int]]
 ) -> list[Wait]:
-    """The hour, another document, something to bill; what is missing of it goes to `asked`."""
+    """Return the waits for an hour, another document or something to bill; add missing parts."""
     if not run.route.is_due:
         return [Wait("bill", None, None, "waits until there is something to bill")]
     return [w for w in (_until(route, run, said, asked), _after(route, run, said)) if w is not None]
 
 
 def wait_for_number(asked: dict[Gap, list[int]]) -> Wait:
-    """The wait for a document whose number is not there yet."""
+    """Return the wait for a document without a number."""
     found = next((g for g in asked if g.kind == "later"), None)
     return Wait("for", None, found.cause_key.named if found else None, "waits")
 
 
 def main_wait(waits: list[Wait]) -> Wait | None:
-    """The one that is told: another document before any hour."""
+    """Return the wait to show: another document comes before an hour."""
     return max(waits, key=lambda wait: wait.kind == "for", default=None)
 
 
 def state_of_posted(*, stopped: bool, does: bool, waits: bool) -> PostingState:
-    """The state of a route that has posted something: it stays posted unless something is done in
-    the target (`does`) or still waits to be; a finding (`stopped`) holds only that.
+    """Return the state of a route with postings.
+
+    It stays posted unless something is done in the target (`does`) or waits to be done; a finding
+    (`stopped`) holds only that.
     """
     if stopped:
         return PostingState.HELD if does or waits else PostingState.POSTED
@@ -473,7 +479,7 @@ def state_of_posted(*, stopped: bool, does: bool, waits: bool) -> PostingState:
 
 
 def _credit_all(lives: tuple[PostingFact, ...], acts: list[Act]) -> list[Act]:
-    """Credit note and new takes every live posting back, whatever else was answered for it."""
+    """Return answers in which credit note and new reverses every live posting."""
     anew = next((a for a in acts if a.action.kind == "credit_and_new"), None)
     if anew is None:
         return acts
@@ -483,7 +489,7 @@ def _credit_all(lives: tuple[PostingFact, ...], acts: list[Act]) -> list[Act]:
 def creation_step(
     run: Run, document: Document | None, *, rule: str, span: Span, reason: str
 ) -> Step:
-    """The step that makes the document which the run has been entered for."""
+    """Return the step that makes the document for which the run was entered."""
     route = run.route
     own = route.bill.billed() if route.bill else {}
     return Step("create", route.name, route.seq, document, rule, span, reason, None, own)
@@ -524,7 +530,7 @@ def _after(route: RouteProgram, run: Run, said: Said) -> Wait | None:
 
 
 class Unsent(Weighing):
-    """The story of a route that has posted nothing, told on its way through `decide`."""
+    """The decision about a route without postings, recorded on its way through `decide`."""
 
     def __init__(
         self, route: RouteProgram, run: Run, said: Said, base: list[Finding], shared: Shared
@@ -539,7 +545,7 @@ class Unsent(Weighing):
         self.needs: tuple[ApprovalNeed, ...] = ()
 
     def decided(self, gate: GateSaid, applies: Any) -> Judged:
-        """Ignored, dropped, waiting, held or ready, with everything that was said."""
+        """Return the decision: ignored, dropped, waiting, held or ready, with its story."""
         keep_gaps(self.asked, applies, None)
         state = decide(self, gate, applies)
         first = strictest_finding(self.merged)
@@ -556,8 +562,9 @@ class Unsent(Weighing):
         return self._judged(state, self.document, self.merged, wait, reason, self.needs, plan)
 
     def rules(self, *, goes: bool) -> None:
-        """What they say of the record, and of its document where there is something to bill. Where
-        a glance saw all of it, only the checks that fail are asked again, for their words.
+        """Evaluate the rules of the record, and of its document where there is something to bill.
+
+        Where a glance was complete, only failed checks are evaluated again for their words.
         """
         run, asking = self.run, self.route.asking
         failed = run.seen.get(self.name)
@@ -573,11 +580,11 @@ class Unsent(Weighing):
             asking.document(run, self.draft, self.said)
 
     def counts(self) -> None:
-        """Their findings, behind those of the record itself."""
+        """Add the rules' findings after the findings of the record itself."""
         self.findings += self.said.findings
 
     def waits(self, reason: Reason) -> bool:
-        """Note what it waits for, in words."""
+        """Show in words what the record waits for."""
         if reason == "gate":
             status, state = self.route.status, self.run.head.get(self.route.status)
             self.waiting.append(Wait("gate", None, None, f"waits while {status} is {state}"))
@@ -592,17 +599,17 @@ class Unsent(Weighing):
         return bool(self.waiting)
 
     def has_document(self) -> bool:
-        """Make the document of the draft; what is missing of it is found here."""
+        """Make the draft's document and find its gaps."""
         self.document = self.route.document.document(self.run, self.draft)
         self.findings += self._missing(self.asked)
         return self.document is not None
 
     def approvals(self) -> None:
-        """Note who must agree, and the findings that ask for it."""
+        """Record the required approvals and their findings."""
         self.needs = self._approvals(self.document, self.findings)
 
     def strictest(self) -> str | None:
-        """Put the findings together, and explain those that no rule has told."""
+        """Combine the findings, and explain those without a rule's verdict."""
         self.merged = self._named(self.findings)
         self._explain(self.merged)
         first = strictest_finding(self.merged)
@@ -610,7 +617,7 @@ class Unsent(Weighing):
 
 
 def valid_until(run: Run, decisions: list[Decision], zone: ZoneInfo) -> datetime | None:
-    """When decisions may change by themselves: an hour comes, or what they say of today or now."""
+    """Return when decisions may change without an event: an hour, or a new day."""
     moments, moves = [], False
     for one in decisions:
         if one.wait is not None and one.wait.until is not None:
@@ -625,31 +632,33 @@ def valid_until(run: Run, decisions: list[Decision], zone: ZoneInfo) -> datetime
 
 
 class RouteQuestions(Protocol):
-    """One route of one record, asked in the order of `decide`; it keeps what it wants to tell."""
+    """One route of one record, evaluated in the order of `decide`; it records what to show."""
 
     def rules(self, *, goes: bool) -> None:
-        """Ask every rule that speaks of the record, and make its document if it `goes`."""
+        """Evaluate every rule of the record, and make its document if it `goes`."""
 
     def counts(self) -> None:
-        """What the rules found counts; without that, only what is wrong with the record itself."""
+        """Make the rules' findings count; otherwise only the record's own faults count."""
 
     def waits(self, reason: Reason) -> bool:
-        """Whether it waits for this: for the status and the condition always, once asked."""
+        """Check whether the record waits for this; status and condition always count once
+        evaluated.
+        """
 
     def has_document(self) -> bool:
-        """Whether the document could be made."""
+        """Check whether the document could be made."""
 
     def approvals(self) -> None:
-        """Ask who must agree to the document."""
+        """Evaluate who must approve the document."""
 
     def strictest(self) -> str | None:
-        """The strictest severity of all that counts and stops a record; None where nothing does."""
+        """Return the strictest severity that counts and stops a record, or None."""
 
 
 def decide(route: RouteQuestions, gate: GateSaid, applies: Any) -> PostingState:
-    """The state of a route by the word of its gate: ignored, dropped, held, waiting or ready.
+    """Return a route's state by its gate's word: ignored, dropped, held, waiting or ready.
 
-    `applies` is what its condition answers: True, False or unknown.
+    `applies` is the condition's result: True, False or unknown.
     """
     route.rules(goes=gate in _GOES and applies is True)
     if gate in ENDS:
@@ -669,7 +678,7 @@ def decide(route: RouteQuestions, gate: GateSaid, applies: Any) -> PostingState:
 
 
 def _turn(route: RouteQuestions) -> bool:
-    """Whether it waits where the gate lets it go (or holds it in its own words)."""
+    """Check whether the record waits although the gate allows or holds it."""
     waits = route.waits("turn")
     if route.has_document():
         route.approvals()
@@ -678,10 +687,10 @@ def _turn(route: RouteQuestions) -> bool:
 
 
 def state_if_held(state: PostingState, *, counts: bool) -> PostingState | None:
-    """The state of a route that has posted nothing, once a check more holds its record.
+    """Return the state of a route without postings after one more failed check.
 
-    `counts`: it waits for something behind which checks count (a condition is none). None where it
-    hangs on more than the state: on what it waits for, or on what rejects it.
+    `counts`: the route waits for something that allows checks to count; a condition does not. None
+    where the new state depends on the wait or on a rejection.
     """
     if state is PostingState.READY or (state is PostingState.WAITING and counts):
         return PostingState.HELD
@@ -691,9 +700,11 @@ def state_if_held(state: PostingState, *, counts: bool) -> PostingState | None:
 def reason_to_show(
     reason: str, state: PostingState, *, waits: bool = False, reverses: bool = False
 ) -> str:
-    """Why a document is where it is, by what decided; that it was ready says nothing later on, and
-    what kept it before somebody approved it says nothing of what became of it since. `waits`: it is
-    ready, and something keeps it. `reverses`: it takes another one back, and the reason is why.
+    """Return the reason to show for a document's state.
+
+    Readiness explains nothing later, and an earlier hold explains nothing after an approval.
+    `waits`: the document is ready but delayed. `reverses`: it reverses another, and the reason is
+    why.
 
     >>> reason_to_show("ready", PostingState.HELD), reason_to_show("too much", PostingState.FAILED)
     ('', '')

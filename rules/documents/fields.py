@@ -108,7 +108,7 @@ class FieldProgram:
         return self._scope.line
 
     def parts(self) -> Iterator[nodes.Expr]:
-        """Yield all parts of the value's expression, including those of computed fields."""
+        """Yield all parts of the value's expression, including the parts of computed fields."""
         return expand_parts(self.expr, self._scope)
 
     def __getattr__(self, name: str) -> Any:
@@ -265,7 +265,7 @@ class DocumentProgram:
         return draft
 
     def _cut(self, text: str, most: int) -> str:
-        """Return the beginning of a text, up to a whole word if that is at least half of it."""
+        """Return the beginning of a text, cut at a whole word if that keeps at least half."""
         beginning = text[:most]
         at = max(beginning.rfind(blank) for blank in (" ", "\n", "\t"))
         within_word = not text[most].isspace()

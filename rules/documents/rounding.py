@@ -185,7 +185,7 @@ class RoundingProgram:
         return CONTEXT.add(*parts) if all(isinstance(part, Decimal) for part in parts) else None
 
     def is_exact(self, run: Run, amounts: Sequence[Sequence[Number]] | Decimal) -> bool:
-        """Check whether the total equals the target's sum of these columns of `asked`."""
+        """Check whether the total equals the target's sum of the columns `asked`."""
         if self.total is None:
             return True
         line, expected = self.adjusted(run) if self.adjusted else _NOTHING, amounts
@@ -197,7 +197,7 @@ class RoundingProgram:
 
     @property
     def shows_lines(self) -> bool:
-        """Whether the values of `asked` are also the target's line amounts."""
+        """Check whether the columns are also the target's line amounts."""
         return bool(self.asked and self.parts.reckoned) and self.target.rounding == PER_LINE
 
     def judge(self, run: Run, judged: Said) -> Said:

@@ -225,7 +225,7 @@ class _UsualNames:
 def _money_assignments(
     post: nodes.Post, scope: Scope, schema: DocumentSchema | None
 ) -> Iterator[nodes.Assign]:
-    """Yield the header's amounts: those of the target's schema, else those of type money."""
+    """Yield the header's amounts from the target's schema, or else its fields of type money."""
     if schema is not None and schema.header:
         names = {f.name for f in schema.header if f.type == "money"}
         yield from (assign for assign in post.fields if assign.name in names)
@@ -655,7 +655,7 @@ class LineAmountProgram:
         return LineAmountProgram(compiler, post, target, line, places)
 
     def is_exact(self, rows: Iterable[Values]) -> bool:
-        """Check whether every line's amount equals its parts; `rows` are the values of `asked`."""
+        """Check whether every line's amount equals its parts; `rows` are the measured values."""
         for row in rows:
             values = dict(zip(self.parts, row, strict=True))
             computed = self._compute(values)
@@ -664,7 +664,7 @@ class LineAmountProgram:
         return True
 
     def judge(self, run: Run) -> Said:
-        """Return a verdict for each wrong line, and a finding that names the first of them."""
+        """Return a verdict for each wrong line, and a finding for the first one."""
         run.spend(len(run.lines))
         judged, wrong = Said(), dict[int, str]()
         released = (self.route, LINE_AMOUNT) in run.facts.releases

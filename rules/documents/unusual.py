@@ -379,7 +379,7 @@ class AmountsProgram:
 
     @cached_property
     def summed(self) -> LineSums | None:
-        """How to sum the values of `asked` in the same pass; None if they cannot be."""
+        """Return how to sum the measured values in one pass, or None if they cannot be summed."""
         total, lines = self.total, self.lines
         if total is None or not total.asked or total.target.rounding != PER_LINE:
             return None
@@ -390,9 +390,7 @@ class AmountsProgram:
         return LineSums(total.target.places, columns, shown_columns)
 
     def is_exact(self, run: Run, amounts: list[Number] | Decimal) -> bool:
-        """Check whether the amounts need no finding, from the values of `asked` by line, or from
-        their sum.
-        """
+        """Check whether the amounts need no finding, from the values by line or from their sum."""
         if (self.tax is not None and not self.tax.is_exact(run)) or self.currency.differs(run):
             return False
         if isinstance(amounts, Decimal):
@@ -408,9 +406,7 @@ class AmountsProgram:
         )
 
     def _columns(self, amounts: list[Number]) -> tuple[Columns, int]:
-        """Return the values of each expression of `asked`, and how many of them belong to the
-        total.
-        """
+        """Return each expression's values, and how many expressions belong to the total."""
         width, total_width = len(self.asked), len(self.total.asked) if self.total is not None else 0
         return [amounts[index::width] for index in range(width)], total_width
 
@@ -458,8 +454,9 @@ class AmountsProgram:
         return amounts_judged
 
     def _known_amounts(self, run: Run) -> list[Number] | Decimal | None:
-        """Return the values of `asked`, or their sum. None if one is unknown, or a trace needs
-        each.
+        """Return the values, or their sum.
+
+        None if one is unknown, or a trace needs each.
         """
         is_detailed = run.whole or run.stepwise or run.route.bill is not None
         if is_detailed or not run.clean or self.known is None:

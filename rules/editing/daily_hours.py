@@ -32,7 +32,7 @@ INDENT: Final = "    "
 
 
 def daily_routes(ruleset: nodes.Ruleset) -> dict[str, time]:
-    """The hour of each route that goes once a day."""
+    """Return the hour of each daily route."""
     return {
         str(post.route): post.timing.at
         for post in ruleset.posts
@@ -43,11 +43,10 @@ def daily_routes(ruleset: nodes.Ruleset) -> dict[str, time]:
 def change_hours(
     ruleset: nodes.Ruleset, files: Mapping[str, str], hours: Mapping[str, time]
 ) -> dict[str, str]:
-    """The files with these hours (route -> hour); the same files where they have all of them.
+    """Return the files with these hours (route -> hour), or unchanged if they have them.
 
-    A test says when it looks and until when something waits: what it says of the old hour of the
-    run, it says of the new one. A look at the run itself is only ever moved to later; one just
-    before it stays before it.
+    Times of tests that refer to the old hour are moved to the new one. A test's look at the run
+    moves only to a later time; one just before the run stays before it.
     """
     lines = {path: text.split("\n") for path, text in files.items()}
     changed: dict[str, Hours] = {}
@@ -70,7 +69,7 @@ def change_hours(
 
 
 def _move(lines: list[str], span: Span, hours: Hours) -> None:
-    """The moments of one sample or test."""
+    """Move the times of one sample or test."""
     waits: dict[str, tuple[str, str]] = {}  # day -> the hours of a wait that ends there
 
     def until(found: re.Match[str]) -> str:
@@ -96,7 +95,7 @@ def _move(lines: list[str], span: Span, hours: Hours) -> None:
 
 
 def _before(hour: str, old: str, new: str) -> str:
-    """An hour as long before the new one as it was before the old one, on the same day."""
+    """Return a time as long before the new hour as it was before the old one, on its day."""
     seen, before, after = (int(word[:2]) * 60 + int(word[3:]) for word in (hour, old, new))
     minutes = max(0, seen - before + after)
     return f"{minutes // 60:02}:{minutes % 60:02}"
@@ -104,8 +103,9 @@ def _before(hour: str, old: str, new: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """A text with the changes of both; `clashes` are the first lines, from 1, of those places that
-    both changed, each in another way: there it says what mine says.
+    """A text with both changes; `clashes` are first lines, from 1, of places that both changed.
+
+    There the text has my version.
     """
 
     text: str
@@ -113,8 +113,9 @@ class Merged:
 
 
 def merge_texts(before: str, mine: str, theirs: str) -> Merged:
-    """Mine, with what theirs changed since before. Changes of both sides that touch are one place:
-    who wrote either of them may have meant the other line too.
+    """Return my text with their changes since `before`.
+
+    Adjacent changes count as one place, because each author may have meant the other line, too.
     """
     old = before.splitlines(keepends=True)
     sides = tuple(_hunks(old, text.splitlines(keepends=True)) for text in (mine, theirs))
@@ -131,7 +132,7 @@ def merge_texts(before: str, mine: str, theirs: str) -> Merged:
 
 
 class _Hunk(NamedTuple):
-    """The lines of the text before, from `first` up to `end`, and what a side says instead."""
+    """The lines of the old text from `first` to `end`, and a side's replacement."""
 
     first: int
     end: int
@@ -144,7 +145,7 @@ def _hunks(old: list[str], new: list[str]) -> list[_Hunk]:
 
 
 def _places(sides: Sequence[Sequence[_Hunk]]) -> Iterator[tuple[int, int]]:
-    """The parts of the text before that a side changed, in their order, those that touch as one."""
+    """Yield the changed parts of the old text in order; adjacent parts are joined."""
     place: tuple[int, int] | None = None
     for hunk in sorted(hunk for hunks in sides for hunk in hunks):
         if place is not None and hunk.first <= place[1]:
@@ -158,7 +159,7 @@ def _places(sides: Sequence[Sequence[_Hunk]]) -> Iterator[tuple[int, int]]:
 
 
 def _said(hunks: Sequence[_Hunk], old: list[str], first: int, end: int) -> list[str]:
-    """What a side says in the place of these lines."""
+    """Return a side's replacement for these lines."""
     lines: list[str] = []
     for hunk in hunks:
         if first <= hunk.first and hunk.end <= end:
@@ -175,10 +176,11 @@ def add_map_entries(
     pairs: Mapping[str, str],
     note: str,
 ) -> dict[str, str] | None:
-    """The files with a map from what was written to what was meant; `path`: `channel`, `lines.sku`.
+    """Return the files with a map from written values to intended ones; `path`: `channel`,
+    `lines.sku`.
 
-    None where the field is no text of the record, where no expression asks it, or where its values
-    cannot be written in a rule file.
+    None where the field is no text of the record, is in no expression, or has values that a rule
+    file cannot contain.
     """
     pairs = {b: a for b, a in pairs.items() if f"{b}{a}".isprintable() and '"' not in f"{b}{a}"}
     index = Index(ruleset)
@@ -219,7 +221,7 @@ def _owner(index: Index, record: str, path: str) -> tuple[nodes.Record | None, s
 
 
 def _asked(index: Index, record: str, name: str, *, line: bool) -> Iterator[nodes.Name]:
-    """Every place that asks the field, beside messages: they show what was written."""
+    """Yield every use of the field, except in messages, which show the written value."""
     wanted = ("line", name) if line else (name,)
     for place in places(index):
         if place.scope.record == record and place.what != "message":
@@ -228,7 +230,7 @@ def _asked(index: Index, record: str, name: str, *, line: bool) -> Iterator[node
 
 
 def _says(files: Files, name: nodes.Name) -> bool:
-    """Whether the name is written there alone; a clause that implies it has a longer span."""
+    """Check whether the name is written there alone; an implied use has a longer span."""
     span = name.span
     text = files.get(span.file, "").split("\n")[span.line - 1]
     return span.line == span.end_line and text[span.column - 1 : span.end_column - 1] == ".".join(
@@ -237,7 +239,7 @@ def _says(files: Files, name: nodes.Name) -> bool:
 
 
 def _more_rows(files: Files, table: nodes.Map, pairs: Mapping[str, str]) -> dict[str, str]:
-    """The map is there already: what it lacks goes below its rows."""
+    """Return the files with the missing rows below the existing map's rows."""
     changed = dict(files)
     last = table.rows[-1].span
     lines = changed[last.file].split("\n")
@@ -263,7 +265,7 @@ def _replace(files: dict[str, str], span: Span, text: str) -> None:
 
 
 def _insert(files: dict[str, str], after: Span, text: str) -> None:
-    """A line below a span; what was replaced stands in lines that kept their numbers."""
+    """Insert a line below a span; earlier replacements kept the line numbers."""
     lines = files[after.file].split("\n")
     last = after.line if after.end_column == 1 else after.end_line
     lines.insert(max(last, after.line), text)
@@ -273,7 +275,7 @@ def _insert(files: dict[str, str], after: Span, text: str) -> None:
 def loosen_match(
     ruleset: nodes.Ruleset, files: Files, table: str, match: tuple[str, ...], note: str
 ) -> dict[str, str] | None:
-    """The files with a map that takes more spellings for one; None where it does so already."""
+    """Return the files with a map that matches more spellings, or None if it does already."""
     found = next((m for m in ruleset.maps if m.name == table), None)
     if found is None or set(match) <= set(found.match):
         return None
@@ -292,7 +294,7 @@ def loosen_match(
 def soften_check(
     ruleset: nodes.Ruleset, files: Files, check: str, note: str
 ) -> dict[str, str] | None:
-    """The files with a check that warns instead of holding; None where there is none that holds."""
+    """Return the files with a check that warns instead of holding, or None without one."""
     found = next((c for c in ruleset.checks if c.name == check), None)
     if found is None or found.action.kind != "hold":
         return None

@@ -44,12 +44,12 @@ _HOLE = re.compile(r"\{[^{}]*$")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Symbol:
-    """What a name means, whoever says it.
+    """The meaning of a name.
 
     `kind` is a declaration (role, const, source, target, record, link, map, check, sample, route),
-    field, state, group, function, fact, finding, document field, or a word of the language.
-    `owner` tells equal names apart: the record of a field, link or group, `record.field` of a
-    state, the route of a document field.
+    field, state, group, function, fact, finding, document field, or a word of the language. `owner`
+    separates equal names: the record of a field, link or group, `record.field` of a state, the
+    route of a document field.
     """
 
     kind: str
@@ -59,7 +59,7 @@ class Symbol:
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """A symbol where it is said; `declares` where this is what gives it its meaning."""
+    """A symbol's occurrence; `declares` marks its declaration."""
 
     symbol: Symbol
     span: Span
@@ -73,11 +73,11 @@ class Texts:
         self._lines = {file: normalize_text(text).split("\n") for file, text in sources.items()}
 
     def tokens(self, span: Span) -> list[Token]:
-        """The tokens of a node."""
+        """Return a node's tokens."""
         return list(read_tokens(self._lines.get(span.file, ()), span))
 
     def quoted(self, span: Span, behind: str) -> Span | None:
-        """The text in quotes behind a word of a node, without its quotes."""
+        """Return the place of the quoted text after a word of a node, without quotes."""
         said = self.tokens(span)
         for word, text in pairwise(said):
             if word.text == behind and text.text.startswith('"'):
@@ -86,21 +86,21 @@ class Texts:
         return None
 
     def written(self, span: Span) -> str:
-        """What stands in a span of one line."""
+        """Return the text of a one-line span."""
         lines = self._lines.get(span.file, ())
         line = lines[span.line - 1] if span.line <= len(lines) else ""
         return line[span.column - 1 : span.end_column - 1]
 
 
 def tokens_behind(said: Sequence[Token], word: str, *, clause: bool = False) -> Iterator[Token]:
-    """The tokens behind each use of a word, or of a clause that begins with it."""
+    """Yield the tokens after each use of a word, or of a clause that begins with it."""
     for this, following in pairwise(said):
         if this.text == word and (this.leads or not clause):
             yield following
 
 
 def names_behind(said: Sequence[Token], start: str, *, clause: bool = False) -> Iterator[Token]:
-    """The names of a list that begins behind a word: `never created_by, last_editor`."""
+    """Yield the names of a list after a word: `never created_by, last_editor`."""
     for at, token in enumerate(said):
         if token.text == start and (token.leads or not clause):
             for name, comma in zip(said[at + 1 :: 2], [*said[at + 2 :: 2], None], strict=False):
@@ -117,7 +117,7 @@ class Refused:
 
 
 def may_rename(symbol: Symbol, index: Index, known: Schemas) -> Refused | None:
-    """Whether the name belongs to the rules; what others call so, no rule file can rename."""
+    """Return why the name cannot be renamed because an outside system defines it, or None."""
     if symbol.kind in _OF_OTHERS:
         why = _OF_OTHERS[symbol.kind].format(name=symbol.name)
         return Refused(f"'{symbol.name}' {why}")
@@ -136,7 +136,7 @@ def may_rename(symbol: Symbol, index: Index, known: Schemas) -> Refused | None:
 def plan_rename(
     symbol: Symbol, name: str, mentions: Sequence[Mention], index: Index, known: Schemas
 ) -> tuple[Span, ...] | Refused:
-    """The places that say the symbol, all to be replaced by the new name; or why not."""
+    """Return the places of the symbol to replace with the new name, or why not."""
     refused = may_rename(symbol, index, known)
     if refused is not None:
         return refused
@@ -163,7 +163,7 @@ class Suggestion:
 
 
 def suggest(before: str, index: Index, known: Schemas) -> tuple[Suggestion, ...]:
-    """What may stand behind a text, each once; the word that is being typed does not count."""
+    """Return what may follow a text, each once; the word being typed does not count."""
     at = place_at(before)
     if at.quiet:
         return ()
@@ -226,13 +226,13 @@ class Place:
         return len(self.clauses) == 1
 
     def behind(self, word: str) -> str:
-        """What stands behind the first use of a word in the first clause."""
+        """Return what follows the first use of a word in the first clause."""
         head = self.head
         at = head.index(word) + 1 if word in head else len(head)
         return head[at] if at < len(head) else ""
 
     def clause(self, first: str) -> tuple[str, ...]:
-        """The first clause that starts with a word."""
+        """Return the first clause that starts with a word."""
         return next((clause for clause in self.clauses if clause[:1] == (first,)), ())
 
 
@@ -244,7 +244,7 @@ class _Names:
         self.around = Surroundings(at, index)
 
     def names(self) -> Iterator[Suggestion]:
-        """Names in lower case."""
+        """Yield names in lower case."""
         at = self.at
         behind = {
             "because": self._reasons,
@@ -281,7 +281,7 @@ class _Names:
             yield from self._compared() or self.expression()
 
     def codes(self) -> Iterator[Suggestion]:
-        """Fields of a target, with their Capital; units."""
+        """Yield target fields, which are capitalized, and units."""
         at = self.at
         if at.word == "silence":
             yield from (Suggestion(code, Symbol("finding", code)) for code in sorted(STYLE))
@@ -318,7 +318,7 @@ class _Names:
             yield from self._all("record", self.index.records)
 
     def _answering(self) -> Iterator[Suggestion]:
-        """Behind `for`, `by` and `after`."""
+        """Yield what may follow `for`, `by` and `after`."""
         at = self.at
         if at.last == "after" or at.said[-2:] == ("wait", "for"):
             yield from self._routes()
@@ -394,7 +394,7 @@ class _Names:
                     yield Suggestion(document.name, Symbol("route", route))
 
     def _compared(self) -> list[Suggestion]:
-        """The words that the left side of a comparison may have."""
+        """Return the words that a comparison's left side may have."""
         said = self.at.said
         if said[-1:] and said[-1] in _COMPARISONS:
             left = said[:-1]
@@ -409,7 +409,7 @@ class _Names:
         return list(self._states(ref.record, ref.name))
 
     def expression(self) -> Iterator[Suggestion]:
-        """All that an expression may say here."""
+        """Yield everything that an expression may contain here."""
         scope = self.around.scope()
         yield from self._fields(scope.item or scope.record)
         yield from self._own(scope)
@@ -429,7 +429,7 @@ class _Names:
             yield Suggestion("document_number", Symbol("fact", "document_number"))
 
     def _own(self, scope: Scope) -> Iterator[Suggestion]:
-        """The fields of the record that is being typed, which is not read yet."""
+        """Yield the fields of the record being typed, which is not parsed yet."""
         for name in self.around.own_fields() if scope.record not in self.index.records else ():
             yield Suggestion(name, Symbol("field", name, scope.record))
 
@@ -484,7 +484,7 @@ class _Names:
 
 
 def place_at(before: str) -> Place:
-    """The place behind a text: what its last declaration says so far."""
+    """Return the place at the end of a text, by its last declaration."""
     text = _WORD.sub("", normalize_text(before))
     line = text.rsplit("\n", 1)[-1]
     starts = [block.first for block in split_blocks(text)]
@@ -500,7 +500,7 @@ def place_at(before: str) -> Place:
 
 
 def _clauses(found: Sequence[Token], lines: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-    """The tokens by clause; an empty one behind them where a new one may start."""
+    """Return the tokens by clause; a last empty one where a new clause may start."""
     clauses: list[list[str]] = []
     for at, token in enumerate(found):
         goes_on = at and found[at - 1].text == ","
@@ -547,7 +547,7 @@ class Surroundings:
         return clause[1] if len(clause) > 1 else ""
 
     def line_or(self, record: str) -> str:
-        """The record of the lines inside a row of a line, else the other one."""
+        """Return the record of the lines inside a line's row, otherwise the other record."""
         said = self.at.said
         in_line = said[:1] == ("line",) or (len(said) > 2 and said[-3] == ".")
         return self.line_record if in_line else record
@@ -564,7 +564,7 @@ class Surroundings:
         return str(posts[0].route) if len(posts) == 1 and at.word == "test" else ""
 
     def scope(self) -> Scope:
-        """Which names an expression may say here."""
+        """Return the scope of an expression here."""
         at, word = self.at, self.at.word
         if word == "link" and at.first == "where":
             return Scope(self.index, self.linked, judged=self.record)
@@ -579,26 +579,26 @@ class Surroundings:
         return Scope(self.index, self.record, line=line, document=document, bills=bills)
 
     def own_fields(self) -> Iterator[str]:
-        """The fields that the record at this place has so far."""
+        """Yield the fields that the record here has so far."""
         if self.at.word == "record":
             yield from (clause[0] for clause in self.at.clauses[1:-1] if clause)
 
     def columns(self) -> tuple[str, ...] | None:
-        """The columns of the table here; None while its first row is typed."""
+        """Return the columns of the table here; None while its first row is typed."""
         rows = [clause for clause in self.at.clauses if clause[:1] == ("|",)]
         if len(rows) < 2:
             return None
         return tuple(word for word in rows[0] if word != "|")
 
     def groups(self) -> Iterator[str]:
-        """The groups of changes of the edit table here."""
+        """Yield the groups of the edit table here."""
         for clause in self.at.clauses[1:]:
             if clause[1:2] == ("=",):
                 yield clause[0]
         yield from BUILT_IN_GROUPS
 
     def silenced(self) -> Iterator[tuple[str, Iterable[str]]]:
-        """What a finding of style may be about."""
+        """Yield the possible subjects of a style finding."""
         index = self.index
         yield "role", index.roles
         yield "const", index.consts

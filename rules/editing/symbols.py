@@ -34,9 +34,9 @@ _FIELDS = frozenset({"head", "line", "item", "list", "own"})
 
 
 def mentions(index: Index, sources: Mapping[str, str]) -> tuple[Mention, ...]:
-    """All names that mean something, in the order of the text; `sources` are the texts it came of.
+    """Return all meaningful names in the order of the text; `sources` are the parsed texts.
 
-    A place that speaks of two records at once is mentioned once for each.
+    A place that refers to two records is mentioned once for each.
     """
     walk = _Walk(index, Texts(sources))
     found = chain(
@@ -54,7 +54,7 @@ class _Walk:
         self.said = Said(index, texts)
 
     def surroundings(self) -> Iterator[Mention]:
-        """Roles, consts, sources, targets, maps, units."""
+        """Yield roles, constants, sources, targets, maps and units."""
         rules = self.rules
         shelves: tuple[
             tuple[
@@ -101,7 +101,7 @@ class _Walk:
                 yield Mention(Symbol("link", name, record), said[3].span)
 
     def records(self) -> Iterator[Mention]:
-        """Records with their fields, links."""
+        """Yield records with their fields, and links."""
         for record in self.rules.records:
             said = self.texts.tokens(record.span)
             yield self._declared(Symbol("record", record.name), record.span)
@@ -145,7 +145,7 @@ class _Walk:
         yield from self._action(link.action)
 
     def readiness(self) -> Iterator[Mention]:
-        """Gates, checks, duplicates, approvals."""
+        """Yield gates, checks, duplicates and approvals."""
         for gate in self.rules.gates:
             yield Mention(Symbol("record", gate.record), self.texts.tokens(gate.span)[1].span)
             yield from self._route(gate.route)
@@ -194,7 +194,7 @@ class _Walk:
                 yield Mention(Symbol("map", token.text), token.span)
 
     def _keys(self, unique: nodes.Unique) -> Iterator[Token]:
-        """The fields that are compared, without the maps that say how."""
+        """Yield the compared fields, without the maps that compare them."""
         said = self.texts.tokens(unique.span)
         yield from tokens_behind(said, "by")
         yield from tokens_behind(said, ",")
@@ -210,7 +210,7 @@ class _Walk:
         yield from self.said.message(approve.span, "say", scope)
 
     def tables(self) -> Iterator[Mention]:
-        """On edit, on cancel, retry."""
+        """Yield the names in edit, cancel and retry tables."""
         for edit in self.rules.edits:
             yield Mention(Symbol("record", edit.record), self.texts.tokens(edit.span)[3].span)
             yield from self._route(edit.route)
@@ -230,7 +230,7 @@ class _Walk:
             yield from self._table(retry.table, "")
 
     def _stored(self, word: nodes.Word, record: str) -> Mention:
-        """A field of a record, or of its lines as `line.price`."""
+        """Return a field of a record, or of its lines as `line.price`."""
         lines = self.index.line_records.get(record)
         if lines is None or not word.name.startswith(nodes.OF_LINE):
             return Mention(Symbol("field", word.name, record), word.span)
@@ -267,7 +267,7 @@ class _Walk:
                 yield Mention(Symbol("state", value.name, column), value.span)
 
     def routes(self) -> Iterator[Mention]:
-        """Posts and reversals."""
+        """Yield posts and reversals."""
         for post in self.rules.posts:
             head = Scope(self.index, post.record, document=True, bills=post.bill is not None)
             yield from self._posted(post, head)
@@ -337,7 +337,7 @@ class Said:
         self.index, self.texts = index, texts
 
     def expr(self, node: nodes.Expr | None, scope: Scope) -> Iterator[Mention]:
-        """All names of an expression."""
+        """Yield all names of an expression."""
         if isinstance(node, nodes.Name):
             yield from self.name(node, scope)
         elif isinstance(node, nodes.Call):
@@ -352,7 +352,7 @@ class Said:
                         yield from self.expr(inner, scope)
 
     def name(self, node: nodes.Name, scope: Scope) -> Iterator[Mention]:
-        """A name with a path: each part that means something of its own."""
+        """Yield each meaningful part of a name with a path."""
         parts = [token.span for token in self.texts.tokens(node.span) if token.text != "."]
         ref = scope.resolve(node.path)
         if ref is not None:
@@ -372,11 +372,11 @@ class Said:
             yield Mention(Symbol("field", over.field, over.record), parts[-1])
 
     def word(self, word: nodes.Word, record: str, field: str) -> Mention:
-        """A word that a field may hold."""
+        """Return a word that a field may hold."""
         return Mention(Symbol("state", word.name, f"{record}.{field}"), word.span)
 
     def message(self, span: Span, behind: str, scope: Scope) -> Iterator[Mention]:
-        """The placeholders in the text behind a word of a node."""
+        """Yield the placeholders in the text after a word of a node."""
         place = self.texts.quoted(span, behind)
         if place is None:
             return
@@ -430,7 +430,7 @@ class Said:
 
 
 def symbol_of(ref: Ref) -> Symbol:
-    """What a resolved name means."""
+    """Return the meaning of a resolved name."""
     if ref.kind in _FIELDS:
         return Symbol("field", ref.name, ref.record)
     return Symbol("const" if ref.kind == "const" else "fact", ref.name)
@@ -443,7 +443,7 @@ class Stories:
         self.index, self.said, self.texts = index, said, said.texts
 
     def mentions(self) -> Iterator[Mention]:
-        """All names of samples and tests."""
+        """Yield all names of samples and tests."""
         for sample in self.index.ruleset.samples:
             tokens = self.texts.tokens(sample.span)
             yield Mention(Symbol("sample", sample.name), tokens[1].span, declares=True)
@@ -496,7 +496,7 @@ class Stories:
                 yield Mention(symbol, token.span)
 
     def _reason(self, name: str, record: str) -> Symbol | None:
-        """What an outcome is because of: a check, a map, a group of changes, a field, …"""
+        """Return an outcome's reason: a check, a map, a group of changes, a field, …"""
         rules = self.index.ruleset
         if any(check.name == name for check in rules.checks):
             return Symbol("check", name)

@@ -55,7 +55,7 @@ _ALLOWED = {
 
 
 def action(done: nodes.Action | nodes.TryAgain, words: Phrases, where: str = ANYWHERE) -> str:
-    """What is done; `where` is the target that it would be done in."""
+    """Return the words for an action; `where` is the target that it would be done in."""
     if isinstance(done, nodes.TryAgain):
         return composed(
             message(
@@ -77,13 +77,13 @@ def action(done: nodes.Action | nodes.TryAgain, words: Phrases, where: str = ANY
 
 
 def targets_of(records: list[str], index: Index) -> str:
-    """Where documents of these records go."""
+    """Return where documents of these records go."""
     names = [post.route.target for name in records for post in index.posts.get(name, ())]
     return join_words(list(dict.fromkeys(names))) or ANYWHERE
 
 
 def but_for(routes: Iterable[nodes.RouteName | None]) -> str:
-    """What a general declaration leaves to the narrowed ones beside it; blank for nothing."""
+    """Return what a general declaration leaves to narrowed ones, or blank."""
     own = [
         composed("as %(document)s", document=becoming(route))
         for route in routes
@@ -93,12 +93,12 @@ def but_for(routes: Iterable[nodes.RouteName | None]) -> str:
 
 
 def becoming(route: nodes.RouteName) -> str:
-    """What a route makes: `an invoice in autocount`."""
+    """Return what a route makes: `an invoice in autocount`."""
     return composed("%(document)s in %(target)s", document=a(route.document), target=route.target)
 
 
 def owned_by(index: Index) -> dict[str, tuple[str, ...]]:
-    """Team -> what it is called for, each once."""
+    """Return by team what it must decide, each once."""
     found: dict[str, dict[str, None]] = {}
     for role, what in _duties(index.ruleset):
         if role is not None:
@@ -138,7 +138,7 @@ def _duties(rules: nodes.Ruleset) -> Iterator[tuple[str | None, str]]:
 
 
 def _alone(rules: nodes.Ruleset) -> Iterator[tuple[str, str]]:
-    """What one team alone may do."""
+    """Yield what only one team may do."""
     for record in rules.records:
         for field in record.fields:
             if isinstance(field, nodes.Field) and field.completed is not None:
@@ -196,19 +196,19 @@ def _roles(table: nodes.Table) -> Iterator[str | None]:
 
 
 def whose(record: nodes.Record) -> str:
-    """A record, or a line of one, with its article."""
+    """Return the words for a record or a line of one, with its article."""
     return (
         composed("a line of %(whose)s", whose=a(record.parent)) if record.parent else a(record.name)
     )
 
 
 def posted(record: str) -> str:
-    """A record of which a document is posted, with its article."""
+    """Return the words for a record with a posted document, with its article."""
     return composed("a posted %(record)s", record=named(record))
 
 
 def timing(one: nodes.Post, words: Phrases) -> str:
-    """When a document goes."""
+    """Return the words for when a document is sent."""
     here = words.of(one.record)
     if isinstance(one.timing, nodes.Daily):
         day = here.expr(nodes.Name((one.timing.by,), one.timing.span))
@@ -243,7 +243,7 @@ def _number(template: str) -> str:
 
 
 def bill(one: nodes.Post, billed: nodes.Bill, words: Phrases) -> str:
-    """What of it stands on the document."""
+    """Return the words for what of the record is on the document."""
     here = words.of(one.record, line=True)
     only = composed(
         "%(document)s bills only what is not billed yet: %(quantity)s, less what was billed before,"
@@ -264,7 +264,7 @@ def bill(one: nodes.Post, billed: nodes.Bill, words: Phrases) -> str:
 
 
 def uncompared(one: nodes.Post, said: nodes.Uncompared) -> str:
-    """That its amount is not compared with the record's own total, and why."""
+    """Return that the amount is not compared with the record's own total, and why."""
     apart = composed(
         "The amount of %(document)s is not compared with the total of the %(record)s.",
         document=becoming(one.route),
@@ -275,7 +275,7 @@ def uncompared(one: nodes.Post, said: nodes.Uncompared) -> str:
 
 
 def allows(one: nodes.Post, said: nodes.Allows) -> str:
-    """What goes there without anybody being asked, though it is unusual."""
+    """Return the unusual documents that a route posts without a person."""
     what = [composed(_ALLOWED[w]) if w in _ALLOWED else named(w) for w in said.what]
     return composed(
         "%(document)s may have %(what)s: no one is asked about them.",
@@ -287,7 +287,7 @@ def allows(one: nodes.Post, said: nodes.Allows) -> str:
 def fields_of(
     one: nodes.Post | nodes.Reversal, assigns: Sequence[nodes.Assign], words: Phrases
 ) -> str:
-    """The fields of a document, or those of its lines, in one sentence."""
+    """Return one sentence for the fields of a document or of its lines."""
     line = bool(assigns) and assigns is one.line_fields
     here = words.of(one.record, line=line)
     said = [
@@ -309,7 +309,7 @@ def fields_of(
 
 
 def owned(one: nodes.Post | nodes.Reversal, words: Phrases) -> str:
-    """Who may change what after posting."""
+    """Return who may change what after posting."""
     theirs = join_words(list(one.they_own))
     place = becoming(one.route)
     answer = action(one.we_own, words, one.route.target) if one.we_own else ""
@@ -327,7 +327,7 @@ def owned(one: nodes.Post | nodes.Reversal, words: Phrases) -> str:
 
 
 def reversal(one: nodes.Reversal) -> str:
-    """How a posting is taken back."""
+    """Return how a posting is reversed."""
     mirror = composed(
         "%(document)s is reversed by %(reversal)s, the mirror of what was posted, with the number"
         " %(number)s.",

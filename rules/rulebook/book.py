@@ -96,11 +96,11 @@ _APPROVAL = ("approv", "version")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One rule in words: where it is written, whose it is, and the tests that show it.
+    """One rule in words: its place, its owner, and the tests that show it.
 
-    `kind` is rule; or missing, for what nothing answers (then nothing else is known of it). Without
-    tests: it is nothing that a test can show alone, or the tests were not run. `backtest` is
-    what the last one said of it, where that is known.
+    `kind` is rule; or missing for an exception without a rule, where nothing else is known. Without
+    tests no test can show the rule alone, or the tests were not run. `backtest` is the last
+    backtest's result, if known.
     """
 
     text: str
@@ -114,7 +114,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One topic; `risk` says what is at stake where no rule answers it."""
+    """One topic; `risk` describes what is at stake without a rule."""
 
     topic: str
     title: str
@@ -151,7 +151,7 @@ class Proofs:
         )
 
     def of(self, spans: Iterable[Span], name: str = "") -> tuple[str, ...]:
-        """The tests that show the rule written at these places, or what has this name."""
+        """Return the tests that show the rule in these places or with this name."""
         lines = {(s.file, line) for s in spans for line in range(s.line, s.end_line + 1)}
         return tuple(p.title for p in self._proofs if p.at & lines or name in p.used)
 
@@ -159,7 +159,7 @@ class Proofs:
 def build_book(
     ruleset: nodes.Ruleset, topic: str | None = None, proofs: Proofs | None = None
 ) -> Book:
-    """The rule book, or one topic of it; with the tests of each rule where they were run."""
+    """Return the rule book, or one of its topics, with each rule's tests if they were run."""
     writer = _Writer(Index(ruleset), proofs)
     gaps = [a for a in coverage(ruleset) if a.state is Answered.OPEN]
     sections = []
@@ -187,7 +187,7 @@ class _Writer:
         self.words = phrases_of(self.index)
 
     def write(self, topic: str) -> Iterator[Entry]:
-        """The entries of a topic."""
+        """Yield a topic's entries."""
         found: Callable[[], Iterator[Entry]] = getattr(self, f"_{topic}")
         return found()
 
@@ -201,7 +201,7 @@ class _Writer:
         used: str = "",
         shown: Sequence[Span] | None = None,
     ) -> Entry:
-        """An entry; `used` is the name by which tests use it, `shown` the lines that they show."""
+        """Return an entry; `used` is its name in tests, `shown` the lines that tests show."""
         places = (span,) if shown is None else shown
         told = self.proofs is not None and (places or used)
         tests = self.proofs.of(places, used) if told and self.proofs else None
@@ -362,7 +362,7 @@ def _role(row: nodes.TableRow) -> str | None:
 
 
 def _gap(gap: Answer) -> str:
-    """What no rule answers, and what is at stake."""
+    """Return the words for an exception without a rule, and what is at stake."""
     missing = composed(
         "Missing for %(record)s: no rule answers “%(exception)s”.",
         record=a(gap.record),
@@ -372,7 +372,7 @@ def _gap(gap: Answer) -> str:
 
 
 def with_backtest(written: Book, said: Mapping[str, str]) -> Book:
-    """The same book with what a backtest said of rules, by their names (`check open_period`)."""
+    """Return the book with a backtest's results for rules, by name (`check open_period`)."""
     return Book(
         tuple(
             replace(
@@ -388,8 +388,9 @@ def with_backtest(written: Book, said: Mapping[str, str]) -> Book:
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """A change with the sentences that only the old rules say of its declaration, and those that
-    only the new ones say; none where the rule book says nothing of it, as of tests.
+    """A change with the sentences of only the old rules and only the new rules.
+
+    Both are empty where the rule book does not cover the declaration, such as tests.
     """
 
     change: Change
@@ -398,7 +399,7 @@ class Meaning:
 
 
 def describe_changes(old: nodes.Ruleset, new: nodes.Ruleset) -> tuple[Meaning, ...]:
-    """All changes, in the order of the new text; what is gone comes last."""
+    """Return all changes in the order of the new text; removed declarations come last."""
     changes = difference(old, new)
     if not changes:
         return ()
@@ -412,7 +413,7 @@ def _meaning(change: Change, old: Book, new: Book) -> Meaning:
 
 
 def _said(said: Book, span: Span | None) -> tuple[str, ...]:
-    """What a book says of the declaration that stands here."""
+    """Return a book's sentences about the declaration in this place."""
     if span is None:
         return ()
     return tuple(
@@ -430,7 +431,7 @@ def _without(texts: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:
 
 
 def edit_row(one: nodes.Edit, row: nodes.TableRow, words: Phrases) -> str:
-    """What a change after posting does."""
+    """Return the sentence for a change after posting."""
     here = words.of(one.record)
     cells = dict(zip(one.table.head, row.cells, strict=False))
     changed = cells.pop("changed", None)
@@ -450,7 +451,7 @@ def edit_row(one: nodes.Edit, row: nodes.TableRow, words: Phrases) -> str:
 
 
 def _field(name: str) -> str:
-    """A field in a group of changes: `line price`."""
+    """Return a field's name in a group of changes: `line price`."""
     if not name.startswith(OF_LINE):
         return named(name)
     field, line = named(name.removeprefix(OF_LINE)), composed("the line")
@@ -458,7 +459,7 @@ def _field(name: str) -> str:
 
 
 def _posted(one: nodes.Edit, words: Phrases) -> str:
-    """What a table of edits speaks of."""
+    """Return the words for the subject of a table of edits."""
     if one.route is not None:
         return _for(composed("%(record)s posted", record=capitalize(a(one.record))), one.route)
     others = (e.route for e in words.index.ruleset.edits if e.record == one.record)
@@ -475,7 +476,7 @@ def _but(what: str, routes: Iterable[nodes.RouteName | None]) -> str:
 
 
 def _given(what: str, cells: dict[str, nodes.Cell], words: Phrases) -> str:
-    """What is spoken of, with the conditions of a row, but those that fit everything."""
+    """Return the subject with the conditions of a row, without conditions that always hold."""
     said = []
     for name, cell in cells.items():
         if isinstance(cell, nodes.Among):
@@ -488,7 +489,7 @@ def _given(what: str, cells: dict[str, nodes.Cell], words: Phrases) -> str:
 
 
 def strictest_sentence(one: nodes.Edit) -> str:
-    """What counts when several rows fit."""
+    """Return the sentence for the case of several matching rows."""
     return composed(
         "If %(record)s changes in several of these at once, the strictest answer counts.",
         record=_for(composed("%(record)s posted", record=a(one.record)), one.route)
@@ -498,7 +499,7 @@ def strictest_sentence(one: nodes.Edit) -> str:
 
 
 def cancel_row(one: nodes.Cancel, row: nodes.TableRow, words: Phrases) -> str:
-    """What a cancellation after posting does, in one sentence."""
+    """Return one sentence for a cancellation after posting."""
     records = [w.name for w in one.records]
     here = words.of(records[0])
     cells = dict(zip(one.table.head, row.cells, strict=False))
@@ -530,7 +531,7 @@ def _whatever(name: str, cell: nodes.Cell, words: Phrases) -> str:
 
 
 def retry_row(one: nodes.Retry, row: nodes.TableRow, words: Phrases) -> str:
-    """What an error of the target is answered with."""
+    """Return the sentence for the answer to a target's error."""
     cells = dict(zip(one.table.head, row.cells, strict=False))
     errors = cells.pop("error", None)
     errors_ = [v.name for v in getattr(errors, "values", ()) if isinstance(v, nodes.Word)]
@@ -542,7 +543,7 @@ def retry_row(one: nodes.Retry, row: nodes.TableRow, words: Phrases) -> str:
 
 
 def check_topic(check: nodes.Check) -> str:
-    """The topic that a check belongs to, by the names that it asks."""
+    """Return a check's topic, by the names in its conditions."""
     named = {name for e in (check.when, *check.requires) if e is not None for name in used_names(e)}
     if named & _UNITS:
         return "uom"
@@ -571,7 +572,7 @@ def _proof(test: nodes.Test, told: StoryEnd) -> Proof:
 
 
 def _documents(test: nodes.Test, outcome: Outcome) -> Iterator[str]:
-    """The routes of which this test looks at a document."""
+    """Yield the routes whose document a test checks."""
     for expect in test.expects:
         if expect.head or expect.lines:
             routes = [str(expect.route)] if expect.route else [d.route for d in outcome.decisions]
@@ -588,7 +589,7 @@ def _decided(outcome: Outcome) -> Iterator[Span]:
 
 
 def _answered(told: StoryEnd) -> Iterator[tuple[str, int]]:
-    """The row of a retry table that answered."""
+    """Yield the row of a retry table that answered."""
     if told.retry is None:
         return
     for target in {d.route.partition(".")[0] for d in told.outcome.decisions}:

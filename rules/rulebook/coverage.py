@@ -33,8 +33,8 @@ class Answered(StrEnum):
 class Answer:
     """One exception of one record: the rule that answers it, or the risk.
 
-    `state` NEVER: it cannot happen to this record. `risk` is what is at stake, blank where a rule
-    answers; `text` says it with what could be declared.
+    `state` NEVER: it cannot happen to this record. `risk` is what is at stake, blank with a rule;
+    `text` adds what could be declared.
     """
 
     record: str
@@ -46,14 +46,14 @@ class Answer:
 
 
 def coverage(ruleset: nodes.Ruleset) -> tuple[Answer, ...]:
-    """All exceptions of all records that are posted."""
+    """Return all exceptions of all posted records."""
     index = Index(ruleset)
     posted = [r for r in index.records if index.posts.get(r)]
     return tuple(_answer(record, name, index) for record in posted for name in KINDS)
 
 
 def coverage_gaps(ruleset: nodes.Ruleset) -> tuple[Problem, ...]:
-    """The risks as errors, for whoever wants none of them."""
+    """Return the risks as errors, for a caller that accepts none."""
     index = Index(ruleset)
     found = []
     for answer in coverage(ruleset):
@@ -98,7 +98,7 @@ class Agreement:
 
 
 def agreements(ruleset: nodes.Ruleset, record: str) -> tuple[Agreement, ...]:
-    """The checks of a record kind by which one party under two keys is found."""
+    """Return a record kind's checks that find one party under two keys."""
     return tuple(_agreements(record, Index(ruleset)))
 
 
@@ -111,21 +111,23 @@ def _agreements(record: str, index: Index) -> Iterator[Agreement]:
 
 
 def _party(record: str, index: Index) -> Found:
-    """Two maps, or a map and a linked record, that must agree on one value."""
+    """Find two maps, or a map and a linked record, that must agree on one value."""
     first = next(_agreements(record, index), None)
     return (f"check {first.check.name}", first.check.span) if first else None
 
 
 def _told_by(side: nodes.Expr, record: str, index: Index) -> set[str]:
-    """The maps and links that a value comes from, through computed fields."""
+    """Return the maps and links that a value comes from, also through computed fields."""
     parts = expand_parts(side, Scope(index, record))
     calls = {part.name for part in parts if isinstance(part, nodes.Call)}
     return calls & index.maps.keys() | set(used_names(side)) & index.links.get(record, {}).keys()
 
 
 def _duplicates(record: str, index: Index) -> Found:
-    """A duplicates rule for every route; by its number alone only for what follows another
-    document: the first of a chain may come again under another number.
+    """Find a duplicates rule for every route.
+
+    The number alone is enough only for what follows another document, because the first of a chain
+    may return under another number.
     """
     mine = [d for d in index.ruleset.duplicates if any(w.name == record for w in d.records)]
     first = None
@@ -139,7 +141,7 @@ def _duplicates(record: str, index: Index) -> Found:
 
 
 def _by_content(declared: nodes.Duplicates, record: str, index: Index) -> bool:
-    """Whether it compares with other records more than what they are called."""
+    """Check whether a duplicates rule compares more than names and numbers."""
     keys = {
         f.name
         for f in index.records[record].fields
@@ -149,7 +151,7 @@ def _by_content(declared: nodes.Duplicates, record: str, index: Index) -> bool:
 
 
 def _partial(record: str, index: Index) -> Found:
-    """Billing in parts, or a check or a gate row that stops what is not whole."""
+    """Find billing in parts, or a check or gate row that stops incomplete records."""
     for post in index.posts[record]:
         if post.bill is not None:
             return f"bill of {post.route}", post.bill.span
@@ -167,7 +169,7 @@ def _partial(record: str, index: Index) -> Found:
 
 
 def _of_delivery(name: str) -> bool:
-    """Whether a status speaks of a part that was delivered, and not of one that came back."""
+    """Check whether a status means a delivered part, and not a returned one."""
     return "part" in name and not any(word in name for word in ("refund", "return"))
 
 
@@ -184,7 +186,7 @@ def _price(record: str, index: Index) -> Found:
 
 
 def _all_routes(routes: list[nodes.RouteName | None], record: str, index: Index) -> bool:
-    """Whether a table speaks of every route of a record."""
+    """Check whether a table covers every route of a record."""
     posts = index.posts[record]
     return bool(routes) and all(None in routes or post.route in routes for post in posts)
 
@@ -226,7 +228,7 @@ def _compares(node: nodes.Expr) -> Iterator[nodes.Compare]:
 
 
 def _no_cancel(record: str, index: Index) -> bool:
-    """Whether no status of the record means that it is cancelled."""
+    """Check whether no status of the record means that it is cancelled."""
     gates = [g for g in index.ruleset.gates if g.record == record]
     return bool(gates) and not any(row.word == "cancel" for g in gates for row in g.rows)
 

@@ -29,9 +29,9 @@ _PERIOD = "period"
 class Reason:
     """One line of the catalogue.
 
-    `name` is what the rules call the declaration (blank: nothing), `alone` that it places no other
-    code, `span` where it is written (None: in no rule), `owner` whose it is (blank: the team named
-    for that kind of trouble), `released` who lets it go (blank: nobody), `blocks` what is not sent.
+    `name` is the declaration's name or blank, `alone` means that it produces no other code, `span`
+    is its place or None, `owner` its team (blank: the team for that kind of trouble), `released`
+    who may release it (blank: nobody), `blocks` what is not sent.
     """
 
     code: str
@@ -63,9 +63,9 @@ class _Says:
 
 
 def catalogue(ruleset: nodes.Ruleset) -> tuple[Reason, ...]:
-    """The reasons of these rules in the order of their files, then those that no rule places.
+    """Return these rules' hold reasons in file order, then the reasons outside rules.
 
-    A code without an entry is a KeyError: hold_entries.require_all says so before.
+    Raise KeyError for a code without an entry; `hold_entries.require_all` reports it earlier.
     """
     index = Index(ruleset)
     said = sorted(_declared(index), key=lambda one: (one.span.file, one.span.line))
@@ -229,7 +229,7 @@ def _posts(post: nodes.Post) -> Iterator[_Says]:
 
 
 def _of(index: Index, records: Iterable[str], route: nodes.RouteName | None) -> str:
-    """The documents that records become, or the one of a route."""
+    """Return the documents that records become, or the document of a route."""
     if route is not None:
         return becoming(route)
     routes = [post.route for name in records for post in index.posts.get(name, ())]

@@ -36,7 +36,7 @@ pre span { display: block; }
 
 
 class Releaser(StrEnum):
-    """Who can let it go although its cause stands."""
+    """Who may release a hold although its cause remains."""
 
     OWNER = "owner"  # a person of the team that has it
     CLAUSE = "clause"  # as its rule says in `clears` or in its answer
@@ -57,7 +57,7 @@ class Placer(StrEnum):
 
 
 class Blocks(StrEnum):
-    """What does not happen while it stands."""
+    """What a hold prevents."""
 
     DOCUMENT = "document"  # of the rule's route, else every document of the record
     SENDING = "sending"  # one document that was ready
@@ -76,12 +76,12 @@ class HoldEntry:
 
 
 def codes_without_entry(codes: Iterable[str] = HOLD_CODES) -> tuple[str, ...]:
-    """The codes that have no entry."""
+    """Return the codes without an entry."""
     return tuple(code for code in codes if code not in ENTRIES)
 
 
 def require_all(codes: Iterable[str] = HOLD_CODES) -> None:
-    """RuntimeError where a reason for a hold has no entry, or an entry no reason."""
+    """Raise RuntimeError for a hold reason without an entry, or an entry without a reason."""
     codes = tuple(codes)
     odd = sorted({*codes_without_entry(codes), *(set(ENTRIES) - set(codes))})
     if odd:
@@ -90,7 +90,7 @@ def require_all(codes: Iterable[str] = HOLD_CODES) -> None:
 
 
 def book_markdown(book: Book, title: str, about: Sequence[str] = ()) -> str:
-    """The rule book as Markdown; `about` are sentences that stand under its title."""
+    """Return the rule book as Markdown; `about` are sentences below its title."""
     out = [f"# {_plain(title)}", ""]
     for line in (*about, *_summary(book)):
         out += [_plain(line), ""]
@@ -105,12 +105,12 @@ def book_markdown(book: Book, title: str, about: Sequence[str] = ()) -> str:
 
 
 def _plain(text: str) -> str:
-    """The text, with the signs that Markdown would take for its own."""
+    """Return the text with Markdown's special characters escaped."""
     return "".join(f"\\{c}" if c in "*_`<[" else c for c in text)
 
 
 def _summary(book: Book) -> tuple[str, ...]:
-    """What is lacking, where the whole book is here."""
+    """Return the exceptions without a rule, for a complete book."""
     return (unanswered_topics(book),) if len(book.sections) == len(TOPICS) else ()
 
 
@@ -123,7 +123,7 @@ def _beside(entry: Entry) -> str:
 def book_html(
     book: Book, title: str, about: Sequence[str] = (), files: Mapping[str, str] | None = None
 ) -> str:
-    """The rule book as a page that prints well; places lead to the lines of the files behind it."""
+    """Return the rule book as a page for printing; places link to the files' lines at its end."""
     parts = [
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width">',
@@ -168,7 +168,7 @@ def _lines(path: str, text: str) -> str:
 
 
 def unanswered_topics(book: Book) -> str:
-    """Which topics nothing answers, in one sentence."""
+    """Return one sentence for the topics without a rule."""
     if not book.missing:
         return composed("Every topic has an answer.")
     topics = join_words([composed(title) for title in book.missing], ";")
@@ -176,23 +176,23 @@ def unanswered_topics(book: Book) -> str:
 
 
 def unanswered_sentence(section: Section) -> str:
-    """What a topic without rules means."""
+    """Return what a topic without rules means."""
     return f"Missing: no rule covers this topic. {section.risk}"
 
 
 def entry_place(entry: Entry) -> str:
-    """The declaration and its place: `check open_period, clearing.rules:83`."""
+    """Return the declaration and its place: `check open_period, clearing.rules:83`."""
     place = f", {file_line(entry.span)}" if entry.span else ""
     return f"{entry.name}{place}"
 
 
 def file_line(span: Span) -> str:
-    """FILE:LINE with the file's own name."""
+    """Return FILE:LINE with the file's own name."""
     return f"{span.file.rsplit('/', 1)[-1]}:{span.line}"
 
 
 def tests_of(entry: Entry) -> str:
-    """The tests that show a rule: the first by name, the others counted."""
+    """Return the tests that show a rule: the first by name, the others as a count."""
     if entry.tests is None:
         return ""
     if not entry.tests:

@@ -17,7 +17,7 @@ _CLEARS = {
 
 
 def ready(post: nodes.Post, index: Index, words: Phrases) -> str:
-    """“Ready for <target>” for one route, in one sentence."""
+    """Return one sentence for “Ready for <target>” of a route."""
     here = words.of(post.record)
     gate = index.gate(post.record, str(post.route))
     rows = [row for row in gate.rows if row.word == "ready"] if gate else []
@@ -92,7 +92,7 @@ _GATES = {
 
 
 def gate_row(gate: nodes.Gate, row: nodes.GateRow, words: Phrases) -> str:
-    """What some statuses mean."""
+    """Return the meaning of some statuses."""
     what = a(gate.record)
     others = (g.route for g in words.index.ruleset.gates if g.record == gate.record)
     left = "" if gate.route else but_for(others)
@@ -111,7 +111,7 @@ def gate_row(gate: nodes.Gate, row: nodes.GateRow, words: Phrases) -> str:
 
 
 def spelling(record: nodes.Record, state: nodes.State) -> str:
-    """How the source writes a status."""
+    """Return how the source writes a status."""
     return composed(
         "“%(state)s” of %(record)s is %(written)s in %(source)s.",
         state=capitalize(readable_name(state.name)),
@@ -122,7 +122,7 @@ def spelling(record: nodes.Record, state: nodes.State) -> str:
 
 
 def check(one: nodes.Check, words: Phrases) -> str:
-    """What must be true, and what happens if it is not."""
+    """Return what must be true, and what happens otherwise."""
     here = words.of(one.records[0].name, line=one.each_line)
     what = join_words([a(w.name) for w in one.records], "or")
     if one.each_line:
@@ -150,7 +150,7 @@ def check(one: nodes.Check, words: Phrases) -> str:
 
 
 def _becoming(what: str, route: nodes.RouteName | None) -> str:
-    """A record, on its way to one route where one is named."""
+    """Return the words for a record, and for its route if one is named."""
     if route is None:
         return what
     document = becoming(route)
@@ -158,7 +158,7 @@ def _becoming(what: str, route: nodes.RouteName | None) -> str:
 
 
 def duplicates(one: nodes.Duplicates, unique: nodes.Unique, words: Phrases) -> str:
-    """What makes a duplicate."""
+    """Return what makes a duplicate."""
     here = words.of(one.records[0].name)
     fields = join_words([_key(*key) for key in zip(unique.fields, unique.like, strict=True)])
     if unique.where == "history":
@@ -184,7 +184,7 @@ def duplicates(one: nodes.Duplicates, unique: nodes.Unique, words: Phrases) -> s
 
 
 def _key(field: str, table: str) -> str:
-    """A field that is compared, and whose match says what is the same."""
+    """Return the words for a compared field and its match."""
     name = field if field[:1].isupper() else named(field)
     if not table:
         return name
@@ -192,7 +192,7 @@ def _key(field: str, table: str) -> str:
 
 
 def approve(one: nodes.Approve, words: Phrases) -> str:
-    """Who must agree."""
+    """Return who must approve."""
     here = words.of(one.record)
     what = capitalize(a(one.record))
     if one.when is not None:

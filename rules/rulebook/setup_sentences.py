@@ -41,7 +41,7 @@ _ROUNDED = {
 
 
 def source(one: nodes.Source) -> str:
-    """What amounts and days of a source mean."""
+    """Return the meaning of a source's amounts and days."""
     return composed(
         "Amounts from %(source)s are in %(currency)s, and its dates are in the time zone %(zone)s.",
         source=one.name,
@@ -51,7 +51,7 @@ def source(one: nodes.Source) -> str:
 
 
 def blank(one: nodes.Source, words: Phrases) -> str:
-    """What a source leaves out."""
+    """Return what happens to values that a source leaves out."""
     return composed(
         "A record with blank fields or an unknown status from %(source)s is never ready to post:"
         " %(action)s: %(message)s",
@@ -62,7 +62,7 @@ def blank(one: nodes.Source, words: Phrases) -> str:
 
 
 def target(one: nodes.Target, words: Phrases) -> str:
-    """How amounts are rounded, and what is not known of a target."""
+    """Return a target's rounding, and what happens to unknown values."""
     name = one.name
     rounded = composed(_ROUNDED[one.rounding], places=str(one.places))
     differs = composed(
@@ -81,7 +81,7 @@ def target(one: nodes.Target, words: Phrases) -> str:
 
 
 def table(one: nodes.Map, words: Phrases) -> str:
-    """A mapping table."""
+    """Return the words for a mapping table."""
     forgotten = join_words([composed(_FORGOTTEN[m]) for m in one.match if m in _FORGOTTEN])
     match = composed("exact match (case, spaces and dashes matter)")
     if forgotten:
@@ -106,7 +106,7 @@ def table(one: nodes.Map, words: Phrases) -> str:
 def units(
     one: nodes.Units, words: Phrases
 ) -> Iterator[tuple[nodes.UnitBase | nodes.UnitRow | nodes.Units, str]]:
-    """The units, and what a missing factor does."""
+    """Yield the units, and what happens to a missing factor."""
     several = len(one.bases) > 1
     for base in one.bases:
         if base.item:
@@ -136,7 +136,7 @@ def units(
 
 
 def const(one: nodes.Const) -> str:
-    """A fixed value with its days."""
+    """Return the words for a constant with its days."""
     rows = []
     for row in sorted(one.rows, key=lambda row: row.since):
         value = row.value
@@ -153,7 +153,7 @@ def const(one: nodes.Const) -> str:
 
 
 def link(one: nodes.Link, words: Phrases) -> str:
-    """Other records as a list."""
+    """Return the words for a list of other records."""
     there = Phrases(words.index, Scope.of_link(words.index, one))
     names = {
         "theirs": named(one.theirs),
@@ -183,7 +183,7 @@ def link(one: nodes.Link, words: Phrases) -> str:
 
 
 def computed(record: nodes.Record, field: nodes.Computed, words: Phrases) -> str:
-    """A field that is worked out."""
+    """Return the words for a computed field."""
     here = words.of(record.parent or record.name, line=record.parent is not None)
     return composed(
         message("%(field)s of %(whose)s are calculated: %(value)s.")
@@ -204,14 +204,14 @@ def _told(missing: nodes.Missing) -> str:
 
 
 def _kept(kept: nodes.ByTeam | None, words: Phrases) -> list[str]:
-    """Who alone changes the entries of a table."""
+    """Return who alone may change a table's entries."""
     if not kept:
         return []
     return [composed("Only %(team)s may change its entries.", team=words.role(kept.role))]
 
 
 def completed(record: nodes.Record, words: Phrases) -> Iterator[tuple[nodes.ByTeam, str]]:
-    """Who fills in what the source left blank, each team once with its fields."""
+    """Yield who completes blank values, each team once with its fields."""
     fields: dict[str, list[nodes.Field]] = {}
     for field in record.fields:
         if isinstance(field, nodes.Field) and field.completed is not None:

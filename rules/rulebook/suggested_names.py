@@ -166,9 +166,9 @@ class Suggested:
 def suggest_names(
     files: Mapping[str, str], before: str, known: Schemas, reader: Reader | None = None
 ) -> tuple[Suggested, ...]:
-    """The first words that fit behind `before` and begin with what is typed there; names first.
+    """Return the first fitting words after `before` that begin with the typed text; names first.
 
-    A `reader` that read these files before does not read again what did not change.
+    A `reader` that has read these files reuses unchanged declarations.
     """
     typed = _TYPED.search(before)
     begun = typed.group().casefold() if typed else ""
@@ -196,7 +196,7 @@ def _told(one: Suggestion, index: Index, known: Schemas) -> Suggested:
 
 
 def describe_symbol(symbol: Symbol, index: Index, known: Schemas) -> str:
-    """A symbol in one paragraph or a few; empty where nothing can be said."""
+    """Return a symbol's description in a few paragraphs, or blank."""
     words = _About(index, known)
     found: Callable[[Symbol], Iterator[str]] | None
     found = getattr(words, f"_{symbol.kind.replace(' ', '_')}", None)
@@ -204,7 +204,7 @@ def describe_symbol(symbol: Symbol, index: Index, known: Schemas) -> str:
 
 
 class _About:
-    """What is said of the names of one ruleset: one method for each kind of symbol."""
+    """The descriptions of one ruleset's names: one method per kind of symbol."""
 
     def __init__(self, index: Index, known: Schemas) -> None:
         self.index, self.known, self.words = index, known, phrases_of(index)
