@@ -1,1 +1,1 @@
-"""The stand-in of AiAccount; imports nothing of the connector."""
+"""The simulator of AiAccount, which imports nothing from the connector."""

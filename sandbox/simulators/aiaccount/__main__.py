@@ -1,4 +1,4 @@
-"""Start the AiAccount stand-in: `python -m sandbox.simulators.aiaccount`.
+"""Start the AiAccount simulator: `python -m sandbox.simulators.aiaccount`.
 
 It prints its address and keys, and serves until it is killed. The module is short because `-m`
 needs it by this name.

@@ -68,17 +68,17 @@ class Api(StandIn[Books]):
         return Control(self, FAULTS).answer(request, request_id)
 
     def follow(self, act: str, given: Mapping[str, Any], request_id: str) -> None:
-        """What was parked while the key was paused is done when it is active."""
+        """Process parked pushes once their key is active."""
         if act == "pause" and given.get("status") == "active":
             wake(self, request_id)
 
     def answer(self, request: Request, request_id: str) -> tuple[Reply, bool]:
-        """Every answer has an id of its own."""
+        """Return the reply with an id of its own."""
         reply, hang = self._route(request, request_id)
         return replace(reply, headers={"X-Request-Id": request_id, **reply.headers}), hang
 
     def _too_many(self) -> Reply | None:
-        """More calls within a minute than it takes; one that is refused does not count."""
+        """Return the refusal of too many calls within a minute; refused calls do not count."""
         now = self.now()
         while self._lately and not timedelta() <= now - self._lately[0] < MINUTE:
             self._lately.popleft()
@@ -111,7 +111,7 @@ class Api(StandIn[Books]):
         return self._write(request, request_id, key, company)
 
     def _caller(self, request: Request) -> tuple[ApiKey | Reply, Company]:
-        """Whose key it is and which company is meant; or the refusal, with any company."""
+        """Return the key and the company; or the refusal, with any company."""
         anyone = next(iter(self.books.companies.values()))
         scheme, _, text = request.headers.get("authorization", "").partition(" ")
         key = self.books.keys.get(text)
@@ -260,8 +260,9 @@ class Api(StandIn[Books]):
     def _note(
         self, request: Request, request_id: str, reply: Reply, *, planned: bool | str = False
     ) -> None:
-        """A ledger line for what has no effect; a write among them is on the disk before the
-        answer.
+        """Write a ledger line for a call without an effect.
+
+        A refused write is on the disk before its reply.
         """
         call = _WRITES.get(request.path, "other") if request.method == "POST" else "lookup"
         if request.path == "/v1/connection":
@@ -289,7 +290,7 @@ class Api(StandIn[Books]):
 
 
 def _offered(path: str, company: Company) -> bool:
-    """Whether documents are taken there in this company; refunds are a capability of it."""
+    """Check whether this company takes documents at the path; refunds depend on a capability."""
     return path in _WRITES and (company.refunds_enabled or not _KINDS[path].refunds)
 
 
@@ -310,7 +311,7 @@ def _plain(reply: Reply) -> dict[str, Any]:
 
 
 def park(api: "Api", job: Job, why: str, *, planned: bool | str) -> Reply:
-    """Keep a push, and say so."""
+    """Park a push and return the reply."""
     cache_id = api.books.next_id("cch", 0)
     import_id = api.books.next_id("imp", 8800)
     if why == "paused":
@@ -347,14 +348,14 @@ def park(api: "Api", job: Job, why: str, *, planned: bool | str) -> Reply:
 
 
 def wake(api: "Api", request_id: str) -> None:
-    """Do now what was kept while the key was paused."""
+    """Process what was parked while the key was paused."""
     for cache_id, parked in list(api.books.cached.items()):
         if parked["why"] == "paused":
             run(api, cache_id, request_id)
 
 
 def run(api: "Api", cache_id: str, request_id: str) -> None:
-    """Do now what was kept."""
+    """Process a parked push."""
     parked = api.books.cached[cache_id]
     content = base64.b64decode(parked["content"])
     kind = KINDS[parked["kind"]]
@@ -444,7 +445,7 @@ def _imports(api: "Api", request: Request, company: Company) -> Reply:
 
 
 def _poll(api: "Api", import_id: str) -> None:
-    """A slow import ends after somebody has seen it unfinished once."""
+    """End a slow import after its unfinished state was seen once."""
     for cache_id, parked in list(api.books.cached.items()):
         if parked["import_id"] == import_id and parked["why"] != "paused":
             run(api, cache_id, f"late_{cache_id}")
@@ -509,7 +510,7 @@ def _import(api: "Api", request: Request, company: Company) -> Reply:
 
 
 def history(api: "Api", request: Request) -> Reply:
-    """The page of one import, as people see it in AiAccount itself."""
+    """Return one import's page, as users see it in AiAccount itself."""
     found = api.books.imports.get(request.query.get("import", ""))
     if found is None or found["company"] != request.query.get("company"):
         return error(404, "import_not_found", "No such import in this company")
@@ -526,12 +527,12 @@ def history(api: "Api", request: Request) -> Reply:
 
 
 def _number_in(entry: Mapping[str, Any]) -> str:
-    """The document's own number, which comes before that of what it pays."""
+    """Return the document's own number, which precedes the number that it pays."""
     return next((str(value) for word, value in entry.items() if word.endswith("_number")), "")
 
 
 def quota(api: "Api", company: Company) -> dict[str, Any]:
-    """How much of the month's quota is used."""
+    """Return how much of the month's quota is used."""
     today = local_day(api.now())
     start = date(today.year + today.month // 12, today.month % 12 + 1, 1)
     return {
@@ -545,7 +546,7 @@ class Control(control.Control[Books]):
     """The control calls of AiAccount."""
 
     def shown(self, what: str) -> Mapping[str, object]:
-        """Documents and parked pushes, too."""
+        """Return the state with all documents and parked pushes."""
         if what == "stock":
             return {what: stocked(self.books.documents, self.books.companies)}
         if what == "documents":
@@ -555,20 +556,18 @@ class Control(control.Control[Books]):
         return super().shown(what)
 
     def deeds(self) -> Mapping[str, Deed]:
-        """A workbook is imported."""
+        """Return the act by hand: import a workbook."""
         return {"by_hand": self._by_hand}
 
     def check(self, act: str, given: Given) -> None:
-        """The company and the key that are meant are there."""
+        """Check that the company and the key exist."""
         if given.get("company", "CMP-1042") not in self.books.companies:
             raise ControlError("No such company")
         if act == "pause" and given.get("key") not in self.books.keys:
             raise ControlError("No such key")
 
     def _by_hand(self, request: Request, request_id: str) -> Reply:
-        """Somebody imports a workbook by hand beside the API: nothing compares it with what is
-        there.
-        """
+        """Import a workbook by hand beside the API, without a search for duplicates."""
         kind = KINDS.get(request.query.get("type", "sales_invoice"))
         if kind is None:
             raise ControlError("No such type")
@@ -596,10 +595,9 @@ class Control(control.Control[Books]):
 def stocked(
     documents: Iterable[Mapping[str, Any]], companies: Mapping[str, Company]
 ) -> dict[str, dict[str, str]]:
-    """What the invoices have taken out of the stock of each SKU, less what refunds brought back, in
-    companies that keep stock: company -> SKU -> what went, below 0, as text.
+    """Return the stock change of each SKU in companies that keep stock: company -> SKU -> text.
 
-    The unit of a row is stored as text and never converted.
+    Invoices count below 0, refunds above. A row's unit is stored as text and never converted.
     """
     stock: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     for found in documents:
@@ -614,7 +612,7 @@ def stocked(
 
 
 def _moves(found: Mapping[str, Any]) -> int:
-    """Whether what a document names went (-1), came back (1), or stayed (0)."""
+    """Return whether a document's goods went out (-1), came back (1), or stayed (0)."""
     if found["type"] == INVOICES.name:
         return -1
     back = found["document"].get("SourceRefundStatus") == RESTOCKS

@@ -81,7 +81,7 @@ class Books(Scripted):
         super().__init__(withhold=withhold, seed=seed)
 
     def rewind(self) -> None:
-        """As a new subscription."""
+        """Reset to a new subscription."""
         super().rewind()
         companies, keys = deepcopy(self._start)
         self.companies: dict[str, Company] = companies
@@ -95,18 +95,18 @@ class Books(Scripted):
         self._numbers: dict[str, int] = defaultdict(int)
 
     def next_id(self, prefix: str, start: int) -> str:
-        """A new id; ids are counted in memory and end up in lines, which count them again after
-        a restart.
+        """Return a new id; ids are counted in memory and restored from ledger lines after a
+        restart.
         """
         self._numbers[prefix] += 1
         return f"{prefix}_{start + self._numbers[prefix]}"
 
     def existing(self, company: str, kind: str, number: str, party: str) -> list[Line]:
-        """The documents of a type, number and party, oldest first."""
+        """Return the documents of a type, number and party, oldest first."""
         return self._by_name[company, kind, number, party]
 
     def twins(self, company: str, document: Document, taken: Sequence[Line] = ()) -> list[Line]:
-        """What AiAccount takes for the same document, also of those `taken` just now."""
+        """Return what AiAccount takes for a duplicate, also among the documents just `taken`."""
         by_invoice = document.kind.name == "sales_receipt" and self.receipts_by == "invoice"
         word, number = ("paid", document.paid) if by_invoice else ("number", document.number)
         there = self._paying if by_invoice else self._by_name
@@ -117,7 +117,7 @@ class Books(Scripted):
         ]
 
     def paid(self, company: str, document: Document, taken: Sequence[Line] = ()) -> Paid | None:
-        """What a receipt or payment pays, or a refund gives back, and how much of it is open."""
+        """Return what a receipt, payment or refund settles, and its open amount."""
         kind = document.kind
         if not kind.pays or not document.paid:
             return None
@@ -134,7 +134,7 @@ class Books(Scripted):
         return Paid(found[0]["currency"], rest, frozenset(items))
 
     def quota_used(self, company: str, today: date) -> int:
-        """How many documents of this month count."""
+        """Return how many documents of this month count."""
         month = today.isoformat()[:7]
         mine = [
             doc
@@ -145,7 +145,7 @@ class Books(Scripted):
         return used + self.companies[company].quota_used_before
 
     def take(self, line: Mapping[str, Any]) -> None:
-        """Let a ledger line of a call take effect."""
+        """Apply a call's ledger line."""
         for prefix, start, name in _IDS:
             self._count(prefix, start, str(line.get(name) or ""))
         if line["effect"] == "created":
@@ -158,7 +158,7 @@ class Books(Scripted):
             self._close(line)
 
     def _close(self, line: Mapping[str, Any]) -> None:
-        """The last line of a request carries what is remembered of it."""
+        """Apply a request's last line, which has the stored reply."""
         reply = line["reply"]
         if reply.get("created"):
             self.effects += 1
@@ -191,7 +191,7 @@ class Books(Scripted):
             self._numbers[prefix] = max(self._numbers[prefix], number)
 
     def acts(self) -> dict[str, Act]:
-        """The control acts of AiAccount."""
+        """Return AiAccount's control acts."""
         return super().acts() | {
             "lock": self._set_lock,
             "pause": self._set_key,
@@ -207,7 +207,7 @@ class Books(Scripted):
         self.keys[given["key"]].status = str(given.get("status", "paused"))
 
     def _issue(self, given: Mapping[str, Any]) -> None:
-        """A new key that may do what the first one may."""
+        """Add a key with the first key's permissions."""
         first = next(iter(self.keys.values()))
         name = f"key_{31 + len(self.keys)}"
         self.keys[given["key"]] = replace(first, text=given["key"], id=name, status="active")
@@ -236,7 +236,7 @@ class Books(Scripted):
 
 
 def local_day(moment: datetime) -> date:
-    """The day in AiAccount's own zone."""
+    """Return the day in AiAccount's own zone."""
     return moment.astimezone(ZONE).date()
 
 
@@ -259,7 +259,7 @@ class Opened:
 
 
 def content_of(request: Request, call: str) -> bytes | Unreadable:
-    """The bytes that the idempotency key stands for: the JSON, or the file inside the form."""
+    """Return the bytes that the idempotency key identifies: the JSON, or the form's file."""
     if call == "json":
         return request.body
     head = (
@@ -274,7 +274,7 @@ def content_of(request: Request, call: str) -> bytes | Unreadable:
 
 
 def opened(content: bytes, call: str, kind: Kind = INVOICES) -> Opened | Unreadable:
-    """The documents in a body."""
+    """Return a body's documents."""
     return _json(content, kind) if call == "json" else _workbook(content, kind)
 
 
@@ -295,7 +295,7 @@ def _json(content: bytes, kind: Kind) -> Opened | Unreadable:
 
 
 def _strange(body: Mapping[str, Any], kind: Kind) -> str:
-    """The first word that no such document has; blank where all are known."""
+    """Return the first unknown field, or blank."""
     heads = {column.word for column in kind.header}
     rows = {column.word for column in kind.lines}
     told = [

@@ -49,9 +49,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """One document type. `keys` are the fields of its number, its date and its customer or
-    supplier. `pays` is the type that it settles, under the number in its field `paid`, of which
-    `refunds` is what goes back; `reads` the permission to look it up, blank where nothing shows it.
+    """One document type.
+
+    `keys` are the fields of its number, date and party. `pays` is the type that it settles, whose
+    number is in its field `paid`; `refunds` is the returned part; `reads` is the permission to look
+    it up, or blank.
     """
 
     name: str
@@ -87,11 +89,11 @@ class Kind:
         return SHEETS[self.name].lines
 
     def column(self, name: str) -> Column:
-        """A column of the document."""
+        """Return a column of the document."""
         return next(column for column in self.header if column.name == name)
 
     def word(self, name: str) -> str:
-        """What AiAccount calls a field of the header in its answers."""
+        """Return AiAccount's word for a header field in its replies."""
         return self.column(name).word.partition(".")[0]
 
     @property
@@ -107,7 +109,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """One document type: the columns of the document, then those of a line."""
+    """One document type: the document's columns, then a line's."""
 
     header: tuple[Column, ...]
     lines: tuple[Column, ...] = ()
@@ -326,7 +328,7 @@ class ApiKey:
 def default_companies(
     *, name: str, locked_through: date | None, quota: int | None, rounding: str
 ) -> dict[str, Company]:
-    """The intended company, and a second one that the same key reaches."""
+    """Return the intended company, and a second one that the key reaches, too."""
     first = Company(
         id="CMP-1042",
         name=name,
@@ -348,7 +350,7 @@ def default_companies(
 
 
 def default_keys() -> dict[str, ApiKey]:
-    """One key that may do all, and one for each way in which a key can fail."""
+    """Return a key with all permissions, and one for each way in which a key can fail."""
     readonly = ("sales.read", "imports.read")
     no_einvoice = tuple(name for name in ALL_PERMISSIONS if name != "einvoice.submit")
     no_bills = tuple(name for name in ALL_PERMISSIONS if name != "expense.write")
@@ -406,7 +408,7 @@ class Document:
         return self.kind is REFUNDS and self.header.get("SourceRefundStatus") == RESTOCKS
 
     def to_json(self) -> dict[str, Any]:
-        """All of it, with decimals as text."""
+        """Return the company with decimals as text."""
         return {
             **{name: str(value) for name, value in self.header.items()},
             "lines": [{name: str(value) for name, value in line.items()} for line in self.lines],
@@ -414,9 +416,7 @@ class Document:
         }
 
     def content(self) -> dict[str, Any]:
-        """What decides whether two documents are the same: amounts as numbers, recomputed values
-        left out.
-        """
+        """Return what makes two documents equal: amounts as numbers, without computed values."""
         lines = [_plain(line, without=RECKONED) for line in self.lines]
         return {**_plain(self.header), self.kind.keys[2]: self.party, "lines": lines}
 
@@ -444,7 +444,7 @@ class Totals:
 
 
 def totals(document: Document, company: Company) -> Totals:
-    """The amounts of a document. Those of a bill's lines have the tax in them."""
+    """Return a document's amounts; a bill's lines include their tax."""
     if document.kind is INVOICES:
         return _of_invoice(document, company)
     if document.kind.refunds or not document.kind.lines:
@@ -485,13 +485,13 @@ def _of_invoice(invoice: Document, company: Company) -> Totals:
 
 
 def _stated(document: Document) -> Decimal:
-    """What a document without tax of its own comes to: its amount, or those of its lines."""
+    """Return the amount of a document without tax: its own, or its lines' sum."""
     stated = (decimal(one.get("Amount", Decimal())) for one in document.lines or (document.header,))
     return sum(stated, Decimal("0.00"))
 
 
 def decimal(value: str | Decimal) -> Decimal:
-    """A number as it was sent; 0 where it is none."""
+    """Return a sent number; 0 where it is none."""
     try:
         return Decimal(value)
     except InvalidOperation:
@@ -499,14 +499,15 @@ def decimal(value: str | Decimal) -> Decimal:
 
 
 def sen(amount: Decimal) -> Decimal:
-    """To the sen."""
+    """Return an amount rounded to the sen."""
     return amount.quantize(_SEN, ROUND_HALF_UP)
 
 
 @dataclass(frozen=True, slots=True)
 class Paid:
-    """An invoice or bill in the books: its currency, what nobody paid yet, or what of it was not
-    given back yet, and its items.
+    """An invoice or bill in the books: its currency, its open amount, and its items.
+
+    For a refund the open amount is what was not given back yet.
     """
 
     currency: str
@@ -515,7 +516,7 @@ class Paid:
 
 
 def paying_faults(document: Document, paid: Paid | None, row: int) -> list[ErrorEntry]:
-    """What is wrong with paying this."""
+    """Return the faults of paying this document."""
     kind = document.kind
     what = KINDS[kind.pays].noun
     title = kind.column(kind.paid).title
@@ -535,7 +536,7 @@ def paying_faults(document: Document, paid: Paid | None, row: int) -> list[Error
 
 
 def _not_sold(document: Document, paid: Paid) -> list[ErrorEntry]:
-    """The lines whose item is none of the invoice: case and spaces count."""
+    """Return the lines whose item is not on the invoice; case and spaces count."""
     return [
         fault(row, "SKU", "unknown_sku", line["SKU"], f"{document.paid} has no SKU {line['SKU']}")
         for row, line in zip(document.rows, document.lines, strict=True)
@@ -544,18 +545,18 @@ def _not_sold(document: Document, paid: Paid) -> list[ErrorEntry]:
 
 
 def error(status: int, code: str, message: str, **more: Any) -> Reply:
-    """An answer with the error envelope."""
+    """Return a reply with the error envelope."""
     return Reply(status=status, content={"error": {"code": code, "message": message, **more}})
 
 
 def forbidden(permission: str) -> Reply:
-    """The answer to a key that lacks a permission."""
+    """Return the reply to a key without a permission."""
     message = f"The key lacks the permission {permission}"
     return error(403, "missing_permission", message, permission=permission)
 
 
 def fault(line: int, column: str, code: str, value: object, message: str) -> dict[str, Any]:
-    """One entry of `errors`."""
+    """Return one entry of `errors`."""
     return {
         "line": line,
         "column": column,

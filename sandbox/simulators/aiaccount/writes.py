@@ -40,7 +40,7 @@ _ACCOUNTS = {"AccountCode": "Account Code", "BankAccountCode": "Bank Account Cod
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One write that was let in: what it asks for, and how the answer is shaped."""
+    """One accepted write: its content, and the form of its reply."""
 
     call: str
     kind: Kind
@@ -60,7 +60,7 @@ class Job:
 
     @property
     def body_sha256(self) -> str:
-        """The hash of what the key stands for."""
+        """Return the hash of the content that the key identifies."""
         return hashlib.sha256(self.content).hexdigest()
 
 
@@ -204,7 +204,7 @@ def _created(
 
 
 def _refused_whole(job: Job, now: datetime) -> Result:
-    """Some importers take a file whole or not at all, and do not say which row was wrong."""
+    """Refuse a file as a whole without naming the row, as some importers do."""
     message = "The file was not imported"
     content = {"error": {"code": "bad_file", "message": message, "request_id": job.request_id}}
     line = {**base_line(job, now), "code": "bad_file"}
@@ -215,8 +215,9 @@ def _refused_whole(job: Job, now: datetime) -> Result:
 def _closed(
     job: Job, lines: list[dict[str, Any]], status: int, content: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    """The lines, the last one carrying what is remembered: a whole refusal is forgotten, so that
-    it can be mended.
+    """Return the lines, the last one with the stored reply.
+
+    A refusal as a whole is not stored, so that the file can be corrected.
     """
     effects = {line["effect"] for line in lines}
     dropped = any(line["code"] == "dropped" for line in lines)
@@ -285,7 +286,7 @@ def _status(errors: Sequence[Mapping[str, Any]]) -> int:
 
 
 def base_line(job: Job, now: datetime) -> dict[str, Any]:
-    """What every ledger line of a job begins with."""
+    """Return the common fields of a job's ledger lines."""
     return {
         "at": now.isoformat(),
         "request_id": job.request_id,
@@ -306,13 +307,13 @@ def base_line(job: Job, now: datetime) -> dict[str, Any]:
 
 
 def tin_is_valid(tin: str) -> bool:
-    """Whether a tax number has the form that the tax office accepts."""
+    """Check whether a tax number has a form that the tax office accepts."""
     patterns = (_PERSON_TIN, _COMPANY_TIN, _GENERAL_TIN)
     return len(tin) <= 14 and any(pattern.fullmatch(tin) for pattern in patterns)
 
 
 def einvoice_faults(invoice: Document, company: Company, row: int) -> list[ErrorEntry]:
-    """What the tax office would send back."""
+    """Return what the tax office would refuse."""
     tin = str(invoice.header.get("CustomerTIN", ""))
     found: list[ErrorEntry] = []
     if tin and not tin_is_valid(tin):
@@ -339,8 +340,9 @@ def einvoice_faults(invoice: Document, company: Company, row: int) -> list[Error
 
 
 def faults_of(document: Document, company: Company, paid: Paid | None) -> list[ErrorEntry]:
-    """Everything wrong with a document; a closed period wins over all the rest. `paid` is what it
-    pays, where that stands in the books.
+    """Return all faults of a document; a closed period comes before all others.
+
+    `paid` is the settled document, if it is in the books.
     """
     first = document.rows[0] if document.rows else 0
     day, locked = document.day, company.locked_through
@@ -441,7 +443,7 @@ def _codes(values: Values, company: Company, row: int) -> list[ErrorEntry]:
 
 
 def is_date(text: str) -> bool:
-    """Whether a text is a day."""
+    """Check whether a text is a day."""
     try:
         return date.fromisoformat(text).isoformat() == text
     except ValueError:

@@ -1,1 +1,1 @@
-"""The stand-in of AutoCount; imports nothing of the connector."""
+"""The simulator of AutoCount, which imports nothing from the connector."""

@@ -1,4 +1,4 @@
-"""Start the AutoCount stand-in: `python -m sandbox.simulators.autocount`.
+"""Start the AutoCount simulator: `python -m sandbox.simulators.autocount`.
 
 It prints its address and keys, and serves until it is killed. The module is short because `-m`
 needs it by this name.

@@ -82,7 +82,7 @@ _PARTY_VERBS = {("POST", ""): "create", ("GET", ""): "read", ("GET", "listing"):
 
 
 def answer(books: Books, request: Request, book: str, kind: Kind) -> Reply:
-    """One page; `totalCount` is what this page holds, and a page past the end is empty."""
+    """Return one page; `totalCount` is the page's length, and a page past the end is empty."""
     given = loads(request.body) if request.method == "POST" else None
     asked: Mapping[str, Any] = given if isinstance(given, dict) else {}
     page = asked.get("page") or request.query.get("page") or 1
@@ -130,11 +130,11 @@ class PartyWay:
 
     @property
     def thing(self) -> str:
-        """What messages call one of them."""
+        """Return the word for one in messages."""
         return self.path.capitalize()
 
     def shut(self, key: ApiKey) -> int:
-        """The status with which this key is turned away, or 0."""
+        """Return the status with which this key is refused, or 0."""
         if key.book != self.book:
             return 401
         method = "POST" if self.verb == "create" else "GET"
@@ -162,8 +162,9 @@ class Api(Metered[Books]):
         return Control(self, FAULTS).answer(request, request_id)
 
     def answer(self, request: Request, request_id: str) -> tuple[Reply, bool]:
-        """Names in an address are the same in any case of letters; every answer tells how many
-        calls are left in this minute.
+        """Return the reply; names in addresses ignore case.
+
+        Every reply has the number of calls left in this minute.
         """
         request = replace(request, query={k.lower(): v for k, v in request.query.items()})
         now = self.now()
@@ -214,7 +215,7 @@ class Api(Metered[Books]):
     def _party(
         self, request: Request, request_id: str, key: ApiKey, way: PartyWay
     ) -> tuple[Reply, bool]:
-        """A debtor or a creditor, or a page of them."""
+        """Return a debtor or creditor, or a page of them."""
         if status := way.shut(key):
             reply = refused(status, "401 Unauthorized." if status == 401 else "403 Forbidden.")
             self._note(request, request_id, reply)
@@ -227,7 +228,7 @@ class Api(Metered[Books]):
         return reply, fault.hang
 
     def _product(self, request: Request, key: ApiKey) -> Reply:
-        """One product with its only unit."""
+        """Return one product with its only unit."""
         code = request.query.get("code", "")
         book = self.books.books.get(request.path.strip("/").split("/")[0])
         if book is None or book.number != key.book:
@@ -308,8 +309,9 @@ class Api(Metered[Books]):
         planned: bool | str = False,
         lagged: bool = False,
     ) -> None:
-        """A ledger line for what has no effect; a write among them is on the disk before the
-        answer.
+        """Write a ledger line for a call without an effect.
+
+        A refused write is on the disk before its reply.
         """
         line = self._line(request, request_id) | {
             "effect": "read" if reply.status == 200 else "refused",
@@ -338,7 +340,7 @@ class Api(Metered[Books]):
 
 
 def _way(request: Request) -> _Way | None:
-    """Paths are the same in any case of letters."""
+    """Return the request's route; paths ignore case."""
     parts = request.path.strip("/").split("/")
     kind = KINDS.get(parts[1].casefold()) if len(parts) in (2, 3) else None
     word = parts[2].casefold() if len(parts) == 3 else ""
@@ -354,7 +356,7 @@ def _reaches(key: ApiKey, way: _Way | None) -> bool:
 
 
 def _ledger_entry(job: Job, outcome: Outcome) -> dict[str, Any]:
-    """What a ledger line says of a decision."""
+    """Return a ledger line's fields for a decision."""
     stands = outcome.stands or {"master": {}, "details": []}
     master = stands["master"]
     row = stands["details"][0] if stands["details"] else {}
@@ -379,7 +381,7 @@ def _host(request: Request) -> str:
 
 
 def refused(status: int, message: str) -> Reply:
-    """The one shape of every refusal."""
+    """Return a refusal in its only form."""
     return Reply(status=status, content={"statusCode": status, "message": message})
 
 
@@ -387,7 +389,7 @@ class Control(control.Control[Books]):
     """The control calls of AutoCount."""
 
     def shown(self, what: str) -> Mapping[str, object]:
-        """Documents, too, with the path of each."""
+        """Return the state with all documents and their paths."""
         if what == "stock":
             made = self.books.documents
             return {what: stocked(made), "by_location": stocked_by_location(made)}
@@ -397,21 +399,21 @@ class Control(control.Control[Books]):
         return {what: [{"path": place[1], **plain(found)} for place, found in there]}
 
     def deeds(self) -> Mapping[str, Deed]:
-        """A document is changed, or typed."""
+        """Return the acts by hand: change or enter a document."""
         return {"by_hand": self._by_hand, "typed": self._typed}
 
     def check(self, act: str, given: Given) -> None:
-        """The account book and the key that are meant are there."""
+        """Check that the account book and the key exist."""
         if str(given.get("company", BOOK)) not in self.books.books:
             raise ControlError("No such account book")
         if act == "rekey" and given.get("key_id") not in self.books.keys:
             raise ControlError("No such key")
 
     def _by_hand(self, request: Request, request_id: str) -> Reply:
-        """Somebody changes a document in AutoCount's own pages: nothing compares it with ours.
+        """Change a document as in AutoCount's own pages, without a comparison with ours.
 
         `number`, `path` (invoice), and any of `master`, `details`, `rows`, `cancelled`, `status`;
-        `by` is who.
+        `by` is the user.
         """
         given = given_of(request)
         kind = KINDS.get(str(given.get("path", "invoice")).casefold())
@@ -435,7 +437,7 @@ class Control(control.Control[Books]):
         return done("by_hand")
 
     def _typed(self, request: Request, request_id: str) -> Reply:
-        """Somebody types a document in AutoCount's own pages: `path` (invoice) and its `body`."""
+        """Enter a document as in AutoCount's own pages: `path` (invoice) and its `body`."""
         given = given_of(request)
         kind = KINDS.get(str(given.get("path", "invoice")).casefold())
         if kind is None:
@@ -461,11 +463,11 @@ class Control(control.Control[Books]):
 
 
 def stocked(documents: Mapping[Place, Shown]) -> dict[str, dict[str, str]]:
-    """What the documents have done to the stock of each product: account book -> product -> what
-    came or went (below 0), as text; without what evens out.
+    """Return the stock change of each product: account book -> product -> quantity as text.
 
-    A product has one unit: the unit of a row is text and is never converted, so 2 `CTN` of a
-    product in `PCS` take 2 of it, not 24. Goods come back where the row of a credit note says so.
+    Quantities below 0 went out; zeros are omitted. A product has one unit: a row's unit is text and
+    is never converted, so 2 `CTN` of a product in `PCS` take 2 of it, not 24. Goods return where a
+    credit note's row says so.
     """
     stock: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     for book, _, code, quantity in _moved(documents):
@@ -474,7 +476,7 @@ def stocked(documents: Mapping[Place, Shown]) -> dict[str, dict[str, str]]:
 
 
 def _moved(documents: Mapping[Place, Shown]) -> Iterator[tuple[str, str, str, Decimal]]:
-    """Account book, location, product and quantity of each row that moves stock."""
+    """Yield account book, location, product and quantity of each row that moves stock."""
     for (book, path, _), found in documents.items():
         master = found["master"]
         if path not in (_OUT, _BACK, _IN) or master.get("cancelled"):
@@ -487,13 +489,14 @@ def _moved(documents: Mapping[Place, Shown]) -> Iterator[tuple[str, str, str, De
 
 
 def _quantity_texts(of: Mapping[str, Decimal]) -> dict[str, str]:
-    """Quantities as text, without what evens out."""
+    """Return nonzero quantities as text."""
     return {code: format(n.normalize(), "f") for code, n in of.items() if n}
 
 
 def stocked_by_location(documents: Mapping[Place, Shown]) -> dict[str, dict[str, dict[str, str]]]:
-    """The same apart for each location: account book -> location -> product -> what came or went.
-    A document that names no location is that of the blank one.
+    """Return the stock change by location: account book -> location -> product -> quantity.
+
+    A document without a location counts for the blank one.
     """
     stock: dict[str, dict[str, dict[str, Decimal]]] = defaultdict(
         lambda: defaultdict(lambda: defaultdict(Decimal))
@@ -506,7 +509,7 @@ def stocked_by_location(documents: Mapping[Place, Shown]) -> dict[str, dict[str,
 
 
 def way_of(request: Request) -> PartyWay | None:
-    """The way of a request that is about parties; paths are the same in any case of letters."""
+    """Return the route of a request about debtors or creditors; paths ignore case."""
     book, path, word = [*request.path.strip("/").casefold().split("/"), "", ""][:3]
     verb = _PARTY_VERBS.get((request.method, word))
     return PartyWay(book, path, verb) if verb and path in ("debtor", "creditor") else None
@@ -515,7 +518,7 @@ def way_of(request: Request) -> PartyWay | None:
 def answered(
     books: Books, way: PartyWay, request: Request, fault: Fault
 ) -> tuple[Reply, dict[str, Any]]:
-    """What a request gets, and what its ledger line says of it."""
+    """Return the reply to a request, and its ledger line."""
     told = {"call": f"party {way.verb}", "company": way.book, "path": way.path, "answer": "sent"}
     if fault.instead is not None:
         return fault.instead, {**told, "effect": "refused", "code": str(fault.instead.status)}
@@ -540,7 +543,7 @@ def answered(
 
 
 def _page(books: Books, way: PartyWay, request: Request) -> Reply:
-    """Names of fields are asked in any case of letters, and answered with a capital one."""
+    """Return one page; field names ignore case and are returned capitalized."""
     asked = {
         value.casefold()
         for name, value in parse_qsl(urlsplit(request.target).query)
@@ -560,7 +563,7 @@ def _page(books: Books, way: PartyWay, request: Request) -> Reply:
 
 
 def _shown(books: Books, way: PartyWay, code: str) -> dict[str, Any]:
-    """One with all that is known of it; of those that were there from the start little is."""
+    """Return one debtor or creditor with every known field; initial ones have few."""
     home = books.books[way.book].home_currency
     usual = {"accNo": code, "companyName": code, "currencyCode": home, "registerNo": ""}
     return {**usual, "isActive": True, **books.parties.get((way.book, way.path, code), {})}
@@ -577,7 +580,7 @@ def _refused(status: int, message: str) -> Reply:
 
 
 def _next(books: Books, way: PartyWay, sent: Mapping[str, Any]) -> str:
-    """The code that AutoCount gives to one that comes without: it looks at no format."""
+    """Return the code for one without a code; AutoCount checks no format."""
     head = ("300" if way.path == "debtor" else "400") + f"-{str(sent.get('companyName'))[:1]}"
     taken = books.books[way.book].parties(way.path)
     return next(code for code in (f"{head}{at:03}" for at in range(1, 1000)) if code not in taken)

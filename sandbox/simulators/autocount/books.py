@@ -31,8 +31,9 @@ PATH = "knockoffentry"
 
 @dataclass(frozen=True, slots=True)
 class _Type:
-    """A type of document that may be tied: where it stands, its name, its sign, and what it is
-    called once it is tied in part, and whole.
+    """A document type that can be knocked off: its path, name and sign.
+
+    It also has its words for a partly and a completely knocked off document.
     """
 
     path: str
@@ -75,7 +76,7 @@ class AccountBook:
     decimals: dict[str, int] = field(default_factory=lambda: {"qty": 4, "unitPrice": 4})
 
     def parties(self, path: str) -> set[str]:
-        """The codes of its debtors or creditors."""
+        """Return the codes of its debtors or creditors."""
         return self.debtors if path == "debtor" else self.creditors
 
 
@@ -90,7 +91,7 @@ class ApiKey:
 
 
 def default_books(*, locked_through: date | None) -> dict[str, AccountBook]:
-    """The intended book, and another one."""
+    """Return the intended book, and another one."""
     first = AccountBook(
         number=BOOK,
         debtors={"300-W001", "300-K210", "300-K211", "300-K305"},
@@ -107,7 +108,7 @@ def default_books(*, locked_through: date | None) -> dict[str, AccountBook]:
 
 
 def default_keys() -> Mapping[str, ApiKey]:
-    """A key that may do all, and one for each way in which a key can be too weak."""
+    """Return a key with all permissions, and one for each way in which a key can be too weak."""
     reads = frozenset({"GET invoice", "GET creditNote"})
     keys = (
         ApiKey(id=DEMO_KEY[0], secret=DEMO_KEY[1]),
@@ -119,7 +120,7 @@ def default_keys() -> Mapping[str, ApiKey]:
 
 
 def place_of(book: str, path: str, number: str) -> Place:
-    """Where a document stands; numbers are the same in any case of letters."""
+    """Return a document's place; numbers ignore case."""
     return book, path.casefold(), number.casefold()
 
 
@@ -140,7 +141,7 @@ class Books(Scripted):
         super().__init__(withhold=withhold, seed=seed)
 
     def rewind(self) -> None:
-        """As a new subscription."""
+        """Reset to a new subscription."""
         super().rewind()
         books, keys = deepcopy(self._start)
         self.books: dict[str, AccountBook] = books
@@ -153,12 +154,12 @@ class Books(Scripted):
         self.last_key = 120
 
     def shown(self, place: Place) -> Shown | None:
-        """What a read shows now; while look-ups lag, the state before the last write."""
+        """Return what a read shows now; while look-ups lag, the state before the last write."""
         found = self._before.get(place) if self.lag else self.documents.get(place)
         return None if found is None else self.bare(found)
 
     def bare(self, document: Shown) -> Shown:
-        """A document without the fields that are kept and never shown."""
+        """Return a document without its internal fields."""
         if not self.hidden:
             return document
 
@@ -169,7 +170,7 @@ class Books(Scripted):
         return {**document, "master": left(document["master"]), "details": rows}
 
     def take(self, line: Mapping[str, Any]) -> None:
-        """Let a ledger line of a call take effect."""
+        """Apply a call's ledger line."""
         if line.get("lagged"):
             self.lag -= 1
         if line["effect"] == MADE:
@@ -187,7 +188,7 @@ class Books(Scripted):
             self.effects += line["call"] != "by_hand"
 
     def acts(self) -> dict[str, Act]:
-        """The control acts of AutoCount."""
+        """Return AutoCount's control acts."""
         return super().acts() | {
             "lock": self._set_lock,
             "lag": self._set_lag,
@@ -206,7 +207,7 @@ class Books(Scripted):
         self.hidden = frozenset(map(str, given.get("fields", ())))
 
     def _set_book(self, given: Mapping[str, Any]) -> None:
-        """Codes are added; decimals, the home currency and fiscal days are replaced."""
+        """Add codes; replace decimals, the home currency and fiscal days."""
         book = self.book(given)
         for name in _SETS:
             getattr(book, name).update(map(str, given.get(name, ())))
@@ -226,13 +227,13 @@ class Books(Scripted):
             book.fiscal_to = date.fromisoformat(given["fiscal_to"])
 
     def _know(self, book: str, path: str, told: Mapping[str, Any]) -> None:
-        """A debtor or creditor is there, with these words of it."""
+        """Add a debtor or creditor with these fields."""
         code = str(told["accNo"])
         self.books[book].parties(path).add(code)
         self.parties[book, path, code] = told
 
     def currency(self, book: str, master: Mapping[str, Any]) -> str:
-        """Return the currency of a document: that of its debtor or creditor."""
+        """Return a document's currency, which comes from its debtor or creditor."""
         debtor, creditor = master.get("debtorCode"), master.get("creditorCode")
         path, code = ("debtor", debtor) if debtor else ("creditor", creditor)
         party = self.parties.get((book, path, str(code)), {})
@@ -245,12 +246,12 @@ class Books(Scripted):
         self.keys[given["key_id"]].secret = str(given["secret"])
 
     def book(self, given: Mapping[str, Any]) -> AccountBook:
-        """The account book that a control call means."""
+        """Return a control call's account book."""
         return self.books[str(given.get("company", BOOK))]
 
 
 def objection(documents: Mapping[Place, Shown], book: str, sent: Shown) -> str:
-    """AutoCount's first objection to a new knock-off; blank if it has none."""
+    """Return AutoCount's first objection to a new knock-off, or blank."""
     party, rows = str(sent["master"]["accNo"]), sent["details"]
     if not rows:
         return "Details is required."
@@ -289,7 +290,7 @@ def _total(found: Shown) -> Decimal:
 
 
 def _tied(documents: Mapping[Place, Shown], place: Place) -> Decimal:
-    """How much of a document is tied already."""
+    """Return how much of a document is knocked off already."""
     kept = (one for (book, path, _), one in documents.items() if (book, path) == (place[0], PATH))
     return sum((abs(_amount(row)) for one in kept for row in _of(one, place)), Decimal(0))
 
@@ -303,12 +304,12 @@ def _of(made: Shown, place: Place) -> Iterable[Mapping[str, Any]]:
 
 
 def total_of(made: Shown) -> Decimal:
-    """How much a knock-off ties: all of its debits."""
+    """Return the knock-off's amount, the sum of its debits."""
     return sum((_amount(row) for row in made["details"] if _amount(row) > 0), Decimal(0))
 
 
 def after(documents: Mapping[Place, Shown], book: str, made: Shown) -> dict[Place, Shown]:
-    """The documents that a knock-off names, as they stand once it is kept."""
+    """Return the documents of a knock-off as they are after it."""
     found: dict[Place, Shown] = {}
     for row in made["details"]:
         kind = _TYPES[row["docType"]]

@@ -49,8 +49,10 @@ Fields = Mapping[str, Field]
 
 
 def kept_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows that are made. Dropped in silence: one without product, words and price; of a
-    voucher, one without an amount.
+    """Return the rows that are created.
+
+    A row without product, text and price is dropped without an error, and so is a voucher's row
+    without an amount.
     """
     return [row for row in rows if any(row.get(name) for name in _meaning(row))]
 
@@ -122,7 +124,7 @@ def _discount(formula: str, gross: Decimal) -> Decimal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """The words of each part of one document type; `fills` are those of `autoFillOption`."""
+    """The field names of a document type's parts; `fills` are the names in `autoFillOption`."""
 
     master: Fields
     details: Fields
@@ -132,9 +134,10 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of document: its path, its name in messages, what a new one must say, and what can
-    be done with it. `moves`: whether it moves accounts, so that each row names one; `ties`: whether
-    its rows name other documents.
+    """One document type: its path, its name in messages, and its required fields.
+
+    `moves`: its rows move accounts, so that each names one; `ties`: its rows refer to other
+    documents.
     """
 
     path: str
@@ -155,7 +158,7 @@ class Kind:
 def fault(
     book: AccountBook, kind: Kind, document: Mapping[str, Any], *, locked: bool
 ) -> str | None:
-    """AutoCount's first objection, in its words."""
+    """Return AutoCount's first objection in its words, or None."""
     return next(_faults(book, kind, document, locked=locked), None)
 
 
@@ -231,7 +234,7 @@ def _codes(
 def _unknown_codes(
     part: Mapping[str, Any], fields: tuple[tuple[str, str, Any], ...]
 ) -> Iterator[str]:
-    """Codes are compared exactly, with case and punctuation."""
+    """Yield unknown codes; codes are compared exactly, with case and punctuation."""
     for name, thing, known in fields:
         code = part.get(name)
         if code not in (None, "") and code not in known:
@@ -248,7 +251,7 @@ def _sum(rows: list[Mapping[str, Any]], name: str) -> Decimal:
 
 
 def date_fault(book: AccountBook, text: object, *, locked: bool = False) -> str | None:
-    """Why no document may carry this date, or be changed while it does."""
+    """Return why no document may have this date or be changed while it does, or None."""
     try:
         day = date.fromisoformat(str(text)[:10])
     except ValueError:
@@ -275,7 +278,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result of a write: an effect and the document as it then stands, or a refusal."""
+    """The result of a write: an effect and the resulting document, or a refusal."""
 
     status: int
     message: str = ""
@@ -359,8 +362,9 @@ def _tie(books: Books, job: Job, number: str, sent: Mapping[str, Any], now: date
 
 
 def _touched(document: Mapping[str, Any], now: datetime, user: str = "") -> Shown:
-    """Rows are renumbered, days shown as moments, and the moment of the change is kept; the user
-    is shown for a change by hand alone, as in the recorded answers.
+    """Return a changed document: renumbered rows, days as moments, and the time of the change.
+
+    As in the recorded replies, the user is shown only for a change by hand.
     """
     head = {name: told for name, told in document["master"].items() if name != USER}
     by = {USER: user} if user else {}
@@ -374,7 +378,7 @@ def _touched(document: Mapping[str, Any], now: datetime, user: str = "") -> Show
 
 
 def _stamp(now: datetime) -> str:
-    """Local time, without a zone."""
+    """Return local time, without a zone."""
     return (now + LOCAL).replace(tzinfo=None).isoformat()
 
 
@@ -405,15 +409,16 @@ def _update(book: AccountBook, job: Job, stands: Shown, now: datetime) -> Outcom
 
 
 def _by_place(stored: list[dict[str, Any]], sent: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Row N overwrites row N, `{}` leaves it alone, and rows beyond the array are gone."""
+    """Return the merged rows: row N overwrites row N, `{}` keeps it, further rows end."""
     return [{**(stored[at] if at < len(stored) else {}), **row} for at, row in enumerate(sent)]
 
 
 def by_hand(
     book: AccountBook, path: str, stands: Shown, given: Mapping[str, Any], now: datetime
 ) -> Shown:
-    """Somebody changes a document in AutoCount's own pages: fields of the head, of rows, or a row
-    less.
+    """Return a document after a change in AutoCount's own pages.
+
+    The change sets fields of the head and of rows, or removes a row.
     """
     made = deepcopy(dict(stands))
     made["master"].update(given.get("master", {}))
@@ -424,7 +429,7 @@ def by_hand(
 
 
 def strange(parts: Parts, body: Mapping[str, object]) -> str | None:
-    """What AutoCount says to a word that it does not have."""
+    """Return AutoCount's reply to an unknown field, or None."""
     known: Mapping[str, Iterable[str]] = {
         "master": parts.master,
         "details": parts.details,

@@ -1,1 +1,1 @@
-"""The stand-in of AutoCount On The Go; imports nothing of the connector."""
+"""The simulator of AutoCount On The Go, which imports nothing from the connector."""

@@ -1,4 +1,4 @@
-"""Start the AutoCount On The Go stand-in: `python -m sandbox.simulators.autocount_aotg`.
+"""Start the AutoCount On The Go simulator: `python -m sandbox.simulators.autocount_aotg`.
 
 It prints its address and keys, and serves until it is killed. The module is short because `-m`
 needs it by this name.

@@ -108,7 +108,7 @@ class Api(Metered[Books]):
         return Control(self, FAULTS).answer(request, request_id)
 
     def answer(self, request: Request, request_id: str) -> tuple[Reply, bool]:
-        """Every body is JSON with the digits that it has."""
+        """Return the reply; JSON bodies keep their digits."""
         self._work()
         reply, hang = self._answer(request, request_id)
         content = reply.content if isinstance(reply.content, bytes) else dumps(reply.content)
@@ -117,7 +117,7 @@ class Api(Metered[Books]):
         ), hang
 
     def _work(self) -> None:
-        """Let the account books do what is due, in its order."""
+        """Let the account books do due work, in order."""
         while True:
             now = self.now()
             due = [
@@ -179,7 +179,7 @@ class Api(Metered[Books]):
         return Reply(status=200, content=stands if book.apart else ended.content)
 
     def _result_apart(self, wanted: str, book: AccountBook) -> Reply:
-        """What came of a request, as a JSON in a text; of one that failed its message."""
+        """Return a request's result as JSON in a text; a failed one's message."""
         ended = self.books.results.get(wanted)
         if ended is None or ended.book != book.key or self.now() - ended.at > KEPT:
             return refused(404, "Request not found.")
@@ -218,7 +218,7 @@ class Api(Metered[Books]):
         planned: bool | str = False,
         withheld: bool = False,
     ) -> Reply:
-        """Keep a request for the account book; what is done at once is told at once."""
+        """Queue a request for the account book; work done at once is returned at once."""
         now = self.now()
         name = f"{_REQUEST}{_FIRST_REQUEST + self.books.requests:012x}"
         line = self._line(request, request_id) | {
@@ -250,8 +250,9 @@ class Api(Metered[Books]):
     def _noted(
         self, request: Request, request_id: str, reply: Reply, *, planned: bool | str = False
     ) -> Reply:
-        """A ledger line for what has no effect; a write among them is on the disk before the
-        answer.
+        """Write a ledger line for a call without an effect.
+
+        A refused write is on the disk before its reply.
         """
         line = self._line(request, request_id) | {
             "effect": "read" if reply.status == 200 else "refused",
@@ -278,7 +279,7 @@ class Api(Metered[Books]):
 
 
 def worked(books: Books, one: Queued, now: datetime) -> list[Line]:
-    """The ledger lines of a request: what it makes, and how it ends."""
+    """Return a request's ledger lines: what it creates, and how it ends."""
     content = loads(one.content.encode())
     if one.kind == "list":
         asked = content if isinstance(content, dict) else {}
@@ -318,7 +319,7 @@ def _ended(one: Queued, now: datetime, state: str, message: str, found: object =
 
 
 def _listed(books: Books, book: str, asked: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The invoices of some days, without what was sent for them."""
+    """Return the invoices of some days, without the sent requests."""
     low, high = (str(asked.get(name) or "")[:10] for name in ("FromDateTime", "ToDateTime"))
     found: list[Mapping[str, Any]] = []
     for (key, _), stands in books.documents.items():
@@ -337,7 +338,7 @@ def _day(book: AccountBook, text: object) -> date | None:
 
 
 def _debtors(book: AccountBook) -> list[Mapping[str, Any]]:
-    """All debtors, with those that are not in use any more."""
+    """Return all debtors, including inactive ones."""
     return [
         {
             "Id": f"{{[!{b64encode(code.encode()).decode()}!]}}",
@@ -353,7 +354,7 @@ def _debtors(book: AccountBook) -> list[Mapping[str, Any]]:
 
 
 class _Work:
-    """One request; what it has made so far counts for the rest of it."""
+    """One request; what it has created so far counts for the rest."""
 
     def __init__(self, books: Books, one: Queued, now: datetime) -> None:
         self._books, self._one, self._now = books, one, now
@@ -362,7 +363,7 @@ class _Work:
         self._taken: set[str] = set()
 
     def made(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What becomes of one invoice."""
+        """Return what one invoice becomes."""
         number = str(body.get("DocNo") or "")
         locked = bool(self._one.fault.get("locked"))
         fault = next(_faults(self._book, body, locked=locked), None)
@@ -418,7 +419,7 @@ class _Work:
 
 
 def _faults(book: AccountBook, body: Mapping[str, Any], *, locked: bool) -> Iterator[str]:
-    """The objections of the account book, in its words, the first first."""
+    """Yield the account book's objections in its words, in order."""
     lacks = lacking(body)
     if lacks:
         yield lacks
@@ -460,7 +461,7 @@ def _of_one(one: Queued, now: datetime, row: Mapping[str, Any]) -> Line:
 
 
 def net_total(book: AccountBook, body: Mapping[str, Any]) -> Decimal:
-    """The amounts of all lines with their tax, each rounded."""
+    """Return the sum of all line amounts with tax, each rounded."""
     total = Decimal("0.00")
     for row in body["DetailsLine"]:
         amount = Decimal(row["Amount"]).quantize(_SEN, ROUND_HALF_UP)
@@ -471,7 +472,7 @@ def net_total(book: AccountBook, body: Mapping[str, Any]) -> Decimal:
 
 
 def misread(body: object) -> str | None:
-    """Why the relay cannot read an invoice: a word that it does not have, or another form."""
+    """Return why the relay cannot read an invoice: an unknown field or another form."""
     found = _misread(body, "ARInvoice")
     if found or not isinstance(body, dict):
         return found
@@ -493,7 +494,7 @@ def _misread(part: object, table: str) -> str | None:
 
 
 def lacking(body: Mapping[str, object]) -> str | None:
-    """What the account book misses in an invoice, or finds too long."""
+    """Return which value an invoice lacks or has too long."""
     rows = body.get("DetailsLine")
     parts = [(INVOICE_NAME, body)]
     parts += [("DetailsLine", row) for row in rows] if isinstance(rows, list) else []

@@ -62,7 +62,7 @@ class AccountBook:
 
 
 def default_books(*, locked_through: date | None) -> dict[str, AccountBook]:
-    """The intended book, and another one, by their API keys."""
+    """Return the intended book, and another one, by their API keys."""
     first = AccountBook(
         key=API_KEY,
         debtors={"300-W001", "300-K210", "300-K211", "300-K305"},
@@ -88,7 +88,7 @@ class Queued:
     body_sha256: str
 
     def state(self, now: datetime, *, offline: bool) -> str:
-        """Where it stands before it was worked on."""
+        """Return the request's state before it is processed."""
         begun = self.at + (self.ready_at - self.at) * 2 / 3
         return "InQueue" if offline or now < begun else "Processing"
 
@@ -121,7 +121,7 @@ class Books(Scripted):
         super().__init__(withhold=withhold, seed=seed)
 
     def rewind(self) -> None:
-        """As a new subscription."""
+        """Reset to a new subscription."""
         super().rewind()
         self.books: dict[str, AccountBook] = deepcopy(self._start)
         self.seconds, self.crowd_seconds = self._pace
@@ -136,20 +136,20 @@ class Books(Scripted):
         self.last_number = 0
 
     def book_of(self, token: str, now: datetime) -> AccountBook | None:
-        """The account book that a token is good for."""
+        """Return a token's account book, or None."""
         key, until = self.tokens.get(token, ("", None))
         good = key and (until is None or now < until)
         return self.books.get(key) if good else None
 
     def ready_at(self, book: str, now: datetime) -> datetime:
-        """When a request that comes now will be worked on: in its order, later in a crowd."""
+        """Return when a request that arrives now is processed, in order."""
         mine = [one for one in self.queue.values() if one.book == book]
         crowd = sum(now - one.at < timedelta(seconds=1) for one in mine)
         soonest = now + timedelta(seconds=self.seconds + self.crowd_seconds * crowd)
         return max([soonest, *(one.ready_at for one in mine)])
 
     def take(self, line: Mapping[str, Any]) -> None:
-        """Let a ledger line of a call take effect."""
+        """Apply a call's ledger line."""
         effect = line["effect"]
         if effect == "token":
             self.given += 1
@@ -188,7 +188,7 @@ class Books(Scripted):
             self.last_number += bool(line.get("running"))
 
     def acts(self) -> dict[str, Act]:
-        """The control acts of AutoCount On The Go."""
+        """Return AutoCount On The Go's control acts."""
         return super().acts() | {
             "lock": self._set_lock,
             "book": self._set_book,
@@ -201,7 +201,7 @@ class Books(Scripted):
         self.book(given).locked_through = last_day(given)
 
     def _set_book(self, given: Mapping[str, Any]) -> None:
-        """Codes are added; the date format and the ways of the book are replaced."""
+        """Add codes; replace the date format and the book's switches."""
         book = self.book(given)
         for name in _SETS:
             getattr(book, name).update(map(str, given.get(name, ())))
@@ -220,27 +220,27 @@ class Books(Scripted):
         self.password = str(given["password"])
 
     def _revoke(self, _: Mapping[str, Any]) -> None:
-        """No token that was given so far is good any more."""
+        """Make every token invalid."""
         self.tokens.clear()
 
     def book(self, given: Mapping[str, Any]) -> AccountBook:
-        """The account book that a control call means."""
+        """Return a control call's account book."""
         return self.books[str(given.get("company", API_KEY))]
 
 
 def refused(status: int, message: str, **headers: str) -> Reply:
-    """A refusal by the relay itself."""
+    """Return a refusal by the relay itself."""
     return Reply(status=status, content={"Message": message}, headers=headers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueFault(Fault):
-    """`denied`: the result says that it failed, though it was stored."""
+    """A planned fault; `denied`: the result reports a failure although it was stored."""
 
     denied: bool = False
 
     def kept(self) -> dict[str, bool]:
-        """What of it meets the request when its turn comes."""
+        """Return the faults that meet the request when it is processed."""
         return {name: True for name in ("locked", "drop", "twice", "denied") if getattr(self, name)}
 
 
@@ -248,7 +248,7 @@ class Control(control.Control[Books]):
     """The control calls of AutoCount On The Go."""
 
     def shown(self, what: str) -> Mapping[str, object]:
-        """Documents and the queue, too."""
+        """Return the state with all documents and the queue."""
         if what == "documents":
             return {what: [plain(found) for found in self.books.documents.values()]}
         if what == "queue":
@@ -256,19 +256,20 @@ class Control(control.Control[Books]):
         return super().shown(what)
 
     def deeds(self) -> Mapping[str, Deed]:
-        """A document is typed, or changed."""
+        """Return the acts by hand: enter or change a document."""
         return {"by_hand": self._by_hand}
 
     def check(self, act: str, given: Given) -> None:
-        """The account book that is meant is there, and can be set so."""
+        """Check that the account book exists and has these settings."""
         if str(given.get("company", API_KEY)) not in self.books.books:
             raise ControlError("No such account book")
         if act == "book" and given.get("date_format", "dd-MM-yyyy") not in DATE_FORMATS:
             raise ControlError(f"No such date format; known: {', '.join(DATE_FORMATS)}")
 
     def _by_hand(self, request: Request, request_id: str) -> Reply:
-        """Somebody changes a document on the desktop: `number`, and any of its shown words; or
-        types one, which needs them all but `Cancelled`.
+        """Change or enter a document on the desktop.
+
+        `number`, and any of its shown fields; a new document needs all except `Cancelled`.
         """
         given = given_of(request)
         book, number = str(given.get("company", API_KEY)), str(given.get("number", ""))

@@ -1,1 +1,1 @@
-"""The stand-in of AutoCount desktop's Excel import; imports nothing of the connector."""
+"""The simulator of AutoCount desktop's Excel import, which imports nothing from the connector."""

@@ -1,4 +1,4 @@
-"""Start the AutoCount Excel import stand-in: `python -m sandbox.simulators.autocount_excel`.
+"""Start the AutoCount Excel import simulator: `python -m sandbox.simulators.autocount_excel`.
 
 It prints its address and keys, and serves until it is killed. The module is short because `-m`
 needs it by this name.

@@ -55,7 +55,7 @@ class Desk(StandIn[Books]):
                 return _refused(404, "Not a thing that this person does"), False
 
     def _import(self, request: Request, kind: str, request_id: str) -> Reply:
-        """Paste the rows of a file, edit them where that was planned, and press Import."""
+        """Paste a file's rows, edit them where planned, and press Import."""
         asked = Asked(
             type=kind,
             user=request.query.get("user", "siti"),
@@ -101,7 +101,7 @@ class Desk(StandIn[Books]):
         request_id: str,
         planned: Mapping[str, tuple[str, bool | str]],
     ) -> None:
-        """The ledger lines of an import, on the disk in one piece."""
+        """Write an import's ledger lines to the disk at once."""
         whole = {
             "at": self.now().isoformat(),
             "request_id": request_id,
@@ -134,7 +134,7 @@ class Control(control.Control[Books]):
     """The control calls of AutoCount desktop."""
 
     def shown(self, what: str) -> Mapping[str, object]:
-        """Documents, too, and the stock of each item, also by location."""
+        """Return the state with all documents and each item's stock, also by location."""
         if what == "stock":
             return {what: stocked(self.books), "by_location": stocked_by_location(self.books)}
         if what != "documents":
@@ -142,12 +142,13 @@ class Control(control.Control[Books]):
         return {what: [plain(one) for one in self.books.documents.values()]}
 
     def deeds(self) -> Mapping[str, Deed]:
-        """A document is corrected, or typed, by hand."""
+        """Return the acts by hand: correct or enter a document."""
         return {"by_hand": self._by_hand}
 
     def _by_hand(self, request: Request, request_id: str) -> Reply:
-        """Somebody corrects a document in AutoCount, or types one that is not there: `type`,
-        `number`, and any of `date`, `party`, `total`.
+        """Correct a document in AutoCount, or enter a new one.
+
+        `type`, `number`, and any of `date`, `party`, `total`.
         """
         given = given_of(request)
         kind, number = str(given.get("type", "invoice")), str(given.get("number", ""))
@@ -170,9 +171,10 @@ _MOVES = {"invoice": -1, "delivery_order": -1, "goods_received_note": 1, "credit
 
 
 def stocked(books: Books) -> dict[str, str]:
-    """What the documents have done to the stock of each item, in its base unit, as text: invoices
-    and delivery orders take (below 0), goods received notes bring, credit notes bring back what
-    returned. A rate that was changed counts for what was entered before, too, as in AutoCount.
+    """Return each item's stock change in its base unit, as text.
+
+    Invoices and delivery orders count below 0, goods received notes above; credit notes add what
+    returned. A changed rate also applies to earlier documents, as in AutoCount.
     """
     stock: dict[str, Decimal] = defaultdict(Decimal)
     for _, code, quantity in _moved(books):
@@ -181,7 +183,7 @@ def stocked(books: Books) -> dict[str, str]:
 
 
 def stocked_by_location(books: Books) -> dict[str, dict[str, str]]:
-    """The same apart for each location: that of the row, else of the document, else blank."""
+    """Return the stock change by location: the row's, else the document's, else blank."""
     stock: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     for location, code, quantity in _moved(books):
         stock[location][code] += quantity
@@ -189,7 +191,7 @@ def stocked_by_location(books: Books) -> dict[str, dict[str, str]]:
 
 
 def _moved(books: Books) -> Iterator[tuple[str, str, Decimal]]:
-    """Location, item and quantity of each row that moves stock."""
+    """Yield location, item and quantity of each row that moves stock."""
     for (kind, _), found in books.documents.items():
         for row in found.get("rows", ()) if kind in _MOVES else ():
             code, unit = row.get("ItemCode", ""), row.get("UOM", "")
@@ -204,7 +206,7 @@ def _told(stock: Mapping[str, Decimal]) -> dict[str, str]:
 
 
 def _items(books: Books) -> bytes:
-    """The list of items as AutoCount saves it: a row for each unit, with its rate."""
+    """Return the list of items as AutoCount saves it: a row for each unit, with its rate."""
     rows: list[list[Written]] = [["Item Code", "Description", "UOM", "Rate", "Active"]]
     rows += [
         [code, code.title(), unit, rate, "T"]
@@ -219,7 +221,7 @@ def _workbook(content: bytes) -> Reply:
 
 
 def _listing(books: Books, kind: str) -> bytes:
-    """The listing as AutoCount saves it: a title, then the columns."""
+    """Return the listing as AutoCount saves it: a title, then the columns."""
     party = _TITLES[SHEETS[kind].party]
     rows: list[list[Written]] = [
         [f"{kind.replace('_', ' ').title()} Listing"],

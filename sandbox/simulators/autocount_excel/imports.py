@@ -101,7 +101,7 @@ class Books(Scripted):
     """The state of the simulator."""
 
     def rewind(self) -> None:
-        """As a new account book."""
+        """Reset to a new account book."""
         super().rewind()
         self.masters = Masters()
         self.documents: dict[Place, Document] = {}
@@ -112,12 +112,12 @@ class Books(Scripted):
         self.imports = 0
 
     def locked(self, day: date, user: str) -> bool:
-        """Whether this user may not enter anything on that day."""
+        """Check whether this user may not enter documents on that day."""
         shut = self.locked_through is not None and day <= self.locked_through
         return shut and user not in self.lock_exceptions
 
     def take(self, line: Mapping[str, Any]) -> None:
-        """Let a ledger line take effect."""
+        """Apply a ledger line."""
         if line["effect"] == "import":
             self.edits, self.imports = [], self.imports + 1
         for code in line.get("made", ()):
@@ -127,7 +127,7 @@ class Books(Scripted):
             self.effects += line["call"] == "import"
 
     def acts(self) -> dict[str, Act]:
-        """The control acts of AutoCount desktop."""
+        """Return AutoCount desktop's control acts."""
         return super().acts() | {
             "lock": self._set_lock,
             "masters": self._add_masters,
@@ -194,7 +194,7 @@ def imported(
 
 
 def _fault(books: Books, asked: Asked, values: Values) -> str:
-    """The first thing wrong with a row; blank when nothing is."""
+    """Return a row's first fault, or blank."""
     sheet = SHEETS[asked.type]
     for column in sheet.columns:
         if found := _cell_fault(books, asked, column, values.get(column.name, "")):
@@ -242,7 +242,7 @@ def _is_date(value: str) -> bool:
 
 
 def _spoken(name: str) -> str:
-    """The column as the desktop says it: `Debtor code`."""
+    """Return a column's name in the desktop program: `Debtor code`."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).capitalize()
 
 
@@ -270,7 +270,7 @@ def _payment_fault(books: Books, kind: str, values: Values) -> str:
 
 
 def _planned(fault: str, mine: Sequence[RowRead]) -> dict[int, str]:
-    """The errors that a fault brings to the rows of its document."""
+    """Return the errors of a planned fault by row."""
     if fault == "closed_period":
         words = "Transaction date is locked, you can unlock it from Tools"
         return {one.row: words for one in mine}
@@ -349,15 +349,17 @@ class Sheet:
 
 
 class UnreadableError(Exception):
-    """The import is not possible at all; the words say why."""
+    """An import that is impossible; the text explains why."""
 
 
 def rows_of(
     content: bytes, names: Sequence[str], template: Mapping[str, str] | None = None
 ) -> list[RowRead]:
-    """The rows below the headings. A heading that is no system column name, also for a space in
-    it, is left out without a word; without the row of headings nothing can be imported. The header
-    mapping of a company (`template`, heading -> column) takes the place of the names it gives.
+    """Return the rows below the headings.
+
+    Unknown headings are ignored without a message, even for a surplus space; without a row of
+    headings nothing can be imported. A company's header mapping (`template`, heading -> column)
+    replaces the names that it sets.
     """
     meant = {name: name for name in names if name not in (template or {}).values()}
     meant |= template or {}
@@ -389,7 +391,7 @@ def _text(value: CellValue) -> str:
 
 
 def edited(rows: Sequence[RowRead], changes: Sequence[Mapping[str, Any]]) -> Iterator[RowRead]:
-    """The rows as a person leaves them: `row`, `column` and `value`, or `row` and `delete`."""
+    """Yield the rows after a person's edits: `row`, `column` and `value`, or `row` and `delete`."""
     for one in rows:
         mine = [change for change in changes if change.get("row") == one.row]
         if any(change.get("delete") for change in mine):
@@ -428,7 +430,7 @@ class Masters:
     )
 
     def knows(self, master: str, code: str) -> bool:
-        """Whether a code is there."""
+        """Check whether a code exists."""
         return code in getattr(self, master)
 
 

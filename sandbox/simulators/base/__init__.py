@@ -1,1 +1,1 @@
-"""Share code between all stand-ins."""
+"""Share code between all simulators."""

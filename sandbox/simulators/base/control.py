@@ -1,4 +1,4 @@
-"""Control a stand-in from outside: its command line, its ledger, and its control API.
+"""Control a simulator from outside: its command line, its ledger, and its control API.
 
 The control API does what a person would do in the target itself, and plans faults.
 """
@@ -22,8 +22,9 @@ B = TypeVar("B", bound=Scripted)
 
 
 class StandIn(ABC, Generic[B]):
-    """A target from the outside. Requests are answered one at a time; what the ledger says already
-    has taken effect.
+    """A target as seen from outside.
+
+    Requests are handled one at a time; every ledger line has already taken effect.
     """
 
     ids = "req_{}"
@@ -41,7 +42,7 @@ class StandIn(ABC, Generic[B]):
             books.apply(line)
 
     def now(self) -> datetime:
-        """The simulator's present moment."""
+        """Return the simulator's current time."""
         return self._clock.now() + timedelta(seconds=self.books.offset)
 
     def handle(self, request: Request) -> Reply:
@@ -68,10 +69,10 @@ class StandIn(ABC, Generic[B]):
 
     @abstractmethod
     def answer(self, request: Request, request_id: str) -> tuple[Reply, bool]:
-        """What the target answers, and whether it lets the caller wait for it."""
+        """Return the target's reply, and whether the caller waits for it."""
 
     def follow(self, act: str, given: Mapping[str, Any], request_id: str) -> None:
-        """Do what a control act brings about beside the books, once they are changed."""
+        """Run an act's effects outside the books, after they changed."""
 
     def write(self, *lines: dict[str, Any], sync: bool = True) -> None:
         """Put lines on the disk, then let them take effect."""
@@ -80,7 +81,7 @@ class StandIn(ABC, Generic[B]):
 
 
 class Metered(StandIn[B]):
-    """A target that takes so many calls in each minute of the clock."""
+    """A target that limits the calls in each minute."""
 
     def __init__(
         self, books: B, ledger: Ledger, clock: Clock, *, hang: float, a_minute: int
@@ -90,19 +91,19 @@ class Metered(StandIn[B]):
         self._calls: Counter[tuple[str, datetime]] = Counter()
 
     def calls_left(self, who: str, now: datetime) -> int:
-        """Count a call of somebody; below zero it is one too many."""
+        """Count a call and return how many are left; a negative number means one too many."""
         counted = (who, now.replace(second=0, microsecond=0))
         self._calls[counted] += 1
         return self._a_minute - self._calls[counted]
 
     def follow(self, act: str, given: Mapping[str, Any], request_id: str) -> None:  # noqa: ARG002
-        """Nobody has called a new subscription yet."""
+        """Reset the call counter with a new subscription."""
         if act == "reset":
             self._calls.clear()
 
 
 class Make(Protocol):
-    """A stand-in that needs only what every one needs."""
+    """A simulator that needs only the common arguments."""
 
     def __call__(self, ledger: Ledger, clock: Clock, *, hang: float) -> StandIn[Any]:
         """Make it."""
@@ -112,8 +113,9 @@ class Make(Protocol):
 def options(
     name: str, *, port: int, is_called: bool = True, more: Mapping[str, str] | None = None
 ) -> ArgumentParser:
-    """The command line of a simulator, as far as every one has it; one that is not called from
-    afar (not `is_called`) has no answers to keep back. `more` is told below: name -> what it does.
+    """Return a simulator's common command line.
+
+    Without `is_called` it has no replies to delay. `more`: name -> help of further options.
     """
     words = f"A stand-in that answers as {name} does, in a process of its own."
     told = "\n".join(f"  {name}: {does}" for name, does in (more or {}).items())
@@ -150,7 +152,7 @@ def start(
     *,
     faults: Collection[str] = (),
 ) -> None:
-    """Serve a stand-in until killed; what is told with its address: key, ids, and its faults."""
+    """Serve a simulator until killed; print its address, keys, ids and faults."""
     made = make(Ledger(given.ledger), MachineClock(given.home), hang=given.hang)
     known = {**(told or {}), "faults": sorted(faults)}
     serve(name, made.handle, port=given.port, watch_parent=given.watch_parent, told=known)
@@ -161,11 +163,11 @@ Given = Mapping[str, Any]
 
 
 class ControlError(Exception):
-    """A control call that is not followed; the words say why."""
+    """A control call that is refused; the text explains why."""
 
 
 class Control(Generic[B]):
-    """The control calls of a stand-in. A target's own adds what it alone shows, checks and does."""
+    """A simulator's control calls; each target's class adds its own."""
 
     def __init__(self, stand_in: StandIn[B], faults: Collection[str]) -> None:
         self.stand_in = stand_in
@@ -184,20 +186,20 @@ class Control(Generic[B]):
             return Reply(status=400, content={"error": str(error)})
 
     def shown(self, what: str) -> Mapping[str, object]:
-        """What a GET tells of the books."""
+        """Return the state for a GET."""
         if what == "faults":
             return {"known": sorted(self._faults), "planned": self.books.faults}
         raise ControlError(f"Nothing to show: {what}")
 
     def deeds(self) -> Mapping[str, Deed]:
-        """What is more than a change of the books: it is decided first, like a write."""
+        """Return acts beyond a change of the books, which are decided first, like a write."""
         return {}
 
     def check(self, act: str, given: Given) -> None:
         """Raise ControlError where a known act cannot be done as it is given."""
 
     def note(self, request_id: str, call: str, **told: object) -> None:
-        """A ledger line of a control call."""
+        """Write a control call's ledger line."""
         line = {"at": self.stand_in.now().isoformat(), "request_id": request_id, "call": call}
         self.stand_in.write({**line, **told})
 
@@ -220,7 +222,7 @@ class Control(Generic[B]):
 
 
 def given_of(request: Request) -> Given:
-    """The body of a control call."""
+    """Return a control call's body."""
     given = loads(request.body or b"{}")
     if not isinstance(given, dict):
         raise ControlError("The body is no JSON object")
@@ -228,12 +230,12 @@ def given_of(request: Request) -> Given:
 
 
 def done(act: str, **told: object) -> Reply:
-    """The answer to what was done."""
+    """Return the reply to an act."""
     return Reply(status=200, content={"done": act, **told})
 
 
 def plain(value: object) -> Any:
-    """A value as a ledger line carries it: decimals as text."""
+    """Return a value as a ledger line stores it: decimals as text."""
     if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, Mapping):

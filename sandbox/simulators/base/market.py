@@ -32,7 +32,7 @@ _PAGE: Final = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """The app that asks and hears: its number, its secret, how long an access token lasts."""
+    """The app of a shop: its number, its secret, and an access token's lifetime."""
 
     number: str
     secret: str
@@ -43,12 +43,12 @@ class MarketBooks(ShopBooks):
     """The orders, and how many times the tokens were exchanged, last at which moment."""
 
     def rewind(self) -> None:
-        """No order and no access token."""
+        """Reset to no orders and no access tokens."""
         super().rewind()
         self.exchanges, self.granted = 0, ""
 
     def take(self, line: Mapping[str, Any]) -> None:
-        """Let an exchange take effect, or what every shop knows."""
+        """Apply a token exchange, or an event that every shop has."""
         super().take(line)
         if line["call"] == "token":
             self.exchanges, self.granted = int(line["no"]), str(line["at"])
@@ -78,19 +78,19 @@ class Market(Shop):
 
     @abstractmethod
     def shown(self, request: Request) -> Reply:
-        """The answer to a question whose signature and token are good."""
+        """Return the reply to a query with a valid signature and token."""
 
     @abstractmethod
     def refused(self, request: Request) -> Reply | None:
-        """Why a question is not answered: its signature, its moment, its token."""
+        """Return the refusal by signature, timestamp or token, or None."""
 
     @abstractmethod
     def wrong(self, what: str) -> Reply:
-        """An error in the marketplace's own words: server, limit, token, permission."""
+        """Return an error in the marketplace's words: server, limit, token, permission."""
 
     @abstractmethod
     def trial(self) -> Webhook:
-        """The webhook that tries an address."""
+        """Return the webhook that tests an address."""
 
     @property
     def access(self) -> str:
@@ -114,7 +114,7 @@ class Market(Shop):
         return True
 
     def silent(self) -> bool:
-        """Its webhooks were switched off."""
+        """Check whether its webhooks were disabled."""
         return self.books.failures >= ENOUGH
 
     def play(self) -> None:
@@ -125,7 +125,7 @@ class Market(Shop):
         super().play()
 
     def answer(self, request: Request, request_id: str) -> tuple[Reply, bool]:
-        """What the interface answers."""
+        """Return the API's reply."""
         del request_id
         fault = request.headers.get("x-sim-fault") or next(
             (name for name in self.books.faults if name in REST and self._meets(name, request)), ""
@@ -143,9 +143,7 @@ class Market(Shop):
         return replace(reply, cut="middle" if fault == "rest_cut" else reply.cut), False
 
     def all_but_missing(self, found: Sequence[Order]) -> list[Order]:
-        """These orders without the one that was planned to be missing, else the last where any was;
-        only once.
-        """
+        """Return the orders without the one planned to be missing, or the last one, once."""
         ids = {str(one): key for key, order in self.books.orders.items() for one in _ids(order)}
         own = [ids[one] for order in found for one in map(str, _ids(order)) if one in ids]
         meant = next((one for one in own if self._misses(one)), 0)
@@ -163,11 +161,11 @@ class Market(Shop):
         return bool(self.books.planned_for(order_id, ("rest_missing",)))
 
     def _meets(self, fault: str, request: Request) -> bool:
-        """An app that may not ask for orders may still exchange its tokens."""
+        """Check whether a fault applies; an app without permission may still exchange tokens."""
         return fault != "rest_forbidden" or request.path != self.exchange_at
 
     def faulty(self, fault: str, request: Request) -> Reply | None:  # noqa: ARG002
-        """What is answered instead."""
+        """Return the reply of a planned fault, or None."""
         match fault:
             case "rest_error":
                 return self.wrong("server")
@@ -194,10 +192,10 @@ class Market(Shop):
 
 
 def _ids(order: Order) -> set[object]:
-    """How the marketplace names an order."""
+    """Return the marketplace's names for an order."""
     return {order[name] for name in ("order_sn", "order_id") if name in order}
 
 
 def _plain(query: Mapping[str, str]) -> dict[str, str]:
-    """A question for the ledger, without what proves who asks."""
+    """Return a query for the ledger, without its signature."""
     return {name: told for name, told in query.items() if name not in ("sign", "access_token")}

@@ -1,4 +1,4 @@
-"""Run a stand-in as a process, with a ledger on disk before each answer and planned faults."""
+"""Run a simulator as a process, with a ledger on disk before each reply and planned faults."""
 
 import io
 import json
@@ -37,8 +37,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """One answer. `cut` closes the connection before it, or in the middle of its body; `half` says
-    no more before it, and listens on.
+    """One reply.
+
+    `cut` closes the connection before it, or in the middle of its body; `half` sends nothing more
+    before it and keeps listening.
     """
 
     status: int
@@ -47,7 +49,7 @@ class Reply:
     cut: Literal["", "before", "middle", "half"] = ""
 
     def encoded(self) -> bytes:
-        """The body's bytes."""
+        """Return the body's bytes."""
         if isinstance(self.content, bytes):
             return self.content
         return json.dumps(self.content, ensure_ascii=False).encode()
@@ -76,7 +78,7 @@ class Fault:
     twice: bool = False
 
     def sent(self, reply: Reply, *, withheld: bool = False) -> Reply:
-        """The answer as it leaves: turned into another, or cut on its way."""
+        """Return the reply as sent: replaced, or cut on its way."""
         return replace(
             reply,
             status=self.status or reply.status,
@@ -89,7 +91,7 @@ F = TypeVar("F", bound=Fault)
 
 
 class Ledger:
-    """An append-only file of JSON lines, on the disk before anybody hears of them."""
+    """An append-only file of JSON lines, on the disk before any reply."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -101,7 +103,7 @@ class Ledger:
         self._file = path.open("ab")
 
     def lines(self) -> Iterator[dict[str, Any]]:
-        """All lines so far."""
+        """Yield all lines so far."""
         if not self._path.exists():
             return
         with self._path.open("rb") as file:
@@ -127,9 +129,7 @@ class Ledger:
         return numbered
 
     def _drop_torn_tail(self) -> None:
-        """A process killed while writing leaves half a line: nobody was told of it, so it did
-        not happen.
-        """
+        """Remove an incomplete last line: no reply was sent for it, so it did not happen."""
         if not self._path.exists():
             return
         raw = self._path.read_bytes()
@@ -147,8 +147,10 @@ def serve(
     watch_parent: bool,
     told: Mapping[str, object] | None = None,
 ) -> None:
-    """Serve until killed. The first line of standard output tells name and addresses as JSON, and
-    what else there is to tell; `control` is where its faults are chosen.
+    """Serve until killed.
+
+    The first line of standard output has name, addresses and further data as JSON; `control` is
+    where faults are chosen.
     """
     server = _Server(port, handle)
     if watch_parent:
@@ -195,7 +197,7 @@ class _Connection(BaseHTTPRequestHandler):
     do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Say nothing: the ledger is the log."""
+        """Write no log; the ledger is the log."""
 
     def _send(self, reply: Reply) -> None:
         body = reply.encoded()
@@ -222,14 +224,14 @@ class _Connection(BaseHTTPRequestHandler):
 
 
 def _leave_with_parent() -> None:
-    """Standard input is the parent's end of a pipe: when it closes, the parent is gone."""
+    """Exit when the parent process is gone: it holds the other end of standard input."""
     while os.read(0, 4096):
         pass
     os._exit(0)
 
 
 def usual(fault: type[F]) -> dict[str, F]:
-    """The faults that every target has, by name."""
+    """Return the faults that every target has, by name."""
     html = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
     gateway = Reply(status=502, content=html, headers={"Content-Type": "text/html"})
     return {
@@ -247,7 +249,7 @@ def usual(fault: type[F]) -> dict[str, F]:
 
 
 def with_content(fault: type[F]) -> dict[str, F]:
-    """The faults of a target whose good answers have a content."""
+    """Return the faults of a target whose successful replies have content."""
     return {
         "cut_body": fault(cut="middle"),
         "garbage_after": fault(status=200, body=b"\x00\x01 not json"),
@@ -263,7 +265,7 @@ class Scripted(ABC):
         self.rewind()
 
     def rewind(self) -> None:
-        """Nothing is planned, nothing was done."""
+        """Reset to no planned faults and no calls."""
         self.faults: list[str] = []
         self.by_number: dict[str, list[str]] = {}
         self.offset = 0.0
@@ -271,7 +273,7 @@ class Scripted(ABC):
         self.read_status = 0
 
     def apply(self, line: Mapping[str, Any]) -> None:
-        """Let a ledger line take effect."""
+        """Apply a ledger line."""
         if line["call"] == "control":
             self.acts()[line["act"]](line["given"])
             return
@@ -284,15 +286,16 @@ class Scripted(ABC):
 
     @abstractmethod
     def take(self, line: Mapping[str, Any]) -> None:
-        """Let a ledger line of a call take effect."""
+        """Apply a call's ledger line."""
 
     def withholds_next(self) -> bool:
-        """Whether the seeded plan cuts the answer of the next write that has an effect."""
+        """Check whether the seeded plan cuts the reply of the next effective write."""
         return self.effects in self._withheld
 
     def fault_of(self, request: Request) -> tuple[str, bool | str]:
-        """The name of the fault that a write meets, and whether it is the next of the plan; of one
-        that was planned for a document, its number.
+        """Return the name of a write's fault, and whether it is the plan's next one.
+
+        For a fault planned for a document, the second value is the document's number.
         """
         name = request.headers.get("x-sim-fault", "")
         if name:
@@ -306,7 +309,7 @@ class Scripted(ABC):
         return (self.faults[0] if planned else ""), planned
 
     def acts(self) -> dict[str, Act]:
-        """The control acts that every simulator knows."""
+        """Return the control acts of every simulator."""
         return {
             "reset": lambda _: self.rewind(),
             "clock": self._set_clock,
@@ -330,7 +333,7 @@ class Scripted(ABC):
 
 
 def _read(body: bytes) -> bytes:
-    """What a body says: of a workbook the text of its parts, also of one inside a form."""
+    """Return a body's text; of a workbook its parts' text, even inside a form."""
     if b"PK\x03\x04" not in body:
         return body
     try:
@@ -341,6 +344,6 @@ def _read(body: bytes) -> bytes:
 
 
 def last_day(given: Mapping[str, Any]) -> date | None:
-    """The last closed day that a control call names, if it names one."""
+    """Return the last closed day of a control call, or None."""
     through = given.get("through")
     return date.fromisoformat(through) if through else None

@@ -75,7 +75,7 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Life:
-    """What the shop plays: so many orders; `mixed` lets them be edited, cancelled and so on."""
+    """What the shop plays: a number of orders; `mixed` lets them be edited, cancelled and so on."""
 
     orders: int = 0
     mixed: bool = False
@@ -86,22 +86,24 @@ class Life:
 
 
 class PlannedByOrder(Scripted):
-    """The orders by their ids here, and what is planned for one of them."""
+    """The orders by their ids here, and the faults planned for each."""
 
     def rewind(self) -> None:
-        """No order, and nothing is planned."""
+        """Reset to no orders and no planned faults."""
         super().rewind()
         self.orders: dict[int, dict[str, Any]] = {}
 
     def planned_for(self, order_id: int, among: Collection[str]) -> str:
-        """The next fault among these that was planned for this order; blank for none. It was
-        planned under any of its names: the id here, or id and number of the shop.
+        """Return the next of these faults planned for this order, or blank.
+
+        A fault may be planned under any of the order's names: the id here, or the shop's id and
+        number.
         """
         waiting = (name for number in self._names(order_id) for name in self._plan(number))
         return next((name for name in waiting if name in among), "")
 
     def met_by(self, reply: Reply) -> Iterator[tuple[int, str]]:
-        """Each order that an answer tells of, with each fault that is planned for it."""
+        """Yield each order of a reply with each fault planned for it."""
         told = {name for one in _objects(reply) for name in _told(one)}
         for order_id, order in self.orders.items():
             if not told.isdisjoint(_told(order)):
@@ -109,7 +111,7 @@ class PlannedByOrder(Scripted):
                     yield from ((order_id, name) for name in self._plan(number))
 
     def use_up(self, fault: str, order_id: int) -> None:
-        """A fault was met: what was planned for the order goes before what comes next."""
+        """Use up a fault; faults planned for one order come before general ones."""
         for number in self._names(order_id):
             if fault in self._plan(number):
                 self.by_number[number].remove(fault)
@@ -127,7 +129,7 @@ class PlannedByOrder(Scripted):
 
 
 def _objects(reply: Reply) -> Iterator[Mapping[str, Any]]:
-    """Each object of an answer that is JSON, however deep."""
+    """Yield each object of a JSON reply, however deep."""
     try:
         waiting = [json.loads(reply.encoded())]
     except ValueError:
@@ -142,7 +144,7 @@ def _objects(reply: Reply) -> Iterator[Mapping[str, Any]]:
 
 
 def _told(one: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """By what an object says which order it is of."""
+    """Yield the fields by which an object names its order."""
     return ((name, str(one[name])) for name in _TELLS if name in one)
 
 
@@ -150,12 +152,12 @@ class ShopBooks(PlannedByOrder):
     """The orders of a shop by their ids, and how far its life went."""
 
     def rewind(self) -> None:
-        """No order, and nothing is planned."""
+        """Reset to no orders and no planned faults."""
         super().rewind()
         self.steps = self.failures = 0
 
     def take(self, line: Mapping[str, Any]) -> None:
-        """Let a change, a webhook with its answer, or a question take effect."""
+        """Apply a change, a webhook with its reply, or a read."""
         if line.get("fault"):
             self.use_up(line["fault"], int(line.get("id") or 0))
         if line["call"] == "change":
@@ -196,35 +198,36 @@ class Shop(StandIn[ShopBooks]):
     def changed(
         self, act: str, order_id: int, order: Order | None, given: Mapping[str, Any]
     ) -> Order:
-        """The order after an act, it is None before the first; raises ControlError."""
+        """Return the order after an act, None before the first act; raise ControlError."""
 
     @abstractmethod
     def webhooks(self, act: str, order: Order) -> Sequence[Webhook]:
-        """What the shop tells of it."""
+        """Return the shop's webhooks for an act."""
 
     def sold(self, order: Order) -> Mapping[str, int]:  # noqa: ARG002
-        """SKU -> the pieces of this order that are not in stock any more: what was sold, without
-        what the shop itself says came back.
+        """Return SKU -> this order's pieces out of stock.
+
+        These are the sold pieces without what the shop itself reports as returned.
         """
         return {}
 
     def faulty(self, fault: str, request: Request) -> Reply | None:  # noqa: ARG002
-        """What is answered instead where this fault was planned; None where it changes none."""
+        """Return a planned fault's reply, or None where it changes none."""
         return None
 
     def silent(self) -> bool:
-        """Whether the shop has stopped to send, automatically."""
+        """Check whether the shop has stopped sending, automatically."""
         return False
 
     def stock(self) -> dict[str, int]:
-        """SKU -> pieces in stock, of each that was ever sold; it may be below 0."""
+        """Return SKU -> pieces in stock, of each SKU ever sold; it may be negative."""
         left: Counter[str] = Counter()
         for order in self.books.orders.values():
             left.update(self.sold(order))
         return {sku: self._life.stock - pieces for sku, pieces in sorted(left.items())}
 
     def handle(self, request: Request) -> Reply:
-        """As every stand-in; an answer that tells an order may meet what was planned for it."""
+        """Handle a request like every simulator; an order's reply may meet a planned fault."""
         reply = super().handle(request)
         if request.path.startswith(CONTROL) or not self.books.by_number:
             return reply
@@ -270,7 +273,7 @@ class Shop(StandIn[ShopBooks]):
         return next((name for name in self.books.faults if name in ON_THE_WAY), "")
 
     def play(self) -> None:
-        """Play the rest of the shop's life; what stood in the ledger was played before."""
+        """Play the rest of the shop's life; events in the ledger are not repeated."""
         for at, (act, number) in list(enumerate(self._steps))[self.books.steps :]:
             with self._lock:
                 self.act(act, number + 1, {}, fault=self._planned.get(at, ""), step=1)
@@ -331,7 +334,7 @@ class ShopControl(Control[ShopBooks]):
         self._shop = shop
 
     def shown(self, what: str) -> Mapping[str, object]:
-        """The orders, too, the stock, and what became of the webhooks."""
+        """Return the state with the orders, the stock, and the webhooks' results."""
         if what == "stock":
             return {what: self._shop.stock()}
         if what == "faults":
@@ -344,13 +347,15 @@ class ShopControl(Control[ShopBooks]):
         return super().shown(what)
 
     def deeds(self) -> Mapping[str, Deed]:
-        """Somebody does something in the shop's own pages, or buys; or in its database, of which
-        the shop sends nothing: `hide` takes an order away, `rewrite` changes fields of one.
+        """Return the acts by hand, in the shop's own pages or by a buyer.
+
+        Two acts happen in its database without a webhook: `hide` removes an order, `rewrite`
+        changes fields.
         """
         return {"act": self._act_on, "hide": self._hide, "rewrite": self._rewrite}
 
     def _hide(self, request: Request, request_id: str) -> Reply:
-        """`id`: no answer shows this order any more."""
+        """Hide an order from every reply: `id`."""
         del request_id
         order_id, _ = self._silently(given_of(request))
         at = self._shop.now().isoformat()
@@ -358,7 +363,7 @@ class ShopControl(Control[ShopBooks]):
         return done("hide", id=order_id)
 
     def _rewrite(self, request: Request, request_id: str) -> Reply:
-        """`id` and `fields` of the order; its moment of change stays as it was."""
+        """Change an order without its time of change: `id` and `fields`."""
         del request_id
         given = given_of(request)
         order_id, order = self._silently(given)
@@ -376,7 +381,7 @@ class ShopControl(Control[ShopBooks]):
         return order_id, self.books.orders[order_id]
 
     def _act_on(self, request: Request, request_id: str) -> Reply:
-        """`act` of the shop's `acts`, `id` (a new one where it is left out), and what it allows."""
+        """Run one of the shop's acts: `act`, `id` (a new one by default), and further fields."""
         del request_id
         given = dict(given_of(request))
         act, order_id = str(given.pop("act", "create")), given.pop("id", None)
@@ -387,7 +392,7 @@ class ShopControl(Control[ShopBooks]):
 
 
 def shop_options(name: str, *, port: int) -> ArgumentParser:
-    """The command line of a shop, as far as every one has it."""
+    """Return a shop's common command line."""
     words = f"A shop that behaves as {name} does, in a process of its own."
     parser = ArgumentParser(prog=f"simulate {name}", description=words)
     words = f"the port of 127.0.0.1 where it is asked for its orders ({port}); 0: any that is free"
@@ -410,7 +415,7 @@ def shop_options(name: str, *, port: int) -> ArgumentParser:
 
 
 def life_of(given: Namespace) -> Life:
-    """What the options say that the shop plays."""
+    """Return what the options let the shop play."""
     return Life(
         orders=given.orders,
         mixed=given.lives == "mixed",
@@ -422,13 +427,13 @@ def life_of(given: Namespace) -> Life:
 
 
 def open_shop(name: str, given: Namespace, shop: Shop, told: Mapping[str, object]) -> None:
-    """Serve it until killed, and play its life beside; what it tells at its start is `told`."""
+    """Serve a shop until killed, and play its life; `told` is what it prints at start."""
     threading.Thread(target=shop.play, daemon=True).start()
     serve(name, shop.handle, port=given.port, watch_parent=given.watch_parent, told=told)
 
 
 def acts_of(orders: int, *, mixed: bool, seed: int) -> list[tuple[str, int]]:
-    """(act, which order) of so many orders in their order; the acts of one order keep theirs."""
+    """Return (act, order number) for a number of orders; one order's acts keep their order."""
     chance = random.Random(seed)  # noqa: S311 - a plan that can be repeated
     lives = _LIVES if mixed else _LIVES[:1]
     open_ = [(number, list(chance.choice(lives))) for number in range(orders)]
@@ -443,7 +448,7 @@ def acts_of(orders: int, *, mixed: bool, seed: int) -> list[tuple[str, int]]:
 
 
 def faults_of(steps: int, faults: Mapping[str, int], *, seed: int) -> dict[int, str]:
-    """Which step's webhook meets which fault: as many of each as were asked for."""
+    """Return which step's webhook meets which fault, as many as requested."""
     chance = random.Random(seed + 1)  # noqa: S311 - as above
     names = [name for name, count in faults.items() for _ in range(count)]
     if len(names) > steps:

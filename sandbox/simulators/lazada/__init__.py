@@ -1,1 +1,1 @@
-"""The stand-in of Lazada as a seller; imports nothing of the connector."""
+"""The simulator of Lazada as a seller, which imports nothing from the connector."""

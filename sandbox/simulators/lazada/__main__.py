@@ -1,4 +1,4 @@
-"""Start the Lazada stand-in: `python -m sandbox.simulators.lazada`.
+"""Start the Lazada simulator: `python -m sandbox.simulators.lazada`.
 
 It prints its address and keys, and serves until it is killed. The module is short because `-m`
 needs it by this name.
@@ -16,7 +16,7 @@ from sandbox.simulators.lazada.finance import LazadaBooks
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Start the stand-in."""
+    """Start the simulator."""
     given = _parser().parse_args(arguments)
     lasts = timedelta(minutes=given.token_minutes)
     app = App(number=given.app_key, secret=given.secret, lasts=lasts)

@@ -61,7 +61,7 @@ class Lazada(Market):
     def changed(
         self, act: str, order_id: int, order: Order | None, given: Mapping[str, Any]
     ) -> Order:
-        """The order after an act."""
+        """Return the order after an act."""
         if act == "create":
             return finance.bought(order_id, given, self.now())
         if order is None:
@@ -70,7 +70,7 @@ class Lazada(Market):
         return finance.changed(act, order, given, max(self.now(), before + LATER))
 
     def webhooks(self, act: str, order: Order) -> Sequence[Webhook]:
-        """One webhook; it says which order changed and a status of one piece, and no more."""
+        """Return one webhook, which only names the changed order and one piece's status."""
         piece = order["order_items"][0]
         moment = int(finance.moment_of(order["updated_at"]).timestamp())
         data = {
@@ -83,22 +83,22 @@ class Lazada(Market):
         return [self._hook(_REVERSE if back else _ORDER, {**data, **back})]
 
     def sold(self, order: Order) -> Mapping[str, int]:
-        """What was sold, without what was put back."""
+        """Return what was sold, without what was put back."""
         return finance.sold(order)
 
     def trial(self) -> Webhook:
-        """A webhook about the authorization, which is no order."""
+        """Return a webhook about the authorization, which is no order."""
         return self._hook(8, {"app_key": self.app.number, "seller_id": SELLER})
 
     def handle(self, request: Request) -> Reply:
-        """A form is a question as well: Lazada takes both."""
+        """Reply to a query or a form, because Lazada accepts either."""
         if request.method == "POST" and request.path == TOKEN:
             form = dict(parse_qsl(request.body.decode(), keep_blank_values=True))
             request = replace(request, query={**request.query, **form})
         return super().handle(request)
 
     def refused(self, request: Request) -> Reply | None:
-        """Its signature, its moment, its token."""
+        """Return the refusal by signature, timestamp or token, or None."""
         query = {name: told for name, told in request.query.items() if name != "sign"}
         text = request.path + "".join(name + query[name] for name in sorted(query))
         right = hmac.new(self.app.secret.encode(), text.encode(), hashlib.sha256).hexdigest()
@@ -115,11 +115,11 @@ class Lazada(Market):
         return None
 
     def wrong(self, what: str) -> Reply:
-        """An error, which Lazada tells with the status 200."""
+        """Return an error, which Lazada sends with the status 200."""
         return _wrong(*_ERRORS[what])
 
     def shown(self, request: Request) -> Reply:
-        """The answer to a question."""
+        """Return the reply to a read."""
         try:
             if request.path == LIST:
                 return self._listed(request.query)

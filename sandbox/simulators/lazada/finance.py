@@ -46,12 +46,12 @@ class LazadaBooks(MarketBooks):
     """The orders, and the statements by their numbers with the transactions of each."""
 
     def rewind(self) -> None:
-        """No order and no statement."""
+        """Reset to no orders and no statements."""
         super().rewind()
         self.statements: dict[str, dict[str, Any]] = {}
 
     def take(self, line: Mapping[str, Any]) -> None:
-        """Let a statement take effect, or what every marketplace knows."""
+        """Apply a statement, or an event that every marketplace has."""
         super().take(line)
         if line["call"] == "statement":
             made = dict(line["statement"])
@@ -66,13 +66,13 @@ class FinanceControl(ShopControl):
         self._finance = books
 
     def shown(self, what: str) -> Mapping[str, object]:
-        """The statements, too."""
+        """Return the state with all statements."""
         if what == "statements":
             return {what: list(self._finance.statements.values())}
         return super().shown(what)
 
     def deeds(self) -> Mapping[str, Deed]:
-        """A statement beside the acts on orders."""
+        """Return the acts by hand: make a statement."""
         return {**super().deeds(), "statement": self._statement}
 
     def _statement(self, request: Request, request_id: str) -> Reply:
@@ -87,7 +87,7 @@ class FinanceControl(ShopControl):
 
 
 def statement(books: LazadaBooks, given: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """A statement with its transactions; raises ControlError."""
+    """Return a statement with its transactions; raise ControlError."""
     local = now.astimezone(HERE)
     number = str(given.get("number") or f"MY1042-{local:%Y-%m%d}")
     before = books.statements.get(number)
@@ -126,7 +126,7 @@ def statement(books: LazadaBooks, given: Mapping[str, Any], now: datetime) -> di
 
 
 def _rows(books: LazadaBooks, number: int) -> Iterator[dict[str, str]]:
-    """What moved for an order: for each piece its price, its shipping and the fees."""
+    """Yield an order's transactions: each piece's price, shipping and fees."""
     order = books.orders.get(number)
     foreign = [
         {
@@ -178,7 +178,7 @@ def _row(kind: str, name: str, amount: Decimal, vat: Decimal = Decimal(0)) -> di
 
 
 def statements(books: LazadaBooks, query: Mapping[str, str]) -> list[Order]:
-    """The statements that were made on this day or later, the newest first."""
+    """Return the statements since this day, newest first."""
     since = date.fromisoformat(query["created_after"]).isoformat()
     found = [one["shown"] for one in books.statements.values()]
     found = [one for one in found if one["created_at"][:10] >= since]
@@ -186,7 +186,7 @@ def statements(books: LazadaBooks, query: Mapping[str, str]) -> list[Order]:
 
 
 def transactions(books: LazadaBooks, query: Mapping[str, str]) -> list[Order] | str:
-    """A page of the transactions of some days; or what is wrong."""
+    """Return a page of the transactions of some days; or the fault."""
     since, until = (date.fromisoformat(query[name]) for name in ("start_time", "end_time"))
     most, skip = int(query.get("limit", "100")), int(query.get("offset", "0"))
     if until - since >= _LONGEST:
@@ -203,8 +203,10 @@ def transactions(books: LazadaBooks, query: Mapping[str, str]) -> list[Order] | 
 
 
 def bought(number: int, given: Mapping[str, Any], now: datetime) -> LazadaOrder:
-    """A new order: `items` of sku, quantity, price, was and platform_voucher; `shipping` of a
-    piece, `status`; what is left out is usual.
+    """Return a new order.
+
+    `items` have sku, quantity, price, was and platform_voucher; further a piece's `shipping`, and
+    `status`. Every value has a default.
     """
     asked = given.get("items") or [{"sku": GOODS[number % 3][0], "quantity": 1 + number % 3}]
     moment, (first, last) = told(now), _BUYERS[number % len(_BUYERS)]
@@ -266,8 +268,9 @@ def _summed(order: LazadaOrder) -> LazadaOrder:
 
 
 def changed(act: str, order: LazadaOrder, given: Mapping[str, Any], now: datetime) -> LazadaOrder:
-    """The order after any later act; `edit` cancels pieces, `delete` fails to deliver all of it,
-    `restore` sends it again.
+    """Return the order after a later act.
+
+    `edit` cancels pieces, `delete` fails to deliver everything, `restore` sends it again.
     """
     made = copy.deepcopy(order)
     left = [one for one in made["order_items"] if one["status"] not in _GONE]
@@ -297,17 +300,17 @@ def _set(pieces: list[dict[str, Any]], status: str, now: datetime) -> None:
 
 
 def told(moment: datetime) -> str:
-    """A moment as Lazada writes it, by the clock of the shop."""
+    """Return a moment as Lazada writes it, by the shop's clock."""
     return moment.astimezone(HERE).strftime("%Y-%m-%d %H:%M:%S %z")
 
 
 def moment_of(text: str) -> datetime:
-    """The moment behind it."""
+    """Return the moment of a Lazada text."""
     return datetime.strptime(text, "%Y-%m-%d %H:%M:%S %z")
 
 
 def sold(order: LazadaOrder) -> dict[str, int]:
-    """SKU -> pieces that are not in stock any more: those that were cancelled or came back are."""
+    """Return SKU -> pieces out of stock, without cancelled and returned pieces."""
     found: Counter[str] = Counter()
     for one in order["order_items"]:
         found[one["sku"]] += one["status"] not in _GONE
@@ -315,5 +318,5 @@ def sold(order: LazadaOrder) -> dict[str, int]:
 
 
 def listed(order: LazadaOrder) -> LazadaOrder:
-    """The order as the list has it: without its pieces."""
+    """Return the order as in the list, without its pieces."""
     return {name: one for name, one in order.items() if name != "order_items"}

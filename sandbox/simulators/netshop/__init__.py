@@ -1,1 +1,1 @@
-"""The stand-in of NetShop; imports nothing of the connector."""
+"""The simulator of NetShop, which imports nothing from the connector."""

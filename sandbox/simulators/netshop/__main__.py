@@ -1,4 +1,4 @@
-"""Start the NetShop stand-in: `python -m sandbox.simulators.netshop`.
+"""Start the NetShop simulator: `python -m sandbox.simulators.netshop`.
 
 It prints its address and keys, and serves until it is killed. The module is short because `-m`
 needs it by this name.
@@ -11,7 +11,7 @@ from sandbox.simulators.netshop.api import NetShop, NetShopBooks
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Start the stand-in."""
+    """Start the simulator."""
     parser = shop_options("netshop", port=8115)
     parser.add_argument("--secret", default="ns16-hook-demo-7Qm2", help="signs the webhooks")
     given = parser.parse_args(arguments)

@@ -80,12 +80,12 @@ class NetShopBooks(ShopBooks):
     """The books of NetShop: with the list of what changed."""
 
     def rewind(self) -> None:
-        """Nothing has changed."""
+        """Reset to no changes."""
         super().rewind()
         self.feed = Feed()
 
     def take(self, line: Mapping[str, Any]) -> None:
-        """Let a change of an order, or of what is told beside them, take effect."""
+        """Apply a change of an order or of another record."""
         hidden = self.orders[int(line["id"])] if line["call"] == "hide" else {}
         super().take(line)
         if line["call"] == "change":
@@ -114,7 +114,7 @@ class NetShop(Shop):
     def changed(
         self, act: str, order_id: int, order: Order | None, given: Mapping[str, Any]
     ) -> Order:
-        """The order after an act."""
+        """Return the order after an act."""
         if act == "create":
             return created(order_id, self._seed, self.now(), given)
         if order is None:
@@ -122,20 +122,20 @@ class NetShop(Shop):
         return changed(act, order, self.now(), given)
 
     def webhooks(self, act: str, order: Order) -> Sequence[Webhook]:
-        """One for each change, with the whole order and an id of its own."""
+        """Return one webhook per change, with the whole order and an id."""
         key = f"evt_{self._seed}_{order['id']}_{order['version']}"
         return [self._webhook(f"order.{_EVENTS.get(act, 'updated')}", {"order": order}, key)]
 
     def sold(self, order: Order) -> Mapping[str, int]:
-        """What was sold, without what NetShop says came back; of a cancelled order nothing."""
+        """Return what was sold, without returned goods; of a cancelled order nothing."""
         return sold(order)
 
     def faulty(self, fault: str, request: Request) -> Reply | None:
-        """What is answered instead."""
+        """Return the reply of a planned fault, or None."""
         return faulty(fault, request)
 
     def tell(self, kind: str, record: Mapping[str, Any]) -> None:
-        """Somebody entered a delivery, a purchase, a settlement or a payout there."""
+        """Enter a delivery, a purchase, a settlement or a payout."""
         line = {"at": self.now().isoformat(), "call": "told", "effect": "changed", "kind": kind}
         self.write({**line, "record": record})
         key = f"evt_{self._seed}_{kind}_{record['id']}_{self.books.effects}"
@@ -143,7 +143,7 @@ class NetShop(Shop):
         self._send(hook, 0, self._planned_next())
 
     def answer(self, request: Request, request_id: str) -> tuple[Reply, bool]:
-        """What it answers who asks for what changed."""
+        """Return the reply to a read of changes."""
         del request_id
         fault = request.headers.get("x-sim-fault") or next(
             (name for name in self.books.faults if name in FEED_FAULTS), ""
@@ -168,18 +168,18 @@ class NetShop(Shop):
 
 
 class NetShopControl(ShopControl):
-    """The control calls of NetShop: what it tells beside orders, too."""
+    """NetShop's control calls, also for other records than orders."""
 
     def __init__(self, shop: NetShop) -> None:
         super().__init__(shop)
         self._netshop = shop
 
     def deeds(self) -> Mapping[str, Deed]:
-        """Somebody enters something there."""
+        """Return the acts by hand: enter a record."""
         return {**super().deeds(), "tell": self._tell}
 
     def _tell(self, request: Request, request_id: str) -> Reply:
-        """`kind` of `TOLD`, and the `record` as NetShop writes it, with its `id`."""
+        """Enter a record: `kind` of `TOLD`, and the `record` with its `id`."""
         del request_id
         given = given_of(request)
         kind, record = given.get("kind"), plain(given.get("record"))
@@ -196,23 +196,23 @@ class Feed:
     places: dict[tuple[str, str], tuple[int, str, Mapping[str, Any]]] = field(default_factory=dict)
 
     def take(self, place: int, at: str, kind: str, record: Mapping[str, Any]) -> None:
-        """A change stands at a place; where the same stood before, there is nothing any more."""
+        """Store a change at a position; the record's earlier position becomes empty."""
         key = (kind, str(record["id"]))
         self.places.pop(key, None)
         self.places[key] = (place, at, {kind: dict(record)})
 
     def hide(self, kind: str, record_id: str) -> None:
-        """Nothing of this record is listed any more."""
+        """Hide a record from every list."""
         self.places.pop((kind, record_id), None)
 
     def rewrite(self, kind: str, record: Mapping[str, Any]) -> None:
-        """Change what a place tells, which stays where it is."""
+        """Change a record's content without changing its position."""
         key = (kind, str(record["id"]))
         place, at, _ = self.places[key]
         self.places[key] = (place, at, {kind: dict(record)})
 
     def shown(self, query: Mapping[str, str]) -> Reply:
-        """A page of the list."""
+        """Return a page of the list."""
         try:
             most = int(query.get("limit", "50"))
             begun = int(query["after"].removeprefix("c-")) if "after" in query else -1
@@ -237,7 +237,7 @@ class Feed:
 
 
 def refused(request: Request, secret: str, now: datetime) -> Reply | None:
-    """Why somebody is not answered; None where they are."""
+    """Return why a request is refused, or None."""
     if request.method != "GET" or request.path != PATH:
         return wrong(404, "No such page")
     told = [request.headers.get(f"x-ns16-{word}", "") for word in ("timestamp", "event-id")]
@@ -251,7 +251,7 @@ def refused(request: Request, secret: str, now: datetime) -> Reply | None:
 
 
 def faulty(fault: str, request: Request) -> Reply | None:
-    """The answer that was planned instead."""
+    """Return the reply of a planned fault, or None."""
     match fault:
         case "rest_error":
             return wrong(500, "Internal error")
@@ -272,12 +272,12 @@ def faulty(fault: str, request: Request) -> Reply | None:
 
 
 def wrong(status: int, words: str) -> Reply:
-    """An answer that says what is wrong."""
+    """Return a reply with an error."""
     return Reply(status=status, content={"error": words})
 
 
 def created(order_id: int, seed: int, now: datetime, given: Mapping[str, Any]) -> Order:
-    """A new order that was paid; `given` may name items (`sku`, `qty`, `price`), and `fields`."""
+    """Return a new paid order; `given` may set items (`sku`, `qty`, `price`) and `fields`."""
     chance = random.Random(seed * 1_000_003 + order_id)  # noqa: S311 - can be repeated
     key, name, tin, address = chance.choice(BUYERS)
     moment = _moment(now)
@@ -322,7 +322,7 @@ def _bought(chance: random.Random) -> list[dict[str, Any]]:
 
 
 def _summed(order: Order) -> Order:
-    """The order with its places and sums."""
+    """Return the order with its line numbers and sums."""
     net, tax = Decimal(), Decimal()
     for place, item in enumerate(order["items"], 1):
         item["pos"] = place
@@ -334,7 +334,7 @@ def _summed(order: Order) -> Order:
 
 
 def changed(act: str, order: Order, now: datetime, given: Mapping[str, Any]) -> Order:
-    """The order after an act, changed at least a second later than before."""
+    """Return the order after an act, changed at least a second later than before."""
     made: Order = {**order, "items": [dict(one) for one in order["items"]]}
     _ACTS[act](made, given)
     before = datetime.fromisoformat(order["updated_at"])
@@ -343,8 +343,9 @@ def changed(act: str, order: Order, now: datetime, given: Mapping[str, Any]) -> 
 
 
 def sold(order: Order) -> dict[str, int]:
-    """SKU -> pieces that left the stock and did not come back: only the words that say so bring
-    goods back.
+    """Return SKU -> pieces that left the stock and did not come back.
+
+    Only the words for a return bring goods back.
     """
     left: Counter[str] = Counter()
     gone = order["status"] == "cancelled"
@@ -374,8 +375,10 @@ def _cancel(order: Order, _given: Mapping[str, Any]) -> None:
 
 
 def _refund(order: Order, given: Mapping[str, Any]) -> None:
-    """What is left of it, unless an `amount` is named; the goods come back only where `returned`
-    says so. `words` are others than the two that are known. The order's own status stays.
+    """Add a refund of the remaining amount, or of `amount`.
+
+    Goods come back only with `returned`. `words` replace the known ones. The order's status is
+    unchanged.
     """
     before = order.pop("refunds", None) or ([order.pop("refund")] if "refund" in order else [])
     left = Decimal(order["total"]) - sum(Decimal(one["amount"]) for one in before)

@@ -32,7 +32,7 @@ def delivery(
     now: datetime,
     kind: str = "order",
 ) -> Delivery:
-    """One order (or settlement), or several at once, signed at a moment."""
+    """Return the signed delivery of one or several orders or settlements."""
     many = {"delivery": "deliveries"}.get(kind, f"{kind}s")
     told = {kind: records[0]} if len(records) == 1 else {many: list(records)}
     event = {"event": f"{kind}.updated", **told}
@@ -41,7 +41,7 @@ def delivery(
 
 
 def signed(raw: bytes, *, event_id: str, secret: str, now: datetime) -> Delivery:
-    """Any body, signed at a moment."""
+    """Return the signed delivery of any body."""
     timestamp = str(int(now.timestamp()))
     content = f"{timestamp}.{event_id}.".encode() + raw
     digest = hmac.new(secret.encode(), content, hashlib.sha256).hexdigest()
@@ -57,7 +57,7 @@ def signed(raw: bytes, *, event_id: str, secret: str, now: datetime) -> Delivery
 
 
 def sample_order(order_id: int = 10231, **changed: Any) -> dict[str, Any]:
-    """A plain paid order of two lines; `changed` replaces top-level fields."""
+    """Return a plain paid order of two lines; `changed` replaces top-level fields."""
     return {
         "id": order_id,
         "number": f"NS-{order_id}",
@@ -103,7 +103,7 @@ def sample_order(order_id: int = 10231, **changed: Any) -> dict[str, Any]:
 
 
 def sample_settlement(number: str = "ST-88", **changed: Any) -> dict[str, Any]:
-    """A week's commission of a blogger, approved; `changed` replaces fields."""
+    """Return a blogger's approved weekly commission; `changed` replaces fields."""
     return {
         "id": number,
         "blogger": "B-12",
@@ -117,7 +117,7 @@ def sample_settlement(number: str = "ST-88", **changed: Any) -> dict[str, Any]:
 
 
 def sample_delivery(number: str = "DO-7001", **changed: Any) -> dict[str, Any]:
-    """The goods of an order, delivered in full; `changed` replaces fields."""
+    """Return a complete delivery of an order's goods; `changed` replaces fields."""
     return {
         "id": number,
         "number": number,
@@ -149,7 +149,7 @@ def sample_delivery(number: str = "DO-7001", **changed: Any) -> dict[str, Any]:
 
 
 def sample_purchase(number: str = "PR-301", **changed: Any) -> dict[str, Any]:
-    """Goods that somebody asked to be bought, approved; `changed` replaces fields."""
+    """Return an approved purchase request; `changed` replaces fields."""
     return {
         "id": number,
         "number": number,
@@ -183,7 +183,7 @@ def sample_purchase(number: str = "PR-301", **changed: Any) -> dict[str, Any]:
 
 
 def sample_payout(number: str = "PO-2026-47", **changed: Any) -> dict[str, Any]:
-    """The money of one order less a fee and the tax on it, paid; `changed` replaces fields."""
+    """Return a paid payout of one order less a fee and its tax; `changed` replaces fields."""
     order = {"order": 10231, "number": "NS-10231"}
     lines = (
         ("sale", "Order NS-10231", "118.80"),
@@ -219,8 +219,9 @@ def payout_of(
     fee: Decimal = Decimal("0.03"),
     **changed: Any,
 ) -> dict[str, Any]:
-    """What is paid out for these orders: of each its total, less a fee of this share and 8% tax on
-    the fee; `changed` replaces fields, such as a deposit that is a sen short.
+    """Return a payout of these orders: their totals, less a fee of this share and 8% tax on it.
+
+    `changed` replaces fields, such as a deposit that is a sen short.
     """
     sums = {"sale": Decimal(0), "fee": Decimal(0), "fee_tax": Decimal(0)}
     lines: list[dict[str, Any]] = []

@@ -1,1 +1,1 @@
-"""The stand-in of QuickBooks; imports nothing of the connector."""
+"""The simulator of QuickBooks, which imports nothing from the connector."""

@@ -1,4 +1,4 @@
-"""Start the QuickBooks stand-in: `python -m sandbox.simulators.quickbooks`.
+"""Start the QuickBooks simulator: `python -m sandbox.simulators.quickbooks`.
 
 It prints its address and keys, and serves until it is killed. The module is short because `-m`
 needs it by this name.

@@ -1,1 +1,1 @@
-"""The stand-in of Shopee as a shop; imports nothing of the connector."""
+"""The simulator of Shopee as a shop, which imports nothing from the connector."""

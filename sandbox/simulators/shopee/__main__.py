@@ -1,4 +1,4 @@
-"""Start the Shopee stand-in: `python -m sandbox.simulators.shopee`.
+"""Start the Shopee simulator: `python -m sandbox.simulators.shopee`.
 
 It prints its address and keys, and serves until it is killed. The module is short because `-m`
 needs it by this name.
@@ -15,7 +15,7 @@ from sandbox.simulators.shopee.api import ORDER_LIST, SHOP_ID, Shopee, ShopeeBoo
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Start the stand-in."""
+    """Start the simulator."""
     given = _parser().parse_args(arguments)
     lasts = timedelta(minutes=given.token_minutes)
     app = App(number=given.partner_id, secret=given.secret, lasts=lasts)

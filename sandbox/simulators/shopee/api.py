@@ -85,12 +85,12 @@ class ShopeeBooks(MarketBooks):
     """The orders, and what was released of each by its number."""
 
     def rewind(self) -> None:
-        """No order and nothing released."""
+        """Reset to no orders and no releases."""
         super().rewind()
         self.escrows: dict[str, dict[str, Any]] = {}
 
     def take(self, line: Mapping[str, Any]) -> None:
-        """Let a release take effect, or what every marketplace knows."""
+        """Apply a release, or an event that every marketplace has."""
         super().take(line)
         if line["call"] == "release":
             self.escrows |= {one["listed"]["order_sn"]: dict(one) for one in line["escrows"]}
@@ -119,7 +119,7 @@ class Shopee(Market):
     def changed(
         self, act: str, order_id: int, order: Order | None, given: Mapping[str, Any]
     ) -> Order:
-        """The order after an act."""
+        """Return the order after an act."""
         if act == "create":
             return bought(order_id, given, self.now())
         if order is None:
@@ -128,7 +128,7 @@ class Shopee(Market):
         return changed(act, order, given, max(self.now(), before + LATER))
 
     def webhooks(self, act: str, order: Order) -> Sequence[Webhook]:
-        """One webhook; it says which order or return changed, and no more."""
+        """Return one webhook, which only names the changed order or return."""
         if act == "refund":
             last = order["returns"][-1]
             data = {name: last[name] for name in ("return_sn", "order_sn", "update_time")}
@@ -137,15 +137,15 @@ class Shopee(Market):
         return [self._hook(_STATUS, {**data, "update_time": order["update_time"]})]
 
     def sold(self, order: Order) -> Mapping[str, int]:
-        """What was sold, without what was put back."""
+        """Return what was sold, without what was put back."""
         return sold(order)
 
     def trial(self) -> Webhook:
-        """The webhook that Shopee sends to an address that was just entered."""
+        """Return the webhook that Shopee sends to a new address."""
         return self._hook(_TRIAL, {"verify_info": "This is a Verification message"})
 
     def refused(self, request: Request) -> Reply | None:
-        """Its signature, its moment, its token."""
+        """Return the refusal by signature, timestamp or token, or None."""
         query = request.query
         own = "" if request.path == TOKEN else query.get("access_token", "")
         shop = "" if request.path == TOKEN else query.get("shop_id", "")
@@ -164,11 +164,11 @@ class Shopee(Market):
         return None
 
     def wrong(self, what: str) -> Reply:
-        """An error, which Shopee tells with the status 200."""
+        """Return an error, which Shopee sends with the status 200."""
         return _wrong(*_ERRORS[what])
 
     def shown(self, request: Request) -> Reply:
-        """The answer to a question."""
+        """Return the reply to a read."""
         try:
             match request.path:
                 case p if p == ORDER_LIST:
@@ -267,14 +267,16 @@ def _good(content: Mapping[str, Any] | list[Order]) -> Reply:
 
 
 def _asked_for(order: Order, wanted: Sequence[str]) -> Order:
-    """What is always told of an order, and the fields that were named."""
+    """Return an order's fixed fields and the requested ones."""
     names = {*_ALWAYS, "update_time", *wanted}
     return {name: told for name, told in order.items() if name in names}
 
 
 def bought(number: int, given: Mapping[str, Any], now: datetime) -> ShopeeOrder:
-    """A new order: `items` of sku, quantity, price and was; `shipping`, `voucher` (of the seller),
-    `platform_voucher`, `status`, `cod`, `currency`; what is left out is usual.
+    """Return a new order.
+
+    `items` have sku, quantity, price and was; further `shipping`, `voucher` (the seller's),
+    `platform_voucher`, `status`, `cod`, `currency`. Every value has a default.
     """
     moment = int(now.timestamp())
     asked = given.get("items") or [{"sku": GOODS[number % 3][0], "quantity": 1 + number % 3}]
@@ -338,7 +340,7 @@ def _summed(order: ShopeeOrder) -> ShopeeOrder:
 
 
 def changed(act: str, order: ShopeeOrder, given: Mapping[str, Any], now: datetime) -> ShopeeOrder:
-    """The order after any later act; `delete` asks for a cancellation, `restore` takes it back."""
+    """Return the order after a later act; `delete` requests a cancellation."""
     made = copy.deepcopy(order)
     match act:
         case "edit":
@@ -358,7 +360,7 @@ def changed(act: str, order: ShopeeOrder, given: Mapping[str, Any], now: datetim
 
 
 def _take_off(order: ShopeeOrder, pieces: int) -> None:
-    """Pieces of the first line that the seller cannot send."""
+    """Remove pieces of the first line that the seller cannot send."""
     first = order["item_list"][0]
     first["model_quantity_purchased"] = max(1, first["model_quantity_purchased"] - pieces)
     if first["model_quantity_purchased"] == 1:
@@ -366,7 +368,7 @@ def _take_off(order: ShopeeOrder, pieces: int) -> None:
 
 
 def _give_back(order: ShopeeOrder, given: Mapping[str, Any], now: datetime) -> None:
-    """A return of `pieces` of the first line, with a `status` of its own."""
+    """Add a return of `pieces` of the first line, with its own `status`."""
     first = order["item_list"][0]
     pieces = int(given.get("pieces", 1))
     if pieces > first["model_quantity_purchased"]:
@@ -400,8 +402,10 @@ def _give_back(order: ShopeeOrder, given: Mapping[str, Any], now: datetime) -> N
 
 
 def sold(order: ShopeeOrder) -> dict[str, int]:
-    """SKU -> pieces that are not in stock any more. A cancelled order has none; a return puts
-    pieces back only where the warehouse has them, which no word of Shopee tells.
+    """Return SKU -> pieces out of stock.
+
+    A cancelled order has none; a return adds pieces only if the warehouse has them, which no field
+    of Shopee shows.
     """
     found: Counter[str] = Counter()
     for one in order["item_list"]:
@@ -414,7 +418,7 @@ def sold(order: ShopeeOrder) -> dict[str, int]:
 
 
 def shown(order: ShopeeOrder) -> ShopeeOrder:
-    """The order as it is answered, without what only the shop itself knows."""
+    """Return the order for a reply, without the shop's internal fields."""
     return {name: told for name, told in order.items() if name not in _UNSHOWN}
 
 
@@ -426,19 +430,21 @@ class EscrowControl(ShopControl):
         self._escrows = books
 
     def shown(self, what: str) -> Mapping[str, object]:
-        """What was released, too."""
+        """Return the state with all releases."""
         if what == "escrows":
             return {what: list(self._escrows.escrows.values())}
         return super().shown(what)
 
     def deeds(self) -> Mapping[str, Deed]:
-        """A release beside the acts on orders."""
+        """Return the acts by hand: release money."""
         return {**super().deeds(), "release": self._release}
 
     def _release(self, request: Request, request_id: str) -> Reply:
-        """`orders` (their ids here, or ids of no order; all whose money was not released where they
-        are left out), `off` (what is listed beside what the income comes to), `bears` (of a voucher
-        of Shopee's). An order that was released is released again: its income may be another.
+        """Release orders' money.
+
+        `orders` (their ids here, or ids of no order; by default all unreleased ones), `off` (the
+        difference between list and income), `bears` (Shopee's share of a voucher). A released order
+        is released again with a possibly different income.
         """
         given = dict(given_of(request))
         books = self._escrows
@@ -456,7 +462,7 @@ class EscrowControl(ShopControl):
 def escrow(
     books: ShopeeBooks, number: int, given: Mapping[str, Any], now: datetime
 ) -> dict[str, Any]:
-    """What is listed of an order, and the income behind it."""
+    """Return an order's list entry and the income behind it."""
     order = books.orders.get(number)
     total = Decimal(str(order["total_amount"] if order else given.get("foreign", "10.00")))
     back = sum((Decimal(str(one["refund_amount"])) for one in (order or {}).get("returns", ())), 0)
@@ -500,7 +506,7 @@ def escrow(
 
 
 def list_escrow(books: ShopeeBooks, query: Mapping[str, str]) -> Order | str:
-    """A page of what was released between two moments, the newest first; or what is wrong."""
+    """Return a page of releases between two moments, newest first; or the fault."""
     since, until = int(query["release_time_from"]), int(query["release_time_to"])
     number, size = int(query.get("page_no", "1")), int(query.get("page_size", "40"))
     if until < since or number < 1 or not 0 < size <= _MOST:
@@ -513,7 +519,7 @@ def list_escrow(books: ShopeeBooks, query: Mapping[str, str]) -> Order | str:
 
 
 def incomes(books: ShopeeBooks, body: bytes) -> list[Order] | str:
-    """The incomes of the orders that a body names; or what is wrong."""
+    """Return the incomes of the orders in a body; or the fault."""
     numbers = json.loads(body)["order_sn_list"]
     if not isinstance(numbers, list) or not 0 < len(numbers) <= _AT_ONCE:
         return "Your request exceeds the max limit of 50 orders."

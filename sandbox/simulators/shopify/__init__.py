@@ -1,1 +1,1 @@
-"""The stand-in of Shopify as a shop; imports nothing of the connector."""
+"""The simulator of Shopify as a shop, which imports nothing from the connector."""

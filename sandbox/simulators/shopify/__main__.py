@@ -1,4 +1,4 @@
-"""Start the Shopify stand-in: `python -m sandbox.simulators.shopify`.
+"""Start the Shopify simulator: `python -m sandbox.simulators.shopify`.
 
 It prints its address and keys, and serves until it is killed. The module is short because `-m`
 needs it by this name.
@@ -13,7 +13,7 @@ from sandbox.simulators.shopify.api import BUCKET, FAULTS, ORDERS, Keys, Shopify
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Start the stand-in."""
+    """Start the simulator."""
     given = _parser().parse_args(arguments)
     keys = Keys(secret=given.secret, token=given.token)
     shop = Shopify(

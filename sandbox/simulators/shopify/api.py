@@ -88,7 +88,7 @@ _AMOUNTS: Final = ("gross_amount", "fee_amount")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keys:
-    """The client secret that signs webhooks, and the token to ask with."""
+    """The client secret that signs webhooks, and the access token."""
 
     secret: str
     token: str
@@ -98,12 +98,12 @@ class ShopifyBooks(ShopBooks):
     """The orders, and the payouts by their ids with what each is made of."""
 
     def rewind(self) -> None:
-        """No order and no payout."""
+        """Reset to no orders and no payouts."""
         super().rewind()
         self.payouts: dict[int, Order] = {}
 
     def take(self, line: Mapping[str, Any]) -> None:
-        """Let a payout take effect, or what every shop knows."""
+        """Apply a payout, or an event that every shop has."""
         super().take(line)
         if line["call"] == "payout":
             self.payouts[int(line["payout"]["id"])] = dict(line["payout"])
@@ -135,7 +135,7 @@ class Shopify(Shop):
     def changed(
         self, act: str, order_id: int, order: Order | None, given: Mapping[str, Any]
     ) -> Order:
-        """The order after an act."""
+        """Return the order after an act."""
         if act == "create":
             return orders.bought(order_id, given, self.now())
         if order is None:
@@ -144,12 +144,12 @@ class Shopify(Shop):
         return orders.changed(act, order, given, now)
 
     def webhooks(self, act: str, order: Order) -> Sequence[Webhook]:
-        """What is told of an act: one event, under each topic that belongs to it."""
+        """Return an act's webhooks: one event, under each of its topics."""
         told = f"{order['id']} {order['updated_at']} {act}"
         return [self._webhook(topic, told, order) for topic in TOPICS[act]]
 
     def sold(self, order: Order) -> Mapping[str, int]:
-        """What was sold, without what was put back."""
+        """Return what was sold, without what was put back."""
         return orders.sold(order)
 
     def act(
@@ -161,7 +161,7 @@ class Shopify(Shop):
         fault: str | None = None,
         step: int = 0,
     ) -> Order:
-        """As every shop; then what was not taken before is sent again as it was, eight times."""
+        """Run an act as every shop does, then send failed webhooks again, up to eight times."""
         before, self._failed = self._failed, []
         made = super().act(act, order_id, given, fault=fault, step=step)
         for hook, of, tries in before:
@@ -170,7 +170,7 @@ class Shopify(Shop):
         return made
 
     def answer(self, request: Request, request_id: str) -> tuple[Reply, bool]:
-        """What the Admin API answers."""
+        """Return the Admin API's reply."""
         fault = request.headers.get("x-sim-fault") or self._asked_fault()
         reply = self.faulty(fault, request) or self._refused(request) or self._shown(request)
         line = {"at": self.now().isoformat(), "call": "asked", "path": request.path}
@@ -226,7 +226,7 @@ class Shopify(Shop):
         return next((name for name in self.books.faults if name in _ASKED), "")
 
     def faulty(self, fault: str, request: Request) -> Reply | None:  # noqa: ARG002
-        """What is answered instead."""
+        """Return the reply of a planned fault, or None."""
         match fault:
             case "rest_error":
                 return _wrong(500, "Internal Server Error")
@@ -267,8 +267,9 @@ class Shopify(Shop):
         return _json({"order": found[0]}) if found else _wrong(404, "Not Found")
 
     def _listed(self, query: Mapping[str, str]) -> Reply:
-        """A page by filters, or by a cursor, beside which only `limit` may stand. The list goes on
-        changing between two pages.
+        """Return a page by filters, or by a cursor, which allows only `limit` beside it.
+
+        The list may change between two pages.
         """
         try:
             page = json.loads(base64.b64decode(query["page_info"])) if "page_info" in query else {}
@@ -336,20 +337,22 @@ class PayoutControl(ShopControl):
         self._payouts = books
 
     def shown(self, what: str) -> Mapping[str, object]:
-        """The payouts, too."""
+        """Return the state with all payouts."""
         if what == "payouts":
             return {what: list(self._payouts.payouts.values())}
         return super().shown(what)
 
     def deeds(self) -> Mapping[str, Deed]:
-        """A payout beside the acts on orders."""
+        """Return the acts by hand: pay out."""
         return {**super().deeds(), "payout": self._pay_out}
 
     def _pay_out(self, request: Request, request_id: str) -> Reply:
-        """`orders` (their ids here, or ids of other shops; all that are not paid out where they are
-        left out), `status`, `fee` (a share), `adjust` (an amount more), `off` (what the payout
-        states beside what it is made of), `rest` (only what moved since their last payout). With
-        `id` a payout is made again: its fee may be another.
+        """Pay out orders.
+
+        `orders` (their ids here, or ids of other shops; by default all unpaid ones), `status`,
+        `fee` (a share), `adjust` (an extra amount), `off` (the difference between payout and
+        transactions), `rest` (only what moved since the last payout). With `id` a payout is made
+        again, possibly with another fee.
         """
         given = dict(given_of(request))
         now = self.stand_in.now()
@@ -359,7 +362,7 @@ class PayoutControl(ShopControl):
 
 
 def paid_out(books: ShopifyBooks, given: Mapping[str, Any], now: datetime) -> Order:
-    """A payout of these orders with all that it is made of; raises ControlError."""
+    """Return a payout of these orders with its transactions; raise ControlError."""
     key = int(given.get("id") or max(books.payouts, default=FIRST) + 1)
     before = books.payouts.get(key)
     status = str(given.get("status", "paid"))
@@ -394,7 +397,7 @@ def paid_out(books: ShopifyBooks, given: Mapping[str, Any], now: datetime) -> Or
 def _rows(
     books: ShopifyBooks, orders: Sequence[int], given: Mapping[str, Any], moment: str
 ) -> Iterator[Order]:
-    """What moved the balance: the sale of each order and its refunds, and an adjustment."""
+    """Yield the balance transactions: each order's sale and refunds, and an adjustment."""
     share = Decimal(str(given.get("fee", FEE)))
     for number in orders:
         order = books.orders.get(number)
@@ -435,7 +438,7 @@ def _text(amount: Decimal) -> str:
 
 
 def _out(key: int, status: str, net: Decimal, moment: str) -> Order:
-    """The transaction by which the payout leaves the balance."""
+    """Return the transaction that pays out the balance."""
     row = _row("payout", -net, Decimal(0), None, moment)
     return {"id": key * 10_000, "payout_id": key, "payout_status": status, **row}
 
@@ -443,7 +446,7 @@ def _out(key: int, status: str, net: Decimal, moment: str) -> Order:
 def answer_payouts(
     books: ShopifyBooks, path: str, query: Mapping[str, str], root: str
 ) -> Reply | None:
-    """A page of payouts or of balance transactions; None where something else is asked for."""
+    """Return a page of payouts or balance transactions; None for another path."""
     if path == f"{root}shopify_payments/payouts.json":
         hidden = {"orders", "transactions"}
         newest = sorted(books.payouts.values(), key=lambda one: (one["date"], one["id"]))[::-1]
@@ -462,7 +465,7 @@ def _page(
     query: Mapping[str, str],
     filtered: tuple[str, str],
 ) -> Reply:
-    """Rows by a filter, or by a cursor, beside which only `limit` may stand."""
+    """Return rows by a filter, or by a cursor, which allows only `limit` beside it."""
     asked, word = filtered
     try:
         page = json.loads(base64.b64decode(query["page_info"])) if "page_info" in query else {}

@@ -26,8 +26,10 @@ BUYERS = ("Aisyah Rahman", "陈美玲", "முத்து குமார்",
 
 
 def bought(number: int, given: Mapping[str, Any], now: datetime) -> Order:
-    """A new order: `items` of sku, name, quantity, price and discount; `shipping`, `tip`, `status`
-    (of its payment), `taxes_included`, `test`; what is left out is usual.
+    """Return a new order.
+
+    `items` have sku, name, quantity, price and discount; further `shipping`, `tip`, `status` (of
+    the payment), `taxes_included`, `test`. Every value has a default.
     """
     order_id, moment = ID + number, told(now)
     items = given.get("items") or [{"sku": GOODS[number % 3][0], "quantity": 1 + number % 3}]
@@ -67,7 +69,7 @@ def bought(number: int, given: Mapping[str, Any], now: datetime) -> Order:
 
 
 def changed(act: str, order: Order, given: Mapping[str, Any], now: datetime) -> Order:
-    """The order after any later act. Shopify archives (delete) and brings back (restore)."""
+    """Return the order after a later act; Shopify archives (delete) and restores (restore)."""
     match act:
         case "edit":
             made = edited(order, given, now)
@@ -97,7 +99,7 @@ def edited(order: Order, given: Mapping[str, Any], now: datetime) -> Order:
 
 
 def sent(order: Order, now: datetime) -> Order:
-    """All that is left of the order, in one more fulfilment."""
+    """Return the order with all remaining goods in one more fulfilment."""
     order = copy.deepcopy(order)
     count = len(order["fulfillments"]) + 1
     moment = told(now)
@@ -123,7 +125,7 @@ def sent(order: Order, now: datetime) -> Order:
 
 
 def cancelled(order: Order, now: datetime) -> Order:
-    """The order and its money are taken back before anything was sent."""
+    """Return the order cancelled and refunded before anything was sent."""
     order = copy.deepcopy(order)
     order["cancelled_at"] = told(now)
     for item in order["line_items"]:
@@ -134,12 +136,14 @@ def cancelled(order: Order, now: datetime) -> Order:
 
 
 def refunded(order: Order, given: Mapping[str, Any], now: datetime) -> Order:
-    """`pieces` of the first line are given back, with `restock` (return, no_restock, cancel,
-    legacy_restock), and the `shipping` where it is asked for; `money` is what became of it.
+    """Return the order after `pieces` of the first line were given back.
+
+    `restock` is return, no_restock, cancel or legacy_restock; `shipping` is refunded on request;
+    `money` is what happened to the payment.
 
     Refunded shipping is among `refund_shipping_lines`
-    (https://shopify.dev/docs/api/admin-graphql/latest/objects/RefundShippingLine); with
-    `shipping: "adjustment"` it is an order adjustment, as older versions of the API have it.
+    (https://shopify.dev/docs/api/admin-graphql/latest/objects/RefundShippingLine); with `shipping:
+    "adjustment"` it is an order adjustment, as in older versions of the API.
     """
     order = copy.deepcopy(order)
     if not order["line_items"][0]["current_quantity"]:
@@ -151,11 +155,11 @@ def refunded(order: Order, given: Mapping[str, Any], now: datetime) -> Order:
 
 
 def exchanged(order: Order, given: Mapping[str, Any], now: datetime) -> Order:
-    """`pieces` of the item at place `line` come back (1 is the first), and `add` takes their place.
+    """Return the order after `pieces` of the item at place `line` were exchanged for `add`.
 
-    Shopify adds the new item to the order itself and applies the worth of the returned goods to it;
-    what is left goes back to the buyer. Where the new item costs more, the buyer pays the balance
-    (`paid`), or owes it until the act `pay`
+    The first line is 1. Shopify adds the new item to the order itself and applies the value of the
+    returned goods to it; the rest goes back to the buyer. Where the new item costs more, the buyer
+    pays the balance (`paid`), or owes it until the act `pay`
     (https://shopify.dev/docs/apps/build/orders-fulfillment/returns-apps/read-exchanges,
     https://help.shopify.com/en/manual/orders/refunds-returns/exchanges).
     """
@@ -186,15 +190,16 @@ def exchanged(order: Order, given: Mapping[str, Any], now: datetime) -> Order:
 
 
 def paid(order: Order) -> Order:
-    """The buyer pays what is owed."""
+    """Return the order after the buyer paid the balance."""
     if not Decimal(order.get("total_outstanding", "0.00")):
         return order
     return {**order, "total_outstanding": "0.00", "financial_status": "paid"}
 
 
 def payments(order: Order) -> list[Decimal]:
-    """Return what the buyer paid: the first sale, then the balance of each exchange. What is still
-    owed is that of the last ones.
+    """Return what the buyer paid: the first sale, then the balance of each exchange.
+
+    The latest balances may still be owed.
     """
     returns = order.get("returns", [])
     new = {one["line_item"]["id"] for each in returns for one in each[_NEW]}
@@ -210,8 +215,10 @@ def payments(order: Order) -> list[Decimal]:
 
 
 def sold(order: Order) -> dict[str, int]:
-    """SKU -> pieces that are not in stock any more. Refunded pieces are back where they came back
-    (return) or were never sent (cancel), with all others they are not.
+    """Return SKU -> pieces out of stock.
+
+    Refunded pieces are in stock if they came back (return) or were never sent (cancel), otherwise
+    not.
     """
     found: Counter[str] = Counter()
     skus = {item["id"]: item["sku"] for item in order["line_items"]}
@@ -225,7 +232,7 @@ def sold(order: Order) -> dict[str, int]:
 
 
 def told(moment: datetime) -> str:
-    """A moment by the clock of the shop."""
+    """Return a moment by the shop's clock."""
     return moment.astimezone(HERE).isoformat(timespec="seconds")
 
 
@@ -264,7 +271,7 @@ def _take_off(
     given: Mapping[str, Any],
     item: dict[str, Any] | None = None,
 ) -> None:
-    """Add a refund of pieces; `given` is that of `refunded`, with a blank `money` for none."""
+    """Add a refund of pieces; `given` is as in `refunded`, with a blank `money` for none."""
     restock, status = str(given.get("restock", "return")), str(given.get("money", "success"))
     shipping, adjusted = bool(given.get("shipping")), given.get("shipping") == "adjustment"
     item = item or order["line_items"][0]
@@ -335,7 +342,7 @@ def _article(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _both(amount: Decimal) -> dict[str, Any]:
-    """An amount in the money of the shop and of the buyer."""
+    """Return an amount in the currencies of shop and buyer."""
     told = {"amount": f"{amount:.2f}", "currency_code": "MYR"}
     return {"shop_money": told, "presentment_money": told}
 
@@ -345,7 +352,7 @@ def _sum(parts: Sequence[Mapping[str, Any]], name: str) -> Decimal:
 
 
 def _summed(order: Order) -> Order:
-    """The order with its sums: what was ordered, and what is left of it."""
+    """Return the order with its sums: what was ordered, and what remains."""
     items = order["line_items"]
     discounts = sum((_sum(item["discount_allocations"], "amount") for item in items), Decimal(0))
     goods = sum((Decimal(item["price"]) * item["quantity"] for item in items), Decimal(0))

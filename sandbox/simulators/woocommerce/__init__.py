@@ -1,1 +1,1 @@
-"""The stand-in of WooCommerce, with its own books; imports nothing of the connector."""
+"""The simulator of WooCommerce, with its own books, which imports nothing from the connector."""

@@ -1,4 +1,4 @@
-"""Start the WooCommerce stand-in: `python -m sandbox.simulators.woocommerce`.
+"""Start the WooCommerce simulator: `python -m sandbox.simulators.woocommerce`.
 
 It prints its address and keys, and serves until it is killed. The module is short because `-m`
 needs it by this name.
@@ -13,7 +13,7 @@ from sandbox.simulators.woocommerce.api import FAULTS, ORDERS, Keys, WooBooks, W
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Start the stand-in."""
+    """Start the simulator."""
     given = _parser().parse_args(arguments)
     keys = Keys(hook=given.secret, consumer=given.consumer_key, secret=given.consumer_secret)
     shop = WooCommerce(

@@ -74,7 +74,7 @@ class WooBooks(ShopBooks):
     """The books of a WooCommerce shop."""
 
     def acts(self) -> dict[str, Act]:
-        """Its webhook can be switched on again."""
+        """Return the control acts; the webhook can be enabled again."""
         return {**super().acts(), "enable": self._enable}
 
     def _enable(self, _given: Mapping[str, Any]) -> None:
@@ -83,7 +83,7 @@ class WooBooks(ShopBooks):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keys:
-    """The secret of the webhook, and the two halves of the key to ask with."""
+    """The webhook's secret, and the two halves of the API key."""
 
     hook: str
     consumer: str
@@ -113,7 +113,7 @@ class WooCommerce(Shop):
     def changed(
         self, act: str, order_id: int, order: Order | None, given: Mapping[str, Any]
     ) -> Order:
-        """The order after an act."""
+        """Return the order after an act."""
         if act == "create":
             return created(order_id, self._seed, self.now(), given)
         if order is None:
@@ -121,7 +121,7 @@ class WooCommerce(Shop):
         return changed(act, order, self.now(), given)
 
     def webhooks(self, act: str, order: Order) -> Sequence[Webhook]:
-        """One for each change; of a deleted order only its id."""
+        """Return one webhook for each change; of a deleted order only its id."""
         event = _TOPICS.get(act, "updated")
         content = {"id": order["id"]} if act == "delete" else shown(order)
         raw = json.dumps(content, ensure_ascii=False).encode()
@@ -129,28 +129,28 @@ class WooCommerce(Shop):
         return [Webhook(topic=f"order.{event}", headers=right, raw=raw, forged=wrong)]
 
     def sold(self, order: Order) -> Mapping[str, int]:
-        """What was sold, without what was put back."""
+        """Return what was sold, without what was put back."""
         return sold(order)
 
     def silent(self) -> bool:
-        """Its webhook was switched off."""
+        """Check whether the webhook was disabled."""
         return self.books.failures >= ENOUGH
 
     def ping(self) -> Webhook:
-        """What is sent when a webhook is made: a form, and no signature."""
+        """Return the ping of a new webhook: a form without a signature."""
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         raw = f"webhook_id={HOOK_ID}".encode()
         return Webhook(topic="ping", headers=headers, raw=raw, forged={})
 
     def play(self) -> None:
-        """The webhook is made first, which is told by a ping."""
+        """Create the webhook, which sends a ping, and then play."""
         if self._to and not self.books.steps:
             with self._lock:
                 self._post(self.ping(), 0, "ping")
         super().play()
 
     def answer(self, request: Request, request_id: str) -> tuple[Reply, bool]:
-        """What the shop answers who asks."""
+        """Return the shop's reply."""
         del request_id
         fault = request.headers.get("x-sim-fault") or self._asked_fault()
         reply = self.faulty(fault, request) or self._refused(request) or self._shown(request)
@@ -178,7 +178,7 @@ class WooCommerce(Shop):
         return next((name for name in self.books.faults if name in _ASKED), "")
 
     def faulty(self, fault: str, request: Request) -> Reply | None:  # noqa: ARG002
-        """What is answered instead."""
+        """Return the reply of a planned fault, or None."""
         if fault == "rest_html":
             page = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
             return Reply(status=502, content=page, headers={"Content-Type": "text/html"})
@@ -290,7 +290,7 @@ def _matches(order: Order, wanted: str, after: datetime | None) -> bool:
 
 
 def created(order_id: int, seed: int, now: datetime, given: Mapping[str, Any]) -> Order:
-    """A new order that was paid; `given` may name lines (`sku`, `quantity`), and `fields`."""
+    """Return a new paid order; `given` may set lines (`sku`, `quantity`) and `fields`."""
     chance = random.Random(seed * 1_000_003 + order_id)  # noqa: S311 - can be repeated
     buyer, place = chance.choice(BUYERS), chance.choice(_PLACES)
     order: Order = {
@@ -378,7 +378,7 @@ def _stamp(order: Order, at: datetime, *names: str) -> None:
 
 
 def changed(act: str, order: Order, now: datetime, given: Mapping[str, Any]) -> Order:
-    """The order after an act, modified at least a second later than before."""
+    """Return the order after an act, modified at least a second later than before."""
     made: Order = {**order, "line_items": [dict(one) for one in order["line_items"]]}
     before = datetime.fromisoformat(order["date_modified_gmt"]).replace(tzinfo=UTC)
     _ACTS[act](made, given)
@@ -395,7 +395,7 @@ def changed(act: str, order: Order, now: datetime, given: Mapping[str, Any]) -> 
 
 
 def summed(order: Order) -> Order:
-    """The order with all its sums."""
+    """Return the order with all its sums."""
     off = Decimal("0.1") if order["coupon_lines"] else Decimal()
     for place, line in enumerate(order["line_items"], start=1):
         _priced(line, place, off)
@@ -454,14 +454,16 @@ def _text(amount: Decimal) -> str:
 
 
 def shown(order: Order) -> Order:
-    """The order as the shop tells of it: what it keeps for itself begins with `_`."""
+    """Return the order for a reply; internal fields begin with `_`."""
     lines = [{n: v for n, v in one.items() if n[0] != "_"} for one in order["line_items"]]
     return {n: v for n, v in order.items() if n[0] != "_"} | {"line_items": lines}
 
 
 def sold(order: Order) -> dict[str, int]:
-    """SKU -> pieces that are not in stock any more. A cancelled order has none; a refund puts
-    pieces back only where it said so as it was made, which the order itself never tells.
+    """Return SKU -> pieces out of stock.
+
+    A cancelled order has none; a refund adds pieces only where that was chosen, which the order
+    never shows.
     """
     found: Counter[str] = Counter()
     for one in order["line_items"]:
