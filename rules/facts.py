@@ -183,7 +183,8 @@ class Facts:
 
     `billed`: route -> line key -> quantity, else summed over its live postings; `held_of_family`:
     the team that decides about another record's posting; `taken_back`: documents of the family that
-    were posted and then reversed. `barred`: route or target -> why no document may be posted there
+    were posted and then reversed. `stored_otherwise`: what the target stored otherwise than it was
+    sent, though nobody edited it. `barred`: route or target -> why no document may be posted there
     (rules/decisions/barred_documents.py).
     """
 
@@ -200,6 +201,7 @@ class Facts:
     links: Mapping[str, tuple[Mapping[str, object], ...]] = field(default_factory=dict)
     billed: Mapping[str, Mapping[str, Decimal]] = field(default_factory=dict)
     target_edited: tuple[TargetEdit, ...] = ()
+    stored_otherwise: tuple[TargetEdit, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     first: Mapping[str, object] | None = None  # the record as first received, if it differs now
     dated: Mapping[str, Dated] = field(default_factory=dict)  # route -> the date that a person set

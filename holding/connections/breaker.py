@@ -350,5 +350,17 @@ def edits(route: str, seq: int, body: Mapping[str, Any] | None) -> tuple[TargetE
     return tuple(field_edits) or (TargetEdit(route, seq, None, WHOLE, body["words"]),)
 
 
+def stored_otherwise(
+    route: str, seq: int, body: Mapping[str, Any] | None
+) -> tuple[TargetEdit, ...]:
+    """Return the fields that the target stored otherwise than they were sent, by a reading."""
+    if body is None or body["found"] != "different" or not body.get("fault"):
+        return ()
+    return tuple(
+        TargetEdit(route, seq, line or None, field or LINES, value)
+        for line, field, value in body["differs"]
+    )
+
+
 BARRED = and_(Throttle.breaker != BreakerState.CLOSED, ~_time_to_ask(NOW, moment("asked_by")))
 """Of a throttle: nobody may call now, not even to ask."""

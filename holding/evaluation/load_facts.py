@@ -397,6 +397,7 @@ def _case(
         barred=sale.barred,
         links=joined_records(row.id, subject, near, judge),
         target_edited=_target_edits(postings),
+        stored_otherwise=_stored_otherwise(postings),
     )
     return Case(
         claimed=claimed,
@@ -428,6 +429,16 @@ def _target_edits(postings: Sequence[PostingRow]) -> tuple[TargetEdit, ...]:
         for posting in postings
         if posting.state == PostingState.POSTED
         for edit in breaker.edits(posting.route, posting.seq, posting.reading)
+    )
+
+
+def _stored_otherwise(postings: Sequence[PostingRow]) -> tuple[TargetEdit, ...]:
+    """Return what the target stored otherwise than it was sent, on the posted documents."""
+    return tuple(
+        edit
+        for posting in postings
+        if posting.state == PostingState.POSTED
+        for edit in breaker.stored_otherwise(posting.route, posting.seq, posting.reading)
     )
 
 

@@ -41,15 +41,16 @@ def overwrite_edit(
 
     def act(desk: Desk, hold: Hold, voice: Voice) -> Done | Refusal:
         why = reason.strip()
+        number = desk.postings[hold.posting_id or 0].number  # the hold may name its credit note
         _plan_update(desk, hold, now)
         if hold.code == STORED_OTHERWISE:
-            decided, say = {}, f"{voice.name} had {hold.number} sent again as it was posted: {why}"
+            decided, say = {}, f"{voice.name} had {number} sent again as it was posted: {why}"
             sent = f"sent again: {why}"
             close_holds(session, [hold], voice, state=HoldState.CLEARED, why=sent, now=now)
         else:
             decided = store_decisions(desk, [hold], voice, "release", why, now, op)
             close_holds(session, [hold], voice, state=HoldState.RELEASED, why=why, now=now)
-            say = f"{voice.name} had {hold.number} sent again over the edit: {why}"
+            say = f"{voice.name} had {number} sent again over the edit: {why}"
         result = done_with(hold, say)
         sealed = sealed_decisions(desk, decided)
         desk.tell([result], "hold.released", now, op, actor=voice, reason=why, sealed=sealed)

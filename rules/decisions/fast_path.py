@@ -331,6 +331,7 @@ def _is_new(facts: Facts) -> bool:
         or facts.history
         or facts.documents
         or facts.target_edited
+        or facts.stored_otherwise
         or facts.billed
         or facts.dated
         or facts.barred

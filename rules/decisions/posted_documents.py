@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -83,6 +83,9 @@ class _Cause:
 
 
 _CHANGED = _Cause("stale_version", CauseKind.STALE, "Changed in the accounting system")
+
+
+_STORED = _Cause("uncertain", CauseKind.STALE, "Stored otherwise than sent")
 
 
 _GONE = _Cause("uncertain", CauseKind.GONE, "Not in the accounting system")
@@ -373,9 +376,33 @@ class TargetEditProgram:
             if differing:
                 amounts = any(_is_number(e.shows) and _is_number(ours) for e, ours in differing)
                 stuck = amounts and posting.seq in credited and self.action.kind in STOPS
-                shown = tuple((_name(e), f"{ours} is {e.shows} there") for e, ours in differing)
-                self._say(run, posting, shown, said, kind="block" if stuck else "")
+                self._say(run, posting, _in_words(differing), said, kind="block" if stuck else "")
         return said
+
+    def judge_stored(
+        self, run: Run, lives: tuple[PostingFact, ...], credited: Container[int]
+    ) -> Said:
+        """Return a finding for each document that gets a credit note and that the target stored
+        with other amounts. No release lets the credit note go.
+        """
+        said = Said()
+        for posting in lives if credited else ():
+            at = (posting.route, posting.seq)
+            stored = [e for e in run.facts.stored_otherwise if (e.route, e.seq) == at]
+            shown = [(e, _ours(posting, e, summed=True)) for e in stored]
+            differing = [(e, ours) for e, ours in shown if not is_same_value(ours, e.shows)]
+            if differing and posting.seq in credited:
+                self._stored(run, posting, _in_words(differing), said)
+        return said
+
+    def _stored(
+        self, run: Run, posting: PostingFact, shown: tuple[tuple[str, str], ...], said: Said
+    ) -> None:
+        text = (
+            f"The accounting system stored {posting.number} otherwise than it was sent:"
+            f" {_listed(run, shown)}. A credit note would have the amounts that were sent."
+        )
+        self._add(run, posting, said, text, shown, _STORED, "block")
 
     def shows(self, run: Run, posting: PostingFact) -> dict[tuple[int | None, str], str]:
         """Return what the target shows in the fields that we own."""
@@ -391,8 +418,7 @@ class TargetEditProgram:
         *,
         kind: str,
     ) -> None:
-        words = [(name, text if run.bare else separated(text)) for name, text in shown[:8]]
-        names = ", ".join(f"{name} {text}" for name, text in words)
+        names = _listed(run, shown)
         text = f"{posting.number} was changed in the accounting system: {names}."
         self._add(run, posting, said, text, shown, _CHANGED, kind or self.action.kind)
 
@@ -451,6 +477,16 @@ class TargetEditProgram:
                 span=self.action.span,
             )
         )
+
+
+def _in_words(differing: Iterable[tuple[TargetEdit, str]]) -> tuple[tuple[str, str], ...]:
+    """Return the name of each differing field with both of its values."""
+    return tuple((_name(edit), f"{ours} is {edit.shows} there") for edit, ours in differing)
+
+
+def _listed(run: Run, shown: tuple[tuple[str, str], ...]) -> str:
+    words = [(name, text if run.bare else separated(text)) for name, text in shown[:8]]
+    return ", ".join(f"{name} {text}" for name, text in words)
 
 
 def _is_number(text: str) -> bool:

@@ -312,8 +312,9 @@ class RouteProgram:
         staying = {posting.seq for posting in planner.staying}
         right = {seq: draft for seq, draft in (newest or {}).items() if seq in staying}
         compares = self.compiler.index.edition >= Edition.EIGHTH
-        credited = frozenset(planner.credited() if compares else ())
-        answer.said.add(self.edits.judge(run, lives, right, credited))
+        credited = frozenset(planner.credited())
+        answer.said.add(self.edits.judge(run, lives, right, credited if compares else frozenset()))
+        answer.said.add(self.edits.judge_stored(run, lives, credited))
         frame.said.verdicts += answer.said.verdicts
         findings = [*answer.said.findings, *frame.base]
         if answer.stops:

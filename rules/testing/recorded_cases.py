@@ -120,7 +120,14 @@ def _read(program: Program, judged: Judged, story: Story) -> tuple[Use, ...]:
     used = judged.outcome.used
     if story.changed is None:
         return used
-    unsent = replace(judged.facts, postings=(), target_edited=(), history={}, documents=())
+    unsent = replace(
+        judged.facts,
+        postings=(),
+        target_edited=(),
+        stored_otherwise=(),
+        history={},
+        documents=(),
+    )
     subject = replace(judged.subject, body=story.body)
     return (*program.evaluate(subject, unsent, judged.world, judged.now).used, *used)
 

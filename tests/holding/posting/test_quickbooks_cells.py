@@ -155,7 +155,7 @@ class House:
         for one in told:
             if one.cell.age:
                 self._valid(one.document, int(one.cell.age.removesuffix("h")))
-        self._read_again()
+        self.read_again()
         with self.shop.database.read() as session:
             known = session.scalar(select(func.count(Posting.e_invoice_at)))
         assert known == sum(bool(one.cell.age) for one in told)
@@ -163,8 +163,12 @@ class House:
     def young(self, number: str) -> None:
         """The e-invoice of a document, if it is there, became valid an hour ago."""
         if number in [one.get("DocNumber") for one in self.sim.show("documents")]:
-            self._valid(number, 1)
-            self._read_again()
+            self.was_valid(number, hours=1)
+
+    def was_valid(self, number: str, *, hours: int) -> None:
+        """The e-invoice of a document became valid so many hours ago, and is read."""
+        self._valid(number, hours)
+        self.read_again()
 
     def _valid(self, number: str, hours: int) -> None:
         since = self.shop.now - timedelta(hours=hours)
@@ -172,7 +176,7 @@ class House:
         own += [{"Name": FIELD, "StringValue": since.isoformat()}]
         self.sim.control("by_hand", number=number, fields={"CustomField": own})
 
-    def _read_again(self) -> None:
+    def read_again(self) -> None:
         with self.shop.database.write() as session:
             session.execute(update(Posting).values(read_due_at=self.shop.now))
         self.work()
