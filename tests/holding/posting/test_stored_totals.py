@@ -7,8 +7,8 @@ from sqlalchemy import select, update
 
 from holding.company.diagnosis import Topic, diagnose
 from holding.db.models import Hold, Posting, Push, Release
-from holding.db.together import answer
 from holding.db.refusal import Refusal
+from holding.db.together import answer
 from holding.holds import releases
 from holding.holds.holds import Done
 from holding.holds.restored_documents import overwrite_edit
