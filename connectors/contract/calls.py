@@ -335,6 +335,8 @@ class Found:
     """Whether an unknown result is the target's own clear answer, such as "still processing"."""
     key_paused: bool = False
     """Whether the target keeps the document until its paused key is made active."""
+    by_person: bool = False
+    """Whether an unknown result stays so until a person looks, as among too many documents."""
 
     @property
     def lookup_refused(self) -> bool:

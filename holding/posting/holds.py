@@ -276,11 +276,13 @@ def unusable_entry(system: str, number: str, unusable: UnusableEntry) -> Trouble
 def refused_lookup(system: str, number: str, found: Found, owner: str) -> Trouble:
     """Return the trouble of a document whose lookup the target refuses, in the target's words."""
     words = f"{system} refused the look-up of {number}, so it was not sent. {found.words}"
+    if found.by_person:
+        words = f"{number} was not sent: it has to be found in {system} first. {found.words}"
     return Trouble(
         code=LOOKUP_REFUSED,
         error_class="bad_value",
         words=words,
-        target_code=str(found.status),
+        target_code=str(found.status or ""),
         owner=owner,
     )
 
@@ -477,7 +479,7 @@ def _key(posting: Posting, trouble: Trouble, connection: str) -> tuple[CauseKey,
         return CauseKey(CauseKind.TARGET, named), f"{trouble.target_code} was withdrawn"
     if trouble.code == UNSEEN:
         named = f"{connection}:{posting.doc_type}:unseen"
-        return CauseKey(CauseKind.TARGET, named), f"No clear answer, and no list in {connection}"
+        return CauseKey(CauseKind.TARGET, named), f"Only a person can look for it in {connection}"
     if trouble.code in (INACTIVE, OTHER_CURRENCY):
         return _key_of_entry(trouble, connection)
     if trouble.code in _OWN:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from connectors.contract import Found, Question, Stands
@@ -24,6 +24,7 @@ from holding.connections import breaker, limits
 from holding.connections.channel import Channel, Desk, renewed_after_all
 from holding.db.models import (
     Attempt,
+    Hold,
     ListedCode,
     Posting,
     Push,
@@ -33,9 +34,9 @@ from holding.db.models import (
     Request,
     Version,
 )
-from holding.db.models.columns import AttemptState, PushState, RequestState
+from holding.db.models.columns import AttemptState, HoldState, PushState, RequestState
 from holding.platform.changes import read_back_now
-from holding.platform.states import FAILS_ON_IT
+from holding.platform.states import FAILS_ON_IT, UNSEEN
 from holding.posting import holds, send, store_results
 from holding.posting.claims import Claim, requeue_unscheduled, return_later, return_posting
 from holding.posting.evidence import without_target_fields
@@ -423,7 +424,7 @@ def _trouble_of_lookup(desk: Desk, channel: Channel, one: Checked, found: Found)
     """Return the trouble of a document that the target itself keeps from being sent, or None."""
     with desk.database.read() as session:
         owner = store_results.decide_retry(session, one.posting, send.AUTHORIZATION_FAILED, 1).owner
-        if found.lookup_refused:
+        if found.lookup_refused or found.by_person:
             return holds.refused_lookup(channel.name, one.document.number, found, owner)
         if not is_server_error(found.status) or not failed_alone_before(session, channel, one.key):
             return None
@@ -547,7 +548,8 @@ def _goes(
 
     Otherwise it is held, returned or stored. Returns an answer that refuses our key.
     """
-    if found is None or found.unseen or _known(desk, one, found):
+    is_absent = found is None or found.unseen or (found.by_person and _is_told_absent(desk, one))
+    if is_absent or (found is not None and _known(desk, one, found)):
         similar_documents = found.alike if found is not None and not _let_pass(desk, one) else ()
         if similar_documents and not _none_by_hand(desk, channel, one, similar_documents):
             return False
@@ -557,6 +559,21 @@ def _goes(
     if found.kind != "different" or not _told_the_rules(desk, channel, one):
         _turn(desk, channel, one, found, story)
     return False
+
+
+def _is_told_absent(desk: Desk, one: Checked) -> bool:
+    """Check whether a person did not find the document since it was last sent."""
+    posting_id = one.claim.posting_id
+    last_push = select(func.max(Push.made_at)).where(Push.posting_id == posting_id)
+    query = select(Hold.id).where(
+        Hold.posting_id == posting_id,
+        Hold.code == UNSEEN,
+        Hold.state == HoldState.CLEARED,
+        Hold.closed_by_id.is_not(None),
+        Hold.closed_at >= last_push.scalar_subquery(),
+    )
+    with desk.database.read() as session:
+        return one.action == "create" and session.scalar(query.limit(1)) is not None
 
 
 def _known(desk: Desk, one: Checked, found: Found) -> bool:
@@ -593,7 +610,8 @@ def _turn(desk: Desk, channel: Channel, one: Checked, found: Found, story: bytes
     """Store the lookup of a posting that is not sent now: it exists already, or the answer is
     unknown.
     """
-    if found.kind == "unknown":
+    for_person = found.by_person and one.action == "create"
+    if found.kind == "unknown" and not for_person:
         retry_unclear(desk, channel, one, found)
         return
     claim = one.claim
@@ -615,6 +633,8 @@ def _turn(desk: Desk, channel: Channel, one: Checked, found: Found, story: bytes
                 existing=True,
                 total=found.total,
             )
+        elif for_person:
+            store_results.mark_unseen(case, found.words, verdict.posting.tries)
         else:
             store_results.mark_conflict(case, found)
         holds.settle_holds(session, [member.record_id], case.causes)

@@ -117,6 +117,8 @@ def _look(
         resend = False
         if found.key_lasts is not None:
             resend = _asks_by_key(case, doubt, found, found.key_lasts)
+        elif found.by_person:
+            _leave_to_person(case, doubt, found)
         elif _proved_absent(doubt, found, asked):
             resend = _sends_again(case, doubt, found)
         else:
@@ -168,6 +170,18 @@ def _asks_by_key(case: Case, doubt: UncertainPush, found: Found, lasts: timedelt
             return True
         posting_push.mark_uncertain(case, found.words, not_before=due)
     return False
+
+
+def _leave_to_person(case: Case, doubt: UncertainPush, found: Found) -> None:
+    """Hold a push for a person, who alone can find it, once its last call surely ended."""
+    due = doubt.sent.last_at + doubt.settles
+    if case.now < due:
+        posting_push.mark_uncertain(case, found.words, not_before=due)
+        return
+    posting = owned_posting(case)
+    if posting is not None:
+        tries = posting.tries + doubt.sent.count
+        store_results.mark_unseen(case, f"{doubt.sent.said} {found.words}".strip(), tries)
 
 
 def _proved_absent(doubt: UncertainPush, found: Found, now: datetime) -> bool:

@@ -306,7 +306,7 @@ def _kept(
         "book": posting.book,
     }
     if found.kind == "unknown":
-        never = {"read_due_at": None} if found.key_lasts is not None else {}
+        never = {"read_due_at": None} if found.key_lasts is not None or found.by_person else {}
         return _Kept(posting, document, found, {**columns, **never})
     is_there, validated = found.kind != "absent", _is_validated(posting, found)
     columns |= {

@@ -187,7 +187,7 @@ def test_without_any_answer_a_person_looks_and_says_what_is_there(house: House) 
 
     link, again, skip = (hold_of(finance, f"refund/RF-{number}") for number in orders)
     assert "AiAccount lists no refunds" in finance.get(link)
-    assert "No clear answer, and no list in AiAccount" in finance.get(link)
+    assert "Only a person can look for it in AiAccount" in finance.get(link)
     assert "Not there: send RF-7122 again" in finance.get(again)
     act(finance, link, "link", number="RF-7121", reason="It is there, seen on its page.")
     act(finance, again, "look", reason="Its list of refunds, all of November.")

@@ -184,7 +184,7 @@ def with_names_on_day(document: OutgoingDocument, get: Get) -> tuple[Seen, Names
     mine = tuple(one for one in seen.documents if one.get(word) == document.number)
     if not mine and not seen.whole:
         words = f"QuickBooks has too many documents of {document.party} on {day} to look through."
-        return Found(kind="unknown", words=words, answered=True)
+        return Found(kind="unknown", words=words, answered=True, by_person=True)
     names = _names_of(document.document, mine, get)
     return names if isinstance(names, Found) else (replace(seen, documents=mine), names)
 

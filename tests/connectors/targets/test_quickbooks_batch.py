@@ -8,6 +8,7 @@ import pytest
 
 from connectors.contract import Answer
 from connectors.registry import targets
+from connectors.targets.quickbooks import responses
 from connectors.targets.quickbooks.payload import MOST
 from connectors.targets.quickbooks.writes import items_in
 from connectors.transport.http import HttpAnswer
@@ -252,6 +253,16 @@ class TestPayments:
         (answer,) = bench.send(money(), key="cp-b").answers
         assert (answer.kind, answer.code, answer.status) == ("refused", "lookup_refused", 400)
         assert "not queryable" in answer.words
+
+    def test_among_too_many_documents_a_person_has_to_look(self, bench, monkeypatch):
+        bench.send(bench.make(), key="cp-a")
+        bench.sim.control("company", not_queryable={"Invoice": ["DocNumber"]})
+        monkeypatch.setattr(responses, "MOST", 1)
+        monkeypatch.setattr(responses, "PAGES", 1)
+        found = bench.look_up(bench.make("NS-2"))
+        assert (found.kind, found.by_person, found.answered) == ("unknown", True, True)
+        assert "too many documents" in found.words
+        assert bench.look_up(bench.make()).kind == "equal"
 
 
 def heard(*items):

@@ -5,10 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from connectors.contract import Found
-from holding.db.models import Event, Hold, Posting, Push
+from holding.db.models import Event, Hold, Posting, Push, Request
 from holding.db.refusal import Refusal
 from holding.holds import releases, retries
 from holding.holds.holds import Done
@@ -19,6 +19,7 @@ from rules.values.canonical import revive
 from tests.holding.life import SMALL, Life
 from tests.holding.shop import line
 from tests.support.books import Books, Standing, content_of
+from tests.support.factories import connection_named
 
 LARGER: dict[str, Any] = {"total": "288.00", "lines": [line(qty="3")]}
 
@@ -315,3 +316,85 @@ def test_what_nobody_sees_and_was_skipped_is_linked_after_a_new_version(unseen: 
     assert isinstance(act(unseen, manual_entries.link_document, "A-1-1"), Done)
     assert unseen.books.effects == []
     assert unseen.shop.states() == {"A-1": "posted"}
+
+
+TOO_MANY = Found(kind="unknown", words="Too many documents.", answered=True, by_person=True)
+
+
+@pytest.fixture
+def among_many(life: Life, monkeypatch: pytest.MonkeyPatch) -> Life:
+    """The call for A-1 got no answer, and only a person can find it among too many documents."""
+    monkeypatch.setattr(Books, "look_up", lambda *_, **__: TOO_MANY)
+    life.books.moods = ["away"]
+    life.arrive("A-1")
+    wait(life)
+    assert life.held("A-1") == ["TGT10"]
+    return life
+
+
+def calls(life: Life) -> int:
+    with life.shop.database.read() as session:
+        return session.scalar(select(func.count(Request.id)).where(Request.kind == "push")) or 0
+
+
+def test_what_only_a_person_finds_is_held_and_not_looked_up_without_end(among_many: Life) -> None:
+    hold = hold_of(among_many)
+    assert (hold.rule, hold.error_class) == ("target.not_shown", "duplicate")
+    assert hold.message.endswith("Too many documents.")
+    with among_many.shop.database.read() as session:
+        before = session.scalar(select(func.count(Request.id)))
+    for _ in range(5):
+        wait(among_many)
+    with among_many.shop.database.read() as session:
+        assert session.scalar(select(func.count(Request.id))) == before
+    assert sound(among_many) == []
+
+
+def test_what_a_person_does_not_find_among_many_is_sent(among_many: Life) -> None:
+    assert isinstance(act(among_many, manual_entries.look_again), Done)
+    wait(among_many)
+    assert among_many.books.effects == [("create", "A-1-1")]
+    assert among_many.shop.states() == {"A-1": "posted"}
+    assert sound(among_many) == []
+
+
+def test_what_a_person_finds_among_many_is_linked(among_many: Life) -> None:
+    assert isinstance(act(among_many, manual_entries.link_document, "A-1-1"), Done)
+    wait(among_many)
+    assert (among_many.books.effects, calls(among_many)) == ([], 1)
+    assert among_many.shop.states() == {"A-1": "posted"}
+    assert sound(among_many) == []
+
+
+def test_a_first_send_among_many_waits_for_a_person(
+    life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection looks first; after another silence a person looks again."""
+    monkeypatch.setattr(Books, "look_up", lambda *_, **__: TOO_MANY)
+    with life.shop.database.write() as session:
+        target = connection_named(session, life.shop.company, "aiaccount")
+        target.settings = {**target.settings, "look_first": "yes"}
+    life.arrive("A-1")
+    wait(life)
+    assert (life.held("A-1"), calls(life)) == (["TGT10"], 0)
+    life.books.moods = ["away"]
+    assert isinstance(act(life, manual_entries.look_again), Done)
+    wait(life)
+    assert (life.held("A-1"), calls(life)) == (["TGT10"], 1)
+    assert isinstance(act(life, manual_entries.look_again), Done)
+    wait(life)
+    assert (life.books.effects, life.held("A-1")) == ([("create", "A-1-1")], [])
+    assert sound(life) == []
+
+
+def test_a_change_of_a_document_among_many_is_held(
+    life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is looked up when a person has it retried; nothing is sent blindly."""
+    life.arrive("A-1")
+    with monkeypatch.context() as away:
+        away.setattr(Books, "look_up", lambda *_, **__: TOO_MANY)
+        life.arrive("A-1", **SMALL)
+        wait(life)
+        assert life.held("A-1") == ["TGT11"]
+    assert life.books.effects == [("create", "A-1-1")]
