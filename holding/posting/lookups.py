@@ -549,7 +549,7 @@ def _goes(
     Otherwise it is held, returned or stored. Returns an answer that refuses our key.
     """
     is_absent = found is None or found.unseen or (found.by_person and _is_told_absent(desk, one))
-    if is_absent or (found is not None and _known(desk, one, found)):
+    if found is None or is_absent or _known(desk, one, found):
         similar_documents = found.alike if found is not None and not _let_pass(desk, one) else ()
         if similar_documents and not _none_by_hand(desk, channel, one, similar_documents):
             return False
