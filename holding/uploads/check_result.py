@@ -91,7 +91,8 @@ class CheckResult:
     of others, such as payments of payouts, and have no money of their own here; `lacking`: the
     fields that no column fills, for which none come. `withdrawn` payments are in no count: they are
     stored, and the payouts of the file do not have them any more. `needed`: the fields that the
-    rules in force need and no record of the file has. `skipped`: place and text of the first rows
+    rules in force need and no record of the file has; `blank`: how many records lack a field that
+    others have, `blank_records`: how many lack any. `skipped`: place and text of the first rows
     that are totals or notes. `fixed`: the values that blank cells are filled with, `filled`: how
     many cells of each field. `remembered`: the choice of columns is the one of an earlier file.
     """
@@ -115,6 +116,8 @@ class CheckResult:
     lacking: tuple[str, ...] = ()
     withdrawn: int = 0
     needed: tuple[str, ...] = ()
+    blank: Mapping[str, int] = field(default_factory=dict)
+    blank_records: int = 0
     skipped: tuple[tuple[str, str], ...] = ()
     fixed: Mapping[str, str] = field(default_factory=dict)
     filled: Mapping[str, int] = field(default_factory=dict)
@@ -152,6 +155,8 @@ def of_json(told: Mapping[str, Any]) -> CheckResult:
         lacking=tuple(told.get("lacking", ())),
         withdrawn=told.get("withdrawn", 0),
         needed=tuple(told.get("needed", ())),
+        blank=dict(told.get("blank", {})),
+        blank_records=told.get("blank_records", 0),
         skipped=tuple((str(where), str(text)) for where, text in told.get("skipped", ())),
         fixed=dict(told.get("fixed", {})),
         filled=dict(told.get("filled", {})),

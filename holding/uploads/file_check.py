@@ -217,6 +217,30 @@ def needed_by_rules(
     return tuple(name for name in wanted if name not in filled)
 
 
+def count_blank_fields(file: FileOrders, wanted: Collection[str]) -> tuple[dict[str, int], int]:
+    """Return how many records lack each of these fields, and how many lack any.
+
+    A record with a wrong cell is on hold anyway and is not counted.
+    """
+    blank, records = Counter[str](), 0
+    for order in file.orders:
+        if order.record is None or order.record.faults:
+            continue
+        lacking = [name for name in wanted if not _is_filled(order.record, name)]
+        blank.update(lacking)
+        records += bool(lacking)
+    return dict(blank), records
+
+
+def _is_filled(record: IncomingRecord, name: str) -> bool:
+    """Check whether a record, or each of its lines, has a field."""
+    if not name.startswith(_LINE):
+        return name in record.body
+    lines = record.body.get("lines")
+    field = name.removeprefix(_LINE)
+    return all(field in line for line in lines) if isinstance(lines, list) else True
+
+
 _WORKED_OUT: Final = frozenset(
     {"subtotal", "tax_total", "round_off", "line.pos", "line.part", "line.amount"}
 )

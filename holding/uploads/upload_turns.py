@@ -35,6 +35,7 @@ from holding.intake.deliveries import zone_of_source
 from holding.uploads.check_result import CheckResult, of_json
 from holding.uploads.file_check import (
     checked,
+    count_blank_fields,
     filled_by_file,
     known_codes,
     labels_of,
@@ -147,7 +148,10 @@ def _result(
     known = known_codes(session, turn.company_id)
     found = checked(session, turn.source_id, file, known, labels, now)
     filled = filled_by_file(file)
-    return replace(found, needed=needed_by_rules(session, turn.source_id, turn.kind, filled))
+    wanted = needed_by_rules(session, turn.source_id, turn.kind, ())
+    needed = tuple(name for name in wanted if name not in filled)
+    blank, lacking = count_blank_fields(file, [name for name in wanted if name in filled])
+    return replace(found, needed=needed, blank=blank, blank_records=lacking)
 
 
 def _headings(columns: Sequence[FileColumn]) -> str:

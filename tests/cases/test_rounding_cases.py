@@ -332,16 +332,33 @@ def test_an_untaxed_refund_of_a_program_is_released_with_a_rounding_line(
 
 
 def test_a_taxed_refund_of_a_program_is_corrected(make: Make, tmp_path: Path) -> None:
-    """Its total tax is not stated, so the rules compare it with their rates."""
+    """Its total tax is not stated, so the rules compare it with their rates. QuickBooks computes
+    the tax again, so a released difference would stop at its total.
+    """
     company = make(Plan(template="orders-quickbooks"), "quickbooks")
     feed(company, tmp_path, intake(round_off="0.00", total="11.68"))
     feed(company, tmp_path, given_back("11.50", "10.62", "SST"))
     (hold,) = company.holds("RF-1")
     assert (hold.rule, hold.owner) == ("refund_adds", "accounts")
     assert all(figure in hold.text for figure in ("RM 10.62", "RM 11.50", "RM 0.18"))
+    assert "QuickBooks computes this tax itself" in hold.text
     correct(company, "RF-1", "lines[0].amount", "10.45")
     assert company.holds("RF-1") == []
     assert total_back(company) == Decimal("11.50")
+
+
+def test_a_taxed_refund_whose_tax_is_rounded_in_the_sum_is_posted(
+    make: Make, tmp_path: Path
+) -> None:
+    """10% of two lines of 1.05 are 0.21 together and 0.11 each."""
+    company = make(Plan(template="orders-quickbooks"), "quickbooks")
+    feed(company, tmp_path, intake(round_off="0.00", total="11.68"))
+    body = given_back("2.31", "1.05", "SST")
+    (line,) = body["records"][0]["lines"]
+    body["records"][0]["lines"] = [line | {"pos": pos, "qty": "1"} for pos in (1, 2)]
+    feed(company, tmp_path, body)
+    assert company.holds("RF-1") == []
+    assert total_back(company) == Decimal("2.31")
 
 
 def test_a_refund_above_its_order_names_both_figures(make: Make, tmp_path: Path) -> None:

@@ -231,6 +231,35 @@ def rows_of_orders(qty: str, day: str, status: str) -> str:
     )
 
 
+def test_the_preview_counts_what_the_rules_will_hold(company: CaseCompany, tmp_path: Path) -> None:
+    """Values that the rules need are missing; what only the rules can see is named."""
+    rows = rows_of_orders("2", "2026-11-20", "paid").splitlines(keepends=True)
+    rows[2] = rows[2].replace("C-77", "")
+    rows[3] = rows[3].replace("C-77", "").replace("KL", "").replace("NONE", "")
+    url = company.upload(written(tmp_path, "".join(rows)), confirm=False)
+    shown = page(company, url)
+    assert (
+        "2 orders without a value that the rules need. If you confirm, they stay on hold" in shown
+    )
+    missing = shown.partition("until it is filled: ")[2].partition(".")[0]
+    assert sorted(missing.split(", ")) == [
+        "Branch (1 order)",
+        "Customer code (2 orders)",
+        "Tax type (1 order)",
+    ]
+    assert "The rules judge what is imported. They can hold more than is counted here" in shown
+    company.visit("farah").post(f"{url}/confirm", {}, status=303)
+    company.work_uploads()
+    company.work()
+    holds = {(hold.number, hold.rule) for hold in company.holds() if hold.code == "MIS01"}
+    assert holds == {
+        ("B-2", "customer"),
+        ("B-3", "customer"),
+        ("B-3", "branch"),
+        ("B-3", "line.tax"),
+    }
+
+
 @pytest.mark.parametrize("way", ["page", "command"])
 def test_a_row_with_a_wrong_cell_is_stored_and_held(
     company: CaseCompany, tmp_path: Path, way: str
