@@ -78,6 +78,8 @@ _ABOUT_PARTIES: Final = (
     "currency",
 )
 
+_IDENTIFIES: Final = ("customer_name", "tin", "registration")
+
 _ABOUT_LINES: Final = ("name", "uom", "qty", "price", "discount", "tax")
 
 
@@ -372,11 +374,12 @@ class Waiting:
 
 
 def waiting_record(
-    company_id: int, cause_id: int, key: str, *, personal: bool
+    company_id: int, cause_id: int, key: str, *, personal: bool, names: bool = False
 ) -> Question[Waiting | None]:
     """Return the newest record that waits for a cause, or None.
 
-    `personal`: the user may read names, numbers and addresses of customers.
+    `personal`: the user may read names, numbers and addresses of customers. `names`: at least what
+    identifies a customer, because the user maps it.
     """
     rows = yield (
         select(Record.number, Connection.name, Record.type, Record.external_id, Version.body)
@@ -390,7 +393,9 @@ def waiting_record(
     row = rows.first()
     if row is None:
         return None
-    body = without_personal(row.body, show=personal)
+    body = dict(without_personal(row.body, show=personal))
+    if names:
+        body |= {name: row.body[name] for name in _IDENTIFIES if name in row.body}
     fields = _of_line(body, key) or _fields(body, _ABOUT_PARTIES)
     return Waiting(row.number, row.name, row.type, row.external_id, fields)
 

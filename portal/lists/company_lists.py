@@ -331,8 +331,8 @@ def code_changes(no: int) -> ListFile:
     changes = list_files.file_changes(store.reading(), g.company.id, no, MOST)
     if changes is None:
         abort(404)
-    sees_personal, is_unpaid_list = filters.sees_personal(), changes[0].kind.unpaid
-    heads, *rows = list_files.change_rows(changes[1], personal=sees_personal, unpaid=is_unpaid_list)
+    sees_names, is_unpaid_list = filters.sees_mapped_names(), changes[0].kind.unpaid
+    heads, *rows = list_files.change_rows(changes[1], personal=sees_names, unpaid=is_unpaid_list)
     table = Table("Changes", [str(head) for head in heads], rows)
     return ListFile(f"changes of the list of codes {no}", f"list-{no}", [table])
 
@@ -365,6 +365,6 @@ def _party_row(proposal: party_merge.Merge) -> list[Written]:
     return [
         proposal.number,
         proposal.rule,
-        *map(filters.party, (proposal.keep, proposal.gone)),
+        *map(filters.mapped_party, (proposal.keep, proposal.gone)),
         len(proposal.keys),
     ]

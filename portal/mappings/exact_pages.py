@@ -97,13 +97,15 @@ def _ids_text(picked: Collection[int]) -> str:
 
 
 def _visible_identity(identity: Identity) -> Identity:
-    return identity if filters.sees_personal() else mask_identity(identity)
+    return identity if filters.sees_mapped_names() else mask_identity(identity)
 
 
 def _visible_name(target_name: str, identity: Identity) -> str:
     """Return a name of a target's list; a party's name is masked without permission."""
     return (
-        target_name if not target_name or not identity.of_party or filters.sees_personal() else MASK
+        target_name
+        if not target_name or not identity.of_party or filters.sees_mapped_names()
+        else MASK
     )
 
 
@@ -314,7 +316,7 @@ def _visible_value(row: ListRow | None, field: str) -> str:
         not text
         or field == "sku"
         or (row is not None and text == row.code)
-        or filters.sees_personal()
+        or filters.sees_mapped_names()
     )
     return text if is_visible else MASK
 

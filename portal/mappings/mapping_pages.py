@@ -539,8 +539,10 @@ def open_value(cause_id: int | None, text: str = "") -> Opened | None:
     table, key = causes.value[0].key.table or "", causes.value[0].key.entry
     rows = query.ask(fixes.asked_missing(session, company_id, causes.value))
     lists = load_lists()
-    personal = filters.sees_personal()
-    waiting = query.ask(choices.waiting_record(company_id, cause_id, key, personal=personal))
+    personal, names = filters.sees_personal(), filters.sees_mapped_names()
+    waiting = query.ask(
+        choices.waiting_record(company_id, cause_id, key, personal=personal, names=names)
+    )
     similar = query.ask(mapping_lists.asked_suggestions(company_id, table, key))
     (row,) = rows.value
     judge = active_program(session, company_id)
@@ -579,7 +581,7 @@ def _find_pick(
     remaining = [
         match for match in matches[: choices.SHOWN_CHOICES] if match.value not in suggested
     ]
-    if purpose.of_parties and not filters.sees_personal():
+    if purpose.of_parties and not filters.sees_mapped_names():
         remaining = [replace(match, name=MASK) if match.name else match for match in remaining]
     text = text.strip()[: choices.LONGEST_SEARCH]
     complete_targets = [code_list.target for code_list in purpose.lists if code_list.complete]

@@ -161,6 +161,7 @@ def init_filters(app: Flask) -> None:
         short,
         shorter,
         party,
+        mapped_party,
         step_sign,
         state_label,
         failure_word,
@@ -314,6 +315,16 @@ def party(name: str | None) -> str:
 def sees_personal() -> bool:
     """Whether the person of this request may see personal data."""
     return actors.may(g.actor, "record.pii") is None
+
+
+def sees_mapped_names() -> bool:
+    """Check whether the person may see the parties of mappings: whoever maps them must."""
+    return sees_personal() or actors.may(g.actor, "mapping.fix") is None
+
+
+def mapped_party(name: str | None) -> str:
+    """Return a party's name where people map parties."""
+    return name if name and sees_mapped_names() else party(name)
 
 
 def step_sign(step: Step) -> tuple[str, str]:

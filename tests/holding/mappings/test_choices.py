@@ -228,10 +228,22 @@ def test_a_party_is_told_with_its_name_to_those_who_may_see_it(shop: Shop) -> No
         assert hidden is not None
         assert dict(hidden.said).items() >= {(name, "•••") for name, _ in said}
         assert {text for _, text in hidden.said} == {"•••"}
+        mapper = _waiting(session, shop, row, personal=False, names=True)
+        assert mapper is not None
+        assert dict(mapper.said) == {
+            **dict(said),
+            "address": "•••",
+            "phone": "•••",
+            "email": "•••",
+        }, "whoever maps it must know who it is, not how to reach them"
 
 
-def _waiting(session: Session, shop: Shop, row: Missing, *, personal: bool) -> Waiting | None:
-    question = choices.waiting_record(shop.company.id, row.cause_id, row.key, personal=personal)
+def _waiting(
+    session: Session, shop: Shop, row: Missing, *, personal: bool, names: bool = False
+) -> Waiting | None:
+    question = choices.waiting_record(
+        shop.company.id, row.cause_id, row.key, personal=personal, names=names
+    )
     return answer(session, question)
 
 

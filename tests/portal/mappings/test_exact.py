@@ -101,6 +101,9 @@ def test_the_files_say_the_same_and_hide_what_a_viewer_may_not_see(farah, visit)
     assert "alert(1)" not in hidden
     assert "•••" in hidden
     assert "alert(1)" in farah.text(EXACT)
+    for ending in ("", ".csv", ".json"):  # an administrator maps them too
+        assert "alert(1)" in visit("adam").text(f"{EXACT}{ending}")
+        assert "•••" not in visit("adam").text(f"{EXACT}{ending}")
     assert "alert(1)" not in visit("vera").text(EXACT)
     farah.get(f"{EXACT}.pdf", status=404)
     assert farah.get(f"{EXACT}.xlsx").data[:2] == b"PK"

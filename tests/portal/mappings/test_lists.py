@@ -79,6 +79,8 @@ def test_what_changed_is_told_and_downloaded_without_numbers_for_some(visit):
         "registration_number": "", "active": "no", "sku": "",
     }  # fmt: skip
     assert "C20881234010" not in visit("vera").text(f"{url}.csv")
+    assert "C20881234010" in visit("adam").text(url), "an administrator maps customers"
+    assert "C20881234010" in visit("adam").text(f"{url}.csv")
     assert "'=1+1" in visit("farah").text(f"{url}.csv")
     body = visit("farah").get(f"{url}.xlsx").data
     sheet = openpyxl.load_workbook(io.BytesIO(body))["Changes"]

@@ -66,6 +66,21 @@ def test_the_keys_of_customers_are_masked_for_who_may_not_read_them(visit, page)
     assert "••• in debtor" in plain(visit("vera").text(page))
 
 
+def test_an_administrator_reads_the_names_of_the_parties_to_merge(visit, page):
+    assert "Merge Boon into Aisyah?" in plain(visit("adam").text(page))
+    assert "•••" not in visit("adam").text(page)
+    assert "Merge ••• into •••?" in plain(visit("vera").text(page))
+
+
+@pytest.mark.parametrize("path", [PARTIES, f"{PARTIES}.csv", f"{PARTIES}.json"])
+def test_the_pairs_of_parties_name_them_to_whoever_maps(visit, page, monkeypatch, path):
+    found = party_merge.merge_proposal(None, 0, 0, None)
+    monkeypatch.setattr(party_merge, "merge_proposals", lambda *_: (found,))
+    for who in ("farah", "adam"):
+        assert {"Aisyah", "Boon"} <= set(re.findall(r"\w+", visit(who).text(path)))
+    assert not {"Aisyah", "Boon"} & set(re.findall(r"\w+", visit("vera").text(path)))
+
+
 @pytest.mark.parametrize(("later", "more"), [(False, "."), (True, ", more may follow.")])
 def test_a_merge_says_what_is_sent_by_it_before_and_after(visit, page, monkeypatch, later, more):
     farah = visit("farah")

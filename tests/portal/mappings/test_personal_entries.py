@@ -1,5 +1,7 @@
 """Mapping tables that name customers: who reads them, and that nobody else does by any way."""
 
+import re
+
 import pytest
 
 from portal.mappings.mapping_pages import personal_tables
@@ -47,6 +49,20 @@ def test_no_customer_is_offered_to_who_may_not_read_them(visit, database):
     for path in (f"missing?cause={cause}", f"missing/values?cause={cause}&q=ai"):
         assert WHOM in visit("farah").text(f"/c/kedai/mappings/{path}")
         assert WHOM not in visit("vera").text(f"/c/kedai/mappings/{path}")
+
+
+def test_whoever_maps_a_customer_reads_whose_code_is_missing(visit, database):
+    cause = one(database, "SELECT id FROM cause WHERE key LIKE 'mapping:debtor:%'")
+    said = re.compile(r'id="saidthere[^"]*">(.*?)</dl>', re.S)
+    shown = {
+        who: plain(said.search(visit(who).text(f"/c/kedai/mappings/missing?cause={cause}"))[1])
+        for who in ("farah", "adam", "vera")
+    }
+    name = re.search(r"Customer name (\S.*?)(?: TIN| Registration| Address| Phone|$)", shown["farah"])
+    assert name
+    assert name[1].strip() in shown["adam"]
+    assert name[1].strip() not in shown["vera"]
+    assert "Customer name •••" in shown["vera"]
 
 
 def test_a_saved_change_of_a_customer_is_not_read_either(visit, database):
