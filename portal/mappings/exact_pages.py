@@ -78,7 +78,7 @@ def _show_matches(
         picked=set(causes),
         of=_ids_text(causes),
         preview=preview,
-        shown=_visible_identity,
+        shown=visible_identity,
         named=_visible_name,
         reason=form.get("reason", "") if form else "",
         since=form.get("since", "").strip() if form else "",
@@ -96,7 +96,8 @@ def _ids_text(picked: Collection[int]) -> str:
     return ",".join(str(cause_id) for cause_id in sorted(picked))
 
 
-def _visible_identity(identity: Identity) -> Identity:
+def visible_identity(identity: Identity) -> Identity:
+    """Return the identity of a key, masked unless the user maps parties or sees personal data."""
     return identity if filters.sees_mapped_names() else mask_identity(identity)
 
 
@@ -186,7 +187,7 @@ def match_rows(matches: Matches) -> list[list[Written]]:
             for match in matches.exact]  # fmt: skip
     cells += [(left_out.row, left_out.who, "", "", left_out.why, "no") for left_out in matches.left]
     for row, match_identity, value, target_name, why, is_exact in cells:
-        identity = _visible_identity(match_identity)
+        identity = visible_identity(match_identity)
         amount = sums(row.money, g.company.currency).replace("\xa0", " ")
         identity_cells = (identity.name, identity.tin, identity.registration)
         target_cells = (value, _visible_name(target_name, match_identity), why, is_exact)

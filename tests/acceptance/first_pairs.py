@@ -17,11 +17,12 @@ from typing import Any, ClassVar
 import requests
 
 from tests.acceptance.from_nothing import ZONE, Desk, last_month
-from tests.acceptance.product import SIMULATOR_KEY, Product, order
+from tests.acceptance.product import SIMULATOR_KEY, Product, item, order
 from tests.support.simulator import ledger_lines
 
 HOOK_SECRET = "woo-hook-demo-4Kd8"
 AUTOCOUNT_KEY = "acc_demo_9Tq4Lx"
+NETSHOP_ITEMS = ("CUP-GLASS-20", "TEA-JASMIN-80")
 ITEMS = {"TEA-JASMIN-80": "Jasmine, 80 g", "CUP-GLASS-20": "Glass cup"}
 
 
@@ -122,7 +123,7 @@ class WooToQuickBooks(Books):
 
 class NetShopToAiAccount(Books):
     """An order of last month and one of today, of a customer and an item that AiAccount lists
-    nowhere: their codes are typed.
+    nowhere: all their codes are typed in one form.
     """
 
     source, target, limit = "NetShop", "AiAccount", "5000"
@@ -138,7 +139,8 @@ class NetShopToAiAccount(Books):
 
     def _sell(self, number: int, moment: str) -> None:
         stamps = {"ordered_at": moment, "paid_at": moment, "updated_at": moment}
-        sold = {"event": "order.updated", "order": order(number, **stamps)}
+        lines = [item(at, sku=sku, name=sku) for at, sku in enumerate(NETSHOP_ITEMS, 1)]
+        sold = {"event": "order.updated", "order": order(number, items=lines, **stamps)}
         raw, stamp, event = json.dumps(sold).encode(), str(int(time.time())), f"evt_{number}"
         signed = hmac.new(self.secret.encode(), f"{stamp}.{event}.".encode() + raw, hashlib.sha256)
         headers = {
@@ -161,17 +163,7 @@ class NetShopToAiAccount(Books):
         """Nothing: its key was pasted."""
 
     def map(self, desk: Desk) -> None:
-        desk.until_checked()
-        for code in ("Warung Melati", "CUP-GLASS-20"):
-            page = desk.step("mappings")
-            page.click("[id^=missrow_] a.btn")
-            page.wait_for_selector("#other")
-            desk.looked("value")
-            page.fill("#other", code)
-            page.fill("#reason", "As AiAccount has it")
-            page.click("#savemap")
-            page.wait_for_selector(f"text=is now {code}")
-            desk.looked("mapped")
+        desk.map_all({"C-101": "Warung Melati", **{sku: sku for sku in NETSHOP_ITEMS}})
 
     def sell_again(self) -> str:
         self._sell(2, datetime.now(ZONE).isoformat(timespec="seconds"))
@@ -232,15 +224,7 @@ class WorkbookToAutoCount(Books):
         """Nothing: its key was pasted."""
 
     def map(self, desk: Desk) -> None:
-        desk.until_checked()
-        for key, code in {"FPX": "300-W001", "TEE-BLK-M": "TEE-BLK-M"}.items():
-            page = desk.step("mappings")
-            page.locator("[id^=missrow_]", has_text=key).locator("a.btn").click()
-            page.wait_for_selector("#other")
-            page.fill("#other", code)
-            page.fill("#reason", "As AutoCount has it")
-            page.click("#savemap")
-            page.wait_for_selector(f"text=is now {code}")
+        desk.map_all({"FPX": "300-W001", "TEE-BLK-M": "TEE-BLK-M"})
 
     def sell_again(self) -> str:
         raise AssertionError("a workbook sells nothing by itself: a person uploads the next sheet")

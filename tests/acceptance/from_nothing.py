@@ -84,6 +84,22 @@ class Desk(Person):
 
         until(checked, "a record that was checked")
 
+    def map_all(self, codes: dict[str, str]) -> None:
+        """Follow the main button of the missing values, and save all codes in one form."""
+        self.until_checked()
+        page = self.step("mappings")
+        self.looked("missing")
+        self.press("#mapall", "**/mappings/missing/all")
+        self.looked("fill-in")
+        rows = page.locator("#fillrows tr[data-row]")
+        assert rows.count() == len(codes), page.inner_text("main")
+        for key, code in codes.items():
+            rows.filter(has_text=key).locator("input.in").fill(code)
+        page.fill("#reason", "As the accounting system has them")
+        page.click("#saveall")
+        page.wait_for_selector(f"text={len(codes)} mappings saved.")
+        self.looked("mapped")
+
     def press(self, button: str, there: str) -> None:
         """Press it, and wait for the page that it leads to."""
         self.page.click(button)

@@ -37,6 +37,7 @@ def test_from_an_empty_home_to_posted_invoices_in_twelve_forms(
             from_nothing.walk(its, mei, lim, from_nothing.link_in(product))
             forms = [*mei.forms, *lim.forms]
             assert len(forms) <= from_nothing.MOST, forms
+            assert sum("/mappings/" in form for form in forms) == 1, "one form maps all values"
             until(lambda: len(its.posted()) == 1, "first invoice")
             number = its.sell_again()
             until(lambda: number in its.posted(), number)

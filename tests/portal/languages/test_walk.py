@@ -46,6 +46,7 @@ ROUTES = {
     "mappings.exact": f"{HERE}/mappings/exact",
     "mappings.lists": f"{HERE}/mappings/lists",
     "mappings.missing": f"{HERE}/mappings/missing",
+    "mappings.fill_in_all": f"{HERE}/mappings/missing/all",
     "mappings.unpaid": f"{HERE}/mappings/lists/unpaid",
     "mappings.parties_found": f"{HERE}/mappings/parties",
     "mappings.unit_proof": f"{HERE}/mappings/units/proof",

@@ -58,7 +58,9 @@ def test_whoever_maps_a_customer_reads_whose_code_is_missing(visit, database):
         who: plain(said.search(visit(who).text(f"/c/kedai/mappings/missing?cause={cause}"))[1])
         for who in ("farah", "adam", "vera")
     }
-    name = re.search(r"Customer name (\S.*?)(?: TIN| Registration| Address| Phone|$)", shown["farah"])
+    name = re.search(
+        r"Customer name (\S.*?)(?: TIN| Registration| Address| Phone|$)", shown["farah"]
+    )
     assert name
     assert name[1].strip() in shown["adam"]
     assert name[1].strip() not in shown["vera"]

@@ -35,6 +35,7 @@ PAGES = (
     "/c/kedai/mappings/item/entry?key=TEA-1&other=TEA-2",
     "/c/kedai/mappings/parties",
     "/c/kedai/mappings/exact",
+    "/c/kedai/mappings/missing/all",
     "/c/kedai/mappings/units/proof",
     "/c/kedai/mappings/lists",
     "/c/kedai/mappings/workbook",

@@ -1,0 +1,91 @@
+"""One form that maps all missing values: all or none, blank fields stay missing."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from holding.db.database import Database
+from tests.portal.reading import cause, one, plain
+
+pytestmark = pytest.mark.sqlite
+FILL = "/c/kedai/mappings/missing/all"
+ENTRIES = "SELECT count(*) FROM mapping_entry"
+
+
+def form_of(page: str) -> dict[str, Any]:
+    """Return the fields of the form as a browser sends them."""
+    form = page[page.index('id="fillin"') :]
+    hidden = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form)
+    fields: dict[str, Any] = {name: text for name, text in hidden if name != "csrf_token"}
+    fields["cause"] = [text for name, text in hidden if name == "cause"]
+    for name, value in re.findall(r'<input class="in" id="(value_\d+)"[^>]* value="([^"]*)"', form):
+        fields[name] = value
+    return fields
+
+
+@pytest.fixture
+def causes(database: Database) -> dict[str, str]:
+    """Return the value field of an item and of a unit without an entry."""
+    item, unit = cause(database, "mapping:item:%"), cause(database, "unit:%")
+    return {"item": f"value_{item}", "unit": f"value_{unit}"}
+
+
+def test_all_values_are_saved_by_one_form(
+    visit: Callable[..., Any], database: Database, causes: dict[str, str]
+) -> None:
+    farah, before = visit("farah"), one(database, ENTRIES)
+    form = form_of(farah.text(FILL))
+    assert len(form["cause"]) > 2
+    filled = {**form, causes["item"]: "AB-100", causes["unit"]: "12 PCS", "reason": "as counted"}
+    answer = farah.post(FILL, filled, status=303)
+    assert answer.location.endswith("/mappings/missing")
+    assert "2 mappings saved." in plain(farah.text(answer.location))
+    assert one(database, ENTRIES) == before + 2
+    assert one(database, "SELECT value FROM mapping_entry WHERE key = 'AB-100 '") == "AB-100"
+    farah.post(FILL, filled, status=303)  # the same form again
+    assert one(database, ENTRIES) == before + 2
+
+
+def test_one_wrong_value_saves_none_and_is_named_at_its_field(
+    visit: Callable[..., Any], database: Database, causes: dict[str, str]
+) -> None:
+    farah, before = visit("farah"), one(database, ENTRIES)
+    filled = {**form_of(farah.text(FILL)), causes["item"]: "AB-100", causes["unit"]: "12"}
+    page = farah.post(FILL, {**filled, "reason": "as counted"}, status=422).get_data(as_text=True)
+    assert f'id="{causes["unit"]}_err"' in page
+    assert f'id="{causes["item"]}_err"' not in page
+    assert "“12” is not a conversion." in plain(page)
+    assert 'value="AB-100"' in page, "what was entered stays"
+    assert one(database, ENTRIES) == before
+
+
+@pytest.mark.parametrize(
+    ("value", "reason", "words"),
+    [("AB-100", "", "reason"), ("", "as counted", "No value was entered.")],
+)
+def test_a_form_without_a_reason_or_a_value_is_refused(
+    visit: Callable[..., Any],
+    database: Database,
+    causes: dict[str, str],
+    value: str,
+    reason: str,
+    words: str,
+) -> None:
+    farah, before = visit("farah"), one(database, ENTRIES)
+    filled = {**form_of(farah.text(FILL)), causes["item"]: value, "reason": reason}
+    page = farah.post(FILL, filled, status=422)
+    assert words in plain(page.get_data(as_text=True))
+    assert one(database, ENTRIES) == before
+
+
+def test_a_viewer_sees_why_they_cannot_save_and_no_customer(visit: Callable[..., Any]) -> None:
+    page = visit("vera").text(FILL)
+    assert 'aria-describedby="saveall_why"' in page
+    visit("vera").post(FILL, {"reason": "because"}, status=403)
+    names = re.findall(r'class="under small">([^<]*)<', page)
+    assert "•••" in names, "a customer"
+    shown = re.findall(r'class="under small">([^<]*)<', visit("adam").text(FILL))
+    assert len(shown) == len(names)
+    assert "•••" not in shown
