@@ -18,7 +18,7 @@ from holding.db.models.columns import PushState
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.refusal import Sums, by_key, of_posting
 from holding.db.together import KEPT, at_most
-from holding.runs.run_history import LINE, PushLine, RunRow, push_columns
+from holding.runs.run_history import LINE, PushLine, RunRow, never_sent, push_columns
 from rules.values.canonical import PostingState
 
 A_PAGE = 50
@@ -39,6 +39,7 @@ class Reason:
     state: PushState
     error_class: ErrorClass | None
     error: str | None
+    unsent: bool
     cause: int | None
     label: str | None
     team: str | None
@@ -93,7 +94,18 @@ def failure_reasons(session: Session, company_id: int, run_id: int) -> tuple[Rea
         .correlate(Posting)
         .scalar_subquery()
     )
-    keys = (Push.state, Push.error_class, Push.error, Cause.id, Cause.label, Team.shown, since)
+    unsent = never_sent().label("unsent")
+    keys = (
+        Push.state,
+        Push.error_class,
+        Push.error,
+        Cause.id,
+        Cause.label,
+        Team.shown,
+        since,
+        unsent,
+    )
+    size = len(keys)
     query = _of_run(
         select(*keys, currency, func.count(), whole_sum(minor)), company_id, run_id
     ).where(Push.state != PushState.ACCEPTED)
@@ -104,10 +116,11 @@ def failure_reasons(session: Session, company_id: int, run_id: int) -> tuple[Rea
         .group_by(*keys, currency),
         execution_options=KEPT,
     ).all()
-    money = by_key((tuple(row[:7]), row[7], row[9]) for row in rows)
+    money = by_key((tuple(row[:size]), row[size], row[size + 2]) for row in rows)
     counts: dict[tuple[Any, ...], int] = {}
     for row in rows:
-        counts[tuple(row[:7])] = counts.get(tuple(row[:7]), 0) + row[8]
+        key = tuple(row[:size])
+        counts[key] = counts.get(key, 0) + row[size + 1]
     reasons = [
         Reason(
             state=key[0],
@@ -117,6 +130,7 @@ def failure_reasons(session: Session, company_id: int, run_id: int) -> tuple[Rea
             label=key[4],
             team=key[5],
             since=bool(key[6]),
+            unsent=bool(key[7]),
             count=count,
             money=money.get(key, {}),
         )

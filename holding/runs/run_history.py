@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from connectors import registry
+from connectors.contract.pulls import ImportedByHand
 from grammar.text.finding_codes import ErrorClass
 from holding.db import bulk
 from holding.db.bulk import Columns, of
@@ -82,6 +84,7 @@ class PushLine:
     tries: int
     made_at: datetime
     closed_at: datetime | None
+    unsent: bool
 
     @property
     def failure(self) -> ErrorClass | None:
@@ -89,6 +92,25 @@ class PushLine:
         is unknown.
         """
         return self.error_class or ("uncertain" if self.state == PushState.UNCERTAIN else None)
+
+
+def never_sent() -> ColumnElement[bool]:
+    """Return whether no byte of a refused push was sent, as `PushRow.unsent` does for one record.
+
+    No call has a status, and none is in doubt. A file that a person imports has no status either.
+    """
+    by_hand = [name for name, one in registry.targets().items() if isinstance(one, ImportedByHand)]
+    files = select(Connection.id).where(Connection.connector.in_(by_hand))
+    calls = (
+        select(Attempt.id)
+        .join(Request, Request.id == Attempt.request_id)
+        .where(Attempt.push_id == Push.id, Request.kind == "push")
+        .correlate(Push)
+    )
+    quiet = Attempt.state.in_([AttemptState.REFUSED, AttemptState.TEMPORARY])
+    sent = calls.where(or_(Request.status.is_not(None), ~quiet))
+    is_refused = Push.state == PushState.REFUSED
+    return and_(is_refused, Push.connection_id.not_in(files), calls.exists(), ~sent.exists())
 
 
 LINE = Columns(
@@ -114,6 +136,7 @@ LINE = Columns(
         tries=of(Posting.tries),
         made_at=of(Push.made_at),
         closed_at=of(Push.closed_at),
+        unsent=of(never_sent().label("unsent")),
     ),
     {
         "record": "record.number",

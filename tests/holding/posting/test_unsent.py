@@ -3,17 +3,16 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from holding.db.database import Database
-from holding.db.models import Company
+from holding.db.models import Company, Run
 from holding.posting.push_history import load_pushes
+from holding.runs.run_documents import failure_reasons
+from holding.runs.run_search import search_pushes
 from tests.holding.life import NUMBERED, TABLES, Life, begin
 from tests.holding.shop import FILES, open_shop
 from tests.support.clock import SetClock
-
-pytestmark = pytest.mark.parametrize(
-    "database_url", [pytest.param("sqlite", marks=pytest.mark.sqlite)], indirect=True
-)
 
 
 @pytest.fixture
@@ -39,10 +38,18 @@ def test_what_was_not_sent_is_on_hold(life: Life, mood: str) -> None:
     assert life.books.effects == []
     with life.shop.database.read() as session:
         (push,) = load_pushes(session, life.shop.record(session, "A-1").id)
-    assert push.unsent
+        (line,) = search_pushes(session, life.shop.company.id)
+        run_id = session.scalars(select(Run.id)).one()
+        (reason,) = failure_reasons(session, life.shop.company.id, run_id)
+    assert (push.unsent, line.unsent, reason.unsent) == (True, True, True)
 
 
 def test_what_the_target_refused_has_failed(life: Life) -> None:
     life.books.moods = ["refuse"]
     life.arrive("A-1")
     assert [row[2] for row in life.postings("A-1")] == ["failed"]
+    with life.shop.database.read() as session:
+        (line,) = search_pushes(session, life.shop.company.id)
+        run_id = session.scalars(select(Run.id)).one()
+        (reason,) = failure_reasons(session, life.shop.company.id, run_id)
+    assert (line.unsent, reason.unsent) == (False, False)
