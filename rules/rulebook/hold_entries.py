@@ -239,7 +239,11 @@ ENTRIES: Final[dict[str, HoldEntry]] = {
         "The document before it is posted after all, or a person rejects this one",
         Blocks.DOCUMENT,
     ),
-    "FCT01": _by_rules(_NOBODY, "The information is known: a connection test reads it"),
+    "FCT01": _by_rules(
+        _NOBODY,
+        "The information is known: a connection test reads the closing date, and the reading of a"
+        " posted document the age of its e-Invoice, where the connection's settings name its field",
+    ),
     "HLD01": _by_rules(_OWNER, "A new version in a status that allows posting"),
     "IDN01": _by_source("One ID with one number, in a new version"),
     "IDN02": HoldEntry(
