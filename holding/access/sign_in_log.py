@@ -1,5 +1,6 @@
 """Sign-ins, sign-outs, failed sign-ins and refused access: in the audit trail and in the log."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import select
@@ -7,14 +8,18 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import ACT_LABELS, Actor, actor_of
 from holding.access.people import companies_of
+from holding.access.reach import within
 from holding.access.sessions import Device, digest, is_locked_out
-from holding.db.models import Person
+from holding.db.models import Person, Posting
 from holding.db.models import Session as OpenSession
 from holding.db.refusal import Refusal
 from holding.platform.events import record_event
 from holding.platform.settings import SIGN_IN_LOG, logger
 
 log = logger(SIGN_IN_LOG)
+
+MOST_NAMED = 20
+"""So many documents of a refused request are named in its event."""
 
 
 def log_person_event(
@@ -88,16 +93,37 @@ def log_failed_sign_in(
 
 
 def log_refused_access(
-    session: Session, actor: Actor, company_id: int, act: str, now: datetime
+    session: Session,
+    actor: Actor,
+    company_id: int,
+    act: str,
+    now: datetime,
+    posting_ids: Collection[int] = (),
 ) -> None:
-    """Record that a person tried something that their role does not include."""
+    """Record that a person tried something that their role does not include.
+
+    `posting_ids` are the documents of the request; those out of the person's reach are left out.
+    """
+    query = select(Posting).where(
+        Posting.company_id == company_id,
+        Posting.id.in_(sorted(posting_ids)[:MOST_NAMED]),
+        *within(actor.reach, Posting),
+    )
+    postings = session.scalars(query.order_by(Posting.id)).all() if posting_ids else []
+    numbers = ", ".join(one.number for one in postings)
+    only = postings[0] if len(postings) == 1 else None
+    say = f"{actor.name} may not {ACT_LABELS[act]}."
+    if numbers:
+        say = f"{actor.name} may not {ACT_LABELS[act]}: {numbers}."
     record_event(
         session,
         company_id=company_id,
         at=now,
         actor=actor,
         act="person.access_refused",
-        body={"say": f"{actor.name} may not {ACT_LABELS[act]}.", "refused": act},
+        body={"say": say, "refused": act},
+        record_id=only.record_id if only else None,
+        posting_id=only.id if only else None,
     )
     log.info("Access refused.", person=actor.person_id, company=company_id, act=act)
 

@@ -19,6 +19,7 @@ from holding.access.actors import ACT_LABELS, Actor
 from holding.db.refusal import Refusal
 from portal.web import store
 from portal.web.config import REFUSED, PortalConfig, body_limit
+from portal.web.forms import parse_whole
 from portal.web.permissions import (
     PUBLIC,
     SIGNED_IN,
@@ -207,7 +208,8 @@ def _admit_to_company(act: str) -> ResponseReturnValue | None:
         return store.refuse(refusal)
     if limiter.limiter.hit(ONE_A_MINUTE, "refused", str(actor.person_id), act):
         with store.writing() as session:
-            sign_in_log.log_refused_access(session, actor, found.id, act, g.now)
+            ids = _reviewed_postings() if act == "posting.approve" else ()
+            sign_in_log.log_refused_access(session, actor, found.id, act, g.now, ids)
     who = people.who_may(store.reading(), found.id, act)
     told = Refusal(
         refusal.code,
@@ -217,6 +219,12 @@ def _admit_to_company(act: str) -> ResponseReturnValue | None:
         act,
     )
     return store.refuse(told)
+
+
+def _reviewed_postings() -> tuple[int, ...]:
+    """Return the documents that the form of an approval names."""
+    ids = (parse_whole(text.partition(":")[0]) for text in request.form.getlist("seen"))
+    return tuple(number for number in ids if number is not None)
 
 
 def _headers(answer: Response) -> Response:

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from holding.db import leases
 from holding.db.database import Database
-from holding.db.models import Event
+from holding.db.models import Event, Posting
 from holding.platform import settings
 from portal.app import create_app
 from portal.web import request_guard
@@ -133,6 +133,21 @@ def test_refused_access_is_an_event_once_a_minute(
         viewer.post("/c/kedai/people/links/1/cancel", {}, status=403)
     recorded = acts(database, "person.access_refused")[before:]
     assert [actor for _, actor in recorded] == ["Lim"]
+
+
+def test_a_refused_approval_names_its_documents(
+    visit: Callable[..., Browser], database: Database
+) -> None:
+    """A person without the role posts the form of an approval."""
+    with database.read() as session:
+        posting = session.scalars(select(Posting).order_by(Posting.id).limit(1)).one()
+    form = {"seen": f"{posting.id}:{posting.hash}:100 MYR:{posting.number}", "reason": "Agreed"}
+    visit("vera").post("/c/kedai/holding/approve", form, status=403)
+    with database.read() as session:
+        refused = select(Event).where(Event.act == "person.access_refused")
+        event = session.scalars(refused.order_by(Event.id.desc()).limit(1)).one()
+    assert (event.record_id, event.posting_id) == (posting.record_id, posting.id)
+    assert event.body["say"].endswith(f": {posting.number}.")
 
 
 @pytest.mark.parametrize(
