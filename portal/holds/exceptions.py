@@ -16,7 +16,7 @@ from holding.db.refusal import Refusal
 from holding.db.together import answer
 from holding.holds import assignments, holds, locked_periods, notes, retries, undo
 from holding.holds.assignments import Act, Question, Wish
-from holding.holds.holds import Correction, Done
+from holding.holds.holds import Correction, Done, Each
 from holding.platform import processes
 from holding.programs import posted_differences
 from holding.worklist import ageing as ageing_query
@@ -189,7 +189,7 @@ def _shown(
         "rows": rows,
         "records": len(once),
         "sums": hold_pane.sums(once),
-        "seen": " ".join(f"{row.id}:{row.lock}:{row.version_id or 0}" for row in rows),
+        "seen": hold_pane.seen_text(rows),
         "more": more,
         "alone": alone,
         "refused": shown_refusals,
@@ -254,10 +254,16 @@ def do_many() -> Response:
     back = url_for("holding.listing", co=g.company.code)
     if isinstance(answer, Refusal):
         return store.refuse(answer, back=back)
-    processes.ring(g.company.id, "evaluate")
-    said = f"{len(answer.done):,} {DID[wish.act]}, {len(answer.left):,} left."
     kept = hold_filter.filter_args(hold_filter.read_filter(request.args))
-    done = url_for("desk.done", co=g.company.code, op=op, act=wish.act, **kept)
+    return _after_many(wish.act, answer, op, kept)
+
+
+def _after_many(act: Act, answer: Each, op: str, kept: Mapping[str, object]) -> Response:
+    """Show what became of each, on a page of its own."""
+    processes.ring(g.company.id, "evaluate")
+    done = url_for("desk.done", co=g.company.code, op=op, act=act, **kept)
+    said = f"{len(answer.done):,} {DID[act]}, {len(answer.left):,} left."
+    back = url_for("holding.listing", co=g.company.code)
     return store.redirect_with_message(done if op else back, said)
 
 
@@ -331,7 +337,9 @@ def step(hold_id: int, way: str) -> Response:
 @period_pages.post("/<int:hold_id>/date", endpoint="date")
 @needs("record.edit")
 def date_document(hold_id: int) -> Response:
-    """Let the document carry another day."""
+    """Let the document carry another day; with `all`, every document of its cause."""
+    if request.form.get("all"):
+        return _date_cause(hold_id)
 
     def do(session: DatabaseSession, wish: Dated) -> Done | Refusal:
         op = wish.op or None
@@ -341,6 +349,27 @@ def date_document(hold_id: int) -> Response:
 
     said = "Document date changed. It is being checked again."
     return hold_pane.act_on_hold(hold_id, read_date_form(request.form), do, said, field="day")
+
+
+def _date_cause(hold_id: int) -> Response:
+    """Date every document of a cause as the user saw them, or none."""
+    hold_pane.require_hold(hold_id)
+    dated, many = read_date_form(request.form), read_many_form(request.form, filters.zone())
+    if isinstance(dated, Problems):
+        return hold_pane.show_problems(hold_id, dated)
+    period = locked_periods.load_ways(store.reading(), hold_id)
+    if isinstance(many, Problems) or period is None or dated.day != period.first_open:
+        only_first = {"day": "All records together get the first open date. Choose that date."}
+        return hold_pane.show_problems(hold_id, Problems(only_first))
+    with store.writing() as session:
+        answer = assignments.apply_to_holds(session, g.actor, many, g.now, dated.op, as_seen=True)
+    if isinstance(answer, assignments.SetChanged):
+        store.drop_snapshot()
+        changed = {"day": "One of these records changed in the meantime. Nothing was done."}
+        return hold_pane.show_problems(hold_id, Problems(changed))
+    if isinstance(answer, Refusal):
+        return store.refuse(answer, back=hold_pane.hold_url(hold_id))
+    return _after_many("date", answer, dated.op, {})
 
 
 @period_pages.post("/<int:hold_id>/reopen")

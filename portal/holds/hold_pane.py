@@ -27,7 +27,7 @@ from holding.posting import newer_versions
 from holding.programs import posted_differences
 from holding.programs.posted_differences import Difference, FieldDifference
 from holding.records import accepted_differences
-from holding.worklist import approval_inbox, hold_detail, open_holds, side_by_side
+from holding.worklist import approval_inbox, facets, hold_detail, open_holds, side_by_side
 from holding.worklist import filters as queries
 from holding.worklist.filters import Filter
 from holding.worklist.hold_detail import HoldRow
@@ -103,6 +103,7 @@ def pane_values(
         "fields": own,
         "unset": [one for one in asked if one.field not in own and one.field.gap],
         "period": locked_periods.load_ways(session, hold_id) if row.open else None,
+        "whole_cause": _whole_cause(session, row),
         "dating": may(g.actor, locked_periods.DATE) or (None if theirs else _elsewhere(row.team)),
         "message": message.value if message else None,
         "unread": notes.UNREAD,
@@ -119,6 +120,22 @@ def _can_overwrite(session: DatabaseSession, row: hold_detail.HoldRow) -> bool:
     """Check whether the hold's document may be sent again over what the target has."""
     differs = row.edited or row.stored_otherwise
     return differs and restored_documents.can_overwrite_hold(session, row.id)
+
+
+def _whole_cause(session: DatabaseSession, row: hold_detail.HoldRow) -> Mapping[str, object] | None:
+    """Return the records of a locked period that one act can date; None for a single record."""
+    if not row.open or row.error_class != locked_periods.LOCKED:
+        return None
+    rows = facets.frozen_holds(session, g.company.id, Filter(view="all", causes=(row.cause_id,)))
+    once = facets.count_once(rows, g.company.currency)
+    if len(once) < 2 or len(rows) > facets.MOST:
+        return None
+    return {"records": len(once), "sums": sums(once), "seen": seen_text(rows)}
+
+
+def seen_text(rows: Sequence[facets.FrozenHold]) -> str:
+    """Return the holds of an act over many with their state, for the form that does it."""
+    return " ".join(f"{row.id}:{row.lock}:{row.version_id or 0}" for row in rows)
 
 
 def _unpaid(

@@ -129,3 +129,54 @@ def test_a_second_window_dates_nothing_again_that_the_first_has_dated(
     assert one(database, "SELECT count(*) FROM dating") == 1
     assert one(database, "SELECT count(*) FROM event WHERE act = 'posting.dated'") == 1
     assert one(database, f"SELECT state FROM hold WHERE id = {hold}") == "open"
+
+
+@pytest.fixture
+def siblings(hold, database):
+    """A second order of the same locked period, which has the same cause."""
+    other = hold_of(database, "SO-10210")
+    with database.write() as session:
+        session.connection().exec_driver_sql(
+            "UPDATE hold SET class = 'period_locked', code = 'PER01', cause_id ="
+            f" (SELECT cause_id FROM hold WHERE id = {hold}), team_id ="
+            f" (SELECT team_id FROM hold WHERE id = {hold}) WHERE id = {other}"
+        )
+    return other
+
+
+def together(page):
+    seen = re.search(r'name="seen" value="([^"]+)"', page)
+    assert seen is not None
+    return {"act": "date", "all": "on", "seen": seen[1], "reason": "agreed", "op": "all-1"}
+
+
+def test_one_tick_dates_all_records_of_the_cause(visit, hold, siblings, database):
+    farah = visit("farah")
+    page = farah.text(f"{H}/{hold}")
+    assert "For all " in plain(page)
+    assert "For all " not in plain(visit("lim").text(f"{H}/{hold}")), "who may not date"
+    form = together(page) | {"day": "2026-11-19"}
+    assert {part.partition(":")[0] for part in form["seen"].split()} >= {str(hold), str(siblings)}
+    done = farah.post(f"{H}/{hold}/date", form, status=303)
+    assert re.search(r"[1-9]\d* re-dated, \d+ left", plain(farah.text(done.location)))
+    first = one(database, "SELECT count(*) FROM dating")
+    assert first >= 1
+    farah.post(f"{H}/{hold}/date", form, status=303)
+    assert one(database, "SELECT count(*) FROM dating") == first, "the same form once more"
+
+
+def test_all_together_get_the_first_open_date_or_none(visit, hold, siblings, database):
+    farah = visit("farah")
+    form = together(farah.text(f"{H}/{hold}"))
+    for change, said in (
+        ({"day": "2026-11-20"}, "All records together get the first open date."),
+        ({"day": "2026-11-19", "reason": ""}, "Enter a short reason"),
+        ({"day": "2026-11-19", "seen": ""}, "All records together get the first open date."),
+    ):
+        assert said in shown(farah.post(f"{H}/{hold}/date", form | change, status=422))
+    with database.write() as session:
+        session.execute(update(Hold).where(Hold.id == siblings).values(lock=Hold.lock + 1))
+    late = farah.post(f"{H}/{hold}/date", form | {"day": "2026-11-19"}, status=422)
+    assert "One of these records changed in the meantime. Nothing was done." in shown(late)
+    assert one(database, "SELECT count(*) FROM dating") == 0
+    assert visit("lim").post(f"{H}/{hold}/date", form | {"day": "2026-11-19"}).status_code == 403
