@@ -117,6 +117,7 @@ def test_C17_the_message_is_opened_before_the_retry_button_is_live(
         retry, message = page.locator("button[id^=retry]"), page.locator("button[id^=message]")
         assert retry.get_attribute("aria-disabled") == "true"
         assert page.locator("[id^=opened]").count() == 0
+        page.click("summary[id^=more_]")
         message.click()
         page.locator("[id^=opened]").wait_for()
         assert "RM 12.00 stated, RM 11.00 computed" in page.inner_text("[id^=opened]")

@@ -49,7 +49,6 @@ def test_the_three_ways_stand_on_the_page(visit, hold, database):
     told = plain(page)
     for words in (
         "Now 2026-11-18. Locked through 2026-11-18.",
-        "The first open date in AiAccount is 2026-11-19.",
         "Request to reopen November 2026",
         "Refer SO-10220",
     ):
