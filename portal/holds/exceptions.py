@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
-from typing import get_args
+from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, abort, g, make_response, request, url_for
@@ -258,7 +258,7 @@ def do_many() -> Response:
     return _after_many(wish.act, answer, op, kept)
 
 
-def _after_many(act: Act, answer: Each, op: str, kept: Mapping[str, object]) -> Response:
+def _after_many(act: Act, answer: Each, op: str, kept: Mapping[str, Any]) -> Response:
     """Show what became of each, on a page of its own."""
     processes.ring(g.company.id, "evaluate")
     done = url_for("desk.done", co=g.company.code, op=op, act=act, **kept)

@@ -46,9 +46,7 @@ def test_a_pane_says_what_to_do_before_it_compares(visit, database):
     lim = visit("lim")
     page = lim.text(f"{LIST}/{hold_of(database, 'SO-10203')}")
     pane = page[page.index('id="holdpane_') :]
-    places = [
-        pane.index(part) for part in ('class="acts"', '<table class="pairs', 'class="notes"')
-    ]
+    places = [pane.index(part) for part in ('class="acts"', '<table class="pairs', 'class="notes"')]
     assert places == sorted(places)
 
 
