@@ -17,7 +17,7 @@ from holding.db import refusal
 from holding.db.database import DatabaseSession
 from holding.db.refusal import Refusal, by_key, money
 from holding.db.together import KEPT, Together
-from holding.holds import locked_periods, notes, restored_documents, retries
+from holding.holds import assignments, locked_periods, notes, restored_documents, retries
 from holding.holds.holds import Done, Moved
 from holding.intake import open_fields
 from holding.mappings import fixes, list_sources, party_merge
@@ -128,7 +128,7 @@ def _whole_cause(session: DatabaseSession, row: hold_detail.HoldRow) -> Mapping[
         return None
     rows = facets.frozen_holds(session, g.company.id, Filter(view="all", causes=(row.cause_id,)))
     once = facets.count_once(rows, g.company.currency)
-    if len(once) < 2 or len(rows) > facets.MOST:
+    if len(once) < 2 or len(rows) > assignments.MOST:
         return None
     return {"records": len(once), "sums": sums(once), "seen": seen_text(rows)}
 
