@@ -423,10 +423,16 @@ def _sending(
     request: Mapping[str, str],
     now: datetime,
 ) -> Fact:
-    """Return the event of a document about to be sent, with the seal of its push."""
+    """Return the event of a document about to be sent, with the seal of its push.
+
+    Without the `request` of a call the document was only looked up.
+    """
     posting = one.posting
+    say = _said(one.action, posting.number, channel.name, posting.hash[:12])
+    if not request:
+        say = f"{posting.number} was looked up in {channel.name}, and nothing was sent."
     body = {
-        "say": _said(one.action, posting.number, channel.name, posting.hash[:12]),
+        "say": say,
         "push": push["id"],
         "hash": posting.hash,
         "key": one.key,

@@ -377,6 +377,9 @@ def test_a_first_send_among_many_waits_for_a_person(
     life.arrive("A-1")
     wait(life)
     assert (life.held("A-1"), calls(life)) == (["TGT10"], 0)
+    assert life.told("posting.sending") == [
+        "A-1-1 was looked up in aiaccount, and nothing was sent."
+    ]
     life.books.moods = ["away"]
     assert isinstance(act(life, manual_entries.look_again), Done)
     wait(life)
