@@ -39,6 +39,8 @@ def _show_form(
     matched = {match.row.cause_id: match.value for match in matches.exact}
     identities = {match.row.cause_id: visible_identity(match.who) for match in matches.exact}
     identities |= {value.row.cause_id: visible_identity(value.who) for value in matches.left}
+    tables = sorted({row.table for row in shown})
+    kept = {table: fixes.refuse_change(session, g.actor, [table]) for table in tables}
     return store.respond(
         "mappings/fill_in.html",
         head_values(),
@@ -54,7 +56,8 @@ def _show_form(
         choices=_choices_by_table(shown),
         reason=form.get("reason", ""),
         problems=problems,
-        keeping=fixes.refuse_change(session, g.actor, sorted({row.table for row in shown})),
+        kept=kept,
+        keeping=kept[shown[0].table] if shown and all(kept.values()) else None,
     )
 
 

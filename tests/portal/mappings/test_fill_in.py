@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from holding.db.database import Database
+from holding.db.refusal import Refusal
+from holding.mappings import fixes
 from tests.portal.reading import cause, one, plain
 
 pytestmark = pytest.mark.sqlite
@@ -89,3 +91,19 @@ def test_a_viewer_sees_why_they_cannot_save_and_no_customer(visit: Callable[...,
     shown = re.findall(r'class="under small">([^<]*)<', visit("adam").text(FILL))
     assert len(shown) == len(names)
     assert "•••" not in shown
+
+
+def test_a_table_that_a_team_keeps_does_not_stop_the_others(
+    visit: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, causes: dict[str, str]
+) -> None:
+    words = "You cannot change item, because Tax desk keeps its entries."
+
+    def keep(_session: object, _actor: object, tables: list[str]) -> Refusal | None:
+        return Refusal("mapping.kept", words, "", 403) if "item" in tables else None
+
+    monkeypatch.setattr(fixes, "refuse_change", keep)
+    page = visit("adam").text(FILL)
+    assert words in plain(page)
+    assert f'id="{causes["item"]}"' not in page
+    assert f'id="{causes["unit"]}"' in page
+    assert 'id="saveall_why"' not in page
