@@ -53,7 +53,7 @@ class NewLink:
 
 @dataclass(frozen=True, slots=True)
 class OpenLink:
-    """What stands behind a link; `knows_password`: they prove who they are by the present one."""
+    """The content of a link; with `knows_password` the person enters the current one."""
 
     kind: str
     company: str
@@ -78,8 +78,9 @@ def invite(
     source_ids: Collection[int] = (),
     now: datetime,
 ) -> NewLink | Refusal:
-    """Invite somebody who has no role here, to see records of these sources only, or of all; an
-    earlier invitation of theirs ends.
+    """Invite a person without a role here, to see records of these sources only, or of all.
+
+    An earlier invitation of the person ends.
     """
     address = email.strip().lower()
     refused = (
@@ -121,7 +122,7 @@ def _no_address(address: str) -> Refusal | None:
 
 
 def _make(session: Session, actor: Actor, link: AccessLink, say: str, now: datetime) -> NewLink:
-    """Keep the link; an earlier one of the same kind for the same person ends."""
+    """Store the link and end an earlier one of its kind for the person."""
     session.execute(
         update(AccessLink)
         .where(
@@ -149,7 +150,7 @@ def _digest(token: str) -> str:
 def administered(
     session: Session, actor: Actor, company_id: int, person_id: int
 ) -> Person | Refusal:
-    """A person of the company, to whoever administers it; else why not."""
+    """Return a person of the company for an administrator, or the refusal."""
     if refused := administers(session, actor, company_id):
         return refused
     person = session.get(Person, person_id)
@@ -161,7 +162,7 @@ def administered(
 def reset(
     session: Session, actor: Actor, *, company_id: int, person_id: int, now: datetime
 ) -> NewLink | Refusal:
-    """A link by which a person of the company sets a new password; nothing changes before that."""
+    """Return a link by which a person of the company sets a new password."""
     person = administered(session, actor, company_id, person_id)
     if isinstance(person, Refusal):
         return person
@@ -190,7 +191,7 @@ def reset(
 
 
 def cancel(session: Session, actor: Actor, link_id: int, now: datetime) -> str | Refusal:
-    """End a link that nobody used yet; whose it was."""
+    """End an unused link and return whose it was."""
     if refused := administers(session, actor, actor.company_id or 0):
         return refused
     row = session.get(AccessLink, link_id, with_for_update=True, populate_existing=True)
@@ -206,7 +207,7 @@ def cancel(session: Session, actor: Actor, link_id: int, now: datetime) -> str |
 
 
 def opened(session: Session, token: str, now: datetime) -> OpenLink | Refusal:
-    """What a link is about, as the page shows it before it is used."""
+    """Return a link's content for its page, before it is used."""
     found = living(session, token, now)
     if isinstance(found, Refusal):
         return found
@@ -228,7 +229,7 @@ def opened(session: Session, token: str, now: datetime) -> OpenLink | Refusal:
 def living(
     session: Session, token: str, now: datetime, *, lock: bool = False
 ) -> AccessLink | Refusal:
-    """The link behind a token while it works: unused, in time, its maker still an administrator."""
+    """Return a token's link while it works: unused, in time, its maker still an administrator."""
     query = select(AccessLink).where(AccessLink.token_hash == _digest(token))
     row = session.scalar(query.with_for_update() if lock else query)
     if row is None:
@@ -255,8 +256,9 @@ def _gone(words: str, hint: str) -> Refusal:
 
 
 def _reset_over(session: Session, row: AccessLink, company: Company, ask: str) -> Refusal | None:
-    """Why a new password is set by a link no more: its person left, or joined another company
-    since, which whoever made the link does not manage.
+    """Return why the link sets no new password any more, or None.
+
+    Its person left, or joined another company since, which the link's maker does not manage.
     """
     if row.kind != RESET:
         return None
@@ -270,10 +272,10 @@ def _reset_over(session: Session, row: AccessLink, company: Company, ask: str) -
 
 
 def works_somewhere(session: Session, email: str) -> bool:
-    """Whether the address is a person with a password and a role in any company.
+    """Check whether the address is a person with a password and a role in any company.
 
-    Such a person is never given a new password by an invitation: it would open the other company
-    to whoever sent it.
+    An invitation never sets such a person's password, because it would open the other company to
+    the inviter.
     """
     query = (
         select(Person.id)
@@ -284,9 +286,7 @@ def works_somewhere(session: Session, email: str) -> bool:
 
 
 def works_elsewhere(session: Session, company_id: int, person_id: int) -> list[str]:
-    """The names of the other companies of a person: whoever sets the password is that person in
-    every company.
-    """
+    """Return the names of a person's other companies, because a password opens every company."""
     return [one.name for one in companies_of(session, person_id) if one.id != company_id]
 
 
@@ -320,8 +320,9 @@ def compare(
     now: datetime,
     device: sessions.Device = sessions.NO_DEVICE,
 ) -> sessions.Compared:
-    """What using a link finds about the password of somebody who signs in by it (as
-    `sessions.compare`); nothing, where there is nobody to sign in.
+    """Return the password check of a person who signs in by a link, as `sessions.compare`.
+
+    The result is empty where no person signs in.
     """
     found = living(session, token, now)
     if isinstance(found, Refusal) or not _enters(session, found):
@@ -330,7 +331,7 @@ def compare(
 
 
 def _enters(session: Session, link: AccessLink) -> bool:
-    """Whether the link is for somebody who has a password, and signs in with it."""
+    """Check whether the link is for a person with a password, who signs in with it."""
     return link.kind == JOIN and works_somewhere(session, link.email)
 
 
@@ -344,10 +345,10 @@ def use(
     device: sessions.Device = sessions.NO_DEVICE,
     compared: sessions.Compared = sessions.NOT_COMPARED,
 ) -> Used | Refusal:
-    """Join the company, or set the new password; then signed in, where no second factor is needed:
-    neither an invitation nor a new password stands in for one. Commit also after a refusal.
+    """Join the company, or set the new password, and sign in if no second factor is needed.
 
-    `compared`: what `compare` found.
+    Neither an invitation nor a new password replaces a second factor. Commit also after a refusal.
+    `compared`: the result of `compare`.
     """
     found = living(session, token, now, lock=True)
     if isinstance(found, Refusal):
@@ -394,7 +395,7 @@ def _with_new_password(
 
 
 def _tell_reset(session: Session, link: AccessLink, person_id: int, now: datetime) -> None:
-    """Programs of theirs end, too, as after `clearpost user password`."""
+    """Record the reset and end the person's programs, as after `clearpost user password`."""
     actor = actor_of(session, person_id, link.company_id)
     if actor is None:
         return
@@ -434,10 +435,10 @@ def _join(session: Session, link: AccessLink, person_id: int, now: datetime) -> 
 def require(
     session: Session, actor: Actor, company_id: int, *, on: bool, now: datetime
 ) -> str | Refusal:
-    """Ask whoever may approve, publish or administer here for a second factor, or no more; what
-    was done, in a sentence. Their sessions that proved none count no more from then on.
+    """Require a second factor from people who approve, publish or administer, or stop it.
 
-    Only who has one of their own asks others for it: nobody shuts themselves out unawares.
+    Return the result in a sentence. Sessions without a second factor end. Only a person with a
+    second factor may require it, so that no administrator locks themselves out.
     """
     if refused := administers(session, actor, company_id):
         return refused
@@ -472,8 +473,9 @@ def require(
 def end(
     session: Session, actor: Actor, company_id: int, person_id: int, reason: str, now: datetime
 ) -> str | Refusal:
-    """End the second factor of somebody who lost it, and all their sessions: their name. Nobody
-    does it for themselves, nor for who works in another company, too: it guards that one as well.
+    """End the second factor and all sessions of a person who lost it, and return the name.
+
+    Nobody may do it for themselves, or for a person with a role in another company.
     """
     person = administered(session, actor, company_id, person_id)
     if isinstance(person, Refusal):
@@ -491,7 +493,7 @@ def end(
 def end_of(
     session: Session, actor: Actor, person_id: int, reason: str, now: datetime
 ) -> str | Refusal:
-    """The same for whoever runs the server, who may end anybody's (`clearpost user`)."""
+    """End anybody's second factor for the server's operator (`clearpost user`)."""
     why = " ".join(reason.split())
     if not MIN_REASON <= len(why) <= MAX_REASON:
         words = "Enter a short reason. It is recorded in the audit log."

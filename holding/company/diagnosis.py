@@ -1,4 +1,4 @@
-"""Name every cause of the ten topics that users ask support about, for one connection."""
+"""Name every cause of the ten common support topics, for one connection."""
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -67,7 +67,7 @@ from rules.values.cause_keys import CauseKey, CauseKind
 
 
 class Topic(StrEnum):
-    """The ten, in the order in which they are told: what stops everything comes first."""
+    """The ten topics in display order: what stops everything comes first."""
 
     TEST = "Connection test failed"
     PAUSED = "Sync is paused"
@@ -460,7 +460,7 @@ def _by_error(rows: Iterable[Any]) -> Iterable[Sequence[Any]]:
 
 
 def _paused(connection: Connection) -> dict[str, object]:
-    """What says that a call to it is kept; nothing does where the target keeps none."""
+    """Return what shows that a paused call is kept; empty where the target keeps none."""
     target = registry.targets().get(connection.connector)
     status = target.form.tells.kept_while_paused if target and target.form.tells else None
     return {
@@ -488,7 +488,7 @@ def kept_there(session: Session, connection: Connection, now: datetime) -> Itera
 
 
 def rounded(session: Session, connection: Connection, now: datetime) -> Iterator[Diagnosis]:
-    """Posted documents that come to another total there, as far as rounding explains it."""
+    """Yield posted documents with another total there, as far as rounding explains it."""
     found = []
     for row in session.execute(
         _POSTED_CONTENT, {"connection": connection.id, "since": now - LATELY}
@@ -510,7 +510,7 @@ def rounded(session: Session, connection: Connection, now: datetime) -> Iterator
 
 
 def not_there(session: Session, connection: Connection, now: datetime) -> Iterator[Diagnosis]:
-    """Posted documents that the last reading did not find, without a hold of their own."""
+    """Yield posted documents that the last reading did not find, without a hold of their own."""
     held = exists().where(Hold.posting_id == Posting.id, HOLD_OPEN, Hold.code.in_(sorted(GONE)))
     rows = session.execute(_READ.where(~held), {"connection": connection.id, "since": now - LATELY})
     gone = [row.number for row in rows if row.body["found"] == "absent"]
@@ -562,7 +562,7 @@ def held(session: Session, connection: Connection, _: datetime) -> Iterator[Diag
 
 
 def _checks(ruleset: nodes.Ruleset) -> Iterator[str]:
-    """Return the checks of what an e-Invoice says about its buyer."""
+    """Yield the checks of an e-Invoice's buyer details."""
     for check in ruleset.checks:
         asked = (one for one in (check.when, *check.requires) if one is not None)
         if any(_OF_BUYER & set(used_names(one)) for one in asked):
@@ -570,7 +570,7 @@ def _checks(ruleset: nodes.Ruleset) -> Iterator[str]:
 
 
 def _tables(ruleset: nodes.Ruleset) -> Iterator[str]:
-    """The maps in which a classification is looked up."""
+    """Yield the maps in which a classification is looked up."""
     maps = {table.name for table in ruleset.maps}
     for post in ruleset.posts:
         for assign in (*post.fields, *post.line_fields):
@@ -580,7 +580,7 @@ def _tables(ruleset: nodes.Ruleset) -> Iterator[str]:
 
 
 def _warned(_: Session, connection: Connection, __: datetime) -> Iterator[Diagnosis]:
-    """What the last connection test found beside what stops us."""
+    """Yield the last connection test's warnings."""
     for step in connection.test_steps:
         topic = _OF_WARNING.get(str(step.get("code")))
         if topic is not None:
@@ -630,7 +630,7 @@ def _todo_of_refusal(topic: Topic, row: Any, name: str) -> str:
 
 
 def _delayed(session: Session, connection: Connection, now: datetime) -> Iterator[Diagnosis]:
-    """Which part keeps documents waiting: our queue, a source that cannot be read, or its queue."""
+    """Yield the part that delays documents: our queue, an unreadable source, or its queue."""
     due = session.scalar(_DUE, {"connection": connection.id})
     waits = due is not None and now - due > SLOW and connection.paused_at is None
     if due is not None and waits:
@@ -679,13 +679,13 @@ def _fixed_otherwise(
 
 
 def _not_listed(session: Session, connection: Connection, now: datetime) -> Iterator[Diagnosis]:
-    """A code of the rules or of a mapping table that the target does not list."""
+    """Yield codes of the rules or of a mapping table that the target does not list."""
     for one in fixed_codes.strangers(session, connection, now):
         yield Diagnosis(Topic.NO_RECORDS, one.words, one.todo, code="not_listed")
 
 
 def _articles(session: Session, connection: Connection, _: datetime) -> Iterator[Diagnosis]:
-    """Articles that match none exactly, so that no stock moves for them."""
+    """Yield articles without an exact match, so that no stock moves for them."""
     version = session.get_one(Company, connection.company_id).ruleset_version_id
     if version is None:
         return
@@ -704,9 +704,9 @@ def _articles(session: Session, connection: Connection, _: datetime) -> Iterator
 
 
 def _rotated(session: Session, connection: Connection, now: datetime) -> Iterator[Diagnosis]:
-    """Return each key that was replaced and is kept for a while.
+    """Return each replaced key that is kept for a while.
 
-    A key that the target refused when it was replaced works no more: nobody has to disable it.
+    A key that the target refused when it was replaced needs no disabling.
     """
     if authorizing(connection.connector) is not None:
         return  # connecting again ends the permission before it: nobody disables it there

@@ -45,7 +45,7 @@ class Limited:
 
 
 def sources(session: Session, company_id: int) -> tuple[OwnSource, ...]:
-    """The sources of the company, by name."""
+    """Return the company's sources by name."""
     query = select(Connection.id, Connection.name).where(
         Connection.company_id == company_id, Connection.side == "source"
     )
@@ -54,7 +54,7 @@ def sources(session: Session, company_id: int) -> tuple[OwnSource, ...]:
 
 
 def limits(session: Session, company_id: int) -> dict[int, tuple[OwnSource, ...]]:
-    """Person id -> the sources they are limited to, by name; nobody else is limited."""
+    """Return by person id the sources a person is limited to, by name; others are not limited."""
     query = (
         select(SourceLimit.person_id, Connection.id, Connection.name)
         .join(Connection, Connection.id == SourceLimit.source_id)
@@ -77,9 +77,9 @@ def limit(
     source_ids: Collection[int],
     now: datetime,
 ) -> Limited | Refusal:
-    """Let a person see records of these sources only; of all where none is named.
+    """Limit a person to records of these sources, or remove the limit if none is named.
 
-    What they have in hand of other sources goes back to its teams.
+    Their holds of other sources return to the teams.
     """
     refused = administers(session, actor, company_id) or _not_oneself(
         session, actor, company_id, person_id
@@ -120,7 +120,7 @@ def unfit(
     roles: Collection[str],
     source_ids: Collection[int],
 ) -> Refusal | None:
-    """Why a person with these roles cannot be limited to these sources, or None."""
+    """Return why a person with these roles cannot be limited to these sources, or None."""
     known = {one.id for one in sources(session, company_id)}
     if unknown := set(source_ids) - known:
         words = f"{len(unknown)} of the sources are none of this company."
@@ -141,7 +141,7 @@ def join_limited(
     source_ids: Collection[int],
     now: datetime,
 ) -> None:
-    """The limit that an invitation named counts from the moment somebody joins by it."""
+    """Apply an invitation's limit from the moment the person joins."""
     names = _keep(session, actor, company_id, person_id, set(source_ids), now)
     if names:
         name = session.get_one(Person, person_id).name

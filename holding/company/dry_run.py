@@ -51,9 +51,9 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class CauseCount:
-    """A cause that records are held by; a record that has two is counted at both.
+    """A cause that holds records; a record with two causes is counted at each.
 
-    `number` and `message` are those of its first record, `code` is that of the hold.
+    `number` and `message` are its first record's, `code` is the hold's.
     """
 
     label: str
@@ -116,7 +116,7 @@ class LastDryRun:
 
 
 def last_month(now: datetime, zone: str) -> tuple[date, date]:
-    """The first and the last day of the month before this one."""
+    """Return the first and the last day of the month before this one."""
     last = now.astimezone(ZoneInfo(zone)).date().replace(day=1) - timedelta(days=1)
     return last.replace(day=1), last
 
@@ -139,7 +139,7 @@ def proposed_days(session: Session, company_id: int, now: datetime, zone: str) -
 
 
 def last_dry_run(company: Company) -> LastDryRun | None:
-    """The last one of a company, if there was one."""
+    """Return a company's last dry run, or None."""
     kept = company.settings.get(SETTING)
     if not kept:
         return None
@@ -174,7 +174,7 @@ def dry_run(
 def rehearsed(
     database: Database, clock: Clock, actor: Actor, first: date, last: date
 ) -> tuple[DryRun, int] | Refusal:
-    """The same without remembering it, and the revision of the company that was looked at."""
+    """Return a dry run without storing it, and the company's revision."""
     refusal = may(actor, "company.setup")
     company_id = actor.company_id
     if refusal or company_id is None:
@@ -210,7 +210,7 @@ def rehearsed(
 
 
 def _seen(session: Session, plans: Sequence[Plan]) -> tuple[RecordSeen, ...]:
-    """The records themselves, the newest first."""
+    """Return the records, newest first."""
     names = {row.id: row for row in session.execute(_NAMED, {"ids": [_id(p) for p in plans]})}
     return tuple(
         RecordSeen(
@@ -243,7 +243,7 @@ _NAMED = (
 
 
 def _records(session: Session, company_id: int, first: date, last: date) -> Sequence[Any]:
-    """Those without a date yet, then the newest day first: the id and the day of each."""
+    """Return id and day of each record: those without a date first, then newest first."""
     day = Record.doc_date
     query = select(Record.id, day).where(Record.company_id == company_id)
     query = query.where(
@@ -253,8 +253,9 @@ def _records(session: Session, company_id: int, first: date, last: date) -> Sequ
 
 
 def _taken(there: Sequence[Any]) -> tuple[list[int], tuple[date, date] | None]:
-    """The ids of as many as may be, in whole days unless one day is too much, and between which
-    days the others are.
+    """Return the ids of as many records as allowed, in whole days unless one day is too much.
+
+    Also return the days of the records that were left out.
     """
     cut = there[MOST].doc_date if len(there) > MOST else None
     whole = [row for row in there[:MOST] if cut is None or row.doc_date != cut] or there[:MOST]
@@ -265,7 +266,7 @@ def _taken(there: Sequence[Any]) -> tuple[list[int], tuple[date, date] | None]:
 def _summed(
     mine: Sequence[Plan], teams: Mapping[int, str], first: date, last: date, left_out: int
 ) -> DryRun:
-    """Those that are dated in the days, now that their dates are known, but for themselves."""
+    """Return the sums of the records dated in these days, now that their dates are known."""
     groups: dict[str, list[Plan]] = defaultdict(list)
     for plan in mine:
         groups[KINDS.get(plan.state, "held")].append(plan)

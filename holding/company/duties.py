@@ -42,7 +42,7 @@ ACT = "people.admin"
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """Somebody who was invited and has not come yet."""
+    """An invited person who has not joined yet."""
 
     id: int
     email: str
@@ -64,7 +64,7 @@ _INVITATION = Columns(
 
 @dataclass(frozen=True, slots=True)
 class Former:
-    """Somebody who left."""
+    """A person who left."""
 
     id: int
     name: str
@@ -83,10 +83,10 @@ class Changed:
 
 
 def administers(session: Session, actor: Actor, company_id: int) -> Refusal | None:
-    """Why this person may not manage the users of the company now, or None when they may.
+    """Return why this person may not manage the company's users now, or None.
 
-    Their roles are read again while nobody else changes any: two administrators who take each
-    other's role at one moment do not both succeed.
+    Roles are read again under a lock, so that two administrators who remove each other's role at
+    one moment do not both succeed.
     """
     if actor.person_id is None and actor.via == COMMAND_LINE:
         return None
@@ -108,7 +108,7 @@ def change(
     seen: str,
     now: datetime,
 ) -> Changed | Refusal:
-    """Let a person have exactly these roles and teams; `seen` is what the form showed (`mark`)."""
+    """Set exactly these roles and teams of a person; `seen` is what the form showed (`mark`)."""
     refused = administers(session, actor, company_id) or _not_oneself(
         session, actor, company_id, person_id
     )
@@ -158,7 +158,7 @@ def _not_oneself(session: Session, actor: Actor, company_id: int, person_id: int
 def _limited(
     session: Session, company_id: int, person: Person, added: Collection[str]
 ) -> Refusal | None:
-    """Why somebody who sees some sources only cannot be given these roles."""
+    """Return why a person limited to some sources cannot get these roles, or None."""
     theirs = select(SourceLimit.source_id).where(
         SourceLimit.company_id == company_id, SourceLimit.person_id == person.id
     )
@@ -219,7 +219,7 @@ def _move(
     wanted: set[int],
     now: datetime,
 ) -> None:
-    """Teams of another company are left alone, whatever the form named."""
+    """Change the person's teams; teams of another company are unchanged."""
     had = teams_of(session, company_id, person.id)
     query = select(Team).where(Team.company_id == company_id)
     for team in session.scalars(query.order_by(Team.id)).all():
@@ -239,19 +239,19 @@ def _move(
 
 
 def mark(roles: Collection[str], team_ids: Collection[int]) -> str:
-    """What a person had when a form was shown, as one text to send back with it."""
+    """Return a person's roles and teams as one text, to compare when the form comes back."""
     return f"{' '.join(sorted(roles))}|{' '.join(str(one) for one in sorted(team_ids))}"
 
 
 def teams_of(session: Session, company_id: int, person_id: int) -> set[int]:
-    """The ids of the person's teams in a company."""
+    """Return the ids of the person's teams in a company."""
     query = select(Team.id).join(TeamMember, TeamMember.team_id == Team.id)
     mine = (Team.company_id == company_id, TeamMember.person_id == person_id)
     return set(session.scalars(query.where(*mine)))
 
 
 def not_possible(name: str, roles: Collection[str]) -> Refusal | None:
-    """Why nobody can have just these roles, or None."""
+    """Return why this combination of roles is impossible, or None."""
     unknown = sorted(set(roles) - set(ROLES))
     if unknown:
         return Refusal("role.unknown", f"There is no role {', '.join(unknown)}.", status=422)
@@ -263,8 +263,10 @@ def not_possible(name: str, roles: Collection[str]) -> Refusal | None:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Somebody with a role in the company; `seen_at`: when they last used any page, `factor_since`:
-    since when they prove a second factor at sign-in.
+    """A person with a role in the company.
+
+    `seen_at`: when they last used any page, `factor_since`: since when they prove a second factor
+    at sign-in.
     """
 
     id: int
@@ -278,7 +280,7 @@ class Member:
 
     @property
     def guarded(self) -> bool:
-        """Whether a company can require a second factor of them."""
+        """Check whether a company can require a second factor of this person."""
         return not set(GUARDED_ROLES).isdisjoint(self.roles)
 
 
@@ -291,7 +293,7 @@ class OwnTeam:
 
 
 def members(session: Session, company_id: int) -> tuple[Member, ...]:
-    """Everybody with a role in the company, by name."""
+    """Return everybody with a role in the company, by name."""
     roles: dict[int, set[str]] = defaultdict(set)
     named: dict[int, tuple[str, str, datetime | None]] = {}
     query = (
@@ -322,7 +324,7 @@ def members(session: Session, company_id: int) -> tuple[Member, ...]:
 
 
 def _in_teams(session: Session, company_id: int) -> dict[int, list[tuple[int, str]]]:
-    """Person id -> their teams, by name."""
+    """Return by person id the teams, by name."""
     query = (
         select(TeamMember.person_id, Team.id, Team.shown.label("shown"))
         .join(Team, Team.id == TeamMember.team_id)
@@ -346,7 +348,7 @@ def _last_seen(session: Session, company_id: int) -> dict[int, datetime]:
 
 
 def invitations(session: Session, company_id: int) -> tuple[Invitation, ...]:
-    """Whoever was invited and neither came nor was told off, the newest first."""
+    """Return open invitations, newest first."""
     query = (
         _INVITATION.select()
         .where(
@@ -361,7 +363,7 @@ def invitations(session: Session, company_id: int) -> tuple[Invitation, ...]:
 
 
 def former(session: Session, company_id: int) -> tuple[Former, ...]:
-    """Whoever left the company and did not come back, the last first."""
+    """Return people who left the company and did not return, latest first."""
     query = (
         _FORMER.select()
         .join(FormerMember, FormerMember.person_id == Person.id)
@@ -372,7 +374,7 @@ def former(session: Session, company_id: int) -> tuple[Former, ...]:
 
 
 def teams(session: Session, company_id: int) -> tuple[OwnTeam, ...]:
-    """The teams of the company, by name."""
+    """Return the company's teams by name."""
     query = select(Team.id, Team.shown.label("shown")).where(Team.company_id == company_id)
     rows = session.execute(query.order_by(Team.shown, Team.id))
     return tuple(OwnTeam(row.id, row.shown) for row in rows)

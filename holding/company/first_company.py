@@ -126,12 +126,12 @@ class SetUp:
 
 
 def any_company(session: Session) -> bool:
-    """Whether this installation has a company."""
+    """Check whether this installation has a company."""
     return session.scalar(select(Company.id).limit(1)) is not None
 
 
 def new_address(session: Session, now: datetime) -> NewAddress | None:
-    """A new address of set-up, which ends those before it; None where there is a company."""
+    """Return a new set-up address, which replaces earlier ones; None where a company exists."""
     if any_company(session):
         return None
     session.execute(delete(SetupAddress).where(SetupAddress.used_at.is_(None)))
@@ -147,7 +147,7 @@ def _hash(token: str) -> str:
 
 
 def usable(session: Session, token: str, now: datetime) -> datetime | Refusal:
-    """Until when the address works, or why it does not."""
+    """Return until when the address works, or why it does not."""
     found = _standing(session, token, now, lock=False)
     return found if isinstance(found, Refusal) else found.expires_at
 
@@ -168,7 +168,7 @@ def _standing(session: Session, token: str, now: datetime, *, lock: bool) -> Set
 def set_up(
     session: Session, token: str, company: FirstCompany, person: FirstPerson, now: datetime
 ) -> SetUp | Refusal:
-    """The company and its first person, at once or not at all; the address is used up then."""
+    """Create the company and its first person together, or not at all; the address is used up."""
     address = _standing(session, token, now, lock=True)
     if isinstance(address, Refusal):
         return address
@@ -210,7 +210,7 @@ def found_company(
 
 
 def _ensure_person(session: Session, person: FirstPerson) -> int | Refusal:
-    """Return the id of the person with this email address, who is added where there is none."""
+    """Return the id of the person with this email address, who is added if missing."""
     known = id_of_address(session, person.email)
     if known is not None:
         return known
@@ -264,7 +264,7 @@ def create_company(
 
 
 def proposed_code(name: str) -> str:
-    """A code for the addresses of a company, from its name without the legal form."""
+    """Return a code for a company's addresses, from its name without the legal form."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     words = re.findall(r"[a-z0-9]+", plain)
     own = [word for word in words if word not in _LEGAL_FORMS] or words
@@ -314,8 +314,9 @@ def choose(
     checked: Report | None = None,
     titles: Mapping[str, str] = MappingProxyType({}),
 ) -> int | Refusal:
-    """The number of the change; `teams` (name -> person) is for administrators alone. They are
-    called by their `titles` from now on.
+    """Create the change with these rules and return its number.
+
+    Only administrators may set `teams` (name -> person). `titles` become the teams' names.
     """
     refusal = may(actor, "rules.draft") or (may(actor, "people.admin") if teams else None)
     if refusal or actor.company_id is None:

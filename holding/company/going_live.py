@@ -66,7 +66,7 @@ NEEDED = (Step.SOURCE, Step.TARGET, Step.RULES, Step.DRY_RUN, Step.CUTOVER)
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A change of the rules that nobody published yet."""
+    """An unpublished change of the rules."""
 
     no: int
     title: str
@@ -111,7 +111,7 @@ class FirstRun:
 
 
 def suggested_start(closed_through: date | None, now: datetime, zone: str) -> date:
-    """The day after the closed books, else the first of this month."""
+    """Return the day after the closed books, or the first of this month."""
     if closed_through is not None:
         return closed_through + timedelta(days=1)
     return now.astimezone(ZoneInfo(zone)).date().replace(day=1)
@@ -163,7 +163,7 @@ def _live_already(company: Company) -> Refusal:
 
 
 def first_run(session: Session, company_id: int, now: datetime) -> FirstRun:
-    """What would be sent first if the company went live now."""
+    """Return what would be sent first if the company went live now."""
     currency, minor = of_posting()
     rows = session.execute(
         select(
@@ -273,7 +273,7 @@ class Checklist:
     starts_on: date | None
 
     def done(self, step: Step) -> bool:
-        """Whether a step needs nothing more."""
+        """Check whether a step needs nothing more."""
         proved = {Step.SOURCE: self.sources, Step.TARGET: self.targets}
         if step in proved:
             return any(one.proved_at for one in proved[step])
@@ -293,7 +293,7 @@ class Checklist:
 
     @property
     def current(self) -> Step:
-        """The first step that is not done; before a change that nobody can publish, the people."""
+        """Return the first open step; a change without a publisher needs the people first."""
         left = [step for step in Step if not self.done(step)]
         unpublished = left[0] == Step.RULES and self.change is not None
         return Step.PEOPLE if unpublished and Step.PEOPLE in left else left[0]
@@ -305,7 +305,7 @@ class Checklist:
 
 
 def not_ready(found: Checklist) -> Refusal | None:
-    """Why the company cannot go live yet."""
+    """Return why the company cannot go live yet, or None."""
     if not found.left:
         return None
     left, names = found.left, [NAMES[step] for step in found.left]
@@ -315,7 +315,7 @@ def not_ready(found: Checklist) -> Refusal | None:
 
 
 def checklist(session: Session, company_id: int) -> Checklist:
-    """The checklist of a company that is not live yet."""
+    """Return the checklist of a company that is not live yet."""
     row = session.execute(_company(company_id)).one()
     connections = session.execute(_connections(company_id)).all()
     return Checklist(
@@ -337,7 +337,7 @@ def checklist(session: Session, company_id: int) -> Checklist:
 
 
 def _company(company_id: int) -> Select[Any]:
-    """The company with its rules in force, and what there is of it in numbers."""
+    """Return the select of the company, its rules in force, and its counts."""
     mine = Record.company_id == company_id
     counts = {
         "people": select(func.count(func.distinct(Membership.person_id)))
@@ -400,7 +400,10 @@ def _connected(row: Any, proved_at: datetime | None) -> Connected:
 
 
 def _change(company_id: int, base_id: int | None) -> Select[Any]:
-    """The newest change that can still be published: others were pushed for other rules."""
+    """Return the select of the newest change that can still be published.
+
+    Other changes were made for other rules.
+    """
     base = Change.base_id.is_(None) if base_id is None else Change.base_id == base_id
     return (
         _CHANGE.select()

@@ -25,10 +25,7 @@ KEY: Final = 20  # so many signs of its hash name a session on its owner's page
 
 @dataclass(frozen=True, slots=True)
 class Taste:
-    """How pages look and listen to a person, what they speak, whether mail tells of what comes
-    back to them, whether they have longer to take back what they did, whether rows are low, and
-    whether each moment says its UTC, too.
-    """
+    """A person's preferences: look, language, returned-work mail, undo time, row height, UTC."""
 
     theme: str = THEMES[0]
     keys: bool = True
@@ -41,7 +38,7 @@ class Taste:
 
 @dataclass(frozen=True, slots=True)
 class OpenSession:
-    """Where somebody is signed in; `key` names it."""
+    """A session for display; `key` names it."""
 
     token_hash: str
     device: str
@@ -51,7 +48,7 @@ class OpenSession:
 
     @property
     def key(self) -> str:
-        """What names the session in a form; nobody signs in with it."""
+        """Return the session's name in a form, which cannot be used to sign in."""
         return self.token_hash[:KEY]
 
 
@@ -67,7 +64,7 @@ _OPEN = Columns(
 
 
 def taste(settings: Mapping[str, Any]) -> Taste:
-    """The taste in a person's settings; what is not there is as for everybody."""
+    """Return the preferences in a person's settings, with defaults."""
     theme, language = settings.get("theme"), settings.get("language")
     return Taste(
         theme=theme if theme in THEMES else THEMES[0],
@@ -81,18 +78,18 @@ def taste(settings: Mapping[str, Any]) -> Taste:
 
 
 def languages(session: Session) -> frozenset[str]:
-    """Those that people chose for their pages."""
+    """Return the languages that people chose for their pages."""
     rows = session.scalars(select(Person.settings).where(Person.active))
     return frozenset(filter(None, (taste(one or {}).language for one in rows)))
 
 
 def key_of(token: str) -> str:
-    """What names the session of this token."""
+    """Return the name of a token's session."""
     return sessions.digest(token)[:KEY]
 
 
 def open_sessions(session: Session, person_id: int, now: datetime) -> tuple[OpenSession, ...]:
-    """The sessions that still work, the last used first."""
+    """Return the active sessions, the last used first."""
     query = (
         _OPEN.select()
         .where(
@@ -109,7 +106,7 @@ def open_sessions(session: Session, person_id: int, now: datetime) -> tuple[Open
 def save(
     session: Session, person_id: int, *, name: str, taste: Taste, now: datetime
 ) -> Refusal | None:
-    """The name that stands beside what they do from now on, and how pages look."""
+    """Store the name shown beside the person's acts, and how pages look."""
     person = session.get_one(Person, person_id, with_for_update=True, populate_existing=True)
     wanted = " ".join(name.split())
     if not wanted or len(wanted) > 100:
@@ -124,7 +121,7 @@ def save(
 
 
 def show_utc(session: Session, person_id: int, *, on: bool) -> None:
-    """Whether each moment of the person's pages says its UTC, too."""
+    """Set whether each time on the person's pages has its UTC, too."""
     person = session.get_one(Person, person_id, with_for_update=True, populate_existing=True)
     person.settings = {**person.settings, "utc": on}
 
@@ -140,12 +137,11 @@ def change_password(
     compared: sessions.Compared = sessions.NOT_COMPARED,
     factor_at: datetime | None = None,
 ) -> str | Refusal:
-    """A new password; every session and every token of the person ends, and a new session here
-    begins: its token.
+    """Set a new password and return the token of a new session.
 
-    Who does not know the present one is refused, and counted as at signing in: commit also then.
-    `compared`: what `sessions.compare` found about it. `factor_at`: when the session in which
-    they do it proved a second factor; the new one has, too.
+    Every session and token of the person ends. A wrong current password is refused and counted as
+    at sign-in: commit also then. `compared`: the result of `sessions.compare`. `factor_at`: when
+    the current session proved a second factor, which the new session inherits.
     """
     if fault := password_fault(wanted, session.get_one(Person, person_id).email):
         return fault
@@ -172,8 +168,9 @@ def wrong_password(
     now: datetime,
     compared: sessions.Compared = sessions.NOT_COMPARED,
 ) -> Refusal | None:
-    """Why this is not the password of who is signed in; counted as at signing in: commit also then.
-    `compared`: what `sessions.compare` found about it.
+    """Return why this is not the signed-in person's password, or None.
+
+    It is counted as at sign-in: commit also then. `compared`: the result of `sessions.compare`.
     """
     email = session.get_one(Person, person_id).email
     proved = sessions.prove(session, email, present, now, compared)

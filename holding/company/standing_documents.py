@@ -42,7 +42,7 @@ class There(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """A document that is ready, and what its target has; `words` are those of the look-up."""
+    """A ready document, and what its target has; `words` are the look-up's."""
 
     target: str
     doc_type: str
@@ -61,8 +61,9 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What one look came to; `left` documents follow behind the posting `after`. `silent` are the
-    targets that were not asked, each with the reason.
+    """One look's result; `left` documents follow after the posting `after`.
+
+    `silent` are the targets that were not queried, each with the reason.
     """
 
     asked: tuple[Standing, ...]
@@ -71,7 +72,7 @@ class Look:
     silent: tuple[tuple[str, str], ...]
 
     def count(self, there: tuple[There, ...]) -> int:
-        """How many documents are one of these."""
+        """Return how many documents have one of these results."""
         return sum(one.there in there for one in self.asked)
 
 
@@ -84,8 +85,9 @@ def look(
     http: Http,
     keys: Keys | None = None,
 ) -> Look | Refusal:
-    """Ask for the documents that are ready, those behind the posting `after`; nothing is written
-    there, and nothing is kept here: what is found right before a call is what counts.
+    """Look up the ready documents after the posting `after` in their targets.
+
+    Nothing is written there or stored here: only the look-up right before a call counts.
     """
     refusal = may(actor, "company.setup")
     if refusal or actor.company_id is None:
@@ -118,7 +120,7 @@ def look(
 
 
 def _asked(desk: Desk, connection: Connection, rows: Sequence[Any]) -> list[Standing] | str:
-    """What a target has of these, or why it is not asked."""
+    """Return what a target has of these documents, or why it is not queried."""
     channel = _open(desk, connection)
     if isinstance(channel, str):
         return channel
@@ -163,8 +165,10 @@ def _question(posting: Posting) -> Question:
 def _seen(
     channel: Channel, asked: Question, posting: Posting, looks: Lookups, reads: Http
 ) -> tuple[There, tuple[Stands, ...], str]:
-    """What the target has, in the order in which it is asked before a call: a number first where
-    the target would take it twice, then what is alike, then what its answer to a call would tell.
+    """Return what the target has, looked up in the order used before a call.
+
+    First a number if the target would accept it twice, then similar documents, then the answer to a
+    call.
     """
     if channel.looks_first:
         told = _of(looks.ask(posting.id, asked))

@@ -159,7 +159,7 @@ def insert_rows(
     returning: tuple[str, ...] = (),
     ignore: bool = False,
 ) -> list[tuple[Any, ...]]:
-    """Insert rows with the same keys and return the requested columns.
+    """Insert rows with equal keys and return the requested columns.
 
     `ignore` skips existing rows.
     """
@@ -336,7 +336,7 @@ class JointWrites:
         self._inserts_and_updates: list[tuple[Table, Executable, Rows, bool]] = []
 
     def insert(self, model: type[Base], rows: Rows) -> None:
-        """Add rows to insert, all with the same keys."""
+        """Add rows to insert, all with equal keys."""
         table = table_of(model)
         self._add(table, insert(table), rows, every=False)
 
@@ -404,8 +404,8 @@ def _update_by_keys(
 def next_id(model: type[Base], *, once: bool = False) -> FunctionElement[int]:
     """Return an SQL expression for the id of a row about to be written.
 
-    Each selected row gets its own id, or all get the same with `once`. In SQLite the caller must
-    hold the write lock.
+    Each selected row gets its own id, or all share one with `once`. In SQLite the caller must hold
+    the write lock.
     """
     named: ColumnClause[str] = literal_column(f"'{table_of(model).name}'")
     return _OneNextId(named) if once else _NextId(named)
@@ -420,7 +420,7 @@ class _NextId(FunctionElement[int]):
 
 
 class _OneNextId(_NextId):
-    """The next id of a table, the same for all rows of the select."""
+    """The next id of a table, shared by all rows of the select."""
 
     inherit_cache = True
     name = "one_next_id"

@@ -202,7 +202,7 @@ def remember(session: Session) -> None:
 
 
 def limit_transactions(company_id: int | None) -> None:
-    """Let later transactions of this thread use rows of one company; None ends that.
+    """Limit later transactions of this thread to rows of one company; None removes the limit.
 
     Only PostgreSQL with the policies of deploy/postgresql/grants.sql enforces it.
     """
@@ -210,7 +210,7 @@ def limit_transactions(company_id: int | None) -> None:
 
 
 def limit_to_company(session: Session, company_id: int) -> None:
-    """Let the running transaction use rows of one company, see `limit_transactions`."""
+    """Limit the running transaction to rows of one company, see `limit_transactions`."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(_LIMIT, {"company": str(company_id)})
 
@@ -391,7 +391,7 @@ def _begin_to_read(connection: Any) -> None:
 
 
 def _same_pool(engine: Engine, begin: Callable[[Any], None]) -> Engine:
-    """Return an engine with the same connections whose transactions begin differently."""
+    """Return an engine with the given engine's connections whose transactions begin differently."""
     return _beginning(create_engine(engine.url, pool=engine.pool, hide_parameters=True), begin)
 
 
@@ -433,11 +433,11 @@ class WriteTurns:
         self._waiting = f"{file}-waiting" if file and file != ":memory:" else None
 
     def begin(self, connection: Any) -> None:
-        """Begin to write as soon as possible, or raise the error of a locked database."""
+        """Start to write as soon as possible, or raise the error of a locked database."""
         self._begin(connection, patience=0.0)
 
     def begin_behind(self, connection: Any) -> None:
-        """Begin to write after the transactions that wait already."""
+        """Start to write after the transactions that wait already."""
         self._begin(connection, patience=PATIENCE)
 
     def _begin(self, connection: Any, patience: float) -> None:

@@ -13,9 +13,7 @@ from holding.db.models.decisions import HOLD_OPEN
 
 
 def held_amount(hold: type[Hold] = Hold) -> tuple[Label[int | None], Label[str]]:
-    """Return amount and currency of a hold: of an approval those of the document, else those of
-    its record.
-    """
+    """Return a hold's amount and currency: of an approval the document's, else the record's."""
     is_of_document = hold.currency != ""
     amount = case((is_of_document, hold.amount), else_=Record.amount)
     currency = case((is_of_document, hold.currency), else_=func.coalesce(Record.currency, ""))
@@ -26,10 +24,10 @@ HELD_AMOUNT, HELD_CURRENCY = held_amount()
 
 
 def counted_holds(*terms: ColumnElement[bool], by: Sequence[Any] = ()) -> Subquery:
-    """Return one row for each record with open holds that match, and each value of `by`.
+    """Return one row for each record with matching open holds, and each value of `by`.
 
-    Columns: `record_id`, those of `by`, `currency` ("" is the company's), `minor`, `since` of the
-    oldest of the holds, and their number `holds`. The amount is the one that the tally of holds
+    Columns: `record_id`, the columns of `by`, `currency` (blank is the company's), `minor`, the
+    oldest hold's `since`, and the number of `holds`. The amount is the one that the tally of holds
     counts: the greatest in the company's currency, else the greatest of the first other currency.
     """
     is_home = Hold.book.is_not(None)

@@ -134,7 +134,7 @@ def _counts(count: Singleton, now: datetime) -> bool:
 
 
 def add(session: Session, name: str, now: datetime) -> int:
-    """Count one more failure and return the number. Old counters of the same kind are deleted."""
+    """Count one more failure and return the number. Old counters of this kind are deleted."""
     session.execute(
         delete(Singleton)
         .where(

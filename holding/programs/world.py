@@ -77,33 +77,33 @@ class Judge(Protocol):
         """The ways from record kinds to documents."""
 
     def link_keys(self, body: dict[str, object], kind: str) -> tuple[tuple[str, str], ...]:
-        """The values by which duplicates are found."""
+        """Return the values by which duplicates are found."""
 
     def family_keys(self, body: dict[str, object], kind: str) -> tuple[tuple[str, str, str], ...]:
-        """The values by which links find it, and the kind that each looks for."""
+        """Return the values by which links find a record, and the kind that each looks for."""
 
     def asked_of_links(self, kind: str) -> frozenset[str]:
-        """The rules of a kind whose findings hang on other records."""
+        """Return the rules of a kind whose findings depend on other records."""
 
     def approval_at(self, span: Span) -> str:
-        """What the approval that is declared there asks about."""
+        """Return the subject of the approval declared there."""
 
     def family(self, body: dict[str, object], kind: str) -> tuple[str, str] | None:
-        """The family of a record as (kind, key); None where it has no relatives."""
+        """Return a record's family as (kind, key), or None without one."""
 
     def evaluate(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
-        """Judge one version of one record, and tell all of it."""
+        """Judge one version of one record with its full story."""
 
     def evaluate_as_first(
         self, subject: Subject, facts: Facts, world: World, now: datetime
     ) -> Outcome:
-        """The same in the words of the first versions, of which the older digests are made."""
+        """Judge it in the words of the first versions, from which older digests are made."""
 
     def decision(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
-        """Judge one version of one record, and tell what did not simply pass."""
+        """Judge one version of one record, and report what did not simply pass."""
 
     def decisions(self, asked: Sequence[EvaluationInput]) -> list[Outcome | Exception]:
-        """The same of many, or how it failed."""
+        """Judge several records; return each outcome or its exception."""
 
 
 Programs = Callable[[Session, int], Judge]
@@ -164,17 +164,17 @@ _POSTED_BY = (
 
 
 class UnreadableRulesError(ValueError):
-    """Rules in force that this program cannot read any more: nothing can be asked of them."""
+    """Rules in force that this program cannot read any more, so that nothing can be judged."""
 
 
 def program(session: Session, ruleset_version_id: int) -> Program:
-    """The program of a published version."""
+    """Return a published version's program."""
     means = _meaning(session, ruleset_version_id)
     return kept(_programs, means, lambda: _compile(session, ruleset_version_id))
 
 
 def _meaning(session: Session, ruleset_version_id: int) -> tuple[str, int]:
-    """Hash and edition of a version, asked once a session: a version never changes."""
+    """Return a version's hash and edition, read once per session: a version never changes."""
     loaded = session.identity_map.get(identity_key(RulesetVersion, ruleset_version_id))
     if isinstance(loaded, RulesetVersion):
         return loaded.hash, loaded.edition
@@ -201,18 +201,18 @@ def _compile(session: Session, ruleset_version_id: int) -> Program:
 
 
 def note_meaning(session: Session, ruleset_version_id: int, rules_hash: str, edition: int) -> None:
-    """What another query of this session has read of a version needs no question of its own."""
+    """Store what another query of this session read about a version."""
     session.info.setdefault(_MEANING, {})[ruleset_version_id] = (rules_hash, edition)
 
 
 def world(session: Session, company_id: int, revision: int, known_targets: frozenset[str]) -> World:
-    """The world as of a revision that is committed; `known_targets` have a fresh snapshot."""
+    """Return the world at a committed revision; `known_targets` have a fresh snapshot."""
     key = (str(session.get_bind().engine.url), company_id, revision, known_targets)
     return kept(_worlds, key, lambda: build_world(session, company_id, revision, known_targets))
 
 
 def forget() -> None:
-    """Read every world again: behind the URL another database may stand by now."""
+    """Clear every cached world, because the URL may lead to another database now."""
     _worlds.clear()
     outcomes.clear()
 
@@ -220,7 +220,7 @@ def forget() -> None:
 def build_world(
     session: Session, company_id: int, revision: int, known_targets: frozenset[str]
 ) -> World:
-    """The same, read again: for a revision that the session itself has just taken."""
+    """Build the world again, for a revision of the session's own transaction."""
     maps, units, later = _entries(session, company_id, revision)
     targets = _targets(session, company_id, revision, known_targets)
     return World.build(revision, maps, units, targets, later)
@@ -229,7 +229,7 @@ def build_world(
 def _entries(
     session: Session, company_id: int, revision: int
 ) -> tuple[dict[str, dict[str, Entry]], dict[str, UnitEntry], list[Later]]:
-    """Entries as of a revision: those of always, and those that count from a day on."""
+    """Return the entries at a revision: undated ones, and dated ones."""
     tables = select(MappingTable.name).where(
         MappingTable.company_id == company_id, MappingTable.kind == "map"
     )
@@ -313,7 +313,7 @@ def _locked_through(items: Iterable[SnapshotItem]) -> date | None:
 
 
 def fresh_targets(session: Session, company_id: int, now: datetime) -> frozenset[str]:
-    """The targets whose snapshot is young enough to be believed."""
+    """Return the targets whose snapshot is fresh enough."""
     return frozenset(session.scalars(_FRESH, _young(company_id, now)))
 
 
@@ -322,12 +322,12 @@ def _young(company_id: int, now: datetime) -> dict[str, object]:
 
 
 def fresh_now(company_id: int, now: datetime) -> Question[frozenset[str]]:
-    """The same, asked with other questions."""
+    """Return the question for the targets whose snapshot is fresh enough."""
     return frozenset((yield _FRESH.params(_young(company_id, now))).scalars())
 
 
 def locked_through(session: Session, connection_id: int) -> date | None:
-    """The last closed day of a target, as it was last told."""
+    """Return a target's last closed day, as last read."""
     query = (
         select(SnapshotItem)
         .join(Snapshot, Snapshot.id == SnapshotItem.snapshot_id)
@@ -338,7 +338,7 @@ def locked_through(session: Session, connection_id: int) -> date | None:
 
 
 def target_connections(session: Session, company_id: int) -> dict[str, Connection]:
-    """The target connections by the word a rule file has for them: their name or connector."""
+    """Return the target connections by their word in rule files: their name or connector."""
     return _by_words(session.scalars(_TARGETS, {"company": company_id}).all())
 
 
@@ -348,12 +348,12 @@ def _by_words(found: Sequence[Connection]) -> dict[str, Connection]:
 
 
 def asked_targets(company_id: int) -> Question[dict[str, Connection]]:
-    """The same, asked with other questions."""
+    """Return the question for the target connections."""
     return _by_words(list((yield _TARGETS.params(company=company_id)).scalars()))
 
 
 def kept(cache: OrderedDict[Hashable, T], key: Hashable, make: Callable[[], T]) -> T:
-    """What is in a cache, made and kept where it is not; of many the oldest goes."""
+    """Return a cached value, or make and cache it; the oldest of many is dropped."""
     value = cache.get(key)
     if value is None:
         value = make()
@@ -364,16 +364,18 @@ def kept(cache: OrderedDict[Hashable, T], key: Hashable, make: Callable[[], T]) 
 
 
 def way_of(told: Mapping[str, Any] | None) -> str:
-    """What a target told of its rounding, as a word of the rules where they have one; or blank."""
+    """Return a target's rounding as a word of the rules, or blank."""
     mode = str((told or {}).get(MODE) or "")
     return _WAYS.get(mode, mode)
 
 
 @dataclass(frozen=True, slots=True)
 class Back:
-    """The same quantity as a target counts it: what 1 of the unit is there, and how many units the
-    base quantity makes there; both blank where it has no such unit of the item (`units`: which it
-    has). `same`: it is the quantity that was given.
+    """A quantity as a target counts it.
+
+    It has the value of one unit there, and how many units the base quantity makes there; blank
+    where the target lacks the item's unit (`units`: the units it has). `same`: it equals the given
+    quantity.
     """
 
     target: str
@@ -400,7 +402,7 @@ class Calculated:
 
 
 def quantity_of(text: str) -> Fraction | None:
-    """The quantity that somebody typed; None where it is none above 0."""
+    """Return a typed quantity, or None unless it is above 0."""
     try:
         found = Decimal(text.strip().replace(",", ""))
     except InvalidOperation:
@@ -418,7 +420,7 @@ def calculate(
     known: frozenset[str],
     today: date,
 ) -> Calculated:
-    """By what counts today; `known`: the targets whose snapshot is young enough to be believed."""
+    """Convert a quantity by today's entries; `known`: the targets with a fresh snapshot."""
     revision = session.get_one(Company, company_id).revision
     there = world(session, company_id, revision, known).at(today)
     found = _to_base(unit, item, there.units)
@@ -439,9 +441,7 @@ def calculate(
 
 
 def _to_base(unit: str, item: str, entries: Mapping[str, UnitEntry]) -> Conversion | None:
-    """From unit to unit, the item's own entries first, to one that leads no further; None where no
-    entry speaks of the unit.
-    """
+    """Return the conversion to the base unit, the item's own entries first, or None."""
     factor, at, path = Fraction(1), unit, []
     for _ in range(LONGEST_CHAIN):
         own = f"{at}|{item}"
@@ -462,7 +462,7 @@ def _text(value: Fraction) -> str:
 
 
 def _backs(there: World, found: Conversion, quantity: Fraction, item: str) -> Iterator[Back]:
-    """As each target that tells how it counts the item would read the pieces."""
+    """Yield each target's reading of the pieces, where it states how it counts the item."""
     pieces = quantity * Fraction(found.num, found.den)
     for name, state in sorted(there.targets.items()):
         set_up = _set_up(there, state.items if state.known else {}, item)
@@ -478,7 +478,7 @@ def _backs(there: World, found: Conversion, quantity: Fraction, item: str) -> It
 
 
 def _set_up(there: World, items: Mapping[str, ItemUnits], item: str) -> ItemUnits | None:
-    """That of the item under its own code, else under the code that a mapping gives it."""
+    """Return the item's units under its own code, or else under its mapped code."""
     if item in items:
         return items[item]
     mapped = (table.entries.get(item) for table in there.maps.values())
@@ -503,8 +503,9 @@ class LeftBehind:
 def left_behind(
     session: Session, asked: Mapping[int, EvaluationInput], programs: Programs
 ) -> dict[int, list[LeftBehind]]:
-    """Record -> its documents that somebody has to look at. `asked`: by the id of each document
-    whose route is in force no more, its record as it is now.
+    """Return by record its documents that a person must examine.
+
+    `asked`: by the id of each document whose route is no longer in force, its current record.
     """
     found: dict[int, list[LeftBehind]] = defaultdict(list)
     for row in session.execute(_BY, {"ids": sorted(asked)}) if asked else ():
@@ -532,9 +533,7 @@ def left_behind(
 
 
 def _against(outcome: Outcome, route: str) -> tuple[str, str] | None:
-    """Why these rules would not leave the document as it is, and whom they would ask; None where
-    they would.
-    """
+    """Return why these rules would change the document, and whom they would consult; or None."""
     decision = next((one for one in outcome.decisions if one.route == route), None)
     if decision is None:
         return None
@@ -552,6 +551,6 @@ def _is_change(verdict: Verdict, route: str) -> bool:
 
 
 def posted_by(session: Session, record_id: int, route: str) -> int | None:
-    """The version of the rules that made what is posted of a route, the last of them."""
+    """Return the version of the rules that made a route's newest posting."""
     given = {"record": record_id, "route": route}
     return session.scalar(_POSTED_BY, given)

@@ -58,7 +58,7 @@ LEASED = "lease_until IS NOT NULL"
 
 
 def moment_text(value: datetime) -> str:
-    """A moment as text of one fixed width in UTC, so that text order is time order."""
+    """Return a moment as fixed-width text in UTC, so that text order is time order."""
     if value.tzinfo is None:
         message = f"a moment without its zone: {value!r}"
         raise ValueError(message)
@@ -71,7 +71,7 @@ def _utc_text(value: datetime) -> str:
 
 
 def moment_of(text: str) -> datetime:
-    """The moment behind its stored text."""
+    """Return the moment of its stored text."""
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
@@ -83,20 +83,20 @@ class Moment(TypeDecorator[datetime]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Fixed-width text on SQLite, timestamptz elsewhere."""
+        """Return fixed-width text on SQLite, timestamptz elsewhere."""
         if dialect.name == "sqlite":
             return dialect.type_descriptor(String(27))
         return dialect.type_descriptor(DateTime(timezone=True))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        """To the database."""
+        """Convert to the stored value."""
         if value is None:
             return None
         text = moment_text(value)
         return text if dialect.name == "sqlite" else value.astimezone(UTC)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:  # noqa: ARG002
-        """From the database, without a call in between: every row has several."""
+        """Return the conversion from the stored value, without a call in between for speed."""
         return _stored_moment
 
 
@@ -113,11 +113,11 @@ class Json(TypeDecorator[Any]):
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
-        """To the database."""
+        """Convert to the stored value."""
         return None if value is None else dumps(value)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:  # noqa: ARG002
-        """From the database, without a call in between: each record that is judged has several."""
+        """Return the conversion from the stored value, without a call in between for speed."""
         return _value_of
 
 
@@ -126,15 +126,17 @@ def _value_of(text: str | None) -> Any:
 
 
 class Packed(TypeDecorator[bytes]):
-    """Bytes that are kept compressed where that is shorter: `PACKED`, then zlib. Others, and those
-    of before, stand as they are; what begins like packed ones is always packed.
+    """Bytes that are stored compressed where that is shorter: `PACKED`, then zlib.
+
+    Other bytes and older ones are stored unchanged; bytes that begin like packed ones are always
+    packed.
     """
 
     impl = LargeBinary
     cache_ok = True
 
     def process_bind_param(self, value: bytes | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002
-        """To the database."""
+        """Convert to the stored value."""
         if value is None:
             return None
         packed = PACKED + zlib.compress(value)
@@ -142,7 +144,7 @@ class Packed(TypeDecorator[bytes]):
         return packed if shorter else value
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002
-        """From the database."""
+        """Convert from the stored value."""
         if value is None or not value.startswith(PACKED):
             return value
         try:
@@ -162,11 +164,11 @@ class AsText(TypeDecorator[T]):
         self.made_by = made_by
 
     def process_bind_param(self, value: T | str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        """To the database; the start of a text, to look for, is a text already."""
+        """Convert to the stored value; the prefix of a search is a text already."""
         return None if value is None else str(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> T | None:  # noqa: ARG002
-        """From the database."""
+        """Convert from the stored value."""
         return None if value is None else self.made_by.parse(value)
 
 
@@ -182,21 +184,21 @@ class Word(TypeDecorator[W]):
         self._of = {word.value: word for word in words}
 
     def process_bind_param(self, value: W | str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        """To the database."""
+        """Convert to the stored value."""
         return None if value is None else str(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> W | None:  # noqa: ARG002
-        """From the database; KeyError of a text that is no word of ours."""
+        """Convert from the stored value; raise KeyError for an unknown word."""
         return None if value is None else self._of[value]
 
 
 def places_of(currency: str) -> int:
-    """How many digits the currency has after the point."""
+    """Return how many decimals the currency has."""
     return _PLACES.get(currency.upper(), 2)
 
 
 def is_currency(text: str) -> bool:
-    """Whether this is written as a currency is: three capital letters."""
+    """Check whether a text has a currency's form: three capital letters."""
     return len(text) == 3 and text.isascii() and text.isalpha() and text.isupper()
 
 
@@ -206,7 +208,7 @@ class BeyondBooksError(OverflowError):
 
 @lru_cache(maxsize=1024)
 def to_minor(amount: Decimal, currency: str) -> int:
-    """Whole minor units (sen) of an amount; what is finer than one unit is rounded half up."""
+    """Return an amount in whole minor units (sen), rounded half up."""
     scaled = amount.scaleb(places_of(currency)).to_integral_value(rounding=ROUND_HALF_UP)
     if abs(scaled) >= LARGEST:
         message = f"{amount} {currency} is more than the books can hold"
@@ -215,17 +217,17 @@ def to_minor(amount: Decimal, currency: str) -> int:
 
 
 def from_minor(minor: int, currency: str) -> Decimal:
-    """The amount behind its minor units, with the currency's digits."""
+    """Return the amount of minor units, with the currency's decimals."""
     return Decimal(minor).scaleb(-places_of(currency))
 
 
 def moment(name: str) -> BindParameter[Any]:
-    """A moment given when a statement is run: it stands ready, for making one costs more."""
+    """Return a parameter for a moment; it is cached, because building one costs more."""
     return bindparam(name, type_=Moment())
 
 
 def words(values: Iterable[str]) -> str:
-    """Words as an SQL list."""
+    """Return words as an SQL list."""
     return "(" + ", ".join(f"'{value}'" for value in values) + ")"
 
 
@@ -254,7 +256,7 @@ class Base(DeclarativeBase):
 
 
 def table_of(model: type[Base]) -> Table:
-    """The table itself: a statement about it is run without what the ORM does around its own."""
+    """Return the table itself: statements on it run without the ORM's own work."""
     table = model.__table__
     if not isinstance(table, Table):
         raise TypeError(model)
@@ -262,37 +264,39 @@ def table_of(model: type[Base]) -> Table:
 
 
 def ref(column: str, *, primary_key: bool = False, index: bool = False) -> Any:
-    """A foreign key to the id of a table, or to `table.column`."""
+    """Return a foreign key to the id of a table, or to `table.column`."""
     target = column if "." in column else f"{column}.id"
     return mapped_column(ForeignKey(target), primary_key=primary_key, index=index)
 
 
 def one_of(column: str, values: Iterable[str]) -> CheckConstraint:
-    """The named check that a state column holds one of its words."""
+    """Return the named check that a state column holds one of its words."""
     return CheckConstraint(f'"{column}" IN {words(values)}', name=column)
 
 
 def is_word(column: SQLColumnExpression[Any], word: str) -> ColumnElement[bool]:
-    """The condition that a column has this word of ours; it stands in the statement, as it does in
-    the partial indexes that are to answer it.
+    """Return the condition that a column has this word.
+
+    The word is literal in the statement, as in the partial indexes that serve it.
     """
     return column == literal_column(f"'{word}'")
 
 
 def among_words(column: Any, values: Iterable[str]) -> ColumnElement[bool]:
-    """The condition that a column has one of these words of ours; they stand in the statement."""
+    """Return the condition that a column has one of these words, literal in the statement."""
     return cast(ColumnElement[bool], column.in_([literal_column(f"'{word}'") for word in values]))
 
 
 def partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
-    """An index over the rows where a term holds; a query must repeat the term word for word."""
+    """Return an index over the rows where a condition holds; a query must repeat it literally."""
     term: TextClause = text(where)
     return Index(name, *columns, unique=unique, sqlite_where=term, postgresql_where=term)
 
 
 def by_number(name: str) -> Index:
-    """An index by the number of a document: PostgreSQL, too, finds beginnings by it, whatever its
-    language sorts by.
+    """Return an index by document number that also finds prefixes on PostgreSQL.
+
+    Its default depends on the language's sort order.
     """
     return Index(name, "company_id", "number", postgresql_ops={"number": "text_pattern_ops"})
 
@@ -346,9 +350,9 @@ class Shadow(Base):
 
 
 class ShadowVerdict(Base):
-    """What a shadow made of one evaluation: `was` and `would` are route -> state and codes.
+    """A shadow's result for one evaluation: `was` and `would` are route -> state and codes.
 
-    `hash` is that of its whole outcome; blank where it could not be judged.
+    `hash` is its whole outcome's hash; blank where it could not be judged.
     """
 
     __tablename__ = "shadow_verdict"
@@ -401,11 +405,11 @@ class BacktestEnd(StrEnum):
 
 
 class BacktestRun(Base):
-    """A change judging what is stored, beside the version `old_id` that was in force then.
+    """A change that judges stored records, beside the version `old_id` that was in force then.
 
-    It goes through the evaluations up to `until_id` and has looked at those up to `seen_id`.
-    `total` records are expected, `looked` were counted so far, `gone` can no longer be judged.
-    `counted` is the tally so far; `backtest_id` what was recorded of it at its end.
+    It covers the evaluations up to `until_id` and has judged them up to `seen_id`. `total` records
+    are expected, `looked` are counted so far, `gone` can no longer be judged. `counted` is the
+    tally so far; `backtest_id` is the stored result at the end.
     """
 
     __tablename__ = "backtest_run"
@@ -437,7 +441,7 @@ class BacktestRun(Base):
 class BacktestResult(Base):
     """One record under one route in a backtest: the first ones of each cell of its matrix.
 
-    `amount` is in minor units of `currency`, which is blank where nobody can say either.
+    `amount` is in minor units of `currency`, which is blank where neither side knows it.
     """
 
     __tablename__ = "backtest_result"
@@ -459,10 +463,10 @@ class BacktestResult(Base):
 
 
 class RecordState(StrEnum):
-    """Where a record stands: of several postings the first in this order.
+    """A record's state: of several postings the first in this order.
 
-    `reference` is settled without any posting: no rule posts records of its kind, others are
-    compared with it.
+    `reference` is final without a posting: no rule posts records of its kind, others are compared
+    with it.
     """
 
     RECEIVED = "received"
@@ -496,7 +500,7 @@ class PostingWait(StrEnum):
 
 
 class PushState(StrEnum):
-    """Where one push stands; the last four are ends."""
+    """The state of one push; the last four are final."""
 
     INTENT = "intent"
     SENDING = "sending"
@@ -526,7 +530,7 @@ class AttemptState(StrEnum):
 
 
 class RequestState(StrEnum):
-    """Where one call stands."""
+    """The state of one call."""
 
     SENDING = "sending"
     ANSWERED = "answered"
@@ -534,7 +538,7 @@ class RequestState(StrEnum):
 
 
 class RunState(StrEnum):
-    """Where a run stands."""
+    """The state of a run."""
 
     DUE = "due"
     RUNNING = "running"
@@ -543,8 +547,9 @@ class RunState(StrEnum):
 
 
 class ImportFileState(StrEnum):
-    """Where a file stands that a person imports in a target; the last three are ends, of which
-    `mismatch` still lets a person find out more.
+    """The state of a file that a person imports in a target; the last three are final.
+
+    After `mismatch` a person may still add findings.
     """
 
     EXPORTED = "exported"
@@ -556,7 +561,7 @@ class ImportFileState(StrEnum):
 
 
 class UploadState(StrEnum):
-    """Where a file stands that a person uploaded; nothing of it is stored before `importing`."""
+    """The state of an uploaded file; nothing of it is stored before `importing`."""
 
     CHECKING = "checking"
     CHECKED = "checked"
@@ -566,8 +571,8 @@ class UploadState(StrEnum):
 
 
 class ListKind(StrEnum):
-    """What the entries of a list are: the words by which a document's field refers to them, or says
-    that it pays one of them.
+    """The kind of a list's entries: the words by which a document's field refers to them or pays
+    them.
     """
 
     CUSTOMER = "customer"
@@ -605,7 +610,7 @@ class StopState(StrEnum):
 
 
 class ChangeState(StrEnum):
-    """Where a change of the rules stands."""
+    """The state of a change of the rules."""
 
     DRAFT = "draft"
     REVIEW = "review"
@@ -658,8 +663,9 @@ class NoticeKind(StrEnum):
 
 
 class NoticeState(StrEnum):
-    """Where a notice stands; the last four are ends. `unknown`: it may have arrived, and is not
-    sent again. `nothing`: there was nothing to tell.
+    """The state of a notice; the last four are final.
+
+    `unknown`: it may have arrived and is not sent again. `nothing`: there was nothing to report.
     """
 
     DUE = "due"

@@ -40,7 +40,7 @@ class ApiToken(Base):
 
 
 class Deputy(Base):
-    """`deputy_id` says yes or no in the name of `person_id`, from one moment until another."""
+    """`deputy_id` decides in the name of `person_id`, from one moment until another."""
 
     __tablename__ = "deputy"
     __table_args__ = (
@@ -66,11 +66,11 @@ class Company(Base):
     """A set of books; everything else belongs to exactly one.
 
     `closed_through`: the last day of its closed books when it was set up. `starts_on`: the first
-    document date that is posted (the cutover), where one was set. Nothing is sent for a company
-    that is not `live`; it becomes so by its own go-live (holding/company/going_live.py). Companies
-    that older releases made by commands are live without a moment.
-    `ages_from`: the midnight to which ages of holds are counted (holding/holds/folding.py).
-    `needs_second_factor`: of whoever may approve, publish or administer (holding/access/actors.py).
+    document date that is posted (the cutover), if set. Nothing is sent for a company that is not
+    `live`; its own go-live starts it (holding/company/going_live.py). Companies that older releases
+    made by commands are live without a moment. `ages_from`: the midnight to which ages of holds are
+    counted (holding/holds/folding.py). `needs_second_factor`: for people who may approve, publish
+    or administer (holding/access/actors.py).
     """
 
     __tablename__ = "company"
@@ -107,7 +107,7 @@ class SetupAddress(Base):
 
 
 class Person(Base):
-    """Somebody who can sign in."""
+    """A person who can sign in."""
 
     __tablename__ = "person"
 
@@ -120,7 +120,7 @@ class Person(Base):
 
 
 class FormerName(Base):
-    """What somebody was called before: a source that calls them so means them still."""
+    """An earlier name of a person; a source that uses the name still means that person."""
 
     __tablename__ = "former_name"
 
@@ -142,7 +142,7 @@ class Membership(Base):
 
 
 class SourceLimit(Base):
-    """A source that a person of a company is limited to; nobody without a row is limited."""
+    """A source that a person of a company is limited to; people without a row are not limited."""
 
     __tablename__ = "source_limit"
 
@@ -185,7 +185,7 @@ class TeamMember(Base):
 
 
 class FormerMember(Base):
-    """Somebody who left a company; who comes back is none any more."""
+    """A person who left a company; the row ends when the person returns."""
 
     __tablename__ = "former_member"
 
@@ -195,8 +195,9 @@ class FormerMember(Base):
 
 
 class AccessLink(Base):
-    """An address that works once: somebody joins a company by it, or sets a new password. Its token
-    is kept nowhere. `person_id`: whose password is set, or who joined.
+    """An address that works once, to join a company or to set a new password.
+
+    Its token is not stored. `person_id`: whose password is set, or who joined.
     """
 
     __tablename__ = "access_link"
@@ -224,12 +225,12 @@ class AccessLink(Base):
 
 
 class Session(Base):
-    """A signed-in browser; the token itself is kept nowhere.
+    """A signed-in browser; its token is not stored.
 
-    `device` and `address`: what it is and where it signed in from, as the person knows it again.
-    `factor_at`: when it proved a second factor; None where it only knows the password.
-    `device_key`: the hash of the browser's device cookie, None for programs and older sessions.
-    `step_up_at`: when it last did so with a code, which is asked again for much money.
+    `device` and `address`: where the person signed in, for display. `factor_at`: when it proved a
+    second factor; None with only the password. `device_key`: the hash of the browser's device
+    cookie, None for programs and older sessions. `step_up_at`: when it last entered a code, which
+    is required again for large amounts.
     """
 
     __tablename__ = "session"
@@ -267,11 +268,11 @@ class Identity(Base):
 
 
 class SecondFactor(Base):
-    """The authenticator app of a person; its secret is encrypted (holding/access/actors.py).
+    """A person's authenticator app; its secret is encrypted (holding/access/actors.py).
 
-    It counts since `confirmed_at`; before, it is being set up. `last_step` is the newest step of
-    time (30 seconds each, since 1970) of which a code was taken: no code counts twice. `made_in`:
-    the hash of the session, or of the step of a sign-in, that set it up; no other one sees it.
+    It counts since `confirmed_at`; before, it is being set up. `last_step` is the newest time step
+    (30 seconds each, since 1970) with an accepted code: no code counts twice. `made_in`: the hash
+    of the session, or of the sign-in step, that set it up and alone sees it.
     """
 
     __tablename__ = "second_factor"
@@ -285,7 +286,7 @@ class SecondFactor(Base):
 
 
 class RecoveryCode(Base):
-    """A code that stands in for the app once; the code itself is kept nowhere."""
+    """A code that replaces the app once; the code itself is not stored."""
 
     __tablename__ = "recovery_code"
 
@@ -297,9 +298,7 @@ class RecoveryCode(Base):
 
 
 class SignInStep(Base):
-    """Somebody who has proved their password and is not signed in yet: the second factor is
-    missing. The token itself is kept nowhere.
-    """
+    """A person with a proven password who needs a second factor; its token is not stored."""
 
     __tablename__ = "sign_in_step"
 
@@ -310,11 +309,11 @@ class SignInStep(Base):
 
 
 class Operation(Base):
-    """A form that was sent: a second click gets the stored answer.
+    """A submitted form: a second click gets the stored answer.
 
-    `asked` is the hash of what it asked for: the same id with anything else is refused. One that
-    can be taken back says until when, and what was done; `stood`: the holds that it gave away, as
-    they were, and none where it decided about them and nothing is sent.
+    `asked` is the hash of its content: a reused id with other content is refused. An operation that
+    can be undone has its deadline and its result; `stood`: the holds that it gave away, as they
+    were, and none where it decided about them and nothing is sent.
     """
 
     __tablename__ = "operation"

@@ -78,12 +78,10 @@ class Cause(Base):
 
 
 class Hold(Base):
-    """An open finding on a posting; the same one over judgings while record, route, seq, code and
-    cause are.
+    """An open finding on a posting, identified by record, route, seq, code and cause.
 
-    `amount` and `currency` are those of the document that an approval is for, blank for other
-    holds: those have the amount of their record. `book` is the amount of either in the company's
-    currency, None for other currencies.
+    `amount` and `currency` are the approved document's, blank for other holds, which have their
+    record's amount. `book` is that amount in the company's currency, None for other currencies.
     """
 
     __tablename__ = "hold"
@@ -166,7 +164,7 @@ class Hold(Base):
 
 
 def is_open(state: SQLColumnExpression[Any]) -> ColumnElement[bool]:
-    """The condition that a hold is open, of its state in a table or an alias of it."""
+    """Return the condition that a hold is open, from its state in a table or alias."""
     return is_word(state, HoldState.OPEN)
 
 
@@ -211,11 +209,11 @@ class Release(Base):
 
 
 class AcceptedDifference(Base):
-    """What a release left as it was: a posted document, and what the record says of it by then.
+    """A difference that a release accepted: a posted document, and the record's content by then.
 
-    `push_id`: what stood in the target. Amounts are in minor units of the posting's currency;
-    `wanted` is None where nobody could say it. It counts while the record has that content, and
-    the target that document (holding/records/accepted_differences.py).
+    `push_id`: the target's content. Amounts are in minor units of the posting's currency; `wanted`
+    is None if unknown. It counts while record and target document keep that content
+    (holding/records/accepted_differences.py).
     """
 
     __tablename__ = "accepted_difference"
@@ -237,9 +235,9 @@ class AcceptedDifference(Base):
 
 
 class Dating(Base):
-    """A person's word that the documents of a route carry another day than the rules say.
+    """A person's decision that a route's documents have another day than the rules give.
 
-    It counts while the rules say `instead_of`. A voided one made way for a later one.
+    It counts while the rules give `instead_of`. A later decision voids it.
     """
 
     __tablename__ = "dating"
@@ -263,7 +261,7 @@ class Dating(Base):
 
 
 class Retry(Base):
-    """A person asked for one more try of what a hold keeps back, for one content of the record."""
+    """A person's request for one more try of a hold, for one content of the record."""
 
     __tablename__ = "retry"
     __table_args__ = (Index("ix_retry_record", "record_id", "id"),)
@@ -280,9 +278,9 @@ class Retry(Base):
 class Approval(Base):
     """Consent to exactly one content of a posting, known by its hash.
 
-    `level` is the rule that asks. `for_person_id`: whose deputy gave it, if it was one. A trigger
-    refuses it of who entered, corrected, released or mapped that content, made its rules, or agreed
-    to it at another level.
+    `level` is the rule that requires it. `for_person_id`: the person whose deputy gave it, if any.
+    A trigger refuses it from people who entered, corrected, released or mapped that content, made
+    its rules, or approved it at another level.
     """
 
     __tablename__ = "approval"
@@ -312,7 +310,7 @@ class Approval(Base):
 
 
 class Note(Base):
-    """What somebody wrote beside a record."""
+    """A person's note beside a record."""
 
     __tablename__ = "note"
     __table_args__ = (

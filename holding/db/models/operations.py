@@ -25,13 +25,12 @@ from holding.db.models.columns import (
 
 
 class HoldTally(Base):
-    """Records whose open holds look alike, and their money: all of them (`cause_id` 0), once more
-    those of each cause, twice (the finer one from 2**40 on), and once more those of each owner
-    (`cause_id` below 0).
+    """Records whose open holds look alike, and their money.
 
-    `shape`: how those holds look (holding/holds/shapes.py), or whose they are and since which
-    hour. `minor` sums what is known, in minor units of `currency`; "" is that of
-    the books. `blank` records have no amount.
+    Rows exist for all holds (`cause_id` 0), twice for each cause (the finer one from 2**40 on), and
+    for each owner (`cause_id` below 0). `shape`: how the holds look (holding/holds/shapes.py), or
+    their owner and hour. `minor` sums what is known, in minor units of `currency`; blank is the
+    books' currency. `blank` records have no amount.
     """
 
     __tablename__ = "hold_tally"
@@ -48,9 +47,10 @@ class HoldTally(Base):
 
 
 class TalliedRecord(Base):
-    """A record that has open holds, as the tally counts it: in which row, and for how much; once
-    with all of its holds (`cause_id` 0), twice for each cause, and once for each owner of one: the
-    first of them is -1, the second -2.
+    """A record with open holds as the tally counts it: its row and its amount.
+
+    Rows exist once for all of its holds (`cause_id` 0), twice for each cause, and once for each
+    owner of one: -1 for the first, -2 for the second.
     """
 
     __tablename__ = "tallied_record"
@@ -63,10 +63,10 @@ class TalliedRecord(Base):
 
 
 class TallyMark(Base):
-    """A record whose holds, or whose money, changed since it was tallied.
+    """A record whose holds or money changed since it was tallied.
 
-    Whoever changes them writes it, in the same transaction, by a trigger: without a foreign key,
-    and a new row each time, so that no two writers ever wait for one another.
+    A trigger writes it in the changing transaction: without a foreign key and as a new row each
+    time, so that no two writers wait for one another.
     """
 
     __tablename__ = "tally_mark"
@@ -89,12 +89,12 @@ class UseMark(Base):
 
 
 class WakeMark(Base):
-    """What a change of a mapping may reach and nobody has looked at yet: the records that wait for
-    a cause, or those with documents that were made with an entry; of these what is numbered `below`
-    (a hold, or a document).
+    """What a changed mapping may affect and no worker has examined yet.
 
-    Who changes the mapping writes it, in the same transaction. What it speaks of is not sent before
-    a worker has looked at it. `told`: what the event of each record says, and who caused it.
+    These are the records that wait for a cause, or the ones with documents made with an entry, as
+    far as their hold or document is numbered `below`. The changing transaction writes it. Affected
+    documents are not sent before a worker examined them. `told`: the content and author of each
+    record's event.
     """
 
     __tablename__ = "wake_mark"
@@ -126,10 +126,10 @@ class SavedView(Base):
 
 
 class Signal(Base):
-    """A state of a company that somebody must hear of; one row from its beginning to its end.
+    """A state of a company that people must know of; one row from its beginning to its end.
 
-    `key` names what it is about among those of its kind. `money` is currency -> minor units of the
-    `records` that it stops; `tried`: how often people tried in vain to end it.
+    `key` names its subject within its kind. `money` is currency -> minor units of the `records`
+    that it stops; `tried`: how often people tried in vain to end it.
     """
 
     __tablename__ = "signal"
@@ -156,9 +156,9 @@ class Signal(Base):
 
 
 class Escalation(Base):
-    """A packet about a record as it was handed out, and to whom it went.
+    """A packet about a record as it was handed out, and its recipient.
 
-    `sha256` is that of the canonical JSON of `packet`; `personal`: personal data stands in it.
+    `sha256` is the hash of the canonical JSON of `packet`; `personal` marks personal data in it.
     """
 
     __tablename__ = "escalation"
@@ -182,11 +182,11 @@ class Escalation(Base):
 
 
 class Recipient(Base):
-    """Who is told: a person of the company, an address of mail, or an outgoing webhook.
+    """A recipient of notices: a person of the company, a mail address, or an outgoing webhook.
 
-    `digest`, `urgent` and `packets` say what they get; who gets none of them is a person who is
-    told of their own work, and on no list. A webhook of a team is told of its holds alone; `secret`
-    signs its calls and is encrypted for this row. One that was removed has ended.
+    `digest`, `urgent` and `packets` are what it gets; a person with none of these gets notices of
+    their own work only and is on no list. A team's webhook gets only the team's holds; `secret`
+    signs its calls and is encrypted for this row. A removed recipient has ended.
     """
 
     __tablename__ = "recipient"
@@ -213,9 +213,9 @@ class Recipient(Base):
 
 
 class Notice(Base):
-    """One message to one recipient, once: `key` names what it is about among those of its kind.
+    """One message to one recipient, once: `key` names its subject within its kind.
 
-    `body` is what is told; it stays as it was made, however often it is tried.
+    `body` is the content, which never changes, however often it is tried.
     """
 
     __tablename__ = "notice"
@@ -246,8 +246,9 @@ class Notice(Base):
 
 
 class AccessRequest(Base):
-    """An act that a person of a company asks to be allowed. `granted`: how it ended; None while it
-    waits. `answer`: why it was declined.
+    """An act that a person of a company requests permission for.
+
+    `granted`: the result, None while it waits. `answer`: why it was declined.
     """
 
     __tablename__ = "access_request"
@@ -306,11 +307,11 @@ class ProgramVersion(Base):
 
 
 class Heartbeat(Base):
-    """A worker process: when it was seen last, and until when its silence means nothing.
+    """A worker process: when it was last seen, and until when its silence is normal.
 
-    `left_at` is set by one that ended in order; one that died says nothing. Memory and free disk
-    space are those of its last sign; None where its machine does not tell them. `stop_asked_at`: a
-    person asked it to stop; one before its start was meant for another.
+    `left_at` is set by a worker that ended in order. Memory and free disk space are from its last
+    sign; None if unknown. `stop_asked_at`: when a person requested it to stop; a request before its
+    start is for an earlier worker.
     """
 
     __tablename__ = "heartbeat"

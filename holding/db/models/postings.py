@@ -59,9 +59,9 @@ READING_KINDS = ("standing", "alike")
 class Posting(Work, Base):
     """One target document meant for one record under one route.
 
-    `finished_at`: since when the rules call the record ready for it by its status, without a break.
-    `reading_id`: what was last seen of it in the target. `e_invoice_at`: since when its e-invoice
-    is valid there. `waits`: for what, though ready. `withdrawn`: its source wants it no more.
+    `finished_at`: since when the rules call the record ready by its status, without a break.
+    `reading_id`: the last look at it in the target. `e_invoice_at`: since when its e-invoice is
+    valid there. `waits`: why it waits although ready. `withdrawn`: its source no longer has it.
     """
 
     __tablename__ = "posting"
@@ -142,8 +142,8 @@ class Posting(Work, Base):
 class Push(Base):
     """One intent to change the target.
 
-    `kept`: what the target said that the document amounts to there, in minor units; None where it
-    told nothing of it. `due_at`: since when it could have been sent.
+    `kept`: the target's own total of the document in minor units; None if it returned none.
+    `due_at`: since when it could have been sent.
     """
 
     __tablename__ = "push"
@@ -256,9 +256,10 @@ class Attempt(Base):
 
 
 class Reading(Base):
-    """What was seen of a posting in its target, whenever that was news. `kind`: `standing` is the
-    document itself beside what was sent (`same`: no difference), `alike` are documents that were
-    not sent from here and may be the same.
+    """A look at a posting in its target, stored when it changed.
+
+    `kind`: `standing` is the document itself beside what was sent (`same`: no difference), `alike`
+    are documents that were not sent from here and may be duplicates.
     """
 
     __tablename__ = "reading"

@@ -138,12 +138,12 @@ class EventLink(Base):
 
 
 class RowSeal(Base):
-    """The hashes of rows as they stood when the event at place `through` was the newest one.
+    """The hashes of rows as they were when the event at place `through` was the newest one.
 
     `evaluation_id`, `reading_id`: up to which checks and read-backs the records are sealed, too.
     `record_id`: whose rows; without it the company's, of one table. `last`: of a table that only
     grows, the last sealed value of its growing column. `body`: table -> key -> hashes, joined by
-    points: of the columns that never change, of those that change with events, and of each column
+    points: of the columns that never change, of columns that change with events, and of each column
     that retention empties (holding/platform/row_trail.py).
     """
 
