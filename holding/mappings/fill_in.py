@@ -1,4 +1,7 @@
-"""Save the values of many missing mapping keys in one transaction."""
+"""Save the values of many missing mapping keys in one transaction.
+
+The module is short because each value is saved by fixes.py, which is long already.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +33,15 @@ class EnteredValue:
 
 
 @dataclass(frozen=True, slots=True)
+class FilledForm:
+    """The entered values, their common reason, and the revision that the user saw."""
+
+    values: Sequence[EnteredValue]
+    reason: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
 class Rejected:
     """The entered value that kept all of them from being saved, and why."""
 
@@ -38,33 +50,26 @@ class Rejected:
 
 
 def save_values(
-    session: Session,
-    actor: Actor,
-    values: Sequence[EnteredValue],
-    reason: str,
-    now: datetime,
-    *,
-    rev: int,
-    op: str | None = None,
+    session: Session, actor: Actor, form: FilledForm, now: datetime, *, op: str | None = None
 ) -> fixes.Together | Rejected | Refusal:
     """Save all values or none, each as its own form would."""
     rejected_causes: list[int] = []
 
     def fix(entered: EnteredValue) -> fixes.Fixed | Refusal:
         table, key, value = entered.table, entered.key, entered.value
-        fixed = fixes.fix(session, actor, table, key, value, reason, now, rev)
+        fixed = fixes.fix(session, actor, table, key, value, form.reason, now, form.revision)
         if isinstance(fixed, Refusal):
             rejected_causes.append(entered.cause_id)
         return fixed
 
     def act() -> fixes.Together | Refusal:
         lock_company(session, actor.company_id or 0)
-        if not values:
+        if not form.values:
             return NOTHING_ENTERED
-        return fixes.apply_together(session, (partial(fix, entered) for entered in values))
+        return fixes.apply_together(session, (partial(fix, entered) for entered in form.values))
 
-    asked = [[entered.table, entered.key, entered.value] for entered in values]
-    request = ("mapping.fill_in", asked, reason)
+    entries = [[entered.table, entered.key, entered.value] for entered in form.values]
+    request = ("mapping.fill_in", entries, form.reason)
     saved = once(session, actor, op, asked=request, now=now, act=act, read=_read_answer)
     if isinstance(saved, Refusal) and rejected_causes:
         return Rejected(rejected_causes[0], saved)

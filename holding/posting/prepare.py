@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import accumulate
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Select, and_, bindparam, exists, func, or_, select, text
 from sqlalchemy.exc import IntegrityError
@@ -118,9 +118,7 @@ class Checked:
 
     @property
     def sent(self) -> Document:
-        """Return the document that a call carries; an update leaves out the fields owned by the
-        target.
-        """
+        """Return the document of a call; an update leaves out the target's own fields."""
         return (
             without_target_fields(self.document, self.theirs)
             if self.action == "update"
@@ -423,16 +421,11 @@ def _sending(
     request: Mapping[str, str],
     now: datetime,
 ) -> Fact:
-    """Return the event of a document about to be sent, with the seal of its push.
-
-    Without the `request` of a call the document was only looked up.
-    """
+    """Return the event of a document's call or mere look-up, with the seal of its push."""
     posting = one.posting
-    say = _said(one.action, posting.number, channel.name, posting.hash[:12])
-    if not request:
-        say = f"{posting.number} was looked up in {channel.name}, and nothing was sent."
+    action = one.action if request else "look up"
     body = {
-        "say": say,
+        "say": _said(action, posting.number, channel.name, posting.hash[:12]),
         "push": push["id"],
         "hash": posting.hash,
         "key": one.key,
@@ -450,8 +443,10 @@ def _sending(
     )
 
 
-def _said(action: Action, number: str, target: str, hash_: str) -> str:
+def _said(action: Action | Literal["look up"], number: str, target: str, hash_: str) -> str:
     """Return the event's sentence."""
+    if action == "look up":
+        return f"{number} was looked up in {target}, and nothing was sent."
     if action == "void":
         return f"Voiding {number} in {target} (hash {hash_})."
     what = f"the change of {number}" if action == "update" else number
@@ -463,8 +458,7 @@ def check_postings(
 ) -> dict[int, Verdict]:
     """Return a verdict for each claimed posting. With `lock` the verdict holds until the commit."""
     if lock:
-        # A statement that locks and reads at once would, after waiting, see the rows as they were
-        # before.
+        # After waiting, a statement that locks and reads at once would see the earlier rows.
         lock_families(session, channel.company_id, [claim.family for claim in claims])
     rows_by_id = _look_around(session, channel, claims, lock=lock, now=now)
     verdicts: dict[int, Verdict] = {}

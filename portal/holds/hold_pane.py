@@ -58,9 +58,7 @@ def pane_values(
 ) -> dict[str, object]:
     """Return what the page of a hold shows; `moved` is set when another person acted first."""
     session = store.reading()
-    row = hold_detail.load_hold(session, g.company.id, hold_id)
-    if row is None:
-        abort(404)
+    row = hold_detail.load_hold(session, g.company.id, hold_id) or abort(404)
     show, changed = filters.sees_personal(), row.code in posted_differences.CODES
     sent_beside = _sent_beside(session, row)
     beside = side_by_side.load_beside(session, row, show_personal=show)

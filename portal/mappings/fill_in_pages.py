@@ -77,16 +77,10 @@ def save_all() -> Response:
     if isinstance(reason_form, forms.Problems):
         return _show_form(form, reason_form.by_field, 422)
     rev = forms.parse_whole(form.get("rev"))
+    revision = rev if rev is not None else g.company.revision
+    filled = fill_in.FilledForm(values, reason_form.reason, revision)
     with store.writing() as session:
-        saved = fill_in.save_values(
-            session,
-            g.actor,
-            values,
-            reason_form.reason,
-            g.now,
-            rev=rev if rev is not None else g.company.revision,
-            op=reason_form.op or None,
-        )
+        saved = fill_in.save_values(session, g.actor, filled, g.now, op=reason_form.op or None)
     if isinstance(saved, Rejected) and saved.refusal.status == 422:
         return _show_form(form, {f"value_{saved.cause_id}": saved.refusal.words}, 422)
     if saved is fill_in.NOTHING_ENTERED:

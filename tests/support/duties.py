@@ -34,7 +34,7 @@ ACTIONS: Final[Mapping[str, frozenset[str]]] = {
     "newconn.create connsettings.save connkeys.add connkeys.test connkeys.delete": ADMIN,
     "webhook.replace webhook.send": ADMIN,
     "notices.times notices.add notices.remove notices.test": ADMIN,
-    "mappings.fix mappings.save_entry mappings.accept_merge": MAPPERS,
+    "mappings.fix mappings.save_all mappings.save_entry mappings.accept_merge": MAPPERS,
     "mappings.refuse_merge mappings.give_list mappings.look mappings.accept_exact": MAPPERS,
     "mappings.remove_entry mappings.preview_exact mappings.upload_workbook": MAPPERS,
     "mappings.save_workbook connections.rates": MAPPERS,
