@@ -287,7 +287,7 @@ def _shows_five_words(finance: Visitor, classes: Mapping[int, str]) -> None:
             hold = next(a for a in page.all("a") if a.attributes.get("id", "").startswith("hold_"))
             assert said in page.one("main").text
             shown = read(finance.get(hold.attributes["href"]))
-            assert shown.one("p", cls="sub").text.startswith(said)
+            assert shown.one("p", cls="state").text.startswith(LABELS[error_class])
         pushes = read(finance.get(f"{BASE}/pushes?q=NS-{number}"))
         assert said in pushes.one("table").text
     listed = read(finance.get(f"{BASE}/holding"))
