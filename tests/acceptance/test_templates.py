@@ -101,9 +101,11 @@ def _nine_tables_on_the_pages(product: Product, rules: Path) -> None:
                 a.attributes["href"] for a in page.all("a") if "/holding/" in a.attributes["href"]
             }
             for hold in holds:
-                links = read(finance.get(hold)).all("a", cls="finding-code")
-                if links and links[0].text.startswith(f"{_words(table).capitalize()} "):
-                    told[links[0].text] = links[0].attributes["href"]
+                pane = read(finance.get(hold))
+                links = pane.all("a", cls="finding-code")
+                if links and links[0].text == _words(table).capitalize():
+                    (code,) = {part.text for part in pane.all("code")} & {"MAP01", "UOM01"}
+                    told[f"{links[0].text} {code}"] = links[0].attributes["href"]
         assert told == {
             f"{_words(table).capitalize()} {_code(table)}": f"{BASE}/mappings/{table}"
             for table in MISSES

@@ -101,7 +101,12 @@ class Watch:
         """What the open exceptions of an order say, each on its own page."""
         finance = self.house.visitor(FINANCE)
         panes = [read(finance.get(page)) for page in hold_pages(finance, number)]
-        return [pane.one("div", cls="out").one("p").text for pane in panes]
+        return [
+            " ".join(
+                part.text for part in (pane.one("h1"), *pane.one("div", cls="out").all("p")[:1])
+            )
+            for pane in panes
+        ]
 
 
 @pytest.fixture(scope="module")

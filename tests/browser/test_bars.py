@@ -75,6 +75,7 @@ def test_a_refusal_is_brought_into_sight(somebody: Open, served: Served) -> None
         query = text("SELECT id FROM hold WHERE rule = 'adds_up' AND state = 'open'")
         hold = session.execute(query).scalar()
     lim.go(f"/c/kedai/holding/{hold}")
+    page.locator(f"#more_{hold}").click()
     page.locator(f"#message{hold}").click()
     page.locator("[id^=opened]").wait_for()
     # The button is closed where a retry cannot work; the form is sent past it.

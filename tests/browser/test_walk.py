@@ -279,7 +279,10 @@ def _another_set(walker: Walker, person: Person, address: str) -> str:
 
 
 def _tampered(walker: Walker, person: Person, one: Screen, way: str) -> str:
-    """The form of a page that is older than what is kept: `address | seen > button with a=b`."""
+    """The form of a page that is older than what is kept: `address | seen > button with a=b`.
+
+    `a*=b` gives the value to all fields, also hidden ones, whose names begin with `a`.
+    """
     place, bar, rest = way.rpartition(" | ")
     token, _, press = rest.partition(" > ")
     button, _, filled = press.partition(" with ")
@@ -287,7 +290,13 @@ def _tampered(walker: Walker, person: Person, one: Screen, way: str) -> str:
     page = person.page
     page.evaluate(OLDER, token)
     for name, value in (one.split("=") for one in filled.split(", ") if one):
-        page.locator(f"form:has({button}) [name={name}]").first.fill(value)
+        if name.endswith("*"):
+            fields = page.locator(f"form:has({button}) [name^={name.removesuffix('*')}]")
+            fields.evaluate_all(
+                "(fields, value) => fields.forEach((one) => one.value = value)", value
+            )
+        else:
+            page.locator(f"form:has({button}) [name={name}]").first.fill(value)
     return button
 
 

@@ -381,7 +381,7 @@ def test_each_key_of_the_holding_area_does_what_the_help_says(somebody: Open) ->
         assert page.evaluate(at) == groups[place]
     group = page.locator("details.group", has_text="do not add up")
     group.locator("summary").press("Enter")
-    row = group.get_by_role("link", name="SO-10203")
+    row = group.locator("a[id^=open_]", has_text="SO-10203")
     row.wait_for()
     settled(page)
     row.press("Enter")
@@ -537,7 +537,7 @@ def test_a_released_hold_says_where_its_record_stands_by_then(
     page.get_by_text("Released by Lim").wait_for()
     stands = page.locator("[id^=holdstands_]")
     assert "On hold" in stands.inner_text()
-    page.get_by_text("Write a note").click()
+    page.locator(f"#writenote_{hold}").click()
     page.get_by_label("Note", exact=True).fill("called the shop")
     with served.database.write() as session:
         session.execute(text("UPDATE record SET state = 'ready' WHERE number = 'SO-10203'"))
