@@ -51,6 +51,7 @@ BOUNDED = {
     "/c/kedai/operations": 500,  # the same
     "/c/kedai/holding/many?act=retry": 1_001,  # what an act is over, and one more
     "/c/kedai/mappings/exact": 1_000,  # the twenty newest records of each of fifty missing values
+    "/c/kedai/mappings/missing/all": 1_000,  # the same
     "/c/kedai/mappings/item/entry?key=TEA-1": 1_001,  # the first documents that used an entry
     # the same, and what a preview looks at of those: it judges 500 of them again
     "/c/kedai/mappings/item/entry?key=TEA-1&other=TEA-2": 1_002,
