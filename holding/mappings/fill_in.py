@@ -52,7 +52,7 @@ class Rejected:
 def save_values(
     session: Session, actor: Actor, form: FilledForm, now: datetime, *, op: str | None = None
 ) -> fixes.Together | Rejected | Refusal:
-    """Save all values or none, each as its own form would."""
+    """Save all entered mappings in one transaction, or none if one is rejected."""
     rejected_causes: list[int] = []
 
     def fix(entered: EnteredValue) -> fixes.Fixed | Refusal:

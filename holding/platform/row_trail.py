@@ -170,9 +170,10 @@ def _until_unsettled(
     model: type[Evaluation] | type[Reading],
     now: datetime,
 ) -> Select[int, int]:
-    """Return the select of the rows before the first that may have a later neighbour.
+    """Limit the select to rows before the first one written within `SETTLED` of now.
 
-    A time far ahead of now was written before the clock was set back, so that row is settled.
+    Such a row may still get a neighbour with a lower id, from a transaction that commits later. A
+    row with a time far ahead was written before the clock was set back, so it is settled.
     """
     unsettled = query.with_only_columns(func.min(model.id)).where(
         model.at.between(now - SETTLED, now + SETTLED)
@@ -204,7 +205,7 @@ def is_due(session: Session, company_id: int, now: datetime) -> bool:
 def seal_company(
     session: Session, company_id: int, now: datetime, *, settled_at: datetime | None
 ) -> bool:
-    """Seal the rows behind the next news of a company; return whether more wait."""
+    """Seal the rows of the next unsealed events, checks and read-backs; return if more remain."""
     mark = newest_mark(session, company_id)
     news = read_news(session, company_id, mark, settled_at)
     if not news.count:

@@ -62,7 +62,7 @@ def _show_form(
 
 
 def _choices_by_table(rows: tuple[fixes.Missing, ...]) -> dict[str, tuple[Choice, ...]]:
-    """Return the first values that each table's field offers."""
+    """Return by mapping table the suggested target codes for its input fields."""
     cause_ids = {row.table: row.cause_id for row in rows}
     picks = {table: find_choices(cause_id, "") for table, cause_id in cause_ids.items()}
     return {table: pick.found if pick else () for table, pick in picks.items()}

@@ -318,7 +318,7 @@ def sees_personal() -> bool:
 
 
 def sees_mapped_names() -> bool:
-    """Check whether the person may see the parties of mappings: whoever maps them must."""
+    """Check whether the user may see party names on mapping pages, as every mapper must."""
     return sees_personal() or actors.may(g.actor, "mapping.fix") is None
 
 

@@ -107,8 +107,8 @@ def check(
 ) -> tuple[Problem, ...]:
     """Return every problem of a ruleset once, in the order of its text.
 
-    Trial rules (`in_force` no) may use what is not implemented yet. With a memory and the files'
-    texts, known checks are not repeated.
+    Trial rules (`in_force` no) may use features that no worker carries out. With a memory and the
+    files' texts, known checks are not repeated.
     """
     index = Index(ruleset)
     look = Look(index, memory, sources)
