@@ -173,7 +173,7 @@ def _asks_by_key(case: Case, doubt: UncertainPush, found: Found, lasts: timedelt
 
 
 def _leave_to_person(case: Case, doubt: UncertainPush, found: Found) -> None:
-    """Hold a push for a person, who alone can find it, once its last call surely ended."""
+    """Hold an uncertain push for a person once its last call has certainly ended."""
     due = doubt.sent.last_at + doubt.settles
     if case.now < due:
         posting_push.mark_uncertain(case, found.words, not_before=due)

@@ -132,7 +132,7 @@ def _whole_cause(session: DatabaseSession, row: hold_detail.HoldRow) -> Mapping[
 
 
 def seen_text(rows: Sequence[facets.FrozenHold]) -> str:
-    """Return the holds of an act over many with their state, for the form that does it."""
+    """Return the ids and states of the selected holds as a form value, to detect changes."""
     return " ".join(f"{row.id}:{row.lock}:{row.version_id or 0}" for row in rows)
 
 

@@ -196,10 +196,10 @@ def _leave_company(_error: BaseException | None) -> None:
 def _tell_cost(response: Response) -> Response:
     if "started" in g and g.get("person") is not None:  # portal/web/observation.py
         spent = (time.perf_counter() - g.started) * 1000
-        asked = g.get("in_database", 0.0) * 1000
+        database_ms = g.get("in_database", 0.0) * 1000
         statements = g.get("statements", 0)
         response.headers["Server-Timing"] = (
-            f'total;dur={spent:.1f}, db;dur={asked:.1f}, statements;desc="{statements}"'
+            f'total;dur={spent:.1f}, db;dur={database_ms:.1f}, statements;desc="{statements}"'
         )
     return response
 
