@@ -159,7 +159,7 @@ def test_A03_a_file_is_looked_at_before_anything_of_it_is_stored(
             "New": "2",
             "Changed": "0",
             "Same as before": "0",
-            "On hold": "2",
+            "With wrong cells": "2",
         }
         sub = told.one("p", cls="sub").text
         assert "4 rows in Orders" in sub
@@ -259,7 +259,7 @@ def payments_come_with_a_payout(office: House, finance: Visitor) -> None:
 
     url, page = looked(PAYOUT)
     seen = numbers(page)
-    assert (seen["Records read"], seen["New"], seen["On hold"]) == ("3", "3", "0")
+    assert (seen["Records read"], seen["New"], seen["With wrong cells"]) == ("3", "3", "0")
     assert "Payments of orders among these records: 2." in page.one("p", id="beside").text
     assert kept() == []
     press(finance, url, "confirm")
@@ -363,7 +363,7 @@ def test_A08_a_typing_error_is_named_at_intake_with_the_nearest_known_code(offic
     url = give(finance, raw, "corrected.xlsx")
     work(office)
     seen = numbers(read(finance.get(url)))
-    counts = [seen[name] for name in ("New", "Changed", "Same as before", "On hold")]
+    counts = [seen[name] for name in ("New", "Changed", "Same as before", "With wrong cells")]
     assert counts == ["1", "2", "1", "0"]
     press(finance, url, "confirm")
     work(office)

@@ -124,7 +124,7 @@ def test_wrong_cells_are_named_with_the_nearest_known_code(visit, work, database
     page = plain(farah.text(url))
     assert "Orders read 3 New 1" in page
     assert "Code not known 1" in page
-    assert "On hold 1" in page
+    assert "With wrong cells 1" in page
     assert "Items!F3 Qty two This is not a number." in page
     assert "Items!C4 Item code TAE-1 This code is not known. TEA-1" in page
     assert "Items!E4 Unit BXO This code is not known. BOX 12 PCS" in page
