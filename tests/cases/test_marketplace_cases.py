@@ -68,7 +68,7 @@ def debtor_balance(company: CaseCompany) -> Decimal:
     return sum((amount_of(one) for one in mine), Decimal(0))
 
 
-def tell_deposit(company: CaseCompany, number: str, deposit: str) -> None:
+def tell_deposit(company: CaseCompany, number: str, deposit: str, rev: str = "1") -> None:
     """Enter what the bank received, as the accounts team does on the hold's page."""
     query = select(Hold.id).join(Record, Record.id == Hold.record_id)
     query = query.where(Record.number == number, Hold.state == "open").order_by(Hold.id)
@@ -77,7 +77,7 @@ def tell_deposit(company: CaseCompany, number: str, deposit: str) -> None:
         hold_id, farah = session.scalars(query).first(), session.scalars(who).one()
         people.add_to_team(session, company_id=company.company_id, name="accounts", person_id=farah)
     form = {"path": "deposit", "value": deposit, "reason": "as on the bank statement"}
-    form |= {"rev": "1", "op": f"deposit-{number}"}
+    form |= {"rev": rev, "op": f"deposit-{number}"}
     company.visit("farah").post(f"/c/kedai/holding/{hold_id}/correct", form, status=303)
     company.work()
 
@@ -345,10 +345,12 @@ def test_random_orders_of_shopee_settle_the_debtor(make: Make, feed: Feed, seed:
         released.append({"listed": listed, "income": income, "net": net})
         if refund:
             item = {"item_id": 9001, "name": "Mug", "item_sku": "MUG", "amount": 1}
-            item |= {"refund_amount": float(refund)}
+            to_buyer = refund - Decimal(chance.randrange(0, 90)) / 100  # the rest is Shopee's
+            item |= {"refund_amount": float(to_buyer)}
             times = {"create_time": MOMENT + number, "update_time": MOMENT + number}
             told = {"return_sn": f"RT{number}", "order_sn": key, "status": "REFUND_PAID"}
-            told |= {"refund_amount": float(refund), "currency": "MYR", "item": [item]}
+            told |= {"refund_amount": float(to_buyer), "currency": "MYR", "item": [item]}
+            told |= {"order_income": income, "return_order_sn_list": [f"RT{number}"]}
             back.append({**told, **times})
     feed(company, orders(*sold))
     if back:

@@ -279,3 +279,227 @@ def test_a_subsidy_under_the_name_of_today_lessens_the_carriers_charge(
     body = company.body("S1")
     assert (body["fees"], body["adjustments"]) == ("0.00", "1.00")
     assert {(hold.rule, hold.owner) for hold in company.holds()} == {("nothing_else", "accounts")}
+
+
+RETURNED_PIECE = ("501", "Refunds-Sales", "Reversal Item Price", "-50.00")
+RETURNED_VOUCHER = (
+    "501",
+    "Refunds-Marketing Fees",
+    "Reversal Promotional Charges Vouchers",
+    "3.00",
+)
+
+
+@pytest.mark.parametrize(
+    "name", ["Reversal shipping Fee (Paid by Customer)", "Shipping Fee Refund to Customer"]
+)
+def test_shipping_that_lazada_gives_back_to_the_buyer_is_a_credit_note(
+    make: Make, feed: Feed, name: str
+) -> None:
+    """It was a fee: the sale's shipping stayed on the debtor, and the bill was too high."""
+    company = shop_company(make, "lazada")
+    whole = lazada_order()
+    for piece in whole["order_items"]:
+        piece |= {"shipping_amount": 2.5}
+    whole["order_items"][0] |= {"status": "returned"}
+    feed(company, {"orders": [whole]})
+    assert company.documents()["501"]["master"]["finalTotal"] == "99.00"
+    rows = [
+        ("501", "Orders-Sales", "Item Price Credit", "100.00"),
+        ("501", "Orders-Marketing Fees", "Promotional Charges Vouchers", "-6.00"),
+        ("501", "Orders-Logistics", "Shipping Fee (Paid By Customer)", "5.00"),
+        ("501", "Orders-Lazada Fees", "Commission", "-4.00"),
+        RETURNED_PIECE,
+        RETURNED_VOUCHER,
+        ("501", "Refunds-Logistics", name, "-2.50"),
+    ]
+    feed(company, {"statements": [statement_of("S1", rows, "19 Nov 2026")]})
+    tell_deposit(company, "S1", "45.50")
+    assert company.holds() == []
+    body = company.body("S1")
+    assert (body["gross"], body["refunds"], body["fees"]) == ("99.00", "49.50", "4.00")
+    credit = company.documents()["R-S1-6"]
+    assert amount_of(credit) == Decimal("-2.50")
+    assert [one["productCode"] for one in credit["details"]] == ["SHIPPING"]
+    assert debtor_balance(company) == 0
+    assert payments(company)["FP"] == Decimal("-4.00")
+
+
+def test_the_same_statement_again_gives_shipping_back_once(make: Make, feed: Feed) -> None:
+    company = shop_company(make, "lazada")
+    whole = lazada_order()
+    whole["order_items"][0] |= {"shipping_amount": 5.0}
+    feed(company, {"orders": [whole]})
+    rows = [
+        ("501", "Orders-Sales", "Item Price Credit", "100.00"),
+        ("501", "Orders-Marketing Fees", "Promotional Charges Vouchers", "-6.00"),
+        ("501", "Orders-Logistics", "Shipping Fee (Paid By Customer)", "5.00"),
+        ("501", "Refunds-Logistics", "Reversal shipping Fee (Paid by Customer)", "-5.00"),
+    ]
+    for paid in ("0", "1"):
+        statement = statement_of("S1", rows, "19 Nov 2026") | {"paid": paid}
+        feed(company, {"statements": [statement]})
+    tell_deposit(company, "S1", "94.00", rev="2")
+    assert company.holds() == []
+    assert debtor_balance(company) == 0
+    assert sum(number.startswith("R-") for number in company.documents()) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "order", "amount", "part"),
+    [
+        ("Orders-Sales", "Free Shipping Max Fee", "501", "-2.00", "fee"),
+        ("Orders-Lazada Fees", "Free Shipping Max Fee", "501", "-2.00", "fee"),
+        ("Orders-Sales", "Seller balance adjustments - Debit", "", "-7.00", "adjustment"),
+        ("Orders-Sales", "Seller Two Transfer From", "", "7.00", "adjustment"),
+        ("Refunds-Logistics", "Reversal Shipping Fee Voucher (by Lazada)", "501", "-2.00", "fee"),
+        ("Refunds-Logistics", "Return shipping fees", "501", "-3.00", "fee"),
+        ("Refunds-Lazada Fees", "Lazada Bonus - Reversal", "501", "-2.00", "adjustment"),
+    ],
+)
+def test_what_a_transaction_of_lazada_is_follows_its_name_too(
+    make: Make, feed: Feed, kind: str, name: str, order: str, amount: str, part: str
+) -> None:
+    company = shop_company(make, "lazada")
+    feed(company, {"orders": [lazada_order()]})
+    rows = [
+        ("501", "Orders-Sales", "Item Price Credit", "100.00"),
+        ("501", "Orders-Marketing Fees", "Promotional Charges Vouchers", "-6.00"),
+        (order, kind, name, amount),
+    ]
+    feed(company, {"statements": [statement_of("S1", rows, "19 Nov 2026")]})
+    tell_deposit(company, "S1", str(Decimal("94.00") + Decimal(amount)))
+    body = company.body("S1")
+    assert [(line["part"], line["amount"]) for line in body["lines"]] == [
+        ("sale", "94.00"),
+        (part, amount),
+    ]
+    rules = {(hold.rule, hold.owner) for hold in company.holds()}
+    assert rules == (set() if part == "fee" else {("nothing_else", "accounts")})
+
+
+@pytest.mark.parametrize(("buyer", "held"), [(701, False), (700, True), (None, False)])
+def test_buyers_of_shopee_with_one_masked_name_are_told_apart_by_their_id(
+    make: Make, feed: Feed, buyer: int | None, held: bool
+) -> None:
+    company = shop_company(make, "shopee")
+    feed(company, orders(shopee_order(total_amount=60.0)))
+    other = shopee_order(total_amount=60.0, order_sn="2611SH21", buyer_user_id=buyer)
+    feed(company, orders(other))
+    holds = [(hold.code, hold.number, hold.owner) for hold in company.holds()]
+    assert holds == ([("DUP01", "2611SH21", "accounts")] if held else [])
+    assert ("2611SH21" in company.documents()) is not held
+
+
+def test_two_buyers_of_lazada_with_one_masked_name_are_two(make: Make, feed: Feed) -> None:
+    company = shop_company(make, "lazada")
+    feed(company, {"orders": [lazada_order()]})
+    other = lazada_order() | {"order_id": 502, "order_number": 502}
+    for piece in other["order_items"]:
+        piece |= {"order_id": 502, "order_item_id": piece["order_item_id"] + 10}
+    feed(company, {"orders": [other]})
+    assert company.holds() == []
+    assert company.documents().keys() == {"501", "502"}
+    again = {**other, "order_id": 503}
+    feed(company, {"orders": [again]})
+    assert {(hold.rule, hold.owner) for hold in company.holds()} == {("duplicates", "accounts")}
+
+
+def priced_return(
+    income: Mapping[str, Any], *numbers: str, refund: float = 26.0, pieces: int = 1
+) -> dict[str, Any]:
+    """Return a paid return of order 2611SH20, with the order's income and its returns' numbers."""
+    item = {"item_id": 9001, "name": "Mug", "item_sku": "MUG", "amount": pieces}
+    more = {"order_income": dict(income), "return_order_sn_list": list(numbers or ("RT1",))}
+    return returned(refund_amount=refund, item=[item | {"refund_amount": refund}], **more)
+
+
+@pytest.mark.parametrize("lowered", [False, True])
+def test_a_partial_return_with_a_voucher_of_shopee_settles_the_debtor(
+    make: Make, feed: Feed, lowered: bool
+) -> None:
+    """57.00 sold, of which Shopee bore 5.00. Of the mug that came back the buyer gets 26.00, and
+    Shopee takes 28.50 from the seller: its share of 2.50 was on no credit note.
+    """
+    company = shop_company(make, "shopee")
+    feed(company, orders(shopee_order(order_income=INCOME)))
+    after = {**INCOME, "seller_return_refund": -28.5}
+    after |= {"prorated_shopee_voucher_offset_return_items": 2.0}
+    after |= {"prorated_coins_value_offset_return_items": 0.5}
+    checkout = {"shopee_voucher": 4.0, "seller_voucher": 3.0}
+    if lowered:  # the final value of the voucher, with the first one kept at the checkout
+        after |= {"voucher_from_shopee": 2.0, "buyer_payment_info": checkout}
+    feed(company, priced_return(after))
+    assert company.holds() == []
+    credit = company.documents()["R-RT1"]
+    assert amount_of(credit) == Decimal("-28.50")
+    assert [one["productCode"] for one in credit["details"]] == ["MUG", "VOUCHER"]
+    payout = shopee_payout(26.0, **after)
+    if lowered:
+        payout["escrow_details"][0] |= {"buyer_payment_info": checkout}
+    feed(company, {"payouts": [payout]})
+    tell_deposit(company, DAY, "26.00")
+    assert company.holds() == []
+    body = company.body(DAY)
+    assert (body["gross"], body["refunds"], body["fees"]) == ("57.00", "28.50", "2.50")
+    assert debtor_balance(company) == 0
+    feed(company, orders(shopee_order(order_income=after, update_time=MOMENT + 99)))
+    assert company.holds() == [], "what was sold stays what it was"
+
+
+def test_a_rebate_that_shopee_takes_back_with_a_return_is_credited(make: Make, feed: Feed) -> None:
+    """Shopee paid 4.00 of two mugs; with one mug back it pays 2.00."""
+    company = shop_company(make, "shopee")
+    income = {**PLAIN, "buyer_total_amount": 56.0, "shopee_discount": 4.0}
+    income |= {"original_shopee_discount": 4.0}
+    (mug,) = shopee_order()["item_list"]
+    mug |= {"model_discounted_price": 28.0}
+    order = shopee_order(total_amount=56.0, item_list=[mug], order_income=income)
+    feed(company, orders(order))
+    assert company.documents()["2611SH20"]["master"]["finalTotal"] == "60.00"
+    after = {**income, "seller_return_refund": -28.0, "shopee_discount": 2.0}
+    feed(company, priced_return(after, refund=28.0))
+    assert amount_of(company.documents()["R-RT1"]) == Decimal("-30.00")
+    feed(company, {"payouts": [shopee_payout(30.0, **after)]})
+    tell_deposit(company, DAY, "30.00")
+    assert company.holds() == []
+    assert debtor_balance(company) == 0
+
+
+def test_a_whole_return_with_a_voucher_of_shopee_settles_the_debtor(make: Make, feed: Feed) -> None:
+    company = shop_company(make, "shopee")
+    feed(company, orders(shopee_order(order_income=INCOME)))
+    after = {**INCOME, "seller_return_refund": -57.0, "commission_fee": 0.0}
+    feed(company, priced_return(after, refund=52.0, pieces=2))
+    cancelled = shopee_order(order_status="CANCELLED", update_time=MOMENT + 9, order_income=after)
+    feed(company, orders(cancelled))
+    assert company.holds() == []
+    assert debtor_balance(company) == 0
+
+
+def test_a_return_whose_share_shopee_does_not_show_yet_is_held(make: Make, feed: Feed) -> None:
+    company = shop_company(make, "shopee")
+    feed(company, orders(shopee_order(order_income=INCOME)))
+    feed(company, priced_return(INCOME))
+    (hold,) = company.holds()
+    assert (hold.rule, hold.owner, hold.number) == ("platform_share_known", "accounts", "R-RT1")
+    assert all(figure in hold.text for figure in ("RM 26.00", "RM 5.00"))
+    feed(company, priced_return({**INCOME, "seller_return_refund": -28.5}))
+    assert company.holds() == []
+    assert amount_of(company.documents()["R-RT1"]) == Decimal("-28.50")
+
+
+def test_several_returns_of_an_order_that_shopee_supported_are_held_with_a_way_out(
+    make: Make, feed: Feed
+) -> None:
+    """The income has one sum for all of them."""
+    company = shop_company(make, "shopee")
+    feed(company, orders(shopee_order(order_income=INCOME)))
+    after = {**INCOME, "seller_return_refund": -57.0}
+    feed(company, priced_return(after, "RT1", "RT2"))
+    (hold,) = company.holds()
+    assert (hold.rule, hold.owner) == ("platform_share_known", "accounts")
+    join_team(company, "Lim", "accounts")
+    company.release("R-RT1")
+    company.work()
+    assert amount_of(company.documents()["R-RT1"]) == Decimal("-26.00")

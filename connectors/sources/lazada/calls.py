@@ -17,11 +17,11 @@ from connectors.contract.pulls import NoPage
 from connectors.contract.targets import Renewed
 from connectors.kit.calls import Grant, grant_of, renewed_key
 from connectors.kit.canonical_record import Cell
-from connectors.kit.delivery import too_long
+from connectors.kit.delivery import record_of, too_long
 from connectors.kit.shops import payouts
-from connectors.kit.shops.payload_parts import ZERO, plain
+from connectors.kit.shops.payload_parts import ZERO, one_of, plain
 from connectors.kit.shops.payouts import EntryPart
-from connectors.sources.lazada.orders import PAYOUTS, Part
+from connectors.sources.lazada.orders import PAYOUTS, REFUND, Part
 from connectors.transport.http import (
     KEY_REFUSED,
     TOO_MANY,
@@ -87,6 +87,21 @@ lazada-shopee-zalora-and-tokopedia (Settlement Seller Discount Amount).
 _TAKEN_BACK: Final = tuple(f"reversal {name}" for name in _SELLER_VOUCHERS)
 
 _BUYER_SHIPPING: Final = "shipping fee (paid by customer"
+
+_SHIPPING_RETURNED: Final = (
+    "reversal shipping fee (paid by customer",
+    "shipping fee refund to customer",
+)
+"""How the names begin of shipping that goes back to the buyer (type Refunds-Logistics).
+Source: help.bigseller.com/en_US/detailPage/10/1/2786/content (types and names of transactions).
+"""
+
+_ITEM: Final = "item price"
+
+_ITEM_RETURNED: Final = f"reversal {_ITEM}"
+
+_SHIPPING_PROGRAMME: Final = "free shipping max fee"
+"""A charge of Lazada's own that it also lists among the sales; same source."""
 
 _SHIPPING_BORNE: Final = (
     "shipping fee voucher by lazada",
@@ -300,7 +315,40 @@ def payouts_of(
     payout = payouts.Payout(
         place=place, key=statement.cell("statement_number"), head=head, entries=entries
     )
-    return payouts.records_of(payout, PAYOUTS, zone, statement.errors)
+    returned = [] if too_many_lines else _shipping_refunds(rows, head, zone)
+    return (*payouts.records_of(payout, PAYOUTS, zone, statement.errors), *returned)
+
+
+def _shipping_refunds(
+    rows: Sequence[Part], head: Mapping[str, Cell], zone: ZoneInfo
+) -> Iterator[IncomingRecord]:
+    """Yield a refund for each transaction that gives the buyer's shipping back.
+
+    Lazada's orders show only returned pieces. Without a credit note the debtor would keep the
+    shipping.
+    """
+    for row in rows:
+        amount = -_amount(row)
+        if not _fee_name(row).startswith(_SHIPPING_RETURNED) or _part(row) != "refund":
+            continue
+        key, place = row.text("transaction_number"), row.at("amount")
+        day = _day(row.text("transaction_date"))
+        cells = {
+            "number": Cell(row.at("transaction_number"), f"R-{key}" if key else None),
+            "status": Cell(row.place, "refunded"),
+            "shop_status": row.cell("fee_name"),
+            "order_id": row.cell("order_no"),
+            "refunded_on": Cell(
+                row.at("transaction_date"), day.isoformat() if day else head["last_day"].value
+            ),
+            "currency": head["currency"],
+            "restock": Cell(row.place, "none"),
+            "total": Cell(place, plain(amount)),
+        }
+        line = one_of("shipping", "Shipping", place, amount)
+        read = record_of(REFUND, row.alone(), row.cell("transaction_number"), cells, [line], zone)
+        if amount > 0 and isinstance(read, IncomingRecord):
+            yield read
 
 
 def _sales(rows: Sequence[Part]) -> Iterator[payouts.Entry]:
@@ -335,13 +383,25 @@ def _part(row: Part) -> EntryPart:
     name = _fee_name(row)
     if word in _NO_FEES or name.startswith(_BONUS):
         return "adjustment"
-    if word.startswith(_OF_ORDERS) and name.startswith((*_SELLER_VOUCHERS, *_TAKEN_BACK)):
-        return "refund" if name.startswith(_TAKEN_BACK) else "sale"
-    if word in _SALES or (word.startswith(_ORDERS) and name.startswith(_BUYER_SHIPPING)):
-        return "sale"
-    if word in _REFUNDS:
+    if not word.startswith(_OF_ORDERS):
+        return "fee" if word.startswith(_SERVICES) else "adjustment"
+    part = _part_of_order(word, name)
+    # Transfers between a seller's balances are listed among the sales, and name no order.
+    is_transfer = part != "fee" and not row.text("order_no") and _ITEM not in name
+    return "adjustment" if is_transfer else part
+
+
+def _part_of_order(word: str, name: str) -> EntryPart:
+    """Return what a transaction of this type and name is, if it belongs to an order."""
+    if name.startswith((*_TAKEN_BACK, *_SHIPPING_RETURNED, _ITEM_RETURNED)):
         return "refund"
-    return "fee" if word.startswith((*_OF_ORDERS, *_SERVICES)) else "adjustment"
+    if name.startswith(_SHIPPING_PROGRAMME):
+        return "fee"
+    if name.startswith(_SELLER_VOUCHERS) or word in _SALES:
+        return "sale"
+    if word.startswith(_ORDERS) and name.startswith(_BUYER_SHIPPING):
+        return "sale"
+    return "refund" if word in _REFUNDS else "fee"
 
 
 def _amount(row: Part) -> Decimal:

@@ -141,9 +141,17 @@ REFUND = KindSchema(
     source=NAME,
     kind="refund",
     fields=(
-        field_schema("number", "R- and Lazada's id of the piece.", required=True, longest=50),
+        field_schema(
+            "number",
+            "R- and Lazada's id of the piece, or of the statement's transaction that gives "
+            "shipping back.",
+            required=True,
+            longest=50,
+        ),
         field_schema("status", "Always refunded.", required=True, longest=100),
-        field_schema("shop_status", "The word of the piece as it came."),
+        field_schema(
+            "shop_status", "The word of the piece as it came, or the name of the transaction."
+        ),
         _ORDER_ID,
         field_schema(
             "refunded_on",
@@ -154,7 +162,10 @@ REFUND = KindSchema(
         UPDATED,
         _CURRENCY,
         field_schema("reason", "The reason, in Lazada's words."),
-        field_schema("restock", "returned: the piece came back. none: it is lost or damaged."),
+        field_schema(
+            "restock",
+            "returned: the piece came back. none: it is lost or damaged, or shipping went back.",
+        ),
         field_schema(
             "total",
             "What the piece was sold for: what the buyer gets back and the voucher that Lazada "
@@ -164,6 +175,7 @@ REFUND = KindSchema(
     ),
     lines=(
         POS,
+        field_schema("part", "Blank: goods. shipping: shipping that the buyer got back."),
         _SKU,
         _VARIANT,
         _NAME,

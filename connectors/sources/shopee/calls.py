@@ -16,7 +16,7 @@ from connectors.contract.pulls import NoPage, Pulled
 from connectors.contract.targets import Renewed
 from connectors.kit.calls import Grant, grant_of, renewed_key
 from connectors.kit.delivery_limits import LINES
-from connectors.sources.shopee.orders import DETAILS, EACH, INCOME, LISTED, payouts_of
+from connectors.sources.shopee.orders import DETAILS, EACH, LISTED, payouts_of
 from connectors.transport.http import (
     KEY_REFUSED,
     TOO_MANY,
@@ -339,8 +339,8 @@ def _objects(rows: object) -> list[Payload] | None:
     return rows if isinstance(rows, list) and good else None
 
 
-def incomes_shown(shop: Shop, numbers: Sequence[str]) -> Mapping[str, object] | NoPage:
-    """Return order number -> income for at most 50 orders.
+def incomes_shown(shop: Shop, numbers: Sequence[str]) -> Mapping[str, Payload] | NoPage:
+    """Return order number -> Shopee's answer with the income, for at most 50 orders.
 
     The incomes show who bears vouchers. An app without permission for payments gets none, and
     orders are read without them: the rules hold those with an unexplained discount.
@@ -351,7 +351,7 @@ def incomes_shown(shop: Shop, numbers: Sequence[str]) -> Mapping[str, object] | 
     if isinstance(answer, NoPage):
         return answer if answer.pause is not None else {}
     details = _objects([income.get("escrow_detail") for income in _objects(answer) or ()]) or ()
-    return {str(income.get("order_sn")): income.get(INCOME) for income in details}
+    return {str(income.get("order_sn")): income for income in details}
 
 
 def _ask_incomes(shop: Shop, numbers: Sequence[str]) -> list[object] | NoPage:

@@ -48,7 +48,10 @@ from connectors.sources.shopee.orders import (
     NAME,
     ORDER,
     RETURN_WORDS,
+    RETURNS_OF_ORDER,
     STATUS_WORDS,
+    Part,
+    income_of,
     order_of,
     payouts_of,
     refund_of,
@@ -541,7 +544,9 @@ def _read_details(shop: Shop, numbers: list[str], zone: ZoneInfo) -> tuple[Pulle
         return NoPage(words="Shopee answered with something that is not a list of orders.")
     shown_numbers = {str(row.get("order_sn")) for row in orders}
     missing = [number for number in numbers if number not in shown_numbers]
-    priced = _with_incomes(shop, orders)
+    priced = _with_incomes(shop, orders, _has_income)
+    # In a call of their own: an order without an income has Shopee refuse the whole call.
+    priced = priced if isinstance(priced, NoPage) else _with_incomes(shop, priced, _was_paid)
     if isinstance(priced, NoPage):
         return priced
     return (
@@ -550,18 +555,40 @@ def _read_details(shop: Shop, numbers: list[str], zone: ZoneInfo) -> tuple[Pulle
     )
 
 
-def _with_incomes(shop: Shop, orders: list[Payload]) -> list[Payload] | NoPage:
-    """Return the orders, each that is paid or sent with its income."""
-    numbers = [
-        str(order.get("order_sn")) for order in orders if order.get("order_status") not in NO_INCOME
-    ]
-    incomes = calls.incomes_shown(shop, numbers)
-    if isinstance(incomes, NoPage):
-        return incomes
+def _with_incomes(
+    shop: Shop, rows: list[Payload], is_settled: Callable[[Payload], bool]
+) -> list[Payload] | NoPage:
+    """Return orders or returns, each that is settled with the income of its order."""
+    numbers = [str(row.get("order_sn")) for row in rows if is_settled(row)]
+    details = calls.incomes_shown(shop, list(dict.fromkeys(numbers)))
+    if isinstance(details, NoPage):
+        return details
     return [
-        {**order, INCOME: income} if (income := incomes.get(str(order.get("order_sn")))) else order
-        for order in orders
+        {**row, **_income_fields(detail)}
+        if is_settled(row) and (detail := details.get(str(row.get("order_sn"))))
+        else row
+        for row in rows
     ]
+
+
+def _income_fields(detail: Payload) -> Payload:
+    """Return what a row keeps of Shopee's answer with the income of an order."""
+    income = income_of(Part("", detail)).value
+    returns = detail.get(RETURNS_OF_ORDER)
+    return {INCOME: income, **({RETURNS_OF_ORDER: returns} if returns else {})}
+
+
+def _has_income(order: Payload) -> bool:
+    return order.get("order_status") not in NO_INCOME
+
+
+def _was_paid(order: Payload) -> bool:
+    """Check whether an order was paid before it was cancelled."""
+    return order.get("order_status") == "CANCELLED" and bool(order.get("pay_time"))
+
+
+def _is_refunded(row: Payload) -> bool:
+    return RETURN_WORDS.get(str(row.get("status"))) == "refunded"
 
 
 def _read(
@@ -607,7 +634,10 @@ def _returns(shop: Shop, position: _Cursor, zone: ZoneInfo) -> _Listed | NoPage:
     if listed is None:
         return NoPage(words="Shopee answered with something that is not a list of returns.")
     more = answer.get("more") is True and bool(listed)
-    return _Listed(_read("return", listed, refund_of, zone), str(number + 1), more)
+    settled = _with_incomes(shop, listed, _is_refunded)
+    if isinstance(settled, NoPage):
+        return settled
+    return _Listed(_read("return", settled, refund_of, zone), str(number + 1), more)
 
 
 def _next_cursor(position: _Cursor, now: int, payouts_too: bool) -> tuple[_Cursor, bool]:

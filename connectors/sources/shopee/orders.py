@@ -87,6 +87,23 @@ _BORNE: Final = (
 Source: the formula of `escrow_amount` in the documentation of v2.payment.get_escrow_detail.
 """
 
+CHECKOUT: Final = "buyer_payment_info"
+"""Under this word an income keeps what was agreed at the checkout; Shopee shows it beside."""
+
+_ORIGINAL: Final[Mapping[str, str]] = {"shopee_discount": "original_shopee_discount"}
+
+_AT_CHECKOUT: Final[Mapping[str, str]] = {
+    "voucher_from_shopee": "shopee_voucher",
+    "voucher_from_seller": "seller_voucher",
+    "credit_card_promotion": "credit_card_promotion",
+}
+"""Amounts that Shopee lowers after a return, by the names that keep what they were at the sale.
+Source: the documentation of v2.payment.get_escrow_detail (initial value, original value).
+"""
+
+RETURNS_OF_ORDER: Final = "return_order_sn_list"
+"""Under this word a return keeps the numbers of all returns of its order."""
+
 _CARRIER: Final = "actual_shipping_fee"
 
 _CARRIER_BORNE: Final = ("shopee_shipping_rebate", "shipping_fee_discount_from_3pl")
@@ -109,6 +126,8 @@ _SELLER_VOUCHER: Final = "voucher_from_seller"
 _SUPPORT: Final = "shopee_discount"
 
 REST: Final = "Not told apart by Shopee"
+
+_SHARE_NAME: Final = "What Shopee bore of it"
 
 NAME = "shopee"
 
@@ -249,11 +268,27 @@ REFUND = KindSchema(
         _CURRENCY,
         field_schema("reason", "The buyer's reason, in Shopee's word."),
         field_schema("restock", "Always unknown: Shopee does not say if goods came back."),
-        field_schema("total", "What is given back. The lines add up to it.", "money"),
+        field_schema(
+            "platform_share",
+            "What Shopee bore of what came back and takes back from the seller; below zero where "
+            "Shopee bears part of the refund. Blank: the income of the order was not shown, does "
+            "not hold this return yet, or holds several.",
+            "money",
+        ),
+        field_schema(
+            "total",
+            "What the seller gives back: what the buyer gets and platform_share. The lines add up "
+            "to it.",
+            "money",
+        ),
     ),
     lines=(
         POS,
-        field_schema("part", "What the line stands for: goods or adjustment."),
+        field_schema(
+            "part",
+            "What the line stands for: goods, or adjustment: money for goods that stay, or what "
+            "Shopee bore.",
+        ),
         *_GOODS,
         field_schema("qty", "Pieces returned.", "quantity"),
         field_schema("amount", "What is given back for the line.", "money"),
@@ -303,7 +338,7 @@ def order_of(place: str, payload: Given, zone: ZoneInfo) -> Read:
         "total": Cell(order.at("total_amount"), plain(total)),
     }
     if income:
-        voucher = plain(income.amount(_SELLER_VOUCHER))
+        voucher = plain(_at_sale(income, _SELLER_VOUCHER))
         head["seller_voucher"] = Cell(income.at(_SELLER_VOUCHER), voucher)
         head["platform_voucher"] = Cell(income.place, plain(_borne(income)))
     if shipping:
@@ -366,14 +401,41 @@ def _shipping(order: Part, income: Part | None) -> Line | None:
     return one_of("shipping", "Shipping", place.at(name), place.amount(name))
 
 
+def income_of(detail: Part) -> Part:
+    """Return the income in Shopee's answer for an order, with what was agreed at the checkout."""
+    income = detail.part(INCOME)
+    checkout = detail.value.get(CHECKOUT)
+    return replace(income, value={CHECKOUT: checkout, **income.value}) if checkout else income
+
+
 def _borne(income: Part) -> Decimal:
-    """Return what Shopee bears of the price."""
-    return sum((income.amount(name) for name in _BORNE), ZERO)
+    """Return what Shopee bore of the price at the sale."""
+    return sum((_at_sale(income, name) for name in _BORNE), ZERO)
+
+
+def _at_sale(income: Part, name: str) -> Decimal:
+    """Return an amount as it was at the sale: Shopee lowers it once goods come back."""
+    first = income.amount(_ORIGINAL[name]) if name in _ORIGINAL else ZERO
+    if name in _AT_CHECKOUT:
+        first = abs(income.part(CHECKOUT).amount(_AT_CHECKOUT[name]))
+    return max(first, income.amount(name))
+
+
+def _given_up(income: Part) -> Decimal:
+    """Return what the seller loses of the sale by returns.
+
+    Older answers state the refund above zero, those of today below: it is taken off.
+    """
+    refunded = next((amount for name in _RETURNED if (amount := income.amount(name))), ZERO)
+    support, voucher = (
+        _at_sale(income, name) - income.amount(name) for name in (_SUPPORT, _SELLER_VOUCHER)
+    )
+    return abs(refunded) + support - voucher
 
 
 def _explained(income: Part, remainder: Decimal) -> Iterator[Line]:
     """Yield the lines that explain what goods and shipping leave of the total, by the income."""
-    voucher = income.amount(_SELLER_VOUCHER)
+    voucher = _at_sale(income, _SELLER_VOUCHER)
     if voucher:
         place = income.at(_SELLER_VOUCHER)
         yield one_of("discount", "Voucher of the seller", place, -voucher)
@@ -381,7 +443,7 @@ def _explained(income: Part, remainder: Decimal) -> Iterator[Line]:
         if amount := income.amount(name):
             yield one_of("fee", _readable_name(name), income.at(name), amount)
     remainder -= sum((income.amount(name) for name in _BUYER_FEES), ZERO) - voucher
-    support = income.amount(_SUPPORT)
+    support = _at_sale(income, _SUPPORT)
     if support and remainder == support:  # the prices of the lines are those after this discount
         yield one_of("price_support", _readable_name(_SUPPORT), income.at(_SUPPORT), support)
 
@@ -416,7 +478,9 @@ def refund_of(place: str, payload: Given, zone: ZoneInfo) -> Read:
     """Return the return with its refunded amounts, or all its faults."""
     refund = Part(place, payload)
     number, word = refund.text("return_sn"), refund.text("status")
-    total = refund.amount("refund_amount")
+    to_buyer = refund.amount("refund_amount")
+    share = _platform_share(refund, to_buyer)
+    total = to_buyer + (share or ZERO)
     head = {
         **_head(refund, "update_time", zone, day="refunded_on"),
         "number": Cell(refund.at("return_sn"), f"R-{number}" if number else None),
@@ -430,8 +494,23 @@ def refund_of(place: str, payload: Given, zone: ZoneInfo) -> Read:
         words = "The return does not say what is given back."
         refund.wrong("refund_amount", words, "Ask Shopee for the whole return.")
     lines = [_given_back(item) for item in refund.parts("item")]
-    lines = with_the_rest(lines, total, refund.at("refund_amount"))
+    lines = with_the_rest(lines, to_buyer, refund.at("refund_amount"))
+    if share is not None:
+        place = refund.at(INCOME)
+        head["platform_share"] = Cell(place, plain(share))
+        lines += [one_of("adjustment", _SHARE_NAME, place, share)] if share else []
     return record_of(REFUND, refund, refund.cell("return_sn"), head, lines, zone)
+
+
+def _platform_share(refund: Part, to_buyer: Decimal) -> Decimal | None:
+    """Return what a return costs the seller beyond what the buyer gets; None if not known.
+
+    The income has one sum for all returns of the order, so it says this of a single return alone.
+    """
+    given_up = _given_up(refund.part(INCOME))
+    numbers = refund.value.get(RETURNS_OF_ORDER)
+    alone = isinstance(numbers, list) and numbers == [refund.value.get("return_sn")]
+    return given_up - to_buyer if alone and given_up else None
 
 
 def _given_back(item: Part) -> Line:
@@ -463,10 +542,7 @@ def payouts_of(
 ) -> tuple[IncomingRecord | RowError, ...]:
     """Return the payout and its payment of each order."""
     payout_part = Part(place, payload)
-    incomes = {
-        escrow.text("order_sn"): escrow.part("order_income")
-        for escrow in payout_part.parts(DETAILS)
-    }
+    incomes = {escrow.text("order_sn"): income_of(escrow) for escrow in payout_part.parts(DETAILS)}
     released = payout_part.parts(LISTED)
     number = payout_part.text("number")
     unread = DETAILS not in payload and len(released) * EACH > LINES
@@ -523,9 +599,8 @@ def _amounts(income: Part) -> Iterator[tuple[EntryPart, str, str, Decimal]]:
     yield "sale", "Sale", income.at(_SALE), income.amount(_SALE) + _borne(income)
     for name, part in _TAKEN.items():
         yield part, _readable_name(name), income.at(name), -income.amount(name)
-    # Older answers state it above zero, those of today below: money that went back is taken off.
     name = next((name for name in _RETURNED if income.amount(name)), _RETURNED[0])
-    yield "refund", _readable_name(name), income.at(name), -abs(income.amount(name))
+    yield "refund", _readable_name(name), income.at(name), -_given_up(income)
     carried = sum((income.amount(name) for name in _CARRIER_BORNE), ZERO)
     charge = max(income.amount(_CARRIER) - carried, ZERO)
     name = (

@@ -471,6 +471,8 @@ def escrow(
         for name in ("voucher", "platform_voucher", "estimated_shipping_fee")
     )
     bears, carrier = Decimal(str(given.get("bears", platform))), Decimal("4.90")
+    # Of what comes back, Shopee takes the part that it bore.
+    back += (bears * back / total).quantize(CENT) if total else 0
     fees = {
         "commission_fee": (total * COMMISSION).quantize(CENT),
         "service_fee": (total * SERVICE).quantize(CENT),

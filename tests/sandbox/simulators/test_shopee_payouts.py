@@ -84,6 +84,20 @@ def test_what_was_released_of_each_day_is_a_payout_that_comes_to_what_is_listed(
     assert kinds(read(sent, cursor)[0], "payout") == [], "each day is read once"
 
 
+def test_a_return_is_read_with_what_shopee_bore_of_it(sent: Sent) -> None:
+    sent.shop.act("create", 1, {"platform_voucher": 5})
+    sent.shop.act("refund", 1, {"pieces": 1, "amount": "10.00"})
+    release(sent)
+    later(sent, days=1, hours=2)
+    pages, _ = read(sent)
+    (back,), (payout,) = kinds(pages, "refund"), kinds(pages, "payout")
+    share = Decimal(back.body["platform_share"])
+    assert share > 0
+    assert Decimal(back.body["total"]) == Decimal("10.00") + share
+    assert payout.body["refunds"] == back.body["total"]
+    assert sum(Decimal(line["amount"]) for line in back.body["lines"]) == Decimal("10.00") + share
+
+
 def test_a_day_that_is_not_over_waits(sent: Sent) -> None:
     sent.shop.act("create", 1, {})
     release(sent)
