@@ -244,9 +244,10 @@ class OtherWay:
 
 
 def other_ways(target: str) -> tuple[OtherWay, ...]:
-    """Return the other ways of all types that rules may name for a target but it does not take.
+    """Return the document types that rules may name for this target although it does not take them.
 
-    Empty for an unknown target. The ways are the other connectors into the same accounting system.
+    Each comes with the other connectors into its accounting system that do take it. Empty for an
+    unknown target.
     """
     if target not in targets():
         return ()

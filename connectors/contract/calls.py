@@ -294,23 +294,24 @@ class Stands:
 class Found:
     """The result of a lookup.
 
-    `unknown` means: look up again later; with a `target_ref`, by that ticket. When the target
-    refused the document after all, `kind` is `absent` and `refused` holds that answer: sending it
+    `unknown`: look up again later, by `target_ref` if that is set. If the target refused the
+    document after all, `kind` is `absent` and `refused` holds its answer. Sending the document
     again would change nothing.
 
-    `differs` are our fields whose values differ, where the target shows them; a blank field is a
-    difference that no field names, such as an added or deleted line. `void`: the document was
-    voided there. `e_invoice_at`: since when its e-invoice is valid, where the target shows that.
-    `stands` is the document itself if it is not ours.
+    `differs` lists our fields whose values differ, where the target shows them. A blank field name
+    is a difference outside our fields, such as an added or deleted line. `void`: the document was
+    voided in the target. `e_invoice_at`: since when its e-invoice is valid, where the target shows
+    that. If the document there is not ours, the result contains its content as well.
 
     `key_refused`: the result is unknown because the target does not accept our key. `status` and
-    `retry_after` come from the answer that left it unknown: a target that throttles us must not be
-    called again before that. `total` is the document's total there, where the target shows it;
-    `changed_by` is the last editor, in the target's own word, where the target shows that.
+    `retry_after` (seconds) come from the answer that left the result unknown. A target that
+    throttles us must not be called again before `retry_after`. `total` is the document's total in
+    the target, and `changed_by` its last editor in the target's wording, where the target shows
+    them.
 
-    `key_lasts`: the target answered, and never shows documents of this type. Only a repeated call
-    with the same idempotency key shows the outcome, for this long after the first call. `besides`
-    as in an answer. `alike`: for `absent`, what a search would return, where the lookup shows it as
+    `key_lasts`: the target answered, but never shows documents of this type. Only a repeated call
+    with an equal idempotency key shows the outcome, for this long after the first call. `besides`
+    as in an answer. `alike`: for `absent`, the result of a search, where the lookup shows it as
     well (targets.py, Searchable).
     """
 

@@ -59,12 +59,12 @@ _NO_DAY = "none"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """One setting: its name in commands and in storage, and the words of its field.
+    """One setting of a connection: its name in commands and in storage, and the words of its field.
 
-    `choices` are stored value -> words, for the kinds `choice` and `some_of`; `unset` are the words
-    of a choice that was never made. `fields` are those that `columns` may fill. `zero`: a whole
-    number may be 0. `asked`: set-up shows it among the required settings, although it may stay
-    blank.
+    `choices` maps stored values to words, for the kinds `choice` and `some_of`. `unset` is shown
+    for a choice that was never made. `fields` lists the fields that the setting `columns` may fill.
+    `zero`: a whole number may be 0. `prominent`: set-up shows the setting among the required
+    settings, although it may stay blank.
     """
 
     name: str
@@ -77,7 +77,7 @@ class Setting:
     unset: str = "As the system does by default"
     fields: tuple[str, ...] = ()
     zero: bool = False
-    asked: bool = False
+    prominent: bool = False
 
     @property
     def many(self) -> bool:
@@ -201,7 +201,7 @@ MARKETPLACE: Final = "marketplace"
 """The field in which an order of a generic source names the marketplace that sold it."""
 
 
-def _issuer_setting(unset: str, *, required: bool = False, asked: bool = False) -> Setting:
+def _issuer_setting(unset: str, *, required: bool = False, prominent: bool = False) -> Setting:
     """Return the setting that names the issuer of the e-Invoices of a source's sales."""
     return Setting(
         name=ISSUER,
@@ -216,7 +216,7 @@ def _issuer_setting(unset: str, *, required: bool = False, asked: bool = False) 
         },
         unset=unset,
         required=required,
-        asked=asked,
+        prominent=prominent,
     )
 
 
@@ -227,7 +227,7 @@ ISSUER_OF_PLATFORM: Final = _issuer_setting("Choose an answer", required=True)
 """Of a marketplace, where a blank value means `unknown`."""
 
 ISSUER_OF_STATEMENTS: Final = _issuer_setting(
-    "Not set: we do; statements of a marketplace are held", asked=True
+    "Not set: we do; statements of a marketplace are held", prominent=True
 )
 """Of a source that may also bring statements of a marketplace."""
 
@@ -246,7 +246,7 @@ MARKETPLACE_MODULE: Final = Setting(
         MODULE_ON: "On: sales of marketplaces are held",
     },
     unset="Not answered",
-    asked=True,
+    prominent=True,
 )
 """Of each way into AutoCount: whether its own module books the sales of marketplaces."""
 
@@ -502,22 +502,22 @@ class DuplicateWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookFacts:
-    """What the target itself can show of its books.
+    """Facts about the target's books that the target itself can show.
 
-    `units`: how it counts an item (it is then a `TellsItems`). `stock`: stock quantities.
-    `periods`: its list of accounting periods. `closing_date` is `told` where the connection test
-    reads the last closed day, and `entered` where a person keeps it in the setting
+    `units`: the units an item is counted in (the target then implements `TellsItems`). `stock`:
+    stock quantities. `periods`: its list of accounting periods. `closing_date` is `reported` if the
+    connection test reads the last closed day, `entered` if a person keeps it in the setting
     `locked_through`. `by_id`: documents name customers, vendors and items by ids that the target
-    assigned, so that no source knows them. `known_by`: how it recognises a repeated document; empty
-    if it would create a second one. `kept_while_paused` is the status of its answer to a call that
-    it keeps until a paused key is active again.
+    assigned, so no source knows them. `known_by`: how the target recognises a repeated document;
+    empty if it would create a second document. `kept_while_paused` is the status of its answer to a
+    call that it queues until a paused key is active again.
     """
 
     units: bool = False
     stock: bool = False
     periods: bool = False
     by_id: bool = False
-    closing_date: Literal["told", "entered"]
+    closing_date: Literal["reported", "entered"]
     known_by: tuple[DuplicateWindow, ...] = ()
     kept_while_paused: int | None = None
 
@@ -531,13 +531,14 @@ class BookFacts:
 class ConnectionForm:
     """Everything about a connection that a person enters or reads.
 
-    `title` is the system's own name, `gives` what it takes or delivers, `needs` what a person
-    should have at hand. Without a `key`, calls are not authenticated. `way`: records or documents
-    go from program to program, or in files that people carry. `system` is the accounting system
-    behind several connectors, blank where there is only one. `can` and `cannot` list what this
-    connector does and does not do. `e_invoices` (who submits them) and `tells` (facts about its
-    books) are None for a source. `marketplace`: all records of the source come from a marketplace;
-    `statements`: the kinds of its records that may.
+    `title` is the system's own name. `gives` describes what it takes or delivers, and `needs` what
+    a person should have at hand. Without a `key`, calls are not authenticated. `way`: data goes
+    from program to program, or in files that people carry. `system` is the accounting system behind
+    several connectors, blank for a system with a single connector. `can` and `cannot` list what
+    this connector does and does not do. `e_invoices` (who submits them) and the facts about its
+    books in the last field of that group are None for a source. `marketplace`: all records of the
+    source come from a marketplace. `statements`: the kinds of its records that may come from a
+    marketplace.
     """
 
     title: str
@@ -599,7 +600,7 @@ def address_setting(example: str, hint: str, *, required: bool = True) -> Settin
 def store_setting(example: str, hint: str) -> Setting:
     """Return the setting for a shop's address, which set-up shows although it may stay blank."""
     return replace(
-        address_setting(example, hint, required=False), label="Store address", asked=True
+        address_setting(example, hint, required=False), label="Store address", prominent=True
     )
 
 

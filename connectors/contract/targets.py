@@ -581,7 +581,11 @@ class Authorizing(Protocol):
     def exchange(
         self, settings: Settings, secret: str, *, code: str, back: str, http: Http
     ) -> Granted:
-        """Redeem the code, once. `secret` is the app's own part, `back` the address sent before."""
+        """Return the key granted for the authorization code; a code works once.
+
+        `secret` is the app's own part of the key. `back` is the redirect address that was sent
+        before.
+        """
         ...
 
     def revoke(self, settings: Settings, secret: str, http: Http) -> Revoked:

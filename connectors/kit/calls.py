@@ -78,8 +78,10 @@ E_INVOICES: Final = Setting(
 
 
 def reader(http: Http, url: Callable[[str], str], headers: Mapping[str, str]) -> Get:
-    """One read-only call to a path, each time it is asked: until the target has enough of us, which
-    is then the answer to whatever else is asked of it here.
+    """Return a function that sends a GET request to a path with these headers.
+
+    After the first answer 429 (too many requests), it returns that answer for every further path
+    without a call.
     """
     enough: list[HttpAnswer] = []
 
@@ -102,7 +104,7 @@ class Timed:
         self.seconds = 0.0
 
     def __call__(self, path: str) -> Call:
-        """The call, and its time."""
+        """Call the path, add the call's time to `seconds` and return the result."""
         answer = self._get(path)
         self.seconds += answer.seconds
         return answer
@@ -112,16 +114,17 @@ LOOKUP_REFUSED: Final = "lookup_refused"
 """The code of an answer to a document that was not sent: a look-up before it was refused."""
 
 
-def unclear_lookup(call: Call, told: str = "", pause: float | None = None) -> Found:
-    """What a look-up saw that tells nothing: no answer, or another than was asked for.
+def unclear_lookup(call: Call, message: str = "", pause: float | None = None) -> Found:
+    """Return an `unknown` lookup result for a failed call or an unexpected answer.
 
-    `told` are the target's own words; it wants to be left alone for `pause` seconds.
+    `message` is the target's own error message. `pause` is the number of seconds the target wants
+    before the next call.
     """
     if isinstance(call, HttpFailure):
         return Found(kind="unknown", words=call.words)
     return Found(
         kind="unknown",
-        words=f"The look-up was answered {call.status}: {told or 'no reason given'}",
+        words=f"The look-up was answered {call.status}: {message or 'no reason given'}",
         proof=call.body[:KEPT_BYTES],
         key_refused=call.status in KEY_REFUSED,
         status=call.status,
@@ -132,7 +135,10 @@ def unclear_lookup(call: Call, told: str = "", pause: float | None = None) -> Fo
 def make_sent(
     answers: tuple[Answer, ...], call: Call | None, masked: Callable[[bytes], bytes]
 ) -> Sent:
-    """What came back: the answers, and of the call itself what may be kept."""
+    """Return the outcome of a call: its answers, status, headers, time and masked body.
+
+    The body is cut to KEPT_BYTES.
+    """
     heard = call if isinstance(call, HttpAnswer) else None
     return Sent(
         answers=answers,
@@ -144,13 +150,20 @@ def make_sent(
 
 
 def make_not_sent(payload: Payload) -> Sent:
-    """No call, for nothing of a payload may be sent."""
+    """Return the outcome for a payload whose documents were all refused before sending.
+
+    No call is made.
+    """
     answers = tuple(payload.refused[at] for at in range(len(payload.numbers)))
     return Sent(answers=answers, status=None, headers={}, body=b"", seconds=0.0)
 
 
 def unanswered(failure: HttpFailure, number: str | None = None) -> Answer:
-    """What a call without an answer means."""
+    """Return the answer for a call without a response.
+
+    A blocked address is `refused`, a request that never left is `temporary`, all else is
+    `uncertain`.
+    """
     if failure.kind == "blocked":
         return Answer(
             kind="refused",
@@ -165,7 +178,10 @@ def unanswered(failure: HttpFailure, number: str | None = None) -> Answer:
 
 
 def not_sent(words: str, number: str | None = None) -> Answer:
-    """No byte of it left: it is retried automatically."""
+    """Return a `temporary` answer for a request that failed before any byte was sent.
+
+    It is retried automatically.
+    """
     return Answer(
         kind="temporary", error_class="temporary", code="not_sent", words=words, number=number
     )
@@ -174,7 +190,10 @@ def not_sent(words: str, number: str | None = None) -> Answer:
 def uncertain(
     code: str, words: str, status: int | None, number: str | None = None, ref: str | None = None
 ) -> Answer:
-    """Nobody knows what became of it; `ref` is the document that the target says it made."""
+    """Return an `uncertain` answer: the document may or may not exist in the target.
+
+    `ref` is the target's id of the document, if its answer named one.
+    """
     return Answer(
         kind="uncertain",
         error_class="uncertain",
@@ -196,7 +215,10 @@ def accepted(
     kept: tuple[Kept, ...] = (),
     total: Decimal | None = None,
 ) -> Answer:
-    """It is posted, with our content."""
+    """Return an `accepted` answer: the document is posted with our content.
+
+    `existing`: it was already there.
+    """
     return Answer(
         kind="accepted",
         words=words,
@@ -211,7 +233,10 @@ def accepted(
 
 
 def too_many_found(most: int, document: OutgoingDocument, day: date) -> Found:
-    """A search among so many that it was given up."""
+    """Return a `different` lookup result, because the search matched at least `most` documents.
+
+    The search was given up before it had compared all matches.
+    """
     return Found(
         kind="different",
         words=f"{most} documents and more exist there for {document.party} around {day}, and not"
@@ -223,19 +248,21 @@ UNREAD_HINT: Final = "Test again in a few minutes. If it stays so, ask who runs 
 
 
 def quote_answer(system: str, status: int, message: str = "") -> str:
-    """What a system answered, in its own words, which are quoted.
+    """Return the sentence that quotes a system's error message, or states that it gave none.
 
-    >>> says("AiAccount", 401, "Unknown key."), says("AutoCount", 500)
-    ('AiAccount says: “Unknown key.” (answer 401).', 'AutoCount gave no reason (answer 500).')
+    >>> quote_answer("AutoCount", 500)
+    'AutoCount gave no reason (answer 500).'
     """
-    told = message.strip()
-    if told:
-        return f"{system} says: “{told}” (answer {status})."
+    quoted = message.strip()
+    if quoted:
+        return f"{system} says: “{quoted}” (answer {status})."
     return f"{system} gave no reason (answer {status})."
 
 
 def reach(settings: Settings, answer: HttpAnswer | HttpFailure) -> Step:
-    """The step, from the first answer of the system under its `base_url`."""
+    """Return the connection test's reachability step, judged by the first answer from
+    `base_url`.
+    """
     return _judged(settings, answer).took(answer.seconds)
 
 
@@ -291,7 +318,7 @@ def _port(address: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The parts of a key; without an access token nothing can be asked yet."""
+    """The parts of an OAuth key. Without an access token no call can be made yet."""
 
     secret: str
     refresh: str
@@ -303,7 +330,9 @@ class Grant:
 
 
 def grant_of(key: str) -> Grant | None:
-    """The parts; None when it is not written so."""
+    """Return the parts of a key written `secret:refresh` or `secret:refresh:access:until`, else
+    None.
+    """
     parts = key.strip().split(":")
     if len(parts) not in (2, 4) or not all(parts):
         return None
@@ -314,12 +343,12 @@ def grant_of(key: str) -> Grant | None:
 
 
 def secret_in(key: str) -> str:
-    """The part that signs."""
+    """Return the key's first part, the secret that signs calls."""
     return key.strip().partition(":")[0]
 
 
 def token_is_due(key: str, now: datetime, early: timedelta = EARLY) -> bool:
-    """Whether the access token is missing, or ends as soon as that."""
+    """Check whether the key's access token is missing or expires within `early`."""
     grant = grant_of(key)
     return grant is not None and (not grant.access or now + early >= _end(grant))
 
@@ -329,7 +358,10 @@ def _end(grant: Grant) -> datetime:
 
 
 def token_may_be_over(key: str, now: datetime, lasts: timedelta) -> bool:
-    """Whether a token that `lasts` so long is old enough for a refusal to mean that it ended."""
+    """Check whether a refused access token may simply have expired.
+
+    True if the token, valid for `lasts`, was issued more than JUST_MADE ago.
+    """
     grant = grant_of(key)
     return grant is not None and bool(grant.access) and now > _end(grant) - lasts + JUST_MADE
 
@@ -337,7 +369,10 @@ def token_may_be_over(key: str, now: datetime, lasts: timedelta) -> bool:
 def renewed_key(
     grant: Grant, told: Mapping[str, object], seconds: object, now: datetime
 ) -> Renewed:
-    """The next key, from an answer that names both tokens; it is good for so many seconds."""
+    """Return the next key, built from an answer with a new access and refresh token.
+
+    `seconds` is how long the new access token is valid. An answer that cannot be read gives `away`.
+    """
     access, refresh = told.get("access_token"), told.get("refresh_token")
     texts = [one for one in (refresh, access) if isinstance(one, str) and one and ":" not in one]
     if len(texts) != 2 or not isinstance(seconds, int) or not 0 < seconds < 10**9:
@@ -352,12 +387,14 @@ def renewed_key(
 
 
 def zone_of(settings: Settings) -> ZoneInfo:
-    """The time zone of moments and days that name none; UTC where nothing says it."""
+    """Return the time zone for dates and times without a zone: the connection's setting, else
+    UTC.
+    """
     return ZoneInfo(str(settings.get(ZONE) or "UTC"))
 
 
 def base_currency_of(settings: Settings) -> str:
-    """The currency in which the books are kept; blank where nothing says it."""
+    """Return the currency of the books from the connection's settings; blank if not set."""
     return str(settings.get(BASE_CURRENCY) or "")
 
 
@@ -370,9 +407,10 @@ def listed_ids(settings: Settings, kind: str) -> Mapping[str, str] | None:
     return {str(body.get("name", "")): str(code) for code, body in entries.items()}
 
 
-def closed_through(settings: Settings, ask: str) -> date | str | None:
-    """The last closed day, None when nothing is closed, or why nobody knows, which ends in `ask`:
-    what a person has to give.
+def closed_through(settings: Settings, hint: str) -> date | str | None:
+    """Return the last closed day from the setting `locked_through`; None if nothing is closed.
+
+    For a missing or unreadable setting, return an error message that ends in the hint `hint`.
     """
     given = str(settings.get("locked_through", "")).strip()
     if given == "none":
@@ -380,11 +418,14 @@ def closed_through(settings: Settings, ask: str) -> date | str | None:
     try:
         return date.fromisoformat(given)
     except ValueError:
-        return f"{given} is not a day. {ask}" if given else ask
+        return f"{given} is not a day. {hint}" if given else hint
 
 
 def snapshot_from_settings(settings: Settings, locked: date | None) -> Snapshot:
-    """A target that tells neither codes nor quota; its key is the one in use."""
+    """Return a snapshot of a target that lists neither codes nor quota.
+
+    Its key counts as active.
+    """
     return Snapshot(
         company_id=str(settings.get("company_id", "")),
         company_name=str(settings.get("company_name", "")),

@@ -1,6 +1,6 @@
 """Convert values from JSON or a sheet into the canonical text of an order's fields.
 
-Every way in uses this form, so that a webhook and a workbook give the same bytes.
+Every source uses this form, so that a webhook and a workbook give equal bytes.
 """
 
 import html
@@ -75,7 +75,7 @@ COMPANY_CODE = FieldSchema(name="company_code", max_length=50)
 
 
 def orders_of(source: str, *more: FieldSchema) -> KindSchema:
-    """The orders of a source, with further fields of the header."""
+    """Return the schema of a source's orders, with `more` as additional header fields."""
     return KindSchema(
         source=source,
         kind="order",
@@ -167,7 +167,7 @@ def read_record(
 
 
 def _missing_id(schema: KindSchema, raw: RawRecord) -> RowError | None:
-    """Return why the record cannot be told from others, or None."""
+    """Return an error for a record whose id is missing, unreadable or too long; else None."""
     kind, external_id = schema.kind.replace("_", " "), _text(raw.external_id.value)
     unread = isinstance(external_id, _Bad)
     if len(str(raw.external_id.value) if unread else str(external_id)) > LONGEST_ID:
@@ -231,8 +231,9 @@ def _without(raw: RawRecord, unread: Collection[str]) -> RawRecord:
 
 
 def _value(schema: FieldSchema, value: object, zone: ZoneInfo) -> object | _Bad:
-    """One value in its canonical form: text for decimals, dates and moments; whole numbers and
-    yes/no as they are.
+    """Return a value in its canonical form, or why it cannot be read.
+
+    Decimals, dates and moments become text; whole numbers and yes/no keep their type.
     """
     if schema.type == "text":
         text = _text(_decoded(value))
@@ -247,7 +248,9 @@ def _value(schema: FieldSchema, value: object, zone: ZoneInfo) -> object | _Bad:
 
 
 def _typed(schema: FieldSchema, value: object, zone: ZoneInfo) -> object | _Bad:
-    """One value that is no text, in its canonical form."""
+    """Return a value of a field that is not text in its canonical form, or why it cannot be
+    read.
+    """
     match schema.type:
         case "whole":
             return _whole(value)
@@ -351,7 +354,10 @@ def _decimal(value: object, *, pad: int) -> str | _Bad:
 
 @lru_cache(maxsize=4096)
 def _decimal_text(text: str, pad: int) -> str | _Bad:
-    """Kept, since rows have the same prices and quantities again and again."""
+    """Return a decimal in canonical text, with at least `pad` decimals, or why it cannot be read.
+
+    Cached, because rows often repeat prices and quantities.
+    """
     if not _DECIMAL.fullmatch(text):
         return _NO_NUMBER
     try:

@@ -45,7 +45,10 @@ Read = IncomingRecord | tuple[RowError, ...]
 
 
 def sign(secret: str, timestamp: str, event_id: str, raw: bytes) -> str:
-    """The signature header of a delivery: a captured one is worth nothing under another id."""
+    """Return the signature header of a delivery.
+
+    It covers the event id, so a captured signature is invalid for another id.
+    """
     return _hash(secret, timestamp, event_id, raw)
 
 
@@ -55,8 +58,11 @@ def _hash(secret: str, *parts: str | bytes) -> str:
 
 
 def body_signed(raw: bytes, given: str, secrets: Sequence[str]) -> bool:
-    """Whether a live secret signed these bytes and nothing else, in Base64, as shops do. The ids
-    beside such a body nobody signed: an equal signature is a delivery that was here before.
+    """Check whether a live secret signed exactly these bytes: HMAC-SHA256 in Base64, as shops send
+    it.
+
+    The signature does not cover the ids in the headers. So an equal signature means a repeated
+    delivery.
     """
     said = given.encode("utf-8", "replace")
     hashes = (hmac.new(one.encode(), raw, hashlib.sha256).digest() for one in secrets if one)
@@ -67,7 +73,10 @@ def body_signed(raw: bytes, given: str, secrets: Sequence[str]) -> bool:
 def verify_delivery(
     prefix: str, headers: Mapping[str, str], raw: bytes, secrets: Sequence[str], now: datetime
 ) -> str | SourceRefusal:
-    """The delivery's own id, once its signature is proved; `x-ns16` is a prefix of headers."""
+    """Return the delivery's own id once its signature is verified, or why it is refused.
+
+    `prefix` starts the names of the signature headers.
+    """
     lower = {name.lower(): value for name, value in headers.items()}
     names = [f"{prefix}-{word}" for word in ("timestamp", "signature", "event-id")]
     if refused := too_large(raw):
@@ -120,7 +129,7 @@ def _late(timestamp: str, now: datetime) -> SourceRefusal | None:
 
 
 def too_large(raw: bytes) -> SourceRefusal | None:
-    """The refusal of what is not even read."""
+    """Return a refusal if the raw delivery exceeds DELIVERY_BYTES, else None."""
     if len(raw) <= DELIVERY_BYTES:
         return None
     words = f"The delivery is larger than {DELIVERY_BYTES // MEGABYTE} MB."
@@ -128,7 +137,7 @@ def too_large(raw: bytes) -> SourceRefusal | None:
 
 
 class SignedJson(ABC):
-    """The part of a source that is the same for all that deliver so."""
+    """Base class of sources that receive signed JSON deliveries."""
 
     headers: ClassVar[str]
     """The prefix of the headers that a delivery is signed with."""
@@ -141,7 +150,7 @@ class SignedJson(ABC):
         now: datetime,
         zone: ZoneInfo,
     ) -> Accepted | SourceRefusal:
-        """A webhook delivery: the signature is proved over the raw bytes before they are read."""
+        """Read a webhook delivery after verifying the signature over its raw bytes."""
         proved = verify_delivery(self.headers, headers, raw, secrets, now)
         return proved if isinstance(proved, SourceRefusal) else self._read(raw, proved, zone)
 
@@ -151,11 +160,14 @@ class SignedJson(ABC):
         raw: bytes,
         zone: ZoneInfo,
     ) -> Accepted | SourceRefusal:
-        """A JSON file; the same file is the same delivery."""
+        """Read a JSON file.
+
+        The delivery id is the file's hash, so a repeated file counts as a repeated delivery.
+        """
         return self._read(raw, "file-" + hashlib.sha256(raw).hexdigest(), zone)
 
     def example(self, secret: str, now: datetime, event_id: str) -> ExampleCall:
-        """A small delivery as a sender signs it."""
+        """Return a small example delivery, signed as a sender would sign it."""
         raw = json.dumps(self.sample(now), indent=1).encode()
         stamp = str(int(now.timestamp()))
         names = (
@@ -167,17 +179,20 @@ class SignedJson(ABC):
 
     @abstractmethod
     def sample(self, now: datetime) -> Mapping[str, object]:
-        """The content of a small delivery with one record."""
+        """Return the content of a small delivery with one record."""
 
     @abstractmethod
     def found(self, value: object) -> list[Placed] | SourceRefusal:
-        """What of a delivery should be records."""
+        """Return the delivery's records, each with its place in the JSON, or why there are none."""
 
     @abstractmethod
     def record(
         self, place: str, given: object, zone: ZoneInfo
     ) -> IncomingRecord | tuple[IncomingRecord | RowError, ...]:
-        """One of them, all that it comes to where it is several, or all that is wrong with it."""
+        """Return the canonical record of `given`, or its errors.
+
+        A part of a payload may hold several records; then the tuple holds records and errors.
+        """
 
     def _read(self, raw: bytes, delivery_id: str, zone: ZoneInfo) -> Accepted | SourceRefusal:
         if refused := too_large(raw):
@@ -209,7 +224,9 @@ def _hopeless(first: RowError) -> SourceRefusal:
 
 
 def too_many(records: Sequence[object]) -> SourceRefusal | None:
-    """Why a delivery of these records is not read: more of them, or more lines, than may be."""
+    """Return a refusal for a delivery with too many records, or too many lines in total; else
+    None.
+    """
     if len(records) > RECORDS:
         return _refused("too_many", f"A delivery has at most {RECORDS:,} records.", len(records))
     total = sum(len(lines) for record in records for _, lines in _lists(record))
@@ -224,13 +241,13 @@ def _refused(code: str, words: str, given: int) -> SourceRefusal:
 
 
 def _lists(record: object) -> list[tuple[str, list[object]]]:
-    """What may be lines of a record, by name."""
+    """Return the record's values that are lists, by name. They may be its lines."""
     values = record.items() if isinstance(record, Mapping) else ()
     return [(str(name), value) for name, value in values if isinstance(value, list)]
 
 
 def too_long(where: str, lines: int) -> RowError | None:
-    """What is wrong with a record that has so many lines there."""
+    """Return an error for a record with more lines than LINES, else None."""
     if lines <= LINES:
         return None
     words = f"A record has at most {LINES:,} lines; this one has {lines:,}."
@@ -243,8 +260,8 @@ def too_long_lists(place: str, record: object) -> tuple[RowError, ...]:
 
 
 def without_long_lists(place: str, record: object) -> tuple[object, tuple[RowError, ...]]:
-    """Return a record without the lists that have more lines than a record may have, and an error
-    for each of them.
+    """Return a record without the lists that exceed the limit of lines, and an error for each such
+    list.
     """
     errors = {name: too_long(f"{place}.{name[:50]}", len(lines)) for name, lines in _lists(record)}
     long = tuple(error for error in errors.values() if error)
@@ -286,7 +303,7 @@ def read_short(
 
 
 def parse_json(raw: bytes) -> object | SourceRefusal:
-    """The JSON of a delivery, or why it is none."""
+    """Return the parsed JSON of a delivery, or a refusal if it is not valid JSON."""
     value = loads(raw, keep_odd=True)
     if isinstance(value, JsonRefusal):
         return SourceRefusal(400, value.code, value.message, value.hint)
@@ -301,7 +318,10 @@ def record_of(
     lines: Sequence[Line],
     zone: ZoneInfo,
 ) -> Read:
-    """The record of a part of a payload, whose lines are numbered as they come."""
+    """Return the canonical record of a payload part, or its errors.
+
+    The lines are numbered in their order.
+    """
     return read_part(kind, told, RawRecord(key, head, numbered(lines)), zone)
 
 
@@ -311,7 +331,7 @@ def read_part(kind: KindSchema, told: Part, raw: RawRecord, zone: ZoneInfo) -> R
 
 
 def split_results(found: Iterable[Read]) -> tuple[tuple[IncomingRecord, ...], tuple[RowError, ...]]:
-    """The records that are good, and every error of the others."""
+    """Return the valid records, and the errors of all other records."""
     records: list[IncomingRecord] = []
     errors: list[RowError] = []
     for one in found:
@@ -323,6 +343,6 @@ def split_results(found: Iterable[Read]) -> tuple[tuple[IncomingRecord, ...], tu
 
 
 def accepted_delivery(found: Iterable[Read], delivery_id: str, signature: str) -> Accepted:
-    """A delivery that could be read."""
+    """Return the accepted delivery: its valid records and the errors of the others."""
     records, errors = split_results(found)
     return Accepted(delivery_id=delivery_id, signature=signature, records=records, errors=errors)

@@ -1,7 +1,7 @@
-"""Define how much one delivery may bring, in bytes, records and lines.
+"""Define the limits of one delivery in bytes, records and lines.
 
-It stands alone because workbook.py needs it: stand-ins use that module, and they must not import
-the connector contract, which delivery.py needs.
+This is a separate module because workbook.py needs it. The simulators use workbook.py, and they
+must not import the connector contract, which delivery.py needs.
 """
 
 from typing import Final

@@ -59,9 +59,9 @@ def line_amount(line: Mapping[str, Cell]) -> Decimal | None:
 
 
 def complete_order(raw: RawRecord) -> RawRecord:
-    """Return an order with a line of its cash rounding, and with what its total says of its prices.
+    """Complete an order with a line for its cash rounding and a flag if its prices include tax.
 
-    An order that states neither nor needs it stays as it is.
+    An order that needs neither is returned unchanged.
     """
     order = _with_rounding(raw)
     return _with_inclusive_prices(order)
@@ -78,7 +78,10 @@ def _with_rounding(raw: RawRecord) -> RawRecord:
 
 
 def _with_inclusive_prices(raw: RawRecord) -> RawRecord:
-    """Return an order that says its prices include tax, where only then they come to its total."""
+    """Set `prices_include_tax` if only then the lines add up to the order's stated total.
+
+    An order that already states it is returned unchanged.
+    """
     total, tax = (raw.head.get(name) for name in ("total", "tax_total"))
     stated, added = amount_of(total), amount_of(tax)
     flag = raw.head.get(INCLUSIVE)

@@ -125,8 +125,11 @@ _OF_LINES: Final = {
 
 
 def value_fault(schema: FieldSchema, value: str, name: str, *, runs: str) -> Fault | None:
-    """What is wrong with a value that is not blank; `name` is the field as people know it, `runs`
-    what could take a text for a formula: blank where it is written so that nothing does.
+    """Return what is wrong with a value that is not blank, or None. `name` is the field's name for
+    people.
+
+    `runs` names the program that could run a text as a formula. Blank: the value is written so that
+    no program runs it.
     """
     if schema.type in NUMERIC:
         return _number_fault(schema, value, name)
@@ -177,8 +180,11 @@ def first_fault(
     new: bool,
     of_line: Callable[[Mapping[str, str], str], Fault | None],
 ) -> Fault | None:
-    """The first fault of a document for a target that takes each as JSON, by its schema; `of_line`
-    says what the target alone cannot take of a line.
+    """Return the first fault of a document for a target that takes JSON, checked against its
+    schema. None if it has none.
+
+    `new`: the document is created, so fields needed only then are required. `of_line` adds the
+    target's own checks of a line.
     """
     for field in schema.header:
         must = field.required or (new and field.needed)
@@ -210,8 +216,9 @@ def _field_fault(
 def rate_fault(document: OutgoingDocument, field: str, base: str) -> Fault | None:
     """Return what is wrong with the rate in `field`, for books in the currency `base`, or None.
 
-    A missing rate abroad, or one other than 1 at home, books another amount than the source has,
-    and no system asks about it. Where `base` is blank, only the sign of the rate is checked.
+    A foreign-currency document without a rate, or a domestic one with a rate other than 1, would
+    post a wrong amount. No target checks this. If `base` is blank, only the sign of the rate is
+    checked.
     """
     rate_text, currency = document.fields.get(field, ""), _currency_of(document)
     abroad = _is_abroad(document, base)
@@ -267,7 +274,7 @@ def amount_fault(document: OutgoingDocument, field: str, *, zero: bool = False) 
 
 
 def _currency_of(document: OutgoingDocument) -> str:
-    """Return the currency that a document names, else that of its record."""
+    """Return the currency that a document names, else its record's currency."""
     named = next((document.fields[field] for field in _CURRENCY if field in document.fields), "")
     return named or document.currency
 
@@ -280,7 +287,9 @@ def _is_abroad(document: OutgoingDocument, base: str) -> bool:
 def not_offered(
     schema: DocumentSchema | None, document: OutgoingDocument, action: Action, target: str
 ) -> Answer | None:
-    """The answer to what a target is never asked: another document, or another action on it."""
+    """Return a refusal if the target does not take this document type or this action on it, else
+    None.
+    """
     if schema is None:
         words = f"The connection to {target} does not take a {document.document}."
         return refused(document, "business_rule", words)
@@ -291,7 +300,7 @@ def not_offered(
 
 
 def refused(document: OutgoingDocument, error_class: ErrorClass, words: str) -> Answer:
-    """The answer to a document that was never sent."""
+    """Return the answer for a document that was refused before it was sent."""
     return Answer(
         kind="refused",
         error_class=error_class,
@@ -302,7 +311,10 @@ def refused(document: OutgoingDocument, error_class: ErrorClass, words: str) -> 
 
 
 def settings_of_book(usual: int) -> tuple[Setting, ...]:
-    """What is asked of the person who connects the book; `usual` counts where nothing is chosen."""
+    """Return the settings for the decimals that the account book keeps.
+
+    `usual` applies where no choice is made.
+    """
     return tuple(
         Setting(
             name=name,
@@ -319,10 +331,10 @@ def settings_of_book(usual: int) -> tuple[Setting, ...]:
 def decimals_fault(
     schema: DocumentSchema, document: OutgoingDocument, settings: Settings, *, usual: int
 ) -> Fault | None:
-    """The first number with more decimals than the book keeps: field, value, and how many it keeps.
+    """Return a fault for the first number with more decimals than the book keeps, or None. It names
+    the field, the value and the kept decimals.
 
-    A number that is none is no business of this check, and neither is a discount in per cent,
-    which is text there.
+    Skips values that are not numbers, including discounts in percent.
     """
     for name, value, kept, setting in _numbers(schema, document, settings, usual):
         if _places(value) <= kept:
@@ -341,7 +353,9 @@ def decimals_fault(
 def _numbers(
     schema: DocumentSchema, document: OutgoingDocument, settings: Settings, usual: int
 ) -> Iterator[_Number]:
-    """Name, value, decimals that are kept, and the label of the setting that says how many."""
+    """Yield each number's name and value, the decimals kept, and the label of the setting that
+    defines them.
+    """
     parts = [(schema.header, document.fields, "")]
     for at, line in enumerate(document.lines if schema.lines else (), start=1):
         parts.append((schema.lines, line, f" of line {at}"))
@@ -353,10 +367,11 @@ def _numbers(
 
 
 def _kept(field: FieldSchema, settings: Settings, usual: int) -> tuple[int, str] | None:
-    """How many decimals of a field are kept, and by which setting; None where it is no such number.
+    """Return how many decimals of a field are kept and the setting's label; None if no such limit
+    applies.
 
-    A bill of one amount is a row with a price there. Amounts of money have theirs by their schema
-    (preflight.py), but for a discount, which may be a text there.
+    A bill's single amount is sent as a price. Other amounts of money are checked by their schema,
+    except a discount, which may be text.
     """
     if field.type == "quantity":
         return _chosen(settings, QUANTITY, usual), _LABELS[QUANTITY]
@@ -373,7 +388,7 @@ def _chosen(settings: Settings, name: str, usual: int) -> int:
 
 
 def _places(value: str) -> int:
-    """How many decimals a number has, without the zeros at its end; of other text none.
+    """Return how many decimals a number has, without trailing zeros; 0 for other text.
 
     >>> _places("0.125"), _places("2.00"), _places("5.5%"), _places("1E+2")
     (3, 0, 0, 0)
@@ -386,8 +401,10 @@ def _places(value: str) -> int:
 
 
 def room(quantities: Iterable[object], unit: Decimal = Decimal("0.01")) -> Decimal:
-    """Of lines with these quantities: each may move by half a unit of the currency in its amount
-    and half a one in its tax, and by what its rounded price leaves out.
+    """Return the rounding tolerance for lines with these quantities.
+
+    The amount of each line may differ by half a `unit`, and so may its tax. A rounded unit price
+    adds the quantity times half a step of the price.
 
     >>> room(["1", "1", "336"])
     Decimal('0.04690')
@@ -403,14 +420,15 @@ def _number(text: object) -> Decimal:
 
 
 def meaning_of(one: FieldSchema, *, of_line: bool) -> str:
-    """The sentence for a field; "" where nobody said one."""
+    """Return the sentence that explains a field; blank if none exists."""
     return one.meaning or (_OF_LINES if of_line else _OF_RECORDS).get(one.name, "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meanings:
-    """Sentences by the name of a field, of the head and of a line; those of one document type alone
-    stand in `apart` by `type.Field`, and come first there.
+    """Sentences that explain fields, by the name of a header or line field.
+
+    `apart` holds sentences for a single document type under `type.Field`. They take precedence.
     """
 
     header: Mapping[str, str]
@@ -418,8 +436,9 @@ class Meanings:
     apart: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def on(self, document: DocumentSchema) -> DocumentSchema:
-        """The document with the meaning of every field. A field without one is a KeyError: it could
-        not be explained to anybody.
+        """Return the document schema with the meaning of every field filled in.
+
+        Raises KeyError for a field without a meaning.
         """
         return replace(
             document,
@@ -428,7 +447,7 @@ class Meanings:
         )
 
     def on_all(self, documents: Iterable[DocumentSchema]) -> tuple[DocumentSchema, ...]:
-        """All of them, in their order."""
+        """Return all document schemas with their meanings filled in, in their order."""
         return tuple(self.on(one) for one in documents)
 
     def _told(

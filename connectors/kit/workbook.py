@@ -129,7 +129,7 @@ _STYLES_PREFIXED = _STYLES.replace('<cellXfs count="2">', '<cellXfs count="3">')
 
 @dataclass(frozen=True, slots=True)
 class CellError:
-    """A cell that holds no value: `#N/A`, or a formula nobody has worked out."""
+    """A cell without a usable value: `#N/A`, or a formula without a stored result."""
 
     words: str
 
@@ -164,8 +164,10 @@ _OUT_OF_MEMORY = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a workbook may be at most, and what reading it may use. `told_bytes` is what its cells
-    come to: a text that is in the file once may stand in a million of them.
+    """The limits of a workbook and of the process that reads it.
+
+    `told_bytes` limits the total size of cell values: the file may store a text once for a million
+    cells.
     """
 
     file_bytes: int = DELIVERY_BYTES
@@ -180,8 +182,9 @@ class Limits:
     cpu_seconds: int = 20
 
     def too_many(self, sheet: str, rows: int, columns: int) -> WorkbookRefusal | None:
-        """Why a sheet that reaches down to this row and over so many columns is not read; its first
-        row has the headings, `rows` may stand below it.
+        """Return a refusal for a sheet with more rows or columns than allowed, else None.
+
+        `rows` includes the heading row.
         """
         code, hint = "too_many_rows", "Split it, and delete what lies outside the table."
         if rows > self.rows + 1:
@@ -206,7 +209,9 @@ class Sheet:
 def read_tables(
     source: Path | bytes, limits: Limits | None = None
 ) -> tuple[Sheet, ...] | WorkbookRefusal:
-    """The sheets of an .xlsx, read by a child process under limits; or why it is not read."""
+    """Return the sheets of an .xlsx file, read by a child process under limits; or why it is not
+    read.
+    """
     limits = limits or Limits()
     raw = source.read_bytes() if isinstance(source, Path) else source
     if len(raw) > limits.file_bytes:
@@ -228,7 +233,10 @@ def read_tables(
 
 
 def _lines(told: bytes) -> Iterator[dict[str, object]]:
-    """What a reader told, line by line: of all lines at once a large file would make gigabytes."""
+    """Yield the child's JSON lines one by one.
+
+    Splitting a large file at once would take gigabytes.
+    """
     first = 0
     while (end := told.find(b"\n", first)) >= 0:
         yield _DECODE(told[first:end])
@@ -236,7 +244,7 @@ def _lines(told: bytes) -> Iterator[dict[str, object]]:
 
 
 def sheets_of(lines: Iterable[dict[str, object]]) -> tuple[Sheet, ...] | WorkbookRefusal:
-    """The sheets that a reader told line by line."""
+    """Return the sheets from the JSON lines that the child process wrote, or its refusal."""
     sheets: list[tuple[str, dict[int, Row]]] = []
     values, columns = _Values(), dict[tuple[str, ...], Mapping[int, int]]()
     for line in lines:
@@ -257,13 +265,13 @@ def sheets_of(lines: Iterable[dict[str, object]]) -> tuple[Sheet, ...] | Workboo
 
 
 class _Values:
-    """The values of a file, of which the common ones are made once."""
+    """The values of a file's cells. Equal values share a single object."""
 
     def __init__(self) -> None:
         self._made: dict[tuple[str, str], CellValue] = {}
 
     def of(self, kind: str, text: str) -> CellValue:
-        """The value that a reader told."""
+        """Return the value for a cell's kind and text, cached for repeated values."""
         found = self._made.get((kind, text))
         if found is None:
             found = _value(kind, text)
@@ -289,7 +297,7 @@ def _value(kind: str, text: str) -> CellValue:
 def read_csv(
     name: str, raw: bytes, limits: Limits | None = None
 ) -> tuple[Sheet, ...] | WorkbookRefusal:
-    """A CSV file as one sheet, all cells text; or why it is not read."""
+    """Return a CSV file as one sheet whose cells are all text, or why it is not read."""
     limits = limits or Limits()
     if len(raw) > limits.file_bytes:
         return WorkbookRefusal("too_large", "The file is larger than 20 MB.", "Split it.")
@@ -320,8 +328,10 @@ def read_csv_rows(
 
 
 def stream_csv(out: IO[bytes], rows: Iterable[Sequence[Written]]) -> None:
-    """The rows as UTF-8 with its mark, so that Excel reads it as such. Numbers stay numbers; a text
-    that begins as a formula does has an apostrophe before it; nothing is a blank cell.
+    """Write the rows as CSV in UTF-8 with a byte order mark, which Excel needs.
+
+    Numbers stay numbers, None becomes a blank cell. Text that begins like a formula gets an
+    apostrophe before it.
     """
     text = io.TextIOWrapper(out, "utf-8-sig", newline="")
     writer = csv.writer(text, lineterminator="\r\n")
@@ -336,19 +346,21 @@ def _no_formula(cell: Written) -> str:
 
 
 def harmless(text: str) -> str:
-    """The text as a cell that no program for tables runs: an apostrophe stands before a formula."""
+    """Return the text with an apostrophe before it if a spreadsheet program would run it as a
+    formula.
+    """
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
 
 
 def write(name: str, rows: Sequence[Sequence[Written]]) -> bytes:
-    """A workbook of one sheet, as `write_sheets` writes it."""
+    """Return a workbook of one sheet as bytes, as `write_sheets` writes it."""
     return write_sheets({name: rows})
 
 
 def write_sheets(
     sheets: Mapping[str, Sequence[Sequence[Written]]], *, prefixed: bool = False
 ) -> bytes:
-    """A workbook as bytes, as `stream_sheets` writes it."""
+    """Return a workbook of these sheets as bytes, as `stream_sheets` writes it."""
     out = io.BytesIO()
     stream_sheets(out, sheets, prefixed=prefixed)
     return out.getvalue()
@@ -424,7 +436,7 @@ def _cell_xml(place: str, value: Written, *, prefixed: bool) -> str:
 
 
 def _fitting(text: str) -> str:
-    """As much of a text as a cell holds, every sign of it one that XML can hold."""
+    """Return the text cut to what a cell holds. Characters that XML cannot hold are replaced."""
     text = _NO_TEXT.sub("\ufffd", text)
     if len(text) * 2 <= _MOST:
         return text
@@ -432,8 +444,10 @@ def _fitting(text: str) -> str:
 
 
 class CompactRow(Mapping[int, CellValue]):
-    """A row that is its values and no more: which column stands at which place is kept once for all
-    rows with the same columns. A dict of each would be most of what a large file takes.
+    """A row of cell values.
+
+    Rows with equal columns share one map of places, which saves most of the memory that a dict per
+    row would take.
     """
 
     __slots__ = ("_places", "_values")
@@ -442,25 +456,25 @@ class CompactRow(Mapping[int, CellValue]):
         self._places, self._values = places, values
 
     def __getitem__(self, column: int) -> CellValue:
-        """The value of a column; KeyError where it is blank."""
+        """Return the value of a column. Raises KeyError if the cell is blank."""
         return self._values[self._places[column]]
 
     def __contains__(self, column: object) -> bool:
-        """Whether a column is filled."""
+        """Check whether a column is filled."""
         return column in self._places
 
     def __iter__(self) -> Iterator[int]:
-        """The filled columns, from the left."""
+        """Yield the numbers of the filled columns, from the left."""
         return iter(self._places)
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Return the number of filled columns."""
         return len(self._places)
 
 
 @lru_cache(maxsize=256)
 def column_name(column: int) -> str:
-    """The letters of a column: 1 is A, 28 is AB. Each cell of a file asks, of few columns."""
+    """Return the letters of a column number: 1 is A, 28 is AB."""
     letters = ""
     while column:
         column, rest = divmod(column - 1, 26)
@@ -469,7 +483,7 @@ def column_name(column: int) -> str:
 
 
 def place(sheet: str, row: int, column: int) -> str:
-    """A cell as people find it: `orders!C17`."""
+    """Return a cell's place as a spreadsheet shows it: `orders!C17`."""
     return f"{sheet}!{column_name(column)}{row}"
 
 
@@ -480,20 +494,24 @@ def header_of(sheet: Sheet) -> Sequence[tuple[int, str]]:
 
 
 class UnsureError(Exception):
-    """A value that the quick reader does not tell exactly."""
+    """A value that the fast reader (calamine) does not read exactly."""
 
 
 def told_exactly(value: object) -> list[str] | None:
-    """The kind and the text of a cell; most are texts, and numbers that are whole."""
+    """Return the kind and the text of a cell that calamine read; None if it is blank.
+
+    Text, the most frequent kind, is handled first.
+    """
     if value.__class__ is str:
         return ["t", str(value)] if value else None
     return kind_and_text(exact(value))
 
 
 def exact(value: object) -> object:
-    """The value of a cell as it is: calamine tells numbers as floats, and a day as one without a
-    time. Raises UnsureError at a time without a date, and at a day in the year that spreadsheets
-    count wrong.
+    """Return the value of a cell, corrected for how calamine reads it.
+
+    Whole floats become integers, days become datetimes. Raises UnsureError for a time without a
+    date, and for a date before 1901, which spreadsheets count wrong.
     """
     if isinstance(value, (time, timedelta)) or (isinstance(value, date) and value.year < 1901):
         raise UnsureError
@@ -505,7 +523,10 @@ def exact(value: object) -> object:
 
 
 def kind_and_text(value: object) -> list[str] | None:
-    """The kind of a value and its text; None for an empty cell."""
+    """Return a value's kind and text:
+
+    `b` yes/no, `n` number, `m` moment, `t` text, `e` error. None for an empty cell.
+    """
     if value is None or value == "":
         return None
     if isinstance(value, bool):
@@ -520,8 +541,9 @@ def kind_and_text(value: object) -> list[str] | None:
 
 
 def _number(value: float) -> list[str]:
-    """The number a person typed: a spreadsheet keeps 15 digits, further ones are no data. A longer
-    whole number has lost some where they are not told or are noughts: as an id it would be another.
+    """Return the number as a person typed it: a spreadsheet keeps 15 digits.
+
+    A whole number that lost digits is an error, because as an id it would be a different one.
     """
     if isinstance(value, int) and not _has_lost_digits(value):
         return ["n", str(value)]
@@ -559,7 +581,7 @@ def confine(*, memory_bytes: int, cpu_seconds: float) -> None:
 
 
 def _allow(cpu_seconds: float) -> None:
-    """End this process after so many more seconds of processor time."""
+    """Limit this process to `cpu_seconds` more of processor time."""
     if resource is None:  # pragma: no cover - Windows
         return
     used = resource.getrusage(resource.RUSAGE_SELF)
@@ -569,7 +591,10 @@ def _allow(cpu_seconds: float) -> None:
 
 
 def run(module: str, words: Sequence[str], given: bytes, seconds: float) -> bytes | None:
-    """What a module of ours writes about these bytes; None when it fails or takes too long."""
+    """Run one of our modules with `given` as its input and return its output.
+
+    None if it fails or takes longer than `seconds`.
+    """
     try:
         child = subprocess.run(
             [sys.executable, "-m", module, *words],
@@ -605,7 +630,10 @@ class Child:
         )
 
     def ask(self, question: bytes, seconds: float) -> bytes | Ended:
-        """The answer to one line, as one line; a child without one has ended."""
+        """Send one line to the child and return its answer line.
+
+        If the child gives none within `seconds`, return why it ended.
+        """
         watch = threading.Timer(seconds, self._give_up)
         watch.start()
         try:
@@ -648,7 +676,10 @@ class Child:
 
 
 def serve(answer: Callable[[bytes], bytes], *, memory_bytes: int, cpu_seconds: float) -> None:
-    """Answer the lines of standard input, each within these limits; end with whoever asks."""
+    """Answer the lines of standard input, each within these limits.
+
+    End when the parent process closes it.
+    """
     confine(memory_bytes=memory_bytes, cpu_seconds=cpu_seconds)
     questions: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(questions,), daemon=True).start()
@@ -664,7 +695,10 @@ def serve(answer: Callable[[bytes], bytes], *, memory_bytes: int, cpu_seconds: f
 
 
 def _listen(questions: "queue.SimpleQueue[bytes]") -> None:
-    """Hand the questions on; nobody left to ask ends this process, whatever it does meanwhile."""
+    """Put each input line into the queue.
+
+    When the input closes, end this process at once, even while it works.
+    """
     for line in sys.stdin.buffer:
         questions.put(line)
     os._exit(0)

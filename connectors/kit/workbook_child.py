@@ -1,8 +1,8 @@
 """Read one untrusted workbook in a process with bounded memory and time.
 
-workbook.py starts it. The file's bytes come on standard input, JSON lines leave on standard output,
-and nothing else is touched. Cells are read with calamine where it shows all of them, else with
-openpyxl.
+workbook.py starts it. It reads the file's bytes from standard input, writes JSON lines to standard
+output, and touches nothing else. Cells are read with calamine if it shows all values exactly, else
+with openpyxl.
 """
 
 import io
@@ -87,7 +87,10 @@ def main() -> None:
 
 
 def read(raw: bytes, limits: Limits) -> Iterator[dict[str, object]]:
-    """The workbook as JSON-ready lines: a sheet's name, then its rows. Raises RefusedError."""
+    """Yield the workbook as JSON-ready lines: a sheet's name, then its rows.
+
+    Raises RefusedError.
+    """
     plain = check_archive(raw, limits)
     warnings.simplefilter("ignore")
     try:
@@ -107,8 +110,10 @@ def read(raw: bytes, limits: Limits) -> Iterator[dict[str, object]]:
 
 
 def check_archive(raw: bytes, limits: Limits) -> bool:
-    """Refuse what is no plain workbook, and what would grow too large; whether its sheets have
-    nothing but values that calamine tells as they are. Raises RefusedError.
+    """Check that the file is a plain .xlsx that does not grow too large when unpacked. Raises
+    RefusedError.
+
+    Return whether its sheets contain only values that calamine reads exactly.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
@@ -169,8 +174,10 @@ def _slips(name: str) -> bool:
 
 
 def _inflate(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], limits: Limits) -> bool:
-    """Unpack every part once, counting: what a part declares about its size proves nothing.
-    Whether calamine tells all that is in the sheets.
+    """Unpack every part once while counting its bytes, because the declared sizes prove nothing.
+    Raises RefusedError if it grows too large or may hold macros.
+
+    Return whether calamine reads all values in the sheets exactly.
     """
     total, plain, late = 0, True, _late_days(archive, limits)
     for entry in entries:
@@ -197,8 +204,10 @@ def _inflate(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], limits: L
 
 
 def _late_days(archive: zipfile.ZipFile, limits: Limits) -> re.Pattern[bytes]:
-    """A number of seven digits in a format of days: after the last of all days calamine tells it as
-    the number that it is, and openpyxl as an error. A shop's ids are such numbers in no format.
+    """Return a pattern for a seven-digit number in a cell with a date format.
+
+    Such a number lies beyond the last date. Calamine reads it as a number, openpyxl as an error. A
+    shop's ids have no date format, so they do not match.
     """
     styles = b"<cellXfs><xf numFmtId='0'/></cellXfs>"
     for entry in archive.infolist():
@@ -215,8 +224,9 @@ def _late_days(archive: zipfile.ZipFile, limits: Limits) -> re.Pattern[bytes]:
 
 
 def _quickly(raw: bytes, limits: Limits) -> Iterator[dict[str, object]] | None:
-    """The lines of a plain workbook, looked at before and kept by nobody; None where calamine
-    stumbles, or does not tell exactly what is in it.
+    """Return the lines of a plain workbook, read with calamine and checked first.
+
+    None if calamine fails or does not read every value exactly.
     """
     try:
         book = CalamineWorkbook.from_filelike(io.BytesIO(raw))

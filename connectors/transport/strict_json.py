@@ -302,7 +302,7 @@ def _act(fault: Fault) -> None:
 
 
 def fault_point(name: str) -> None:
-    """Trigger the fault that is planned for this point. Costs nothing without a plan."""
+    """Run the fault that a test planned for this point. Does nothing without a fault plan."""
     if _PLAN is not None:
         _PLAN.reach(name)
 

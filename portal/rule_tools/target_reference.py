@@ -179,7 +179,7 @@ def _declared_facts(target: Target) -> Iterator[tuple[str, str]]:
     yield "Units", "How it counts an item is read." if declared.units else "It tells none."
     yield "Stock", "How many of an item there are is read." if declared.stock else "It tells none."
     yield "Periods", "They are listed." if declared.periods else "They are not listed."
-    is_reported = declared.closing_date == "told"
+    is_reported = declared.closing_date == "reported"
     entered_text = "It is not told: a person keeps it in the setting `locked_through`."
     yield "Closing date", "The connection test reads it." if is_reported else entered_text
     if isinstance(target, TellsParties):

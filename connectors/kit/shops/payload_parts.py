@@ -59,19 +59,22 @@ class Part:
     """Whose words say how a value is written."""
 
     def cell(self, name: str) -> Cell:
-        """A value as it came."""
+        """Return a value as it came, with its place."""
         return Cell(self.at(name), self.value.get(name))
 
     def cells(self, *names: str) -> dict[str, Cell]:
-        """Values under their own names."""
+        """Return these values as they came, by name."""
         return {name: self.cell(name) for name in names}
 
     def at(self, name: str) -> str:
-        """The place of a value."""
+        """Return the place of a value, for error messages: `place.name`."""
         return f"{self.place}.{name}"
 
     def part(self, name: str) -> Self:
-        """The object of that name; an empty one where there is none."""
+        """Return the nested object of that name; an empty part if there is none.
+
+        A value of another type is added to `errors`.
+        """
         found = self.value.get(name)
         if found is not None and not isinstance(found, Mapping):
             self.wrong(name, "This is not an object.", f"Send it as {self.api} describes it.")
@@ -97,25 +100,28 @@ class Part:
         return type(self)(self.place, self.value)
 
     def text(self, name: str) -> str:
-        """A text or a whole number as text; "" when it is neither."""
+        """Return a text, or a whole number as text; blank for anything else."""
         found = self.value.get(name)
         whole = isinstance(found, int) and not isinstance(found, bool)
         return str(found) if isinstance(found, str) or whole else ""
 
     def flag(self, name: str) -> bool:
-        """Whether it is a yes."""
+        """Check whether the value is exactly `true`."""
         return self.value.get(name) is True
 
     def stated(self, name: str) -> bool:
-        """Whether an amount of that name is told at all."""
+        """Check whether the payload has a value of that name."""
         return self.value.get(name) is not None
 
     def amount(self, name: str) -> Decimal:
-        """An amount, given as text or as a number; zero where none is told."""
+        """Return an amount that came as text or as a number; zero if it is missing."""
         return self.exact(name, self.value.get(name))
 
     def exact(self, name: str, found: object) -> Decimal:
-        """The amount that was found under a name; zero where none was, or what is none."""
+        """Return the value of `name` as a decimal; zero if it is missing.
+
+        A value that is no amount is added to `errors` and gives zero.
+        """
         if found is None:
             return ZERO
         if isinstance(found, bool) or not isinstance(found, (str, int, Decimal)):
@@ -124,7 +130,10 @@ class Part:
         return Decimal(text) if _AMOUNT.fullmatch(text) else self._no_amount(name)
 
     def whole(self, name: str) -> int:
-        """A count of pieces; zero where none is told."""
+        """Return a number of pieces; zero if it is missing.
+
+        A value that is no whole number is added to `errors`.
+        """
         found = self.value.get(name)
         if found is None:
             return 0
@@ -134,7 +143,10 @@ class Part:
         return found
 
     def day(self, name: str, zone: ZoneInfo) -> Cell:
-        """The shop's day of a moment; what is no moment is left to be found wrong."""
+        """Return the date of a moment in the shop's time zone.
+
+        A value that is no moment is returned as it came, for a later check.
+        """
         found = self.value.get(name)
         if not isinstance(found, str):
             return self.cell(name)
@@ -146,7 +158,10 @@ class Part:
         return Cell(self.at(name), shown)
 
     def moment(self, *names: str) -> Cell:
-        """The first of these moments that is told; it says its zone, for a guess could be wrong."""
+        """Return the first of these moments that has a value.
+
+        A moment without a time zone is added to `errors`, for guessing the zone could be wrong.
+        """
         name = next((name for name in names if self.value.get(name)), names[-1])
         found = self.value.get(name)
         if isinstance(found, str) and not _MOMENT.fullmatch(found.strip()):
@@ -155,8 +170,8 @@ class Part:
         return self.cell(name)
 
     def since_1970(self, name: str) -> datetime | None:
-        """A moment that is counted from 1970 on, in seconds or in thousandths; None where none is
-        told, or 0.
+        """Return a moment that came as seconds or milliseconds since 1970; None if it is missing or
+        0. Other values are added to `errors`.
         """
         found = self.value.get(name)
         if found is None or found == 0:
@@ -210,7 +225,7 @@ class Part:
 
 
 def plain(amount: Decimal) -> str:
-    """An amount as text, in which it is neither shortened nor written with an exponent."""
+    """Return an amount as text, neither shortened nor with an exponent."""
     return format(amount, "f")
 
 
@@ -251,7 +266,9 @@ class Line:
 
 
 def one_of(part: str, name: str, place: str, amount: Decimal) -> Line:
-    """A line that is no goods: shipping, or a difference."""
+    """Return a line of quantity 1 for a charge that is not goods, such as shipping or a
+    difference.
+    """
     cells = {
         "part": Cell(place, part),
         "sku": Cell(place, part.upper()),
@@ -265,16 +282,16 @@ def one_of(part: str, name: str, place: str, amount: Decimal) -> Line:
 
 
 def summed(lines: Sequence[Line]) -> Decimal:
-    """What lines come to."""
+    """Return the sum of the lines' amounts."""
     return sum((line.amount for line in lines), ZERO)
 
 
 def with_the_rest(lines: Sequence[Line], total: Decimal, place: str) -> list[Line]:
-    """The lines, and one more where they do not come to the total."""
+    """Return the lines, plus an adjustment line if they do not add up to the total."""
     rest = total - summed(lines)
     return [*lines, *([one_of(REST, _REST_NAME, place, rest)] if rest else [])]
 
 
 def numbered(lines: Sequence[Line]) -> list[Mapping[str, Cell]]:
-    """The cells of the lines, with their positions."""
+    """Return the cells of the lines, each with its position from 1."""
     return [{"pos": Cell("", at), **line.cells} for at, line in enumerate(lines, 1)]

@@ -64,8 +64,9 @@ Judge = Callable[[HttpAnswer], Step | None]
 
 
 def payout_kinds(source: str, *more: FieldSchema) -> tuple[KindSchema, KindSchema]:
-    """The payout and the payment of an order as one source delivers them; `more` are fields of the
-    source's own in both headers.
+    """Return the schemas of a source's payouts and of the order payments in them.
+
+    `more` are the source's own fields in both headers.
     """
     payout = (
         field_schema("number", "The shop's number of the payout.", required=True, longest=50),
@@ -137,8 +138,9 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payout:
-    """A payout as its shop told it. `head` are cells by field name; a total that is not among them
-    is what the entries come to.
+    """A payout as its shop delivered it.
+
+    `head` maps field names to cells. A total missing there is summed from the entries.
     """
 
     place: str
@@ -148,7 +150,10 @@ class Payout:
 
 
 def totals_of(entries: Iterable[Entry]) -> dict[str, Decimal]:
-    """What entries come to, by the totals of a payout; `net` is all of them."""
+    """Return the entries' sums by the totals of a payout; `net` sums all entries.
+
+    Totals in TAKEN_OFF have their sign reversed.
+    """
     found = dict.fromkeys((*PARTS.values(), "net"), ZERO)
     for one in entries:
         name = PARTS[one.part]
@@ -158,7 +163,9 @@ def totals_of(entries: Iterable[Entry]) -> dict[str, Decimal]:
 
 
 def payouts_left(told: NoPage) -> NoPage:
-    """Why payouts could not be read this time, said so that nobody takes it for the orders."""
+    """Return the failed read with a message that payouts could not be read, while orders
+    continue.
+    """
     words = f"Payouts could not be read; orders go on. {told.words} {told.hint}".strip()
     return NoPage(words=words, pause=told.pause)
 
@@ -210,7 +217,9 @@ def _line(at: int, entry: Entry) -> dict[str, Cell]:
 
 
 def _payment(head: Mapping[str, Cell], entry: Entry) -> dict[str, Cell]:
-    """The header of what a payout pays of an order."""
+    """Return the header cells of an order payment, from the payout's header and one of its
+    sales.
+    """
     shared = {name: cell for name, cell in head.items() if name not in _OF_PAYOUT}
     return {
         **shared,
@@ -233,7 +242,9 @@ def _all_or_wrong(
 
 
 def _repeated(entries: Sequence[Entry]) -> dict[str, RowError]:
-    """Return an error, by id, for a sale without one or with that of another."""
+    """Return an error, by line id, for each sale without an id or with an id that another sale
+    has.
+    """
     seen: set[str] = set()
     found = {}
     for one in entries:
@@ -251,8 +262,9 @@ def _repeated(entries: Sequence[Entry]) -> dict[str, RowError]:
 def payments_of(
     head: Mapping[str, Cell], sales: Sequence[Entry], kind: KindSchema, zone: ZoneInfo
 ) -> tuple[IncomingRecord, ...] | tuple[RowError, ...]:
-    """What a payout with this header pays of each order by its sales, alone; or all that is wrong
-    with them.
+    """Return the order payments of a payout with this header, or all errors in them.
+
+    Each sale gives one payment.
     """
     paid = [
         canonical(kind, RawRecord(Cell(one.place, one.line_id), _payment(head, one), ()), zone)
@@ -262,7 +274,7 @@ def payments_of(
 
 
 def shared_kinds(source: str) -> tuple[KindSchema, ...]:
-    """Every kind, as records of a source."""
+    """Return the schemas of all shared record kinds, for records of this source."""
     return tuple(replace(one, source=source) for one in _KINDS)
 
 
@@ -274,19 +286,25 @@ def field_schema(
     required: bool = False,
     longest: int | None = None,
 ) -> FieldSchema:
-    """A field with what it means; `longest` counts characters."""
+    """Return the schema of a field with its meaning.
+
+    `longest` is its maximum length in characters.
+    """
     return FieldSchema(name=name, type=type, required=required, max_length=longest, meaning=meaning)
 
 
 def unusable_key_report(words: str, hint: str) -> ConnectionReport:
-    """The report of a key that cannot be used to ask."""
+    """Return the connection report for a key that is unusable, so that no call was made."""
     return ConnectionReport.stopped(STEPS, Step.failed(TEXT, words, hint, "key.text"))
 
 
 def shop_report(
     title: str, settings: Settings, answer: HttpAnswer | HttpFailure, judge: Judge
 ) -> ConnectionReport:
-    """The steps that follow from the answer to a question for orders."""
+    """Return the connection report that follows from the answer to a request for orders.
+
+    `judge` returns the step that the answer fails, or None.
+    """
     way = reach(settings, answer)
     made = [Step(TEXT, ok=True, words="The key has all parts that asking needs."), way]
     if isinstance(answer, HttpFailure) or way.ok is False:
@@ -304,18 +322,21 @@ def shop_report(
 
 
 def host_of(settings: Settings) -> str:
-    """The host that is asked, for sentences."""
+    """Return the host of the shop's address, for messages."""
     return urlsplit(str(settings.get("base_url") or "").strip()).hostname or "the address"
 
 
 def no_shop_step(title: str, settings: Settings, hint: str) -> Step:
-    """What answers there is another page, or no shop at all."""
+    """Return the failed step for an address that answers, but is not a shop of this system."""
     words = f"There is no {title} shop at this address of {host_of(settings)}."
     return Step.failed(SHOP, words, hint, "company.unknown")
 
 
 def unclear_step(title: str, answer: HttpAnswer, said: str) -> Step:
-    """An answer that says nothing of key, shop or permission."""
+    """Return the failed step for an answer that shows nothing about key, shop or permission.
+
+    It quotes the shop's message.
+    """
     words = quote_answer(title, answer.status, said)
     hint = f"Test again in a few minutes. If it stays so, ask the support of {title}."
     return Step.failed(KEY, words, hint, "answer")

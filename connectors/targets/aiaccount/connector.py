@@ -86,7 +86,9 @@ FORM = ConnectionForm(
     title="AiAccount",
     gives="Sales invoices, sales receipts, expense bills, expense payments, sales refunds",
     needs="API key and company ID",
-    tells=BookFacts(closing_date="told", known_by=KNOWN_BY, kept_while_paused=HTTPStatus.LOCKED),
+    tells=BookFacts(
+        closing_date="reported", known_by=KNOWN_BY, kept_while_paused=HTTPStatus.LOCKED
+    ),
     e_invoices=EInvoices(
         submitter=Submitter.TARGET,
         types={"sales_invoice": "01"},
@@ -180,7 +182,10 @@ class AiAccount:
     read_at_once = 1
 
     def rounding(self, settings: Settings) -> Rounding:
-        """What the setting says; rounding each line is what AiAccount does by default."""
+        """Return the rounding from the setting `rounding_mode`.
+
+        AiAccount's default rounds each line.
+        """
         told = settings.get("rounding_mode")
         return "sum_then_round" if told == "sum_then_round" else "per_line"
 
@@ -193,7 +198,10 @@ class AiAccount:
         batch_name: str,
         action: Action = "create",
     ) -> Payload:
-        """One invoice or refund as JSON; any other document, or many of one type, as a workbook."""
+        """Build the call for one invoice or refund as JSON.
+
+        Any other document, or several of one type, go as a workbook.
+        """
         doc_type = documents[0].document
         refusals: dict[int, Answer] = {}
         for at, document in enumerate(documents):
@@ -222,11 +230,13 @@ class AiAccount:
         return refused(document, *found) if found else None
 
     def rows_of(self, document: OutgoingDocument) -> int:
-        """A row for each line; of a document without lines, one."""
+        """Return the number of sheet rows a document takes: one for each line, or one in all
+        without lines.
+        """
         return rows_taken(document)
 
     def send(self, payload: Payload, settings: Settings, secret: str, key: str, http: Http) -> Sent:
-        """Make the call, once. A payload of which nothing may be sent is answered without one."""
+        """Send the payload once. If all its documents were refused, no call is made."""
         if len(payload.refused) == len(payload.numbers):
             return make_not_sent(payload)
         content_type, body = _enclosed(payload)
@@ -259,7 +269,7 @@ class AiAccount:
         action: Action = "create",  # noqa: ARG002 - as in build
         standing: OutgoingDocument | None = None,  # noqa: ARG002
     ) -> Found:
-        """Whether the document is there, in the intended company."""
+        """Look up whether the document exists in the intended company."""
         get = _reader(settings, secret, http)
         found = look_up(document, key, get, _now(settings, http))
         return _kept(found, secret)
@@ -267,7 +277,10 @@ class AiAccount:
     def read(
         self, documents: Sequence[OutgoingDocument], settings: Settings, secret: str, http: Http
     ) -> tuple[Found, ...]:
-        """What stands in the intended company beside each document: one call a document."""
+        """Return, for each document, its state in the intended company.
+
+        Makes one call per document.
+        """
         get = _reader(settings, secret, http)
         found = (read(one, get, _now(settings, http)) for one in documents)
         return tuple(_kept(one, secret) for one in found)
@@ -291,7 +304,9 @@ class AiAccount:
         return self.test_whole((), settings, secret, http)
 
     def more_calls(self, documents: Collection[str]) -> int:  # noqa: ARG002 - one call tells all
-        """None: what the usual test reads says of each type whether it is taken."""
+        """Return 0, because the usual connection test already shows which document types are
+        accepted.
+        """
         return 0
 
     def test_whole(
@@ -305,8 +320,9 @@ class AiAccount:
         return probe.report(settings, self.rounding(settings), secret, told, documents)
 
     def import_page(self, settings: Settings, answer: bytes) -> str:
-        """The entry of AiAccount's import history; blank without the setting `app_url`, and for a
-        call that was no import.
+        """Return the address of this import in AiAccount's import history.
+
+        Blank without the setting `app_url`, and for an answer that is not an import's.
         """
         base = str(settings.get("app_url", "")).rstrip("/")
         content = loads(answer)
@@ -318,7 +334,10 @@ class AiAccount:
 
 
 def _enclosed(payload: Payload) -> tuple[str, bytes]:
-    """The body as it travels: a file goes as a form whose boundary follows from the file."""
+    """Return content type and body of a payload as they are sent.
+
+    A file goes as a form whose boundary derives from its hash.
+    """
     if not payload.file_name:
         return payload.content_type, payload.body
     boundary = "clearpost-" + hashlib.sha256(payload.body).hexdigest()[:40]
@@ -355,12 +374,17 @@ def _reader(settings: Settings, secret: str, http: Http) -> Get:
 
 
 def _kept(found: Found, secret: str) -> Found:
-    """What was found as it may be stored, should the answer have echoed the key."""
+    """Return the lookup result with the key masked in its proof, in case the answer echoed the
+    key.
+    """
     return replace(found, proof=mask(found.proof, secret.strip()))
 
 
 def look_up(document: OutgoingDocument, key: str, get: Get, now: datetime) -> Found:
-    """Look for a document. `get` makes one read-only call to a path."""
+    """Look up a document, first by idempotency key, then by number.
+
+    `get` sends a read-only request to a path.
+    """
     by_key = _get(get, f"/v1/imports?idempotency_key={quote(key, safe='')}", now, "data")
     if isinstance(by_key, Found):
         return by_key
@@ -383,8 +407,10 @@ def look_up(document: OutgoingDocument, key: str, get: Get, now: datetime) -> Fo
 
 
 def _get(get: Get, path: str, now: datetime, listed: str) -> Heard | Found:
-    """One call; whatever is no clear answer tells nothing about the document. One without its list
-    is none: that a document is not in it would say that it may be sent again.
+    """Return a read request's answer, or an unknown lookup result if it is unclear.
+
+    An answer without its list is unclear too. To treat it as empty would allow the document to be
+    sent again.
     """
     answer = get(path)
     if isinstance(answer, HttpFailure):
@@ -447,7 +473,10 @@ def _from_answer(answer: Answer, proof: bytes) -> Found | None:
 
 
 def _not_shown(proof: bytes = b"") -> Found:
-    """It is in no list there, whether it was taken or not: never the proof that it may be made."""
+    """Return the unknown result for a document type that AiAccount never lists.
+
+    It is no proof that the document may be created.
+    """
     words = "AiAccount lists no refunds, so it cannot be looked up."
     return Found(kind="unknown", words=words, proof=proof, key_lasts=KEY_LASTS)
 
@@ -509,7 +538,9 @@ def _compare(
 def _differences(
     document: OutgoingDocument, entry: Mapping[str, Any]
 ) -> list[tuple[str, str, str]]:
-    """(field, ours, theirs) of what AiAccount shows otherwise than it was sent."""
+    """Return (field, ours, theirs) for each value that AiAccount shows differently from what was
+    sent.
+    """
     amount = WAYS[document.document].amount
     ours = {**document.fields, amount: str(document.amount), "Currency": document.currency}
     pairs = (
@@ -525,7 +556,9 @@ def _equal(ours: str, theirs: str) -> bool:
 
 
 def read(document: OutgoingDocument, get: Get, now: datetime) -> Found:
-    """What the target has for the document as it was sent, as far as AiAccount shows it."""
+    """Return the document's state in AiAccount, compared with the content that was sent as far as
+    it is shown.
+    """
     if not WAYS[document.document].shown:
         return _not_shown()
     heard = _listed(document, get, now)
@@ -545,15 +578,15 @@ def read(document: OutgoingDocument, get: Get, now: datetime) -> Found:
 
 
 def columns(schema: DocumentSchema) -> tuple[FieldSchema, ...]:
-    """The columns of a document's sheet."""
+    """Return the columns of a document type's sheet."""
     return tuple(field for field in (*schema.header, *schema.lines) if field.sent)
 
 
 def rows_of(schema: DocumentSchema, document: OutgoingDocument) -> Sequence[Mapping[str, str]]:
-    """The lines of a document; where it is all in the header, that is its one row.
+    """Return the lines of a document as sheet rows; a document all in its header is a single row.
 
-    AiAccount refunds items of the invoice only and has no line for a difference: an amount of 0
-    pieces is added to the line of its item.
+    AiAccount refunds only the invoice's items and has no line for a difference. So the amount of a
+    line with 0 pieces is added to its item's line.
     """
     whole = not schema.lines or (schema.one_row and not document.lines)
     if whole or schema.name != "sales_refund":
@@ -576,7 +609,7 @@ def _other_type(document: OutgoingDocument) -> Answer:
 
 
 def rows_taken(document: OutgoingDocument) -> int:
-    """How many rows of a sheet it takes."""
+    """Return how many sheet rows a document takes."""
     way = WAYS.get(document.document)
     return max(1, len(rows_of(way.schema, document))) if way else 1
 
@@ -588,8 +621,10 @@ def build(
     batch: bool,
     batch_name: str,
 ) -> Payload:
-    """The call for these documents, all of one type. Those in `refused`, by their place, could
-    never be taken: they are left out and answered at once.
+    """Build the call for these documents, all of one type.
+
+    `refused` maps places to answers for documents that could never be taken. They are left out of
+    the call.
     """
     way = WAYS.get(documents[0].document)
     good = [(at, doc) for at, doc in enumerate(documents) if at not in refused]
@@ -667,7 +702,9 @@ def _workbook(
 
 
 def _sheet(way: Way, good: Good) -> Iterator[tuple[int, OutgoingDocument, Mapping[str, str]]]:
-    """The rows of the sheet: each line beside the cells of its document."""
+    """Yield the rows of the sheet: place, document, and the document's cells with each line's
+    cells.
+    """
     for at, document in good:
         for line in rows_of(way.schema, document):
             yield at, document, {**document.fields, **line}

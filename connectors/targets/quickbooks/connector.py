@@ -110,7 +110,7 @@ FORM = ConnectionForm(
     title="QuickBooks Online",
     gives="Invoices, credit memos, refund receipts, bills and payments",
     needs="An app of your own at developer.intuit.com: client ID and client secret",
-    tells=BookFacts(closing_date="told", by_id=True, known_by=KNOWN_BY),
+    tells=BookFacts(closing_date="reported", by_id=True, known_by=KNOWN_BY),
     e_invoices=EInvoices(
         submitter=Submitter.SERVICE,
         says=(
@@ -218,7 +218,7 @@ class QuickBooks:
     authorizes = "QuickBooks"
 
     def rounding(self, settings: Settings) -> Rounding:  # noqa: ARG002 - it has no other way
-        """Tax is worked out on the sum of all lines of a rate."""
+        """Return `sum_then_round`: QuickBooks calculates tax on the sum of all lines of a rate."""
         return "sum_then_round"
 
     def build(
@@ -230,7 +230,7 @@ class QuickBooks:
         batch_name: str,  # noqa: ARG002 - a batch has no name there
         action: Action = "create",
     ) -> Payload:
-        """One document as JSON, or a batch of new ones."""
+        """Build the call for one document as JSON, or for a batch of new documents."""
         definitions = listed_ids(settings, payload.CUSTOM_FIELD)
         rates = payload.listed_rates(settings)
         company = payload.Company(base_currency_of(settings), definitions, rates)
@@ -244,7 +244,7 @@ class QuickBooks:
         return payload.preflight(document, action, company, listed=False)
 
     def rows_of(self, document: OutgoingDocument) -> int:  # noqa: ARG002 - it takes no files
-        """A batch counts documents alone."""
+        """Return 1, because the size of a batch is counted in documents."""
         return 1
 
     def send(self, payload: Payload, settings: Settings, secret: str, key: str, http: Http) -> Sent:
@@ -275,7 +275,7 @@ class QuickBooks:
         action: Action = "create",
         standing: OutgoingDocument | None = None,
     ) -> Found:
-        """Whether it has been done, in the intended company."""
+        """Look up in the intended company whether the action has been done."""
         question = Question(document=document, key=key, action=action, standing=standing)
         found = look_up(question, _reader(settings, secret, http))
         return replace(found, proof=_masked(found.proof, secret))
@@ -283,14 +283,14 @@ class QuickBooks:
     def look_up_together(
         self, questions: Sequence[Question], settings: Settings, secret: str, http: Http
     ) -> tuple[Found, ...]:
-        """The same of many, by one query for those of a type."""
+        """Look up many documents, with a query for each document type."""
         found = look_up_together(questions, _reader(settings, secret, http))
         return tuple(replace(one, proof=_masked(one.proof, secret)) for one in found)
 
     def read(
         self, documents: Sequence[OutgoingDocument], settings: Settings, secret: str, http: Http
     ) -> tuple[Found, ...]:
-        """What stands in the intended company beside each document."""
+        """Return, for each document, its state in the intended company."""
         found = read_documents(documents, settings, _reader(settings, secret, http))
         return tuple(replace(one, proof=_masked(one.proof, secret)) for one in found)
 
@@ -302,13 +302,17 @@ class QuickBooks:
         secret: str,
         http: Http,
     ) -> frozenset[str] | Found:
-        """The ids of what was changed since, in the intended company."""
+        """Return the ids of documents changed since this moment in the intended company, or a
+        failed lookup.
+        """
         return changed(documents, since, _reader(settings, secret, http))
 
     def alike(
         self, document: OutgoingDocument, settings: Settings, secret: str, http: Http
     ) -> tuple[Stands, ...] | Found:
-        """Documents of the same party and total, a few days around, in the intended company."""
+        """Return the intended company's documents with an equal party and total, dated a few days
+        around this document.
+        """
         return alike(document, _reader(settings, secret, http))
 
     def unusable_entry(
@@ -325,29 +329,33 @@ class QuickBooks:
     def list_page(
         self, kind: Listed, after: str, settings: Settings, secret: str, http: Http
     ) -> ListPage | Found:
-        """A page of the customers, vendors, items or unpaid documents of the intended company."""
+        """Return a page of the customers, vendors, items or unpaid documents of the intended
+        company.
+        """
         return probe.list_page(kind, after, _reader(settings, secret, http))
 
     def app_secret(self, secret: str) -> str:
-        """The client secret."""
+        """Return the client secret in a stored key."""
         return probe.app_secret(secret)
 
     def lacks_permission(self, secret: str) -> bool:
-        """Whether a key is the client secret alone."""
+        """Check whether a key is only the client secret, so that it cannot call anything yet."""
         return probe.lacks_permission(secret)
 
     def authorization_address(self, settings: Settings, *, state: str, back: str) -> str:
-        """Intuit's page for this app."""
+        """Return the address of Intuit's authorization page for this app."""
         return probe.address(settings, state=state, back=back)
 
     def returned(self, query: Mapping[str, str]) -> Returned:
-        """What Intuit's page sent the browser back with."""
+        """Return the code, company or error in the query with which Intuit's page redirects the
+        browser.
+        """
         return probe.returned(query)
 
     def exchange(
         self, settings: Settings, secret: str, *, code: str, back: str, http: Http
     ) -> Granted:
-        """Exchange the code for the refresh token of the company."""
+        """Exchange the authorization code for the company's refresh token."""
         return probe.exchange(settings, secret, code=code, back=back, http=http)
 
     def revoke(self, settings: Settings, secret: str, http: Http) -> Revoked:
@@ -355,15 +363,17 @@ class QuickBooks:
         return probe.revoke(settings, secret, http)
 
     def is_due(self, secret: str, now: datetime) -> bool:
-        """Whether there is no access token that is good for the next minutes."""
+        """Check whether the access token is missing or expires within the next minutes."""
         return probe.is_due(secret, now)
 
     def may_be_over(self, secret: str, now: datetime) -> bool:
-        """Whether the access token is some minutes old."""
+        """Check whether the access token is old enough for a refusal to mean that it ended
+        early.
+        """
         return probe.may_be_over(secret, now)
 
     def renew(self, settings: Settings, secret: str, http: Http) -> Renewed:
-        """Exchange the refresh token for the next pair."""
+        """Exchange the refresh token for the next pair of tokens."""
         return probe.renew(settings, secret, http)
 
 
@@ -395,7 +405,10 @@ def _masked(content: bytes, secret: str) -> bytes:
 def read_documents(
     documents: Sequence[OutgoingDocument], settings: Settings, get: Get
 ) -> tuple[Found, ...]:
-    """What the target has for each document: by one query a kind."""
+    """Return each document's state in QuickBooks, compared with the content that was sent.
+
+    One query is made for each type.
+    """
     told: dict[str, Each] = {}
     for name in sorted({one.document for one in documents}):
         mine = [one.number for one in documents if one.document == name]
@@ -416,7 +429,9 @@ def _beside(document: OutgoingDocument, seen: Seen, names: Names, settings: Sett
 
 
 def _validated(shown: Shown, settings: Settings) -> datetime | None:
-    """Since when its e-invoice is valid, from the field in which the company has it noted."""
+    """Return since when the document's e-invoice is valid, from the custom field in which the
+    company records it. None if unset or unreadable.
+    """
     name = str(settings.get(E_INVOICE, "")).strip()
     try:
         found = datetime.fromisoformat(custom_field(shown, name)) if name else None
@@ -426,7 +441,9 @@ def _validated(shown: Shown, settings: Settings) -> datetime | None:
 
 
 def changed(documents: Collection[str], since: datetime, get: Get) -> frozenset[str] | Found:
-    """The ids of all documents of these types that were changed or deleted since."""
+    """Return the ids of all documents of these types that were changed or deleted since, or a
+    failed lookup.
+    """
     entities = sorted({ENTITIES[name].name for name in documents})
     moment = quote(since.astimezone(UTC).isoformat(timespec="seconds"), safe="")
     answer = get(f"/cdc?entities={','.join(entities)}&changedSince={moment}")
@@ -440,7 +457,10 @@ def changed(documents: Collection[str], since: datetime, get: Get) -> frozenset[
 
 
 def _ids(content: object, entities: Sequence[str]) -> frozenset[str] | None:
-    """The ids of an answer; None where it has not a whole part for each of these entities."""
+    """Return the ids in a change-data answer.
+
+    None if it lacks a part for an entity or may be cut off.
+    """
     first = content.get("CDCResponse") if isinstance(content, dict) else None
     told = first[0] if isinstance(first, list) and len(first) == 1 else None
     parts = told.get("QueryResponse") if isinstance(told, dict) else None
@@ -458,8 +478,9 @@ def _ids(content: object, entities: Sequence[str]) -> frozenset[str] | None:
 
 
 def alike(document: OutgoingDocument, get: Get) -> tuple[Stands, ...] | Found:
-    """Live documents of the same party, total and currency, a few days around; ours may be among
-    them.
+    """Return live documents with an equal party, total and currency, dated a few days around.
+
+    Our own document may be among these.
     """
     schema = SCHEMAS.get(document.document)
     if schema is None:
@@ -483,21 +504,22 @@ def alike(document: OutgoingDocument, get: Get) -> tuple[Stands, ...] | Found:
 
 
 def _around(schema: DocumentSchema, document: OutgoingDocument, day: date) -> str:
-    """The condition for those of the party, a few days around."""
+    """Return the query condition for documents of the party, dated a few days around."""
     first, last = ((day + timedelta(days=by)).isoformat() for by in (-DAYS, DAYS))
     party = next(f.wire.split(".")[0] for f in schema.header if f.name == schema.party_field)
     return f"{party} = {text_of(document.party)} and TxnDate >= '{first}' and TxnDate <= '{last}'"
 
 
 def _about(amount: Decimal) -> str:
-    """The condition for those of about the total, so that many of one party are not all read; which
-    of them have just this total is ours to say.
+    """Return the query condition for totals within a cent, so that fewer documents are read.
+
+    The caller compares the exact total.
     """
     return f"TotalAmt >= '{amount - CENT:f}' and TotalAmt <= '{amount + CENT:f}'"
 
 
 def look_up(question: Question, get: Get) -> Found:
-    """Look once. `get` makes one read-only call to a path below the company."""
+    """Look up a document once. `get` sends a read-only request to a path below the company."""
     document = question.document
     if document.document not in SCHEMAS:
         words = f"The connection to QuickBooks knows no {document.document}."
@@ -510,7 +532,7 @@ def look_up(question: Question, get: Get) -> Found:
 
 
 def _said(question: Question, seen: Seen, names: Names) -> Found:
-    """What a look-up says that saw this under the number."""
+    """Return the lookup result for the documents that exist under the number."""
     document, action = question.document, question.action
     if not seen.documents:
         words = f"No {document.number} exists there."
@@ -539,7 +561,10 @@ def _said(question: Question, seen: Seen, names: Names) -> Found:
 def _chosen(
     document: OutgoingDocument, action: Action, shown: Sequence[Shown], names: Names
 ) -> Shown | None:
-    """The one that is meant: of several under the number, the one with our content."""
+    """Return the document meant by a lookup.
+
+    Among several with the number, it is the only live one with our content; else None.
+    """
     if len(shown) == 1:
         return shown[0]
     if action != "create":
@@ -573,7 +598,11 @@ def _untouched(
     seen: Seen,
     names: Names,
 ) -> Found:
-    """It has not been done; whether it may be depends on nobody having changed the document."""
+    """Return the lookup result for a change that has not been made.
+
+    `absent` allows the change. `different`: the document was changed in QuickBooks since we sent
+    it.
+    """
     number = document.number
     if standing is None:
         words = f"{number} exists there, and what was sent before is not known."
@@ -606,7 +635,7 @@ def _different(
 
 
 def look_up_together(questions: Sequence[Question], get: Get) -> tuple[Found, ...]:
-    """Look once for each, by one query for those of a type."""
+    """Look up many documents, with a query for each document type."""
     numbers: dict[str, list[str]] = defaultdict(list)
     for one in questions:
         numbers[one.document.document].append(one.document.number)
@@ -629,7 +658,9 @@ def _told_of(question: Question, told: Mapping[str, Each], get: Get) -> Found:
 def beside(
     document: OutgoingDocument, seen: Seen, names: Names, validated: datetime | None
 ) -> Found:
-    """What was seen beside the document as it was sent last."""
+    """Return the result of comparing QuickBooks' documents under this number with the content last
+    sent.
+    """
     number = document.number
     if not seen.documents:
         return Found(kind="absent", words=f"No {number} exists there.", proof=seen.proof)
@@ -655,7 +686,7 @@ def beside(
 
 
 def against(document: OutgoingDocument, shown: Shown, names: Names) -> Compared:
-    """A document of ours compared with one in the target."""
+    """Compare one of our documents with a document in QuickBooks."""
     schema = SCHEMAS[document.document]
     return compare(schema, content(document, blanks=True), amounts_of(document), shown, names)
 
