@@ -64,7 +64,7 @@ _TIN = "tin"
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """A shop that may be asked."""
+    """A shop's address, access token and HTTP client, used to call its Admin API."""
 
     address: str
     token: str
@@ -78,7 +78,7 @@ class Shop:
 
 
 def refused(answer: HttpAnswer) -> NoPage | None:
-    """Why an answer shows nothing; None where it does."""
+    """Return why an answer holds no data, by its status; None if the status is 200."""
     if answer.status == HTTPStatus.OK:
         return None
     if answer.status in KEY_REFUSED:
@@ -96,7 +96,9 @@ def refused(answer: HttpAnswer) -> NoPage | None:
 
 
 def listed(answer: HttpAnswer, name: str) -> list[Given] | None:
-    """The objects of an answer under a name; None where there is no such list."""
+    """Return the list of objects under a name of the answer's JSON; None if there is no such
+    list.
+    """
     told = loads(answer.body, keep_odd=True)
     found = told.get(name) if isinstance(told, Mapping) else None
     if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in found):
@@ -105,7 +107,10 @@ def listed(answer: HttpAnswer, name: str) -> list[Given] | None:
 
 
 def next_page(answer: HttpAnswer) -> str:
-    """Shopify's name of the next page; only the name is used, never the address around it."""
+    """Return Shopify's token of the next page (`page_info`); blank on the last page.
+
+    The address around it is not used.
+    """
     link = answer.headers.get("link", "")
     for one in parse_header_links(link) if link else ():
         if one.get("rel") == "next":
@@ -114,13 +119,16 @@ def next_page(answer: HttpAnswer) -> str:
 
 
 def domain_of(settings: Settings) -> str:
-    """The domain of the shop at Shopify; blank where its address is not known, or is none there."""
+    """Return the shop's domain under myshopify.com; blank if the address is missing or another."""
     host = urlsplit(str(settings.get("base_url") or "").strip()).hostname or ""
     return host if host.endswith(_AT_SHOPIFY) else ""
 
 
 def another_shop(shop: str, headers: Mapping[str, str]) -> SourceRefusal | None:
-    """Why a webhook is not of this shop: an app of several shops signs all of theirs alike."""
+    """Return a refusal if a webhook comes from another shop, else None.
+
+    An app of several shops signs all their webhooks with a single secret.
+    """
     told = headers.get(DOMAIN, "").strip().casefold()
     if not shop or told in ("", shop):
         return None
@@ -130,7 +138,7 @@ def another_shop(shop: str, headers: Mapping[str, str]) -> SourceRefusal | None:
 
 
 def order_of(place: str, given: Mapping[str, object], zone: ZoneInfo) -> Read:
-    """The order without its refunds and fulfilments, or everything that is wrong with it."""
+    """Return the order's record without its refunds and fulfilments, or all its errors."""
     order = Part(place, given)
     items, found = order.parts("line_items"), moved(order)
     cancelled = bool(given.get("cancelled_at"))
@@ -209,12 +217,12 @@ def _person(part: Part) -> str:
 
 
 def _address(home: Part) -> list[str]:
-    """The parts of an address, each once: a city may be its own state."""
+    """Return the parts of an address without repetitions, since a city may also be its state."""
     return [text for text in dict.fromkeys(map(home.text, _ADDRESS)) if text]
 
 
 def _money(order: Part) -> dict[str, Cell]:
-    """The amounts as stated; what is not told stays blank."""
+    """Return the order's amounts as stated. Amounts that are missing stay blank."""
     names = {
         "subtotal": "subtotal_price",
         "discount_total": "total_discounts",
@@ -236,11 +244,11 @@ def _money(order: Part) -> dict[str, Cell]:
 
 
 def _sold(order: Part, found: Moved, *, cancelled: bool) -> tuple[Decimal, Decimal, list[Line]]:
-    """Return total and tax of what was sold, as Shopify states them, and its lines.
+    """Return the total and tax of the goods sold, as Shopify states them, and the order's lines.
 
-    After an edit took pieces off, `total_price` is still that of the first order: what was sold is
-    then what is left and what was given back. So it is where goods were added, as by an exchange,
-    or shipping was removed, unless `total_price` is what the lines come to.
+    After an edit removed pieces, `total_price` still holds the first order's total. The goods sold
+    are then the current total plus the refunds. This also holds if goods were added (as by an
+    exchange) or shipping was removed, unless the lines add up to `total_price`.
     """
     items, inside = order.parts("line_items"), order.flag("taxes_included")
     if any(sold(item, found, cancelled=cancelled) < item.whole("quantity") for item in items):
@@ -303,12 +311,12 @@ def _is_converted(order: Part) -> bool:
 
 
 def _with_tax(order: Part, lines: list[Line], total: Decimal, tax: Decimal) -> list[Line]:
-    """Return the lines with the order's tax where only rounding sets them apart.
+    """Return the lines with their taxes adjusted to the order's tax, if only rounding separates
+    them.
 
-    A shop that rounds its tax at the subtotal is up to half a cent a taxed line off, and half a
-    cent more where the sum was converted for itself. The share of an item's tax that is left after
-    an edit was rounded once more. The largest taxes take a cent each, unless the total says that
-    the taxes of the lines are right.
+    A shop that rounds its tax at the subtotal is off by up to half a cent a taxed line. A converted
+    sum and the tax left after an edit each add half a cent. The largest taxes change by a cent
+    each, unless the order's total proves the lines' own taxes.
     """
     taxes, inside = [line.tax for line in lines], order.flag("taxes_included")
     most = CENT / 2 * (sum(map(bool, taxes)) + _is_converted(order) + _edited_items(order))
@@ -348,7 +356,10 @@ def _prove(order: Part, lines: Sequence[Line], total: Decimal, tax: Decimal) -> 
 
 
 def delivery_of(place: str, given: Mapping[str, object], zone: ZoneInfo) -> Read:
-    """The fulfilment, alone or from inside its order, or what is wrong with it."""
+    """Return the fulfilment's record, or its errors.
+
+    The fulfilment came alone or inside its order.
+    """
     sent = Part(place, given)
     items = sent.parts("line_items")
     if not items:

@@ -213,7 +213,9 @@ class Shopify:
         self.shop = shop
 
     def bound(self, settings: Settings, address: str) -> "Shopify":  # noqa: ARG002 - it signs none
-        """The source as one connection has it: of one shop, where its address is known."""
+        """Return this source for a single connection, limited to its shop if the address is
+        known.
+        """
         return Shopify(calls.domain_of(settings))
 
     def accept(
@@ -224,8 +226,10 @@ class Shopify:
         now: datetime,  # noqa: ARG002 - nothing that Shopify signs names a moment of the call
         zone: ZoneInfo,
     ) -> Accepted | SourceRefusal:
-        """A webhook call. Only the body is signed, so the signature, not the id beside it, says
-        whether the call was here before; an older state of an order is known by its own moment.
+        """Read a webhook call after verifying its signature.
+
+        Only the body is signed. So a repeated call is recognised by its signature, not by the id in
+        its headers. An older state of an order is recognised by its update time.
         """
         lower = {name.lower(): value for name, value in headers.items()}
         hooks = [secret.partition(":")[0] for secret in secrets]
@@ -254,7 +258,10 @@ class Shopify:
         raw: bytes,
         zone: ZoneInfo,
     ) -> Accepted | SourceRefusal:
-        """A JSON file with orders as the API lists them; the same file is the same delivery."""
+        """Read a JSON file with orders as the API lists them.
+
+        The delivery id is the file's hash, so a repeated file counts as a repeated delivery.
+        """
         if refused := too_large(raw):
             return refused
         value = parse_json(raw)
@@ -267,7 +274,7 @@ class Shopify:
         return _records(found, "file-" + hashlib.sha256(raw).hexdigest(), "", zone)
 
     def example(self, secret: str, now: datetime, event_id: str) -> ExampleCall:
-        """A paid order of RM 60.00, signed as Shopify does."""
+        """Return a paid order of RM 60.00, signed as Shopify signs it."""
         moment = now.isoformat(timespec="seconds")
         line = {"id": 1, "sku": "CUP-30", "name": "Cup", "quantity": 4, "price": "15.00"}
         order = {
@@ -304,13 +311,15 @@ class Shopify:
         return ("order",)
 
     def begin(self, since: datetime) -> str:
-        """The cursor from which everything shows that changed at this moment or later."""
+        """Return the cursor that reads every change from this moment on."""
         return begin(since)
 
     def page(
         self, cursor: str, settings: Settings, secret: str, zone: ZoneInfo, http: Http
     ) -> Page | NoPage:
-        """Orders that changed after a cursor, with their fulfilments and refunds; then payouts."""
+        """Return the orders changed after a cursor, with their fulfilments and refunds; then
+        payouts.
+        """
 
         def read(kind: str, place: str, given: Payload) -> Pulled:
             told = _records(list(_inside(place, kind, given)), "", "", zone)
@@ -329,7 +338,7 @@ class Shopify:
         zone: ZoneInfo,  # noqa: ARG002
         http: Http,
     ) -> ConnectionReport:
-        """Whether the shop can be asked, a step a line."""
+        """Test the connection: check step by step whether the shop can be read."""
         return report(settings, secret, http)
 
 
@@ -352,7 +361,10 @@ def _strange_topic(topic: str) -> SourceRefusal:
 
 
 def _gone(value: object, delivery_id: str, signature: str) -> Accepted | SourceRefusal:
-    """An order that was deleted in the shop: its last content under the word `deleted`."""
+    """Return a withdrawal of an order that was deleted in the shop, with the status `deleted`.
+
+    It also covers the orders for goods that exchanges added.
+    """
     given = value if isinstance(value, Mapping) else {}
     order_id = given.get("id")
     if set(given) != {"id"} or isinstance(order_id, bool) or not isinstance(order_id, int):
@@ -364,14 +376,18 @@ def _gone(value: object, delivery_id: str, signature: str) -> Accepted | SourceR
 
 
 def _delivery_id(lower: Mapping[str, str], raw: bytes) -> str:
-    """One event has one id, and may come under several topics with a body each."""
+    """Return the id of a delivery: topic and event id, else the body's hash.
+
+    Shopify sends an event under several topics with different bodies.
+    """
     told = next((lower[name] for name in EVENT if _PLAIN.fullmatch(lower.get(name, ""))), "")
     return f"{lower[TOPIC]} {told}" if told else "body-" + hashlib.sha256(raw).hexdigest()
 
 
 def _inside(place: str, kind: str, given: Payload) -> Iterator[Found]:
-    """A part of a delivery, and for an order its fulfilments and refunds after it. The goods that
-    each exchange added are an order of their own.
+    """Yield a part of a delivery; after an order, its fulfilments and refunds.
+
+    The goods that each exchange added are yielded as an order of their own.
     """
     place = place or kind
     for at, one in enumerate(split_exchange(place, given) if kind == "order" else (given,)):
@@ -401,8 +417,10 @@ def _records(
 
 
 def _is_trial(given: Payload) -> bool:
-    """Whether nobody bought or gave back anything: a test notification, or an order that was paid
-    at Shopify's test gateway. The signed body says so, the header X-Shopify-Test nobody signed.
+    """Check whether the payload is a test: a test notification, or an order paid at Shopify's test
+    gateway.
+
+    Only the signed body is checked, because the header X-Shopify-Test is not signed.
     """
     money = given.get("transactions")
     paid = money if isinstance(money, list) else []
@@ -421,10 +439,10 @@ def _read(place: str, kind: str, given: Payload, order: Payload, zone: ZoneInfo)
 
 
 def _as_of(order: Payload, refund: Read) -> Read:
-    """Return a refund as new as the order that it came inside of.
+    """Return a refund that is at least as new as the order it came in.
 
-    Only its order says what tax refunded shipping has and whether a fee was kept, so a webhook of
-    the refund alone that comes later is the older state.
+    Only the order shows the tax of refunded shipping and whether a fee was kept. So a later webhook
+    with the refund alone counts as an older state.
     """
     told = Part("order", order).moment("updated_at", "created_at").value
     if not isinstance(refund, IncomingRecord) or not isinstance(told, str):
@@ -438,7 +456,7 @@ def _as_of(order: Payload, refund: Read) -> Read:
 
 
 def _listed(value: object) -> Iterator[Found]:
-    """What a file holds."""
+    """Yield the parts of a file: orders, fulfilments, refunds and payouts, single or in lists."""
     given = value if isinstance(value, Mapping) else {}
     if _MARKS["order"] <= given.keys():
         yield from _inside("", "order", given)
@@ -451,7 +469,7 @@ def _listed(value: object) -> Iterator[Found]:
 
 
 def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
-    """The steps of the test, which changes nothing there."""
+    """Test the connection and return its steps. The test changes nothing at Shopify."""
     token = secret.partition(":")[2]
     if not token:
         words = "This connection has no token to ask Shopify with."
@@ -485,7 +503,7 @@ def _fault(settings: Settings, answer: HttpAnswer) -> Step | None:
 
 
 def _unpaid(answer: HttpAnswer | HttpFailure) -> Step | None:
-    """Why payouts cannot be read; None where they can."""
+    """Return the step for payouts that cannot be read; None if they can."""
     if isinstance(answer, HttpAnswer) and answer.status == HTTPStatus.OK:
         return None
     if isinstance(answer, HttpAnswer) and answer.status in KEY_REFUSED:
@@ -498,13 +516,13 @@ def _unpaid(answer: HttpAnswer | HttpFailure) -> Step | None:
 
 
 def begin(since: datetime) -> str:
-    """The cursor from which everything shows that changed at this moment or later."""
+    """Return the cursor that reads every change from this moment on, payouts included."""
     return _Cursor(since.isoformat(), paid_since=since.date().isoformat()).text()
 
 
 @dataclass(frozen=True, slots=True)
 class _Cursor:
-    """A place in the list of changes, or in that of payouts."""
+    """A position in the list of changed orders, or in the list of payouts."""
 
     since: str
     page: str = ""
@@ -519,7 +537,9 @@ class _Cursor:
 
     @property
     def wrong(self) -> NoPage | None:
-        """The same, for who reads orders meanwhile."""
+        """Return the last error of the payouts, for a page that reads orders meanwhile; None
+        without an error.
+        """
         return NoPage(words=self.unpaid) if self.unpaid else None
 
 
@@ -531,7 +551,11 @@ def page_after(
     read: PageReader,
     read_payout: PageReader,
 ) -> Page | NoPage:
-    """What follows a cursor; `read` makes records of an order, `read_payout` of a payout."""
+    """Return the page after a cursor.
+
+    `read` converts an order into records, `read_payout` a payout. At the end of the orders, payouts
+    follow if the connection's setting includes them.
+    """
     at = _Cursor(*json.loads(cursor))
     token = secret.partition(":")[2]
     if not token:
@@ -613,7 +637,7 @@ def _page(
 
 
 def _moment(text: str) -> datetime:
-    """A moment; what is none is older than all."""
+    """Return a moment with a time zone; the earliest moment if the text holds none."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
@@ -622,16 +646,20 @@ def _moment(text: str) -> datetime:
 
 
 def again_from(today: date, since: date) -> date:
-    """From which day on the next reading asks."""
+    """Return the first day of the next payout reading: some days before today, but not before
+    `since`.
+    """
     return max(since, today - PAYOUT_OVERLAP)
 
 
 def page_of(
     shop: Shop, since: date, page: str, read: ReadPayout
 ) -> tuple[list[Pulled], str] | NoPage | None:
-    """Some payouts of this day or later, and Shopify's name of the next page, "" after the last;
-    None where Shopify no longer knows this page. A shop that shows none is told as what cannot be
-    read, once, and its orders go on.
+    """Return a page of payouts from this day on and the token of the next page; blank after the
+    last.
+
+    None if Shopify no longer knows this page. A shop without payouts gives a single error in place
+    of the payouts, so that its orders are still read.
     """
     asked = {"page_info": page} if page else {"date_min": since.isoformat()}
     query = urlencode({"limit": str(_SIZE), **asked})
@@ -667,7 +695,7 @@ def _without(status: int) -> Pulled:
 
 
 def _transactions(shop: Shop, payout: Mapping[str, object]) -> list[Mapping[str, object]] | NoPage:
-    """All that a payout is made of."""
+    """Return all balance transactions of a payout, page by page; or why they cannot be read."""
     query = urlencode({"payout_id": str(payout.get("id")), "limit": str(_MOST)})
     found: list[Mapping[str, object]] = []
     for _ in range(_PAGES):

@@ -118,8 +118,10 @@ def _groups(order: Part) -> tuple[Group, ...]:
 
 
 def _pays_for_goods(refund: Part, order: Part) -> bool:
-    """Check whether goods came back for more than the money that went back: what is left of it
-    paid for other goods. Where all of it went back, added goods are another sale.
+    """Check whether the goods returned in a refund are worth more than the money paid back.
+
+    The difference then paid for other goods. If all the money was paid back, added goods are a
+    separate sale.
     """
     worth, money = _worth_and_money(refund, order)
     return money is not None and _brings_goods(refund) and money < worth
@@ -182,7 +184,10 @@ def _by_money(order: Part, added: Group) -> list[Group]:
 
 
 def _divisions(items: Sequence[str], count: int) -> Iterator[list[Sequence[str]]]:
-    """Yield each division of the items into so many parts that follow each other."""
+    """Yield each division of the items into `count` consecutive parts that are not empty.
+
+    None for more than _MOST_DIVIDED items.
+    """
     if 0 < count <= len(items) <= _MOST_DIVIDED:
         for cuts in combinations(range(1, len(items)), count - 1):
             yield [items[start:end] for start, end in pairwise((0, *cuts, len(items)))]

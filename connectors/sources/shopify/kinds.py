@@ -251,17 +251,20 @@ class Part(payload_parts.Part):
     api: ClassVar[str] = "Shopify's API"
 
     def stated(self, name: str) -> bool:
-        """Whether an amount of that name is told at all, in the shop's money."""
+        """Check whether the payload has an amount of that name in the shop's currency."""
         return self._money(name, SHOP) is not None
 
     def amount(self, name: str, money: str = SHOP) -> Decimal:
-        """An amount, in the shop's own money unless the buyer's is asked for; zero where none is
-        told.
+        """Return an amount in the shop's currency, or in the buyer's with `money=BUYER`; zero if it
+        is missing.
         """
         return self.exact(name, self._money(name, money))
 
     def money_word(self, money: str = SHOP) -> str:
-        """The currency of this part's amounts, as the first of them that names it says."""
+        """Return the currency of this part's amounts: the first currency code in a `…_set` field.
+
+        Blank if there is none.
+        """
         for name, told in self.value.items():
             if name.endswith("_set") and isinstance(told, Mapping):
                 inner = told.get(money)
@@ -278,7 +281,9 @@ class Part(payload_parts.Part):
 
 
 def _entries(one: Part, payout: Part) -> Iterator[payouts.Entry]:
-    """What a balance transaction moved, and what was kept back for it."""
+    """Yield the payout entries of a balance transaction: its amount, and its fee as a second
+    entry.
+    """
     word = one.text("type")
     if word == _OUT:
         return
@@ -303,7 +308,7 @@ def _entries(one: Part, payout: Part) -> Iterator[payouts.Entry]:
 
 
 def _totals(summary: Part) -> dict[str, Cell]:
-    """What Shopify itself makes of the payout; nothing where it does not say."""
+    """Return the payout's totals from Shopify's own summary; empty if it has none."""
     if not summary.value:
         return {}
     gross = {name: summary.amount(f"{name}_gross_amount") for name in _SUMS}
@@ -327,7 +332,7 @@ class Line:
     tax: Decimal
 
     def with_tax(self, tax: Decimal) -> "Line":
-        """Return the line with another tax, which still stands where the line's own does."""
+        """Return the line with another tax, which keeps the place of the line's own tax."""
         cell = replace(self.cells["tax_amount"], value=plain(tax))
         return replace(self, cells={**self.cells, "tax_amount": cell}, tax=tax)
 
@@ -345,7 +350,7 @@ class Moved:
 
 
 def moved(order: Part) -> Moved:
-    """What became of the pieces of an order."""
+    """Return how many pieces of each order line were sent, refunded, returned or removed unpaid."""
     found = Moved(Counter(), Counter(), Counter(), Counter())
     for fulfillment in order.parts("fulfillments"):
         if fulfillment.text("status") == "success":
@@ -366,14 +371,13 @@ def moved(order: Part) -> Moved:
 
 
 def unpaid_edits(order: Part) -> dict[str, tuple[Decimal, Decimal]]:
-    """Return the refunds that only note pieces that an edit took off before they were paid for, by
-    their ids, with what the pieces came to and the tax in it.
+    """Return the refunds that only record pieces which an edit removed before payment.
 
-    Shopify lists such pieces as a refund without a transaction, as it does where the buyer is still
-    owed the money. What was never paid tells them apart: the first total less all money that came
-    in. A later return or refund does not change it. Goods that an edit added count as part of the
-    first total. The earliest that fit into it are such edits; Shopify's ids grow. A negative
-    `total_outstanding` is money in the buyer's favour
+    Maps the refund's id to (worth of the pieces, tax in it). Shopify lists such pieces as a refund
+    without a transaction, like a refund still owed to the buyer. The unpaid amount separates the
+    two cases: the first total, plus added goods, less all money that came in. A later return or
+    refund does not change it. The earliest refunds that fit into it are such edits, since Shopify's
+    ids grow. A negative `total_outstanding` is money in the buyer's favour
     (https://shopify.dev/docs/api/admin-graphql/latest/objects/Order).
     """
     if not (order.stated("total_outstanding") and order.stated("current_total_price")):
@@ -397,10 +401,11 @@ def unpaid_edits(order: Part) -> dict[str, tuple[Decimal, Decimal]]:
 
 
 def _added(order: Part, inside: bool) -> Decimal:
-    """Return what goods that an edit added come to, where `total_price` is that of the first order.
+    """Return the worth of goods that an edit added, if `total_price` holds the first order's total.
+    Else zero.
 
-    Added goods are the last items, and all lines before them come to `total_price`. Anything else
-    that sets lines and total apart, such as a discount, is no added item.
+    Added goods are the last items, and all lines before them add up to `total_price`. Another
+    difference between lines and total, such as a discount, is not an added item.
     """
     items = order.parts("line_items")
     ordered = Counter({item.text("id"): item.whole("quantity") for item in items})
@@ -460,11 +465,11 @@ after an edit took some off, and whether removed shipping counts: Shopify does n
 
 
 def lines_of(order: Part, found: Moved, of_all: Sequence[str] = ()) -> list[Line]:
-    """Return all lines of an order: its goods in Shopify's order, then what came on top.
+    """Return all lines of an order: its goods in Shopify's order, then the additional charges.
 
-    `of_all` names what is stated for all pieces ordered at first, and counts in proportion. With
-    `SENT_FREE` in it, shipping that an edit removed is a line: it was sold, and given back. An item
-    of which no piece is left is no line, unless nothing else is.
+    `of_all` names the amounts that are stated for all pieces first ordered. They are reduced in
+    proportion to the pieces left. If it contains `SENT_FREE`, shipping that an edit removed becomes
+    a line. An item without any piece left becomes a line only if all items are without.
     """
     items = order.parts("line_items")
     cancelled = bool(order.value.get("cancelled_at"))
@@ -516,12 +521,12 @@ def _share(amount: Decimal, pieces: int, ordered: int) -> Decimal:
 
 
 def round_half_up(amount: Decimal, places: int) -> Decimal:
-    """Return the amount with so many places."""
+    """Return the amount rounded half up to `places` decimals."""
     return amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
 
 
 def part_of(item: Part) -> LineKind:
-    """Return what an item of an order stands for."""
+    """Return the line kind of an order's item: goods, gift card or tip."""
     if item.flag("gift_card"):
         return "gift_card"
     return "tip" if item.value.get("tip") else "goods"
@@ -561,7 +566,7 @@ def _priced(
 
 
 def _discount(part: Part) -> Decimal:
-    """All discounts on a line: the allocations hold its share of those on the order."""
+    """Return all discounts on a line, including its share of the order's discounts."""
     told = part.parts("discount_allocations")
     if told:
         return sum((one.amount("amount") for one in told), ZERO)
@@ -597,7 +602,10 @@ def _on_top(order: Part, part: str, title: str, name: str) -> list[Line]:
 
 
 def _duties(order: Part, items: Sequence[Part]) -> list[Line]:
-    """One line of all duties, whose tax stands with each of them."""
+    """Return a single line with all duties of an order.
+
+    Its tax is summed from the duties of each item.
+    """
     found = _on_top(order, "duty", "Duties", "original_total_duties")
     told = [tax_words(duty) for item in items for duty in item.parts("duties")]
     tax = sum((amount for _, amount in told), ZERO)
@@ -609,7 +617,7 @@ def _duties(order: Part, items: Sequence[Part]) -> list[Line]:
 
 
 def numbered(lines: Sequence[Line]) -> list[Mapping[str, Cell]]:
-    """The cells of the lines, with their positions."""
+    """Return the cells of the lines, each with its position from 1."""
     return [{"pos": Cell("", at), **line.cells} for at, line in enumerate(lines, 1)]
 
 

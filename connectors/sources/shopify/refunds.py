@@ -61,7 +61,9 @@ left; `cancelled` never left; of `unknown` Shopify cannot tell.
 
 @dataclass(frozen=True, slots=True)
 class _Back:
-    """One thing that a refund gives back: its cells, and where its amount and tax stand."""
+    """A part of a refund, such as goods or shipping: its cells, and the names of its amount and tax
+    fields.
+    """
 
     part: Part
     cells: Mapping[str, Cell]
@@ -87,8 +89,10 @@ class _Back:
 def refund_of(
     place: str, given: Mapping[str, object], zone: ZoneInfo, order: Mapping[str, object]
 ) -> Read:
-    """The refund, or what is wrong with it. `order` is the one that it came inside of, or {}: only
-    what a refund alone lacks is taken from there.
+    """Return the refund's record, or its errors.
+
+    `order` is the order that the refund came in, or {}. Only values that a refund alone lacks are
+    taken from it.
     """
     refund, inside_of = Part(place, given), Part(place, order)
     items = {one.text("id"): one for one in inside_of.parts("line_items")}
@@ -157,8 +161,10 @@ def _goods(line: Part, items: Mapping[str, Part]) -> _Back:
 
 
 def _shipping_tax(line: Part, sent: Sequence[Part]) -> Mapping[str, Cell]:
-    """Return name and rate of the tax of refunded shipping: its own, else that of the order's
-    shipping line with its id, else the one that all shipping of the order has.
+    """Return name and rate of the tax on refunded shipping.
+
+    They come from the refund's own tax, else from the order's shipping line with its id. Else the
+    tax is used that all shipping lines of the order share; empty if they differ.
     """
     own, _ = tax_words(line)
     if own:
@@ -190,7 +196,7 @@ def _shipping(one: Part, sent: Sequence[Part]) -> _Back:
 
 
 def _extra(refund: Part, part: LineKind, many: str, amount: str, total: str) -> list[_Back]:
-    """Return the duties or the fees that are given back: each of them, else their stated sum."""
+    """Return the refunded duties or fees: each entry if they are listed, else their stated sum."""
     title = {"duty": "Duties", "fee": "Additional fees"}[part]
     found = []
     for one in refund.parts(many):
@@ -210,8 +216,9 @@ def _extra(refund: Part, part: LineKind, many: str, amount: str, total: str) -> 
 
 
 def _adjustment(one: Part, sent: Sequence[Part]) -> _Back:
-    """Shipping that was given back, or a difference that a person typed: with a minus where the
-    buyer gets it.
+    """Return a refund part for shipping that was refunded, or for a difference that a person typed.
+
+    A negative amount goes to the buyer.
     """
     part = "shipping" if one.text("kind") == SHIPPING else "adjustment"
     cells = {
@@ -226,14 +233,16 @@ def _adjustment(one: Part, sent: Sequence[Part]) -> _Back:
 
 @dataclass(frozen=True, slots=True)
 class _Money:
-    """What the transactions of a refund say, in their currency: what went back, and what is on its
-    way; `told` is how many there are, and `failed` how many of them moved nothing.
+    """The sums of a refund's transactions in their currency: money paid back, and money still
+    pending.
+
+    `count` is the number of transactions, and `failed` how many moved no money.
     """
 
     back: Decimal
     waiting: Decimal
     currency: str
-    told: int
+    count: int
     failed: int
 
     @property
@@ -243,14 +252,16 @@ class _Money:
 
 
 def _money(refund: Part) -> _Money:
-    told = [one for one in refund.parts("transactions") if one.text("kind") == "refund"]
+    transactions = [one for one in refund.parts("transactions") if one.text("kind") == "refund"]
     by = {
-        word: sum((one.amount("amount") for one in told if one.text("status") == word), ZERO)
+        word: sum(
+            (one.amount("amount") for one in transactions if one.text("status") == word), ZERO
+        )
         for word in ("success", "pending")
     }
-    currency = next((one.text("currency") for one in told), "")
-    failed = sum(one.text("status") not in by for one in told)
-    return _Money(by["success"], by["pending"], currency, len(told), failed)
+    currency = next((one.text("currency") for one in transactions), "")
+    failed = sum(one.text("status") not in by for one in transactions)
+    return _Money(by["success"], by["pending"], currency, len(transactions), failed)
 
 
 def _head(refund: Part, zone: ZoneInfo) -> dict[str, Cell]:
@@ -266,7 +277,10 @@ def _head(refund: Part, zone: ZoneInfo) -> dict[str, Cell]:
 
 
 def _newest(refund: Part) -> Cell:
-    """The latest moment that a refund knows of: its money may move days after it was made."""
+    """Return the latest moment in a refund.
+
+    Its money may move days after the refund was created.
+    """
     told = [refund.moment("created_at"), refund.moment("processed_at")]
     told += [one.moment("processed_at", "created_at") for one in refund.parts("transactions")]
     if refund.errors:
@@ -281,8 +295,8 @@ def _newest(refund: Part) -> Cell:
 class _Settling:
     """Compare the lines of a refund with the money that moved.
 
-    Whether the amounts hold their tax a refund does not say; the money does: it is the lines with
-    their tax, or without it. Else the order says it, where the refund came inside of one.
+    A refund does not show whether its amounts include tax. The money does: it equals the lines with
+    their tax, or without. Else the order shows it, if the refund came in an order.
     """
 
     def __init__(
@@ -300,7 +314,7 @@ class _Settling:
         refund, money = self.refund, self.money
         status = _status(refund, self.order, money)
         head = {"status": Cell(refund.at("transactions"), status)}
-        if self.side == SHOP and (money.told or status == "refunded"):
+        if self.side == SHOP and (money.count or status == "refunded"):
             head["paid_back"] = Cell(refund.at("transactions"), plain(money.back))
         if money.moved:
             self._compare()
@@ -322,7 +336,7 @@ class _Settling:
         return self.refund.parts("refund_line_items")
 
     def _inside(self) -> bool | None:
-        """Whether the amounts hold their tax; None where nothing says it."""
+        """Check whether the amounts include their tax; None if neither money nor order shows it."""
         net, tax = _sums(self.back, self.side)
         if not self.tax or self.money.moved == net + tax:
             return False
@@ -384,9 +398,10 @@ class _Settling:
         return rest == told or (gateways == {"cash"} and coins)
 
     def _keeps_fee(self) -> bool:
-        """Whether the shop keeps a restocking or return fee: all goods came back, nothing took
-        their place in the order, no part of the money failed, and none is still owed to the buyer.
-        A refund alone does not show this.
+        """Check whether the shop keeps a restocking or return fee.
+
+        All goods came back, no money failed, and none is still owed to the buyer. A refund without
+        its order does not show this.
         """
         ends = {one.text("restock_type") for one in self._goods}
         owed = self.order.amount("total_outstanding") < 0
@@ -394,7 +409,7 @@ class _Settling:
         return bool(self.order.value) and ends == {"return"} and whole
 
     def _is_exchange(self) -> bool:
-        """Whether other goods took the place of these: the rest of the money paid for them."""
+        """Check whether other goods replaced these, so that the remaining money paid for them."""
         return _is_exchange(self.order)
 
 
@@ -408,7 +423,7 @@ def _is_exchange(order: Part) -> bool:
 
 
 def _ordered(order: Part) -> Decimal:
-    """Return what all lines of an order come to, those of a later exchange as well."""
+    """Return the sum of all lines of an order with tax, including the lines of a later exchange."""
     lines = lines_of(order, moved(order))
     net = sum((line.amount for line in lines), ZERO)
     return net if order.flag("taxes_included") else net + sum((one.tax for one in lines), ZERO)
@@ -421,7 +436,7 @@ def _sums(back: Sequence[_Back], money: str) -> tuple[Decimal, Decimal]:
 
 
 def _status(refund: Part, order: Part, money: _Money) -> str:
-    if not money.told:
+    if not money.count:
         if refund.text("id") in unpaid_edits(order):
             return "edited"
         goods = refund.parts("refund_line_items")
@@ -436,7 +451,10 @@ def _status(refund: Part, order: Part, money: _Money) -> str:
 
 
 def given_back(refund: Part, *, inside: bool) -> Decimal:
-    """What a refund takes off its order, in the shop's money; `inside`: its amounts hold tax."""
+    """Return what a refund takes off its order, in the shop's currency.
+
+    `inside`: its amounts include tax.
+    """
     net, tax = _sums(_given(refund, {}), SHOP)
     return net if inside else net + tax
 
@@ -471,12 +489,12 @@ def money_kept(order: Part, total: Decimal) -> Decimal:
         money = _money(refund)
         in_shop = money.currency in ("", shop)
         back = money.moved if in_shop else given_back(refund, inside=inside)
-        paid -= back if money.told else ZERO
+        paid -= back if money.count else ZERO
     return max(paid, ZERO)
 
 
 def refund_currency(refund: Part, order: Mapping[str, object]) -> str:
-    """The shop's currency, as the refund's own amounts or its order name it."""
+    """Return the shop's currency, as the refund's own amounts or its order name it."""
     many = ("refund_line_items", "refund_shipping_lines", "order_adjustments", "duties")
     places = [one for name in many for one in refund.parts(name)]
     told = next((word for word in (part.money_word() for part in places) if word), "")
@@ -484,9 +502,11 @@ def refund_currency(refund: Part, order: Mapping[str, object]) -> str:
 
 
 def order_status(cancelled: bool, financial: str, fulfillment: str, *, kept: bool = False) -> str:
-    """The one word; "" without a word of payment. `kept`: money or goods of a cancelled order did
-    not come back. What is not in the list is told with both words
-    of Shopify's, so that no rule takes it for a word it knows: `paid, restocked`.
+    """Return an order's status as a single word; blank without a payment status.
+
+    `kept`: money or goods of a cancelled order did not come back. A combination without a word of
+    its own returns both words of Shopify, such as `paid, restocked`, so that no rule matches it by
+    mistake.
     """
     if cancelled:
         return "cancelled_kept" if kept else "cancelled"
@@ -498,5 +518,8 @@ def order_status(cancelled: bool, financial: str, fulfillment: str, *, kept: boo
 
 
 def restock(word: str) -> str:
-    """What became of the goods; an unknown word stays as it came, no word is `unknown`."""
+    """Return our word for the handling of returned goods.
+
+    An unknown word stays as it came; a blank becomes `unknown`.
+    """
     return RESTOCK_WORDS.get(word, word) or "unknown"

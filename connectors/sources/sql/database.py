@@ -597,7 +597,7 @@ class _NeverPlain:
         """Accept the driver's argument; nothing of the connection is needed."""
 
     def authenticate(self, _request: object) -> Any:
-        """Break off before anything is sent."""
+        """Stop before credentials are sent, because the connection is not encrypted."""
         raise UnansweredError("plain")
 
 

@@ -195,10 +195,11 @@ _LINE_OF: Final = "line_"
 
 @dataclass(frozen=True, slots=True)
 class Headings:
-    """Field -> its label and its usual names: of records, of their lines, of both in one row.
+    """The labels and usual names of columns, by field: of records, of lines, and of rows that hold
+    both.
 
-    `lines` is field of a row -> field of the line that it fills, where both are in one row, `apart`
-    the same where lines have a sheet of their own; there `owner` names the record by its id.
+    `lines` maps a field of a row to the line's field that it fills, if both are in a row. `apart`
+    is the equivalent for lines with their own sheet, where `owner` names the record by its id.
     """
 
     head: Mapping[str, tuple[str, str]]
@@ -214,8 +215,9 @@ class Headings:
 
 @dataclass(frozen=True, slots=True)
 class FileSheets:
-    """The sheet of the records, that of their lines, and all there are; one sheet may be both, and
-    a kind without lines has none of its own.
+    """The sheet of the records, the sheet of their lines, and all sheets.
+
+    A sheet may hold both. A kind without lines has no sheet for lines.
     """
 
     orders: Sheet
@@ -245,7 +247,9 @@ class FileSheets:
 
 
 def parts_of(sheets: Sequence[Sheet], kind: KindSchema) -> FileSheets | str:
-    """Which sheet is which; else the name of the sheet that is missing."""
+    """Find the sheet of the records and the sheet of their lines; else return the name of the
+    missing sheet.
+    """
     filled = [sheet for sheet in sheets if sheet.rows]
     by_name = {_letters(one.name): one for one in filled}
     word = _letters(kind.kind)
@@ -280,8 +284,10 @@ def _only_known(sheets: Sequence[Sheet], kind: KindSchema) -> Sheet | None:
 
 
 def find_header(sheet: Sheet, kinds: Iterable[KindSchema]) -> Sheet:
-    """Return the sheet with the row of its column names: of its first rows the one that names the
-    most fields of a kind. Title rows stand above it.
+    """Return the sheet with the row of its column names.
+
+    Among the first rows, this is the row that names the most fields of a kind. Title rows may
+    precede it.
     """
     first = [number for number in sorted(sheet.rows) if number <= _HEADER_WITHIN]
     if not first:
@@ -321,7 +327,9 @@ def _holds_items(sheet: Sheet, kind: KindSchema) -> bool:
 
 
 def fields_of(parts: FileSheets, sheet: str) -> Mapping[str, tuple[str, str]]:
-    """The fields that the columns of a sheet can fill; none of a sheet that is not read."""
+    """Return the fields that the columns of a sheet can fill; empty for a sheet that is not
+    read.
+    """
     headings = parts.headings
     if parts.joined:
         fields = {**headings.joined, **headings.extras}
@@ -330,7 +338,7 @@ def fields_of(parts: FileSheets, sheet: str) -> Mapping[str, tuple[str, str]]:
 
 
 def filled_columns(sheet: Sheet, columns: Sequence[FileColumn]) -> list[tuple[int, str]]:
-    """The columns of a sheet that are read, with the field that each fills."""
+    """Return each column of a sheet that is read, with the field that it fills."""
     letters = {column_name(column): column for column, _ in header_of(sheet)}
     return [
         (letters[one.letter], one.field)
@@ -340,12 +348,15 @@ def filled_columns(sheet: Sheet, columns: Sequence[FileColumn]) -> list[tuple[in
 
 
 def sheets_read(parts: FileSheets) -> tuple[Sheet, ...]:
-    """The sheets whose rows count."""
+    """Return the sheets whose rows are read."""
     return (parts.orders,) if parts.joined else (parts.orders, parts.items)
 
 
 def columns_of(parts: FileSheets, sheet: Sheet, chosen: Chosen) -> Iterator[FileColumn]:
-    """The columns of a sheet with what each fills, but for the one that we ourselves add."""
+    """Yield the columns of a sheet with the field that each fills.
+
+    Our own column Errors is left out.
+    """
     words = [(column, word) for column, word in header_of(sheet) if word != ERRORS]
     keys = {column: f"{sheet.name}!{column_name(column)}" for column, _ in words}
     mine = {column: chosen[key] for column, key in keys.items() if key in chosen}
@@ -393,10 +404,10 @@ def _tax_amounts(
 def fixed_values(
     parts: FileSheets, chosen: Chosen, filled: Collection[tuple[str, str]]
 ) -> Mapping[str, str]:
-    """Return field -> the value for its blank cells; `filled`: sheet and field of each column.
+    """Return field -> the value for its blank cells. `filled`: sheet and field of each column.
 
-    A value that was set for an earlier file is only for a field without a column: nobody has looked
-    at the blank cells of this file.
+    A value set for an earlier file only applies to fields without a column. The blank cells of this
+    file have not been reviewed.
     """
     known = {name for sheet in sheets_read(parts) for name in fields_of(parts, sheet.name)}
     columns = {name for _, name in filled}
@@ -412,7 +423,7 @@ def fixed_values(
 def missing_of(
     parts: FileSheets, filled: Mapping[tuple[str, str], str]
 ) -> Iterator[tuple[str, str]]:
-    """The needed fields that no column fills, by sheet."""
+    """Yield (sheet, field) for each required field that no column fills."""
     for part, sheet in (("orders", parts.orders), ("items", parts.items)):
         for name in _needed(parts, part):
             named = (sheet.name, name) in filled or name in parts.fixed
@@ -428,7 +439,7 @@ def missing_of(
 
 
 def _needed(parts: FileSheets, part: str) -> Iterator[str]:
-    """The fields without which no record of the kind can be read."""
+    """Yield the fields that a record of this kind cannot be read without."""
     if part == "orders":
         yield from (one.name for one in parts.kind.fields if one.required)
         return
@@ -441,7 +452,11 @@ def _needed(parts: FileSheets, part: str) -> Iterator[str]:
 def _nameless(
     parts: FileSheets, filled: Mapping[tuple[str, str], str]
 ) -> Iterator[tuple[str, str]]:
-    """Items that name an order by its id, where orders have a number alone: they may mean that."""
+    """Yield the missing order id column if items name orders by an id and the orders only have
+    numbers.
+
+    Not needed if the items' values match the orders' numbers.
+    """
     orders, items = parts.orders.name, parts.items.name
     numbers = _texts(parts.orders, filled.get((orders, "number"), ""))
     meant = _texts(parts.items, filled[items, parts.headings.owner])
@@ -468,8 +483,10 @@ def main() -> None:
 
 
 def written(raw: bytes, csv: str, errors: Mapping[str, str], limits: Limits) -> bytes | None:
-    """The workbook with the words for each cell of `errors`; `csv` names the one sheet of a CSV.
-    None, or RefusedError, when it cannot be read.
+    """Return the workbook with an error message added for each cell of `errors`.
+
+    `csv` is the sheet name of a CSV file, else blank. Returns None or raises RefusedError if the
+    file cannot be read.
     """
     words = _by_row(errors)
     if not csv:
@@ -485,7 +502,7 @@ def written(raw: bytes, csv: str, errors: Mapping[str, str], limits: Limits) -> 
 
 
 def _by_row(errors: Mapping[str, str]) -> Mapping[str, Mapping[int, str]]:
-    """Sheet -> row -> what is wrong in it, a sentence for each cell."""
+    """Return sheet -> row -> error messages of that row, one line for each cell."""
     found: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
     for place, words in errors.items():
         sheet, _, cell = place.rpartition("!")
@@ -498,7 +515,10 @@ def _by_row(errors: Mapping[str, str]) -> Mapping[str, Mapping[int, str]]:
 
 
 def _rows(sheet: Sheet, errors: Mapping[int, str]) -> Sequence[Sequence[Written]]:
-    """The rows as they were, up to the last one; the column Errors stands last, once."""
+    """Return all rows unchanged, with the column Errors last.
+
+    An Errors column from before is replaced.
+    """
     headings = header_of(sheet)
     old = {column for column, word in headings if word == ERRORS}
     width = max((column for row in sheet.rows.values() for column in row), default=0)
@@ -520,8 +540,10 @@ def _written(value: CellValue | None) -> Written:
 
 
 def kept(raw: bytes, errors: Errors) -> bytes | None:
-    """The workbook with these errors (sheet -> row -> words); None where it is too large, or holds
-    what openpyxl does not read. The archive was checked before.
+    """Return the workbook with these errors (sheet -> row -> message), its layout preserved.
+
+    None if it is too large or holds content that openpyxl cannot read. The caller has checked the
+    archive.
     """
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         if sum(one.file_size for one in archive.infolist()) > MOST_UNPACKED:
@@ -567,14 +589,17 @@ def _header_row(sheet: Any) -> int:
 
 
 def _cells(sheet: Any) -> Iterator[Cell]:
-    """The cells that are written; one far out makes no others between."""
+    """Yield the cells that exist in the sheet.
+
+    A cell far out does not create the cells in between.
+    """
     for cell in tuple(sheet._cells.values()):  # iter_rows makes all that are missing
         if not isinstance(cell, MergedCell):
             yield cell
 
 
 def _behind(sheet: Any) -> int:
-    """The first column behind all that is filled, and behind all merged cells."""
+    """Return the first column to the right of all filled and all merged cells."""
     filled = max((cell.column for cell in _cells(sheet) if cell.value is not None), default=0)
     merged = max((int(one.max_col) for one in sheet.merged_cells.ranges), default=0)
     return max(filled, merged) + 1
@@ -587,7 +612,7 @@ def _like(cell: Any, other: Any) -> None:
 
 
 class Said(StrEnum):
-    """What the values of a file say together of which number is the day."""
+    """The date order that the values of a file show together: which number is the day."""
 
     DAY = "day"
     MONTH = "month"
@@ -598,22 +623,28 @@ class Said(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """What a file says, the first of its values that can be read in several ways, and in which."""
+    """The date order shown by a file, an example that can be read in several ways, and the possible
+    orders.
+    """
 
     said: Said
     example: str = ""
     ways: tuple[DayOrder, ...] = ()
 
     def order(self, told: str) -> DayOrder | None:
-        """How its days are read, if that is known: as its own values say, else as somebody told."""
+        """Return how the file's dates are read: by its own values, else as the user chose.
+
+        None if unknown.
+        """
         if self.said in (Said.DAY, Said.MONTH):
             return DayOrder(self.said.value)
         return DayOrder(told) if self.said is Said.EITHER and told in self.ways else None
 
 
 def days_of(values: Iterable[object]) -> Days:
-    """What these cells say together: only in a way in which all of them can be read. That a year
-    comes first no value says alone: it may as well be a typing error.
+    """Return the date order in which all of these cells can be read.
+
+    The year first is never concluded from the values alone, since a typing error looks alike.
     """
     written: dict[DateParts, str] = {}
     for value in values:
@@ -643,8 +674,9 @@ def days_of(values: Iterable[object]) -> Days:
 
 
 def readings(parts: DateParts) -> dict[DayOrder, str]:
-    """What the three numbers of a day can mean, in ISO form: no month is above 12, no day above
-    31. A year of four digits is never at the front.
+    """Return the possible readings of a date's three numbers, in ISO form by date order.
+
+    A month is at most 12, a day at most 31. A four-digit year never comes first.
     """
     first, second, third = (one.zfill(2) for one in parts)
     year = third if len(third) > 2 else f"{_CENTURY}{third}"
@@ -659,7 +691,10 @@ def readings(parts: DateParts) -> dict[DayOrder, str]:
 
 
 def as_iso(value: object, order: DayOrder) -> object:
-    """The value with its day as 2026-06-05, and what stands behind it; any other as it is."""
+    """Return the value with its date as 2026-06-05 and the text behind it unchanged.
+
+    Any other value is returned as it is.
+    """
     found = _WRITTEN.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
         return value
@@ -675,8 +710,10 @@ def as_iso(value: object, order: DayOrder) -> object:
 
 @cache
 def headings_of(kind: KindSchema) -> Headings:
-    """What the columns of this kind are called. Its own word stands before those of its number and
-    id: `Refund no` is the number of a refund, and the order's number another field of it.
+    """Return the column names of a record kind.
+
+    The kind's own words precede the words of its number and id. So `Refund no` is the number of a
+    refund, and the order's number is another of its fields.
     """
     word = kind.kind.replace("_", " ")
     head = {"id": _own("id", word), "number": _own("number", word), "status": _own("status", word)}
@@ -697,7 +734,9 @@ def headings_of(kind: KindSchema) -> Headings:
 
 
 def _own(name: str, word: str) -> tuple[str, str]:
-    """What identifies a record; of an order as people have always called it."""
+    """Return the label and usual names of a record's id, number or status; for orders the
+    established ones.
+    """
     label, usual = _HEAD[name]
     if word == "order":
         return label, usual
@@ -711,7 +750,9 @@ def _own(name: str, word: str) -> tuple[str, str]:
 
 
 def _said(one: FieldSchema, word: str, first: Mapping[str, tuple[str, str]]) -> tuple[str, str]:
-    """The label of a field and its usual names; of one that nobody has described, its own name."""
+    """Return the label of a field and its usual names; for a field without a description, its own
+    name.
+    """
     plain = one.name.replace("_", " ")
     found = first.get(one.name) or _OTHER.get(one.name) or _HEAD.get(one.name)
     return found or (plain.capitalize(), f"{word} {plain}")
@@ -727,12 +768,14 @@ def _owner(word: str) -> tuple[str, str]:
 
 
 def id_of(kind: KindSchema) -> str:
-    """What other records call the id of this kind; shops have it as a field of the record, too."""
+    """Return the field name by which other records refer to the id of this kind, such as
+    `order_id`.
+    """
     return f"{kind.kind}_id"
 
 
 def labels(fields: Mapping[str, tuple[str, str]]) -> tuple[FieldLabel, ...]:
-    """The fields as a list to choose from."""
+    """Return the fields with their labels, as a list to choose from."""
     return tuple(FieldLabel(name, label) for name, (label, _) in fields.items())
 
 
@@ -742,9 +785,10 @@ def matched(
     chosen: Mapping[int, str],
     known: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[int, tuple[str, MatchedBy]]:
-    """Column -> its field and how it found it. A field is filled by one column: by the one that a
-    person chose, else by the heading of a known export, else the first of exactly its name, else
-    the first with a usual name of it.
+    """Return column -> (field, how it was matched).
+
+    A field is filled by a single column. The user's choice comes first, then the heading of a known
+    export. Then the first column with exactly the field's name, then the first with a usual name.
     """
     found = {
         column: (name, MatchedBy.PERSON)

@@ -1,4 +1,6 @@
-"""The headings of well-known exports, and the columns of an order that no field of it holds."""
+"""Define the headings of well-known exports, and the columns of an order that match none of its
+fields.
+"""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -260,11 +262,14 @@ CANCELLED: Final = frozenset({"canceled", "cancelled"})
 
 @dataclass(frozen=True, slots=True)
 class KnownExport:
-    """An export that many shops send: its name, headings that together occur only in it, and the
-    field that each heading fills (blank: the column is not read). A heading is written without
-    blanks, signs and capitals. `row_is_piece`: each row is one piece, and no column holds the
-    order's total. `unit`: what its quantities count. `marketplace`: the name is that of a
-    marketplace, which may make the e-Invoices of these sales.
+    """An export format that many shops use: its name, its identifying headings and the field of
+    each.
+
+    `marks` are headings that together occur only in this export. A blank field means that the
+    column is not read. Headings are written without blanks, signs and capitals. `row_is_piece`:
+    each row is a single piece, and no column holds the order's total. `unit`: the unit of its
+    quantities. `marketplace`: the name is a marketplace, which may issue the e-Invoices of these
+    sales.
     """
 
     name: str

@@ -60,10 +60,11 @@ Cells = dict[str, Cell]
 
 @dataclass(slots=True)
 class SheetOrder:
-    """One order as its rows hold it: cells by field, of its head and of each line; `extras` and
-    `line_extras` are those of columns that no field holds. `place` is its first cell, `stated` the
-    cell of its total. `interpreted`: its rows do not repeat the order in our own layout, so what
-    was read is proved by the total.
+    """One order as its rows hold it: cells by field, of its head and of each line.
+
+    `extras` and `line_extras` are cells of columns that match no field. `place` is its first cell,
+    `stated` the cell of its total. `interpreted`: the rows do not use our own layout, so the total
+    must prove the values that were read.
     """
 
     place: str
@@ -291,7 +292,7 @@ def _fill_price(line: Cells, total: Cell | None) -> None:
 
 
 def _stated_prices(order: SheetOrder) -> bool | None:
-    """Return whether the order's prices hold their tax, if it says so itself."""
+    """Return whether the order's prices include tax, if the order states it; else None."""
     cell = order.head.get(INCLUSIVE)
     word = str(cell.value).strip().casefold() if cell is not None else ""
     return {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}.get(word)

@@ -59,8 +59,9 @@ _TEXT_EXTRAS: Final = frozenset(
 @dataclass(frozen=True, slots=True)
 class SheetRow:
     """One row of a sheet: its place, the column that each field is read from, and its values.
-    Cells are made on request, since a file has a million of them. `readings`: how the cells of a
-    column are read. `below`: further rows of the same record, which fill what this row leaves
+
+    Cells are created on request, since a file has a million cells. `readings`: how the cells of a
+    column are read. `below`: further rows of this record, which fill the cells that this row leaves
     blank.
     """
 

@@ -17,7 +17,7 @@ from connectors.contract.schema import FieldType
 
 
 class DecimalSign(StrEnum):
-    """Which sign stands before the decimals of a file's numbers."""
+    """The decimal separator of a file's numbers."""
 
     POINT = "point"
     COMMA = "comma"
@@ -196,8 +196,10 @@ class Decimals:
 
 
 def decimals_of(values: Iterable[object]) -> Decimals:
-    """Return the decimal sign of a file. A sign followed by other than three digits, or the last of
-    two different signs, stands before decimals.
+    """Return the decimal separator of a file.
+
+    A sign followed by other than three digits precedes decimals. So does the last of two different
+    signs.
     """
     points = commas = 0
     doubtful = ""
