@@ -66,8 +66,9 @@ _PAID = (("invoice_balance", "invoice_number"), ("bill_balance", "bill_number"))
 
 
 def class_of(code: str, *, reason: str = "", status: int | None = None) -> ErrorClass:
-    """The class of a refusal by its code, else by its status; a refusal nobody knows goes to a
-    person.
+    """Return the error class of a refusal by its code, else by its status.
+
+    An unknown refusal needs a person.
     """
     if code == "einvoice_invalid":
         return _EINVOICE.get(reason, "bad_value")
@@ -98,12 +99,15 @@ def hear(answer: HttpAnswer, now: datetime) -> Heard:
 
 @lru_cache(maxsize=2)
 def _opened(body: bytes) -> object:
-    """What it says; that of a whole file is asked for by each of its documents, and opened once."""
+    """Return the parsed JSON of a body.
+
+    Cached, since the answer of a file is read once for each document.
+    """
     return loads(body)
 
 
 def pause_of(heard: Heard) -> float | None:
-    """After how many seconds it may be asked again, where it says so."""
+    """Return how many seconds to wait before the next call, if the answer states it; else None."""
     asked = retry_after(heard.answer.headers, heard.now)
     if asked is not None:
         return asked
@@ -116,28 +120,28 @@ def pause_of(heard: Heard) -> float | None:
 
 
 def object_of(content: Mapping[str, Any] | None, name: str) -> Mapping[str, Any]:
-    """The object under a name, perhaps empty."""
+    """Return the object under a name, or an empty object."""
     value = (content or {}).get(name)
     return value if isinstance(value, dict) else {}
 
 
 def list_of(value: object) -> list[Mapping[str, Any]]:
-    """The objects of a list; nothing where it is none."""
+    """Return the objects in a list; empty for a value that is no list."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def values_of(value: object) -> list[object]:
-    """Any list; nothing where it is none."""
+    """Return the value if it is a list, else an empty list."""
     return value if isinstance(value, list) else []
 
 
 def text_of(value: object) -> str:
-    """A text; blank where it is none."""
+    """Return the value if it is text, else blank."""
     return value if isinstance(value, str) else ""
 
 
 def decimal_of(value: object) -> Decimal | None:
-    """A number as text; None where it is none."""
+    """Return a finite number as a decimal, else None."""
     try:
         found = Decimal(str(value))
     except InvalidOperation:
@@ -148,7 +152,9 @@ def decimal_of(value: object) -> Decimal | None:
 def accepted(
     entry: Mapping[str, Any], heard: Heard, number: str | None, rows: Sequence[object]
 ) -> Answer:
-    """Taken by this call, or by an earlier one with the same key, whose answer is told again.
+    """Return the accepted answer of a document, taken by this call or an earlier call with its
+    idempotency key.
+
     `rows` are the document's lines as AiAccount counts them.
     """
     warnings = list_of(entry.get("warnings"))
@@ -180,7 +186,7 @@ def _kept(warning: Mapping[str, Any], rows: Sequence[object]) -> Kept | None:
 
 
 def rejected(entry: Mapping[str, Any], heard: Heard, number: str) -> Answer:
-    """One document of many was refused, by the errors of its own rows, which it names."""
+    """Return the answer for one rejected document in a file, by the errors of its own rows."""
     rows = set(values_of(entry.get("lines")))
     errors = list_of((heard.content or {}).get("errors"))
     mine = [error for error in errors if error.get("line") in rows]
@@ -199,7 +205,7 @@ def rejected(entry: Mapping[str, Any], heard: Heard, number: str) -> Answer:
 
 
 def _at_lines(errors: Sequence[Mapping[str, Any]]) -> str:
-    """What it says, and of which lines of the file (the header is line 1)."""
+    """Return the error messages with their lines in the file. The header is line 1."""
     lines: dict[str, list[object]] = {}
     for error in errors:
         lines.setdefault(text_of(error.get("message")), []).append(error.get("line"))
@@ -214,7 +220,7 @@ def _lines(found: Sequence[object]) -> str:
 
 
 def refusal(heard: Heard) -> Answer:
-    """What the error envelope says about the whole call."""
+    """Return the refusal that the error envelope gives for the whole call."""
     status, error = heard.answer.status, heard.error
     code = text_of(error.get("code"))
     lines = list_of((heard.content or {}).get("errors"))
@@ -254,7 +260,7 @@ def _words(errors: Sequence[Mapping[str, Any]]) -> str:
 
 
 def already_there(ref: str | None, number: str | None, status: int) -> Answer:
-    """It was posted before this call, as it was sent."""
+    """Return the accepted answer for a document that was posted earlier with equal content."""
     return Answer(
         kind="accepted",
         code="duplicate",
@@ -268,7 +274,7 @@ def already_there(ref: str | None, number: str | None, status: int) -> Answer:
 
 
 def other_content(ref: str | None, number: str | None, status: int) -> Answer:
-    """Its number exists there with another content."""
+    """Return the refusal for a number that exists with other content."""
     return Answer(
         kind="refused",
         error_class="stale_version",
@@ -283,7 +289,9 @@ def other_content(ref: str | None, number: str | None, status: int) -> Answer:
 
 
 def parked(heard: Heard) -> Answer:
-    """Kept there until the key is active again."""
+    """Return the awaiting answer for a document that AiAccount queues until the key is active
+    again.
+    """
     return Answer(
         kind="awaiting",
         code="key_paused",
@@ -294,7 +302,7 @@ def parked(heard: Heard) -> Answer:
 
 
 def awaiting(heard: Heard) -> Answer:
-    """Taken, and not finished."""
+    """Return the awaiting answer for a document that AiAccount is still processing."""
     return Answer(
         kind="awaiting",
         code="processing",
@@ -305,7 +313,9 @@ def awaiting(heard: Heard) -> Answer:
 
 
 def without_content(status: int) -> Answer:
-    """A status and nothing else that can be read."""
+    """Return the answer for a response without readable content: a refusal for 4xx, else
+    uncertain.
+    """
     if 400 <= status < 500:
         error_class = class_of("", status=status)
         return Answer(
@@ -319,12 +329,15 @@ def without_content(status: int) -> Answer:
 
 
 def unanswered(payload: Payload, failure: HttpFailure) -> tuple[Answer, ...]:
-    """What a call without an answer means: nothing was sent, or nobody knows."""
+    """Return the answers for a call without a response: not sent, or uncertain."""
     return spread(payload, calls.unanswered(failure))
 
 
 def spread(payload: Payload, answer: Answer) -> tuple[Answer, ...]:
-    """One answer for all documents that were sent; the others keep their own."""
+    """Return an answer for each document of the payload.
+
+    Documents refused before keep their own answer.
+    """
     return tuple(
         payload.refused.get(at, replace(answer, number=number))
         for at, number in enumerate(payload.numbers)
@@ -332,7 +345,7 @@ def spread(payload: Payload, answer: Answer) -> tuple[Answer, ...]:
 
 
 def answers_of(payload: Payload, heard: Heard) -> tuple[Answer, ...]:
-    """One answer for each document of a call that was answered."""
+    """Return the answer for each document of a call, from its response."""
     status = heard.answer.status
     if status >= 500 or 300 <= status < 400 or status in _UNANSWERED:
         return spread(payload, uncertain("no_answer", f"AiAccount answered {status}.", status))
@@ -366,8 +379,9 @@ def _each(payload: Payload, heard: Heard) -> tuple[Answer, ...]:
 def _by_position(
     payload: Payload, entries: Sequence[Mapping[str, Any]]
 ) -> dict[int, Mapping[str, Any]]:
-    """Which document each entry is about: by its sheet rows, and by number only as a check on
-    them.
+    """Return place -> entry of the response.
+
+    An entry belongs to a document if its first sheet row and its number agree.
     """
     found: dict[int, Mapping[str, Any]] = {}
     for entry in entries:
@@ -389,7 +403,10 @@ def _single(payload: Payload, heard: Heard) -> Answer:
 
 
 def _besides(entry: Mapping[str, Any]) -> str:
-    """What is left to pay of what it pays, or what of a refund went back into stock."""
+    """Return a note on the balance left to pay, or on the goods that a refund returned to stock.
+
+    Else blank.
+    """
     for balance, number in _PAID:
         left = decimal_of(entry.get(balance))
         if left is not None:
@@ -408,7 +425,7 @@ def _besides(entry: Mapping[str, Any]) -> str:
 
 
 def document_answer(entry: Mapping[str, Any], heard: Heard, number: str) -> Answer:
-    """What one entry of `documents` says."""
+    """Return the answer for an entry of the response's list `documents`."""
     status = heard.answer.status
     ref = text_of(entry.get("id")) or None
     match entry.get("outcome"), entry.get("same_content"):

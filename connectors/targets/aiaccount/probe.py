@@ -33,7 +33,7 @@ LONGEST_COMPANY = 120
 
 
 def key_fault(secret: str) -> str:
-    """What is wrong with the text of a key; empty when nothing is."""
+    """Return what is wrong with the text of a key; blank if nothing is."""
     if not secret:
         return "No key is set."
     if re.search(r"\s", secret):
@@ -52,8 +52,9 @@ def report(
     answer: HttpAnswer | HttpFailure,
     documents: Collection[str] = (),
 ) -> ConnectionReport:
-    """The steps and the snapshot that follow from one answer of the connection endpoint. All of
-    these document types must be taken.
+    """Return the steps and the snapshot that follow from the connection endpoint's answer.
+
+    The key must allow all of these document types.
     """
     made: tuple[Step, ...] = (
         Step(STEPS[0], ok=True, words="No spaces or hidden characters."),
@@ -82,13 +83,13 @@ def report(
 
 
 def no_key(fault: str) -> ConnectionReport:
-    """The report when the key itself cannot be sent."""
+    """Return the report for a key that cannot be sent."""
     hint = f"Copy the key again at {AT_KEYS}, in one piece."
     return ConnectionReport.stopped(STEPS, Step.failed(STEPS[0], fault, hint, "key.text"))
 
 
 def _other_company(answer: HttpAnswer, content: object) -> bool:
-    """Whether the key is known, and reaches other companies only."""
+    """Check whether the answer shows a valid key that only reaches other companies."""
     error = content.get("error") if isinstance(content, dict) else None
     code = error.get("code") if isinstance(error, dict) else None
     return answer.status == HTTPStatus.NOT_FOUND and code == "company_not_found"

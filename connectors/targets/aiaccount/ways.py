@@ -99,11 +99,11 @@ MEANINGS: Final = Meanings(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """How one document type goes in and is found again.
+    """How one document type is sent and looked up.
 
-    `shown` are the fields that a look-up tells of it, by our names and AiAccount's; none where it
-    cannot be looked up. `alone` says that one document may go as JSON, to its `page`, where it is
-    looked up, too; `imports` is blank where it goes in no file.
+    `shown` maps our field names to the names in a lookup's answer; empty if AiAccount shows none.
+    `alone`: a document may be sent as JSON, to the address `page`, where it is also looked up.
+    `imports` is the address for files; blank if it is not sent in a file.
     """
 
     schema: DocumentSchema
@@ -125,7 +125,7 @@ class Way:
 
     @property
     def takes_rate(self) -> bool:
-        """Whether it has a rate; a refund has that of its invoice."""
+        """Whether a document has a currency rate of its own. A refund uses its invoice's rate."""
         return any(field.name == _RATE.name for field in self.schema.header)
 
     @property

@@ -74,8 +74,10 @@ _LISTS = ("details", "paymentDetails")
 
 
 def meaning(status: int, message: str, *, creates: bool) -> Meaning:
-    """What a refusal means. A change that finds no document (404) is news about the document; a
-    create that finds none was sent to a place that is not there.
+    """Return the meaning of a refusal.
+
+    A 404 to a change means that the document is missing. A 404 to a create means that the address
+    is wrong.
     """
     if status == 404 and not creates and "not exists" in message.casefold():
         return _GONE
@@ -122,14 +124,16 @@ def read(path: str, number: str, get: Get) -> Seen | Found:
 
 
 def not_told(answer: Call) -> Found:
-    """Why a call tells nothing of a document."""
+    """Return an unknown lookup result for a failed call, or for an answer without a document."""
     if isinstance(answer, HttpFailure):
         return unclear_lookup(answer)
     return unclear_lookup(answer, message_of(loads(answer.body)), pause_of(answer))
 
 
 def pause_of(answer: HttpAnswer) -> float | None:
-    """How long until the counter of calls starts again, in seconds."""
+    """Return the seconds until AutoCount's rate limit resets; None if the answer does not state
+    it.
+    """
     asked = retry_after(answer.headers, answer.at)
     if asked is not None:
         return asked
@@ -141,13 +145,13 @@ def pause_of(answer: HttpAnswer) -> float | None:
 
 
 def message_of(content: object) -> str:
-    """AutoCount's own words in an error."""
+    """Return AutoCount's error message; blank if it has none."""
     message = content.get("message") if isinstance(content, dict) else None
     return message if isinstance(message, str) else ""
 
 
 def told(schema: DocumentSchema, stands: Mapping[str, Any]) -> Stands:
-    """A document of AutoCount by the names of our schema."""
+    """Return an AutoCount document with the field names of our schema."""
     master, rows = stands["master"], stands.get("details")
     fields = _answer_fields(schema.header, master)
     return Stands(
@@ -185,20 +189,23 @@ def _text(field: FieldSchema, value: object) -> str:
 
 
 def total_of(stands: Mapping[str, Any] | None) -> Decimal | None:
-    """The total of a document there; None where that is not shown."""
+    """Return the document's total in AutoCount; None if it is not shown."""
     master = (stands or {}).get("master")
     total = master.get("finalTotal") if isinstance(master, Mapping) else None
     return Decimal(str(total)) if isinstance(total, int | Decimal) else None
 
 
 def changed_by(stands: Mapping[str, Any] | None) -> str:
-    """Which user of AutoCount changed it last; blank where that is not shown."""
+    """Return the AutoCount user who last changed the document; blank if it is not shown."""
     master = (stands or {}).get("master")
     return str(master.get("lastModifiedUserID") or "") if isinstance(master, Mapping) else ""
 
 
 def validated_at(stands: Mapping[str, Any] | None, zone: ZoneInfo) -> datetime | None:
-    """Since when its e-invoice is valid, if AutoCount tells; its moments name no zone."""
+    """Return since when the document's e-invoice is valid; None if not shown.
+
+    AutoCount's time is read in `zone`.
+    """
     master = (stands or {}).get("master")
     text = master.get(VALIDATED) if isinstance(master, Mapping) else None
     try:
@@ -208,14 +215,17 @@ def validated_at(stands: Mapping[str, Any] | None, zone: ZoneInfo) -> datetime |
 
 
 def number_of(stands: Mapping[str, Any]) -> str:
-    """The number of a document, blank if it has none."""
+    """Return the number of a document, blank if it has none."""
     master = stands.get("master")
     found = master.get("docNo") if isinstance(master, Mapping) else None
     return found if isinstance(found, str) else ""
 
 
 def refusal(number: str, action: Action, answer: HttpAnswer) -> Answer | None:
-    """Why it was not done; nothing when AutoCount says that it was."""
+    """Return why the write was not done or is uncertain; None if AutoCount reports success.
+
+    Voiding a void document counts as success.
+    """
     status = answer.status
     if status in DONE:
         return None
@@ -238,7 +248,9 @@ def refusal(number: str, action: Action, answer: HttpAnswer) -> Answer | None:
 
 
 def confirmed(payload: Payload, action: Action, status: int, seen: Seen | Found) -> Answer:
-    """The end of a write that AutoCount says it has done, by what is there now."""
+    """Return the answer for a write that AutoCount reports as done, after reading the document
+    back.
+    """
     number = payload.numbers[0]
     if action == "void":
         if isinstance(seen, Found) or not seen.void:
@@ -260,8 +272,10 @@ def confirmed(payload: Payload, action: Action, status: int, seen: Seen | Found)
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing that is not the same. `field` is AutoCount's word in a line (0 is the header), or
-    blank when lines came or went.
+    """One difference between our document and AutoCount's.
+
+    `line` 0 is the header. `field` is AutoCount's field name, or blank if the number of lines
+    differs.
     """
 
     line: int
@@ -297,7 +311,10 @@ def _total(seen: Seen | Found) -> Decimal | None:
 
 
 def taken(payload: Payload, refused: Answer, seen: Seen | Found) -> Answer:
-    """What a number that is taken means, by what stands under it."""
+    """Return the answer for a number that is taken, by comparing the document that holds it.
+
+    With our content it is already posted; with other content it is refused.
+    """
     number, compared = payload.numbers[0], _compared(payload, seen)
     if compared is None:
         return refused
@@ -338,7 +355,7 @@ def _with_number(compared: Compared, number: str, seen: Seen | Found) -> Compare
 def find_document(
     document: OutgoingDocument, action: Action, standing: OutgoingDocument | None, get: Get
 ) -> Found:
-    """Look once. `get` makes one read-only call to a path below the account book."""
+    """Look up a document once. `get` sends a read-only request to a path below the account book."""
     if document.document not in SCHEMAS:
         words = f"AutoCount's interface knows no {document.document}."
         return Found(kind="unknown", words=words)
@@ -383,8 +400,10 @@ def _against(document: OutgoingDocument, stands: Mapping[str, Any]) -> Compared:
 def _as_before(
     action: Action, standing: OutgoingDocument | None, stands: Mapping[str, Any]
 ) -> bool:
-    """Whether what is shown is what was sent before an update, too: it is silent about all that the
-    update changes, so nobody knows. It says whole what it wants, and may be sent twice.
+    """Check whether the document still equals the version before an update.
+
+    If the update changed only fields that AutoCount does not show, its result is unknown. An update
+    names all its values, so it is safe to send it twice.
     """
     return (
         action == "update" and standing is not None and not _against(standing, stands).differences
@@ -392,7 +411,10 @@ def _as_before(
 
 
 def _untouched(document: OutgoingDocument, standing: OutgoingDocument | None, seen: Seen) -> Found:
-    """It has not been done; whether it may be depends on nobody having changed the document."""
+    """Return the lookup result for a change that has not been made.
+
+    `absent` allows the change. `different`: the document was changed in AutoCount since we sent it.
+    """
     number = document.number
     if standing is None:
         words = f"{number} exists there, and what was sent before is not known."
@@ -425,7 +447,9 @@ def _different(document: OutgoingDocument, words: str, seen: Seen, compared: Com
 
 
 def beside(document: OutgoingDocument, seen: Seen, validated: datetime | None) -> Found:
-    """What was seen beside the document as it was sent last."""
+    """Return the result of comparing AutoCount's document under this number with the content last
+    sent.
+    """
     number = document.number
     if seen.document is None:
         return Found(kind="absent", words=seen.words, proof=seen.proof)
@@ -451,7 +475,10 @@ def beside(document: OutgoingDocument, seen: Seen, validated: datetime | None) -
 def compare(
     wanted: Mapping[str, Any], expected: Mapping[str, str], stands: Mapping[str, Any]
 ) -> Compared:
-    """A body as it was sent, the amounts that were expected, and the document as it is read."""
+    """Compare a body as it was sent, with its expected amounts, and the document read from
+    AutoCount. A total that differs only by rounding is recorded as the target's value, not as a
+    difference.
+    """
     told: list[Difference] = []
     kept: list[Kept] = []
     theirs = _mapping(stands.get("master"))
@@ -499,7 +526,9 @@ def _shown(value: object) -> str:
 
 
 def _trimmed(value: Decimal) -> str:
-    """Without the zeros that only show the decimals of the book; sen keep both places."""
+    """Return a number as text without trailing zeros, but with at least 2 decimals unless it is
+    whole.
+    """
     whole = value == value.to_integral_value()
     places = 0 if whole else max(2, -int(value.normalize().as_tuple().exponent))
     return format(value, f".{places}f")
@@ -523,7 +552,10 @@ def _is_number(value: object) -> bool:
 
 
 def _number(value: object) -> Decimal | None:
-    """An absent number is 0, as it is there."""
+    """Return a value as a decimal.
+
+    A missing number is 0, as in AutoCount. None if it is no number.
+    """
     if value in (None, ""):
         return Decimal(0)
     try:
@@ -561,7 +593,10 @@ def _rows(
 def _compare_tax(
     ours: str | None, theirs: Mapping[str, Any], line: int, kept: list[Kept]
 ) -> list[Difference]:
-    """Compare the tax of a line, where both sides say it; a sen of rounding is only kept."""
+    """Compare the tax of a line if both sides state it.
+
+    A difference of up to one sen is only recorded as the target's value.
+    """
     if ours is None or _TAX not in theirs or _same(ours, theirs[_TAX]):
         return []
     one, other = _number(ours), _number(theirs[_TAX])
@@ -572,8 +607,9 @@ def _compare_tax(
 
 
 def _is_rounded(ours: object, theirs: object) -> bool:
-    """Whether the other number is ours with the decimals that the book has; a book shows all of
-    them, so a number that is shown with fewer than two is nobody's rounding.
+    """Check whether AutoCount's number is ours, rounded to the decimals of its book.
+
+    A book shows all its decimals. So a number with fewer than two decimals is not a rounded number.
     """
     one, other = _number(ours), _number(theirs)
     if one is None or other is None or one == other:
@@ -584,7 +620,7 @@ def _is_rounded(ours: object, theirs: object) -> bool:
 
 
 def _is_near(ours: object, theirs: object, wanted: Mapping[str, Any]) -> bool:
-    """Whether a total is ours but for rounding."""
+    """Check whether two totals differ only by rounding."""
     one, other = _number(ours), _number(theirs)
     rows = wanted.get(_LISTS[0])
     quantities = [row.get("qty", 0) for row in rows] if isinstance(rows, list) else []

@@ -222,7 +222,7 @@ class _Kind:
 
     @property
     def thing(self) -> str:
-        """What AutoCount's messages call one of them."""
+        """AutoCount's name of such a party in its error messages, such as "Debtor"."""
         return self.path[1:].capitalize()
 
 
@@ -251,7 +251,7 @@ class AutoCount:
     items_at_once = read_back.ITEMS_AT_ONCE
 
     def rounding(self, settings: Settings) -> Rounding:  # noqa: ARG002 - it has no other way
-        """Tax is worked out for each line, and the lines are summed."""
+        """Return `per_line`: AutoCount calculates tax for each line and sums the lines."""
         return "per_line"
 
     def build(
@@ -263,7 +263,7 @@ class AutoCount:
         batch_name: str,  # noqa: ARG002
         action: Action = "create",
     ) -> Payload:
-        """One document as JSON."""
+        """Build the call for one document as JSON."""
         return payload.build(documents, settings, action=action)
 
     def refusal(
@@ -273,7 +273,7 @@ class AutoCount:
         return payload.preflight(document, action, settings)
 
     def rows_of(self, document: OutgoingDocument) -> int:  # noqa: ARG002 - it takes no files
-        """One document a call, and no rows."""
+        """Return 1, because each call carries one document and no rows."""
         return 1
 
     def send(
@@ -312,14 +312,14 @@ class AutoCount:
         action: Action = "create",
         standing: OutgoingDocument | None = None,
     ) -> Found:
-        """Whether it has been done, in the intended account book."""
+        """Look up in the intended account book whether the action has been done."""
         found = find_document(document, action, standing, _reader(settings, secret, http))
         return replace(found, proof=mask(found.proof, secret))
 
     def read(
         self, documents: Sequence[OutgoingDocument], settings: Settings, secret: str, http: Http
     ) -> tuple[Found, ...]:
-        """What stands in the intended account book beside each document."""
+        """Return, for each document, its state in the intended account book."""
         get, ask = _reader(settings, secret, http), _asker(settings, secret, http)
         found = read_back.standing(documents, get, ask, zone_of(settings))
         return tuple(replace(one, proof=mask(one.proof, secret)) for one in found)
@@ -327,7 +327,9 @@ class AutoCount:
     def alike(
         self, document: OutgoingDocument, settings: Settings, secret: str, http: Http
     ) -> tuple[Stands, ...] | Found:
-        """Documents of the same party and total, a few days around, in the intended book."""
+        """Return the book's documents with an equal party and total, dated a few days around this
+        document.
+        """
         ask = _asker(settings, secret, http)
         return read_back.alike(document, ask, base_currency_of(settings))
 
@@ -344,13 +346,13 @@ class AutoCount:
     def items(
         self, codes: Sequence[str], settings: Settings, secret: str, http: Http
     ) -> Mapping[str, ItemSetup | None] | Found:
-        """The unit of each product."""
+        """Return the unit of each product, by product code."""
         return read_back.units(codes, _reader(settings, secret, http))
 
     def list_page(
         self, kind: Listed, after: str, settings: Settings, secret: str, http: Http
     ) -> ListPage | Found:
-        """A page of its customers or suppliers."""
+        """Return a page of the account book's customers or suppliers."""
         found = list_page(kind, after, _reader(settings, secret, http))
         if isinstance(found, Found):
             return replace(found, proof=mask(found.proof, secret))
@@ -361,7 +363,9 @@ class AutoCount:
         return report(settings, secret, _reader(settings, secret, http))
 
     def more_calls(self, documents: Collection[str]) -> int:
-        """One for each type that no listing of the usual test shows."""
+        """Return the number of document types that need a call of their own in the connection
+        test.
+        """
         return len(alone(documents))
 
     def test_whole(
@@ -398,7 +402,7 @@ def _writer(settings: Settings, secret: str, http: Http) -> Write:
 
 
 def _called(payload: Payload, write: Write, get: Get) -> tuple[Call, Answer]:
-    """The call for the document, and what became of it."""
+    """Send the call for the document, and return it with its answer."""
     answer = write(payload.method, payload.path, payload.body)
     if isinstance(answer, HttpFailure):
         return answer, unanswered(answer, payload.numbers[0])
@@ -406,7 +410,10 @@ def _called(payload: Payload, write: Write, get: Get) -> tuple[Call, Answer]:
 
 
 def _end(payload: Payload, answer: HttpAnswer, get: Get) -> Answer:
-    """What became of the document, read back where AutoCount's answer alone does not tell."""
+    """Return the document's answer.
+
+    The document is read back if AutoCount's response alone does not prove the result.
+    """
     number, action = payload.numbers[0], _action(payload)
     refused = refusal(number, action, answer)
     if refused is not None and refused.code != NUMBER_TAKEN:
@@ -433,15 +440,19 @@ def _asker(settings: Settings, secret: str, http: Http) -> read_back.Ask:
 
 
 def alone(documents: Collection[str]) -> dict[str, str]:
-    """What is read of these types beside the listings: what people call it -> path."""
+    """Return the lists to read for document types that the usual listings do not cover: name for
+    people -> path.
+    """
     return dict(sorted(ALONE[name] for name in documents if name in ALONE))
 
 
 def report(
     settings: Settings, secret: str, get: Get, documents: Collection[str] = ()
 ) -> ConnectionReport:
-    """The steps, from one read for each kind of document that can be listed, and for each of
-    these types.
+    """Return the connection test's steps.
+
+    They need one read for each listing, and for each of these document types that no listing
+    covers.
     """
     fault = _key_fault(settings, secret)
     if fault:
@@ -487,7 +498,10 @@ def _key_fault(settings: Settings, secret: str) -> str:
 
 
 def _unknown_key(settings: Settings, answer: HttpAnswer, secret: str) -> Step:
-    """Return the failed step; a key of another account book gets the same answer."""
+    """Return the failed step for a refused key.
+
+    AutoCount gives an equal answer to a key of another account book.
+    """
     book = str(settings.get("company_id", "")).strip()
     tail = secret.strip()[-4:]
     words = f"AutoCount does not accept this API key, ending in …{tail}, for account book {book}."
@@ -524,7 +538,10 @@ def _book(settings: Settings) -> Step:
 
 
 def _permissions(seen: Mapping[str, HttpAnswer | HttpFailure], *, named: bool) -> Step:
-    """Whether the key may read each of these; `named`: a person wants to know which were tried."""
+    """Return the step that checks whether the key may read each of these lists.
+
+    `named`: the step lists all that were tried.
+    """
     refused = [
         name
         for name, answer in seen.items()
@@ -551,7 +568,7 @@ def _permissions(seen: Mapping[str, HttpAnswer | HttpFailure], *, named: bool) -
 
 
 def _row(names: Iterable[str]) -> tuple[str, ...]:
-    """Names to be joined by `and`: of more than two, all but the last are one already."""
+    """Return names prepared for joining with "and": all but the last are joined with commas."""
     *first, last = [*names] or [""]
     return (*([", ".join(first)] if first else []), *([last] if last else []))
 
@@ -572,8 +589,10 @@ class Missing:
     called: str
 
     def failed(self, answer: Call, refused: Answer) -> Answer | None:
-        """What its document comes to where it could not be created: that was refused, so nothing
-        of it is there, and nobody has to look it up. Nothing where the party is there now.
+        """Return the document's answer if its party could not be created; None if the party exists
+        now.
+
+        The document itself was refused, so nothing was posted and no lookup is needed.
         """
         number = refused.number or ""
         if isinstance(answer, HttpFailure):
@@ -591,7 +610,7 @@ class Missing:
         return replace(refused, words=words)
 
     def noted(self, told: Answer, heard: Call) -> Answer:
-        """What became of the document, after it was created for it."""
+        """Return the document's answer with a note that its party was created first."""
         if heard.status not in DONE:
             return told
         besides = f"{self.called} was created there first."
@@ -602,8 +621,9 @@ class Missing:
 
 
 def missing(payload: Payload, refused: Answer, settings: Settings) -> Missing | None:
-    """The party that the document of this refusal names and the book lacks, where one of its kind
-    may be created and the document says enough of it.
+    """Return the party that the refused document names and the book lacks.
+
+    None if the setting does not allow creating such parties, or the document lacks data for it.
     """
     wanted, body = split_list(str(settings.get(CREATE) or "")), loads(payload.body)
     master = body.get("master") if isinstance(body, dict) else None
@@ -662,7 +682,7 @@ def unusable_party(document: OutgoingDocument, base: str, get: Get) -> UnusableE
 
 
 def list_page(kind: Listed, after: str, get: Get) -> ListPage | Found:
-    """The page of this number, from 1; also those that are not in use."""
+    """Return the list page with this number, counted from 1. It includes inactive entries."""
     page = int(after) if after.isdecimal() else 1
     asked = f"page={page}&activeOnly=false&field=registerNo&field=isActive"
     answer = get(f"{_KINDS[kind].path}/listing?{asked}")
@@ -678,8 +698,9 @@ def list_page(kind: Listed, after: str, get: Get) -> ListPage | Found:
 
 
 def _entry(shown: Mapping[str, Any]) -> ListEntry | None:
-    """Names of fields are written in small letters where one asks, and with a capital one where
-    AutoCount answers.
+    """Return a list entry, or None without an account number.
+
+    AutoCount answers with capitalized field names, so names are compared in lower case.
     """
     told = {name.casefold(): value for name, value in shown.items()}
     code = str(told.get("accno") or "")

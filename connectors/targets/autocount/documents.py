@@ -255,7 +255,7 @@ def _document(
     lines: tuple[FieldSchema, ...] = (),
     amounts: Amounts | None = None,
 ) -> DocumentSchema:
-    """One document type."""
+    """Return the schema of a document type."""
     return DocumentSchema(
         target="autocount",
         name=name,
@@ -276,7 +276,9 @@ def _document(
 
 
 def _ordered(document: DocumentSchema) -> DocumentSchema:
-    """A document that moves no account: its lines need none."""
+    """Return the schema of a document that posts to no account, so that its lines need no
+    account.
+    """
     return replace(
         document,
         lines=tuple(replace(f, needed=False) if f is _ACCOUNT else f for f in document.lines),
@@ -290,7 +292,10 @@ def _trade(
     *more: FieldSchema,
     line: tuple[FieldSchema, ...] = (),
 ) -> DocumentSchema:
-    """A document that deals in items: its lines have quantities. What is sold is sold somewhere."""
+    """Return the schema of a trading document, whose lines have items and quantities.
+
+    Sales need a location.
+    """
     sold = party is _DEBTOR
     head = (replace(f, needed=f.needed or (sold and f.name == "Location")) for f in _HEAD)
     header = (*head, *party, *more)
@@ -299,7 +304,9 @@ def _trade(
 
 
 def _paid(name: str, title: str, party: FieldSchema) -> DocumentSchema:
-    """Money of a party, whose own account stands in the row."""
+    """Return the schema of a payment to or from a party, whose account is the account of its
+    row.
+    """
     header = (*_PAYMENT, replace(party, wire="accNo"))
     return _document(name, title, header, party, "PaymentAmt")
 

@@ -98,7 +98,7 @@ class Body:
         *,
         rounded: bool,
     ) -> dict[str, Json]:
-        """The whole body of a create or an update; `base` is the currency of the books.
+        """Return the body of a create or an update. `base` is the currency of the books.
 
         `rounded`: AutoCount rounds the total to 5 sen itself.
         """
@@ -116,7 +116,9 @@ class Body:
     def fault(
         self, document: OutgoingDocument, base: str, *, rounded: bool
     ) -> tuple[ErrorClass, str] | None:
-        """What no field says alone, and AutoCount could not be told."""
+        """Return a fault that involves several fields and that AutoCount could not post, or
+        None.
+        """
         if self.shape is _voucher and document.fields.get("KnockOffDocNo"):
             return "business_rule", (
                 "AutoCount ties a payment to its invoices by a document of its own: leave"
@@ -133,7 +135,9 @@ class Body:
 def _voucher(
     body: Body, schema: DocumentSchema, document: OutgoingDocument, action: Action, base: str
 ) -> dict[str, Json]:
-    """Money in or out: the party's own account on one side, the way of paying on the other."""
+    """Return the body of a payment or receipt: the party's account on one side, the payment method
+    on the other.
+    """
     paid = {"PaymentMethod", "PaymentAmt", "ChequeNo", "KnockOffDocNo", "KnockOffAmt"}
     fields, amount = document.fields, Decimal(document.fields["PaymentAmt"])
     wire = {field.name: field.wire for field in schema.header}
@@ -164,8 +168,9 @@ def _master(
     action: Action,
     without: frozenset[str] | set[str] = frozenset(),
 ) -> dict[str, Json]:
-    """The header. A change names every field that is ours, also the blank ones, and leaves out the
-    number, which nothing changes.
+    """Return the header.
+
+    An update contains all our fields, also the blank ones, but not the number, which never changes.
     """
     told: dict[str, Json] = {}
     for field in schema.header:
@@ -190,14 +195,15 @@ def _value(field: FieldSchema, text: str) -> Json:
 def _knock_off(
     body: Body, schema: DocumentSchema, document: OutgoingDocument, action: Action, _: str
 ) -> dict[str, Json]:
-    """A receipt and the invoices that it pays."""
+    """Return the body that links a receipt with the invoices it pays."""
     master = _master(body, schema, document, action, without={RECEIPT})
     return {"master": master, "details": knock_off_rows(schema, document)}
 
 
 def build(documents: Sequence[OutgoingDocument], settings: Settings, *, action: Action) -> Payload:
-    """The call for one document, in the books of these settings. One that could never be taken, or
-    that they would round, is answered at once.
+    """Build the call for one document.
+
+    A document that AutoCount could never take, or would round, is refused at once.
     """
     if len(documents) != 1:
         raise ValueError("AutoCount takes one document a call")
@@ -242,7 +248,10 @@ def preflight(document: OutgoingDocument, action: Action, settings: Settings) ->
 
 
 def _line_fault(document: OutgoingDocument, line: Mapping[str, str], where: str) -> Fault | None:
-    """What AutoCount would take and not do: rows that it drops, places that it has no room for."""
+    """Return a fault for a line that AutoCount would accept but drop or change, or None.
+
+    AutoCount drops lines without a quantity or text, and has one location per document.
+    """
     place = line.get("Location", "")
     if place not in ("", document.fields.get("Location", "")):
         return "bad_value", f"Location{where} is {place}: AutoCount has one place a document."
@@ -254,7 +263,7 @@ def _line_fault(document: OutgoingDocument, line: Mapping[str, str], where: str)
 
 
 def path_of(document: OutgoingDocument, action: Action) -> str:
-    """Where an action goes, below the account book."""
+    """Return the path of an action, below the account book."""
     place = BODIES[document.document].path
     if action == "create":
         return place
@@ -264,7 +273,10 @@ def path_of(document: OutgoingDocument, action: Action) -> str:
 def content(
     document: OutgoingDocument, action: Action, base: str = "", *, rounded: bool = False
 ) -> dict[str, Json]:
-    """What AutoCount is told. Rows are always complete, so the same call twice ends the same."""
+    """Return the JSON for a document.
+
+    Its rows are always complete, so sending it twice gives an equal document.
+    """
     schema = SCHEMAS[document.document]
     return BODIES[document.document].made(schema, document, action, base, rounded=rounded)
 
@@ -307,7 +319,7 @@ def expected(document: OutgoingDocument, *, rounded: bool = False) -> dict[str, 
 def moved(
     document: OutgoingDocument, rows: Sequence[Row], *, rounded: bool = False
 ) -> list[dict[str, object]]:
-    """The rows with the tax of each moved by its part; those without one stay as they are."""
+    """Return the rows with their tax adjustments. Rows without an adjustment stay unchanged."""
     found = []
     for part, row in zip(adjustments(document, rounded=rounded), rows, strict=True):
         rate = Decimal(document.fields.get("CurrencyRate") or 1)
@@ -318,9 +330,9 @@ def moved(
 
 
 def adjustments(document: OutgoingDocument, *, rounded: bool = False) -> list[Decimal]:
-    """By how much the tax of each line is moved: its own sen, else one of the rounding line.
+    """Return each line's tax adjustment: its own sen, else a sen of the rounding line.
 
-    Where AutoCount rounds the total itself (`rounded`), the rounding line moves none.
+    If AutoCount rounds the total itself (`rounded`), the rounding line adjusts no tax.
     """
     left, step = Decimal(0) if rounded else _adjustment(document), A_SEN
     if left < 0:
@@ -358,7 +370,10 @@ def own_adjustment(document: OutgoingDocument, line: Mapping[str, str]) -> Decim
 
 
 def _net(line: Mapping[str, str]) -> Decimal:
-    """Quantity times price in whole sen, less the discount: an amount, or a part as 5%."""
+    """Return quantity times price less the discount, in whole sen.
+
+    The discount is an amount, or a percentage such as `5%`.
+    """
     gross = Decimal(line.get("Qty") or 0) * Decimal(line.get("UnitPrice") or 0)
     given = line.get("Discount", "").strip()
     if given.endswith("%"):
@@ -373,14 +388,16 @@ def _adjustment(document: OutgoingDocument) -> Decimal:
 
 
 def _is_taxed(line: Mapping[str, str]) -> bool:
-    """By the tax that the rules expect of it; where they say none, by its code."""
+    """Check whether a line is taxed: by its expected tax, else by whether it has a tax code."""
     if tax := line.get("TaxAmount"):
         return Decimal(tax) != 0
     return bool(line.get("TaxCode"))
 
 
 def rounding_line_fault(document: OutgoingDocument) -> Fault | None:
-    """What of the difference has no line to go to."""
+    """Return a fault if the rounding difference does not fit into the tax of the lines, else
+    None.
+    """
     wanted = abs(_adjustment(document))
     free = [line for line in document.lines if not own_adjustment(document, line)]
     room = A_SEN * sum(_is_taxed(line) for line in free)
@@ -394,7 +411,7 @@ def rounding_line_fault(document: OutgoingDocument) -> Fault | None:
 
 
 def knock_off_rows(schema: DocumentSchema, document: OutgoingDocument) -> list[dict[str, object]]:
-    """The invoices in the order of the lines, then the receipt."""
+    """Return the rows of a knock-off: the invoices in the order of the lines, then the receipt."""
     wire = {field.name: field.wire for field in schema.lines}
     tied = [
         (line[INVOICE], _INVOICE_TYPE, _amount(line)) for line in document.lines if _amount(line)
@@ -415,14 +432,14 @@ def _all(document: OutgoingDocument) -> Decimal:
 
 
 def line_fault(line: Mapping[str, str], where: str) -> Fault | None:
-    """A receipt pays: what it would take back is no part of it."""
+    """Return a fault if a receipt's line has a negative amount, else None."""
     if _amount(line) < 0:
         return "bad_value", f"Amount{where} is below 0: {line[AMOUNT]}."
     return None
 
 
 def knock_off_fault(document: OutgoingDocument) -> Fault | None:
-    """Whether the invoices are paid by exactly what is told of the receipt."""
+    """Return a fault if the invoices do not use exactly the receipt's total, else None."""
     paid, total = _all(document), Decimal(document.fields[TOTAL])
     if paid != total:
         return "business_rule", f"The invoices take {paid} of the receipt, Total is {total}."
@@ -447,7 +464,9 @@ def _row(fields: Sequence[FieldSchema], given: Mapping[str, str]) -> dict[str, J
 def _bill(
     body: Body, schema: DocumentSchema, document: OutgoingDocument, action: Action, _: str
 ) -> dict[str, Json]:
-    """One account and one amount: a row of quantity 1, written in the head of the document."""
+    """Return the body of a bill with one account and one amount: a row of quantity 1, filled from
+    the header.
+    """
     inner = {"AccNo", "DtlDescription", "TaxCode", "Amount"}
     master = _master(body, schema, document, action, without=inner)
     fields = [field for field in schema.header if field.name in inner]

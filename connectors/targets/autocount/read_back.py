@@ -43,11 +43,11 @@ class _Listed:
 def standing(
     documents: Sequence[OutgoingDocument], get: Get, ask: Ask, zone: ZoneInfo
 ) -> tuple[Found, ...]:
-    """What the target has for each document: by one listing a kind where there are listings; its
-    moments are meant in `zone`.
+    """Return each document's state in AutoCount. Where a type has a listing, one call reads all its
+    documents.
 
-    What a listing leaves out is read by its number: only AutoCount's own words prove that nothing
-    is there.
+    A document missing in the listing is read by its number, since only AutoCount's own message
+    proves that it does not exist. AutoCount's times are read in `zone`.
     """
     shown: dict[tuple[str, str], Seen] = {}
     for name in sorted({one.document for one in documents} & _LISTED):
@@ -62,8 +62,9 @@ def standing(
 
 
 def alike(document: OutgoingDocument, ask: Ask, base: str) -> tuple[Stands, ...] | Found:
-    """Live documents of the same party, total and currency, a few days around; ours may be among
-    them. `base` is the currency of what names none.
+    """Return live documents with an equal party, total and currency, dated a few days around.
+
+    Our own document may be among these. `base` is the currency of a document that names none.
     """
     schema = SCHEMAS.get(document.document)
     if schema is None or schema.name not in _LISTED:
@@ -80,9 +81,10 @@ def alike(document: OutgoingDocument, ask: Ask, base: str) -> tuple[Stands, ...]
 
 
 def units(codes: Sequence[str], get: Get) -> Mapping[str, ItemSetup | None] | Found:
-    """The unit of each product of which AutoCount tells; where it tells of none, why. One that it
-    does not tell of keeps no other waiting; after two in a row, or where it refuses us, no more are
-    asked for.
+    """Return the unit of each product by code; None for a product without a unit.
+
+    A product that gets an unclear answer is skipped. Reading stops after two unclear answers in a
+    row, or if AutoCount refuses us. Without any result, the reason is returned.
     """
     found: dict[str, ItemSetup | None] = {}
     untold: Call | None = None
@@ -105,8 +107,9 @@ def units(codes: Sequence[str], get: Get) -> Mapping[str, ItemSetup | None] | Fo
 
 
 def _product(answer: HttpAnswer) -> Mapping[str, Any] | None:
-    """The product of an answer, with nothing in it where there is none; None where it does not say:
-    a page that shows no product is not one without a unit.
+    """Return the product of an answer; empty if it does not exist.
+
+    None if the answer is unclear: a page without a product does not prove a missing unit.
     """
     content = loads(answer.body)
     product = content.get("product") if isinstance(content, dict) else None
@@ -128,8 +131,9 @@ def _beside(
 def _around(
     schema: DocumentSchema, document: OutgoingDocument, ask: Ask
 ) -> Iterator[Stands | Found]:
-    """The live documents of the party around the day, or of the day alone where those are too many;
-    or why nobody can say.
+    """Yield the party's live documents around the day, or of the day alone if there are too many.
+
+    A failed call, or too many even on that day, yields a lookup result instead.
     """
     day = date.fromisoformat(document.fields[schema.date_field])
     for around in (timedelta(days=DAYS), timedelta()):
@@ -169,7 +173,10 @@ def _entries(body: bytes) -> list[Mapping[str, Any]] | None:
 
 @lru_cache(maxsize=PAGES)
 def _live(name: str, body: bytes) -> _Listed | None:
-    """A page of documents of this type, opened once though each document of a pass asks for it."""
+    """Return a page of live documents of this type; None if it is unreadable.
+
+    Cached, because each document of a run reads it.
+    """
     entries = _entries(body)
     if entries is None:
         return None

@@ -61,7 +61,9 @@ class Written:
 
 
 def wanted_of(document: OutgoingDocument, settings: Settings) -> Wanted:
-    """What a document asks for."""
+    """Return the values to compare for a document: number, party, day, currency, total and
+    lines.
+    """
     day = document.fields[SCHEMAS[document.document].date_field]
     return Wanted(
         number=document.number,
@@ -76,7 +78,7 @@ def wanted_of(document: OutgoingDocument, settings: Settings) -> Wanted:
 
 
 def written(told: Told, number: str) -> Written:
-    """What the end of a request says of one of its documents."""
+    """Return the result for one document of a finished write request."""
     rows = told.rows
     mine = next((one for one in rows if one.get("DocNo") == number), None)
     if mine is None:
@@ -88,7 +90,10 @@ def written(told: Told, number: str) -> Written:
 
 
 def judged(wanted: Wanted, write: Written | None, look: Told) -> Found:
-    """What the end of the write and what the target has say together."""
+    """Return the lookup result from the write's outcome and the list of existing documents.
+
+    `write` is None if the outcome of the write is unknown.
+    """
     mine = [one for one in look.rows if is_number(one, wanted.number)]
     live = [one for one in mine if one.get("Cancelled") is not True]
     if len(live) > 1:
@@ -120,9 +125,9 @@ def _refused(wanted: Wanted, answer: Answer, look: Told) -> Found:
 
 
 def _beside(wanted: Wanted, entry: Entry, look: Told, *, written: bool) -> Found:
-    """Compare an invoice that is there; `written`: AutoCount has just made ours.
+    """Compare an existing invoice with ours; `written`: AutoCount has just created ours.
 
-    A number that differs by the case of its letters is that of another document of ours.
+    A number that differs only in case belongs to another document of ours.
     """
     ref, total = _id(entry), _amount(entry.get(TOTAL))
     differs: list[Kept] = []
@@ -150,8 +155,9 @@ def _beside(wanted: Wanted, entry: Entry, look: Told, *, written: bool) -> Found
 
 
 def _alike(wanted: Wanted, look: Told) -> tuple[Stands, ...]:
-    """Live invoices of the same debtor and total under other numbers, where some days were looked
-    through: a list tells no more of them.
+    """Return live invoices with an equal debtor and total but other numbers.
+
+    Empty if only the document's own day was read. The list shows no lines.
     """
     if not wanted.around:
         return ()
@@ -176,7 +182,7 @@ def _stands(wanted: Wanted, entry: Entry) -> Stands:
 
 
 def is_number(entry: Entry, number: str) -> bool:
-    """Whether an invoice of the list has this number; AutoCount takes large for small letters."""
+    """Check whether a listed invoice has this number. AutoCount ignores case."""
     found = entry.get("DocNo")
     return isinstance(found, str) and found.casefold() == number.casefold()
 

@@ -1,4 +1,4 @@
-"""Connect to AutoCount On The Go: build, send, ask again, look up, test, and log in."""
+"""Connect to AutoCount On The Go: build, send, read results later, look up, test, and log in."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -222,7 +222,7 @@ class AutoCountOnTheGo:
     lists = LISTS
 
     def rounding(self, settings: Settings) -> Rounding:  # noqa: ARG002 - it has no other way
-        """Tax is worked out for each line, and the lines are summed."""
+        """Return `per_line`: AutoCount calculates tax for each line and sums the lines."""
         return "per_line"
 
     def build(
@@ -234,7 +234,7 @@ class AutoCountOnTheGo:
         batch_name: str,  # noqa: ARG002 - a batch has no name there
         action: Action = "create",
     ) -> Payload:
-        """One document as JSON, or a batch as an array."""
+        """Build the call for one document as JSON, or for a batch as an array."""
         return payload.build(documents, settings, batch=batch, action=action)
 
     def refusal(
@@ -244,7 +244,7 @@ class AutoCountOnTheGo:
         return payload.preflight(document, action, base_currency_of(settings))
 
     def rows_of(self, document: OutgoingDocument) -> int:  # noqa: ARG002 - it takes no files
-        """A batch counts documents alone."""
+        """Return 1, because the size of a batch is counted in documents."""
         return 1
 
     def send(
@@ -278,21 +278,23 @@ class AutoCountOnTheGo:
         action: Action = "create",  # noqa: ARG002 - it has no other
         standing: OutgoingDocument | None = None,  # noqa: ARG002
     ) -> Found:
-        """Whether it is posted under its day, in the intended account book."""
+        """Look up in the intended account book whether the document is posted under its day."""
         relay = Relay(settings, secret, http)
         return _kept(look_up(wanted_of(document, settings), relay), secret)
 
     def ask_again(
         self, document: OutgoingDocument, ticket: str, settings: Settings, secret: str, http: Http
     ) -> Found:
-        """What became of the request of this ticket, and then what the target has."""
+        """Return the current result of the request with this ticket, then the document's state in
+        AutoCount.
+        """
         relay, wanted = Relay(settings, secret, http), wanted_of(document, settings)
         return _kept(ask_again(wanted, Ticket.read(ticket), relay), secret)
 
     def read(
         self, documents: Sequence[OutgoingDocument], settings: Settings, secret: str, http: Http
     ) -> tuple[Found, ...]:
-        """Ask for the list of their days; mostly it is told later."""
+        """Request the list of invoices of the documents' days. The list usually arrives later."""
         wanted = [wanted_of(one, settings) for one in documents]
         found = ask(wanted, Relay(settings, secret, http))
         return tuple(_kept(one, secret) for one in found)
@@ -305,7 +307,7 @@ class AutoCountOnTheGo:
         secret: str,
         http: Http,
     ) -> tuple[Found, ...]:
-        """What the list of this ticket says of these."""
+        """Return, for each document, its state in the requested list with this ticket."""
         wanted = [wanted_of(one, settings) for one in documents]
         found = request_again(wanted, ticket, Relay(settings, secret, http))
         return tuple(_kept(one, secret) for one in found)
@@ -322,16 +324,16 @@ class AutoCountOnTheGo:
         secret: str,
         http: Http,
     ) -> ListPage | Found:
-        """The debtors of the account book: `after` is the request that tells them."""
+        """Return the debtors of the account book. `after` is the id of the request for the list."""
         found = list_page(after, Relay(settings, secret, http))
         return _kept(found, secret) if isinstance(found, Found) else found
 
     def is_due(self, secret: str, now: datetime) -> bool:
-        """Whether there is no token that is good for the next minutes."""
+        """Check whether the token is missing or expires within the next minutes."""
         return login_is_due(secret, now)
 
     def may_be_over(self, secret: str, now: datetime) -> bool:
-        """Whether the token is more than a minute old."""
+        """Check whether the token is more than a minute old."""
         return login_may_be_over(secret, now)
 
     def renew(self, settings: Settings, secret: str, http: Http) -> Renewed:
@@ -340,7 +342,7 @@ class AutoCountOnTheGo:
 
 
 def _wanted(payload: Payload, settings: Settings) -> tuple[Wanted, ...]:
-    """What is to be in the books of each document of a call, from the call alone."""
+    """Return the values to compare for each document of a call, read from the payload alone."""
     content = loads(payload.body)
     bodies = content if isinstance(content, list) else [content]
     return tuple(_wanted_of_body(one, payload, settings) for one in bodies)
@@ -362,7 +364,7 @@ def _wanted_of_body(body: object, call: Payload, settings: Settings) -> Wanted:
 
 
 def _in_order(call: Payload, made: Sequence[Answer]) -> tuple[Answer, ...]:
-    """One answer for each document that was asked for, in their order."""
+    """Return an answer for each document of the payload, in its order."""
     rest = iter(made)
     return tuple(
         call.refused[at] if at in call.refused else next(rest) for at in range(len(call.numbers))
@@ -374,8 +376,10 @@ def _kept(found: Found, secret: str) -> Found:
 
 
 def ask(wanted: Sequence[Wanted], relay: Relay) -> tuple[Found, ...]:
-    """Ask for the list of their days, and read it where it is there at once. Of documents whose
-    days lie too far apart for one list, the others of the first one's days have their turn later.
+    """Request the list of invoices of the documents' days, and read it if it is ready at once.
+
+    If the days lie too far apart for one list, documents outside the first document's days must
+    wait.
     """
     low, high = _days(wanted)
     answer = relay.listed((low - AROUND).isoformat(), (high + AROUND).isoformat())
@@ -390,7 +394,9 @@ def ask(wanted: Sequence[Wanted], relay: Relay) -> tuple[Found, ...]:
 
 
 def _days(wanted: Sequence[Wanted]) -> tuple[date, date]:
-    """The first and last day of those that lie around the day of the first, within one list."""
+    """Return the first and last day of the documents around the first document's day, within one
+    list.
+    """
     first = _day(wanted[0])
     near = [day for one in wanted if abs((day := _day(one)) - first) <= SPAN / 2]
     return min(near), max(near)
@@ -435,7 +441,10 @@ def _of_one(wanted: Wanted, found: Told | Found) -> Found:
 
 
 def request_again(wanted: Sequence[Wanted], ticket: str, relay: Relay) -> tuple[Found, ...]:
-    """What became of the list of this ticket; one that is not kept any more is asked for again."""
+    """Return each document's state from the list with this ticket.
+
+    A list that was deleted is requested again.
+    """
     found = _read(ticket, relay)
     if isinstance(found, Found) and found.status == GONE:
         return ask(wanted, relay)
@@ -443,8 +452,10 @@ def request_again(wanted: Sequence[Wanted], ticket: str, relay: Relay) -> tuple[
 
 
 def list_page(request: str, relay: Relay) -> ListPage | Found:
-    """The whole list of this request. Without one it is asked for, which is a page without entries:
-    so is a list that is not kept there any more.
+    """Return the whole list of this request.
+
+    Without a request, it requests the list and returns an empty page. It does so too if the list
+    was deleted.
     """
     if not request:
         return _asked(relay)
@@ -480,7 +491,10 @@ def _entry(shown: Mapping[str, Any]) -> ListEntry:
 
 
 def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
-    """The steps, from a list of the invoices of today, which changes nothing."""
+    """Return the connection test's steps, from a list of today's invoices.
+
+    The test changes nothing.
+    """
     fault = _key_fault(settings, secret)
     if fault:
         hint = "Paste password and API key again, with a colon between them, from AOTG's portal."
@@ -531,13 +545,16 @@ def _key_fault(settings: Settings, secret: str) -> str:
 
 
 def _is_strange(settings: Settings, secret: str) -> bool:
-    """Whether the key is that of another account book."""
+    """Check whether the key belongs to another account book."""
     login = login_of(secret)
     return login is not None and bool(strange_book(settings, login))
 
 
 def _book(settings: Settings, answer: Call | None) -> Step:
-    """A desktop that is switched off is no fault: what is sent waits for it."""
+    """Return the step for the account book.
+
+    A desktop that is switched off is not an error: documents wait for it.
+    """
     book = str(settings.get("company_id", "")).strip()
     name = str(settings.get("company_name", "")).strip() or "no name given"
     told = None if answer is None else told_of(answer)
@@ -563,13 +580,13 @@ class Ticket:
 
     @classmethod
     def read(cls, text: str) -> "Ticket":
-        """What was kept."""
+        """Return the ticket from its stored text."""
         write, _, look = text.partition("+")
         return cls(write, look)
 
 
 def ask_again(wanted: Wanted, ticket: Ticket, relay: Relay) -> Found:
-    """What became of it, as far as that is known by now."""
+    """Return the request's current result, as far as it is known."""
     if ticket.look:
         found = _of_look(wanted, ticket, relay)
         if found is not None:
@@ -588,7 +605,10 @@ def ask_again(wanted: Wanted, ticket: Ticket, relay: Relay) -> Found:
 def _of_look(
     wanted: Wanted, ticket: Ticket, relay: Relay, write: Told | None = None
 ) -> Found | None:
-    """What a look saw; None where it came to nothing, so that another has to be made."""
+    """Return the result of a requested list.
+
+    None if the list is gone, so that it must be requested again.
+    """
     told = result(ticket.look, relay)
     if isinstance(told, Found):
         return None if told.status == GONE else told
@@ -615,8 +635,9 @@ def _under_way(ticket: Ticket, told: Told) -> Found:
 
 
 def look_up(wanted: Wanted, relay: Relay, write: Told | None = None) -> Found:
-    """Look for it among the invoices of its days, once; `write` is the end of its request, if that
-    is known.
+    """Look up the document once in the invoices of its days.
+
+    `write` is the outcome of its write request, if known.
     """
     answer = relay.listed(*wanted.days)
     asked = told_of(answer)
@@ -633,7 +654,7 @@ def look_up(wanted: Wanted, relay: Relay, write: Told | None = None) -> Found:
 
 
 def result(request: str, relay: Relay) -> Told | Found:
-    """What became of a request; why nobody can say, with the status that was answered."""
+    """Return the state of a request; if it is unclear, the reason with the HTTP status."""
     answer = relay.result(request)
     told = told_of(answer, request)
     if told is not None and is_apart(told):
@@ -647,7 +668,7 @@ def result(request: str, relay: Relay) -> Told | Found:
 
 
 def answers_of(told: Told, wanted: Sequence[Wanted], relay: Relay) -> tuple[Answer, ...]:
-    """What the answer to a write says of each of its documents: mostly that it was taken in."""
+    """Return each document's answer to a write. Mostly the request is only queued."""
     waits = tuple(_awaiting(one, told) for one in wanted)
     if told.progress in UNDER_WAY or len(wanted) > 1:  # the looks of many have a pass of their own
         return waits
@@ -670,7 +691,7 @@ def _awaiting(wanted: Wanted, told: Told) -> Answer:
 
 
 def _ended(wanted: Wanted, told: Told, found: Found, waits: Answer) -> Answer:
-    """The answer where everything was done at once; what is not sure yet is asked again."""
+    """Return the answer for a write that ended at once. An unclear result is looked up later."""
     write = written(told, wanted.number)
     taken = failed(wanted.number, write.message).error_class == "duplicate"
     if found.refused is not None:

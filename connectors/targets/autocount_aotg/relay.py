@@ -43,7 +43,7 @@ GONE = 404
 
 
 class Progress(StrEnum):
-    """Where a request stands."""
+    """The state of a request."""
 
     IN_QUEUE = "InQueue"
     PROCESSING = "Processing"
@@ -213,8 +213,9 @@ _REFUSED = frozenset({400, 401, 403})
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What an answer says of a request: its id (behind its name, where that is needed), where it
-    stands, a message, and what came of it.
+    """The answer about a request: its id, its state, a message, and its result.
+
+    The id may follow the request's name.
     """
 
     request: str
@@ -225,7 +226,7 @@ class Told:
 
     @property
     def rows(self) -> list[Mapping[str, Any]]:
-        """What came of it, where that is a list."""
+        """The rows of the request's result; empty if it is no list."""
         found = self.content if isinstance(self.content, list) else ()
         return [one for one in found if isinstance(one, dict)]
 
@@ -258,27 +259,28 @@ class Relay:
         """What was answered instead of a token, for who wants to know why."""
 
     def write(self, path: str, body: bytes) -> Call:
-        """The call that has an effect."""
+        """Send the write call."""
         return self._call("POST", path, body, push=True)
 
     def listed(self, day: str, last: str = "") -> Call:
-        """Ask for all A/R invoices of a day, or of the days to a last one; the answer names the
-        request that tells them.
+        """Request all A/R invoices of a day, or from `day` to `last`.
+
+        The answer names the request that lists them later.
         """
         end = f"{last or day}T23:59:59.000Z"
         wanted = {"FromDateTime": f"{day}T00:00:00.000Z", "ToDateTime": end}
         return self._call("POST", LISTING, dumps(wanted))
 
     def debtors(self) -> Call:
-        """Ask for all debtors; the answer names the request that tells them."""
+        """Request all debtors. The answer names the request that lists them later."""
         return self._call("GET", DEBTORS, None)
 
     def result(self, request: str) -> Call:
-        """Ask what became of a request, or where it stands."""
+        """Fetch the state of a request, and its result if it has ended."""
         return self._call("GET", f"{RESULT}{quote(_id(request), safe='')}", None)
 
     def result_apart(self, request: str) -> Call:
-        """Ask what came of a request that has ended, where its state does not tell that."""
+        """Fetch the result of an ended request whose state comes without it."""
         name, _, id_ = request.rpartition(APART)
         return self._call(
             "GET", f"{RESULT}{quote(name, safe='')}/{quote(id_, safe='')}/result", None
@@ -306,7 +308,10 @@ class Relay:
         return self._http.request(method, url, headers=headers, body=body, push=push)
 
     def _log_in(self, login: Login) -> Call | None:
-        """Have a new token; what was answered instead of one. Nothing was sent before it."""
+        """Request a new token; return the failed answer, or None if it succeeded.
+
+        Nothing has been sent before.
+        """
         self._asked = True
         answer = log_in(self._settings, login, self._http)
         self.no_token = answer
@@ -332,7 +337,9 @@ def _id(request: str) -> str:
 
 
 def told_of(answer: Call, request: str = "") -> Told | None:
-    """What a good answer says; None where it says nothing, or speaks of another request."""
+    """Return the contents of a good answer; None if it is unreadable or belongs to another
+    request.
+    """
     if isinstance(answer, HttpFailure) or answer.status != 200:
         return None
     content = loads(answer.body)
@@ -354,7 +361,7 @@ def told_of(answer: Call, request: str = "") -> Told | None:
 
 
 def _taken_in(content: Mapping[str, Any], proof: bytes) -> Told | None:
-    """A request that was taken in under an id and a name, and of whose state nothing is said."""
+    """Return a request that was queued under an id and a name, without a state."""
     told = [content.get("Name"), content.get("Id")]
     if not all(isinstance(one, str) and one and APART not in one for one in told):
         return None
@@ -362,12 +369,15 @@ def _taken_in(content: Mapping[str, Any], proof: bytes) -> Told | None:
 
 
 def is_apart(told: Told) -> bool:
-    """Whether what came of this request has to be asked for by a call of its own."""
+    """Check whether the result of this request must be fetched by a call of its own."""
     return APART in told.request and told.progress not in UNDER_WAY
 
 
 def with_result(told: Told, answer: Call) -> Told | None:
-    """The same with what came of it: a JSON in a text, or, where it failed, the message itself."""
+    """Return the answer with its result added:
+
+    JSON in a text, or the error message if the request failed.
+    """
     content = None if isinstance(answer, HttpFailure) else loads(answer.body)
     text = content.get("ResultJson") if isinstance(content, dict) else None
     if isinstance(answer, HttpFailure) or answer.status != 200 or not isinstance(text, str):
@@ -379,14 +389,17 @@ def with_result(told: Told, answer: Call) -> Told | None:
 
 
 def not_told(answer: Call) -> Found:
-    """Why an answer says nothing."""
+    """Return the unknown lookup result for an unclear answer."""
     if isinstance(answer, HttpFailure):
         return unclear_lookup(answer)
     return unclear_lookup(answer, message_of(answer), retry_after(answer.headers, answer.at))
 
 
 def message_of(answer: HttpAnswer) -> str:
-    """AutoCount's own words in a refusal: of its JSON, or the text itself."""
+    """Return AutoCount's error message, from its JSON or from the plain text.
+
+    Blank if it has none.
+    """
     content = loads(answer.body)
     if isinstance(content, dict):
         message = content.get("Message")
@@ -396,13 +409,13 @@ def message_of(answer: HttpAnswer) -> str:
 
 
 def meaning(message: str) -> Meaning:
-    """What a failed request means."""
+    """Return the meaning of a failed request, by its message."""
     small = message.casefold()
     return next((told for words, told in WORDS if words.search(small)), _OTHER)
 
 
 def failed(number: str, message: str) -> Answer:
-    """The refusal of a document by the account book, in its own words."""
+    """Return the refusal of a document by the account book, with the book's message."""
     found = meaning(message)
     return Answer(
         kind="refused",
@@ -415,7 +428,10 @@ def failed(number: str, message: str) -> Answer:
 
 
 def undone(number: str, message: str) -> Answer:
-    """It was made, and taken back with its batch: nothing was posted, so it goes again."""
+    """Return the temporary answer for a document that was rolled back with its batch.
+
+    Nothing was posted, so it is sent again.
+    """
     return Answer(
         kind="temporary",
         error_class="temporary",
@@ -427,7 +443,7 @@ def undone(number: str, message: str) -> Answer:
 
 
 def not_taken(answer: Call, number: str) -> Answer:
-    """What a write means whose answer names no request."""
+    """Return the answer for a write whose response names no request."""
     if isinstance(answer, HttpFailure):
         return unanswered(answer, number)
     status = answer.status
@@ -452,8 +468,9 @@ def not_taken(answer: Call, number: str) -> Answer:
 def build(
     documents: Sequence[OutgoingDocument], settings: Settings, *, batch: bool, action: Action
 ) -> Payload:
-    """The call for one document, or for many; those that could never be taken are left out of it
-    and answered at once.
+    """Build the call for one document, or for many.
+
+    Documents that could never be taken are left out and refused at once.
     """
     if not batch and len(documents) != 1:
         raise ValueError("AutoCount On The Go takes one document a call, or a batch")
@@ -489,7 +506,7 @@ def preflight(document: OutgoingDocument, action: Action, base: str) -> Answer |
 
 
 def _no_more(line: Mapping[str, str], where: str) -> Fault | None:  # noqa: ARG001
-    """A line says an account and an amount: its fields tell all that could go wrong."""
+    """Return None. A line has only an account and an amount, which its field checks cover."""
     return None
 
 
@@ -517,7 +534,9 @@ def _value(field: FieldSchema, text: str, settings: Settings) -> object:
 
 
 def _expected(document: OutgoingDocument) -> dict[str, str]:
-    """What is compared afterwards and does not stand in the body as it is compared."""
+    """Return the values needed for the later comparison that the body lacks: total and date, by
+    number.
+    """
     schema, number = SCHEMAS[document.document], document.number
     return {
         f"{TOTAL}.{number}": str(document.amount),
@@ -526,13 +545,13 @@ def _expected(document: OutgoingDocument) -> dict[str, str]:
 
 
 def day_text(day: str, settings: Settings) -> str:
-    """A day as this account book is told it, and tells it."""
+    """Return a date in the format that this account book sends and receives."""
     chosen = str(settings.get("date_format") or _USUAL_FORMAT)
     return date.fromisoformat(day).strftime(DATE_FORMATS.get(chosen, DATE_FORMATS[_USUAL_FORMAT]))
 
 
 def login_of(secret: str) -> Login | None:
-    """The parts; None when it is not written so."""
+    """Return the parts of a stored key; None if it is malformed."""
     given, *kept = secret.strip().split("\t")
     password, _, api_key = given.rpartition(":")
     if not api_key or not password or len(kept) not in (0, 3):
@@ -545,7 +564,7 @@ def login_of(secret: str) -> Login | None:
 
 
 def login_is_due(secret: str, now: datetime) -> bool:
-    """Whether there is no token that is good for the next minutes."""
+    """Check whether the token is missing or expires within the next minutes."""
     login = login_of(secret)
     return login is not None and (not login.token or now + EARLY >= _moment(login.until, now))
 
@@ -555,14 +574,17 @@ def _moment(seconds: int, now: datetime) -> datetime:
 
 
 def login_may_be_over(secret: str, now: datetime) -> bool:
-    """Whether the token is older than a minute, so that a refusal may mean that it ended early."""
+    """Check whether the token is older than a minute, so that a refusal may mean that it ended
+    early.
+    """
     login = login_of(secret)
     return login is not None and now - _moment(login.since, now) > FRESH
 
 
 def strange_book(settings: Settings, login: Login) -> str:
-    """Why this key is not that of the intended account book; blank when it may be: the key alone
-    names the book, so its beginning is compared.
+    """Return why this key belongs to another account book than intended; blank if it may fit.
+
+    The key begins with the number of its book.
     """
     book = str(settings.get("company_id", "")).strip()
     if book and login.api_key.startswith(book):
@@ -591,7 +613,7 @@ def renew_login(settings: Settings, secret: str, http: Http) -> Renewed:
 
 
 def log_in(settings: Settings, login: Login, http: Http) -> HttpAnswer | HttpFailure:
-    """Ask for a token."""
+    """Request a token with the user name, password and API key."""
     who = {
         "UserName": str(settings.get("user_name", "")).strip(),
         "Password": login.password,
@@ -606,7 +628,7 @@ def log_in(settings: Settings, login: Login, http: Http) -> HttpAnswer | HttpFai
 
 
 def token_of(answer: HttpAnswer, now: datetime) -> tuple[str, int] | None:
-    """The token of a log-in and its end; None when none was given."""
+    """Return the token of a log-in and its end as a Unix time; None if there is none."""
     told = loads(answer.body)
     content = told if isinstance(told, dict) else {}
     token = content.get("AccessToken")
@@ -620,12 +642,12 @@ def token_of(answer: HttpAnswer, now: datetime) -> tuple[str, int] | None:
 
 
 def root_of(settings: Settings) -> str:
-    """The address of the interface, without a slash at its end."""
+    """Return the address of the interface without a slash at its end."""
     return str(settings.get("base_url", "")).rstrip("/")
 
 
 def masked(content: bytes, secret: str) -> bytes:
-    """Bytes as they may be kept, should the other side have echoed a part of the secret."""
+    """Return the content with all parts of the key masked, in case the other side echoed them."""
     login = login_of(secret)
     for part in (login.token, login.password, login.api_key) if login else ():
         content = mask(content, part)

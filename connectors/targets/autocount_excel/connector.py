@@ -230,7 +230,7 @@ _CLASSES: Final[tuple[tuple[re.Pattern[str], ErrorClass], ...]] = (
 
 
 class AutoCountExcel:
-    """The target `autocount_excel`. Nothing of it is ever called."""
+    """The target `autocount_excel`. It writes files and never calls AutoCount."""
 
     name = "autocount_excel"
     form = FORM
@@ -242,7 +242,7 @@ class AutoCountExcel:
     file_limits = FileLimits(documents=500, rows=5_000, bytes=5 * 1024 * 1024)
 
     def rounding(self, settings: Settings) -> Rounding:  # noqa: ARG002 - it has no other way
-        """Tax is worked out for each line, and the lines are summed."""
+        """Return `per_line`: AutoCount calculates tax for each line and sums the lines."""
         return "per_line"
 
     def refusal(
@@ -252,7 +252,9 @@ class AutoCountExcel:
         return preflight(document, settings, action)
 
     def rows_of(self, document: OutgoingDocument) -> int:
-        """A row for each line; of a document without lines, one."""
+        """Return the number of sheet rows a document takes: one for each line, or one in all
+        without lines.
+        """
         return rows_taken(document)
 
     def build(
@@ -264,7 +266,10 @@ class AutoCountExcel:
         batch_name: str,
         action: Action = "create",
     ) -> Payload:
-        """The workbook of these documents; `batch_name` ends with the run: `20261120_17`."""
+        """Build the workbook of these documents.
+
+        `batch_name` ends with the run number: `20261120_17`.
+        """
         name = batch_name or documents[0].number
         return build(documents, settings, name=name, action=action)
 
@@ -276,7 +281,9 @@ class AutoCountExcel:
         key: str,  # noqa: ARG002
         http: Http,  # noqa: ARG002
     ) -> Sent:
-        """The file is written and waits for a person; what could never be imported is refused."""
+        """Return the answers for a written file: its documents await a person, and refused
+        documents stay refused.
+        """
         if len(payload.refused) == len(payload.numbers):
             return make_not_sent(payload)
         answers = (
@@ -296,15 +303,18 @@ class AutoCountExcel:
         action: Action = "create",  # noqa: ARG002
         standing: OutgoingDocument | None = None,  # noqa: ARG002
     ) -> Found:
-        """Nobody can look there; only a person ends the wait of a document."""
+        """Return `different`, because no lookup is possible.
+
+        Only a person can end the wait of a document.
+        """
         return Found(kind="different", words=f"{document.number}: {CANNOT_LOOK}")
 
     def class_of(self, message: str) -> ErrorClass:
-        """The class of what the import said of a row."""
+        """Return the error class of a message that the import gave for a row."""
         return class_of(message)
 
     def listed(self, raw: bytes) -> tuple[Listed, ...] | SourceRefusal:
-        """The documents of AutoCount's own listing."""
+        """Return the documents in a listing that AutoCount exported."""
         return listed(raw)
 
     def test(
@@ -313,7 +323,7 @@ class AutoCountExcel:
         secret: str,  # noqa: ARG002 - it has no key
         http: Http,  # noqa: ARG002
     ) -> ConnectionReport:
-        """Whether the settings say what a safe file needs; nothing is called."""
+        """Check whether the settings contain all that a safe file needs. Nothing is called."""
         locked = closed_through(settings, _ASK)
         steps = (_book(settings), _prefix(settings), _closed(locked), _heads(settings))
         snapshot = None if isinstance(locked, str) else _snapshot(settings, locked)
@@ -364,8 +374,9 @@ def _snapshot(settings: Settings, locked: date | None) -> Snapshot:
 def build(
     documents: Sequence[OutgoingDocument], settings: Settings, *, name: str, action: Action
 ) -> Payload:
-    """The workbook of these documents, all of one type. One that could never be imported is left
-    out and answered at once.
+    """Build the workbook of these documents, all of one type.
+
+    Documents that could never be imported are left out and refused at once.
     """
     kind = documents[0].document
     schema, base = SCHEMAS.get(kind), base_currency_of(settings)
@@ -420,7 +431,9 @@ def preflight(document: OutgoingDocument, settings: Settings, action: Action) ->
 
 
 def _type_fault(schema: DocumentSchema, settings: Settings) -> Fault | None:
-    """A type that this connection leaves to another way into the same books."""
+    """Return a fault for a document type that this connection leaves to another connection, else
+    None.
+    """
     if schema.name in types_taken(settings, SCHEMAS):
         return None
     words = (
@@ -437,7 +450,10 @@ def _heads_fault(schema: DocumentSchema, settings: Settings) -> Fault | None:
 
 
 def _number_fault(number: str, prefixes: Sequence[str]) -> Fault | None:
-    """AutoCount overwrites a number that is taken, so ours begin as nothing else there does."""
+    """Return a fault for a number without one of our prefixes, else None.
+
+    AutoCount overwrites an existing number, so only our documents may begin with these prefixes.
+    """
     if not prefixes:
         return "business_rule", "The connection has no prefix for the numbers of our documents."
     if any(number.startswith(prefix) and number != prefix for prefix in prefixes):
@@ -481,8 +497,9 @@ def _lines_fault(schema: DocumentSchema, document: OutgoingDocument) -> Fault | 
 
 
 def _payment_fault(schema: DocumentSchema, document: OutgoingDocument, base: str) -> Fault | None:
-    """What AutoCount asks of a payment, and would refuse row by row; of a cash sale, which holds
-    its own, no more is paid than it comes to.
+    """Return a fault of a payment that AutoCount would refuse row by row, or None.
+
+    A cash sale's payment may not exceed its total.
     """
     fields = document.fields
     if "PaymentAmt" not in fields:
@@ -505,7 +522,9 @@ def _payment_fault(schema: DocumentSchema, document: OutgoingDocument, base: str
 def _cells(
     schema: DocumentSchema, good: Sequence[tuple[int, OutgoingDocument]]
 ) -> Iterator[tuple[int, OutgoingDocument, SheetRow]]:
-    """The rows of the sheet: each line beside the cells of its document."""
+    """Yield the rows of the sheet: place, document, and the document's cells with each line's
+    cells.
+    """
     for at, document in good:
         head = [_cell(f, document.fields.get(f.name, "")) for f in schema.header if f.sent]
         for line in document.lines if schema.lines else ({},):
@@ -531,7 +550,9 @@ def _manifest_rows(
     documents: Sequence[OutgoingDocument],
     base: str,
 ) -> list[SheetRow]:
-    """The second sheet: by what a file that was edited, or imported in part, is found out."""
+    """Return the rows of the second sheet, which reveal a file that was edited or only partly
+    imported.
+    """
     totals: dict[str, Decimal] = defaultdict(Decimal)
     for document in documents:
         totals[document.currency or base] += document.amount
@@ -548,24 +569,26 @@ def _manifest_rows(
 
 
 def columns(schema: DocumentSchema) -> tuple[FieldSchema, ...]:
-    """The columns of a type's sheet, in their order."""
+    """Return the columns of a type's sheet, in their order."""
     return tuple(field for field in (*schema.header, *schema.lines) if field.sent)
 
 
 def heads_of(schema: DocumentSchema, settings: Settings) -> tuple[str, ...]:
-    """Their headings: the system column names, or what the customer's template calls them."""
+    """Return the headings of the columns: the system column names, or the names in the customer's
+    template.
+    """
     own = own_heads(settings)
     return tuple(own.get(field.title, field.title) for field in columns(schema))
 
 
 def own_heads(settings: Settings) -> Mapping[str, str]:
-    """System column name -> what the template of the customer calls it."""
+    """Return system column name -> its name in the customer's template."""
     parts = (part.partition("=") for part in re.split(r"[,\n]", str(settings.get(HEADS, ""))))
     return {field.strip(): name.strip() for name, equals, field in parts if equals}
 
 
 def heads_fault(settings: Settings, schemas: Sequence[DocumentSchema] = DOCUMENTS) -> str:
-    """Why these headings would not be imported; blank when they are good."""
+    """Return why these headings would not be imported; blank if they are good."""
     if found := columns_fault(str(settings.get(HEADS, "")), TITLES):
         return found
     names = own_heads(settings).values()
@@ -579,12 +602,16 @@ def heads_fault(settings: Settings, schemas: Sequence[DocumentSchema] = DOCUMENT
 
 
 def rows_taken(document: OutgoingDocument) -> int:
-    """A row for each line; of a document without lines, one."""
+    """Return the number of sheet rows a document takes: one for each line, or one in all without
+    lines.
+    """
     return max(1, len(document.lines))
 
 
 def file_name(settings: Settings, kind: str, name: str) -> str:
-    """`cp_kedai_invoice_20261120_17.xlsx`, for the name `20261120_17`."""
+    """Return the file name, such as `cp_kedai_invoice_20261120_17.xlsx` for the name
+    `20261120_17`.
+    """
     company = _plain(str(settings.get("company_id", "")))
     return f"cp_{company}_{_plain(kind)}_{_plain(name)}.xlsx"
 
@@ -594,8 +621,10 @@ def _plain(text: str) -> str:
 
 
 def data_sha256(table: Sequence[SheetRow]) -> str:
-    """The hash of the sheet `Data`: its cells as text with tabs between, its rows with line feeds;
-    a number is written digit by digit, a date as 2026-11-19, a blank cell as nothing.
+    """Return the SHA-256 hash of the sheet `Data`.
+
+    Cells are joined as text with tabs, rows with line feeds. A number is written digit by digit, a
+    date as 2026-11-19, a blank cell as an empty text.
     """
     lines = ("\t".join(_text(cell) for cell in row) for row in table)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
@@ -608,7 +637,7 @@ def _text(cell: Written) -> str:
 
 
 def listed(raw: bytes) -> tuple[Listed, ...] | SourceRefusal:
-    """The documents of the first sheet that has the four columns."""
+    """Return the documents of the first sheet that has the four required columns."""
     sheets = read_tables(raw)
     if isinstance(sheets, WorkbookRefusal):
         return SourceRefusal(422, f"listing.{sheets.code}", sheets.message, sheets.hint)
@@ -629,7 +658,9 @@ def _is_total(row: Listed) -> bool:
 
 
 def _head(sheet: Sheet) -> tuple[int, Mapping[str, int]] | None:
-    """The row of headings, and the column of each word; None where there is none."""
+    """Return the row number of the headings and the column of each field; None if there are
+    none.
+    """
     for number, row in sorted(sheet.rows.items())[:_HEAD_WITHIN]:
         columns = {_bare(value): column for column, value in sorted(row.items(), reverse=True)}
         found = {
@@ -676,8 +707,9 @@ def _day(value: CellValue | None) -> date | None:
 
 
 def _amount(value: CellValue | None) -> Decimal | None:
-    """A total; None for what is none, and for what no document has: a few letters are a number of
-    as many digits as they say.
+    """Return a total; None if it is no number, or too large or precise for a document's total.
+
+    The limits also stop a short text such as 1e999 from expanding to endless digits.
     """
     try:
         found = Decimal(str(value).strip().removeprefix("RM").strip().replace(",", ""))
@@ -690,7 +722,10 @@ def _amount(value: CellValue | None) -> Decimal | None:
 
 
 def class_of(message: str) -> ErrorClass:
-    """The class of a message; what says nothing that is known is a rule of AutoCount's."""
+    """Return the error class of a message.
+
+    An unknown message counts as a business rule of AutoCount.
+    """
     return next((told for words, told in _CLASSES if words.search(message)), "business_rule")
 
 

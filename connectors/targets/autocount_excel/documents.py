@@ -83,7 +83,7 @@ MEANINGS: Final = Meanings(
 
 
 def _column(name: str, title: str = "", **more: object) -> FieldSchema:
-    """A column of the sheet, named as in a rule unless the sheet calls it otherwise."""
+    """Return a column of the sheet. Its title is the rule's field name unless `title` is given."""
     return replace(FieldSchema(name=name, title=title or name), **more)  # type: ignore[arg-type]
 
 
@@ -117,7 +117,7 @@ def _document(
 
 
 def _goods(name: str, title: str, party: FieldSchema) -> DocumentSchema:
-    """A document of goods that are ordered or moved: it books no money."""
+    """Return the schema of a document of ordered or moved goods, which posts no money."""
     return _document(
         name,
         title,

@@ -107,16 +107,18 @@ A_SEN = Decimal("0.01")
 
 
 def number_field(schema: DocumentSchema) -> str:
-    """The word there for our number."""
+    """Return QuickBooks' name of the field that holds our document number."""
     return next(f.wire for f in schema.header if f.name == schema.number_field)
 
 
 def content(
     document: OutgoingDocument, *, blanks: bool, definitions: Definitions | None = None
 ) -> Json:
-    """What QuickBooks is told. With `blanks`, what is ours and empty is named, as null.
+    """Return a document's JSON for QuickBooks. With `blanks`, our empty fields are included as
+    null.
 
-    A payment names what it pays by our number here; the id there takes its place when it is sent.
+    A payment names the document it pays by our number. Just before sending, QuickBooks' id replaces
+    it.
     """
     schema, entity = SCHEMAS[document.document], ENTITIES[document.document]
     told: Json = {}
@@ -203,14 +205,16 @@ def net_line(line: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def link(told: Json, paid: str) -> Json:
-    """A payment with the id there of what it pays."""
+    """Return a payment's JSON with QuickBooks' id of the document that it pays."""
     (line,) = told["Line"]
     (one,) = line["LinkedTxn"]
     return {**told, "Line": [{**line, "LinkedTxn": [{**one, "TxnId": paid}]}]}
 
 
 def linked(shown: Mapping[str, Any]) -> str:
-    """What the first line of a payment names as paid."""
+    """Return the id or number of the document paid by a payment's first linked transaction; blank
+    if none.
+    """
     for line in _rows(shown):
         for one in line.get("LinkedTxn") or ():
             return str(one.get("TxnId", ""))
@@ -227,7 +231,11 @@ def _rows(shown: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 
 def is_void(shown: Mapping[str, Any]) -> bool:
-    """A void document stays under its number, without amounts, and its note says so."""
+    """Check whether a document is void.
+
+    QuickBooks keeps a void document under its number, without amounts and with a note that starts
+    with "Voided".
+    """
     amounts = [line.get("Amount") for line in _rows(shown)]
     return (
         str(shown.get(NOTE) or "").startswith("Voided")
@@ -237,7 +245,7 @@ def is_void(shown: Mapping[str, Any]) -> bool:
 
 
 def fields_of(schema: DocumentSchema, shown: Mapping[str, Any], names: Names) -> dict[str, str]:
-    """The header by our names: those that the JSON has, blank where it says null."""
+    """Return the header by our field names: the fields that the JSON has, blank for null."""
     found = {}
     for field in schema.header:
         if field.wire == _LINKED:
@@ -299,7 +307,7 @@ def _gross_line(row: dict[str, str], gross: object) -> dict[str, str]:
 
 
 def told(schema: DocumentSchema, shown: Mapping[str, Any], names: Names) -> Stands:
-    """A document of QuickBooks by the names of our schema."""
+    """Return a QuickBooks document with the field names of our schema."""
     fields = {name: value for name, value in fields_of(schema, shown, names).items() if value}
     lines = lines_of(schema, shown)
     currency = shown.get("CurrencyRef")
@@ -316,13 +324,13 @@ def told(schema: DocumentSchema, shown: Mapping[str, Any], names: Names) -> Stan
 
 
 def total_in(shown: Mapping[str, Any]) -> Decimal | None:
-    """The total of a document there; None where that is not shown."""
+    """Return the document's total in QuickBooks; None if it is not shown."""
     total = shown.get("TotalAmt")
     return Decimal(str(total)) if isinstance(total, int | Decimal) else None
 
 
 def custom_field(shown: Mapping[str, Any], name: str) -> str:
-    """What one of the company's own fields says."""
+    """Return the value of one of the company's custom fields; blank if it is missing."""
     for one in shown.get(CUSTOM) or ():
         if isinstance(one, Mapping) and one.get("Name") == name:
             return str(one.get("StringValue") or "")
@@ -339,8 +347,8 @@ class ListedRate:
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """What is known of the company: its currency, blank where nothing says it, and the custom
-    fields that it listed; None before it listed any.
+    """Facts about the company: its base currency (blank if unknown), and its custom fields and tax
+    rates. These are None until they were listed.
     """
 
     base: str = ""
@@ -360,13 +368,13 @@ def listed_rates(settings: Settings) -> Mapping[str, ListedRate]:
 
 
 def tax_detail(document: OutgoingDocument, rates: Mapping[str, ListedRate]) -> Json:
-    """Return the tax of a sale in QuickBooks' words, where the shop rounded it in another way.
+    """Return a sale's tax as QuickBooks' TxnTaxDetail, if the shop rounded its tax in another way.
 
-    QuickBooks works the tax out on the sum of each rate. Tax lines that are sent replace its own
-    (Intuit's page of the invoice: TxnTaxDetail, and OverrideDeltaAmount in its response). Empty
-    where the figures agree, a code has not just one listed rate, or rounding cannot explain it.
-    Of an inclusive document both ways are compared, because Intuit does not say whether the tax is
-    taken out of the amounts with tax, or added to those before tax.
+    QuickBooks calculates the tax on the sum of each rate. Tax lines that are sent replace its own
+    (Intuit's page of the invoice: TxnTaxDetail, and OverrideDeltaAmount in its response). Empty if
+    the figures agree, a code has not exactly one listed rate, or rounding cannot explain the
+    difference. An inclusive document is compared both with the tax taken out and with the tax added
+    on top. Intuit does not document which it does.
     """
     taxed: dict[str, list[Mapping[str, str]]] = {}
     for line in document.lines:
@@ -423,11 +431,11 @@ def _tax_line(rate: ListedRate, net: Decimal, tax: Decimal) -> Json:
 def build(
     documents: Sequence[OutgoingDocument], *, batch: bool, action: Action, company: Company
 ) -> Payload:
-    """The call for one document, also where it is a batch of one, or for a batch of new ones.
-    What could never be taken is answered at once.
+    """Build the call for one document, also as a batch of one, or for a batch of new documents.
+    Documents that QuickBooks could never take are refused at once.
 
-    A change and a void are sent with id and token of the posted document, which are read just
-    before; so is the id of the invoice that a payment pays.
+    An update or void needs the id and sync token of the posted document, and a payment needs the
+    invoice's id. They are read just before the call is sent.
     """
     if not batch and len(documents) != 1:
         raise ValueError("QuickBooks takes one document a call, or a batch")
@@ -530,7 +538,9 @@ def _inclusive_fault(document: OutgoingDocument) -> Fault | None:
 
 
 def _amount_fault(line: Mapping[str, str], where: str) -> Fault | None:
-    """QuickBooks refuses a line whose amount is not its quantity times its price."""
+    """Return a fault if a line's amount is not its quantity times its price, which QuickBooks
+    refuses.
+    """
     if not line.get("Qty") or not line.get("UnitPrice"):
         return None
     exact = Decimal(line["Qty"]) * Decimal(line["UnitPrice"])
@@ -556,7 +566,7 @@ def _path(document: OutgoingDocument, action: Action) -> str:
 
 
 def tax_of(document: OutgoingDocument) -> str:
-    """The tax that the rules expect QuickBooks to come to; blank where a line says none."""
+    """Return the document's tax as the rules expect it; blank if a line has no tax amount."""
     taxes = [line.get("TaxAmount", "") for line in document.lines]
     if not taxes or "" in taxes:
         return ""
@@ -564,17 +574,17 @@ def tax_of(document: OutgoingDocument) -> str:
 
 
 def amounts_of(document: OutgoingDocument) -> Mapping[str, str]:
-    """The total and the tax that are expected, by QuickBooks' words; what is not known is blank."""
+    """Return the expected total and tax by QuickBooks' names; blank if unknown."""
     return {EXPECTED: total_of(document), TAX: tax_of(document)}
 
 
 def total_of(document: OutgoingDocument) -> str:
-    """What the rules expect QuickBooks to come to."""
+    """Return the document's total as the rules expect it; blank if unknown."""
     return document.fields.get(SCHEMAS[document.document].total_field or "", "")
 
 
 def action_of(payload: Payload) -> Action:
-    """What a payload does."""
+    """Return the action of a payload, read from its path: create, update or void."""
     _, _, word = payload.path.partition("?operation=")
     return "void" if word == "void" else "update" if word == "update" else "create"
 
@@ -602,7 +612,10 @@ def compare(
     stands: Mapping[str, Any],
     names: Names,
 ) -> Compared:
-    """A body as it is meant, the amounts that were expected, and the document as it is read."""
+    """Compare the body we mean, with its expected amounts, and the document read from QuickBooks.
+
+    A total that differs only by rounding is recorded as the target's value, not as a difference.
+    """
     heads = {field.name: field for field in schema.header}
     rows = {field.name: field for field in schema.lines if field.sent}
     theirs = fields_of(schema, stands, names)

@@ -146,7 +146,7 @@ _OF_APP = frozenset({"invalid_client", "unauthorized_client"})
 
 
 def report(settings: Settings, secret: str, get: Get) -> ConnectionReport:
-    """The steps, from six reads."""
+    """Return the connection test's steps, from six read requests."""
     fault = _key_fault(settings, secret)
     if fault:
         hint = "Press Connect to QuickBooks. Its client secret stands at developer.intuit.com."
@@ -313,7 +313,7 @@ def _key_fault(settings: Settings, secret: str) -> str:
 
 
 def _is_exchanged(secret: str) -> bool:
-    """Whether there is an access token to ask with."""
+    """Check whether the key has an access token to send requests with."""
     grant = grant_of(secret)
     return grant is not None and bool(grant.access)
 
@@ -326,7 +326,9 @@ def _told(answer: HttpAnswer | HttpFailure) -> str:
 
 
 def _shut(realm: str, answer: HttpAnswer) -> Step | None:
-    """Why a company that the key reaches lets nobody in; None where that is not said."""
+    """Return the failed step if the company refuses the app or its subscription ended; else
+    None.
+    """
     told = told_of(answer.body)
     code = told.code if told else ""
     if code == NOT_ALLOWED:
@@ -458,7 +460,7 @@ def _is_number(value: object) -> bool:
 
 
 def list_page(kind: Listed, after: str, get: Get) -> ListPage | Found:
-    """The page that begins at the place `after`, from 1."""
+    """Return the list page that starts at position `after`, counted from 1."""
     if kind in _PARTIES:
         return _unpaid_page(kind, after, get)
     start = int(after) if after.isdecimal() else 1
@@ -470,7 +472,10 @@ def list_page(kind: Listed, after: str, get: Get) -> ListPage | Found:
 
 
 def _unpaid_page(kind: Listed, after: str, get: Get) -> ListPage | Found:
-    """Those with a balance; where it cannot be searched by, all are gone through."""
+    """Return a page of documents with an unpaid balance.
+
+    If QuickBooks cannot filter by balance, all documents are read instead.
+    """
     every, start = after.startswith(_ALL), int(after.removeprefix(_ALL) or 1)
     seen = page_of(_ENTITIES[kind], "" if every else _UNPAID, start, get)
     if isinstance(seen, Found) and seen.status == HTTPStatus.BAD_REQUEST and not every:
@@ -484,7 +489,9 @@ def _unpaid_page(kind: Listed, after: str, get: Get) -> ListPage | Found:
 
 
 def _unpaid(shown: Mapping[str, Any], party_field: str) -> ListEntry | None:
-    """An invoice or a bill with what is left of it; None where nothing is, or nobody can say."""
+    """Return an invoice or bill with its unpaid balance; None if nothing is due or the balance is
+    unknown.
+    """
     left = shown.get("Balance")
     if isinstance(left, bool) or not isinstance(left, int | Decimal) or left <= 0:
         return None
@@ -506,7 +513,10 @@ def currency_in(shown: Mapping[str, Any]) -> str:
 
 
 def _entry(shown: Mapping[str, Any]) -> ListEntry:
-    """Documents name an entry by its id; only items have a SKU, and not all of them."""
+    """Return a list entry.
+
+    Its code is QuickBooks' id, which documents refer to; its SKU may be blank.
+    """
     code = str(shown["Id"])
     name = next((str(shown[field]) for field in _NAMES if shown.get(field)), code)
     active = shown.get("Active", True) is not False
@@ -517,9 +527,9 @@ def _entry(shown: Mapping[str, Any]) -> ListEntry:
 def unusable_entry(document: OutgoingDocument, base: str, get: Get) -> UnusableEntry | Found | None:
     """Return the first entry of a document that QuickBooks would refuse, or None.
 
-    Each entry that it names may be inactive: a query shows only active entries unless it filters
-    by `Active`. A party has one currency, and an account that of the document or of the
-    company (fault 6000: "The currency of the transaction is invalid for customer/vendor/account").
+    Each entry may be inactive: a query shows only active entries unless it filters by `Active`. A
+    party has one currency. An account needs the document's or the company's currency (fault 6000:
+    "The currency of the transaction is invalid for customer/vendor/account").
     """
     schema = SCHEMAS.get(document.document)
     currency = document.fields.get("CurrencyRef") or document.currency or base
@@ -541,8 +551,10 @@ def unusable_entry(document: OutgoingDocument, base: str, get: Get) -> UnusableE
 
 
 def _checked_entries(schema: DocumentSchema, document: OutgoingDocument) -> dict[str, list[str]]:
-    """Return the ids that a document names, by the kinds of which QuickBooks refuses an inactive
-    entry with fault 610, which does not say which one it was.
+    """Return the ids that a document refers to, by kind.
+
+    QuickBooks refuses inactive entries of these kinds with fault 610, which does not name the
+    entry.
     """
     codes: dict[str, dict[str, None]] = {}
     for fields, parts in ((schema.header, (document.fields,)), (schema.lines, document.lines)):
@@ -564,20 +576,25 @@ def _checked_words(kind: str, shown: Shown) -> str:
 
 
 def app_secret(secret: str) -> str:
-    """The client secret in a key, whole or alone."""
+    """Return the client secret in a stored key, which may be only the client secret.
+
+    Blank for an unreadable key.
+    """
     text = secret.strip()
     grant = grant_of(text)
     return grant.secret if grant else ("" if ":" in text else text)
 
 
 def lacks_permission(secret: str) -> bool:
-    """Whether a key is the client secret alone."""
+    """Check whether a key is only the client secret, so that it cannot call anything yet."""
     return bool(secret.strip()) and ":" not in secret
 
 
 def _address_of(settings: Settings, name: str, at_intuit: str) -> str:
-    """Return the address of a setting. A blank one is Intuit's, or for an interface elsewhere, such
-    as a stand-in, the same path there.
+    """Return the address in a setting; if blank, Intuit's address.
+
+    For an interface outside Intuit, such as a simulator, a blank setting gives Intuit's path on
+    that host.
     """
     entered = str(settings.get(name) or "").strip()
     if entered:
@@ -590,7 +607,7 @@ def _address_of(settings: Settings, name: str, at_intuit: str) -> str:
 
 
 def address(settings: Settings, *, state: str, back: str) -> str:
-    """Intuit's page for this app."""
+    """Return the address of Intuit's authorization page for this app."""
     asked = {
         "client_id": str(settings.get("client_id", "")).strip(),
         "response_type": "code",
@@ -602,7 +619,7 @@ def address(settings: Settings, *, state: str, back: str) -> str:
 
 
 def returned(query: Mapping[str, str]) -> Returned:
-    """What Intuit adds to our address; the realm id is the company."""
+    """Return the values that Intuit adds to our redirect address. Its `realmId` is the company."""
     error = query.get("error", "")
     return Returned(
         state=query.get("state", ""),
@@ -614,7 +631,10 @@ def returned(query: Mapping[str, str]) -> Returned:
 
 
 def exchange(settings: Settings, secret: str, *, code: str, back: str, http: Http) -> Granted:
-    """Exchange the code for the tokens of the company; only the refresh token is kept."""
+    """Exchange the authorization code for the company's tokens.
+
+    Only the refresh token is stored.
+    """
     client = app_secret(secret)
     form = {"grant_type": "authorization_code", "code": code, "redirect_uri": back}
     answer = http.request(
@@ -670,24 +690,27 @@ def revoke(settings: Settings, secret: str, http: Http) -> Revoked:
 
 
 def is_due(secret: str, now: datetime) -> bool:
-    """Whether the access token is missing, or ends within a few minutes."""
+    """Check whether the access token is missing or expires within a few minutes."""
     return calls.token_is_due(secret, now, EARLY)
 
 
 def may_be_over(secret: str, now: datetime) -> bool:
-    """Whether the access token is so old that a refusal may mean that it ended early."""
+    """Check whether the access token is old enough for a refusal to mean that it ended early."""
     return calls.token_may_be_over(secret, now, LASTS)
 
 
 def basic(settings: Settings, client: str) -> dict[str, str]:
-    """The headers by which Intuit knows the app: its id, and its secret."""
+    """Return the headers that authenticate the app at Intuit: its client id and client secret."""
     who = f"{str(settings.get('client_id', '')).strip()}:{client}"
     told = base64.b64encode(who.encode()).decode()
     return {"Authorization": f"Basic {told}", "Accept": "application/json"}
 
 
 def renew(settings: Settings, secret: str, http: Http) -> Renewed:
-    """Exchange the refresh token."""
+    """Exchange the refresh token for a new key.
+
+    On failure, report whether to authorize again or to retry.
+    """
     grant = calls.grant_of(secret)
     if grant is None:
         words = "The key is not written as CLIENT_SECRET:REFRESH_TOKEN."

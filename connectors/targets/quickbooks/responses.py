@@ -63,7 +63,10 @@ _STATUS: Mapping[int, ErrorClass] = {
 
 
 def told_of(body: bytes) -> Told | None:
-    """The first fault of an answer; the gate before QuickBooks writes its own in lower case."""
+    """Return the first fault of an answer, or None.
+
+    Intuit's gateway writes the field names in lower case, QuickBooks does not.
+    """
     content = loads(body)
     if not isinstance(content, dict):
         return None
@@ -81,8 +84,10 @@ def told_of(body: bytes) -> Told | None:
 
 
 def class_of(status: int, told: Told | None) -> ErrorClass:
-    """What a refusal means. An old code for a taken number is that of a closed period, too: then it
-    names who has the number.
+    """Return the error class of a refusal.
+
+    QuickBooks uses an old code both for a taken number and for a closed period. For a taken number,
+    the answer names the document with the number.
     """
     if told is not None and told.code == _PERIOD_CLOSED and told.holder:
         return "duplicate"
@@ -117,13 +122,19 @@ Each = Mapping[str, tuple[Seen, Names] | Found]
 
 
 def by_number(document: str, numbers: Sequence[str], get: Get) -> Seen | Found:
-    """The documents under these numbers; QuickBooks may have several under one."""
+    """Return the documents under these numbers.
+
+    QuickBooks may have several documents under a number.
+    """
     field = number_field(SCHEMAS[document])
     return query(ENTITIES[document].name, f"{field} {among(numbers)}", get)
 
 
 def query(entity: str, where: str, get: Get) -> Seen | Found:
-    """All entries that fit, page by page; what is kept of the answers is the first page."""
+    """Return all entries that match a condition, read page by page.
+
+    As proof, the first page's answer is kept.
+    """
     pages: list[Seen] = []
     while len(pages) < PAGES and not (pages and pages[-1].whole):
         page = page_of(entity, where, len(pages) * MOST + 1, get)
@@ -135,7 +146,10 @@ def query(entity: str, where: str, get: Get) -> Seen | Found:
 
 
 def page_of(entity: str, where: str, start: int, get: Get) -> Seen | Found:
-    """The page that begins at this place, from 1; `whole` where no more can follow."""
+    """Return the page of entries that starts at this position, counted from 1.
+
+    `whole`: no further page can follow.
+    """
     chosen = f" where {where}" if where else ""
     later = f" startposition {start}" if start > 1 else ""
     text = f"select * from {entity}{chosen}{later} maxresults {MOST}"  # noqa: S608
@@ -153,13 +167,15 @@ def page_of(entity: str, where: str, start: int, get: Get) -> Seen | Found:
 
 
 def pause_of(answer: HttpAnswer) -> float:
-    """After how many seconds it may be asked again: calls are counted by the minute."""
+    """Return how many seconds to wait before the next call. Calls are limited per minute."""
     asked = retry_after(answer.headers, answer.at)
     return A_MINUTE if asked is None else asked
 
 
 def with_names(document: str, numbers: Sequence[str], get: Get) -> tuple[Seen, Names] | Found:
-    """The documents under these numbers, and the numbers of what they pay by their ids."""
+    """Return the documents under these numbers, and the numbers of the documents they pay, by
+    id.
+    """
     seen = by_number(document, numbers, get)
     if isinstance(seen, Found):
         return seen
@@ -168,10 +184,10 @@ def with_names(document: str, numbers: Sequence[str], get: Get) -> tuple[Seen, N
 
 
 def with_names_on_day(document: OutgoingDocument, get: Get) -> tuple[Seen, Names] | Found:
-    """Return the documents under a number among those of its party and day.
+    """Return the documents under a number, searched among the documents of its party and day.
 
-    For a company that refuses to search by the number (QueryValidationError: property
-    PaymentRefNum is not queryable).
+    Used for a company that refuses a search by number (QueryValidationError: property PaymentRefNum
+    is not queryable).
     """
     schema = SCHEMAS[document.document]
     party = next(f.wire.split(".")[0] for f in schema.header if f.name == schema.party_field)
@@ -190,8 +206,9 @@ def with_names_on_day(document: OutgoingDocument, get: Get) -> tuple[Seen, Names
 
 
 def with_names_each(document: str, numbers: Collection[str], get: Get) -> Each:
-    """The same under each of many numbers, by a query for several at once; by one of its own for a
-    number of which that leaves open whether anything is under it.
+    """Return the documents under each of many numbers, by queries for several numbers at once.
+
+    A number whose result stays unclear is queried again on its own.
     """
     found: dict[str, tuple[Seen, Names] | Found] = {}
     every = list(dict.fromkeys(numbers))
@@ -209,12 +226,11 @@ def with_names_each(document: str, numbers: Collection[str], get: Get) -> Each:
 
 
 def _of_each(seen: Seen, document: str, numbers: Sequence[str]) -> Mapping[str, Seen]:
-    """What a query for these numbers saw under each: what has just that number, else what differs
-    from it in the case of its letters only, as QuickBooks may call the same what we tell apart.
+    """Return, for each number, the documents that a query for several numbers returned.
 
-    Its proof is its own part of the answer; of a number that nobody has, the whole answer. Left out
-    is a number that nobody has where the answer is not whole, or shows something that was not asked
-    for.
+    An exact match comes first, else a match that differs only in case, since QuickBooks may ignore
+    case. The proof is the number's own part of the answer, or the whole answer if nothing matches.
+    A number without a match is left out if the answer is incomplete or contains other numbers.
     """
     if len(numbers) == 1:  # QuickBooks said itself what has it
         return {numbers[0]: seen}
@@ -251,7 +267,7 @@ def _names_of(document: str, shown: Iterable[Shown], get: Get) -> Names | Found:
 
 
 def text_of(value: str) -> str:
-    """A text as a query writes it."""
+    """Return a text quoted for a query."""
     plain = value.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{plain}'"
 

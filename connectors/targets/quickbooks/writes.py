@@ -58,14 +58,16 @@ _OWN_FAULTS = frozenset({"SystemFault", "ServiceFault"})
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of each document, and the call that told it, where one was made."""
+    """The answer for each document of a write, and the call that returned it, if a call was
+    made.
+    """
 
     answers: tuple[Answer, ...]
     call: HttpAnswer | HttpFailure | None = None
 
 
 def write(payload: Payload, get: Get, post: Post) -> Written:
-    """Do what the payload says, once."""
+    """Run a payload's write once: read the data it needs, send the call, and return the answers."""
     if payload.path == BATCH:
         return _write_batch(payload, get, post)
     prepared = _prepared(payload, get)
@@ -79,7 +81,7 @@ def write(payload: Payload, get: Get, post: Post) -> Written:
 
 
 def _write_batch(payload: Payload, get: Get, post: Post) -> Written:
-    """One call for all: each document is an item of its own there, with an answer of its own."""
+    """Send a batch in one call. Each document is an item with an answer of its own."""
     items = _items(payload)
     kinds = {ENTITIES[one.schema.name].pays for one in items} - {""}
     paid = {kind: _paid_each(kind, items, get) for kind in sorted(kinds)}
@@ -95,8 +97,10 @@ def _write_batch(payload: Payload, get: Get, post: Post) -> Written:
 
 @dataclass(frozen=True, slots=True)
 class _Write:
-    """What is to be written: our body, and the same with what only QuickBooks can say; `item` is
-    what it is called in its batch.
+    """A document to write: our own body, and the body with ids and tokens that only QuickBooks
+    knows.
+
+    `item` is its name within a batch.
     """
 
     schema: DocumentSchema
@@ -110,7 +114,7 @@ class _Write:
 
 
 def _items(payload: Payload) -> list[_Write]:
-    """The documents of a batch as they are meant, from the call alone."""
+    """Return a batch's documents, read from the payload alone."""
     content = loads(payload.body)
     listed = content.get(ITEMS, []) if isinstance(content, dict) else []
     numbers = [one for at, one in enumerate(payload.numbers) if at not in payload.refused]
@@ -130,7 +134,10 @@ def _paid_each(kind: str, items: Sequence[_Write], get: Get) -> Paid | Found:
 
 
 def _paid(pays: str, numbers: Collection[str], get: Get) -> Paid | Found:
-    """The ids of the invoices or bills that have these numbers, by one query."""
+    """Return, for each number, the ids of the live invoices or bills under it.
+
+    One query reads all.
+    """
     seen = by_number(pays, sorted(numbers), get)
     if isinstance(seen, Found):
         return seen
@@ -142,14 +149,20 @@ def _paid(pays: str, numbers: Collection[str], get: Get) -> Paid | Found:
 
 
 def _numbered(shown: Shown, number: str, asked: Collection[str]) -> bool:
-    """Whether it has the number; where one alone was asked for, QuickBooks said so."""
+    """Check whether a document has the number.
+
+    A query for a single number needs no check, because QuickBooks matched it.
+    """
     return len(asked) == 1 or shown.get("DocNumber") == number
 
 
 def _after(
     write: _Write, ready: _Write | Answer, made: Collection[tuple[str, str]]
 ) -> _Write | Answer:
-    """Items of a batch do not see each other, so what pays another of them goes after it."""
+    """Return a payment that pays another item of its batch as not sent; it is sent later.
+
+    The items of a batch cannot refer to each other. Any other write is returned unchanged.
+    """
     pays = (ENTITIES[write.schema.name].pays, linked(write.wanted))
     if isinstance(ready, Answer) and ready.code == NOTHING_TO_PAY and pays in made:
         words = f"It pays {pays[1]}, which is in the same batch, and is sent after it."
@@ -158,7 +171,7 @@ def _after(
 
 
 def _with_paid(write: _Write, paid: Mapping[str, Paid | Found]) -> _Write | Answer:
-    """A payment with the id of what it pays, or why it is not sent."""
+    """Return a payment with the id of the document it pays, or why it is not sent."""
     kind = ENTITIES[write.schema.name].pays
     if not kind:
         return write
@@ -191,8 +204,9 @@ def _batch_of(writes: Sequence[_Write]) -> bytes:
 def _told(
     writes: Sequence[_Write], call: HttpAnswer | HttpFailure, get: Get
 ) -> Mapping[str, Answer]:
-    """What became of each item. Of one that the answer does not tell nobody knows whether it was
-    done.
+    """Return the answer for each item of a batch.
+
+    An item missing from the response is uncertain.
     """
     if isinstance(call, HttpFailure):
         return {one.item: unanswered(call, one.number) for one in writes}
@@ -206,7 +220,7 @@ def _told(
 
 
 def _ended(write: _Write, call: HttpAnswer, get: Get) -> Answer:
-    """What an answer to this write means."""
+    """Return the answer for a write, from the response to its call."""
     refused = refusal(write.number, call)
     if refused is not None:
         return _check_refused_number(write, refused, call, get)
@@ -216,7 +230,10 @@ def _ended(write: _Write, call: HttpAnswer, get: Get) -> Answer:
 
 
 def _check_refused_number(write: _Write, refused: Answer, call: HttpAnswer, get: Get) -> Answer:
-    """A number that is taken is looked at before anybody calls it a duplicate."""
+    """Return the answer for a refused number, after comparing the document that holds it with ours.
+
+    So an equal document counts as already posted.
+    """
     holder = holder_in(call)
     if write.action != "create" or refused.error_class != "duplicate" or not holder:
         return refused
@@ -231,7 +248,7 @@ def _check_refused_number(write: _Write, refused: Answer, call: HttpAnswer, get:
 
 
 def _prepared(payload: Payload, get: Get) -> _Write | Answer:
-    """The body as it is sent, or why nothing is sent."""
+    """Return the write with the body as it is sent, or why nothing is sent."""
     number, action = payload.numbers[0], action_of(payload)
     schema = SCHEMAS[BY_PATH[payload.path.partition("?")[0].lstrip("/")]]
     told = loads(payload.body) if payload.body else {}
@@ -252,7 +269,7 @@ def _prepared(payload: Payload, get: Get) -> _Write | Answer:
 
 
 def _standing(schema: DocumentSchema, action: Action, number: str, get: Get) -> Shown | Answer:
-    """The one document that is to be changed."""
+    """Return the single document under the number that is to be changed, or why nothing is sent."""
     seen = by_number(schema.name, [number], get)
     if isinstance(seen, Found):
         return unread(number, seen)
@@ -265,9 +282,10 @@ def _standing(schema: DocumentSchema, action: Action, number: str, get: Get) -> 
 
 
 def merged(stands: Shown, told: Shown) -> dict[str, Any]:
-    """The posted document with ours over it: a full update empties whatever it does not name. The
-    day that other terms, or another date, came to is left out, so that QuickBooks works it out
-    again.
+    """Return the posted document with our values over it, because a full update empties every field
+    left out.
+
+    If terms or date change, the due date is left out, so that QuickBooks calculates it again.
     """
     made = {name: value for name, value in stands.items() if name not in _THEIRS}
     moved = any(_named(told.get(one)) != _named(stands.get(one)) for one in (TERM, DATE))
@@ -288,12 +306,14 @@ def merged(stands: Shown, told: Shown) -> dict[str, Any]:
 
 
 def _named(value: object) -> object:
-    """What a reference names, beside which QuickBooks shows a name; a day without its hour."""
+    """Return the id in a reference, without the name that QuickBooks adds; for a date, only its
+    day.
+    """
     return value.get("value") if isinstance(value, Mapping) else str(value)[:10]
 
 
 def unread(number: str, seen: Found) -> Answer:
-    """What must be read before the write could not be: nothing was sent."""
+    """Return the answer for a failed read before a write. Nothing was sent."""
     if seen.key_refused:
         words = f"QuickBooks refused the key at a look-up, so nothing was sent. {seen.words}"
         return replace(not_sent(words, number), error_class="authorization_failed")
@@ -309,7 +329,7 @@ def _refused_answer(number: str, error_class: Any, code: str, words: str) -> Ans
 
 
 def gone(number: str, action: Action, count: int) -> Answer:
-    """The document that is to be changed is not the one in the target."""
+    """Return the refusal for a change whose document is missing, or exists several times."""
     words = (
         f"{count} documents exist there under {number}; which one is ours cannot be told."
         if count
@@ -319,14 +339,14 @@ def gone(number: str, action: Action, count: int) -> Answer:
 
 
 def unpayable(number: str, kind: str, paid: str, count: int) -> Answer:
-    """The document that is to be paid cannot be named."""
+    """Return the refusal for a payment whose paid document is missing, or exists several times."""
     what = f"{count} of kind {kind} exist" if count else f"No {kind} exists"
     words = f"{what} there under {paid}: the payment cannot name the one it pays."
     return _refused_answer(number, "mapping_missing", NOTHING_TO_PAY, words)
 
 
 def refusal(number: str, answer: HttpAnswer) -> Answer | None:
-    """Why it was not done; nothing when QuickBooks says that it was."""
+    """Return why the write was not done or is uncertain; None if QuickBooks reports success."""
     status = answer.status
     if status == 200:
         return None
@@ -347,7 +367,7 @@ def refusal(number: str, answer: HttpAnswer) -> Answer | None:
 
 
 def _words(told: Told) -> str:
-    """The fault in QuickBooks' words, and what to do where those do not say it."""
+    """Return the fault's message, followed by advice where the message has none."""
     after = NEXT.get(told.code, "")
     return f"{told.words.rstrip('.')}. {after}" if after else told.words
 
@@ -361,7 +381,9 @@ def confirmed(
     answer: HttpAnswer,
     names: Names,
 ) -> Answer:
-    """The end of a write that QuickBooks says it has done, by the document that it shows."""
+    """Return the answer for a write that QuickBooks reports as done, after comparing the document
+    it returned.
+    """
     shown = document_in(schema, answer)
     if shown is None:
         words = "QuickBooks accepted the request, but its response could not be read."
@@ -380,8 +402,9 @@ def confirmed(
 
 
 def items_in(answer: HttpAnswer) -> Mapping[str, HttpAnswer]:
-    """What a batch was answered, by item, each as if it had been sent alone. Left out is an item
-    that is told twice, for nobody knows which is true.
+    """Return the batch's answers by item, each as if it had been sent alone.
+
+    An item that occurs twice is left out, because its result is unclear.
     """
     content = loads(answer.body)
     listed = content.get("BatchItemResponse") if isinstance(content, dict) else None
@@ -395,8 +418,10 @@ def items_in(answer: HttpAnswer) -> Mapping[str, HttpAnswer]:
 
 
 def _status_of(item: Mapping[str, Any]) -> int:
-    """What an item would have been answered alone. One that is refused and shown, or that met a
-    fault of QuickBooks' own, may have been done.
+    """Return the HTTP status that a batch item would have had alone.
+
+    An item with both a fault and a document, or with an internal fault, gives 500: it may have been
+    done.
     """
     if "Fault" not in item:
         return 200
@@ -407,7 +432,7 @@ def _status_of(item: Mapping[str, Any]) -> int:
 
 
 def untold(number: str, answer: HttpAnswer) -> Answer:
-    """The batch was answered, and nothing of this document."""
+    """Return the uncertain answer for a document that the batch's response does not mention."""
     words = (
         f"QuickBooks answered the batch, but its response does not tell what became of {number}."
     )
@@ -415,7 +440,10 @@ def untold(number: str, answer: HttpAnswer) -> Answer:
 
 
 def taken(refused: Answer, holder: Shown, compared: Compared) -> Answer:
-    """What a number that is taken means, by what stands under it."""
+    """Return the answer for a number that is taken, by comparing the document that holds it.
+
+    With our content it is already posted; with other content it is refused.
+    """
     if not compared.differs and not is_void(holder):
         words = "Already there, with the same content."
         number = refused.number or ""
@@ -436,13 +464,13 @@ def taken(refused: Answer, holder: Shown, compared: Compared) -> Answer:
 
 
 def holder_in(answer: HttpAnswer) -> str:
-    """The id of the document that has the number, where QuickBooks names it."""
+    """Return the id of the document that holds the number, if QuickBooks names it; else blank."""
     told = told_of(answer.body)
     return told.holder if told else ""
 
 
 def document_in(schema: DocumentSchema, answer: HttpAnswer) -> Shown | None:
-    """The document that an answer shows."""
+    """Return the document in an answer; None if it shows none."""
     content = loads(answer.body)
     shown = content.get(ENTITIES[schema.name].name) if isinstance(content, dict) else None
     return shown if answer.status == 200 and isinstance(shown, dict) else None
@@ -457,7 +485,7 @@ def accepted(
     existing: bool = False,
     kept: tuple[Kept, ...] = (),
 ) -> Answer:
-    """It is posted."""
+    """Return an accepted answer with the document's id and total from QuickBooks."""
     ref = str(shown.get("Id") or number)
     total = None if is_void(shown) else total_in(shown)
     return calls.accepted(number, ref, status, words, existing=existing, kept=kept, total=total)
