@@ -34,7 +34,7 @@ FIELDS = {"access.unknown": "act", "access.reason": "reason"}
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Let somebody stand in for a person, from one day through another."""
+    """Appoint a delegate for a person, from one day through another."""
 
     person_id: int
     deputy_id: int
@@ -46,7 +46,7 @@ class Wish:
 @deputy_pages.get("/")
 @needs("record.read")
 def listing() -> Response:
-    """Who stands in now or will, the form, and what is over."""
+    """Show the current, future and past delegates, and the form."""
     return _deputies_page({})
 
 
@@ -142,12 +142,12 @@ class Stay:
 
     @property
     def over(self) -> bool:
-        """Whether nobody is signed in any more."""
+        """Whether the session has ended."""
         return self.ends_at is None
 
     @property
     def ends_soon(self) -> bool:
-        """Whether it is time to say so."""
+        """Whether the session ends soon, so that a warning is due."""
         return self.ends_at is not None and self.ends_at - self.now <= WARNS
 
     @property
@@ -168,7 +168,7 @@ class Stay:
 @session_pages.get("/stay", endpoint="ask")
 @public  # shows only when the visitor's own session ends
 def show_session_bar() -> Response:
-    """The bar, if it is time for it; to ask is no use of the session."""
+    """Show the warning bar if the session ends soon. This request does not extend the session."""
     return make_response(render_template("_macros/staying.html", stay=_stay()))
 
 
@@ -184,21 +184,21 @@ def _stay() -> Stay:
 @session_pages.post("/stay")
 @signed_in
 def stay() -> Response:
-    """Somebody is there: the session goes on."""
+    """Extend the session of the present user."""
     request_guard.used()
     word = "_macros/staying.html" if store.wants_fragment() else "access/stays.html"
     return make_response(render_template(word, stay=_stay()))
 
 
 def init_session_bar(app: Flask) -> None:
-    """Give templates the session of whoever looks."""
+    """Give templates the time at which the user's session ends."""
     app.jinja_env.globals["stay_of"] = _stay
 
 
 @request_pages.get("")
 @needs("record.read")
 def form() -> Response:
-    """What one cannot do here, to ask for it; what one has asked for."""
+    """Show the acts that the user may not do, the form to request them, and the user's requests."""
     return _request_page({})
 
 
@@ -226,7 +226,7 @@ def _request_page(problems: dict[str, str], *, status: int = 200) -> Response:
 @request_pages.post("", endpoint="ask")
 @needs("record.read")
 def send_request() -> Response:
-    """Ask an administrator."""
+    """Send an access request to the administrators."""
     act, reason = request.form.get("act", ""), request.form.get("reason", "")
     with store.writing() as session:
         refused = operations.request_access(session, g.actor, act, reason, g.now)
@@ -246,7 +246,7 @@ def _request_url() -> str:
 @request_pages.post("/<int:request_id>/decline")
 @needs("people.admin")
 def decline(request_id: int) -> Response:
-    """Say no, with a reason that whoever asked reads."""
+    """Decline an access request, with a reason for the requester."""
     back = url_for("people.listing", co=g.company.code)
     with store.writing() as session:
         answer = operations.decline(
@@ -265,7 +265,10 @@ def init_open_requests(app: Flask) -> None:
 
 
 def _waiting(person_id: int | None = None) -> list[tuple[Requested, str]]:
-    """The requests that wait, each with the roles that would grant it; of one person, or of all."""
+    """Return the open access requests with the roles that would grant each.
+
+    `person_id` limits them to a person.
+    """
     if request_guard.may(operations.DECIDES):
         return []
     found = operations.list_requests(store.reading(), g.company.id)
@@ -274,5 +277,5 @@ def _waiting(person_id: int | None = None) -> list[tuple[Requested, str]]:
 
 
 def _asking_for(act: str) -> str:
-    """Where one asks to be allowed this act."""
+    """Return the address of the form that requests permission for this act."""
     return url_for("asking.form", co=g.company.code, act=act)

@@ -277,7 +277,7 @@ def disconnect() -> AnyResponse:
 @pages.post("/c/<co>/people/<int:person_id>/account/end", endpoint="end")
 @needs("people.admin")
 def end(person_id: int) -> AnyResponse:
-    """Disconnect the account of a person of the company; their sessions end."""
+    """Disconnect a person's account at the provider. All their sessions end."""
     back, wanted = url_for("people.listing", co=g.company.code), _settings()
     with store.writing() as database:
         person = access_links.administered(database, g.actor, g.company.id, person_id)

@@ -23,7 +23,10 @@ log = logger("clearpost.people")
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Which roles and teams somebody is to have; `understood`: also those that should not meet."""
+    """The roles, teams and sources to give to a person.
+
+    `understood`: the user confirmed conflicting roles.
+    """
 
     roles: tuple[str, ...]
     team_ids: tuple[int, ...]
@@ -34,7 +37,7 @@ class Wish:
 @people_pages.get("/")
 @needs("record.read")
 def listing() -> Response:
-    """Everybody of the company, who is invited, who left, and what each role may do."""
+    """Show the company's people, invitations and former people, and what each role may do."""
     session = store.reading()
     members = duties.members(session, g.company.id)
     invited = duties.invitations(session, g.company.id)
@@ -57,7 +60,7 @@ def listing() -> Response:
 @people_pages.get("/invite")
 @needs("people.admin")
 def invitation() -> Response:
-    """The form of an invitation."""
+    """Show the form of an invitation."""
     return _form({}, wish=Wish((), (), understood=False))
 
 
@@ -94,7 +97,7 @@ def invite() -> AnyResponse:
 @people_pages.post("/links/<int:link_id>/cancel")
 @needs("people.admin")
 def cancel(link_id: int) -> AnyResponse:
-    """End an invitation that nobody used yet."""
+    """Cancel an invitation that was not used yet."""
     with store.writing() as session:
         answer = access_links.cancel(session, g.actor, link_id, g.now)
     if isinstance(answer, Refusal):
@@ -105,14 +108,14 @@ def cancel(link_id: int) -> AnyResponse:
 @people_pages.get("/<int:person_id>")
 @needs("people.admin")
 def show(person_id: int) -> AnyResponse:
-    """One person: roles, teams, a new password, leaving."""
+    """Show a person's page: roles, teams, new password, leaving."""
     return _person({}, person_id)
 
 
 @people_pages.post("/<int:person_id>")
 @needs("people.admin")
 def change(person_id: int) -> AnyResponse:
-    """Let the person have the roles and teams that are ticked."""
+    """Update a person's roles and teams to the ticked ones."""
     wish = _wish()
     held = actors.roles_of(store.reading(), g.company.id, person_id)
     if problems := _meeting(wish, held):
@@ -140,7 +143,7 @@ def change(person_id: int) -> AnyResponse:
 @people_pages.post("/<int:person_id>/sources")
 @needs("people.admin")
 def sources(person_id: int) -> AnyResponse:
-    """Let the person see records of the ticked sources only, or of all where none is ticked."""
+    """Limit a person to records of the ticked sources, or to all sources if none is ticked."""
     with store.writing() as session:
         answer = source_limits.limit(
             session,
@@ -189,7 +192,10 @@ def leave(person_id: int) -> AnyResponse:
 
 
 def _hand_over(made: access_links.NewLink, kind: str) -> AnyResponse:
-    """The page after a link was made: mailed, or shown this once to be sent by hand."""
+    """Show the page after a link was created.
+
+    The link is sent by mail, else shown once to be sent by hand.
+    """
     path = url_for("join.form", token=made.token)
     settings = request_guard.config().settings
     url = request_guard.outside(path)
@@ -262,7 +268,7 @@ def _person(
 
 
 def _choices() -> dict[str, object]:
-    """What a form about roles offers: each with the first acts that it adds to reading."""
+    """Return the choices of a roles form: each role with the first acts it adds."""
     return {
         "labels": ROLE_LABELS,
         "abilities": {role: _adds(role) for role in actors.ROLES},
@@ -293,7 +299,9 @@ def _grants() -> list[tuple[str, list[tuple[str, list[bool]]]]]:
 def _summary(
     members: Collection[duties.Member], invited: Collection[duties.Invitation]
 ) -> tuple[str, str]:
-    """How many there are, and how many hold the roles that others wait for."""
+    """Return two sentences for the page: the number of people, and how many hold the important
+    roles.
+    """
     count = {role: sum(role in one.roles for one in members) for role in actors.ROLES}
     open_ = [one for one in invited if one.expires_at > g.now]
     who = plural(len(members), "person", "people")
@@ -313,7 +321,7 @@ def _wish() -> Wish:
 
 
 def _meeting(wish: Wish, held: Collection[str]) -> dict[str, str]:
-    """What has to be said before roles meet in one hand that did not meet before."""
+    """Return a form problem if newly combined roles conflict and the user has not confirmed it."""
     fresh = [words for words in duties_meet(wish.roles) if words not in duties_meet(held)]
     if not fresh or wish.understood:
         return {}

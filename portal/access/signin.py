@@ -52,7 +52,7 @@ join_pages = Blueprint("join", __name__, url_prefix="/join")
 
 
 def request_device() -> sessions.Device:
-    """The browser of this request, as its owner would know it again: Chrome, Windows."""
+    """Return the device of this request, named for its owner, such as "Chrome, Windows"."""
     said = request.headers.get("User-Agent", "")
     named = [
         next((word for sign, word in table if sign in said), "") for table in (BROWSERS, SYSTEMS)
@@ -63,7 +63,7 @@ def request_device() -> sessions.Device:
 
 
 def _first_word(said: str) -> str:
-    """What a program calls itself: python-requests."""
+    """Return the name that a program gives itself, such as `python-requests`."""
     found = re.match(r"[A-Za-z][\w-]{1,40}", said)
     return found[0] if found else ""
 
@@ -71,7 +71,10 @@ def _first_word(said: str) -> str:
 @signin_pages.get("/signin", endpoint="form")
 @public
 def show_signin() -> Response:
-    """The form; where nobody exists yet, the command that makes the first person."""
+    """Show the sign-in form.
+
+    Before the first person exists, it shows the command that creates this person.
+    """
     return signin_form(ended=request.args.get("ended", ""))
 
 
@@ -119,7 +122,8 @@ def sign_in_as_sample() -> AnyResponse:
 
 
 def _signin_limit_key() -> str:
-    """Return what failures count by: address and account together, so nobody locks out another.
+    """Return the key for counting failed sign-ins: address and account together, so that no user
+    can lock out another.
 
     The text is hashed with a key: Redis must not learn a password that was typed as an address.
     """
@@ -151,8 +155,9 @@ def sign_in() -> AnyResponse:
 
 
 def finish_signin(entered: Entered, onward: str) -> AnyResponse:
-    """Lead on somebody who proved their password: signed in, or to the step that comes before.
-    Whoever was signed in here is not any more.
+    """Redirect a user after the password step: signed in, or to the second step.
+
+    It ends this browser's previous session.
     """
     if entered.signed_in:
         return request_guard.keep(make_response(redirect(onward, 303)), entered.token)
@@ -172,17 +177,20 @@ def finish_signin(entered: Entered, onward: str) -> AnyResponse:
 
 
 def _step_cookie() -> str:
-    """Another name than that of a session: neither is ever taken for the other."""
+    """Return the cookie name of the second step.
+
+    It differs from the session cookie's, so that they are never confused.
+    """
     return f"{request_guard.cookie_name(current_app)}-step"
 
 
 def step_token() -> str:
-    """The token of the step that this browser is at, or nothing."""
+    """Return the token of this browser's second step; blank if there is none."""
     return request.cookies.get(_step_cookie(), "")
 
 
 def forget_step(answer: AnyResponse) -> AnyResponse:
-    """The step is over: take its cookie away."""
+    """Delete the cookie of the second step."""
     secure = current_app.config["SESSION_COOKIE_SECURE"]
     answer.delete_cookie(_step_cookie(), path="/", secure=secure)
     return answer
@@ -202,7 +210,7 @@ def leave() -> AnyResponse:
 @signin_pages.get("/")
 @signed_in
 def home() -> AnyResponse:
-    """With one company, straight to its dashboard."""
+    """Redirect to the dashboard of the user's only company, else to the list of companies."""
     mine = people.companies_of(store.reading(), g.person.person_id)
     if len(mine) == 1:
         return redirect(url_for("dashboard.show", co=mine[0].code), 303)
@@ -213,8 +221,8 @@ def home() -> AnyResponse:
 @signin_pages.get("/c/")
 @signed_in
 def companies() -> Response:
-    """The companies one has a role in, with what waits in each; and where a number or a customer
-    is, or which company is called so.
+    """Show the user's companies with their waiting work, and search them for a record, customer or
+    company name.
     """
     limit_session(store.reading(), of_person(store.reading(), g.person.person_id))
     mine = own_companies.own_companies(store.reading(), g.person.person_id)
@@ -247,7 +255,10 @@ def companies() -> Response:
 
 
 def _found(text: str, companies: list[int]) -> tuple[search.Found, ...]:
-    """Records with exactly this number; else those that begin so, or of such a customer."""
+    """Return records with exactly this number.
+
+    If there are none, return records whose number begins with it or whose customer contains it.
+    """
     if not companies:
         return ()
     session = store.reading()
@@ -258,7 +269,7 @@ def _found(text: str, companies: list[int]) -> tuple[search.Found, ...]:
 @step_pages.get("/code", endpoint="form")
 @public  # authenticated by the cookie of the password step
 def show_code_form() -> AnyResponse:
-    """The form for a code of the app, or with `recovery=1` for a recovery code."""
+    """Show the form for a code from the app, or with `recovery=1` for a recovery code."""
     who = _who()
     if who is None:
         return _begin_again()
@@ -296,7 +307,9 @@ def _code_form(refusal: Refusal | None = None) -> Response:
 
 
 def _code_limit_key() -> str:
-    """Tries count by account, from wherever they come: nobody is here without its password."""
+    """Return the key for counting wrong codes: the account, from any address, since the password
+    was already proved.
+    """
     who = _who()
     return f"code|{who.person_id}" if who else request.remote_addr or "unknown"
 
@@ -325,7 +338,7 @@ def verify_code() -> AnyResponse:
 @step_pages.get("/setup")
 @public  # authenticated by the cookie of the password step
 def setup() -> AnyResponse:
-    """Why it has to be set up, and once that has begun the picture for the app."""
+    """Show why two-factor authentication must be set up, and then the QR code for the app."""
     who = _who()
     if who is None:
         return _begin_again()
@@ -358,7 +371,7 @@ def _code_url() -> str:
 @public  # authenticated by the cookie of the password step
 @request_guard.limiter.limit("10 per minute")
 def begin() -> AnyResponse:
-    """Make a secret, which counts once a code of it was given."""
+    """Create a secret for the app. It becomes active once a code is entered."""
     keys = own_keys()
     if not isinstance(keys, Refusal):
         with store.writing() as session:
@@ -376,7 +389,7 @@ def begin() -> AnyResponse:
 )
 @request_guard.limiter.limit("60 per minute")
 def confirm() -> AnyResponse:
-    """Let the app count, sign in, and show the recovery codes this once."""
+    """Activate the app, sign in, and show the recovery codes once."""
     keys = own_keys()
     done: enrolment.SetUpDone | Refusal = keys if isinstance(keys, Refusal) else _done(keys)
     if isinstance(done, Refusal):
@@ -393,14 +406,14 @@ def _done(keys: Keys) -> enrolment.SetUpDone | Refusal:
 
 
 def own_keys() -> Keys | Refusal:
-    """The keys of this installation, with which secrets are read."""
+    """Return the installation's keys, which decrypt secrets, or why they cannot be read."""
     return load_keys(request_guard.config().settings)
 
 
 @join_pages.get("/<token>", endpoint="form")
 @public  # authenticated by the token of the link
 def show_link(token: str) -> AnyResponse:
-    """What the link is about, and the form."""
+    """Show the purpose of an invitation or password link, and its form."""
     return _page(token)
 
 
@@ -424,7 +437,10 @@ def _page(token: str, refusal: Refusal | None = None) -> AnyResponse:
 @public  # authenticated by the token of the link
 @request_guard.limiter.limit("20 per minute")
 def accept_link(token: str) -> AnyResponse:
-    """Use it; whoever was signed in here before is not any more. A code may still be asked for."""
+    """Use an invitation or password link.
+
+    It ends this browser's previous session; a second step may follow.
+    """
     password = request.form.get("password", "")
     device = request_device()
     compared = access_links.compare(store.reading(), token, password, g.now, device)

@@ -30,7 +30,7 @@ own_pages = Blueprint("me", __name__, url_prefix="/me")
 @factor_pages.get("", endpoint="show")
 @signed_in
 def show_factor() -> Response:
-    """The picture for the app, while it is being set up; else one's own page."""
+    """Show the QR code while the app is being set up, else the user's own page."""
     return _set_up({})
 
 
@@ -66,7 +66,7 @@ def _own() -> str:
 @signed_in
 @request_guard.limiter.limit("10 per minute")
 def begin() -> Response:
-    """Make a secret, which counts once a code of it was given."""
+    """Create a secret for the app. It becomes active once a code is entered."""
     keys = signin.own_keys()
     if isinstance(keys, Refusal):
         return store.refuse(keys, back=_own())
@@ -87,7 +87,7 @@ def _factor_url(page: str) -> str:
 @signed_in
 @request_guard.limiter.limit("10 per minute")
 def confirm() -> Response:
-    """Let the app count: who gives the password and a code. Their other sessions end."""
+    """Activate the app after checking the password and a code. The user's other sessions end."""
     keys, compared = signin.own_keys(), _compared()
     if isinstance(keys, Refusal):
         return store.refuse(keys, back=_own())
@@ -116,7 +116,9 @@ def _code() -> str:
 
 
 def _by_field(refusal: Refusal) -> dict[str, str]:
-    """The field that a refusal is about, and what it says; nothing where it is about none."""
+    """Return the form field that a refusal concerns, with its message; empty if it concerns
+    none.
+    """
     fields = {"factor.wrong": "factorcode", "person.present": "factorpresent"}
     fields["signin.throttled"] = "factorpresent"
     return {fields[refusal.code]: refusal.words} if refusal.code in fields else {}
@@ -131,7 +133,7 @@ def _codes(made: tuple[str, ...]) -> Response:
 @signed_in
 @request_guard.limiter.limit("10 per minute")
 def codes() -> Response:
-    """Ten new recovery codes, shown this once."""
+    """Create ten new recovery codes and show them once."""
     keys, compared = signin.own_keys(), _compared()
     with store.writing() as session:
         refused = _unproved(session, keys, compared)
@@ -142,7 +144,10 @@ def codes() -> Response:
 def _unproved(
     session: DatabaseSession, keys: Keys | Refusal, compared: sessions.Compared
 ) -> Refusal | None:
-    """Why this is not the person, who gives the password and a code of the app or recovery code."""
+    """Return why the password and code do not prove the user, or None.
+
+    A code of the app or a recovery code is valid.
+    """
     person_id = g.person.person_id
     if isinstance(keys, Refusal):
         return keys
@@ -161,7 +166,7 @@ def _refused(refusal: Refusal) -> Response:
 @signed_in
 @request_guard.limiter.limit("10 per minute")
 def off() -> Response:
-    """The password is enough again."""
+    """Switch off two-factor authentication for the user."""
     keys, compared = signin.own_keys(), _compared()
     with store.writing() as session:
         refused = _unproved(session, keys, compared)
@@ -174,7 +179,9 @@ def off() -> Response:
 @duty_pages.post("/two-factor")
 @needs("people.admin")
 def require() -> Response:
-    """Require it of whoever may approve, publish or administer, or no more."""
+    """Require two-factor authentication for roles that approve, publish or administer; or stop
+    requiring it.
+    """
     back = url_for("people.listing", co=g.company.code)
     on = request.form.get("on") == "1"
     with store.writing() as session:
@@ -187,7 +194,7 @@ def require() -> Response:
 @duty_pages.post("/<int:person_id>/two-factor/end")
 @needs("people.admin")
 def end(person_id: int) -> Response:
-    """End that of somebody who lost it, with a reason."""
+    """End two-factor authentication of a person who lost it, with a reason."""
     reason = request.form.get("reason", "")
     with store.writing() as session:
         done = access_links.end(session, g.actor, g.company.id, person_id, reason, g.now)
@@ -204,8 +211,8 @@ def init_app_picture(app: Flask) -> None:
 
 
 def qr_squares(address: str) -> tuple[int, list[tuple[int, int]]]:
-    """The square picture from which an app reads an address: its width in squares, and where the
-    dark ones are, from the left and from above.
+    """Return the QR code for an address: its width in squares, and (x, y) of the dark squares from
+    the top left.
     """
     code = make_qr(address, error="m")
     rows = list(code.matrix_iter(border=BORDER))
@@ -216,7 +223,7 @@ def qr_squares(address: str) -> tuple[int, list[tuple[int, int]]]:
 @own_pages.get("", endpoint="show")
 @signed_in
 def show_own_page() -> Response:
-    """The page, inside a company where one is named or there is only one."""
+    """Show the user's own page, inside a company if the address names it or there is only one."""
     return own_page({})
 
 
@@ -255,7 +262,7 @@ def _own_page_url() -> str:
 @own_pages.post("/utc")
 @signed_in
 def utc() -> Response:
-    """Have each moment say its UTC, too, or no more; from the foot of any page."""
+    """Switch the display of UTC beside each time on or off, from any page's footer."""
     with store.writing() as session:
         own_account.show_utc(session, g.person.person_id, on=request.form.get("on") == "1")
     return redirect(request_guard.safe_next(request.form.get("next")), 303)
@@ -265,7 +272,7 @@ def utc() -> Response:
 @signed_in
 @request_guard.limiter.limit("10 per minute")
 def password() -> Response:
-    """A new password; the other sessions and all tokens end."""
+    """Change the user's password. Other sessions and all tokens end."""
     present = request.form.get("present", "")
     compared = sessions.compare(store.reading(), g.person.email, present, g.now)
     with store.writing() as session:
@@ -308,7 +315,7 @@ def everywhere() -> Response:
 
 
 def own_page(problems: Mapping[str, str], *, status: int = 200) -> Response:
-    """The page, with what is wrong with a form of it: field -> words."""
+    """Return the user's own page, with the problems of a form on it: field -> message."""
     session = store.reading()
     companies = request_guard.inside_company(request.args.get("c", ""))
     here = request_guard.session_token()
@@ -332,7 +339,9 @@ def own_page(problems: Mapping[str, str], *, status: int = 200) -> Response:
 
 
 def _abilities(*, may: bool) -> str:
-    """What the person can do in the company of the page, or cannot, in plain words."""
+    """Return what the user can do in the page's company, or with `may=False` cannot, in plain
+    words.
+    """
     if "actor" not in g:
         return ""
     return ", ".join(

@@ -55,7 +55,7 @@ YOUNG: Final = 10_000  # objects
 
 
 def body_limit(path: str) -> int:
-    """How many bytes may be sent to an address."""
+    """Return how many bytes a request to this path may send."""
     if _FILES.fullmatch(path):
         return DELIVERY_BYTES + _AROUND_FILE
     return DELIVERY_BYTES if path.startswith(_DELIVERIES) else FORM_BYTES
@@ -63,7 +63,10 @@ def body_limit(path: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class PortalConfig:
-    """What the portal was told."""
+    """The portal's configuration: its secret, environment and settings.
+
+    `secure`: pages are served over HTTPS.
+    """
 
     secret: bytes
     secure: bool
@@ -72,7 +75,7 @@ class PortalConfig:
 
 
 def config_of(settings: Settings) -> PortalConfig | Refusal:
-    """The portal's settings, or why its key cannot be used."""
+    """Return the portal's configuration, or why its master key cannot be used."""
     keys = load_keys(settings)
     if isinstance(keys, Refusal):
         return keys
@@ -103,7 +106,10 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         self._begun = time.monotonic()
 
     def received(self, data: bytes) -> int:
-        """Read some bytes; how many of them belong to this request."""
+        """Parse received bytes and return how many belong to this request.
+
+        A request that takes longer than REQUEST_SECONDS is refused.
+        """
         taken: int = super().received(data)
         if time.monotonic() - self._begun > REQUEST_SECONDS:
             self.error, self.completed = Late(f"It took more than {REQUEST_SECONDS} seconds."), True
@@ -127,7 +133,10 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         )
 
     def _refuse(self, status: int) -> None:
-        """Nothing is kept, and nothing more is asked for: `Expect` gets the answer at once."""
+        """Refuse the request with this status: drop its body and read no more.
+
+        A client that sent `Expect` gets the answer at once.
+        """
         self.close()
         self.body_rcv = self.error = None
         self.headers["CONTENT_LENGTH"] = "0"
@@ -139,21 +148,23 @@ class Task(WSGITask):  # type: ignore[misc]
     """One answer; after a refusal the connection ends."""
 
     def execute(self) -> None:
-        """Ask the application."""
+        """Run the application; after a refused request, close the connection."""
         if self.request.refused:
             self.set_close_on_finish()
         super().execute()
 
     def get_environment(self) -> dict[str, object]:
-        """What the application is told of the request."""
+        """Return the WSGI environment, with the refusal's status added."""
         found: dict[str, object] = super().get_environment()
         found[REFUSED] = self.request.refused
         return found
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]
-    """One connection. After a refusal it lingers: who is still sending reads our answer only if
-    what they send is taken; it is dropped, up to a limit.
+    """A client's connection.
+
+    After a refusal it stays open and drops further bytes up to a limit, because a client that is
+    still sending reads our answer only afterwards.
     """
 
     task_class = Task
@@ -163,21 +174,21 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     _left = 0
 
     def parser_class(self, adj: object) -> Parser:
-        """A request of this connection."""
+        """Create the parser for a request of this connection."""
         return Parser(adj, self)
 
     def stored(self) -> int:
-        """The bytes of bodies that are kept for this connection."""
+        """Return how many body bytes are buffered for this connection."""
         under_way = [*self.requests, *([self.request] if self.request else [])]
         return sum(one.body_bytes_received for one in under_way if not one.refused)
 
     def crowded(self) -> bool:
-        """Whether all connections together keep more than they may."""
+        """Check whether all connections together buffer more bytes than allowed."""
         stored: int = sum(one.stored() for one in list(self.server.active_channels.values()))
         return stored > STORED_BYTES
 
     def readable(self) -> bool:
-        """Whether to read."""
+        """Check whether the server should read from this connection."""
         return bool(self._left or super().readable())
 
     def handle_read(self) -> None:
@@ -194,7 +205,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             self._end()
 
     def handle_close(self) -> None:
-        """Say that there is nothing more to read here, and linger; or close."""
+        """Shut down our sending side and wait for the client to finish; or close the connection."""
         if not self.refusing or self._until or not self.connected:
             self._end()
             return
@@ -215,10 +226,10 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
 
 def collect_in_small_parts() -> None:
-    """What is loaded by now stays for as long as it serves, and is looked through no more for rings
-    of unused objects: that took a third of a second, for which a page had to wait. What comes later
-    is looked through often, so that it takes 5 ms each time; after 50,000 objects, as commands do
-    it, it took 25.
+    """Configure garbage collection for short pauses.
+
+    Objects loaded by now are exempt from collection, because they live as long as the process.
+    Later objects are collected often and in small numbers, so that no page waits long.
     """
     gc.freeze()
     gc.set_threshold(YOUNG)
@@ -227,9 +238,9 @@ def collect_in_small_parts() -> None:
 def serve_on(
     app: Flask, host: str, port: int, proxy: str | None = None
 ) -> tuple[BaseWSGIServer, int]:
-    """A server of these pages that listens already, and the port it has.
+    """Create a server for these pages that already listens, and return it with its port.
 
-    `proxy`: the address of the server in front of it; what that one says of who calls is believed.
+    `proxy`: the address of a trusted reverse proxy, whose X-Forwarded-For header names the client.
     """
     collect_in_small_parts()
     sockets: dict[int, object] = {}

@@ -182,18 +182,18 @@ def init_filters(app: Flask) -> None:
 
 
 def zone() -> ZoneInfo:
-    """The zone of the company that is being looked at."""
+    """Return the time zone of the page's company."""
     return ZoneInfo(g.get("zone", DEFAULT_ZONE))
 
 
 def today() -> date:
-    """The day that it is there now."""
+    """Return today's date in the company's time zone."""
     now: datetime = g.now
     return now.astimezone(zone()).date()
 
 
 def zone_note() -> str:
-    """The sentence of the page foot: which zone the times are in."""
+    """Return the sentence in the page's footer that names the time zone."""
     name = g.get("zone", DEFAULT_ZONE)
     offset = datetime.now(UTC).astimezone(ZoneInfo(name)).utcoffset() or timedelta()
     hours, minutes = divmod(int(abs(offset.total_seconds())) // 60, 60)
@@ -203,28 +203,33 @@ def zone_note() -> str:
 
 
 def whole(minor: int, currency: str) -> str:
-    """RM 12,345 for tiles; the exact value stands in the accessible text beside it."""
+    """Return a rounded amount for tiles, such as `RM 12,345`.
+
+    `minor` is in sen. The exact amount is in the tile's accessible text.
+    """
     mark = MINUS if minor < 0 else ""
     return f"{mark}{currency_prefix(currency)}{abs(from_minor(minor, currency)):,.0f}"
 
 
 def day(value: date) -> str:
-    """2026-11-20."""
+    """Format a date as 2026-11-20."""
     return value.isoformat()
 
 
 def moment(value: datetime) -> str:
-    """2026-11-20 14:30 in the company's zone."""
+    """Format a moment as 2026-11-20 14:30 in the company's zone."""
     return value.astimezone(zone()).strftime("%Y-%m-%d %H:%M")
 
 
 def stamp(value: datetime) -> str:
-    """2026-11-20 14:30:05 in the company's zone."""
+    """Format a moment as 2026-11-20 14:30:05 in the company's zone."""
     return value.astimezone(zone()).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def local(value: object) -> object:
-    """A moment with its zone, as a source wrote it, in the company's zone; else the value."""
+    """Format a source's ISO moment with a zone in the company's zone; return any other value
+    unchanged.
+    """
     text = str(value)
     try:
         found = datetime.fromisoformat(text) if "T" in text else None
@@ -234,48 +239,52 @@ def local(value: object) -> object:
 
 
 def clock(value: datetime) -> str:
-    """14:30:05 in the company's zone."""
+    """Format a moment as 14:30:05 in the company's zone."""
     return value.astimezone(zone()).strftime("%H:%M:%S")
 
 
 def utc(value: datetime) -> str:
-    """2026-11-20 06:30:00 UTC."""
+    """Format a moment as 2026-11-20 06:30:00 UTC."""
     return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def iso(value: datetime) -> str:
-    """The machine's form of a moment."""
+    """Format a moment in ISO form for machines, such as 2026-11-20T06:30:00Z."""
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def day_of(value: datetime) -> str:
-    """11-20 in the company's zone."""
+    """Format a moment as 11-20 in the company's zone."""
     return value.astimezone(zone()).strftime("%m-%d")
 
 
 def exact(value: datetime) -> str:
-    """A moment to its last digit, so that a list goes on behind the very line that had it."""
+    """Format a moment with all its digits, so that a list's next page continues after exactly this
+    row.
+    """
     return moment_text(value)
 
 
 def age(since: datetime, now: datetime | None = None) -> str:
-    """2 d 5 h, from `since` to the moment of the page."""
+    """Format the time from `since` to now, such as 2 d 5 h."""
     return duration(max(0, int(((now or g.now) - since).total_seconds()) // 60))
 
 
 def hours(since: datetime) -> str:
-    """26 h, from `since` to the moment of the page; 40 min below an hour."""
+    """Format the time from `since` to now in hours, such as 26 h; below an hour in minutes, such as
+    40 min.
+    """
     minutes = max(0, int((g.now - since).total_seconds()) // 60)
     return f"{minutes // 60:,} h" if minutes >= 60 else f"{minutes} min"
 
 
 def seconds(length: float) -> str:
-    """3.2 s, 12 min: a length of time in seconds."""
+    """Format a length of time in seconds, such as 3.2 s or 12 min."""
     return f"{length:.1f} s" if length < 60 else duration(int(length) // 60)
 
 
 def size(count: int) -> str:
-    """3.2 GB, 150 MB, 12 KB: bytes as people read them."""
+    """Format a number of bytes, such as 3.2 GB, 150 MB or 12 KB."""
     if count >= 10**9:
         return f"{count / 10**9:,.1f} GB"
     if count >= 10**6:
@@ -284,36 +293,36 @@ def size(count: int) -> str:
 
 
 def capfirst(text: str) -> str:
-    """A text with a capital at its start and the rest as it is."""
+    """Return the text with its first letter capitalized and the other letters unchanged."""
     return text[:1].upper() + text[1:]
 
 
 def kind_of(doc_type: str) -> str:
-    """ar_payment -> AR payment: a document type as people write it."""
+    """Return a document type as people write it, such as AR payment for `ar_payment`."""
     return " ".join(word.upper() if word in LEDGERS else word for word in doc_type.split("_"))
 
 
 def short(text: str | None, length: int = 8) -> str:
-    """The first letters of a hash."""
+    """Return the first characters of a hash; `none` if it is blank."""
     if not text:
         return "none"
     return text if len(text) <= length else f"{text[:length]}…"
 
 
 def shorter(text: str) -> str:
-    """A sentence whose long hashes are cut to their first letters."""
+    """Shorten the long hashes in a sentence to their first characters."""
     return LONG_HASH.sub(lambda found: f"{found[0][:12]}…", text)
 
 
 def party(name: str | None) -> str:
-    """A customer's name, for those who may see personal data."""
+    """Return a customer's name, masked for users who may not see personal data."""
     if not name:
         return "not recorded"
     return name if sees_personal() else actors.MASK
 
 
 def sees_personal() -> bool:
-    """Whether the person of this request may see personal data."""
+    """Check whether the user of this request may see personal data."""
     return actors.may(g.actor, "record.pii") is None
 
 
@@ -328,13 +337,13 @@ def mapped_party(name: str | None) -> str:
 
 
 def step_sign(step: Step) -> tuple[str, str]:
-    """Tone and icon of a line of the trace, by what happened."""
+    """Return the tone and icon of a line in the trace, by its event."""
     act = step.proof.label.partition(" ")[0] if step.kind == "event" else step.kind
     return STEP_SIGNS.get(act, ("idle", "right"))
 
 
 def pretty(value: object) -> str:
-    """JSON for reading; text that is JSON is laid out, other text stays."""
+    """Format a value as indented JSON. Text that is not JSON is returned unchanged."""
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if isinstance(value, str):
@@ -351,7 +360,7 @@ def _plain(value: object) -> str:
 
 
 def spaces(text: object) -> list[tuple[str, bool]]:
-    """A value in pieces, outer and doubled spaces marked, so that a page can draw them."""
+    """Split a value into (piece, is space), so that a page can mark spaces at its ends."""
     if text is None:
         return []
     value = str(text)
@@ -362,7 +371,7 @@ def spaces(text: object) -> list[tuple[str, bool]]:
 
 
 def place(path: str, line: int | None = None) -> str:
-    """A field, with its line where it is one of a line.
+    """Return a field's readable name, with its line number for a field of a line.
 
     >>> place("line.sku", 5), place("customer_name"), place("sales_account", 5)
     ('SKU, line 5', 'customer name', 'sales account, line 5')
@@ -373,7 +382,8 @@ def place(path: str, line: int | None = None) -> str:
 
 
 def operands(text: str) -> list[tuple[str, bool]]:
-    """A message of a rule in pieces; True is the name of a value that is filled in.
+    """Split a rule's message into (piece, is placeholder). A placeholder is the name of a value to
+    fill in.
 
     >>> operands("Total ‹total› is high.")
     [('Total ', False), ('total', True), (' is high.', False)]
@@ -395,7 +405,7 @@ class PillRow:
 
     @property
     def busy(self) -> bool:
-        """Whether it is worth asking again soon."""
+        """Whether the page should request this status again soon."""
         return self.tone == "info"
 
 
@@ -405,7 +415,10 @@ def target_pills(
     company_id: int,
     rows: Sequence[connections.ConnectionRow],
 ) -> Callable[[], tuple[PillRow, ...]]:
-    """The pills of the targets among these, asked with the other questions of a page."""
+    """Return a function that gives the status pills of the targets among these connections.
+
+    Their queries run with the page's other queries.
+    """
     rows = [row for row in rows if row.is_target]
     named = {row.id: row.name for row in rows}
     wanted = [(row.id, doc_type) for row in rows for doc_type in document_types(row.connector)]
@@ -424,7 +437,10 @@ def target_pills(
 def worst_pills(
     session: DatabaseSession, targets: Sequence[Target], zones: Mapping[int, str]
 ) -> dict[int, PillRow]:
-    """Company -> the worst pill of its targets; each of those by company, id, name, connector."""
+    """Return company id -> the worst status pill of its targets.
+
+    Each target is (company id, connection id, name, connector).
+    """
     wanted: dict[int, list[tuple[int, str]]] = {}
     named = {}
     for company_id, key, name, connector in targets:
@@ -443,13 +459,17 @@ def worst_pills(
 
 
 def document_types(connector: str) -> tuple[str, ...]:
-    """What a target takes."""
+    """Return the names of the document types that a target takes; empty for an unknown
+    connector.
+    """
     target = registry.targets().get(connector)
     return tuple(document.name for document in target.documents) if target else ()
 
 
 def shows_imports(connector: str | None, settings: Settings | None) -> bool:
-    """Whether the target has pages of its own for its calls, and somebody said where."""
+    """Check whether the target has web pages for its imports and the setting `app_url` names their
+    address.
+    """
     target = registry.targets().get(connector or "")
     return isinstance(target, ShowsImports) and bool((settings or {}).get("app_url"))
 
@@ -466,8 +486,10 @@ def import_pages(
 
 
 def coming_runs(night: Daily) -> list[tuple[datetime, date]]:
-    """The next runs of a night, in the company's zone, each with the day whose documents it posts;
-    the hour stays where the clocks of its own zone are changed.
+    """Return the next nightly runs in the company's zone, each with the day whose documents it
+    posts.
+
+    The hour stays fixed in the run's own zone, also across daylight saving changes.
     """
     if night.next_at is None:
         return []
@@ -478,7 +500,7 @@ def coming_runs(night: Daily) -> list[tuple[datetime, date]]:
 
 @dataclass(frozen=True, slots=True)
 class NavItem:
-    """One line of the navigation; `wide` ones stand in the foot of a narrow page."""
+    """An item of the navigation. `wide` items move to the footer of a narrow page."""
 
     word: str
     title: str
@@ -499,8 +521,9 @@ def init_frame(app: Flask) -> None:
 
 
 def init_url_for(app: Flask) -> None:
-    """Give `url_for` to the templates, which remembers the addresses that it wrote last: a list has
-    a hundred, each page the same in its navigation, and to write one takes as long as a row.
+    """Give templates a cached `url_for`.
+
+    A page writes many equal addresses, and each costs as much time as a table row.
     """
     remembered = lru_cache(maxsize=MOST_ADDRESSES, typed=True)(_address)
 
@@ -517,13 +540,19 @@ def init_url_for(app: Flask) -> None:
 
 
 def _address(_root: str, endpoint: str, *words: Any) -> str:
-    """`words`: the names of all values, then the values: of each its type counts, too."""
+    """Return the address of an endpoint.
+
+    `words` holds the names of all values, then the values. The cache also distinguishes the types
+    of values.
+    """
     count = len(words) // 2
     return url_for(endpoint, **dict(zip(words[:count], words[count:], strict=True)))
 
 
 def ask_frame(page: Together) -> None:
-    """Ask what the frame says with the questions of a page that does nothing but read."""
+    """Add the queries for the page frame to the queries of a read-only page, so that they run
+    together.
+    """
     publisher = None if may(g.actor, "rules.publish") else g.actor.person_id
     admin = may(g.actor, "people.admin") is None
     counts = ageing.asked_counts(
@@ -533,7 +562,7 @@ def ask_frame(page: Together) -> None:
 
 
 def nav_items() -> tuple[NavItem, ...]:
-    """The navigation of this company, with what waits behind each item; read once a request."""
+    """Return the company's navigation items with their counts; loaded once per request."""
     if "nav" not in g:
         g.nav = tuple(_items())
     found: tuple[NavItem, ...] = g.nav
@@ -563,7 +592,7 @@ def _items() -> list[NavItem]:
 
 
 def _counts() -> ageing.Counts:
-    """What every page says of the company; read once a request."""
+    """Return the counts that every page's frame shows; loaded once per request."""
     if "counts" not in g:
         if "asked_counts" not in g:
             ask_frame(Together(store.reading(), KEPT))
@@ -574,26 +603,28 @@ def _counts() -> ageing.Counts:
 
 
 def count_missing() -> int:
-    """How many values have no mapping."""
+    """Return how many values have no mapping."""
     return _counts().missing
 
 
 def stopped_routes() -> tuple[str, ...]:
-    """The routes that stopped and ask; every page says so."""
+    """Return the stopped routes that wait for a decision. Every page lists them."""
     return _counts().stopped
 
 
 def undoable() -> undo.Undoable | None:
-    """What this person did a moment ago and can still take back."""
+    """Return the user's latest action if it can still be undone, else None."""
     _counts()
     found: undo.Undoable | None = g.undoable
     return found
 
 
 def no_worker() -> IdleWork | None:
-    """What waits in this company while no worker runs; every page says so. Read once a request.
-    Before the first worker has begun, as while `clearpost up` starts, only work that waits tells;
-    one that was here within the minute is being started again.
+    """Return the work that waits because no worker runs, else None. Every page shows it; loaded
+    once per request.
+
+    Before the first worker has started, only waiting work counts. A worker seen within the last
+    minute counts as restarting.
     """
     if "idle_work" not in g:
         workers = _counts().workers
@@ -603,10 +634,10 @@ def no_worker() -> IdleWork | None:
 
 
 def count_held() -> int:
-    """Records with an open hold, as the frame of the page says."""
+    """Return the number of records with an open hold, as the page frame shows it."""
     return _counts().held
 
 
 def count_changes() -> int:
-    """Changes of the rules that whoever asks can publish."""
+    """Return the number of rule changes that the user can publish."""
     return _counts().changes

@@ -30,7 +30,7 @@ class Problems:
 
 @dataclass(frozen=True, slots=True)
 class Reasoned:
-    """A wish about one thing, with its reason: release, reject, pause, resume."""
+    """A requested action with its reason, such as release, reject, pause or resume."""
 
     reason: str
     op: str
@@ -62,7 +62,7 @@ class ApproveSet:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Send nothing to a target until then; None = until somebody resumes."""
+    """Pause a target until this time; None means until a user resumes it."""
 
     reason: str
     until: datetime | None
@@ -102,14 +102,14 @@ class SyncRange:
 
 
 def read_reason(form: Form) -> Reasoned | Problems:
-    """A form with a reason."""
+    """Read a form with a reason."""
     reason = form.get("reason", "").strip()
     found = _reason_problem(reason)
     return Problems(found) if found else Reasoned(reason, form.get("op", ""))
 
 
 def read_pause(form: Form, zone: ZoneInfo, now: datetime) -> Pause | Problems:
-    """Why a target is paused, and perhaps until when, in the company's zone."""
+    """Read the reason of a pause, and optionally its end in the company's zone."""
     reason, typed = form.get("reason", "").strip(), form.get("until", "").strip()
     found, until = dict(_reason_problem(reason)), None
     if typed:
@@ -122,7 +122,7 @@ def read_pause(form: Form, zone: ZoneInfo, now: datetime) -> Pause | Problems:
 
 
 def read_approval(form: Form) -> ApproveSet | Problems:
-    """The confirmation of an approval, with what was seen."""
+    """Read the confirmation of an approval, with the postings that the user saw."""
     reason = form.get("reason", "").strip()
     seen = tuple(s for s in map(_seen, form.getlist("seen")) if s is not None)
     found = dict(_reason_problem(reason))
@@ -142,7 +142,7 @@ def read_approval(form: Form) -> ApproveSet | Problems:
 
 
 def read_since(form: Form) -> date | Problems | None:
-    """The day from which a mapping is to count; None = left blank."""
+    """Read the day from which a mapping applies; None if left blank."""
     written = form.get("since", "").strip()
     found = parse_day(written)
     if written and found is None:
@@ -151,7 +151,7 @@ def read_since(form: Form) -> date | Problems | None:
 
 
 def read_mapping_value(form: Form) -> MapValue | Problems:
-    """A mapping fix; a value typed by hand wins over a suggestion."""
+    """Read a new mapping value. A value typed by hand replaces a suggestion."""
     value = (form.get("other") or "").strip() or form.get("to", "")
     reason = form.get("reason", "").strip()
     found = dict(_reason_problem(reason))
@@ -174,7 +174,10 @@ def read_mapping_value(form: Form) -> MapValue | Problems:
 
 
 def read_run_hours(form: Form) -> Mapping[str, time] | Problems:
-    """Document type -> the hour of its daily run; each field is called after its document."""
+    """Read the hours of the daily runs: document type -> hour.
+
+    Each field is named after its document type.
+    """
     hours, found = {}, {}
     for name, text in form.items():
         if not name.startswith(HOUR):
@@ -187,7 +190,7 @@ def read_run_hours(form: Form) -> Mapping[str, time] | Problems:
 
 
 def read_sync_range(form: Form, today: date) -> SyncRange | Problems:
-    """Days to send, with what the person saw when a button named a count."""
+    """Read the days to send, with the count and total that the user saw on the button."""
     first, last = parse_day(form.get("first")), parse_day(form.get("last"))
     found = {}
     if first is None:
@@ -209,7 +212,7 @@ def read_sync_range(form: Form, today: date) -> SyncRange | Problems:
 
 
 def read_stop_limit(form: Form, currency: str) -> StopLimit | Problems:
-    """Records and an amount of money; what is left blank follows from what is usual."""
+    """Read a limit as a number of records and an amount. A blank field means the usual limit."""
     written, amount = form.get("records", "").strip(), form.get("amount", "").strip()
     records = parse_whole(written.replace(",", ""))
     found = {}
@@ -230,26 +233,28 @@ def parse_amount(text: str, currency: str) -> int | None:
 
 
 def parse_place(text: str | None) -> tuple[int, int] | None:
-    """The place in a list that is sorted by a number and an id, as an address names it."""
+    """Parse a list position `number:id` from an address; None if it is malformed."""
     after = tuple(parse_whole(part) or 0 for part in (text or "").split(":"))
     return (after[0], after[1]) if len(after) == 2 else None
 
 
 def parse_whole(text: str | None) -> int | None:
-    """A whole number, or nothing."""
+    """Parse a whole number; None if the text is none."""
     plain = text or ""
     digits = plain.removeprefix("-")
     return int(plain) if digits.isascii() and digits.isdigit() and len(digits) < 19 else None
 
 
 def parse_hour(text: str | None) -> time | None:
-    """A time of day written 02:00, or nothing."""
+    """Parse a time of day such as 02:00; None if the text is none."""
     plain = (text or "").strip()
     return time.fromisoformat(plain) if _CLOCK.fullmatch(plain) else None
 
 
 def parse_day(text: str | None) -> date | None:
-    """A day written 2026-11-20, or nothing; half a year such as 0020 is none that anybody means."""
+    """Parse a date such as 2026-11-20; None if the text is none or the year is implausible, such as
+    0020.
+    """
     try:
         found = date.fromisoformat(text or "")
     except ValueError:
@@ -258,7 +263,9 @@ def parse_day(text: str | None) -> date | None:
 
 
 def parse_moment(text: str, zone: ZoneInfo) -> datetime | None:
-    """A day and a time of a zone, or nothing; years as `day` has them: all zones know them."""
+    """Parse a date and time of this zone into UTC; None if the text is none or the year is
+    implausible.
+    """
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
@@ -295,7 +302,7 @@ class RowPage(Generic[Row]):
 
 
 def page_rows(rows: Sequence[Row], most: int, start: int | None) -> RowPage[Row]:
-    """The rows from a place on; the beginning where the address names none that is there."""
+    """Return the page of rows from `start` on. An invalid start gives the first page."""
     at = start if start is not None and 0 < start < len(rows) else 0
     end = at + most
     return RowPage(

@@ -1,4 +1,4 @@
-"""Write a list as CSV, workbook or JSON with the same columns and rows.
+"""Write a list as CSV, workbook or JSON. All formats have equal columns and rows.
 
 The first row, or `meta` in JSON, holds the filter. No cell is ever a formula.
 """
@@ -71,9 +71,11 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class ListFile:
-    """A list. `title`: as a sentence names it; `word`: as the name of the file does; `filter`: what
-    was asked for, by its words as a person reads them; `typed`: those of them that a person wrote,
-    which may be a name.
+    """A list to write to a file.
+
+    `title` names it in sentences, `word` in the file name. `filter` maps the filter's names to the
+    chosen values, in readable words. `typed` names the filters that the user typed, which may
+    contain a person's name.
     """
 
     title: str
@@ -103,7 +105,7 @@ class Counted:
     rows: int = 0
 
     def each(self, rows: Iterable[Sequence[Written]]) -> Iterator[Sequence[Written]]:
-        """The same rows."""
+        """Yield the rows while counting. Raises TooManyError above the limit."""
         for row in rows:
             self.rows += 1
             if self.rows > MOST:
@@ -112,7 +114,10 @@ class Counted:
 
 
 def write_list(out: IO[bytes], kind: FileKind, listed: ListFile, about: Mapping[str, str]) -> int:
-    """Write the list and say how many rows it has; `about` stands in JSON beside the filter."""
+    """Write the list and return its number of rows.
+
+    JSON also contains `about` beside the filter.
+    """
     count = Counted()
     if kind is FileKind.JSON:
         text = io.TextIOWrapper(out, "utf-8")
@@ -130,7 +135,10 @@ def write_list(out: IO[bytes], kind: FileKind, listed: ListFile, about: Mapping[
 def each_page(
     ask: Callable[[Key | None], Sequence[Row]], key: Callable[[Row], Key], most: int
 ) -> Iterator[Sequence[Row]]:
-    """All pages of a list that is paged by key, `most` rows and perhaps one more at a time."""
+    """Yield all pages of a list that is paged by key.
+
+    `most` is the page size; a query may return one row more.
+    """
     after: Key | None = None
     while found := ask(after):
         shown = found[:most]
@@ -141,7 +149,10 @@ def each_page(
 
 
 def by_currency(money: Mapping[str, int], books: str) -> list[tuple[str, Decimal]]:
-    """A sum as a row for each currency, that of the books first; without any, nothing of it."""
+    """Return a sum as (currency, amount) rows, the books' currency first.
+
+    Without any amount, return zero in that currency.
+    """
     found = sorted((code or books, minor) for code, minor in money.items())
     found.sort(key=lambda one: one[0] != books)
     return [(code, from_minor(minor, code)) for code, minor in found or [(books, 0)]]
@@ -154,7 +165,7 @@ def _sheet(listed: ListFile, table: Table, count: Counted) -> Iterator[Sequence[
 
 
 def _lines(listed: ListFile, count: Counted) -> Iterator[Sequence[Written]]:
-    """All tables, one below the other."""
+    """Yield the rows of all tables, separated by blank rows."""
     yield ("Filter", listed.filter_line)
     for number, table in enumerate(listed.tables):
         if number:
@@ -180,5 +191,5 @@ def _json(listed: ListFile, about: Mapping[str, str], count: Counted) -> Iterato
 
 
 def _plain(cell: Written) -> str | int | None:
-    """A cell as JSON has it: amounts and days are text, so that no digit is lost."""
+    """Return a cell as JSON shows it. Amounts and dates become text, so that no digit is lost."""
     return cell if cell is None or isinstance(cell, (str, int)) else str(cell)

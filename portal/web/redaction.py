@@ -15,14 +15,17 @@ from portal.web import request_guard, store
 def secret_remover(
     *, tax_numbers: bool = True, keep: Collection[str] = ()
 ) -> escalation_packets.Redact:
-    """What removes secrets from a text, and tax numbers unless allowed; texts of `keep` stay."""
+    """Return a function that removes the company's secrets from a text.
+
+    It removes tax numbers too, unless disabled. Texts in `keep` stay.
+    """
     if "secrets" not in g:
         g.secrets = _secrets()
     return escalation_packets.redacting(g.secrets, tax_numbers=tax_numbers, keep=keep)
 
 
 def _secrets() -> frozenset[str]:
-    """All of the company's, also of sources that a limited person does not see."""
+    """Return all secrets of the company, including secrets of sources that the user may not see."""
     keys = load_keys(request_guard.config().settings)
     if not isinstance(keys, Keys):
         return frozenset()

@@ -1,4 +1,4 @@
-"""Who is asking, for which company, and may they: the wall in front of every page."""
+"""Authenticate every request, select its company, and check permissions."""
 
 import hashlib
 import hmac
@@ -142,7 +142,10 @@ def _number() -> None:
 
 
 def _plain_text() -> None:
-    """No address and no form has a use for NUL, and not every database can keep one."""
+    """Reject a request with a NUL character in its path, cookies or values.
+
+    No form needs it, and not every database can store it.
+    """
     if request.endpoint == "hooks.receive":
         return
     given = [request.path, *(request.cookies.values())]
@@ -186,14 +189,19 @@ def _signin_url(ended: str) -> str:
 
 
 def _ended(token: str) -> str:
-    """Why a session counts no more, as the sign-in page tells it; nothing where there was none."""
+    """Return why a session is no longer valid, as a code for the sign-in page; blank if there was
+    none.
+    """
     if not token:
         return ""
     return "factor" if sessions.lacks_factor(store.reading(), token, g.now) else "1"
 
 
 def _admit_to_company(act: str) -> ResponseReturnValue | None:
-    """The company of the URL and the person's roles in it; to a stranger it does not exist."""
+    """Admit the user to the company in the URL, or return why not.
+
+    To a user without a role in it, the company does not exist (404).
+    """
     found = store.company_of(str((request.view_args or {}).pop("co")))
     if found is None:
         abort(404)
@@ -253,13 +261,13 @@ def _headers(answer: Response) -> Response:
 
 
 class BoundSessions(SecureCookieSessionInterface):
-    """Flask's session, whose CSRF secret always follows from our own session token (or the visit).
+    """A Flask session whose CSRF secret derives from our own session token, or from the visit.
 
-    So a form of one sign-in is worth nothing in another, and nothing of it stands in a cookie.
+    So a form of one session is invalid in another, and the cookie contains no secret.
     """
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        """The flashed messages of the cookie, and the CSRF secret of this session."""
+        """Return the cookie's flashed messages, with this session's CSRF secret."""
         found = super().open_session(app, request)
         if found is None:
             return None
@@ -281,7 +289,10 @@ class BoundSessions(SecureCookieSessionInterface):
 
 
 def cookie_name(app: Flask) -> str:
-    """`__Host-` where the cookie can be Secure; plain on loopback http."""
+    """Return the session cookie's name:
+
+    `__Host-` if the cookie can be Secure, a plain name on loopback http.
+    """
     return "__Host-clearpost" if app.config["SESSION_COOKIE_SECURE"] else "clearpost"
 
 
@@ -318,7 +329,7 @@ def device_key() -> str:
 
 
 def used() -> None:
-    """Note that the session of this request was used now, by somebody."""
+    """Record that a user used the session of this request now."""
     with store.writing() as session:
         sessions.touch(session, session_token(), g.now)
     g.person = replace(g.person, ends_at=min(g.now + sessions.IDLE, g.person.expires_at))
@@ -333,35 +344,41 @@ def forget(response: Response) -> Response:
 
 
 def session_token() -> str:
-    """The token of the request's cookie, or nothing."""
+    """Return the session token in the request's cookie; blank if there is none."""
     return request.cookies.get(cookie_name(current_app), "")
 
 
 def safe_next(wanted: str | None) -> str:
-    """Where to go after signing in: only a path of our own."""
+    """Return the path to open after sign-in. An address outside our own paths gives `/`."""
     plain = wanted or "/"
     own = plain.startswith("/") and not plain.startswith(("//", "/\\"))
     return plain if own and plain.isprintable() and "\\" not in plain else "/"
 
 
 def may(act: str) -> Refusal | None:
-    """Whether the person of this request may do the act; for showing a control as out of reach."""
+    """Check whether the user may do the act.
+
+    Return the refusal or None; pages use it to disable controls.
+    """
     return actors.may(g.actor, act)
 
 
 def config() -> PortalConfig:
-    """The portal's settings."""
+    """Return the portal's configuration."""
     found: PortalConfig = current_app.config["PORTAL"]
     return found
 
 
 def outside(path: str) -> str:
-    """The whole address of one of our own paths, as others reach it."""
+    """Return the full address of one of our paths, as other systems reach it."""
     return f"{(config().settings.public_url or request.url_root).rstrip('/')}{path}"
 
 
 def whoever() -> bool:
-    """Whether somebody is signed in, on a page that asks for none; then `g.person` is known."""
+    """Check whether a user is signed in, on a page that does not require it.
+
+    Sets `g.person` if so.
+    """
     token = session_token()
     found = sessions.person_of(store.reading(), token, g.now) if token else None
     if found is not None:
@@ -385,19 +402,24 @@ def inside_company(code: str) -> tuple[people.OwnCompany, ...]:
 
 
 def key() -> str:
-    """The token of the request, or nothing."""
+    """Return the request's bearer token; blank if there is none."""
     given = request.headers.get("Authorization", "")
     return given.removeprefix(_SCHEME).strip() if given.startswith(_SCHEME) else ""
 
 
 def whose() -> str:
-    """What calls are counted by: the token, else the address."""
+    """Return the key by which calls are counted for rate limits: the token's hash, else the network
+    address.
+    """
     given = key()
     return hashlib.sha256(given.encode()).hexdigest() if given else request.remote_addr or "unknown"
 
 
 def admit(act: str) -> Response | None:
-    """Let the request in for this act, or answer why not. Cookies count for nothing here."""
+    """Admit an API request with a bearer token to this act, or return the refusal.
+
+    Cookies are ignored.
+    """
     found = operations.bearer(store.reading(), key(), g.now) if key() else None
     if found is None:
         return _unknown()
@@ -425,7 +447,7 @@ def _unknown() -> Response:
 
 
 def problem(refusal: Refusal, **more: object) -> Response:
-    """The answer to a machine."""
+    """Return a refusal as an `application/problem+json` answer."""
     answer = jsonify(
         type="about:blank",
         title=refusal.message,
@@ -443,7 +465,7 @@ def problem(refusal: Refusal, **more: object) -> Response:
 
 
 def closed(actor: Actor, endpoint: str | None) -> Refusal | None:
-    """Why a person who works with some sources only cannot open this route; else None."""
+    """Return why a user limited to some sources cannot open this route, else None."""
     if not actor.reach.limited or page_of(endpoint or "") in OF_SOME_SOURCES:
         return None
     words = (

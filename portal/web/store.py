@@ -211,7 +211,7 @@ def _asked(*_: object) -> None:
 
 
 def _answered(*_: object) -> None:
-    """The database has the first row of a statement, or knows that there is none."""
+    """Add the time of a finished database statement to the request's total."""
     if has_request_context() and "asked_at" in g:
         g.in_database = g.get("in_database", 0.0) + time.perf_counter() - g.pop("asked_at")
 
@@ -224,19 +224,19 @@ def _close(_error: BaseException | None) -> None:
 
 
 def database() -> Database:
-    """The database of this application."""
+    """Return this application's database."""
     found: Database = current_app.extensions["clearpost"][0]
     return found
 
 
 def clock() -> Clock:
-    """The clock of this application."""
+    """Return this application's clock."""
     found: Clock = current_app.extensions["clearpost"][1]
     return found
 
 
 def reading() -> DatabaseSession:
-    """The request's read session: one snapshot until something is written."""
+    """Return the request's read session: one snapshot of the database until the request writes."""
     if "reading" not in g:
         g.reading_door = database().read(page=True)
         g.reading = g.reading_door.__enter__()
@@ -250,7 +250,7 @@ def reading() -> DatabaseSession:
 
 @contextmanager
 def writing() -> Iterator[DatabaseSession]:
-    """A write transaction; what is read afterwards sees it."""
+    """Open a write transaction. Later reads of this request see its changes."""
     _close(None)
     with database().write() as session:
         yield session
@@ -262,13 +262,16 @@ def drop_snapshot() -> None:
 
 
 def read_uncached() -> None:
-    """From now on the request reads rows once, more than memory should hold: none is kept."""
+    """Switch the request to reading rows without caching them, for results too large for memory."""
     g.streams = True
     drop_snapshot()
 
 
 def set_actor(company: reach.CompanyRow, actor: Actor) -> None:
-    """From now on the request is this person's in this company: it reads within their reach."""
+    """Set the company and user of this request.
+
+    All its reads are limited to what the user may see.
+    """
     g.company, g.zone, g.actor = company, company.zone, actor
     limit_transactions(company.id)
     limit_to_company(reading(), company.id)
@@ -276,23 +279,26 @@ def set_actor(company: reach.CompanyRow, actor: Actor) -> None:
 
 
 def company_of(code: str) -> reach.CompanyRow | None:
-    """The company of a URL."""
+    """Return the company with this code, as the URL names it, or None."""
     return reach.load_company(reading(), code)
 
 
 def init_rule_checks(app: Flask, settings: Settings) -> None:
-    """Give the application its looks; none of their processes runs before one is asked for."""
+    """Create the application's rule checks. Their processes start with the first check."""
     app.extensions["rule_checks"] = RuleChecks(settings.check_seconds)
 
 
 def rule_checks() -> RuleChecks:
-    """The looks of this application."""
+    """Return this application's rule checks."""
     found: RuleChecks = current_app.extensions["rule_checks"]
     return found
 
 
 def measure_proofs(files: Mapping[str, str], found: Report) -> Proofs:
-    """The proofs of rules of which this was found; nothing is measured where a test failed."""
+    """Return the proofs for rules with this test report.
+
+    Coverage is not measured if a test failed.
+    """
     if found.failed or found.ran is None:
         return NO_PROOFS
     told = rule_checks().coverage(files)
@@ -301,23 +307,22 @@ def measure_proofs(files: Mapping[str, str], found: Report) -> Proofs:
 
 
 def set_retry_after(answer: Response, refusal: Refusal) -> Response:
-    """Tell programs when it is worth trying again."""
+    """Set the Retry-After header if the refusal's status is 503."""
     if refusal.status == 503:
         answer.headers["Retry-After"] = str(RETRY_SECONDS)
     return answer
 
 
 def plain_state(state: str, tries: int = 0) -> str:
-    """One of six words with one meaning everywhere: what a person must know of a state.
-
-    pending, retrying, succeeded, failed, skipped, needs attention.
+    """Return a state as one of six words: pending, retrying, succeeded, failed, skipped, needs
+    attention.
     """
     word = STATES[state].plain
     return "retrying" if tries > 0 and state in GOES else word
 
 
 def retry_verdict(push: PushRow) -> Retry:
-    """The sentence for one push as it stands."""
+    """Return whether a push is retried, with the sentence that explains why."""
     if push.state in BY_STATE:
         return BY_STATE[push.state]
     if push.state == PushState.REFUSED and not push.last:
@@ -338,7 +343,7 @@ def retry_verdict(push: PushRow) -> Retry:
 
 
 def _used_up(push: PushRow) -> str:
-    """What a person can do when it is not retried automatically."""
+    """Return the sentence for a push that is not retried automatically, with what a user can do."""
     if push.posting_state not in {PostingState.FAILED, PostingState.POSTED}:
         return "It is not retried automatically."
     tried = f"It was tried {plural(push.tries, 'time')} and" if push.tries else "It"
@@ -349,7 +354,7 @@ def _used_up(push: PushRow) -> str:
 
 
 def init_htmx(app: Flask) -> None:
-    """Teach the application to read the htmx headers."""
+    """Enable reading of the htmx headers in requests."""
     Htmx(app)
     app.after_request(_vary)
 
@@ -360,26 +365,27 @@ def _vary(answer: Response) -> Response:
 
 
 def wants_fragment() -> bool:
-    """Whether htmx asks for a part of a page (a history restore gets the whole)."""
+    """Check whether htmx requests a part of a page. A history restore gets the whole page."""
     return bool(request.htmx) and not request.htmx.history_restore_request
 
 
 def wants_block(word: str) -> bool:
-    """Whether htmx asks for this part."""
+    """Check whether htmx requests the block with this name."""
     found = WORD.fullmatch(request.htmx.target or "") if wants_fragment() else None
     return found is not None and found[1] == word
 
 
 def target_suffix() -> str:
-    """What the ids of this part end in, where it stands once in each row of a page: `_` and the
-    row; blank for the only one.
+    """Return the suffix of the requested block's id:
+
+    `_` and the row, for a block repeated in each row. Blank for a single block.
     """
     found = WORD.fullmatch(request.htmx.target or "") if wants_fragment() else None
     return found[0].removeprefix(found[1]) if found else ""
 
 
 def allowed_blocks(template: str) -> frozenset[str]:
-    """The blocks that a request may name: those the page itself defines."""
+    """Return the blocks that a request may name: the blocks that the page defines."""
     return frozenset(current_app.jinja_env.get_template(template).blocks) - STRUCTURE
 
 
@@ -394,10 +400,11 @@ def respond(
     block: str = "",
     **context: object,
 ) -> Response:
-    """The block named by HX-Target, or the page, told what stands in `shown` and in `context`.
+    """Return the block named by the HX-Target header, or the whole page, rendered with `shown` and
+    `context`.
 
-    `say` is said aloud, `also` names blocks to renew beside it (and the navigation, as `NAV`),
-    `block` another one to answer with.
+    The notice, if any, is read aloud by screen readers. `also` names blocks to update too, and the
+    navigation as `NAV`. `block` names another block to return instead.
     """
     known = {**(shown or {}), **context}
     if not wants_fragment() or wants_block(WHOLE):
@@ -438,13 +445,16 @@ def _trigger(answer: Response, say: str) -> None:
 
 
 def flash_redirect(url: str, say: str) -> Response:
-    """After a change without JavaScript: look at `url`, where the sentence is shown once."""
+    """Redirect to `url` after a change without JavaScript. The message is shown there once."""
     flash(say)
     return make_response(redirect(url, 303))
 
 
 def redirect_with_message(url: str, say: str) -> Response:
-    """After a change that ends on another page, with or without htmx."""
+    """Redirect to another page after a change, with or without htmx.
+
+    The message is shown there once.
+    """
     flash(say)
     if not wants_fragment():
         return make_response(redirect(url, 303))
@@ -454,7 +464,7 @@ def redirect_with_message(url: str, say: str) -> Response:
 
 
 def refuse(refusal: Refusal, *, back: str = "") -> Response:
-    """An expected no: into `#notice` for htmx, a page of its own otherwise."""
+    """Return the answer for an expected refusal: into `#notice` for htmx, else as a page."""
     if wants_fragment():
         answer = make_response(
             render_template("_macros/refused.html", refusal=refusal), refusal.status
@@ -468,7 +478,10 @@ def refuse(refusal: Refusal, *, back: str = "") -> Response:
 
 
 def redirect_to_signin(url: str) -> Response:
-    """Where to go without a session: htmx must not follow a redirect into a fragment."""
+    """Redirect to the sign-in page.
+
+    With htmx, a header causes the redirect, so that no fragment shows the page.
+    """
     if request.htmx:
         answer = make_response("", 204)
         answer.headers["HX-Redirect"] = url
@@ -477,12 +490,14 @@ def redirect_to_signin(url: str) -> Response:
 
 
 def url_at_row(row: int) -> str:
-    """This page from another of its rows on, all else as it was asked for."""
+    """Return this page's address with the list starting at another row, all other parameters
+    unchanged.
+    """
     asked_for = request.args.items(multi=True)
     kept = [(word, text) for word, text in asked_for if word not in ("row", "line")]
     return f"{request.path}?{urlencode([*kept, ('row', row)])}"
 
 
 def whole_arg(word: str) -> int | None:
-    """The whole number that the address gives for a word, if it gives one."""
+    """Return the whole number of an address parameter, or None."""
     return forms.parse_whole(request.args.get(word))
