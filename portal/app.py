@@ -176,7 +176,7 @@ class Portal(Flask):
         return made[code]
 
     def send_static_file(self, filename: str) -> Response:
-        """A file of `static`, or all of `static/css` together."""
+        """Return a file of `static`, or all stylesheets of `static/css` as one."""
         if filename == STYLESHEET:
             return Response(_styles(), mimetype="text/css")
         return super().send_static_file(filename)
@@ -195,11 +195,11 @@ class RecordId(PathConverter):
     """
 
     def to_python(self, value: str) -> str:
-        """The id that an address means."""
+        """Decode a record id from an address."""
         return unquote(value)
 
     def to_url(self, value: str) -> str:
-        """What stands in the address."""
+        """Encode a record id for an address."""
         inner = value.replace(".", "%2E") if set(value) == {"."} else quote(value, safe="")
         return quote(inner, safe="")
 
@@ -207,7 +207,10 @@ class RecordId(PathConverter):
 def create_app(
     database: Database, clock: Clock, settings: Settings, config: PortalConfig | None = None
 ) -> Flask:
-    """The portal over one database; `config` is made from the settings unless given."""
+    """Create the portal for a database.
+
+    `config` defaults to the configuration from the settings.
+    """
     made = config or config_of(settings)
     if isinstance(made, Refusal):
         message = f"{made.message} {made.hint}"
@@ -266,7 +269,10 @@ def _templates(app: Flask) -> None:
 
 
 def _flashed() -> list[str]:
-    """What is told once; a page that renews itself leaves it to the next one that is opened."""
+    """Return the messages to show once.
+
+    A page that refreshes itself leaves them for the next opened page.
+    """
     return [] if store.wants_block(store.WHOLE) else list(map(str, get_flashed_messages()))
 
 
@@ -278,7 +284,7 @@ def _context() -> dict[str, object]:
 
 
 def _asset(name: str) -> str:
-    """The address of a file of ours, under whatever path the portal is reached."""
+    """Return the address of one of our static files, including the portal's path prefix."""
     return _address(name, request.root_path)
 
 
@@ -314,7 +320,7 @@ def _http_problem(error: HTTPException) -> ResponseReturnValue:
 
 
 def _why_unavailable(error: UNAVAILABLE) -> tuple[str, str]:
-    """Return what to tell a person about a database that is busy, out of reach or unusable."""
+    """Return the message about a database that is busy, unreachable or unusable."""
     sqlite_code = getattr(error.orig, "sqlite_errorcode", None)
     if sqlite_code is not None:
         return DATABASE_BUSY if sqlite_code & PRIMARY == SQLITE_BUSY else DATABASE_UNUSABLE

@@ -72,12 +72,12 @@ BECOMES: Final[Mapping[There, str]] = {
 
 
 def show_checklist() -> Response:
-    """What is left before the company goes live, with one action a step."""
+    """Show the remaining steps before the company goes live, each with one action."""
     return _checklist({"opened": None})
 
 
 def _checklist(more: Mapping[str, object], *, status: int = 200) -> Response:
-    """The checklist; `more` is what the step that is open in it shows."""
+    """Return the checklist page. `more` holds the values of the step that is open in it."""
     found = checklist(store.reading(), g.company.id)
     first = going_live.first_run(store.reading(), g.company.id, g.now)
     return store.respond(
@@ -95,7 +95,7 @@ def _checklist(more: Mapping[str, object], *, status: int = 200) -> Response:
 
 
 def _links(found: Checklist) -> dict[Step, str]:
-    """The page that each step leads to; nothing where there is no such page."""
+    """Return the address of the page for each step; blank if it has none."""
     code = g.company.code
     new = _step_url(f"/c/{code}/connections/new")
     connections = url_for("connections.listing", co=code)
@@ -119,7 +119,7 @@ def _links(found: Checklist) -> dict[Step, str]:
 
 
 def _step_url(path: str) -> str:
-    """The address, if there is a page of its own at it."""
+    """Return the path if a page exists at it, else blank."""
     try:
         endpoint, _ = current_app.url_map.bind("").match(path)
     except HTTPException:
@@ -128,7 +128,9 @@ def _step_url(path: str) -> str:
 
 
 def _rules(found: Checklist) -> str:
-    """The change that waits to be published, the rules in force, or the choice of a template."""
+    """Return the address of the change to publish, of the rules in force, or of the choice of a
+    template.
+    """
     code = g.company.code
     if found.change is not None and found.ruleset_no is None:
         return url_for("changes.show", co=code, no=found.change.no)
@@ -140,7 +142,7 @@ def _rules(found: Checklist) -> str:
 @pages.get("/dry-run")
 @needs("company.setup")
 def consider_dry_run() -> Response:
-    """Which days to check, and what the last one came to."""
+    """Show the form for the days to check, and the result of the last dry run."""
     return _dry_run_page({})
 
 
@@ -171,7 +173,7 @@ def _dry_run_page(
 
 
 def _files(done: dry_run.DryRun | None) -> list[tuple[str, str]]:
-    """Word and address of each file of the records that were looked at."""
+    """Return (title, address) of each file of a dry run's records."""
     if done is None:
         return []
     of = {"co": g.company.code, "first": done.first, "last": done.last}
@@ -180,7 +182,7 @@ def _files(done: dry_run.DryRun | None) -> list[tuple[str, str]]:
 
 
 def _titles(target: str, document: str) -> dict[str, str]:
-    """Each field of a document as the accounting system calls it."""
+    """Return the accounting system's names for a document's fields: our name -> its title."""
     known = schemas().document(target, document)
     fields = (*known.header, *known.lines) if known else ()
     return {one.name: getattr(one, "title", "") or one.name for one in fields}
@@ -189,7 +191,10 @@ def _titles(target: str, document: str) -> dict[str, str]:
 @pages.post("/dry-run")
 @needs("company.setup")
 def start_dry_run() -> Response:
-    """Check the records of these days; nothing is sent or stored of it but the sums."""
+    """Check the records of these days as a dry run.
+
+    Nothing is sent, and only the sums are stored.
+    """
     first, last = (
         forms.parse_day(request.form.get("first")),
         forms.parse_day(request.form.get("last")),
@@ -208,7 +213,7 @@ def start_dry_run() -> Response:
 @pages.get("/go-live")
 @needs("company.setup")
 def consider() -> Response:
-    """What would be sent first."""
+    """Show the documents that going live would send first."""
     if g.company.live:
         return store.redirect_with_message(home_url(), f"{g.company.name} is live already.")
     found = checklist(store.reading(), g.company.id)
@@ -237,19 +242,19 @@ def go_live() -> Response:
 
 
 def suggested_start(found: Checklist) -> object:
-    """The first document date that the page proposes."""
+    """Return the first document date that the page proposes."""
     return going_live.suggested_start(found.closed_through, g.now, g.company.zone)
 
 
 def home_url() -> str:
-    """The checklist itself."""
+    """Return the address of the checklist."""
     return url_for("dashboard.show", co=g.company.code)
 
 
 @pages.get("/cutover")
 @needs("company.setup")
 def cutover() -> Response:
-    """The first document date that is posted."""
+    """Show the cutover page, where the first document date to post is set."""
     return _cutover_page({})
 
 
@@ -295,7 +300,7 @@ def set_cutover() -> Response:
 @pages.post("/cutover/look")
 @needs("company.setup")
 def look_there() -> Response:
-    """Ask the accounting systems for the documents that are ready; nothing is written there."""
+    """Look up the ready documents in the accounting systems. Nothing is written there."""
     after = forms.parse_whole(request.form.get("after")) or 0
     store.drop_snapshot()  # no snapshot is kept while others are asked
     http = Http(store.clock(), connect_seconds=SECONDS, read_seconds=SECONDS)

@@ -51,7 +51,7 @@ class Wish:
 @setup_pages.get("/<token>")
 @public  # authenticated by the one-time link
 def first(token: str) -> Response:
-    """The form, while the address works."""
+    """Show the form that creates the first company, while its one-time link is valid."""
     until = first_company.usable(store.reading(), token, g.now)
     if isinstance(until, Refusal):
         return _told(until)
@@ -92,7 +92,7 @@ def time_zones() -> list[tuple[str, list[tuple[str, str]]]]:
 @public  # authenticated by the one-time link
 @request_guard.limiter.limit("30 per minute")
 def create(token: str) -> AnyResponse:
-    """Make the company and the person, who is signed in then."""
+    """Create the company and its first person, and sign this person in."""
     until = first_company.usable(store.reading(), token, g.now)
     if isinstance(until, Refusal):
         return _told(until)

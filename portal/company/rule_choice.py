@@ -38,7 +38,9 @@ CODE = re.compile(r"[\w .%()/&-]{1,50}")
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What was answered of a template: limits, hour, tax codes, and who is in which team."""
+    """The answers to a template's questions: limits, hour, tax codes, and the members of each
+    team.
+    """
 
     limit: Decimal | None
     hour: time | None
@@ -50,7 +52,7 @@ class Answers:
 @pages.get("/rules")
 @needs("rules.draft")
 def choose_rules() -> AnyResponse:
-    """The templates for what is connected, and the questions of one."""
+    """Show the templates for the connected systems, and the questions of a template."""
     return _choice({})
 
 
@@ -96,7 +98,7 @@ def _template(word: str | None) -> Template | None:
 
 
 def _lacking(template: Template, connected: set[str]) -> list[str]:
-    """The systems that a template needs and that are not connected, by the names people know."""
+    """Return the titles of the systems that a template needs and that are not connected."""
     named: list[tuple[ConnectionSide, str]] = [("source", word) for word in template.sources]
     named += [("target", word) for word in template.targets]
     forms_of = ((word, registry.form_of(side, word)) for side, word in named)
@@ -112,7 +114,7 @@ def _codes(one: Tax | Account) -> dict[str, str]:
 @pages.post("/rules")
 @needs("rules.draft")
 def draft_rules() -> AnyResponse:
-    """Make the template with its answers a change, which somebody else publishes."""
+    """Create a rule change from the template and its answers. A second person publishes it."""
     template = _template(request.form.get("template"))
     if template is None:
         abort(404)
@@ -196,7 +198,10 @@ def _amount(text: str | None) -> Decimal | None:
 
 
 def _einvoice(template: Template, wrong: dict[str, str]) -> EInvoiceLimit | None:
-    """The limit of e-Invoices as answered; what was not asked stands as the template has it."""
+    """Return the e-Invoice limit from the form, or None if the form does not contain it.
+
+    Invalid input is added to `wrong`.
+    """
     form, stands = request.form, template.einvoice
     if stands is None or "einvoice" not in form:
         return None

@@ -33,8 +33,10 @@ FIELDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One value: what it is called, how it stands, where it is from; `link` leads to where it is
-    changed, blank where nobody changes it in Clearpost. `word` names its row.
+    """A setting: its title, value and origin.
+
+    `link` leads to where it is changed, blank if it cannot be changed in Clearpost. `word` names
+    its row.
     """
 
     word: str
@@ -45,7 +47,7 @@ class Setting:
 
 
 def list_settings() -> list[Setting]:
-    """The settings of this company, as they stand."""
+    """Return the settings of this company with their current values."""
     company, session = g.company, store.reading()
     own = new_connections.load_settings(session, company.id)
     titles = dict(own.teams)
@@ -88,7 +90,7 @@ def _step_up(session: DatabaseSession) -> str:
 
 
 def _of_rules() -> list[Setting]:
-    """What rules say: who approves what, and from which amount on."""
+    """Return the settings that the rules define: approvers and their limits."""
     no, book = g.company.ruleset_no, url_for("rulebook.show", co=g.company.code)
     text = f"as rule version {no} says" if no else "none, no rules are in force"
     note = "Set by the rules: a change is drafted, and published by a second person."
@@ -96,7 +98,7 @@ def _of_rules() -> list[Setting]:
 
 
 def _with_pages(session: DatabaseSession) -> list[Setting]:
-    """What is changed on a page of its own."""
+    """Return the settings that have a page of their own."""
     company = g.company
     records, book = safety_stop.own_limit(session, company.id)
     usual = "as is usual on each route"
@@ -118,7 +120,7 @@ def _with_pages(session: DatabaseSession) -> list[Setting]:
 
 
 def _of_installation() -> list[Setting]:
-    """What whoever runs Clearpost set, for all companies."""
+    """Return the settings that the installation's operator set for all companies."""
     own = request_guard.config().settings
     undo = f"{own.undo_seconds:.0f} s" if own.undo_seconds else "none"
     body, keep = plural(round(own.body_days), "day"), plural(own.keep_years, "year")
@@ -135,7 +137,7 @@ def _of_installation() -> list[Setting]:
 @pages.get("")
 @needs("record.read")
 def show() -> Response:
-    """Every setting, and the forms of this page."""
+    """Show every setting, and the forms of this page."""
     return _page({})
 
 
@@ -155,7 +157,7 @@ def rename() -> Response:
 @pages.post("/fallback")
 @needs("company.setup")
 def fallback() -> Response:
-    """Let another team answer for teams without members."""
+    """Set the team that is responsible for teams without members."""
     team = request.form.get("team", "")
     return _changed(
         "fallback",
@@ -166,7 +168,7 @@ def fallback() -> Response:
 @pages.post("/due")
 @needs("company.setup")
 def due() -> Response:
-    """Let holds of a class be due after so many hours."""
+    """Set after how many hours holds of an error class are due."""
     error_class, hours = (
         request.form.get("error_class", ""),
         forms.parse_whole(request.form.get("hours")),

@@ -39,7 +39,7 @@ TEST_SECONDS = 5.0
 @pages.get("")
 @needs("record.read")
 def listing() -> Response:
-    """All sources and targets, with the pills of the targets."""
+    """Show all sources and targets, with the status of the targets."""
     session = store.reading()
     rows = connections.list_connections(session, g.company.id)
     targets, sources = ([row for row in rows if row.is_target is side] for side in (True, False))
@@ -54,7 +54,7 @@ def listing() -> Response:
 @pages.get("/<name>")
 @needs("record.read")
 def show(name: str) -> Response:
-    """One connection."""
+    """Show a connection."""
     return store.respond("connections/show.html", connection_values(find_connection(name)))
 
 
@@ -80,7 +80,7 @@ def test(name: str) -> Response:
 @pages.post("/<name>/pause")
 @needs("run.operate")
 def pause(name: str) -> Response:
-    """Send nothing there until somebody resumes, or until a time."""
+    """Pause a connection, until a user resumes it or until a time."""
     row = find_connection(name)
     wish = forms.read_pause(request.form, zone(), g.now)
     if isinstance(wish, forms.Problems):
@@ -100,7 +100,9 @@ def pause(name: str) -> Response:
 @pages.post("/<name>/rates")
 @needs("mapping.fix")
 def rates(name: str) -> Response:
-    """Confirm a rate of a unit as it is shown, or from now on ask for that, or no more."""
+    """Confirm the unit rates that the user saw, or switch the requirement to confirm them on or
+    off.
+    """
     row, asked = find_connection(name), request.form.get("asked")
     with store.writing() as session:
         if asked is not None:
@@ -137,7 +139,7 @@ def read(name: str) -> Response:
 @pages.post("/<name>/pull")
 @needs("run.operate")
 def pull(name: str) -> Response:
-    """Ask a source at once for what changed, or for all that changed in the last days."""
+    """Start reading a source's recent changes, or all its changes of the last days."""
     row, whole = find_connection(name), request.form.get("kind") == "sweep"
     with store.writing() as session:
         answer = pulls.request_pull(session, g.actor, row.id, "sweep" if whole else "pull", g.now)
@@ -193,7 +195,7 @@ def daily(name: str) -> Response:
 @pages.post("/<name>/hours")
 @needs("rules.draft")
 def hours(name: str) -> Response:
-    """Make other hours of the daily runs a change of the rules, which somebody else publishes."""
+    """Create a rule change with other hours for the daily runs. A second person publishes it."""
     row, base, wish = (
         find_connection(name),
         g.company.ruleset_version_id,
@@ -221,7 +223,7 @@ def hours(name: str) -> Response:
 @pages.get("/<name>/sync")
 @needs("run.operate")
 def consider(name: str) -> Response:
-    """What a range of days would send, before anything is sent."""
+    """Show what a range of days would send, before anything is sent."""
     row = find_connection(name)
     wish = forms.read_sync_range(request.args, today())
     if isinstance(wish, forms.Problems):
@@ -267,7 +269,7 @@ def sync(name: str) -> Response:
 
 
 def find_connection(name: str) -> connections.ConnectionRow:
-    """The connection of this name in the company of the address; 404 where there is none."""
+    """Return the connection of this name in the company. Abort with 404 if there is none."""
     return connections.find_connection(store.reading(), g.company.id, name) or abort(404)
 
 
@@ -276,7 +278,7 @@ _EMPTY = ("runs", "queue", "snapshots", "lists", "recounted", "refused", "faults
 
 
 def connection_values(row: connections.ConnectionRow) -> dict[str, object]:
-    """What the page of a connection tells."""
+    """Return the values of a connection's page."""
     session = store.reading()
     company, target, page = g.company.id, row.is_target, Together(session, KEPT)
     pills = filters.target_pills(page, session, company, [row])
@@ -344,18 +346,18 @@ def _escalations(
 
 
 def _admin() -> bool:
-    """Whether whoever looks may change the connection: keys are shown to nobody else."""
+    """Check whether the user may change the connection, and so see its keys."""
     return may(g.actor, "connection.admin") is None
 
 
 def _pulls(row: connections.ConnectionRow) -> tuple[pulls.PullRow, ...]:
-    """How far a source was asked; only who has an address can be."""
+    """Return the progress of reading a source; empty for a source that is not read."""
     asked = not row.is_target and connections.is_set(row.settings)
     return pulls.pulls_of_source(store.reading(), row.id) if asked else ()
 
 
 def _awaited(row: connections.ConnectionRow) -> reading_plan.Awaited | None:
-    """The posted documents whose e-invoice has to come back; None where none ever has to."""
+    """Return the posted documents whose e-invoice is still awaited; None if the target has none."""
     of_target = (store.reading(), row.id, row.connector, row.settings)
     return reading_plan.awaited_e_invoices(*of_target, g.now) if row.is_target else None
 
@@ -374,5 +376,5 @@ def _with_preview(row: connections.ConnectionRow, wish: forms.SyncRange) -> dict
 
 
 def connection_url(name: str) -> str:
-    """The page of a connection."""
+    """Return the address of a connection's page."""
     return url_for("connections.show", co=g.company.code, name=name)

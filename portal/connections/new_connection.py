@@ -62,7 +62,7 @@ KEY = "key"
 @new_connection_pages.get("/new")
 @needs("connection.admin")
 def choose() -> Response:
-    """The systems that can be connected, and the form of the one that is chosen."""
+    """Show the systems that can be connected, and the form of the chosen system."""
     return _new_connection_page(request.args.get("system", ""), {}, {})
 
 
@@ -143,7 +143,9 @@ def create() -> Response:
 def _stored(
     side: ConnectionSide, connector: str, name: str, values: dict[str, str], secret: str
 ) -> tuple[int, KeySet | None] | Refusal:
-    """The new connection's id and its key, both stored or neither."""
+    """Store the new connection and its key in one transaction, and return the connection's id and
+    the key.
+    """
     with store.writing() as session:
         made = add_connection(
             session,
@@ -172,7 +174,7 @@ def _url() -> str:
 
 
 def redirect_after_test(row_id: int, name: str, said: str) -> Response:
-    """Test the connection, and go to its page, which tells the test line by line."""
+    """Test the connection and redirect to its page, which shows each step of the test."""
     clock, seconds = store.clock(), connections.TEST_SECONDS
     store.drop_snapshot()  # no snapshot is kept while the target is called
     http = Http(clock, connect_seconds=seconds, read_seconds=seconds)
@@ -191,7 +193,9 @@ def redirect_after_test(row_id: int, name: str, said: str) -> Response:
 
 @new_connection_pages.app_template_global("other_ways")
 def other_ways(connector: str) -> tuple[registry.OtherWay, ...]:
-    """How documents that a target does not take come into its system all the same."""
+    """Return the document types that the target does not take, with the other connectors that take
+    them.
+    """
     return registry.other_ways(connector)
 
 
@@ -229,7 +233,9 @@ def _system(row: ConnectionRow) -> str:
 @authorization_pages.get("/<name>/authorized")
 @needs("connection.admin")
 def back(name: str) -> Response:
-    """Where a person comes back to: the code is exchanged, and the new key tested."""
+    """Receive the user from the authorization page: exchange the code for a key, and test the new
+    key.
+    """
     row, clock, seconds = connections.find_connection(name), store.clock(), connections.TEST_SECONDS
     system = _system(row)
     store.drop_snapshot()  # no snapshot is kept while the target is called
@@ -269,7 +275,10 @@ def disconnect(name: str) -> Response:
 
 
 def authorized_url(row: ConnectionRow) -> str:
-    """The address to come back to, which the app has to name word by word."""
+    """Return the redirect address after authorization.
+
+    It must be registered with the app character by character.
+    """
     return request_guard.outside(url_for("connauth.back", co=g.company.code, name=row.name))
 
 
@@ -308,7 +317,7 @@ def replace(name: str) -> Response:
 @webhook_pages.post("/<name>/sendtest")
 @needs("connection.admin")
 def send(name: str) -> Response:
-    """Sign the example of the source now, let the intake read it, and note what it says."""
+    """Sign the source's example delivery, let the intake read it, and record the result."""
     row = connections.find_connection(name)
     source = webhooks.bound_reader(row, g.company.code)
     if row.is_target or not isinstance(source, ShowsExample):
@@ -412,7 +421,7 @@ def try_waiting_key(row: ConnectionRow, said: str, *, page: bool = True) -> Resp
 
 
 def _failed(row: ConnectionRow, report: ConnectionReport, said: str, *, page: bool) -> Response:
-    """The page with the test of the new key; the one in use goes on."""
+    """Show the failed test of the new key. The current key stays in use."""
     words = f"{said} It did not pass its test and is not used."
     if row.key_tail:
         words += " The key before it stays in use."
@@ -429,7 +438,7 @@ def _failed(row: ConnectionRow, report: ConnectionReport, said: str, *, page: bo
 @settings_pages.get("/<name>/settings")
 @needs("connection.admin")
 def show(name: str) -> Response:
-    """The form, filled with what is stored."""
+    """Show the settings form, filled with the stored values."""
     row = connections.find_connection(name)
     return _settings_page(row, _settings_form(row), {}, {})
 
@@ -493,7 +502,7 @@ def save(name: str) -> Response:
 @settings_pages.post("/<name>/lists")
 @needs("run.operate")
 def read_lists(name: str) -> Response:
-    """Read all lists of a target at once, whatever its plan says."""
+    """Read all lists of a target now, regardless of its schedule."""
     row = connections.find_connection(name)
     with store.writing() as session:
         refusal = list_turns.read_now(session, g.actor, row.id, g.now)
@@ -505,7 +514,7 @@ def read_lists(name: str) -> Response:
 
 
 def read_settings(form: ConnectionForm, sent: Form) -> dict[str, str]:
-    """Setting -> the value that was entered; several boxes are one value with commas."""
+    """Return setting -> entered value. Several ticked boxes become one value with commas."""
     return {
         one.name: ", ".join(part.strip() for part in sent.getlist(one.name) if part.strip())
         for one in form.settings
@@ -513,7 +522,7 @@ def read_settings(form: ConnectionForm, sent: Form) -> dict[str, str]:
 
 
 def setting_problems(form: ConnectionForm, values: Mapping[str, str]) -> dict[str, str]:
-    """Field -> what is wrong with it."""
+    """Return field -> what is wrong with its value."""
     return setting_faults(form.settings, values)
 
 

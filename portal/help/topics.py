@@ -110,10 +110,11 @@ _BY_CODE: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One help page; `key` is the product's own word, `acts` what somebody must be allowed to do.
+    """One help page. `key` is the product's own word; `acts` are the permissions needed to act on
+    it.
 
-    `example` and `todo` are paragraphs; a piece of a rule file begins with a line break. What is
-    for who writes rules (`of_rules`) is told in English in every language.
+    `example` and `todo` are paragraphs. A piece of a rule file begins with a line break. Pages for
+    rule writers (`of_rules`) are English in every language.
     """
 
     slug: str
@@ -129,14 +130,14 @@ class Topic:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """What its page says, but for its title and pieces of rule files."""
+        """The texts of its page, without the title and pieces of rule files."""
         said = (self.means, *self.example, *self.todo, self.prevent)
         return tuple(text for text in said if text and not text.startswith("\n"))
 
 
 @lru_cache(maxsize=1)
 def topics() -> Mapping[str, Topic]:
-    """Slug -> topic, by group and in the order of the product's lists."""
+    """Return slug -> topic, by group and in the order of the product's lists."""
     texts = tomllib.loads((HERE / "texts.toml").read_text("utf-8"))
     lists: dict[str, Mapping[str, str]] = {
         "class": {key: CLASS_LABELS[key] for key in ERROR_CLASSES},
@@ -199,7 +200,9 @@ def _role(role: str) -> Topic:
 
 
 def _finding(code: str) -> Topic:
-    """The page of a finding: what it is, one that is held or wrong, the same repaired."""
+    """Return the help topic of a finding: its meaning, an example on hold or wrong, and the
+    repaired example.
+    """
     parts = re.split(
         r"^## (\w+)$", (FINDINGS / f"{code}.md").read_text("utf-8"), flags=re.MULTILINE
     )
@@ -228,7 +231,7 @@ def _finding(code: str) -> Topic:
 
 
 def _paragraphs(text: str) -> list[str]:
-    """The paragraphs of a part; a fenced piece of a rule file begins with a line break."""
+    """Return the paragraphs of a text. A fenced piece of a rule file begins with a line break."""
     found: list[str] = []
     for at, piece in enumerate(re.split(r"^```.*$", text, flags=re.MULTILINE)):
         if at % 2:
@@ -239,32 +242,34 @@ def _paragraphs(text: str) -> list[str]:
 
 
 def slug_of(group: str, key: str) -> str:
-    """The last part of the address of a topic, which stays when its words change."""
+    """Return the last part of a topic's address. It stays fixed when the words change."""
     word = KEPT.get(key) or re.sub(r"[^a-z0-9]+", "-", key.lower()).strip("-")
     return {"class": word, "finding": key}.get(group, f"{group}-{word}")
 
 
 def pill_slug(text: str) -> str:
-    """The topic of a status as it is shown: its words begin with those of the topic."""
+    """Return the slug of a status's topic, whose words begin the status. Blank if there is none."""
     return next((slug_of("pill", key) for key in PILL_WORDS if text.startswith(key)), "")
 
 
 def cause_slug(code: str) -> str:
-    """The topic of a step of a connection test; "" where it has none."""
+    """Return the slug of the topic for a connection test's step; blank if there is none."""
     name = cause_of(code)
     return slug_of("cause", name) if name else ""
 
 
 @lru_cache(maxsize=512)
 def title_of(code: str) -> str:
-    """What heads the page of a finding, behind its code."""
+    """Return the title of a finding's help page, without its code."""
     with (FINDINGS / f"{code}.md").open(encoding="utf-8") as page:
         return page.readline().strip().removeprefix(f"# {code} ")
 
 
 def names_of(one: Reason) -> tuple[str, ...]:
-    """What a reason for a hold is called: the declaration that places it, where that has a name,
-    and the title of its code, unless the declaration places no other.
+    """Return the names of a reason for a hold: the declaration that raised it, if it has a name,
+    and the title of its code.
+
+    The title is left out if the declaration only raises this code.
     """
     own = (one.name,) if one.name else ()
     return own if own and one.alone else (*own, title_of(one.code))
@@ -280,7 +285,10 @@ class Able:
 
 
 def init_help(app: Flask) -> None:
-    """Let every template name the topic of what it shows; what has no help is told now."""
+    """Make the help topics available to templates.
+
+    A missing help text raises an error now, at start.
+    """
     known = topics()
     app.jinja_env.globals["help_slug"] = slug_of
     app.jinja_env.globals["pill_slug"] = pill_slug
@@ -292,13 +300,13 @@ def init_help(app: Flask) -> None:
 @help_pages.get("/")
 @public
 def index() -> Response:
-    """All topics, by what they are about."""
+    """Show all topics, by subject."""
     _inside()
     return store.respond("help/index.html", groups=_grouped(), back=_back())
 
 
 def _inside() -> None:
-    """The page stands in a company where the reader is signed in and has one."""
+    """Place the page inside a company if the reader is signed in and has one."""
     if request_guard.whoever():
         request_guard.inside_company(_back())
 
@@ -317,7 +325,7 @@ def _grouped() -> dict[str, list[Topic]]:
 @help_pages.get("/support")
 @public
 def support() -> Response:
-    """What to have at hand when one asks for help."""
+    """Show what to prepare before contacting support."""
     _inside()
     admins: tuple[str, ...] = ()
     if "company" in g:
@@ -328,7 +336,7 @@ def support() -> Response:
 @help_pages.get("/<topic>")
 @public
 def show(topic: str) -> Response:
-    """One topic; inside a company also what is on hold for it now, and who can act there."""
+    """Show a topic; inside a company also its current holds, and who can act on them."""
     found = topics().get(topic)
     if found is None:
         abort(404)
@@ -352,7 +360,9 @@ def _able(act: str) -> Able:
 
 
 def _now_held(topic: Topic) -> Facet | None:
-    """What is on hold in the company for this class now; nothing where none is."""
+    """Return the count of current holds of this error class in the company; None if there are
+    none.
+    """
     if topic.group != "class" or "company" not in g:
         return None
     session, person_id = store.reading(), g.actor.person_id
@@ -362,5 +372,5 @@ def _now_held(topic: Topic) -> Facet | None:
 
 
 def cause_of(code: str) -> str:
-    """What the cause of a step with this code is called; "" for one that is none."""
+    """Return the name of the cause for a step's code; blank if unknown."""
     return _BY_CODE.get(code, "")

@@ -123,7 +123,7 @@ def assign(hold_id: int) -> Response:
 @pages.post("/<int:hold_id>/snooze")
 @needs("hold.assign")
 def snooze(hold_id: int) -> Response:
-    """Let the hold rest until the morning of a day."""
+    """Snooze the hold until the morning of a day."""
 
     def do(session: DatabaseSession, wish: Snoozed) -> Done | Refusal:
         until, op = wish.until, wish.op or None
@@ -151,7 +151,9 @@ def comment(hold_id: int) -> Response:
 @pages.get("/many")
 @needs("record.read")  # the service checks the act that the user chooses
 def consider() -> Response:
-    """One act over all that a filter finds now: how many, how much, and the question."""
+    """Show the confirmation of an action on all holds that the filter matches, with their count and
+    amount.
+    """
     act = request.args.get("act", "")
     if act not in ASKED:
         abort(404)
@@ -222,7 +224,10 @@ def _not_retried(
 
 
 def _back() -> dict[str, object]:
-    """The list that it was asked from: where it was asked of one group, the group is open in it."""
+    """Return the address arguments of the list that the user came from.
+
+    A group that was open there is opened again.
+    """
     wanted = hold_filter.read_filter(request.args)
     opened = wanted.causes[0] if len(wanted.causes) == 1 else None
     return hold_filter.filter_args(replace(wanted, causes=())) | {"open": opened}
@@ -231,7 +236,7 @@ def _back() -> dict[str, object]:
 @pages.post("/many")
 @needs("record.read")  # the service checks the act that the user chooses
 def do_many() -> Response:
-    """Do it with each of the holds that were looked at, and say what became of each."""
+    """Apply the action to each hold that the user saw, and show the result for each."""
     wish = read_many_form(request.form, filters.zone())
     act = request.form.get("act", "")
     if isinstance(wish, forms.Problems):
@@ -268,7 +273,7 @@ def _after_many(act: Act, answer: Each, op: str, kept: Mapping[str, Any]) -> Res
 
 
 def _asked_again(act: str, found: forms.Problems) -> dict[str, object]:
-    """The same holds once more, with what is wrong."""
+    """Return the page values for the holds of the form, with its problems."""
     seen = [part.partition(":")[0] for part in request.form.get("seen", "").split()]
     ids = [number for number in map(forms.parse_whole, seen) if number is not None]
     rows = facets.frozen_holds_by_id(store.reading(), g.company.id, ids)
@@ -276,7 +281,9 @@ def _asked_again(act: str, found: forms.Problems) -> dict[str, object]:
 
 
 def _changed(act: str, found: assignments.SetChanged) -> dict[str, object]:
-    """What became of some, and the others once more, as they are now."""
+    """Return the page values for holds that changed meanwhile: the changes, and the other holds as
+    they are now.
+    """
     seen = {"changed": found.changes, "was": request.form.get("was", "")[:100]}
     return _asked_again(act, forms.Problems({})) | seen
 
@@ -284,7 +291,7 @@ def _changed(act: str, found: assignments.SetChanged) -> dict[str, object]:
 @pages.get("/many/<op>")
 @needs("record.read")  # shows the result of the user's own form
 def done(op: str) -> Response:
-    """What became of each record of an act over many."""
+    """Show the result of an action on many holds, for each record."""
     found = assignments.earlier_answer(store.reading(), g.actor, op)
     if found is None:
         abort(404)
@@ -308,7 +315,7 @@ def take_back() -> Response:
 @pages.get("/ageing")
 @needs("record.read")
 def ageing() -> Response:
-    """Held records by owner and age."""
+    """Show the held records by owner and age."""
     rows = ageing_query.ageing_by_owner(store.reading(), g.company.id, g.now)
     return store.respond("worklist/ageing.html", rows=rows, steps=ageing_query.STEPS)
 
@@ -316,8 +323,9 @@ def ageing() -> Response:
 @pages.get("/<int:hold_id>/<any(next, previous):way>")
 @needs("record.read")
 def step(hold_id: int, way: str) -> Response:
-    """On to the next hold of the same cause, or back to the one before: as a page of the holding
-    area, or with `as=record` as its record. After the last one: what that page was.
+    """Redirect to the next or previous hold of this cause, or with `as=record` to its record.
+
+    At the end, show a message.
     """
     session, company = store.reading(), g.company
     found = hold_detail.neighbour_hold(session, company.id, hold_id, after=way == "next")
@@ -337,7 +345,7 @@ def step(hold_id: int, way: str) -> Response:
 @period_pages.post("/<int:hold_id>/date", endpoint="date")
 @needs("record.edit")
 def date_document(hold_id: int) -> Response:
-    """Let the document carry another day; with `all`, every document of its cause."""
+    """Change the document's date; with `all`, the date of every document of its cause."""
     if request.form.get("all"):
         return _date_cause(hold_id)
 
@@ -352,7 +360,9 @@ def date_document(hold_id: int) -> Response:
 
 
 def _date_cause(hold_id: int) -> Response:
-    """Date every document of a cause as the user saw them, or none."""
+    """Change the date of every document of a cause as the user saw them, or of none if any
+    changed.
+    """
     hold_pane.require_hold(hold_id)
     dated, many = read_date_form(request.form), read_many_form(request.form, filters.zone())
     if isinstance(dated, Problems):
@@ -375,7 +385,7 @@ def _date_cause(hold_id: int) -> Response:
 @period_pages.post("/<int:hold_id>/reopen")
 @needs("hold.assign")
 def reopen(hold_id: int) -> Response:
-    """Ask somebody for the locked month."""
+    """Request that a person reopen the locked month."""
 
     def do(session: DatabaseSession, wish: Asked) -> Done | Refusal:
         op = wish.op or None
@@ -390,7 +400,7 @@ def reopen(hold_id: int) -> Response:
 @period_pages.post("/<int:hold_id>/redirect")
 @needs("hold.assign")
 def redirect(hold_id: int) -> Response:
-    """Have somebody decide where this document goes."""
+    """Request that a person decide where to post this document."""
 
     def do(session: DatabaseSession, wish: Asked) -> Done | Refusal:
         return assignments.ask_to_redirect(
@@ -417,7 +427,9 @@ def look_for(hold_id: int) -> Response:
 @pages.post("/<int:hold_id>/source")
 @needs("hold.assign")
 def ask_source(hold_id: int) -> Response:
-    """Have somebody correct the record in its source, because the accounting system is right."""
+    """Request that a person correct the record in its source, because the accounting system is
+    right.
+    """
 
     def do(session: DatabaseSession, wish: Asked) -> Done | Refusal:
         op = wish.op or None
@@ -474,14 +486,14 @@ class Dated:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Whom somebody asks, and why."""
+    """A question to a person, and the form's idempotency key."""
 
     question: Question
     op: str
 
 
 def read_date_form(form: Form) -> Dated | Problems:
-    """A form that names a day, with a reason."""
+    """Read a form with a date and a reason."""
     chosen, found = parse_day(form.get("day")), dict(_reason(form))
     if chosen is None:
         return Problems({"day": "Choose a day.", **found})
@@ -495,7 +507,7 @@ def _reason(form: Form) -> Mapping[str, str]:
 
 
 def read_question_form(form: Form) -> Asked | Problems:
-    """A form that names a person, with a message to them."""
+    """Read a form with a person and a message to this person."""
     person_id, found = parse_whole(form.get("person")), {}
     if _reason(form):
         found["reason"] = "Enter a message."
@@ -507,7 +519,7 @@ def read_question_form(form: Form) -> Asked | Problems:
 
 
 def read_assign_form(form: Form) -> Assigned | Problems:
-    """A form that names a person."""
+    """Read a form with a person to assign; blank means no person."""
     chosen = form.get("person", "")
     person_id = parse_whole(chosen)
     if chosen and (person_id is None or person_id < 0):
@@ -516,7 +528,7 @@ def read_assign_form(form: Form) -> Assigned | Problems:
 
 
 def read_snooze_form(form: Form, zone: ZoneInfo) -> Snoozed | Problems:
-    """A form that names a day; the hold is back on its morning."""
+    """Read a form with a day, on whose morning the hold returns."""
     until = parse_day(form.get("until"))
     if until is None:
         return Problems({"until": "Choose a day."})
@@ -524,13 +536,13 @@ def read_snooze_form(form: Form, zone: ZoneInfo) -> Snoozed | Problems:
 
 
 def read_comment_form(form: Form) -> Noted | Problems:
-    """A form with a note."""
+    """Read a form with a note."""
     text = form.get("text", "").strip()
     return Noted(text, form.get("op", "")) if text else Problems({"text": "Write something first."})
 
 
 def read_correction_form(form: Form) -> Corrected | Problems:
-    """A form that sets one value right."""
+    """Read a form that corrects a single value, with a reason."""
     found = dict(_reason(form))
     value = form.get("value", "").strip()
     if not form.get("path"):
@@ -549,7 +561,7 @@ def read_correction_form(form: Form) -> Corrected | Problems:
 
 
 def read_many_form(form: Form, zone: ZoneInfo) -> Wish | Problems:
-    """The confirmation of one act over many holds, frozen as they were looked at."""
+    """Read the confirmation of an action on many holds, with the holds as the user saw them."""
     act = next((one for one in ACTS if one == form.get("act")), None)
     seen = dict(one for one in map(_seen, form.get("seen", "").split()) if one is not None)
     if act is None or not seen:
@@ -578,5 +590,5 @@ def _seen(text: str) -> tuple[int, tuple[int, int]] | None:
 
 
 def morning_of(until: date, zone: ZoneInfo) -> datetime:
-    """The moment at which what rests until a day comes back."""
+    """Return the time at which a hold snoozed until this day returns."""
     return datetime.combine(until, MORNING, tzinfo=zone)

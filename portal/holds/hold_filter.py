@@ -74,7 +74,7 @@ pages = Blueprint("approvals", __name__, url_prefix="/c/<co>/holding/approvals")
 
 @dataclass(frozen=True, slots=True)
 class ResultLabel:
-    """What a fate is called, its tone and icon, and what it says of a document."""
+    """The title, tone, icon and explanation of an approved document's result."""
 
     title: str
     tone: str
@@ -100,7 +100,7 @@ FATES: Final = {
 
 
 def read_filter(args: MultiDict[str, str]) -> Filter:
-    """The filter that an address names, of who asks; what cannot be one is left out."""
+    """Return the filter in the address, for the current user. Invalid values are left out."""
 
     def words(part: str) -> tuple[str, ...]:
         given = dict.fromkeys(args.getlist(PARTS[part]))
@@ -129,21 +129,22 @@ def read_filter(args: MultiDict[str, str]) -> Filter:
 
 
 def filter_args(wanted: Filter) -> dict[str, Any]:
-    """The filter as a link carries it."""
+    """Return the filter as arguments for a link."""
     parts = {name: getattr(wanted, part) for part, name in PARTS.items()}
     return {"view": wanted.view, **parts, "q": wanted.text or None}
 
 
 def place_args(wanted: Filter) -> dict[str, Any]:
-    """The same with the place in the list: what it opens is what was counted. Each row of the list
-    has it, so it says nothing of the view that is shown without a word.
+    """Return the filter and the position in the list as arguments for a link.
+
+    The default view is left out, since each row has such a link.
     """
     view = wanted.view if wanted.view != FIRST else None
     return {**filter_args(wanted), "view": view, "after": request.args.get("after")}
 
 
 def filter_words(wanted: Filter) -> dict[str, list[str]]:
-    """The filter as it is kept: the words of its address, those that are not set left out."""
+    """Return the filter in stored form: the words of its address, without unset parts."""
     found: dict[str, list[str]] = {}
     for name, words in filter_args(wanted).items():
         each = words if isinstance(words, tuple) else (words,)
@@ -153,8 +154,9 @@ def filter_words(wanted: Filter) -> dict[str, list[str]]:
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """A word of the filter that is set; `without`: what is left when it is taken away. `named`: its
-    title is a name that somebody gave.
+    """A filter value that is set.
+
+    `without`: the filter without it. `named`: its title is a name that a user entered.
     """
 
     heading: str
@@ -169,7 +171,7 @@ class Chip:
 
 
 def chips(wanted: Filter, title: Callable[[str, Any], str]) -> list[Chip]:
-    """All words that are set, in the order of the facets."""
+    """Return a chip for every filter value that is set, in the order of the facets."""
     found = []
     for part in PARTS:
         words = getattr(wanted, part)
@@ -187,7 +189,7 @@ def chips(wanted: Filter, title: Callable[[str, Any], str]) -> list[Chip]:
 @view_pages.get("", endpoint="listing")
 @needs("record.read")
 def list_views() -> Response:
-    """One's own views, to be renamed, shared and deleted, and those of colleagues."""
+    """Show the user's saved views, to rename, share or delete, and views that colleagues share."""
     rows = answer(store.reading(), facets.asked_views(g.actor))
     return store.respond(
         "worklist/views.html",
@@ -238,7 +240,10 @@ def delete(view_id: int) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class FacetView:
-    """One facet: `name` is that of its part in an address; `ids` begins the ids of its boxes."""
+    """A facet of the filter.
+
+    `name` is its name in the address; `ids` begins the HTML ids of its boxes.
+    """
 
     heading: str
     name: str
@@ -246,9 +251,10 @@ class FacetView:
     chosen: frozenset[str]
 
 
-def facet_values(wanted: Filter, held: Held, asked: Held) -> dict[str, object]:
-    """What the page shows beside the list; `asked`: what is left of what is held where customers or
-    a text are asked for.
+def facet_values(wanted: Filter, held: Held, searched: Held) -> dict[str, object]:
+    """Return the page's values for the facets beside the list.
+
+    `searched`: the holds left after filtering by customers or text.
     """
     session, company = store.reading(), g.company.id
     page = Together(session)
@@ -259,8 +265,8 @@ def facet_values(wanted: Filter, held: Held, asked: Held) -> dict[str, object]:
     names, keys = named.value, largest.value
     if filters.sees_personal() or wanted.customers:
         customers = facets.customers_of(session, company, wanted, keys)
-    counted, title = asked.whole, title_by(held, names, customers)
-    left = queries.narrow_held(session, company, wanted, asked) if counted else held
+    counted, title = searched.whole, title_by(held, names, customers)
+    left = queries.narrow_held(session, company, wanted, searched) if counted else held
     each = facets.facets_of(left, wanted, names, g.company.currency)
     return {
         "facets": [_shown(part, words, wanted) for part, words in each.items()],
@@ -283,7 +289,7 @@ def _shown(part: str, words: tuple[Facet, ...], wanted: Filter) -> FacetView:
 def title_by(
     held: Held, names: Names, customers: tuple[facets.Customer, ...]
 ) -> Callable[[str, Any], str]:
-    """Part and word of a filter -> what it is called."""
+    """Return a function that gives the title of a filter value, from its part and word."""
     of_key = {one.key: one.name for one in customers}
     return partial(_title, held, names, of_key)
 
@@ -298,7 +304,7 @@ def _title(held: Held, names: Names, of_key: dict[str, str], part: str, word: An
 @pages.get("")
 @needs("record.read")  # lists the user's own approvals
 def listing() -> Response:
-    """One's own latest approvals."""
+    """Show the user's latest approvals."""
     return store.respond(
         "approvals/given.html", rows=decided_documents.given(store.reading(), g.actor)
     )
@@ -307,7 +313,7 @@ def listing() -> Response:
 @pages.get("/<op>")
 @needs("record.read")
 def show(op: str) -> Response:
-    """Each document of one approval, what a person has to look at first."""
+    """Show each document of an approval, documents that need attention first."""
     found = decided_documents.result(store.reading(), g.actor, op)
     if found is None:
         abort(404)

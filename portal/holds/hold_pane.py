@@ -139,7 +139,9 @@ def seen_text(rows: Sequence[facets.FrozenHold]) -> str:
 def _unpaid(
     session: DatabaseSession, row: hold_detail.HoldRow
 ) -> list_sources.UnpaidChoices | None:
-    """What a payment that the target refused could pay instead."""
+    """Return the unpaid documents that a payment refused by the target could pay instead, or
+    None.
+    """
     refused = row.open and row.of_push and row.posting_id is not None
     return list_sources.unpaid_choices(session, row.posting_id or 0) if refused else None
 
@@ -154,7 +156,9 @@ def _newer(
 
 
 def _twins(row: hold_detail.HoldRow, *, show: bool) -> Sequence[Mapping[str, object]]:
-    """The records that its duplicate rule takes for the same, each with what differs."""
+    """Return the records that the duplicate rule matches with this record, each with its
+    differences.
+    """
     ours, found = actors.without_personal(row.body, show=show), []
     reach = g.actor.reach
     for one in posted_differences.with_same_key(
@@ -182,7 +186,7 @@ def _rules_changed_by() -> str:
 
 
 def _rule_writers() -> Sequence[str]:
-    """Return the names of the people who write rules; none if the viewer is one of them."""
+    """Return the names of the people who write rules; empty if the viewer may write rules."""
     if not may(g.actor, "rules.draft"):
         return ()
     return people.who_may(store.reading(), g.company.id, "rules.draft")
@@ -193,9 +197,10 @@ def _elsewhere(team: str | None) -> Refusal:
 
 
 def fold_pairs(found: Sequence[side_by_side.Pair], *, head: bool) -> dict[str, object]:
-    """The fields that a finding speaks of or its rule compared (or, where there are none, those of
-    the head, if nothing else shows what is decided), the other fields of the document, and the rest
-    of the source; of a long document not all.
+    """Group the field pairs for display, each group limited in size.
+
+    First come the fields that a finding or rule names; without any and with `head`, the header's
+    fields. Then come the document's other fields, and the other fields of the source.
     """
     listed = [pair for pair in found if pair.hit or pair.decides or pair.field]
     hit = [pair for pair in listed if pair.hit or pair.decides]
@@ -210,15 +215,17 @@ def fold_pairs(found: Sequence[side_by_side.Pair], *, head: bool) -> dict[str, o
 
 
 def show_hold(hold_id: int) -> Response:
-    """The page of a hold."""
+    """Show the page of a hold."""
     if store.wants_block("holdstale"):
         return _renewed(hold_id)
     return store.respond("exceptions/show.html", pane_values(hold_id, {}))
 
 
 def _renewed(hold_id: int) -> Response:
-    """Of a pane that stays open: nothing while the hold is as it was seen; how it ended; or that it
-    changed, because nobody decides about something else than what they looked at.
+    """Return nothing if the hold is unchanged since the user loaded it. Else return the open pane
+    marked as changed, or the pane of the ended hold.
+
+    So no user decides on content they have not seen.
     """
     row = hold_detail.load_hold(store.reading(), g.company.id, hold_id)
     if row is None:
@@ -233,7 +240,7 @@ def _renewed(hold_id: int) -> Response:
 
 
 def require_hold(hold_id: int) -> None:
-    """404 for a hold of another company, as for one that does not exist."""
+    """Abort with 404 if the company has no such hold."""
     if hold_detail.load_hold(store.reading(), g.company.id, hold_id) is None:
         abort(404)
 
@@ -245,7 +252,7 @@ def act_on_hold(
     said: str,
     field: str = "",
 ) -> Response:
-    """One act on one hold: what is wrong with the form, or what became of the wish."""
+    """Run an action on a hold and return its response; or show what is wrong with the form."""
     require_hold(hold_id)
     if isinstance(wish, forms.Problems):
         return show_problems(hold_id, wish)
@@ -256,14 +263,15 @@ def act_on_hold(
 
 
 def show_problems(hold_id: int, found: forms.Problems) -> Response:
-    """The pane with what is wrong beside its fields."""
+    """Show the pane with the form's problems beside its fields."""
     return store.respond("exceptions/show.html", pane_values(hold_id, found.by_field), status=422)
 
 
 def answer_act(hold_id: int, answer: object, said: str, field: str = "") -> Response:
-    """After an act: the pane as it is now, a refusal, or both sides where somebody was faster.
+    """Return the response after an action: the updated pane, a refusal, or both versions if another
+    user was faster.
 
-    `field` is where a refusal that is about what was typed is shown.
+    A refusal about the user's input is shown at `field`.
     """
     if isinstance(answer, Moved):
         store.drop_snapshot()
@@ -300,7 +308,7 @@ def prove_second_factor(session: DatabaseSession) -> Refusal | None:
 
 
 def hold_url(hold_id: int) -> str:
-    """Where a hold is."""
+    """Return the address of a hold."""
     return url_for("holding.show", co=g.company.code, hold_id=hold_id)
 
 
@@ -324,7 +332,10 @@ class Changed:
 def now_there(
     session: DatabaseSession, company_id: int, wish: forms.ApproveSet, wanted: Filter
 ) -> tuple[queries.Member, ...]:
-    """The set behind the wish, read now: of a cause what the filter finds of it."""
+    """Return the documents that an approval would cover now.
+
+    For a cause, these are the documents that the filter matches.
+    """
     if wish.cause_id is None:
         ids = tuple(s.posting_id for s in wish.seen)
         return queries.approval_candidates(session, company_id, postings=ids)
@@ -335,12 +346,14 @@ def now_there(
 
 
 def seen_hashes(rows: Sequence[queries.Member]) -> dict[int, str]:
-    """Posting id -> hash, as the service wants to know what was looked at."""
+    """Return posting id -> hash of its content, to compare with the version the user saw."""
     return {row.posting_id: row.posting_hash or "" for row in rows if row.posting_id is not None}
 
 
 def compare(wish: forms.ApproveSet, now: tuple[queries.Member, ...]) -> Changed:
-    """What came, what went, what has another content."""
+    """Compare the documents that the user saw with the current ones: new, gone, changed and
+    unchanged.
+    """
     seen = {s.posting_id: s for s in wish.seen}
     here = {m.posting_id: m for m in now}
     other = tuple(
@@ -371,7 +384,7 @@ class Summed(Protocol):
 
 
 def sums(rows: Sequence[Summed]) -> str:
-    """RM 12,345.00 + SGD 120.00: one sum a currency, never added."""
+    """Return the sums by currency as text, such as RM 12,345.00 + SGD 120.00."""
     found = by_key((None, row.currency, row.amount) for row in rows).get(None, {})
     return refusal.sums(found, g.company.currency)
 
@@ -381,7 +394,10 @@ def said(
     answer: approve.Approved,
     stays: Collection[int] = (),
 ) -> str:
-    """What came of an approval; `stays` are those that are on hold for another cause, too."""
+    """Return the message after an approval.
+
+    `stays` are documents that stay on hold for another cause.
+    """
     done = [row for row in rows if row.posting_id in set(answer.done)]
     told = f"{len(done)} approved, {sums(done)}." if done else "Nothing was approved."
     if answer.waiting:
@@ -407,7 +423,7 @@ class Way:
 
 
 def _sent_beside(session: DatabaseSession, row: HoldRow) -> approval_inbox.BesideSent:
-    """Return what stands beside the document of an approval or of a change after posting."""
+    """Return the sent versions of a document, for an approval or a change after posting."""
     is_compared = row.approval or row.code in posted_differences.CODES
     return approval_inbox.load_beside(session, row.posting_id if is_compared else None)
 
@@ -420,7 +436,9 @@ def posted_change_values(
     *,
     show_personal: bool,
 ) -> dict[str, object]:
-    """What the pane of a hold shows about a change after posting; nothing of other holds."""
+    """Return the page values about this hold's change after posting; blank values for other
+    holds.
+    """
     if hold.code not in posted_differences.CODES:
         return {"difference": None, "marks": (), "mark": None, "earlier": None}
     found = posted_differences.posted_difference(session, hold.record_id, hold.route)
@@ -442,7 +460,7 @@ def posted_change_values(
 
 
 def _masked(row: FieldDifference) -> FieldDifference:
-    """The row without personal data."""
+    """Return the row with personal data masked."""
     if row.field not in PERSONAL_FIELDS:
         return row
     posted, now = (MASK if value else value for value in (row.posted, row.now))
@@ -450,7 +468,10 @@ def _masked(row: FieldDifference) -> FieldDifference:
 
 
 def headline(found: Difference, *, edited: bool) -> str:
-    """Both sides in one sentence; what was posted no longer stands there if it was `edited`."""
+    """Return a sentence that compares both sides.
+
+    `edited`: the document was also changed in the target.
+    """
     if edited:
         return f"{found.number} was changed both in {found.target} and in {found.source}"
     there = f"{found.target} has {money(found.posted, found.currency)} for {found.number}"
@@ -465,7 +486,10 @@ def headline(found: Difference, *, edited: bool) -> str:
 
 
 def decision_ways(found: Difference, hold: HoldRow) -> tuple[Way, ...]:
-    """Keep, replace, update: each with its money; those that are closed say why."""
+    """Return the ways to resolve a difference: keep, replace, update.
+
+    Each has its amount, and a reason if it is not possible.
+    """
     return (_keep(found, hold), _replace(found), _update(found))
 
 
@@ -527,14 +551,16 @@ def _update(found: Difference) -> Way:
 
 
 def signed_money(minor: int | None, currency: str) -> str:
-    """+RM 5.60, −RM 5.60, RM 0.00."""
+    """Format an amount with its sign, such as +RM 5.60, −RM 5.60 or RM 0.00."""
     if minor is None:
         return "not known"
     return f"{'+' if minor > 0 else ''}{money(minor, currency)}"
 
 
 def figure(row: FieldDifference, side: str, currency: str) -> str:
-    """One side of a field: amounts with their currency, quantities with their unit."""
+    """Format a field's value on one side: amounts with their currency, quantities with their
+    unit.
+    """
     text = row.posted if side == "posted" else row.now
     if text is None:
         return "none"
@@ -547,13 +573,13 @@ def figure(row: FieldDifference, side: str, currency: str) -> str:
 
 
 def _amount(value: Decimal, currency: str) -> str:
-    """An amount with its sen, or finer where it is."""
+    """Format an amount with 2 decimals, or more if it has more."""
     places = max(2, -int(value.as_tuple().exponent))
     return f"{MINUS if value < 0 else ''}{currency_prefix(currency)}{abs(value):,.{places}f}"
 
 
 def change_text(row: FieldDifference, currency: str) -> str:
-    """By how much a figure differs; nothing of words."""
+    """Format by how much a number differs; blank for text."""
     if row.change is None:
         return ""
     plus = "+" if row.change > 0 else ""
@@ -564,17 +590,18 @@ def change_text(row: FieldDifference, currency: str) -> str:
 
 
 def difference_text(change: int | None, currency: str) -> str:
-    """`differs by RM 5.60`: the short mark beside a state."""
+    """Return a short label for a difference, such as `differs by RM 5.60`."""
     if change is None:
         return "differs, amount not known"
     return f"differs by {money(abs(change), currency)}" if change else "differs in other fields"
 
 
 def warm_pages(app: Flask) -> int:
-    """How many pages were read; none where no company is live yet.
+    """Load frequent pages once after start, and return how many were loaded; 0 before a company is
+    live.
 
-    Each is read twice: by running it SQLAlchemy marks a part of a statement that is kept for all
-    requests, and so takes the same statement for another one the second time.
+    Each page is loaded twice. The first run marks a part of a statement that SQLAlchemy caches, so
+    the cache key is stable only from the second run on.
     """
     try:
         with app.test_request_context():

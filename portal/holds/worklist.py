@@ -39,7 +39,7 @@ pages = Blueprint("holding", __name__, url_prefix="/c/<co>/holding")
 @pages.get("")
 @needs("record.read")
 def listing() -> Response:
-    """The tabs; groups by cause in the first three, plain lists in the others."""
+    """Show the holding area: groups by cause in the first three tabs, plain lists in the others."""
     if store.wants_block("group"):
         return _one_group()
     also: tuple[str, ...] = ("holdhead", "holdfiles")
@@ -50,7 +50,10 @@ def listing() -> Response:
 
 
 def _one_group() -> Response:
-    """One group alone, wherever in the list it stands; one that is only renewed may be gone."""
+    """Return a single group, from any page of the list.
+
+    If a refreshed group no longer exists, return nothing.
+    """
     wanted = hold_filter.read_filter(request.args)
     opened = forms.parse_whole(request.args.get("open"))
     held = queries.load_held(store.reading(), g.company.id, g.actor.person_id, fine=wanted.fine)
@@ -63,7 +66,7 @@ def _one_group() -> Response:
 
 
 def _far(opened: int, wanted: Filter, held: queries.Held) -> tuple[groups.Group, ...]:
-    """The group that a link opens, where it stands on another page of the list."""
+    """Return the group that a link opens, also if it is on another page of the list."""
     only = replace(wanted, causes=(opened,) if opened in (wanted.causes or (opened,)) else (0,))
     plan = together.NO_OPTIONS if wanted.searched else together.KEPT
     return answer(
@@ -72,7 +75,9 @@ def _far(opened: int, wanted: Filter, held: queries.Held) -> tuple[groups.Group,
 
 
 def _open(group: groups.Group, wanted: Filter) -> groups.Group:
-    """The group with its first members, or with those after the one the link names."""
+    """Return the group with its first members, or with the members after the position in the
+    address.
+    """
     after = forms.parse_whole(request.args.get("from"))
     rows = group_members.load_members(store.reading(), g.company.id, wanted, group.id, after=after)
     shown = rows[: group_members.MEMBERS_A_PAGE]
@@ -107,7 +112,9 @@ def _listing() -> dict[str, object]:
 
 
 def _fresh(wanted: Filter) -> dict[str, object]:
-    """The page as it is shown, in an address: a list that stays open is renewed by it."""
+    """Return the arguments that show the page as it is now, so that an open list can refresh
+    itself.
+    """
     opened = {word: request.args.get(word) for word in ("open", "from")}
     return {**hold_filter.place_args(wanted), **opened, "fresh": 1}
 
@@ -158,8 +165,9 @@ def _groups(wanted: Filter, held: queries.Held) -> dict[str, object]:
 
 
 def _snoozed(wanted: Filter, held: queries.Held) -> int:
-    """How many records the same filter finds among what is snoozed, beside what waits now; of a
-    text or a customer none is counted.
+    """Return how many snoozed records match the filter.
+
+    It is 0 in other views, or with a text or customer filter.
     """
     if wanted.view != "todo" or wanted.searched:
         return 0
@@ -170,7 +178,7 @@ def _snoozed(wanted: Filter, held: queries.Held) -> int:
 @pages.get("/inbox")
 @needs("record.read")
 def inbox() -> Response:
-    """Each document that waits for a consent, the oldest first, to be decided one by one."""
+    """Show each document that needs approval, oldest first."""
     session = store.reading()
     page = approval_inbox.load_page(session, g.actor, forms.parse_whole(request.args.get("after")))
     rows = page.rows
@@ -198,14 +206,17 @@ def inbox() -> Response:
 @pages.get("/<int:hold_id>")
 @needs("record.read")
 def show(hold_id: int) -> Response:
-    """One hold: the source beside what will be sent, and the ways out."""
+    """Show a hold: the source beside the document to be sent, and the possible actions."""
     return hold_pane.show_hold(hold_id)
 
 
 @pages.post("/<int:hold_id>/release")
 @needs("posting.approve")
 def release(hold_id: int) -> Response:
-    """Let one finding pass, with a reason; of a change after posting the one that was looked at."""
+    """Release a finding with a reason.
+
+    For a change after posting, only the version that the user saw is accepted.
+    """
     seen = forms.parse_whole(request.form.get("rev"))
     said = "Released. It is being checked again." if seen is None else ACCEPTED_MESSAGE
     return _settle(hold_id, partial(releases.release, seen=seen), said)
@@ -231,13 +242,13 @@ def _settle(
 @pages.post("/<int:hold_id>/reject")
 @needs("posting.approve")
 def reject(hold_id: int) -> Response:
-    """Never post this record as it is, with a reason."""
+    """Reject this version of the record with a reason, so that it is not posted."""
     said = "Rejected. It will not be posted unless the source changes it."
     return _settle(hold_id, releases.reject, said, back=_inbox())
 
 
 def _inbox() -> str:
-    """The approval inbox, where its form was sent from there; else blank."""
+    """Return the address of the approval inbox if the form came from there; else blank."""
     there = request.form.get("back") == INBOX
     return url_for("holding.inbox", co=g.company.code) if there else ""
 
@@ -245,7 +256,7 @@ def _inbox() -> str:
 @pages.post("/<int:hold_id>/link")
 @needs("posting.approve")
 def link(hold_id: int) -> Response:
-    """The document that somebody typed into the target by hand is this record's, with a reason."""
+    """Link the record to a document that was entered in the target by hand, with a reason."""
     number = request.form.get("number", "").strip()
     act = partial(manual_entries.link_document, number=number)
     return _settle(hold_id, act, f"Linked to {number}. Nothing was sent.")
@@ -254,7 +265,7 @@ def link(hold_id: int) -> Response:
 @pages.post("/<int:hold_id>/look")
 @needs("posting.approve")
 def look(hold_id: int) -> Response:
-    """Something was put right in the target: it is looked at again, with a reason."""
+    """Look up the document in the target again after a correction there, with a reason."""
     return _settle(hold_id, manual_entries.look_again, "Checking it there again.")
 
 
@@ -275,7 +286,7 @@ def overwrite(hold_id: int) -> Response:
 @pages.get("/approve")
 @needs("posting.approve")
 def consider() -> Response:
-    """What an approval would cover, named in its button."""
+    """Show the confirmation of an approval, with the documents it covers."""
     chosen = chosen_by_query()
     return store.respond("approvals/approve.html", question_values(chosen))
 
@@ -317,7 +328,10 @@ def _question_again(
 
 
 def _approved_before(wish: forms.ApproveSet, first: approvals_approve.Approved) -> Response:
-    """A second click is told what the first one did; nothing is done again."""
+    """Return the response to a repeated approval: the result of the first.
+
+    Nothing is done again.
+    """
     ids = (*first.done, *(left.posting_id for left in first.refused))
     rows = group_members.decided_members(store.reading(), g.company.id, ids)
     said = f"Already done: {hold_pane.said(rows, first)}"
@@ -327,7 +341,7 @@ def _approved_before(wish: forms.ApproveSet, first: approvals_approve.Approved) 
 
 
 def _go_on(wish: forms.ApproveSet, kept: Sequence[group_members.Member], said: str) -> Response:
-    """To those of the cause that come next; else back to the inbox, or to what became of each."""
+    """Redirect to the next documents of the cause; else to the inbox, or to the results."""
     back = _inbox() or url_for("holding.listing", co=g.company.code, view="approve")
     if wish.op and len(kept) > 1 and not _inbox():
         back = url_for("approvals.show", co=g.company.code, op=wish.op)
@@ -391,7 +405,7 @@ class Balance:
 
 
 def chosen_by_query() -> tuple[group_members.Member, ...]:
-    """The documents that the address names."""
+    """Return the documents that the address names."""
     ids = tuple(n for n in map(forms.parse_whole, request.args.getlist("posting")) if n is not None)
     cause = forms.parse_whole(request.args.get("cause"))
     return group_members.approval_candidates(
@@ -405,12 +419,12 @@ def chosen_by_query() -> tuple[group_members.Member, ...]:
 
 
 def filter_of_address() -> Filter:
-    """The filter that the address names: of a cause, what it finds is approved and no more."""
+    """Return the filter in the address. Within a cause, it limits the documents to approve."""
     return hold_filter.read_filter(request.args)
 
 
 def next_question_url(cause_id: int, kept: Sequence[group_members.Member]) -> str:
-    """The same question about those of the cause that come next."""
+    """Return the address of the confirmation for the next documents of the cause."""
     place = {"cause": cause_id, "after": kept[-1].id}
     return url_for(
         "holding.consider",
@@ -420,7 +434,7 @@ def next_question_url(cause_id: int, kept: Sequence[group_members.Member]) -> st
 
 
 def chosen_by_form() -> tuple[group_members.Member, ...]:
-    """The documents that the form was about."""
+    """Return the documents that the form names."""
     ids = tuple(
         n
         for n in (forms.parse_whole(s.partition(":")[0]) for s in request.form.getlist("seen"))
@@ -435,7 +449,7 @@ def question_values(
     problems: Mapping[str, str] | None = None,
     changed: hold_pane.Changed | None = None,
 ) -> dict[str, object]:
-    """What the dialog shows."""
+    """Return the values of the approval dialog."""
     cause = forms.parse_whole(request.values.get("cause"))
     seen = hold_pane.seen_hashes(chosen)
     page = Together(store.reading(), KEPT)
@@ -462,7 +476,7 @@ def question_values(
 
 
 def _proposed(chosen: Sequence[group_members.Member]) -> dict[str, object]:
-    """What the dialog shows of each document, those first that change a posted one."""
+    """Return the dialog's values for each document, changes of posted documents first."""
     session, show = store.reading(), filters.sees_personal()
     listed = sorted(chosen, key=lambda row: row.posted_now is None)[:LISTED]
     ids = [row.posting_id for row in listed if row.posting_id is not None]
@@ -486,7 +500,9 @@ def _beyond(cause_id: int | None, shown: Sequence[group_members.Member]) -> Ques
 
 
 def _unchanged(comes_to: Balance, changed: hold_pane.Changed | None) -> Part:
-    """What the person can approve of what is as it was seen."""
+    """Return the documents that the user can approve and that are unchanged since the user saw
+    them.
+    """
     seen = {row.posting_id for row in changed.unchanged} if changed else set()
     return _part("", [row for row in comes_to.approved.rows if row.posting_id in seen])
 
@@ -497,7 +513,7 @@ def _part(why: str, rows: Collection[group_members.Member]) -> Part:
 
 
 def balance(chosen: Sequence[group_members.Member], seen: Foreseen) -> Balance:
-    """The subtraction, step by step."""
+    """Return how the selection divides: refused, approved, still on hold, posted."""
     can = [row for row in chosen if row.posting_id not in seen.refused]
     goes = [row for row in can if row.posting_id not in seen.stays]
     return Balance(
@@ -515,5 +531,5 @@ def _parts(rows: Sequence[group_members.Member], why: Mapping[int, str]) -> tupl
 
 
 def count_beyond(cause_id: int | None, shown: Sequence[group_members.Member]) -> int:
-    """How many of the cause come after what is approved at once."""
+    """Return how many documents of the cause remain after this approval."""
     return answer(store.reading(), _beyond(cause_id, shown))

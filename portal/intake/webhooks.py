@@ -48,7 +48,10 @@ UNPROVED: Final = parse("60 per minute")
 @hooks.post("/hooks/<co>/<source>")
 @public  # authenticated by the signature of the request
 def receive(co: str, source: str) -> Response:
-    """A delivery: 202 new, 200 seen before or a ping, else a problem with its reason."""
+    """Receive a delivery.
+
+    Answers 202 if it is new, 200 for a repetition or ping, else a problem with its reason.
+    """
     company = store.company_of(co)
     named = (
         connections.find_connection(store.reading(), company.id, source, side="source")
@@ -90,12 +93,14 @@ def receive(co: str, source: str) -> Response:
 
 
 def hook_address(co: str, name: str) -> str:
-    """Where the webhooks of a source go to, as its sender is told."""
+    """Return the address that a source's sender must call."""
     return request_guard.outside(url_for("hooks.receive", co=co, source=name))
 
 
 def bound_reader(row: connections.ConnectionRow, co: str) -> Source | None:
-    """What reads the deliveries of a source, with all that its senders sign."""
+    """Return the reader for a source's deliveries, prepared for the address that its senders
+    sign.
+    """
     reader = registry.sources().get(row.connector)
     if isinstance(reader, SignsMore):
         return reader.bound(row.settings, hook_address(co, row.name))
@@ -103,8 +108,9 @@ def bound_reader(row: connections.ConnectionRow, co: str) -> Source | None:
 
 
 def example_of(row: connections.ConnectionRow, co: str) -> dict[str, object] | None:
-    """A signed delivery as the source's sender makes it; its signature is cut short, so that the
-    page is no delivery that anybody could send.
+    """Return a signed example delivery for display.
+
+    Its signature is cut, so that the example cannot be sent.
     """
     source = bound_reader(row, co)
     if not isinstance(source, ShowsExample):
@@ -122,7 +128,7 @@ def example_of(row: connections.ConnectionRow, co: str) -> dict[str, object] | N
 
 
 def read_delivery(source: connections.ConnectionRow, co: str, headers: Headers, raw: bytes) -> Read:
-    """A delivery as it was read, once its sender is proved; nothing of it is stored here."""
+    """Read a delivery after verifying its signature. Nothing is stored here."""
     reader = bound_reader(source, co)
     if reader is None:
         return UNKNOWN
@@ -137,14 +143,16 @@ def read_delivery(source: connections.ConnectionRow, co: str, headers: Headers, 
 
 
 def _noted(source_id: int) -> bool:
-    """Whether a call is noted whose sender did not prove who they are. Anybody can send those, and
-    each note writes: of a flood the first of each minute are enough, and the answers stay.
+    """Check whether a call with an invalid signature is recorded.
+
+    Anyone can send such calls, and each record is a write. So only the first calls of a minute are
+    recorded.
     """
     return request_guard.limiter.limiter.hit(UNPROVED, "hook", str(source_id))
 
 
 def _rejected(company_id: int, source_id: int, refusal: Refusal) -> Response:
-    """The answer to a delivery that is not taken; the page of the source tells it, too."""
+    """Return the answer to a refused delivery, and record it for the source's page."""
     with store.writing() as session:
         hook_calls.note_rejected(session, company_id, source_id, refusal, g.now)
     return problem(refusal)
@@ -153,10 +161,11 @@ def _rejected(company_id: int, source_id: int, refusal: Refusal) -> Response:
 @health.get("/healthz")
 @public
 def healthz() -> Response:
-    """200 when the database answers and its tables are ours; nothing secret.
+    """Check the health: 200 if the database answers and its tables have our version. Nothing secret
+    is shown.
 
-    Without a worker it is 200 as well: these pages go on taking deliveries, and whoever takes a
-    portal with another status out of service would lose them.
+    Without a worker it is also 200. These pages still accept deliveries, which would be lost if a
+    monitor took the portal out of service.
     """
     return _health(200)
 
@@ -164,7 +173,9 @@ def healthz() -> Response:
 @health.get("/healthz/worker")
 @public
 def worker() -> Response:
-    """The same, but 503 while no worker runs: for a monitor that reads the status alone."""
+    """Check the health as `/healthz` does, but answer 503 while no worker runs, for monitors that
+    read only the status.
+    """
     return _health(503)
 
 
@@ -187,7 +198,9 @@ def _health(without_worker: int) -> Response:
 
 
 def _headers(prefix: str) -> dict[str, str]:
-    """The headers worth keeping: the source's own, never a credential."""
+    """Return the request headers to store: the source's own and a fixed list, never a
+    credential.
+    """
     own = {k: v for k, v in request.headers.items() if k.lower().startswith(f"{prefix}-")}
     kept = {k: request.headers[k] for k in KEPT_HEADERS if k in request.headers}
     return own | kept

@@ -40,7 +40,7 @@ signal_pages = Blueprint("signals", __name__, url_prefix="/c/<co>/signals")
 @audit_pages.get("/audit", endpoint="listing")
 @needs("record.read")  # lists the user's own events; all others require audit.read
 def list_events() -> Response:
-    """A page of events, newest first, under its filter."""
+    """Show a page of filtered events, newest first."""
     return _audit_page()
 
 
@@ -78,14 +78,14 @@ def _audit_page(walked: Walked | None = None, noted: int = 0) -> Response:
 
 
 def _fitting(asked: LogFilter, found: int, *, first: bool) -> int:
-    """How many events fit the filter; those of the only page are counted already."""
+    """Return how many events match the filter. If the first page holds all, no query is needed."""
     if first and found <= event_log.A_PAGE:
         return found
     return event_log.count_events(store.reading(), g.company.id, asked) if asked.narrows else 0
 
 
 def _without_filters(asked: LogFilter) -> int:
-    """How many events whoever asks may see."""
+    """Return how many events the user may see without a filter."""
     every = LogFilter(zone=asked.zone, person_id=None if _sees_all() else g.actor.person_id)
     return event_log.count_events(store.reading(), g.company.id, every)
 
@@ -97,8 +97,8 @@ def _sees_all() -> bool:
 @audit_pages.post("/audit/verify")
 @needs("audit.read")
 def verify() -> Response:
-    """Walk some of the chain from where the form says: to its end, to a break, or so far that it
-    goes on with the next form.
+    """Verify a part of the event chain from the form's position: to its end, to a break, or to the
+    limit of a request.
     """
     session, company = store.reading(), g.company.id
     start = events.head_at(
@@ -110,8 +110,8 @@ def verify() -> Response:
 
 
 def event_hider(rows: tuple[LogRow, ...]) -> Callable[[LogRow, str], str]:
-    """What hides in a sentence of an event what may not be seen: the values of its record, and what
-    somebody typed to find a list.
+    """Return a function that masks what the user may not see in an event's sentence: values of its
+    record, and text a user typed.
     """
     ids, show = {row.record_id for row in rows if row.record_id}, filters.sees_personal()
     hide = actors.hiding_each(store.reading(), ids, show=show)
@@ -124,7 +124,7 @@ def event_hider(rows: tuple[LogRow, ...]) -> Callable[[LogRow, str], str]:
 
 
 def filter_words() -> dict[str, str]:
-    """What the list was asked for, by its words; the person by name."""
+    """Return the filter of the list by names, with the person's name."""
     asked, people = read_log_filter(), dict(event_log.event_people(store.reading(), g.company.id))
     told = {
         "person": SYSTEM_WORD if asked.system else people.get(asked.person_id or 0, ""),
@@ -137,7 +137,7 @@ def filter_words() -> dict[str, str]:
 
 
 def read_log_filter() -> LogFilter:
-    """What the address asks for."""
+    """Return the filter in the address."""
     args = request.args
     who = args.get("who", "")
     group = args.get("what", "")
@@ -153,7 +153,7 @@ def read_log_filter() -> LogFilter:
 
 
 def day_problems() -> dict[str, str]:
-    """Days that are none, or that are the wrong way round."""
+    """Return a problem for each invalid date, or for dates in the wrong order."""
     given = {word: request.args.get(word, "") for word in ("from", "to")}
     wrong = {w: "Enter a day as 2026-11-20." for w, text in given.items() if text}
     found = {w: words for w, words in wrong.items() if forms.parse_day(given[w]) is None}
@@ -190,7 +190,7 @@ def _signal_page(problems: Mapping[str, str], typed: Mapping[str, object]) -> Re
 @signal_pages.post("/failures")
 @needs("company.setup")
 def failures() -> Response:
-    """From how many failing records on a connector is a signal."""
+    """Set how many failing records on a connection raise a signal."""
     name, typed = request.form.get("connection", ""), request.form.get("many", "")
     many = forms.parse_whole(typed)
     with store.writing() as session:
@@ -212,7 +212,7 @@ def _url() -> str:
 @signal_pages.post("/close-day")
 @needs("company.setup")
 def close_day() -> Response:
-    """On which day the books of the month before close."""
+    """Set the day of the month on which the previous month's books close."""
     typed = request.form.get("day", "").strip()
     day = forms.parse_whole(typed) if typed else None
     if typed and day is None:

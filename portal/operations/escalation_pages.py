@@ -47,7 +47,7 @@ KINDS = {
 @escalation_pages.get(RECORD)
 @needs("record.read")
 def show(source: str, kind: str, external_id: str) -> Response:
-    """The form, filled from the record; only what was expected is left to a person."""
+    """Show the escalation form, filled from the record. The user only adds the expected result."""
     case = _case(source, kind, external_id)
     typed = Typed(
         record_number=case.failure.number,
@@ -64,9 +64,7 @@ def show(source: str, kind: str, external_id: str) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """A record that somebody escalates: its failure, what changed before it and since, and the
-    packets that were made about it.
-    """
+    """A record to escalate: its failure, the changes before and since, and its earlier packets."""
 
     failure: Failure
     source: str
@@ -139,25 +137,28 @@ def _words(failure: Failure) -> Words:
 
 
 def _zone() -> str:
-    """The zone of the company's moments, as a stranger understands it."""
+    """Return the company's time zone in words for outsiders."""
     zone: str = g.company.zone
     return filters.ZONE_NAMES.get(zone, zone)
 
 
-def _status(failure: Failure, said: Callable[[str], str] = str) -> str:
-    """The state with its short word: in English as it is sent, on the page in its language."""
+def _status(failure: Failure, translate: Callable[[str], str] = str) -> str:
+    """Return the record's state with its short word.
+
+    Packets are in English; on the page, `translate` gives the user's language.
+    """
     held = failure.record_state is RecordState.HELD  # its document may be posted all the same
     state = str(failure.record_state if held else failure.posting_state or failure.record_state)
-    return f"{said(store.STATES[state].word)} ({said(store.plain_state(state, failure.tries))})"
+    return f"{translate(store.STATES[state].word)} ({translate(store.plain_state(state, failure.tries))})"
 
 
-def _user(said: Callable[[str], str] = str) -> str:
-    """Who reports it, with their roles."""
-    return f"{g.actor.name}, {', '.join(map(said, role_list(g.actor.roles).split(', ')))}"
+def _user(translate: Callable[[str], str] = str) -> str:
+    """Return the user's name and roles, as the reporter."""
+    return f"{g.actor.name}, {', '.join(map(translate, role_list(g.actor.roles).split(', ')))}"
 
 
 def _day(moment: datetime) -> str:
-    """Its day in the zone of the company, as addresses have it."""
+    """Return the day of a moment in the company's time zone, as addresses write it."""
     return moment.astimezone(filters.zone()).date().isoformat()
 
 
@@ -213,7 +214,9 @@ def _typed(case: _Case) -> Typed:
 
 
 def _allowed() -> bool:
-    """Whether personal data and tax numbers stay: who may see them has to say so."""
+    """Check whether the packet keeps personal data and tax numbers: the user may see them and
+    ticked the box.
+    """
     return bool(request.form.get("personal")) and filters.sees_personal()
 
 
@@ -230,7 +233,7 @@ def _escalation_url(escalation_id: int) -> str:
 @escalation_pages.get("/escalations/<int:escalation_id>")
 @needs("record.read")  # a packet with personal data requires record.pii
 def packet(escalation_id: int) -> Response:
-    """A packet as it was made, with its files."""
+    """Show a packet as it was created, with its files."""
     return _packet(_kept(escalation_id), {})
 
 
@@ -267,7 +270,7 @@ def _kept(escalation_id: int) -> Kept:
 @escalation_pages.get("/escalations/<int:escalation_id>.<any(html, json, txt):ending>")
 @needs("record.read")
 def download(escalation_id: int, ending: str) -> Response:
-    """The packet as a file."""
+    """Download the packet as a file."""
     kept = _kept(escalation_id)
     texts = {
         "html": lambda: render_template("escalation/file.html", kept=kept, rows=_rows(kept)),
@@ -283,14 +286,17 @@ def download(escalation_id: int, ending: str) -> Response:
 
 
 def _in_order(kept: Kept) -> dict[str, object]:
-    """The packet as a desk asks for it; its hash is that of the canonical form."""
+    """Return the packet's fields in the order a support desk expects.
+
+    Its hash covers the canonical form instead.
+    """
     return {name: kept.packet[name] for name in escalation_packets.LABELS if name in kept.packet}
 
 
 @escalation_pages.post("/escalations/<int:escalation_id>/sent")
 @needs("record.read")
 def sent(escalation_id: int) -> Response:
-    """Note to whom it went."""
+    """Record to whom the packet was sent."""
     kept = _kept(escalation_id)
     to, ticket = request.form.get("to", ""), request.form.get("ticket", "")
     with store.writing() as session:
@@ -326,7 +332,7 @@ def deliver(escalation_id: int) -> Response:
 @notice_pages.get("")
 @needs("record.read")
 def listing() -> Response:
-    """When the digest goes, who is told, and the last messages."""
+    """Show the times of the digest, its recipients, and the last messages."""
     return _page({})
 
 
@@ -351,7 +357,7 @@ def _page(problems: Mapping[str, str], *, status: int = 200) -> Response:
 @notice_pages.post("/times")
 @needs("company.setup")
 def times() -> Response:
-    """At which time of which days the digest goes."""
+    """Set the time and weekdays of the digest."""
     at = request.form.get("at", "").strip()
     days = [
         day for text in request.form.getlist("day") if (day := forms.parse_whole(text)) is not None
@@ -407,7 +413,7 @@ def add() -> Response:
 @notice_pages.post("/recipients/<int:recipient_id>/remove")
 @needs("company.setup")
 def remove(recipient_id: int) -> Response:
-    """Tell a recipient nothing more."""
+    """Remove a recipient of notices."""
     with store.writing() as session:
         answer = recipients.remove(session, g.actor, recipient_id, g.now)
     if isinstance(answer, Refusal):
@@ -419,7 +425,7 @@ def remove(recipient_id: int) -> Response:
 @needs("company.setup")
 @request_guard.limiter.limit("12 per minute")
 def test(recipient_id: int) -> Response:
-    """Send a recipient a test; what became of it stands in the list."""
+    """Send a test message to a recipient. Its result is shown in the list."""
     with store.writing() as session:
         answer = planning.test(session, g.actor, recipient_id, g.now)
     if isinstance(answer, Refusal):

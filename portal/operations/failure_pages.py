@@ -67,7 +67,7 @@ _HEIGHTS: Final = {Style.TITLE: 32, Style.STRONG: 22, Style.NOTE: 20, Style.QUOT
 @pages.get("/connections/<name>/failures.svg")
 @needs("record.read")  # contains no personal data
 def of_connection(name: str) -> Response:
-    """The latest failed calls to a target."""
+    """Return a picture of a target's latest failed calls."""
     row = connections.find_connection(store.reading(), g.company.id, name)
     if row is None or not row.is_target:
         abort(404)
@@ -105,7 +105,7 @@ def _moment(at: datetime) -> str:
 
 
 def _entries(log: FailureLog) -> list[Entry]:
-    """The words of each call: what may not leave is removed before anything is cut."""
+    """Return the texts of each call. Secrets and personal data are removed before a text is cut."""
     hide = hiding_each(store.reading(), [one.record_id for one in log.calls], show=False)
     keep = {number for one in log.calls for number in (one.record, one.number)}
     redact = secret_remover(tax_numbers=False, keep=keep)
@@ -136,7 +136,7 @@ def _said(one: FailedCall) -> str:
 @pages.get("/runs/<int:run_id>/failures.svg")
 @needs("record.read")
 def of_run(run_id: int) -> Response:
-    """Why a run failed, and its latest failed calls."""
+    """Return a picture of why a run failed, with its latest failed calls."""
     run = run_history.load_run(store.reading(), g.company.id, run_id)
     if run is None:
         abort(404)
@@ -171,7 +171,7 @@ class Drawing:
 
 
 def draw(title: str, notes: Sequence[str], entries: Sequence[Entry], foot: str) -> Drawing:
-    """The title, the notes below it, the entries with a rule above each, and the foot."""
+    """Draw the title, its notes, the entries with a line above each, and the footer."""
     texts: list[Text] = []
     rules: list[int] = []
     y = 8
@@ -198,9 +198,9 @@ def draw(title: str, notes: Sequence[str], entries: Sequence[Entry], foot: str) 
 
 
 def wrap_text(text: str, cells: int) -> tuple[str, ...]:
-    """A text in lines of so many letters, wide ones counted twice; at most MOST_LINES.
+    """Wrap a text into lines of `cells` letters, counting wide letters twice; at most MOST_LINES.
 
-    Letters that no drawing can hold are replaced. The last line says what was left out.
+    Letters that cannot be drawn are replaced. The last line states how many lines were left out.
     """
     whole = _UNDRAWABLE.sub("\ufffd", text)
     lines = [line for part in whole.splitlines() for line in _lines(part, cells)]
@@ -223,7 +223,7 @@ def _lines(text: str, cells: int) -> Iterator[str]:
 
 
 def _fitting(text: str, cells: int) -> int:
-    """How many letters of the beginning have room."""
+    """Return how many letters of the beginning fit into this width."""
     used = 0
     for place, letter in enumerate(text):
         used += 2 if east_asian_width(letter) in "WF" else 1

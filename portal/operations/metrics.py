@@ -117,7 +117,7 @@ def show_metrics() -> Response:
 
 
 def _refused() -> Refusal | None:
-    """Why whoever asks may not read figures of all companies."""
+    """Return why the caller may not read the metrics of all companies, or None."""
     settings = current_app.config["PORTAL"].settings
     wanted = settings.metrics_token
     if wanted:
@@ -132,8 +132,8 @@ def _refused() -> Refusal | None:
 
 
 def _local(public_url: str | None) -> bool:
-    """Whether the call comes from this machine, and surely through no proxy on it: none is told of,
-    and the caller named this machine.
+    """Check whether the call comes from this machine without a proxy: no public address is set, and
+    the caller used a local name.
     """
     names = (request.remote_addr or "", urlsplit(request.host_url).hostname or "")
     return public_url is None and all(map(_of_this_machine, names))
@@ -206,7 +206,7 @@ class _Figures:
 @queue_pages.get("", endpoint="show")
 @needs("record.read")
 def show_queues() -> Response:
-    """How the work flows now."""
+    """Show the queues and workers."""
     return store.respond("operations/show.html", _shown())
 
 
@@ -283,7 +283,7 @@ def requeue() -> AnyResponse:
 @queue_pages.post("/drain")
 @needs("run.operate")
 def drain() -> AnyResponse:
-    """Ask a worker to finish what it has, and to stop."""
+    """Request that a worker finish its work and stop."""
     owner, back = request.form.get("worker", ""), url_for("operations.show", co=g.company.code)
     with store.writing() as session:
         refused = stuck_work.drain(session, g.actor, owner, request.form.get("reason", ""), g.now)

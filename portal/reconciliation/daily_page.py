@@ -57,7 +57,7 @@ DATES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a standing is called, its tone and icon, and what it says of a document."""
+    """The title, tone and icon of a document's result in the comparison, with its explanation."""
 
     word: str
     tone: str
@@ -109,7 +109,9 @@ _BEFORE: Final = {"source": "", "target": "target_"}
 @pages.get("/reconcile")
 @needs("record.read")
 def show() -> Response:
-    """The sums of each day, the difference explained; documents of a day where one is open."""
+    """Show the totals of each day with explained differences, and the documents of an opened
+    day.
+    """
     asked = read_filter(request.args, filters.today())
     page = Together(store.reading(), KEPT)
     filters.ask_frame(page)
@@ -138,8 +140,10 @@ def show() -> Response:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What an address asks for: both filters, what is wrong with them by field, which target and
-    kind, whether only days that differ, the day that is open and which of its documents are shown.
+    """The filters and options in the page's address.
+
+    `problems` maps a field to what is wrong with it. `day` is the open day, and `standing` limits
+    its documents. `only`: show only days that differ.
     """
 
     sides: Sides
@@ -152,7 +156,7 @@ class Asked:
     only: bool = False
 
     def query(self) -> dict[str, str | None]:
-        """Both filters as the words of an address; None leaves one out."""
+        """Return both filters as arguments of an address; None omits an argument."""
         words = _words(_BEFORE["source"], self.sides.source)
         if not self.sides.same:
             words |= _words(_BEFORE["target"], self.sides.target, blank=ANY)
@@ -160,7 +164,9 @@ class Asked:
 
 
 def _opened(asked: Asked, kind: Kind | None) -> dict[str, object] | None:
-    """The documents of the day that is open: those that differ, or those of one standing."""
+    """Return the documents of the open day: the differing ones, or the documents with the chosen
+    result.
+    """
     if kind is None or asked.day is None or not asked.sides.same:
         return None
     lines = list(kind.of_day(asked.day, asked.standing))
@@ -199,7 +205,9 @@ def _part(asked: Asked, kind: Kind | None) -> forms.RowPage[Day] | None:
 
 
 def _yesterday(asked: Asked, kind: Kind | None) -> Day | None:
-    """Return yesterday's totals, where both sides have the same filter and it has documents."""
+    """Return yesterday's totals if both sides have equal filters and it has documents; else
+    None.
+    """
     if kind is None or not asked.sides.same:
         return None
     yesterday = filters.today() - timedelta(days=1)
@@ -207,7 +215,9 @@ def _yesterday(asked: Asked, kind: Kind | None) -> Day | None:
 
 
 def _newest(asked: Asked, found: Comparison) -> date | None:
-    """The newest day by the date of documents, where there is nothing to compare by it."""
+    """Return the newest day with documents, if the filter by document date matches none; else
+    None.
+    """
     if found.kinds or asked.sides.source.by is not DateUsed.DOCUMENT:
         return None
     return document_sides.newest_day(store.reading(), g.company.id)
@@ -218,7 +228,7 @@ def _sources() -> list[str]:
 
 
 def _connections() -> tuple[connections.ConnectionRow, ...]:
-    """Both sides, asked for once a page."""
+    """Return all connections of the company, loaded once per request."""
     if "connections" not in g:
         g.connections = connections.list_connections(store.reading(), g.company.id)
     found: tuple[connections.ConnectionRow, ...] = g.connections
@@ -226,8 +236,10 @@ def _connections() -> tuple[connections.ConnectionRow, ...]:
 
 
 def _links(asked: Asked, kind: Kind | None) -> Callable[..., str]:
-    """What makes the address of the page with some of its words replaced, None leaving one out. A
-    page of days has a hundred of them, so what they share is written once.
+    """Return a function that gives the page's address with some arguments replaced; None omits an
+    argument.
+
+    A page has many such links, so their shared part is written once.
     """
     page = url_for("reconcile.show", co=g.company.code)
     place = {"target": kind.place.target, "kind": kind.place.doc_type} if kind else {}
@@ -242,13 +254,16 @@ def _links(asked: Asked, kind: Kind | None) -> Callable[..., str]:
 
 
 def _written(words: Mapping[str, Any]) -> dict[str, str]:
-    """Each word as an address has it."""
+    """Return each argument in its URL-encoded form."""
     return {name: "" if value is None else urlencode({name: value})
             for name, value in words.items()}  # fmt: skip
 
 
 def compare_totals(asked: Asked, each: Days = None, page: Together | None = None) -> Comparison:
-    """Both sides added up, of all targets; each document that differs of these days, or of all."""
+    """Compare the totals of both sides for all targets.
+
+    It includes each differing document of these days, or of all days.
+    """
     targets = {row.id: row.name for row in _connections() if row.is_target}
     return daily_totals.compare_days(
         store.reading(), g.company.id, asked.sides, targets, each, page
@@ -256,7 +271,7 @@ def compare_totals(asked: Asked, each: Days = None, page: Together | None = None
 
 
 def _words(before: str, span: Span, blank: str | None = None) -> dict[str, str | None]:
-    """A filter as the words of an address; `blank`: what a word is that lets any through."""
+    """Return a filter as arguments of an address. `blank` is the value that means "any"."""
     return {
         f"{before}from": span.first.isoformat(),
         f"{before}to": span.last.isoformat(),
@@ -268,7 +283,10 @@ def _words(before: str, span: Span, blank: str | None = None) -> dict[str, str |
 
 
 def read_filter(args: MultiDict[str, str], today: date) -> Asked:
-    """What an address asks for. Days that cannot be compared are replaced by the last seven."""
+    """Return the filters in an address.
+
+    An invalid range of days is replaced by the last seven days.
+    """
     problems: dict[str, str] = {}
     week = Span(today - A_WEEK, today)
     source = _span(args, _BEFORE["source"], week, problems)
@@ -287,7 +305,7 @@ def read_filter(args: MultiDict[str, str], today: date) -> Asked:
 
 
 def _span(args: MultiDict[str, str], before: str, usual: Span, problems: dict[str, str]) -> Span:
-    """The filter of a side; what it leaves blank is that of the usual one."""
+    """Return the filter of one side. Blank parts are taken from `usual`."""
 
     def word(name: str, known: str) -> str:
         text = args.get(f"{before}{name}", "").strip()[:WORD_LENGTH]
@@ -315,7 +333,10 @@ def _span(args: MultiDict[str, str], before: str, usual: Span, problems: dict[st
 
 
 def span_text(span: Span) -> str:
-    """A filter in a sentence, as files print it; the page has the same (totals/_figures.html)."""
+    """Return a filter as a sentence for files.
+
+    The page shows it likewise (totals/_figures.html).
+    """
     days = f"{span.first}" if span.first == span.last else f"{span.first} to {span.last}"
     told = f"{DATES[span.by].title.lower()} {days}, {span.status or 'any status'}"
     if span.source:

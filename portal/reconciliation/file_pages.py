@@ -33,14 +33,14 @@ SAID: Final[Mapping[ImportFileState, str]] = {
 @pages.get("/<int:file_id>")
 @needs("record.read")
 def show(file_id: int) -> Response:
-    """Where the file stands, and what to do next."""
+    """Show the state of the file and the next step."""
     return _page(_row(file_id), {})
 
 
 @pages.post("/<int:file_id>/download")
 @needs("import.tell")
 def download(file_id: int) -> Response:
-    """Hand the file over: the same bytes each time."""
+    """Download the file. Its bytes are identical each time."""
     with store.writing() as session:
         told = open_files.download_file(session, g.actor, g.company.id, file_id, g.now)
     if isinstance(told, Refusal):
@@ -92,7 +92,7 @@ def listing(file_id: int) -> Response:
 @pages.post("/<int:file_id>/confirm")
 @needs("import.tell")
 def confirm(file_id: int) -> Response:
-    """A person says that what was New is posted, with the total that AutoCount shows."""
+    """Confirm that the import's new documents are posted, with the total that AutoCount shows."""
     row, wish = _row(file_id), forms.read_reason(request.form)
     problems = dict(wish.by_field) if isinstance(wish, forms.Problems) else {}
     problems = {f"confirm_{name}": words for name, words in problems.items()}
@@ -111,7 +111,7 @@ def confirm(file_id: int) -> Response:
 @pages.post("/<int:file_id>/withdraw")
 @needs("import.tell")
 def withdraw(file_id: int) -> Response:
-    """Take the file back: nothing more of it will be imported."""
+    """Withdraw the file: none of its remaining documents will be imported."""
     row, wish = _row(file_id), forms.read_reason(request.form)
     if isinstance(wish, forms.Problems):
         return _page(row, wish.by_field, status=422)
@@ -133,7 +133,7 @@ def _told(row: file_list.FileRow, told: ImportFileState | Refusal, field: str) -
 
 
 def _outcome() -> Outcome | forms.Problems:
-    """The form of the outcome, or what is wrong with it, by field."""
+    """Return the outcome that the form reports, or what is wrong with it."""
     problems: dict[str, str] = {}
     counts: dict[str, int] = {}
     for name in ("new", "update", "error"):

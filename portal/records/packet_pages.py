@@ -46,9 +46,10 @@ log = logger("clearpost.portal")
 
 @dataclass(frozen=True, slots=True)
 class ShownFiles:
-    """Files that somebody was shown, of which the form keeps all that makes the same bytes again:
-    events until a moment, and the chain as it was with `head` places. `sha256` is the packet's
-    hash, blank of files that nobody was shown yet.
+    """The files that the page showed, as the form identifies them.
+
+    The packet contains events until `at`, and the event chain up to place `head`, so that its bytes
+    can be produced again. `sha256` is the packet's hash, blank before the first display.
     """
 
     at: datetime
@@ -59,7 +60,7 @@ class ShownFiles:
 @pages.get(RECORD)
 @needs("record.read")
 def show(source: str, kind: str, external_id: str) -> Response:
-    """What a packet of this record holds, and the notes about it."""
+    """Show the contents of a packet of this record, and the notes about it."""
     return _page(_record(source, kind, external_id), {})
 
 
@@ -109,8 +110,11 @@ def _record(source: str, kind: str, external_id: str) -> record_rows.RecordRow:
 @pages.post(RECORD)
 @needs("audit.export")
 def make(source: str, kind: str, external_id: str) -> Response:
-    """The files of the packet with their hashes; or the packet, which is an event itself. Who was
-    shown the files gets exactly those, or is shown what is different now.
+    """Show the packet's files with their hashes, or download the packet, which is logged as an
+    event.
+
+    If the user saw the files before, the packet contains exactly these files. If they differ now,
+    the page shows the differences.
     """
     row, told = _record(source, kind, external_id), request.form
     personal = bool(told.get("personal")) and filters.sees_personal()
@@ -133,7 +137,10 @@ def make(source: str, kind: str, external_id: str) -> Response:
 def _packed(
     row: record_rows.RecordRow, of: ShownFiles, *, personal: bool, others: bool
 ) -> Packed | None:
-    """The parts, all of one moment and of one end of the chain."""
+    """Build the packet from the record's data at one moment and one end of the event chain.
+
+    None if it is too large.
+    """
     session, company = store.reading(), g.company
     keys = load_keys(request_guard.config().settings)
     secrets: frozenset[str] = frozenset()
@@ -214,7 +221,10 @@ def _too_large(row: record_rows.RecordRow) -> Refusal:
 
 
 def _without(secrets: frozenset[str], text: str) -> str:
-    """A sealed text stands as it is or not at all: of secrets, only those that are stored count."""
+    """Return a sealed text with stored secrets removed.
+
+    Other parts stay unchanged, since the seal covers them.
+    """
     for one in secrets:
         text = text.replace(one, escalation_packets.REMOVED)
     return text
@@ -230,24 +240,24 @@ def _zone() -> str:
 
 
 def _written(body: object) -> str:
-    """A content as it is read: names in their own letters."""
+    """Format JSON content for reading, with non-Latin letters unescaped."""
     return json.dumps(body, ensure_ascii=False, indent=1)
 
 
 def _styled(page: str) -> str:
-    """The page with our sheet in it, since it is read where there is no other file."""
+    """Insert the stylesheet into the page, since the page is read without other files."""
     return page.replace("</head>", f"<style>\n{SHEET}</style>\n</head>", 1)
 
 
 def _now() -> ShownFiles:
-    """What is made of this moment."""
+    """Return the current moment and end of the event chain, for files shown now."""
     return ShownFiles(g.now, events.chain_head(store.reading(), g.company.id).seq, "")
 
 
 def _files(
     made: Packed, at: ShownFiles, personal: bool, others: bool, *, differs: bool = False
 ) -> dict[str, object]:
-    """What the page says of the files of a packet."""
+    """Return the page's values about the files of a packet."""
     return {
         "parts": made.parts,
         "size": len(made.content),
@@ -289,7 +299,10 @@ def _log_packet(row: record_rows.RecordRow, made: Packed, *, personal: bool) -> 
 
 
 def read_shown_files(form: Mapping[str, str], now: datetime) -> ShownFiles | None:
-    """What was shown; None where nothing was, where it is too old or is no such form."""
+    """Return the files that the form identifies as shown.
+
+    None if there are none, they are too old, or the form is invalid.
+    """
     head, sha256 = forms.parse_whole(form.get("head")), form.get(PACKET_HASH)
     if not sha256 or head is None or head < 0:
         return None
@@ -318,7 +331,7 @@ def note(source: str, kind: str, external_id: str) -> Response:
 @pages.get("/audit/<int:event_id>/note")
 @needs("audit.note")
 def event(event_id: int) -> Response:
-    """One event of the trail, to write a note about."""
+    """Show an event of the audit trail, to add a note to it."""
     return _event_page(event_id, {})
 
 
@@ -353,8 +366,9 @@ def note_event(event_id: int) -> Response:
 
 
 def noted_heads() -> tuple[Head, ...]:
-    """Those that the worker noted; none where the file is not here. A damaged file is told by
-    `clearpost verify`.
+    """Return the chain heads that the worker noted; empty if their file is missing.
+
+    `clearpost verify` reports a damaged file.
     """
     try:
         return Anchors(request_guard.config().settings.anchor_file).of(g.company.code)

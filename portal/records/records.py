@@ -41,7 +41,7 @@ A_PAGE, RAW_LINES, NEAR = 100, 1_500, 10
 @pages.get("/records/<source>/<kind>/<record_id:external_id>")
 @needs("record.read")
 def show(source: str, kind: str, external_id: str) -> Response:
-    """The record with one of its tabs."""
+    """Show the record with one of its tabs."""
     record = record_rows.load_record(store.reading(), g.company.id, source, kind, external_id)
     if record is None:
         return show_no_record(external_id)
@@ -77,7 +77,10 @@ def read(source: str, kind: str, external_id: str) -> Response:
 @pages.get("/requests/<int:request_id>/body")
 @needs("record.pii")
 def request_body(request_id: int) -> Response:
-    """The bytes that one call sent, as they were, checked against their hash by whoever wants."""
+    """Download the exact bytes that a call sent.
+
+    A header contains their hash, to verify the download.
+    """
     found = push_history.load_request_body(store.reading(), g.company.id, request_id)
     if found is not None and found.body_removed_at is not None:
         return store.refuse(_removed(found.sha256, found.body_removed_at))
@@ -152,7 +155,7 @@ def _head(record: record_rows.RecordRow) -> _Shown:
 
 
 def _payout(shown: _Shown) -> ledger_check.PayoutCard | None:
-    """What a payout comes to, with a page of its entries; None of any other record."""
+    """Return a payout's totals with a page of its entries; None for another kind of record."""
     newest = next((v for v in shown.versions if v.no == shown.record.version), None)
     if shown.record.kind != ledger_check.KIND or newest is None or not newest.body:
         return None
@@ -161,22 +164,22 @@ def _payout(shown: _Shown) -> ledger_check.PayoutCard | None:
 
 
 def _standstill(postings: Sequence[record_rows.PostingRow]) -> Mapping[int, Pill]:
-    """Target -> why nothing goes there now, of those for which a document is ready."""
+    """Return target id -> why nothing is sent there now, for targets with a ready document."""
     ready = {one.target_id for one in postings if one.state == PostingState.READY}
     found = stop_pills(store.reading(), ready, g.company.zone) if ready else {}
     return {target_id: pill for target_id, pill in found.items() if pill.stops}
 
 
 def shown_posting(postings: Sequence[record_rows.PostingRow]) -> record_rows.PostingRow | None:
-    """Return the requested document, else the first that says most about the record."""
+    """Return the requested document, else the first with the highest precedence."""
     chosen = forms.parse_whole(request.args.get("posting"))
     first = min(postings, key=_precedence, default=None)
     return next((p for p in postings if p.id == chosen), first)
 
 
 def _precedence(posting: record_rows.PostingRow) -> int:
-    """Return 0 for what stands now, 1 for a reversal and what it reversed, 2 for what rules left
-    out.
+    """Return 0 for a current document, 1 for a reversal and the document it reversed, 2 for a
+    document that rules left out.
     """
     if posting.state in (PostingState.IGNORED, PostingState.DROPPED):
         return 2
@@ -200,7 +203,7 @@ def _seven(shown: _Shown) -> dict[str, object]:
 
 
 def _place_of(record: record_rows.RecordRow, one: checklist_and_finding.Ticked) -> str:
-    """Where a missing tick of a record is put right."""
+    """Return the address of the page on which a record's missing step is completed."""
     place = checklist_and_finding.Place
     if one.place is place.HOLD:
         return url_for("holding.show", co=g.company.code, hold_id=one.id)
@@ -298,7 +301,7 @@ def _raw(shown: _Shown) -> dict[str, object]:
 
 
 def _download(record: record_rows.RecordRow) -> Response:
-    """The raw delivery, for those who may see personal data."""
+    """Download the raw delivery, if the user may see personal data."""
     if not filters.sees_personal():
         abort(403)
     no = store.whole_arg("version") or record.version or 0

@@ -52,9 +52,7 @@ _MOMENT: Final = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d))?", re.ASCII)
 @pages.get("/runs")
 @needs("record.read")
 def listing() -> Response:
-    """Runs of all connections or of one, newest first, under the pills of the targets; those that
-    the form looks for.
-    """
+    """Show the runs of all connections or of one, newest first, filtered by the form."""
     session, company = store.reading(), g.company.id
     known = [row for row in connections.list_connections(session, company) if row.is_target]
     targets = filters.target_pills(Together(session, KEPT), session, company, known)()
@@ -88,7 +86,9 @@ def listing() -> Response:
 @pages.get("/runs/<int:run_id>")
 @needs("record.read")
 def show(run_id: int) -> Response:
-    """One run: what did not go and why, against the run before, its documents, its calls."""
+    """Show a run: failed documents with reasons, a comparison with the run before, its documents
+    and calls.
+    """
     session, company = store.reading(), g.company.id
     run = _run(run_id)
     ends = run_documents.count_by_state(session, company, run_id)
@@ -126,14 +126,14 @@ def _run(run_id: int) -> run_history.RunRow:
 
 
 def _place() -> run_documents.Place | None:
-    """Where the list of documents goes on, by the address; the beginning if it says nothing."""
+    """Return the position in the list of documents from the address; None is the beginning."""
     went, dot, push = request.args.get("after", "").partition(".")
     number = forms.parse_whole(push)
     return run_documents.Place(went == "1", number) if dot and number is not None else None
 
 
 def _files(run: run_history.RunRow) -> tuple[file_list.FileRow, ...]:
-    """The files of a run that a person carries; asked for only where there can be some."""
+    """Return the files of a run that a person imports by hand; empty for other targets."""
     target = registry.targets().get(run.connector or "")
     if not isinstance(target, ImportedByHand):
         return ()
@@ -141,7 +141,7 @@ def _files(run: run_history.RunRow) -> tuple[file_list.FileRow, ...]:
 
 
 def _imports(run: run_history.RunRow, calls: Sequence[run_history.RequestRow]) -> Mapping[int, str]:
-    """Call -> the page that the target itself has for it; asked for only where it has pages."""
+    """Return call id -> the target's own page for it; empty if the target has none."""
     shows = filters.shows_imports(run.connector, run.settings)
     told = (
         run_history.load_answers(store.reading(), run.id, [one.id for one in calls])
@@ -154,7 +154,9 @@ def _imports(run: run_history.RunRow, calls: Sequence[run_history.RequestRow]) -
 @pages.get("/runs/<int:run_id>/<any(next, previous):way>/<int:record_id>")
 @needs("record.read")
 def step(run_id: int, way: str, record_id: int) -> Response:
-    """On to the record of the next document of a run, or back; behind the last one, to the run."""
+    """Redirect to the record of the run's next or previous document; after the last, back to the
+    run.
+    """
     session, co = store.reading(), g.company.code
     if run_history.load_run(session, g.company.id, run_id) is None:
         abort(404)
@@ -169,7 +171,7 @@ def step(run_id: int, way: str, record_id: int) -> Response:
 @pages.get("/pushes")
 @needs("record.read")
 def pushes() -> Response:
-    """Every push, newest first."""
+    """Show every push, newest first."""
     text, state = read_push_filter()
     after = forms.parse_whole(request.args.get("after"))
     session, company = store.reading(), g.company.id
@@ -188,15 +190,15 @@ def pushes() -> Response:
 
 
 def answer_hider(rows: Iterable[run_history.PushLine]) -> HideOf:
-    """What hides the personal values of a record in what a target answered, where they may not be
-    seen; asked for only where something was answered.
+    """Return a function that masks a record's personal values in the targets' answers, unless the
+    user may see them.
     """
     ids = {row.record_id for row in rows if row.error}
     return actors.hiding_each(store.reading(), ids, show=filters.sees_personal())
 
 
 def read_push_filter() -> tuple[str, str]:
-    """The text and the answer that the form asks for; an unknown answer asks for any."""
+    """Return the text and state in the search form. An unknown state means any state."""
     state = request.args.get("state", "")
     return request.args.get("q", "").strip()[:100], state if state in PUSH_STATES else ""
 
@@ -204,7 +206,7 @@ def read_push_filter() -> tuple[str, str]:
 @stop_pages.get("/", endpoint="listing")
 @needs("record.read")
 def stops_listing() -> Response:
-    """What stands still and asks, then the limit, then what is over."""
+    """Show the stopped routes that need a decision, the limit, and past stops."""
     return _page({})
 
 
@@ -220,7 +222,7 @@ def _page(problems: dict[str, str], *, status: int = 200) -> Response:
 @stop_pages.post("/<int:stop_id>/resume")
 @needs("stop.decide")
 def resume(stop_id: int) -> Response:
-    """Let the route go on."""
+    """Resume the route."""
     return _decide(stop_id, safety_stop.resume_route, "goes on. What waited is sent now.")
 
 
@@ -250,7 +252,7 @@ def keep(stop_id: int) -> Response:
 @stop_pages.post("/limit")
 @needs("connection.admin")
 def limit() -> Response:
-    """The company's own limit."""
+    """Set the company's own limit."""
     wish = forms.read_stop_limit(request.form, g.company.currency)
     if isinstance(wish, forms.Problems):
         return _page(dict(wish.by_field), status=422)
@@ -265,7 +267,10 @@ def limit() -> Response:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What was asked: the filter, what was typed by word, and problems by word."""
+    """The filter in the address:
+
+    `typed` holds the user's input by field, `problems` what is wrong with it.
+    """
 
     wanted: RunFilter
     typed: Mapping[str, str]
@@ -273,7 +278,7 @@ class Asked:
 
 
 def read_filter(args: Mapping[str, str], zone: ZoneInfo) -> Asked:
-    """The filter that an address means."""
+    """Return the filter in the address."""
     given = {word: args.get(word, "").strip()[:LONGEST] for word in (*TEXTS, *TIMES)}
     typed = {word: text for word, text in given.items() if text}
     wrong: dict[str, str] = {
@@ -289,7 +294,7 @@ def read_filter(args: Mapping[str, str], zone: ZoneInfo) -> Asked:
 
 
 def _begin(text: str, zone: ZoneInfo) -> datetime | None:
-    """The moment at which a day or a minute begins."""
+    """Return the moment at which a day or a minute begins; None if the text is neither."""
     found = _MOMENT.fullmatch(text)
     day = forms.parse_day(found[1]) if found else None
     if not found or not day:
@@ -299,7 +304,7 @@ def _begin(text: str, zone: ZoneInfo) -> datetime | None:
 
 
 def _end(text: str, zone: ZoneInfo) -> datetime | None:
-    """The moment at which it is over."""
+    """Return the moment at which a day or a minute ends; None if the text is neither."""
     begin = _begin(text, zone)
     if begin is None:
         return None

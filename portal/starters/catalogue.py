@@ -104,9 +104,11 @@ class EInvoiceLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
-    """A template: the systems that it is for, the teams that it names (name, title), and its
-    answers as they stand: the approval limit, the hour of its daily run, the tax codes and the
-    limit of e-Invoices, where it has them.
+    """A rule template: its systems, its teams as (name, title), and the current answers to its
+    questions.
+
+    The answers are the approval limit, the hour of the daily run, the tax codes and the e-Invoice
+    limit. A question that the template does not have is None or empty.
     """
 
     word: str
@@ -124,7 +126,7 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Tax:
-    """A tax word of the shop with its code in the target, as a row of a map (`table`) says it."""
+    """A tax word of the shop with the target's tax code for it: a row of the map `table`."""
 
     table: str
     key: str
@@ -150,8 +152,9 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The files of a template with the answers in them; `left_out` are titles of its tests that
-    said otherwise.
+    """The files of a template with the answers filled in.
+
+    `left_out` are titles of tests that contradicted the answers.
     """
 
     files: Mapping[str, str]
@@ -160,7 +163,7 @@ class Draft:
 
 @cache
 def templates() -> tuple[Template, ...]:
-    """All of them."""
+    """Return all templates."""
     return tuple(_read(word) for word in TITLES)
 
 
@@ -191,7 +194,7 @@ def _without_samples(path: str, text: str) -> str:
 
 
 def _taxes(ruleset: nodes.Ruleset) -> Iterator[Tax]:
-    """The rows of maps that fill the tax code of a document, each once."""
+    """Yield the rows of maps that fill a document's tax code, each once."""
     uses = {
         (t, one.target)
         for one in references(ruleset, schemas())
@@ -286,8 +289,10 @@ def fill_template(
     codes: Mapping[Tax | Account, str] = MappingProxyType({}),
     einvoice: EInvoiceLimit | None = None,
 ) -> Draft:
-    """Return the draft for a company with this currency and zone, and with these codes of taxes and
-    accounts; an answer that a template does not ask for changes nothing.
+    """Return the draft for a company with this currency, time zone, and codes of taxes and
+    accounts.
+
+    An answer to a question that the template does not have is ignored.
     """
     taxes = {one: code for one, code in codes.items() if isinstance(one, Tax)}
     accounts = {one: code for one, code in codes.items() if isinstance(one, Account)}
@@ -309,7 +314,7 @@ def fill_template(
 
 
 def _at_home(path: str, text: str, currency: str, zone: str) -> str:
-    """A file of a template as a company of this currency and zone has it."""
+    """Return a template's file with the company's currency and time zone."""
     if path.endswith("_test.rules"):
         return text.replace(f'"{_HOME}"', f'"{currency}"')
     text = _CURRENCY.sub(rf"\g<before>{currency}\g<after>", text)
@@ -317,7 +322,7 @@ def _at_home(path: str, text: str, currency: str, zone: str) -> str:
 
 
 def _without_failed(files: dict[str, str]) -> Draft:
-    """The files without the tests that fail in them."""
+    """Return the files without the tests that fail."""
     found = inspect(files)
     failed = found.tests.failed if found.tests else ()
     titles = {one.title for one in failed}
@@ -334,8 +339,9 @@ def _without_failed(files: dict[str, str]) -> Draft:
 
 
 def set_tax_codes(files: Mapping[str, str], codes: Mapping[Tax, str]) -> dict[str, str]:
-    """The files with these tax codes; a row without one is left out, and a map without rows has
-    them in a file.
+    """Return the files with these tax codes.
+
+    A row without a code is left out. A map without any row left reads its rows from a CSV file.
     """
     lines = {path: text.split("\n") for path, text in files.items()}
     empty = {tax.table for tax in codes} - {tax.table for tax, code in codes.items() if code}
@@ -352,10 +358,9 @@ def set_tax_codes(files: Mapping[str, str], codes: Mapping[Tax, str]) -> dict[st
 
 
 def _with_rates(lines: Iterable[str], renamed: Mapping[str, str]) -> Iterator[str]:
-    """The lines of a file, with the rate of each tax code under the code that the company uses.
+    """Yield the lines of a file, with each tax rate under the code that the company uses.
 
-    Of two codes that the company has as one, the first keeps its rate: lines that were taxed at
-    the other one are held.
+    If two codes become one, the first keeps its rate. Lines taxed at the other rate are held.
     """
     seen: set[str] = set()
     for line in lines:
@@ -370,7 +375,7 @@ def _with_rates(lines: Iterable[str], renamed: Mapping[str, str]) -> Iterator[st
 
 
 def find_einvoice_limit(files: Mapping[str, str]) -> EInvoiceLimit | None:
-    """The limit that a template has; None where it speaks of no e-Invoice."""
+    """Return the e-Invoice limit in the files; None if they have none."""
     found = next(filter(None, map(_CONST.search, files.values())), None)
     if found is None:
         return None
@@ -380,7 +385,7 @@ def find_einvoice_limit(files: Mapping[str, str]) -> EInvoiceLimit | None:
 def set_einvoice_limit(
     files: Mapping[str, str], stands: EInvoiceLimit, asked: EInvoiceLimit
 ) -> dict[str, str]:
-    """The files with the limit that was asked for; its tests stay as they are."""
+    """Return the files with the new e-Invoice limit. Test files stay unchanged."""
     return {
         path: text if path.endswith("_test.rules") else _limited(text, stands, asked)
         for path, text in files.items()

@@ -63,16 +63,17 @@ def split_fields(text: str) -> tuple[str, list[Part]]:
 
 
 def merge_declarations(text: str, changes: str) -> str:
-    """Return a rules file with other declarations in the place of those of the same name.
+    """Return a rules file with declarations replaced by the declarations of equal name in
+    `changes`.
 
-    A new one follows the one before it in `changes`. A record keeps its fields; those of the
-    change replace or follow them in the same way.
+    A new declaration follows the declaration before it in `changes`. A record keeps its fields;
+    changed fields replace or follow them likewise.
     """
     return _join(_merge(split_declarations(text), split_declarations(changes)))
 
 
 def _join(parts: Iterable[Part]) -> str:
-    """Return the text of a file; roles stand in lines below each other."""
+    """Join the declarations to the text of a file. Roles follow each other without blank lines."""
     text, before = "", ""
     for part in parts:
         both_roles = part.name.startswith("role ") and before.startswith("role ")
@@ -96,7 +97,7 @@ def _merge(parts: list[Part], changes: Iterable[Part]) -> list[Part]:
 
 
 def _change_part(part: Part, change: Part) -> Part:
-    """Return a declaration changed by another one of the same name."""
+    """Return a declaration changed by another declaration of equal name."""
     if part.name == TITLE and change.text == TITLE:
         return part
     if not part.name.startswith("record "):

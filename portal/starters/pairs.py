@@ -101,9 +101,12 @@ PAYMENTS: Final = ("receipt", "settlement_payment")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What the rules of a template say about their source: its name, what people call it, the
-    fields of an order that it need not have, conditions on such a field, which are left out, and
-    the titles of their tests. `words`: status of an order -> further words that it writes for it.
+    """The parts of a template's rules that depend on the source: its name and title, and how its
+    orders differ.
+
+    `optional` lists order fields that it may lack. `left_out` lists conditions on such fields, and
+    `tests_left_out` the titles of their tests. `words` maps an order status to further words that
+    the source uses for it.
     """
 
     name: str
@@ -143,8 +146,8 @@ SOURCES: Final[Mapping[str, Source]] = {
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What the rules that all targets share say about one: its name, what people call it, and its
-    document types for what was sold and for what went back.
+    """The parts of a template's rules that depend on the target: its name and title, and its
+    document types for sales and refunds.
     """
 
     name: str
@@ -168,11 +171,11 @@ TARGETS: Final[Mapping[str, Target]] = {
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """What `pair.toml` says: the template that it is made from, the source or the target in the
-    place of that template's own, and the files, declarations and fields that are left out.
+    """The contents of `pair.toml`: the template it derives from, its own source or target, and all
+    that it leaves out.
 
-    Files in the folder itself take the place of those with the same path. Those in `changed` have
-    only the declarations that differ.
+    Files in the folder replace files with an equal path. Files in `changed` contain only the
+    declarations that differ.
     """
 
     like: str
@@ -389,7 +392,7 @@ def _tins(ruleset: nodes.Ruleset) -> Iterator[str]:
 
 
 def _stored(record: nodes.Record, name: str) -> str:
-    """Return what gives the value of a field, without what stands in for a missing one."""
+    """Return the expression that gives a field's value, without the default for a missing value."""
     field = next(one for one in record.fields if one.name == name)
     if isinstance(field, nodes.Computed) and isinstance(field.expr, nodes.Otherwise):
         return format_expression(field.expr.expr)
@@ -397,7 +400,7 @@ def _stored(record: nodes.Record, name: str) -> str:
 
 
 def _number(fields: Mapping[str, nodes.Field]) -> str:
-    """Return the name of the field that tells records apart."""
+    """Return the name of the key field, which identifies a record."""
     return next(name for name, field in fields.items() if field.mark == "key")
 
 

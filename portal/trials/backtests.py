@@ -35,7 +35,7 @@ VERSIONS: Final = 10
 @backtest_pages.get("/backtest")
 @needs("record.read")
 def show(no: int) -> Response:
-    """How far it is, or its matrix."""
+    """Show the progress of the backtest, or its matrix."""
     change = change_of(no)
     asked = Asked.of(change, Together(store.reading()))
     if asked.run.value is None:
@@ -46,7 +46,7 @@ def show(no: int) -> Response:
 @backtest_pages.post("/backtest", endpoint="begin")
 @needs("rules.draft")
 def begin_backtest(no: int) -> Response:
-    """Let the change judge what is stored."""
+    """Start a backtest: evaluate the stored records with the changed rules."""
     back = url_for("changes.show", co=g.company.code, no=no)
     days = {name: request.form.get(name, "").strip() for name in ("from", "to")}
     read = {name: forms.parse_day(text) if text else None for name, text in days.items()}
@@ -81,7 +81,7 @@ def stop(no: int) -> Response:
 @backtest_pages.get("/backtest/records")
 @needs("record.read")
 def records(no: int) -> Response:
-    """The records of a cell, the newest first."""
+    """Show the records of a matrix cell, newest first."""
     change, asked = change_of(no), request.args.get("before")
     run = shadow_pages.backtest_of_change(store.reading(), g.company.id, change.change_id)
     before = forms.parse_whole(asked)
@@ -113,14 +113,14 @@ def _counted(counts: Counts, cell: dict[str, str]) -> MatrixCell:
 def _lines(
     run: shadow_pages.ShownRun, cell: dict[str, str]
 ) -> list[tuple[backtest_turns.Line, int]]:
-    """The lines that decide in a cell with the number of their records, the most first."""
+    """Return (rule line, number of records) for the lines that decide in a cell, largest first."""
     found = backtest_turns.parse_line_counts(run.counted).items()
     mine = [(line, n) for line, n in found if line[:4] == tuple(cell[name] for name in CELL)]
     return sorted(mine, key=lambda one: (-one[1], one[0]))
 
 
 def read_cell() -> dict[str, str]:
-    """The cell of the matrix that the address names."""
+    """Return the cell of the matrix that the address names."""
     cell = {name: request.args[name] for name in CELL if name in request.args}
     if set(cell) != set(CELL) or not {cell["was"], cell["would"]} <= shadow_pages.LABELS.keys():
         abort(404)
@@ -136,13 +136,15 @@ class Asked:
 
     @classmethod
     def of(cls, change: publication.ReadChange, together: Together) -> Self:
-        """Asked together with the others of the page."""
+        """Create the queries of this part, which run together with the other queries of the
+        page.
+        """
         stopped = shadow_pages.asked_stopped(change.change_id, most=LARGEST)
         run = shadow_pages.backtest_query(g.company.id, change.change_id)
         return cls(together.ask(run), together.ask(stopped))
 
     def shown(self) -> store.Context:
-        """What the part is told."""
+        """Return the values of this part of the page."""
         run = self.run.value
         return {
             "run": run,
@@ -156,12 +158,12 @@ class Asked:
 
 
 def _day(moment: datetime) -> str:
-    """The day of a moment in the company, as a field of a form takes it."""
+    """Return the day of a moment in the company's time zone, in the form of a date field."""
     return moment.astimezone(filters.zone()).date().isoformat()
 
 
 def change_of(no: int) -> publication.ReadChange:
-    """The change of this number; 404 where the company has none."""
+    """Return the rule change with this number. Abort with 404 if the company has none."""
     found = publication.load_change(store.reading(), g.company.id, no)
     if found is None:
         abort(404)
@@ -179,7 +181,7 @@ class Choice:
 @trial_pages.get("/rules/changes/<int:no>/shadow")
 @needs("record.read")
 def differences(no: int) -> Response:
-    """What the shadow of a change judged otherwise, the newest first."""
+    """Show the verdicts that differ under the changed rules, newest first."""
     change = change_of(no)
     session, asked = store.reading(), request.args.get("before")
     before = forms.parse_whole(asked)
@@ -201,7 +203,7 @@ def differences(no: int) -> Response:
 @trial_pages.post("/rules/changes/<int:no>/shadow", endpoint="begin")
 @needs("rules.draft")
 def begin_shadow(no: int) -> Response:
-    """Let the change judge what comes, without effect."""
+    """Start a shadow: evaluate new records with the changed rules, without effect."""
     back = url_for("changes.show", co=g.company.code, no=no)
     days = forms.parse_whole(request.form.get("days")) or 0
     with store.writing() as session:
@@ -229,7 +231,7 @@ def end(no: int) -> Response:
 @trial_pages.get("/replay/<source>/<kind>/<record_id:external_id>")
 @needs("record.read")
 def replay(source: str, kind: str, external_id: str) -> Response:
-    """A stored verdict of a record judged again, beside the original."""
+    """Show a stored verdict of a record beside a new evaluation."""
     session = store.reading()
     record = record_rows.load_record(session, g.company.id, source, kind, external_id)
     if record is None:
@@ -281,7 +283,7 @@ def _choices() -> list[Choice]:
 
 
 def _given(word: str) -> Candidate | None:
-    """The rules that a word of the choices names; None for those of then."""
+    """Return the rules that a choice names; None for the rules of the original verdict."""
     kind, _, number = word.partition("-")
     no = forms.parse_whole(number)
     if no is None:

@@ -77,7 +77,7 @@ _turn = threading.BoundedSemaphore(1)
 @pages.get("")
 @needs("record.read")
 def listing() -> Response:
-    """The form, and the uploads so far, the newest first."""
+    """Show the upload form, and the uploads so far, newest first."""
     return _list({})
 
 
@@ -102,7 +102,7 @@ def _list(problems: Mapping[str, str], status: int = 200) -> Response:
 
 
 def _choices(source: str, kind: str) -> dict[str, object]:
-    """What a form for a file offers, and what is chosen in it."""
+    """Return the choices of an upload form, and which are selected."""
     takes = submit.sources_for(store.reading(), g.company.id)
     kinds = dict.fromkeys(one for name in takes for one in takes[name])
     return {"sources": takes, "kinds": kinds, "wanted": source, "wanted_kind": kind}
@@ -111,7 +111,7 @@ def _choices(source: str, kind: str) -> dict[str, object]:
 @pages.post("")
 @needs("upload")
 def begin() -> Response:
-    """Take a file to be checked; nothing of it is stored as a record."""
+    """Receive a file and queue it for a check. No records are stored yet."""
     file, source = request.files.get("file"), request.form.get("source", "")
     kind = request.form.get("kind", "") or submit.KIND
     if file is None or not file.filename:
@@ -143,7 +143,10 @@ def _said(answer: submit.Begun, name: str) -> str:
 
 
 def _row(upload_id: int) -> UploadRow:
-    """A confirmed upload of this company or one's own; 404 where there is none."""
+    """Return a confirmed upload of this company, or the user's own.
+
+    Abort with 404 if there is none.
+    """
     found = check_result.one(store.reading(), g.company.id, g.actor.person_id, upload_id)
     if found is None:
         abort(404)
@@ -153,13 +156,14 @@ def _row(upload_id: int) -> UploadRow:
 @pages.get("/<int:upload_id>")
 @needs("record.read")  # only its user sees an unconfirmed upload
 def show(upload_id: int) -> Response:
-    """Where a file stands: being checked, the preview, being imported, or what became of it."""
+    """Show the state of a file: its check, the preview, its import, or the result."""
     return _page(_row(upload_id))
 
 
 def _page(row: UploadRow) -> Response:
-    """The page, which asks for itself again and again while the file is being worked on: what only
-    the preview or a form needs is looked up for these.
+    """Return the upload's page, which reloads itself while the file is processed.
+
+    Data for the preview and forms is loaded only if these are shown.
     """
     found = row.found
     fields = {} if row.busy else _fields(row, found)
@@ -197,9 +201,9 @@ def _page(row: UploadRow) -> Response:
 
 
 def _is_judging(row: UploadRow, counts: Mapping[RecordState, int]) -> bool:
-    """Check whether records of an import that ended just now still wait for their first check.
+    """Check whether records of a recent import still wait for their first check.
 
-    Records without a rule stay received for ever, so the page stops asking after a while.
+    Records without a rule stay received for ever, so the page stops reloading after a while.
     """
     return (
         RecordState.RECEIVED in counts
@@ -230,8 +234,10 @@ def _sees(row: UploadRow) -> bool:
 
 
 def _stored_value(field: ChangedField) -> str:
-    """What is stored in a field of a changed order. Whose file it is says nothing about who may
-    see that: an id in a file is enough to ask for it.
+    """Return the stored value of a changed order's field, masked unless the user may see personal
+    data.
+
+    Owning the file gives no such right: its order ids may belong to any order.
     """
     named = field.path.partition(".")[0].partition("[")[0]
     hidden = field.before and named in PERSONAL and not filters.sees_personal()
@@ -255,7 +261,9 @@ def columns(upload_id: int) -> Response:
 
 
 def _chosen(row: UploadRow) -> dict[str, str]:
-    """The columns whose field is another one than now, as the form has them."""
+    """Return the form's choices that differ from the current ones: fields of columns, and fixed
+    values.
+    """
     found = row.found
     columns: tuple[FileColumn, ...] = found.columns if found is not None else ()
     known = {
@@ -279,7 +287,7 @@ def _chosen(row: UploadRow) -> dict[str, str]:
 @pages.post("/<int:upload_id>/days")
 @needs("upload")
 def days(upload_id: int) -> Response:
-    """Read the days of a file as the person says, and check it again."""
+    """Set the date order of a file as the user chose, and check the file again."""
     row, told = _row(upload_id), request.form.get("days", "")
     if told not in set(DayOrder):
         abort(400)
@@ -299,7 +307,7 @@ def days(upload_id: int) -> Response:
 @pages.post("/<int:upload_id>/confirm")
 @needs("upload")
 def confirm(upload_id: int) -> Response:
-    """Let the orders in, in the background."""
+    """Import the orders in the background."""
     unknown = request.form.get("unknown") == "1"
     with store.writing() as session:
         refusal = submit.confirm(
@@ -338,7 +346,7 @@ def again(upload_id: int) -> Response:
 @pages.get("/<int:upload_id>/file")
 @needs("record.read")  # for its user and for users who may view personal data
 def file(upload_id: int) -> Response:
-    """The file byte for byte."""
+    """Download the file byte for byte."""
     row = _row(upload_id)
     return _attached(_bytes(row), row.name, "application/octet-stream")
 
@@ -351,7 +359,7 @@ def _attached(raw: bytes, name: str, kind: str) -> Response:
 
 
 def _bytes(row: UploadRow) -> bytes:
-    """The file, for whoever gave it in or may see personal data."""
+    """Return the file, if the user uploaded it or may see personal data."""
     if not _sees(row):
         abort(403)
     raw = check_result.file_of(store.reading(), g.company.id, g.actor.person_id, row.id)
@@ -364,7 +372,7 @@ def _bytes(row: UploadRow) -> bytes:
 @needs("record.read")  # for its user and for users who may view personal data
 @request_guard.limiter.limit("6 per minute")
 def errors(upload_id: int) -> Response:
-    """The workbook with a column Errors, of a file in which something is wrong."""
+    """Download the file as a workbook with a column Errors, if the check found errors."""
     row = _row(upload_id)
     raw, found = _bytes(row), row.found
     if found is None or not found.cells:
@@ -380,13 +388,13 @@ def errors(upload_id: int) -> Response:
 
 @pages.app_template_filter("orders")
 def orders(count: int, kind: str) -> str:
-    """`1 order`, `1,180 orders`; records of another kind are called so."""
+    """Return the count with its noun: `1 order`, `1,180 orders`; `records` for other kinds."""
     return plural(count, "order") if kind == submit.KIND else plural(count, "record")
 
 
 @pages.app_template_filter("field_words")
 def field_words(path: str, labels: Mapping[str, str]) -> str:
-    """A path as people read it: `lines[0].qty` is "Quantity, line 1"."""
+    """Return a path in readable words: `lines[0].qty` becomes "Quantity, line 1"."""
     found = re.fullmatch(r"lines\[(\d+)\](?:\.(\w+))?", path)
     if found is None:
         return labels.get(path, path.replace("_", " ").capitalize())
@@ -396,12 +404,14 @@ def field_words(path: str, labels: Mapping[str, str]) -> str:
 
 @pages.app_template_global("takes_files")
 def takes_files(name: str) -> bool:
-    """Whether a file can be given in for the connection of this name."""
+    """Check whether files can be uploaded for the connection with this name."""
     return name in submit.sources_for(store.reading(), g.company.id)
 
 
 def error_workbook(row: UploadRow, found: CheckResult, raw: bytes) -> bytes | Refusal:
-    """The file with its errors; 503 while another one is written, 422 where it cannot be."""
+    """Return the file with its errors added. 503 while another file is being written, 422 if it
+    cannot be written.
+    """
     if not _turn.acquire(blocking=False):
         return BUSY
     try:

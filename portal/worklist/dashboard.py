@@ -127,7 +127,7 @@ def _may_act(group: groups.Group) -> bool:
 @find_pages.get("")
 @needs("record.read")
 def find() -> AnyResponse:
-    """What has this number or name."""
+    """Find records and runs by number or name. A single match redirects to its page."""
     text = search_text()
     rows = search.find_any_case(store.reading(), g.company.id, text) if text else ()
     if len(rows) == 1 and not store.wants_fragment():
@@ -143,7 +143,9 @@ def find() -> AnyResponse:
 @find_pages.get("/<any(next, previous):way>/<int:record_id>")
 @needs("record.read")
 def step(way: str, record_id: int) -> AnyResponse:
-    """On to the next record of what was found, or back; behind the last one, to the list."""
+    """Redirect to the next or previous record of the search; after the last, back to the
+    results.
+    """
     text, session, company = search_text(), store.reading(), g.company.id
     rows = search.find_any_case(session, company, text) if text else ()
     if text and not rows:
@@ -161,12 +163,14 @@ def step(way: str, record_id: int) -> AnyResponse:
 
 
 def search_text() -> str:
-    """What the search box asks for."""
+    """Return the text of the search box."""
     return request.args.get("q", "").strip()[:100]
 
 
 def _run(text: str) -> tuple[int | None, bool]:
-    """The run of the company that has this number, and whether the text says that it is one."""
+    """Return the id of the run with this number, if any, and whether the text explicitly names a
+    run.
+    """
     typed = RUN.fullmatch(text)
     if typed is None:
         return None, False
@@ -175,7 +179,7 @@ def _run(text: str) -> tuple[int | None, bool]:
 
 
 def show_no_record(number: str) -> Response:
-    """There is no such record; those whose number begins so, or that have it elsewhere."""
+    """Show that no such record exists, with records of this number elsewhere or similar ones."""
     session, company = store.reading(), g.company.id
     rows = search.find_exact(session, company, number) or search.find_similar(
         session, company, number
@@ -210,7 +214,7 @@ def _found_page(
 
 
 def _known(number: str) -> bool:
-    """Whether a record begins so."""
+    """Check whether a record's number begins with this text or its customer contains it."""
     return bool(search.find_similar(store.reading(), g.company.id, number))
 
 
@@ -228,14 +232,14 @@ def _url(row: search.Found, endpoint: str, found: str | None = None) -> str:
 @late_pages.get("/late")
 @needs("record.read")
 def listing() -> Response:
-    """Each document with its age and the gate that it waits for."""
+    """Show each late document with its age and the condition it waits for."""
     late = answer(store.reading(), ageing.asked_late(g.company.id, _after()), KEPT)
     last = late.rows[-1] if len(late.rows) >= ageing.A_PAGE else None
     return store.respond("dashboard/late.html", late=late, last=last)
 
 
 def _after() -> tuple[datetime, int] | None:
-    """The place in the list that the address names."""
+    """Return the list position in the address, or None."""
     since, number = request.args.get("since"), forms.parse_whole(request.args.get("after"))
     if not since or number is None:
         return None
