@@ -149,7 +149,8 @@ def _status(failure: Failure, translate: Callable[[str], str] = str) -> str:
     """
     held = failure.record_state is RecordState.HELD  # its document may be posted all the same
     state = str(failure.record_state if held else failure.posting_state or failure.record_state)
-    return f"{translate(store.STATES[state].word)} ({translate(store.plain_state(state, failure.tries))})"
+    short_word = store.plain_state(state, failure.tries)
+    return f"{translate(store.STATES[state].word)} ({translate(short_word)})"
 
 
 def _user(translate: Callable[[str], str] = str) -> str:
