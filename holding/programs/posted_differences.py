@@ -47,7 +47,7 @@ MOST: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Same:
-    """Another record with the same key, with its newest content."""
+    """Another record with an equal key, with its newest content."""
 
     number: str
     source: str
@@ -100,11 +100,11 @@ class FieldDifference:
 
 @dataclass(frozen=True, slots=True)
 class PostedDocument:
-    """A posted document and what it would be now; amounts in minor units of its currency.
+    """A posted document and its current version by the rules. Amounts are in minor units of its
+    currency.
 
-    `posted` is the amount that the target shows, also after somebody changed it there. `day` is the
-    date it carries there. `wanted` is None where it cannot be worked out; `same` is
-    how many fields agree.
+    `posted` is the amount that the target shows, also after a change there. `day` is the document's
+    date there. `wanted` is None if it cannot be calculated. `same` is how many fields agree.
     """
 
     posting_id: int
@@ -192,7 +192,10 @@ def _sum(amounts: Sequence[int | None]) -> int | None:
 
 
 def posted_difference(session: Session, record_id: int, route: str) -> Difference | None:
-    """The difference on a route of a record; None where nothing of it is posted or was judged."""
+    """Return the difference on a route of a record.
+
+    None if none of its documents is posted or no evaluation is stored.
+    """
     query = (
         select(Evaluation, Version, Record, Connection)
         .join(Version, Version.id == Evaluation.version_id)
@@ -246,7 +249,7 @@ def _restated(
     record: Record,
     connector: str,
 ) -> tuple[Restated, ...]:
-    """What is posted, made again with all that the evaluation looked at."""
+    """Return the posted documents, decided again with all data of the evaluation."""
     facts: Any = evaluation.facts
     world = programs_world.world(
         session, record.company_id, evaluation.revision, frozenset(facts["known"])
@@ -258,8 +261,8 @@ def _restated(
 def _posted(
     session: Session, record_id: int, route: str
 ) -> Sequence[tuple[Posting, Push, Version, Connection, Mapping[str, Any] | None]]:
-    """The posted documents of a route with what stands in the target, the version it is of, and
-    what the last reading showed.
+    """Return the posted documents of a route, each with its latest push, version, connection and
+    last reading.
     """
     query = (
         select(Posting, Push, Version, Connection, Reading.body)
@@ -307,7 +310,10 @@ def _document(
     *,
     named: bool,
 ) -> PostedDocument:
-    """One of them; `now` are the currency and the status of the record."""
+    """Return a posted document compared with its current version.
+
+    `now` is the record's currency and status.
+    """
     currency, status = now
     rows, same = between(push.content, restated, schema)
     if not restated.goes and status != version.status:
@@ -330,7 +336,10 @@ def _document(
 
 
 def _current_total(posting: Posting, push: Push, restated: Restated) -> int | None:
-    """The total of the document now; one that is the same stays what the target made of it."""
+    """Return the document's current total in minor units.
+
+    If its content total is unchanged, it is the posted amount, which the target may have rounded.
+    """
     if restated.amount is None:
         return None
     sent = to_minor(Decimal(str(push.content["amount"])), posting.currency)
@@ -341,7 +350,7 @@ def _current_total(posting: Posting, push: Push, restated: Restated) -> int | No
 def with_same_key(
     session: Session, company_id: int, record_id: int, reach: Reach
 ) -> tuple[Same, ...]:
-    """The oldest first."""
+    """Return records with an equal duplicate key, oldest first."""
     mine, theirs = aliased(LinkKey), aliased(LinkKey)
     both = and_(
         theirs.company_id == mine.company_id,
@@ -369,10 +378,10 @@ def with_same_key(
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """One record as it was judged: when its first document was sent, or last if none was.
+    """One record as it was evaluated when its first document was sent, or last if none was.
 
-    `states` is what became of it since, by route. Without `body` or `facts` it can no longer be
-    judged again: they are not kept for ever.
+    `states` is the current state by route. Without `body` or `facts`, which are deleted after a
+    time, it cannot be evaluated again.
     """
 
     kind: str
@@ -403,7 +412,9 @@ class Span:
 def past_judgings(
     session: Session, company_id: int, *, first: date | None = None, last: date | None = None
 ) -> Iterator[Judging]:
-    """The judgings of all records, or of those with a document date from `first` to `last`."""
+    """Yield the evaluations of all records, or of records with a document date from `first` to
+    `last`.
+    """
     span, after = Span(first, last), 0
     while page := judgings_after(session, company_id, span, after):
         after, judgings = page
@@ -413,8 +424,9 @@ def past_judgings(
 def judgings_after(
     session: Session, company_id: int, span: Span, after: int
 ) -> tuple[int, list[Judging]] | None:
-    """The judgings among the next evaluations behind `after`, and up to which these go; None when
-    there are no more.
+    """Return a page of evaluations with an id above `after`, and the last id read.
+
+    None at the end.
     """
     query = (
         select(Evaluation.id, Evaluation.record_id)
@@ -438,7 +450,9 @@ def judgings_after(
 
 
 def _chosen_evaluations(session: Session, record_ids: Sequence[int], until: int | None) -> set[int]:
-    """The one evaluation of each record: of its first accepted document, else the last."""
+    """Return the deciding evaluation of each record: of its first accepted document, else the
+    last.
+    """
     last = (
         select(Evaluation.record_id, func.max(Evaluation.id))
         .where(bulk.among(Evaluation.record_id, record_ids))
@@ -516,7 +530,10 @@ def _states(session: Session, record_ids: Sequence[int]) -> dict[int, dict[str, 
 
 
 def stand(session: Session, company_id: int, revision: int) -> World:
-    """Mappings, units and targets as of a revision, each target as if its state was known."""
+    """Return the mappings, units and targets of a revision.
+
+    Each target counts as if its state was known.
+    """
     names = select(Connection.name).where(
         Connection.company_id == company_id, Connection.side == "target"
     )
@@ -524,20 +541,20 @@ def stand(session: Session, company_id: int, revision: int) -> World:
 
 
 def target_words(session: Session, company_id: int) -> dict[str, str]:
-    """The words that rules have for targets -> the name of the connection behind each."""
+    """Return the names that rules use for targets -> the name of the connection."""
     found = world.target_connections(session, company_id)
     return {word: row.name for word, row in found.items()}
 
 
 def with_number(row: FieldDifference, number: str) -> FieldDifference:
-    """The same with the number of its document, where there are several."""
+    """Return the difference with its document's number in the label."""
     return replace(row, label=f"{row.label}, {number}")
 
 
 def between(
     content: Mapping[str, Any], restated: Restated, schema: DocumentSchema | None
 ) -> tuple[list[FieldDifference], int]:
-    """What differs, the document's own fields first, and how many fields agree."""
+    """Return the differing fields, the document's own fields first, and how many fields agree."""
     head = {field.name: field for field in schema.header} if schema else {}
     line = {field.name: field for field in schema.lines} if schema else {}
     total = schema.total_field if schema else None
@@ -560,8 +577,9 @@ def _differing(
     known: Mapping[str, FieldSchema],
     where: str,
 ) -> Iterator[FieldDifference]:
-    """The fields of a document or a line that differ; of a line that only one side has, what it
-    adds to the document.
+    """Yield the differing fields of a document or line.
+
+    For a line on only one side, yield the amounts it adds to the document.
     """
     old, new = before or {}, after or {}
     in_order = [name for name in known if name in new or name in old]
@@ -584,12 +602,18 @@ def _differing(
 
 
 def _adds_up(field: FieldSchema) -> bool:
-    """Whether it is a quantity or an amount: a price has finer places."""
+    """Check whether the field is a quantity or an amount that adds up.
+
+    Unit prices have more decimals.
+    """
     return field.type == "quantity" or (field.type == "money" and (field.places or 2) <= 2)
 
 
 def _change(posted: str | None, now: str | None, *, whole: bool) -> Decimal | None:
-    """Now less posted; of a line that one side has, all of it."""
+    """Return the current value less the posted value.
+
+    For a line on only one side, the other value counts as 0.
+    """
     nothing = "0" if whole else ""
     try:
         return Decimal(now or nothing) - Decimal(posted or nothing)

@@ -73,7 +73,7 @@ _AS_THEY_ARE: Final = select(Posting.id, Posting.evaluation_id).where(
 class Difference:
     """An evaluation whose replay gave another hash.
 
-    `only_wording`: its digest counts every text, and the stored codes came out the same.
+    `only_wording`: its digest covers all texts, and the stored codes came out equal.
     """
 
     evaluation_id: int
@@ -86,10 +86,10 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Replays:
-    """How many evaluations, with so many verdicts, were checked again; which came out otherwise.
+    """The result of replaying evaluations: their number by digest, their verdicts, and the
+    differences.
 
-    `counted`: how many by each digest. `differences` are those of the decision, `reworded` those
-    of the wording alone.
+    `differences` changed a decision, `reworded` changed only texts.
     """
 
     counted: Mapping[Digest, int]
@@ -109,7 +109,9 @@ def replay(
     *,
     programs: programs_world.Programs = programs_world.program,
 ) -> Outcome:
-    """The outcome of an evaluation, from its version, rules, revision, facts and clock."""
+    """Return the outcome of an evaluation, computed again from its version, rules, revision, facts
+    and clock.
+    """
     return replay_each(session, [evaluation_id], programs=programs)[evaluation_id]
 
 
@@ -151,8 +153,8 @@ def is_replayable(evaluation: Evaluation, version: Version) -> bool:
 def _looked_at(
     session: Session, evaluation_ids: Collection[int]
 ) -> Iterable[tuple[Evaluation, Version, Record, Connection, *tuple[RulesetVersion, ...]]]:
-    """Evaluations with what they looked at and, where it was asked for, the rules of that time;
-    what is loaded already is not asked for again.
+    """Return evaluations with their stored inputs, and the rules of that time if they must be
+    loaded. Rows already in the session are not queried again.
     """
     found = [_loaded(session, one) for one in sorted(evaluation_ids)]
     known = [one for one in found if one is not None]
@@ -173,7 +175,7 @@ def _looked_at(
 def _loaded(
     session: Session, evaluation_id: int
 ) -> tuple[Evaluation, Version, Record, Connection] | None:
-    """The rows of one evaluation, if the session has all of them."""
+    """Return the rows of an evaluation if the session has loaded all; else None."""
     held = session.identity_map
     evaluation = held.get(identity_key(Evaluation, evaluation_id))
     if not isinstance(evaluation, Evaluation):
@@ -187,7 +189,7 @@ def _loaded(
 
 
 def _still_kept(evaluation: Evaluation, version: Version) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The facts of an evaluation and the content that it judged."""
+    """Return an evaluation's facts and content. Raises LookupError if these have been deleted."""
     if evaluation.facts is None or version.body is None:
         message = f"what evaluation {evaluation.id} looked at is no longer kept"
         raise LookupError(message)
@@ -200,7 +202,7 @@ def replay_each(
     *,
     programs: programs_world.Programs = programs_world.program,
 ) -> dict[int, Outcome]:
-    """Evaluation id -> its outcome; what they looked at is read in one go."""
+    """Return evaluation id -> its replayed outcome. All inputs are read with one query."""
     found = _replayed(session, evaluation_ids, programs)
     return {evaluation.id: outcome for evaluation, outcome in found}
 
@@ -226,7 +228,7 @@ def _replayed(
 def replay_with_rules(
     session: Session, evaluation_ids: Collection[int]
 ) -> dict[int, tuple[Outcome, int]]:
-    """The same, each with the ruleset version under which it was judged."""
+    """Return evaluation id -> (replayed outcome, id of the rule version that decided it)."""
     found = _replayed(session, evaluation_ids, programs_world.program)
     return {evaluation.id: (told, evaluation.ruleset_version_id) for evaluation, told in found}
 
@@ -240,7 +242,7 @@ def judged_again(
     source: Connection,
     programs: programs_world.Programs = programs_world.program,
 ) -> Outcome:
-    """The same, with the rows at hand."""
+    """Return the replayed outcome of an evaluation whose rows are already loaded."""
     kept, body = _still_kept(evaluation, version)
     judge = programs(session, evaluation.ruleset_version_id)
     world = programs_world.world(
@@ -284,7 +286,9 @@ def replay_all(
 
 
 def _difference(evaluation: Evaluation, outcome: Outcome) -> list[Difference]:
-    """The difference between a stored evaluation and its replay, if there is one."""
+    """Return the difference between a stored evaluation and its replay, as a list of at most
+    one.
+    """
     by = Digest(evaluation.digest)
     again = hash_outcome(outcome, dumps(evaluation.facts), by)
     if again == evaluation.hash:
@@ -295,7 +299,9 @@ def _difference(evaluation: Evaluation, outcome: Outcome) -> list[Difference]:
 
 
 def main(arguments: list[str]) -> int:
-    """`python -m holding.programs.replay --database URL --company CODE --limit N`: a JSON line."""
+    """Run `python -m holding.programs.replay --database URL --company CODE --limit N` and print a
+    JSON line. Returns 1 if a replay differs.
+    """
     parser = argparse.ArgumentParser(prog="python -m holding.programs.replay")
     parser.add_argument("--database", required=True)
     parser.add_argument("--company", required=True)
@@ -311,10 +317,11 @@ def main(arguments: list[str]) -> int:
 
 
 def complete(database: Database, now: datetime) -> int:
-    """Note what some marked documents lack, the newest first; how many they were.
+    """Store the mapping entries used by some marked documents, newest first, and return how many
+    documents these were.
 
-    A record is judged again where something unsent of it lacked an entry: that may have changed
-    since, and nobody was told.
+    If an unsent document lacked an entry, its record is evaluated again. That entry may have
+    changed meanwhile without a notice.
     """
     with database.read() as session:
         marked = session.execute(_MARKED).all()
@@ -327,7 +334,7 @@ def complete(database: Database, now: datetime) -> int:
 
 
 def _entries(session: Session, evaluation_id: int) -> Entries:
-    """The entries that it was decided by; none where nobody can tell any more."""
+    """Return the mapping entries that an evaluation used; empty if it can no longer be replayed."""
     try:
         return frozenset(use.entry_id for use in replay(session, evaluation_id).used)
     except Exception as error:  # noqa: BLE001 - rules of old may not be readable; others go on
@@ -336,7 +343,7 @@ def _entries(session: Session, evaluation_id: int) -> Entries:
 
 
 def _kept(session: Session, evaluation_ids: Collection[int]) -> list[int]:
-    """Those that came to an outcome on facts that are still kept, world by world."""
+    """Return the evaluations with an outcome and stored facts, ordered by revision."""
     query = (
         select(Evaluation.id, Evaluation.outcome)
         .where(bulk.among(Evaluation.id, sorted(evaluation_ids)), Evaluation.facts.is_not(None))

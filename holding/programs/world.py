@@ -505,7 +505,8 @@ def left_behind(
 ) -> dict[int, list[LeftBehind]]:
     """Return by record its documents that a person must examine.
 
-    `asked`: by the id of each document whose route is no longer in force, its current record.
+    The mapping gives the record's current input by posting id, for documents whose route is no
+    longer in force.
     """
     found: dict[int, list[LeftBehind]] = defaultdict(list)
     for row in session.execute(_BY, {"ids": sorted(asked)}) if asked else ():

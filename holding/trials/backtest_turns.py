@@ -79,7 +79,7 @@ class Turn:
 
 
 def due_companies(session: Session) -> Sequence[int]:
-    """The companies in which a backtest is running."""
+    """Return the ids of companies in which a backtest is running."""
     query = select(BacktestRun.company_id).where(BacktestRun.ended_at.is_(None))
     return session.scalars(query.order_by(BacktestRun.company_id)).all()
 
@@ -114,7 +114,9 @@ def take_turn(database: Database, clock: Clock, company_id: int) -> int:
 
 
 def _closed(session: Session, run: BacktestRun) -> bool:
-    """Whether the change waits no more, or for other rules than it is compared with."""
+    """Check whether the change is no longer open, or the rules it is compared with are no longer in
+    force.
+    """
     change = session.get_one(Change, run.change_id)
     company = session.get_one(Company, run.company_id)
     return change.state not in OPEN_STATES or company.ruleset_version_id != run.old_id
@@ -132,7 +134,11 @@ class _Judge(NamedTuple):
 
 
 def _both(session: Session, run: BacktestRun) -> _Judge | None:
-    """Both sides: the rules in force in the worlds that were, the change with what it brings."""
+    """Return the evaluators of both sides: the rules in force with their past data, and the changed
+    rules with their new data.
+
+    None if the change no longer exists.
+    """
     change = session.get_one(Change, run.change_id)
     given = shadows.of_change(session, run.company_id, change.no)
     if given is None:
@@ -155,7 +161,10 @@ def _both(session: Session, run: BacktestRun) -> _Judge | None:
 
 
 def _limits_of(targets: Mapping[str, TargetRow]) -> Limit:
-    """Return what is asked of each document: why these targets could never take it."""
+    """Return a function that checks a document against the limits of its target.
+
+    It returns why this target could never take the document, or None.
+    """
 
     def limit(document: Document, own_number: str) -> Reason | None:
         target = targets.get(document.target)
@@ -180,7 +189,7 @@ class _Page(NamedTuple):
 
 
 def _page(session: Session, run: BacktestRun) -> _Page | None:
-    """The next judgings, and up to which evaluation they go; None when there are none."""
+    """Return the next evaluations to compare, with the id of the last. None if there are none."""
     # Only evaluations from before the start count; later ones would be counted by chance.
     span = Span(run.first, run.last, run.until_id)
     page = posted_differences.judgings_after(session, run.company_id, span, run.seen_id)
@@ -191,7 +200,10 @@ def _page(session: Session, run: BacktestRun) -> _Page | None:
 
 
 def _behind(session: Session, run: BacktestRun, judge: _Judge, page: _Page) -> Program | None:
-    """The rules whose keys are not there yet of all that they would look for among."""
+    """Return the rule program whose lookup keys are not yet complete, but needed for this page.
+
+    None if all are complete.
+    """
     for side in judge.sides:
         asked = _asking(session, side.program, page.judgings)
         if asked and shadows.is_behind(session, run.company_id, side.program):
@@ -202,7 +214,9 @@ def _behind(session: Session, run: BacktestRun, judge: _Judge, page: _Page) -> P
 def _asking(
     session: Session, program: Program, judgings: Sequence[Judging]
 ) -> list[shadows.Asking]:
-    """Of judgings those for which a program asks what was not asked then."""
+    """Return the lookups that these rules need for the evaluations and that the original evaluation
+    did not make.
+    """
     kept = (one for one in judgings if one.body is not None and one.facts is not None)
     named = (
         (one, shadows.names_of(session, one.ruleset_version_id, program, one.kind)) for one in kept
@@ -223,7 +237,7 @@ def _asking(
 
 
 def _turn(session: Session, run: BacktestRun, judge: _Judge, page: _Page) -> Turn:
-    """The page judged."""
+    """Evaluate the page with both rule sets, and return the updated counts."""
     turn = Turn(page.seen_id, counted(run.counted), [], parse_line_counts(run.counted))
     for start in range(0, len(page.judgings), AT_ONCE):
         some = page.judgings[start : start + AT_ONCE]
@@ -258,7 +272,9 @@ def _past(one: Judging) -> Past:
 
 
 def _rows(one: Judging, so_far: Tally, mine: Tally) -> Iterable[dict[str, Any]]:
-    """The record in each cell that has few yet."""
+    """Yield a result row for each cell of the record, unless the cell already has enough
+    records.
+    """
     for cell, money in mine.cells.items():
         ((currency, found),) = money.items()
         if _of_pair(so_far, cell) >= KEPT:
@@ -278,15 +294,16 @@ def _rows(one: Judging, so_far: Tally, mine: Tally) -> Iterable[dict[str, Any]]:
 
 
 def _of_pair(tally: Tally, cell: Cell) -> int:
-    """How many records there are under this route in the same state, judged so by both."""
+    """Return how many records the cell has, over all currencies."""
     return sum(one.records for one in tally.cells.get(cell, {}).values())
 
 
 def _look_for(
     session: Session, company_id: int, judge: _Judge, judgings: Sequence[Judging]
 ) -> set[int]:
-    """Find what was not looked for then and both sides would; the evaluations of which too much
-    would have been found.
+    """Load the lookups that both sides need and the original evaluations lack.
+
+    Return the ids of evaluations whose lookups would match too many records.
     """
     missing: set[int] = set()
     for side, found in zip(judge.sides, judge.found, strict=True):
@@ -299,7 +316,7 @@ def _look_for(
 
 
 def _locked(session: Session, run_id: int, seen_id: int) -> BacktestRun | None:
-    """The run, unless it has ended or another worker was faster."""
+    """Return the locked run, or None if it has ended or another worker has advanced it."""
     run = session.scalar(select(BacktestRun).where(BacktestRun.id == run_id).with_for_update())
     return None if run is None or run.ended_at is not None or run.seen_id != seen_id else run
 
@@ -314,8 +331,8 @@ def _store(session: Session, run: BacktestRun, turn: Turn) -> None:
 
 
 def _record(session: Session, run: BacktestRun, judge: Backtest, now: datetime) -> None:
-    """Keep what it said for the rule book and for publishing, in the name of who began it, unless
-    they may not draft any more.
+    """Record the result for the rule book and for publishing, in the name of the person who started
+    the backtest. Skipped if this person may no longer draft rules.
     """
     actor = None
     if run.person_id is not None:
@@ -337,8 +354,10 @@ def _record(session: Session, run: BacktestRun, judge: Backtest, now: datetime) 
 
 
 def of_record(judge: Backtest, past: Past, tally: Tally) -> Iterator[Line]:
-    """The line of each route under which the record would be another thing: the one that stops it,
-    in the change; where the change lets more through, the one that stopped it until now.
+    """Yield the deciding rule line for each route whose result changes.
+
+    If the change is stricter, this is the line of the changed rules that stops the record. Else it
+    is the line of the old rules that stopped it.
     """
     for cell in tally.cells:
         if cell.was == cell.would:
@@ -350,10 +369,13 @@ def of_record(judge: Backtest, past: Past, tally: Tally) -> Iterator[Line]:
 
 
 def format_line_counts(lines: Mapping[Line, int]) -> list[list[Any]]:
-    """Lines with their counts, as JSON takes them."""
+    """Return the lines with their counts, ready for JSON."""
     return [[*line, times] for line, times in sorted(lines.items())]
 
 
 def parse_line_counts(kept: Mapping[str, Any]) -> Counter[Line]:
-    """The lines of a backtest with the number of their records; none of an older one."""
+    """Return the lines of a stored backtest with their record counts.
+
+    Empty for a backtest stored before lines were counted.
+    """
     return Counter({Line(*line): times for *line, times in kept.get(KEY, ())})

@@ -45,8 +45,9 @@ def begin(
     days: tuple[date | None, date | None],
     now: datetime,
 ) -> int | Refusal:
-    """Let a change that waits judge the stored records with a document date from the first of the
-    days to the last; how many these are. The records of its backtests before are forgotten.
+    """Start a backtest of an open change, for records with a document date between the days.
+
+    Returns the number of records. Results of the change's earlier backtests are deleted.
     """
     refusal = may(actor, "rules.draft")
     if refusal or actor.company_id is None:
@@ -91,8 +92,10 @@ def begin(
 def _of_no_record(
     session: Session, company_id: int, days: tuple[date | None, date | None]
 ) -> Refusal | None:
-    """Days between which no record is, though the company has some: a result without any number
-    looks like one without any difference.
+    """Return a refusal if no record has a document date between the days, although the company has
+    records.
+
+    Else an empty result would look like a result without differences.
     """
     first, last = days
     if first and last and last < first:
@@ -120,7 +123,7 @@ def _records(session: Session, company_id: int, first: date | None, last: date |
 
 
 def _forget(session: Session, change_id: int) -> None:
-    """The records of an earlier run; its counts stay."""
+    """Delete the records of the change's earlier backtests. Their counts are kept."""
     earlier = select(BacktestRun.id).where(BacktestRun.change_id == change_id)
     session.execute(delete(BacktestResult).where(BacktestResult.run_id.in_(earlier)))
 
@@ -144,7 +147,7 @@ def _tell(
 
 
 def running(session: Session, company_id: int) -> BacktestRun | None:
-    """The backtest of a company, if one is running."""
+    """Return the company's running backtest, or None."""
     return session.scalar(
         select(BacktestRun).where(
             BacktestRun.company_id == company_id, BacktestRun.ended_at.is_(None)
@@ -177,7 +180,7 @@ def end(
 
 
 def stored(tally: Tally) -> dict[str, Any]:
-    """The counts and sums of a tally; amounts are texts, exact."""
+    """Return the counts and sums of a tally for storage. Amounts are exact text."""
     return {
         "records": tally.records,
         "same": tally.same,
@@ -195,7 +198,7 @@ def _money(money: Money) -> dict[str, list[Any]]:
 
 
 def counted(kept: Mapping[str, Any]) -> Tally:
-    """The tally that was stored."""
+    """Return the tally from its stored form."""
     return Tally(
         records=kept["records"],
         same=kept["same"],

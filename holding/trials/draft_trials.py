@@ -87,10 +87,11 @@ class StoredVerdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """`original` is what was decided then, `again` what came out now, route by route.
+    """A stored verdict compared with a new evaluation, by route: `original` and `again`.
 
-    `same_hash`: the original, judged again by its own rules, has the hash that is stored. `told`:
-    what each rule said now. `whole`: what these rules look for among other records was looked up.
+    `same_hash`: the original, evaluated again by its own rules, has the stored hash. `whole`: all
+    lookups among other records that these rules need were made. The new verdict of each rule is
+    included.
     """
 
     verdict: StoredVerdict
@@ -105,8 +106,8 @@ class Replay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
-    """A record under a draft: the replay, and what each rule said, what stops first; of many rules
-    the first, and how many `more` there are.
+    """A record evaluated with a draft: the replay, and the verdicts of its rules, stopping rules
+    first. Beyond a limit, `more` counts further verdicts.
     """
 
     record: Found
@@ -118,7 +119,7 @@ class Tried:
 def tried(
     session: Session, company_id: int, number: str, files: Mapping[str, str], found: Report
 ) -> Tried | Refusal:
-    """The newest verdict of a record, judged again with these files, whose check found this."""
+    """Evaluate a record's newest verdict again with these files, whose check returned `found`."""
     newest = newest_verdict(session, company_id, number, found)
     if isinstance(newest, Refusal):
         return newest
@@ -140,7 +141,10 @@ def _stops(one: Verdict) -> bool:
 def newest_verdict(
     session: Session, company_id: int, number: str, found: Report
 ) -> tuple[Found, StoredVerdict] | Refusal:
-    """The record of a number with its newest verdict, if the check of the draft found no error."""
+    """Return the record with this number and its newest verdict.
+
+    Refuse if the draft's check found an error.
+    """
     first = next((one for one in found.findings if one.is_error), None)
     if first is not None:
         return Refusal(
@@ -174,7 +178,9 @@ def with_test(
     path: str,
     found: Report,
 ) -> Saved | Refusal:
-    """The draft of a path with a test of this record, which expects what the draft says of it."""
+    """Return the draft file with a test added for this record, which expects the draft's current
+    result.
+    """
     newest = newest_verdict(session, company_id, number, found)
     if isinstance(newest, Refusal):
         return newest
@@ -217,7 +223,7 @@ def _needs_more(route: str) -> Refusal:
 
 
 def stored_verdicts(session: Session, record_id: int, most: int = 20) -> tuple[StoredVerdict, ...]:
-    """The newest verdicts of a record."""
+    """Return the newest verdicts of a record that can be replayed."""
     rows = session.execute(
         select(Evaluation.id, Evaluation.at, Version.no, RulesetVersion.no.label("ruleset_no"))
         .join(Version, Version.id == Evaluation.version_id)
@@ -239,10 +245,10 @@ def replayed(
     given: Candidate | None,
     now: datetime | None = None,
 ) -> Replay | Refusal:
-    """The verdict judged again: by the rules of then, or by those that are given.
+    """Evaluate a stored verdict again, with its original rules or with `given`.
 
-    With `now` its payload is judged as if it came at that moment: with the entries, postings and
-    other records of now.
+    With `now`, the payload is evaluated as if it arrived at that moment: with the current mappings,
+    postings and other records.
     """
     stored = kept(session, company_id, evaluation_id)
     if stored is None or not stored.replayable:
@@ -290,8 +296,10 @@ def _replay_both(
 def _as_if_it_came(
     session: Session, stored: Stored, given: Candidate | None, now: datetime
 ) -> tuple[Outcome, bool]:
-    """The payload of its version under the facts of now; without rules given, by those in force.
-    And whether other records were looked up.
+    """Evaluate a version's payload with the current data. Without `given`, the rules in force are
+    used.
+
+    Also return whether all lookups among other records were made.
     """
     record = stored.record
     company = session.get_one(Company, record.company_id)
@@ -317,7 +325,7 @@ def _as_if_it_came(
 
 
 def kept(session: Session, company_id: int, evaluation_id: int) -> Stored | None:
-    """A stored verdict of the company with what it was made of."""
+    """Return a stored verdict of the company with its version, record and source, or None."""
     row = session.execute(
         select(Evaluation, Version, Record, Connection)
         .join(Version, Version.id == Evaluation.version_id)

@@ -57,8 +57,9 @@ class Code(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that would fail: of which connection ("" of none), and what to do. `records`: how
-    many documents or records it stops, where that is known.
+    """A problem that would cause failures: its connection (blank if none), and what to do.
+
+    `records`: how many documents or records it stops, if known.
     """
 
     code: str
@@ -71,7 +72,10 @@ class Finding:
 def findings(
     session: Session, company_id: int, now: datetime, name: str = ""
 ) -> tuple[Finding, ...]:
-    """All findings of a company, or those of one connection; the connections come first."""
+    """Return all findings of a company, or the findings of one connection.
+
+    Findings about connections come first.
+    """
     company = session.get_one(Company, company_id)
     given = {"company": company_id}
     rows = [one for one in session.scalars(_CONNECTIONS, given) if name in ("", one.name)]
@@ -204,7 +208,9 @@ def _of_rules(session: Session, company: Company, now: datetime) -> Iterator[Fin
 
 
 def _of_moves(session: Session, company: Company) -> Iterator[Finding]:
-    """Where a company that moves to another target by a day leaves days out, or has them twice."""
+    """Yield days that no target takes or that two targets take, if the company moves between
+    targets by date.
+    """
     todo = "Let one posting rule begin where the other ends."
     for one in moves(session, company.id):
         if not one.targets:
@@ -225,15 +231,15 @@ def _of_moves(session: Session, company: Company) -> Iterator[Finding]:
 
 
 def moves(session: Session, company_id: int) -> tuple[Landing, ...]:
-    """Where the rules in force post by the day of a record: each part of the calendar, and who
-    takes it. Good where each has one target.
+    """Return the parts of the calendar in which the rules in force post by date, with the targets
+    of each. A part is good if it has exactly one target.
     """
     if session.get_one(Company, company_id).ruleset_version_id is None:
         return ()
     known = target_connections(session, company_id)
 
     def same(post: Post) -> str:
-        """What the tax office calls the document: two of that of one sale are too many."""
+        """Return the e-invoice type of the document. A sale may have only one of each type."""
         connection = known.get(post.route.target)
         target = registry.targets().get(connection.connector) if connection else None
         stated = target.form.e_invoices if target else None
@@ -243,7 +249,7 @@ def moves(session: Session, company_id: int) -> tuple[Landing, ...]:
 
 
 def _ruleset(session: Session, company_id: int) -> Ruleset:
-    """The rules in force; there are some."""
+    """Return the rules in force. Raises LookupError if there are none."""
     version = session.get_one(Company, company_id).ruleset_version_id
     if version is None:
         raise LookupError("no rules are in force")
@@ -253,7 +259,9 @@ def _ruleset(session: Session, company_id: int) -> Ruleset:
 def _left(
     session: Session, company_id: int, routes: Collection[str], now: datetime
 ) -> Iterator[Finding]:
-    """What was posted lately by a rule that is not in force any more: nobody changes it there."""
+    """Yield recently posted rules that are no longer in force, since later changes of their records
+    are not posted.
+    """
     given = {"company": company_id, "since": now - _LATELY}
     for row in session.execute(_POSTED_BY, given):
         route, name = row.route, row.name
@@ -279,7 +287,10 @@ _POSTED_BY = (
 
 
 def _held(session: Session, company: Company, name: str) -> Iterator[Finding]:
-    """What is held already, by finding and cause; of one target what its routes hold."""
+    """Yield the current holds, counted by finding and cause.
+
+    With `name`, only holds of this target's routes.
+    """
     mine = owner_of(session, company)
     counted: dict[tuple[str, str, str], list[Any]] = {}
     for row in session.execute(_HOLDS, {"company": company.id}):

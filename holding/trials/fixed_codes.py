@@ -84,8 +84,10 @@ _WAITING = (
 
 @dataclass(frozen=True, slots=True)
 class Stranger:
-    """A value that the system does not list: `table` is the mapping that gives it, empty where the
-    rules themselves do; `first` is how it is written there, of so many.
+    """A value that the accounting system does not list.
+
+    `table` is the mapping that gives it, blank if the rules name it directly. `first` is an example
+    among `count` values.
     """
 
     table: str
@@ -110,7 +112,9 @@ class Stranger:
 
 
 def strangers(session: Session, connection: Connection, now: datetime) -> Iterator[Stranger]:
-    """Those of the rules in force, each once, then those of each mapping table."""
+    """Yield the unlisted codes in the rules in force, each once, then the unlisted codes of each
+    mapping table.
+    """
     company = session.get_one(Company, connection.company_id)
     if company.ruleset_version_id is None:
         return
@@ -146,14 +150,14 @@ def _of_tables(ref: Reference, known: World, gone: frozenset[str]) -> Iterator[S
 
 
 def _gone(session: Session, connection: Connection, kind: str) -> frozenset[str]:
-    """The codes of a kind that were listed once."""
+    """Return all codes of a kind that the target ever listed."""
     given = {"connection": connection.id, "kind": WHOLE[kind]}
     return frozenset(session.scalars(_LISTED_ONCE, given))
 
 
 @dataclass(frozen=True, slots=True)
 class Otherwise:
-    """An account that the rules say otherwise than what was posted with it."""
+    """An account that the current rules fill differently from what was posted."""
 
     field: str
     before: str
@@ -164,8 +168,8 @@ class Otherwise:
 def posted_otherwise(
     session: Session, connection: Connection, now: datetime
 ) -> tuple[Otherwise, ...]:
-    """Documents posted lately to a fixed account that the rules in force say otherwise for their
-    day, those of most documents first.
+    """Return fixed accounts of recently posted documents that the rules in force now fill
+    differently for that day, most frequent first.
     """
     current = session.get_one(Company, connection.company_id).ruleset_version_id
     if current is None:
@@ -193,16 +197,16 @@ class _Fixed:
         self.references = [ref for ref in named if ref.kind == "account"]
 
     def of(self, route: str, day: date) -> Mapping[str, str]:
-        """Field -> what the rules alone say in it, for records of a day."""
+        """Return field -> the fixed code that the rules fill in on this day."""
         mine = (ref for ref in self.references if ref.route == route)
         said = ((ref.field, fixed_on(ref, self.ruleset, day)) for ref in mine)
         return {field: code for field, code in said if code is not None}
 
 
 def named_codes(session: Session, company_id: int, now: datetime) -> Tally | Refusal:
-    """The records of which no document was accepted yet, the oldest first.
+    """Return the codes named by all records without an accepted document, oldest first.
 
-    What is dated before the cutover counts as well: it is looked at before anything is delivered.
+    Records dated before the cutover count too, since this check runs before deliveries begin.
     """
     company = session.get_one(Company, company_id)
     if company.ruleset_version_id is None:

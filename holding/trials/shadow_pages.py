@@ -147,7 +147,7 @@ RESULTS = Columns(
 
 @dataclass(frozen=True, slots=True)
 class ShownRun:
-    """A backtest: of which days, how far it is, why it ended, and what it has counted."""
+    """A backtest for display: its days, its progress, why it ended, and its counts."""
 
     id: int
     person: str | None
@@ -183,12 +183,12 @@ RUNS = Columns(
 
 
 def shadow_of_change(session: Session, company_id: int, change_id: int) -> ShownShadow | None:
-    """The last shadow of a change."""
+    """Return the latest shadow of a change, or None."""
     return answer(session, shadow_query(company_id, change_id))
 
 
 def shadow_query(company_id: int, change_id: int) -> Question[ShownShadow | None]:
-    """The same, as a question."""
+    """Create the query for the latest shadow of a change, to run together with other queries."""
     found = yield (
         SHADOWS.select()
         .where(Shadow.company_id == company_id, Shadow.change_id == change_id)
@@ -206,8 +206,9 @@ def differences(
     before: int | None = None,
     most: int | None = SHOWN + 1,
 ) -> tuple[ListedDifference, ...]:
-    """Its differences, the newest first, one more than SHOWN; those before an evaluation. No
-    `most`: all, which a shadow bounds.
+    """Return a shadow's differences, newest first; by default one more than SHOWN.
+
+    `before`: only differences of earlier evaluations than this id. `most=None` returns all.
     """
     query = (
         DIFFERENCES.select()
@@ -223,8 +224,10 @@ def differences(
 
 @dataclass(slots=True)
 class MatrixCell:
-    """So many records that were one thing and would be another; `money` is currency -> records and
-    what these come to in minor units, under a blank currency where nobody can say it.
+    """The number of records that change from one result to another.
+
+    `money` maps a currency to (records, sum in minor units). Records whose amount is unknown have a
+    blank currency.
     """
 
     was: str
@@ -271,8 +274,9 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What a backtest has counted, for a page; `beside`: the records that stand in no matrix, since
-    no rule posts their kind, by kind.
+    """The counts of a backtest for a page.
+
+    `beside` counts, by kind, records outside the matrices, because no rule posts their kind.
     """
 
     records: int
@@ -285,12 +289,12 @@ class Counts:
 
 
 def backtest_of_change(session: Session, company_id: int, change_id: int) -> ShownRun | None:
-    """The last backtest of a change."""
+    """Return the latest backtest of a change, or None."""
     return answer(session, backtest_query(company_id, change_id))
 
 
 def backtest_query(company_id: int, change_id: int) -> Question[ShownRun | None]:
-    """The same, as a question."""
+    """Create the query for the latest backtest of a change, to run together with other queries."""
     found = yield (
         RUNS.select()
         .join(RulesetVersion, RulesetVersion.id == BacktestRun.old_id)
@@ -303,7 +307,7 @@ def backtest_query(company_id: int, change_id: int) -> Question[ShownRun | None]
 
 
 def counts(run: ShownRun) -> Counts:
-    """What it has counted so far."""
+    """Return the backtest's counts so far."""
     tally = counted(run.counted)
     stopped, freed = MatrixCell("", ""), MatrixCell("", "")
     stopped.add(tally.stopped)
@@ -350,8 +354,9 @@ def listed(
     before: int | None = None,
     most: int = SHOWN + 1,
 ) -> tuple[ListedResult, ...]:
-    """The records of a cell, named by some of kind, route, was and would; the newest first, one
-    more than SHOWN; those before a record.
+    """Return the records of a cell, newest first; by default one more than SHOWN.
+
+    `cell` names some of kind, route, was and would. `before`: only records with a lower id.
     """
     query = _results().where(BacktestResult.run_id == run_id)
     for name, value in cell.items():
@@ -370,8 +375,10 @@ def _results() -> Select[Any]:
 
 
 def asked_stopped(change_id: int, *, most: int) -> Question[tuple[ListedResult, ...]]:
-    """Posted documents that the change would have stopped, the largest first, as a question; an
-    earlier backtest of it has left none.
+    """Create the query for posted documents that the change would have stopped, largest amount
+    first.
+
+    Only the change's latest backtest has results.
     """
     runs = select(BacktestRun.id).where(BacktestRun.change_id == change_id)
     query = _results().where(BacktestResult.run_id.in_(runs), BacktestResult.stops)

@@ -43,7 +43,7 @@ class Judged:
 
 
 def due_companies(session: Session, now: datetime) -> Sequence[int]:
-    """The companies whose shadow has something to judge, or is over."""
+    """Return the ids of companies whose shadow has records to evaluate, or is over."""
     rows = session.scalars(select(Shadow).where(Shadow.ended_at.is_(None))).all()
     last = _last(session) if rows else 0
     return [
@@ -72,8 +72,10 @@ def take_turn(database: Database, clock: Clock, company_id: int) -> int:
 
 
 def _last(session: Session) -> int:
-    """The newest evaluation of any company: what a quiet one has looked through is not read again
-    with each sweep, however much the others judge.
+    """Return the newest evaluation id of any company.
+
+    A shadow that has read up to this id skips old rows, however many evaluations other companies
+    add.
     """
     return session.scalar(select(func.max(Evaluation.id))) or 0
 
@@ -88,7 +90,7 @@ def _over(session: Session, shadow: Shadow, now: datetime) -> ShadowEnd | None:
 
 
 def _next(session: Session, shadow: Shadow, most: int) -> list[Stored]:
-    """The first evaluations since it began that it did not judge yet."""
+    """Return the first evaluations since the shadow began that it has not evaluated yet."""
     seen = exists().where(
         ShadowVerdict.shadow_id == shadow.id, ShadowVerdict.evaluation_id == Evaluation.id
     )
@@ -114,14 +116,17 @@ def _next(session: Session, shadow: Shadow, most: int) -> list[Stored]:
 
 
 def _is_behind(session: Session, given: Candidate, shadow: Shadow) -> bool:
-    """Whether its rules would look among records of which the keys are not there yet."""
+    """Check whether the shadow's rules need lookup keys that are not yet complete."""
     some = (one for one in _next(session, shadow, A_TURN) if one.replayable)
     asked = any(shadows.asking(session, given.program, one) is not None for one in some)
     return asked and shadows.is_behind(session, shadow.company_id, given.program)
 
 
 def _each(session: Session, given: Candidate, shadow: Shadow, clock: Clock) -> list[Judged]:
-    """As many as fit into a turn, one at least: a slow ruleset keeps nobody waiting."""
+    """Evaluate the next records until the turn's time is over, at least one.
+
+    So slow rules do not block other work.
+    """
     until, judged = clock.monotonic() + A_TURN_SECONDS, []
     for stored in _next(session, shadow, A_TURN):
         judged.append(_judged(session, given, stored))
@@ -131,8 +136,9 @@ def _each(session: Session, given: Candidate, shadow: Shadow, clock: Clock) -> l
 
 
 def _found(session: Session, given: Candidate, stored: Stored) -> Facts | None:
-    """The facts of an evaluation with what the rules would have found; None where that is too much
-    to look at.
+    """Return the facts of an evaluation, completed with the lookups of the new rules.
+
+    None if a lookup would match too many records.
     """
     asked = shadows.asking(session, given.program, stored)
     if asked is None:
@@ -147,7 +153,10 @@ def _candidate(session: Session, shadow: Shadow) -> Candidate | None:
 
 
 def _judged(session: Session, given: Candidate, stored: Stored) -> Judged:
-    """Whatever goes wrong with it stays with it: it is counted as not judged."""
+    """Evaluate a record with the new rules.
+
+    Any error is contained: the record then counts as not evaluated.
+    """
     evaluation, record = stored.evaluation, stored.record
     blank = Judged(evaluation.id, record.id, differs=False, was={}, would={}, hash="")
     if not stored.replayable:

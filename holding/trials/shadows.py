@@ -77,7 +77,7 @@ Key = tuple[str, str]  # name and value
 def begin(
     session: Session, change_no: int, actor: Actor, days: int, now: datetime
 ) -> datetime | Refusal:
-    """Let a change that waits judge what comes, for so many days at most; when that ends."""
+    """Start a shadow of an open change, for at most `days` days. Returns when it ends."""
     refusal = may(actor, "rules.draft")
     if refusal or actor.company_id is None:
         return refusal or Refusal("company.none", "No company is chosen.", status=404)
@@ -148,7 +148,7 @@ def end(
 
 
 def running(session: Session, company_id: int) -> Shadow | None:
-    """The shadow of a company, if one is running."""
+    """Return the company's running shadow, or None."""
     return session.scalar(
         select(Shadow).where(Shadow.company_id == company_id, Shadow.ended_at.is_(None))
     )
@@ -200,7 +200,7 @@ def forget_worlds() -> None:
 
 
 def of_change(session: Session, company_id: int, no: int) -> Candidate | None:
-    """The rules of a change of the company."""
+    """Return the rules of a change of the company, or None."""
     change = session.scalar(select(Change).where(Change.company_id == company_id, Change.no == no))
     if change is None:
         return None
@@ -208,7 +208,7 @@ def of_change(session: Session, company_id: int, no: int) -> Candidate | None:
 
 
 def of_version(session: Session, company_id: int, no: int) -> Candidate | None:
-    """The rules of a published version, in the edition that they were published in."""
+    """Return the rules of a published version, in their original language edition; or None."""
     version = session.scalar(
         select(RulesetVersion).where(
             RulesetVersion.company_id == company_id, RulesetVersion.no == no
@@ -222,7 +222,7 @@ def of_version(session: Session, company_id: int, no: int) -> Candidate | None:
 
 
 def of_files(name: str, files: Mapping[str, str], hash_: str) -> Candidate:
-    """Rules by their files; they passed the check when they were made a change."""
+    """Return rules compiled from files that have already passed the check."""
 
     def compiled() -> Program:
         ruleset, _ = parse(rule_sources(files))
@@ -233,7 +233,7 @@ def of_files(name: str, files: Mapping[str, str], hash_: str) -> Candidate:
 
 
 def facts_kept(stored: Stored) -> Facts:
-    """What an evaluation that can be replayed knew of its record."""
+    """Return the facts that a replayable evaluation knew about its record."""
     return Facts.from_json((stored.evaluation.facts or {})["facts"])
 
 
@@ -255,8 +255,10 @@ class Asking:
 def asking(
     session: Session, program: Program, stored: Stored, known_by: int | None = None
 ) -> Asking | None:
-    """An evaluation that can be replayed, if these rules look for other records than those by which
-    its facts were found: of then, or of another rule version.
+    """Return the lookups that these rules need beyond an evaluation's own, or None.
+
+    `known_by` is the rule version whose lookups are already in the facts. By default it is the
+    evaluation's version.
     """
     evaluation, kind = stored.evaluation, stored.record.type
     names = names_of(session, known_by or evaluation.ruleset_version_id, program, kind)
@@ -274,8 +276,10 @@ def asking(
 
 
 class LookedFor(NamedTuple):
-    """The facts of an evaluation for rules on trial; `whole`: other records that they ask for were
-    looked up. They are not where there are more than are looked through for one.
+    """The facts of an evaluation for rules on trial.
+
+    `whole`: all lookups among other records were made. They are skipped if there are too many
+    records.
     """
 
     facts: Facts
@@ -283,7 +287,9 @@ class LookedFor(NamedTuple):
 
 
 def looked_for(session: Session, given: Candidate, stored: Stored) -> LookedFor:
-    """The facts of one evaluation, with what these rules would have found among other records."""
+    """Return the facts of an evaluation, completed with these rules' lookups among other
+    records.
+    """
     asked = asking(session, given.program, stored)
     if asked is None:
         return LookedFor(facts_kept(stored), whole=True)
@@ -292,8 +298,9 @@ def looked_for(session: Session, given: Candidate, stored: Stored) -> LookedFor:
 
 
 def judged_with(session: Session, given: Candidate, stored: Stored, facts: Facts) -> Judged:
-    """What these rules would have said of a record of which they knew this, with what it was judged
-    with: same content, clock and entries, and those that they bring.
+    """Evaluate a record with these rules and facts, with the original content, time and mappings.
+
+    Mapping entries that the rules bring are added.
     """
     evaluation, record = stored.evaluation, stored.record
     known = frozenset((evaluation.facts or {})["known"])
@@ -307,9 +314,7 @@ def judged_with(session: Session, given: Candidate, stored: Stored, facts: Facts
 def world_of(
     session: Session, given: Candidate, company_id: int, revision: int, known: frozenset[str]
 ) -> World:
-    """The entries of a revision, and on top what publishing these rules would add; where that is
-    nothing, the very world of the revision.
-    """
+    """Return the mappings of a revision, with the entries that publishing these rules would add."""
     url = str(session.get_bind().engine.url)
     key = (url, company_id, revision, known, given.program.hash)
     return worlds.kept(
@@ -341,8 +346,9 @@ def _with_candidate(given: Candidate, world: World) -> World:
 def names_of(
     session: Session, ruleset_version_id: int, program: Program, kind: str
 ) -> frozenset[str]:
-    """What a program asks of a kind that the rules of a version did not; of rules that cannot be
-    read any more, all of it.
+    """Return the lookups that a program makes for a kind and the rules of a version did not.
+
+    All its lookups, if that version can no longer be read.
     """
     before: Program | None
     try:
@@ -353,7 +359,7 @@ def names_of(
 
 
 def is_behind(session: Session, company_id: int, program: Program) -> bool:
-    """Whether versions are stored whose keys are not there yet."""
+    """Check whether stored versions exist whose lookup keys are not computed yet."""
     index = session.get(TrialIndex, (company_id, program.hash))
     return bool(_versions(session, company_id, index.version_id if index else 0, 1))
 
@@ -420,8 +426,9 @@ def _running(row: type[BacktestRun] | type[Shadow]) -> ColumnElement[bool]:
 def facts_of(
     session: Session, company_id: int, program: Program, asked: Sequence[Asking]
 ) -> dict[int, Facts]:
-    """Evaluation -> its facts with what the program would have found; those that would have found
-    more than can be looked at are left out.
+    """Return evaluation id -> facts completed with the program's lookups.
+
+    Evaluations whose lookups would match too many records are left out.
     """
     wanted = {one.evaluation_id: _asks(program, one) for one in asked}
     found = _kept(session, company_id, program, {key for keys in wanted.values() for key in keys})
@@ -429,7 +436,7 @@ def facts_of(
 
 
 def _asks(program: Program, one: Asking) -> dict[Key, str]:
-    """The keys by which it looks for others -> the kind that a link wants, blank for the rest."""
+    """Return lookup key -> the kind of record that a link needs; blank for other lookups."""
     found = {(n, v): kind for n, v, kind in program.family_keys(one.body, one.kind) if kind}
     found |= dict.fromkeys(program.link_keys(one.body, one.kind), "")
     return {key: kind for key, kind in found.items() if key[0] in one.names}
@@ -486,15 +493,17 @@ class _Other(NamedTuple):
 
     @property
     def stands(self) -> bool:
-        """Whether anything may still come of it."""
+        """Whether the record may still be posted."""
         return self.state not in GONE_STATES
 
     def at(self, moment: datetime) -> dict[str, Any] | None:
-        """Its content then; None where it was not there yet."""
+        """Return the record's content at this moment; None if it did not exist yet."""
         return next((body for at, body in reversed(self.contents) if at <= moment), None)
 
     def had(self, key: Key, program: Program, moment: datetime) -> bool:
-        """Whether it was found by a key then, by that of a former content as well."""
+        """Check whether a key matched the record by this moment, with its current or any earlier
+        content.
+        """
         came = (body for at, body in self.contents if at <= moment)
         return any(key in program.link_keys(body, self.kind) for body in came)
 
@@ -521,8 +530,10 @@ def _with_other_records(
     others: Mapping[Key, Sequence[int]],
     stored: Mapping[int, _Other],
 ) -> Facts:
-    """The facts of a judging, in which what is newly asked is as it was then: of links each
-    record that was there, else each that came before and was not given up.
+    """Return the facts with the new lookups answered as of the evaluation's time.
+
+    A link gives each record that existed then. Other lookups give each earlier record that was not
+    rejected.
     """
     links = dict(one.facts.links) | {
         name.rpartition(".")[2]: () for name in one.names if name.startswith(OF_LINKS)
@@ -549,8 +560,8 @@ def _with_other_records(
 
 
 def facts_of_one(session: Session, company_id: int, program: Program, one: Asking) -> Facts | None:
-    """The same of one judging, whose others are looked for among the newest versions of before;
-    None where there are more than are looked at.
+    """Return the facts of one evaluation, completed with lookups among the newest versions before
+    it. None if there are too many versions.
     """
     query = _of_company(company_id).where(StoredVersion.at <= one.at)
     rows = session.execute(query.order_by(StoredVersion.id.desc()).limit(MOST + 1)).all()

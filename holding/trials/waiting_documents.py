@@ -113,7 +113,7 @@ _POSTED_WITH = (
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong with so many documents; the words name the first of them."""
+    """A fault that several documents share. The message names the first document."""
 
     code: str
     words: str
@@ -122,12 +122,12 @@ class Fault:
 
 
 def routes(session: Session, ruleset_version_id: int) -> Mapping[str, Route]:
-    """The routes of rules, by name."""
+    """Return the routes of a rule version, by name."""
     return {route.name: route for route in program(session, ruleset_version_id).routes}
 
 
 def faults(session: Session, connection: Connection, now: datetime) -> tuple[Fault, ...]:
-    """What is wrong with the documents that are ready for a target; equal things are counted."""
+    """Return the faults of documents that are ready for a target. Equal faults are counted."""
     target = registry.targets().get(connection.connector)
     if target is None:
         return ()
@@ -145,7 +145,7 @@ def faults(session: Session, connection: Connection, now: datetime) -> tuple[Fau
 def _each(
     session: Session, connection: Connection, target: Target, now: datetime
 ) -> Iterator[tuple[str, tuple[str, str, str]]]:
-    """(number, (code, what is wrong, what to do)) of each fault of each document."""
+    """Yield (number, (code, what is wrong, what to do)) for each fault of each document."""
     settings = own_settings(session, connection)
     closed = locked_through(session, connection.id)
     codes = _codes(session, connection.id)
@@ -189,7 +189,7 @@ def _beyond(
     own_number: str,
     action: Action,
 ) -> Iterator[tuple[str, str, str]]:
-    """What the target could never take of a document, in the words of its hold."""
+    """Yield why the target could never take a document, in the words of its hold."""
     todo = "Correct the record, the rules or the settings of the connection."
     limit = limit_of(target, connection.name, settings, document, own_number, action)
     if limit is not None:
@@ -201,7 +201,10 @@ def _beyond(
 
 
 def _codes(session: Session, connection_id: int) -> dict[str, frozenset[str]]:
-    """Kind -> the codes that the target listed last; a kind that it never listed is left out."""
+    """Return kind -> the codes that the target listed last.
+
+    A kind that it never listed is left out.
+    """
     found: dict[str, set[str]] = {
         kind: set() for kind in session.scalars(_LISTED_KINDS, {"connection": connection_id})
     }
@@ -216,7 +219,7 @@ def _unlisted(
     codes: Mapping[str, frozenset[str]],
     spelled: Mapping[str, NearSpellings],
 ) -> Iterator[tuple[str, str, str]]:
-    """Codes that the target lists otherwise; a kind that it does not list is not asked."""
+    """Yield codes that the target does not list. Kinds that it never listed are not checked."""
     there = dict(schema.lists)
     told = set[tuple[str, str]]()
     for fields, values in ((schema.header, [document.fields]), (schema.lines, document.lines)):
@@ -246,8 +249,9 @@ def _locked(
 def _too_late(
     action: str, valid_at: datetime | None, now: datetime
 ) -> Iterator[tuple[str, str, str]]:
-    """A void that waits while the window closes in which an e-Invoice may be cancelled; of one
-    whose validation nobody told, nothing is known.
+    """Yield a fault for a void whose e-Invoice may soon no longer be cancelled.
+
+    Without a known validation time there is none.
     """
     if action == "void" and valid_at and now >= valid_at + CANCEL_WINDOW - CANCEL_MARGIN:
         hours = int(CANCEL_WINDOW.total_seconds() // 3600)
@@ -259,7 +263,10 @@ def _too_late(
 
 
 def _twice(both: Trouble) -> tuple[str, str, str]:
-    """One sale in two systems; of those that moved none names its number, so that they count."""
+    """Return the fault of a sale that has a document in two systems.
+
+    It names no number, so that equal faults can be counted.
+    """
     if both.code == TWO_E_INVOICES_HELD:
         todo = "Let one of both post it, or set e_invoices=none where none are made."
         return TWO_E_INVOICES, both.words, todo
@@ -271,8 +278,8 @@ def _twice(both: Trouble) -> tuple[str, str, str]:
 def _forgotten(
     session: Session, connection_id: int, target: Target, now: datetime
 ) -> Iterator[tuple[str, tuple[str, str, str]]]:
-    """Documents of which nobody knows whether they were made, for longer than the target knows the
-    same call again.
+    """Yield documents with an uncertain result for longer than the target remembers an idempotency
+    key.
     """
     for one in target.form.tells.known_by if target.form.tells else ():
         if one.lasts is not None:
@@ -292,8 +299,10 @@ class WaitingPayments:
         self._paid: defaultdict[tuple[ListKind, str, str, str], Decimal] = defaultdict(Decimal)
 
     def wrong(self, schema: DocumentSchema, document: Document) -> Iterator[tuple[str, str, str]]:
-        """(code, what is wrong, what to do). Nothing where there is no list, or where what is paid
-        was posted after the list was read.
+        """Yield (code, what is wrong, what to do) for a payment of a document that is not unpaid,
+        or not enough.
+
+        Nothing without a list, or if the paid document was posted after the list was read.
         """
         pays = file_codes.paid_by(schema)
         number = document.fields.get(pays[0], "") if pays else ""
@@ -323,7 +332,9 @@ class WaitingPayments:
         return self._lists[kind]
 
     def _not_known(self, one: UnpaidList, schema: DocumentSchema) -> frozenset[str]:
-        """Numbers of our documents that a list cannot have: they came after it, or are to come."""
+        """Return numbers of our documents that the list cannot contain, because they were posted
+        later or not yet.
+        """
         if one.kind not in self._unknown:
             query = select(Posting.number).where(
                 Posting.connection_id == self._connection.id,
@@ -364,7 +375,7 @@ class WaitingCodes:
         self._named: defaultdict[tuple[ListKind, str], list[str]] = defaultdict(list)
 
     def note(self, schema: DocumentSchema, document: Document) -> None:
-        """Keep what a document names, where there is a list of it."""
+        """Record the codes that a document names, for kinds with a list."""
         for fields, values in ((schema.header, [document.fields]), (schema.lines, document.lines)):
             for field in fields:
                 kind = next((one for one in self._lists if one == field.refers), None)
@@ -374,7 +385,7 @@ class WaitingCodes:
                         self._named[kind, code].append(document.number)
 
     def wrong(self) -> Iterator[tuple[str, tuple[str, str, str]]]:
-        """(number, (code, what is wrong, what to do)) of each document."""
+        """Yield (number, (code, what is wrong, what to do)) for each fault of a noted document."""
         for kind, one in self._lists.items():
             codes = sorted(code for of, code in self._named if of == kind)
             for at in range(0, len(codes), _AT_ONCE):
@@ -402,7 +413,7 @@ class WaitingCodes:
                 yield code, (NEARLY, said, "Map the one that is meant, or add this one there.")
 
     def _posted(self, one: FileList, codes: list[str]) -> set[str]:
-        """Parties with which something was posted there: it has them."""
+        """Return parties with documents posted to this target. It therefore knows them."""
         if one.kind is ListKind.ITEM:
             return set()
         company = self._connection.company_id

@@ -54,7 +54,7 @@ class WrongCell:
 
     @property
     def words(self) -> str:
-        """In one sentence, as it stands in the column Errors."""
+        """The error in one sentence, as the column Errors shows it."""
         near = f" Nearest known: {self.nearest}." if self.nearest else ""
         value = f" “{self.value}”." if self.value else ""
         return f"{self.label}{value} {self.message}{near} {self.hint}".strip()
@@ -82,19 +82,20 @@ class ChangedOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """All that a preview shows. `refused` is message and hint of a file that is not read at all;
-    `in_doubt` a day of which somebody has to say what it means, `ways` how it can be read, and what
-    it then is, `days` how such days were read;
-    `left_out` the first cells of the orders with an unknown code; `cells` counts all that is
-    wrong, `wrong` and `changed` are the first of them. `loose` cells belong to no order;
-    `unsummed` orders are in `counts` and not in `money`. `beside` of `counts` are records that come
-    of others, such as payments of payouts, and have no money of their own here; `lacking`: the
-    fields that no column fills, for which none come. `withdrawn` payments are in no count: they are
-    stored, and the payouts of the file do not have them any more. `needed`: the fields that the
-    rules in force need and no record of the file has; `blank`: how many records lack a field that
-    others have, `blank_records`: how many lack any. `skipped`: place and text of the first rows
-    that are totals or notes. `fixed`: the values that blank cells are filled with, `filled`: how
-    many cells of each field. `remembered`: the choice of columns is the one of an earlier file.
+    """All that the preview of an upload shows.
+
+    `refused`: message and hint of a file that cannot be read. `in_doubt`: a date that can be read
+    in several ways. `ways` lists them as (order, resulting date), and `days` is the chosen order.
+    `left_out`: first cells of orders with an unknown code. `cells` counts all errors; `wrong` and
+    `changed` hold the first errors and changes. `loose` cells belong to no order. `unsummed` orders
+    are in `counts` but not in `money`. `beside` counts records derived from others, such as
+    payments of payouts, whose money is not summed. `lacking`: fields without a column; without
+    them no such records are derived. `withdrawn` counts stored payments that the file's payouts no
+    longer contain. `needed`: fields that the rules in force need and no record of the file has.
+    `blank`: how many records lack a field that others have; `blank_records`: how many lack any.
+    `skipped`: place and text of the first rows that are totals or notes. `fixed`: the values for
+    blank cells; `filled`: how many cells of each field got them. `remembered`: the columns are
+    chosen as for an earlier file.
     """
 
     refused: tuple[str, str] | None = None
@@ -124,16 +125,18 @@ class CheckResult:
     remembered: bool = False
 
     def count(self, *standings: Standing) -> int:
-        """How many records stand so; without a name, how many come of the file."""
+        """Return how many records have one of these standings; without arguments, all records of
+        the file.
+        """
         return sum(self.counts.get(each, 0) for each in standings or Standing)
 
     def to_json(self) -> dict[str, Any]:
-        """As it is kept."""
+        """Return the result as JSON, for storage."""
         return asdict(self)
 
 
 def of_json(told: Mapping[str, Any]) -> CheckResult:
-    """What was kept."""
+    """Return the result from its stored JSON."""
     refused = told["refused"]
     return CheckResult(
         refused=(str(refused[0]), str(refused[1])) if refused else None,
@@ -218,14 +221,14 @@ class UploadRow:
 
     @property
     def confirmed(self) -> bool:
-        """Whether somebody confirmed it."""
+        """Whether a user confirmed the import."""
         return self.state not in UNCONFIRMED
 
 
 def one(
     session: Session, company_id: int, person_id: int | None, upload_id: int
 ) -> UploadRow | None:
-    """An upload that was confirmed, or the person's own."""
+    """Return an upload if it is confirmed or the person's own; else None."""
     query = _shown_to(company_id, person_id).where(Upload.id == upload_id)
     return UPLOAD.first(session.execute(query))
 
@@ -243,7 +246,7 @@ def _shown_to(company_id: int, person_id: int | None) -> Any:
 def listing(
     session: Session, company_id: int, person_id: int | None, before: int | None, most: int
 ) -> tuple[UploadRow, ...]:
-    """The confirmed uploads of a company and the person's own, the newest first."""
+    """Return the confirmed uploads of a company and the person's own uploads, newest first."""
     query = _shown_to(company_id, person_id).order_by(Upload.id.desc()).limit(most)
     return UPLOAD.each(
         session.execute(query if before is None else query.where(Upload.id < before))
@@ -253,7 +256,7 @@ def listing(
 def file_of(
     session: Session, company_id: int, person_id: int | None, upload_id: int
 ) -> bytes | None:
-    """The file byte for byte."""
+    """Return the file byte for byte, or None if the person may not see the upload."""
     if one(session, company_id, person_id, upload_id) is None:
         return None
     return session.scalar(select(Upload.body).where(Upload.id == upload_id))
@@ -304,7 +307,7 @@ def load_imported_records(
 
 
 def _record_ids(upload_id: int) -> Select[int]:
-    """Select the ids of the records of which the upload brought a version."""
+    """Select the ids of the records that got a version from the upload."""
     return (
         select(Version.record_id)
         .join(Delivery, Delivery.id == Version.delivery_id)

@@ -67,7 +67,7 @@ _UNITS = "unit"
 
 
 def refused(found: SourceRefusal) -> CheckResult:
-    """The result of a file that is not read at all."""
+    """Return the result of a file that cannot be read."""
     return CheckResult(refused=(found.message, found.hint), counts={}, money={})
 
 
@@ -92,11 +92,14 @@ class _Codes:
         return fold_key(code, self._match) in self._folded
 
     def compared(self, code: str) -> Sequence[str]:
-        """The keys that this code could mean; two codes with other digits are two things."""
+        """Return the known codes that this code may be a typing error of.
+
+        Codes with other digits are left out, since they mean another thing.
+        """
         return self._by_digits.get(digits_of(code), ())[:_MOST_COMPARED]
 
     def near(self, code: str) -> Iterator[tuple[int, Nearest]]:
-        """How alike, in per cent, and which."""
+        """Yield (similarity in percent, known code) for each similar code."""
         for key in self.compared(code):
             _, percent = rate_similarity(code, key)
             if percent:
@@ -104,11 +107,11 @@ class _Codes:
 
 
 class KnownCodes:
-    """The codes that the rules of a company know, by the field that they stand in: `customer`,
-    `line.sku`. A code that any map of a field knows is known.
+    """The codes that the rules of a company know, by field: `customer`, `line.sku`. A code in any
+    map of a field is known.
 
-    They are asked for the codes of one file. A file of many or long unknown codes has no nearest
-    ones beyond a bound: those wait until they are mapped, as any unknown code.
+    It serves a single file. The search for similar codes is bounded: beyond the bound, unknown
+    codes get no suggestion and wait for a mapping.
     """
 
     def __init__(self, tables: Mapping[str, Iterable[_Codes]]) -> None:
@@ -127,7 +130,10 @@ class KnownCodes:
         yield from sorted({code for table in tables for code in table})
 
     def mistyped(self, field: str, code: str) -> Nearest | None:
-        """The nearest known code where this one is unknown; else, or with none near, None."""
+        """Return the nearest known code if this code is unknown.
+
+        None if it is known, or none is near.
+        """
         at = (field, code)
         if at not in self._found:
             self._found[at] = self._nearest(field, code)
@@ -153,7 +159,7 @@ def checked(
     labels: Mapping[str, str],
     now: datetime,
 ) -> CheckResult:
-    """The preview of a file for this source; `labels` are those of its fields."""
+    """Return the preview of a file for this source. `labels` names its fields."""
     counts: Counter[str] = Counter()
     money = _Money()
     wrong = [_cell(file, labels, error, "") for error in file.errors]
@@ -202,8 +208,9 @@ def checked(
 def needed_by_rules(
     session: Session, source_id: int, kind: str, filled: Collection[str]
 ) -> tuple[str, ...]:
-    """Return the fields that the rules in force need of a source's records of this kind and that
-    are not filled; those of lines begin with `line.`.
+    """Return the fields that the rules in force need of this kind and that are not filled.
+
+    Fields of lines begin with `line.`.
     """
     source = session.get_one(Connection, source_id)
     company = session.get_one(Company, source.company_id)
@@ -303,9 +310,9 @@ def filled_by_records(records: Iterable[IncomingRecord]) -> set[str]:
 
 
 class _Money:
-    """What the orders of each standing come to, by currency; none stands for that of the books.
+    """The totals of the orders by standing and currency. A blank currency is the books' currency.
 
-    `unsummed` orders name something else than a currency, or one more than `CURRENCIES`.
+    `unsummed` orders name an invalid currency, or exceed the limit of CURRENCIES different ones.
     """
 
     def __init__(self) -> None:
@@ -355,7 +362,10 @@ def _batches(orders: Sequence[FileOrder]) -> Iterator[Sequence[FileOrder]]:
 def _standings(
     session: Session, source_id: int, orders: Sequence[FileOrder]
 ) -> Iterator[tuple[FileOrder, Sequence[Standing], Sequence[ChangedOrder]]]:
-    """What each record of each order is to what is stored; of changed ones, in what they differ."""
+    """Yield each order with its records' standings: how each compares with the stored record.
+
+    For changed records, yield their differences.
+    """
     records = [record for order in orders for record in order.records]
     ids = ids_of(session, source_id, {_key(one) for one in records}) if records else {}
     known = load_stored_records(session, ids, set(), locked=False)
@@ -394,7 +404,7 @@ def _standing(
 
 
 def _bodies(session: Session, wanted: Sequence[StoredRecord]) -> dict[int, dict[str, object]]:
-    """What is stored last of each record, as its source said it."""
+    """Return the newest content of each record as its source delivered it, without corrections."""
     query = (
         select(Version.record_id, Version.body)
         .where(Version.record_id.in_([one.record_id for one in wanted]))
@@ -425,15 +435,16 @@ def _typo(file: FileOrders, labels: Mapping[str, str], one: Mistyped, order: str
 def withdrawn_by(
     session: Session, source_id: int, records: Sequence[IncomingRecord], now: datetime
 ) -> int:
-    """How many stored payments of orders these records withdraw, which are not yet stored."""
+    """Return how many stored order payments these new records would withdraw."""
     return len(omitted_records(session, source_id, records, now)) if records else 0
 
 
 def every_wrong_cell(
     file: FileOrders, known: KnownCodes, labels: Mapping[str, str], doubted: Collection[str]
 ) -> Iterator[WrongCell]:
-    """All that is wrong in a file, for the workbook that goes back; `doubted`: the orders whose
-    codes are.
+    """Yield all errors of a file, for the returned workbook.
+
+    `doubted`: the orders with unknown codes.
     """
     for error in file.errors:
         yield _cell(file, labels, error, "")
@@ -445,7 +456,7 @@ def every_wrong_cell(
 
 
 def mistyped(file: FileOrders, order: FileOrder, known: KnownCodes) -> Iterator[Mistyped]:
-    """The codes of an order that are not known here, and nearly are."""
+    """Yield the unknown codes of an order that resemble a known code."""
     if order.record is None:
         return
     lines = order.record.body.get("lines")
@@ -462,12 +473,12 @@ def mistyped(file: FileOrders, order: FileOrder, known: KnownCodes) -> Iterator[
 
 
 def labels_of(fields: Mapping[str, Sequence[FieldLabel]]) -> Mapping[str, str]:
-    """Field -> what people call it."""
+    """Return field -> its label."""
     return {one.name: one.label for kind in fields.values() for one in kind}
 
 
 def known_codes(session: Session, company_id: int) -> KnownCodes:
-    """What is known by the rules in force; nothing where there are none yet."""
+    """Return the codes that the rules in force know; none before the first rules."""
     company = session.get_one(Company, company_id)
     if company.ruleset_version_id is None:
         return KnownCodes({})
@@ -476,7 +487,7 @@ def known_codes(session: Session, company_id: int) -> KnownCodes:
 
 
 def _entries(session: Session, company_id: int) -> dict[tuple[str, str], dict[str, str]]:
-    """The entries in force, whatever the day from which they count."""
+    """Return the current mapping entries of all tables, regardless of their first day."""
     query = (
         select(
             MappingTable.kind,
@@ -498,7 +509,10 @@ def _entries(session: Session, company_id: int) -> dict[tuple[str, str], dict[st
 
 
 def of_rules(ruleset: Ruleset, entries: Mapping[tuple[str, str], Mapping[str, str]]) -> KnownCodes:
-    """The same of these rules; `entries`: (kind and name of a table) -> its keys with values."""
+    """Return the codes that these rules know.
+
+    `entries`: (kind and name of a table) -> its keys with values.
+    """
     match = {each.name: each.match for each in ruleset.maps}
     tables: dict[str, list[_Codes]] = defaultdict(list)
     for name, field in sorted(_asked(ruleset)):
@@ -518,8 +532,10 @@ def of_rules(ruleset: Ruleset, entries: Mapping[tuple[str, str], Mapping[str, st
 
 
 def _asked(ruleset: Ruleset) -> set[tuple[str, str]]:
-    """Every map with a field that it is asked for as it came. A status is no code: each kind of
-    record has words of its own, and a map of one kind says nothing of another.
+    """Return each map with a field that is looked up in it unchanged.
+
+    A status is no code: its words differ by kind of record, so a map of one kind does not apply to
+    another.
     """
     fields = (one for record in ruleset.records for one in record.fields)
     statuses = {one.name for one in fields if isinstance(one, Field) and one.states}

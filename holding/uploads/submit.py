@@ -47,14 +47,14 @@ _FREE = and_(
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """An upload to look at; `again`: it is the earlier one of the same file."""
+    """An upload to show. `again`: it is an earlier upload of an identical file."""
 
     upload_id: int
     again: bool
 
 
 def sources_for(session: Session, company_id: int) -> Mapping[str, tuple[str, ...]]:
-    """The sources that a file can be given in for, each with the kinds of its records."""
+    """Return the sources that accept uploaded files, each with its kinds of records."""
     query = select(Connection).where(
         Connection.company_id == company_id, Connection.side == "source"
     )
@@ -63,14 +63,16 @@ def sources_for(session: Session, company_id: int) -> Mapping[str, tuple[str, ..
 
 
 def takes(source: Connection) -> tuple[str, ...]:
-    """The kinds of record that come from this source at all, and are allowed to."""
+    """Return the kinds of records that this source delivers and may deliver."""
     reader = sources().get(source.connector) if source.side == "source" else None
     kinds = reader.kinds if reader else ()
     return tuple(one.kind for one in kinds if may_deliver(source, one.kind))
 
 
 def beside(session: Session, source_id: int) -> tuple[KindSchema, ...]:
-    """The kinds of which records may come of those of a file, too: all that its source takes."""
+    """Return the schemas of all kinds that the source accepts, since a file's records may derive
+    records of other kinds.
+    """
     source = session.get_one(Connection, source_id)
     taken, reader = takes(source), sources().get(source.connector)
     return tuple(one for one in reader.kinds if one.kind in taken) if reader else ()
@@ -87,9 +89,7 @@ def begin(
     *,
     kind: str = KIND,
 ) -> Begun | Refusal:
-    """Keep a file of records of a kind to be checked, or find the earlier upload of the same
-    bytes.
-    """
+    """Store a file of records to be checked, or return the earlier upload of identical bytes."""
     if refusal := may(actor, "upload"):
         return refusal
     connection = session.scalar(
@@ -118,7 +118,9 @@ def begin(
 
 
 def _same(session: Session, actor: Actor, source: Connection, digest: str, kind: str) -> int | None:
-    """The upload of these bytes that was confirmed, by whomever, else that the person looks at."""
+    """Return the id of an earlier upload of these bytes: a confirmed one by any person, else the
+    person's own. None if there is none.
+    """
     mine = and_(Upload.person_id == actor.person_id, Upload.state != UploadState.FAILED)
     query = (
         select(Upload.id)
@@ -176,7 +178,9 @@ def _add(
 
 
 def _shown(name: str) -> str:
-    """The name of a file without folders and signs that nobody sees, its ending last."""
+    """Return a file's name without folders and unprintable characters, shortened before its
+    ending.
+    """
     plain = "".join(sign for sign in name.replace("\\", "/").split("/")[-1] if sign.isprintable())
     stem, _, ending = plain.rpartition(".")
     return f"{stem[: _NAME - len(ending) - 1]}.{ending}"
@@ -216,8 +220,9 @@ def choose(
     chosen: Mapping[str, str],
     now: datetime,
 ) -> Refusal | None:
-    """Match columns with fields as the person says, or read its days so, and check the file again;
-    a check that runs with other columns is not heard any more.
+    """Set the user's choice of columns or date order, and check the file again.
+
+    A running check with other columns is discarded.
     """
     row = _own(session, actor, company_id, upload_id)
     if isinstance(row, Refusal):
@@ -230,7 +235,7 @@ def choose(
 
 
 def _own(session: Session, actor: Actor, company_id: int, upload_id: int) -> Upload | Refusal:
-    """The row of a file that waits for this person."""
+    """Return the locked row of an upload that waits for this person, or a refusal."""
     if refusal := may(actor, "upload"):
         return refusal
     row = _locked(session, company_id, upload_id)
@@ -252,8 +257,9 @@ def confirm(
     with_unknown: bool,
     now: datetime,
 ) -> Refusal | None:
-    """Let the worker take the orders of a file that was checked. `with_unknown`: also those with a
-    code that is not known; they are held until it is mapped.
+    """Queue a checked file for import.
+
+    `with_unknown`: include orders with an unknown code, which are then held until it is mapped.
     """
     row = _own(session, actor, company_id, upload_id)
     if isinstance(row, Refusal):
@@ -293,7 +299,7 @@ def cancel(session: Session, actor: Actor, company_id: int, upload_id: int) -> R
 
 
 def forget_expired(session: Session, now: datetime) -> None:
-    """Delete the files that nobody confirmed in time."""
+    """Delete the files whose confirmation is overdue."""
     _drop(session, Upload.expires_at < now)
 
 
@@ -323,7 +329,7 @@ class UploadTurn:
 
 
 def due_companies(session: Session, now: datetime) -> list[int]:
-    """Companies with a file to be checked or imported now."""
+    """Return the ids of companies with a file to check or import now."""
     query = select(Upload.company_id).where(_FREE).distinct().order_by(Upload.company_id)
     return list(session.scalars(query, {"now": now}))
 
@@ -331,7 +337,10 @@ def due_companies(session: Session, now: datetime) -> list[int]:
 def claim(
     session: Session, company_id: int, owner: str, now: datetime, lease: timedelta
 ) -> UploadTurn | None:
-    """The file that has waited longest; one with which workers died again and again is given up."""
+    """Claim the file that has waited longest.
+
+    A file during which workers died repeatedly is given up instead.
+    """
     query = (
         select(Upload)
         .where(Upload.company_id == company_id, _FREE)
@@ -370,7 +379,10 @@ def claim(
 
 
 def give_up(session: Session, row: Upload, words: str, hint: str, now: datetime) -> None:
-    """Give the file up, and say why. What is in already stays, so it is no file to be forgotten."""
+    """Stop processing the file and record why.
+
+    Records imported so far stay, so a partly imported file is not deleted.
+    """
     begun = row.state is UploadState.IMPORTING
     row.state = UploadState.FAILED if not begun else UploadState.DONE
     row.result = {**(row.result or CheckResult(counts={}, money={}).to_json())}
@@ -397,7 +409,10 @@ def tell(session: Session, row: Upload, act: str, say: str, now: datetime) -> No
 
 
 def still_ours(session: Session, turn: UploadTurn) -> Upload | None:
-    """The row, held until the end of this transaction, unless somebody took it or forgot it."""
+    """Return the upload's row, locked until the end of this transaction.
+
+    None if another worker claimed it or it was deleted.
+    """
     query = (
         select(Upload)
         .where(Upload.id == turn.upload_id, Upload.company_id == turn.company_id)

@@ -90,7 +90,7 @@ def work_due(
 
 
 def reader() -> ReadsUploads:
-    """The source that reads files of orders."""
+    """Return the source that reads uploaded files."""
     found = registry.sources()[_WORKBOOK]
     if not isinstance(found, ReadsUploads):
         raise TypeError(_WORKBOOK)
@@ -98,8 +98,9 @@ def reader() -> ReadsUploads:
 
 
 def kind_of(connector: str, kind: str) -> KindSchema:
-    """What records of this kind have, where they come from a source of this connector; of one that
-    does not have the kind any more, the orders of files.
+    """Return the schema of a kind from a connector.
+
+    If the connector no longer has the kind, return the schema of orders from files.
     """
     found = registry.sources().get(connector)
     every = (*(found.kinds if found else ()), *registry.sources()[_WORKBOOK].kinds)
@@ -107,7 +108,7 @@ def kind_of(connector: str, kind: str) -> KindSchema:
 
 
 def _check(database: Database, clock: Clock, turn: UploadTurn) -> None:
-    """Read the file and say what is in it; nothing of it is stored."""
+    """Read the file and store its preview. No records are stored."""
     chosen, file = turn.chosen, _file(database, turn, turn.chosen)
     headings = "" if isinstance(file, SourceRefusal) else _headings(file.columns)
     remembered = False
@@ -155,18 +156,20 @@ def _result(
 
 
 def _headings(columns: Sequence[FileColumn]) -> str:
-    """Return what distinguishes files with the same columns from others."""
+    """Return a hash that identifies files with equal columns."""
     return sha256_hex(dumps([[one.key, one.heading] for one in columns]))
 
 
 def load_layouts(session: Session, source_id: int) -> Layouts:
-    """Return what a person chose for the last imported file of a source with the same columns."""
+    """Return a function that gives the user's choices for the last imported file of a source with
+    equal columns.
+    """
     return lambda kind, columns: _chosen_before(session, source_id, kind, _headings(columns))
 
 
 def _chosen_before(session: Session, source_id: int, kind: str, headings: str) -> dict[str, str]:
-    """Return the choice for columns, days and fixed values of the last imported file of a source
-    with the same headings.
+    """Return the choices of columns, dates and fixed values for the last imported file of a source
+    with equal headings.
     """
     query = (
         select(Upload.chosen)
@@ -190,7 +193,10 @@ def _remembered(chosen: Mapping[str, str]) -> dict[str, str]:
 
 
 def _import(database: Database, clock: Clock, turn: UploadTurn, ring: Ring) -> int:
-    """Take the next orders of the file, so many at a time; how many parts."""
+    """Import the next orders of the file in batches, until the turn's time is over.
+
+    Returns the number of batches.
+    """
     orders, began, slice_ = _read.get(turn.upload_id), clock.monotonic(), SLICE_SECONDS
     if orders is None or orders.taken != turn.taken:
         _read.clear()
@@ -236,7 +242,7 @@ class _Orders:
         self.part, self.behind = self._next(), self._next()
 
     def went(self) -> None:
-        """The part is in."""
+        """Advance to the next batch after the current one was stored."""
         self.taken += len(self.part)
         self.part, self.behind = self.behind, self._next()
 
@@ -258,7 +264,10 @@ def _wanted(file: FileOrders, turn: UploadTurn) -> Iterator[Sequence[IncomingRec
 def _take(
     session: Session, row: Upload, part: list[IncomingRecord], first: int, now: datetime
 ) -> bool:
-    """One delivery of orders, as their person entered it; whether they still may."""
+    """Store a batch of orders as a delivery in the user's name.
+
+    False if the user may no longer import, or it was refused.
+    """
     actor = (
         actor_of(session, row.person_id, row.company_id, now=now)
         if row.person_id is not None
@@ -297,7 +306,7 @@ def _take(
 
 
 def _delivered(row: Upload, part: list[IncomingRecord]) -> bytes:
-    """What is kept of a part: JSON with a line for each record, those of each kind together."""
+    """Return the stored form of a batch: JSON with a line for each record, grouped by kind."""
     kinds: dict[str, list[str]] = {row.kind: []}
     for one in part:
         kinds.setdefault(one.kind, []).append(json.dumps(one.body, ensure_ascii=False))

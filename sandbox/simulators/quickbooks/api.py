@@ -133,7 +133,7 @@ class Api(Metered[Books]):
             self._gate.release()
 
     def refuse_read(self, status: int, words: str) -> Reply:
-        """Return a fault of QuickBooks, whose code says that the query cannot be read."""
+        """Return QuickBooks' fault 4000 for a query that cannot be parsed."""
         return fault(Problem("4000", words), status=status)
 
     def control(self, request: Request, request_id: str) -> Reply:
@@ -141,12 +141,12 @@ class Api(Metered[Books]):
         return Control(self, FAULTS).answer(request, request_id)
 
     def answer(self, request: Request, request_id: str) -> tuple[Reply, bool]:
-        """Every answer has an id of its own, and its moment."""
+        """Answer a request, adding an id and the time to the answer."""
         reply, hang = self._answer(request, request_id)
         return _sealed(reply, request_id, self.now()), hang
 
     def line(self, request: Request, request_id: str, *, call: str) -> dict[str, Any]:
-        """What every ledger line says."""
+        """Return the fields that every ledger line has."""
         way = _way(request)
         return {
             "at": self.now().isoformat(),
@@ -188,7 +188,9 @@ class Api(Metered[Books]):
         return reply, False
 
     def _refused(self, request: Request, way: _Way | None) -> Reply | None:
-        """Too fast, not known, or not for this company."""
+        """Return a refusal for an invalid token, too many calls, or a company that the app cannot
+        use; else None.
+        """
         number = oauth.number_of(request.headers.get("authorization", ""))
         if number is None or not self.books.valid(number, self.now()):
             return expired()
@@ -246,7 +248,7 @@ class Api(Metered[Books]):
     def _settle(
         self, line: dict[str, Any], request: Request, company: Company, kind: Kind, met: Met
     ) -> Reply:
-        """One delivery of a write: the answer that is remembered, or the work."""
+        """Process one delivery of a write, or repeat the answer remembered for its request id."""
         key, sent = line["key"], loads(request.body)
         earlier = self.books.answer_to(company.realm, key, self.now()) if key else None
         if earlier is not None:
@@ -272,7 +274,7 @@ class Api(Metered[Books]):
         return self._done(line, company, kind, outcome, met)
 
     def _batch(self, request: Request, request_id: str, company: Company) -> tuple[Reply, bool]:
-        """A batch: fewer of them are taken in a minute than other calls."""
+        """Process a batch. Batches have a lower rate limit than other calls."""
         name, planned = self.books.fault_of(request)
         met, number = FAULTS.get(name, Met()), planned if isinstance(planned, str) else ""
         instead = None if number else met.instead
@@ -308,8 +310,9 @@ class Api(Metered[Books]):
     def _note(
         self, request: Request, request_id: str, reply: Reply, *, planned: bool | str = False
     ) -> None:
-        """A ledger line for what has no effect; a write among them is on the disk before the
-        answer.
+        """Write a ledger line for a call without an effect.
+
+        A refused write is flushed to disk before the answer.
         """
         call = "lookup" if request.method == "GET" else "write"
         line = self.line(request, request_id, call=call) | {
@@ -323,7 +326,7 @@ class Api(Metered[Books]):
 
 
 def _sealed(reply: Reply, request_id: str, now: datetime) -> Reply:
-    """The reply as bytes, with the id that QuickBooks gives each answer."""
+    """Return the reply as bytes, with QuickBooks' id of the answer as a header."""
     content = reply.content
     if not isinstance(content, bytes):
         content = dumps({**content, "time": now.astimezone(PACIFIC).isoformat()})
@@ -338,7 +341,7 @@ def _way(request: Request) -> _Way | None:
 
 
 def _custom_preferences(company: Company) -> list[dict[str, Any]]:
-    """The custom fields of sales forms: which of the three are used, and their names."""
+    """Return the preferences about custom fields: which of the three are used, and their names."""
     prefix = "SalesFormsPrefs"
     used = [
         {
@@ -375,10 +378,11 @@ def _preferences(company: Company) -> dict[str, Any]:
 def settle(
     api: StandIn[Books], line: dict[str, Any], company: Company, sent: object, met: Met, number: str
 ) -> Reply:
-    """One delivery of a batch: the answer that is remembered, or the work, a ledger line an item.
+    """Process one delivery of a batch, or repeat its remembered answer. Each item gets a ledger
+    line.
 
-    With a `number`, the fault meets the item of that document alone; without, one that makes the
-    answer silent about an item meets the last.
+    With a `number`, a planned fault meets only the item of that document. Without, a fault that
+    omits an item meets the last item.
     """
     key = line["key"]
     earlier = api.books.answer_to(company.realm, key, api.now()) if key else None
@@ -420,13 +424,13 @@ class _Item:
     body: Mapping[str, Any] | None = None
 
     def number(self) -> str:
-        """The number of its document."""
+        """Return the number of the item's document."""
         found = (self.body or {}).get(self.kind.number) if self.kind else None
         return str(found or "")
 
 
 def _items_of(sent: object, request: str) -> tuple[_Item, ...] | Problem:
-    """The items of a batch, or why nothing of it is done."""
+    """Return the items of a batch, or why the whole batch is refused."""
     listed = sent.get("BatchItemRequest") if isinstance(sent, Mapping) else None
     if not isinstance(listed, list) or not listed or len(listed) > MOST_BATCH_ITEMS:
         words = f"A batch has 1 to {MOST_BATCH_ITEMS} items"
@@ -458,7 +462,7 @@ def _read(given: object) -> _Item:
 def _done(
     books: Books, company: Company, item: _Item, met: Met, made: set[str], api: StandIn[Books]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the ledger and what the answer says of one item."""
+    """Return the ledger line and the answer of one item."""
     if item.query:
         content = answer_query(books, company, item.query).content
         found = content if isinstance(content, dict) else {}
@@ -485,7 +489,10 @@ def _done(
 
 
 def _unseen(item: _Item, made: Collection[str]) -> Problem | None:
-    """Items do not see each other's results: what was made in this batch is not there for it."""
+    """Return a problem if the item refers to a document created in its own batch.
+
+    QuickBooks does not see that document yet.
+    """
     for line in (item.body or {}).get("Line", ()):
         for linked in line.get("LinkedTxn") or () if isinstance(line, Mapping) else ():
             if str(linked.get("TxnId")) in made:
@@ -495,7 +502,7 @@ def _unseen(item: _Item, made: Collection[str]) -> Problem | None:
 
 
 def _refused(item: _Item, problem: Problem, language: str) -> dict[str, Any]:
-    """The answer to an item that is not done."""
+    """Return the answer for an item that is refused."""
     content = fault(problem, language=language).content
     return {"bId": item.key, **(content if isinstance(content, dict) else {})}
 
@@ -504,7 +511,7 @@ class Control(control.Control[Books]):
     """The control calls of QuickBooks."""
 
     def shown(self, what: str) -> Mapping[str, object]:
-        """Documents, too, with the entity of each."""
+        """Return the simulator's data of a kind: stock, or all documents with their entity."""
         if what == "stock":
             return {what: stocked(self.books.documents)}
         if what != "documents":
@@ -517,19 +524,19 @@ class Control(control.Control[Books]):
         }
 
     def deeds(self) -> Mapping[str, Deed]:
-        """A document is changed or deleted, or typed."""
+        """Return the control calls: change or delete a document by hand, or enter one by hand."""
         return {"by_hand": self._by_hand, "typed": self._typed}
 
     def check(self, act: str, given: Given) -> None:  # noqa: ARG002
-        """The company that is meant is there."""
+        """Check that the control call's company exists. Raises ControlError if not."""
         if str(given.get("company", REALM)) not in self.books.companies:
             raise ControlError("No such company")
 
     def _by_hand(self, request: Request, request_id: str) -> Reply:
-        """Somebody changes a document in QuickBooks' own pages, or deletes it.
+        """Change or delete a document as a user would in QuickBooks' own pages.
 
         `entity` (Invoice), `number`, and any of `fields`, `lines` (merged, by place), `rows` (how
-        many stay), `deposited`, `delete`.
+        many lines remain), `deposited`, `delete`.
         """
         given = given_of(request)
         kind = BY_ENTITY.get(str(given.get("entity", "Invoice")))
@@ -550,7 +557,10 @@ class Control(control.Control[Books]):
         return done("by_hand")
 
     def _typed(self, request: Request, request_id: str) -> Reply:
-        """Somebody types a document in QuickBooks' own pages: `entity` (Invoice) and its `body`."""
+        """Create a document as a user would in QuickBooks' own pages:
+
+        `entity` (Invoice) and its `body`.
+        """
         given = given_of(request)
         kind = BY_ENTITY.get(str(given.get("entity", "Invoice")))
         if kind is None:
@@ -583,10 +593,11 @@ def _changed(company: Company, kind: Kind, stands: Shown, given: Given) -> dict[
 
 
 def stocked(documents: Mapping[Place, Shown]) -> dict[str, dict[str, str]]:
-    """What the documents have done to the quantity on hand of each item: company -> item id -> what
-    came or went (below 0), as text; without what evens out.
+    """Return the change of each item's quantity on hand: company -> item id -> quantity as text,
+    without zeros.
 
-    Sales take it away, credit memos and refunds put it back; a void left zeros. A line has no unit.
+    Sales reduce it; credit memos and refunds increase it. A void document has quantities of zero. A
+    line has no unit.
     """
     stock: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     for (realm, entity, _), found in documents.items():
@@ -602,7 +613,7 @@ def stocked(documents: Mapping[Place, Shown]) -> dict[str, dict[str, str]]:
 
 
 def answer_query(books: Books, company: Company, text: str) -> Reply:
-    """The entries that fit, or that the query cannot be read."""
+    """Return the entries that match a query, or a fault if it cannot be parsed."""
     match = _QUERY.fullmatch(text.strip())
     conditions = _conditions(match["where"] or "") if match else None
     if match is None or conditions is None:
@@ -637,8 +648,8 @@ def _conditions(text: str) -> list[Condition] | None:
 
 
 def _plain(value: str) -> str:
-    """A value as a query writes it, without its quotes, where a backslash stands before what is
-    meant as it is; yes and no have none.
+    """Return a query's value without its quotes and escaping backslashes; yes and no in lower
+    case.
     """
     return re.sub(r"\\(.)", r"\1", value[1:-1]) if value[0] == "'" else value.lower()
 
@@ -646,8 +657,10 @@ def _plain(value: str) -> str:
 def _found(
     books: Books, company: Company, entity: str, conditions: list[Condition]
 ) -> Iterator[Shown]:
-    """What fits; what is worked out is worked out for the few that fit otherwise. Entries that were
-    made inactive are left out unless the query asks by `Active`.
+    """Yield the entries that match. Computed fields are only computed for entries that match the
+    other conditions.
+
+    Inactive entries are left out unless the query filters by `Active`.
     """
     held = [one for one in conditions if one[0] not in _WORKED_OUT]
     late = [one for one in conditions if one[0] in _WORKED_OUT]
@@ -691,7 +704,7 @@ def _fits(row: Shown, conditions: list[Condition]) -> bool:
 
 
 def _compared(held: object, sign: str, given: list[str]) -> bool:
-    """Amounts are compared as numbers; everything else, ids too, as the text that it is."""
+    """Compare a value with a query's values. Amounts are compared as numbers, all else as text."""
     if isinstance(held, bool):
         return _SIGNS[sign](str(held).lower(), given)
     if not isinstance(held, int | Decimal):
@@ -705,7 +718,9 @@ def _compared(held: object, sign: str, given: list[str]) -> bool:
 def answer_changes(
     books: Books, company: Company, query: Mapping[str, str], now: datetime
 ) -> Reply:
-    """A part for each kind that is asked for, in their order; empty where nothing was changed."""
+    """Return the changes of each requested entity, in the requested order; empty parts without
+    changes.
+    """
     entities = [one for one in query.get("entities", "").split(",") if one]
     since = _moment(query.get("changedSince", ""))
     if not entities or not set(entities) <= set(BY_ENTITY):

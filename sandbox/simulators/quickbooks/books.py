@@ -79,8 +79,9 @@ _SALES, _BOUGHT = "SalesItemLineDetail", "AccountBasedExpenseLineDetail"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """One entity: its path, the word of ours for the ledger, what a new one must say. `detail` is
-    the shape of its lines; without one it is money that is applied to others.
+    """An entity: its path, our word for the ledger, and its required fields.
+
+    `detail` is the shape of its lines; blank for a payment that is applied to other documents.
     """
 
     entity: str
@@ -224,7 +225,7 @@ class Company:
 
 
 def default_companies(*, closed_through: date | None) -> dict[str, Company]:
-    """The intended company, and another one."""
+    """Return the intended company, and another company."""
     first = Company(
         realm=REALM,
         lists={
@@ -289,7 +290,7 @@ class Books(Scripted):
         super().__init__(withhold=withhold, seed=seed)
 
     def rewind(self) -> None:
-        """As a new subscription."""
+        """Reset the books to a new subscription."""
         super().rewind()
         self.companies: dict[str, Company] = deepcopy(self._start)
         self.documents: dict[Place, Shown] = {}
@@ -305,33 +306,39 @@ class Books(Scripted):
         self.last_id = 144
 
     def answer_to(self, realm: str, request: str, now: datetime) -> Mapping[str, Any] | None:
-        """What was answered to a request id, while it is remembered."""
+        """Return the answer given to a request id, while it is remembered."""
         at, answer = self.answers.get((realm, request), (None, None))
         return answer if at is not None and now - at < self.remember else None
 
     def withholds(self, effects: int) -> bool:
-        """Whether the seeded plan cuts the answer of a call with so many effects."""
+        """Check whether the seeded plan drops the answer of a call with this number of effects."""
         return any(self.effects + more in self._withheld for more in range(effects))
 
     def valid(self, number: int, now: datetime) -> bool:
-        """Whether an access token is still good; the first one, for calls by hand, has no end."""
+        """Check whether an access token is valid.
+
+        The first token, for calls by hand, never expires.
+        """
         if self.revoked or not self.oldest <= number <= self.token:
             return False
         return number not in self.tokens or now - self.tokens[number] < self.token_life
 
     def renews(self, number: int | None, now: datetime) -> bool:
-        """Whether a refresh token is still taken: the last one, and for a while those before it."""
+        """Check whether a refresh token is valid: the last token, and for a while the tokens before
+        it.
+        """
         if number is None or self.revoked or not self.oldest <= number <= self.token:
             return False
         return number == self.token or now - self.tokens[number + 1] < self.stale_life
 
     def of(self, realm: str, entity: str) -> Iterator[Shown]:
-        """All documents of a kind, oldest first, as they stand."""
+        """Yield all documents of an entity in their current state, oldest first."""
         yield from self._kinds[realm, entity].values()
 
     def shown(self, realm: str, entity: str, found: Shown) -> dict[str, Any]:
-        """A document as a read shows it: what is open is worked out again, and whose it is has the
-        name of now beside its id, whatever was sent.
+        """Return a document as a read shows it.
+
+        The open balance is computed again, and the party's current name is added to its id.
         """
         told = {name: value for name, value in found.items() if not name.startswith("_")}
         for ref, list_ in PARTY_LISTS.items():
@@ -345,7 +352,7 @@ class Books(Scripted):
         return told
 
     def applied(self, realm: str, document: str, *, without: str = "") -> Decimal:
-        """What payments say that they paid of an invoice or a bill."""
+        """Return the amount that payments apply to an invoice or a bill."""
         paid = Decimal(0)
         for payment in (*self.of(realm, "Payment"), *self.of(realm, "BillPayment")):
             for line in payment.get("Line", ()) if payment["Id"] != without else ():
@@ -354,7 +361,7 @@ class Books(Scripted):
         return paid
 
     def take(self, line: Mapping[str, Any]) -> None:
-        """Let a ledger line of a call take effect."""
+        """Apply a ledger line's effect to the books."""
         if line["call"] == "token":
             self._permit(line)
         if line.get("remembered"):
@@ -364,7 +371,9 @@ class Books(Scripted):
             self._place(line)
 
     def _permit(self, line: Mapping[str, Any]) -> None:
-        """A code was made, tokens were given, or all of them ended."""
+        """Apply a token ledger line: a code was created, tokens were issued, or all tokens were
+        revoked.
+        """
         if line.get("made"):
             self.code = int(line["made"]["number"])
             self.codes[self.code] = line["made"]
@@ -390,7 +399,7 @@ class Books(Scripted):
         self.effects += line["call"] != "by_hand"
 
     def acts(self) -> dict[str, Act]:
-        """The control acts of QuickBooks."""
+        """Return the control acts of QuickBooks."""
         return super().acts() | {
             "lock": self._set_lock,
             "company": self._set_company,
@@ -403,9 +412,11 @@ class Books(Scripted):
         self.company(given).closed_through = last_day(given)
 
     def _set_company(self, given: Mapping[str, Any]) -> None:
-        """Entries are added, items get a SKU, terms their days, tax codes their rates, parties and
-        accounts their currency; entries are made inactive or active again, fields are closed to
-        queries; switches are set.
+        """Change the company's set-up by a control call.
+
+        It adds entries, SKUs, payment terms, tax rates and currencies, and makes entries active or
+        inactive. It also sets fields that cannot be queried, custom fields, the language and
+        switches.
         """
         company = self.company(given)
         for entity, names in given.get("lists", {}).items():
@@ -427,25 +438,28 @@ class Books(Scripted):
         company.language = str(given.get("language", company.language))
 
     def _revoke(self, _: Mapping[str, Any]) -> None:
-        """Somebody disconnects the app in QuickBooks: no token is good any more."""
+        """Revoke all tokens, as if a user disconnected the app in QuickBooks."""
         self.revoked = True
 
     def _authorize(self, given: Mapping[str, Any]) -> None:
-        """Somebody connects it again: the tokens of that number count, none before."""
+        """Connect the app again: only tokens from this number on are valid."""
         self.revoked, self.token = False, int(given["number"])
         self.oldest = self.token
 
     def _redirect(self, given: Mapping[str, Any]) -> None:
-        """Somebody enters a redirect address of the app; to no other one anybody is sent back."""
+        """Register a redirect address of the app.
+
+        A browser is sent back only to registered addresses.
+        """
         self.redirects.add(str(given["address"]))
 
     def company(self, given: Mapping[str, Any]) -> Company:
-        """The company that a control call means."""
+        """Return the company that a control call names."""
         return self.companies[str(given.get("company", REALM))]
 
 
 def answer(books: Books, request: Request, now: datetime) -> tuple[Reply, Told]:
-    """The reply, and what the ledger says of it."""
+    """Return the reply to an OAuth request, and its ledger fields."""
     if request.path == AUTHORIZE and request.method == "GET":
         return _page(books, request.query)
     if request.method != "POST":
@@ -509,7 +523,7 @@ def _refused(status: int, error: str, words: str = "") -> tuple[Reply, Told]:
 
 
 def _answered(books: Books, form: Mapping[str, str], now: datetime) -> tuple[Reply, Told]:
-    """Somebody pressed Connect or Cancel."""
+    """Return the reply after the user pressed Connect or Cancel."""
     if _wrong(books, form) or form.get("realm") not in books.companies:
         return _page(books, form)
     back, state = form["redirect_uri"], form["state"]
@@ -569,7 +583,7 @@ def _of_code(books: Books, form: Mapping[str, str], now: datetime) -> tuple[Repl
 
 
 def _given(books: Books, told: Told) -> tuple[Reply, Told]:
-    """The next pair of tokens."""
+    """Return the next pair of tokens, and the ledger fields."""
     number, seconds = books.token + 1, int(books.token_life.total_seconds())
     pair = {
         "token_type": "bearer",
@@ -588,6 +602,6 @@ def _of_refresh(books: Books, form: Mapping[str, str], now: datetime) -> tuple[R
 
 
 def number_of(authorization: str) -> int | None:
-    """Which of our access tokens this is."""
+    """Return the number of our access token in an Authorization header; None for any other."""
     scheme, _, token = authorization.partition(" ")
     return _number(token, ACCESS) if scheme == "Bearer" else None

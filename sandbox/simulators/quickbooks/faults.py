@@ -86,7 +86,7 @@ class Problem:
 
 
 def fault(problem: Problem, *, language: str = "en", status: int = 400) -> Reply:
-    """The fault object; its words follow the language of the company."""
+    """Return a fault in QuickBooks' form. Its messages are in the company's language."""
     words = (_FRENCH if language == "fr" else _MESSAGES).get(problem.code)
     detail = problem.detail
     if language == "fr":
@@ -102,7 +102,7 @@ def fault(problem: Problem, *, language: str = "en", status: int = 400) -> Reply
 
 
 def gate(status: int, code: str, name: str, detail: str) -> Reply:
-    """The fault of the gate before QuickBooks, all in lower case."""
+    """Return a fault of Intuit's gateway, with field names in lower case."""
     error = {
         "message": f"message={name}; errorCode={code.zfill(6)}; statusCode={status}",
         "detail": detail,
@@ -115,12 +115,12 @@ def gate(status: int, code: str, name: str, detail: str) -> Reply:
 
 
 def throttled() -> Reply:
-    """Too many calls in this minute, or at once."""
+    """Return the fault for too many calls, in this minute or at once."""
     return gate(429, "3001", "ThrottleExceeded", "Too many requests")
 
 
 def expired() -> Reply:
-    """An access token that is over, or was never ours."""
+    """Return the fault for an access token that expired or was never issued."""
     return gate(401, "3200", "AuthenticationFailed", "Token expired")
 
 
@@ -132,7 +132,7 @@ class Met(Fault):
 
 
 def worked_out(company: Company, kind: Kind, document: Mapping[str, Any]) -> dict[str, Any]:
-    """The document with all amounts."""
+    """Return the document with all computed amounts, its due date and numbered lines."""
     lines = [
         ln for ln in document.get("Line") or () if ln.get("DetailType") != "SubTotalLineDetail"
     ]
@@ -171,8 +171,10 @@ def _with_gross(company: Company, kind: Kind, row: dict[str, Any]) -> dict[str, 
 
 
 def _due(company: Company, document: Mapping[str, Any]) -> str | None:
-    """The day by which it is paid: the one that is named, else what its terms come to. Terms of a
-    day of the month mean that of the next where it was made so few days before, or after it.
+    """Return the due date: the given date, else the date from the payment terms.
+
+    Terms with a day of the month move to the next month if the document date is later, or only a
+    few days before.
     """
     ref = document.get("SalesTermRef") or {}
     terms = company.terms.get(str(ref.get("value", "")))
@@ -189,7 +191,7 @@ def _due(company: Company, document: Mapping[str, Any]) -> str | None:
 
 
 def _of_month(some: date, day: int) -> date:
-    """That day of its month, or the last where it has fewer."""
+    """Return this day of the date's month, or the last day of a shorter month."""
     return some.replace(day=min(day, monthrange(some.year, some.month)[1]))
 
 
@@ -209,7 +211,10 @@ def _tax(
 
 
 def _sent_tax(company: Company, document: Mapping[str, Any], own: Decimal) -> Decimal:
-    """The tax of the tax lines that were sent, else its own. A rate that is not listed is none."""
+    """Return the tax of the tax lines sent, else `own`.
+
+    Tax lines with an unlisted rate are ignored.
+    """
     sent = (document.get("TxnTaxDetail") or {}).get("TaxLine") or ()
     known = {f"{code}0" for code in company.rates}
     refs = {str(_value(one["TaxLineDetail"]["TaxRateRef"])) for one in sent}
@@ -219,7 +224,9 @@ def _sent_tax(company: Company, document: Mapping[str, Any], own: Decimal) -> De
 
 
 def void(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The document stays; its amounts and quantities are nothing, and its note says so."""
+    """Return the document as void: it stays, with zero amounts and quantities, and its note begins
+    with "Voided".
+    """
     rows = []
     for line in document["Line"]:
         emptied = {**line, "Amount": _NONE}
@@ -249,7 +256,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The result of a write: an effect and the document as it then stands, or a refusal."""
+    """The result of a write: an effect and the resulting document, or a refusal."""
 
     effect: str = "refused"
     stands: Shown | None = None
@@ -297,8 +304,9 @@ def _create(books: Books, job: Job, now: datetime) -> Outcome:
 
 
 def _with_fields(job: Job) -> Mapping[str, Any]:
-    """The document with the custom fields that QuickBooks knows by their DefinitionId. The value of
-    another one is lost, and nothing says so.
+    """Return the document with only the custom fields whose DefinitionId QuickBooks knows.
+
+    Other values are dropped silently, as in QuickBooks.
     """
     if "CustomField" not in job.sent or job.company.fields_by_name:
         return job.sent
@@ -327,7 +335,7 @@ def _refused(books: Books, job: Job, document: Mapping[str, Any]) -> Problem | N
 
 
 def _doubled(books: Books, job: Job, document: Mapping[str, Any]) -> Problem | None:
-    """Another document has the number; payments may share theirs."""
+    """Return a problem if another document has the number. Payments may share a number."""
     number = document.get("DocNumber")
     if not number or not job.company.duplicate_check or job.kind.number != "DocNumber":
         return None
@@ -354,7 +362,10 @@ def _may_change(job: Job, stands: Shown) -> Problem | None:
 
 
 def _update(books: Books, job: Job, stands: Shown, now: datetime) -> Outcome:
-    """A full update empties what it does not name; a sparse one leaves it alone."""
+    """Update a document.
+
+    A full update empties all fields it does not name; a sparse update keeps them.
+    """
     sent = {name: value for name, value in _with_fields(job).items() if name != "sparse"}
     kept = (
         stands if job.sent.get("sparse") is True else {n: stands[n] for n in _KEPT if n in stands}
@@ -368,7 +379,7 @@ def _update(books: Books, job: Job, stands: Shown, now: datetime) -> Outcome:
 
 
 def touched(document: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """The document after a change: one token further."""
+    """Return the document after a change, with the next sync token and its update time."""
     stamp = now.astimezone(PACIFIC).isoformat(timespec="seconds")
     meta = {"CreateTime": stamp, **document.get("MetaData", {}), "LastUpdatedTime": stamp}
     token = int(document.get("SyncToken", "-1")) + 1
@@ -376,7 +387,7 @@ def touched(document: Mapping[str, Any], now: datetime) -> dict[str, Any]:
 
 
 def told(kind: Kind, outcome: Outcome) -> dict[str, Any]:
-    """What a ledger line says of a decision."""
+    """Return the ledger fields of a decision."""
     stands = outcome.stands or {}
     return {
         "entity": kind.entity,
@@ -393,7 +404,7 @@ def told(kind: Kind, outcome: Outcome) -> dict[str, Any]:
 def objection(
     books: Books, company: Company, kind: Kind, sent: Mapping[str, Any]
 ) -> Problem | None:
-    """QuickBooks' first objection."""
+    """Return QuickBooks' first objection to a document, or None."""
     return next(_objections(books, company, kind, sent), None)
 
 
@@ -491,9 +502,10 @@ def _unknown(
 
 
 def _currencies(company: Company, kind: Kind, sent: Mapping[str, Any]) -> Iterator[Problem]:
-    """A party has one currency; an account that money goes to has that one or the home currency.
+    """Yield a problem if the document's currency does not fit its party or account.
 
-    The words of this fault are in public connectors, its code is the general one of a validation.
+    A party has one currency. A deposit account has the document's or the home currency. Public
+    connectors quote this message; its code is the general one for validation.
     """
     chosen = _value(sent.get("CurrencyRef"))
     party = str(_value(sent.get(kind.party)) or "")
@@ -534,7 +546,9 @@ def _applied(
     sent: Mapping[str, Any],
     lines: list[Mapping[str, Any]],
 ) -> Iterator[Problem]:
-    """What a payment pays: live documents of the same party, and no more than is open."""
+    """Yield the problems of a payment: it may only pay open documents of its own party, up to their
+    balance.
+    """
     bank = sent.get("CheckPayment") or {}
     yield from _unknown(company, bank, HEAD_REFS)
     if sent.get("PayType") == "Check" and not _value(bank.get("BankAccountRef")):
@@ -577,7 +591,7 @@ def _linked(
 
 
 def closed(company: Company, text: object, *, locked: bool) -> Problem | None:
-    """Why nothing of this day may be made or changed."""
+    """Return a problem if this day is closed for changes, else None."""
     through = company.closed_through
     if locked or (through is not None and str(text)[:10] <= through.isoformat()):
         words = "Business Validation Error: The account period has closed and the account books "
@@ -586,7 +600,9 @@ def closed(company: Company, text: object, *, locked: bool) -> Problem | None:
 
 
 def strange(shape: Shape, sent: Mapping[str, object]) -> str | None:
-    """The first word that QuickBooks does not have there, or has in another form."""
+    """Return the first field that QuickBooks does not know or that has the wrong form; else
+    None.
+    """
     return next(_strange(shape, sent), None)
 
 
