@@ -1,4 +1,4 @@
-"""Measure judging one order against the same decision written by hand in Python."""
+"""Measure judging one order against an equal decision written by hand in Python."""
 
 import gc
 import hashlib

@@ -147,7 +147,7 @@ class TargetEdit:
 
 @dataclass(frozen=True, slots=True)
 class TargetDocument:
-    """Identify a live document of another record that may have the same number."""
+    """Identify a live document of another record that may have an equal number."""
 
     route: str
     number: str
@@ -184,8 +184,8 @@ class Facts:
     `billed`: route -> line key -> quantity, else summed over its live postings; `held_of_family`:
     the team that decides about another record's posting; `taken_back`: documents of the family that
     were posted and then reversed. `stored_otherwise`: what the target stored otherwise than it was
-    sent, though nobody edited it. `barred`: route or target -> why no document may be posted there
-    (rules/decisions/barred_documents.py).
+    sent, without an edit by a user. `barred`: route or target -> why no document may be posted
+    there (rules/decisions/barred_documents.py).
     """
 
     first_seen: datetime

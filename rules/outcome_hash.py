@@ -115,9 +115,7 @@ def _of_document(document: Document) -> list[Any]:
 
 
 class _Latest:
-    """Cache the serialized parts of the last document, because two hashes of it are computed in a
-    row.
-    """
+    """Cache the serialized parts of the last document, because two hashes are computed in a row."""
 
     __slots__ = ("_seen",)
 

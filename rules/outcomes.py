@@ -672,7 +672,7 @@ def _without_unread_blanks(findings: list[Finding]) -> list[Finding]:
 def name_lines(
     findings: Iterable[Finding], lines: Sequence[Mapping[str, Any]], currency: object
 ) -> tuple[Finding, ...]:
-    """Return the findings, naming the lines without a SKU and those of 0 pieces.
+    """Return the findings, naming the lines without a SKU and the lines of 0 pieces.
 
     Without a SKU a line is known by its kind, number, title and amount only. A line of 0 pieces
     that costs something has no price of one piece.

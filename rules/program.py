@@ -115,7 +115,7 @@ class Program:
         return bool(getattr(schema, "e_invoice", ""))
 
     def retry(self, target: str, error_class: str, tries: int) -> RetryAnswer | None:
-        """Return the answer to a target's error after so many tries, or None without a matching
+        """Return the answer to a target's error after `tries` tries, or None without a matching
         row.
         """
         retries = self._retries.get(target)
@@ -189,7 +189,7 @@ class Program:
     def decision(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
         """Judge the record like `evaluate`, with a shorter description.
 
-        Decisions and head are equal to those of `evaluate`. The verdicts include at least those
+        Decisions and head are equal to the result of `evaluate`. The verdicts include at least all
         that did not pass, and gates that release a record early; lineage is empty; entries are
         included if a result depends on them.
         """
@@ -219,7 +219,8 @@ class Program:
         now: datetime,
         shared: SharedRead | None = None,
     ) -> Glance:
-        """Return states, amount and bits of the numbered `rules`, equal to those of `evaluate`.
+        """Return states, amount and bits of the numbered `rules`, equal to the result of
+        `evaluate`.
 
         `shared` is the state that another program's glance at this record shares
         (rules/expressions/checks.py).
@@ -232,7 +233,7 @@ class Program:
         )
 
     def read(self, subject: Subject, shared: SharedRead) -> None:
-        """Read a record for the glances that share it. Otherwise the first of them reads it."""
+        """Read a record for the glances that share it. Otherwise the first glance reads it."""
         if kind_program := self._kinds.get(subject.kind):
             kind_program.read(subject, shared)
 
@@ -277,7 +278,7 @@ def compile_interpreted(
 ) -> Program:
     """Return a program that the reference interpreter runs, to verify generated code against.
 
-    Its results are byte for byte those of compile_ruleset's program.
+    Its results are byte for byte equal to the results of compile_ruleset's program.
     """
     return Program(ruleset, hash, schemas, Interpreter, edition)
 

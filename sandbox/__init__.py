@@ -1,1 +1,1 @@
-"""Clearpost sandbox: stand-ins of outside systems, the connector test suite, and the demo."""
+"""Clearpost sandbox: simulators of outside systems, the connector test suite, and the demo."""

@@ -94,7 +94,7 @@ def evaluate(company_id: int) -> int:
 
 @contextmanager
 def _ends_when_stuck() -> Iterator[None]:
-    """Let the kernel end this process if it computes for too long.
+    """Make the kernel end this process if it computes for too long.
 
     As after any crash, other workers take the records; a record that does it three times is held.
     """
@@ -242,7 +242,9 @@ def safely(work: Callable[..., object], *arguments: object) -> int:
 
 
 def call(company_id: int, kind: str) -> None:
-    """Ring the bell of a kind of work. A lost ring is made up for by the next sweep."""
+    """Notify the workers of due work of a kind. If a notification is lost, the next sweep finds the
+    work.
+    """
     processes.ring(company_id, kind)
 
 

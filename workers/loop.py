@@ -127,7 +127,7 @@ class Worker:
         self._children: list[subprocess.Popen[bytes]] = []
 
     def run(self) -> None:
-        """Work until the stop flag is set."""
+        """Process work until the stop flag is set."""
         try:
             while not self._stop.is_set():
                 self._turn()
@@ -136,7 +136,7 @@ class Worker:
             self._leave()
 
     def drain(self) -> None:
-        """Do everything that is due now, then return; uses no queue.
+        """Process everything that is due now, then return; uses no queue.
 
         A daily run may wait for records that were just judged, so it sweeps again after work.
         """
@@ -157,12 +157,12 @@ class Worker:
             self._stop.set()
 
     def _leave(self) -> None:
-        """Hand over the sweeper's duty and end the heartbeat."""
+        """Release the sweeper's duty and end the heartbeat."""
         jobs.safely(self._sweeper.leave)
         jobs.safely(self._pulse.end)
 
     def _turn(self) -> None:
-        """Sweep once and work until the next sweep, unless the database is unusable."""
+        """Run one sweep and process work until the next sweep, unless the database is unusable."""
         seconds = self._bench.settings.sweep_seconds
         if not self._gate.is_open():
             self._end_children()  # they would answer bells
@@ -185,7 +185,7 @@ class Worker:
                 self._stop.wait(min(IDLE_SECONDS, seconds))
 
     def _work(self) -> int:
-        """Do what is due in this process and return how many jobs did something."""
+        """Process due work in this process and return how many jobs did something."""
         doing = {
             "evaluate": jobs.evaluate,
             "push": jobs.push,

@@ -1,8 +1,7 @@
 """Parse changed files again at the cost of the changed declarations only.
 
-`Reader` reuses the nodes of an unchanged declaration and shifts those of a moved one. Editors
-use
-it after each key stroke.
+`Reader` reuses the nodes of an unchanged declaration and shifts the nodes of a moved one. Editors
+use it after each key stroke.
 """
 
 import gc

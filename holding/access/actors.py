@@ -290,7 +290,9 @@ MEETING: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """The name in which an act is done: the actor's own, or that of a person they deputize for."""
+    """The name in which an act is done: the actor's own, or the name of a person they deputize
+    for.
+    """
 
     actor: Actor
     lent: StandIn | None = None
@@ -412,7 +414,7 @@ def _held_with_lenders(
 def _stand_ins(session: Session, held: Mapping[int, _Held]) -> tuple[StandIn, ...]:
     """Return the represented people.
 
-    A person who is limited to some sources cannot have a deputy, who would see all sources.
+    A person limited to some sources cannot have a deputy, because the deputy would see all sources.
     """
     lenders = [key for key, one in held.items() if not one.reach.limited]
     if not lenders:
@@ -523,7 +525,7 @@ def load_keys(settings: Settings) -> Keys | Refusal:
 def make_key_file(path: Path) -> bool:
     """Write a key file with one new key; return whether there was none before.
 
-    The file appears whole, so two processes that start at once use the same key.
+    The file appears whole, so two processes that start at once use one key.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     fresh = _write_keys(path, [Fernet.generate_key()])
@@ -537,7 +539,7 @@ def make_key_file(path: Path) -> bool:
 
 
 def add_key(path: Path) -> None:
-    """Write a new key above those of the file."""
+    """Write a new key above the file's existing keys."""
     _write_keys(path, [Fernet.generate_key(), *_lines(path)]).replace(path)
 
 

@@ -120,7 +120,8 @@ def taken() -> Refusal:
 
 
 def connect(session: Session, person_id: int, account: Subject, now: datetime) -> Refusal | None:
-    """Tie an account to a signed-in person who proved their password, whatever its email address.
+    """Connect an account with a signed-in person who proved their password, whatever its email
+    address.
 
     An account that was disconnected can be connected again in this way only.
     """

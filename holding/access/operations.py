@@ -135,7 +135,7 @@ class RequestState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Requested:
-    """A request for access. `said`: why it was declined."""
+    """A request for access. If it was declined, it contains the reason."""
 
     id: int
     person_id: int
@@ -200,8 +200,8 @@ def undoable(
 ) -> datetime:
     """Store what a form did and until when it can be undone; return that time, or now if it cannot.
 
-    `stood`: the earlier holds of a form that only assigns or snoozes them. `NOTHING_SENT`: the form
-    decides about holds without sending anything.
+    The last argument holds the earlier state of holds that the form only assigns or snoozes.
+    `NOTHING_SENT`: the form decides about holds without sending anything.
     """
     settings_query = select(Person.settings).join(Operation, Operation.person_id == Person.id)
     seconds = undo_seconds(session.scalar(settings_query.where(Operation.id == op))) if op else 0
@@ -226,8 +226,9 @@ def once(
 ) -> Result | Refusal:
     """Run `act` unless this form was submitted before, and store its answer as JSON.
 
-    `asked` is the action's name with its arguments; reuse of the form's id for anything else is
-    refused. A refusal is not stored, so the person can correct the form and submit it again.
+    The form's content is the action's name with its arguments. Reuse of the form's id for other
+    content is refused. A refusal is not stored, so the person can correct the form and submit it
+    again.
     """
     if not op:
         return act()

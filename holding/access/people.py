@@ -353,7 +353,7 @@ def names_of(session: Session, person_ids: Iterable[int | None]) -> dict[int, st
 
 
 def takers(session: Session, company_id: int, person_ids: Collection[int]) -> Mapping[int, str]:
-    """Return those of these people whose role lets them take holds, by id."""
+    """Return id -> name of these people whose role lets them take holds."""
     query = (
         select(Person.id, Person.name)
         .join(Membership, Membership.person_id == Person.id)
@@ -442,7 +442,9 @@ def in_team(session: Session, team_id: int | None, person_id: int | None) -> boo
 
 
 def answering(session: Session, team_id: int | None) -> set[int]:
-    """Return the people who act for a team: its own, or those of the company's fallback team."""
+    """Return the people who act for a team: its own members, or the members of the company's
+    fallback team.
+    """
     if team_id is None:
         return set()
     team = session.get(Team, team_id)

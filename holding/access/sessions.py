@@ -166,7 +166,8 @@ def prove(
     compared: Compared = NOT_COMPARED,
     device: Device = NO_DEVICE,
 ) -> int | Refusal:
-    """Return the id of the person with this password, or the same refusal for every reason.
+    """Return the id of the person with this password, or one refusal that does not reveal the
+    reason.
 
     `compared`: the result of `compare`, used unless the password changed since. Commit also after a
     refusal, because failures are counted, for unknown accounts too.

@@ -55,8 +55,8 @@ class Approved:
 
     @property
     def forbidden(self) -> Refusal | None:
-        """Return the refusal of the whole if nothing was approved because all of it needs other
-        people.
+        """Return the refusal of the whole if nothing was approved, because every document needs
+        other people.
         """
         if self.done or not self.refused or any(left.status != 403 for left in self.refused):
             return None
@@ -294,7 +294,9 @@ def _log_refused(
 def _until(
     session: Session, consents: Sequence[Consent], now: datetime, op: str | None, *, sends: bool
 ) -> datetime:
-    """Return until when this can be undone. `sends`: no other cause holds all of it."""
+    """Return until when this can be undone. `sends`: at least one document is not held for another
+    cause.
+    """
     numbers = [one.posting.number for one in consents]
     if not numbers:
         return now

@@ -131,7 +131,7 @@ class Consent:
 class Desk:
     """The data about the postings under review, read with a constant number of statements.
 
-    `beside`: further queries to run with the same statement.
+    `beside`: further queries to run in one statement with these.
     """
 
     def __init__(
@@ -298,7 +298,7 @@ def foresee(
 ) -> Foreseen:
     """Return what an approval would do now; the approval checks again.
 
-    `beside`: further queries to run with the same statement.
+    `beside`: further queries to run in one statement with these.
     """
     mine = select(Posting).where(Posting.company_id == (actor.company_id or 0))
     chosen = mine.where(bulk.among(Posting.id, ids), *within(actor.reach, Posting))

@@ -95,7 +95,7 @@ class Result:
     rows: tuple[Decided, ...]
 
     def of(self, *fates: Fate) -> Some:
-        """Return the documents with these fates, or all of them."""
+        """Return the documents with these fates; without arguments all documents."""
         return some(row for row in self.rows if row.fate in (fates or tuple(Fate)))
 
     @property

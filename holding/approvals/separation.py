@@ -125,7 +125,7 @@ def touched(
     """Return who worked on each posting; of a person's several deeds the nearest is named.
 
     `named`: the makers from an evaluation that just ran; otherwise a replay finds them. `beside`:
-    further queries to run with the same statements.
+    further queries to run together with these.
     """
     hands: Hands = {posting.id: {} for posting in postings}
     if not postings:
@@ -289,7 +289,7 @@ def _daters(rows: Iterable[Any]) -> Iterator[Deed]:
 def _asking_for_fixes(of: Subquery) -> Select[Any]:
     """Return the query for people who changed a used mapping entry after the version arrived.
 
-    Entries that came with a publish belong to the publisher, who is found separately.
+    Entries that came with a publish belong to the publisher, whom another query finds.
     """
     published = select(RulesetVersion.revision).where(RulesetVersion.company_id == of.c.company_id)
     return (
@@ -347,7 +347,7 @@ def _read(
 class Releasers:
     """The people who may release a hold, and why the current person may not.
 
-    `nobody`: why no person may, and who can change that.
+    If no person may release it, the last field explains why and who can change that.
     """
 
     names: tuple[str, ...]

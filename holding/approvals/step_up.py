@@ -225,7 +225,7 @@ def hold_amounts(
 def need_for_postings(
     session: Session, actor: Actor, posting_ids: Collection[int], now: datetime
 ) -> Need | None:
-    """Return what a page asks for before these postings are approved, or None."""
+    """Return the proof that a page requires before these postings are approved, or None."""
     if _is_off(session, actor, now):
         return None
     return find_need(session, actor, _amounts_of(session, actor, posting_ids).values())
@@ -234,7 +234,7 @@ def need_for_postings(
 def needs_each(
     session: Session, actor: Actor, posting_ids: Collection[int], now: datetime
 ) -> Mapping[int, Need]:
-    """Return posting id -> what a page asks for before this one is approved alone."""
+    """Return posting id -> the proof that a page requires before this posting is approved alone."""
     if _is_off(session, actor, now):
         return {}
     amounts = _amounts_of(session, actor, posting_ids)
@@ -263,7 +263,7 @@ def _amounts_of(
 def need_for_holds(
     session: Session, actor: Actor, hold_ids: Collection[int], now: datetime
 ) -> Need | None:
-    """Return what a page asks for before these holds are released, or None."""
+    """Return the proof that a page requires before these holds are released, or None."""
     if _is_off(session, actor, now):
         return None
     company_id = actor.company_id or 0

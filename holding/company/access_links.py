@@ -475,7 +475,7 @@ def end(
 ) -> str | Refusal:
     """End the second factor and all sessions of a person who lost it, and return the name.
 
-    Nobody may do it for themselves, or for a person with a role in another company.
+    A user may not do it for themselves, or for a person with a role in another company.
     """
     person = administered(session, actor, company_id, person_id)
     if isinstance(person, Refusal):

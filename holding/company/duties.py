@@ -42,7 +42,7 @@ ACT = "people.admin"
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """An invited person who has not joined yet."""
+    """An invitation of a person that is not used yet."""
 
     id: int
     email: str

@@ -210,7 +210,7 @@ def found_company(
 
 
 def _ensure_person(session: Session, person: FirstPerson) -> int | Refusal:
-    """Return the id of the person with this email address, who is added if missing."""
+    """Return the id of the person with this email address; add the person if missing."""
     known = id_of_address(session, person.email)
     if known is not None:
         return known

@@ -103,7 +103,7 @@ def finish(
 ) -> KeySet | Refusal:
     """Exchange the returned code for a key, which waits for its test.
 
-    Each return works once, for the same person, session, company and connection.
+    Each return works once, and only for the person, session, company and connection that began it.
     """
     with database.read() as session:
         connection = session.get_one(Connection, connection_id)

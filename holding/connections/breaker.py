@@ -258,7 +258,7 @@ def let_begin(session: Session, connection_id: int) -> None:
 def keep_key(session: Session, connection_id: int) -> None:
     """Lock the key until the commit, because a new key frees refused documents and must see them.
 
-    Call this before locking records, in the same order as storing a key.
+    Call this before locking records, which is also the order in which a key is stored.
     """
     key = select(Connection.key_id).where(Connection.id == connection_id)
     session.execute(key.with_for_update(read=True))
@@ -303,7 +303,7 @@ def locked(session: Session, connection_id: int) -> Throttle:
 def body_of(found: Found, fault: str = "") -> dict[str, Any]:
     """Return a reading as it is stored: the differences, the target's words and proof.
 
-    `fault`: the target stored the document otherwise from the start; nobody changed it since.
+    `fault`: the target stored the document otherwise from the start, and no user changed it since.
     """
     return {
         "found": found.kind,
@@ -336,8 +336,8 @@ def covers(body: Mapping[str, Any], found: Found) -> bool:
 def edits(route: str, seq: int, body: Mapping[str, Any] | None) -> tuple[TargetEdit, ...]:
     """Return the reading as facts: each changed field, or what happened to the whole document.
 
-    A document that is missing, or that the target never stored as it was sent, was changed by
-    nobody: a hold of the reading reports it (holding/reconciliation/stored_faults.py).
+    A document that is missing, or that the target never stored as it was sent, was not changed by a
+    user: a hold of the reading reports it (holding/reconciliation/stored_faults.py).
     """
     if body is None or body["found"] in ("equal", "absent") or body.get("fault"):
         return ()

@@ -2,7 +2,7 @@
 
 Rates are stored as master data of kind `rate`, so an evaluation of an earlier moment sees the rates
 of that moment. Each item is `UNIT|ITEM` with the body `{"base", "num", "den", "by", "at"}`. Rates
-are required only where the item `asked` exists.
+are required only if a special item switches the requirement on.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -29,7 +29,7 @@ Worth = tuple[str, int, int]
 
 @dataclass(frozen=True, slots=True)
 class WaitingRate:
-    """A rate that nobody confirmed, and how many records wait for that; `cause_id` names it."""
+    """A rate that is not confirmed yet, and how many records wait for that; `cause_id` names it."""
 
     cause_id: int
     unit: str
@@ -64,7 +64,7 @@ class Rates:
     """The rates of one target: whether confirmation is required, the confirmed ones and those that
     wait.
 
-    `told`: for how many items an imported list has rates.
+    The last field counts the items with rates in an imported list.
     """
 
     asked: bool

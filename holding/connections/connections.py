@@ -111,7 +111,7 @@ def _is_secret(box: Keys, connection: Connection, row: ConnectionKey, secret: st
 def forget_copies(
     session: Session, connection: Connection, row: ConnectionKey, secret: str, box: Keys
 ) -> None:
-    """Delete replaced keys with the same secret as the key in use."""
+    """Delete replaced keys whose secret equals the secret of the key in use."""
     session.flush()
     others = select(ConnectionKey).where(
         ConnectionKey.connection_id == connection.id, ConnectionKey.id != row.id
@@ -365,7 +365,9 @@ def untested_label(name: str) -> str:
 
 
 def _renew_refused_holds(session: Session, connection: Connection) -> None:
-    """Let open holds for a refused key show that the test is awaited: the settings are others."""
+    """Update the message of open holds for a refused key: the settings changed, so the next test is
+    awaited.
+    """
     key = CauseKey(CauseKind.CREDENTIAL, connection.name)
     for cause_id in states.ids_of(session, connection.company_id, [key]).values():
         session.execute(

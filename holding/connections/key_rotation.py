@@ -329,7 +329,9 @@ def _log_change(
     replaced: Sequence[int],
     now: datetime,
 ) -> None:
-    """Log the key that is in use now. The same key stored again leaves no earlier one behind."""
+    """Log the key that is in use now. If an equal key was stored again, no earlier key is
+    mentioned.
+    """
     words = (
         f"The key of {connection.name} that ends in {row.tail} passed its test and is in use now."
     )

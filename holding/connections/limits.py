@@ -1,8 +1,8 @@
 """Rate limits of a target: calls a minute and documents a month, shared by all workers.
 
 The token bucket is in the throttle row of the oldest connection whose calls are counted together.
-It fills with 80 % of the allowed calls a minute and holds 15 % of them. So no minute exceeds the
-limit, and some calls are left for lookups by people.
+It fills with 80 % of the allowed calls a minute, and its size is 15 % of the allowed calls. So no
+minute exceeds the limit, and some calls are left for lookups by people.
 """
 
 from collections.abc import Sequence
@@ -205,7 +205,7 @@ def is_short(session: Session, channel: Channel, now: datetime) -> bool:
 def documents_left(session: Session, connection: Connection, now: datetime) -> int | None:
     """Return how many documents the month still allows, or None without a known limit.
 
-    Documents that are being sent or have no answer yet have their part of it.
+    Documents that are being sent or have no answer yet count as used.
     """
     zone = zone_of(session, connection.company_id)
     row = _counted(breaker.known(session, connection.id), zone, now)

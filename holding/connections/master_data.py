@@ -424,7 +424,7 @@ def is_spent(row: Throttle, zone: tzinfo, now: datetime) -> bool:
 def log_quota(
     session: Session, connection: Connection, row: Throttle, now: datetime, was_spent: bool
 ) -> None:
-    """Record that the month's quota is used up, and until when, or that there is more of it."""
+    """Record that the month's quota is used up, and until when, or that it is available again."""
     zone = zone_of(session, connection.company_id)
     spent = is_spent(row, zone, now)
     if spent == was_spent:

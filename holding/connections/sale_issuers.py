@@ -113,7 +113,7 @@ def books_marketplaces(settings: Mapping[str, Any]) -> bool:
 class DoubleBooking:
     """A target whose own module books marketplace sales, or may, beside marketplace sources.
 
-    `is_on` is false where nobody has answered whether the module is on.
+    `is_on` is false if it is unknown whether the module is on.
     """
 
     target: str
@@ -151,7 +151,7 @@ class DoubleBooking:
 class OpenAnswers:
     """What an administrator still has to answer about marketplace sales.
 
-    `unknown`: sources of which it is not known who makes the e-Invoices.
+    `unknown`: sources without an answer about who issues the e-Invoices.
     """
 
     unknown: tuple[str, ...]
@@ -209,7 +209,7 @@ def _source_form(connector: str) -> ConnectionForm | None:
 
 
 def _e_invoice_types(connector: str, settings: Mapping[str, Any]) -> Iterator[str]:
-    """Return the document types of which the target makes an e-Invoice under these settings."""
+    """Return the document types that the target issues e-Invoices for under these settings."""
     target = registry.targets().get(connector)
     stated = target.form.e_invoices if target else None
     for doc_type in stated.types if stated else ():

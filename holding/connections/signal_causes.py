@@ -95,8 +95,8 @@ def found_now(
 def _many_failures(
     session: Session, company: Company, standing: Iterable[Signal], now: datetime
 ) -> list[Found]:
-    """Connections that reject many records for one cause: those that began to in the window, and
-    those that are known and not cleared yet.
+    """Return connections that reject many records for one cause: recent ones in the time window,
+    and known ones that are not cleared yet.
     """
     of_push = Hold.code.in_(sorted(PUSH_CODES))
     query = (
@@ -233,9 +233,8 @@ def _blocked_close(session: Session, company: Company, now: datetime) -> list[Fo
 
 
 def _differing_totals(session: Session, company: Company) -> list[Found]:
-    """Targets that keep another total than was sent, of documents that were sent more than once:
-    by what they answered, or by what they showed when they were read again. What rounding explains
-    counts as the total itself.
+    """Return targets whose documents have another total than was sent, for documents sent more than
+    once. The target's answer or a later reading shows it. A rounding difference does not count.
     """
     query = (
         select(
@@ -267,8 +266,8 @@ def _differing_totals(session: Session, company: Company) -> list[Found]:
 
 
 def _told_otherwise(session: Session, company_id: int) -> set[int]:
-    """Postings whose document was sent again and has another total there: the newest of each
-    target by its answer, all of them by what it shows.
+    """Return postings whose document was sent again and has another total in the target. Answers
+    are checked for the newest postings of each target, readings for all postings.
     """
     shown = select(Hold.posting_id).where(
         Hold.company_id == company_id, HOLD_OPEN, Hold.code == TOTALS, Hold.posting_id.is_not(None)
@@ -284,7 +283,9 @@ def _told_otherwise(session: Session, company_id: int) -> set[int]:
 
 @cache
 def _answered_otherwise() -> Select[int]:
-    """The postings among the newest of a target to which it answered with another total."""
+    """Return the query for postings, among a target's newest, to which it answered with another
+    total.
+    """
     newest = (
         select(Push.id)
         .where(Push.connection_id == bindparam("connection_id"), Push.state == PushState.ACCEPTED)

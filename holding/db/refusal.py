@@ -162,7 +162,7 @@ def listed(words: Iterable[str]) -> str:
 
 
 def headed(text: str) -> tuple[str, str]:
-    """An answer as what is read at once, and the rest of a long one.
+    """Split a long answer into a short head and the rest; the rest of a short answer is blank.
 
     >>> headed("Yes; short."), headed("Yes, by number; " + "x" * 200)[0]
     (('Yes; short.', ''), 'Yes, by number;')

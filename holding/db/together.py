@@ -108,8 +108,8 @@ def at_most(count: int) -> ColumnElement[int]:
 
 
 def keep(engine: Engine) -> Engine:
-    """Let a read-only engine made with `POOL` keep the plans of statements with the
-    `KEPT` option.
+    """Make a read-only engine created with `POOL` keep the plans of statements with the `KEPT`
+    option.
     """
     any_values: WeakSet[Any] = WeakSet()
     """Driver connections whose present transaction plans for any values."""

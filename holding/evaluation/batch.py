@@ -283,7 +283,7 @@ class PlannedPosting:
 class PostedChange:
     """A planned update or void of a posted document.
 
-    `given_up`: the planned change is removed again. `is_void_there`: somebody made it void in the
+    `given_up`: the planned change is removed again. `is_void_there`: a user voided it in the
     target, so that nothing is sent.
     """
 
@@ -389,7 +389,8 @@ class Plan:
         return self.listed.book if self.listed else None
 
     def hold_money(self, hold: WantedHold | HoldRow, books: str) -> HoldMoney:
-        """Return the amount of a hold: of an approval what will be sent, else that of its record.
+        """Return the amount of a hold: the amount to be sent for an approval, else the record's
+        amount.
 
         `books` is the company's currency.
         """
@@ -421,7 +422,7 @@ def want_holds(
     *,
     route: str = "",
 ) -> None:
-    """Add a wanted hold for each finding; findings with the same key share one hold.
+    """Add a wanted hold for each finding; findings with an equal key share one hold.
 
     `route`: the hold's route, if it is not the finding's own.
     """

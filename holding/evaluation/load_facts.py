@@ -523,10 +523,10 @@ def _shared(
 ) -> tuple[History, tuple[TargetDocument, ...]]:
     """Return records with an equal reference and documents with an equal number.
 
-    A record of the same source with this very number appears once, with both ids. Another record
-    counts if it came first, or has a document in flight or posted. So of two equal records the
-    first is posted and the second held. A record that came after this one was made ready (`late`)
-    counts too.
+    A record of this source with this very number appears once, with both ids. Another record counts
+    if it came first, or has a document in flight or posted. So of two equal records the first is
+    posted and the second held. A record that came after this one was made ready (`late`) counts
+    too.
     """
     linked, twins = near.linked.get(row.id), near.twins.get(row.id, {})
     if not linked:
@@ -715,8 +715,8 @@ def decided_releases(
 ) -> list[Release]:
     """Return the releases and rejections that people gave for this content.
 
-    A decision that depends on linked records ends when one of them changes. So does the rejection
-    of a part, because more of the order may be delivered later.
+    A decision that depends on linked records ends when one linked record changes. So does the
+    rejection of a part, because more of the order may be delivered later.
     """
     releases = [one for one in near.releases[record_id] if one.content_sha256 == content]
     linked_at = near.linked_at(record_id) if releases else None

@@ -168,7 +168,7 @@ def _looked_at(batch: Batch, case: Case) -> bulk.Encoded:
 
 @lru_cache(maxsize=256)  # a delivery brings many records at one moment
 def _seen(first_seen: datetime, known: frozenset[str]) -> bulk.Encoded:
-    """Return the encoded facts of a record of which only the arrival time is known."""
+    """Return the encoded facts of a record if only its arrival time is known."""
     content = {"facts": Facts(first_seen).to_json(), "known": sorted(known)}
     return bulk.Encoded(json_text(content))
 
@@ -459,7 +459,7 @@ class _Answered:
         )
 
     def _act(self, step: Step, row: PostingRow, *, go: bool) -> None:
-        """An update or a void waits on the posting itself, which stays posted meanwhile."""
+        """Plan an update or void. It waits on the posting itself, which stays posted meanwhile."""
         content = step.document.to_json() if step.document is not None else row.standing
         hash_ = self._hash(step)
         same = row.hash == hash_
@@ -501,7 +501,7 @@ class _Answered:
         )
 
     def _later(self) -> None:
-        """Something is due, and waits for its hour or for another document."""
+        """Plan a waiting posting: a document is due later, or waits for another document."""
         route = self.decision.route
         unsent = [seq for (name, seq) in self.rows if name == route]
         seq = max(unsent) if unsent else self.sent[-1].seq + 1
@@ -534,7 +534,9 @@ def _first(
     steps: Sequence[Step],
     findings: Sequence[Finding],
 ) -> None:
-    """Plan a route of which nothing was sent, or all was taken back: one posting as decided."""
+    """Plan a route without sent documents, or with all documents reversed: one posting as
+    decided.
+    """
     planned = [row.seq for (route, _), row in rows.items() if route == decision.route]
     seq = steps[-1].seq if steps else min(planned, default=1)
     row = rows.pop((decision.route, seq), None)

@@ -293,7 +293,7 @@ def _freed_numbers(plans: Sequence[Plan]) -> set[str]:
 def _unaware(batch: Batch, plans: Sequence[Plan]) -> set[int]:
     """Return similar records that may have been made ready without knowing this new content.
 
-    Records of the same batch were loaded together and are left out.
+    Records of this batch were loaded together and are left out.
     """
     alike = {
         other

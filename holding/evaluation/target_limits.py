@@ -35,8 +35,8 @@ _FILLINGS: Final[tuple[Fillings, Fillings]] = (
 class Limit:
     """Why a target could never take a document: the words, and who can change it.
 
-    `cause` is what documents with the same limit have in common. `owner` is blank where whoever
-    writes the rules has to change them. `is_number` if the document number is too long.
+    `cause` is equal for documents with an equal limit. `owner` is blank if the rules must be
+    changed. `is_number` if the document number is too long.
     """
 
     words: str
@@ -160,7 +160,7 @@ def limit_of(
 
 
 def _limit_cause(answer: Answer, is_number: bool) -> str:
-    """Return what documents with the same limit have in common: the field, without its value."""
+    """Return the common key of documents with an equal limit: the field, without its value."""
     field = "number" if is_number else answer.words.partition(" of line ")[0].partition(" has ")[0]
     return f"{LIMITS_RULE}:{field[:60]}"
 
@@ -170,7 +170,7 @@ def _number_words(
 ) -> tuple[str, bool]:
     """Return the message about a number that is too long, and whether it is the source's own.
 
-    Where the rules lengthen the record's number, whoever writes the rules has to shorten it.
+    If the rules lengthen the record's number, the rules must be changed.
     """
     schema = _schema_of(target, document)
     most, number = schema.number_max if schema is not None else 0, document.number
@@ -211,7 +211,7 @@ def _with_values(
 def _is_about_known_values(limit: Limit, document: Document, schema: DocumentSchema) -> bool:
     """Check whether a limit is one of the number or of a value that the document has.
 
-    What a connector says about a filled-in value, or about a missing one, is no limit.
+    A connector's message about a filled-in or missing value is no limit.
     """
     if limit.error_class == "missing_field":
         return False

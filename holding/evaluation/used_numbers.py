@@ -80,7 +80,7 @@ class NumberUser:
     zone: str
 
     def words(self, number: str, system: str) -> str:
-        """Return the message about another document with the same number."""
+        """Return the message about another document with an equal number."""
         record, source = self.record, self.source
         if self.moment is None:
             return (
@@ -145,7 +145,7 @@ def find_used_numbers(
 
 
 def _ledgers(batch: Batch) -> dict[int, int]:
-    """Return connection id -> the id of the first connection to the same company there."""
+    """Return connection id -> the id of the first connection to an equal company there."""
     ledgers: dict[int, int] = {}
     first: dict[tuple[object, str], int] = {}
     for target in sorted(batch.targets.values(), key=lambda one: one.id):
@@ -204,7 +204,9 @@ def _is_known_duplicate(plan: Plan, route: str) -> bool:
 
 
 def find_used_number(batch: Batch, plan: Plan, route: Route, seq: int, document: Document) -> str:
-    """Return who has the document's number already, and plan its hold; else nothing."""
+    """Return the message about a document that already has this number, and plan the hold; else
+    blank.
+    """
     words = batch.used_numbers.get((plan.case.record_id, route.name, seq), "")
     if words:
         target = batch.targets[route.target]

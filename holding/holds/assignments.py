@@ -486,7 +486,7 @@ def ask_source(
 ) -> Done | Refusal:
     """Send a user the request to correct the record in its source, because the target is right.
 
-    The hold ends by itself when the record says what the target shows.
+    The hold ends by itself when the record equals what the target shows.
     """
 
     def act() -> Each | Refusal:

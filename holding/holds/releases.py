@@ -346,9 +346,9 @@ def unpost_vanished(
 ) -> None:
     """Make the vanished document of a hold ready to be created again.
 
-    Its accepted pushes end as dropped, with an event of the text `say` each. The next push has
-    another number and so another idempotency key: a target would answer a repeated key without
-    storing anything. It is looked up before it is sent.
+    Its accepted pushes end as dropped, with an event of this text each. The next push has another
+    number and so another idempotency key: a target would answer a repeated key without storing
+    anything. It is looked up before it is sent.
     """
     session, posting = desk.session, desk.postings[hold.posting_id or 0]
     connection = session.get_one(Connection, posting.connection_id)
@@ -410,7 +410,7 @@ def send_again(
 ) -> Done | Refusal:
     """Send a document again that the target accepted and does not have, after a lookup.
 
-    The latest version is evaluated first; an approval of the same content still counts.
+    The latest version is evaluated first; an approval of unchanged content still counts.
     """
 
     def act(desk: Desk, hold: Hold, voice: Voice) -> Done | Refusal:

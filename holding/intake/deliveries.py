@@ -201,7 +201,7 @@ def store_delivery(session: Session, delivery: Delivery) -> Delivery | Refusal:
 
 
 def _again(session: Session, delivery: Delivery) -> Delivery | Refusal | None:
-    """Return an earlier delivery with the same key, signature or body, and increment its counter.
+    """Return an earlier delivery with an equal key, signature or body, and increment its counter.
 
     The signature is compared first, because an unsigned id may be forged.
     """
@@ -439,7 +439,7 @@ def _posted(session: Session, connection: Connection) -> frozenset[str]:
 def _spent(
     session: Session, connection: Connection, target: Target, calls: int, now: datetime
 ) -> bool:
-    """Spend calls of the target's limit; return False if too few are left."""
+    """Use calls of the target's limit; return False if too few are left."""
     per_minute = calls_a_minute(target, connection.settings, 1.0)
     if per_minute is None or not calls:
         return True
@@ -538,7 +538,7 @@ def new_versions(
 ) -> Sequence[IncomingRecord]:
     """Return the records that would add a version.
 
-    Pulled records are what the source shows now. If two contents have the same change stamp, the
+    Pulled records are what the source shows now. If two contents have an equal change stamp, the
     shown one counts again, with a stamp one microsecond later than the newest.
     """
     all_records = list(records)
@@ -566,8 +566,8 @@ def _shown_again(one: IncomingRecord, digest: str, state: StoredRecord) -> Incom
     """Return the record with a later stamp if its content changed without a new stamp, else None.
 
     Such a record would count as already stored or as older. Its new stamp is the newest stored
-    stamp plus one microsecond. A later change under the same original stamp is detected too: the
-    stored stamp then exceeds the original one by the microseconds added so far.
+    stamp plus one microsecond. A later change under an unchanged original stamp is detected too:
+    the stored stamp then exceeds the original one by the microseconds added so far.
     """
     moment, newest = (
         moment_of_stamp(stamp) if stamp else None for stamp in (one.stamp, state.newest_stamp)

@@ -409,7 +409,7 @@ def find_twins(
     """Return the ids of twins (same source, kind and number) by record, and which came later
     unposted.
 
-    A later twin counts only while something may come of it.
+    A later twin counts only while it may still be posted.
     """
     rows = session.execute(_TWINS, {"company": company_id, "ids": list(ids)})
     twins: dict[int, dict[int, str]] = defaultdict(dict)

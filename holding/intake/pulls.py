@@ -675,7 +675,7 @@ class KeyUse:
     keys: Keys
 
     def asked(self, secret: str, ask: Callable[[str], Page | NoPage]) -> Page | NoPage | PullLater:
-        """Return what `ask` returns with a valid key."""
+        """Call the function with a valid key and return its result."""
         source = self.source
         if not isinstance(source, Renewing):
             return ask(secret)

@@ -381,7 +381,7 @@ def _allowed(source: Connection) -> tuple[str, ...]:
 
 
 def _many(kind: str) -> str:
-    """orders, deliveries, settlement payments"""
+    """Return the plural of a record kind: orders, deliveries, settlement payments."""
     word = kind.replace("_", " ")
     return f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
 

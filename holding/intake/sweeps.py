@@ -83,7 +83,7 @@ def mark_listed(
     changed: Sequence[IncomingRecord],
     now: datetime,
 ) -> None:
-    """Note that these records were compared; `changed` are those that brought a new version."""
+    """Record that these records were compared; `changed` lists the records with a new version."""
     ids = ids_of(session, source_id, {(one.kind, one.external_id) for one in listed})
     other = {ids.get((one.kind, one.external_id)) for one in changed}
     for result, record_ids in (
@@ -94,7 +94,7 @@ def mark_listed(
 
 
 def mark_missing(session: Session, record_ids: Collection[int], now: datetime) -> None:
-    """Note that the sweep compared these records and did not find them."""
+    """Record that the sweep compared these records and did not find them."""
     _mark(session, record_ids, Compared.MISSING, now)
 
 
@@ -183,7 +183,7 @@ def _ordered_since(session: Session, record_ids: Sequence[int], oldest: str) -> 
 
 
 def _doubt(missing: Mapping[str, int], listed: Mapping[str, int]) -> str:
-    """Return why so many missing records of one kind are not believed; or ""."""
+    """Return why this number of missing records of one kind is doubtful; or ""."""
     for kind, count in sorted(missing.items()):
         listed_count = listed.get(kind, 0)
         allowed = max(FEW, listed_count // SHARE) if listed_count else 1
@@ -198,7 +198,7 @@ def _doubt(missing: Mapping[str, int], listed: Mapping[str, int]) -> str:
 
 
 def is_doubt(words: str | None) -> bool:
-    """Check whether the stored words about a sweep are those of a doubtful comparison."""
+    """Check whether the stored words about a sweep report a doubtful comparison."""
     return (words or "").startswith("The nightly sweep does not list ")
 
 

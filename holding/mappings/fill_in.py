@@ -43,7 +43,7 @@ class FilledForm:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The entered value that kept all of them from being saved, and why."""
+    """The entered value that prevented all values from being saved, and why."""
 
     cause_id: int
     refusal: Refusal

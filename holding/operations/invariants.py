@@ -697,9 +697,9 @@ def check(
 ) -> Checked:
     """Check all invariants of one company without writing.
 
-    `ledger` are files of target stand-ins, `keys` make I13 search for the connections' own secrets,
-    `anchors` are chain heads noted elsewhere, for I11. Raise OSError or ValueError for a ledger
-    that cannot be read.
+    `ledger` are files of target simulators, `keys` make I13 search for the connections' own
+    secrets, `anchors` are chain heads noted elsewhere, for I11. Raise OSError or ValueError for a
+    ledger that cannot be read.
     """
     connections = session.scalars(
         select(Connection).where(Connection.company_id == company_id)

@@ -221,8 +221,9 @@ def plan_returned_change(
 ) -> str | None:
     """Create the mail about a returned change in the caller's transaction; return the recipient.
 
-    None where the author is unknown, left, or wants no mail about their own work. `why` is sent
-    as written; `link`: the change's page; `say(language, text)` translates our texts (en, ms, zh).
+    None where the author is unknown, left, or wants no mail about their own work. `why` is sent as
+    written; `link`: the change's page; the last argument translates a text into a language (en, ms,
+    zh).
     """
     company = session.get_one(Company, actor.company_id)
     mine = (Change.company_id == company.id, Change.no == change_no)

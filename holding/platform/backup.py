@@ -56,7 +56,7 @@ class BackupNote:
     bytes: int
 
     def is_old(self, now: datetime, hours: float) -> bool:
-        """Whether it was made more than so many hours ago."""
+        """Check whether the backup is older than this number of hours."""
         return now - self.at > timedelta(hours=hours)
 
 
@@ -114,9 +114,9 @@ UNFIT: Final = "DBS02"  # the code where it has another schema, or none
 
 
 def before_migration(url: str, home: Path, now: datetime) -> Path | Refusal | None:
-    """The copy of a database whose schema is older than this program's; None where none is needed:
-    nothing is in it yet, or nothing will change. A database that cannot be copied, or is older than
-    the baseline, is refused.
+    """Copy a database whose schema is older than this program's, and return the copy's path. None
+    if the database is empty or its schema is current. Refuse a database that cannot be copied, or
+    is older than the baseline.
     """
     found = _version(url)
     if found is None or found >= VERSION:
@@ -138,7 +138,9 @@ def before_migration(url: str, home: Path, now: datetime) -> Path | Refusal | No
 
 
 def _version(url: str) -> str | None:
-    """None also where it cannot be asked: the migration says why."""
+    """Return the schema version of the database. None if it is unreachable, which the migration
+    then reports.
+    """
     try:
         database = Database(url)
         try:
@@ -150,7 +152,9 @@ def _version(url: str) -> str | None:
 
 
 def _dump(url: str, path: Path) -> str:
-    """What went wrong with the copy; the password is handed on where no other process reads it."""
+    """Copy a PostgreSQL database with pg_dump and return the error, else blank. The password is
+    passed in the environment, so that other processes cannot read it.
+    """
     program = shutil.which("pg_dump")
     if program is None:
         return "pg_dump is not on the path."
@@ -173,8 +177,8 @@ def _dump(url: str, path: Path) -> str:
 
 
 def back_up(url: str, path: Path) -> Refusal | None:
-    """A copy of the database as of one moment, while everything runs, in a new file that only its
-    owner reads; why there is none. A file that is there already is never written over (409).
+    """Copy the database as of one moment, while everything runs, to a new file that only its owner
+    can read. Return a refusal if that fails. An existing file is never overwritten (409).
     """
     if _version(url) is None:
         words = "There is nothing to copy: the database is empty, or out of reach."
@@ -195,8 +199,8 @@ def back_up(url: str, path: Path) -> Refusal | None:
 
 
 def note_backup(url: str, path: Path, sha256: str, now: datetime) -> bool:
-    """Note in the database that this copy of it was made; False where that is not possible, as in
-    one whose schema is another.
+    """Record this copy in the database. False if that is not possible, for example in a database
+    with another schema.
     """
     if _version(url) != VERSION:
         return False
@@ -219,12 +223,14 @@ def note_backup(url: str, path: Path, sha256: str, now: datetime) -> bool:
 
 
 def newest_backup_query() -> Question[BackupNote | None]:
-    """The last backup that was noted here."""
+    """Create the query for the last recorded backup."""
     return _NOTED.first((yield _NEWEST))
 
 
 def copy_file(url: str, path: Path) -> str:
-    """What went wrong with the copy of a file; one in use is copied as of one moment."""
+    """Copy an SQLite file and return the error, else blank. A file in use is copied as of one
+    moment.
+    """
     source = make_url(url).database or ""
     try:
         with closing(sqlite3.connect(source)) as ours, closing(sqlite3.connect(path)) as copy:
@@ -235,9 +241,10 @@ def copy_file(url: str, path: Path) -> str:
 
 
 def server_of(url: str) -> tuple[str, dict[str, str]]:
-    """How programs of PostgreSQL are told a database: a word of their command, and an environment.
+    """Return the connection string and the environment for PostgreSQL's command-line programs.
 
-    No password at all is in the word: every user of a machine reads the words of commands.
+    The string contains no password, because every user of a machine can read the arguments of
+    commands.
     """
     given = make_url(url).set(drivername="postgresql")
     password = {"PGPASSWORD": given.password} if given.password else {}
@@ -267,7 +274,7 @@ def restore(url: str, file: Path, now: datetime) -> Restored | Refusal:
 
 
 def _put_file(url: str, file: Path, now: datetime) -> Restored | Refusal:
-    """A file becomes the database by one change of its name, when everything is done to it."""
+    """Restore an SQLite file: prepare a copy completely, then rename it to the database's name."""
     place = Path(make_url(url).database or "")
     for one in (place, *(place.with_name(f"{place.name}{rest}") for rest in _LOGS)):
         if one.exists() and one.stat().st_size:
@@ -328,7 +335,7 @@ def _other_backup(version: str) -> Refusal | None:
 
 
 def _pause(url: str, now: datetime, version: str = "") -> None:
-    """Pause every target; with a version, what says the schema is written in the same moment."""
+    """Pause every target; with a version, also write the schema version in that transaction."""
     database = Database(url)
     try:
         with database.write() as session:
@@ -341,8 +348,8 @@ def _pause(url: str, now: datetime, version: str = "") -> None:
 
 
 def _put_dump(url: str, file: Path, now: datetime) -> Restored | Refusal:
-    """A dump without the row that says which schema it has: until that stands, no worker that
-    already runs on this database claims anything, and it is written together with the pauses.
+    """Restore a PostgreSQL dump without the row of its schema version. That row is written together
+    with the pauses of all targets. Until then, no running worker claims work.
     """
     program = shutil.which("pg_restore")
     if program is None:
@@ -378,7 +385,7 @@ def _put_dump(url: str, file: Path, now: datetime) -> Restored | Refusal:
 
 
 def _run(words: list[str], environment: dict[str, str] | None = None) -> tuple[str, str]:
-    """What a program printed, and what went wrong."""
+    """Run a program and return its output and its error message; blank if it succeeded."""
     ran = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
     return ran.stdout, (ran.stderr.strip() or "it ended early") if ran.returncode else ""
 
@@ -415,8 +422,8 @@ def _mark_targets(url: str, now: datetime) -> int:
 def note_version(
     database: Database, now: datetime, *, version: str = __version__, schema: str = VERSION
 ) -> bool:
-    """Note that this version runs; whether another ran before. Of many that start at once one
-    finds the change, and tells it.
+    """Record that this version runs, and return whether another version ran before. Among processes
+    that start at once, only one logs the change.
     """
     with database.read() as session:
         if _known(session) == (version, schema):
@@ -438,7 +445,7 @@ def note_version(
 
 
 def _known(session: Session, *, lock: bool = False) -> tuple[str, str] | None:
-    """Version and schema that were noted last."""
+    """Return the version and schema that were recorded last, or None."""
     query = select(ProgramVersion.version, ProgramVersion.schema).where(ProgramVersion.id == ONLY)
     row = session.execute(query.with_for_update() if lock else query).one_or_none()
     return (row.version, row.schema) if row else None
@@ -447,7 +454,7 @@ def _known(session: Session, *, lock: bool = False) -> tuple[str, str] | None:
 def _log_upgrade(
     session: Session, now: datetime, before: tuple[str, str], after: tuple[str, str]
 ) -> None:
-    """One event for each company."""
+    """Log the upgrade as an event of each company."""
     earlier = f"version {before[0]}" if before[0] else "an earlier version"
     body = {
         "say": f"Clearpost was changed from {earlier} (schema {before[1]})"
@@ -488,10 +495,11 @@ def downgrade(url: str, to: str) -> None:
 
 
 def migrate(url: str, to: str | None = None) -> Refusal | None:
-    """Bring the database to this program's version, or down to `to`; why not, where it cannot be.
+    """Migrate the database to this program's version, or down to `to`. Return a refusal if that
+    fails.
 
-    A version that is none has the status 400; a database out of reach, or with a schema that this
-    program cannot migrate, 503.
+    An unknown version has the status 400. An unreachable database, or a schema that this program
+    cannot migrate, has 503.
     """
     try:
         if to is None:
@@ -511,7 +519,7 @@ def migrate(url: str, to: str | None = None) -> Refusal | None:
 
 
 def check_version(url: str) -> Refusal | None:
-    """Why this program may not work with the database, or None when it may."""
+    """Return why this program cannot use the database, or None if it can."""
     try:
         database = Database(url)
     except (ArgumentError, ModuleNotFoundError) as error:
@@ -524,7 +532,7 @@ def check_version(url: str) -> Refusal | None:
 
 
 def version_refusal(database: Database) -> Refusal | None:
-    """The same of a database that is open already, whatever became of it since."""
+    """Return why this program cannot use an open database, or None if it can."""
     try:
         found = version_of(database)
     except DBAPIError as error:
@@ -568,7 +576,7 @@ def _other_schema(found: str | None) -> Refusal:
 
 
 def version_of(database: Database) -> str | None:
-    """The version a database is at; None for one that was never migrated."""
+    """Return the schema version of a database; None if it was never migrated."""
     with database.engine.connect() as connection:
         try:
             found = connection.scalar(text("SELECT version_num FROM alembic_version"))

@@ -441,7 +441,7 @@ def wake_linked(session: Session, record_ids: Collection[int], now: datetime) ->
 
 
 def wake_releasable(session: Session, record_ids: Collection[int], now: datetime) -> int:
-    """Make due those of these records that are ready, or that a running evaluation may release."""
+    """Make these records due if they are ready, or if a running evaluation may release them."""
     if not record_ids:
         return 0
     return _set_due(session, _LETTING_GO, now, ids=sorted(record_ids))
@@ -546,7 +546,7 @@ def _facts(
 
 
 def wake_marked(database: Database, now: datetime) -> int:
-    """Continue with stored marks, oldest first; return how many records were woken."""
+    """Process stored marks, oldest first; return how many records were woken."""
     woken = 0
     for _ in range(TURNS):
         with database.read() as session:

@@ -132,7 +132,7 @@ class Acting(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """One event to write; `body` contains the sentence `say`."""
+    """One event to write; `body` contains its sentence."""
 
     company_id: int
     at: datetime

@@ -1,7 +1,7 @@
 """Keep a private Redis server running, and end it when the parent process ends.
 
-This module stands alone because it runs as a process of its own beside each program. It imports
-only the standard library, so that it starts at once and stays small.
+This module imports no other module of ours, because it runs as a process of its own beside each
+program. It imports only the standard library, so that it starts at once and stays small.
 """
 
 import os

@@ -42,8 +42,8 @@ Sealed = dict[str, Any]
 class Kind:
     """A table and its sealed columns.
 
-    `by`: rows with the same value are sealed together. `told`: each row newer than the first seal
-    must have an event. `when`: the row's timestamp column. `name`: the seal's name if a table has
+    `by`: rows with an equal value are sealed together. A flag requires an event for each row newer
+    than the first seal. `when`: the row's timestamp column. `name`: the seal's name if a table has
     two. `empty`: the absence of rows is sealed too. `filled`: later columns, sealed only with a
     value so that older seals hold.
     """

@@ -1,7 +1,7 @@
 """Seal whole rows: a worker hashes the rows that new events concern, and an event seals the hashes.
 
 Rows are read as stored, seconds after the events that changed them, so that the path of an order
-carries nothing of it. holding/operations/sealed_rows.py compares rows with their seals.
+has no additional work. holding/operations/sealed_rows.py compares rows with their seals.
 """
 
 import json
@@ -334,7 +334,7 @@ def is_cleared(value: Any) -> bool:
 
 
 def _short(values: Mapping[str, Any]) -> str:
-    """Return half of the hash, which nobody can match with other values either."""
+    """Return half of the hash, which is still long enough to prevent collisions."""
     return sha256_hex(canonical_text(values))[:32]
 
 
@@ -344,7 +344,9 @@ def canonical_text(values: object) -> str:
 
 
 def _plain(value: Any) -> str:
-    """Return a stored value as text, whatever it is: somebody may have changed its type."""
+    """Return a stored value as text, whatever its type, which may have been changed in the
+    database.
+    """
     if isinstance(value, datetime):
         return moment_text(value) if value.tzinfo else value.isoformat()
     if isinstance(value, date):

@@ -1,4 +1,4 @@
-"""List which columns of which tables are sealed, and why the other ones are not.
+"""List the columns that are not sealed, by table, and why.
 
 A column is sealed unless it is listed here. A new table has to be listed, too:
 tests/holding/operations/test_sealed_rows.py compares the lists with the models.

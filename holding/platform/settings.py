@@ -304,7 +304,7 @@ def _without(value: Any) -> Any:
 
 
 def start_logging(*, for_machines: bool, stream: TextIO | None = None) -> None:
-    """Send warnings and errors, also those of libraries, to `stream` (default: standard error).
+    """Send warnings and errors, also from libraries, to `stream` (default: standard error).
 
     Each is one line for people, or one JSON object. For machines the information of the access log
     and of the sign-in log is sent, too.

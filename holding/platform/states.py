@@ -304,7 +304,7 @@ def counted_state(state: PostingState, reverses_id: int | None) -> PostingState:
 
 
 def refresh_record_states(session: Session, record_ids: Collection[int]) -> None:
-    """Update the records' states with one statement, by the same rule as `state_of`."""
+    """Update the records' states with one statement, by the rule of `state_of`."""
     session.flush()
     if record_ids:
         bulk.forget(session, Record, session.scalars(_REFRESH, {"ids": list(record_ids)}))
@@ -545,7 +545,7 @@ def key_begins(key: CauseKey) -> ColumnElement[bool]:
 
 
 def recount_causes(session: Session, cause_ids: Collection[int]) -> None:
-    """Recount what is open under these causes, for actions that touch few holds.
+    """Count the open holds of these causes again, for actions that touch few holds.
 
     Call this last in a transaction.
     """
@@ -625,7 +625,8 @@ def holds_beside(session: Session, hold: Hold) -> Sequence[Hold]:
 
 
 def state_label(state: str, reason: str | None = None) -> str:
-    """What a state is called; a posting's reason tells who decided that it is not posted.
+    """Return the label of a state. A posting's reason shows whether a user or a rule decided not to
+    post it.
 
     >>> state_label("held"), state_label("ignored"), state_label("ignored", "rejected: twice")
     ('On hold', 'Not posted', 'Not posted (rejected)')

@@ -333,7 +333,7 @@ def claimable(connection: Any, states: Sequence[str]) -> tuple[Any, ...]:
 def lease_postings(
     session: Session, desk: Desk, ids: Sequence[int], now: datetime
 ) -> tuple[Claim, ...]:
-    """Lease postings that no worker holds, and return the claims."""
+    """Claim postings that no worker holds under a lease, and return the claims."""
     if not ids:
         return ()
     parameters = {"ids": list(ids), "owner": desk.owner, "until": now + desk.lease}

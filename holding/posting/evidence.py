@@ -1,6 +1,6 @@
 """Derive idempotency keys, posting lines and the rendered trace of a push.
 
-The same posting always gives the same values. Fields that a route leaves to people in the target
+An unchanged posting always gives equal values. Fields that a route leaves to people in the target
 are left out.
 """
 
@@ -86,7 +86,7 @@ def derived_key(
     content_hash: str,
     no: int,
 ) -> str:
-    """Return the idempotency key derived from what is sent; every worker derives the same key."""
+    """Return the idempotency key derived from what is sent; every worker derives an equal key."""
     return _key(company_id, connection_id, doc_type, number, action, content_hash, no)
 
 

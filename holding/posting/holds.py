@@ -301,7 +301,7 @@ def posted_elsewhere(
 
 
 def elsewhere_trouble(session: Session, posting_id: int, other_id: int) -> Trouble | None:
-    """Return the trouble if the other posting makes the same e-Invoice, or None."""
+    """Return the trouble if the other posting makes a second e-Invoice of this sale, or None."""
     posting, other = (session.get_one(Posting, one) for one in (posting_id, other_id))
     here, there = (session.get_one(Connection, one.connection_id) for one in (posting, other))
     # LHDN refuses a duplicate only with an equal issue time, which two systems do not share.
@@ -404,7 +404,7 @@ def moved_trouble(session: Session, posting_id: int) -> Trouble | None:
 
 @lru_cache(maxsize=8)
 def _apart(program: Program) -> frozenset[frozenset[str]]:
-    """Return pairs of routes that never post the same day."""
+    """Return pairs of routes that never post documents of one day."""
     return days_apart(program.ruleset)
 
 

@@ -48,7 +48,7 @@ def desk_with_leases(
 
 
 class _Kept:
-    """The leases of one turn, and when the first of them ends on the monotonic clock."""
+    """The leases of one turn, and when the first lease ends on the monotonic clock."""
 
     def __init__(self, desk: Desk, claims: Sequence[Claim], run: tuple[int, int] | None) -> None:
         self._desk, self._run = desk, run

@@ -1,4 +1,6 @@
-"""Tell a document on which alone a target fails from a target that is down for all."""
+"""Distinguish a document that alone makes a target fail from a target that is down for all
+documents.
+"""
 
 from datetime import datetime
 from http import HTTPStatus

@@ -288,7 +288,7 @@ def _listed_currency_fault(desk: Desk, channel: Channel, one: Checked) -> Unusab
 
 
 def _charge(desk: Desk, channel: Channel, calls: int) -> None:
-    """Spend calls that were not paid for; a negative number refunds calls that were not made."""
+    """Count calls that were not counted yet; a negative number refunds calls that were not made."""
     if calls:
         with desk.database.write() as session:
             limits.spend(session, channel, calls)
@@ -346,7 +346,7 @@ def _none_by_hand(desk: Desk, channel: Channel, one: Checked, found: Sequence[St
 
 
 def _own_under_another_number(desk: Desk, one: Checked, found: Sequence[Stands]) -> list[Stands]:
-    """Return the documents that the target said it made of this posting."""
+    """Return the documents that the target reported to have created for this posting."""
     query = (
         select(Attempt.target_ref)
         .join(Push, Push.id == Attempt.push_id)
@@ -368,9 +368,9 @@ def _renumbered(channel: Channel, one: Checked, found: Sequence[Stands]) -> str:
 
 
 def _not_ours(desk: Desk, channel: Channel, one: Checked, found: Sequence[Stands]) -> list[Stands]:
-    """Return the documents that no other posting stands for.
+    """Return the documents whose number belongs to none of our other postings.
 
-    One under this posting's own number is not ours yet.
+    A document under this posting's own number is not ours yet, so it is returned.
     """
     query = select(Posting.number).where(
         Posting.connection_id == channel.connection_id,

@@ -506,8 +506,8 @@ def _hold_other_case(session: Session, channel: Channel, verdicts: dict[int, Ver
     """Replace the verdict of a new document whose number we sent before in another case.
 
     An import into AutoCount overwrites the document of a taken number, whatever the case of its
-    letters, and AutoCount On The Go refuses it only once its account book works off the queue.
-    Other targets are asked for the number before a create.
+    letters, and AutoCount On The Go refuses it only once its account book works off the queue. In
+    other targets the number is looked up before a create.
     """
     is_import = isinstance(channel.target, ImportedByHand)
     if not is_import and not isinstance(channel.target, Deferring):

@@ -196,10 +196,10 @@ def lock_posting(session: Session, claim: Claim) -> Posting | None:
 class LockedPosting:
     """A posting under our lock.
 
-    `held`: a hold of it is open. `awaited`: another record of the family, or a newer version or
-    change of the same record, may wait for its end. `beside` and `record_held` describe the
-    record's other postings and holds (holding/platform/states.py). `run_rows` is what the run
-    contains, if that was queried.
+    `held`: it has an open hold. `awaited`: another record of the family, or a newer version or
+    change of its own record, may wait for its end. `beside` and `record_held` describe the record's
+    other postings and holds (holding/platform/states.py). `run_rows` is what the run contains, if
+    that was queried.
     """
 
     posting: Posting

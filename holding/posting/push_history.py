@@ -160,7 +160,7 @@ class PushRow:
 
     @property
     def unsent(self) -> bool:
-        """Return whether no byte of it was sent: no call has a status, and none is in doubt."""
+        """Return whether no byte was sent: no call has a status, and none is in doubt."""
         calls = [one for one in self.attempts if one.sends]
         ends = {AttemptState.REFUSED, AttemptState.TEMPORARY}
         is_quiet = all(one.status is None and one.state in ends for one in calls)
@@ -229,7 +229,7 @@ def load_pushes(session: Session, record_id: int) -> tuple[PushRow, ...]:
 
 
 def _left(session: Session, push: PushRow) -> int:
-    """Return how often the push is still retried after the same refusal."""
+    """Return how often the push is still retried after an equal refusal."""
     posting = session.get_one(Posting, push.posting_id)
     error_classes = [name for name in ERROR_CLASSES if name == push.error_class]
     return store_results.decide_retry(

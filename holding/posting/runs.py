@@ -108,7 +108,7 @@ def immediate_run(session: Session, channel: Channel, doc_type: str, now: dateti
 def join_immediate_run(
     writes: JointWrites, channel: Channel, doc_type: str, last: int | None, new: int, now: datetime
 ) -> int:
-    """Continue the last run, or insert a new one with this id, with other pending writes.
+    """Reopen the last run, or insert a new run with this id, with other pending writes.
 
     Return the run's id.
     """
@@ -225,7 +225,7 @@ def join_end(
 ) -> None:
     """End a locked run with the writes that mark these postings as posted (True: existing).
 
-    `told` is what the `ROWS` subquery returned under the lock.
+    The third argument is the result of the `ROWS` subquery under the lock.
     """
     rows = _last_of(told)
     for posting_id, existing in posted.items():

@@ -345,7 +345,7 @@ def _file_refused(flight: Flight, sent: Sent) -> bool:
 
 
 def _split(session: Session, flight: Flight) -> list[FileHalf]:
-    """Return two halves of the same pushes and mark their attempts as split."""
+    """Return the pushes in two halves and mark their attempts as split."""
     session.execute(
         update(Attempt)
         .where(Attempt.request_id == flight.request_id, Attempt.state == AttemptState.SENDING)
@@ -361,7 +361,7 @@ def _split(session: Session, flight: Flight) -> list[FileHalf]:
 def _one_exception(
     session: Session, flight: Flight, answers: Sequence[Answer], now: datetime
 ) -> list[Answer]:
-    """Let one document carry the hold of a refused key, and turn the others into temporary
+    """Return answers in which one document reports the refused key, and the others are temporary
     refusals.
     """
     refused = [at for at, one in enumerate(answers) if one.error_class == AUTHORIZATION_FAILED]
@@ -551,7 +551,7 @@ def _untold(session: Session, channel: Channel) -> bool:
 
 
 def log_key_wait(desk: Desk, channel: Channel, words: str = "") -> int:
-    """Let the first waiting document report a refused key; nothing is sent.
+    """Hold the first waiting document for a refused key; nothing is sent.
 
     Return how many documents report it: one or none.
     """
@@ -569,7 +569,9 @@ def log_key_wait(desk: Desk, channel: Channel, words: str = "") -> int:
 
 
 def _first(channel: Channel) -> Select[int]:
-    """Return the query for the first waiting document: scheduled ones before those of a run."""
+    """Return the query for the first waiting document: scheduled documents before documents of a
+    run.
+    """
     return (
         select(Posting.id)
         .where(Posting.connection_id == channel.connection_id, Posting.state == PostingState.READY)
@@ -622,10 +624,10 @@ def _hold_for_key(
 def resend(
     desk: Desk, channel: Channel, request_id: int, members: Sequence[Member]
 ) -> Flight | None:
-    """Send the same pushes once more, with the same numbers and keys.
+    """Send these pushes once more, with unchanged numbers and keys.
 
-    The bytes are the same too if no push dropped out. A push whose record changed is not resent;
-    nothing of it arrived, so the record is evaluated again. Pushes stay uncertain while the
+    The bytes are unchanged too if no push dropped out. A push whose record changed is not resent:
+    no document arrived, so the record is evaluated again. Pushes stay uncertain while the
     connection is paused.
     """
     with desk.database.write() as session:
@@ -742,8 +744,8 @@ def _cost(channel: Channel, name: str) -> int:
 def split_members(members: Sequence[Member], sends: int) -> list[Sequence[Member]]:
     """Return the groups in which a call's pushes are resent.
 
-    They stay together at first. After two failures they are halved, because one of them may be the
-    cause.
+    They stay together at first. After two failures they are halved, because a single push may be
+    the cause.
     """
     if len(members) == 1 or sends < SENT_WHOLE:
         return [members]
@@ -777,7 +779,7 @@ def open_half(desk: Desk, half: FileHalf) -> Flight | None:
 
 
 def _still_ours(session: Session, desk: Desk, member: Member) -> bool:
-    """Renew the lease if no other worker took the posting; return whether it is ours."""
+    """Extend the lease if no other worker took the posting; return whether it is ours."""
     row_id, fence = member.claim.posting_id, member.claim.fence
     posting_id = session.scalar(
         update(Posting)

@@ -526,7 +526,7 @@ def _said(action: Action, target: str, number: str, there: str) -> str:
 
 
 def _wake_families(first: Case, done: Sequence[_Done]) -> None:
-    """Wake records of the families that may have waited, and the same record if a newer version
+    """Wake records of the families that may have waited, and the record itself if a newer version
     came.
     """
     if not done:
@@ -750,7 +750,9 @@ def ticket_of(session: Session, push_id: int) -> str | None:
 
 
 def made_ref(session: Session, push_id: int) -> str | None:
-    """Return the target's id of the document that it said this push made, with other content."""
+    """Return the id of the document that, by the target's answer, this push created with other
+    content.
+    """
     query = (
         select(Attempt.target_ref)
         .where(Attempt.push_id == push_id, Attempt.state == AttemptState.UNCERTAIN)

@@ -44,10 +44,9 @@ STILL_QUEUED = "It may still be queued there, so it is not sent again automatica
 
 
 def resolve_uncertain(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> int:
-    """Look up each claimed doubt; send again, grouped as they were sent, what is proved absent.
+    """Look up each claimed uncertain push. Pushes proved absent are sent again, grouped as before.
 
-    Documents of one file ask the same of it: what is read for one serves all, so every look counts
-    from the moment in which the pass began.
+    Documents of one file share their lookups, so every lookup counts from the start of the pass.
     """
     asked, http = desk.clock.now(), Remembering(desk.http)
     groups: dict[int, list[UncertainPush]] = defaultdict(list)
@@ -265,8 +264,8 @@ def _is_our_own_total(case: Case, doubt: UncertainPush, found: Found) -> bool:
 
 
 def _conflict_class(case: Case, doubt: UncertainPush, found: Found) -> ErrorClass:
-    """Return what a document with other content is: our own one that came to something else, or
-    perhaps somebody's of the same number.
+    """Return the class of a document with other content: our own with a changed result, or possibly
+    another user's with an equal number.
     """
     made = store_results.made_ref(case.session, doubt.member.push_id)
     if found.target_ref and made == found.target_ref:

@@ -126,7 +126,7 @@ def _ours(session: Session, company_id: int) -> _Ours:
 
 
 def _created(path: Path, companies: frozenset[str]) -> Iterator[Mapping[str, Any]]:
-    """Yield the ledger lines that created a document which nobody deleted there afterwards.
+    """Yield the ledger lines that created a document which was not deleted there afterwards.
 
     An incomplete last line is skipped.
     """

@@ -192,7 +192,7 @@ def _meant(
 ) -> tuple[Stands | None, Document | None, int]:
     """Return the target's document of this number, our document it replaces, and our evaluation.
 
-    If our document was refused because of it, ours is as it was sent.
+    If that document caused our refusal, our document is returned as it was sent.
     """
     if hold.code in UNDER_OUR_NUMBER:
         there, push = (

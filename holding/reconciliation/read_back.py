@@ -357,8 +357,8 @@ def _is_validated(posting: Posting, found: Found) -> bool:
 def _looked_again(session: Session, unchanged: Sequence[_Kept]) -> set[int]:
     """Return the postings that a user had read again since the last reading.
 
-    `unchanged` are readings that show the same difference. Without an event, the user would not see
-    the result.
+    `unchanged` are readings that show an unchanged difference. Without an event, the user would not
+    see the result.
     """
     last_read = {one.posting.id: one.posting.read_at for one in unchanged}
     query = select(Event.posting_id, Event.at).where(

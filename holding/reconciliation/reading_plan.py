@@ -129,7 +129,7 @@ class Watched:
 
     `kept` is the total that the target reported then, in minor units. `changed` are the values that
     it reported to have stored differently. `sent`: the target accepted it from Clearpost. A linked
-    document was entered there by somebody else.
+    document was entered there by another user.
     """
 
     posting_id: int

@@ -1,5 +1,5 @@
-"""Find out what a target did to a posted document that nobody changed: it lost it or a line of it,
-stored another total, or put it into another company.
+"""Find faults of a target in posted documents that no user changed: a lost document or line,
+another total, or another company.
 """
 
 from collections.abc import Sequence
@@ -63,7 +63,7 @@ _CODES = {
 
 @dataclass(frozen=True, slots=True)
 class FaultGroup:
-    """Documents with the same fault in a connection, with the message of the first."""
+    """Documents with an equal fault in a connection, with the message of the first."""
 
     cause_id: int
     label: str
@@ -90,8 +90,8 @@ def stored_fault(
 ) -> Fault | None:
     """Return what is wrong with a document as the target stored it, or None.
 
-    A difference counts only in the first reading, and while it stays the same. A later difference,
-    or one that the target ascribes to a user, is a change.
+    A difference counts only in the first reading, and while it is unchanged. A later difference, or
+    one that the target ascribes to a user, is a change.
     """
     if found.kind == "absent":
         return Fault.GONE

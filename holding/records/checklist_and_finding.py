@@ -47,7 +47,7 @@ class Place(StrEnum):
 class Ticked:
     """One line: whether it is done, what is known, and where it is corrected.
 
-    `id` is the hold or posting of the place; 0 for a tab of the record. `asked` is False where
+    `id` is the hold or posting of the place; 0 for a tab of the record. The last field is False if
     nothing will be sent, so that nothing is missing.
     """
 

@@ -1,9 +1,9 @@
 """Write an evidence packet as a ZIP file with a hash manifest, and verify such a file.
 
-This file needs nothing but Python 3.11 or newer. `clearpost packet` puts a copy of it beside each
-packet, so that an auditor verifies the packet on a machine without the product:
+This file needs nothing but Python 3.11 or newer. `clearpost packet` puts a copy beside each packet,
+so that an auditor verifies the packet on a machine without the product:
 
-    python verify_packet.py PACKET.zip --head 120:9f3c… --sha256 4be1…
+python verify_packet.py PACKET.zip --head 120:9f3c… --sha256 4be1…
 """
 
 import argparse
@@ -599,7 +599,7 @@ class RowSeals:
     def read_changes(
         self, events: Iterable[Mapping[str, Any]], rows: Mapping[str, Mapping[str, Any]]
     ) -> None:
-        """Note whether the packet has events, checks or calls behind the newest seal."""
+        """Record whether the packet has events, checks or calls behind the newest seal."""
         through = self.marks.get("through", 0)
         self.changing = any(one["seq"] is None or one["seq"] > through for one in events) or any(
             int(key) > self.marks.get(f"{table}_id", 0)

@@ -252,7 +252,9 @@ def _reversals(session: Session, case: Case) -> Iterator[DocumentAnswers]:
 
 
 def _usable(strip: tuple[Check, ...], message: str) -> tuple[Check, ...]:
-    """Return the checks with the party check failed if `message` says why the target refuses it."""
+    """Return the checks with the party check failed if `message` is why the target refuses the
+    party.
+    """
     return tuple(
         replace(one, state=FAILED, text=message) if message and one.name == PARTY else one
         for one in strip

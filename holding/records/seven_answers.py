@@ -72,8 +72,8 @@ class DocumentAnswers:
     """One document of a record with its seven answers.
 
     `posting_id` is None for a record without documents. `reverses` is the number of the document
-    that this one reverses; `key_tail` the end of the key that it was sent with. `posted` says when
-    and with which key it was posted, or that it was not.
+    that this one reverses; `key_tail` the end of the key that it was sent with. `posted` states
+    when and with which key it was posted, or that it was not.
     """
 
     posting_id: int | None

@@ -312,7 +312,7 @@ def rule_proof(files: Mapping[str, str], span: Span) -> Proof:
 
 
 def load_case(session: Session, record_id: int, posting_id: int | None = None) -> Case | None:
-    """Load the case of a record, by default for the document that it stands for now."""
+    """Load the case of a record, by default for its current document."""
     record = session.get(Record, record_id)
     if record is None:
         return None

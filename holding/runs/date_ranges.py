@@ -106,7 +106,7 @@ def _start(
 
 
 def _bring_forward(session: Session, actor: Actor, ids: Sequence[int], now: datetime) -> None:
-    """Make those of the documents ready that wait only for their daily hour, and log it for each.
+    """Make documents ready that wait only for their daily hour, and log it for each.
 
     A document that is evaluated again before it is sent waits for its hour again: its content may
     be another.

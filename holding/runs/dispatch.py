@@ -144,7 +144,7 @@ _CONTENTS = select(Posting.id, Posting.content).where(bulk.among_given(Posting.i
 class Pushed:
     """How many postings were processed.
 
-    `more`: time ran out before the work was done. `woke`: an evaluation may be due because of them.
+    `more`: time ran out before the work was done. `woke`: an evaluation may be due as a result.
     """
 
     count: int
@@ -231,7 +231,7 @@ class Waiting:
     """What is due at a target.
 
     `ready`: postings to send at once, as JSON for `claim_seen`; empty for none. `calls`: it may be
-    called without a probe. `limited`: it counts calls or asked for a pause.
+    called without a probe. `limited`: it has a call limit or requested a pause.
     """
 
     calls: bool
@@ -530,9 +530,7 @@ def _asked_for(run: Run) -> ColumnElement[bool]:
 
 
 def _put_off(session: Session, records: Mapping[int, int], now: datetime) -> frozenset[int]:
-    """Postpone postings that a person released during the run and can still undo;
-    return their ids.
-    """
+    """Delay postings that a person released during the run and can still undo; return their ids."""
     until = operations.until(session, {*records.values()})
     undo_times = {key: until[one] for key, one in records.items() if until.get(one, now) > now}
     for key, moment in undo_times.items():
@@ -585,7 +583,7 @@ def _finish(desk: Desk, batch: Batch) -> None:
 
 
 def _again(session: Session, run: Run, now: datetime) -> datetime | None:
-    """Return when the run is due again, or None if nothing of it remains."""
+    """Return when the run is due again, or None if no posting remains."""
     at = func.coalesce(Posting.due_at, literal(now, Posting.due_at.type))
     next_posting = session.scalar(select(func.min(at)).where(_left(run)))
     if next_posting is not None and next_posting <= max(now, run.made_at + WAITS):

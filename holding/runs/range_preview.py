@@ -87,7 +87,7 @@ class WaitingDocument:
 class Reason:
     """Documents that wait for one reason.
 
-    `cause_id`: the group of holds, if there is one. `documents`: the first of them.
+    `cause_id`: the group of holds, if there is one. `documents`: the first documents.
     """
 
     why: str

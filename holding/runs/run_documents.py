@@ -141,7 +141,7 @@ def failure_reasons(session: Session, company_id: int, run_id: int) -> tuple[Rea
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """An earlier run of the same kind, target and document type."""
+    """An earlier run of equal kind, target and document type."""
 
     id: int
     made_at: datetime
@@ -161,7 +161,7 @@ def previous_runs(session: Session, company_id: int, run: RunRow) -> tuple[Befor
 
 @dataclass(frozen=True, slots=True)
 class Came:
-    """Records that arrived between two runs: how many, and how many of them are on hold."""
+    """Records that arrived between two runs: how many, and how many are on hold."""
 
     records: int
     held: int

@@ -1,6 +1,6 @@
 """Search runs and pushes by time, target, document type and the documents they carried.
 
-Two search words may match two different documents of the same run.
+Two search words may match two different documents of one run.
 """
 
 from collections.abc import Collection
@@ -245,7 +245,7 @@ def _newest(
 ) -> Select[Any]:
     """Return the newest pushes of each target and state from their index, slightly too many.
 
-    With `party`, only those of its records.
+    With `party`, only pushes of its records.
     """
     targets = session.scalars(
         select(Connection.id).where(

@@ -254,7 +254,7 @@ def _is_judging(session: Session, row: Schedule, hour: datetime, now: datetime) 
 
     The hour may be long past: the program was off, or many records came at once. So the limit for
     records that workers hold counts from the last time that a due record was seen. A record whose
-    evaluation crashed has the same limit, so that it does not stop every other document. A leased
+    evaluation crashed has this limit too, so that it does not stop every other document. A leased
     record has no due time; without a limit, constant traffic would delay the run for ever.
     """
     due = (
@@ -277,8 +277,7 @@ def _earlier_go_first(session: Session, row: Schedule, day: date, now: datetime)
     """Check whether documents of the preceding route are still in flight or their effects not
     evaluated.
 
-    This sends a receipt in the same night as its invoice. The wait for their run is limited to one
-    hour.
+    This sends a receipt in the night of its invoice. The wait for their run is limited to one hour.
     """
     company = session.get_one(Company, row.company_id)
     routes = program(session, company.ruleset_version_id or 0).routes

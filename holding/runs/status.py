@@ -275,7 +275,7 @@ def pills(
 ) -> Callable[[], Mapping[Place, Pill]]:
     """Return a function for the status of each (connection, document type).
 
-    Its queries run with those of the page.
+    Its queries run with the page's queries.
     """
     if not wanted:
         return dict
@@ -315,7 +315,7 @@ def posted_places(session: Session, company_id: int) -> frozenset[Place]:
 def without_unposted(made: Mapping[Place, Pill], posted: Collection[Place]) -> dict[Place, Pill]:
     """Leave out document types that no rule posts and that never ran.
 
-    A connection of which all are such keeps the first, which then says so.
+    A connection with only such types keeps the first, whose text then states it.
     """
     kept = {
         place: pill

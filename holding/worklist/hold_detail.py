@@ -183,7 +183,7 @@ class HoldRow:
 
     @property
     def without_result(self) -> bool:
-        """Whether its document was sent and nobody knows yet what became of it."""
+        """Whether its document was sent and its result is still unknown."""
         return self.code in _WITHOUT_RESULT
 
     @property

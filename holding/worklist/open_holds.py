@@ -95,8 +95,8 @@ class Waiting:
     """One open hold.
 
     `hash` is what an approval is bound to. `lock` and `version` identify it for bulk actions,
-    `version_no` for a correction. `amount` is in minor units: of an approval what will be sent,
-    with what is posted now of the same document in `posted_now`.
+    `version_no` for a correction. `amount` is in minor units: for an approval the amount to be
+    sent, with the amount posted now in `posted_now`.
     """
 
     hold: int

@@ -184,7 +184,7 @@ Values = Mapping[str, str]
 class Row:
     """One value in ours and in each document in the target.
 
-    `differs`: any of them is different; `whose` means that it may be.
+    `differs`: at least one document is different; `whose` means that it may be.
     """
 
     name: str

@@ -529,7 +529,7 @@ class Studied:
 class Memory:
     """A cache of the checks' properties by their text; dropping it costs only time.
 
-    `studied`, `asked` and `compared` count how often checks were read, examined alone and compared.
+    Three counters count how often checks were read, examined alone and compared.
     """
 
     def __init__(self) -> None:

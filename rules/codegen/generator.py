@@ -431,7 +431,7 @@ class Layout:
         return f"({', '.join(self.cells)}{',' if self.cells else ''})"
 
     def rows(self, line: int | None, found: tuple[Any, ...]) -> list[Row]:
-        """Return the rows of the results, as CheckProgram.ask gives them."""
+        """Return the rows of the results, in the form in which a check program returns them."""
         return [
             (number, line, found[answer], *[found[at] for at in seen])
             for number, answer, seen in self.places

@@ -326,8 +326,8 @@ class Stranded:
 def landings(ruleset: nodes.Ruleset, document_kind: Same = lambda _: "") -> tuple[Landing, ...]:
     """Return all days of each record kind that goes to several targets by its date.
 
-    A route without a date condition takes all days if another target takes the same kind of
-    document by date: that route was meant to begin or end.
+    A route without a date condition takes all days if another target takes that kind of document by
+    date: that route was meant to begin or end.
     """
     index = Index(ruleset)
     return tuple(

@@ -252,7 +252,9 @@ class Tally:
                 yield ref.target, ref.kind, entry.value
 
     def beyond(self) -> tuple[Beyond, ...]:
-        """Return the documents that a target could not accept, those of most records first."""
+        """Return the documents that a target could not accept, documents with most records
+        first.
+        """
         return tuple(sorted(self._beyond.values(), key=lambda b: (-b.records, b.code, b.cause)))
 
     def unlisted(self) -> tuple[Unlisted, ...]:

@@ -648,7 +648,9 @@ def _meanings(program: Program) -> Iterator[tuple[tuple[str, str], Any]]:
 
 
 def _named_fields(ruleset: Ruleset, kind: str, names: Collection[str]) -> tuple[Any, ...]:
-    """Return the fields of these names, or all fields of the records if one of them is computed."""
+    """Return the fields of these names, or all fields of the records if a named field is
+    computed.
+    """
     records = [record for record in ruleset.records if record.name == kind]
     named = tuple(field for owner in records for field in owner.fields if field.name in names)
     if not any(isinstance(field, Computed) for field in named):

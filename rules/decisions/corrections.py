@@ -84,7 +84,7 @@ def correctable_fields(
 ) -> tuple[Correctable, ...]:
     """Return the fields that a finding concerns, in the record's order, that people may correct.
 
-    Fields of `Setter.NOBODY` are excluded. `came`: the body as its source sent it, if people
+    Fields that no user may set are excluded. `came`: the body as its source sent it, if people
     changed it since.
     """
     came = body if came is None else came

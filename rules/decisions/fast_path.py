@@ -281,7 +281,7 @@ class KindGlances:
     def _more(self, seen: RouteGlance, fail: int) -> RouteGlance | None:
         """Return the glance with these checks failed, too.
 
-        None where one of them rejects the record, or repeats the result of a proof of amounts.
+        None if a check rejects the record, or repeats the result of a proof of amounts.
         """
         severe = {c.severity for c in self.checks if c.bit & fail} - {"warn"}
         said = (seen.fail | seen.unknown) & self._rounding

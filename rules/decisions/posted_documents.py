@@ -480,7 +480,7 @@ class TargetEditProgram:
 
 
 def _in_words(differing: Iterable[tuple[TargetEdit, str]]) -> tuple[tuple[str, str], ...]:
-    """Return the name of each differing field with both of its values."""
+    """Return the name of each differing field with its two values."""
     return tuple((_name(edit), f"{ours} is {edit.shows} there") for edit, ours in differing)
 
 

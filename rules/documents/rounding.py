@@ -185,7 +185,7 @@ class RoundingProgram:
         return CONTEXT.add(*parts) if all(isinstance(part, Decimal) for part in parts) else None
 
     def is_exact(self, run: Run, amounts: Sequence[Sequence[Number]] | Decimal) -> bool:
-        """Check whether the total equals the target's sum of the columns `asked`."""
+        """Check whether the total equals the target's sum of the requested columns."""
         if self.total is None:
             return True
         line, expected = self.adjusted(run) if self.adjusted else _NOTHING, amounts

@@ -87,10 +87,10 @@ USED_STATES = frozenset({*SENT_STATES, "reversed"})
 
 
 class CheckGroup(Protocol):
-    """Evaluate several checks together. Errors propagate from any of them."""
+    """Evaluate several checks together. Errors of each check propagate."""
 
     def rows(self, run: Run) -> Rows:
-        """Return every condition's result, as CheckProgram.ask returns it."""
+        """Return every condition's result, in the form in which a check program returns it."""
 
     def trace(self, run: Run) -> Any:
         """Return the raw results and values, of the header and each line."""
@@ -103,7 +103,7 @@ class CheckGroup(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LineSums:
-    """Define how line amounts are summed in one pass: the first `columns` of them, rounded to
+    """Define how line amounts are summed in one pass: the first `columns` amounts, rounded to
     `places`.
 
     If `amount_columns` is not 0, the column after them must equal the sum of the first

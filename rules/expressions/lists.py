@@ -682,7 +682,7 @@ def family_keys(
 
 
 def _join_values(link: nodes.Link, body: Mapping[str, object]) -> Iterator[object]:
-    """Yield the values that join a record: one of its own, or those of its lines without
+    """Yield the values that join a record: one value of its own, or the values of its lines without
     repetition.
     """
     if not link.of_lines:

@@ -246,7 +246,7 @@ class Run:
 
     @property
     def long(self) -> bool:
-        """Whether so many elements were visited that describing them could exceed the limit."""
+        """Whether describing the visited elements could exceed the limit of steps."""
         return STEPS - self.steps > STEPS // 200
 
     def all_uses(self) -> tuple[Use, ...]:
@@ -466,7 +466,7 @@ def apply_operator(
 
 
 def apply_function(args: Sequence[Closure], function: Callable[..., Any]) -> Closure:
-    """Return the closure of a function of several values; Unknown if any of them is."""
+    """Return the closure of a function of several values; Unknown if any value is."""
 
     def apply(run: Run) -> Any:
         values = [a(run) for a in args]
@@ -641,8 +641,8 @@ def _measures(fields: Sequence[Any], edition: Edition) -> tuple[tuple[str, ...],
 def _currency_code(index: Index, record: str) -> str:
     """Return the name of the field that must hold a currency code; blank if there is none.
 
-    A field that a map such as `currency_code` looks up may hold any word: the map says what each
-    means. Another map, such as that of debtors by currency, does not.
+    A field that a map such as `currency_code` looks up may hold any word, since the map defines its
+    meaning. Another map, such as debtors by currency, does not.
     """
     if index.edition < Edition.EIGHTH or not stored_currency(index, record):
         return ""

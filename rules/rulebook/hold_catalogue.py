@@ -31,7 +31,7 @@ class Reason:
 
     `name` is the declaration's name or blank, `alone` means that it produces no other code, `span`
     is its place or None, `owner` its team (blank: the team for that kind of trouble), `released`
-    who may release it (blank: nobody), `blocks` what is not sent.
+    who may release it (blank: no user), `blocks` what is not sent.
     """
 
     code: str

@@ -225,7 +225,9 @@ def _matches(expected: nodes.Expected, finding: Finding) -> bool:
 
 
 def _is_same_kind(finding: Finding, other: Finding) -> bool:
-    """Check whether two findings are of one kind. Naming one of them names them all."""
+    """Check whether two findings are of one kind. Naming one finding names all findings of its
+    kind.
+    """
     return (finding.rule, finding.severity, finding.owner) == (
         other.rule,
         other.severity,

@@ -114,8 +114,8 @@ def case_of(program: Program, judged: Judged, neutral: Neutral, schemas: Schemas
 
 
 def _read(program: Program, judged: Judged, story: Story) -> tuple[Use, ...]:
-    """Return the entries that the evaluation read, and for a record that is posted first those of
-    its document.
+    """Return the entries that the evaluation read, and for a posted record first the entries of its
+    document.
     """
     used = judged.outcome.used
     if story.changed is None:

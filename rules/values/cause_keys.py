@@ -665,8 +665,7 @@ def _no_spaces(text: str) -> str:
 
 
 def rate_similarity(key: str, known_key: str) -> tuple[str, int]:
-    """Return why two keys could mean the same record, and a score from 0 to 100; ("", 0) if they do
-    not.
+    """Return why two keys could mean one record, and a score from 0 to 100; ("", 0) if they do not.
 
     C-118 is never similar to C-101. M1LK and MILK look identical, which counts before their digits.
     """

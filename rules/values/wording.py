@@ -101,7 +101,8 @@ def format_expression(expr: nodes.Expr | nodes.Value) -> str:
 
 
 def title_text(text: str) -> str:
-    """Return a title with each `‹name›`, which stands for a value that differs by record, in words.
+    """Return a title with each `‹name›`, the placeholder of a value that differs by record, in
+    words.
 
     >>> title_text("The lines of ‹number› do not add up to ‹total›.")
     'The lines of the number do not add up to the total.'

@@ -30,8 +30,8 @@ class Scheme:
 
     `state` makes the delivery of one order from its status, the moment of that state and its total;
     None for a source without tested orders. If deliveries only report a change, `state` makes the
-    answer to a read, and `told` returns the records in it. `states` are the words for a bought,
-    cancelled and refunded order, `totals` those of an order and of an edited one.
+    answer to a read, and another function returns the records in it. `states` are the words for a
+    bought, cancelled and refunded order, `totals` the totals of an order before and after an edit.
     """
 
     source: Callable[[], Source]

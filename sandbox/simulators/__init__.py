@@ -1,4 +1,4 @@
-"""Clearpost sandbox.simulators: stand-ins of outside systems, each its own process."""
+"""Clearpost sandbox.simulators: simulators of outside systems, each its own process."""
 
 from connectors.transport.http import connector_folders
 

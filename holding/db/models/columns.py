@@ -561,7 +561,7 @@ class ImportFileState(StrEnum):
 
 
 class UploadState(StrEnum):
-    """The state of an uploaded file; nothing of it is stored before `importing`."""
+    """The state of an uploaded file; no record is stored before `importing`."""
 
     CHECKING = "checking"
     CHECKED = "checked"

@@ -311,9 +311,9 @@ class SignInStep(Base):
 class Operation(Base):
     """A submitted form: a second click gets the stored answer.
 
-    `asked` is the hash of its content: a reused id with other content is refused. An operation that
-    can be undone has its deadline and its result; `stood`: the holds that it gave away, as they
-    were, and none where it decided about them and nothing is sent.
+    The hash of its content is stored: a reused id with other content is refused. An operation that
+    can be undone has its deadline and its result. It also stores the earlier state of holds that it
+    only assigned or snoozed.
     """
 
     __tablename__ = "operation"

@@ -93,8 +93,8 @@ class WakeMark(Base):
 
     These are the records that wait for a cause, or the ones with documents made with an entry, as
     far as their hold or document is numbered `below`. The changing transaction writes it. Affected
-    documents are not sent before a worker examined them. `told`: the content and author of each
-    record's event.
+    documents are not sent before a worker examined them. The last column has the content and author
+    of each record's event.
     """
 
     __tablename__ = "wake_mark"

@@ -169,7 +169,8 @@ class RowSeal(Base):
 class Delivery(Work, Base):
     """One arrival of data, kept raw.
 
-    `signature` proved one whose id is not signed; the same again is the same delivery.
+    `signature` identifies a delivery whose id is not signed: an equal signature means a repeated
+    delivery.
     """
 
     __tablename__ = "delivery"
@@ -205,12 +206,14 @@ class Delivery(Work, Base):
 
 
 class Upload(Work, Base):
-    """A file that a person gave in: byte for byte, what was found in it, and what came of it.
+    """A file that a person uploaded: its bytes, the result of its check, and the result of its
+    import.
 
-    Until it is confirmed it is nobody's record and ends at `expires_at`. `kind`: of which its
-    records are. `chosen`: the fields that the person chose for columns, and what a day written as
-    05/06/2026 means; `headings`: by which the next file with the same ones finds that.
-    `result` is the check, `outcome` counts what the import made; `taken` of `total` orders are in.
+    Until it is confirmed, it has no records and is deleted at `expires_at`. `kind` is the kind of
+    its records. `chosen`: the fields that the person chose for columns, and the meaning of a date
+    such as 05/06/2026. `headings` is a hash by which the next file with equal headings finds these
+    choices. `result` is the check, `outcome` counts the imported records. `taken` of `total` orders
+    are imported.
     """
 
     __tablename__ = "upload"
@@ -290,12 +293,13 @@ class LinkKey(Base):
 
 
 class ListReading(Base):
-    """One list of a target that it tells itself: when it is read, and how far it is.
+    """One list that a target provides by its interface: when it is read next, and how far the
+    reading is.
 
-    `cursor` is where the next page begins, and nothing where the next one is the first; `pages` are
-    kept of the reading that goes on. `done_at` is when a whole list was read last, and `done_found`
-    how many entries it had. `wrong` says why there is no answer, or why it does not count yet;
-    `missed` is the fingerprint of the codes that stood and were missing from it.
+    `cursor` is where the next page begins, None before the first page. `pages` counts the pages of
+    the current reading. `done_at` is when a whole list was last read, and `done_found` how many
+    entries it had. `wrong` is why there is no answer, or why it does not count yet. `missed` is the
+    fingerprint of the active codes that were missing in it.
     """
 
     __tablename__ = "list_reading"
@@ -336,10 +340,11 @@ class ListPart(Base):
 
 
 class ListFile(Base):
-    """A list that a target told or a person gave in, as of a day: customers, vendors, items, unpaid
-    invoices or unpaid bills.
+    """A list as of a day, read from a target or uploaded by a person: customers, vendors, items,
+    unpaid invoices or unpaid bills.
 
-    `entries` are in it; against the list before it `added`, `changed` and `gone`.
+    `entries` counts its entries; `added`, `changed` and `gone` count the differences from the list
+    before.
     """
 
     __tablename__ = "list_file"
@@ -364,7 +369,9 @@ class ListFile(Base):
 
 
 def by_beginning(name: str, column: str) -> Index:
-    """An index of the entries in force by the beginning of a column, in both databases."""
+    """Return an index for prefix searches of a column among the current entries, for both
+    databases.
+    """
     return Index(
         name,
         "connection_id",
@@ -379,9 +386,9 @@ def by_beginning(name: str, column: str) -> Index:
 class ListedCode(Base):
     """One entry of such a list, from one file to another.
 
-    The columns `…_key` are what is compared: letters and digits in one case, blank where the list
-    says nothing. Of an unpaid document `party` is the code of its customer or supplier,
-    `left_minor` what is left to pay, in whole minor units of `currency`.
+    The columns `…_key` are compared: letters and digits in one case, blank where the list has no
+    value. For an unpaid document, `party` is the code of its customer or supplier. `left_minor` is
+    the amount left to pay, in minor units of `currency`.
     """
 
     __tablename__ = "listed_code"

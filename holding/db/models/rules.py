@@ -27,7 +27,7 @@ class RouteStop(Base):
     """What one revision of rules or mappings moved on one route; while `stopped` nothing is sent.
 
     `records` and `book` count what became ready, or ready with another content, through it alone.
-    `superseded_by`: the revision that ended it by setting the same mapping again.
+    `superseded_by`: the revision that ended it by changing its mapping again.
     """
 
     __tablename__ = "route_stop"
@@ -84,7 +84,8 @@ class Revision(Base):
 class RulesetVersion(Base):
     """One published, immutable state of the rule files.
 
-    `backtest_id` is the recorded backtest that it was decided by, `backtest_sha256` what that said.
+    `backtest_id` is the recorded backtest it was published with, `backtest_sha256` the hash of its
+    result.
     """
 
     __tablename__ = "ruleset_version"
@@ -109,7 +110,9 @@ class RulesetVersion(Base):
 
 
 class StoryForm(Base):
-    """A story as rules told it once: those of pushes are kept as what they differ from it."""
+    """A template of a push's story under a rule version. Pushes store only their differences from
+    it.
+    """
 
     __tablename__ = "story_form"
 
@@ -170,9 +173,7 @@ class ChangeFile(Base):
 
 
 class ChangeComment(Base):
-    """What somebody wrote beside a change of the rules; `returns`: with it the change went back to
-    who wrote it.
-    """
+    """A comment on a rule change. `returns`: with it the change was returned to its author."""
 
     __tablename__ = "change_comment"
     __table_args__ = (Index("ix_change_comment_change", "change_id", "id"),)
@@ -202,7 +203,7 @@ class RuleDraft(Base):
 
 
 class Backtest(Base):
-    """What a backtest said that somebody had recorded; `rules`: how often each of the rules fired.
+    """The recorded result of a backtest. `rules`: how often each rule fired.
 
     Both sets of rules are known by the hash that publishing them gives them.
     """

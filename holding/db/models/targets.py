@@ -84,8 +84,8 @@ class ConnectionKey(Base):
 class AuthorizationRequest(Base):
     """A person on the way to the page of a target where it is allowed; the way back works once.
 
-    Of the word that comes back, and of the session that began, only the hash is kept. `back` is the
-    address to come back to, exactly as it was told there.
+    Only hashes of the state parameter and of the session are stored. `back` is the redirect
+    address, exactly as it was sent.
     """
 
     __tablename__ = "authorization_request"
@@ -106,7 +106,8 @@ class AuthorizationRequest(Base):
 class HookCall(Base):
     """A call of a source's webhook that made no record: it was rejected, or it was a test.
 
-    `times`: so often it came in a row with the same outcome. What a stranger sent is not kept.
+    `times`: how often it came in a row with an equal outcome. The content of unverified calls is
+    not stored.
     """
 
     __tablename__ = "hook_call"
@@ -130,8 +131,8 @@ class HookCall(Base):
 class Throttle(Base):
     """Rate, breaker and quota of a connection: a row of its own, for it is hot.
 
-    `clock_ahead`: by how many seconds its clock was ahead of ours (less than 0: behind) when its
-    last test told, at `clock_at`; None where none did.
+    `clock_ahead`: by how many seconds its clock was ahead of ours (below 0: behind) in the last
+    test that showed it, at `clock_at`. None without such a test.
     """
 
     __tablename__ = "throttle"
@@ -171,7 +172,7 @@ class Snapshot(Base):
 
 
 class ItemReading(Base):
-    """When a target was last asked how it counts an item, and answered."""
+    """When a target last answered a request for an item's unit."""
 
     __tablename__ = "item_reading"
 
@@ -200,7 +201,7 @@ class SnapshotItem(Base):
 
 
 class KeptApart(Base):
-    """Two parties of which a person said, for good, that they are not one; `first` < `second`."""
+    """Two parties that a person marked as permanently different; `first` < `second`."""
 
     __tablename__ = "kept_apart"
     __table_args__ = (UniqueConstraint("company_id", "first", "second"),)
@@ -215,11 +216,11 @@ class KeptApart(Base):
 
 
 class Pull(Base):
-    """How far a source was asked for what changed: every few minutes, and each night further back.
+    """The progress of reading a source's changes: every few minutes, and each night further back.
 
-    Nothing that changed before `start_at` is asked for. `found` counts what the reading that goes
-    on has brought, `done_found` what the last whole one did. `wrong` says why there is no answer.
-    `began_at` is when the running sweep began, `floor_at` the oldest change that it lists.
+    Changes before `start_at` are not read. `found` counts the records of the current reading,
+    `done_found` of the last complete reading. `wrong` is why there is no answer. `began_at` is when
+    the running sweep began, `floor_at` the oldest change that it lists.
     """
 
     __tablename__ = "pull"
@@ -244,12 +245,12 @@ class Pull(Base):
 
 
 class ImportFile(Base):
-    """A file that a person imports in a target, and what they told of that import.
+    """A file that a person imports in a target by hand, and the outcome that they reported.
 
-    Its bytes are those of the request. `documents` and `rows` are how many it has, `totals` is
-    currency -> minor units. `verdicts`: number of a document -> what became of it; a number that
-    is not there is not known yet. `note` says what is wrong with the import as a whole, `reason`
-    why a person confirmed or withdrew it.
+    Its bytes are stored with the request. `documents` and `rows` are counts, `totals` is currency
+    -> minor units. `verdicts`: document number -> its result; a missing number has no known result
+    yet. `note` is what is wrong with the import as a whole, `reason` why a person confirmed or
+    withdrew it.
     """
 
     __tablename__ = "import_file"

@@ -311,7 +311,7 @@ def _plain(reply: Reply) -> dict[str, Any]:
 
 
 def park(api: "Api", job: Job, why: str, *, planned: bool | str) -> Reply:
-    """Park a push and return the reply."""
+    """Store a push for later processing and return the reply."""
     cache_id = api.books.next_id("cch", 0)
     import_id = api.books.next_id("imp", 8800)
     if why == "paused":

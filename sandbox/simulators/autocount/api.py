@@ -215,7 +215,7 @@ class Api(Metered[Books]):
     def _party(
         self, request: Request, request_id: str, key: ApiKey, way: PartyWay
     ) -> tuple[Reply, bool]:
-        """Return a debtor or creditor, or a page of them."""
+        """Return a debtor or creditor, or a page of debtors or creditors."""
         if status := way.shut(key):
             reply = refused(status, "401 Unauthorized." if status == 401 else "403 Forbidden.")
             self._note(request, request_id, reply)
@@ -466,8 +466,8 @@ def stocked(documents: Mapping[Place, Shown]) -> dict[str, dict[str, str]]:
     """Return the stock change of each product: account book -> product -> quantity as text.
 
     Quantities below 0 went out; zeros are omitted. A product has one unit: a row's unit is text and
-    is never converted, so 2 `CTN` of a product in `PCS` take 2 of it, not 24. Goods return where a
-    credit note's row says so.
+    is never converted, so 2 `CTN` of a product in `PCS` take 2 pieces, not 24. Goods return if a
+    credit note's row requires it.
     """
     stock: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     for book, _, code, quantity in _moved(documents):

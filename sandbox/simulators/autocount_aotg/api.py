@@ -117,7 +117,7 @@ class Api(Metered[Books]):
         ), hang
 
     def _work(self) -> None:
-        """Let the account books do due work, in order."""
+        """Process the due work of the account books, in order."""
         while True:
             now = self.now()
             due = [

@@ -55,7 +55,9 @@ class Desk(StandIn[Books]):
                 return _refused(404, "Not a thing that this person does"), False
 
     def _import(self, request: Request, kind: str, request_id: str) -> Reply:
-        """Paste a file's rows, edit them where planned, and press Import."""
+        """Import a file's rows as a person would: paste the rows, edit them where planned, and
+        press Import.
+        """
         asked = Asked(
             type=kind,
             user=request.query.get("user", "siti"),
@@ -146,7 +148,7 @@ class Control(control.Control[Books]):
         return {"by_hand": self._by_hand}
 
     def _by_hand(self, request: Request, request_id: str) -> Reply:
-        """Correct a document in AutoCount, or enter a new one.
+        """Change a document in AutoCount by hand, or enter a new one.
 
         `type`, `number`, and any of `date`, `party`, `total`.
         """

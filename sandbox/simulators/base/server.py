@@ -224,7 +224,9 @@ class _Connection(BaseHTTPRequestHandler):
 
 
 def _leave_with_parent() -> None:
-    """Exit when the parent process is gone: it holds the other end of standard input."""
+    """End this process when the parent process is gone: it holds the other end of standard
+    input.
+    """
     while os.read(0, 4096):
         pass
     os._exit(0)

@@ -273,7 +273,7 @@ class Shop(StandIn[ShopBooks]):
         return next((name for name in self.books.faults if name in ON_THE_WAY), "")
 
     def play(self) -> None:
-        """Play the rest of the shop's life; events in the ledger are not repeated."""
+        """Run the rest of the shop's scenario; events in the ledger are not repeated."""
         for at, (act, number) in list(enumerate(self._steps))[self.books.steps :]:
             with self._lock:
                 self.act(act, number + 1, {}, fault=self._planned.get(at, ""), step=1)
@@ -427,7 +427,7 @@ def life_of(given: Namespace) -> Life:
 
 
 def open_shop(name: str, given: Namespace, shop: Shop, told: Mapping[str, object]) -> None:
-    """Serve a shop until killed, and play its life; `told` is what it prints at start."""
+    """Serve a shop until killed, and run its scenario. The last argument is printed at start."""
     threading.Thread(target=shop.play, daemon=True).start()
     serve(name, shop.handle, port=given.port, watch_parent=given.watch_parent, told=told)
 

@@ -91,7 +91,7 @@ class Lazada(Market):
         return self._hook(8, {"app_key": self.app.number, "seller_id": SELLER})
 
     def handle(self, request: Request) -> Reply:
-        """Reply to a query or a form, because Lazada accepts either."""
+        """Answer a query or a form, because Lazada accepts either."""
         if request.method == "POST" and request.path == TOKEN:
             form = dict(parse_qsl(request.body.decode(), keep_blank_values=True))
             request = replace(request, query={**request.query, **form})

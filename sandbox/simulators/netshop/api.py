@@ -179,7 +179,7 @@ class NetShopControl(ShopControl):
         return {**super().deeds(), "tell": self._tell}
 
     def _tell(self, request: Request, request_id: str) -> Reply:
-        """Enter a record: `kind` of `TOLD`, and the `record` with its `id`."""
+        """Enter a record: its `kind`, and the `record` with its `id`."""
         del request_id
         given = given_of(request)
         kind, record = given.get("kind"), plain(given.get("record"))

@@ -347,7 +347,7 @@ class PayoutControl(ShopControl):
         return {**super().deeds(), "payout": self._pay_out}
 
     def _pay_out(self, request: Request, request_id: str) -> Reply:
-        """Pay out orders.
+        """Create a payout of orders.
 
         `orders` (their ids here, or ids of other shops; by default all unpaid ones), `status`,
         `fee` (a share), `adjust` (an extra amount), `off` (the difference between payout and
