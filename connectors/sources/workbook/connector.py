@@ -54,10 +54,7 @@ from connectors.sources.workbook.delimited import read_delimited
 from connectors.sources.workbook.file_sheets import (
     ORDER,
     FileSheets,
-    Said,
-    as_iso,
     columns_of,
-    days_of,
     fields_of,
     find_header,
     fixed_values,
@@ -84,7 +81,12 @@ from connectors.sources.workbook.sheet_rows import (
     written_values,
     wrong_cell,
 )
-from connectors.sources.workbook.text_values import decimals_of
+from connectors.sources.workbook.text_values import (
+    OrderEvidence,
+    as_iso,
+    days_of,
+    decimals_of,
+)
 from grammar.text.finding_codes import INTAKE_FAULTS
 
 NAME = "workbook"
@@ -325,7 +327,7 @@ def orders_of_file(
         return FileOrders(sheets=sheets, columns=tuple(columns), missing=missing, fixed=parts.fixed)
     days = days_of(written_values(parts, columns, _DAYS))
     order = days.order(chosen.get(SHORT_DAYS if DayOrder.YEAR in days.ways else DAYS, ""))
-    if days.said is Said.EITHER and order is None:
+    if days.evidence is OrderEvidence.EITHER and order is None:
         return FileOrders(
             sheets=sheets,
             columns=tuple(columns),
@@ -345,7 +347,7 @@ def orders_of_file(
     return FileOrders(
         sheets=sheets,
         columns=tuple(columns),
-        days=order if days.example or days.said is Said.MONTH else None,
+        days=order if days.example or days.evidence is OrderEvidence.MONTH else None,
         ways=tuple((one, "") for one in days.ways),
         orders=_Orders(groups, number_counts, parts, zone, payments),
         errors=tuple(unassigned_errors),

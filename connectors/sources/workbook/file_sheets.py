@@ -3,7 +3,6 @@
 import copy
 import io
 import json
-import re
 import sys
 import warnings
 import zipfile
@@ -12,7 +11,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from decimal import Decimal
-from enum import StrEnum
 from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
@@ -27,7 +25,6 @@ from connectors.contract.pulls import (
     LEFT_OUT,
     REMEMBERED,
     Chosen,
-    DayOrder,
     FieldLabel,
     FileColumn,
     MatchedBy,
@@ -76,16 +73,6 @@ _WIDTH: Final = 60  # of the column Errors, in signs
 _LONGEST: Final = 32_767  # signs of a cell
 
 Errors = Mapping[str, Mapping[int, str]]
-
-_WRITTEN: Final = re.compile(
-    r"(?P<first>\d{1,2})(?P<sign>[/.-])(?P<second>\d{1,2})(?P=sign)(?P<third>\d{4}|\d{2})"
-    r"(?P<rest>(?:[ T]+\d{1,2}:\d\d(?::\d\d)?.*)?)",
-    re.ASCII,
-)
-
-_CENTURY: Final = "20"
-
-DateParts = tuple[str, str, str]
 
 ERRORS: Final = "Errors"
 """The column that we ourselves add to a file that goes back."""
@@ -609,103 +596,6 @@ def _like(cell: Any, other: Any) -> None:
     """Give a heading the looks of the one beside it."""
     cell.font, cell.fill = copy.copy(other.font), copy.copy(other.fill)
     cell.border = copy.copy(other.border)
-
-
-class Said(StrEnum):
-    """The date order that the values of a file show together: which number is the day."""
-
-    DAY = "day"
-    MONTH = "month"
-    NOTHING = "nothing"
-    EITHER = "either"
-    BOTH = "both"
-
-
-@dataclass(frozen=True, slots=True)
-class Days:
-    """The date order shown by a file, an example that can be read in several ways, and the possible
-    orders.
-    """
-
-    said: Said
-    example: str = ""
-    ways: tuple[DayOrder, ...] = ()
-
-    def order(self, told: str) -> DayOrder | None:
-        """Return how the file's dates are read: by its own values, else as the user chose.
-
-        None if unknown.
-        """
-        if self.said in (Said.DAY, Said.MONTH):
-            return DayOrder(self.said.value)
-        return DayOrder(told) if self.said is Said.EITHER and told in self.ways else None
-
-
-def days_of(values: Iterable[object]) -> Days:
-    """Return the date order in which all of these cells can be read.
-
-    The year first is never concluded from the values alone, since a typing error looks alike.
-    """
-    written: dict[DateParts, str] = {}
-    for value in values:
-        found = _WRITTEN.fullmatch(value.strip()) if isinstance(value, str) else None
-        if found is not None:
-            written.setdefault((found["first"], found["second"], found["third"]), found[0])
-    each = {parts: read for parts in written if (read := readings(parts))}
-    ways = tuple(one for one in DayOrder if all(one in read for read in each.values()))
-    several = (parts for parts, read in each.items() if len(set(read.values())) > 1)
-    example = next((written[parts] for parts in several), "")
-    if not each:
-        return Days(Said.DAY if written else Said.NOTHING)
-    if not ways:
-        return Days(Said.BOTH, example)
-    if DayOrder.YEAR not in ways and len(ways) == 1:
-        return Days(Said(ways[0].value), example, ways)
-    in_doubt = (
-        parts
-        for parts, read in each.items()
-        if len({read[one] for one in ways}) > 1 or ways == (DayOrder.YEAR,)
-    )
-    # A year of two digits is only ever chosen by a person: one typing error could suggest it.
-    first = next(in_doubt, None)
-    if first is None:
-        return Days(Said.DAY)  # 05/05/2026 is one day either way
-    return Days(Said.EITHER, written[first], ways)
-
-
-def readings(parts: DateParts) -> dict[DayOrder, str]:
-    """Return the possible readings of a date's three numbers, in ISO form by date order.
-
-    A month is at most 12, a day at most 31. A four-digit year never comes first.
-    """
-    first, second, third = (one.zfill(2) for one in parts)
-    year = third if len(third) > 2 else f"{_CENTURY}{third}"
-    read = {DayOrder.DAY: (year, second, first), DayOrder.MONTH: (year, first, second)}
-    if len(third) == 2:
-        read[DayOrder.YEAR] = (f"{_CENTURY}{first}", second, third)
-    return {
-        order: "-".join(told)
-        for order, told in read.items()
-        if 1 <= int(told[1]) <= 12 and 1 <= int(told[2]) <= 31
-    }
-
-
-def as_iso(value: object, order: DayOrder) -> object:
-    """Return the value with its date as 2026-06-05 and the text behind it unchanged.
-
-    Any other value is returned as it is.
-    """
-    found = _WRITTEN.fullmatch(value.strip()) if isinstance(value, str) else None
-    if found is None:
-        return value
-    day = readings((found["first"], found["second"], found["third"])).get(order)
-    if day is None:
-        return value
-    rest = found["rest"].strip()
-    if rest:
-        hour, _, behind = rest.partition(":")
-        rest = f" {hour.zfill(2)}:{behind}"
-    return f"{day}{rest}"
 
 
 @cache

@@ -14,7 +14,6 @@ from connectors.kit.workbook import Row, Sheet, header_of, place
 from connectors.sources.workbook.file_sheets import (
     ERRORS,
     FileSheets,
-    as_iso,
     filled_columns,
     sheets_read,
 )
@@ -27,6 +26,7 @@ from connectors.sources.workbook.known_exports import (
 from connectors.sources.workbook.text_values import (
     ColumnReading,
     Decimals,
+    as_iso,
     currency_of,
 )
 
