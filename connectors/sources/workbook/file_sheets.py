@@ -1,4 +1,4 @@
-"""Find the sheets and columns of a file that hold records, their lines, and their dates."""
+"""Find the sheets and columns of a file that hold records, and write errors into a file."""
 
 import copy
 import io

@@ -128,7 +128,7 @@ def test_each_way_into_autocount_asks_about_its_module_and_no_other_target_does(
         name
         for name in registry.targets()
         if (form := registry.form_of("target", name))
-        and any(one.name == "marketplace_module" and one.asked for one in form.settings)
+        and any(one.name == "marketplace_module" and one.prominent for one in form.settings)
     }
     assert asked == {"autocount", "autocount_aotg", "autocount_excel"}
 
