@@ -38,6 +38,7 @@ from holding.db.models import (
     Singleton,
     TalliedRecord,
     TallyMark,
+    Version,
 )
 from holding.db.models.columns import PushState, RecordState, from_minor, to_minor
 from holding.db.models.decisions import HOLD_OPEN
@@ -55,6 +56,7 @@ from holding.platform.settings import Settings
 from holding.platform.states import counted_state
 from holding.posting.evidence import derived_key
 from holding.posting.holds import book_amount
+from holding.runs import schedules
 from rules.outcomes import Document
 from rules.values.canonical import PostingState, revive
 
@@ -346,13 +348,15 @@ def _changed_postings(look: Look) -> Select[str, int]:
 
 
 def _left_out_of_runs(look: Look) -> Iterator[Breach]:
-    """Report documents that were ready before the daily run of their day and are in no run.
+    """Report ready documents that the daily run of their day left out and that are in no run.
 
-    A document that became ready later goes with the next run. A worker may store an evaluation up
-    to one lease after its start, so an evaluation of the last lease before the run counts as later.
+    They were ready before it, or their record fell due by its hour and was evaluated later. A
+    document that became ready otherwise goes with the next run. A worker may store an evaluation
+    up to one lease after its start, so an evaluation of the last lease before the run counts as
+    later.
     """
     query = (
-        select(Posting.id, Posting.number, Posting.record_id, Run.day)
+        select(Posting.id, Posting.number, Posting.record_id, Run.day, Schedule)
         .join(Evaluation, Evaluation.id == Posting.evaluation_id)
         .join(
             Schedule,
@@ -373,7 +377,8 @@ def _left_out_of_runs(look: Look) -> Iterator[Breach]:
         .add_columns(Evaluation.at, Run.made_at)
     )
     rows = look.session.execute(query).all()
-    late = [row for row in rows if row.at < row.made_at - look.lease - look.answer]
+    early = {row.id for row in rows if row.at < row.made_at - look.lease - look.answer}
+    late = [row for row in rows if row.id in early or _was_due(look, row)]
     if not late:
         return
     first = min(row.made_at for row in late)
@@ -385,8 +390,27 @@ def _left_out_of_runs(look: Look) -> Iterator[Breach]:
         carried.update((content or {}).get("postings", ()))
     for row in late:
         if row.id not in carried:
-            say = f"{row.number} was ready before the daily run of {row.day} and is in no run."
+            what = "was ready" if row.id in early else "fell due"
+            say = f"{row.number} {what} before the daily run of {row.day} and is in no run."
             yield Breach("I7", say, (row.record_id,))
+
+
+def _was_due(look: Look, row: Any) -> bool:
+    """Check whether the record of a document that its run left out fell due by the run's hour."""
+    if row.at < row.made_at:
+        return False
+    hour = schedules.start_of(row.Schedule, row.day)
+    before = look.session.execute(
+        select(Evaluation.version_id, Evaluation.valid_until)
+        .where(Evaluation.record_id == row.record_id, Evaluation.at < row.made_at)
+        .order_by(Evaluation.id.desc())
+        .limit(1)
+    ).one_or_none()
+    if before is not None and before.valid_until is not None and before.valid_until <= hour:
+        return True
+    arrived = select(Version.id).where(Version.record_id == row.record_id, Version.at <= hour)
+    newer = arrived.where(Version.id > (before.version_id if before else 0))
+    return look.session.scalar(newer.where(Version.stale.is_(False)).limit(1)) is not None
 
 
 def holds_have_owner(look: Look) -> Iterator[Breach]:

@@ -10,17 +10,31 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import or_, select, text
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, text
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from holding.access import operations
 from holding.access.actors import SYSTEM, Actor
 from holding.connections.connections import log_connection_event as tell_of
 from holding.connections.connections import permitted
 from holding.db import bulk
-from holding.db.models import Company, Connection, Posting, Record, Run, Schedule
-from holding.db.models.columns import DUE, LEASED, NOW
+from holding.db.models import (
+    Company,
+    Connection,
+    Evaluation,
+    Posting,
+    Pull,
+    Record,
+    Request,
+    Run,
+    Schedule,
+    Upload,
+    Version,
+    WakeMark,
+)
+from holding.db.models.columns import DUE, LEASED, NOW, UploadState, among_words
+from holding.db.models.postings import IN_FLIGHT_STATES
 from holding.db.refusal import Refusal, plural
 from holding.db.together import Question, answer
 from holding.programs.world import UnreadableRulesError, program, target_connections
@@ -31,12 +45,13 @@ from rules.values.canonical import PostingState
 
 DAY = timedelta(days=1)
 LAST_JUDGING = timedelta(minutes=10)
-"""How long a run waits for records that workers hold, and for releases that can still be undone.
+"""How long a run waits for records that fell due after its hour, and for releases that can still be
+undone.
 
-A run waits without limit for records that are due by its hour and that no worker took.
+A run waits without limit for records that fell due by its hour.
 """
 EARLIER_TAKE = timedelta(hours=1)
-"""How long a run waits for the run of the preceding route."""
+"""How long a run waits for the runs of the preceding route after their last call."""
 
 
 _SCHEDULES = select(Schedule)
@@ -149,7 +164,7 @@ def switch(
     row.active = on
     if on:
         today = now.astimezone(ZoneInfo(row.zone)).date()
-        passed = _moment(row, today - DAY) <= now
+        passed = start_of(row, today - DAY) <= now
         done_with(row, today - DAY if passed else today - 2 * DAY)
     say = "switched on" if on else "switched off"
     message = f"Daily run of {row.route} {say}."
@@ -162,7 +177,7 @@ def agree(row: Schedule, at: time, zone: str, now: datetime) -> None:
     hour = at.strftime("%H:%M")
     if row.next_at is None or (row.at, row.zone) != (hour, zone):
         row.at, row.zone = hour, zone
-        row.next_at, row.waiting_since = _moment(row, _next_day(row, now)), None
+        row.next_at, row.waiting_since = start_of(row, _next_day(row, now)), None
 
 
 def _daily_routes(session: Session, company: Company) -> dict[str, tuple[time, str]]:
@@ -178,16 +193,16 @@ def _daily_routes(session: Session, company: Company) -> dict[str, tuple[time, s
 def _start(session: Session, row: Schedule, now: datetime) -> int:
     """Start the runs of the days that are over.
 
-    They wait while records of that night are evaluated, the route is stopped, preceding documents
-    are in flight, or a release can be undone.
+    They wait while records of that night are read or evaluated, the route is stopped, preceding
+    documents are in flight, or a release can be undone.
     """
     connection = target_connections(session, row.company_id).get(row.route.partition(".")[0])
     days = days_over(row, now)
-    if connection is None or _is_judging(session, row, _moment(row, days[-1]), now):
+    if connection is None or _is_incomplete(session, row, start_of(row, days[-1]), now):
         return 0
     if row.route in stopped_routes(session, row.company_id):
         return 0
-    if _earlier_go_first(session, row, days[-1], now):
+    if _earlier_go_first(session, row, days, now):
         return 0
     waiting = _ready_by_day(session, connection, row.route, days)
     if _may_wait(row, now) and _taken_back_yet(session, waiting, now):
@@ -249,35 +264,99 @@ def _taken_back_yet(session: Session, ready: Mapping[date, list[int]], now: date
     return any(until > now for until in operations.until(session, set(records)).values())
 
 
-def _is_judging(session: Session, row: Schedule, hour: datetime, now: datetime) -> bool:
-    """Check whether records that were due by this hour are not evaluated yet.
+def _is_incomplete(session: Session, row: Schedule, hour: datetime, now: datetime) -> bool:
+    """Check whether records that fell due by this hour are not read or not evaluated yet.
 
-    The hour may be long past: the program was off, or many records came at once. So the limit for
-    records that workers hold counts from the last time that a due record was seen. A record whose
-    evaluation crashed has this limit too, so that it does not stop every other document. A leased
-    record has no due time; without a limit, constant traffic would delay the run for ever.
+    The hour may be long past: the program was off, or many records came at once. So the wait has no
+    limit while sources are read and while such records are not evaluated. From then on it has one,
+    because with constant traffic there is always a record to evaluate. The limit starts again when
+    a worker dies, or when the program was off meanwhile.
     """
-    due = (
-        select(Record.id)
-        .where(Record.company_id == row.company_id, text(f"record.{DUE}"))
-        .where(Record.due_at <= hour)
+    of_company = Record.company_id == row.company_id
+    due = select(Record.id).where(of_company, text(f"record.{DUE}"), Record.due_at <= now)
+    # for one condition of both, SQLite would read every record of the company
+    leased = select(Record.id).where(Record.company_id + 0 == row.company_id)
+    leased = leased.where(text(f"record.{LEASED}"))
+    behind = _sources_behind(row.company_id, hour, now)
+    importing = select(Upload.id).where(
+        Upload.company_id == row.company_id,
+        Upload.state == UploadState.IMPORTING,
+        Upload.due_at.is_not(None),
+        Upload.confirmed_at <= hour,
     )
-    leased = select(Record.id).where(Record.company_id == row.company_id, text(f"record.{LEASED}"))
-    is_untouched = bool(session.scalar(select(due.where(Record.crashes == 0).exists())))
-    if is_untouched or row.waiting_since is None:
+    unlimited = (
+        due.where(Record.due_at <= hour, Record.crashes == 0),
+        due.where(Record.crashes == 0, _fell_due_by(hour)),
+        leased.where(Record.crashes == 0, _fell_due_by(hour)),
+        behind.where(Pull.tries == 0, Pull.read_at >= now - LAST_JUDGING),
+        importing.where(Upload.crashes == 0),
+        due.where(Record.crashes > 0, Record.due_at > (row.waiting_since or now)),
+    )
+    if row.waiting_since is None or _is_any(session, unlimited):
         row.waiting_since = now
-    return _may_wait(row, now) and bool(session.scalar(select(or_(due.exists(), leased.exists()))))
+    marked = select(WakeMark.id).where(WakeMark.company_id == row.company_id)
+    return _may_wait(row, now) and _is_any(session, (due, leased, behind, importing, marked))
+
+
+def _is_any(session: Session, queries: Sequence[Select[int]]) -> bool:
+    """Check whether one of the queries has a row."""
+    return bool(session.scalar(select(or_(*(query.exists() for query in queries)))))
+
+
+def _fell_due_by(hour: datetime) -> ColumnElement[bool]:
+    """Return the condition that a record fell due by this hour, whatever its due time is now.
+
+    It has another due time, or none, if a worker evaluates it or returned it. Then its last
+    evaluation ended by the hour, or a version that has no evaluation arrived by then. A record
+    with a document in flight is not evaluated before the answer.
+    """
+    in_flight = exists().where(
+        Posting.record_id == Record.id, among_words(Posting.state, IN_FLIGHT_STATES)
+    )
+    evaluated = aliased(Evaluation)
+    last = select(func.max(evaluated.id)).where(evaluated.record_id == Record.id).scalar_subquery()
+    ended = exists().where(Evaluation.id == last, Evaluation.valid_until <= hour)
+    known = select(Evaluation.version_id).where(Evaluation.id == last).scalar_subquery()
+    arrived = exists().where(
+        Version.record_id == Record.id,
+        Version.at <= hour,
+        Version.id > func.coalesce(known, 0),
+        Version.stale.is_(False),
+    )
+    return and_(~in_flight, or_(ended, arrived))
+
+
+def _sources_behind(company_id: int, hour: datetime, now: datetime) -> Select[int]:
+    """Return the sources that were not read to their end since this hour, and are read now.
+
+    A source that failed before the hour already is not waited for, nor a first reading. The nightly
+    sweep counts where a source has no other reading.
+    """
+    other = aliased(Pull)
+    has_pull = exists().where(
+        other.connection_id == Pull.connection_id, other.kind == "pull", other.due_at.is_not(None)
+    )
+    return (
+        select(Pull.connection_id)
+        .join(Connection, Connection.id == Pull.connection_id)
+        .where(Connection.company_id == company_id, Connection.paused_at.is_(None))
+        .where(Pull.due_at.is_not(None), or_(Pull.kind == "pull", ~has_pull))
+        .where(Pull.done_at < hour)
+        .where(or_(Pull.due_at <= now, Pull.read_at > Pull.done_at))
+        .where(or_(Pull.wrong_since.is_(None), Pull.wrong_since >= hour))
+    )
 
 
 def _may_wait(row: Schedule, now: datetime) -> bool:
     return row.waiting_since is not None and now <= row.waiting_since + LAST_JUDGING
 
 
-def _earlier_go_first(session: Session, row: Schedule, day: date, now: datetime) -> bool:
+def _earlier_go_first(session: Session, row: Schedule, days: Sequence[date], now: datetime) -> bool:
     """Check whether documents of the preceding route are still in flight or their effects not
     evaluated.
 
-    This sends a receipt in the night of its invoice. The wait for their run is limited to one hour.
+    This sends a receipt in the night of its invoice. The wait for their runs is limited to one hour
+    without a call.
     """
     company = session.get_one(Company, row.company_id)
     routes = program(session, company.ruleset_version_id or 0).routes
@@ -288,14 +367,31 @@ def _earlier_go_first(session: Session, row: Schedule, day: date, now: datetime)
     if session.scalar(select(Schedule.id).where(*of_route, Schedule.next_at <= now)):
         return True
     runs = select(Run).where(Run.company_id == row.company_id, Run.route == earlier)
-    run = session.scalar(runs.where(Run.day == day, Run.kind == "daily"))
-    if run is None or now > run.made_at + EARLIER_TAKE:
+    return any(
+        _is_unfinished(session, run, now)
+        for run in session.scalars(runs.where(Run.day.in_(days), Run.kind == "daily"))
+    )
+
+
+def _is_unfinished(session: Session, run: Run, now: datetime) -> bool:
+    """Check whether a run is under way, or what became of its documents is not known or evaluated.
+
+    A run ends although its target gave no answer; the documents are then looked up and sent alone.
+    """
+    last_call = session.scalar(select(func.max(Request.made_at)).where(Request.run_id == run.id))
+    if now > max(run.made_at, last_call or run.made_at) + EARLIER_TAKE:
         return False
     query = (
         select(Record.id)
         .join(Posting, Posting.record_id == Record.id)
         .where(bulk.among(Posting.id, (run.filter or {}).get("postings", ())))
-        .where(or_(Record.due_at <= now, Record.lease_until.is_not(None)))
+        .where(
+            or_(
+                among_words(Posting.state, (PostingState.READY, *IN_FLIGHT_STATES)),
+                Record.due_at <= now,
+                Record.lease_until.is_not(None),
+            )
+        )
     )
     return run.state in UNDER_WAY or session.scalar(query.limit(1)) is not None
 
@@ -304,14 +400,14 @@ def days_over(row: Schedule, now: datetime) -> list[date]:
     """Return the days whose run is due, oldest first; there is at least one."""
     first = _day_of(row, row.next_at or now)
     days = [first]
-    while _moment(row, days[-1] + DAY) <= now:
+    while start_of(row, days[-1] + DAY) <= now:
         days.append(days[-1] + DAY)
     return days
 
 
 def done_with(row: Schedule, day: date) -> None:
     """Mark this day as done and schedule the next one."""
-    row.last_day, row.next_at = day, _moment(row, day + DAY)
+    row.last_day, row.next_at = day, start_of(row, day + DAY)
     row.waiting_since = None
 
 
@@ -324,7 +420,7 @@ def _day_of(row: Schedule, moment: datetime) -> date:
     return moment.astimezone(ZoneInfo(row.zone)).date() - DAY
 
 
-def _moment(row: Schedule, day: date) -> datetime:
-    """Return when the run of this day starts."""
+def start_of(row: Schedule, day: date) -> datetime:
+    """Return when the run of this day is to start."""
     at = time.fromisoformat(row.at)
     return datetime.combine(day + DAY, at, ZoneInfo(row.zone))

@@ -4,24 +4,33 @@ import dataclasses
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import select, update
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor
 from holding.db.database import Database
 from holding.db.models import (
     Approval,
     Company,
+    Evaluation,
     Event,
     Operation,
     Posting,
+    Pull,
     Record,
+    Request,
     Run,
     Schedule,
+    Upload,
+    Version,
+    WakeMark,
 )
+from holding.db.models.columns import UploadState
 from holding.operations.invariants import check
 from holding.platform.settings import Settings
 from holding.programs.world import UnreadableRulesError
@@ -182,6 +191,27 @@ def test_a_night_waits_for_what_can_still_be_taken_back(
     assert days(database) == {19: [first]}
 
 
+def add_version(session: Session, record_id: int, at: datetime) -> None:
+    """Add a further version of a record, which has no evaluation."""
+    new = Version(record_id=record_id, no=2, sha256="2" * 64, body={}, at=at)
+    session.add(new)
+    session.flush()
+    session.get_one(Record, record_id).version_id = new.id
+
+
+def add_evaluation(
+    session: Session, last: Evaluation, at: datetime, valid_until: datetime | None = None
+) -> Evaluation:
+    """Add a further evaluation of the same version."""
+    same = ("record_id", "version_id", "ruleset_version_id", "revision", "facts", "outcome", "hash")
+    fences = select(func.max(Evaluation.fence)).where(Evaluation.record_id == last.record_id)
+    new = Evaluation(**{name: getattr(last, name) for name in same}, at=at, valid_until=valid_until)
+    new.fence = session.scalars(fences).one() + 1
+    session.add(new)
+    session.flush()
+    return new
+
+
 def leave_due(database: Database, **columns: object) -> None:
     """Make every record due at the hour, with these columns beside."""
     free = {"due_at": night(19), "lease_owner": None, "lease_until": None, "crashes": 0}
@@ -199,8 +229,164 @@ def test_a_run_waits_while_records_of_its_hour_are_not_judged(
     assert start(database, night(19, 3)) == 0
     assert start(database, night(19, 3, 30)) == 0
     leave_due(database, due_at=night(19, 3, 31))
-    assert start(database, night(19, 3, 32)) == 1
+    assert start(database, night(19, 3, 40)) == 0
+    assert start(database, night(19, 3, 41)) == 1, "other records are always due"
     assert days(database) == {18: [key]}
+
+
+def test_a_run_waits_for_records_that_a_dead_worker_had_at_the_hour(
+    database: Database, company: Company, rules: SimpleNamespace
+) -> None:
+    """They are due again once their lease is over, which is after the hour."""
+    key = ready(database, company, "IV-1", 18)
+    leave_due(database, due_at=night(19, 2, 1), crashes=1)
+    assert start(database, night(19, 2, 1)) == 0
+    leave_due(database, due_at=None)
+    assert start(database, night(19, 2, 2)) == 1
+    assert days(database) == {18: [key]}
+
+
+def test_a_program_that_is_off_while_a_run_waits_counts_the_wait_anew(
+    database: Database, company: Company, rules: SimpleNamespace
+) -> None:
+    ready(database, company, "IV-1", 18)
+    leave_due(database, due_at=None, lease_owner="worker", lease_until=night(19, 2, 2))
+    assert start(database, night(19, 2, 1)) == 0
+    leave_due(database, due_at=night(19, 5), crashes=1)
+    assert start(database, night(19, 5)) == 0
+    assert start(database, night(19, 5, 10)) == 0
+    assert start(database, night(19, 5, 11)) == 1
+
+
+@pytest.mark.parametrize("leased", [False, True])
+@pytest.mark.parametrize("cause", ["its hour", "a version"])
+def test_a_run_waits_without_limit_for_records_that_were_returned_after_the_hour(
+    database: Database, company: Company, rules: SimpleNamespace, cause: str, leased: bool
+) -> None:
+    """Rules were published, or a newer version arrived, while a worker evaluated the records."""
+    key = ready(database, company, "IV-1", 18)
+    with database.write() as session:
+        last = session.scalars(select(Evaluation)).one()
+        if cause == "a version":
+            add_version(session, last.record_id, night(19))
+        else:
+            add_evaluation(session, last, night(18, 3), valid_until=night(19))
+    for minute in (1, 11, 22, 33):
+        held = {"due_at": None, "lease_owner": "worker", "lease_until": night(19, 3)}
+        leave_due(database, **(held if leased else {"due_at": night(19, 2, minute)}))
+        assert start(database, night(19, 2, minute)) == 0
+    leave_due(database, due_at=None)
+    assert start(database, night(19, 2, 34)) == 1
+    assert days(database) == {18: [key]}
+
+
+def test_a_document_in_flight_stops_no_run_for_longer_than_ten_minutes(
+    database: Database, company: Company, rules: SimpleNamespace
+) -> None:
+    """It is due again and again, and is not evaluated before the target answers."""
+    with database.write() as session:
+        posting = make_ready(session, company, "IV-1", due=None, state="uncertain")
+        last = session.get_one(Evaluation, posting.evaluation_id)
+        add_evaluation(session, last, night(18, 3), valid_until=night(19))
+    leave_due(database, due_at=night(19, 2, 1))
+    assert start(database, night(19, 2, 1)) == 0
+    assert start(database, night(19, 2, 11)) == 0
+    assert start(database, night(19, 2, 12)) == 1
+
+
+def add_pull(database: Database, company: Company, kind: str = "pull", **columns: Any) -> None:
+    with database.write() as session:
+        source = connection_named(session, company, "netshop").id
+        start_at = {"connection_id": source, "kind": kind, "start_at": night(1)}
+        session.add(Pull(**start_at, **columns))
+
+
+def set_pull(database: Database, **columns: object) -> None:
+    with database.write() as session:
+        session.execute(update(Pull).where(Pull.kind == "pull").values(**columns))
+
+
+def test_after_a_pause_of_the_program_the_sources_are_read_first(
+    database: Database, company: Company, rules: SimpleNamespace
+) -> None:
+    """Orders of the past day may have no webhook that still comes."""
+    done = night(18, 23)
+    add_pull(database, company, due_at=done, done_at=done, read_at=done)
+    add_pull(database, company, "sweep", due_at=night(19, 3), done_at=night(18, 3))
+    assert start(database, night(19, 8)) == 0
+    set_pull(database, due_at=night(19, 8, 9), read_at=night(19, 8, 9))
+    assert start(database, night(19, 8, 9)) == 0
+    later = {"due_at": night(19, 8, 20), "read_at": night(19, 8, 18)}
+    set_pull(database, **later)
+    assert start(database, night(19, 8, 19)) == 0, "the source limits the number of calls"
+    set_pull(database, **later | {"done_at": night(19, 8, 18)})
+    assert start(database, night(19, 8, 19)) == 1
+
+
+def test_the_nightly_sweep_is_waited_for_where_nothing_else_reads_the_source(
+    database: Database, company: Company, rules: SimpleNamespace
+) -> None:
+    add_pull(database, company, due_at=None)
+    add_pull(database, company, "sweep", due_at=night(19, 3), done_at=night(18, 3))
+    assert start(database, night(19, 8)) == 0
+    with database.write() as session:
+        session.execute(update(Pull).values(due_at=None, done_at=night(19, 8, 1)))
+    assert start(database, night(19, 8, 2)) == 1
+
+
+def test_a_source_that_fails_delays_a_run_for_ten_minutes_and_only_in_its_first_night(
+    database: Database, company: Company, rules: SimpleNamespace
+) -> None:
+    failed: dict[str, Any] = {
+        "tries": 1,
+        "wrong": "502",
+        "wrong_since": night(19, 8),
+        "read_at": night(19, 8),
+    }
+    add_pull(database, company, due_at=night(19, 8), done_at=night(18, 23), **failed)
+    assert start(database, night(19, 8)) == 0
+    set_pull(database, tries=4, due_at=night(19, 8, 18), read_at=night(19, 8, 10))
+    assert start(database, night(19, 8, 10)) == 0
+    assert start(database, night(19, 8, 11)) == 1
+    set_pull(database, due_at=night(20))
+    assert start(database, night(20)) == 1
+
+
+@pytest.mark.parametrize("paused", [True, False])
+def test_a_paused_source_and_a_first_reading_delay_no_run(
+    database: Database, company: Company, rules: SimpleNamespace, paused: bool
+) -> None:
+    add_pull(database, company, due_at=night(18), done_at=night(18) if paused else None)
+    with database.write() as session:
+        source = connection_named(session, company, "netshop")
+        source.paused_at = night(18) if paused else None
+    assert start(database, night(19)) == 1
+
+
+def test_a_file_that_was_confirmed_before_the_hour_is_imported_first(
+    database: Database, company: Company, rules: SimpleNamespace
+) -> None:
+    with database.write() as session:
+        source = connection_named(session, company, "netshop").id
+        file = {"name": "orders.xlsx", "sha256": "0" * 64, "state": UploadState.IMPORTING}
+        times = {"at": night(18), "confirmed_at": night(19, 1, 59), "due_at": night(19, 1, 59)}
+        session.add(Upload(company_id=company.id, source_id=source, **file, **times))
+    assert start(database, night(19)) == 0
+    assert start(database, night(19, 2, 30)) == 0
+    with database.write() as session:
+        session.execute(update(Upload).values(state=UploadState.DONE, due_at=None))
+    assert start(database, night(19, 2, 31)) == 1
+
+
+def test_records_of_a_changed_mapping_are_evaluated_first(
+    database: Database, company: Company, rules: SimpleNamespace
+) -> None:
+    with database.write() as session:
+        session.add(WakeMark(company_id=company.id, cause_id=1, below=9, told={}))
+    assert start(database, night(19)) == 0
+    with database.write() as session:
+        session.execute(delete(WakeMark))
+    assert start(database, night(19, 2, 1)) == 1
 
 
 def test_a_late_start_counts_its_wait_for_leased_records_from_the_start(
@@ -249,6 +435,29 @@ def test_an_invariant_finds_a_ready_document_that_its_run_left_out(
     assert numbers_left_out() == ["IV-2"]
     assert start(database, night(22)) == 1
     assert numbers_left_out() == []
+
+
+@pytest.mark.parametrize("cause", ["its hour", "a version", "an approval"])
+def test_an_invariant_finds_a_document_that_was_evaluated_after_its_run(
+    database: Database, company: Company, rules: SimpleNamespace, cause: str
+) -> None:
+    assert start(database, night(20)) == 1
+    key = ready(database, company, "IV-1", 19)
+    with database.write() as session:
+        posting = session.get_one(Posting, key)
+        last = session.get_one(Evaluation, posting.evaluation_id)
+        if cause == "a version":
+            add_version(session, last.record_id, night(19, 23))
+        else:
+            until = night(20) if cause == "its hour" else None
+            add_evaluation(session, last, night(19, 23), valid_until=until)
+        posting.evaluation_id = add_evaluation(session, last, night(20, 3)).id
+    with database.read() as session:
+        settings = Settings.from_env({})
+        checked = check(session, company.id, now=night(21), settings=settings, only=("I7",))
+    told = ["IV-1 fell due before the daily run of 2026-11-19 and is in no run."]
+    assert [one.say for one in checked.breaches] == ([] if cause == "an approval" else told)
+    assert start(database, night(21)) == 1
 
 
 def test_a_record_whose_judging_crashes_does_not_keep_the_others_waiting(
@@ -328,6 +537,55 @@ def test_what_goes_after_another_waits_for_its_run_an_hour_at_most(
     with database.read() as session:
         told = session.execute(select(Run.route, Run.day).order_by(Run.id)).all()
     assert told == [(ROUTE, date(2026, 11, 18)), (receipts.name, date(2026, 11, 18))]
+
+
+def follow(rules: SimpleNamespace) -> str:
+    """Add a daily route that follows the invoices; return its name."""
+    name = "aiaccount.sales_receipt"
+    route = {"timing": "daily", "at": HOUR, "source": "netshop", "after": ROUTE}
+    rules.routes = (SimpleNamespace(name=name, **route), *rules.routes)
+    return name
+
+
+def routes_with_runs(database: Database, route: str) -> list[date | None]:
+    with database.read() as session:
+        return list(session.scalars(select(Run.day).where(Run.route == route).order_by(Run.id)))
+
+
+def test_what_follows_waits_for_the_runs_of_every_missed_night(
+    database: Database, company: Company, rules: SimpleNamespace
+) -> None:
+    receipts = follow(rules)
+    start(database, night(18))
+    start(database, night(18, 3, 1))
+    ready(database, company, "IV-1", 18)
+    ready(database, company, "IV-2", 19)
+    assert start(database, night(20, 9)) == 2
+    with database.write() as session:
+        session.execute(update(Run).where(Run.day == date(2026, 11, 19)).values(state="done"))
+        session.execute(update(Posting).values(state="ignored"))
+    start(database, night(20, 9, 1))
+    assert routes_with_runs(database, receipts) == [date(2026, 11, 17)]
+    with database.write() as session:
+        session.execute(update(Run).values(state="done"))
+    start(database, night(20, 9, 2))
+    assert len(routes_with_runs(database, receipts)) == 3
+
+
+def test_what_follows_waits_while_the_run_before_it_makes_calls(
+    database: Database, company: Company, rules: SimpleNamespace
+) -> None:
+    receipts = follow(rules)
+    ready(database, company, "IV-1", 18)
+    assert start(database, night(19)) == 1
+    with database.write() as session:
+        [run] = session.scalars(select(Run)).all()
+        sent = {"key": "cp-1", "sha256": "0" * 64, "state": "answered", "deadline_at": night(19, 4)}
+        of_run = {"connection_id": run.connection_id, "run_id": run.id, "kind": "push"}
+        session.add(Request(**of_run, **sent, made_at=night(19, 2, 50)))
+    assert start(database, night(19, 3, 50)) == 0
+    assert start(database, night(19, 3, 51)) == 1
+    assert routes_with_runs(database, receipts) == [date(2026, 11, 18)]
 
 
 @given(
