@@ -183,7 +183,7 @@ class Portal(Flask):
 
 
 class RowId(IntegerConverter):
-    """A number in an address that can be a row's; a longer one names nothing."""
+    """A number in an address that fits a row id. A longer number matches no route."""
 
     def __init__(self, map: Map) -> None:  # noqa: A002 - the router's own word
         super().__init__(map, max=2**63 - 1)

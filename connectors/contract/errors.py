@@ -244,7 +244,7 @@ class DatabaseAddress:
 
     @property
     def title(self) -> str:
-        """What people call the system."""
+        """The system's name as people use it."""
         return SYSTEMS[self.system]
 
 

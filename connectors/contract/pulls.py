@@ -153,7 +153,9 @@ class RowError:
 
 
 def storable(text: str) -> str:
-    """Return a text whose half characters and NULs are written out, as no database keeps them."""
+    """Return the text with lone surrogates and NULs escaped, because databases cannot store
+    them.
+    """
     return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
 
 
@@ -268,7 +270,9 @@ class Pulls(Protocol):
 
     @property
     def calls_a_minute(self) -> int:
-        """How many calls a minute the source allows; a connection may set less."""
+        """The number of calls a minute that the source allows; a connection may set a lower
+        limit.
+        """
         ...
 
     def begin(self, since: datetime) -> str:
@@ -302,8 +306,9 @@ class ListsAll(Protocol):
 
 
 class DayOrder(StrEnum):
-    """Which number comes first where a day is written as 05/06/2026; only before a month the year,
-    where it has two digits.
+    """Which number of a date such as 05/06/2026 comes first.
+
+    `YEAR`: a two-digit year, then the month.
     """
 
     DAY = "day"
@@ -455,9 +460,10 @@ def types_taken(settings: Mapping[str, object], known_types: Iterable[str]) -> f
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """A document as the target's own listing shows it; `row` is its row there.
+    """A document in a listing that the target itself exported.
 
-    A date or a total that cannot be read is None; `cancelled` if the listing shows that.
+    `row` is its row in that listing. A date or total that cannot be read is None. `cancelled`: the
+    listing marks the document as cancelled.
     """
 
     number: str
@@ -483,7 +489,7 @@ class ImportedByHand(Protocol):
 
 @runtime_checkable
 class ShowsImports(Protocol):
-    """A target with a page of its own for what became of a call."""
+    """A target with a web page that shows the result of an import."""
 
     def import_page(self, settings: Settings, answer: bytes) -> str:
         """Return the address of the target's page about the call with this answer.
@@ -589,8 +595,8 @@ class ExampleCall:
 
 @runtime_checkable
 class SignsMore(Protocol):
-    """A source whose senders sign more than what arrives: the address that they call, or a setting
-    of the connection.
+    """A source whose senders also sign the address that they call, or a setting of the
+    connection.
     """
 
     def bound(self, settings: Settings, address: str) -> "Source":

@@ -448,7 +448,9 @@ class KeyField:
 
 
 class Submitter(StrEnum):
-    """Who submits: the accounting system, or a service beside it that the company chose."""
+    """The system that submits e-Invoices: the accounting system, or another service that the
+    company chose.
+    """
 
     TARGET = "target"
     SERVICE = "service"
@@ -523,7 +525,9 @@ class BookFacts:
 
     @property
     def second_documents(self) -> tuple[str, ...]:
-        """What counts as a duplicate, in the target and at the tax office, each with its source."""
+        """The windows in which the target and the tax office detect a duplicate, each with its
+        source.
+        """
         return (*(window.says for window in self.known_by), SAME_E_INVOICE)
 
 

@@ -119,17 +119,17 @@ class Target(Protocol):
 
     @property
     def settle_seconds(self) -> float:
-        """How many seconds a write may take to show in a lookup."""
+        """The number of seconds after which a write shows in a lookup, at most."""
         ...
 
     @property
     def pace(self) -> Pace:
-        """How fast it may be called."""
+        """The limits of how often the target may be called."""
         ...
 
     @property
     def file_limits(self) -> FileLimits:
-        """How much one call of a batch carries at most."""
+        """The limits of one call of a batch."""
         ...
 
     def rows_of(self, document: OutgoingDocument) -> int:
@@ -249,7 +249,7 @@ class Renewed:
 
 @runtime_checkable
 class Renewing(Protocol):
-    """A target or a source whose key is good for a while only."""
+    """A target or a source whose key expires after a while."""
 
     def is_due(self, secret: str, now: datetime) -> bool:
         """Check whether the stored secret must be exchanged before the next call."""
@@ -282,7 +282,7 @@ class Readable(Protocol):
 
     @property
     def read_at_once(self) -> int:
-        """How many documents one call shows at most."""
+        """The number of documents that one call shows at most."""
         ...
 
     def read(
@@ -333,7 +333,7 @@ class TellsChanges(Protocol):
 
     @property
     def changes_reach(self) -> timedelta:
-        """How far back the list of changes goes."""
+        """The length of time that the list of changes covers."""
         ...
 
     def changed(
@@ -451,12 +451,12 @@ class TellsLists(Protocol):
 
     @property
     def pace(self) -> Pace:
-        """How fast it may be called."""
+        """The limits of how often the target may be called."""
         ...
 
     @property
     def lists(self) -> tuple[Listed, ...]:
-        """What it lists."""
+        """The kinds of lists that the target offers."""
         ...
 
     def list_page(
@@ -480,12 +480,12 @@ class TellsItems(Protocol):
 
     @property
     def pace(self) -> Pace:
-        """How fast it may be called."""
+        """The limits of how often the target may be called."""
         ...
 
     @property
     def items_at_once(self) -> int:
-        """How many items one round may request; a round runs every quarter of an hour."""
+        """The number of items that one round may request. A round runs every quarter of an hour."""
         ...
 
     def items(
@@ -505,7 +505,7 @@ def read_frequency(settings: Mapping[str, object]) -> str:
 
 
 def read_hour(settings: Mapping[str, object]) -> str:
-    """Return the hour, such as 01:30, at which these settings have the lists read."""
+    """Return the time of day at which the target's lists are read, such as 01:30."""
     return str(settings.get(READ_AT) or USUAL_HOUR)
 
 

@@ -123,9 +123,10 @@ _NO_MOMENT = _Bad("This is not a date and time.", "Write it as 2026-11-19T14:03:
 def canonical(
     schema: KindSchema, raw: RawRecord, zone: ZoneInfo
 ) -> IncomingRecord | tuple[RowError, ...]:
-    """Return the record, or everything that is wrong with it; `zone` is where the source is.
+    """Return the record, or all its errors, for files that a person corrects before they are
+    imported.
 
-    For files that a person corrects before they are imported. Other ways in use `read_record`.
+    `zone` is the source's time zone. All other deliveries use `read_record`.
     """
     no_id = _missing_id(schema, raw)
     body, errors = _body(schema, raw, zone)

@@ -326,7 +326,10 @@ def record_of(
 
 
 def read_part(kind: KindSchema, told: Part, raw: RawRecord, zone: ZoneInfo) -> Read:
-    """Return the record of a part, held for what is wrong with it; errors if it has no id."""
+    """Return the record of a payload part.
+
+    Errors hold the record; if it has no id, only the errors are returned.
+    """
     return read_record(kind, raw, zone, told.errors)
 
 

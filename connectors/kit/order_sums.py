@@ -31,7 +31,7 @@ _MOST_PLACES: Final = 12
 
 
 def amount_of(cell: Cell | None) -> Decimal | None:
-    """Return the amount in a cell; None where there is none."""
+    """Return the amount in a cell; None if it has none."""
     if cell is None or isinstance(cell.value, bool) or str(cell.value).strip() == "":
         return None
     try:
@@ -48,7 +48,7 @@ def amount_of(cell: Cell | None) -> Decimal | None:
 
 
 def line_amount(line: Mapping[str, Cell]) -> Decimal | None:
-    """Return what a line comes to, in whole sen; None where its cells do not show it."""
+    """Return a line's amount in whole sen; None if its cells do not show it."""
     if (stated := amount_of(line.get("amount"))) is not None:
         return stated
     qty, price = amount_of(line.get("qty")), amount_of(line.get("price"))
@@ -68,7 +68,9 @@ def complete_order(raw: RawRecord) -> RawRecord:
 
 
 def _with_rounding(raw: RawRecord) -> RawRecord:
-    """Return an order with a line of its cash rounding, unless it has one or rounds nothing."""
+    """Return an order with a line for its cash rounding, unless it has such a line or no
+    rounding.
+    """
     cell = raw.head.get(ROUND_OFF)
     amount = amount_of(cell)
     if cell is None or not amount or any(_part(line) == "rounding" for line in raw.lines):
@@ -98,13 +100,13 @@ def _with_inclusive_prices(raw: RawRecord) -> RawRecord:
 def settle_sums(
     raw: RawRecord, *, amounts_hold_tax: bool = False
 ) -> tuple[RawRecord, tuple[RowError, ...]]:
-    """Return an order or a refund whose lines and tax come to its total, and the error if they did
+    """Return an order or refund whose lines and tax add up to its total, and an error if they did
     not.
 
-    The error holds the record (SUM01). A rounding line has the difference, so that the document has
-    the stated total once the hold is released. Nothing is compared where the total, the tax or the
-    amount of a line is missing or cannot be read. Lines that bear no tax need no total tax.
-    `amounts_hold_tax`: the lines state what was paid with tax, and no tax beside it.
+    The error holds the record (SUM01). A rounding line takes the difference, so that the document
+    has the stated total once the hold is released. Nothing is compared if the total, the tax or a
+    line's amount is missing or unreadable. Lines without tax need no total tax. `amounts_hold_tax`:
+    the lines' amounts include their tax.
     """
     total = raw.head.get("total")
     stated = amount_of(total)
@@ -165,7 +167,7 @@ def next_position(lines: Iterable[Mapping[str, Cell]]) -> int:
 
 
 def _tax_word(line: Mapping[str, Cell]) -> str:
-    """Return the tax word of a line in capitals; empty where it has none."""
+    """Return the tax word of a line in capitals; blank if it has none."""
     cell = line.get("tax")
     return "" if cell is None or cell.value is None else str(cell.value).strip().upper()
 

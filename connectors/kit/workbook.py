@@ -55,7 +55,7 @@ _EPOCH = date(1899, 12, 30)
 
 @dataclass(frozen=True, slots=True)
 class WorkbookRefusal:
-    """Why a file is not read at all."""
+    """The reason why a file cannot be read."""
 
     code: str
     message: str
@@ -617,7 +617,9 @@ def _environment() -> dict[str, str]:
 
 
 class Child:
-    """A module of ours that runs `serve`, kept for one question after the other."""
+    """A child process that runs a module of ours with `serve` and answers one line after
+    another.
+    """
 
     def __init__(self, module: str, *words: str) -> None:
         self._late = False

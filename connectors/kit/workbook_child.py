@@ -69,7 +69,10 @@ class RefusedError(Exception):
 
 
 def main() -> None:
-    """Read standard input, under the limits given as the one argument."""
+    """Read the workbook on standard input and print its rows as JSON lines.
+
+    The only argument holds the limits.
+    """
     limits = Limits(**json.loads(sys.argv[1]))
     confine(memory_bytes=limits.memory_bytes, cpu_seconds=limits.cpu_seconds)
     out = sys.stdout

@@ -152,13 +152,15 @@ class Stay:
 
     @property
     def minutes(self) -> int:
-        """How long it lasts, the minute that has begun counted."""
+        """The minutes until the session ends, rounded up."""
         left = self.ends_at - self.now if self.ends_at else timedelta()
         return max(1, -(-left // timedelta(minutes=1)))
 
     @property
     def asks_in(self) -> int | None:
-        """In how many seconds the page looks again: when it has to warn, or when it is over."""
+        """The seconds until the page checks again: at the time of the warning, or at the session's
+        end.
+        """
         if self.ends_at is None:
             return None
         until = self.ends_at if self.ends_soon else self.ends_at - WARNS

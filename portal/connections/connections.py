@@ -125,7 +125,7 @@ def rates(name: str) -> Response:
 @pages.post("/<name>/read")
 @needs("run.operate")
 def read(name: str) -> Response:
-    """Read in the target everything that is posted there and still watched."""
+    """Read all watched documents back from the target now."""
     row = find_connection(name)
     with store.writing() as session:
         answer = reading_plan.read_target(session, g.actor, row.id, g.now)
@@ -155,7 +155,7 @@ def pull(name: str) -> Response:
 @pages.post("/<name>/resume")
 @needs("run.operate")
 def resume(name: str) -> Response:
-    """Send again, what waited first."""
+    """Resume the connection. Documents that wait longest are sent first."""
     row = find_connection(name)
     with store.writing() as session:
         answer = target_ways.resume_target(session, g.actor, row.id, now=g.now)

@@ -264,7 +264,7 @@ def do_many() -> Response:
 
 
 def _after_many(act: Act, answer: Each, op: str, kept: Mapping[str, Any]) -> Response:
-    """Show what became of each, on a page of its own."""
+    """Show the result for each hold, on a page of its own."""
     processes.ring(g.company.id, "evaluate")
     done = url_for("desk.done", co=g.company.code, op=op, act=act, **kept)
     said = f"{len(answer.done):,} {DID[act]}, {len(answer.left):,} left."
@@ -461,7 +461,7 @@ class Snoozed:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """Something to keep beside a record."""
+    """A note to store with a record, and the form's idempotency key."""
 
     text: str
     op: str

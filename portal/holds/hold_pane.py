@@ -314,7 +314,7 @@ def hold_url(hold_id: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """The difference between what was seen and what is there now."""
+    """The difference between the documents that the user saw and the current ones."""
 
     seen: tuple[forms.Seen, ...]
     now: tuple[queries.Member, ...]

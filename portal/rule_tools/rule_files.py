@@ -254,7 +254,7 @@ def _summary(errors: int, warnings: int, files: int) -> str:
 
 
 def _count_unsupported(ruleset: "Ruleset") -> int:
-    """Return how many parts of the ruleset nothing carries out yet."""
+    """Return how many parts of the ruleset are not supported yet."""
     from holding.programs.known_schemas import schemas
     from rules.checker.all_checks import not_yet
 

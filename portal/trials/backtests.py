@@ -66,7 +66,7 @@ def begin_backtest(no: int) -> Response:
 @backtest_pages.post("/backtest/stop")
 @needs("rules.draft")
 def stop(no: int) -> Response:
-    """End it by hand; what it has counted stays."""
+    """Stop the backtest. Its counts so far are kept."""
     change = change_of(no)
     back = url_for("backtests.show", co=g.company.code, no=no)
     with store.writing() as session:

@@ -88,7 +88,7 @@ def config_of(settings: Settings) -> PortalConfig | Refusal:
 
 
 class Late(Error):  # type: ignore[misc]  # noqa: N818 - the server's own word for an answer
-    """A request that does not come to its end."""
+    """The error for a request that takes too long to arrive."""
 
     code = 408
     reason = "Request Timeout"
@@ -192,7 +192,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         return bool(self._left or super().readable())
 
     def handle_read(self) -> None:
-        """Read what is there, or drop it."""
+        """Read the received bytes; after a refusal drop these bytes."""
         if not self._left:
             super().handle_read()
             return
@@ -217,7 +217,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             self._end()
 
     def _end(self) -> None:
-        """Close, and keep nothing of a request that was still coming in."""
+        """Close the connection and discard an unfinished request."""
         self._left = 0
         if self.request is not None:
             self.request.close()

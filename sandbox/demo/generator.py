@@ -420,7 +420,7 @@ def stall_sheet(orders: Iterable[Order]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How many orders get a story; `business`: only orders of business customers."""
+    """The number of orders that get a story. `business`: only orders of business customers."""
 
     count: int
     story: Story

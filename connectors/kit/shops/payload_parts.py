@@ -184,10 +184,10 @@ class Part:
         return None
 
     def differs(self, name: str, stated: Decimal, computed: Decimal, message: str) -> None:
-        """Add that a stated amount is not what its parts come to.
+        """Add the error that a stated amount differs from the sum of its parts.
 
-        The record is stored and held with both figures and their difference (SUM01). The values
-        stay as they came, so a line of the difference may be added: it is posted once a person
+        The record is stored and held with both amounts and their difference (SUM01). The values
+        stay as they came. A line for the difference may be added, which is posted once a person
         releases the hold.
         """
         place = self.at(name)

@@ -508,7 +508,7 @@ def _page_without_payouts(position: _Cursor, failure: NoPage) -> Page:
 
 
 def _objects(rows: object) -> list[Payload] | None:
-    """Return a list of objects, or None if the value is no such list."""
+    """Return the value if it is a list of objects, else None."""
     good = isinstance(rows, list) and all(isinstance(row, Mapping) for row in rows)
     return rows if isinstance(rows, list) and good else None
 

@@ -217,7 +217,7 @@ class Part(payload_parts.Part):
 
     @property
     def word(self) -> str:
-        """The status of a piece in one of our words; an unknown status is unchanged."""
+        """The status of a piece in our own words; an unknown status is unchanged."""
         status = self.text("status")
         return PIECE_WORDS.get(status, status)
 

@@ -523,10 +523,10 @@ def parts_of(order: NetShopPart) -> list[NetShopPart]:
 def status_of(
     order_status: str, refunds: Sequence[NetShopPart], refunded: Decimal, total: Decimal
 ) -> str:
-    """Return the status of an order with refunds: the refund's words, and whether it is a part.
+    """Return the status of an order with refunds: fully or partly refunded.
 
-    A cancelled order stays cancelled: nothing is posted for it. `refunded` is the sum of all
-    refunds and `total` the order's total, both in the order's currency.
+    A cancelled order stays cancelled and is not posted. `refunded` is the sum of all refunds and
+    `total` the order's total, both in the order's currency.
     """
     if order_status.strip().casefold() == _CANCELLED:
         return order_status
@@ -571,7 +571,7 @@ def _record(order: NetShopPart, refund: NetShopPart, zone: ZoneInfo) -> Read:
 def _rounded_back(
     order: NetShopPart, refund: NetShopPart, lines: Sequence[Mapping[str, Cell]]
 ) -> list[Mapping[str, Cell]]:
-    """Return the line of cash rounding that goes back with a refund of the whole order's items."""
+    """Return the line of cash rounding that is refunded with all items of the order."""
     rounding, refunded = order.amount("round_off"), refund.amount("amount")
     if not lines or not rounding or refunded != order.amount("total"):
         return []

@@ -143,7 +143,9 @@ def _not_shown(content: Mapping[str, object] | NoPage) -> NoPage:
 
 
 def _has_word(error: str, words: tuple[str, ...]) -> bool:
-    """Check whether an error has such a word; some errors come as `common.error_auth`."""
+    """Check whether an error code contains this word; some codes have a prefix, such as
+    `common.error_auth`.
+    """
     return any(word in error.lower() for word in words)
 
 
@@ -244,7 +246,7 @@ class Days:
 
     @property
     def number(self) -> str:
-        """What names the payout: 2026-11-20, or 2026-11-16-22 for several days."""
+        """The payout's number, made of its days: 2026-11-20, or 2026-11-16-22 for several days."""
         name = self.first.isoformat()
         return name if self.first == self.last else f"{name}-{self.last:%d}"
 
@@ -334,7 +336,7 @@ def _listed(shop: Shop, days: Days) -> list[Payload] | NoPage:
 
 
 def _objects(rows: object) -> list[Payload] | None:
-    """Return a list of objects, or None if the value is no such list."""
+    """Return the value if it is a list of objects, else None."""
     good = isinstance(rows, list) and all(isinstance(row, Mapping) for row in rows)
     return rows if isinstance(rows, list) and good else None
 

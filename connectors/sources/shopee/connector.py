@@ -186,7 +186,7 @@ _NOT_SHOWN: Final = "Shopee lists this order and does not show it."
 
 @dataclass(frozen=True, slots=True)
 class Shopee:
-    """The source `shopee`. A webhook signs the address that it goes to, `address`."""
+    """The source `shopee`. Its webhooks sign the address they are sent to, `address`."""
 
     settings: Settings = field(default_factory=dict)
     address: str = ""
@@ -494,7 +494,7 @@ def _payout_page(shop: Shop, position: _Cursor, zone: ZoneInfo) -> Page | NoPage
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """A page of one list: what is in it, and Shopee's cursor to go on from."""
+    """A page of a list: its entries, and Shopee's cursor of the next page."""
 
     found: tuple[Pulled, ...]
     token: str

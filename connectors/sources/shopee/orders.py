@@ -570,8 +570,10 @@ def payouts_of(
 
 
 def _entries(listed: Part, incomes: Mapping[str, Part], number: str) -> Iterator[payouts.Entry]:
-    """Yield lines that come to what Shopee states as released of one order. Their id names the
-    payout, too: an order that is released in two payouts has a payment in each.
+    """Yield the payout entries of an order, which add up to the amount that Shopee released.
+
+    Their ids include the payout's number, because an order released in two payouts has a payment in
+    each.
     """
     order = listed.text("order_sn")
     income = incomes.get(order)

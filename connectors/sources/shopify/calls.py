@@ -277,7 +277,7 @@ def _without_edits(order: Part) -> tuple[Decimal, Decimal]:
 
 
 def _left_and_back(order: Part) -> tuple[Decimal, Decimal]:
-    """Return total and tax of what is left of the order and of what was given back."""
+    """Return total and tax of the order's current content plus its refunds."""
     inside = order.flag("taxes_included")
     edits = unpaid_edits(order)
     refunds = [one for one in order.parts("refunds") if one.text("id") not in edits]
@@ -289,14 +289,16 @@ def _left_and_back(order: Part) -> tuple[Decimal, Decimal]:
 
 
 def _fitting(order: Part, found: Moved, total: Decimal, tax: Decimal) -> list[Line]:
-    """Return the lines of an edited order that come to its total and tax, else the closest."""
+    """Return the lines of an edited order that add up to its total and tax, else the closest
+    lines.
+    """
     ways = [lines_of(order, found, of_all) for of_all in EDITS]
     inside = order.flag("taxes_included")
     return min(ways, key=lambda lines: (abs(total - _made(lines, inside)), abs(tax - _tax(lines))))
 
 
 def _made(lines: Sequence[Line], inside: bool) -> Decimal:
-    """Return what the lines come to; `inside`: their amounts hold their tax."""
+    """Return the sum of the lines with tax; `inside`: their amounts include tax."""
     net = sum((line.amount for line in lines), ZERO)
     return net if inside else net + _tax(lines)
 

@@ -54,10 +54,10 @@ _OF_REFUND: Final = (
 
 
 def split_exchange(place: str, order: Payload) -> tuple[Payload, ...]:
-    """Return the order as it was sold, and as further orders the goods that each exchange added.
+    """Return the original order, then the goods that each exchange added as orders of their own.
 
-    An order without an exchange, or whose amounts cannot be read, is returned as it is. So is a
-    cancelled one: its money and goods are judged together.
+    An order without an exchange, with unreadable amounts, or cancelled is returned unchanged. A
+    cancelled order's money and goods are judged together.
     """
     told = Part(place, order)
     if order.get("cancelled_at"):
@@ -70,8 +70,8 @@ def split_exchange(place: str, order: Payload) -> tuple[Payload, ...]:
 
 
 def sales_of_refunds(order: Payload) -> Mapping[str, str]:
-    """Return the id of each refund whose goods were all added by one exchange, with the id of the
-    order that these goods are here: its invoice is the one to credit.
+    """Return refund id -> id of the exchange's order, for refunds whose goods were all added by one
+    exchange. Such a refund credits that order's invoice.
     """
     told = Part("order", order).alone()
     groups = _groups(told) if len(split_exchange("order", order)) > 1 else ()
@@ -200,8 +200,9 @@ def _is_paid(added: Decimal, worth: Decimal, money: Decimal | None) -> bool:
 
 
 def _beyond_total(order: Part) -> Group:
-    """Return the ids of the last items, where the lines before them come to `total_price`: that
-    stays the total of the first order (`current_total_price` follows the exchange).
+    """Return the ids of the items added last, if the lines before them add up to `total_price`.
+
+    `total_price` keeps the first order's total, while `current_total_price` includes the exchange.
     """
     items, lines = order.parts("line_items"), _all_lines(order)
     inside = order.flag("taxes_included")
@@ -227,7 +228,7 @@ def _worth(line: Line, inside: bool) -> Decimal:
 
 
 def _goods(order: Part, added: Group, inside: bool) -> tuple[Decimal, Decimal]:
-    """Return what the added items come to with their tax, and the tax."""
+    """Return the worth of the added items with tax, and the tax in it."""
     lines = [one for one in _all_lines(order) if _line_id(one) in added]
     return sum((_worth(one, inside) for one in lines), ZERO), sum((one.tax for one in lines), ZERO)
 
@@ -237,7 +238,7 @@ def _line_id(line: Line) -> str:
 
 
 def _remaining_worth(order: Part, added: Group, inside: bool) -> Decimal:
-    """Return what the pieces of the added items that are left come to, with their tax."""
+    """Return the worth with tax of the added items' remaining pieces."""
     counts = {
         item.text("id"): Decimal(item.whole("current_quantity")) / item.whole("quantity")
         for item in order.parts("line_items")
@@ -325,7 +326,9 @@ def _returned_at(order: Part, at: int, count: int) -> object:
 
 
 def _with_items(order: Part, added: Group, *, kept: bool) -> dict[str, Any]:
-    """Return the order with the added items alone (`kept`), or without them; so its refunds."""
+    """Return the order and its refunds with only the added items (`kept`), or without these
+    items.
+    """
 
     def wanted(name: str, parts: Sequence[Part]) -> list[Payload]:
         return [one.value for one in parts if (one.text(name) in added) == kept]

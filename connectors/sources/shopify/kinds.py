@@ -339,8 +339,8 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Pieces by order line: what fulfilments sent, refunds took away, what came back, and what an
-    edit took off before it was paid for.
+    """Numbers of pieces by order line: sent by fulfilments, refunded, returned, and removed by an
+    edit before payment.
     """
 
     sent: Counter[str]
@@ -433,7 +433,7 @@ def _paid_in(order: Part, refunds: Sequence[Part], inside: bool) -> Decimal:
 
 
 def _goods_worth(refund: Part, inside: bool) -> tuple[Decimal, Decimal]:
-    """Return what the goods of a refund come to with their tax, and the tax."""
+    """Return the worth of a refund's goods with tax, and the tax in it."""
     goods = refund.parts("refund_line_items")
     net = sum((line.amount("subtotal") for line in goods), ZERO)
     tax = sum((line.amount("total_tax") for line in goods), ZERO)
@@ -441,9 +441,10 @@ def _goods_worth(refund: Part, inside: bool) -> tuple[Decimal, Decimal]:
 
 
 def sold(item: Part, found: Moved, *, cancelled: bool = False) -> int:
-    """Return the pieces that were sold: what is there now and what refunds took away. `quantity`
-    keeps what was ordered at first, also after an edit took pieces off. Of a cancelled order all
-    pieces are off, so there it is what was ordered, less what was taken off before the payment.
+    """Return the number of pieces sold: the current pieces plus the refunded pieces.
+
+    `quantity` keeps the first ordered number, also after an edit removed pieces. A cancelled order
+    has no current pieces. For it, return the ordered pieces less the pieces removed before payment.
     """
     ordered = item.whole("quantity")
     if cancelled:

@@ -76,7 +76,7 @@ class _Back:
         return self.sign * self.part.amount(self.amount, money)
 
     def taxed(self, money: str) -> Decimal:
-        """Return its tax; blank where the payload states none beside the amount."""
+        """Return the part's tax; zero if the payload states no separate tax."""
         return self.sign * self.part.amount(self.tax, money) if self.tax else ZERO
 
     def line(self) -> Mapping[str, Cell]:
@@ -178,7 +178,7 @@ def _shipping_tax(line: Part, sent: Sequence[Part]) -> Mapping[str, Cell]:
 
 
 def _shipping(one: Part, sent: Sequence[Part]) -> _Back:
-    """Return the shipping that is given back, of an entry of `refund_shipping_lines`."""
+    """Return the refunded shipping of an entry of `refund_shipping_lines`."""
     line = one.part("shipping_line")
     cells = {
         "line_id": line.cell("id"),
@@ -247,7 +247,7 @@ class _Money:
 
     @property
     def moved(self) -> Decimal:
-        """What went back or is on its way."""
+        """The money that was paid back or is still pending."""
         return self.back + self.waiting
 
 
@@ -348,7 +348,9 @@ class _Settling:
         return False if self.money.moved else None
 
     def _compare(self) -> None:
-        """Find what explains money that is not what the lines come to; else hold the refund."""
+        """Explain a difference between the lines and the money paid back with a line; else hold the
+        refund.
+        """
         net, tax = _sums(self.back, self.side)
         made = net if self.inside else net + tax
         rest, place = self.money.moved - made, self.refund.at("transactions")
@@ -430,7 +432,7 @@ def _ordered(order: Part) -> Decimal:
 
 
 def _sums(back: Sequence[_Back], money: str) -> tuple[Decimal, Decimal]:
-    """Return what everything that is given back comes to, and its tax."""
+    """Return the sum of all refund parts without tax, and their tax."""
     net = sum((one.net(money) for one in back), ZERO)
     return net, sum((one.taxed(money) for one in back), ZERO)
 

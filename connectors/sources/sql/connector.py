@@ -339,8 +339,9 @@ def rows_at_once(settings: Settings) -> int:
 
 
 def late_minutes(settings: Settings) -> int:
-    """Return how many minutes the next pull goes back, a day at most: it reads them again each
-    time.
+    """Return how many minutes before its cursor the next pull starts, at most a day.
+
+    Rows in this overlap are read again.
     """
     return min(_MOST_LATE, int(_setting(settings, "late_minutes") or _LATE))
 

@@ -128,7 +128,7 @@ Key = int | str | Decimal
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """All that follows this row: its moment as it is kept, then its id."""
+    """A position in the rows: all rows after this row, by its stored moment and then its id."""
 
     moved: datetime | str
     key: Key
@@ -635,7 +635,7 @@ def _allowed(act: int, _first_argument: str | None, name: str | None, *_: object
 
 
 class Watch:
-    """A time limit for a connection; `over` is set once it has passed."""
+    """A time limit for a connection; `over` is set once the time has passed."""
 
     def __init__(self, connection: Any) -> None:
         self.over = False

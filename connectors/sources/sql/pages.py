@@ -246,10 +246,10 @@ def _with_sample(reader: Reader, query: KindQuery, place: Place | Start) -> Plac
 
 @dataclass(frozen=True, slots=True)
 class _Heads:
-    """Rows of one kind, and whether others follow.
+    """Rows of one kind, and whether more rows follow.
 
-    Of rows with one id only the first is among them. `without_id`: rows whose id cannot be read.
-    `last`: the last row of all.
+    If several rows have one id, only the first is included. `without_id`: rows whose id cannot be
+    read. `last`: the last row of all.
     """
 
     rows: Sequence[Row]
@@ -343,10 +343,10 @@ def _repeated(query: KindQuery, key: str) -> RowError:
 def _misnamed_orders(
     query: KindQuery, lines: Mapping[str, Sequence[Row]], keys: Collection[str]
 ) -> Iterator[tuple[str, RowError]]:
-    """Yield the orders whose lines name them otherwise than they do, each with its error.
+    """Yield the orders whose id is written differently in their lines, each with an error.
 
-    A database may find lines by an id in another spelling. Where no order is like it, each order
-    without lines may be the one.
+    A database may match lines by another spelling of an id. If no order has a similar id, every
+    order without lines may be meant.
     """
     for name in sorted(lines.keys() - keys):
         similar_keys = {key for key in keys if _loosely(key) == _loosely(name)}

@@ -124,8 +124,10 @@ def _gift_cards(order: Given) -> object:
 
 
 def _sold(order: Given, lines: Sequence[Mapping[str, Cell]]) -> object:
-    """Return what was sold, with tax. `total` is what remained to pay: gift cards lower it without
-    a line. Where the lines come to `total` already, no card lowered it.
+    """Return the order's total before gift cards, with tax.
+
+    `total` is the amount that remained to pay, which gift cards reduce without a line. If the lines
+    already add up to `total`, no card reduced it.
     """
     total, cards = _number(order.get("total")), _number(_gift_cards(order))
     if total is None or not cards or _rounding(total, lines) is not None:
@@ -151,8 +153,8 @@ def _remainder(total: object, lines: Sequence[Mapping[str, Cell]]) -> Decimal | 
 
 
 def _unexplained(total: object, lines: Sequence[Mapping[str, Cell]]) -> Decimal | None:
-    """Return what the lines leave of the total beyond rounding: the rules hold it, and a person who
-    releases it posts it as a line of its own. None where nothing is left or known.
+    """Return the difference between total and lines beyond rounding, or None if there is none or it
+    is unknown. The rules hold it. A person who releases the hold posts it as a separate line.
     """
     remainder = _remainder(total, lines) if lines and _rounding(total, lines) is None else None
     return remainder or None
@@ -322,8 +324,9 @@ def _tax_codes(*orders: Given) -> dict[str, Given]:
 
 
 def _lines(place: str, order: Given, codes: Mapping[str, Given]) -> Iterator[dict[str, Cell]]:
-    """Yield goods first, then shipping and fees. What has no pieces and costs nothing is no line:
-    an edited order keeps lines that were taken off it.
+    """Yield goods first, then shipping and fees.
+
+    Lines without pieces and costs are left out: an edited order keeps its removed lines.
     """
     for name, part in _PARTS:
         for at, line in enumerate(_maps(order, name)):
@@ -457,10 +460,10 @@ def _refund(inside: str, refund: Given, place: str, order: Given, zone: ZoneInfo
 def _refund_lines(
     inside: str, refund: Given, place: str, order: Given
 ) -> tuple[list[dict[str, Cell]], bool]:
-    """Return the lines of a refund, and whether they are known.
+    """Return the lines of a refund, and whether the shop listed them.
 
-    The amount is authoritative: a difference to the lines becomes its own line. A refund of
-    everything sold has the lines of its order.
+    The refund's amount is authoritative: its difference to the lines becomes a separate line. A
+    refund of the whole order has the order's lines.
     """
     codes, amount = _tax_codes(order, refund), _refund_amount(refund)
     listed = isinstance(refund.get("line_items"), list)
@@ -502,8 +505,10 @@ def _remainder_line(inside: str, refund: Given, remainder: Decimal, lines: int) 
 def _given_back(
     inside: str, part: LineKind, line: Given, codes: Mapping[str, Given]
 ) -> dict[str, Cell]:
-    """Return a line of a refund, whose numbers are negative there. One that gives money back for
-    goods that stay is no goods: its pieces would return to the stock.
+    """Return a line of a refund with its numbers made positive.
+
+    A refund of money for goods that the buyer keeps becomes an adjustment, so that no pieces return
+    to stock.
     """
     names = ("quantity", "total", "total_tax")
     turned = {name: _less("0", line[name]) for name in names if name in line}

@@ -130,7 +130,7 @@ def _is_unread(cell: Cell | None) -> bool:
 
 
 def _unread_amounts(order: SheetOrder) -> Iterator[RowError]:
-    """Report the amounts that cannot be read in columns that no field holds, such as shipping."""
+    """Yield errors for unreadable amounts in columns that match no field, such as shipping."""
     names = [*(name for name, _, _ in _PARTS), *_BORNE_BY_PLATFORM, "+refunded", "+line_total"]
     for cells in (order.extras, *order.line_extras):
         for name in names:
@@ -155,9 +155,7 @@ class _Reading:
 
 @dataclass(frozen=True, slots=True)
 class _Sums:
-    """What the columns of an order come to. `complete`: no amount of a line is missing, and each
-    one can be read.
-    """
+    """The sums of an order's columns. `complete`: every line has a readable amount."""
 
     goods: Decimal
     tax: Decimal
@@ -187,12 +185,12 @@ class _Sums:
 
     @property
     def beside(self) -> Decimal:
-        """Return what the buyer pays beside the goods."""
+        """The shipping, fees and tips that the buyer pays in addition to the goods."""
         others = (one for name, one in self.parts.items() if name not in _DISCOUNTS)
         return sum(others, Decimal(0))
 
     def come_to(self, reading: _Reading) -> Decimal:
-        """Return what the order comes to in this reading."""
+        """Return the order's total if its amounts are interpreted in this way."""
         found = self.goods + self.beside + self.rounding
         found -= self.discount if reading.discounted else 0
         return found if reading.inclusive else found + self.tax
@@ -281,8 +279,9 @@ def _order_tax(order: SheetOrder) -> Cell | None:
 
 
 def _fill_price(line: Cells, total: Cell | None) -> None:
-    """Fill the price of a piece from the line's total, where no column holds it. No pieces have a
-    price only where they come to 0.
+    """Fill the unit price from the line's total, if no column holds it.
+
+    With 0 pieces, only if the total is 0.
     """
     whole, qty = amount_of(total), amount_of(line.get("qty"))
     if total is None or whole is None or qty is None or "price" in line or (whole and not qty):
@@ -317,8 +316,9 @@ def _difference(order: SheetOrder, stated: Decimal, computed: Decimal) -> RowErr
 
 
 def _book_difference(order: SheetOrder, sums: _Sums, difference: Decimal) -> None:
-    """Add a difference to the order's rounding: once its hold is released, the rounding line makes
-    the document come to the order's total.
+    """Add a difference to the order's rounding.
+
+    Once its hold is released, the rounding line makes the document equal the order's total.
     """
     if sums.complete:
         where = order.head["total"].where
@@ -415,8 +415,9 @@ def _fill_totals(order: SheetOrder, sums: _Sums, reading: _Reading, kind: KindSc
 def blank_cells(
     order: SheetOrder, kind: KindSchema, headings: Mapping[str, tuple[str, str]], row: str
 ) -> Iterator[RowError]:
-    """Report each required field of the head whose own cell is blank, and give it that cell;
-    `headings`: field -> the letters of its column and its heading in the file.
+    """Report each required header field whose own cell is blank, with the place of that cell.
+
+    `headings`: field -> its column's letters and heading.
     """
     sheet, _, cell = row.rpartition("!")
     number = cell.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")

@@ -247,8 +247,9 @@ class RowReader:
         return own
 
     def _continues(self, row: SheetRow) -> bool:
-        """Check whether a row without a number has a line and nothing of a record: the record of
-        the row above goes on, as merged cells show it.
+        """Check whether a row without a number has only line fields.
+
+        Then it continues the record of the row above, as with merged cells.
         """
         named = self.parts.headings.lines.keys()
         head = self.parts.headings.head.keys() - named
@@ -288,8 +289,9 @@ def _unpacked(row: SheetRow, columns: Sequence[int]) -> Iterator[SheetRow]:
 
 
 def _parts_of_item(item: Cell) -> dict[str, Cell]:
-    """Return the fields of a line from `name:Tea|product_id:7|sku:TEA-1|quantity:2|total:30.00`. A
-    part without a known word before its colon goes on with the part before it.
+    """Return the fields of a line from `name:Tea|product_id:7|sku:TEA-1|quantity:2|total:30.00`.
+
+    A part that does not begin with a known word and a colon continues the part before it.
     """
     texts: dict[str, str] = {}
     word = ""
@@ -314,7 +316,10 @@ def _skipped(row: SheetRow, word: str) -> RowError:
 
 
 def _owners(heads: Sequence[SheetRow]) -> dict[str, str]:
-    """Return the record that each id and number names; an id goes before a number."""
+    """Return id or number -> the place of its record.
+
+    If an id equals another record's number, the id takes precedence.
+    """
     by_number = {head.text("number"): head.place for head in heads}
     by_id = {head.text("id"): head.place for head in heads}
     return {name: where for name, where in {**by_number, **by_id}.items() if name}
@@ -342,8 +347,9 @@ def _unlike(
 
 
 def currency_errors(head: dict[str, Cell], rows: Sequence[SheetRow]) -> list[RowError]:
-    """Return the amounts that are written in another currency than the order's. An order without a
-    currency takes the one that its amounts are written with.
+    """Return errors for amounts written in another currency than the order's.
+
+    If the order states no currency, it takes the first currency of its amounts.
     """
     stated = str(head["currency"].value).strip().upper() if "currency" in head else ""
     found = []

@@ -112,7 +112,9 @@ class ColumnReading:
     decimals: "Decimals"
 
     def read(self, value: object) -> object:
-        """Return the value in the form that all sources share, or as it is where it has none."""
+        """Return the value in the form that all sources share; a value that cannot be converted is
+        unchanged.
+        """
         if self.type in ("date", "moment"):
             return self._read_day(value)
         if isinstance(value, str) and self.type in ("money", "quantity", "decimal", "whole"):

@@ -168,7 +168,7 @@ Good = Sequence[tuple[int, OutgoingDocument]]
 class AiAccount:
     """The target `aiaccount`.
 
-    Beside the settings of its form it knows `needs` (permissions).
+    In addition to the settings of its form, it reads the setting `needs` (permissions).
     """
 
     name = "aiaccount"
@@ -603,7 +603,7 @@ def rows_of(schema: DocumentSchema, document: OutgoingDocument) -> Sequence[Mapp
 
 
 def _other_type(document: OutgoingDocument) -> Answer:
-    """Return the refusal of a document whose type this call does not take."""
+    """Return the refusal of a document whose type differs from the call's other documents."""
     words = f"AiAccount does not take {document.document} here."
     return refused(document, "business_rule", words)
 

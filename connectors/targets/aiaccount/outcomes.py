@@ -77,8 +77,9 @@ def class_of(code: str, *, reason: str = "", status: int | None = None) -> Error
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One answer, opened: its JSON object, or nothing when it is none; `now` is in the zone of the
-    books, in which days begin there.
+    """A parsed answer: its JSON object, or None if it has none.
+
+    `now` is in the time zone of the books, which defines their days.
     """
 
     answer: HttpAnswer

@@ -96,9 +96,9 @@ def _other_company(answer: HttpAnswer, content: object) -> bool:
 
 
 def _companies(content: object, part: str) -> str:
-    """Return the companies that the key reaches as a sentence; empty where AiAccount names none.
+    """Return a sentence with the companies that the key reaches; blank if AiAccount names none.
 
-    Our contract of AiAccount has no such list, so it is optional.
+    This list is optional.
     """
     listed = object_of(content if isinstance(content, dict) else None, part).get("companies")
     rows = [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
@@ -313,7 +313,7 @@ def _texts(value: object) -> tuple[str, ...]:
 
 
 def _codes(value: object) -> tuple[str, ...] | None:
-    """Return the codes of a list, or None where the answer has no such list."""
+    """Return the codes of a list, or None if the answer lacks the list."""
     return _texts(value) if isinstance(value, list) else None
 
 

@@ -91,7 +91,7 @@ def meaning(status: int, message: str, *, creates: bool) -> Meaning:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a read saw: the document, or proof that there is none of that number."""
+    """The result of a read: the document, or the proof that no document has that number."""
 
     document: Mapping[str, Any] | None
     words: str
@@ -105,8 +105,10 @@ class Seen:
 
 
 def read(path: str, number: str, get: Get) -> Seen | Found:
-    """Read by number. Only AutoCount's own words prove that nothing is there: a 404 without
-    them may come from anything on the way.
+    """Read a document by its number.
+
+    Only AutoCount's own message proves that none exists. A 404 without it may come from any server
+    in between.
     """
     answer = get(path)
     if isinstance(answer, HttpFailure):

@@ -336,7 +336,7 @@ class AutoCount:
     def unusable_entry(
         self, document: OutgoingDocument, settings: Settings, secret: str, http: Http
     ) -> UnusableEntry | Found | None:
-        """Return the party of the document, if it has another currency in the account book."""
+        """Return the document's party if it has another currency in the account book, else None."""
         base = base_currency_of(settings)
         found = unusable_party(document, base, _reader(settings, secret, http))
         if isinstance(found, Found):

@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """A page of a listing: how many documents it has, and those that are not void."""
+    """A page of a listing: the number of its documents, and the documents that are not void."""
 
     count: int
     live: tuple[Stands, ...]

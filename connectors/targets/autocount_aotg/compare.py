@@ -26,8 +26,10 @@ AROUND: Final = timedelta(days=3)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What is to be in the books of one document; its day as AutoCount shows it, too. With `around`
-    it is looked for among the invoices of some days.
+    """The expected content of the books for one document.
+
+    `shown_day` is its day as AutoCount writes it. With `around`, invoices of some days before and
+    after are searched too.
     """
 
     number: str
@@ -41,12 +43,12 @@ class Wanted:
 
     @property
     def room(self) -> Decimal:
-        """How far rounding alone may move the total."""
+        """The largest difference of the total that rounding can explain."""
         return room(["0"] * self.lines)
 
     @property
     def days(self) -> tuple[str, str]:
-        """The first and the last day on which it is looked for."""
+        """The first and last day to search for the document, as ISO dates."""
         day, more = date.fromisoformat(self.day), AROUND if self.around else timedelta(0)
         return (day - more).isoformat(), (day + more).isoformat()
 

@@ -575,7 +575,7 @@ class Ticket:
 
     @property
     def text(self) -> str:
-        """As it is kept."""
+        """The ticket as stored text."""
         return f"{self.write}+{self.look}" if self.look else self.write
 
     @classmethod

@@ -593,7 +593,7 @@ def strange_book(settings: Settings, login: Login) -> str:
 
 
 def renew_login(settings: Settings, secret: str, http: Http) -> Renewed:
-    """Log in, and keep the token beside what was given."""
+    """Log in and return the key with its new token added."""
     login = login_of(secret)
     if login is None:
         return Renewed(kind="refused", words="The key is not written as PASSWORD:API-KEY.")

@@ -408,9 +408,10 @@ def tax_detail(document: OutgoingDocument, rates: Mapping[str, ListedRate]) -> J
 
 
 def _comes_to_total(document: OutgoingDocument, *, inclusive: bool) -> bool:
-    """Check whether amounts and taxes of the lines come to the document's total.
+    """Check whether the lines' amounts and taxes add up to the document's total.
 
-    A shop that rounds once, too, has another total than its lines; QuickBooks works that out.
+    A shop that rounds its tax once has another total than its lines. QuickBooks calculates that
+    total itself.
     """
     fields = ("Amount",) if inclusive else ("Amount", "TaxAmount")
     stated = sum(Decimal(line[field]) for line in document.lines for field in fields)
@@ -591,7 +592,9 @@ def action_of(payload: Payload) -> Action:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """The differences as QuickBooks has them, in words, and what is kept otherwise."""
+    """The result of a comparison: the differing values as QuickBooks has them, their descriptions,
+    and values that differ only by rounding.
+    """
 
     differs: tuple[Kept, ...]
     said: tuple[str, ...]
@@ -646,7 +649,10 @@ def compare(
 def _compare_tax(
     ours: str, stands: Mapping[str, Any], found: list[tuple[Kept, str]]
 ) -> tuple[Kept, ...]:
-    """Return the tax of a document that is kept a sen off; add a larger difference to `found`."""
+    """Return QuickBooks' tax if it differs from ours by at most a sen.
+
+    Add a larger difference to `found`.
+    """
     detail = stands.get(_TAX_DETAIL)
     there = detail.get("TotalTax") if isinstance(detail, Mapping) else None
     if not ours or not isinstance(there, int | Decimal) or _number(ours) == Decimal(there):

@@ -110,7 +110,10 @@ Shown = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a query saw; `whole` unless there are more than anybody looks through."""
+    """The documents that a query returned.
+
+    `whole`: it returned all of these, without reaching the page limit.
+    """
 
     documents: tuple[Shown, ...]
     proof: bytes

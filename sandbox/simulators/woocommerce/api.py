@@ -535,7 +535,7 @@ def _refund(order: Order, given: Mapping[str, Any]) -> None:
 
 
 def _refund_line(order: Order, given: Mapping[str, Any], key: int, at: int) -> dict[str, Any]:
-    """Return a line of goods as a refund lists it: with negative numbers, and the line it is of."""
+    """Return a refunded goods line, with negative numbers and the id of the order's line."""
     sold_line = next((one for one in order["line_items"] if one["sku"] == given["sku"]), None)
     pieces = int(given.get("quantity", 1))
     if sold_line is None or not 0 < pieces <= sold_line["quantity"]:
