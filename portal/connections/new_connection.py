@@ -285,9 +285,9 @@ def authorized_url(row: ConnectionRow) -> str:
 @webhook_pages.post("/<name>/secret")
 @needs("connection.admin")
 def replace(name: str) -> Response:
-    """Make another secret and show it once, or store the one that the system made.
+    """Create a new webhook secret and show it once, or store the secret that the system created.
 
-    The one before is accepted for a week.
+    The previous secret is accepted for a week.
     """
     row = connections.find_connection(name)
     form = registry.form_of(row.side, row.connector)

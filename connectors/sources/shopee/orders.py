@@ -422,9 +422,9 @@ def _at_sale(income: Part, name: str) -> Decimal:
 
 
 def _given_up(income: Part) -> Decimal:
-    """Return what the seller loses of the sale by returns.
+    """Return the amount of the sale that the seller loses by returns.
 
-    Older answers state the refund above zero, those of today below: it is taken off.
+    Older answers state the refund as a positive number, newer answers as a negative one.
     """
     refunded = next((amount for name in _RETURNED if (amount := income.amount(name))), ZERO)
     support, voucher = (
@@ -503,9 +503,9 @@ def refund_of(place: str, payload: Given, zone: ZoneInfo) -> Read:
 
 
 def _platform_share(refund: Part, to_buyer: Decimal) -> Decimal | None:
-    """Return what a return costs the seller beyond what the buyer gets; None if not known.
+    """Return what a return costs the seller in addition to the buyer's refund; None if unknown.
 
-    The income has one sum for all returns of the order, so it says this of a single return alone.
+    The income has one sum for all returns of the order, so it is known only for a single return.
     """
     given_up = _given_up(refund.part(INCOME))
     numbers = refund.value.get(RETURNS_OF_ORDER)

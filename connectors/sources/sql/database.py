@@ -215,7 +215,7 @@ class Reader:
         return list(self.rows(statement, {"orders": list(keys)}))
 
     def blank(self, query: KindQuery, name: str, most: int) -> list[Row]:
-        """Return rows with nothing in this column."""
+        """Return rows whose value in this column is NULL."""
         source = _subquery(query.text, name)
         return list(
             self.rows(
