@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 
 from grammar.nodes import Approve, Daily, Post, Reversal, Ruleset
 from grammar.text.problem import Span
-from grammar.text.vocabulary import NEWEST, Edition
 from rules.codegen.generator import Generated
 from rules.codegen.source_text import FUNCTION, Source
 from rules.decisions.decision_tables import RetryAnswer, RetryProgram
@@ -78,11 +77,10 @@ class Program:
         hash_: str,
         schemas: Schemas | None,
         engine: Engine,
-        edition: Edition,
     ) -> None:
-        index = Index(ruleset, edition)
+        index = Index(ruleset)
         self._index, self._schemas = index, schemas
-        self.ruleset, self.edition = ruleset, edition
+        self.ruleset = ruleset
         self._families = Families(index)
         self._of_links: dict[str, frozenset[str]] = {}
         self._approvals = {
@@ -261,12 +259,9 @@ def compile_ruleset(
     *,
     hash: str,  # noqa: A002
     schemas: Schemas | None = None,
-    edition: Edition = NEWEST,
 ) -> Program:
-    """Return the program of a checked rule set; `hash` identifies its sources, and `edition` is the
-    language edition of its publication.
-    """
-    return Program(ruleset, hash, schemas, generated_engine, edition)
+    """Return the program of a checked rule set; `hash` identifies its sources."""
+    return Program(ruleset, hash, schemas, generated_engine)
 
 
 def compile_interpreted(
@@ -274,13 +269,12 @@ def compile_interpreted(
     *,
     hash: str,  # noqa: A002
     schemas: Schemas | None = None,
-    edition: Edition = NEWEST,
 ) -> Program:
     """Return a program that the reference interpreter runs, to verify generated code against.
 
     Its results are byte for byte equal to the results of compile_ruleset's program.
     """
-    return Program(ruleset, hash, schemas, Interpreter, edition)
+    return Program(ruleset, hash, schemas, Interpreter)
 
 
 def generated_engine(index: Index, record: str, zone: ZoneInfo) -> Generated:

@@ -118,9 +118,7 @@ def _asked(session: Session, hold: Hold, record: Record) -> tuple[Correctable, .
     judge = world.program(session, company.ruleset_version_id)
     # The value as sent decides, so a mistyped completion stays open to its team.
     original_body = _as_it_came(session, version)
-    return correctable_fields(
-        judge.ruleset, record.type, version.body, findings[0], judge.edition, original_body
-    )
+    return correctable_fields(judge.ruleset, record.type, version.body, findings[0], original_body)
 
 
 def _of_limit(hold: Hold, key: CauseKey) -> Finding:

@@ -212,7 +212,7 @@ def _rows(session: Session, ids: Sequence[int]) -> Iterator[Row[Any]]:
     query = (
         select(Posting, Record, Version, Evaluation)
         .add_columns(Connection.name.label("source"), Connection.connector.label("reads"))
-        .add_columns(target.connector.label("target"), RulesetVersion.hash, RulesetVersion.edition)
+        .add_columns(target.connector.label("target"), RulesetVersion.hash)
         .join(Record, Record.id == Posting.record_id)
         .join(Connection, Connection.id == Record.source_id)
         .join(target, target.id == Posting.connection_id)
@@ -268,7 +268,7 @@ def _told(
 def _judged(session: Session, change: Change, row: Row[Any], value: Parsed | None) -> Outcome:
     """Evaluate the record as it was when its document was sent, except for this one value."""
     evaluation: Evaluation = row.Evaluation
-    programs_world.note_meaning(session, evaluation.ruleset_version_id, row.hash, row.edition)
+    programs_world.note_hash(session, evaluation.ruleset_version_id, row.hash)
     judge = programs_world.program(session, evaluation.ruleset_version_id)
     known = frozenset(evaluation.facts["known"]) if evaluation.facts else frozenset()
     world: World = programs_world.world(session, change.company_id, evaluation.revision, known)

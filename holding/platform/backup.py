@@ -101,7 +101,7 @@ MIGRATIONS_FOLDER = next(
     p for p in (HERE / "_migrations", HERE.parent / "migrations") if p.is_dir()
 )
 
-VERSION: Final = "0106"  # the newest of migrations/versions
+VERSION: Final = "0107"  # the newest of migrations/versions
 
 OLDEST: Final = "0095"  # the first of migrations/versions, the baseline
 

@@ -110,7 +110,7 @@ def _ended_with(company_id: int) -> ColumnElement[bool]:
 
 _DECISION = "record_id route seq code cause_id content_sha256 rule kind person_id for_person_id"
 _ENTRY = "table_id key value num den valid_from from_revision person_id reason at"
-_VERSION = "no hash revision author_id published_by_id published_at edition backtest_sha256"
+_VERSION = "no hash revision author_id published_by_id published_at backtest_sha256"
 _LIST = "connection_id kind as_of name sha256 person_id at entries added changed gone"
 _CODE = "connection_id kind code name tin registration active"
 _LATER = ("sku", "party", "left_minor", "currency")

@@ -80,7 +80,7 @@ from holding.posting.push import (
     read_reserved_ids,
 )
 from holding.posting.store_results import skipped_unseen
-from holding.programs.world import note_meaning
+from holding.programs.world import note_hash
 from rules.outcomes import Document
 from rules.values.canonical import PostingState, revive, sha256_hex
 
@@ -577,7 +577,7 @@ def _look_around(
     rows = [row for row in result if row.Posting.fence == fences[row.Posting.id]]
     lacking = consent.lacking(session, [(row.Posting, row.outcome) for row in rows])
     for row in rows:
-        note_meaning(session, row.rules, row.rules_hash, row.rules_edition)
+        note_hash(session, row.rules, row.rules_hash)
     routes = {(row.rules, row.Posting.route) for row in rows}
     theirs = {way: target_owned_fields(session, channel.target, *way) for way in routes}
     return {
@@ -646,7 +646,6 @@ def _surrounded(lock: bool) -> Select[Any]:
             Evaluation.outcome.label("outcome"),
             Evaluation.ruleset_version_id.label("rules"),
             RulesetVersion.hash.label("rules_hash"),
-            RulesetVersion.edition.label("rules_edition"),
             stands.content.label("standing"),
             stands.evaluation_id.label("made_by"),
             _QUIET.label("quiet"),

@@ -14,7 +14,6 @@ from sqlalchemy.orm.util import identity_key
 
 from grammar.parsing.parser import parse
 from grammar.text.problem import Span
-from grammar.text.vocabulary import Edition
 from holding.connections.confirmed_rates import confirmed
 from holding.connections.master_data import ITEM, MODE, RATE, ROUNDING, setup_of
 from holding.db import bulk, together
@@ -116,7 +115,7 @@ outcomes: OrderedDict[Hashable, Outcome] = OrderedDict()  # of judgings that peo
 
 _VERSION = table_of(RulesetVersion)
 
-_MEANING = select(_VERSION.c.hash, _VERSION.c.edition).where(_VERSION.c.id == bindparam("version"))
+_HASH = select(_VERSION.c.hash).where(_VERSION.c.id == bindparam("version"))
 
 _FRESH = select(Connection.name).where(
     Connection.company_id == bindparam("company"),
@@ -169,19 +168,18 @@ class UnreadableRulesError(ValueError):
 
 def program(session: Session, ruleset_version_id: int) -> Program:
     """Return a published version's program."""
-    means = _meaning(session, ruleset_version_id)
-    return kept(_programs, means, lambda: _compile(session, ruleset_version_id))
+    rules_hash = _hash_of(session, ruleset_version_id)
+    return kept(_programs, rules_hash, lambda: _compile(session, ruleset_version_id))
 
 
-def _meaning(session: Session, ruleset_version_id: int) -> tuple[str, int]:
-    """Return a version's hash and edition, read once per session: a version never changes."""
+def _hash_of(session: Session, ruleset_version_id: int) -> str:
+    """Return a version's hash, read once per session: a version never changes."""
     loaded = session.identity_map.get(identity_key(RulesetVersion, ruleset_version_id))
     if isinstance(loaded, RulesetVersion):
-        return loaded.hash, loaded.edition
-    known: dict[int, tuple[str, int]] = session.info.setdefault(_MEANING, {})
+        return loaded.hash
+    known: dict[int, str] = session.info.setdefault(_HASH, {})
     if ruleset_version_id not in known:
-        found = session.execute(_MEANING, {"version": ruleset_version_id}).one()
-        known[ruleset_version_id] = (found.hash, found.edition)
+        known[ruleset_version_id] = session.scalars(_HASH, {"version": ruleset_version_id}).one()
     return known[ruleset_version_id]
 
 
@@ -195,14 +193,12 @@ def _compile(session: Session, ruleset_version_id: int) -> Program:
     if any(problem.severity == "error" for problem in problems):
         message = f"rule version {version.no} no longer parses: {problems[0].message}"
         raise UnreadableRulesError(message)
-    return compile_ruleset(
-        ruleset, hash=version.hash, schemas=schemas(), edition=Edition(version.edition)
-    )
+    return compile_ruleset(ruleset, hash=version.hash, schemas=schemas())
 
 
-def note_meaning(session: Session, ruleset_version_id: int, rules_hash: str, edition: int) -> None:
-    """Store what another query of this session read about a version."""
-    session.info.setdefault(_MEANING, {})[ruleset_version_id] = (rules_hash, edition)
+def note_hash(session: Session, ruleset_version_id: int, rules_hash: str) -> None:
+    """Store a version's hash that another query of this session read."""
+    session.info.setdefault(_HASH, {})[ruleset_version_id] = rules_hash
 
 
 def world(session: Session, company_id: int, revision: int, known_targets: frozenset[str]) -> World:

@@ -9,7 +9,6 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from grammar.parsing.parser import parse
-from grammar.text.vocabulary import NEWEST
 from holding.access.actors import Actor, may
 from holding.access.people import names_of, who_may
 from holding.db.models import Change, ChangeFile, Company, RuleFile
@@ -159,7 +158,6 @@ def publish_change(
             ruleset=ruleset,
             rows=rows,
             hash=change.hash,
-            edition=NEWEST,
             change_id=change.id,
             author_id=change.author_id,
         ),

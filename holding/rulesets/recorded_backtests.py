@@ -189,8 +189,7 @@ def backtest_of_version(session: Session, company_id: int, version_id: int) -> D
 class Entering:
     """Files to publish.
 
-    `what` and `reason` describe the revision, `author_id` wrote the files, `edition` is their
-    language edition.
+    `what` and `reason` describe the revision, `author_id` wrote the files.
     """
 
     company_id: int
@@ -200,7 +199,6 @@ class Entering:
     ruleset: Ruleset
     rows: Seeds
     hash: str
-    edition: int
     change_id: int | None
     author_id: int | None
 
@@ -215,7 +213,6 @@ class Published:
     no: int
     hash: str
     revision: int
-    edition: int
     seeded: Seeded
     teams: tuple[str, ...]
     woken: int
@@ -261,7 +258,6 @@ def publish_version(session: Session, given: Entering, actor: Actor, now: dateti
         no=version.no,
         hash=version.hash,
         revision=revision,
-        edition=version.edition,
         seeded=seeded,
         teams=teams,
         woken=wake_all_unsent(session, company_id, now),
@@ -292,7 +288,6 @@ def _store_version(
         published_by_id=actor.person_id,
         published_at=now,
         engine=__version__,
-        edition=given.edition,
         backtest_id=backtest.id if backtest else None,
         backtest_sha256=backtest.sha256 if backtest else None,
     )
@@ -365,7 +360,6 @@ def tell_published(
             "version": published.no,
             "hash": published.hash,
             "revision": published.revision,
-            "edition": published.edition,
             "differences": [
                 {"table": d.table, "key": d.key, "stored": d.stored, "declared": d.declared}
                 for d in differ

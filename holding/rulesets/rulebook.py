@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session, aliased
 from grammar.nodes import Ruleset
 from grammar.parsing.parser import parse
 from grammar.text.problem import Span
-from grammar.text.vocabulary import Edition, changed_since
 from holding.db.bulk import Columns, of
 from holding.db.models import Company, Evaluation, Person, RuleFile, RulesetVersion
 from holding.programs import world
@@ -66,7 +65,6 @@ class VersionInForce:
     version_id: int
     no: int
     hash: str
-    edition: int
     published_at: datetime
     author: str | None
     publisher: str | None
@@ -77,7 +75,6 @@ VERSION_IN_FORCE = Columns(
         version_id=of(RulesetVersion.id),
         no=of(RulesetVersion.no),
         hash=of(RulesetVersion.hash),
-        edition=of(RulesetVersion.edition),
         published_at=of(RulesetVersion.published_at),
         author=of(_author.name),
         publisher=of(_publisher.name),
@@ -279,14 +276,10 @@ def rule_file(session: Session, version_id: int, path: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """What the next publication requires: `errors` must be repaired, `changes` are accepted with
-    it.
-    """
+    """What the next publication requires: `errors` must be repaired."""
 
     no: int
-    edition: int
     errors: tuple[Finding, ...]
-    changes: tuple[str, ...]
 
 
 def later_findings(session: Session, version: VersionInForce) -> Later:
@@ -294,9 +287,7 @@ def later_findings(session: Session, version: VersionInForce) -> Later:
     files = files_of(session, version.version_id)
     return Later(
         no=version.no,
-        edition=version.edition,
         errors=tuple(finding_of(one, files) for one in inspect_without_tests(files).errors[:MOST]),
-        changes=changed_since(Edition(version.edition)),
     )
 
 

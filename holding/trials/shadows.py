@@ -208,7 +208,7 @@ def of_change(session: Session, company_id: int, no: int) -> Candidate | None:
 
 
 def of_version(session: Session, company_id: int, no: int) -> Candidate | None:
-    """Return the rules of a published version, in their original language edition; or None."""
+    """Return the rules of a published version, or None."""
     version = session.scalar(
         select(RulesetVersion).where(
             RulesetVersion.company_id == company_id, RulesetVersion.no == no

@@ -640,7 +640,7 @@ def _meanings(program: Program) -> Iterator[tuple[tuple[str, str], Any]]:
                     name = f"{OF_DUPLICATES}{declared.route or '*'}:{kind}.{number}"
                     match = tuple(m.match for m in ruleset.maps if m.name in unique.like)
                     made_of = _named_fields(ruleset, kind, unique.fields)
-                    yield (kind, name), (unique, match, made_of, program.edition)
+                    yield (kind, name), (unique, match, made_of)
     for post in ruleset.posts:
         words = _WORD.findall(post.number or "")
         key = (post.record, f"{OF_DOCUMENTS}{post.route}")

@@ -2,8 +2,7 @@
 
 A blank or unreadable field is completed by the team that the record names (`completed by`). A field
 that a check or a table reads may be corrected by the team that may release the finding. Keys,
-statuses and users are never set here. In the first two editions, the owner of a blank field
-completed it.
+statuses and users are never set here.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from enum import StrEnum
 from typing import Any, Final
 
 from grammar import nodes
-from grammar.text.vocabulary import NEWEST, Edition
 from rules.outcomes import Finding
 from rules.types.symbol_table import Index, Scope, never_completed
 from rules.values.cause_keys import NEVER, CauseKind
@@ -79,7 +77,6 @@ def correctable_fields(
     record: str,
     body: Mapping[str, Any],
     finding: Finding,
-    edition: Edition = NEWEST,
     came: Mapping[str, Any] | None = None,
 ) -> tuple[Correctable, ...]:
     """Return the fields that a finding concerns, in the record's order, that people may correct.
@@ -92,7 +89,7 @@ def correctable_fields(
     if record not in index.records or finding.clears == NEVER:
         return ()
     excluded = {name for one in ruleset.approvals if one.record == record for name in one.never}
-    asked = _Asked(set(_named(index, record, finding)), finding, frozenset(excluded), edition)
+    asked = _Asked(set(_named(index, record, finding)), finding, frozenset(excluded))
     found = []
     for field in index.records[record].fields:
         value = body.get(field.name)
@@ -109,7 +106,6 @@ class _Asked:
     names: set[tuple[str, ...]]
     finding: Finding
     excluded: frozenset[str]
-    edition: Edition
 
     def setter(
         self, name: tuple[str, ...], field: nodes.Field | nodes.Computed, value: Any, came: Any
@@ -129,8 +125,6 @@ class _Asked:
         if sent:  # the source sent a value, so its field was not left blank
             theirs = Setter.OWNER
         free = not never_completed(field, self.excluded if len(name) == 1 else ())
-        if self.edition < Edition.THIRD:
-            return theirs if free else None
         if sent:
             return theirs if free else None
         blank = _blank(value) or (field.completed is not None and _blank(came))

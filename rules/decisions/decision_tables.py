@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 from grammar import nodes
 from grammar.text.characters import separated
 from grammar.text.problem import Span
-from grammar.text.vocabulary import Edition
 from rules.documents.fields import (
     DocumentProgram,
     Draft,
@@ -250,7 +249,6 @@ class ReversalProgram:
         self.date = known.date_field if known else shape.date
         self.party = known.party_field if known else shape.party
         self.amount = (known.total_field if known else None) or shape.amount
-        self.may_be_dated = compiler.index.edition >= Edition.FIFTH
         own = any(format_expression(a.expr) == "document_number" for a in reversal.fields)
         self.numbered = () if own else original.numbered
 
@@ -301,7 +299,7 @@ class ReversalProgram:
 
     def _date_anew(self, run: Run, draft: Draft) -> None:
         """Set the new day of a document that a person gave to its predecessor."""
-        given = run.facts.dated.get(self.name) if self.may_be_dated else None
+        given = run.facts.dated.get(self.name)
         told = draft.fields.get(self.date, "")
         if given is not None and _day(told, run.today) == given.instead_of:
             draft.fields[self.date] = given.day.isoformat() + told[len(DAY) :]
@@ -521,15 +519,14 @@ def _fields(old: object, new: Mapping[str, str], prefix: str, theirs: frozenset[
 
 
 class BilledBefore:
-    """Compute what earlier documents have billed; rules of earlier editions do not use it."""
+    """Compute what earlier documents have billed."""
 
     def __init__(self, bill: BillProgram, reader: Reader) -> None:
         self.bill, self.reader = bill, reader
-        self.asked = reader.edition >= Edition.SIXTH
 
     def remember(self, shares: Shares, standing: Documents) -> Shares:
         """Return the shares of a new document after the shares of other documents, oldest first."""
-        if self.asked and standing:
+        if standing:
             shares.earlier_amount = partial(self._had, standing)
         return shares
 

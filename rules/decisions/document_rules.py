@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 from grammar import nodes
 from grammar.text.characters import in_currency, shown, without_invisible
 from grammar.text.problem import Span
-from grammar.text.vocabulary import Edition
 from rules.decisions.barred_documents import judge_barred
 from rules.documents.fields import Draft
 from rules.documents.rounding import ROUNDING, RoundingMethodProgram
@@ -75,9 +74,7 @@ DUPLICATE_CODE: Final = "IDN01"
 DUPLICATE_RULE: Final = "duplicates"
 
 IDENTITY: Final = "identity"
-"""The rule of a conflict of identity is one of its own from the fourth edition on: before, who
-released a duplicate had released it, too.
-"""
+"""The rule of a conflict of identity. It is released on its own, apart from duplicates."""
 
 LONGEST_KEY = 160
 
@@ -122,13 +119,10 @@ class DuplicateProgram:
             for u in declared.uniques
         ]
         self.record = compiler.record
-        self.as_seen = compiler.index.edition >= Edition.FOURTH
         self.match = [self._matches(compiler, u) for u in declared.uniques]
 
     def _matches(self, compiler: Compiler, unique: nodes.Unique) -> tuple[frozenset[str], ...]:
         """Return the match words by which each field's values are compared."""
-        if compiler.index.edition < Edition.THIRD:
-            return (frozenset(),) * len(unique.fields)
         keys = zip(unique.fields, unique.like, strict=True)
         return tuple(match_words(compiler.index, compiler.record, f, table) for f, table in keys)
 
@@ -145,10 +139,13 @@ class DuplicateProgram:
         if any(type(v) is Unknown for _, v, _ in values):
             return join_unknowns(*(v for _, v, _ in values))
         match = self.match[number]
-        told = [(label, document_text(v, o.type).strip()) for label, v, o in values]
-        if self.as_seen:
-            told = [(label, without_invisible(v).strip()) for label, v in told]
-        text = dumps({label: fold_key(v, how) for (label, v), how in zip(told, match, strict=True)})
+        texts = [
+            (label, without_invisible(document_text(v, o.type)).strip()) for label, v, o in values
+        ]
+        folded = {
+            label: fold_key(text, how) for (label, text), how in zip(texts, match, strict=True)
+        }
+        text = dumps(folded)
         return text if len(text) <= LONGEST_KEY else f"sha256:{sha256_hex(text)}"
 
     def link_keys(self, run: Run) -> list[tuple[str, str]]:
@@ -396,18 +393,15 @@ class DocumentRules:
             return Said([verdict], [gap_finding(gap, self.route)])
 
 
-def duplicate_findings(
-    facts: Facts, route: str, *, owner: str, span: Span, edition: Edition
-) -> list[Finding]:
+def duplicate_findings(facts: Facts, route: str, *, owner: str, span: Span) -> list[Finding]:
     """Return one finding for each conflict, unless a person accepted it."""
-    rule = IDENTITY if edition >= Edition.FOURTH else DUPLICATE_RULE
-    if (route, rule) in facts.releases:
+    if (route, IDENTITY) in facts.releases:
         return []
     mine = [conflict for conflict in facts.conflicts if conflict.what != COMPANY]
-    return [_finding(conflict, route, owner, span, rule) for conflict in mine]
+    return [_finding(conflict, route, owner, span) for conflict in mine]
 
 
-def _finding(conflict: Conflict, route: str, owner: str, span: Span, rule: str) -> Finding:
+def _finding(conflict: Conflict, route: str, owner: str, span: Span) -> Finding:
     others, mine = ", ".join(map(shown, conflict.others)), shown(conflict.mine)
     if conflict.what == "number":
         message = f"It was {others} before and calls itself {mine} now, under the same id."
@@ -418,7 +412,7 @@ def _finding(conflict: Conflict, route: str, owner: str, span: Span, rule: str) 
     return Finding(
         code=DUPLICATE_CODE,
         error_class="stale_version" if conflict.what == "number" else "duplicate",
-        rule=rule,
+        rule=IDENTITY,
         route=route,
         severity="hold",
         owner=owner,

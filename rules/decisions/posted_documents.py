@@ -12,7 +12,6 @@ from grammar import nodes
 from grammar.text.characters import separated
 from grammar.text.finding_codes import ErrorClass
 from grammar.text.problem import Span
-from grammar.text.vocabulary import Edition
 from rules.decisions.decision_tables import EditedFields, GroupProgram, TableProgram
 from rules.documents.fields import Draft
 from rules.expressions.compiler import Compiler, e_invoice_age
@@ -143,7 +142,6 @@ class PostedProgram:
         self.route, self.owner = route, compiler.owner
         self.day_field, self.period = day_field, period
         self.target_owner, self.words = owner, words
-        self.strict = index.edition >= Edition.FIFTH
         status = index.status_field(record)
         self.status = status.name if status else ""
         edit, cancel = index.edit(record, route), index.cancel(record, route)
@@ -249,7 +247,7 @@ class PostedProgram:
             reason = f"its status is {readable_name(fields[0])} now"
         text = f"{posting.number} is posted, but {reason}."
         action = hit.row.action if hit.row else None
-        if self.strict and group == OVERBILLED and isinstance(action, nodes.Action):
+        if group == OVERBILLED and isinstance(action, nodes.Action):
             action = self._mends(action)
         found = []
         if isinstance(action, nodes.Action) and hit.row is not None:
@@ -366,7 +364,7 @@ class TargetEditProgram:
                 self._whole(run, posting, edits[0].shows, said)
                 continue
             now = newest.get(posting.seq)
-            summed = now is not None  # rules of earlier editions do not compare sums
+            summed = now is not None
             differing = [
                 (edit, ours)
                 for edit in edits
@@ -604,17 +602,16 @@ def is_same_value(ours: str, theirs: str) -> bool:
 class NamesBefore:
     """A route's fields that are exactly `number_of(ROUTE)`.
 
-    Fields with more than that are not read. Rules of earlier editions do not use it.
+    Fields with more than that are not read.
     """
 
     def __init__(self, compiler: Compiler, post: nodes.Post) -> None:
-        asked = post.fields if compiler.index.edition >= Edition.SEVENTH else ()
         self.route, self.span = str(post.route), post.span
         self.owner = post.we_own.role or compiler.owner
         self.named = tuple(
-            (one.name, format_expression(one.expr.args[0]))
-            for one in asked
-            if isinstance(one.expr, nodes.Call) and one.expr.name == "number_of"
+            (field.name, format_expression(field.expr.args[0]))
+            for field in post.fields
+            if isinstance(field.expr, nodes.Call) and field.expr.name == "number_of"
         )
 
     def judge(self, run: Run, posting: PostingFact) -> Said:
@@ -682,15 +679,14 @@ class NamesBefore:
 class HeaderLeft:
     """A route's header amounts that are billed in parts.
 
-    Rules of earlier editions do not use it, nor do rules without a table, which name each
-    difference.
+    Rules without a table do not use it, because they name each difference.
     """
 
     def __init__(self, compiler: Compiler, post: nodes.Post, *, tabled: bool) -> None:
         self.in_words = compiler.currencies.amount
         scope = Scope(compiler.index, compiler.record, document=True, bills=True)
-        asked = post.fields if tabled and compiler.index.edition >= Edition.SEVENTH else ()
-        calls = [part for one in asked for part in nodes.walk(one.expr) if _in_parts(part)]
+        fields = post.fields if tabled else ()
+        calls = [part for field in fields for part in nodes.walk(field.expr) if _in_parts(part)]
         self.route, self.span = str(post.route), post.bill.span if post.bill else post.span
         told = post.bill.action.role if post.bill else None
         self.owner = told or post.we_own.role or compiler.owner

@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any, Final
 
 from grammar import nodes
-from grammar.text.vocabulary import Edition
 from rules.decisions import document_rules
 from rules.decisions.decision_tables import BilledBefore, ReversalProgram, compare_posted
 from rules.decisions.document_rules import (
@@ -119,9 +118,7 @@ class RouteProgram:
         target = index.targets.get(post.route.target)
         self.missing = target.missing if target else None
         self.target_owner = (self.missing.action.role or "") if self.missing else compiler.owner
-        role = target.tolerance_action.role if target else ""
-        named = index.edition >= Edition.EIGHTH and role
-        self.sums_owner = role if named and role else compiler.owner
+        self.sums_owner = (target.tolerance_action.role if target else "") or compiler.owner
         status = index.status_field(record)
         self.status = status.name if status else ""
         self.gate = GateProgram(compiler, index.gate(record, self.name), self.status)
@@ -215,9 +212,8 @@ class RouteProgram:
         base += document_rules.own_company_findings(
             run.facts, self.name, owner=owner, span=self.post.span
         )
-        span, edition = self.post.span, self.compiler.index.edition
         base += document_rules.duplicate_findings(
-            run.facts, self.name, owner=owner, span=span, edition=edition
+            run.facts, self.name, owner=owner, span=self.post.span
         )
         frame = Frame(gate, applies, said, base, shared)
         if not lives:
@@ -269,9 +265,8 @@ class RouteProgram:
 
     def _compares_newest(self, run: Run, frame: Frame) -> bool:
         """Check whether an edit in the target is compared with the record as it is now, too."""
-        edition = self.compiler.index.edition
         goes = frame.gate == "ready" and frame.applies is True
-        return bool(run.facts.target_edited) and edition >= Edition.EIGHTH and goes
+        return bool(run.facts.target_edited) and goes
 
     def _newest(self, run: Run, frame: Frame, lives: Lives) -> Mapping[int, Draft]:
         """Return by posting the document as the record would make it now, for edited documents."""
@@ -311,9 +306,8 @@ class RouteProgram:
         # What takes an edited document back has the posted amounts: the edit needs a decision.
         staying = {posting.seq for posting in planner.staying}
         right = {seq: draft for seq, draft in (newest or {}).items() if seq in staying}
-        compares = self.compiler.index.edition >= Edition.EIGHTH
         credited = frozenset(planner.credited())
-        answer.said.add(self.edits.judge(run, lives, right, credited if compares else frozenset()))
+        answer.said.add(self.edits.judge(run, lives, right, credited))
         answer.said.add(self.edits.judge_stored(run, lives, credited))
         frame.said.verdicts += answer.said.verdicts
         findings = [*answer.said.findings, *frame.base]
@@ -455,8 +449,7 @@ class ApprovalProgram:
         fields = [
             of for name, of in zip(declared.never, self.never, strict=True) if name not in FACTS
         ]
-        asked = fields and compiler.index.edition >= Edition.SECOND
-        self.maker = fields[0] if asked else None
+        self.maker = fields[0] if fields else None
         role = compiler.index.roles.get(declared.role)
         self.title = role.title if role else declared.role
 

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 from grammar import nodes
 from grammar.text.problem import Span
-from grammar.text.vocabulary import Edition
 from rules.expressions.checks import Operand, operand_texts, operands_of
 from rules.expressions.compiler import Assigned, Compiler
 from rules.expressions.run import Closure, Run, is_left_out
@@ -35,9 +34,7 @@ _DATE_NAMES = ("InvoiceDate", "DocDate", "Date")
 
 _AMOUNT_NAMES = ("Total", "Amount", "NetTotal", "TotalAmount")
 
-_CURRENCY_NAMES = ("Currency", "CurrencyCode")
-
-_CURRENCY_BY_ID = "CurrencyRef"  # a currency since edition 6
+_CURRENCY_NAMES = ("Currency", "CurrencyCode", "CurrencyRef")
 
 _ITEMS = ("ItemCode", "SKU", "Item", "ItemRef", "ProductCode")
 
@@ -190,14 +187,12 @@ class DocumentProgram:
         self.parts = self._number.operands
         self.shape = Shape.of(compiler, post, {f.name: f.type for f in self.head}, schemas)
         self._longest = _longest_texts(post, schemas)
-        self._whole_words = compiler.index.edition >= Edition.EIGHTH
         self._day = next((f for f in self.head if f.name == self.shape.date), None)
         self._at_once = compiler.draft(*self.assigned) if post.bill is None else None
         self.comes_to: Callable[[Run], Decimal | None] | None = None
         source = compiler.index.sources.get(compiler.index.records[post.record].source or "")
         self.currency = source.currency if source else ""
-        sixth = compiler.index.edition >= Edition.SIXTH
-        self.says_its_own = sixth and stored_currency(compiler.index, compiler.record)
+        self.says_its_own = stored_currency(compiler.index, compiler.record)
 
     @property
     def assigned(self) -> tuple[Assigned, Assigned]:
@@ -251,7 +246,7 @@ class DocumentProgram:
                     if len(text) <= max_length:
                         continue
                     row[name] = self._cut(text, max_length)
-                    if full_text_field and self._whole_words:
+                    if full_text_field:
                         row.setdefault(full_text_field, text)
         for index, lineage in enumerate(draft.lineage):
             max_length, _ = (head if lineage.line is None else line).get(lineage.field, (0, ""))
@@ -269,7 +264,7 @@ class DocumentProgram:
         beginning = text[:most]
         at = max(beginning.rfind(blank) for blank in (" ", "\n", "\t"))
         within_word = not text[most].isspace()
-        if self._whole_words and within_word and at >= most // 2:
+        if within_word and at >= most // 2:
             beginning = beginning[:at]
         return beginning.rstrip()
 
@@ -438,8 +433,6 @@ class Shape:
         total = (schema.total_field or "") if schema else by_name
         total = total if total in exprs else ""
         amount = total or _first_preferred(money, _AMOUNT_NAMES)
-        sixth = compiler.index.edition >= Edition.SIXTH
-        currencies = (*_CURRENCY_NAMES, _CURRENCY_BY_ID) if sixth else _CURRENCY_NAMES
         numbers = [a.name for a in post.fields if format_expression(a.expr) == "document_number"]
         return Shape(
             date=day,
@@ -447,7 +440,9 @@ class Shape:
             amount=amount,
             total=total,
             reckons=bool(getattr(schema, "reckons", False)),
-            currency=_first_preferred([name for name in head if name in currencies], currencies),
+            currency=_first_preferred(
+                [name for name in head if name in _CURRENCY_NAMES], _CURRENCY_NAMES
+            ),
             number=schema.number_field if schema else numbers[0] if numbers else "",
             party_of=_map_argument(compiler.index, exprs.get(party)),
             amount_of=_stored_field(compiler, exprs.get(amount)),

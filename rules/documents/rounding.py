@@ -10,7 +10,6 @@ from types import MappingProxyType
 from typing import Any, Final, cast
 
 from grammar import nodes
-from grammar.text.vocabulary import Edition
 from rules.documents.totals import (
     ROUNDING_LINES,
     AmountParts,
@@ -126,7 +125,6 @@ class RoundingProgram:
             self.labels = {o.label for o in operands_of(compiler, assign.expr, head)}
             self.total = compiler.guarded(assign.expr, head, ROUNDING, "")
         self.in_words = compiler.currencies.amount
-        self.trusts_releases = compiler.index.edition < Edition.EIGHTH
         if record_total is not None and record_total.fields.total in self.labels:
             self.labels |= record_total.labels
         adjusted = parts.rounding_line
@@ -243,16 +241,12 @@ class RoundingProgram:
             return Said([self._verdict(PASS, rule, operands, text)])
         # A release, also one of a check of the sums, covers rounding. The target adds the lines up
         # itself, so any other difference would be in the books.
-        covers = self._may_release(rule)
-        released = covers and (self.route, rule) in run.facts.releases
+        released = named and (self.route, rule) in run.facts.releases
         verdict = replace(self._verdict(HIT, rule, operands, text), released=released)
-        if released or has_failed_check(judged, self.labels, released=covers):
+        if released or has_failed_check(judged, self.labels, released=named):
             return Said([verdict])
         passes = CONTEXT.add(expected, line) if named else expected
         return Said([verdict], [self._finding(rule, text, passes)])
-
-    def _may_release(self, rule: str) -> bool:
-        return rule == ROUNDING or self.trusts_releases
 
     def _named_total(self, run: Run, expected: Any) -> Any:
         """Return the document's total, or else its record's."""
@@ -370,7 +364,7 @@ class RoundingProgram:
             severity="warn" if action.kind == "warn" else "hold",
             owner=self.owner,
             message=text,
-            clears=Clearing.by(self.owner) if self._may_release(rule) else ITSELF,
+            clears=Clearing.by(self.owner) if rule == ROUNDING else ITSELF,
             cause_key=CauseKey(CauseKind.RULE, rule),
             cause_label=f"{label} between the total and the lines for {self.target.name}",
             would_pass=self._would_pass(passes),
@@ -501,7 +495,6 @@ class TaxProgram:
         self.target, self.route, self.defined = target, str(post.route), line.parts.defined
         self.in_header, self.compiler = line.in_header, compiler
         self.in_words = compiler.currencies.amount
-        self.trusts_releases = compiler.index.edition < Edition.EIGHTH
         self.base = self._closure(self._base_of(line.parts, schema), self.scope)
         self.tax, self.code = (self._part(line.parts, part) for part in ("tax", "code"))
         self.rate = self._part(line.parts, "rate")
@@ -619,8 +612,7 @@ class TaxProgram:
     def _is_final(self, figures: TaxFigures) -> bool:
         """Check whether a release is impossible: another rate, or more than rounding differs."""
         rounding_limit = CONTEXT.multiply(self.target.places, Decimal(len(figures.lines)))
-        exceeds_rounding = abs(figures.total_off) > rounding_limit and not self.trusts_releases
-        return bool(figures.wrong) or exceeds_rounding
+        return bool(figures.wrong) or abs(figures.total_off) > rounding_limit
 
     def _figures(self, run: Run) -> TaxFigures | None:
         """Return the target's and the record's figures, or None if a part is unknown."""

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from grammar import nodes
 from grammar.text.characters import in_words, invisible, separated, shown, without_invisible
 from grammar.text.problem import Span
-from grammar.text.vocabulary import Edition
 from rules.documents.fields import Draft, FieldProgram, Shape
 from rules.documents.rounding import PER_LINE, RoundingProgram, TaxProgram
 from rules.documents.totals import (
@@ -121,22 +120,20 @@ def is_held_without_lines(judged: Said, counting: frozenset[Span]) -> bool:
 
 
 class UnusualProgram:
-    """Judge the unusual features of one route's documents. Editions before 3 skip it."""
+    """Judge the unusual features of one route's documents."""
 
     def __init__(
         self, compiler: Compiler, post: nodes.Post, shape: Shape, schemas: Schemas | None
     ) -> None:
         index, record = compiler.index, compiler.record
         self.route, self.record, self.owner = str(post.route), record, compiler.owner
-        self.asked = index.edition >= Edition.THIRD
         self.allowed = post.allows.what if post.allows is not None else ()
         self.span = post.span
         self.allows_span = post.allows.span if post.allows is not None else post.span
         self.listed = index.lines_field(record) is not None
         self.quantities = _quantities(index, record)
         self.totals = list(self._totals(compiler, post, shape, schemas))
-        self.asks_quantity = index.edition >= Edition.EIGHTH
-        self.amounts = _amounts(index, record) if self.asks_quantity else ()
+        self.amounts = _amounts(index, record)
 
     @staticmethod
     def _totals(
@@ -155,14 +152,14 @@ class UnusualProgram:
 
     def seen(self, run: Run) -> bool:
         """Check whether the document has an unusual feature."""
-        if not self.asked:
-            return False
         if self.listed and not run.shown:
             return True
         for name in self.quantities:
             for row in run.shown:
                 value = row[name]
-                if not (value.__class__ is Decimal and value > 0) and self._is_unusual(value):
+                if value.__class__ is Decimal and value > 0:
+                    continue
+                if isinstance(value, _NUMBERS) and value <= 0:
                     return True
         for _, closure in self.totals:
             value = closure(run)
@@ -175,7 +172,7 @@ class UnusualProgram:
         allow.
         """
         judged = Said()
-        for rule, description, lines in self._features(run) if self.asked else ():
+        for rule, description, lines in self._features(run):
             allowed = rule in self.allowed
             released = (self.route, rule) in run.facts.releases
             operands = (
@@ -193,14 +190,8 @@ class UnusualProgram:
             )
             if not allowed and not released:
                 judged.findings.append(self._finding(rule, text, lines))
-        if self.asks_quantity:
-            judged.add(self._judge_quantities(run))
+        judged.add(self._judge_quantities(run))
         return judged
-
-    def _is_unusual(self, value: Any) -> bool:
-        return _is_negative(value) or (
-            self.asks_quantity and isinstance(value, _NUMBERS) and not value
-        )
 
     def _judge_quantities(self, run: Run) -> Said:
         """Hold lines of 0 pieces with an amount: no document can show such a line."""
@@ -320,7 +311,7 @@ class AmountsProgram:
     record_total: RecordTotal | None
     compiler: Compiler
     currency: CurrencyProgram
-    counting: frozenset[Span] | None = None  # checks that count lines; None before edition 6
+    counting: frozenset[Span]  # checks that count lines
 
     @staticmethod
     def of(
@@ -359,7 +350,7 @@ class AmountsProgram:
                 named=shape.currency,
                 amount=shape.amount,
             ),
-            line_count_checks(index, record) if index.edition >= Edition.SIXTH else None,
+            line_count_checks(index, record),
         )
 
     @cached_property
@@ -439,8 +430,8 @@ class AmountsProgram:
             amounts_judged.add(not_compared(run, self.route, self.uncompared, self.record_total))
         if self.total is not None:
             total_judged = self.total.judge(run, judged)
-            may_repeat = self.counting is not None and not run.shown and total_judged.findings
-            if may_repeat and is_held_without_lines(judged, self.counting or frozenset()):
+            may_repeat = not run.shown and total_judged.findings
+            if may_repeat and is_held_without_lines(judged, self.counting):
                 total_judged = Said(
                     total_judged.verdicts
                 )  # their sum is 0, which another finding explains
@@ -527,7 +518,7 @@ class _UnlistedCode:
 
 
 class ListedCodes:
-    """Check the codes of one route's documents. Editions before 3 skip it."""
+    """Check the codes of one route's documents."""
 
     def __init__(
         self,
@@ -542,14 +533,12 @@ class ListedCodes:
         schema = schemas.document(route.target, route.document) if schemas else None
         self.route, self.target = str(route), route.target
         self.places: Mapping[str, str] = dict(getattr(schema, "lists", ()))
-        is_checked = schema is not None and compiler.index.edition >= Edition.THIRD
-        fields = (*schema.header, *schema.lines) if schema is not None and is_checked else ()
-        checks_characters = compiler.index.edition >= Edition.FOURTH
+        fields = (*schema.header, *schema.lines) if schema is not None else ()
         filled = {p.name: p for p in programs}
         named: dict[str, _CodeField] = {}
         for field in fields:
             refers, program = getattr(field, "refers", ""), filled.get(field.name)
-            raw = checks_characters and program is not None and _is_raw(program, compiler)
+            raw = program is not None and _is_raw(program, compiler)
             if refers in LISTS or (refers and raw):
                 kind = LISTS.get(refers, refers)
                 title = getattr(field, "title", "") or field.name

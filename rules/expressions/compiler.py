@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 from grammar import nodes
 from grammar.text.characters import in_currency
 from grammar.text.problem import Span
-from grammar.text.vocabulary import Edition
 from rules.expressions.lists import Lists, due_quantity, part_of_head, part_of_line
 from rules.expressions.run import (
     COMPARE,
@@ -481,13 +480,12 @@ class Calls:
 
 
 class Currencies:
-    """Determine the currency of one kind's records. Editions before 3 ignore it."""
+    """Determine the currency of one kind's records."""
 
     def __init__(self, compiler: Compiler) -> None:
         index, record = compiler.index, compiler.record
         source = index.sources.get(index.records[record].source or "")
         self.compiler, self.record = compiler, record
-        self.is_checked = index.edition >= Edition.THIRD
         self.source, self.base = (source.name, source.currency) if source else ("", "")
         self.is_stored = stored_currency(index, record)
         lines = index.line_records.get(record)
@@ -510,12 +508,7 @@ class Currencies:
     ) -> None:
         """Replace the amounts of a linked record in another currency by an Unknown."""
         linked_currency = self.of(content.head)
-        if (
-            not self.is_checked
-            or not currency
-            or not linked_currency
-            or currency == linked_currency
-        ):
+        if not currency or not linked_currency or currency == linked_currency:
             return
         message = (
             f"{link.name}: {record_label} is in {linked_currency}, this {_plain(link.record)} "
@@ -536,11 +529,7 @@ class Currencies:
         has another currency. Return None if the number needs no currency: it is an amount, it is
         zero, or records have no currency of their own.
         """
-        if (
-            not self.is_checked
-            or not self.is_stored
-            or (isinstance(node, nodes.Literal) and not node.value)
-        ):
+        if not self.is_stored or (isinstance(node, nodes.Literal) and not node.value):
             return None
         type_kinds = (self.compiler.type(node, scope).kind, self.compiler.type(amount, scope).kind)
         if type_kinds != ("number", "money"):

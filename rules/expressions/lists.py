@@ -11,7 +11,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from grammar import nodes
-from grammar.text.vocabulary import Edition
 from rules.expressions.run import MOST_LINES, Closure, Content, Reader, Run
 from rules.outcomes import Finding
 from rules.types.functions import AGGREGATES
@@ -252,7 +251,6 @@ class Shares:
     rows: dict[int, Share] = dataclasses.field(default_factory=dict)
     keys: dict[int, str] = dataclasses.field(default_factory=dict)
     final: bool = False  # the remainder is never billed
-    strict: bool = True  # reports unbilled lines; editions before 5 do not
     earlier_amount: Callable[[Run, Any], Any] | None = (
         None  # the header amount on earlier documents
     )
@@ -276,7 +274,7 @@ class Shares:
         only.
         """
         known_shares = [s for s in self.rows.values() if s.unknown is None]
-        begun = self.strict and any(s.before > 0 for s in known_shares)
+        begun = any(s.before > 0 for s in known_shares)
         return begun and all(s.before >= s.ordered for s in known_shares)
 
     def billed(self) -> dict[str, Decimal]:
@@ -308,7 +306,7 @@ class Shares:
         less.
         """
         share = self.rows.get(id(row))
-        if not self.strict or share is None or share.unknown is not None:
+        if share is None or share.unknown is not None:
             return False
         return bool(max(share.ordered, share.now) <= 0)
 
@@ -321,7 +319,6 @@ class BillProgram:
         owner_names = {"rule": BILL_RULE, "owner": compiler.owner}
         self.bill = bill
         self.places = places
-        self.strict = compiler.index.edition >= Edition.FIFTH
         self.owner = compiler.owner
         self.quantity = compiler.guarded(bill.expr, scope, **owner_names)
         self.ordered = compiler.guarded(bill.of, scope, **owner_names)
@@ -373,13 +370,11 @@ class BillProgram:
     def remains(self, run: Run, route: str) -> list[Finding]:
         """Return the finding of an unbilled remainder that `else` assigns to a person, until it is
         released.
-
-        Editions before 5 cannot release it.
         """
         shares, action = run.route.bill, self.bill.action
         if shares is None or action.kind not in {"hold", "review", "warn"}:
             return []
-        if self.strict and (route, BILL_RULE) in run.facts.releases:
+        if (route, BILL_RULE) in run.facts.releases:
             return []
         try:
             remainder = shares.rest
@@ -406,7 +401,7 @@ class BillProgram:
         )
 
     def _no_shares(self) -> Shares:
-        return Shares(self.places, final=self.bill.action.kind == "drop", strict=self.strict)
+        return Shares(self.places, final=self.bill.action.kind == "drop")
 
     def _lines(self, run: Run, shares: Shares) -> list[tuple[str, dict[str, Any]]]:
         """Return the lines by key. The share of lines with a duplicate key is unknown."""

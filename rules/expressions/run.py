@@ -16,7 +16,6 @@ from grammar import nodes
 from grammar.nodes import Field
 from grammar.text.characters import in_words, invisible, mistaken, shown, without_invisible
 from grammar.text.finding_codes import INTAKE_FAULTS
-from grammar.text.vocabulary import Edition
 from rules.facts import Bases, Conversion, Facts, Table, World, convert, literal_value
 from rules.outcomes import Use
 from rules.types.symbol_table import CURRENCY, Index, looked_up_in, stored_currency
@@ -525,7 +524,7 @@ class Reader:
     """Read the bodies of one record kind."""
 
     def __init__(self, index: Index, record: str, rows: RowReader | None = None) -> None:
-        declared, self.edition = index.records[record], index.edition
+        declared = index.records[record]
         source = index.sources.get(declared.source or "")
         self.owner = (source.missing.action.role or "") if source else ""
         self.say = source.missing.say if source else "{field} is blank or unknown."
@@ -536,7 +535,7 @@ class Reader:
         line_fields = lines.fields if lines else ()
         self.currency = _currency_code(index, record)
         self._caches: dict[str, dict[Any, Any]] = {}
-        self.quantities, self.amounts = _measures(line_fields, self.edition)
+        self.quantities, self.amounts = _measures(line_fields)
         self.head = [self._slot(f, "") for f in declared.fields if isinstance(f, Field)]
         self.line = [self._slot(f, "line.") for f in line_fields if isinstance(f, Field)]
         make_reader = rows or read_plainly
@@ -562,9 +561,8 @@ class Reader:
         )
         key = field.name if field.type == "one_of" else field.type
         cache = self._caches.setdefault(key, {})
-        is_identifying = field.mark in _IDENTIFYING and self.edition >= Edition.SECOND
+        is_identifying = field.mark in _IDENTIFYING
         convert = as_currency if not prefix and field.name == self.currency else reader_of(field)
-        in_one_line = is_identifying and self.edition >= Edition.EIGHTH
         return FieldSlot(
             intern(field.name),
             field,
@@ -573,7 +571,6 @@ class Reader:
             gap,
             cache,
             is_identifying,
-            in_one_line,
         )
 
     def blank_line(self) -> dict[str, Any]:
@@ -591,7 +588,7 @@ class Reader:
         if INTAKE_FAULTS in body:
             content.faults = _faults(body[INTAKE_FAULTS])
         stated = body.get(CURRENCY)
-        if stated.__class__ is str and self.edition >= Edition.EIGHTH:
+        if stated.__class__ is str:
             content.currency = stated
         return content
 
@@ -628,10 +625,8 @@ def is_left_out(run: Run, row: Mapping[str, Any]) -> bool:
     return bill.leaves_out(row) if bill is not None else row.__class__ is EmptyLine
 
 
-def _measures(fields: Sequence[Any], edition: Edition) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _measures(fields: Sequence[Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the stored quantities of a line, and its stored amounts without unit prices."""
-    if edition < Edition.EIGHTH:
-        return (), ()
     stored = [field for field in fields if isinstance(field, Field)]
     quantities = tuple(field.name for field in stored if field.type == "quantity")
     money = (field.name for field in stored if field.type == "money")
@@ -644,7 +639,7 @@ def _currency_code(index: Index, record: str) -> str:
     A field that a map such as `currency_code` looks up may hold any word, since the map defines its
     meaning. Another map, such as debtors by currency, does not.
     """
-    if index.edition < Edition.EIGHTH or not stored_currency(index, record):
+    if not stored_currency(index, record):
         return ""
     maps = (lookup.name for lookup in looked_up_in(index, record, CURRENCY))
     return "" if any(name.startswith(CURRENCY) for name in maps) else CURRENCY
@@ -697,8 +692,7 @@ class FieldSlot:
     missing: Unknown
     gap: Gap
     cache: dict[Any, Any]  # converted texts and whole numbers
-    is_identifying: bool  # identifies records: no character may be invisible
-    in_one_line: bool = False  # no control character, no line break: rules of edition 8
+    is_identifying: bool  # identifies records: no invisible or control character, no line break
 
     @property
     def quick(self) -> QuickField:
@@ -717,7 +711,7 @@ class FieldSlot:
         try:
             if self.is_identifying and type(raw) is str and invisible(raw):
                 raise BadValueError  # two numbers that look the same would be two records
-            if self.in_one_line and type(raw) is str and _CONTROLS.search(raw):
+            if self.is_identifying and type(raw) is str and _CONTROLS.search(raw):
                 raise BadValueError  # no target keeps a number of two lines as it is
             value = self.convert(raw)
             if (
@@ -737,7 +731,7 @@ class FieldSlot:
             repr(raw)[:60] if not isinstance(raw, str) else f'"{shown(clean_text(raw[:60]))}"'
         )
         hidden = invisible(raw) if isinstance(raw, str) and self._forbids_invisible else ()
-        controls = _CONTROLS.search(raw) if isinstance(raw, str) and self.in_one_line else None
+        controls = _CONTROLS.search(raw) if isinstance(raw, str) and self.is_identifying else None
         type_words = _WORDS.get(self.field.type, "a list")
         fault, remedy = f"is not {type_words}", " is ".join((self.gap.rule, type_words))
         gap = replace(self.gap, code="VAL01", error_class="bad_value")

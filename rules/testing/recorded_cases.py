@@ -95,7 +95,7 @@ def case_of(program: Program, judged: Judged, neutral: Neutral, schemas: Schemas
     """Return the record as a test that passes, or why there is none. `neutral` replaces personal
     values.
     """
-    index = Index(program.ruleset, program.edition)
+    index = Index(program.ruleset)
     story = story_of(judged.subject, judged.facts)
     judged = replace(judged, used=_read(program, judged, story))
     zone, secrets = program.zone(judged.subject.kind), neutral.secrets(judged, story, index)
@@ -159,7 +159,7 @@ class _Play:
         self._sample, self._linked = sample, linked
         ruleset = program.ruleset
         samples = (*ruleset.samples, *linked, sample)
-        self._index: Final = Index(replace(ruleset, samples=samples), program.edition)
+        self._index: Final = Index(replace(ruleset, samples=samples))
 
     def differs(self, facts: Sequence[nodes.Fact], later: Sequence[nodes.Fact]) -> str | None:
         """Return the first route with another result than recorded, or None."""

@@ -26,7 +26,6 @@ from grammar.nodes import (
     Target,
 )
 from grammar.text.problem import Problem, Span
-from grammar.text.vocabulary import NEWEST, Edition
 from rules.values.kinds import Type
 from rules.values.wording import format_expression
 
@@ -103,8 +102,8 @@ N = TypeVar("N", bound=_Named)
 class Index:
     """The declarations of a ruleset by name; of a name given twice, the first."""
 
-    def __init__(self, ruleset: Ruleset, edition: Edition = NEWEST) -> None:
-        self.ruleset, self.edition = ruleset, edition
+    def __init__(self, ruleset: Ruleset) -> None:
+        self.ruleset = ruleset
         self.roles = _by_name(ruleset.roles)
         self.consts: dict[str, Const] = _by_name(ruleset.consts)
         self.sources: dict[str, Source] = _by_name(ruleset.sources)

@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from grammar.text.vocabulary import NEWEST
 from holding.approvals.consent import posting_hash
 from holding.db.models import (
     Company,
@@ -175,7 +174,6 @@ def _ruleset(session: Session, company: Company) -> RulesetVersion:
             revision=1,
             published_at=NOW,
             engine="test",
-            edition=NEWEST,
         )
         session.add(found)
         session.flush()

@@ -10,7 +10,6 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from connectors.contract import IncomingRecord
-from grammar.text.vocabulary import NEWEST
 from holding.db.database import Database
 from holding.db.models import (
     Company,
@@ -89,7 +88,6 @@ class Shop:
                 revision=no,
                 published_at=self.clock.now(),
                 engine="toy",
-                edition=NEWEST,
             )
             session.add(version)
             session.flush()

@@ -104,7 +104,6 @@ class RulesetVersion(Base):
     published_by_id: Mapped[int | None] = ref("person")
     published_at: Mapped[datetime]
     engine: Mapped[str]
-    edition: Mapped[int]
     backtest_id: Mapped[int | None]
     backtest_sha256: Mapped[str | None]
 

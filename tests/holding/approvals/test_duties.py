@@ -7,7 +7,6 @@ from sqlalchemy import update
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
-from grammar.text.vocabulary import NEWEST
 from holding.db.database import Database
 from holding.db.models import Approval, Company, Dating, Release, RulesetVersion, Version
 from holding.holds import releases
@@ -193,7 +192,6 @@ def test_nobody_publishes_rules_of_their_own(shop: Shop) -> None:
             published_by_id=publisher,
             published_at=shop.now,
             engine="test",
-            edition=NEWEST,
         )
 
     with pytest.raises(DatabaseError, match="duties"), shop.database.write() as session:

@@ -4,14 +4,12 @@ from typing import Any
 
 import pytest
 
-from grammar.text.vocabulary import Edition
 from holding.access.people import add_to_team
 from holding.db.database import Database
 from holding.db.models import Company, Hold
 from holding.holds.holds import Done
 from holding.intake.open_fields import fields_for_actor, fields_of
 from tests.holding.held import hold_of, refused, set_right
-from tests.holding.rulesets.test_later_findings import published
 from tests.holding.shop import FILES, RULES, Shop, open_shop, order
 from tests.support.clock import SetClock
 
@@ -86,16 +84,6 @@ def test_T21a_an_unreadable_amount_is_no_more_anybodys_than_a_blank_one(shop: Sh
     hold = held(shop, RULES, total="19Z.00")
     assert offered(shop, hold, "farah") == []
     refused(set_right(shop, "NS-1", "total", "192.00"), "correction.forbidden")
-
-
-def test_T21a_rules_in_force_keep_what_people_could_complete(shop: Shop) -> None:
-    shop.publish({**FILES, "shop.rules": RULES})
-    published(shop, Edition.SECOND)
-    shop.receive(order("NS-1", total=None))
-    shop.judge()
-    hold = hold_of(shop, "NS-1")
-    assert offered(shop, hold, "farah") == ["total"]
-    assert isinstance(set_right(shop, "NS-1", "total", "192.00"), Done)
 
 
 STRICT = NAMED.replace("    clears   by accounts\n", "    clears   when it passes\n", 1)

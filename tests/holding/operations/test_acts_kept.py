@@ -73,7 +73,6 @@ EDITS = {
     "mapping_entry day": "UPDATE mapping_entry SET valid_from = '2030-01-01'",
     "mapping_entry person": "UPDATE mapping_entry SET person_id = person_id + 1",
     "ruleset_version author": "UPDATE ruleset_version SET author_id = author_id + 5",
-    "ruleset_version edition": "UPDATE ruleset_version SET edition = 1",
     "kept_apart": "UPDATE kept_apart SET reason = 'one shop'",
     "list_file": "UPDATE list_file SET as_of = '2020-01-01'",
     "listed_code": "UPDATE listed_code SET active = NOT active",

@@ -47,6 +47,12 @@ def downgrade():
 
 CLOCK_ROW = "INSERT INTO clock_mark (id, back_seconds) VALUES (1, 77)"
 
+TRIGGERS = {
+    "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name",
+    "postgresql": "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger"
+    " WHERE NOT tgisinternal ORDER BY tgname",
+}
+
 OBJECTS = {
     "sqlite": "SELECT type, name, rootpage, sql FROM sqlite_master ORDER BY type, name",
     "postgresql": "SELECT relname, oid, relfilenode FROM pg_class"
@@ -197,6 +203,17 @@ def test_the_next_migration_goes_up_and_down(
     assert migrate(new_url, VERSION) is None
     assert "place" not in columns(new_url, "backup")
     assert rows(new_url, "SELECT back_seconds FROM clock_mark") == [(77,)]
+    assert_models(new_url)
+
+
+def test_every_migration_goes_down_and_up_again(new_url: str) -> None:
+    triggers = TRIGGERS[make_url(new_url).get_backend_name()]
+    assert migrate(new_url) is None
+    before = rows(new_url, triggers)
+    assert migrate(new_url, OLDEST) is None
+    assert "edition" in columns(new_url, "ruleset_version")
+    assert migrate(new_url) is None
+    assert rows(new_url, triggers) == before
     assert_models(new_url)
 
 

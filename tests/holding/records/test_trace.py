@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from grammar.text.vocabulary import NEWEST
 from holding.approvals import approve
 from holding.db.database import Database
 from holding.db.models import Company, Record, RuleFile, RulesetVersion
@@ -204,7 +203,6 @@ def test_no_duplicate_rule_is_an_answer(shop: Shop) -> None:
             revision=version.revision,
             published_at=shop.now,
             engine="0",
-            edition=NEWEST,
         )
         session.add(old)
         session.flush()

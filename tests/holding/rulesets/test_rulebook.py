@@ -41,7 +41,7 @@ def test_a_rule_stands_since_the_version_that_first_said_so(
     assert table == rulebook.Since(1, first, before=False)
 
 
-def test_no_rules_no_edition(database: Database, company: Company) -> None:
+def test_no_rules_no_version(database: Database, company: Company) -> None:
     with database.read() as session:
         assert rulebook.version_in_force(session, company.id) is None
 

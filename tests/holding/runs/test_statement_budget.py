@@ -140,15 +140,15 @@ def test_what_a_look_notes_of_the_rules_is_what_their_row_says(
 ) -> None:
     seen = []
 
-    def noted(session: Session, version_id: int, rules_hash: str, edition: int) -> None:
-        world.note_meaning(session, version_id, rules_hash, edition)
-        seen.append((version_id, *world._meaning(session, version_id)))
+    def noted(session: Session, version_id: int, rules_hash: str) -> None:
+        world.note_hash(session, version_id, rules_hash)
+        seen.append((version_id, world._hash_of(session, version_id)))
 
-    monkeypatch.setattr(prepare, "note_meaning", noted)
+    monkeypatch.setattr(prepare, "note_hash", noted)
     shop.receive(order("NS-1"))
     shop.judge()
     assert lane_of.work() == 1
-    rows = [(row.id, row.hash, row.edition) for row in lane_of.rows(RulesetVersion)]
+    rows = [(row.id, row.hash) for row in lane_of.rows(RulesetVersion)]
     assert seen == rows * 2, "before the write, and in it"
 
 

@@ -6,12 +6,9 @@ from typing import Any
 
 import pytest
 
-from grammar.parsing.parser import parse
-from grammar.text.vocabulary import Edition
 from rules.expressions.run import Run
 from rules.facts import TargetDocument
 from rules.outcomes import ApprovalNeed
-from rules.program import compile_interpreted, compile_ruleset
 from tests.rules.kedai import (
     INVOICE,
     RECEIPT,
@@ -134,17 +131,3 @@ def test_T17b_it_is_the_first_field_that_says_who_made_it() -> None:
     assert [f.severity for f in findings(body, program=program_of(text))] == ["hold", "approve"]
     body = dear()
     assert [f.severity for f in findings(body, program=program_of(text))] == ["approve"]
-
-
-@pytest.mark.parametrize("made_by", [compile_ruleset, compile_interpreted])
-def test_T39a_rules_keep_the_meaning_of_the_edition_they_were_published_in(made_by: Any) -> None:
-    ruleset, _ = parse({"kedai.rules": TEXT})
-    body = dear(created_by=None)
-    states = {}
-    for edition in Edition:
-        program = made_by(ruleset, hash="h", edition=edition)
-        seen = decision(judge(body, program=program))
-        states[edition] = [f.severity for f in seen.findings]
-        assert seen.approvals[0].never == ()
-    assert states.pop(Edition.FIRST) == ["approve"]
-    assert states == {later: ["hold", "approve"] for later in states} != {}

@@ -9,7 +9,6 @@ import pytest
 from grammar.nodes import Ruleset
 from grammar.parsing.parser import parse
 from grammar.text.problem import Span
-from grammar.text.vocabulary import Edition
 from rules.decisions.corrections import Correctable, Setter, correctable_fields, parse_typed
 from rules.outcomes import Finding
 from rules.values.cause_keys import ITSELF, NEVER, CauseKey, Clearing
@@ -115,20 +114,6 @@ def test_T21a_a_check_that_clears_by_itself_lets_a_named_blank_be_filled_in() ->
     assert paths(named, {**BODY, "total": None}, clears=ITSELF) == ["total"]
     assert paths(named, BODY, clears=ITSELF) == [], "what the source said stays"
     assert paths(named, {**BODY, "total": None}, clears=NEVER) == []
-
-
-def test_T21a_rules_of_an_older_edition_keep_what_people_could_complete(ruleset: Ruleset) -> None:
-    for edition in (Edition.FIRST, Edition.SECOND):
-        for field, path in (
-            ("customer", "customer"),
-            ("total", "total"),
-            ("line.qty", "lines[0].qty"),
-        ):
-            finding = replace(
-                FINDING, cause_key=CauseKey.parse(f"field:{field}"), lines=(1,), **GAP
-            )
-            (found,) = correctable(ruleset, "order", BODY, finding, edition)
-            assert (found.path, found.setter) == (path, Setter.OWNER)
 
 
 def test_an_unknown_word_is_open_to_its_owner(ruleset: Ruleset) -> None:

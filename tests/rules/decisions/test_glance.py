@@ -6,12 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grammar.parsing.parser import parse
-from grammar.text.vocabulary import Edition
-from rules.facts import Facts, Subject, UnitEntry
+from rules.facts import Facts, Subject
 from rules.outcomes import Glance
-from rules.program import compile_ruleset
-from tests.rules.kedai import INVOICE, NOW, TEXT, decision, judge, line, order, program_of, world
+from tests.rules.kedai import INVOICE, NOW, judge, line, order, program_of, world
 from tests.rules.one_meaning import same_glance
 
 HEAD = st.fixed_dictionaries(
@@ -47,24 +44,6 @@ def test_a_glance_says_what_the_outcome_says(
     facts = Facts(NOW, releases=releases)
     glance = program.glance(Subject("order", "netshop", body, 1), facts, world(), NOW)
     same_glance(program, judge(body, releases=releases), glance)
-
-
-@pytest.mark.parametrize(("price", "codes"), [("9" * 38, {"EVA01"}), ("96.00", set[str]())])
-def test_a_glance_sees_that_a_posted_price_leaves_the_bounds_of_numbers(
-    price: str, codes: set[str]
-) -> None:
-    """Nothing else comes of it, since there is nothing of that item; the rest is not worked out."""
-    cup = line(pos=2, sku="CUP-4", name="Cup", uom="PCS", qty="3", price="12.50", tax="NONE")
-    free = {"subtotal": "37.50", "tax_total": "0.00", "total": "37.50"}
-    body = order(lines=[line(qty="0", price=price), cup], **free)
-    small = world(units={"CTN|TEA-1": UnitEntry(502, 1, 40, "PCS")})  # 1 PCS is 40 CTN
-    ruleset, _ = parse({"kedai.rules": TEXT})
-    program = compile_ruleset(ruleset, hash="", edition=Edition.SEVENTH)  # it shows the line
-    found = decision(judge(body, world=small, program=program))
-    assert (found.state, {one.code for one in found.findings}) == (
-        "held" if codes else "ready",
-        codes,
-    )
 
 
 def test_a_kind_that_no_rule_speaks_of_has_no_routes() -> None:

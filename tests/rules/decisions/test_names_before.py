@@ -4,13 +4,10 @@ from typing import Any
 
 import pytest
 
-from grammar.parsing.parser import parse
-from grammar.text.vocabulary import NEWEST, Edition
-from rules.facts import Facts, PostingFact, Subject, TargetEdit
+from rules.facts import PostingFact, TargetEdit
 from rules.outcomes import Finding
-from rules.program import compile_ruleset
 from rules.values.canonical import PostingState
-from tests.rules.kedai import INVOICE, NOW, RECEIPT, TEXT, decision, judge, order, world
+from tests.rules.kedai import INVOICE, RECEIPT, decision, judge, order
 
 BODY = order()
 CONTENT = {"fields": {"InvoiceNumber": "NS-1", "Amount": "248.70"}, "lines": []}
@@ -62,13 +59,3 @@ def test_one_that_a_person_is_asked_about_is_not_asked_about_twice() -> None:
     left = frozenset({(RECEIPT, "cancel")})
     (only,) = found(body=order(status="cancelled"), releases=left)
     assert only.code == "STL04"
-
-
-@pytest.mark.parametrize(("edition", "codes"), [(Edition.SIXTH, []), (NEWEST, ["STL04"])])
-def test_T39a_rules_of_earlier_editions_do_not_ask(edition: Edition, codes: list[str]) -> None:
-    ruleset, problems = parse({"kedai.rules": TEXT})
-    assert problems == ()
-    program = compile_ruleset(ruleset, hash="", edition=edition)
-    facts = Facts(NOW, postings=(PAID,), taken_back=BACK)
-    outcome = program.evaluate(Subject("order", "netshop", BODY, 1), facts, world(), NOW)
-    assert [f.code for f in decision(outcome, RECEIPT).findings] == codes

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from grammar.parsing.parser import parse
-from grammar.text.vocabulary import Edition
 from rules.facts import Facts, Subject, TargetState, load_seeds
 from rules.program import compile_interpreted, compile_ruleset
 from tests.rules.one_meaning import in_every_way
@@ -52,13 +51,11 @@ ORDER = {"number": "N-1", "status": "paid", "day": "2026-11-19", "party": "P", "
 OWN = "currency  text"
 
 
-def currency(
-    made_by: Any, own: str = OWN, named: str = "", edition: Edition = Edition.SIXTH, **more: Any
-) -> str:
+def currency(made_by: Any, own: str = OWN, named: str = "", **more: Any) -> str:
     text = RULES.replace("CURRENCY", own).replace("    NAMED\n", f"    {named}\n" if named else "")
     ruleset, broken = parse({"shop.rules": text})
     assert broken == ()
-    program = made_by(ruleset, hash="h", edition=edition)
+    program = made_by(ruleset, hash="h")
     world = load_seeds(ruleset, {}).world(1, {"books": TargetState(known=True)})
     subject = Subject("order", "shop", ORDER | more, 1)
     outcome = in_every_way(program, subject, Facts(NOW), world, NOW)
@@ -83,11 +80,3 @@ def test_one_that_names_its_currency_is_in_that(made_by: Any) -> None:
     assert currency(made_by, named="CurrencyCode = currency", currency="SGD") == "SGD"
     assert currency(made_by, named='Currency = "USD"', currency="SGD") == "USD"
     assert currency(made_by, named='CurrencyRef = "USD"', currency="SGD") == "USD"
-
-
-@BOTH
-def test_rules_of_earlier_editions_mean_what_they_meant(made_by: Any) -> None:
-    fifth = Edition.FIFTH
-    assert currency(made_by, edition=fifth, currency="SGD") == "MYR"
-    named = 'CurrencyRef = "USD"'
-    assert currency(made_by, named=named, edition=fifth, currency="SGD") == "MYR"

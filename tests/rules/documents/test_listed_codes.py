@@ -6,7 +6,6 @@ import pytest
 
 from connectors.contract.schema import DocumentSchema, FieldSchema
 from grammar.parsing.parser import parse
-from grammar.text.vocabulary import Edition
 from rules.facts import Facts, PostingFact, Subject, TargetState, load_seeds
 from rules.outcomes import Outcome
 from rules.program import Program, compile_ruleset
@@ -50,11 +49,11 @@ CHANGES = {
 }
 
 
-def program(edition: Edition = Edition.THIRD) -> Program:
+def program() -> Program:
     """The shop's rules, with a map of tax codes that its own team keeps, under this schema."""
     ruleset, problems = parse({"shop.rules": _text()})
     assert problems == ()
-    return compile_ruleset(ruleset, hash="", schemas=Schemas((INVOICE,), ()), edition=edition)
+    return compile_ruleset(ruleset, hash="", schemas=Schemas((INVOICE,), ()))
 
 
 def _text() -> str:
@@ -134,11 +133,6 @@ def test_E11_nothing_is_said_of_what_is_not_sent_or_of_an_old_reading_less() -> 
     assert [f.code for f in found(said(old))] == ["LST01"]
 
 
-def test_E11_rules_of_an_earlier_edition_say_what_they_said() -> None:
-    body = order({**line(), "tax": "S"})
-    assert found(judged(program(Edition.SECOND), body, state=told(account="700"))) == []
-
-
 RAW = {
     "tax_code(line.tax)": "line.tax",
     "        ItemCode   = item(line.sku)\n": "        ItemCode   = line.sku\n",
@@ -149,14 +143,14 @@ RAW = {
 """What makes the shop name codes as its orders have them, through no map."""
 
 
-def raw(edition: Edition = Edition.FOURTH) -> Program:
+def raw() -> Program:
     text = _text()
     for old, new in RAW.items():
         assert old in text, old
         text = text.replace(old, new, 1)
     ruleset, problems = parse({"shop.rules": text})
     assert problems == ()
-    return compile_ruleset(ruleset, hash="", schemas=Schemas((INVOICE,), ()), edition=edition)
+    return compile_ruleset(ruleset, hash="", schemas=Schemas((INVOICE,), ()))
 
 
 UNSEEN = {
@@ -187,14 +181,13 @@ def test_T16j_a_code_with_what_nobody_sees_is_held_and_shown(name: str, state: T
     assert str(finding.clears) == "itself"
 
 
-def test_T16j_a_glance_holds_it_too_and_earlier_rules_say_what_they_said() -> None:
+def test_T16j_a_glance_holds_it_too() -> None:
     of = raw()
     world = load_seeds(of.ruleset, {}).world(1, {"books": told()})
     seen = order(line(tax="S"), money_code="MYR")
     for body, expected in ((seen, "ready"), *((one, "held") for one, *_ in UNSEEN.values())):
         glance = of.glance(Subject("order", "shop", body, 1), Facts(NOW), world, NOW)
         assert [route.state for route in glance.routes] == [expected]
-        assert found(judged(raw(Edition.THIRD), body, state=told())) == []
 
 
 def test_T16j_a_code_with_what_nobody_sees_is_held_though_the_target_lists_it() -> None:

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grammar.parsing.parser import parse
-from grammar.text.vocabulary import Edition
 from rules.facts import Facts, Subject, TargetState, load_seeds
 from rules.outcomes import Decision
 from rules.program import compile_interpreted, compile_ruleset
@@ -30,7 +29,6 @@ def judged(
     named: str = RINGGIT,
     *,
     texts: dict[str, str] | None = None,
-    edition: Edition = Edition.EIGHTH,
     releases: frozenset[tuple[str, str]] = frozenset(),
     **more: Any,
 ) -> Decision:
@@ -41,7 +39,7 @@ def judged(
         text = text.replace(old, new)
     ruleset, broken = parse({"shop.rules": text})
     assert broken == ()
-    program = made_by(ruleset, hash="h", edition=edition)
+    program = made_by(ruleset, hash="h")
     world = load_seeds(ruleset, {}).world(1, {"books": TargetState(known=True)})
     subject = Subject("order", "shop", ORDER | more, 1)
     (decision,) = in_every_way(
@@ -114,11 +112,6 @@ post order"""
     named = "Currency = currency_code(currency)"
     assert codes(judged(made_by, named=named, texts=texts, currency="Ringgit")) == []
     assert codes(judged(made_by, named=named, texts=texts, currency="SGD")) == ["CUR02"]
-
-
-@BOTH
-def test_rules_of_earlier_editions_mean_what_they_meant(made_by: Any) -> None:
-    assert codes(judged(made_by, edition=Edition.SEVENTH, currency="SGD")) == []
 
 
 CODES = st.sampled_from(["MYR", "SGD", "USD", "JPY"])

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.contract.schema import DocumentSchema
-from grammar.text.vocabulary import Edition
 from rules.documents.rounding import is_rounding, sum_columns
 from rules.outcomes import Outcome
 from rules.program import compile_ruleset
@@ -265,12 +264,3 @@ def test_a_released_check_of_the_sums_covers_rounding_and_nothing_else() -> None
     (finding,) = found(of)
     assert finding.clears == ITSELF
     assert "RM 0.05 more" in finding.message
-
-
-def test_stored_decisions_of_an_earlier_edition_replay_as_they_were() -> None:
-    ruleset = program(more=ADDS).ruleset
-    earlier = compile_ruleset(ruleset, hash="x", edition=Edition.SEVENTH)
-    free = frozenset({("books.invoice", "adds")})
-    assert summary(judged(earlier, order(*THREE, total="33.17"), releases=free)) == ("ready", [])
-    (finding,) = found(judged(earlier, order(*THREE, total="33.17")))
-    assert finding.clears.by_people

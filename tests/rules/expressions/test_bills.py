@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grammar.parsing.parser import parse
-from grammar.text.vocabulary import NEWEST, Edition
 from rules.facts import PostingFact
 from rules.outcomes import Decision
 from rules.program import compile_ruleset
@@ -139,13 +138,13 @@ GROWS = TEXT.replace(
 """Orders may grow after they were billed: what is posted stays as it is."""
 
 
-def grown(*quantities: str, edition: Edition = NEWEST) -> list[Decimal]:
+def grown(*quantities: str) -> list[Decimal]:
     """The shipping on each bill of an order of 3 bags: of the first for RM 8.00, of those behind it
     for what is told beside its bags, `5 12.00`, of which all left.
     """
     ruleset, problems = parse({"roaster.rules": GROWS})
     assert problems == ()
-    program = compile_ruleset(ruleset, hash="", edition=edition)
+    program = compile_ruleset(ruleset, hash="")
     body = order()
     postings: tuple[PostingFact, ...] = (first_bill(body, parcel("3"), program=program),)
     for version, told in enumerate(quantities, start=2):
@@ -177,10 +176,6 @@ def test_what_was_billed_of_the_header_is_not_billed_again_when_the_order_grows(
     told: list[str], bills: list[str]
 ) -> None:
     assert grown(*told) == list(map(Decimal, bills))
-
-
-def test_T39a_rules_of_earlier_editions_bill_it_again() -> None:
-    assert grown("5", edition=Edition.FIFTH) == [Decimal("8.00"), Decimal("8.00")]
 
 
 def test_a_bill_that_is_taken_back_has_billed_nothing_of_the_header() -> None:
@@ -281,11 +276,11 @@ STANDS = TEXT.replace(
 )
 
 
-def cut(does: str = "ignore", edition: Edition = NEWEST, **given: Any) -> Decision:
+def cut(does: str = "ignore", **given: Any) -> Decision:
     """An order of 3 bags, of which one is billed, is cut to that one."""
     ruleset, problems = parse({"roaster.rules": STANDS.replace("DOES", does)})
     assert problems == ()
-    program = compile_ruleset(ruleset, hash="", edition=edition)
+    program = compile_ruleset(ruleset, hash="")
     before = first_bill(order(), parcel("1"), program=program)
     changes = {"lines": [line(qty="1")], "total": "11.34"} | given.pop("body", {})
     facts = {"postings": (before,), "version": 2} | given
@@ -318,7 +313,3 @@ def test_an_order_that_is_made_anew_has_its_shipping_on_the_new_one() -> None:
     assert [step.action for step in found.plan] == ["credit_note", "create"]
     assert found.findings == ()
     assert cut("update").findings == ()
-
-
-def test_T39a_rules_of_earlier_editions_say_nothing_of_it() -> None:
-    assert cut(edition=Edition.SIXTH).findings == ()

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grammar.parsing.parser import parse
-from grammar.text.vocabulary import Edition
 from rules.program import Program, compile_interpreted, compile_ruleset
 from rules.values.kinds import CURRENCY_CODES as CODES
 from rules.values.kinds import suggest_currency
@@ -39,15 +38,15 @@ map currency_code
 
 
 @cache
-def program(made_by: Any = compile_ruleset, text: str = RULES, **more: Any) -> Program:
+def program(made_by: Any = compile_ruleset, text: str = RULES) -> Program:
     ruleset, problems = parse({"kedai.rules": text})
     assert problems == ()
-    compiled: Program = made_by(ruleset, hash="", **more)
+    compiled: Program = made_by(ruleset, hash="")
     return compiled
 
 
-def codes(currency: str, **more: Any) -> dict[str, str]:
-    found = findings(order(currency=currency), INVOICE, program=program(**more))
+def codes(currency: str) -> dict[str, str]:
+    found = findings(order(currency=currency), INVOICE, program=program())
     return {one.rule: one.code for one in found}
 
 
@@ -99,12 +98,6 @@ def test_a_currency_code_of_another_country_is_foreign(code: str) -> None:
 def test_the_codes_are_those_of_the_standard() -> None:
     assert set(list_currencies()) >= CODES
     assert {"MYR", "SGD", "USD", "EUR", "IDR", "THB", "BND", "CNY", "ZWG", "XCG"} <= CODES
-
-
-def test_rules_of_earlier_editions_read_the_text_as_it_is() -> None:
-    told = codes("RM", edition=Edition.SEVENTH)
-    assert told[HOME] == "CHK01"
-    assert "VAL06" not in told.values()
 
 
 def test_a_map_may_say_what_a_word_means() -> None:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from grammar.nodes import Field
 from grammar.parsing.parser import parse
-from grammar.text.vocabulary import Edition
 from rules.expressions.run import Content, Reader
 from rules.program import generated_engine
 from rules.types.symbol_table import Index
@@ -114,13 +113,6 @@ def test_T16d_the_family_of_a_record_is_told_apart_by_it_too() -> None:
     ruleset, _ = parse({"depot.rules": depot})
     found = Reader(Index(ruleset), "delivery").read({"number": "D-1", "order_no": "A\u200b1"})
     assert 'order_no = "A[U+200B]1" holds an' in "".join(g.message for g, _ in found.gaps)
-
-
-def test_T39a_rules_of_the_first_edition_take_a_number_as_it_is() -> None:
-    first = Reader(Index(program_of().ruleset, Edition.FIRST), "order")
-    found = first.read(order(number="NS-1\u200b"))
-    assert found.gaps == []
-    assert found.head["number"] == "NS-1\u200b"
 
 
 def test_T16f_a_name_that_is_too_long_is_held_for_its_length_alone() -> None:
