@@ -85,7 +85,8 @@ def _find_problem() -> str:
 
 def _await_schema(stop: Stop, problem: str) -> str:
     """Wait while the database is empty: a worker may start before `clearpost migrate` has run.
-    Return what is wrong afterwards; blank if nothing is.
+
+    Return the fault of the database afterwards; blank if it can be used.
     """
     said = False
     while problem and backup.is_empty(Settings.from_env().database_url):

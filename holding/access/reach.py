@@ -1,4 +1,4 @@
-"""Limit what a person reads to the sources that their membership covers."""
+"""Limit a person's reads to the sources that their membership covers."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

@@ -69,8 +69,10 @@ def log_signed_out(session: Session, token: str, device: Device, now: datetime) 
 def log_failed_sign_in(
     session: Session, email: str, device: Device, refusal: Refusal, now: datetime
 ) -> None:
-    """Record a refused sign-in. Attempts at unknown accounts, and attempts that a lock-out ends
-    before anything is checked, are in the log alone: anybody can cause them without end.
+    """Record a refused sign-in.
+
+    Attempts at unknown accounts, and attempts that a lock-out ends before any check, are only in
+    the log. Anyone can cause these without limit.
     """
     person = session.scalar(select(Person).where(Person.email == email.strip().lower()))
     log.info(

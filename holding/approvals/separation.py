@@ -43,7 +43,7 @@ Hands = dict[int, dict[int, str]]  # posting id -> person id -> what they did, a
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """A database trigger and what it refuses."""
+    """A database trigger and the writes that it refuses."""
 
     table: str
     name: str
@@ -102,7 +102,7 @@ _knowing = Lock()
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """What a person did for a document, worded to follow "you", with its time or row."""
+    """An action of a person on a document, worded to follow "you", with its time or row."""
 
     key: int
     person_id: int
@@ -164,7 +164,7 @@ def _approvers(session: Session, hands: Hands) -> None:
 
 
 class Hand(NamedTuple):
-    """What a person did, worded to follow "you". `lent`: the represented person did it."""
+    """An action of a person, worded to follow "you". `lent`: the represented person did it."""
 
     did: str
     lent: bool

@@ -207,7 +207,7 @@ def hold_amounts(
     postings: Mapping[int, Posting],
     records: Mapping[int, Record],
 ) -> list[int | None]:
-    """Return what the decision about these holds amounts to: each document, and each record
+    """Return the amounts that a decision on these holds affects: each document, and each record
     without a document, once.
     """
     with_posting = {hold.posting_id for hold in holds if hold.posting_id in postings}

@@ -307,7 +307,7 @@ def tell(
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What using a link came to: a session, or the step before it, and the company to go to."""
+    """The result of using a link: a session or the step before it, and the company to open."""
 
     entered: enrolment.Entered
     company: str
@@ -493,7 +493,9 @@ def end(
 def end_of(
     session: Session, actor: Actor, person_id: int, reason: str, now: datetime
 ) -> str | Refusal:
-    """End anybody's second factor for the server's operator (`clearpost user`)."""
+    """End a person's second factor for the server's operator (`clearpost user`), without further
+    permission checks.
+    """
     why = " ".join(reason.split())
     if not MIN_REASON <= len(why) <= MAX_REASON:
         words = "Enter a short reason. It is recorded in the audit log."

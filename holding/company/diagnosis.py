@@ -436,9 +436,9 @@ def _counted(one: Finding) -> str:
 
 
 def unconfirmed(session: Session, connection: Connection, now: datetime) -> Iterator[Diagnosis]:
-    """Return documents that went out and were not confirmed since, by what was answered.
+    """Yield sent documents without a confirmation, grouped by the target's answer.
 
-    A file that a person imports waits for that person.
+    A file that a person imports is left out, since it waits for that person.
     """
     if isinstance(registry.targets().get(connection.connector), ImportedByHand):
         return
@@ -589,9 +589,9 @@ def _warned(_: Session, connection: Connection, __: datetime) -> Iterator[Diagno
 
 
 def _refused(session: Session, connection: Connection, _: datetime) -> Iterator[Diagnosis]:
-    """Return what the target refused and a person has to look at, by what it answered.
+    """Yield the target's refusals that need a person, grouped by its answer.
 
-    A refused key is left out where the connection test names what is wrong with it.
+    A refused key is left out if the connection test already reports it.
     """
     rows = session.execute(_REFUSED, {"connection": connection.id})
     invalid = str(CauseKey(CauseKind.TARGET, f"{connection.name}:{_E_INVOICE}"))

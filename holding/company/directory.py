@@ -30,8 +30,10 @@ class OwnSource:
 
 @dataclass(frozen=True, slots=True)
 class Limited:
-    """What a change came to; `sources`: their names, none for all; `handed`: holds that went back
-    to their teams.
+    """The result of changing a person's sources.
+
+    `sources`: the names of their sources, empty for all. `handed`: the number of holds that
+    returned to their teams.
     """
 
     name: str

@@ -67,7 +67,7 @@ class CauseCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordSeen:
-    """One record of a dry run: what it counts as (`kind`), and the labels of what holds it."""
+    """One record of a dry run: its result (`kind`), and the labels of the causes that hold it."""
 
     number: str
     source: str
@@ -101,8 +101,9 @@ class DryRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastDryRun:
-    """What is remembered of the last one; `current`: nothing it looked at changed since, and
-    `left_out` records were not looked at.
+    """The stored result of the last dry run.
+
+    `current`: its data has not changed since. `left_out` records were not evaluated.
     """
 
     at: datetime
@@ -158,9 +159,10 @@ def last_dry_run(company: Company) -> LastDryRun | None:
 def dry_run(
     database: Database, clock: Clock, actor: Actor, first: date, last: date
 ) -> DryRun | Refusal:
-    """Judge what is dated in these days or has no date yet, and remember what it came to.
+    """Evaluate the records of these days, and records without a date, and store the counts.
 
-    What is dated before the cutover is judged like the rest: a month is looked at whole.
+    Records dated before the cutover are evaluated like the others, so that a whole month can be
+    checked.
     """
     found = rehearsed(database, clock, actor, first, last)
     if isinstance(found, Refusal):

@@ -76,7 +76,10 @@ _FORMER = Columns(Former(id=of(Person.id), name=of(Person.name), left_at=of(Form
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """What a change came to; `handed`: holds that went back to their teams."""
+    """The result of changing a person's roles.
+
+    `handed`: the number of holds that returned to their teams.
+    """
 
     name: str
     handed: int

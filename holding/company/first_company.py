@@ -118,7 +118,7 @@ class FirstPerson:
 
 @dataclass(frozen=True, slots=True)
 class SetUp:
-    """What was set up: the company's code and name, and the id of its first person."""
+    """The result of setting up a company: its code and name, and the id of its first person."""
 
     code: str
     name: str

@@ -118,7 +118,10 @@ def suggested_start(closed_through: date | None, now: datetime, zone: str) -> da
 
 
 def set_cutover(session: Session, actor: Actor, starts_on: date, now: datetime) -> Refusal | None:
-    """Post only what is dated on this day or later; every record is checked again for it."""
+    """Set the cutover date: only documents of this day or later are posted.
+
+    Every record is evaluated again.
+    """
     refusal = may(actor, "company.setup")
     if refusal or actor.company_id is None:
         return refusal or Refusal("company.none", "No company is chosen.", status=404)
@@ -300,7 +303,7 @@ class Checklist:
 
     @property
     def count_done(self) -> int:
-        """How many steps are done."""
+        """The number of completed steps."""
         return sum(self.done(step) for step in Step)
 
 

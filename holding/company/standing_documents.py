@@ -31,7 +31,7 @@ AT_ONCE: Final = 50  # documents: more would keep a page waiting
 
 
 class There(StrEnum):
-    """What the target has of a document."""
+    """The state of a document in a target."""
 
     SAME = "same"
     OTHER = "other"

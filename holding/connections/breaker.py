@@ -353,7 +353,7 @@ def edits(route: str, seq: int, body: Mapping[str, Any] | None) -> tuple[TargetE
 def stored_otherwise(
     route: str, seq: int, body: Mapping[str, Any] | None
 ) -> tuple[TargetEdit, ...]:
-    """Return the fields that the target stored otherwise than they were sent, by a reading."""
+    """Return the fields that, by a reading, the target stored differently from what was sent."""
     if body is None or body["found"] != "different" or not body.get("fault"):
         return ()
     return tuple(

@@ -68,7 +68,7 @@ class SignalRow:
 
     @property
     def offers_escalation(self) -> bool:
-        """Return whether people tried what they can, so that support is next."""
+        """Whether users have tried their own options, so that the support desk is the next step."""
         many = self.kind == SignalKind.MANY_FAILURES
         return self.external_id is not None and (many or (self.lost and self.tried >= TRIES))
 

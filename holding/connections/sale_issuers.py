@@ -1,4 +1,6 @@
-"""Derive from the settings of connections who makes the e-Invoice of a sale, and what is barred."""
+"""Derive from the connections' settings who issues the e-Invoice of a sale, and which postings are
+barred.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

@@ -205,7 +205,7 @@ def _first_waiting(session: Session, company_id: int, connection_id: int) -> int
 
 
 def _blocked_close(session: Session, company: Company, now: datetime) -> list[Found]:
-    """Return what is held in the month whose books close within days."""
+    """Return the holds of a month whose books close within days, as a signal."""
     day = close_day(company.settings)
     today = now.astimezone(ZoneInfo(company.zone)).date()
     if not day:

@@ -370,7 +370,7 @@ class JointWrites:
             self._inserts_and_updates.append((table, statement, rows, every))
 
     def write(self) -> None:
-        """Write what was added; RuntimeError if a required row changed meanwhile."""
+        """Write the collected changes. Raises RuntimeError if a required row changed meanwhile."""
         pending, self._inserts_and_updates = self._inserts_and_updates, []
         for table, statement, rows, every in pending:
             result = self._session.execute(statement, list(rows))

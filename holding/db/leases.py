@@ -100,7 +100,10 @@ def leave(session: Session, name: str, *, owner: str) -> None:
 
 
 class Proof(StrEnum):
-    """What a person failed to prove. The name of a counter starts with it and a colon."""
+    """The kind of a failed proof, such as a password.
+
+    The name of a failure counter starts with it and a colon.
+    """
 
     SIGN_IN = "signin"
     CODE = "code"

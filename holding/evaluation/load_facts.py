@@ -423,7 +423,7 @@ def _case(
 
 
 def _target_edits(postings: Sequence[PostingRow]) -> tuple[TargetEdit, ...]:
-    """Return what was changed in the target on the posted documents."""
+    """Return the changes made in the target to the posted documents."""
     return tuple(
         edit
         for posting in postings
@@ -433,7 +433,9 @@ def _target_edits(postings: Sequence[PostingRow]) -> tuple[TargetEdit, ...]:
 
 
 def _stored_otherwise(postings: Sequence[PostingRow]) -> tuple[TargetEdit, ...]:
-    """Return what the target stored otherwise than it was sent, on the posted documents."""
+    """Return the values that the target stored differently from what was sent, for the posted
+    documents.
+    """
     return tuple(
         edit
         for posting in postings

@@ -196,9 +196,9 @@ def _all_that_wait_for_nothing(batch: Batch, made: Plan, outcome: Outcome) -> No
 
 
 def _waits_for_nothing(batch: Batch, made: Plan, decision: Decision) -> None:
-    """Hold a document whose predecessor was rejected, left out or taken back.
+    """Hold a document whose predecessor was rejected, left out or reversed.
 
-    A document that is held already gets one more hold, which names the predecessor.
+    A document that is already held gets one more hold, which names the predecessor.
     """
     awaited = decision.wait.route if decision.wait is not None else None
     before = _ended(made, awaited) if awaited else None
@@ -592,7 +592,7 @@ def order_corrections(batch: Batch, made: Plan) -> None:
         return next((_waits(one, stands[one], decided[one]) for one in after), "")
 
     def ahead(route: str) -> str:
-        """Return which predecessor of the route is about to be taken back."""
+        """Return which predecessor of the route is about to be reversed."""
         gone = (one for one in _before(batch, route) if one in reversed_routes)
         return next((_waits(one, stands.get(one, ""), _BACK) for one in gone), "")
 
@@ -608,7 +608,9 @@ def order_corrections(batch: Batch, made: Plan) -> None:
 
 
 def _taken_back(made: Plan, rows: Mapping[int, PostingRow]) -> set[str]:
-    """Return the routes whose document will be taken back, unless a person rejected that."""
+    """Return the routes whose document will be reversed or voided, unless a person rejected the
+    void.
+    """
     reversed_rows = (
         rows.get(p.reverses_id or 0) for p in made.postings if p.state not in NONE_TO_COME
     )

@@ -175,9 +175,9 @@ def _stored_users(
     ledgers: Mapping[int, int],
     plans: Sequence[Plan],
 ) -> Iterator[tuple[NumberKey, NumberUser]]:
-    """Yield the users of these numbers that are stored.
+    """Yield the stored users of these numbers.
 
-    What is only ready counts as it is planned now, where its record is judged together.
+    A posting that is only ready counts as planned now, if its record is in this batch.
     """
     numbers = sorted({one.number for _, one in created.values()})
     judged = {plan.case.record_id for plan in plans}

@@ -456,7 +456,7 @@ def _spent(
 def _asked_later(
     target: Target, settings: Mapping[str, object], secret: str, http: Http
 ) -> ConnectionReport:
-    """Run the usual test, with a step that reports what was not tried."""
+    """Run the usual connection test, with a step that reports the document types as not tested."""
     report = channel.run_test(target, settings, secret, http)
     words = "Not tried: the calls of this minute are needed for documents."
     skipped_step = Step("Each document type", None, words, "Test again in a minute.", NOT_RUN)

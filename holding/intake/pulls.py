@@ -346,7 +346,9 @@ def _compared_at(asked: _Asked, now: datetime) -> datetime:
 
 
 def _still_wrong(turn: Turn, page: Page) -> str | None:
-    """Return what stays wrong with a sweep that goes on: only its end shows what is over."""
+    """Return the stored fault of a sweep that continues on another page; only its end can clear the
+    fault.
+    """
     return turn.wrong if turn.kind == "sweep" and page.more else None
 
 

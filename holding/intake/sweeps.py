@@ -154,9 +154,10 @@ def find_missing(
 
 
 def _was_shown() -> ColumnElement[bool]:
-    """Select records that the source itself has shown: delivered, or listed by a sweep before.
+    """Return the condition for records that the source itself has shown: delivered, or listed by an
+    earlier sweep.
 
-    What a person uploaded may be older than all that the source lists, or of another shop.
+    An uploaded record may be older than the source's list, or from another shop.
     """
     delivered = (
         select(_OwnVersion.id)

@@ -143,10 +143,10 @@ def exact_matches(session: Session, company_id: int, *, beside: Together | None 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What the newest records contain about a key, with each field from the newest record that has
-    it.
+    """The data that the newest records contain about a key, each field from the newest record that
+    has it.
 
-    `torn` names the fields in which they contradict each other.
+    `torn` names the fields in which the records contradict each other.
     """
 
     newest: Identity

@@ -23,8 +23,10 @@ from rules.values.cause_keys import match_key
 
 
 def of_pushes(look: Look, pushes: Sequence[Row[Any]], people: Collection[int]) -> separation.Hands:
-    """Push id -> person id -> what they did. The pushes have `id`, `made_at`, `version_id`,
-    `evaluation_id`, `ruleset_version_id` and `route`; only what these people did is looked at.
+    """Return push id -> person id -> their action on the document.
+
+    The pushes have `id`, `made_at`, `version_id`, `evaluation_id`, `ruleset_version_id` and
+    `route`. Only actions of these people are checked.
     """
     rows = {row.id: row for row in pushes}
     hands: separation.Hands = {key: {} for key in rows}
@@ -57,7 +59,10 @@ _AS_SENT = (
 
 
 class _Again:
-    """Judgings done again, each once; None where what it looked at is no longer kept."""
+    """A cache of replayed evaluations.
+
+    The outcome is None if the evaluation's inputs have been deleted.
+    """
 
     def __init__(self, look: Look) -> None:
         self._look = look

@@ -334,7 +334,7 @@ class Since:
 
 @dataclass(slots=True)
 class Contents:
-    """What was found. `since` is None where no event seals a content of more than versions."""
+    """The result of the check. `since` is None if no event seals more than versions."""
 
     since: Since | None = None
     breaks: list[Break] = field(default_factory=list)
@@ -577,7 +577,7 @@ def act_breaks(session: Session, company_id: int) -> Iterator[Break]:
 
 
 def _sealed(session: Session, company_id: int) -> dict[str, dict[int, tuple[str, int]]]:
-    """Return by table what was sealed; of rows that change, the newest seal."""
+    """Return the newest seal of each row, by table."""
     query = (
         select(Event.id, Event.body)
         .where(Event.company_id == company_id, cast(Event.body, Text).contains(f'"{ROWS}":[['))

@@ -113,7 +113,7 @@ PROPOSED: Final = 10
 
 
 class ChangeKind(StrEnum):
-    """What was changed."""
+    """The kind of a change."""
 
     MAPPING = "mapping"
     RULES = "rules"

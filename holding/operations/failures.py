@@ -83,12 +83,12 @@ class Failure:
 
     @property
     def connector(self) -> str:
-        """Where it failed: the target, or the source of what was never sent."""
+        """The place of the failure: the target, or the source if the record was never sent."""
         return self.target or self.source
 
     @property
     def retries(self) -> int:
-        """How often it was sent again after the first time."""
+        """The number of times it was sent again after the first."""
         return max(0, self.tries - 1)
 
     @property

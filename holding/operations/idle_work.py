@@ -140,7 +140,7 @@ class IdleWork:
 
     @property
     def count(self) -> int:
-        """How much waits, of all kinds."""
+        """The number of waiting records, documents and runs."""
         return self.records + self.documents + self.runs
 
     @property
@@ -159,7 +159,7 @@ class IdleWork:
 
     @property
     def waits(self) -> str:
-        """What waits for one, as a sentence."""
+        """The waiting work as a sentence."""
         parts = [
             _counted(self.records, "record", "to be checked"),
             _counted(self.documents, "document", "to be sent"),
@@ -227,7 +227,7 @@ class LongWait:
 
     @property
     def words(self) -> str:
-        """What waits there, and for how long."""
+        """The waiting work and its age, in words."""
         long = duration(self.minutes)
         if self.part is Part.OURS:
             waiting = plural(self.count, "item waits", "items wait")

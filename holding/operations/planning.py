@@ -39,7 +39,10 @@ _CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 
 def plan_due_notices(session: Session, now: datetime, *, root: str) -> None:
-    """Make what is due of every company; `root`: the address at which people reach the pages."""
+    """Create the due notices of every company.
+
+    `root` is the address at which people reach the pages.
+    """
     for company in session.scalars(select(Company).order_by(Company.id)).all():
         if told := listing(session, company.id):
             _urgent(session, company, told, now, root)

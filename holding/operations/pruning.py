@@ -183,8 +183,8 @@ def _tell(
 
 
 def remove_bodies(database: Database, now: datetime, *, kept: timedelta) -> int:
-    """Take away the bodies of calls that were refused and replaced, and whose documents all came to
-    an end that long ago; how many they were.
+    """Delete the bodies of refused and replaced calls whose documents all ended longer ago than
+    `kept`. Return how many were deleted.
     """
     removed = 0
     while True:

@@ -264,7 +264,7 @@ class Pace:
 
     @property
     def a_second(self) -> float:
-        """How many a second."""
+        """The number of finished items a second."""
         return self.done / self.seconds if self.seconds else 0.0
 
 

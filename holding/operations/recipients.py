@@ -96,7 +96,7 @@ class RecipientRow:
 
     @property
     def gets(self) -> str:
-        """What it gets, in words."""
+        """The kinds of notices that the recipient gets, in words."""
         words = {
             "digest": self.digest,
             "urgent signals": self.urgent,

@@ -125,7 +125,9 @@ def _trail(session: Session, company_id: int) -> tuple[Trail, list[Break]]:
 
 
 def _pending(session: Session, company_id: int) -> Pending:
-    """Return what unsealed events, checks and read-backs are about, and what is being sent."""
+    """Return the rows that unsealed events, checks and readings concern, and the postings being
+    sent.
+    """
     mark = newest_mark(session, company_id)
     events = (
         select(Event.record_id)

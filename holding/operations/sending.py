@@ -43,7 +43,7 @@ class Tools:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one try; `again`: it surely did not arrive and may yet."""
+    """The result of one attempt. `again`: it certainly did not arrive and can be retried."""
 
     state: NoticeState
     answer: str

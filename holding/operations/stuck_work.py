@@ -24,7 +24,7 @@ Leased = type[Record | Posting | Run]
 
 
 class Kind(StrEnum):
-    """What is stuck."""
+    """The kind of a stuck item."""
 
     RECORD = "record"
     DOCUMENT = "document"
@@ -51,8 +51,10 @@ ONLY: Final = Refusal(
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
-    """One item. `fence` is what was looked at; `seen_at`: when its worker gave its last sign of
-    life, None where it never gave one. `crashes`: workers that ended with it in hand before.
+    """A stuck item.
+
+    `fence` is its fence when the page was loaded. `seen_at`: the last heartbeat of its worker, None
+    without any. `crashes`: how many workers ended while working on it.
     """
 
     kind: Kind
@@ -71,7 +73,7 @@ class Stuck:
 
 @dataclass(frozen=True, slots=True)
 class Requeued:
-    """What was requeued, and the words for the trail."""
+    """The requeued items, and the sentence for the audit trail."""
 
     kind: Kind
     id: int

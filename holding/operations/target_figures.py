@@ -86,7 +86,9 @@ class TargetFigures:
 
     @property
     def failure_share(self) -> float:
-        """How many of the documents sent in the last hour failed: 0 to 1; 0 of none."""
+        """The share of documents sent in the last hour that failed, from 0 to 1; 0 without
+        documents.
+        """
         return self.failed / self.sent if self.sent else 0.0
 
 
@@ -181,7 +183,7 @@ def _calls(connection_id: int, now: datetime) -> Question[tuple[int, int]]:
 
 
 class WorkerState(StrEnum):
-    """Whether a worker works, works off what it has, ended in order, or gives no sign of life."""
+    """The state of a worker: running, draining its work, ended in order, or without a heartbeat."""
 
     SILENT = "silent"
     RUNNING = "running"
@@ -192,9 +194,10 @@ class WorkerState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WorkerRow:
-    """One process. One that hears bells gives no sign of its own (`unseen`): it is known by what it
-    has in hand; its times are None, its room is not known. `lease_until`: when the first of that
-    ends.
+    """One worker process.
+
+    A listening child sends no heartbeat (`unseen`) and is known only by its leases; its times are
+    None and its capacity unknown. `lease_until`: the end of its first lease.
     """
 
     owner: str

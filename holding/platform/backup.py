@@ -47,7 +47,7 @@ BY_HAND: Final = "Make a copy by other means, then run `clearpost migrate`, whic
 
 @dataclass(frozen=True, slots=True)
 class BackupNote:
-    """The note of a backup: when it was made, on which machine, in which file, what it is."""
+    """The stored note of a backup: its time, machine, file and hash."""
 
     at: datetime
     host: str
@@ -253,7 +253,7 @@ def server_of(url: str) -> tuple[str, dict[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was put back: the version of the copy's schema, and how many targets are paused."""
+    """The result of a restore: the schema version of the copy, and the number of paused targets."""
 
     version: str
     paused: int

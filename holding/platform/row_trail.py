@@ -97,9 +97,9 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What came after a mark: the records, whether the company itself, and the next mark.
+    """The changes after a mark: the records, whether the company itself changed, and the next mark.
 
-    Checks and read-backs that change nothing have no event, so they count by themselves.
+    Checks and readings that change nothing have no event, so they are counted separately.
     """
 
     mark: Mark
@@ -117,10 +117,10 @@ def newest_mark(session: Session, company_id: int) -> Mark:
 
 
 def read_news(session: Session, company_id: int, mark: Mark, settled_at: datetime | None) -> News:
-    """Return what came after the mark, at most so much as one pass seals.
+    """Return the changes after the mark, at most as many as one pass seals.
 
-    Checks and read-backs count up to the first that is not settled at `settled_at`, because on
-    PostgreSQL one with a lower id may be committed later; None counts them all.
+    Checks and readings count up to the first that is not settled at `settled_at`: on PostgreSQL, a
+    row with a lower id may be committed later. None counts all rows.
     """
     events = (
         select(EventLink.seq, Event.record_id)
@@ -315,7 +315,9 @@ def key_of(cover: Cover, row: Mapping[str, Any]) -> str:
 
 
 def hashes_of(cover: Cover, row: Mapping[str, Any]) -> str:
-    """Return the hashes of a row as stored: what never changes, what does, what is emptied."""
+    """Return three hashes of a stored row: of its fixed columns, its changing columns, and its
+    columns that may be cleared.
+    """
     fixed = {name: row[name] for name in cover.fixed}
     parts = [{name: value for name, value in fixed.items() if _counts(cover, name, value)}]
     parts.append({name: row[name] for name in cover.state})

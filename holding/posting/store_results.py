@@ -1,4 +1,4 @@
-"""Store what a target's answer or lookup means for a posting and its push."""
+"""Store the result of a target's answer or lookup for a posting and its push."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

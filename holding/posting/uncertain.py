@@ -147,9 +147,10 @@ def _asked(channel: Channel, doubt: UncertainPush, looks: Lookups, http: Http) -
 
 
 def _asks_by_key(case: Case, doubt: UncertainPush, found: Found, lasts: timedelta) -> bool:
-    """Check whether the call is repeated, because only the repeat shows what became of the first.
+    """Check whether the call must be repeated, because only the repetition shows the result of the
+    first call.
 
-    A call that the target keeps for later is never repeated.
+    A call that the target queues for later is never repeated.
     """
     posting = owned_posting(case)
     if posting is None:

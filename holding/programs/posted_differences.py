@@ -148,17 +148,17 @@ class Difference:
 
     @property
     def posted(self) -> int | None:
-        """What the target has."""
+        """The total that the target has, in minor units; None if unknown."""
         return _sum([one.posted for one in self.documents])
 
     @property
     def wanted(self) -> int | None:
-        """What it would have, if it were posted now."""
+        """The total that the target would have if the record were posted now; None if unknown."""
         return _sum([one.wanted for one in self.documents])
 
     @property
     def change(self) -> int | None:
-        """What is wanted less what is posted."""
+        """The wanted total less the posted total; None if either is unknown."""
         posted, wanted = self.posted, self.wanted
         return None if posted is None or wanted is None else wanted - posted
 
@@ -169,12 +169,12 @@ class Difference:
 
     @property
     def same(self) -> int:
-        """How many fields agree."""
+        """The number of fields that agree."""
         return sum(one.same for one in self.documents)
 
     @property
     def kept(self) -> str:
-        """What follows from leaving the target as it is, in words."""
+        """The consequence of leaving the target unchanged, in words."""
         there = f"{self.target} keeps {money(self.posted, self.currency)}"
         change = self.change
         if change is None:

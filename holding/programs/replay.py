@@ -99,7 +99,7 @@ class Replays:
 
     @property
     def replayed(self) -> int:
-        """How many, by whichever digest."""
+        """The number of replayed evaluations, over all digests."""
         return sum(self.counted.values())
 
 
@@ -355,7 +355,7 @@ def _kept(session: Session, evaluation_ids: Collection[int]) -> list[int]:
 def _note(
     session: Session, marked: Iterable[Row[Any]], decided: Mapping[int, Entries], now: datetime
 ) -> None:
-    """Write what was found of documents that were not judged again meanwhile."""
+    """Store the mapping entries of marked documents that were not evaluated again meanwhile."""
     seen = {row.posting_id: row for row in marked}
     records = sorted({row.record_id for row in seen.values() if row.record_id})
     session.execute(_LOCKED, {"ids": records}).all()

@@ -58,7 +58,7 @@ class Comparison:
 
     @property
     def strange(self) -> int:
-        """How many documents other programs created."""
+        """The number of documents that other programs created."""
         return len(self.strangers)
 
 

@@ -43,7 +43,7 @@ _CREATED = (
 
 
 class Fault(StrEnum):
-    """What the target did to the document."""
+    """A fault of the target in a posted document."""
 
     GONE = "gone"
     GONE_OR_COMPANY = "gone_or_company"
@@ -72,7 +72,7 @@ class FaultGroup:
 
 
 def faults_query(company_id: int, connection_id: int) -> Question[tuple[FaultGroup, ...]]:
-    """Return what a connection lost or stored otherwise than it was sent, the most first."""
+    """Create the query for a connection's open faults, grouped by cause, most frequent first."""
     count = func.count(Hold.posting_id.distinct())
     rows = yield (
         select(Cause.id, Cause.label, func.min(Hold.message).label("message"), count.label("many"))

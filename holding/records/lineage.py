@@ -100,7 +100,7 @@ class LineageRow(NamedTuple):
 
     @property
     def source(self) -> str:
-        """What the value was made from, in words."""
+        """The origin of the value, in words."""
         return self.of.source
 
     @property

@@ -517,7 +517,7 @@ class AuditNote:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a note is about, in words."""
+    """The subject of a note, in words."""
 
     about: str
 

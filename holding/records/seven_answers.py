@@ -512,9 +512,9 @@ def _versions(case: Case, base: Version) -> Iterator[_Item]:
 
 
 def _taken(case: Case) -> Iterator[_Item]:
-    """Yield what the target accepted after the first document.
+    """Yield the pushes that the target accepted after the first document.
 
-    A further document is another part of the order and no change, unless an earlier one was
+    A further document is another part of the order and no change, unless an earlier document was
     reversed.
     """
     target = case.target.name if case.target else "the accounting system"
@@ -534,7 +534,7 @@ def _did(one: Taken) -> str:
 
 
 def _seen(case: Case) -> Iterator[_Item]:
-    """Yield what was found in the target, and who changed it, if the target reports that."""
+    """Yield the target's readings and, if it reports that, who changed the document."""
     target = case.target.name if case.target else "the accounting system"
     numbers = dict(case.since.numbers)
     several = len({one.posting_id for one in case.since.seen}) > 1

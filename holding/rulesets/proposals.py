@@ -74,7 +74,7 @@ class _Done:
 
     @property
     def times(self) -> int:
-        """How often it was done."""
+        """The number of times it was done."""
         return self.pairs.total()
 
 

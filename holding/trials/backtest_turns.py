@@ -68,7 +68,7 @@ class Line(NamedTuple):
 
 @dataclass(slots=True)
 class Turn:
-    """What came out of a page: its tally, the rows that are listed, and up to where it goes."""
+    """The result of a page: its tally, its listed rows, and the last evaluation id."""
 
     seen_id: int
     tally: Tally

@@ -158,7 +158,7 @@ def running(session: Session, company_id: int) -> BacktestRun | None:
 def stop(
     session: Session, company_id: int, change_id: int, actor: Actor, now: datetime
 ) -> Refusal | None:
-    """End the backtest of a change by hand; what it has counted by then stays."""
+    """Stop the backtest of a change. Its counts so far are kept."""
     if refusal := may(actor, "rules.draft"):
         return refusal
     run = running(session, company_id)

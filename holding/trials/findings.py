@@ -30,8 +30,10 @@ from rules.values.wording import clears_when
 
 
 class Code(StrEnum):
-    """What is wrong with a connection. What is wrong with a record or a document has the code of
-    its finding, and a failed step of the connection test its own after `test.`.
+    """The codes of faults of a connection.
+
+    A fault of a record or document has the code of its finding, and a failed step of the connection
+    test has a code after `test.`.
     """
 
     TWO_WAYS = target_ways.CODE

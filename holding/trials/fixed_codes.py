@@ -96,7 +96,7 @@ class Stranger:
 
     @property
     def words(self) -> str:
-        """What is wrong."""
+        """The fault in words."""
         table, first = self.table, self.first
         if not table:
             return f"The rules name {first}, which it does not list."
@@ -105,7 +105,7 @@ class Stranger:
 
     @property
     def todo(self) -> str:
-        """What to do."""
+        """The advice in words."""
         if not self.table:
             return "Give the rules the code that is meant, or add it there; then test it again."
         return "Correct it under Mappings, or add it there; then test the connection."

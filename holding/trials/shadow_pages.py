@@ -237,12 +237,12 @@ class MatrixCell:
 
     @property
     def sums(self) -> dict[str, int]:
-        """What they come to, by currency, in minor units; without those whose amount is unknown."""
+        """The sums by currency in minor units, without records whose amount is unknown."""
         return {code: minor for code, (_, minor) in self.money.items() if code}
 
     @property
     def tone(self) -> str:
-        """How the cell is coloured: stopped, freed, otherwise moved, or not at all."""
+        """The colour of the cell: freed, stopped, otherwise changed, or none."""
         if self.was == self.would:
             return ""
         if self.would == PostingState.READY:

@@ -193,7 +193,7 @@ def _store(
     now: datetime,
     seen: int,
 ) -> int:
-    """Keep what was found, unless the shadow has ended meanwhile or another worker was faster."""
+    """Store the verdicts, unless the shadow has ended meanwhile or another worker was faster."""
     shadow = session.scalar(
         select(Shadow)
         .where(Shadow.id == shadow_id, Shadow.company_id == company_id)

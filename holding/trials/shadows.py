@@ -134,7 +134,7 @@ def _tell(
 def end(
     session: Session, shadow: Shadow, why: ShadowEnd, now: datetime, actor: Actor = SYSTEM
 ) -> Refusal | None:
-    """End it, for this reason; what it found stays."""
+    """End the shadow for this reason. Its verdicts are kept."""
     if why is ShadowEnd.PERSON and (refusal := may(actor, "rules.draft")):
         return refusal
     if shadow.ended_at is not None:
@@ -180,7 +180,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A stored evaluation with what it was made of."""
+    """A stored evaluation with its version, record and source."""
 
     evaluation: Evaluation
     version: Version
@@ -189,7 +189,7 @@ class Stored:
 
     @property
     def replayable(self) -> bool:
-        """Whether what it looked at is still kept, and the rules came to an outcome."""
+        """Whether the evaluation's inputs are still stored, and the rules gave an outcome."""
         kept = self.evaluation.facts is not None and self.version.body is not None
         return kept and "error" not in self.evaluation.outcome
 

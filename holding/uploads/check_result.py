@@ -18,7 +18,7 @@ from holding.db.refusal import Sums
 
 
 class Standing(StrEnum):
-    """What an order of the file is to what is stored: each order of the file is one of these."""
+    """The result of comparing an order of the file with the stored record."""
 
     NEW = "new"
     CHANGED = "changed"
@@ -39,8 +39,9 @@ UNCONFIRMED: Final = (UploadState.CHECKING, UploadState.CHECKED, UploadState.FAI
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrongCell:
-    """One thing wrong at one cell: what the cell holds, why it is wrong, and the nearest known code
-    with what it means here. `order` is the number of its order, as far as that could be read.
+    """One error at one cell: its value, the reason, and the nearest known code with its meaning.
+
+    `order` is the number of its order, if it could be read.
     """
 
     where: str
@@ -71,7 +72,7 @@ class ChangedField:
 
 @dataclass(frozen=True, slots=True)
 class ChangedOrder:
-    """An order that differs from what is stored: the first fields, and how many there are."""
+    """A changed order: its first differing fields, and how many fields differ."""
 
     number: str
     kind: str
@@ -206,7 +207,7 @@ class UploadRow:
 
     @property
     def found(self) -> CheckResult | None:
-        """What the check found, once it has."""
+        """The result of the check, or None before its end."""
         return of_json(self.result) if self.result else None
 
     @property

@@ -136,7 +136,7 @@ def _same(session: Session, actor: Actor, source: Connection, digest: str, kind:
 
 
 def _drop(session: Session, *terms: ColumnElement[bool]) -> None:
-    """Delete what was not confirmed, of those that these terms name."""
+    """Delete the unconfirmed uploads that match these conditions."""
     doomed = delete(Upload).where(Upload.state.in_(UNCONFIRMED), *terms)
     session.execute(doomed.execution_options(synchronize_session=False))
 
@@ -189,7 +189,10 @@ def _shown(name: str) -> str:
 def look_again(
     session: Session, actor: Actor, company_id: int, upload_id: int, now: datetime
 ) -> int | Refusal:
-    """Check the file of an upload that is over once more: what it left out may be right by now."""
+    """Upload the file of a finished import again, to check the records that it left out.
+
+    Returns the new upload's id.
+    """
     if refusal := may(actor, "upload"):
         return refusal
     old = _locked(session, company_id, upload_id)
@@ -305,10 +308,10 @@ def forget_expired(session: Session, now: datetime) -> None:
 
 @dataclass(frozen=True, slots=True)
 class UploadTurn:
-    """The right to work on one file, and what it was when that was taken.
+    """The claim of one file, and the file's data at that time.
 
-    `owner` is of this turn alone: a database may give the number of a file that was forgotten to
-    the next one, whose fence begins again.
+    `owner` is unique to this turn. A database may reuse the id of a deleted file, whose fence
+    starts again.
     """
 
     upload_id: int

@@ -58,7 +58,9 @@ Ring = Callable[[], object]
 
 @dataclass(frozen=True, slots=True)
 class UploadCount:
-    """What a turn came to: files and parts worked on, and whether there is more at once."""
+    """The result of a turn: the number of files and batches processed, and whether there is more
+    work at once.
+    """
 
     steps: int = 0
     more: bool = False

@@ -53,8 +53,8 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class BesideSent:
-    """What an approver knows beside the content: how it differs from what is posted, the causes
-    of the document's other holds, and what was last seen changed by hand in the target.
+    """The data that an approver sees beside the content: its differences from the posted document,
+    the causes of other holds, and manual changes last seen in the target.
     """
 
     posted_changes: tuple[Change, ...] = ()
@@ -202,7 +202,7 @@ def _names(ids: set[int]) -> Question[Mapping[int, str]]:
 
 
 def asked_beside(postings: Sequence[Posting]) -> Question[Mapping[int, BesideSent]]:
-    """Return by posting what is posted otherwise, held for other causes, and edited there."""
+    """Create the query for the data beside these postings' contents, by posting id."""
     ids = [posting.id for posting in postings]
     rows = yield (
         select(Posting.id, Posting.record_id, Posting.route, Posting.seq)
@@ -235,7 +235,9 @@ def asked_beside(postings: Sequence[Posting]) -> Question[Mapping[int, BesideSen
 
 @dataclass(frozen=True, slots=True)
 class Proposed:
-    """What the dialog shows of one document: its day, its number of lines and what is beside it."""
+    """The values of one document in the approval dialog: its day, its number of lines and the data
+    beside it.
+    """
 
     day: str
     lines: int
@@ -243,7 +245,7 @@ class Proposed:
 
 
 def load_proposed(session: Session, posting_ids: Collection[int]) -> Mapping[int, Proposed]:
-    """Return by posting what an approver of several documents sees of each."""
+    """Return by posting id the values that an approver of several documents sees."""
     query = select(Posting).where(bulk.among(Posting.id, posting_ids))
     postings = session.scalars(query).all()
     beside = answer(session, asked_beside(postings)) if postings else {}
@@ -258,7 +260,7 @@ def load_proposed(session: Session, posting_ids: Collection[int]) -> Mapping[int
 
 
 def load_beside(session: Session, posting_id: int | None) -> BesideSent:
-    """Return what an approver of one posting knows beside its content."""
+    """Return the data beside the content of one posting, for its approver."""
     posting = session.get(Posting, posting_id) if posting_id is not None else None
     return answer(session, asked_beside([posting]))[posting.id] if posting else BesideSent()
 

@@ -142,7 +142,7 @@ class Filter:
 
     @property
     def narrowed(self) -> int:
-        """How many filters are set."""
+        """The number of filters that are set."""
         parts = (self.classes, self.teams, self.people, self.causes, self.customers, self.text)
         return sum(map(bool, (*parts, *self._fine)))
 

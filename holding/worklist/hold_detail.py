@@ -94,7 +94,7 @@ class HoldRow:
 
     @property
     def sent(self) -> SentAmount:
-        """The total that will be sent, beside what is posted now."""
+        """The total to be sent, with the total posted now."""
         return sent_amount(
             self.content, self.posting_state, self.posting_amount, self.posting_currency or ""
         )

@@ -196,7 +196,9 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """Our document (`sent`: it was sent), and what was found in the target at a time."""
+    """Our document (`sent`: it was sent), and the documents that a lookup at a time returned from
+    the target.
+    """
 
     sent: bool
     at: datetime
@@ -289,7 +291,7 @@ def _changed(session: Session, posting_id: int) -> Beside | None:
 
 
 def sent_sum(content: Mapping[str, Any], line: int, field: str) -> str:
-    """Return what the lines of a sent document come to: their number, or their sum in a field.
+    """Return the number of a sent document's lines, or their sum in a field.
 
     Blank for a value that was not sent.
     """

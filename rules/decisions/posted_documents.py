@@ -507,7 +507,9 @@ def _value_of(draft: Draft, edit: TargetEdit) -> str:
 
 
 def sum_of_lines(lines: object, field: str) -> str:
-    """Return what the lines come to in a field, such as a tax that the target shows as one sum."""
+    """Return the sum of a field over all lines, such as the tax if the target shows only its
+    sum.
+    """
     rows = lines if isinstance(lines, list | tuple) else ()
     try:
         values = [Decimal(str(row[field])) for row in rows]

@@ -121,7 +121,7 @@ class Process:
         return result
 
     def show(self, what: str) -> Any:
-        """Return what is in the books."""
+        """Return the part `what` of the simulator's books."""
         return requests.get(f"{self.url}/_sim/{what}", timeout=10).json()[what]
 
     def ledger(self, effect: str | None = None) -> list[dict[str, Any]]:
@@ -390,7 +390,7 @@ class Answering:
 
     @property
     def written(self) -> int:
-        """How many calls came that could change something."""
+        """The number of calls that could have changed data."""
         return sum(method != "GET" for method, _ in self.asked)
 
 

@@ -321,10 +321,12 @@ class ShadowEnd(StrEnum):
 
 
 class Shadow(Base):
-    """A change that judges what the rules in force judge, without effect, until `until` at most.
+    """A rule change that evaluates new records beside the rules in force, without effect, until
+    `until` at most.
 
-    `since_id` is the last evaluation before it began, `seen_id` the newest one looked at. `judged`
-    counts its verdicts, `differ` those that are another, `unread` what could not be judged.
+    `since_id` is the last evaluation before it began, `seen_id` the newest evaluation it examined.
+    `judged` counts its verdicts, `differ` the differing verdicts, `unread` the records it could not
+    evaluate.
     """
 
     __tablename__ = "shadow"
@@ -485,7 +487,7 @@ class RecordState(StrEnum):
 
 
 class Compared(StrEnum):
-    """What the nightly sweep found when it compared a record with its source."""
+    """The result of comparing a record with its source in the nightly sweep."""
 
     SAME = "same"
     CHANGED = "changed"
@@ -513,7 +515,7 @@ class PushState(StrEnum):
 
 
 class AttemptState(StrEnum):
-    """What came of one call for a push, or what a look-up found (the last four)."""
+    """The result of one call for a push; the last four are results of a lookup."""
 
     SENDING = "sending"
     AWAITING = "awaiting"
@@ -583,12 +585,12 @@ class ListKind(StrEnum):
 
     @property
     def unpaid(self) -> bool:
-        """Whether it is a list of documents with what is left to pay: those come and go."""
+        """Whether it is a list of unpaid documents, whose entries disappear once they are paid."""
         return self in (ListKind.INVOICE, ListKind.BILL)
 
     @property
     def sold(self) -> bool:
-        """Whether it is of what customers owe."""
+        """Whether it lists documents that customers owe."""
         return self is ListKind.INVOICE
 
 

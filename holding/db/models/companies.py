@@ -166,7 +166,7 @@ class Team(Base):
 
     @hybrid_property
     def shown(self) -> str:
-        """What people read: the title that the rules give it, else its name."""
+        """The team's title as the rules define it, else its name."""
         return self.title or self.name
 
     @shown.inplace.expression

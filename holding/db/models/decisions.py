@@ -28,8 +28,9 @@ WHOLE_RECORD = "*"  # the route of a hold on all of a record: the rules could no
 
 
 class Evaluation(Base):
-    """One judging of one version: what it looked at and what came out, as codes. `hash` was made by
-    `digest`, one of rules.digest.Digest.
+    """One evaluation of a record's version: its facts and its outcome, as codes.
+
+    `hash` was computed by `digest`, a value of rules.digest.Digest.
     """
 
     __tablename__ = "evaluation"
@@ -159,7 +160,9 @@ class Hold(Base):
 
     @property
     def of_push(self) -> bool:
-        """Whether pushing opened it: what a target refused, or what may not be sent."""
+        """Whether pushing opened the hold: a refusal by the target, or a document that must not be
+        sent.
+        """
         return self.code in PUSH_CODES
 
 
@@ -173,10 +176,10 @@ HOLD_CLOSED = ~HOLD_OPEN
 
 
 class Release(Base):
-    """A person's word that one finding may pass, for one content of the record.
+    """A person's permission for a finding to pass, for one content of the record.
 
-    `for_person_id`: whose deputy gave it, if it was one. A trigger refuses it of who had a hand in
-    the record. A voided one was taken back.
+    `for_person_id` is the represented person if a deputy gave it. A trigger refuses it from a
+    person who worked on the record. A voided release was withdrawn.
     """
 
     __tablename__ = "release"

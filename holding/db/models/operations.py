@@ -25,12 +25,12 @@ from holding.db.models.columns import (
 
 
 class HoldTally(Base):
-    """Records whose open holds look alike, and their money.
+    """The number of records whose open holds have an equal shape, and their money.
 
     Rows exist for all holds (`cause_id` 0), twice for each cause (the finer one from 2**40 on), and
-    for each owner (`cause_id` below 0). `shape`: how the holds look (holding/holds/shapes.py), or
-    their owner and hour. `minor` sums what is known, in minor units of `currency`; blank is the
-    books' currency. `blank` records have no amount.
+    for each owner (`cause_id` below 0). `shape` describes the holds (holding/holds/shapes.py), or
+    their owner and hour. `minor` is the sum of known amounts in minor units of `currency`; a blank
+    currency is the books' currency. `blank` records have no amount.
     """
 
     __tablename__ = "hold_tally"

@@ -197,8 +197,8 @@ class PostingLine(Base):
 class Request(Base):
     """One call or file, carrying the attempts of one or many pushes.
 
-    `body` is what was sent; of a call that was refused and replaced it is taken away in the end,
-    `body_removed_at` that moment (holding/operations/pruning.py). Its hash stays. `key_tail` is the
+    `body` is the sent content. The body of a call that was refused and replaced is deleted after a
+    time, at `body_removed_at` (holding/operations/pruning.py). Its hash stays. `key_tail` is the
     end of the key that was used: a copy, because a replaced key may be deleted.
     """
 
@@ -256,10 +256,10 @@ class Attempt(Base):
 
 
 class Reading(Base):
-    """A look at a posting in its target, stored when it changed.
+    """A reading of a posting in its target, stored when it changed.
 
-    `kind`: `standing` is the document itself beside what was sent (`same`: no difference), `alike`
-    are documents that were not sent from here and may be duplicates.
+    `kind`: `standing` compares the document itself with the sent content (`same`: no difference).
+    `alike` lists documents that Clearpost did not send and that may be duplicates.
     """
 
     __tablename__ = "reading"

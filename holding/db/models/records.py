@@ -325,10 +325,10 @@ class ListReading(Base):
 
 
 class ListPart(Base):
-    """A page of a list that is being read: rows of code, name, in use, TIN, registration
-    number, SKU, party, what is left to pay, currency.
+    """A page of a list that is being read: rows of code, name, in use, TIN, registration number,
+    SKU, party, amount left to pay, currency.
 
-    Once the last page is there they become the list, and the parts are removed.
+    After the last page, the pages become the list and are deleted.
     """
 
     __tablename__ = "list_part"

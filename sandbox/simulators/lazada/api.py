@@ -83,7 +83,7 @@ class Lazada(Market):
         return [self._hook(_REVERSE if back else _ORDER, {**data, **back})]
 
     def sold(self, order: Order) -> Mapping[str, int]:
-        """Return what was sold, without what was put back."""
+        """Return the sold pieces without the pieces that returned to stock."""
         return finance.sold(order)
 
     def trial(self) -> Webhook:

@@ -137,7 +137,7 @@ class Shopee(Market):
         return [self._hook(_STATUS, {**data, "update_time": order["update_time"]})]
 
     def sold(self, order: Order) -> Mapping[str, int]:
-        """Return what was sold, without what was put back."""
+        """Return the sold pieces without the pieces that returned to stock."""
         return sold(order)
 
     def trial(self) -> Webhook:

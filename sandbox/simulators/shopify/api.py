@@ -149,7 +149,7 @@ class Shopify(Shop):
         return [self._webhook(topic, told, order) for topic in TOPICS[act]]
 
     def sold(self, order: Order) -> Mapping[str, int]:
-        """Return what was sold, without what was put back."""
+        """Return the sold pieces without the pieces that returned to stock."""
         return orders.sold(order)
 
     def act(

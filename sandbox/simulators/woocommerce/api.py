@@ -129,7 +129,7 @@ class WooCommerce(Shop):
         return [Webhook(topic=f"order.{event}", headers=right, raw=raw, forged=wrong)]
 
     def sold(self, order: Order) -> Mapping[str, int]:
-        """Return what was sold, without what was put back."""
+        """Return the sold pieces without the pieces that returned to stock."""
         return sold(order)
 
     def silent(self) -> bool:
