@@ -32,6 +32,7 @@ FIRST = 1_700_000
 LIMIT_KB = 1024 * 1024  # of portal or worker, with all that it started
 ONE_KB = 512 * 1024  # of one process
 QUICK = 0.2
+MOST_STATEMENTS = 12  # that a look at the progress sends to the database, however large the file
 PATIENCE = 60 + ORDERS * 0.1
 HEADS = ("Order ID", "Order No", "Status", "Date", "Customer code", "Customer name", "Total",
          "Currency", "Subtotal", "Tax amount", "Rounding", "Paid at", "Created by", "Channel",
@@ -69,6 +70,7 @@ class Watched:
     def __init__(self, who: Visitor, path: str, pids: dict[str, int]) -> None:
         self.who, self.path, self.pids = who, path, pids
         self.waits: list[float] = []
+        self.statement_counts: list[int] = []
         self.told: list[str] = []
         self.peaks: dict[str, int] = dict.fromkeys(pids, 0)
         self.largest = 0
@@ -87,6 +89,7 @@ class Watched:
             answer = self.who.session.get(self.who.address + self.path, timeout=60)
             self.waits.append(time.monotonic() - began)
             assert answer.status_code == 200, answer.text[:500]
+            self.statement_counts.append(statement_count(answer.headers["Server-Timing"]))
             page = read(answer.text)
             self.told += [part.text for part in page.all("h2", id="h_wait")]
             self.look()
@@ -101,6 +104,13 @@ class Watched:
             taken = [_kilobytes(one) for one in {pid, *children_of(pid)}]
             self.peaks[name] = max(self.peaks[name], sum(taken))
             self.largest = max(self.largest, *taken)
+
+
+def statement_count(server_timing: str) -> int:
+    """Return the number of database statements that a response reports."""
+    count = re.search(r'statements;desc="(\d+)"', server_timing)
+    assert count, server_timing
+    return int(count[1])
 
 
 def _kilobytes(pid: int) -> int:
@@ -171,8 +181,10 @@ def test_A17_a_large_workbook_goes_in_behind_the_pages_in_little_memory(
             f" after {took:.0f} s; most memory: {watched.largest // 1024} MB in one process,"
             f" with what it starts {peaks}; {len(watched.waits)} looks at the"
             f" progress, median {waited * 1000:.0f} ms, {late} of them 200 ms or more; for each the"
-            f" portal ran {ran * 1000:.1f} ms and stood {stood * 1000:.1f} ms in line"
+            f" portal ran {ran * 1000:.1f} ms and stood {stood * 1000:.1f} ms in line, and sent"
+            f" {min(watched.statement_counts)} to {max(watched.statement_counts)} statements"
         )
+    assert max(watched.statement_counts) <= MOST_STATEMENTS
     assert answered < 30, "the upload itself waits for no reading"
     for name, peak in watched.peaks.items():
         assert 0 < peak < LIMIT_KB, (name, peak)
