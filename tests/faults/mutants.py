@@ -256,7 +256,7 @@ MUTANTS = (
         13,
         "a refused look-up counts as an outage",
         (
-            (lookups._trouble_of_lookup, "if found.lookup_refused:", "if not found:"),
+            (lookups._trouble_of_lookup, "if found.lookup_refused or found", "if found"),
             (breaker.looked, "or one.lookup_refused", ""),
         ),
     ),

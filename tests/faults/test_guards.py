@@ -20,7 +20,7 @@ from holding.db.models import Approval, Attempt, Event, Hold, Posting, Push
 from holding.posting import claims, prepare, store_results, uncertain
 from tests.faults.course import Ending, end, for_a_while, heal, until_idle
 from tests.faults.history import Chances, History
-from tests.faults.mutants import changed
+from tests.faults.mutants import MUTANTS, changed, planted
 from tests.faults.tasks import Task
 from tests.faults.town import ANSWER, LEASE, LIMIT, SETTLE, Town, town
 from tests.support.databases import unlock
@@ -317,3 +317,10 @@ def test_without_the_guard_the_scene_goes_wrong(name: str) -> None:
     scene()
     with taken_out(), pytest.raises(AssertionError):
         scene()
+
+
+@pytest.mark.parametrize("number", [mutant.no for mutant in MUTANTS])
+def test_a_planted_bug_fits_the_code(number: int) -> None:
+    """`make test` plays few of the planted bugs, so a bug that no longer fits would stay unseen."""
+    with planted(number) as mutant:
+        assert mutant.no == number
