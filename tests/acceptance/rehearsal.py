@@ -60,22 +60,28 @@ def rehearse(main: Main, become: Callable[..., None], starter: Path) -> None:
 
 
 def _share_statements() -> list[Any]:
-    """All engines share what they have compiled, also with those of a fork; each says it is there.
+    """Let all engines share their compiled statements, also in a fork; return the engines.
 
-    SQLAlchemy keeps what is compiled by engine and dialect; those of one kind compile alike.
+    SQLAlchemy caches statements by engine and dialect; dialects of one class compile alike.
     """
     sqlalchemy = importlib.import_module("sqlalchemy")
-    statements, engines = sqlalchemy.util.LRUCache(4000), list[Any]()
-    sqlalchemy.Engine._compiled_cache = property(
-        lambda _: statements, lambda engine, _: engines.append(engine)
-    )
+    database = importlib.import_module("holding.db.database")
+    create_engine, engines = database.create_engine, list[Any]()
+    shared = {"compiled_cache": sqlalchemy.util.LRUCache(4000)}
+
+    def create_sharing_engine(*arguments: Any, **options: Any) -> Any:
+        engine = create_engine(*arguments, **options, execution_options=shared)
+        engines.append(engine)
+        return engine
+
+    database.create_engine = create_sharing_engine
     for module, name in (
         ("sqlite.pysqlite", "SQLiteDialect_pysqlite"),
         ("postgresql.psycopg", "PGDialect_psycopg"),
     ):
-        kind = getattr(importlib.import_module(f"sqlalchemy.dialects.{module}"), name)
-        kind.__hash__ = lambda self: hash(type(self))
-        kind.__eq__ = lambda self, other: type(self) is type(other)
+        dialect = getattr(importlib.import_module(f"sqlalchemy.dialects.{module}"), name)
+        dialect.__hash__ = lambda self: hash(type(self))
+        dialect.__eq__ = lambda self, other: type(self) is type(other)
     return engines
 
 

@@ -95,7 +95,6 @@ def _database(url: str) -> Database:
     database = Database(url, durable=False)
     if database.dialect == "postgresql":
         for engine in database.engines:
-            engine.pool._pre_ping = False  # each use would ask the server twice more
             event.listen(engine, "connect", lambda made, _: _ours.add(made.info.backend_pid))
     count_commits(database)
     return database
