@@ -65,8 +65,8 @@ def _share_statements() -> list[Any]:
     SQLAlchemy caches statements by engine and dialect; dialects of one class compile alike.
     """
     sqlalchemy = importlib.import_module("sqlalchemy")
-    database = importlib.import_module("holding.db.database")
-    create_engine, engines = database.create_engine, list[Any]()
+    database = vars(importlib.import_module("holding.db.database"))
+    create_engine, engines = database["create_engine"], list[Any]()
     shared = {"compiled_cache": sqlalchemy.util.LRUCache(4000)}
 
     def create_sharing_engine(*arguments: Any, **options: Any) -> Any:
@@ -74,7 +74,7 @@ def _share_statements() -> list[Any]:
         engines.append(engine)
         return engine
 
-    database.create_engine = create_sharing_engine
+    database["create_engine"] = create_sharing_engine
     for module, name in (
         ("sqlite.pysqlite", "SQLiteDialect_pysqlite"),
         ("postgresql.psycopg", "PGDialect_psycopg"),
