@@ -64,7 +64,7 @@ _AFTER_RECORD = "a new version of the record, a mapping entry or the rules"
 
 
 class RetryWay(StrEnum):
-    """What happens before a call that failed in a class is made again."""
+    """What must happen before a failed call is repeated, by its error class."""
 
     AUTOMATIC = "automatic"
     LOOK_UP_FIRST = "look_up_first"

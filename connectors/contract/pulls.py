@@ -317,7 +317,7 @@ class DayOrder(StrEnum):
 
 
 class MatchedBy(StrEnum):
-    """How a column found its field."""
+    """How a column was matched with its field."""
 
     NAME = "name"
     MEANING = "meaning"
@@ -346,7 +346,7 @@ class FileColumn:
 
     @property
     def key(self) -> str:
-        """Its name in `Chosen`."""
+        """The column's key in `Chosen`, such as `orders!C`."""
         return f"{self.sheet}!{self.letter}"
 
 

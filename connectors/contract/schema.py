@@ -186,7 +186,7 @@ NONE_HERE: Final = "e_invoices"
 
 
 class Issuer(StrEnum):
-    """Who makes the e-Invoices of a source's sales."""
+    """The party that issues the e-Invoices of a source's sales."""
 
     US = "us"
     PLATFORM = "platform"

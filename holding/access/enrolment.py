@@ -59,7 +59,9 @@ _READ_AS: Final = str.maketrans("018", "olb")  # digits that no code has, as the
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """When the app was confirmed, or None, and how many recovery codes are unused."""
+    """A person's second factor: when its app was confirmed (None before), and the number of unused
+    recovery codes.
+    """
 
     since: datetime | None
     codes_left: int

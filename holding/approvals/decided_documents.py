@@ -36,7 +36,7 @@ _LOOKED_THROUGH: Final = 5_000
 
 
 class Fate(StrEnum):
-    """What happened to a document; what needs a person comes first."""
+    """The result for a document of an approval. Results that need a person come first."""
 
     REFUSED = "refused"
     VOID = "void"

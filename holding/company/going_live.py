@@ -106,7 +106,7 @@ class FirstRun:
 
     @property
     def figure(self) -> int:
-        """One figure that is another where the money is; it is never shown."""
+        """A check figure that changes with the money to be sent. It is never shown."""
         return check_figure(self.money)
 
 

@@ -138,7 +138,7 @@ class DoubleBooking:
 
     @property
     def todo(self) -> str:
-        """What an administrator does about it."""
+        """The advice to the administrator, in words."""
         if self.is_on:
             return (
                 f"Switch the module off in AutoCount, then set it to “Off” under Settings of"

@@ -37,8 +37,9 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """What waits for one recipient: by cause and owner, and the whole, in which each record counts
-    once, however many groups it is in.
+    """The waiting records for one recipient, by cause and owner, and in total.
+
+    In the total each record counts once, whatever its number of groups.
     """
 
     groups: tuple[Group, ...]

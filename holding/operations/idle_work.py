@@ -99,7 +99,7 @@ _FIRST: Final = datetime(1, 1, 1, tzinfo=UTC)
 
 
 class Part(StrEnum):
-    """Which part of the way something waits for."""
+    """The part of a record's path that the work waits for."""
 
     OURS = "our queue"
     SOURCE = "source queue"
@@ -242,7 +242,7 @@ class LongWait:
 
     @property
     def todo(self) -> str:
-        """Who can do something about it."""
+        """The person or system that can end the wait, as a sentence."""
         return _NEXT_STEP[self.part]
 
 

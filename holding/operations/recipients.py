@@ -86,7 +86,7 @@ class RecipientRow:
 
     @property
     def name(self) -> str:
-        """Who it is: a person's name, else the address as it may be shown."""
+        """The recipient's name: the person's, else the address in its displayable form."""
         return self.person or shown(self.address)
 
     @property

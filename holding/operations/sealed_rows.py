@@ -35,7 +35,9 @@ Place = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """What has events behind the newest seals: records, and whether the company itself has."""
+    """The records with events after the newest seals, and whether the company itself has such
+    events.
+    """
 
     records: frozenset[int]
     company: bool

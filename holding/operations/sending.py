@@ -34,7 +34,7 @@ _NOT_NOW: Final = frozenset({408, 425, 429})
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What messages leave by."""
+    """The channels that messages are sent by."""
 
     http: Http
     keys: Keys

@@ -400,8 +400,8 @@ class Judging:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Which judgings are meant: of records with a document date from `first` to `last`, and none
-    after the evaluation `until`, as if nothing had been judged since.
+    """A selection of evaluations: of records with a document date from `first` to `last`, and no
+    evaluation after the id `until`.
     """
 
     first: date | None = None

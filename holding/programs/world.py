@@ -65,7 +65,7 @@ T = TypeVar("T")
 
 
 class Judge(Protocol):
-    """What the judging needs of a program; `rules.program.Program` is one."""
+    """The methods that the evaluation needs of a program; `rules.program.Program` implements it."""
 
     @property
     def hash(self) -> str:

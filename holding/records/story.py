@@ -235,7 +235,7 @@ class Case:
 
     @property
     def sent_at(self) -> datetime | None:
-        """When the posting was first sent."""
+        """The time at which the posting was first sent, or None."""
         return self.posting.sent_at if self.posting else None
 
     @property

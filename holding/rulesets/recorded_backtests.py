@@ -220,7 +220,7 @@ class Published:
 
     @property
     def decided(self) -> str:
-        """The backtest behind it, as the end of a sentence."""
+        """The backtest that the publication was decided with, as the end of a sentence."""
         if self.backtest is None:
             return "no backtest of these rules was recorded"
         return f"decided by the backtest {self.backtest.said} (hash {self.backtest.sha256[:12]})"

@@ -231,9 +231,10 @@ def _import(database: Database, clock: Clock, turn: UploadTurn, ring: Ring) -> i
 
 
 class _Orders:
-    """The records that the preview promised, in the order of the file, a part at a time: `part`
-    goes in next, behind the `taken` ones that are in, and `behind` after it. What comes of one
-    order is in one part.
+    """The records of the preview, in the file's order, a batch at a time.
+
+    `taken` records are imported, `part` is the next batch, and `behind` the batch after it. All
+    records made from one order are in one batch.
     """
 
     def __init__(self, file: FileOrders, turn: UploadTurn) -> None:

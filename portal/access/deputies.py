@@ -131,8 +131,9 @@ def end(deputy_id: int) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """When the session of a page ends; `lasts`: whether its use moves that. None: it is over, and
-    `back` is the page to come back to.
+    """When the session of a page ends; None if it has ended.
+
+    `lasts`: use extends the session. `back` is the page to return to.
     """
 
     ends_at: datetime | None
@@ -260,7 +261,7 @@ def decline(request_id: int) -> Response:
 
 
 def init_open_requests(app: Flask) -> None:
-    """Give the pages of people what waits for an administrator."""
+    """Give templates the open access requests, which wait for an administrator."""
     app.jinja_env.globals["access_asked"] = _waiting
     app.jinja_env.globals["act_labels"] = ACT_LABELS
     app.jinja_env.globals["asking_for"] = _asking_for

@@ -277,7 +277,9 @@ def names_of(one: Reason) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Able:
-    """Who can do one act: in words, by role, and by name where a company is known."""
+    """The people who can perform an act: the act in words, its roles, and names inside a
+    company.
+    """
 
     act: str
     roles: str

@@ -166,7 +166,7 @@ class Chip:
 
     @property
     def own(self) -> str:
-        """Its title, as it is."""
+        """The title in its original form."""
         return self.title
 
 

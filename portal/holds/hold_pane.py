@@ -372,7 +372,7 @@ def compare(wish: forms.ApproveSet, now: tuple[queries.Member, ...]) -> Changed:
 
 
 class Summed(Protocol):
-    """What has an amount, in minor units of its currency."""
+    """A row with an amount in minor units of its currency."""
 
     @property
     def amount(self) -> int | None:
@@ -415,7 +415,10 @@ def said(
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One choice: what it does and what follows, or why it is closed. `act` is its button."""
+    """One way to resolve a difference: its effect and consequence, or why it is not possible.
+
+    `act` is its button.
+    """
 
     title: str
     text: str

@@ -367,7 +367,9 @@ class Catalogue:
 
     @cached_property
     def _patterns(self) -> Mapping[str, list["Pattern"]]:
-        """The messages with values that Python fills in, by a word that each of their texts has."""
+        """The messages with placeholders filled in Python, indexed by a word that each text
+        contains.
+        """
         patterns: dict[str, list[Pattern]] = defaultdict(list)
         messages = [
             (split_placeholders(message), message)

@@ -53,7 +53,7 @@ _UNDRAWABLE: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U00
 
 
 class Style(StrEnum):
-    """How a line looks."""
+    """The style of a line of text."""
 
     TITLE = "title"
     STRONG = "strong"

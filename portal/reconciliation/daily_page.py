@@ -33,8 +33,9 @@ ANY: Final = "*"
 
 @dataclass(frozen=True, slots=True)
 class Dated:
-    """What a date is called by which documents count, and what that means. `sent`: only what was
-    sent has it.
+    """The name and meaning of a date by which documents are counted.
+
+    `sent`: only sent documents have it.
     """
 
     title: str

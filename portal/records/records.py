@@ -111,7 +111,7 @@ def _removed(digest: str, at: datetime) -> Refusal:
 
 
 class _Shown(NamedTuple):
-    """What every tab of a record shows."""
+    """The values that every tab of a record's page shows."""
 
     record: record_rows.RecordRow
     postings: tuple[record_rows.PostingRow, ...]

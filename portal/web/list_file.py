@@ -65,7 +65,7 @@ class Table:
 
     @property
     def keys(self) -> list[str]:
-        """The heads as JSON names them; a head that got other words keeps its name."""
+        """The headings as JSON names; a renamed heading keeps its JSON name."""
         return [_name(head) for head in self.heads]
 
 

@@ -565,7 +565,9 @@ class RefusalSuite:
 
 
 class Late(Enum):
-    """What is kept back: the call before the target has it, or its answer before the caller has."""
+    """A delayed message: the call before the target gets it, or its answer before the caller gets
+    it.
+    """
 
     CALL = "call"
     ANSWER = "answer"

@@ -259,7 +259,7 @@ def part_field(*kinds: LineKind) -> FieldSchema:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line as cells, and what it amounts to."""
+    """One line as cells, and its amount."""
 
     cells: Mapping[str, Cell]
     amount: Decimal

@@ -110,8 +110,9 @@ class _Cursor:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """One kind to read from a cursor on: how many rows at most, and whether one row alone is read,
-    without a look at the next.
+    """The request to read one kind from a cursor on.
+
+    `most` limits the rows. `alone`: only a single row is read, without checking for further rows.
     """
 
     query: KindQuery

@@ -228,7 +228,7 @@ class FileSheets:
 
     @property
     def line_keys(self) -> Mapping[str, str]:
-        """What a row fills of a line -> the field of the line."""
+        """A row's field -> the line's field that it fills."""
         headings = self.headings
         return headings.lines if self.joined else headings.apart
 

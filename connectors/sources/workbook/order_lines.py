@@ -145,8 +145,8 @@ def _unread_amounts(order: SheetOrder) -> Iterator[RowError]:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What the amounts of an order mean: whether the order's discount is taken off the prices, and
-    whether the prices hold the tax.
+    """An interpretation of an order's amounts: whether the order's discount reduces the prices, and
+    whether the prices include tax.
     """
 
     discounted: bool

@@ -189,8 +189,9 @@ def _digits(text: str, decimals: DecimalSign) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Decimals:
-    """What the amounts of a file show together. `doubtful`: the first that can be read in two ways
-    while no other one shows which is meant.
+    """The decimal separator that a file's amounts show together.
+
+    `doubtful`: the first ambiguous amount, if no other amount shows which separator is meant.
     """
 
     sign: DecimalSign

@@ -28,7 +28,7 @@ NUMBER_TAKEN, ALREADY_VOID = "number_taken", "already_void"
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a refusal is: its class, and a short code for it, which is ours."""
+    """The meaning of a refusal: its error class, and our own short code."""
 
     error_class: ErrorClass
     code: str

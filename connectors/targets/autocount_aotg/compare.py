@@ -55,7 +55,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """How the write of one document ended by AutoCount's word; `whole`: with all of its batch."""
+    """The result of writing one document, as AutoCount reports it.
+
+    `whole`: its whole batch succeeded.
+    """
 
     done: bool
     message: str

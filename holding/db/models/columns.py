@@ -173,7 +173,7 @@ class AsText(TypeDecorator[T]):
 
 
 class Word(TypeDecorator[W]):
-    """One of the words of ours that a column may hold, kept as its text."""
+    """A column type for one of our own words, stored as text."""
 
     impl = Text
     cache_ok = True
@@ -373,8 +373,8 @@ class ShadowVerdict(Base):
 
 
 class TrialIndex(Base):
-    """How far records are found by what rules on trial would look for: their keys (TrialKey) are
-    there of all versions up to `version_id`. `rules` is the hash of the rule files.
+    """The progress of indexing lookup keys for rules on trial: the keys (TrialKey) of all versions
+    up to `version_id` exist. `rules` is the hash of the rule files.
     """
 
     __tablename__ = "trial_index"
@@ -495,7 +495,9 @@ class Compared(StrEnum):
 
 
 class PostingWait(StrEnum):
-    """What alone keeps a complete document: the target's answer on its items, or its daily hour."""
+    """The only reason that keeps a complete document waiting: the target's answer on its items, or
+    its daily hour.
+    """
 
     ITEM_SETUP = "item_setup"
     HOUR = "hour"
@@ -647,7 +649,7 @@ class SignalKind(StrEnum):
 
 
 class RecipientKind(StrEnum):
-    """How a recipient of notices is reached."""
+    """The channel by which a recipient of notices is reached."""
 
     PERSON = "person"
     MAIL = "mail"

@@ -109,8 +109,10 @@ class WakeMark(Base):
 
 
 class SavedView(Base):
-    """A filter of the holding area under a name: `query` has the words of its address. Those that
-    are `shared` are seen by everybody of the company, and changed by who made them alone.
+    """A saved filter of the holding area.
+
+    `query` has the words of its address. A `shared` view is visible to everyone in the company;
+    only its author can change it.
     """
 
     __tablename__ = "saved_view"

@@ -24,10 +24,12 @@ STOP_STATES = tuple(StopState)
 
 
 class RouteStop(Base):
-    """What one revision of rules or mappings moved on one route; while `stopped` nothing is sent.
+    """The effect of one revision of rules or mappings on one route; while `stopped` nothing is
+    sent.
 
-    `records` and `book` count what became ready, or ready with another content, through it alone.
-    `superseded_by`: the revision that ended it by changing its mapping again.
+    `records` and `book` count the records that became ready, or ready with other content, through
+    this revision alone. `superseded_by`: the revision that ended the stop by changing the mapping
+    again.
     """
 
     __tablename__ = "route_stop"
@@ -277,9 +279,10 @@ class MappingEntry(Base):
 
 
 class PostingUse(Base):
-    """Which entries a posting's document was made with.
+    """The mapping entries that a posting's document was made with.
 
-    No foreign keys: neither is ever deleted, and checking each use cost more than writing it.
+    There are no foreign keys: neither side is ever deleted, and checking each use would cost more
+    than writing it.
     """
 
     __tablename__ = "posting_use"

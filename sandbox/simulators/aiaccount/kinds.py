@@ -43,7 +43,7 @@ class Column:
 
     @property
     def name(self) -> str:
-        """What the ledger calls it: the title without its blanks."""
+        """The type's name in the ledger: its title without blanks."""
         return self.title.replace(" ", "")
 
 
@@ -75,7 +75,7 @@ class Kind:
 
     @property
     def noun(self) -> str:
-        """What it is called in a message, `invoice`."""
+        """The type's name in a message, such as `invoice`."""
         return self.name.rsplit("_", 1)[1]
 
     @property
@@ -98,12 +98,12 @@ class Kind:
 
     @property
     def number(self) -> str:
-        """Its word for the number."""
+        """The name of the field with the document's number."""
         return self.word(self.keys[0])
 
     @property
     def party(self) -> str:
-        """Its word for the customer or supplier."""
+        """The name of the field with the customer or supplier."""
         return self.word(self.keys[2])
 
 
@@ -384,7 +384,7 @@ class Document:
 
     @property
     def number(self) -> str:
-        """Its number."""
+        """The document's number."""
         return str(self.header.get(self.kind.keys[0], ""))
 
     @property
@@ -394,7 +394,7 @@ class Document:
 
     @property
     def day(self) -> str:
-        """Its date, as text."""
+        """The document's date, as text."""
         return str(self.header.get(self.kind.keys[1], ""))
 
     @property
@@ -431,7 +431,7 @@ def _plain(values: Values, without: frozenset[str] = frozenset()) -> dict[str, s
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What the books will show, and where that differs from what was sent."""
+    """The totals that the books will show, and the values that differ from the sent ones."""
 
     subtotal: Decimal
     tax: Decimal

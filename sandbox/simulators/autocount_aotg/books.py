@@ -95,7 +95,7 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a request came to."""
+    """The result of a request."""
 
     book: str
     at: datetime

@@ -90,7 +90,9 @@ class Asked:
 
 @dataclass(slots=True, kw_only=True)
 class Outcome:
-    """What an import amounts to: the state of each row, the documents, the codes that it added."""
+    """The result of an import: the state of each row, the documents, and the codes that it
+    added.
+    """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     documents: list[tuple[str, dict[str, Any]]] = field(default_factory=list)  # New or Update

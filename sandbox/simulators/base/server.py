@@ -64,8 +64,8 @@ Act = Callable[[Mapping[str, Any]], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """What a fault changes: an answer instead of the work, the work itself, or the way the
-    answer travels.
+    """The effect of a planned fault: another answer instead of the work, other work, or a disturbed
+    transmission of the answer.
     """
 
     instead: Reply | None = None

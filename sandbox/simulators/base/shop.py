@@ -75,7 +75,10 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Life:
-    """What the shop plays: a number of orders; `mixed` lets them be edited, cancelled and so on."""
+    """The scenario that the shop runs: its number of orders.
+
+    `mixed`: orders are also edited, cancelled and refunded.
+    """
 
     orders: int = 0
     mixed: bool = False

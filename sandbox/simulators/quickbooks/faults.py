@@ -126,7 +126,7 @@ def expired() -> Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Met(Fault):
-    """What a fault changes; of a batch also that its answer is silent about an item."""
+    """The effect of a planned fault. In a batch it may also omit an item from the answer."""
 
     untold: bool = False
 
