@@ -20,7 +20,7 @@ from sqlalchemy import bindparam, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from holding.access.actors import GUARDED_ROLES
-from holding.db import leases, models, together
+from holding.db import kept_plans, leases, models
 from holding.db.models import Company, Deputy, Membership, Person, SecondFactor
 from holding.db.models.columns import NOW
 from holding.db.refusal import Refusal
@@ -335,7 +335,7 @@ _SIGNED_IN = (
     select(models.Session, Person, or_(HAS_FACTOR, MUST_HAVE_FACTOR))
     .join(Person, Person.id == models.Session.person_id)
     .where(models.Session.token_hash == bindparam("token_hash"))
-).execution_options(**together.KEPT)
+).execution_options(**kept_plans.KEPT)
 
 
 def touch(session: Session, token: str, now: datetime) -> None:

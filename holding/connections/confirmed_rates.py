@@ -19,7 +19,6 @@ from holding.connections.connections import log_connection_event, permitted
 from holding.connections.master_data import RATE
 from holding.db.models import Cause, Company, Connection, Person, Snapshot, SnapshotItem
 from holding.db.refusal import Refusal, plural
-from holding.db.together import Question, Together, answer
 from holding.platform import states
 from rules.values.cause_keys import CauseKey, CauseKind
 
@@ -167,9 +166,7 @@ def confirm(
 def of_connection(session: Session, connection_id: int) -> Rates:
     """Return the confirmed and the waiting rates of a target."""
     connection = session.get_one(Connection, connection_id)
-    page = Together(session)
-    items = page.ask(master_data.known_items_query(connection.id))
-    found = page.ask(_asked(connection.id)).value
+    found = _stored(session, connection.id)
     people = _names(session, {body.get("by") for body in found.values()})
     told = tuple(
         ConfirmedRate(
@@ -184,7 +181,8 @@ def of_connection(session: Session, connection_id: int) -> Rates:
     )
     asked = ASKED in found  # else nothing waits to be confirmed
     waiting = _waiting(session, connection, found) if asked else ()
-    rated = sum(bool(one.rates) for one in items.value.values())
+    items = master_data.known_items(session, connection.id)
+    rated = sum(bool(item.rates) for item in items.values())
     return Rates(asked, told, waiting, rated)
 
 
@@ -230,11 +228,7 @@ def _keep(
 
 
 def _stored(session: Session, connection_id: int) -> dict[str, dict[str, Any]]:
-    return answer(session, _asked(connection_id))
-
-
-def _asked(connection_id: int) -> Question[dict[str, dict[str, Any]]]:
-    rows = yield _STORED.params(connection=connection_id)
+    rows = session.execute(_STORED.params(connection=connection_id))
     return {row.code: row.body for row in rows}
 
 

@@ -15,6 +15,7 @@ from holding.access.actors import SYSTEM, Actor, Keys, key_fault, load_keys, may
 from holding.connections import breaker
 from holding.connections.master_data import RATE
 from holding.db.bulk import Columns, known, of
+from holding.db.kept_plans import KEPT
 from holding.db.models import (
     Cause,
     Connection,
@@ -33,7 +34,6 @@ from holding.db.models import (
 from holding.db.models.columns import KeyState, among_words
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.refusal import Refusal
-from holding.db.together import KEPT, Given, Question, Together, answer
 from holding.platform import states
 from holding.platform.changes import next_revision, wake_cause
 from holding.platform.events import record_event, shown_actor
@@ -628,12 +628,8 @@ class ConnectionEvent:
 
 def list_connections(session: Session, company_id: int) -> tuple[ConnectionRow, ...]:
     """Return all connections, targets first."""
-    return answer(session, connections_query(company_id), KEPT)
-
-
-def connections_query(company_id: int) -> Question[tuple[ConnectionRow, ...]]:
-    """Return all connections, targets first, as a query."""
-    return CONNECTION.each((yield Given(_ALL, {"whose": company_id})))
+    rows = session.execute(_ALL, {"whose": company_id}, execution_options=KEPT)
+    return CONNECTION.each(rows)
 
 
 def find_connection(
@@ -646,26 +642,28 @@ def find_connection(
     )
 
 
-def queue_query(connection_id: int, limit: int = 10) -> Question[tuple[Queued, ...]]:
+def list_queued(session: Session, connection_id: int, limit: int = 10) -> tuple[Queued, ...]:
     """Return what waits to be sent, in order. Documents of daily routes wait for their run."""
-    rows = yield (
+    rows = session.execute(
         QUEUED.select()
         .join(Record, Record.id == Posting.record_id)
         .join(Connection, Connection.id == Record.source_id)
         .where(Posting.connection_id == connection_id, Posting.state == PostingState.READY)
         .where(Posting.due_at.is_not(None), Posting.lease_until.is_(None))
         .order_by(Posting.due_at, Posting.id)
-        .limit(limit)
+        .limit(limit),
+        execution_options=KEPT,
     )
     return QUEUED.each(rows)
 
 
-def snapshots_query(connection_id: int) -> Question[tuple[SnapshotRow, ...]]:
+def list_snapshots(session: Session, connection_id: int) -> tuple[SnapshotRow, ...]:
     """Return when each kind of master data was checked."""
-    rows = yield (
+    rows = session.execute(
         SNAPSHOT.select()
         .where(Snapshot.connection_id == connection_id, Snapshot.kind != RATE)  # people said it
-        .order_by(Snapshot.kind)
+        .order_by(Snapshot.kind),
+        execution_options=KEPT,
     )
     return SNAPSHOT.each(rows)
 
@@ -673,17 +671,15 @@ def snapshots_query(connection_id: int) -> Question[tuple[SnapshotRow, ...]]:
 def with_last_deliveries(
     session: Session, sources: Sequence[ConnectionRow]
 ) -> list[tuple[ConnectionRow, LastDelivery | None]]:
-    """Return sources with their newest delivery and delivery count, with one statement."""
-    page = Together(session)
-    answers = [(row, page.ask(_last_delivery(row.id))) for row in sources]
-    return [(row, one.value) for row, one in answers]
+    """Return sources with their newest delivery and delivery count."""
+    return [(row, _load_last_delivery(session, row.id)) for row in sources]
 
 
-def _last_delivery(source_id: int) -> Question[LastDelivery | None]:
+def _load_last_delivery(session: Session, source_id: int) -> LastDelivery | None:
     of_source = Delivery.source_id == source_id
     count = select(func.count()).select_from(Delivery).where(of_source).scalar_subquery()
     newest = select(Delivery.received_at, Delivery.times, Delivery.kind, count.label("deliveries"))
-    row = (yield newest.where(of_source).order_by(Delivery.id.desc()).limit(1)).first()
+    row = session.execute(newest.where(of_source).order_by(Delivery.id.desc()).limit(1)).first()
     if row is None:
         return None
     return LastDelivery(
@@ -694,16 +690,17 @@ def _last_delivery(source_id: int) -> Question[LastDelivery | None]:
     )
 
 
-def events_query(
-    company_id: int, connection_id: int, limit: int = 8
-) -> Question[tuple[ConnectionEvent, ...]]:
+def list_events(
+    session: Session, company_id: int, connection_id: int, limit: int = 8
+) -> tuple[ConnectionEvent, ...]:
     """Return the latest events of a connection."""
-    rows = yield (
+    rows = session.execute(
         select(Event.at, Event.actor, Event.act, Event.body)
         .where(Event.company_id == company_id, Event.object == f"connection:{connection_id}")
         .where(Event.record_id.is_(None))  # told, so that those of records are not gone through
         .order_by(Event.at.desc(), Event.id.desc())
-        .limit(limit)
+        .limit(limit),
+        execution_options=KEPT,
     )
     return tuple(
         ConnectionEvent(

@@ -35,7 +35,6 @@ from holding.db.models import (
 from holding.db.models.columns import NOW, moment, moment_text
 from holding.db.models.postings import TO_SEND_STATES
 from holding.db.refusal import listed
-from holding.db.together import Question, answer
 from holding.platform import states
 from holding.platform.changes import next_revision, wake_all_unsent
 from holding.platform.events import record_event
@@ -457,12 +456,7 @@ LOOKED_AT = 500  # unsent documents, the newest first
 
 def known_items(session: Session, connection_id: int) -> dict[str, ItemSetup]:
     """Return the known items of a target."""
-    return answer(session, known_items_query(connection_id))
-
-
-def known_items_query(connection_id: int) -> Question[dict[str, ItemSetup]]:
-    """Return the known items of a target, as a query."""
-    rows = yield (
+    rows = session.execute(
         select(SnapshotItem.code, SnapshotItem.body)
         .join(Snapshot, Snapshot.id == SnapshotItem.snapshot_id)
         .where(Snapshot.connection_id == connection_id, Snapshot.kind == ITEM)

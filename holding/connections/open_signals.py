@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session, aliased
 from holding.connections.signal_causes import Found, found_now
 from holding.db import bulk
 from holding.db.bulk import Columns, of
+from holding.db.kept_plans import KEPT
 from holding.db.models import Company, Connection, Record, Signal
 from holding.db.models.columns import SignalKind, table_of
 from holding.db.refusal import plural, sums
-from holding.db.together import Question, answer
 from holding.platform.events import record_event
 from rules.values.wording import month_name
 
@@ -106,12 +106,7 @@ SIGNAL = Columns(
 
 def list_signals(session: Session, company_id: int) -> tuple[SignalRow, ...]:
     """Return the open signals, oldest first."""
-    return answer(session, signals_query(company_id))
-
-
-def signals_query(company_id: int) -> Question[tuple[SignalRow, ...]]:
-    """Return the open signals, oldest first, as a query."""
-    return SIGNAL.each((yield _open_ones(company_id)))
+    return SIGNAL.each(session.execute(_open_ones(company_id), execution_options=KEPT))
 
 
 @lru_cache(maxsize=256)

@@ -22,7 +22,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
-from holding.db import together
+from holding.db import kept_plans
 
 R = TypeVar("R")
 
@@ -237,14 +237,14 @@ class Database:
         else:
             self.engine = self._writing = self._writing_much = _postgresql_engine(url)
             self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ")
-            self._of_pages = together.keep(_postgresql_engine(url, **together.POOL))
+            self._of_pages = kept_plans.keep(_postgresql_engine(url, **kept_plans.POOL))
 
     @contextmanager
     def read(self, *, many: bool = False, page: bool = False) -> Iterator[Session]:
         """Open a session on one snapshot; nothing is written.
 
         `many`: see `write`. `page`: the statements repeat, so their plans are kept
-        (holding/db/together.py).
+        (holding/db/kept_plans.py).
         """
         engine = self._of_pages if page else self._reading
         with Session(engine, expire_on_commit=False) as session:

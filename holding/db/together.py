@@ -1,11 +1,13 @@
-"""Queries of a page as generators, and the PostgreSQL plans that are kept for pages."""
+"""Queries of a page as generators. New code executes its selects with the session instead."""
 
 from collections.abc import Generator, Mapping
 from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
-from weakref import WeakSet
 
-from sqlalchemy import ColumnElement, Engine, Executable, Integer, SelectBase, event, literal_column
+from sqlalchemy import Executable, SelectBase
 from sqlalchemy.orm import Session
+
+from holding.db.kept_plans import KEPT as KEPT
+from holding.db.kept_plans import at_most as at_most
 
 T = TypeVar("T")
 
@@ -22,35 +24,8 @@ class Given(NamedTuple):
 Question = Generator[SelectBase | Given, Any, T]
 """What yields selects, gets the result of each, and returns its answer."""
 
-PLAN: Final = "clearpost_plan"
-
-KEPT: Final = {PLAN: "kept"}
-"""The execution option of a statement whose plan is kept.
-
-Use it for statements that select by keys and dates, not for a search whose best plan depends on its
-values.
-"""
-
 NO_OPTIONS: Final[Mapping[str, Any]] = {}
 """The options of a statement that is planned for its values."""
-
-LIVES_SECONDS: Final = 300
-"""A connection that keeps plans is replaced after this time, because its tables may have grown."""
-
-MOST: Final = 60
-"""Statements that a connection keeps, the last ones used."""
-
-_NEVER_UNASKED: Final = 2**31 - 1
-
-_ANY_VALUES = "SET LOCAL plan_cache_mode = force_generic_plan"
-
-_THESE_VALUES = "SET LOCAL plan_cache_mode = auto"
-
-POOL: Final[dict[str, Any]] = {
-    "pool_recycle": LIVES_SECONDS,
-    "connect_args": {"prepare_threshold": _NEVER_UNASKED},
-}
-"""Arguments of an engine that keeps plans: its own connections, replaced after that time."""
 
 
 def answer(session: Session, question: Question[T], plan: Mapping[str, Any] = NO_OPTIONS) -> T:
@@ -97,39 +72,3 @@ class Together:
     def ask(self, question: Question[T]) -> Answer[T]:
         """Return the pending answer to a query."""
         return Answer(self._session, question, self.plan)
-
-
-def at_most(count: int) -> ColumnElement[int]:
-    """Return a literal limit for a statement.
-
-    For a limit given as a parameter, PostgreSQL's generic plan assumes a tenth of the rows.
-    """
-    return literal_column(str(int(count)), Integer())
-
-
-def keep(engine: Engine) -> Engine:
-    """Make a read-only engine created with `POOL` keep the plans of statements with the `KEPT`
-    option.
-    """
-    any_values: WeakSet[Any] = WeakSet()
-    """Driver connections whose present transaction plans for any values."""
-
-    @event.listens_for(engine, "connect")
-    def limit_prepared(connection: Any, _record: Any) -> None:
-        connection.prepared_max = MOST
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Any) -> None:
-        # SET LOCAL ended with the transaction before.
-        any_values.discard(connection.connection.driver_connection)
-
-    @event.listens_for(engine, "do_execute")
-    def execute(cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
-        connection, is_kept = cursor.connection, PLAN in context.execution_options
-        if is_kept is not (connection in any_values):
-            (any_values.add if is_kept else any_values.discard)(connection)
-            connection.execute(_ANY_VALUES if is_kept else _THESE_VALUES)
-        cursor.execute(statement, parameters, prepare=is_kept)
-        return True
-
-    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)

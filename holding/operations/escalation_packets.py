@@ -14,10 +14,10 @@ from connectors.registry import insert_titles
 from holding.access.actors import Actor, Keys, may
 from holding.access.operations import once
 from holding.connections.connections import bound
+from holding.db import kept_plans
 from holding.db.bulk import Columns, of
 from holding.db.models import Connection, ConnectionKey, Escalation, Event, Person, Record, Version
 from holding.db.refusal import Refusal, plural
-from holding.db.together import Question
 from holding.operations.failures import Failure
 from holding.platform import backup, row_seals
 from holding.platform.events import record_event, shown_actor
@@ -336,10 +336,10 @@ def _kept() -> Any:
     )
 
 
-def asked_of_record(record_id: int) -> Question[tuple[Kept, ...]]:
-    """Return the question for a record's packets, newest first."""
+def list_packets(session: Session, record_id: int) -> tuple[Kept, ...]:
+    """Return a record's packets, newest first."""
     query = _kept().where(Escalation.record_id == record_id).order_by(Escalation.id.desc())
-    return KEPT.each((yield query))
+    return KEPT.each(session.execute(query, execution_options=kept_plans.KEPT))
 
 
 def sent(
@@ -521,15 +521,19 @@ def module(failure: Failure) -> str:
     return (failure.document or failure.kind).replace("_", " ").capitalize()
 
 
-def around(company_id: int, record_id: int, failed_at: datetime) -> Question[tuple[Change, ...]]:
-    """Return the question for the changes of the two weeks before the failure, newest first."""
+def changes_before(
+    session: Session, company_id: int, record_id: int, failed_at: datetime
+) -> tuple[Change, ...]:
+    """Return the changes of the two weeks before the failure, newest first."""
     first = failed_at - timedelta(days=DAYS)
-    events = yield from _events(company_id, first, failed_at)
-    versions = yield from _versions(record_id, first, failed_at)
+    events = _load_events(session, company_id, first, failed_at)
+    versions = _load_versions(session, record_id, first, failed_at)
     return _newest([*events, *versions], failed_at)
 
 
-def _events(company_id: int, first: datetime, last: datetime) -> Question[list[Change]]:
+def _load_events(
+    session: Session, company_id: int, first: datetime, last: datetime
+) -> list[Change]:
     query = (
         select(Event)
         .where(Event.company_id == company_id, Event.record_id.is_(None))
@@ -537,7 +541,7 @@ def _events(company_id: int, first: datetime, last: datetime) -> Question[list[C
         .order_by(Event.at.desc(), Event.id.desc())
         .limit(MOST)
     )
-    rows = yield query
+    events = session.scalars(query, execution_options=kept_plans.KEPT)
     return [
         Change(
             f"event-{event.id}",
@@ -547,12 +551,14 @@ def _events(company_id: int, first: datetime, last: datetime) -> Question[list[C
             str(event.body.get("say") or ""),
             None,
         )
-        for event in rows.scalars()
+        for event in events
     ]
 
 
-def _versions(record_id: int, first: datetime, last: datetime) -> Question[list[Change]]:
-    rows = yield (
+def _load_versions(
+    session: Session, record_id: int, first: datetime, last: datetime
+) -> list[Change]:
+    rows = session.execute(
         select(
             Version.no,
             Version.at,
@@ -567,7 +573,8 @@ def _versions(record_id: int, first: datetime, last: datetime) -> Question[list[
         .where(Version.record_id == record_id, Version.at >= first, Version.at <= last)
         .where(Version.no > 1)  # that a record came is no change of it
         .order_by(Version.no.desc())
-        .limit(MOST)
+        .limit(MOST),
+        execution_options=kept_plans.KEPT,
     )
     return [
         Change(
@@ -599,13 +606,13 @@ def _newest(found: Iterable[Change], failed_at: datetime) -> tuple[Change, ...]:
     )
 
 
-def since(
-    company_id: int, record_id: int, failed_at: datetime, now: datetime
-) -> Question[tuple[Change, ...]]:
-    """Return the question for the changes after the failure, newest first."""
+def changes_since(
+    session: Session, company_id: int, record_id: int, failed_at: datetime, now: datetime
+) -> tuple[Change, ...]:
+    """Return the changes after the failure, newest first."""
     after = failed_at + timedelta(microseconds=1)
-    events = yield from _events(company_id, after, now)
-    versions = yield from _versions(record_id, after, now)
+    events = _load_events(session, company_id, after, now)
+    versions = _load_versions(session, record_id, after, now)
     return _newest([*events, *versions], failed_at)
 
 

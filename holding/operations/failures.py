@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from grammar.text.finding_codes import PUSH_CODES, ErrorClass
 from holding.db.bulk import whole_sum
 from holding.db.held_amounts import counted_holds
+from holding.db.kept_plans import KEPT
 from holding.db.models import (
     Attempt,
     Connection,
@@ -25,7 +26,6 @@ from holding.db.models import (
 from holding.db.models.columns import AttemptState, RecordState
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.refusal import Sums, by_key
-from holding.db.together import KEPT, Question, Together
 from holding.platform.states import OF_READING
 from rules.values.canonical import PostingState
 
@@ -99,17 +99,16 @@ class Failure:
 
 def of_record(session: Session, company_id: int, record_id: int, now: datetime) -> Failure | None:
     """Return a record's failure; of a record without one, its present state."""
-    page = Together(session, KEPT)
-    asked, document = page.ask(_record(company_id, record_id)), page.ask(_document(record_id))
-    if asked.value is None:
+    found = _load_record(session, company_id, record_id)
+    if found is None:
         return None
-    record, source, version, body = asked.value
-    posting, target, connector = document.value
+    record, source, version, body = found
+    posting, target, connector = _load_document(session, record_id)
     posting_id = posting.id if posting else 0
-    asked_attempts, asked_run = page.ask(_failed_attempts(posting_id)), page.ask(_run(posting_id))
-    sent, hold = page.ask(_sent(posting_id)), page.ask(_hold(record_id, posting_id)).value
-    tries, last_try = sent.value
-    attempt, run = _led_to(hold, asked_attempts.value), asked_run.value
+    hold = _load_hold(session, record_id, posting_id)
+    tries, last_try = _count_sent(session, posting_id)
+    attempt = _led_to(hold, _load_failed_attempts(session, posting_id))
+    run = _load_run(session, posting_id)
     told = attempt.error if attempt and attempt.error else ""
     shown = hold.message if hold else ""
     same, money = _same(session, hold) if hold else (0, {})
@@ -142,27 +141,29 @@ def of_record(session: Session, company_id: int, record_id: int, now: datetime) 
     )
 
 
-def _record(company_id: int, record_id: int) -> Question[Any]:
-    """Return the question for the record, its source, its newest version and that content."""
-    rows = yield (
+def _load_record(session: Session, company_id: int, record_id: int) -> Any:
+    """Return the record, its source, its newest version and that content."""
+    rows = session.execute(
         select(Record, Connection.name, Version.no, Version.body)
         .join(Connection, Connection.id == Record.source_id)
         .outerjoin(Version, Version.id == Record.version_id)
-        .where(Record.id == record_id, Record.company_id == company_id)
+        .where(Record.id == record_id, Record.company_id == company_id),
+        execution_options=KEPT,
     )
     return rows.first()
 
 
-def _document(record_id: int) -> Question[tuple[Posting | None, str, str]]:
-    """Return the question for the posting that needs attention most, or else the newest one.
+def _load_document(session: Session, record_id: int) -> tuple[Posting | None, str, str]:
+    """Return the posting that needs attention most, or else the newest one.
 
     Its target and connector come along.
     """
-    found = yield (
+    found = session.execute(
         select(Posting, Connection.name, Connection.connector)
         .join(Connection, Connection.id == Posting.connection_id)
         .where(Posting.record_id == record_id)
-        .order_by(Posting.id.desc())
+        .order_by(Posting.id.desc()),
+        execution_options=KEPT,
     )
     rows = found.all()
     if not rows:
@@ -185,7 +186,7 @@ def _of_posting(posting_id: int, *columns: Any) -> Select[Any]:
     )
 
 
-def _failed_attempts(posting_id: int) -> Question[Sequence[Attempt]]:
+def _load_failed_attempts(session: Session, posting_id: int) -> Sequence[Attempt]:
     """Return the last calls of a posting that did not go well, the newest first.
 
     A look-up that found nothing did go well, though its answer has words.
@@ -193,9 +194,9 @@ def _failed_attempts(posting_id: int) -> Question[Sequence[Attempt]]:
     query = _of_posting(posting_id, Attempt).where(
         Attempt.error.is_not(None), Attempt.state.not_in(_WENT_WELL)
     )
-    attempts: Sequence[Attempt] = (
-        (yield query.order_by(Attempt.id.desc()).limit(_NEWEST)).scalars().all()
-    )
+    attempts: Sequence[Attempt] = session.scalars(
+        query.order_by(Attempt.id.desc()).limit(_NEWEST), execution_options=KEPT
+    ).all()
     return attempts
 
 
@@ -211,22 +212,28 @@ def _led_to(hold: Hold | None, attempts: Sequence[Attempt]) -> Attempt | None:
     return next((one for one in attempts if one.at <= hold.opened_at), None)
 
 
-def _sent(posting_id: int) -> Question[tuple[int, datetime | None]]:
+def _count_sent(session: Session, posting_id: int) -> tuple[int, datetime | None]:
+    """Return how often a posting was sent, and when last."""
     query = _of_posting(posting_id, func.count(), func.max(Request.made_at))
-    count, last = (yield query.where(Request.kind == PUSH_KIND)).one()
+    count, last = session.execute(
+        query.where(Request.kind == PUSH_KIND), execution_options=KEPT
+    ).one()
     return int(count), last
 
 
-def _run(posting_id: int) -> Question[Run | None]:
+def _load_run(session: Session, posting_id: int) -> Run | None:
+    """Return the last run that sent a posting."""
     query = _of_posting(posting_id, Run).join(Run, Run.id == Request.run_id)
-    found: Run | None = (yield query.order_by(Run.id.desc()).limit(1)).scalars().first()
+    found: Run | None = session.scalars(
+        query.order_by(Run.id.desc()).limit(1), execution_options=KEPT
+    ).first()
     return found
 
 
-def _hold(record_id: int, posting_id: int) -> Question[Hold | None]:
-    """Return the question for the open hold of this document, or else any of the record."""
+def _load_hold(session: Session, record_id: int, posting_id: int) -> Hold | None:
+    """Return the open hold of this document, or else any of the record."""
     query = select(Hold).where(Hold.record_id == record_id, HOLD_OPEN).order_by(Hold.id)
-    holds = list((yield query).scalars())
+    holds = list(session.scalars(query, execution_options=KEPT))
     return next((one for one in holds if one.posting_id == posting_id), holds[0] if holds else None)
 
 

@@ -29,6 +29,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.expression import SQLColumnExpression
 
 from holding.connections import limits
+from holding.db.kept_plans import KEPT
 from holding.db.models import (
     Company,
     Connection,
@@ -42,7 +43,6 @@ from holding.db.models import (
 from holding.db.models.columns import DUE, LEASED, NOW, BreakerState, Moment, among_words, is_word
 from holding.db.models.postings import IN_FLIGHT_STATES
 from holding.db.refusal import duration, plural, seconds_since
-from holding.db.together import Given, Question
 from holding.platform import processes
 from holding.platform.processes import Workers
 from holding.platform.states import READY
@@ -246,12 +246,12 @@ class LongWait:
         return _NEXT_STEP[self.part]
 
 
-def waiting(session: Session, company_id: int, now: datetime) -> Question[Waited]:
-    """Return the question for what has waited longer than ten minutes."""
-    given = limits.moments(now) | limits.months(session, now)
-    given |= {_MINE.key: company_id, _LATE.key: now - LONG}
+def load_waits(session: Session, company_id: int, now: datetime) -> Waited:
+    """Return what has waited longer than ten minutes."""
+    values = limits.moments(now) | limits.months(session, now)
+    values |= {_MINE.key: company_id, _LATE.key: now - LONG}
     found: dict[tuple[Part, str], tuple[int, datetime]] = {}
-    for part, name, count, since in (yield Given(_waiting(), given)):
+    for part, name, count, since in session.execute(_waiting(), values, execution_options=KEPT):
         if count:
             place = (Part(part), name)
             before = found.get(place, (0, since))

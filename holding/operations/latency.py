@@ -15,13 +15,13 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from holding.db.bulk import json_rows
+from holding.db.kept_plans import at_most
 from holding.db.models import Attempt, Company, Hold, Posting, Record, Request, Run, Version
 from holding.db.models.columns import Moment
 from holding.db.refusal import Sums, added
-from holding.db.together import Given, Question, answer, at_most
-from holding.operations import queues as queue_pace
-from holding.operations import stuck_work as stuck
-from holding.operations.queues import Place, Queue, queues
+from holding.db.together import answer
+from holding.operations.queues import Place, Queue, load_queues, measure_paces
+from holding.operations.stuck_work import list_stuck
 from holding.operations.target_figures import TargetFigures, target_figures
 from holding.worklist import dashboard, filters
 from holding.worklist.filters import Filter
@@ -72,15 +72,15 @@ def _seconds_between(element: seconds_between, compiler: SQLCompiler, **options:
     return f"CAST(EXTRACT(EPOCH FROM ({second}) - ({first})) AS FLOAT)"
 
 
-def latency(company_id: int, now: datetime) -> Question[Latency]:
-    """Return the question for the latency of the last day's newest records."""
-    found = sorted((yield from record_latencies(company_id, now)))
-    return Latency(len(found), rank(found, 0.5), rank(found, 0.95))
+def measure_latency(session: Session, company_id: int, now: datetime) -> Latency:
+    """Return the latency of the last day's newest records."""
+    seconds = sorted(load_latencies(session, company_id, now))
+    return Latency(len(seconds), rank(seconds, 0.5), rank(seconds, 0.95))
 
 
-def record_latencies(company_id: int, now: datetime) -> Question[list[float]]:
-    """Return the question for each record's seconds until its last document was posted."""
-    told = (yield Given(_each(company_id), {_SINCE.key: now - WINDOW})).scalar()
+def load_latencies(session: Session, company_id: int, now: datetime) -> list[float]:
+    """Return each record's seconds until its last document was posted."""
+    told = session.scalar(_each(company_id), {_SINCE.key: now - WINDOW})
     return [max(0.0, seconds) for (seconds,) in json.loads(told or "[]")]
 
 
@@ -207,16 +207,16 @@ def of_company(
     """Return the figures of one company."""
     totals = filters.load_totals(session, company_id, Filter())
     oldest = answer(session, dashboard.asked_oldest(company_id))
-    found = queues(session, company_id, now)
-    paces = queue_pace.paces(session, company_id, found, now)
+    queues = load_queues(session, company_id, now)
+    paces = measure_paces(session, company_id, queues, now)
     return Figures(
         company=code,
-        queues=found,
+        queues=queues,
         held=totals.records,
         money=added([{name or currency: minor} for name, minor in totals.money.items()]),
         oldest_at=oldest.opened_at if oldest else None,
         targets=target_figures(session, company_id, now),
-        seconds=tuple(sorted(answer(session, record_latencies(company_id, now)))),
+        seconds=tuple(sorted(load_latencies(session, company_id, now))),
         rates={place: one.a_second for place, one in paces.items()},
-        stuck=len(stuck.stuck(session, company_id, now)),
+        stuck=len(list_stuck(session, company_id, now)),
     )

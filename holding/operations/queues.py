@@ -1,6 +1,6 @@
 """Show due and running work by queue: checks, documents and lookups of each target."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -27,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased
 
 from holding.db.bulk import whole_sum
+from holding.db.kept_plans import KEPT
 from holding.db.models import (
     Attempt,
     Company,
@@ -41,7 +42,6 @@ from holding.db.models.columns import DUE, LEASED, AttemptState, among_words
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.models.postings import ENDED, IN_FLIGHT_STATES
 from holding.db.refusal import Sums, added, by_key
-from holding.db.together import Question, Together
 from holding.platform.states import GONE
 from rules.values.canonical import PostingState
 
@@ -141,33 +141,32 @@ class Queue:
         return max(0.0, (now - self.oldest_at).total_seconds()) if self.oldest_at else 0.0
 
 
-def queues(session: Session, company_id: int, now: datetime) -> tuple[Queue, ...]:
+def load_queues(session: Session, company_id: int, now: datetime) -> tuple[Queue, ...]:
     """Return a company's queues: its checks, then two per target in order of names."""
-    return asked_queues(Together(session), company_id, now)()
-
-
-def asked_queues(page: Together, company_id: int, now: datetime) -> Callable[[], tuple[Queue, ...]]:
-    """Add the queues to a page's questions; return a function that returns the answer."""
-    checks, targets = page.ask(_checks(company_id, now)), page.ask(_targets(company_id))
-    due, in_hand = page.ask(_due(company_id, now)), page.ask(_in_hand(company_id))
+    checks = _load_checks(session, company_id, now)
+    targets = _list_targets(session, company_id)
+    if not targets:
+        return (checks,)
+    due, in_hand = _load_due(session, company_id, now), _count_in_hand(session, company_id)
     none = (0, None, *(0 for _ in AGES))
 
     def of_target(id_: int, name: str, part: Part, flag: int) -> Queue:
-        figures = due.value.get((id_, flag), none)
-        queue = _queue(part, name, figures, in_hand.value.get((id_, flag), 0))
+        figures = due.get((id_, flag), none)
+        queue = _queue(part, name, figures, in_hand.get((id_, flag), 0))
         return replace(queue, connection_id=id_)
 
-    return lambda: (
-        checks.value,
+    return (
+        checks,
         *(
             of_target(id_, name, part, flag)
-            for id_, name in targets.value
+            for id_, name in targets
             for part, flag in ((Part.DOCUMENTS, 0), (Part.LOOK_UPS, 1))
         ),
     )
 
 
-def _checks(company_id: int, now: datetime) -> Question[Queue]:
+def _load_checks(session: Session, company_id: int, now: datetime) -> Queue:
+    """Return the queue of records that wait for a check."""
     mine = Record.company_id + 0 == company_id  # by no index of the company's rows: few are leased
     leased = select(func.count()).where(mine, text(f"record.{LEASED}"))
     in_hand = leased.scalar_subquery().label("in_hand")
@@ -177,7 +176,7 @@ def _checks(company_id: int, now: datetime) -> Question[Queue]:
         .where(Record.company_id == company_id, Company.ruleset_version_id.is_not(None))
         .where(text(f"record.{DUE}"), Record.due_at <= now)
     )
-    held, *row = (yield due).one()
+    held, *row = session.execute(due, execution_options=KEPT).one()
     return _queue(Part.CHECKS, "", row, held)
 
 
@@ -205,8 +204,12 @@ def _queue(part: Part, connection: str, row: Sequence[Any], in_hand: int) -> Que
     return Queue(part, connection, count, in_hand, oldest, tuple(int(one or 0) for one in ages))
 
 
-def _targets(company_id: int) -> Question[list[tuple[int, str]]]:
-    rows = yield _ids(company_id).add_columns(Connection.name).order_by(Connection.name)
+def _list_targets(session: Session, company_id: int) -> list[tuple[int, str]]:
+    """Return id and name of the company's targets in order of names."""
+    rows = session.execute(
+        _ids(company_id).add_columns(Connection.name).order_by(Connection.name),
+        execution_options=KEPT,
+    )
     return [(row.id, row.name) for row in rows]
 
 
@@ -216,11 +219,13 @@ def _ids(company_id: int) -> Select[Any]:
     )
 
 
-def _due(company_id: int, now: datetime) -> Question[dict[tuple[int, int], Sequence[Any]]]:
-    """Return the question for due documents by (target, look-up): count, oldest time, ages."""
+def _load_due(
+    session: Session, company_id: int, now: datetime
+) -> dict[tuple[int, int], Sequence[Any]]:
+    """Return due documents by (target, look-up): count, oldest time, ages."""
     mine = Posting.connection_id.in_(_ids(company_id))
     sent = among_words(Posting.state, (PostingState.READY, *IN_FLIGHT_STATES))
-    rows = yield (
+    rows = session.execute(
         select(
             Posting.connection_id,
             _LOOKING.label("looking"),
@@ -229,17 +234,19 @@ def _due(company_id: int, now: datetime) -> Question[dict[tuple[int, int], Seque
             *_ages(Posting.due_at, now),
         )
         .where(mine, text(f"posting.{DUE}"), Posting.due_at <= now, sent)
-        .group_by(Posting.connection_id, text("looking"))
+        .group_by(Posting.connection_id, text("looking")),
+        execution_options=KEPT,
     )
     return {(row[0], row[1]): tuple(row[2:]) for row in rows}
 
 
-def _in_hand(company_id: int) -> Question[dict[tuple[int, int], int]]:
-    """Return the question for leased documents by (target, look-up)."""
-    rows = yield (
+def _count_in_hand(session: Session, company_id: int) -> dict[tuple[int, int], int]:
+    """Return the number of leased documents by (target, look-up)."""
+    rows = session.execute(
         select(Posting.connection_id, _LOOKING.label("looking"), func.count())
         .where((Posting.connection_id + 0).in_(_ids(company_id)), text(f"posting.{LEASED}"))
-        .group_by(Posting.connection_id, text("looking"))
+        .group_by(Posting.connection_id, text("looking")),
+        execution_options=KEPT,
     )
     return {(row[0], row[1]): row[2] for row in rows}
 
@@ -268,40 +275,28 @@ class Pace:
         return self.done / self.seconds if self.seconds else 0.0
 
 
-def paces(
-    session: Session, company_id: int, found: Sequence[Queue], now: datetime
+def measure_paces(
+    session: Session, company_id: int, queues: Sequence[Queue], now: datetime
 ) -> Mapping[Place, Pace]:
-    """Queue, by its part and connection -> its pace."""
-    return asked(Together(session), company_id, found, now)()
+    """Return the pace of each queue."""
+    done = {(Part.CHECKS, ""): _count_checked(session, company_id, now)}
+    targets = {queue.connection_id: queue.connection for queue in queues if queue.connection_id}
+    for connection_id, name in targets.items():
+        calls = _count_called(session, connection_id, now)
+        done |= {(part, name): figures for part, figures in calls.items()}
+    places = [(queue.part, queue.connection) for queue in queues]
+    return {
+        place: _pace(queue, done.get(place, _NOTHING), now)
+        for place, queue in zip(places, queues, strict=True)
+    }
 
 
-def asked(
-    page: Together, company_id: int, found: Sequence[Queue], now: datetime
-) -> Callable[[], Mapping[Place, Pace]]:
-    """Add the paces to a page's questions; return a function that returns the answer."""
-    checks = page.ask(_checked(company_id, now))
-    targets = {one.connection_id: one.connection for one in found if one.connection_id}
-    calls = {name: page.ask(_called(id_, now)) for id_, name in targets.items()}
-
-    def answered() -> Mapping[Place, Pace]:
-        done = {(Part.CHECKS, ""): checks.value}
-        for name, one in calls.items():
-            done |= {(part, name): figures for part, figures in one.value.items()}
-        places = [(queue.part, queue.connection) for queue in found]
-        return {
-            place: _pace(queue, done.get(place, _NOTHING), now)
-            for place, queue in zip(places, found, strict=True)
-        }
-
-    return answered
-
-
-def _checked(company_id: int, now: datetime) -> Question[_Done]:
-    """Return the question for the installation's newest checks that concern the company."""
+def _count_checked(session: Session, company_id: int, now: datetime) -> _Done:
+    """Return how many of the installation's newest checks concern the company."""
     last = select(func.max(Evaluation.id) - NEWEST).scalar_subquery()  # a search, not a scan
     newest = select(Evaluation.record_id, Evaluation.at).where(Evaluation.id > last).subquery()
     mine = whole_sum(case((Record.company_id == company_id, 1), else_=0))
-    rows = yield (
+    rows = session.execute(
         select(mine, func.count(), func.min(newest.c.at))
         .join_from(newest, Record, Record.id == newest.c.record_id)
         .where(newest.c.at > now - WINDOW)
@@ -310,8 +305,8 @@ def _checked(company_id: int, now: datetime) -> Question[_Done]:
     return _Done(int(done or 0), looked, since)
 
 
-def _called(connection_id: int, now: datetime) -> Question[dict[Part, _Done]]:
-    """Return the question for the documents in a target's newest calls: answered and looked up."""
+def _count_called(session: Session, connection_id: int, now: datetime) -> dict[Part, _Done]:
+    """Return the number of documents in a target's newest calls, by part."""
     newest = (
         select(Request.id, Request.kind, Request.made_at)
         .where(Request.connection_id == connection_id)
@@ -320,7 +315,7 @@ def _called(connection_id: int, now: datetime) -> Question[dict[Part, _Done]]:
         .subquery()
     )
     came = ~among_words(Attempt.state, ON_THE_WAY)
-    rows = yield (
+    rows = session.execute(
         select(
             newest.c.kind,
             whole_sum(case((came, 1), else_=0)).label("done"),
@@ -379,11 +374,13 @@ class Endpoint:
         return self.held > MOST
 
 
-def endpoints(
-    company_id: int, connection_id: int, doc_types: Sequence[str], since: date
-) -> Question[tuple[Endpoint, ...]]:
-    """Return the question for one line per type with open documents or recent postings."""
-    rows = yield _of_target(company_id, connection_id, tuple(doc_types), since)
+def load_endpoints(
+    session: Session, company_id: int, connection_id: int, doc_types: Sequence[str], since: date
+) -> tuple[Endpoint, ...]:
+    """Return one line per type with open documents or recent postings."""
+    rows = session.execute(
+        _of_target(company_id, connection_id, tuple(doc_types), since), execution_options=KEPT
+    )
     found: dict[str, dict[str, Any]] = {}
     for row in rows:
         if row.state == PostingState.REVERSED:
@@ -395,7 +392,7 @@ def endpoints(
             row_money = by_key(both).get(None, {})
             money = f"{group}_money"
             line[money] = added([line.get(money, {}), row_money])
-    lost_rows = yield _vanished(company_id, connection_id, since)
+    lost_rows = session.execute(_vanished(company_id, connection_id, since), execution_options=KEPT)
     for row in lost_rows:
         line = found.get(row.doc_type, {})
         if line.get("posted"):

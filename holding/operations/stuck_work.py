@@ -1,6 +1,5 @@
 """Find work leased by lost workers, requeue it, and request a worker to stop."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -10,10 +9,10 @@ from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, 
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
+from holding.db.kept_plans import KEPT
 from holding.db.models import Connection, Heartbeat, Posting, Record, Run
 from holding.db.models.columns import LEASED, table_of
 from holding.db.refusal import Refusal
-from holding.db.together import Question, Together, answer
 from holding.platform import processes
 from holding.platform.events import record_event
 from holding.platform.processes import AHEAD
@@ -80,25 +79,15 @@ class Requeued:
     say: str
 
 
-def stuck(session: Session, company_id: int, now: datetime) -> tuple[Stuck, ...]:
+def list_stuck(session: Session, company_id: int, now: datetime) -> tuple[Stuck, ...]:
     """Return the first items of each kind whose worker is lost, the longest first."""
-    return asked_stuck(Together(session), company_id, now)()
+    items = [item for kind in Kind for item in _list_of_kind(session, kind, company_id, now)]
+    return tuple(sorted(items, key=lambda item: (item.lease_until, item.kind, item.id)))
 
 
-def asked_stuck(page: Together, company_id: int, now: datetime) -> Callable[[], tuple[Stuck, ...]]:
-    """Add the lost items to a page's questions; return a function that returns the answer."""
-    each = [page.ask(_of_kind(kind, company_id, now)) for kind in Kind]
-
-    def found() -> tuple[Stuck, ...]:
-        items = [one for asked in each for one in asked.value]
-        return tuple(sorted(items, key=lambda one: (one.lease_until, one.kind, one.id)))
-
-    return found
-
-
-def _of_kind(
-    kind: Kind, company_id: int, now: datetime, item_id: int | None = None
-) -> Question[list[Stuck]]:
+def _list_of_kind(
+    session: Session, kind: Kind, company_id: int, now: datetime, item_id: int | None = None
+) -> list[Stuck]:
     table = TABLES[kind]
     query = (
         _SELECTS[kind]()
@@ -111,7 +100,7 @@ def _of_kind(
     )
     if item_id is not None:
         query = query.where(table.id == item_id)
-    rows = yield query
+    rows = session.execute(query, execution_options=KEPT)
     return [
         Stuck(
             kind=kind,
@@ -154,7 +143,7 @@ def requeue(
     if refused:
         return refused
     company_id = actor.company_id or 0
-    item = next(iter(answer(session, _of_kind(kind, company_id, now, item_id))), None)
+    item = next(iter(_list_of_kind(session, kind, company_id, now, item_id)), None)
     if item is None or item.fence != fence or not _free(session, item, company_id, now):
         words = f"This {kind} is not stuck any more; nothing was changed."
         return Refusal("work.moved", words, "Load the page again.", 409)

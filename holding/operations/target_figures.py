@@ -1,7 +1,7 @@
 """Read the health figures of connections and workers: quota, failed calls, master data age."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -14,6 +14,7 @@ from sqlalchemy import Select, case, func, select, text, union_all
 from sqlalchemy.orm import Session
 
 from holding.connections.master_data import month_of
+from holding.db import kept_plans
 from holding.db.bulk import whole_sum
 from holding.db.models import (
     Attempt,
@@ -28,7 +29,6 @@ from holding.db.models import (
     Throttle,
 )
 from holding.db.models.columns import LEASED, AttemptState, among_words
-from holding.db.together import Question, Together
 from holding.platform import processes
 from holding.platform.processes import AHEAD, KEPT, UNKNOWN, Room
 
@@ -143,10 +143,9 @@ def target_figures(session: Session, company_id: int, now: datetime) -> tuple[Ta
         .order_by(Connection.name)
     ).all()
     month = month_of(now, zone)
-    found, page = [], Together(session)
-    calls = [page.ask(_calls(row.id, now)) for row in rows]
-    for row, asked in zip(rows, calls, strict=True):
-        sent, failed = asked.value
+    found = []
+    for row in rows:
+        sent, failed = _count_calls(session, row.id, now)
         used = row.quota_used if row.quota_month == month else 0
         found.append(
             TargetFigures(
@@ -163,8 +162,8 @@ def target_figures(session: Session, company_id: int, now: datetime) -> tuple[Ta
     return tuple(found)
 
 
-def _calls(connection_id: int, now: datetime) -> Question[tuple[int, int]]:
-    """Return the question for documents in the last hour's ended calls, and the failed ones."""
+def _count_calls(session: Session, connection_id: int, now: datetime) -> tuple[int, int]:
+    """Return the number of documents in the last hour's ended calls, and of failed ones."""
     last = (
         select(Request.id)
         .where(Request.connection_id == connection_id, Request.made_at > now - LATELY)
@@ -173,7 +172,7 @@ def _calls(connection_id: int, now: datetime) -> Question[tuple[int, int]]:
         .limit(LAST_CALLS)
     )
     failed = case((among_words(Attempt.state, FAILED), 1), else_=0)
-    rows = yield (
+    rows = session.execute(
         select(func.count(), whole_sum(failed))
         .where(Attempt.request_id.in_(last))
         .where(among_words(Attempt.state, (*ANSWERED, *FAILED)))
@@ -209,22 +208,14 @@ class WorkerRow:
     room: Room
 
 
-def workers_seen(session: Session, company_id: int, now: datetime) -> tuple[WorkerRow, ...]:
+def list_workers(session: Session, company_id: int, now: datetime) -> tuple[WorkerRow, ...]:
     """Return the workers: silent ones first, then running ones, then ended ones."""
-    return asked_workers(Together(session), company_id, now)()
+    return _workers(_count_in_hand(session, company_id), _load_signs(session, now), now)
 
 
-def asked_workers(
-    page: Together, company_id: int, now: datetime
-) -> Callable[[], tuple[WorkerRow, ...]]:
-    """Add the workers to a page's questions; return a function that returns the answer."""
-    asked, signs = page.ask(_in_hand(company_id)), page.ask(_signs(now))
-    return lambda: _workers(asked.value, signs.value, now)
-
-
-def _in_hand(company_id: int) -> Question[dict[str, tuple[int, datetime | None]]]:
-    """Return the question for each worker's leased rows here, and the first lease's end."""
-    rows = yield _leases(company_id)
+def _count_in_hand(session: Session, company_id: int) -> dict[str, tuple[int, datetime | None]]:
+    """Return each worker's leased rows here, and the first lease's end."""
+    rows = session.execute(_leases(company_id), execution_options=kept_plans.KEPT)
     return {owner or "": (count, until) for owner, count, until in rows}
 
 
@@ -240,15 +231,15 @@ def _leased(table: type[Record | Posting | Run], company_id: int) -> Any:
     return select(owner, until).where(mine, text(LEASED))
 
 
-def _signs(now: datetime) -> Question[list[Heartbeat]]:
-    """Return the question for the last day's signs of life, newest first."""
+def _load_signs(session: Session, now: datetime) -> list[Heartbeat]:
+    """Return the last day's signs of life, newest first."""
     query = (
         select(Heartbeat)
         .where(Heartbeat.seen_at > now - KEPT)
         .order_by(Heartbeat.left_at.is_not(None), Heartbeat.seen_at.desc(), Heartbeat.owner)
         .limit(MOST)
     )
-    return list((yield query).scalars())
+    return list(session.scalars(query, execution_options=kept_plans.KEPT))
 
 
 def _workers(

@@ -16,7 +16,7 @@ from grammar.parsing.parser import parse
 from grammar.text.problem import Span
 from holding.connections.confirmed_rates import confirmed
 from holding.connections.master_data import ITEM, MODE, RATE, ROUNDING, setup_of
-from holding.db import bulk, together
+from holding.db import bulk, kept_plans
 from holding.db.models import (
     Company,
     Connection,
@@ -128,7 +128,7 @@ _TARGETS = (
     select(Connection)
     .where(Connection.company_id == bindparam("company"), Connection.side == "target")
     .order_by(Connection.id.desc())
-    .execution_options(**together.KEPT)
+    .execution_options(**kept_plans.KEPT)
 )
 
 _WAYS: Mapping[str, str] = {"per_line": PER_LINE, "sum_then_round": AT_THE_END}

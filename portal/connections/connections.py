@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import cast
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, abort, g, request, url_for
@@ -19,10 +18,10 @@ from holding.connections import (
     sale_issuers,
 )
 from holding.db.refusal import Refusal, plural
-from holding.db.together import KEPT, Answer, Together
+from holding.db.together import KEPT, Together, answer
 from holding.intake import deliveries, pulls, receive
 from holding.mappings import list_turns
-from holding.operations.queues import Endpoint, endpoints
+from holding.operations.queues import load_endpoints
 from holding.platform import processes, unit_changes
 from holding.reconciliation import reading_plan, stored_faults
 from holding.rulesets import admission, publication, target_ways
@@ -282,33 +281,33 @@ def connection_values(row: connections.ConnectionRow) -> dict[str, object]:
     session = store.reading()
     company, target, page = g.company.id, row.is_target, Together(session, KEPT)
     pills = filters.target_pills(page, session, company, [row])
-    asked: dict[str, Answer[object]] = {"told": page.ask(connections.events_query(company, row.id))}
+    each: dict[str, object] = {"told": connections.list_events(session, company, row.id)}
     first = today() - timedelta(days=30)
     if target:
-        types = filters.document_types(row.connector)
-        asked["lines"] = page.ask(endpoints(company, row.id, types, first))
-        asked["nights"] = page.ask(schedules.of_target(company, row.name, row.connector))
-        asked["runs"] = page.ask(run_history.runs_of_connection(company, row.id))
-        asked["queue"] = page.ask(connections.queue_query(row.id))
-        asked["snapshots"] = page.ask(connections.snapshots_query(row.id))
-        asked["faults"] = page.ask(stored_faults.faults_query(company, row.id))
-        asked["lists"] = page.ask(list_turns.asked_of_target(row.id))
-        asked["recounted"] = page.ask(unit_changes.unit_changes_query(row.id, company))
-        asked["signals"] = page.ask(open_signals.signals_query(company))
+        each["nights"] = answer(
+            session, schedules.of_target(company, row.name, row.connector), KEPT
+        )
+        each["runs"] = answer(session, run_history.runs_of_connection(company, row.id), KEPT)
+        each["queue"] = connections.list_queued(session, row.id)
+        each["snapshots"] = connections.list_snapshots(session, row.id)
+        each["faults"] = answer(session, stored_faults.faults_query(company, row.id), KEPT)
+        each["lists"] = answer(session, list_turns.asked_of_target(row.id), KEPT)
+        each["recounted"] = answer(session, unit_changes.unit_changes_query(row.id, company), KEPT)
     else:
-        asked["refused"] = page.ask(receive.refused_query(company, g.now, source_id=row.id))
-    each = {name: one.value for name, one in asked.items()}
-    found = {line.doc_type: line for line in cast(Sequence[Endpoint], each.get("lines", ()))}
+        each["refused"] = answer(
+            session, receive.refused_query(company, g.now, source_id=row.id), KEPT
+        )
+    types = filters.document_types(row.connector)
+    lines = load_endpoints(session, company, row.id, types, first) if target else ()
+    figures = {line.doc_type: line for line in lines}
     return {
         **dict.fromkeys(_EMPTY, ()),
         "nights": {},
         **each,
-        "escalations": _escalations(
-            row, cast(Sequence[open_signals.SignalRow], each.get("signals", ()))
-        ),
+        "escalations": _list_escalations(row) if target else (),
         "row": row,
         "coming": filters.coming_runs,
-        "cards": [(pill, found.get(pill.doc_type)) for pill in pills()],
+        "cards": [(pill, figures.get(pill.doc_type)) for pill in pills()],
         "new_hours": publication.waiting_hours(session, company, row.name) if target else (),
         "rates": confirmed_rates.of_connection(session, row.id) if target else None,
         "tells_unit": isinstance(registry.targets().get(row.connector), TellsItems),
@@ -338,10 +337,9 @@ def connection_values(row: connections.ConnectionRow) -> dict[str, object]:
     }
 
 
-def _escalations(
-    row: connections.ConnectionRow, signals: Sequence[open_signals.SignalRow]
-) -> Sequence[open_signals.SignalRow]:
+def _list_escalations(row: connections.ConnectionRow) -> Sequence[open_signals.SignalRow]:
     """Return the connection's signals whose next step is the support desk."""
+    signals = open_signals.list_signals(store.reading(), g.company.id)
     return [one for one in signals if one.connection == row.name and one.offers_escalation]
 
 

@@ -19,10 +19,9 @@ from holding.connections import connections as connection_rows
 from holding.db.models.columns import PushState, from_minor, moment_text
 from holding.db.refusal import Refusal, plural, seconds_since
 from holding.db.together import Together, answer
-from holding.operations import queues as queue_pace
 from holding.operations import stuck_work
-from holding.operations.queues import Pace, Queue, queues
-from holding.operations.target_figures import WorkerRow, target_figures, workers_seen
+from holding.operations.queues import Pace, Queue, load_queues, measure_paces
+from holding.operations.target_figures import WorkerRow, list_workers, target_figures
 from holding.platform.events import record_event
 from holding.reconciliation.compared_documents import EXPLAINED, Standing, Totals
 from holding.reconciliation.daily_totals import Kind, Line
@@ -337,14 +336,14 @@ def _stop_row(row: status.StopRow) -> list[Written]:
 def operations() -> ListFile:
     """Return the present work: queues, workers, stuck items and targets."""
     session, company = store.reading(), g.company.id
-    stuck_items = stuck_work.stuck(session, company, g.now)
+    stuck_items = stuck_work.list_stuck(session, company, g.now)
     target_rows = target_figures(session, company, g.now)
-    queue_rows = queues(session, company, g.now)
-    paces = queue_pace.paces(session, company, queue_rows, g.now)
+    queue_rows = load_queues(session, company, g.now)
+    paces = measure_paces(session, company, queue_rows, g.now)
     tables = [
         Table("Queues", QUEUES, (_queue_row(row, paces[row.part, row.connection])
                                  for row in queue_rows)),
-        Table("Workers", WORKERS, map(_worker_row, workers_seen(session, company, g.now))),
+        Table("Workers", WORKERS, map(_worker_row, list_workers(session, company, g.now))),
         Table("Stuck", STUCK, ([str(row.kind), row.id, row.label, row.worker,
                                 moment_text(row.lease_until), row.crashes] for row in stuck_items)),
         Table(("Accounting "

@@ -205,17 +205,15 @@ def lists() -> Response:
 def _show_lists(problems: dict[str, str], status: int = 200) -> Response:
     session, company_id = store.reading(), g.company.id
     page = Together(session, KEPT)
-    targets, files = (
-        page.ask(connections.connections_query(company_id)),
-        page.ask(list_files.asked_uploads(company_id)),
-    )
+    files = page.ask(list_files.asked_uploads(company_id))
+    rows = connections.list_connections(session, company_id)
     return store.respond(
         "mappings/lists.html",
         head_values(),
         status=status,
         sources=list_sources.list_sources(session, company_id, g.now, beside=page),
         files=files.value,
-        targets=[connection.name for connection in targets.value if connection.is_target],
+        targets=[connection.name for connection in rows if connection.is_target],
         kinds=list(ListKind),
         today=filters.today(),
         form=request.form,

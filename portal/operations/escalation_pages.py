@@ -12,7 +12,6 @@ from holding.access.actors import load_keys, role_list
 from holding.company import duties
 from holding.db.models.columns import RecipientKind, RecordState
 from holding.db.refusal import Refusal, sums
-from holding.db.together import KEPT, Together
 from holding.operations import escalation_packets, failures, planning, recipients
 from holding.operations.escalation_packets import Change, Kept, Typed, Words
 from holding.operations.failures import Failure
@@ -82,12 +81,16 @@ def _case(source: str, kind: str, external_id: str) -> _Case:
     failure = failures.of_record(session, company, row.id, g.now) if row else None
     if row is None or failure is None:
         abort(404)
-    page = Together(session, KEPT)
-    before = page.ask(escalation_packets.around(company, row.id, failure.failed_at))
-    since = page.ask(escalation_packets.since(company, row.id, failure.failed_at, g.now))
-    earlier = page.ask(escalation_packets.asked_of_record(row.id))
-    hide = actors.hiding(session, row.id, show=filters.sees_personal())
-    return _Case(failure, source, kind, external_id, before.value, since.value, hide, earlier.value)
+    return _Case(
+        failure=failure,
+        source=source,
+        kind=kind,
+        external_id=external_id,
+        before=escalation_packets.changes_before(session, company, row.id, failure.failed_at),
+        since=escalation_packets.changes_since(session, company, row.id, failure.failed_at, g.now),
+        hide=actors.hiding(session, row.id, show=filters.sees_personal()),
+        earlier=escalation_packets.list_packets(session, row.id),
+    )
 
 
 def _shown(case: _Case, text: str) -> str:

@@ -18,17 +18,16 @@ from grammar.version import __version__
 from holding.access.actors import may
 from holding.db.models.columns import from_minor
 from holding.db.refusal import Refusal, seconds_since
-from holding.db.together import KEPT, Together, answer
+from holding.db.together import KEPT, answer
 from holding.operations import latency as figures
-from holding.operations import queues as queue_pace
 from holding.operations import stuck_work
-from holding.operations.idle_work import long_waits, waiting
-from holding.operations.latency import Figures, latency, rank
-from holding.operations.queues import AGES, asked_queues, by_age
+from holding.operations.idle_work import load_waits, long_waits
+from holding.operations.latency import Figures, measure_latency, rank
+from holding.operations.queues import AGES, by_age, load_queues, measure_paces
 from holding.operations.target_figures import (
     RedisState,
     WorkerState,
-    asked_workers,
+    list_workers,
     outlook,
     system_health,
     target_figures,
@@ -212,42 +211,39 @@ def show_queues() -> Response:
 
 def _shown() -> dict[str, object]:
     session, company, settings = store.reading(), g.company.id, request_guard.config().settings
-    page, by_values = Together(session, KEPT), Together(session)
-    queues = asked_queues(page, company, g.now)
-    seen, left = asked_workers(page, company, g.now), stuck_work.asked_stuck(page, company, g.now)
-    noted, took = page.ask(backup.newest_backup_query()), by_values.ask(latency(company, g.now))
-    waited = page.ask(waiting(session, company, g.now))
-    late = page.ask(late_calls(company, g.now))
     began = perf_counter()
-    found, workers = queues(), seen()
-    answered = perf_counter() - began
-    paces = queue_pace.asked(by_values, company, found, g.now)()
+    queues, workers = load_queues(session, company, g.now), list_workers(session, company, g.now)
+    database_seconds = perf_counter() - began
+    paces = measure_paces(session, company, queues, g.now)
     targets = target_figures(session, company, g.now)
-    copy, here = noted.value, g.now.astimezone(filters.zone())
+    waits = load_waits(session, company, g.now)
+    late = answer(session, late_calls(company, g.now), KEPT)
+    copy = answer(session, backup.newest_backup_query(), KEPT)
+    here = g.now.astimezone(filters.zone())
     running = sum(one.state is WorkerState.RUNNING for one in workers)
     may_not = may(g.actor, stuck_work.ACT)
     return {
-        "queues": [(one, paces[one.part, one.connection]) for one in found],
-        "ages": by_age(found),
-        "due": sum(one.due for one in found),
-        "in_hand": sum(one.in_hand for one in found),
+        "queues": [(one, paces[one.part, one.connection]) for one in queues],
+        "ages": by_age(queues),
+        "due": sum(one.due for one in queues),
+        "in_hand": sum(one.in_hand for one in queues),
         "workers": workers,
         "disk": processes.free_disk(settings.home),
         "running": running,
         "worker_chips": CHIPS,
         "Working": WorkerState,
-        "stuck": left(),
+        "stuck": stuck_work.list_stuck(session, company, g.now),
         "targets": targets,
         "quotas": [
             (one, outlook(one.quota_limit, one.quota_used, here))
             for one in targets
             if one.quota_limit is not None
         ],
-        "latency": took.value,
-        "waits": long_waits(waited.value, late.value),
+        "latency": measure_latency(session, company, g.now),
+        "waits": long_waits(waits, late),
         "refused": may_not,
         "not_drained": may_not or (stuck_work.ONLY if running == 1 else None),
-        "system": system_health(session, g.now, answered),
+        "system": system_health(session, g.now, database_seconds),
         "Redis": RedisState,
         "sweep": settings.sweep_seconds,
         "backup": copy,

@@ -12,7 +12,7 @@ from holding.connections import connections as connection_rows
 from holding.connections import open_signals
 from holding.db.together import KEPT, Together, answer
 from holding.intake import receive
-from holding.operations.idle_work import long_waits, waiting
+from holding.operations.idle_work import load_waits, long_waits
 from holding.records import accepted_differences, credited_orders
 from holding.rulesets.target_ways import late_calls
 from holding.runs import run_history
@@ -65,14 +65,12 @@ def _shown() -> dict[str, object]:
     asked_causes = page.ask(groups.asked_worst_groups(company, (everything, mine), held, 2 * TOP))
     asked_booked = page.ask(dashboard.asked_booked(company, today))
     asked_kept = page.ask(accepted_differences.asked_by_day(company))
-    signals = page.ask(open_signals.signals_query(company))
     owners, oldest = (
         page.ask(dashboard.asked_owners(company, held)),
         page.ask(dashboard.asked_oldest(company)),
     )
     late = page.ask(ageing.asked_late(company, most=TOP))
-    connections = page.ask(connection_rows.connections_query(company))
-    waited = page.ask(waiting(session, company, g.now))
+    connections = connection_rows.list_connections(session, company)
     late_changes = page.ask(late_calls(company, g.now))
     kept_out = page.ask(
         dashboard.asked_kept_out(
@@ -81,7 +79,7 @@ def _shown() -> dict[str, object]:
     )
     refused = page.ask(receive.refused_query(company, g.now))
     seen, days = page.ask(dashboard.asked_standing(company, midnight, today)).value
-    targets = target_status.target_pills(page, session, company, connections.value)
+    targets = target_status.target_pills(page, session, company, connections)
     booked, kept = asked_booked.value, asked_kept.value
     (causes, further_causes), (team_causes, _) = asked_causes.value
     own_causes = [group for group in team_causes if _may_act(group)]
@@ -94,7 +92,7 @@ def _shown() -> dict[str, object]:
         "booked_types": sorted({doc_type for one in booked for doc_type in one.money}),
         "accepted": accepted_differences.total_differences(kept.values()),
         "accepted_days": kept,
-        "signals": signals.value,
+        "signals": open_signals.list_signals(session, company),
         "totals": filters.load_totals(session, company, everything, held),
         "owners": owners.value,
         "oldest": oldest.value,
@@ -104,7 +102,7 @@ def _shown() -> dict[str, object]:
         "more_causes": causes_in_all - len(own_causes) - len(other_causes),
         "late": late.value,
         "targets": targets(),
-        "waits": long_waits(waited.value, late_changes.value),
+        "waits": long_waits(load_waits(session, company, g.now), late_changes.value),
         "kept_out": kept_out.value,
         "refused": () if g.actor.reach.limited else refused.value,
         "today": seen,

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import bindparam, select, text
 from sqlalchemy.exc import DBAPIError
 
-from holding.db import together
+from holding.db import kept_plans
 from holding.db.database import Database, open_database
 from holding.db.models import Company
 
@@ -28,7 +28,7 @@ def opened(database_url: str) -> Iterator[Database]:
 
 def _asked(database: Database, code: str, *, kept: bool = True) -> str | None:
     with database.read(page=True) as session:
-        option = together.KEPT if kept else {}
+        option = kept_plans.KEPT if kept else {}
         return session.scalar(BY_CODE, {"code": code}, execution_options=option)
 
 
@@ -57,7 +57,7 @@ def test_the_server_plans_for_the_values_again_behind_it(
     opened: Database, company: Company
 ) -> None:
     with opened.read(page=True) as session:
-        session.scalar(BY_CODE, {"code": company.code}, execution_options=together.KEPT)
+        session.scalar(BY_CODE, {"code": company.code}, execution_options=kept_plans.KEPT)
         assert session.scalar(text("SHOW plan_cache_mode")) == "auto"
 
 
@@ -73,7 +73,7 @@ def test_the_server_is_told_where_it_changes(
 
     monkeypatch.setattr(psycopg.Connection, "execute", heard)
     with opened.read(page=True) as session:
-        for option in (together.KEPT, together.KEPT, {}, {}, together.KEPT):
+        for option in (kept_plans.KEPT, kept_plans.KEPT, {}, {}, kept_plans.KEPT):
             session.scalar(BY_CODE, {"code": company.code}, execution_options=option)
     assert [one.rpartition(" ")[2] for one in told if "plan_cache_mode" in one] == [
         "force_generic_plan",
@@ -94,10 +94,10 @@ def test_a_read_of_a_page_writes_nothing_though_it_ends_with_commit(
 def test_a_page_sees_one_snapshot(opened: Database, company: Company) -> None:
     code = {"code": company.code}
     with opened.read(page=True) as session:
-        before = session.scalar(BY_CODE, code, execution_options=together.KEPT)
+        before = session.scalar(BY_CODE, code, execution_options=kept_plans.KEPT)
         with opened.write() as other:
             other.execute(text("UPDATE company SET name = 'Another' WHERE code = :code"), code)
-        assert session.scalar(BY_CODE, code, execution_options=together.KEPT) == before
+        assert session.scalar(BY_CODE, code, execution_options=kept_plans.KEPT) == before
     assert _asked(opened, company.code) == "Another"
 
 
@@ -135,11 +135,11 @@ def _of_changing(database: Database, asked: object) -> object:
     try:
         with database.read(page=True) as session:
             given = {"two": "x"}
-            return session.scalar(asked, given, execution_options=together.KEPT)  # type: ignore[call-overload]
+            return session.scalar(asked, given, execution_options=kept_plans.KEPT)  # type: ignore[call-overload]
     except DBAPIError:
         return "refused"
 
 
 def test_connections_that_keep_plans_do_not_live_long(opened: Database) -> None:
-    assert opened._of_pages.pool._recycle == together.LIVES_SECONDS
+    assert opened._of_pages.pool._recycle == kept_plans.LIVES_SECONDS
     assert opened.engine.pool._recycle == -1

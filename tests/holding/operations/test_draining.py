@@ -11,7 +11,7 @@ from holding.db.database import Database
 from holding.db.models import Company, Event
 from holding.db.refusal import Refusal
 from holding.operations.stuck_work import drain
-from holding.operations.target_figures import workers_seen
+from holding.operations.target_figures import list_workers
 from holding.platform import processes
 from tests.support.postings import NOW
 
@@ -36,7 +36,7 @@ def ask(
 
 def states(database: Database, company: Company) -> dict[str, str]:
     with database.read() as session:
-        found = workers_seen(session, company.id, SOON)
+        found = list_workers(session, company.id, SOON)
         return {one.owner: str(one.state) for one in found}
 
 

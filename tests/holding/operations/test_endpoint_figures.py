@@ -7,9 +7,8 @@ from sqlalchemy import select, update
 
 from holding.db.database import Database
 from holding.db.models import Company, Posting
-from holding.db.together import answer
 from holding.operations import queues
-from holding.operations.queues import Endpoint, endpoints
+from holding.operations.queues import Endpoint, load_endpoints
 from rules.values.canonical import PostingState
 from tests.holding.shop import Shop, open_shop, order, start
 from tests.support.clock import SetClock
@@ -35,8 +34,7 @@ def lines(shop: Shop, *states: PostingState, since: date = date(2026, 1, 1)) -> 
                 session.execute(update(Posting).where(Posting.id == key).values(state=state))
         first = session.get_one(Posting, ids[0])
         types = (first.doc_type, "sales_receipt")
-        asked = endpoints(first.company_id, first.connection_id, types, since)
-        return list(answer(session, asked))
+        return list(load_endpoints(session, first.company_id, first.connection_id, types, since))
 
 
 def test_ready_held_and_posted_are_counted_each(shop: Shop) -> None:

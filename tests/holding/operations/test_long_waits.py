@@ -9,9 +9,9 @@ from holding.connections.master_data import month_of
 from holding.db.database import Database
 from holding.db.models import Company, Connection, Posting, Record, Throttle
 from holding.db.together import answer
-from holding.operations.idle_work import Part, long_waits, waiting
-from holding.operations.latency import latency
-from holding.operations.target_figures import target_figures, workers_seen
+from holding.operations.idle_work import Part, load_waits, long_waits
+from holding.operations.latency import measure_latency
+from holding.operations.target_figures import list_workers, target_figures
 from holding.rulesets.target_ways import late_calls
 from holding.worklist.filters import own_companies
 from holding.worklist.search import find_whereabouts
@@ -25,7 +25,7 @@ Told = list[tuple[Part, str, int, int]]
 
 def told(database: Database, company: Company, now: datetime = LATER) -> Told:
     with database.read() as session:
-        waited = answer(session, waiting(session, company.id, now))
+        waited = load_waits(session, company.id, now)
         found = long_waits(waited, answer(session, late_calls(company.id, now)))
     return [(one.part, one.connection, one.count, one.minutes) for one in found]
 
@@ -98,8 +98,8 @@ def test_the_other_figures_are_of_one_company_too(
         person = make_person(session, other, "siti@warung.my", "viewer", "finance")
         person_id = person.id
     with database.read() as session:
-        assert answer(session, latency(company.id, LATER)).records == 0
-        assert workers_seen(session, company.id, LATER) == ()
+        assert measure_latency(session, company.id, LATER).records == 0
+        assert list_workers(session, company.id, LATER) == ()
         (figures,) = target_figures(session, company.id, LATER)
         assert (figures.connection, figures.sent, figures.failure_share) == ("aiaccount", 0, 0.0)
         (found,) = find_whereabouts(session, other.id, "IV-3", show_personal=False)

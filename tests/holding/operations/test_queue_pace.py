@@ -10,7 +10,7 @@ from holding.db.database import Database
 from holding.db.models import Attempt, Company, Posting, Push, Record, Request
 from holding.db.models.columns import AttemptState, PushState, RequestState
 from holding.operations import queues as queue_pace
-from holding.operations.queues import Pace, Part, Place, queues
+from holding.operations.queues import Pace, Part, Place, load_queues, measure_paces
 from holding.operations.target_figures import Outlook, outlook
 from tests.support.factories import make_company
 from tests.support.postings import NOW, make_ready
@@ -24,8 +24,8 @@ SOON = NOW + timedelta(minutes=2)
 
 def paces(database: Database, company: Company, now: datetime = SOON) -> Mapping[Place, Pace]:
     with database.read() as session:
-        found = queues(session, company.id, now)
-        return queue_pace.paces(session, company.id, found, now)
+        found = load_queues(session, company.id, now)
+        return measure_paces(session, company.id, found, now)
 
 
 @pytest.fixture

@@ -6,8 +6,7 @@ from sqlalchemy import select
 
 from holding.db.database import Database
 from holding.db.models import Company, Record
-from holding.db.together import answer
-from holding.operations.escalation_packets import ACTS, around
+from holding.operations.escalation_packets import ACTS, changes_before
 from holding.rulesets.start_time import go_back
 from tests.holding.rulesets.test_start_time import commented
 from tests.holding.shop import open_shop, order
@@ -80,7 +79,7 @@ def test_going_back_to_earlier_rules_stands_before_a_failure(
         go_back(session, 1, shop.actor("pua"), clock.now(), from_no=2, reason="It held too much")
     failed_at = clock.now() + timedelta(minutes=20)
     with database.read() as session:
-        newest, *_ = answer(session, around(company.id, 0, failed_at))
+        newest, *_ = changes_before(session, company.id, 0, failed_at)
     assert "went back from rule version 2 to rule version 1" in newest.say
     assert newest.before == timedelta(minutes=20)
 
@@ -94,5 +93,5 @@ def test_a_version_that_nobody_made_is_of_its_source(
     shop.receive(order("NS-1", total="1.00", updated_at="2026-11-19T00:00:00Z"))
     with database.read() as session:
         record = session.scalars(select(Record.id)).one()
-        newest, *_ = answer(session, around(company.id, record, clock.now()))
+        newest, *_ = changes_before(session, company.id, record, clock.now())
     assert (newest.key, newest.by) == ("version-2", "NetShop")

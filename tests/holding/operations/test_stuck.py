@@ -50,7 +50,7 @@ def sign(session: Session, now: datetime) -> None:
 def found(database: Database, company: Company, seconds: float) -> list[str]:
     with database.read() as session:
         at = NOW + timedelta(seconds=seconds)
-        return [one.label for one in stuck_work.stuck(session, company.id, at)]
+        return [one.label for one in stuck_work.list_stuck(session, company.id, at)]
 
 
 def ask(

@@ -12,11 +12,10 @@ from holding.approvals import step_up
 from holding.db.models import Event, Hold, Push
 from holding.db.models.columns import PushState
 from holding.db.refusal import Refusal
-from holding.db.together import answer
 from holding.holds import releases
 from holding.holds.holds import Done
 from holding.operations.invariants import CHECKS, check
-from holding.operations.queues import endpoints
+from holding.operations.queues import load_endpoints
 from holding.platform.event_log import PROVED_AT
 from holding.reconciliation import manual_entries
 from holding.records.checklist_and_finding import Side, side_of
@@ -106,11 +105,8 @@ def test_a_vanished_document_is_not_counted_as_posted(lost: Life) -> None:
         with lost.shop.database.read() as session:
             posting = lost.shop.posting(session, "A-1")
             types, since = (posting.doc_type,), date(2026, 1, 1)
-            asked = endpoints(posting.company_id, posting.connection_id, types, since)
-            return [
-                (one.posted, one.vanished, sum(one.posted_money.values()))
-                for one in answer(session, asked)
-            ]
+            lines = load_endpoints(session, posting.company_id, posting.connection_id, types, since)
+            return [(one.posted, one.vanished, sum(one.posted_money.values())) for one in lines]
 
     assert counted() == [(0, 1, 0)]
     assert isinstance(decide(lost, releases.send_again), Done)

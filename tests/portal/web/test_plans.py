@@ -21,8 +21,8 @@ from sqlalchemy import Connection, event, text
 from bench.page_bench import MOST_STATEMENTS, grow
 from holding.connections import signal_causes
 from holding.db.database import Database
+from holding.db.kept_plans import PLAN
 from holding.db.models import Base
-from holding.db.together import PLAN
 from holding.holds.folding import fold_all
 from holding.platform.settings import Settings
 from holding.worklist import search
