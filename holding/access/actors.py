@@ -8,7 +8,7 @@ import re
 import stat
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
@@ -17,11 +17,12 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from sqlalchemy import Select, String, bindparam, cast, func, or_, select
+from sqlalchemy import String, bindparam, cast, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from holding.access.reach import EVERYTHING, Reach, of_ids
 from holding.db import bulk
+from holding.db.kept_plans import KEPT
 from holding.db.models import (
     Deputy,
     MappingEntry,
@@ -36,7 +37,6 @@ from holding.db.models import (
 )
 from holding.db.models.columns import NOW
 from holding.db.refusal import Refusal
-from holding.db.together import KEPT, Question, Together
 from holding.platform.events import COMMAND_LINE
 from holding.platform.settings import Settings, conceal, home_of
 from rules.values.cause_keys import match_key
@@ -610,35 +610,27 @@ def _values(session: Session, record_ids: Collection[int]) -> dict[int, set[str]
     """Return record id -> its personal values, from all contents and documents, its listed name and
     related mappings. The listed name remains where contents were deleted.
     """
-    ids, page = sorted(set(record_ids)), Together(session)
+    ids = sorted(set(record_ids))
     planned = select(Posting.record_id, Posting.content)
     sent = select(Posting.record_id, Push.content).join(Posting, Posting.id == Push.posting_id)
     bodies = select(Version.record_id, Version.body).where(bulk.among(Version.record_id, ids))
     listed_names = select(Record.id, Record.party).where(
         bulk.among(Record.id, ids), Record.party != Record.party_key
     )
-    names = page.ask(_rows(listed_names))
-    body_answers = [page.ask(_rows(bodies))]
-    body_answers += [
-        page.ask(_rows(one.where(bulk.among(Posting.record_id, ids)))) for one in (planned, sent)
-    ]
-    contents, *documents = (one.value for one in body_answers)
     values_by_record: dict[int, set[str]] = defaultdict(set)
-    for key, name in names.value:
+    for key, name in session.execute(listed_names):
         values_by_record[key] |= _texts([name])
-    for key, body in contents:
+    for key, body in session.execute(bodies):
         values_by_record[key] |= _texts((body or {}).get(name) for name in PERSONAL)
-    for key, content in chain.from_iterable(documents):
-        fields = (content or {}).get("fields", {})
-        values_by_record[key] |= _texts(fields.get(name) for name in PERSONAL_FIELDS)
+    for documents in (planned, sent):
+        of_records = documents.where(bulk.among(Posting.record_id, ids))
+        for key, content in session.execute(of_records):
+            fields = (content or {}).get("fields", {})
+            values_by_record[key] |= _texts(fields.get(name) for name in PERSONAL_FIELDS)
     mapped_values = _told_by(session, ids, chain.from_iterable(values_by_record.values()))
     for values in values_by_record.values():
         values |= set().union(*(mapped_values.get(match_key(one), ()) for one in values))
     return values_by_record
-
-
-def _rows(query: Select[*tuple[Any, ...]]) -> Question[Sequence[Any]]:
-    return tuple((yield query))
 
 
 def _texts(values: Iterable[object]) -> set[str]:
@@ -663,13 +655,10 @@ def _told_by(
     former_values = select(entry.value, other.value).where(
         bulk.among(entry.value, spellings), other.table_id == entry.table_id, other.key == entry.key
     )
-    page = Together(session)
-    answers = [
-        page.ask(_rows(one.where(entry.table_id.in_(tables)))) for one in (under, former_values)
-    ]
     related: dict[str, set[str]] = defaultdict(set)
-    for value, said in chain.from_iterable(one.value for one in answers):
-        related[match_key(value)] |= _texts([said])
+    for pairs in (under, former_values):
+        for value, other_value in session.execute(pairs.where(entry.table_id.in_(tables))):
+            related[match_key(value)] |= _texts([other_value])
     return related
 
 

@@ -32,6 +32,7 @@ from holding.access.sessions import (
 )
 from holding.db import bulk
 from holding.db.bulk import Columns, insert_once, of
+from holding.db.kept_plans import KEPT
 from holding.db.models import (
     Company,
     FormerMember,
@@ -43,7 +44,6 @@ from holding.db.models import (
 )
 from holding.db.models.columns import is_currency
 from holding.db.refusal import Refusal
-from holding.db.together import Question, Together, answer
 from holding.platform.events import record_event
 
 __all__ = [
@@ -348,8 +348,14 @@ def id_of(session: Session, company_id: int, email: str) -> int | None:
 
 
 def names_of(session: Session, person_ids: Iterable[int | None]) -> dict[int, str]:
-    """Return person id -> name."""
-    return answer(session, names_query(person_ids))
+    """Return person id -> name; None ids are left out."""
+    ids = sorted({i for i in person_ids if i is not None})
+    if not ids:
+        return {}
+    rows = session.execute(
+        select(Person.id, Person.name).where(Person.id.in_(ids)), execution_options=KEPT
+    )
+    return {row.id: row.name for row in rows}
 
 
 def takers(session: Session, company_id: int, person_ids: Collection[int]) -> Mapping[int, str]:
@@ -367,9 +373,9 @@ def takers(session: Session, company_id: int, person_ids: Collection[int]) -> Ma
     return dict(session.execute(query).all())
 
 
-def able_query(company_id: int, act: str) -> Question[dict[int, str]]:
-    """Return person id -> name of the active people who may do an act, as a query."""
-    rows = yield (
+def load_able(session: Session, company_id: int, act: str) -> dict[int, str]:
+    """Return person id -> name of the active people who may do an act."""
+    rows = session.execute(
         select(Person.id, Person.name)
         .join(Membership, Membership.person_id == Person.id)
         .where(
@@ -378,18 +384,17 @@ def able_query(company_id: int, act: str) -> Question[dict[int, str]]:
             Person.active,
         )
         .distinct()
-        .order_by(Person.name)
+        .order_by(Person.name),
+        execution_options=KEPT,
     )
     return dict(rows.all())
 
 
 def able(session: Session, company_id: int, act: str, team_id: int | None) -> dict[int, str]:
     """Return person id -> name of the active people who may do the act, optionally in a team."""
-    page = Together(session)
-    able_answer = page.ask(able_query(company_id, act))
-    team_answer = page.ask(answering_query(session, company_id)) if team_id is not None else None
-    members = team_answer.value.get(team_id or 0) if team_answer else ()
-    return {key: name for key, name in able_answer.value.items() if not members or key in members}
+    people = load_able(session, company_id, act)
+    members = load_people_by_team(session, company_id).get(team_id) if team_id is not None else ()
+    return {key: name for key, name in people.items() if not members or key in members}
 
 
 def ensure_team(session: Session, company_id: int, name: str) -> Team:
@@ -469,13 +474,14 @@ def _members(session: Session, company_id: int, name: str) -> set[int]:
     )
 
 
-def answering_query(session: Session, company_id: int) -> Question[Mapping[int, set[int]]]:
-    """Return team id -> the people who act for it, for each team of a company, as a query."""
-    rows = yield (
+def load_people_by_team(session: Session, company_id: int) -> Mapping[int, set[int]]:
+    """Return team id -> the people who act for it, for each team of a company."""
+    rows = session.execute(
         select(Team.id, Team.name, Person.id.label("person_id"))
         .outerjoin(TeamMember, TeamMember.team_id == Team.id)
         .outerjoin(Person, and_(Person.id == TeamMember.person_id, Person.active))
-        .where(Team.company_id == company_id)
+        .where(Team.company_id == company_id),
+        execution_options=KEPT,
     )
     people_by_team: dict[int, set[int]] = {}
     ids: dict[str, int] = {}
@@ -514,15 +520,6 @@ def duty(session: Session, team_id: int | None, person_id: int | None) -> tuple[
     return in_team(session, team_id, person_id), _instead(session, team)
 
 
-def names_query(person_ids: Iterable[int | None]) -> Question[dict[int, str]]:
-    """Return person id -> name, as a query; None ids are left out."""
-    ids = sorted({i for i in person_ids if i is not None})
-    if not ids:
-        return {}
-    rows = yield select(Person.id, Person.name).where(Person.id.in_(ids))
-    return {row.id: row.name for row in rows}
-
-
 def rename(session: Session, person: Person, name: str, now: datetime) -> None:
     """Rename a person and keep the old name, because sources may still use it."""
     old, person.name = person.name, name
@@ -542,13 +539,14 @@ class Called:
     former: set[str] = field(default_factory=set)
 
 
-def called_query(company_ids: Collection[int]) -> Question[Mapping[int, Called]]:
-    """Return person id -> names of everybody with a role in one of these companies, as a query."""
+def load_called(session: Session, company_ids: Collection[int]) -> Mapping[int, Called]:
+    """Return person id -> names of everybody with a role in one of these companies."""
     members = select(Membership.person_id).where(Membership.company_id.in_(sorted(company_ids)))
-    rows = yield (
+    rows = session.execute(
         select(Person.id, Person.name, Person.email, FormerName.name.label("former"))
         .outerjoin(FormerName, FormerName.person_id == Person.id)
-        .where(Person.id.in_(members))
+        .where(Person.id.in_(members)),
+        execution_options=KEPT,
     )
     people: dict[int, Called] = {}
     for row in rows:

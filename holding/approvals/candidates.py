@@ -10,14 +10,14 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, Voice, voices
-from holding.access.people import able_query, answering_query
+from holding.access.people import load_able, load_people_by_team
 from holding.access.reach import within
 from holding.approvals import separation
 from holding.db import bulk
+from holding.db.kept_plans import KEPT
 from holding.db.models import Approval, Cause, Hold, Person, Posting, Record
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.refusal import Refusal
-from holding.db.together import KEPT, Question, Together, answer
 from holding.platform.states import state_label
 from rules.outcomes import NEEDS_APPROVAL
 from rules.values.canonical import PostingState, dumps, in_sentence, sha256_hex
@@ -129,34 +129,20 @@ class Consent:
 
 
 class Desk:
-    """The data about the postings under review, read with a constant number of statements.
+    """The data about the postings under review, read with a constant number of statements."""
 
-    `beside`: further queries to run in one statement with these.
-    """
-
-    def __init__(
-        self,
-        session: Session,
-        actor: Actor,
-        postings: Sequence[Posting],
-        beside: Together | None = None,
-    ) -> None:
+    def __init__(self, session: Session, actor: Actor, postings: Sequence[Posting]) -> None:
         self.session, self.actor = session, actor
         self._voices = voices(actor, ACT)
         record_ids = sorted({posting.record_id for posting in postings})
-        page = beside or Together(session)
-        rows, holds = page.ask(_records(record_ids)), page.ask(_holds(record_ids))
-        agreeing, several = page.ask(_agreed(postings)), page.ask(_several(record_ids))
         company_id = actor.company_id or 0
-        teams, people = (
-            page.ask(answering_query(session, company_id)),
-            page.ask(able_query(company_id, ACT)),
-        )
-        self.hands = separation.touched(session, postings, beside=page)
-        self.records, self.holds = rows.value, holds.value
-        self._agreed, self._winner = agreeing.value
-        self._more = several.value
-        self._teams, self._able = teams.value, people.value
+        self.hands = separation.touched(session, postings)
+        self.records = _load_records(session, record_ids)
+        self.holds = _load_holds(session, record_ids)
+        self._agreed, self._winner = agreed(session, postings)
+        self._more = _list_several(session, record_ids)
+        self._teams = load_people_by_team(session, company_id)
+        self._able = load_able(session, company_id, ACT)
 
     def open(self, posting: Posting) -> list[Hold]:
         """Return the open holds of a posting."""
@@ -226,27 +212,42 @@ class Desk:
         return not members or person_id in members
 
 
-def _records(ids: Sequence[int]) -> Question[dict[int, Record]]:
-    rows = yield select(Record).where(bulk.among(Record.id, ids))
+def _load_records(session: Session, ids: Sequence[int]) -> dict[int, Record]:
+    rows = session.execute(select(Record).where(bulk.among(Record.id, ids)), execution_options=KEPT)
     return {record.id: record for record in rows.scalars()}
 
 
-def _holds(record_ids: Sequence[int]) -> Question[Mapping[tuple[int, str, int], list[Hold]]]:
+def _load_holds(
+    session: Session, record_ids: Sequence[int]
+) -> Mapping[tuple[int, str, int], list[Hold]]:
     """Return the open holds of each posting, by record, route and position."""
     holds_by_posting: dict[tuple[int, str, int], list[Hold]] = defaultdict(list)
     query = select(Hold).where(bulk.among(Hold.record_id, record_ids), HOLD_OPEN)
-    rows = yield query.order_by(Hold.id)
+    rows = session.execute(query.order_by(Hold.id), execution_options=KEPT)
     for hold in rows.scalars():
         holds_by_posting[hold.record_id, hold.route, hold.seq].append(hold)
     return holds_by_posting
 
 
-def _agreed(
+def _list_several(session: Session, record_ids: Sequence[int]) -> set[int]:
+    """Return the records with more than one posting."""
+    query = select(Posting.record_id).where(bulk.among(Posting.record_id, record_ids))
+    rows = session.execute(
+        query.group_by(Posting.record_id).having(func.count(Posting.id) > 1), execution_options=KEPT
+    )
+    return set(rows.scalars())
+
+
+def agreed(
+    session: Session,
     postings: Sequence[Posting],
-) -> Question[tuple[Mapping[int, dict[int, str]], Mapping[int, str]]]:
+) -> tuple[Mapping[int, dict[int, str]], Mapping[int, str]]:
+    """Return posting id -> people who approved its content at a level, and the last approver's
+    name.
+    """
     found: dict[int, dict[int, str]] = {posting.id: {} for posting in postings}
     last: dict[int, str] = {}
-    rows = yield (
+    rows = session.execute(
         select(Approval.posting_id, Approval.person_id, Approval.for_person_id, Person.name)
         .join(Posting, Posting.id == Approval.posting_id)
         .join(Person, Person.id == Approval.person_id)
@@ -255,7 +256,8 @@ def _agreed(
             Approval.voided_at.is_(None),
             Approval.hash == Posting.hash,
         )
-        .order_by(Approval.id)
+        .order_by(Approval.id),
+        execution_options=KEPT,
     )
     for row in rows:
         last[row.posting_id] = row.name
@@ -263,22 +265,6 @@ def _agreed(
             if person_id is not None:
                 found[row.posting_id][person_id] = "approved it at another level"
     return found, last
-
-
-def _several(record_ids: Sequence[int]) -> Question[set[int]]:
-    """Return the records with more than one posting."""
-    query = select(Posting.record_id).where(bulk.among(Posting.record_id, record_ids))
-    rows = yield query.group_by(Posting.record_id).having(func.count(Posting.id) > 1)
-    return set(rows.scalars())
-
-
-def agreed(
-    session: Session, postings: Sequence[Posting]
-) -> tuple[Mapping[int, dict[int, str]], Mapping[int, str]]:
-    """Return posting id -> people who approved its content at a level, and the last approver's
-    name.
-    """
-    return answer(session, _agreed(postings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,20 +279,13 @@ class Foreseen:
     stays: Mapping[int, str]
 
 
-def foresee(
-    session: Session, actor: Actor, ids: Collection[int], beside: Together | None = None
-) -> Foreseen:
-    """Return what an approval would do now; the approval checks again.
-
-    `beside`: further queries to run in one statement with these.
-    """
+def foresee(session: Session, actor: Actor, ids: Collection[int]) -> Foreseen:
+    """Return what an approval would do now; the approval checks again."""
     mine = select(Posting).where(Posting.company_id == (actor.company_id or 0))
     chosen = mine.where(bulk.among(Posting.id, ids), *within(actor.reach, Posting))
     found = session.scalars(chosen, execution_options=KEPT)
     postings = {posting.id: posting for posting in found}
-    page = beside or Together(session, KEPT)
-    named = page.ask(_labels(sorted({posting.record_id for posting in postings.values()})))
-    desk = Desk(session, actor, list(postings.values()), page)
+    desk = Desk(session, actor, list(postings.values()))
     refused: dict[int, str] = {}
     waits: dict[int, int] = {}  # posting -> the cause of the first hold that is left
     for key in ids:
@@ -317,12 +296,14 @@ def foresee(
         left = [hold for hold in desk.open(answer.posting) if hold is not answer.hold]
         if left:
             waits[key] = left[0].cause_id
-    labels = named.value
+    labels = _load_labels(session, sorted({posting.record_id for posting in postings.values()}))
     return Foreseen(refused, {key: title_text(labels[cause]) for key, cause in waits.items()})
 
 
-def _labels(record_ids: Sequence[int]) -> Question[Mapping[int, str]]:
+def _load_labels(session: Session, record_ids: Sequence[int]) -> Mapping[int, str]:
     """Return the labels of the causes that hold these records."""
     cause_ids = select(Hold.cause_id).where(bulk.among(Hold.record_id, record_ids), HOLD_OPEN)
-    rows = yield select(Cause.id, Cause.label).where(Cause.id.in_(cause_ids))
+    rows = session.execute(
+        select(Cause.id, Cause.label).where(Cause.id.in_(cause_ids)), execution_options=KEPT
+    )
     return {row.id: row.label for row in rows}

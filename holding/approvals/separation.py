@@ -12,8 +12,9 @@ from sqlalchemy import Select, Subquery, and_, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from holding.access.actors import Actor, Voice, may, voices
-from holding.access.people import called_query, in_team, who_may
+from holding.access.people import in_team, load_called, who_may
 from holding.db import bulk
+from holding.db.kept_plans import KEPT
 from holding.db.models import (
     Approval,
     Dating,
@@ -30,7 +31,6 @@ from holding.db.models import (
     Version,
 )
 from holding.db.refusal import Refusal, plural
-from holding.db.together import Answer, Question, Together
 from holding.programs.posted_differences import ACCEPTED
 from holding.programs.replay import replay_each
 from holding.programs.world import program
@@ -120,26 +120,20 @@ def touched(
     makers: bool = True,
     approvals: bool = False,
     named: Named | None = None,
-    beside: Together | None = None,
 ) -> Hands:
     """Return who worked on each posting; of a person's several deeds the nearest is named.
 
-    `named`: the makers from an evaluation that just ran; otherwise a replay finds them. `beside`:
-    further queries to run together with these.
+    `named`: the makers from an evaluation that just ran; otherwise a replay finds them.
     """
     hands: Hands = {posting.id: {} for posting in postings}
     if not postings:
         return hands
-    page = beside or Together(session)
-    makers_answer = page.ask(named_makers(session, postings, named)) if makers else None
-    deed_answers = deeds(page, _AS_THEY_STAND, list(hands), releases=releases)
-    for posting_id, person_id in makers_answer.value if makers_answer else ():
+    for posting_id, person_id in named_makers(session, postings, named) if makers else ():
         hands[posting_id][person_id] = "created it (according to the source)"
     if approvals:
         _approvers(session, hands)
-    for found in deed_answers:
-        for deed in found.value:
-            hands[deed.key][deed.person_id] = deed.say
+    for deed in deeds(session, _AS_THEY_STAND, list(hands), releases=releases):
+        hands[deed.key][deed.person_id] = deed.say
     return hands
 
 
@@ -204,22 +198,28 @@ def could_instead(others: Iterable[str]) -> str:
 
 
 def deeds(
-    page: Together, of: Subquery, keys: Collection[int], *, releases: bool = True
-) -> list[Answer[Sequence[Deed]]]:
+    session: Session, of: Subquery, keys: Collection[int], *, releases: bool = True
+) -> list[Deed]:
     """Return what people did for documents as they were evaluated, a person's nearest deed last.
 
     `of` is a cached subquery with the columns `key`, `posting_id`, `record_id`, `route`,
     `company_id`, `evaluation_id` and `version_id` for the given `keys`.
     """
     parameters = {"keys": list(keys)}
-    queries = [
+    readers = [
         (_asking_for_rules, _rules),
         *([(_asking_for_releases, _releasers)] if releases else []),
         (_asking_for_dates, _daters),
         (_asking_for_fixes, _fixers),
         (_asking_for_versions, _writers),
     ]
-    return [page.ask(_read(asked(of).params(parameters), read)) for asked, read in queries]
+    return [
+        deed
+        for build_query, read in readers
+        for deed in read(
+            session.execute(build_query(of).params(parameters), execution_options=KEPT)
+        )
+    ]
 
 
 @cache
@@ -334,13 +334,6 @@ def _writers(rows: Iterable[Any]) -> Iterator[Deed]:
     for row in rows:
         did = "corrected it" if row.corrects_id else "entered it"
         yield Deed(row.key, row.person_id, did, version_id=row.id)
-
-
-def _read(
-    asked: Select[Any], read: Callable[[Iterable[Any]], Iterator[Deed]]
-) -> Question[Sequence[Deed]]:
-    rows = yield asked
-    return tuple(read(rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -477,16 +470,16 @@ def none_of(refusals: Sequence[Refusal]) -> Refusal | None:
 
 def named_makers(
     session: Session, postings: Sequence[Posting], named: Named | None
-) -> Question[tuple[tuple[int, int], ...]]:
+) -> tuple[tuple[int, int], ...]:
     """Return (posting id, person id) for people named in a field that the approve rule excludes.
 
     Any spelling counts: `mei.ling` is Mei Ling, and so is mei.ling@shop.example or a former name.
     `named`: the names from an evaluation that just ran; otherwise a replay finds them.
     """
-    names = (yield from _by_replay(session, postings)) if named is None else named
+    names = _by_replay(session, postings) if named is None else named
     if not any(names.values()):
         return ()
-    people = yield from called_query({posting.company_id for posting in postings})
+    people = load_called(session, {posting.company_id for posting in postings})
     keys = {key: keys_of(one.name, one.email, one.former) for key, one in people.items()}
     return tuple(
         (posting_id, person_id)
@@ -496,11 +489,14 @@ def named_makers(
     )
 
 
-def _by_replay(session: Session, postings: Sequence[Posting]) -> Question[dict[int, set[str]]]:
+def _by_replay(session: Session, postings: Sequence[Posting]) -> dict[int, set[str]]:
     """Return posting id -> keys of the excluded names, from a cached replay."""
-    rows = yield select(
-        Evaluation.id, Evaluation.ruleset_version_id, Evaluation.hash, Evaluation.digest
-    ).where(bulk.among(Evaluation.id, [posting.evaluation_id for posting in postings]))
+    rows = session.execute(
+        select(
+            Evaluation.id, Evaluation.ruleset_version_id, Evaluation.hash, Evaluation.digest
+        ).where(bulk.among(Evaluation.id, [posting.evaluation_id for posting in postings])),
+        execution_options=KEPT,
+    )
     evaluations = {row.id: row for row in rows}
     rules = {row.ruleset_version_id for row in evaluations.values()}
     excluding_versions = {version_id for version_id in rules if _excluding(session, version_id)}

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from grammar.nodes import Ruleset
 from holding.access.actors import Actor, may
 from holding.access.operations import once
-from holding.access.people import able_query, ensure_team, in_team, who_may
+from holding.access.people import ensure_team, in_team, load_able, who_may
 from holding.db.models import Cause, Hold, MappingEntry, MappingTable, Team
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.models.rules import ALWAYS
@@ -528,18 +528,17 @@ def refuse_change(
     `fixers` are the users with permission, if the page has already loaded them.
     """
     if refusal := may(actor, ACT):
-        names = answer(session, asked_fixers(actor)) if fixers is None else fixers
+        names = list_fixers(session, actor) if fixers is None else fixers
         return replace(refusal, hint=f"{' or '.join(names)} can.") if names else refusal
     others = (other_keeper(session, actor, table) for table in dict.fromkeys(tables))
     return next((one.refusal for one in others if one is not None), None)
 
 
-def asked_fixers(actor: Actor) -> Question[Sequence[str]]:
+def list_fixers(session: Session, actor: Actor) -> Sequence[str]:
     """Return the users who may change entries, if the actor may not."""
-    fixers_by_id: Mapping[int, str] = {}
-    if may(actor, ACT):
-        fixers_by_id = yield from able_query(actor.company_id or 0, ACT)
-    return tuple(fixers_by_id.values())
+    if may(actor, ACT) is None:
+        return ()
+    return tuple(load_able(session, actor.company_id or 0, ACT).values())
 
 
 def other_keeper(session: Session, actor: Actor, table: str) -> Keeper | None:

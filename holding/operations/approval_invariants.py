@@ -13,7 +13,6 @@ from holding.approvals import separation
 from holding.approvals.consent import asks
 from holding.db import bulk
 from holding.db.models import Approval, Evaluation, FormerName, Person, Posting, Push, Version
-from holding.db.together import Together
 from holding.operations.journal_and_ledgers import Breach, Look
 from holding.programs.replay import replay
 from holding.programs.world import program
@@ -33,8 +32,7 @@ def of_pushes(look: Look, pushes: Sequence[Row[Any]], people: Collection[int]) -
     again = _Again(look)
     for key, makers in _makers(look, again, pushes, people):
         hands[key].update(makers)
-    done = separation.deeds(Together(look.session), _AS_SENT, list(rows))
-    for deed in (deed for found in done for deed in found.value):
+    for deed in separation.deeds(look.session, _AS_SENT, list(rows)):
         if deed.person_id in people and _counts(look, again, rows[deed.key], deed):
             hands[deed.key][deed.person_id] = deed.say
     return hands

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from grammar.nodes import Ruleset
 from grammar.text.problem import Span
-from holding.access.people import names_query
+from holding.access.people import names_of
 from holding.approvals.consent import counts
 from holding.db.bulk import Columns, known, of
 from holding.db.models import (
@@ -329,7 +329,7 @@ def load_case(session: Session, record_id: int, posting_id: int | None = None) -
     person_ids = [key for one in approvals.value for key in (one.person_id, one.for_person_id)]
     person_ids += [one.person_id for one in versions]
     person_ids += [rules.author_id, rules.published_by_id] if rules else []
-    people = page.ask(names_query(person_ids))
+    people = names_of(session, person_ids)
     files = page.ask(asked_files(rules.id)) if rules else None
     return Case(
         company=session.get_one(Company, record.company_id),
@@ -347,7 +347,7 @@ def load_case(session: Session, record_id: int, posting_id: int | None = None) -
         sent=sent.value,
         since=since,
         accepted=_accepted(accepted_rows.value.get(record.id, ()), posting),
-        people=people.value,
+        people=people,
         reverses=next((p.number for p in postings if posting and p.id == posting.reverses_id), ""),
     )
 

@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from holding.access.people import names_query
+from holding.access.people import names_of
 from holding.db.models import (
     Cause,
     Evaluation,
@@ -82,7 +82,7 @@ def holds_of(session: Session, record_id: int) -> Question[tuple[HeldBy, ...]]:
     titles = _Titles(session)
     wanted = [i for hold, _, _ in rows for i in (hold.person_id, hold.closed_by_id)]
     person_ids = [*wanted, *(one.person_id for one in changes.values())]
-    people = yield from names_query(person_ids)
+    people = names_of(session, person_ids)
     return tuple(
         HeldBy(
             hold=hold,

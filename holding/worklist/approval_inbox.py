@@ -13,6 +13,7 @@ from holding.access.actors import Actor
 from holding.approvals.candidates import Consent, Desk
 from holding.approvals.sent_amounts import amount_of
 from holding.db import bulk
+from holding.db.kept_plans import KEPT, at_most
 from holding.db.models import (
     Approval,
     Cause,
@@ -25,7 +26,6 @@ from holding.db.models import (
     Record,
 )
 from holding.db.models.decisions import HOLD_OPEN, is_open
-from holding.db.together import KEPT, Question, Together, answer, at_most
 from rules.outcomes import NEEDS_APPROVAL
 from rules.values.wording import title_text
 
@@ -125,29 +125,29 @@ def load_page(
     )
     rows = session.execute(query, execution_options=KEPT).all()
     postings = [posting for _, posting, _, _ in rows]
-    together = Together(session, KEPT)
-    approved = together.ask(_approved_before(postings))
-    target_names = together.ask(_names({posting.connection_id for posting in postings}))
-    beside_sent = together.ask(asked_beside(postings))
-    total = together.ask(_waiting(company_id))
-    desk = Desk(session, actor, postings, together)
-    before, targets = approved.value, target_names.value
+    desk = Desk(session, actor, postings)
+    before = _load_approved_before(session, postings)
+    targets = _load_names(session, {posting.connection_id for posting in postings})
+    beside_sent = _load_beside_sent(session, postings) if postings else {}
     lines = (
         _asked(
             _Read(hold, posting, record, source),
             targets,
             before.get(posting.id),
             _why_not(desk, posting),
-            beside_sent.value[posting.id],
+            beside_sent[posting.id],
         )
         for hold, posting, record, source in rows
     )
-    return Page(tuple(lines), total.value)
+    return Page(tuple(lines), _count_waiting(session, company_id))
 
 
-def _waiting(company_id: int) -> Question[int]:
+def _count_waiting(session: Session, company_id: int) -> int:
     """Return how many documents wait for approval."""
-    rows = yield select(func.count(func.distinct(Hold.posting_id))).where(*_asking(company_id))
+    rows = session.execute(
+        select(func.count(func.distinct(Hold.posting_id))).where(*_asking(company_id)),
+        execution_options=KEPT,
+    )
     return rows.scalar() or 0
 
 
@@ -181,43 +181,50 @@ def _why_not(desk: Desk, posting: Posting) -> str:
     return "" if isinstance(answer, Consent) else answer.reason
 
 
-def _approved_before(
+def _load_approved_before(
+    session: Session,
     postings: Sequence[Posting],
-) -> Question[Mapping[int, tuple[Approval, str]]]:
+) -> Mapping[int, tuple[Approval, str]]:
     """Return by posting the last valid approval of another content, with the approver's name."""
-    rows = yield (
+    rows = session.execute(
         select(Approval, Person.name)
         .join(Posting, Posting.id == Approval.posting_id)
         .join(Person, Person.id == Approval.person_id)
         .where(bulk.among(Approval.posting_id, [posting.id for posting in postings]))
         .where(Approval.hash != Posting.hash, Approval.voided_by_id.is_(None))
-        .order_by(Approval.id)
+        .order_by(Approval.id),
+        execution_options=KEPT,
     )
     return {approval.posting_id: (approval, name) for approval, name in rows}
 
 
-def _names(ids: set[int]) -> Question[Mapping[int, str]]:
-    rows = yield select(Connection.id, Connection.name).where(Connection.id.in_(sorted(ids)))
+def _load_names(session: Session, ids: set[int]) -> Mapping[int, str]:
+    rows = session.execute(
+        select(Connection.id, Connection.name).where(Connection.id.in_(sorted(ids))),
+        execution_options=KEPT,
+    )
     return {row.id: row.name for row in rows}
 
 
-def asked_beside(postings: Sequence[Posting]) -> Question[Mapping[int, BesideSent]]:
-    """Create the query for the data beside these postings' contents, by posting id."""
+def _load_beside_sent(session: Session, postings: Sequence[Posting]) -> Mapping[int, BesideSent]:
+    """Return the data beside these postings' contents, by posting id."""
     ids = [posting.id for posting in postings]
-    rows = yield (
+    rows = session.execute(
         select(Posting.id, Posting.record_id, Posting.route, Posting.seq)
         .add_columns(Push.content.label("posted"), Reading.same, Reading.body)
         .outerjoin(Push, Push.id == Posting.posted_push_id)
         .outerjoin(Reading, Reading.id == Posting.reading_id)
-        .where(bulk.among(Posting.id, ids))
+        .where(bulk.among(Posting.id, ids)),
+        execution_options=KEPT,
     )
     read = rows.all()
-    held = yield (
+    held = session.execute(
         select(Hold.record_id, Hold.route, Hold.seq, Cause.label)
         .join(Cause, Cause.id == Hold.cause_id)
         .where(bulk.among(Hold.record_id, sorted({row.record_id for row in read})))
         .where(HOLD_OPEN, Hold.code != NEEDS_APPROVAL)
-        .order_by(Hold.id)
+        .order_by(Hold.id),
+        execution_options=KEPT,
     )
     labels: dict[tuple[int, str, int], list[str]] = defaultdict(list)
     for row in held:
@@ -248,7 +255,7 @@ def load_proposed(session: Session, posting_ids: Collection[int]) -> Mapping[int
     """Return by posting id the values that an approver of several documents sees."""
     query = select(Posting).where(bulk.among(Posting.id, posting_ids))
     postings = session.scalars(query).all()
-    beside = answer(session, asked_beside(postings)) if postings else {}
+    beside = _load_beside_sent(session, postings) if postings else {}
     return {
         posting.id: Proposed(
             day=str((posting.content or {}).get("date", "")),
@@ -262,7 +269,7 @@ def load_proposed(session: Session, posting_ids: Collection[int]) -> Mapping[int
 def load_beside(session: Session, posting_id: int | None) -> BesideSent:
     """Return the data beside the content of one posting, for its approver."""
     posting = session.get(Posting, posting_id) if posting_id is not None else None
-    return answer(session, asked_beside([posting]))[posting.id] if posting else BesideSent()
+    return _load_beside_sent(session, [posting])[posting.id] if posting else BesideSent()
 
 
 @dataclass(frozen=True, slots=True)

@@ -454,7 +454,7 @@ def question_values(
     seen = hold_pane.seen_hashes(chosen)
     page = Together(store.reading(), KEPT)
     left = page.ask(_beyond(cause, chosen))
-    comes_to = balance(chosen, foresee(store.reading(), g.actor, seen, page))
+    comes_to = balance(chosen, foresee(store.reading(), g.actor, seen))
     return {
         "chosen": chosen,
         "balance": comes_to,

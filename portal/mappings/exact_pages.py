@@ -43,10 +43,10 @@ def exact() -> Response:
     """Show all missing values that exactly one value fits, and those left out."""
     shared_queries = Together(store.reading(), KEPT)
     tables = shared_queries.ask(mapping_lists.asked_tables(g.company.id))
-    fixers = shared_queries.ask(fixes.asked_fixers(g.actor))
+    fixers = fixes.list_fixers(store.reading(), g.actor)
     matches = exact_matches.exact_matches(store.reading(), g.company.id, beside=shared_queries)
     picked_ids = {match.row.cause_id for match in matches.exact}
-    return _show_matches(matches, picked_ids, {}, tables=tables.value, fixers=fixers.value)
+    return _show_matches(matches, picked_ids, {}, tables=tables.value, fixers=fixers)
 
 
 def _show_matches(
