@@ -43,13 +43,12 @@ from holding.db.models.columns import NOW, PushState, among_words, from_minor, m
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.models.rules import ALWAYS
 from holding.db.refusal import duration, plural
-from holding.db.together import answer
 from holding.platform import processes
 from holding.platform.states import GONE, NOT_THERE, OTHER_COMPANY, STORED_OTHERWISE
 from holding.posting import holds
 from holding.programs.known_schemas import schemas
 from holding.programs.world import program
-from holding.rulesets.target_ways import late_calls
+from holding.rulesets.target_ways import load_late_calls
 from holding.trials import findings, fixed_codes
 from holding.trials.findings import Code, Finding, owner_of
 from holding.trials.waiting_documents import (
@@ -646,7 +645,8 @@ def _delayed(session: Session, connection: Connection, now: datetime) -> Iterato
         words = f"The source {name} has not been read for more than 10 minutes: {wrong}"
         todo = f"Look at {name}, or ask who runs it."
         yield Diagnosis(Topic.DELAYED, words, todo, code="source_away")
-    for name, (count, longest) in answer(session, late_calls(connection.company_id, now)).items():
+    late_calls = load_late_calls(session, connection.company_id, now)
+    for name, (count, longest) in late_calls.items():
         long = duration(int(longest.total_seconds()) // 60)
         told = plural(count, "change")
         words = (

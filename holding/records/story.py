@@ -40,7 +40,7 @@ from holding.programs.replay import replay_for_page
 from holding.records import accepted_differences
 from holding.records.accepted_differences import Accepted
 from holding.records.story_holds import HeldBy, holds_of
-from holding.rulesets.publication import asked_files
+from holding.rulesets.publication import files_of
 from rules.outcomes import Decision, Lineage, Outcome, Verdict
 from rules.values.canonical import PostingState
 
@@ -330,7 +330,6 @@ def load_case(session: Session, record_id: int, posting_id: int | None = None) -
     person_ids += [one.person_id for one in versions]
     person_ids += [rules.author_id, rules.published_by_id] if rules else []
     people = names_of(session, person_ids)
-    files = page.ask(asked_files(rules.id)) if rules else None
     return Case(
         company=session.get_one(Company, record.company_id),
         record=record,
@@ -341,7 +340,7 @@ def load_case(session: Session, record_id: int, posting_id: int | None = None) -
         evaluation=evaluation,
         outcome=replay_for_page(session, evaluation.id) if evaluation else None,
         rules=rules,
-        files=files.value if files else {},
+        files=files_of(session, rules.id) if rules else {},
         approvals=approvals.value,
         holds=tuple(one for one in holds.value if _concerns(one, posting)),
         sent=sent.value,

@@ -14,7 +14,6 @@ from grammar.parsing.parser import parse
 from holding.db.bulk import Columns, of
 from holding.db.models import Change, Company, MappingEntry, MappingTable, Person, RulesetVersion
 from holding.db.models.columns import ChangeState
-from holding.db.together import Question
 from holding.mappings.entries import entry_text
 from holding.rulesets.admission import rule_sources
 from holding.rulesets.publication import OPEN_STATES
@@ -187,7 +186,7 @@ def in_force_no(session: Session, company_id: int) -> int | None:
     )
 
 
-def asked_numbers(company_id: int) -> Question[Numbers]:
+def load_numbers(session: Session, company_id: int) -> Numbers:
     """Return the number of the current version, and the next number."""
     of_company = RulesetVersion.company_id == company_id
     last = select(func.coalesce(func.max(RulesetVersion.no), 0)).where(of_company).scalar_subquery()
@@ -197,7 +196,7 @@ def asked_numbers(company_id: int) -> Question[Numbers]:
         .where(Company.id == company_id)
         .scalar_subquery()
     )
-    row = (yield select(now.label("in_force"), last.label("last"))).one()
+    row = session.execute(select(now.label("in_force"), last.label("last"))).one()
     return Numbers(in_force=row.in_force, following=row.last + 1)
 
 
@@ -226,16 +225,16 @@ class Kept:
     declared: str
 
 
-def asked_kept_entries(
-    company_id: int, before: Mapping[str, str], after: Mapping[str, str]
-) -> Question[tuple[Kept, ...]]:
+def list_kept_entries(
+    session: Session, company_id: int, before: Mapping[str, str], after: Mapping[str, str]
+) -> tuple[Kept, ...]:
     """Return stored entries of rows that differ between the files, unless the new files agree with
     them.
     """
     changed = _changed(*(tuple(sorted(one.items())) for one in (before, after)))[:MOST]
     if not changed:
         return ()
-    stored_entries = yield (
+    stored_entries = session.execute(
         select(MappingTable.name, MappingEntry)
         .join(MappingEntry, MappingEntry.table_id == MappingTable.id)
         .where(

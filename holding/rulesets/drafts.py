@@ -15,7 +15,6 @@ from holding.db.bulk import Columns, of
 from holding.db.models import Change, ChangeComment, Company, Person, RuleDraft
 from holding.db.models.columns import ChangeState
 from holding.db.refusal import Refusal
-from holding.db.together import Question
 from holding.platform.events import record_event
 from holding.rulesets import publication
 from holding.rulesets.admission import RULES, Report, rule_sources
@@ -361,11 +360,11 @@ def restart_drafts(session: Session, actor: Actor, now: datetime) -> BegunAgain 
     return BegunAgain(version.no, clashes)
 
 
-def asked_comments(change_id: int) -> Question[tuple[Comment, ...]]:
+def list_comments(session: Session, change_id: int) -> tuple[Comment, ...]:
     """Return the comments of a change, oldest first."""
     query = COMMENT.select().join(Person, Person.id == ChangeComment.person_id)
     query = query.where(ChangeComment.change_id == change_id)
-    return COMMENT.each((yield query.order_by(ChangeComment.id)))
+    return COMMENT.each(session.execute(query.order_by(ChangeComment.id)))
 
 
 @dataclass(frozen=True, slots=True)

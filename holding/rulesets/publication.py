@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 from grammar.parsing.parser import parse
 from holding.access.actors import Actor, may
 from holding.access.people import names_of, who_may
+from holding.db.kept_plans import KEPT
 from holding.db.models import Change, ChangeFile, Company, RuleFile
 from holding.db.models.columns import ChangeState
 from holding.db.refusal import Refusal, plural
-from holding.db.together import Question, answer
 from holding.platform.changes import lock_company
 from holding.platform.events import record_event
 from holding.rulesets import admission, recorded_backtests
@@ -174,18 +174,14 @@ def files_of(session: Session, ruleset_version_id: int) -> dict[str, str]:
     """Return all files of a published version, cached in the session because they never change."""
     known: dict[int, dict[str, str]] = session.info.setdefault(_FILES, {})
     if ruleset_version_id not in known:
-        known[ruleset_version_id] = answer(session, asked_files(ruleset_version_id))
+        rows = session.execute(
+            select(RuleFile.path, RuleFile.body)
+            .where(RuleFile.ruleset_version_id == ruleset_version_id)
+            .order_by(RuleFile.path),
+            execution_options=KEPT,
+        )
+        known[ruleset_version_id] = {row.path: row.body for row in rows}
     return {**known[ruleset_version_id]}
-
-
-def asked_files(ruleset_version_id: int) -> Question[dict[str, str]]:
-    """Return the files of a version, as a question of a combined query."""
-    rows = yield (
-        select(RuleFile.path, RuleFile.body)
-        .where(RuleFile.ruleset_version_id == ruleset_version_id)
-        .order_by(RuleFile.path)
-    )
-    return {row.path: row.body for row in rows}
 
 
 def lock_publishable(session: Session, change_no: int, actor: Actor) -> Change | Refusal:

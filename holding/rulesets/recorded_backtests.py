@@ -15,7 +15,6 @@ from holding.access.people import FALLBACK_TEAM, ensure_team, names_of
 from holding.db.models import Backtest, Change, Company, Person, RuleFile, RulesetVersion
 from holding.db.models.columns import moment_text
 from holding.db.refusal import Refusal, plural
-from holding.db.together import Question, answer
 from holding.mappings.fixes import Seeded, seed
 from holding.platform import row_seals
 from holding.platform.changes import next_revision, wake_all_unsent
@@ -151,12 +150,7 @@ class Decided:
 
 def deciding_backtest(session: Session, company_id: int, ruleset_hash: str) -> Decided | None:
     """Return the newest recorded backtest of exactly these rules, or None."""
-    return answer(session, asked_deciding_backtest(company_id, ruleset_hash))
-
-
-def asked_deciding_backtest(company_id: int, ruleset_hash: str) -> Question[Decided | None]:
-    """Return the deciding backtest, as a question of a combined query."""
-    found = yield (
+    found = session.execute(
         select(Backtest, _OLD_NO)
         .where(Backtest.company_id == company_id, Backtest.hash == ruleset_hash)
         .order_by(Backtest.id.desc())

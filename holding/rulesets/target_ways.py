@@ -17,10 +17,10 @@ from connectors.contract.pulls import DOCUMENT_TYPES, types_taken
 from holding.access.actors import SYSTEM, Actor
 from holding.connections import connections
 from holding.db import bulk
+from holding.db.kept_plans import KEPT, at_most
 from holding.db.models import Connection, Delivery, Event, Record, Version
 from holding.db.models.columns import NOW, Moment, moment_of
 from holding.db.refusal import Refusal, in_a_row
-from holding.db.together import Given, Question, at_most
 from holding.platform.changes import lock_company
 from rules.decisions.document_rules import COMPANY
 from rules.facts import Conflict
@@ -264,9 +264,9 @@ def company_code(settings: Mapping[str, Any], company: str) -> str:
     return _text(settings) or company
 
 
-def late_calls(company_id: int, now: datetime) -> Question[Late]:
+def load_late_calls(session: Session, company_id: int, now: datetime) -> Late:
     """Return the sources that reported changes late in the last hour."""
-    told = (yield Given(_lately(company_id), {_SINCE.key: now - LATELY})).scalar()
+    told = session.scalar(_lately(company_id), {_SINCE.key: now - LATELY}, execution_options=KEPT)
     late: dict[str, tuple[int, timedelta]] = {}
     for name, at, stamp in json.loads(told or "[]"):
         length = _after(moment_of(at), stamp)

@@ -13,9 +13,9 @@ from connectors.contract.pulls import ImportedByHand
 from grammar.text.finding_codes import ErrorClass
 from holding.db import bulk
 from holding.db.bulk import Columns, of
+from holding.db.kept_plans import KEPT
 from holding.db.models import Attempt, Connection, Person, Posting, Push, Record, Request, Run
 from holding.db.models.columns import AttemptState, PushState, RequestState, RunState
-from holding.db.together import Question
 from rules.values.canonical import PostingState
 
 A_PAGE = 50
@@ -239,7 +239,7 @@ def _failed(state: RunState, counts: Mapping[str, Any]) -> bool:
     return state == RunState.FAILED or int(counts.get("failed", 0)) > 0
 
 
-def runs_of_connection(company_id: int, connection_id: int) -> Question[tuple[RunRow, ...]]:
+def list_runs(session: Session, company_id: int, connection_id: int) -> tuple[RunRow, ...]:
     """Return the connection's last runs: failed ones first, then the newest."""
     latest = (
         select(Run.id, Run.state, Run.counts)
@@ -247,11 +247,16 @@ def runs_of_connection(company_id: int, connection_id: int) -> Question[tuple[Ru
         .order_by(Run.id.desc())
         .limit(LOOKED_AT)
     )
-    failed_by_run = {run.id: _failed(run.state, run.counts) for run in (yield latest).all()}
+    failed_by_run = {
+        run.id: _failed(run.state, run.counts)
+        for run in session.execute(latest, execution_options=KEPT).all()
+    }
     chosen = sorted(failed_by_run, key=lambda run_id: not failed_by_run[run_id])[:A_SLICE]
     if not chosen:
         return ()
-    rows = RUN.each((yield run_columns().where(bulk.among(Run.id, chosen))))
+    rows = RUN.each(
+        session.execute(run_columns().where(bulk.among(Run.id, chosen)), execution_options=KEPT)
+    )
     return tuple(sorted(rows, key=lambda run: chosen.index(run.id)))
 
 

@@ -19,6 +19,7 @@ from holding.access.actors import SYSTEM, Actor
 from holding.connections.connections import log_connection_event as tell_of
 from holding.connections.connections import permitted
 from holding.db import bulk
+from holding.db.kept_plans import KEPT
 from holding.db.models import (
     Company,
     Connection,
@@ -36,7 +37,6 @@ from holding.db.models import (
 from holding.db.models.columns import DUE, LEASED, NOW, UploadState, among_words
 from holding.db.models.postings import IN_FLIGHT_STATES
 from holding.db.refusal import Refusal, plural
-from holding.db.together import Question, answer
 from holding.programs.world import UnreadableRulesError, program, target_connections
 from holding.runs.date_ranges import add_run, log_run_start
 from holding.runs.range_preview import postings_under_way
@@ -113,11 +113,9 @@ def follow_rules(session: Session, now: datetime) -> set[int]:
     return unreadable
 
 
-def of_target(company_id: int, *words: str) -> Question[dict[str, Daily]]:
-    """Return document type -> its daily run to a target that rules call by these words,
-    as a query.
-    """
-    rows = yield from _asked_rows(company_id, *words)
+def load_daily_runs(session: Session, company_id: int, *words: str) -> dict[str, Daily]:
+    """Return document type -> its daily run to a target that rules call by these words."""
+    rows = _rows(session, company_id, *words)
     return {
         doc_type: Daily(row.at, row.zone, row.active, row.next_at, row.last_day)
         for doc_type, row in rows.items()
@@ -125,12 +123,9 @@ def of_target(company_id: int, *words: str) -> Question[dict[str, Daily]]:
 
 
 def _rows(session: Session, company_id: int, *words: str) -> dict[str, Schedule]:
-    return answer(session, _asked_rows(company_id, *words))
-
-
-def _asked_rows(company_id: int, *words: str) -> Question[dict[str, Schedule]]:
-    rows = yield (
-        select(Schedule).where(Schedule.company_id == company_id, Schedule.next_at.is_not(None))
+    rows = session.execute(
+        select(Schedule).where(Schedule.company_id == company_id, Schedule.next_at.is_not(None)),
+        execution_options=KEPT,
     )
     parts = ((row.route.partition("."), row) for row in rows.scalars())
     return {doc_type: row for (word, _, doc_type), row in parts if word in words}

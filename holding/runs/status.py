@@ -1,7 +1,7 @@
 """Show the status of each connection by document type, the stopped routes and the latest runs."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, aliased
 
 from holding.connections.limits import is_near_limit
 from holding.db.bulk import Columns, known, of, whole_sum
+from holding.db.kept_plans import KEPT
 from holding.db.models import (
     Company,
     Connection,
@@ -26,7 +27,6 @@ from holding.db.models import (
 from holding.db.models.columns import BreakerState, KeyState, RunState, StopState, is_word
 from holding.db.models.rules import ROUTE_STOPPED
 from holding.db.refusal import Sums, by_key, of_posting, plural
-from holding.db.together import KEPT, Question, Together, answer
 from holding.programs.world import program, target_connections
 from rules.values.canonical import PostingState
 
@@ -270,30 +270,20 @@ def _money(session: Session, company_id: int) -> dict[str, Sums]:
     return by_key((route, code, found) for route, code, found in session.execute(query))
 
 
-def pills(
-    page: Together, session: Session, company_id: int, wanted: Collection[Place]
-) -> Callable[[], Mapping[Place, Pill]]:
-    """Return a function for the status of each (connection, document type).
-
-    Its queries run with the page's queries.
-    """
+def load_pills(
+    session: Session, company_id: int, wanted: Collection[Place]
+) -> Mapping[Place, Pill]:
+    """Return the status of each (connection, document type)."""
     if not wanted:
-        return dict
+        return {}
     zone = session.get_one(Company, company_id).zone
-    stopped = page.ask(stop_pills_query({connection_id for connection_id, _ in wanted}, zone))
-    newest = page.ask(newest_runs_query(wanted))
-
-    def found() -> Mapping[Place, Pill]:
-        stops, runs = stopped.value, newest.value
-        waiting = page.ask(ready_counts_query([company_id], stops)).value if stops else {}
-        return {
-            place: combine(
-                stops.get(place[0]), run_pill(runs.get(place), zone), waiting.get(place, 0)
-            )
-            for place in wanted
-        }
-
-    return found
+    stops = stop_pills(session, {connection_id for connection_id, _ in wanted}, zone)
+    runs = _load_newest_runs(session, wanted)
+    waiting = _count_ready(session, [company_id], stops) if stops else {}
+    return {
+        place: combine(stops.get(place[0]), run_pill(runs.get(place), zone), waiting.get(place, 0))
+        for place in wanted
+    }
 
 
 def posted_places(session: Session, company_id: int) -> frozenset[Place]:
@@ -364,19 +354,15 @@ def _when(moment: datetime, zone: str) -> str:
 
 def stop_pills(session: Session, ids: Collection[int], zone: str) -> dict[int, Pill]:
     """Return why connections are stopped or soon will be, by connection id."""
-    return answer(session, stop_pills_query(ids, zone))
-
-
-def stop_pills_query(ids: Collection[int], zone: str) -> Question[dict[int, Pill]]:
-    """Return why connections are stopped or soon will be, as a query."""
     own_keys = ConnectionKey.connection_id == Connection.id
     has_key = exists().where(own_keys).label("ended")
     waits = exists().where(own_keys, ConnectionKey.state == KeyState.NEW).label("waits")
-    rows = yield (
+    rows = session.execute(
         select(Connection, Throttle, has_key, waits, Company.live)
         .join(Company, Company.id == Connection.company_id)
         .outerjoin(Throttle, Throttle.connection_id == Connection.id)
-        .where(Connection.id.in_(ids))
+        .where(Connection.id.in_(ids)),
+        execution_options=KEPT,
     )
     stops = {
         one.id: NOT_LIVE if not live else _stop(one, row, zone, _without_key(one, had, new=new))
@@ -419,15 +405,16 @@ def _without_key(connection: Connection, had: bool, *, new: bool) -> tuple[str, 
     return ("Not connected", NOT_CONNECTED) if new else ("Key needed", KEY_NEEDED)
 
 
-def ready_counts_query(
-    companies: Collection[int], ids: Collection[int]
-) -> Question[dict[Place, int]]:
+def _count_ready(
+    session: Session, companies: Collection[int], ids: Collection[int]
+) -> dict[Place, int]:
     """Return how many documents are ready to send, by place, from the index of open postings."""
-    rows = yield (
+    rows = session.execute(
         select(Posting.connection_id, Posting.doc_type, func.count())
         .where(Posting.company_id.in_(companies), text(_OPEN))
         .where(Posting.connection_id.in_(ids), Posting.state == PostingState.READY)
-        .group_by(Posting.connection_id, Posting.doc_type)
+        .group_by(Posting.connection_id, Posting.doc_type),
+        execution_options=KEPT,
     )
     return {(connection_id, doc_type): count for connection_id, doc_type, count in rows}
 
@@ -446,11 +433,11 @@ def of_companies(
     ids_by_zone: dict[str, set[int]] = defaultdict(set)
     for place, company_id in company_of.items():
         ids_by_zone[zones[company_id]].add(place[0])
-    page = Together(session, KEPT)
-    stop_answers = [page.ask(stop_pills_query(ids, zone)) for zone, ids in ids_by_zone.items()]
-    runs = page.ask(newest_runs_query(list(company_of))).value
-    stopped = {key: stop for one in stop_answers for key, stop in one.value.items()}
-    waiting = answer(session, ready_counts_query(list(wanted), list(stopped))) if stopped else {}
+    stopped: dict[int, Pill] = {}
+    for zone, ids in ids_by_zone.items():
+        stopped |= stop_pills(session, ids, zone)
+    runs = _load_newest_runs(session, list(company_of))
+    waiting = _count_ready(session, list(wanted), list(stopped)) if stopped else {}
     worst: dict[int, tuple[Place, Pill]] = {}
     for place in sorted(company_of, key=lambda one: _ended(runs.get(one)), reverse=True):
         last = run_pill(runs.get(place), zones[company_of[place]])
@@ -468,10 +455,10 @@ def _ended(run: LastRun | None) -> datetime:
 def last_run(session: Session, connection_id: int, doc_type: str) -> LastRun | None:
     """Return the newest run that sends, or None."""
     place = (connection_id, doc_type)
-    return answer(session, newest_runs_query([place])).get(place)
+    return _load_newest_runs(session, [place]).get(place)
 
 
-def newest_runs_query(wanted: Collection[Place]) -> Question[dict[Place, LastRun]]:
+def _load_newest_runs(session: Session, wanted: Collection[Place]) -> dict[Place, LastRun]:
     """Return the newest sending run of each place, by index."""
     newest = [
         select(Run.id)
@@ -482,5 +469,7 @@ def newest_runs_query(wanted: Collection[Place]) -> Question[dict[Place, LastRun
         .scalar_subquery()
         for connection_id, doc_type in wanted
     ]
-    rows = yield _LAST.select().where(Run.id.in_(newest)).order_by(Run.id)
+    rows = session.execute(
+        _LAST.select().where(Run.id.in_(newest)).order_by(Run.id), execution_options=KEPT
+    )
     return {(run.connection_id, run.doc_type): run for run in _LAST.each(rows)}

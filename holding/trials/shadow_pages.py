@@ -21,7 +21,6 @@ from holding.db.models import (
     ShadowVerdict,
 )
 from holding.db.models.columns import BacktestEnd, ShadowEnd, to_minor
-from holding.db.together import Question, answer
 from holding.trials.backtests import counted
 from rules.comparison.two_sides import Money, Tally
 from rules.outcomes import APPROVE, NO_ROUTE, is_stricter
@@ -184,12 +183,7 @@ RUNS = Columns(
 
 def shadow_of_change(session: Session, company_id: int, change_id: int) -> ShownShadow | None:
     """Return the latest shadow of a change, or None."""
-    return answer(session, shadow_query(company_id, change_id))
-
-
-def shadow_query(company_id: int, change_id: int) -> Question[ShownShadow | None]:
-    """Create the query for the latest shadow of a change, to run together with other queries."""
-    found = yield (
+    found = session.execute(
         SHADOWS.select()
         .where(Shadow.company_id == company_id, Shadow.change_id == change_id)
         .order_by(Shadow.id.desc())
@@ -290,12 +284,7 @@ class Counts:
 
 def backtest_of_change(session: Session, company_id: int, change_id: int) -> ShownRun | None:
     """Return the latest backtest of a change, or None."""
-    return answer(session, backtest_query(company_id, change_id))
-
-
-def backtest_query(company_id: int, change_id: int) -> Question[ShownRun | None]:
-    """Create the query for the latest backtest of a change, to run together with other queries."""
-    found = yield (
+    found = session.execute(
         RUNS.select()
         .join(RulesetVersion, RulesetVersion.id == BacktestRun.old_id)
         .outerjoin(Person, Person.id == BacktestRun.person_id)
@@ -374,14 +363,13 @@ def _results() -> Select[Any]:
     )
 
 
-def asked_stopped(change_id: int, *, most: int) -> Question[tuple[ListedResult, ...]]:
-    """Create the query for posted documents that the change would have stopped, largest amount
-    first.
+def list_stopped(session: Session, change_id: int, *, most: int) -> tuple[ListedResult, ...]:
+    """Return posted documents that the change would have stopped, largest amount first.
 
     Only the change's latest backtest has results.
     """
     runs = select(BacktestRun.id).where(BacktestRun.change_id == change_id)
     query = _results().where(BacktestResult.run_id.in_(runs), BacktestResult.stops)
     largest = query.order_by(BacktestResult.amount.desc(), BacktestResult.record_id.desc())
-    found = yield largest.limit(most)
+    found = session.execute(largest.limit(most))
     return RESULTS.each(found)

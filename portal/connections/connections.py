@@ -18,7 +18,7 @@ from holding.connections import (
     sale_issuers,
 )
 from holding.db.refusal import Refusal, plural
-from holding.db.together import KEPT, Together, answer
+from holding.db.together import KEPT, answer
 from holding.intake import deliveries, pulls, receive
 from holding.mappings import list_turns
 from holding.operations.queues import load_endpoints
@@ -42,7 +42,7 @@ def listing() -> Response:
     session = store.reading()
     rows = connections.list_connections(session, g.company.id)
     targets, sources = ([row for row in rows if row.is_target is side] for side in (True, False))
-    made = filters.target_pills(Together(session, KEPT), session, g.company.id, targets)()
+    made = filters.target_pills(session, g.company.id, targets)
     return store.respond(
         "connections/list.html",
         targets=[(row, [one for one in made if one.connection_id == row.id]) for row in targets],
@@ -279,15 +279,13 @@ _EMPTY = ("runs", "queue", "snapshots", "lists", "recounted", "refused", "faults
 def connection_values(row: connections.ConnectionRow) -> dict[str, object]:
     """Return the values of a connection's page."""
     session = store.reading()
-    company, target, page = g.company.id, row.is_target, Together(session, KEPT)
-    pills = filters.target_pills(page, session, company, [row])
+    company, target = g.company.id, row.is_target
+    pills = filters.target_pills(session, company, [row])
     each: dict[str, object] = {"told": connections.list_events(session, company, row.id)}
     first = today() - timedelta(days=30)
     if target:
-        each["nights"] = answer(
-            session, schedules.of_target(company, row.name, row.connector), KEPT
-        )
-        each["runs"] = answer(session, run_history.runs_of_connection(company, row.id), KEPT)
+        each["nights"] = schedules.load_daily_runs(session, company, row.name, row.connector)
+        each["runs"] = run_history.list_runs(session, company, row.id)
         each["queue"] = connections.list_queued(session, row.id)
         each["snapshots"] = connections.list_snapshots(session, row.id)
         each["faults"] = answer(session, stored_faults.faults_query(company, row.id), KEPT)
@@ -307,7 +305,7 @@ def connection_values(row: connections.ConnectionRow) -> dict[str, object]:
         "escalations": _list_escalations(row) if target else (),
         "row": row,
         "coming": filters.coming_runs,
-        "cards": [(pill, figures.get(pill.doc_type)) for pill in pills()],
+        "cards": [(pill, figures.get(pill.doc_type)) for pill in pills],
         "new_hours": publication.waiting_hours(session, company, row.name) if target else (),
         "rates": confirmed_rates.of_connection(session, row.id) if target else None,
         "tells_unit": isinstance(registry.targets().get(row.connector), TellsItems),

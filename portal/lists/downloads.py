@@ -18,7 +18,7 @@ from holding.access.actors import HideOf
 from holding.connections import connections as connection_rows
 from holding.db.models.columns import PushState, from_minor, moment_text
 from holding.db.refusal import Refusal, plural, seconds_since
-from holding.db.together import Together, answer
+from holding.db.together import answer
 from holding.operations import stuck_work
 from holding.operations.queues import Pace, Queue, load_queues, measure_paces
 from holding.operations.target_figures import WorkerRow, list_workers, target_figures
@@ -287,7 +287,7 @@ def _connection_rows() -> Iterator[list[Written]]:
     session = store.reading()
     rows = connection_rows.list_connections(session, g.company.id)
     targets, sources = ([row for row in rows if row.is_target is side] for side in (True, False))
-    pills = filters.target_pills(Together(session), session, g.company.id, targets)()
+    pills = filters.target_pills(session, g.company.id, targets)
     for row in targets:
         own_pills = [pill for pill in pills if pill.connection_id == row.id]
         pill_cells = [(pill.doc_type, pill.text, pill.detail) for pill in own_pills] or [

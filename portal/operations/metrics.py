@@ -33,7 +33,7 @@ from holding.operations.target_figures import (
     target_figures,
 )
 from holding.platform import backup, processes
-from holding.rulesets.target_ways import late_calls
+from holding.rulesets.target_ways import load_late_calls
 from portal.web import filters, forms, request_guard, store
 from portal.web.observation import request_figures
 from portal.web.permissions import needs, public
@@ -217,7 +217,7 @@ def _shown() -> dict[str, object]:
     paces = measure_paces(session, company, queues, g.now)
     targets = target_figures(session, company, g.now)
     waits = load_waits(session, company, g.now)
-    late = answer(session, late_calls(company, g.now), KEPT)
+    late = load_late_calls(session, company, g.now)
     copy = answer(session, backup.newest_backup_query(), KEPT)
     here = g.now.astimezone(filters.zone())
     running = sum(one.state is WorkerState.RUNNING for one in workers)

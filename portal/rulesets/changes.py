@@ -10,7 +10,6 @@ from typing import Final
 from flask import Blueprint, Response, abort, g, request, url_for
 
 from holding.db.refusal import Refusal, plural
-from holding.db.together import Answer, Together, answer
 from holding.operations import planning
 from holding.platform import processes
 from holding.rulesets import (
@@ -73,45 +72,37 @@ def _review(
     stopped: Refusal | None = None,
     proofs: store.Proofs = store.NO_PROOFS,
 ) -> Response:
-    together = Together(store.reading())
+    session = store.reading()
     differs = change.current or (change.is_published and change.base_id is not None)
-    before = together.ask(publication.asked_files(change.base_id or 0))
-    deciding_backtest = together.ask(
-        recorded_backtests.asked_deciding_backtest(g.company.id, change.hash)
-    )
-    numbers = together.ask(change_list.asked_numbers(g.company.id))
-    shadow = together.ask(shadow_pages.shadow_query(g.company.id, change.change_id))
-    comments = together.ask(drafts.asked_comments(change.change_id))
-    backtest = backtests.Asked.of(change, together)
-    kept_entries = _ask_kept_entries(change, before.value, together)
+    before = publication.files_of(session, change.base_id or 0)
     return store.respond(
         "rulesets/change.html",
-        {**backtest.shown(), **proofs},
+        {**backtests.backtest_values(change), **proofs},
         status=status,
         declared=sum(len(TEST_START.findall(text)) for text in change.files.values()),
         found=tested,
         untested=stopped,
         change=change,
-        between=difference(before.value, change.files) if differs else None,
-        kept=kept_entries.value if kept_entries else (),
-        numbers=numbers.value,
+        between=difference(before, change.files) if differs else None,
+        kept=_list_kept_entries(change, before),
+        numbers=change_list.load_numbers(session, g.company.id),
         held=filters.count_held(),
-        backtest=deciding_backtest.value,
+        backtest=recorded_backtests.deciding_backtest(session, g.company.id, change.hash),
         refusal=_refuse_publishing(change) if change.waits else None,
-        shadow=shadow.value,
-        comments=comments.value,
+        shadow=shadow_pages.shadow_of_change(session, g.company.id, change.change_id),
+        comments=drafts.list_comments(session, change.change_id),
         problems=problems or {},
         today=filters.moment(g.now).partition(" ")[0],
     )
 
 
-def _ask_kept_entries(
-    change: publication.ReadChange, before: Mapping[str, str], together: Together
-) -> Answer[tuple[change_list.Kept, ...]] | None:
+def _list_kept_entries(
+    change: publication.ReadChange, before: Mapping[str, str]
+) -> tuple[change_list.Kept, ...]:
     """Return the stored entries that publishing leaves unchanged, whatever the files contain."""
     if not (change.waits and before):
-        return None
-    return together.ask(change_list.asked_kept_entries(g.company.id, before, change.files))
+        return ()
+    return change_list.list_kept_entries(store.reading(), g.company.id, before, change.files)
 
 
 def _refuse_publishing(change: publication.ReadChange) -> Refusal | None:
@@ -271,7 +262,7 @@ def version(no: int) -> Response:
     in_force = g.company.ruleset_version_id
     files = publication.files_of(session, version_row.version_id)
     before = publication.files_of(session, in_force) if in_force is not None else {}
-    kept_entries = answer(session, change_list.asked_kept_entries(g.company.id, before, files))
+    kept_entries = change_list.list_kept_entries(session, g.company.id, before, files)
     return store.respond(
         "rulesets/version.html",
         version=version_row,

@@ -10,7 +10,6 @@ from flask import Blueprint, Response, abort, g, jsonify, request, url_for
 from grammar.text.problem import Correction, Span, apply_correction
 from grammar.text.vocabulary import ACTIONS, CLAUSES, DECLARATIONS, RESERVED
 from holding.db.refusal import Refusal, plural
-from holding.db.together import answer
 from holding.rulesets import admission, change_list, drafts, rulebook
 from holding.rulesets.admission import Report
 from holding.rulesets.drafts import BegunAgain, OwnChange
@@ -371,8 +370,9 @@ def _states(change: OwnChange) -> dict[str, str]:
 
 def _kept_entries(change: OwnChange) -> tuple[change_list.Kept, ...]:
     """Return the stored rows that differ from the change's files; publishing keeps them."""
-    kept_query = change_list.asked_kept_entries(g.company.id, change.in_force, change.files())
-    return answer(store.reading(), kept_query)
+    return change_list.list_kept_entries(
+        store.reading(), g.company.id, change.in_force, change.files()
+    )
 
 
 def show_unsaved(path: str, text: str, refusal: Refusal) -> Response:

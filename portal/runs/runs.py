@@ -17,7 +17,6 @@ from holding.access.actors import HideOf
 from holding.connections import connections
 from holding.db.models.columns import PushState
 from holding.db.refusal import Refusal
-from holding.db.together import KEPT, Together
 from holding.evaluation import safety_stop
 from holding.platform import processes
 from holding.reconciliation import file_list
@@ -55,7 +54,7 @@ def listing() -> Response:
     """Show the runs of all connections or of one, newest first, filtered by the form."""
     session, company = store.reading(), g.company.id
     known = [row for row in connections.list_connections(session, company) if row.is_target]
-    targets = filters.target_pills(Together(session, KEPT), session, company, known)()
+    targets = filters.target_pills(session, company, known)
     asked = read_filter(request.args, ZoneInfo(g.company.zone))
     problems = dict(asked.problems)
     found: tuple[run_history.RunRow, ...] | Refusal = ()

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Self
+from typing import Final
 
 from flask import Blueprint, Response, abort, g, request, url_for
 
 from holding.db.refusal import Refusal, plural
-from holding.db.together import Answer, Together
 from holding.platform import processes
 from holding.records import record_rows
 from holding.rulesets import change_list, publication
@@ -37,10 +36,10 @@ VERSIONS: Final = 10
 def show(no: int) -> Response:
     """Show the progress of the backtest, or its matrix."""
     change = change_of(no)
-    asked = Asked.of(change, Together(store.reading()))
-    if asked.run.value is None:
+    values = backtest_values(change)
+    if values["run"] is None:
         abort(404)
-    return store.respond("rulesets/backtest.html", asked.shown(), change=change)
+    return store.respond("rulesets/backtest.html", values, change=change)
 
 
 @backtest_pages.post("/backtest", endpoint="begin")
@@ -127,34 +126,19 @@ def read_cell() -> dict[str, str]:
     return cell
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The questions of the part of a page about the backtest of a change."""
-
-    run: Answer[shadow_pages.ShownRun | None]
-    stopped: Answer[tuple[shadow_pages.ListedResult, ...]]
-
-    @classmethod
-    def of(cls, change: publication.ReadChange, together: Together) -> Self:
-        """Create the queries of this part, which run together with the other queries of the
-        page.
-        """
-        stopped = shadow_pages.asked_stopped(change.change_id, most=LARGEST)
-        run = shadow_pages.backtest_query(g.company.id, change.change_id)
-        return cls(together.ask(run), together.ask(stopped))
-
-    def shown(self) -> store.Context:
-        """Return the values of this part of the page."""
-        run = self.run.value
-        return {
-            "run": run,
-            "counts": shadow_pages.counts(run) if run else None,
-            "stopped": self.stopped.value,
-            "ending": backtests.ENDINGS[run.ending] if run and run.ending else "",
-            "labels": shadow_pages.LABELS,
-            "first_day": _day(g.now - timedelta(days=DAYS)),
-            "last_day": _day(g.now),
-        }
+def backtest_values(change: publication.ReadChange) -> store.Context:
+    """Return the template values about the backtest of a change."""
+    session = store.reading()
+    run = shadow_pages.backtest_of_change(session, g.company.id, change.change_id)
+    return {
+        "run": run,
+        "counts": shadow_pages.counts(run) if run else None,
+        "stopped": shadow_pages.list_stopped(session, change.change_id, most=LARGEST),
+        "ending": backtests.ENDINGS[run.ending] if run and run.ending else "",
+        "labels": shadow_pages.LABELS,
+        "first_day": _day(g.now - timedelta(days=DAYS)),
+        "last_day": _day(g.now),
+    }
 
 
 def _day(moment: datetime) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -40,7 +40,6 @@ from holding.platform.states import state_label
 from holding.records.trace import Step
 from holding.runs import status
 from holding.runs.schedules import Daily
-from holding.runs.status import pills
 from holding.worklist import ageing
 from portal.web import store
 from portal.web.request_guard import closed
@@ -410,28 +409,18 @@ class PillRow:
 
 
 def target_pills(
-    page: Together,
-    session: DatabaseSession,
-    company_id: int,
-    rows: Sequence[connections.ConnectionRow],
-) -> Callable[[], tuple[PillRow, ...]]:
-    """Return a function that gives the status pills of the targets among these connections.
-
-    Their queries run with the page's other queries.
-    """
+    session: DatabaseSession, company_id: int, rows: Sequence[connections.ConnectionRow]
+) -> tuple[PillRow, ...]:
+    """Return the status pills of the targets among these connections."""
     rows = [row for row in rows if row.is_target]
     named = {row.id: row.name for row in rows}
     wanted = [(row.id, doc_type) for row in rows for doc_type in document_types(row.connector)]
-    found = pills(page, session, company_id, wanted)
-
-    def rows_of_pills() -> tuple[PillRow, ...]:
-        posted = status.posted_places(session, company_id) if wanted else ()
-        return tuple(
-            PillRow(named[key], key, doc_type, made.text, TONES[made.tone], made.detail, made.stops)
-            for (key, doc_type), made in status.without_unposted(found(), posted).items()
-        )
-
-    return rows_of_pills
+    pills = status.load_pills(session, company_id, wanted)
+    posted = status.posted_places(session, company_id) if wanted else ()
+    return tuple(
+        PillRow(named[key], key, doc_type, made.text, TONES[made.tone], made.detail, made.stops)
+        for (key, doc_type), made in status.without_unposted(pills, posted).items()
+    )
 
 
 def worst_pills(

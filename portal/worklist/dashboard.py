@@ -14,7 +14,7 @@ from holding.db.together import KEPT, Together, answer
 from holding.intake import receive
 from holding.operations.idle_work import load_waits, long_waits
 from holding.records import accepted_differences, credited_orders
-from holding.rulesets.target_ways import late_calls
+from holding.rulesets.target_ways import load_late_calls
 from holding.runs import run_history
 from holding.worklist import ageing, dashboard, filters, groups, search
 from holding.worklist.filters import Filter
@@ -71,7 +71,6 @@ def _shown() -> dict[str, object]:
     )
     late = page.ask(ageing.asked_late(company, most=TOP))
     connections = connection_rows.list_connections(session, company)
-    late_changes = page.ask(late_calls(company, g.now))
     kept_out = page.ask(
         dashboard.asked_kept_out(
             company, held, midnight - timedelta(days=KEPT_DAYS), g.company.currency
@@ -79,7 +78,6 @@ def _shown() -> dict[str, object]:
     )
     refused = page.ask(receive.refused_query(company, g.now))
     seen, days = page.ask(dashboard.asked_standing(company, midnight, today)).value
-    targets = target_status.target_pills(page, session, company, connections)
     booked, kept = asked_booked.value, asked_kept.value
     (causes, further_causes), (team_causes, _) = asked_causes.value
     own_causes = [group for group in team_causes if _may_act(group)]
@@ -101,8 +99,10 @@ def _shown() -> dict[str, object]:
         "causes_in_all": causes_in_all,
         "more_causes": causes_in_all - len(own_causes) - len(other_causes),
         "late": late.value,
-        "targets": targets(),
-        "waits": long_waits(load_waits(session, company, g.now), late_changes.value),
+        "targets": target_status.target_pills(session, company, connections),
+        "waits": long_waits(
+            load_waits(session, company, g.now), load_late_calls(session, company, g.now)
+        ),
         "kept_out": kept_out.value,
         "refused": () if g.actor.reach.limited else refused.value,
         "today": seen,

@@ -5,11 +5,10 @@ Here: that one. Not here: what pills say (holding/runs/status.py).
 
 from sqlalchemy.orm import Session
 
-from holding.db.together import Together
-from holding.runs.status import Pill, pills
+from holding.runs.status import Pill, load_pills
 
 
 def pill(session: Session, company_id: int, connection_id: int, doc_type: str) -> Pill:
     """What stops it now, else how its last run went."""
     place = (connection_id, doc_type)
-    return pills(Together(session), session, company_id, [place])()[place]
+    return load_pills(session, company_id, [place])[place]

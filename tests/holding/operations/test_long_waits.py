@@ -8,11 +8,10 @@ from sqlalchemy import select, update
 from holding.connections.master_data import month_of
 from holding.db.database import Database
 from holding.db.models import Company, Connection, Posting, Record, Throttle
-from holding.db.together import answer
 from holding.operations.idle_work import Part, load_waits, long_waits
 from holding.operations.latency import measure_latency
 from holding.operations.target_figures import list_workers, target_figures
-from holding.rulesets.target_ways import late_calls
+from holding.rulesets.target_ways import load_late_calls
 from holding.worklist.filters import own_companies
 from holding.worklist.search import find_whereabouts
 from tests.support.factories import make_company, make_person
@@ -26,7 +25,7 @@ Told = list[tuple[Part, str, int, int]]
 def told(database: Database, company: Company, now: datetime = LATER) -> Told:
     with database.read() as session:
         waited = load_waits(session, company.id, now)
-        found = long_waits(waited, answer(session, late_calls(company.id, now)))
+        found = long_waits(waited, load_late_calls(session, company.id, now))
     return [(one.part, one.connection, one.count, one.minutes) for one in found]
 
 

@@ -4,7 +4,6 @@ import pytest
 
 from holding.db.database import Database
 from holding.db.models import Company
-from holding.db.together import answer
 from holding.rulesets import change_list
 from holding.rulesets.change_list import Kept
 from holding.rulesets.recorded_backtests import Published
@@ -26,7 +25,7 @@ def shop(database: Database, company: Company, clock: SetClock) -> Shop:
 
 def kept(shop: Shop, before: dict[str, str], after: dict[str, str]) -> tuple[Kept, ...]:
     with shop.database.read() as session:
-        return answer(session, change_list.asked_kept_entries(shop.company.id, before, after))
+        return change_list.list_kept_entries(session, shop.company.id, before, after)
 
 
 def test_a_conversion_that_is_stored_is_not_changed_by_other_rules(shop: Shop) -> None:

@@ -12,7 +12,6 @@ from holding.access.actors import Actor
 from holding.db.database import Database
 from holding.db.models import Approval, Company, Event, Operation, Posting, Record, Run
 from holding.db.refusal import Refusal, check_figure
-from holding.db.together import answer
 from holding.runs import date_ranges, range_preview, run_history, run_search
 from holding.runs import status as pills
 from holding.runs.run_search import RunFilter
@@ -281,7 +280,7 @@ def test_a_connection_shows_its_own_runs_the_latest_that_failed_first(
                 session.add(Run(company_id=company.id, connection_id=connection_id, **given))
                 session.flush()
     with database.read() as session:
-        mine = answer(session, run_history.runs_of_connection(company.id, other))
+        mine = run_history.list_runs(session, company.id, other)
         assert {run.target for run in mine} == {"autocount"}
         assert [(run.state, run.failures) for run in mine] == [
             ("done", 1),
@@ -289,7 +288,7 @@ def test_a_connection_shows_its_own_runs_the_latest_that_failed_first(
             ("running", 0),
             ("done", 0),
         ]
-        assert answer(session, run_history.runs_of_connection(company.id + 1, other)) == ()
+        assert run_history.list_runs(session, company.id + 1, other) == ()
         every = run_search.search_runs(session, company.id, RunFilter())
         assert not isinstance(every, Refusal)
         assert [run.target for run in every] == ["autocount"] * 4 + ["aiaccount"] * 4

@@ -23,7 +23,6 @@ from holding.db.models import (
 )
 from holding.db.models.columns import BacktestEnd
 from holding.db.refusal import Refusal
-from holding.db.together import answer
 from holding.programs import posted_differences
 from holding.rulesets import publication, recorded_backtests
 from holding.trials import backtest_turns, backtests, shadow_pages
@@ -145,7 +144,7 @@ def test_each_cell_lists_its_records_and_the_stopped_ones_are_listed(shop: Shop)
     with shop.database.read() as session:
         both = shadow_pages.listed(session, run.id, cell)
         rest = shadow_pages.listed(session, run.id, cell, before=both[0].record_id)
-        stopped = answer(session, shadow_pages.asked_stopped(change_of(session, no).id, most=5))
+        stopped = shadow_pages.list_stopped(session, change_of(session, no).id, most=5)
         other = shadow_pages.listed(session, run.id, {**cell, "would": "ready"})
     assert [(one.number, one.state) for one in both] == [("SO-3", "ready"), ("SO-2", "posted")]
     assert [one.number for one in rest] == ["SO-2"]
