@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from sqlalchemy import String, bindparam, cast, func, or_, select
+from sqlalchemy import Select, String, bindparam, cast, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from holding.access.reach import EVERYTHING, Reach, of_ids
@@ -656,7 +656,8 @@ def _told_by(
         bulk.among(entry.value, spellings), other.table_id == entry.table_id, other.key == entry.key
     )
     related: dict[str, set[str]] = defaultdict(set)
-    for pairs in (under, former_values):
+    queries: list[Select[Any, Any]] = [under, former_values]
+    for pairs in queries:
         for value, other_value in session.execute(pairs.where(entry.table_id.in_(tables))):
             related[match_key(value)] |= _texts([other_value])
     return related

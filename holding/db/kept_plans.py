@@ -2,6 +2,8 @@
 
 A statement with the execution option `KEPT` is prepared, and the server plans it once for any
 values. Other statements are planned for their values. On other engines the option has no effect.
+
+It is a module of its own, because the statements of every domain name the option.
 """
 
 from typing import Any, Final

@@ -1,4 +1,7 @@
-"""Queries of a page as generators. New code executes its selects with the session instead."""
+"""Queries of a page as generators. New code executes its selects with the session instead.
+
+It is a module of its own, because it goes once its last callers execute their selects.
+"""
 
 from collections.abc import Generator, Mapping
 from typing import Any, Final, Generic, NamedTuple, TypeVar, cast

@@ -13,9 +13,9 @@ from holding.access.actors import Actor, may
 from holding.access.operations import once
 from holding.db import bulk
 from holding.db.bulk import Columns, of
+from holding.db.kept_plans import KEPT
 from holding.db.models import Attempt, Event, Hold, Note, Person, Push
 from holding.db.refusal import Refusal
-from holding.db.together import Question, answer
 from holding.holds.holds import Desk, Done, done_with, gone_refusal, read_done
 from holding.platform import row_seals
 from holding.platform.events import Fact, record_events
@@ -44,7 +44,7 @@ NOTE = Columns(
 )
 
 
-def of_record(record_id: int) -> Question[tuple[NoteRow, ...]]:
+def list_notes(session: Session, record_id: int) -> tuple[NoteRow, ...]:
     """Return the notes of a record, oldest first."""
     query = (
         NOTE.select()
@@ -52,7 +52,7 @@ def of_record(record_id: int) -> Question[tuple[NoteRow, ...]]:
         .where(Note.record_id == record_id)
         .order_by(Note.id)
     )
-    return NOTE.each((yield query))
+    return NOTE.each(session.execute(query, execution_options=KEPT))
 
 
 ACT: Final = "hold.assign"
@@ -156,16 +156,15 @@ def _fact(actor: Actor, hold: Hold, made: Done, now: datetime, op: str | None) -
 
 def unread_holds(session: Session, actor: Actor, holds: Collection[Hold]) -> frozenset[int]:
     """Return the holds whose current message this user has not opened."""
-    return answer(session, _unread(actor, holds))
-
-
-def _unread(actor: Actor, holds: Collection[Hold]) -> Question[frozenset[int]]:
     query = (
         select(Event.object, Event.body)
         .where(bulk.among(Event.record_id, sorted({hold.record_id for hold in holds})))
         .where(Event.act == OPENED, Event.person_id == actor.person_id)
     )
-    seen = {(row.object, row.body.get("message")) for row in (yield query)}
+    seen = {
+        (row.object, row.body.get("message"))
+        for row in session.execute(query, execution_options=KEPT)
+    }
     return frozenset(
         hold.id for hold in holds if (_object(hold.id), _mark(hold.message)) not in seen
     )
@@ -196,17 +195,18 @@ def opened_causes(session: Session, actor: Actor, holds: Collection[Hold]) -> fr
     )
 
 
-def load_message(session: Session, actor: Actor, hold_id: int) -> Question[Message | None]:
+def load_message(session: Session, actor: Actor, hold_id: int) -> Message | None:
     """Return the message of a hold if this user has opened it, otherwise None."""
     hold = session.get_one(Hold, hold_id)
-    if (yield from _unread(actor, [hold])):
+    if unread_holds(session, actor, [hold]):
         return None
-    rows = yield (
+    rows = session.execute(
         select(Attempt.error, Attempt.at)
         .join(Push, Push.id == Attempt.push_id)
         .where(Push.posting_id == hold.posting_id, Attempt.error.is_not(None))
         .order_by(Attempt.id.desc())
-        .limit(1)
+        .limit(1),
+        execution_options=KEPT,
     )
     answered = rows.first()
     words, at = answered if answered is not None and hold.of_push else (None, None)

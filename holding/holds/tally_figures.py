@@ -28,9 +28,9 @@ from sqlalchemy.orm import Session
 from holding.access.reach import is_limited
 from holding.db import bulk
 from holding.db.bulk import whole_sum
+from holding.db.kept_plans import KEPT
 from holding.db.models import Hold, HoldTally, TalliedRecord, TallyMark
 from holding.db.models.decisions import HOLD_OPEN
-from holding.db.together import KEPT, Question, answer
 from holding.holds import folding
 from holding.holds.folding import FINE, WHOLE_RECORD
 from holding.holds.shapes import (
@@ -61,7 +61,7 @@ class Stored(NamedTuple):
     """Rows as `tally_query` reads them, and the holds that are counted one by one."""
 
     rows: Sequence[tuple[Any, ...]]
-    holds: Sequence[Row[Any]]
+    holds: Sequence[Row[*tuple[Any, ...]]]
 
 
 class Tallied(NamedTuple):
@@ -153,7 +153,7 @@ def whole_records(session: Session, companies: Sequence[int]) -> dict[int, list[
     """Return by company the shapes of its records with open holds."""
     rows_by_company: dict[int, list[Tallied]] = {company_id: [] for company_id in companies}
     query = _whole(tuple(companies))
-    for one in _tallied(answer(session, _asked(session, companies, query), KEPT)):
+    for one in _tallied(_load_stored(session, companies, query)):
         if one.cause_id == WHOLE_RECORD:
             rows_by_company[one.company_id].append(one)
     return rows_by_company
@@ -187,13 +187,11 @@ def _live(rows: Iterable[Any]) -> Iterable[Tallied]:
         )
 
 
-def _asked(
-    session: Session, companies: Sequence[int], query: CompoundSelect[Any]
-) -> Question[Stored]:
+def _load_stored(session: Session, companies: Sequence[int], query: CompoundSelect[Any]) -> Stored:
     if is_limited(session):  # the tally is of all sources
         reachable_holds = folding.HELD.where(Hold.company_id.in_(companies))
-        return Stored((), (yield reachable_holds).all())
-    rows = [tuple(row) for row in (yield query).all()]
+        return Stored((), session.execute(reachable_holds, execution_options=KEPT).all())
+    rows = [tuple(row) for row in session.execute(query, execution_options=KEPT).all()]
     without_company = [row for row in rows if None in row]  # of thousands, without a call for each
     if not any(
         mark_count
@@ -201,7 +199,12 @@ def _asked(
         if company_id is None
     ):
         return Stored(rows, ())
-    return Stored(rows, (yield folding.HELD.where(Hold.record_id.in_(_marked(companies)))).all())
+    return Stored(
+        rows,
+        session.execute(
+            folding.HELD.where(Hold.record_id.in_(_marked(companies))), execution_options=KEPT
+        ).all(),
+    )
 
 
 def read_stored(session: Session, company_id: int, *, fine: bool = False) -> Stored:
@@ -210,7 +213,7 @@ def read_stored(session: Session, company_id: int, *, fine: bool = False) -> Sto
     With `fine`, causes are by source, target, and bands of amount and age.
     """
     query = _all_of(company_id, fine=fine)
-    return answer(session, _asked(session, [company_id], query), KEPT)
+    return _load_stored(session, [company_id], query)
 
 
 @lru_cache(maxsize=256)
@@ -236,18 +239,11 @@ def _chosen(rows: Iterable[Tallied], *, fine: bool) -> list[Tallied]:
 
 def of_causes(session: Session, company_id: int, causes: Sequence[int]) -> dict[int, Figure]:
     """Return the figure of each cause; causes without records are left out."""
-    return answer(session, asked_of_causes(session, company_id, causes))
-
-
-def asked_of_causes(
-    session: Session, company_id: int, causes: Sequence[int]
-) -> Question[dict[int, Figure]]:
-    """Return the figure of each cause, as a question of a combined query."""
     if not causes:
         return {}
     part = bulk.among(HoldTally.cause_id, causes)
     query = tally_query([company_id], part, _marked([company_id]))
-    rows = _tallied((yield from _asked(session, [company_id], query)))
+    rows = _tallied(_load_stored(session, [company_id], query))
     wanted = {*causes}
     return figures_by(
         (one for one in rows if one.cause_id in wanted), lambda one, _: (one.cause_id,)
@@ -377,22 +373,26 @@ def read_tally(session: Session, company_id: int, *, fine: bool = False) -> Tall
 
 def read_owner_waits(
     session: Session, company_id: int, since: Sequence[datetime], answer_by: datetime
-) -> Question[list[OwnerWait]]:
+) -> list[OwnerWait]:
     """Return what waits by owner, so that no entry spans one of the given times.
 
     `since` are times of opening, `answer_by` is a time of the answer deadline.
     """
     company_holds = folding.WAITING.where(Hold.company_id == company_id)
     if is_limited(session):  # the tally is of all sources
-        return _one_by_one((yield company_holds))
+        return _one_by_one(session.execute(company_holds, execution_options=KEPT))
     stale = _divided(company_id, since, answer_by)
-    rows = yield tally_query([company_id], HoldTally.cause_id < WHOLE_RECORD, stale)
+    rows = session.execute(
+        tally_query([company_id], HoldTally.cause_id < WHOLE_RECORD, stale), execution_options=KEPT
+    )
     waits = [
         parse_owner_wait(row.shape, row.currency, int(row.records), int(row.minor), int(row.blank))
         for row in rows
         if row.company_id is not None
     ]
-    return waits + _one_by_one((yield company_holds.where(Hold.record_id.in_(stale))))
+    return waits + _one_by_one(
+        session.execute(company_holds.where(Hold.record_id.in_(stale)), execution_options=KEPT)
+    )
 
 
 def _one_by_one(rows: Iterable[Any]) -> list[OwnerWait]:

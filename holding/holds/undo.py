@@ -14,11 +14,10 @@ from sqlalchemy.orm import Session, aliased
 from holding.access.actors import Actor
 from holding.access.operations import find_operation
 from holding.approvals import consent
-from holding.db import bulk
+from holding.db import bulk, kept_plans
 from holding.db.models import Approval, Dating, Operation, Posting, Push, Record, Release
 from holding.db.models.postings import IN_FLIGHT_STATES
 from holding.db.refusal import Refusal, plural
-from holding.db.together import Question
 from holding.holds.restored_assignments import PutBack, reopen_holds, restore_state
 from holding.platform.changes import wake_records
 from holding.platform.events import Fact, record_events
@@ -93,7 +92,7 @@ class Undoable:
     sends: bool
 
 
-def latest_undoable(actor: Actor, now: datetime) -> Question[Undoable | None]:
+def latest_undoable(session: Session, actor: Actor, now: datetime) -> Undoable | None:
     """Return the user's latest action that can still be undone."""
     if not Settings.from_env().undo_seconds:
         return None
@@ -109,7 +108,7 @@ def latest_undoable(actor: Actor, now: datetime) -> Question[Undoable | None]:
         )
         .order_by(Operation.undo_until.desc())
     )
-    row = (yield query.limit(1)).first()
+    row = session.execute(query.limit(1), execution_options=kept_plans.KEPT).first()
     if row is None:
         return None
     return Undoable(op=row.id, say=row.say or "", until=row.undo_until, sends=row.sends)

@@ -13,11 +13,10 @@ from sqlalchemy.orm import Session
 from connectors.contract import IncomingRecord, schema
 from connectors.transport.strict_json import fault_point
 from holding.access.actors import Actor, may
-from holding.db import bulk
+from holding.db import bulk, kept_plans
 from holding.db.bulk import whole_sum
 from holding.db.models import Company, Connection, Delivery, HookCall, Record, Version
 from holding.db.refusal import Refusal
-from holding.db.together import Question
 from holding.intake.deliveries import (
     StoredRecord,
     family_of,
@@ -446,9 +445,14 @@ class RefusedCalls:
     last_at: datetime
 
 
-def refused_query(
-    company_id: int, now: datetime, *, source_id: int | None = None, text: str = ""
-) -> Question[tuple[RefusedCalls, ...]]:
+def list_refused(
+    session: Session,
+    company_id: int,
+    now: datetime,
+    *,
+    source_id: int | None = None,
+    text: str = "",
+) -> tuple[RefusedCalls, ...]:
     """Return what was refused in the last 30 days, by source and reason, the newest first.
 
     `text`: only reasons that name it, such as a record's number.
@@ -475,7 +479,9 @@ def refused_query(
         query = query.where(HookCall.source_id == source_id)
     if text:
         query = query.where(HookCall.words.icontains(text, autoescape=True))
-    rows = (yield query).all()
+    # A search for a text is planned for that text.
+    options = {} if text else kept_plans.KEPT
+    rows = session.execute(query, execution_options=options).all()
     return tuple(
         RefusedCalls(name, words, hint, int(times), last_at)
         for name, words, hint, times, last_at in rows

@@ -1,9 +1,10 @@
 """Suggest values for a mapping key, from earlier entries and from the target's code lists."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
+from functools import cached_property
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select
@@ -13,6 +14,7 @@ from grammar.nodes import Ruleset
 from grammar.text import characters
 from holding.access.actors import without_personal
 from holding.db import bulk
+from holding.db.kept_plans import KEPT
 from holding.db.models import (
     Connection,
     Hold,
@@ -27,13 +29,12 @@ from holding.db.models import (
 )
 from holding.db.models.columns import ListKind
 from holding.db.models.decisions import HOLD_OPEN
-from holding.db.together import Question, Together, answer
 from holding.mappings import file_codes
 from holding.mappings.entries import entry_text, table_of
 from holding.mappings.file_codes import FileCode, FileList
 from holding.mappings.preview import active_program
 from holding.programs.known_schemas import schemas
-from holding.programs.world import asked_targets, target_connections
+from holding.programs.world import target_connections
 from rules.comparison.preflight import LISTS as REFERENCE_LISTS
 from rules.comparison.preflight import WHOLE, references
 from rules.documents.unusual import LISTS
@@ -152,15 +153,21 @@ class Known:
 
 
 class Lists:
-    """All lists of a company's targets, reported or uploaded, read in one batch."""
+    """All lists of a company's targets, reported or uploaded, each loaded at its first use."""
 
-    def __init__(self, asked: Together, targets: Mapping[str, Connection]) -> None:
-        self._targets = targets
-        ids = sorted({one.id for one in targets.values()})
-        self._told = asked.ask(_told(ids))
-        self._files = asked.ask(
-            file_codes.file_lists({(one, kind) for one in ids for kind in ListKind})
-        )
+    def __init__(self, session: Session, company_id: int) -> None:
+        self._session = session
+        self._targets = target_connections(session, company_id)
+        self._ids = sorted({target.id for target in self._targets.values()})
+
+    @cached_property
+    def _reported(self) -> list[tuple[tuple[int, str], CodeList]]:
+        return _load_reported(self._session, self._ids)
+
+    @cached_property
+    def _files(self) -> tuple[FileList, ...]:
+        wanted = {(target_id, kind) for target_id in self._ids for kind in ListKind}
+        return file_codes.file_lists(self._session, wanted)
 
     def purpose(self, ruleset: Ruleset | None, table: str) -> Purpose:
         """Return what the documents of these rules use a table for."""
@@ -175,36 +182,32 @@ class Lists:
         wanted = {
             (key, ListKind(one.kind)): one.target for key, one in known if one.kind in set(ListKind)
         }
-        files = [one for one in self._files.value if (one.connection_id, one.kind) in wanted]
+        files = [one for one in self._files if (one.connection_id, one.kind) in wanted]
         have = {(one.connection_id, one.kind) for one in files}
         return Purpose(
-            lists=tuple(told for at, told in self._told.value if at in asked),
+            lists=tuple(told for at, told in self._reported if at in asked),
             of_parties=any(one.kind in PARTIES for one in uses),
             files=tuple(files),
             unlisted=tuple(sorted({(n, at[1]) for at, n in wanted.items() if at not in have})),
         )
 
 
-def _told(connections: Collection[int]) -> Question[list[tuple[tuple[int, str], CodeList]]]:
+def _load_reported(
+    session: Session, connections: Collection[int]
+) -> list[tuple[tuple[int, str], CodeList]]:
     read = _READ.where(bulk.among(Snapshot.connection_id, connections))
     return [
         (
             (row.connection_id, row.kind),
             CodeList(row.id, row.name, row.kind, row.checked_at, row.kind in WHOLE.values()),
         )
-        for row in (yield read)
+        for row in session.execute(read, execution_options=KEPT)
     ]
-
-
-def asked_lists(asked: Together, company_id: int) -> Callable[[], Lists]:
-    """Query a company's targets in a batch; the returned function then queries their lists."""
-    targets = asked.ask(asked_targets(company_id))
-    return lambda: Lists(asked, targets.value)
 
 
 def load_purpose(session: Session, company_id: int, table: str) -> Purpose:
     """Return what the documents of the current rules use a table for."""
-    lists = Lists(Together(session), target_connections(session, company_id))
+    lists = Lists(session, company_id)
     judge = active_program(session, company_id)
     return lists.purpose(judge.ruleset if judge else None, table)
 
@@ -373,15 +376,21 @@ class Waiting:
     said: tuple[tuple[str, str], ...]
 
 
-def waiting_record(
-    company_id: int, cause_id: int, key: str, *, personal: bool, names: bool = False
-) -> Question[Waiting | None]:
+def load_waiting_record(
+    session: Session,
+    company_id: int,
+    cause_id: int,
+    key: str,
+    *,
+    personal: bool,
+    names: bool = False,
+) -> Waiting | None:
     """Return the newest record that waits for a cause, or None.
 
     `personal`: the user may read names, numbers and addresses of customers. `names`: at least what
     identifies a customer, because the user maps it.
     """
-    rows = yield (
+    rows = session.execute(
         select(Record.number, Connection.name, Record.type, Record.external_id, Version.body)
         .join(Hold, Hold.record_id == Record.id)
         .join(Connection, Connection.id == Record.source_id)
@@ -420,11 +429,6 @@ def _fields(said: Mapping[str, Any], names: tuple[str, ...]) -> tuple[tuple[str,
 
 def posted_values(session: Session, table: MappingTable, values: Collection[str]) -> set[str]:
     """Return the values of a table that were posted, so that their target has them."""
-    return answer(session, asked_posted_values(table, values))
-
-
-def asked_posted_values(table: MappingTable, values: Collection[str]) -> Question[set[str]]:
-    """Return the posted values of a table, as a question of a combined query."""
     # of each entry only until one is found: of its uses there may be millions
     posted = (
         select(literal(1))
@@ -436,7 +440,11 @@ def asked_posted_values(table: MappingTable, values: Collection[str]) -> Questio
         .scalar_subquery()
     )
     terms = (MappingEntry.table_id == table.id, bulk.among(MappingEntry.value, list(values)))
-    return set((yield select(MappingEntry.value).where(*terms, posted == 1)).scalars())
+    return set(
+        session.scalars(
+            select(MappingEntry.value).where(*terms, posted == 1), execution_options=KEPT
+        )
+    )
 
 
 def search_conversions(
@@ -468,13 +476,6 @@ def keys_by_value(
     session: Session, table: MappingTable, values: Collection[str]
 ) -> dict[str, tuple[tuple[str, ...], int]]:
     """Return for each value its first current keys, and how many keys have it."""
-    return answer(session, asked_keys_by_value(table, values))
-
-
-def asked_keys_by_value(
-    table: MappingTable, values: Collection[str]
-) -> Question[dict[str, tuple[tuple[str, ...], int]]]:
-    """Return the keys of each value, as a question of a combined query."""
     terms = (
         MappingEntry.table_id == table.id,
         MappingEntry.to_revision.is_(None),
@@ -488,7 +489,9 @@ def asked_keys_by_value(
     rows = numbered_entries.subquery()
     first = select(rows.c.value, rows.c.key, rows.c.uses).where(rows.c.place <= NAMED_RECORDS + 1)
     keys: dict[str, tuple[tuple[str, ...], int]] = dict.fromkeys(values, ((), 0))
-    for value, key, uses in (yield first.order_by(rows.c.value, rows.c.key)):
+    for value, key, uses in session.execute(
+        first.order_by(rows.c.value, rows.c.key), execution_options=KEPT
+    ):
         keys[value] = (*keys[value][0], key), uses
     return keys
 

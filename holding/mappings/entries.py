@@ -14,7 +14,6 @@ from grammar.nodes import Ruleset
 from holding.db.models import MappingEntry, MappingTable, Person, Posting, PostingUse, Revision
 from holding.db.models.rules import ALWAYS
 from holding.db.refusal import Refusal, plural
-from holding.db.together import Question, answer
 from rules.facts import Entry, Later, Table, UnitEntry, World, literal_value
 
 LONGEST: Final = 200
@@ -171,9 +170,9 @@ def table_of(session: Session, company_id: int, name: str) -> MappingTable | Non
     )
 
 
-def load_key(company_id: int, name: str, key: str) -> Question[OfKey | None]:
+def load_key(session: Session, company_id: int, name: str, key: str) -> OfKey | None:
     """Return a company's table with all entries that a key ever had, oldest first."""
-    result = yield (
+    result = session.execute(
         select(MappingTable, MappingEntry)
         .outerjoin(
             MappingEntry, (MappingEntry.table_id == MappingTable.id) & (MappingEntry.key == key)
@@ -261,7 +260,7 @@ class Change:
     own: bool
 
 
-def change_history(company_id: int, table: str, key: str) -> Question[tuple[Change, ...]]:
+def change_history(session: Session, company_id: int, table: str, key: str) -> tuple[Change, ...]:
     """Return all changes of a key, newest first."""
     documents, records = _counted(PostingUse.entry_id == MappingEntry.id)
     query = (
@@ -276,7 +275,7 @@ def change_history(company_id: int, table: str, key: str) -> Question[tuple[Chan
     )
     last: dict[date, str] = {}
     changes = []
-    for row, by, documents, records, own in (yield query):
+    for row, by, used_documents, used_records, own in session.execute(query):
         value = entry_text(row.value, row.num, row.den)
         changes.append(
             Change(
@@ -287,7 +286,7 @@ def change_history(company_id: int, table: str, key: str) -> Question[tuple[Chan
                 by=by or "Clearpost",
                 reason=row.reason,
                 at=row.at,
-                used=_used(documents, records),
+                used=_used(used_documents, used_records),
                 in_force=row.to_revision is None and row.value is not None,
                 own=own,
             )
@@ -317,12 +316,10 @@ def _used(documents: int, records: int) -> Used:
 
 
 def usage_by_day(session: Session, company_id: int, table: str, key: str) -> dict[date, Used]:
-    """Return for each start day how many records used the key's entries of that day."""
-    return answer(session, asked_usage_by_day(company_id, table, key))
+    """Return for each start day how many records used the key's entries of that day.
 
-
-def asked_usage_by_day(company_id: int, table: str, key: str) -> Question[dict[date, Used]]:
-    """Return the usage by day, as a question of a combined query; unused days are left out."""
+    Unused days are left out.
+    """
     same = aliased(MappingEntry)
     of_day = select(same.id).where(
         same.table_id == MappingEntry.table_id,
@@ -337,7 +334,7 @@ def asked_usage_by_day(company_id: int, table: str, key: str) -> Question[dict[d
         .where(MappingEntry.key == key)
         .distinct()
     )
-    return {day: _used(some, count) for day, some, count in (yield query) if some}
+    return {day: _used(some, count) for day, some, count in session.execute(query) if some}
 
 
 def refuse_removal(used: Used, said: str = "") -> Refusal | None:

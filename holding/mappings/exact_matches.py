@@ -13,17 +13,17 @@ from grammar.text.characters import mistaken, skeleton
 from holding.access.actors import MASK
 from holding.db import bulk
 from holding.db.bulk import named
+from holding.db.kept_plans import KEPT
 from holding.db.models import Cause, Hold, MappingEntry, MappingTable, Record, SnapshotItem, Version
 from holding.db.models.columns import ListKind
 from holding.db.models.decisions import HOLD_OPEN, is_open
-from holding.db.together import Question, Together
-from holding.mappings import choices, file_codes, party_merge
-from holding.mappings.choices import CodeList, Purpose
+from holding.mappings import choices, file_codes, fixes, party_merge
+from holding.mappings.choices import CodeList, Lists, Purpose
 from holding.mappings.file_codes import FileCode, Identity
-from holding.mappings.fixes import Missing, asked_causes, asked_count, asked_missing
+from holding.mappings.fixes import Missing
 from holding.mappings.list_rows import name_key, registration_key, short_name_key, tin_key
 from holding.mappings.mapping_lists import Suggestion
-from holding.mappings.preview import KnownMaps, active_program, asked_maps
+from holding.mappings.preview import KnownMaps, active_program, load_maps
 from rules.values.canonical import dumps, parse_json
 from rules.values.cause_keys import CauseKind, fold_key, match_key
 
@@ -101,43 +101,35 @@ class Matches:
     maps: KnownMaps | None = field(default=None, compare=False)
 
 
-def exact_matches(session: Session, company_id: int, *, beside: Together | None = None) -> Matches:
+def exact_matches(session: Session, company_id: int) -> Matches:
     """Return matches for the missing values of all maps, largest amounts first; units are left to
     users.
-
-    All tables are read in one batch; `beside` adds the queries of the page to it.
     """
-    asked, judge = beside or Together(session), active_program(session, company_id)
-    rules = judge.ruleset if judge else None
-    causes = asked.ask(asked_causes(company_id, most=MOST, kinds=OF_MAPS))
-    count = asked.ask(asked_count(company_id, OF_MAPS))
-    lists_of, tables = choices.asked_lists(asked, company_id), asked.ask(asked_maps(company_id))
-    names = dict.fromkeys(one.key.table or "" for one in causes.value)
-    lists = lists_of()
-    found = asked.ask(asked_missing(session, company_id, causes.value))
-    rows = found.value
-    told = {name: lists.purpose(rules, name) for name in names}
-    parties = {name for name, one in told.items() if one.of_parties}
-    said = asked.ask(said_identities(company_id, rows, parties))
-    looks = [
-        _Look(asked, tables.value[name], [row for row in rows if row.table == name], one)
-        for name, one in told.items()
-        if name in tables.value
-    ]
+    judge = active_program(session, company_id)
+    rows = fixes.missing(session, company_id, most=MOST, kinds=OF_MAPS)
+    lists, tables = Lists(session, company_id), load_maps(session, company_id)
+    purposes = {
+        name: lists.purpose(judge.ruleset if judge else None, name)
+        for name in dict.fromkeys(row.table for row in rows)
+    }
     uses = party_merge.other_identities_of_keys(
         session, company_id, {row.cause_id: row.table for row in rows}
     )
-    for look in looks:
-        look.find(said.value, uses)
-    for look in looks:
-        look.choose()
-    verdicts = {cause: one for look in looks for cause, one in look.verdicts().items()}
+    known = [row for row in rows if row.table in tables]
+    parties = {name for name, purpose in purposes.items() if purpose.of_parties}
+    said = load_identities(session, company_id, known, parties) if known else {}
+    verdicts: dict[int, Match | LeftOut] = {}
+    for name, purpose in purposes.items():
+        if name in tables:
+            of_table = [row for row in known if row.table == name]
+            search = _Search(session, tables[name], of_table, purpose, said, uses)
+            verdicts |= search.verdicts()
     each = [verdicts[row.cause_id] for row in rows if row.cause_id in verdicts]
     return Matches(
         exact=tuple(one for one in each if isinstance(one, Match)),
         left=tuple(one for one in each if isinstance(one, LeftOut)),
-        more=count.value - len(rows),
-        maps=KnownMaps(tables.value),
+        more=fixes.count_missing(session, company_id, OF_MAPS) - len(rows),
+        maps=KnownMaps(tables),
     )
 
 
@@ -193,54 +185,40 @@ class Candidate:
         )
 
 
-class _Look:
-    """The missing values of one table in three steps; each step queues queries that the next one
-    reads.
-    """
+class _Search:
+    """The search for the only match of each missing value of one table."""
 
     def __init__(
-        self, asked: Together, table: MappingTable, rows: Sequence[Missing], told: Purpose
+        self,
+        session: Session,
+        table: MappingTable,
+        rows: Sequence[Missing],
+        purpose: Purpose,
+        said: Mapping[int, Said],
+        uses: Mapping[int, Sequence[Suggestion]],
     ) -> None:
-        self._asked, self._table, self._rows, self._told = asked, table, rows, told
-        keys = [row.key for row in rows]
-        self._spelled = asked.ask(_spelled(table, rows))
-        self._had = asked.ask(_had_before(table, keys))
-        self._codes = asked.ask(_told_codes(told.lists, keys))
-
-    def find(self, said: Mapping[int, Said], uses: Mapping[int, Sequence[Suggestion]]) -> None:
-        """Query the uploaded lists for matching codes and for the values in use."""
+        self._session, self._table, self._rows, self._purpose = session, table, rows, purpose
         self._said, self._uses = said, uses
-        who = [said[row.cause_id].newest for row in self._rows]
-        values = sorted({value for row in self._rows for value in self._used(row)})
-        self._fitting = [
-            self._asked.ask(file_codes.asked_fitting(one, who)) for one in self._told.files
-        ]
-        self._entries = [
-            self._asked.ask(file_codes.asked_listed(one, values)) for one in self._told.files
-        ]
+        self._same_letters, self._lookalikes = _load_spellings(session, table, rows)
+        self._chosen = self._choose()
 
-    def choose(self) -> None:
-        """Choose the only match of each key, and query who else uses and lists it."""
+    def _choose(self) -> dict[int, Match | LeftOut]:
+        """Return by cause the only match of each key, or why there is none."""
         candidates = self._candidates()
-        self._verdicts: dict[int, Match | LeftOut] = {}
+        whole = [row.key for row in self._rows if not self._said[row.cause_id].torn]
+        had_before = _load_former_keys(self._session, self._table, whole)
+        chosen: dict[int, Match | LeftOut] = {}
         for row in self._rows:
             one = self._said[row.cause_id]
-            why = one.torn or (OWN if row.key in self._had.value else "")
+            why = one.torn or (OWN if row.key in had_before else "")
             value, left = ("", why) if why else choose_value(candidates[row.cause_id])
             if left:
-                self._verdicts[row.cause_id] = LeftOut(row, one.newest, left)
+                chosen[row.cause_id] = LeftOut(row, one.newest, left)
             else:
                 fits = candidates[row.cause_id][value]
                 reasons = tuple(fits.reasons)
-                self._verdicts[row.cause_id] = Match(row, one.newest, value, fits.name, reasons)
-        asked, values = self._asked, list({one.value for one in self._matches()})
-        complete = [one for one in self._told.lists if one.complete]
-        self._have = asked.ask(choices.asked_keys_by_value(self._table, values))
-        self._listing = [(one, asked.ask(_told_codes((one,), values))) for one in complete]
-        self._posted = asked.ask(choices.asked_posted_values(self._table, values))
-        self._listed = [
-            (one, asked.ask(file_codes.asked_listed(one, values))) for one in self._told.files
-        ]
+                chosen[row.cause_id] = Match(row, one.newest, value, fits.name, reasons)
+        return chosen
 
     def verdicts(self) -> dict[int, Match | LeftOut]:
         """Return the result by cause.
@@ -249,49 +227,59 @@ class _Look:
         """
         unfit = {**self._shared(), **self._unlisted()}
         left = [one for one in self._matches() if one.row.cause_id in unfit]
-        return self._verdicts | {
+        return self._chosen | {
             one.row.cause_id: LeftOut(one.row, one.who, unfit[one.row.cause_id]) for one in left
         }
 
     def _matches(self) -> list[Match]:
-        return [one for one in self._verdicts.values() if isinstance(one, Match)]
+        return [one for one in self._chosen.values() if isinstance(one, Match)]
 
     def _used(self, row: Missing) -> set[str]:
         """Return the values in use that are candidates for a key."""
         uses = {use.value for use in self._uses.get(row.cause_id, ())}
-        return uses | set(self._spelled.value[0][row.cause_id])
+        return uses | set(self._same_letters[row.cause_id])
 
     def _candidates(self) -> dict[int, dict[str, Candidate]]:
         """Return by cause and value the reasons for and against it."""
-        found = {row.cause_id: self._of_files(row) for row in self._rows}
+        found = self._candidates_of_files()
+        targets = _load_reported_codes(
+            self._session, self._purpose.lists, [row.key for row in self._rows]
+        )
         for row in self._rows:
             mine = found[row.cause_id]
-            for target in self._codes.value.get(row.key, ()):
+            for target in targets.get(row.key, ()):
                 mine.setdefault(row.key, Candidate()).reasons.append(f"Same code in {target}")
             for use in self._uses.get(row.cause_id, ()):
                 mine.setdefault(use.value, Candidate()).reasons.append(f"{use.reason}: {use.key}")
-            for value, key in self._spelled.value[0][row.cause_id].items():
+            for value, key in self._same_letters[row.cause_id].items():
                 reason = f"Used for {key}, the same but for its spelling"
                 hint = f"Spelled like {key}, which is known"
                 mine.setdefault(value, Candidate()).spelled(row.key, key, reason, hint)
-            for value, key in self._spelled.value[1][row.cause_id].items():
+            for value, key in self._lookalikes[row.cause_id].items():
                 hint = f"{LOOKS_SAME} ({mistaken(row.key, key)}) as {key}, which is known"
                 mine.setdefault(value, Candidate()).hints.append(hint)
         return found
 
-    def _of_files(self, row: Missing) -> dict[str, Candidate]:
-        """Return candidates from uploaded lists: matching entries, and entries of values in use."""
-        mine: dict[str, Candidate] = {}
-        used, who = self._used(row), self._said[row.cause_id].newest
-        lists = zip(self._told.files, self._fitting, self._entries, strict=True)
-        for file, fitting, listed in lists:
-            entries = listed.value | {one.code: one for one in fitting.value}
-            for code in sorted(entries):
-                party = file.kind != ListKind.ITEM
-                one = compare_entry(entries[code], who, party=party, by_id=file.by_id)
-                if one.reasons or one.hints or code in used:
-                    mine[code] = mine[code].joined(one) if code in mine else one
-        return mine
+    def _candidates_of_files(self) -> dict[int, dict[str, Candidate]]:
+        """Return by cause the candidates from uploaded lists: matching entries, and entries of
+        values in use.
+        """
+        identities = [self._said[row.cause_id].newest for row in self._rows]
+        values = sorted({value for row in self._rows for value in self._used(row)})
+        found: dict[int, dict[str, Candidate]] = {row.cause_id: {} for row in self._rows}
+        for file in self._purpose.files:
+            fitting = file_codes.fitting_codes(self._session, file, identities)
+            entries = file_codes.codes_by_code(self._session, file, values)
+            entries |= {one.code: one for one in fitting}
+            party = file.kind != ListKind.ITEM
+            for row in self._rows:
+                mine, used = found[row.cause_id], self._used(row)
+                who = self._said[row.cause_id].newest
+                for code in sorted(entries):
+                    one = compare_entry(entries[code], who, party=party, by_id=file.by_id)
+                    if one.reasons or one.hints or code in used:
+                        mine[code] = mine[code].joined(one) if code in mine else one
+        return found
 
     def _shared(self) -> dict[int, str]:
         """Return why parties cannot have a value: another key has it, or would get it as well.
@@ -299,11 +287,13 @@ class _Look:
         Another spelling of the key does not count.
         """
         matches = self._matches()
-        if not self._told.of_parties or not matches:
+        if not self._purpose.of_parties or not matches:
             return {}
+        values = list(dict.fromkeys(one.value for one in matches))
+        keys_by_value = choices.keys_by_value(self._session, self._table, values)
         wrong: dict[int, str] = {}
         for one in matches:
-            have = self._have.value[one.value][0]
+            have = keys_by_value[one.value][0]
             taken = [key for key in have if match_key(key) != match_key(one.row.key)]
             if taken:
                 why = f"{one.reasons[0]} as {taken[0]}, which is {one.value} already"
@@ -324,15 +314,29 @@ class _Look:
 
         A value missing in an uploaded list passes if it was posted before.
         """
-        wrong: dict[str, str] = {}
         matches = self._matches()
-        for value in dict.fromkeys(one.value for one in matches):
-            for told, has in self._listing:
-                if value not in has.value:
-                    wrong[value] = f"{told.target} does not list {value}"
-            for file, listed in self._listed:
-                entry = listed.value.get(value)
-                if entry is None and value not in self._posted.value:
+        values = list(dict.fromkeys(one.value for one in matches))
+        if not values:
+            return {}
+        reported = [
+            (one, _load_reported_codes(self._session, (one,), values))
+            for one in self._purpose.lists
+            if one.complete
+        ]
+        uploaded = [
+            (file, file_codes.codes_by_code(self._session, file, values))
+            for file in self._purpose.files
+        ]
+        lacking = [value for value in values if any(value not in codes for _, codes in uploaded)]
+        posted = choices.posted_values(self._session, self._table, lacking) if lacking else set()
+        wrong: dict[str, str] = {}
+        for value in values:
+            for one, codes in reported:
+                if value not in codes:
+                    wrong[value] = f"{one.target} does not list {value}"
+            for file, entries in uploaded:
+                entry = entries.get(value)
+                if entry is None and value not in posted:
                     wrong[value] = f"{value} is not in the list of {file.target} of {file.as_of}"
                 elif entry is not None and not entry.active:
                     at = f"{file.target} by the list of {file.as_of}"
@@ -340,13 +344,16 @@ class _Look:
         return {one.row.cause_id: wrong[one.value] for one in matches if one.value in wrong}
 
 
-def _spelled(table: MappingTable, rows: Sequence[Missing]) -> Question[tuple[Spelled, Spelled]]:
+def _load_spellings(
+    session: Session, table: MappingTable, rows: Sequence[Missing]
+) -> tuple[Spelled, Spelled]:
     """Return by cause the values of keys with equal letters and digits, and of lookalike keys."""
-    entries = yield (
+    entries = session.execute(
         select(MappingEntry.key, MappingEntry.value)
         .where(MappingEntry.table_id == table.id, MappingEntry.to_revision.is_(None))
         .where(MappingEntry.value.is_not(None), MappingEntry.num.is_(None))
-        .order_by(MappingEntry.key)
+        .order_by(MappingEntry.key),
+        execution_options=KEPT,
     )
     alike: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
     looks: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
@@ -365,27 +372,32 @@ def _spelled(table: MappingTable, rows: Sequence[Missing]) -> Question[tuple[Spe
     return found, seen
 
 
-def _had_before(table: MappingTable, keys: Collection[str]) -> Question[set[str]]:
+def _load_former_keys(session: Session, table: MappingTable, keys: Collection[str]) -> set[str]:
     """Return the keys that ever had an entry, because their posted documents need a separate
     look.
     """
+    if not keys:
+        return set()
     query = select(MappingEntry.key).where(
         MappingEntry.table_id == table.id, bulk.among(MappingEntry.key, list(keys))
     )
-    return set((yield query).scalars())
+    return set(session.scalars(query, execution_options=KEPT))
 
 
-def _told_codes(
-    lists: Sequence[CodeList], keys: Collection[str]
-) -> Question[dict[str, tuple[str, ...]]]:
+def _load_reported_codes(
+    session: Session, lists: Sequence[CodeList], keys: Collection[str]
+) -> dict[str, tuple[str, ...]]:
     """Return for each key the targets that reported exactly this code."""
     targets = {one.snapshot_id: one.target for one in lists}
     if not targets or not keys:
         return {}
-    rows = yield select(SnapshotItem.snapshot_id, SnapshotItem.code).where(
-        bulk.among(SnapshotItem.snapshot_id, sorted(targets)),
-        bulk.among(SnapshotItem.code, list(keys)),
-        SnapshotItem.to_revision.is_(None),
+    rows = session.execute(
+        select(SnapshotItem.snapshot_id, SnapshotItem.code).where(
+            bulk.among(SnapshotItem.snapshot_id, sorted(targets)),
+            bulk.among(SnapshotItem.code, list(keys)),
+            SnapshotItem.to_revision.is_(None),
+        ),
+        execution_options=KEPT,
     )
     found: defaultdict[str, list[str]] = defaultdict(list)
     for row in rows:
@@ -393,9 +405,9 @@ def _told_codes(
     return {code: tuple(sorted(names)) for code, names in found.items()}
 
 
-def said_identities(
-    company_id: int, rows: Sequence[Missing], parties: Collection[str]
-) -> Question[dict[int, Said]]:
+def load_identities(
+    session: Session, company_id: int, rows: Sequence[Missing], parties: Collection[str]
+) -> dict[int, Said]:
     """Return by cause what records contain about its key; `parties` are tables of customers or
     vendors.
     """
@@ -431,7 +443,7 @@ def said_identities(
     keys = {row.cause_id: row.key for row in rows}
     of_party = {row.cause_id for row in rows if row.table in parties}
     said: dict[int, list[str]] = {cause_id: [] for cause_id in keys}
-    for row in named((yield query)):
+    for row in named(session.execute(query, execution_options=KEPT)):
         said[row.cause_id].append(row.body or "{}")
     return {
         cause_id: _heard(bodies, keys[cause_id], party=cause_id in of_party)

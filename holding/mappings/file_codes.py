@@ -19,10 +19,9 @@ from connectors import registry
 from connectors.contract.schema import DocumentSchema
 from grammar.text import characters
 from holding.connections.master_data import zone_of
-from holding.db import bulk
+from holding.db import bulk, kept_plans
 from holding.db.models import Connection, ListedCode, ListFile, ListReading
 from holding.db.models.columns import ListKind, to_minor
-from holding.db.together import Question, answer
 from holding.mappings.list_rows import name_keys, registration_key, tin_key
 from holding.mappings.list_storage import left_of
 from rules.values.cause_keys import match_key
@@ -147,7 +146,7 @@ class Identity:
     of_party: bool = True
 
 
-def file_lists(asked: Collection[tuple[int, ListKind]]) -> Question[tuple[FileList, ...]]:
+def file_lists(session: Session, asked: Collection[tuple[int, ListKind]]) -> tuple[FileList, ...]:
     """Return the lists that exist for these targets and kinds."""
     if not asked:
         return ()
@@ -156,7 +155,7 @@ def file_lists(asked: Collection[tuple[int, ListKind]]) -> Question[tuple[FileLi
         .where(bulk.among(ListFile.connection_id, sorted({key for key, _ in asked})))
         .group_by(ListFile.connection_id, ListFile.kind)
     )
-    rows = yield (
+    rows = session.execute(
         select(
             ListFile.connection_id,
             Connection.name.label("target"),
@@ -167,7 +166,8 @@ def file_lists(asked: Collection[tuple[int, ListKind]]) -> Question[tuple[FileLi
         )
         .join(Connection, Connection.id == ListFile.connection_id)
         .where(ListFile.id.in_(newest))
-        .order_by(Connection.name, ListFile.kind)
+        .order_by(Connection.name, ListFile.kind),
+        execution_options=kept_plans.KEPT,
     )
     return tuple(
         FileList(
@@ -247,7 +247,9 @@ def _entries_in_force(query: Select[Any], one: FileList) -> Select[Any]:
     )
 
 
-def asked_fitting(one: FileList, asked: Collection[Identity]) -> Question[tuple[FileCode, ...]]:
+def fitting_codes(
+    session: Session, one: FileList, asked: Collection[Identity]
+) -> tuple[FileCode, ...]:
     """Return entries that share a number, code, lookalike code or short name with an identity.
 
     If codes are ids, a SKU or a name equal to the key counts instead.
@@ -275,20 +277,21 @@ def asked_fitting(one: FileList, asked: Collection[Identity]) -> Question[tuple[
     ]
     if not fits:
         return ()
-    rows = yield select(ListedCode).where(ListedCode.id.in_(union(*fits))).order_by(ListedCode.code)
+    rows = session.execute(
+        select(ListedCode).where(ListedCode.id.in_(union(*fits))).order_by(ListedCode.code),
+        execution_options=kept_plans.KEPT,
+    )
     return tuple(map(_code, rows.scalars()))
 
 
 def codes_by_code(session: Session, one: FileList, codes: Collection[str]) -> dict[str, FileCode]:
     """Return the entries with exactly these codes."""
-    return answer(session, asked_listed(one, codes))
-
-
-def asked_listed(one: FileList, codes: Collection[str]) -> Question[dict[str, FileCode]]:
-    """Return the entries with exactly these codes, as a question of a combined query."""
     if not codes:
         return {}
-    rows = yield _entries(one).where(bulk.among(ListedCode.code, sorted(set(codes))))
+    rows = session.execute(
+        _entries(one).where(bulk.among(ListedCode.code, sorted(set(codes)))),
+        execution_options=kept_plans.KEPT,
+    )
     return {row.code: _code(row) for row in rows.scalars()}
 
 
@@ -372,7 +375,7 @@ def unpaid_lists(session: Session, company_id: int) -> tuple[FileList, ...]:
     )
     kinds = [kind for kind in ListKind if kind.unpaid]
     asked = {(key, kind) for key in session.scalars(query) for kind in kinds}
-    lists = answer(session, file_lists(asked))
+    lists = file_lists(session, asked)
     return tuple(sorted(lists, key=lambda one: (one.target, kinds.index(one.kind))))
 
 

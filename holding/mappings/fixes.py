@@ -1,6 +1,6 @@
 """List missing mapping keys, and add, fix or remove entries after the first publication."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Final
@@ -12,11 +12,11 @@ from grammar.nodes import Ruleset
 from holding.access.actors import Actor, may
 from holding.access.operations import once
 from holding.access.people import ensure_team, in_team, load_able, who_may
+from holding.db.kept_plans import KEPT
 from holding.db.models import Cause, Hold, MappingEntry, MappingTable, Team
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.models.rules import ALWAYS
 from holding.db.refusal import Refusal, Sums, plural
-from holding.db.together import Question, answer
 from holding.holds import tally_figures
 from holding.mappings.entries import (
     NOBODY,
@@ -34,7 +34,7 @@ from holding.mappings.key_reach import causes_of, unmapped_terms
 from holding.mappings.preview import active_program
 from holding.platform.changes import lock_company
 from rules.facts import Seeds
-from rules.values.cause_keys import MISSING_ENTRY, UNITS, CauseKey, CauseKind, fold_key
+from rules.values.cause_keys import MISSING_ENTRY, UNITS, CauseKind, fold_key
 from rules.values.wording import readable_term
 
 __all__ = ["ALWAYS", "Fixed"]  # callers import them from here
@@ -76,32 +76,6 @@ def missing(
     `after` continues after a position (amount and cause); `cause_id` selects one cause. Returns one
     more than a page by default; `most=None` returns all.
     """
-    question = asked_causes(company_id, after=after, cause_id=cause_id, most=most, kinds=kinds)
-    causes = answer(session, question)
-    return answer(session, asked_missing(session, company_id, causes))
-
-
-@dataclass(frozen=True, slots=True)
-class MissingKey:
-    """A key that a map lacks, with the cause that waits for it."""
-
-    cause_id: int
-    key: CauseKey
-    label: str
-    records: int
-    book: int
-    opened_at: datetime
-
-
-def asked_causes(
-    company_id: int,
-    *,
-    after: tuple[int, int] | None = None,
-    cause_id: int | None = None,
-    most: int | None = A_PAGE + 1,
-    kinds: Collection[CauseKind] = MISSING_ENTRY,
-) -> Question[tuple[MissingKey, ...]]:
-    """Return the causes of missing keys, as a question of a combined query."""
     columns = (Cause.id, Cause.key, Cause.label, Cause.records, Cause.book, Cause.opened_at)
     query = select(*columns).where(*unmapped_terms(company_id, kinds))
     query = query.order_by(Cause.book.desc(), Cause.id)
@@ -110,37 +84,29 @@ def asked_causes(
     if after is not None:
         book, last = after
         query = query.where(or_(Cause.book < book, and_(Cause.book == book, Cause.id > last)))
-    return tuple(
-        MissingKey(row.id, row.key, row.label, row.records, row.book, row.opened_at)
-        for row in (yield query.limit(most)).all()
-    )
-
-
-def asked_count(company_id: int, kinds: Collection[CauseKind] = MISSING_ENTRY) -> Question[int]:
-    """Return how many causes of missing keys there are."""
-    found = yield select(func.count(Cause.id)).where(*unmapped_terms(company_id, kinds))
-    return int(found.scalar_one())
-
-
-def asked_missing(
-    session: Session, company_id: int, causes: Sequence[MissingKey]
-) -> Question[tuple[Missing, ...]]:
-    """Return the keys of these causes with what waits for each."""
-    ids = [cause.cause_id for cause in causes]
-    figures = yield from tally_figures.asked_of_causes(session, company_id, ids)
+    causes = session.execute(query.limit(most), execution_options=KEPT).all()
+    figures = tally_figures.of_causes(session, company_id, [cause.id for cause in causes])
     return tuple(
         Missing(
-            cause_id=row.cause_id,
-            table=row.key.table or "",
-            key=row.key.entry,
-            label=row.label,
-            records=row.records,
-            book=row.book,
-            money=figures[row.cause_id].money if row.cause_id in figures else {},
-            since=row.opened_at,
+            cause_id=cause.id,
+            table=cause.key.table or "",
+            key=cause.key.entry,
+            label=cause.label,
+            records=cause.records,
+            book=cause.book,
+            money=figures[cause.id].money if cause.id in figures else {},
+            since=cause.opened_at,
         )
-        for row in causes
+        for cause in causes
     )
+
+
+def count_missing(
+    session: Session, company_id: int, kinds: Collection[CauseKind] = MISSING_ENTRY
+) -> int:
+    """Return how many causes of missing keys there are."""
+    query = select(func.count(Cause.id)).where(*unmapped_terms(company_id, kinds))
+    return session.execute(query, execution_options=KEPT).scalar_one()
 
 
 def table_of_missing(session: Session, company_id: int, cause_id: int | None) -> str | None:
@@ -516,29 +482,13 @@ def load_keeper(session: Session, company_id: int, table: str) -> Keeper | None:
     return Keeper(table, team.id, team.shown, names)
 
 
-def refuse_change(
-    session: Session,
-    actor: Actor,
-    tables: Iterable[str],
-    *,
-    fixers: Sequence[str] | None = None,
-) -> Refusal | None:
-    """Refuse a user without permission, or outside a table's keeping team.
-
-    `fixers` are the users with permission, if the page has already loaded them.
-    """
+def refuse_change(session: Session, actor: Actor, tables: Iterable[str]) -> Refusal | None:
+    """Refuse a user without permission, or outside a table's keeping team."""
     if refusal := may(actor, ACT):
-        names = list_fixers(session, actor) if fixers is None else fixers
+        names = load_able(session, actor.company_id or 0, ACT).values()
         return replace(refusal, hint=f"{' or '.join(names)} can.") if names else refusal
     others = (other_keeper(session, actor, table) for table in dict.fromkeys(tables))
     return next((one.refusal for one in others if one is not None), None)
-
-
-def list_fixers(session: Session, actor: Actor) -> Sequence[str]:
-    """Return the users who may change entries, if the actor may not."""
-    if may(actor, ACT) is None:
-        return ()
-    return tuple(load_able(session, actor.company_id or 0, ACT).values())
 
 
 def other_keeper(session: Session, actor: Actor, table: str) -> Keeper | None:

@@ -16,7 +16,6 @@ from grammar.nodes import Ruleset
 from holding.db import bulk
 from holding.db.models import Cause, Hold, MappingEntry, MappingTable, Posting
 from holding.db.models.decisions import HOLD_OPEN, is_open
-from holding.db.together import Question, Together
 from holding.platform.changes import UNSENT
 from holding.platform.states import END_OF_IDS, MOST_COUNTED, key_begins, newest_edge, newest_uses
 from rules.values.cause_keys import MISSING_ENTRY, UNITS, CauseKey, CauseKind, fold_key
@@ -66,14 +65,14 @@ def causes_of(
     A map that ignores case or blanks answers many spellings. A conversion also answers for units
     that are counted in its unit.
     """
-    return _standing(Together(session), [(table, key)]).answered(table, key, ruleset)
+    return _standing(session, [(table, key)]).answered(table, key, ruleset)
 
 
 def find_touched(
     session: Session, table: MappingTable, key: str, ruleset: Ruleset | None
 ) -> tuple[tuple[Answered, ...], tuple[int, ...]]:
     """Return the causes that another value of the key answers, and the entries it replaces."""
-    stands = _standing(Together(session), [(table, key)])
+    stands = _standing(session, [(table, key)])
     return stands.answered(table, key, ruleset), stands.replaced(table, key)
 
 
@@ -87,17 +86,15 @@ def find_reaches(
     session: Session,
     wanted: Sequence[tuple[MappingTable, str]],
     ruleset: Ruleset | None,
-    *,
-    beside: Together | None = None,
 ) -> tuple[Reach, ...]:
-    """Return the reach of several keys of one company, with two queries.
+    """Return the reach of several keys of one company.
 
-    The first query also runs what is queued in `beside`. An item's own conversion replaces the
-    unit's for that item, so it counts as a change of the unit.
+    An item's own conversion replaces the unit's for that item, so it counts as a change of the
+    unit.
     """
     if not wanted:
         return ()
-    stands = _standing(beside or Together(session), wanted)
+    stands = _standing(session, wanted)
     each = [(stands.answered(*one, ruleset), stands.replaced(*one)) for one in wanted]
     of_cause, of_entry = defaultdict[int, set[int]](set), defaultdict[int, set[int]](set)
     cut: set[int] = set()
@@ -231,14 +228,14 @@ def _begin(table: MappingTable) -> CauseKey:
     return CauseKey.mapping(table.name, "")
 
 
-def _standing(both: Together, wanted: Sequence[tuple[MappingTable, str]]) -> _Standing:
-    entries, causes = both.ask(_current(wanted)), both.ask(_live(wanted))
-    return _Standing(entries.value, causes.value)
+def _standing(session: Session, wanted: Sequence[tuple[MappingTable, str]]) -> _Standing:
+    return _Standing(_load_entries(session, wanted), _load_causes(session, wanted))
 
 
-def _current(
+def _load_entries(
+    session: Session,
     wanted: Sequence[tuple[MappingTable, str]],
-) -> Question[Sequence[Standing]]:
+) -> Sequence[Standing]:
     """Query current entries of the keys; of units tables all entries, because units convert into
     each other.
     """
@@ -250,14 +247,19 @@ def _current(
     )
     terms = or_(of_keys, bulk.among(MappingEntry.table_id, units)) if units else of_keys
     query = rows.where(terms, MappingEntry.to_revision.is_(None))
-    return [tuple(row) for row in (yield query.order_by(MappingEntry.id))]
+    entries = session.execute(query.order_by(MappingEntry.id))
+    return [(row.table_id, row.key, row.value, row.id) for row in entries]
 
 
-def _live(wanted: Sequence[tuple[MappingTable, str]]) -> Question[Sequence[Answered]]:
+def _load_causes(
+    session: Session, wanted: Sequence[tuple[MappingTable, str]]
+) -> Sequence[Answered]:
     begin = dict.fromkeys(_begin(table) for table, _ in wanted)
     query = select(Cause.id, Cause.key, Cause.records).where(
         Cause.company_id == wanted[0][0].company_id,
         Cause.records > 0,
         or_(*(key_begins(one) for one in begin)),
     )
-    return [Answered(row.id, row.key, row.records) for row in (yield query.order_by(Cause.id))]
+    return [
+        Answered(row.id, row.key, row.records) for row in session.execute(query.order_by(Cause.id))
+    ]

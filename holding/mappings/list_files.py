@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 
 from connectors.kit.workbook import Written
 from holding.access.actors import Actor, may
+from holding.db.kept_plans import KEPT
 from holding.db.models import Company, Connection, ListedCode, ListFile, Person
 from holding.db.models.columns import ListKind
 from holding.db.refusal import Refusal, plural
-from holding.db.together import Question, answer
 from holding.mappings import list_storage
 from holding.mappings.list_rows import ListRow
 from holding.platform.changes import lock_company
@@ -110,27 +110,17 @@ def submit_list(
 
 def current_lists(session: Session, company_id: int) -> tuple[ListStanding, ...]:
     """Return the current lists by target and kind."""
-    return answer(session, asked_current_lists(company_id))
-
-
-def asked_current_lists(company_id: int) -> Question[tuple[ListStanding, ...]]:
-    """Return the current lists, as a question of a combined query."""
     newest = (
         select(func.max(ListFile.id))
         .where(ListFile.company_id == company_id)
         .group_by(ListFile.connection_id, ListFile.kind)
     )
-    return (yield from _standings(ListFile.id.in_(newest)))
+    return _standings(session, ListFile.id.in_(newest))
 
 
-def list_uploads(session: Session, company_id: int) -> tuple[ListStanding, ...]:
-    """Return the stored lists, newest first."""
-    return answer(session, asked_uploads(company_id))
-
-
-def asked_uploads(company_id: int, most: int = 20) -> Question[tuple[ListStanding, ...]]:
-    """Return the newest stored lists, as a question of a combined query."""
-    lists = yield from _standings(ListFile.company_id == company_id)
+def list_uploads(session: Session, company_id: int, most: int = 20) -> tuple[ListStanding, ...]:
+    """Return the newest stored lists, newest first."""
+    lists = _standings(session, ListFile.company_id == company_id)
     return tuple(sorted(lists, key=lambda one: -one.file_id)[:most])
 
 
@@ -139,7 +129,7 @@ def file_changes(
 ) -> tuple[ListStanding, tuple[ChangedCode, ...]] | None:
     """Return a file with the first entries that it changed, by code, or None."""
     terms = ListFile.company_id == company_id, ListFile.id == file_id
-    file = next(iter(answer(session, _standings(*terms))), None)
+    file = next(iter(_standings(session, *terms)), None)
     if file is None:
         return None
     of_file = or_(ListedCode.from_file_id == file_id, ListedCode.to_file_id == file_id)
@@ -182,13 +172,14 @@ def _unpaid_row(one: ChangedCode, *, personal: bool) -> list[Written]:
     return [one.what, number, name, row.party, row.left, before, row.currency, code]
 
 
-def _standings(*terms: ColumnElement[bool]) -> Question[tuple[ListStanding, ...]]:
-    rows = yield (
+def _standings(session: Session, *terms: ColumnElement[bool]) -> tuple[ListStanding, ...]:
+    rows = session.execute(
         select(ListFile, Connection.name, Person.name.label("person"))
         .join(Connection, Connection.id == ListFile.connection_id)
         .outerjoin(Person, Person.id == ListFile.person_id)
         .where(*terms)
-        .order_by(Connection.name, ListFile.kind, ListFile.id)
+        .order_by(Connection.name, ListFile.kind, ListFile.id),
+        execution_options=KEPT,
     )
     return tuple(
         ListStanding(

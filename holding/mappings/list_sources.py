@@ -15,6 +15,7 @@ from connectors import registry
 from holding.access.actors import Actor
 from holding.access.operations import once
 from holding.connections.master_data import ITEM
+from holding.db.kept_plans import KEPT
 from holding.db.models import (
     Company,
     Connection,
@@ -28,7 +29,6 @@ from holding.db.models import (
 from holding.db.models.columns import ListKind
 from holding.db.models.rules import ALWAYS
 from holding.db.refusal import Refusal, plural
-from holding.db.together import KEPT, Question, Together, answer
 from holding.mappings import file_codes, fixes, list_files, list_turns
 from holding.mappings.entries import Parsed
 from holding.mappings.exact_matches import LeftOut, Match, Matches, exact_matches
@@ -99,24 +99,23 @@ def list_sources(
     session: Session,
     company_id: int,
     now: datetime | None = None,
-    *,
-    beside: Together | None = None,
 ) -> tuple[ListSource, ...]:
     """Return all list sources by target, reported lists first.
 
-    Without `now` no list counts as old. `beside` adds the page's queries to this batch.
+    Without `now` no list counts as old.
     """
-    page = beside or Together(session, KEPT)
-    target_rows, reported = page.ask(_targets(company_id)), page.ask(_told(company_id))
-    current_files = page.ask(list_files.asked_current_lists(company_id))
-    of_targets = page.ask(list_turns.asked_of_targets(company_id))
-    targets = target_rows.value
-    posted = answer(session, _posted(session, company_id, targets))  # by values: no plan is kept
-    files = {(one.connection_id, one.kind): one for one in current_files.value}
+    targets = _list_targets(session, company_id)
+    if not targets:
+        return ()
+    reported = _load_reported(session, company_id)
+    readings_by_target = list_turns.readings_by_target(session, company_id)
+    posted = _load_posted(session, company_id, targets)
+    current_files = list_files.current_lists(session, company_id)
+    files = {(file.connection_id, file.kind): file for file in current_files}
     sources: list[ListSource] = []
     for target in targets:
-        reported_lists = reported.value.get(target.id, [])
-        readings = {one.kind: one for one in of_targets.value.get(target.id, ())}
+        reported_lists = reported.get(target.id, [])
+        readings = {one.kind: one for one in readings_by_target.get(target.id, ())}
         sources += reported_lists
         for kind, noun in NAMED.items():
             file = files.get((target.id, kind))
@@ -147,18 +146,19 @@ def list_sources(
     return tuple(sources)
 
 
-def _targets(company_id: int) -> Question[Sequence[Any]]:
-    rows = yield (
+def _list_targets(session: Session, company_id: int) -> Sequence[Any]:
+    rows = session.execute(
         select(Connection.id, Connection.name, Connection.connector, Connection.settings)
         .where(Connection.company_id == company_id, Connection.side == "target")
-        .order_by(Connection.name)
+        .order_by(Connection.name),
+        execution_options=KEPT,
     )
     return tuple(rows)
 
 
-def _told(company_id: int) -> Question[dict[int, list[ListSource]]]:
+def _load_reported(session: Session, company_id: int) -> dict[int, list[ListSource]]:
     """Return by target the lists it reported, by kind."""
-    rows = yield (
+    rows = session.execute(
         select(Connection.id, Connection.name, Snapshot.kind, Snapshot.checked_at)
         .add_columns(func.count(SnapshotItem.id).label("codes"))
         .join(Snapshot, Snapshot.connection_id == Connection.id)
@@ -166,7 +166,8 @@ def _told(company_id: int) -> Question[dict[int, list[ListSource]]]:
         .where(Connection.company_id == company_id, SnapshotItem.to_revision.is_(None))
         .where(Snapshot.kind.in_(sorted(LISTED_CODES)))
         .group_by(Connection.id, Connection.name, Snapshot.kind, Snapshot.checked_at)
-        .order_by(Snapshot.kind)
+        .order_by(Snapshot.kind),
+        execution_options=KEPT,
     )
     by_target: dict[int, list[ListSource]] = defaultdict(list)
     for key, name, kind, checked_at, codes in rows:
@@ -201,12 +202,12 @@ class _Posted:
         return any(row.documents > LATEST for row in self.rows if row.target == target)
 
 
-def _posted(session: Session, company_id: int, targets: Sequence[Any]) -> Question[_Posted]:
+def _load_posted(session: Session, company_id: int, targets: Sequence[Any]) -> _Posted:
     """Return the values with which each target's newest documents were posted."""
     judge = active_program(session, company_id)
     uses = references(judge.ruleset, schemas()) if judge else ()
     each = [_of_newest(target.id, target.name) for target in targets]
-    rows = (yield union_all(*each)).all() if each else ()
+    rows = session.execute(union_all(*each)).all() if each else ()
     return _Posted(rows, uses)
 
 

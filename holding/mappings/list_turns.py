@@ -22,10 +22,10 @@ from holding.connections.connections import log_connection_event, permitted
 from holding.connections.master_data import zone_of
 from holding.db import bulk
 from holding.db.bulk import Columns, of
+from holding.db.kept_plans import KEPT
 from holding.db.models import Connection, ListPart, ListReading
 from holding.db.models.columns import NOW, ListKind, moment
 from holding.db.refusal import Refusal
-from holding.db.together import Question, answer
 
 _A_DAY: Final = timedelta(days=1)
 _FAR: Final = timedelta(days=1)  # a lease that ends later was given before a clock was set back
@@ -86,23 +86,19 @@ READING = Columns(
 
 def of_target(session: Session, connection_id: int) -> tuple[ReadingRow, ...]:
     """Return the lists that a target reports, by kind; none before its first reading is planned."""
-    return answer(session, asked_of_target(connection_id))
-
-
-def asked_of_target(connection_id: int) -> Question[tuple[ReadingRow, ...]]:
-    """Return a target's lists, as a question of a combined query."""
     query = READING.select().where(ListReading.connection_id == connection_id)
-    return READING.each((yield query.order_by(ListReading.kind)))
+    return READING.each(session.execute(query.order_by(ListReading.kind), execution_options=KEPT))
 
 
-def asked_of_targets(company_id: int) -> Question[dict[int, tuple[ReadingRow, ...]]]:
+def readings_by_target(session: Session, company_id: int) -> dict[int, tuple[ReadingRow, ...]]:
     """Return the lists of all targets of a company, by target."""
     company_targets = select(Connection.id).where(Connection.company_id == company_id)
-    rows = yield (
+    rows = session.execute(
         READING.select()
         .add_columns(ListReading.connection_id)
         .where(ListReading.connection_id.in_(company_targets))
-        .order_by(ListReading.connection_id, ListReading.kind)
+        .order_by(ListReading.connection_id, ListReading.kind),
+        execution_options=KEPT,
     )
     readings, read = defaultdict[int, tuple[ReadingRow, ...]](tuple), READING.reader(rows)
     for row in rows:

@@ -9,6 +9,7 @@ from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from holding.db.bulk import Columns, of
+from holding.db.kept_plans import KEPT
 from holding.db.models import (
     Cause,
     Connection,
@@ -23,7 +24,6 @@ from holding.db.models import (
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.models.rules import ALWAYS
 from holding.db.refusal import Sums
-from holding.db.together import Question, answer
 from holding.holds import tally_figures
 from holding.mappings.entries import OWN_KINDS, entry_text
 from holding.mappings.fixes import Missing, missing
@@ -105,12 +105,7 @@ class EntryRow:
 
 def tables(session: Session, company_id: int) -> tuple[TableRow, ...]:
     """Return the company's mapping tables by name."""
-    return answer(session, asked_tables(company_id))
-
-
-def asked_tables(company_id: int) -> Question[tuple[TableRow, ...]]:
-    """Return the mapping tables, as a question of a combined query."""
-    rows = yield (
+    rows = session.execute(
         TABLE.select()
         .outerjoin(
             MappingEntry,
@@ -120,7 +115,8 @@ def asked_tables(company_id: int) -> Question[tuple[TableRow, ...]]:
         )
         .where(MappingTable.company_id == company_id)
         .group_by(MappingTable.id, MappingTable.name, MappingTable.kind)
-        .order_by(MappingTable.name)
+        .order_by(MappingTable.name),
+        execution_options=KEPT,
     )
     return TABLE.each(rows)
 
@@ -180,9 +176,9 @@ def entries(
     )
 
 
-def revisions(company_id: int, limit: int = 10) -> Question[tuple[RevisionRow, ...]]:
+def list_revisions(session: Session, company_id: int, limit: int = 10) -> tuple[RevisionRow, ...]:
     """Return the latest changes of mappings and units."""
-    rows = yield (
+    rows = session.execute(
         REVISION.select()
         .outerjoin(Person, Person.id == Revision.person_id)
         .where(Revision.company_id == company_id, Revision.kind.in_(OWN_KINDS))
@@ -204,12 +200,7 @@ class Suggestion:
 
 def suggestions(session: Session, company_id: int, table: str, key: str) -> tuple[Suggestion, ...]:
     """Return entries with a similar key, best first; 100 % if only the spelling differs."""
-    return answer(session, asked_suggestions(company_id, table, key))
-
-
-def asked_suggestions(company_id: int, table: str, key: str) -> Question[tuple[Suggestion, ...]]:
-    """Return entries with a similar key, as a question of a combined query."""
-    rows = yield (
+    rows = session.execute(
         select(MappingEntry.key, MappingEntry.value, MappingEntry.num, MappingEntry.den)
         .join(MappingTable, MappingTable.id == MappingEntry.table_id)
         .where(MappingTable.company_id == company_id, MappingTable.name == table)

@@ -14,7 +14,6 @@ from holding.db.models import Company, Connection, Evaluation, Hold, MappingTabl
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.models.rules import ALWAYS
 from holding.db.refusal import Refusal, Sums, added, by_key
-from holding.db.together import Question, Together, answer
 from holding.mappings.entries import (
     OfKey,
     Parsed,
@@ -29,11 +28,10 @@ from holding.mappings.key_reach import find_reach, find_reaches
 from holding.mappings.reclassification import (
     Change,
     Contradictions,
-    asked_documents,
     find_contradictions,
     parsed_of,
 )
-from holding.programs.world import fresh_now, program, world
+from holding.programs.world import fresh_targets, program, world
 from rules.facts import Facts, Subject, World
 from rules.outcomes import Outcome, finding_title
 from rules.program import Program
@@ -137,14 +135,12 @@ def preview_entry(
     since: date = ALWAYS,
 ) -> Preview | Refusal:
     """Evaluate in memory the records that wait for a key, as if it had the value from a day on."""
-    asked = Together(session)
-    standing = asked.ask(load_key(company_id, table, key))
-    fresh = asked.ask(fresh_now(company_id, now))
-    if standing.value is None:
+    standing = load_key(session, company_id, table, key)
+    if standing is None:
         return Refusal(
             code="mapping.unknown", message=f"Mapping table {table} does not exist.", status=404
         )
-    mapping_table = standing.value.table
+    mapping_table = standing.table
     parsed = read_value(mapping_table.kind, value)
     if isinstance(parsed, Refusal):
         return parsed
@@ -155,15 +151,16 @@ def preview_entry(
         return refusal
     company = session.get_one(Company, company_id)
     reached = find_reach(session, mapping_table, key, judge.ruleset if judge else None)
-    entry = standing.value.since(since)
-    change = _change(standing.value, parsed, since)
-    sent, touched = asked.ask(asked_documents(change)), asked.ask(asked_amounts(reached.records))
-    held = {one for one, (is_held, _) in touched.value.items() if is_held}
-    amounts = {one: money for one, (_, money) in touched.value.items()}
+    entry = standing.since(since)
+    change = _change(standing, parsed, since)
+    touched = _load_amounts(session, reached.records)
+    held = {record_id for record_id, (is_held, _) in touched.items() if is_held}
+    amounts = {record_id: money for record_id, (_, money) in touched.items()}
     looked_at = [*sorted(held), *sorted({*reached.using} - held)][:MOST_RECORDS]
-    known = world(session, company_id, company.revision, fresh.value)
+    fresh = fresh_targets(session, company_id, now)
+    known = world(session, company_id, company.revision, fresh)
     changed = with_value(known, mapping_table.kind, table, key, parsed, since)
-    outcomes = answer(session, asked_outcomes(judge, looked_at, changed, now))
+    outcomes = _judge_records(session, judge, looked_at, changed, now)
     reasons = {record_id: reasons_of(outcome) for record_id, outcome in outcomes.items()}
     freed = [record_id for record_id in held if reasons.get(record_id) == ()]
     return Preview(
@@ -182,7 +179,7 @@ def preview_entry(
         halts=group_stays(
             why for record_id, why in reasons.items() if why and record_id not in held
         ),
-        contradicted=find_contradictions(session, change, sent.value, most=MOST_RECORDS),
+        contradicted=find_contradictions(session, change, most=MOST_RECORDS),
         currency=company.currency,
         rev=company.revision,
     )
@@ -209,11 +206,13 @@ def active_program(session: Session, company_id: int) -> Program | None:
     return program(session, version_id) if version_id is not None else None
 
 
-def asked_amounts(record_ids: Sequence[int]) -> Question[dict[int, tuple[bool, Sums]]]:
+def _load_amounts(session: Session, record_ids: Sequence[int]) -> dict[int, tuple[bool, Sums]]:
     """Return by record whether it is held, and its amount."""
     held = exists().where(Hold.record_id == Record.id, HOLD_OPEN)
-    rows = yield select(Record.id, Record.currency, Record.amount, held.label("held")).where(
-        bulk.among(Record.id, record_ids)
+    rows = session.execute(
+        select(Record.id, Record.currency, Record.amount, held.label("held")).where(
+            bulk.among(Record.id, record_ids)
+        )
     )
     return {
         row.id: (bool(row.held), by_key([(row.id, row.currency, row.amount)]).get(row.id, {}))
@@ -221,9 +220,9 @@ def asked_amounts(record_ids: Sequence[int]) -> Question[dict[int, tuple[bool, S
     }
 
 
-def asked_outcomes(
-    judge: Program | None, record_ids: Sequence[int], known: World, now: datetime
-) -> Question[dict[int, Outcome]]:
+def _judge_records(
+    session: Session, judge: Program | None, record_ids: Sequence[int], known: World, now: datetime
+) -> dict[int, Outcome]:
     """Return each record's outcome in the given world, with the facts of its last evaluation."""
     if judge is None or not record_ids:
         return {}
@@ -232,7 +231,7 @@ def asked_outcomes(
         .where(Evaluation.record_id.in_(record_ids))
         .group_by(Evaluation.record_id)
     )
-    rows = yield (
+    rows = session.execute(
         select(
             Record.id, Record.type, Connection.connector, Version.no, Version.body, Evaluation.facts
         )
@@ -240,7 +239,7 @@ def asked_outcomes(
         .join(Version, Version.id == Record.version_id)
         .join(Evaluation, Evaluation.record_id == Record.id)
         .where(Evaluation.id.in_(newest))
-        .order_by(Record.id)  # the first labels that are told are those of the oldest records
+        .order_by(Record.id)
     )
     return {
         row.id: judge.decision(
@@ -310,9 +309,9 @@ class KnownMaps:
         self._by_name = by_name
 
 
-def asked_maps(company_id: int) -> Question[dict[str, MappingTable]]:
+def load_maps(session: Session, company_id: int) -> dict[str, MappingTable]:
     """Return a company's mapping tables by name."""
-    rows = yield select(MappingTable).where(MappingTable.company_id == company_id)
+    rows = session.execute(select(MappingTable).where(MappingTable.company_id == company_id))
     return {one.name: one for one in rows.scalars()}
 
 
@@ -329,23 +328,22 @@ def preview_edits(
     `maps` are the company's tables, if already loaded.
     """
     judge = active_program(session, company_id)
-    asked, revision = Together(session), session.get_one(Company, company_id).revision
-    fresh, waiting, using = asked.ask(fresh_now(company_id, now)), set[int](), set[int]()
-    tables = answer(session, asked_maps(company_id)) if maps is None else maps._by_name
+    revision = session.get_one(Company, company_id).revision
+    waiting, using = set[int](), set[int]()
+    tables = load_maps(session, company_id) if maps is None else maps._by_name
     known = [edit for edit in edits if edit.table in tables]
     wanted = [(tables[edit.table], edit.key) for edit in known]
-    reached = find_reaches(session, wanted, judge.ruleset if judge else None, beside=asked)
-    changed = world(session, company_id, revision, fresh.value)
+    reached = find_reaches(session, wanted, judge.ruleset if judge else None)
+    changed = world(session, company_id, revision, fresh_targets(session, company_id, now))
     for edit, key_reach in zip(known, reached, strict=True):
         waiting |= set(key_reach.waiting)
         using |= set(key_reach.using)
         kind = tables[edit.table].kind
         changed = with_value(changed, kind, edit.table, edit.key, edit.parsed, edit.since)
     looked_at = sorted(waiting)[:MOST_CHANGES]
-    judged = asked.ask(asked_outcomes(judge, looked_at, changed, now))
-    amount_rows = asked.ask(asked_amounts(sorted(waiting)))
-    outcomes = judged.value
-    amounts = {record_id: money for record_id, (_, money) in amount_rows.value.items()}
+    outcomes = _judge_records(session, judge, looked_at, changed, now)
+    amount_rows = _load_amounts(session, sorted(waiting))
+    amounts = {record_id: money for record_id, (_, money) in amount_rows.items()}
     reasons = {record_id: reasons_of(outcome) for record_id, outcome in outcomes.items()}
     ready = [record_id for record_id, why in reasons.items() if not why]
     return Effect(

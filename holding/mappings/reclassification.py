@@ -29,9 +29,8 @@ from holding.db.models import (
 )
 from holding.db.models.rules import ALWAYS
 from holding.db.refusal import Sums, by_key
-from holding.db.together import Question, answer
 from holding.mappings.entries import OWN_KINDS, Parsed, with_value
-from holding.platform.states import END_OF_IDS, MOST_COUNTED, SentDocuments, sent_with_query
+from holding.platform.states import END_OF_IDS, MOST_COUNTED, SentDocuments, load_sent_documents
 from holding.programs import world as programs_world
 from rules.facts import Facts, Subject, World
 from rules.outcomes import Document, Outcome
@@ -197,7 +196,7 @@ def find_contradictions(
 
     At most `most` are compared. `sent` are the documents, if already loaded.
     """
-    sent = answer(session, asked_documents(change)) if sent is None else sent
+    sent = load_sent(session, change) if sent is None else sent
     looked = sent.documents[:most]
     contradicted = [
         one for row in _rows(session, looked) if (one := _compared(session, change, row))
@@ -293,11 +292,11 @@ def _stopped(outcome: Outcome, route: str) -> str:
     )
 
 
-def asked_documents(
-    change: Change, most: int = MOST_COUNTED, below: int = END_OF_IDS
-) -> Question[SentDocuments]:
-    """Query posted documents made with the key: the newest `most` of each entry `below` an id."""
-    return sent_with_query(change.company_id, change.entries, most, below)
+def load_sent(
+    session: Session, change: Change, most: int = MOST_COUNTED, below: int = END_OF_IDS
+) -> SentDocuments:
+    """Return posted documents made with the key: the newest `most` of each entry `below` an id."""
+    return load_sent_documents(session, change.company_id, change.entries, most, below)
 
 
 def document_of(outcome: Outcome, route: str, seq: int) -> Document | None:

@@ -34,10 +34,10 @@ from holding.db import bulk
 from holding.db import database as table_sizes
 from holding.db.bulk import Columns, of
 from holding.db.database import Database
+from holding.db.kept_plans import KEPT
 from holding.db.models import Backup, Company, Connection, ProgramVersion
 from holding.db.models.columns import Moment
 from holding.db.refusal import Refusal
-from holding.db.together import Question
 from holding.platform.events import Fact, link_due_events, record_events
 
 BACKUP_FOLDER: Final = "backups"
@@ -222,9 +222,9 @@ def note_backup(url: str, path: Path, sha256: str, now: datetime) -> bool:
     return True
 
 
-def newest_backup_query() -> Question[BackupNote | None]:
-    """Create the query for the last recorded backup."""
-    return _NOTED.first((yield _NEWEST))
+def load_newest_backup(session: Session) -> BackupNote | None:
+    """Return the last recorded backup."""
+    return _NOTED.first(session.execute(_NEWEST, execution_options=KEPT))
 
 
 def copy_file(url: str, path: Path) -> str:

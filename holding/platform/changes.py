@@ -50,7 +50,6 @@ from holding.db.models.columns import NOW, PushState, RecordState, among_words
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.models.postings import CHANGES, LEFT_OUT_STATES, NONE_TO_COME, UNSENT_STATES
 from holding.db.models.records import RECORD_OPEN
-from holding.db.together import Question, answer
 from holding.platform.events import Fact, record_events
 from holding.platform.states import END_OF_IDS, MOST_COUNTED, NUMBER_USED
 from rules.decisions.posted_documents import NUMBER_REUSE_CODE as TAKEN_BACK
@@ -589,16 +588,13 @@ def has_pending_mark() -> ColumnElement[bool]:
 
 def has_pending(session: Session, company_id: int, entries: Collection[int]) -> bool:
     """Check whether documents of these entries are still to be checked."""
-    return answer(session, pending_query(company_id, entries))
-
-
-def pending_query(company_id: int, entries: Collection[int]) -> Question[bool]:
-    """Return whether documents of these entries are still to be checked, as a query."""
     marks_of_entries = (
         WakeMark.company_id == company_id,
         bulk.among(WakeMark.entry_id, sorted(entries)),
     )
-    return (yield select(WakeMark.id).where(*marks_of_entries).limit(1)).first() is not None
+    return (
+        session.execute(select(WakeMark.id).where(*marks_of_entries).limit(1)).first() is not None
+    )
 
 
 def decided_of_families(

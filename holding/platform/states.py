@@ -45,7 +45,6 @@ from holding.db.models.columns import (
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.models.postings import IN_FLIGHT_STATES
 from holding.db.models.records import RECORD_STATES
-from holding.db.together import Question
 from holding.platform.events import Acting
 from rules.values.canonical import POSTING_LABELS, PostingState, dumps
 from rules.values.cause_keys import CauseKey
@@ -680,14 +679,18 @@ class SentDocuments:
     below: int | None
 
 
-def sent_with_query(
-    company_id: int, entry_ids: Collection[int], most: int, below: int = END_OF_IDS
-) -> Question[SentDocuments]:
+def load_sent_documents(
+    session: Session,
+    company_id: int,
+    entry_ids: Collection[int],
+    most: int,
+    below: int = END_OF_IDS,
+) -> SentDocuments:
     """Return the sent documents among the newest `most` of each entry, down to an id that all
     entries reached.
     """
     uses = newest_uses(entry_ids, most + 1, below)
-    rows = yield (
+    rows = session.execute(
         select(uses.c.entry_id, uses.c.posting_id, Posting.state.in_(SENT_STATES).label("sent"))
         .join(Posting, Posting.id == uses.c.posting_id)
         .where(Posting.company_id == company_id)

@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 
 from connectors import registry
 from connectors.contract import ItemSetup
+from holding.db.kept_plans import KEPT
 from holding.db.models import Connection, Event, Posting, Push
 from holding.db.models.columns import among_words
 from holding.db.models.postings import IN_FLIGHT_STATES, OPEN_PUSH_STATES
 from holding.db.refusal import plural
-from holding.db.together import Question
 from holding.platform.events import Fact, record_events
 from rules.values.canonical import PostingState
 
@@ -78,10 +78,10 @@ def log_unit_changes(
     record_events(session, facts)
 
 
-def unit_changes_query(connection: int, company: int) -> Question[tuple[UnitChange, ...]]:
+def list_unit_changes(session: Session, connection: int, company: int) -> tuple[UnitChange, ...]:
     """Return the latest changes of a connection, newest first."""
     parameters = {"company": company, "object": f"connection:{connection}"}
-    rows = yield _CHANGES.params(parameters)
+    rows = session.execute(_CHANGES.params(parameters), execution_options=KEPT)
     return tuple(
         UnitChange(
             item=body["item"],

@@ -32,7 +32,6 @@ from holding.db.models import (
 )
 from holding.db.models.columns import moment, table_of
 from holding.db.models.rules import ALWAYS
-from holding.db.together import Question
 from holding.programs.known_schemas import schemas
 from rules.decisions.judge_record import EvaluationInput
 from rules.decisions.verdict import DOES
@@ -310,16 +309,8 @@ def _locked_through(items: Iterable[SnapshotItem]) -> date | None:
 
 def fresh_targets(session: Session, company_id: int, now: datetime) -> frozenset[str]:
     """Return the targets whose snapshot is fresh enough."""
-    return frozenset(session.scalars(_FRESH, _young(company_id, now)))
-
-
-def _young(company_id: int, now: datetime) -> dict[str, object]:
-    return {"company": company_id, "since": now - timedelta(hours=SNAPSHOT_HOURS)}
-
-
-def fresh_now(company_id: int, now: datetime) -> Question[frozenset[str]]:
-    """Return the question for the targets whose snapshot is fresh enough."""
-    return frozenset((yield _FRESH.params(_young(company_id, now))).scalars())
+    values = {"company": company_id, "since": now - timedelta(hours=SNAPSHOT_HOURS)}
+    return frozenset(session.scalars(_FRESH, values))
 
 
 def locked_through(session: Session, connection_id: int) -> date | None:
@@ -335,17 +326,9 @@ def locked_through(session: Session, connection_id: int) -> date | None:
 
 def target_connections(session: Session, company_id: int) -> dict[str, Connection]:
     """Return the target connections by their word in rule files: their name or connector."""
-    return _by_words(session.scalars(_TARGETS, {"company": company_id}).all())
-
-
-def _by_words(found: Sequence[Connection]) -> dict[str, Connection]:
-    by_connector = {row.connector: row for row in found}
-    return by_connector | {row.name: row for row in found}
-
-
-def asked_targets(company_id: int) -> Question[dict[str, Connection]]:
-    """Return the question for the target connections."""
-    return _by_words(list((yield _TARGETS.params(company=company_id)).scalars()))
+    rows = session.scalars(_TARGETS, {"company": company_id}).all()
+    by_connector = {row.connector: row for row in rows}
+    return by_connector | {row.name: row for row in rows}
 
 
 def kept(cache: OrderedDict[Hashable, T], key: Hashable, make: Callable[[], T]) -> T:

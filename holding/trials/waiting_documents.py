@@ -17,7 +17,6 @@ from holding.connections.channel import own_settings
 from holding.db import bulk
 from holding.db.models import Connection, Posting, Push, Record, Snapshot, SnapshotItem
 from holding.db.models.columns import ListKind, PushState, is_word, moment
-from holding.db.together import answer
 from holding.evaluation.target_limits import limit_of
 from holding.mappings import file_codes
 from holding.mappings.file_codes import FileList, Identity, Unpaid, UnpaidList
@@ -371,7 +370,7 @@ class WaitingCodes:
     def __init__(self, session: Session, connection: Connection) -> None:
         self._session, self._connection = session, connection
         wanted = {(connection.id, kind) for kind in _KIND_LABELS}
-        self._lists = {one.kind: one for one in answer(session, file_codes.file_lists(wanted))}
+        self._lists = {one.kind: one for one in file_codes.file_lists(session, wanted)}
         self._named: defaultdict[tuple[ListKind, str], list[str]] = defaultdict(list)
 
     def note(self, schema: DocumentSchema, document: Document) -> None:
@@ -401,7 +400,7 @@ class WaitingCodes:
                 yield code, (SWITCHED_OFF, said, "Switch it on there, or map another.")
         strange = sorted({*codes} - there.keys() - self._posted(one, codes))
         asked = [Identity(key=code, name=code) for code in strange]
-        found = answer(self._session, file_codes.asked_fitting(one, asked)) if asked else ()
+        found = file_codes.fitting_codes(self._session, one, asked) if asked else ()
         near = NearSpellings([] if one.by_id else [entry.code for entry in found])
         for code in strange:
             for known in near.near(code)[:1]:

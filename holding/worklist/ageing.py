@@ -138,7 +138,7 @@ def ageing_by_owner(session: Session, company_id: int, now: datetime) -> tuple[A
     edges = [now - timedelta(days=days) for _, days in STEPS if days]
     page = Together(session, KEPT)
     found: dict[tuple[int | None, int], list[OwnerWait]] = defaultdict(list)
-    for one in page.ask(read_owner_waits(session, company_id, edges, now)).value:
+    for one in read_owner_waits(session, company_id, edges, now):
         found[one.person_id, one.team_id].append(one)
     people = sorted(person for person, _ in found if person is not None)
     names = page.ask(owners_since(company_id, people)).value

@@ -289,12 +289,10 @@ def connection_values(row: connections.ConnectionRow) -> dict[str, object]:
         each["queue"] = connections.list_queued(session, row.id)
         each["snapshots"] = connections.list_snapshots(session, row.id)
         each["faults"] = answer(session, stored_faults.faults_query(company, row.id), KEPT)
-        each["lists"] = answer(session, list_turns.asked_of_target(row.id), KEPT)
-        each["recounted"] = answer(session, unit_changes.unit_changes_query(row.id, company), KEPT)
+        each["lists"] = list_turns.of_target(session, row.id)
+        each["recounted"] = unit_changes.list_unit_changes(session, row.id, company)
     else:
-        each["refused"] = answer(
-            session, receive.refused_query(company, g.now, source_id=row.id), KEPT
-        )
+        each["refused"] = receive.list_refused(session, company, g.now, source_id=row.id)
     types = filters.document_types(row.connector)
     lines = load_endpoints(session, company, row.id, types, first) if target else ()
     figures = {line.doc_type: line for line in lines}

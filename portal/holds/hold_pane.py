@@ -64,8 +64,6 @@ def pane_values(
     beside = side_by_side.load_beside(session, row, show_personal=show)
     page = Together(session, KEPT)
     colleagues = page.ask(open_holds.colleagues(g.company.id))
-    written = page.ask(notes.of_record(row.record_id))
-    message = page.ask(notes.load_message(session, g.actor, hold_id)) if row.open else None
     theirs, instead = people.duty(session, row.team_id, g.actor.person_id)
     asked = open_fields.fields_of(session, hold_id) if row.open and show else ()
     own = open_fields.fields_for_actor(session, g.actor, asked, {row.team_id: theirs})
@@ -103,9 +101,9 @@ def pane_values(
         "period": locked_periods.load_ways(session, hold_id) if row.open else None,
         "whole_cause": _whole_cause(session, row),
         "dating": may(g.actor, locked_periods.DATE) or (None if theirs else _elsewhere(row.team)),
-        "message": message.value if message else None,
+        "message": notes.load_message(session, g.actor, hold_id) if row.open else None,
         "unread": notes.UNREAD,
-        "notes": written.value,
+        "notes": notes.list_notes(session, row.record_id),
         "problems_of": lambda form: problems if request.endpoint == form else {},
         "moved": moved,
         "answers": f"no members; {instead} answers" if instead else "",

@@ -1,6 +1,6 @@
 """Serve exact matches of missing values, which are accepted together, and the lists of codes."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import date
 from decimal import Decimal
 from typing import Final
@@ -13,7 +13,6 @@ from holding.access.actors import MASK
 from holding.connections import channel, connections
 from holding.db.models.columns import ListKind, to_minor
 from holding.db.refusal import Refusal, plural, sums
-from holding.db.together import KEPT, Together
 from holding.mappings import exact_matches, fixes, list_files, list_sources, mapping_lists
 from holding.mappings.exact_matches import Matches, mask_identity
 from holding.mappings.file_codes import Identity
@@ -41,12 +40,9 @@ MOST: Final = 100_000
 @needs("record.read")
 def exact() -> Response:
     """Show all missing values that exactly one value fits, and those left out."""
-    shared_queries = Together(store.reading(), KEPT)
-    tables = shared_queries.ask(mapping_lists.asked_tables(g.company.id))
-    fixers = fixes.list_fixers(store.reading(), g.actor)
-    matches = exact_matches.exact_matches(store.reading(), g.company.id, beside=shared_queries)
+    matches = exact_matches.exact_matches(store.reading(), g.company.id)
     picked_ids = {match.row.cause_id for match in matches.exact}
-    return _show_matches(matches, picked_ids, {}, tables=tables.value, fixers=fixers)
+    return _show_matches(matches, picked_ids, {})
 
 
 def _show_matches(
@@ -56,8 +52,6 @@ def _show_matches(
     *,
     form: MultiDict[str, str] | None = None,
     status: int = 200,
-    tables: Sequence[mapping_lists.TableRow] | None = None,
-    fixers: Sequence[str] | None = None,
 ) -> Response:
     session = store.reading()
     chosen_matches = [match for match in matches.exact if match.row.cause_id in picked_ids]
@@ -84,9 +78,9 @@ def _show_matches(
         since=form.get("since", "").strip() if form else "",
         problems=problems,
         keeping=fixes.refuse_change(
-            session, g.actor, [match.row.table for match in chosen_matches], fixers=fixers
+            session, g.actor, [match.row.table for match in chosen_matches]
         ),
-        tables=mapping_lists.tables(session, g.company.id) if tables is None else tables,
+        tables=mapping_lists.tables(session, g.company.id),
         missing_count=filters.count_missing(),
         table="",
     )
@@ -204,15 +198,13 @@ def lists() -> Response:
 
 def _show_lists(problems: dict[str, str], status: int = 200) -> Response:
     session, company_id = store.reading(), g.company.id
-    page = Together(session, KEPT)
-    files = page.ask(list_files.asked_uploads(company_id))
     rows = connections.list_connections(session, company_id)
     return store.respond(
         "mappings/lists.html",
         head_values(),
         status=status,
-        sources=list_sources.list_sources(session, company_id, g.now, beside=page),
-        files=files.value,
+        sources=list_sources.list_sources(session, company_id, g.now),
+        files=list_files.list_uploads(session, company_id),
         targets=[connection.name for connection in rows if connection.is_target],
         kinds=list(ListKind),
         today=filters.today(),

@@ -9,7 +9,6 @@ from typing import Final
 from flask import Response, abort, g, make_response, request, url_for
 
 from connectors.kit.workbook import write_sheets
-from holding.db import together
 from holding.db.refusal import Refusal, plural
 from holding.mappings import fixes, mapping_lists, party_merge, reclassification
 from holding.mappings import workbook_changes as saving
@@ -153,9 +152,7 @@ def moved(no: int) -> Response:
     if change.table in hidden_tables():
         return hidden_table_refusal(change.table)
     below = forms.parse_whole(request.args.get("below"))
-    sent = together.answer(
-        store.reading(), reclassification.asked_documents(change, A_SHEET, below or END_OF_IDS)
-    )
+    sent = reclassification.load_sent(store.reading(), change, A_SHEET, below or END_OF_IDS)
     contradictions = reclassification.find_contradictions(
         store.reading(), change, sent, most=JUDGED
     )
@@ -207,9 +204,7 @@ def sheet(no: int) -> Response:
     if change is None:
         abort(404)
     below = forms.parse_whole(request.args.get("below"))
-    sent = together.answer(
-        store.reading(), reclassification.asked_documents(change, A_SHEET, below or END_OF_IDS)
-    )
+    sent = reclassification.load_sent(store.reading(), change, A_SHEET, below or END_OF_IDS)
     documents = reclassification.find_contradictions(store.reading(), change, sent).documents
     body = write_sheets(
         {

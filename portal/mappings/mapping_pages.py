@@ -10,7 +10,6 @@ from werkzeug.datastructures import MultiDict
 from holding.access import people
 from holding.access.actors import MASK, PERSONAL_FIELDS
 from holding.db.refusal import Refusal, plural
-from holding.db.together import Answer, Together, answer
 from holding.mappings import (
     choices,
     entries,
@@ -26,7 +25,7 @@ from holding.mappings.preview import active_program
 from holding.platform import processes
 from holding.programs import world
 from holding.programs.known_schemas import schemas
-from holding.programs.world import fresh_now
+from holding.programs.world import fresh_targets
 from portal.web import filters, forms, request_guard, store
 from portal.web.permissions import needs
 from rules.comparison.preflight import references
@@ -113,11 +112,7 @@ class Opened:
 def _missing_values(opened: Opened | None, problems: Mapping[str, str]) -> dict[str, object]:
     session = store.reading()
     after = forms.parse_place(request.args.get("after"))
-    query, company_id = Together(session), g.company.id
-    causes = query.ask(fixes.asked_causes(company_id, after=after))
-    tables = query.ask(mapping_lists.asked_tables(company_id))
-    revisions = query.ask(mapping_lists.revisions(company_id))
-    rows = answer(session, fixes.asked_missing(session, company_id, causes.value))
+    rows = fixes.missing(session, g.company.id, after=after)
     row_limit = ROWS_BESIDE_OPEN if opened else fixes.A_PAGE
     return {
         "rows": rows[:row_limit],
@@ -130,8 +125,8 @@ def _missing_values(opened: Opened | None, problems: Mapping[str, str]) -> dict[
         "pick": opened.pick if opened else None,
         "chosen": opened.chosen if opened and not opened.typed else "",
         "keeping": fixes.refuse_change(session, g.actor, [opened.row.table]) if opened else None,
-        "tables": tables.value,
-        "revisions": revisions.value,
+        "tables": mapping_lists.tables(session, g.company.id),
+        "revisions": mapping_lists.list_revisions(session, g.company.id),
         "problems": problems,
     }
 
@@ -292,11 +287,7 @@ def _show_entry_form(
 ) -> Response:
     """Show the entry's form with a preview of its value, and the key's history."""
     session, key = store.reading(), form_values.get("key", "")
-    query, company_id = Together(session), g.company.id
-    history = query.ask(entries.change_history(company_id, table, key))
-    usage = query.ask(entries.asked_usage_by_day(company_id, table, key))
-    tables = query.ask(mapping_lists.asked_tables(company_id))
-    changes = history.value
+    changes = entries.change_history(session, g.company.id, table, key)
     if not changes:
         abort(404)
     reverted = next(
@@ -316,7 +307,8 @@ def _show_entry_form(
             status = previewed.status
         else:
             preview = previewed
-    usage_by_day, always = usage.value, fixes.ALWAYS
+    usage_by_day = entries.usage_by_day(session, g.company.id, table, key)
+    always = fixes.ALWAYS
     in_force = sorted(
         (change for change in changes if change.in_force), key=lambda row: row.since or always
     )
@@ -337,7 +329,7 @@ def _show_entry_form(
         preview=preview,
         keeping=fixes.refuse_change(session, g.actor, [table]),
         problems=problems,
-        tables=tables.value,
+        tables=mapping_lists.tables(session, g.company.id),
         missing_count=filters.count_missing(),
     )
 
@@ -461,9 +453,6 @@ def list_title(list_row: FileList) -> str:
 def unit_proof() -> Response:
     """Show every unit that holds records, the largest amount first, with one unit's calculation."""
     session = store.reading()
-    page = Together(session)
-    tables = page.ask(mapping_lists.asked_tables(g.company.id))
-    known_targets = page.ask(fresh_now(g.company.id, g.now))
     held_units = mapping_lists.units_on_hold(session, g.company.id)
     cause_id = forms.parse_whole(request.args.get("cause"))
     opened_cause = (
@@ -476,8 +465,8 @@ def unit_proof() -> Response:
         abort(404)
     return store.respond(
         "mappings/unit_proof.html",
-        _calculation(comparison, known_targets),
-        tables=tables.value,
+        _calculation(comparison),
+        tables=mapping_lists.tables(session, g.company.id),
         missing_count=filters.count_missing(),
         table="",
         shown=comparison,
@@ -486,9 +475,7 @@ def unit_proof() -> Response:
     )
 
 
-def _calculation(
-    comparison: mapping_lists.UnitComparison | None, known_targets: Answer[frozenset[str]]
-) -> dict[str, object]:
+def _calculation(comparison: mapping_lists.UnitComparison | None) -> dict[str, object]:
     """Return the typed calculation and its result; the first unit on hold is the default."""
     default_values = (
         {"qty": "1", "unit": comparison.unit, "item": comparison.item} if comparison else {}
@@ -512,7 +499,7 @@ def _calculation(
             quantity,
             unit,
             typed["item"],
-            known=known_targets.value,
+            known=fresh_targets(session, g.company.id, g.now),
             today=today,
         )
     return {"typed": typed, "calculated": calculated, "problems": problems}
@@ -531,31 +518,27 @@ def open_value(cause_id: int | None, text: str = "") -> Opened | None:
     if not cause_id:
         return None
     session, company_id = store.reading(), g.company.id
-    query = Together(session)
-    causes = query.ask(fixes.asked_causes(company_id, cause_id=cause_id))
-    load_lists = choices.asked_lists(query, company_id)
-    if not causes.value:
+    rows = fixes.missing(session, company_id, cause_id=cause_id)
+    if not rows:
         return None
-    table, key = causes.value[0].key.table or "", causes.value[0].key.entry
-    rows = query.ask(fixes.asked_missing(session, company_id, causes.value))
-    lists = load_lists()
-    personal, names = filters.sees_personal(), filters.sees_mapped_names()
-    waiting = query.ask(
-        choices.waiting_record(company_id, cause_id, key, personal=personal, names=names)
+    (row,) = rows
+    waiting = choices.load_waiting_record(
+        session,
+        company_id,
+        cause_id,
+        row.key,
+        personal=filters.sees_personal(),
+        names=filters.sees_mapped_names(),
     )
-    similar = query.ask(mapping_lists.asked_suggestions(company_id, table, key))
-    (row,) = rows.value
-    judge = active_program(session, company_id)
-    purpose = lists.purpose(judge.ruleset if judge else None, table)
-    suggestions = () if text.strip() else _suggestions(row, similar.value)
-    return Opened(row, purpose, waiting.value, _find_pick(table, text, suggestions, purpose))
+    purpose = choices.load_purpose(session, company_id, row.table)
+    suggestions = () if text.strip() else _suggestions(row)
+    return Opened(row, purpose, waiting, _find_pick(row.table, text, suggestions, purpose))
 
 
-def _suggestions(
-    row: fixes.Missing, similar: tuple[mapping_lists.Suggestion, ...]
-) -> tuple[mapping_lists.Suggestion, ...]:
+def _suggestions(row: fixes.Missing) -> tuple[mapping_lists.Suggestion, ...]:
     """Return suggestions: the party's values elsewhere first, then values of similar keys."""
     session = store.reading()
+    similar = mapping_lists.suggestions(session, g.company.id, row.table, row.key)
     party_values = party_merge.other_identities(session, g.company.id, row.table, row.cause_id)
     values = {suggestion.value for suggestion in party_values}
     return (

@@ -18,7 +18,6 @@ from grammar.version import __version__
 from holding.access.actors import may
 from holding.db.models.columns import from_minor
 from holding.db.refusal import Refusal, seconds_since
-from holding.db.together import KEPT, answer
 from holding.operations import latency as figures
 from holding.operations import stuck_work
 from holding.operations.idle_work import load_waits, long_waits
@@ -99,7 +98,7 @@ def show_metrics() -> Response:
     if workers.seen_at is not None:
         seen = seconds_since(workers.seen_at, g.now)
         values.append(("clearpost_worker_seen_seconds", {}, seen))
-    if copy := answer(session, backup.newest_backup_query()):
+    if copy := backup.load_newest_backup(session):
         values.append(("clearpost_backup_age_seconds", {}, seconds_since(copy.at, g.now)))
     for one in figures.of_all(session, g.now):
         values += _of_company(one)
@@ -218,7 +217,7 @@ def _shown() -> dict[str, object]:
     targets = target_figures(session, company, g.now)
     waits = load_waits(session, company, g.now)
     late = load_late_calls(session, company, g.now)
-    copy = answer(session, backup.newest_backup_query(), KEPT)
+    copy = backup.load_newest_backup(session)
     here = g.now.astimezone(filters.zone())
     running = sum(one.state is WorkerState.RUNNING for one in workers)
     may_not = may(g.actor, stuck_work.ACT)

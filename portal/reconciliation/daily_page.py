@@ -115,7 +115,6 @@ def show() -> Response:
     """
     asked = read_filter(request.args, filters.today())
     page = Together(store.reading(), KEPT)
-    filters.ask_frame(page)
     found = compare_totals(asked, [asked.day] if asked.day else [], page)
     kind = found.kind(asked.target, asked.doc_type)
     return store.respond(

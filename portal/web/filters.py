@@ -33,7 +33,7 @@ from holding.db.refusal import (
     plural,
     sums,
 )
-from holding.db.together import KEPT, Together
+from holding.db.together import KEPT, answer
 from holding.holds import undo
 from holding.operations.idle_work import TO_DO, IdleWork, idle_work
 from holding.platform.states import state_label
@@ -538,18 +538,6 @@ def _address(_root: str, endpoint: str, *words: Any) -> str:
     return url_for(endpoint, **dict(zip(words[:count], words[count:], strict=True)))
 
 
-def ask_frame(page: Together) -> None:
-    """Add the queries for the page frame to the queries of a read-only page, so that they run
-    together.
-    """
-    publisher = None if may(g.actor, "rules.publish") else g.actor.person_id
-    admin = may(g.actor, "people.admin") is None
-    counts = ageing.asked_counts(
-        store.reading(), g.company.id, g.now, publisher=publisher, admin=admin
-    )
-    g.asked_counts = page.ask(counts), page.ask(undo.latest_undoable(g.actor, g.now))
-
-
 def nav_items() -> tuple[NavItem, ...]:
     """Return the company's navigation items with their counts; loaded once per request."""
     if "nav" not in g:
@@ -583,10 +571,15 @@ def _items() -> list[NavItem]:
 def _counts() -> ageing.Counts:
     """Return the counts that every page's frame shows; loaded once per request."""
     if "counts" not in g:
-        if "asked_counts" not in g:
-            ask_frame(Together(store.reading(), KEPT))
-        counts, undoable = g.asked_counts
-        g.counts, g.undoable = counts.value, undoable.value
+        session = store.reading()
+        publisher = None if may(g.actor, "rules.publish") else g.actor.person_id
+        admin = may(g.actor, "people.admin") is None
+        g.counts = answer(
+            session,
+            ageing.asked_counts(session, g.company.id, g.now, publisher=publisher, admin=admin),
+            KEPT,
+        )
+        g.undoable = undo.latest_undoable(session, g.actor, g.now)
     found: ageing.Counts = g.counts
     return found
 

@@ -19,7 +19,6 @@ from holding.runs import run_history
 from holding.worklist import ageing, dashboard, filters, groups, search
 from holding.worklist.filters import Filter
 from portal.company import checklist
-from portal.web import filters as frame
 from portal.web import filters as target_status
 from portal.web import forms, request_guard, store
 from portal.web.permissions import needs
@@ -61,7 +60,6 @@ def _shown() -> dict[str, object]:
     mine = Filter(view="mine", person_id=g.actor.person_id)
     held = filters.load_held(session, company, g.actor.person_id)
     page = Together(session, KEPT)
-    frame.ask_frame(page)
     asked_causes = page.ask(groups.asked_worst_groups(company, (everything, mine), held, 2 * TOP))
     asked_booked = page.ask(dashboard.asked_booked(company, today))
     asked_kept = page.ask(accepted_differences.asked_by_day(company))
@@ -76,7 +74,6 @@ def _shown() -> dict[str, object]:
             company, held, midnight - timedelta(days=KEPT_DAYS), g.company.currency
         )
     )
-    refused = page.ask(receive.refused_query(company, g.now))
     seen, days = page.ask(dashboard.asked_standing(company, midnight, today)).value
     booked, kept = asked_booked.value, asked_kept.value
     (causes, further_causes), (team_causes, _) = asked_causes.value
@@ -104,7 +101,7 @@ def _shown() -> dict[str, object]:
             load_waits(session, company, g.now), load_late_calls(session, company, g.now)
         ),
         "kept_out": kept_out.value,
-        "refused": () if g.actor.reach.limited else refused.value,
+        "refused": () if g.actor.reach.limited else receive.list_refused(session, company, g.now),
         "today": seen,
         "days": days,
         "date": today,
@@ -194,11 +191,7 @@ def _found_page(
     credited = answer(store.reading(), credited_orders.credited_orders(g.company.id, ids, g.now))
     other = digits if digits != text and not rows and _known(digits) else ""
     named = bool(text) and not g.actor.reach.limited
-    refused = (
-        answer(store.reading(), receive.refused_query(g.company.id, g.now, text=text))
-        if named
-        else ()
-    )
+    refused = receive.list_refused(store.reading(), g.company.id, g.now, text=text) if named else ()
     shown = {
         "text": text,
         "rows": rows,

@@ -7,7 +7,6 @@ from holding.db.database import Database
 from holding.db.models import Company, Hold, Record
 from holding.db.models.columns import HoldState
 from holding.db.refusal import Refusal
-from holding.db.together import answer
 from holding.holds import assignments, notes, retries
 from holding.holds.assignments import Wish
 from holding.holds.holds import Done, Each
@@ -52,10 +51,10 @@ def test_a_message_that_changed_is_opened_again(shop: Shop) -> None:
     opened(shop, "NS-1", "farah")
     wanted = hold_of(shop, "NS-1").id
     with shop.database.read() as session:
-        found = answer(session, notes.load_message(session, shop.actor("farah"), wanted))
+        found = notes.load_message(session, shop.actor("farah"), wanted)
         assert found is not None
         assert (found.text, found.answered) == (hold_of(shop, "NS-1").message, None)
-        assert answer(session, notes.load_message(session, shop.actor("lim"), wanted)) is None
+        assert notes.load_message(session, shop.actor("lim"), wanted) is None
     with shop.database.write() as session:
         session.execute(update(Hold).where(Hold.id == wanted).values(message="It says 191.00."))
     refused(tried(shop, "NS-1", "farah"), "retry.unread")

@@ -6,7 +6,6 @@ import pytest
 
 from holding.db.database import Database
 from holding.db.models import Company, Hold, Person, Record
-from holding.db.together import answer
 from holding.holds import assignments, releases, undo
 from holding.holds.holds import Done, Each
 from holding.holds.restored_assignments import PutBack
@@ -51,7 +50,7 @@ def take_back(shop: Shop, who: str, op: str) -> object:
 
 def bar(shop: Shop, who: str) -> undo.Undoable | None:
     with shop.database.read() as session:
-        return answer(session, undo.latest_undoable(shop.actor(who), shop.now))
+        return undo.latest_undoable(session, shop.actor(who), shop.now)
 
 
 def stands(hold: Hold) -> tuple[object, ...]:

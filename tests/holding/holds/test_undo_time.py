@@ -10,7 +10,6 @@ from holding.approvals.approve import Approved
 from holding.db.database import Database
 from holding.db.models import Company, Person, Record, Release
 from holding.db.refusal import Refusal
-from holding.db.together import answer
 from holding.holds import releases, undo
 from holding.holds.holds import Done
 from holding.operations import content_invariants
@@ -168,7 +167,7 @@ def test_a_rejection_can_be_taken_back_as_it_was(shop: Shop) -> None:
         first, _ = shop.holds(session, "NS-1")
         made = releases.reject(session, shop.actor("lim"), first.id, "not ours", shop.now, "form-r")
         assert isinstance(made, Done), made
-        told = answer(session, undo.latest_undoable(shop.actor("lim"), shop.now))
+        told = undo.latest_undoable(session, shop.actor("lim"), shop.now)
         assert told is not None
         assert (told.say, told.sends) == ("NS-1 rejected", False)
     assert shop.states()["NS-1"] == "ignored"

@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 from holding.connections.master_data import keep_kinds
 from holding.db.database import Database
 from holding.db.models import Company
-from holding.db.together import answer
 from holding.mappings import choices
 from holding.mappings.choices import Choice, Known, Waiting
 from holding.mappings.fixes import Fixed, Missing, missing, table_of_missing
@@ -208,8 +207,7 @@ def test_a_cause_of_another_company_tells_neither_its_table_nor_its_record(shop:
         other = shop.company.id + 1
         assert table_of_missing(session, shop.company.id, row.cause_id) == "account"
         assert table_of_missing(session, other, row.cause_id) is None
-        question = choices.waiting_record(other, row.cause_id, row.key, personal=True)
-        told = answer(session, question)
+        told = choices.load_waiting_record(session, other, row.cause_id, row.key, personal=True)
         assert told is None
 
 
@@ -241,10 +239,9 @@ def test_a_party_is_told_with_its_name_to_those_who_may_see_it(shop: Shop) -> No
 def _waiting(
     session: Session, shop: Shop, row: Missing, *, personal: bool, names: bool = False
 ) -> Waiting | None:
-    question = choices.waiting_record(
-        shop.company.id, row.cause_id, row.key, personal=personal, names=names
+    return choices.load_waiting_record(
+        session, shop.company.id, row.cause_id, row.key, personal=personal, names=names
     )
-    return answer(session, question)
 
 
 def test_codes_that_a_target_tells_are_found_and_shown_by_their_names(shop: Shop) -> None:

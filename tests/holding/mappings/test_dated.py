@@ -17,7 +17,6 @@ from holding.db.models import (
 )
 from holding.db.models.rules import ALWAYS
 from holding.db.refusal import Refusal
-from holding.db.together import answer
 from holding.mappings import entries, fixes, mapping_lists, preview
 from holding.mappings.entries import Change, Parsed, Used, with_value
 from holding.mappings.fixes import Fixed
@@ -64,7 +63,7 @@ def remove(
 
 def history(shop: Shop, key: str = "C-77", table: str = "debtor") -> tuple[Change, ...]:
     with shop.database.read() as session:
-        return answer(session, entries.change_history(shop.company.id, table, key))
+        return entries.change_history(session, shop.company.id, table, key)
 
 
 def customers(shop: Shop) -> dict[str, str]:
@@ -204,8 +203,7 @@ def test_the_history_has_each_change_with_who_when_why_and_who_used_it(shop: Sho
     assert history(shop)[0].at == shop.now
     assert history(shop, "C-99") == ()
     with shop.database.read() as session:
-        others = entries.change_history(shop.company.id + 1, "debtor", "C-77")
-        assert answer(session, others) == ()
+        assert entries.change_history(session, shop.company.id + 1, "debtor", "C-77") == ()
         assert entries.usage_by_day(session, shop.company.id + 1, "debtor", "C-77") == {}
 
 

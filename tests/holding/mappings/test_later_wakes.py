@@ -12,7 +12,6 @@ from sqlalchemy import func, select, update
 from holding.db.database import Database
 from holding.db.models import Company, Event, MappingEntry, Posting, PostingUse, Record, WakeMark
 from holding.db.refusal import Refusal
-from holding.db.together import answer
 from holding.mappings import key_reach, reclassification
 from holding.mappings.fixes import Fixed, apply_together
 from holding.mappings.reclassification import saved_change
@@ -220,7 +219,7 @@ def test_sheets_of_parts_have_every_document_once(shop: Shop) -> None:
     with shop.database.read() as session:
         parts, below = [], states.END_OF_IDS
         while below:
-            sent = answer(session, reclassification.asked_documents(change, FEW, below))
+            sent = reclassification.load_sent(session, change, FEW, below)
             parts.append(sent.documents)
             below = sent.below or 0
     assert [len(part) for part in parts] == [3, 4]  # down to where both were read

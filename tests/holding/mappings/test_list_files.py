@@ -10,7 +10,6 @@ from holding.db.database import Database
 from holding.db.models import Company, Event, ListedCode
 from holding.db.models.columns import ListKind
 from holding.db.refusal import Refusal
-from holding.db.together import answer
 from holding.mappings import file_codes, list_files
 from holding.mappings.file_codes import FileList, Identity
 from holding.mappings.list_files import ListStanding
@@ -178,7 +177,7 @@ def listed(shop: Shop) -> FileList:
             (one.connection_id, one.kind)
             for one in list_files.current_lists(session, shop.company.id)
         }
-        [found] = answer(session, file_codes.file_lists(asked))
+        [found] = file_codes.file_lists(session, asked)
         return found
 
 
@@ -218,9 +217,7 @@ def test_letters_find_codes_and_names(shop: Shop, letters: str, codes: list[str]
 def test_a_party_is_found_by_what_tells_it(shop: Shop, who: Identity, codes: list[str]) -> None:
     one = listed(shop)
     with shop.database.read() as session:
-        assert [
-            each.code for each in answer(session, file_codes.asked_fitting(one, [who]))
-        ] == codes
+        assert [each.code for each in file_codes.fitting_codes(session, one, [who])] == codes
         assert set(file_codes.codes_by_code(session, one, ["300-B001", "X"])) == {"300-B001"}
 
 

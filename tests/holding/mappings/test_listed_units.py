@@ -15,7 +15,6 @@ from holding.db.database import Database
 from holding.db.models import Company, Event
 from holding.db.models.columns import ListKind
 from holding.db.refusal import Refusal
-from holding.db.together import answer
 from holding.mappings import list_files, list_storage
 from holding.mappings.list_files import ListStanding
 from holding.mappings.list_rows import read_list
@@ -155,16 +154,12 @@ def test_T36_F03_a_rate_that_is_another_one_later_holds_what_waits_and_names_wha
         )
         assert session.scalars(own).one()["say"].endswith(each.format("A-1-1"))
         target = connection_named(session, life.shop.company, "aiaccount")
-        (change,) = answer(
-            session, unit_changes.unit_changes_query(target.id, life.shop.company.id)
-        )
+        (change,) = unit_changes.list_unit_changes(session, target.id, life.shop.company.id)
         assert (change.item, change.before, change.now, change.documents) == (
             "TEA-1", "1 CTN = 40 PCS", "1 CTN = 24 PCS", 2,
         )  # fmt: skip
-        assert (
-            answer(session, unit_changes.unit_changes_query(target.id, life.shop.company.id + 1))
-            == ()
-        )
+        other_company = life.shop.company.id + 1
+        assert unit_changes.list_unit_changes(session, target.id, other_company) == ()
         assert confirmed_rates.of_connection(session, target.id).says("aiaccount", unit=False) == (
             "aiaccount reports the units and rates of 1 item by its list;"
             " other rates of the units table are used without confirmation"

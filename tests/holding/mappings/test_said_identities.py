@@ -3,10 +3,9 @@
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
 from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
 
-from holding.mappings.exact_matches import Said, said_identities
+from holding.mappings.exact_matches import Said, load_identities
 from holding.mappings.file_codes import Identity
 from rules.values.canonical import dumps
 
@@ -16,13 +15,10 @@ KEY = "K-1"
 def said(*bodies: dict[str, Any], party: bool) -> Said:
     """What these contents say of the key, the newest first."""
     row: Any = SimpleNamespace(cause_id=1, key=KEY, table="names")
-    question = said_identities(1, [row], {"names"} if party else set())
-    next(question)
-    rows = [(1, dumps(body)) for body in bodies]
-    with pytest.raises(StopIteration) as ended:
-        question.send(IteratorResult(SimpleResultMetaData(["cause_id", "body"]), iter(rows)))
-    found: dict[int, Said] = ended.value.value
-    return found[1]
+    rows = iter([(1, dumps(body)) for body in bodies])
+    result: Any = IteratorResult(SimpleResultMetaData(["cause_id", "body"]), rows)
+    session: Any = SimpleNamespace(execute=lambda *_, **__: result)
+    return load_identities(session, 1, [row], {"names"} if party else set())[1]
 
 
 def test_of_a_party_each_part_is_that_of_the_newest_that_has_it() -> None:

@@ -16,7 +16,6 @@ from connectors.transport.http import Http
 from holding.db.models import Event, ListedCode, ListFile, ListReading
 from holding.db.models.columns import ListKind
 from holding.db.refusal import Refusal
-from holding.db.together import answer
 from holding.mappings import file_codes, list_files, list_turns, reported_lists
 from holding.mappings.file_codes import Unpaid, UnpaidList
 from holding.mappings.list_files import ListStanding
@@ -206,7 +205,7 @@ def test_letters_find_a_number_or_a_customer(shop: Shop, target: Telling) -> Non
     read(shop)
     with shop.database.read() as session:
         asked = {(aiaccount_of(shop), ListKind.INVOICE)}
-        (one,) = answer(session, file_codes.file_lists(asked))
+        (one,) = file_codes.file_lists(session, asked)
         found = {
             text: [row.sku for row in file_codes.search_codes(session, one, text, 9)]
             for text in ("ns-1", "serai", "maju", "zz")
@@ -370,7 +369,7 @@ def test_what_is_found_by_letters_is_a_number_and_never_an_id(shop: Shop, target
     target.told = {"invoice": (invoice("2", "NS-9", "1"), invoice("10", "NS-2", "1"))}
     read(shop)
     with shop.database.read() as session:
-        (one,) = answer(session, file_codes.file_lists({(aiaccount_of(shop), ListKind.INVOICE)}))
+        (one,) = file_codes.file_lists(session, {(aiaccount_of(shop), ListKind.INVOICE)})
         found = {
             text: [row.sku for row in file_codes.search_codes(session, one, text, 9)]
             for text in ("2", "10", "")

@@ -7,7 +7,6 @@ from pathlib import Path
 from sqlalchemy import text
 
 from holding.db.database import Database
-from holding.db.together import answer
 from holding.platform import backup
 from holding.platform.backup import VERSION
 
@@ -17,14 +16,14 @@ HOURS = 26
 
 def test_the_newest_note_is_told_with_its_age(database: Database, tmp_path: Path) -> None:
     with database.read() as session:
-        assert answer(session, backup.newest_backup_query()) is None
+        assert backup.load_newest_backup(session) is None
     for days, name in ((3, "old"), (1, "new")):
         file = tmp_path / f"{name}.sqlite3"
         file.write_bytes(name.encode())
         digest = sha256(name.encode()).hexdigest()
         assert backup.note_backup(database.url, file, digest, NOW - timedelta(days=days))
     with database.read() as session:
-        found = answer(session, backup.newest_backup_query())
+        found = backup.load_newest_backup(session)
     assert found is not None
     assert (found.file, found.bytes) == (str(tmp_path / "new.sqlite3"), 3)
     assert found.sha256 == sha256(b"new").hexdigest()
@@ -45,4 +44,4 @@ def test_a_database_of_another_schema_is_left_as_it_is(database: Database, tmp_p
         with database.write() as session:
             session.execute(text(f"UPDATE alembic_version SET version_num = '{VERSION}'"))
     with database.read() as session:
-        assert answer(session, backup.newest_backup_query()) is None
+        assert backup.load_newest_backup(session) is None
