@@ -193,7 +193,8 @@ class Facts:
     history: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     documents: tuple[TargetDocument, ...] = ()
     postings: tuple[PostingFact, ...] = ()
-    releases: frozenset[tuple[str, str]] = frozenset()
+    releases: frozenset[tuple[str, str]] = frozenset()  # route and rule
+    edits_released: frozenset[tuple[str, int]] = frozenset()  # route and seq of a document
     documents_of_family: Mapping[str, str] = field(default_factory=dict)
     held_of_family: Mapping[str, str] = field(default_factory=dict)  # route -> team that decides
     days_of_family: Mapping[str, date] = field(default_factory=dict)  # the earliest per route

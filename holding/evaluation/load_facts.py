@@ -375,6 +375,7 @@ def _case(
     releases = decided_releases(row.id, row.type, row.sha256, near, judge)
     back_at = near.back_at.get(row.family)
     postings = tuple(near.postings[row.id])
+    released = [one for one in releases if _still_counts(one, postings, back_at)]
     known = _later_ones(row.id, postings, near)
     history, documents = _shared(row, subject, near, judge, known.stopped)
     facts = Facts(
@@ -385,9 +386,8 @@ def _case(
         history=history,
         documents=documents,
         postings=tuple([posting.fact() for posting in postings]),
-        releases=frozenset(
-            [(one.route, one.rule) for one in releases if _still_counts(one, postings, back_at)]
-        ),
+        releases=frozenset([(one.route, one.rule) for one in released if not _is_edit(one)]),
+        edits_released=frozenset([(one.route, one.seq) for one in released if _is_edit(one)]),
         documents_of_family=dict(near.family.get(row.family, {})),
         held_of_family=decisions_of_others(near.decided.get(row.family, {}), row.id),
         days_of_family=dict(near.days.get(row.family, {})),
@@ -570,19 +570,23 @@ def _document(other: SimilarRecord, route: str, number: str, near: Around) -> Ta
 def _still_counts(release: Release, postings: Sequence[PostingRow], back: datetime | None) -> bool:
     """Check whether a person's release still applies.
 
-    A release of a change in the target covers only the reading at that time. A release of a change
-    after posting covers only what was posted then. A release of a taken-back document ends when
-    another one is taken back.
+    A release of a change in the target covers one document, as it was read then. A release of a
+    change after posting covers only what was posted then. A release of a taken-back document ends
+    when another one is taken back.
     """
     route_postings = [row for row in postings if row.route == release.route]
-    if release.rule == TARGET_EDITED:
-        moments = [row.reading_at for row in route_postings]
+    if _is_edit(release):
+        moments = [row.reading_at for row in route_postings if row.seq == release.seq]
     elif release.code == TAKEN_BACK:
         moments = [back]
     else:
         moments = [row.standing_at for row in route_postings if release.code == ACCEPTED]
     later = any(moment > release.at for moment in moments if moment)
     return release.kind == "release" and not later
+
+
+def _is_edit(release: Release) -> bool:
+    return release.rule == TARGET_EDITED
 
 
 def load_around(

@@ -41,7 +41,14 @@ from rules.decisions.verdict import READY_STATE as READY
 from rules.facts import Facts
 from rules.outcome_hash import hash_bare
 from rules.outcomes import NEEDS_APPROVAL, Decision, Document, Finding, Outcome, Step
-from rules.values.canonical import PostingState, dumps, json_text, number_text, sha256_hex
+from rules.values.canonical import (
+    PostingState,
+    dumps,
+    json_text,
+    number_text,
+    revive,
+    sha256_hex,
+)
 from rules.values.cause_keys import ITSELF, CauseKey, CauseKind, Clearing
 from rules.values.wording import readable_term
 
@@ -401,10 +408,11 @@ class _Answered:
         )
         for finding in open_findings:
             edited = plan_parts.find_edited_row(self.made, self.sent, finding)
-            place = (route, seq) if edited is None else (edited.route, edited.seq)
-            plan_parts.want_holds(
-                self.batch, self.made, [finding], place[1], document, route=place[0]
-            )
+            place, held = (route, seq), document
+            if edited is not None:
+                place = (edited.route, edited.seq)
+                held = revive(Document, edited.standing) if edited.standing else document
+            plan_parts.want_holds(self.batch, self.made, [finding], place[1], held, route=place[0])
         return open_findings
 
     def _unapproved(self, findings: Sequence[Finding], step: Step) -> Sequence[Finding]:

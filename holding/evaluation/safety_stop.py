@@ -326,7 +326,8 @@ def _goes_otherwise(row: PostingRow | None, hash_: str) -> bool:
 
 def _consented(plan: Plan, route: str) -> bool:
     """Check whether a person approved or released it, so that no change moved it."""
-    released = any(of == route for of, _ in plan.case.facts.releases)
+    facts = plan.case.facts
+    released = any(of == route for of, _ in (*facts.releases, *facts.edits_released))
     return released or any(
         one.state == HoldState.APPROVED and one.hold.route == route for one in plan.closed
     )

@@ -280,6 +280,22 @@ class Desk:
         return {row.id: row for row in rows}
 
 
+class ViewedDesk(Desk):
+    """The holds that a page shows, without a lock."""
+
+    def _locked(self) -> dict[int, Hold]:
+        shown = select(Hold).where(
+            Hold.company_id == self.company_id,
+            bulk.among(Hold.id, self.wanted),
+            *within(self.actor.reach, Hold),
+        )
+        return {hold.id: hold for hold in self.session.scalars(shown)}
+
+    def refusals(self, ask: Callable[[Hold], Refusal | None]) -> dict[int, Refusal]:
+        """Return by id the holds that the check refuses, with the refusal."""
+        return {left.hold_id: left.refusal for left in self.each(ask)[1]}
+
+
 def lock_records(session: Session, company_id: int, hold_ids: Collection[int]) -> None:
     """Lock the records of holds in order of ids.
 

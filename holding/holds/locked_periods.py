@@ -3,7 +3,7 @@
 Requests to reopen the period are in `assignments.py`. The next evaluation closes the hold.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -18,7 +18,7 @@ from holding.db import bulk
 from holding.db.models import Cause, Company, Connection, Dating, Evaluation, Hold, Posting
 from holding.db.models.postings import UNSENT_STATES
 from holding.db.refusal import Refusal
-from holding.holds.holds import Desk, Done, Each, apply_to_one_hold, done_with
+from holding.holds.holds import Desk, Done, Each, ViewedDesk, apply_to_one_hold, done_with
 from holding.platform.changes import wake_records
 from holding.programs import world
 from rules.values.wording import month_name
@@ -156,11 +156,8 @@ def change_dates(
     if refusal:
         return refusal
     desk = Desk(session, actor, hold_ids)
-    today = now.astimezone(ZoneInfo(session.get_one(Company, desk.company_id).zone)).date()
+    good, left = desk.each(_dating(desk, day, now))
     ways_by_hold = _all_ways(session, desk.holds, desk.postings)
-    good, left = desk.each(
-        lambda hold: _not_theirs(desk, hold) or _no_day(ways_by_hold[hold.id], day, today)
-    )
     why = reason.strip()
     days = {hold.id: _days(ways_by_hold[hold.id], day) for hold in good}
     _keep(desk, days, why, now, op)
@@ -173,6 +170,24 @@ def change_dates(
     later = undoable(session, op, summary, now) if changed else now
     wake_records(session, {hold.record_id for hold in good}, later)
     return Each(tuple(changed), tuple(left))
+
+
+def date_refusals(
+    session: Session, actor: Actor, hold_ids: Iterable[int], now: datetime
+) -> Mapping[int, Refusal]:
+    """Return by id the holds whose document this user cannot give its first open date."""
+    desk = ViewedDesk(session, actor, hold_ids)
+    if refusal := may(actor, DATE):
+        return dict.fromkeys(desk.wanted, refusal)
+    return desk.refusals(_dating(desk, None, now))
+
+
+def _dating(desk: Desk, day: date | None, now: datetime) -> Callable[[Hold], Refusal | None]:
+    """Return the check whether the user can give a hold's document a date."""
+    zone = ZoneInfo(desk.session.get_one(Company, desk.company_id).zone)
+    today = now.astimezone(zone).date()
+    ways_by_hold = _all_ways(desk.session, desk.holds, desk.postings)
+    return lambda hold: _not_theirs(desk, hold) or _no_day(ways_by_hold[hold.id], day, today)
 
 
 def _days(told: Ways | None, day: date | None) -> tuple[date, date]:

@@ -23,6 +23,7 @@ from holding.holds.holds import (
     Desk,
     Done,
     Each,
+    ViewedDesk,
     apply_to_one_hold,
     done_with,
     read_done,
@@ -90,15 +91,8 @@ def release_each(
     if refusal:
         return refusal
     desk = Desk(session, actor, hold_ids)
-    teams, accepting = teams_of(session, desk.holds.values()), Accepting(desk, seen)
-    names = _Names(
-        desk,
-        lambda hold, voice: (
-            _releasable(desk, hold, teams, voice)
-            or _own_hand(desk, hold, voice, "release")
-            or accepting.refusal(hold)
-        ),
-    )
+    accepting = Accepting(desk, seen)
+    names = _releasing(desk, accepting)
     good, left = desk.each(names.ask)
     if refusal := _unproved(desk, good, now):
         return refusal
@@ -123,6 +117,29 @@ def release_each(
     wake_families(session, records, later)
     settle_closed(session, good)
     return Each(tuple(made), tuple(left))
+
+
+def release_refusals(
+    session: Session, actor: Actor, hold_ids: Iterable[int]
+) -> Mapping[int, Refusal]:
+    """Return by id the holds that this user cannot release together, as `release_each` decides."""
+    desk = ViewedDesk(session, actor, hold_ids)
+    if refusal := may(actor, ACT):
+        return dict.fromkeys(desk.wanted, refusal)
+    return desk.refusals(_releasing(desk, Accepting(desk)).ask)
+
+
+def _releasing(desk: Desk, accepting: Accepting) -> "_Names":
+    """Return the names in which the user releases each hold of the desk."""
+    teams = teams_of(desk.session, desk.holds.values())
+    return _Names(
+        desk,
+        lambda hold, voice: (
+            _releasable(desk, hold, teams, voice)
+            or _own_hand(desk, hold, voice, "release")
+            or accepting.refusal(hold)
+        ),
+    )
 
 
 def _unproved(desk: Desk, holds: Sequence[Hold], now: datetime) -> Refusal | None:

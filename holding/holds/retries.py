@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 from connectors.contract.errors import ERROR_CLASSES, RETRY, RetryWay, class_label
 from grammar.text.finding_codes import PUSH_CODES, ErrorClass
 from holding.access.actors import Actor, may
-from holding.access.reach import within
 from holding.connections import channel
 from holding.db import bulk
 from holding.db.bulk import Columns, of
@@ -32,7 +31,7 @@ from holding.db.models.postings import IN_FLIGHT_STATES
 from holding.db.refusal import Refusal, plural
 from holding.holds import holds as acceptance
 from holding.holds import notes
-from holding.holds.holds import Desk, Done, Each, Left, apply_to_one_hold, done_with
+from holding.holds.holds import Desk, Done, Each, Left, ViewedDesk, apply_to_one_hold, done_with
 from holding.platform.changes import lock_company, wake_records
 from holding.platform.events import Fact, record_event, record_events
 from holding.platform.states import (
@@ -160,18 +159,6 @@ class RetryOffer:
     at: str = ""
 
 
-class _Viewed(Desk):
-    """The holds that a page shows, without a lock."""
-
-    def _locked(self) -> dict[int, Hold]:
-        shown = select(Hold).where(
-            Hold.company_id == self.company_id,
-            bulk.among(Hold.id, self.wanted),
-            *within(self.actor.reach, Hold),
-        )
-        return {hold.id: hold for hold in self.session.scalars(shown)}
-
-
 def retry_offer(session: Session, actor: Actor, hold_id: int, now: datetime) -> RetryOffer:
     """Return whether this user can retry an open hold now, as `retry` would decide."""
     return retry_offers(session, actor, [hold_id], now).get(hold_id, RetryOffer(None))
@@ -192,7 +179,7 @@ def retry_offers(
     refusal = may(actor, RETRY_ACT)
     if refusal is not None:
         return dict.fromkeys(hold_ids, RetryOffer(refusal))
-    desk = _Viewed(session, actor, hold_ids)
+    desk = ViewedDesk(session, actor, hold_ids)
     looked = Looked(desk, now)
     unopened = _unopened(desk) if opened else frozenset()
     return {hold.id: _offer(desk, hold, looked, unopened) for hold in desk.holds.values()}
@@ -459,7 +446,7 @@ def look_refusal(session: Session, actor: Actor, hold_id: int) -> Refusal | None
     refusal = may(actor, RETRY_ACT)
     if refusal is not None:
         return refusal
-    desk = _Viewed(session, actor, [hold_id])
+    desk = ViewedDesk(session, actor, [hold_id])
     hold = desk.holds.get(hold_id)
     return _refuse_look(desk, hold) if hold else None
 

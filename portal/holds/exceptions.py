@@ -14,7 +14,7 @@ from holding.approvals import step_up
 from holding.db.database import DatabaseSession
 from holding.db.refusal import Refusal
 from holding.db.together import answer
-from holding.holds import assignments, holds, locked_periods, notes, retries, undo
+from holding.holds import assignments, holds, locked_periods, notes, releases, retries, undo
 from holding.holds.assignments import Act, Question, Wish
 from holding.holds.holds import Correction, Done, Each
 from holding.platform import processes
@@ -178,8 +178,9 @@ def _shown(
     problems: Mapping[str, str] | None = None,
 ) -> dict[str, object]:
     alone = [row for row in rows if act == "release" and row.code == posted_differences.ACCEPTED]
-    refused = _not_retried(rows) if act == "retry" else {}
-    rows = [row for row in rows if row not in alone and row.id not in refused]
+    rows = [row for row in rows if row not in alone]
+    refused = _refused(act, rows)
+    rows = [row for row in rows if row.id not in refused]
     shown_refusals = list(refused.values())[:LISTED]
     once = facets.count_once(rows, g.company.currency)
     dated = [row.id for row in rows[:LISTED] if act == "date"]
@@ -213,12 +214,20 @@ def _shown(
     }
 
 
-def _not_retried(
-    rows: Sequence[facets.FrozenHold],
+def _refused(
+    act: str, rows: Sequence[facets.FrozenHold]
 ) -> Mapping[int, tuple[facets.FrozenHold, retries.RetryOffer]]:
-    """Return by id the holds that cannot be retried now, with the reason or the time."""
-    ids = [row.id for row in rows]
-    offers = retries.retry_offers(store.reading(), g.actor, ids, g.now, opened=True)
+    """Return by id the holds that the act would leave, with the reason or the time."""
+    session, ids = store.reading(), [row.id for row in rows]
+    refusals: Mapping[int, Refusal] = {}
+    offers: Mapping[int, retries.RetryOffer] = {}
+    if act == "retry":
+        offers = retries.retry_offers(session, g.actor, ids, g.now, opened=True)
+    elif act == "release":
+        refusals = releases.release_refusals(session, g.actor, ids)
+    elif act == "date":
+        refusals = locked_periods.date_refusals(session, g.actor, ids, g.now)
+    offers = offers or {key: retries.RetryOffer(refusal) for key, refusal in refusals.items()}
     listed = ((row, offers.get(row.id, retries.RetryOffer(None))) for row in rows)
     return {row.id: (row, offer) for row, offer in listed if offer.refusal is not None}
 

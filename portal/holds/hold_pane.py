@@ -119,14 +119,21 @@ def _can_overwrite(session: DatabaseSession, row: hold_detail.HoldRow) -> bool:
 
 
 def _whole_cause(session: DatabaseSession, row: hold_detail.HoldRow) -> Mapping[str, object] | None:
-    """Return the records of a locked period that one act can date; None for a single record."""
+    """Return the amounts of a locked period's records, and how many of them one act can date.
+
+    None for a single record.
+    """
     if not row.open or row.error_class != locked_periods.LOCKED:
         return None
     rows = facets.frozen_holds(session, g.company.id, Filter(view="all", causes=(row.cause_id,)))
     once = facets.count_once(rows, g.company.currency)
     if len(once) < 2 or len(rows) > assignments.MOST:
         return None
-    return {"records": len(once), "sums": sums(once), "seen": seen_text(rows)}
+    ids = [one.id for one in rows]
+    refused = locked_periods.date_refusals(session, g.actor, ids, g.now)
+    dated = [one for one in rows if one.id not in refused]
+    records = len(facets.count_once(dated, g.company.currency))
+    return {"records": records, "sums": sums(once), "seen": seen_text(dated)}
 
 
 def seen_text(rows: Sequence[facets.FrozenHold]) -> str:

@@ -255,6 +255,7 @@ class KindGlances:
             or not once.but_checks
             or self.common is None
             or run.facts.releases
+            or run.facts.edits_released
         ):
             return None
         try:

@@ -441,7 +441,7 @@ class TargetEditProgram:
         cause: _Cause,
         kind: str,
     ) -> None:
-        released = kind != "block" and (self.route, TARGET_EDIT_RULE) in run.facts.releases
+        released = kind != "block" and _is_released(run, posting)
         result = PASS if kind == "ignore" else HIT
         operands = (("posted as", posting.number), *shown)
         said.verdicts.append(
@@ -475,6 +475,16 @@ class TargetEditProgram:
                 span=self.action.span,
             )
         )
+
+
+def _is_released(run: Run, posting: PostingFact) -> bool:
+    """Check whether a person released the edit of this document.
+
+    Facts that were stored before have one release for all documents of a route.
+    """
+    at = (posting.route, posting.seq)
+    of_route = (posting.route, TARGET_EDIT_RULE)
+    return at in run.facts.edits_released or of_route in run.facts.releases
 
 
 def _in_words(differing: Iterable[tuple[TargetEdit, str]]) -> tuple[tuple[str, str], ...]:

@@ -41,6 +41,18 @@ def test_the_hold_is_about_the_edited_document(credited: Life) -> None:
         assert can_overwrite_hold(session, hold.id)
 
 
+def test_the_hold_names_the_edited_document_though_another_is_planned(life: Life) -> None:
+    """The events of its release quote this number."""
+    posted(life, review=False)
+    life.arrive("A-1", total="1200.00", lines=[line(qty="12.5")])
+    control(life, "by_hand", number="A-1-1", details=[{"qty": 300}])
+    later(life, DAY)
+    with life.shop.database.read() as session:
+        numbers = {hold.code: hold.number for hold in life.shop.holds(session, "A-1")}
+    assert numbers["STL03"] == "A-1-1"
+    assert set(numbers.values()) != {"A-1-1"}
+
+
 def test_the_edit_is_overwritten_then_credited_and_made_anew(credited: Life) -> None:
     assert isinstance(decide(credited, overwrite_edit, "The shop is right", who="lim"), Done)
     later(credited, DAY)

@@ -7,11 +7,12 @@ import pytest
 from sqlalchemy import select
 
 from holding.approvals import step_up
-from holding.db.models import Hold, Person
+from holding.db.models import Hold, Person, Release, Version
 from holding.db.refusal import Refusal
 from holding.holds.assignments import Question, ask_source
 from holding.holds.holds import Done
 from holding.holds.restored_documents import overwrite_edit
+from holding.platform.changes import wake_records
 from tests.holding.life import SMALL, Life
 from tests.holding.posting.test_autocount_life import control, effects, life, running
 
@@ -113,6 +114,27 @@ def test_what_nobody_edited_is_refused(life: Life) -> None:
     asked = decide(life, ask_source, Question(1, "The price is 2.50"), who="farah")
     assert isinstance(asked, Refusal)
     assert asked.code == "hold.not_edited"
+
+
+def test_the_release_of_an_edit_covers_its_document_alone(edited: Life) -> None:
+    """Another document of the same route may have an edit that nobody looked at."""
+
+    def release(*, beside: int) -> list[str]:
+        with edited.shop.database.write() as session:
+            (hold,) = edited.shop.holds(session, "A-1")
+            record = edited.shop.record(session, "A-1")
+            content = session.get_one(Version, record.version_id).sha256
+            of_hold = ("record_id", "route", "code", "cause_id", "rule")
+            finding = {name: getattr(hold, name) for name in of_hold}
+            by = {"person_id": edited.shop.actor("lim").person_id, "reason": "As agreed"}
+            decision = {"kind": "release", "content_sha256": content, "at": edited.shop.now}
+            session.add(Release(seq=hold.seq + beside, **finding, **by, **decision))
+            wake_records(session, [record.id], edited.shop.now)
+        edited.work()
+        return edited.held("A-1")
+
+    assert release(beside=1) == ["STL03"]
+    assert release(beside=0) == []
 
 
 def test_a_newer_version_is_sent_instead(edited: Life) -> None:

@@ -132,15 +132,16 @@ def test_a_second_window_dates_nothing_again_that_the_first_has_dated(
 
 @pytest.fixture
 def siblings(hold, database):
-    """A second order of the same locked period, which has the same cause."""
-    other = hold_of(database, "SO-10210")
+    """A second order of the locked period, and a third one whose document is not made yet."""
+    others = hold_of(database, "SO-10221"), hold_of(database, "SO-10210")
     with database.write() as session:
-        session.connection().exec_driver_sql(
-            "UPDATE hold SET class = 'period_locked', code = 'PER01', cause_id ="
-            f" (SELECT cause_id FROM hold WHERE id = {hold}), team_id ="
-            f" (SELECT team_id FROM hold WHERE id = {hold}) WHERE id = {other}"
-        )
-    return other
+        for other in others:
+            session.connection().exec_driver_sql(
+                "UPDATE hold SET class = 'period_locked', code = 'PER01', cause_id ="
+                f" (SELECT cause_id FROM hold WHERE id = {hold}), team_id ="
+                f" (SELECT team_id FROM hold WHERE id = {hold}) WHERE id = {other}"
+            )
+    return others
 
 
 def together(page):
@@ -152,16 +153,30 @@ def together(page):
 def test_one_tick_dates_all_records_of_the_cause(visit, hold, siblings, database):
     farah = visit("farah")
     page = farah.text(f"{H}/{hold}")
-    assert "For all " in plain(page)
+    assert "For all 2 records" in plain(page)
     assert "For all " not in plain(visit("lim").text(f"{H}/{hold}")), "who may not date"
     form = together(page) | {"day": "2026-11-19"}
-    assert {part.partition(":")[0] for part in form["seen"].split()} >= {str(hold), str(siblings)}
+    seen = {part.partition(":")[0] for part in form["seen"].split()}
+    assert seen == {str(hold), str(siblings[0])}
     done = farah.post(f"{H}/{hold}/date", form, status=303)
-    assert re.search(r"[1-9]\d* re-dated, \d+ left", plain(farah.text(done.location)))
-    first = one(database, "SELECT count(*) FROM dating")
-    assert first >= 1
+    assert "2 re-dated, 0 left" in plain(farah.text(done.location))
+    assert one(database, "SELECT count(*) FROM dating") == 2
     farah.post(f"{H}/{hold}/date", form, status=303)
-    assert one(database, "SELECT count(*) FROM dating") == first, "the same form once more"
+    assert one(database, "SELECT count(*) FROM dating") == 2, "the same form once more"
+
+
+def test_many_are_dated_without_those_that_have_no_date(visit, hold, siblings, database):
+    farah = visit("farah")
+    told = plain(farah.text(f"{H}/many?act=date&view=all&cause={cause_of(database, hold)}"))
+    assert "Change date: 2 records" in told
+    assert "1 hold cannot be re-dated by you." in told
+    assert re.search(r"SO-10210 .*The document is not known yet", told)
+    wanted = f"{H}/many?act=date&view=all&q=SO-10201"
+    assert "No locked period holds this." in plain(farah.text(wanted))
+
+
+def cause_of(database, hold):
+    return one(database, f"SELECT cause_id FROM hold WHERE id = {hold}")
 
 
 def test_all_together_get_the_first_open_date_or_none(visit, hold, siblings, database):
@@ -174,7 +189,7 @@ def test_all_together_get_the_first_open_date_or_none(visit, hold, siblings, dat
     ):
         assert said in shown(farah.post(f"{H}/{hold}/date", form | change, status=422))
     with database.write() as session:
-        session.execute(update(Hold).where(Hold.id == siblings).values(lock=Hold.lock + 1))
+        session.execute(update(Hold).where(Hold.id == siblings[0]).values(lock=Hold.lock + 1))
     late = farah.post(f"{H}/{hold}/date", form | {"day": "2026-11-19"}, status=422)
     assert "One of these records changed in the meantime. Nothing was done." in shown(late)
     assert one(database, "SELECT count(*) FROM dating") == 0

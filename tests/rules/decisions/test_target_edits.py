@@ -18,6 +18,8 @@ from tests.rules.roaster import (
     actions,
     changed,
     decide,
+    invoice,
+    judge,
     line,
     order,
     parcel,
@@ -67,6 +69,19 @@ def test_an_edit_is_told_of_the_document_that_it_is_of() -> None:
     edit = TargetEdit(INVOICE, 2, None, "DebtorCode", "300-X")
     (finding,) = decide(order(), GONE, postings=(BILL, second), target_edited=(edit,)).findings
     assert finding.message.startswith("IV-C-1-2 was changed in the accounting system: DebtorCode")
+
+
+def test_a_release_of_an_edit_covers_one_document() -> None:
+    second = replace(BILL, seq=2, number="IV-C-1-2", billed={})
+    edits = tuple(TargetEdit(INVOICE, seq, None, "DebtorCode", "300-X") for seq in (1, 2))
+    given: dict[str, Any] = {"postings": (BILL, second), "target_edited": edits}
+    released = judge(order(), GONE, edits_released=frozenset({(INVOICE, 1)}), **given)
+    assert [one.message.split()[0] for one in invoice(released).findings] == ["IV-C-1-2"]
+    assert [
+        (dict(one.operands)["posted as"], one.released)
+        for one in released.verdicts
+        if one.rule == "target_edited"
+    ] == [(BILL.number, True), ("IV-C-1-2", False)]
 
 
 @pytest.mark.parametrize("answer", ["ignore", "warn"])
