@@ -18,6 +18,7 @@ from holding.db.models import Connection, Hold, Posting, Push, Team
 from holding.db.models.columns import HoldState, PushState
 from holding.db.models.postings import TO_SEND_STATES
 from holding.db.refusal import Refusal, plural
+from holding.holds.futile_releases import refuse_futile_releases
 from holding.holds.holds import (
     Accepting,
     Desk,
@@ -132,12 +133,14 @@ def release_refusals(
 def _releasing(desk: Desk, accepting: Accepting) -> "_Names":
     """Return the names in which the user releases each hold of the desk."""
     teams = teams_of(desk.session, desk.holds.values())
+    futile = refuse_futile_releases(desk.session, desk.holds.values())
     return _Names(
         desk,
         lambda hold, voice: (
             _releasable(desk, hold, teams, voice)
             or _own_hand(desk, hold, voice, "release")
             or accepting.refusal(hold)
+            or futile.get(hold.id)
         ),
     )
 

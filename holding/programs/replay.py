@@ -4,9 +4,9 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final
 
 from sqlalchemy import Row, delete, select
@@ -144,6 +144,38 @@ def replay_for_page(session: Session, evaluation_id: int) -> Outcome | None:
     return replayed
 
 
+def replay_all_released(
+    session: Session, evaluation_ids: Collection[int]
+) -> dict[int, tuple[Outcome, Outcome]]:
+    """Return evaluation id -> its outcome, and that with all releases that people may make.
+
+    An evaluation that cannot be replayed is left out.
+    """
+    outcomes = {}
+    for evaluation, version, record, source, *_ in _looked_at(session, evaluation_ids):
+        if not is_replayable(evaluation, version):
+            continue
+        judge = partial(
+            judged_again, session, evaluation, version=version, record=record, source=source
+        )
+        try:
+            before = judge()
+            outcomes[evaluation.id] = before, judge(released=_releasable(before))
+        except Exception:
+            log.exception("An evaluation cannot be replayed.", evaluation=evaluation.id)
+    return outcomes
+
+
+def _releasable(outcome: Outcome) -> frozenset[tuple[str, str]]:
+    """Return route and rule of each finding that people may release."""
+    return frozenset(
+        (decision.route, finding.rule)
+        for decision in outcome.decisions
+        for finding in decision.findings
+        if finding.clears.by_people
+    )
+
+
 def is_replayable(evaluation: Evaluation, version: Version) -> bool:
     """Check whether an evaluation had an outcome, and its facts and content are still stored."""
     has_inputs = evaluation.facts is not None and version.body is not None
@@ -241,8 +273,12 @@ def judged_again(
     record: Record,
     source: Connection,
     programs: programs_world.Programs = programs_world.program,
+    released: frozenset[tuple[str, str]] = frozenset(),
 ) -> Outcome:
-    """Return the replayed outcome of an evaluation whose rows are already loaded."""
+    """Return the replayed outcome of an evaluation whose rows are already loaded.
+
+    `released`: route and rule of further releases.
+    """
     kept, body = _still_kept(evaluation, version)
     judge = programs(session, evaluation.ruleset_version_id)
     world = programs_world.world(
@@ -250,6 +286,7 @@ def judged_again(
     )
     subject = Subject(record.type, source.connector, body, version.no)
     facts = Facts.from_json(kept["facts"])
+    facts = replace(facts, releases=facts.releases | released)
     first = evaluation.digest < Digest.BARE
     told = judge.evaluate_as_first if first else judge.evaluate
     return told(subject, facts, world, evaluation.at)

@@ -17,7 +17,14 @@ from holding.db import refusal
 from holding.db.database import DatabaseSession
 from holding.db.refusal import Refusal, by_key, money
 from holding.db.together import KEPT, Together
-from holding.holds import assignments, locked_periods, notes, restored_documents, retries
+from holding.holds import (
+    assignments,
+    futile_releases,
+    locked_periods,
+    notes,
+    restored_documents,
+    retries,
+)
 from holding.holds.holds import Done, Moved
 from holding.intake import open_fields
 from holding.mappings import fixes, list_sources, party_merge
@@ -83,6 +90,7 @@ def pane_values(
         "twins": _twins(row, show=show) if row.open and row.code == "DUP01" else (),
         "hide": actors.hiding(session, row.record_id, show=show),
         "by_people": by_people,
+        "futile": futile_releases.find_proof(session, hold_id) if row.open else None,
         "who": who,
         "sent_beside": sent_beside,
         "step_up": step_up.need_for_holds(session, g.actor, [hold_id], g.now) if row.open else None,

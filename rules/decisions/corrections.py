@@ -21,7 +21,9 @@ from rules.values.wording import readable_name
 
 COMPLETED: Final = frozenset({"MIS01", "VAL01", "VAL06"})
 INTAKE_CODES: Final = frozenset({"SUM01", "VAL04"})
-SUMS: Final = frozenset({"SUM01", "RND02"})
+PROOFS: Final = frozenset({"RND02", "RND06"})
+"""The target would make another total or tax of the lines."""
+SUMS: Final = frozenset({"SUM01"}) | PROOFS
 """A stated amount is not what its parts come to: its owner may correct any of them."""
 OF_TOTAL: Final = ("total", "tax_total")
 TARGET_LIMIT: Final = "VAL05"
@@ -31,6 +33,7 @@ at 2.01 less 0.01.
 """
 LINE: Final = "line"
 LINE_AMOUNTS: Final = ("qty", "price", "discount", "amount")
+LINE_TAX: Final = "tax_amount"
 
 
 class Setter(StrEnum):
@@ -181,6 +184,8 @@ def _named(index: Index, record: str, finding: Finding) -> Iterator[tuple[str, .
     if finding.code in SUMS:  # the difference may lie in any line
         yield from ((name,) for name in OF_TOTAL)
         yield from ((LINE, name) for name in LINE_AMOUNTS)
+    if finding.code in PROOFS:
+        yield LINE, LINE_TAX
     if finding.code in COMPLETED | INTAKE_CODES and key.kind is CauseKind.FIELD:
         yield tuple(key.named.split("."))
         return

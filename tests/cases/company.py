@@ -358,7 +358,8 @@ class Plan:
     """What a test chooses of its company.
 
     `maps`: rows of the template's mapping files, such as `{"items": ["MUG,MUG,PCS"]}`. `rules`:
-    texts of its rules and what stands there instead. `connector`: what the source is where it is
+    texts of its rules and what stands there instead; `without`: files that are left out.
+    `connector`: what the source is where it is
     not named like it, such as `workbook`. `settings` and `key` are those of the source, such as
     the address of the shop's stand-in.
     """
@@ -366,6 +367,7 @@ class Plan:
     template: str
     maps: Mapping[str, Sequence[str]] = field(default_factory=dict)
     rules: Mapping[str, str] = field(default_factory=dict)
+    without: Sequence[str] = ()
     connector: str = ""
     settings: Mapping[str, object] = field(default_factory=dict)
     key: str = SECRET
@@ -376,7 +378,7 @@ def template_files(plan: Plan) -> dict[str, str]:
     files = {
         path: text
         for path, text in read_template(plan.template).items()
-        if not path.endswith("_test.rules")
+        if not path.endswith("_test.rules") and path not in plan.without
     }
     for name, rows in plan.maps.items():
         path = f"maps/{name}.csv"
