@@ -199,7 +199,10 @@ def shopify_payout(number: int, *moved: tuple[str, str, str, int | None]) -> dic
         fees[name] += Decimal(fee)
     summary = {}
     for name in sums:
-        summary |= {f"{name}s_gross_amount": str(sums[name]), f"{name}s_fee_amount": str(fees[name])}
+        summary |= {
+            f"{name}s_gross_amount": str(sums[name]),
+            f"{name}s_fee_amount": str(fees[name]),
+        }
     net = sum(sums.values(), Decimal(0)) - sum(fees.values(), Decimal(0))
     transactions = [
         {
