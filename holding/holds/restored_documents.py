@@ -1,15 +1,18 @@
 """Send a posted document again over an edit in the target, because the record is right."""
 
+from collections import defaultdict
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import exists, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from connectors import registry
 from holding.access.actors import Actor, Voice
 from holding.approvals.consent import content_hash
 from holding.db.models import Connection, Hold, Posting, Push, Reading
 from holding.db.models.columns import HoldState
+from holding.db.models.decisions import HOLD_OPEN, is_open
 from holding.db.refusal import Refusal
 from holding.holds.holds import Desk, Done, done_with, sealed_decisions, store_decisions
 from holding.holds.releases import SEND_AGAIN, decide_one
@@ -100,6 +103,48 @@ def _refusal(desk: Desk, hold: Hold) -> Refusal | None:
     connection = desk.session.get_one(Connection, posting.connection_id)
     words = f"You cannot send {posting.number} again, because {connection.name} cannot change it."
     return Refusal("hold.no_update", words, f"Correct it in {connection.name}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Resend:
+    """A document that waits to be sent again as it was posted, and the holds that it waits for."""
+
+    posting_id: int
+    number: str
+    hold_ids: tuple[int, ...]
+
+
+def waiting_resends(session: Session, record_id: int) -> tuple[Resend, ...]:
+    """Return the record's documents that a person has sent again and that holds keep back."""
+    reversal = aliased(Posting)
+    reverses = exists().where(reversal.id == Hold.posting_id, reversal.reverses_id == Posting.id)
+    query = (
+        select(Posting.id, Posting.number, Hold.id)
+        .join(Push, Push.id == Posting.posted_push_id)
+        .join(Hold, Hold.record_id == Posting.record_id)
+        .where(Posting.record_id == record_id, Posting.state == PostingState.POSTED)
+        .where(Posting.reason == RESTORES, Posting.hash != Push.hash)
+        .where(Posting.due_at.is_(None), Posting.lease_until.is_(None))
+        .where(HOLD_OPEN, Hold.severity != "warn", or_(Hold.route == Posting.route, reverses))
+        .order_by(Posting.id, Hold.id)
+    )
+    hold_ids: dict[tuple[int, str], list[int]] = defaultdict(list)
+    for posting_id, number, hold_id in session.execute(query):
+        hold_ids[posting_id, number].append(hold_id)
+    return tuple(Resend(*key, tuple(ids)) for key, ids in hold_ids.items())
+
+
+def has_hold_beside(session: Session, hold_id: int) -> bool:
+    """Check whether a document that is sent again waits for another hold of its route."""
+    other = aliased(Hold)
+    beside = exists().where(
+        other.record_id == Hold.record_id,
+        other.route == Hold.route,
+        other.id != Hold.id,
+        is_open(other.state),
+        other.severity != "warn",
+    )
+    return bool(session.scalar(select(beside).select_from(Hold).where(Hold.id == hold_id)))
 
 
 def can_overwrite_hold(session: Session, hold_id: int) -> bool:

@@ -87,6 +87,7 @@ def pane_values(
         "beside": beside,
         "unpaid": _unpaid(session, row),
         "newer": _newer(session, row),
+        "resends": _resends(session, row),
         "twins": _twins(row, show=show) if row.open and row.code == "DUP01" else (),
         "hide": actors.hiding(session, row.record_id, show=show),
         "by_people": by_people,
@@ -166,6 +167,12 @@ def _newer(
     if not (row.open and row.without_result and row.posting_id):
         return None
     return newer_versions.find_newer_versions(session, [row.posting_id]).get(row.posting_id)
+
+
+def _resends(session: DatabaseSession, row: hold_detail.HoldRow) -> list[str]:
+    """Return the numbers of the documents whose sending again waits for this hold."""
+    waiting = restored_documents.waiting_resends(session, row.record_id) if row.open else ()
+    return [one.number for one in waiting if row.id in one.hold_ids]
 
 
 def _twins(row: hold_detail.HoldRow, *, show: bool) -> Sequence[Mapping[str, object]]:

@@ -280,7 +280,10 @@ def again(hold_id: int) -> Response:
 @needs("posting.approve")
 def overwrite(hold_id: int) -> Response:
     """Send a posted document again over an edit in the accounting system, with a reason."""
-    return _settle(hold_id, restored_documents.overwrite_edit, "It is sent again as it was posted.")
+    said = "It is sent again as it was posted."
+    if restored_documents.has_hold_beside(store.reading(), hold_id):
+        said = "It is sent again as it was posted once its other hold is decided."
+    return _settle(hold_id, restored_documents.overwrite_edit, said)
 
 
 @pages.get("/approve")

@@ -11,8 +11,10 @@ from holding.access import actors
 from holding.access.reach import carries_others
 from holding.db.refusal import Refusal, plural
 from holding.db.together import KEPT, Together
+from holding.holds import restored_documents
 from holding.intake import open_fields, sweeps
 from holding.platform import processes
+from holding.platform.states import RESTORES
 from holding.posting import push_history
 from holding.reconciliation import ledger_check, reading_plan
 from holding.reconciliation.reading_plan import EInvoiceStatus
@@ -125,6 +127,7 @@ class _Shown(NamedTuple):
     hide: actors.Hide
     times: int
     standstill: Mapping[int, Pill]
+    resends: Mapping[int, restored_documents.Resend]
 
 
 def _head(record: record_rows.RecordRow) -> _Shown:
@@ -151,7 +154,18 @@ def _head(record: record_rows.RecordRow) -> _Shown:
         hide=actors.hiding(session, record.id, show=filters.sees_personal()),
         times=sum({v.delivery_id: v.delivery_times or 0 for v in versions}.values()),
         standstill=_standstill(postings),
+        resends=_resends(record.id, postings),
     )
+
+
+def _resends(
+    record_id: int, postings: Sequence[record_rows.PostingRow]
+) -> Mapping[int, restored_documents.Resend]:
+    """Return by posting id the documents that wait to be sent again as they were posted."""
+    if all(one.reason != RESTORES for one in postings):
+        return {}
+    waiting = restored_documents.waiting_resends(store.reading(), record_id)
+    return {one.posting_id: one for one in waiting}
 
 
 def _payout(shown: _Shown) -> ledger_check.PayoutCard | None:

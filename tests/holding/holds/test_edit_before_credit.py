@@ -7,7 +7,12 @@ from holding.db.models import Hold, Person, Posting
 from holding.holds import releases
 from holding.holds.assignments import Question, ask_source
 from holding.holds.holds import Done
-from holding.holds.restored_documents import can_overwrite_hold, overwrite_edit
+from holding.holds.restored_documents import (
+    can_overwrite_hold,
+    has_hold_beside,
+    overwrite_edit,
+    waiting_resends,
+)
 from tests.holding.holds.test_edited_documents import DAY, decide, hold_id, later
 from tests.holding.life import LARGE, SMALL, Life
 from tests.holding.posting.test_autocount_life import control, effects, life, running
@@ -39,6 +44,7 @@ def test_the_hold_is_about_the_edited_document(credited: Life) -> None:
         hold = session.get_one(Hold, hold_id(credited))
         assert session.get_one(Posting, hold.posting_id or 0).number == "A-1-1"
         assert can_overwrite_hold(session, hold.id)
+        assert not has_hold_beside(session, hold.id)
 
 
 def test_the_hold_names_the_edited_document_though_another_is_planned(life: Life) -> None:
@@ -99,14 +105,23 @@ def test_a_review_of_the_newer_version_stays_open_after_the_overwrite(life: Life
     assert sorted(life.held("A-1")) == ["STL01", "STL03"]
     with life.shop.database.read() as session:
         edit = next(h.id for h in life.shop.holds(session, "A-1") if h.code == "STL03")
+        assert has_hold_beside(session, edit)
     lim = life.shop.actor("lim")
     with life.shop.database.write() as session:
         made = overwrite_edit(session, lim, edit, "The shop is right", life.shop.now)
     assert isinstance(made, Done), made
     later(life, DAY)
     assert (life.held("A-1"), effects(life)) == (["STL01"], [("created", "A-1-1")])
+    assert resends(life) == [("A-1-1", [hold_id(life)])]
     kept = decide(life, releases.release, "It stays as posted", who="lim")
     assert isinstance(kept, Done), kept
     later(life, DAY)
     assert effects(life) == [("created", "A-1-1"), ("updated", "A-1-1")]
-    assert life.held("A-1") == []
+    assert (life.held("A-1"), resends(life)) == ([], [])
+
+
+def resends(life: Life) -> list[tuple[str, list[int]]]:
+    """Return each document that waits to be sent again, with the holds that it waits for."""
+    with life.shop.database.read() as session:
+        record = life.shop.record(session, "A-1").id
+        return [(one.number, list(one.hold_ids)) for one in waiting_resends(session, record)]
