@@ -46,9 +46,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize(
             "batch", [False, True] if most > 1 else [False], ids=("", "many")[:most]
         )
-    refusals = _refusals(metafunc.config) if {"way", "literal"} & {*metafunc.fixturenames} else None
-    if refusals is not None and "way" in metafunc.fixturenames:
-        metafunc.parametrize("way", refusals.ways, ids=lambda way: way.error_class)
+    refusals = (
+        _refusals(metafunc.config) if {"refusal", "literal"} & {*metafunc.fixturenames} else None
+    )
+    if refusals is not None and "refusal" in metafunc.fixturenames:
+        metafunc.parametrize("refusal", refusals.ways, ids=lambda refusal: refusal.error_class)
     if refusals is not None and "literal" in metafunc.fixturenames:
         metafunc.parametrize("literal", refusals.literal, ids=lambda answer: answer.error_class)
 

@@ -159,15 +159,15 @@ class TargetSuite:
             assert bench.look_up(bench.make()).kind == "absent"
             assert bench.send(bench.make(), batch=batch).answers[0].kind == "accepted"
 
-    @pytest.mark.parametrize("told", UNREADABLE)
+    @pytest.mark.parametrize("body", UNREADABLE)
     def test_an_answer_that_says_nothing_is_never_a_yes_or_a_no(
-        self, bench: Bench, batch: bool, told: str
+        self, bench: Bench, batch: bool, body: str
     ) -> None:
         """Require a lookup after a call that may have had an effect.
 
         A lookup with such an answer is unknown.
         """
-        with answering(UNREADABLE[told]) as server:
+        with answering(UNREADABLE[body]) as server:
             (answer,) = bench.send(bench.make(), batch=batch, base_url=server.url).answers
             assert answer.words
             if server.written:
@@ -522,15 +522,17 @@ class RefusalSuite:
         met = {entry.code for entry in refusals.ways}
         assert [code for code in target.refusals if code not in met and code not in answers] == []
 
-    def test_a_refusal_has_its_class(self, bench: Bench, way: Refused) -> None:
-        sent = way.meet(bench)
+    def test_a_refusal_has_its_class(self, bench: Bench, refusal: Refused) -> None:
+        sent = refusal.meet(bench)
         (answer,) = sent.answers
-        assert (answer.error_class, answer.code) == (way.error_class, way.code), answer
-        assert way.told in answer.words, answer
-        (retry_rule,) = (rule for name, rule in RETRY.items() if name == way.error_class)
+        assert (answer.error_class, answer.code) == (refusal.error_class, refusal.code), answer
+        assert refusal.told in answer.words, answer
+        (retry_rule,) = (rule for name, rule in RETRY.items() if name == refusal.error_class)
         assert answer.kind == _KINDS.get(retry_rule.retry, "refused")
         if answer.kind != "uncertain":
-            assert len(bench.standing()) == bool(way.there), "a no leaves the books as they were"
+            assert len(bench.standing()) == bool(refusal.there), (
+                "a no leaves the books as they were"
+            )
 
     def test_an_answer_of_the_sheet_has_its_class(self, bench: Bench, literal: Literal) -> None:
         answer, wrote = literal.heard(bench)
@@ -543,9 +545,9 @@ class RefusalSuite:
     ) -> None:
         """Repeat each refusal with an unknown code: it is never retried automatically."""
         met = False
-        for way in refusals.ways:
+        for refusal in refusals.ways:
             bench.afresh()
-            sent = way.meet(bench)
+            sent = refusal.meet(bench)
             (answer,) = sent.answers
             code = answer.code.encode()
             if answer.kind != "refused" or not sent.status or code not in sent.body:

@@ -523,7 +523,9 @@ def count_classes(session: DatabaseSession) -> dict[str, int]:
     counts = {}
     for word in FailureWord:
         classes = classes_with_word(word)
-        held = _held_records(session, Hold.error_class.in_(classes), Hold.code != NEEDS_APPROVAL)
-        failed = held | _ids(attempted.filter(Attempt.error_class.in_(classes)))
+        held_ids = _held_records(
+            session, Hold.error_class.in_(classes), Hold.code != NEEDS_APPROVAL
+        )
+        failed = held_ids | _ids(attempted.filter(Attempt.error_class.in_(classes)))
         counts[word.value] = len(failed)
     return counts

@@ -22,23 +22,25 @@ from sandbox.simulators.base.control import options, start
 
 def main(arguments: list[str] | None = None) -> None:
     """Start the simulator."""
-    given = _parser().parse_args(arguments)
+    settings = _parser().parse_args(arguments)
     companies = default_companies(
-        name=given.company_name,
-        locked_through=given.locked_through,
-        quota=given.quota,
-        rounding=given.rounding,
+        name=settings.company_name,
+        locked_through=settings.locked_through,
+        quota=settings.quota,
+        rounding=settings.rounding,
     )
     books = Books(
         companies=companies,
         keys=default_keys(),
-        dedupe=given.dedupe,
-        withhold=given.withhold,
-        seed=given.seed,
-        receipts_by=given.receipts_by,
+        dedupe=settings.dedupe,
+        withhold=settings.withhold,
+        seed=settings.seed,
+        receipts_by=settings.receipts_by,
     )
-    told = {"company_id": COMPANY, "company_name": given.company_name, "key": DEMO_KEY}
-    start("aiaccount", given, partial(Api, books, rate=given.rate), told, faults=FAULTS)
+    announcement = {"company_id": COMPANY, "company_name": settings.company_name, "key": DEMO_KEY}
+    start(
+        "aiaccount", settings, partial(Api, books, rate=settings.rate), announcement, faults=FAULTS
+    )
 
 
 def _parser() -> ArgumentParser:
@@ -52,8 +54,8 @@ def _parser() -> ArgumentParser:
     by = ["receipt", "invoice"]
     parser.add_argument("--receipts-by", choices=by, default="receipt", help=words)
     words = "whether it rounds each line and then adds, or adds and then rounds (per_line)"
-    ways = ["per_line", "sum_then_round"]
-    parser.add_argument("--rounding", choices=ways, default="per_line", help=words)
+    choices = ["per_line", "sum_then_round"]
+    parser.add_argument("--rounding", choices=choices, default="per_line", help=words)
     words = "the last day that is locked, as 2026-09-30; left out: no period is"
     parser.add_argument("--locked-through", type=date.fromisoformat, default=None, help=words)
     words = "transactions that its plan has in a month; left out: as many as come"

@@ -67,9 +67,9 @@ class Api(StandIn[Books]):
         """Answer a control call."""
         return Control(self, FAULTS).answer(request, request_id)
 
-    def follow(self, act: str, given: Mapping[str, Any], request_id: str) -> None:
+    def follow(self, act: str, body: Mapping[str, Any], request_id: str) -> None:
         """Process parked pushes once their key is active."""
-        if act == "pause" and given.get("status") == "active":
+        if act == "pause" and body.get("status") == "active":
             wake(self, request_id)
 
     def answer(self, request: Request, request_id: str) -> tuple[Reply, bool]:
@@ -85,9 +85,9 @@ class Api(StandIn[Books]):
         if not self._rate or len(self._lately) < self._rate:
             self._lately.append(now)
             return None
-        rest = math.ceil((self._lately[0] + MINUTE - now).total_seconds())
+        wait_seconds = math.ceil((self._lately[0] + MINUTE - now).total_seconds())
         refused = error(429, "rate_limited", f"No more than {self._rate} calls a minute")
-        return replace(refused, headers={"Retry-After": str(rest)})
+        return replace(refused, headers={"Retry-After": str(wait_seconds)})
 
     def _route(self, request: Request, request_id: str) -> tuple[Reply, bool]:
         too_many = self._too_many()
@@ -218,8 +218,8 @@ class Api(StandIn[Books]):
             return error(409, "duplicate", message, reason="key_reused")
         line["effect"] = "replayed"
         lines = [
-            {**line, "number": one.number, "party": one.party, "paid": one.paid}
-            for one in job.documents
+            {**line, "number": document.number, "party": document.party, "paid": document.paid}
+            for document in job.documents
         ]
         for other in lines[1:]:
             other["planned"] = False
@@ -268,7 +268,7 @@ class Api(StandIn[Books]):
         if request.path == "/v1/connection":
             call = "connection"
         kind = _KINDS.get(request.path, INVOICES)
-        told = _plain(reply).get("error", {})
+        error_entry = _plain(reply).get("error", {})
         line = {
             "at": self.now().isoformat(),
             "request_id": request_id,
@@ -282,7 +282,7 @@ class Api(StandIn[Books]):
             "body_sha256": "",
             "total": None,
             "effect": "read" if reply.status == 200 else "refused",
-            "code": told.get("code", ""),
+            "code": error_entry.get("code", ""),
             "answer": "withheld" if reply.cut else "sent",
             "planned": planned,
         }
@@ -297,9 +297,9 @@ def _offered(path: str, company: Company) -> bool:
 def _missing_permission(job: Job, key: ApiKey, company: Company) -> str:
     moves_stock = any(
         line.get("SKU")
-        for one in job.documents
-        if one.restocks or not one.kind.refunds
-        for line in one.lines
+        for document in job.documents
+        if document.restocks or not document.kind.refunds
+        for line in document.lines
     )
     if company.inventory_enabled and moves_stock and "inventory.write" not in key.permissions:
         return "inventory.write"
@@ -318,13 +318,13 @@ def park(api: "Api", job: Job, why: str, *, planned: bool | str) -> Reply:
         message = "API key is paused; the request was stored and runs when the key is active"
         reply = error(423, "key_paused", message, cached=True, cache_id=cache_id)
     else:
-        told = {"id": import_id, "type": job.kind.title, "status": "processing"}
-        reply = Reply(status=202, content={"import": told})
+        summary = {"id": import_id, "type": job.kind.title, "status": "processing"}
+        reply = Reply(status=202, content={"import": summary})
     line = {**base_line(job, api.now()), "effect": "cached", "code": why, "planned": planned}
     line.update(cache_id=cache_id, import_id=import_id)
     lines = [
-        {**line, "number": one.number, "party": one.party, "document": one.to_json()}
-        for one in job.documents
+        {**line, "number": document.number, "party": document.party, "document": document.to_json()}
+        for document in job.documents
     ] or [line]
     for other in lines[1:]:
         other["planned"] = False
@@ -432,16 +432,18 @@ def _connection(api: "Api", key: ApiKey, company: Company) -> Reply:
 
 
 def _imports(api: "Api", request: Request, company: Company) -> Reply:
-    wanted = request.query.get("idempotency_key")
-    mine = [
-        one
-        for one in reversed(api.books.imports.values())
-        if one["company"] == company.id and wanted in (None, one["key"])
+    idempotency_key = request.query.get("idempotency_key")
+    imports = [
+        entry
+        for entry in reversed(api.books.imports.values())
+        if entry["company"] == company.id and idempotency_key in (None, entry["key"])
     ]
-    told = [{"id": one["id"], "status": one["status"], "type": one["type"]} for one in mine]
-    for one in mine if wanted else ():
-        _poll(api, one["id"])
-    return _paged(request, told)
+    summaries = [
+        {"id": entry["id"], "status": entry["status"], "type": entry["type"]} for entry in imports
+    ]
+    for entry in imports if idempotency_key else ():
+        _poll(api, entry["id"])
+    return _paged(request, summaries)
 
 
 def _poll(api: "Api", import_id: str) -> None:
@@ -455,8 +457,8 @@ def _paged(request: Request, data: Sequence[Mapping[str, Any]]) -> Reply:
     page = max(1, _whole(request.query.get("page"), 1))
     size = min(200, max(1, _whole(request.query.get("per_page"), 50)))
     pages = max(1, -(-len(data) // size))
-    shown = list(data[(page - 1) * size : page * size])
-    return Reply(status=200, content={"data": shown, "page": page, "pages": pages})
+    page_rows = list(data[(page - 1) * size : page * size])
+    return Reply(status=200, content={"data": page_rows, "page": page, "pages": pages})
 
 
 def _whole(text: str | None, default: int) -> int:
@@ -465,7 +467,7 @@ def _whole(text: str | None, default: int) -> int:
 
 def _documents(api: "Api", request: Request, company: Company, kind: Kind) -> Reply:
     number, party = request.query.get(kind.number), request.query.get(kind.party)
-    found = [
+    documents = [
         {
             "id": doc["id"],
             kind.number: doc["number"],
@@ -480,7 +482,7 @@ def _documents(api: "Api", request: Request, company: Company, kind: Kind) -> Re
         }
         for doc in _candidates(api, company.id, kind, number, party)
     ]
-    return _paged(request, found)
+    return _paged(request, documents)
 
 
 def _candidates(
@@ -498,29 +500,29 @@ def _candidates(
 
 
 def _import(api: "Api", request: Request, company: Company) -> Reply:
-    found = api.books.imports.get(request.path.rsplit("/", 1)[1])
-    if found is None or found["company"] != company.id:
+    entry = api.books.imports.get(request.path.rsplit("/", 1)[1])
+    if entry is None or entry["company"] != company.id:
         return error(404, "import_not_found", "No such import")
-    content = dict(found["content"])
-    if found["status"] in {"cached", "processing"}:
-        told = {"id": found["id"], "type": found["type"], "status": found["status"]}
-        content = {"import": told}
-        _poll(api, found["id"])
+    content = dict(entry["content"])
+    if entry["status"] in {"cached", "processing"}:
+        summary = {"id": entry["id"], "type": entry["type"], "status": entry["status"]}
+        content = {"import": summary}
+        _poll(api, entry["id"])
     return Reply(status=200, content=content)
 
 
 def history(api: "Api", request: Request) -> Reply:
     """Return one import's page, as users see it in AiAccount itself."""
-    found = api.books.imports.get(request.query.get("import", ""))
-    if found is None or found["company"] != request.query.get("company"):
+    entry = api.books.imports.get(request.query.get("import", ""))
+    if entry is None or entry["company"] != request.query.get("company"):
         return error(404, "import_not_found", "No such import in this company")
     rows = "".join(
-        f"<li>{escape(_number_in(one))}: {escape(str(one.get('outcome')))}</li>"
-        for one in found["content"].get("documents", ())
+        f"<li>{escape(_number_in(document))}: {escape(str(document.get('outcome')))}</li>"
+        for document in entry["content"].get("documents", ())
     )
     page = (
-        f"<!doctype html><title>Import history</title><h1>Import {escape(found['id'])}</h1>"
-        f"<p>{escape(found['company'])}, {escape(found['status'])}</p><ul>{rows}</ul>"
+        f"<!doctype html><title>Import history</title><h1>Import {escape(entry['id'])}</h1>"
+        f"<p>{escape(entry['company'])}, {escape(entry['status'])}</p><ul>{rows}</ul>"
     )
     headers = {"Content-Type": "text/html; charset=utf-8"}
     return Reply(status=200, content=page.encode(), headers=headers)
@@ -552,18 +554,22 @@ class Control(control.Control[Books]):
         if what == "documents":
             return {what: self.books.documents}
         if what == "cached":
-            return {what: [{"cache_id": one, **told} for one, told in self.books.cached.items()]}
+            return {
+                what: [
+                    {"cache_id": cache_id, **push} for cache_id, push in self.books.cached.items()
+                ]
+            }
         return super().shown(what)
 
     def deeds(self) -> Mapping[str, Deed]:
         """Return the act by hand: import a workbook."""
         return {"by_hand": self._by_hand}
 
-    def check(self, act: str, given: Given) -> None:
+    def check(self, act: str, body: Given) -> None:
         """Check that the company and the key exist."""
-        if given.get("company", "CMP-1042") not in self.books.companies:
+        if body.get("company", "CMP-1042") not in self.books.companies:
             raise ControlError("No such company")
-        if act == "pause" and given.get("key") not in self.books.keys:
+        if act == "pause" and body.get("key") not in self.books.keys:
             raise ControlError("No such key")
 
     def _by_hand(self, request: Request, request_id: str) -> Reply:
@@ -600,20 +606,20 @@ def stocked(
     Invoices count below 0, refunds above. A row's unit is stored as text and never converted.
     """
     stock: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
-    for found in documents:
-        sign = _moves(found) if companies[found["company"]].inventory_enabled else 0
-        for line in found["document"].get("lines", ()) if sign else ():
+    for entry in documents:
+        sign = _moves(entry) if companies[entry["company"]].inventory_enabled else 0
+        for line in entry["document"].get("lines", ()) if sign else ():
             if line.get("SKU"):
-                stock[found["company"]][str(line["SKU"])] += sign * Decimal(str(line["Quantity"]))
+                stock[entry["company"]][str(line["SKU"])] += sign * Decimal(str(line["Quantity"]))
     return {
         company: {code: format(n.normalize(), "f") for code, n in of.items() if n}
         for company, of in stock.items()
     }
 
 
-def _moves(found: Mapping[str, Any]) -> int:
+def _moves(entry: Mapping[str, Any]) -> int:
     """Return whether a document's goods went out (-1), came back (1), or stayed (0)."""
-    if found["type"] == INVOICES.name:
+    if entry["type"] == INVOICES.name:
         return -1
-    back = found["document"].get("SourceRefundStatus") == RESTOCKS
-    return 1 if found["type"] == REFUNDS.name and back else 0
+    back = entry["document"].get("SourceRefundStatus") == RESTOCKS
+    return 1 if entry["type"] == REFUNDS.name and back else 0

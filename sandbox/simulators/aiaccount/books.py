@@ -105,43 +105,49 @@ class Books(Scripted):
         """Return the documents of a type, number and party, oldest first."""
         return self._by_name[company, kind, number, party]
 
-    def twins(self, company: str, document: Document, taken: Sequence[Line] = ()) -> list[Line]:
-        """Return what AiAccount takes for a duplicate, also among the documents just `taken`."""
+    def twins(self, company: str, document: Document, new_lines: Sequence[Line] = ()) -> list[Line]:
+        """Return what AiAccount takes for a duplicate, also among the documents in `new_lines`."""
         by_invoice = document.kind.name == "sales_receipt" and self.receipts_by == "invoice"
         word, number = ("paid", document.paid) if by_invoice else ("number", document.number)
-        there = self._paying if by_invoice else self._by_name
-        found = there[company, document.kind.name, number, document.party]
+        index = self._paying if by_invoice else self._by_name
+        stored_lines = index[company, document.kind.name, number, document.party]
         return [
-            *found,
-            *(one for one in taken if (one[word], one["party"]) == (number, document.party)),
+            *stored_lines,
+            *(
+                line
+                for line in new_lines
+                if (line[word], line["party"]) == (number, document.party)
+            ),
         ]
 
-    def paid(self, company: str, document: Document, taken: Sequence[Line] = ()) -> Paid | None:
+    def paid(self, company: str, document: Document, new_lines: Sequence[Line] = ()) -> Paid | None:
         """Return what a receipt, payment or refund settles, and its open amount."""
         kind = document.kind
         if not kind.pays or not document.paid:
             return None
-        found = self.existing(company, kind.pays, document.paid, document.party)
-        if not found:
+        paid_documents = self.existing(company, kind.pays, document.paid, document.party)
+        if not paid_documents:
             return None
         name = (document.paid, document.party)
-        mine = [
+        payments = [
             *self._paying[(company, kind.name, *name)],
-            *(one for one in taken if (one["paid"], one["party"]) == name),
+            *(line for line in new_lines if (line["paid"], line["party"]) == name),
         ]
-        rest = Decimal(found[0]["total"]) - sum(Decimal(one["total"]) for one in mine)
-        items = (str(line.get("SKU", "")) for line in found[0]["document"]["lines"])
-        return Paid(found[0]["currency"], rest, frozenset(items))
+        open_amount = Decimal(paid_documents[0]["total"]) - sum(
+            Decimal(payment["total"]) for payment in payments
+        )
+        items = (str(line.get("SKU", "")) for line in paid_documents[0]["document"]["lines"])
+        return Paid(paid_documents[0]["currency"], open_amount, frozenset(items))
 
     def quota_used(self, company: str, today: date) -> int:
         """Return how many documents of this month count."""
         month = today.isoformat()[:7]
-        mine = [
+        documents = [
             doc
             for doc in self.documents
             if doc["company"] == company and not KINDS[doc["type"]].refunds
         ]
-        used = sum(1 for doc in mine if doc["month"] == month)
+        used = sum(1 for doc in documents if doc["month"] == month)
         return used + self.companies[company].quota_used_before
 
     def take(self, line: Mapping[str, Any]) -> None:
@@ -185,9 +191,9 @@ class Books(Scripted):
         elif line.get("cache_id"):
             self.cached.pop(line["cache_id"], None)
 
-    def _count(self, prefix: str, start: int, found: str) -> None:
-        if found.startswith(f"{prefix}_"):
-            number = int(found.split("_")[1]) - start
+    def _count(self, prefix: str, start: int, document_id: str) -> None:
+        if document_id.startswith(f"{prefix}_"):
+            number = int(document_id.split("_")[1]) - start
             self._numbers[prefix] = max(self._numbers[prefix], number)
 
     def acts(self) -> dict[str, Act]:
@@ -200,39 +206,39 @@ class Books(Scripted):
             "company": self._set_company,
         }
 
-    def _set_lock(self, given: Mapping[str, Any]) -> None:
-        self._company(given).locked_through = last_day(given)
+    def _set_lock(self, body: Mapping[str, Any]) -> None:
+        self._company(body).locked_through = last_day(body)
 
-    def _set_key(self, given: Mapping[str, Any]) -> None:
-        self.keys[given["key"]].status = str(given.get("status", "paused"))
+    def _set_key(self, body: Mapping[str, Any]) -> None:
+        self.keys[body["key"]].status = str(body.get("status", "paused"))
 
-    def _issue(self, given: Mapping[str, Any]) -> None:
+    def _issue(self, body: Mapping[str, Any]) -> None:
         """Add a key with the first key's permissions."""
         first = next(iter(self.keys.values()))
         name = f"key_{31 + len(self.keys)}"
-        self.keys[given["key"]] = replace(first, text=given["key"], id=name, status="active")
+        self.keys[body["key"]] = replace(first, text=body["key"], id=name, status="active")
 
-    def _set_quota(self, given: Mapping[str, Any]) -> None:
-        company = self._company(given)
-        company.quota = given.get("limit")
-        company.quota_used_before = int(given.get("used", 0))
+    def _set_quota(self, body: Mapping[str, Any]) -> None:
+        company = self._company(body)
+        company.quota = body.get("limit")
+        company.quota_used_before = int(body.get("used", 0))
 
-    def _set_company(self, given: Mapping[str, Any]) -> None:
-        company = self._company(given)
-        if "accounts" in given:
-            company.accounts = tuple(given["accounts"])
-        if "currencies" in given:
-            company.currencies = tuple(given["currencies"])
-        if "tax_codes" in given:
-            rates = given["tax_codes"].items()
+    def _set_company(self, body: Mapping[str, Any]) -> None:
+        company = self._company(body)
+        if "accounts" in body:
+            company.accounts = tuple(body["accounts"])
+        if "currencies" in body:
+            company.currencies = tuple(body["currencies"])
+        if "tax_codes" in body:
+            rates = body["tax_codes"].items()
             company.tax_codes = {code: Decimal(rate) for code, rate in rates}
-        company.rounding = str(given.get("rounding", company.rounding))
+        company.rounding = str(body.get("rounding", company.rounding))
         for switch in _SWITCHES:
-            if switch in given:
-                setattr(company, switch, bool(given[switch]))
+            if switch in body:
+                setattr(company, switch, bool(body[switch]))
 
-    def _company(self, given: Mapping[str, Any]) -> Company:
-        return self.companies[given.get("company", "CMP-1042")]
+    def _company(self, body: Mapping[str, Any]) -> Company:
+        return self.companies[body.get("company", "CMP-1042")]
 
 
 def local_day(moment: datetime) -> date:
@@ -298,25 +304,25 @@ def _strange(body: Mapping[str, Any], kind: Kind) -> str:
     """Return the first unknown field, or blank."""
     heads = {column.word for column in kind.header}
     rows = {column.word for column in kind.lines}
-    told = [
+    field_names = [
         f"{name}.{inner}" if inner else name
         for name, value in body.items()
         if name != "lines"
         for inner in (value if isinstance(value, dict) else ("",))
     ]
     of_lines = (name for line in body["lines"] for name in line if name not in rows)
-    return next((name for name in told if name not in heads), "") or next(of_lines, "")
+    return next((name for name in field_names if name not in heads), "") or next(of_lines, "")
 
 
 def _wire(columns: Sequence[Column], body: Mapping[str, Any]) -> dict[str, str | Decimal]:
-    found: dict[str, str | Decimal] = {}
+    fields: dict[str, str | Decimal] = {}
     for column in columns:
         value: Any = body
         for word in column.word.split("."):
             value = value.get(word) if isinstance(value, dict) else None
         if value is not None and value != "":
-            found[column.name] = _number(value) if column.form in NUMERIC else str(value)
-    return found
+            fields[column.name] = _number(value) if column.form in NUMERIC else str(value)
+    return fields
 
 
 def _number(value: object) -> str | Decimal:
@@ -341,13 +347,17 @@ def _workbook(content: bytes, kind: Kind) -> Opened | Unreadable:
     if isinstance(sheets, WorkbookRefusal) or not sheets:
         return Unreadable(400, "bad_file", "No sheet in the file")
     titles = dict(header_of(sheets[0]))
-    known = {column.title: column for column in (*kind.header, *kind.lines)}
-    missing = [one.title for one in known.values() if one.must and one.title not in titles.values()]
+    columns_by_title = {column.title: column for column in (*kind.header, *kind.lines)}
+    missing = [
+        column.title
+        for column in columns_by_title.values()
+        if column.must and column.title not in titles.values()
+    ]
     if missing:
         return Unreadable(400, "missing_column", f"Column {missing[0]} is missing")
-    if strange := [title for title in titles.values() if title not in known]:
+    if strange := [title for title in titles.values() if title not in columns_by_title]:
         return Unreadable(400, "bad_file", f"Column {strange[0]} is not known")
-    columns = {at: known[title] for at, title in titles.items()}
+    columns = {at: columns_by_title[title] for at, title in titles.items()}
     data = {number: row for number, row in sheets[0].rows.items() if number > 1}
     if len(data) > MAX_ROWS:
         return Unreadable(413, "file_too_large", f"More than {MAX_ROWS} rows")

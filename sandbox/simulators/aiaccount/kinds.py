@@ -449,13 +449,13 @@ def totals(document: Document, company: Company) -> Totals:
         return _of_invoice(document, company)
     if document.kind.refunds or not document.kind.lines:
         return Totals(_stated(document), Decimal("0.00"))
-    whole = tax = Decimal("0.00")
+    total = tax = Decimal("0.00")
     for line in document.lines:
         rate = company.tax_codes.get(str(line["TaxCode"]), Decimal(0))
         amount = decimal(line["Amount"])
-        whole += amount
+        total += amount
         tax += sen(amount - amount / (1 + rate))
-    return Totals(whole - tax, tax)
+    return Totals(total - tax, tax)
 
 
 def _of_invoice(invoice: Document, company: Company) -> Totals:
@@ -486,7 +486,9 @@ def _of_invoice(invoice: Document, company: Company) -> Totals:
 
 def _stated(document: Document) -> Decimal:
     """Return the amount of a document without tax: its own, or its lines' sum."""
-    stated = (decimal(one.get("Amount", Decimal())) for one in document.lines or (document.header,))
+    stated = (
+        decimal(line.get("Amount", Decimal())) for line in document.lines or (document.header,)
+    )
     return sum(stated, Decimal("0.00"))
 
 

@@ -80,16 +80,16 @@ def post(books: Books, job: Job, now: datetime) -> Result:
         company = replace(company, locked_through=FAR)
     import_id = job.import_id or (books.next_id("imp", 8800) if job.as_import else "")
     decided: list[_Decided] = []
-    taken: list[Mapping[str, Any]] = []
+    created_lines: list[Mapping[str, Any]] = []
     for document in job.documents:
-        one = _decide(books, job, company, document, taken=taken, now=now)
-        decided.append(one)
-        if one.line["effect"] == "created":
-            taken.append(one.line)
-    if company.whole_files and job.as_import and any(one.errors for one in decided):
+        decision = _decide(books, job, company, document, created_lines=created_lines, now=now)
+        decided.append(decision)
+        if decision.line["effect"] == "created":
+            created_lines.append(decision.line)
+    if company.whole_files and job.as_import and any(decision.errors for decision in decided):
         return _refused_whole(job, now)
     status, content = _answer(job, decided, import_id)
-    lines = [{**one.line, "import_id": import_id or None} for one in decided]
+    lines = [{**decision.line, "import_id": import_id or None} for decision in decided]
     if job.twice:
         copies = [line for line in lines if line["effect"] == "created"]
         lines += [{**line, "id": books.next_id(*job.kind.ids)} for line in copies]
@@ -109,7 +109,7 @@ def _decide(
     company: Company,
     document: Document,
     *,
-    taken: Sequence[Mapping[str, Any]],
+    created_lines: Sequence[Mapping[str, Any]],
     now: datetime,
 ) -> _Decided:
     line = {
@@ -127,12 +127,16 @@ def _decide(
     if document.paid:
         entry[job.kind.word(job.kind.paid)] = document.paid
     if books.dedupe == "number+customer" and document.number:
-        twins = books.twins(job.company, document, taken)
+        twins = books.twins(job.company, document, created_lines)
         if twins:
             return _skipped(line, entry, twins[0], document)
-    paid = books.paid(job.company, document, taken)
+    paid = books.paid(job.company, document, created_lines)
     errors = faults_of(document, company, paid)
-    if not errors and not document.kind.refunds and _over_quota(books, company, len(taken), now):
+    if (
+        not errors
+        and not document.kind.refunds
+        and _over_quota(books, company, len(created_lines), now)
+    ):
         message = f"Plan limit of {company.quota} transactions per month reached"
         errors = [fault(document.rows[0], "", "quota_exceeded", "", message)]
     if errors:
@@ -148,18 +152,18 @@ def _decide(
 
 
 def _skipped(
-    line: dict[str, Any], entry: dict[str, Any], there: Mapping[str, Any], document: Document
+    line: dict[str, Any], entry: dict[str, Any], existing: Mapping[str, Any], document: Document
 ) -> _Decided:
-    same = there["content"] == document.content()
-    line.update(effect="skipped", code="duplicate", total=there["total"], id=there["id"])
-    told = {"outcome": "skipped_duplicate", "id": there["id"], "same_content": same}
-    return _Decided(line, {**entry, **told}, [])
+    same_content = existing["content"] == document.content()
+    line.update(effect="skipped", code="duplicate", total=existing["total"], id=existing["id"])
+    outcome = {"outcome": "skipped_duplicate", "id": existing["id"], "same_content": same_content}
+    return _Decided(line, {**entry, **outcome}, [])
 
 
-def _over_quota(books: Books, company: Company, taken: int, now: datetime) -> bool:
+def _over_quota(books: Books, company: Company, created_count: int, now: datetime) -> bool:
     if company.quota is None:
         return False
-    return books.quota_used(company.id, local_day(now)) + taken >= company.quota
+    return books.quota_used(company.id, local_day(now)) + created_count >= company.quota
 
 
 def _created(
@@ -174,18 +178,18 @@ def _created(
 ) -> _Decided:
     currency = line.get("currency") or str(document.header["Currency"])
     document_id = books.next_id(*job.kind.ids)
-    stored, kept = document, amounts
+    stored, stored_amounts = document, amounts
     if job.short and len(document.lines) > 1:  # the answer tells what was sent, the books have less
         stored = replace(document, lines=document.lines[:-1], rows=document.rows[:-1])
-        kept = totals(stored, books.companies[job.company])
+        stored_amounts = totals(stored, books.companies[job.company])
         line["document"] = stored.to_json()
     line.update(
         effect="refused" if job.drop else "created",
         code="dropped" if job.drop else "",
         id=document_id,
-        total=str(kept.total),
-        subtotal=str(kept.subtotal),
-        tax=str(kept.tax),
+        total=str(stored_amounts.total),
+        subtotal=str(stored_amounts.subtotal),
+        tax=str(stored_amounts.tax),
         currency=currency,
         content=stored.content(),
         month=local_day(now).isoformat()[:7],
@@ -208,7 +212,9 @@ def _refused_whole(job: Job, now: datetime) -> Result:
     message = "The file was not imported"
     content = {"error": {"code": "bad_file", "message": message, "request_id": job.request_id}}
     line = {**base_line(job, now), "code": "bad_file"}
-    lines = [{**line, "number": one.number, "party": one.party} for one in job.documents]
+    lines = [
+        {**line, "number": document.number, "party": document.party} for document in job.documents
+    ]
     return Result(_closed(job, lines, 400, content), 400, content)
 
 
@@ -232,10 +238,10 @@ def _closed(
 
 
 def _answer(job: Job, decided: Sequence[_Decided], import_id: str) -> tuple[int, dict[str, Any]]:
-    errors = [error for one in decided for error in one.errors]
+    errors = [error for decision in decided for error in decision.errors]
     if not job.as_import:
         return _answer_one(job, decided[0])
-    outcomes = [one.entry["outcome"] for one in decided]
+    outcomes = [decision.entry["outcome"] for decision in decided]
     content: dict[str, Any] = {
         "import": {
             "id": import_id,
@@ -247,38 +253,38 @@ def _answer(job: Job, decided: Sequence[_Decided], import_id: str) -> tuple[int,
             "rejected": outcomes.count("rejected"),
             "view_url": f"/settings/integrations/logs?import={import_id}",
         },
-        "documents": [one.entry for one in decided],
+        "documents": [decision.entry for decision in decided],
     }
     if not errors:
         return 201, content
     return _status(errors), {"error": _envelope(job, errors[0]), "errors": errors, **content}
 
 
-def _answer_one(job: Job, one: _Decided) -> tuple[int, dict[str, Any]]:
-    number, customer = one.entry[job.kind.number], one.entry["customer"]
-    if one.errors:
-        error = _envelope(job, one.errors[0])
-        return _status(one.errors), {"error": error, "errors": list(one.errors)}
-    if one.entry["outcome"] == "skipped_duplicate":
+def _answer_one(job: Job, decision: _Decided) -> tuple[int, dict[str, Any]]:
+    number, customer = decision.entry[job.kind.number], decision.entry["customer"]
+    if decision.errors:
+        error = _envelope(job, decision.errors[0])
+        return _status(decision.errors), {"error": error, "errors": list(decision.errors)}
+    if decision.entry["outcome"] == "skipped_duplicate":
         error = {
             "code": "duplicate",
             "reason": "document_exists",
             "message": f"{job.kind.noun.capitalize()} {number} for {customer} already exists",
-            "existing_id": one.entry["id"],
-            "same_content": one.entry["same_content"],
+            "existing_id": decision.entry["id"],
+            "same_content": decision.entry["same_content"],
             "request_id": job.request_id,
         }
         return 409, {"error": error}
     if job.kind.refunds:
-        return 201, {name: one.entry[name] for name in ("id", "refund_number", "restocked")}
-    kept = {name: one.entry[name] for name in ("id", "invoice_number", "customer")}
-    amounts = {name: one.entry[name] for name in ("subtotal", "tax", "total")}
-    return 201, {**kept, "status": "posted", **amounts, "warnings": one.entry["warnings"]}
+        return 201, {name: decision.entry[name] for name in ("id", "refund_number", "restocked")}
+    stored = {name: decision.entry[name] for name in ("id", "invoice_number", "customer")}
+    amounts = {name: decision.entry[name] for name in ("subtotal", "tax", "total")}
+    return 201, {**stored, "status": "posted", **amounts, "warnings": decision.entry["warnings"]}
 
 
 def _envelope(job: Job, first: Mapping[str, Any]) -> dict[str, Any]:
-    told = {"code": first["code"], "message": first["message"], "request_id": job.request_id}
-    return {**told, **({"reason": first["reason"]} if "reason" in first else {})}
+    error = {"code": first["code"], "message": first["message"], "request_id": job.request_id}
+    return {**error, **({"reason": first["reason"]} if "reason" in first else {})}
 
 
 def _status(errors: Sequence[Mapping[str, Any]]) -> int:
@@ -315,11 +321,11 @@ def tin_is_valid(tin: str) -> bool:
 def einvoice_faults(invoice: Document, company: Company, row: int) -> list[ErrorEntry]:
     """Return what the tax office would refuse."""
     tin = str(invoice.header.get("CustomerTIN", ""))
-    found: list[ErrorEntry] = []
+    errors: list[ErrorEntry] = []
     if tin and not tin_is_valid(tin):
         message = f"TIN {tin} has a wrong format"
-        told = fault(row, "Customer TIN", "einvoice_invalid", tin, message)
-        found.append({**told, "reason": "tin_format"})
+        error = fault(row, "Customer TIN", "einvoice_invalid", tin, message)
+        errors.append({**error, "reason": "tin_format"})
     if totals(invoice, company).total > BUYER_LIMIT:
         blank = [
             column
@@ -328,15 +334,17 @@ def einvoice_faults(invoice: Document, company: Company, row: int) -> list[Error
             and not invoice.header.get(column.name)
         ]
         if blank:
-            message = f"Above RM 10,000 the buyer needs: {', '.join(one.title for one in blank)}"
-            told = fault(row, blank[0].title, "einvoice_invalid", "", message)
-            found.append({**told, "reason": "buyer_incomplete"})
+            message = (
+                f"Above RM 10,000 the buyer needs: {', '.join(column.title for column in blank)}"
+            )
+            error = fault(row, blank[0].title, "einvoice_invalid", "", message)
+            errors.append({**error, "reason": "buyer_incomplete"})
     for at, line in zip(invoice.rows, invoice.lines, strict=True):
         if not line.get("ClassificationCode") and not company.default_classification_code:
             message = "No classification code on the line, and no default"
-            told = fault(at, "Classification Code", "einvoice_invalid", "", message)
-            found.append({**told, "reason": "classification_missing"})
-    return found
+            error = fault(at, "Classification Code", "einvoice_invalid", "", message)
+            errors.append({**error, "reason": "classification_missing"})
+    return errors
 
 
 def faults_of(document: Document, company: Company, paid: Paid | None) -> list[ErrorEntry]:
@@ -350,36 +358,36 @@ def faults_of(document: Document, company: Company, paid: Paid | None) -> list[E
         title = document.kind.column(document.kind.keys[1]).title
         message = f"Accounting period is locked through {locked}"
         return [fault(first, title, "period_locked", day, message)]
-    found = [*document.faults, *_shape(document.kind.header, document.header, first)]
+    errors = [*document.faults, *_shape(document.kind.header, document.header, first)]
     for row, line in zip(document.rows, document.lines, strict=False):
-        found += _shape(document.kind.lines, line, row)
-    found += _repeated_lines(document)
-    found += _currency(document, company, first)
+        errors += _shape(document.kind.lines, line, row)
+    errors += _repeated_lines(document)
+    errors += _currency(document, company, first)
     for row, values in (
         (first, document.header),
         *zip(document.rows, document.lines, strict=False),
     ):
-        found += _codes(values, company, row)
-    if not found and document.kind.pays:
-        found += paying_faults(document, paid, first)
-    if not found and document.kind is INVOICES and company.einvoice_enabled:
-        found += einvoice_faults(document, company, first)
-    return found
+        errors += _codes(values, company, row)
+    if not errors and document.kind.pays:
+        errors += paying_faults(document, paid, first)
+    if not errors and document.kind is INVOICES and company.einvoice_enabled:
+        errors += einvoice_faults(document, company, first)
+    return errors
 
 
 def _shape(columns: Sequence[Column], values: Values, row: int) -> list[ErrorEntry]:
-    found: list[ErrorEntry] = []
+    errors: list[ErrorEntry] = []
     for column in columns:
         value = values.get(column.name)
         if value is None or str(value).strip() == "":
             if column.must and column.name != "LineTotal":
                 message = f"{column.title} is required"
-                found.append(fault(row, column.title, "missing_field", "", message))
+                errors.append(fault(row, column.title, "missing_field", "", message))
             continue
         words = _wrong(column, value)
         if words:
-            found.append(fault(row, column.title, "bad_value", value, f"{column.title} {words}"))
-    return found
+            errors.append(fault(row, column.title, "bad_value", value, f"{column.title} {words}"))
+    return errors
 
 
 def _wrong(column: Column, value: str | Decimal) -> str:
@@ -405,14 +413,14 @@ def _wrong_number(column: Column, value: str | Decimal) -> str:
 
 
 def _repeated_lines(document: Document) -> list[ErrorEntry]:
-    found: list[ErrorEntry] = []
-    seen = set()
+    errors: list[ErrorEntry] = []
+    line_numbers = set()
     for row, line in zip(document.rows, document.lines, strict=False):
         number = line.get("LineNo")
-        if number is not None and number in seen:
-            found.append(fault(row, "Line No", "bad_value", number, "Line No is not unique"))
-        seen.add(number)
-    return found
+        if number is not None and number in line_numbers:
+            errors.append(fault(row, "Line No", "bad_value", number, "Line No is not unique"))
+        line_numbers.add(number)
+    return errors
 
 
 def _currency(document: Document, company: Company, row: int) -> list[ErrorEntry]:
@@ -429,17 +437,17 @@ def _currency(document: Document, company: Company, row: int) -> list[ErrorEntry
 
 
 def _codes(values: Values, company: Company, row: int) -> list[ErrorEntry]:
-    found: list[ErrorEntry] = []
+    errors: list[ErrorEntry] = []
     for name, title in _ACCOUNTS.items():
         account = values.get(name)
         if account is not None and str(account) not in company.accounts:
             message = f"Account {account} does not exist"
-            found.append(fault(row, title, "unknown_account", account, message))
+            errors.append(fault(row, title, "unknown_account", account, message))
     tax = values.get("TaxCode")
     if tax is not None and str(tax) not in company.tax_codes:
         message = f"Tax code {tax} is not configured"
-        found.append(fault(row, "Tax Code", "unknown_tax_code", tax, message))
-    return found
+        errors.append(fault(row, "Tax Code", "unknown_tax_code", tax, message))
+    return errors
 
 
 def is_date(text: str) -> bool:

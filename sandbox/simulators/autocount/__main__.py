@@ -15,24 +15,24 @@ from sandbox.simulators.base.control import options, start
 
 def main(arguments: list[str] | None = None) -> None:
     """Start the simulator."""
-    given = _parser().parse_args(arguments)
+    settings = _parser().parse_args(arguments)
     books = Books(
-        books=default_books(locked_through=given.locked_through),
+        books=default_books(locked_through=settings.locked_through),
         keys=default_keys(),
-        existing=given.existing,
-        withhold=given.withhold,
-        seed=given.seed,
+        existing=settings.existing,
+        withhold=settings.withhold,
+        seed=settings.seed,
     )
-    told = {"company_id": BOOK, "key_id": DEMO_KEY[0], "key": DEMO_KEY[1]}
-    make = partial(Api, books, a_minute=given.calls_a_minute)
-    start("autocount", given, make, told, faults=FAULTS)
+    announcement = {"company_id": BOOK, "key_id": DEMO_KEY[0], "key": DEMO_KEY[1]}
+    make = partial(Api, books, a_minute=settings.calls_a_minute)
+    start("autocount", settings, make, announcement, faults=FAULTS)
 
 
 def _parser() -> ArgumentParser:
     parser = options("autocount", port=8102)
     words = "what it does to a document whose number is there already (refuse)"
-    ways = ["refuse", "overwrite"]
-    parser.add_argument("--existing", choices=ways, default="refuse", help=words)
+    choices = ["refuse", "overwrite"]
+    parser.add_argument("--existing", choices=choices, default="refuse", help=words)
     words = "calls that are answered in a minute (100)"
     parser.add_argument("--calls-a-minute", type=int, default=100, help=words)
     words = "the last day that is locked, as 2026-09-30; left out: no period is"

@@ -83,19 +83,21 @@ _PARTY_VERBS = {("POST", ""): "create", ("GET", ""): "read", ("GET", "listing"):
 
 def answer(books: Books, request: Request, book: str, kind: Kind) -> Reply:
     """Return one page; `totalCount` is the page's length, and a page past the end is empty."""
-    given = loads(request.body) if request.method == "POST" else None
-    asked: Mapping[str, Any] = given if isinstance(given, dict) else {}
-    page = asked.get("page") or request.query.get("page") or 1
-    chosen = asked.get("filter")
-    wanted: Mapping[str, Any] = chosen if isinstance(chosen, dict) else _simple(request)
-    found = [
+    content = loads(request.body) if request.method == "POST" else None
+    fields: Mapping[str, Any] = content if isinstance(content, dict) else {}
+    page = fields.get("page") or request.query.get("page") or 1
+    chosen = fields.get("filter")
+    filters: Mapping[str, Any] = chosen if isinstance(chosen, dict) else _simple(request)
+    documents = [
         document
         for place, document in books.documents.items()
-        if place[:2] == (book, kind.path.casefold()) and _fits(document, wanted)
+        if place[:2] == (book, kind.path.casefold()) and _fits(document, filters)
     ]
     start = (int(page) - 1) * A_PAGE if str(page).isdecimal() else 0
-    shown = [books.bare(one) for one in found[max(0, start) : start + A_PAGE]]
-    return Reply(status=200, content={"data": shown, "totalCount": len(shown)})
+    page_documents = [
+        books.bare(document) for document in documents[max(0, start) : start + A_PAGE]
+    ]
+    return Reply(status=200, content={"data": page_documents, "totalCount": len(page_documents)})
 
 
 def _simple(request: Request) -> dict[str, Any]:
@@ -103,10 +105,10 @@ def _simple(request: Request) -> dict[str, Any]:
     return {"date": {name: day for name, day in limits.items() if day}}
 
 
-def _fits(document: Shown, wanted: Mapping[str, Any]) -> bool:
+def _fits(document: Shown, filters: Mapping[str, Any]) -> bool:
     master = document["master"]
     for name, field in (*_DATES.items(), *((text, text) for text in _TEXTS)):
-        limits = wanted.get(name)
+        limits = filters.get(name)
         if isinstance(limits, dict) and not _within(str(master.get(field) or ""), limits):
             return False
     return True
@@ -115,7 +117,7 @@ def _fits(document: Shown, wanted: Mapping[str, Any]) -> bool:
 def _within(value: str, limits: Mapping[str, Any]) -> bool:
     several = limits.get("multiSelect")
     if isinstance(several, list):
-        return value.casefold() in {str(one).casefold() for one in several}
+        return value.casefold() in {str(choice).casefold() for choice in several}
     low, high = str(limits.get("from") or ""), str(limits.get("to") or "")
     return low <= value[: len(low) or None] and (not high or value[: len(high)] <= high)
 
@@ -168,17 +170,17 @@ class Api(Metered[Books]):
         """
         request = replace(request, query={k.lower(): v for k, v in request.query.items()})
         now = self.now()
-        left = self.calls_left(request.headers.get("key-id", ""), now)
+        calls_left = self.calls_left(request.headers.get("key-id", ""), now)
         minute = now.replace(second=0, microsecond=0)
         reset = (minute + timedelta(minutes=1)).astimezone(UTC)
-        if left < 0:
+        if calls_left < 0:
             reply, hang = refused(429, "429 Too Many Requests."), False
             self._note(request, request_id, reply)
         else:
             reply, hang = self._route(request, request_id)
         headers = {
             "x-rate-limit-limit": "1m",
-            "x-rate-limit-remaining": str(max(0, left)),
+            "x-rate-limit-remaining": str(max(0, calls_left)),
             "x-rate-limit-reset": f"{reset:%Y-%m-%dT%H:%M:%S}.0000000Z",
             **reply.headers,
         }
@@ -186,7 +188,7 @@ class Api(Metered[Books]):
         return Reply(status=reply.status, content=content, headers=headers, cut=reply.cut), hang
 
     def _route(self, request: Request, request_id: str) -> tuple[Reply, bool]:
-        way = _way(request)
+        route = _way(request)
         key = self.books.keys.get(request.headers.get("key-id", ""))
         if _asks_product(request) and key and key.secret == request.headers.get("api-key"):
             reply = self._product(request, key)
@@ -195,36 +197,40 @@ class Api(Metered[Books]):
         party = way_of(request)
         if party and key and key.secret == request.headers.get("api-key"):
             return self._party(request, request_id, key, party)
-        verb = _DOCUMENT_VERBS.get((request.method, way.word), "") if way else ""
-        if key is None or key.secret != request.headers.get("api-key") or not _reaches(key, way):
-            known = way is None or way.book in self.books.books
-            reply = refused(401, "401 Unauthorized.") if known else refused(404, "404 Not Found.")
-        elif way is None or verb not in way.kind.verbs:
+        verb = _DOCUMENT_VERBS.get((request.method, route.word), "") if route else ""
+        if key is None or key.secret != request.headers.get("api-key") or not _reaches(key, route):
+            book_exists = route is None or route.book in self.books.books
+            reply = (
+                refused(401, "401 Unauthorized.") if book_exists else refused(404, "404 Not Found.")
+            )
+        elif route is None or verb not in route.kind.verbs:
             reply = refused(404, "404 Not Found.")
-        elif key.methods is not None and f"{request.method} {way.kind.path}" not in key.methods:
+        elif key.methods is not None and f"{request.method} {route.kind.path}" not in key.methods:
             reply = refused(403, "403 Forbidden.")
         elif verb == "listing":
-            reply = answer(self.books, request, way.book, way.kind)
+            reply = answer(self.books, request, route.book, route.kind)
         elif verb == "read":
-            return self._read(request, request_id, way), False
+            return self._read(request, request_id, route), False
         else:
-            return self._write(request, request_id, way, verb)
+            return self._write(request, request_id, route, verb)
         self._note(request, request_id, reply)
         return reply, False
 
     def _party(
-        self, request: Request, request_id: str, key: ApiKey, way: PartyWay
+        self, request: Request, request_id: str, key: ApiKey, route: PartyWay
     ) -> tuple[Reply, bool]:
         """Return a debtor or creditor, or a page of debtors or creditors."""
-        if status := way.shut(key):
+        if status := route.shut(key):
             reply = refused(status, "401 Unauthorized." if status == 401 else "403 Forbidden.")
             self._note(request, request_id, reply)
             return reply, False
-        makes = way.verb == "create"
+        makes = route.verb == "create"
         name, planned = self.books.fault_of(request) if makes else ("", False)
         fault = FAULTS.get(name, Fault())
-        reply, told = answered(self.books, way, request, fault)
-        self.write({**self._line(request, request_id), **told, "planned": planned}, sync=makes)
+        reply, line_fields = answered(self.books, route, request, fault)
+        self.write(
+            {**self._line(request, request_id), **line_fields, "planned": planned}, sync=makes
+        )
         return reply, fault.hang
 
     def _product(self, request: Request, key: ApiKey) -> Reply:
@@ -242,19 +248,21 @@ class Api(Metered[Books]):
         product = {"productCode": code, "productType": "I", "status": "A"}
         return Reply(status=200, content={"product": {**product, "unit": book.products[code]}})
 
-    def _read(self, request: Request, request_id: str, way: _Way) -> Reply:
+    def _read(self, request: Request, request_id: str, route: _Way) -> Reply:
         number = request.query.get("docno", "")
-        found = self.books.shown(place_of(way.book, way.kind.path, number))
+        document = self.books.shown(place_of(route.book, route.kind.path, number))
         lagged = self.books.lag > 0
-        if found is None:
-            thing = way.kind.thing
+        if document is None:
+            thing = route.kind.thing
             reply = refused(404, f"{thing} ({thing}Key = {number}) not exists")
         else:
-            reply = Reply(status=200, content=found)
+            reply = Reply(status=200, content=document)
         self._note(request, request_id, reply, lagged=lagged)
         return reply
 
-    def _write(self, request: Request, request_id: str, way: _Way, verb: str) -> tuple[Reply, bool]:
+    def _write(
+        self, request: Request, request_id: str, route: _Way, verb: str
+    ) -> tuple[Reply, bool]:
         name, planned = self.books.fault_of(request)
         fault = FAULTS.get(name, Fault())
         if fault.instead is not None:
@@ -262,8 +270,8 @@ class Api(Metered[Books]):
             return fault.instead, fault.hang
         job = Job(
             verb=verb,
-            kind=way.kind,
-            book=way.book,
+            kind=route.kind,
+            book=route.book,
             number=request.query.get("docno", ""),
             content=request.body,
             locked=fault.locked,
@@ -323,14 +331,16 @@ class Api(Metered[Books]):
         self.write(line, sync=request.method != "GET")
 
     def _line(self, request: Request, request_id: str) -> dict[str, Any]:
-        way = _way(request)
+        route = _way(request)
         return {
             "at": self.now().isoformat(),
             "request_id": request_id,
-            "call": "lookup" if request.method == "GET" else (way.word if way else "") or "write",
-            "company": way.book if way else "",
-            "path": way.kind.path if way else request.path,
-            "type": way.kind.type if way else "",
+            "call": "lookup"
+            if request.method == "GET"
+            else (route.word if route else "") or "write",
+            "company": route.book if route else "",
+            "path": route.kind.path if route else request.path,
+            "type": route.kind.type if route else "",
             "number": request.query.get("docno", ""),
             "party": "",
             "key": "",
@@ -351,8 +361,8 @@ def _asks_product(request: Request) -> bool:
     return request.method == "GET" and request.path.strip("/").casefold().endswith("/product")
 
 
-def _reaches(key: ApiKey, way: _Way | None) -> bool:
-    return way is None or way.book == key.book
+def _reaches(key: ApiKey, route: _Way | None) -> bool:
+    return route is None or route.book == key.book
 
 
 def _ledger_entry(job: Job, outcome: Outcome) -> dict[str, Any]:
@@ -391,22 +401,22 @@ class Control(control.Control[Books]):
     def shown(self, what: str) -> Mapping[str, object]:
         """Return the state with all documents and their paths."""
         if what == "stock":
-            made = self.books.documents
-            return {what: stocked(made), "by_location": stocked_by_location(made)}
+            documents = self.books.documents
+            return {what: stocked(documents), "by_location": stocked_by_location(documents)}
         if what != "documents":
             return super().shown(what)
-        there = self.books.documents.items()
-        return {what: [{"path": place[1], **plain(found)} for place, found in there]}
+        entries = self.books.documents.items()
+        return {what: [{"path": place[1], **plain(document)} for place, document in entries]}
 
     def deeds(self) -> Mapping[str, Deed]:
         """Return the acts by hand: change or enter a document."""
         return {"by_hand": self._by_hand, "typed": self._typed}
 
-    def check(self, act: str, given: Given) -> None:
+    def check(self, act: str, body: Given) -> None:
         """Check that the account book and the key exist."""
-        if str(given.get("company", BOOK)) not in self.books.books:
+        if str(body.get("company", BOOK)) not in self.books.books:
             raise ControlError("No such account book")
-        if act == "rekey" and given.get("key_id") not in self.books.keys:
+        if act == "rekey" and body.get("key_id") not in self.books.keys:
             raise ControlError("No such key")
 
     def _by_hand(self, request: Request, request_id: str) -> Reply:
@@ -415,15 +425,15 @@ class Control(control.Control[Books]):
         `number`, `path` (invoice), and any of `master`, `details`, `rows`, `cancelled`, `status`;
         `by` is the user.
         """
-        given = given_of(request)
-        kind = KINDS.get(str(given.get("path", "invoice")).casefold())
-        book, number = str(given.get("company", BOOK)), str(given.get("number", ""))
+        body = given_of(request)
+        kind = KINDS.get(str(body.get("path", "invoice")).casefold())
+        book, number = str(body.get("company", BOOK)), str(body.get("number", ""))
         stands = self.books.documents.get(place_of(book, kind.path, number)) if kind else None
         if kind is None or stands is None:
             raise ControlError("No such document")
-        head = {name: given[name] for name in ("cancelled", "status") if name in given}
-        change = {**given, "master": {**given.get("master", {}), **head}}
-        made = by_hand(self.books.books[book], kind.path, stands, change, self.stand_in.now())
+        head = {name: body[name] for name in ("cancelled", "status") if name in body}
+        change = {**body, "master": {**body.get("master", {}), **head}}
+        document = by_hand(self.books.books[book], kind.path, stands, change, self.stand_in.now())
         self.note(
             request_id,
             "by_hand",
@@ -432,34 +442,34 @@ class Control(control.Control[Books]):
             type=kind.type,
             number=number,
             effect="by_hand",
-            stands=dumps(made).decode(),
+            stands=dumps(document).decode(),
         )
         return done("by_hand")
 
     def _typed(self, request: Request, request_id: str) -> Reply:
         """Enter a document as in AutoCount's own pages: `path` (invoice) and its `body`."""
-        given = given_of(request)
-        kind = KINDS.get(str(given.get("path", "invoice")).casefold())
+        body = given_of(request)
+        kind = KINDS.get(str(body.get("path", "invoice")).casefold())
         if kind is None:
             raise ControlError("No such kind of document")
-        book = str(given.get("company", BOOK))
-        job = Job(verb="create", kind=kind, book=book, number="", content=dumps(given.get("body")))
-        made = decide(self.books, job, self.stand_in.now())
-        if made.stands is None:
-            raise ControlError(made.message)
+        book = str(body.get("company", BOOK))
+        job = Job(verb="create", kind=kind, book=book, number="", content=dumps(body.get("body")))
+        outcome = decide(self.books, job, self.stand_in.now())
+        if outcome.stands is None:
+            raise ControlError(outcome.message)
         self.note(
             request_id,
             "by_hand",
             company=book,
             path=kind.path,
             type=kind.type,
-            number=made.number,
-            party=str(made.stands["master"].get("debtorCode") or ""),
-            total=str(made.stands["master"].get("finalTotal") or ""),
-            effect=made.effect,
-            stands=dumps(made.stands).decode(),
+            number=outcome.number,
+            party=str(outcome.stands["master"].get("debtorCode") or ""),
+            total=str(outcome.stands["master"].get("finalTotal") or ""),
+            effect=outcome.effect,
+            stands=dumps(outcome.stands).decode(),
         )
-        return done("typed", number=made.number)
+        return done("typed", number=outcome.number)
 
 
 def stocked(documents: Mapping[Place, Shown]) -> dict[str, dict[str, str]]:
@@ -477,11 +487,11 @@ def stocked(documents: Mapping[Place, Shown]) -> dict[str, dict[str, str]]:
 
 def _moved(documents: Mapping[Place, Shown]) -> Iterator[tuple[str, str, str, Decimal]]:
     """Yield account book, location, product and quantity of each row that moves stock."""
-    for (book, path, _), found in documents.items():
-        master = found["master"]
+    for (book, path, _), document in documents.items():
+        master = document["master"]
         if path not in (_OUT, _BACK, _IN) or master.get("cancelled"):
             continue
-        for row in found["details"]:
+        for row in document["details"]:
             code, quantity = row.get("productCode"), Decimal(row.get("qty") or 0)
             if code and (path != _BACK or row.get("goodsReturn") is True):
                 signed = -quantity if path == _OUT else quantity
@@ -516,80 +526,104 @@ def way_of(request: Request) -> PartyWay | None:
 
 
 def answered(
-    books: Books, way: PartyWay, request: Request, fault: Fault
+    books: Books, route: PartyWay, request: Request, fault: Fault
 ) -> tuple[Reply, dict[str, Any]]:
     """Return the reply to a request, and its ledger line."""
-    told = {"call": f"party {way.verb}", "company": way.book, "path": way.path, "answer": "sent"}
+    line_fields = {
+        "call": f"party {route.verb}",
+        "company": route.book,
+        "path": route.path,
+        "answer": "sent",
+    }
     if fault.instead is not None:
-        return fault.instead, {**told, "effect": "refused", "code": str(fault.instead.status)}
-    if way.verb == "listing":
-        return _page(books, way, request), {**told, "effect": "read", "code": "200"}
-    if way.verb == "read":
-        reply = _read(books, way, request.query.get("accno", ""))
-        return reply, {**told, "effect": "read", "code": str(reply.status)}
+        return fault.instead, {
+            **line_fields,
+            "effect": "refused",
+            "code": str(fault.instead.status),
+        }
+    if route.verb == "listing":
+        return _page(books, route, request), {**line_fields, "effect": "read", "code": "200"}
+    if route.verb == "read":
+        reply = _read(books, route, request.query.get("accno", ""))
+        return reply, {**line_fields, "effect": "read", "code": str(reply.status)}
     sent = loads(request.body)
     if not isinstance(sent, dict):
-        return _refused(400, "The request body is not valid."), {**told, "effect": "refused"}
-    sent = {**sent, "accNo": sent.get("accNo") or _next(books, way, sent)}
-    told = {**told, "number": str(sent["accNo"]), "party": str(sent["accNo"])}
-    objection = next(_objections(books.books[way.book], way, sent), "")
+        return _refused(400, "The request body is not valid."), {**line_fields, "effect": "refused"}
+    sent = {**sent, "accNo": sent.get("accNo") or _next(books, route, sent)}
+    line_fields = {**line_fields, "number": str(sent["accNo"]), "party": str(sent["accNo"])}
+    objection = next(_objections(books.books[route.book], route, sent), "")
     if objection:
-        return _refused(400, objection), {**told, "effect": "refused", "code": objection}
+        return _refused(400, objection), {**line_fields, "effect": "refused", "code": objection}
     effect = "dropped" if fault.drop else MADE
-    where = f"http://{request.headers.get('host', '')}/{way.book}/{way.path}?accNo={sent['accNo']}"
+    where = (
+        f"http://{request.headers.get('host', '')}/{route.book}/{route.path}?accNo={sent['accNo']}"
+    )
     reply = fault.sent(Reply(status=201, content=b"", headers={"location": where}))
     answer = "withheld" if reply.cut else "sent"
-    return reply, {**told, "effect": effect, "answer": answer, "stands": dumps(sent).decode()}
+    return reply, {
+        **line_fields,
+        "effect": effect,
+        "answer": answer,
+        "stands": dumps(sent).decode(),
+    }
 
 
-def _page(books: Books, way: PartyWay, request: Request) -> Reply:
+def _page(books: Books, route: PartyWay, request: Request) -> Reply:
     """Return one page; field names ignore case and are returned capitalized."""
-    asked = {
+    field_names = {
         value.casefold()
         for name, value in parse_qsl(urlsplit(request.target).query)
         if name.casefold() == "field"
     }
-    asked |= {name.casefold() for name in _ALWAYS}
-    every = [_shown(books, way, code) for code in sorted(books.books[way.book].parties(way.path))]
+    field_names |= {name.casefold() for name in _ALWAYS}
+    parties = [
+        _shown(books, route, code) for code in sorted(books.books[route.book].parties(route.path))
+    ]
     if request.query.get("activeonly") == "true":
-        every = [one for one in every if one["isActive"]]
+        parties = [party for party in parties if party["isActive"]]
     page = request.query.get("page", "1")
     start = (int(page) - 1) * A_PAGE if page.isdecimal() else 0
     data = [
-        {f"{name[:1].upper()}{name[1:]}": one[name] for name in one if name.casefold() in asked}
-        for one in every[max(0, start) : start + A_PAGE]
+        {
+            f"{name[:1].upper()}{name[1:]}": party[name]
+            for name in party
+            if name.casefold() in field_names
+        }
+        for party in parties[max(0, start) : start + A_PAGE]
     ]
     return Reply(status=200, content={"data": data, "totalCount": len(data)})
 
 
-def _shown(books: Books, way: PartyWay, code: str) -> dict[str, Any]:
+def _shown(books: Books, route: PartyWay, code: str) -> dict[str, Any]:
     """Return one debtor or creditor with every known field; initial ones have few."""
-    home = books.books[way.book].home_currency
+    home = books.books[route.book].home_currency
     usual = {"accNo": code, "companyName": code, "currencyCode": home, "registerNo": ""}
-    return {**usual, "isActive": True, **books.parties.get((way.book, way.path, code), {})}
+    return {**usual, "isActive": True, **books.parties.get((route.book, route.path, code), {})}
 
 
-def _read(books: Books, way: PartyWay, code: str) -> Reply:
-    if code not in books.books[way.book].parties(way.path):
-        return _refused(404, f"{way.thing} ({way.thing}Key = {code}) not exists")
-    return Reply(status=200, content={way.path: _shown(books, way, code)})
+def _read(books: Books, route: PartyWay, code: str) -> Reply:
+    if code not in books.books[route.book].parties(route.path):
+        return _refused(404, f"{route.thing} ({route.thing}Key = {code}) not exists")
+    return Reply(status=200, content={route.path: _shown(books, route, code)})
 
 
 def _refused(status: int, message: str) -> Reply:
     return Reply(status=status, content={"statusCode": status, "message": message})
 
 
-def _next(books: Books, way: PartyWay, sent: Mapping[str, Any]) -> str:
+def _next(books: Books, route: PartyWay, sent: Mapping[str, Any]) -> str:
     """Return the code for one without a code; AutoCount checks no format."""
-    head = ("300" if way.path == "debtor" else "400") + f"-{str(sent.get('companyName'))[:1]}"
-    taken = books.books[way.book].parties(way.path)
-    return next(code for code in (f"{head}{at:03}" for at in range(1, 1000)) if code not in taken)
+    head = ("300" if route.path == "debtor" else "400") + f"-{str(sent.get('companyName'))[:1]}"
+    used_codes = books.books[route.book].parties(route.path)
+    return next(
+        code for code in (f"{head}{at:03}" for at in range(1, 1000)) if code not in used_codes
+    )
 
 
-def _objections(book: AccountBook, way: PartyWay, sent: Mapping[str, Any]) -> Iterator[str]:
+def _objections(book: AccountBook, route: PartyWay, sent: Mapping[str, Any]) -> Iterator[str]:
     for name in sent:
-        if name not in _WORDS or (way.path == "creditor" and name.startswith("deliver")):
-            yield f"Could not find member '{name}' on object of type '{way.thing}'."
+        if name not in _WORDS or (route.path == "creditor" and name.startswith("deliver")):
+            yield f"Could not find member '{name}' on object of type '{route.thing}'."
     for name in _REQUIRED:
         if sent.get(name) in (None, ""):
             yield f"{name[0].upper()}{name[1:]} is required."
@@ -600,8 +634,8 @@ def _objections(book: AccountBook, way: PartyWay, sent: Mapping[str, Any]) -> It
         yield f"CreditTerm (CreditTermKey = {sent.get('creditTerm')}) not exists"
     if sent.get("currencyCode") not in _CURRENCIES:
         yield f"Currency (CurrencyKey = {sent.get('currencyCode')}) not exists"
-    taken = {code.casefold() for code in book.accounts | book.debtors | book.creditors}
-    if str(sent.get("accNo") or "").casefold() in taken:
+    used_codes = {code.casefold() for code in book.accounts | book.debtors | book.creditors}
+    if str(sent.get("accNo") or "").casefold() in used_codes:
         yield f"Account No. {sent.get('accNo')} already exists."
 
 

@@ -155,36 +155,36 @@ class Books(Scripted):
 
     def shown(self, place: Place) -> Shown | None:
         """Return what a read shows now; while look-ups lag, the state before the last write."""
-        found = self._before.get(place) if self.lag else self.documents.get(place)
-        return None if found is None else self.bare(found)
+        document = self._before.get(place) if self.lag else self.documents.get(place)
+        return None if document is None else self.bare(document)
 
     def bare(self, document: Shown) -> Shown:
         """Return a document without its internal fields."""
         if not self.hidden:
             return document
 
-        def left(fields: Mapping[str, Any]) -> dict[str, Any]:
+        def visible_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
             return {name: value for name, value in fields.items() if name not in self.hidden}
 
-        rows = [left(row) for row in document.get("details", ())]
-        return {**document, "master": left(document["master"]), "details": rows}
+        rows = [visible_fields(row) for row in document.get("details", ())]
+        return {**document, "master": visible_fields(document["master"]), "details": rows}
 
     def take(self, line: Mapping[str, Any]) -> None:
         """Apply a call's ledger line."""
         if line.get("lagged"):
             self.lag -= 1
         if line["effect"] == MADE:
-            told = loads(line["stands"].encode())
-            self._know(line["company"], line["path"], told if isinstance(told, dict) else {})
+            party = loads(line["stands"].encode())
+            self._know(line["company"], line["path"], party if isinstance(party, dict) else {})
         if line["effect"] in EFFECTS and line.get("stands"):
             place = place_of(line["company"], line["path"], line["number"])
-            found = loads(line["stands"].encode())
+            document = loads(line["stands"].encode())
             self._before[place] = self.documents.get(place)
-            if isinstance(found, dict):
-                self.documents[place] = found
+            if isinstance(document, dict):
+                self.documents[place] = document
                 if place[1] == PATH:
-                    self.documents |= after(self.documents, place[0], found)
-                self.last_key = max(self.last_key, int(found["master"]["docKey"]))
+                    self.documents |= after(self.documents, place[0], document)
+                self.last_key = max(self.last_key, int(document["master"]["docKey"]))
             self.effects += line["call"] != "by_hand"
 
     def acts(self) -> dict[str, Act]:
@@ -197,40 +197,40 @@ class Books(Scripted):
             "rekey": self._set_key,
         }
 
-    def _set_lock(self, given: Mapping[str, Any]) -> None:
-        self.book(given).locked_through = last_day(given)
+    def _set_lock(self, body: Mapping[str, Any]) -> None:
+        self.book(body).locked_through = last_day(body)
 
-    def _set_lag(self, given: Mapping[str, Any]) -> None:
-        self.lag = int(given.get("reads", 1))
+    def _set_lag(self, body: Mapping[str, Any]) -> None:
+        self.lag = int(body.get("reads", 1))
 
-    def _set_hidden(self, given: Mapping[str, Any]) -> None:
-        self.hidden = frozenset(map(str, given.get("fields", ())))
+    def _set_hidden(self, body: Mapping[str, Any]) -> None:
+        self.hidden = frozenset(map(str, body.get("fields", ())))
 
-    def _set_book(self, given: Mapping[str, Any]) -> None:
+    def _set_book(self, body: Mapping[str, Any]) -> None:
         """Add codes; replace decimals, the home currency and fiscal days."""
-        book = self.book(given)
+        book = self.book(body)
         for name in _SETS:
-            getattr(book, name).update(map(str, given.get(name, ())))
-        book.products |= {str(k): str(v) for k, v in given.get("products", {}).items()}
-        taxes = given.get("tax_codes", {})
+            getattr(book, name).update(map(str, body.get(name, ())))
+        book.products |= {str(k): str(v) for k, v in body.get("products", {}).items()}
+        taxes = body.get("tax_codes", {})
         book.tax_codes |= {str(k): Decimal(str(v)) for k, v in taxes.items()}
-        book.decimals |= {str(k): int(v) for k, v in given.get("decimals", {}).items()}
+        book.decimals |= {str(k): int(v) for k, v in body.get("decimals", {}).items()}
         for name in _SWITCHES:
-            setattr(book, name, bool(given.get(name, getattr(book, name))))
-        for path, parties in given.get("parties", {}).items():
-            for code, told in parties.items():
-                self._know(book.number, path, {"accNo": code, **told})
-        book.home_currency = str(given.get("home_currency", book.home_currency))
-        book.five_sen = str(given.get("five_sen", book.five_sen))
-        book.number_length = int(given.get("number_length", book.number_length))
-        if "fiscal_to" in given:
-            book.fiscal_to = date.fromisoformat(given["fiscal_to"])
+            setattr(book, name, bool(body.get(name, getattr(book, name))))
+        for path, parties in body.get("parties", {}).items():
+            for code, fields in parties.items():
+                self._know(book.number, path, {"accNo": code, **fields})
+        book.home_currency = str(body.get("home_currency", book.home_currency))
+        book.five_sen = str(body.get("five_sen", book.five_sen))
+        book.number_length = int(body.get("number_length", book.number_length))
+        if "fiscal_to" in body:
+            book.fiscal_to = date.fromisoformat(body["fiscal_to"])
 
-    def _know(self, book: str, path: str, told: Mapping[str, Any]) -> None:
+    def _know(self, book: str, path: str, fields: Mapping[str, Any]) -> None:
         """Add a debtor or creditor with these fields."""
-        code = str(told["accNo"])
+        code = str(fields["accNo"])
         self.books[book].parties(path).add(code)
-        self.parties[book, path, code] = told
+        self.parties[book, path, code] = fields
 
     def currency(self, book: str, master: Mapping[str, Any]) -> str:
         """Return a document's currency, which comes from its debtor or creditor."""
@@ -242,12 +242,12 @@ class Books(Scripted):
             return home
         return str(master.get("currencyCode") or party.get("currencyCode") or home)
 
-    def _set_key(self, given: Mapping[str, Any]) -> None:
-        self.keys[given["key_id"]].secret = str(given["secret"])
+    def _set_key(self, body: Mapping[str, Any]) -> None:
+        self.keys[body["key_id"]].secret = str(body["secret"])
 
-    def book(self, given: Mapping[str, Any]) -> AccountBook:
+    def book(self, body: Mapping[str, Any]) -> AccountBook:
         """Return a control call's account book."""
-        return self.books[str(given.get("company", BOOK))]
+        return self.books[str(body.get("company", BOOK))]
 
 
 def objection(documents: Mapping[Place, Shown], book: str, sent: Shown) -> str:
@@ -261,18 +261,20 @@ def objection(documents: Mapping[Place, Shown], book: str, sent: Shown) -> str:
         if kind is None:
             return f"Document type {row.get('docType')} is not valid."
         place = (book, kind.path, number.casefold())
-        found, amount = documents.get(place), _amount(row) * kind.sign
-        if found is None:
+        document, amount = documents.get(place), _amount(row) * kind.sign
+        if document is None:
             return f"{kind.thing} ({kind.thing}Key = {number}) not exists"
-        if found["master"]["cancelled"]:
+        if document["master"]["cancelled"]:
             return f"{kind.thing} is already voided."
-        if _party(found) != party:
+        if _party(document) != party:
             return f"{kind.thing} {number} is not a document of {party}."
         if amount <= 0:
             return f"Knock off amount of {number} is not valid."
-        left = _total(found) - _tied(documents, place) - now.get(place, Decimal(0))
-        if amount > left:
-            return f"Knock off amount of {number} is more than its outstanding amount {left}."
+        outstanding = _total(document) - _tied(documents, place) - now.get(place, Decimal(0))
+        if amount > outstanding:
+            return (
+                f"Knock off amount of {number} is more than its outstanding amount {outstanding}."
+            )
         now[place] = now.get(place, Decimal(0)) + amount
     return "" if sum(map(_amount, rows)) == 0 else "Knock off amounts are not balanced."
 
@@ -281,40 +283,46 @@ def _amount(row: Mapping[str, Any]) -> Decimal:
     return Decimal(row.get("knockOffAmount") or 0)
 
 
-def _party(found: Shown) -> str:
-    return str(found["master"].get("debtorCode") or found["details"][0].get("accNo"))
+def _party(document: Shown) -> str:
+    return str(document["master"].get("debtorCode") or document["details"][0].get("accNo"))
 
 
-def _total(found: Shown) -> Decimal:
-    return Decimal(found["master"]["finalTotal"])
+def _total(document: Shown) -> Decimal:
+    return Decimal(document["master"]["finalTotal"])
 
 
 def _tied(documents: Mapping[Place, Shown], place: Place) -> Decimal:
     """Return how much of a document is knocked off already."""
-    kept = (one for (book, path, _), one in documents.items() if (book, path) == (place[0], PATH))
-    return sum((abs(_amount(row)) for one in kept for row in _of(one, place)), Decimal(0))
+    knock_offs = (
+        knock_off
+        for (book, path, _), knock_off in documents.items()
+        if (book, path) == (place[0], PATH)
+    )
+    return sum(
+        (abs(_amount(row)) for knock_off in knock_offs for row in _of(knock_off, place)), Decimal(0)
+    )
 
 
-def _of(made: Shown, place: Place) -> Iterable[Mapping[str, Any]]:
+def _of(knock_off: Shown, place: Place) -> Iterable[Mapping[str, Any]]:
     return (
         row
-        for row in made["details"]
+        for row in knock_off["details"]
         if (_TYPES[row["docType"]].path, str(row["docNo"]).casefold()) == place[1:]
     )
 
 
-def total_of(made: Shown) -> Decimal:
+def total_of(knock_off: Shown) -> Decimal:
     """Return the knock-off's amount, the sum of its debits."""
-    return sum((_amount(row) for row in made["details"] if _amount(row) > 0), Decimal(0))
+    return sum((_amount(row) for row in knock_off["details"] if _amount(row) > 0), Decimal(0))
 
 
-def after(documents: Mapping[Place, Shown], book: str, made: Shown) -> dict[Place, Shown]:
+def after(documents: Mapping[Place, Shown], book: str, knock_off: Shown) -> dict[Place, Shown]:
     """Return the documents of a knock-off as they are after it."""
-    found: dict[Place, Shown] = {}
-    for row in made["details"]:
+    settled_documents: dict[Place, Shown] = {}
+    for row in knock_off["details"]:
         kind = _TYPES[row["docType"]]
         place = (book, kind.path, str(row["docNo"]).casefold())
         stands = documents[place]
         status = kind.whole if _tied(documents, place) == _total(stands) else kind.part
-        found[place] = {**stands, "master": {**stands["master"], "status": status}}
-    return found
+        settled_documents[place] = {**stands, "master": {**stands["master"], "status": status}}
+    return settled_documents

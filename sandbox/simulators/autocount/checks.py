@@ -91,23 +91,23 @@ def worked_out(book: AccountBook, document: Mapping[str, Any], path: str) -> dic
 
 
 def _row(book: AccountBook, row: Mapping[str, Any], master: Mapping[str, Any]) -> dict[str, Any]:
-    made = dict(row)
+    result = dict(row)
     for name, places in book.decimals.items():
-        if isinstance(made.get(name), int | Decimal):
-            made[name] = _round(Decimal(made[name]), Decimal(1).scaleb(-places))
-    rate = book.tax_codes.get(str(made.get("taxCode") or ""), Decimal(0))
-    if "amount" in made:
-        gross = Decimal(made["amount"] or 0)
+        if isinstance(result.get(name), int | Decimal):
+            result[name] = _round(Decimal(result[name]), Decimal(1).scaleb(-places))
+    rate = book.tax_codes.get(str(result.get("taxCode") or ""), Decimal(0))
+    if "amount" in result:
+        gross = Decimal(result["amount"] or 0)
     else:
-        gross = Decimal(made.get("qty") or 0) * Decimal(made.get("unitPrice") or 0)
-        gross = _round(gross, _SEN) - _discount(str(made.get("discount") or ""), gross)
-    if made.get("inclusiveTax", master.get("inclusiveTax")) is True:
+        gross = Decimal(result.get("qty") or 0) * Decimal(result.get("unitPrice") or 0)
+        gross = _round(gross, _SEN) - _discount(str(result.get("discount") or ""), gross)
+    if result.get("inclusiveTax", master.get("inclusiveTax")) is True:
         tax = _round(gross * rate / (100 + rate), _SEN)
         ex = gross - tax
     else:
         ex, tax = gross, _round(gross * rate / 100, _SEN)
-    tax += Decimal(made.get("taxAdjustment") or 0)
-    return {**made, "taxRate": rate, "subTotalExTax": ex, "tax": tax, "subTotal": ex + tax}
+    tax += Decimal(result.get("taxAdjustment") or 0)
+    return {**result, "taxRate": rate, "subTotalExTax": ex, "tax": tax, "subTotal": ex + tax}
 
 
 def _round(value: Decimal, to: Decimal) -> Decimal:
@@ -177,8 +177,8 @@ def _faults(
         yield from _forms(row, kind.parts.details)
     for payment in payments:
         yield from _forms(payment, kind.parts.payments)
-    if found := date_fault(book, master.get("docDate"), locked=locked):
-        yield found
+    if message := date_fault(book, master.get("docDate"), locked=locked):
+        yield message
     yield from _codes(book, master, rows, payments, kind)
     for row in rows:
         if not kind.voucher and not kind.ties and not _positive(row.get("qty")):
@@ -235,9 +235,9 @@ def _unknown_codes(
     part: Mapping[str, Any], fields: tuple[tuple[str, str, Any], ...]
 ) -> Iterator[str]:
     """Yield unknown codes; codes are compared exactly, with case and punctuation."""
-    for name, thing, known in fields:
+    for name, thing, valid_codes in fields:
         code = part.get(name)
-        if code not in (None, "") and code not in known:
+        if code not in (None, "") and code not in valid_codes:
             yield f"{thing} ({thing}Key = {code}) not exists"
 
 
@@ -246,8 +246,8 @@ def _positive(value: object) -> bool:
 
 
 def _sum(rows: list[Mapping[str, Any]], name: str) -> Decimal:
-    found = (row.get(name) for row in rows)
-    return sum((Decimal(v) for v in found if isinstance(v, int | Decimal)), Decimal(0))
+    values = (row.get(name) for row in rows)
+    return sum((Decimal(v) for v in values if isinstance(v, int | Decimal)), Decimal(0))
 
 
 def date_fault(book: AccountBook, text: object, *, locked: bool = False) -> str | None:
@@ -304,10 +304,10 @@ def decide(books: Books, job: Job, now: datetime) -> Outcome:
         return Outcome(400, refused, number=job.number)
     if job.verb == "update":
         return _update(book, job, stands, now)
-    made = _touched(
+    document = _touched(
         {**stands, "master": {**stands["master"], "cancelled": job.verb == "void"}}, now
     )
-    return Outcome(204, effect=f"{job.verb}ed", number=job.number, stands=made)
+    return Outcome(204, effect=f"{job.verb}ed", number=job.number, stands=document)
 
 
 def _create(books: Books, job: Job, now: datetime) -> Outcome:
@@ -315,12 +315,12 @@ def _create(books: Books, job: Job, now: datetime) -> Outcome:
     if sent is None:
         return Outcome(400, "The request body is not valid.")
     number = str(sent["master"].get("docNo") or f"#{books.last_key + 1}")
-    if found := strange(job.kind.parts, sent):
-        return Outcome(400, found, number=number)
+    if message := strange(job.kind.parts, sent):
+        return Outcome(400, message, number=number)
     sent.pop("autoFillOption", None)
     sent = {**sent, "details": sent["details"] if job.kind.ties else kept_rows(sent["details"])}
-    if found := fault(book, job.kind, sent, locked=job.locked):
-        return Outcome(400, found, number=number)
+    if message := fault(book, job.kind, sent, locked=job.locked):
+        return Outcome(400, message, number=number)
     stands = books.documents.get(place_of(job.book, job.kind.path, number))
     if stands is not None and (books.existing == "refuse" or stands["master"]["cancelled"]):
         return Outcome(400, f"Document No. {number} already exists.", number=number)
@@ -335,8 +335,8 @@ def _create(books: Books, job: Job, now: datetime) -> Outcome:
         "currencyCode": books.currency(job.book, sent["master"]),
         "createdTimeStamp": _stamp(now),
     }
-    made = _touched(worked_out(book, {**sent, "master": master}, job.kind.path), now)
-    return Outcome(201, effect="created", number=number, stands=made)
+    document = _touched(worked_out(book, {**sent, "master": master}, job.kind.path), now)
+    return Outcome(201, effect="created", number=number, stands=document)
 
 
 def _opened(content: bytes) -> dict[str, Any] | None:
@@ -354,11 +354,11 @@ def _are_rows(rows: object) -> bool:
 
 
 def _tie(books: Books, job: Job, number: str, sent: Mapping[str, Any], now: datetime) -> Outcome:
-    if found := objection(books.documents, job.book, sent):
-        return Outcome(400, found, number=number)
+    if message := objection(books.documents, job.book, sent):
+        return Outcome(400, message, number=number)
     head = {"docKey": books.last_key + 1, **sent["master"], "docNo": number, "cancelled": False}
-    made = _touched({**sent, "master": {**head, "createdTimeStamp": _stamp(now)}}, now)
-    return Outcome(201, effect="created", number=number, stands=made)
+    document = _touched({**sent, "master": {**head, "createdTimeStamp": _stamp(now)}}, now)
+    return Outcome(201, effect="created", number=number, stands=document)
 
 
 def _touched(document: Mapping[str, Any], now: datetime, user: str = "") -> Shown:
@@ -366,7 +366,7 @@ def _touched(document: Mapping[str, Any], now: datetime, user: str = "") -> Show
 
     As in the recorded replies, the user is shown only for a change by hand.
     """
-    head = {name: told for name, told in document["master"].items() if name != USER}
+    head = {name: value for name, value in document["master"].items() if name != USER}
     by = {USER: user} if user else {}
     day = f"{str(document['master']['docDate'])[:10]}T00:00:00"
     rows = [{**row, "seq": at} for at, row in enumerate(document["details"])]
@@ -397,15 +397,15 @@ def _update(book: AccountBook, job: Job, stands: Shown, now: datetime) -> Outcom
     sent = _opened(job.content)
     if sent is None:
         return Outcome(400, "The request body is not valid.", number=job.number)
-    if found := strange(job.kind.parts, sent):
-        return Outcome(400, found, number=job.number)
+    if message := strange(job.kind.parts, sent):
+        return Outcome(400, message, number=job.number)
     merged = {**stands, "master": {**stands["master"], **sent["master"]}}
     if "details" in sent:
         merged["details"] = kept_rows(_by_place(stands["details"], sent["details"]))
-    if found := fault(book, job.kind, merged, locked=job.locked):
-        return Outcome(400, found, number=job.number)
-    made = _touched(worked_out(book, merged, job.kind.path), now)
-    return Outcome(204, effect="updated", number=job.number, stands=made)
+    if message := fault(book, job.kind, merged, locked=job.locked):
+        return Outcome(400, message, number=job.number)
+    document = _touched(worked_out(book, merged, job.kind.path), now)
+    return Outcome(204, effect="updated", number=job.number, stands=document)
 
 
 def _by_place(stored: list[dict[str, Any]], sent: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -414,34 +414,34 @@ def _by_place(stored: list[dict[str, Any]], sent: list[dict[str, Any]]) -> list[
 
 
 def by_hand(
-    book: AccountBook, path: str, stands: Shown, given: Mapping[str, Any], now: datetime
+    book: AccountBook, path: str, stands: Shown, changes: Mapping[str, Any], now: datetime
 ) -> Shown:
     """Return a document after a change in AutoCount's own pages.
 
     The change sets fields of the head and of rows, or removes a row.
     """
-    made = deepcopy(dict(stands))
-    made["master"].update(given.get("master", {}))
-    for at, fields in enumerate(given.get("details", ())):
-        made["details"][at].update(fields)
-    del made["details"][int(given.get("rows", len(made["details"]))) :]
-    return _touched(worked_out(book, made, path), now, str(given.get("by", USUAL_USER)))
+    document = deepcopy(dict(stands))
+    document["master"].update(changes.get("master", {}))
+    for at, fields in enumerate(changes.get("details", ())):
+        document["details"][at].update(fields)
+    del document["details"][int(changes.get("rows", len(document["details"]))) :]
+    return _touched(worked_out(book, document, path), now, str(changes.get("by", USUAL_USER)))
 
 
 def strange(parts: Parts, body: Mapping[str, object]) -> str | None:
     """Return AutoCount's reply to an unknown field, or None."""
-    known: Mapping[str, Iterable[str]] = {
+    known_fields: Mapping[str, Iterable[str]] = {
         "master": parts.master,
         "details": parts.details,
         "paymentDetails": parts.payments,
         "autoFillOption": parts.fills,
     }
     for place, part in body.items():
-        if place not in known or not known[place]:
+        if place not in known_fields or not known_fields[place]:
             return _unknown_member(place, "document")
-        for one in part if isinstance(part, list) else (part,):
-            for word in one if isinstance(one, Mapping) else ():
-                if word not in known[place]:
+        for item in part if isinstance(part, list) else (part,):
+            for word in item if isinstance(item, Mapping) else ():
+                if word not in known_fields[place]:
                     return _unknown_member(word, place)
     return None
 

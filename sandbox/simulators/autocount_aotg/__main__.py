@@ -22,18 +22,18 @@ from sandbox.simulators.base.control import options, start
 
 def main(arguments: list[str] | None = None) -> None:
     """Start the simulator."""
-    given = _parser().parse_args(arguments)
+    settings = _parser().parse_args(arguments)
     books = Books(
-        books=default_books(locked_through=given.locked_through),
-        seconds=given.seconds,
-        crowd_seconds=given.crowd_seconds,
-        token_life=timedelta(seconds=given.token_seconds),
-        withhold=given.withhold,
-        seed=given.seed,
+        books=default_books(locked_through=settings.locked_through),
+        seconds=settings.seconds,
+        crowd_seconds=settings.crowd_seconds,
+        token_life=timedelta(seconds=settings.token_seconds),
+        withhold=settings.withhold,
+        seed=settings.seed,
     )
-    told = {"company_id": API_KEY[:5], "user_name": USER, "key": f"{PASSWORD}:{API_KEY}"}
-    make = partial(Api, books, a_minute=given.calls_a_minute)
-    start("autocount_aotg", given, make, told, faults=FAULTS)
+    announcement = {"company_id": API_KEY[:5], "user_name": USER, "key": f"{PASSWORD}:{API_KEY}"}
+    make = partial(Api, books, a_minute=settings.calls_a_minute)
+    start("autocount_aotg", settings, make, announcement, faults=FAULTS)
 
 
 def _parser() -> ArgumentParser:

@@ -121,9 +121,9 @@ class Api(Metered[Books]):
         while True:
             now = self.now()
             due = [
-                one
-                for one in self.books.queue.values()
-                if one.ready_at <= now and not self.books.books[one.book].offline
+                entry
+                for entry in self.books.queue.values()
+                if entry.ready_at <= now and not self.books.books[entry.book].offline
             ]
             if not due:
                 return
@@ -151,11 +151,11 @@ class Api(Metered[Books]):
         return self._write(request, request_id, book, kind)
 
     def _log_in(self, request: Request, request_id: str) -> Reply:
-        given = loads(request.body)
-        told = given if isinstance(given, dict) else {}
-        who = (told.get("UserName"), told.get("Password"))
-        key = str(told.get("ApiKey"))
-        if who != (USER, self.books.password) or key not in self.books.books:
+        content = loads(request.body)
+        fields = content if isinstance(content, dict) else {}
+        login = (fields.get("UserName"), fields.get("Password"))
+        key = str(fields.get("ApiKey"))
+        if login != (USER, self.books.password) or key not in self.books.books:
             reply = refused(401, "Invalid user name, password or API key.")
             return self._noted(request, request_id, reply)
         token = f"{_TOKEN}{_FIRST_TOKEN + self.books.given:012x}"
@@ -166,26 +166,26 @@ class Api(Metered[Books]):
         end = f"{until:%Y-%m-%dT%H:%M:%SZ}"
         return Reply(status=200, content={"AccessToken": token, "Expired": end})
 
-    def _result(self, wanted: str, book: AccountBook) -> Reply:
-        if book.apart and wanted.endswith("/result"):
-            return self._result_apart(wanted.removesuffix("/result").partition("/")[2], book)
-        waits, ended = self.books.queue.get(wanted), self.books.results.get(wanted)
+    def _result(self, request_id: str, book: AccountBook) -> Reply:
+        if book.apart and request_id.endswith("/result"):
+            return self._result_apart(request_id.removesuffix("/result").partition("/")[2], book)
+        waits, ended = self.books.queue.get(request_id), self.books.results.get(request_id)
         if waits is not None and waits.book == book.key:
             state = waits.state(self.now(), offline=book.offline)
-            return Reply(status=200, content={"RequestId": wanted, "Status": state})
+            return Reply(status=200, content={"RequestId": request_id, "Status": state})
         if ended is None or ended.book != book.key or self.now() - ended.at > KEPT:
             return refused(404, "Request not found.")
-        stands = {"RequestId": wanted, "Status": ended.content["Status"]}
+        stands = {"RequestId": request_id, "Status": ended.content["Status"]}
         return Reply(status=200, content=stands if book.apart else ended.content)
 
-    def _result_apart(self, wanted: str, book: AccountBook) -> Reply:
+    def _result_apart(self, request_id: str, book: AccountBook) -> Reply:
         """Return a request's result as JSON in a text; a failed one's message."""
-        ended = self.books.results.get(wanted)
+        ended = self.books.results.get(request_id)
         if ended is None or ended.book != book.key or self.now() - ended.at > KEPT:
             return refused(404, "Request not found.")
-        told, rows = ended.content, ended.content.get("Data")
-        text = dumps(rows).decode() if rows is not None else str(told.get("Message", ""))
-        return Reply(status=200, content={"Id": wanted, "ResultJson": text})
+        content, rows = ended.content, ended.content.get("Data")
+        text = dumps(rows).decode() if rows is not None else str(content.get("Message", ""))
+        return Reply(status=200, content={"Id": request_id, "ResultJson": text})
 
     def _write(
         self, request: Request, request_id: str, book: AccountBook, kind: str
@@ -197,9 +197,9 @@ class Api(Metered[Books]):
             return fault.instead, fault.hang
         content = loads(request.body)
         bodies = content if kind == "batch" and isinstance(content, list) else [content]
-        told = next((found for one in bodies if (found := misread(one))), None)
-        if told or not bodies:
-            reply = refused(400, told or "The batch is empty.")
+        first_problem = next((problem for body in bodies if (problem := misread(body))), None)
+        if first_problem or not bodies:
+            reply = refused(400, first_problem or "The batch is empty.")
             return self._noted(request, request_id, reply, planned=planned), False
         withheld = bool(fault.cut) or self.books.withholds_next()
         reply = self._queue(
@@ -236,9 +236,9 @@ class Api(Metered[Books]):
         self._work()
         if book.apart:
             moment = f"{now:%Y-%m-%dT%H:%M:%S}Z"
-            told = {"Id": name, "Name": NAMES[kind]}
+            head = {"Id": name, "Name": NAMES[kind]}
             return Reply(
-                status=200, content={**told, "StartTimestamp": moment, "EndTimestamp": moment}
+                status=200, content={**head, "StartTimestamp": moment, "EndTimestamp": moment}
             )
         ended = self.books.results.get(name)
         state = ended.content["Status"] if ended else self._state(name, book, now)
@@ -278,55 +278,55 @@ class Api(Metered[Books]):
         }
 
 
-def worked(books: Books, one: Queued, now: datetime) -> list[Line]:
+def worked(books: Books, entry: Queued, now: datetime) -> list[Line]:
     """Return a request's ledger lines: what it creates, and how it ends."""
-    content = loads(one.content.encode())
-    if one.kind == "list":
-        asked = content if isinstance(content, dict) else {}
-        return [_ended(one, now, "Completed", "", _listed(books, one.book, asked))]
-    if one.kind == "debtors":
-        return [_ended(one, now, "Completed", "", _debtors(books.books[one.book]))]
-    given = content if isinstance(content, list) else [content]
-    bodies = [one for one in given if isinstance(one, dict)]
-    work = _Work(books, one, now)
-    told = [work.made(body) for body in bodies]
-    if one.fault.get("twice"):
-        told = [work.made(body) for body in bodies]
-    bad = [row for row in told if row["Status"] == "Failed"]
-    if one.kind == "create":
-        return [*work.lines, _of_one(one, now, told[0])]
-    if bad and books.books[one.book].whole_batches:
+    content = loads(entry.content.encode())
+    if entry.kind == "list":
+        query = content if isinstance(content, dict) else {}
+        return [_ended(entry, now, "Completed", "", _listed(books, entry.book, query))]
+    if entry.kind == "debtors":
+        return [_ended(entry, now, "Completed", "", _debtors(books.books[entry.book]))]
+    parts = content if isinstance(content, list) else [content]
+    bodies = [body for body in parts if isinstance(body, dict)]
+    work = _Work(books, entry, now)
+    results = [work.made(body) for body in bodies]
+    if entry.fault.get("twice"):
+        results = [work.made(body) for body in bodies]
+    bad = [row for row in results if row["Status"] == "Failed"]
+    if entry.kind == "create":
+        return [*work.lines, _of_one(entry, now, results[0])]
+    if bad and books.books[entry.book].whole_batches:
         work.lines.clear()
     state = "Failed" if bad else "Completed"
-    message = f"{len(bad)} of {len(told)} failed" if bad else "Created"
-    rows = [{name: row[name] for name in row if name != "Id"} for row in told]
-    return [*work.lines, _ended(one, now, state, message, rows)]
+    message = f"{len(bad)} of {len(results)} failed" if bad else "Created"
+    rows = [{name: row[name] for name in row if name != "Id"} for row in results]
+    return [*work.lines, _ended(entry, now, state, message, rows)]
 
 
-def _ended(one: Queued, now: datetime, state: str, message: str, found: object = None) -> Line:
-    told: dict[str, Any] = {"RequestId": one.request, "Status": state}
-    told |= {"Message": message} if message else {}
-    told |= {"Data": found} if found is not None else {}
+def _ended(entry: Queued, now: datetime, state: str, message: str, data: object = None) -> Line:
+    result: dict[str, Any] = {"RequestId": entry.request, "Status": state}
+    result |= {"Message": message} if message else {}
+    result |= {"Data": data} if data is not None else {}
     return {
         "at": now.isoformat(),
-        "request_id": one.request,
+        "request_id": entry.request,
         "call": "work",
         "effect": "ended",
-        "request": one.request,
-        "book": one.book,
-        "result": dumps(told).decode(),
+        "request": entry.request,
+        "book": entry.book,
+        "result": dumps(result).decode(),
     }
 
 
-def _listed(books: Books, book: str, asked: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _listed(books: Books, book: str, query: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the invoices of some days, without the sent requests."""
-    low, high = (str(asked.get(name) or "")[:10] for name in ("FromDateTime", "ToDateTime"))
-    found: list[Mapping[str, Any]] = []
+    low, high = (str(query.get(name) or "")[:10] for name in ("FromDateTime", "ToDateTime"))
+    invoices: list[Mapping[str, Any]] = []
     for (key, _), stands in books.documents.items():
         day = _day(books.books[book], stands["DocDate"])
         if key == book and day is not None and low <= day.isoformat() <= high:
-            found.append({name: stands[name] for name in stands if name != "sent"})
-    return found
+            invoices.append({name: stands[name] for name in stands if name != "sent"})
+    return invoices
 
 
 def _day(book: AccountBook, text: object) -> date | None:
@@ -356,9 +356,9 @@ def _debtors(book: AccountBook) -> list[Mapping[str, Any]]:
 class _Work:
     """One request; what it has created so far counts for the rest."""
 
-    def __init__(self, books: Books, one: Queued, now: datetime) -> None:
-        self._books, self._one, self._now = books, one, now
-        self._book = books.books[one.book]
+    def __init__(self, books: Books, entry: Queued, now: datetime) -> None:
+        self._books, self._one, self._now = books, entry, now
+        self._book = books.books[entry.book]
         self.lines: list[Line] = []
         self._taken: set[str] = set()
 
@@ -390,7 +390,7 @@ class _Work:
         return {"Id": stands["Id"], "DocNo": number, "Status": "Completed"}
 
     def _stands(self, number: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        count = sum(one["effect"] in ("created", "dropped") for one in self.lines)
+        count = sum(line["effect"] in ("created", "dropped") for line in self.lines)
         day = _day(self._book, body.get("DocDate"))
         return {
             "Id": self._books.last_id + count + 1,
@@ -442,8 +442,8 @@ def _unknown(book: AccountBook, body: Mapping[str, Any]) -> Iterator[str]:
         ("Agent", "Agent", book.agents),
         ("CurrencyCode", "Currency", book.currencies),
     )
-    for word, thing, known in heads:
-        if body.get(word) and body[word] not in known:
+    for word, thing, valid_codes in heads:
+        if body.get(word) and body[word] not in valid_codes:
             yield f"{thing} {body[word]} not exists"
     for row in body.get("DetailsLine") or ():
         if row.get("AccNo") not in book.accounts:
@@ -452,12 +452,12 @@ def _unknown(book: AccountBook, body: Mapping[str, Any]) -> Iterator[str]:
             yield f"Tax code {row['Tax']} not exists"
 
 
-def _of_one(one: Queued, now: datetime, row: Mapping[str, Any]) -> Line:
-    if one.fault.get("denied"):
-        return _ended(one, now, "Failed", "Object reference not set to an instance of an object.")
+def _of_one(entry: Queued, now: datetime, row: Mapping[str, Any]) -> Line:
+    if entry.fault.get("denied"):
+        return _ended(entry, now, "Failed", "Object reference not set to an instance of an object.")
     if row["Status"] == "Failed":
-        return _ended(one, now, "Failed", str(row["Message"]))
-    return _ended(one, now, "Completed", "Created", {"Id": row["Id"], "DocNo": row["DocNo"]})
+        return _ended(entry, now, "Failed", str(row["Message"]))
+    return _ended(entry, now, "Completed", "Created", {"Id": row["Id"], "DocNo": row["DocNo"]})
 
 
 def net_total(book: AccountBook, body: Mapping[str, Any]) -> Decimal:
@@ -473,11 +473,13 @@ def net_total(book: AccountBook, body: Mapping[str, Any]) -> Decimal:
 
 def misread(body: object) -> str | None:
     """Return why the relay cannot read an invoice: an unknown field or another form."""
-    found = _misread(body, "ARInvoice")
-    if found or not isinstance(body, dict):
-        return found
+    problem = _misread(body, "ARInvoice")
+    if problem or not isinstance(body, dict):
+        return problem
     rows = body.get("DetailsLine") or ()
-    return next((told for row in rows if (told := _misread(row, "DetailsLine"))), None)
+    return next(
+        (row_problem for row in rows if (row_problem := _misread(row, "DetailsLine"))), None
+    )
 
 
 def _misread(part: object, table: str) -> str | None:

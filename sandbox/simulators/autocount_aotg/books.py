@@ -71,7 +71,7 @@ def default_books(*, locked_through: date | None) -> dict[str, AccountBook]:
         locked_through=locked_through,
     )
     second = AccountBook(key=OTHER_KEY, debtors=set(), accounts=set(), tax_codes={})
-    return {one.key: one for one in (first, second)}
+    return {book.key: book for book in (first, second)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +143,10 @@ class Books(Scripted):
 
     def ready_at(self, book: str, now: datetime) -> datetime:
         """Return when a request that arrives now is processed, in order."""
-        mine = [one for one in self.queue.values() if one.book == book]
-        crowd = sum(now - one.at < timedelta(seconds=1) for one in mine)
+        requests = [entry for entry in self.queue.values() if entry.book == book]
+        crowd = sum(now - entry.at < timedelta(seconds=1) for entry in requests)
         soonest = now + timedelta(seconds=self.seconds + self.crowd_seconds * crowd)
-        return max([soonest, *(one.ready_at for one in mine)])
+        return max([soonest, *(entry.ready_at for entry in requests)])
 
     def take(self, line: Mapping[str, Any]) -> None:
         """Apply a call's ledger line."""
@@ -160,8 +160,8 @@ class Books(Scripted):
             self.queue.pop(line["request"], None)
             at = datetime.fromisoformat(line["at"])
             content = loads(line["result"].encode())
-            told = content if isinstance(content, dict) else {}
-            self.results[line["request"]] = Result(line["book"], at, told)
+            fields = content if isinstance(content, dict) else {}
+            self.results[line["request"]] = Result(line["book"], at, fields)
         elif effect in ("created", "by_hand"):
             self._stand(line)
 
@@ -181,10 +181,10 @@ class Books(Scripted):
         self.effects += line["kind"] not in ("list", "debtors")
 
     def _stand(self, line: Mapping[str, Any]) -> None:
-        found = loads(line["stands"].encode())
-        if isinstance(found, dict):
-            self.documents[line["book"], str(found["DocNo"]).casefold()] = found
-            self.last_id = max(self.last_id, int(found["Id"]))
+        document = loads(line["stands"].encode())
+        if isinstance(document, dict):
+            self.documents[line["book"], str(document["DocNo"]).casefold()] = document
+            self.last_id = max(self.last_id, int(document["Id"]))
             self.last_number += bool(line.get("running"))
 
     def acts(self) -> dict[str, Act]:
@@ -197,35 +197,35 @@ class Books(Scripted):
             "revoke": self._revoke,
         }
 
-    def _set_lock(self, given: Mapping[str, Any]) -> None:
-        self.book(given).locked_through = last_day(given)
+    def _set_lock(self, body: Mapping[str, Any]) -> None:
+        self.book(body).locked_through = last_day(body)
 
-    def _set_book(self, given: Mapping[str, Any]) -> None:
+    def _set_book(self, body: Mapping[str, Any]) -> None:
         """Add codes; replace the date format and the book's switches."""
-        book = self.book(given)
+        book = self.book(body)
         for name in _SETS:
-            getattr(book, name).update(map(str, given.get(name, ())))
-        taxes = given.get("tax_codes", {})
+            getattr(book, name).update(map(str, body.get(name, ())))
+        taxes = body.get("tax_codes", {})
         book.tax_codes |= {str(k): Decimal(str(v)) for k, v in taxes.items()}
-        book.date_format = str(given.get("date_format", book.date_format))
-        book.offline = bool(given.get("offline", book.offline))
-        book.whole_batches = bool(given.get("whole_batches", book.whole_batches))
-        book.apart = bool(given.get("apart", book.apart))
+        book.date_format = str(body.get("date_format", book.date_format))
+        book.offline = bool(body.get("offline", book.offline))
+        book.whole_batches = bool(body.get("whole_batches", book.whole_batches))
+        book.apart = bool(body.get("apart", book.apart))
 
-    def _set_queue(self, given: Mapping[str, Any]) -> None:
-        self.seconds = float(given.get("seconds", self.seconds))
-        self.crowd_seconds = float(given.get("crowd_seconds", self.crowd_seconds))
+    def _set_queue(self, body: Mapping[str, Any]) -> None:
+        self.seconds = float(body.get("seconds", self.seconds))
+        self.crowd_seconds = float(body.get("crowd_seconds", self.crowd_seconds))
 
-    def _set_password(self, given: Mapping[str, Any]) -> None:
-        self.password = str(given["password"])
+    def _set_password(self, body: Mapping[str, Any]) -> None:
+        self.password = str(body["password"])
 
     def _revoke(self, _: Mapping[str, Any]) -> None:
         """Make every token invalid."""
         self.tokens.clear()
 
-    def book(self, given: Mapping[str, Any]) -> AccountBook:
+    def book(self, body: Mapping[str, Any]) -> AccountBook:
         """Return a control call's account book."""
-        return self.books[str(given.get("company", API_KEY))]
+        return self.books[str(body.get("company", API_KEY))]
 
 
 def refused(status: int, message: str, **headers: str) -> Reply:
@@ -250,7 +250,7 @@ class Control(control.Control[Books]):
     def shown(self, what: str) -> Mapping[str, object]:
         """Return the state with all documents and the queue."""
         if what == "documents":
-            return {what: [plain(found) for found in self.books.documents.values()]}
+            return {what: [plain(document) for document in self.books.documents.values()]}
         if what == "queue":
             return {what: list(self.books.queue)}
         return super().shown(what)
@@ -259,11 +259,11 @@ class Control(control.Control[Books]):
         """Return the acts by hand: enter or change a document."""
         return {"by_hand": self._by_hand}
 
-    def check(self, act: str, given: Given) -> None:
+    def check(self, act: str, body: Given) -> None:
         """Check that the account book exists and has these settings."""
-        if str(given.get("company", API_KEY)) not in self.books.books:
+        if str(body.get("company", API_KEY)) not in self.books.books:
             raise ControlError("No such account book")
-        if act == "book" and given.get("date_format", "dd-MM-yyyy") not in DATE_FORMATS:
+        if act == "book" and body.get("date_format", "dd-MM-yyyy") not in DATE_FORMATS:
             raise ControlError(f"No such date format; known: {', '.join(DATE_FORMATS)}")
 
     def _by_hand(self, request: Request, request_id: str) -> Reply:
@@ -271,19 +271,19 @@ class Control(control.Control[Books]):
 
         `number`, and any of its shown fields; a new document needs all except `Cancelled`.
         """
-        given = given_of(request)
-        book, number = str(given.get("company", API_KEY)), str(given.get("number", ""))
+        body = given_of(request)
+        book, number = str(body.get("company", API_KEY)), str(body.get("number", ""))
         words = ("DebtorCode", "DocDate", "Cancelled")
         stands = self.books.documents.get((book, number.casefold()))
         if stands is None:
-            if not number or not {"DebtorCode", "DocDate", "NetTotal"} <= given.keys():
+            if not number or not {"DebtorCode", "DocDate", "NetTotal"} <= body.keys():
                 raise ControlError("No such document")
             stands = {"Id": self.books.last_id + 1, "DocNo": number, "Cancelled": False}
-        change = {name: given[name] for name in words if name in given}
-        if "NetTotal" in given:
-            change["NetTotal"] = Decimal(str(given["NetTotal"]))
-        made = dumps({**stands, **change}).decode()
-        self.note(request_id, "by_hand", effect="by_hand", book=book, stands=made)
+        change = {name: body[name] for name in words if name in body}
+        if "NetTotal" in body:
+            change["NetTotal"] = Decimal(str(body["NetTotal"]))
+        document_json = dumps({**stands, **change}).decode()
+        self.note(request_id, "by_hand", effect="by_hand", book=book, stands=document_json)
         return done("by_hand")
 
 

@@ -16,10 +16,10 @@ def main(arguments: list[str] | None = None) -> None:
     faults = {f"fault {name}": does for name, does in FAULTS.items()}
     switches = {f"POST /_sim/{name}": does for name, does in SWITCHES.items()}
     parser = options("autocount_excel", port=8106, is_called=False, more={**switches, **faults})
-    given = parser.parse_args(arguments)
-    make = partial(Desk, Books(withhold=given.withhold, seed=given.seed))
-    told = {"key": "", "company_id": "", "switches": SWITCHES}  # a person imports there
-    start("autocount_excel", given, make, told, faults=FAULTS)
+    settings = parser.parse_args(arguments)
+    make = partial(Desk, Books(withhold=settings.withhold, seed=settings.seed))
+    announcement = {"key": "", "company_id": "", "switches": SWITCHES}  # a person imports there
+    start("autocount_excel", settings, make, announcement, faults=FAULTS)
 
 
 if __name__ == "__main__":

@@ -58,64 +58,66 @@ class Desk(StandIn[Books]):
         """Import a file's rows as a person would: paste the rows, edit them where planned, and
         press Import.
         """
-        asked = Asked(
+        import_run = Asked(
             type=kind,
             user=request.query.get("user", "siti"),
             auto_create=request.query.get("auto_create") == "1",
         )
         try:
-            mapped = [one.split(":") for one in request.query.get("template", "").split(",") if one]
-            names = [one.name for one in SHEETS[kind].columns]
+            mapped = [
+                pair.split(":") for pair in request.query.get("template", "").split(",") if pair
+            ]
+            names = [column.name for column in SHEETS[kind].columns]
             read = rows_of(request.body, names, dict(mapped))
         except UnreadableError as error:
             return _refused(400, str(error))
         rows = list(edited(read, self.books.edits))
         planned = self._planned(rows)
         faults = {number: fault for number, (fault, _) in planned.items()}
-        outcome = imported(self.books, asked, rows, faults)
-        self._note(request, asked, outcome, request_id, planned)
-        told = {
+        outcome = imported(self.books, import_run, rows, faults)
+        self._note(request, import_run, outcome, request_id, planned)
+        summary = {
             "file": request.query.get("file", ""),
             "rows": outcome.rows,
-            "imported_by": asked.user,
+            "imported_by": import_run.user,
             "imported_at": self.now().isoformat(),
         }
-        return Reply(status=200, content=told)
+        return Reply(status=200, content=summary)
 
     def _planned(self, rows: list[RowRead]) -> dict[str, tuple[str, bool | str]]:
         """Number -> the fault that its document meets, and how the plan has it: those for a number
         first, else the next of all.
         """
         waiting = list(self.books.faults)
-        found: dict[str, tuple[str, bool | str]] = {}
-        for number in dict.fromkeys(one.values.get("DocNo", "") for one in rows):
-            if mine := self.books.by_number.get(number):
-                found[number] = (mine[0], number)
+        faults_by_number: dict[str, tuple[str, bool | str]] = {}
+        for number in dict.fromkeys(row.values.get("DocNo", "") for row in rows):
+            if planned_faults := self.books.by_number.get(number):
+                faults_by_number[number] = (planned_faults[0], number)
             elif waiting:
-                found[number] = (waiting.pop(0), True)
-        return found
+                faults_by_number[number] = (waiting.pop(0), True)
+        return faults_by_number
 
     def _note(
         self,
         request: Request,
-        asked: Asked,
+        import_run: Asked,
         outcome: Outcome,
         request_id: str,
         planned: Mapping[str, tuple[str, bool | str]],
     ) -> None:
         """Write an import's ledger lines to the disk at once."""
-        whole = {
+        shared_fields = {
             "at": self.now().isoformat(),
             "request_id": request_id,
             "call": "import",
-            "type": asked.type,
-            "user": asked.user,
+            "type": import_run.type,
+            "user": import_run.user,
             "file": request.query.get("file", ""),
             "file_sha256": hashlib.sha256(request.body).hexdigest(),
         }
         documents = [
             {
-                **whole,
+                **shared_fields,
                 "effect": _EFFECTS[state],
                 "number": stands["number"],
                 "party": stands["party"],
@@ -124,9 +126,9 @@ class Desk(StandIn[Books]):
             }
             for state, stands in outcome.documents
         ]
-        first = {**whole, "effect": "import", "rows": outcome.rows, "made": outcome.made}
+        first = {**shared_fields, "effect": "import", "rows": outcome.rows, "made": outcome.made}
         faults = [
-            {**whole, "effect": "fault", "number": number, "fault": fault, "planned": plan}
+            {**shared_fields, "effect": "fault", "number": number, "fault": fault, "planned": plan}
             for number, (fault, plan) in planned.items()
         ]
         self.write(first, *faults, *documents)
@@ -141,7 +143,7 @@ class Control(control.Control[Books]):
             return {what: stocked(self.books), "by_location": stocked_by_location(self.books)}
         if what != "documents":
             return super().shown(what)
-        return {what: [plain(one) for one in self.books.documents.values()]}
+        return {what: [plain(document) for document in self.books.documents.values()]}
 
     def deeds(self) -> Mapping[str, Deed]:
         """Return the acts by hand: correct or enter a document."""
@@ -152,8 +154,8 @@ class Control(control.Control[Books]):
 
         `type`, `number`, and any of `date`, `party`, `total`.
         """
-        given = given_of(request)
-        kind, number = str(given.get("type", "invoice")), str(given.get("number", ""))
+        body = given_of(request)
+        kind, number = str(body.get("type", "invoice")), str(body.get("number", ""))
         if kind not in SHEETS or not number:
             raise ControlError("A document has a type and a number")
         stands: dict[str, Any] = {
@@ -162,7 +164,7 @@ class Control(control.Control[Books]):
             "currency": "MYR",
             **(self.books.documents.get((kind, number.casefold())) or {}),
         }
-        stands |= {name: str(given[name]) for name in ("date", "party", "total") if name in given}
+        stands |= {name: str(body[name]) for name in ("date", "party", "total") if name in body}
         if not {"date", "party", "total"} <= stands.keys():
             raise ControlError("A new document needs date, party and total")
         self.note(request_id, "by_hand", type=kind, number=number, effect="by_hand", stands=stands)
@@ -189,13 +191,13 @@ def stocked_by_location(books: Books) -> dict[str, dict[str, str]]:
     stock: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     for location, code, quantity in _moved(books):
         stock[location][code] += quantity
-    return {at: told for at, of in sorted(stock.items()) if (told := _told(of))}
+    return {at: changes for at, of in sorted(stock.items()) if (changes := _told(of))}
 
 
 def _moved(books: Books) -> Iterator[tuple[str, str, Decimal]]:
     """Yield location, item and quantity of each row that moves stock."""
-    for (kind, _), found in books.documents.items():
-        for row in found.get("rows", ()) if kind in _MOVES else ():
+    for (kind, _), document in books.documents.items():
+        for row in document.get("rows", ()) if kind in _MOVES else ():
             code, unit = row.get("ItemCode", ""), row.get("UOM", "")
             rate = books.masters.items.get(code, {}).get(unit)
             if rate is not None and (kind != "credit_note" or row.get("GoodsReturn") == "T"):
@@ -231,13 +233,13 @@ def _listing(books: Books, kind: str) -> bytes:
     ]
     rows += [
         [
-            str(one["number"]),
-            date.fromisoformat(one["date"]),
-            str(one["party"]),
-            str(one["currency"]),
-            Decimal(one["total"]),
+            str(document["number"]),
+            date.fromisoformat(document["date"]),
+            str(document["party"]),
+            str(document["currency"]),
+            Decimal(document["total"]),
         ]
-        for (type_, _), one in sorted(books.documents.items())
+        for (type_, _), document in sorted(books.documents.items())
         if type_ == kind
     ]
     return write("Listing", rows)

@@ -137,23 +137,23 @@ class Books(Scripted):
             "edit_before_import": self._plan_edits,
         }
 
-    def _set_lock(self, given: Mapping[str, Any]) -> None:
-        self.locked_through = last_day(given)
-        self.lock_exceptions = set(map(str, given.get("except", ())))
+    def _set_lock(self, body: Mapping[str, Any]) -> None:
+        self.locked_through = last_day(body)
+        self.lock_exceptions = set(map(str, body.get("except", ())))
 
-    def _add_masters(self, given: Mapping[str, Any]) -> None:
+    def _add_masters(self, body: Mapping[str, Any]) -> None:
         for name in _CODES:
-            getattr(self.masters, name).update(map(str, given.get(name, ())))
-        taxes = given.get("tax_codes", {})
+            getattr(self.masters, name).update(map(str, body.get(name, ())))
+        taxes = body.get("tax_codes", {})
         self.masters.tax_codes |= {str(k): Decimal(str(v)) for k, v in taxes.items()}
-        for item, units in given.get("items", {}).items():
+        for item, units in body.get("items", {}).items():
             self.masters.items[str(item)] = {str(k): Decimal(str(v)) for k, v in units.items()}
 
-    def _set_whole(self, given: Mapping[str, Any]) -> None:
-        self.whole_documents = bool(given.get("on", True))
+    def _set_whole(self, body: Mapping[str, Any]) -> None:
+        self.whole_documents = bool(body.get("on", True))
 
-    def _plan_edits(self, given: Mapping[str, Any]) -> None:
-        self.edits = list(given.get("rows", ()))
+    def _plan_edits(self, body: Mapping[str, Any]) -> None:
+        self.edits = list(body.get("rows", ()))
 
 
 @dataclass(slots=True)
@@ -165,53 +165,53 @@ class RowRead:
 
 
 def imported(
-    books: Books, asked: Asked, rows: Sequence[RowRead], planned: Mapping[str, str]
+    books: Books, import_run: Asked, rows: Sequence[RowRead], planned: Mapping[str, str]
 ) -> Outcome:
     """Decide about every row; nothing is changed here. `planned`: number -> the fault it meets."""
     outcome = Outcome()
-    faults = {one.row: _fault(books, asked, one.values) for one in rows}
+    faults = {row.row: _fault(books, import_run, row.values) for row in rows}
     by_number: dict[str, list[RowRead]] = defaultdict(list)
-    for one in rows:
-        by_number[one.values.get("DocNo", "")].append(one)
+    for row in rows:
+        by_number[row.values.get("DocNo", "")].append(row)
     states: dict[int, str] = {}
-    for number, mine in by_number.items():
+    for number, document_rows in by_number.items():
         fault = planned.get(number, "")
-        faults |= _planned(fault, mine)
-        good = [one for one in mine if not faults[one.row]]
-        if books.whole_documents and len(good) < len(mine):
-            for one in good:
-                faults[one.row] = "Another row of the document has an error"
+        faults |= _planned(fault, document_rows)
+        good = [row for row in document_rows if not faults[row.row]]
+        if books.whole_documents and len(good) < len(document_rows):
+            for row in good:
+                faults[row.row] = "Another row of the document has an error"
             good = []
         if good:
-            there = (asked.type, number.casefold()) in books.documents
-            state = "Update" if there else "New"
-            states |= {one.row: state for one in good}
+            exists = (import_run.type, number.casefold()) in books.documents
+            state = "Update" if exists else "New"
+            states |= {row.row: state for row in good}
             if fault != "silent_drop":
-                outcome.documents.append((state, _document(books, asked.type, number, good)))
-                outcome.made += _new_codes(books, asked, good)
+                outcome.documents.append((state, _document(books, import_run.type, number, good)))
+                outcome.made += _new_codes(books, import_run, good)
             if fault == "failed_after":
-                faults |= {one.row: "Import failed" for one in good}
-    outcome.rows = [_told(one, states, faults) for one in rows]
+                faults |= {row.row: "Import failed" for row in good}
+    outcome.rows = [_told(row, states, faults) for row in rows]
     return outcome
 
 
-def _fault(books: Books, asked: Asked, values: Values) -> str:
+def _fault(books: Books, import_run: Asked, values: Values) -> str:
     """Return a row's first fault, or blank."""
-    sheet = SHEETS[asked.type]
+    sheet = SHEETS[import_run.type]
     for column in sheet.columns:
-        if found := _cell_fault(books, asked, column, values.get(column.name, "")):
-            return found
-    if books.locked(date.fromisoformat(values["DocDate"]), asked.user):
+        if problem := _cell_fault(books, import_run, column, values.get(column.name, "")):
+            return problem
+    if books.locked(date.fromisoformat(values["DocDate"]), import_run.user):
         day = date.fromisoformat(values["DocDate"])
         return f"Transaction date {day:%d/%m/%Y} is locked, you can unlock it from Tools"
     if "PaymentAmt" in values and Decimal(values["PaymentAmt"]) <= 0:
         return "Net total must be greater than 0"
     if sheet.total == "lines":
         return _line_fault(books, values)
-    return _payment_fault(books, asked.type, values) if sheet.total == "PaymentAmt" else ""
+    return _payment_fault(books, import_run.type, values) if sheet.total == "PaymentAmt" else ""
 
 
-def _cell_fault(books: Books, asked: Asked, column: Column, value: str) -> str:
+def _cell_fault(books: Books, import_run: Asked, column: Column, value: str) -> str:
     if value == "":
         return f"Mandatory field {column.name} is empty" if column.must else ""
     if column.type == "number" and not _is_number(value):
@@ -223,7 +223,7 @@ def _cell_fault(books: Books, asked: Asked, column: Column, value: str) -> str:
     if column.most and len(value) > column.most:
         return f"{column.name} is too long"
     if column.master and not books.masters.knows(column.master, value):
-        added = asked.auto_create and column.master in _ADDED
+        added = import_run.auto_create and column.master in _ADDED
         return "" if added else f"{_spoken(column.name)} {value} not found"
     return ""
 
@@ -271,12 +271,12 @@ def _payment_fault(books: Books, kind: str, values: Values) -> str:
     return ""
 
 
-def _planned(fault: str, mine: Sequence[RowRead]) -> dict[int, str]:
+def _planned(fault: str, rows: Sequence[RowRead]) -> dict[int, str]:
     """Return the errors of a planned fault by row."""
     if fault == "closed_period":
         words = "Transaction date is locked, you can unlock it from Tools"
-        return {one.row: words for one in mine}
-    return {mine[0].row: "Item code not found"} if fault == "row_left_out" else {}
+        return {row.row: words for row in rows}
+    return {rows[0].row: "Item code not found"} if fault == "row_left_out" else {}
 
 
 def _document(books: Books, kind: str, number: str, rows: Sequence[RowRead]) -> dict[str, Any]:
@@ -288,21 +288,21 @@ def _document(books: Books, kind: str, number: str, rows: Sequence[RowRead]) -> 
         "party": head[SHEETS[kind].party],
         "currency": head.get("CurrencyCode", "MYR"),
         "total": str(total_of(books, kind, rows)),
-        "rows": [dict(one.values) for one in rows],
+        "rows": [dict(row.values) for row in rows],
     }
 
 
 def total_of(books: Books, kind: str, rows: Iterable[RowRead]) -> Decimal:
     """Return what AutoCount works out as the total of a document's rows."""
-    whole = SHEETS[kind].total
+    total_column = SHEETS[kind].total
     total = Decimal(0)
-    for one in rows:
-        values = one.values
-        if whole == "lines":
+    for row in rows:
+        values = row.values
+        if total_column == "lines":
             amount = Decimal(values["Qty"]) * Decimal(values["UnitPrice"])
             amount = _round(amount - _discount(values.get("Discount", ""), amount))
         else:
-            amount = Decimal(values[whole])
+            amount = Decimal(values[total_column])
         total += amount
         if values.get("InclusiveTax") != "T":
             total += _round(amount * _rate(books, values) / 100)
@@ -323,22 +323,22 @@ def _rate(books: Books, values: Values) -> Decimal:
     return books.masters.tax_codes.get(values.get("TaxCode", ""), Decimal(0))
 
 
-def _new_codes(books: Books, asked: Asked, rows: Sequence[RowRead]) -> list[dict[str, str]]:
-    columns = [one for one in SHEETS[asked.type].columns if one.master in _ADDED]
+def _new_codes(books: Books, import_run: Asked, rows: Sequence[RowRead]) -> list[dict[str, str]]:
+    columns = [column for column in SHEETS[import_run.type].columns if column.master in _ADDED]
     return [
-        {"master": column.master, "code": one.values[column.name]}
-        for one in rows
+        {"master": column.master, "code": row.values[column.name]}
+        for row in rows
         for column in columns
-        if one.values.get(column.name)
-        and not books.masters.knows(column.master, one.values[column.name])
+        if row.values.get(column.name)
+        and not books.masters.knows(column.master, row.values[column.name])
     ]
 
 
-def _told(one: RowRead, states: Mapping[int, str], faults: Mapping[int, str]) -> dict[str, Any]:
-    told = {"row": one.row, "doc_no": one.values.get("DocNo", "")}
-    if faults[one.row]:
-        return {**told, "state": "Error", "message": faults[one.row]}
-    return {**told, "state": states[one.row]}
+def _told(row: RowRead, states: Mapping[int, str], faults: Mapping[int, str]) -> dict[str, Any]:
+    summary = {"row": row.row, "doc_no": row.values.get("DocNo", "")}
+    if faults[row.row]:
+        return {**summary, "state": "Error", "message": faults[row.row]}
+    return {**summary, "state": states[row.row]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,12 +394,16 @@ def _text(value: CellValue) -> str:
 
 def edited(rows: Sequence[RowRead], changes: Sequence[Mapping[str, Any]]) -> Iterator[RowRead]:
     """Yield the rows after a person's edits: `row`, `column` and `value`, or `row` and `delete`."""
-    for one in rows:
-        mine = [change for change in changes if change.get("row") == one.row]
-        if any(change.get("delete") for change in mine):
+    for row in rows:
+        row_changes = [change for change in changes if change.get("row") == row.row]
+        if any(change.get("delete") for change in row_changes):
             continue
-        told = {str(each["column"]): str(each["value"]) for each in mine if "column" in each}
-        yield RowRead(one.row, {**one.values, **told})
+        new_values = {
+            str(change["column"]): str(change["value"])
+            for change in row_changes
+            if "column" in change
+        }
+        yield RowRead(row.row, {**row.values, **new_values})
 
 
 @dataclass(slots=True)

@@ -71,7 +71,7 @@ class StandIn(ABC, Generic[B]):
     def answer(self, request: Request, request_id: str) -> tuple[Reply, bool]:
         """Return the target's reply, and whether the caller waits for it."""
 
-    def follow(self, act: str, given: Mapping[str, Any], request_id: str) -> None:
+    def follow(self, act: str, body: Mapping[str, Any], request_id: str) -> None:
         """Run an act's effects outside the books, after they changed."""
 
     def write(self, *lines: dict[str, Any], sync: bool = True) -> None:
@@ -90,13 +90,13 @@ class Metered(StandIn[B]):
         self._a_minute = a_minute
         self._calls: Counter[tuple[str, datetime]] = Counter()
 
-    def calls_left(self, who: str, now: datetime) -> int:
+    def calls_left(self, caller: str, now: datetime) -> int:
         """Count a call and return how many are left; a negative number means one too many."""
-        counted = (who, now.replace(second=0, microsecond=0))
+        counted = (caller, now.replace(second=0, microsecond=0))
         self._calls[counted] += 1
         return self._a_minute - self._calls[counted]
 
-    def follow(self, act: str, given: Mapping[str, Any], request_id: str) -> None:  # noqa: ARG002
+    def follow(self, act: str, body: Mapping[str, Any], request_id: str) -> None:  # noqa: ARG002
         """Reset the call counter with a new subscription."""
         if act == "reset":
             self._calls.clear()
@@ -118,11 +118,11 @@ def options(
     Without `is_called` it has no replies to delay. `more`: name -> help of further options.
     """
     words = f"A stand-in that answers as {name} does, in a process of its own."
-    told = "\n".join(f"  {name}: {does}" for name, does in (more or {}).items())
+    text = "\n".join(f"  {name}: {does}" for name, does in (more or {}).items())
     parser = ArgumentParser(
         prog=f"simulate {name}",
         description=words,
-        epilog=told,
+        epilog=text,
         formatter_class=RawDescriptionHelpFormatter,
     )
     words = f"the port of 127.0.0.1 that it listens on ({port}); 0: any that is free"
@@ -146,16 +146,22 @@ def options(
 
 def start(
     name: str,
-    given: Namespace,
+    settings: Namespace,
     make: Make,
-    told: Mapping[str, object] | None = None,
+    announcement: Mapping[str, object] | None = None,
     *,
     faults: Collection[str] = (),
 ) -> None:
     """Serve a simulator until killed; print its address, keys, ids and faults."""
-    made = make(Ledger(given.ledger), MachineClock(given.home), hang=given.hang)
-    known = {**(told or {}), "faults": sorted(faults)}
-    serve(name, made.handle, port=given.port, watch_parent=given.watch_parent, told=known)
+    stand_in = make(Ledger(settings.ledger), MachineClock(settings.home), hang=settings.hang)
+    start_line = {**(announcement or {}), "faults": sorted(faults)}
+    serve(
+        name,
+        stand_in.handle,
+        port=settings.port,
+        watch_parent=settings.watch_parent,
+        announcement=start_line,
+    )
 
 
 Deed = Callable[[Request, str], Reply]
@@ -195,43 +201,43 @@ class Control(Generic[B]):
         """Return acts beyond a change of the books, which are decided first, like a write."""
         return {}
 
-    def check(self, act: str, given: Given) -> None:
+    def check(self, act: str, body: Given) -> None:
         """Raise ControlError where a known act cannot be done as it is given."""
 
-    def note(self, request_id: str, call: str, **told: object) -> None:
+    def note(self, request_id: str, call: str, **fields: object) -> None:
         """Write a control call's ledger line."""
         line = {"at": self.stand_in.now().isoformat(), "request_id": request_id, "call": call}
-        self.stand_in.write({**line, **told})
+        self.stand_in.write({**line, **fields})
 
     def _act(self, act: str, request: Request, request_id: str) -> Reply:
-        given = given_of(request)
+        body = given_of(request)
         if act not in self.books.acts():
             raise ControlError(f"No such act: {act}")
-        self.check(act, given)
-        self._check_plan(act, given)
-        self.note(request_id, "control", act=act, given=plain(given), effect="control")
-        self.stand_in.follow(act, given, request_id)
+        self.check(act, body)
+        self._check_plan(act, body)
+        self.note(request_id, "control", act=act, given=plain(body), effect="control")
+        self.stand_in.follow(act, body, request_id)
         return done(act)
 
-    def _check_plan(self, act: str, given: Given) -> None:
-        if act == "clock" and not isinstance(given.get("offset_seconds"), int | Decimal):
+    def _check_plan(self, act: str, body: Given) -> None:
+        if act == "clock" and not isinstance(body.get("offset_seconds"), int | Decimal):
             raise ControlError("offset_seconds is a number")
-        names = given.get("plan") or [given.get("fault")]
+        names = body.get("plan") or [body.get("fault")]
         if act == "faults" and any(name not in self._faults for name in names):
             raise ControlError(f"No such fault; known: {', '.join(sorted(self._faults))}")
 
 
 def given_of(request: Request) -> Given:
     """Return a control call's body."""
-    given = loads(request.body or b"{}")
-    if not isinstance(given, dict):
+    body = loads(request.body or b"{}")
+    if not isinstance(body, dict):
         raise ControlError("The body is no JSON object")
-    return given
+    return body
 
 
-def done(act: str, **told: object) -> Reply:
+def done(act: str, **fields: object) -> Reply:
     """Return the reply to an act."""
-    return Reply(status=200, content={"done": act, **told})
+    return Reply(status=200, content={"done": act, **fields})
 
 
 def plain(value: object) -> Any:
@@ -239,5 +245,5 @@ def plain(value: object) -> Any:
     if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, Mapping):
-        return {name: plain(held) for name, held in value.items()}
-    return [plain(one) for one in value] if isinstance(value, list) else value
+        return {name: plain(element) for name, element in value.items()}
+    return [plain(element) for element in value] if isinstance(value, list) else value

@@ -105,9 +105,9 @@ class Market(Shop):
         """The only refresh token that is taken."""
         return f"refresh-{self.market.exchanges}"
 
-    def exchange(self, given: str) -> bool:
+    def exchange(self, refresh_token: str) -> bool:
         """Make the next pair of tokens for the newest refresh token, which is used up by it."""
-        if given != self.refresh:
+        if refresh_token != self.refresh:
             return False
         line = {"at": self.now().isoformat(), "call": "token", "effect": "granted"}
         self.write({**line, "no": self.market.exchanges + 1})
@@ -137,25 +137,34 @@ class Market(Shop):
             or self.shown(request)
         )
         line = {"at": self.now().isoformat(), "call": "asked", "path": request.path}
-        told = {"query": _plain(request.query), "effect": "shown", "status": reply.status}
+        line_fields = {"query": _plain(request.query), "effect": "shown", "status": reply.status}
         met = "" if fault == "rest_missing" else fault
-        self.write({**line, **told, "fault": met})
+        self.write({**line, **line_fields, "fault": met})
         return replace(reply, cut="middle" if fault == "rest_cut" else reply.cut), False
 
-    def all_but_missing(self, found: Sequence[Order]) -> list[Order]:
+    def all_but_missing(self, orders: Sequence[Order]) -> list[Order]:
         """Return the orders without the one planned to be missing, or the last one, once."""
-        ids = {str(one): key for key, order in self.books.orders.items() for one in _ids(order)}
-        own = [ids[one] for order in found for one in map(str, _ids(order)) if one in ids]
-        meant = next((one for one in own if self._misses(one)), 0)
+        ids = {
+            str(order_id): key
+            for key, order in self.books.orders.items()
+            for order_id in _ids(order)
+        }
+        keys = [
+            ids[order_id]
+            for order in orders
+            for order_id in map(str, _ids(order))
+            if order_id in ids
+        ]
+        meant = next((key for key in keys if self._misses(key)), 0)
         if not meant and "rest_missing" not in self.books.faults:
-            return list(found)
+            return list(orders)
         line = {"at": self.now().isoformat(), "call": "asked", "path": "", "query": {}}
-        told = {"effect": "left_out", "status": 0, "fault": "rest_missing"}
-        self.write({**line, **told, "id": meant})
+        line_fields = {"effect": "left_out", "status": 0, "fault": "rest_missing"}
+        self.write({**line, **line_fields, "id": meant})
         if not meant:
-            return list(found[:-1])
-        gone = _ids(self.books.orders[meant])
-        return [one for one in found if _ids(one).isdisjoint(gone)]
+            return list(orders[:-1])
+        missing_ids = _ids(self.books.orders[meant])
+        return [order for order in orders if _ids(order).isdisjoint(missing_ids)]
 
     def _misses(self, order_id: int) -> bool:
         return bool(self.books.planned_for(order_id, ("rest_missing",)))
@@ -184,7 +193,7 @@ class Market(Shop):
 
     def _busy(self) -> Reply | None:
         now = self.now()
-        self._asked = [one for one in self._asked if now - one < timedelta(minutes=1)]
+        self._asked = [moment for moment in self._asked if now - moment < timedelta(minutes=1)]
         if len(self._asked) >= self._per_minute:
             return self.wrong("limit")
         self._asked.append(now)
@@ -198,4 +207,4 @@ def _ids(order: Order) -> set[object]:
 
 def _plain(query: Mapping[str, str]) -> dict[str, str]:
     """Return a query for the ledger, without its signature."""
-    return {name: told for name, told in query.items() if name not in ("sign", "access_token")}
+    return {name: value for name, value in query.items() if name not in ("sign", "access_token")}

@@ -133,10 +133,10 @@ class Ledger:
         if not self._path.exists():
             return
         raw = self._path.read_bytes()
-        whole = raw[: raw.rfind(b"\n") + 1]
-        if len(whole) != len(raw):
+        complete_lines = raw[: raw.rfind(b"\n") + 1]
+        if len(complete_lines) != len(raw):
             with self._path.open("r+b") as file:
-                file.truncate(len(whole))
+                file.truncate(len(complete_lines))
 
 
 def serve(
@@ -145,7 +145,7 @@ def serve(
     *,
     port: int,
     watch_parent: bool,
-    told: Mapping[str, object] | None = None,
+    announcement: Mapping[str, object] | None = None,
 ) -> None:
     """Serve until killed.
 
@@ -157,7 +157,7 @@ def serve(
         threading.Thread(target=_leave_with_parent, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_address[1]}"
     addresses = {"url": url, "control": f"{url}/_sim/"}
-    sys.stdout.write(json.dumps({"name": name, **addresses, **(told or {})}) + "\n")
+    sys.stdout.write(json.dumps({"name": name, **addresses, **(announcement or {})}) + "\n")
     sys.stdout.flush()
     server.serve_forever()
 
@@ -319,16 +319,16 @@ class Scripted(ABC):
             "reads": self._set_reads,
         }
 
-    def _set_clock(self, given: Mapping[str, Any]) -> None:
-        self.offset = float(given["offset_seconds"])
+    def _set_clock(self, body: Mapping[str, Any]) -> None:
+        self.offset = float(body["offset_seconds"])
 
-    def _set_reads(self, given: Mapping[str, Any]) -> None:
+    def _set_reads(self, body: Mapping[str, Any]) -> None:
         """Answer every read with this status from now on; 0 answers them again."""
-        self.read_status = int(given["status"])
+        self.read_status = int(body["status"])
 
-    def _set_faults(self, given: Mapping[str, Any]) -> None:
-        names = given.get("plan") or [given["fault"]] * int(given.get("count", 1))
-        if number := str(given.get("number", "")):
+    def _set_faults(self, body: Mapping[str, Any]) -> None:
+        names = body.get("plan") or [body["fault"]] * int(body.get("count", 1))
+        if number := str(body.get("number", "")):
             self.by_number[number] = [*self.by_number.get(number, ()), *map(str, names)]
             return
         self.faults = [*self.faults, *map(str, names)]
@@ -345,7 +345,7 @@ def _read(body: bytes) -> bytes:
         return body
 
 
-def last_day(given: Mapping[str, Any]) -> date | None:
+def last_day(body: Mapping[str, Any]) -> date | None:
     """Return the last closed day of a control call, or None."""
-    through = given.get("through")
+    through = body.get("through")
     return date.fromisoformat(through) if through else None

@@ -107,9 +107,9 @@ class PlannedByOrder(Scripted):
 
     def met_by(self, reply: Reply) -> Iterator[tuple[int, str]]:
         """Yield each order of a reply with each fault planned for it."""
-        told = {name for one in _objects(reply) for name in _told(one)}
+        references = {name for item in _objects(reply) for name in _told(item)}
         for order_id, order in self.orders.items():
-            if not told.isdisjoint(_told(order)):
+            if not references.isdisjoint(_told(order)):
                 for number in self._names(order_id):
                     yield from ((order_id, name) for name in self._plan(number))
 
@@ -124,8 +124,8 @@ class PlannedByOrder(Scripted):
 
     def _names(self, order_id: int) -> list[str]:
         order = self.orders.get(order_id, {})
-        told = [str(order[name]) for name in _NAMES if name in order]
-        return list(dict.fromkeys([str(order_id), *told]))
+        references = [str(order[name]) for name in _NAMES if name in order]
+        return list(dict.fromkeys([str(order_id), *references]))
 
     def _plan(self, number: str) -> list[str]:
         return self.by_number.get(number, [])
@@ -138,17 +138,17 @@ def _objects(reply: Reply) -> Iterator[Mapping[str, Any]]:
     except ValueError:
         return
     while waiting:
-        one = waiting.pop()
-        if isinstance(one, dict):
-            yield one
-            waiting += one.values()
-        elif isinstance(one, list):
-            waiting += one
+        item = waiting.pop()
+        if isinstance(item, dict):
+            yield item
+            waiting += item.values()
+        elif isinstance(item, list):
+            waiting += item
 
 
-def _told(one: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _told(item: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the fields by which an object names its order."""
-    return ((name, str(one[name])) for name in _TELLS if name in one)
+    return ((name, str(item[name])) for name in _TELLS if name in item)
 
 
 class ShopBooks(PlannedByOrder):
@@ -199,7 +199,7 @@ class Shop(StandIn[ShopBooks]):
 
     @abstractmethod
     def changed(
-        self, act: str, order_id: int, order: Order | None, given: Mapping[str, Any]
+        self, act: str, order_id: int, order: Order | None, arguments: Mapping[str, Any]
     ) -> Order:
         """Return the order after an act, None before the first act; raise ControlError."""
 
@@ -224,10 +224,10 @@ class Shop(StandIn[ShopBooks]):
 
     def stock(self) -> dict[str, int]:
         """Return SKU -> pieces in stock, of each SKU ever sold; it may be negative."""
-        left: Counter[str] = Counter()
+        sold_pieces: Counter[str] = Counter()
         for order in self.books.orders.values():
-            left.update(self.sold(order))
-        return {sku: self._life.stock - pieces for sku, pieces in sorted(left.items())}
+            sold_pieces.update(self.sold(order))
+        return {sku: self._life.stock - pieces for sku, pieces in sorted(sold_pieces.items())}
 
     def handle(self, request: Request) -> Reply:
         """Handle a request like every simulator; an order's reply may meet a planned fault."""
@@ -239,8 +239,8 @@ class Shop(StandIn[ShopBooks]):
                 other = self.faulty(fault, request)
                 if other or fault == "rest_cut":
                     line = {"at": self.now().isoformat(), "call": "asked", "path": request.path}
-                    told = {"effect": "spoiled", "status": (other or reply).status}
-                    self.write({**line, **told, "fault": fault, "id": order_id})
+                    line_fields = {"effect": "spoiled", "status": (other or reply).status}
+                    self.write({**line, **line_fields, "fault": fault, "id": order_id})
                     return other or replace(reply, cut="middle")
         return reply
 
@@ -252,7 +252,7 @@ class Shop(StandIn[ShopBooks]):
         self,
         act: str,
         order_id: int,
-        given: Mapping[str, Any],
+        arguments: Mapping[str, Any],
         *,
         fault: str | None = None,
         step: int = 0,
@@ -260,14 +260,16 @@ class Shop(StandIn[ShopBooks]):
         """Change an order and send what follows; the change is in the ledger first. Its webhook
         meets this fault, or the next that is planned.
         """
-        order = self.changed(act, order_id, self.books.orders.get(order_id), given)
+        order = self.changed(act, order_id, self.books.orders.get(order_id), arguments)
         at = self.now().isoformat()
         line = {"at": at, "call": "change", "act": act, "effect": "changed", "step": step}
         self.write({**line, "id": order_id, "order": order})
         for hook in self.webhooks(act, order):
             waiting, self._late = self._late, []
-            own = self.books.planned_for(order_id, ON_THE_WAY)
-            self._send(hook, order_id, own or (self._planned_next() if fault is None else fault))
+            order_faults = self.books.planned_for(order_id, ON_THE_WAY)
+            self._send(
+                hook, order_id, order_faults or (self._planned_next() if fault is None else fault)
+            )
             for late, of in waiting:
                 self._post(late, of, "late")
         return order
@@ -310,8 +312,10 @@ class Shop(StandIn[ShopBooks]):
         fault: str = "",
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        told = dict(headers or hook.headers)
-        request = urllib.request.Request(self._to, data=hook.raw, headers=told, method="POST")  # noqa: S310
+        sent_headers = dict(headers or hook.headers)
+        request = urllib.request.Request(  # noqa: S310
+            self._to, data=hook.raw, headers=sent_headers, method="POST"
+        )
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
                 status = int(answer.status)
@@ -346,7 +350,9 @@ class ShopControl(Control[ShopBooks]):
         if what == "orders":
             return {what: list(self.books.orders.values())}
         if what == "webhooks":
-            return {what: [one for one in self.stand_in.ledger.lines() if one["call"] == "webhook"]}
+            return {
+                what: [line for line in self.stand_in.ledger.lines() if line["call"] == "webhook"]
+            }
         return super().shown(what)
 
     def deeds(self) -> Mapping[str, Deed]:
@@ -368,17 +374,17 @@ class ShopControl(Control[ShopBooks]):
     def _rewrite(self, request: Request, request_id: str) -> Reply:
         """Change an order without its time of change: `id` and `fields`."""
         del request_id
-        given = given_of(request)
-        order_id, order = self._silently(given)
-        changed = {**order, **dict(given.get("fields") or {})}
+        body = given_of(request)
+        order_id, order = self._silently(body)
+        changed = {**order, **dict(body.get("fields") or {})}
         at = self._shop.now().isoformat()
         line = {"at": at, "call": "rewrite", "effect": "rewritten", "id": order_id}
         self._shop.write({**line, "order": changed})
         return done("rewrite", order=changed)
 
-    def _silently(self, given: Mapping[str, Any]) -> tuple[int, Order]:
+    def _silently(self, body: Mapping[str, Any]) -> tuple[int, Order]:
         """Return the order that is meant; raise ControlError if there is none."""
-        order_id = int(given.get("id") or 0)
+        order_id = int(body.get("id") or 0)
         if order_id not in self.books.orders:
             raise ControlError("No such order")
         return order_id, self.books.orders[order_id]
@@ -386,12 +392,12 @@ class ShopControl(Control[ShopBooks]):
     def _act_on(self, request: Request, request_id: str) -> Reply:
         """Run one of the shop's acts: `act`, `id` (a new one by default), and further fields."""
         del request_id
-        given = dict(given_of(request))
-        act, order_id = str(given.pop("act", "create")), given.pop("id", None)
+        arguments = dict(given_of(request))
+        act, order_id = str(arguments.pop("act", "create")), arguments.pop("id", None)
         if act not in self._shop.acts:
             raise ControlError(f"No such act; known: {', '.join(self._shop.acts)}")
         key = int(order_id) if order_id is not None else max(self.books.orders, default=0) + 1
-        return done(act, order=self._shop.act(act, key, given))
+        return done(act, order=self._shop.act(act, key, arguments))
 
 
 def shop_options(name: str, *, port: int) -> ArgumentParser:
@@ -417,22 +423,30 @@ def shop_options(name: str, *, port: int) -> ArgumentParser:
     return parser
 
 
-def life_of(given: Namespace) -> Life:
+def life_of(settings: Namespace) -> Life:
     """Return what the options let the shop play."""
     return Life(
-        orders=given.orders,
-        mixed=given.lives == "mixed",
-        every=given.every,
-        seed=given.seed,
-        stock=given.stock,
-        faults={name: getattr(given, name) for name in ON_THE_WAY},
+        orders=settings.orders,
+        mixed=settings.lives == "mixed",
+        every=settings.every,
+        seed=settings.seed,
+        stock=settings.stock,
+        faults={name: getattr(settings, name) for name in ON_THE_WAY},
     )
 
 
-def open_shop(name: str, given: Namespace, shop: Shop, told: Mapping[str, object]) -> None:
+def open_shop(
+    name: str, settings: Namespace, shop: Shop, announcement: Mapping[str, object]
+) -> None:
     """Serve a shop until killed, and run its scenario. The last argument is printed at start."""
     threading.Thread(target=shop.play, daemon=True).start()
-    serve(name, shop.handle, port=given.port, watch_parent=given.watch_parent, told=told)
+    serve(
+        name,
+        shop.handle,
+        port=settings.port,
+        watch_parent=settings.watch_parent,
+        announcement=announcement,
+    )
 
 
 def acts_of(orders: int, *, mixed: bool, seed: int) -> list[tuple[str, int]]:
@@ -440,14 +454,14 @@ def acts_of(orders: int, *, mixed: bool, seed: int) -> list[tuple[str, int]]:
     chance = random.Random(seed)  # noqa: S311 - a plan that can be repeated
     lives = _LIVES if mixed else _LIVES[:1]
     open_ = [(number, list(chance.choice(lives))) for number in range(orders)]
-    found: list[tuple[str, int]] = []
+    ordered_acts: list[tuple[str, int]] = []
     while open_:
         at = chance.randrange(min(8, len(open_)))  # a few orders are alive at a time
         number, acts = open_[at]
-        found.append((acts.pop(0), number))
+        ordered_acts.append((acts.pop(0), number))
         if not acts:
             del open_[at]
-    return found
+    return ordered_acts
 
 
 def faults_of(steps: int, faults: Mapping[str, int], *, seed: int) -> dict[int, str]:

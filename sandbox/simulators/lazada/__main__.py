@@ -17,21 +17,21 @@ from sandbox.simulators.lazada.finance import LazadaBooks
 
 def main(arguments: list[str] | None = None) -> None:
     """Start the simulator."""
-    given = _parser().parse_args(arguments)
-    lasts = timedelta(minutes=given.token_minutes)
-    app = App(number=given.app_key, secret=given.secret, lasts=lasts)
+    settings = _parser().parse_args(arguments)
+    lasts = timedelta(minutes=settings.token_minutes)
+    app = App(number=settings.app_key, secret=settings.secret, lasts=lasts)
     shop = Lazada(
-        LazadaBooks(withhold=0, seed=given.seed),
-        Ledger(given.ledger),
-        MachineClock(given.home),
-        to=given.to,
-        life=life_of(given),
+        LazadaBooks(withhold=0, seed=settings.seed),
+        Ledger(settings.ledger),
+        MachineClock(settings.home),
+        to=settings.to,
+        life=life_of(settings),
         app=app,
-        per_minute=given.per_minute,
+        per_minute=settings.per_minute,
     )
-    told = {"orders": LIST, "webhooks_to": given.to, "app_key": app.number}
+    announcement = {"orders": LIST, "webhooks_to": settings.to, "app_key": app.number}
     key = f"{app.secret}:{shop.refresh}"
-    open_shop("lazada", given, shop, {**told, "key": key, "faults": FAULTS})
+    open_shop("lazada", settings, shop, {**announcement, "key": key, "faults": FAULTS})
 
 
 def _parser() -> ArgumentParser:

@@ -59,15 +59,15 @@ class Lazada(Market):
         self._control = finance.FinanceControl(self, books)
 
     def changed(
-        self, act: str, order_id: int, order: Order | None, given: Mapping[str, Any]
+        self, act: str, order_id: int, order: Order | None, arguments: Mapping[str, Any]
     ) -> Order:
         """Return the order after an act."""
         if act == "create":
-            return finance.bought(order_id, given, self.now())
+            return finance.bought(order_id, arguments, self.now())
         if order is None:
             raise ControlError("No such order")
         before = finance.moment_of(order["updated_at"])
-        return finance.changed(act, order, given, max(self.now(), before + LATER))
+        return finance.changed(act, order, arguments, max(self.now(), before + LATER))
 
     def webhooks(self, act: str, order: Order) -> Sequence[Webhook]:
         """Return one webhook, which only names the changed order and one piece's status."""
@@ -99,7 +99,7 @@ class Lazada(Market):
 
     def refused(self, request: Request) -> Reply | None:
         """Return the refusal by signature, timestamp or token, or None."""
-        query = {name: told for name, told in request.query.items() if name != "sign"}
+        query = {name: value for name, value in request.query.items() if name != "sign"}
         text = request.path + "".join(name + query[name] for name in sorted(query))
         right = hmac.new(self.app.secret.encode(), text.encode(), hashlib.sha256).hexdigest()
         if query.get("app_key") != self.app.number or query.get("sign_method") != "sha256":
@@ -109,8 +109,8 @@ class Lazada(Market):
         moment = query.get("timestamp", "")
         if not moment.isdecimal() or abs(int(moment) / 1000 - self.now().timestamp()) > VALID:
             return _wrong("InvalidTimestamp", "ISV", "The timestamp is too far from now")
-        own = query.get("access_token", "")
-        if request.path != TOKEN and (not own or own != self.access):
+        access_token = query.get("access_token", "")
+        if request.path != TOKEN and (not access_token or access_token != self.access):
             return self.wrong("token")
         return None
 
@@ -132,8 +132,10 @@ class Lazada(Market):
             if request.path == finance.STATEMENTS:
                 return _good(finance.statements(self._finance, request.query))
             if request.path == finance.TRANSACTIONS:
-                found = finance.transactions(self._finance, request.query)
-                return _wrong("1000012", "ISV", found) if isinstance(found, str) else _good(found)
+                result = finance.transactions(self._finance, request.query)
+                return (
+                    _wrong("1000012", "ISV", result) if isinstance(result, str) else _good(result)
+                )
         except (KeyError, ValueError):
             return _wrong("E001", "ISV", "Parameter is mandatory or wrong")
         return _wrong("InvalidApiPath", "ISV", "The specified API path is invalid")
@@ -143,34 +145,34 @@ class Lazada(Market):
         most, skip = int(query.get("limit", MOST)), int(query.get("offset", "0"))
         if after.tzinfo is None or not 0 < most <= MOST:
             return _wrong("E019", "ISV", "Invalid Limit")
-        found = [one for one in self.books.orders.values() if _changed(one) >= after]
-        found.sort(key=lambda one: (_changed(one), one["order_id"]))
+        orders = [order for order in self.books.orders.values() if _changed(order) >= after]
+        orders.sort(key=lambda order: (_changed(order), order["order_id"]))
         rising = query.get("sort_by") == "updated_at" and query.get("sort_direction") == "ASC"
-        found = found if rising else found[::-1]
-        page = [finance.listed(one) for one in found[skip : skip + most]]
-        return _good({"count": len(page), "countTotal": len(found), "orders": page})
+        orders = orders if rising else orders[::-1]
+        page = [finance.listed(order) for order in orders[skip : skip + most]]
+        return _good({"count": len(page), "countTotal": len(orders), "orders": page})
 
     def _pieces(self, query: Mapping[str, str]) -> Reply:
         ids = json.loads(query["order_ids"])
         if len(ids) > AT_ONCE:
             return _wrong("E020", "ISV", "Too many orders")
-        found = [one for one in self.books.orders.values() if one["order_id"] in ids]
-        found = self.all_but_missing(found)
+        orders = [order for order in self.books.orders.values() if order["order_id"] in ids]
+        orders = self.all_but_missing(orders)
         names = ("order_id", "order_number", "order_items")
-        return _good([{name: one[name] for name in names} for one in found])
+        return _good([{name: order[name] for name in names} for order in orders])
 
     def _exchanged(self, query: Mapping[str, str]) -> Reply:
         if not self.exchange(query["refresh_token"]):
             return _wrong("IllegalRefreshToken", "ISV", "The refresh token is invalid or expired")
-        told = {"access_token": self.access, "refresh_token": self.refresh, "country": "my"}
+        tokens = {"access_token": self.access, "refresh_token": self.refresh, "country": "my"}
         seconds = int(self.app.lasts.total_seconds())
-        return Reply(status=200, content={**told, "expires_in": seconds, "code": "0"})
+        return Reply(status=200, content={**tokens, "expires_in": seconds, "code": "0"})
 
     def _hook(self, kind: int, data: Mapping[str, Any]) -> Webhook:
         moment = int(self.now().timestamp())
-        told = {"seller_id": SELLER, "message_type": kind, "data": data}
+        message = {"seller_id": SELLER, "message_type": kind, "data": data}
         counted = moment if kind else moment * 1000  # orders in thousandths, all others not
-        raw = json.dumps({**told, "timestamp": counted, "site": "lazada_my"}).encode()
+        raw = json.dumps({**message, "timestamp": counted, "site": "lazada_my"}).encode()
         right, wrong = (
             {
                 "Content-Type": "application/json",
@@ -192,5 +194,5 @@ def _good(data: object) -> Reply:
 
 
 def _wrong(code: str, kind: str, words: str) -> Reply:
-    told = {"code": code, "type": kind, "message": words, "request_id": "q1"}
-    return Reply(status=200, content=told)
+    error = {"code": code, "type": kind, "message": words, "request_id": "q1"}
+    return Reply(status=200, content=error)

@@ -54,8 +54,8 @@ class LazadaBooks(MarketBooks):
         """Apply a statement, or an event that every marketplace has."""
         super().take(line)
         if line["call"] == "statement":
-            made = dict(line["statement"])
-            self.statements[made["shown"]["statement_number"]] = made
+            entry = dict(line["statement"])
+            self.statements[entry["shown"]["statement_number"]] = entry
 
 
 class FinanceControl(ShopControl):
@@ -80,49 +80,58 @@ class FinanceControl(ShopControl):
         that are in no statement where they are left out), `paid` (yes), `off` (what is paid out
         beside what the transactions come to), `reference`. With `number` it is made again.
         """
-        given = dict(given_of(request))
-        made = statement(self._finance, given, self.stand_in.now())
-        self.note(request_id, "statement", statement=made, effect="closed")
-        return done("statement", statement=made)
+        body = dict(given_of(request))
+        entry = statement(self._finance, body, self.stand_in.now())
+        self.note(request_id, "statement", statement=entry, effect="closed")
+        return done("statement", statement=entry)
 
 
-def statement(books: LazadaBooks, given: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+def statement(books: LazadaBooks, body: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """Return a statement with its transactions; raise ControlError."""
     local = now.astimezone(HERE)
-    number = str(given.get("number") or f"MY1042-{local:%Y-%m%d}")
+    number = str(body.get("number") or f"MY1042-{local:%Y-%m%d}")
     before = books.statements.get(number)
-    paid = {one for name, x in books.statements.items() if name != number for one in x["orders"]}
-    mine = before["orders"] if before else [one for one in books.orders if one not in paid]
-    orders = [int(one) for one in given.get("orders", mine)]
+    paid = {
+        order_id
+        for name, x in books.statements.items()
+        if name != number
+        for order_id in x["orders"]
+    }
+    order_ids = (
+        before["orders"]
+        if before
+        else [order_id for order_id in books.orders if order_id not in paid]
+    )
+    orders = [int(order_id) for order_id in body.get("orders", order_ids)]
     if not orders:
         raise ControlError("There is nothing to pay out")
-    made = before["shown"]["created_at"] if before else f"{local:%Y-%m-%d %H:%M:%S}"
-    last = date.fromisoformat(made[:10]) - timedelta(days=1)
+    created_at = before["shown"]["created_at"] if before else f"{local:%Y-%m-%d %H:%M:%S}"
+    last = date.fromisoformat(created_at[:10]) - timedelta(days=1)
     common = {
         "statement": f"{last - timedelta(days=6):%d %b %Y} - {last:%d %b %Y}",
         "transaction_date": f"{last:%d %b %Y}",
-        "paid_status": "Yes" if given.get("paid", True) else "No",
-        "payment_ref_id": str(given.get("reference", "")),
+        "paid_status": "Yes" if body.get("paid", True) else "No",
+        "payment_ref_id": str(body.get("reference", "")),
         "reference": "",
         "comment": "",
     }
     rows = [
         {**row, **common, "transaction_number": f"MY1042-{row['order_no'][-8:]}-{at:03}"}
-        for one in orders
-        for at, row in enumerate(_rows(books, one), 1)
+        for order_id in orders
+        for at, row in enumerate(_rows(books, order_id), 1)
     ]
     net = sum((Decimal(row["amount"]) for row in rows), Decimal(0))
-    net += Decimal(str(given.get("off", "0")))
-    shown = {
+    net += Decimal(str(body.get("off", "0")))
+    summary = {
         "statement_number": number,
-        "created_at": made,
+        "created_at": created_at,
         "updated_at": f"{local:%Y-%m-%d %H:%M:%S}",
         "opening_balance": "0.00",
         "closing_balance": f"{net:.2f}",
         "payout": f"{net:.2f} MYR",
-        "paid": "1" if given.get("paid", True) else "0",
+        "paid": "1" if body.get("paid", True) else "0",
     }
-    return {"shown": shown, "orders": orders, "rows": rows, "last": last.isoformat()}
+    return {"shown": summary, "orders": orders, "rows": rows, "last": last.isoformat()}
 
 
 def _rows(books: LazadaBooks, number: int) -> Iterator[dict[str, str]]:
@@ -180,9 +189,9 @@ def _row(kind: str, name: str, amount: Decimal, vat: Decimal = Decimal(0)) -> di
 def statements(books: LazadaBooks, query: Mapping[str, str]) -> list[Order]:
     """Return the statements since this day, newest first."""
     since = date.fromisoformat(query["created_after"]).isoformat()
-    found = [one["shown"] for one in books.statements.values()]
-    found = [one for one in found if one["created_at"][:10] >= since]
-    return sorted(found, key=lambda one: one["created_at"], reverse=True)
+    summaries = [entry["shown"] for entry in books.statements.values()]
+    summaries = [summary for summary in summaries if summary["created_at"][:10] >= since]
+    return sorted(summaries, key=lambda summary: summary["created_at"], reverse=True)
 
 
 def transactions(books: LazadaBooks, query: Mapping[str, str]) -> list[Order] | str:
@@ -193,65 +202,65 @@ def transactions(books: LazadaBooks, query: Mapping[str, str]) -> list[Order] | 
         return "endTime - startTime must should be less than 180 days"
     if not 0 < most <= _MOST or skip < 0 or until < since:
         return _NO_STATEMENT
-    found = [
+    rows = [
         row
-        for one in books.statements.values()
-        if since <= date.fromisoformat(one["last"]) <= until
-        for row in one["rows"]
+        for entry in books.statements.values()
+        if since <= date.fromisoformat(entry["last"]) <= until
+        for row in entry["rows"]
     ]
-    return found[skip : skip + most]
+    return rows[skip : skip + most]
 
 
-def bought(number: int, given: Mapping[str, Any], now: datetime) -> LazadaOrder:
+def bought(number: int, arguments: Mapping[str, Any], now: datetime) -> LazadaOrder:
     """Return a new order.
 
     `items` have sku, quantity, price, was and platform_voucher; further a piece's `shipping`, and
     `status`. Every value has a default.
     """
-    asked = given.get("items") or [{"sku": GOODS[number % 3][0], "quantity": 1 + number % 3}]
+    items = arguments.get("items") or [{"sku": GOODS[number % 3][0], "quantity": 1 + number % 3}]
     moment, (first, last) = told(now), _BUYERS[number % len(_BUYERS)]
     order: LazadaOrder = {
         "order_id": ID + number,
         "order_number": ID + number,
         "created_at": moment,
         "updated_at": moment,
-        "payment_method": str(given.get("payment", "MIXEDCARD")),
+        "payment_method": str(arguments.get("payment", "MIXEDCARD")),
         "customer_first_name": first,
         "customer_last_name": last,
         "order_items": [],
     }
-    for one in asked:
-        for _ in range(int(one.get("quantity", 1))):
-            order["order_items"].append(_piece(order, one, given, moment))
+    for item in items:
+        for _ in range(int(item.get("quantity", 1))):
+            order["order_items"].append(_piece(order, item, arguments, moment))
     return _summed(order)
 
 
 def _piece(
-    order: LazadaOrder, given: Mapping[str, Any], whole: Mapping[str, Any], moment: str
+    order: LazadaOrder, item: Mapping[str, Any], arguments: Mapping[str, Any], moment: str
 ) -> dict[str, Any]:
-    sku = str(given.get("sku", "MUG"))
-    known = next((one for one in GOODS if one[0] == sku), (sku, sku, "", 10.00, 10.00))
-    _, name, variation, was, price = known
-    price = float(given.get("price", price))
-    was = float(given.get("was", max(was, price)))
-    platform = float(given.get("platform_voucher", 0))
+    sku = str(item.get("sku", "MUG"))
+    product = next((choice for choice in GOODS if choice[0] == sku), (sku, sku, "", 10.00, 10.00))
+    _, name, variation, was, price = product
+    price = float(item.get("price", price))
+    was = float(item.get("was", max(was, price)))
+    platform = float(item.get("platform_voucher", 0))
     at = len(order["order_items"]) + 1
     return {
         "order_item_id": order["order_id"] * 100 + at,
         "order_id": order["order_id"],
         "sku": sku,
         "shop_sku": f"{sku}_MY-9",
-        "name": str(given.get("name", name)),
+        "name": str(item.get("name", name)),
         "variation": variation,
-        "status": str(whole.get("status", "pending")),
+        "status": str(arguments.get("status", "pending")),
         "item_price": was,
         "paid_price": price,
         "voucher_amount": round(was - price, 2),
         "voucher_seller": round(was - price - platform, 2),
         "voucher_platform": platform,
         "tax_amount": 0.00,
-        "shipping_amount": float(whole.get("shipping", 4.00)),
-        "currency": str(whole.get("currency", "MYR")),
+        "shipping_amount": float(arguments.get("shipping", 4.00)),
+        "currency": str(arguments.get("currency", "MYR")),
         "reason": "",
         "created_at": moment,
         "updated_at": moment,
@@ -260,43 +269,49 @@ def _piece(
 
 def _summed(order: LazadaOrder) -> LazadaOrder:
     pieces = order["order_items"]
-    shipping = sum(one["shipping_amount"] for one in pieces)
-    words = list(dict.fromkeys(one["status"] for one in pieces))
-    price = f"{sum(one['item_price'] for one in pieces):.2f}"
+    shipping = sum(piece["shipping_amount"] for piece in pieces)
+    words = list(dict.fromkeys(piece["status"] for piece in pieces))
+    price = f"{sum(piece['item_price'] for piece in pieces):.2f}"
     more = {"items_count": len(pieces), "statuses": words, "price": price}
     return {**order, **more, "shipping_fee": round(shipping, 2)}
 
 
-def changed(act: str, order: LazadaOrder, given: Mapping[str, Any], now: datetime) -> LazadaOrder:
+def changed(
+    act: str, order: LazadaOrder, arguments: Mapping[str, Any], now: datetime
+) -> LazadaOrder:
     """Return the order after a later act.
 
     `edit` cancels pieces, `delete` fails to deliver everything, `restore` sends it again.
     """
-    made = copy.deepcopy(order)
-    left = [one for one in made["order_items"] if one["status"] not in _GONE]
-    pieces = int(given.get("pieces", 1))
+    new_order = copy.deepcopy(order)
+    open_pieces = [piece for piece in new_order["order_items"] if piece["status"] not in _GONE]
+    pieces = int(arguments.get("pieces", 1))
     match act:
         case "edit":
-            _set(left[:pieces], str(given.get("status", "canceled")), now)
+            _set(open_pieces[:pieces], str(arguments.get("status", "canceled")), now)
         case "complete":
-            _set(left[: given.get("pieces")], str(given.get("status", "delivered")), now)
+            _set(
+                open_pieces[: arguments.get("pieces")],
+                str(arguments.get("status", "delivered")),
+                now,
+            )
         case "cancel":
-            _set(left, "canceled", now)
+            _set(open_pieces, "canceled", now)
         case "refund":
-            if len(left) < pieces:
+            if len(open_pieces) < pieces:
                 raise ControlError("So many pieces are not left")
-            _set(left[:pieces], str(given.get("status", "returned")), now)
+            _set(open_pieces[:pieces], str(arguments.get("status", "returned")), now)
         case "delete":
-            _set(left, "failed_delivery", now)
+            _set(open_pieces, "failed_delivery", now)
         case _:
-            _set(left, "shipped", now)
-    return _summed({**made, "updated_at": told(now)})
+            _set(open_pieces, "shipped", now)
+    return _summed({**new_order, "updated_at": told(now)})
 
 
 def _set(pieces: list[dict[str, Any]], status: str, now: datetime) -> None:
-    for one in pieces:
-        one["status"], one["updated_at"] = status, told(now)
-        one["reason"] = "Damaged" if status in _GONE else ""
+    for piece in pieces:
+        piece["status"], piece["updated_at"] = status, told(now)
+        piece["reason"] = "Damaged" if status in _GONE else ""
 
 
 def told(moment: datetime) -> str:
@@ -311,12 +326,12 @@ def moment_of(text: str) -> datetime:
 
 def sold(order: LazadaOrder) -> dict[str, int]:
     """Return SKU -> pieces out of stock, without cancelled and returned pieces."""
-    found: Counter[str] = Counter()
-    for one in order["order_items"]:
-        found[one["sku"]] += one["status"] not in _GONE
-    return found
+    pieces: Counter[str] = Counter()
+    for piece in order["order_items"]:
+        pieces[piece["sku"]] += piece["status"] not in _GONE
+    return pieces
 
 
 def listed(order: LazadaOrder) -> LazadaOrder:
     """Return the order as in the list, without its pieces."""
-    return {name: one for name, one in order.items() if name != "order_items"}
+    return {name: value for name, value in order.items() if name != "order_items"}

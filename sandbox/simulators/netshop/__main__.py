@@ -14,17 +14,17 @@ def main(arguments: list[str] | None = None) -> None:
     """Start the simulator."""
     parser = shop_options("netshop", port=8115)
     parser.add_argument("--secret", default="ns16-hook-demo-7Qm2", help="signs the webhooks")
-    given = parser.parse_args(arguments)
+    settings = parser.parse_args(arguments)
     shop = NetShop(
-        NetShopBooks(withhold=0, seed=given.seed),
-        Ledger(given.ledger),
-        MachineClock(given.home),
-        to=given.to,
-        life=life_of(given),
-        secret=given.secret,
+        NetShopBooks(withhold=0, seed=settings.seed),
+        Ledger(settings.ledger),
+        MachineClock(settings.home),
+        to=settings.to,
+        life=life_of(settings),
+        secret=settings.secret,
     )
-    told = {"webhooks_to": given.to, "secret": given.secret, "key": given.secret}
-    open_shop("netshop", given, shop, {**told, "faults": shop.faults})
+    announcement = {"webhooks_to": settings.to, "secret": settings.secret, "key": settings.secret}
+    open_shop("netshop", settings, shop, {**announcement, "faults": shop.faults})
 
 
 if __name__ == "__main__":

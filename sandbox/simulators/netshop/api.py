@@ -112,14 +112,14 @@ class NetShop(Shop):
         self._control = NetShopControl(self)
 
     def changed(
-        self, act: str, order_id: int, order: Order | None, given: Mapping[str, Any]
+        self, act: str, order_id: int, order: Order | None, arguments: Mapping[str, Any]
     ) -> Order:
         """Return the order after an act."""
         if act == "create":
-            return created(order_id, self._seed, self.now(), given)
+            return created(order_id, self._seed, self.now(), arguments)
         if order is None:
             raise ControlError("No such order")
-        return changed(act, order, self.now(), given)
+        return changed(act, order, self.now(), arguments)
 
     def webhooks(self, act: str, order: Order) -> Sequence[Webhook]:
         """Return one webhook per change, with the whole order and an id."""
@@ -154,8 +154,8 @@ class NetShop(Shop):
             or self._feed.feed.shown(request.query)
         )
         line = {"at": self.now().isoformat(), "call": "asked", "path": request.path}
-        told = {"query": dict(request.query), "effect": "shown", "status": reply.status}
-        self.write({**line, **told, "fault": fault})
+        line_fields = {"query": dict(request.query), "effect": "shown", "status": reply.status}
+        self.write({**line, **line_fields, "fault": fault})
         return (replace(reply, cut="middle") if fault == "rest_cut" else reply), False
 
     def _webhook(self, event: str, content: Mapping[str, Any], key: str) -> Webhook:
@@ -181,8 +181,8 @@ class NetShopControl(ShopControl):
     def _tell(self, request: Request, request_id: str) -> Reply:
         """Enter a record: its `kind`, and the `record` with its `id`."""
         del request_id
-        given = given_of(request)
-        kind, record = given.get("kind"), plain(given.get("record"))
+        body = given_of(request)
+        kind, record = body.get("kind"), plain(body.get("record"))
         if kind not in TOLD or not isinstance(record, dict) or not record.get("id"):
             raise ControlError(f"Name a kind of {', '.join(TOLD)}, and a record with its id")
         self._netshop.tell(str(kind), record)
@@ -226,11 +226,11 @@ class Feed:
             for place, at, change in self.places.values()
             if place > begun and (since is None or datetime.fromisoformat(at) >= since)
         ]
-        page, rest = rows[:most], rows[most:]
+        page, later_rows = rows[:most], rows[most:]
         last = page[-1][0] if page else max(begun, self._newest())
         changes = [change for _, change in page]
-        told = {"changes": changes, "next": f"c-{last}", "more": bool(rest)}
-        return Reply(status=200, content=told)
+        content = {"changes": changes, "next": f"c-{last}", "more": bool(later_rows)}
+        return Reply(status=200, content=content)
 
     def _newest(self) -> int:
         return max((place for place, *_ in self.places.values()), default=0)
@@ -240,13 +240,15 @@ def refused(request: Request, secret: str, now: datetime) -> Reply | None:
     """Return why a request is refused, or None."""
     if request.method != "GET" or request.path != PATH:
         return wrong(404, "No such page")
-    told = [request.headers.get(f"x-ns16-{word}", "") for word in ("timestamp", "event-id")]
-    signed = f"{told[0]}.{told[1]}.GET {request.target}".encode()
+    signed_values = [
+        request.headers.get(f"x-ns16-{word}", "") for word in ("timestamp", "event-id")
+    ]
+    signed = f"{signed_values[0]}.{signed_values[1]}.GET {request.target}".encode()
     digest = hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
-    given = request.headers.get("x-ns16-signature", "")
-    if not hmac.compare_digest(f"sha256={digest}".encode(), given.encode()):
+    signature = request.headers.get("x-ns16-signature", "")
+    if not hmac.compare_digest(f"sha256={digest}".encode(), signature.encode()):
         return wrong(401, "The signature does not match")
-    late = not told[0].isdecimal() or abs(int(told[0]) - now.timestamp()) > WINDOW
+    late = not signed_values[0].isdecimal() or abs(int(signed_values[0]) - now.timestamp()) > WINDOW
     return wrong(401, "The timestamp is too far away") if late else None
 
 
@@ -258,8 +260,8 @@ def faulty(fault: str, request: Request) -> Reply | None:
         case "rest_html":
             return Reply(status=502, content=_PAGE, headers={"Content-Type": "text/html"})
         case "rest_too_many":
-            told = {"error": "Too many questions"}
-            return Reply(status=429, content=told, headers={"Retry-After": "20"})
+            content = {"error": "Too many questions"}
+            return Reply(status=429, content=content, headers={"Retry-After": "20"})
         case "rest_refused":
             return wrong(401, "The secret was replaced")
         case "rest_forbidden":
@@ -276,8 +278,8 @@ def wrong(status: int, words: str) -> Reply:
     return Reply(status=status, content={"error": words})
 
 
-def created(order_id: int, seed: int, now: datetime, given: Mapping[str, Any]) -> Order:
-    """Return a new paid order; `given` may set items (`sku`, `qty`, `price`) and `fields`."""
+def created(order_id: int, seed: int, now: datetime, arguments: Mapping[str, Any]) -> Order:
+    """Return a new paid order; `arguments` may set items (`sku`, `qty`, `price`) and `fields`."""
     chance = random.Random(seed * 1_000_003 + order_id)  # noqa: S311 - can be repeated
     key, name, tin, address = chance.choice(BUYERS)
     moment = _moment(now)
@@ -291,25 +293,25 @@ def created(order_id: int, seed: int, now: datetime, given: Mapping[str, Any]) -
         "currency": "MYR",
         "channel": chance.choice(("FPX", "Card", "E-wallet")),
         "customer": {"id": key, "name": name, "tin": tin, "address": address},
-        "items": _wanted(given) or _bought(chance),
+        "items": _wanted(arguments) or _bought(chance),
         "version": 1,
     }
-    return {**_summed(order), **given.get("fields", {})}
+    return {**_summed(order), **arguments.get("fields", {})}
 
 
 def _moment(at: datetime) -> str:
     return at.astimezone(HERE).isoformat(timespec="seconds")
 
 
-def _wanted(given: Mapping[str, Any]) -> list[dict[str, Any]]:
-    known = {sku: (name, price) for sku, name, price in GOODS}
-    found = []
-    for item in given.get("items", ()):
+def _wanted(arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
+    products = {sku: (name, price) for sku, name, price in GOODS}
+    items = []
+    for item in arguments.get("items", ()):
         sku = str(item["sku"])
-        name, price = known.get(sku, (sku, "10.00"))
-        told = {"qty": int(item.get("qty", 1)), "price": str(item.get("price", price))}
-        found.append({"sku": sku, "name": name, "uom": "PCS", **told, "tax": "SST"})
-    return found
+        name, price = products.get(sku, (sku, "10.00"))
+        amounts = {"qty": int(item.get("qty", 1)), "price": str(item.get("price", price))}
+        items.append({"sku": sku, "name": name, "uom": "PCS", **amounts, "tax": "SST"})
+    return items
 
 
 def _bought(chance: random.Random) -> list[dict[str, Any]]:
@@ -333,13 +335,13 @@ def _summed(order: Order) -> Order:
     return {**order, **{name: str(amount.quantize(SEN)) for name, amount in sums.items()}}
 
 
-def changed(act: str, order: Order, now: datetime, given: Mapping[str, Any]) -> Order:
+def changed(act: str, order: Order, now: datetime, arguments: Mapping[str, Any]) -> Order:
     """Return the order after an act, changed at least a second later than before."""
-    made: Order = {**order, "items": [dict(one) for one in order["items"]]}
-    _ACTS[act](made, given)
+    new_order: Order = {**order, "items": [dict(item) for item in order["items"]]}
+    _ACTS[act](new_order, arguments)
     before = datetime.fromisoformat(order["updated_at"])
-    told = {"updated_at": _moment(max(now, before + LATER)), "version": order["version"] + 1}
-    return {**_summed(made), **told, **given.get("fields", {})}
+    stamps = {"updated_at": _moment(max(now, before + LATER)), "version": order["version"] + 1}
+    return {**_summed(new_order), **stamps, **arguments.get("fields", {})}
 
 
 def sold(order: Order) -> dict[str, int]:
@@ -347,56 +349,56 @@ def sold(order: Order) -> dict[str, int]:
 
     Only the words for a return bring goods back.
     """
-    left: Counter[str] = Counter()
-    gone = order["status"] == "cancelled"
-    for one in order["items"]:
-        left[one["sku"]] += 0 if gone else one["qty"]
+    pieces: Counter[str] = Counter()
+    is_cancelled = order["status"] == "cancelled"
+    for item in order["items"]:
+        pieces[item["sku"]] += 0 if is_cancelled else item["qty"]
     back = [*order.get("refunds", ()), *([order["refund"]] if "refund" in order else [])]
-    for one in (
+    for item in (
         item for refund in back if refund["status"] == RETURNED for item in refund["items"]
     ):
-        left[one["sku"]] -= one["qty"]
-    return dict(left)
+        pieces[item["sku"]] -= item["qty"]
+    return dict(pieces)
 
 
-def _edit(order: Order, given: Mapping[str, Any]) -> None:
-    if wanted := _wanted(given):
-        order["items"] = wanted
-    elif "fields" not in given:
+def _edit(order: Order, arguments: Mapping[str, Any]) -> None:
+    if items := _wanted(arguments):
+        order["items"] = items
+    elif "fields" not in arguments:
         order["items"][0]["qty"] += 1
 
 
-def _complete(order: Order, _given: Mapping[str, Any]) -> None:
+def _complete(order: Order, _arguments: Mapping[str, Any]) -> None:
     order["status"] = "Completed"
 
 
-def _cancel(order: Order, _given: Mapping[str, Any]) -> None:
+def _cancel(order: Order, _arguments: Mapping[str, Any]) -> None:
     order["status"] = "cancelled"
 
 
-def _refund(order: Order, given: Mapping[str, Any]) -> None:
+def _refund(order: Order, arguments: Mapping[str, Any]) -> None:
     """Add a refund of the remaining amount, or of `amount`.
 
     Goods come back only with `returned`. `words` replace the known ones. The order's status is
     unchanged.
     """
     before = order.pop("refunds", None) or ([order.pop("refund")] if "refund" in order else [])
-    left = Decimal(order["total"]) - sum(Decimal(one["amount"]) for one in before)
-    amount = Decimal(str(given.get("amount", left)))
-    if not 0 < amount <= left:
+    open_amount = Decimal(order["total"]) - sum(Decimal(refund["amount"]) for refund in before)
+    amount = Decimal(str(arguments.get("amount", open_amount)))
+    if not 0 < amount <= open_amount:
         raise ControlError("More than is left of the order")
-    sold = [{"sku": one["sku"], "qty": one["qty"]} for one in order["items"]]
-    status = RETURNED if given.get("returned") else REFUNDED
+    sold = [{"sku": item["sku"], "qty": item["qty"]} for item in order["items"]]
+    status = RETURNED if arguments.get("returned") else REFUNDED
     refund = {
         "id": f"RF-{order['id']}" + (f"-{len(before) + 1}" if before else ""),
-        "status": given.get("words", status),
+        "status": arguments.get("words", status),
         "amount": str(amount.quantize(SEN)),
-        "items": sold if given.get("returned") else [],
+        "items": sold if arguments.get("returned") else [],
     }
     order.update({"refunds": [*before, refund]} if before else {"refund": refund})
 
 
-def _restore(order: Order, _given: Mapping[str, Any]) -> None:
+def _restore(order: Order, _arguments: Mapping[str, Any]) -> None:
     if order["status"] != "cancelled":
         raise ControlError("It is not cancelled")
     order["status"] = "paid"

@@ -33,9 +33,9 @@ def delivery(
     kind: str = "order",
 ) -> Delivery:
     """Return the signed delivery of one or several orders or settlements."""
-    many = {"delivery": "deliveries"}.get(kind, f"{kind}s")
-    told = {kind: records[0]} if len(records) == 1 else {many: list(records)}
-    event = {"event": f"{kind}.updated", **told}
+    plural = {"delivery": "deliveries"}.get(kind, f"{kind}s")
+    payload = {kind: records[0]} if len(records) == 1 else {plural: list(records)}
+    event = {"event": f"{kind}.updated", **payload}
     raw = json.dumps(event, ensure_ascii=False, default=str).encode()
     return signed(raw, event_id=event_id, secret=secret, now=now)
 
@@ -228,8 +228,8 @@ def payout_of(
     for order in orders:
         total = Decimal(str(order["total"]))
         cost = (total * fee).quantize(_SEN)
-        taken = {"sale": total, "fee": -cost, "fee_tax": -(cost * _TAX).quantize(_SEN)}
-        for kind, amount in taken.items():
+        amounts = {"sale": total, "fee": -cost, "fee_tax": -(cost * _TAX).quantize(_SEN)}
+        for kind, amount in amounts.items():
             sums[kind] += amount
             about = {"order": order["id"], "number": order["number"], "amount": str(amount)}
             lines.append({"id": f"{number}-{len(lines) + 1}", "kind": kind, **about})
@@ -241,5 +241,5 @@ def payout_of(
         "fee_tax": str(-sums["fee_tax"]),
         "adjustments": "0.00",
     }
-    told = {**totals, "net": net, "deposit": net, "lines": lines, **changed}
-    return sample_payout(number, **told)
+    fields = {**totals, "net": net, "deposit": net, "lines": lines, **changed}
+    return sample_payout(number, **fields)

@@ -16,22 +16,22 @@ from sandbox.simulators.shopee.api import ORDER_LIST, SHOP_ID, Shopee, ShopeeBoo
 
 def main(arguments: list[str] | None = None) -> None:
     """Start the simulator."""
-    given = _parser().parse_args(arguments)
-    lasts = timedelta(minutes=given.token_minutes)
-    app = App(number=given.partner_id, secret=given.secret, lasts=lasts)
+    settings = _parser().parse_args(arguments)
+    lasts = timedelta(minutes=settings.token_minutes)
+    app = App(number=settings.partner_id, secret=settings.secret, lasts=lasts)
     shop = Shopee(
-        ShopeeBooks(withhold=0, seed=given.seed),
-        Ledger(given.ledger),
-        MachineClock(given.home),
-        to=given.to,
-        life=life_of(given),
+        ShopeeBooks(withhold=0, seed=settings.seed),
+        Ledger(settings.ledger),
+        MachineClock(settings.home),
+        to=settings.to,
+        life=life_of(settings),
         app=app,
-        per_minute=given.per_minute,
+        per_minute=settings.per_minute,
     )
     ids = {"partner_id": app.number, "shop_id": str(SHOP_ID)}
-    told = {"orders": ORDER_LIST, "webhooks_to": given.to, **ids}
+    announcement = {"orders": ORDER_LIST, "webhooks_to": settings.to, **ids}
     key = f"{app.secret}:{shop.refresh}"
-    open_shop("shopee", given, shop, {**told, "key": key, "faults": FAULTS})
+    open_shop("shopee", settings, shop, {**announcement, "key": key, "faults": FAULTS})
 
 
 def _parser() -> ArgumentParser:

@@ -93,7 +93,7 @@ class ShopeeBooks(MarketBooks):
         """Apply a release, or an event that every marketplace has."""
         super().take(line)
         if line["call"] == "release":
-            self.escrows |= {one["listed"]["order_sn"]: dict(one) for one in line["escrows"]}
+            self.escrows |= {entry["listed"]["order_sn"]: dict(entry) for entry in line["escrows"]}
 
 
 class Shopee(Market):
@@ -117,15 +117,15 @@ class Shopee(Market):
         self._control = EscrowControl(self, books)
 
     def changed(
-        self, act: str, order_id: int, order: Order | None, given: Mapping[str, Any]
+        self, act: str, order_id: int, order: Order | None, arguments: Mapping[str, Any]
     ) -> Order:
         """Return the order after an act."""
         if act == "create":
-            return bought(order_id, given, self.now())
+            return bought(order_id, arguments, self.now())
         if order is None:
             raise ControlError("No such order")
         before = datetime.fromtimestamp(order["update_time"], UTC)
-        return changed(act, order, given, max(self.now(), before + LATER))
+        return changed(act, order, arguments, max(self.now(), before + LATER))
 
     def webhooks(self, act: str, order: Order) -> Sequence[Webhook]:
         """Return one webhook, which only names the changed order or return."""
@@ -147,19 +147,25 @@ class Shopee(Market):
     def refused(self, request: Request) -> Reply | None:
         """Return the refusal by signature, timestamp or token, or None."""
         query = request.query
-        own = "" if request.path == TOKEN else query.get("access_token", "")
+        access_token = "" if request.path == TOKEN else query.get("access_token", "")
         shop = "" if request.path == TOKEN else query.get("shop_id", "")
-        parts = (query.get("partner_id", ""), request.path, query.get("timestamp", ""), own, shop)
+        parts = (
+            query.get("partner_id", ""),
+            request.path,
+            query.get("timestamp", ""),
+            access_token,
+            shop,
+        )
         right = _signed(self.app.secret, "".join(parts).encode())
-        known = query.get("partner_id") == self.app.number
-        if not known or query.get("sign") != right:
+        is_partner = query.get("partner_id") == self.app.number
+        if not is_partner or query.get("sign") != right:
             return _wrong("error_sign", "Wrong sign.")
         moment = query.get("timestamp", "")
         if not moment.isdecimal() or abs(int(moment) - self.now().timestamp()) > VALID:
             return _wrong("error_param", "Invalid timestamp.")
         if request.path != TOKEN and shop != str(SHOP_ID):
             return self.wrong("shop")
-        if request.path != TOKEN and (own != self.access or not own):
+        if request.path != TOKEN and (access_token != self.access or not access_token):
             return self.wrong("token")
         return None
 
@@ -180,8 +186,10 @@ class Shopee(Market):
                 case p if p == ESCROW_LIST:
                     return _said(list_escrow(self._escrows, request.query))
                 case p if p == BATCH:
-                    found = incomes(self._escrows, request.body)
-                    return _said(self.all_but_missing(found) if isinstance(found, list) else found)
+                    result = incomes(self._escrows, request.body)
+                    return _said(
+                        self.all_but_missing(result) if isinstance(result, list) else result
+                    )
                 case p if p == TOKEN:
                     return self._exchanged(request.body)
         except (KeyError, ValueError):
@@ -196,49 +204,51 @@ class Shopee(Market):
         if not 0 <= until - since <= LONGEST or not 0 < size <= MOST:
             return _wrong("error_param", "The time range is at most 15 days.")
         start = int(query.get("cursor") or "0")
-        found = [one for one in self.books.orders.values() if since <= one[field] <= until]
-        found.sort(key=lambda one: (-one[field], one["order_sn"]))
-        page = found[start : start + size]
-        more = len(found) > start + size
+        orders = [order for order in self.books.orders.values() if since <= order[field] <= until]
+        orders.sort(key=lambda order: (-order[field], order["order_sn"]))
+        page = orders[start : start + size]
+        more = len(orders) > start + size
         token = str(start + size) if more else ""
-        listed = [{"order_sn": one["order_sn"]} for one in page]
+        listed = [{"order_sn": order["order_sn"]} for order in page]
         return _good({"more": more, "next_cursor": token, "order_list": listed})
 
     def _detail(self, query: Mapping[str, str]) -> Reply:
         numbers = query["order_sn_list"].split(",")
         if len(numbers) > AT_ONCE:
             return _wrong("error_param", "At most 50 orders.")
-        found = [one for one in self.books.orders.values() if one["order_sn"] in numbers]
-        wanted = query.get("response_optional_fields", "").split(",")
-        told = [_asked_for(shown(one), wanted) for one in found]
-        return _good({"order_list": self.all_but_missing(told)})
+        orders = [order for order in self.books.orders.values() if order["order_sn"] in numbers]
+        optional_fields = query.get("response_optional_fields", "").split(",")
+        details = [_asked_for(shown(order), optional_fields) for order in orders]
+        return _good({"order_list": self.all_but_missing(details)})
 
     def _returns(self, query: Mapping[str, str]) -> Reply:
         since, until = int(query["update_time_from"]), int(query["update_time_to"])
         number, size = int(query["page_no"]), int(query["page_size"])
-        found = [
-            {name: told for name, told in back.items() if name != "_came_back"}
-            for one in self.books.orders.values()
-            for back in one["returns"]
+        returns = [
+            {name: value for name, value in back.items() if name != "_came_back"}
+            for order in self.books.orders.values()
+            for back in order["returns"]
             if since <= back["update_time"] <= until
         ]
-        found.sort(key=lambda one: (-one["update_time"], one["return_sn"]))
-        page = found[number * size : (number + 1) * size]
-        return _good({"more": len(found) > (number + 1) * size, "return": page})
+        returns.sort(key=lambda order: (-order["update_time"], order["return_sn"]))
+        page = returns[number * size : (number + 1) * size]
+        return _good({"more": len(returns) > (number + 1) * size, "return": page})
 
     def _exchanged(self, body: bytes) -> Reply:
-        given = json.loads(body)
-        if given["shop_id"] != SHOP_ID or str(given["partner_id"]) != self.app.number:
+        content = json.loads(body)
+        if content["shop_id"] != SHOP_ID or str(content["partner_id"]) != self.app.number:
             return self.wrong("shop")
-        if not self.exchange(str(given["refresh_token"])):
+        if not self.exchange(str(content["refresh_token"])):
             return _wrong("error_auth", "Invalid refresh_token.")
-        told = {"access_token": self.access, "refresh_token": self.refresh, "shop_id": SHOP_ID}
+        tokens = {"access_token": self.access, "refresh_token": self.refresh, "shop_id": SHOP_ID}
         seconds = int(self.app.lasts.total_seconds())
-        return Reply(status=200, content={**told, "expire_in": seconds, "error": "", "message": ""})
+        return Reply(
+            status=200, content={**tokens, "expire_in": seconds, "error": "", "message": ""}
+        )
 
     def _hook(self, code: int, data: Mapping[str, Any]) -> Webhook:
-        told = {"code": code, "shop_id": SHOP_ID, "timestamp": int(self.now().timestamp())}
-        raw = json.dumps({**told, "data": data}, ensure_ascii=False).encode()
+        message = {"code": code, "shop_id": SHOP_ID, "timestamp": int(self.now().timestamp())}
+        raw = json.dumps({**message, "data": data}, ensure_ascii=False).encode()
         right, wrong = (
             {
                 "Content-Type": "application/json",
@@ -257,80 +267,80 @@ def _wrong(error: str, words: str) -> Reply:
     return Reply(status=200, content={"error": error, "message": words, "request_id": "r1"})
 
 
-def _said(found: Order | list[Order] | str) -> Reply:
-    return _wrong("error_param", found) if isinstance(found, str) else _good(found)
+def _said(result: Order | list[Order] | str) -> Reply:
+    return _wrong("error_param", result) if isinstance(result, str) else _good(result)
 
 
 def _good(content: Mapping[str, Any] | list[Order]) -> Reply:
-    told = {"error": "", "message": "", "request_id": "r1", "response": content}
-    return Reply(status=200, content=told)
+    payload = {"error": "", "message": "", "request_id": "r1", "response": content}
+    return Reply(status=200, content=payload)
 
 
-def _asked_for(order: Order, wanted: Sequence[str]) -> Order:
+def _asked_for(order: Order, optional_fields: Sequence[str]) -> Order:
     """Return an order's fixed fields and the requested ones."""
-    names = {*_ALWAYS, "update_time", *wanted}
-    return {name: told for name, told in order.items() if name in names}
+    names = {*_ALWAYS, "update_time", *optional_fields}
+    return {name: value for name, value in order.items() if name in names}
 
 
-def bought(number: int, given: Mapping[str, Any], now: datetime) -> ShopeeOrder:
+def bought(number: int, arguments: Mapping[str, Any], now: datetime) -> ShopeeOrder:
     """Return a new order.
 
     `items` have sku, quantity, price and was; further `shipping`, `voucher` (the seller's),
     `platform_voucher`, `status`, `cod`, `currency`. Every value has a default.
     """
     moment = int(now.timestamp())
-    asked = given.get("items") or [{"sku": GOODS[number % 3][0], "quantity": 1 + number % 3}]
-    status, cod = str(given.get("status", "READY_TO_SHIP")), bool(given.get("cod", False))
+    items = arguments.get("items") or [{"sku": GOODS[number % 3][0], "quantity": 1 + number % 3}]
+    status, cod = str(arguments.get("status", "READY_TO_SHIP")), bool(arguments.get("cod", False))
     paid = status != "UNPAID" and not cod
-    shipping = float(given.get("shipping", 8.00))
+    shipping = float(arguments.get("shipping", 8.00))
     order: ShopeeOrder = {
         "order_sn": f"2611{number:06}CP",
         "order_status": status,
         "region": "MY",
-        "currency": str(given.get("currency", "MYR")),
+        "currency": str(arguments.get("currency", "MYR")),
         "cod": cod,
         "create_time": moment,
         "update_time": moment,
         "pay_time": moment if paid else None,
         "payment_method": "Cash on Delivery" if cod else "Online Banking",
-        "buyer_user_id": ID + int(given.get("buyer", number)),
+        "buyer_user_id": ID + int(arguments.get("buyer", number)),
         "buyer_username": _BUYERS[number % len(_BUYERS)],
         "estimated_shipping_fee": shipping,
         "actual_shipping_fee": 0,
         "actual_shipping_fee_confirmed": False,
-        "item_list": [_item(number, at, one) for at, one in enumerate(asked, 1)],
-        "voucher": float(given.get("voucher", 0)),
-        "platform_voucher": float(given.get("platform_voucher", 0)),
+        "item_list": [_item(number, at, item) for at, item in enumerate(items, 1)],
+        "voucher": float(arguments.get("voucher", 0)),
+        "platform_voucher": float(arguments.get("platform_voucher", 0)),
         "returns": [],
     }
     return _summed(order)
 
 
-def _item(number: int, at: int, given: Mapping[str, Any]) -> dict[str, Any]:
-    sku = str(given.get("sku", "TEE"))
-    known = next((one for one in GOODS if sku in one[:2]), None)
-    item_sku, model_sku, name, model, was, price = known or (sku, "", sku, "", 10.00, 10.00)
-    price = float(given.get("price", price))
+def _item(number: int, at: int, item: Mapping[str, Any]) -> dict[str, Any]:
+    sku = str(item.get("sku", "TEE"))
+    product = next((choice for choice in GOODS if sku in choice[:2]), None)
+    item_sku, model_sku, name, model, was, price = product or (sku, "", sku, "", 10.00, 10.00)
+    price = float(item.get("price", price))
     return {
         "item_id": ID + 70 + at,
-        "item_name": str(given.get("name", name)),
+        "item_name": str(item.get("name", name)),
         "item_sku": item_sku,
         "model_id": ID + 900 + at if model else 0,
         "model_name": model,
         "model_sku": model_sku,
-        "model_quantity_purchased": int(given.get("quantity", 1)),
-        "model_original_price": float(given.get("was", max(was, price))),
+        "model_quantity_purchased": int(item.get("quantity", 1)),
+        "model_original_price": float(item.get("was", max(was, price))),
         "model_discounted_price": price,
         "order_item_id": ID + number * 100 + at,
-        "promotion_type": str(given.get("promotion", "")),
+        "promotion_type": str(item.get("promotion", "")),
     }
 
 
 def _summed(order: ShopeeOrder) -> ShopeeOrder:
     goods = sum(
         (
-            Decimal(str(one["model_discounted_price"])) * one["model_quantity_purchased"]
-            for one in order["item_list"]
+            Decimal(str(item["model_discounted_price"])) * item["model_quantity_purchased"]
+            for item in order["item_list"]
         ),
         Decimal(0),
     )
@@ -339,24 +349,26 @@ def _summed(order: ShopeeOrder) -> ShopeeOrder:
     return {**order, "total_amount": float(total)}
 
 
-def changed(act: str, order: ShopeeOrder, given: Mapping[str, Any], now: datetime) -> ShopeeOrder:
+def changed(
+    act: str, order: ShopeeOrder, arguments: Mapping[str, Any], now: datetime
+) -> ShopeeOrder:
     """Return the order after a later act; `delete` requests a cancellation."""
-    made = copy.deepcopy(order)
+    new_order = copy.deepcopy(order)
     match act:
         case "edit":
-            _take_off(made, int(given.get("remove", 1)))
+            _take_off(new_order, int(arguments.get("remove", 1)))
         case "complete":
-            made["order_status"] = str(given.get("status", "COMPLETED"))
-            made["pay_time"] = made["pay_time"] or int(now.timestamp())
+            new_order["order_status"] = str(arguments.get("status", "COMPLETED"))
+            new_order["pay_time"] = new_order["pay_time"] or int(now.timestamp())
         case "cancel":
-            made["order_status"] = "CANCELLED"
+            new_order["order_status"] = "CANCELLED"
         case "refund":
-            _give_back(made, given, now)
+            _give_back(new_order, arguments, now)
         case "delete":
-            made["order_status"] = "IN_CANCEL"
+            new_order["order_status"] = "IN_CANCEL"
         case _:
-            made["order_status"] = "READY_TO_SHIP"
-    return {**_summed(made), "update_time": int(now.timestamp())}
+            new_order["order_status"] = "READY_TO_SHIP"
+    return {**_summed(new_order), "update_time": int(now.timestamp())}
 
 
 def _take_off(order: ShopeeOrder, pieces: int) -> None:
@@ -367,10 +379,10 @@ def _take_off(order: ShopeeOrder, pieces: int) -> None:
         order["order_status"] = "PROCESSED"
 
 
-def _give_back(order: ShopeeOrder, given: Mapping[str, Any], now: datetime) -> None:
+def _give_back(order: ShopeeOrder, arguments: Mapping[str, Any], now: datetime) -> None:
     """Add a return of `pieces` of the first line, with its own `status`."""
     first = order["item_list"][0]
-    pieces = int(given.get("pieces", 1))
+    pieces = int(arguments.get("pieces", 1))
     if pieces > first["model_quantity_purchased"]:
         raise ControlError("So many pieces were not sold")
     back = Decimal(str(first["model_discounted_price"])) * pieces
@@ -379,11 +391,11 @@ def _give_back(order: ShopeeOrder, given: Mapping[str, Any], now: datetime) -> N
         {
             "return_sn": f"{order['order_sn']}R{count}",
             "order_sn": order["order_sn"],
-            "status": str(given.get("status", "REFUND_PAID")),
-            "_came_back": bool(given.get("came_back", False)),
-            "reason": str(given.get("reason", "ITEM_DAMAGED")),
+            "status": str(arguments.get("status", "REFUND_PAID")),
+            "_came_back": bool(arguments.get("came_back", False)),
+            "reason": str(arguments.get("reason", "ITEM_DAMAGED")),
             "currency": order["currency"],
-            "refund_amount": float(given.get("amount", back)),
+            "refund_amount": float(arguments.get("amount", back)),
             "create_time": moment,
             "update_time": moment,
             "item": [
@@ -407,19 +419,19 @@ def sold(order: ShopeeOrder) -> dict[str, int]:
     A cancelled order has none; a return adds pieces only if the warehouse has them, which no field
     of Shopee shows.
     """
-    found: Counter[str] = Counter()
-    for one in order["item_list"]:
-        gone = order["order_status"] != "CANCELLED"
-        found[one["model_sku"] or one["item_sku"]] += one["model_quantity_purchased"] * gone
+    pieces: Counter[str] = Counter()
+    for item in order["item_list"]:
+        is_sold = order["order_status"] != "CANCELLED"
+        pieces[item["model_sku"] or item["item_sku"]] += item["model_quantity_purchased"] * is_sold
     for back in order["returns"]:
-        for one in back["item"] if back["_came_back"] else ():
-            found[one["variation_sku"] or one["item_sku"]] -= one["amount"]
-    return found
+        for item in back["item"] if back["_came_back"] else ():
+            pieces[item["variation_sku"] or item["item_sku"]] -= item["amount"]
+    return pieces
 
 
 def shown(order: ShopeeOrder) -> ShopeeOrder:
     """Return the order for a reply, without the shop's internal fields."""
-    return {name: told for name, told in order.items() if name not in _UNSHOWN}
+    return {name: value for name, value in order.items() if name not in _UNSHOWN}
 
 
 class EscrowControl(ShopControl):
@@ -446,31 +458,36 @@ class EscrowControl(ShopControl):
         difference between list and income), `bears` (Shopee's share of a voucher). A released order
         is released again with a possibly different income.
         """
-        given = dict(given_of(request))
+        arguments = dict(given_of(request))
         books = self._escrows
-        known = {order["order_sn"]: number for number, order in books.orders.items()}
-        left = [number for order, number in known.items() if order not in books.escrows]
-        made = [
-            escrow(books, int(one), given, self.stand_in.now()) for one in given.get("orders", left)
+        numbers_by_order = {order["order_sn"]: number for number, order in books.orders.items()}
+        open_numbers = [
+            number for order, number in numbers_by_order.items() if order not in books.escrows
         ]
-        if not made:
+        escrows = [
+            escrow(books, int(number), arguments, self.stand_in.now())
+            for number in arguments.get("orders", open_numbers)
+        ]
+        if not escrows:
             raise ControlError("There is nothing to release")
-        self.note(request_id, "release", escrows=made, effect="released")
-        return done("release", escrows=made)
+        self.note(request_id, "release", escrows=escrows, effect="released")
+        return done("release", escrows=escrows)
 
 
 def escrow(
-    books: ShopeeBooks, number: int, given: Mapping[str, Any], now: datetime
+    books: ShopeeBooks, number: int, arguments: Mapping[str, Any], now: datetime
 ) -> dict[str, Any]:
     """Return an order's list entry and the income behind it."""
     order = books.orders.get(number)
-    total = Decimal(str(order["total_amount"] if order else given.get("foreign", "10.00")))
-    back = sum((Decimal(str(one["refund_amount"])) for one in (order or {}).get("returns", ())), 0)
+    total = Decimal(str(order["total_amount"] if order else arguments.get("foreign", "10.00")))
+    back = sum(
+        (Decimal(str(entry["refund_amount"])) for entry in (order or {}).get("returns", ())), 0
+    )
     seller, platform, shipping = (
         Decimal(str((order or {}).get(name, 0)))
         for name in ("voucher", "platform_voucher", "estimated_shipping_fee")
     )
-    bears, carrier = Decimal(str(given.get("bears", platform))), Decimal("4.90")
+    bears, carrier = Decimal(str(arguments.get("bears", platform))), Decimal("4.90")
     # Of what comes back, Shopee takes the part that it bore.
     back += (bears * back / total).quantize(CENT) if total else 0
     fees = {
@@ -478,8 +495,8 @@ def escrow(
         "service_fee": (total * SERVICE).quantize(CENT),
         "seller_transaction_fee": (total * TRANSACTION).quantize(CENT),
     }
-    kept = {**fees, "actual_shipping_fee": carrier, "shipping_fee_sst": Decimal("0.29")}
-    comes_to = total + bears + carrier - back - sum(kept.values(), Decimal(0))
+    charges = {**fees, "actual_shipping_fee": carrier, "shipping_fee_sst": Decimal("0.29")}
+    comes_to = total + bears + carrier - back - sum(charges.values(), Decimal(0))
     amounts = {
         "buyer_total_amount": total,
         "voucher_from_seller": seller,
@@ -490,19 +507,21 @@ def escrow(
         "seller_return_refund": -Decimal(back),
         "escrow_tax": Decimal(0),
         "escrow_amount": comes_to,
-        **kept,
+        **charges,
     }
     sn = order["order_sn"] if order else f"2611{number:06}CP"
     income = {name: float(amount) for name, amount in amounts.items()}
-    stated = float(comes_to + Decimal(str(given.get("off", "0"))))
+    stated = float(comes_to + Decimal(str(arguments.get("off", "0"))))
     moment = int(now.timestamp())
     return {
         "listed": {"order_sn": sn, "payout_amount": stated, "escrow_release_time": moment},
         "detail": {
             "order_sn": sn,
             "buyer_user_name": "a***h",
-            "return_order_sn_list": [one["return_sn"] for one in (order or {}).get("returns", ())],
-            "order_income": {**income, "order_adjustment": list(given.get("adjust", ()))},
+            "return_order_sn_list": [
+                entry["return_sn"] for entry in (order or {}).get("returns", ())
+            ],
+            "order_income": {**income, "order_adjustment": list(arguments.get("adjust", ()))},
         },
     }
 
@@ -513,11 +532,11 @@ def list_escrow(books: ShopeeBooks, query: Mapping[str, str]) -> Order | str:
     number, size = int(query.get("page_no", "1")), int(query.get("page_size", "40"))
     if until < since or number < 1 or not 0 < size <= _MOST:
         return "Invalid page_size, page_no or time range."
-    found = [one["listed"] for one in books.escrows.values()]
-    found = [one for one in found if since <= one["escrow_release_time"] <= until]
-    found.sort(key=lambda one: (-one["escrow_release_time"], one["order_sn"]))
-    page = found[(number - 1) * size : number * size]
-    return {"more": len(found) > number * size, "escrow_list": page}
+    releases = [entry["listed"] for entry in books.escrows.values()]
+    releases = [release for release in releases if since <= release["escrow_release_time"] <= until]
+    releases.sort(key=lambda release: (-release["escrow_release_time"], release["order_sn"]))
+    page = releases[(number - 1) * size : number * size]
+    return {"more": len(releases) > number * size, "escrow_list": page}
 
 
 def incomes(books: ShopeeBooks, body: bytes) -> list[Order] | str:
@@ -525,12 +544,12 @@ def incomes(books: ShopeeBooks, body: bytes) -> list[Order] | str:
     numbers = json.loads(body)["order_sn_list"]
     if not isinstance(numbers, list) or not 0 < len(numbers) <= _AT_ONCE:
         return "Your request exceeds the max limit of 50 orders."
-    known = {order["order_sn"]: number for number, order in books.orders.items()}
-    found = [
-        books.escrows[one]["detail"]
-        if one in books.escrows
-        else escrow(books, known[one], {}, datetime.now(UTC))["detail"]
-        for one in numbers
-        if one in books.escrows or one in known
+    numbers_by_order = {order["order_sn"]: number for number, order in books.orders.items()}
+    details = [
+        books.escrows[number]["detail"]
+        if number in books.escrows
+        else escrow(books, numbers_by_order[number], {}, datetime.now(UTC))["detail"]
+        for number in numbers
+        if number in books.escrows or number in numbers_by_order
     ]
-    return [{"escrow_detail": one} for one in found]
+    return [{"escrow_detail": detail} for detail in details]

@@ -14,20 +14,25 @@ from sandbox.simulators.shopify.api import BUCKET, FAULTS, ORDERS, Keys, Shopify
 
 def main(arguments: list[str] | None = None) -> None:
     """Start the simulator."""
-    given = _parser().parse_args(arguments)
-    keys = Keys(secret=given.secret, token=given.token)
+    settings = _parser().parse_args(arguments)
+    keys = Keys(secret=settings.secret, token=settings.token)
     shop = Shopify(
-        ShopifyBooks(withhold=0, seed=given.seed),
-        Ledger(given.ledger),
-        MachineClock(given.home),
-        to=given.to,
-        life=life_of(given),
+        ShopifyBooks(withhold=0, seed=settings.seed),
+        Ledger(settings.ledger),
+        MachineClock(settings.home),
+        to=settings.to,
+        life=life_of(settings),
         keys=keys,
-        bucket=given.bucket,
+        bucket=settings.bucket,
     )
-    told = {"orders": ORDERS, "webhooks_to": given.to, "secret": keys.secret, "token": keys.token}
+    announcement = {
+        "orders": ORDERS,
+        "webhooks_to": settings.to,
+        "secret": keys.secret,
+        "token": keys.token,
+    }
     key = f"{keys.secret}:{keys.token}"
-    open_shop("shopify", given, shop, {**told, "key": key, "faults": FAULTS})
+    open_shop("shopify", settings, shop, {**announcement, "key": key, "faults": FAULTS})
 
 
 def _parser() -> ArgumentParser:

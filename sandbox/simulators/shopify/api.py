@@ -133,20 +133,20 @@ class Shopify(Shop):
         self._failed: list[tuple[Webhook, int, int]] = []
 
     def changed(
-        self, act: str, order_id: int, order: Order | None, given: Mapping[str, Any]
+        self, act: str, order_id: int, order: Order | None, arguments: Mapping[str, Any]
     ) -> Order:
         """Return the order after an act."""
         if act == "create":
-            return orders.bought(order_id, given, self.now())
+            return orders.bought(order_id, arguments, self.now())
         if order is None:
             raise ControlError("No such order")
         now = max(self.now(), datetime.fromisoformat(order["updated_at"]) + LATER)
-        return orders.changed(act, order, given, now)
+        return orders.changed(act, order, arguments, now)
 
     def webhooks(self, act: str, order: Order) -> Sequence[Webhook]:
         """Return an act's webhooks: one event, under each of its topics."""
-        told = f"{order['id']} {order['updated_at']} {act}"
-        return [self._webhook(topic, told, order) for topic in TOPICS[act]]
+        event_name = f"{order['id']} {order['updated_at']} {act}"
+        return [self._webhook(topic, event_name, order) for topic in TOPICS[act]]
 
     def sold(self, order: Order) -> Mapping[str, int]:
         """Return the sold pieces without the pieces that returned to stock."""
@@ -156,37 +156,37 @@ class Shopify(Shop):
         self,
         act: str,
         order_id: int,
-        given: Mapping[str, Any],
+        arguments: Mapping[str, Any],
         *,
         fault: str | None = None,
         step: int = 0,
     ) -> Order:
         """Run an act as every shop does, then send failed webhooks again, up to eight times."""
         before, self._failed = self._failed, []
-        made = super().act(act, order_id, given, fault=fault, step=step)
+        order = super().act(act, order_id, arguments, fault=fault, step=step)
         for hook, of, tries in before:
             if not self._sent_again(hook, of) and tries < TRIES:
                 self._failed.append((hook, of, tries + 1))
-        return made
+        return order
 
     def answer(self, request: Request, request_id: str) -> tuple[Reply, bool]:
         """Return the Admin API's reply."""
         fault = request.headers.get("x-sim-fault") or self._asked_fault()
         reply = self.faulty(fault, request) or self._refused(request) or self._shown(request)
         line = {"at": self.now().isoformat(), "call": "asked", "path": request.path}
-        told = {"query": dict(request.query), "effect": "shown", "status": reply.status}
-        self.write({**line, **told, "fault": fault})
+        line_fields = {"query": dict(request.query), "effect": "shown", "status": reply.status}
+        self.write({**line, **line_fields, "fault": fault})
         level = f"{int(self._level)}/{self._bucket}"
         headers = {**reply.headers, "X-Request-Id": request_id}
         headers["X-Shopify-Shop-Api-Call-Limit"] = level
         cut = "middle" if fault == "rest_cut" else reply.cut
         return replace(reply, headers=headers, cut=cut), False
 
-    def _webhook(self, topic: str, told: str, order: Order) -> Webhook:
+    def _webhook(self, topic: str, event_name: str, order: Order) -> Webhook:
         listed = topic.partition("/")[0]
         body = order if listed == "orders" else order[listed][-1]
         raw = json.dumps(body, ensure_ascii=False).encode()
-        event = uuid.uuid5(uuid.NAMESPACE_URL, told)
+        event = uuid.uuid5(uuid.NAMESPACE_URL, event_name)
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "Shopify-Captain-Hook",
@@ -263,8 +263,8 @@ class Shopify(Shop):
         if paid is not None:
             return paid
         name = request.path.removeprefix(f"{ROOT}orders/").removesuffix(".json")
-        found = [one for one in self.books.orders.values() if str(one["id"]) == name]
-        return _json({"order": found[0]}) if found else _wrong(404, "Not Found")
+        matches = [order for order in self.books.orders.values() if str(order["id"]) == name]
+        return _json({"order": matches[0]}) if matches else _wrong(404, "Not Found")
 
     def _listed(self, query: Mapping[str, str]) -> Reply:
         """Return a page by filters, or by a cursor, which allows only `limit` beside it.
@@ -282,19 +282,23 @@ class Shopify(Shop):
             return _wrong(400, "Invalid parameters.")
         rising = page.get("rising", query.get("order", "") == "updated_at asc")
         status = page.get("status", query.get("status", "open"))
-        found = [one for one in self.books.orders.values() if _fits(one, status, after)]
-        found.sort(key=_place, reverse=not rising)
+        matches = [order for order in self.books.orders.values() if _fits(order, status, after)]
+        matches.sort(key=_place, reverse=not rising)
         if "past" in page:
             past = (datetime.fromisoformat(page["past"][0]), page["past"][1])
-            found = [one for one in found if (_place(one) > past) == rising and _place(one) != past]
-        shown, headers = found[:most], {}
-        if len(found) > most:
-            past_now = [shown[-1]["updated_at"], shown[-1]["id"]]
-            given = {"since": since, "rising": rising, "status": status, "past": past_now}
-            info = base64.b64encode(json.dumps(given).encode()).decode()
-            told = urlencode({"limit": most, "page_info": info})
-            headers["Link"] = f'<https://{DOMAIN}{ORDERS}?{told}>; rel="next"'
-        return _json({"orders": shown}, headers)
+            matches = [
+                order
+                for order in matches
+                if (_place(order) > past) == rising and _place(order) != past
+            ]
+        page_orders, headers = matches[:most], {}
+        if len(matches) > most:
+            past_now = [page_orders[-1]["updated_at"], page_orders[-1]["id"]]
+            cursor = {"since": since, "rising": rising, "status": status, "past": past_now}
+            info = base64.b64encode(json.dumps(cursor).encode()).decode()
+            parameters = urlencode({"limit": most, "page_info": info})
+            headers["Link"] = f'<https://{DOMAIN}{ORDERS}?{parameters}>; rel="next"'
+        return _json({"orders": page_orders}, headers)
 
 
 def _signed(secret: str, raw: bytes) -> str:
@@ -306,8 +310,10 @@ def _wrong(status: int, words: str) -> Reply:
 
 
 def _too_many() -> Reply:
-    told = {"errors": "Exceeded 2 calls per second for api client. Reduce request rates to resume."}
-    return Reply(status=429, content=told, headers={"Retry-After": "2.0"})
+    content = {
+        "errors": "Exceeded 2 calls per second for api client. Reduce request rates to resume."
+    }
+    return Reply(status=429, content=content, headers={"Retry-After": "2.0"})
 
 
 def _json(content: object, headers: Mapping[str, str] | None = None) -> Reply:
@@ -316,9 +322,14 @@ def _json(content: object, headers: Mapping[str, str] | None = None) -> Reply:
 
 
 def _fits(order: Order, status: str, after: datetime | None) -> bool:
-    closed, gone = bool(order["closed_at"]), bool(order["cancelled_at"])
-    told = {"any": True, "open": not closed and not gone, "closed": closed, "cancelled": gone}
-    return told.get(status, False) and (after is None or _moment(order) >= after)
+    closed, is_cancelled = bool(order["closed_at"]), bool(order["cancelled_at"])
+    matches = {
+        "any": True,
+        "open": not closed and not is_cancelled,
+        "closed": closed,
+        "cancelled": is_cancelled,
+    }
+    return matches.get(status, False) and (after is None or _moment(order) >= after)
 
 
 def _moment(order: Order) -> datetime:
@@ -354,40 +365,45 @@ class PayoutControl(ShopControl):
         transactions), `rest` (only what moved since the last payout). With `id` a payout is made
         again, possibly with another fee.
         """
-        given = dict(given_of(request))
+        arguments = dict(given_of(request))
         now = self.stand_in.now()
-        payout = paid_out(self._payouts, given, now)
+        payout = paid_out(self._payouts, arguments, now)
         self.note(request_id, "payout", payout=payout, effect="paid_out")
         return done("payout", payout=payout)
 
 
-def paid_out(books: ShopifyBooks, given: Mapping[str, Any], now: datetime) -> Order:
+def paid_out(books: ShopifyBooks, arguments: Mapping[str, Any], now: datetime) -> Order:
     """Return a payout of these orders with its transactions; raise ControlError."""
-    key = int(given.get("id") or max(books.payouts, default=FIRST) + 1)
+    key = int(arguments.get("id") or max(books.payouts, default=FIRST) + 1)
     before = books.payouts.get(key)
-    status = str(given.get("status", "paid"))
+    status = str(arguments.get("status", "paid"))
     if status not in STATUSES:
         raise ControlError(f"No such status; known: {', '.join(STATUSES)}")
-    paid = {one for other, each in books.payouts.items() if other != key for one in each["orders"]}
-    mine = before["orders"] if before else [n for n in books.orders if n not in paid]
-    orders = [int(one) for one in given.get("orders", mine)]
-    rows = list(_rows(books, orders, given, told(now)))
+    paid = {
+        order_id
+        for other, payout in books.payouts.items()
+        if other != key
+        for order_id in payout["orders"]
+    }
+    order_ids = before["orders"] if before else [n for n in books.orders if n not in paid]
+    orders = [int(order_id) for order_id in arguments.get("orders", order_ids)]
+    rows = list(_rows(books, orders, arguments, told(now)))
     transactions = [
         {"id": key * 10_000 + at, "payout_id": key, "payout_status": status, **row}
         for at, row in enumerate(rows, 1)
     ]
     summary = dict.fromkeys((f"{name}_{what}" for name in _SUMS for what in _AMOUNTS), Decimal(0))
-    for one in transactions:
-        name = _KINDS[one["type"]]
-        summary[f"{name}_gross_amount"] += Decimal(one["amount"])
-        summary[f"{name}_fee_amount"] += Decimal(one["fee"])
-    net = sum((Decimal(one["net"]) for one in transactions), Decimal(0))
+    for transaction in transactions:
+        name = _KINDS[transaction["type"]]
+        summary[f"{name}_gross_amount"] += Decimal(transaction["amount"])
+        summary[f"{name}_fee_amount"] += Decimal(transaction["fee"])
+    net = sum((Decimal(transaction["net"]) for transaction in transactions), Decimal(0))
     return {
         "id": key,
         "status": status,
         "date": told(now)[:10],
         "currency": "MYR",
-        "amount": _text(net + Decimal(str(given.get("off", "0")))),
+        "amount": _text(net + Decimal(str(arguments.get("off", "0")))),
         "summary": {name: _text(amount) for name, amount in summary.items()},
         "orders": orders,
         "transactions": [*transactions, _out(key, status, net, told(now))],
@@ -395,28 +411,30 @@ def paid_out(books: ShopifyBooks, given: Mapping[str, Any], now: datetime) -> Or
 
 
 def _rows(
-    books: ShopifyBooks, orders: Sequence[int], given: Mapping[str, Any], moment: str
+    books: ShopifyBooks, orders: Sequence[int], arguments: Mapping[str, Any], moment: str
 ) -> Iterator[Order]:
     """Yield the balance transactions: each order's sale and refunds, and an adjustment."""
-    share = Decimal(str(given.get("fee", FEE)))
+    share = Decimal(str(arguments.get("fee", FEE)))
     for number in orders:
         order = books.orders.get(number)
         order_id = order["id"] if order else ID + number
-        foreign = [Decimal(str(given.get("foreign", "10.00")))]
-        moves = [one for each in (order or {}).get("refunds", ()) for one in each["transactions"]]
-        back = [Decimal(one["amount"]) for one in moves if one["status"] == "success"]
-        before = _moved_before(books, order_id) if given.get("rest") else Counter[str]()
+        foreign = [Decimal(str(arguments.get("foreign", "10.00")))]
+        moves = [
+            move for refund in (order or {}).get("refunds", ()) for move in refund["transactions"]
+        ]
+        back = [Decimal(move["amount"]) for move in moves if move["status"] == "success"]
+        before = _moved_before(books, order_id) if arguments.get("rest") else Counter[str]()
         for paid in (payments(order) if order else foreign)[before["charge"] :]:
             yield _row("charge", paid, (paid * share).quantize(CENT), order_id, moment)
         for amount in back[before["refund"] :]:
             yield _row("refund", -amount, Decimal(0), order_id, moment)
-    if more := Decimal(str(given.get("adjust", "0"))):
+    if more := Decimal(str(arguments.get("adjust", "0"))):
         yield _row("adjustment", more, Decimal(0), None, moment)
 
 
 def _moved_before(books: ShopifyBooks, order_id: int) -> Counter[str]:
     """Return how many payments and refunds of an order the payouts have."""
-    rows = [row for each in books.payouts.values() for row in each["transactions"]]
+    rows = [row for payout in books.payouts.values() for row in payout["transactions"]]
     return Counter(row["type"] for row in rows if row["source_order_id"] == order_id)
 
 
@@ -449,11 +467,13 @@ def answer_payouts(
     """Return a page of payouts or balance transactions; None for another path."""
     if path == f"{root}shopify_payments/payouts.json":
         hidden = {"orders", "transactions"}
-        newest = sorted(books.payouts.values(), key=lambda one: (one["date"], one["id"]))[::-1]
-        bare = [{name: x for name, x in one.items() if name not in hidden} for one in newest]
+        newest = sorted(books.payouts.values(), key=lambda payout: (payout["date"], payout["id"]))[
+            ::-1
+        ]
+        bare = [{name: x for name, x in payout.items() if name not in hidden} for payout in newest]
         return _page("payouts", bare, path, query, ("date_min", "date"))
     if path == f"{root}shopify_payments/balance/transactions.json":
-        rows = [row for one in books.payouts.values() for row in one["transactions"]]
+        rows = [row for payout in books.payouts.values() for row in payout["transactions"]]
         return _page("transactions", rows, path, query, ("payout_id", "payout_id"))
     return None
 
@@ -466,7 +486,7 @@ def _page(
     filtered: tuple[str, str],
 ) -> Reply:
     """Return rows by a filter, or by a cursor, which allows only `limit` beside it."""
-    asked, word = filtered
+    parameter, word = filtered
     try:
         page = json.loads(base64.b64decode(query["page_info"])) if "page_info" in query else {}
         most = int(query.get("limit", _USUAL))
@@ -474,11 +494,11 @@ def _page(
         return Reply(status=400, content={"errors": "Invalid value."})
     if not 0 < most <= _MOST or (page and query.keys() - {"page_info", "limit"}):
         return Reply(status=400, content={"errors": "Invalid parameters."})
-    value, past = str(page.get("value", query.get(asked, ""))), int(page.get("past", 0))
-    if asked == "date_min":
-        fits = [one for one in rows if one[word] >= value]
+    value, past = str(page.get("value", query.get(parameter, ""))), int(page.get("past", 0))
+    if parameter == "date_min":
+        fits = [row for row in rows if row[word] >= value]
     else:
-        fits = [one for one in rows if str(one[word]) == value or not value]
+        fits = [row for row in rows if str(row[word]) == value or not value]
     headers = {}
     if len(fits) > past + most:
         told_next = json.dumps({"value": value, "past": past + most})

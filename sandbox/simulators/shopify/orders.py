@@ -25,41 +25,41 @@ _NEW = "exchange_line_items"
 BUYERS = ("Aisyah Rahman", "陈美玲", "முத்து குமார்", "Farid Rahman")
 
 
-def bought(number: int, given: Mapping[str, Any], now: datetime) -> Order:
+def bought(number: int, arguments: Mapping[str, Any], now: datetime) -> Order:
     """Return a new order.
 
     `items` have sku, name, quantity, price and discount; further `shipping`, `tip`, `status` (of
     the payment), `taxes_included`, `test`. Every value has a default.
     """
     order_id, moment = ID + number, told(now)
-    items = given.get("items") or [{"sku": GOODS[number % 3][0], "quantity": 1 + number % 3}]
-    name = str(given.get("customer") or BUYERS[number % len(BUYERS)])
+    items = arguments.get("items") or [{"sku": GOODS[number % 3][0], "quantity": 1 + number % 3}]
+    name = str(arguments.get("customer") or BUYERS[number % len(BUYERS)])
     address = {"name": name, "address1": f"{number} Jalan Ampang", "zip": "50450"}
     address |= {"city": "Kuala Lumpur", "country": "Malaysia", "phone": "+60123456789"}
     order: Order = {
         "id": order_id,
         "name": f"#{1000 + number}",
         "order_number": 1000 + number,
-        "test": bool(given.get("test", False)),
+        "test": bool(arguments.get("test", False)),
         "created_at": moment,
         "processed_at": moment,
         "updated_at": moment,
         "cancelled_at": None,
         "closed_at": None,
-        "financial_status": str(given.get("status", "paid")),
+        "financial_status": str(arguments.get("status", "paid")),
         "fulfillment_status": None,
-        "source_name": str(given.get("channel", "web")),
+        "source_name": str(arguments.get("channel", "web")),
         "currency": "MYR",
         "presentment_currency": "MYR",
-        "taxes_included": bool(given.get("taxes_included", False)),
+        "taxes_included": bool(arguments.get("taxes_included", False)),
         "email": "buyer@example.com",
         "phone": None,
         "note_attributes": [],
-        "customer": {"id": int(given.get("customer_id", 207119551000 + number))},
+        "customer": {"id": int(arguments.get("customer_id", 207119551000 + number))},
         "billing_address": address,
         "line_items": [],
-        "shipping_lines": _shipping(order_id, str(given.get("shipping", "8.00"))),
-        "total_tip_received": str(given.get("tip", "0.00")),
+        "shipping_lines": _shipping(order_id, str(arguments.get("shipping", "8.00"))),
+        "total_tip_received": str(arguments.get("tip", "0.00")),
         "fulfillments": [],
         "refunds": [],
     }
@@ -68,33 +68,33 @@ def bought(number: int, given: Mapping[str, Any], now: datetime) -> Order:
     return _summed(order)
 
 
-def changed(act: str, order: Order, given: Mapping[str, Any], now: datetime) -> Order:
+def changed(act: str, order: Order, arguments: Mapping[str, Any], now: datetime) -> Order:
     """Return the order after a later act; Shopify archives (delete) and restores (restore)."""
     match act:
         case "edit":
-            made = edited(order, given, now)
+            new_order = edited(order, arguments, now)
         case "complete":
-            made = sent(order, now)
+            new_order = sent(order, now)
         case "cancel":
-            made = cancelled(order, now)
+            new_order = cancelled(order, now)
         case "refund":
-            made = refunded(order, given, now)
+            new_order = refunded(order, arguments, now)
         case "exchange":
-            made = exchanged(order, given, now)
+            new_order = exchanged(order, arguments, now)
         case "pay":
-            made = paid(order)
+            new_order = paid(order)
         case _:
-            made = {**order, "closed_at": told(now) if act == "delete" else None}
-    return {**made, "updated_at": told(now)}
+            new_order = {**order, "closed_at": told(now) if act == "delete" else None}
+    return {**new_order, "updated_at": told(now)}
 
 
-def edited(order: Order, given: Mapping[str, Any], now: datetime) -> Order:
+def edited(order: Order, arguments: Mapping[str, Any], now: datetime) -> Order:
     """`remove` pieces of the first line, which is a refund without money; else `add` an item."""
     order = copy.deepcopy(order)
-    if pieces := int(given.get("remove", 0)):
+    if pieces := int(arguments.get("remove", 0)):
         _take_off(order, pieces, told(now), {"restock": "no_restock", "money": ""})
     else:
-        _add(order, given.get("add") or {"sku": "MUG", "quantity": 1})
+        _add(order, arguments.get("add") or {"sku": "MUG", "quantity": 1})
     return _summed(order)
 
 
@@ -135,7 +135,7 @@ def cancelled(order: Order, now: datetime) -> Order:
     return _summed(order)
 
 
-def refunded(order: Order, given: Mapping[str, Any], now: datetime) -> Order:
+def refunded(order: Order, arguments: Mapping[str, Any], now: datetime) -> Order:
     """Return the order after `pieces` of the first line were given back.
 
     `restock` is return, no_restock, cancel or legacy_restock; `shipping` is refunded on request;
@@ -148,13 +148,13 @@ def refunded(order: Order, given: Mapping[str, Any], now: datetime) -> Order:
     order = copy.deepcopy(order)
     if not order["line_items"][0]["current_quantity"]:
         raise ControlError("Nothing of the first line is left to give back")
-    _take_off(order, int(given.get("pieces", 1)), told(now), given)
-    left = any(item["current_quantity"] for item in order["line_items"])
-    order["financial_status"] = "partially_refunded" if left else "refunded"
+    _take_off(order, int(arguments.get("pieces", 1)), told(now), arguments)
+    has_pieces = any(item["current_quantity"] for item in order["line_items"])
+    order["financial_status"] = "partially_refunded" if has_pieces else "refunded"
     return _summed(order)
 
 
-def exchanged(order: Order, given: Mapping[str, Any], now: datetime) -> Order:
+def exchanged(order: Order, arguments: Mapping[str, Any], now: datetime) -> Order:
     """Return the order after `pieces` of the item at place `line` were exchanged for `add`.
 
     The first line is 1. Shopify adds the new item to the order itself and applies the value of the
@@ -164,29 +164,29 @@ def exchanged(order: Order, given: Mapping[str, Any], now: datetime) -> Order:
     https://help.shopify.com/en/manual/orders/refunds-returns/exchanges).
     """
     order = copy.deepcopy(order)
-    at, items = int(given.get("line", 1)), order["line_items"]
+    at, items = int(arguments.get("line", 1)), order["line_items"]
     if not 0 < at <= len(items) or not items[at - 1]["current_quantity"]:
         raise ControlError("Nothing of this line is left to exchange")
     item = items[at - 1]
-    _take_off(order, int(given.get("pieces", 1)), told(now), {"money": ""}, item)
+    _take_off(order, int(arguments.get("pieces", 1)), told(now), {"money": ""}, item)
     refund = order["refunds"][-1]
-    _add(order, given.get("add") or {"sku": "MUG", "quantity": 1})
+    _add(order, arguments.get("add") or {"sku": "MUG", "quantity": 1})
     returns = order.setdefault("returns", [])
     returns.append(_returned(order, len(returns) + 1, refund, order["line_items"][-1]))
-    rest = -_balance(order, returns[-1])
-    if rest > 0:
+    refund_amount = -_balance(order, returns[-1])
+    if refund_amount > 0:
         move = {"id": refund["id"] + 2, "kind": "refund", "status": "success", "currency": "MYR"}
-        move |= {"amount": str(rest), "test": order["test"], "created_at": told(now)}
+        move |= {"amount": str(refund_amount), "test": order["test"], "created_at": told(now)}
         refund["transactions"] = [{**move, "processed_at": told(now)}]
         order["financial_status"] = "partially_refunded"
-    owed = Decimal(order.get("total_outstanding", "0.00")) - min(rest, ZERO)
+    owed = Decimal(order.get("total_outstanding", "0.00")) - min(refund_amount, ZERO)
     order["total_outstanding"] = f"{owed:.2f}"
     if owed:
         order["financial_status"] = "partially_paid"
     if order["fulfillment_status"]:
         order["fulfillment_status"] = "partial"
     order = _summed(order)
-    return paid(order) if given.get("paid", True) else order
+    return paid(order) if arguments.get("paid", True) else order
 
 
 def paid(order: Order) -> Order:
@@ -202,12 +202,12 @@ def payments(order: Order) -> list[Decimal]:
     The latest balances may still be owed.
     """
     returns = order.get("returns", [])
-    new = {one["line_item"]["id"] for each in returns for one in each[_NEW]}
+    new = {item["line_item"]["id"] for exchange in returns for item in exchange[_NEW]}
     first = copy.deepcopy(order)
     first["line_items"] = [item for item in order["line_items"] if item["id"] not in new]
     owed, balances = Decimal(order.get("total_outstanding", "0.00")), []
-    for one in reversed(returns):
-        balance = max(_balance(order, one), ZERO)
+    for exchange in reversed(returns):
+        balance = max(_balance(order, exchange), ZERO)
         balances.append(balance - min(balance, owed))
         owed -= min(balance, owed)
     later = [balance for balance in reversed(balances) if balance]
@@ -220,15 +220,15 @@ def sold(order: Order) -> dict[str, int]:
     Refunded pieces are in stock if they came back (return) or were never sent (cancel), otherwise
     not.
     """
-    found: Counter[str] = Counter()
+    pieces: Counter[str] = Counter()
     skus = {item["id"]: item["sku"] for item in order["line_items"]}
     for item in order["line_items"]:
-        found[item["sku"]] += item["quantity"]
+        pieces[item["sku"]] += item["quantity"]
     for refund in order["refunds"]:
         for line in refund["refund_line_items"]:
             if line["restock_type"] in ("return", "cancel"):
-                found[skus[line["line_item_id"]]] -= line["quantity"]
-    return found
+                pieces[skus[line["line_item_id"]]] -= line["quantity"]
+    return pieces
 
 
 def told(moment: datetime) -> str:
@@ -241,16 +241,16 @@ def _shipping(order_id: int, price: str) -> list[dict[str, Any]]:
     return [{**line, "price": price, "discount_allocations": [], "tax_lines": []}]
 
 
-def _add(order: Order, given: Mapping[str, Any]) -> None:
-    known = {sku: (name, price) for sku, name, price in GOODS}
-    sku = str(given.get("sku", "MUG"))
-    name, price = known.get(sku, (sku, "10.00"))
-    at, count = len(order["line_items"]) + 1, int(given.get("quantity", 1))
-    price, off = str(given.get("price", price)), Decimal(str(given.get("discount", "0.00")))
+def _add(order: Order, addition: Mapping[str, Any]) -> None:
+    products = {sku: (name, price) for sku, name, price in GOODS}
+    sku = str(addition.get("sku", "MUG"))
+    name, price = products.get(sku, (sku, "10.00"))
+    at, count = len(order["line_items"]) + 1, int(addition.get("quantity", 1))
+    price, off = str(addition.get("price", price)), Decimal(str(addition.get("discount", "0.00")))
     item = {
         "id": order["id"] * 100 + at,
         "sku": sku,
-        "name": str(given.get("name", name)),
+        "name": str(addition.get("name", name)),
         "variant_id": 44_872_881_439_000 + at,
         "gift_card": False,
         "quantity": count,
@@ -261,24 +261,29 @@ def _add(order: Order, given: Mapping[str, Any]) -> None:
     amount = Decimal(price) * count - off
     tax = amount * RATE / (1 + RATE) if order["taxes_included"] else amount * RATE
     lines = [{"title": "SST", "price": str(tax.quantize(CENT)), "rate": float(RATE)}]
-    order["line_items"].append({**item, "tax_lines": lines if given.get("taxed", True) else []})
+    order["line_items"].append({**item, "tax_lines": lines if addition.get("taxed", True) else []})
 
 
 def _take_off(
     order: Order,
     pieces: int,
     moment: str,
-    given: Mapping[str, Any],
+    arguments: Mapping[str, Any],
     item: dict[str, Any] | None = None,
 ) -> None:
-    """Add a refund of pieces; `given` is as in `refunded`, with a blank `money` for none."""
-    restock, status = str(given.get("restock", "return")), str(given.get("money", "success"))
-    shipping, adjusted = bool(given.get("shipping")), given.get("shipping") == "adjustment"
+    """Add a refund of pieces; `arguments` are as in `refunded`, with a blank `money` for none."""
+    restock, status = (
+        str(arguments.get("restock", "return")),
+        str(arguments.get("money", "success")),
+    )
+    shipping, adjusted = bool(arguments.get("shipping")), arguments.get("shipping") == "adjustment"
     item = item or order["line_items"][0]
     pieces = min(pieces, item["current_quantity"])
     part = Decimal(pieces) / item["quantity"]
-    whole = Decimal(item["price"]) * item["quantity"] - _sum(item["discount_allocations"], "amount")
-    net = (whole * part).quantize(CENT)
+    full_amount = Decimal(item["price"]) * item["quantity"] - _sum(
+        item["discount_allocations"], "amount"
+    )
+    net = (full_amount * part).quantize(CENT)
     tax = (_sum(item["tax_lines"], "price") * part).quantize(CENT)
     item["current_quantity"] -= pieces
     refund_id = order["id"] * 10 + 5_000 + len(order["refunds"])
@@ -289,7 +294,9 @@ def _take_off(
     given_back = {"kind": "shipping_refund", "reason": "Shipping refund"}
     given_back |= {"amount": str(-extra), "tax_amount": "0.00"}
     sent = {"id": refund_id + 3, "subtotal_amount_set": _both(extra), "tax_amount_set": _both(ZERO)}
-    sent_lines = [{**sent, "shipping_line": one} for one in order["shipping_lines"][:1]]
+    sent_lines = [
+        {**sent, "shipping_line": shipping_line} for shipping_line in order["shipping_lines"][:1]
+    ]
     move = {"id": refund_id + 2, "kind": "refund", "status": status, "currency": "MYR"}
     move |= {"amount": str(back + extra), "test": order["test"], "created_at": moment}
     order["refunds"].append(
@@ -307,12 +314,14 @@ def _take_off(
     )
 
 
-def _balance(order: Order, given: Mapping[str, Any]) -> Decimal:
+def _balance(order: Order, exchange: Mapping[str, Any]) -> Decimal:
     """Return what the new item of an exchange costs more than the returned goods, with tax."""
-    (new,) = (one["line_item"]["id"] for one in given[_NEW])
-    item = next(one for one in order["line_items"] if one["id"] == new)
-    (refund_id,) = (one["id"] for one in given["refunds"])
-    (back,) = next(one for one in order["refunds"] if one["id"] == refund_id)["refund_line_items"]
+    (new,) = (item["line_item"]["id"] for item in exchange[_NEW])
+    item = next(item for item in order["line_items"] if item["id"] == new)
+    (refund_id,) = (refund["id"] for refund in exchange["refunds"])
+    (back,) = next(refund for refund in order["refunds"] if refund["id"] == refund_id)[
+        "refund_line_items"
+    ]
     price: Decimal = Decimal(item["price"]) * int(item["quantity"])
     price -= _sum(item["discount_allocations"], "amount") + Decimal(back["subtotal"])
     if not order["taxes_included"]:
@@ -343,12 +352,12 @@ def _article(item: Mapping[str, Any]) -> dict[str, Any]:
 
 def _both(amount: Decimal) -> dict[str, Any]:
     """Return an amount in the currencies of shop and buyer."""
-    told = {"amount": f"{amount:.2f}", "currency_code": "MYR"}
-    return {"shop_money": told, "presentment_money": told}
+    money = {"amount": f"{amount:.2f}", "currency_code": "MYR"}
+    return {"shop_money": money, "presentment_money": money}
 
 
 def _sum(parts: Sequence[Mapping[str, Any]], name: str) -> Decimal:
-    return sum((Decimal(one[name]) for one in parts), Decimal("0.00"))
+    return sum((Decimal(part[name]) for part in parts), Decimal("0.00"))
 
 
 def _summed(order: Order) -> Order:

@@ -14,20 +14,22 @@ from sandbox.simulators.woocommerce.api import FAULTS, ORDERS, Keys, WooBooks, W
 
 def main(arguments: list[str] | None = None) -> None:
     """Start the simulator."""
-    given = _parser().parse_args(arguments)
-    keys = Keys(hook=given.secret, consumer=given.consumer_key, secret=given.consumer_secret)
+    settings = _parser().parse_args(arguments)
+    keys = Keys(
+        hook=settings.secret, consumer=settings.consumer_key, secret=settings.consumer_secret
+    )
     shop = WooCommerce(
-        WooBooks(withhold=0, seed=given.seed),
-        Ledger(given.ledger),
-        MachineClock(given.home),
-        to=given.to,
-        life=life_of(given),
+        WooBooks(withhold=0, seed=settings.seed),
+        Ledger(settings.ledger),
+        MachineClock(settings.home),
+        to=settings.to,
+        life=life_of(settings),
         keys=keys,
-        a_minute=given.calls_a_minute,
+        a_minute=settings.calls_a_minute,
     )
     key = f"{keys.hook}:{keys.consumer}:{keys.secret}"
-    told = {"orders": ORDERS, "webhooks_to": given.to, "secret": keys.hook, "key": key}
-    open_shop("woocommerce", given, shop, {**told, "faults": FAULTS})
+    announcement = {"orders": ORDERS, "webhooks_to": settings.to, "secret": keys.hook, "key": key}
+    open_shop("woocommerce", settings, shop, {**announcement, "faults": FAULTS})
 
 
 def _parser() -> ArgumentParser:

@@ -77,7 +77,7 @@ class WooBooks(ShopBooks):
         """Return the control acts; the webhook can be enabled again."""
         return {**super().acts(), "enable": self._enable}
 
-    def _enable(self, _given: Mapping[str, Any]) -> None:
+    def _enable(self, _body: Mapping[str, Any]) -> None:
         self.failures = 0
 
 
@@ -111,14 +111,14 @@ class WooCommerce(Shop):
         self._calls: Counter[datetime] = Counter()
 
     def changed(
-        self, act: str, order_id: int, order: Order | None, given: Mapping[str, Any]
+        self, act: str, order_id: int, order: Order | None, arguments: Mapping[str, Any]
     ) -> Order:
         """Return the order after an act."""
         if act == "create":
-            return created(order_id, self._seed, self.now(), given)
+            return created(order_id, self._seed, self.now(), arguments)
         if order is None:
             raise ControlError("No such order")
-        return changed(act, order, self.now(), given)
+        return changed(act, order, self.now(), arguments)
 
     def webhooks(self, act: str, order: Order) -> Sequence[Webhook]:
         """Return one webhook for each change; of a deleted order only its id."""
@@ -155,8 +155,8 @@ class WooCommerce(Shop):
         fault = request.headers.get("x-sim-fault") or self._asked_fault()
         reply = self.faulty(fault, request) or self._refused(request) or self._shown(request)
         line = {"at": self.now().isoformat(), "call": "asked", "path": request.path}
-        told = {"query": dict(request.query), "effect": "shown", "status": reply.status}
-        self.write({**line, **told, "fault": fault})
+        line_fields = {"query": dict(request.query), "effect": "shown", "status": reply.status}
+        self.write({**line, **line_fields, "fault": fault})
         return (replace(reply, cut="middle") if fault == "rest_cut" else reply), False
 
     def _headers(self, raw: bytes, event: str, secret: str) -> dict[str, str]:
@@ -182,9 +182,9 @@ class WooCommerce(Shop):
         if fault == "rest_html":
             page = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
             return Reply(status=502, content=page, headers={"Content-Type": "text/html"})
-        told = {"rest_error": (500, "internal_server_error"), "rest_refused": (401, _CANNOT)}
-        if fault in told:
-            status, code = told[fault]
+        replies = {"rest_error": (500, "internal_server_error"), "rest_refused": (401, _CANNOT)}
+        if fault in replies:
+            status, code = replies[fault]
             return _wrong(status, code, "There has been a critical error on this website.")
         if fault == "rest_forbidden":
             words = "The API key provided does not have read permissions."
@@ -200,23 +200,26 @@ class WooCommerce(Shop):
         self._calls[minute] += 1
         if self._a_minute and self._calls[minute] > self._a_minute:
             return self._too_many()
-        told = f"{self._keys.consumer}:{self._keys.secret}".encode()
-        if request.headers.get("authorization") != f"Basic {base64.b64encode(told).decode()}":
+        credentials = f"{self._keys.consumer}:{self._keys.secret}".encode()
+        if (
+            request.headers.get("authorization")
+            != f"Basic {base64.b64encode(credentials).decode()}"
+        ):
             return _wrong(401, _CANNOT, "Sorry, you cannot list resources.")
         if request.method != "GET" or not request.path.startswith(ORDERS):
             return _wrong(404, "rest_no_route", "No route was found matching the URL.")
         return None
 
     def _shown(self, request: Request) -> Reply:
-        number, *rest = request.path.removeprefix(ORDERS).strip("/").split("/")
+        number, *subpath = request.path.removeprefix(ORDERS).strip("/").split("/")
         if not number:
             return self._listed(request.query)
         order = self.books.orders.get(int(number)) if number.isdecimal() else None
         if order is None:
             return _wrong(404, "woocommerce_rest_shop_order_invalid_id", "Invalid ID.")
-        if not rest:
+        if not subpath:
             return Reply(status=200, content=json.dumps(shown(order), ensure_ascii=False).encode())
-        return _refunds_shown(order, rest, request.query)
+        return _refunds_shown(order, subpath, request.query)
 
     def _listed(self, query: Mapping[str, str]) -> Reply:
         try:
@@ -227,15 +230,15 @@ class WooCommerce(Shop):
         in_utc = after is None or query.get("dates_are_gmt") == "true"
         if not (page > 0 and 0 < most <= MOST and in_utc):
             return _wrong(400, "rest_invalid_param", "Invalid parameter(s)")
-        wanted = query.get("status", "any")
-        found = [one for one in self.books.orders.values() if _matches(one, wanted, after)]
-        found.sort(
-            key=lambda one: (one["date_modified_gmt"], one["id"]),
+        status = query.get("status", "any")
+        orders = [order for order in self.books.orders.values() if _matches(order, status, after)]
+        orders.sort(
+            key=lambda order: (order["date_modified_gmt"], order["id"]),
             reverse=query.get("order", "desc") != "asc",
         )
-        rows = [shown(one) for one in found[(page - 1) * most : page * most]]
-        pages = -(-len(found) // most)
-        headers = {"X-WP-Total": str(len(found)), "X-WP-TotalPages": str(pages)}
+        rows = [shown(order) for order in orders[(page - 1) * most : page * most]]
+        pages = -(-len(orders) // most)
+        headers = {"X-WP-Total": str(len(orders)), "X-WP-TotalPages": str(pages)}
         content = json.dumps(rows, ensure_ascii=False).encode()
         return Reply(status=200, content=content, headers=headers)
 
@@ -283,14 +286,14 @@ def _moment(text: str) -> datetime | None:
     return datetime.fromisoformat(text).replace(tzinfo=None) if text else None
 
 
-def _matches(order: Order, wanted: str, after: datetime | None) -> bool:
+def _matches(order: Order, status: str, after: datetime | None) -> bool:
     moment = _moment(order["date_modified_gmt"])
-    fits = order["status"] != "trash" if wanted == "any" else order["status"] == wanted
+    fits = order["status"] != "trash" if status == "any" else order["status"] == status
     return fits and (after is None or (moment is not None and moment > after))
 
 
-def created(order_id: int, seed: int, now: datetime, given: Mapping[str, Any]) -> Order:
-    """Return a new paid order; `given` may set lines (`sku`, `quantity`) and `fields`."""
+def created(order_id: int, seed: int, now: datetime, arguments: Mapping[str, Any]) -> Order:
+    """Return a new paid order; `arguments` may set lines (`sku`, `quantity`) and `fields`."""
     chance = random.Random(seed * 1_000_003 + order_id)  # noqa: S311 - can be repeated
     buyer, place = chance.choice(BUYERS), chance.choice(_PLACES)
     order: Order = {
@@ -309,7 +312,7 @@ def created(order_id: int, seed: int, now: datetime, given: Mapping[str, Any]) -
         "payment_method": chance.choice(("fpx", "card")),
         "payment_method_title": "Online banking",
         "transaction_id": f"tx-{order_id}",
-        "line_items": _wanted(given) or _bought(chance),
+        "line_items": _wanted(arguments) or _bought(chance),
         "shipping_lines": [_shipping(chance)],
         "fee_lines": _fees(chance),
         "coupon_lines": [{"id": 1, "code": "TEA10"}] if chance.random() < 0.2 else [],
@@ -317,7 +320,7 @@ def created(order_id: int, seed: int, now: datetime, given: Mapping[str, Any]) -
         "meta_data": [{"id": 1, "key": "is_vat_exempt", "value": "no"}],
     }
     _stamp(order, now, "created", "paid", "modified")
-    return summed({**order, **given.get("fields", {})})
+    return summed({**order, **arguments.get("fields", {})})
 
 
 def _billing(buyer: tuple[int, str, str, str, str], place: tuple[str, str, str]) -> dict[str, str]:
@@ -338,15 +341,15 @@ def _billing(buyer: tuple[int, str, str, str, str], place: tuple[str, str, str])
     }
 
 
-def _wanted(given: Mapping[str, Any]) -> list[dict[str, Any]]:
-    known = {sku: (name, price) for sku, name, price in GOODS}
-    found = []
-    for line in given.get("lines", ()):
-        name, price = known.get(line["sku"], (line["sku"], "10.00"))
-        told = {"product_id": 93, "variation_id": 0, "quantity": int(line.get("quantity", 1))}
-        each = str(line.get("price", price))
-        found.append({"name": name, "sku": line["sku"], "_each": each, **told})
-    return found
+def _wanted(arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
+    products = {sku: (name, price) for sku, name, price in GOODS}
+    lines = []
+    for line in arguments.get("lines", ()):
+        name, price = products.get(line["sku"], (line["sku"], "10.00"))
+        fields = {"product_id": 93, "variation_id": 0, "quantity": int(line.get("quantity", 1))}
+        unit_price = str(line.get("price", price))
+        lines.append({"name": name, "sku": line["sku"], "_each": unit_price, **fields})
+    return lines
 
 
 def _bought(chance: random.Random) -> list[dict[str, Any]]:
@@ -359,15 +362,15 @@ def _shipping(chance: random.Random) -> dict[str, Any]:
     free = chance.random() < 0.3
     word, total = ("free_shipping", "0.00") if free else ("flat_rate", "8.00")
     title = "Free shipping" if free else "Post"
-    told = {"total_tax": "0.00", "taxes": [], "meta_data": []}
-    return {"id": 400, "method_title": title, "method_id": word, "total": total, **told}
+    tax_fields = {"total_tax": "0.00", "taxes": [], "meta_data": []}
+    return {"id": 400, "method_title": title, "method_id": word, "total": total, **tax_fields}
 
 
 def _fees(chance: random.Random) -> list[dict[str, Any]]:
     if chance.random() > 0.15:
         return []
-    told = {"tax_class": "", "tax_status": "none", "total_tax": "0.00", "taxes": []}
-    return [{"id": 500, "name": "Gift wrapping", "amount": "3.00", "total": "3.00", **told}]
+    tax_fields = {"tax_class": "", "tax_status": "none", "total_tax": "0.00", "taxes": []}
+    return [{"id": 500, "name": "Gift wrapping", "amount": "3.00", "total": "3.00", **tax_fields}]
 
 
 def _stamp(order: Order, at: datetime, *names: str) -> None:
@@ -377,21 +380,21 @@ def _stamp(order: Order, at: datetime, *names: str) -> None:
         order[f"date_{name}"] = utc.astimezone(HERE).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def changed(act: str, order: Order, now: datetime, given: Mapping[str, Any]) -> Order:
+def changed(act: str, order: Order, now: datetime, arguments: Mapping[str, Any]) -> Order:
     """Return the order after an act, modified at least a second later than before."""
-    made: Order = {**order, "line_items": [dict(one) for one in order["line_items"]]}
+    new_order: Order = {**order, "line_items": [dict(item) for item in order["line_items"]]}
     before = datetime.fromisoformat(order["date_modified_gmt"]).replace(tzinfo=UTC)
-    _ACTS[act](made, given)
-    made = summed({**made, **given.get("fields", {})}) if act == "edit" else made
-    made.update(given.get("fields", {}) if act != "edit" else {})
-    _stamp(made, max(now, before + LATER), "modified")
-    if act == "refund" and not given.get("delete"):
-        newest = {**made["_refunds"][-1]}
-        newest |= {f"date_created{at}": made[f"date_modified{at}"] for at in ("", "_gmt")}
-        made["_refunds"] = [*made["_refunds"][:-1], newest]
+    _ACTS[act](new_order, arguments)
+    new_order = summed({**new_order, **arguments.get("fields", {})}) if act == "edit" else new_order
+    new_order.update(arguments.get("fields", {}) if act != "edit" else {})
+    _stamp(new_order, max(now, before + LATER), "modified")
+    if act == "refund" and not arguments.get("delete"):
+        newest = {**new_order["_refunds"][-1]}
+        newest |= {f"date_created{at}": new_order[f"date_modified{at}"] for at in ("", "_gmt")}
+        new_order["_refunds"] = [*new_order["_refunds"][:-1], newest]
     if act == "complete":
-        _stamp(made, max(now, before + LATER), "completed")
-    return made
+        _stamp(new_order, max(now, before + LATER), "completed")
+    return new_order
 
 
 def summed(order: Order) -> Order:
@@ -402,8 +405,8 @@ def summed(order: Order) -> Order:
     items = [Decimal(line["total"]) for line in order["line_items"]]
     before = [Decimal(line["subtotal"]) for line in order["line_items"]]
     taxes = [Decimal(line["total_tax"]) for line in order["line_items"]]
-    shipping = sum((Decimal(one["total"]) for one in order["shipping_lines"]), Decimal())
-    fees = sum((Decimal(one["total"]) for one in order["fee_lines"]), Decimal())
+    shipping = sum((Decimal(line["total"]) for line in order["shipping_lines"]), Decimal())
+    fees = sum((Decimal(line["total"]) for line in order["fee_lines"]), Decimal())
     tax = sum(taxes, Decimal())
     return {
         **order,
@@ -435,7 +438,7 @@ def _priced(line: dict[str, Any], place: int, off: Decimal) -> None:
     subtotal = (price * quantity).quantize(CENT, ROUND_HALF_UP)
     total = (subtotal * (1 - off)).quantize(CENT, ROUND_HALF_UP)
     tax = (total / 10).quantize(CENT, ROUND_HALF_UP)
-    told = {"id": RATE_ID, "total": _text(tax), "subtotal": _text(tax)}
+    tax_entry = {"id": RATE_ID, "total": _text(tax), "subtotal": _text(tax)}
     line |= {
         "id": line.get("id", 300 + place),
         "tax_class": "",
@@ -443,7 +446,7 @@ def _priced(line: dict[str, Any], place: int, off: Decimal) -> None:
         "subtotal_tax": _text(tax),
         "total": _text(total),
         "total_tax": _text(tax),
-        "taxes": [told],
+        "taxes": [tax_entry],
         "meta_data": [],
         "price": float(total / quantity) if quantity else 0,
     }
@@ -455,7 +458,7 @@ def _text(amount: Decimal) -> str:
 
 def shown(order: Order) -> Order:
     """Return the order for a reply; internal fields begin with `_`."""
-    lines = [{n: v for n, v in one.items() if n[0] != "_"} for one in order["line_items"]]
+    lines = [{n: v for n, v in item.items() if n[0] != "_"} for item in order["line_items"]]
     return {n: v for n, v in order.items() if n[0] != "_"} | {"line_items": lines}
 
 
@@ -465,54 +468,58 @@ def sold(order: Order) -> dict[str, int]:
     A cancelled order has none; a refund adds pieces only where that was chosen, which the order
     never shows.
     """
-    found: Counter[str] = Counter()
-    for one in order["line_items"]:
-        found[one["sku"]] += one["quantity"]
+    pieces: Counter[str] = Counter()
+    for item in order["line_items"]:
+        pieces[item["sku"]] += item["quantity"]
     if order.get("_before", order["status"]) == "cancelled":
-        return dict.fromkeys(found, 0)
-    found.subtract(order.get("_restocked", {}))
-    return found
+        return dict.fromkeys(pieces, 0)
+    pieces.subtract(order.get("_restocked", {}))
+    return pieces
 
 
-def _edit(order: Order, given: Mapping[str, Any]) -> None:
-    if wanted := _wanted(given):
-        order["line_items"] = wanted
-    elif "fields" not in given:
+def _edit(order: Order, arguments: Mapping[str, Any]) -> None:
+    if lines := _wanted(arguments):
+        order["line_items"] = lines
+    elif "fields" not in arguments:
         order["line_items"][0]["quantity"] += 1
 
 
-def _complete(order: Order, given: Mapping[str, Any]) -> None:
-    del given
+def _complete(order: Order, arguments: Mapping[str, Any]) -> None:
+    del arguments
     order["status"] = "completed"
 
 
-def _cancel(order: Order, given: Mapping[str, Any]) -> None:
-    del given
+def _cancel(order: Order, arguments: Mapping[str, Any]) -> None:
+    del arguments
     order["status"] = "cancelled"
 
 
-def _refund(order: Order, given: Mapping[str, Any]) -> None:
+def _refund(order: Order, arguments: Mapping[str, Any]) -> None:
     """Give money back: an amount, or what lines cost (`sku`, `quantity`), or half of the rest. With
     `delete` the newest refund is deleted, as `DELETE /orders/ID/refunds/ID` does.
     """
-    if given.get("delete"):
+    if arguments.get("delete"):
         order["refunds"], order["_refunds"] = order["refunds"][:-1], order["_refunds"][:-1]
         return
-    back = sum((-Decimal(one["total"]) for one in order["refunds"]), Decimal())
-    left = Decimal(order["total"]) - back
+    back = sum((-Decimal(refund["total"]) for refund in order["refunds"]), Decimal())
+    open_amount = Decimal(order["total"]) - back
     key = 7000 + order["id"] * 10 + len(order["refunds"])
-    lines = [_refund_line(order, one, key, at) for at, one in enumerate(given.get("lines", ()))]
-    cost = -sum((Decimal(one["total"]) + Decimal(one["total_tax"]) for one in lines), Decimal())
-    whole = cost if lines and cost <= left else (left / 2).quantize(CENT, ROUND_HALF_UP)
-    amount = Decimal(str(given.get("amount", whole)))
-    if not 0 < amount <= left:
+    lines = [
+        _refund_line(order, item, key, at) for at, item in enumerate(arguments.get("lines", ()))
+    ]
+    cost = -sum((Decimal(line["total"]) + Decimal(line["total_tax"]) for line in lines), Decimal())
+    default_amount = (
+        cost if lines and cost <= open_amount else (open_amount / 2).quantize(CENT, ROUND_HALF_UP)
+    )
+    amount = Decimal(str(arguments.get("amount", default_amount)))
+    if not 0 < amount <= open_amount:
         raise ControlError("More than is left of the order")
-    told = {"id": key, "reason": "Broken cup"}
-    order["refunds"] = [*order["refunds"], {**told, "total": _text(-amount)}]
+    refund_head = {"id": key, "reason": "Broken cup"}
+    order["refunds"] = [*order["refunds"], {**refund_head, "total": _text(-amount)}]
     order["_refunds"] = [
         *order.get("_refunds", []),
         {
-            **told,
+            **refund_head,
             "amount": _text(amount),
             "refunded_by": 1,
             "refunded_payment": False,
@@ -523,21 +530,23 @@ def _refund(order: Order, given: Mapping[str, Any]) -> None:
             "fee_lines": [],
         },
     ]
-    if amount == left:
+    if amount == open_amount:
         order["status"] = "refunded"
-    if given.get("restock"):
-        pieces = given.get("lines") or [{"sku": s, "quantity": n} for s, n in sold(order).items()]
-        kept: Counter[str] = Counter()
-        kept.update(order.get("_restocked", {}))
-        for one in pieces:
-            kept[str(one["sku"])] += int(one.get("quantity", 1))
-        order["_restocked"] = dict(kept)
+    if arguments.get("restock"):
+        pieces = arguments.get("lines") or [
+            {"sku": s, "quantity": n} for s, n in sold(order).items()
+        ]
+        restocked: Counter[str] = Counter()
+        restocked.update(order.get("_restocked", {}))
+        for piece in pieces:
+            restocked[str(piece["sku"])] += int(piece.get("quantity", 1))
+        order["_restocked"] = dict(restocked)
 
 
-def _refund_line(order: Order, given: Mapping[str, Any], key: int, at: int) -> dict[str, Any]:
+def _refund_line(order: Order, item: Mapping[str, Any], key: int, at: int) -> dict[str, Any]:
     """Return a refunded goods line, with negative numbers and the id of the order's line."""
-    sold_line = next((one for one in order["line_items"] if one["sku"] == given["sku"]), None)
-    pieces = int(given.get("quantity", 1))
+    sold_line = next((line for line in order["line_items"] if line["sku"] == item["sku"]), None)
+    pieces = int(item.get("quantity", 1))
     if sold_line is None or not 0 < pieces <= sold_line["quantity"]:
         raise ControlError("Not so many of that were sold")
     share = Decimal(pieces) / sold_line["quantity"]
@@ -557,13 +566,13 @@ def _refund_line(order: Order, given: Mapping[str, Any], key: int, at: int) -> d
     }
 
 
-def _delete(order: Order, given: Mapping[str, Any]) -> None:
-    del given
+def _delete(order: Order, arguments: Mapping[str, Any]) -> None:
+    del arguments
     order["_before"], order["status"] = order["status"], "trash"
 
 
-def _restore(order: Order, given: Mapping[str, Any]) -> None:
-    del given
+def _restore(order: Order, arguments: Mapping[str, Any]) -> None:
+    del arguments
     if order["status"] != "trash":
         raise ControlError("It is not in the trash")
     order["status"] = order.pop("_before")
