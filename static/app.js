@@ -45,10 +45,13 @@
 
   /* a lost answer: the same request (same op) again */
   let failed = null;
-  const lost = (event) => {
-    failed = event.detail.elt;
-    byId("netbar").hidden = false;
-    say(byId("announce").dataset.lost);
+  const lost = ({ detail: { elt, xhr } }) => {
+    failed = elt;
+    const bar = byId("netbar"), words = bar.querySelector("span");
+    const told = xhr?.status >= 500 && xhr.getResponseHeader("Content-Type")?.startsWith("text/plain"); /* a proxy answers HTML */
+    words.textContent = told ? xhr.responseText : byId("announce").dataset.lost;
+    bar.hidden = false;
+    say(words.textContent);
   };
   const retry = () => {
     byId("netbar").hidden = true;

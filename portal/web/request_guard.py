@@ -35,7 +35,7 @@ POLICY: Final = (
 
 UNSAFE: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
-SHOWN_IN_NOTICE: Final = frozenset({403, 404, 409, 413, 422, 429, 503})  # see static/app.js
+SHOWN_IN_NOTICE: Final = frozenset({403, 404, 409, 413, 422, 429})  # see static/app.js
 
 TICK: Final = "Clearpost-Tick"  # what a page asks unasked (static/app.js): nobody used it
 

@@ -4,8 +4,10 @@ import re
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
+import psycopg
 import pytest
 from sqlalchemy import inspect, select, update
+from sqlalchemy.exc import OperationalError
 
 from holding.db.models import Company, Hold, Membership, Person, Session
 from holding.holds.folding import fold_all
@@ -96,6 +98,42 @@ def test_a_list_that_cannot_be_renewed_says_so_and_stays(somebody: Open, served:
     page.evaluate("htmx.trigger(document.body, 'tick')")
     page.locator("#netbar").wait_for(state="hidden")
     farah.said.clear()  # the lost request is what was asked for
+
+
+def test_an_outage_of_the_database_is_told_in_the_words_of_its_page_and_goes_away(
+    somebody: Open, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    farah = somebody("farah")
+    page = farah.page
+    for address in ("/c", "/c/kedai/holding"):
+        farah.go(address)
+        bar, before = page.locator("#netbar"), page.inner_text("h1")
+        with monkeypatch.context() as broken:
+            broken.setattr(type(served.clock), "now", _away)
+            page.evaluate("htmx.trigger(document.body, 'tick')")
+            bar.get_by_text("The database cannot be reached.").wait_for()
+            assert "Nothing was lost, and nothing was sent." in page.inner_text("#announce")
+            assert page.inner_text("#notice") == ""
+            assert page.inner_text("h1") == before
+        page.evaluate("htmx.trigger(document.body, 'tick')")
+        bar.wait_for(state="hidden")
+
+
+def _away(_: object) -> None:
+    raise OperationalError("SELECT 1", {}, psycopg.OperationalError("connection refused"))
+
+
+def test_the_page_of_a_proxy_is_not_shown_as_words_of_the_portal(
+    somebody: Open, served: Served
+) -> None:
+    farah = somebody("farah")
+    page = farah.page
+    farah.go("/c")
+    html = {"content_type": "text/html", "body": "<h1>Bad gateway</h1>"}
+    page.route(ITSELF, lambda route: route.fulfill(status=502, **html))
+    page.evaluate("htmx.trigger(document.body, 'tick')")
+    page.locator("#netbar", has_text="Clearpost is not responding.").wait_for()
+    farah.said.clear()  # the refused request is what was asked for
 
 
 def test_whoever_was_signed_out_meanwhile_is_asked_to_sign_in(

@@ -92,3 +92,14 @@ def test_a_page_in_another_language_names_it_too(
     assert answer.status_code == 503
     assert "Pangkalan data tidak dapat dihubungi." in words
     assert AWAY not in words
+
+
+@pytest.mark.parametrize(("language", "title"), [("en", AWAY), ("ms", "Pangkalan data")])
+def test_a_part_of_a_page_says_the_same_as_text_for_its_bar(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, language: str, title: str
+) -> None:
+    break_database(monkeypatch, psycopg.OperationalError("connection refused"))
+    headers = {"HX-Request": "true", "HX-Target": "main", "Accept-Language": language}
+    answer = app.test_client().get("/c/kedai/", headers=headers)
+    assert (answer.status_code, answer.mimetype) == (503, "text/plain")
+    assert answer.get_data(as_text=True).startswith(title)
