@@ -5,7 +5,7 @@ The module is short because each value is saved by fixes.py, which is long alrea
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from typing import Any, Final
 
@@ -13,8 +13,11 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor
 from holding.access.operations import once
+from holding.db.models.rules import ALWAYS
 from holding.db.refusal import Refusal
-from holding.mappings import fixes
+from holding.db.together import answer
+from holding.mappings import fixes, preview
+from holding.mappings.entries import read_value, refuse_circle, refuse_wrong_kind
 from holding.platform.changes import lock_company
 
 NOTHING_ENTERED: Final = Refusal(
@@ -34,11 +37,12 @@ class EnteredValue:
 
 @dataclass(frozen=True, slots=True)
 class FilledForm:
-    """The entered values, their common reason, and the revision that the user saw."""
+    """The entered values, their common reason and first day, and the revision the user saw."""
 
     values: Sequence[EnteredValue]
     reason: str
     revision: int
+    since: date = ALWAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,8 @@ def save_values(
 
     def fix(entered: EnteredValue) -> fixes.Fixed | Refusal:
         table, key, value = entered.table, entered.key, entered.value
-        fixed = fixes.fix(session, actor, table, key, value, form.reason, now, form.revision)
+        why, since = form.reason, form.since
+        fixed = fixes.fix(session, actor, table, key, value, why, now, form.revision, since=since)
         if isinstance(fixed, Refusal):
             rejected_causes.append(entered.cause_id)
         return fixed
@@ -69,11 +74,38 @@ def save_values(
         return fixes.apply_together(session, (partial(fix, entered) for entered in form.values))
 
     entries = [[entered.table, entered.key, entered.value] for entered in form.values]
-    request = ("mapping.fill_in", entries, form.reason)
+    request = ("mapping.fill_in", entries, form.reason, str(form.since))
     saved = once(session, actor, op, asked=request, now=now, act=act, read=_read_answer)
     if isinstance(saved, Refusal) and rejected_causes:
         return Rejected(rejected_causes[0], saved)
     return saved
+
+
+def preview_values(
+    session: Session,
+    company_id: int,
+    values: Sequence[EnteredValue],
+    since: date,
+    now: datetime,
+) -> preview.Effect | Rejected:
+    """Return what saving these values would do, or the first value that cannot be saved."""
+    tables = answer(session, preview.asked_maps(company_id))
+    judge = preview.active_program(session, company_id)
+    edits = []
+    for entered in values:
+        table = tables.get(entered.table)
+        if table is None:  # the rules changed meanwhile; saving refuses it
+            continue
+        parsed = read_value(table.kind, entered.value)
+        if isinstance(parsed, Refusal):
+            return Rejected(entered.cause_id, parsed)
+        refusal = refuse_wrong_kind(judge.ruleset if judge else None, table, parsed)
+        refusal = refusal or refuse_circle(session, table, entered.key, parsed)
+        if refusal:
+            return Rejected(entered.cause_id, refusal)
+        edits.append(preview.Edit(entered.table, entered.key, parsed, since))
+    maps = preview.KnownMaps(tables)
+    return preview.preview_edits(session, company_id, edits, now, maps=maps)
 
 
 def _read_answer(stored: Mapping[str, Any]) -> fixes.Together:

@@ -37,6 +37,7 @@ ACTIONS: Final[Mapping[str, frozenset[str]]] = {
     "mappings.fix mappings.save_all mappings.save_entry mappings.accept_merge": MAPPERS,
     "mappings.refuse_merge mappings.give_list mappings.look mappings.accept_exact": MAPPERS,
     "mappings.remove_entry mappings.preview_exact mappings.upload_workbook": MAPPERS,
+    "mappings.preview_all": MAPPERS,
     "mappings.save_workbook connections.rates": MAPPERS,
     "connections.pause connections.resume connections.end_restore": OPERATORS,
     "connections.sync connections.daily": OPERATORS,

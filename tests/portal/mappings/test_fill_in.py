@@ -9,6 +9,7 @@ import pytest
 from holding.db.database import Database
 from holding.db.refusal import Refusal
 from holding.mappings import fixes
+from portal.mappings import fill_in_pages
 from tests.portal.reading import cause, one, plain
 
 pytestmark = pytest.mark.sqlite
@@ -61,6 +62,86 @@ def test_one_wrong_value_saves_none_and_is_named_at_its_field(
     assert "“12” is not a conversion." in plain(page)
     assert 'value="AB-100"' in page, "what was entered stays"
     assert one(database, ENTRIES) == before
+
+
+def test_a_preview_says_what_saving_would_do_and_saves_nothing(
+    visit: Callable[..., Any], database: Database, causes: dict[str, str]
+) -> None:
+    farah, before = visit("farah"), one(database, ENTRIES)
+    filled = {**form_of(farah.text(FILL)), causes["item"]: "TEA-1", "reason": "as counted"}
+    for where in ({"target": "fillpreview"}, {}):
+        page = farah.post(f"{FILL}/preview", filled, status=200, **where)
+        told = plain(page.get_data(as_text=True))
+        assert "4 records · RM 776.00" in told
+        assert "3 records become ready RM 576.00" in told
+        assert "1 stays on hold: adds_up" in told
+    assert 'value="TEA-1"' in page.get_data(as_text=True), "what was entered stays"
+    assert one(database, ENTRIES) == before
+
+
+@pytest.mark.parametrize(
+    ("value", "since", "field"),
+    [("12", "", "unit"), ("", "", "values"), ("12 PCS", "soon", "since")],
+)
+def test_a_preview_of_a_wrong_form_names_the_field(
+    visit: Callable[..., Any], causes: dict[str, str], value: str, since: str, field: str
+) -> None:
+    farah = visit("farah")
+    filled = {**form_of(farah.text(FILL)), causes["unit"]: value, "since": since}
+    answer = farah.post(f"{FILL}/preview", filled, target="fillpreview", status=422)
+    assert answer.headers["HX-Retarget"] == "#fillin"
+    assert f'id="{causes.get(field, field)}_err"' in answer.get_data(as_text=True)
+
+
+@pytest.mark.parametrize(("since", "stored"), [("2026-11-01", "2026-11-01"), ("", "0001-01-01")])
+def test_the_mappings_count_from_the_entered_day(
+    visit: Callable[..., Any],
+    database: Database,
+    causes: dict[str, str],
+    since: str,
+    stored: str,
+) -> None:
+    farah = visit("farah")
+    form = {**form_of(farah.text(FILL)), causes["item"]: "TEA-1", "reason": "as counted"}
+    answer = farah.post(FILL, {**form, "since": since}, status=303)
+    first_day = f", counting from {since}" if since else ""
+    assert f"1 mapping saved{first_day}." in plain(farah.text(answer.location))
+    day = "SELECT valid_from FROM mapping_entry WHERE key = 'AB-100 '"
+    assert str(one(database, day)) == stored
+
+
+@pytest.mark.parametrize("since", ["soon", "1999-12-31"])
+def test_a_day_from_which_nothing_can_count_is_refused_at_its_field(
+    visit: Callable[..., Any], database: Database, causes: dict[str, str], since: str
+) -> None:
+    farah, before = visit("farah"), one(database, ENTRIES)
+    form = {**form_of(farah.text(FILL)), causes["item"]: "TEA-1", "reason": "as counted"}
+    page = farah.post(FILL, {**form, "since": since}, status=422).get_data(as_text=True)
+    assert 'id="since_err"' in page
+    assert f'value="{since}"' in page
+    assert one(database, ENTRIES) == before
+
+
+def test_more_values_than_one_form_has_follow_on_the_next(
+    visit: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, database: Database
+) -> None:
+    everything = form_of(visit("farah").text(FILL))["cause"]
+    assert len(everything) == 3
+    monkeypatch.setattr(fill_in_pages, "AT_ONCE", 2)
+    farah = visit("farah")
+    page = farah.text(FILL)
+    assert "3 values are missing; one form has 2. Saving leads to the next ones" in plain(page)
+    form = form_of(page)
+    assert form["cause"] == everything[:2]
+    value = f"value_{everything[0]}"
+    answer = farah.post(FILL, {**form, value: "TEA-1", "reason": "as counted"}, status=303)
+    page = farah.text(answer.location)
+    assert "1 mapping saved." in plain(page)
+    assert "These are the last values." in plain(page)
+    assert form_of(page)["cause"] == everything[2:]
+    assert f'href="{FILL}"' in page, "back to the first"
+    beyond = form_of(farah.text(f"{FILL}?after=0:{10**9}"))
+    assert beyond["cause"], "an empty rest leads to the first"
 
 
 @pytest.mark.parametrize(
