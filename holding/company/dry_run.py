@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from connectors.transport.http import Clock
 from holding.access.actors import Actor, may
 from holding.db.database import Database
-from holding.db.models import Company, Connection, Record
+from holding.db.models import Company, Connection, Delivery, Record, Upload
 from holding.db.models.columns import RecordState
 from holding.db.refusal import Refusal, Sums, added, plural
 from holding.evaluation.batch import Claimed, Plan, WantedHold
@@ -53,7 +53,7 @@ class Count:
 class CauseCount:
     """A cause that holds records; a record with two causes is counted at each.
 
-    `number` and `message` are its first record's, `code` is the hold's.
+    `number`, `message` and `record_id` are its first record's, `code` is the hold's.
     """
 
     label: str
@@ -63,6 +63,7 @@ class CauseCount:
     code: str
     number: str
     message: str
+    record_id: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,11 +82,22 @@ class RecordSeen:
     causes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """Work that may still change a count of records: records of other days that are being checked,
+    and arrivals (deliveries and confirmed files) that are not read into records yet.
+    """
+
+    records: int
+    arrivals: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DryRun:
     """The records of these days: `groups` (ready, held, waiting, ignored, reference) add up to
     `all`; the causes of those held; the first documents; each record. `left_out`: records beyond
     the limit, and `left_days` the first and the last day of these, where they have one.
+    `unfinished`: work that may still add records to these days.
     """
 
     first: date
@@ -97,6 +109,7 @@ class DryRun:
     records: Sequence[RecordSeen]
     left_out: int
     left_days: tuple[date, date] | None = None
+    unfinished: Unfinished = Unfinished(0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +221,33 @@ def rehearsed(
         mine = [plan for plan in plans if _is_within(plan, first, last)]
         seen = _seen(session, mine)
         found = _summed(mine, teams, first, last, len(there) - len(taken))
-    return replace(found, records=seen, left_days=days), revision
+        unfinished = _unfinished(session, company_id, first, last, now)
+    return replace(found, records=seen, left_days=days, unfinished=unfinished), revision
+
+
+def count_arrivals(session: Session, company_id: int) -> int:
+    """Return how many deliveries and confirmed files are not read into records yet."""
+    deliveries = select(func.count()).where(
+        Delivery.company_id == company_id, Delivery.due_at.is_not(None)
+    )
+    files = select(func.count()).where(
+        Upload.company_id == company_id,
+        Upload.due_at.is_not(None),
+        Upload.confirmed_at.is_not(None),
+    )
+    return session.scalars(select(deliveries.scalar_subquery() + files.scalar_subquery())).one()
+
+
+def _unfinished(
+    session: Session, company_id: int, first: date, last: date, now: datetime
+) -> Unfinished:
+    """Return the work that may still move records into these days.
+
+    The run evaluated records of these days itself; a record of another day may get a new date.
+    """
+    due = (Record.company_id == company_id, Record.due_at <= now, Record.version_id.is_not(None))
+    records = select(func.count()).where(*due, ~Record.doc_date.between(first, last))
+    return Unfinished(session.scalars(records).one(), count_arrivals(session, company_id))
 
 
 def _seen(session: Session, plans: Sequence[Plan]) -> tuple[RecordSeen, ...]:
@@ -288,6 +327,7 @@ def _summed(
             code=first_holds[cause].code,
             number=first_holds[cause].number or _number(held[0]),
             message=first_holds[cause].message,
+            record_id=_id(held[0]),
         )
         for cause, held in causes.items()
     ]

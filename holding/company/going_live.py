@@ -11,7 +11,7 @@ from sqlalchemy import Executable, Select, and_, case, func, select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import ACTS, Actor, may
-from holding.company.dry_run import LastDryRun, last_dry_run
+from holding.company.dry_run import LastDryRun, count_arrivals, last_dry_run
 from holding.connections.master_data import RATE
 from holding.db.bulk import Columns, of, whole_sum
 from holding.db.models import (
@@ -97,12 +97,16 @@ class Documents:
 
 @dataclass(frozen=True, slots=True)
 class FirstRun:
-    """What is ready to be sent when the company goes live; `to_check` records may still join it."""
+    """What is ready to be sent when the company goes live.
+
+    `to_check` records and the records of `to_read` deliveries and files may still join it.
+    """
 
     documents: Sequence[Documents]
     count: int
     money: Sums
     to_check: int
+    to_read: int
 
     @property
     def figure(self) -> int:
@@ -202,6 +206,7 @@ def first_run(session: Session, company_id: int, now: datetime) -> FirstRun:
         count=sum(counts.values()),
         money=total,
         to_check=session.scalars(due).one(),
+        to_read=count_arrivals(session, company_id),
     )
 
 

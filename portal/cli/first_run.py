@@ -110,6 +110,8 @@ def _run_json(run: "DryRun") -> Mapping[str, object]:
             for cause in run.causes
         ],
         "left_out": run.left_out,
+        "to_check": run.unfinished.records,
+        "to_read": run.unfinished.arrivals,
     }
 
 
@@ -133,6 +135,14 @@ def _run_lines(run: "DryRun", currency: str) -> list[str]:
         lines.append(
             f"    {cause.number}: {cause.message} (`{cause.code}`, {cause.team or 'no owner'})"
         )
+    if run.unfinished.records:
+        other_days = plural(
+            run.unfinished.records, "record of another day is", "records of other days are"
+        )
+        lines.append(f"  {other_days} still being checked: their dates may change.")
+    if run.unfinished.arrivals:
+        arrivals = plural(run.unfinished.arrivals, "delivery or file is", "deliveries or files are")
+        lines.append(f"  {arrivals} still being read: run it again in a moment.")
     if run.left_out:
         days = f": --from {run.left_days[0]} --to {run.left_days[1]}" if run.left_days else ""
         lines.append(f"  {plural(run.left_out, 'record was', 'records were')} not checked{days}")
@@ -210,6 +220,7 @@ def company_go_live(
                 "documents": planned_run.count,
                 "money": dict(planned_run.money),
                 "to_check": planned_run.to_check,
+                "to_read": planned_run.to_read,
                 "missing": "" if live or refusal is None else refusal.message,
             }
         )
@@ -258,6 +269,9 @@ def _first_run_lines(first: "FirstRun", currency: str) -> list[str]:
     if first.to_check:
         records_text = plural(first.to_check, "record is", "records are")
         lines.append(f"  {records_text} still being checked: it can grow until then.")
+    if first.to_read:
+        arrivals = plural(first.to_read, "delivery or file is", "deliveries or files are")
+        lines.append(f"  {arrivals} still being read: it can grow until then.")
     return lines
 
 

@@ -151,7 +151,8 @@ def _dry_run_page(
 ) -> Response:
     if g.company.live:
         return store.redirect_with_message(home_url(), f"{g.company.name} is live already.")
-    documents = done.documents if done else ()
+    documents, hidden = done.documents if done else (), filters.hidden_fields()
+    held_ids = [one.record_id for one in done.causes] if done else ()
     opened = {
         "opened": Step.DRY_RUN,
         "days": dry_run.proposed_days(store.reading(), g.company.id, g.now, g.company.zone),
@@ -162,7 +163,8 @@ def _dry_run_page(
         "next_steps": NEXT_STEPS,
         "otherwise": LOOK,
         "listed": done.records[:SHOWN] if done else (),
-        "hidden": () if filters.sees_personal() else actors.PERSONAL_FIELDS,
+        "hidden": hidden,
+        "hide": actors.hiding_each(store.reading(), held_ids, hidden),
         "amounts": [in_currency(one.amount, one.currency) for one in documents],
         "files": _files(done),
         "titles": [_titles(one.target, one.document) for one in documents],

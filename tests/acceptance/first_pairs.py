@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import requests
 
 from tests.acceptance.from_nothing import ZONE, Desk, last_month
-from tests.acceptance.product import SIMULATOR_KEY, Product, item, order
+from tests.acceptance.product import SIMULATOR_KEY, Product, item, order, until
 from tests.support.simulator import ledger_lines
 
 HOOK_SECRET = "woo-hook-demo-4Kd8"
@@ -109,8 +109,13 @@ class WooToQuickBooks(Books):
         desk.looked("missing")
         desk.press("#toexact", "**/mappings/exact")
         desk.looked("exact")
-        told = desk.page.inner_text("main")
-        assert "4 of 4 missing values match exactly" in told, told
+
+        def listed() -> bool:
+            """QuickBooks' lists are read in the background."""
+            page = desk.go(f"{desk.base}/mappings/exact")
+            return "4 of 4 missing values match exactly" in page.inner_text("main")
+
+        until(listed, "exact matches of all values")
         desk.page.fill("#reason", "As QuickBooks lists them")
         desk.page.click("#acceptexact")
         desk.page.wait_for_selector("text=4 mappings accepted.")

@@ -267,7 +267,7 @@ def rehearse(mei: Desk) -> None:
     """Last month without sending, and the day from which documents are sent."""
     page = mei.step("dry_run")
     page.click("#startdryrun")
-    page.wait_for_selector("#dryrun")
+    page.wait_for_selector("#dryrun #h_result")
     mei.looked("dryrun")
     told = " ".join(page.inner_text("#dryrun").split())
     assert "Ready to post 1" in told, told
@@ -288,7 +288,7 @@ def go_live(mei: Desk) -> None:
         told = mei.page.inner_text("main")
         return "1 document" in told and "still being checked" not in told
 
-    until(ready, "the first run", 40)
+    until(ready, "the first run")
     mei.looked("golive")
     mei.page.click("#golive")
     mei.page.wait_for_selector(f"text={mei.name} is live.")

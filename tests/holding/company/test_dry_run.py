@@ -9,14 +9,26 @@ from sqlalchemy import func, select, update
 
 from holding.access.actors import Actor
 from holding.company import dry_run, going_live
-from holding.company.dry_run import Count, DryRun
+from holding.company.dry_run import Count, DryRun, Unfinished
 from holding.db.database import Database
-from holding.db.models import Company, Evaluation, Event, Hold, Posting, Record
+from holding.db.models import (
+    Company,
+    Delivery,
+    Evaluation,
+    Event,
+    Hold,
+    Posting,
+    Record,
+    Upload,
+)
+from holding.db.models.columns import UploadState
 from holding.db.refusal import Refusal
 from tests.holding.shop import Shop, open_shop, order
 from tests.support.clock import SetClock
+from tests.support.factories import connection_named
 
 FIRST, LAST = date(2026, 11, 1), date(2026, 11, 30)
+FILE = {"name": "sales.csv", "sha256": "0" * 64, "state": UploadState.IMPORTING}
 
 
 @pytest.fixture
@@ -135,6 +147,28 @@ def test_what_is_left_out_is_of_whole_days_that_are_named(
     assert last is not None
     assert last.left_out == 2
     assert told.body["say"].endswith("Nothing was sent. 2 records were not checked.")
+
+
+def test_work_that_may_still_change_the_figures_is_counted(shop: Shop) -> None:
+    """A record of these days is judged by the run itself; of another day it may get a new date."""
+    shop.receive(order("SO-1"), order("SO-2", ordered_on="2026-10-31"))
+    assert run(shop).unfinished == Unfinished(1, 0), "nothing was checked yet"
+    shop.judge()
+    assert run(shop).unfinished == Unfinished(0, 0)
+    with shop.database.write() as session:
+        session.execute(update(Record).values(due_at=shop.now))
+        session.execute(update(Delivery).values(due_at=shop.now))
+    done = run(shop)
+    assert (done.all.records, done.unfinished) == (1, Unfinished(1, 1))
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_confirmed_file_that_is_not_imported_yet_is_counted(shop: Shop, asked: bool) -> None:
+    with shop.database.write() as session:
+        source = connection_named(session, shop.company, "netshop")
+        at = {"at": shop.now, "due_at": shop.now, "confirmed_at": shop.now if asked else None}
+        session.add(Upload(company_id=shop.company.id, source_id=source.id, **FILE, **at))
+    assert run(shop).unfinished == Unfinished(0, int(asked))
 
 
 @pytest.mark.parametrize(

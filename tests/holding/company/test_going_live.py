@@ -13,6 +13,7 @@ from holding.db.database import Database
 from holding.db.models import (
     Company,
     Connection,
+    Delivery,
     Event,
     Posting,
     Record,
@@ -269,6 +270,16 @@ def test_a_record_that_is_looked_at_again_another_day_is_not_being_checked(
     with shop.database.write() as session:
         session.execute(update(Record).values(due_at=due))
         assert going_live.first_run(session, shop.company.id, shop.now).to_check == count
+
+
+def test_what_is_not_read_into_records_yet_is_told_beside_the_first_run(shop: Shop) -> None:
+    shop.receive(order("SO-1"))
+    shop.judge()
+    with shop.database.write() as session:
+        assert going_live.first_run(session, shop.company.id, shop.now).to_read == 0
+        session.execute(update(Delivery).values(due_at=shop.now))
+        assert going_live.first_run(session, shop.company.id, shop.now).to_read == 1
+        assert going_live.first_run(session, shop.company.id + 1, shop.now).to_read == 0
 
 
 def target_passed(shop: Shop) -> None:
