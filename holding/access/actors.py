@@ -57,6 +57,7 @@ ACTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
         "record.read": frozenset(ROLES),
         "record.pii": frozenset({"finance", "approver", "auditor"}),
+        "record.names": frozenset({"finance", "approver", "auditor", "admin"}),
         "record.edit": frozenset({"finance"}),
         "hold.assign": frozenset({"finance", "approver"}),
         "hold.retry": frozenset({"finance", "approver"}),
@@ -85,6 +86,7 @@ ACT_LABELS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "record.read": "view records",
         "record.pii": "view personal data",
+        "record.names": "view names and tax numbers of customers",
         "record.edit": "correct values and document dates",
         "hold.assign": "assign, snooze and comment on holds",
         "hold.retry": "retry records",
@@ -231,6 +233,17 @@ PERSONAL = frozenset(NEUTRAL)
 
 PERSONAL_FIELDS = tuple(NEUTRAL_FIELDS)
 
+ALL_PERSONAL: Final = PERSONAL.union(PERSONAL_FIELDS)
+"""The personal fields of records and of documents."""
+
+IDENTIFYING: Final = frozenset(
+    {
+        *("customer_name", "tin", "registration"),
+        *("Customer", "CustomerTIN", "CustomerIDNumber", "DebtorName"),
+    }
+)
+"""The personal fields that identify a customer, as whoever maps customers must."""
+
 MASK = "•••"
 
 Hide = Callable[[str], str]
@@ -253,8 +266,8 @@ ROLE_LABELS: Final[Mapping[str, str]] = MappingProxyType(
 GROUPS: Final = (
     (
         "Records",
-        ("record.read", "record.pii", "record.edit", "hold.assign", "hold.retry", "upload",
-         "mapping.read", "mapping.fix"),
+        ("record.read", "record.names", "record.pii", "record.edit", "hold.assign", "hold.retry",
+         "upload", "mapping.read", "mapping.fix"),
     ),
     (
         "Documents",
@@ -581,34 +594,46 @@ def key_fault(secret: str) -> Refusal | None:
     return None
 
 
-def without_personal(body: Mapping[str, Any] | None, *, show: bool) -> Mapping[str, Any]:
-    """Return a record's content with its personal fields masked, unless they may be shown."""
-    content = body or {}
-    if show:
-        return content
-    return {k: MASK if k in PERSONAL and v is not None else v for k, v in content.items()}
+def hidden_fields(actor: Actor) -> frozenset[str]:
+    """Return the fields of records and documents that every page, file and API masks for a person.
 
-
-def hiding(session: Session, record_id: int, *, show: bool) -> Hide:
-    """Return a function that masks the personal values of a record in a sentence.
-
-    With `show` the sentence stays as it is.
+    The scopes of an API token neither grant nor deny personal data.
     """
-    hide = hiding_each(session, [record_id], show=show)
+    person = replace(actor, scopes=None)
+    if may(person, "record.pii") is None:
+        return frozenset()
+    return ALL_PERSONAL - IDENTIFYING if may(person, "record.names") is None else ALL_PERSONAL
+
+
+def without_personal(body: Mapping[str, Any] | None, hidden: Collection[str]) -> Mapping[str, Any]:
+    """Return a record's content with the hidden fields masked."""
+    content = body or {}
+    if not hidden:
+        return content
+    return {k: MASK if k in hidden and v is not None else v for k, v in content.items()}
+
+
+def hiding(session: Session, record_id: int, hidden: Collection[str]) -> Hide:
+    """Return a function that masks the values of a record's hidden fields in a sentence."""
+    hide = hiding_each(session, [record_id], hidden)
     return lambda text: hide(record_id, text)
 
 
-def hiding_each(session: Session, record_ids: Collection[int], *, show: bool) -> HideOf:
-    """Return a function that masks the personal values of one of many records in a sentence."""
-    if show or not record_ids:
+def hiding_each(session: Session, record_ids: Collection[int], hidden: Collection[str]) -> HideOf:
+    """Return a function that masks the hidden values of one of many records in a sentence."""
+    if not hidden or not record_ids:
         return lambda _, text: text
-    hides = {key: hider(found) for key, found in _values(session, record_ids).items()}
+    hides = {key: hider(found) for key, found in _values(session, record_ids, hidden).items()}
     return lambda key, text: hides[key](text) if key in hides else text
 
 
-def _values(session: Session, record_ids: Collection[int]) -> dict[int, set[str]]:
-    """Return record id -> its personal values, from all contents and documents, its listed name and
-    related mappings. The listed name remains where contents were deleted.
+def _values(
+    session: Session, record_ids: Collection[int], hidden: Collection[str]
+) -> dict[int, set[str]]:
+    """Return record id -> the values of its hidden fields, from all contents and documents.
+
+    A hidden name includes the listed name, which remains where contents were deleted, and the
+    names in related mappings.
     """
     ids = sorted(set(record_ids))
     planned = select(Posting.record_id, Posting.content)
@@ -618,15 +643,17 @@ def _values(session: Session, record_ids: Collection[int]) -> dict[int, set[str]
         bulk.among(Record.id, ids), Record.party != Record.party_key
     )
     values_by_record: dict[int, set[str]] = defaultdict(set)
-    for key, name in session.execute(listed_names):
-        values_by_record[key] |= _texts([name])
     for key, body in session.execute(bodies):
-        values_by_record[key] |= _texts((body or {}).get(name) for name in PERSONAL)
+        values_by_record[key] |= _texts((body or {}).get(name) for name in hidden)
     for documents in (planned, sent):
         of_records = documents.where(bulk.among(Posting.record_id, ids))
         for key, content in session.execute(of_records):
             fields = (content or {}).get("fields", {})
-            values_by_record[key] |= _texts(fields.get(name) for name in PERSONAL_FIELDS)
+            values_by_record[key] |= _texts(fields.get(name) for name in hidden)
+    if IDENTIFYING.isdisjoint(hidden):
+        return values_by_record
+    for key, name in session.execute(listed_names):
+        values_by_record[key] |= _texts([name])
     mapped_values = _told_by(session, ids, chain.from_iterable(values_by_record.values()))
     for values in values_by_record.values():
         values |= set().union(*(mapped_values.get(match_key(one), ()) for one in values))

@@ -79,7 +79,6 @@ _ABOUT_PARTIES: Final = (
     "currency",
 )
 
-_IDENTIFIES: Final = ("customer_name", "tin", "registration")
 
 _ABOUT_LINES: Final = ("name", "uom", "qty", "price", "discount", "tax")
 
@@ -377,19 +376,9 @@ class Waiting:
 
 
 def load_waiting_record(
-    session: Session,
-    company_id: int,
-    cause_id: int,
-    key: str,
-    *,
-    personal: bool,
-    names: bool = False,
+    session: Session, company_id: int, cause_id: int, key: str, hidden: Collection[str]
 ) -> Waiting | None:
-    """Return the newest record that waits for a cause, or None.
-
-    `personal`: the user may read names, numbers and addresses of customers. `names`: at least what
-    identifies a customer, because the user maps it.
-    """
+    """Return the newest record that waits for a cause, with its hidden fields masked, or None."""
     rows = session.execute(
         select(Record.number, Connection.name, Record.type, Record.external_id, Version.body)
         .join(Hold, Hold.record_id == Record.id)
@@ -402,9 +391,7 @@ def load_waiting_record(
     row = rows.first()
     if row is None:
         return None
-    body = dict(without_personal(row.body, show=personal))
-    if names:
-        body |= {name: row.body[name] for name in _IDENTIFIES if name in row.body}
+    body = without_personal(row.body, hidden)
     fields = _of_line(body, key) or _fields(body, _ABOUT_PARTIES)
     return Waiting(row.number, row.name, row.type, row.external_id, fields)
 

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from connectors.registry import insert_titles
-from holding.access.actors import Actor, Hide, changes, hiding, may, without_personal
+from holding.access.actors import ALL_PERSONAL, Actor, Hide, changes, hiding, may, without_personal
 from holding.access.operations import once
 from holding.access.people import names_of
 from holding.db.models import (
@@ -77,6 +77,11 @@ class Wanted:
     personal: bool
     redact: Redact
 
+    @property
+    def hidden(self) -> frozenset[str]:
+        """Return the personal fields that the packet masks."""
+        return frozenset() if self.personal else ALL_PERSONAL
+
 
 def collect_contents(
     session: Session, company: Mapping[str, str], row: record_rows.RecordRow, wanted: Wanted
@@ -84,7 +89,7 @@ def collect_contents(
     """Return the packet's contents except the events; `company` has code, name, zone and
     currency.
     """
-    hide = hiding(session, row.id, show=wanted.personal)
+    hide = hiding(session, row.id, wanted.hidden)
 
     def say(text: str) -> str:
         return hide(wanted.redact(text))
@@ -122,7 +127,7 @@ def collect_contents(
             for one in trace.timeline(session, row.id, wanted.now)
             if one.at <= wanted.now
         ],
-        "versions": _versions(session, row, say, personal=wanted.personal),
+        "versions": _versions(session, row, say, wanted.hidden),
         "postings": _postings(session, postings, say, personal=wanted.personal),
         "approvals": _approvals(session, ids, say),
         "pushes": _pushes(session, ids, personal=wanted.personal),
@@ -237,7 +242,7 @@ def _text(raw: bytes | None, say: Redact) -> dict[str, Any] | None:
 
 
 def _versions(
-    session: Session, record: record_rows.RecordRow, say: Redact, *, personal: bool
+    session: Session, record: record_rows.RecordRow, say: Redact, hidden: Collection[str]
 ) -> list[dict[str, Any]]:
     rows = session.scalars(
         select(Version).where(Version.record_id == record.id).order_by(Version.no)
@@ -245,7 +250,7 @@ def _versions(
     people = names_of(session, [one.person_id for one in rows])
     listed = []
     for one in rows:
-        body = without_personal(one.body, show=personal)
+        body = without_personal(one.body, hidden)
         listed.append(
             {
                 "no": one.no,

@@ -1,6 +1,6 @@
 """List open and closed holds, and the records and postings of one state."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -316,9 +316,9 @@ def colleagues(company_id: int) -> Question[tuple[tuple[int, str], ...]]:
 
 
 def open_page(
-    session: Session, company_id: int, *, after: int, show_personal: bool
+    session: Session, company_id: int, *, after: int, hidden: Collection[str]
 ) -> list[Waiting]:
-    """Return the open holds of a company after an id, in order of ids."""
+    """Return the open holds of a company after an id, in order of ids; hidden values are masked."""
     query = (
         WAITING.select(Hold.record_id)
         .join(Record, Record.id == Hold.record_id)
@@ -332,7 +332,7 @@ def open_page(
     )
     result = session.execute(query)
     read, rows = WAITING.reader(result), result.all()
-    hide = hiding_each(session, [row.record_id for row in rows], show=show_personal)
+    hide = hiding_each(session, [row.record_id for row in rows], hidden)
     return [replace(read(row), message=hide(row.record_id, row.message)) for row in rows]
 
 

@@ -410,16 +410,16 @@ def find_whereabouts(
     company_id: int,
     number: str,
     *,
-    show_personal: bool,
+    hidden: Collection[str],
     now: datetime | None = None,
 ) -> tuple[Whereabouts, ...]:
     """Return the records with exactly this number, source id or document number, newest first.
 
-    Personal values in texts are masked unless they are shown.
+    The values of hidden fields are masked in texts.
     """
     records = find_exact(session, company_id, number)
     ids = [record.id for record in records]
-    hide = hiding_each(session, ids, show=show_personal)
+    hide = hiding_each(session, ids, hidden)
     documents, holds = _documents(session, ids), _holds(session, ids)
     connection_waits = waits_of(session, ids, now) if ids else ()
     return tuple(

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from connectors.contract import Stands
-from holding.access.actors import MASK, PERSONAL, PERSONAL_FIELDS
+from holding.access.actors import MASK
 from holding.db.models import Evaluation, Posting, Push, Reading
 from holding.intake.open_fields import flatten
 from holding.platform.states import OF_READING
@@ -48,7 +48,7 @@ class Pair(NamedTuple):
     decides: bool = False  # the rule that placed the hold compared it
 
 
-def pairs_of(session: Session, hold: HoldRow, *, show_personal: bool) -> tuple[Pair, ...]:
+def pairs_of(session: Session, hold: HoldRow, hidden: Collection[str]) -> tuple[Pair, ...]:
     """Return the pairs for a hold's route: those with a finding, compared by its rule, others, not
     sent.
     """
@@ -67,12 +67,12 @@ def pairs_of(session: Session, hold: HoldRow, *, show_personal: bool) -> tuple[P
     compared = _compared(outcome, hold) if outcome else frozenset()
     each = (one._replace(decides=_decides(one, compared)) for one in (*pairs, *rest))
     shown = sorted(each, key=lambda one: (not one.hit, not one.decides, not one.field))
-    return tuple(shown if show_personal else map(mask_pair, shown))
+    return tuple(mask_pair(one, hidden) for one in shown)
 
 
-def mask_pair(pair: Pair) -> Pair:
-    """Return the pair without personal data."""
-    if pair.path not in PERSONAL and pair.field not in PERSONAL_FIELDS:
+def mask_pair(pair: Pair, hidden: Collection[str]) -> Pair:
+    """Return the pair, masked if its field is hidden."""
+    if pair.path not in hidden and pair.field not in hidden:
         return pair
     sent = MASK if pair.sent else pair.sent
     return pair._replace(value=MASK if pair.value else None, sent=sent, entry=None)
@@ -207,7 +207,7 @@ class Beside:
     linkable: bool
 
 
-def load_beside(session: Session, hold: HoldRow, *, show_personal: bool) -> Beside | None:
+def load_beside(session: Session, hold: HoldRow, hidden: Collection[str]) -> Beside | None:
     """Return what a hold shows beside our document, or None for another kind of hold."""
     if hold.code == MANUAL:
         comparison = _typed(session, hold)
@@ -217,7 +217,7 @@ def load_beside(session: Session, hold: HoldRow, *, show_personal: bool) -> Besi
         comparison = _changed(session, hold.posting_id)
     else:
         return None
-    return comparison if comparison is None or show_personal else _masked(comparison)
+    return None if comparison is None else _masked(comparison, hidden)
 
 
 def _typed(session: Session, hold: HoldRow) -> Beside | None:
@@ -328,10 +328,10 @@ def _sorted(rows: list[Row]) -> tuple[Row, ...]:
     return tuple(sorted(rows, key=lambda row: not row.differs))
 
 
-def _masked(found: Beside) -> Beside:
+def _masked(found: Beside, hidden: Collection[str]) -> Beside:
     rows = [
         replace(row, ours=MASK, theirs=tuple(MASK for _ in row.theirs))
-        if row.name in PERSONAL_FIELDS
+        if row.name in hidden
         else row
         for row in found.rows
     ]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final, TypeVar
@@ -96,11 +96,8 @@ def listing() -> Response:
     if after is None or after < 0:  # a client would request the first page forever
         hint = "Send what `next` told, or leave it out for the first page."
         return problem(Refusal("call.after", "The field after is not a whole number.", hint, 422))
-    # No token scope grants or denies personal data, so the role alone decides.
-    sees_personal = actors.may(replace(g.actor, scopes=None), "record.pii") is None
-    rows = open_holds.open_page(
-        store.reading(), g.company.id, after=after, show_personal=sees_personal
-    )
+    hidden = actors.hidden_fields(g.actor)
+    rows = open_holds.open_page(store.reading(), g.company.id, after=after, hidden=hidden)
     last = rows[-1].hold if len(rows) == open_holds.OPEN_PAGE_SIZE else None
     return jsonify(answers.to_plain(answers.Holds(tuple(rows), last)))
 
@@ -114,12 +111,8 @@ def records() -> Response:
         hint = "GET /records?number=NS-10240"
         words = f"The field number is not a text of 1 to {MAX_TEXT} characters."
         return problem(Refusal("call.number", words, hint, 422))
-    # No token scope grants or denies personal data, so the role alone decides.
-    sees_personal = actors.may(replace(g.actor, scopes=None), "record.pii") is None
-    session = store.reading()
-    rows = search.find_whereabouts(
-        session, g.company.id, number, show_personal=sees_personal, now=g.now
-    )
+    session, hidden = store.reading(), actors.hidden_fields(g.actor)
+    rows = search.find_whereabouts(session, g.company.id, number, hidden=hidden, now=g.now)
     if not rows:
         hint = "Compare it with the order; a record that has not arrived is not known."
         return problem(

@@ -199,7 +199,7 @@ def _shown(
         "hide": actors.hiding_each(
             store.reading(),
             {row.record_id for row, _ in shown_refusals},
-            show=filters.sees_personal(),
+            filters.hidden_fields(),
         ),
         "refused_count": len(refused),
         "days": locked_periods.first_days(store.reading(), dated) if dated else {},

@@ -263,14 +263,14 @@ def facet_values(wanted: Filter, held: Held, searched: Held) -> dict[str, object
     views = page.ask(facets.asked_views(g.actor))
     customers: tuple[facets.Customer, ...] = ()
     names, keys = named.value, largest.value
-    if filters.sees_personal() or wanted.customers:
+    if filters.sees_names() or wanted.customers:
         customers = facets.customers_of(session, company, wanted, keys)
     counted, title = searched.whole, title_by(held, names, customers)
     left = queries.narrow_held(session, company, wanted, searched) if counted else held
     each = facets.facets_of(left, wanted, names, g.company.currency)
     return {
         "facets": [_shown(part, words, wanted) for part, words in each.items()],
-        "customers": customers if filters.sees_personal() else (),
+        "customers": customers if filters.sees_names() else (),
         "counted": counted,
         "chips": chips(wanted, title),
         "beside": filter_args(wanted),
@@ -317,8 +317,8 @@ def show(op: str) -> Response:
     found = decided_documents.result(store.reading(), g.actor, op)
     if found is None:
         abort(404)
-    ids, personal = {row.record_id for row in found.rows}, filters.sees_personal()
-    hide = actors.hiding_each(store.reading(), ids, show=personal)
+    ids = {row.record_id for row in found.rows}
+    hide = actors.hiding_each(store.reading(), ids, filters.hidden_fields())
     begin = max(0, forms.parse_whole(request.args.get("after")) or 0)
     end = begin + A_PAGE
     return store.respond(

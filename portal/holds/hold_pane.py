@@ -10,7 +10,7 @@ from flask import Flask, Response, abort, g, make_response, request, url_for
 
 from grammar.text.characters import MINUS, currency_prefix
 from holding.access import actors, people, sessions
-from holding.access.actors import MASK, PERSONAL_FIELDS, may
+from holding.access.actors import MASK, may
 from holding.approvals import approve, candidates, separation, step_up
 from holding.company import own_account
 from holding.db import refusal
@@ -66,30 +66,30 @@ def pane_values(
     """Return what the page of a hold shows; `moved` is set when another person acted first."""
     session = store.reading()
     row = hold_detail.load_hold(session, g.company.id, hold_id) or abort(404)
-    show, changed = filters.sees_personal(), row.code in posted_differences.CODES
+    hidden, changed = filters.hidden_fields(), row.code in posted_differences.CODES
     sent_beside = _sent_beside(session, row)
-    beside = side_by_side.load_beside(session, row, show_personal=show)
+    beside = side_by_side.load_beside(session, row, hidden)
     page = Together(session, KEPT)
     colleagues = page.ask(open_holds.colleagues(g.company.id))
     theirs, instead = people.duty(session, row.team_id, g.actor.person_id)
-    asked = open_fields.fields_of(session, hold_id) if row.open and show else ()
+    asked = open_fields.fields_of(session, hold_id) if row.open and not hidden else ()
     own = open_fields.fields_for_actor(session, g.actor, asked, {row.team_id: theirs})
     by_people = row.approval or row.in_target or row.clears.by_people
     who = separation.of_hold(session, hold_id, g.actor, by_people=by_people) if row.open else None
     return {
         "hold": row,
         "changed": changed,
-        **posted_change_values(session, g.company.id, row, sent_beside, show_personal=show),
+        **posted_change_values(session, g.company.id, row, sent_beside, hidden),
         **fold_pairs(
-            () if changed else side_by_side.pairs_of(session, row, show_personal=show),
+            () if changed else side_by_side.pairs_of(session, row, hidden),
             head=not (beside and beside.rows),
         ),
         "beside": beside,
         "unpaid": _unpaid(session, row),
         "newer": _newer(session, row),
         "resends": _resends(session, row),
-        "twins": _twins(row, show=show) if row.open and row.code == "DUP01" else (),
-        "hide": actors.hiding(session, row.record_id, show=show),
+        "twins": _twins(row, hidden) if row.open and row.code == "DUP01" else (),
+        "hide": actors.hiding(session, row.record_id, hidden),
         "by_people": by_people,
         "futile": futile_releases.find_proof(session, hold_id) if row.open else None,
         "who": who,
@@ -98,7 +98,7 @@ def pane_values(
         "overwrites": _can_overwrite(session, row),
         "offer": retries.retry_offer(session, g.actor, hold_id, g.now) if row.open else None,
         "no_look": retries.look_refusal(session, g.actor, hold_id) if row.lacks_entry else None,
-        "show": show,
+        "hidden": hidden,
         "sethash": candidates.set_hash({row.posting_id or 0: row.posting_hash or ""}),
         "known_twice": row.open and row.rule in party_merge.party_checks(session, g.company.id),
         "colleagues": colleagues.value,
@@ -175,16 +175,16 @@ def _resends(session: DatabaseSession, row: hold_detail.HoldRow) -> list[str]:
     return [one.number for one in waiting if row.id in one.hold_ids]
 
 
-def _twins(row: hold_detail.HoldRow, *, show: bool) -> Sequence[Mapping[str, object]]:
+def _twins(row: hold_detail.HoldRow, hidden: Collection[str]) -> Sequence[Mapping[str, object]]:
     """Return the records that the duplicate rule matches with this record, each with its
     differences.
     """
-    ours, found = actors.without_personal(row.body, show=show), []
+    ours, found = actors.without_personal(row.body, hidden), []
     reach = g.actor.reach
     for one in posted_differences.with_same_key(
         store.reading(), g.company.id, row.record_id, reach
     ):
-        theirs = actors.without_personal(one.body, show=show)
+        theirs = actors.without_personal(one.body, hidden)
         changes = open_fields.field_changes(ours, theirs)
         same = len(set(open_fields.flatten(ours)) & set(open_fields.flatten(theirs)))
         found.append({"record": one, "changes": changes, "same": same})
@@ -456,8 +456,7 @@ def posted_change_values(
     company_id: int,
     hold: HoldRow,
     sent_beside: approval_inbox.BesideSent,
-    *,
-    show_personal: bool,
+    hidden: Collection[str],
 ) -> dict[str, object]:
     """Return the page values about this hold's change after posting; blank values for other
     holds.
@@ -472,7 +471,7 @@ def posted_change_values(
     return {
         "difference": found,
         "headline": headline(found, edited=edited) if found is not None else "",
-        "differing": rows if show_personal else tuple(map(_masked, rows)),
+        "differing": tuple(_masked(one, hidden) for one in rows),
         "ways": decision_ways(found, hold) if found is not None else (),
         "marks": marks,
         "earlier": accepted_differences.latest_accepted(
@@ -482,9 +481,9 @@ def posted_change_values(
     }
 
 
-def _masked(row: FieldDifference) -> FieldDifference:
-    """Return the row with personal data masked."""
-    if row.field not in PERSONAL_FIELDS:
+def _masked(row: FieldDifference, hidden: Collection[str]) -> FieldDifference:
+    """Return the difference, masked if its field is hidden."""
+    if row.field not in hidden:
         return row
     posted, now = (MASK if value else value for value in (row.posted, row.now))
     return replace(row, posted=posted, now=now)

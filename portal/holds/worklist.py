@@ -122,7 +122,7 @@ def _fresh(wanted: Filter) -> dict[str, object]:
 def _page(rows: Sequence[open_holds.ClosedHold | open_holds.StateRow]) -> dict[str, object]:
     full = len(rows) >= open_holds.CLOSED_PAGE_SIZE
     ids = {row.record_id for row in rows}
-    hide = actors.hiding_each(store.reading(), ids, show=filters.sees_personal())
+    hide = actors.hiding_each(store.reading(), ids, filters.hidden_fields())
     marks = accepted_differences.record_marks(store.reading(), g.company.id, ids)
     return {"rows": rows, "hide": hide, "marks": marks, "after": rows[-1].id if full else None}
 
@@ -131,9 +131,8 @@ def _accepted(after: int | None) -> dict[str, object]:
     session, company = store.reading(), g.company.id
     rows = accepted_differences.list_accepted(session, company, after)
     more = rows[-1].id if len(rows) == accepted_differences.A_PAGE else None
-    hide = actors.hiding_each(
-        session, {row.record_id for row in rows}, show=filters.sees_personal()
-    )
+    ids = {row.record_id for row in rows}
+    hide = actors.hiding_each(session, ids, filters.hidden_fields())
     sums = accepted_differences.total_differences(
         accepted_differences.differences_by_day(session, company).values()
     )
@@ -187,7 +186,7 @@ def inbox() -> Response:
     seen = request.args.get("seen", mark)
     if store.wants_block("inboxstale") and seen == mark:
         return make_response("", 204)
-    ids, show = {row.record_id for row in shown}, filters.sees_personal()
+    ids, hidden = {row.record_id for row in shown}, filters.hidden_fields()
     return store.respond(
         "approvals/inbox.html",
         rows=shown,
@@ -198,8 +197,8 @@ def inbox() -> Response:
         sums=hold_pane.sums(shown),
         step_up=step_up.needs_each(session, g.actor, [row.posting_id for row in shown], g.now),
         hashes={row.posting_id: candidates.set_hash({row.posting_id: row.hash}) for row in shown},
-        hide=actors.hiding_each(session, ids, show=show),
-        show=show,
+        hide=actors.hiding_each(session, ids, hidden),
+        hidden=hidden,
     )
 
 
@@ -480,15 +479,15 @@ def question_values(
 
 def _proposed(chosen: Sequence[group_members.Member]) -> dict[str, object]:
     """Return the dialog's values for each document, changes of posted documents first."""
-    session, show = store.reading(), filters.sees_personal()
+    session, hidden = store.reading(), filters.hidden_fields()
     listed = sorted(chosen, key=lambda row: row.posted_now is None)[:LISTED]
     ids = [row.posting_id for row in listed if row.posting_id is not None]
     records = {row.record_id for row in listed}
     return {
         "listed": listed,
         "proposed": approval_inbox.load_proposed(session, ids),
-        "hide": actors.hiding_each(session, records, show=show),
-        "show": show,
+        "hide": actors.hiding_each(session, records, hidden),
+        "hidden": hidden,
     }
 
 

@@ -331,7 +331,7 @@ def code_changes(no: int) -> ListFile:
     changes = list_files.file_changes(store.reading(), g.company.id, no, MOST)
     if changes is None:
         abort(404)
-    sees_names, is_unpaid_list = filters.sees_mapped_names(), changes[0].kind.unpaid
+    sees_names, is_unpaid_list = filters.sees_names(), changes[0].kind.unpaid
     heads, *rows = list_files.change_rows(changes[1], personal=sees_names, unpaid=is_unpaid_list)
     table = Table("Changes", [str(head) for head in heads], rows)
     return ListFile(f"changes of the list of codes {no}", f"list-{no}", [table])
@@ -342,8 +342,8 @@ def unpaid() -> ListFile:
     lists = file_codes.unpaid_lists(store.reading(), g.company.id)
     chosen, text = mapping_pages.chosen_list(lists), mapping_pages.typed_letters()
     unpaid_rows = mapping_pages.unpaid_rows(chosen, MOST + 1) if chosen else ()
-    sees_personal = filters.sees_personal()
-    rows = (_unpaid_row(row, show=sees_personal) for row in unpaid_rows)
+    sees_names = filters.sees_names()
+    rows = (_unpaid_row(row, show=sees_names) for row in unpaid_rows)
     filter_words = {"List": mapping_pages.list_title(chosen)} if chosen else {}
     filter_words |= {"Search": text} if text else {}
     table = Table("Unpaid", UNPAID, rows)
@@ -365,6 +365,6 @@ def _party_row(proposal: party_merge.Merge) -> list[Written]:
     return [
         proposal.number,
         proposal.rule,
-        *map(filters.mapped_party, (proposal.keep, proposal.gone)),
+        *map(filters.party, (proposal.keep, proposal.gone)),
         len(proposal.keys),
     ]

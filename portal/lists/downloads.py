@@ -372,7 +372,7 @@ def timeline(source: str, kind: str, external_id: str) -> ListFile:
     """Return each step of the record, oldest first: all steps, or one person's."""
     record = _load_record(source, kind, external_id)
     session, who = store.reading(), request.args.get("who", "")
-    hide = actors.hiding(session, record.id, show=filters.sees_personal())
+    hide = actors.hiding(session, record.id, filters.hidden_fields())
     names = {"source": insert_titles(record.source), "rules": "Rules"}
     rows = _step_rows(trace.timeline(session, record.id, g.now), who, hide, names)
     filter_words = {"record": record.number, "person": names.get(who, who)}
@@ -407,13 +407,12 @@ def _step_rows(
 def lineage(source: str, kind: str, external_id: str) -> ListFile:
     """Return each field of the shown document: source value, rule, planned value and sent value."""
     record = _load_record(source, kind, external_id)
-    session, sees_personal = store.reading(), filters.sees_personal()
+    session, hidden = store.reading(), filters.hidden_fields()
     posting = records.shown_posting(answer(session, record_rows.postings(record.id)))
     field_rows = lineage_rows.lineage_rows(session, posting.id) if posting else ()
     only_differences = request.args.get("only") == "differences"
-    hide = actors.hiding(session, record.id, show=sees_personal)
-    hidden_fields = () if sees_personal else actors.PERSONAL_FIELDS
-    rows = (_field_row(field_row, hide, masked=field_row.field in hidden_fields)
+    hide = actors.hiding(session, record.id, hidden)
+    rows = (_field_row(field_row, hide, masked=field_row.field in hidden)
             for field_row in field_rows if field_row.differs or not only_differences)  # fmt: skip
     filter_words = {
         "record": record.number,

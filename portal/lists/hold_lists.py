@@ -130,10 +130,10 @@ def _paged_cells(
     cells: Callable[[Row, actors.HideOf], list[Written]],
 ) -> Iterator[list[Written]]:
     """Yield the cells of every row of a list paged by id; personal data is hidden if required."""
-    sees_personal = filters.sees_personal()
+    hidden = filters.hidden_fields()
     for page in each_page(lambda after: ask(after, PAGE_SIZE), key, PAGE_SIZE):
         ids = {row.record_id for row in page}
-        hide = actors.hiding_each(store.reading(), ids, show=sees_personal)
+        hide = actors.hiding_each(store.reading(), ids, hidden)
         yield from (cells(row, hide) for row in page)
 
 
@@ -225,12 +225,7 @@ def _titled_filters(chosen_filter: Filter) -> dict[str, str]:
     }
     if chosen_filter.ages and chosen_filter.midnight:
         titles["ages counted to"] = moment_text(chosen_filter.midnight)
-    customers = (
-        chosen_filter.customers
-        if filters.sees_personal()
-        else map(filters.party, chosen_filter.customers)
-    )
-    return titles | {"customer": ", ".join(customers)}
+    return titles | {"customer": ", ".join(map(filters.party, chosen_filter.customers))}
 
 
 def inbox() -> ListFile:
@@ -273,7 +268,7 @@ def approval(op: str) -> ListFile:
     if decided is None:
         abort(404)
     ids = {row.record_id for row in decided.rows}
-    hide = actors.hiding_each(store.reading(), ids, show=filters.sees_personal())
+    hide = actors.hiding_each(store.reading(), ids, filters.hidden_fields())
     rows = ([row.number, row.source, row.kind, row.external_id, filters.party(row.party),
              filters.kind_of(row.doc_type), FATES[row.fate].title, state_label(row.state),
              hide(row.record_id, row.why) or None, *_currency_and_amount(row.amount, row.currency)]

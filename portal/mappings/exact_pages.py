@@ -91,17 +91,14 @@ def _ids_text(picked: Collection[int]) -> str:
 
 
 def visible_identity(identity: Identity) -> Identity:
-    """Return the identity of a key, masked unless the user maps parties or sees personal data."""
-    return identity if filters.sees_mapped_names() else mask_identity(identity)
+    """Return the identity of a key, masked unless the user may see who a customer is."""
+    return identity if filters.sees_names() else mask_identity(identity)
 
 
 def _visible_name(target_name: str, identity: Identity) -> str:
     """Return a name of a target's list; a party's name is masked without permission."""
-    return (
-        target_name
-        if not target_name or not identity.of_party or filters.sees_mapped_names()
-        else MASK
-    )
+    is_visible = not target_name or not identity.of_party or filters.sees_names()
+    return target_name if is_visible else MASK
 
 
 @pages.post("/exact/preview")
@@ -304,10 +301,7 @@ def _visible_value(row: ListRow | None, field: str) -> str:
     """
     text = str(getattr(row, field)) if row else ""
     is_visible = (
-        not text
-        or field == "sku"
-        or (row is not None and text == row.code)
-        or filters.sees_mapped_names()
+        not text or field == "sku" or (row is not None and text == row.code) or filters.sees_names()
     )
     return text if is_visible else MASK
 

@@ -194,7 +194,7 @@ def _merge_contradictions(
 
 
 @pages.get("/changes/<int:no>/reclassification.xlsx")
-@needs("record.pii")
+@needs("record.names")
 def sheet(no: int) -> Response:
     """Return the contradictions as a workbook: a journal to enter, and a list of differing values.
 

@@ -413,7 +413,7 @@ def unpaid() -> Response:
         in_all=_count_unpaid(chosen) if chosen and not rows else 0,
         most=MAX_ROWS,
         text=text,
-        named=filters.sees_personal(),
+        named=filters.sees_names(),
     )
 
 
@@ -434,7 +434,7 @@ def chosen_list(lists: Sequence[FileList]) -> FileList | None:
 
 def unpaid_rows(list_row: FileList, limit: int) -> tuple[Unpaid, ...]:
     """Return the rows that match the typed letters; names need a permission to match."""
-    names = filters.sees_personal()
+    names = filters.sees_names()
     return file_codes.search_unpaid(store.reading(), list_row, typed_letters(), limit, names=names)
 
 
@@ -522,14 +522,8 @@ def open_value(cause_id: int | None, text: str = "") -> Opened | None:
     if not rows:
         return None
     (row,) = rows
-    waiting = choices.load_waiting_record(
-        session,
-        company_id,
-        cause_id,
-        row.key,
-        personal=filters.sees_personal(),
-        names=filters.sees_mapped_names(),
-    )
+    hidden = filters.hidden_fields()
+    waiting = choices.load_waiting_record(session, company_id, cause_id, row.key, hidden)
     purpose = choices.load_purpose(session, company_id, row.table)
     suggestions = () if text.strip() else _suggestions(row)
     return Opened(row, purpose, waiting, _find_pick(row.table, text, suggestions, purpose))
@@ -564,7 +558,7 @@ def _find_pick(
     remaining = [
         match for match in matches[: choices.SHOWN_CHOICES] if match.value not in suggested
     ]
-    if purpose.of_parties and not filters.sees_mapped_names():
+    if purpose.of_parties and not filters.sees_names():
         remaining = [replace(match, name=MASK) if match.name else match for match in remaining]
     text = text.strip()[: choices.LONGEST_SEARCH]
     complete_targets = [code_list.target for code_list in purpose.lists if code_list.complete]

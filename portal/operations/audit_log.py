@@ -113,8 +113,8 @@ def event_hider(rows: tuple[LogRow, ...]) -> Callable[[LogRow, str], str]:
     """Return a function that masks what the user may not see in an event's sentence: values of its
     record, and text a user typed.
     """
-    ids, show = {row.record_id for row in rows if row.record_id}, filters.sees_personal()
-    hide = actors.hiding_each(store.reading(), ids, show=show)
+    ids, show = {row.record_id for row in rows if row.record_id}, filters.sees_names()
+    hide = actors.hiding_each(store.reading(), ids, filters.hidden_fields())
 
     def told(row: LogRow, text: str) -> str:
         said = text if show or not row.typed else actors.hider(row.typed)(text)

@@ -88,7 +88,7 @@ def _case(source: str, kind: str, external_id: str) -> _Case:
         external_id=external_id,
         before=escalation_packets.changes_before(session, company, row.id, failure.failed_at),
         since=escalation_packets.changes_since(session, company, row.id, failure.failed_at, g.now),
-        hide=actors.hiding(session, row.id, show=filters.sees_personal()),
+        hide=actors.hiding(session, row.id, filters.hidden_fields()),
         earlier=escalation_packets.list_packets(session, row.id),
     )
 
@@ -225,7 +225,8 @@ def _allowed() -> bool:
 
 
 def _redact(case: _Case, *, personal: bool) -> escalation_packets.Redact:
-    hide = actors.hiding(store.reading(), case.failure.record_id, show=personal)
+    hidden = () if personal else actors.ALL_PERSONAL
+    hide = actors.hiding(store.reading(), case.failure.record_id, hidden)
     redact = secret_remover(tax_numbers=personal, keep=case.failure.numbers)
     return lambda text: hide(redact(text))
 

@@ -12,7 +12,7 @@ from flask import Blueprint, Response, abort, g, make_response, render_template
 
 from connectors.contract.errors import class_label
 from connectors.registry import insert_titles
-from holding.access.actors import hiding_each
+from holding.access.actors import ALL_PERSONAL, hiding_each
 from holding.connections import connections
 from holding.db.models.columns import AttemptState
 from holding.db.refusal import plural
@@ -106,7 +106,7 @@ def _moment(at: datetime) -> str:
 
 def _entries(log: FailureLog) -> list[Entry]:
     """Return the texts of each call. Secrets and personal data are removed before a text is cut."""
-    hide = hiding_each(store.reading(), [one.record_id for one in log.calls], show=False)
+    hide = hiding_each(store.reading(), [one.record_id for one in log.calls], ALL_PERSONAL)
     keep = {number for one in log.calls for number in (one.record, one.number)}
     redact = secret_remover(tax_numbers=False, keep=keep)
     return [

@@ -71,7 +71,7 @@ def _page(
     status: int = 200,
     files: Mapping[str, object] | None = None,
 ) -> Response:
-    hide = hiding(store.reading(), row.id, show=filters.sees_personal())
+    hide = hiding(store.reading(), row.id, filters.hidden_fields())
     return store.respond(
         "evidence/show.html",
         status=status,
@@ -151,7 +151,7 @@ def _packed(
     wanted = Wanted(by=g.actor.name, now=of.at, personal=personal, redact=redact)
     about = {word: getattr(company, word) for word in ("code", "name", "zone", "currency")}
     told = packet_contents.collect_contents(session, about, row, wanted)
-    mask = hiding(session, row.id, show=personal)
+    mask = hiding(session, row.id, wanted.hidden)
     head = events.head_at(session, company.id, of.head)
 
     def hide(text: str) -> str:
@@ -339,7 +339,7 @@ def _event_page(event_id: int, problems: Mapping[str, str], *, status: int = 200
     found = packet_contents.load_event(store.reading(), g.company.id, event_id)
     if found is None:
         abort(404)
-    hide = hiding(store.reading(), found.record_id or 0, show=filters.sees_personal())
+    hide = hiding(store.reading(), found.record_id or 0, filters.hidden_fields())
     return store.respond(
         "evidence/event.html",
         status=status,

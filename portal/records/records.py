@@ -151,7 +151,7 @@ def _head(record: record_rows.RecordRow) -> _Shown:
         credited=record.id in settled.value,
         accepted=kept,
         versions=versions,
-        hide=actors.hiding(session, record.id, show=filters.sees_personal()),
+        hide=actors.hiding(session, record.id, filters.hidden_fields()),
         times=sum({v.delivery_id: v.delivery_times or 0 for v in versions}.values()),
         standstill=_standstill(postings),
         resends=_resends(record.id, postings),
@@ -243,7 +243,7 @@ def _trace(shown: _Shown) -> dict[str, object]:
 def _lineage(shown: _Shown) -> dict[str, object]:
     rows = lineage.lineage_rows(store.reading(), shown.posting.id) if shown.posting else ()
     asked, line = request.args.get("line", "").strip()[:100], store.whole_arg("line")
-    hidden = () if filters.sees_personal() else actors.PERSONAL_FIELDS
+    hidden = filters.hidden_fields()
     if line is None:
         line = lineage.line_with((one for one in rows if one.field not in hidden), asked)
     only = request.args.get("only") == "differences" and line is None
@@ -267,7 +267,7 @@ def _rules(shown: _Shown) -> dict[str, object]:
     judged = rulebook.load_judged(session, deciding) if deciding else None
     hit = next((v for v in verdicts if v.deciding), None)
     code = rulebook.excerpt(session, judged.ruleset_version_id, hit.place) if judged and hit else ()
-    hidden = () if filters.sees_personal() else actors.PERSONAL
+    hidden = filters.hidden_fields()
     first = sorted(verdicts, key=lambda v: not v.deciding) if len(verdicts) > A_PAGE else verdicts
     part = forms.page_rows(first, A_PAGE, store.whole_arg("row"))
     return {"part": part, "judged": judged, "hit": hit, "code": code, "hidden": hidden}
@@ -278,8 +278,8 @@ def _versions(shown: _Shown) -> dict[str, object]:
     new = by_no.get(store.whole_arg("to") or shown.record.version or 0)
     before = max((no for no in by_no if new and no < new.no), default=0)
     old = by_no.get(store.whole_arg("from") or before)
-    show = filters.sees_personal()
-    bodies = [actors.without_personal(v.body, show=show) for v in (old, new) if v]
+    hidden = filters.hidden_fields()
+    bodies = [actors.without_personal(v.body, hidden) for v in (old, new) if v]
     changes = open_fields.field_changes(*bodies) if old and new else ()
     part = forms.page_rows(shown.versions, A_PAGE, store.whole_arg("row"))
     money = open_fields.money_change(changes)
@@ -306,12 +306,12 @@ def _imports(push: push_history.PushRow) -> Mapping[int, str]:
 
 
 def _raw(shown: _Shown) -> dict[str, object]:
-    no, show = store.whole_arg("version") or shown.record.version, filters.sees_personal()
+    no = store.whole_arg("version") or shown.record.version
     version = next((v for v in shown.versions if v.no == no), None)
-    body = actors.without_personal(version.body, show=show) if version else {}
+    body = actors.without_personal(version.body, filters.hidden_fields()) if version else {}
     part = forms.page_rows(filters.pretty(body).split("\n"), RAW_LINES, store.whole_arg("row"))
     near = [v for v in shown.versions if abs(v.no - (no or 0)) <= NEAR or v.no == 1]
-    return {"version": version, "part": part, "near": near, "may_download": show}
+    return {"version": version, "part": part, "near": near, "may_download": filters.sees_personal()}
 
 
 def _download(record: record_rows.RecordRow) -> Response:

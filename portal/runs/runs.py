@@ -193,7 +193,7 @@ def answer_hider(rows: Iterable[run_history.PushLine]) -> HideOf:
     user may see them.
     """
     ids = {row.record_id for row in rows if row.error}
-    return actors.hiding_each(store.reading(), ids, show=filters.sees_personal())
+    return actors.hiding_each(store.reading(), ids, filters.hidden_fields())
 
 
 def read_push_filter() -> tuple[str, str]:

@@ -23,7 +23,7 @@ from connectors.contract.pulls import (
     FileColumn,
     values_set,
 )
-from holding.access.actors import MASK, PERSONAL
+from holding.access.actors import MASK
 from holding.db.models.columns import RecordState, UploadState
 from holding.db.refusal import Refusal, plural
 from holding.intake.deliveries import zone_of_source
@@ -240,8 +240,7 @@ def _stored_value(field: ChangedField) -> str:
     Owning the file gives no such right: its order ids may belong to any order.
     """
     named = field.path.partition(".")[0].partition("[")[0]
-    hidden = field.before and named in PERSONAL and not filters.sees_personal()
-    return MASK if hidden else field.before
+    return MASK if field.before and named in filters.hidden_fields() else field.before
 
 
 @pages.post("/<int:upload_id>/columns")

@@ -160,7 +160,6 @@ def init_filters(app: Flask) -> None:
         short,
         shorter,
         party,
-        mapped_party,
         step_sign,
         state_label,
         failure_word,
@@ -314,25 +313,25 @@ def shorter(text: str) -> str:
 
 
 def party(name: str | None) -> str:
-    """Return a customer's name, masked for users who may not see personal data."""
+    """Return a customer's name, masked for a person who may not see it."""
     if not name:
         return "not recorded"
-    return name if sees_personal() else actors.MASK
+    return name if sees_names() else actors.MASK
+
+
+def hidden_fields() -> frozenset[str]:
+    """Return the personal fields that are masked for the person of this request."""
+    return actors.hidden_fields(g.actor)
+
+
+def sees_names() -> bool:
+    """Check whether the person of this request sees who a customer is."""
+    return actors.IDENTIFYING.isdisjoint(hidden_fields())
 
 
 def sees_personal() -> bool:
-    """Check whether the user of this request may see personal data."""
-    return actors.may(g.actor, "record.pii") is None
-
-
-def sees_mapped_names() -> bool:
-    """Check whether the user may see party names on mapping pages, as every mapper must."""
-    return sees_personal() or actors.may(g.actor, "mapping.fix") is None
-
-
-def mapped_party(name: str | None) -> str:
-    """Return a party's name where people map parties."""
-    return name if name and sees_mapped_names() else party(name)
+    """Check whether the person of this request sees all personal data."""
+    return not hidden_fields()
 
 
 def step_sign(step: Step) -> tuple[str, str]:

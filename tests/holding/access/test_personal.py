@@ -34,8 +34,8 @@ def test_without_values_nothing_is_hidden() -> None:
 def test_the_registration_number_of_a_customer_is_personal() -> None:
     body = {"registration": "900101-14-5678", "number": "NS-1"}
     hidden = {"registration": actors.MASK, "number": "NS-1"}
-    assert actors.without_personal(body, show=False) == hidden
-    assert actors.without_personal(body, show=True) == body
+    assert actors.without_personal(body, actors.ALL_PERSONAL) == hidden
+    assert actors.without_personal(body, ()) == body
 
 
 def test_whatever_a_document_says_of_a_customer_is_personal() -> None:
@@ -61,10 +61,10 @@ def test_the_story_of_a_record_names_nobody(
         record_id = shop.record(session, "NS-1").id
         told = " ".join(step.say for step in trace.timeline(session, record_id))
         assert "Chong & Co" in told
-        everybody = actors.hiding(session, record_id, show=False)
+        everybody = actors.hiding(session, record_id, actors.ALL_PERSONAL)
         assert "Chong" not in everybody(told)
         assert everybody("Chong Wei → Wong Mei, tin IG77 → IG78") == "••• → •••, tin ••• → •••"
-        assert actors.hiding(session, record_id, show=True)(told) == told
+        assert actors.hiding(session, record_id, ())(told) == told
 
 
 @pytest.mark.sqlite
@@ -78,7 +78,7 @@ def test_the_name_it_is_listed_by_is_hidden_and_a_code_is_not(
     with database.write() as session:
         first, second = shop.record(session, "NS-1"), shop.record(session, "NS-2")
         first.party, second.party = "Chong Wei", "C-98"
-        hide = actors.hiding_each(session, [first.id, second.id], show=False)
+        hide = actors.hiding_each(session, [first.id, second.id], actors.ALL_PERSONAL)
         assert hide(first.id, "Chong Wei is C-99") == "••• is C-99"
         assert hide(second.id, "C-98 is not mapped") == "C-98 is not mapped"
 
@@ -102,6 +102,6 @@ def test_whom_else_a_mapping_names_under_a_personal_value_is_hidden(begun: Begun
                   shop.now, 9)  # fmt: skip
     life.work()
     with shop.database.read() as session:
-        hide = actors.hiding(session, shop.record(session, "A-1").id, show=False)
+        hide = actors.hiding(session, shop.record(session, "A-1").id, actors.ALL_PERSONAL)
         assert hide(said) == "TIN ••• is •••, order A-1 is of •••."
         assert hide("Chong & Co, Siti Aminah, C-77, AB-100") == "•••, •••, C-77, AB-100"

@@ -16,6 +16,8 @@ from holding.access.actors import (
 # The table of duties, written a second time: act -> who has it.
 DUTIES = {
     "record.read": set(ROLES),
+    "record.names": {"finance", "approver", "auditor", "admin"},
+    "record.pii": {"finance", "approver", "auditor"},
     "record.edit": {"finance"},
     "hold.assign": {"finance", "approver"},
     "upload": {"finance", "consultant"},

@@ -1,11 +1,13 @@
 """What a value could be mapped to: the search over table and target, and what is known of it."""
 
 import re
+from collections.abc import Collection
 from dataclasses import replace
 
 import pytest
 from sqlalchemy.orm import Session
 
+from holding.access.actors import ALL_PERSONAL, IDENTIFYING
 from holding.connections.master_data import keep_kinds
 from holding.db.database import Database
 from holding.db.models import Company
@@ -182,12 +184,12 @@ def test_the_newest_record_that_waits_says_what_the_source_knows(shop: Shop) -> 
     shop.judge()
     with shop.database.read() as session:
         rows = {row.table: row for row in missing(session, shop.company.id)}
-        cup = _waiting(session, shop, rows["account"], personal=True)
+        cup = _waiting(session, shop, rows["account"])
         assert cup is not None
         assert (cup.number, cup.source, cup.kind) == ("NS-2", "netshop", "order")
         assert cup.said == (("name", "Cup"), ("uom", "PCS"), ("qty", "2"), ("price", "96.00"))
         other = replace(rows["account"], cause_id=0)
-        assert _waiting(session, shop, other, personal=True) is None
+        assert _waiting(session, shop, other) is None
 
 
 def test_of_a_conversion_the_line_is_told_that_has_its_unit_and_its_item(shop: Shop) -> None:
@@ -196,7 +198,7 @@ def test_of_a_conversion_the_line_is_told_that_has_its_unit_and_its_item(shop: S
     shop.judge()
     with shop.database.read() as session:
         [row] = [one for one in missing(session, shop.company.id) if one.key == "TIN|TEA-1"]
-        told = _waiting(session, shop, row, personal=True)
+        told = _waiting(session, shop, row)
         assert told is not None
         assert dict(told.said).items() >= {("name", "Oolong"), ("uom", "TIN"), ("qty", "3")}
 
@@ -207,7 +209,7 @@ def test_a_cause_of_another_company_tells_neither_its_table_nor_its_record(shop:
         other = shop.company.id + 1
         assert table_of_missing(session, shop.company.id, row.cause_id) == "account"
         assert table_of_missing(session, other, row.cause_id) is None
-        told = choices.load_waiting_record(session, other, row.cause_id, row.key, personal=True)
+        told = choices.load_waiting_record(session, other, row.cause_id, row.key, ())
         assert told is None
 
 
@@ -218,15 +220,15 @@ def test_a_party_is_told_with_its_name_to_those_who_may_see_it(shop: Shop) -> No
     shop.judge()
     with shop.database.read() as session:
         [row] = [one for one in missing(session, shop.company.id) if one.table == "debtor"]
-        shown = _waiting(session, shop, row, personal=True)
+        shown = _waiting(session, shop, row)
         assert shown is not None
         said = (("customer_name", "Maju Jaya"), ("tin", "C208"), *reached.items())
         assert shown.said == said
-        hidden = _waiting(session, shop, row, personal=False)
+        hidden = _waiting(session, shop, row, ALL_PERSONAL)
         assert hidden is not None
         assert dict(hidden.said).items() >= {(name, "•••") for name, _ in said}
         assert {text for _, text in hidden.said} == {"•••"}
-        mapper = _waiting(session, shop, row, personal=False, names=True)
+        mapper = _waiting(session, shop, row, ALL_PERSONAL - IDENTIFYING)
         assert mapper is not None
         assert dict(mapper.said) == {
             **dict(said),
@@ -237,11 +239,9 @@ def test_a_party_is_told_with_its_name_to_those_who_may_see_it(shop: Shop) -> No
 
 
 def _waiting(
-    session: Session, shop: Shop, row: Missing, *, personal: bool, names: bool = False
+    session: Session, shop: Shop, row: Missing, hidden: Collection[str] = ()
 ) -> Waiting | None:
-    return choices.load_waiting_record(
-        session, shop.company.id, row.cause_id, row.key, personal=personal, names=names
-    )
+    return choices.load_waiting_record(session, shop.company.id, row.cause_id, row.key, hidden)
 
 
 def test_codes_that_a_target_tells_are_found_and_shown_by_their_names(shop: Shop) -> None:

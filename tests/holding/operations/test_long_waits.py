@@ -101,9 +101,9 @@ def test_the_other_figures_are_of_one_company_too(
         assert list_workers(session, company.id, LATER) == ()
         (figures,) = target_figures(session, company.id, LATER)
         assert (figures.connection, figures.sent, figures.failure_share) == ("aiaccount", 0, 0.0)
-        (found,) = find_whereabouts(session, other.id, "IV-3", show_personal=False)
+        (found,) = find_whereabouts(session, other.id, "IV-3", hidden=())
         assert [one.number for one in found.documents] == ["IV-3"]
-        assert find_whereabouts(session, company.id, "IV-3", show_personal=True) == ()
+        assert find_whereabouts(session, company.id, "IV-3", hidden=()) == ()
         (line,) = own_companies(session, person_id)
         assert (line.code, line.roles, line.held, line.targets) == (
             "warung",

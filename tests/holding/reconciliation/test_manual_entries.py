@@ -172,7 +172,7 @@ def test_among_too_many_a_person_looks(life: Life, monkeypatch: pytest.MonkeyPat
         assert "not all were looked through" in life.shop.holds(session, "A-1")[0].message
         shown = hold_detail.load_hold(session, life.shop.company.id, hold)
         assert shown is not None
-        assert side_by_side.load_beside(session, shown, show_personal=True) is None
+        assert side_by_side.load_beside(session, shown, ()) is None
     assert isinstance(act(life, releases.release, hold), Done)
     assert life.shop.states() == {"A-1": "posted"}
 

@@ -238,9 +238,7 @@ def test_the_timeline_the_finding_and_the_api_show_the_wait(life: Life) -> None:
         assert [one.say for one in steps if one.kind == "wait"] == [say]
         finding = checklist_and_finding.trace_finding(session, record.id, life.shop.now)
         assert [(one.say, one.over) for one in finding.reasons] == [(say, False)]
-        (found,) = find_whereabouts(
-            session, record.company_id, "A-1", show_personal=True, now=life.shop.now
-        )
+        (found,) = find_whereabouts(session, record.company_id, "A-1", hidden=(), now=life.shop.now)
         assert [(one.cause, one.since, one.until) for one in found.waits] == [
             (Cause.PAUSE, ready, None)
         ]

@@ -187,9 +187,7 @@ def test_the_audit_log_says_who_took_which_list(visit, database):
     log = plain(nurul.text("/c/kedai/audit?what=evidence"))
     said = "of the posting log as Excel. Filter: search: Ace, answer: accepted."
     assert re.search(rf"Farah[\w ]* downloaded \d+ rows? {re.escape(said)}", log)
-    seen_by_admin = plain(adam.text("/c/kedai/audit?what=evidence"))
-    assert "Filter: search: •••, answer: accepted." in seen_by_admin
-    assert "Ace" not in read_csv(adam.get("/c/kedai/audit.csv?what=evidence").data).rows[0].values()
+    assert said in plain(adam.text("/c/kedai/audit?what=evidence")), "he sees names everywhere"
     body = one(database, "SELECT body FROM event WHERE act = 'list.downloaded' ORDER BY id LIMIT 1")
     for part in ('"list": "runs.pushes"', '"format": "xlsx"', '"rows": '):
         assert part.replace(" ", "") in body.replace(" ", "")

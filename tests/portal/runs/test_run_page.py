@@ -174,10 +174,12 @@ def test_what_a_target_answers_names_no_customer_to_who_may_not_see_one(visit, d
         version.body = {**version.body, "email": "aisyah@example.com"}
         refused.error = "Customer Aisyah binti Rahman does not exist: aisyah@example.com"
     for address in (f"runs/{runs[0]}", "pushes?state=refused", f"runs/{runs[0]}.csv", "pushes.csv"):
-        seen, masked = (
+        seen, named, masked = (
             visit(who).get(f"/c/kedai/{address}").get_data(as_text=True)
-            for who in ("farah", "adam")
+            for who in ("farah", "adam", "vera")
         )
+        assert "Aisyah binti" in named, "an administrator maps customers"
+        assert "aisyah@" not in named, address
         assert "Customer Aisyah binti Rahman does not exist" in seen, address
         assert "does not exist" in masked, address
         assert "Aisyah binti" not in masked, address
