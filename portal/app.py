@@ -357,8 +357,8 @@ def _problem(status: int, words: tuple[str, str] | None = None) -> Response:
     if store.wants_fragment():
         if status in request_guard.SHOWN_IN_NOTICE:
             return store.refuse(Refusal(f"http.{status}", title, told, status))
-        words = [choice.translate(title), choice.translate(told), f"({g.get('request_id')})"]
-        return Response(" ".join(words), status, mimetype="text/plain")
+        parts = [choice.translate(title), choice.translate(told), f"({g.get('request_id')})"]
+        return Response(" ".join(parts), status, mimetype="text/plain")
     shown = g.get("request_id") if status >= 500 else None
     page = render_template("error.html", title=title, told=told, request_id=shown)
     return make_response(page, status)

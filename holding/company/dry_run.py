@@ -235,7 +235,7 @@ def count_arrivals(session: Session, company_id: int) -> int:
         Upload.due_at.is_not(None),
         Upload.confirmed_at.is_not(None),
     )
-    return session.scalars(select(deliveries.scalar_subquery() + files.scalar_subquery())).one()
+    return sum(session.scalars(count).one() for count in (deliveries, files))
 
 
 def _unfinished(

@@ -15,7 +15,6 @@ from holding.access.actors import Actor
 from holding.access.operations import once
 from holding.db.models.rules import ALWAYS
 from holding.db.refusal import Refusal
-from holding.db.together import answer
 from holding.mappings import fixes, preview
 from holding.mappings.entries import read_value, refuse_circle, refuse_wrong_kind
 from holding.platform.changes import lock_company
@@ -89,7 +88,7 @@ def preview_values(
     now: datetime,
 ) -> preview.Effect | Rejected:
     """Return what saving these values would do, or the first value that cannot be saved."""
-    tables = answer(session, preview.asked_maps(company_id))
+    tables = preview.load_maps(session, company_id)
     judge = preview.active_program(session, company_id)
     edits = []
     for entered in values:

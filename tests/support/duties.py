@@ -78,7 +78,8 @@ user's own. The services of the other views check the act for each hold or perso
 """
 
 FILES_AND_PARTS: Final[Mapping[str, frozenset[str]]] = {
-    "records.request_body mappings.sheet": CLERK | SUPERVISOR | AUDITOR,
+    "records.request_body": CLERK | SUPERVISOR | AUDITOR,
+    "mappings.sheet": CLERK | SUPERVISOR | AUDITOR | ADMIN,
     "mappings.workbook_file": ALL - {"viewer", "operator"},
     "mappings.preview": MAPPERS,
     "rulebook.proposed_draft": AUTHOR,
