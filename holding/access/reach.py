@@ -10,6 +10,7 @@ from sqlalchemy import BindParameter, ColumnElement, bindparam, event, exists, f
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.orm.util import LoaderCriteriaOption
 
+from holding.db.kept_plans import KEPT
 from holding.db.models import (
     Attempt,
     Cause,
@@ -29,7 +30,6 @@ from holding.db.models import (
 )
 from holding.db.models.belonging import OF_POSTING, OF_PUSH, OF_RECORD, OF_SOURCE
 from holding.db.models.columns import table_of
-from holding.db.together import KEPT
 
 _INFO: Final = "reach"
 

@@ -213,8 +213,8 @@ class Desk:
 
 
 def _load_records(session: Session, ids: Sequence[int]) -> dict[int, Record]:
-    rows = session.execute(select(Record).where(bulk.among(Record.id, ids)), execution_options=KEPT)
-    return {record.id: record for record in rows.scalars()}
+    query = select(Record).where(bulk.among(Record.id, ids))
+    return {record.id: record for record in session.scalars(query, execution_options=KEPT)}
 
 
 def _load_holds(
@@ -223,8 +223,7 @@ def _load_holds(
     """Return the open holds of each posting, by record, route and position."""
     holds_by_posting: dict[tuple[int, str, int], list[Hold]] = defaultdict(list)
     query = select(Hold).where(bulk.among(Hold.record_id, record_ids), HOLD_OPEN)
-    rows = session.execute(query.order_by(Hold.id), execution_options=KEPT)
-    for hold in rows.scalars():
+    for hold in session.scalars(query.order_by(Hold.id), execution_options=KEPT):
         holds_by_posting[hold.record_id, hold.route, hold.seq].append(hold)
     return holds_by_posting
 
@@ -232,10 +231,10 @@ def _load_holds(
 def _list_several(session: Session, record_ids: Sequence[int]) -> set[int]:
     """Return the records with more than one posting."""
     query = select(Posting.record_id).where(bulk.among(Posting.record_id, record_ids))
-    rows = session.execute(
+    rows = session.scalars(
         query.group_by(Posting.record_id).having(func.count(Posting.id) > 1), execution_options=KEPT
     )
-    return set(rows.scalars())
+    return set(rows)
 
 
 def agreed(

@@ -277,22 +277,22 @@ def fitting_codes(
     ]
     if not fits:
         return ()
-    rows = session.execute(
+    rows = session.scalars(
         select(ListedCode).where(ListedCode.id.in_(union(*fits))).order_by(ListedCode.code),
         execution_options=kept_plans.KEPT,
     )
-    return tuple(map(_code, rows.scalars()))
+    return tuple(map(_code, rows))
 
 
 def codes_by_code(session: Session, one: FileList, codes: Collection[str]) -> dict[str, FileCode]:
     """Return the entries with exactly these codes."""
     if not codes:
         return {}
-    rows = session.execute(
+    rows = session.scalars(
         _entries(one).where(bulk.among(ListedCode.code, sorted(set(codes)))),
         execution_options=kept_plans.KEPT,
     )
-    return {row.code: _code(row) for row in rows.scalars()}
+    return {row.code: _code(row) for row in rows}
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from holding.access.actors import Actor
 from holding.access.operations import once
 from holding.db import bulk
 from holding.db.bulk import whole_sum
+from holding.db.kept_plans import KEPT
 from holding.db.models import (
     Cause,
     Connection,
@@ -29,7 +30,6 @@ from holding.db.models import (
 )
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.refusal import Refusal, Sums, added, by_key, plural
-from holding.db.together import KEPT
 from holding.mappings import fixes
 from holding.mappings.mapping_lists import Suggestion
 from holding.mappings.preview import active_program

@@ -10,6 +10,7 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from holding.db import bulk
+from holding.db.kept_plans import KEPT
 from holding.db.models import Company, Connection, Evaluation, Hold, MappingTable, Record, Version
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.models.rules import ALWAYS
@@ -311,8 +312,8 @@ class KnownMaps:
 
 def load_maps(session: Session, company_id: int) -> dict[str, MappingTable]:
     """Return a company's mapping tables by name."""
-    rows = session.execute(select(MappingTable).where(MappingTable.company_id == company_id))
-    return {one.name: one for one in rows.scalars()}
+    query = select(MappingTable).where(MappingTable.company_id == company_id)
+    return {table.name: table for table in session.scalars(query, execution_options=KEPT)}
 
 
 def preview_edits(

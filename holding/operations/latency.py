@@ -19,7 +19,6 @@ from holding.db.kept_plans import at_most
 from holding.db.models import Attempt, Company, Hold, Posting, Record, Request, Run, Version
 from holding.db.models.columns import Moment
 from holding.db.refusal import Sums, added
-from holding.db.together import answer
 from holding.operations.queues import Place, Queue, load_queues, measure_paces
 from holding.operations.stuck_work import list_stuck
 from holding.operations.target_figures import TargetFigures, target_figures
@@ -206,7 +205,7 @@ def of_company(
 ) -> Figures:
     """Return the figures of one company."""
     totals = filters.load_totals(session, company_id, Filter())
-    oldest = answer(session, dashboard.asked_oldest(company_id))
+    oldest = dashboard.load_oldest(session, company_id)
     queues = load_queues(session, company_id, now)
     paces = measure_paces(session, company_id, queues, now)
     return Figures(

@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from holding.db.bulk import Columns, of
+from holding.db.kept_plans import KEPT
 from holding.db.models import (
     Connection,
     Event,
@@ -36,7 +37,6 @@ from holding.db.models import (
 )
 from holding.db.models.columns import RecordState
 from holding.db.models.records import FINAL_STATES
-from holding.db.together import Question
 from holding.platform.events import shown_actor
 
 A_PAGE: Final = 50
@@ -363,7 +363,7 @@ def event_people(session: Session, company_id: int) -> tuple[tuple[int, str], ..
     return tuple((row.id, row.name) for row in session.execute(query))
 
 
-def surrounding_events(record_id: int) -> Question[list[Event]]:
+def surrounding_events(session: Session, record_id: int) -> list[Event]:
     """Return the newest events of a record's source, targets, routes and rules since it arrived,
     oldest first.
     """
@@ -374,7 +374,7 @@ def surrounding_events(record_id: int) -> Question[list[Event]]:
     targets = select("connection:" + cast(Posting.connection_id, Text)).where(of_record)
     routes = select("route:" + Posting.route).where(of_record)
     of_connection = or_(Event.object == source.scalar_subquery(), Event.object.in_(targets))
-    rows = yield (
+    rows = session.scalars(
         select(Event)
         .where(Event.company_id == company.scalar_subquery(), Event.record_id.is_(None))
         .where(Event.at >= first.scalar_subquery())
@@ -386,9 +386,10 @@ def surrounding_events(record_id: int) -> Question[list[Event]]:
             )
         )
         .order_by(Event.at.desc(), Event.id.desc())
-        .limit(MOST)
+        .limit(MOST),
+        execution_options=KEPT,
     )
-    return list(rows.scalars())[::-1]
+    return list(rows)[::-1]
 
 
 def events_while_waiting(

@@ -15,6 +15,7 @@ from sqlalchemy.orm.util import identity_key
 
 from holding.db import bulk
 from holding.db.database import Database, open_database
+from holding.db.kept_plans import KEPT
 from holding.db.models import (
     Company,
     Connection,
@@ -27,7 +28,6 @@ from holding.db.models import (
     UseMark,
     Version,
 )
-from holding.db.together import KEPT
 from holding.platform.changes import UNSENT, wake_records
 from holding.platform.settings import logger
 from holding.programs import world as programs_world

@@ -3,7 +3,7 @@
 A large company has thousands of matching documents a week, and an object for each would be slow.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import IntFlag
@@ -28,8 +28,8 @@ from sqlalchemy.orm import Session
 
 from holding.db import bulk
 from holding.db.bulk import Columns, whole_sum
+from holding.db.kept_plans import KEPT
 from holding.db.models import Posting, Reading, Record, Release, Version
-from holding.db.together import KEPT, Question, Together
 from holding.reconciliation.compared_documents import (
     Agreeing,
     Compared,
@@ -124,20 +124,13 @@ class Documents:
 
 def load_documents(session: Session, company_id: int, span: Span, each: Days = None) -> Documents:
     """Return the documents of these days."""
-    return asked_documents(Together(session, KEPT), session, company_id, span, each)()
-
-
-def asked_documents(
-    page: Together, session: Session, company_id: int, span: Span, each: Days
-) -> Callable[[], Documents]:
-    """Queue the queries for the documents in a batch; the returned function gives the result."""
     few = None if each is None else frozenset(each)
     grouped, differing = _selects(company_id, zone_of(session, company_id, span), span, few)
-    counted, rows = page.ask(_rows_of(grouped)), page.ask(_differing(company_id, *differing))
-    return lambda: Documents(
-        _agreeing(counted.value),
-        () if each is None else _not_seen(counted.value, each),
-        rows.value,
+    counted = session.execute(grouped, execution_options=KEPT).all()
+    return Documents(
+        _agreeing(counted),
+        () if each is None else _not_seen(counted, each),
+        _load_differing(session, company_id, *differing),
     )
 
 
@@ -152,11 +145,6 @@ def _selects(
     rows = select(day, *_MARKED, _mark(company_id).label("mark"))
     marked = in_span(rows, company_id, zone, span).cte()
     return _grouped(marked), _apart(company_id, marked, each)
-
-
-def _rows_of(query: Select[Any]) -> Question[Sequence[Row[Any]]]:
-    found: Sequence[Row[Any]] = (yield query).all()
-    return found
 
 
 def _grouped(marked: CTE) -> Select[Any]:
@@ -241,14 +229,14 @@ def _has(marked: CTE, mark: Mark) -> ColumnElement[bool]:
     return marked.c.mark.bitwise_and(_written(mark)) != _written(Mark(0))
 
 
-def _differing(
-    company_id: int, columns: Columns[Compared], query: Select[Any]
-) -> Question[tuple[Compared, ...]]:
-    documents = columns.each((yield query))  # sorted here: SQLite would go through them all
+def _load_differing(
+    session: Session, company_id: int, columns: Columns[Compared], query: Select[Any]
+) -> tuple[Compared, ...]:
+    documents = columns.each(
+        session.execute(query, execution_options=KEPT)
+    )  # sorted here: SQLite would go through them all
     accepted_records = [row.record_id for row in documents if row.accepted]
-    current_amounts = yield from accepted_differences.asked_current_amounts(
-        company_id, accepted_records
-    )
+    current_amounts = accepted_differences.current_amounts(session, company_id, accepted_records)
     rows = (_by_now(row, current_amounts) if row.accepted else row for row in documents)
     return tuple(sorted(rows, key=lambda one: one.posting_id))
 

@@ -3,14 +3,13 @@
 Totals are per day and currency. Without a common filter for both sides nothing is subtracted.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
-from holding.db.together import KEPT, Together, answer
 from holding.reconciliation import counted_documents, document_sides
 from holding.reconciliation.compared_documents import (
     Agreeing,
@@ -20,7 +19,7 @@ from holding.reconciliation.compared_documents import (
     Totals,
     Unseen,
 )
-from holding.reconciliation.counted_documents import Days, Documents
+from holding.reconciliation.counted_documents import Days
 
 Documented = TypeVar("Documented", Agreeing, Unseen, Compared)
 MOST_DAYS = 31
@@ -163,20 +162,17 @@ def compare_days(
     sides: Sides,
     targets: Mapping[int, str],
     each: Days = None,
-    page: Together | None = None,
 ) -> Comparison:
     """Compare all document types in these targets (id -> name).
 
     `each` are days for which every differing document is listed; None means all. On other days
-    unread documents are only counted. `page` adds the page's queries to the batch.
+    unread documents are only counted.
     """
-    page = page or Together(session, KEPT)
-    of_source = _asked(page, session, company_id, sides.source, each)
-    of_target = of_source if sides.same else _asked(page, session, company_id, sides.target, each)
-    undocumented = page.ask(document_sides.asked_without_document(company_id, sides.source))
-    source = _side(of_source(), targets)
+    source = _load_side(session, company_id, sides.source, targets, each)
     source.standings = counted_documents.document_standings(session, source.rows)
-    target = source if sides.same else _side(of_target(), targets)
+    target = source
+    if not sides.same:
+        target = _load_side(session, company_id, sides.target, targets, each)
     words = {one.status for one in source.counted} | {one.status for one in source.rows}
     words |= {one.status for one in source.unseen}
     mine, theirs = _only(source, sides.source.status), _only(target, sides.target.status)
@@ -185,20 +181,17 @@ def compare_days(
         sides=sides,
         kinds=tuple(_kind(place, sides, mine, theirs) for place in places),
         statuses=tuple(sorted(word for word in words if word)),
-        channels=answer(session, document_sides.asked_channels(company_id), KEPT),
-        undocumented=undocumented.value,
+        channels=document_sides.list_channels(session, company_id),
+        undocumented=document_sides.count_without_document(session, company_id, sides.source),
     )
 
 
-def _asked(
-    page: Together, session: Session, company_id: int, span: Span, each: Days
-) -> Callable[[], Documents]:
-    """Queue the documents of a span, of every status, because all statuses are listed."""
+def _load_side(
+    session: Session, company_id: int, span: Span, targets: Mapping[int, str], each: Days
+) -> _Side:
+    """Return the documents of a span, of every status, because all statuses are listed."""
     whole = replace(span, status="")
-    return counted_documents.asked_documents(page, session, company_id, whole, each)
-
-
-def _side(found: Documents, targets: Mapping[int, str]) -> _Side:
+    found = counted_documents.load_documents(session, company_id, whole, each)
     return _Side(counted=found.agreeing, unseen=found.unseen, rows=found.rows, targets=targets)
 
 

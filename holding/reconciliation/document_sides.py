@@ -28,6 +28,7 @@ from sqlalchemy.orm import Session, aliased
 
 from connectors import registry
 from holding.db.bulk import Columns, known, of, whole_sum
+from holding.db.kept_plans import KEPT, at_most
 from holding.db.models import (
     AcceptedDifference,
     Company,
@@ -39,7 +40,6 @@ from holding.db.models import (
 )
 from holding.db.models.columns import RecordState
 from holding.db.models.records import FINAL_STATES
-from holding.db.together import Question, at_most
 from holding.reconciliation.compared_documents import (
     Compared,
     DateUsed,
@@ -242,7 +242,7 @@ def _of_records(company_id: int, span: Span) -> Iterator[ColumnElement[bool]]:
         yield exists().where(Version.id == Record.version_id, func.replace(body, told, "") != body)
 
 
-def asked_channels(company_id: int) -> Question[tuple[str, ...]]:
+def list_channels(session: Session, company_id: int) -> tuple[str, ...]:
     """Return the channels of the newest records."""
     newest = (
         select(Record.version_id)
@@ -250,8 +250,11 @@ def asked_channels(company_id: int) -> Question[tuple[str, ...]]:
         .order_by(Record.seen_at.desc(), Record.id.desc())
         .limit(at_most(CHANNELS_FROM))
     )
-    rows = yield select(type_coerce(Version.body, Text)).where(Version.id.in_(newest))
-    channel_names = {_sold(body).channel for body in rows.scalars() if body}
+    rows = session.scalars(
+        select(type_coerce(Version.body, Text)).where(Version.id.in_(newest)),
+        execution_options=KEPT,
+    )
+    channel_names = {_sold(body).channel for body in rows if body}
     return tuple(sorted(name for name in channel_names if isinstance(name, str) and name))
 
 
@@ -262,9 +265,9 @@ def with_connection_names(query: Select[Any]) -> Select[Any]:
     )
 
 
-def asked_without_document(
-    company_id: int, span: Span
-) -> Question[tuple[tuple[str, int, int], ...]]:
+def count_without_document(
+    session: Session, company_id: int, span: Span
+) -> tuple[tuple[str, int, int], ...]:
     """Return (currency, count, minor units) of records without a document in any day's sum.
 
     Records without a date are included.
@@ -282,7 +285,7 @@ def asked_without_document(
         open_ones.where(Record.doc_date.is_(None)),
     ).subquery()
     sums = select(each.c.currency, func.count().label("n"), whole_sum(each.c.amount).label("minor"))
-    rows = yield sums.group_by(each.c.currency)
+    rows = session.execute(sums.group_by(each.c.currency), execution_options=KEPT)
     return tuple(sorted((row.currency, int(row.n), int(row.minor or 0)) for row in rows))
 
 

@@ -16,10 +16,10 @@ from grammar.text.characters import in_currency
 from holding.approvals.consent import posting_hash
 from holding.connections.channel import Channel, Desk
 from holding.db import bulk
+from holding.db.kept_plans import KEPT
 from holding.db.models import Attempt, Cause, Hold, Push, Reading, Request
 from holding.db.models.columns import AttemptState
 from holding.db.models.decisions import HOLD_OPEN
-from holding.db.together import Question
 from holding.platform.states import GONE, NOT_THERE, OTHER_COMPANY, STORED_OTHERWISE
 from holding.posting.evidence import action_of
 from holding.posting.holds import Trouble
@@ -71,16 +71,17 @@ class FaultGroup:
     documents: int
 
 
-def faults_query(company_id: int, connection_id: int) -> Question[tuple[FaultGroup, ...]]:
-    """Create the query for a connection's open faults, grouped by cause, most frequent first."""
+def list_faults(session: Session, company_id: int, connection_id: int) -> tuple[FaultGroup, ...]:
+    """Return a connection's open faults, grouped by cause, most frequent first."""
     count = func.count(Hold.posting_id.distinct())
-    rows = yield (
+    rows = session.execute(
         select(Cause.id, Cause.label, func.min(Hold.message).label("message"), count.label("many"))
         .join(Cause, Cause.id == Hold.cause_id)
         .where(Hold.company_id == company_id, Hold.connection_id == connection_id, HOLD_OPEN)
         .where(Hold.code.in_(sorted({*_CODES.values()})))
         .group_by(Cause.id, Cause.label)
-        .order_by(count.desc(), Cause.id)
+        .order_by(count.desc(), Cause.id),
+        execution_options=KEPT,
     )
     return tuple(FaultGroup(row.id, row.label, row.message, row.many) for row in rows)
 

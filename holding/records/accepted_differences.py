@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, aliased
 
 from holding.db import bulk
 from holding.db.bulk import Columns, of, whole_sum
+from holding.db.kept_plans import KEPT
 from holding.db.models import (
     AcceptedDifference,
     Connection,
@@ -28,7 +29,6 @@ from holding.db.models import (
 )
 from holding.db.models.columns import HoldState
 from holding.db.refusal import Sums, added, by_key
-from holding.db.together import KEPT, Question, answer
 from rules.values.canonical import PostingState
 
 A_PAGE = 50
@@ -170,28 +170,21 @@ def accepted_of_records(
     session: Session, company_id: int, record_ids: Collection[int]
 ) -> dict[int, tuple[Accepted, ...]]:
     """Return by record the differences that count; other records are left out."""
-    return answer(session, asked_of_records(company_id, record_ids), KEPT)
-
-
-def asked_of_records(
-    company_id: int, record_ids: Collection[int]
-) -> Question[dict[int, tuple[Accepted, ...]]]:
-    """Return the differences by record, as a question of a combined query."""
     by_record: dict[int, list[Accepted]] = defaultdict(list)
     if record_ids:
         query = _rows().where(
             AcceptedDifference.company_id == company_id,
             bulk.among(AcceptedDifference.record_id, sorted(set(record_ids))),
         )
-        rows = yield query.order_by(AcceptedDifference.id)
+        rows = session.execute(query.order_by(AcceptedDifference.id), execution_options=KEPT)
         for row in ACCEPTED.each(rows):
             by_record[row.record_id].append(row)
     return {record_id: tuple(each) for record_id, each in by_record.items()}
 
 
-def asked_current_amounts(
-    company_id: int, record_ids: Collection[int]
-) -> Question[dict[int, int | None]]:
+def current_amounts(
+    session: Session, company_id: int, record_ids: Collection[int]
+) -> dict[int, int | None]:
     """Return by posting the record's current amount, for postings with a difference that counts.
 
     The amount is None if it is unknown.
@@ -202,7 +195,7 @@ def asked_current_amounts(
         AcceptedDifference.company_id == company_id,
         bulk.among(AcceptedDifference.record_id, sorted(set(record_ids))),
     )
-    rows = yield query.order_by(AcceptedDifference.id)
+    rows = session.execute(query.order_by(AcceptedDifference.id), execution_options=KEPT)
     return {row.posting_id: row.wanted for row in rows}
 
 
@@ -246,12 +239,7 @@ def _sum(changes: list[int | None]) -> int | None:
 
 def differences_by_day(session: Session, company_id: int) -> dict[date | None, Differences]:
     """Return the differences that count, by document date."""
-    return answer(session, asked_by_day(company_id))
-
-
-def asked_by_day(company_id: int) -> Question[dict[date | None, Differences]]:
-    """Return the differences by day, as a question of a combined query."""
-    rows = (yield _counted(company_id)).all()
+    rows = session.execute(_counted(company_id), execution_options=KEPT).all()
     money = by_key((day, currency, change) for day, currency, _, change, _ in rows)
     count, unpriced = Counter[date | None](), Counter[date | None]()
     for day, _, differ, _, blank in rows:

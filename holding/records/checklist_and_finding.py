@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 
 from grammar.nodes import Ruleset
 from holding.approvals.consent import counts
+from holding.db.kept_plans import KEPT
 from holding.db.models import Attempt, Company, Connection, Event, Posting, Push, Record, Request
 from holding.db.models.columns import AttemptState, HoldState, RecordState
 from holding.db.refusal import plural
-from holding.db.together import KEPT, Question, Together
 from holding.platform.states import HOLD_LABELS, state_label
 from holding.records.record_rows import OpenHold
 from holding.records.story import NOBODY_ASKED, Case, Proof, is_approval_undecided
@@ -224,13 +224,11 @@ def trace_finding(session: Session, record_id: int, now: datetime) -> TraceFindi
     A wait for a connection that lasts at `now` is listed, too.
     """
     record = session.get_one(Record, record_id)
-    page = Together(session, KEPT)
-    holds, past_waits = page.ask(holds_of(session, record_id)), page.ask(_waits_over(record_id))
-    reasons = [_of_hold(one) for one in holds.value]
+    reasons = [_of_hold(hold) for hold in holds_of(session, record_id)]
     reasons += _of_calls(session, record)
     reasons += _of_connection(session, record, now)
     if record.state != RecordState.WAITING:
-        reasons += past_waits.value
+        reasons += _list_past_waits(session, record_id)
     elif all(one.over for one in reasons):
         reasons += _of_wait(session, record)
     sides = {one.side for one in reasons if not one.usual}
@@ -317,10 +315,12 @@ def _of_wait(session: Session, record: Record) -> Iterator[Reason]:
     yield Reason(Side.WORKFLOW, say, proof, over=False)
 
 
-def _waits_over(record_id: int) -> Question[list[Reason]]:
+def _list_past_waits(session: Session, record_id: int) -> list[Reason]:
     """Return each past wait once; an order that is paid a day later is no failure."""
     judged = (Event.record_id == record_id, Event.act == "record.judged")
-    rows = yield select(Event.id, Event.body).where(*judged).order_by(Event.id)
+    rows = session.execute(
+        select(Event.id, Event.body).where(*judged).order_by(Event.id), execution_options=KEPT
+    )
     waited = {one.body["say"]: one.id for one in rows if one.body["state"] == RecordState.WAITING}
     return [
         Reason(

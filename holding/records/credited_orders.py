@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Select, or_, select
+from sqlalchemy.orm import Session
 
 from holding.db import bulk
+from holding.db.kept_plans import KEPT
 from holding.db.models import Posting, Record, Release, Version
 from holding.db.models.columns import RecordState
-from holding.db.together import Question
 from rules.decisions.posted_documents import CANCEL
 from rules.values.canonical import PostingState
 
@@ -22,16 +23,16 @@ CREDITED: Final = "Cancelled, credited"
 _CANCELLED: Final = "cancelled"
 
 
-def credited_orders(
-    company_id: int, record_ids: Collection[int], now: datetime
-) -> Question[frozenset[int]]:
+def find_credited(
+    session: Session, company_id: int, record_ids: Collection[int], now: datetime
+) -> frozenset[int]:
     """Return which of these records are cancelled and stay posted by the rules alone.
 
     A cancelled order that a person released stays posted as well, but no refund need settle it.
     One that is due to be judged at `now` is not known yet.
     """
-    rows = yield _query(company_id, record_ids, now)
-    return frozenset(rows.scalars())
+    query = _query(company_id, record_ids, now)
+    return frozenset(session.scalars(query, execution_options=KEPT))
 
 
 def _query(company_id: int, record_ids: Collection[int], now: datetime) -> Select[Any]:

@@ -21,7 +21,6 @@ from holding.db.models import (
     Request,
     Version,
 )
-from holding.db.together import Question, Together
 from holding.platform.states import ATTEMPT_LABELS, state_label
 from rules.values.canonical import PostingState, in_sentence
 
@@ -134,44 +133,41 @@ def lay_out(found: Sequence[Step]) -> Picture:
 
 def load_steps(session: Session, record_id: int) -> tuple[Step, ...]:
     """Return every step, column by column, oldest first."""
-    page, of_record = Together(session), Posting.record_id == record_id
+    of_record = Posting.record_id == record_id
     documents, carried = select(Posting.id).where(of_record), select(Version.delivery_id)
     carried = carried.where(Version.record_id == record_id)
-    asked_versions = page.ask(_rows(Version, Version.record_id == record_id))
-    asked_verdicts = page.ask(_rows(Evaluation, Evaluation.record_id == record_id))
-    asked_deliveries = page.ask(_rows(Delivery, Delivery.id.in_(carried)))
-    asked_approvals = page.ask(_given(documents))
-    asked_pushes = page.ask(_rows(Push, Push.posting_id.in_(documents)))
-    asked_attempts = page.ask(_tried(documents))
-    postings = page.ask(_planned(of_record)).value
-    pushes = {push.id: push for push in asked_pushes.value}
-    approvals = [row for row, _ in asked_approvals.value]
-    attempts = asked_attempts.value
+    postings = _load_postings(session, of_record)
+    approvals = _load_approvals(session, documents)
+    pushes = {push.id: push for push in _load(session, Push, Push.posting_id.in_(documents))}
+    attempts = _load_attempts(session, documents)
+    approval_rows = [row for row, _ in approvals]
+    deliveries = _load(session, Delivery, Delivery.id.in_(carried))
+    versions = _load(session, Version, Version.record_id == record_id)
+    verdicts = _load(session, Evaluation, Evaluation.record_id == record_id)
     return (
-        *_deliveries(asked_deliveries.value),
-        *(_version(row) for row in asked_versions.value),
-        *(_verdict(row) for row in asked_verdicts.value),
-        *_approvals(asked_approvals.value, [row for row, _ in postings]),
-        *(_attempt(row, kind, pushes[row.push_id], approvals) for row, kind in attempts),
+        *_deliveries(deliveries),
+        *(_version(row) for row in versions),
+        *(_verdict(row) for row in verdicts),
+        *_approvals(approvals, [row for row, _ in postings]),
+        *(_attempt(row, kind, pushes[row.push_id], approval_rows) for row, kind in attempts),
         *_documents(postings, [row for row, _ in attempts], pushes),
     )
 
 
-def _rows(model: Any, term: Any) -> Question[Sequence[Any]]:
-    rows = yield select(model).where(term).order_by(model.id)
-    return list(rows.scalars())
+def _load(session: Session, model: Any, term: Any) -> Sequence[Any]:
+    return list(session.scalars(select(model).where(term).order_by(model.id)))
 
 
-def _given(documents: Select[int]) -> Question[Sequence[Any]]:
+def _load_approvals(session: Session, documents: Select[int]) -> Sequence[Any]:
     """Return approvals with the name of the approver."""
     query = select(Approval, Person.name).join(Person, Person.id == Approval.person_id)
-    rows = yield query.where(Approval.posting_id.in_(documents)).order_by(Approval.id)
+    rows = session.execute(query.where(Approval.posting_id.in_(documents)).order_by(Approval.id))
     return list(rows)
 
 
-def _tried(documents: Select[int]) -> Question[Sequence[Any]]:
+def _load_attempts(session: Session, documents: Select[int]) -> Sequence[Any]:
     """Return attempts with the kind of their call."""
-    rows = yield (
+    rows = session.execute(
         select(Attempt, Request.kind)
         .join(Request, Request.id == Attempt.request_id)
         .join(Push, Push.id == Attempt.push_id)
@@ -181,10 +177,10 @@ def _tried(documents: Select[int]) -> Question[Sequence[Any]]:
     return list(rows)
 
 
-def _planned(mine: ColumnElement[bool]) -> Question[Sequence[Any]]:
+def _load_postings(session: Session, mine: ColumnElement[bool]) -> Sequence[Any]:
     """Return documents with the name of their target."""
     query = select(Posting, Connection.name).where(mine).order_by(Posting.id)
-    rows = yield query.join(Connection, Connection.id == Posting.connection_id)
+    rows = session.execute(query.join(Connection, Connection.id == Posting.connection_id))
     return list(rows)
 
 

@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session
 
 from grammar.text.finding_codes import ErrorClass
 from holding.db.bulk import Columns, of
+from holding.db.kept_plans import KEPT
 from holding.db.models import Connection, Delivery, Hold, Person, Posting, Record, Team, Version
 from holding.db.models.columns import PostingWait, RecordState
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.models.postings import DAILY_RUN_OFF
-from holding.db.together import Question
 from rules.decisions.verdict import reason_to_show
 from rules.values.canonical import PostingState
 
@@ -271,33 +271,35 @@ def load_record(
     )
 
 
-def postings(record_id: int) -> Question[tuple[PostingRow, ...]]:
+def list_postings(session: Session, record_id: int) -> tuple[PostingRow, ...]:
     """Return the record's documents in the order they were made."""
-    rows = yield (
+    rows = session.execute(
         POSTING.select(Connection)
         .join(Connection, Connection.id == Posting.connection_id)
         .where(Posting.record_id == record_id)
-        .order_by(Posting.id)
+        .order_by(Posting.id),
+        execution_options=KEPT,
     )
     return POSTING.each(rows)
 
 
-def open_holds(record_id: int) -> Question[tuple[OpenHold, ...]]:
+def list_open_holds(session: Session, record_id: int) -> tuple[OpenHold, ...]:
     """Return the record's open holds."""
     query = OPEN.select().outerjoin(Person, Person.id == Hold.person_id)
     query = query.outerjoin(Team, Team.id == Hold.team_id)
     of_record = query.where(Hold.record_id == record_id, HOLD_OPEN)
-    return OPEN.each((yield of_record.order_by(Hold.id)))
+    return OPEN.each(session.execute(of_record.order_by(Hold.id), execution_options=KEPT))
 
 
-def versions(record_id: int) -> Question[tuple[VersionRow, ...]]:
+def list_versions(session: Session, record_id: int) -> tuple[VersionRow, ...]:
     """Return every version, oldest first, with its delivery."""
-    rows = yield (
+    rows = session.execute(
         VERSION.select()
         .outerjoin(Delivery, Delivery.id == Version.delivery_id)
         .outerjoin(Person, Person.id == Version.person_id)
         .where(Version.record_id == record_id)
-        .order_by(Version.no)
+        .order_by(Version.no),
+        execution_options=KEPT,
     )
     return VERSION.each(rows)
 

@@ -15,6 +15,7 @@ from grammar.text.problem import Span
 from holding.access.people import names_of
 from holding.approvals.consent import counts
 from holding.db.bulk import Columns, known, of
+from holding.db.kept_plans import KEPT
 from holding.db.models import (
     Approval,
     Attempt,
@@ -34,7 +35,6 @@ from holding.db.models.columns import PushState, RecordState
 from holding.db.models.decisions import WHOLE_RECORD
 from holding.db.models.postings import ENDED
 from holding.db.refusal import listed
-from holding.db.together import KEPT, Question, Together
 from holding.platform.unit_changes import CHANGED
 from holding.programs.replay import replay_for_page
 from holding.records import accepted_differences
@@ -316,17 +316,13 @@ def load_case(session: Session, record_id: int, posting_id: int | None = None) -
     record = session.get(Record, record_id)
     if record is None:
         return None
-    page = Together(session, KEPT)
-    holds = page.ask(holds_of(session, record.id))
-    accepted_rows = page.ask(accepted_differences.asked_of_records(record.company_id, [record.id]))
-    asked_versions = page.ask(_versions(record))
-    postings = page.ask(_postings(record)).value
-    versions, posting = asked_versions.value, _posting(postings, posting_id)
-    push_id = page.ask(_deciding_push(posting)).value
-    judged, approvals = page.ask(_judged(record, push_id)), page.ask(_approvals(posting))
-    sent, since = page.ask(_sent(posting)), since_sent(page, posting, postings)
-    evaluation, rules = judged.value
-    person_ids = [key for one in approvals.value for key in (one.person_id, one.for_person_id)]
+    versions, postings = _load_versions(session, record), _load_postings(session, record)
+    posting = _posting(postings, posting_id)
+    push_id = _find_deciding_push(session, posting)
+    evaluation, rules = _load_evaluation(session, record, push_id)
+    approvals = _load_approvals(session, posting)
+    accepted = accepted_differences.accepted_of_records(session, record.company_id, [record.id])
+    person_ids = [key for one in approvals for key in (one.person_id, one.for_person_id)]
     person_ids += [one.person_id for one in versions]
     person_ids += [rules.author_id, rules.published_by_id] if rules else []
     people = names_of(session, person_ids)
@@ -341,24 +337,24 @@ def load_case(session: Session, record_id: int, posting_id: int | None = None) -
         outcome=replay_for_page(session, evaluation.id) if evaluation else None,
         rules=rules,
         files=files_of(session, rules.id) if rules else {},
-        approvals=approvals.value,
-        holds=tuple(one for one in holds.value if _concerns(one, posting)),
-        sent=sent.value,
-        since=since,
-        accepted=_accepted(accepted_rows.value.get(record.id, ()), posting),
+        approvals=approvals,
+        holds=tuple(one for one in holds_of(session, record.id) if _concerns(one, posting)),
+        sent=_load_sent(session, posting),
+        since=since_sent(session, posting, postings),
+        accepted=_accepted(accepted.get(record.id, ()), posting),
         people=people,
         reverses=next((p.number for p in postings if posting and p.id == posting.reverses_id), ""),
     )
 
 
-def _versions(record: Record) -> Question[tuple[Version, ...]]:
+def _load_versions(session: Session, record: Record) -> tuple[Version, ...]:
     query = select(Version).where(Version.record_id == record.id)
-    return tuple((yield query.order_by(Version.no)).scalars())
+    return tuple(session.scalars(query.order_by(Version.no), execution_options=KEPT))
 
 
-def _postings(record: Record) -> Question[Sequence[Posting]]:
+def _load_postings(session: Session, record: Record) -> Sequence[Posting]:
     query = select(Posting).where(Posting.record_id == record.id)
-    return list((yield query.order_by(Posting.id)).scalars())
+    return list(session.scalars(query.order_by(Posting.id), execution_options=KEPT))
 
 
 def _concerns(held: HeldBy, posting: Posting | None) -> bool:
@@ -387,7 +383,7 @@ def _posting(found: Sequence[Posting], posting_id: int | None) -> Posting | None
     return None
 
 
-def _deciding_push(posting: Posting | None) -> Question[int | None]:
+def _find_deciding_push(session: Session, posting: Posting | None) -> int | None:
     """Return the push whose evaluation made the content that was sent, or None.
 
     Content that a person had sent again as it was posted was made by the evaluation of its first
@@ -397,40 +393,45 @@ def _deciding_push(posting: Posting | None) -> Question[int | None]:
     if posting is None or last is None or posting.action != "update":
         return last
     query = select(Push.id, Push.content).where(Push.posting_id == posting.id, Push.id <= last)
-    rows = [(row.id, row.content) for row in (yield query.order_by(Push.id))]
+    rows = [
+        (row.id, row.content)
+        for row in session.execute(query.order_by(Push.id), execution_options=KEPT)
+    ]
     sent = dict(rows)[last]
     first: int = next(key for key, content in rows if content == sent)
     return first
 
 
-def _judged(
-    record: Record, push_id: int | None
-) -> Question[tuple[Evaluation | None, RulesetVersion | None]]:
+def _load_evaluation(
+    session: Session, record: Record, push_id: int | None
+) -> tuple[Evaluation | None, RulesetVersion | None]:
     """Return the evaluation of what was sent, otherwise the newest, with its rule version."""
-    rows = yield (
+    rows = session.execute(
         select(Evaluation, RulesetVersion)
         .join(RulesetVersion, RulesetVersion.id == Evaluation.ruleset_version_id)
-        .where(Evaluation.id == evaluation_id_of(record.id, push_id))
+        .where(Evaluation.id == evaluation_id_of(record.id, push_id)),
+        execution_options=KEPT,
     )
     return rows.first() or (None, None)
 
 
-def _approvals(posting: Posting | None) -> Question[tuple[Approval, ...]]:
+def _load_approvals(session: Session, posting: Posting | None) -> tuple[Approval, ...]:
     if posting is None:
         return ()
     query = select(Approval).where(Approval.posting_id == posting.id)
-    return tuple((yield query.order_by(Approval.id)).scalars())
+    return tuple(session.scalars(query.order_by(Approval.id), execution_options=KEPT))
 
 
-def _sent(posting: Posting | None) -> Question[tuple[Sent, ...]]:
+def _load_sent(session: Session, posting: Posting | None) -> tuple[Sent, ...]:
     if posting is None:
         return ()
-    rows = yield (
+    rows = session.execute(
         select(Push, Attempt, Request)
         .join(Attempt, Attempt.push_id == Push.id)
         .join(Request, Request.id == Attempt.request_id)
         .where(Push.posting_id == posting.id, Request.kind == "push")
-        .order_by(Attempt.id)
+        .order_by(Attempt.id),
+        execution_options=KEPT,
     )
     return tuple(Sent(push, attempt, request) for push, attempt, request in rows)
 
@@ -548,23 +549,21 @@ def is_approval_undecided(case: Case, ruleset: Ruleset | None) -> bool:
     return not reached and bool(_approve_spans(case, ruleset))
 
 
-def since_sent(page: Together, posting: Posting | None, postings: Sequence[Posting]) -> Since:
+def since_sent(session: Session, posting: Posting | None, postings: Sequence[Posting]) -> Since:
     """Return everything after this document was posted; empty without a posting."""
     if posting is None:
         return Since()
     own = [one for one in postings if posting.id in (one.id, one.reverses_id)]
     about = own + _replacing(posting, own, postings)
-    asked_seen = page.ask(_seen({one.id for one in own if one.reading_id is not None}))
-    asked_taken = page.ask(_taken({one.id for one in about if one.sent_at is not None}))
-    recounted = page.ask(_recounted(posting.record_id, posting.id))
-    seen = asked_seen.value
-    taken = tuple(dropwhile(lambda one: one.posting_id != posting.id, asked_taken.value))
+    seen = _load_seen(session, {one.id for one in own if one.reading_id is not None})
+    all_taken = _load_taken(session, {one.id for one in about if one.sent_at is not None})
+    taken = tuple(dropwhile(lambda one: one.posting_id != posting.id, all_taken))
     last = {look.posting_id: look for look in seen}
     standing = {one.id for one in about if one.state == PostingState.POSTED}
     return Since(
         taken=taken,
         seen=seen,
-        recounted=recounted.value,
+        recounted=_load_recounted(session, posting.record_id, posting.id),
         numbers=tuple((one.id, one.number) for one in about),
         ended=all(one.state in ENDED for one in about),
         drifts=any(not look.same for key, look in last.items() if key in standing),
@@ -586,7 +585,7 @@ def _replacing(
     ]
 
 
-def _seen(posting_ids: Collection[int]) -> Question[tuple[SeenThere, ...]]:
+def _load_seen(session: Session, posting_ids: Collection[int]) -> tuple[SeenThere, ...]:
     """Return readings that differed, and later readings without a difference.
 
     A first reading without a difference is left out.
@@ -596,8 +595,7 @@ def _seen(posting_ids: Collection[int]) -> Question[tuple[SeenThere, ...]]:
     query = select(Reading).where(Reading.posting_id.in_(posting_ids), Reading.kind == "standing")
     readings: dict[int, list[SeenThere]] = {}
     stood: set[int] = set()
-    rows = yield query.order_by(Reading.id)
-    for row in rows.scalars():
+    for row in session.scalars(query.order_by(Reading.id), execution_options=KEPT):
         before = readings.setdefault(row.posting_id, [])
         words, by = str(row.body["words"]), str(row.body.get("by", ""))
         changed = bool(by) or row.posting_id in stood
@@ -613,7 +611,7 @@ def _seen(posting_ids: Collection[int]) -> Question[tuple[SeenThere, ...]]:
     )
 
 
-def _taken(posting_ids: Collection[int]) -> Question[tuple[Taken, ...]]:
+def _load_taken(session: Session, posting_ids: Collection[int]) -> tuple[Taken, ...]:
     if not posting_ids:
         return ()
     query = (
@@ -625,14 +623,14 @@ def _taken(posting_ids: Collection[int]) -> Question[tuple[Taken, ...]]:
         .where(Push.closed_at.is_not(None))
         .order_by(Push.closed_at, Push.id)
     )
-    return _TAKEN.each((yield query))
+    return _TAKEN.each(session.execute(query, execution_options=KEPT))
 
 
-def _recounted(record_id: int, posting_id: int) -> Question[tuple[Recounted, ...]]:
+def _load_recounted(session: Session, record_id: int, posting_id: int) -> tuple[Recounted, ...]:
     query = select(Event).where(Event.record_id == record_id, Event.act == CHANGED)
-    rows = yield query.order_by(Event.id)
+    rows = session.scalars(query.order_by(Event.id), execution_options=KEPT)
     return tuple(
         Recounted(row.id, row.at, *(str(row.body[name]) for name in ("item", "before", "now")))
-        for row in rows.scalars()
+        for row in rows
         if row.posting_id == posting_id
     )

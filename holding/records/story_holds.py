@@ -10,6 +10,7 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from holding.access.people import names_of
+from holding.db.kept_plans import KEPT
 from holding.db.models import (
     Cause,
     Evaluation,
@@ -22,7 +23,6 @@ from holding.db.models import (
     Team,
 )
 from holding.db.models.columns import HoldState
-from holding.db.together import Question
 from holding.mappings.entries import OWN_KINDS
 from holding.programs.world import UnreadableRulesError, program
 from rules.values.cause_keys import CauseKind
@@ -68,14 +68,15 @@ class _Judging:
     same_version: bool
 
 
-def holds_of(session: Session, record_id: int) -> Question[tuple[HeldBy, ...]]:
+def holds_of(session: Session, record_id: int) -> tuple[HeldBy, ...]:
     """Return every hold a record ever had, in order, with names."""
-    result = yield (
+    result = session.execute(
         select(Hold, Cause, Team)
         .join(Cause, Cause.id == Hold.cause_id)
         .outerjoin(Team, Team.id == Hold.team_id)
         .where(Hold.record_id == record_id)
-        .order_by(Hold.opened_at, Hold.id)
+        .order_by(Hold.opened_at, Hold.id),
+        execution_options=KEPT,
     )
     rows = result.all()
     changes = _changes(session, [(hold, cause) for hold, cause, _ in rows])

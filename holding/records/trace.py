@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from connectors.contract.errors import class_label
 from grammar.nodes import Ruleset
+from holding.db.kept_plans import KEPT
 from holding.db.models import (
     Attempt,
     Company,
@@ -25,7 +26,6 @@ from holding.db.models import (
     Version,
 )
 from holding.db.models.columns import RecordState
-from holding.db.together import KEPT, Question, Together
 from holding.platform.event_log import events_while_waiting, surrounding_events
 from holding.platform.events import shown_actor
 from holding.platform.states import ATTEMPT_LABELS, state_label
@@ -78,16 +78,15 @@ def timeline(session: Session, record_id: int, now: datetime | None = None) -> t
     Changes of its connections and of the rules while it waited are included, and when it waited for
     a connection; with `now` also for what it waits.
     """
-    page = Together(session, KEPT)
-    versions, events = page.ask(_versions(record_id)), page.ask(_events(record_id))
-    wide = page.ask(surrounding_events(record_id))
-    each = [page.ask(kind(record_id)) for kind in (_evaluations, _pushes, _attempts)]
     state = session.scalars(select(Record.state).where(Record.id == record_id)).one_or_none()
     if state is None:
         return ()
-    steps = [*_arrived_once(versions.value, _told(events.value))]
-    steps += [_step(event) for event in events_while_waiting(wide.value, events.value, state)]
-    steps += [step for found in each for step in found.value]
+    events = _load_events(session, record_id)
+    surrounding = surrounding_events(session, record_id)
+    steps = [*_arrived_once(_load_versions(session, record_id), _told(events))]
+    steps += [_step(event) for event in events_while_waiting(surrounding, events, state)]
+    for load_steps in (_load_evaluations, _load_pushes, _load_attempts):
+        steps += load_steps(session, record_id)
     company_id = select(Record.company_id).where(Record.id == record_id).scalar_subquery()
     company = session.scalars(select(Company).where(Company.id == company_id)).one()
     steps += [_wait(one, company) for one in waits_of(session, [record_id], now)]
@@ -118,12 +117,13 @@ def _with_gaps(steps: list[Step]) -> list[Step]:
     return with_gaps
 
 
-def _versions(record_id: int) -> Question[dict[int, Step]]:
-    rows = yield (
+def _load_versions(session: Session, record_id: int) -> dict[int, Step]:
+    rows = session.execute(
         select(Version, Delivery.kind, Person.name)
         .outerjoin(Delivery, Delivery.id == Version.delivery_id)
         .outerjoin(Person, Person.id == Version.person_id)
-        .where(Version.record_id == record_id)
+        .where(Version.record_id == record_id),
+        execution_options=KEPT,
     )
     steps = {}
     for version, how, person in rows:
@@ -138,13 +138,14 @@ def _versions(record_id: int) -> Question[dict[int, Step]]:
     return steps
 
 
-def _evaluations(record_id: int) -> Question[list[Step]]:
-    rows = yield (
+def _load_evaluations(session: Session, record_id: int) -> list[Step]:
+    rows = session.execute(
         select(Evaluation, Version.no, RulesetVersion.no, Record.state)
         .join(Record, Record.id == Evaluation.record_id)
         .join(Version, Version.id == Evaluation.version_id)
         .join(RulesetVersion, RulesetVersion.id == Evaluation.ruleset_version_id)
-        .where(Evaluation.record_id == record_id)
+        .where(Evaluation.record_id == record_id),
+        execution_options=KEPT,
     )
     steps = []
     for evaluation, version, rules, state in rows:
@@ -177,9 +178,11 @@ def _decided(outcome: Any, state: RecordState) -> str:
     return "; ".join(route_texts) or nothing
 
 
-def _events(record_id: int) -> Question[list[Event]]:
-    rows = yield select(Event).where(Event.record_id == record_id).order_by(Event.id)
-    return list(rows.scalars())
+def _load_events(session: Session, record_id: int) -> list[Event]:
+    rows = session.scalars(
+        select(Event).where(Event.record_id == record_id).order_by(Event.id), execution_options=KEPT
+    )
+    return list(rows)
 
 
 def _told(events: Sequence[Event]) -> list[tuple[int | None, Step]]:
@@ -204,11 +207,12 @@ def _wait(wait: Wait, company: Company) -> Step:
     return Step(at, "wait", "Clearpost", say, first, also=others[0] if others else None)
 
 
-def _pushes(record_id: int) -> Question[list[Step]]:
-    rows = yield (
+def _load_pushes(session: Session, record_id: int) -> list[Step]:
+    rows = session.scalars(
         select(Push)
         .join(Posting, Posting.id == Push.posting_id)
-        .where(Posting.record_id == record_id)
+        .where(Posting.record_id == record_id),
+        execution_options=KEPT,
     )
     return [
         Step(
@@ -218,17 +222,18 @@ def _pushes(record_id: int) -> Question[list[Step]]:
             f"Push {push.no}: {push.action} {push.number} (content hash {push.hash[:12]}).",
             Proof("push", str(push.id), f"push {push.id}"),
         )
-        for push in rows.scalars()
+        for push in rows
     ]
 
 
-def _attempts(record_id: int) -> Question[list[Step]]:
-    rows = yield (
+def _load_attempts(session: Session, record_id: int) -> list[Step]:
+    rows = session.execute(
         select(Attempt, Request, Push.number)
         .join(Request, Request.id == Attempt.request_id)
         .join(Push, Push.id == Attempt.push_id)
         .join(Posting, Posting.id == Push.posting_id)
-        .where(Posting.record_id == record_id)
+        .where(Posting.record_id == record_id),
+        execution_options=KEPT,
     )
     return [
         Step(

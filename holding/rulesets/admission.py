@@ -16,9 +16,9 @@ from grammar.parsing.incremental import Reader
 from grammar.parsing.parser import parse
 from grammar.text.problem import Correction, Problem, find_correction, show
 from holding.connections.master_data import CUSTOM_FIELD, MODE, ROUNDING, load_listed
+from holding.db.kept_plans import KEPT
 from holding.db.models import Cause, Company, Connection, Snapshot, SnapshotItem, Team
 from holding.db.refusal import Refusal
-from holding.db.together import KEPT
 from holding.programs.known_schemas import schemas
 from holding.programs.world import program, target_connections, way_of
 from rules.checker.all_checks import collect_findings

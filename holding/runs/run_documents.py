@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 
 from grammar.text.finding_codes import ErrorClass
 from holding.db.bulk import whole_sum
+from holding.db.kept_plans import KEPT, at_most
 from holding.db.models import Attempt, Cause, Hold, Posting, Push, Record, Request, Run, Team
 from holding.db.models.columns import PushState
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.refusal import Sums, by_key, of_posting
-from holding.db.together import KEPT, at_most
 from holding.runs.run_history import LINE, PushLine, RunRow, never_sent, push_columns
 from rules.values.canonical import PostingState
 

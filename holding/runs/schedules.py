@@ -123,11 +123,11 @@ def load_daily_runs(session: Session, company_id: int, *words: str) -> dict[str,
 
 
 def _rows(session: Session, company_id: int, *words: str) -> dict[str, Schedule]:
-    rows = session.execute(
+    rows = session.scalars(
         select(Schedule).where(Schedule.company_id == company_id, Schedule.next_at.is_not(None)),
         execution_options=KEPT,
     )
-    parts = ((row.route.partition("."), row) for row in rows.scalars())
+    parts = ((row.route.partition("."), row) for row in rows)
     return {doc_type: row for (word, _, doc_type), row in parts if word in words}
 
 

@@ -12,12 +12,12 @@ from sqlalchemy.orm import Session, aliased
 
 from holding.access import operations
 from holding.db.bulk import Columns, known, of
+from holding.db.kept_plans import KEPT, at_most
 from holding.db.models import Cause, Connection, Hold, Person, Posting, Record, RouteStop, Team
 from holding.db.models.decisions import is_open
 from holding.db.models.postings import DAILY_RUN_OFF
 from holding.db.models.rules import ROUTE_STOPPED
 from holding.db.refusal import Sums, by_key, most_first
-from holding.db.together import KEPT, Given, Question, Together, at_most
 from holding.holds import tally_figures
 from holding.holds.shapes import OwnerWait
 from holding.holds.tally_figures import read_owner_waits
@@ -25,7 +25,7 @@ from holding.mappings.key_reach import unmapped_terms
 from holding.platform import processes
 from holding.platform.processes import Workers
 from holding.rulesets import change_list
-from holding.worklist.dashboard import owners_since
+from holding.worklist.dashboard import load_owners_since
 from rules.values.canonical import PostingState
 
 STEPS = (("up to 1 day", 1), ("1 to 3 days", 3), ("3 to 7 days", 7), ("over 7 days", None))
@@ -136,12 +136,11 @@ class AgeingRow:
 def ageing_by_owner(session: Session, company_id: int, now: datetime) -> tuple[AgeingRow, ...]:
     """Return the open holds by owner, largest amounts first."""
     edges = [now - timedelta(days=days) for _, days in STEPS if days]
-    page = Together(session, KEPT)
     found: dict[tuple[int | None, int], list[OwnerWait]] = defaultdict(list)
     for one in read_owner_waits(session, company_id, edges, now):
         found[one.person_id, one.team_id].append(one)
     people = sorted(person for person, _ in found if person is not None)
-    names = page.ask(owners_since(company_id, people)).value
+    names = load_owners_since(session, company_id, people)
     owners = [
         _owner(owner, names[owner[0], owner[1] or None], [*edges, None], now, waits)
         for owner, waits in found.items()
@@ -199,14 +198,14 @@ class Late:
         return min(self.count, MOST)
 
 
-def asked_late(
-    company_id: int, after: tuple[datetime, int] | None = None, most: int = A_PAGE
-) -> Question[Late]:
+def load_late(
+    session: Session, company_id: int, after: tuple[datetime, int] | None = None, most: int = A_PAGE
+) -> Late:
     """Return the oldest late documents, after a position if given."""
     query = _first_late(company_id, most)
     if after is not None:
         query = query.where(tuple_(Posting.finished_at, Posting.id) > after)
-    found = yield query
+    found = session.execute(query, execution_options=KEPT)
     read, rows = LATE_ROW.reader(found), found.all()
     return Late(tuple(map(read, rows)), rows[0].in_all if rows else 0)
 
@@ -247,14 +246,14 @@ class Counts:
     stopped: tuple[str, ...] = ()
 
 
-def asked_counts(
+def load_counts(
     session: Session,
     company_id: int,
     now: datetime,
     *,
     publisher: int | None = None,
     admin: bool = False,
-) -> Question[Counts]:
+) -> Counts:
     """Return the counts for a page's frame.
 
     `publisher` is the reader's id if they publish rules; `admin`: the reader manages users.
@@ -262,7 +261,7 @@ def asked_counts(
     query = _query(
         tally_figures.held_count_query(session, company_id), company_id, publisher, admin
     )
-    row = (yield Given(query, processes.worker_query_values(now))).one()
+    row = session.execute(query, processes.worker_query_values(now), execution_options=KEPT).one()
     return Counts(
         held=row.held,
         missing=row.missing,

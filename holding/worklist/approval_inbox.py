@@ -144,11 +144,11 @@ def load_page(
 
 def _count_waiting(session: Session, company_id: int) -> int:
     """Return how many documents wait for approval."""
-    rows = session.execute(
+    count = session.scalar(
         select(func.count(func.distinct(Hold.posting_id))).where(*_asking(company_id)),
         execution_options=KEPT,
     )
-    return rows.scalar() or 0
+    return count or 0
 
 
 def content_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[Change, ...]:

@@ -23,16 +23,16 @@ from sqlalchemy import (
     select,
     union_all,
 )
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import Session, aliased
 
 from holding.db import bulk
 from holding.db.bulk import Columns, of, whole_sum
+from holding.db.kept_plans import KEPT, at_most
 from holding.db.models import Connection, Hold, Person, Posting, Record, Team
 from holding.db.models.columns import RecordState, among_words
 from holding.db.models.decisions import HOLD_CLOSED, HOLD_OPEN, is_open
 from holding.db.models.postings import BOOKED_STATES
 from holding.db.refusal import Sums, added, by_key, most_first
-from holding.db.together import Question, at_most
 from holding.holds import tally_figures
 from holding.holds.shapes import Look
 from holding.worklist.filters import Held
@@ -116,12 +116,12 @@ class Booked:
     money: dict[str, Sums]
 
 
-def asked_owners(company_id: int, held: Held) -> Question[tuple[Owner, ...]]:
+def list_owners(session: Session, company_id: int, held: Held) -> tuple[Owner, ...]:
     """Return the holds by owner, largest amounts first; a record counts once per owner."""
     people = {
         look.person_id for one in held.tally.rows for look in one.shape.looks if look.person_id
     }
-    since = yield from owners_since(company_id, sorted(people))
+    since = load_owners_since(session, company_id, sorted(people))
     names = {key: row.owner for key, row in since.items()}
     figures = tally_figures.figures_by(held.tally.rows, lambda _, look: (names.get(_owner(look)),))
     oldest: dict[str | None, datetime] = {}
@@ -139,11 +139,11 @@ def _owner(look: Look) -> tuple[int | None, int | None]:
     return look.person_id, None if look.person_id is not None else look.team_id
 
 
-def owners_since(
-    company_id: int, people: Sequence[int]
-) -> Question[dict[tuple[int | None, int | None], Row[Any]]]:
+def load_owners_since(
+    session: Session, company_id: int, people: Sequence[int]
+) -> dict[tuple[int | None, int | None], Row[Any]]:
     """Return each owner's name and opening time of the oldest hold, by user and team."""
-    rows = yield _since(company_id, tuple(people))
+    rows = session.execute(_since(company_id, tuple(people)), execution_options=KEPT)
     return {(row.person_id, row.team_id): row for row in rows if row.since is not None}
 
 
@@ -168,9 +168,9 @@ def _since(company_id: int, people: tuple[int, ...]) -> CompoundSelect[Any]:
     )
 
 
-def asked_oldest(company_id: int) -> Question[Oldest | None]:
+def load_oldest(session: Session, company_id: int) -> Oldest | None:
     """Return the open hold that waits longest."""
-    return OLDEST.first((yield _first_open(company_id)))
+    return OLDEST.first(session.execute(_first_open(company_id), execution_options=KEPT))
 
 
 @lru_cache(maxsize=256)
@@ -186,10 +186,12 @@ def _first_open(company_id: int) -> Select[Any]:
     )
 
 
-def asked_kept_out(company_id: int, held: Held, since: datetime, books: str) -> Question[Kept]:
+def count_kept_out(
+    session: Session, company_id: int, held: Held, since: datetime, books: str
+) -> Kept:
     """Return records held as duplicates, or closed as such since a time without a posting."""
     still = tally_figures.total_figure(held.tally.rows, lambda look: look.error_class == DUPLICATE)
-    rows = (yield _ended(company_id, since)).all()
+    rows = session.execute(_ended(company_id, since), execution_options=KEPT).all()
     ended = [{"" if code == books else code: int(minor)} for code, _, minor in rows if minor]
     return Kept(
         records=still.records + sum(records for _, records, _ in rows),
@@ -215,13 +217,13 @@ def _ended(company_id: int, since: datetime) -> Select[str, int, int | None]:
     )
 
 
-def asked_standing(
-    company_id: int, moment: datetime, last: date, count: int = 14
-) -> Question[tuple[Sum, tuple[Day, ...]]]:
+def count_by_state(
+    session: Session, company_id: int, moment: datetime, last: date, count: int = 14
+) -> tuple[Sum, tuple[Day, ...]]:
     """Return records by state: those first seen since a time, and by the last document days."""
     first = last - timedelta(days=count - 1)
     states_by_day: dict[date | None, dict[str, int]] = {}
-    for row in (yield _standing(company_id, moment, first, last)):
+    for row in session.execute(_standing(company_id, moment, first, last), execution_options=KEPT):
         states_by_day.setdefault(row.day, {})[row.state] = row.records
     days = [first + timedelta(days=n) for n in range(count)]
     return (
@@ -245,12 +247,16 @@ def _standing(company_id: int, moment: datetime, first: date, last: date) -> Com
     return union_all(seen, dated)
 
 
-def asked_booked(company_id: int, last: date, count: int = 14) -> Question[tuple[Booked, ...]]:
+def load_booked(
+    session: Session, company_id: int, last: date, count: int = 14
+) -> tuple[Booked, ...]:
     """Return what was posted in the last document days, by type."""
     first = last - timedelta(days=count - 1)
     own_targets = (Connection.company_id == company_id, Connection.side == "target")
-    targets = sorted((yield select(Connection.id).where(*own_targets)).scalars())
-    rows = yield _booked(tuple(targets), first, last)
+    targets = sorted(
+        session.scalars(select(Connection.id).where(*own_targets), execution_options=KEPT)
+    )
+    rows = session.execute(_booked(tuple(targets), first, last), execution_options=KEPT)
     amounts = [
         ((day, doc_type), code, minor)
         for _, day, doc_type, currency, book, amount in rows

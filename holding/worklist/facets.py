@@ -19,7 +19,6 @@ from holding.db.held_amounts import counted_holds, held_amount
 from holding.db.models import Cause, Connection, Hold, Membership, Person, Record, SavedView
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.refusal import Refusal, Sums, by_key, money, most_first
-from holding.db.together import Question, Together
 from holding.holds import folding, tally_figures
 from holding.holds.assignments import MOST
 from holding.holds.shapes import Look, Money, counted_money
@@ -108,15 +107,17 @@ class Facet:
         return self.title
 
 
-def asked_facet_names(company_id: int, wanted: Filter) -> Question[Names]:
+def load_facet_names(session: Session, company_id: int, wanted: Filter) -> Names:
     """Return the names of the company's connections, and of the filter's people and causes."""
     members = select(Membership.person_id).where(Membership.company_id == company_id)
-    rows = yield union_all(
-        _named("connection", Connection).where(Connection.company_id == company_id),
-        _named("person", Person).where(Person.id.in_(wanted.people), Person.id.in_(members)),
-        select(literal("cause").label("kind"), Cause.id, Cause.label.label("name")).where(
-            Cause.company_id == company_id, Cause.id.in_(wanted.causes)
-        ),
+    rows = session.execute(
+        union_all(
+            _named("connection", Connection).where(Connection.company_id == company_id),
+            _named("person", Person).where(Person.id.in_(wanted.people), Person.id.in_(members)),
+            select(literal("cause").label("kind"), Cause.id, Cause.label.label("name")).where(
+                Cause.company_id == company_id, Cause.id.in_(wanted.causes)
+            ),
+        )
     )
     return {(row.kind, row.id): row.name for row in rows}
 
@@ -213,13 +214,13 @@ def amount_title(band: int, currency: str) -> str:
     return f"From {money(least, currency)} to {money(end, currency)}"
 
 
-def asked_views(actor: Actor) -> Question[tuple[ViewRow, ...]]:
+def list_views(session: Session, actor: Actor) -> tuple[ViewRow, ...]:
     """Return a user's own views and the shared ones, by name.
 
     A user limited to some sources sees only their own.
     """
     own_views = SavedView.person_id == actor.person_id
-    rows = yield (
+    rows = session.execute(
         ROW.select()
         .join(Person, Person.id == SavedView.person_id)
         .where(SavedView.company_id == actor.company_id)
@@ -367,7 +368,7 @@ class Customer:
     more: bool
 
 
-def asked_largest(company_id: int, wanted: Filter) -> Question[tuple[str, ...]]:
+def list_largest_customers(session: Session, company_id: int, wanted: Filter) -> tuple[str, ...]:
     """Return keys of the customers with the largest held amounts under the rest of the filter.
 
     Only the company's largest holds are searched.
@@ -382,10 +383,8 @@ def asked_largest(company_id: int, wanted: Filter) -> Question[tuple[str, ...]]:
     first = top.subquery("largest")
     rest = hold_terms(company_id, replace(wanted, customers=()))
     # Joined to them and sorted here: else SQLite walks the open holds of the whole company
-    rows = (
-        yield select(Hold.party_key, Hold.book)
-        .join_from(first, Hold, Hold.id == first.c.id)
-        .where(*rest)
+    rows = session.execute(
+        select(Hold.party_key, Hold.book).join_from(first, Hold, Hold.id == first.c.id).where(*rest)
     )
     keys_by_amount = sorted((-row.book, row.party_key) for row in rows if row.party_key)
     return tuple(dict.fromkeys(key for _, key in keys_by_amount))[:SHOWN]
@@ -395,19 +394,17 @@ def customers_of(
     session: Session, company_id: int, wanted: Filter, keys: Sequence[str]
 ) -> tuple[Customer, ...]:
     """Return these customers, and those in the filter, under the rest of the filter."""
-    page = Together(session)
     every = dict.fromkeys((*wanted.customers, *keys))
-    questions = [page.ask(_one(company_id, wanted, key)) for key in every]
-    return tuple(one.value for one in questions)
+    return tuple(_load_customer(session, company_id, wanted, key) for key in every)
 
 
-def _one(company_id: int, wanted: Filter, key: str) -> Question[Customer]:
+def _load_customer(session: Session, company_id: int, wanted: Filter, key: str) -> Customer:
     """Return one customer's sums, computed from holds because the tally has no customers."""
     mine = hold_terms(company_id, replace(wanted, customers=(key,)))
     oldest = select(Hold.id).where(*mine).order_by(Hold.opened_at, Hold.id).limit(COUNTED + 1)
     single = counted_holds(Hold.id.in_(oldest))
-    rows = (
-        yield select(Record.party, single.c.currency, single.c.minor, single.c.holds).join_from(
+    rows = session.execute(
+        select(Record.party, single.c.currency, single.c.minor, single.c.holds).join_from(
             single, Record, Record.id == single.c.record_id
         )
     ).all()

@@ -15,6 +15,7 @@ from holding.approvals.sent_amounts import POSTED_CURRENCY, POSTED_NOW
 from holding.db import bulk
 from holding.db.bulk import Columns, of
 from holding.db.held_amounts import HELD_AMOUNT, HELD_CURRENCY
+from holding.db.kept_plans import KEPT, at_most
 from holding.db.models import (
     Cause,
     Company,
@@ -31,7 +32,6 @@ from holding.db.models import (
 from holding.db.models.columns import RecordState
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.refusal import Sums, added, most_first
-from holding.db.together import KEPT, NO_OPTIONS, Question, at_most
 from holding.holds import folding, tally_figures
 from holding.holds.assignments import MOST
 from holding.holds.folding import HELD
@@ -563,8 +563,9 @@ def load_members(
     )
     if after is not None:
         query = query.where(Hold.id > after)
-    plan = NO_OPTIONS if wanted.searched else KEPT
-    return read_members(session.execute(query, execution_options=plan))
+    # A search is planned for its text.
+    options = {} if wanted.searched else KEPT
+    return read_members(session.execute(query, execution_options=options))
 
 
 def read_members(result: Result[Any]) -> tuple[Member, ...]:
@@ -604,9 +605,9 @@ def approval_candidates(
         query = query.where(*_of_cause(company_id, cause_id, wanted, after))
         query = query.limit(at_most(APPROVED_AT_ONCE))
     one_off = cause_id is None or (wanted is not None and wanted.searched)
-    plan = NO_OPTIONS if one_off else KEPT
+    options = {} if one_off else KEPT
     once: dict[int | None, Member] = {}
-    for member in read_members(session.execute(query, execution_options=plan)):
+    for member in read_members(session.execute(query, execution_options=options)):
         once.setdefault(member.posting_id, member)
     return tuple(once.values())
 
@@ -633,10 +634,12 @@ def decided_members(
     return tuple(sorted(last.values(), key=lambda row: row.id))
 
 
-def asked_remaining(
-    company_id: int, cause_id: int, after: int, wanted: Filter | None = None
-) -> Question[int]:
+def count_remaining(
+    session: Session, company_id: int, cause_id: int, after: int, wanted: Filter | None = None
+) -> int:
     """Return how many holds of a cause and filter wait for approval after this one."""
-    count = select(func.count()).select_from(Hold)
-    rows = yield count.where(*_of_cause(company_id, cause_id, wanted, after))
-    return rows.scalar() or 0
+    query = select(func.count()).select_from(Hold)
+    query = query.where(*_of_cause(company_id, cause_id, wanted, after))
+    # A search is planned for its text.
+    options = {} if wanted is not None and wanted.searched else KEPT
+    return session.scalar(query, execution_options=options) or 0

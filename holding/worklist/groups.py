@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 from grammar.text.finding_codes import ErrorClass
 from holding.db import bulk
 from holding.db.bulk import Columns, of
+from holding.db.kept_plans import KEPT
 from holding.db.models import Cause, Hold, Team
 from holding.db.refusal import Sums
-from holding.db.together import Question
 from holding.holds import tally_figures
 from holding.holds.tally_figures import Figure
 from holding.worklist import filters
@@ -79,43 +79,46 @@ class Group:
         return self.error_class != "stale_version"
 
 
-def asked_groups(
+def list_groups(
     session: Session,
     company_id: int,
     wanted: Filter,
     held: Held,
     after: tuple[int, int] | None = None,
-) -> Question[tuple[Group, ...]]:
+) -> tuple[Group, ...]:
     """Return causes with the records they block, largest amount first; one more than a page."""
     if wanted.searched:
         held = filters.count_one_by_one(session, company_id, wanted, held)
     top, _ = _page(wanted, held, after)
-    (first_page,) = yield from _listed(company_id, (wanted,), [top])
+    (first_page,) = _load_groups(session, company_id, (wanted,), [top])
     return first_page
 
 
-def asked_worst_groups(
-    company_id: int, wanted: Sequence[Filter], held: Held, most: int
-) -> Question[list[tuple[tuple[Group, ...], int]]]:
-    """Return the first groups of each filter, and how many more there are, in one query."""
+def list_worst_groups(
+    session: Session, company_id: int, wanted: Sequence[Filter], held: Held, most: int
+) -> list[tuple[tuple[Group, ...], int]]:
+    """Return the first groups of each filter, and how many more there are."""
     pages = [_page(one, held) for one in wanted]
     tops = [top for top, _ in pages]
-    first_groups = yield from _listed(company_id, tuple(wanted), tops, most)
+    first_groups = _load_groups(session, company_id, tuple(wanted), tops, most)
     counts = [max(0, count - most) for _, count in pages]
     return list(zip(first_groups, counts, strict=True))
 
 
-def _listed(
+def _load_groups(
+    session: Session,
     company_id: int,
     wanted: tuple[Filter, ...],
     tops: Sequence[Mapping[int, Figure]],
     most: int = GROUPS_A_PAGE + 1,
-) -> Question[list[tuple[Group, ...]]]:
+) -> list[tuple[Group, ...]]:
     """Return the groups of each page, with titles that differ within a page."""
     if not any(tops):
         return [() for _ in tops]
     columns, query = _asked(company_id, wanted, tuple(map(tuple, tops)), most)
-    result = yield query
+    # A search is planned for its text.
+    options = {} if any(one.searched for one in wanted) else KEPT
+    result = session.execute(query, execution_options=options)
     read, rows = columns.reader(result), result.all()
     known = {group.id: (group, row) for row in rows for group in (read(row),)}
     pages = []

@@ -11,6 +11,7 @@ from grammar.text.finding_codes import PUSH_CODES, ErrorClass
 from holding.access.reach import is_limited
 from holding.approvals.sent_amounts import SentAmount, sent_amount
 from holding.db.bulk import Columns, of
+from holding.db.kept_plans import KEPT
 from holding.db.models import (
     Cause,
     Connection,
@@ -27,7 +28,6 @@ from holding.db.models import (
 from holding.db.models.columns import HoldState, RecordState
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.models.postings import LEFT_OUT_STATES, TO_SEND_STATES
-from holding.db.together import KEPT
 from holding.holds.retries import UNLISTED, lacks_entry
 from holding.platform.states import GONE, STORED_OTHERWISE, UNSEEN
 from holding.posting.holds import CONFLICT, IMPORT_OPEN, NO_ANSWER, REFUSED, ends_in_target

@@ -13,6 +13,7 @@ from holding.access.actors import ACTS, hiding_each
 from holding.approvals.sent_amounts import POSTED_CURRENCY, POSTED_NOW
 from holding.db.bulk import Columns, known, of
 from holding.db.held_amounts import HELD_AMOUNT, HELD_CURRENCY
+from holding.db.kept_plans import KEPT
 from holding.db.models import (
     Cause,
     Connection,
@@ -27,7 +28,6 @@ from holding.db.models import (
 from holding.db.models.columns import HoldState, among_words, is_word
 from holding.db.models.decisions import HOLD_CLOSED, HOLD_OPEN
 from holding.db.models.postings import ENDED, LEFT_OUT_STATES
-from holding.db.together import Question
 from rules.values.canonical import PostingState
 from rules.values.cause_keys import Clearing
 
@@ -299,9 +299,9 @@ def postings_in_state(
     return STATE.each(session.execute(query))
 
 
-def colleagues(company_id: int) -> Question[tuple[tuple[int, str], ...]]:
+def list_colleagues(session: Session, company_id: int) -> tuple[tuple[int, str], ...]:
     """Return the users who may take a hold, by name."""
-    rows = yield (
+    rows = session.execute(
         select(Person.id, Person.name)
         .join(Membership, Membership.person_id == Person.id)
         .where(
@@ -310,7 +310,8 @@ def colleagues(company_id: int) -> Question[tuple[tuple[int, str], ...]]:
             Person.active,
         )
         .distinct()
-        .order_by(Person.name)
+        .order_by(Person.name),
+        execution_options=KEPT,
     )
     return tuple((row.id, row.name) for row in rows)
 

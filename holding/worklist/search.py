@@ -29,6 +29,7 @@ from grammar.text.finding_codes import ErrorClass
 from holding.access.actors import hiding_each
 from holding.db import bulk
 from holding.db.bulk import Columns, of
+from holding.db.kept_plans import KEPT, at_most
 from holding.db.models import (
     Attempt,
     Cause,
@@ -43,7 +44,6 @@ from holding.db.models import (
 )
 from holding.db.models.columns import RecordState
 from holding.db.models.decisions import HOLD_OPEN
-from holding.db.together import KEPT, at_most
 from holding.mappings import party_merge
 from holding.records.waits import Cause as WaitCause
 from holding.records.waits import waits_of

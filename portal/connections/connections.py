@@ -18,7 +18,6 @@ from holding.connections import (
     sale_issuers,
 )
 from holding.db.refusal import Refusal, plural
-from holding.db.together import KEPT, answer
 from holding.intake import deliveries, pulls, receive
 from holding.mappings import list_turns
 from holding.operations.queues import load_endpoints
@@ -288,7 +287,7 @@ def connection_values(row: connections.ConnectionRow) -> dict[str, object]:
         each["runs"] = run_history.list_runs(session, company, row.id)
         each["queue"] = connections.list_queued(session, row.id)
         each["snapshots"] = connections.list_snapshots(session, row.id)
-        each["faults"] = answer(session, stored_faults.faults_query(company, row.id), KEPT)
+        each["faults"] = stored_faults.list_faults(session, company, row.id)
         each["lists"] = list_turns.of_target(session, row.id)
         each["recounted"] = unit_changes.list_unit_changes(session, row.id, company)
     else:

@@ -13,7 +13,6 @@ from holding.access import actors
 from holding.approvals import step_up
 from holding.db.database import DatabaseSession
 from holding.db.refusal import Refusal
-from holding.db.together import answer
 from holding.holds import assignments, holds, locked_periods, notes, releases, retries, undo
 from holding.holds.assignments import Act, Question, Wish
 from holding.holds.holds import Correction, Done, Each
@@ -204,7 +203,7 @@ def _shown(
         "refused_count": len(refused),
         "days": locked_periods.first_days(store.reading(), dated) if dated else {},
         "listed": LISTED,
-        "colleagues": answer(store.reading(), open_holds.colleagues(g.company.id)),
+        "colleagues": open_holds.list_colleagues(store.reading(), g.company.id),
         "problems": problems or {},
         "changed": (),
         "was": "",

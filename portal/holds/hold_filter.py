@@ -13,7 +13,6 @@ from holding.access import actors
 from holding.approvals import decided_documents
 from holding.approvals.decided_documents import Fate
 from holding.db.refusal import Refusal
-from holding.db.together import Together, answer
 from holding.holds import folding
 from holding.worklist import facets
 from holding.worklist import filters as queries
@@ -190,7 +189,7 @@ def chips(wanted: Filter, title: Callable[[str, Any], str]) -> list[Chip]:
 @needs("record.read")
 def list_views() -> Response:
     """Show the user's saved views, to rename, share or delete, and views that colleagues share."""
-    rows = answer(store.reading(), facets.asked_views(g.actor))
+    rows = facets.list_views(store.reading(), g.actor)
     return store.respond(
         "worklist/views.html",
         mine=[row for row in rows if row.person_id == g.actor.person_id],
@@ -257,12 +256,9 @@ def facet_values(wanted: Filter, held: Held, searched: Held) -> dict[str, object
     `searched`: the holds left after filtering by customers or text.
     """
     session, company = store.reading(), g.company.id
-    page = Together(session)
-    named = page.ask(facets.asked_facet_names(company, wanted))
-    largest = page.ask(facets.asked_largest(company, wanted))
-    views = page.ask(facets.asked_views(g.actor))
+    names = facets.load_facet_names(session, company, wanted)
+    keys = facets.list_largest_customers(session, company, wanted)
     customers: tuple[facets.Customer, ...] = ()
-    names, keys = named.value, largest.value
     if filters.sees_names() or wanted.customers:
         customers = facets.customers_of(session, company, wanted, keys)
     counted, title = searched.whole, title_by(held, names, customers)
@@ -274,7 +270,7 @@ def facet_values(wanted: Filter, held: Held, searched: Held) -> dict[str, object
         "counted": counted,
         "chips": chips(wanted, title),
         "beside": filter_args(wanted),
-        "views": views.value,
+        "views": facets.list_views(session, g.actor),
         "asked": filter_words(wanted),
     }
 

@@ -16,7 +16,6 @@ from holding.company import own_account
 from holding.db import refusal
 from holding.db.database import DatabaseSession
 from holding.db.refusal import Refusal, by_key, money
-from holding.db.together import KEPT, Together
 from holding.holds import (
     assignments,
     futile_releases,
@@ -69,8 +68,6 @@ def pane_values(
     hidden, changed = filters.hidden_fields(), row.code in posted_differences.CODES
     sent_beside = _sent_beside(session, row)
     beside = side_by_side.load_beside(session, row, hidden)
-    page = Together(session, KEPT)
-    colleagues = page.ask(open_holds.colleagues(g.company.id))
     theirs, instead = people.duty(session, row.team_id, g.actor.person_id)
     asked = open_fields.fields_of(session, hold_id) if row.open and not hidden else ()
     own = open_fields.fields_for_actor(session, g.actor, asked, {row.team_id: theirs})
@@ -101,7 +98,7 @@ def pane_values(
         "hidden": hidden,
         "sethash": candidates.set_hash({row.posting_id or 0: row.posting_hash or ""}),
         "known_twice": row.open and row.rule in party_merge.party_checks(session, g.company.id),
-        "colleagues": colleagues.value,
+        "colleagues": open_holds.list_colleagues(session, g.company.id),
         "keeper": fixes.other_keeper(session, g.actor, row.table) if row.table else None,
         "writers": _writers() if row.unknown_status else "",
         "rules_changed_by": _rules_changed_by() if row.code in CLEARED_BY_OTHER_CONTENT else None,

@@ -11,9 +11,7 @@ from holding.access.operations import undo_seconds
 from holding.approvals import approve as approvals_approve
 from holding.approvals import candidates, step_up
 from holding.approvals.candidates import Foreseen, foresee
-from holding.db import together
 from holding.db.refusal import Refusal, Sums, by_key, plural
-from holding.db.together import KEPT, Question, Together, answer
 from holding.holds import assignments, releases, restored_documents, undo
 from holding.holds.holds import Done
 from holding.platform import processes
@@ -68,10 +66,7 @@ def _one_group() -> Response:
 def _far(opened: int, wanted: Filter, held: queries.Held) -> tuple[groups.Group, ...]:
     """Return the group that a link opens, also if it is on another page of the list."""
     only = replace(wanted, causes=(opened,) if opened in (wanted.causes or (opened,)) else (0,))
-    plan = together.NO_OPTIONS if wanted.searched else together.KEPT
-    return answer(
-        store.reading(), groups.asked_groups(store.reading(), g.company.id, only, held), plan
-    )
+    return groups.list_groups(store.reading(), g.company.id, only, held)
 
 
 def _open(group: groups.Group, wanted: Filter) -> groups.Group:
@@ -143,8 +138,7 @@ def _groups(wanted: Filter, held: queries.Held) -> dict[str, object]:
     session, company = store.reading(), g.company.id
     start = forms.parse_place(request.args.get("after"))
     asked = queries.count_one_by_one(session, company, wanted, held) if wanted.searched else held
-    plan = together.NO_OPTIONS if wanted.searched else together.KEPT
-    found = answer(session, groups.asked_groups(session, company, wanted, asked, start), plan)
+    found = groups.list_groups(session, company, wanted, asked, start)
     opened = forms.parse_whole(request.args.get("open"))
     size = groups.GROUPS_A_PAGE if opened is None else groups.GROUPS_BESIDE_OPEN
     more = found[size - 1] if len(found) > size else None
@@ -454,8 +448,6 @@ def question_values(
     """Return the values of the approval dialog."""
     cause = forms.parse_whole(request.values.get("cause"))
     seen = hold_pane.seen_hashes(chosen)
-    page = Together(store.reading(), KEPT)
-    left = page.ask(_beyond(cause, chosen))
     comes_to = balance(chosen, foresee(store.reading(), g.actor, seen))
     return {
         "chosen": chosen,
@@ -466,7 +458,7 @@ def question_values(
         "cause": cause,
         "filter": hold_filter.filter_args(replace(filter_of_address(), causes=())) if cause else {},
         "after": forms.parse_whole(request.values.get("after")) or 0,
-        "left": left.value,
+        "left": count_beyond(cause, chosen),
         "problems": problems or {},
         "step_up": step_up.need_for_postings(
             store.reading(), g.actor, list(hold_pane.seen_hashes(comes_to.approved.rows)), g.now
@@ -489,16 +481,6 @@ def _proposed(chosen: Sequence[group_members.Member]) -> dict[str, object]:
         "hide": actors.hiding_each(session, records, hidden),
         "hidden": hidden,
     }
-
-
-def _beyond(cause_id: int | None, shown: Sequence[group_members.Member]) -> Question[int]:
-    if cause_id is None or not shown:
-        return 0
-    return (
-        yield from group_members.asked_remaining(
-            g.company.id, cause_id, shown[-1].id, filter_of_address()
-        )
-    )
 
 
 def _unchanged(comes_to: Balance, changed: hold_pane.Changed | None) -> Part:
@@ -534,4 +516,8 @@ def _parts(rows: Sequence[group_members.Member], why: Mapping[int, str]) -> tupl
 
 def count_beyond(cause_id: int | None, shown: Sequence[group_members.Member]) -> int:
     """Return how many documents of the cause remain after this approval."""
-    return answer(store.reading(), _beyond(cause_id, shown))
+    if cause_id is None or not shown:
+        return 0
+    return group_members.count_remaining(
+        store.reading(), g.company.id, cause_id, shown[-1].id, filter_of_address()
+    )

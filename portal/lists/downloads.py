@@ -18,7 +18,6 @@ from holding.access.actors import HideOf
 from holding.connections import connections as connection_rows
 from holding.db.models.columns import PushState, from_minor, moment_text
 from holding.db.refusal import Refusal, plural, seconds_since
-from holding.db.together import answer
 from holding.operations import stuck_work
 from holding.operations.queues import Pace, Queue, load_queues, measure_paces
 from holding.operations.target_figures import WorkerRow, list_workers, target_figures
@@ -408,7 +407,7 @@ def lineage(source: str, kind: str, external_id: str) -> ListFile:
     """Return each field of the shown document: source value, rule, planned value and sent value."""
     record = _load_record(source, kind, external_id)
     session, hidden = store.reading(), filters.hidden_fields()
-    posting = records.shown_posting(answer(session, record_rows.postings(record.id)))
+    posting = records.shown_posting(record_rows.list_postings(session, record.id))
     field_rows = lineage_rows.lineage_rows(session, posting.id) if posting else ()
     only_differences = request.args.get("only") == "differences"
     hide = actors.hiding(session, record.id, hidden)

@@ -12,7 +12,6 @@ from connectors.kit.workbook import Written
 from holding.access import actors
 from holding.approvals import candidates, decided_documents
 from holding.db.models.columns import from_minor, moment_text
-from holding.db.together import answer
 from holding.platform.states import HOLD_LABELS, state_label
 from holding.records import accepted_differences, credited_orders
 from holding.records.accepted_differences import Accepted
@@ -214,7 +213,7 @@ def _titled_filters(chosen_filter: Filter) -> dict[str, str]:
     """Return the source, target and band filters by title, and customers by key."""
     if not (chosen_filter.fine or chosen_filter.customers):
         return {}
-    names = answer(store.reading(), facets.asked_facet_names(g.company.id, chosen_filter))
+    names = facets.load_facet_names(store.reading(), g.company.id, chosen_filter)
     title = partial(facets.title_of, teams={}, named=names, currency=g.company.currency)
     parts = ("sources", "targets", "amounts", "ages")
     titles = {
@@ -302,7 +301,7 @@ def late() -> ListFile:
 
 
 def _late_page(after: tuple[datetime, int] | None) -> tuple[ageing.LateRow, ...]:
-    return answer(store.reading(), ageing.asked_late(g.company.id, after, PAGE_SIZE)).rows
+    return ageing.load_late(store.reading(), g.company.id, after, PAGE_SIZE).rows
 
 
 def _late_row(row: ageing.LateRow) -> list[Written]:
@@ -321,8 +320,8 @@ def search_results() -> ListFile:
         session, company, text
     )
     matches = matches if text else ()
-    credited_query = credited_orders.credited_orders(company, [row.id for row in matches], g.now)
-    credited = answer(session, credited_query)
+    ids = [row.id for row in matches]
+    credited = credited_orders.find_credited(session, company, ids, g.now)
     rows = ([row.number, row.source, row.kind, row.external_id, filters.party(row.party),
              credited_orders.CREDITED if row.id in credited else state_label(row.state),
              row.document, *_currency_and_amount(row.amount, row.currency)]
@@ -356,9 +355,7 @@ def _cause_groups(chosen_filter: Filter) -> Iterator[groups.Group]:
     )
 
     def ask(after: tuple[int, int] | None) -> Sequence[groups.Group]:
-        return answer(
-            session, groups.asked_groups(session, company, chosen_filter, held_records, after)
-        )
+        return groups.list_groups(session, company, chosen_filter, held_records, after)
 
     pages = each_page(ask, lambda group: (group.book, group.id), groups.GROUPS_A_PAGE)
     return (group for page in pages for group in page)

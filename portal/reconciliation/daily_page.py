@@ -10,7 +10,6 @@ from flask import Blueprint, Response, g, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from holding.connections import connections
-from holding.db.together import KEPT, Together
 from holding.reconciliation import daily_totals, document_sides
 from holding.reconciliation.compared_documents import EXPLAINED, DateUsed, Span, Standing
 from holding.reconciliation.counted_documents import Days
@@ -114,8 +113,7 @@ def show() -> Response:
     day.
     """
     asked = read_filter(request.args, filters.today())
-    page = Together(store.reading(), KEPT)
-    found = compare_totals(asked, [asked.day] if asked.day else [], page)
+    found = compare_totals(asked, [asked.day] if asked.day else [])
     kind = found.kind(asked.target, asked.doc_type)
     return store.respond(
         "totals/daily.html",
@@ -259,15 +257,13 @@ def _written(words: Mapping[str, Any]) -> dict[str, str]:
             for name, value in words.items()}  # fmt: skip
 
 
-def compare_totals(asked: Asked, each: Days = None, page: Together | None = None) -> Comparison:
+def compare_totals(asked: Asked, each: Days = None) -> Comparison:
     """Compare the totals of both sides for all targets.
 
     It includes each differing document of these days, or of all days.
     """
     targets = {row.id: row.name for row in _connections() if row.is_target}
-    return daily_totals.compare_days(
-        store.reading(), g.company.id, asked.sides, targets, each, page
-    )
+    return daily_totals.compare_days(store.reading(), g.company.id, asked.sides, targets, each)
 
 
 def _words(before: str, span: Span, blank: str | None = None) -> dict[str, str | None]:

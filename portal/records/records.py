@@ -10,7 +10,6 @@ from connectors import registry
 from holding.access import actors
 from holding.access.reach import carries_others
 from holding.db.refusal import Refusal, plural
-from holding.db.together import KEPT, Together
 from holding.holds import restored_documents
 from holding.intake import open_fields, sweeps
 from holding.platform import processes
@@ -131,24 +130,20 @@ class _Shown(NamedTuple):
 
 
 def _head(record: record_rows.RecordRow) -> _Shown:
-    page = Together(session := store.reading(), KEPT)
-    holds, came = (
-        page.ask(record_rows.open_holds(record.id)),
-        page.ask(record_rows.versions(record.id)),
-    )
-    asked_kept = page.ask(accepted_differences.asked_of_records(g.company.id, [record.id]))
-    settled = page.ask(credited_orders.credited_orders(g.company.id, [record.id], g.now))
-    postings, versions = page.ask(record_rows.postings(record.id)).value, came.value
+    session, ids = store.reading(), [record.id]
+    postings = record_rows.list_postings(session, record.id)
+    versions = record_rows.list_versions(session, record.id)
     posting = shown_posting(postings)
-    kept = asked_kept.value.get(record.id, ())
+    accepted = accepted_differences.accepted_of_records(session, g.company.id, ids)
+    kept = accepted.get(record.id, ())
     return _Shown(
         record=record,
         postings=postings,
         posting=posting,
         tries=max((p.tries for p in postings if p.state.value == record.state), default=0),
-        open_holds=holds.value,
+        open_holds=record_rows.list_open_holds(session, record.id),
         mark=accepted_differences.combine_mark(kept) if kept else None,
-        credited=record.id in settled.value,
+        credited=bool(credited_orders.find_credited(session, g.company.id, ids, g.now)),
         accepted=kept,
         versions=versions,
         hide=actors.hiding(session, record.id, filters.hidden_fields()),

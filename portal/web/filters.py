@@ -33,7 +33,6 @@ from holding.db.refusal import (
     plural,
     sums,
 )
-from holding.db.together import KEPT, answer
 from holding.holds import undo
 from holding.operations.idle_work import TO_DO, IdleWork, idle_work
 from holding.platform.states import state_label
@@ -573,10 +572,8 @@ def _counts() -> ageing.Counts:
         session = store.reading()
         publisher = None if may(g.actor, "rules.publish") else g.actor.person_id
         admin = may(g.actor, "people.admin") is None
-        g.counts = answer(
-            session,
-            ageing.asked_counts(session, g.company.id, g.now, publisher=publisher, admin=admin),
-            KEPT,
+        g.counts = ageing.load_counts(
+            session, g.company.id, g.now, publisher=publisher, admin=admin
         )
         g.undoable = undo.latest_undoable(session, g.actor, g.now)
     found: ageing.Counts = g.counts

@@ -10,7 +10,6 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from holding.connections import connections as connection_rows
 from holding.connections import open_signals
-from holding.db.together import KEPT, Together, answer
 from holding.intake import receive
 from holding.operations.idle_work import load_waits, long_waits
 from holding.records import accepted_differences, credited_orders
@@ -59,48 +58,39 @@ def _shown() -> dict[str, object]:
     everything = Filter(person_id=g.actor.person_id)
     mine = Filter(view="mine", person_id=g.actor.person_id)
     held = filters.load_held(session, company, g.actor.person_id)
-    page = Together(session, KEPT)
-    asked_causes = page.ask(groups.asked_worst_groups(company, (everything, mine), held, 2 * TOP))
-    asked_booked = page.ask(dashboard.asked_booked(company, today))
-    asked_kept = page.ask(accepted_differences.asked_by_day(company))
-    owners, oldest = (
-        page.ask(dashboard.asked_owners(company, held)),
-        page.ask(dashboard.asked_oldest(company)),
+    (causes, further_causes), (team_causes, _) = groups.list_worst_groups(
+        session, company, (everything, mine), held, 2 * TOP
     )
-    late = page.ask(ageing.asked_late(company, most=TOP))
-    connections = connection_rows.list_connections(session, company)
-    kept_out = page.ask(
-        dashboard.asked_kept_out(
-            company, held, midnight - timedelta(days=KEPT_DAYS), g.company.currency
-        )
-    )
-    seen, days = page.ask(dashboard.asked_standing(company, midnight, today)).value
-    booked, kept = asked_booked.value, asked_kept.value
-    (causes, further_causes), (team_causes, _) = asked_causes.value
     own_causes = [group for group in team_causes if _may_act(group)]
     own_ids = {group.id for group in own_causes}
     own_causes = own_causes[:TOP]
     other_causes = [group for group in causes if group.id not in own_ids][:TOP]
     causes_in_all = len(causes) + further_causes
+    booked = dashboard.load_booked(session, company, today)
+    accepted_days = accepted_differences.differences_by_day(session, company)
+    seen, days = dashboard.count_by_state(session, company, midnight, today)
+    connections = connection_rows.list_connections(session, company)
     return {
         "booked": booked,
         "booked_types": sorted({doc_type for one in booked for doc_type in one.money}),
-        "accepted": accepted_differences.total_differences(kept.values()),
-        "accepted_days": kept,
+        "accepted": accepted_differences.total_differences(accepted_days.values()),
+        "accepted_days": accepted_days,
         "signals": open_signals.list_signals(session, company),
         "totals": filters.load_totals(session, company, everything, held),
-        "owners": owners.value,
-        "oldest": oldest.value,
+        "owners": dashboard.list_owners(session, company, held),
+        "oldest": dashboard.load_oldest(session, company),
         "own_causes": own_causes,
         "other_causes": other_causes,
         "causes_in_all": causes_in_all,
         "more_causes": causes_in_all - len(own_causes) - len(other_causes),
-        "late": late.value,
+        "late": ageing.load_late(session, company, most=TOP),
         "targets": target_status.target_pills(session, company, connections),
         "waits": long_waits(
             load_waits(session, company, g.now), load_late_calls(session, company, g.now)
         ),
-        "kept_out": kept_out.value,
+        "kept_out": dashboard.count_kept_out(
+            session, company, held, midnight - timedelta(days=KEPT_DAYS), g.company.currency
+        ),
         "refused": () if g.actor.reach.limited else receive.list_refused(session, company, g.now),
         "today": seen,
         "days": days,
@@ -188,7 +178,7 @@ def _found_page(
     digits = BESIDE_DIGITS.sub(lambda found: found[0].translate(DIGITS), text)
     ids = [row.id for row in rows]
     marks = accepted_differences.record_marks(store.reading(), g.company.id, ids)
-    credited = answer(store.reading(), credited_orders.credited_orders(g.company.id, ids, g.now))
+    credited = credited_orders.find_credited(store.reading(), g.company.id, ids, g.now)
     other = digits if digits != text and not rows and _known(digits) else ""
     named = bool(text) and not g.actor.reach.limited
     refused = receive.list_refused(store.reading(), g.company.id, g.now, text=text) if named else ()
@@ -224,7 +214,7 @@ def _url(row: search.Found, endpoint: str, found: str | None = None) -> str:
 @needs("record.read")
 def listing() -> Response:
     """Show each late document with its age and the condition it waits for."""
-    late = answer(store.reading(), ageing.asked_late(g.company.id, _after()), KEPT)
+    late = ageing.load_late(store.reading(), g.company.id, _after())
     last = late.rows[-1] if len(late.rows) >= ageing.A_PAGE else None
     return store.respond("dashboard/late.html", late=late, last=last)
 

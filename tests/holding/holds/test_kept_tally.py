@@ -8,12 +8,11 @@ from holding.access.reach import limit_session, of_ids
 from holding.db.database import Database
 from holding.db.models import Company, Hold, Record, Team, TeamMember
 from holding.db.models.decisions import HOLD_OPEN
-from holding.db.together import answer
 from holding.holds import tally_figures
 from holding.holds.tally_figures import MOST_ANSWERS, Tally
 from holding.worklist import filters
 from holding.worklist.filters import Filter
-from holding.worklist.groups import asked_groups
+from holding.worklist.groups import list_groups
 from tests.holding.holds.test_tally import agrees, fold, tallied
 from tests.holding.shop import Shop, line, order
 from tests.support.clock import SetClock
@@ -91,7 +90,7 @@ def test_who_joins_a_team_has_its_holds_though_none_of_them_changed(shop: Shop) 
     with shop.database.read() as session:
         found = filters.load_held(session, shop.company.id, farah)
         mine = Filter("mine", person_id=farah)
-        listed = answer(session, asked_groups(session, shop.company.id, mine, found))
+        listed = list_groups(session, shop.company.id, mine, found)
         causes = session.scalars(select(Hold.cause_id).where(HOLD_OPEN)).all()
     assert {one.id for one in listed} == set(causes)
 

@@ -27,12 +27,11 @@ from holding.db.models import (
     Team,
 )
 from holding.db.models.decisions import HOLD_OPEN
-from holding.db.together import answer
 from holding.holds import folding, tally_figures
 from holding.operations.invariants import wrong_tally
 from holding.worklist import ageing, facets, filters
 from holding.worklist.filters import Filter, Held
-from holding.worklist.groups import asked_groups
+from holding.worklist.groups import list_groups
 from tests.holding.shop import Shop, line, open_shop, order, start
 from tests.support.clock import SetClock
 
@@ -131,7 +130,7 @@ def agrees(shop: Shop, seed: object) -> None:
             true = by_hand(session, terms)
             assert (told.records, told.money, told.several, told.blank) == true, (seed, wanted)
             agrees_with_facets(session, shop, wanted, found, seed)
-            for group in answer(session, asked_groups(session, shop.company.id, wanted, found)):
+            for group in list_groups(session, shop.company.id, wanted, found):
                 records, money, *_ = by_hand(session, [*terms, Hold.cause_id == group.id])
                 assert (group.records, dict(group.money)) == (records, money), (seed, view)
                 since = select(func.min(Hold.opened_at)).where(*terms, Hold.cause_id == group.id)
@@ -179,7 +178,7 @@ def agrees_with_facets(session: Any, shop: Shop, wanted: Filter, found: Held, se
             chosen = filters.hold_terms(shop.company.id, replace(wanted, **only))
             records, money, *_ = by_hand(session, chosen)
             assert (facet.records, facet.money) == (records, money), (seed, wanted, part, facet)
-    keys = answer(session, facets.asked_largest(shop.company.id, wanted))
+    keys = facets.list_largest_customers(session, shop.company.id, wanted)
     for one in facets.customers_of(session, shop.company.id, wanted, keys):
         chosen = filters.hold_terms(shop.company.id, replace(wanted, customers=(one.key,)))
         records, money, *_ = by_hand(session, chosen)

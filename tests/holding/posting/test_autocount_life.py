@@ -16,7 +16,6 @@ from holding.connections import channel, connections, master_data
 from holding.db.database import Database
 from holding.db.models import Company, Connection, Posting
 from holding.db.models.columns import PostingWait
-from holding.db.together import answer
 from holding.records import record_rows
 from tests.connectors.simulator_processes import SAMPLES, Simulator
 from tests.holding.desks import KEYS, make_desk
@@ -385,7 +384,7 @@ def test_T07c_stock_follows_the_documents_in_the_unit_of_the_item(life: Life) ->
 
 def of_record(life: Life, number: str) -> tuple[record_rows.PostingRow, ...]:
     with life.shop.database.read() as session:
-        return answer(session, record_rows.postings(life.shop.record(session, number).id))
+        return record_rows.list_postings(session, life.shop.record(session, number).id)
 
 
 @pytest.mark.slow

@@ -8,7 +8,6 @@ from sqlalchemy import select
 
 from holding.approvals import approve
 from holding.db.models import Approval, Event, Hold, Posting, PostingLine, Push
-from holding.db.together import answer
 from holding.records import record_rows, trace
 from tests.holding.life import LARGE, NUMBERED, SMALL, TABLES, Life
 from tests.holding.shop import FILES, line
@@ -79,7 +78,7 @@ def test_a_credit_note_is_told_as_what_takes_another_back(life: Life) -> None:
         assert "(ready)" not in said
         assert "; A-1-2 waits for the credit note" in said
         record_id = session.scalars(select(Posting.record_id).limit(1)).one()
-        rows = {row.number: row for row in answer(session, record_rows.postings(record_id))}
+        rows = {row.number: row for row in record_rows.list_postings(session, record_id)}
         assert [rows[number].why for number in ("A-1-1", "A-1-2")] == ["", ""]
         note = rows["CN-A-1-1"]
         assert note.reverses_id == rows["A-1-1"].id

@@ -8,11 +8,10 @@ from sqlalchemy import select, update
 from holding.company.diagnosis import Topic, diagnose
 from holding.db.models import Hold, Posting, Push, Release
 from holding.db.refusal import Refusal
-from holding.db.together import answer
 from holding.holds import releases
 from holding.holds.holds import Done
 from holding.holds.restored_documents import overwrite_edit
-from holding.reconciliation.stored_faults import faults_query
+from holding.reconciliation.stored_faults import list_faults
 from tests.holding.posting.test_quickbooks_cells import House, database_url, house, running
 from tests.holding.quickbooks_cells import parent, plain
 
@@ -34,7 +33,7 @@ def test_another_total_is_named_everywhere(house: House) -> None:
         assert "RM 77,111.00; RM 77,110.00 was sent" in hold.message
         [push] = session.scalars(select(Push))
         assert (push.state, push.error) == ("accepted", hold.message)
-        [group] = answer(session, faults_query(house.shop.company.id, house.target))
+        [group] = list_faults(session, house.shop.company.id, house.target)
         assert group.message == hold.message
         found = diagnose(session, house.target, house.shop.now)
         assert [(one.topic, one.words) for one in found] == [(Topic.NO_RECORDS, hold.message)]

@@ -8,7 +8,6 @@ from sqlalchemy.orm import Session
 from holding.db.database import Database
 from holding.db.models import Company, Record, Version
 from holding.db.models.columns import RecordState
-from holding.db.together import answer
 from holding.reconciliation import counted_documents, document_sides
 from holding.reconciliation.compared_documents import DateUsed, Span
 from rules.values.canonical import PostingState
@@ -75,9 +74,8 @@ def test_what_is_in_no_sum_is_counted_beside_them(database: Database, company: C
         _sent(session, company, "NS-2", None)
         _sent(session, company, "NS-3", None).state = RecordState.HELD
         told = {
-            used: answer(
-                session,
-                document_sides.asked_without_document(company.id, Span(ORDERED, BOOKED, by=used)),
+            used: document_sides.count_without_document(
+                session, company.id, Span(ORDERED, BOOKED, by=used)
             )
             for used in DateUsed
         }
@@ -115,14 +113,14 @@ def test_only_those_of_a_source_and_of_a_channel_count(
         assert found(source="netshop") == ["NS-1", "NS-2", "NS-4"]
         assert found(source="netshop", channel="FPX Later") == []
         assert found(source="aiaccount") == [], "a target is no source"
-        assert answer(session, document_sides.asked_channels(company.id)) == (
+        assert document_sides.list_channels(session, company.id) == (
             "FPX",
             "FPX Later",
             "fpx",
         )
-        held = document_sides.asked_without_document
         for record in session.query(Record):
             record.state = RecordState.HELD
         session.flush()
         span = Span(ORDERED, BOOKED, by=DateUsed.POSTED, source="shopee")
-        assert answer(session, held(company.id, span)) == (("MYR", 1, 2000),)
+        held = document_sides.count_without_document(session, company.id, span)
+        assert held == (("MYR", 1, 2000),)

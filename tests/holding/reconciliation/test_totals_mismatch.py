@@ -10,7 +10,6 @@ from sqlalchemy import select
 from connectors.contract import Found, Kept
 from holding.connections.channel import Channel, open_channel
 from holding.db.models import Cause, Hold
-from holding.db.together import answer
 from holding.holds import undo
 from holding.holds.holds import Done
 from holding.holds.releases import release
@@ -95,7 +94,7 @@ def test_it_is_held_once_and_ends_when_the_total_is_right(life: Life) -> None:
         company, span = life.shop.company.id, Span(date(2026, 11, 1), date(2026, 11, 30))
         (found,) = load_documents(session, company, span).agreeing
         assert (found.count, found.minor, type(found.minor)) == (1, 19200, int)
-        assert answer(session, document_sides.asked_without_document(company, span)) == ()
+        assert document_sides.count_without_document(session, company, span) == ()
         assert document_sides.newest_day(session, company) == found.day
     assert [one.state for one in mismatches(life)] == ["cleared"]
     assert life.shop.states() == {"A-1": "posted"}

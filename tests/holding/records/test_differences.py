@@ -9,7 +9,6 @@ from sqlalchemy import select, update
 
 from holding.db.models import AcceptedDifference, Company, Posting
 from holding.db.refusal import Refusal, Sums
-from holding.db.together import answer
 from holding.holds import releases
 from holding.holds.holds import Done
 from holding.holds.undo import undo
@@ -77,7 +76,7 @@ def days(life: Life) -> list[Differences]:
 def booked(life: Life) -> dict[str, Sums]:
     """What the days show as posted, by document type."""
     with life.shop.database.read() as session:
-        found = answer(session, dashboard.asked_booked(life.shop.company.id, life.shop.now.date()))
+        found = dashboard.load_booked(session, life.shop.company.id, life.shop.now.date())
     return {name: money for day in found for name, money in day.money.items()}
 
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import pytest
 
-from holding.db.together import answer
 from holding.records import checklist_and_finding, preentry, record_rows, trace
 from holding.records.seven_answers import DocumentAnswers
 from rules.decisions.judge_record import EvaluationInput
@@ -89,7 +88,7 @@ def test_the_summary_shows_a_credited_invoice_and_its_credit_note(life: Life) ->
 def test_the_documents_of_a_record_are_listed_in_the_order_they_were_made(life: Life) -> None:
     credited(life)
     with life.shop.database.read() as session:
-        rows = answer(session, record_rows.postings(life.shop.record(session, "A-1").id))
+        rows = record_rows.list_postings(session, life.shop.record(session, "A-1").id)
         assert [row.number for row in rows] == ["A-1-1", "CN-A-1-1"]
 
 

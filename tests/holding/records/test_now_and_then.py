@@ -1,6 +1,5 @@
 """The first tab of a record tells what is, what was when it was posted, and what nobody decided."""
 
-from holding.db.together import Together
 from holding.records import lineage_picture, preentry, record_rows
 from holding.records.checklist_and_finding import Tick, Ticked
 from holding.records.preentry import Card, Check
@@ -14,11 +13,10 @@ def card(life: Life, number: str = "A-1", *, credit: bool = False) -> Card:
     schema = CREDIT_NOTE if credit else INVOICE
     with life.shop.database.read() as session:
         record = life.shop.record(session, number)
-        rows = Together(session)
-        holds = rows.ask(record_rows.open_holds(record.id))
-        postings = rows.ask(record_rows.postings(record.id)).value
+        holds = record_rows.list_open_holds(session, record.id)
+        postings = record_rows.list_postings(session, record.id)
         one = next(p for p in postings if p.doc_type == schema.name)
-        return preentry.load_card(session, record.id, one.id, schema, holds.value)
+        return preentry.load_card(session, record.id, one.id, schema, holds)
 
 
 def tick(card_: Card, which: Tick) -> Ticked:

@@ -8,7 +8,6 @@ import pytest
 
 from holding.db.database import Database
 from holding.db.models import Company
-from holding.db.together import answer
 from holding.holds import releases
 from holding.holds.holds import Done
 from holding.worklist import dashboard, filters
@@ -33,7 +32,7 @@ def kept(shop: Shop, days: int = 30) -> Kept:
     with shop.database.read() as session:
         held = filters.load_held(session, shop.company.id, None)
         since = shop.now - timedelta(days=days)
-        return answer(session, dashboard.asked_kept_out(shop.company.id, held, since, "MYR"))
+        return dashboard.count_kept_out(session, shop.company.id, held, since, "MYR")
 
 
 def test_each_is_counted_once_whether_it_is_on_hold_or_ended(shop: Shop) -> None:

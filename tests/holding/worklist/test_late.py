@@ -8,10 +8,9 @@ from sqlalchemy import text
 from grammar.parsing.parser import parse
 from holding.db.database import Database
 from holding.db.models import Company, Posting
-from holding.db.together import answer
 from holding.evaluation.evaluate_due import judge_due
 from holding.worklist import ageing
-from holding.worklist.ageing import Late, asked_late
+from holding.worklist.ageing import Late, load_late
 from rules.program import compile_ruleset
 from rules.values.canonical import PostingState
 from tests.holding.shop import RULES, Shop, line, open_shop, order, start
@@ -29,7 +28,7 @@ def shop(database: Database, company: Company, clock: SetClock) -> Shop:
 
 def late(shop: Shop, **how: object) -> Late:
     with shop.database.read() as session:
-        return answer(session, asked_late(shop.company.id, **how))  # type: ignore[arg-type]
+        return load_late(session, shop.company.id, **how)  # type: ignore[arg-type]
 
 
 def ages(shop: Shop) -> list[tuple[str, int]]:
@@ -120,7 +119,7 @@ def test_the_list_is_read_from_its_index(shop: Shop) -> None:
 def test_another_company_sees_none_of_it(shop: Shop) -> None:
     arrive(shop, order("A", customer="C-99"))
     with shop.database.read() as session:
-        assert answer(session, asked_late(shop.company.id + 1)).rows == ()
+        assert load_late(session, shop.company.id + 1).rows == ()
 
 
 def test_more_than_are_counted_are_told_as_more(

@@ -4,10 +4,9 @@ import pytest
 
 from holding.db.database import Database
 from holding.db.models import Cause, Company
-from holding.db.together import answer
 from holding.worklist import filters
 from holding.worklist.filters import Filter
-from holding.worklist.groups import Group, asked_groups
+from holding.worklist.groups import Group, list_groups
 from tests.holding.shop import FILES, RULES, Shop, line, open_shop, order
 from tests.support.clock import SetClock
 
@@ -34,7 +33,7 @@ def shop(database: Database, company: Company, clock: SetClock) -> Shop:
 def listed(shop: Shop, **how: object) -> list[Group]:
     with shop.database.read() as session:
         held = filters.load_held(session, shop.company.id, None)
-        return list(answer(session, asked_groups(session, shop.company.id, Filter(**how), held)))  # type: ignore[arg-type]
+        return list(list_groups(session, shop.company.id, Filter(**how), held))  # type: ignore[arg-type]
 
 
 def titles(shop: Shop) -> list[str]:
@@ -94,7 +93,7 @@ def test_T27b_a_group_on_another_page_has_another_title_too(
     with shop.database.read() as session:
         after = (first.book, first.id)
         held = filters.load_held(session, shop.company.id, None)
-        (last,) = answer(session, asked_groups(session, shop.company.id, Filter(), held, after))
+        (last,) = list_groups(session, shop.company.id, Filter(), held, after)
     assert last.label != first.label
     assert last.label.startswith("Too much (not ")
 

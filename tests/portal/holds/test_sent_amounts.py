@@ -12,7 +12,6 @@ from holding.access import actors as holding_actors
 from holding.approvals.sent_amounts import content_amount, sent_amount
 from holding.db.models import Approval, Company, Event, Person, Posting
 from holding.db.models.columns import from_minor, to_minor
-from holding.db.together import answer
 from holding.operations import digests, failures
 from holding.worklist import filters, groups, open_holds
 from holding.worklist.filters import Filter
@@ -101,7 +100,7 @@ def test_every_sum_is_that_of_its_rows(visit, call, key, life, asked):
         by_hand = sum(row.amount for row in rows if row.currency == "MYR")
         assert 179200 in [row.amount for row in rows]
         totals = filters.load_totals(session, company, of_cause, held)
-        (group,) = answer(session, groups.asked_groups(session, company, of_cause, held))
+        (group,) = groups.list_groups(session, company, of_cause, held)
         (sent,) = [g for g in digests.of_team(session, company, None).groups if g.cause_id == cause]
         hold = shop.holds(session, "A-1")[0]
         same = failures._same(session, hold)

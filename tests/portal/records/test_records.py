@@ -10,7 +10,6 @@ from sqlalchemy import select
 
 from holding.db.models import Attempt, Evaluation, Hold, Posting, Push, Record, Request, Version
 from holding.db.models.columns import AttemptState, PushState, RecordState
-from holding.db.together import answer
 from holding.records import lineage, record_rows
 from portal.records.records import shown_posting
 from rules.values.canonical import PostingState
@@ -335,7 +334,7 @@ def test_a_record_shows_the_document_that_stands_first(app, database, states, sh
     """What the rules leave out says “not posted” of a record that is posted."""
     with database.read() as session:
         record = session.scalars(select(Record.id).where(Record.external_id == "SO-10240")).one()
-        row = answer(session, record_rows.postings(record))[0]
+        row = record_rows.list_postings(session, record)[0]
     rows = tuple(
         replace(row, id=no, state=PostingState(state), reverses_id=None)
         for no, state in enumerate(states)
