@@ -20,7 +20,7 @@ from sqlalchemy.engine import Connection as Connected
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
-from holding.db.models import Base, Evaluation, Record, RouteStop
+from holding.db.models import Base, Evaluation, Posting, Reading, Record, RouteStop
 from holding.db.models.columns import Json, Moment, Packed, table_of
 from holding.operations import sealed_rows
 from holding.platform import events, row_trail
@@ -242,6 +242,41 @@ def test_a_check_that_is_not_settled_is_not_passed_over(
             assert messages(session, acted) == []
             mark = row_trail.newest_mark(session, acted.shop.company.id)
             sealed.append(sum(key <= mark.evaluation_id for key in kept.values()))
+    assert sealed == [sealed_at_once, 2]
+
+
+@pytest.mark.parametrize(
+    ("ahead", "sealed_at_once"),
+    [(timedelta(), 0), (timedelta(seconds=20), 0), (timedelta(days=2), 2)],
+    ids=["now", "the clock of another machine", "before the clock was set back"],
+)
+def test_a_read_back_that_is_not_settled_is_not_passed_over(
+    acted: Life, ahead: timedelta, sealed_at_once: int
+) -> None:
+    seal(acted)
+    database = acted.shop.database
+    now = acted.shop.now + 2 * row_trail.EVERY
+    with database.write() as session:
+        posting_id = session.scalars(select(Posting.id).order_by(Posting.id)).first()
+        assert posting_id is not None
+        readings = [
+            Reading(
+                posting_id=posting_id, kind="standing", at=at, sha256="0" * 64, body={}, same=True
+            )
+            for at in (now + ahead, now - timedelta(days=1))
+        ]
+        for reading in readings:
+            session.add(reading)
+            session.flush()
+        reading_ids = [reading.id for reading in readings]
+    assert reading_ids == sorted(reading_ids)
+    sealed = []
+    for moment in (now, now + ahead + 2 * row_trail.EVERY):
+        row_trail.seal_due_rows(database, now=moment)
+        with database.read() as session:
+            assert messages(session, acted) == []
+            mark = row_trail.newest_mark(session, acted.shop.company.id)
+            sealed.append(sum(reading_id <= mark.reading_id for reading_id in reading_ids))
     assert sealed == [sealed_at_once, 2]
 
 
