@@ -703,6 +703,11 @@ def keeps_push_hold(batch: Batch, made: Plan, row: PostingRow, *, same: bool) ->
     return bool(kept)
 
 
+def is_void_there(step: Step, row: PostingRow | None) -> bool:
+    """Check whether a step voids a document that is void in the target, so that nothing is sent."""
+    return step.action == "void" and row is not None and bool(row.reading and row.reading["void"])
+
+
 def find_edited_row(made: Plan, sent: Sequence[PostingRow], finding: Finding) -> PostingRow | None:
     """Return the posted document whose edit in the target a finding is about, or None."""
     if finding.rule != TARGET_EDIT_RULE:

@@ -41,14 +41,7 @@ from rules.decisions.verdict import READY_STATE as READY
 from rules.facts import Facts
 from rules.outcome_hash import hash_bare
 from rules.outcomes import NEEDS_APPROVAL, Decision, Document, Finding, Outcome, Step
-from rules.values.canonical import (
-    PostingState,
-    dumps,
-    json_text,
-    number_text,
-    revive,
-    sha256_hex,
-)
+from rules.values.canonical import PostingState, dumps, json_text, number_text, revive, sha256_hex
 from rules.values.cause_keys import ITSELF, CauseKey, CauseKind, Clearing
 from rules.values.wording import readable_term
 
@@ -417,8 +410,10 @@ class _Answered:
 
     def _unapproved(self, findings: Sequence[Finding], step: Step) -> Sequence[Finding]:
         """Hold the approvals that a step still needs for exactly its content, and return them."""
-        needed = [f for f in findings if (f.code, f.route) == (NEEDS_APPROVAL, step.route)]
         row, document = self._row(step.route, step.seq), step.document or self.decision.document
+        if plan_parts.is_void_there(step, row):
+            return ()
+        needed = [f for f in findings if (f.code, f.route) == (NEEDS_APPROVAL, step.route)]
         open_findings = unapproved_findings(
             self.made, needed, row, self._hash(step) if needed else ""
         )
@@ -474,7 +469,7 @@ class _Answered:
         trouble = plan_parts.keeps_push_hold(self.batch, self.made, row, same=same)
         limit = self._limit(step, "update") if step.action == "update" else ""
         due = self.made.due(row.due_at if same and row.due_at else self.made.judged.at)
-        is_void = go and step.action == "void" and bool(row.reading and row.reading["void"])
+        is_void = go and plan_parts.is_void_there(step, row)
         if step.document is not None:
             void_approvals(self.made, row, hash_, content or {})
         self.made.acting.append(

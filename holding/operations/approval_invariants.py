@@ -7,12 +7,14 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, exists, select
+from sqlalchemy.orm import aliased
 
 from holding.approvals import separation
 from holding.approvals.consent import asks
 from holding.db import bulk
 from holding.db.models import Approval, Evaluation, FormerName, Person, Posting, Push, Version
+from holding.db.models.columns import PushState
 from holding.operations.journal_and_ledgers import Breach, Look
 from holding.programs.replay import replay
 from holding.programs.world import program
@@ -179,7 +181,25 @@ def pushes_were_approved(look: Look) -> Iterator[Breach]:
 
 
 def _asked(look: Look) -> list[Any]:
-    """Return the sent pushes of documents that required an approval."""
+    """Return the sent pushes of documents that required an approval.
+
+    A document that was sent again as it stood in the target had its approvals before.
+    """
+    before, between = aliased(Push), aliased(Push)
+    replaced = exists().where(
+        between.posting_id == Push.posting_id,
+        between.state == PushState.ACCEPTED,
+        between.no > before.no,
+        between.no < Push.no,
+    )
+    resends = exists().where(
+        before.posting_id == Push.posting_id,
+        before.state == PushState.ACCEPTED,
+        before.no < Push.no,
+        before.content == Push.content,
+        before.action != "void",
+        ~replaced,
+    )
     query = (
         select(
             Push.id,
@@ -196,7 +216,7 @@ def _asked(look: Look) -> list[Any]:
         )
         .join(Posting, Posting.id == Push.posting_id)
         .join(Evaluation, Evaluation.id == Push.evaluation_id)
-        .where(Posting.company_id == look.company_id)
+        .where(Posting.company_id == look.company_id, ~resends)
     )
     return [
         row

@@ -691,7 +691,8 @@ def _verdict(channel: Channel, claim: Claim, seen: _Seen) -> Verdict:
     if current_hash != posting.hash or document.number != posting.number:
         words = f"{posting.number} is not what was checked: its stored content was changed since."
         return _own(holds.CONTENT_CHANGED, words)
-    if seen.not_approved:
+    restores = posting.reason == RESTORES and posting.content == seen.standing  # approved before
+    if seen.not_approved and not restores:
         return _own(holds.NOT_APPROVED, f"{posting.number} is not {seen.not_approved}.")
     if seen.taken or (posting.action == "create" and seen.accepted):
         return _taken(f"{posting.number} was already sent.")

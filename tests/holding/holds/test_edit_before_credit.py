@@ -17,6 +17,8 @@ from tests.holding.holds.test_edited_documents import DAY, decide, hold_id, late
 from tests.holding.life import LARGE, SMALL, Life
 from tests.holding.posting.test_autocount_life import control, effects, life, running
 from tests.holding.reconciliation.test_newest_version import posted
+from tests.holding.reconciliation.test_vanished import breaches
+from tests.holding.reconciliation.test_void_by_hand import approved_by
 from tests.holding.shop import line
 
 __all__ = ["life", "running"]  # fixtures
@@ -57,6 +59,41 @@ def test_the_hold_names_the_edited_document_though_another_is_planned(life: Life
         numbers = {hold.code: hold.number for hold in life.shop.holds(session, "A-1")}
     assert numbers["STL03"] == "A-1-1"
     assert set(numbers.values()) != {"A-1-1"}
+
+
+def test_an_edit_while_the_next_waits_for_an_approval_has_both_ways_out(life: Life) -> None:
+    posted(life, review=False)
+    life.arrive("A-1", total="1200.00", lines=[line(qty="12.5")])
+    control(life, "by_hand", number="A-1-1", details=[{"qty": 300}])
+    later(life, DAY)
+    with life.shop.database.write() as session:
+        holds = {hold.code: hold for hold in life.shop.holds(session, "A-1")}
+        (tan,) = session.scalars(select(Person.id).where(Person.name.like("Tan%")))
+        by, edit = life.shop.actor("farah"), holds["STL03"].id
+        asked = ask_source(session, by, edit, Question(tan, "It is 300"), life.shop.now)
+        assert isinstance(asked, Done), asked
+        made = overwrite_edit(
+            session, life.shop.actor("lim"), edit, "The shop is right", life.shop.now
+        )
+        assert isinstance(made, Done), made
+    later(life, DAY)
+    assert (life.held("A-1"), effects(life)) == (["APP01"], [("created", "A-1-1")])
+    approved_by(life, "tan")
+    assert (life.held("A-1"), life.shop.states()) == ([], {"A-1": "posted"})
+    assert [number for _, number in effects(life)] == ["A-1-1", "A-1-1", "CN-A-1-1", "A-1-2"]
+    assert breaches(life) == []
+
+
+def test_an_approved_document_is_sent_again_without_another_approval(life: Life) -> None:
+    """It has the content that was approved."""
+    life.arrive("A-1", total="1200.00", lines=[line(qty="12.5")])
+    approved_by(life, "tan")
+    control(life, "by_hand", number="A-1-1", details=[{"qty": 300}])
+    later(life, DAY)
+    assert isinstance(decide(life, overwrite_edit, "The shop is right", who="lim"), Done)
+    later(life, DAY)
+    assert effects(life) == [("created", "A-1-1"), ("updated", "A-1-1")]
+    assert (life.held("A-1"), breaches(life)) == ([], [])
 
 
 def test_the_edit_is_overwritten_then_credited_and_made_anew(credited: Life) -> None:

@@ -4,17 +4,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from connectors.contract import Found
+from holding.approvals import approve
 from holding.db.database import Database
-from holding.db.models import Company
+from holding.db.models import Company, Hold, Posting
 from holding.holds import releases
 from holding.holds.holds import Done
 from tests.holding.life import LARGE, NUMBERED, SMALL, TABLES, Life, begin
 from tests.holding.posting.test_autocount_life import control, effects, life, running
 from tests.holding.reconciliation.test_vanished import breaches, decide, later
 from tests.holding.records.test_after_sync import seen
-from tests.holding.shop import FILES, open_shop
+from tests.holding.shop import FILES, line, open_shop
 from tests.support.clock import SetClock
 
 __all__ = ["life", "running"]  # fixtures
@@ -55,6 +57,35 @@ def test_a_void_document_of_a_cancelled_order_is_not_credited(void: Life) -> Non
     assert effects(void) == [("created", "A-1-1")]
     assert (void.held("A-1"), void.shop.states()) == ([], {"A-1": "reversed"})
     assert breaches(void) == []
+
+
+def approved_by(life: Life, name: str) -> None:
+    """A person approves all that waits for an approval."""
+    query = select(Posting.id, Posting.hash).join(Hold, Hold.posting_id == Posting.id)
+    with life.shop.database.write() as session:
+        waits = session.execute(query.where(Hold.code == "APP01", Hold.state == "open")).all()
+        actor, hashes = life.shop.actor(name), dict(waits)
+        given = approve.approve(session, actor, hashes, "As ordered", life.shop.now)
+        assert isinstance(given, approve.Approved), given
+        assert sorted(given.done) == sorted(hashes)
+    later(life, DAY)
+
+
+def test_what_is_void_while_the_next_waits_for_an_approval_is_not_credited(life: Life) -> None:
+    """Only the next document is approved: nothing is sent for the void one."""
+    life.arrive("A-1")
+    life.arrive("A-1", total="1200.00", lines=[line(qty="12.5")])
+    later(life, 60)
+    control(life, "by_hand", number="A-1-1", master={"cancelled": True})
+    later(life, DAY)
+    assert sorted(life.held("A-1")) == ["APP01", "STL03"]
+    approved_by(life, "tan")
+    assert life.held("A-1") == ["STL03"]
+    assert isinstance(decide(life, releases.release), Done)
+    later(life, DAY)
+    assert effects(life) == [("created", "A-1-1"), ("created", "A-1-2")]
+    assert (life.held("A-1"), life.shop.states()) == ([], {"A-1": "posted"})
+    assert breaches(life) == []
 
 
 def test_a_void_document_is_not_updated(void: Life) -> None:
