@@ -1,6 +1,6 @@
 """Let users change their own name, password, sessions and display settings."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -20,6 +20,8 @@ from holding.platform.events import record_event
 
 LANGUAGES: Final = ("en", "ms", "zh")
 THEMES: Final = ("auto", "light", "dark")
+RULE_LINES: Final = "rule_lines"  # key of person.settings
+LINE_READERS: Final = frozenset({"consultant", "auditor"})
 KEY: Final = 20  # so many signs of its hash name a session on its owner's page
 
 
@@ -124,6 +126,18 @@ def show_utc(session: Session, person_id: int, *, on: bool) -> None:
     """Set whether each time on the person's pages has its UTC, too."""
     person = session.get_one(Person, person_id, with_for_update=True, populate_existing=True)
     person.settings = {**person.settings, "utc": on}
+
+
+def rule_lines(settings: Mapping[str, Any], roles: Collection[str]) -> bool:
+    """Check whether pages name a rule by file and line: as the person chose, else by role."""
+    chosen = settings.get(RULE_LINES)
+    return chosen if isinstance(chosen, bool) else not LINE_READERS.isdisjoint(roles)
+
+
+def show_rule_lines(session: Session, person_id: int, *, on: bool) -> None:
+    """Set whether the person's pages name a rule by file and line."""
+    person = session.get_one(Person, person_id, with_for_update=True, populate_existing=True)
+    person.settings = {**person.settings, RULE_LINES: on}
 
 
 def change_password(

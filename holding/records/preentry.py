@@ -2,18 +2,20 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from grammar.nodes import Ruleset
 from grammar.text.problem import Span
 from holding.db.models import Posting
 from holding.platform.states import INACTIVE, OTHER_CURRENCY
 from holding.records.checklist_and_finding import Ticked, build_checklist
 from holding.records.record_rows import OpenHold
 from holding.records.seven_answers import DocumentAnswers, answer_document
+from holding.records.short_answers import rule_titles, shorten_answers
 from holding.records.story import Case, load_case
 from holding.records.trace import ruleset_of
 from rules.decisions.verdict import ENDS
@@ -198,12 +200,16 @@ def _place_of(row: Lineage | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """The contents of the first tab: checks, answers, warnings and checklist."""
+    """The contents of a record's page: checks, answers, warnings and checklist.
+
+    `titles` has the kind and the name of each rule by its place.
+    """
 
     checks: tuple[Check, ...] = ()
     documents: tuple[DocumentAnswers, ...] = ()
     told: tuple[str, ...] = ()
     ticks: tuple[Ticked, ...] = ()
+    titles: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 def load_card(
@@ -212,14 +218,18 @@ def load_card(
     posting_id: int | None,
     schema: Schema | None,
     holds: Sequence[OpenHold],
+    *,
+    lines: bool = True,
 ) -> Card:
-    """Return the first tab for a record and one of its postings; `holds` are its open holds.
+    """Return the card of a record and one of its postings; `holds` are its open holds.
 
-    The answers of the documents that reverse the posting follow its own.
+    The answers of the documents that reverse the posting follow its own. Without `lines` they name
+    rules by title.
     """
     case = load_case(session, record_id, posting_id)
     if case is None:
         return Card()
+    case = replace(case, lines=lines)
     ruleset = ruleset_of(session, case)
     own_holds = [hold for hold in holds if hold.posting_id in (None, posting_id)]
     strip = (
@@ -235,10 +245,16 @@ def load_card(
     strip = _taken_back(case, _status_since(case, _usable(strip, next(messages, ""))))
     return Card(
         strip,
-        (answer_document(case, ruleset), *_reversals(session, case)),
+        (_answer(case, ruleset), *_reversals(session, case)),
         _told(case.outcome),
         build_checklist(case, own_holds, ruleset),
+        rule_titles(case),
     )
+
+
+def _answer(case: Case, ruleset: Ruleset | None) -> DocumentAnswers:
+    """Return the answers of a case's document, with the short ones."""
+    return replace(answer_document(case, ruleset), short=shorten_answers(case, ruleset))
 
 
 def _reversals(session: Session, case: Case) -> Iterator[DocumentAnswers]:
@@ -248,7 +264,7 @@ def _reversals(session: Session, case: Case) -> Iterator[DocumentAnswers]:
     reversers = select(Posting.id).where(Posting.reverses_id == case.posting.id)
     for posting_id in session.scalars(reversers.order_by(Posting.id)):
         if reversal := load_case(session, case.record.id, posting_id):
-            yield answer_document(reversal, ruleset_of(session, reversal))
+            yield _answer(replace(reversal, lines=case.lines), ruleset_of(session, reversal))
 
 
 def _usable(strip: tuple[Check, ...], message: str) -> tuple[Check, ...]:

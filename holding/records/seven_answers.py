@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Final
 
 from connectors import registry
@@ -25,14 +26,13 @@ from holding.records.story import (
     answer_approved,
     consts_of,
     is_constant,
-    rule_place,
     rule_proof,
 )
 from holding.records.story_holds import Changed, HeldBy
 from rules.decisions import document_rules
 from rules.decisions.posted_documents import TARGET_EDIT_RULE as TARGET_EDITED
 from rules.facts import Facts
-from rules.outcomes import Use, Verdict
+from rules.outcomes import Finding, Use, Verdict
 from rules.rulebook.coverage import agreements
 from rules.values.canonical import PostingState, in_sentence
 from rules.values.cause_keys import CauseKind
@@ -67,13 +67,34 @@ class Answer:
     proofs: tuple[Proof, ...]
 
 
+class Mark(StrEnum):
+    """The word of a short answer."""
+
+    YES = "Yes"
+    NO = "No"
+    NOT_NEEDED = "Not needed"
+    NOT_YET = "Not yet"
+    UNKNOWN = "Unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class ShortAnswer:
+    """One answer in a word and at most nine more; `tone` colours the word."""
+
+    no: int
+    question: str
+    mark: Mark
+    tone: str
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class DocumentAnswers:
     """One document of a record with its seven answers.
 
     `posting_id` is None for a record without documents. `reverses` is the number of the document
     that this one reverses; `key_tail` the end of the key that it was sent with. `posted` states
-    when and with which key it was posted, or that it was not.
+    when and with which key it was posted, or that it was not. `short` is filled for a page alone.
     """
 
     posting_id: int | None
@@ -87,6 +108,7 @@ class DocumentAnswers:
     posted: str
     when: str
     answers: tuple[Answer, ...]
+    short: tuple[ShortAnswer, ...] = ()
 
     @property
     def title(self) -> str:
@@ -165,15 +187,27 @@ def _status(case: Case) -> Told:
     return " ".join([text, unsent]), "plain", proofs
 
 
-def _mapped(case: Case, ruleset: Ruleset | None) -> Told:
-    decision = case.decision
-    document = decision.document if decision else None
-    if case.posting is not None and case.posting.reverses_id is not None and case.last_sent:
-        words = "All from the document that it takes back, except for what the rules set again."
-        return words, "good", [Proof("lineage", str(case.posting.id), "lineage")]
+@dataclass(frozen=True, slots=True)
+class FieldCount:
+    """How many fields of a document have the value that the rules gave them."""
+
+    used: int
+    all: int
+    constant: int
+    by_table: int
+    tables: tuple[str, ...]
+
+    @property
+    def whole(self) -> bool:
+        """Whether every field has it."""
+        return self.used == self.all
+
+
+def count_fields(case: Case, ruleset: Ruleset | None) -> FieldCount | None:
+    """Count the fields of the case's document; None without a document."""
+    document = case.decision.document if case.decision else None
     if document is None or case.posting is None:
-        none = "No document was created."
-        return none if case.over else "No document has been created yet.", "plain", []
+        return None
     sent = case.last_sent.push.content if case.last_sent else (case.posting.content or {})
     fields: Mapping[str, str] = sent.get("fields", document.fields)
     lines = sent.get("lines", document.lines)
@@ -181,18 +215,36 @@ def _mapped(case: Case, ruleset: Ruleset | None) -> Told:
     used = [
         row for (field, line), row in rows.items() if _at(fields, lines, field, line) == row.value
     ]
-    count = len(fields) + sum(map(len, lines))
-    by_table = sum(1 for row in used if row.used)
     consts = consts_of(ruleset)
-    constant = sum(1 for row in used if not row.used and is_constant(row, consts))
-    text = (
-        f"{len(used)} of {count} fields: {by_table} through mapping tables, "
-        f"{plural(constant, 'constant')}."
+    return FieldCount(
+        used=len(used),
+        all=len(fields) + sum(map(len, lines)),
+        constant=sum(1 for row in used if not row.used and is_constant(row, consts)),
+        by_table=sum(1 for row in used if row.used),
+        tables=tuple(sorted({use.table for row in used for use in row.used})),
     )
-    tables = sorted({use.table for row in used for use in row.used})
+
+
+def _mapped(case: Case, ruleset: Ruleset | None) -> Told:
+    if is_reversal(case) and case.posting is not None and case.last_sent:
+        words = "All from the document that it takes back, except for what the rules set again."
+        return words, "good", [Proof("lineage", str(case.posting.id), "lineage")]
+    count = count_fields(case, ruleset)
+    if count is None or case.posting is None:
+        none = "No document was created."
+        return none if case.over else "No document has been created yet.", "plain", []
+    text = (
+        f"{count.used} of {count.all} fields: {count.by_table} through mapping tables, "
+        f"{plural(count.constant, 'constant')}."
+    )
     proofs = [Proof("lineage", str(case.posting.id), "lineage")]
-    proofs += [Proof("table", table, f"table {table}") for table in tables]
-    return text, "good" if len(used) == count else "bad", proofs
+    proofs += [Proof("table", table, f"table {table}") for table in count.tables]
+    return text, "good" if count.whole else "bad", proofs
+
+
+def is_reversal(case: Case) -> bool:
+    """Check whether the case's document reverses another one."""
+    return case.posting is not None and case.posting.reverses_id is not None
 
 
 def _at(
@@ -204,24 +256,38 @@ def _at(
     return lines[line - 1].get(field) if 0 < line <= len(lines) else None
 
 
+def unmatched_lines(case: Case) -> tuple[Finding, ...]:
+    """Return the findings about items and units that have no mapping."""
+    return tuple(
+        finding
+        for finding in (case.decision.findings if case.decision else ())
+        if finding.lines and finding.error_class == "mapping_missing"
+        if finding.cause_key.kind is not CauseKind.LISTED
+    )
+
+
+def conversions(case: Case) -> tuple[tuple[int | None, str], ...]:
+    """Return each line's conversion, such as `2 CTN × 40 = 80 PCS`."""
+    units = [v for v in case.verdicts if v.kind == "units"]
+    return tuple((v.line, _proof_of(v)) for v in units if _proof_of(v))
+
+
 def _units(case: Case) -> Told:
-    if case.posting is not None and case.posting.reverses_id is not None:
+    if is_reversal(case):
         return "As in the document that it takes back.", "good", []
     body = (case.version.body if case.version else None) or {}
     if not body.get("lines"):
         return "Not applicable: this record has no items.", "plain", []
-    found = [v for v in case.verdicts if v.kind == "units"]
-    spans = {(v.span.file, v.span.line): v.span for v in found}
+    units = [v for v in case.verdicts if v.kind == "units"]
+    spans = {(v.span.file, v.span.line): v.span for v in units}
     proofs = [rule_proof(case.files, span) for span in spans.values()]
     missing = [
         f"line {listed([str(line) for line in finding.lines])}: {finding.message}"
-        for finding in (case.decision.findings if case.decision else ())
-        if finding.lines and finding.error_class == "mapping_missing"
-        if finding.cause_key.kind is not CauseKind.LISTED
+        for finding in unmatched_lines(case)
     ]
     if missing:
         return f"No: {' '.join(missing)}", "bad", [*proofs, *_entry_proofs(case)]
-    told = "; ".join(f"line {v.line}: {_proof_of(v)}" for v in found if _proof_of(v))
+    told = "; ".join(f"line {line}: {conversion}" for line, conversion in conversions(case))
     if not told:
         return "The rules use no items or units for this record.", "bad", proofs
     return f"Yes: {told}.", "good", [*proofs, *_entry_proofs(case)]
@@ -289,7 +355,9 @@ def answer_duplicates(case: Case, ruleset: Ruleset | None) -> tuple[str, str, li
     """Return the answer, its tone and its proofs."""
     if case.rules is None:
         return "It was not checked yet.", "plain", []
-    version = f"rule version {case.rules.no} (hash {case.rules.hash[:12]})"
+    version = f"rule version {case.rules.no}"
+    if case.lines:
+        version = f"rule version {case.rules.no} (hash {case.rules.hash[:12]})"
     proofs = [Proof("ruleset", str(case.rules.no), f"hash {case.rules.hash}")]
     said = [v for v in case.verdicts if v.kind == "duplicates"]
     more = [_in_target(case, ruleset, said), _party(case, ruleset, proofs), _identity(case)]
@@ -301,7 +369,7 @@ def answer_duplicates(case: Case, ruleset: Ruleset | None) -> tuple[str, str, li
     for verdict in said:
         told.append(_asked(case, verdict, uniques.get(verdict.span)))
         proofs.insert(0, rule_proof(case.files, verdict.span))
-    clean = all(v.result == "pass" for v in said) and not _conflicts(case)
+    clean = all(v.result == "pass" for v in said) and not has_conflict(case)
     by = f", unique by {_unique_by(uniques)}" if uniques else ""
     yes = f"Yes, in {version}{by}: {'; '.join(told)}."
     return _and_more(yes, more), "good" if clean else "plain", proofs
@@ -320,12 +388,17 @@ def _in_target(case: Case, ruleset: Ruleset | None, said: list[Verdict]) -> str:
         words = _REFUSES.get(target.dedupe)
         return f"{name} itself {words}." if words else ""
     like = "one of the same party and amount, about the same day, that was not sent from here"
-    stood = next((h for h in case.holds if h.cause.key.kind == CauseKind.MANUAL), None)
+    stood = manual_twin(case)
     if stood is not None:
         return f"{name} was searched for {like}, and held it: {stood.hold.message}"
     if case.sent_at is None:
         return f"Before it is sent, {name} is searched for {like}."
     return f"Before it was sent, {name} was searched for {like}: there was none."
+
+
+def manual_twin(case: Case) -> HeldBy | None:
+    """Return the hold about a document like this one that a person made in the target."""
+    return next((h for h in case.holds if h.cause.key.kind == CauseKind.MANUAL), None)
 
 
 def _uniques(case: Case, ruleset: Ruleset | None) -> dict[Span, Unique]:
@@ -377,7 +450,7 @@ def _agreed(case: Case, ruleset: Ruleset, proofs: list[Proof]) -> Iterator[str]:
         words = {"hit": "two parties"}.get(verdict.result, _result(verdict))
         keys = listed([f"{readable_term(name)} = {value}" for name, value in verdict.operands])
         compared = f", compared {keys}" if keys and verdict.result != "not_applicable" else ""
-        place = rule_place(verdict.span)
+        place = case.place(verdict.span)
         yield f"{verdict.rule} ({place}) said {words}{compared}"
 
 
@@ -410,7 +483,7 @@ def _and_more(first: str, more: list[str]) -> str:
 
 def _asked(case: Case, verdict: Verdict, unique: Unique | None) -> str:
     """Describe one duplicate verdict: its result, what it compared, and with what."""
-    at, said = rule_place(verdict.span), _result(verdict)
+    at, said = case.place(verdict.span), _result(verdict)
     if unique is None or unique.where == "history":
         keys = listed([f"{readable_term(name)} = {value}" for name, value in verdict.operands])
         return f"{at} said {said}, compared {keys}" if keys else f"{at} said {said}"
@@ -428,7 +501,8 @@ def _asked(case: Case, verdict: Verdict, unique: Unique | None) -> str:
     return f"{at} said {said}: {who} {what} with {' and '.join(fields)}"
 
 
-def _conflicts(case: Case) -> bool:
+def has_conflict(case: Case) -> bool:
+    """Check whether the identity rule met another record."""
     return any(
         f.code == document_rules.DUPLICATE_CODE
         for f in (case.decision.findings if case.decision else ())
@@ -447,11 +521,10 @@ def _looked_for(one: Unique) -> str:
 
 def answer_changed(case: Case) -> tuple[str, str, list[Proof]]:
     """Return the answer, its tone and its proofs."""
-    base = _base(case)
+    base = base_version(case)
     if base is None:
         return "It was not posted." if case.over else "Not posted yet.", "plain", []
-    all_items = [*_versions(case, base), *_taken(case), *_seen(case), *_recounted(case)]
-    items = sorted(all_items, key=lambda item: item.at)
+    items = events_since(case, base)
     newest = max([base.no, *(v.no for v in case.versions if not v.stale)])
     proofs = [_span(base.no, newest), *(item.proof for item in items if item.proof.kind == "push")]
     proofs += _holds(case)
@@ -469,7 +542,7 @@ def answer_changed(case: Case) -> tuple[str, str, list[Proof]]:
     return " ".join([text, *(_kept(case, one) for one in case.accepted)]), tone, proofs
 
 
-def _base(case: Case) -> Version | None:
+def base_version(case: Case) -> Version | None:
     """Return the first accepted version; before that, the version that was decided."""
     if case.sent_at is None:
         return None
@@ -480,7 +553,7 @@ def _base(case: Case) -> Version | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Item:
+class Item:
     """One event since posting; `changes` means it makes the answer a yes."""
 
     at: datetime
@@ -489,7 +562,13 @@ class _Item:
     changes: bool = True
 
 
-def _versions(case: Case, base: Version) -> Iterator[_Item]:
+def events_since(case: Case, base: Version) -> list[Item]:
+    """Return what happened since this version was sent, oldest first."""
+    items = [*_versions(case, base), *_taken(case), *_seen(case), *_recounted(case)]
+    return sorted(items, key=lambda item: item.at)
+
+
+def _versions(case: Case, base: Version) -> Iterator[Item]:
     """Yield each later version with its differences from the one before."""
     before = base
     for version in case.versions:
@@ -502,16 +581,16 @@ def _versions(case: Case, base: Version) -> Iterator[_Item]:
         proof = Proof("version", str(version.no), f"version {version.no}")
         if version.stale:
             late = f"{head} came late: older than what was known, not checked"
-            yield _Item(version.at, late, proof, changes=False)
+            yield Item(version.at, late, proof, changes=False)
             continue
         changed_fields = describe_differences(before.body, version.body)
         more = len(changed_fields) - SHOWN_CHANGES
         told = listed(changed_fields[:SHOWN_CHANGES]) + (f" and {more} more" if more > 0 else "")
-        yield _Item(version.at, f"{head}: {told or 'nothing that is posted'}", proof)
+        yield Item(version.at, f"{head}: {told or 'nothing that is posted'}", proof)
         before = version
 
 
-def _taken(case: Case) -> Iterator[_Item]:
+def _taken(case: Case) -> Iterator[Item]:
     """Yield the pushes that the target accepted after the first document.
 
     A further document is another part of the order and no change, unless an earlier document was
@@ -526,14 +605,14 @@ def _taken(case: Case) -> Iterator[_Item]:
         why = f", reverses {back}" if back else f" with version {one.version_no}"
         text = f"{_did(one)} in {target} at {case.when(one.closed_at)}{why}"
         proof = Proof("push", str(one.id), f"push {one.id}")
-        yield _Item(one.closed_at, text, proof, changes=replaced)
+        yield Item(one.closed_at, text, proof, changes=replaced)
 
 
 def _did(one: Taken) -> str:
     return f"{one.number} {_DONE[one.action]}"
 
 
-def _seen(case: Case) -> Iterator[_Item]:
+def _seen(case: Case) -> Iterator[Item]:
     """Yield the target's readings and, if it reports that, who changed the document."""
     target = case.target.name if case.target else "the accounting system"
     numbers = dict(case.since.numbers)
@@ -544,7 +623,7 @@ def _seen(case: Case) -> Iterator[_Item]:
         which = f" {numbers[one.posting_id]}" if several else ""
         head = f"in {target}, seen {case.when(one.at)}{which}"
         proof = Proof("reading", "", "")
-        yield _Item(one.at, f"{head}{_look(one, changes=changes)}", proof, changes=changes)
+        yield Item(one.at, f"{head}{_look(one, changes=changes)}", proof, changes=changes)
 
 
 def _look(one: SeenThere, *, changes: bool) -> str:
@@ -556,13 +635,13 @@ def _look(one: SeenThere, *, changes: bool) -> str:
     return f", {by}: {one.words.rstrip('.')}"
 
 
-def _recounted(case: Case) -> Iterator[_Item]:
+def _recounted(case: Case) -> Iterator[Item]:
     """Yield items whose unit the target changed since the document was posted."""
     target = case.target.name if case.target else "the accounting system"
     for one in case.since.recounted:
         head = f"in {target}, seen {case.when(one.at)}: {one.item} is counted otherwise"
         proof = Proof("event", str(one.event_id), f"event {one.event_id}")
-        yield _Item(one.at, f"{head}, {one.now} instead of {one.before}", proof)
+        yield Item(one.at, f"{head}, {one.now} instead of {one.before}", proof)
 
 
 def _span(first: int, last: int) -> Proof:

@@ -43,6 +43,7 @@ from holding.records.story_holds import HeldBy, holds_of
 from holding.rulesets.publication import files_of
 from rules.outcomes import Decision, Lineage, Outcome, Verdict
 from rules.values.canonical import PostingState
+from rules.values.wording import readable_term
 
 NOT_RECORDED = "not recorded"
 
@@ -88,6 +89,11 @@ class Proof:
     def is_table(self) -> bool:
         """Whether it is a mapping table, given by name."""
         return self.kind == "table"
+
+    @property
+    def is_hash(self) -> bool:
+        """Whether its label is a hash."""
+        return self.kind in {"content", "request", "ruleset"}
 
     @property
     def is_rule(self) -> bool:
@@ -173,6 +179,7 @@ class Case:
     accepted: tuple[Accepted, ...]  # in what the posting differs by somebody's word
     people: Mapping[int, str]
     reverses: str = ""  # the number of the document that the posting reverses
+    lines: bool = True  # whether its answers name the file, line and hash of rules and content
 
     @property
     def version(self) -> Version | None:
@@ -259,6 +266,14 @@ class Case:
     def when(self, moment: datetime) -> str:
         """Format a time in the company's time zone."""
         return format_time(moment, self.company)
+
+    def place(self, span: Span) -> str:
+        """Return a rule's place as FILE:LINE, or its title where lines are hidden."""
+        if self.lines:
+            return rule_place(span)
+        names = (v.rule for v in self.verdicts if v.span == span and v.rule)
+        name = next(names, "")
+        return f"“{readable_term(name)}”" if name else "the rules"
 
     def person(self, person_id: int | None) -> str:
         """Return a person's name."""
@@ -451,12 +466,14 @@ def evaluation_id_of(record_id: int, push_id: int | ScalarSelect[int] | None) ->
 def answer_approved(case: Case, ruleset: Ruleset | None) -> tuple[str, str, list[Proof]]:
     """Return the answer, its tone and its proofs."""
     evidence = _evidence(case)
-    valid = [a for a in case.approvals if counts(a, _hash(case))]
+    valid = [a for a in case.approvals if counts(a, content_hash(case))]
     approve_verdicts = [v for v in case.verdicts if v.kind == "approve"]
     spans = [v.span for v in approve_verdicts]
     if valid:
-        names = "; ".join(f"{_who(case, a)}, {case.when(a.at)}" for a in valid)
-        said, tone = f"{names}, content hash {_hash(case)[:12]}.", "good"
+        names = "; ".join(f"{approver_name(case, a)}, {case.when(a.at)}" for a in valid)
+        said, tone = f"{names}.", "good"
+        if case.lines:
+            said = f"{names}, content hash {content_hash(case)[:12]}."
         given_levels = {a.level for a in valid}
         if missing := [
             v.rule for v in approve_verdicts if v.result != "pass" and v.rule not in given_levels
@@ -464,17 +481,17 @@ def answer_approved(case: Case, ruleset: Ruleset | None) -> tuple[str, str, list
             said = f"{said} Not yet: {listed(missing)}."
             tone = "bad" if case.sent_at else "plain"
     elif any(v.result in {"hit", "unknown"} for v in approve_verdicts):
-        said = f"Not approved yet. Approval is required: {_places(spans)}."
+        said = f"Not approved yet. Approval is required: {_places(case, spans)}."
         tone = "bad" if case.sent_at else "plain"
     elif approve_verdicts:
-        said, tone = f"No approval required by {_places(spans)}.", "good"
+        said, tone = f"No approval required by {_places(case, spans)}.", "good"
     elif is_approval_undecided(case, ruleset):
         spans = _approve_spans(case, ruleset)
-        not_yet = f"Not decided yet: {_places(spans)} is checked when nothing is missing."
+        not_yet = f"Not decided yet: {_places(case, spans)} is checked when nothing is missing."
         said, tone = NOBODY_ASKED if case.over else not_yet, "plain"
     else:
         spans = _post_spans(case, ruleset)
-        said, tone = f"No approval required by {_places(spans) or 'the rules'}.", "good"
+        said, tone = f"No approval required by {_places(case, spans) or 'the rules'}.", "good"
     proofs = [*(rule_proof(case.files, span) for span in spans), *evidence]
     return f"{said}{_fallen(case)} {_in_source(case)}", tone, proofs
 
@@ -482,28 +499,29 @@ def answer_approved(case: Case, ruleset: Ruleset | None) -> tuple[str, str, list
 def _evidence(case: Case) -> list[Proof]:
     """Return the hashes of planned and sent content, and the approvals."""
     proofs = []
-    if case.posting is not None and _hash(case):
-        proofs.append(Proof("content", str(case.posting.id), f"content hash {_hash(case)}"))
+    if case.posting is not None and content_hash(case):
+        proofs.append(Proof("content", str(case.posting.id), f"content hash {content_hash(case)}"))
     if case.last_sent is not None:
         request = case.last_sent.request
         proofs.append(Proof("request", str(request.id), f"request hash {request.sha256}"))
     return proofs + [Proof("approval", str(a.id), f"approval {a.id}") for a in case.approvals]
 
 
-def _hash(case: Case) -> str:
+def content_hash(case: Case) -> str:
+    """Return the hash of what was sent, otherwise of what is planned."""
     sent = case.last_sent
     return sent.push.hash if sent else case.posting.hash if case.posting else ""
 
 
-def _who(case: Case, approval: Approval) -> str:
+def approver_name(case: Case, approval: Approval) -> str:
     """Return a name such as Siti, or Siti for Lim."""
     name = case.person(approval.person_id)
     whose = approval.for_person_id
     return f"{name} for {case.person(whose)}" if whose is not None else name
 
 
-def _places(spans: list[Span]) -> str:
-    return listed([rule_place(span) for span in spans])
+def _places(case: Case, spans: list[Span]) -> str:
+    return listed(list(dict.fromkeys(case.place(span) for span in spans)))
 
 
 def _approve_spans(case: Case, ruleset: Ruleset | None) -> list[Span]:
@@ -525,7 +543,7 @@ def _fallen(case: Case) -> str:
 
 
 def _fell(case: Case, approval: Approval, at: datetime) -> str:
-    sentence = f"The approval by {_who(case, approval)} of {case.when(approval.at)}"
+    sentence = f"The approval by {approver_name(case, approval)} of {case.when(approval.at)}"
     if approval.voided_by_id is not None:
         return f"{sentence} was undone {case.when(at)}."
     fields = listed(approval.voided_fields or [])

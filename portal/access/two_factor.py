@@ -268,6 +268,15 @@ def utc() -> Response:
     return redirect(request_guard.safe_next(request.form.get("next")), 303)
 
 
+@own_pages.post("/lines")
+@signed_in
+def lines() -> Response:
+    """Name rules by file and line, or by title; from the page of a record."""
+    with store.writing() as session:
+        own_account.show_rule_lines(session, g.person.person_id, on=request.form.get("on") == "1")
+    return redirect(request_guard.safe_next(request.form.get("next")), 303)
+
+
 @own_pages.post("/password")
 @signed_in
 @request_guard.limiter.limit("10 per minute")

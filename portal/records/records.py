@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
 from connectors import registry
 from holding.access import actors
 from holding.access.reach import carries_others
+from holding.company import own_account
 from holding.db.refusal import Refusal, plural
 from holding.holds import restored_documents
 from holding.intake import open_fields, sweeps
@@ -28,9 +29,10 @@ from holding.records import (
     record_rows,
     trace,
 )
+from holding.records.short_answers import KINDS
 from holding.rulesets import rulebook
 from holding.runs.status import Pill, stop_pills
-from portal.web import filters, forms, store
+from portal.web import filters, forms, request_guard, store
 from portal.web.permissions import needs
 from portal.worklist.dashboard import show_no_record
 from rules.values.canonical import PostingState
@@ -52,7 +54,9 @@ def show(source: str, kind: str, external_id: str) -> Response:
     if request.args.get("download") == "raw":
         return _download(record)
     told = (shown := _head(record))._asdict() | {"payout": _payout(shown)} | TABS[tab][1](shown)
-    page = {"tab": tab, "tabs": TABS, "place": store.url_at_row, "here": request.full_path}
+    told |= {"next_step": _next_step(shown.open_holds)}
+    page = {"tab": tab, "tabs": TABS, "parts": PARTS, "keys": KEYS, "lines": shows_rule_lines()}
+    page |= {"place": store.url_at_row, "here": request.full_path}
     return store.respond("records/show.html", told | page, also=(store.NAV,))
 
 
@@ -195,18 +199,34 @@ def _precedence(posting: record_rows.PostingRow) -> int:
     return int(posting.state == PostingState.REVERSED or posting.reverses_id is not None)
 
 
+def shows_rule_lines() -> bool:
+    """Check whether the page names rules by file and line, besides their titles."""
+    return own_account.rule_lines(g.person.settings, g.actor.roles)
+
+
+def _next_step(holds: Sequence[record_rows.OpenHold]) -> str:
+    """Return the label of the way to the first hold: what this person can do about it."""
+    if not holds:
+        return ""
+    label, permission = _STEPS.get(holds[0].code, _DECIDE)
+    if holds[0].error_class == "period_locked":
+        label = "Change the date"
+    return label if request_guard.may(permission) is None else "See the hold"
+
+
 def _seven(shown: _Shown) -> dict[str, object]:
     session, record, posting = store.reading(), shown.record, shown.posting
     target = registry.targets().get(posting.target_connector) if posting else None
     documents = target.documents if target else ()
     schema = next((d for d in documents if posting and d.name == posting.doc_type), None)
     about = (record.id, posting.id if posting else None, schema)
-    found = preentry.load_card(session, *about, shown.open_holds)
+    card = preentry.load_card(session, *about, shown.open_holds, lines=shows_rule_lines())
     return {
-        "documents": found.documents,
-        "checks": found.checks,
-        "told": found.told,
-        "ticks": found.ticks,
+        "documents": card.documents,
+        "checks": card.checks,
+        "told": card.told,
+        "ticks": card.ticks,
+        "titles": card.titles,
         "place_of": lambda one: _place_of(record, one),
     }
 
@@ -265,7 +285,8 @@ def _rules(shown: _Shown) -> dict[str, object]:
     hidden = filters.hidden_fields()
     first = sorted(verdicts, key=lambda v: not v.deciding) if len(verdicts) > A_PAGE else verdicts
     part = forms.page_rows(first, A_PAGE, store.whole_arg("row"))
-    return {"part": part, "judged": judged, "hit": hit, "code": code, "hidden": hidden}
+    shown_rules = {"part": part, "judged": judged, "hit": hit, "code": code, "hidden": hidden}
+    return {**shown_rules, "kinds": KINDS}
 
 
 def _versions(shown: _Shown) -> dict[str, object]:
@@ -329,13 +350,35 @@ def _download(record: record_rows.RecordRow) -> Response:
     return answer
 
 
+_DECIDE: Final = ("Decide what happens", "hold.assign")
+_STEPS: Final = {
+    "APP01": ("Approve", "posting.approve"),
+    "MAP01": ("Add mapping", "mapping.fix"),
+    "MAP02": ("Add mapping", "mapping.fix"),
+    "UOM01": ("Add mapping", "mapping.fix"),
+}
+"""Code of a hold -> what to do about it, and the permission that this needs."""
+
 TABS: dict[str, tuple[str, Callable[[_Shown], dict[str, object]]]] = {
-    "seven": ("Summary", _seven),
-    "trace": ("Timeline", _trace),
-    "lineage": ("Field mapping", _lineage),
+    "seven": ("Seven answers", _seven),
+    "trace": ("History", _trace),
+    "lineage": ("Order and invoice", _lineage),
     "way": ("Picture", _way),
     "ruletree": ("Rules applied", _rules),
     "versions": ("Versions", _versions),
     "pushes": ("Posting attempts", _pushes),
     "raw": ("Source data", _raw),
 }
+"""Each part of the page by the word of its address; the page opens exactly one."""
+
+PARTS: Final = (
+    ("seven",),
+    ("lineage",),
+    ("trace", "pushes", "way"),
+    ("ruletree",),
+    ("raw", "versions"),
+)
+"""The folds in order: the part that heads each, and those beside it."""
+
+KEYS: Final = {word: number for number, word in enumerate(TABS, start=1)}
+"""The key that opens a part."""

@@ -36,9 +36,10 @@ def record_page(visitor: Visitor, order_id: int, tab: str = "seven") -> str:
 
 
 def head(page: str) -> str:
-    """The line under a record's number: its state, version, amount, deliveries."""
-    found = re.search(r'<p class="sub">(.*?)</p>', page, re.DOTALL)
-    return words(found[1]) if found else ""
+    """A record's state, and how it came: its version and deliveries."""
+    state = re.search(r'<p class="state">(.*?)</p>', page, re.DOTALL)
+    came = re.search(r'<span id="received">(.*?)</span>', page, re.DOTALL)
+    return " · ".join(words(found[1]) for found in (state, came) if found)
 
 
 def until_head(visitor: Visitor, order_id: int, word: str, seconds: float = 120) -> str:

@@ -109,7 +109,7 @@ def read(page: str) -> Part:
 
 def state(page: Part) -> str:
     """The state in the head of a record page."""
-    return page.one("p", cls="sub").one("span", cls="chip").text
+    return page.one("p", cls="state").one("span", cls="chip").text
 
 
 def answers(page: Part) -> dict[int, str]:
@@ -117,11 +117,15 @@ def answers(page: Part) -> dict[int, str]:
     return {no: page.one("li", id=f"answer_{no}").one("span", cls="a").text for no in range(1, 8)}
 
 
+def short(page: Part, no: int) -> tuple[str, str]:
+    """The word of a short answer of a record page, and what is said after it."""
+    line = page.one("li", id=f"answer_{no}").one("summary")
+    return line.one("b", cls="mark").text, line.one("span", cls="say").text
+
+
 def proofs(page: Part, no: int) -> list[str]:
     """What an answer names as its proofs, with what only a screen reader says."""
-    return [
-        link.text for link in page.one("li", id=f"answer_{no}").one("span", cls="links").all("a")
-    ]
+    return [link.text for link in page.one("li", id=f"answer_{no}").one("p", cls="links").all("a")]
 
 
 def holds_of(page: Part) -> set[str]:

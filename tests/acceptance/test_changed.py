@@ -87,7 +87,7 @@ def test_T01c_the_difference_that_is_accepted_stays_in_sight(house: House) -> No
     assert state(page) == "Posted, differs by RM 5.60"
     assert mark in page.text
     assert "The extra piece was a gift" in page.text
-    assert "RM 22.20 in AiAccount" in page.one("p", cls="sub").text
+    assert "RM 22.20 in AiAccount" in page.one("p", cls="means").text
     assert len(writes(house, "NS-1901")) == 1
 
     (row,) = table(accepted(finance), "accepted")[1:-1]

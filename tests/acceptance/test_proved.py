@@ -56,7 +56,7 @@ def test_A01_a_webhook_is_proved_kept_as_it_came_and_answered_before_any_rule(
     good = office.post_hook(raw, event_id="evt_good", at=now)
     assert (good.status_code, good.json()["new_records"]) == (202, 1)
     page = f"{BASE}/records/netshop/order/701"
-    assert "Received" in read(finance.get(page)).one("p", cls="sub").text
+    assert "Received" in read(finance.get(page)).one("p", cls="state").text
     judged = "SELECT e.id FROM evaluation e JOIN record r ON r.id = e.record_id WHERE r.number = ?"
     assert office.product.sql(judged, "NS-701")[0] == [], "no rule was asked before the answer"
     kept = finance.session.get(

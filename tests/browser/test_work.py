@@ -495,7 +495,7 @@ def test_open_pages_are_right_after_a_fix_of_somebody_else(somebody: Open, serve
     tan.page.locator("details.group", has_text="do not add up").wait_for(state="detached")
     assert other.get_by_role("link", name="SO-10203").last.is_visible(), "what is open stays open"
     assert before != tan.page.locator("#holdhead").inner_text()
-    farah.page.locator(f"#hold_{hold}").wait_for(state="detached")
+    farah.page.locator(f"#facereview[href$='/{hold}']").wait_for(state="detached")
     for person in (tan, farah):
         assert person.page.evaluate("window.kept") == 1
     assert lim.said + tan.said + farah.said == []

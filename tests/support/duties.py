@@ -116,7 +116,8 @@ OWN_VIEWS: Final = frozenset(
     {
         *("signin.leave", "signin.home", "signin.companies", "staying.stay"),
         *("another.form", "another.create"),
-        *("me.show", "me.save", "me.utc", "me.password", "me.end_session", "me.everywhere"),
+        *("me.show", "me.save", "me.utc", "me.lines", "me.password", "me.end_session"),
+        "me.everywhere",
         *("oidc.connect", "oidc.disconnect"),
         *("factor.show", "factor.begin", "factor.confirm", "factor.codes", "factor.off"),
     }
