@@ -86,7 +86,11 @@ def shorten_answers(case: Case, ruleset: Ruleset | None) -> tuple[ShortAnswer, .
 
 def rule_titles(case: Case) -> dict[str, tuple[str, str]]:
     """Return the kind and the name of each rule that gave a verdict, by FILE:LINE."""
-    return {rule_place(v.span): (KINDS[v.kind], v.rule) for v in case.verdicts if v.span.file}
+    return {
+        rule_place(v.span): (KINDS[v.kind], "" if v.rule == v.kind else v.rule)
+        for v in case.verdicts
+        if v.span.file
+    }
 
 
 def _without_outcome(case: Case, no: int) -> Short | None:

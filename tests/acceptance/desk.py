@@ -6,7 +6,7 @@ from typing import Any
 import requests
 
 from tests.acceptance.orders import clean
-from tests.acceptance.parts import read
+from tests.acceptance.parts import hold_links, read
 from tests.acceptance.product import CURRENT_COMPANY, House, Visitor
 from tests.acceptance.quiet import ask_target, record, work
 
@@ -25,10 +25,9 @@ def arrive(house: House, *orders: dict[str, Any]) -> None:
 
 def hold_of(visitor: Visitor, number: int) -> str:
     """The address of the first open hold of an order."""
-    links = record(visitor, number).all("a")
-    ids = [a.attributes["id"] for a in links if a.attributes.get("id", "").startswith("hold_")]
-    assert ids, f"order {number} is not held"
-    return f"{HOLDING}/{ids[0].removeprefix('hold_')}"
+    links = hold_links(record(visitor, number))
+    assert links, f"order {number} is not held"
+    return links[0]
 
 
 def send(visitor: Visitor, page: str, button: str, **values: str) -> requests.Response:

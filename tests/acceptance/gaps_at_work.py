@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.acceptance.depot import Body, day
 from tests.acceptance.houses import COMPANY
-from tests.acceptance.parts import Part, read
+from tests.acceptance.parts import Part, hold_links, read
 from tests.acceptance.product import ADMIN, Visitor
 from tests.acceptance.quiet import BASE, rows, send
 from tests.acceptance.trader import Trader
@@ -191,9 +191,7 @@ def played(trader: Trader) -> Scene:
         scene.holds.setdefault((number, hold[0]), []).append(tuple(map(str, hold[1:])))
     scene.pages = {number: trader.page(FIRST[number]["kind"], number) for number in LOOKED_AT}
     for number in LOOKED_INTO:
-        links = [a.attributes for a in scene.pages[number].all("a") if "id" in a.attributes]
-        opens = next(one["id"] for one in links if one["id"].startswith("hold_"))
-        pane = finance.get(f"{BASE}/holding/{opens.removeprefix('hold_')}")
+        pane = finance.get(hold_links(scene.pages[number])[0])
         scene.pane[number] = read(pane).one("main").text
     for name, books in trader.books.items():
         scene.first[name] = books.made()

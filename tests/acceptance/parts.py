@@ -128,6 +128,12 @@ def proofs(page: Part, no: int) -> list[str]:
     return [link.text for link in page.one("li", id=f"answer_{no}").one("p", cls="links").all("a")]
 
 
+def hold_links(page: Part) -> list[str]:
+    """The addresses of a record's open holds, its first one first."""
+    ids = [(a.attributes.get("id", ""), a.attributes.get("href", "")) for a in page.all("a")]
+    return [href for name, href in ids if name == "facereview" or name.startswith("hold_")]
+
+
 def holds_of(page: Part) -> set[str]:
     """Where the open holds of a record are looked at."""
     found = {a.attributes["href"] for a in page.all("a")}

@@ -45,7 +45,9 @@ def house(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[H
 
 @pytest.fixture(scope="module")
 def finance(house: House) -> Visitor:
-    return house.visitor(FINANCE)
+    visitor = house.visitor(FINANCE)
+    visitor.show_rule_lines()
+    return visitor
 
 
 def test_B16_what_is_skipped_has_a_reason_and_stays_in_sight(

@@ -15,7 +15,7 @@ from tests.acceptance.houses import quiet
 from tests.acceptance.orders import buyer, clean, later, with_sku
 from tests.acceptance.pace import RETRY, Timed, refused_up_to_its_time
 from tests.acceptance.pages import rows as cells
-from tests.acceptance.parts import read, state
+from tests.acceptance.parts import hold_links, read, state
 from tests.acceptance.product import (
     APPROVER,
     CURRENT_COMPANY,
@@ -123,8 +123,7 @@ def test_C33_a_release_is_remembered_for_its_version_only(house: House) -> None:
     arrive(house, *orders)
     for number in (3301, 3302):
         held = read(approver.get(f"/c/{CURRENT_COMPANY}/records/netshop/order/{number}"))
-        links = [a for a in held.all("a") if a.attributes.get("id", "").startswith("hold_")]
-        pages = [approver.get(a.attributes["href"]) for a in links]
+        pages = [approver.get(address) for address in hold_links(held)]
         assert len(pages) == 2
         page = next(page for page in pages if 'id="release' in page)
         assert send(approver, page, "release", reason="rounded at the till").status_code == 200

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.depot import day
-from tests.acceptance.parts import read
+from tests.acceptance.parts import hold_links, read
 from tests.acceptance.product import Product, free_environment
 from tests.acceptance.quiet import BASE, rows
 from tests.acceptance.trader import Trader, opened_trader
@@ -86,9 +86,8 @@ def test_R24_a_statement_makes_e_invoices_only_once_somebody_said_that_they_are_
     trader.take(statement("W-2"))
     assert held(trader, "W-2") == {"SRC02"}
     assert made() == ["FB-W-2"]
-    finance, links = trader.person("finance"), trader.page("settlement", "W-2").all("a")
-    hold = next(a for a in links if a.attributes.get("id", "").startswith("hold_"))
-    shown = read(finance.get(hold.attributes["href"]))
+    finance = trader.person("finance")
+    shown = read(finance.get(hold_links(trader.page("settlement", "W-2"))[0]))
     assert any("/help/SRC02?" in a.attributes.get("href", "") for a in shown.all("a"))
     assert "an administrator sets on the page of intake" in shown.text.lower()
     assert finance.post(f"{BASE}/connections/intake/settings", finance.get(BASE)).status_code == 403

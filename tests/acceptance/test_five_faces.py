@@ -78,7 +78,7 @@ def test_C03_five_faces_show_one_record_in_one_state_for_one_reason(
         assert LABELS[error_class] in said, face
         if face != "board":
             assert NUMBER in said, face
-    assert "No approval required" in told["approval"], "an order below the limit"
+    assert "Not needed" in told["approval"], "an order below the limit"
     _each_line_of_the_facets_is_its_own_list(house)
     _a_filter_is_saved_and_shared(house)
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -150,10 +151,7 @@ def test_C01_every_record_is_in_exactly_one_state(house: House, finance: Visitor
     ):
         ask_target(house, "faults", fault=fault, count=count)
         house.deliver(clean(number))
-        until_head(finance, number, re.sub(WORD, "", word))
-        listed = rows(finance.get(f"/c/{CURRENT_COMPANY}/find?q=NS-30"))
-        [told] = [row[3] for row in listed if f"NS-{number}" in row[0]]
-        assert told.endswith(word.split()[-1]), "it may be on its way again by now"
+        until(partial(is_listed_as, finance, number, word), f"order {number} {word}")
     known = {
         word for shown in shown_states(finance) for word in SIX if shown.lower().endswith(word)
     }
@@ -271,6 +269,12 @@ def settled(visitor: Visitor) -> None:
     """Wait until no record is new, being judged, or on its way."""
     moving = {f"{word} pending" for word in ("Received", "Ready to post", "Sending")}
     until(lambda: not moving & shown_states(visitor).keys(), "calm")
+
+
+def is_listed_as(visitor: Visitor, number: int, state: str) -> bool:
+    """Whether the list shows this record in this state."""
+    listed = rows(visitor.get(f"/c/{CURRENT_COMPANY}/find?q=NS-30"))
+    return [row[3] for row in listed if f"NS-{number}" in row[0]] == [state]
 
 
 def shown_states(visitor: Visitor) -> Counter[str]:

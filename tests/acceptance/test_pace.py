@@ -17,7 +17,7 @@ from tests.acceptance.conftest import STARTER
 from tests.acceptance.desk import act, said
 from tests.acceptance.houses import COMPANY, open_doors, quiet
 from tests.acceptance.pace import RETRY, Timed, another_target, recorded
-from tests.acceptance.parts import answers, read, state
+from tests.acceptance.parts import answers, hold_links, read, state
 from tests.acceptance.product import (
     ADMIN,
     FINANCE,
@@ -284,9 +284,8 @@ def _shows_five_words(finance: Visitor, classes: Mapping[int, str]) -> None:
         answers = [cell.text for cell in page.all("td", **{"data-label": "Answer"})]
         assert any(said in answer for answer in answers), answers
         if error_class not in WAITING:
-            hold = next(a for a in page.all("a") if a.attributes.get("id", "").startswith("hold_"))
             assert said in page.one("main").text
-            shown = read(finance.get(hold.attributes["href"]))
+            shown = read(finance.get(hold_links(page)[0]))
             assert shown.one("p", cls="state").text.startswith(LABELS[error_class])
         pushes = read(finance.get(f"{BASE}/pushes?q=NS-{number}"))
         assert said in pushes.one("table").text

@@ -16,7 +16,7 @@ import requests
 from tests.acceptance.desk import send
 from tests.acceptance.houses import COMPANY
 from tests.acceptance.many import run_all
-from tests.acceptance.parts import read, state
+from tests.acceptance.parts import hold_links, read, state
 from tests.acceptance.product import ADMIN, CURRENT_COMPANY, Product, free_environment
 from tests.acceptance.quiet import BASE, rows
 from tests.acceptance.trader import Trader, opened_trader
@@ -72,8 +72,7 @@ class Shop:
     def tell(self, number: object, deposit: Decimal) -> None:
         """The accounts team tells what the bank received."""
         finance, page = self.page(number)
-        links = [a for a in read(page).all("a") if a.attributes.get("id", "").startswith("hold_")]
-        hold = finance.get(links[0].attributes["href"])
+        hold = finance.get(hold_links(read(page))[0])
         wish = {"path": "deposit", "value": str(deposit), "reason": "as on the bank statement"}
         answer = send(finance, hold, "correct", **wish)
         assert answer.ok, read(answer.text).text[:800]

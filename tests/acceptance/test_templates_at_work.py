@@ -25,7 +25,7 @@ from tests.acceptance.depot import (
 from tests.acceptance.gaps_at_work import map_missing
 from tests.acceptance.houses import quiet
 from tests.acceptance.orders import buyer, clean, later, priced
-from tests.acceptance.parts import read, state
+from tests.acceptance.parts import hold_links, read, state
 from tests.acceptance.product import APPROVER, FINANCE, House, Product, free_environment, item
 from tests.acceptance.quiet import BASE, approve, record, rows, work
 from tests.acceptance.template_records import begin, sold
@@ -289,11 +289,7 @@ def test_T36g_F23_an_unknown_salesperson_or_project_is_held(trader: Trader) -> N
 def pane(shop: House, number: int) -> str:
     """What the exception of an order says."""
     visitor = shop.visitor(FINANCE)
-    holds = [
-        a.attributes["href"]
-        for a in record(visitor, number).all("a")
-        if a.attributes.get("id", "").startswith("hold_")
-    ]
+    holds = hold_links(record(visitor, number))
     return " ".join(read(visitor.get(hold)).one("main").text for hold in holds)
 
 

@@ -72,6 +72,7 @@ class Told:
 def told(house: House) -> Told:
     started = time.time()
     finance, approver = house.visitor(FINANCE), house.visitor(APPROVER)
+    finance.show_rule_lines()
     assert house.deliver(ORDER).status_code == 202
     until_shown(finance, NUMBER, "On hold")
     fix_mapping(finance, "CUP GLASS", "CUP-GLASS-20", "Same glass, typed by hand")
@@ -246,6 +247,7 @@ def _none_is_an_answer_and_red(product: Product) -> None:
         first, rest = before[name].split(begin)
         (rules / name).write_text(first + rest.partition("\n\n")[2], "utf-8")
     with quiet(product, rules) as house:
+        house.visitor(FINANCE).show_rule_lines()
         assert house.deliver(clean(NUMBER)).status_code == 202
         work(house)
         query = "SELECT id FROM posting WHERE route = ?"
