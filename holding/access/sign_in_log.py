@@ -1,16 +1,16 @@
 """Sign-ins, sign-outs, failed sign-ins and refused access: in the audit trail and in the log."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import ACT_LABELS, Actor, actor_of
 from holding.access.people import companies_of
 from holding.access.reach import within
 from holding.access.sessions import Device, digest, is_locked_out
-from holding.db.models import Person, Posting
+from holding.db.models import Hold, Person, Posting
 from holding.db.models import Session as OpenSession
 from holding.db.refusal import Refusal
 from holding.platform.events import record_event
@@ -94,24 +94,37 @@ def log_failed_sign_in(
         log_person_event(session, person.id, "person.locked_out", say, now, by_person=False)
 
 
+def load_refused_documents(
+    session: Session,
+    actor: Actor,
+    company_id: int,
+    posting_ids: Collection[int],
+    hold_id: int | None = None,
+) -> Sequence[Posting]:
+    """Return the documents of a refused request that the person may see, by ids or by a hold."""
+    ids = sorted(posting_ids)[:MOST_NAMED]
+    of_hold = select(Hold.posting_id).where(Hold.id == hold_id)
+    query = select(Posting).where(
+        Posting.company_id == company_id,
+        or_(Posting.id.in_(ids), Posting.id.in_(of_hold)),
+        *within(actor.reach, Posting),
+    )
+    wanted = bool(ids) or hold_id is not None
+    return session.scalars(query.order_by(Posting.id)).all() if wanted else ()
+
+
 def log_refused_access(
     session: Session,
     actor: Actor,
     company_id: int,
     act: str,
     now: datetime,
-    posting_ids: Collection[int] = (),
+    postings: Sequence[Posting] = (),
 ) -> None:
     """Record that a person tried something that their role does not include.
 
-    `posting_ids` are the documents of the request; those out of the person's reach are left out.
+    `postings` are the documents of the request.
     """
-    query = select(Posting).where(
-        Posting.company_id == company_id,
-        Posting.id.in_(sorted(posting_ids)[:MOST_NAMED]),
-        *within(actor.reach, Posting),
-    )
-    postings = session.scalars(query.order_by(Posting.id)).all() if posting_ids else []
     numbers = ", ".join(one.number for one in postings)
     only = postings[0] if len(postings) == 1 else None
     say = f"{actor.name} may not {ACT_LABELS[act]}."

@@ -214,10 +214,7 @@ def _admit_to_company(act: str) -> ResponseReturnValue | None:
         return None
     if refusal.code == "reach.limited":
         return store.refuse(refusal)
-    if limiter.limiter.hit(ONE_A_MINUTE, "refused", str(actor.person_id), act):
-        with store.writing() as session:
-            ids = _reviewed_postings() if act == "posting.approve" else ()
-            sign_in_log.log_refused_access(session, actor, found.id, act, g.now, ids)
+    _log_refused(actor, found.id, act)
     who = people.who_may(store.reading(), found.id, act)
     told = Refusal(
         refusal.code,
@@ -227,6 +224,22 @@ def _admit_to_company(act: str) -> ResponseReturnValue | None:
         act,
     )
     return store.refuse(told)
+
+
+def _log_refused(actor: actors.Actor, company_id: int, act: str) -> None:
+    """Record a refused request, at most once a minute for each person, act and document."""
+    hold_id = (request.view_args or {}).get("hold_id")
+    ids = _reviewed_postings() if act == "posting.approve" else ()
+    documents = sign_in_log.load_refused_documents(store.reading(), actor, company_id, ids, hold_id)
+    fresh = [one for one in documents if _is_first(actor, act, f"{one.id}:{one.hash}")]
+    if fresh or (not documents and _is_first(actor, act)):
+        with store.writing() as session:
+            sign_in_log.log_refused_access(session, actor, company_id, act, g.now, fresh)
+
+
+def _is_first(actor: actors.Actor, act: str, document: str = "") -> bool:
+    """Count a refused request, and return whether it is the first of its minute."""
+    return limiter.limiter.hit(ONE_A_MINUTE, "refused", str(actor.person_id), act, document)
 
 
 def _reviewed_postings() -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from holding.db import leases
 from holding.db.database import Database
-from holding.db.models import Event, Posting
+from holding.db.models import Event, Hold, Posting
 from holding.platform import settings
 from portal.app import create_app
 from portal.web import request_guard
@@ -148,6 +148,41 @@ def test_a_refused_approval_names_its_documents(
         event = session.scalars(refused.order_by(Event.id.desc()).limit(1)).one()
     assert (event.record_id, event.posting_id) == (posting.record_id, posting.id)
     assert event.body["say"].endswith(f": {posting.number}.")
+
+
+def test_each_document_of_refused_approvals_is_in_the_trail_once_a_minute(
+    visit: Callable[..., Browser], database: Database
+) -> None:
+    request_guard.limiter.enabled = True
+    with database.read() as session:
+        first, second, held = session.scalars(select(Posting).order_by(Posting.id).limit(3))
+        hold = session.scalars(select(Hold.id).where(Hold.posting_id == held.id).limit(1)).one()
+    vera, before = visit("vera"), len(acts(database, "person.access_refused"))
+
+    def approve(*postings: Posting) -> None:
+        seen = [f"{one.id}:{one.hash}:100 MYR:{one.number}" for one in postings]
+        vera.post("/c/kedai/holding/approve", {"seen": seen, "reason": "Agreed"}, status=403)
+
+    for named in ((first,), (first,), (first, second), (second,)):
+        approve(*named)
+    for _ in range(2):
+        vera.post(f"/c/kedai/holding/{hold}/release", {"reason": "Agreed"}, status=403)
+    with database.read() as session:
+        refused = select(Event).where(Event.act == "person.access_refused").order_by(Event.id)
+        events = session.scalars(refused).all()[before:]
+    assert [one.posting_id for one in events] == [first.id, second.id, held.id]
+
+
+def test_unknown_documents_are_one_event_a_minute(
+    visit: Callable[..., Browser], database: Database
+) -> None:
+    """Made-up numbers cannot fill the trail."""
+    request_guard.limiter.enabled = True
+    vera, before = visit("vera"), len(acts(database, "person.access_refused"))
+    for number in range(900_000, 900_004):
+        form = {"seen": f"{number}:{number}:1 MYR:X", "reason": "Agreed"}
+        vera.post("/c/kedai/holding/approve", form, status=403)
+    assert len(acts(database, "person.access_refused")) == before + 1
 
 
 @pytest.mark.parametrize(
