@@ -129,56 +129,61 @@ class CheckResult:
         """Return how many records have one of these standings; without arguments, all records of
         the file.
         """
-        return sum(self.counts.get(each, 0) for each in standings or Standing)
+        return sum(self.counts.get(standing, 0) for standing in standings or Standing)
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as JSON, for storage."""
         return asdict(self)
 
 
-def of_json(told: Mapping[str, Any]) -> CheckResult:
+def of_json(stored: Mapping[str, Any]) -> CheckResult:
     """Return the result from its stored JSON."""
-    refused = told["refused"]
+    refused = stored["refused"]
     return CheckResult(
         refused=(str(refused[0]), str(refused[1])) if refused else None,
-        sheets=tuple(SheetRows(**one) for one in told["sheets"]),
-        columns=tuple(_column(one) for one in told["columns"]),
-        missing=tuple((str(sheet), str(name)) for sheet, name in told["missing"]),
-        in_doubt=told.get("in_doubt", ""),  # nor was this, nor the next two
-        ways=tuple((str(order), str(day)) for order, day in told.get("ways", ())),
-        days=told.get("days", ""),
-        counts=told["counts"],
-        money=told["money"],
-        unsummed=told.get("unsummed", 0),  # not said by earlier versions
-        wrong=tuple(WrongCell(**one) for one in told["wrong"]),
-        cells=told["cells"],
-        loose=told["loose"],
-        changed=tuple(_changed(one) for one in told["changed"]),
-        left_out=tuple(told["left_out"]),
-        beside=told.get("beside", 0),  # nor was this, nor the next two
-        lacking=tuple(told.get("lacking", ())),
-        withdrawn=told.get("withdrawn", 0),
-        needed=tuple(told.get("needed", ())),
-        blank=dict(told.get("blank", {})),
-        blank_records=told.get("blank_records", 0),
-        skipped=tuple((str(where), str(text)) for where, text in told.get("skipped", ())),
-        fixed=dict(told.get("fixed", {})),
-        filled=dict(told.get("filled", {})),
-        remembered=bool(told.get("remembered", False)),
+        sheets=tuple(SheetRows(**sheet) for sheet in stored["sheets"]),
+        columns=tuple(_column(column) for column in stored["columns"]),
+        missing=tuple((str(sheet), str(name)) for sheet, name in stored["missing"]),
+        in_doubt=stored.get("in_doubt", ""),  # nor was this, nor the next two
+        ways=tuple((str(order), str(day)) for order, day in stored.get("ways", ())),
+        days=stored.get("days", ""),
+        counts=stored["counts"],
+        money=stored["money"],
+        unsummed=stored.get("unsummed", 0),  # not said by earlier versions
+        wrong=tuple(WrongCell(**cell) for cell in stored["wrong"]),
+        cells=stored["cells"],
+        loose=stored["loose"],
+        changed=tuple(_changed(change) for change in stored["changed"]),
+        left_out=tuple(stored["left_out"]),
+        beside=stored.get("beside", 0),  # nor was this, nor the next two
+        lacking=tuple(stored.get("lacking", ())),
+        withdrawn=stored.get("withdrawn", 0),
+        needed=tuple(stored.get("needed", ())),
+        blank=dict(stored.get("blank", {})),
+        blank_records=stored.get("blank_records", 0),
+        skipped=tuple((str(where), str(text)) for where, text in stored.get("skipped", ())),
+        fixed=dict(stored.get("fixed", {})),
+        filled=dict(stored.get("filled", {})),
+        remembered=bool(stored.get("remembered", False)),
     )
 
 
-def _column(told: Mapping[str, Any]) -> FileColumn:
-    how, examples = MatchedBy(told["matched_by"]), tuple(_texts(told["examples"]))
-    return FileColumn(**{**told, "matched_by": how, "examples": examples})
+def _column(stored: Mapping[str, Any]) -> FileColumn:
+    how, examples = MatchedBy(stored["matched_by"]), tuple(_texts(stored["examples"]))
+    return FileColumn(**{**stored, "matched_by": how, "examples": examples})
 
 
 def _texts(values: Iterable[object]) -> Iterable[str]:
     return (str(value) for value in values)
 
 
-def _changed(told: Mapping[str, Any]) -> ChangedOrder:
-    return ChangedOrder(**{**told, "fields": tuple(ChangedField(**one) for one in told["fields"])})
+def _changed(stored: Mapping[str, Any]) -> ChangedOrder:
+    return ChangedOrder(
+        **{
+            **stored,
+            "fields": tuple(ChangedField(**changed_field) for changed_field in stored["fields"]),
+        }
+    )
 
 
 @dataclass(frozen=True, slots=True)

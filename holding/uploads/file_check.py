@@ -66,9 +66,9 @@ _SIGNS = 2_000_000  # of all codes of one file, each once for every known one it
 _UNITS = "unit"
 
 
-def refused(found: SourceRefusal) -> CheckResult:
+def refused(refusal: SourceRefusal) -> CheckResult:
     """Return the result of a file that cannot be read."""
-    return CheckResult(refused=(found.message, found.hint), counts={}, money={})
+    return CheckResult(refused=(refusal.message, refusal.hint), counts={}, money={})
 
 
 class _Codes:
@@ -147,7 +147,7 @@ class KnownCodes:
         if len(code) > _LONGEST or signs > self._left:
             return None
         self._left -= signs
-        near = [found for table in tables for found in table.near(code)]
+        near = [match for table in tables for match in table.near(code)]
         return max(near, key=lambda pair: (pair[0], pair[1].code))[1] if near else None
 
 
@@ -155,7 +155,7 @@ def checked(
     session: Session,
     source_id: int,
     file: FileOrders,
-    known: KnownCodes,
+    code_tables: KnownCodes,
     labels: Mapping[str, str],
     now: datetime,
 ) -> CheckResult:
@@ -163,24 +163,24 @@ def checked(
     counts: Counter[str] = Counter()
     money = _Money()
     wrong = [_cell(file, labels, error, "") for error in file.errors]
-    doubted, changed, beside, withdrawn = [], list[ChangedOrder](), 0, 0
+    doubted, changed, other_count, withdrawn = [], list[ChangedOrder](), 0, 0
     for batch in _batches(file.orders):
-        taken = list[IncomingRecord]()
+        accepted_records = list[IncomingRecord]()
         for order, (standing, *others), news in _standings(session, source_id, batch):
-            stored = any(one in STORED for one in (standing, *others))
-            typos = list(mistyped(file, order, known)) if stored else []
+            stored = any(status in STORED for status in (standing, *others))
+            typos = list(mistyped(file, order, code_tables)) if stored else []
             if typos and standing is not Standing.HELD:
                 standing, others = Standing.UNKNOWN_CODE, [Standing.UNKNOWN_CODE] * len(others)
                 doubted.append(order.where)
             else:
                 changed += news[: _CHANGED - len(changed)]
-                taken += order.records
+                accepted_records += order.records
             counts.update((standing, *others))
-            beside += len(others)
+            other_count += len(others)
             money.add(standing, order)
             wrong += [_cell(file, labels, error, order.number) for error in order.errors]
-            wrong += [_typo(file, labels, one, order.number) for one in typos]
-        withdrawn += withdrawn_by(session, source_id, taken, now)
+            wrong += [_typo(file, labels, typo, order.number) for typo in typos]
+        withdrawn += withdrawn_by(session, source_id, accepted_records, now)
     return CheckResult(
         sheets=file.sheets,
         columns=file.columns,
@@ -189,17 +189,17 @@ def checked(
         ways=tuple((str(order), day) for order, day in file.ways),
         days=file.days or "",
         counts=dict(counts),
-        money={each: dict(sums) for each, sums in money.sums.items()},
+        money={standing_name: dict(sums) for standing_name, sums in money.sums.items()},
         unsummed=money.unsummed,
         wrong=tuple(wrong[:_WRONG]),
         cells=len(wrong),
         loose=len(file.errors),
         changed=tuple(changed),
         left_out=tuple(doubted),
-        beside=beside,
+        beside=other_count,
         lacking=file.lacking,
         withdrawn=withdrawn,
-        skipped=tuple((one.where, one.value) for one in file.skipped[:_SKIPPED]),
+        skipped=tuple((skipped.where, skipped.value) for skipped in file.skipped[:_SKIPPED]),
         fixed=file.fixed,
         filled=file.filled,
     )
@@ -217,14 +217,16 @@ def needed_by_rules(
     if company.ruleset_version_id is None:
         return ()
     ruleset = world.program(session, company.ruleset_version_id).ruleset
-    records = {one.name: one for one in ruleset.records if one.source == source.name}
-    lines = next((one for one in ruleset.records if one.parent == kind), None)
-    wanted = list(_stored_fields(records.get(kind)))
-    wanted += [f"{_LINE}{name}" for name in _stored_fields(lines)] if kind in records else []
-    return tuple(name for name in wanted if name not in filled)
+    records = {record.name: record for record in ruleset.records if record.source == source.name}
+    lines = next((record for record in ruleset.records if record.parent == kind), None)
+    needed_fields = list(_stored_fields(records.get(kind)))
+    needed_fields += [f"{_LINE}{name}" for name in _stored_fields(lines)] if kind in records else []
+    return tuple(name for name in needed_fields if name not in filled)
 
 
-def count_blank_fields(file: FileOrders, wanted: Collection[str]) -> tuple[dict[str, int], int]:
+def count_blank_fields(
+    file: FileOrders, field_names: Collection[str]
+) -> tuple[dict[str, int], int]:
     """Return how many records lack each of these fields, and how many lack any.
 
     A record with a wrong cell is on hold anyway and is not counted.
@@ -233,7 +235,7 @@ def count_blank_fields(file: FileOrders, wanted: Collection[str]) -> tuple[dict[
     for order in file.orders:
         if order.record is None or order.record.faults:
             continue
-        lacking = [name for name in wanted if not _is_filled(order.record, name)]
+        lacking = [name for name in field_names if not _is_filled(order.record, name)]
         blank.update(lacking)
         records += bool(lacking)
     return dict(blank), records
@@ -266,26 +268,30 @@ def known_values(
         return {}
     ruleset = world.program(session, company.ruleset_version_id).ruleset
     words = {
-        field.name: [word for one in field.states for word in one.aliases or (one.name,)]
+        field.name: [word for state in field.states for word in state.aliases or (state.name,)]
         for record in ruleset.records
         if record.source == source.name and record.name == kind
         for field in record.fields
         if isinstance(field, Field)
     }
-    words["currency"] = [one.currency for one in ruleset.sources if one.name == source.name]
-    known = known_codes(session, company.id)
-    found = {}
+    words["currency"] = [
+        source_definition.currency
+        for source_definition in ruleset.sources
+        if source_definition.name == source.name
+    ]
+    code_tables = known_codes(session, company.id)
+    values_by_field = {}
     for name in fields:
-        codes = (*known.codes(name), *known.codes(_LINE + name.removeprefix("line_")))
-        found[name] = tuple((*words.get(name, ()), *codes)[:_OFFERED])
-    return found
+        codes = (*code_tables.codes(name), *code_tables.codes(_LINE + name.removeprefix("line_")))
+        values_by_field[name] = tuple((*words.get(name, ()), *codes)[:_OFFERED])
+    return values_by_field
 
 
 def _stored_fields(record: Record | None) -> Iterator[str]:
     """Return the fields that a record must bring for its rules."""
-    for one in record.fields if record else ():
-        if isinstance(one, Field) and one.mark != "optional" and one.of is None:
-            yield one.name
+    for field in record.fields if record else ():
+        if isinstance(field, Field) and field.mark != "optional" and field.of is None:
+            yield field.name
 
 
 def filled_by_file(file: FileOrders) -> set[str]:
@@ -293,20 +299,22 @@ def filled_by_file(file: FileOrders) -> set[str]:
     those that a column fills.
     """
     records = [order.record for order in file.orders[:COMPARED_AT_ONCE] if order.record]
-    found = set(file.fixed) if records else {one.field for one in file.columns} | set(file.fixed)
-    found |= {f"{_LINE}{name.removeprefix('line_')}" for name in found}
-    return found | (filled_by_records(records) if records else _WORKED_OUT)
+    filled = (
+        set(file.fixed) if records else {column.field for column in file.columns} | set(file.fixed)
+    )
+    filled |= {f"{_LINE}{name.removeprefix('line_')}" for name in filled}
+    return filled | (filled_by_records(records) if records else _WORKED_OUT)
 
 
 def filled_by_records(records: Iterable[IncomingRecord]) -> set[str]:
     """Return the fields that one of the records fills."""
-    found: set[str] = set()
+    filled: set[str] = set()
     for record in records:
-        found |= record.body.keys()
+        filled |= record.body.keys()
         lines = record.body.get("lines")
         for line in lines if isinstance(lines, list) else ():
-            found |= {f"{_LINE}{name}" for name in line}
-    return found
+            filled |= {f"{_LINE}{name}" for name in line}
+    return filled
 
 
 class _Money:
@@ -367,21 +375,21 @@ def _standings(
     For changed records, yield their differences.
     """
     records = [record for order in orders for record in order.records]
-    ids = ids_of(session, source_id, {_key(one) for one in records}) if records else {}
-    known = load_stored_records(session, ids, set(), locked=False)
-    standings = {_key(one): _standing(ids, known, one) for one in records}
+    ids = ids_of(session, source_id, {_key(record) for record in records}) if records else {}
+    stored_records = load_stored_records(session, ids, set(), locked=False)
+    standings = {_key(record): _standing(ids, stored_records, record) for record in records}
     changed = [ids[key] for key, standing in standings.items() if standing is Standing.CHANGED]
-    before = _bodies(session, [known[each] for each in changed[:_CHANGED]])
+    before = _bodies(session, [stored_records[record_id] for record_id in changed[:_CHANGED]])
     for order in orders:
         if order.record is None:
             yield order, (Standing.WRONG,), ()
             continue
         differ = [
-            _news(one, before[ids[_key(one)]])
-            for one in order.records
-            if standings[_key(one)] is Standing.CHANGED and ids[_key(one)] in before
+            _news(record, before[ids[_key(record)]])
+            for record in order.records
+            if standings[_key(record)] is Standing.CHANGED and ids[_key(record)] in before
         ]
-        yield order, [standings[_key(one)] for one in order.records], differ
+        yield order, [standings[_key(record)] for record in order.records], differ
 
 
 def _key(record: IncomingRecord) -> Key:
@@ -389,43 +397,49 @@ def _key(record: IncomingRecord) -> Key:
 
 
 def _standing(
-    ids: Mapping[Key, int], known: Mapping[int, StoredRecord], one: IncomingRecord
+    ids: Mapping[Key, int], stored_records: Mapping[int, StoredRecord], record: IncomingRecord
 ) -> Standing:
-    if _key(one) not in ids:
-        return Standing.HELD if one.faults else Standing.NEW
-    before = known[ids[_key(one)]]
-    if before.has(one.stamp, sha256_hex(dumps(one.body))):
+    if _key(record) not in ids:
+        return Standing.HELD if record.faults else Standing.NEW
+    before = stored_records[ids[_key(record)]]
+    if before.has(record.stamp, sha256_hex(dumps(record.body))):
         return Standing.SAME
     newest = before.newest_stamp
-    stale = one.stamp is not None and newest is not None and is_later(newest, one.stamp)
+    stale = record.stamp is not None and newest is not None and is_later(newest, record.stamp)
     if stale:
         return Standing.OLDER
-    return Standing.HELD if one.faults else Standing.CHANGED
+    return Standing.HELD if record.faults else Standing.CHANGED
 
 
-def _bodies(session: Session, wanted: Sequence[StoredRecord]) -> dict[int, dict[str, object]]:
+def _bodies(
+    session: Session, stored_records: Sequence[StoredRecord]
+) -> dict[int, dict[str, object]]:
     """Return the newest content of each record as its source delivered it, without corrections."""
     query = (
         select(Version.record_id, Version.body)
-        .where(Version.record_id.in_([one.record_id for one in wanted]))
+        .where(Version.record_id.in_([record.record_id for record in stored_records]))
         .where(Version.corrects_id.is_(None), Version.stale.is_(False))
         .order_by(Version.no)
     )
-    return {row.record_id: row.body for row in session.execute(query)} if wanted else {}
+    return {row.record_id: row.body for row in session.execute(query)} if stored_records else {}
 
 
 def _news(record: IncomingRecord, before: Mapping[str, object]) -> ChangedOrder:
-    found = [
-        ChangedField(one.path, one.before or "", one.after or "")
-        for one in field_changes(before, record.body)
+    changed_fields = [
+        ChangedField(change.path, change.before or "", change.after or "")
+        for change in field_changes(before, record.body)
     ]
     return ChangedOrder(
-        record.number, record.kind, record.external_id, tuple(found[:_FIELDS]), len(found)
+        record.number,
+        record.kind,
+        record.external_id,
+        tuple(changed_fields[:_FIELDS]),
+        len(changed_fields),
     )
 
 
-def _typo(file: FileOrders, labels: Mapping[str, str], one: Mistyped, order: str) -> WrongCell:
-    where, code, near = one
+def _typo(file: FileOrders, labels: Mapping[str, str], typo: Mistyped, order: str) -> WrongCell:
+    where, code, near = typo
     error = RowError(where=where, value=code[:200], message="This code is not known.", hint="")
     cell = _cell(file, labels, error, order)
     means = near.value if near.value != near.code else ""
@@ -440,7 +454,7 @@ def withdrawn_by(
 
 
 def every_wrong_cell(
-    file: FileOrders, known: KnownCodes, labels: Mapping[str, str], doubted: Collection[str]
+    file: FileOrders, code_tables: KnownCodes, labels: Mapping[str, str], doubted: Collection[str]
 ) -> Iterator[WrongCell]:
     """Yield all errors of a file, for the returned workbook.
 
@@ -451,30 +465,32 @@ def every_wrong_cell(
     for order in file.orders:
         for error in order.errors:
             yield _cell(file, labels, error, order.number)
-        for one in mistyped(file, order, known) if order.where in doubted or order.errors else ():
-            yield _typo(file, labels, one, order.number)
+        for typo in (
+            mistyped(file, order, code_tables) if order.where in doubted or order.errors else ()
+        ):
+            yield _typo(file, labels, typo, order.number)
 
 
-def mistyped(file: FileOrders, order: FileOrder, known: KnownCodes) -> Iterator[Mistyped]:
+def mistyped(file: FileOrders, order: FileOrder, code_tables: KnownCodes) -> Iterator[Mistyped]:
     """Yield the unknown codes of an order that resemble a known code."""
     if order.record is None:
         return
     lines = order.record.body.get("lines")
-    for field in known.fields:
+    for field in code_tables.fields:
         name = field.removeprefix(_LINE)
         at: Iterable[tuple[str, object]] = [(order.where, order.record.body)]
         if field.startswith(_LINE):
             at = zip(order.rows, lines, strict=True) if isinstance(lines, list) else ()
         for start, body in at:
             code = body.get(name) if isinstance(body, dict) else None
-            near = known.mistyped(field, code) if isinstance(code, str) else None
+            near = code_tables.mistyped(field, code) if isinstance(code, str) else None
             if near is not None:
                 yield file.place(start, name), str(code), near
 
 
 def labels_of(fields: Mapping[str, Sequence[FieldLabel]]) -> Mapping[str, str]:
     """Return field -> its label."""
-    return {one.name: one.label for kind in fields.values() for one in kind}
+    return {field_label.name: field_label.label for kind in fields.values() for field_label in kind}
 
 
 def known_codes(session: Session, company_id: int) -> KnownCodes:
@@ -502,10 +518,10 @@ def _entries(session: Session, company_id: int) -> dict[tuple[str, str], dict[st
         .where(MappingEntry.to_revision.is_(None), MappingEntry.value.is_not(None))
         .order_by(MappingEntry.valid_from)
     )
-    found: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+    entries: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     for row in session.execute(query):
-        found[row.kind, row.name][row.key] = entry_text(row.value, row.num, row.den)
-    return found
+        entries[row.kind, row.name][row.key] = entry_text(row.value, row.num, row.den)
+    return entries
 
 
 def of_rules(ruleset: Ruleset, entries: Mapping[tuple[str, str], Mapping[str, str]]) -> KnownCodes:
@@ -513,7 +529,7 @@ def of_rules(ruleset: Ruleset, entries: Mapping[tuple[str, str], Mapping[str, st
 
     `entries`: (kind and name of a table) -> its keys with values.
     """
-    match = {each.name: each.match for each in ruleset.maps}
+    match = {mapping.name: mapping.match for mapping in ruleset.maps}
     tables: dict[str, list[_Codes]] = defaultdict(list)
     for name, field in sorted(_asked(ruleset)):
         if name in match:
@@ -537,8 +553,8 @@ def _asked(ruleset: Ruleset) -> set[tuple[str, str]]:
     A status is no code: its words differ by kind of record, so a map of one kind does not apply to
     another.
     """
-    fields = (one for record in ruleset.records for one in record.fields)
-    statuses = {one.name for one in fields if isinstance(one, Field) and one.states}
+    fields = (field for record in ruleset.records for field in record.fields)
+    statuses = {field.name for field in fields if isinstance(field, Field) and field.states}
     return {
         (node.name, ".".join(node.args[0].path))
         for node in walk(ruleset)

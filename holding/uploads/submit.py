@@ -58,15 +58,17 @@ def sources_for(session: Session, company_id: int) -> Mapping[str, tuple[str, ..
     query = select(Connection).where(
         Connection.company_id == company_id, Connection.side == "source"
     )
-    found = {one.name: takes(one) for one in session.scalars(query.order_by(Connection.name))}
-    return {name: kinds for name, kinds in found.items() if kinds}
+    kinds_by_source = {
+        source.name: takes(source) for source in session.scalars(query.order_by(Connection.name))
+    }
+    return {name: kinds for name, kinds in kinds_by_source.items() if kinds}
 
 
 def takes(source: Connection) -> tuple[str, ...]:
     """Return the kinds of records that this source delivers and may deliver."""
     reader = sources().get(source.connector) if source.side == "source" else None
     kinds = reader.kinds if reader else ()
-    return tuple(one.kind for one in kinds if may_deliver(source, one.kind))
+    return tuple(schema.kind for schema in kinds if may_deliver(source, schema.kind))
 
 
 def beside(session: Session, source_id: int) -> tuple[KindSchema, ...]:
@@ -74,8 +76,10 @@ def beside(session: Session, source_id: int) -> tuple[KindSchema, ...]:
     records of other kinds.
     """
     source = session.get_one(Connection, source_id)
-    taken, reader = takes(source), sources().get(source.connector)
-    return tuple(one for one in reader.kinds if one.kind in taken) if reader else ()
+    allowed_kinds, reader = takes(source), sources().get(source.connector)
+    return (
+        tuple(schema for schema in reader.kinds if schema.kind in allowed_kinds) if reader else ()
+    )
 
 
 def begin(
@@ -97,8 +101,8 @@ def begin(
         .where(Connection.company_id == company_id, Connection.name == source)
         .with_for_update(key_share=True)  # one file after the other
     )
-    known = connection is not None and actor.reach.has(connection.id)
-    if connection is None or not known or kind not in takes(connection):
+    is_known = connection is not None and actor.reach.has(connection.id)
+    if connection is None or not is_known or kind not in takes(connection):
         hint = "Select the source that the records are from."
         return Refusal("upload.source", "That source takes no files of such records.", hint, 422)
     if not name.lower().endswith(ENDINGS):
@@ -112,23 +116,23 @@ def begin(
     _drop(session, Upload.person_id == actor.person_id, Upload.source_id == connection.id)
     if refusal := _full(session, company_id):
         return refusal
-    made = _add(session, actor, connection, name, raw, digest, now)
-    session.get_one(Upload, made).kind = kind
-    return Begun(made, again=False)
+    upload_id = _add(session, actor, connection, name, raw, digest, now)
+    session.get_one(Upload, upload_id).kind = kind
+    return Begun(upload_id, again=False)
 
 
 def _same(session: Session, actor: Actor, source: Connection, digest: str, kind: str) -> int | None:
     """Return the id of an earlier upload of these bytes: a confirmed one by any person, else the
     person's own. None if there is none.
     """
-    mine = and_(Upload.person_id == actor.person_id, Upload.state != UploadState.FAILED)
+    is_own = and_(Upload.person_id == actor.person_id, Upload.state != UploadState.FAILED)
     query = (
         select(Upload.id)
         .where(Upload.company_id == source.company_id, Upload.source_id == source.id)
         .where(
             Upload.sha256 == digest,
             Upload.kind == kind,
-            or_(Upload.state.not_in(UNCONFIRMED), mine),
+            or_(Upload.state.not_in(UNCONFIRMED), is_own),
         )
         .order_by(Upload.confirmed_at.is_(None), Upload.id)
     )
@@ -160,7 +164,7 @@ def _add(
     digest: str,
     now: datetime,
 ) -> int:
-    made = Upload(
+    upload = Upload(
         company_id=source.company_id,
         source_id=source.id,
         person_id=actor.person_id,
@@ -172,9 +176,9 @@ def _add(
         expires_at=now + KEPT,
         due_at=now,
     )
-    session.add(made)
+    session.add(upload)
     session.flush()
-    return made.id
+    return upload.id
 
 
 def _shown(name: str) -> str:
@@ -204,10 +208,10 @@ def look_again(
     if refusal := _full(session, company_id):
         return refusal
     source = session.get_one(Connection, old.source_id)
-    made = _add(session, actor, source, old.name, old.body, old.sha256, now)
-    again = session.get_one(Upload, made)
-    again.chosen, again.kind = dict(old.chosen), old.kind
-    return made
+    new_id = _add(session, actor, source, old.name, old.body, old.sha256, now)
+    new_upload = session.get_one(Upload, new_id)
+    new_upload.chosen, new_upload.kind = dict(old.chosen), old.kind
+    return new_id
 
 
 def _locked(session: Session, company_id: int, upload_id: int) -> Upload | None:
@@ -267,16 +271,16 @@ def confirm(
     row = _own(session, actor, company_id, upload_id)
     if isinstance(row, Refusal):
         return row
-    found = of_json(row.result) if row.result and row.state is UploadState.CHECKED else None
-    if found is None:
+    result = of_json(row.result) if row.result and row.state is UploadState.CHECKED else None
+    if result is None:
         hint = "Wait until it is checked."
         return Refusal("upload.unchecked", "This file is not checked yet.", hint, 409)
-    total = found.count(*STORED) + (found.count(Standing.UNKNOWN_CODE) if with_unknown else 0)
+    total = result.count(*STORED) + (result.count(Standing.UNKNOWN_CODE) if with_unknown else 0)
     if not total:
         hint = "Correct the file and upload it again, or cancel."
         return Refusal("upload.nothing", "There is nothing to import in this file.", hint, 422)
     row.state, row.with_unknown = UploadState.IMPORTING, with_unknown
-    row.total = total + found.count(Standing.SAME)
+    row.total = total + result.count(Standing.SAME)
     row.confirmed_at, row.due_at, row.expires_at, row.crashes = now, now, None, 0
     word = row.kind.replace("_", " ")
     words = f"{actor.name} confirmed the import of {plural(total, word)} from {row.name}."
@@ -359,8 +363,8 @@ def claim(
         words = "Reading this file was interrupted three times."
         give_up(session, row, words, "Split it into smaller files, then upload those.", now)
         return None
-    mine = f"{owner} {token_hex(8)}"
-    row.lease_owner, row.fence = mine, row.fence + 1
+    lease_owner = f"{owner} {token_hex(8)}"
+    row.lease_owner, row.fence = lease_owner, row.fence + 1
     row.lease_until = now + lease + _READING * (1 + len(row.body) // MEGABYTE)
     return UploadTurn(
         upload_id=row.id,
@@ -377,7 +381,7 @@ def claim(
         with_unknown=row.with_unknown,
         result=row.result,
         fence=row.fence,
-        owner=mine,
+        owner=lease_owner,
     )
 
 

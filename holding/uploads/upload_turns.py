@@ -93,10 +93,10 @@ def work_due(
 
 def reader() -> ReadsUploads:
     """Return the source that reads uploaded files."""
-    found = registry.sources()[_WORKBOOK]
-    if not isinstance(found, ReadsUploads):
+    source = registry.sources()[_WORKBOOK]
+    if not isinstance(source, ReadsUploads):
         raise TypeError(_WORKBOOK)
-    return found
+    return source
 
 
 def kind_of(connector: str, kind: str) -> KindSchema:
@@ -104,9 +104,9 @@ def kind_of(connector: str, kind: str) -> KindSchema:
 
     If the connector no longer has the kind, return the schema of orders from files.
     """
-    found = registry.sources().get(connector)
-    every = (*(found.kinds if found else ()), *registry.sources()[_WORKBOOK].kinds)
-    return next((one for one in every if one.kind == kind), every[0])
+    source = registry.sources().get(connector)
+    schemas = (*(source.kinds if source else ()), *registry.sources()[_WORKBOOK].kinds)
+    return next((schema for schema in schemas if schema.kind == kind), schemas[0])
 
 
 def _check(database: Database, clock: Clock, turn: UploadTurn) -> None:
@@ -120,14 +120,14 @@ def _check(database: Database, clock: Clock, turn: UploadTurn) -> None:
         remembered = bool(chosen)
         file = _file(database, turn, chosen) if chosen else file
     with database.read(many=True) as session:
-        found = replace(_result(session, turn, file, clock.now()), remembered=remembered)
+        result = replace(_result(session, turn, file, clock.now()), remembered=remembered)
     with database.write() as session:
         if (row := still_ours(session, turn)) is None:
             return
-        if found.refused is not None:
-            give_up(session, row, *found.refused, clock.now())
+        if result.refused is not None:
+            give_up(session, row, *result.refused, clock.now())
             return
-        row.result, row.headings, row.chosen = found.to_json(), headings, dict(chosen)
+        row.result, row.headings, row.chosen = result.to_json(), headings, dict(chosen)
         row.state, row.due_at = UploadState.CHECKED, None
         give_back(row)
 
@@ -148,18 +148,18 @@ def _result(
     if isinstance(file, SourceRefusal):
         return refused(file)
     labels = labels_of(reader().fields(file.columns, kind_of(turn.connector, turn.kind)))
-    known = known_codes(session, turn.company_id)
-    found = checked(session, turn.source_id, file, known, labels, now)
+    code_tables = known_codes(session, turn.company_id)
+    result = checked(session, turn.source_id, file, code_tables, labels, now)
     filled = filled_by_file(file)
-    wanted = needed_by_rules(session, turn.source_id, turn.kind, ())
-    needed = tuple(name for name in wanted if name not in filled)
-    blank, lacking = count_blank_fields(file, [name for name in wanted if name in filled])
-    return replace(found, needed=needed, blank=blank, blank_records=lacking)
+    needed_fields = needed_by_rules(session, turn.source_id, turn.kind, ())
+    needed = tuple(name for name in needed_fields if name not in filled)
+    blank, lacking = count_blank_fields(file, [name for name in needed_fields if name in filled])
+    return replace(result, needed=needed, blank=blank, blank_records=lacking)
 
 
 def _headings(columns: Sequence[FileColumn]) -> str:
     """Return a hash that identifies files with equal columns."""
-    return sha256_hex(dumps([[one.key, one.heading] for one in columns]))
+    return sha256_hex(dumps([[column.key, column.heading] for column in columns]))
 
 
 def load_layouts(session: Session, source_id: int) -> Layouts:
@@ -191,7 +191,7 @@ def _remembered(chosen: Mapping[str, str]) -> dict[str, str]:
         for key, value in chosen.items()
         if key.startswith(FIXED)
     }
-    return {**{key: one for key, one in chosen.items() if not key.startswith(FIXED)}, **typed}
+    return {**{key: value for key, value in chosen.items() if not key.startswith(FIXED)}, **typed}
 
 
 def _import(database: Database, clock: Clock, turn: UploadTurn, ring: Ring) -> int:
@@ -250,15 +250,15 @@ class _Orders:
         self.part, self.behind = self.behind, self._next()
 
     def _next(self) -> list[IncomingRecord]:
-        found = list[IncomingRecord]()
-        while len(found) < UPLOAD_ORDERS and (records := next(self._rest, ())):
-            found += records
-        return found
+        batch = list[IncomingRecord]()
+        while len(batch) < UPLOAD_ORDERS and (records := next(self._rest, ())):
+            batch += records
+        return batch
 
 
 def _wanted(file: FileOrders, turn: UploadTurn) -> Iterator[Sequence[IncomingRecord]]:
-    found = of_json(turn.result) if turn.result else None
-    left_out = set() if found is None or turn.with_unknown else set(found.left_out)
+    result = of_json(turn.result) if turn.result else None
+    left_out = set() if result is None or turn.with_unknown else set(result.left_out)
     for order in file.orders:
         if order.records and order.where not in left_out:
             yield order.records
@@ -297,25 +297,25 @@ def _take(
     if isinstance(receipt, Refusal):
         give_up(session, row, receipt.message, receipt.hint, now)
         return False
-    made = {
+    counts = {
         "new": receipt.new_records,
         "changed": receipt.new_versions - receipt.new_records - withdrawn,
         "withdrawn": withdrawn,
         "older": receipt.stale,
         "same": receipt.unchanged,
     }
-    row.outcome = {name: row.outcome.get(name, 0) + count for name, count in made.items()}
+    row.outcome = {name: row.outcome.get(name, 0) + count for name, count in counts.items()}
     return True
 
 
 def _delivered(row: Upload, part: list[IncomingRecord]) -> bytes:
     """Return the stored form of a batch: JSON with a line for each record, grouped by kind."""
     kinds: dict[str, list[str]] = {row.kind: []}
-    for one in part:
-        kinds.setdefault(one.kind, []).append(json.dumps(one.body, ensure_ascii=False))
-    told = [f'"{kind}s": [\n' + ",\n".join(lines) + "\n]" for kind, lines in kinds.items()]
+    for record in part:
+        kinds.setdefault(record.kind, []).append(json.dumps(record.body, ensure_ascii=False))
+    sections = [f'"{kind}s": [\n' + ",\n".join(lines) + "\n]" for kind, lines in kinds.items()]
     file = json.dumps(row.name, ensure_ascii=False)
-    return f'{{"file": {file}, {", ".join(told)}}}'.encode()
+    return f'{{"file": {file}, {", ".join(sections)}}}'.encode()
 
 
 def _done(session: Session, row: Upload, now: datetime) -> None:
