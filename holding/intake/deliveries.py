@@ -185,9 +185,9 @@ def lock_company(session: Session, company_id: int, source_id: int) -> tuple[Com
 
 def store_delivery(session: Session, delivery: Delivery) -> Delivery | Refusal:
     """Store a delivery, or count it if it was received before."""
-    known = _again(session, delivery)
-    if known is not None:
-        return known
+    earlier = _again(session, delivery)
+    if earlier is not None:
+        return earlier
     values = {
         c.key: getattr(delivery, c.key)
         for c in Delivery.__table__.columns
@@ -210,19 +210,19 @@ def _again(session: Session, delivery: Delivery) -> Delivery | Refusal | None:
         "key": delivery.key,
         "signature": delivery.signature,
     }
-    by_key = {one.key: one for one in session.scalars(_KNOWN, parameters)}
+    by_key = {row.key: row for row in session.scalars(_KNOWN, parameters)}
     by_signature: dict[str | None, Delivery] = {
-        one.signature: one for one in by_key.values() if one.signature
+        row.signature: row for row in by_key.values() if row.signature
     }
     match = by_signature.get(delivery.signature) or by_key.get(delivery.key)
-    known = match or next(iter(by_key.values()), None)
-    if known is None:
+    earlier = match or next(iter(by_key.values()), None)
+    if earlier is None:
         return None
-    if known.sha256 != delivery.sha256:
+    if earlier.sha256 != delivery.sha256:
         return _other_body(session, delivery) if match is not None else None
-    session.execute(_COUNT, {"delivery": known.id})
-    session.refresh(known)
-    return known
+    session.execute(_COUNT, {"delivery": earlier.id})
+    session.refresh(earlier)
+    return earlier
 
 
 def _other_body(session: Session, delivery: Delivery) -> Refusal:
@@ -500,7 +500,10 @@ class StoredRecord:
 
 def ids_of(session: Session, source_id: int, keys: Collection[Key]) -> dict[Key, int]:
     """Return the ids of the records that exist."""
-    kinds, external_ids = sorted({kind for kind, _ in keys}), [one for _, one in keys]
+    kinds, external_ids = (
+        sorted({kind for kind, _ in keys}),
+        [external_id for _, external_id in keys],
+    )
     parameters = {"source": source_id, "kinds": kinds, "external_ids": external_ids}
     return {(row.type, row.external_id): row.id for row in session.execute(_IDS, parameters)}
 
@@ -543,26 +546,26 @@ def new_versions(
     """
     all_records = list(records)
     ids = (
-        ids_of(session, source_id, {(one.kind, one.external_id) for one in all_records})
+        ids_of(session, source_id, {(record.kind, record.external_id) for record in all_records})
         if all_records
         else {}
     )
     states = load_stored_records(session, ids, set(), locked=False)
     changed = []
-    for one in all_records:
-        record_id = ids.get((one.kind, one.external_id))
+    for record in all_records:
+        record_id = ids.get((record.kind, record.external_id))
         state = states[record_id] if record_id is not None else None
-        digest = sha256_hex(dumps(one.body))
+        digest = sha256_hex(dumps(record.body))
         if state is None:
-            changed.append(one)
-        elif later := _shown_again(one, digest, state):
+            changed.append(record)
+        elif later := _shown_again(record, digest, state):
             changed.append(later)
-        elif not state.has(one.stamp, digest):
-            changed.append(one)
+        elif not state.has(record.stamp, digest):
+            changed.append(record)
     return changed
 
 
-def _shown_again(one: IncomingRecord, digest: str, state: StoredRecord) -> IncomingRecord | None:
+def _shown_again(record: IncomingRecord, digest: str, state: StoredRecord) -> IncomingRecord | None:
     """Return the record with a later stamp if its content changed without a new stamp, else None.
 
     Such a record would count as already stored or as older. Its new stamp is the newest stored
@@ -570,14 +573,14 @@ def _shown_again(one: IncomingRecord, digest: str, state: StoredRecord) -> Incom
     the stored stamp then exceeds the original one by the microseconds added so far.
     """
     moment, newest = (
-        moment_of_stamp(stamp) if stamp else None for stamp in (one.stamp, state.newest_stamp)
+        moment_of_stamp(stamp) if stamp else None for stamp in (record.stamp, state.newest_stamp)
     )
     if digest == state.sha256 or moment is None or newest is None:
         return None
-    is_new = not state.has(one.stamp, digest)
+    is_new = not state.has(record.stamp, digest)
     if not timedelta(0) <= newest - moment < _ADDED or (is_new and moment == newest):
         return None
-    return replace(one, stamp=(newest + _A_MOMENT).isoformat())
+    return replace(record, stamp=(newest + _A_MOMENT).isoformat())
 
 
 def zone_of_source(session: Session, connection_id: int) -> ZoneInfo:

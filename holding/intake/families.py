@@ -102,17 +102,17 @@ def add_link_keys(
     may have been posted under them.
     """
     rows = {
-        (name, value, one.record_id)
-        for one in records
+        (name, value, content.record_id)
+        for content in records
         for name, value in (
-            *judge.link_keys(one.body, one.kind),
-            *((name, value) for name, value, _ in judge.family_keys(one.body, one.kind)),
+            *judge.link_keys(content.body, content.kind),
+            *((name, value) for name, value, _ in judge.family_keys(content.body, content.kind)),
         )
         if value
     } | {
-        (name, value, one.record_id)
-        for one in former
-        for name, value in judge.link_keys(one.body, one.kind)
+        (name, value, content.record_id)
+        for content in former
+        for name, value in judge.link_keys(content.body, content.kind)
         if value
     }
     bulk.insert_rows(
@@ -142,7 +142,7 @@ def update_families(
     wake_relatives(session, sorted(families), now)
     remove_link_keys(session, sorted(families))
     add_link_keys(session, company_id, judge, records)
-    wake_relatives(session, sorted(one.record_id for one in records), now)
+    wake_relatives(session, sorted(content.record_id for content in records), now)
 
 
 def remove_link_keys(session: Session, record_ids: Collection[int]) -> None:
@@ -251,10 +251,10 @@ def withdrawn_records(
     # stale.
     stamp = _said(now)
     records = []
-    for one in withdrawn:
-        last = _last(session, source_id, one.kind, one.external_id)
-        if last is not None and last.body.get("status") != one.status:
-            records.append(_withdrawn(last, one.status, stamp))
+    for withdrawal in withdrawn:
+        last = _last(session, source_id, withdrawal.kind, withdrawal.external_id)
+        if last is not None and last.body.get("status") != withdrawal.status:
+            records.append(_withdrawn(last, withdrawal.status, stamp))
     return records
 
 
@@ -306,12 +306,12 @@ def omitted_records(
     in any arrival order. A state that does not name its sales, such as a file without that column,
     withdraws nothing.
     """
-    listing = [one for one in records if REFUND_IDS in one.body]
-    payments = {one.external_id: one for one in records if one.kind == ORDER_PAYMENT}
+    listing = [record for record in records if REFUND_IDS in record.body]
+    payments = {record.external_id: record for record in records if record.kind == ORDER_PAYMENT}
     states: dict[str, list[IncomingRecord]] = {}
-    for one in records:
-        if one.kind == PAYOUT:
-            states.setdefault(one.external_id, []).append(one)
+    for record in records:
+        if record.kind == PAYOUT:
+            states.setdefault(record.external_id, []).append(record)
     withdrawals = _omitted_refunds(session, source_id, listing, now) if listing else []
     for key, arrived in states.items():
         newest, lost_sales = _lost([*_before(session, source_id, key), *arrived])
@@ -351,22 +351,26 @@ def _lost(states: Sequence[IncomingRecord]) -> tuple[IncomingRecord, list[str]]:
     No sales are returned if the newest state does not name its own.
     """
     newest, sales = states[0], set[str]()
-    for one in states:
-        newest = _newer(newest, one) or one
-        sales |= _sales(one.body)
+    for state in states:
+        newest = _newer(newest, state) or state
+        sales |= _sales(state.body)
     return newest, sorted(sales - _sales(newest.body)) if _names_sales(newest.body) else []
 
 
-def _newer(known: IncomingRecord | None, told: IncomingRecord | None) -> IncomingRecord | None:
+def _newer(
+    first_state: IncomingRecord | None, second_state: IncomingRecord | None
+) -> IncomingRecord | None:
     """Return the newer of two states; the second one unless its stamp is earlier."""
-    if known is None or told is None:
-        return told or known
-    is_late = bool(known.stamp and told.stamp and is_later(known.stamp, told.stamp))
-    return known if is_late else told
+    if first_state is None or second_state is None:
+        return second_state or first_state
+    is_late = bool(
+        first_state.stamp and second_state.stamp and is_later(first_state.stamp, second_state.stamp)
+    )
+    return first_state if is_late else second_state
 
 
 def _sales(body: Mapping[str, Any]) -> set[str]:
-    line_ids = [one.get("line_id") for one in _lines(body) if one.get("part") == "sale"]
+    line_ids = [line.get("line_id") for line in _lines(body) if line.get("part") == "sale"]
     return {str(name) for name in line_ids if name}
 
 
@@ -381,16 +385,16 @@ def _names_sales(body: Mapping[str, Any]) -> bool:
     """
     if body.get(INTAKE_FAULTS):
         return False
-    parts = [(one.get("part"), one.get("line_id")) for one in _lines(body)]
+    parts = [(line.get("part"), line.get("line_id")) for line in _lines(body)]
     return all(part and (name or part != "sale") for part, name in parts)
 
 
 def _before(session: Session, source_id: int, key: str) -> list[IncomingRecord]:
     """Return the earlier states of a payout, from the last one that names its sales."""
     states = []
-    for one in _told(session, source_id, PAYOUT, key):
-        states.append(one)
-        if _names_sales(one.body):
+    for state in _told(session, source_id, PAYOUT, key):
+        states.append(state)
+        if _names_sales(state.body):
             break
     return states[::-1]
 

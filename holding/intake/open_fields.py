@@ -91,10 +91,10 @@ def fields_of(session: Session, hold_id: int) -> tuple[OpenField, ...]:
     correctable = _asked(session, hold, record)
     if not correctable:
         return ()
-    has_source_field = any(one.setter is Setter.NOBODY for one in correctable)
+    has_source_field = any(field.setter is Setter.NOBODY for field in correctable)
     source = session.get_one(Connection, record.source_id).name if has_source_field else ""
-    by = {role: _setters(session, hold, role) for role in {one.role for one in correctable}}
-    return tuple(OpenField(one, by[one.role], source) for one in correctable)
+    by = {role: _setters(session, hold, role) for role in {field.role for field in correctable}}
+    return tuple(OpenField(field, by[field.role], source) for field in correctable)
 
 
 def _asked(session: Session, hold: Hold, record: Record) -> tuple[Correctable, ...]:
@@ -170,20 +170,26 @@ def fields_for_actor(
     session: Session,
     actor: Actor,
     fields: tuple[OpenField, ...],
-    known: Mapping[int | None, bool] = MappingProxyType({}),
+    known_memberships: Mapping[int | None, bool] = MappingProxyType({}),
 ) -> tuple[Correctable, ...]:
     """Return the fields that the actor may set.
 
-    `known`: team memberships that are known already.
+    `known_memberships`: team memberships that are known already.
     """
     if may(actor, ACT) is not None:
         return ()
-    teams = {one.by.team_id for one in fields if not one.nobody}
+    teams = {open_field.by.team_id for open_field in fields if not open_field.nobody}
     memberships = {
-        team: in_team(session, team, actor.person_id) for team in teams if team not in known
+        team: in_team(session, team, actor.person_id)
+        for team in teams
+        if team not in known_memberships
     }
-    own_teams = {team for team, is_in in {**known, **memberships}.items() if is_in}
-    return tuple(one.field for one in fields if not one.nobody and one.by.team_id in own_teams)
+    own_teams = {team for team, is_in in {**known_memberships, **memberships}.items() if is_in}
+    return tuple(
+        open_field.field
+        for open_field in fields
+        if not open_field.nobody and open_field.by.team_id in own_teams
+    )
 
 
 def find_allowed_field(
@@ -193,9 +199,14 @@ def find_allowed_field(
     people who can.
     """
     fields = fields_of(session, hold_id)
-    open_field = next((one for one in fields if one.field.path == path), None)
+    open_field = next((candidate for candidate in fields if candidate.field.path == path), None)
     if open_field is None or open_field.nobody:
-        names = ", ".join(one.label for one in fields_for_actor(session, actor, fields)) or "none"
+        names = (
+            ", ".join(
+                allowed_field.label for allowed_field in fields_for_actor(session, actor, fields)
+            )
+            or "none"
+        )
         own_fields = f"Fields that they leave to you for this hold: {names}."
         elsewhere = "Everything else is corrected in the system that the record comes from."
         return Refusal(
@@ -231,8 +242,8 @@ def settle_faults(body: dict[str, Any], before: Mapping[str, Any], path: str) ->
             body = _with_booked(body, _left(fault), _left(settled))
         elif fault.get("field") != path:
             faults.append(fault)
-    kept = {name: value for name, value in body.items() if name != INTAKE_FAULTS}
-    return {**kept, INTAKE_FAULTS: faults} if faults else kept
+    other_values = {name: value for name, value in body.items() if name != INTAKE_FAULTS}
+    return {**other_values, INTAKE_FAULTS: faults} if faults else other_values
 
 
 def _with_new_figures(
@@ -323,7 +334,7 @@ def _differences(before: Any, after: Any, path: str) -> list[str]:
         ]
     else:
         return [] if before == after else [f"{path}: {_short(before)} → {_short(after)}"]
-    return [found for old, new, name in pairs for found in _differences(old, new, name)]
+    return [difference for old, new, name in pairs for difference in _differences(old, new, name)]
 
 
 def _at(values: list[Any], place: int) -> Any:

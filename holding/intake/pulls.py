@@ -120,8 +120,16 @@ class PullCount:
 
 def start_new_pulls(session: Session, now: datetime) -> None:
     """Start the pulls of sources that have an address and a key now."""
-    connectors = {name: one for name, one in registry.sources().items() if isinstance(one, Pulls)}
-    keyless = [name for name, one in connectors.items() if one.form.key and one.form.key.optional]
+    connectors = {
+        name: connector
+        for name, connector in registry.sources().items()
+        if isinstance(connector, Pulls)
+    }
+    keyless = [
+        name
+        for name, connector in connectors.items()
+        if connector.form.key and connector.form.key.optional
+    ]
     for connection in sources_without_pulls(session, list(connectors), keyless):
         if connections.is_set(connection.settings):
             zone = zone_of_source(session, connection.id)
@@ -184,22 +192,22 @@ class Turn:
 def _turn(database: Database, clock: Clock, turn: Turn, http: Http, keys: Keys) -> int:
     """Pull one page of one source; return the number of new versions."""
     with database.write() as session:
-        asked = _asked(session, turn, keys)
-        if asked is None:
+        pull = _asked(session, turn, keys)
+        if pull is None:
             stop_pulling(session, turn)
             return 0
-        wait_until = None if isinstance(asked, Refusal) else _wait(session, asked, clock.now())
+        wait_until = None if isinstance(pull, Refusal) else _wait(session, pull, clock.now())
         if wait_until is not None:
             postpone_turn(session, turn, wait_until)
             return 0
-    if isinstance(asked, Refusal):
-        _failed(database, clock, turn, NoPage(words=asked.message, hint=asked.hint))
+    if isinstance(pull, Refusal):
+        _failed(database, clock, turn, NoPage(words=pull.message, hint=pull.hint))
         return 0
-    source, zone, settings = asked.source, asked.zone, asked.connection.settings
-    sweep = _sweep_window(turn, asked, clock.now())
-    cursor = turn.cursor or source.begin(_since(turn, asked, clock.now()))
+    source, zone, settings = pull.source, pull.zone, pull.connection.settings
+    sweep = _sweep_window(turn, pull, clock.now())
+    cursor = turn.cursor or source.begin(_since(turn, pull, clock.now()))
     key_use = KeyUse(database, clock, source, turn.connection_id, http, keys)
-    page = key_use.asked(asked.secret, lambda key: source.page(cursor, settings, key, zone, http))
+    page = key_use.asked(pull.secret, lambda key: source.page(cursor, settings, key, zone, http))
     if isinstance(page, PullLater):
         with database.write() as session:
             postpone_turn(session, turn, clock.now() + page.after)
@@ -207,7 +215,7 @@ def _turn(database: Database, clock: Clock, turn: Turn, http: Http, keys: Keys) 
     if isinstance(page, NoPage):
         _failed(database, clock, turn, page)
         return 0
-    return _keep(database, clock, turn, replace(asked, window=sweep), page)
+    return _keep(database, clock, turn, replace(pull, window=sweep), page)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,33 +248,33 @@ def _asked(session: Session, turn: Turn, keys: Keys) -> _Asked | Refusal | None:
     )
 
 
-def _wait(session: Session, asked: _Asked, now: datetime) -> datetime | None:
+def _wait(session: Session, pull: _Asked, now: datetime) -> datetime | None:
     """Spend one call and return None, or return until when the call limit makes it wait."""
-    own_limit = str(asked.connection.settings.get(CALLS_PER_MINUTE, ""))
-    most = asked.source.calls_a_minute
+    own_limit = str(pull.connection.settings.get(CALLS_PER_MINUTE, ""))
+    most = pull.source.calls_a_minute
     return a_call(
-        session, asked.connection.id, min(int(own_limit), most) if own_limit else most, now
+        session, pull.connection.id, min(int(own_limit), most) if own_limit else most, now
     )
 
 
-def _failed(database: Database, clock: Clock, turn: Turn, told: NoPage) -> None:
+def _failed(database: Database, clock: Clock, turn: Turn, failure: NoPage) -> None:
     """Store a failed page: retry later with growing pauses, and log the first failure."""
     with database.write() as session:
         now = clock.now()
         pause = min(LONGEST_PAUSE, timedelta(minutes=2 ** min(turn.tries, DOUBLED)))
-        if told.pause is not None:
-            pause = min(LONGEST_PAUSE, max(pause, timedelta(seconds=told.pause)))
-        if fail_turn(session, turn, told.sentence, now + pause, now):
-            _trouble(session, turn, told, now)
+        if failure.pause is not None:
+            pause = min(LONGEST_PAUSE, max(pause, timedelta(seconds=failure.pause)))
+        if fail_turn(session, turn, failure.sentence, now + pause, now):
+            _trouble(session, turn, failure, now)
 
 
-def _trouble(session: Session, turn: Turn, told: NoPage, now: datetime) -> None:
+def _trouble(session: Session, turn: Turn, failure: NoPage, now: datetime) -> None:
     """Pause the connection if the source requests it, and log the first failure."""
-    if told.pause is not None:
-        leave_alone(session, turn.connection_id, now, told.pause)
+    if failure.pause is not None:
+        leave_alone(session, turn.connection_id, now, failure.pause)
     if turn.wrong_since is None:
         connection = session.get_one(Connection, turn.connection_id)
-        say = f"{connection.name} could not be read. {told.sentence}"
+        say = f"{connection.name} could not be read. {failure.sentence}"
         _tell(session, connection, now, "pull.failed", say)
 
 
@@ -282,33 +290,33 @@ def _tell(session: Session, connection: Connection, now: datetime, act: str, say
     )
 
 
-def _since(turn: Turn, asked: _Asked, now: datetime) -> datetime:
+def _since(turn: Turn, pull: _Asked, now: datetime) -> datetime:
     """Return the start of the pull in whole seconds, because sources stamp changes by
     the second.
     """
     if turn.kind != "sweep":
         return turn.start_at.replace(microsecond=0)
-    back = asked.plan.sweep_back
-    if asked.plan.compare_back is not None and isinstance(asked.source, ListsAll):
-        back = max(back, asked.plan.compare_back + sweeps.MARGIN)
+    back = pull.plan.sweep_back
+    if pull.plan.compare_back is not None and isinstance(pull.source, ListsAll):
+        back = max(back, pull.plan.compare_back + sweeps.MARGIN)
     return max(now - back, turn.start_at).replace(microsecond=0)
 
 
-def _sweep_window(turn: Turn, asked: _Asked, now: datetime) -> Window | None:
+def _sweep_window(turn: Turn, pull: _Asked, now: datetime) -> Window | None:
     """Return what the sweep of this page compares, or None if it compares nothing."""
-    back = asked.plan.compare_back
+    back = pull.plan.compare_back
     if turn.kind != "sweep" or back is None:
         return None
     return turn.window if turn.cursor else (max(now - back, turn.start_at), now)
 
 
-def _keep(database: Database, clock: Clock, turn: Turn, asked: _Asked, page: Page) -> int:
+def _keep(database: Database, clock: Clock, turn: Turn, pull: _Asked, page: Page) -> int:
     """Store the new records of a page together with the cursor after it."""
     records = [
         record
-        for one in page.found
-        for record in one.records
-        if may_deliver(asked.connection, record.kind)
+        for pulled in page.found
+        for record in pulled.records
+        if may_deliver(pull.connection, record.kind)
     ]
     with database.read() as session:
         new = new_versions(session, turn.connection_id, records)
@@ -317,32 +325,32 @@ def _keep(database: Database, clock: Clock, turn: Turn, asked: _Asked, page: Pag
         if not hold_turn(session, turn):
             return 0
         source = session.get_one(Connection, turn.connection_id)
-        if source.settings != asked.connection.settings:  # it may bring something else now
+        if source.settings != pull.connection.settings:  # it may bring something else now
             postpone_turn(session, turn, now)
             return 0
-        version_count = _received(session, turn, asked, page, new, now)
-        _not_read(session, turn, asked, page, now)
+        version_count = _received(session, turn, pull, page, new, now)
+        _not_read(session, turn, pull, page, now)
         if turn.kind == "sweep":
-            sweeps.mark_listed(session, turn.connection_id, records, new, _compared_at(asked, now))
+            sweeps.mark_listed(session, turn.connection_id, records, new, _compared_at(pull, now))
         is_requested = was_requested_meanwhile(session, turn)
         wrong = page.wrong.sentence if page.wrong else _still_wrong(turn, page)
-        if asked.window is not None and not page.more:
-            doubt = _compare(session, source, asked, now, before=turn.wrong)
+        if pull.window is not None and not page.more:
+            doubt = _compare(session, source, pull, now, before=turn.wrong)
             wrong = wrong or doubt or None
-        advance(session, replace(turn, window=asked.window), page.after, version_count, now, wrong)
+        advance(session, replace(turn, window=pull.window), page.after, version_count, now, wrong)
         if not page.more:
-            finish_turn(session, turn, now if is_requested else _due(turn, asked, now), now)
+            finish_turn(session, turn, now if is_requested else _due(turn, pull, now), now)
         if page.wrong is not None:
             _trouble(session, turn, page.wrong, now)
         elif wrong is None and turn.wrong_since is not None:
-            words = f"{asked.connection.name} can be read again."
-            _tell(session, asked.connection, now, "pull.answers", words)
+            words = f"{pull.connection.name} can be read again."
+            _tell(session, pull.connection, now, "pull.answers", words)
     return version_count
 
 
-def _compared_at(asked: _Asked, now: datetime) -> datetime:
+def _compared_at(pull: _Asked, now: datetime) -> datetime:
     """Return the moment of a comparison, not before the sweep began by another worker's clock."""
-    return now if asked.window is None else max(now, asked.window[1])
+    return now if pull.window is None else max(now, pull.window[1])
 
 
 def _still_wrong(turn: Turn, page: Page) -> str | None:
@@ -352,31 +360,31 @@ def _still_wrong(turn: Turn, page: Page) -> str | None:
     return turn.wrong if turn.kind == "sweep" and page.more else None
 
 
-def _not_read(session: Session, turn: Turn, asked: _Asked, page: Page, now: datetime) -> None:
+def _not_read(session: Session, turn: Turn, pull: _Asked, page: Page, now: datetime) -> None:
     """Store what of a page cannot be read, and hold the records that the source does not show."""
-    for one in page.found:
-        if one.errors:
-            _unreadable(session, turn, asked, one, now)
-    if missing := [record for one in page.found for record in one.missing]:
-        sweeps.hold_not_shown(session, asked.connection, missing, now)
+    for pulled in page.found:
+        if pulled.errors:
+            _unreadable(session, turn, pull, pulled, now)
+    if missing := [record for pulled in page.found for record in pulled.missing]:
+        sweeps.hold_not_shown(session, pull.connection, missing, now)
 
 
 def _compare(
-    session: Session, source: Connection, asked: _Asked, now: datetime, *, before: str | None
+    session: Session, source: Connection, pull: _Asked, now: datetime, *, before: str | None
 ) -> str:
     """Hold the records that a complete sweep did not list; return why that is in doubt, or "".
 
     A doubt is logged when it begins: `before` is what was wrong with the sweep before this one.
     """
-    kinds = sweeps.compared_kinds(asked.source, source)
-    if asked.window is None or not kinds or not isinstance(asked.source, ListsAll):
+    kinds = sweeps.compared_kinds(pull.source, source)
+    if pull.window is None or not kinds or not isinstance(pull.source, ListsAll):
         return ""
-    back = asked.source.lists_back
-    result = sweeps.find_missing(session, source.id, kinds, asked.window, back)
-    held = sweeps.hold_missing(session, source, result.record_ids, now)
-    sweeps.mark_missing(session, result.record_ids, _compared_at(asked, now))
-    if held:
-        numbers, what = _numbers(held), plural(len(held), "record")
+    back = pull.source.lists_back
+    result = sweeps.find_missing(session, source.id, kinds, pull.window, back)
+    held_names = sweeps.hold_missing(session, source, result.record_ids, now)
+    sweeps.mark_missing(session, result.record_ids, _compared_at(pull, now))
+    if held_names:
+        numbers, what = _numbers(held_names), plural(len(held_names), "record")
         say = f"The nightly sweep found that {source.name} no longer shows {what}: {numbers}."
         _tell(session, source, now, "pull.missing", say)
     elif result.doubt and not sweeps.is_doubt(before):
@@ -394,17 +402,17 @@ def _numbers(names: Sequence[str]) -> str:
 def _received(
     session: Session,
     turn: Turn,
-    asked: _Asked,
+    pull: _Asked,
     page: Page,
     new: Sequence[IncomingRecord],
     now: datetime,
 ) -> int:
     """Receive the new records and return the number of versions."""
-    new_keys = {(one.kind, one.external_id) for one in new}
+    new_keys = {(record.kind, record.external_id) for record in new}
     new_items = [
-        one.raw
-        for one in page.found
-        if any((r.kind, r.external_id) in new_keys for r in one.records)
+        pulled.raw
+        for pulled in page.found
+        if any((r.kind, r.external_id) in new_keys for r in pulled.records)
     ]
     if not new_items:
         return 0
@@ -413,8 +421,8 @@ def _received(
     key = f"{turn.kind}-{now.astimezone(UTC):%Y%m%dT%H%M%S.%f}-{sha256_hex(raw)}"
     receipt = receive.receive(
         session,
-        company_id=asked.connection.company_id,
-        source_id=asked.connection.id,
+        company_id=pull.connection.company_id,
+        source_id=pull.connection.id,
         delivery_key=key,
         kind=turn.kind,
         headers={},
@@ -426,7 +434,7 @@ def _received(
         return 0
     change_count = receipt.new_records + receipt.new_versions + receipt.stale
     if change_count:
-        _tell(session, asked.connection, now, *_said(turn.kind, asked.connection.name, new))
+        _tell(session, pull.connection, now, *_said(turn.kind, pull.connection.name, new))
     return receipt.new_versions
 
 
@@ -434,42 +442,42 @@ def _said(
     kind: Literal["pull", "sweep"], name: str, new: Sequence[IncomingRecord]
 ) -> tuple[str, str]:
     """Return act and sentence for records that only the pull delivered."""
-    numbers, what = _numbers([sweeps.name_of(one) for one in new]), plural(len(new), "record")
+    numbers, what = _numbers([sweeps.name_of(record) for record in new]), plural(len(new), "record")
     if kind == "sweep":
         words = f"The nightly sweep of {name} found {what} that had not arrived: {numbers}."
         return "webhook.missed", words
     return "pull.records", f"Reading {name} brought {what}: {numbers}."
 
 
-def _unreadable(session: Session, turn: Turn, asked: _Asked, one: Pulled, now: datetime) -> None:
+def _unreadable(session: Session, turn: Turn, pull: _Asked, pulled: Pulled, now: datetime) -> None:
     """Store unreadable content as it arrived, and log it once."""
     receipt = receive.receive(
         session,
-        company_id=asked.connection.company_id,
-        source_id=asked.connection.id,
-        delivery_key=f"unreadable-{sha256_hex(one.raw)}",
+        company_id=pull.connection.company_id,
+        source_id=pull.connection.id,
+        delivery_key=f"unreadable-{sha256_hex(pulled.raw)}",
         kind=turn.kind,
         headers={},
-        raw=one.raw,
+        raw=pulled.raw,
         records=(),
         now=now,
     )
     if isinstance(receipt, Refusal) or receipt.times > 1:
         return
-    first = one.errors[0]
-    words = f"{asked.connection.name} sent something that cannot be read. {first.where}"
+    first = pulled.errors[0]
+    words = f"{pull.connection.name} sent something that cannot be read. {first.where}"
     value = f" (“{first.value}”)" if first.value else ""
     say = f"{words}{value}: {first.message} {first.hint}"
-    _tell(session, asked.connection, now, "pull.unreadable", say)
+    _tell(session, pull.connection, now, "pull.unreadable", say)
     refusal = Refusal("pull.unreadable", f"{words}{value}: {first.message}", first.hint, 422)
-    receive.note_rejected(session, asked.connection.company_id, asked.connection.id, refusal, now)
+    receive.note_rejected(session, pull.connection.company_id, pull.connection.id, refusal, now)
 
 
-def _due(turn: Turn, asked: _Asked, now: datetime) -> datetime | None:
+def _due(turn: Turn, pull: _Asked, now: datetime) -> datetime | None:
     """Return when this pull starts again."""
     if turn.kind == "sweep":
-        return asked.plan.next_sweep(now, asked.zone)
-    return now + asked.plan.every if asked.plan.every else None
+        return pull.plan.next_sweep(now, pull.zone)
+    return now + pull.plan.every if pull.plan.every else None
 
 
 def due_companies(session: Session, now: datetime) -> list[int]:
@@ -594,11 +602,16 @@ def hold_turn(session: Session, turn: Turn) -> bool:
 
 
 def advance(
-    session: Session, turn: Turn, after: str, found: int, now: datetime, wrong: str | None = None
+    session: Session,
+    turn: Turn,
+    after: str,
+    version_count: int,
+    now: datetime,
+    wrong: str | None = None,
 ) -> None:
     """Store the cursor after this page and continue at once. `wrong`: what could not be read."""
     row = session.scalars(_of(turn.connection_id, turn.kind)).one()
-    row.cursor, row.due_at, row.read_at, row.found = after, now, now, row.found + found
+    row.cursor, row.due_at, row.read_at, row.found = after, now, now, row.found + version_count
     row.lease_owner = row.lease_until = None
     row.floor_at, row.began_at = turn.window or (None, None)
     row.wrong, row.wrong_since = wrong, (turn.wrong_since or now) if wrong else None

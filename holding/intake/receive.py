@@ -106,13 +106,13 @@ def receive(
     judge = programs(session, rules) if (rules := company.ruleset_version_id) is not None else None
     family = partial(_family_of_record, company.id, source.id, judge)
     ids, fresh = _records(session, company, source, records, family, now)
-    known = load_stored_records(session, ids, fresh)
-    plan = _plan(known, ids, records, (delivery.id, by.person_id if by else None), now)
+    stored_records = load_stored_records(session, ids, fresh)
+    plan = _plan(stored_records, ids, records, (delivery.id, by.person_id if by else None), now)
     _store(session, plan, now)
     if judge is not None:
         contents = [CurrentContent(i, r.kind, r.body) for i, r in plan.contents.items()]
-        old = [one for one in plan.contents.items() if one[0] not in fresh]
-        families = {i: (known[i].family, family(one)) for i, one in old}
+        old = [item for item in plan.contents.items() if item[0] not in fresh]
+        families = {i: (stored_records[i].family, family(record)) for i, record in old}
         update_families(session, company_id, judge, contents, families, now)
     _tell(session, company_id, source, plan, records, ids, fresh, by, now)
     fault_point("inbox.before_commit")
@@ -139,19 +139,19 @@ def _records(
     New records are inserted.
     """
     incoming = {(record.kind, record.external_id): record for record in records}
-    known = ids_of(session, source.id, incoming)
+    known_ids = ids_of(session, source.id, incoming)
     rows = [
         record_values(company, source, incoming[key], family(incoming[key]), now)
         for key in sorted(incoming)
-        if key not in known
+        if key not in known_ids
     ]
     inserted = bulk.insert_rows(
         session, Record, rows, returning=("id", "type", "external_id"), ignore=True
     )
     fresh = {(kind, external_id): record_id for record_id, kind, external_id in inserted}
     if len(inserted) < len(rows):  # somebody else made them at the same moment
-        known = ids_of(session, source.id, incoming)
-    return known | fresh, set(fresh.values())
+        known_ids = ids_of(session, source.id, incoming)
+    return known_ids | fresh, set(fresh.values())
 
 
 @dataclass(slots=True)
@@ -178,7 +178,7 @@ class _Plan:
 
 
 def _plan(
-    known: Mapping[int, StoredRecord],
+    stored_records: Mapping[int, StoredRecord],
     ids: Mapping[tuple[str, str], int],
     records: Sequence[IncomingRecord],
     origin: tuple[int, int | None],
@@ -191,7 +191,7 @@ def _plan(
     """
     plan = _Plan()
     for record in records:
-        before = known[ids[record.kind, record.external_id]]
+        before = stored_records[ids[record.kind, record.external_id]]
         body = dumps(record.body)
         digest = sha256_hex(body)
         if before.has(record.stamp, digest):
@@ -254,7 +254,7 @@ def _tell(
     now: datetime,
 ) -> None:
     """Record one event for each new record, new version and stale version."""
-    records_by_id = {ids[one.kind, one.external_id]: one for one in records}
+    records_by_id = {ids[incoming.kind, incoming.external_id]: incoming for incoming in records}
     facts = []
     for version in plan.versions:
         record_id, no = version["record_id"], version["no"]
@@ -300,15 +300,15 @@ def _note(
     company_id: int,
     source_id: int,
     outcome: Outcome,
-    said: tuple[int, str, str, str],
+    answer: tuple[int, str, str, str],
     now: datetime,
 ) -> None:
     of_source = HookCall.source_id == source_id
     last = session.scalars(
         select(HookCall).where(of_source).order_by(HookCall.id.desc()).limit(1).with_for_update()
     ).one_or_none()
-    status, code, words, hint = said
-    if last and (last.outcome, last.status, last.code, last.words) == (outcome, *said[:3]):
+    status, code, words, hint = answer
+    if last and (last.outcome, last.status, last.code, last.words) == (outcome, *answer[:3]):
         last.at, last.times = now, last.times + 1
         return
     row = HookCall(
@@ -353,7 +353,7 @@ def refused_kind(
         words = f"{source.name} is switched off, so nothing of this delivery was taken."
         hint = "An admin switches its deliveries on again, on the page of the connection."
         return Refusal("delivery.off", words, hint, 403)
-    strange = next((one for one in records if not may_deliver(source, one.kind)), None)
+    strange = next((record for record in records if not may_deliver(source, record.kind)), None)
     if strange is None:
         return None
     allowed = _allowed(source)
@@ -419,8 +419,8 @@ def latest_deliveries(session: Session, source_id: int) -> LatestDeliveries:
     )
     lines = [_taken(row.received_at, row.times, row.kind) for row in accepted]
     lines += [
-        DeliveryLine(one.at, one.outcome, one.status, one.words, one.hint, one.times)  # type: ignore[arg-type]
-        for one in noted
+        DeliveryLine(call.at, call.outcome, call.status, call.words, call.hint, call.times)  # type: ignore[arg-type]
+        for call in noted
     ]
     calls = tuple(sorted(lines, key=lambda call: call.at, reverse=True)[:LISTED])
     return LatestDeliveries(calls, accepted[0].deliveries if accepted else 0)

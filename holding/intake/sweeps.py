@@ -84,11 +84,11 @@ def mark_listed(
     now: datetime,
 ) -> None:
     """Record that these records were compared; `changed` lists the records with a new version."""
-    ids = ids_of(session, source_id, {(one.kind, one.external_id) for one in listed})
-    other = {ids.get((one.kind, one.external_id)) for one in changed}
+    ids = ids_of(session, source_id, {(record.kind, record.external_id) for record in listed})
+    other = {ids.get((record.kind, record.external_id)) for record in changed}
     for result, record_ids in (
-        (Compared.CHANGED, [one for one in ids.values() if one in other]),
-        (Compared.SAME, [one for one in ids.values() if one not in other]),
+        (Compared.CHANGED, [record_id for record_id in ids.values() if record_id in other]),
+        (Compared.SAME, [record_id for record_id in ids.values() if record_id not in other]),
     ):
         _mark(session, record_ids, result, now)
 
@@ -207,9 +207,9 @@ def hold_not_shown(
     session: Session, source: Connection, named: Sequence[IncomingRecord], now: datetime
 ) -> None:
     """Hold records that the source names and does not show; an unknown one is stored so."""
-    named = [one for one in named if may_deliver(source, one.kind)]
-    ids = ids_of(session, source.id, {(one.kind, one.external_id) for one in named})
-    unknown = [one for one in named if (one.kind, one.external_id) not in ids]
+    named = [record for record in named if may_deliver(source, record.kind)]
+    ids = ids_of(session, source.id, {(record.kind, record.external_id) for record in named})
+    unknown = [record for record in named if (record.kind, record.external_id) not in ids]
     if unknown:
         _receive(session, source, unknown, now)
     hold_missing(session, source, sorted(ids.values()), now)
@@ -249,11 +249,13 @@ def hold_missing(
     names: list[str] = []
     for at in range(0, len(record_ids), CHUNK):
         query = _contents().where(bulk.among(Record.id, record_ids[at : at + CHUNK]))
-        fresh = [one for one in _read_missing(session, query) if not _is_held(one.record)]
+        fresh = [
+            missing for missing in _read_missing(session, query) if not _is_held(missing.record)
+        ]
         if fresh:
-            _receive(session, connection, [_with_fault(one.record) for one in fresh], now)
-            record_events(session, [_event(connection, one, now) for one in fresh])
-            names += [name_of(one.record) for one in fresh]
+            _receive(session, connection, [_with_fault(missing.record) for missing in fresh], now)
+            record_events(session, [_event(connection, missing, now) for missing in fresh])
+            names += [name_of(missing.record) for missing in fresh]
     return names
 
 
@@ -265,7 +267,9 @@ def name_of(record: IncomingRecord) -> str:
 def _receive(
     session: Session, source: Connection, records: Sequence[IncomingRecord], now: datetime
 ) -> None:
-    raw = dumps([{"missing": one.external_id, "kind": one.kind} for one in records]).encode()
+    raw = dumps(
+        [{"missing": record.external_id, "kind": record.kind} for record in records]
+    ).encode()
     receive.receive(
         session,
         company_id=source.company_id,
@@ -287,14 +291,14 @@ def _with_fault(record: IncomingRecord) -> IncomingRecord:
     return replace(record.with_faults([not_in_source(record.kind, record.number)]), errors=())
 
 
-def _event(connection: Connection, one: Missing, now: datetime) -> Fact:
-    what = name_of(one.record)
+def _event(connection: Connection, missing: Missing, now: datetime) -> Fact:
+    what = name_of(missing.record)
     return Fact(
         company_id=connection.company_id,
         at=now,
         actor=None,
         act="record.missing",
-        record_id=one.record_id,
+        record_id=missing.record_id,
         body={"say": f"{connection.name} no longer shows {what}."},
     )
 
