@@ -91,11 +91,11 @@ def invite(
     )
     if refused:
         return refused
-    known = id_of_address(session, address)
-    if known is not None and roles_of(session, company_id, known):
+    person_id = id_of_address(session, address)
+    if person_id is not None and roles_of(session, company_id, person_id):
         words, hint = f"{address} is here already.", "Change their roles instead."
         return Refusal("person.here", words, hint, 409)
-    theirs = select(Team.id).where(Team.company_id == company_id, Team.id.in_(list(team_ids)))
+    team_query = select(Team.id).where(Team.company_id == company_id, Team.id.in_(list(team_ids)))
     return _make(
         session,
         actor,
@@ -105,7 +105,7 @@ def invite(
             email=address,
             name=name.strip(),
             roles=sorted(set(roles)),
-            team_ids=sorted(session.scalars(theirs)),
+            team_ids=sorted(session.scalars(team_query)),
             source_ids=sorted(set(source_ids)),
         ),
         f"{address} was invited as {role_list(roles)}.",
@@ -208,21 +208,21 @@ def cancel(session: Session, actor: Actor, link_id: int, now: datetime) -> str |
 
 def opened(session: Session, token: str, now: datetime) -> OpenLink | Refusal:
     """Return a link's content for its page, before it is used."""
-    found = living(session, token, now)
-    if isinstance(found, Refusal):
-        return found
-    maker = session.get(Person, found.made_by_id or 0)
-    company = session.get_one(Company, found.company_id)
+    link = living(session, token, now)
+    if isinstance(link, Refusal):
+        return link
+    maker = session.get(Person, link.made_by_id or 0)
+    company = session.get_one(Company, link.company_id)
     return OpenLink(
-        kind=found.kind,
+        kind=link.kind,
         company=company.name,
         zone=company.zone,
-        email=found.email,
-        name=found.name,
-        roles=role_list(found.roles),
+        email=link.email,
+        name=link.name,
+        roles=role_list(link.roles),
         maker=maker.name if maker else "whoever runs this server",
-        expires_at=found.expires_at,
-        knows_password=found.kind == JOIN and works_somewhere(session, found.email),
+        expires_at=link.expires_at,
+        knows_password=link.kind == JOIN and works_somewhere(session, link.email),
     )
 
 
@@ -235,10 +235,10 @@ def living(
     if row is None:
         return _gone("This link is not known.", "It may be incomplete: copy all of it.")
     company = session.get_one(Company, row.company_id)
-    who = ", ".join(who_may(session, company.id, ACT)) or "whoever runs this server"
-    ask = f"Ask for a new one: {who}."
+    contacts = ", ".join(who_may(session, company.id, ACT)) or "whoever runs this server"
+    ask = f"Ask for a new one: {contacts}."
     if row.used_at is not None:
-        return _gone("This link was used already. It works once.", f"Sign in, or ask {who}.")
+        return _gone("This link was used already. It works once.", f"Sign in, or ask {contacts}.")
     if row.ended_at is not None:
         return _gone(f"This link was cancelled or replaced by {company.name}.", ask)
     if row.expires_at <= now:
@@ -287,7 +287,9 @@ def works_somewhere(session: Session, email: str) -> bool:
 
 def works_elsewhere(session: Session, company_id: int, person_id: int) -> list[str]:
     """Return the names of a person's other companies, because a password opens every company."""
-    return [one.name for one in companies_of(session, person_id) if one.id != company_id]
+    return [
+        company.name for company in companies_of(session, person_id) if company.id != company_id
+    ]
 
 
 def tell(
@@ -324,10 +326,10 @@ def compare(
 
     The result is empty where no person signs in.
     """
-    found = living(session, token, now)
-    if isinstance(found, Refusal) or not _enters(session, found):
+    link = living(session, token, now)
+    if isinstance(link, Refusal) or not _enters(session, link):
         return sessions.NOT_COMPARED
-    return sessions.compare(session, found.email, password, now, device)
+    return sessions.compare(session, link.email, password, now, device)
 
 
 def _enters(session: Session, link: AccessLink) -> bool:
@@ -350,21 +352,21 @@ def use(
     Neither an invitation nor a new password replaces a second factor. Commit also after a refusal.
     `compared`: the result of `compare`.
     """
-    found = living(session, token, now, lock=True)
-    if isinstance(found, Refusal):
-        return found
-    if _enters(session, found):
-        person_id = sessions.prove(session, found.email, password, now, compared, device)
+    link = living(session, token, now, lock=True)
+    if isinstance(link, Refusal):
+        return link
+    if _enters(session, link):
+        person_id = sessions.prove(session, link.email, password, now, compared, device)
     else:
-        person_id = _with_new_password(session, found, name, password, now)
+        person_id = _with_new_password(session, link, name, password, now)
     if isinstance(person_id, Refusal):
         return person_id
-    if found.kind == JOIN and (refused := _join(session, found, person_id, now)):
+    if link.kind == JOIN and (refused := _join(session, link, person_id, now)):
         return refused
-    found.used_at, found.person_id = now, person_id
+    link.used_at, link.person_id = now, person_id
     session.flush()
     entered = enrolment.enter(session, person_id, now, device)
-    return Used(entered, session.get_one(Company, found.company_id).code)
+    return Used(entered, session.get_one(Company, link.company_id).code)
 
 
 def _with_new_password(

@@ -370,8 +370,10 @@ def diagnose(session: Session, connection_id: int, now: datetime) -> tuple[Diagn
     connection = session.get_one(Connection, connection_id)
     listed = findings.findings(session, connection.company_id, now, connection.name)
     causes = [*_of_findings(_merge(listed)), *_of_state(session, connection, now)]
-    known_topics = {one.topic for one in causes if one.code not in _VAGUE}
-    causes = [one for one in causes if one.code not in _VAGUE or one.topic not in known_topics]
+    known_topics = {cause.topic for cause in causes if cause.code not in _VAGUE}
+    causes = [
+        cause for cause in causes if cause.code not in _VAGUE or cause.topic not in known_topics
+    ]
     causes.sort(key=_urgency)  # equal ones stay in the order of their looks
     return tuple(_shorten(dict.fromkeys(causes)))
 
@@ -413,13 +415,13 @@ def _of_state(session: Session, connection: Connection, now: datetime) -> Iterat
 
 
 def _of_findings(listed: Iterable[Finding]) -> Iterator[Diagnosis]:
-    for one in listed:
-        topic = _OF_FINDING.get(one.code)
-        if topic is None and one.code.startswith("test."):
+    for finding in listed:
+        topic = _OF_FINDING.get(finding.code)
+        if topic is None and finding.code.startswith("test."):
             topic = Topic.TEST
         if topic is not None:
-            todo = _with_step(one.todo, _STEP_OF_CODE.get(one.code, ""))
-            yield Diagnosis(topic, _counted(one), todo, one.records, one.code)
+            todo = _with_step(finding.todo, _STEP_OF_CODE.get(finding.code, ""))
+            yield Diagnosis(topic, _counted(finding), todo, finding.records, finding.code)
 
 
 def _with_step(todo: str, step: str) -> str:
@@ -430,8 +432,12 @@ def _with_step(todo: str, step: str) -> str:
     return opens if todo.startswith(_OPEN_GROUP) or not todo else f"{todo} {opens}"
 
 
-def _counted(one: Finding) -> str:
-    return f"{one.words} {plural(one.records, 'record')}." if one.records else one.words
+def _counted(finding: Finding) -> str:
+    return (
+        f"{finding.words} {plural(finding.records, 'record')}."
+        if finding.records
+        else finding.words
+    )
 
 
 def unconfirmed(session: Session, connection: Connection, now: datetime) -> Iterator[Diagnosis]:
@@ -441,8 +447,8 @@ def unconfirmed(session: Session, connection: Connection, now: datetime) -> Iter
     """
     if isinstance(registry.targets().get(connection.connector), ImportedByHand):
         return
-    given = {**_paused(connection), "since": now - SLOW}
-    for rows in _by_error(session.execute(_UNCONFIRMED, given)):
+    parameters = {**_paused(connection), "since": now - SLOW}
+    for rows in _by_error(session.execute(_UNCONFIRMED, parameters)):
         first = rows[0]
         age = duration(int((now - first.made_at).total_seconds()) // 60)
         more = f" {plural(len(rows) - 1, 'more document')}." if len(rows) > 1 else ""
@@ -488,36 +494,41 @@ def kept_there(session: Session, connection: Connection, now: datetime) -> Itera
 
 def rounded(session: Session, connection: Connection, now: datetime) -> Iterator[Diagnosis]:
     """Yield posted documents with another total there, as far as rounding explains it."""
-    found = []
+    rounded_rows = []
     for row in session.execute(
         _POSTED_CONTENT, {"connection": connection.id, "since": now - LATELY}
     ):
         document: Document = revive(Document, row.content)
         if holds.rounding_text(document, row.kept):
-            found.append((row.number, document, row.kept))
-    if found:
-        number, document, kept = found[0]
-        there = in_currency(from_minor(kept, document.currency), document.currency)
+            rounded_rows.append((row.number, document, row.kept))
+    if rounded_rows:
+        number, document, target_total = rounded_rows[0]
+        target_amount = in_currency(from_minor(target_total, document.currency), document.currency)
         sent = in_currency(document.amount, document.currency)
-        told = plural(len(found), "posted document differs", "posted documents differ")
-        words = f"{number} comes to {there} there and was sent with {sent}. {told}."
+        count_text = plural(len(rounded_rows), "posted document differs", "posted documents differ")
+        words = f"{number} comes to {target_amount} there and was sent with {sent}. {count_text}."
         todo = (
             f"Set “Rounding” of the connection as it is in {connection.name} and publish rules that"
-            f" say the same; then correct {plural(len(found), 'document')} in {connection.name}."
+            f" say the same; then correct {plural(len(rounded_rows), 'document')} in"
+            f" {connection.name}."
         )
-        yield Diagnosis(Topic.ONE_SEN, words, todo, len(found), "rounded")
+        yield Diagnosis(Topic.ONE_SEN, words, todo, len(rounded_rows), "rounded")
 
 
 def not_there(session: Session, connection: Connection, now: datetime) -> Iterator[Diagnosis]:
     """Yield posted documents that the last reading did not find, without a hold of their own."""
-    held = exists().where(Hold.posting_id == Posting.id, HOLD_OPEN, Hold.code.in_(sorted(GONE)))
-    rows = session.execute(_READ.where(~held), {"connection": connection.id, "since": now - LATELY})
-    gone = [row.number for row in rows if row.body["found"] == "absent"]
-    if gone:
-        told = plural(len(gone), "posted document was not found", "posted documents were not found")
-        words = f"{gone[0]} was posted, and is not there any more. {told}."
+    is_held = exists().where(Hold.posting_id == Posting.id, HOLD_OPEN, Hold.code.in_(sorted(GONE)))
+    rows = session.execute(
+        _READ.where(~is_held), {"connection": connection.id, "since": now - LATELY}
+    )
+    missing_numbers = [row.number for row in rows if row.body["found"] == "absent"]
+    if missing_numbers:
+        count_text = plural(
+            len(missing_numbers), "posted document was not found", "posted documents were not found"
+        )
+        words = f"{missing_numbers[0]} was posted, and is not there any more. {count_text}."
         todo = "Look for its number in the other companies of this key, then open its record."
-        yield Diagnosis(Topic.NO_RECORDS, words, todo, len(gone), "not_there")
+        yield Diagnosis(Topic.NO_RECORDS, words, todo, len(missing_numbers), "not_there")
 
 
 def not_restocked(session: Session, connection: Connection, now: datetime) -> Iterator[Diagnosis]:
@@ -529,10 +540,12 @@ def not_restocked(session: Session, connection: Connection, now: datetime) -> It
             by_status.setdefault((row.source, str(row.body.get("status"))), []).append(row)
     for (source, status), refunds in by_status.items():
         first = refunds[0]
-        told = plural(len(refunds), "posted refund returned none", "posted refunds returned none")
+        count_text = plural(
+            len(refunds), "posted refund returned none", "posted refunds returned none"
+        )
         words = (
             f"{first.number} gave money back for goods and returned none of them to stock:"
-            f" {source} says “{status}”. {told}."
+            f" {source} says “{status}”. {count_text}."
         )
         todo = f"Look at the refund in {source}: its status says whether items came back."
         yield Diagnosis(Topic.STOCK, words, todo, len(refunds), "not_restocked")
@@ -549,22 +562,22 @@ def held(session: Session, connection: Connection, _: datetime) -> Iterator[Diag
         return
     ruleset = program(session, company.ruleset_version_id).ruleset
     keys = [str(CauseKey(CauseKind.RULE, name)) for name in _checks(ruleset)]
-    given = {"company": company.id, "keys": keys, "tables": list(_tables(ruleset))}
+    parameters = {"company": company.id, "keys": keys, "tables": list(_tables(ruleset))}
     owner = owner_of(session, company)
-    for row in session.execute(_HELD, given):
+    for row in session.execute(_HELD, parameters):
         if owner(row.route) == connection.name:
             waits = plural(row.holds, "document is on hold", "documents are on hold")
-            shown = f"{row.label.rstrip('.')}. {waits}."
+            words = f"{row.label.rstrip('.')}. {waits}."
             step = _STEP_OF_CODE["VAL02"] if row.table_name else _STEP_OF_TIN
             todo = _with_step("", step)
-            yield Diagnosis(Topic.E_INVOICE, shown, todo, row.holds, "held")
+            yield Diagnosis(Topic.E_INVOICE, words, todo, row.holds, "held")
 
 
 def _checks(ruleset: nodes.Ruleset) -> Iterator[str]:
     """Yield the checks of an e-Invoice's buyer details."""
     for check in ruleset.checks:
-        asked = (one for one in (check.when, *check.requires) if one is not None)
-        if any(_OF_BUYER & set(used_names(one)) for one in asked):
+        terms = (term for term in (check.when, *check.requires) if term is not None)
+        if any(_OF_BUYER & set(used_names(term)) for term in terms):
             yield check.name
 
 
@@ -640,17 +653,18 @@ def _delayed(session: Session, connection: Connection, now: datetime) -> Iterato
         words = f"A document has been due for {age}: {why}."
         todo = todo if idle else "Start another clearpost worker."
         yield Diagnosis(Topic.DELAYED, words, todo, code="queue")
-    given = {"company": connection.company_id, "now": now - SLOW}
-    for name, wrong in session.execute(_SOURCES_AWAY, given):
+    parameters = {"company": connection.company_id, "now": now - SLOW}
+    for name, wrong in session.execute(_SOURCES_AWAY, parameters):
         words = f"The source {name} has not been read for more than 10 minutes: {wrong}"
         todo = f"Look at {name}, or ask who runs it."
         yield Diagnosis(Topic.DELAYED, words, todo, code="source_away")
     late_calls = load_late_calls(session, connection.company_id, now)
     for name, (count, longest) in late_calls.items():
         long = duration(int(longest.total_seconds()) // 60)
-        told = plural(count, "change")
+        count_text = plural(count, "change")
         words = (
-            f"The source {name} told {told} late in the last hour: up to {long} after it was made."
+            f"The source {name} told {count_text} late in the last hour: up to {long} after it was"
+            " made."
         )
         todo = f"Ask the support of {name} about its retry queue."
         yield Diagnosis(Topic.DELAYED, words, todo, code="told_late")
@@ -658,11 +672,14 @@ def _delayed(session: Session, connection: Connection, now: datetime) -> Iterato
 
 def _mapped_otherwise(session: Session, connection: Connection, _: datetime) -> Iterator[Diagnosis]:
     """Return documents posted with another value than the one in force for their day."""
-    given = {"connection": connection.id, "company": connection.company_id}
-    for row in session.execute(_OTHERWISE, given):
-        told = plural(row.documents, "posted document was", "posted documents were")
+    parameters = {"connection": connection.id, "company": connection.company_id}
+    for row in session.execute(_OTHERWISE, parameters):
+        count_text = plural(row.documents, "posted document was", "posted documents were")
         since = "" if row.valid_from == ALWAYS else f" for documents from {row.valid_from} on"
-        words = f"{row.name} “{row.key}” is {row.value} now{since}; {told} made with another value."
+        words = (
+            f"{row.name} “{row.key}” is {row.value} now{since}; {count_text} made with another"
+            " value."
+        )
         todo = "Open the value under Mappings: it lists them and the journal that moves the money."
         yield Diagnosis(Topic.ACCOUNT, words, todo, row.documents, "mapped_otherwise")
 
@@ -671,17 +688,20 @@ def _fixed_otherwise(
     session: Session, connection: Connection, now: datetime
 ) -> Iterator[Diagnosis]:
     """Return documents posted to a fixed account that the rules name otherwise by now."""
-    for one in fixed_codes.posted_otherwise(session, connection, now):
-        told = plural(one.documents, "posted document was", "posted documents were")
-        words = f"{one.field} is “{one.now}” in the rules now; {told} made with “{one.before}”."
+    for difference in fixed_codes.posted_otherwise(session, connection, now):
+        count_text = plural(difference.documents, "posted document was", "posted documents were")
+        words = (
+            f"{difference.field} is “{difference.now}” in the rules now; {count_text} made with"
+            f" “{difference.before}”."
+        )
         todo = f"Move the money in {connection.name}, or give those days their value in the rules."
-        yield Diagnosis(Topic.ACCOUNT, words, todo, one.documents, "fixed_otherwise")
+        yield Diagnosis(Topic.ACCOUNT, words, todo, difference.documents, "fixed_otherwise")
 
 
 def _not_listed(session: Session, connection: Connection, now: datetime) -> Iterator[Diagnosis]:
     """Yield codes of the rules or of a mapping table that the target does not list."""
-    for one in fixed_codes.strangers(session, connection, now):
-        yield Diagnosis(Topic.NO_RECORDS, one.words, one.todo, code="not_listed")
+    for stranger in fixed_codes.strangers(session, connection, now):
+        yield Diagnosis(Topic.NO_RECORDS, stranger.words, stranger.todo, code="not_listed")
 
 
 def _articles(session: Session, connection: Connection, _: datetime) -> Iterator[Diagnosis]:
@@ -692,15 +712,18 @@ def _articles(session: Session, connection: Connection, _: datetime) -> Iterator
     named = references(program(session, version).ruleset, schemas())
     words = {connection.name, connection.connector}
     tables = {
-        table for one in named if one.kind == "item" and one.target in words for table in one.tables
+        table
+        for reference in named
+        if reference.kind == "item" and reference.target in words
+        for table in reference.tables
     }
-    given = {"company": connection.company_id}
-    for row in session.execute(_MISSING, given):
+    parameters = {"company": connection.company_id}
+    for row in session.execute(_MISSING, parameters):
         if row.table_name in tables:
             waits = plural(row.records, "record waits", "records wait")
-            shown = f"{row.label.rstrip('.')}. {waits}."
+            waiting_text = f"{row.label.rstrip('.')}. {waits}."
             todo = "Compare the article on both sides: case, spaces and special characters count."
-            yield Diagnosis(Topic.STOCK, shown, todo, row.records, "article")
+            yield Diagnosis(Topic.STOCK, waiting_text, todo, row.records, "article")
 
 
 def _rotated(session: Session, connection: Connection, now: datetime) -> Iterator[Diagnosis]:
@@ -711,8 +734,8 @@ def _rotated(session: Session, connection: Connection, now: datetime) -> Iterato
     if authorizing(connection.connector) is not None:
         return  # connecting again ends the permission before it: nobody disables it there
     zone = ZoneInfo(session.get_one(Company, connection.company_id).zone)
-    kept = session.scalars(_KEYS_IN_GRACE, {"connection": connection.id, "since": now})
-    for row in kept.all():
+    kept_keys = session.scalars(_KEYS_IN_GRACE, {"connection": connection.id, "since": now})
+    for row in kept_keys.all():
         if row.keep_until is None or _was_refused(session, connection, row, row.keep_until):
             continue
         day = row.keep_until.astimezone(zone).date().isoformat()

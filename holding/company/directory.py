@@ -63,11 +63,11 @@ def limits(session: Session, company_id: int) -> dict[int, tuple[OwnSource, ...]
         .where(SourceLimit.company_id == company_id)
         .order_by(Connection.name)
     )
-    found: dict[int, tuple[OwnSource, ...]] = {}
+    sources_by_person: dict[int, tuple[OwnSource, ...]] = {}
     for row in session.execute(query):
-        one = OwnSource(row.id, row.name)
-        found[row.person_id] = (*found.get(row.person_id, ()), one)
-    return found
+        source = OwnSource(row.id, row.name)
+        sources_by_person[row.person_id] = (*sources_by_person.get(row.person_id, ()), source)
+    return sources_by_person
 
 
 def limit(
@@ -88,21 +88,21 @@ def limit(
     )
     if refused:
         return refused
-    held = roles_of(session, company_id, person_id)
+    held_roles = roles_of(session, company_id, person_id)
     person = session.get(Person, person_id)
-    if person is None or not held:
+    if person is None or not held_roles:
         return Refusal("person.unknown", "There is no such person here.", status=404)
-    if wrong := unfit(session, company_id, person.name, held, source_ids):
+    if wrong := unfit(session, company_id, person.name, held_roles, source_ids):
         return wrong
-    before = {one.id for one in limits(session, company_id).get(person_id, ())}
+    before = {source.id for source in limits(session, company_id).get(person_id, ())}
     names = _keep(session, actor, company_id, person_id, set(source_ids), now)
-    made = Limited(person.name, names, 0)
+    limited = Limited(person.name, names, 0)
     if before == set(source_ids):
-        return made
-    _tell(session, actor, company_id, person_id, made, now)
+        return limited
+    _tell(session, actor, company_id, person_id, limited, now)
     reach = of_ids(source_ids)
     if not reach.limited:
-        return made
+        return limited
     why = "does not work with its source any more"
     handed = assignments.hand_over(
         session,
@@ -123,8 +123,8 @@ def unfit(
     source_ids: Collection[int],
 ) -> Refusal | None:
     """Return why a person with these roles cannot be limited to these sources, or None."""
-    known = {one.id for one in sources(session, company_id)}
-    if unknown := set(source_ids) - known:
+    known_ids = {source.id for source in sources(session, company_id)}
+    if unknown := set(source_ids) - known_ids:
         words = f"{len(unknown)} of the sources are none of this company."
         return Refusal("source.unknown", words, "Select them again.", 422)
     if source_ids and "admin" in roles:
@@ -158,20 +158,20 @@ def _keep(
     source_ids: Collection[int],
     now: datetime,
 ) -> tuple[str, ...]:
-    theirs = (SourceLimit.company_id == company_id, SourceLimit.person_id == person_id)
-    session.execute(delete(SourceLimit).where(*theirs))
-    chosen = [one for one in sources(session, company_id) if one.id in source_ids]
-    for one in chosen:
+    conditions = (SourceLimit.company_id == company_id, SourceLimit.person_id == person_id)
+    session.execute(delete(SourceLimit).where(*conditions))
+    chosen = [source for source in sources(session, company_id) if source.id in source_ids]
+    for source in chosen:
         row = SourceLimit(
             company_id=company_id,
             person_id=person_id,
-            source_id=one.id,
+            source_id=source.id,
             set_by_id=actor.person_id,
             set_at=now,
         )
         session.add(row)
     session.flush()
-    return tuple(one.name for one in chosen)
+    return tuple(source.name for source in chosen)
 
 
 def _not_oneself(session: Session, actor: Actor, company_id: int, person_id: int) -> Refusal | None:
@@ -190,7 +190,7 @@ def _said(name: str, sources: Collection[str]) -> str:
 
 
 def _tell(
-    session: Session, actor: Actor, company_id: int, person_id: int, made: Limited, now: datetime
+    session: Session, actor: Actor, company_id: int, person_id: int, limited: Limited, now: datetime
 ) -> None:
     record_event(
         session,
@@ -198,5 +198,5 @@ def _tell(
         at=now,
         actor=actor,
         act="person.sources",
-        body={"say": made.say, "person": person_id, "sources": list(made.sources)},
+        body={"say": limited.say, "person": person_id, "sources": list(limited.sources)},
     )

@@ -154,18 +154,18 @@ def proposed_days(session: Session, company_id: int, now: datetime, zone: str) -
 
 def last_dry_run(company: Company) -> LastDryRun | None:
     """Return a company's last dry run, or None."""
-    kept = company.settings.get(SETTING)
-    if not kept:
+    stored = company.settings.get(SETTING)
+    if not stored:
         return None
     return LastDryRun(
-        at=datetime.fromisoformat(kept["at"]),
-        first=date.fromisoformat(kept["first"]),
-        last=date.fromisoformat(kept["last"]),
-        records=kept["records"],
-        ready=kept["ready"],
-        held=kept["held"],
-        left_out=kept.get("left_out", 0),
-        current=kept["revision"] == company.revision,
+        at=datetime.fromisoformat(stored["at"]),
+        first=date.fromisoformat(stored["first"]),
+        last=date.fromisoformat(stored["last"]),
+        records=stored["records"],
+        ready=stored["ready"],
+        held=stored["held"],
+        left_out=stored.get("left_out", 0),
+        current=stored["revision"] == company.revision,
     )
 
 
@@ -177,10 +177,10 @@ def dry_run(
     Records dated before the cutover are evaluated like the others, so that a whole month can be
     checked.
     """
-    found = rehearsed(database, clock, actor, first, last)
-    if isinstance(found, Refusal):
-        return found
-    ran, revision = found
+    result = rehearsed(database, clock, actor, first, last)
+    if isinstance(result, Refusal):
+        return result
+    ran, revision = result
     with database.write() as session:
         _remember(session, actor, ran, revision, clock.now())
     return ran
@@ -207,22 +207,24 @@ def rehearsed(
         rules, revision = company.ruleset_version_id, company.revision
     link_all(database, company_id, rules, world.program)
     with database.read(many=True) as session:
-        there = _records(session, company_id, first, last)
-        taken, days = _taken(there)
+        rows = _records(session, company_id, first, last)
+        record_ids, days = _taken(rows)
         plans: list[Plan] = []
         ready_numbers: ReadyNumbers = {}
         teams: dict[int, str] = {}
-        for at in range(0, len(taken), A_BATCH):
-            claims = [Claimed(one, 0, 0) for one in taken[at : at + A_BATCH]]
+        for at in range(0, len(record_ids), A_BATCH):
+            claims = [Claimed(record_id, 0, 0) for record_id in record_ids[at : at + A_BATCH]]
             batch = load_batch(session, company_id, claims, now, world.program)
-            whole = replace(batch, starts_on=None)
-            plans += hold_used_numbers(session, whole, plan_all(whole, now), ready_numbers)[1]
+            without_cutover = replace(batch, starts_on=None)
+            plans += hold_used_numbers(
+                session, without_cutover, plan_all(without_cutover, now), ready_numbers
+            )[1]
             teams |= {id_: name for name, id_ in batch.teams.items()}
-        mine = [plan for plan in plans if _is_within(plan, first, last)]
-        seen = _seen(session, mine)
-        found = _summed(mine, teams, first, last, len(there) - len(taken))
+        plans_in_period = [plan for plan in plans if _is_within(plan, first, last)]
+        records = _seen(session, plans_in_period)
+        run = _summed(plans_in_period, teams, first, last, len(rows) - len(record_ids))
         unfinished = _unfinished(session, company_id, first, last, now)
-    return replace(found, records=seen, left_days=days, unfinished=unfinished), revision
+    return replace(run, records=records, left_days=days, unfinished=unfinished), revision
 
 
 def count_arrivals(session: Session, company_id: int) -> int:
@@ -264,7 +266,9 @@ def _seen(session: Session, plans: Sequence[Plan]) -> tuple[RecordSeen, ...]:
             amount=plan.listed.amount if plan.listed else None,
             currency=plan.listed.currency if plan.listed else "",
             kind=KINDS.get(plan.state, "held"),
-            causes=tuple(dict.fromkeys(one.cause_label for one in plan.wanted.values())),
+            causes=tuple(
+                dict.fromkeys(wanted_hold.cause_label for wanted_hold in plan.wanted.values())
+            ),
         )
         for plan in sorted(plans, key=_id, reverse=True)
     )
@@ -293,54 +297,59 @@ def _records(session: Session, company_id: int, first: date, last: date) -> Sequ
     return session.execute(query.order_by(day.is_not(None), day.desc(), Record.id.desc())).all()
 
 
-def _taken(there: Sequence[Any]) -> tuple[list[int], tuple[date, date] | None]:
+def _taken(rows: Sequence[Any]) -> tuple[list[int], tuple[date, date] | None]:
     """Return the ids of as many records as allowed, in whole days unless one day is too much.
 
     Also return the days of the records that were left out.
     """
-    cut = there[MOST].doc_date if len(there) > MOST else None
-    whole = [row for row in there[:MOST] if cut is None or row.doc_date != cut] or there[:MOST]
-    left = [row.doc_date for row in there[len(whole) :] if row.doc_date is not None]
-    return [row.id for row in whole], (min(left), max(left)) if left else None
+    cut = rows[MOST].doc_date if len(rows) > MOST else None
+    taken_rows = [row for row in rows[:MOST] if cut is None or row.doc_date != cut] or rows[:MOST]
+    left_days = [row.doc_date for row in rows[len(taken_rows) :] if row.doc_date is not None]
+    return [row.id for row in taken_rows], (min(left_days), max(left_days)) if left_days else None
 
 
 def _summed(
-    mine: Sequence[Plan], teams: Mapping[int, str], first: date, last: date, left_out: int
+    plans: Sequence[Plan], teams: Mapping[int, str], first: date, last: date, left_out: int
 ) -> DryRun:
     """Return the sums of the records dated in these days, now that their dates are known."""
     groups: dict[str, list[Plan]] = defaultdict(list)
-    for plan in mine:
+    for plan in plans:
         groups[KINDS.get(plan.state, "held")].append(plan)
     causes: dict[tuple[str, str, str], list[Plan]] = defaultdict(list)
     first_holds: dict[tuple[str, str, str], WantedHold] = {}
     for plan in groups["held"]:
-        holds_by_cause = {_cause(one, teams): one for one in reversed(plan.wanted.values())}
-        for cause, wanted in holds_by_cause.items():
+        holds_by_cause = {_cause(hold, teams): hold for hold in reversed(plan.wanted.values())}
+        for cause, wanted_hold in holds_by_cause.items():
             causes[cause].append(plan)
-            first_holds.setdefault(cause, wanted)
+            first_holds.setdefault(cause, wanted_hold)
     counted = [
         CauseCount(
             label=cause[0],
             error_class=cause[1],
             team=cause[2],
-            found=_count(held),
+            found=_count(held_plans),
             code=first_holds[cause].code,
-            number=first_holds[cause].number or _number(held[0]),
+            number=first_holds[cause].number or _number(held_plans[0]),
             message=first_holds[cause].message,
-            record_id=_id(held[0]),
+            record_id=_id(held_plans[0]),
         )
-        for cause, held in causes.items()
+        for cause, held_plans in causes.items()
     ]
     ready = [
-        one.content for plan in mine for one in plan.postings if one.state == PostingState.READY
+        posting.content
+        for plan in plans
+        for posting in plan.postings
+        if posting.state == PostingState.READY
     ]
     return DryRun(
         first=first,
         last=last,
-        all=_count(mine),
+        all=_count(plans),
         groups={kind: _count(group) for kind, group in groups.items()},
-        causes=sorted(counted, key=lambda one: (-one.found.records, one.label)),
-        documents=[revive(Document, one) for one in ready if one][:SHOWN],
+        causes=sorted(
+            counted, key=lambda cause_count: (-cause_count.found.records, cause_count.label)
+        ),
+        documents=[revive(Document, content) for content in ready if content][:SHOWN],
         records=(),
         left_out=left_out,
     )
@@ -356,37 +365,40 @@ def _is_within(plan: Plan, first: date, last: date) -> bool:
     return day is None or first <= day <= last
 
 
-def _cause(wanted: WantedHold, teams: Mapping[int, str]) -> tuple[str, str, str]:
-    return wanted.cause_label, wanted.error_class, teams.get(wanted.team_id or 0, "")
+def _cause(wanted_hold: WantedHold, teams: Mapping[int, str]) -> tuple[str, str, str]:
+    return wanted_hold.cause_label, wanted_hold.error_class, teams.get(wanted_hold.team_id or 0, "")
 
 
 def _count(plans: Iterable[Plan]) -> Count:
-    each = list(plans)
-    known = [plan.listed for plan in each if plan.listed and plan.listed.amount is not None]
-    money = added({"" if one.book is not None else one.currency: one.amount or 0} for one in known)
-    return Count(len(each), money)
+    all_plans = list(plans)
+    listings = [plan.listed for plan in all_plans if plan.listed and plan.listed.amount is not None]
+    money = added(
+        {"" if listing.book is not None else listing.currency: listing.amount or 0}
+        for listing in listings
+    )
+    return Count(len(all_plans), money)
 
 
-def _remember(session: Session, actor: Actor, found: DryRun, revision: int, now: datetime) -> None:
+def _remember(session: Session, actor: Actor, run: DryRun, revision: int, now: datetime) -> None:
     company = lock_company(session, actor.company_id or 0)
-    numbers = {kind: found.groups.get(kind, Count(0, {})).records for kind in ("ready", "held")}
-    kept: dict[str, Any] = {
+    numbers = {kind: run.groups.get(kind, Count(0, {})).records for kind in ("ready", "held")}
+    stored: dict[str, Any] = {
         "at": now.isoformat(),
-        "first": found.first.isoformat(),
-        "last": found.last.isoformat(),
-        "records": found.all.records,
-        "left_out": found.left_out,
+        "first": run.first.isoformat(),
+        "last": run.last.isoformat(),
+        "records": run.all.records,
+        "left_out": run.left_out,
         "revision": revision,
         **numbers,
     }
-    company.settings = {**company.settings, SETTING: kept}
+    company.settings = {**company.settings, SETTING: stored}
     session.flush()
-    missed = plural(found.left_out, "record was", "records were")
-    left = f" {missed} not checked." if found.left_out else ""
+    missed = plural(run.left_out, "record was", "records were")
+    left_text = f" {missed} not checked." if run.left_out else ""
     say = (
-        f"{actor.name} made a dry run of {found.first} to {found.last}:"
-        f" {plural(found.all.records, 'record')}, {numbers['ready']} ready to post,"
-        f" {numbers['held']} on hold. Nothing was sent.{left}"
+        f"{actor.name} made a dry run of {run.first} to {run.last}:"
+        f" {plural(run.all.records, 'record')}, {numbers['ready']} ready to post,"
+        f" {numbers['held']} on hold. Nothing was sent.{left_text}"
     )
     record_event(
         session,
@@ -394,5 +406,5 @@ def _remember(session: Session, actor: Actor, found: DryRun, revision: int, now:
         at=now,
         actor=actor,
         act="company.dry_run",
-        body={"say": say, **kept},
+        body={"say": say, **stored},
     )

@@ -108,37 +108,40 @@ def change(
     person_id: int,
     roles: Collection[str],
     team_ids: Collection[int],
-    seen: str,
+    shown_mark: str,
     now: datetime,
 ) -> Changed | Refusal:
-    """Set exactly these roles and teams of a person; `seen` is what the form showed (`mark`)."""
+    """Set exactly these roles and teams of a person.
+
+    `shown_mark` is the form's `mark` of the roles and teams that it showed.
+    """
     refused = administers(session, actor, company_id) or _not_oneself(
         session, actor, company_id, person_id
     )
     if refused:
         return refused
-    held = roles_of(session, company_id, person_id)
+    held_roles = roles_of(session, company_id, person_id)
     person = session.get(Person, person_id)
-    if person is None or not held:
+    if person is None or not held_roles:
         return Refusal("person.unknown", "There is no such person here.", status=404)
     if wrong := not_possible(person.name, roles):
         return wrong
-    if wrong := _limited(session, company_id, person, set(roles) - held):
+    if wrong := _limited(session, company_id, person, set(roles) - held_roles):
         return wrong
-    if seen != mark(held, teams_of(session, company_id, person_id)):
+    if shown_mark != mark(held_roles, teams_of(session, company_id, person_id)):
         return Refusal(
             "person.changed",
             f"The roles or teams of {person.name} were changed meanwhile.",
             "Look at them again, then change them.",
             409,
         )
-    for role in sorted(set(roles) - held):
+    for role in sorted(set(roles) - held_roles):
         refused = add_membership(
             session, company_id=company_id, person_id=person_id, role=role, actor=actor, now=now
         )
         if refused:
             return refused
-    _take(session, actor, company_id, person, held - set(roles), now)
+    _take(session, actor, company_id, person, held_roles - set(roles), now)
     _move(session, actor, company_id, person, set(team_ids), now)
     session.flush()
     if set(roles) & ACTS[TAKES_HOLDS]:
@@ -162,10 +165,10 @@ def _limited(
     session: Session, company_id: int, person: Person, added: Collection[str]
 ) -> Refusal | None:
     """Return why a person limited to some sources cannot get these roles, or None."""
-    theirs = select(SourceLimit.source_id).where(
+    limit_query = select(SourceLimit.source_id).where(
         SourceLimit.company_id == company_id, SourceLimit.person_id == person.id
     )
-    if "admin" not in added or session.scalar(theirs.limit(1)) is None:
+    if "admin" not in added or session.scalar(limit_query.limit(1)) is None:
         return None
     words = (
         f"You cannot make {person.name} an administrator, because they see some sources only and"
@@ -219,17 +222,17 @@ def _move(
     actor: Actor,
     company_id: int,
     person: Person,
-    wanted: set[int],
+    team_ids: set[int],
     now: datetime,
 ) -> None:
     """Change the person's teams; teams of another company are unchanged."""
     had = teams_of(session, company_id, person.id)
     query = select(Team).where(Team.company_id == company_id)
     for team in session.scalars(query.order_by(Team.id)).all():
-        if team.id in wanted and team.id not in had:
+        if team.id in team_ids and team.id not in had:
             session.add(TeamMember(team_id=team.id, person_id=person.id))
             say, act = f"{person.name} is in the team {team.shown} now.", "person.team_joined"
-        elif team.id in had and team.id not in wanted:
+        elif team.id in had and team.id not in team_ids:
             session.execute(
                 delete(TeamMember).where(
                     TeamMember.team_id == team.id, TeamMember.person_id == person.id
@@ -243,14 +246,14 @@ def _move(
 
 def mark(roles: Collection[str], team_ids: Collection[int]) -> str:
     """Return a person's roles and teams as one text, to compare when the form comes back."""
-    return f"{' '.join(sorted(roles))}|{' '.join(str(one) for one in sorted(team_ids))}"
+    return f"{' '.join(sorted(roles))}|{' '.join(str(team_id) for team_id in sorted(team_ids))}"
 
 
 def teams_of(session: Session, company_id: int, person_id: int) -> set[int]:
     """Return the ids of the person's teams in a company."""
     query = select(Team.id).join(TeamMember, TeamMember.team_id == Team.id)
-    mine = (Team.company_id == company_id, TeamMember.person_id == person_id)
-    return set(session.scalars(query.where(*mine)))
+    conditions = (Team.company_id == company_id, TeamMember.person_id == person_id)
+    return set(session.scalars(query.where(*conditions)))
 
 
 def not_possible(name: str, roles: Collection[str]) -> Refusal | None:
@@ -310,7 +313,7 @@ def members(session: Session, company_id: int) -> tuple[Member, ...]:
         roles[row.id].add(row.role)
         named[row.id] = (row.name, row.email, row.confirmed_at)
     in_teams = _in_teams(session, company_id)
-    seen = _last_seen(session, company_id)
+    last_seen = _last_seen(session, company_id)
     return tuple(
         Member(
             id=key,
@@ -318,8 +321,8 @@ def members(session: Session, company_id: int) -> tuple[Member, ...]:
             email=email,
             roles=tuple(role for role in ROLES if role in roles[key]),
             team_ids=tuple(team_id for team_id, _ in in_teams[key]),
-            teams=tuple(shown for _, shown in in_teams[key]),
-            seen_at=seen.get(key),
+            teams=tuple(team_name for _, team_name in in_teams[key]),
+            seen_at=last_seen.get(key),
             factor_since=factor_since,
         )
         for key, (name, email, factor_since) in named.items()
@@ -334,17 +337,17 @@ def _in_teams(session: Session, company_id: int) -> dict[int, list[tuple[int, st
         .where(Team.company_id == company_id)
         .order_by(Team.shown, Team.id)
     )
-    found: dict[int, list[tuple[int, str]]] = defaultdict(list)
+    teams_by_person: dict[int, list[tuple[int, str]]] = defaultdict(list)
     for row in session.execute(query):
-        found[row.person_id].append((row.id, row.shown))
-    return found
+        teams_by_person[row.person_id].append((row.id, row.shown))
+    return teams_by_person
 
 
 def _last_seen(session: Session, company_id: int) -> dict[int, datetime]:
-    mine = select(Membership.person_id).where(Membership.company_id == company_id)
+    member_ids = select(Membership.person_id).where(Membership.company_id == company_id)
     query = (
         select(SignIn.person_id, func.max(SignIn.seen_at).label("seen_at"))
-        .where(SignIn.person_id.in_(mine))
+        .where(SignIn.person_id.in_(member_ids))
         .group_by(SignIn.person_id)
     )
     return {row.person_id: row.seen_at for row in session.execute(query)}

@@ -148,8 +148,8 @@ def _hash(token: str) -> str:
 
 def usable(session: Session, token: str, now: datetime) -> datetime | Refusal:
     """Return until when the address works, or why it does not."""
-    found = _standing(session, token, now, lock=False)
-    return found if isinstance(found, Refusal) else found.expires_at
+    address = _standing(session, token, now, lock=False)
+    return address if isinstance(address, Refusal) else address.expires_at
 
 
 def _standing(session: Session, token: str, now: datetime, *, lock: bool) -> SetupAddress | Refusal:
@@ -172,11 +172,11 @@ def set_up(
     address = _standing(session, token, now, lock=True)
     if isinstance(address, Refusal):
         return address
-    made = _found_first(session, company, person, now)
-    if not isinstance(made, Refusal):
+    result = _found_first(session, company, person, now)
+    if not isinstance(result, Refusal):
         address.used_at = now
         session.flush()
-    return made
+    return result
 
 
 def _found_first(
@@ -197,23 +197,23 @@ def found_company(
 
     A person with this email address becomes the first person; their name and password stay.
     """
-    with session.begin_nested() as whole:
+    with session.begin_nested() as savepoint:
         person_id = _ensure_person(session, person)
-        made = (
+        result = (
             person_id
             if isinstance(person_id, Refusal)
             else create_company(session, company, person_id, now)
         )
-        if isinstance(made, Refusal):
-            whole.rollback()
-    return made
+        if isinstance(result, Refusal):
+            savepoint.rollback()
+    return result
 
 
 def _ensure_person(session: Session, person: FirstPerson) -> int | Refusal:
     """Return the id of the person with this email address; add the person if missing."""
-    known = id_of_address(session, person.email)
-    if known is not None:
-        return known
+    person_id = id_of_address(session, person.email)
+    if person_id is not None:
+        return person_id
     added = add_person(
         session, email=person.email, name=person.name.strip(), password=person.password
     )
@@ -267,9 +267,9 @@ def proposed_code(name: str) -> str:
     """Return a code for a company's addresses, from its name without the legal form."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     words = re.findall(r"[a-z0-9]+", plain)
-    own = [word for word in words if word not in _LEGAL_FORMS] or words
+    name_words = [word for word in words if word not in _LEGAL_FORMS] or words
     code = ""
-    for word in own:
+    for word in name_words:
         longer = f"{code}-{word}" if code else word[:LONGEST_CODE]
         if len(longer) > LONGEST_CODE:
             break
@@ -286,17 +286,19 @@ def registration_fault(number: str, currency: str, today: date) -> Refusal | Non
     words = f"“{number}” is not a registration number."
     if currency != RINGGIT:
         hint = "Enter it as the register of your country shows it."
-        known = _ANY.fullmatch(plain)
-        return None if known else Refusal("company.registration", words, hint, 422)
+        is_valid = _ANY.fullmatch(plain)
+        return None if is_valid else Refusal("company.registration", words, hint, 422)
     if _OLD.fullmatch(plain):
         return None
     hint = "Enter the 12 digits of SSM, such as 202001012345, or the old form, such as 1368665-X."
-    both = _BOTH.fullmatch(plain)
-    if both is None or (both["old"] and not _OLD.fullmatch(both["old"])):
+    number_pair = _BOTH.fullmatch(plain)
+    if number_pair is None or (number_pair["old"] and not _OLD.fullmatch(number_pair["old"])):
         return Refusal("company.registration", words, hint, 422)
-    parts = _NEW.fullmatch(both["new"])
+    parts = _NEW.fullmatch(number_pair["new"])
     if parts is None or not _FIRST_YEAR <= int(parts["year"]) <= today.year:
-        hint = f"Its first four digits are the year of registration: {both['new'][:4]} is none."
+        hint = (
+            f"Its first four digits are the year of registration: {number_pair['new'][:4]} is none."
+        )
         return Refusal("company.registration", words, hint, 422)
     if parts["kind"] not in _KINDS:
         hint = f"Its fifth and sixth digit are 01 to 06, and not {parts['kind']}."

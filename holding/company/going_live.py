@@ -221,19 +221,19 @@ def go_live(
     refusal = _live_already(company) if company.live else not_ready(checklist(session, company.id))
     if refusal:
         return refusal
-    found = first_run(session, company.id, now)
-    if (found.count, found.figure) != (expected_count, expected_figure):
-        total = sums(found.money, company.currency)
+    run = first_run(session, company.id, now)
+    if (run.count, run.figure) != (expected_count, expected_figure):
+        total = sums(run.money, company.currency)
         words = (
-            f"You cannot go live yet, because the first run changed: {_documents(found)}, {total}."
+            f"You cannot go live yet, because the first run changed: {_documents(run)}, {total}."
         )
         return Refusal("live.changed", words, "Look at the new numbers, then go live.")
     company.live, company.went_live_at = True, now
     session.flush()
-    total = sums(found.money, company.currency)
+    total = sums(run.money, company.currency)
     say = (
         f"{actor.name} took {company.name} live, from document date {company.starts_on}."
-        f" First run: {_documents(found)}, {total}."
+        f" First run: {_documents(run)}, {total}."
     )
     record_event(
         session,
@@ -241,13 +241,13 @@ def go_live(
         at=now,
         actor=actor,
         act="company.went_live",
-        body={"say": say, "documents": found.count, "money": dict(found.money)},
+        body={"say": say, "documents": run.count, "money": dict(run.money)},
     )
-    return found
+    return run
 
 
-def _documents(found: FirstRun) -> str:
-    return plural(found.count, "document")
+def _documents(run: FirstRun) -> str:
+    return plural(run.count, "document")
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +284,7 @@ class Checklist:
         """Check whether a step needs nothing more."""
         proved = {Step.SOURCE: self.sources, Step.TARGET: self.targets}
         if step in proved:
-            return any(one.proved_at for one in proved[step])
+            return any(connection.proved_at for connection in proved[step])
         return {
             Step.RULES: self.ruleset_no is not None,
             Step.PEOPLE: self.people > 1 and bool(self.publishers),
@@ -302,9 +302,9 @@ class Checklist:
     @property
     def current(self) -> Step:
         """Return the first open step; a change without a publisher needs the people first."""
-        left = [step for step in Step if not self.done(step)]
-        unpublished = left[0] == Step.RULES and self.change is not None
-        return Step.PEOPLE if unpublished and Step.PEOPLE in left else left[0]
+        open_steps = [step for step in Step if not self.done(step)]
+        unpublished = open_steps[0] == Step.RULES and self.change is not None
+        return Step.PEOPLE if unpublished and Step.PEOPLE in open_steps else open_steps[0]
 
     @property
     def count_done(self) -> int:
@@ -312,13 +312,16 @@ class Checklist:
         return sum(self.done(step) for step in Step)
 
 
-def not_ready(found: Checklist) -> Refusal | None:
+def not_ready(steps: Checklist) -> Refusal | None:
     """Return why the company cannot go live yet, or None."""
-    if not found.left:
+    if not steps.left:
         return None
-    left, names = found.left, [NAMES[step] for step in found.left]
-    told = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
-    words = f"You cannot go live yet, because {told} {'is' if len(left) == 1 else 'are'} not done."
+    open_steps, names = steps.left, [NAMES[step] for step in steps.left]
+    step_names = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    words = (
+        f"You cannot go live yet, because {step_names} {'is' if len(open_steps) == 1 else 'are'}"
+        " not done."
+    )
     return Refusal("live.not_ready", words, "The checklist says what each step needs.")
 
 
@@ -327,8 +330,16 @@ def checklist(session: Session, company_id: int) -> Checklist:
     row = session.execute(_company(company_id)).one()
     connections = session.execute(_connections(company_id)).all()
     return Checklist(
-        sources=[_connected(one, one.delivered_at) for one in connections if one.side == "source"],
-        targets=[_connected(one, one.tested_at) for one in connections if one.side == "target"],
+        sources=[
+            _connected(connection, connection.delivered_at)
+            for connection in connections
+            if connection.side == "source"
+        ],
+        targets=[
+            _connected(connection, connection.tested_at)
+            for connection in connections
+            if connection.side == "target"
+        ],
         ruleset_no=row.no,
         published_at=row.published_at,
         change=_CHANGE.first(session.execute(_change(company_id, row.ruleset_version_id))),
@@ -346,7 +357,7 @@ def checklist(session: Session, company_id: int) -> Checklist:
 
 def _company(company_id: int) -> Select[Any]:
     """Return the select of the company, its rules in force, and its counts."""
-    mine = Record.company_id == company_id
+    of_company = Record.company_id == company_id
     counts = {
         "people": select(func.count(func.distinct(Membership.person_id)))
         .join(Person, Person.id == Membership.person_id)
@@ -357,10 +368,10 @@ def _company(company_id: int) -> Select[Any]:
         .where(MappingTable.company_id == company_id)
         .where(MappingEntry.to_revision.is_(None), MappingEntry.value.is_not(None)),
         "missing": select(func.count()).select_from(Cause).where(*unmapped_terms(company_id)),
-        "records": select(func.count()).select_from(Record).where(mine),
+        "records": select(func.count()).select_from(Record).where(of_company),
         "to_check": select(func.count())
         .select_from(Record)
-        .where(mine, Record.state == RecordState.RECEIVED),
+        .where(of_company, Record.state == RecordState.RECEIVED),
     }
     return (
         select(

@@ -82,7 +82,7 @@ def taste(settings: Mapping[str, Any]) -> Taste:
 def languages(session: Session) -> frozenset[str]:
     """Return the languages that people chose for their pages."""
     rows = session.scalars(select(Person.settings).where(Person.active))
-    return frozenset(filter(None, (taste(one or {}).language for one in rows)))
+    return frozenset(filter(None, (taste(settings or {}).language for settings in rows)))
 
 
 def key_of(token: str) -> str:
@@ -110,15 +110,15 @@ def save(
 ) -> Refusal | None:
     """Store the name shown beside the person's acts, and how pages look."""
     person = session.get_one(Person, person_id, with_for_update=True, populate_existing=True)
-    wanted = " ".join(name.split())
-    if not wanted or len(wanted) > 100:
+    new_name = " ".join(name.split())
+    if not new_name or len(new_name) > 100:
         return Refusal("person.name", "Enter your name, of 100 letters at most.", "", 422)
     old = person.name
-    rename(session, person, wanted, now)
+    rename(session, person, new_name, now)
     person.settings = {**person.settings, **asdict(taste)}
     session.flush()
-    if wanted != old:
-        _tell(session, person_id, "person.renamed", f"{old} is called {wanted} now.", now)
+    if new_name != old:
+        _tell(session, person_id, "person.renamed", f"{old} is called {new_name} now.", now)
     return None
 
 
@@ -145,7 +145,7 @@ def change_password(
     person_id: int,
     *,
     present: str,
-    wanted: str,
+    new_password: str,
     now: datetime,
     device: sessions.Device,
     compared: sessions.Compared = sessions.NOT_COMPARED,
@@ -157,15 +157,15 @@ def change_password(
     at sign-in: commit also then. `compared`: the result of `sessions.compare`. `factor_at`: when
     the current session proved a second factor, which the new session inherits.
     """
-    if fault := password_fault(wanted, session.get_one(Person, person_id).email):
+    if fault := password_fault(new_password, session.get_one(Person, person_id).email):
         return fault
-    if wanted == present:
+    if new_password == present:
         words = "The new password is the same as the current one."
         return Refusal("person.password", words, "Choose another.", 422)
     if refused := wrong_password(session, person_id, present, now, compared):
         return refused
     person = session.get_one(Person, person_id)
-    sessions.set_password(session, person_id, wanted, now)
+    sessions.set_password(session, person_id, new_password, now)
     why = f"{person.name} set a new password"
     for company in companies_of(session, person_id):
         if actor := actor_of(session, person_id, company.id):
@@ -195,13 +195,13 @@ def wrong_password(
 
 def end_session(session: Session, person_id: int, key: str, now: datetime) -> Refusal | None:
     """Sign the person out in one place."""
-    mine = [one for one in open_sessions(session, person_id, now) if one.key == key]
-    if not mine:
+    matches = [sign_in for sign_in in open_sessions(session, person_id, now) if sign_in.key == key]
+    if not matches:
         return Refusal("session.over", "That session has ended already.", status=404)
     session.execute(
-        update(SignIn).where(SignIn.token_hash == mine[0].token_hash).values(revoked_at=now)
+        update(SignIn).where(SignIn.token_hash == matches[0].token_hash).values(revoked_at=now)
     )
-    where = mine[0].device or "an unknown device"
+    where = matches[0].device or "an unknown device"
     say = f"{_name(session, person_id)} signed out on {where}."
     _tell(session, person_id, "person.session_ended", say, now)
     return None

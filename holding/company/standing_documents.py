@@ -71,9 +71,9 @@ class Look:
     after: int
     silent: tuple[tuple[str, str], ...]
 
-    def count(self, there: tuple[There, ...]) -> int:
+    def count(self, results: tuple[There, ...]) -> int:
         """Return how many documents have one of these results."""
-        return sum(one.there in there for one in self.asked)
+        return sum(standing.there in results for standing in self.asked)
 
 
 def look(
@@ -102,21 +102,25 @@ def look(
             words = f"{company.name} is live already."
             hint = "Each document is looked up before it is sent."
             return Refusal("cutover.live", words, hint)
-        given = {"company": company.id, "after": after}
-        rows = session.execute(_READY.limit(AT_ONCE), given).all()
-        behind = session.scalar(_BEHIND, {**given, "after": rows[-1].Posting.id if rows else after})
+        parameters = {"company": company.id, "after": after}
+        rows = session.execute(_READY.limit(AT_ONCE), parameters).all()
+        behind = session.scalar(
+            _BEHIND, {**parameters, "after": rows[-1].Posting.id if rows else after}
+        )
         ids = list(dict.fromkeys(row.Posting.connection_id for row in rows))
-        targets = {one: session.get_one(Connection, one) for one in ids}
-    asked, silent = [], []
+        targets = {
+            connection_id: session.get_one(Connection, connection_id) for connection_id in ids
+        }
+    standings, silent = [], []
     for connection in targets.values():
-        mine = [row for row in rows if row.Posting.connection_id == connection.id]
-        found = _asked(desk, connection, mine)
-        if isinstance(found, str):
-            silent.append((connection.name, found))
+        target_rows = [row for row in rows if row.Posting.connection_id == connection.id]
+        answers = _asked(desk, connection, target_rows)
+        if isinstance(answers, str):
+            silent.append((connection.name, answers))
         else:
-            asked += found
+            standings += answers
     last = rows[-1].Posting.id if rows else after
-    return Look(asked=tuple(asked), left=behind or 0, after=last, silent=tuple(silent))
+    return Look(asked=tuple(standings), left=behind or 0, after=last, silent=tuple(silent))
 
 
 def _asked(desk: Desk, connection: Connection, rows: Sequence[Any]) -> list[Standing] | str:
@@ -131,14 +135,14 @@ def _asked(desk: Desk, connection: Connection, rows: Sequence[Any]) -> list[Stan
     reads = Remembering(desk.http)
     questions = {row.Posting.id: _question(row.Posting) for row in rows}
     looks = Lookups(channel, reads, questions)
-    told = []
+    standings = []
     for row in rows:
-        found = _seen(channel, questions[row.Posting.id], row.Posting, looks, reads)
-        told.append(_standing(connection, row, *found))
+        target_answer = _seen(channel, questions[row.Posting.id], row.Posting, looks, reads)
+        standings.append(_standing(connection, row, *target_answer))
     with desk.database.write() as session:
         paid = granted * channel.target.pace.to_look
         limits.spend(session, channel, max(0, reads.calls - paid))
-    return told
+    return standings
 
 
 def _open(desk: Desk, connection: Connection) -> Channel | str:
@@ -163,7 +167,7 @@ def _question(posting: Posting) -> Question:
 
 
 def _seen(
-    channel: Channel, asked: Question, posting: Posting, looks: Lookups, reads: Http
+    channel: Channel, question: Question, posting: Posting, looks: Lookups, reads: Http
 ) -> tuple[There, tuple[Stands, ...], str]:
     """Return what the target has, looked up in the order used before a call.
 
@@ -171,29 +175,29 @@ def _seen(
     call.
     """
     if channel.looks_first:
-        told = _of(looks.ask(posting.id, asked))
-        if told[0] is not There.ABSENT:
-            return told
+        target_answer = _of(looks.ask(posting.id, question))
+        if target_answer[0] is not There.ABSENT:
+            return target_answer
     if isinstance(channel.target, Searchable):
-        found = channel.target.alike(asked.document, channel.settings, channel.secret, reads)
-        if isinstance(found, Found):
-            there = There.ALIKE if found.kind == "different" else There.UNTOLD
-            return there, (), found.words
-        if found:
-            return There.ALIKE, found, ""
-    return (There.ABSENT, (), "") if channel.looks_first else _of(looks.ask(posting.id, asked))
+        similar = channel.target.alike(question.document, channel.settings, channel.secret, reads)
+        if isinstance(similar, Found):
+            result = There.ALIKE if similar.kind == "different" else There.UNTOLD
+            return result, (), similar.words
+        if similar:
+            return There.ALIKE, similar, ""
+    return (There.ABSENT, (), "") if channel.looks_first else _of(looks.ask(posting.id, question))
 
 
-def _of(found: Found) -> tuple[There, tuple[Stands, ...], str]:
-    there = {"equal": There.SAME, "different": There.OTHER, "absent": There.ABSENT}
-    stands = () if found.stands is None else (found.stands,)
-    return there.get(found.kind, There.UNTOLD), stands, found.words
+def _of(lookup_result: Found) -> tuple[There, tuple[Stands, ...], str]:
+    results = {"equal": There.SAME, "different": There.OTHER, "absent": There.ABSENT}
+    stands = () if lookup_result.stands is None else (lookup_result.stands,)
+    return results.get(lookup_result.kind, There.UNTOLD), stands, lookup_result.words
 
 
 def _standing(
     connection: Connection,
     row: Any,
-    there: There,
+    result: There,
     documents: tuple[Stands, ...],
     words: str,
 ) -> Standing:
@@ -209,7 +213,7 @@ def _standing(
         source=row.source,
         kind=row.kind,
         external_id=row.external_id,
-        there=there,
+        there=result,
         documents=documents,
         words=words,
     )

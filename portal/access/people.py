@@ -128,7 +128,7 @@ def change(person_id: int) -> AnyResponse:
             person_id=person_id,
             roles=wish.roles,
             team_ids=wish.team_ids,
-            seen=request.form.get("seen", ""),
+            shown_mark=request.form.get("seen", ""),
             now=g.now,
         )
     if isinstance(answer, Refusal):

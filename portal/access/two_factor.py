@@ -289,7 +289,7 @@ def password() -> Response:
             session,
             g.person.person_id,
             present=present,
-            wanted=request.form.get("wanted", ""),
+            new_password=request.form.get("wanted", ""),
             now=g.now,
             device=request_device(),
             compared=compared,

@@ -37,12 +37,12 @@ def test_roles_and_teams_become_just_what_is_ticked(
             "roles": ["approver", "publisher"],
             "team_ids": [team.id, foreign.id],
         }
-        done = duties.change(session, tan, **given, **wanted, seen=seen)
+        done = duties.change(session, tan, **given, **wanted, shown_mark=seen)
         assert isinstance(done, duties.Changed)
         found = next(one for one in duties.members(session, company.id) if one.name == "Lim")
         assert found.roles == ("approver", "publisher")
         assert found.team_ids == (team.id,)
-        stale = duties.change(session, tan, **given, roles=["viewer"], team_ids=[], seen=seen)
+        stale = duties.change(session, tan, **given, roles=["viewer"], team_ids=[], shown_mark=seen)
         assert isinstance(stale, Refusal)
         assert stale.status == 409
         assert roles_of(session, company.id, lim.person_id or 0) == {"approver", "publisher"}
@@ -65,35 +65,35 @@ def test_nobody_changes_their_own_and_nobody_else_changes_any(
         seen = duties.mark({"admin"}, set())
         both = ["admin", "approver"]
         own = duties.change(
-            session, tan, **mine, person_id=tan.person_id or 0, roles=both, seen=seen
+            session, tan, **mine, person_id=tan.person_id or 0, roles=both, shown_mark=seen
         )
         assert isinstance(own, Refusal)
         assert own.hint == "Lee can."
         for roles, code in (([], "role.none"), (["boss"], "role.unknown")):
             bad = duties.change(
-                session, tan, **mine, person_id=lim.person_id or 0, roles=roles, seen=seen
+                session, tan, **mine, person_id=lim.person_id or 0, roles=roles, shown_mark=seen
             )
             assert isinstance(bad, Refusal)
             assert bad.code == code
         refused = duties.change(
-            session, lim, **mine, person_id=tan.person_id or 0, roles=["viewer"], seen=seen
+            session, lim, **mine, person_id=tan.person_id or 0, roles=["viewer"], shown_mark=seen
         )
         assert isinstance(refused, Refusal)
         assert refused.status == 403
         # Each takes the other's role: the second is no administrator any more.
         first = duties.change(
-            session, tan, **mine, person_id=lee.person_id or 0, roles=["viewer"], seen=seen
+            session, tan, **mine, person_id=lee.person_id or 0, roles=["viewer"], shown_mark=seen
         )
         assert isinstance(first, duties.Changed)
         second = duties.change(
-            session, lee, **mine, person_id=tan.person_id or 0, roles=["viewer"], seen=seen
+            session, lee, **mine, person_id=tan.person_id or 0, roles=["viewer"], shown_mark=seen
         )
         assert isinstance(second, Refusal)
         stranger = add_company(session, code="lain", name="Lain", now=now)
         assert isinstance(stranger, int)
         theirs = member(session, stranger, "ahmad", now, "viewer")
         gone = duties.change(
-            session, tan, **mine, person_id=theirs.person_id or 0, roles=["viewer"], seen=""
+            session, tan, **mine, person_id=theirs.person_id or 0, roles=["viewer"], shown_mark=""
         )
         assert isinstance(gone, Refusal)
         assert gone.status == 404
@@ -117,7 +117,7 @@ def test_who_takes_no_holds_any_more_gives_them_back(
         }
         for roles, handed in ((["finance", "viewer"], 0), (["viewer"], 1)):
             seen = duties.mark(roles_of(session, company.id, key), had)
-            done = duties.change(session, shop.actor("adam"), **given, roles=roles, seen=seen)
+            done = duties.change(session, shop.actor("adam"), **given, roles=roles, shown_mark=seen)
             assert isinstance(done, duties.Changed)
             assert done.handed == handed
     assert hold_of(shop, "NS-1").person_id is None

@@ -32,7 +32,7 @@ def test_a_new_password_ends_the_other_sessions(
 
         def change(present: str, wanted: str) -> str | Refusal:
             return own_account.change_password(
-                session, key, present=present, wanted=wanted, now=now, device=DESK
+                session, key, present=present, new_password=wanted, now=now, device=DESK
             )
 
         for present, wanted, code in (
@@ -84,7 +84,7 @@ def test_T32a_ones_own_new_password_ends_ones_tokens_and_links(
         assert isinstance(link, access_links.NewLink)
         assert operations.bearer(session, made.key, now) is not None
         fresh = own_account.change_password(
-            session, key, present=OWN, wanted=NEW, now=now, device=DESK
+            session, key, present=OWN, new_password=NEW, now=now, device=DESK
         )
         assert isinstance(fresh, str)
         assert operations.bearer(session, made.key, now) is None

@@ -151,7 +151,7 @@ def test_nobody_limited_is_made_an_administrator(shop: Shop) -> None:
                 person_id=lim,
                 roles=roles,
                 team_ids=teams,
-                seen=duties.mark(held, teams),
+                shown_mark=duties.mark(held, teams),
                 now=shop.now,
             )
 
