@@ -149,46 +149,46 @@ class Difference:
     @property
     def posted(self) -> int | None:
         """The total that the target has, in minor units; None if unknown."""
-        return _sum([one.posted for one in self.documents])
+        return _sum([document.posted for document in self.documents])
 
     @property
     def wanted(self) -> int | None:
         """The total that the target would have if the record were posted now; None if unknown."""
-        return _sum([one.wanted for one in self.documents])
+        return _sum([document.wanted for document in self.documents])
 
     @property
     def change(self) -> int | None:
         """The wanted total less the posted total; None if either is unknown."""
-        posted, wanted = self.posted, self.wanted
-        return None if posted is None or wanted is None else wanted - posted
+        posted, current = self.posted, self.wanted
+        return None if posted is None or current is None else current - posted
 
     @property
     def rows(self) -> tuple[FieldDifference, ...]:
         """The fields that differ, of all documents."""
-        return tuple(row for one in self.documents for row in one.rows)
+        return tuple(row for document in self.documents for row in document.rows)
 
     @property
     def same(self) -> int:
         """The number of fields that agree."""
-        return sum(one.same for one in self.documents)
+        return sum(document.same for document in self.documents)
 
     @property
     def kept(self) -> str:
         """The consequence of leaving the target unchanged, in words."""
-        there = f"{self.target} keeps {money(self.posted, self.currency)}"
+        kept_text = f"{self.target} keeps {money(self.posted, self.currency)}"
         change = self.change
         if change is None:
-            return f"{there}, and what {self.source} says now cannot be calculated"
+            return f"{kept_text}, and what {self.source} says now cannot be calculated"
         if change > 0:
-            return f"{there}, and {money(change, self.currency)} is not posted"
+            return f"{kept_text}, and {money(change, self.currency)} is not posted"
         if change < 0:
-            return f"{there}, {money(-change, self.currency)} more than {self.source} says now"
-        return f"{there}, and the other fields stay as posted"
+            return f"{kept_text}, {money(-change, self.currency)} more than {self.source} says now"
+        return f"{kept_text}, and the other fields stay as posted"
 
 
 def _sum(amounts: Sequence[int | None]) -> int | None:
-    known = [amount for amount in amounts if amount is not None]
-    return sum(known) if len(known) == len(amounts) else None
+    known_amounts = [amount for amount in amounts if amount is not None]
+    return sum(known_amounts) if len(known_amounts) == len(amounts) else None
 
 
 def posted_difference(session: Session, record_id: int, route: str) -> Difference | None:
@@ -205,18 +205,18 @@ def posted_difference(session: Session, record_id: int, route: str) -> Differenc
         .order_by(Evaluation.id.desc())
         .limit(1)
     )
-    found = session.execute(query).one_or_none()
-    if found is None or found[1].body is None or "error" in found[0].outcome:
+    latest = session.execute(query).one_or_none()
+    if latest is None or latest[1].body is None or "error" in latest[0].outcome:
         return None
-    evaluation, version, record, source = found
+    evaluation, version, record, source = latest
     program = programs_world.program(session, evaluation.ruleset_version_id)
-    if route not in {one.name for one in program.routes}:
+    if route not in {definition.name for definition in program.routes}:
         former = former_rules.posted_by(session, record_id, route)
         if former is None:
             return None
         program = programs_world.program(session, former)
     restated = _restated(session, program, evaluation, version, record, source.connector)
-    by_seq = {one.seq: one for one in restated if one.route == route}
+    by_seq = {document.seq: document for document in restated if document.route == route}
     rows = [row for row in _posted(session, record_id, route) if row[0].seq in by_seq]
     if not rows:
         return None
@@ -233,7 +233,7 @@ def posted_difference(session: Session, record_id: int, route: str) -> Differenc
         status=version.status,
         goes=all(by_seq[row[0].seq].goes for row in rows),
         newest=version.id == record.version_id,
-        reversal=any(one.reverses == route for one in program.routes),
+        reversal=any(definition.reverses == route for definition in program.routes),
         documents=tuple(
             _document(*row[:3], row[4], by_seq[row[0].seq], now, schema, named=named)
             for row in rows
@@ -281,12 +281,12 @@ def _posted(
     return [(row[0], row[1], row[2], row[3], row[4]) for row in session.execute(query)]
 
 
-def total_there(seen: Mapping[str, Any] | None, field: str | None, currency: str) -> int | None:
+def total_there(reading: Mapping[str, Any] | None, field: str | None, currency: str) -> int | None:
     """Return the total that a reading shows where it differs from the sent one, else None.
 
     In minor units; `field` is the document's field with its total.
     """
-    rows = (seen or {}).get("differs", ())
+    rows = (reading or {}).get("differs", ())
     totals = [value for line, name, value in rows if (line, name) == (0, field)]
     try:
         return to_minor(Decimal(totals[0]), currency) if totals else None
@@ -295,15 +295,15 @@ def total_there(seen: Mapping[str, Any] | None, field: str | None, currency: str
 
 
 def _schema(connector: str, doc_type: str) -> DocumentSchema | None:
-    known = registry.targets().get(connector)
-    return next((d for d in known.documents if d.name == doc_type), None) if known else None
+    target = registry.targets().get(connector)
+    return next((d for d in target.documents if d.name == doc_type), None) if target else None
 
 
 def _document(
     posting: Posting,
     push: Push,
     version: Version,
-    seen: Mapping[str, Any] | None,
+    reading: Mapping[str, Any] | None,
     restated: Restated,
     now: tuple[str, str],
     schema: DocumentSchema | None,
@@ -315,11 +315,11 @@ def _document(
     `now` is the record's currency and status.
     """
     currency, status = now
-    rows, same = between(push.content, restated, schema)
+    rows, same_count = between(push.content, restated, schema)
     if not restated.goes and status != version.status:
         rows.insert(0, FieldDifference("", "Status", "text", version.status, status))
     home = not restated.goes or currency == posting.currency
-    there = total_there(seen, schema.total_field if schema else None, posting.currency)
+    target_total = total_there(reading, schema.total_field if schema else None, posting.currency)
     return PostedDocument(
         posting_id=posting.id,
         push_id=push.id,
@@ -328,10 +328,10 @@ def _document(
         at=posting.posted_at if push.no == 1 else push.closed_at,
         day=posting.doc_date,
         currency=posting.currency,
-        posted=posting.amount if there is None else there,
+        posted=posting.amount if target_total is None else target_total,
         wanted=_current_total(posting, push, restated) if home else None,
         rows=tuple(with_number(row, posting.number) if named else row for row in rows),
-        same=same,
+        same=same_count,
     )
 
 
@@ -343,26 +343,26 @@ def _current_total(posting: Posting, push: Push, restated: Restated) -> int | No
     if restated.amount is None:
         return None
     sent = to_minor(Decimal(str(push.content["amount"])), posting.currency)
-    wanted = to_minor(restated.amount, posting.currency)
-    return posting.amount if wanted == sent else wanted
+    current_total = to_minor(restated.amount, posting.currency)
+    return posting.amount if current_total == sent else current_total
 
 
 def with_same_key(
     session: Session, company_id: int, record_id: int, reach: Reach
 ) -> tuple[Same, ...]:
     """Return records with an equal duplicate key, oldest first."""
-    mine, theirs = aliased(LinkKey), aliased(LinkKey)
-    both = and_(
-        theirs.company_id == mine.company_id,
-        theirs.name == mine.name,
-        theirs.value == mine.value,
-        theirs.record_id != record_id,
+    own_key, other_key = aliased(LinkKey), aliased(LinkKey)
+    join_terms = and_(
+        other_key.company_id == own_key.company_id,
+        other_key.name == own_key.name,
+        other_key.value == own_key.value,
+        other_key.record_id != record_id,
     )
     others = (
-        select(theirs.record_id)
-        .select_from(mine)
-        .join(theirs, both)
-        .where(mine.record_id == record_id, mine.name.startswith("dup:"))
+        select(other_key.record_id)
+        .select_from(own_key)
+        .join(other_key, join_terms)
+        .where(own_key.record_id == record_id, own_key.name.startswith("dup:"))
     )
     query = (
         SAME.select()
@@ -444,8 +444,10 @@ def judgings_after(
     page = session.execute(query).all()
     if not page:
         return None
-    wanted = _chosen_evaluations(session, sorted({record_id for _, record_id in page}), span.until)
-    ids = [evaluation_id for evaluation_id, _ in page if evaluation_id in wanted]
+    chosen_ids = _chosen_evaluations(
+        session, sorted({record_id for _, record_id in page}), span.until
+    )
+    ids = [evaluation_id for evaluation_id, _ in page if evaluation_id in chosen_ids]
     return page[-1][0], list(_judgings(session, ids))
 
 
@@ -521,12 +523,12 @@ def _states(session: Session, record_ids: Sequence[int]) -> dict[int, dict[str, 
         .where(bulk.among(Posting.record_id, record_ids))
         .order_by(Posting.seq)
     )
-    found: dict[int, dict[str, str]] = defaultdict(dict)
+    states: dict[int, dict[str, str]] = defaultdict(dict)
     for record_id, route, state in session.execute(query):
-        before = found[record_id].get(route, "")
+        before = states[record_id].get(route, "")
         if before not in _COUNTS or state in _COUNTS[_COUNTS.index(before) :]:
-            found[record_id][route] = state
-    return found
+            states[record_id][route] = state
+    return states
 
 
 def stand(session: Session, company_id: int, revision: int) -> World:
@@ -542,8 +544,8 @@ def stand(session: Session, company_id: int, revision: int) -> World:
 
 def target_words(session: Session, company_id: int) -> dict[str, str]:
     """Return the names that rules use for targets -> the name of the connection."""
-    found = world.target_connections(session, company_id)
-    return {word: row.name for word, row in found.items()}
+    connections = world.target_connections(session, company_id)
+    return {word: row.name for word, row in connections.items()}
 
 
 def with_number(row: FieldDifference, number: str) -> FieldDifference:
@@ -564,8 +566,8 @@ def between(
     agreeing = _agreeing(content["fields"], restated.fields)
     for key in dict.fromkeys([*old, *new]):
         before, after = old.get(key), new.get(key)
-        told = next((t for t in map((after or before or {}).get, _WORDS) if t), "")
-        where = f", line {key}" + (f" ({told})" if told else "")
+        label = next((t for t in map((after or before or {}).get, _WORDS) if t), "")
+        where = f", line {key}" + (f" ({label})" if label else "")
         rows += _differing(before, after, line, where)
         agreeing += _agreeing(before or {}, after or {})
     return [row for row in rows if row.field != total], agreeing
@@ -574,7 +576,7 @@ def between(
 def _differing(
     before: Mapping[str, str] | None,
     after: Mapping[str, str] | None,
-    known: Mapping[str, FieldSchema],
+    schema_fields: Mapping[str, FieldSchema],
     where: str,
 ) -> Iterator[FieldDifference]:
     """Yield the differing fields of a document or line.
@@ -582,10 +584,10 @@ def _differing(
     For a line on only one side, yield the amounts it adds to the document.
     """
     old, new = before or {}, after or {}
-    in_order = [name for name in known if name in new or name in old]
+    in_order = [name for name in schema_fields if name in new or name in old]
     for name in dict.fromkeys([*in_order, *new, *old]):
         posted, now = old.get(name), new.get(name)
-        field = known.get(name, _PLAIN)
+        field = schema_fields.get(name, _PLAIN)
         of_one_side = before is None or after is None
         if posted == now or (of_one_side and not _adds_up(field)):
             continue
@@ -597,7 +599,7 @@ def _differing(
             posted=posted,
             now=now,
             unit=unit if field.type == "quantity" else "",
-            change=_change(posted, now, whole=of_one_side) if field.type in NUMBERS else None,
+            change=_change(posted, now, one_sided=of_one_side) if field.type in NUMBERS else None,
         )
 
 
@@ -609,12 +611,12 @@ def _adds_up(field: FieldSchema) -> bool:
     return field.type == "quantity" or (field.type == "money" and (field.places or 2) <= 2)
 
 
-def _change(posted: str | None, now: str | None, *, whole: bool) -> Decimal | None:
+def _change(posted: str | None, now: str | None, *, one_sided: bool) -> Decimal | None:
     """Return the current value less the posted value.
 
     For a line on only one side, the other value counts as 0.
     """
-    nothing = "0" if whole else ""
+    nothing = "0" if one_sided else ""
     try:
         return Decimal(now or nothing) - Decimal(posted or nothing)
     except InvalidOperation:

@@ -188,10 +188,10 @@ def _looked_at(
     """Return evaluations with their stored inputs, and the rules of that time if they must be
     loaded. Rows already in the session are not queried again.
     """
-    found = [_loaded(session, one) for one in sorted(evaluation_ids)]
-    known = [one for one in found if one is not None]
-    if len(known) == len(found):
-        return known
+    loaded_rows = [_loaded(session, evaluation_id) for evaluation_id in sorted(evaluation_ids)]
+    loaded = [row for row in loaded_rows if row is not None]
+    if len(loaded) == len(loaded_rows):
+        return loaded
     query = (
         select(Evaluation, Version, Record, Connection, RulesetVersion)
         .join(Version, Version.id == Evaluation.version_id)
@@ -208,15 +208,15 @@ def _loaded(
     session: Session, evaluation_id: int
 ) -> tuple[Evaluation, Version, Record, Connection] | None:
     """Return the rows of an evaluation if the session has loaded all; else None."""
-    held = session.identity_map
-    evaluation = held.get(identity_key(Evaluation, evaluation_id))
+    identity_map = session.identity_map
+    evaluation = identity_map.get(identity_key(Evaluation, evaluation_id))
     if not isinstance(evaluation, Evaluation):
         return None
-    version = held.get(identity_key(Version, evaluation.version_id))
-    record = held.get(identity_key(Record, evaluation.record_id))
+    version = identity_map.get(identity_key(Version, evaluation.version_id))
+    record = identity_map.get(identity_key(Record, evaluation.record_id))
     if not isinstance(version, Version) or not isinstance(record, Record):
         return None
-    source = held.get(identity_key(Connection, record.source_id))
+    source = identity_map.get(identity_key(Connection, record.source_id))
     return (evaluation, version, record, source) if isinstance(source, Connection) else None
 
 
@@ -235,14 +235,14 @@ def replay_each(
     programs: programs_world.Programs = programs_world.program,
 ) -> dict[int, Outcome]:
     """Return evaluation id -> its replayed outcome. All inputs are read with one query."""
-    found = _replayed(session, evaluation_ids, programs)
-    return {evaluation.id: outcome for evaluation, outcome in found}
+    replayed = _replayed(session, evaluation_ids, programs)
+    return {evaluation.id: outcome for evaluation, outcome in replayed}
 
 
 def _replayed(
     session: Session, evaluation_ids: Collection[int], programs: programs_world.Programs
 ) -> Iterator[tuple[Evaluation, Outcome]]:
-    known = cache(lambda version_id: programs(session, version_id))
+    cached_programs = cache(lambda version_id: programs(session, version_id))
     for evaluation, version, record, source, *_ in _looked_at(session, evaluation_ids):
         yield (
             evaluation,
@@ -252,7 +252,7 @@ def _replayed(
                 version=version,
                 record=record,
                 source=source,
-                programs=lambda _, version_id: known(version_id),
+                programs=lambda _, version_id: cached_programs(version_id),
             ),
         )
 
@@ -261,8 +261,10 @@ def replay_with_rules(
     session: Session, evaluation_ids: Collection[int]
 ) -> dict[int, tuple[Outcome, int]]:
     """Return evaluation id -> (replayed outcome, id of the rule version that decided it)."""
-    found = _replayed(session, evaluation_ids, programs_world.program)
-    return {evaluation.id: (told, evaluation.ruleset_version_id) for evaluation, told in found}
+    replayed = _replayed(session, evaluation_ids, programs_world.program)
+    return {
+        evaluation.id: (outcome, evaluation.ruleset_version_id) for evaluation, outcome in replayed
+    }
 
 
 def judged_again(
@@ -279,17 +281,17 @@ def judged_again(
 
     `released`: route and rule of further releases.
     """
-    kept, body = _still_kept(evaluation, version)
+    inputs, body = _still_kept(evaluation, version)
     judge = programs(session, evaluation.ruleset_version_id)
     world = programs_world.world(
-        session, record.company_id, evaluation.revision, frozenset(kept["known"])
+        session, record.company_id, evaluation.revision, frozenset(inputs["known"])
     )
     subject = Subject(record.type, source.connector, body, version.no)
-    facts = Facts.from_json(kept["facts"])
+    facts = Facts.from_json(inputs["facts"])
     facts = replace(facts, releases=facts.releases | released)
     first = evaluation.digest < Digest.BARE
-    told = judge.evaluate_as_first if first else judge.evaluate
-    return told(subject, facts, world, evaluation.at)
+    evaluate = judge.evaluate_as_first if first else judge.evaluate
+    return evaluate(subject, facts, world, evaluation.at)
 
 
 def replay_all(
@@ -309,16 +311,16 @@ def replay_all(
     )
     counted: Counter[Digest] = Counter()
     verdicts = 0
-    found = []
+    differences = []
     for evaluation in session.scalars(query).all():
         if "error" in evaluation.outcome:
             continue
         outcome = replay(session, evaluation.id, programs=programs)
         counted[Digest(evaluation.digest)] += 1
         verdicts += len(outcome.verdicts)
-        found += _difference(evaluation, outcome)
-    reworded = tuple(each for each in found if each.only_wording)
-    decided = tuple(each for each in found if not each.only_wording)
+        differences += _difference(evaluation, outcome)
+    reworded = tuple(difference for difference in differences if difference.only_wording)
+    decided = tuple(difference for difference in differences if not difference.only_wording)
     return Replays(counted, verdicts, decided, reworded)
 
 
@@ -327,12 +329,12 @@ def _difference(evaluation: Evaluation, outcome: Outcome) -> list[Difference]:
     one.
     """
     by = Digest(evaluation.digest)
-    again = hash_outcome(outcome, dumps(evaluation.facts), by)
-    if again == evaluation.hash:
+    new_hash = hash_outcome(outcome, dumps(evaluation.facts), by)
+    if new_hash == evaluation.hash:
         return []
     reworded = by is Digest.WORDED and dumps(evaluation.outcome) == outcome.codes()
     stored = evaluation.hash
-    return [Difference(evaluation.id, evaluation.record_id, by, stored, again, reworded)]
+    return [Difference(evaluation.id, evaluation.record_id, by, stored, new_hash, reworded)]
 
 
 def main(arguments: list[str]) -> int:
@@ -343,14 +345,16 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--database", required=True)
     parser.add_argument("--company", required=True)
     parser.add_argument("--limit", type=int, default=200)
-    given = parser.parse_args(arguments)
-    with open_database(given.database).read() as session:
-        company = session.scalars(select(Company.id).where(Company.code == given.company)).one()
-        found = replay_all(session, company, given.limit)
-    answer = {"replayed": found.replayed, "differences": len(found.differences)}
-    sys.stdout.write(dumps(answer | {"evaluations": [d.evaluation_id for d in found.differences]}))
+    options = parser.parse_args(arguments)
+    with open_database(options.database).read() as session:
+        company = session.scalars(select(Company.id).where(Company.code == options.company)).one()
+        replays = replay_all(session, company, options.limit)
+    answer = {"replayed": replays.replayed, "differences": len(replays.differences)}
+    sys.stdout.write(
+        dumps(answer | {"evaluations": [d.evaluation_id for d in replays.differences]})
+    )
     sys.stdout.write("\n")
-    return 1 if found.differences else 0
+    return 1 if replays.differences else 0
 
 
 def complete(database: Database, now: datetime) -> int:
@@ -362,8 +366,8 @@ def complete(database: Database, now: datetime) -> int:
     """
     with database.read() as session:
         marked = session.execute(_MARKED).all()
-        known = {key for row in marked for key in (row.evaluation_id, row.stands) if key}
-        decided = {key: _entries(session, key) for key in _kept(session, known)}
+        evaluation_ids = {key for row in marked for key in (row.evaluation_id, row.stands) if key}
+        decided = {key: _entries(session, key) for key in _kept(session, evaluation_ids)}
     if marked:
         with database.write() as session:
             _note(session, marked, decided, now)
@@ -393,13 +397,13 @@ def _note(
     session: Session, marked: Iterable[Row[Any]], decided: Mapping[int, Entries], now: datetime
 ) -> None:
     """Store the mapping entries of marked documents that were not evaluated again meanwhile."""
-    seen = {row.posting_id: row for row in marked}
-    records = sorted({row.record_id for row in seen.values() if row.record_id})
+    marked_rows = {row.posting_id: row for row in marked}
+    records = sorted({row.record_id for row in marked_rows.values() if row.record_id})
     session.execute(_LOCKED, {"ids": records}).all()
-    found = session.execute(_AS_THEY_ARE, {"ids": list(seen)}).all()
+    current_rows = session.execute(_AS_THEY_ARE, {"ids": list(marked_rows)}).all()
     rows = set()
-    for row in found:
-        was = seen[row.id]
+    for row in current_rows:
+        was = marked_rows[row.id]
         by = {was.stands} | ({was.evaluation_id} & {row.evaluation_id})
         rows |= {(entry, row.id) for key in by for entry in decided.get(key, ())}
     uses = [{"entry_id": entry, "posting_id": key} for entry, key in sorted(rows)]
@@ -407,7 +411,7 @@ def _note(
     lacked = {key for (key,) in added}
     waking = select(Posting.record_id).where(bulk.among(Posting.id, sorted(lacked)), UNSENT)
     wake_records(session, sorted(set(session.scalars(waking))), now)
-    session.execute(delete(UseMark).where(bulk.among(UseMark.posting_id, list(seen))))
+    session.execute(delete(UseMark).where(bulk.among(UseMark.posting_id, list(marked_rows))))
 
 
 if __name__ == "__main__":

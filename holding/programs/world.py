@@ -100,7 +100,7 @@ class Judge(Protocol):
     def decision(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
         """Judge one version of one record, and report what did not simply pass."""
 
-    def decisions(self, asked: Sequence[EvaluationInput]) -> list[Outcome | Exception]:
+    def decisions(self, inputs: Sequence[EvaluationInput]) -> list[Outcome | Exception]:
         """Judge several records; return each outcome or its exception."""
 
 
@@ -176,10 +176,10 @@ def _hash_of(session: Session, ruleset_version_id: int) -> str:
     loaded = session.identity_map.get(identity_key(RulesetVersion, ruleset_version_id))
     if isinstance(loaded, RulesetVersion):
         return loaded.hash
-    known: dict[int, str] = session.info.setdefault(_HASH, {})
-    if ruleset_version_id not in known:
-        known[ruleset_version_id] = session.scalars(_HASH, {"version": ruleset_version_id}).one()
-    return known[ruleset_version_id]
+    hashes: dict[int, str] = session.info.setdefault(_HASH, {})
+    if ruleset_version_id not in hashes:
+        hashes[ruleset_version_id] = session.scalars(_HASH, {"version": ruleset_version_id}).one()
+    return hashes[ruleset_version_id]
 
 
 def _compile(session: Session, ruleset_version_id: int) -> Program:
@@ -262,7 +262,7 @@ def _unit(row: MappingEntry) -> UnitEntry:
 
 
 def _targets(
-    session: Session, company_id: int, revision: int, known: frozenset[str]
+    session: Session, company_id: int, revision: int, known_targets: frozenset[str]
 ) -> dict[str, TargetState]:
     connections = target_connections(session, company_id)
     items: dict[str, dict[str, list[SnapshotItem]]] = defaultdict(lambda: defaultdict(list))
@@ -276,11 +276,11 @@ def _targets(
         items[name][kind].append(item)
     return {
         word: TargetState(
-            known=row.name in known,
+            known=row.name in known_targets,
             locked_through=_locked_through(items[row.name][PERIOD]),
             codes={
-                kind: frozenset(item.code for item in found)
-                for kind, found in items[row.name].items()
+                kind: frozenset(item.code for item in snapshot_items)
+                for kind, snapshot_items in items[row.name].items()
                 if kind not in {PERIOD, ITEM, RATE, ROUNDING}
             },
             tax_rates={
@@ -288,12 +288,14 @@ def _targets(
                 for item in items[row.name]["tax_code"]
                 if item.body.get("rate")
             },
-            confirmed=confirmed({one.code: one.body for one in items[row.name][RATE]}),
+            confirmed=confirmed(
+                {rate_item.code: rate_item.body for rate_item in items[row.name][RATE]}
+            ),
             rounding=next((way_of(item.body) for item in items[row.name][ROUNDING]), ""),
             items={
-                item.code: ItemUnits(told.unit, told.rates)
+                item.code: ItemUnits(setup.unit, setup.rates)
                 for item in items[row.name][ITEM]
-                for told in [setup_of(item.body)]
+                for setup in [setup_of(item.body)]
             },
         )
         for word, row in connections.items()
@@ -342,9 +344,9 @@ def kept(cache: OrderedDict[Hashable, T], key: Hashable, make: Callable[[], T]) 
     return value
 
 
-def way_of(told: Mapping[str, Any] | None) -> str:
+def way_of(body: Mapping[str, Any] | None) -> str:
     """Return a target's rounding as a word of the rules, or blank."""
-    mode = str((told or {}).get(MODE) or "")
+    mode = str((body or {}).get(MODE) or "")
     return _WAYS.get(mode, mode)
 
 
@@ -383,10 +385,10 @@ class Calculated:
 def quantity_of(text: str) -> Fraction | None:
     """Return a typed quantity, or None unless it is above 0."""
     try:
-        found = Decimal(text.strip().replace(",", ""))
+        quantity = Decimal(text.strip().replace(",", ""))
     except InvalidOperation:
         return None
-    return Fraction(found) if found.is_finite() and 0 < found < 10**12 else None
+    return Fraction(quantity) if quantity.is_finite() and 0 < quantity < 10**12 else None
 
 
 def calculate(
@@ -396,23 +398,23 @@ def calculate(
     unit: str,
     item: str,
     *,
-    known: frozenset[str],
+    known_targets: frozenset[str],
     today: date,
 ) -> Calculated:
-    """Convert a quantity by today's entries; `known`: the targets with a fresh snapshot."""
+    """Convert a quantity by today's entries; `known_targets`: the targets with a fresh snapshot."""
     revision = session.get_one(Company, company_id).revision
-    there = world(session, company_id, revision, known).at(today)
-    found = _to_base(unit, item, there.units)
-    if found is None:
+    current_world = world(session, company_id, revision, known_targets).at(today)
+    conversion = _to_base(unit, item, current_world.units)
+    if conversion is None:
         return Calculated(_text(quantity), unit, item, "", "", "", whole=False, backs=())
-    pieces = quantity * Fraction(found.num, found.den)
-    backs = _backs(there, found, quantity, item) if found.path else ()
+    pieces = quantity * Fraction(conversion.num, conversion.den)
+    backs = _backs(current_world, conversion, quantity, item) if conversion.path else ()
     return Calculated(
         quantity=_text(quantity),
         unit=unit,
         item=item,
-        base=found.base,
-        factor=found.factor,
+        base=conversion.base,
+        factor=conversion.factor,
         pieces=_text(pieces),
         whole=pieces.denominator == 1,
         backs=tuple(backs),
@@ -423,8 +425,8 @@ def _to_base(unit: str, item: str, entries: Mapping[str, UnitEntry]) -> Conversi
     """Return the conversion to the base unit, the item's own entries first, or None."""
     factor, at, path = Fraction(1), unit, []
     for _ in range(LONGEST_CHAIN):
-        own = f"{at}|{item}"
-        key = own if own in entries else at
+        own_key = f"{at}|{item}"
+        key = own_key if own_key in entries else at
         entry = entries.get(key)
         if entry is None:
             break
@@ -440,14 +442,16 @@ def _text(value: Fraction) -> str:
     return show(simplify(value))
 
 
-def _backs(there: World, found: Conversion, quantity: Fraction, item: str) -> Iterator[Back]:
+def _backs(
+    current_world: World, conversion: Conversion, quantity: Fraction, item: str
+) -> Iterator[Back]:
     """Yield each target's reading of the pieces, where it states how it counts the item."""
-    pieces = quantity * Fraction(found.num, found.den)
-    for name, state in sorted(there.targets.items()):
-        set_up = _set_up(there, state.items if state.known else {}, item)
+    pieces = quantity * Fraction(conversion.num, conversion.den)
+    for name, state in sorted(current_world.targets.items()):
+        set_up = _set_up(current_world, state.items if state.known else {}, item)
         if set_up is None:
             continue
-        unit, base = set_up.rate(found.unit), set_up.rate(found.base)
+        unit, base = set_up.rate(conversion.unit), set_up.rate(conversion.base)
         if unit is None or base is None:
             units = ", ".join(dict.fromkeys((set_up.base, *sorted(set_up.rates))))
             yield Back(name, "", "", same=False, units=units)
@@ -456,11 +460,11 @@ def _backs(there: World, found: Conversion, quantity: Fraction, item: str) -> It
         yield Back(name, _text(unit / base), _text(back), same=back == quantity, units="")
 
 
-def _set_up(there: World, items: Mapping[str, ItemUnits], item: str) -> ItemUnits | None:
+def _set_up(current_world: World, items: Mapping[str, ItemUnits], item: str) -> ItemUnits | None:
     """Return the item's units under its own code, or else under its mapped code."""
     if item in items:
         return items[item]
-    mapped = (table.entries.get(item) for table in there.maps.values())
+    mapped = (table.entries.get(item) for table in current_world.maps.values())
     codes = (entry.value for entry in mapped if entry is not None)
     return next((items[code] for code in codes if code in items), None)
 
@@ -480,24 +484,24 @@ class LeftBehind:
 
 
 def left_behind(
-    session: Session, asked: Mapping[int, EvaluationInput], programs: Programs
+    session: Session, inputs: Mapping[int, EvaluationInput], programs: Programs
 ) -> dict[int, list[LeftBehind]]:
     """Return by record its documents that a person must examine.
 
     The mapping gives the record's current input by posting id, for documents whose route is no
     longer in force.
     """
-    found: dict[int, list[LeftBehind]] = defaultdict(list)
-    for row in session.execute(_BY, {"ids": sorted(asked)}) if asked else ():
+    documents: dict[int, list[LeftBehind]] = defaultdict(list)
+    for row in session.execute(_BY, {"ids": sorted(inputs)}) if inputs else ():
         try:
             judge = programs(session, row.ruleset_version_id)
         except UnreadableRulesError:
             continue
-        (outcome,) = judge.decisions([asked[row.id]])
-        told = _against(outcome, row.route) if isinstance(outcome, Outcome) else None
-        if told is not None:
-            reason, owner = told
-            found[row.record_id].append(
+        (outcome,) = judge.decisions([inputs[row.id]])
+        objection = _against(outcome, row.route) if isinstance(outcome, Outcome) else None
+        if objection is not None:
+            reason, owner = objection
+            documents[row.record_id].append(
                 LeftBehind(
                     route=row.route,
                     seq=row.seq,
@@ -509,19 +513,21 @@ def left_behind(
                     reason=reason,
                 )
             )
-    return dict(found)
+    return dict(documents)
 
 
 def _against(outcome: Outcome, route: str) -> tuple[str, str] | None:
     """Return why these rules would change the document, and whom they would consult; or None."""
-    decision = next((one for one in outcome.decisions if one.route == route), None)
+    decision = next(
+        (candidate for candidate in outcome.decisions if candidate.route == route), None
+    )
     if decision is None:
         return None
-    stops = [one for one in decision.findings if one.severity in STOPS]
+    stops = [finding for finding in decision.findings if finding.severity in STOPS]
     if not stops and all(step.action not in DOES for step in decision.plan):
         return None
-    said = [one.text for one in outcome.verdicts if _is_change(one, route)]
-    reason = said[0] if said else decision.reason
+    change_texts = [verdict.text for verdict in outcome.verdicts if _is_change(verdict, route)]
+    reason = change_texts[0] if change_texts else decision.reason
     return reason, stops[0].owner if stops else ""
 
 
@@ -532,5 +538,5 @@ def _is_change(verdict: Verdict, route: str) -> bool:
 
 def posted_by(session: Session, record_id: int, route: str) -> int | None:
     """Return the version of the rules that made a route's newest posting."""
-    given = {"record": record_id, "route": route}
-    return session.scalar(_POSTED_BY, given)
+    parameters = {"record": record_id, "route": route}
+    return session.scalar(_POSTED_BY, parameters)

@@ -499,7 +499,7 @@ def _calculation(comparison: mapping_lists.UnitComparison | None) -> dict[str, o
             quantity,
             unit,
             typed["item"],
-            known=fresh_targets(session, g.company.id, g.now),
+            known_targets=fresh_targets(session, g.company.id, g.now),
             today=today,
         )
     return {"typed": typed, "calculated": calculated, "problems": problems}
