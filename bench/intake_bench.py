@@ -413,7 +413,7 @@ def _time_portal_checks(figure: str, text: str) -> dict[str, Any]:
         for number, changed in enumerate([text, *_changes(text)]):
             started = perf_counter()
             files = {"all.rules": f"{changed}\n# {number}\n"}  # a changed text is never cached
-            if isinstance(checks.report(files, tests=False, whose="bench"), Refusal):
+            if isinstance(checks.report(files, tests=False, draft_key="bench"), Refusal):
                 message = "the check was stopped"
                 raise RuntimeError(message)
             spent.append(perf_counter() - started)

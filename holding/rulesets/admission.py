@@ -100,12 +100,12 @@ class Inspection:
         return tuple(problem for problem in self.problems if problem.severity == "error")
 
 
-def _refused(found: Inspection) -> RulesRefusal:
-    errors = [f"{problem.span}: {problem.message}" for problem in found.errors]
-    results = found.tests.failed if found.tests else ()
+def _refused(inspection: Inspection) -> RulesRefusal:
+    errors = [f"{problem.span}: {problem.message}" for problem in inspection.errors]
+    results = inspection.tests.failed if inspection.tests else ()
     failed = tuple(f"{result.title}: {result.message}" for result in results)
-    told = [*errors, *failed]
-    return rules_refusal(told, len(told), problems=found.problems, failed_tests=failed)
+    reasons = [*errors, *failed]
+    return rules_refusal(reasons, len(reasons), problems=inspection.problems, failed_tests=failed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,30 +118,34 @@ class Seen:
     memory: Memory = field(default_factory=Memory)
 
 
-def inspect(files: Mapping[str, str], seen: Seen | None = None) -> Inspection:
+def inspect(files: Mapping[str, str], caches: Seen | None = None) -> Inspection:
     """Return everything a publisher needs to know about these files."""
-    if seen is not None:
-        return _tested(_looked(files, schemas(), seen), files, schemas())
+    if caches is not None:
+        return _tested(_looked(files, schemas(), caches), files, schemas())
     return _inspected(tuple(sorted(files.items())), schemas())
 
 
-def _tested(looked: Inspection, files: Mapping[str, str], known: Schemas) -> Inspection:
+def _tested(looked: Inspection, files: Mapping[str, str], known_schemas: Schemas) -> Inspection:
     sources = rule_sources(files)
     if not sources or looked.errors:
         return looked
-    program = compile_ruleset(looked.ruleset, hash=hash_files(sources), schemas=known)
+    program = compile_ruleset(looked.ruleset, hash=hash_files(sources), schemas=known_schemas)
     return replace(looked, tests=run_tests(looked.ruleset, program))
 
 
-def _looked(files: Mapping[str, str], known: Schemas, seen: Seen | None = None) -> Inspection:
+def _looked(
+    files: Mapping[str, str], known_schemas: Schemas, caches: Seen | None = None
+) -> Inspection:
     """Check the files in order of their paths."""
     files = dict(sorted(files.items()))
     sources = rule_sources(files)
-    ruleset, syntax = seen.reader.parse(sources) if seen else parse(sources)
-    rows, memory = load_seeds(ruleset, files), seen.memory if seen else None
-    found = collect_findings(ruleset, sources, syntax, rows, known, in_force=True, memory=memory)
+    ruleset, syntax = caches.reader.parse(sources) if caches else parse(sources)
+    rows, memory = load_seeds(ruleset, files), caches.memory if caches else None
+    problems = collect_findings(
+        ruleset, sources, syntax, rows, known_schemas, in_force=True, memory=memory
+    )
     unread = any(problem.severity == "error" for problem in syntax)
-    return Inspection(ruleset, rows, tuple(map(_needed, found)), tests=None, unread=unread)
+    return Inspection(ruleset, rows, tuple(map(_needed, problems)), tests=None, unread=unread)
 
 
 def _needed(problem: Problem) -> Problem:
@@ -150,32 +154,32 @@ def _needed(problem: Problem) -> Problem:
 
 
 @lru_cache(maxsize=4)
-def _inspected(given: tuple[tuple[str, str], ...], known: Schemas) -> Inspection:
+def _inspected(file_items: tuple[tuple[str, str], ...], known_schemas: Schemas) -> Inspection:
     """Cache the result, because pushed files are usually published soon afterwards."""
-    return _tested(_checked(given, known), dict(given), known)
+    return _tested(_checked(file_items, known_schemas), dict(file_items), known_schemas)
 
 
 @lru_cache(maxsize=4)
-def _checked(given: tuple[tuple[str, str], ...], known: Schemas) -> Inspection:
-    return _looked(dict(given), known)
+def _checked(file_items: tuple[tuple[str, str], ...], known_schemas: Schemas) -> Inspection:
+    return _looked(dict(file_items), known_schemas)
 
 
-def inspect_without_tests(files: Mapping[str, str], seen: Seen | None = None) -> Inspection:
+def inspect_without_tests(files: Mapping[str, str], caches: Seen | None = None) -> Inspection:
     """Check rule files without running their tests."""
-    if seen is not None:
-        return _looked(files, schemas(), seen)
+    if caches is not None:
+        return _looked(files, schemas(), caches)
     return _checked(tuple(sorted(files.items())), schemas())
 
 
 def rules_refusal(
-    told: Sequence[str],
+    reasons: Sequence[str],
     times: int,
     *,
     problems: tuple[Problem, ...] = (),
     failed_tests: tuple[str, ...] = (),
 ) -> RulesRefusal:
     """Return the refusal of rule files with `times` errors, naming the first."""
-    finding = told[0] if told else "There is no .rules file among the files."
+    finding = reasons[0] if reasons else "There is no .rules file among the files."
     return RulesRefusal(
         code="rules.refused",
         message=f"The rules were not taken: {finding}",
@@ -215,18 +219,22 @@ def refused_rules(session: Session, company_id: int, ruleset: nodes.Ruleset) -> 
         for words in _missing_fields(session, connection, post)
     ]
     if missing:
-        told = list(dict.fromkeys(missing))
-        return replace(rules_refusal(told, len(told)), hint=_ADD_FIELD)
+        reasons = list(dict.fromkeys(missing))
+        return replace(rules_refusal(reasons, len(reasons)), hint=_ADD_FIELD)
     problems = []
     for target in ruleset.targets:
         connection = connections.get(target.name)
-        way = _declared(connection.connector, connection.settings) if connection else None
-        if connection is not None and way not in (None, target.rounding):
-            problems.append(_problem(target, connection, METHOD_LABELS[str(way)]))
+        declared_rounding = (
+            _declared(connection.connector, connection.settings) if connection else None
+        )
+        if connection is not None and declared_rounding not in (None, target.rounding):
+            problems.append(_problem(target, connection, METHOD_LABELS[str(declared_rounding)]))
     if not problems:
         return None
-    told = [f"{problem.span}: {problem.message}" for problem in problems]
-    return replace(rules_refusal(told, len(told), problems=tuple(problems)), hint=problems[0].hint)
+    reasons = [f"{problem.span}: {problem.message}" for problem in problems]
+    return replace(
+        rules_refusal(reasons, len(reasons), problems=tuple(problems)), hint=problems[0].hint
+    )
 
 
 def _missing_fields(
@@ -238,18 +246,25 @@ def _missing_fields(
     """
     target = registry.targets().get(connection.connector)
     documents = target.documents if target else ()
-    header = next((one.header for one in documents if one.name == post.route.document), ())
+    header = next(
+        (document.header for document in documents if document.name == post.route.document), ()
+    )
     custom = {field.name: field.custom for field in header if field.custom}
-    filled = [one for one in post.fields if one.name in custom and not _is_blank(one.expr)]
+    filled = [
+        filled_field
+        for filled_field in post.fields
+        if filled_field.name in custom and not _is_blank(filled_field.expr)
+    ]
     listed = load_listed(session, connection.id, [CUSTOM_FIELD]) if filled else {}
     if CUSTOM_FIELD not in listed:
         return []
     names = {str(body.get("name", "")) for body in listed[CUSTOM_FIELD].values()}
     return [
-        f"{one.span}: {post.route} fills {one.name}, and {connection.name} has no custom field"
-        f" {custom[one.name]}. It has: {', '.join(sorted(names)) or 'none'}."
-        for one in filled
-        if custom[one.name] not in names
+        f"{filled_field.span}: {post.route} fills {filled_field.name}, and {connection.name} has"
+        " no custom field"
+        f" {custom[filled_field.name]}. It has: {', '.join(sorted(names)) or 'none'}."
+        for filled_field in filled
+        if custom[filled_field.name] not in names
     ]
 
 
@@ -262,14 +277,15 @@ def _declared(connector: str, settings: Mapping[str, Any]) -> str | None:
     return way_of({MODE: target.rounding(settings)}) if target else None
 
 
-def _problem(target: nodes.Target, connection: Connection, there: str) -> Problem:
-    here = METHOD_LABELS[target.rounding]
+def _problem(target: nodes.Target, connection: Connection, connection_method: str) -> Problem:
+    rules_method = METHOD_LABELS[target.rounding]
     return Problem(
         code="RND03",
-        message=f"These rules say that {target.name} rounds {here}, and the connection"
-        f" {connection.name} rounds {there}.",
-        hint=f"Write rounding {there} to {target.places}; or, where {connection.name} really rounds"
-        f" {here}, set {SETTING} of the connection first.",
+        message=f"These rules say that {target.name} rounds {rules_method}, and the connection"
+        f" {connection.name} rounds {connection_method}.",
+        hint=f"Write rounding {connection_method} to {target.places}; or, where {connection.name}"
+        " really rounds"
+        f" {rules_method}, set {SETTING} of the connection first.",
         span=target.span,
     )
 
@@ -278,34 +294,36 @@ def settings_refusal(
     session: Session, connection: Connection, settings: Mapping[str, Any]
 ) -> Refusal | None:
     """Refuse settings of a connection that contradict the rules; it need not be stored yet."""
-    if connection.side != "target" or (given := _unusable(connection, settings)):
-        return given if connection.side == "target" else None
-    way = _declared(connection.connector, settings)
+    if connection.side != "target" or (refusal := _unusable(connection, settings)):
+        return refusal if connection.side == "target" else None
+    rounding = _declared(connection.connector, settings)
     declared = _in_force(session, connection)
     if (
         declared is None
-        or way in (None, declared.rounding)
-        or way == reported_way(session, connection)
+        or rounding in (None, declared.rounding)
+        or rounding == reported_way(session, connection)
     ):
         return None
-    here, there = METHOD_LABELS[declared.rounding], METHOD_LABELS[str(way)]
+    rules_method, connection_method = METHOD_LABELS[declared.rounding], METHOD_LABELS[str(rounding)]
     return Refusal(
         code="connection.rounding",
-        message=f"The rules in force say that {declared.name} rounds {here}, and {connection.name}"
-        f" would round {there}.",
-        hint=f"Test {connection.name}: once it tells that it rounds {there}, it can be set so, and"
-        f" what is to be sent waits for rules that say rounding {there}.",
+        message=f"The rules in force say that {declared.name} rounds {rules_method}, and"
+        f" {connection.name}"
+        f" would round {connection_method}.",
+        hint=f"Test {connection.name}: once it tells that it rounds {connection_method}, it can be"
+        " set so, and"
+        f" what is to be sent waits for rules that say rounding {connection_method}.",
         status=409,
     )
 
 
 def _unusable(connection: Connection, settings: Mapping[str, Any]) -> Refusal | None:
     """Refuse a rounding setting that the connector ignores."""
-    wanted = settings.get(SETTING, "")
+    chosen = settings.get(SETTING, "")
     target = registry.targets().get(connection.connector)
-    if target is None or wanted == "" or target.rounding(settings) == wanted:
+    if target is None or chosen == "" or target.rounding(settings) == chosen:
         return None
-    words = f"{SETTING} is “{wanted}”, which is no way in which {connection.connector} can round."
+    words = f"{SETTING} is “{chosen}”, which is no way in which {connection.connector} can round."
     hint = (
         f"It rounds {METHOD_LABELS[str(_declared(connection.connector, {}))]} without the setting."
     )
@@ -317,20 +335,20 @@ def _in_force(session: Session, connection: Connection) -> nodes.Target | None:
     version = session.get_one(Company, connection.company_id).ruleset_version_id
     if version is None:
         return None
-    known = target_connections(session, connection.company_id)
-    mine = {word for word, row in known.items() if row.id == connection.id}
+    connections = target_connections(session, connection.company_id)
+    target_names = {word for word, row in connections.items() if row.id == connection.id}
     if connection.id is None:
-        mine = {connection.name, connection.connector} - known.keys()
+        target_names = {connection.name, connection.connector} - connections.keys()
     targets = program(session, version).ruleset.targets
-    return next((target for target in targets if target.name in mine), None)
+    return next((target for target in targets if target.name in target_names), None)
 
 
 def find_disagreement(session: Session, connection_id: int) -> Disagreement | None:
     """Return how a target and the current rules disagree, which stops sending, or None."""
     connection = session.get_one(Connection, connection_id)
-    way = reported_way(session, connection)
-    declared = _in_force(session, connection) if way else None
-    if declared is None or way == declared.rounding:
+    reported = reported_way(session, connection)
+    declared = _in_force(session, connection) if reported else None
+    if declared is None or reported == declared.rounding:
         return None
     key = {"company": connection.company_id, "key": rounding_cause_key(declared.name)}
     cause = session.execute(_HELD, key).one_or_none()
@@ -339,7 +357,7 @@ def find_disagreement(session: Session, connection_id: int) -> Disagreement | No
     )
     return Disagreement(
         target=declared.name,
-        there=METHOD_LABELS.get(str(way), str(way)),
+        there=METHOD_LABELS.get(str(reported), str(reported)),
         here=METHOD_LABELS[declared.rounding],
         team=team or "",
         cause_id=cause.id if cause else None,
@@ -413,8 +431,10 @@ class Report:
 
     def refusal(self) -> RulesRefusal | None:
         """Return why these files cannot be published."""
-        wrong = [f"{one.place}: {one.message}" for one in self.findings if one.is_error]
-        wrong += [f"{one.title}: {one.message}" for one in self.tests if not one.passed]
+        wrong = [
+            f"{finding.place}: {finding.message}" for finding in self.findings if finding.is_error
+        ]
+        wrong += [f"{result.title}: {result.message}" for result in self.tests if not result.passed]
         if self.ran is not None and not self.failed:
             return None
         return rules_refusal(wrong, self.errors + self.failed)
@@ -466,25 +486,27 @@ def measure_coverage(files: Mapping[str, str], seconds: float, *, after: int = 0
     inspection = inspect(files)
     rule_parts = all_parts(inspection.ruleset)[after:] if inspection.tests else ()
     until, measured = time.monotonic() + seconds, []
-    for one in coverage(inspection.ruleset, rule_parts, schemas()):
-        measured.append(one)
+    for proof in coverage(inspection.ruleset, rule_parts, schemas()):
+        measured.append(proof)
         if time.monotonic() >= until:
             break
-    unproved = [one.part for one in measured if not one.by]
+    unproved = [proof.part for proof in measured if not proof.by]
     return Coverage(
         measured=len(measured),
         proved=len(measured) - len(unproved),
         left=len(rule_parts) - len(measured),
-        open=tuple(Unproved(one.name, one.span.file, one.span.line) for one in unproved[:MOST]),
+        open=tuple(
+            Unproved(proof.name, proof.span.file, proof.span.line) for proof in unproved[:MOST]
+        ),
     )
 
 
-def report(files: Mapping[str, str], *, tests: bool = True, seen: Seen | None = None) -> Report:
+def report(files: Mapping[str, str], *, tests: bool = True, caches: Seen | None = None) -> Report:
     """Check rule files with their CSV files, and run their tests last if `tests` is set.
 
-    `seen` caches make an unchanged part cost nothing.
+    `caches` caches make an unchanged part cost nothing.
     """
-    inspection = inspect(files, seen) if tests else inspect_without_tests(files, seen)
+    inspection = inspect(files, caches) if tests else inspect_without_tests(files, caches)
     problems = sorted(inspection.problems, key=lambda problem: problem.severity != "error")
     results = inspection.tests.results if inspection.tests else ()
     first = sorted(results, key=lambda result: result.passed)[:MOST]
@@ -496,7 +518,10 @@ def report(files: Mapping[str, str], *, tests: bool = True, seen: Seen | None = 
         findings=tuple(finding_of(problem, files) for problem in problems[:MOST]),
         ran=len(results) if inspection.tests else None,
         failed=len(inspection.tests.failed) if inspection.tests else 0,
-        tests=tuple(Ran(one.title, one.passed, one.message, _place(one.span)) for one in first),
+        tests=tuple(
+            Ran(result.title, result.passed, result.message, _place(result.span))
+            for result in first
+        ),
     )
 
 

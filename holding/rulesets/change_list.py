@@ -202,14 +202,14 @@ def load_numbers(session: Session, company_id: int) -> Numbers:
 
 def changed_meanings(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Meaning, ...]:
     """Return what the rules change in meaning; layout, order and comments do not count."""
-    return _meaning(*(tuple(sorted(rule_sources(one).items())) for one in (before, after)))
+    return _meaning(*(tuple(sorted(rule_sources(files).items())) for files in (before, after)))
 
 
 @lru_cache(maxsize=8)
 def _meaning(
     before: tuple[tuple[str, str], ...], after: tuple[tuple[str, str], ...]
 ) -> tuple[Meaning, ...]:
-    return describe_changes(*(parse(dict(one))[0] for one in (before, after)))
+    return describe_changes(*(parse(dict(file_items))[0] for file_items in (before, after)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +231,7 @@ def list_kept_entries(
     """Return stored entries of rows that differ between the files, unless the new files agree with
     them.
     """
-    changed = _changed(*(tuple(sorted(one.items())) for one in (before, after)))[:MOST]
+    changed = _changed(*(tuple(sorted(files.items())) for files in (before, after)))[:MOST]
     if not changed:
         return ()
     stored_entries = session.execute(
@@ -239,20 +239,26 @@ def list_kept_entries(
         .join(MappingEntry, MappingEntry.table_id == MappingTable.id)
         .where(
             MappingTable.company_id == company_id,
-            MappingTable.name.in_({one.table for one in changed}),
-            MappingEntry.key.in_({one.key for one in changed}),
+            MappingTable.name.in_({changed_row.table for changed_row in changed}),
+            MappingEntry.key.in_({changed_row.key for changed_row in changed}),
             MappingEntry.to_revision.is_(None),
         )
         .order_by(MappingTable.name, MappingEntry.key, MappingEntry.valid_from)
     )
-    rows = {(one.table, one.key): one for one in changed}
-    kept: dict[tuple[str, str], Kept] = {}
+    rows = {(changed_row.table, changed_row.key): changed_row for changed_row in changed}
+    kept_entries: dict[tuple[str, str], Kept] = {}
     for table, entry in stored_entries:
         row = rows.get((table, entry.key))
-        if row is not None and (table, row.same) not in kept:  # of several days the first counts
+        if (
+            row is not None and (table, row.same) not in kept_entries
+        ):  # of several days the first counts
             stored = entry_text(entry.value, entry.num, entry.den)
-            kept[table, row.same] = Kept(table, entry.key, stored, row.text)
-    return tuple(one for one in kept.values() if one.stored != one.declared)
+            kept_entries[table, row.same] = Kept(table, entry.key, stored, row.text)
+    return tuple(
+        kept_entry
+        for kept_entry in kept_entries.values()
+        if kept_entry.stored != kept_entry.declared
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,10 +276,12 @@ def _changed(before: Files, after: Files) -> tuple[_Row, ...]:
     """Return the rows that differ, in all spellings, with the new files' values."""
     if before == after:
         return ()
-    (old, _), (new, tables) = (_rows(dict(one)) for one in (before, after))
+    (old, _), (new, tables) = (_rows(dict(file_items)) for file_items in (before, after))
     says = {(row.table, row.same): row.text for row in new}
-    said = {(row.table, row.same): row.text for row in old}
-    differs = {at for at in {*says, *said} if says.get(at) != said.get(at) and at[0] in tables}
+    old_texts = {(row.table, row.same): row.text for row in old}
+    differs = {
+        at for at in {*says, *old_texts} if says.get(at) != old_texts.get(at) and at[0] in tables
+    }
     return tuple(
         _Row(row.table, row.key, says.get((row.table, row.same), ""), row.same)
         for row in (*old, *new)

@@ -84,12 +84,12 @@ class _Looker:
     child: Child
     drafts: deque[str] = field(default_factory=lambda: deque(maxlen=DRAFTS))
 
-    def told(self, whose: str) -> None:
+    def told(self, draft_key: str) -> None:
         """Record that the process was used for a draft."""
-        if whose in self.drafts:
-            self.drafts.remove(whose)
-        if whose:
-            self.drafts.append(whose)
+        if draft_key in self.drafts:
+            self.drafts.remove(draft_key)
+        if draft_key:
+            self.drafts.append(draft_key)
 
 
 class RuleChecks:
@@ -106,20 +106,20 @@ class RuleChecks:
         self.end = weakref.finalize(self, _end, self._idle)
 
     def report(
-        self, files: Mapping[str, str], *, tests: bool = True, whose: str = ""
+        self, files: Mapping[str, str], *, tests: bool = True, draft_key: str = ""
     ) -> Report | Refusal:
         """Check rule files; refuse if the check was stopped or no process is free.
 
-        `whose` is the edited draft, whose next check costs only what changed.
+        `draft_key` is the edited draft, whose next check costs only what changed.
         """
         key = (fingerprint(files), tests)
         with self._lock:
             if key in self._told:
                 return self._told[key]
-        told = self._asked(Question(dict(files), tests, whose=whose))
-        if isinstance(told, Refusal):
-            return told
-        return self._kept(self._told, key, _REPORT.decode(told))
+        reply = self._asked(Question(dict(files), tests, whose=draft_key))
+        if isinstance(reply, Refusal):
+            return reply
+        return self._kept(self._told, key, _REPORT.decode(reply))
 
     def coverage(self, files: Mapping[str, str]) -> Coverage | Refusal:
         """Measure how much of these rules the tests prove, for part of a check's time.
@@ -132,11 +132,11 @@ class RuleChecks:
         if before and not before.left:
             return before
         done = before.measured if before else 0
-        asked = Question(dict(files), proves=self._seconds * PROVING, proved=done)
-        told = self._asked(asked)
-        if isinstance(told, Refusal):
-            return before or told
-        more = _COVERAGE.decode(told)
+        question = Question(dict(files), proves=self._seconds * PROVING, proved=done)
+        reply = self._asked(question)
+        if isinstance(reply, Refusal):
+            return before or reply
+        more = _COVERAGE.decode(reply)
         return self._kept(self._proved, key, before.plus(more) if before else more)
 
     def _kept(self, among: OrderedDict[Key, Answer], key: Key, answer: Answer) -> Answer:
@@ -148,11 +148,11 @@ class RuleChecks:
         return answer
 
     def suggested(
-        self, files: Mapping[str, str], before: str, *, whose: str = ""
+        self, files: Mapping[str, str], before: str, *, draft_key: str = ""
     ) -> tuple[Suggested, ...] | Refusal:
         """Return completions for the text before the cursor in one of these files."""
-        told = self._asked(Question(dict(files), before=before, whose=whose))
-        return told if isinstance(told, Refusal) else _SUGGESTED.decode(told)
+        reply = self._asked(Question(dict(files), before=before, whose=draft_key))
+        return reply if isinstance(reply, Refusal) else _SUGGESTED.decode(reply)
 
     def _asked(self, question: Question) -> bytes | Refusal:
         if not self._inside.acquire(blocking=False):
@@ -176,23 +176,23 @@ class RuleChecks:
     def _answered(self, question: Question) -> bytes | Refusal:
         with self._lock:
             looker = self._looker(question.whose)
-        said = msgspec.json.encode(question)
-        told = looker.child.ask(said, self._seconds + SPARE_SECONDS)
-        if told is Ended.MEMORY and looker.drafts:  # maybe what it remembered was too much
+        request = msgspec.json.encode(question)
+        reply = looker.child.ask(request, self._seconds + SPARE_SECONDS)
+        if reply is Ended.MEMORY and looker.drafts:  # maybe what it remembered was too much
             looker = self._started()
-            told = looker.child.ask(said, self._seconds + SPARE_SECONDS)
-        if isinstance(told, Ended):
-            return self._stopped(told)
+            reply = looker.child.ask(request, self._seconds + SPARE_SECONDS)
+        if isinstance(reply, Ended):
+            return self._stopped(reply)
         looker.told(question.whose)
         with self._lock:
             self._idle.append(looker)
-        return told
+        return reply
 
-    def _looker(self, whose: str) -> _Looker:
+    def _looker(self, draft_key: str) -> _Looker:
         """Return the process that caches this draft, otherwise the least recently used one."""
         if not self._idle:
             return self._started()
-        knows = next((one for one in self._idle if whose in one.drafts), self._idle[0])
+        knows = next((looker for looker in self._idle if draft_key in looker.drafts), self._idle[0])
         self._idle.remove(knows)
         return knows
 
@@ -231,24 +231,24 @@ class Looks:
 
     def answer(self, question: bytes) -> bytes:
         """Process one encoded request and return the encoded answer."""
-        asked = msgspec.json.decode(question, type=Question)
-        if asked.proves:
+        request = msgspec.json.decode(question, type=Question)
+        if request.proves:
             return msgspec.json.encode(
-                measure_coverage(asked.files, asked.proves, after=asked.proved)
+                measure_coverage(request.files, request.proves, after=request.proved)
             )
-        seen = self._of(asked.whose) if asked.whose else None
-        if asked.before is None:
-            return msgspec.json.encode(report(asked.files, tests=asked.tests, seen=seen))
-        reader = seen.reader if seen else None
-        return msgspec.json.encode(suggest_names(asked.files, asked.before, schemas(), reader))
+        caches = self._of(request.whose) if request.whose else None
+        if request.before is None:
+            return msgspec.json.encode(report(request.files, tests=request.tests, caches=caches))
+        reader = caches.reader if caches else None
+        return msgspec.json.encode(suggest_names(request.files, request.before, schemas(), reader))
 
-    def _of(self, whose: str) -> Seen:
+    def _of(self, draft_key: str) -> Seen:
         """Return the caches of a draft, and drop the least recently used draft's."""
-        self._seen.setdefault(whose, Seen())
-        self._seen.move_to_end(whose)
+        self._seen.setdefault(draft_key, Seen())
+        self._seen.move_to_end(draft_key)
         if len(self._seen) > DRAFTS:
             self._seen.popitem(last=False)
-        return self._seen[whose]
+        return self._seen[draft_key]
 
 
 def listen(cpu_seconds: float) -> None:

@@ -136,11 +136,11 @@ def load_draft(session: Session, actor: Actor, path: str) -> Draft | None:
 
 def drafts_of_person(session: Session, actor: Actor, *, locked: bool = False) -> dict[str, Draft]:
     """Return all drafts of the user by path; `locked` keeps others from writing them."""
-    mine = select(RuleDraft).where(
+    query = select(RuleDraft).where(
         RuleDraft.company_id == actor.company_id, RuleDraft.person_id == actor.person_id
     )
-    mine = mine.with_for_update().execution_options(populate_existing=True) if locked else mine
-    rows = session.scalars(mine.order_by(RuleDraft.path))
+    query = query.with_for_update().execution_options(populate_existing=True) if locked else query
+    rows = session.scalars(query.order_by(RuleDraft.path))
     return {row.path: Draft(row.body, row.base_id, row.saved_at) for row in rows}
 
 
@@ -152,24 +152,24 @@ def save_draft(
     base_id: int | None,
     now: datetime,
     *,
-    seen: str | None = None,
+    shown_mark: str | None = None,
 ) -> Refusal | None:
     """Save a draft; an existing one keeps the version it was started from.
 
-    `seen` is the mark of the text the window started with, blank without a draft. A newer text of
-    another window is not overwritten.
+    `shown_mark` is the mark of the text the window started with, blank without a draft. A newer
+    text of another window is not overwritten.
     """
     refusal = may(actor, "rules.draft") or too_large(text)
     if refusal:
         return refusal
-    if refusal := find_other_text(session, actor, path, text, seen):
+    if refusal := find_other_text(session, actor, path, text, shown_mark):
         return refusal
     key = (actor.company_id, actor.person_id, path)
     row = session.get(RuleDraft, key)
     if row is None and _made(session, actor, path, text, base_id, now):
         return None
     if row is None:  # another window made it a moment ago
-        if refusal := find_other_text(session, actor, path, text, seen):
+        if refusal := find_other_text(session, actor, path, text, shown_mark):
             return refusal
         row = session.get_one(RuleDraft, key)
     row.body, row.saved_at = text, now
@@ -208,22 +208,22 @@ def restart_draft(
 
 
 def find_other_text(
-    session: Session, actor: Actor, path: str, text: str, seen: str | None
+    session: Session, actor: Actor, path: str, text: str, shown_mark: str | None
 ) -> Elsewhere | None:
     """Lock the draft and return the text another window saved since, or None if both agree."""
     key = (actor.company_id, actor.person_id, path)
     row = session.get(RuleDraft, key, with_for_update=True, populate_existing=True)
-    there = row.body if row is not None else None
-    if seen is None or there == text or seen == mark_of(there):
+    stored_text = row.body if row is not None else None
+    if shown_mark is None or stored_text == text or shown_mark == mark_of(stored_text):
         return None
     return Elsewhere(
         code="draft.elsewhere",
         message="You changed this draft in another window; the text of this one is not saved.",
         hint="Compare both texts, and keep one of them."
-        if there is not None
+        if stored_text is not None
         else "It was submitted or discarded there. Save this text as a new draft, if you want it.",
-        text=there or "",
-        mark=mark_of(there),
+        text=stored_text or "",
+        mark=mark_of(stored_text),
     )
 
 
@@ -270,8 +270,8 @@ class OwnChange:
         """
         texts = {path: draft.text for path, draft in self.drafts.items()} | dict(now or {})
         over = {path: text for path, text in texts.items() if text.strip()}
-        kept = {path: text for path, text in self.in_force.items() if path not in texts}
-        return kept | over
+        unchanged = {path: text for path, text in self.in_force.items() if path not in texts}
+        return unchanged | over
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -284,7 +284,7 @@ class OwnChange:
     @property
     def overtaken(self) -> bool:
         """Whether a draft was started from rules that are no longer current."""
-        return any(one.base_id != self.version.version_id for one in self.drafts.values())
+        return any(draft.base_id != self.version.version_id for draft in self.drafts.values())
 
 
 def own_change(session: Session, actor: Actor) -> OwnChange | None:
@@ -302,29 +302,29 @@ def submit_change(
     company_id: int,
     actor: Actor,
     change: OwnChange,
-    given: Mapping[str, str],
+    own_texts: Mapping[str, str],
     title: str,
     now: datetime,
     checked: Report,
 ) -> int | Refusal:
-    """Submit the checked change with the window's own texts (`given`), delete its drafts, and
+    """Submit the checked change with the window's own texts (`own_texts`), delete its drafts, and
     return its number.
 
     If another window changed other files meanwhile, nothing is submitted.
     """
     written = drafts_of_person(session, actor, locked=True)
     then, since = (
-        {path: one.text for path, one in of.items() if path not in given}
+        {path: draft.text for path, draft in of.items() if path not in own_texts}
         for of in (change.drafts, written)
     )
     if then != since:
         return _MOVED
-    files, base = change.files(given), change.version.version_id
+    files, base = change.files(own_texts), change.version.version_id
     # With its base: if other rules came into force meanwhile, publishing this change would undo
     # them.
     answer = publication.push_change(session, company_id, actor, files, title, now, checked, base)
     if not isinstance(answer, Refusal):
-        delete_drafts(session, actor, {*written, *given})
+        delete_drafts(session, actor, {*written, *own_texts})
     return answer
 
 
@@ -346,12 +346,12 @@ def restart_drafts(session: Session, actor: Actor, now: datetime) -> BegunAgain 
     for path, draft in drafts_of_person(session, actor, locked=True).items():
         if draft.base_id == version.version_id:
             continue
-        theirs = change.in_force.get(path)
+        current_text = change.in_force.get(path)
         began = publication.files_of(session, draft.base_id) if draft.base_id else change.in_force
-        merge_result = merge_texts(began.get(path, ""), draft.text, theirs or "")
+        merge_result = merge_texts(began.get(path, ""), draft.text, current_text or "")
         if refusal := too_large(merge_result.text):
             return refusal
-        if merge_result.text == (theirs or "") and (path in change.in_force or path in began):
+        if merge_result.text == (current_text or "") and (path in change.in_force or path in began):
             delete_drafts(session, actor, [path])
             continue
         restart_draft(session, actor, path, merge_result.text, version.version_id, now)
@@ -413,21 +413,21 @@ def add_comment(
 
 
 def _change(session: Session, no: int, actor: Actor) -> Change | Refusal:
-    mine = select(Change).where(Change.company_id == actor.company_id, Change.no == no)
-    found = session.scalar(mine)
-    return found or unknown_change(no)
+    query = select(Change).where(Change.company_id == actor.company_id, Change.no == no)
+    change = session.scalar(query)
+    return change or unknown_change(no)
 
 
 def _keep(
     session: Session, change: Change, actor: Actor, body: str, now: datetime, *, returns: bool
 ) -> None:
-    said = body.strip()[:LONGEST_COMMENT]
+    comment = body.strip()[:LONGEST_COMMENT]
     session.add(
         ChangeComment(
             company_id=change.company_id,
             change_id=change.id,
             person_id=actor.person_id,
-            body=said,
+            body=comment,
             returns=returns,
             at=now,
         )
@@ -441,9 +441,9 @@ def _keep(
         actor=actor,
         act="rules.returned" if returns else "rules.commented",
         body={
-            "say": f"{actor.name} {did} change {change.no}: {said}",
+            "say": f"{actor.name} {did} change {change.no}: {comment}",
             "change": change.no,
-            "comment": said,
+            "comment": comment,
         },
     )
 

@@ -79,9 +79,9 @@ def add_connection(
     """
     if refusal := permitted(actor, "connection.admin", company_id):
         return refusal
-    known = registry.sources() if side == "source" else registry.targets()
-    if connector not in known:
-        return _unknown(side, connector, known)
+    connectors = registry.sources() if side == "source" else registry.targets()
+    if connector not in connectors:
+        return _unknown(side, connector, connectors)
     if refusal := name_fault(name):
         return refusal
     if _named(session, company_id, name):
@@ -102,23 +102,23 @@ def add_connection(
     if side == "target":
         wait_for_test(session, row, now)
     added = f"Source {name} was added."
-    told = f"Accounting system {name} was added." if side == "target" else added
-    log_connection_event(session, row, actor, now, "connection.added", told)
+    sentence = f"Accounting system {name} was added." if side == "target" else added
+    log_connection_event(session, row, actor, now, "connection.added", sentence)
     if side == "target" and ask_rates:
         confirmed_rates.ask(session, actor, row.id, now)
     return row.id
 
 
-def _unknown(side: ConnectionSide, connector: str, known: Iterable[str]) -> Refusal:
+def _unknown(side: ConnectionSide, connector: str, connectors: Iterable[str]) -> Refusal:
     """Return the refusal of an unknown or unsupported connector."""
-    code, others = "connection.connector", f"Known: {', '.join(known)}."
-    wanted = "accounting system" if side == "target" else "source"
-    told = registry.not_offered(connector) if side == "target" else None
-    if told is None:
-        return Refusal(code, f"Clearpost has no {wanted} named “{connector}”.", others, 422)
-    offered = ", ".join(told.instead)
-    words = f"You cannot connect {told.title}, because {told.why}."
-    return Refusal(code, words, f"Offered for {told.system}: {offered}.", 422)
+    code, others = "connection.connector", f"Known: {', '.join(connectors)}."
+    kind_label = "accounting system" if side == "target" else "source"
+    unsupported = registry.not_offered(connector) if side == "target" else None
+    if unsupported is None:
+        return Refusal(code, f"Clearpost has no {kind_label} named “{connector}”.", others, 422)
+    offered = ", ".join(unsupported.instead)
+    words = f"You cannot connect {unsupported.title}, because {unsupported.why}."
+    return Refusal(code, words, f"Offered for {unsupported.system}: {offered}.", 422)
 
 
 def _named(session: Session, company_id: int, name: str) -> Connection | None:
@@ -173,10 +173,12 @@ def change_settings(
     connection.settings = after
     connection.lock += 1
     words = "; ".join(_words(name, before, connection.settings) for name in changed)
-    said = f"{connection.name} was changed: {words}."
+    sentence = f"{connection.name} was changed: {words}."
     if elsewhere and _is_shown(connection) and ask_key_again(session, connection, now):
-        said += " Its key was given for another host, so it is not used until it is given again."
-    log_connection_event(session, connection, actor, now, "connection.changed", said)
+        sentence += (
+            " Its key was given for another host, so it is not used until it is given again."
+        )
+    log_connection_event(session, connection, actor, now, "connection.changed", sentence)
     if connection.side == "source":
         replan(session, connection_id, now)
     else:
@@ -233,13 +235,15 @@ def _in_flight(session: Session, connection: Connection) -> Refusal | None:
     count = session.scalar(query) or 0
     if not count:
         return None
-    told = plural(count, "document is on its way", "documents are on their way")
+    count_text = plural(count, "document is on its way", "documents are on their way")
     hint = f"Pause {connection.name} and wait until each has its end."
-    return Refusal("connection.in_flight", f"{told} to {connection.name}.", hint)
+    return Refusal("connection.in_flight", f"{count_text} to {connection.name}.", hint)
 
 
 def _words(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    new, old = (f"“{each[name]}”" if name in each else "not set" for each in (after, before))
+    new, old = (
+        f"“{settings[name]}”" if name in settings else "not set" for settings in (after, before)
+    )
     return f"{name} is {new}, was {old}"
 
 
@@ -324,16 +328,23 @@ def _ask_again(
     _judge_again(session, actor, connection, ", ".join(moved), now, reason)
 
 
-def refuse_values(side: ConnectionSide, connector: str, given: Mapping[str, Any]) -> Refusal | None:
+def refuse_values(
+    side: ConnectionSide, connector: str, values: Mapping[str, Any]
+) -> Refusal | None:
     """Refuse values that the connector's settings do not allow; a blank value removes a setting."""
     form = registry.form_of(side, connector)
-    known = {one.name: one for one in form.settings} if form else {}
-    for name, value in given.items():
-        if name not in known:
+    settings_by_name = {setting.name: setting for setting in form.settings} if form else {}
+    for name, value in values.items():
+        if name not in settings_by_name:
             words = f"{connector} has no setting {name}."
-            hint = f"It has: {', '.join(f'`{one}`' for one in known) or 'none'}."
+            hint = (
+                "It has:"
+                f" {', '.join(f'`{setting_name}`' for setting_name in settings_by_name) or 'none'}."
+            )
             return Refusal("connection.setting", words, hint, 422)
-        words = schema.setting_fault(known[name], str(value)) if str(value).strip() else ""
+        words = (
+            schema.setting_fault(settings_by_name[name], str(value)) if str(value).strip() else ""
+        )
         if words:
             return Refusal("connection.setting", words, f"The setting is {name}.", 422)
     return None
@@ -365,14 +376,19 @@ class CompanySettings:
 def load_settings(session: Session, company_id: int) -> CompanySettings:
     """Return the company's current settings."""
     company = session.get_one(Company, company_id)
-    own = company.settings.get(retries.ANSWER_HOURS, {})
+    own_hours = company.settings.get(retries.ANSWER_HOURS, {})
     name = company.settings.get(FALLBACK_TEAM)
     return CompanySettings(
         registration=company.registration,
         fallback=str(name) if name else None,
         teams=tuple((team.name, team.shown) for team in _teams(session, company_id)),
         due=tuple(
-            DueHours(one, own.get(one, retries.USUAL_HOURS), one in own) for one in ERROR_CLASSES
+            DueHours(
+                error_class,
+                own_hours.get(error_class, retries.USUAL_HOURS),
+                error_class in own_hours,
+            )
+            for error_class in ERROR_CLASSES
         ),
     )
 
@@ -386,17 +402,17 @@ def rename_company(
     session: Session, actor: Actor, name: str, reason: str, now: datetime
 ) -> Refusal | None:
     """Rename the company; its code, which URLs contain, stays."""
-    wanted, why = " ".join(name.split()), " ".join(reason.split())
+    new_name, why = " ".join(name.split()), " ".join(reason.split())
     if refusal := may(actor, ACT) or _unreasoned(why):
         return refusal
-    if not wanted or len(wanted) > LONGEST_NAME:
+    if not new_name or len(new_name) > LONGEST_NAME:
         words = f"Enter a name of 1 to {LONGEST_NAME} characters."
         return Refusal("company.name", words, "", 422)
     company = lock_company(session, actor.company_id or 0)
-    before, company.name = company.name, wanted
-    if before == wanted:
-        return Refusal("company.same", f"The company is called {wanted} already.", "", 422)
-    say = f"{actor.name} changed the name of the company from {before} to {wanted}: {why}"
+    before, company.name = company.name, new_name
+    if before == new_name:
+        return Refusal("company.same", f"The company is called {new_name} already.", "", 422)
+    say = f"{actor.name} changed the name of the company from {before} to {new_name}: {why}"
     _tell(session, actor, "company.renamed", say, why, now)
     return None
 

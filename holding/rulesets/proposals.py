@@ -86,18 +86,21 @@ def proposals(
     `look` checks a draft.
     """
     since = now - timedelta(days=DAYS)
-    found = [
+    repetitions = [
         *_corrections(session, company_id, since),
         *_releases(session, company_id, since),
         *_spellings(session, company_id, since),
     ]
-    often = sorted((one for one in found if one.times >= AT_LEAST), key=lambda one: -one.times)
+    often = sorted(
+        (repetition for repetition in repetitions if repetition.times >= AT_LEAST),
+        key=lambda repetition: -repetition.times,
+    )
     company = session.get_one(Company, company_id)
-    known = company.ruleset_version_id
-    files = files_of(session, known) if often and known is not None else {}
+    version_id = company.ruleset_version_id
+    files = files_of(session, version_id) if often and version_id is not None else {}
     ruleset, _ = parse(rule_sources(files))
     zone = ZoneInfo(company.zone)
-    return tuple(_proposed(one, ruleset, files, zone, look) for one in often)
+    return tuple(_proposed(repetition, ruleset, files, zone, look) for repetition in often)
 
 
 def _proposed(
@@ -135,21 +138,23 @@ def _wrong(looked: Report | Refusal) -> str:
         return f"The draft was not checked: {looked.message}"
     if looked.refusal() is None:
         return ""
-    told = [one.message for one in looked.findings if one.is_error]
-    told += [f"{one.title}: {one.message}" for one in looked.tests if not one.passed]
-    return f"The draft goes against the rules in force: {told[0]}"
+    fault_texts = [finding.message for finding in looked.findings if finding.is_error]
+    fault_texts += [
+        f"{result.title}: {result.message}" for result in looked.tests if not result.passed
+    ]
+    return f"The draft goes against the rules in force: {fault_texts[0]}"
 
 
 def _draft(
     done: _Done, ruleset: Ruleset, files: Mapping[str, str], note: str
 ) -> dict[str, str] | None:
-    kind, _, rest = done.key.partition(":")
+    kind, _, subject = done.key.partition(":")
     if kind == "release":
-        return soften_check(ruleset, files, rest, note)
+        return soften_check(ruleset, files, subject, note)
     if kind == "spelling":
-        found = _loosest(done.pairs)
-        return loosen_match(ruleset, files, rest, found, note) if found else None
-    record, _, path = rest.partition(":")
+        options = _loosest(done.pairs)
+        return loosen_match(ruleset, files, subject, options, note) if options else None
+    record, _, path = subject.partition(":")
     pairs = dict(done.pairs)
     befores = Counter(before for before, _ in pairs)
     certain = {before: after for before, after in pairs if before and befores[before] == 1}
@@ -185,8 +190,13 @@ def _corrections(session: Session, company_id: int, since: datetime) -> list[_Do
             pairs[field][change.before or "", change.after or ""] += 1
             last[field] = row.at
     return [
-        _Done(f"correction:{kind}:{path}", f"{path} of {kind} corrected", found, last[kind, path])
-        for (kind, path), found in pairs.items()
+        _Done(
+            f"correction:{kind}:{path}",
+            f"{path} of {kind} corrected",
+            pair_counts,
+            last[kind, path],
+        )
+        for (kind, path), pair_counts in pairs.items()
     ]
 
 
@@ -216,16 +226,16 @@ def _spellings(session: Session, company_id: int, since: datetime) -> list[_Done
         .where(MappingEntry.to_revision.is_(None), MappingEntry.value.is_not(None))
         .order_by(MappingEntry.from_revision, MappingEntry.id)
     )
-    known: dict[tuple[str, str, str | None], str] = {}
+    first_keys: dict[tuple[str, str, str | None], str] = {}
     pairs: defaultdict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
     last: dict[str, datetime] = {}
     for row in rows:
         bare = row.name, fold_key(row.key, ("any_case", "any_punctuation")), row.value
-        first = known.setdefault(bare, row.key)
+        first = first_keys.setdefault(bare, row.key)
         if first != row.key and row.reason != PUBLISHED and row.at >= since:
             pairs[row.name][row.key, first] += 1
             last[row.name] = row.at
     return [
-        _Done(f"spelling:{name}", f"another spelling added to {name}", found, last[name])
-        for name, found in pairs.items()
+        _Done(f"spelling:{name}", f"another spelling added to {name}", pair_counts, last[name])
+        for name, pair_counts in pairs.items()
     ]

@@ -172,16 +172,16 @@ def publish_change(
 
 def files_of(session: Session, ruleset_version_id: int) -> dict[str, str]:
     """Return all files of a published version, cached in the session because they never change."""
-    known: dict[int, dict[str, str]] = session.info.setdefault(_FILES, {})
-    if ruleset_version_id not in known:
+    files_by_version: dict[int, dict[str, str]] = session.info.setdefault(_FILES, {})
+    if ruleset_version_id not in files_by_version:
         rows = session.execute(
             select(RuleFile.path, RuleFile.body)
             .where(RuleFile.ruleset_version_id == ruleset_version_id)
             .order_by(RuleFile.path),
             execution_options=KEPT,
         )
-        known[ruleset_version_id] = {row.path: row.body for row in rows}
-    return {**known[ruleset_version_id]}
+        files_by_version[ruleset_version_id] = {row.path: row.body for row in rows}
+    return {**files_by_version[ruleset_version_id]}
 
 
 def lock_publishable(session: Session, change_no: int, actor: Actor) -> Change | Refusal:
@@ -280,25 +280,26 @@ def draft_hours(
     version = session.get_one(Company, company_id).ruleset_version_id
     files = files_of(session, version) if version is not None else {}
     ruleset, _ = parse(rule_sources(files))
-    wanted = {}
+    new_hours = {}
     for route, at in daily_routes(ruleset).items():
         word, _, doc_type = route.partition(".")
         if word in (target, connector) and hours.get(doc_type, at) != at:
-            wanted[route] = hours[doc_type]
-    if not wanted:
+            new_hours[route] = hours[doc_type]
+    if not new_hours:
         return SAME
-    changed = change_hours(ruleset, files, wanted)
+    changed = change_hours(ruleset, files, new_hours)
     digest = hash_files(changed)
     if (
-        known := session.scalar(_open(company_id, version).where(Change.hash == digest))
+        waiting_change := session.scalar(_open(company_id, version).where(Change.hash == digest))
     ) is not None:
         return Refusal(
             "hours.waiting",
-            f"You cannot submit these hours again, because change {known.no} has them already.",
-            f"Publish change {known.no}.",
+            f"You cannot submit these hours again, because change {waiting_change.no} has them"
+            " already.",
+            f"Publish change {waiting_change.no}.",
         )
-    told = (f"{_plain(route)} at {at:%H:%M}" for route, at in sorted(wanted.items()))
-    return Draft(f"{_prefix(target)}{', '.join(told)}", changed)
+    route_texts = (f"{_plain(route)} at {at:%H:%M}" for route, at in sorted(new_hours.items()))
+    return Draft(f"{_prefix(target)}{', '.join(route_texts)}", changed)
 
 
 def _open(company_id: int, version: int | None) -> Select[Change]:
@@ -320,15 +321,15 @@ def waiting_hours(session: Session, company_id: int, target: str) -> tuple[Waiti
     version = session.get_one(Company, company_id).ruleset_version_id
     of_target = Change.title.startswith(_prefix(target), autoescape=True)
     changes = session.scalars(_open(company_id, version).where(of_target).order_by(Change.no)).all()
-    names = names_of(session, [one.author_id for one in changes])
+    names = names_of(session, [change.author_id for change in changes])
     return tuple(
         WaitingChange(
-            one.no,
-            one.title,
-            names.get(one.author_id or 0, ""),
-            who_may(session, company_id, "rules.publish", but={one.author_id or 0}),
+            change.no,
+            change.title,
+            names.get(change.author_id or 0, ""),
+            who_may(session, company_id, "rules.publish", but={change.author_id or 0}),
         )
-        for one in changes
+        for change in changes
     )
 
 
@@ -381,7 +382,7 @@ def load_change(session: Session, company_id: int, no: int) -> ReadChange | None
     files = session.scalars(
         select(ChangeFile).where(ChangeFile.change_id == row.id).order_by(ChangeFile.path)
     ).all()
-    writer_ids = (row.author_id, *(one.person_id for one in files))
+    writer_ids = (row.author_id, *(file.person_id for file in files))
     authors = {person for person in writer_ids if person is not None}
     names = names_of(session, [row.author_id, row.starts_by_id])
     return ReadChange(
@@ -395,7 +396,7 @@ def load_change(session: Session, company_id: int, no: int) -> ReadChange | None
         publishers=who_may(session, company_id, "rules.publish", but=authors),
         current=session.get_one(Company, company_id).ruleset_version_id == row.base_id,
         base_id=row.base_id,
-        files={one.path: one.body for one in files if one.body is not None},
+        files={file.path: file.body for file in files if file.body is not None},
         change_id=row.id,
         starts_at=row.starts_at,
         starter=names.get(row.starts_by_id or 0, ""),

@@ -74,7 +74,7 @@ def record_backtest(
     refusal = refuse_recording(actor)
     if refusal:
         return refusal
-    kept = Backtest(
+    backtest = Backtest(
         company_id=company_id,
         person_id=actor.person_id,
         at=now,
@@ -85,10 +85,10 @@ def record_backtest(
         bad=counted.bad,
         rules={name: list(pair) for name, pair in counted.rules.items()},
     )
-    session.add(kept)
+    session.add(backtest)
     session.flush()
-    old_no = session.scalar(select(_OLD_NO).select_from(Backtest).where(Backtest.id == kept.id))
-    of = f"rules {counted.hash[:12]} against {_named(kept, old_no)}"
+    old_no = session.scalar(select(_OLD_NO).select_from(Backtest).where(Backtest.id == backtest.id))
+    of = f"rules {counted.hash[:12]} against {_named(backtest, old_no)}"
     record_event(
         session,
         company_id=company_id,
@@ -96,25 +96,25 @@ def record_backtest(
         actor=actor,
         act="rules.backtested",
         body={
-            "say": f"{actor.name} recorded a backtest of {of}: {_counts(kept)}.",
-            "backtest": kept.id,
-            "hash": kept.hash,
-            "old_hash": kept.old_hash,
+            "say": f"{actor.name} recorded a backtest of {of}: {_counts(backtest)}.",
+            "backtest": backtest.id,
+            "hash": backtest.hash,
+            "old_hash": backtest.old_hash,
         },
     )
     return None
 
 
-def _named(kept: Backtest, old_no: int | None) -> str:
+def _named(backtest: Backtest, old_no: int | None) -> str:
     """Return the compared version's number, otherwise its hash."""
-    unnumbered = f"rules {kept.old_hash[:12]}, which were never published"
+    unnumbered = f"rules {backtest.old_hash[:12]}, which were never published"
     return f"rule version {old_no}" if old_no else unnumbered
 
 
-def _counts(kept: Backtest) -> str:
-    differ = plural(kept.differ, "differs", "differ")
-    bad = f", {plural(kept.bad, 'line')} could not be used" if kept.bad else ""
-    return f"{plural(kept.records, 'record')}, {differ}{bad}"
+def _counts(backtest: Backtest) -> str:
+    differ = plural(backtest.differ, "differs", "differ")
+    bad = f", {plural(backtest.bad, 'line')} could not be used" if backtest.bad else ""
+    return f"{plural(backtest.records, 'record')}, {differ}{bad}"
 
 
 def last_backtest(session: Session, company_id: int, in_force: str) -> LastBacktest | None:
@@ -126,12 +126,12 @@ def last_backtest(session: Session, company_id: int, in_force: str) -> LastBackt
     row = row or session.execute(newest).first()
     if row is None:
         return None
-    kept, by, old_no = row
-    is_current = kept.hash == in_force
-    of = "these rules" if is_current else f"rules {kept.hash[:12]}, which are not in force,"
-    said = f"of {of} against {_named(kept, old_no)}: {_counts(kept)}"
-    fired = kept.rules.items() if is_current else ()
-    return LastBacktest(kept.at, by, said, {name: _fired(*pair) for name, pair in fired})
+    backtest, by, old_no = row
+    is_current = backtest.hash == in_force
+    of = "these rules" if is_current else f"rules {backtest.hash[:12]}, which are not in force,"
+    summary = f"of {of} against {_named(backtest, old_no)}: {_counts(backtest)}"
+    fired = backtest.rules.items() if is_current else ()
+    return LastBacktest(backtest.at, by, summary, {name: _fired(*pair) for name, pair in fired})
 
 
 def _fired(times: int, of: int) -> str:
@@ -150,21 +150,30 @@ class Decided:
 
 def deciding_backtest(session: Session, company_id: int, ruleset_hash: str) -> Decided | None:
     """Return the newest recorded backtest of exactly these rules, or None."""
-    found = session.execute(
+    result = session.execute(
         select(Backtest, _OLD_NO)
         .where(Backtest.company_id == company_id, Backtest.hash == ruleset_hash)
         .order_by(Backtest.id.desc())
         .limit(1)
     )
-    row = found.one_or_none()
+    row = result.one_or_none()
     return None if row is None else _decided(row.Backtest, row.old_no)
 
 
-def _decided(kept: Backtest, old_no: int | None) -> Decided:
-    said = {name: getattr(kept, name) for name in ("hash", "old_hash", "records", "differ", "bad")}
-    told = dumps({**said, "rules": kept.rules, "at": moment_text(kept.at), "by": kept.person_id})
-    against = f"against {_named(kept, old_no)}: {_counts(kept)}"
-    return Decided(kept.id, sha256_hex(told), kept.at, against)
+def _decided(backtest: Backtest, old_no: int | None) -> Decided:
+    columns = {
+        name: getattr(backtest, name) for name in ("hash", "old_hash", "records", "differ", "bad")
+    }
+    sealed_text = dumps(
+        {
+            **columns,
+            "rules": backtest.rules,
+            "at": moment_text(backtest.at),
+            "by": backtest.person_id,
+        }
+    )
+    against = f"against {_named(backtest, old_no)}: {_counts(backtest)}"
+    return Decided(backtest.id, sha256_hex(sealed_text), backtest.at, against)
 
 
 def backtest_of_version(session: Session, company_id: int, version_id: int) -> Decided | None:
@@ -220,29 +229,29 @@ class Published:
         return f"decided by the backtest {self.backtest.said} (hash {self.backtest.sha256[:12]})"
 
 
-def publish_version(session: Session, given: Entering, actor: Actor, now: datetime) -> Published:
+def publish_version(session: Session, entering: Entering, actor: Actor, now: datetime) -> Published:
     """Store a new current version with its teams and entries, and wake all unsent records.
 
     The revision is taken first, so that a running evaluation notices that its world is outdated.
     """
-    company_id, person_id = given.company_id, actor.person_id
+    company_id, person_id = entering.company_id, actor.person_id
     revision = next_revision(
         session,
         company_id,
         kind="rules",
-        what=given.what,
+        what=entering.what,
         person_id=person_id,
-        reason=given.reason,
+        reason=entering.reason,
         now=now,
     )
-    backtest = deciding_backtest(session, company_id, given.hash)
-    version = _store_version(session, given, backtest, actor=actor, revision=revision, now=now)
-    teams = _make_teams(session, company_id, given.ruleset)
+    backtest = deciding_backtest(session, company_id, entering.hash)
+    version = _store_version(session, entering, backtest, actor=actor, revision=revision, now=now)
+    teams = _make_teams(session, company_id, entering.ruleset)
     seeded = seed(
         session,
         company_id,
-        given.ruleset,
-        given.rows,
+        entering.ruleset,
+        entering.rows,
         revision=revision,
         person_id=person_id,
         now=now,
@@ -261,24 +270,24 @@ def publish_version(session: Session, given: Entering, actor: Actor, now: dateti
 
 def _store_version(
     session: Session,
-    given: Entering,
+    entering: Entering,
     backtest: Decided | None,
     *,
     actor: Actor,
     revision: int,
     now: datetime,
 ) -> RulesetVersion:
-    company = session.get_one(Company, given.company_id, populate_existing=True)
+    company = session.get_one(Company, entering.company_id, populate_existing=True)
     last = select(func.coalesce(func.max(RulesetVersion.no), 0)).where(
         RulesetVersion.company_id == company.id
     )
     version = RulesetVersion(
         company_id=company.id,
         no=session.scalars(last).one() + 1,
-        hash=given.hash,
+        hash=entering.hash,
         revision=revision,
-        change_id=given.change_id,
-        author_id=given.author_id,
+        change_id=entering.change_id,
+        author_id=entering.author_id,
         published_by_id=actor.person_id,
         published_at=now,
         engine=__version__,
@@ -289,7 +298,7 @@ def _store_version(
     session.flush()
     session.add_all(
         RuleFile(ruleset_version_id=version.id, path=path, sha256=sha256_hex(text), body=text)
-        for path, text in given.files.items()
+        for path, text in entering.files.items()
     )
     company.ruleset_version_id = version.id
     company.rules_revision = revision
@@ -334,7 +343,7 @@ def tell_published(
     author = names_of(session, [change.author_id]).get(change.author_id or 0, "the command line")
     differ, backtest = published.seeded.differences, published.backtest
     left_out = sum(bool(d.keeper) for d in differ)
-    kept = f" {left_out} left out that only their keepers add," if left_out else ""
+    left_out_text = f" {left_out} left out that only their keepers add," if left_out else ""
     proof = {"backtest": backtest.id, "backtest_sha256": backtest.sha256} if backtest else {}
     record_event(
         session,
@@ -346,7 +355,7 @@ def tell_published(
             "say": f"{actor.name} published change {change.no} by {author} as rule version"
             f" {published.no} (hash {published.hash[:12]}):"
             f" {plural(published.seeded.added, 'entry', 'entries')} added,"
-            f" {len(differ) - left_out} kept although the files differ,{kept}"
+            f" {len(differ) - left_out} kept although the files differ,{left_out_text}"
             f" {plural(published.woken, 'record')} checked again;"
             f" {published.decided}.{f' Reason: {reason}' if reason else ''}",
             "change": change.no,

@@ -123,8 +123,11 @@ class History:
 
     def of(self, span: Span) -> Since | None:
         """Return the start of the declaration that contains this place."""
-        for whole, since in self._stands.items():
-            if whole.file == span.file and whole.line <= span.line <= whole.end_line:
+        for declaration, since in self._stands.items():
+            if (
+                declaration.file == span.file
+                and declaration.line <= span.line <= declaration.end_line
+            ):
                 return since
         return None
 
@@ -165,14 +168,14 @@ def excerpt(session: Session, ruleset_version_id: int, place: str) -> tuple[Code
 
 def version_in_force(session: Session, company_id: int) -> VersionInForce | None:
     """Return the current version, or None if nothing is published."""
-    found = session.execute(
+    result = session.execute(
         VERSION_IN_FORCE.select()
         .join(Company, Company.ruleset_version_id == RulesetVersion.id)
         .outerjoin(_author, _author.id == RulesetVersion.author_id)
         .outerjoin(_publisher, _publisher.id == RulesetVersion.published_by_id)
         .where(Company.id == company_id)
     )
-    return VERSION_IN_FORCE.first(found)
+    return VERSION_IN_FORCE.first(result)
 
 
 def load_published(session: Session, company_id: int, no: int) -> Published | None:
@@ -226,12 +229,16 @@ def _history(session: Session, company_id: int, version_no: int) -> History:
     ).all()
     files = _files(session, [row.id for row in versions])
     stands: dict[Span, Since] = {}
-    left: dict[object, Span] = {}
+    unchanged: dict[object, Span] = {}
     for row in versions:
-        said = dict(_declared(files[row.id]))
-        left = {node: span for node, span in left.items() if node in said} if stands else said
+        declared = dict(_declared(files[row.id]))
+        unchanged = (
+            {node: span for node, span in unchanged.items() if node in declared}
+            if stands
+            else declared
+        )
         more = row.no > 1 and row is versions[-1]
-        stands |= {span: Since(row.no, row.published_at, more) for span in left.values()}
+        stands |= {span: Since(row.no, row.published_at, more) for span in unchanged.values()}
     return History(stands)
 
 
@@ -287,7 +294,9 @@ def later_findings(session: Session, version: VersionInForce) -> Later:
     files = files_of(session, version.version_id)
     return Later(
         no=version.no,
-        errors=tuple(finding_of(one, files) for one in inspect_without_tests(files).errors[:MOST]),
+        errors=tuple(
+            finding_of(problem, files) for problem in inspect_without_tests(files).errors[:MOST]
+        ),
     )
 
 

@@ -180,13 +180,13 @@ def go_back(
         actor,
         now,
     )
-    _log_rollback(session, company_id, published, actor, now, told=(from_no, to_no, reason))
+    _log_rollback(session, company_id, published, actor, now, rollback=(from_no, to_no, reason))
     return published
 
 
 def _version(session: Session, company_id: int, no: int) -> RulesetVersion | None:
-    mine = RulesetVersion.company_id == company_id
-    return session.scalar(select(RulesetVersion).where(mine, RulesetVersion.no == no))
+    of_company = RulesetVersion.company_id == company_id
+    return session.scalar(select(RulesetVersion).where(of_company, RulesetVersion.no == no))
 
 
 def _own(
@@ -215,9 +215,9 @@ def _log_rollback(
     actor: Actor,
     now: datetime,
     *,
-    told: tuple[int | None, int, str],
+    rollback: tuple[int | None, int, str],
 ) -> None:
-    from_no, to_no, reason = told
+    from_no, to_no, reason = rollback
     say = (
         f"{actor.name} went back from rule version {from_no} to rule version {to_no}, as"
         f" version {published.no} (hash {published.hash[:12]}):"

@@ -102,36 +102,37 @@ def target_refusal(
 def _types(connection: Connection, settings: Mapping[str, Any]) -> frozenset[str]:
     """Return the document types that a target takes."""
     documents = registry.targets()[connection.connector].documents
-    return types_taken(settings, [one.name for one in documents])
+    return types_taken(settings, [document.name for document in documents])
 
 
 def _hint(connection: Connection, other: Connection) -> str:
     """Return how to resolve it: pause one, or choose document types that do not overlap."""
     pause = f"Keep one: pause {other.name} first."
-    chosen = [one for one in (connection, other) if _chooses(one)]
+    chosen = [target for target in (connection, other) if _chooses(target)]
     if not chosen:
         return pause
-    there = other if chosen[0] is connection else connection
-    rest = _types(chosen[0], {}) - _types(there, {})
-    named = ", ".join(sorted(rest))
+    other_target = other if chosen[0] is connection else connection
+    other_types = _types(chosen[0], {}) - _types(other_target, {})
+    named = ", ".join(sorted(other_types))
     return (
-        f"{pause} Or leave {chosen[0].name} only what {there.name} cannot post, as its document"
+        f"{pause} Or leave {chosen[0].name} only what {other_target.name} cannot post, as its"
+        " document"
         f" types: {named}."
     )
 
 
 def _chooses(connection: Connection) -> bool:
     form = registry.form_of("target", connection.connector)
-    return form is not None and any(one.name in TARGET_SETTINGS for one in form.settings)
+    return form is not None and any(setting.name in TARGET_SETTINGS for setting in form.settings)
 
 
 def resume_due(session: Session, now: datetime) -> None:
     """Resume each target whose pause is over; record why one stays paused."""
     for connection in session.scalars(_OVER, {"now": now}).all():
-        found = resume_target(session, SYSTEM, connection.id, now=now)
-        if found is not None:
+        refusal = resume_target(session, SYSTEM, connection.id, now=now)
+        if refusal is not None:
             connection.pause_until = None
-            words = f"{connection.name} stays paused: {found.message}"
+            words = f"{connection.name} stays paused: {refusal.message}"
             connections.log_connection_event(
                 session, connection, SYSTEM, now, "connection.stays_paused", words
             )
@@ -142,11 +143,11 @@ def resume_target(
 ) -> Refusal | None:
     """Resume a target, unless another way into its system was opened meanwhile."""
     connection = session.get_one(Connection, connection_id)
-    theirs = actor.company_id in (None, connection.company_id)
-    if connection.paused_at is not None and theirs:
-        found = target_refusal(session, connection, connection.settings)
-        if found:
-            return found
+    is_allowed = actor.company_id in (None, connection.company_id)
+    if connection.paused_at is not None and is_allowed:
+        refusal = target_refusal(session, connection, connection.settings)
+        if refusal:
+            return refusal
     return connections.resume(session, actor, connection_id, now=now)
 
 
@@ -191,12 +192,14 @@ def source_refusal(
 ) -> Refusal | None:
     """Refuse settings of a source that overlap with another source; it need not be stored yet."""
     lock_company(session, connection.company_id)  # the other way may be switched on meanwhile
-    others = [one for one in _sources(session, connection.company_id) if one.id != connection.id]
+    others = [
+        source for source in _sources(session, connection.company_id) if source.id != connection.id
+    ]
     for other in others:
-        found = _between((other.name, other.connector, other.settings), _told(connection, after))
-        if found is not None:
-            told = replace(found, is_new=connection.id is None)
-            return Refusal(CODE, told.words, told.todo, 422)
+        clash = _between((other.name, other.connector, other.settings), _told(connection, after))
+        if clash is not None:
+            reported_clash = replace(clash, is_new=connection.id is None)
+            return Refusal(CODE, reported_clash.words, reported_clash.todo, 422)
     return None
 
 
@@ -205,11 +208,11 @@ def _sources(session: Session, company_id: int) -> Iterable[Connection]:
 
 
 def _between(first: _Told, second: _Told) -> TwoWays | None:
-    ways = [_way(connector) for _, connector, _ in (first, second)]
+    delivery_channels = [_way(connector) for _, connector, _ in (first, second)]
     kinds = sorted(_kinds(first) & _kinds(second))
-    if not kinds or ways[0] == ways[1]:
+    if not kinds or delivery_channels[0] == delivery_channels[1]:
         return None
-    return TwoWays(first[0], ways[0], second[0], ways[1], tuple(kinds))
+    return TwoWays(first[0], delivery_channels[0], second[0], delivery_channels[1], tuple(kinds))
 
 
 def _way(connector: str) -> str:
@@ -217,15 +220,15 @@ def _way(connector: str) -> str:
     return schema.WAYS[form.way] if form else ""
 
 
-def _kinds(told: _Told) -> frozenset[str]:
+def _kinds(source_setup: _Told) -> frozenset[str]:
     """Return the record kinds that a source delivers."""
-    _, connector, settings = told
+    _, connector, settings = source_setup
     source = registry.sources().get(connector)
     if source is None or not schema.takes_deliveries(settings):
         return frozenset()
-    every = frozenset(kind.kind for kind in source.kinds)
+    all_kinds = frozenset(kind.kind for kind in source.kinds)
     allowed = schema.split_list(str(settings.get(schema.RECORD_KINDS, "")))
-    return every & frozenset(allowed) if allowed else every
+    return all_kinds & frozenset(allowed) if allowed else all_kinds
 
 
 def _told(connection: Connection, settings: Mapping[str, Any]) -> _Told:
@@ -234,9 +237,11 @@ def _told(connection: Connection, settings: Mapping[str, Any]) -> _Told:
 
 def find_clashes(session: Session, company_id: int) -> tuple[TwoWays, ...]:
     """Return pairs of active sources that deliver equal kinds."""
-    rows = [(one.name, one.connector, one.settings) for one in _sources(session, company_id)]
+    rows = [
+        (source.name, source.connector, source.settings) for source in _sources(session, company_id)
+    ]
     pairs = (_between(first, second) for first, second in combinations(rows, 2))
-    return tuple(one for one in pairs if one is not None)
+    return tuple(clash for clash in pairs if clash is not None)
 
 
 def company_conflicts(body: Mapping[str, Any], settings: str, company: str) -> tuple[Conflict, ...]:
@@ -253,8 +258,8 @@ def company_conflicts(body: Mapping[str, Any], settings: str, company: str) -> t
     return (Conflict(COMPANY, named, (bound,)),)
 
 
-def _text(given: Mapping[str, Any]) -> str:
-    return str(given.get(schema.COMPANY_CODE) or "").strip()
+def _text(settings: Mapping[str, Any]) -> str:
+    return str(settings.get(schema.COMPANY_CODE) or "").strip()
 
 
 def company_code(settings: Mapping[str, Any], company: str) -> str:
@@ -266,9 +271,11 @@ def company_code(settings: Mapping[str, Any], company: str) -> str:
 
 def load_late_calls(session: Session, company_id: int, now: datetime) -> Late:
     """Return the sources that reported changes late in the last hour."""
-    told = session.scalar(_lately(company_id), {_SINCE.key: now - LATELY}, execution_options=KEPT)
+    late_json = session.scalar(
+        _lately(company_id), {_SINCE.key: now - LATELY}, execution_options=KEPT
+    )
     late: dict[str, tuple[int, timedelta]] = {}
-    for name, at, stamp in json.loads(told or "[]"):
+    for name, at, stamp in json.loads(late_json or "[]"):
         length = _after(moment_of(at), stamp)
         if LONG < length <= HISTORY:
             count, longest = late.get(name, (0, length))
@@ -301,7 +308,7 @@ def _lately(company_id: int) -> Select[str]:
 def _after(at: datetime, stamp: str) -> timedelta:
     """Return how late a version arrived, or zero if its timestamp has no time zone."""
     try:
-        made = datetime.fromisoformat(stamp)
+        stamped_at = datetime.fromisoformat(stamp)
     except ValueError:
         return timedelta()
-    return at - made if made.tzinfo else timedelta()
+    return at - stamped_at if stamped_at.tzinfo else timedelta()

@@ -100,7 +100,7 @@ def check(path: str) -> Response:
     files, quick = change_of(path).files(), "quick" in request.form
     store.drop_snapshot()  # no snapshot is kept while a process is at work
     change_name = name_of_change()
-    report = store.rule_checks().report(files, tests=not quick, whose=change_name)
+    report = store.rule_checks().report(files, tests=not quick, draft_key=change_name)
     if not isinstance(report, Refusal):
         proofs = store.measure_proofs(files, report) if "coverage" in request.form else None
         return show_form(path, state, report, proofs=proofs, all_parts=not quick)
@@ -119,7 +119,7 @@ def suggest(path: str) -> Response:
         return jsonify([])
     store.drop_snapshot()
     before, checks = before.replace("\r\n", "\n"), store.rule_checks()
-    suggestions = checks.suggested(files, before, whose=name_of_change())
+    suggestions = checks.suggested(files, before, draft_key=name_of_change())
     answers = () if isinstance(suggestions, Refusal) else suggestions
     return jsonify([_suggestion_json(suggestion) for suggestion in answers])
 
@@ -172,7 +172,7 @@ def _save_and_check(path: str) -> tuple[EditorState, dict[str, str], Report] | R
     files = change_of(path).files()
     store.drop_snapshot()
     change_name = name_of_change()
-    report = store.rule_checks().report(files, tests=False, whose=change_name)
+    report = store.rule_checks().report(files, tests=False, draft_key=change_name)
     if isinstance(report, Refusal):
         return store.set_retry_after(store.refuse(report, back=page_url(path)), report)
     return state, files, report
@@ -421,7 +421,7 @@ def store_draft(path: str, text: str, saved_mark: str | None = None) -> EditorSt
     base, expected_mark = find_base(path), seen_mark() if saved_mark is None else saved_mark
     with store.writing() as session:
         refusal = drafts.save_draft(
-            session, g.actor, path, text, base.id, g.now, seen=expected_mark
+            session, g.actor, path, text, base.id, g.now, shown_mark=expected_mark
         )
     mark = drafts.mark_of(text)
     return refusal or EditorState(text=text, base_no=base.no, saved_at=g.now, seen=mark)

@@ -43,7 +43,9 @@ def published(shop: Shop, no: int | Refusal) -> Published | Refusal:
 
 def kept(shop: Shop, text: str, seen: str | None = None) -> Refusal | None:
     with shop.database.write() as session:
-        return drafts.save_draft(session, shop.actor("chan"), PATH, text, None, shop.now, seen=seen)
+        return drafts.save_draft(
+            session, shop.actor("chan"), PATH, text, None, shop.now, shown_mark=seen
+        )
 
 
 def stored(shop: Shop) -> str | None:

@@ -97,7 +97,7 @@ def looked(monkeypatch: pytest.MonkeyPatch) -> list[admission.Seen | None]:
         files: Mapping[str, str], *, tests: bool = True, seen: admission.Seen | None = None
     ) -> Report:
         given.append(seen)
-        return admission.report(files, tests=tests, seen=seen)
+        return admission.report(files, tests=tests, caches=seen)
 
     monkeypatch.setattr(check_processes, "report", noted)
     return given
@@ -173,7 +173,7 @@ def test_T24e_a_draft_is_asked_where_it_is_remembered(
     two = [checks._started(), checks._started()]
     checks._idle += two
     for number, whose in enumerate(("a", "b", "a", "a", "b", "c", "d", "e", "a")):
-        checks.report({"a.rules": f"role r{number}\n"}, whose=whose)
+        checks.report({"a.rules": f"role r{number}\n"}, draft_key=whose)
     places = {whose: {at for at, told in house.asked if told == whose} for whose in "ab"}
     assert places == {"a": {0}, "b": {1}}
     assert all(len(one.drafts) <= DRAFTS for one in two)
@@ -184,8 +184,8 @@ def test_T24e_who_remembers_too_much_forgets_it_before_anybody_is_refused(
     checks: RuleChecks, monkeypatch: pytest.MonkeyPatch, whose: str, answered: bool
 ) -> None:
     house = Asked(monkeypatch, Ended.MEMORY)
-    checks.report({"a.rules": "role r1\n"}, whose=whose)
-    told = checks.report({"a.rules": "role r2\n"}, whose=whose)
+    checks.report({"a.rules": "role r1\n"}, draft_key=whose)
+    told = checks.report({"a.rules": "role r2\n"}, draft_key=whose)
     assert isinstance(told, Report if answered else Refusal)
     assert [at for at, _ in house.asked] == ([0, 0, 1] if answered else [0, 0])
     assert len(checks._idle) == answered
@@ -195,7 +195,7 @@ def test_T24e_a_look_that_takes_too_long_is_refused_though_it_was_remembered(
     checks: RuleChecks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house = Asked(monkeypatch, Ended.PROCESSOR)
-    checks.report({"a.rules": "role r1\n"}, whose="a")
-    told = checks.report({"a.rules": "role r2\n"}, whose="a")
+    checks.report({"a.rules": "role r1\n"}, draft_key="a")
+    told = checks.report({"a.rules": "role r2\n"}, draft_key="a")
     assert isinstance(told, Refusal)
     assert len(house.asked) == 2
