@@ -101,15 +101,15 @@ def take_turn(database: Database, clock: Clock, company_id: int) -> int:
             shadows.go_on(session, company_id, late)
             return 1
         now = clock.now()
-        kept = _locked(session, run_id, before)
-        if kept is None:
+        locked_run = _locked(session, run_id, before)
+        if locked_run is None:
             return 0
         if turn is not None and judge is not None:
-            _store(session, kept, turn)
+            _store(session, locked_run, turn)
             return 1
         if judge is not None:
-            _record(session, kept, judge.backtest, now)
-        backtests.end(session, kept, BacktestEnd.DONE if judge else BacktestEnd.CLOSED, now)
+            _record(session, locked_run, judge.backtest, now)
+        backtests.end(session, locked_run, BacktestEnd.DONE if judge else BacktestEnd.CLOSED, now)
         return 0
 
 
@@ -140,8 +140,8 @@ def _both(session: Session, run: BacktestRun) -> _Judge | None:
     None if the change no longer exists.
     """
     change = session.get_one(Change, run.change_id)
-    given = shadows.of_change(session, run.company_id, change.no)
-    if given is None:
+    candidate = shadows.of_change(session, run.company_id, change.no)
+    if candidate is None:
         return None
     company_id, old = run.company_id, worlds.program(session, run.old_id)
 
@@ -149,15 +149,15 @@ def _both(session: Session, run: BacktestRun) -> _Judge | None:
         return worlds.world(session, company_id, past.revision or 0, frozenset(past.known or ()))
 
     def would(past: Past) -> World:
-        known = frozenset(past.known or ())
-        return shadows.world_of(session, given, company_id, past.revision or 0, known)
+        known_targets = frozenset(past.known or ())
+        return shadows.world_of(session, candidate, company_id, past.revision or 0, known_targets)
 
-    found: tuple[_Found, _Found] = ({}, {})
-    before, after = found
+    facts_by_side: tuple[_Found, _Found] = ({}, {})
+    before, after = facts_by_side
     currency = session.get_one(Company, company_id).currency
     limit = _limits_of(target_rows(worlds.target_connections(session, company_id), currency))
-    sides = _side(old, was, before, limit), _side(given.program, would, after, limit)
-    return _Judge(Backtest(*sides), found)
+    sides = _side(old, was, before, limit), _side(candidate.program, would, after, limit)
+    return _Judge(Backtest(*sides), facts_by_side)
 
 
 def _limits_of(targets: Mapping[str, TargetRow]) -> Limit:
@@ -171,14 +171,18 @@ def _limits_of(targets: Mapping[str, TargetRow]) -> Limit:
         if target is None:
             return None
         connector, settings = target.connector, target.settings
-        found = limit_of(connector, target.name, settings, document, own_number, "create")
-        return Reason(document.number, LIMITS_RULE, None, found.words) if found else None
+        exceeded = limit_of(connector, target.name, settings, document, own_number, "create")
+        return Reason(document.number, LIMITS_RULE, None, exceeded.words) if exceeded else None
 
     return limit
 
 
-def _side(program: Program, world: Callable[[Past], World], found: _Found, limit: Limit) -> Side:
-    return Side(program, world, lambda past: found.get(past.where[1], past.facts), limit)
+def _side(
+    program: Program, world: Callable[[Past], World], facts_by_evaluation: _Found, limit: Limit
+) -> Side:
+    return Side(
+        program, world, lambda past: facts_by_evaluation.get(past.where[1], past.facts), limit
+    )
 
 
 class _Page(NamedTuple):
@@ -205,8 +209,8 @@ def _behind(session: Session, run: BacktestRun, judge: _Judge, page: _Page) -> P
     None if all are complete.
     """
     for side in judge.sides:
-        asked = _asking(session, side.program, page.judgings)
-        if asked and shadows.is_behind(session, run.company_id, side.program):
+        lookups = _asking(session, side.program, page.judgings)
+        if lookups and shadows.is_behind(session, run.company_id, side.program):
             return side.program
     return None
 
@@ -217,21 +221,24 @@ def _asking(
     """Return the lookups that these rules need for the evaluations and that the original evaluation
     did not make.
     """
-    kept = (one for one in judgings if one.body is not None and one.facts is not None)
+    readable = (
+        judging for judging in judgings if judging.body is not None and judging.facts is not None
+    )
     named = (
-        (one, shadows.names_of(session, one.ruleset_version_id, program, one.kind)) for one in kept
+        (judging, shadows.names_of(session, judging.ruleset_version_id, program, judging.kind))
+        for judging in readable
     )
     return [
         shadows.Asking(
-            evaluation_id=one.evaluation_id,
-            record_id=one.record_id,
-            kind=one.kind,
-            body=one.body or {},
-            at=one.at,
-            facts=Facts.from_json(one.facts),
+            evaluation_id=judging.evaluation_id,
+            record_id=judging.record_id,
+            kind=judging.kind,
+            body=judging.body or {},
+            at=judging.at,
+            facts=Facts.from_json(judging.facts),
             names=names,
         )
-        for one, names in named
+        for judging, names in named
         if names
     ]
 
@@ -246,37 +253,37 @@ def _turn(session: Session, run: BacktestRun, judge: _Judge, page: _Page) -> Tur
 
 
 def _judge_some(turn: Turn, judge: _Judge, judgings: Sequence[Judging], missing: set[int]) -> None:
-    for one in judgings:
-        if one.body is None or one.facts is None or one.evaluation_id in missing:
+    for judging in judgings:
+        if judging.body is None or judging.facts is None or judging.evaluation_id in missing:
             turn.gone += 1
             continue
         turn.looked += 1
-        past = _past(one)
-        mine = judge.backtest.tally([past])
-        turn.lines.update(of_record(judge.backtest, past, mine))
-        turn.rows += _rows(one, turn.tally, mine)
-        mine.examples, mine.complaints = {}, ()
-        turn.tally = turn.tally.plus(mine)
+        past = _past(judging)
+        record_tally = judge.backtest.tally([past])
+        turn.lines.update(of_record(judge.backtest, past, record_tally))
+        turn.rows += _rows(judging, turn.tally, record_tally)
+        record_tally.examples, record_tally.complaints = {}, ()
+        turn.tally = turn.tally.plus(record_tally)
 
 
-def _past(one: Judging) -> Past:
+def _past(judging: Judging) -> Past:
     return Past(
-        subject=Subject(one.kind, one.source, one.body or {}, one.version),
-        facts=Facts.from_json(one.facts),
-        now=one.at,
-        states=tuple(one.states.items()),
-        revision=one.revision,
-        known=tuple(sorted(one.known)),
-        where=("", one.evaluation_id),
+        subject=Subject(judging.kind, judging.source, judging.body or {}, judging.version),
+        facts=Facts.from_json(judging.facts),
+        now=judging.at,
+        states=tuple(judging.states.items()),
+        revision=judging.revision,
+        known=tuple(sorted(judging.known)),
+        where=("", judging.evaluation_id),
     )
 
 
-def _rows(one: Judging, so_far: Tally, mine: Tally) -> Iterable[dict[str, Any]]:
+def _rows(judging: Judging, so_far: Tally, record_tally: Tally) -> Iterable[dict[str, Any]]:
     """Yield a result row for each cell of the record, unless the cell already has enough
     records.
     """
-    for cell, money in mine.cells.items():
-        ((currency, found),) = money.items()
+    for cell, money in record_tally.cells.items():
+        ((currency, total),) = money.items()
         if _of_pair(so_far, cell) >= KEPT:
             continue
         yield {
@@ -284,10 +291,10 @@ def _rows(one: Judging, so_far: Tally, mine: Tally) -> Iterable[dict[str, Any]]:
             "route": cell.route,
             "was": cell.was,
             "would": cell.would,
-            "record_id": one.record_id,
-            "evaluation_id": one.evaluation_id,
+            "record_id": judging.record_id,
+            "evaluation_id": judging.evaluation_id,
             "state": cell.state,
-            "amount": to_minor(found.amount, currency),
+            "amount": to_minor(total.amount, currency),
             "currency": currency,
             "stops": cell.stops,
         }
@@ -295,7 +302,7 @@ def _rows(one: Judging, so_far: Tally, mine: Tally) -> Iterable[dict[str, Any]]:
 
 def _of_pair(tally: Tally, cell: Cell) -> int:
     """Return how many records the cell has, over all currencies."""
-    return sum(one.records for one in tally.cells.get(cell, {}).values())
+    return sum(total.records for total in tally.cells.get(cell, {}).values())
 
 
 def _look_for(
@@ -306,12 +313,12 @@ def _look_for(
     Return the ids of evaluations whose lookups would match too many records.
     """
     missing: set[int] = set()
-    for side, found in zip(judge.sides, judge.found, strict=True):
-        asked = _asking(session, side.program, judgings)
-        found.clear()
-        if asked:
-            found |= shadows.facts_of(session, company_id, side.program, asked)
-        missing |= {one.evaluation_id for one in asked} - found.keys()
+    for side, facts_by_evaluation in zip(judge.sides, judge.found, strict=True):
+        lookups = _asking(session, side.program, judgings)
+        facts_by_evaluation.clear()
+        if lookups:
+            facts_by_evaluation |= shadows.facts_of(session, company_id, side.program, lookups)
+        missing |= {lookup.evaluation_id for lookup in lookups} - facts_by_evaluation.keys()
     return missing
 
 
@@ -340,15 +347,17 @@ def _record(session: Session, run: BacktestRun, judge: Backtest, now: datetime) 
     if actor is None:
         return
     tally = counted(run.counted)
-    told = Counted(
+    counts = Counted(
         hash=session.get_one(Change, run.change_id).hash,
         old_hash=session.get_one(RulesetVersion, run.old_id).hash,
         records=tally.records,
         differ=tally.records - tally.same,
         bad=tally.bad,
-        rules={one.book_name: (one.fired, one.records) for one in count_fired(judge.new, tally)},
+        rules={
+            rule.book_name: (rule.fired, rule.records) for rule in count_fired(judge.new, tally)
+        },
     )
-    if recorded_backtests.record_backtest(session, run.company_id, actor, told, now) is None:
+    if recorded_backtests.record_backtest(session, run.company_id, actor, counts, now) is None:
         newest = select(RecordedBacktest.id).where(RecordedBacktest.company_id == run.company_id)
         run.backtest_id = session.scalar(newest.order_by(RecordedBacktest.id.desc()).limit(1))
 
@@ -363,9 +372,9 @@ def of_record(judge: Backtest, past: Past, tally: Tally) -> Iterator[Line]:
         if cell.was == cell.would:
             continue
         is_new = is_stricter(cell.would, cell.was)
-        told = decision_reason(judge.new if is_new else judge.old, past, cell.route)
-        place = f"{told.span.file}:{told.span.line}" if told.span else ""
-        yield Line(cell.kind, cell.route, cell.was, cell.would, is_new, told.rule, place)
+        reason = decision_reason(judge.new if is_new else judge.old, past, cell.route)
+        place = f"{reason.span.file}:{reason.span.line}" if reason.span else ""
+        yield Line(cell.kind, cell.route, cell.was, cell.would, is_new, reason.rule, place)
 
 
 def format_line_counts(lines: Mapping[Line, int]) -> list[list[Any]]:
@@ -373,9 +382,9 @@ def format_line_counts(lines: Mapping[Line, int]) -> list[list[Any]]:
     return [[*line, times] for line, times in sorted(lines.items())]
 
 
-def parse_line_counts(kept: Mapping[str, Any]) -> Counter[Line]:
+def parse_line_counts(stored_counts: Mapping[str, Any]) -> Counter[Line]:
     """Return the lines of a stored backtest with their record counts.
 
     Empty for a backtest stored before lines were counted.
     """
-    return Counter({Line(*line): times for *line, times in kept.get(KEY, ())})
+    return Counter({Line(*line): times for *line, times in stored_counts.get(KEY, ())})

@@ -194,22 +194,24 @@ def stored(tally: Tally) -> dict[str, Any]:
 
 
 def _money(money: Money) -> dict[str, list[Any]]:
-    return {code: [one.records, number_text(one.amount)] for code, one in sorted(money.items())}
+    return {
+        code: [total.records, number_text(total.amount)] for code, total in sorted(money.items())
+    }
 
 
-def counted(kept: Mapping[str, Any]) -> Tally:
+def counted(encoded: Mapping[str, Any]) -> Tally:
     """Return the tally from its stored form."""
     return Tally(
-        records=kept["records"],
-        same=kept["same"],
-        cells={VerdictChange(*words): _sums(money) for *words, money in kept["cells"]},
-        stopped=_sums(kept["stopped"]),
-        freed=_sums(kept["freed"]),
-        judged=dict(kept["judged"]),
-        fired={(kind, rule): times for kind, rule, times in kept["fired"]},
-        bad=kept["bad"],
+        records=encoded["records"],
+        same=encoded["same"],
+        cells={VerdictChange(*words): _sums(money) for *words, money in encoded["cells"]},
+        stopped=_sums(encoded["stopped"]),
+        freed=_sums(encoded["freed"]),
+        judged=dict(encoded["judged"]),
+        fired={(kind, rule): times for kind, rule, times in encoded["fired"]},
+        bad=encoded["bad"],
     )
 
 
-def _sums(kept: Mapping[str, Any]) -> Money:
-    return {code: Sum(records, Decimal(amount)) for code, (records, amount) in kept.items()}
+def _sums(encoded: Mapping[str, Any]) -> Money:
+    return {code: Sum(records, Decimal(amount)) for code, (records, amount) in encoded.items()}

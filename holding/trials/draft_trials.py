@@ -117,35 +117,44 @@ class Tried:
 
 
 def tried(
-    session: Session, company_id: int, number: str, files: Mapping[str, str], found: Report
+    session: Session, company_id: int, number: str, files: Mapping[str, str], check_report: Report
 ) -> Tried | Refusal:
-    """Evaluate a record's newest verdict again with these files, whose check returned `found`."""
-    newest = newest_verdict(session, company_id, number, found)
+    """Evaluate a record's newest verdict again with these files.
+
+    `check_report` is the result of the files' check.
+    """
+    newest = newest_verdict(session, company_id, number, check_report)
     if isinstance(newest, Refusal):
         return newest
     record, verdict = newest
-    given = shadows.of_files("the draft", files, found.hash)
-    replay = replayed(session, company_id, verdict.evaluation_id, given)
+    candidate = shadows.of_files("the draft", files, check_report.hash)
+    replay = replayed(session, company_id, verdict.evaluation_id, candidate)
     if isinstance(replay, Refusal):
         return replay
-    told = [one for one in replay.told if one.kind in RULES or _stops(one)]
-    told.sort(key=lambda one: not _stops(one))
-    shown = tuple(told[:MOST])
-    return Tried(record=record, replay=replay, told=shown, more=len(told) - len(shown))
+    verdicts = [
+        rule_verdict
+        for rule_verdict in replay.told
+        if rule_verdict.kind in RULES or _stops(rule_verdict)
+    ]
+    verdicts.sort(key=lambda rule_verdict: not _stops(rule_verdict))
+    shown_verdicts = tuple(verdicts[:MOST])
+    return Tried(
+        record=record, replay=replay, told=shown_verdicts, more=len(verdicts) - len(shown_verdicts)
+    )
 
 
-def _stops(one: Verdict) -> bool:
-    return one.result not in (PASS, NOT_APPLICABLE)
+def _stops(verdict: Verdict) -> bool:
+    return verdict.result not in (PASS, NOT_APPLICABLE)
 
 
 def newest_verdict(
-    session: Session, company_id: int, number: str, found: Report
+    session: Session, company_id: int, number: str, check_report: Report
 ) -> tuple[Found, StoredVerdict] | Refusal:
     """Return the record with this number and its newest verdict.
 
     Refuse if the draft's check found an error.
     """
-    first = next((one for one in found.findings if one.is_error), None)
+    first = next((finding for finding in check_report.findings if finding.is_error), None)
     if first is not None:
         return Refusal(
             "draft.wrong",
@@ -176,30 +185,30 @@ def with_test(
     number: str,
     files: Mapping[str, str],
     path: str,
-    found: Report,
+    check_report: Report,
 ) -> Saved | Refusal:
     """Return the draft file with a test added for this record, which expects the draft's current
     result.
     """
-    newest = newest_verdict(session, company_id, number, found)
+    newest = newest_verdict(session, company_id, number, check_report)
     if isinstance(newest, Refusal):
         return newest
     stored = kept(session, company_id, newest[1].evaluation_id)
     if stored is None or not stored.replayable:
         return GONE
-    given = shadows.of_files("the draft", files, found.hash)
-    known = shadows.looked_for(session, given, stored).facts
-    judged = shadows.judged_with(session, given, stored, known)
+    candidate = shadows.of_files("the draft", files, check_report.hash)
+    facts = shadows.looked_for(session, candidate, stored).facts
+    judged = shadows.judged_with(session, candidate, stored, facts)
     if not judged.outcome.decisions:
         return _nothing_decided(number)
-    case = case_of(given.program, judged, Neutral(NEUTRAL, NEUTRAL_FIELDS), schemas())
+    case = case_of(candidate.program, judged, Neutral(NEUTRAL, NEUTRAL_FIELDS), schemas())
     if isinstance(case, Case):
         before = f"{files[path].rstrip()}\n\n".lstrip("\n")
         text = before + write_test(case.samples, case.test)
         return Saved(text, case.test.title, before.count("\n") + 1)
     if case.route is None:
         return TOO_LONG
-    if isinstance(case_of(given.program, judged, Neutral({}, {}), schemas()), Case):
+    if isinstance(case_of(candidate.program, judged, Neutral({}, {}), schemas()), Case):
         return PERSONAL
     return _needs_more(case.route)
 
@@ -242,10 +251,10 @@ def replayed(
     session: Session,
     company_id: int,
     evaluation_id: int,
-    given: Candidate | None,
+    candidate: Candidate | None,
     now: datetime | None = None,
 ) -> Replay | Refusal:
-    """Evaluate a stored verdict again, with its original rules or with `given`.
+    """Evaluate a stored verdict again, with its original rules or with `candidate`.
 
     With `now`, the payload is evaluated as if it arrived at that moment: with the current mappings,
     postings and other records.
@@ -254,7 +263,7 @@ def replayed(
     if stored is None or not stored.replayable:
         return GONE
     try:
-        original, again, whole = _replay_both(session, stored, given, now)
+        original, new_outcome, is_complete = _replay_both(session, stored, candidate, now)
     except Exception:
         log.exception("The rules failed in a replay.", evaluation=evaluation_id)
         return RULES_FAILED
@@ -262,19 +271,19 @@ def replayed(
     ruleset = session.get_one(RulesetVersion, stored.evaluation.ruleset_version_id)
     return Replay(
         verdict=StoredVerdict(evaluation_id, stored.evaluation.at, stored.version.no, ruleset.no),
-        with_rules=given.name if given else f"rule version {ruleset.no}",
+        with_rules=candidate.name if candidate else f"rule version {ruleset.no}",
         original=route_sides(original),
-        again=route_sides(again),
-        differences=route_differences(original, again),
+        again=route_sides(new_outcome),
+        differences=route_differences(original, new_outcome),
         same_hash=hash_outcome(original, dumps(stored.evaluation.facts), by)
         == stored.evaluation.hash,
-        told=again.verdicts,
-        whole=whole,
+        told=new_outcome.verdicts,
+        whole=is_complete,
     )
 
 
 def _replay_both(
-    session: Session, stored: Stored, given: Candidate | None, now: datetime | None
+    session: Session, stored: Stored, candidate: Candidate | None, now: datetime | None
 ) -> tuple[Outcome, Outcome, bool]:
     """Return the stored outcome, the new one, and whether all facts of the new one are known."""
     original = judged_again(
@@ -285,43 +294,43 @@ def _replay_both(
         source=stored.source,
     )
     if now is not None:
-        return original, *_as_if_it_came(session, stored, given, now)
-    if given is None:
+        return original, *_as_if_it_came(session, stored, candidate, now)
+    if candidate is None:
         return original, original, True
-    known = shadows.looked_for(session, given, stored)
-    outcome = shadows.judged_with(session, given, stored, known.facts).outcome
-    return original, outcome, known.whole
+    lookup_facts = shadows.looked_for(session, candidate, stored)
+    outcome = shadows.judged_with(session, candidate, stored, lookup_facts.facts).outcome
+    return original, outcome, lookup_facts.whole
 
 
 def _as_if_it_came(
-    session: Session, stored: Stored, given: Candidate | None, now: datetime
+    session: Session, stored: Stored, candidate: Candidate | None, now: datetime
 ) -> tuple[Outcome, bool]:
-    """Evaluate a version's payload with the current data. Without `given`, the rules in force are
-    used.
+    """Evaluate a version's payload with the current data, and return the outcome.
 
-    Also return whether all lookups among other records were made.
+    Without `candidate`, the rules in force are used. Also return whether all lookups among other
+    records were made.
     """
     record = stored.record
     company = session.get_one(Company, record.company_id)
-    known = worlds.fresh_targets(session, company.id, now)
+    fresh_targets = worlds.fresh_targets(session, company.id, now)
 
     def judge(of: Session, version_id: int) -> worlds.Judge:
-        return given.program if given else worlds.program(of, version_id)
+        return candidate.program if candidate else worlds.program(of, version_id)
 
     batch = load_batch(session, company.id, [Claimed(record.id, 0, 0)], now, judge)
     world = batch.world
-    if given is not None:
-        world = shadows.world_of(session, given, company.id, company.revision, known)
+    if candidate is not None:
+        world = shadows.world_of(session, candidate, company.id, company.revision, fresh_targets)
     case = batch.cases[0]
     subject = replace(case.subject, body=stored.version.body or {}, version=stored.version.no)
-    facts, whole = case.facts, True
+    facts, is_complete = case.facts, True
     by = batch.ruleset_version_id
-    asked = shadows.asking(session, given.program, stored, by) if given else None
-    if given is not None and asked is not None:
-        told = replace(asked, facts=facts, at=now)
-        found = shadows.facts_of_one(session, company.id, given.program, told)
-        facts, whole = found or facts, found is not None
-    return batch.judge.evaluate(subject, facts, world, now), whole
+    lookup = shadows.asking(session, candidate.program, stored, by) if candidate else None
+    if candidate is not None and lookup is not None:
+        lookup_now = replace(lookup, facts=facts, at=now)
+        completed = shadows.facts_of_one(session, company.id, candidate.program, lookup_now)
+        facts, is_complete = completed or facts, completed is not None
+    return batch.judge.evaluate(subject, facts, world, now), is_complete
 
 
 def kept(session: Session, company_id: int, evaluation_id: int) -> Stored | None:

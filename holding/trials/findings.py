@@ -79,20 +79,24 @@ def findings(
     Findings about connections come first.
     """
     company = session.get_one(Company, company_id)
-    given = {"company": company_id}
-    rows = [one for one in session.scalars(_CONNECTIONS, given) if name in ("", one.name)]
-    found = list(_of_sources(session, company_id, name))
+    parameters = {"company": company_id}
+    rows = [
+        connection
+        for connection in session.scalars(_CONNECTIONS, parameters)
+        if name in ("", connection.name)
+    ]
+    all_findings = list(_of_sources(session, company_id, name))
     for row in rows:
-        found += _of_connection(session, row, now)
+        all_findings += _of_connection(session, row, now)
     if not name:
-        found += _of_rules(session, company, now)
+        all_findings += _of_rules(session, company, now)
     for row in rows:
         if row.side == "target":
-            found += (
-                Finding(one.code, row.name, one.words, one.todo, one.records)
-                for one in waiting_documents.faults(session, row, now)
+            all_findings += (
+                Finding(fault.code, row.name, fault.words, fault.todo, fault.records)
+                for fault in waiting_documents.faults(session, row, now)
             )
-    return (*found, *_held(session, company, name))
+    return (*all_findings, *_held(session, company, name))
 
 
 _CONNECTIONS = (
@@ -101,11 +105,11 @@ _CONNECTIONS = (
 
 
 def _of_sources(session: Session, company_id: int, name: str) -> Iterator[Finding]:
-    for one in target_ways.find_clashes(session, company_id):
-        if name in ("", one.first, one.second):
-            yield Finding(Code.TWO_WAYS, one.second, one.words, one.todo)
-    found = sale_issuers.find_open_answers(session, company_id)
-    answers = found.of(name) if name else found
+    for clash in target_ways.find_clashes(session, company_id):
+        if name in ("", clash.first, clash.second):
+            yield Finding(Code.TWO_WAYS, clash.second, clash.words, clash.todo)
+    open_answers = sale_issuers.find_open_answers(session, company_id)
+    answers = open_answers.of(name) if name else open_answers
     for source in answers.unknown:
         words = "It is not known who makes the e-Invoices of its sales: what makes one is held."
         todo = "Ask your tax agent, then answer it under Settings."
@@ -117,8 +121,8 @@ def _of_sources(session: Session, company_id: int, name: str) -> Iterator[Findin
 def _of_connection(session: Session, row: Connection, now: datetime) -> Iterator[Finding]:
     form = registry.form_of(row.side, row.connector)
     settings = form.settings if form else ()
-    told = {key: str(value) for key, value in row.settings.items()}
-    for wrong in schema.setting_faults(settings, told).values():
+    texts = {key: str(value) for key, value in row.settings.items()}
+    for wrong in schema.setting_faults(settings, texts).values():
         yield Finding(Code.SETTING, row.name, wrong, "Correct it under Settings.")
     if form is not None and form.key is not None and row.key_id is None:
         todo = "Store the key on the page of the connection."
@@ -166,12 +170,12 @@ def _of_throttle(
     if throttle.quota_limit is None or throttle.quota_month != month:
         return
     ready = session.scalar(_READY, {"connection": row.id}) or 0
-    left = max(0, throttle.quota_limit - throttle.quota_used)
-    if ready > left:
-        words = f"{left:,} of {throttle.quota_limit:,} documents are left this month,"
+    remaining = max(0, throttle.quota_limit - throttle.quota_used)
+    if ready > remaining:
+        words = f"{remaining:,} of {throttle.quota_limit:,} documents are left this month,"
         words += f" and {plural(ready, 'document waits', 'documents wait')}."
         todo = "Take a larger plan there, or let the rest wait for the next month."
-        yield Finding(Code.QUOTA, row.name, words, todo, ready - left)
+        yield Finding(Code.QUOTA, row.name, words, todo, ready - remaining)
 
 
 _READY = select(func.count()).where(
@@ -200,9 +204,9 @@ def _of_rules(session: Session, company: Company, now: datetime) -> Iterator[Fin
         todo = "Publish rules: clearpost rules push, then clearpost publish."
         yield Finding(Code.NO_RULES, "", "No rules are in force.", todo)
         return
-    known = target_connections(session, company.id)
+    connections = target_connections(session, company.id)
     routes = waiting_documents.routes(session, company.ruleset_version_id)
-    for word in sorted({route.target for route in routes.values()} - known.keys()):
+    for word in sorted({route.target for route in routes.values()} - connections.keys()):
         words = f"The rules post to {word}, and there is no such connection."
         yield Finding(Code.NO_CONNECTION, word, words, f"Add a connection called {word}.")
     yield from _of_moves(session, company)
@@ -214,21 +218,27 @@ def _of_moves(session: Session, company: Company) -> Iterator[Finding]:
     targets by date.
     """
     todo = "Let one posting rule begin where the other ends."
-    for one in moves(session, company.id):
-        if not one.targets:
-            words = f"No accounting system takes the {one.record} of {one.field} {one.days}."
+    for landing in moves(session, company.id):
+        if not landing.targets:
+            words = (
+                f"No accounting system takes the {landing.record} of {landing.field}"
+                f" {landing.days}."
+            )
             yield Finding(Code.GAP, "", words, todo)
-        elif not one.is_good:
-            both = " and ".join(one.targets)
-            words = f"{both} both take the {one.record} of {one.field} {one.days}."
+        elif not landing.is_good:
+            target_names = " and ".join(landing.targets)
+            words = (
+                f"{target_names} both take the {landing.record} of {landing.field} {landing.days}."
+            )
             yield Finding(Code.OVERLAP, "", words, todo)
-    for each in stranded(_ruleset(session, company.id)):
-        days = " and ".join(each.days)
+    for stranded_route in stranded(_ruleset(session, company.id)):
+        days = " and ".join(stranded_route.days)
         words = (
-            f"{each.route} follows {each.follows}, which is not made of {each.field} {days}: it"
+            f"{stranded_route.route} follows {stranded_route.follows}, which is not made of"
+            f" {stranded_route.field} {days}: it"
             " waits for ever."
         )
-        todo = f"Let {each.route} ask for the same days."
+        todo = f"Let {stranded_route.route} ask for the same days."
         yield Finding(Code.STRANDED, "", words, todo)
 
 
@@ -238,11 +248,11 @@ def moves(session: Session, company_id: int) -> tuple[Landing, ...]:
     """
     if session.get_one(Company, company_id).ruleset_version_id is None:
         return ()
-    known = target_connections(session, company_id)
+    connections = target_connections(session, company_id)
 
     def same(post: Post) -> str:
         """Return the e-invoice type of the document. A sale may have only one of each type."""
-        connection = known.get(post.route.target)
+        connection = connections.get(post.route.target)
         target = registry.targets().get(connection.connector) if connection else None
         stated = target.form.e_invoices if target else None
         return stated.types.get(post.route.document, "") if stated else ""
@@ -264,8 +274,8 @@ def _left(
     """Yield recently posted rules that are no longer in force, since later changes of their records
     are not posted.
     """
-    given = {"company": company_id, "since": now - _LATELY}
-    for row in session.execute(_POSTED_BY, given):
+    parameters = {"company": company_id, "since": now - _LATELY}
+    for row in session.execute(_POSTED_BY, parameters):
         route, name = row.route, row.name
         if route not in routes:
             words = (
@@ -293,33 +303,35 @@ def _held(session: Session, company: Company, name: str) -> Iterator[Finding]:
 
     With `name`, only holds of this target's routes.
     """
-    mine = owner_of(session, company)
+    owner_of_route = owner_of(session, company)
     counted: dict[tuple[str, str, str], list[Any]] = {}
     for row in session.execute(_HOLDS, {"company": company.id}):
-        owner = mine(row.route)
+        owner = owner_of_route(row.route)
         if name and owner != name:
             continue
         key = (row.code, owner, row.label)
-        told = counted.setdefault(key, [0, set()])
-        told[0] += row.holds
-        told[1] |= {row.would_pass, row.other}
-    for (code, owner, label), (records, ways) in sorted(counted.items()):
-        way = clears_when(*ways) if len(ways) == 1 else ""  # else each record has its own
-        todo = way or "Open its group under On hold."
+        group = counted.setdefault(key, [0, set()])
+        group[0] += row.holds
+        group[1] |= {row.would_pass, row.other}
+    for (code, owner, label), (records, clearings) in sorted(counted.items()):
+        clearing = (
+            clears_when(*clearings) if len(clearings) == 1 else ""
+        )  # else each record has its own
+        todo = clearing or "Open its group under On hold."
         yield Finding(code, owner, f"{label.rstrip('.')}.", todo, records)
 
 
 def owner_of(session: Session, company: Company) -> Callable[[str], str]:
     """Route -> the connection that it posts to; "" of a whole record."""
-    known: Mapping[str, Connection] = target_connections(session, company.id)
+    connections: Mapping[str, Connection] = target_connections(session, company.id)
     version = company.ruleset_version_id
     routes = waiting_documents.routes(session, version) if version is not None else {}
 
     def owner(route: str) -> str:
         posts = routes.get(route)
-        if route == WHOLE_RECORD or posts is None or posts.target not in known:
+        if route == WHOLE_RECORD or posts is None or posts.target not in connections:
             return ""
-        return known[posts.target].name
+        return connections[posts.target].name
 
     return owner
 

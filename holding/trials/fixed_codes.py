@@ -100,8 +100,8 @@ class Stranger:
         table, first = self.table, self.first
         if not table:
             return f"The rules name {first}, which it does not list."
-        told = plural(self.count, "value is", "values are")
-        return f"Mapping {table}: {told} not listed there any more, the first {first}."
+        count_text = plural(self.count, "value is", "values are")
+        return f"Mapping {table}: {count_text} not listed there any more, the first {first}."
 
     @property
     def todo(self) -> str:
@@ -119,31 +119,37 @@ def strangers(session: Session, connection: Connection, now: datetime) -> Iterat
     if company.ruleset_version_id is None:
         return
     fresh = world.fresh_targets(session, company.id, now)
-    known = world.world(session, company.id, company.revision, fresh)
-    state = known.targets.get(connection.name)
+    current_world = world.world(session, company.id, company.revision, fresh)
+    state = current_world.targets.get(connection.name)
     ruleset = world.program(session, company.ruleset_version_id).ruleset
     words = {connection.name, connection.connector}
-    mine = [ref for ref in references(ruleset, schemas()) if ref.target in words]
-    found: dict[tuple[str, str], Stranger] = {}
-    for ref in mine:
+    own_references = [ref for ref in references(ruleset, schemas()) if ref.target in words]
+    strangers_by_place: dict[tuple[str, str], Stranger] = {}
+    for ref in own_references:
         sure = state is not None and state.known and ref.kind in WHOLE
         listed = state.codes.get(WHOLE[ref.kind]) if state and sure else None
         if listed:
             code = fixed_on(ref, ruleset, now.date())
             if code and code not in listed:
                 name = "" if ref.formula.startswith('"') else f"{ref.formula} = "
-                one = Stranger("", f"{name}“{code}”")
-                found.setdefault((ref.kind, one.first), one)
-            for each in _of_tables(ref, known, _gone(session, connection, ref.kind) - listed):
-                found.setdefault((ref.kind, f"map {each.table}"), each)
-    yield from found.values()
+                stranger = Stranger("", f"{name}“{code}”")
+                strangers_by_place.setdefault((ref.kind, stranger.first), stranger)
+            for table_stranger in _of_tables(
+                ref, current_world, _gone(session, connection, ref.kind) - listed
+            ):
+                strangers_by_place.setdefault(
+                    (ref.kind, f"map {table_stranger.table}"), table_stranger
+                )
+    yield from strangers_by_place.values()
 
 
-def _of_tables(ref: Reference, known: World, gone: frozenset[str]) -> Iterator[Stranger]:
+def _of_tables(
+    ref: Reference, current_world: World, unlisted: frozenset[str]
+) -> Iterator[Stranger]:
     for name in ref.tables:
-        table = known.maps.get(name)
+        table = current_world.maps.get(name)
         entries = table.entries if table is not None else {}
-        wrong = sorted(key for key, entry in entries.items() if entry.value in gone)
+        wrong = sorted(key for key, entry in entries.items() if entry.value in unlisted)
         if wrong:
             first = f"“{wrong[0]}” → “{entries[wrong[0]].value}”"
             yield Stranger(name, first, len(wrong))
@@ -151,8 +157,8 @@ def _of_tables(ref: Reference, known: World, gone: frozenset[str]) -> Iterator[S
 
 def _gone(session: Session, connection: Connection, kind: str) -> frozenset[str]:
     """Return all codes of a kind that the target ever listed."""
-    given = {"connection": connection.id, "kind": WHOLE[kind]}
-    return frozenset(session.scalars(_LISTED_ONCE, given))
+    parameters = {"connection": connection.id, "kind": WHOLE[kind]}
+    return frozenset(session.scalars(_LISTED_ONCE, parameters))
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +180,8 @@ def posted_otherwise(
     current = session.get_one(Company, connection.company_id).ruleset_version_id
     if current is None:
         return ()
-    given = {"connection": connection.id, "since": now - LATELY}
-    rows = session.execute(_POSTED_DOCUMENTS, given).all()
+    parameters = {"connection": connection.id, "since": now - LATELY}
+    rows = session.execute(_POSTED_DOCUMENTS, parameters).all()
     counted: Counter[Otherwise] = Counter()
     sets = {no: _Fixed(session, no) for no in {current, *(row.version for row in rows)}}
     for row in rows:
@@ -185,7 +191,9 @@ def posted_otherwise(
         for field, value in sets[row.version].of(row.route, row.doc_date).items():
             if after.get(field, value) != value:
                 counted[Otherwise(field, value, after[field])] += 1
-    return tuple(replace(one, documents=count) for one, count in counted.most_common())
+    return tuple(
+        replace(difference, documents=count) for difference, count in counted.most_common()
+    )
 
 
 class _Fixed:
@@ -198,9 +206,9 @@ class _Fixed:
 
     def of(self, route: str, day: date) -> Mapping[str, str]:
         """Return field -> the fixed code that the rules fill in on this day."""
-        mine = (ref for ref in self.references if ref.route == route)
-        said = ((ref.field, fixed_on(ref, self.ruleset, day)) for ref in mine)
-        return {field: code for field, code in said if code is not None}
+        route_references = (ref for ref in self.references if ref.route == route)
+        field_codes = ((ref.field, fixed_on(ref, self.ruleset, day)) for ref in route_references)
+        return {field: code for field, code in field_codes if code is not None}
 
 
 def named_codes(session: Session, company_id: int, now: datetime) -> Tally | Refusal:
@@ -218,7 +226,7 @@ def named_codes(session: Session, company_id: int, now: datetime) -> Tally | Ref
     ids = session.scalars(_WAITING, {"company": company_id}).all()
     ready_numbers: ReadyNumbers = {}
     for at in range(0, len(ids), AT_ONCE):
-        claims = [Claimed(one, 0, 0) for one in ids[at : at + AT_ONCE]]
+        claims = [Claimed(record_id, 0, 0) for record_id in ids[at : at + AT_ONCE]]
         batch = replace(load_batch(session, company_id, claims, now, world.program), starts_on=None)
         plans = [plan for case in batch.cases if (plan := _planned(batch, case, now)) is not None]
         _, plans = hold_used_numbers(session, batch, plans, ready_numbers)
@@ -244,7 +252,13 @@ def _planned(batch: Batch, case: Case, now: datetime) -> Plan | None:
 def _beyond(batch: Batch, plan: Plan) -> Iterator[Beyond]:
     """Yield the holds of documents that their target could not take."""
     teams = {team_id: name for name, team_id in batch.teams.items()}
-    for one in plan.wanted.values():
-        if one.code in (TARGET_LIMIT, NUMBER_USED):
-            owner = teams.get(one.team_id or 0, "")
-            yield Beyond(one.code, str(one.cause_key), one.number, one.message, owner)
+    for wanted_hold in plan.wanted.values():
+        if wanted_hold.code in (TARGET_LIMIT, NUMBER_USED):
+            owner = teams.get(wanted_hold.team_id or 0, "")
+            yield Beyond(
+                wanted_hold.code,
+                str(wanted_hold.cause_key),
+                wanted_hold.number,
+                wanted_hold.message,
+                owner,
+            )

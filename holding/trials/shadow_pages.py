@@ -183,13 +183,13 @@ RUNS = Columns(
 
 def shadow_of_change(session: Session, company_id: int, change_id: int) -> ShownShadow | None:
     """Return the latest shadow of a change, or None."""
-    found = session.execute(
+    result = session.execute(
         SHADOWS.select()
         .where(Shadow.company_id == company_id, Shadow.change_id == change_id)
         .order_by(Shadow.id.desc())
         .limit(1)
     )
-    return SHADOWS.first(found)
+    return SHADOWS.first(result)
 
 
 def differences(
@@ -245,10 +245,10 @@ class MatrixCell:
 
     def add(self, money: Money) -> None:
         """Count these, too."""
-        for code, one in money.items():
-            self.records += one.records
+        for code, total in money.items():
+            self.records += total.records
             records, minor = self.money.get(code, (0, 0))
-            self.money[code] = (records + one.records, minor + to_minor(one.amount, code))
+            self.money[code] = (records + total.records, minor + to_minor(total.amount, code))
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +284,7 @@ class Counts:
 
 def backtest_of_change(session: Session, company_id: int, change_id: int) -> ShownRun | None:
     """Return the latest backtest of a change, or None."""
-    found = session.execute(
+    result = session.execute(
         RUNS.select()
         .join(RulesetVersion, RulesetVersion.id == BacktestRun.old_id)
         .outerjoin(Person, Person.id == BacktestRun.person_id)
@@ -292,7 +292,7 @@ def backtest_of_change(session: Session, company_id: int, change_id: int) -> Sho
         .order_by(BacktestRun.id.desc())
         .limit(1)
     )
-    return RUNS.first(found)
+    return RUNS.first(result)
 
 
 def counts(run: ShownRun) -> Counts:
@@ -302,29 +302,29 @@ def counts(run: ShownRun) -> Counts:
     stopped.add(tally.stopped)
     freed.add(tally.freed)
     matrices = tuple(_matrix(tally, *of) for of in sorted({c[:2] for c in tally.cells}))
-    most_first = sorted(matrices, key=lambda one: -one.differ)
+    most_first = sorted(matrices, key=lambda matrix: -matrix.differ)
     differ = tally.records - tally.same
-    posted = {one.kind for one in matrices}
-    beside = {kind: n for kind, n in sorted(tally.judged.items()) if kind not in posted}
-    return Counts(tally.records, differ, tally.bad, stopped, freed, tuple(most_first), beside)
+    posted = {matrix.kind for matrix in matrices}
+    other_kinds = {kind: n for kind, n in sorted(tally.judged.items()) if kind not in posted}
+    return Counts(tally.records, differ, tally.bad, stopped, freed, tuple(most_first), other_kinds)
 
 
 def _matrix(tally: Tally, kind: str, route: str) -> Matrix:
-    mine = {c: money for c, money in tally.cells.items() if c[:2] == (kind, route)}
-    words = sorted({word for c in mine for word in (c.was, c.would)}, key=_place)
+    route_cells = {c: money for c, money in tally.cells.items() if c[:2] == (kind, route)}
+    words = sorted({word for c in route_cells for word in (c.was, c.would)}, key=_place)
     cells = {(was, would): MatrixCell(was, would) for was in words for would in words}
     sums = {word: MatrixCell(word, word) for word in words}
     rows = {word: MatrixCell(word, word) for word in words}
     total = MatrixCell("", "")
-    for cell, money in mine.items():
+    for cell, money in route_cells.items():
         for into in (cells[cell.was, cell.would], rows[cell.was], sums[cell.would], total):
             into.add(money)
-    shown = [word for word in words if rows[word].records]
+    row_words = [word for word in words if rows[word].records]
     return Matrix(
         kind,
         route,
         tuple(words),
-        tuple((was, tuple(cells[was, would] for would in words), rows[was]) for was in shown),
+        tuple((was, tuple(cells[was, would] for would in words), rows[was]) for was in row_words),
         tuple(sums[word] for word in words),
         total,
         sum(cell.records for cell in cells.values() if cell.tone),
@@ -371,5 +371,5 @@ def list_stopped(session: Session, change_id: int, *, most: int) -> tuple[Listed
     runs = select(BacktestRun.id).where(BacktestRun.change_id == change_id)
     query = _results().where(BacktestResult.run_id.in_(runs), BacktestResult.stops)
     largest = query.order_by(BacktestResult.amount.desc(), BacktestResult.record_id.desc())
-    found = session.execute(largest.limit(most))
-    return RESULTS.each(found)
+    result = session.execute(largest.limit(most))
+    return RESULTS.each(result)

@@ -60,15 +60,15 @@ def take_turn(database: Database, clock: Clock, company_id: int) -> int:
         if shadow is None:
             return 0
         why = _over(session, shadow, clock.now())
-        given = None if why else _candidate(session, shadow)
-        late = given is not None and _is_behind(session, given, shadow)
-        judged = _each(session, given, shadow, clock) if given and not late else []
-        seen = 0 if judged or not given else _last(session)
+        candidate = None if why else _candidate(session, shadow)
+        late = candidate is not None and _is_behind(session, candidate, shadow)
+        judged = _each(session, candidate, shadow, clock) if candidate and not late else []
+        last_id = 0 if judged or not candidate else _last(session)
     with database.write() as session:
-        if late and given:
-            shadows.go_on(session, company_id, given.program)
+        if late and candidate:
+            shadows.go_on(session, company_id, candidate.program)
             return 1
-        return _store(session, company_id, shadow.id, judged, why, clock.now(), seen)
+        return _store(session, company_id, shadow.id, judged, why, clock.now(), last_id)
 
 
 def _last(session: Session) -> int:
@@ -91,7 +91,7 @@ def _over(session: Session, shadow: Shadow, now: datetime) -> ShadowEnd | None:
 
 def _next(session: Session, shadow: Shadow, most: int) -> list[Stored]:
     """Return the first evaluations since the shadow began that it has not evaluated yet."""
-    seen = exists().where(
+    is_judged = exists().where(
         ShadowVerdict.shadow_id == shadow.id, ShadowVerdict.evaluation_id == Evaluation.id
     )
     first = max(shadow.since_id, shadow.seen_id - LOOKS_BACK)
@@ -100,7 +100,7 @@ def _next(session: Session, shadow: Shadow, most: int) -> list[Stored]:
         .join(Version, Version.id == Evaluation.version_id)
         .join(Record, Record.id == Evaluation.record_id)
         .join(Connection, Connection.id == Record.source_id)
-        .where(Evaluation.id > first, Record.company_id == shadow.company_id, ~seen)
+        .where(Evaluation.id > first, Record.company_id == shadow.company_id, ~is_judged)
         .order_by(Evaluation.id)
         .limit(most)
     )
@@ -115,36 +115,40 @@ def _next(session: Session, shadow: Shadow, most: int) -> list[Stored]:
     ]
 
 
-def _is_behind(session: Session, given: Candidate, shadow: Shadow) -> bool:
+def _is_behind(session: Session, candidate: Candidate, shadow: Shadow) -> bool:
     """Check whether the shadow's rules need lookup keys that are not yet complete."""
-    some = (one for one in _next(session, shadow, A_TURN) if one.replayable)
-    asked = any(shadows.asking(session, given.program, one) is not None for one in some)
-    return asked and shadows.is_behind(session, shadow.company_id, given.program)
+    some = (stored for stored in _next(session, shadow, A_TURN) if stored.replayable)
+    needs_lookups = any(
+        shadows.asking(session, candidate.program, stored) is not None for stored in some
+    )
+    return needs_lookups and shadows.is_behind(session, shadow.company_id, candidate.program)
 
 
-def _each(session: Session, given: Candidate, shadow: Shadow, clock: Clock) -> list[Judged]:
+def _each(session: Session, candidate: Candidate, shadow: Shadow, clock: Clock) -> list[Judged]:
     """Evaluate the next records until the turn's time is over, at least one.
 
     So slow rules do not block other work.
     """
     until, judged = clock.monotonic() + A_TURN_SECONDS, []
     for stored in _next(session, shadow, A_TURN):
-        judged.append(_judged(session, given, stored))
+        judged.append(_judged(session, candidate, stored))
         if clock.monotonic() >= until:
             break
     return judged
 
 
-def _found(session: Session, given: Candidate, stored: Stored) -> Facts | None:
+def _found(session: Session, candidate: Candidate, stored: Stored) -> Facts | None:
     """Return the facts of an evaluation, completed with the lookups of the new rules.
 
     None if a lookup would match too many records.
     """
-    asked = shadows.asking(session, given.program, stored)
-    if asked is None:
+    lookup = shadows.asking(session, candidate.program, stored)
+    if lookup is None:
         return shadows.facts_kept(stored)
-    found = shadows.facts_of(session, stored.record.company_id, given.program, [asked])
-    return found.get(stored.evaluation.id)
+    facts_by_evaluation = shadows.facts_of(
+        session, stored.record.company_id, candidate.program, [lookup]
+    )
+    return facts_by_evaluation.get(stored.evaluation.id)
 
 
 def _candidate(session: Session, shadow: Shadow) -> Candidate | None:
@@ -152,7 +156,7 @@ def _candidate(session: Session, shadow: Shadow) -> Candidate | None:
     return shadows.of_change(session, shadow.company_id, change.no)
 
 
-def _judged(session: Session, given: Candidate, stored: Stored) -> Judged:
+def _judged(session: Session, candidate: Candidate, stored: Stored) -> Judged:
     """Evaluate a record with the new rules.
 
     Any error is contained: the record then counts as not evaluated.
@@ -162,16 +166,16 @@ def _judged(session: Session, given: Candidate, stored: Stored) -> Judged:
     if not stored.replayable:
         return blank
     try:
-        found = _found(session, given, stored)
-        if found is None:
+        completed_facts = _found(session, candidate, stored)
+        if completed_facts is None:
             return blank
-        would = shadows.judged_with(session, given, stored, found).outcome
+        would = shadows.judged_with(session, candidate, stored, completed_facts).outcome
         was = judged_again(
             session, evaluation, version=stored.version, record=record, source=stored.source
         )
     except Exception:  # noqa: BLE001 - rules on trial may fail on a record; nothing else may
         return blank
-    pair = ({route: one.to_json() for route, one in route_sides(o).items()} for o in (was, would))
+    pair = ({route: side.to_json() for route, side in route_sides(o).items()} for o in (was, would))
     before, after = pair
     facts = dumps(evaluation.facts)
     return Judged(
@@ -191,7 +195,7 @@ def _store(
     judged: Sequence[Judged],
     why: ShadowEnd | None,
     now: datetime,
-    seen: int,
+    last_id: int,
 ) -> int:
     """Store the verdicts, unless the shadow has ended meanwhile or another worker was faster."""
     shadow = session.scalar(
@@ -204,31 +208,31 @@ def _store(
     if why is not None:
         shadows.end(session, shadow, why, now)
         return 0
-    there = set(
+    stored_ids = set(
         session.scalars(
             select(ShadowVerdict.evaluation_id).where(
                 ShadowVerdict.shadow_id == shadow.id,
-                ShadowVerdict.evaluation_id.in_([one.evaluation_id for one in judged]),
+                ShadowVerdict.evaluation_id.in_([verdict.evaluation_id for verdict in judged]),
             )
         )
     )
-    fresh = [one for one in judged if one.evaluation_id not in there]
+    fresh = [verdict for verdict in judged if verdict.evaluation_id not in stored_ids]
     session.add_all(
         ShadowVerdict(
             shadow_id=shadow.id,
-            evaluation_id=one.evaluation_id,
-            record_id=one.record_id,
+            evaluation_id=verdict.evaluation_id,
+            record_id=verdict.record_id,
             at=now,
-            differs=one.differs,
-            was=one.was,
-            would=one.would,
-            hash=one.hash,
+            differs=verdict.differs,
+            was=verdict.was,
+            would=verdict.would,
+            hash=verdict.hash,
         )
-        for one in fresh
+        for verdict in fresh
     )
-    shadow.judged += sum(bool(one.hash) for one in fresh)
-    shadow.unread += sum(not one.hash for one in fresh)
-    shadow.differ += sum(one.differs for one in fresh)
-    shadow.seen_id = max([shadow.seen_id, seen, *(one.evaluation_id for one in fresh)])
+    shadow.judged += sum(bool(verdict.hash) for verdict in fresh)
+    shadow.unread += sum(not verdict.hash for verdict in fresh)
+    shadow.differ += sum(verdict.differs for verdict in fresh)
+    shadow.seen_id = max([shadow.seen_id, last_id, *(verdict.evaluation_id for verdict in fresh)])
     session.flush()
     return len(fresh)

@@ -190,8 +190,8 @@ class Stored:
     @property
     def replayable(self) -> bool:
         """Whether the evaluation's inputs are still stored, and the rules gave an outcome."""
-        kept = self.evaluation.facts is not None and self.version.body is not None
-        return kept and "error" not in self.evaluation.outcome
+        is_kept = self.evaluation.facts is not None and self.version.body is not None
+        return is_kept and "error" not in self.evaluation.outcome
 
 
 def forget_worlds() -> None:
@@ -286,48 +286,54 @@ class LookedFor(NamedTuple):
     whole: bool
 
 
-def looked_for(session: Session, given: Candidate, stored: Stored) -> LookedFor:
+def looked_for(session: Session, candidate: Candidate, stored: Stored) -> LookedFor:
     """Return the facts of an evaluation, completed with these rules' lookups among other
     records.
     """
-    asked = asking(session, given.program, stored)
-    if asked is None:
+    lookup = asking(session, candidate.program, stored)
+    if lookup is None:
         return LookedFor(facts_kept(stored), whole=True)
-    found = facts_of_one(session, stored.record.company_id, given.program, asked)
-    return LookedFor(found or asked.facts, whole=found is not None)
+    completed = facts_of_one(session, stored.record.company_id, candidate.program, lookup)
+    return LookedFor(completed or lookup.facts, whole=completed is not None)
 
 
-def judged_with(session: Session, given: Candidate, stored: Stored, facts: Facts) -> Judged:
+def judged_with(session: Session, candidate: Candidate, stored: Stored, facts: Facts) -> Judged:
     """Evaluate a record with these rules and facts, with the original content, time and mappings.
 
     Mapping entries that the rules bring are added.
     """
     evaluation, record = stored.evaluation, stored.record
-    known = frozenset((evaluation.facts or {})["known"])
-    world = world_of(session, given, record.company_id, evaluation.revision, known)
+    known_targets = frozenset((evaluation.facts or {})["known"])
+    world = world_of(session, candidate, record.company_id, evaluation.revision, known_targets)
     body = stored.version.body or {}
     subject = Subject(record.type, stored.source.connector, body, stored.version.no)
-    outcome = given.program.evaluate(subject, facts, world, evaluation.at)
+    outcome = candidate.program.evaluate(subject, facts, world, evaluation.at)
     return Judged(subject=subject, facts=facts, world=world, now=evaluation.at, outcome=outcome)
 
 
 def world_of(
-    session: Session, given: Candidate, company_id: int, revision: int, known: frozenset[str]
+    session: Session,
+    candidate: Candidate,
+    company_id: int,
+    revision: int,
+    known_targets: frozenset[str],
 ) -> World:
     """Return the mappings of a revision, with the entries that publishing these rules would add."""
     url = str(session.get_bind().engine.url)
-    key = (url, company_id, revision, known, given.program.hash)
+    key = (url, company_id, revision, known_targets, candidate.program.hash)
     return worlds.kept(
         _worlds,
         key,
-        lambda: _with_candidate(given, worlds.world(session, company_id, revision, known)),
+        lambda: _with_candidate(
+            candidate, worlds.world(session, company_id, revision, known_targets)
+        ),
     )
 
 
-def _with_candidate(given: Candidate, world: World) -> World:
-    match = {table.name: table.match for table in given.program.ruleset.maps}
+def _with_candidate(candidate: Candidate, world: World) -> World:
+    match = {table.name: table.match for table in candidate.program.ruleset.maps}
     maps = dict(world.maps)
-    for name, rows in given.rows.maps.items():
+    for name, rows in candidate.rows.maps.items():
         stored = maps[name].entries if name in maps else {}
         have = {fold_key(key, match.get(name, ())) for key in stored}
         fresh = {
@@ -337,7 +343,9 @@ def _with_candidate(given: Candidate, world: World) -> World:
         }
         if fresh or name not in maps:
             maps[name] = Table({**stored, **fresh})
-    units = {key: UnitEntry(0, num, den, to) for key, (num, den, to) in given.rows.units.items()}
+    units = {
+        key: UnitEntry(0, num, den, to) for key, (num, den, to) in candidate.rows.units.items()
+    }
     if maps == dict(world.maps) and units.keys() <= world.units.keys():
         return world
     return replace(world, maps=maps, units={**units, **world.units})
@@ -388,8 +396,8 @@ def go_on(session: Session, company_id: int, program: Program) -> None:
     rows = _versions(session, company_id, index.version_id - LOOKS_BACK, CHUNK + LOOKS_BACK)
     keys = {(*key, row.record_id) for row in rows for key in _keys(program, row.body, row.type)}
     of = {"company_id": company_id, "rules": program.hash}
-    told = [{**of, "name": n, "value": v, "record_id": r} for n, v, r in sorted(keys)]
-    bulk.insert_rows(session, TrialKey, told, ignore=True)
+    key_rows = [{**of, "name": n, "value": v, "record_id": r} for n, v, r in sorted(keys)]
+    bulk.insert_rows(session, TrialKey, key_rows, ignore=True)
     index.version_id = max([index.version_id, *(row.id for row in rows)])
 
 
@@ -424,62 +432,66 @@ def _running(row: type[BacktestRun] | type[Shadow]) -> ColumnElement[bool]:
 
 
 def facts_of(
-    session: Session, company_id: int, program: Program, asked: Sequence[Asking]
+    session: Session, company_id: int, program: Program, lookups: Sequence[Asking]
 ) -> dict[int, Facts]:
     """Return evaluation id -> facts completed with the program's lookups.
 
     Evaluations whose lookups would match too many records are left out.
     """
-    wanted = {one.evaluation_id: _asks(program, one) for one in asked}
-    found = _kept(session, company_id, program, {key for keys in wanted.values() for key in keys})
-    return _told(session, program, asked, wanted, found)
+    keys_by_evaluation = {lookup.evaluation_id: _asks(program, lookup) for lookup in lookups}
+    record_ids_by_key = _kept(
+        session, company_id, program, {key for keys in keys_by_evaluation.values() for key in keys}
+    )
+    return _told(session, program, lookups, keys_by_evaluation, record_ids_by_key)
 
 
-def _asks(program: Program, one: Asking) -> dict[Key, str]:
+def _asks(program: Program, lookup: Asking) -> dict[Key, str]:
     """Return lookup key -> the kind of record that a link needs; blank for other lookups."""
-    found = {(n, v): kind for n, v, kind in program.family_keys(one.body, one.kind) if kind}
-    found |= dict.fromkeys(program.link_keys(one.body, one.kind), "")
-    return {key: kind for key, kind in found.items() if key[0] in one.names}
+    kinds_by_key = {
+        (n, v): kind for n, v, kind in program.family_keys(lookup.body, lookup.kind) if kind
+    }
+    kinds_by_key |= dict.fromkeys(program.link_keys(lookup.body, lookup.kind), "")
+    return {key: kind for key, kind in kinds_by_key.items() if key[0] in lookup.names}
 
 
 def _kept(
     session: Session, company_id: int, program: Program, keys: Iterable[Key]
 ) -> Mapping[Key, set[int]]:
-    wanted = set(keys)
+    key_set = set(keys)
     rows = session.execute(
         select(TrialKey.name, TrialKey.value, TrialKey.record_id)
         .where(TrialKey.company_id == company_id, TrialKey.rules == program.hash)
-        .where(bulk.among(TrialKey.name, sorted({name for name, _ in wanted})))
-        .where(bulk.among(TrialKey.value, sorted({value for _, value in wanted})))
+        .where(bulk.among(TrialKey.name, sorted({name for name, _ in key_set})))
+        .where(bulk.among(TrialKey.value, sorted({value for _, value in key_set})))
     )
-    found: dict[Key, set[int]] = defaultdict(set)
+    record_ids_by_key: dict[Key, set[int]] = defaultdict(set)
     for row in rows:
-        if (row.name, row.value) in wanted:
-            found[row.name, row.value].add(row.record_id)
-    return found
+        if (row.name, row.value) in key_set:
+            record_ids_by_key[row.name, row.value].add(row.record_id)
+    return record_ids_by_key
 
 
 def _told(
     session: Session,
     program: Program,
-    asked: Sequence[Asking],
-    wanted: Mapping[int, Mapping[Key, str]],
-    found: Mapping[Key, set[int]],
+    lookups: Sequence[Asking],
+    keys_by_evaluation: Mapping[int, Mapping[Key, str]],
+    record_ids_by_key: Mapping[Key, set[int]],
 ) -> dict[int, Facts]:
     others: dict[int, dict[Key, list[int]]] = {}
-    for one in asked:
-        mine = wanted[one.evaluation_id]
-        found_by = {key: found.get(key, set()) - {one.record_id} for key in mine}
+    for lookup in lookups:
+        keys = keys_by_evaluation[lookup.evaluation_id]
+        found_by = {key: record_ids_by_key.get(key, set()) - {lookup.record_id} for key in keys}
         if sum(map(len, found_by.values())) <= MOST:
-            others[one.evaluation_id] = {key: sorted(ids) for key, ids in found_by.items()}
+            others[lookup.evaluation_id] = {key: sorted(ids) for key, ids in found_by.items()}
     ids = {i for several in others.values() for some in several.values() for i in some}
     stored = _others(session, ids)
     return {
-        one.evaluation_id: _with_other_records(
-            program, one, wanted[one.evaluation_id], there, stored
+        lookup.evaluation_id: _with_other_records(
+            program, lookup, keys_by_evaluation[lookup.evaluation_id], other_ids, stored
         )
-        for one in asked
-        if (there := others.get(one.evaluation_id)) is not None
+        for lookup in lookups
+        if (other_ids := others.get(lookup.evaluation_id)) is not None
     }
 
 
@@ -516,17 +528,17 @@ def _others(session: Session, ids: Iterable[int]) -> dict[int, _Other]:
         .where(bulk.among(Record.id, sorted(ids)), StoredVersion.body.is_not(None))
         .order_by(Record.id, StoredVersion.no)
     )
-    found: dict[int, _Other] = {}
+    others_by_id: dict[int, _Other] = {}
     for row in session.execute(query):
-        other = found.setdefault(row.id, _Other(row.type, row.number, row.state, []))
+        other = others_by_id.setdefault(row.id, _Other(row.type, row.number, row.state, []))
         other.contents.append((row.at, row.body))
-    return found
+    return others_by_id
 
 
 def _with_other_records(
     program: Program,
-    one: Asking,
-    wanted: Mapping[Key, str],
+    lookup: Asking,
+    keys: Mapping[Key, str],
     others: Mapping[Key, Sequence[int]],
     stored: Mapping[int, _Other],
 ) -> Facts:
@@ -535,41 +547,51 @@ def _with_other_records(
     A link gives each record that existed then. Other lookups give each earlier record that was not
     rejected.
     """
-    links = dict(one.facts.links) | {
-        name.rpartition(".")[2]: () for name in one.names if name.startswith(OF_LINKS)
+    links = dict(lookup.facts.links) | {
+        name.rpartition(".")[2]: () for name in lookup.names if name.startswith(OF_LINKS)
     }
-    history = {name: told for name, told in one.facts.history.items() if name not in one.names}
-    documents = [d for d in one.facts.documents if f"{OF_DOCUMENTS}{d.route}" not in one.names]
-    for key, kind in wanted.items():
+    history = {
+        name: earlier for name, earlier in lookup.facts.history.items() if name not in lookup.names
+    }
+    documents = [
+        d for d in lookup.facts.documents if f"{OF_DOCUMENTS}{d.route}" not in lookup.names
+    ]
+    for key, kind in keys.items():
         name, value = key
-        there = [(i, stored[i]) for i in others[key] if i in stored]
+        stored_others = [(i, stored[i]) for i in others[key] if i in stored]
         if kind:
-            bodies = (other.at(one.at) for _, other in there if other.kind == kind)
+            bodies = (other.at(lookup.at) for _, other in stored_others if other.kind == kind)
             links[name.rpartition(".")[2]] += tuple(body for body in bodies if body is not None)
             continue
         first = [
-            other for i, other in there if i < one.record_id and other.state not in GONE_STATES
+            other
+            for i, other in stored_others
+            if i < lookup.record_id and other.state not in GONE_STATES
         ]
-        numbers = tuple(other.number for other in first if other.had(key, program, one.at))
+        numbers = tuple(other.number for other in first if other.had(key, program, lookup.at))
         if name.startswith(OF_DOCUMENTS):
             route = name.removeprefix(OF_DOCUMENTS)
             documents += [TargetDocument(route, value, {}, number) for number in numbers]
         elif numbers:
             history[name] = numbers
-    return replace(one.facts, links=links, history=history, documents=tuple(documents))
+    return replace(lookup.facts, links=links, history=history, documents=tuple(documents))
 
 
-def facts_of_one(session: Session, company_id: int, program: Program, one: Asking) -> Facts | None:
+def facts_of_one(
+    session: Session, company_id: int, program: Program, lookup: Asking
+) -> Facts | None:
     """Return the facts of one evaluation, completed with lookups among the newest versions before
     it. None if there are too many versions.
     """
-    query = _of_company(company_id).where(StoredVersion.at <= one.at)
+    query = _of_company(company_id).where(StoredVersion.at <= lookup.at)
     rows = session.execute(query.order_by(StoredVersion.id.desc()).limit(MOST + 1)).all()
     if len(rows) > MOST:
         return None
-    found: dict[Key, set[int]] = defaultdict(set)
+    record_ids_by_key: dict[Key, set[int]] = defaultdict(set)
     for row in rows:
         for key in _keys(program, row.body, row.type):
-            found[key].add(row.record_id)
-    wanted = {one.evaluation_id: _asks(program, one)}
-    return _told(session, program, [one], wanted, found).get(one.evaluation_id)
+            record_ids_by_key[key].add(row.record_id)
+    keys_by_evaluation = {lookup.evaluation_id: _asks(program, lookup)}
+    return _told(session, program, [lookup], keys_by_evaluation, record_ids_by_key).get(
+        lookup.evaluation_id
+    )

@@ -136,8 +136,8 @@ def faults(session: Session, connection: Connection, now: datetime) -> tuple[Fau
         counted[wrong] += 1
         first.setdefault(wrong, number)
     return tuple(
-        Fault(code, f"{said} First: {first[code, said, todo]}.", todo, times)
-        for (code, said, todo), times in sorted(counted.items())
+        Fault(code, f"{fault_words} First: {first[code, fault_words, todo]}.", todo, times)
+        for (code, fault_words, todo), times in sorted(counted.items())
     )
 
 
@@ -148,8 +148,8 @@ def _each(
     settings = own_settings(session, connection)
     closed = locked_through(session, connection.id)
     codes = _codes(session, connection.id)
-    spelled = {kind: NearSpellings(known) for kind, known in codes.items()}
-    schemas = {one.name: one for one in target.documents}
+    spelled = {kind: NearSpellings(listed_codes) for kind, listed_codes in codes.items()}
+    schemas = {document_schema.name: document_schema for document_schema in target.documents}
     unpaid, listed = WaitingPayments(session, connection), WaitingCodes(session, connection)
     numbers: Counter[tuple[str, str]] = Counter()
     ready = session.execute(_READY, {"connection": connection.id}).yield_per(AT_ONCE)
@@ -157,25 +157,29 @@ def _each(
         document: Document = revive(Document, row.content)
         action = action_of(row.action)
         yield from (
-            (row.number, one)
-            for one in _beyond(connection, settings, target, document, row.of_source, action)
+            (row.number, fault)
+            for fault in _beyond(connection, settings, target, document, row.of_source, action)
         )
         schema = schemas.get(document.document)
         if schema is not None:
             listed.note(schema, document)
-            yield from ((row.number, one) for one in _unlisted(schema, document, codes, spelled))
-            yield from ((row.number, one) for one in _locked(schema, document, closed))
+            yield from (
+                (row.number, fault) for fault in _unlisted(schema, document, codes, spelled)
+            )
+            yield from ((row.number, fault) for fault in _locked(schema, document, closed))
             if action == "create":
-                yield from ((row.number, one) for one in unpaid.wrong(schema, document))
-        yield from ((row.number, one) for one in _too_late(action, row.e_invoice_at, now))
+                yield from ((row.number, fault) for fault in unpaid.wrong(schema, document))
+        yield from ((row.number, fault) for fault in _too_late(action, row.e_invoice_at, now))
         if action == "create":
-            both = holds.posted_elsewhere(session, row.id, row.elsewhere, of_record=row.of_record)
-            if both is not None:
-                yield row.number, _twice(both)
+            trouble = holds.posted_elsewhere(
+                session, row.id, row.elsewhere, of_record=row.of_record
+            )
+            if trouble is not None:
+                yield row.number, _twice(trouble)
         numbers[row.doc_type, row.number] += 1
         if numbers[row.doc_type, row.number] > 1:
-            said = "Two documents that are ready have one number."
-            yield row.number, (NUMBER_USED, said, "Let the rules give each its own.")
+            words = "Two documents that are ready have one number."
+            yield row.number, (NUMBER_USED, words, "Let the rules give each its own.")
     yield from listed.wrong()
     yield from _forgotten(session, connection.id, target, now)
 
@@ -194,8 +198,8 @@ def _beyond(
     if limit is not None:
         yield TARGET_LIMIT, limit.words, todo
         return
-    made = target.build([document], settings, batch=False, batch_name="", action=action)
-    for refusal in made.refused.values():
+    payload = target.build([document], settings, batch=False, batch_name="", action=action)
+    for refusal in payload.refused.values():
         yield CANNOT_SEND, refusal.words, todo
 
 
@@ -204,12 +208,12 @@ def _codes(session: Session, connection_id: int) -> dict[str, frozenset[str]]:
 
     A kind that it never listed is left out.
     """
-    found: dict[str, set[str]] = {
+    codes_by_kind: dict[str, set[str]] = {
         kind: set() for kind in session.scalars(_LISTED_KINDS, {"connection": connection_id})
     }
     for kind, code in session.execute(_CODES, {"connection": connection_id}):
-        found[kind].add(code)
-    return {kind: frozenset(codes) for kind, codes in found.items()}
+        codes_by_kind[kind].add(code)
+    return {kind: frozenset(codes) for kind, codes in codes_by_kind.items()}
 
 
 def _unlisted(
@@ -219,30 +223,34 @@ def _unlisted(
     spelled: Mapping[str, NearSpellings],
 ) -> Iterator[tuple[str, str, str]]:
     """Yield codes that the target does not list. Kinds that it never listed are not checked."""
-    there = dict(schema.lists)
-    told = set[tuple[str, str]]()
+    places = dict(schema.lists)
+    unlisted = set[tuple[str, str]]()
     for fields, values in ((schema.header, [document.fields]), (schema.lines, document.lines)):
         for field in fields:
             kind = LISTED.get(field.refers, "")
-            known = codes.get(kind)
-            used = {one.get(field.name, "") for one in values} - {""}
-            told |= {(kind, code) for code in used if known is not None and code not in known}
-    for kind, code in sorted(told):
-        said = f"{kind.replace('_', ' ').capitalize()} {code} is not set up in {schema.target}."
+            listed_codes = codes.get(kind)
+            used = {row.get(field.name, "") for row in values} - {""}
+            unlisted |= {
+                (kind, code)
+                for code in used
+                if listed_codes is not None and code not in listed_codes
+            }
+    for kind, code in sorted(unlisted):
+        words = f"{kind.replace('_', ' ').capitalize()} {code} is not set up in {schema.target}."
         for near in spelled[kind].near(code)[:1]:
             t_how = describe_near_spelling(code, near)
-            said += f" It has {near}: {t_how}."
-        where = f" at {there[kind]}" if kind in there else ""
-        yield NOT_LISTED, said, f"Add it there{where}, then test the connection."
+            words += f" It has {near}: {t_how}."
+        where = f" at {places[kind]}" if kind in places else ""
+        yield NOT_LISTED, words, f"Add it there{where}, then test the connection."
 
 
 def _locked(
     schema: DocumentSchema, document: Document, closed: date | None
 ) -> Iterator[tuple[str, str, str]]:
-    told = document.fields.get(schema.date_field, "")
-    if closed is not None and told and told <= closed.isoformat():
-        said = f"{schema.target} is closed through {closed.isoformat()}."
-        yield LOCKED, said, "Open the period there, or agree on another date."
+    document_date = document.fields.get(schema.date_field, "")
+    if closed is not None and document_date and document_date <= closed.isoformat():
+        words = f"{schema.target} is closed through {closed.isoformat()}."
+        yield LOCKED, words, "Open the period there, or agree on another date."
 
 
 def _too_late(
@@ -254,24 +262,24 @@ def _too_late(
     """
     if action == "void" and valid_at and now >= valid_at + CANCEL_WINDOW - CANCEL_MARGIN:
         hours = int(CANCEL_WINDOW.total_seconds() // 3600)
-        said = (
+        words = (
             f"Its e-Invoice can be cancelled for {hours} hours after it was valid (FAQ of the "
             "MyInvois SDK), and less than an hour of them is left, or none."
         )
-        yield WINDOW_OVER, said, "Check its record again: rules that ask for its age make a note."
+        yield WINDOW_OVER, words, "Check its record again: rules that ask for its age make a note."
 
 
-def _twice(both: Trouble) -> tuple[str, str, str]:
+def _twice(trouble: Trouble) -> tuple[str, str, str]:
     """Return the fault of a sale that has a document in two systems.
 
     It names no number, so that equal faults can be counted.
     """
-    if both.code == TWO_E_INVOICES_HELD:
+    if trouble.code == TWO_E_INVOICES_HELD:
         todo = "Let one of both post it, or set e_invoices=none where none are made."
-        return TWO_E_INVOICES, both.words, todo
-    said = f"{both.target_code} has a document of the same record, which it would not get now."
+        return TWO_E_INVOICES, trouble.words, todo
+    words = f"{trouble.target_code} has a document of the same record, which it would not get now."
     todo = "It will be held: reject it where the sale stays there, else release it."
-    return both.code, said, todo
+    return trouble.code, words, todo
 
 
 def _forgotten(
@@ -280,12 +288,15 @@ def _forgotten(
     """Yield documents with an uncertain result for longer than the target remembers an idempotency
     key.
     """
-    for one in target.form.tells.known_by if target.form.tells else ():
-        if one.lasts is not None:
-            given = {"connection": connection_id, "since": now - one.lasts}
+    for key_memory in target.form.tells.known_by if target.form.tells else ():
+        if key_memory.lasts is not None:
+            parameters = {"connection": connection_id, "since": now - key_memory.lasts}
             todo = "Compare it there before it is sent again: only a look-up tells."
-            for number in session.scalars(_DOUBTED, given):
-                yield number, (FORGOTTEN, f"It was sent and never answered. {one.says}", todo)
+            for number in session.scalars(_DOUBTED, parameters):
+                yield (
+                    number,
+                    (FORGOTTEN, f"It was sent and never answered. {key_memory.says}", todo),
+                )
 
 
 class WaitingPayments:
@@ -305,63 +316,66 @@ class WaitingPayments:
         """
         pays = file_codes.paid_by(schema)
         number = document.fields.get(pays[0], "") if pays else ""
-        told = self._told(pays[1]) if pays and number else None
-        if pays is None or told is None:
+        listing = self._told(pays[1]) if pays and number else None
+        if pays is None or listing is None:
             return
-        kind, (one, listed) = pays[1], told
+        kind, (unpaid_list, listed) = pays[1], listing
         rows = [row for row in listed.get(number, ()) if row.may_be_of(document.party)]
         paid = (kind, number, document.party, document.currency)
         self._paid[paid] += document.amount
-        there = self._connection.name
-        if not rows and number not in self._not_known(one, schema):
+        target_name = self._connection.name
+        if not rows and number not in self._not_known(unpaid_list, schema):
             todo = "Compare it there: it may be paid already, void, or have another number."
-            yield NOT_UNPAID, _not_unpaid(kind, there, one.dated), todo
+            yield NOT_UNPAID, _not_unpaid(kind, target_name, unpaid_list.dated), todo
             return
-        left = sum((row.left for row in rows if row.currency == document.currency), Decimal(0))
-        same = rows and all(row.currency == document.currency for row in rows)
-        if same and self._paid[paid] > left:
+        unpaid_amount = sum(
+            (row.left for row in rows if row.currency == document.currency), Decimal(0)
+        )
+        same_currency = rows and all(row.currency == document.currency for row in rows)
+        if same_currency and self._paid[paid] > unpaid_amount:
             todo = "Compare it there: the payment may have been entered already."
-            yield TOO_MUCH, _too_much(kind, there, one.dated), todo
+            yield TOO_MUCH, _too_much(kind, target_name, unpaid_list.dated), todo
 
     def _told(self, kind: ListKind) -> Listed | None:
         if kind not in self._lists:
-            one = file_codes.unpaid_list(self._session, self._connection.id, kind)
-            listed = file_codes.unpaid_by_number(self._session, one) if one else {}
-            self._lists[kind] = (one, listed) if one else None
+            unpaid_list = file_codes.unpaid_list(self._session, self._connection.id, kind)
+            listed = file_codes.unpaid_by_number(self._session, unpaid_list) if unpaid_list else {}
+            self._lists[kind] = (unpaid_list, listed) if unpaid_list else None
         return self._lists[kind]
 
-    def _not_known(self, one: UnpaidList, schema: DocumentSchema) -> frozenset[str]:
+    def _not_known(self, unpaid_list: UnpaidList, schema: DocumentSchema) -> frozenset[str]:
         """Return numbers of our documents that the list cannot contain, because they were posted
         later or not yet.
         """
-        if one.kind not in self._unknown:
+        if unpaid_list.kind not in self._unknown:
             query = select(Posting.number).where(
                 Posting.connection_id == self._connection.id,
                 Posting.doc_type != schema.name,  # a payment may have the number of what it pays
-                or_(Posting.posted_at.is_(None), Posting.posted_at > one.since),
+                or_(Posting.posted_at.is_(None), Posting.posted_at > unpaid_list.since),
             )
-            self._unknown[one.kind] = frozenset(self._session.scalars(query))
-        return self._unknown[one.kind]
+            self._unknown[unpaid_list.kind] = frozenset(self._session.scalars(query))
+        return self._unknown[unpaid_list.kind]
 
 
-def _not_unpaid(kind: ListKind, there: str, dated: str) -> str:
+def _not_unpaid(kind: ListKind, target_name: str, dated: str) -> str:
     if kind == ListKind.INVOICE:
         return (
             "The invoice that it pays is not among those of its customer that are unpaid in"
-            f" {there}, by the list of {dated}."
+            f" {target_name}, by the list of {dated}."
         )
     return (
         "The bill that it pays is not among those of its supplier that are unpaid in"
-        f" {there}, by the list of {dated}."
+        f" {target_name}, by the list of {dated}."
     )
 
 
-def _too_much(kind: ListKind, there: str, dated: str) -> str:
+def _too_much(kind: ListKind, target_name: str, dated: str) -> str:
     if kind == ListKind.INVOICE:
         return (
-            f"More is paid of the invoice than is left to pay in {there}, by the list of {dated}."
+            f"More is paid of the invoice than is left to pay in {target_name}, by the list of"
+            f" {dated}."
         )
-    return f"More is paid of the bill than is left to pay in {there}, by the list of {dated}."
+    return f"More is paid of the bill than is left to pay in {target_name}, by the list of {dated}."
 
 
 class WaitingCodes:
@@ -369,52 +383,61 @@ class WaitingCodes:
 
     def __init__(self, session: Session, connection: Connection) -> None:
         self._session, self._connection = session, connection
-        wanted = {(connection.id, kind) for kind in _KIND_LABELS}
-        self._lists = {one.kind: one for one in file_codes.file_lists(session, wanted)}
+        list_keys = {(connection.id, kind) for kind in _KIND_LABELS}
+        self._lists = {
+            file_list.kind: file_list for file_list in file_codes.file_lists(session, list_keys)
+        }
         self._named: defaultdict[tuple[ListKind, str], list[str]] = defaultdict(list)
 
     def note(self, schema: DocumentSchema, document: Document) -> None:
         """Record the codes that a document names, for kinds with a list."""
         for fields, values in ((schema.header, [document.fields]), (schema.lines, document.lines)):
             for field in fields:
-                kind = next((one for one in self._lists if one == field.refers), None)
-                codes = {one.get(field.name, "") for one in values} - {""} if kind else ()
+                kind = next(
+                    (list_kind for list_kind in self._lists if list_kind == field.refers), None
+                )
+                codes = {row.get(field.name, "") for row in values} - {""} if kind else ()
                 for code in codes:
                     if kind is not None:
                         self._named[kind, code].append(document.number)
 
     def wrong(self) -> Iterator[tuple[str, tuple[str, str, str]]]:
         """Yield (number, (code, what is wrong, what to do)) for each fault of a noted document."""
-        for kind, one in self._lists.items():
+        for kind, file_list in self._lists.items():
             codes = sorted(code for of, code in self._named if of == kind)
             for at in range(0, len(codes), _AT_ONCE):
-                for code, said in self._told(one, codes[at : at + _AT_ONCE]):
-                    yield from ((number, said) for number in self._named[kind, code])
+                for code, fault in self._told(file_list, codes[at : at + _AT_ONCE]):
+                    yield from ((number, fault) for number in self._named[kind, code])
 
-    def _told(self, one: FileList, codes: list[str]) -> Iterator[tuple[str, tuple[str, str, str]]]:
-        there = file_codes.codes_by_code(self._session, one, codes)
-        t_kind, as_of, name = _KIND_LABELS[one.kind], one.as_of, one.name
-        for code, entry in there.items():
+    def _told(
+        self, file_list: FileList, codes: list[str]
+    ) -> Iterator[tuple[str, tuple[str, str, str]]]:
+        entries = file_codes.codes_by_code(self._session, file_list, codes)
+        t_kind, as_of, name = _KIND_LABELS[file_list.kind], file_list.as_of, file_list.name
+        for code, entry in entries.items():
             if not entry.active:
-                said = f"{t_kind} “{code}” is switched off in the list of {as_of} ({name})."
-                yield code, (SWITCHED_OFF, said, "Switch it on there, or map another.")
-        strange = sorted({*codes} - there.keys() - self._posted(one, codes))
-        asked = [Identity(key=code, name=code) for code in strange]
-        found = file_codes.fitting_codes(self._session, one, asked) if asked else ()
-        near = NearSpellings([] if one.by_id else [entry.code for entry in found])
+                words = f"{t_kind} “{code}” is switched off in the list of {as_of} ({name})."
+                yield code, (SWITCHED_OFF, words, "Switch it on there, or map another.")
+        strange = sorted({*codes} - entries.keys() - self._posted(file_list, codes))
+        identities = [Identity(key=code, name=code) for code in strange]
+        similar_entries = (
+            file_codes.fitting_codes(self._session, file_list, identities) if identities else ()
+        )
+        near = NearSpellings([] if file_list.by_id else [entry.code for entry in similar_entries])
         for code in strange:
-            for known in near.near(code)[:1]:
-                t_how = describe_near_spelling(code, known)
-                said = (
-                    f"{t_kind} “{code}” is not in the list of {as_of} ({name}), and “{known}” is:"
+            for near_code in near.near(code)[:1]:
+                t_how = describe_near_spelling(code, near_code)
+                words = (
+                    f"{t_kind} “{code}” is not in the list of {as_of} ({name}), and “{near_code}”"
+                    " is:"
                     f" {t_how}."
                 )
-                yield code, (NEARLY, said, "Map the one that is meant, or add this one there.")
+                yield code, (NEARLY, words, "Map the one that is meant, or add this one there.")
 
-    def _posted(self, one: FileList, codes: list[str]) -> set[str]:
+    def _posted(self, file_list: FileList, codes: list[str]) -> set[str]:
         """Return parties with documents posted to this target. It therefore knows them."""
-        if one.kind is ListKind.ITEM:
+        if file_list.kind is ListKind.ITEM:
             return set()
         company = self._connection.company_id
-        given = {"company": company, "connection": one.connection_id, "codes": codes}
-        return set(self._session.scalars(_POSTED_WITH, given))
+        parameters = {"company": company, "connection": file_list.connection_id, "codes": codes}
+        return set(self._session.scalars(_POSTED_WITH, parameters))
