@@ -313,7 +313,7 @@ def _time_verification(shop: "Shop") -> dict[str, object]:
     from holding.platform import events as chain
 
     place = shop.place
-    chain.link_due_events(place.database, now=place.clock.now(), whole=True)
+    chain.link_due_events(place.database, now=place.clock.now(), all_events=True)
     started, processor_seconds = time.perf_counter(), time.process_time()
     with place.database.read() as session:
         breaks = (

@@ -296,9 +296,11 @@ class Sweeper:
         now = self._bench.clock.now()
         self._writing(open_signals.refresh_signals, now)
         database = self._bench.database
-        events.link_due_events(database, now=now, whole=False, after=lambda: self._note(now))
+        events.link_due_events(database, now=now, all_events=False, after=lambda: self._note(now))
         if row_trail.seal_due_rows(database, now=now, at_once=True):
-            events.link_due_events(database, now=now, whole=False, after=lambda: self._note(now))
+            events.link_due_events(
+                database, now=now, all_events=False, after=lambda: self._note(now)
+            )
         with self._bench.database.write() as session:
             leases.leave(session, DUTY, owner=self._bench.owner)
 
@@ -355,7 +357,7 @@ class Sweeper:
         seconds = self._bench.clock.monotonic()
         is_full = seconds >= self._look_at_all
         database = self._bench.database
-        events.link_due_events(database, now=now, whole=is_full, after=lambda: self._note(now))
+        events.link_due_events(database, now=now, all_events=is_full, after=lambda: self._note(now))
         if is_full:
             self._look_at_all = seconds + A_DAY
         if seconds >= self._note_heads:

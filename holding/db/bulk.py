@@ -93,10 +93,10 @@ class _Among(FunctionElement[bool]):
 @compiles(_Among)
 def _among(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
     column, values = list(element.clauses)
-    left, right = compiler.process(column, **options), compiler.process(values, **options)
+    column_sql, right = compiler.process(column, **options), compiler.process(values, **options)
     if compiler.dialect.name == "sqlite":
-        return f"{left} IN (SELECT value FROM json_each({right}))"
-    return f"{left} = ANY({right})"
+        return f"{column_sql} IN (SELECT value FROM json_each({right}))"
+    return f"{column_sql} = ANY({right})"
 
 
 def among(column: InstrumentedAttribute[Any], values: Collection[int] | Collection[str]) -> _Among:
@@ -271,26 +271,33 @@ def _update_text(
     returning: str | None = None,
 ) -> TextClause:
     kinds = tuple((c, kind_of(table, c)) for c in columns)
-    mine = f'"{table.name}"'
+    quoted_table = f'"{table.name}"'
     sets = [f'"{c}" = v."{c}"' for c in columns if c not in keys]
     if bump:
-        sets.append(f'"{bump}" = {mine}."{bump}" + 1')
-    terms = [f'{mine}."{c}" = v."{c}"' for c in keys]
+        sets.append(f'"{bump}" = {quoted_table}."{bump}" + 1')
+    terms = [f'{quoted_table}."{c}" = v."{c}"' for c in keys]
     statement = (
         f"WITH {_given(dialect, 'v', kinds)} "
-        f"UPDATE {mine} SET {', '.join(sets)} FROM v WHERE {' AND '.join(terms)}"
+        f"UPDATE {quoted_table} SET {', '.join(sets)} FROM v WHERE {' AND '.join(terms)}"
     )
     if returning:
-        statement += f' RETURNING {mine}."{returning}"'
+        statement += f' RETURNING {quoted_table}."{returning}"'
     return text(statement)
 
 
-def update_seen(session: Session, model: type[Base], rows: Rows, *, seen: str) -> set[int]:
-    """Update rows whose column `seen` is unchanged, and increment it. Return the updated ids."""
+def update_seen(
+    session: Session, model: type[Base], rows: Rows, *, version_column: str
+) -> set[int]:
+    """Update rows whose `version_column` is unchanged, and increment it.
+
+    Return the updated ids.
+    """
     if not rows:
         return set()
     table = table_of(model)
-    statement = _update_text(_dialect(session), table, tuple(rows[0]), seen, ("id", seen), "id")
+    statement = _update_text(
+        _dialect(session), table, tuple(rows[0]), version_column, ("id", version_column), "id"
+    )
     return set(session.scalars(statement, {"rows": rows_text(table, rows)}))
 
 
@@ -338,7 +345,7 @@ class JointWrites:
     def insert(self, model: type[Base], rows: Rows) -> None:
         """Add rows to insert, all with equal keys."""
         table = table_of(model)
-        self._add(table, insert(table), rows, every=False)
+        self._add(table, insert(table), rows, require_all=False)
 
     def update(
         self,
@@ -348,12 +355,12 @@ class JointWrites:
         keys: tuple[str, ...] = ("id",),
         still: Words = (),
         bump: str | None = None,
-        every: bool = False,
+        require_all: bool = False,
     ) -> None:
         """Add rows to update by their keys.
 
         `still`: columns that must have one of these values. `bump`: a column to increment. With
-        `every`, a missing row makes `write` raise.
+        `require_all`, a missing row makes `write` raise.
         """
         if not rows:
             return
@@ -363,18 +370,18 @@ class JointWrites:
             {f"where_{name}" if name in keys else f"set_{name}": row[name] for name in row}
             for row in rows
         ]
-        self._add(table, statement, parameters, every=every)
+        self._add(table, statement, parameters, require_all=require_all)
 
-    def _add(self, table: Table, statement: Executable, rows: Rows, *, every: bool) -> None:
+    def _add(self, table: Table, statement: Executable, rows: Rows, *, require_all: bool) -> None:
         if rows:
-            self._inserts_and_updates.append((table, statement, rows, every))
+            self._inserts_and_updates.append((table, statement, rows, require_all))
 
     def write(self) -> None:
         """Write the collected changes. Raises RuntimeError if a required row changed meanwhile."""
         pending, self._inserts_and_updates = self._inserts_and_updates, []
-        for table, statement, rows, every in pending:
+        for table, statement, rows, require_all in pending:
             result = self._session.execute(statement, list(rows))
-            if every and cast(CursorResult[Any], result).rowcount != len(rows):
+            if require_all and cast(CursorResult[Any], result).rowcount != len(rows):
                 raise RuntimeError(f"a {table.name} {MOVED}")
 
 
@@ -401,14 +408,14 @@ def _update_by_keys(
     return update_table(table).where(*conditions).values(values)
 
 
-def next_id(model: type[Base], *, once: bool = False) -> FunctionElement[int]:
+def next_id(model: type[Base], *, shared: bool = False) -> FunctionElement[int]:
     """Return an SQL expression for the id of a row about to be written.
 
-    Each selected row gets its own id, or all share one with `once`. In SQLite the caller must hold
-    the write lock.
+    Each selected row gets its own id, or all share one with `shared`. In SQLite the caller must
+    hold the write lock.
     """
     named: ColumnClause[str] = literal_column(f"'{table_of(model).name}'")
-    return _OneNextId(named) if once else _NextId(named)
+    return _OneNextId(named) if shared else _NextId(named)
 
 
 class _NextId(FunctionElement[int]):
@@ -429,12 +436,12 @@ class _OneNextId(_NextId):
 @compiles(_NextId)
 def _next_id(element: _NextId, compiler: SQLCompiler, **options: Any) -> str:
     named: str = compiler.process(element.clauses, **options)
-    once = isinstance(element, _OneNextId)
+    is_shared = isinstance(element, _OneNextId)
     if compiler.dialect.name == "sqlite":
         last = f"(SELECT coalesce(max(id), 0) FROM {named.strip(chr(39))})"
-        return f"({last} + 1)" if once else f"({last} + row_number() OVER ())"
+        return f"({last} + 1)" if is_shared else f"({last} + row_number() OVER ())"
     drawn = f"nextval(pg_get_serial_sequence({named}, 'id'))"
-    return f"(SELECT {drawn})" if once else drawn
+    return f"(SELECT {drawn})" if is_shared else drawn
 
 
 def whole_sum(amount: Any) -> ColumnElement[int]:
@@ -445,11 +452,11 @@ def whole_sum(amount: Any) -> ColumnElement[int]:
     return sql_cast(func.sum(amount), BigInteger)
 
 
-def named(found: Result[Any]) -> list[Any]:
+def named(result: Result[Any]) -> list[Any]:
     """Return the rows as named tuples, whose attributes are much faster to read than SQLAlchemy's
     rows.
     """
-    return list(map(_tuple_of(tuple(found.keys()))._make, found.all()))
+    return list(map(_tuple_of(tuple(result.keys()))._make, result.all()))
 
 
 @lru_cache(maxsize=256)
@@ -479,49 +486,57 @@ class Columns(Generic[Made]):
 
     def __init__(self, pattern: Made, renamed: Mapping[str, str] | None = None) -> None:
         self._make = cast(Callable[..., Made], type(pattern))
-        held = {one.name: getattr(pattern, one.name) for one in fields(cast(Any, pattern))}
+        values_by_name = {
+            field.name: getattr(pattern, field.name) for field in fields(cast(Any, pattern))
+        }
         columns: dict[str, Any] = {
-            name: one for name, one in held.items() if isinstance(one, ColumnOperators)
+            name: value
+            for name, value in values_by_name.items()
+            if isinstance(value, ColumnOperators)
         }
         _refuse_strange(type(pattern).__name__, columns, dict(renamed or {}))
         self.labelled: tuple[Label[Any], ...] = tuple(columns[name].label(name) for name in columns)
         self._names = tuple(columns)
-        self._rest = {name: held[name] for name in held if name not in columns}
+        self._rest = {name: values_by_name[name] for name in values_by_name if name not in columns}
 
-    def select(self, *beside: Any) -> Select[Any]:
+    def select(self, *extra_columns: Any) -> Select[Any]:
         """Return a select of the columns, with additional columns that are not read into the
         object.
         """
-        return select(*self.labelled, *beside)
+        return select(*self.labelled, *extra_columns)
 
-    def each(self, found: Result[Any]) -> tuple[Made, ...]:
+    def each(self, result: Result[Any]) -> tuple[Made, ...]:
         """Return one object for each row."""
-        read = self.reader(found)
-        return tuple([read(row) for row in found.all()])  # at once: one by one takes twice as long
+        read = self.reader(result)
+        return tuple([read(row) for row in result.all()])  # at once: one by one takes twice as long
 
-    def first(self, found: Result[Any]) -> Made | None:
+    def first(self, result: Result[Any]) -> Made | None:
         """Return the object of the first row, or None."""
-        read, row = self.reader(found), found.first()
+        read, row = self.reader(result), result.first()
         return read(row) if row is not None else None
 
-    def reader(self, found: Result[Any]) -> Callable[[Row[Any]], Made]:
+    def reader(self, result: Result[Any]) -> Callable[[Row[Any]], Made]:
         """Return a function that makes the object of a row; ValueError if a column is missing."""
-        keys = list(found.keys())
+        keys = list(result.keys())
         places = [(name, keys.index(name)) for name in self._names]
-        make, rest = self._make, self._rest
-        return lambda row: make(**{name: row[place] for name, place in places}, **rest)
+        make, constants = self._make, self._rest
+        return lambda row: make(**{name: row[place] for name, place in places}, **constants)
 
 
-def _refuse_strange(whose: str, columns: Mapping[str, Any], renamed: dict[str, str]) -> None:
+def _refuse_strange(class_name: str, columns: Mapping[str, Any], renamed: dict[str, str]) -> None:
     for field, column in columns.items():
         table, name = _origin(column)
         renamed_to = renamed.pop(field, None)
         fits = f"{table}.{name}" == renamed_to if renamed_to else field in (name, f"{table}_{name}")
         if not fits:
-            wanted = renamed_to or "a column or label of that name; any other is named in `renamed`"
-            raise ValueError(f"{whose}.{field} reads {table}.{name}, which is not {wanted}")
+            expectation = (
+                renamed_to or "a column or label of that name; any other is named in `renamed`"
+            )
+            raise ValueError(
+                f"{class_name}.{field} reads {table}.{name}, which is not {expectation}"
+            )
     if renamed:
-        raise ValueError(f"{whose} has no column in {', '.join(sorted(renamed))}")
+        raise ValueError(f"{class_name} has no column in {', '.join(sorted(renamed))}")
 
 
 def _origin(column: Any) -> tuple[str, str]:
@@ -561,13 +576,13 @@ def _insert_texts(
     table: Table, columns: tuple[str, ...], returning: tuple[str, ...], ignore: bool
 ) -> tuple[str, str, str]:
     """Return the insert, the query for the last id, and the query for the rows behind it."""
-    mine = f'"{table.name}"'
+    quoted_table = f'"{table.name}"'
     names, marks = _listed(columns), ", ".join("?" * len(columns))
-    into = f"INSERT INTO {mine} ({names}) VALUES ({marks})"
+    into = f"INSERT INTO {quoted_table} ({names}) VALUES ({marks})"
     return (
         f"{into} ON CONFLICT DO NOTHING" if ignore else into,
-        f"SELECT coalesce(max(id), 0) FROM {mine}",
-        f"SELECT {_listed(returning)} FROM {mine} WHERE id > ? ORDER BY id",
+        f"SELECT coalesce(max(id), 0) FROM {quoted_table}",
+        f"SELECT {_listed(returning)} FROM {quoted_table} WHERE id > ? ORDER BY id",
     )
 
 

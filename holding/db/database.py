@@ -197,8 +197,8 @@ _company: ContextVar[int | None] = ContextVar("company", default=None)
 
 def remember(session: Session) -> None:
     """Keep loaded objects for the session's life, so that lookups by id need no query."""
-    kept = session.info.setdefault("kept", [])
-    event.listen(session, "loaded_as_persistent", lambda _session, row: kept.append(row))
+    loaded_objects = session.info.setdefault("kept", [])
+    event.listen(session, "loaded_as_persistent", lambda _session, row: loaded_objects.append(row))
 
 
 def limit_transactions(company_id: int | None) -> None:
@@ -287,9 +287,9 @@ class Database:
         if (company_id := _company.get()) is not None:
             limit_to_company(session, company_id)
 
-    def watch(self, asked: Callable[..., None], answered: Callable[..., None]) -> None:
+    def watch(self, started: Callable[..., None], answered: Callable[..., None]) -> None:
         """Register callbacks before and after each statement; repeated calls register once."""
-        listeners = {"before_cursor_execute": asked, "after_cursor_execute": answered}
+        listeners = {"before_cursor_execute": started, "after_cursor_execute": answered}
         for engine in self.engines:
             for moment, call in listeners.items():
                 if not event.contains(engine, moment, call):
@@ -300,7 +300,7 @@ class Database:
         """Collect the text of each statement, and COMMIT, until the block ends."""
         statements: list[str] = []
 
-        def asked(_connection: Any, _cursor: Any, words: str, *_rest: Any) -> None:
+        def asked(_connection: Any, _cursor: Any, words: str, *_arguments: Any) -> None:
             statements.append(words)
 
         def committed(_connection: Any) -> None:
@@ -395,9 +395,9 @@ def _same_pool(engine: Engine, begin: Callable[[Any], None]) -> Engine:
     return _beginning(create_engine(engine.url, pool=engine.pool, hide_parameters=True), begin)
 
 
-def _postgresql_engine(url: str, **beside: Any) -> Engine:
+def _postgresql_engine(url: str, **options: Any) -> Engine:
     engine = create_engine(
-        url, pool_size=5, max_overflow=20, pool_pre_ping=True, hide_parameters=True, **beside
+        url, pool_size=5, max_overflow=20, pool_pre_ping=True, hide_parameters=True, **options
     )
 
     @event.listens_for(engine, "connect")
@@ -417,7 +417,11 @@ def open_database(url: str) -> Database:
 
 def tell(file: str) -> None:
     """Store the index statistics in a SQLite file; new connections plan their queries by them."""
-    rows = [(table, *one) for table, each in FIGURES.items() for one in each.items()]
+    rows = [
+        (table, *index_figure)
+        for table, figures_by_index in FIGURES.items()
+        for index_figure in figures_by_index.items()
+    ]
     with closing(sqlite3.connect(file, timeout=30)) as connection, connection:
         connection.execute("ANALYZE sqlite_schema")  # makes the table of figures
         # Not ANALYZE: counts of a young company make plans that scan tables, and connections keep
@@ -441,7 +445,7 @@ class WriteTurns:
         self._begin(connection, patience=PATIENCE)
 
     def _begin(self, connection: Any, patience: float) -> None:
-        began, seen = monotonic(), False
+        began, is_locked = monotonic(), False
         connection.execute("PRAGMA busy_timeout = 0")
         try:
             with ExitStack() as until_begun:
@@ -450,8 +454,8 @@ class WriteTurns:
                     behind = waited < patience and self._somebody_waits()
                     if not behind and _is_begun(connection, last=waited >= BUSY_SECONDS):
                         return
-                    if waited >= patience and not seen:
-                        seen = self._locked(fcntl.LOCK_SH, until_begun)
+                    if waited >= patience and not is_locked:
+                        is_locked = self._locked(fcntl.LOCK_SH, until_begun)
                     sleep(ASKED_AGAIN)
         finally:
             connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")

@@ -109,9 +109,9 @@ class Proof(StrEnum):
     CODE = "code"
 
 
-def named(proof: Proof, whose: str) -> str:
+def named(proof: Proof, subject: str) -> str:
     """Return the name of a failure counter."""
-    return f"{proof}:{whose}"
+    return f"{proof}:{subject}"
 
 
 def is_count() -> ColumnElement[bool]:

@@ -90,12 +90,12 @@ def added(parts: Iterable[Sums]) -> Sums:
     return by_key(rows).get(None, {})
 
 
-def plural(count: int, one: str, many: str | None = None) -> str:
+def plural(count: int, singular: str, plural_form: str | None = None) -> str:
     """Return a count with its noun: `1 record`, `37 records`.
 
-    `many` is an irregular plural: `2 entries`.
+    `plural_form` is an irregular plural: `2 entries`.
     """
-    return f"{count:,} {one if count == 1 else many or several(one)}"
+    return f"{count:,} {singular if count == 1 else plural_form or several(singular)}"
 
 
 def several(noun: str) -> str:
@@ -115,22 +115,22 @@ def money(minor: int | None, currency: str) -> str:
     return f"{MINUS if minor < 0 else ''}{currency_prefix(currency)}{digits(minor, currency)}"
 
 
-def currencies(found: Sums, books: str) -> tuple[tuple[str, int], ...]:
+def currencies(amounts: Sums, books: str) -> tuple[tuple[str, int], ...]:
     """Return (currency, minor units) of each sum that is not zero, the books' currency first.
 
     Without any, zero in the books' currency.
     """
-    by_currency = added([{code or books: minor} for code, minor in found.items()])
+    by_currency = added([{code or books: minor} for code, minor in amounts.items()])
     listed = sorted(by_currency.items(), key=lambda pair: (pair[0] != books, pair[0]))
     return tuple((code, minor) for code, minor in listed if minor) or ((books, 0),)
 
 
-def sums(found: Sums, books: str, *, signed: bool = False) -> str:
+def sums(amounts: Sums, books: str, *, signed: bool = False) -> str:
     """Return the sums as text, such as `RM 12,345.00 + SGD 120.00`.
 
     `signed` adds a plus to a gain.
     """
-    (code, minor), *others = currencies(found, books)
+    (code, minor), *others = currencies(amounts, books)
     first = f"{'+' if signed and minor > 0 else ''}{money(minor, code)}"
     other_texts = (f"{MINUS if n < 0 else '+'} {money(abs(n), other)}" for other, n in others)
     return " ".join([first, *other_texts])
@@ -167,9 +167,9 @@ def headed(text: str) -> tuple[str, str]:
     >>> headed("Yes; short."), headed("Yes, by number; " + "x" * 200)[0]
     (('Yes; short.', ''), 'Yes, by number;')
     """
-    width = len(text) + sum(one >= WIDE for one in text)
-    found = HEAD.fullmatch(text) if width > LONG_ANSWER else None
-    return (found[1], found[2]) if found else (text, "")
+    width = len(text) + sum(character >= WIDE for character in text)
+    head_match = HEAD.fullmatch(text) if width > LONG_ANSWER else None
+    return (head_match[1], head_match[2]) if head_match else (text, "")
 
 
 def clauses(text: str) -> list[str]:
@@ -179,10 +179,10 @@ def clauses(text: str) -> list[str]:
     """
     parts: list[str] = []
     end, inside = len(text), False
-    for one in reversed([*CLAUSE.finditer(text)]):
-        if one["parenthesis"]:
-            inside = one["parenthesis"] in CLOSING
+    for match in reversed([*CLAUSE.finditer(text)]):
+        if match["parenthesis"]:
+            inside = match["parenthesis"] in CLOSING
         elif not inside:
-            parts.append(text[one.end() : end])
-            end = one.start()
+            parts.append(text[match.end() : end])
+            end = match.start()
     return [text[:end], *reversed(parts)]

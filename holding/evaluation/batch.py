@@ -415,7 +415,7 @@ class Plan:
 
 def want_holds(
     batch: Batch,
-    made: Plan,
+    plan: Plan,
     findings: Iterable[Finding],
     seq: int,
     document: Document | None,
@@ -426,11 +426,11 @@ def want_holds(
 
     `route`: the hold's route, if it is not the finding's own.
     """
-    outcome = made.judged.outcome
+    outcome = plan.judged.outcome
     for finding in findings:
-        way = batch.routes[route or finding.route]
-        wanted = WantedHold(
-            route=way.name,
+        route_definition = batch.routes[route or finding.route]
+        wanted_hold = WantedHold(
+            route=route_definition.name,
             seq=seq,
             code=finding.code,
             error_class=finding.error_class,
@@ -444,11 +444,11 @@ def want_holds(
             cause_label=finding_title(finding),
             team_id=batch.team(finding.owner),
             number=document.number if document else outcome.number if outcome else "",
-            doc_type=way.document,
+            doc_type=route_definition.document,
             doc_date=document.date if document else outcome.doc_date if outcome else None,
-            connection_id=batch.targets[way.target].id,
+            connection_id=batch.targets[route_definition.target].id,
         )
-        made.wanted.setdefault(wanted.key, wanted)
+        plan.wanted.setdefault(wanted_hold.key, wanted_hold)
 
 
 def _message(finding: Finding, outcome: Outcome | None) -> str:
@@ -458,8 +458,10 @@ def _message(finding: Finding, outcome: Outcome | None) -> str:
     """
     if finding.code != NEEDS_APPROVAL or outcome is None:
         return finding.message
-    decisions = (one for one in outcome.decisions if finding in one.findings)
-    needs = (need for one in decisions for need in one.approvals if need.rule == finding.rule)
+    decisions = (decision for decision in outcome.decisions if finding in decision.findings)
+    needs = (
+        need for decision in decisions for need in decision.approvals if need.rule == finding.rule
+    )
     return " ".join(dict.fromkeys((finding.message, *(need.message for need in needs))))
 
 
@@ -472,13 +474,13 @@ def _cause(batch: Batch, finding: Finding) -> CauseKey:
 
 
 def drop_planned_changes(
-    made: Plan, sent: Sequence[PostingRow], named: Collection[tuple[str, int]]
+    plan: Plan, sent: Sequence[PostingRow], named: Collection[tuple[str, int]]
 ) -> None:
     """Drop planned changes of posted documents that the rules no longer require."""
     for row in sent:
         planned = row.state == PostingState.POSTED and row.hash != row.standing_hash
         if planned and row.standing and (row.route, row.seq) not in named:
-            made.acting.append(
+            plan.acting.append(
                 PostedChange(
                     id=row.id,
                     action=row.standing_action,
@@ -492,36 +494,36 @@ def drop_planned_changes(
             )
 
 
-def compare_holds(batch: Batch, made: Plan) -> None:
+def compare_holds(batch: Batch, plan: Plan) -> None:
     """Decide which open holds stay and which are closed.
 
     A hold that is still wanted keeps its row.
     """
-    kept_ids = {hold.id for hold in made.kept}
-    posted = {row.id for row in made.case.postings if row.state == PostingState.POSTED}
-    for hold in made.case.holds:
+    kept_ids = {hold.id for hold in plan.kept}
+    posted = {row.id for row in plan.case.postings if row.state == PostingState.POSTED}
+    for hold in plan.case.holds:
         if hold.id in kept_ids:
             continue
         opened_by_reading = hold.code in OF_READING and hold.posting_id in posted
-        if hold.key in made.wanted or opened_by_reading:  # what a reading opened a reading ends
-            made.kept.append(hold)
+        if hold.key in plan.wanted or opened_by_reading:  # what a reading opened a reading ends
+            plan.kept.append(hold)
         else:
-            made.closed.append(_close(batch, made, hold))
+            plan.closed.append(_close(batch, plan, hold))
 
 
-def _close(batch: Batch, made: Plan, hold: HoldRow) -> HoldToClose:
+def _close(batch: Batch, plan: Plan, hold: HoldRow) -> HoldToClose:
     """Close a hold as approved if a person approved exactly this content, otherwise as cleared."""
     if hold.code == NEEDS_APPROVAL:
-        hashes = {p.id: p.hash for p in made.postings} | {a.id: a.hash for a in made.acting}
+        hashes = {p.id: p.hash for p in plan.postings} | {a.id: a.hash for a in plan.acting}
         posting_id = hold.posting_id or 0
-        for one in counting(made.case.approvals, posting_id, hashes.get(posting_id, "")):
-            if hold.rule == one.level:
-                why = f"{one.person} approved exactly this content"
+        for approval in counting(plan.case.approvals, posting_id, hashes.get(posting_id, "")):
+            if hold.rule == approval.level:
+                why = f"{approval.person} approved exactly this content"
                 return HoldToClose(
-                    hold=hold, state=HoldState.APPROVED, why=why, person_id=one.person_id
+                    hold=hold, state=HoldState.APPROVED, why=why, person_id=approval.person_id
                 )
     return HoldToClose(
-        hold=hold, state=HoldState.CLEARED, why=_why(batch, made.case, hold), person_id=None
+        hold=hold, state=HoldState.CLEARED, why=_why(batch, plan.case, hold), person_id=None
     )
 
 
@@ -567,14 +569,14 @@ def claim(
     fault_point("claim.before")
     with database.write(many=True) as session:
         waited = now - timedelta(seconds=lease_seconds / 2)
-        found: list[Claimed] = []
+        claims: list[Claimed] = []
         if not _crashed_waits(session, company_id, waited):
-            found = _take(session, company_id, owner, now, limit, lease_seconds, crashed=False)
-        if not found:
-            found = _take(session, company_id, owner, now, 1, lease_seconds, crashed=True)
-    if found:
+            claims = _take(session, company_id, owner, now, limit, lease_seconds, crashed=False)
+        if not claims:
+            claims = _take(session, company_id, owner, now, 1, lease_seconds, crashed=True)
+    if claims:
         fault_point("claim.after_commit")
-    return sorted(found, key=lambda one: one.record_id)
+    return sorted(claims, key=lambda claimed: claimed.record_id)
 
 
 def _crashed_waits(session: Session, company_id: int, waited: datetime) -> bool:
@@ -641,8 +643,8 @@ def return_claims_at(session: Session, due: Mapping[Claimed, datetime], owner: s
     if not due:
         return
     rows = [
-        {"id": one.record_id, "fence": one.fence, "due_at": moment_text(at)}
-        for one, at in due.items()
+        {"id": claimed.record_id, "fence": claimed.fence, "due_at": moment_text(at)}
+        for claimed, at in due.items()
     ]
     statement = f"{bulk.given(session, 'v', _GIVEN_BACK)} {_GIVE_BACK}"
     session.execute(text(statement), {"rows": dumps(rows), "owner": owner})
@@ -689,18 +691,20 @@ def may_retry(batch: Batch, hold: HoldRow, *, same_content: bool, posted: bool) 
     return hold.error_class in RULES and batch.rules_revision > hold.revision
 
 
-def keeps_push_hold(batch: Batch, made: Plan, row: PostingRow, *, same: bool) -> bool:
+def keeps_push_hold(batch: Batch, plan: Plan, row: PostingRow, *, same_content: bool) -> bool:
     """Keep the holds of a stopped push that still apply, and return whether there are any."""
-    here = (row.route, row.seq)
+    route_and_seq = (row.route, row.seq)
     troubles = [
         h
-        for h in made.case.holds
-        if h.of_push and h.code not in OF_READING and (h.route, h.seq) == here
+        for h in plan.case.holds
+        if h.of_push and h.code not in OF_READING and (h.route, h.seq) == route_and_seq
     ]
     posted = row.state == PostingState.POSTED
-    kept = [h for h in troubles if not may_retry(batch, h, same_content=same, posted=posted)]
-    made.kept += kept
-    return bool(kept)
+    kept_holds = [
+        h for h in troubles if not may_retry(batch, h, same_content=same_content, posted=posted)
+    ]
+    plan.kept += kept_holds
+    return bool(kept_holds)
 
 
 def is_void_there(step: Step, row: PostingRow | None) -> bool:
@@ -708,29 +712,29 @@ def is_void_there(step: Step, row: PostingRow | None) -> bool:
     return step.action == "void" and row is not None and bool(row.reading and row.reading["void"])
 
 
-def find_edited_row(made: Plan, sent: Sequence[PostingRow], finding: Finding) -> PostingRow | None:
+def find_edited_row(plan: Plan, sent: Sequence[PostingRow], finding: Finding) -> PostingRow | None:
     """Return the posted document whose edit in the target a finding is about, or None."""
     if finding.rule != TARGET_EDIT_RULE:
         return None
-    verdicts = made.judged.outcome.verdicts if made.judged.outcome else ()
+    verdicts = plan.judged.outcome.verdicts if plan.judged.outcome else ()
     numbers = {
-        shown
+        value
         for verdict in verdicts
         if verdict.rule == TARGET_EDIT_RULE and verdict.text == finding.message
-        for name, shown in verdict.operands
+        for name, value in verdict.operands
         if name == "posted as"
     }
     return next((row for row in sent if row.number in numbers), sent[-1])
 
 
-def before_cutover(batch: Batch, made: Plan, decision: Decision) -> str:
+def before_cutover(batch: Batch, plan: Plan, decision: Decision) -> str:
     """Return why a document dated before the company's first day is not posted, or an empty string.
 
     A document that the rules leave out keeps their reason.
     """
     if batch.starts_on is None:
         return ""
-    outcome, document = made.judged.outcome, decision.document
+    outcome, document = plan.judged.outcome, decision.document
     day = document.date if document else outcome.doc_date if outcome else None
     if day is None or decision.state not in DUE_SOME_DAY:
         return ""
@@ -740,7 +744,7 @@ def before_cutover(batch: Batch, made: Plan, decision: Decision) -> str:
 
 
 def finished_at(
-    made: Plan, decision: Decision, row: PostingRow | None, *, in_parts: bool
+    plan: Plan, decision: Decision, row: PostingRow | None, *, in_parts: bool
 ) -> datetime | None:
     """Return when the source finished its part, or None while gates, conditions or billing hold it
     back.
@@ -748,14 +752,14 @@ def finished_at(
     That is the arrival of the version that allows posting. For a route billed in parts it is the
     arrival of the delivery, also while no document can be made.
     """
-    verdicts = made.judged.outcome.verdicts if made.judged.outcome else ()
+    verdicts = plan.judged.outcome.verdicts if plan.judged.outcome else ()
     if verdicts and any(_keeps_back(v) for v in verdicts if v.route == decision.route):
         return None
     if decision.wait is not None and decision.wait.kind == "bill":
         return None
     if row is not None and row.state not in ENDED and row.finished_at is not None:
         return row.finished_at
-    version_at, delivered_at = made.case.version_at, made.case.linked_at if in_parts else None
+    version_at, delivered_at = plan.case.version_at, plan.case.linked_at if in_parts else None
     return version_at if delivered_at is None else max(version_at, delivered_at)
 
 

@@ -157,9 +157,9 @@ def _judge_all(
     now = clock.now()
     with database.read(many=True) as session:
         batch = load_batch(session, company_id, claims, now, programs)
-        asked = _of_no_route(batch, now)
-        if asked:
-            batch = replace(batch, left=left_behind(session, asked, programs))
+        orphaned = _of_no_route(batch, now)
+        if orphaned:
+            batch = replace(batch, left=left_behind(session, orphaned, programs))
     with within_bounds():
         plans = plan_all(batch, now)
     with database.read(many=True) as session:
@@ -196,7 +196,7 @@ def plan_all(batch: Batch, now: datetime) -> list[Plan]:
     plans: list[Plan] = []
     for begin in range(0, len(batch.cases), IN_ONE_GO):
         judged = _judged(batch, batch.cases[begin : begin + IN_ONE_GO], now)
-        plans += [_planned(batch, one) for one in judged]
+        plans += [_planned(batch, judgment) for judgment in judged]
     return plans
 
 
@@ -211,9 +211,10 @@ def hold_used_numbers(
     if not used:
         return batch, list(plans)
     batch = replace(batch, used_numbers=used)
-    held = {record_id for record_id, _, _ in used}
+    held_record_ids = {record_id for record_id, _, _ in used}
     return batch, [
-        _planned(batch, one.judged) if one.case.record_id in held else one for one in plans
+        _planned(batch, plan.judged) if plan.case.record_id in held_record_ids else plan
+        for plan in plans
     ]
 
 
@@ -331,7 +332,7 @@ def _leave_unversioned(
 ) -> None:
     """Release claimed records that have no version yet; the arrival of a version wakes them."""
     judged = {case.record_id for case in batch.cases}
-    empty = [one for one in claims if one.record_id not in judged]
+    empty = [claimed for claimed in claims if claimed.record_id not in judged]
     if empty:
         with database.write() as session:
             return_claims(session, empty, owner, now)

@@ -83,7 +83,7 @@ _COMPANY = (
     .where(Company.id == bindparam("company"))
 )
 
-_record, _version, _source = (table_of(one) for one in (Record, Version, Connection))
+_record, _version, _source = (table_of(model) for model in (Record, Version, Connection))
 
 _company, _person = table_of(Company), table_of(Person)
 
@@ -227,7 +227,7 @@ def load_batch(
     if company is None:
         message = f"company {company_id} has no rules"
         raise LookupError(message)
-    known = world.fresh_targets(session, company_id, now)
+    known_targets = world.fresh_targets(session, company_id, now)
     judge = programs(session, company.ruleset_version_id)
     targets = world.target_connections(session, company_id)
     teams = dict(session.execute(_TEAMS, {"company": company_id}).all())
@@ -240,8 +240,8 @@ def load_batch(
         revision=company.revision,
         ruleset_version_id=company.ruleset_version_id,
         rules_revision=company.rules_revision,
-        known_targets=known,
-        world=world.world(session, company_id, company.revision, known),
+        known_targets=known_targets,
+        world=world.world(session, company_id, company.revision, known_targets),
         judge=judge,
         routes={route.name: route for route in judge.routes},
         targets=target_rows(targets, company.currency),
@@ -357,7 +357,10 @@ class Around:
         """Return when the newest content of the linked records arrived, or None."""
         linked_groups = self.linked.get(record_id, {}).values()
         others = (other.record_id for several in linked_groups for other in several)
-        return max((self.arrived[one] for one in others if one in self.arrived), default=None)
+        return max(
+            (self.arrived[other_id] for other_id in others if other_id in self.arrived),
+            default=None,
+        )
 
 
 def _case(
@@ -375,19 +378,19 @@ def _case(
     releases = decided_releases(row.id, row.type, row.sha256, near, judge)
     back_at = near.back_at.get(row.family)
     postings = tuple(near.postings[row.id])
-    released = [one for one in releases if _still_counts(one, postings, back_at)]
-    known = _later_ones(row.id, postings, near)
-    history, documents = _shared(row, subject, near, judge, known.stopped)
+    released = [r for r in releases if _still_counts(r, postings, back_at)]
+    later_records = _later_ones(row.id, postings, near)
+    history, documents = _shared(row, subject, near, judge, later_records.stopped)
     facts = Facts(
         first_seen=row.seen_at,
         first=near.first.get(row.id),
-        conflicts=_conflicts(row, source, near, history, known.passed),
+        conflicts=_conflicts(row, source, near, history, later_records.passed),
         last_editor=row.editor,
         history=history,
         documents=documents,
         postings=tuple([posting.fact() for posting in postings]),
-        releases=frozenset([(one.route, one.rule) for one in released if not _is_edit(one)]),
-        edits_released=frozenset([(one.route, one.seq) for one in released if _is_edit(one)]),
+        releases=frozenset([(r.route, r.rule) for r in released if not _is_edit(r)]),
+        edits_released=frozenset([(r.route, r.seq) for r in released if _is_edit(r)]),
         documents_of_family=dict(near.family.get(row.family, {})),
         held_of_family=decisions_of_others(near.decided.get(row.family, {}), row.id),
         days_of_family=dict(near.days.get(row.family, {})),
@@ -414,10 +417,10 @@ def _case(
         holds=tuple(near.holds[row.id]),
         approvals=tuple(near.approvals[row.id]),
         undo_until=near.undo_until.get(row.id),
-        rejected={one.route: one.reason for one in releases if one.kind == "reject"},
+        rejected={r.route: r.reason for r in releases if r.kind == "reject"},
         alike=frozenset(near.alike.get(row.id, ())),
-        passed=known.passed,
-        stopped=known.stopped,
+        passed=later_records.passed,
+        stopped=later_records.stopped,
         ended=near.ended.get(row.family, {}),
     )
 
@@ -499,7 +502,7 @@ def _conflicts(
     if number is not None and str(number) != row.number:
         conflicts.append(Conflict("number", str(number), (row.number,)))
     twin_ids = near.twins.get(row.id, {})
-    twins = [there for other, there in twin_ids.items() if other not in passed]
+    twins = [twin for other, twin in twin_ids.items() if other not in passed]
     if twins and not any(TWIN in other for others in history.values() for other in others):
         conflicts.append(Conflict("id", f"{row.number} ({row.external_id})", tuple(twins)))
     return tuple(conflicts)
@@ -536,18 +539,20 @@ def _shared(
     history: dict[str, tuple[str, ...]] = {}
     documents: list[TargetDocument] = []
     for name, value in judge.link_keys(dict(subject.body), subject.kind):
-        others = [one for one in linked.get((name, value), ()) if _counts(one, row.id, near, late)]
+        others = [
+            other for other in linked.get((name, value), ()) if _counts(other, row.id, near, late)
+        ]
         if name.startswith(DOCUMENT):
             route = name.removeprefix(DOCUMENT)
-            other_records = (one for one in others if one.record_id not in twins)
-            documents += [_document(one, route, value, near) for one in other_records]
+            other_records = (other for other in others if other.record_id not in twins)
+            documents += [_document(other, route, value, near) for other in other_records]
         elif others:
             own_id = row.external_id
             history[name] = tuple(
-                f"{one.number}{TWIN}{one.external_id}, this one {own_id})"
-                if one.record_id in twins
-                else one.number
-                for one in others
+                f"{other.number}{TWIN}{other.external_id}, this one {own_id})"
+                if other.record_id in twins
+                else other.number
+                for other in others
             )
     return history, tuple(documents)
 
@@ -602,16 +607,23 @@ def load_around(
     """
     linked = _linked(session, company_id, ids)
     joined = _bodies(session, linked)
-    other_ids = {o.record_id for found in linked.values() for os in found.values() for o in os}
+    other_ids = {
+        o.record_id
+        for records_by_key in linked.values()
+        for os in records_by_key.values()
+        for o in os
+    }
     family_rows = changes.postings_of_families(session, company_id, set(families.values()))
     record_ids = set(ids)
     postings = _by_record(row for row in family_rows if row.record_id in record_ids)
     family, days = changes.posted_numbers(family_rows)
     twins, later = alike_of.find_twins(session, company_id, ids)
-    alike = {record_id: set(found) for record_id, found in twins.items()}
-    for record_id, found in linked.items():
-        comparable_ids = {o.record_id for key, os in found.items() if _compared(key) for o in os}
-        alike.setdefault(record_id, set()).update(comparable_ids)
+    similar_by_record = {record_id: set(twin_ids) for record_id, twin_ids in twins.items()}
+    for record_id, records_by_key in linked.items():
+        comparable_ids = {
+            o.record_id for key, os in records_by_key.items() if _compared(key) for o in os
+        }
+        similar_by_record.setdefault(record_id, set()).update(comparable_ids)
         later[record_id].update(other for other in comparable_ids if other > record_id)
     releases = _by_record(session.scalars(_RELEASES, {"ids": list(ids)}))
     dated = _dated(session, ids)
@@ -634,11 +646,11 @@ def load_around(
         ended=changes.ended_postings(family_rows),
         back=changes.taken_back_numbers(family_rows),
         back_at=changes.taken_back_at(session, releases, families),
-        alike=alike,
+        alike=similar_by_record,
         twins=twins,
-        later={record_id: frozenset(found) for record_id, found in later.items()},
+        later={record_id: frozenset(later_ids) for record_id, later_ids in later.items()},
         known=alike_of.load_similar_records(
-            session, [record_id for record_id, found in later.items() if found]
+            session, [record_id for record_id, later_ids in later.items() if later_ids]
         ),
         first=_first(session, changed) if changed else {},
     )
@@ -668,8 +680,8 @@ def _bodies(
     """Return the newest content of linked records, and when it arrived."""
     ids = {
         other.record_id
-        for found in linked.values()
-        for key, others in found.items()
+        for records_by_key in linked.values()
+        for key, others in records_by_key.items()
         if not _compared(key)
         for other in others
     }
@@ -707,8 +719,8 @@ def _approvals(
 ) -> dict[int, list[StandingApproval]]:
     record_of = {row.id: row.record_id for row in postings}
     approvals: dict[int, list[StandingApproval]] = defaultdict(list)
-    for one in consent.standing(session, list(record_of)) if record_of else ():
-        approvals[record_of[one.posting_id]].append(one)
+    for approval in consent.standing(session, list(record_of)) if record_of else ():
+        approvals[record_of[approval.posting_id]].append(approval)
     return approvals
 
 
@@ -724,17 +736,23 @@ def decided_releases(
     A decision that depends on linked records ends when one linked record changes. So does the
     rejection of a part, because more of the order may be delivered later.
     """
-    releases = [one for one in near.releases[record_id] if one.content_sha256 == content]
+    releases = [
+        release for release in near.releases[record_id] if release.content_sha256 == content
+    ]
     linked_at = near.linked_at(record_id) if releases else None
     if linked_at is None:
         return releases
     link_rules = judge.asked_of_links(kind)
     parts = {route.name for route in judge.routes if route.in_parts}
 
-    def stands(one: Release) -> bool:
-        return one.route not in parts if one.kind == "reject" else one.rule not in link_rules
+    def stands(release: Release) -> bool:
+        return (
+            release.route not in parts
+            if release.kind == "reject"
+            else release.rule not in link_rules
+        )
 
-    return [one for one in releases if one.at >= linked_at or stands(one)]
+    return [release for release in releases if release.at >= linked_at or stands(release)]
 
 
 def joined_records(
@@ -746,10 +764,10 @@ def joined_records(
         return {}
     linked = near.linked.get(record_id, {})
     records_by_link: dict[str, dict[int, Mapping[str, object]]] = defaultdict(dict)
-    for name, value, wanted in keys:
-        if wanted:
-            others = (one for one in linked.get((name, value), ()) if one.type == wanted)
+    for name, value, record_type in keys:
+        if record_type:
+            others = (other for other in linked.get((name, value), ()) if other.type == record_type)
             records_by_link[name.rpartition(".")[2]] |= {
-                one.record_id: near.bodies.get(one.record_id, {}) for one in others
+                other.record_id: near.bodies.get(other.record_id, {}) for other in others
             }
     return {name: tuple(joined.values()) for name, joined in records_by_link.items()}

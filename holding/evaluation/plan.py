@@ -93,9 +93,9 @@ def plan_case(batch: Batch, judged: Judgment) -> Plan:
         )
     for document in batch.left.get(judged.case.record_id, ()):
         _left_behind(batch, plan, document)
-    for one in plan.postings:
-        if one.before:
-            require_move(one.before, one.state)
+    for posting in plan.postings:
+        if posting.before:
+            require_move(posting.before, posting.state)
     if judged.case.holds:
         plan_parts.compare_holds(batch, plan)
     plan.state = _state(batch, plan)
@@ -107,7 +107,7 @@ def _broken(batch: Batch, judged: Judgment) -> Plan:
     the error. Everything else stays as it is.
     """
     plan = Plan(judged=judged, stored=_stored(batch, judged), kept=list(judged.case.holds))
-    wanted = WantedHold(
+    wanted_hold = WantedHold(
         route=WHOLE_RECORD,
         seq=0,
         code=judged.code,
@@ -126,7 +126,7 @@ def _broken(batch: Batch, judged: Judgment) -> Plan:
         doc_date=None,
         connection_id=None,
     )
-    plan.wanted[wanted.key] = wanted
+    plan.wanted[wanted_hold.key] = wanted_hold
     plan.silenced = [
         row
         for row in judged.case.postings
@@ -139,7 +139,7 @@ def _broken(batch: Batch, judged: Judgment) -> Plan:
             for r in judged.case.postings
             if r.state != PostingState.READY
         ],
-        held=True,
+        is_held=True,
     )
     return plan
 
@@ -167,9 +167,9 @@ def _looked_at(batch: Batch, case: Case) -> bulk.Encoded:
 
 
 @lru_cache(maxsize=256)  # a delivery brings many records at one moment
-def _seen(first_seen: datetime, known: frozenset[str]) -> bulk.Encoded:
+def _seen(first_seen: datetime, known_targets: frozenset[str]) -> bulk.Encoded:
     """Return the encoded facts of a record if only its arrival time is known."""
-    content = {"facts": Facts(first_seen).to_json(), "known": sorted(known)}
+    content = {"facts": Facts(first_seen).to_json(), "known": sorted(known_targets)}
     return bulk.Encoded(json_text(content))
 
 
@@ -189,24 +189,24 @@ def _listed(batch: Batch, case: Case, outcome: Outcome) -> Listed:
     )
 
 
-def _all_that_wait_for_nothing(batch: Batch, made: Plan, outcome: Outcome) -> None:
+def _all_that_wait_for_nothing(batch: Batch, plan: Plan, outcome: Outcome) -> None:
     for decision in outcome.decisions:
         if decision.state in (PostingState.WAITING, PostingState.HELD):
-            _waits_for_nothing(batch, made, decision)
+            _waits_for_nothing(batch, plan, decision)
 
 
-def _waits_for_nothing(batch: Batch, made: Plan, decision: Decision) -> None:
+def _waits_for_nothing(batch: Batch, plan: Plan, decision: Decision) -> None:
     """Hold a document whose predecessor was rejected, left out or reversed.
 
     A document that is already held gets one more hold, which names the predecessor.
     """
     awaited = decision.wait.route if decision.wait is not None else None
-    before = _ended(made, awaited) if awaited else None
+    before = _ended(plan, awaited) if awaited else None
     unsent = (PostingState.WAITING, PostingState.HELD)
     at = next(
         (
             place
-            for place, posting in enumerate(made.postings)
+            for place, posting in enumerate(plan.postings)
             if posting.route == decision.route and posting.state in unsent
         ),
         None,
@@ -214,9 +214,9 @@ def _waits_for_nothing(batch: Batch, made: Plan, decision: Decision) -> None:
     if awaited is None or before is None or at is None:
         return
     number, reason = before[0], before[1].rstrip(".")
-    planned, way = made.postings[at], batch.routes[decision.route]
-    wanted = WantedHold(
-        route=way.name,
+    planned, route_definition = plan.postings[at], batch.routes[decision.route]
+    wanted_hold = WantedHold(
+        route=route_definition.name,
         seq=planned.seq,
         code=NOTHING_TO_WAIT_FOR,
         error_class="business_rule",
@@ -230,96 +230,96 @@ def _waits_for_nothing(batch: Batch, made: Plan, decision: Decision) -> None:
         cause_label=f"Waits for a document that is not posted: {readable_term(awaited)}",
         team_id=batch.fallback_team_id,
         number=planned.number,
-        doc_type=way.document,
+        doc_type=route_definition.document,
         doc_date=planned.doc_date,
-        connection_id=batch.targets[way.target].id,
+        connection_id=batch.targets[route_definition.target].id,
     )
     if planned.state == PostingState.WAITING:
-        made.postings[at] = replace(planned, state=PostingState.HELD, reason=wanted.message)
-    made.wanted[wanted.key] = wanted
+        plan.postings[at] = replace(planned, state=PostingState.HELD, reason=wanted_hold.message)
+    plan.wanted[wanted_hold.key] = wanted_hold
 
 
-def _ended(made: Plan, route: str) -> tuple[str, str] | None:
+def _ended(plan: Plan, route: str) -> tuple[str, str] | None:
     """Return number and reason of a route's last document in the family if none will come, else
     None.
     """
-    planned_postings = [one for one in made.postings if one.route == route]
+    planned_postings = [posting for posting in plan.postings if posting.route == route]
     if planned_postings:
         last = planned_postings[-1]
-        gone = all(one.state in NONE_TO_COME for one in planned_postings)
-        return (last.number, last.reason) if gone else None
-    row = made.case.ended.get(route)
+        all_ended = all(posting.state in NONE_TO_COME for posting in planned_postings)
+        return (last.number, last.reason) if all_ended else None
+    row = plan.case.ended.get(route)
     return (row.number, row.reason) if row is not None else None
 
 
-def _without_route(batch: Batch, made: Plan, row: PostingRow) -> None:
+def _without_route(batch: Batch, plan: Plan, row: PostingRow) -> None:
     """Drop an unsent posting that no decision names, unless its number must be checked
     by a person.
     """
     unsent = row.state in UNSENT_STATES and row.state != PostingState.DROPPED
-    if unsent and not plan_parts.keeps_push_hold(batch, made, row, same=False):
-        made.silenced.append(row)
+    if unsent and not plan_parts.keeps_push_hold(batch, plan, row, same_content=False):
+        plan.silenced.append(row)
 
 
-def _left_behind(batch: Batch, made: Plan, left: LeftBehind) -> None:
+def _left_behind(batch: Batch, plan: Plan, leftover: LeftBehind) -> None:
     """Hold a posted document whose route ended and which its former rules would have changed."""
-    team = batch.team(left.owner)
-    owner = next((name for name, one in batch.teams.items() if one == team), left.owner)
-    wanted = WantedHold(
-        route=left.route,
-        seq=left.seq,
+    team = batch.team(leftover.owner)
+    owner = next((name for name, team_id in batch.teams.items() if team_id == team), leftover.owner)
+    wanted_hold = WantedHold(
+        route=leftover.route,
+        seq=leftover.seq,
         code=ACCEPTED,
         error_class="stale_version",
         severity="hold",
         rule=CHANGE,
         at_rule="",
-        message=f"{left.reason} The posting rule that made it is no longer in force: the posted"
+        message=f"{leftover.reason} The posting rule that made it is no longer in force: the posted"
         " document stays until a person decides.",
-        would_pass=f"the record says again what {left.number} says",
+        would_pass=f"the record says again what {leftover.number} says",
         clears=Clearing.by(owner),
-        cause_key=CauseKey(CauseKind.STALE, left.route),
-        cause_label=f"Changed after posting to {readable_term(left.route)}",
+        cause_key=CauseKey(CauseKind.STALE, leftover.route),
+        cause_label=f"Changed after posting to {readable_term(leftover.route)}",
         team_id=team,
-        number=left.number,
-        doc_type=left.doc_type,
-        doc_date=left.doc_date,
-        connection_id=left.connection_id,
+        number=leftover.number,
+        doc_type=leftover.doc_type,
+        doc_date=leftover.doc_date,
+        connection_id=leftover.connection_id,
     )
-    made.wanted[wanted.key] = wanted
+    plan.wanted[wanted_hold.key] = wanted_hold
 
 
-def _state(batch: Batch, made: Plan) -> RecordState:
-    states = {counted_state(planned.state, planned.reverses_id) for planned in made.postings}
-    if made.silenced:
+def _state(batch: Batch, plan: Plan) -> RecordState:
+    states = {counted_state(planned.state, planned.reverses_id) for planned in plan.postings}
+    if plan.silenced:
         states.add(PostingState.DROPPED)
-    if made.case.postings:
-        planned = {one.id for one in made.postings} | {row.id for row in made.silenced}
-        if any(one.is_void_there for one in made.acting):
+    if plan.case.postings:
+        planned = {posting.id for posting in plan.postings} | {row.id for row in plan.silenced}
+        if any(change.is_void_there for change in plan.acting):
             states.add(PostingState.REVERSED)
-            planned |= {one.id for one in made.acting if one.is_void_there}
-        left = [row for row in made.case.postings if row.id not in planned]
-        states |= {counted_state(row.state, row.reverses_id) for row in left}
-    held = bool(made.wanted or made.kept)
-    if states or held:
-        return state_of(states, held=held)
-    kind = made.case.subject.kind
+            planned |= {change.id for change in plan.acting if change.is_void_there}
+        other_rows = [row for row in plan.case.postings if row.id not in planned]
+        states |= {counted_state(row.state, row.reverses_id) for row in other_rows}
+    is_held = bool(plan.wanted or plan.kept)
+    if states or is_held:
+        return state_of(states, is_held=is_held)
+    kind = plan.case.subject.kind
     posted = any(route.record == kind for route in batch.judge.routes)
     return RecordState.WAITING if posted else RecordState.REFERENCE
 
 
-def plan_route(batch: Batch, made: Plan, decision: Decision, rows: Rows) -> None:
+def plan_route(batch: Batch, plan: Plan, decision: Decision, rows: Rows) -> None:
     """Plan the postings and holds of one route, and remove its postings from `rows`."""
     sent: list[PostingRow] = []
     if rows:
-        route_keys = [one for one in sorted(rows) if one[0] == decision.route]
-        sent = [rows[one] for one in route_keys if rows[one].state not in UNSENT_STATES]
+        route_keys = [key for key in sorted(rows) if key[0] == decision.route]
+        sent = [rows[key] for key in route_keys if rows[key].state not in UNSENT_STATES]
     steps = [step for step in decision.plan if step.action in DOES]
     all_findings = decision.findings
     findings = [f for f in all_findings if f.severity in HOLDING] if all_findings else []
     if sent:
-        _Answered(batch, made, decision, rows, steps, sent).decide(findings)
+        _Answered(batch, plan, decision, rows, steps, sent).decide(findings)
     else:
-        _first(batch, made, decision, rows, steps, findings)
+        _first(batch, plan, decision, rows, steps, findings)
 
 
 @dataclass(slots=True)
@@ -353,8 +353,8 @@ class _Answered:
         if self._rejected() is not None:
             stopped = True
         else:
-            asked = [self._asked(findings), *(self._unapproved(findings, s) for s in self.steps)]
-            is_asked = any(asked)
+            needs = [self._asked(findings), *(self._unapproved(findings, s) for s in self.steps)]
+            is_asked = any(needs)
             # What the target lost or stored otherwise has no amounts that a credit note could have.
             sent_ids = {row.id for row in self.sent}
             is_faulty = any(
@@ -435,12 +435,12 @@ class _Answered:
                 self._act(step, row, go=state == PostingState.READY)
             return
         self.rows.pop((step.route, step.seq), None)
-        one = UnsentPosting(
+        pending = UnsentPosting(
             self.batch, self.made, self.decision, step.route, step.seq, row, step.document
         )
         limit = self._limit(step)
         if row is not None:
-            state = one.after_trouble(row, state)
+            state = pending.after_trouble(row, state)
         rejected = self._rejected()
         if rejected is not None:
             state, reason = PostingState.IGNORED, f"rejected: {rejected}"
@@ -449,26 +449,26 @@ class _Answered:
             state, reason = (HELD, limit) if limit else (state, reason)
         back = self._taken_back(step)
         self.made.postings.append(
-            one.planned(state, reason, bills=plan_parts.billed_lines(step), reverses=back)
+            pending.planned(state, reason, bills=plan_parts.billed_lines(step), reverses=back)
         )
 
     def _limit(self, step: Step, action: Action = "create") -> str:
         """Return why the target could not take the step's document, or an empty string."""
         if step.document is None:
             return ""
-        way = self.batch.routes[step.route]
+        route_definition = self.batch.routes[step.route]
         return used_numbers.find_obstacle(
-            self.batch, self.made, way, step.seq, step.document, action
+            self.batch, self.made, route_definition, step.seq, step.document, action
         )
 
     def _act(self, step: Step, row: PostingRow, *, go: bool) -> None:
         """Plan an update or void. It waits on the posting itself, which stays posted meanwhile."""
         content = step.document.to_json() if step.document is not None else row.standing
         hash_ = self._hash(step)
-        same = row.hash == hash_
-        trouble = plan_parts.keeps_push_hold(self.batch, self.made, row, same=same)
+        same_content = row.hash == hash_
+        trouble = plan_parts.keeps_push_hold(self.batch, self.made, row, same_content=same_content)
         limit = self._limit(step, "update") if step.action == "update" else ""
-        due = self.made.due(row.due_at if same and row.due_at else self.made.judged.at)
+        due = self.made.due(row.due_at if same_content and row.due_at else self.made.judged.at)
         is_void = go and plan_parts.is_void_there(step, row)
         if step.document is not None:
             void_approvals(self.made, row, hash_, content or {})
@@ -488,7 +488,7 @@ class _Answered:
 
     def _restore(self, row: PostingRow, *, go: bool) -> None:
         """Keep the update by which a person has the posted content sent again."""
-        trouble = plan_parts.keeps_push_hold(self.batch, self.made, row, same=True)
+        trouble = plan_parts.keeps_push_hold(self.batch, self.made, row, same_content=True)
         due = self.made.due(row.due_at or self.made.judged.at)
         self.made.acting.append(
             PostedChange(
@@ -509,12 +509,12 @@ class _Answered:
         unsent = [seq for (name, seq) in self.rows if name == route]
         seq = max(unsent) if unsent else self.sent[-1].seq + 1
         row = self.rows.pop((route, seq), None)
-        one = UnsentPosting(self.batch, self.made, self.decision, route, seq, row, None)
-        self.made.postings.append(one.planned(PostingState.WAITING, self.decision.reason))
+        pending = UnsentPosting(self.batch, self.made, self.decision, route, seq, row, None)
+        self.made.postings.append(pending.planned(PostingState.WAITING, self.decision.reason))
 
     def _row(self, route: str, seq: int) -> PostingRow | None:
-        found = next((r for r in self.sent if (r.route, r.seq) == (route, seq)), None)
-        return found or self.rows.get((route, seq))
+        sent_row = next((r for r in self.sent if (r.route, r.seq) == (route, seq)), None)
+        return sent_row or self.rows.get((route, seq))
 
     def _taken_back(self, step: Step) -> int | None:
         return next((r.id for r in self.sent if r.seq == step.takes_back), None)
@@ -531,7 +531,7 @@ class _Answered:
 
 def _first(
     batch: Batch,
-    made: Plan,
+    plan: Plan,
     decision: Decision,
     rows: Rows,
     steps: Sequence[Step],
@@ -544,122 +544,126 @@ def _first(
     seq = steps[-1].seq if steps else min(planned, default=1)
     row = rows.pop((decision.route, seq), None)
     document = decision.document
-    unsent = UnsentPosting(batch, made, decision, decision.route, seq, row, document)
-    rejected = made.case.rejected.get(decision.route)
+    unsent = UnsentPosting(batch, plan, decision, decision.route, seq, row, document)
+    rejected = plan.case.rejected.get(decision.route)
     if rejected is not None:
-        made.postings.append(unsent.planned(PostingState.IGNORED, f"rejected: {rejected}"))
+        plan.postings.append(unsent.planned(PostingState.IGNORED, f"rejected: {rejected}"))
         return
-    if early := plan_parts.before_cutover(batch, made, decision):
-        made.postings.append(unsent.planned(PostingState.IGNORED, early))
+    if early := plan_parts.before_cutover(batch, plan, decision):
+        plan.postings.append(unsent.planned(PostingState.IGNORED, early))
         return
     state = decision.state
     reason = decision.reason or (decision.wait.text if decision.wait else "")
     if state == HELD:
-        open_findings = unapproved_findings(made, findings, row, unsent.hash)
+        open_findings = unapproved_findings(plan, findings, row, unsent.hash)
         if not open_findings and document is not None:
             # Approved or released. Its hour, or the document before it, may still come.
             reason = decision.wait.text if decision.wait else NOT_HELD
             state = PostingState.WAITING if decision.wait else READY
         else:
-            plan_parts.want_holds(batch, made, open_findings, seq, document)
+            plan_parts.want_holds(batch, plan, open_findings, seq, document)
     if document is not None and state in plan_parts.DUE_SOME_DAY:
-        way = batch.routes[decision.route]
-        why = used_numbers.find_obstacle(batch, made, way, seq, document, "create")
+        route_definition = batch.routes[decision.route]
+        why = used_numbers.find_obstacle(batch, plan, route_definition, seq, document, "create")
         state, reason = (HELD, why) if why else (state, reason)
     if decision.incomplete is not None and state == HELD:
-        way = batch.routes[decision.route]
-        target_limits.find_limit_of_incomplete(batch, made, way, seq, decision.incomplete)
+        route_definition = batch.routes[decision.route]
+        target_limits.find_limit_of_incomplete(
+            batch, plan, route_definition, seq, decision.incomplete
+        )
     if row is not None:
         state = unsent.after_trouble(row, state)
     bills = plan_parts.billed_lines(steps[-1]) if steps else None
-    made.postings.append(unsent.planned(state, reason, bills=bills))
+    plan.postings.append(unsent.planned(state, reason, bills=bills))
     if state == READY:
-        plan_remainder(batch, made, decision, rows, seq + 1)
+        plan_remainder(batch, plan, decision, rows, seq + 1)
 
 
-def order_corrections(batch: Batch, made: Plan) -> None:
+def order_corrections(batch: Batch, plan: Plan) -> None:
     """Delay corrections of consecutive documents: the last is taken back first, and nothing is sent
     after a document that will be taken back.
     """
-    rows = {row.id: row for row in made.case.postings}
-    reversed_routes = _taken_back(made, rows)
+    rows = {row.id: row for row in plan.case.postings}
+    reversed_routes = _taken_back(plan, rows)
     if not reversed_routes:
         return
     documents = [row for row in rows.values() if row.reverses_id is None]
     stands = {row.route: row.number for row in documents if row.state == PostingState.POSTED}
-    decided = dict.fromkeys(reversed_routes, _BACK) | _decided(batch, made, rows)
+    decided = dict.fromkeys(reversed_routes, _BACK) | _decided(batch, plan, rows)
 
     def behind(route: str) -> str:
         """Return what is still open for a posted document that comes after the route."""
-        after = (one for one in stands if route in _before(batch, one) and one in decided)
-        return next((_waits(one, stands[one], decided[one]) for one in after), "")
+        after = (other for other in stands if route in _before(batch, other) and other in decided)
+        return next((_waits(other, stands[other], decided[other]) for other in after), "")
 
     def ahead(route: str) -> str:
         """Return which predecessor of the route is about to be reversed."""
-        gone = (one for one in _before(batch, route) if one in reversed_routes)
-        return next((_waits(one, stands.get(one, ""), _BACK) for one in gone), "")
+        ended = (other for other in _before(batch, route) if other in reversed_routes)
+        return next((_waits(other, stands.get(other, ""), _BACK) for other in ended), "")
 
-    for at, one in enumerate(made.postings):
-        reversed_ = rows.get(one.reverses_id or 0)
-        why = behind(reversed_.route) if reversed_ is not None else ahead(one.route)
-        if why and one.state == PostingState.READY:
-            made.postings[at] = replace(one, state=PostingState.WAITING, reason=why, due_at=None)
-    for at, act in enumerate(made.acting):
+    for at, posting in enumerate(plan.postings):
+        reversed_ = rows.get(posting.reverses_id or 0)
+        why = behind(reversed_.route) if reversed_ is not None else ahead(posting.route)
+        if why and posting.state == PostingState.READY:
+            plan.postings[at] = replace(
+                posting, state=PostingState.WAITING, reason=why, due_at=None
+            )
+    for at, act in enumerate(plan.acting):
         why = behind(rows[act.id].route) if act.action == "void" and act.due_at else ""
         if why:
-            made.acting[at] = replace(act, reason=why, due_at=None)
+            plan.acting[at] = replace(act, reason=why, due_at=None)
 
 
-def _taken_back(made: Plan, rows: Mapping[int, PostingRow]) -> set[str]:
+def _taken_back(plan: Plan, rows: Mapping[int, PostingRow]) -> set[str]:
     """Return the routes whose document will be reversed or voided, unless a person rejected the
     void.
     """
     reversed_rows = (
-        rows.get(p.reverses_id or 0) for p in made.postings if p.state not in NONE_TO_COME
+        rows.get(p.reverses_id or 0) for p in plan.postings if p.state not in NONE_TO_COME
     )
     routes = {row.route for row in reversed_rows if row is not None}
     voids = [
-        one
-        for one in made.acting
-        if one.action == "void" and not (one.given_up or one.is_void_there)
+        change
+        for change in plan.acting
+        if change.action == "void" and not (change.given_up or change.is_void_there)
     ]
-    return routes | {rows[one.id].route for one in voids} - made.case.rejected.keys()
+    return routes | {rows[change.id].route for change in voids} - plan.case.rejected.keys()
 
 
-def _decided(batch: Batch, made: Plan, rows: Mapping[int, PostingRow]) -> dict[str, str]:
+def _decided(batch: Batch, plan: Plan, rows: Mapping[int, PostingRow]) -> dict[str, str]:
     """Return the routes whose posted document is on hold, with the team it is held for."""
     teams = {team: name for name, team in batch.teams.items()}
     posted_keys = {
         (row.route, row.seq) for row in rows.values() if row.state == PostingState.POSTED
     }
     holds_by_route = {
-        hold.route: "on hold" for hold in made.kept if (hold.route, hold.seq) in posted_keys
+        hold.route: "on hold" for hold in plan.kept if (hold.route, hold.seq) in posted_keys
     }
-    for one in made.wanted.values():
-        if (one.route, one.seq) in posted_keys and one.severity != "warn":
-            owner, rule = teams.get(one.team_id or 0, ""), one.rule
-            holds_by_route[one.route] = f"held for {owner} ({rule})"
+    for wanted_hold in plan.wanted.values():
+        if (wanted_hold.route, wanted_hold.seq) in posted_keys and wanted_hold.severity != "warn":
+            owner, rule = teams.get(wanted_hold.team_id or 0, ""), wanted_hold.rule
+            holds_by_route[wanted_hold.route] = f"held for {owner} ({rule})"
     return holds_by_route
 
 
 def _before(batch: Batch, route: str) -> tuple[str, ...]:
     """Return the routes that a route comes after, the nearest first."""
     routes: list[str] = []
-    while (way := batch.routes.get(route)) is not None and way.after and way.after not in routes:
-        routes.append(route := way.after)
+    while (post := batch.routes.get(route)) is not None and post.after and post.after not in routes:
+        routes.append(route := post.after)
     return tuple(routes)
 
 
-def _waits(after: str, number: str, held: str) -> str:
-    return f"waits while {after} {number} is {held}"
+def _waits(after: str, number: str, status: str) -> str:
+    return f"waits while {after} {number} is {status}"
 
 
-def plan_remainder(batch: Batch, made: Plan, decision: Decision, rows: Rows, seq: int) -> None:
+def plan_remainder(batch: Batch, plan: Plan, decision: Decision, rows: Rows, seq: int) -> None:
     """Plan a waiting posting for the quantities that remain to be billed."""
     if decision.open:
         row = rows.pop((decision.route, seq), None)
-        unsent = UnsentPosting(batch, made, decision, decision.route, seq, row, None)
-        made.postings.append(unsent.open())
+        unsent = UnsentPosting(batch, plan, decision, decision.route, seq, row, None)
+        plan.postings.append(unsent.open())
 
 
 @dataclass(slots=True)
@@ -680,15 +684,15 @@ class UnsentPosting:
         """Return the hash that an approval is bound to; empty while there is no document."""
         if self._hash is None:
             target = self.batch.targets[self.batch.routes[self.route].target]
-            there = (target.id, target.company_there)
+            place = (target.id, target.company_there)
             document = self.document
-            self._hash = "" if document is None else document_hash(*there, document, "create")
+            self._hash = "" if document is None else document_hash(*place, document, "create")
         return self._hash
 
     def after_trouble(self, row: PostingRow, state: PostingState) -> PostingState:
         """Return the state, unless a push was stopped and nothing changed that could help."""
         is_same_content = state == PostingState.READY and row.hash == self.hash
-        if not plan_parts.keeps_push_hold(self.batch, self.made, row, same=is_same_content):
+        if not plan_parts.keeps_push_hold(self.batch, self.made, row, same_content=is_same_content):
             return state
         return (
             row.state
@@ -735,9 +739,9 @@ class UnsentPosting:
 
     def open(self) -> PlannedPosting:
         """Return the waiting posting for the remaining quantities; it has no amount yet."""
-        left = [[key, number_text(quantity)] for key, quantity in self.decision.open.items()]
-        told = ", ".join(f"{quantity} of line {key}" for key, quantity in left)
-        row = self.planned(PostingState.WAITING, f"still open: {told}", bills=left)
+        remaining = [[key, number_text(quantity)] for key, quantity in self.decision.open.items()]
+        quantities = ", ".join(f"{quantity} of line {key}" for key, quantity in remaining)
+        row = self.planned(PostingState.WAITING, f"still open: {quantities}", bills=remaining)
         return replace(row, amount=None, book=None, finished_at=None)
 
     def _due(self, timing: str, hash_: str) -> datetime | None:
@@ -767,8 +771,8 @@ class UnsentPosting:
                 "doc_date": document.date,
                 "party": document.party,
             }
-        outcome, own = self.made.judged.outcome, self.made.case.subject.body.get("number")
-        number = own if isinstance(own, str) and own else outcome.number if outcome else ""
+        outcome, raw = self.made.judged.outcome, self.made.case.subject.body.get("number")
+        number = raw if isinstance(raw, str) and raw else outcome.number if outcome else ""
         return {
             "number": self.row.number if self.row else number,
             "amount": listed.amount if listed else None,
@@ -780,15 +784,15 @@ class UnsentPosting:
 
 
 def unapproved_findings(
-    made: Plan, findings: Sequence[Finding], row: PostingRow | None, hash_: str
+    plan: Plan, findings: Sequence[Finding], row: PostingRow | None, hash_: str
 ) -> list[Finding]:
     """Return the findings that no valid approval of exactly this content covers."""
     if row is None:
         return list(findings)
-    levels = {one.level for one in counting(made.case.approvals, row.id, hash_)}
+    levels = {approval.level for approval in counting(plan.case.approvals, row.id, hash_)}
     return [f for f in findings if f.code != NEEDS_APPROVAL or f.rule not in levels]
 
 
-def void_approvals(made: Plan, row: PostingRow, hash_: str, content: Mapping[str, Any]) -> None:
+def void_approvals(plan: Plan, row: PostingRow, hash_: str, content: Mapping[str, Any]) -> None:
     """Void the approvals that were given for other content of this posting."""
-    made.voided += of_another_content(made.case.approvals, row.id, row.number, hash_, content)
+    plan.voided += of_another_content(plan.case.approvals, row.id, row.number, hash_, content)

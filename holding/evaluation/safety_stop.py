@@ -287,8 +287,8 @@ def moved_by_changes(session: Session, batch: Batch, plans: Sequence[Plan]) -> M
         if revision:
             sums[move.route, revision].append(move)
     return {
-        key: (len({m.plan.case.record_id for m in found}), sum(m.book for m in found))
-        for key, found in sums.items()
+        key: (len({m.plan.case.record_id for m in route_moves}), sum(m.book for m in route_moves))
+        for key, route_moves in sums.items()
     }
 
 
@@ -306,14 +306,14 @@ def _of_plan(batch: Batch, plan: Plan) -> Iterator[_Move]:
     rows = {(row.route, row.seq): row for row in plan.case.postings}
     by_id = {row.id: row for row in plan.case.postings}
     newest = max(plan.case.postings, key=lambda row: row.revision)
-    for one in plan.postings:
-        row = rows.get((one.route, one.seq))
-        if one.state != PostingState.READY or not _goes_otherwise(row, one.hash):
+    for posting in plan.postings:
+        row = rows.get((posting.route, posting.seq))
+        if posting.state != PostingState.READY or not _goes_otherwise(row, posting.hash):
             continue
         before = row or newest
         fresh = before.version_id != plan.case.version_id  # a new version moves without a change
-        if not fresh and before.revision < batch.revision and not _consented(plan, one.route):
-            yield _Move(plan, one.route, before.revision, one.book or 0)
+        if not fresh and before.revision < batch.revision and not _consented(plan, posting.route):
+            yield _Move(plan, posting.route, before.revision, posting.book or 0)
     for acting in plan.acting:
         row = by_id[acting.id]
         if acting.due_at is not None and row.hash != acting.hash and row.revision < batch.revision:
@@ -329,7 +329,8 @@ def _consented(plan: Plan, route: str) -> bool:
     facts = plan.case.facts
     released = any(of == route for of, _ in (*facts.releases, *facts.edits_released))
     return released or any(
-        one.state == HoldState.APPROVED and one.hold.route == route for one in plan.closed
+        closed_hold.state == HoldState.APPROVED and closed_hold.hold.route == route
+        for closed_hold in plan.closed
     )
 
 

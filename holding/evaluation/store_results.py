@@ -99,14 +99,14 @@ def store_plans(
 ) -> int:
     """Write the plans whose records did not change meanwhile; the other records are due again."""
     locked = _lock(session, batch, plans, owner)
-    held = [plan for plan in plans if plan.case.record_id in locked]
-    good = _unmoved(session, batch, held, locked)
-    moved = [p.case.claimed for p in held if p.case.record_id not in good]
-    flying = [p for p in held if p.case.record_id in good and p.case.is_in_flight]
+    locked_plans = [plan for plan in plans if plan.case.record_id in locked]
+    good = _unmoved(session, batch, locked_plans, locked)
+    moved = [p.case.claimed for p in locked_plans if p.case.record_id not in good]
+    flying = [p for p in locked_plans if p.case.record_id in good and p.case.is_in_flight]
     return_claims(session, moved, owner, now)
     return_claims_at(session, {p.case.claimed: _after_the_look(p, now) for p in flying}, owner)
     runs.check_files_again(session, _made_of_another_version(flying), now)
-    writing = [p for p in held if p.case.record_id in good and not p.case.is_in_flight]
+    writing = [p for p in locked_plans if p.case.record_id in good and not p.case.is_in_flight]
     if writing:
         _write(session, batch, writing, locked, now)
     fault_point("eval.before_commit")
@@ -185,7 +185,7 @@ def _write(
     evaluations = _evaluations(session, batch, plans)
     posting_ids = write_postings(session, batch, plans, evaluations)
     write_uses(session, plans, posting_ids)
-    consent.void_changed(session, [one for plan in plans for one in plan.voided], now)
+    consent.void_changed(session, [voided for plan in plans for voided in plan.voided], now)
     specs = cause_specs(plans)
     cause_ids = states.ensure_causes(session, batch.company_id, specs, now)
     close_holds(session, plans, evaluations, now)
@@ -197,9 +197,11 @@ def _write(
         session, [fact for plan in plans for fact in events_for_plan(batch, plan, posting_ids, now)]
     )
     read_back_now(session, _stands_for_another_version(plans), now)
-    gone = [p.case.record_id for p in plans if (p.state in GONE) != (p.case.state in GONE)]
-    if gone:
-        wake_linked(session, gone, now)
+    gone_or_back_ids = [
+        p.case.record_id for p in plans if (p.state in GONE) != (p.case.state in GONE)
+    ]
+    if gone_or_back_ids:
+        wake_linked(session, gone_or_back_ids, now)
     wake_number_users(session, batch.company_id, _freed_numbers(plans), now)
     wake_releasable(session, _unaware(batch, plans), now)
     wake_families(session, _decided_anew(plans), now)
@@ -212,7 +214,7 @@ def _evaluations(session: Session, batch: Batch, plans: Sequence[Plan]) -> dict[
     """Insert the evaluations and return record id -> evaluation id."""
     rows = []
     for plan in plans:
-        kept, outcome = plan.stored, plan.judged.outcome
+        stored, outcome = plan.stored, plan.judged.outcome
         rows.append(
             {
                 "record_id": plan.case.record_id,
@@ -220,16 +222,16 @@ def _evaluations(session: Session, batch: Batch, plans: Sequence[Plan]) -> dict[
                 "ruleset_version_id": batch.ruleset_version_id,
                 "revision": batch.revision,
                 "at": plan.judged.at,
-                "facts": kept.facts,
-                "outcome": kept.codes,
-                "hash": kept.hash,
+                "facts": stored.facts,
+                "outcome": stored.codes,
+                "hash": stored.hash,
                 "digest": Digest.BARE,
                 "valid_until": outcome.valid_until if outcome else None,
                 "fence": plan.case.claimed.fence,
             }
         )
-    made = bulk.insert_rows(session, Evaluation, rows, returning=("id", "record_id"))
-    return {record_id: evaluation_id for evaluation_id, record_id in made}
+    inserted_rows = bulk.insert_rows(session, Evaluation, rows, returning=("id", "record_id"))
+    return {record_id: evaluation_id for evaluation_id, record_id in inserted_rows}
 
 
 def _records(session: Session, plans: Sequence[Plan], locked: Mapping[int, _Locked]) -> None:
@@ -284,7 +286,11 @@ def _freed_numbers(plans: Sequence[Plan]) -> set[str]:
     """Return the numbers of documents that were ready and are so no more under this number."""
     freed: set[str] = set()
     for plan in plans:
-        ready = {one.id: one.number for one in plan.postings if one.state == PostingState.READY}
+        ready = {
+            posting.id: posting.number
+            for posting in plan.postings
+            if posting.state == PostingState.READY
+        }
         rows = (row for row in plan.case.postings if row.state == PostingState.READY)
         freed |= {row.number for row in rows if ready.get(row.id) != row.number}
     return freed
@@ -295,7 +301,7 @@ def _unaware(batch: Batch, plans: Sequence[Plan]) -> set[int]:
 
     Records of this batch were loaded together and are left out.
     """
-    alike = {
+    similar_ids = {
         other
         for p in plans
         if p.state not in GONE
@@ -305,7 +311,7 @@ def _unaware(batch: Batch, plans: Sequence[Plan]) -> set[int]:
         )
         for other in p.case.alike
     }
-    return alike - {case.record_id for case in batch.cases}
+    return similar_ids - {case.record_id for case in batch.cases}
 
 
 def _decided_anew(plans: Sequence[Plan]) -> list[int]:
@@ -329,12 +335,12 @@ def _takes_back_anew(plan: Plan) -> bool:
         if row.takes_back and (row.reverses_id is None or row.state in UNSENT_STATES)
     }
     after = {
-        one.id
-        for one in plan.acting
-        if one.action == "void" and not (one.given_up or one.is_void_there)
+        change.id
+        for change in plan.acting
+        if change.action == "void" and not (change.given_up or change.is_void_there)
     }
-    made = (one for one in plan.postings if one.reverses_id is not None)
-    return before != {*after, *(one.id for one in made if one.state not in GONE)}
+    reversals = (posting for posting in plan.postings if posting.reverses_id is not None)
+    return before != {*after, *(posting.id for posting in reversals if posting.state not in GONE)}
 
 
 def _holds_anew(plan: Plan) -> bool:
@@ -352,12 +358,12 @@ def _deltas(
     for plan in plans:
         before = {hold.cause_id: hold.book or 0 for hold in plan.case.holds}
         after = {
-            cause_ids[wanted.cause_key]: plan.hold_money(wanted, currency).book or 0
-            for wanted in plan.wanted.values()
+            cause_ids[wanted_hold.cause_key]: plan.hold_money(wanted_hold, currency).book or 0
+            for wanted_hold in plan.wanted.values()
         }
-        for hold in (one for one in plan.kept if one.key not in plan.wanted):
-            kept = hold.book if plan.listed is None else plan.hold_money(hold, currency).book
-            after.setdefault(hold.cause_id, kept or 0)
+        for hold in (kept_hold for kept_hold in plan.kept if kept_hold.key not in plan.wanted):
+            book = hold.book if plan.listed is None else plan.hold_money(hold, currency).book
+            after.setdefault(hold.cause_id, book or 0)
         for cause_id in {*before, *after}:
             records, money = deltas[cause_id]
             records += (cause_id in after) - (cause_id in before)
@@ -372,13 +378,13 @@ def valid_approvals(plans: Iterable[Plan]) -> list[LetStand]:
     """
     return [
         LetStand(
-            approval=one,
+            approval=approval,
             record_id=plan.case.record_id,
             number=row.number,
             named=_named(plan.judged.outcome, row.route),
         )
         for plan in plans
-        for one, row in _standing(plan)
+        for approval, row in _standing(plan)
     ]
 
 
@@ -392,11 +398,13 @@ def _standing(plan: Plan) -> Iterator[tuple[StandingApproval, PostingRow]]:
     order given.
     """
     rows = {row.id: row for row in plan.case.postings}
-    planned = {one.id: one.hash for one in plan.postings if one.state in UNSENT_STATES}
+    planned = {
+        posting.id: posting.hash for posting in plan.postings if posting.state in UNSENT_STATES
+    }
     planned |= {o.id: o.hash for o in plan.acting if o.hash != rows[o.id].standing_hash}
-    for one in plan.case.approvals:
-        if counting([one], one.posting_id, planned.get(one.posting_id, "")):
-            yield one, rows[one.posting_id]
+    for approval in plan.case.approvals:
+        if counting([approval], approval.posting_id, planned.get(approval.posting_id, "")):
+            yield approval, rows[approval.posting_id]
 
 
 def events_for_plan(
@@ -404,7 +412,7 @@ def events_for_plan(
 ) -> list[Fact]:
     """Return the events for one record; empty if nothing visible changed."""
     record_id = plan.case.record_id
-    facts = [changed_fact(batch.company_id, record_id, one, now) for one in plan.voided]
+    facts = [changed_fact(batch.company_id, record_id, voided, now) for voided in plan.voided]
     if not _changed(plan):
         return facts
     single = plan.postings[0] if len(plan.postings) == 1 else None
@@ -414,7 +422,7 @@ def events_for_plan(
         "version": plan.case.subject.version,
         "revision": batch.revision,
         "state": plan.state,
-        "held": sorted(str(one.cause_key) for one in plan.wanted.values()),
+        "held": sorted(str(wanted_hold.cause_key) for wanted_hold in plan.wanted.values()),
         "cleared": sorted(str(closed.hold.cause_key) for closed in plan.closed),
     }
     facts.append(
@@ -434,7 +442,7 @@ def events_for_plan(
 def _changed(plan: Plan) -> bool:
     """Check whether a person would see a difference."""
     opened = set(plan.wanted) - {hold.key for hold in plan.kept}
-    moved = any(one.before != one.state for one in plan.postings)
+    moved = any(posting.before != posting.state for posting in plan.postings)
     return bool(opened or plan.closed or plan.silenced or moved or plan.state != plan.case.state)
 
 
@@ -442,20 +450,24 @@ def _say(plan: Plan) -> str:
     no = plan.case.subject.version
     if plan.judged.outcome is None:
         return f"Version {no} could not be checked: {plan.judged.error}"
-    if not (plan.postings or plan.wanted or any(one.is_void_there for one in plan.acting)):
+    if not (plan.postings or plan.wanted or any(change.is_void_there for change in plan.acting)):
         return f"Version {no} checked: {_nothing(plan)}"
     numbers = {row.id: row.number for row in plan.case.postings}
-    parts = [_posting(one) for one in plan.postings]
+    parts = [_posting(posting) for posting in plan.postings]
     parts += [
-        f"{numbers[one.id]} was made void in the accounting system, so nothing takes it back"
-        for one in plan.acting
-        if one.is_void_there
+        f"{numbers[change.id]} was made void in the accounting system, so nothing takes it back"
+        for change in plan.acting
+        if change.is_void_there
     ]
     reasons_shown = {
         "",
-        *(one.reason for one in plan.postings),
+        *(posting.reason for posting in plan.postings),
     }  # behind its document, once is enough
-    reasons = [one.message for one in plan.wanted.values() if one.message not in reasons_shown]
+    reasons = [
+        wanted_hold.message
+        for wanted_hold in plan.wanted.values()
+        if wanted_hold.message not in reasons_shown
+    ]
     if reasons:
         parts.append(" ".join(reasons))
     return f"Version {no} checked: {'; '.join(parts)}"
@@ -469,27 +481,27 @@ def _nothing(plan: Plan) -> str:
     return "no posting rule applies, so it waits."
 
 
-def _posting(one: PlannedPosting) -> str:
-    number, why = one.number or one.route, one.reason
-    if one.state == PostingState.WAITING and why:
+def _posting(posting: PlannedPosting) -> str:
+    number, why = posting.number or posting.route, posting.reason
+    if posting.state == PostingState.WAITING and why:
         return f"{number} {why}"
     if why in ("", READY):
-        return f"{number} {STATE_PHRASES[one.state]}"
-    return f"{number} {STATE_PHRASES[one.state]} ({why})"
+        return f"{number} {STATE_PHRASES[posting.state]}"
+    return f"{number} {STATE_PHRASES[posting.state]} ({why})"
 
 
 def cause_specs(plans: Sequence[Plan]) -> list[CauseSpec]:
     """Return the causes of all wanted holds."""
     return [
         CauseSpec(
-            key=wanted.cause_key,
-            error_class=wanted.error_class,
-            label=wanted.cause_label,
-            rule=wanted.rule,
-            team_id=wanted.team_id,
+            key=wanted_hold.cause_key,
+            error_class=wanted_hold.error_class,
+            label=wanted_hold.cause_label,
+            rule=wanted_hold.rule,
+            team_id=wanted_hold.team_id,
         )
         for plan in plans
-        for wanted in plan.wanted.values()
+        for wanted_hold in plan.wanted.values()
     ]
 
 
@@ -519,20 +531,20 @@ def keep_holds(
     rows = []
     for plan in plans:
         for hold in plan.kept:
-            wanted = plan.wanted.get(hold.key)
-            if wanted is not None:
+            wanted_hold = plan.wanted.get(hold.key)
+            if wanted_hold is not None:
                 rows.append(
                     {
                         "id": hold.id,
-                        "cause_id": cause_ids[wanted.cause_key],
-                        "message": wanted.message,
-                        "would_pass": wanted.would_pass,
-                        "clears": wanted.clears,
-                        "at_rule": wanted.at_rule,
-                        "team_id": wanted.team_id,
+                        "cause_id": cause_ids[wanted_hold.cause_key],
+                        "message": wanted_hold.message,
+                        "would_pass": wanted_hold.would_pass,
+                        "clears": wanted_hold.clears,
+                        "at_rule": wanted_hold.at_rule,
+                        "team_id": wanted_hold.team_id,
                         "revision": batch.revision,
-                        "number": wanted.number,
-                        **plan.hold_money(wanted, batch.currency)._asdict(),
+                        "number": wanted_hold.number,
+                        **plan.hold_money(wanted_hold, batch.currency)._asdict(),
                     }
                 )
     bulk.update(session, Hold, rows)
@@ -563,45 +575,45 @@ def open_holds(
         record_id = plan.case.record_id
         standing = {hold.key for hold in plan.kept}
         rows += [
-            _hold_columns(plan, wanted)
-            | plan.hold_money(wanted, batch.currency)._asdict()
+            _hold_columns(plan, wanted_hold)
+            | plan.hold_money(wanted_hold, batch.currency)._asdict()
             | {
                 "company_id": batch.company_id,
-                "posting_id": posting_ids.get((record_id, wanted.route, wanted.seq)),
-                "cause_id": cause_ids[wanted.cause_key],
+                "posting_id": posting_ids.get((record_id, wanted_hold.route, wanted_hold.seq)),
+                "cause_id": cause_ids[wanted_hold.cause_key],
                 "revision": batch.revision,
-                "answer_by": answer_by(batch.settings, wanted.error_class, now),
+                "answer_by": answer_by(batch.settings, wanted_hold.error_class, now),
                 "opened_at": now,
                 "opened_evaluation_id": evaluations[record_id],
             }
-            for key, wanted in plan.wanted.items()
+            for key, wanted_hold in plan.wanted.items()
             if key not in standing
         ]
     bulk.insert_rows(session, Hold, rows)
 
 
-def _hold_columns(plan: Plan, wanted: WantedHold) -> dict[str, Any]:
+def _hold_columns(plan: Plan, wanted_hold: WantedHold) -> dict[str, Any]:
     """Return the columns of a new hold, including the copies by which lists find it."""
     return {
         "record_id": plan.case.record_id,
-        "route": wanted.route,
-        "seq": wanted.seq,
-        "code": wanted.code,
+        "route": wanted_hold.route,
+        "seq": wanted_hold.seq,
+        "code": wanted_hold.code,
         "state": HoldState.OPEN,
-        "class": wanted.error_class,
-        "severity": wanted.severity,
-        "rule": wanted.rule,
-        "at_rule": wanted.at_rule,
-        "message": wanted.message,
-        "would_pass": wanted.would_pass,
-        "clears": wanted.clears,
-        "team_id": wanted.team_id,
+        "class": wanted_hold.error_class,
+        "severity": wanted_hold.severity,
+        "rule": wanted_hold.rule,
+        "at_rule": wanted_hold.at_rule,
+        "message": wanted_hold.message,
+        "would_pass": wanted_hold.would_pass,
+        "clears": wanted_hold.clears,
+        "team_id": wanted_hold.team_id,
         "lock": 0,
-        "number": wanted.number,
+        "number": wanted_hold.number,
         "party_key": plan.listed.party_key if plan.listed else plan.case.party_key,
-        "doc_type": wanted.doc_type,
-        "doc_date": wanted.doc_date,
-        "connection_id": wanted.connection_id,
+        "doc_type": wanted_hold.doc_type,
+        "doc_date": wanted_hold.doc_date,
+        "connection_id": wanted_hold.connection_id,
     }
 
 
@@ -609,7 +621,7 @@ def write_postings(
     session: Session, batch: Batch, plans: Sequence[Plan], evaluations: Mapping[int, int]
 ) -> dict[tuple[int, str, int], int]:
     """Write all planned postings and return (record, route, seq) -> posting id."""
-    new, known, acting, silenced = [], [], [], []
+    new, existing, acting, silenced = [], [], [], []
     for plan in plans:
         judged: dict[str, Any] = {
             "version_id": plan.case.version_id,
@@ -619,20 +631,22 @@ def write_postings(
         for planned in plan.postings:
             row = _posting_columns(planned) | judged
             if planned.id is not None:
-                known.append({"id": planned.id, **row})
+                existing.append({"id": planned.id, **row})
             else:
                 new.append(_identity(batch, plan, planned) | row)
-        acting += [_acting(one) | judged for one in plan.acting]
+        acting += [_acting(change) | judged for change in plan.acting]
         silenced += _silenced(plan)
-    bulk.update(session, Posting, known, bump="lock")
+    bulk.update(session, Posting, existing, bump="lock")
     bulk.update(session, Posting, acting, bump="lock")
-    void = [one.id for plan in plans for one in plan.acting if one.is_void_there]
+    void = [change.id for plan in plans for change in plan.acting if change.is_void_there]
     if void:
         bulk.update(session, Posting, [{"id": i, "state": PostingState.REVERSED} for i in void])
     bulk.update(session, Posting, silenced, bump="lock")
     withdrawn_maps = [plan.withdrawn for plan in plans if plan.withdrawn]
     withdrawn = [
-        {"id": key, "withdrawn": now} for one in withdrawn_maps for key, now in one.items()
+        {"id": key, "withdrawn": now}
+        for withdrawn_map in withdrawn_maps
+        for key, now in withdrawn_map.items()
     ]
     bulk.update(session, Posting, withdrawn)
     inserted_rows = bulk.insert_rows(
@@ -677,17 +691,17 @@ def _identity(batch: Batch, plan: Plan, planned: PlannedPosting) -> dict[str, An
     }
 
 
-def _acting(one: PostedChange) -> dict[str, Any]:
+def _acting(change: PostedChange) -> dict[str, Any]:
     return {
-        "id": one.id,
-        "action": one.action,
-        "content": one.content,
-        "hash": one.hash,
-        "bills": one.bills,
-        "due_at": one.due_at,
-        "reason": one.reason,
+        "id": change.id,
+        "action": change.action,
+        "content": change.content,
+        "hash": change.hash,
+        "bills": change.bills,
+        "due_at": change.due_at,
+        "reason": change.reason,
         "waits": None,
-        "tries": one.tries,
+        "tries": change.tries,
     }
 
 
@@ -714,7 +728,9 @@ def write_uses(
 
     A posted document with a planned update keeps the entries of the version in the target.
     """
-    rewritten = [one.id for plan in plans for one in plan.postings if one.id is not None]
+    rewritten = [
+        posting.id for plan in plans for posting in plan.postings if posting.id is not None
+    ]
     if rewritten:
         session.execute(
             delete(PostingUse)
@@ -722,17 +738,17 @@ def write_uses(
             .execution_options(synchronize_session=False)
         )
     rows = {
-        (use.entry_id, posting_ids[plan.case.record_id, one.route, one.seq])
+        (use.entry_id, posting_ids[plan.case.record_id, posting.route, posting.seq])
         for plan in plans
         if plan.judged.outcome is not None
-        for one in plan.postings
+        for posting in plan.postings
         for use in plan.judged.outcome.used
     } | {
-        (use.entry_id, one.id)
+        (use.entry_id, change.id)
         for plan in plans
         if plan.judged.outcome is not None
-        for one in plan.acting
-        if not one.given_up
+        for change in plan.acting
+        if not change.given_up
         for use in plan.judged.outcome.used
     }
     bulk.insert_rows(

@@ -55,8 +55,8 @@ def find_limit(
     a rate or the number of lines is found while the record is judged.
     """
     target = batch.targets[route.target]
-    own = plan.judged.outcome.number if plan.judged.outcome is not None else ""
-    limit = limit_of(target.connector, target.name, target.settings, document, own, action)
+    own_number = plan.judged.outcome.number if plan.judged.outcome is not None else ""
+    limit = limit_of(target.connector, target.name, target.settings, document, own_number, action)
     if limit is not None:
         want_limit(batch, plan, route, seq, document, limit)
     return limit.words if limit is not None else ""
@@ -70,7 +70,7 @@ def find_limit_of_incomplete(
     All reasons are shown at once, not the limit only after the missing values were added.
     """
     target = batch.targets[route.target]
-    own = plan.judged.outcome.number if plan.judged.outcome is not None else ""
+    own_number = plan.judged.outcome.number if plan.judged.outcome is not None else ""
     schema = _schema_of(target.connector, document)
     if schema is None:
         return
@@ -82,7 +82,7 @@ def find_limit_of_incomplete(
             target.name,
             target.settings,
             _filled(document, schema, fillings),
-            own,
+            own_number,
             "create",
         )
         for fillings in _FILLINGS
@@ -96,7 +96,7 @@ def want_limit(
 ) -> None:
     """Plan the hold of a document that its target could never take."""
     target = batch.targets[route.target]
-    wanted = WantedHold(
+    wanted_hold = WantedHold(
         route=route.name,
         seq=seq,
         code=TARGET_LIMIT,
@@ -115,7 +115,7 @@ def want_limit(
         doc_date=document.date,
         connection_id=target.id,
     )
-    plan.wanted.setdefault(wanted.key, wanted)
+    plan.wanted.setdefault(wanted_hold.key, wanted_hold)
 
 
 def limit_label(system: str) -> str:
@@ -138,12 +138,12 @@ def limit_of(
     if not isinstance(target, Prechecking):
         return None
     answer = target.refusal(document, settings, action)
-    kept = from_minor(to_minor(document.amount, document.currency), document.currency)
-    if answer is None and kept != document.amount == round(document.amount, 2):
+    stored_amount = from_minor(to_minor(document.amount, document.currency), document.currency)
+    if answer is None and stored_amount != document.amount == round(document.amount, 2):
         # Yen have no decimals: pages, sums and approvals would show another amount than is sent.
         words = (
             f"The amount is {document.amount}, and {document.currency} has fewer decimals: it would"
-            f" be shown as {kept}."
+            f" be shown as {stored_amount}."
         )
         answer = Answer(kind="refused", error_class="bad_value", words=words)
     if answer is None:
@@ -166,7 +166,7 @@ def _limit_cause(answer: Answer, is_number: bool) -> str:
 
 
 def _number_words(
-    target: Prechecking, system: str, document: OutgoingDocument, own: str
+    target: Prechecking, system: str, document: OutgoingDocument, own_number: str
 ) -> tuple[str, bool]:
     """Return the message about a number that is too long, and whether it is the source's own.
 
@@ -177,9 +177,9 @@ def _number_words(
     length = len(number)
     if schema is None or length <= most:
         return "", False
-    before, _, after = number.partition(own) if own else ("", "", "")
+    before, _, after = number.partition(own_number) if own_number else ("", "", "")
     added = " and ".join(filter(None, (before, after)))
-    if own in ("", number) or len(own) > most or not added:
+    if own_number in ("", number) or len(own_number) > most or not added:
         return f"{number} has {length} characters, {system} takes {most}.", True
     words = f"{number} has {length} characters, {system} takes {most}; the rules add {added}."
     return words, False
@@ -188,7 +188,7 @@ def _number_words(
 def _schema_of(target: object, document: OutgoingDocument) -> DocumentSchema | None:
     """Return the target's schema of a document's type, or None."""
     schemas = target.documents if isinstance(target, Prechecking) else ()
-    return next((one for one in schemas if one.name == document.document), None)
+    return next((schema for schema in schemas if schema.name == document.document), None)
 
 
 def _filled(document: Document, schema: DocumentSchema, fillings: Fillings) -> Document:
@@ -224,5 +224,5 @@ def _is_about_known_values(limit: Limit, document: Document, schema: DocumentSch
         if title
     }
     is_about_lines = " lines; " in limit.words
-    is_about_value = limit.words.startswith(tuple(f"{one} " for one in known_titles))
+    is_about_value = limit.words.startswith(tuple(f"{title} " for title in known_titles))
     return limit.is_number or is_about_lines or is_about_value

@@ -118,37 +118,38 @@ def find_used_numbers(
     """
     ledgers = _ledgers(batch)
     created = {
-        (plan.case.record_id, one.route, one.seq): (plan, one) for plan, one in _created(plans)
+        (plan.case.record_id, posting.route, posting.seq): (plan, posting)
+        for plan, posting in _created(plans)
     }
     if not created:
         return {}
     stored = list(_stored_users(session, batch, created, ledgers, plans))
     users = {key: user for key, user in reversed(stored) if user.moment is not None}
     ready = [(False, key, user) for key, user in stored if user.moment is None]
-    for plan, one in created.values():
-        if one.state == PostingState.READY:
-            key = _key_of(ledgers, one.connection_id, one.doc_type, one.number)
-            ready.append((one.before != PostingState.READY, key, _planned_user(plan)))
+    for plan, posting in created.values():
+        if posting.state == PostingState.READY:
+            key = _key_of(ledgers, posting.connection_id, posting.doc_type, posting.number)
+            ready.append((posting.before != PostingState.READY, key, _planned_user(plan)))
     for _, key, user in sorted(ready, key=lambda row: (row[0], row[2].record_id)):
         if key not in users:
             users[key] = ready_before.setdefault(key, user)
     names = {target.id: target.name for target in batch.targets.values()}
-    found: dict[DocumentKey, str] = {}
-    for document, (plan, one) in created.items():
-        key = _key_of(ledgers, one.connection_id, one.doc_type, one.number)
+    messages: dict[DocumentKey, str] = {}
+    for document, (plan, posting) in created.items():
+        key = _key_of(ledgers, posting.connection_id, posting.doc_type, posting.number)
         holder = users.get(key) or ready_before.get(key)
         if holder is None or holder.record_id == plan.case.record_id:
             continue
-        if not _is_known_duplicate(plan, one.route):
-            found[document] = holder.words(one.number, names[one.connection_id])
-    return found
+        if not _is_known_duplicate(plan, posting.route):
+            messages[document] = holder.words(posting.number, names[posting.connection_id])
+    return messages
 
 
 def _ledgers(batch: Batch) -> dict[int, int]:
     """Return connection id -> the id of the first connection to an equal company there."""
     ledgers: dict[int, int] = {}
     first: dict[tuple[object, str], int] = {}
-    for target in sorted(batch.targets.values(), key=lambda one: one.id):
+    for target in sorted(batch.targets.values(), key=lambda target_row: target_row.id):
         place = (id(target.connector), target.company_there or f"connection {target.id}")
         ledgers[target.id] = first.setdefault(place, target.id)
     return ledgers
@@ -163,9 +164,9 @@ def _key_of(
 def _created(plans: Sequence[Plan]) -> Iterator[tuple[Plan, PlannedPosting]]:
     """Yield the planned new documents that are made and may still go, with their plans."""
     for plan in plans:
-        for one in plan.postings:
-            if one.content is not None and one.state in _STILL_TO_GO:
-                yield plan, one
+        for posting in plan.postings:
+            if posting.content is not None and posting.state in _STILL_TO_GO:
+                yield plan, posting
 
 
 def _stored_users(
@@ -179,7 +180,7 @@ def _stored_users(
 
     A posting that is only ready counts as planned now, if its record is in this batch.
     """
-    numbers = sorted({one.number for _, one in created.values()})
+    numbers = sorted({posting.number for _, posting in created.values()})
     judged = {plan.case.record_id for plan in plans}
     parameters = {"company": batch.company_id, "numbers": numbers}
     for row in session.execute(_OTHERS, parameters):
@@ -199,8 +200,8 @@ def _planned_user(plan: Plan) -> NumberUser:
 def _is_known_duplicate(plan: Plan, route: str) -> bool:
     """Check whether another hold of the document already names what it may be a copy of."""
     holds: list[WantedHold | HoldRow] = [*plan.wanted.values(), *plan.kept]
-    others = (one for one in holds if one.route == route and one.code != NUMBER_USED)
-    return any(one.error_class == "duplicate" for one in others)
+    others = (hold for hold in holds if hold.route == route and hold.code != NUMBER_USED)
+    return any(hold.error_class == "duplicate" for hold in others)
 
 
 def find_used_number(batch: Batch, plan: Plan, route: Route, seq: int, document: Document) -> str:
@@ -211,7 +212,7 @@ def find_used_number(batch: Batch, plan: Plan, route: Route, seq: int, document:
     if words:
         target = batch.targets[route.target]
         named = f"{target.name}:{document.document} {document.number}"
-        wanted = WantedHold(
+        wanted_hold = WantedHold(
             route=route.name,
             seq=seq,
             code=NUMBER_USED,
@@ -230,7 +231,7 @@ def find_used_number(batch: Batch, plan: Plan, route: Route, seq: int, document:
             doc_date=document.date,
             connection_id=target.id,
         )
-        plan.wanted.setdefault(wanted.key, wanted)
+        plan.wanted.setdefault(wanted_hold.key, wanted_hold)
     return words
 
 

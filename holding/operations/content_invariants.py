@@ -181,7 +181,9 @@ def every_version_is_told(look: Look) -> Iterator[Breach]:
         if row.no not in told[row.id]:
             say = f"No event tells how version {row.no} of {row.type} {row.number} arrived."
             yield Breach("I11", say, (row.id,))
-    for gap in chain.verify_chain(look.session, look.company_id, now=look.now, known=look.anchors):
+    for gap in chain.verify_chain(
+        look.session, look.company_id, now=look.now, noted_heads=look.anchors
+    ):
         yield Breach("I11", gap.message)
     for edited in compare(look.session, look.company_id).breaks:
         yield Breach("I11", edited.message)

@@ -118,16 +118,16 @@ def before_migration(url: str, home: Path, now: datetime) -> Path | Refusal | No
     if the database is empty or its schema is current. Refuse a database that cannot be copied, or
     is older than the baseline.
     """
-    found = _version(url)
-    if found is None or found >= VERSION:
+    schema_version = _version(url)
+    if schema_version is None or schema_version >= VERSION:
         return None
-    if found < OLDEST:
-        return _other_schema(found)
+    if schema_version < OLDEST:
+        return _other_schema(schema_version)
     folder = home / BACKUP_FOLDER
     folder.mkdir(mode=0o700, exist_ok=True)
     sqlite = make_url(url).get_backend_name() == "sqlite"
     ending = "sqlite3" if sqlite else "dump"
-    path = folder / f"clearpost-{found}-{now:%Y%m%dT%H%M%S}.{ending}"
+    path = folder / f"clearpost-{schema_version}-{now:%Y%m%dT%H%M%S}.{ending}"
     path.touch(mode=0o600)
     problem = copy_file(url, path) if sqlite else _dump(url, path)
     if problem:
@@ -233,8 +233,8 @@ def copy_file(url: str, path: Path) -> str:
     """
     source = make_url(url).database or ""
     try:
-        with closing(sqlite3.connect(source)) as ours, closing(sqlite3.connect(path)) as copy:
-            ours.backup(copy)
+        with closing(sqlite3.connect(source)) as original, closing(sqlite3.connect(path)) as copy:
+            original.backup(copy)
     except (sqlite3.Error, OSError) as error:
         return str(error)
     return ""
@@ -246,9 +246,9 @@ def server_of(url: str) -> tuple[str, dict[str, str]]:
     The string contains no password, because every user of a machine can read the arguments of
     commands.
     """
-    given = make_url(url).set(drivername="postgresql")
-    password = {"PGPASSWORD": given.password} if given.password else {}
-    return given.set(password=None).render_as_string(), {**os.environ, **password}
+    parsed_url = make_url(url).set(drivername="postgresql")
+    password = {"PGPASSWORD": parsed_url.password} if parsed_url.password else {}
+    return parsed_url.set(password=None).render_as_string(), {**os.environ, **password}
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,16 +269,16 @@ def restore(url: str, file: Path, now: datetime) -> Restored | Refusal:
     try:
         return put(url, file, now)
     except (sqlite3.DatabaseError, DBAPIError, OSError) as error:
-        told = str(getattr(error, "orig", None) or error).strip()
-        return Refusal("DBS06", f"The copy could not be restored: {told}", "", 503)
+        detail = str(getattr(error, "orig", None) or error).strip()
+        return Refusal("DBS06", f"The copy could not be restored: {detail}", "", 503)
 
 
 def _put_file(url: str, file: Path, now: datetime) -> Restored | Refusal:
     """Restore an SQLite file: prepare a copy completely, then rename it to the database's name."""
     place = Path(make_url(url).database or "")
-    for one in (place, *(place.with_name(f"{place.name}{rest}") for rest in _LOGS)):
-        if one.exists() and one.stat().st_size:
-            return _occupied(str(one))
+    for path in (place, *(place.with_name(f"{place.name}{suffix}") for suffix in _LOGS)):
+        if path.exists() and path.stat().st_size:
+            return _occupied(str(path))
     new = place.with_name(f"{place.name}.restoring")
     new.unlink(missing_ok=True)
     problem = copy_file(f"sqlite:///{file}", new) if file.is_file() else "no such file"
@@ -365,10 +365,10 @@ def _put_dump(url: str, file: Path, now: datetime) -> Restored | Refusal:
     if wrong:
         return _no_copy(file, wrong)
     row, _ = _run([program, "--data-only", "--table=alembic_version", "--file=-", str(file)])
-    found = _VERSION_ROW.search(row)
-    if found is None:
+    version_match = _VERSION_ROW.search(row)
+    if version_match is None:
         return _no_copy(file, "it does not say which schema it has")
-    if refusal := _other_backup(found[1]):
+    if refusal := _other_backup(version_match[1]):
         return refusal
     with TemporaryDirectory() as folder:
         order = Path(folder) / "order"
@@ -379,9 +379,9 @@ def _put_dump(url: str, file: Path, now: datetime) -> Restored | Refusal:
         _, wrong = _run([program, *how, f"--dbname={words}", str(file)], environment)
     if wrong:
         return Refusal("DBS06", f"The copy could not be restored: {wrong}", "", 503)
-    _pause(url, now, found[1])
+    _pause(url, now, version_match[1])
     upgrade(url)
-    return Restored(found[1], _mark_targets(url, now))
+    return Restored(version_match[1], _mark_targets(url, now))
 
 
 def _run(words: list[str], environment: dict[str, str] | None = None) -> tuple[str, str]:
@@ -413,7 +413,7 @@ def _mark_targets(url: str, now: datetime) -> int:
                     for row in rows
                 ],
             )
-        link_due_events(database, now=now, whole=True)
+        link_due_events(database, now=now, all_events=True)
         return len(rows)
     finally:
         database.close()
@@ -466,8 +466,14 @@ def _log_upgrade(
     record_events(
         session,
         [
-            Fact(company_id=one, at=now, act=CHANGED, object=f"company:{one}", body=body)
-            for one in companies
+            Fact(
+                company_id=company_id,
+                at=now,
+                act=CHANGED,
+                object=f"company:{company_id}",
+                body=body,
+            )
+            for company_id in companies
         ],
     )
 
@@ -507,13 +513,13 @@ def migrate(url: str, to: str | None = None) -> Refusal | None:
         else:
             downgrade(url, to)
     except CommandError as error:
-        found = _version(url)
-        if found is not None and not OLDEST <= found <= VERSION:
-            return _other_schema(found)
+        schema_version = _version(url)
+        if schema_version is not None and not OLDEST <= schema_version <= VERSION:
+            return _other_schema(schema_version)
         return Refusal("DBS04", f"{error}.", "`clearpost migrate` brings it to the newest.", 400)
     except (SQLAlchemyError, ModuleNotFoundError, OSError) as error:
-        told = str(getattr(error, "orig", None) or error).strip()
-        words = f"The database cannot be reached: {told}"
+        detail = str(getattr(error, "orig", None) or error).strip()
+        words = f"The database cannot be reached: {detail}"
         return Refusal("DBS01", words, "Is DATABASE_URL right?", 503)
     return None
 
@@ -534,20 +540,20 @@ def check_version(url: str) -> Refusal | None:
 def version_refusal(database: Database) -> Refusal | None:
     """Return why this program cannot use an open database, or None if it can."""
     try:
-        found = version_of(database)
+        schema_version = version_of(database)
     except DBAPIError as error:
         words = f"The database cannot be reached: {error.orig}"
         return Refusal("DBS01", words, "Is DATABASE_URL right?", 503)
-    return None if found == VERSION else _other_schema(found)
+    return None if schema_version == VERSION else _other_schema(schema_version)
 
 
 def has_newer_schema(database: Database) -> bool:
     """Check whether a newer program migrated the database; False also while it is away."""
     try:
-        found = version_of(database)
+        schema_version = version_of(database)
     except DBAPIError:
         return False
-    return found is not None and found > VERSION
+    return schema_version is not None and schema_version > VERSION
 
 
 def is_empty(url: str) -> bool:
@@ -564,13 +570,13 @@ def is_empty(url: str) -> bool:
         database.close()
 
 
-def _other_schema(found: str | None) -> Refusal:
+def _other_schema(schema_version: str | None) -> Refusal:
     """Return the refusal of a database with another schema version, with what to do about it."""
-    words = f"Database schema version is {found or 'none'}; version {VERSION} is required."
+    words = f"Database schema version is {schema_version or 'none'}; version {VERSION} is required."
     hint = "Run `clearpost migrate`."
-    if found is not None and found > VERSION:
+    if schema_version is not None and schema_version > VERSION:
         hint = "Use the newer program that migrated it."
-    elif found is not None and found < OLDEST:
+    elif schema_version is not None and schema_version < OLDEST:
         hint = TOO_OLD
     return Refusal(UNFIT, words, hint, 503)
 
@@ -579,9 +585,9 @@ def version_of(database: Database) -> str | None:
     """Return the schema version of a database; None if it was never migrated."""
     with database.engine.connect() as connection:
         try:
-            found = connection.scalar(text("SELECT version_num FROM alembic_version"))
+            schema_version = connection.scalar(text("SELECT version_num FROM alembic_version"))
         except (OperationalError, ProgrammingError) as error:
             if "alembic_version" not in str(error.orig):
                 raise
             return None
-    return None if found is None else str(found)
+    return None if schema_version is None else str(schema_version)

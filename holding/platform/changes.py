@@ -374,12 +374,12 @@ def _set_due(
     now: datetime,
     *,
     forget_crashes: bool = False,
-    **given: int | list[int] | list[str],
+    **values: int | list[int] | list[str],
 ) -> int:
     """Set the due time to now unless it is earlier. Rows are locked in id order."""
     session.flush()
     waking = _waking(records, forget_crashes=forget_crashes)
-    return len(session.execute(waking, {"now": now, **given}).all())
+    return len(session.execute(waking, {"now": now, **values}).all())
 
 
 @cache
@@ -484,8 +484,14 @@ def wake_newest(
 ) -> Reached:
     """Return the newest records that wait for these causes or were made with these entries."""
     marks = [
-        *(WakeMark(company_id=company_id, cause_id=one, below=END_OF_IDS) for one in causes),
-        *(WakeMark(company_id=company_id, entry_id=one, below=END_OF_IDS) for one in entries),
+        *(
+            WakeMark(company_id=company_id, cause_id=cause_id, below=END_OF_IDS)
+            for cause_id in causes
+        ),
+        *(
+            WakeMark(company_id=company_id, entry_id=entry_id, below=END_OF_IDS)
+            for entry_id in entries
+        ),
     ]
     records = frozenset(key for mark in marks for key in _look(session, mark))
     return Reached(records, tuple(mark for mark in marks if mark.below))
@@ -512,35 +518,39 @@ def _look(session: Session, mark: WakeMark) -> set[int]:
 
 
 def wake_reached(
-    session: Session, company_id: int, reached: Reached, told: WakeEvent, now: datetime
+    session: Session, company_id: int, reached: Reached, wake_event: WakeEvent, now: datetime
 ) -> None:
     """Wake the reached records and store the marks for the rest."""
     for mark in reached.left:
-        mark.told = asdict(told)
+        mark.told = asdict(wake_event)
     session.add_all(reached.left)
-    _wake_with_reason(session, company_id, reached.records, told, now)
+    _wake_with_reason(session, company_id, reached.records, wake_event, now)
 
 
 def _wake_with_reason(
-    session: Session, company_id: int, records: Collection[int], told: WakeEvent, now: datetime
+    session: Session,
+    company_id: int,
+    records: Collection[int],
+    wake_event: WakeEvent,
+    now: datetime,
 ) -> None:
     """Make the records due, each with an event that shows the reason."""
     wake_records(session, sorted(records), now)
-    record_events(session, _facts(company_id, records, told, now))
+    record_events(session, _facts(company_id, records, wake_event, now))
 
 
 def _facts(
-    company_id: int, records: Collection[int], told: WakeEvent, now: datetime
+    company_id: int, records: Collection[int], wake_event: WakeEvent, now: datetime
 ) -> Iterator[Fact]:
     for record_id in sorted(records):
         yield Fact(
             company_id=company_id,
             at=now,
-            actor=told,
+            actor=wake_event,
             act="record.woken",
             record_id=record_id,
-            operation_id=told.operation_id,
-            body=told.body,
+            operation_id=wake_event.operation_id,
+            body=wake_event.body,
         )
 
 
@@ -612,11 +622,13 @@ def decided_of_families(
     decisions: dict[int, dict[int, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
     if not posted_rows:
         return {}
-    for one in (
+    for posted_row in (
         posted_rows.get(row.reverses_id or row.id) for row in shared_rows if row.takes_back
     ):
-        if one is not None:
-            decisions[one.family][one.record_id][one.route] = "about to be taken back"
+        if posted_row is not None:
+            decisions[posted_row.family][posted_row.record_id][posted_row.route] = (
+                "about to be taken back"
+            )
     for hold in session.execute(_HOLDS_OF_POSTINGS, {"ids": list(posted_rows)}):
         decisions[hold.family][hold.record_id][hold.route] = f"held for {hold.team} ({hold.rule})"
     return {family: dict(records) for family, records in decisions.items()}
@@ -664,15 +676,16 @@ def taken_back_at(
     `releases` and `family_of` are by record.
     """
     decided_records = {
-        one.record_id
+        release.record_id
         for record_releases in releases.values()
-        for one in record_releases
-        if one.code == TAKEN_BACK
+        for release in record_releases
+        if release.code == TAKEN_BACK
     }
     if not decided_records:
         return {}
     rows = session.execute(
-        _TAKEN_BACK_AT, {"families": sorted({family_of[one] for one in decided_records})}
+        _TAKEN_BACK_AT,
+        {"families": sorted({family_of[record_id] for record_id in decided_records})},
     )
     return {row.family: row.at for row in rows}
 
@@ -680,7 +693,7 @@ def taken_back_at(
 def ended_postings(rows: Sequence[PostingRow]) -> dict[int, dict[str, PostingRow]]:
     """Return family -> route -> its last document, where none is posted or will be."""
     ended: dict[int, dict[str, PostingRow]] = defaultdict(dict)
-    for row in sorted(rows, key=lambda one: one.state not in NONE_TO_COME):
+    for row in sorted(rows, key=lambda posting_row: posting_row.state not in NONE_TO_COME):
         if row.state in NONE_TO_COME:
             ended[row.family][row.route] = row
         elif row.family in ended:

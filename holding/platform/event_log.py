@@ -171,7 +171,7 @@ class LogFilter:
     def narrows(self) -> bool:
         """Return whether the filter excludes anything."""
         chosen = (self.person_id, self.group, self.first, self.last)
-        return self.system or bool(self.number) or any(one is not None for one in chosen)
+        return self.system or bool(self.number) or any(value is not None for value in chosen)
 
 
 PROVED_AT: Final = "second_factor_at"
@@ -262,7 +262,7 @@ class SealedHead:
 def list_events(
     session: Session,
     company_id: int,
-    wanted: LogFilter,
+    log_filter: LogFilter,
     *,
     after: int | None = None,
     most: int = A_PAGE + 1,
@@ -271,7 +271,7 @@ def list_events(
 
     It has one row more if another page follows.
     """
-    query = _newest(company_id, wanted)
+    query = _newest(company_id, log_filter)
     if after is not None:
         last = (
             select(Event.at)
@@ -282,34 +282,36 @@ def list_events(
     return LOG.each(session.execute(query.limit(most)))
 
 
-def _newest(company_id: int, wanted: LogFilter) -> Select[Any]:
+def _newest(company_id: int, log_filter: LogFilter) -> Select[Any]:
     return (
         LOG.select()
         .select_from(Event)
         .outerjoin(Record, Record.id == Event.record_id)
         .outerjoin(Connection, Connection.id == Record.source_id)
         .outerjoin(EventLink, EventLink.event_id == Event.id)
-        .where(*_conditions(company_id, wanted))
+        .where(*_conditions(company_id, log_filter))
         .order_by(Event.at.desc(), Event.id.desc())
     )
 
 
-def _conditions(company_id: int, wanted: LogFilter) -> list[ColumnElement[bool]]:
+def _conditions(company_id: int, log_filter: LogFilter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = [Event.company_id == company_id]
-    if wanted.group is not ActGroup.EVIDENCE:
+    if log_filter.group is not ActGroup.EVIDENCE:
         conditions.append(Event.act != SEALED)
-    if wanted.person_id is not None:
-        conditions.append(Event.person_id == wanted.person_id)
-    if wanted.system:
+    if log_filter.person_id is not None:
+        conditions.append(Event.person_id == log_filter.person_id)
+    if log_filter.system:
         conditions.append(Event.person_id.is_(None))
-    if wanted.group is not None:
-        conditions.append(is_in_group(wanted.group))
-    if wanted.number:
-        conditions.append(_numbered(company_id, wanted.number))
-    if wanted.first is not None:
-        conditions.append(Event.at >= _midnight(wanted.first, wanted.zone))
-    if wanted.last is not None:
-        conditions.append(Event.at < _midnight(wanted.last + timedelta(days=1), wanted.zone))
+    if log_filter.group is not None:
+        conditions.append(is_in_group(log_filter.group))
+    if log_filter.number:
+        conditions.append(_numbered(company_id, log_filter.number))
+    if log_filter.first is not None:
+        conditions.append(Event.at >= _midnight(log_filter.first, log_filter.zone))
+    if log_filter.last is not None:
+        conditions.append(
+            Event.at < _midnight(log_filter.last + timedelta(days=1), log_filter.zone)
+        )
     return conditions
 
 
@@ -328,10 +330,10 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
 
 
 def count_events(
-    session: Session, company_id: int, wanted: LogFilter, *, most: int = MOST_COUNTED
+    session: Session, company_id: int, log_filter: LogFilter, *, most: int = MOST_COUNTED
 ) -> int:
     """Count the events that match, up to `most` + 1."""
-    fitting = select(literal(1)).where(*_conditions(company_id, wanted)).limit(most + 1)
+    fitting = select(literal(1)).where(*_conditions(company_id, log_filter)).limit(most + 1)
     return session.scalar(select(func.count()).select_from(fitting.subquery())) or 0
 
 
@@ -393,19 +395,21 @@ def surrounding_events(session: Session, record_id: int) -> list[Event]:
 
 
 def events_while_waiting(
-    wide: Iterable[Event], own: Sequence[Event], state: RecordState
+    wide: Iterable[Event], own_events: Sequence[Event], state: RecordState
 ) -> Iterator[Event]:
     """Return the events during which the record waited for something, derived from its
     own events.
     """
-    times = list(_open_times(own, state))
-    return (one for one in wide if any(_within(one, start, end) for start, end in times))
+    times = list(_open_times(own_events, state))
+    return (event for event in wide if any(_within(event, start, end) for start, end in times))
 
 
-def _open_times(own: Sequence[Event], state: RecordState) -> Iterator[tuple[Event, Event | None]]:
+def _open_times(
+    own_events: Sequence[Event], state: RecordState
+) -> Iterator[tuple[Event, Event | None]]:
     """Yield pairs of a record's events between which something was open; None means until now."""
     waits = more = False
-    for event, following in zip(own, [*own[1:], None], strict=True):
+    for event, following in zip(own_events, [*own_events[1:], None], strict=True):
         next_act = following.act if following is not None else ""
         if event.act in _ARRIVED:
             waits = True

@@ -254,9 +254,9 @@ class Anchors:
             query = select(Company.code, Company.id).order_by(Company.code)
             heads = {code: chain_head(session, key) for code, key in session.execute(query).all()}
         return [
-            Anchor(now, code, found)
-            for code, found in heads.items()
-            if found.seq and _is_due(last.get(code), found, now)
+            Anchor(now, code, head)
+            for code, head in heads.items()
+            if head.seq and _is_due(last.get(code), head, now)
         ]
 
     def of(self, company: str) -> tuple[Head, ...]:
@@ -272,11 +272,16 @@ class Anchors:
             with self.file.open("rb") as file:
                 file.seek(self._read)
                 fresh = file.read()
-            whole = fresh[: fresh.rfind(b"\n") + 1]  # another process may be writing the rest
-            text = whole.decode("utf-8", "replace")
+            complete_lines = fresh[
+                : fresh.rfind(b"\n") + 1
+            ]  # another process may be writing the rest
+            text = complete_lines.decode("utf-8", "replace")
             anchors = list(self._anchors(text, self._lines_read + 1))
             self._newest |= {anchor.company: anchor for anchor in anchors}
-            self._read, self._lines_read = self._read + len(whole), self._lines_read + len(anchors)
+            self._read, self._lines_read = (
+                self._read + len(complete_lines),
+                self._lines_read + len(anchors),
+            )
         return self._newest
 
     def _lines(self) -> Iterator[Anchor]:
@@ -303,13 +308,13 @@ class Anchors:
         lines = [
             dumps(
                 {
-                    "at": moment_text(one.at),
-                    "company": one.company,
-                    "seq": one.head.seq,
-                    "hash": one.head.hash,
+                    "at": moment_text(anchor.at),
+                    "company": anchor.company,
+                    "seq": anchor.head.seq,
+                    "hash": anchor.head.hash,
                 }
             )
-            for one in anchors
+            for anchor in anchors
         ]
         place = os.open(self.file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
@@ -319,13 +324,13 @@ class Anchors:
             os.close(place)
 
 
-def _is_due(last: Anchor | None, found: Head, now: datetime) -> bool:
+def _is_due(last: Anchor | None, head: Head, now: datetime) -> bool:
     """Check whether a head is due. A clock that was set back does not delay it."""
     if last is None:
         return True
-    if found.seq - last.head.seq > MANY - LINKED:  # one more batch may follow before the next look
+    if head.seq - last.head.seq > MANY - LINKED:  # one more batch may follow before the next look
         return True
-    return found != last.head and not last.at <= now < last.at + EVERY - LOOKS
+    return head != last.head and not last.at <= now < last.at + EVERY - LOOKS
 
 
 def seal_row(columns: tuple[str, ...], row: Mapping[str, Any]) -> str:
@@ -380,22 +385,22 @@ def link_due_events(
     database: Database,
     *,
     now: datetime,
-    whole: bool,
+    all_events: bool,
     after: Callable[[], object] = lambda: None,
 ) -> int:
     """Link committed events of every company in batches; return how many.
 
-    `whole` checks all events instead of the recent ones, which is enough for events committed
+    `all_events` checks all events instead of the recent ones, which is enough for events committed
     nearly in order. `after` is called after each committed batch.
     """
     with database.read(many=True) as session:  # by indexes: it looks at the end of all events
-        behind = session.scalars(_companies_behind(whole=whole), {"recent": RECENT}).all()
+        behind = session.scalars(_companies_behind(all_events=all_events), {"recent": RECENT}).all()
     linked = 0
     for company_id in behind:
         for _ in range(BATCHES):
             with database.write(many=True) as session:
                 leases.take(session, DUTY, owner=DUTY, until=now, now=now)  # the row is a lock
-                done = link_events(session, company_id, whole=whole)
+                done = link_events(session, company_id, all_events=all_events)
             linked += done
             if done:
                 after()
@@ -405,29 +410,29 @@ def link_due_events(
 
 
 @cache
-def _companies_behind(*, whole: bool) -> Select[Any]:
-    return select(Company.id).where(_behind(whole=whole).exists())
+def _companies_behind(*, all_events: bool) -> Select[Any]:
+    return select(Company.id).where(_behind(all_events=all_events).exists())
 
 
-def _behind(*, whole: bool) -> Select[Any]:
+def _behind(*, all_events: bool) -> Select[Any]:
     """Return the query for a company's events that have no place in the chain yet."""
     linked = select(EventLink.event_id).where(EventLink.event_id == Event.id)
     query = select(*_COLUMNS).where(Event.company_id == Company.id, ~linked.exists())
-    if whole:
+    if all_events:
         return query
     newest = select(EventLink.event_id).where(EventLink.company_id == Company.id)
     newest = newest.order_by(EventLink.seq.desc()).limit(1).correlate(Company)
     return query.where(Event.id > func.coalesce(newest.scalar_subquery(), 0) - _RECENT)
 
 
-def link_events(session: Session, company_id: int, *, whole: bool) -> int:
+def link_events(session: Session, company_id: int, *, all_events: bool) -> int:
     """Give a batch of committed events their places; return how many.
 
     Only one process may do this at a time.
     """
     last = chain_head(session, company_id)
     parameters = {"company": company_id, "recent": RECENT, "most": LINKED}
-    unlinked = session.execute(_unlinked(whole=whole), parameters)
+    unlinked = session.execute(_unlinked(all_events=all_events), parameters)
     seal, rows = last.hash, []
     for seq, event in enumerate(unlinked, last.seq + 1):
         seal = _seal(seal, seq, event)
@@ -438,8 +443,8 @@ def link_events(session: Session, company_id: int, *, whole: bool) -> int:
 
 
 @cache
-def _unlinked(*, whole: bool) -> Select[Any]:
-    of_company = _behind(whole=whole).where(Company.id == bindparam("company"))
+def _unlinked(*, all_events: bool) -> Select[Any]:
+    of_company = _behind(all_events=all_events).where(Company.id == bindparam("company"))
     return of_company.order_by(Event.id).limit(bindparam("most", type_=BigInteger))
 
 
@@ -466,19 +471,23 @@ def head_at(session: Session, company_id: int, seq: int) -> Head:
 
 
 def verify_chain(
-    session: Session, company_id: int, *, now: datetime | None = None, known: Iterable[Head] = ()
+    session: Session,
+    company_id: int,
+    *,
+    now: datetime | None = None,
+    noted_heads: Iterable[Head] = (),
 ) -> list[Break]:
     """Walk a company's chain and return every break in order.
 
-    With `now`, events without a place after 60 s are breaks too. `known` are heads noted elsewhere;
-    without one, a chain whose end was cut off and linked again looks intact.
+    With `now`, events without a place after 60 s are breaks too. `noted_heads` are heads noted
+    elsewhere; without one, a chain whose end was cut off and linked again looks intact.
     """
-    walked = walk_chain(session, company_id, Head(0, START), known=known)
+    walked = walk_chain(session, company_id, Head(0, START), noted_heads=noted_heads)
     return [*walked.breaks, *(_late(session, company_id, now) if now else [])]
 
 
 def _late(session: Session, company_id: int, now: datetime) -> list[Break]:
-    query = _behind(whole=True).where(Company.id == company_id, Event.at < now - LATE)
+    query = _behind(all_events=True).where(Company.id == company_id, Event.at < now - LATE)
     return [
         Break(None, row.id, f"Event {row.id} ({row.act}) has no place in the chain yet.")
         for row in session.execute(query.order_by(Event.id).limit(BATCH))
@@ -491,15 +500,16 @@ def walk_chain(
     start: Head,
     *,
     most: int | None = None,
-    known: Iterable[Head] = (),
+    noted_heads: Iterable[Head] = (),
 ) -> Walked:
     """Walk the chain from one place for at most `most` links and return every break in order.
 
-    A head of `known` that is missing counts as a break when its place is passed or the chain ends.
+    A head of `noted_heads` that is missing counts as a break when its place is passed or the chain
+    ends.
     """
     breaks: list[Break] = []
     before, place = start.hash, start.seq
-    known_heads = {one for one in known if one.seq > start.seq}
+    known_heads = {head for head in noted_heads if head.seq > start.seq}
     rows = _links(session, company_id, after=start.seq)
     for row in islice(rows, most):
         missing = range(place + 1, row.seq)
@@ -510,9 +520,9 @@ def walk_chain(
         known_heads.discard(Head(place, before))
     more = most is not None and next(rows, None) is not None
     unmet = sorted(
-        (one for one in known_heads if not more or one.seq <= place), key=attrgetter("seq")
+        (head for head in known_heads if not more or head.seq <= place), key=attrgetter("seq")
     )
-    breaks += [_replaced(one, place) for one in unmet[:1]]
+    breaks += [_replaced(head, place) for head in unmet[:1]]
     return Walked(Head(place, before), tuple(breaks), more=more)
 
 
@@ -543,13 +553,13 @@ def _wrong(before: str, row: Any) -> str:
     return ""
 
 
-def _replaced(known: Head, place: int) -> Break:
+def _replaced(noted: Head, place: int) -> Break:
     """Return the break for the first noted head that does not match any more."""
-    told = f"Place {known.seq} of the chain is not what was noted ({known.hash[:12]}):"
-    if known.seq > place:
-        gone = f"the chain ends at place {place}: its end was cut off."
-        return Break(known.seq, None, f"{told} {gone}")
-    return Break(known.seq, None, f"{told} events up to it were changed or taken away.")
+    words = f"Place {noted.seq} of the chain is not what was noted ({noted.hash[:12]}):"
+    if noted.seq > place:
+        ending = f"the chain ends at place {place}: its end was cut off."
+        return Break(noted.seq, None, f"{words} {ending}")
+    return Break(noted.seq, None, f"{words} events up to it were changed or taken away.")
 
 
 def chain_links(session: Session, company_id: int, first: int, last: int) -> Iterator[Link]:

@@ -111,7 +111,9 @@ def memory_of(process: int) -> int | None:
 
 def free_disk(folder: Path) -> int | None:
     """Return the free space on the disk where the folder is or will be, or None."""
-    existing_folder = next((one for one in (folder, *folder.parents) if one.is_dir()), None)
+    existing_folder = next(
+        (candidate for candidate in (folder, *folder.parents) if candidate.is_dir()), None
+    )
     try:
         return shutil.disk_usage(existing_folder).free if existing_folder else None
     except OSError:
@@ -215,8 +217,8 @@ def _alive(now: Any, soon: Any) -> tuple[ColumnElement[bool], ...]:
 
 def read_workers(row: Any, now: datetime) -> Workers:
     """Return the workers from a row with `worker_columns`; a future time counts as now."""
-    seen: datetime | None = row.worker_seen_at
-    return Workers(row.workers_running, min(seen, now) if seen else None)
+    last_seen: datetime | None = row.worker_seen_at
+    return Workers(row.workers_running, min(last_seen, now) if last_seen else None)
 
 
 def silent_workers(session: Session, now: datetime) -> Sequence[SilentWorker]:
@@ -380,9 +382,9 @@ def is_queue_empty() -> bool:
     return not any(counts.execute())
 
 
-def clear_all_bells(found: Queue) -> None:
+def clear_all_bells(job_queue: Queue) -> None:
     """Delete all queued jobs; the next sweep enqueues what is due."""
-    found.connection.delete(found.key, found.intermediate_queue_key)
+    job_queue.connection.delete(job_queue.key, job_queue.intermediate_queue_key)
 
 
 @lru_cache(maxsize=4)

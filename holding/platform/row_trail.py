@@ -140,10 +140,10 @@ def read_news(session: Session, company_id: int, mark: Mark, settled_at: datetim
     records = {record_id for part in parts for _, record_id in part}
     old = (mark.through, mark.evaluation_id, mark.reading_id)
     ends = (part[-1][0] if part else last for part, last in zip(parts, old, strict=True))
-    known = frozenset(key for key in records if key is not None)
+    record_ids = frozenset(key for key in records if key is not None)
     revised = has_new_revision(session, company_id)
     counts = [int(revised), *map(len, parts)]
-    return News(Mark(*ends), known, revised or None in records, max(counts))
+    return News(Mark(*ends), record_ids, revised or None in records, max(counts))
 
 
 def unsealed_checks(company_id: int, mark: Mark) -> Select[int, int]:
@@ -252,10 +252,10 @@ def record_hashes(session: Session, record_ids: Collection[int]) -> dict[int, Ha
     hashed: dict[int, Hashed] = {key: {} for key in record_ids}
     for cover in OF_RECORD if hashed else ():
         query = cover.rows.where(bulk.among(cover.owner, sorted(record_ids)))
-        for found in session.execute(query).mappings():
-            row = dict(found)
-            mine = hashed[row["owner_id"]].setdefault(cover.table, {})
-            mine[key_of(cover, row)] = hashes_of(cover, row)
+        for mapping in session.execute(query).mappings():
+            row = dict(mapping)
+            hashes_by_key = hashed[row["owner_id"]].setdefault(cover.table, {})
+            hashes_by_key[key_of(cover, row)] = hashes_of(cover, row)
     return hashed
 
 
@@ -293,19 +293,19 @@ def last_seal(session: Session, company_id: int, table: str) -> RowSeal | None:
 def _grown(session: Session, company_id: int, cover: Cover, after: int) -> list[dict[str, Any]]:
     column = table_of(cover.model).c[cover.grows]
     query = cover.rows.where(cover.owner == company_id, column > after).order_by(None)
-    found = session.execute(query.order_by(column).limit(GROWN)).mappings()
-    rows = [dict(row) for row in found]
+    mappings = session.execute(query.order_by(column).limit(GROWN)).mappings()
+    rows = [dict(row) for row in mappings]
     if len(rows) < GROWN:
         return rows
     # The rows of the last value may not all be among them.
-    whole = [row for row in rows if row[cover.grows] != rows[-1][cover.grows]]
-    return whole or rows
+    complete_rows = [row for row in rows if row[cover.grows] != rows[-1][cover.grows]]
+    return complete_rows or rows
 
 
 def company_hashes(session: Session, company_id: int, cover: Cover) -> dict[str, str]:
     """Return the hashes of a table's rows in a company, by key."""
-    found = session.execute(cover.rows.where(cover.owner == company_id)).mappings()
-    rows = [dict(row) for row in found]
+    mappings = session.execute(cover.rows.where(cover.owner == company_id)).mappings()
+    rows = [dict(row) for row in mappings]
     return {key_of(cover, row): hashes_of(cover, row) for row in rows}
 
 

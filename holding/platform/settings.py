@@ -149,54 +149,56 @@ class Settings:
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
         """Read the environment; an invalid value raises ValueError that names its variable."""
-        found = os.environ if environ is None else environ
-        env = _one_of(found, "CLEARPOST_ENV", ENVIRONMENTS)
-        home = home_of(found)
+        environment = os.environ if environ is None else environ
+        env = _one_of(environment, "CLEARPOST_ENV", ENVIRONMENTS)
+        home = home_of(environment)
         playing = env in ("demo", "test")
-        allow_loopback = playing and found.get("CLEARPOST_ALLOW_LOOPBACK") == "1"
+        allow_loopback = playing and environment.get("CLEARPOST_ALLOW_LOOPBACK") == "1"
         return cls(
             env=env,
             home=home,
-            database_url=found.get("DATABASE_URL") or default_url(home),
-            redis_url=found.get("REDIS_URL") or None,
-            key_file=Path(found["CLEARPOST_KEY_FILE"]) if found.get("CLEARPOST_KEY_FILE") else None,
-            anchor_file=Path(found.get("CLEARPOST_ANCHOR_FILE") or home / "anchors.jsonl"),
-            host=found.get("CLEARPOST_HOST") or "127.0.0.1",
-            port=int(_number(found, "CLEARPOST_PORT", 8000)),
-            public_url=found.get("CLEARPOST_URL") or None,
-            outgoing_address=found.get("CLEARPOST_OUTGOING_ADDRESS") or None,
-            lease_seconds=_number(found, "CLEARPOST_LEASE_SECONDS", 60),
-            settle_seconds=_optional(found, "CLEARPOST_SETTLE_SECONDS"),
-            undo_seconds=_number(found, "CLEARPOST_UNDO_SECONDS", 0 if env == "test" else 30),
-            sweep_seconds=_number(found, "CLEARPOST_SWEEP_SECONDS", 5),
-            answer_seconds=_number(found, "CLEARPOST_ANSWER_SECONDS", 40),
-            check_seconds=_number(found, "CLEARPOST_CHECK_SECONDS", 10),
-            body_days=_number(found, "CLEARPOST_BODY_DAYS", 30),
-            backup_hours=_number(found, "CLEARPOST_BACKUP_HOURS", 26),
-            keep_years=max(1, int(_number(found, "CLEARPOST_KEEP_YEARS", 7))),
-            item_minutes=max(1.0, _number(found, "CLEARPOST_ITEM_MINUTES", 60)),
-            workers=int(_number(found, "CLEARPOST_WORKERS", 1)),
-            trusted_proxy=found.get("CLEARPOST_TRUSTED_PROXY") or None,
-            metrics_token=found.get("CLEARPOST_METRICS_TOKEN") or None,
+            database_url=environment.get("DATABASE_URL") or default_url(home),
+            redis_url=environment.get("REDIS_URL") or None,
+            key_file=Path(environment["CLEARPOST_KEY_FILE"])
+            if environment.get("CLEARPOST_KEY_FILE")
+            else None,
+            anchor_file=Path(environment.get("CLEARPOST_ANCHOR_FILE") or home / "anchors.jsonl"),
+            host=environment.get("CLEARPOST_HOST") or "127.0.0.1",
+            port=int(_number(environment, "CLEARPOST_PORT", 8000)),
+            public_url=environment.get("CLEARPOST_URL") or None,
+            outgoing_address=environment.get("CLEARPOST_OUTGOING_ADDRESS") or None,
+            lease_seconds=_number(environment, "CLEARPOST_LEASE_SECONDS", 60),
+            settle_seconds=_optional(environment, "CLEARPOST_SETTLE_SECONDS"),
+            undo_seconds=_number(environment, "CLEARPOST_UNDO_SECONDS", 0 if env == "test" else 30),
+            sweep_seconds=_number(environment, "CLEARPOST_SWEEP_SECONDS", 5),
+            answer_seconds=_number(environment, "CLEARPOST_ANSWER_SECONDS", 40),
+            check_seconds=_number(environment, "CLEARPOST_CHECK_SECONDS", 10),
+            body_days=_number(environment, "CLEARPOST_BODY_DAYS", 30),
+            backup_hours=_number(environment, "CLEARPOST_BACKUP_HOURS", 26),
+            keep_years=max(1, int(_number(environment, "CLEARPOST_KEEP_YEARS", 7))),
+            item_minutes=max(1.0, _number(environment, "CLEARPOST_ITEM_MINUTES", 60)),
+            workers=int(_number(environment, "CLEARPOST_WORKERS", 1)),
+            trusted_proxy=environment.get("CLEARPOST_TRUSTED_PROXY") or None,
+            metrics_token=environment.get("CLEARPOST_METRICS_TOKEN") or None,
             allow_loopback=allow_loopback,
-            log_for_machines=_one_of(found, "CLEARPOST_LOG", LOGS) == "json",
-            mail=_mail(found),
-            oidc=_oidc(found, http=allow_loopback),
+            log_for_machines=_one_of(environment, "CLEARPOST_LOG", LOGS) == "json",
+            mail=_mail(environment),
+            oidc=_oidc(environment, http=allow_loopback),
         )
 
 
 def _one_of(environ: Mapping[str, str], name: str, words: Sequence[str]) -> str:
     """Return the value if it is one of these words; the first word if it is missing."""
-    found = environ.get(name) or words[0]
-    if found not in words:
-        message = f"{name} is {found!r}; it can be {', '.join(words)}"
+    value = environ.get(name) or words[0]
+    if value not in words:
+        message = f"{name} is {value!r}; it can be {', '.join(words)}"
         raise ValueError(message)
-    return found
+    return value
 
 
 def _number(environ: Mapping[str, str], name: str, default: float) -> float:
-    found = _optional(environ, name)
-    return default if found is None else found
+    value = _optional(environ, name)
+    return default if value is None else value
 
 
 def _optional(environ: Mapping[str, str], name: str) -> float | None:
@@ -294,7 +296,7 @@ def _without(value: Any) -> Any:
     if isinstance(value, Mapping):
         return _hide(None, "", dict(value))
     if isinstance(value, (list, tuple)):
-        return [_without(each) for each in value]
+        return [_without(item) for item in value]
     text = value if isinstance(value, str) else str(value)
     if not any(secret in text for secret in _known):
         return value
@@ -379,8 +381,10 @@ class DatabaseClock:
 
     def _measure(self) -> None:
         with self._database.engine.connect() as connection:
-            theirs: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
-        self._difference = theirs.astimezone(UTC) - datetime.now(UTC)
+            server_time: datetime = connection.execute(
+                text("SELECT clock_timestamp()")
+            ).scalar_one()
+        self._difference = server_time.astimezone(UTC) - datetime.now(UTC)
         self._measured_at, self._then = self.monotonic(), self._machine.now()
 
 
@@ -417,14 +421,14 @@ def notice_clock_step(session: Session, clock: Clock) -> int:
 
 def _newest(session: Session) -> datetime | None:
     """Return the newest noted time; its single row is locked."""
-    found = session.execute(_NEWEST).one_or_none()
-    if found is None:
+    clock_row = session.execute(_NEWEST).one_or_none()
+    if clock_row is None:
         on_server = session.get_bind().dialect.name == "postgresql"
         insert = insert_postgresql if on_server else insert_sqlite
         row = insert(ClockMark).values(id=ONLY, back_seconds=0).on_conflict_do_nothing()
         session.execute(row)
-        found = session.execute(_NEWEST).one()
-    newest: datetime | None = found.newest_at
+        clock_row = session.execute(_NEWEST).one()
+    newest: datetime | None = clock_row.newest_at
     return newest
 
 
@@ -482,19 +486,19 @@ def length_text(seconds: int) -> str:
     """Return a duration as text, such as `1 hour 30 minutes`."""
     if seconds < 60:
         return plural(seconds, "second")
-    whole = round(seconds / 60)
-    parts = ((whole // 1440, "day"), (whole // 60 % 24, "hour"), (whole % 60, "minute"))
+    minutes = round(seconds / 60)
+    parts = ((minutes // 1440, "day"), (minutes // 60 % 24, "hour"), (minutes % 60, "minute"))
     return " ".join(plural(count, word) for count, word in parts if count)
 
 
 @compiles(_Earlier, "postgresql")
-def _on_postgresql(element: _Earlier, compiler: Any, **given: Any) -> str:
-    column = compiler.process(element.column, **given)
+def _on_postgresql(element: _Earlier, compiler: Any, **options: Any) -> str:
+    column = compiler.process(element.column, **options)
     return f"{column} - make_interval(secs => {element.seconds})"
 
 
 @compiles(_Earlier, "sqlite")
-def _on_sqlite(element: _Earlier, compiler: Any, **given: Any) -> str:
-    column = compiler.process(element.column, **given)  # its seconds move, its fraction stays
+def _on_sqlite(element: _Earlier, compiler: Any, **options: Any) -> str:
+    column = compiler.process(element.column, **options)  # its seconds move, its fraction stays
     shift = f"strftime('%Y-%m-%dT%H:%M:%S', {column}, '-{element.seconds} seconds')"
     return f"{shift} || substr({column}, 20)"

@@ -279,19 +279,19 @@ END_OF_IDS: Final = 1 << 62
 def state_of(
     postings: Iterable[PostingState],
     *,
-    held: bool,
+    is_held: bool,
     empty: RecordState = RecordState.WAITING,
 ) -> RecordState:
     """Return the first of RECORD_STATES that any posting has.
 
     An open hold counts as held. `empty` is the state without postings and holds.
     """
-    return _first(frozenset(postings), held) or empty
+    return _first(frozenset(postings), is_held) or empty
 
 
 @lru_cache(maxsize=1024)  # the same few for most records
-def _first(postings: frozenset[PostingState], held: bool) -> RecordState | None:
-    states = set(map(str, postings)) | ({str(RecordState.HELD)} if held else set())
+def _first(postings: frozenset[PostingState], is_held: bool) -> RecordState | None:
+    states = set(map(str, postings)) | ({str(RecordState.HELD)} if is_held else set())
     return next((state for state in RECORD_STATES if state in states), None)
 
 
@@ -309,12 +309,12 @@ def refresh_record_states(session: Session, record_ids: Collection[int]) -> None
         bulk.forget(session, Record, session.scalars(_REFRESH, {"ids": list(record_ids)}))
 
 
-def state_beside(others: int | None, mine: PostingState, *, held: bool) -> RecordState:
+def state_beside(others: int | None, new_state: PostingState, *, is_held: bool) -> RecordState:
     """Return the state that `refresh_record_states` would store after one posting takes this state.
 
     `others` is the rank of the record's other postings.
     """
-    ranks = [_RANKS[RecordState(mine)], *([_HELD] if held else [])]
+    ranks = [_RANKS[RecordState(new_state)], *([_HELD] if is_held else [])]
     return RECORD_STATES[min(ranks if others is None else [*ranks, others])]
 
 
@@ -337,8 +337,8 @@ def move_posting(
     ValueError for a move that the table does not allow.
     """
     require_move(expected, to)
-    seen = {"this": posting_id, "expected": expected, "seen": lock}
-    values = {"state": to, "lock": lock + 1, **columns, **seen}
+    expected_row = {"this": posting_id, "expected": expected, "seen": lock}
+    values = {"state": to, "lock": lock + 1, **columns, **expected_row}
     return session.execute(_MOVE_POSTING, values).first() is not None
 
 
@@ -357,10 +357,15 @@ def move_postings(
     for state in {posting.state for posting in postings}:
         require_move(state, to[state])
     rows = [
-        {"id": one.id, "lock": one.lock, "state": to[one.state], "due_at": due.get(one.id)}
-        for one in postings
+        {
+            "id": posting.id,
+            "lock": posting.lock,
+            "state": to[posting.state],
+            "due_at": due.get(posting.id),
+        }
+        for posting in postings
     ]
-    return bulk.update_seen(session, Posting, rows, seen="lock")
+    return bulk.update_seen(session, Posting, rows, version_column="lock")
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,16 +386,18 @@ def join_steps(writes: JointWrites, steps: Collection[Step]) -> None:
     allow.
     """
     for still, rows in _alike(steps):
-        writes.update(Posting, rows, keys=("id", "lock"), still=still, bump="lock", every=True)
+        writes.update(
+            Posting, rows, keys=("id", "lock"), still=still, bump="lock", require_all=True
+        )
 
 
 def _alike(steps: Collection[Step]) -> Iterator[tuple[Words, list[dict[str, Any]]]]:
     """Yield the steps grouped by their columns and the state that they come from."""
     groups: dict[tuple[PostingState, tuple[str, ...]], list[dict[str, Any]]] = defaultdict(list)
-    for one in steps:
-        require_move(one.expected, one.to)
-        row = {"id": one.posting_id, "lock": one.lock, "state": one.to, **one.columns}
-        groups[one.expected, tuple(row)].append(row)
+    for step in steps:
+        require_move(step.expected, step.to)
+        row = {"id": step.posting_id, "lock": step.lock, "state": step.to, **step.columns}
+        groups[step.expected, tuple(row)].append(row)
     for (expected, _), rows in groups.items():
         yield (("state", (expected,)),), rows
 
@@ -404,13 +411,13 @@ def join_pushes(
     """
     before = tuple(state for state in PUSH_MOVES if allowed(PUSH_MOVES, state, to))
     rows = [{"id": push_id, "state": to, **columns} for push_id, columns in changes.items()]
-    writes.update(Push, rows, still=(("state", before),), every=True)
+    writes.update(Push, rows, still=(("state", before),), require_all=True)
 
 
 def join_record_states(writes: JointWrites, states: Mapping[int, RecordState]) -> None:
     """Add the record states that `state_beside` returned to the pending writes."""
     rows = [{"id": record_id, "state": state} for record_id, state in states.items()]
-    writes.update(Record, rows, bump="lock", every=True)
+    writes.update(Record, rows, bump="lock", require_all=True)
 
 
 def move_push(session: Session, push_id: int, to: PushState, **columns: Any) -> bool:
@@ -443,14 +450,16 @@ def ensure_causes(
 ) -> dict[CauseKey, int]:
     """Return cause key -> id. Missing causes are inserted in key order."""
     by_key = {spec.key: spec for spec in specs}
-    known = ids_of(session, company_id, by_key)
+    cause_ids = ids_of(session, company_id, by_key)
     fresh = [
-        _row(company_id, by_key[key], now) for key in sorted(by_key, key=str) if key not in known
+        _row(company_id, by_key[key], now)
+        for key in sorted(by_key, key=str)
+        if key not in cause_ids
     ]
     if fresh:
         bulk.insert_rows(session, Cause, fresh, ignore=True)
-        known = ids_of(session, company_id, by_key)
-    return known
+        cause_ids = ids_of(session, company_id, by_key)
+    return cause_ids
 
 
 def _row(company_id: int, spec: CauseSpec, now: datetime) -> dict[str, object]:
@@ -500,8 +509,8 @@ def add_to_causes(
 
 def _renamed(session: Session, labels: Mapping[int, str]) -> list[dict[str, Any]]:
     query = select(Cause.id, Cause.label).where(bulk.among(Cause.id, labels))
-    known = dict(session.execute(query).all()) if labels else {}
-    return [{"id": i, "label": label} for i, label in labels.items() if known[i] != label]
+    labels_by_id = dict(session.execute(query).all()) if labels else {}
+    return [{"id": i, "label": label} for i, label in labels.items() if labels_by_id[i] != label]
 
 
 def note_cause_change(
@@ -560,8 +569,8 @@ def recount_causes(session: Session, cause_ids: Collection[int]) -> None:
     for cause_id, record_id, book in session.execute(open_holds):
         records[cause_id][record_id] = book or 0
     rows = [
-        {"id": cause_id, "records": len(found), "book": sum(found.values())}
-        for cause_id, found in records.items()
+        {"id": cause_id, "records": len(book_by_record), "book": sum(book_by_record.values())}
+        for cause_id, book_by_record in records.items()
     ]
     bulk.update(session, Cause, rows)
     bulk.forget(session, Cause, ids)
@@ -702,7 +711,9 @@ def load_sent_documents(
         sent |= {row.posting_id} if row.sent else set()
     edges = [sorted(ids)[-most] for ids in ids_by_entry.values() if len(ids) > most]
     lowest_read = max(edges, default=None)
-    documents = sorted((one for one in sent if one >= (lowest_read or 0)), reverse=True)
+    documents = sorted(
+        (posting_id for posting_id in sent if posting_id >= (lowest_read or 0)), reverse=True
+    )
     return SentDocuments(tuple(documents), lowest_read)
 
 

@@ -61,14 +61,18 @@ def log_unit_changes(
     session: Session,
     connection: Connection,
     before: Mapping[str, ItemSetup],
-    told: Mapping[str, ItemSetup | None],
+    reported: Mapping[str, ItemSetup | None],
     now: datetime,
 ) -> None:
     """Log each known item whose units changed, once for the connection and once for
     each document.
     """
     # Posted documents are logged and not held: they were right when they were sent.
-    changed = {code: one for code, one in told.items() if code in before and before[code] != one}
+    changed = {
+        code: new_setup
+        for code, new_setup in reported.items()
+        if code in before and before[code] != new_setup
+    }
     if not changed:
         return
     documents_by_item = _naming(session, connection, frozenset(changed))
@@ -168,10 +172,10 @@ def _facts(
         f"{connection.name} counts {code} otherwise: {unit_text(setup)} now,"
         f" {unit_text(before)} before."
     )
-    numbers = ", ".join(one.number for one in list(sent.values())[:NAMED])
+    numbers = ", ".join(document.number for document in list(sent.values())[:NAMED])
     more = f" and {len(sent) - NAMED} more" if len(sent) > NAMED else ""
     count_text = plural(len(sent), "posted document was", "posted documents were")
-    if not all(one.posted for one in sent.values()):
+    if not all(document.posted for document in sent.values()):
         sent_words = "that was sent or posted was", "that were sent or posted were"
         count_text = plural(len(sent), f"document {sent_words[0]}", f"documents {sent_words[1]}")
     document_text = (
@@ -187,10 +191,17 @@ def _facts(
     object_name = f"connection:{connection.id}"
     common: dict[str, Any] = {"company_id": connection.company_id, "at": now, "object": object_name}
     yield Fact(**common, act=CHANGED, body=body)
-    for posting_id, one in sent.items():
-        state_word = "posted" if one.posted else "sent"
-        say = f"{changed} {one.number} was {state_word} by what it told before: compare it there."
+    for posting_id, document in sent.items():
+        state_word = "posted" if document.posted else "sent"
+        say = (
+            f"{changed} {document.number} was {state_word} by what it told before: compare it"
+            " there."
+        )
         record_body = {**body, "say": say}
         yield Fact(
-            **common, act=CHANGED, body=record_body, record_id=one.record_id, posting_id=posting_id
+            **common,
+            act=CHANGED,
+            body=record_body,
+            record_id=document.record_id,
+            posting_id=posting_id,
         )

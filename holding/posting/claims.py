@@ -216,32 +216,34 @@ def requeue(desk: Desk, claims: Sequence[Claim]) -> None:
     """Return claims that were not worked on to their places in the queue."""
     with desk.database.write() as session:
         now = desk.clock.now()
-        return_postings(session, ((found, found.due_at or now) for found in claims))
+        return_postings(session, ((claimed, claimed.due_at or now) for claimed in claims))
 
 
 def requeue_unscheduled(desk: Desk, claims: Sequence[Claim]) -> None:
     """Return claims to a queue that may be a run: postings without a due time stay so."""
     with desk.database.write() as session:
-        return_postings(session, ((found, found.due_at) for found in claims))
+        return_postings(session, ((claimed, claimed.due_at) for claimed in claims))
 
 
 def return_later(desk: Desk, claims: Sequence[Claim], *, after: timedelta) -> None:
     """Return claims that were not worked on; they are due again after this time."""
     with desk.database.write() as session:
         due = desk.clock.now() + after
-        return_postings(session, ((found, due) for found in claims))
+        return_postings(session, ((claimed, due) for claimed in claims))
 
 
-def return_posting(session: Session, found: Claim, due: datetime | None) -> None:
+def return_posting(session: Session, claimed: Claim, due: datetime | None) -> None:
     """Return one claim with a new due time (None: none). A wake that came meanwhile stays."""
-    return_postings(session, [(found, due)])
+    return_postings(session, [(claimed, due)])
 
 
-def return_postings(session: Session, found: Iterable[tuple[Claim, datetime | None]]) -> None:
+def return_postings(
+    session: Session, claims_with_due: Iterable[tuple[Claim, datetime | None]]
+) -> None:
     """Return several claims, each with its own due time. A claim whose fence changed is ignored."""
     rows = [
         {"id": claim.posting_id, "fence": claim.fence, "due_at": due and moment_text(due)}
-        for claim, due in found
+        for claim, due in claims_with_due
     ]
     if rows:
         statement = f"{bulk.given(session, 'v', _GIVEN_BACK)} {_GIVE_BACK}"
@@ -264,12 +266,12 @@ def first_due(connection: Any) -> ScalarSelect[str | None]:
     return rows.correlate_except(due).scalar_subquery()
 
 
-def claim_seen(desk: Desk, channel: Channel, seen: str) -> tuple[tuple[Claim, ...], bool]:
+def claim_seen(desk: Desk, channel: Channel, seen_json: str) -> tuple[tuple[Claim, ...], bool]:
     """Claim the postings that `first_due` returned and that may still be sent.
 
     The second value is True if these were all postings that were due.
     """
-    due_postings = {key: (moment_of(due), crashes) for key, crashes, due in json.loads(seen)}
+    due_postings = {key: (moment_of(due), crashes) for key, crashes, due in json.loads(seen_json)}
     order = sorted(due_postings, key=lambda key: (due_postings[key][0], key))
     ids = split_by_crashes([(key, due_postings[key][1]) for key in order], CLAIMED_AT_ONCE)
     # Committed before the intent, so that the crash of a document that kills its worker is counted.
@@ -277,10 +279,12 @@ def claim_seen(desk: Desk, channel: Channel, seen: str) -> tuple[tuple[Claim, ..
         now = desk.clock.now()
         parameters = {"ids": ids, "owner": desk.owner, "until": now + desk.lease, "now": now}
         parameters["connection"] = channel.connection_id
-        taken = CLAIM.each(session.execute(_TAKE_SEEN, parameters))
-    claims = sorted(taken, key=lambda one: one.posting_id)
+        leased_rows = CLAIM.each(session.execute(_TAKE_SEEN, parameters))
+    claims = sorted(leased_rows, key=lambda claimed: claimed.posting_id)
     is_complete = len(claims) == len(due_postings) < CLAIMED_AT_ONCE
-    return tuple(one.queued(due_postings[one.posting_id][0]) for one in claims), is_complete
+    return tuple(
+        claimed.queued(due_postings[claimed.posting_id][0]) for claimed in claims
+    ), is_complete
 
 
 def claim(desk: Desk, channel: Channel, states: Sequence[str], limit: int) -> tuple[Claim, ...]:
@@ -301,8 +305,8 @@ def claim(desk: Desk, channel: Channel, states: Sequence[str], limit: int) -> tu
         places = {row.id: row.due_at for row in rows}
         ids = split_by_crashes([(row.id, row.crashes) for row in rows], limit)
         ids = ids[: allowed(session, channel, now, len(ids))]
-        taken = lease_postings(session, desk, ids, now)
-        return tuple(one.queued(places[one.posting_id]) for one in taken)
+        leased_claims = lease_postings(session, desk, ids, now)
+        return tuple(claimed.queued(places[claimed.posting_id]) for claimed in leased_claims)
 
 
 @cache
@@ -337,8 +341,8 @@ def lease_postings(
     if not ids:
         return ()
     parameters = {"ids": list(ids), "owner": desk.owner, "until": now + desk.lease}
-    taken = CLAIM.each(session.execute(_TAKE, parameters))
-    return tuple(sorted(taken, key=lambda found: found.posting_id))
+    leased_rows = CLAIM.each(session.execute(_TAKE, parameters))
+    return tuple(sorted(leased_rows, key=lambda claimed: claimed.posting_id))
 
 
 def release_expired_claims(
@@ -409,17 +413,17 @@ def without_trouble(trouble: ColumnElement[bool]) -> ColumnElement[bool]:
     return ~exists().where(Throttle.connection_id == Connection.id, trouble)
 
 
-def split_by_crashes(found: Sequence[tuple[int, int]], most: int) -> list[int]:
+def split_by_crashes(crash_counts: Sequence[tuple[int, int]], most: int) -> list[int]:
     """Return the postings to process together, given (posting id, crash count).
 
     After crashes a batch shrinks (500, then 22, then 1), so that a few attempts isolate the posting
     that kills workers, and no other posting is held.
     """
-    if not found:
+    if not crash_counts:
         return []
-    crashes = found[0][1]
+    crashes = crash_counts[0][1]
     part = (most, isqrt(most), 1)[min(crashes, TOGETHER)]
-    return [key for key, others in found if others == crashes][:part]
+    return [key for key, others in crash_counts if others == crashes][:part]
 
 
 _STILL = (

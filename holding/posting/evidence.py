@@ -35,19 +35,21 @@ def target_owned_fields(
     A field that the target requires in every call is sent as it was last read there.
     """
     program = world.program(session, ruleset_version_id)
-    route_definition = next((one for one in program.routes if one.name == route), None)
+    route_definition = next(
+        (definition for definition in program.routes if definition.name == route), None
+    )
     if route_definition is None or not route_definition.theirs:
         return frozenset()
-    schemas = (one for one in target.documents if one.name == route_definition.document)
+    schemas = (schema for schema in target.documents if schema.name == route_definition.document)
     needed = {f.name for schema in schemas for f in schema.header if f.required}
     return frozenset(route_definition.theirs) - needed
 
 
-def without_target_fields(document: Maybe, theirs: frozenset[str]) -> Maybe:
+def without_target_fields(document: Maybe, target_fields: frozenset[str]) -> Maybe:
     """Return the document without the fields that people in the target own."""
-    if document is None or not theirs:
+    if document is None or not target_fields:
         return document
-    fields = {name: value for name, value in document.fields.items() if name not in theirs}
+    fields = {name: value for name, value in document.fields.items() if name not in target_fields}
     return replace(document, fields=fields)
 
 
@@ -112,13 +114,13 @@ def document_lines(
             (key, quantity, to_minor(Decimal(amount), document.currency))
             for (key, quantity), amount in zip(bills, amounts, strict=False)
         )
-    seen: Counter[str] = Counter()
+    occurrences: Counter[str] = Counter()
     rows = []
     for line in document.lines:
         name = line.get("SKU") or line.get("Description") or ""
-        seen[name] += 1
+        occurrences[name] += 1
         amount = to_minor(Decimal(line.get("LineTotal") or "0"), document.currency)
-        rows.append((f"{name}#{seen[name]}", line.get("Quantity", "0"), amount))
+        rows.append((f"{name}#{occurrences[name]}", line.get("Quantity", "0"), amount))
     return tuple(rows)
 
 

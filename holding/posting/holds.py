@@ -273,16 +273,18 @@ def unusable_entry(system: str, number: str, unusable: UnusableEntry) -> Trouble
     )
 
 
-def refused_lookup(system: str, number: str, found: Found, owner: str) -> Trouble:
+def refused_lookup(system: str, number: str, lookup_result: Found, owner: str) -> Trouble:
     """Return the trouble of a document whose lookup the target refuses, in the target's words."""
-    words = f"{system} refused the look-up of {number}, so it was not sent. {found.words}"
-    if found.by_person:
-        words = f"{number} was not sent: it has to be found in {system} first. {found.words}"
+    words = f"{system} refused the look-up of {number}, so it was not sent. {lookup_result.words}"
+    if lookup_result.by_person:
+        words = (
+            f"{number} was not sent: it has to be found in {system} first. {lookup_result.words}"
+        )
     return Trouble(
         code=LOOKUP_REFUSED,
         error_class="bad_value",
         words=words,
-        target_code=str(found.status or ""),
+        target_code=str(lookup_result.status or ""),
         owner=owner,
     )
 
@@ -302,23 +304,26 @@ def posted_elsewhere(
 
 def elsewhere_trouble(session: Session, posting_id: int, other_id: int) -> Trouble | None:
     """Return the trouble if the other posting makes a second e-Invoice of this sale, or None."""
-    posting, other = (session.get_one(Posting, one) for one in (posting_id, other_id))
-    here, there = (session.get_one(Connection, one.connection_id) for one in (posting, other))
+    posting, other = (session.get_one(Posting, key) for key in (posting_id, other_id))
+    connection, other_connection = (
+        session.get_one(Connection, row.connection_id) for row in (posting, other)
+    )
     # LHDN refuses a duplicate only with an equal issue time, which two systems do not share.
-    kind = _kind_of(here, posting.doc_type)
-    if not kind or kind != _kind_of(there, other.doc_type):
+    kind = _kind_of(connection, posting.doc_type)
+    if not kind or kind != _kind_of(other_connection, other.doc_type):
         return None
     if _let_pass(session, posting_id, TWO_E_INVOICES):
         return None
     words = (
-        f"It went to {there.name} already, and an e-Invoice is made of it there and in {here.name}."
+        f"It went to {other_connection.name} already, and an e-Invoice is made of it there and in"
+        f" {connection.name}."
         f" {SAME_E_INVOICE}"
     )
     return Trouble(
         code=TWO_E_INVOICES,
         error_class="duplicate",
         words=words,
-        target_code=there.name,
+        target_code=other_connection.name,
         decided=True,
     )
 
@@ -370,19 +375,19 @@ def moved_trouble(session: Session, posting_id: int) -> Trouble | None:
     program = world.program(session, rules)
     # Only days are compared: routes that exclude each other by status may post one sale to two
     # systems on purpose.
-    route_names, exclusive_pairs = {one.name for one in program.routes}, _apart(program)
+    route_names, exclusive_pairs = {route.name for route in program.routes}, _apart(program)
     parameters = {"record": posting.record_id, "posting": posting_id}
     others = session.execute(_OF_RECORD, parameters).all()
-    if any((one.at, one.route) == (posting.connection_id, posting.route) for one in others):
+    if any((other.at, other.route) == (posting.connection_id, posting.route) for other in others):
         return None
-    for one in others:
-        route_ended = one.route not in route_names
-        if one.at == posting.connection_id or not one.stands:
+    for other in others:
+        route_ended = other.route not in route_names
+        if other.at == posting.connection_id or not other.stands:
             continue
-        if (route_ended or {one.route, posting.route} in exclusive_pairs) and not _let_pass(
+        if (route_ended or {other.route, posting.route} in exclusive_pairs) and not _let_pass(
             session, posting_id, MOVED
         ):
-            number, system = one.number, one.name
+            number, system = other.number, other.name
             ended_words = (
                 f"{number} was posted to {system}, by a posting rule that is not in force any more."
                 " It would be in both accounting systems."
@@ -396,7 +401,7 @@ def moved_trouble(session: Session, posting_id: int) -> Trouble | None:
                 code=MOVED,
                 error_class="duplicate",
                 words=words,
-                target_code=one.name,
+                target_code=other.name,
                 decided=True,
             )
     return None
@@ -411,7 +416,7 @@ def _apart(program: Program) -> frozenset[frozenset[str]]:
 def open_hold(session: Session, posting: Posting, trouble: Trouble, now: datetime) -> int:
     """Open the hold or refresh the message of an open one; return the cause's id."""
     cause_id, team_id = _cause(session, posting, trouble, now)
-    kept = session.scalars(
+    open_hold_ids = session.scalars(
         update(Hold)
         .where(
             Hold.record_id == posting.record_id,
@@ -424,7 +429,7 @@ def open_hold(session: Session, posting: Posting, trouble: Trouble, now: datetim
         .values(message=trouble.words, lock=Hold.lock + 1)
         .returning(Hold.id)
     ).all()
-    if not kept:
+    if not open_hold_ids:
         session.add(_hold(session, posting, trouble, cause_id, team_id, now))
         session.flush()
     if posting.sent_at is None:  # another document may have its number now
@@ -436,10 +441,10 @@ def _cause(
     session: Session, posting: Posting, trouble: Trouble, now: datetime
 ) -> tuple[int, int | None]:
     connection = session.get_one(Connection, posting.connection_id)
-    whole, label = _key(posting, trouble, connection.name)
-    if whole.kind is CauseKind.CREDENTIAL and connection.untested_since is not None:
+    full_key, label = _key(posting, trouble, connection.name)
+    if full_key.kind is CauseKind.CREDENTIAL and connection.untested_since is not None:
         label = untested_label(connection.name)
-    key = whole.kept  # a target may say any word
+    key = full_key.kept  # a target may say any word
     team_id = _team(session, posting.company_id, trouble.owner or RETRY[trouble.error_class].owner)
     spec = states.CauseSpec(
         key=key,
@@ -457,23 +462,23 @@ def _cause(
 def _key(posting: Posting, trouble: Trouble, connection: str) -> tuple[CauseKey, str]:
     """Return the cause key that similar troubles share, with its label."""
     if trouble.code == MANUAL:
-        said = f"{posting.number} may already exist in {connection}"
-        return CauseKey(CauseKind.MANUAL, posting.number), said
+        label = f"{posting.number} may already exist in {connection}"
+        return CauseKey(CauseKind.MANUAL, posting.number), label
     if trouble.code == TWO_E_INVOICES:
         named = f"{connection}:e-Invoice {trouble.target_code}"
-        both = f"e-Invoices are made in {trouble.target_code} and {connection}"
-        return CauseKey(CauseKind.TARGET, named), both
+        e_invoice_label = f"e-Invoices are made in {trouble.target_code} and {connection}"
+        return CauseKey(CauseKind.TARGET, named), e_invoice_label
     if trouble.code == MOVED:
         before = f"Documents were posted to {trouble.target_code} before"
         return CauseKey(CauseKind.TARGET, f"{connection}:moved {trouble.target_code}"), before
     if trouble.code == TOTALS:
         day = posting.doc_date.isoformat() if posting.doc_date else "no day"
-        said = f"{posting.doc_type.replace('_', ' ').capitalize()} totals of {day} differ in"
+        label = f"{posting.doc_type.replace('_', ' ').capitalize()} totals of {day} differ in"
         named = f"{connection}:{posting.doc_type}:{day}"
-        return CauseKey(CauseKind.TOTALS, named), f"{said} {connection}"
+        return CauseKey(CauseKind.TOTALS, named), f"{label} {connection}"
     if trouble.code == IMPORT_OPEN:
-        said = f"{trouble.target_code} is not reconciled"
-        return CauseKey(CauseKind.TARGET, f"{connection}:{trouble.target_code}"), said
+        label = f"{trouble.target_code} is not reconciled"
+        return CauseKey(CauseKind.TARGET, f"{connection}:{trouble.target_code}"), label
     if trouble.code == WITHDRAWN:
         named = f"{connection}:withdrawn {trouble.target_code}"
         return CauseKey(CauseKind.TARGET, named), f"{trouble.target_code} was withdrawn"
@@ -624,10 +629,10 @@ def _way(posting: Posting, trouble: Trouble) -> str:
         return "the record is split in the source into records with fewer lines"
     if trouble.code != CONFLICT:
         return RETRY[trouble.error_class].action
-    again = "corrects it in the accounting system and checks it again"
+    correction = "corrects it in the accounting system and checks it again"
     if posting.action == "void":
-        return f"a person {again}"
-    return f"a person links it{', skips it' if posting.action == 'create' else ''}, or {again}"
+        return f"a person {correction}"
+    return f"a person links it{', skips it' if posting.action == 'create' else ''}, or {correction}"
 
 
 def close_holds(
@@ -692,21 +697,23 @@ def target_total_minor(document: Document, total: Decimal | None) -> int | None:
         return None
 
 
-def book_amount(document: Document, kept: int | None) -> int:
+def book_amount(document: Document, target_total: int | None) -> int:
     """Return the amount of the document in the books, in minor units.
 
     That is the target's total if it was returned and rounding explains it, otherwise the amount
     sent.
     """
     sent = to_minor(document.amount, document.currency)
-    if kept is None or not is_rounding(document, from_minor(kept, document.currency)):
+    if target_total is None or not is_rounding(
+        document, from_minor(target_total, document.currency)
+    ):
         return sent
-    return kept
+    return target_total
 
 
-def rounding_text(document: Document, kept: int | None) -> str:
+def rounding_text(document: Document, target_total: int | None) -> str:
     """Return the rounding difference as text, or an empty string."""
-    target_amount = book_amount(document, kept)
+    target_amount = book_amount(document, target_total)
     if target_amount == to_minor(document.amount, document.currency):
         return ""
     total = from_minor(target_amount, document.currency)
@@ -717,9 +724,9 @@ def rounding_text(document: Document, kept: int | None) -> str:
 
 
 def different_total(
-    total_field: str | None, document: Document, kept: int | None
+    total_field: str | None, document: Document, target_total: int | None
 ) -> tuple[Kept, ...]:
     """Return the total as a value that the target stores differently, or an empty tuple."""
-    if total_field is None or kept in (None, to_minor(document.amount, document.currency)):
+    if total_field is None or target_total in (None, to_minor(document.amount, document.currency)):
         return ()
-    return (Kept(0, total_field, str(from_minor(kept or 0, document.currency))),)
+    return (Kept(0, total_field, str(from_minor(target_total or 0, document.currency))),)

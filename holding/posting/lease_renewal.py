@@ -43,8 +43,8 @@ def desk_with_leases(
     desk: Desk, claims: Sequence[Claim], *, run: tuple[int, int] | None = None
 ) -> Desk:
     """Return a desk that renews these claims' and the run's leases before lookups."""
-    kept = _Kept(desk, claims, run)
-    return replace(desk, http=_Renewing(desk.http, kept.renew), renew=kept.renew)
+    lease_keeper = _Kept(desk, claims, run)
+    return replace(desk, http=_Renewing(desk.http, lease_keeper.renew), renew=lease_keeper.renew)
 
 
 class _Kept:
@@ -82,8 +82,8 @@ class _Renewing(Through):
         super().__init__(http)
         self._renew = renew
 
-    def request(self, method: str, url: str, **given: Unpack[Given]) -> HttpAnswer | HttpFailure:
+    def request(self, method: str, url: str, **options: Unpack[Given]) -> HttpAnswer | HttpFailure:
         """Make the call through the wrapped session."""
-        if not given.get("push"):
+        if not options.get("push"):
             self._renew()
-        return super().request(method, url, **given)
+        return super().request(method, url, **options)

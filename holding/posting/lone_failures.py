@@ -35,9 +35,9 @@ def accepted_since(session: Session, channel: Channel, since: datetime) -> bool:
     return session.scalar(query.limit(1)) is not None
 
 
-def fails_on_it(system: str, number: str, said: str) -> str:
+def fails_on_it(system: str, number: str, words: str) -> str:
     """Return the message about a document on which alone the target fails."""
-    return f"{system} failed on {number} twice while it took other documents. {said}"
+    return f"{system} failed on {number} twice while it took other documents. {words}"
 
 
 def target_fails_on_it(case: Case) -> bool:
@@ -65,7 +65,7 @@ def before_key(key: str) -> str:
 
 
 def note_failed_lookup(
-    session: Session, channel: Channel, number: str, key: str, found: Found, now: datetime
+    session: Session, channel: Channel, number: str, key: str, lookup_result: Found, now: datetime
 ) -> None:
     """Store a lookup before a first send that ended with a server error."""
     session.add(
@@ -81,9 +81,9 @@ def note_failed_lookup(
             made_at=now,
             deadline_at=now,
             answered_at=now,
-            status=found.status,
-            answer=found.proof,
-            answer_sha256=sha256_hex(found.proof),
+            status=lookup_result.status,
+            answer=lookup_result.proof,
+            answer_sha256=sha256_hex(lookup_result.proof),
         )
     )
 

@@ -57,20 +57,20 @@ from rules.values.canonical import revive, sha256_hex
 KEPT_FOR = timedelta(days=7)
 
 
-def lookup_question(one: Member | Checked, key: str) -> Question:
+def lookup_question(pending: Member | Checked, key: str) -> Question:
     """Return the lookup of a push, or of a posting before it is sent, under this key."""
     return Question(
-        document=without_target_fields(one.document, one.theirs),
+        document=without_target_fields(pending.document, pending.theirs),
         key=key,
-        action=one.action,
-        standing=without_target_fields(one.standing, one.theirs),
+        action=pending.action,
+        standing=without_target_fields(pending.standing, pending.theirs),
     )
 
 
 def presend_questions(channel: Channel, good: Sequence[Checked]) -> dict[int, Question]:
     """Return the lookups needed before these postings are sent, by posting id."""
-    postings = [one for one in good if one.action != "create" or channel.looks_first]
-    return {one.claim.posting_id: lookup_question(one, one.key) for one in postings}
+    postings = [checked for checked in good if checked.action != "create" or channel.looks_first]
+    return {checked.claim.posting_id: lookup_question(checked, checked.key) for checked in postings}
 
 
 def count_paid_lookups(channel: Channel, documents: int, *, in_file: bool) -> int:
@@ -95,12 +95,12 @@ class Tickets:
             waiting = self._waiting(session, key)
             return str(waiting.rows["ticket"]) if waiting and waiting.rows else ""
 
-    def keep(self, key: str, found: Found) -> None:
+    def keep(self, key: str, lookup_result: Found) -> None:
         """Store the ticket of an unanswered lookup, or end a ticket that was answered.
 
         A lookup that could not be made now keeps its ticket.
         """
-        ticket = found.target_ref if found.kind == "unknown" else ""
+        ticket = lookup_result.target_ref if lookup_result.kind == "unknown" else ""
         if ticket is None:
             return
         with self._desk.database.write() as session:
@@ -158,17 +158,19 @@ class Lookups:
         self._questions = questions
         self._told: dict[int, Found] | None = None
 
-    def ask(self, posting_id: int, asked: Question) -> Found:
+    def ask(self, posting_id: int, question: Question) -> Found:
         """Return the target's answer about one posting."""
         if self._told is None:
             self._told = self._together()
         answer = self._told.pop(posting_id, None)
         if answer is None:
-            return self.alone(asked)
+            return self.alone(question)
         if answer.kind == "unknown":
-            self._told = {key: one for key, one in self._told.items() if one.kind != "unknown"}
+            self._told = {
+                key: result for key, result in self._told.items() if result.kind != "unknown"
+            }
         if answer.lookup_refused:  # another document of the same call may be the cause
-            return self.alone(asked)
+            return self.alone(question)
         return answer
 
     def _together(self) -> dict[int, Found]:
@@ -183,23 +185,23 @@ class Lookups:
         )
         return dict(zip(self._questions, answers, strict=True))
 
-    def alone(self, asked: Question) -> Found:
+    def alone(self, question: Question) -> Found:
         """Look up one posting in a call of its own."""
         target, access = self._channel.target, (self._channel.settings, self._channel.secret)
-        ticket = self._tickets.of(asked.key) if self._tickets else ""
+        ticket = self._tickets.of(question.key) if self._tickets else ""
         if ticket and isinstance(target, Deferring):
-            answer = target.ask_again(asked.document, ticket, *access, self._http)
+            answer = target.ask_again(question.document, ticket, *access, self._http)
         else:
             answer = target.look_up(
-                asked.document,
+                question.document,
                 *access,
-                asked.key,
+                question.key,
                 self._http,
-                action=asked.action,
-                standing=asked.standing,
+                action=question.action,
+                standing=question.standing,
             )
         if self._tickets:
-            self._tickets.keep(asked.key, answer)
+            self._tickets.keep(question.key, answer)
         return answer
 
 
@@ -211,7 +213,7 @@ def presend_lookups(desk: Desk, channel: Channel, http: Http, good: Sequence[Che
 
 
 def is_clear_to_create(
-    desk: Desk, channel: Channel, one: Checked, reads: Remembering
+    desk: Desk, channel: Channel, checked: Checked, reads: Remembering
 ) -> bool | Found:
     """Check whether a document may be created.
 
@@ -220,27 +222,27 @@ def is_clear_to_create(
     for the whole pass, so one list serves all documents of a party.
     """
     target = channel.target
-    goes = one.action != "create" or _entries_can_be_used(desk, channel, one, reads)
-    if goes is not True or one.action != "create" or not isinstance(target, Searchable):
+    goes = checked.action != "create" or _entries_can_be_used(desk, channel, checked, reads)
+    if goes is not True or checked.action != "create" or not isinstance(target, Searchable):
         return goes
-    if _let_pass(desk, one):
+    if _let_pass(desk, checked):
         return True
     before = reads.calls
-    found = target.alike(one.document, channel.settings, channel.secret, reads)
+    similar_documents = target.alike(checked.document, channel.settings, channel.secret, reads)
     _charge(desk, channel, max(0, reads.calls - before - 1))  # one is part of a document's cost
-    if isinstance(found, Found):
-        if found.key_refused:
-            return found
-        if found.kind == "different":
-            _hold(desk, channel, one, (), found.words)
+    if isinstance(similar_documents, Found):
+        if similar_documents.key_refused:
+            return similar_documents
+        if similar_documents.kind == "different":
+            _hold(desk, channel, checked, (), similar_documents.words)
         else:
-            retry_unclear(desk, channel, one, found)
+            retry_unclear(desk, channel, checked, similar_documents)
         return False
-    return _none_by_hand(desk, channel, one, found)
+    return _none_by_hand(desk, channel, checked, similar_documents)
 
 
 def _entries_can_be_used(
-    desk: Desk, channel: Channel, one: Checked, reads: Remembering
+    desk: Desk, channel: Channel, checked: Checked, reads: Remembering
 ) -> bool | Found:
     """Check whether the target takes the party, the accounts and the items of a document.
 
@@ -249,24 +251,24 @@ def _entries_can_be_used(
     if isinstance(channel.target, TellsParties):
         before = reads.calls
         access = (channel.settings, channel.secret, reads)
-        unusable = channel.target.unusable_entry(one.document, *access)
+        unusable = channel.target.unusable_entry(checked.document, *access)
         _charge(desk, channel, reads.calls - before)
     else:
-        unusable = _listed_currency_fault(desk, channel, one)
+        unusable = _listed_currency_fault(desk, channel, checked)
     if unusable is None:
         return True
     if isinstance(unusable, UnusableEntry):
-        trouble = holds.unusable_entry(channel.name, one.document.number, unusable)
-        _stop(desk, channel, one, trouble)
+        trouble = holds.unusable_entry(channel.name, checked.document.number, unusable)
+        _stop(desk, channel, checked, trouble)
         return False
     if not unusable.key_refused:
-        retry_unclear(desk, channel, one, unusable)
+        retry_unclear(desk, channel, checked, unusable)
     return unusable if unusable.key_refused else False
 
 
-def _listed_currency_fault(desk: Desk, channel: Channel, one: Checked) -> UnusableEntry | None:
+def _listed_currency_fault(desk: Desk, channel: Channel, checked: Checked) -> UnusableEntry | None:
     """Return the document's party if the stored list of the target gives it another currency."""
-    document = one.document
+    document = checked.document
     needed = document.currency or base_currency_of(channel.settings)
     schema = next((s for s in channel.target.documents if s.name == document.document), None)
     refers = {field.name: field.refers for field in schema.header} if schema else {}
@@ -295,25 +297,29 @@ def _charge(desk: Desk, channel: Channel, calls: int) -> None:
 
 
 def _stop(
-    desk: Desk, channel: Channel, one: Checked, trouble: Trouble, found: Sequence[Stands] = ()
+    desk: Desk,
+    channel: Channel,
+    checked: Checked,
+    trouble: Trouble,
+    similar_documents: Sequence[Stands] = (),
 ) -> None:
     """Hold the posting if it is still as it was checked, else return the claim."""
     with desk.database.write() as session:
         now = desk.clock.now()
-        verdict = check_postings(session, channel, [one.claim], lock=True, now=now)[
-            one.claim.posting_id
+        verdict = check_postings(session, channel, [checked.claim], lock=True, now=now)[
+            checked.claim.posting_id
         ]
         if not isinstance(verdict, Checked):
-            return_posting(session, one.claim, now)
+            return_posting(session, checked.claim, now)
             return
         if trouble.code == MANUAL:
-            store_similar_document(session, one.claim.posting_id, found, now)
-        store_results.stop_claim(session, channel, one.claim, trouble, now)
+            store_similar_document(session, checked.claim.posting_id, similar_documents, now)
+        store_results.stop_claim(session, channel, checked.claim, trouble, now)
 
 
-def _let_pass(desk: Desk, one: Checked) -> bool:
+def _let_pass(desk: Desk, checked: Checked) -> bool:
     """Check whether a person accepted what the target has and wants this content created anyway."""
-    posting = one.posting
+    posting = checked.posting
     query = (
         select(Release.id)
         .join(Record, Record.id == Release.record_id)
@@ -326,66 +332,78 @@ def _let_pass(desk: Desk, one: Checked) -> bool:
         return session.scalar(query.limit(1)) is not None
 
 
-def _hold(desk: Desk, channel: Channel, one: Checked, found: Sequence[Stands], words: str) -> None:
+def _hold(
+    desk: Desk, channel: Channel, checked: Checked, similar_documents: Sequence[Stands], words: str
+) -> None:
     """Hold the posting with a message that describes the target's document, and store a reading of
     it.
     """
     trouble = Trouble(code=MANUAL, error_class="duplicate", words=words, decided=True)
-    _stop(desk, channel, one, trouble, found)
+    _stop(desk, channel, checked, trouble, similar_documents)
 
 
-def _none_by_hand(desk: Desk, channel: Channel, one: Checked, found: Sequence[Stands]) -> bool:
+def _none_by_hand(
+    desk: Desk, channel: Channel, checked: Checked, similar_documents: Sequence[Stands]
+) -> bool:
     """Check whether all similar documents are ours; otherwise hold the posting."""
-    others = _not_ours(desk, channel, one, found)
+    others = _not_ours(desk, channel, checked, similar_documents)
     if not others:
         return True
-    own = _own_under_another_number(desk, one, others)
-    words = _renumbered(channel, one, own) if own else _perhaps_by_hand(channel, others)
-    _hold(desk, channel, one, others, words)
+    own_documents = _own_under_another_number(desk, checked, others)
+    words = (
+        _renumbered(channel, checked, own_documents)
+        if own_documents
+        else _perhaps_by_hand(channel, others)
+    )
+    _hold(desk, channel, checked, others, words)
     return False
 
 
-def _own_under_another_number(desk: Desk, one: Checked, found: Sequence[Stands]) -> list[Stands]:
+def _own_under_another_number(
+    desk: Desk, checked: Checked, similar_documents: Sequence[Stands]
+) -> list[Stands]:
     """Return the documents that the target reported to have created for this posting."""
     query = (
         select(Attempt.target_ref)
         .join(Push, Push.id == Attempt.push_id)
-        .where(Push.posting_id == one.claim.posting_id)
+        .where(Push.posting_id == checked.claim.posting_id)
         .where(Attempt.state == AttemptState.UNCERTAIN, Attempt.target_ref.is_not(None))
     )
     with desk.database.read() as session:
-        made = set(session.scalars(query))
-    return [other for other in found if other.target_ref in made]
+        created_refs = set(session.scalars(query))
+    return [other for other in similar_documents if other.target_ref in created_refs]
 
 
-def _renumbered(channel: Channel, one: Checked, found: Sequence[Stands]) -> str:
+def _renumbered(channel: Channel, checked: Checked, own_documents: Sequence[Stands]) -> str:
     """Return the message about our own document to which the target gave another number."""
-    words = "; ".join(_told(other) for other in found)
+    words = "; ".join(_told(other) for other in own_documents)
     return (
-        f"{channel.name} already has {words}, sent by Clearpost as {one.document.number}:"
+        f"{channel.name} already has {words}, sent by Clearpost as {checked.document.number}:"
         f" {channel.name} gave it another number. Correct the number there, or make it void."
     )
 
 
-def _not_ours(desk: Desk, channel: Channel, one: Checked, found: Sequence[Stands]) -> list[Stands]:
+def _not_ours(
+    desk: Desk, channel: Channel, checked: Checked, similar_documents: Sequence[Stands]
+) -> list[Stands]:
     """Return the documents whose number belongs to none of our other postings.
 
     A document under this posting's own number is not ours yet, so it is returned.
     """
     query = select(Posting.number).where(
         Posting.connection_id == channel.connection_id,
-        Posting.doc_type == one.document.document,
-        Posting.number.in_([other.number for other in found]),
+        Posting.doc_type == checked.document.document,
+        Posting.number.in_([other.number for other in similar_documents]),
         Posting.sent_at.is_not(None),
-        Posting.id != one.claim.posting_id,
+        Posting.id != checked.claim.posting_id,
     )
     with desk.database.read() as session:
         own_numbers = {number.casefold() for number in session.scalars(query)}
-    return [other for other in found if other.number.casefold() not in own_numbers]
+    return [other for other in similar_documents if other.number.casefold() not in own_numbers]
 
 
-def _perhaps_by_hand(channel: Channel, found: Sequence[Stands]) -> str:
-    words = "; ".join(_told(other) for other in found)
+def _perhaps_by_hand(channel: Channel, documents: Sequence[Stands]) -> str:
+    words = "; ".join(_told(other) for other in documents)
     if channel.restored_at is not None:
         return (
             f"{channel.name} already has {words}, which this database does not know: posted by"
@@ -400,53 +418,75 @@ def _told(other: Stands) -> str:
     return f"{other.number} for {other.party}{over}, dated {other.date}"
 
 
-def retry_unclear(desk: Desk, channel: Channel, one: Checked, found: Found) -> None:
+def retry_unclear(desk: Desk, channel: Channel, checked: Checked, lookup_result: Found) -> None:
     """Return the claim for a little later, because the lookup gave no answer.
 
     Without a clear answer or a ticket it counts as a failure of the connection. A refused lookup is
     held, and so is a document on which alone the target fails.
     """
-    trouble = _trouble_of_lookup(desk, channel, one, found)
+    trouble = _trouble_of_lookup(desk, channel, checked, lookup_result)
     if trouble is not None:
-        _stop(desk, channel, one, trouble)
+        _stop(desk, channel, checked, trouble)
         return
-    return_later(desk, [one.claim], after=desk.lease)
+    return_later(desk, [checked.claim], after=desk.lease)
     with desk.database.write() as session:
         now = desk.clock.now()
-        if is_server_error(found.status):
-            note_failed_lookup(session, channel, one.document.number, one.key, found, now)
-        limits.note_answers(session, channel, [found], now)
-        if not (found.target_ref or found.answered):  # else it answers, and is not done yet
+        if is_server_error(lookup_result.status):
+            note_failed_lookup(
+                session, channel, checked.document.number, checked.key, lookup_result, now
+            )
+        limits.note_answers(session, channel, [lookup_result], now)
+        if not (
+            lookup_result.target_ref or lookup_result.answered
+        ):  # else it answers, and is not done yet
             breaker.failed(session, channel.connection_id, now, desk.pace)
 
 
-def _trouble_of_lookup(desk: Desk, channel: Channel, one: Checked, found: Found) -> Trouble | None:
+def _trouble_of_lookup(
+    desk: Desk, channel: Channel, checked: Checked, lookup_result: Found
+) -> Trouble | None:
     """Return the trouble of a document that the target itself keeps from being sent, or None."""
     with desk.database.read() as session:
-        owner = store_results.decide_retry(session, one.posting, send.AUTHORIZATION_FAILED, 1).owner
-        if found.lookup_refused or found.by_person:
-            return holds.refused_lookup(channel.name, one.document.number, found, owner)
-        if not is_server_error(found.status) or not failed_alone_before(session, channel, one.key):
+        owner = store_results.decide_retry(
+            session, checked.posting, send.AUTHORIZATION_FAILED, 1
+        ).owner
+        if lookup_result.lookup_refused or lookup_result.by_person:
+            return holds.refused_lookup(channel.name, checked.document.number, lookup_result, owner)
+        if not is_server_error(lookup_result.status) or not failed_alone_before(
+            session, channel, checked.key
+        ):
             return None
-    words = fails_on_it(channel.name, one.document.number, found.words)
+    words = fails_on_it(channel.name, checked.document.number, lookup_result.words)
     return Trouble(code=FAILS_ON_IT, error_class="temporary", words=words, owner=owner)
 
 
-def hold_if_number_taken(desk: Desk, channel: Channel, one: Checked, found: Found) -> bool:
+def hold_if_number_taken(
+    desk: Desk, channel: Channel, checked: Checked, lookup_result: Found
+) -> bool:
     """Check whether another document uses the number of a posting that was never sent,
     and hold it.
     """
-    is_foreign = one.action == "create" and one.no == 1 and found.kind == "different"
-    if not is_foreign or found.stands is None or _let_pass(desk, one):
+    is_foreign = (
+        checked.action == "create" and checked.no == 1 and lookup_result.kind == "different"
+    )
+    if not is_foreign or lookup_result.stands is None or _let_pass(desk, checked):
         return False
-    if not _not_ours(desk, channel, one, [found.stands]):
+    if not _not_ours(desk, channel, checked, [lookup_result.stands]):
         words = (
-            f"{channel.name} already has {_told(found.stands)}, posted by Clearpost."
-            f" It takes {one.document.number} for the same number."
+            f"{channel.name} already has {_told(lookup_result.stands)}, posted by Clearpost."
+            f" It takes {checked.document.number} for the same number."
         )
-        _stop(desk, channel, one, Trouble(code=NUMBER_TAKEN, error_class="duplicate", words=words))
+        _stop(
+            desk, channel, checked, Trouble(code=NUMBER_TAKEN, error_class="duplicate", words=words)
+        )
         return True
-    _hold(desk, channel, one, [found.stands], _perhaps_by_hand(channel, [found.stands]))
+    _hold(
+        desk,
+        channel,
+        checked,
+        [lookup_result.stands],
+        _perhaps_by_hand(channel, [lookup_result.stands]),
+    )
     return True
 
 
@@ -462,12 +502,14 @@ def look_up_before_send(
     reads = Remembering(desk.http)
     counting_http = Counting(desk.http)
     lookups = presend_lookups(desk, channel, counting_http, examined.good)
-    for at, one in enumerate(examined.good):
-        claim, story = one.claim, examined.stories[one.claim.posting_id]
+    for at, checked in enumerate(examined.good):
+        claim, story = checked.claim, examined.stories[checked.claim.posting_id]
         waiting = [other.claim for other in examined.good[at + 1 :]]
-        found = _look(desk, channel, one, lookups)
-        refused = found is not None and found.key_refused
-        decision = found if refused else _goes(desk, channel, one, found, story, reads)
+        lookup_result = _look(desk, channel, checked, lookups)
+        refused = lookup_result is not None and lookup_result.key_refused
+        decision = (
+            lookup_result if refused else _goes(desk, channel, checked, lookup_result, story, reads)
+        )
         if isinstance(decision, Found):
             others, ready_claims = [*ready_claims.values(), *waiting], {}
             if renewed_after_all(desk, channel):
@@ -477,7 +519,7 @@ def look_up_before_send(
             break
         if decision:
             ready_claims[claim.posting_id] = claim
-            answers |= {claim.posting_id: found} if found is not None else {}
+            answers |= {claim.posting_id: lookup_result} if lookup_result is not None else {}
         elif not limits.lets_us(desk, channel):
             requeue_unscheduled(desk, [*ready_claims.values(), *waiting])
             ready_claims = {}
@@ -493,41 +535,41 @@ def look_up_before_send(
     return answers, examined.only(ready_claims)
 
 
-def _look(desk: Desk, channel: Channel, one: Checked, looks: Lookups) -> Found | None:
+def _look(desk: Desk, channel: Channel, checked: Checked, looks: Lookups) -> Found | None:
     """Look up a posting, or return None if it needs no lookup.
 
     A posting that met other content before is first looked up as it was sent then, because with
     another customer it would not be found. One that vanished is looked up in every target.
     """
-    earlier_push = _met_another(desk, one)
-    needless = earlier_push is None and not _vanished(desk, one)
-    if one.action == "create" and not channel.looks_first and needless:
+    earlier_push = _met_another(desk, checked)
+    needless = earlier_push is None and not _vanished(desk, checked)
+    if checked.action == "create" and not channel.looks_first and needless:
         return None
-    if earlier_push is not None and earlier_push.hash != one.hash:
+    if earlier_push is not None and earlier_push.hash != checked.hash:
         sent_document = revive(Document, earlier_push.content)
-        found = looks.alone(Question(document=sent_document, key=earlier_push.key))
-        if found.kind == "equal":
+        lookup_result = looks.alone(Question(document=sent_document, key=earlier_push.key))
+        if lookup_result.kind == "equal":
             words = f"{sent_document.number} exists there as it was sent before, not as it is now."
-            return replace(found, kind="different", words=words)
-        if not found.unseen:
-            return found
-    return looks.ask(one.claim.posting_id, lookup_question(one, one.key))
+            return replace(lookup_result, kind="different", words=words)
+        if not lookup_result.unseen:
+            return lookup_result
+    return looks.ask(checked.claim.posting_id, lookup_question(checked, checked.key))
 
 
-def _met_another(desk: Desk, one: Checked) -> Push | None:
+def _met_another(desk: Desk, checked: Checked) -> Push | None:
     """Return the push of an unposted document that met other content under its number, or None."""
-    if one.action != "create" or one.posting.sent_at is None:
+    if checked.action != "create" or checked.posting.sent_at is None:
         return None
     with desk.database.read() as session:
-        return conflicted_push(session, one.claim.posting_id)
+        return conflicted_push(session, checked.claim.posting_id)
 
 
-def _vanished(desk: Desk, one: Checked) -> bool:
+def _vanished(desk: Desk, checked: Checked) -> bool:
     """Check whether the target accepted the document before and then did not have it."""
-    if one.no == 1 or one.posting.sent_at is None:
+    if checked.no == 1 or checked.posting.sent_at is None:
         return False
     query = select(Push.id).where(
-        Push.posting_id == one.claim.posting_id,
+        Push.posting_id == checked.claim.posting_id,
         Push.action == "create",
         Push.state == PushState.DROPPED,
         Push.error_class == "uncertain",
@@ -539,8 +581,8 @@ def _vanished(desk: Desk, one: Checked) -> bool:
 def _goes(
     desk: Desk,
     channel: Channel,
-    one: Checked,
-    found: Found | None,
+    checked: Checked,
+    lookup_result: Found | None,
     story: bytes,
     reads: Remembering,
 ) -> bool | Found:
@@ -548,22 +590,30 @@ def _goes(
 
     Otherwise it is held, returned or stored. Returns an answer that refuses our key.
     """
-    is_absent = found is None or found.unseen or (found.by_person and _is_told_absent(desk, one))
-    if found is None or is_absent or _known(desk, one, found):
-        similar_documents = found.alike if found is not None and not _let_pass(desk, one) else ()
-        if similar_documents and not _none_by_hand(desk, channel, one, similar_documents):
+    is_absent = (
+        lookup_result is None
+        or lookup_result.unseen
+        or (lookup_result.by_person and _is_told_absent(desk, checked))
+    )
+    if lookup_result is None or is_absent or _known(desk, checked, lookup_result):
+        similar_documents = (
+            lookup_result.alike
+            if lookup_result is not None and not _let_pass(desk, checked)
+            else ()
+        )
+        if similar_documents and not _none_by_hand(desk, channel, checked, similar_documents):
             return False
-        return is_clear_to_create(desk, channel, one, reads)
-    if hold_if_number_taken(desk, channel, one, found):
+        return is_clear_to_create(desk, channel, checked, reads)
+    if hold_if_number_taken(desk, channel, checked, lookup_result):
         return False
-    if found.kind != "different" or not _told_the_rules(desk, channel, one):
-        _turn(desk, channel, one, found, story)
+    if lookup_result.kind != "different" or not _told_the_rules(desk, channel, checked):
+        _turn(desk, channel, checked, lookup_result, story)
     return False
 
 
-def _is_told_absent(desk: Desk, one: Checked) -> bool:
+def _is_told_absent(desk: Desk, checked: Checked) -> bool:
     """Check whether a person did not find the document since it was last sent."""
-    posting_id = one.claim.posting_id
+    posting_id = checked.claim.posting_id
     last_push = select(func.max(Push.made_at)).where(Push.posting_id == posting_id)
     query = select(Hold.id).where(
         Hold.posting_id == posting_id,
@@ -573,48 +623,50 @@ def _is_told_absent(desk: Desk, one: Checked) -> bool:
         Hold.closed_at >= last_push.scalar_subquery(),
     )
     with desk.database.read() as session:
-        return one.action == "create" and session.scalar(query.limit(1)) is not None
+        return checked.action == "create" and session.scalar(query.limit(1)) is not None
 
 
-def _known(desk: Desk, one: Checked, found: Found) -> bool:
+def _known(desk: Desk, checked: Checked, lookup_result: Found) -> bool:
     """Check whether the stored reading already covers this change in the target.
 
     The rules or a person then allowed the update.
     """
-    if one.action == "create" or found.kind != "different":
+    if checked.action == "create" or lookup_result.kind != "different":
         return False
     with desk.database.read() as session:
-        posting = session.get_one(Posting, one.claim.posting_id)
+        posting = session.get_one(Posting, checked.claim.posting_id)
         reading = session.get(Reading, posting.reading_id) if posting.reading_id else None
-        return reading is not None and breaker.covers(reading.body, found)
+        return reading is not None and breaker.covers(reading.body, lookup_result)
 
 
-def _told_the_rules(desk: Desk, channel: Channel, one: Checked) -> bool:
+def _told_the_rules(desk: Desk, channel: Channel, checked: Checked) -> bool:
     """Schedule a reading first, so that the rules decide what a manual change means.
 
     Returns False if the target cannot be read or was read just now.
     """
-    if one.action == "create" or not isinstance(channel.target, Readable):
+    if checked.action == "create" or not isinstance(channel.target, Readable):
         return False
     with desk.database.write() as session:
         now = desk.clock.now()
-        read_at = session.get_one(Posting, one.claim.posting_id).read_at
+        read_at = session.get_one(Posting, checked.claim.posting_id).read_at
         if read_at is not None and now - read_at < desk.lease:
             return False  # it was read just now, and that did not show it
-        read_back_now(session, [one.claim.posting_id], now)
-        return_posting(session, one.claim, now + desk.lease)
+        read_back_now(session, [checked.claim.posting_id], now)
+        return_posting(session, checked.claim, now + desk.lease)
     return True
 
 
-def _turn(desk: Desk, channel: Channel, one: Checked, found: Found, story: bytes) -> None:
+def _turn(
+    desk: Desk, channel: Channel, checked: Checked, lookup_result: Found, story: bytes
+) -> None:
     """Store the lookup of a posting that is not sent now: it exists already, or the answer is
     unknown.
     """
-    for_person = found.by_person and one.action == "create"
-    if found.kind == "unknown" and not for_person:
-        retry_unclear(desk, channel, one, found)
+    for_person = lookup_result.by_person and checked.action == "create"
+    if lookup_result.kind == "unknown" and not for_person:
+        retry_unclear(desk, channel, checked, lookup_result)
         return
-    claim = one.claim
+    claim = checked.claim
     with desk.database.write() as session:
         now = desk.clock.now()
         verdict = check_postings(session, channel, [claim], lock=True, now=now)[claim.posting_id]
@@ -623,18 +675,18 @@ def _turn(desk: Desk, channel: Channel, one: Checked, found: Found, story: bytes
             return
         stories = {claim.posting_id: story}
         (member,) = add_pushes(session, desk, channel, [verdict], stories)
-        add_lookup(session, channel, member, found, kind="lookup", key=verdict.key, now=now)
+        add_lookup(session, channel, member, lookup_result, kind="lookup", key=verdict.key, now=now)
         case = Case(session, desk, channel, member, now)
-        if found.kind == "equal":
+        if lookup_result.kind == "equal":
             store_results.mark_posted(
                 case,
-                target_ref=found.target_ref,
-                words=found.words,
+                target_ref=lookup_result.target_ref,
+                words=lookup_result.words,
                 existing=True,
-                total=found.total,
+                total=lookup_result.total,
             )
         elif for_person:
-            store_results.mark_unseen(case, found.words, verdict.posting.tries)
+            store_results.mark_unseen(case, lookup_result.words, verdict.posting.tries)
         else:
-            store_results.mark_conflict(case, found)
+            store_results.mark_conflict(case, lookup_result)
         holds.settle_holds(session, [member.record_id], case.causes)

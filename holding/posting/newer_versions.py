@@ -126,7 +126,10 @@ def find_newer_versions(
         .where(among_words(Posting.state, states))
         .where(Record.version_id != Evaluation.version_id)
     )
-    return {one.posting_id: one for one in _NEWER.each(session.execute(query))}
+    return {
+        newer_version.posting_id: newer_version
+        for newer_version in _NEWER.each(session.execute(query))
+    }
 
 
 def newer_version_words(session: Session, posting_id: int) -> str:

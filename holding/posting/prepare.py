@@ -169,15 +169,15 @@ class Examined:
     good: tuple[Checked, ...]
     stories: Mapping[int, bytes]
 
-    def only(self, wanted: Collection[int]) -> "Examined":
+    def only(self, posting_ids: Collection[int]) -> "Examined":
         """Return the postings with these ids."""
-        good = tuple(one for one in self.good if one.claim.posting_id in wanted)
+        good = tuple(checked for checked in self.good if checked.claim.posting_id in posting_ids)
         return Examined(good, self.stories)
 
     @property
     def claims(self) -> list[Claim]:
         """Return the claims of these postings."""
-        return [one.claim for one in self.good]
+        return [checked.claim for checked in self.good]
 
     def parted(self, count: int) -> "tuple[Examined, Examined]":
         """Return the first `count` postings and the remaining ones."""
@@ -198,10 +198,10 @@ def check_claims(
     with desk.database.read() as session:
         remember(session)  # what the look has read is what the stories are told from
         verdicts = check_postings(session, channel, claims, lock=False, now=desk.clock.now())
-        good = tuple(one for one in verdicts.values() if isinstance(one, Checked))
+        good = tuple(verdict for verdict in verdicts.values() if isinstance(verdict, Checked))
         # told here, so that no write waits for the replay
-        traces = desk.trace(session, {one.evaluation_id for one in good})
-    stories = {one.claim.posting_id: traces[one.evaluation_id] for one in good}
+        traces = desk.trace(session, {checked.evaluation_id for checked in good})
+    stories = {checked.claim.posting_id: traces[checked.evaluation_id] for checked in good}
     _turn_down(desk, channel, claims, verdicts, in_file=in_file)
     return Examined(good, stories)
 
@@ -265,7 +265,7 @@ def store_call(
     """
     desk.renew()
     while examined.good:
-        documents = [one.sent for one in examined.good]
+        documents = [checked.sent for checked in examined.good]
         action = examined.good[0].action  # a file has creates alone, a call one document
         count, payload = first_call(
             channel.target, documents, channel.settings, name=name, action=action
@@ -310,7 +310,7 @@ def _commit(
     with desk.database.write() as session:
         at = desk.clock.now()
         verdicts = check_postings(session, channel, examined.claims, lock=True, now=at)
-        good = [one for one in verdicts.values() if isinstance(one, Checked)]
+        good = [verdict for verdict in verdicts.values() if isinstance(verdict, Checked)]
         if tuple(good) != examined.good:
             return None
         strict_json.fault_point("push.before_intent")
@@ -321,21 +321,21 @@ def _commit(
             doc_type = good[0].claim.doc_type
             run_id = runs.join_immediate_run(writes, channel, doc_type, last, new, at)
         members = add_pushes(session, desk, channel, good, examined.stories, call=(writes, request))
-        states = {one.record_id: one.drawn.record_state for one in good}
+        states = {checked.record_id: checked.drawn.record_state for checked in good}
         join_record_states(writes, {key: after for key, after in states.items() if after})
-        looked_up_members = [one for one in members if one.claim.posting_id in looked]
+        looked_up_members = [member for member in members if member.claim.posting_id in looked]
         if looked_up_members:
             writes.write()  # a look is an attempt of its push, and a request before this one
-        for one in looked_up_members:
-            answer = looked[one.claim.posting_id]
-            add_lookup(session, channel, one, answer, kind="lookup", key=one.key, now=at)
+        for member in looked_up_members:
+            answer = looked[member.claim.posting_id]
+            add_lookup(session, channel, member, answer, kind="lookup", key=member.key, now=at)
         return add_flight(
             session,
             desk,
             channel,
             members=members,
             payload=payload,
-            key=request_key(one.key for one in good),
+            key=request_key(checked.key for checked in good),
             name=name,
             run_id=run_id,
             request_id=None if looked_up_members else first.request_id,
@@ -360,75 +360,75 @@ def add_pushes(
     """
     now = desk.clock.now()
     writes, request = call or (JointWrites(session), {})
-    rows = [_push_row(one, stories[one.posting.id], now) for one in good]
-    members = tuple(_member(one) for one in good)
+    rows = [_push_row(checked, stories[checked.posting.id], now) for checked in good]
+    members = tuple(_member(checked) for checked in good)
     writes.insert(Push, rows)
-    document_pairs = [pair for pair in zip(members, good, strict=True) if pair[1].action != "void"]
-    billed_lines = [(of.push_id, of.document, one.posting.bills) for of, one in document_pairs]
+    documents = [pair for pair in zip(members, good, strict=True) if pair[1].action != "void"]
+    billed_lines = [(of.push_id, of.document, checked.posting.bills) for of, checked in documents]
     push_rows.join_lines(writes, billed_lines)
-    join_steps(writes, [_on_its_way(one, now, now + push_lease(desk)) for one in good])
-    sent_rows = zip(good, rows, strict=True)
-    join_events(writes, [_sending(channel, one, row, request, now) for one, row in sent_rows])
+    join_steps(writes, [_on_its_way(checked, now, now + push_lease(desk)) for checked in good])
+    pairs = zip(good, rows, strict=True)
+    join_events(writes, [_sending(channel, checked, row, request, now) for checked, row in pairs])
     if call is None:
         writes.write()
     return members
 
 
-def _push_row(one: Checked, story: bytes, now: datetime) -> dict[str, Any]:
-    posting = one.posting
+def _push_row(checked: Checked, story: bytes, now: datetime) -> dict[str, Any]:
+    posting = checked.posting
     return {
-        "id": one.drawn.push_id,
+        "id": checked.drawn.push_id,
         "posting_id": posting.id,
-        "no": one.no,
+        "no": checked.no,
         "connection_id": posting.connection_id,
         "family": posting.family,
         "action": posting.action,
         "hash": posting.hash,
         "number": posting.number,
-        "key": one.key,
+        "key": checked.key,
         "content": posting.content,
         "trace": story,
-        "evaluation_id": one.evaluation_id,
+        "evaluation_id": checked.evaluation_id,
         "state": PushState.SENDING,
-        "due_at": one.claim.since,
+        "due_at": checked.claim.since,
         "made_at": now,
     }
 
 
-def _member(one: Checked) -> Member:
+def _member(checked: Checked) -> Member:
     return Member(
-        claim=one.claim,
-        record_id=one.record_id,
-        push_id=one.drawn.push_id,
-        action=one.action,
-        document=one.document,
-        standing=one.standing,
-        theirs=one.theirs,
-        key=one.key,
+        claim=checked.claim,
+        record_id=checked.record_id,
+        push_id=checked.drawn.push_id,
+        action=checked.action,
+        document=checked.document,
+        standing=checked.standing,
+        theirs=checked.theirs,
+        key=checked.key,
     )
 
 
-def _on_its_way(one: Checked, now: datetime, until: datetime) -> Step:
-    first = {"sent_at": now} if one.action == "create" else {}
-    columns = {"push_id": one.drawn.push_id, "lease_until": until, **first}
-    return Step(one.posting.id, one.posting.state, one.lock, PostingState.SENDING, columns)
+def _on_its_way(checked: Checked, now: datetime, until: datetime) -> Step:
+    posting, first = checked.posting, {"sent_at": now} if checked.action == "create" else {}
+    columns = {"push_id": checked.drawn.push_id, "lease_until": until, **first}
+    return Step(posting.id, posting.state, checked.lock, PostingState.SENDING, columns)
 
 
 def _sending(
     channel: Channel,
-    one: Checked,
+    checked: Checked,
     push: Mapping[str, Any],
     request: Mapping[str, str],
     now: datetime,
 ) -> Fact:
     """Return the event of a document's call or mere look-up, with the seal of its push."""
-    posting = one.posting
-    action = one.action if request else "look up"
+    posting = checked.posting
+    action = checked.action if request else "look up"
     body = {
         "say": _said(action, posting.number, channel.name, posting.hash[:12]),
         "push": push["id"],
         "hash": posting.hash,
-        "key": one.key,
+        "key": checked.key,
         SEALED: seal_row(PUSH, push),
         **request,
     }
@@ -436,9 +436,9 @@ def _sending(
         company_id=channel.company_id,
         at=now,
         act="posting.sending",
-        record_id=one.record_id,
+        record_id=checked.record_id,
         posting_id=posting.id,
-        fence=one.claim.fence,
+        fence=checked.claim.fence,
         body=body,
     )
 
@@ -490,16 +490,16 @@ def check_postings(
     return verdicts
 
 
-def _beside(one: Checked, first: Posting) -> Verdict:
+def _beside(checked: Checked, first: Posting) -> Verdict:
     """Return the verdict of a new document beside the first of its round with this number.
 
     Another spelling waits for the next round, which knows whether the target takes both for one.
     """
-    if first.id == one.posting.id:
-        return one
-    if first.number != one.posting.number:
+    if first.id == checked.posting.id:
+        return checked
+    if first.number != checked.posting.number:
         return NotNow()
-    return _taken(f"{one.posting.number} is another document's number, too.")
+    return _taken(f"{checked.posting.number} is another document's number, too.")
 
 
 def _hold_other_case(session: Session, channel: Channel, verdicts: dict[int, Verdict]) -> None:
@@ -513,9 +513,9 @@ def _hold_other_case(session: Session, channel: Channel, verdicts: dict[int, Ver
     if not is_import and not isinstance(channel.target, Deferring):
         return
     creates = {
-        (one.posting.doc_type, one.posting.number.lower()): posting_id
-        for posting_id, one in verdicts.items()
-        if isinstance(one, Checked) and one.action == "create"
+        (verdict.posting.doc_type, verdict.posting.number.lower()): posting_id
+        for posting_id, verdict in verdicts.items()
+        if isinstance(verdict, Checked) and verdict.action == "create"
     }
     lower = func.lower(Posting.number)
     query = select(Posting.id, Posting.doc_type, Posting.number).where(
@@ -579,13 +579,13 @@ def _look_around(
     for row in rows:
         note_hash(session, row.rules, row.rules_hash)
     routes = {(row.rules, row.Posting.route) for row in rows}
-    theirs = {way: target_owned_fields(session, channel.target, *way) for way in routes}
+    owned_fields = {key: target_owned_fields(session, channel.target, *key) for key in routes}
     return {
         row.Posting.id: _Seen(
             posting=row.Posting,
             standing=row.standing,
             made_by=row.made_by,
-            theirs=theirs[row.rules, row.Posting.route],
+            theirs=owned_fields[row.rules, row.Posting.route],
             quiet=bool(row.quiet),
             marked=bool(row.marked),
             held=bool(row.held),
@@ -628,12 +628,12 @@ def _surrounded(lock: bool) -> Select[Any]:
     """
     other, stands, source = aliased(Posting), aliased(Push), aliased(Connection)
     hold = exists().where(Hold.posting_id == Posting.id, HOLD_OPEN)
-    held = or_(hold, STOPPED, ~RUNNING)
+    is_held = or_(hold, STOPPED, ~RUNNING)
     not_judged = exists().where(
         Hold.record_id == Posting.record_id, Hold.route == WHOLE_RECORD, HOLD_OPEN
     )
     outdated = or_(Evaluation.ruleset_version_id != Company.ruleset_version_id, not_judged)
-    taken = exists().where(
+    is_taken = exists().where(
         other.connection_id == Posting.connection_id,
         other.doc_type == Posting.doc_type,
         other.number == Posting.number,
@@ -650,10 +650,10 @@ def _surrounded(lock: bool) -> Select[Any]:
             stands.evaluation_id.label("made_by"),
             _QUIET.label("quiet"),
             has_pending_mark().label("marked"),
-            held.label("held"),
+            is_held.label("held"),
             _BUSY.label("busy"),
             outdated.label("outdated"),
-            taken.label("taken"),
+            is_taken.label("taken"),
             holds.SENT_ELSEWHERE.label("elsewhere"),
             holds.RECORD_ELSEWHERE.label("of_record"),
             _LAST_PUSH.label("pushes"),
@@ -677,12 +677,12 @@ def _surrounded(lock: bool) -> Select[Any]:
     )
 
 
-def _verdict(channel: Channel, claim: Claim, seen: _Seen) -> Verdict:
-    posting = seen.posting
+def _verdict(channel: Channel, claim: Claim, row: _Seen) -> Verdict:
+    posting = row.posting
     # `marked`: a changed mapping may concern it, and the sweep has not looked at it yet.
-    if posting.content is None or not seen.quiet or seen.held or seen.busy or seen.marked:
-        return NotNow(rest=seen.marked)
-    if seen.outdated or seen.barred:
+    if posting.content is None or not row.quiet or row.held or row.busy or row.marked:
+        return NotNow(rest=row.marked)
+    if row.outdated or row.barred:
         return NotNow(judge=True)
     document: Document = revive(Document, posting.content)
     current_hash = posting_hash(
@@ -691,31 +691,31 @@ def _verdict(channel: Channel, claim: Claim, seen: _Seen) -> Verdict:
     if current_hash != posting.hash or document.number != posting.number:
         words = f"{posting.number} is not what was checked: its stored content was changed since."
         return _own(holds.CONTENT_CHANGED, words)
-    restores = posting.reason == RESTORES and posting.content == seen.standing  # approved before
-    if seen.not_approved and not restores:
-        return _own(holds.NOT_APPROVED, f"{posting.number} is not {seen.not_approved}.")
-    if seen.taken or (posting.action == "create" and seen.accepted):
+    restores = posting.reason == RESTORES and posting.content == row.standing  # approved before
+    if row.not_approved and not restores:
+        return _own(holds.NOT_APPROVED, f"{posting.number} is not {row.not_approved}.")
+    if row.taken or (posting.action == "create" and row.accepted):
         return _taken(f"{posting.number} was already sent.")
     if posting.crashes >= POISON_CRASHES:
         lone_crashes = posting.crashes - TOGETHER
         words = f"{posting.number}: workers ended {lone_crashes} times while preparing it alone."
         return _own(holds.WORKERS_DIED, words)
-    no = seen.pushes + 1
+    no = row.pushes + 1
     return Checked(
         claim=claim,
         record_id=posting.record_id,
         # Content that is sent again is of the version that made it, so later changes still count.
-        evaluation_id=seen.made_by if posting.reason == RESTORES else posting.evaluation_id,
+        evaluation_id=row.made_by if posting.reason == RESTORES else posting.evaluation_id,
         action=action_of(posting.action),
         document=document,
-        standing=revive(Document, seen.standing) if seen.standing else None,
-        theirs=seen.theirs,
+        standing=revive(Document, row.standing) if row.standing else None,
+        theirs=row.theirs,
         hash=posting.hash,
         lock=posting.lock,
         key=push_key(posting, no),
         no=no,
         posting=posting,
-        brought=seen.brought,
+        brought=row.brought,
     )
 
 
@@ -727,11 +727,11 @@ def _taken(words: str) -> Trouble:
     return Trouble(code=holds.NUMBER_TAKEN, error_class="duplicate", words=words)
 
 
-def _unseen(session: Session, one: Checked) -> Checked | Trouble:
+def _unseen(session: Session, doc: Checked) -> Checked | Trouble:
     """Hold a posting that was skipped before because it may exist unseen in the target."""
-    if not skipped_unseen(session, one.posting):
-        return one
-    words = f"{one.posting.number} was sent before without a clear answer, and was skipped then."
+    if not skipped_unseen(session, doc.posting):
+        return doc
+    words = f"{doc.posting.number} was sent before without a clear answer, and was skipped then."
     return Trouble(code=UNSEEN, error_class="duplicate", words=words)
 
 
@@ -758,13 +758,13 @@ def first_call(
 
     if not built(1).file_name and (not name or _singly(target, documents[0])):
         return 1, built(1)  # no file, and a call of its own
-    rows = [target.rows_of(one) for one in documents]
+    rows = [target.rows_of(document) for document in documents]
     count = count_fitting(rows, target.file_limits, lambda count: len(built(count).body))
     return count, built(max(1, count))
 
 
 def _singly(target: Target, document: OutgoingDocument) -> bool:
-    return any(one.singly for one in target.documents if one.name == document.document)
+    return any(schema.singly for schema in target.documents if schema.name == document.document)
 
 
 def count_fitting(rows: Sequence[int], limits: FileLimits, size_of: Callable[[int], int]) -> int:
@@ -779,18 +779,18 @@ def count_fitting(rows: Sequence[int], limits: FileLimits, size_of: Callable[[in
 
 
 def too_large_trouble(
-    target: Target, document: OutgoingDocument, call: Payload, there: str
+    target: Target, document: OutgoingDocument, call: Payload, system: str
 ) -> Trouble:
     """Return why this document fits into no file and what a person can do.
 
-    `there` is the target's name.
+    `system` is the target's name.
     """
     rows, limits = target.rows_of(document), target.file_limits
     if limits.rows is not None and rows > limits.rows:
-        words = f"{document.number} has {rows:,} lines; a file for {there} takes {limits.rows:,}."
+        words = f"{document.number} has {rows:,} lines; a file for {system} takes {limits.rows:,}."
     else:
         words = (
-            f"{document.number} makes a file of {len(call.body):,} bytes; {there} takes "
+            f"{document.number} makes a file of {len(call.body):,} bytes; {system} takes "
             f"{limits.bytes or 0:,}."
         )
     return Trouble(

@@ -117,7 +117,7 @@ PROOF_CAP = 4000
 
 _ATTEMPT = table_of(Attempt)
 
-_REQUEST_ID = select(next_id(Request, once=True))
+_REQUEST_ID = select(next_id(Request, shared=True))
 
 _LAST_NO = (
     select(_ATTEMPT.c.push_id, func.max(_ATTEMPT.c.no))
@@ -130,8 +130,8 @@ SEEN = (AttemptState.EQUAL, AttemptState.DIFFERENT, AttemptState.ABSENT, Attempt
 
 DRAWN = (
     next_id(Push).label("push_id"),
-    next_id(Request, once=True).label("request_id"),
-    next_id(Run, once=True).label("new_run_id"),
+    next_id(Request, shared=True).label("request_id"),
+    next_id(Run, shared=True).label("new_run_id"),
     runs.continued_run(Posting.connection_id, Posting.doc_type).label("run_id"),
     Record.state.label("record_state"),
     BESIDE.label("beside"),
@@ -214,7 +214,7 @@ class LockedPosting:
         """Return the record's new state when the posting takes this state, or None if it does not
         change.
         """
-        after = state_beside(self.beside, state, held=self.record_held)
+        after = state_beside(self.beside, state, is_held=self.record_held)
         return after if after != self.record_state else None
 
 
@@ -458,7 +458,7 @@ class ReservedIds:
 
 def read_reserved_ids(row: Row[Any]) -> ReservedIds:
     """Return the reserved ids from a row with the `DRAWN` columns."""
-    after = state_beside(row.beside, PostingState.SENDING, held=bool(row.record_held))
+    after = state_beside(row.beside, PostingState.SENDING, is_held=bool(row.record_held))
     return ReservedIds(
         push_id=row.push_id,
         request_id=row.request_id,
@@ -591,7 +591,7 @@ def add_lookup(
     session: Session,
     channel: Channel,
     member: Member,
-    found: Found,
+    lookup_result: Found,
     *,
     kind: str,
     key: str,
@@ -602,7 +602,7 @@ def add_lookup(
         session,
         channel.connection_id,
         member.push_id,
-        found,
+        lookup_result,
         number=member.document.number,
         kind=kind,
         key=key,
@@ -616,7 +616,7 @@ def store_lookup(
     session: Session,
     connection_id: int,
     push_id: int,
-    found: Found,
+    lookup_result: Found,
     *,
     number: str,
     kind: str,
@@ -626,7 +626,7 @@ def store_lookup(
     now: datetime,
 ) -> SealedCall:
     """Insert a lookup as a request and an attempt of its push, and return its seal."""
-    sent_hash, answer_hash = sha256_hex(b""), sha256_hex(found.proof)
+    sent_hash, answer_hash = sha256_hex(b""), sha256_hex(lookup_result.proof)
     request = Request(
         connection_id=connection_id,
         kind=kind,
@@ -640,7 +640,7 @@ def store_lookup(
         made_at=now,
         deadline_at=now,
         answered_at=now,
-        answer=found.proof,
+        answer=lookup_result.proof,
         answer_sha256=answer_hash,
     )
     session.add(request)
@@ -651,10 +651,10 @@ def store_lookup(
             push_id=push_id,
             no=_tries_of(session, [push_id])[push_id] + 1,
             fence=fence,
-            state=found.kind,
-            error=found.words,
-            target_ref=found.target_ref,
-            proof=found.proof.decode("utf-8", "replace")[:PROOF_CAP],
+            state=lookup_result.kind,
+            error=lookup_result.words,
+            target_ref=lookup_result.target_ref,
+            proof=lookup_result.proof.decode("utf-8", "replace")[:PROOF_CAP],
             at=now,
         )
     )
@@ -675,12 +675,12 @@ def conflicted_push(session: Session, posting_id: int) -> Push | None:
 
 
 def store_similar_document(
-    session: Session, posting_id: int, found: Sequence[Stands], now: datetime
+    session: Session, posting_id: int, similar_documents: Sequence[Stands], now: datetime
 ) -> None:
     """Store a reading of target documents that may be this posting's document, for a person to
     decide.
     """
-    body = {"found": "alike", "documents": [plain(other) for other in found]}
+    body = {"found": "alike", "documents": [plain(other) for other in similar_documents]}
     digest = sha256_hex(dumps(body))
     session.add(
         Reading(posting_id=posting_id, kind="alike", at=now, sha256=digest, body=body, same=False)

@@ -154,16 +154,16 @@ class PushRow:
     @property
     def temporary(self) -> bool:
         """Return whether the last call failed only for a temporary reason."""
-        sent = [one for one in self.attempts if one.sends]
+        sent = [attempt for attempt in self.attempts if attempt.sends]
         is_temporary = bool(sent) and sent[-1].state is AttemptState.TEMPORARY
         return is_temporary and self.state == PushState.REFUSED
 
     @property
     def unsent(self) -> bool:
         """Return whether no byte was sent: no call has a status, and none is in doubt."""
-        calls = [one for one in self.attempts if one.sends]
+        calls = [attempt for attempt in self.attempts if attempt.sends]
         ends = {AttemptState.REFUSED, AttemptState.TEMPORARY}
-        is_quiet = all(one.status is None and one.state in ends for one in calls)
+        is_quiet = all(attempt.status is None and attempt.state in ends for attempt in calls)
         is_file = isinstance(registry.targets().get(self.connector), ImportedByHand)
         return self.state == PushState.REFUSED and bool(calls) and is_quiet and not is_file
 

@@ -175,7 +175,7 @@ def _ended(rows: Mapping[int, _Last], now: datetime) -> dict[str, Any]:
 
 
 def _counts(rows: Mapping[int, _Last]) -> Counter[str]:
-    return Counter(_word(one.push, one.attempt) for one in rows.values())
+    return Counter(_word(row.push, row.attempt) for row in rows.values())
 
 
 def _word(push: PushState, attempt: AttemptState) -> str:
@@ -193,7 +193,7 @@ def _error(counts: Counter[str], rows: Sequence[_Last]) -> str | None:
     """
     if not rows or any(counts[word] for word in ("posted", "existing", PushState.AWAITING)):
         return None
-    errors = [one.error for one in rows if one.error_class in WHOLE or one.push in UNHEARD]
+    errors = [row.error for row in rows if row.error_class in WHOLE or row.push in UNHEARD]
     return (errors[-1] or "No clear answer.") if len(errors) == len(rows) else None
 
 
@@ -208,7 +208,7 @@ def _over(rows: Mapping[int, _Last], counts: Counter[str]) -> int:
 def _rows(session: Session, run_id: int) -> dict[int, _Last]:
     """Return posting id -> its last push in this run."""
     query = _of_run(_LAST.select(), run_id).order_by(Push.id, Attempt.no)
-    return {one.posting_id: one for one in _LAST.each(session.execute(query))}
+    return {row.posting_id: row for row in _LAST.each(session.execute(query))}
 
 
 def _of_run(query: Select[Any], run_id: Any) -> Select[Any]:
@@ -221,13 +221,17 @@ def _of_run(query: Select[Any], run_id: Any) -> Select[Any]:
 
 
 def join_end(
-    writes: JointWrites, run_id: int, told: str | None, posted: Mapping[int, bool], now: datetime
+    writes: JointWrites,
+    run_id: int,
+    run_rows: str | None,
+    posted: Mapping[int, bool],
+    now: datetime,
 ) -> None:
     """End a locked run with the writes that mark these postings as posted (True: existing).
 
     The third argument is the result of the `ROWS` subquery under the lock.
     """
-    rows = _last_of(told)
+    rows = _last_of(run_rows)
     for posting_id, existing in posted.items():
         attempt_state = AttemptState.EXISTING if existing else AttemptState.ACCEPTED
         rows[posting_id] = _Last(posting_id, PushState.ACCEPTED, attempt_state, None, None)
@@ -239,7 +243,7 @@ def _last_of(run_rows: str | None) -> dict[int, _Last]:
     return {
         posting_id: _Last(posting_id, PushState(push), AttemptState(attempt), error_class, error)
         for _, _, posting_id, push, attempt, error_class, error in sorted(
-            json.loads(run_rows or "[]"), key=lambda one: one[:2]
+            json.loads(run_rows or "[]"), key=lambda row: row[:2]
         )
     }
 
@@ -263,8 +267,8 @@ def recount(session: Session, run_ids: Collection[int], *, ended: datetime | Non
 
 def close_left_open(session: Session, now: datetime) -> None:
     """End immediate runs that a dead worker left running."""
-    left = session.scalars(_LEFT, {"long_ago": now - LEFT_OPEN}).all()
-    recount(session, left, ended=now)
+    open_run_ids = session.scalars(_LEFT, {"long_ago": now - LEFT_OPEN}).all()
+    recount(session, open_run_ids, ended=now)
 
 
 def next_file_name(desk: Desk, channel: Channel, run_id: int) -> str:
@@ -290,11 +294,11 @@ def add_import_file(
 ) -> None:
     """Insert the row of a file that was just built and not downloaded yet."""
     numbers = set(payload.rows.values())
-    included = [one for one in documents if one.number in numbers]
+    included = [document for document in documents if document.number in numbers]
     totals: Counter[str] = Counter()
-    for one in included:
-        currency = one.currency or base_currency_of(channel.settings)
-        totals[currency] += to_minor(one.amount, currency)
+    for document in included:
+        currency = document.currency or base_currency_of(channel.settings)
+        totals[currency] += to_minor(document.amount, currency)
     session.add(
         ImportFile(
             company_id=channel.company_id,
@@ -334,7 +338,7 @@ def check_files_again(session: Session, posting_ids: Collection[int], now: datet
 
 
 _ASKED = select(
-    continued_run(bindparam("at", type_=BigInteger), bindparam("of")), next_id(Run, once=True)
+    continued_run(bindparam("at", type_=BigInteger), bindparam("of")), next_id(Run, shared=True)
 )
 
 ROWS = _of_run(select(json_rows(*_TOLD)).select_from(Push), bindparam("run")).scalar_subquery()

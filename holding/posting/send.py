@@ -85,7 +85,7 @@ def check_items(desk: Desk, channel: Channel, examined: Examined, *, in_file: bo
     target = channel.target
     if not isinstance(target, TellsItems) or not examined.good:
         return examined
-    codes_by_posting = {one.claim.posting_id: _codes(channel, one) for one in examined.good}
+    codes_by_posting = {doc.claim.posting_id: _codes(channel, doc) for doc in examined.good}
     missing_codes = _unknown(desk, channel, codes_by_posting)
     if not missing_codes:
         return _parted(desk, channel, examined, codes_by_posting, frozenset(), frozenset())
@@ -108,17 +108,17 @@ def check_items(desk: Desk, channel: Channel, examined: Examined, *, in_file: bo
     return ready
 
 
-def _codes(channel: Channel, one: Checked) -> frozenset[str]:
+def _codes(channel: Channel, doc: Checked) -> frozenset[str]:
     """Return the items that a document names; a void counts none."""
-    field = master_data.item_field(channel.target.documents, one.document.document)
-    if not field or one.action == "void":
+    field = master_data.item_field(channel.target.documents, doc.document.document)
+    if not field or doc.action == "void":
         return frozenset()
-    return frozenset(line[field] for line in one.document.lines if line.get(field))
+    return frozenset(line[field] for line in doc.document.lines if line.get(field))
 
 
 def _unknown(desk: Desk, channel: Channel, named: Mapping[int, frozenset[str]]) -> list[str]:
     """Return the items to query, starting with the document that waits longest."""
-    codes = dict.fromkeys(code for found in named.values() for code in sorted(found))
+    codes = dict.fromkeys(code for group in named.values() for code in sorted(group))
     since = desk.clock.now() - timedelta(minutes=desk.settings.item_minutes)
     with desk.database.read() as session:
         fresh = master_data.recently_asked(session, channel.connection_id, codes, since)
@@ -140,19 +140,19 @@ def _parted(
     ready: list[Checked] = []
     outdated: list[Claim] = []
     waiting: dict[Claim, str] = {}
-    for one in examined.good:
-        codes = named[one.claim.posting_id]
+    for doc in examined.good:
+        codes = named[doc.claim.posting_id]
         if codes & unknown:
-            waiting[one.claim] = min(codes & unknown)
+            waiting[doc.claim] = min(codes & unknown)
         elif codes & changed:
-            outdated.append(one.claim)
+            outdated.append(doc.claim)
         else:
-            ready.append(one)
+            ready.append(doc)
     if outdated:
         requeue_unscheduled(desk, outdated)
     _wait(desk, channel, waiting, soon=bool(ready or outdated))
-    _go_on(desk, [one.claim for one in ready if one.posting.waits is PostingWait.ITEM_SETUP])
-    return examined.only([one.claim.posting_id for one in ready])
+    _go_on(desk, [doc.claim for doc in ready if doc.posting.waits is PostingWait.ITEM_SETUP])
+    return examined.only([doc.claim.posting_id for doc in ready])
 
 
 def _wait(desk: Desk, channel: Channel, waiting: Mapping[Claim, str], *, soon: bool) -> None:
@@ -183,48 +183,48 @@ def _go_on(desk: Desk, waited: Sequence[Claim]) -> None:
             session.execute(_SAY, _told(claim, READY, None))
 
 
-def _key_refused(desk: Desk, channel: Channel, examined: Examined, found: Found) -> Examined:
+def _key_refused(desk: Desk, channel: Channel, examined: Examined, answer: Found) -> Examined:
     """Hold the first posting because the key is refused, unless it was just renewed.
 
     No posting goes on.
     """
     first, *others = examined.good
-    claims = [one.claim for one in others]
+    claims = [doc.claim for doc in others]
     if renewed_after_all(desk, channel):
         requeue_unscheduled(desk, [first.claim, *claims])
     else:
-        note_key_wait(desk, channel, first.claim, found, claims)
+        note_key_wait(desk, channel, first.claim, answer, claims)
     return examined.only([])
 
 
 def _items_refused(
-    desk: Desk, channel: Channel, examined: Examined, codes: frozenset[str], found: Found
+    desk: Desk, channel: Channel, examined: Examined, codes: frozenset[str], answer: Found
 ) -> Examined:
     """Hold the postings whose items the target refuses to show; the others stay in the queue."""
     with desk.database.write() as session:
         limits.spend(session, channel, len(codes))
-    for one in examined.good:
-        if not _codes(channel, one) & codes:
-            requeue_unscheduled(desk, [one.claim])
+    for doc in examined.good:
+        if not _codes(channel, doc) & codes:
+            requeue_unscheduled(desk, [doc.claim])
             continue
         with desk.database.write() as session:
-            owner = store_results.decide_retry(session, one.posting, AUTHORIZATION_FAILED, 1).owner
-            trouble = holds.refused_lookup(channel.name, one.document.number, found, owner)
-            store_results.stop_claim(session, channel, one.claim, trouble, desk.clock.now())
+            owner = store_results.decide_retry(session, doc.posting, AUTHORIZATION_FAILED, 1).owner
+            trouble = holds.refused_lookup(channel.name, doc.document.number, answer, owner)
+            store_results.stop_claim(session, channel, doc.claim, trouble, desk.clock.now())
     return examined.only([])
 
 
-def _keep(desk: Desk, channel: Channel, calls: int, told: Told | Found) -> frozenset[str]:
+def _keep(desk: Desk, channel: Channel, calls: int, items_answer: Told | Found) -> frozenset[str]:
     """Store the answered items and return those that changed."""
     with desk.database.write() as session:
         now = desk.clock.now()
         limits.spend(session, channel, calls)
-        if isinstance(told, Found):
-            limits.note_answers(session, channel, [told], now)
+        if isinstance(items_answer, Found):
+            limits.note_answers(session, channel, [items_answer], now)
             breaker.failed(session, channel.connection_id, now, desk.pace)
             return frozenset()
         connection = session.get_one(Connection, channel.connection_id)
-        return master_data.keep_items(session, connection, told, now)
+        return master_data.keep_items(session, connection, items_answer, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,7 +308,9 @@ def store_answers(desk: Desk, flight: Flight, sent: Sent, *, ends_run: bool = Fa
             for case in late_cases:
                 log_late_answer(case)
             remaining_records = [
-                one.record_id for one in flight.members if one.record_id not in first.stated
+                member.record_id
+                for member in flight.members
+                if member.record_id not in first.stated
             ]
             holds.settle_holds(session, remaining_records, first.causes)
             is_complete = all_taken and not late_cases
@@ -364,7 +366,9 @@ def _one_exception(
     """Return answers in which one document reports the refused key, and the others are temporary
     refusals.
     """
-    refused = [at for at, one in enumerate(answers) if one.error_class == AUTHORIZATION_FAILED]
+    refused = [
+        at for at, answer in enumerate(answers) if answer.error_class == AUTHORIZATION_FAILED
+    ]
     if not refused:
         return list(answers)
     is_first_refusal = breaker.shut(
@@ -372,25 +376,26 @@ def _one_exception(
     )
     waiting = refused[1:] if is_first_refusal else refused
     return [
-        replace(one, kind="temporary") if at in waiting else one for at, one in enumerate(answers)
+        replace(answer, kind="temporary") if at in waiting else answer
+        for at, answer in enumerate(answers)
     ]
 
 
 def _settle(
     writes: JointWrites,
     request_id: int,
-    told: Sequence[tuple[Case, Answer]],
+    case_answers: Sequence[tuple[Case, Answer]],
     ends_run: int | None,
 ) -> list[Case]:
     """Store each document's answer and return the cases that another worker took over meanwhile.
 
     Accepted documents are written with the other writes, all others one by one.
     """
-    taken = [(case, _taken(answer)) for case, answer in told if is_taken(answer)]
-    accepted_pushes = mark_all_posted(taken, writes, ends_run=ends_run)
+    accepted = [(case, _taken(answer)) for case, answer in case_answers if is_taken(answer)]
+    accepted_pushes = mark_all_posted(accepted, writes, ends_run=ends_run)
     owned = [
         (case, answer)
-        for case, answer in told
+        for case, answer in case_answers
         if (
             case.member.push_id in accepted_pushes
             if is_taken(answer)
@@ -400,7 +405,7 @@ def _settle(
     attempt_rows = [_ended(case, request_id, answer) for case, answer in owned]
     writes.update(Attempt, attempt_rows, keys=_ATTEMPT_KEYS, still=_SENDING)
     owned_pushes = {case.member.push_id for case, _ in owned}
-    return [case for case, _ in told if case.member.push_id not in owned_pushes]
+    return [case for case, _ in case_answers if case.member.push_id not in owned_pushes]
 
 
 def _taken(answer: Answer) -> AcceptedDocument:
@@ -433,10 +438,10 @@ def _ended(case: Case, request_id: int, answer: Answer) -> dict[str, object]:
 def _kept_total(case: Case, answer: Answer) -> tuple[Kept, ...]:
     """Return the total that the target stored, if it differs and the answer does not name it."""
     document = case.member.document
-    kept = holds.target_total_minor(document, answer.total)
+    target_total = holds.target_total_minor(document, answer.total)
     field = case.channel.total_field(document.document)
-    totals = holds.different_total(field, document, kept)
-    return tuple(one for one in totals if one not in answer.kept)
+    totals = holds.different_total(field, document, target_total)
+    return tuple(total for total in totals if total not in answer.kept)
 
 
 def _kept_tax(case: Case, answer: Answer) -> tuple[Kept, ...]:
@@ -501,12 +506,16 @@ def judge_channel(
 ) -> None:
     """Update limits and breaker of the connection from these answers."""
     channel = flight.channel
-    accepted = (one for one, answer in zip(flight.members, answers, strict=True) if _counts(answer))
-    document_count = sum(channel.counts(one.document.document) for one in accepted)
+    accepted = (
+        member for member, answer in zip(flight.members, answers, strict=True) if _counts(answer)
+    )
+    document_count = sum(channel.counts(member.document.document) for member in accepted)
     row = limits.count_documents(session, channel, now, document_count)
     if any(answer.code == QUOTA for answer in answers):
         limits.mark_exhausted(session, channel, now)
-    limits.note_answers(session, channel, [one for one in answers if one.code != QUOTA], now)
+    limits.note_answers(
+        session, channel, [answer for answer in answers if answer.code != QUOTA], now
+    )
     if any(_kept_there(channel, answer) for answer in answers):
         breaker.test_soon(session, channel.connection_id, now)
     if any(answer.error_class == AUTHORIZATION_FAILED for answer in answers):
@@ -528,7 +537,7 @@ def _kept_there(channel: Channel, answer: Answer) -> bool:
 
 
 def note_key_wait(
-    desk: Desk, channel: Channel, claim: Claim, found: Found, waiting: Sequence[Claim]
+    desk: Desk, channel: Channel, claim: Claim, lookup_result: Found, waiting: Sequence[Claim]
 ) -> None:
     """Hold the document whose lookup met a refused key, and return the other claims.
 
@@ -541,7 +550,7 @@ def note_key_wait(
         verdict = check_postings(session, channel, [claim], lock=True, now=now)[claim.posting_id]
         breaker.shut(session, channel.connection_id, now, channel.key_id)
         words = f"{channel.name} refused the API key at a look-up, so nothing was sent."
-        _hold_for_key(session, channel, verdict, claim, f"{words} {found.words}", now)
+        _hold_for_key(session, channel, verdict, claim, f"{words} {lookup_result.words}", now)
 
 
 def _untold(session: Session, channel: Channel) -> bool:
@@ -631,11 +640,11 @@ def resend(
     connection is paused.
     """
     with desk.database.write() as session:
-        families = [one.claim.family for one in members]
+        families = [member.claim.family for member in members]
         lock_families(session, channel.company_id, families)
         if not limits.is_running(session, channel):
             now = desk.clock.now()
-            return_postings(session, ((one.claim, now) for one in members))
+            return_postings(session, ((member.claim, now) for member in members))
             return None
         request = session.get_one(Request, request_id)
         name = request.headers.get(":batch", "")
@@ -643,11 +652,11 @@ def resend(
         _have_judged(
             session, desk, channel, [m for m in members if m.claim.posting_id in changed_postings]
         )
-        owned = tuple(one for one in members if _take_up(session, desk, one))
+        owned = tuple(member for member in members if _take_up(session, desk, member))
         if not owned:
             return None
         payload = _file_of(channel, owned, name)
-        key = request_key(one.key for one in owned)
+        key = request_key(member.key for member in owned)
         if (
             key == request.key and request.body is not None
         ):  # a newer program may write a sheet otherwise
@@ -663,7 +672,7 @@ def resend(
             run_id=request.run_id,
             parent_id=request_id,
         )
-        holds.settle_holds(session, [one.record_id for one in owned], ())
+        holds.settle_holds(session, [member.record_id for member in owned], ())
         limits.spend(session, channel, _cost(channel, name))
     return flight
 
@@ -691,7 +700,7 @@ def _moved_on(session: Session, members: Sequence[Member]) -> frozenset[int]:
         .join(Record, Record.id == Posting.record_id)
         .join(Push, Push.id == Posting.push_id)
         .join(Evaluation, Evaluation.id == Push.evaluation_id)
-        .where(bulk.among(Posting.id, [one.claim.posting_id for one in members]), changed)
+        .where(bulk.among(Posting.id, [member.claim.posting_id for member in members]), changed)
     )
     return frozenset(session.scalars(query))
 
@@ -699,9 +708,9 @@ def _moved_on(session: Session, members: Sequence[Member]) -> frozenset[int]:
 def _have_judged(session: Session, desk: Desk, channel: Channel, moved: Sequence[Member]) -> None:
     """Close the pushes of changed records; their postings return to their earlier state."""
     now, causes = desk.clock.now(), set[int]()
-    for one in moved:
-        store_results.mark_overtaken(Case(session, desk, channel, one, now, causes))
-    holds.settle_holds(session, [one.record_id for one in moved], causes)
+    for member in moved:
+        store_results.mark_overtaken(Case(session, desk, channel, member, now, causes))
+    holds.settle_holds(session, [member.record_id for member in moved], causes)
 
 
 def _take_up(session: Session, desk: Desk, member: Member) -> bool:
@@ -728,7 +737,7 @@ def _take_up(session: Session, desk: Desk, member: Member) -> bool:
 
 
 def _file_of(channel: Channel, members: Sequence[Member], name: str) -> Payload:
-    documents = [one.sent for one in members]
+    documents = [member.sent for member in members]
     action = members[0].action
     return channel.target.build(
         documents, channel.settings, batch=bool(name), batch_name=name, action=action
@@ -760,8 +769,8 @@ def open_half(desk: Desk, half: FileHalf) -> Flight | None:
     desk.renew()
     first_flight, channel = half.of, half.of.channel
     with desk.database.write() as session:
-        lock_families(session, channel.company_id, [one.claim.family for one in half.members])
-        owned = tuple(one for one in half.members if _still_ours(session, desk, one))
+        lock_families(session, channel.company_id, [member.claim.family for member in half.members])
+        owned = tuple(member for member in half.members if _still_ours(session, desk, member))
         if not owned:
             return None
         limits.spend(session, channel, _cost(channel, first_flight.name))
@@ -771,7 +780,7 @@ def open_half(desk: Desk, half: FileHalf) -> Flight | None:
             channel,
             members=owned,
             payload=_file_of(channel, owned, first_flight.name),
-            key=request_key(one.key for one in owned),
+            key=request_key(member.key for member in owned),
             name=first_flight.name,
             run_id=first_flight.run_id,
             parent_id=first_flight.request_id,

@@ -91,11 +91,11 @@ def mark_posted(
     words: str,
     existing: bool,
     total: Decimal | None = None,
-    besides: str = "",
+    remark: str = "",
 ) -> bool:
     """Mark the push as posted, with the target's total if it is known."""
     document = AcceptedDocument(
-        target_ref=target_ref, words=words, existing=existing, total=total, besides=besides
+        target_ref=target_ref, words=words, existing=existing, total=total, besides=remark
     )
     return bool(mark_all_posted([(case, document)]))
 
@@ -186,11 +186,15 @@ def _known(case: Case, *codes: str) -> None:
     case.causes.update(holds.close_holds(case.session, [posting_id], codes, case.now))
 
 
-def mark_conflict(case: Case, found: Found, error_class: ErrorClass = "duplicate") -> bool:
+def mark_conflict(case: Case, lookup_result: Found, error_class: ErrorClass = "duplicate") -> bool:
     """Store that the target has other content under our number; a person decides."""
-    is_owned = _failed(case, PushState.CONFLICT, holds.CONFLICT, error_class, found.words, "")
-    if is_owned and found.stands is not None:
-        store_similar_document(case.session, case.member.claim.posting_id, [found.stands], case.now)
+    is_owned = _failed(
+        case, PushState.CONFLICT, holds.CONFLICT, error_class, lookup_result.words, ""
+    )
+    if is_owned and lookup_result.stands is not None:
+        store_similar_document(
+            case.session, case.member.claim.posting_id, [lookup_result.stands], case.now
+        )
     return is_owned
 
 
@@ -286,9 +290,9 @@ def mark_overtaken(case: Case) -> bool:
     return True
 
 
-def hold_failing_document(case: Case, said: str) -> bool:
+def hold_failing_document(case: Case, target_words: str) -> bool:
     """End the push of a document on which alone the target fails, and hold it."""
-    words = fails_on_it(case.channel.name, case.member.document.number, said)
+    words = fails_on_it(case.channel.name, case.member.document.number, target_words)
     return _failed(case, PushState.REFUSED, FAILS_ON_IT, "temporary", words, "")
 
 
@@ -314,14 +318,14 @@ def wait_for_connection(case: Case, answer: Answer) -> bool:
 
 
 def stop_claim(
-    session: Session, channel: Channel, claim: Claim, found: Trouble, now: datetime
+    session: Session, channel: Channel, claim: Claim, trouble: Trouble, now: datetime
 ) -> None:
     """Hold a posting that must not be sent as it is. A posted document stays posted."""
     posting = lock_posting(session, claim)
     if posting is None:
         return
     record_id, lock, state = posting.record_id, posting.lock, posting.state
-    cause_id = holds.open_hold(session, posting, found, now)
+    cause_id = holds.open_hold(session, posting, trouble, now)
     move_posting(
         session,
         claim.posting_id,
@@ -341,7 +345,7 @@ def stop_claim(
         record_id=record_id,
         posting_id=claim.posting_id,
         fence=claim.fence,
-        body={"say": f"Not sent: {found.words}", "code": found.code},
+        body={"say": f"Not sent: {trouble.words}", "code": trouble.code},
     )
     holds.settle_holds(session, [record_id], [cause_id])
 
@@ -361,7 +365,7 @@ class AcceptedDocument:
 
 
 def mark_all_posted(
-    told: Sequence[tuple[Case, AcceptedDocument]],
+    accepted_cases: Sequence[tuple[Case, AcceptedDocument]],
     others: JointWrites | None = None,
     *,
     ends_run: int | None = None,
@@ -371,29 +375,33 @@ def mark_all_posted(
     All cases share session, moment and channel. The changes join `others` if given, else they are
     written at once. With `ends_run` the locked run ends too, if all pushes are still ours.
     """
-    if not told:
+    if not accepted_cases:
         return set()
-    first = told[0][0]
+    first = accepted_cases[0][0]
     writes = others or JointWrites(first.session)
-    locked_postings = lock_postings(first, (case.member.claim for case, _ in told), run_id=ends_run)
+    locked_postings = lock_postings(
+        first, (case.member.claim for case, _ in accepted_cases), run_id=ends_run
+    )
     done = [
-        _done(case, taken, locked_postings[case.member.claim.posting_id])
-        for case, taken in told
+        _done(case, accepted, locked_postings[case.member.claim.posting_id])
+        for case, accepted in accepted_cases
         if case.member.claim.posting_id in locked_postings
     ]
     if done:
         _close(writes, done)
         _move(writes, first, done)
-        _let_go(first, [one for one in done if one.found.held])
+        _let_go(first, [acceptance for acceptance in done if acceptance.found.held])
         _state_records(writes, first, done)
-        join_events(writes, [_event(one) for one in done])
-        _wake_families(first, [one for one in done if one.found.awaited])
-    if ends_run is not None and len(done) == len(told):
-        existing_by_posting = {one.posting.id: one.taken.existing for one in done}
+        join_events(writes, [_event(acceptance) for acceptance in done])
+        _wake_families(first, [acceptance for acceptance in done if acceptance.found.awaited])
+    if ends_run is not None and len(done) == len(accepted_cases):
+        existing_by_posting = {
+            acceptance.posting.id: acceptance.taken.existing for acceptance in done
+        }
         runs.join_end(writes, ends_run, done[0].found.run_rows, existing_by_posting, first.now)
     if others is None:
         writes.write()
-    return {one.case.member.push_id for one in done}
+    return {acceptance.case.member.push_id for acceptance in done}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -419,27 +427,27 @@ class _Done:
         return PostingState.REVERSED if void else PostingState.POSTED
 
 
-def _done(case: Case, taken: AcceptedDocument, found: LockedPosting) -> _Done:
-    posting = found.posting
+def _done(case: Case, accepted: AcceptedDocument, locked: LockedPosting) -> _Done:
+    posting = locked.posting
     is_void = case.member.action == "void"
     return _Done(
         case=case,
-        taken=taken,
-        found=found,
-        target_ref=taken.target_ref or posting.target_ref,
-        kept=None if is_void else holds.target_total_minor(case.member.document, taken.total),
+        taken=accepted,
+        found=locked,
+        target_ref=accepted.target_ref or posting.target_ref,
+        kept=None if is_void else holds.target_total_minor(case.member.document, accepted.total),
         takes_back=reverse_posting(case.session, posting),
     )
 
 
 def _close(writes: JointWrites, done: Sequence[_Done]) -> None:
     changes = {
-        one.case.member.push_id: {
-            "closed_at": one.case.now,
-            "target_ref": one.target_ref,
-            "kept": one.kept,
+        acceptance.case.member.push_id: {
+            "closed_at": acceptance.case.now,
+            "target_ref": acceptance.target_ref,
+            "kept": acceptance.kept,
         }
-        for one in done
+        for acceptance in done
     }
     join_pushes(writes, changes, PushState.ACCEPTED)
 
@@ -447,13 +455,13 @@ def _close(writes: JointWrites, done: Sequence[_Done]) -> None:
 def _move(writes: JointWrites, first: Case, done: Sequence[_Done]) -> None:
     is_readable = isinstance(first.channel.target, Readable)  # asked once: it takes long to answer
     read_at = first.now + first.channel.settle if is_readable else None
-    join_steps(writes, [_step(one, read_at) for one in done])
+    join_steps(writes, [_step(acceptance, read_at) for acceptance in done])
 
 
-def _step(one: _Done, read_at: datetime | None) -> Step:
-    case, posting, member = one.case, one.posting, one.case.member
+def _step(acceptance: _Done, read_at: datetime | None) -> Step:
+    case, posting, member = acceptance.case, acceptance.posting, acceptance.case.member
     columns: dict[str, Any] = {
-        "target_ref": one.target_ref,
+        "target_ref": acceptance.target_ref,
         "posted_at": posting.posted_at or case.now,
         "due_at": None,
         "tries": 0,
@@ -464,11 +472,11 @@ def _step(one: _Done, read_at: datetime | None) -> Step:
             member.action,
             member.document,
             member.push_id,
-            kept=one.kept,
+            target_total=acceptance.kept,
             read_at=read_at if case.channel.shows(posting.doc_type) else None,
         ),
     }
-    return Step(posting.id, posting.state, posting.lock, one.becomes, columns)
+    return Step(posting.id, posting.state, posting.lock, acceptance.becomes, columns)
 
 
 def _let_go(first: Case, done: Sequence[_Done]) -> None:
@@ -476,7 +484,7 @@ def _let_go(first: Case, done: Sequence[_Done]) -> None:
     if not done:
         return
     codes = (holds.NO_ANSWER, *holds.UNDER_OUR_NUMBER)
-    ids = [one.posting.id for one in done]
+    ids = [acceptance.posting.id for acceptance in done]
     first.causes.update(holds.close_holds(first.session, ids, codes, first.now))
 
 
@@ -485,44 +493,48 @@ def _state_records(writes: JointWrites, first: Case, done: Sequence[_Done]) -> N
 
     The other records are refreshed later.
     """
-    simple = [one for one in done if not one.found.held and one.takes_back is None]
+    simple = [
+        acceptance
+        for acceptance in done
+        if not acceptance.found.held and acceptance.takes_back is None
+    ]
     states = {
-        one.case.member.record_id: one.found.record_after(
-            counted_state(one.becomes, one.posting.reverses_id)
+        acceptance.case.member.record_id: acceptance.found.record_after(
+            counted_state(acceptance.becomes, acceptance.posting.reverses_id)
         )
-        for one in simple
+        for acceptance in simple
     }
     join_record_states(writes, {key: state for key, state in states.items() if state})
     first.stated.update(states)
 
 
-def _event(one: _Done) -> Fact:
-    case, posting, action = one.case, one.posting, one.case.member.action
-    target_name = one.target_ref or "a document without a name"
+def _event(acceptance: _Done) -> Fact:
+    case, posting, action = acceptance.case, acceptance.posting, acceptance.case.member.action
+    target_name = acceptance.target_ref or "a document without a name"
     say = _said(action, case.channel.name, posting.number, target_name)
-    say += " It existed there already with the same content." if one.taken.existing else ""
-    rounding = holds.rounding_text(case.member.document, one.kept)
+    say += " It existed there already with the same content." if acceptance.taken.existing else ""
+    rounding = holds.rounding_text(case.member.document, acceptance.kept)
     say += f" {rounding}" if rounding else ""
-    say += f" {one.taken.besides}" if one.taken.besides else ""
+    say += f" {acceptance.taken.besides}" if acceptance.taken.besides else ""
     return posting_fact(
         case,
         "posting.posted",
         say,
         action=action,
-        takes_back=one.takes_back,
-        existing=one.taken.existing,
-        words=one.taken.words,
-        target_ref=one.target_ref,
+        takes_back=acceptance.takes_back,
+        existing=acceptance.taken.existing,
+        words=acceptance.taken.words,
+        target_ref=acceptance.target_ref,
     )
 
 
-def _said(action: Action, target: str, number: str, there: str) -> str:
+def _said(action: Action, target: str, number: str, document_name: str) -> str:
     """Return the sentence that names the document in the target."""
     if action == "update":
-        return f"{target} has {number} with its new content, as {there}."
+        return f"{target} has {number} with its new content, as {document_name}."
     if action == "void":
-        return f"{target} has made {number} void, {there}."
-    return f"{target} has {number} as {there}."
+        return f"{target} has made {number} void, {document_name}."
+    return f"{target} has {number} as {document_name}."
 
 
 def _wake_families(first: Case, done: Sequence[_Done]) -> None:
@@ -531,14 +543,14 @@ def _wake_families(first: Case, done: Sequence[_Done]) -> None:
     """
     if not done:
         return
-    first.woken.update(one.posting.family for one in done)
+    first.woken.update(acceptance.posting.family for acceptance in done)
     rows = [
         {
-            "family": one.posting.family,
-            "record": one.case.member.record_id,
-            "version": one.posting.version_id,
+            "family": acceptance.posting.family,
+            "record": acceptance.case.member.record_id,
+            "version": acceptance.posting.version_id,
         }
-        for one in done
+        for acceptance in done
     ]
     statement = text(f"{bulk.given(first.session, 'v', _FAMILIES)} {_OTHERS}")
     parameters = {
@@ -558,7 +570,7 @@ def accepted_values(
     document: Document,
     push_id: int,
     *,
-    kept: int | None,
+    target_total: int | None,
     read_at: datetime | None,
 ) -> dict[str, Any]:
     """Return the columns that an accepted push changes besides the state.
@@ -570,18 +582,20 @@ def accepted_values(
         return {"read_due_at": None}
     reading_values = {"posted_push_id": push_id, "read_due_at": read_at, "reading_id": None}
     if action == "create":
-        return reading_values | (book_values(posting, document, kept) if kept is not None else {})
+        return reading_values | (
+            book_values(posting, document, target_total) if target_total is not None else {}
+        )
     return reading_values | {
-        **book_values(posting, document, kept),
+        **book_values(posting, document, target_total),
         "currency": document.currency,
         "doc_date": document.date,
         "party": document.party,
     }
 
 
-def book_values(posting: Posting, document: Document, kept: int | None) -> dict[str, Any]:
+def book_values(posting: Posting, document: Document, target_total: int | None) -> dict[str, Any]:
     """Return the amount columns of a posting, as its document counts in the target."""
-    amount = holds.book_amount(document, kept)
+    amount = holds.book_amount(document, target_total)
     is_home_currency = posting.book is not None and document.currency == posting.currency
     return {"amount": amount, "book": amount if is_home_currency else None}
 
@@ -642,11 +656,11 @@ def decide_retry(
             owner=owner,
         )
     default = RETRY[error_class]
-    left = (default.tries or 0) - tries
-    if default.retry != RetryWay.AUTOMATIC or left <= 0:
+    remaining_tries = (default.tries or 0) - tries
+    if default.retry != RetryWay.AUTOMATIC or remaining_tries <= 0:
         return RetryDecision(owner=owner)
     most = min(LONGEST, FIRST * 2.0 ** (tries - 1))
-    return RetryDecision(least=timedelta(), most=most, left=left, owner=owner)
+    return RetryDecision(least=timedelta(), most=most, left=remaining_tries, owner=owner)
 
 
 def _told(
@@ -660,9 +674,9 @@ def _told(
     return program(session, version_id).retry(target, error_class, tries)
 
 
-def _asked(told: RetryAnswer) -> str | None:
+def _asked(rule_answer: RetryAnswer) -> str | None:
     """Return the role that must act in the end, also while retries continue."""
-    return told.role or (told.again.then.role if told.again else None)
+    return rule_answer.role or (rule_answer.again.then.role if rule_answer.again else None)
 
 
 def last_send(session: Session, push_id: int) -> Request:

@@ -48,20 +48,23 @@ def resolve_uncertain(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> 
 
     Documents of one file share their lookups, so every lookup counts from the start of the pass.
     """
-    asked, http = desk.clock.now(), Remembering(desk.http)
+    started_at, http = desk.clock.now(), Remembering(desk.http)
     groups: dict[int, list[UncertainPush]] = defaultdict(list)
     runs: set[int] = set()
-    found = load_uncertain(desk, channel, claims)
-    asks = {one.member.claim.posting_id: one for one in found if not one.ticket}
-    questions = {key: lookup_question(one.member, one.request_key) for key, one in asks.items()}
+    uncertain_pushes = load_uncertain(desk, channel, claims)
+    asks = {push.member.claim.posting_id: push for push in uncertain_pushes if not push.ticket}
+    questions = {key: lookup_question(push.member, push.request_key) for key, push in asks.items()}
     looks = Lookups(channel, http, questions)
-    for at, doubt in enumerate(found, start=1):
+    for at, doubt in enumerate(uncertain_pushes, start=1):
         runs |= {doubt.run_id} if doubt.run_id else set()
-        if _look(desk, channel, doubt, looks, http, asked):
+        if _look(desk, channel, doubt, looks, http, started_at):
             groups[doubt.request_id].append(doubt)
         if not limits.lets_us(desk, channel):
-            others = [*(one for group in groups.values() for one in group), *found[at:]]
-            requeue(desk, [one.member.claim for one in others])
+            others = [
+                *(push for group in groups.values() for push in group),
+                *uncertain_pushes[at:],
+            ]
+            requeue(desk, [push.member.claim for push in others])
             groups.clear()
             break
     for request_id, group in groups.items():
@@ -97,11 +100,16 @@ class UncertainPush:
 
 
 def _look(
-    desk: Desk, channel: Channel, doubt: UncertainPush, looks: Lookups, http: Http, asked: datetime
+    desk: Desk,
+    channel: Channel,
+    doubt: UncertainPush,
+    looks: Lookups,
+    http: Http,
+    started_at: datetime,
 ) -> bool:
     """Look up one push and store the result; return True when it may be sent again."""
     strict_json.fault_point("lookup.before")
-    found = _asked(channel, doubt, looks, http)
+    lookup_result = _asked(channel, doubt, looks, http)
     strict_json.fault_point("lookup.after")
     with desk.database.write() as session:
         now = desk.clock.now()
@@ -110,29 +118,33 @@ def _look(
             return False
         kind = "poll" if doubt.waiting_there else "lookup"
         key = doubt.request_key
-        sealed_call = add_lookup(session, channel, doubt.member, found, kind=kind, key=key, now=now)
+        sealed_call = add_lookup(
+            session, channel, doubt.member, lookup_result, kind=kind, key=key, now=now
+        )
         chance = desk.chance.random()
         case = Case(session, desk, channel, doubt.member, now, luck=chance, call=sealed_call)
         resend = False
-        if found.key_lasts is not None:
-            resend = _asks_by_key(case, doubt, found, found.key_lasts)
-        elif found.by_person:
-            _leave_to_person(case, doubt, found)
-        elif _proved_absent(doubt, found, asked):
-            resend = _sends_again(case, doubt, found)
+        if lookup_result.key_lasts is not None:
+            resend = _asks_by_key(case, doubt, lookup_result, lookup_result.key_lasts)
+        elif lookup_result.by_person:
+            _leave_to_person(case, doubt, lookup_result)
+        elif _proved_absent(doubt, lookup_result, started_at):
+            resend = _sends_again(case, doubt, lookup_result)
         else:
-            _conclude(case, doubt, found, asked)
+            _conclude(case, doubt, lookup_result, started_at)
         holds.settle_holds(session, [doubt.member.record_id], case.causes)
-        if doubt.waiting_there and found.kind == "equal":
+        if doubt.waiting_there and lookup_result.kind == "equal":
             is_counted = channel.counts(doubt.member.document.document)
             limits.count_documents(session, channel, now, int(is_counted))
-        if found.refused is not None and found.refused.code == QUOTA:
+        if lookup_result.refused is not None and lookup_result.refused.code == QUOTA:
             limits.mark_exhausted(session, channel, now)
         limits.note_answers(
-            session, channel, [found], now
+            session, channel, [lookup_result], now
         )  # it locks others, too, so it comes first
         connection_id = channel.connection_id
-        breaker.looked(session, connection_id, [found], now, desk.pace, key_id=channel.key_id)
+        breaker.looked(
+            session, connection_id, [lookup_result], now, desk.pace, key_id=channel.key_id
+        )
         strict_json.fault_point("lookup.before_commit")
     return resend
 
@@ -146,7 +158,7 @@ def _asked(channel: Channel, doubt: UncertainPush, looks: Lookups, http: Http) -
     return target.ask_again(document, doubt.ticket, channel.settings, channel.secret, http)
 
 
-def _asks_by_key(case: Case, doubt: UncertainPush, found: Found, lasts: timedelta) -> bool:
+def _asks_by_key(case: Case, doubt: UncertainPush, lookup_result: Found, lasts: timedelta) -> bool:
     """Check whether the call must be repeated, because only the repetition shows the result of the
     first call.
 
@@ -160,37 +172,39 @@ def _asks_by_key(case: Case, doubt: UncertainPush, found: Found, lasts: timedelt
     is_key_expired = case.now >= doubt.sent.first_at + lasts - KEY_MARGIN
     if is_key_expired or not (retry.again or doubt.waiting_there):
         times = plural(doubt.sent.count, "time")
-        words = f"Sent {times} without a clear answer. {doubt.sent.said} {found.words}"
+        words = f"Sent {times} without a clear answer. {doubt.sent.said} {lookup_result.words}"
         store_results.mark_unseen(case, words, tries)
     elif doubt.waiting_there:
-        posting_push.mark_accepted(case, found.words, key_paused=found.key_paused)
+        posting_push.mark_accepted(case, lookup_result.words, key_paused=lookup_result.key_paused)
     else:
         due = doubt.sent.last_at + doubt.settles + retry.most * case.desk.pace
         if case.now >= due:
             return True
-        posting_push.mark_uncertain(case, found.words, not_before=due)
+        posting_push.mark_uncertain(case, lookup_result.words, not_before=due)
     return False
 
 
-def _leave_to_person(case: Case, doubt: UncertainPush, found: Found) -> None:
+def _leave_to_person(case: Case, doubt: UncertainPush, lookup_result: Found) -> None:
     """Hold an uncertain push for a person once its last call has certainly ended."""
     due = doubt.sent.last_at + doubt.settles
     if case.now < due:
-        posting_push.mark_uncertain(case, found.words, not_before=due)
+        posting_push.mark_uncertain(case, lookup_result.words, not_before=due)
         return
     posting = owned_posting(case)
     if posting is not None:
         tries = posting.tries + doubt.sent.count
-        store_results.mark_unseen(case, f"{doubt.sent.said} {found.words}".strip(), tries)
+        store_results.mark_unseen(case, f"{doubt.sent.said} {lookup_result.words}".strip(), tries)
 
 
-def _proved_absent(doubt: UncertainPush, found: Found, now: datetime) -> bool:
-    was_absent_before = _absent(found) and not doubt.waiting_there and doubt.absent_at is not None
+def _proved_absent(doubt: UncertainPush, lookup_result: Found, now: datetime) -> bool:
+    was_absent_before = (
+        _absent(lookup_result) and not doubt.waiting_there and doubt.absent_at is not None
+    )
     return was_absent_before and now >= _over_at(doubt, now)
 
 
-def _absent(found: Found) -> bool:
-    return found.kind == "absent" and found.refused is None
+def _absent(lookup_result: Found) -> bool:
+    return lookup_result.kind == "absent" and lookup_result.refused is None
 
 
 def _over_at(doubt: UncertainPush, now: datetime) -> datetime:
@@ -198,7 +212,7 @@ def _over_at(doubt: UncertainPush, now: datetime) -> datetime:
     return (doubt.absent_at or now) + doubt.settles
 
 
-def _sends_again(case: Case, doubt: UncertainPush, found: Found) -> bool:
+def _sends_again(case: Case, doubt: UncertainPush, lookup_result: Found) -> bool:
     """Check whether an absent document is resent now: not too early and not for ever.
 
     Where it may still be in the target's queue, only a person can resend it.
@@ -208,7 +222,9 @@ def _sends_again(case: Case, doubt: UncertainPush, found: Found) -> bool:
         return False
     tries = posting.tries + doubt.sent.count
     if isinstance(case.channel.target, Deferring):
-        store_results.give_up_push(case, f"{doubt.sent.said} {found.words} {STILL_QUEUED}", tries)
+        store_results.give_up_push(
+            case, f"{doubt.sent.said} {lookup_result.words} {STILL_QUEUED}", tries
+        )
         return False
     if target_fails_on_it(case):
         store_results.hold_failing_document(case, doubt.sent.said)
@@ -219,80 +235,86 @@ def _sends_again(case: Case, doubt: UncertainPush, found: Found) -> bool:
         return False
     due = (doubt.absent_at or case.now) + retry.most * case.desk.pace
     if case.now < due:
-        posting_push.mark_uncertain(case, found.words, not_before=due)
+        posting_push.mark_uncertain(case, lookup_result.words, not_before=due)
         return False
     return True
 
 
-def _conclude(case: Case, doubt: UncertainPush, found: Found, asked: datetime) -> None:
+def _conclude(case: Case, doubt: UncertainPush, lookup_result: Found, started_at: datetime) -> None:
     """Store what a lookup means that allows no resend."""
-    if found.kind == "equal":
+    if lookup_result.kind == "equal":
         store_results.mark_posted(
             case,
-            target_ref=found.target_ref,
-            words=found.words,
+            target_ref=lookup_result.target_ref,
+            words=lookup_result.words,
             existing=False,
-            total=found.total,
-            besides=found.besides,
+            total=lookup_result.total,
+            remark=lookup_result.besides,
         )
-    elif found.kind == "different" and _is_our_own_total(case, doubt, found):
+    elif lookup_result.kind == "different" and _is_our_own_total(case, doubt, lookup_result):
         # The target made it and came to another total: the read-back holds it as stored otherwise.
         store_results.mark_posted(
-            case, target_ref=found.target_ref, words=found.words, existing=False
+            case, target_ref=lookup_result.target_ref, words=lookup_result.words, existing=False
         )
-    elif found.kind == "different":
-        store_results.mark_conflict(case, found, _conflict_class(case, doubt, found))
-    elif found.refused is not None:
-        apply_answer(case, found.refused, looked=True)
-    elif doubt.waiting_there and not _vanished(doubt, found, asked):
-        posting_push.mark_accepted(case, found.words, key_paused=found.key_paused)
+    elif lookup_result.kind == "different":
+        store_results.mark_conflict(
+            case, lookup_result, _conflict_class(case, doubt, lookup_result)
+        )
+    elif lookup_result.refused is not None:
+        apply_answer(case, lookup_result.refused, looked=True)
+    elif doubt.waiting_there and not _vanished(doubt, lookup_result, started_at):
+        posting_push.mark_accepted(case, lookup_result.words, key_paused=lookup_result.key_paused)
     else:
         posting_push.mark_uncertain(
-            case, found.words, not_before=_worth_a_look(doubt, found, case.now)
+            case, lookup_result.words, not_before=_worth_a_look(doubt, lookup_result, case.now)
         )
-        if found.lookup_refused:
-            posting_push.hold_unanswered(case, "uncertain", found.words)
+        if lookup_result.lookup_refused:
+            posting_push.hold_unanswered(case, "uncertain", lookup_result.words)
 
 
-def _is_our_own_total(case: Case, doubt: UncertainPush, found: Found) -> bool:
+def _is_our_own_total(case: Case, doubt: UncertainPush, lookup_result: Found) -> bool:
     """Check whether the target gave our new document this id, and it differs in its total alone."""
-    if doubt.member.action != "create" or found.void or not found.target_ref:
+    if doubt.member.action != "create" or lookup_result.void or not lookup_result.target_ref:
         return False
     total = case.channel.total_field(doubt.member.document.document)
-    differing = {(kept.line, kept.field) for kept in found.differs}
-    made = store_results.made_ref(case.session, doubt.member.push_id)
-    return differing == {(0, total)} and made == found.target_ref
+    differing = {(difference.line, difference.field) for difference in lookup_result.differs}
+    created_ref = store_results.made_ref(case.session, doubt.member.push_id)
+    return differing == {(0, total)} and created_ref == lookup_result.target_ref
 
 
-def _conflict_class(case: Case, doubt: UncertainPush, found: Found) -> ErrorClass:
+def _conflict_class(case: Case, doubt: UncertainPush, lookup_result: Found) -> ErrorClass:
     """Return the class of a document with other content: our own with a changed result, or possibly
     another user's with an equal number.
     """
-    made = store_results.made_ref(case.session, doubt.member.push_id)
-    if found.target_ref and made == found.target_ref:
+    created_ref = store_results.made_ref(case.session, doubt.member.push_id)
+    if lookup_result.target_ref and created_ref == lookup_result.target_ref:
         return "stale_version"
     unsent = case.channel.unsent_fields(doubt.member.document.document)
-    names = {one.field for one in found.differs}
+    names = {difference.field for difference in lookup_result.differs}
     return "stale_version" if names and names <= unsent else "duplicate"
 
 
-def _vanished(doubt: UncertainPush, found: Found, now: datetime) -> bool:
+def _vanished(doubt: UncertainPush, lookup_result: Found, now: datetime) -> bool:
     """Check whether a document that the target had accepted was absent for as long as an answer may
     take. It is then uncertain like any other and keeps its key.
     """
-    is_absent = _absent(found) and doubt.absent_at is not None
+    is_absent = _absent(lookup_result) and doubt.absent_at is not None
     return is_absent and now >= (doubt.absent_at or now) + max(
         posting_push.POLL_LIMIT, doubt.settles
     )
 
 
-def _worth_a_look(doubt: UncertainPush, found: Found, now: datetime) -> datetime | None:
+def _worth_a_look(doubt: UncertainPush, lookup_result: Found, now: datetime) -> datetime | None:
     """Return the earliest useful time of the next lookup, or None for soon.
 
     A lookup that is pending in the target is continued soon. A long settling time of the target is
     capped.
     """
-    return None if found.target_ref else min(_over_at(doubt, now), now + posting_push.LONGEST_LOOK)
+    return (
+        None
+        if lookup_result.target_ref
+        else min(_over_at(doubt, now), now + posting_push.LONGEST_LOOK)
+    )
 
 
 def load_uncertain(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> list[UncertainPush]:
@@ -311,8 +333,8 @@ def _doubt(session: Session, desk: Desk, channel: Channel, claim: Claim) -> Unce
     posting, push = rows
     posted_push = session.get(Push, posting.posted_push_id) if posting.posted_push_id else None
     rules = session.get_one(Evaluation, push.evaluation_id).ruleset_version_id
-    theirs = target_owned_fields(session, channel.target, rules, posting.route)
-    member = _member(posting, push, posted_push, claim, theirs)
+    target_fields = target_owned_fields(session, channel.target, rules, posting.route)
+    member = _member(posting, push, posted_push, claim, target_fields)
     awaiting = posting.state == PostingState.AWAITING
     if posting.state == PostingState.SENDING:
         _mark(session, desk, channel, member)
@@ -333,7 +355,7 @@ def _doubt(session: Session, desk: Desk, channel: Channel, claim: Claim) -> Unce
 
 
 def _member(
-    posting: Posting, push: Push, stands: Push | None, claim: Claim, theirs: frozenset[str]
+    posting: Posting, push: Push, stands: Push | None, claim: Claim, target_fields: frozenset[str]
 ) -> Member:
     return Member(
         claim=claim,
@@ -342,7 +364,7 @@ def _member(
         action=action_of(push.action),
         document=revive(Document, push.content),
         standing=revive(Document, stands.content) if stands else None,
-        theirs=theirs,
+        theirs=target_fields,
         key=push.key,
     )
 

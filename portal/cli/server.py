@@ -338,7 +338,9 @@ def verify(
         company_row = require_company(session, company)
         noted += read_noted_heads(anchors or place.settings.anchor_file, company)
         stored = content_invariants.compare(session, company_row.id)
-        chain_breaks = events.verify_chain(session, company_row.id, now=place.now, known=noted)
+        chain_breaks = events.verify_chain(
+            session, company_row.id, now=place.now, noted_heads=noted
+        )
         all_breaks = [*chain_breaks, *stored.breaks]
         head = events.chain_head(session, company_row.id)
     last_noted_seq = max((noted_head.seq for noted_head in noted), default=0)

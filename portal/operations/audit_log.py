@@ -105,7 +105,7 @@ def verify() -> Response:
         session, company, max(0, forms.parse_whole(request.form.get("after")) or 0)
     )
     noted = noted_heads()
-    walked = events.walk_chain(session, company, start, most=STRETCH, known=noted)
+    walked = events.walk_chain(session, company, start, most=STRETCH, noted_heads=noted)
     return _audit_page(walked=walked, noted=sum(1 for one in noted if one.seq <= walked.head.seq))
 
 

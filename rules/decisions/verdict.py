@@ -516,16 +516,16 @@ def _after(route: RouteProgram, run: Run, said: Said) -> Wait | None:
     after = route.post.after
     if after is None:
         return None
-    number, held = route.turn.number_before(run), route.turn.held_before(run)
+    number, status = route.turn.number_before(run), route.turn.held_before(run)
     follows = route.turn.follows(run)
-    shown = f"{number}, {held}" if held else number or "(not posted)"
+    shown = f"{number}, {status}" if status else number or "(not posted)"
     result = PASS if follows else HIT
     said.verdicts.append(
         Verdict("after", "after", route.name, result, after.span, ((str(after), shown),))
     )
     if follows:
         return None
-    text = f"waits while {after} {number} is {held}" if held else f"waits for {after}"
+    text = f"waits while {after} {number} is {status}" if status else f"waits for {after}"
     return Wait("for", None, str(after), text)
 
 

@@ -71,7 +71,7 @@ def test_a_late_answer_leaves_the_part_of_a_record_that_was_opened(somebody: Ope
 
 
 def test_what_a_check_of_the_audit_log_found_stays(somebody: Open, served: Served) -> None:
-    events.link_due_events(served.database, now=served.clock.now(), whole=True)
+    events.link_due_events(served.database, now=served.clock.now(), all_events=True)
     nurul = somebody("nurul")
     page = nurul.page
     nurul.go("/c/kedai/audit")

@@ -14,7 +14,7 @@ def test_a_long_log_is_verified_to_its_end(
     somebody: Open, served: Served, monkeypatch: pytest.MonkeyPatch, *, script: bool
 ) -> None:
     monkeypatch.setattr(audit_log, "STRETCH", 12)
-    events.link_due_events(served.database, now=served.clock.now(), whole=True)
+    events.link_due_events(served.database, now=served.clock.now(), all_events=True)
     nurul = somebody("nurul", script=script)
     nurul.go("/c/kedai/audit")
     nurul.page.click("#verifyevents")

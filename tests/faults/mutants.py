@@ -183,7 +183,7 @@ MUTANTS = (
         (
             (
                 uncertain._look,
-                "elif _proved_absent(doubt, found, asked):",
+                "elif _proved_absent(doubt, lookup_result, started_at):",
                 "elif True:",
             ),
             (uncertain._sends_again, "if case.now < due", "if False"),
@@ -193,8 +193,8 @@ MUTANTS = (
         4,
         "random key",
         (
-            (prepare._push_row, "one.key", _RANDOM),
-            (prepare._member, "one.key", _RANDOM),
+            (prepare._push_row, "checked.key", _RANDOM),
+            (prepare._member, "checked.key", _RANDOM),
         ),
     ),
     Mutant(
@@ -256,7 +256,11 @@ MUTANTS = (
         13,
         "a refused look-up counts as an outage",
         (
-            (lookups._trouble_of_lookup, "if found.lookup_refused or found", "if found"),
+            (
+                lookups._trouble_of_lookup,
+                "if lookup_result.lookup_refused or lookup_result",
+                "if lookup_result",
+            ),
             (breaker.looked, "or one.lookup_refused", ""),
         ),
     ),

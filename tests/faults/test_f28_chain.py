@@ -54,11 +54,11 @@ def test_f28_every_change_of_the_trail_is_found(database: Database, done: Done) 
             for no in range(EVENTS)
         )
         record_events(session, list(told))
-    while events.link_due_events(database, now=NOW, whole=True):
+    while events.link_due_events(database, now=NOW, all_events=True):
         pass
     with database.read() as session:
         head = events.chain_head(session, company_id)
-        assert events.verify_chain(session, company_id, known=[head]) == []
+        assert events.verify_chain(session, company_id, noted_heads=[head]) == []
     for column in COLUMNS:
         with _tampering(database) as connection:
             connection.execute(text(f"UPDATE event SET {column} = {_flipped(column)}"))

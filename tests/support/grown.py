@@ -35,4 +35,4 @@ def grow_lists(session: Session, company_id: int, rows: int, now: datetime) -> N
         for _ in range(rows)
     ]
     record_events(session, facts)
-    events.link_events(session, company_id, whole=True)
+    events.link_events(session, company_id, all_events=True)

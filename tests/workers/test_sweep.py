@@ -163,7 +163,7 @@ def test_the_heads_of_the_chains_are_noted_and_the_last_events_linked(
     with database.read() as session:
         events = session.scalar(select(func.count()).select_from(Event))
         assert chain.chain_head(session, company.id).seq == events
-        assert chain.verify_chain(session, company.id, known=[noted]) == []
+        assert chain.verify_chain(session, company.id, noted_heads=[noted]) == []
 
 
 @pytest.mark.slow

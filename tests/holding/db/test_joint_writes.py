@@ -71,7 +71,7 @@ def test_children_are_written_after_their_parents_with_a_statement_a_table(
         ]
         writes.insert(Request, requests)
         writes.insert(Attempt, [_attempt(first_id, push.id, 20), _attempt(second_id, push.id, 21)])
-        writes.update(Push, [{"id": push.id, "kept": 20, "target_ref": None}], every=True)
+        writes.update(Push, [{"id": push.id, "kept": 20, "target_ref": None}], require_all=True)
         writes.update(Run, [])
         writes.write()
         writes.write()  # nothing is pending any more
@@ -94,13 +94,13 @@ def test_many_rows_are_updated_each_with_its_own_values(database: Database, lane
     pushes = {row.id: row for row in lane.rows(Push)}
     with database.write() as session:
         writes = JointWrites(session)
-        writes.update(Push, [{"id": key, "kept": key * 10} for key in pushes], every=True)
+        writes.update(Push, [{"id": key, "kept": key * 10} for key in pushes], require_all=True)
         writes.write()
     assert {row.id: row.kept for row in lane.rows(Push)} == {key: key * 10 for key in pushes}
     with database.write() as session:
         writes = JointWrites(session)
         rows = [{"id": key, "kept": 1} for key in (*pushes, 999_999)]
-        writes.update(Push, rows, every=True)
+        writes.update(Push, rows, require_all=True)
         with pytest.raises(RuntimeError, match="a push moved under our lock"):
             writes.write()
         session.rollback()
@@ -115,7 +115,9 @@ def test_a_row_that_moved_stops_all_of_it(database: Database, lane: Lane, push: 
             (key,) = _ids(session, 1)
             writes.insert(Request, [_request(key, push.connection_id, BYTES)])
             still = (("state", (state,)),)
-            writes.update(Posting, [row], keys=("id", "lock"), still=still, bump="lock", every=True)
+            writes.update(
+                Posting, [row], keys=("id", "lock"), still=still, bump="lock", require_all=True
+            )
             writes.write()
 
     before = len(lane.rows(Request))
@@ -156,7 +158,7 @@ def test_a_key_that_is_there_is_the_same_fault_as_of_any_insert(
 def test_ids_are_drawn_before_the_rows_are_there(database: Database, lane: Lane) -> None:
     lane.ready("IV-1", "IV-2", "IV-3")
     lane.work()
-    query = select(next_id(Push), next_id(Request, once=True), next_id(Push)).select_from(Posting)
+    query = select(next_id(Push), next_id(Request, shared=True), next_id(Push)).select_from(Posting)
     with database.write() as session:
         drawn = session.execute(query).all()
         there = {row.id for row in lane.rows(Push)}

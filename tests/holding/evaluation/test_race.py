@@ -223,7 +223,7 @@ def check_tables(session: Session, race: Race) -> None:
         by_record.setdefault(posting.record_id, []).append(posting.state)
     for record in session.scalars(select(Record)):
         states = by_record.get(record.id, [])
-        assert record.state == state_of(states, held=record.id in held), record.number
+        assert record.state == state_of(states, is_held=record.id in held), record.number
         assert (record.due_at, record.lease_until, record.lease_owner) == (None, None, None)
     live: dict[int, dict[int, int]] = {}
     for hold in open_holds:

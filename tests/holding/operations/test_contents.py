@@ -278,7 +278,7 @@ def test_T30c_the_place_of_the_first_seal_is_that_in_the_chain_of_its_company(li
             session, company_id=other.id, at=shop.now, actor=None, act="seen", body={"say": "So."}
         )
     life.arrive("A-1")
-    chain.link_due_events(shop.database, now=shop.now, whole=True)
+    chain.link_due_events(shop.database, now=shop.now, all_events=True)
     first = since(life)
     assert first is not None
     with shop.database.read() as session:

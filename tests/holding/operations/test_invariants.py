@@ -187,7 +187,7 @@ def nobody_told_of_the_judging(session: Session) -> None:
 
 
 def a_broken_chain(session: Session) -> None:
-    events.link_events(session, one(session, Event).company_id, whole=True)
+    events.link_events(session, one(session, Event).company_id, all_events=True)
     session.execute(update(EventLink).where(EventLink.seq == 2).values(hash="0" * 64))
 
 

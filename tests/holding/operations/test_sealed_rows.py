@@ -53,7 +53,7 @@ def seal(life: Life) -> None:
     """Link and seal everything, as a worker does when it leaves."""
     database, now = life.shop.database, life.shop.now
     for _ in range(2):
-        events.link_due_events(database, now=now, whole=True)
+        events.link_due_events(database, now=now, all_events=True)
         row_trail.seal_due_rows(database, now=now, at_once=True)
 
 

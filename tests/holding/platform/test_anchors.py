@@ -64,7 +64,7 @@ def test_T30d_a_head_is_noted_before_a_thousand_and_one_events_are_linked(
         say(database, company.id, *map(str, range(told, told + events)))
         told += events
         chain.link_due_events(
-            database, now=NOW, whole=False, after=lambda: anchors.note(database, NOW)
+            database, now=NOW, all_events=False, after=lambda: anchors.note(database, NOW)
         )
     noted = [0, *(one.seq for one in anchors.of(company.code)), told]
     steps = [later - before for before, later in pairwise(noted)]

@@ -23,7 +23,7 @@ def say(database: Database, company_id: int, *sentences: str) -> None:
 
 
 def link(database: Database, *, whole: bool = False) -> int:
-    return events.link_due_events(database, now=NOW, whole=whole)
+    return events.link_due_events(database, now=NOW, all_events=whole)
 
 
 def breaks(database: Database, company_id: int, **given: Any) -> list[str]:
@@ -80,7 +80,7 @@ def test_what_is_recent_is_told_by_the_chain_of_the_company_itself(
     say(database, company.id, "left behind")
     say(database, other.id, *(f"theirs {no}" for no in range(5)))
     with database.write() as session:
-        assert events.link_events(session, other.id, whole=False) == 5
+        assert events.link_events(session, other.id, all_events=False) == 5
     assert link(database) == 1
 
 
@@ -167,7 +167,7 @@ def test_a_chain_is_walked_in_stretches_whatever_is_gone_between(
 
     def walked(start: events.Head, most: int | None) -> tuple[int, list[int | None], bool]:
         with database.read() as session:
-            found = events.walk_chain(session, company.id, start, most=most, known=noted)
+            found = events.walk_chain(session, company.id, start, most=most, noted_heads=noted)
         return found.head.seq, [one.seq for one in found.breaks], found.more
 
     assert walked(heads[0], 2) == (2, [], True)

@@ -164,7 +164,7 @@ def test_the_verifier_accepts_a_packet_that_portal_and_worker_made_as_the_role(
     )
     worker.arrive("SO-1")
     for _ in range(2):
-        events.link_due_events(product, now=clock.now(), whole=True)
+        events.link_due_events(product, now=clock.now(), all_events=True)
         row_trail.seal_due_rows(product, now=clock.now(), at_once=True)
     company = life.shop.company
     with product.read() as session:

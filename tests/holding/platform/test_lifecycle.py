@@ -299,7 +299,7 @@ def test_the_state_of_a_record_is_the_same_in_python_and_in_the_database(lane: L
         ]
         held = any(one.record_id == key and one.state == HoldState.OPEN for one in holds)
         empty = before[key] if before[key] in UNPOSTED else RecordState.WAITING
-        meant[key] = state_of(mine, held=held, empty=empty)
+        meant[key] = state_of(mine, is_held=held, empty=empty)
     rows = {row.id: row for row in lane.rows(Record) if row.id in meant}
     assert {key: row.state for key, row in rows.items()} == meant
     moved = {key for key in meant if meant[key] != before[key]}
@@ -310,7 +310,7 @@ def test_the_state_of_a_record_is_the_same_in_python_and_in_the_database(lane: L
         for one in session.execute(asked.where(Posting.record_id.in_(of))).all():
             own = counted_state(one.Posting.state, one.Posting.reverses_id)
             held = bool(one.held)
-            assert state_beside(one.beside, own, held=held) == meant[one.Posting.record_id]
+            assert state_beside(one.beside, own, is_held=held) == meant[one.Posting.record_id]
 
 
 def test_steps_that_change_different_columns_are_all_taken(shop: Shop) -> None:

@@ -52,7 +52,7 @@ def check(shop: Shop) -> None:
     held = {hold.record_id for hold in open_holds}
     for record in shop.rows(Record):
         states = [p.state for p in shop.rows(Posting, Posting.record_id == record.id)]
-        assert record.state == state_of(states, held=record.id in held)
+        assert record.state == state_of(states, is_held=record.id in held)
         assert record.due_at is None
     for cause in shop.rows(Cause):
         mine = {h.record_id: h.book or 0 for h in open_holds if h.cause_id == cause.id}

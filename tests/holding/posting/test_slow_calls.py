@@ -157,7 +157,7 @@ def test_T05c_a_file_that_is_divided_breaks_no_seal(
 
 def seal_rows(lane: Lane) -> None:
     for _ in range(2):
-        events.link_due_events(lane.database, now=lane.clock.now(), whole=True)
+        events.link_due_events(lane.database, now=lane.clock.now(), all_events=True)
         row_trail.seal_due_rows(lane.database, now=lane.clock.now(), at_once=True)
 
 

@@ -23,7 +23,7 @@ def test_a_packet_holds_no_place_after_the_head_that_proves_it(
                 for n, one in zip("123456", (mine, theirs) * 3, strict=True)
             ],
         )
-    assert events.link_due_events(database, now=NOW, whole=True) == 6
+    assert events.link_due_events(database, now=NOW, all_events=True) == 6
     with database.write() as session:
         other = make_company(session, "other").id
         noted = [Head(seq, events.hash_at(session, company.id, seq)) for seq in (3, 5)]

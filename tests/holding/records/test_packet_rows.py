@@ -16,7 +16,7 @@ __all__ = ["acted"]
 
 def test_each_stored_value_and_each_seal_has_its_hash_on_every_database(acted: Life) -> None:
     seal(acted)
-    events.link_due_events(acted.shop.database, now=acted.shop.now, whole=True)
+    events.link_due_events(acted.shop.database, now=acted.shop.now, all_events=True)
     company_id = acted.shop.company.id
     with acted.shop.database.read() as session:
         head = events.chain_head(session, company_id)

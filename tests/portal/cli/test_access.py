@@ -187,7 +187,7 @@ def test_a_deputy_for_all_of_the_calendar_is_refused_in_words(
 def test_verify_tells_what_was_changed(
     run: Callable[..., Result], database: Database, clock: SetClock
 ) -> None:
-    events.link_due_events(database, now=clock.now(), whole=True)
+    events.link_due_events(database, now=clock.now(), all_events=True)
     with database.read() as session:
         company = session.scalars(select(Company).where(Company.code == "kedai")).one()
         head = events.chain_head(session, company.id)
@@ -208,7 +208,7 @@ def test_verify_tells_what_was_changed(
 def test_T30a_verify_names_table_and_row_of_an_edit(
     run: Callable[..., Result], database: Database, clock: SetClock
 ) -> None:
-    events.link_due_events(database, now=clock.now(), whole=True)
+    events.link_due_events(database, now=clock.now(), all_events=True)
     told = run("verify", *COMPANY).output
     sealed = re.search(r"answers from event (\d+) on, place (\d+) of the chain\.", told)
     assert sealed, told

@@ -171,7 +171,7 @@ def test_the_head_says_since_when_events_are_sealed_and_how_that_is_verified(
 ):
     adam = visit("adam")
     assert "No event is sealed yet." in plain(adam.text(LOG))
-    chain.link_due_events(database, now=clock.now() + timedelta(hours=1), whole=True)
+    chain.link_due_events(database, now=clock.now() + timedelta(hours=1), all_events=True)
     with database.read() as session:
         company = select(Company.id).where(Company.code == "kedai").scalar_subquery()
         linked = select(Event.at).join(EventLink, EventLink.event_id == Event.id)
@@ -224,7 +224,7 @@ def test_the_list_says_how_many_events_fit(visit, database, clock, monkeypatch):
 
 
 def test_an_auditor_verifies_the_log_on_its_page(visit, database, clock):
-    chain.link_due_events(database, now=clock.now(), whole=True)
+    chain.link_due_events(database, now=clock.now(), all_events=True)
     events = one(database, "SELECT max(seq) FROM event_link")
     nurul, farah = visit("nurul"), visit("farah")
     assert f"Verify {events} events" in plain(nurul.text(LOG))
@@ -236,7 +236,7 @@ def test_an_auditor_verifies_the_log_on_its_page(visit, database, clock):
 
 
 def test_a_long_log_is_verified_part_by_part(visit, database, clock, monkeypatch):
-    chain.link_due_events(database, now=clock.now(), whole=True)
+    chain.link_due_events(database, now=clock.now(), all_events=True)
     events = one(database, "SELECT max(seq) FROM event_link")
     monkeypatch.setattr(audit_log, "STRETCH", events - 1)
     nurul = visit("nurul")
@@ -248,7 +248,7 @@ def test_a_long_log_is_verified_part_by_part(visit, database, clock, monkeypatch
 
 
 def test_a_changed_event_is_named_where_the_log_is_verified(visit, database, clock, monkeypatch):
-    chain.link_due_events(database, now=clock.now(), whole=True)
+    chain.link_due_events(database, now=clock.now(), all_events=True)
     with database.write() as session:
         unlock(session)
         session.execute(
@@ -266,7 +266,7 @@ def test_a_changed_event_is_named_where_the_log_is_verified(visit, database, clo
 
 
 def test_a_head_that_was_noted_outside_counts(visit, database, clock):
-    chain.link_due_events(database, now=clock.now(), whole=True)
+    chain.link_due_events(database, now=clock.now(), all_events=True)
     events = one(database, "SELECT max(seq) FROM event_link")
     anchors = Anchors(Settings.from_env().anchor_file)
     anchors.note(database, clock.now())

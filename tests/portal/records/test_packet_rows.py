@@ -29,9 +29,9 @@ Parts = dict[str, Any]
 def seal(database: Database, clock: SetClock) -> None:
     """Link and seal everything, as a worker does when it leaves."""
     for _ in range(2):
-        chain.link_due_events(database, now=clock.now(), whole=True)
+        chain.link_due_events(database, now=clock.now(), all_events=True)
         row_trail.seal_due_rows(database, now=clock.now(), at_once=True)
-    chain.link_due_events(database, now=clock.now(), whole=True)
+    chain.link_due_events(database, now=clock.now(), all_events=True)
 
 
 @pytest.fixture

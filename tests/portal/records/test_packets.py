@@ -111,20 +111,20 @@ def files_form(page: str) -> dict[str, str]:
 
 
 def test_the_files_are_shown_with_their_hashes_and_downloaded_exactly_so(visit, database, clock):
-    chain.link_due_events(database, now=clock.now(), whole=True)
+    chain.link_due_events(database, now=clock.now(), all_events=True)
     nurul = visit("nurul")
     page = nurul.post(PAGE, {"personal": "1", "others": "1", "do": "files"}, status=200).text
     assert one(database, "SELECT count(*) FROM event WHERE act = 'audit.packet'") == 0
     form = files_form(page)
     clock.advance(600)
     nurul.post(f"{PAGE.replace('40', '20')}/note", {"text": "Of another order."}, status=303)
-    chain.link_due_events(database, now=clock.now(), whole=True)
+    chain.link_due_events(database, now=clock.now(), all_events=True)
     for _ in range(2):  # the event of the first download is not in the second
         answer = nurul.post(PAGE, form, status=200)
         assert answer.mimetype == "application/zip"
         assert answer.headers["X-Content-SHA256"] == form["sha256"]
         clock.advance(60)
-        chain.link_due_events(database, now=clock.now(), whole=True)
+        chain.link_due_events(database, now=clock.now(), all_events=True)
     table = page[page.index('id="packetfiles"') :]
     for name, raw in parts(answer).items():
         row = table[table.index(f"<code>{name}</code>") :].partition("</tr>")[0]
@@ -195,7 +195,7 @@ def test_without_personal_data_no_text_holds_it_however_it_is_written(visit, dat
         )
     nurul = visit("nurul")
     nurul.post(f"{PAGE}/note", {"text": f"The buyer is at {ADDRESS}."}, status=303)
-    chain.link_due_events(database, now=clock.now(), whole=True)
+    chain.link_due_events(database, now=clock.now(), all_events=True)
     found = parts(nurul.post(PAGE, {}, status=200))
     told, events = (json.loads(found[name]) for name in ("packet.json", "events.json"))
     assert told["versions"][0]["reason"] == "Moved to •••."
@@ -206,7 +206,7 @@ def test_without_personal_data_no_text_holds_it_however_it_is_written(visit, dat
 
 
 def test_a_secret_in_an_event_of_another_record_stays_out(database, clock):
-    chain.link_due_events(database, now=clock.now(), whole=True)
+    chain.link_due_events(database, now=clock.now(), all_events=True)
     record = one(database, "SELECT id FROM record WHERE number = 'SO-10240'")
     company = one(database, "SELECT company_id FROM record WHERE number = 'SO-10240'")
     with database.read() as session:

@@ -110,10 +110,10 @@ def test_the_posting_hash_covers_what_is_sent_and_where_to() -> None:
 
 
 def test_the_state_of_a_record_is_the_first_that_counts() -> None:
-    assert state_of([], held=False, empty=RecordState.RECEIVED) == "received"
-    assert state_of([], held=True, empty=RecordState.REFERENCE) == "held"
-    assert state_of([], held=False) == "waiting"
-    assert state_of([PostingState.POSTED, PostingState.READY], held=False) == "ready"
-    assert state_of([PostingState.POSTED], held=True) == "held"
-    assert state_of([PostingState.FAILED], held=True) == "failed"
-    assert state_of([PostingState.IGNORED, PostingState.DROPPED], held=False) == "dropped"
+    assert state_of([], is_held=False, empty=RecordState.RECEIVED) == "received"
+    assert state_of([], is_held=True, empty=RecordState.REFERENCE) == "held"
+    assert state_of([], is_held=False) == "waiting"
+    assert state_of([PostingState.POSTED, PostingState.READY], is_held=False) == "ready"
+    assert state_of([PostingState.POSTED], is_held=True) == "held"
+    assert state_of([PostingState.FAILED], is_held=True) == "failed"
+    assert state_of([PostingState.IGNORED, PostingState.DROPPED], is_held=False) == "dropped"
