@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,9 +25,9 @@ from holding.db.models import (
     MappingEntry,
     MappingTable,
     Posting,
-    Record,
     RulesetVersion,
 )
+from holding.db.refusal import Refusal
 from holding.evaluation.evaluate_due import judge_due
 from holding.platform.settings import Settings
 from holding.programs.known_schemas import schemas
@@ -299,7 +300,6 @@ def test_a_daily_template_asks_for_its_hour(house: House) -> None:
 
 @pytest.mark.parametrize("one", catalogue.templates(), ids=lambda one: one.word)
 def test_every_template_can_come_into_force(one: catalogue.Template) -> None:
-    from holding.db.refusal import Refusal
     from holding.rulesets.admission import examine
 
     draft = catalogue.fill_template(
@@ -388,19 +388,27 @@ def test_a_dry_run_counts_what_would_be_and_stores_nothing_of_it(house: House) -
     assert house.visit("aisyah").post(url, days).status_code == 403
 
 
-def test_a_dry_run_masks_personal_data_for_an_administrator(house: House) -> None:
-    """An administrator may set a company up, and may not see personal data."""
-    receive(house.database, house.clock, order("NS-4", subtotal="36.00"))
+def test_a_dry_run_shows_an_administrator_whose_record_it_is_and_not_how_to_reach_them(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receive(house.database, house.clock, order("NS-4", subtotal="36.00", phone="0123456789"))
     house.publish()
+    judge = dry_run.dry_run
+
+    def quote(*about: Any) -> dry_run.DryRun | Refusal:
+        done = judge(*about)
+        assert isinstance(done, dry_run.DryRun)
+        causes = [replace(one, message="Call Boon at 0123456789.") for one in done.causes]
+        return replace(done, causes=causes)
+
+    monkeypatch.setattr(dry_run, "dry_run", quote)
     days = {"first": "2026-10-01", "last": "2026-10-31"}
     answer = house.visit("mei").post("/c/kedai/setup/dry-run", days, status=200)
-    with house.database.read() as session:
-        name = session.scalars(select(Record.party)).one()
-    assert name
-    assert name not in answer.text
+    assert f"NS-4: Call Boon at {MASK}." in plain(answer.text)
+    assert "0123456789" not in answer.text
     files = re.findall(r'href="(\S+)" download><span class="vh">Download the result', answer.text)
     kept = json.loads(house.visit("mei").text(files[2].replace("&amp;", "&")))
-    assert [list(one.values()).count(MASK) for one in kept["rows"]] == [1]
+    assert [list(one.values()).count("Boon") for one in kept["rows"]] == [1]
 
 
 @pytest.mark.slow
