@@ -126,15 +126,8 @@ def replay_for_page(session: Session, evaluation_id: int) -> Outcome | None:
         ((evaluation, version, record, source, *_),) = _looked_at(session, [evaluation_id])
         if not is_replayable(evaluation, version):
             return None
-        # Nothing that an outcome depends on can change; whether its facts are still kept was just
-        # checked.
-        key = (evaluation_id, str(session.get_bind().engine.url), evaluation.at, evaluation.hash)
-
-        def evaluate() -> Outcome:
-            return judged_again(session, evaluation, version=version, record=record, source=source)
-
         try:
-            outcome = programs_world.kept(programs_world.outcomes, key, evaluate)
+            outcome = _cached_outcome(session, evaluation, version, record, source)
         except Exception:
             # The page still has to open: it is where a user finds the way out.
             log.exception("An evaluation cannot be replayed.", evaluation=evaluation_id)
@@ -142,6 +135,20 @@ def replay_for_page(session: Session, evaluation_id: int) -> Outcome | None:
         last = session.info[_LAST] = (evaluation_id, outcome)
     replayed: Outcome = last[1]
     return replayed
+
+
+def _cached_outcome(
+    session: Session, evaluation: Evaluation, version: Version, record: Record, source: Any
+) -> Outcome:
+    """Return the outcome of a replayable evaluation, from the cache if it was replayed before.
+
+    Nothing that an outcome depends on can change while its facts are stored.
+    """
+    key = (evaluation.id, str(session.get_bind().engine.url), evaluation.at, evaluation.hash)
+    evaluate = partial(
+        judged_again, session, evaluation, version=version, record=record, source=source
+    )
+    return programs_world.kept(programs_world.outcomes, key, evaluate)
 
 
 def replay_all_released(
@@ -155,12 +162,17 @@ def replay_all_released(
     for evaluation, version, record, source, *_ in _looked_at(session, evaluation_ids):
         if not is_replayable(evaluation, version):
             continue
-        judge = partial(
-            judged_again, session, evaluation, version=version, record=record, source=source
-        )
         try:
-            before = judge()
-            outcomes[evaluation.id] = before, judge(released=_releasable(before))
+            before = _cached_outcome(session, evaluation, version, record, source)
+            after = judged_again(
+                session,
+                evaluation,
+                version=version,
+                record=record,
+                source=source,
+                released=_releasable(before),
+            )
+            outcomes[evaluation.id] = before, after
         except Exception:
             log.exception("An evaluation cannot be replayed.", evaluation=evaluation.id)
     return outcomes
