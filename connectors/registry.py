@@ -138,17 +138,17 @@ def targets() -> Mapping[str, Target]:
 
 def form_of(side: ConnectionSide, connector: str) -> ConnectionForm | None:
     """Return a connector's form with the settings common to its side; None if unknown."""
-    known: Source | Target | None
-    known = sources().get(connector) if side == "source" else targets().get(connector)
-    if known is None:
+    implementation: Source | Target | None
+    implementation = sources().get(connector) if side == "source" else targets().get(connector)
+    if implementation is None:
         return None
     common_settings = _OF_TARGETS
     if side == "source":
         kinds = schema.record_kinds_setting(kind.kind for kind in sources()[connector].kinds)
-        pull_settings = _OF_PULLS if isinstance(known, Pulls) else ()
+        pull_settings = _OF_PULLS if isinstance(implementation, Pulls) else ()
         field_names = {field.name for kind in sources()[connector].kinds for field in kind.fields}
         company_settings = (schema.OWN_COMPANY,) if schema.COMPANY_CODE in field_names else ()
-        issuer = known.form.issuer_setting
+        issuer = implementation.form.issuer_setting
         common_settings = (
             issuer,
             *pull_settings,
@@ -157,9 +157,9 @@ def form_of(side: ConnectionSide, connector: str) -> ConnectionForm | None:
             *company_settings,
             schema.ZONE,
         )
-    elif known.form.system == AUTOCOUNT:
+    elif implementation.form.system == AUTOCOUNT:
         common_settings = (schema.MARKETPLACE_MODULE, *_OF_TARGETS)
-    return replace(known.form, settings=(*known.form.settings, *common_settings))
+    return replace(implementation.form, settings=(*implementation.form.settings, *common_settings))
 
 
 _OF_TARGETS: tuple[Setting, ...] = (
@@ -361,8 +361,8 @@ def _word(name: str) -> re.Pattern[str]:
     faster.
     """
     tail = name[1:]
-    whole = f"[{name[0].upper()}{name[0]}]{tail}"
+    first_letters = f"[{name[0].upper()}{name[0]}]{tail}"
     # text in quotation marks is a user's own input
     return re.compile(
-        rf"{tail}(?<={whole})(?<![\w./@:&=#-]{whole})(?![\w@/=-]|\.\w|(?<=“{whole})”)"
+        rf"{tail}(?<={first_letters})(?<![\w./@:&=#-]{first_letters})(?![\w@/=-]|\.\w|(?<=“{first_letters})”)"
     )

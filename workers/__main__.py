@@ -88,11 +88,11 @@ def _await_schema(stop: Stop, problem: str) -> str:
 
     Return the fault of the database afterwards; blank if it can be used.
     """
-    said = False
+    has_logged = False
     while problem and backup.is_empty(Settings.from_env().database_url):
-        if not said:
+        if not has_logged:
             sys.stderr.write("The database is empty: waiting for `clearpost migrate`.\n")
-            said = True
+            has_logged = True
         stop.wait(EMPTY_SECONDS)
         problem = _find_problem()
     return problem

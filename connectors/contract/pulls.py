@@ -552,12 +552,12 @@ class ReadsUploads(Protocol):
         zone: ZoneInfo,
         chosen: Chosen,
         kind: KindSchema,
-        beside: Sequence[KindSchema] = (),
+        other_kinds: Sequence[KindSchema] = (),
     ) -> FileOrders | SourceRefusal:
         """Return the records of this kind in a file, or why the file is refused.
 
-        Columns are matched by their headings unless `chosen` names a field. `beside`: further kinds
-        that the rows may produce.
+        Columns are matched by their headings unless `chosen` names a field. `other_kinds`: kinds
+        that the rows may produce, too.
         """
         ...
 

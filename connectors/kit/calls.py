@@ -367,14 +367,18 @@ def token_may_be_over(key: str, now: datetime, lasts: timedelta) -> bool:
 
 
 def renewed_key(
-    grant: Grant, told: Mapping[str, object], seconds: object, now: datetime
+    grant: Grant, fields: Mapping[str, object], seconds: object, now: datetime
 ) -> Renewed:
     """Return the next key, built from an answer with a new access and refresh token.
 
     `seconds` is how long the new access token is valid. An answer that cannot be read gives `away`.
     """
-    access, refresh = told.get("access_token"), told.get("refresh_token")
-    texts = [one for one in (refresh, access) if isinstance(one, str) and one and ":" not in one]
+    access, refresh = fields.get("access_token"), fields.get("refresh_token")
+    texts = [
+        token
+        for token in (refresh, access)
+        if isinstance(token, str) and token and ":" not in token
+    ]
     if len(texts) != 2 or not isinstance(seconds, int) or not 0 < seconds < 10**9:
         return Renewed(kind="away", words="The answer to the refresh token cannot be read.")
     until = int(now.timestamp()) + seconds
@@ -412,13 +416,13 @@ def closed_through(settings: Settings, hint: str) -> date | str | None:
 
     For a missing or unreadable setting, return an error message that ends in the hint `hint`.
     """
-    given = str(settings.get("locked_through", "")).strip()
-    if given == "none":
+    text = str(settings.get("locked_through", "")).strip()
+    if text == "none":
         return None
     try:
-        return date.fromisoformat(given)
+        return date.fromisoformat(text)
     except ValueError:
-        return f"{given} is not a day. {hint}" if given else hint
+        return f"{text} is not a day. {hint}" if text else hint
 
 
 def snapshot_from_settings(settings: Settings, locked: date | None) -> Snapshot:

@@ -159,12 +159,14 @@ def read_record(
     if no_id := _missing_id(schema, raw):
         return (no_id, *errors)
     places = _places(raw)
-    known = [replace(one, field=one.field or places.get(one.where, "")) for one in errors]
-    unread = {one.where for one in known if one.stated is None}
+    known_errors = [
+        replace(error, field=error.field or places.get(error.where, "")) for error in errors
+    ]
+    unread = {error.where for error in known_errors if error.stated is None}
     body, further = _body(schema, _without(raw, unread), zone)
-    further = [one for one in further if one.where not in unread]
-    record, found = _record(schema, raw, body), [*known, *further]
-    return record.with_faults(found) if found else record
+    further = [error for error in further if error.where not in unread]
+    record, all_errors = _record(schema, raw, body), [*known_errors, *further]
+    return record.with_faults(all_errors) if all_errors else record
 
 
 def _missing_id(schema: KindSchema, raw: RawRecord) -> RowError | None:
@@ -228,7 +230,7 @@ def _without(raw: RawRecord, unread: Collection[str]) -> RawRecord:
             for name, cell in cells.items()
         }
 
-    return RawRecord(raw.external_id, readable(raw.head), [readable(one) for one in raw.lines])
+    return RawRecord(raw.external_id, readable(raw.head), [readable(line) for line in raw.lines])
 
 
 def _value(schema: FieldSchema, value: object, zone: ZoneInfo) -> object | _Bad:
@@ -241,11 +243,11 @@ def _value(schema: FieldSchema, value: object, zone: ZoneInfo) -> object | _Bad:
         if isinstance(text, str) and schema.max_length and len(text) > schema.max_length:
             return _Bad(f"This is longer than {schema.max_length} characters.", "Shorten it.")
         return text
-    found = _typed(schema, value.strip() if isinstance(value, str) else value, zone)
+    result = _typed(schema, value.strip() if isinstance(value, str) else value, zone)
     hidden = invisible(value) if isinstance(value, str) else ()
     if hidden:
         return _Bad(f"This holds {in_words(hidden)}.", "Type it again: it came with a copied text.")
-    return found
+    return result
 
 
 def _typed(schema: FieldSchema, value: object, zone: ZoneInfo) -> object | _Bad:
@@ -276,7 +278,7 @@ def _fields(
 
     `place`: the record's own place, and how the paths of these fields begin.
     """
-    found: dict[str, object] = {}
+    values: dict[str, object] = {}
     for schema in schemas:
         cell = cells.get(schema.name)
         if cell is None or cell.value is None or cell.value == "":
@@ -290,21 +292,21 @@ def _fields(
             optional = not schema.required and schema.type in _NO_AMOUNTS
             errors.append(replace(error, optional=optional))
         else:
-            found[schema.name] = value
-    return found
+            values[schema.name] = value
+    return values
 
 
 def _repeated_positions(
     cells: Sequence[Mapping[str, Cell]], lines: Sequence[Mapping[str, object]], kind: str
 ) -> list[RowError]:
-    seen: set[object] = set()
+    positions: set[object] = set()
     errors = []
     for at, (cell, line) in enumerate(zip(cells, lines, strict=True)):
         pos = line.get("pos")
-        if pos is not None and pos in seen:
+        if pos is not None and pos in positions:
             bad = _Bad(f"Line {pos} occurs twice in this {kind}.", "Number the lines 1, 2, 3, …")
             errors.append(_error(cell["pos"], bad, f"lines[{at}].pos"))
-        seen.add(pos)
+        positions.add(pos)
     return errors
 
 
@@ -365,15 +367,15 @@ def _decimal_text(text: str, pad: int) -> str | _Bad:
         number = Decimal(text)
     except InvalidOperation:
         return _NO_NUMBER
-    whole, _, places = format(number, "f").partition(".")
+    integer_part, _, places = format(number, "f").partition(".")
     places = places.rstrip("0")
-    if len(places) > _MAX_PLACES or len(whole.lstrip("+-")) > 18:
+    if len(places) > _MAX_PLACES or len(integer_part.lstrip("+-")) > 18:
         return _TOO_LONG
-    whole = whole.lstrip("+")
-    if not whole.strip("-0") and not places:
-        whole = "0"
+    integer_part = integer_part.lstrip("+")
+    if not integer_part.strip("-0") and not places:
+        integer_part = "0"
     places = places.ljust(pad, "0")
-    return f"{whole}.{places}" if places else whole
+    return f"{integer_part}.{places}" if places else integer_part
 
 
 def _whole(value: object) -> int | _Bad:

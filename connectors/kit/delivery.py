@@ -53,20 +53,26 @@ def sign(secret: str, timestamp: str, event_id: str, raw: bytes) -> str:
 
 
 def _hash(secret: str, *parts: str | bytes) -> str:
-    told = [part.encode("utf-8", "replace") if isinstance(part, str) else part for part in parts]
-    return "sha256=" + hmac.new(secret.encode(), b".".join(told), hashlib.sha256).hexdigest()
+    encoded_parts = [
+        part.encode("utf-8", "replace") if isinstance(part, str) else part for part in parts
+    ]
+    return (
+        "sha256=" + hmac.new(secret.encode(), b".".join(encoded_parts), hashlib.sha256).hexdigest()
+    )
 
 
-def body_signed(raw: bytes, given: str, secrets: Sequence[str]) -> bool:
+def body_signed(raw: bytes, signature: str, secrets: Sequence[str]) -> bool:
     """Check whether a live secret signed exactly these bytes: HMAC-SHA256 in Base64, as shops send
     it.
 
     The signature does not cover the ids in the headers. So an equal signature means a repeated
     delivery.
     """
-    said = given.encode("utf-8", "replace")
-    hashes = (hmac.new(one.encode(), raw, hashlib.sha256).digest() for one in secrets if one)
-    good = [hmac.compare_digest(base64.b64encode(one), said) for one in hashes]
+    signature_bytes = signature.encode("utf-8", "replace")
+    hashes = (
+        hmac.new(secret.encode(), raw, hashlib.sha256).digest() for secret in secrets if secret
+    )
+    good = [hmac.compare_digest(base64.b64encode(digest), signature_bytes) for digest in hashes]
     return any(good)
 
 
@@ -86,39 +92,41 @@ def verify_delivery(
         return SourceRefusal(
             401, "not_signed", f"The header {missing[0]} is missing.", "Sign the delivery."
         )
-    timestamp, given, event = (lower[name] for name in names)
+    timestamp, signature, event = (lower[name] for name in names)
     if not _EVENT_ID.fullmatch(event):
         words = "The event id is not plain text of 1 to 128 signs."
         return SourceRefusal(400, "bad_event_id", words, "Send one.")
     signed = (timestamp, event, raw)
-    refused = _forged(signed, given, secrets) or _late(timestamp, now)
+    refused = _forged(signed, signature, secrets) or _late(timestamp, now)
     return refused or event
 
 
 def _forged(
-    signed: tuple[str, str, bytes], given: str, secrets: Sequence[str]
+    signed: tuple[str, str, bytes], signature: str, secrets: Sequence[str]
 ) -> SourceRefusal | None:
     timestamp, _, raw = signed
-    if _fits(signed, given, secrets):
+    if _fits(signed, signature, secrets):
         return None
-    if _fits((timestamp, raw), given, secrets):  # as it was done before the id was signed, too
+    if _fits((timestamp, raw), signature, secrets):  # as it was done before the id was signed, too
         words = "The signature does not cover the event id, so nothing was taken."
         return SourceRefusal(401, "event_id_not_signed", words, HOW_TO_SIGN)
     words = "The signature does not match the delivery."
     return SourceRefusal(401, "bad_signature", words, HOW_TO_SIGN)
 
 
-def _fits(parts: Sequence[str | bytes], given: str, secrets: Sequence[str]) -> bool:
-    said = given.encode("utf-8", "replace")
+def _fits(parts: Sequence[str | bytes], signature: str, secrets: Sequence[str]) -> bool:
+    signature_bytes = signature.encode("utf-8", "replace")
     good = [
-        hmac.compare_digest(_hash(secret, *parts).encode(), said) for secret in secrets if secret
+        hmac.compare_digest(_hash(secret, *parts).encode(), signature_bytes)
+        for secret in secrets
+        if secret
     ]
     return any(good)
 
 
 def _late(timestamp: str, now: datetime) -> SourceRefusal | None:
-    told = int(timestamp) if re.fullmatch(r"[0-9]{1,12}", timestamp) else None
-    if told is not None and abs(told - now.timestamp()) <= WINDOW.total_seconds():
+    moment = int(timestamp) if re.fullmatch(r"[0-9]{1,12}", timestamp) else None
+    if moment is not None and abs(moment - now.timestamp()) <= WINDOW.total_seconds():
         return None
     return SourceRefusal(
         401,
@@ -187,9 +195,9 @@ class SignedJson(ABC):
 
     @abstractmethod
     def record(
-        self, place: str, given: object, zone: ZoneInfo
+        self, place: str, content: object, zone: ZoneInfo
     ) -> IncomingRecord | tuple[IncomingRecord | RowError, ...]:
-        """Return the canonical record of `given`, or its errors.
+        """Return the canonical record of `content`, or its errors.
 
         A part of a payload may hold several records; then the tuple holds records and errors.
         """
@@ -200,18 +208,18 @@ class SignedJson(ABC):
         value = parse_json(raw)
         if isinstance(value, SourceRefusal):
             return value
-        found = self.found(value)
-        if isinstance(found, SourceRefusal):
-            return found
-        if refused := too_many([given for _, given in found]):
+        parts = self.found(value)
+        if isinstance(parts, SourceRefusal):
+            return parts
+        if refused := too_many([content for _, content in parts]):
             return refused
         records: list[IncomingRecord] = []
         errors: list[RowError] = []
-        for place, given in found:
-            short, long_lists = without_long_lists(place, given)
+        for place, content in parts:
+            short, long_lists = without_long_lists(place, content)
             result = hold_for(self.record(place, short, zone), long_lists)
-            records += [one for one in result if isinstance(one, IncomingRecord)]
-            errors += [one for one in result if isinstance(one, RowError)]
+            records += [entry for entry in result if isinstance(entry, IncomingRecord)]
+            errors += [entry for entry in result if isinstance(entry, RowError)]
             if len(errors) > ERRORS:
                 return _hopeless(errors[0])
         return Accepted(delivery_id=delivery_id, records=tuple(records), errors=tuple(errors))
@@ -236,8 +244,8 @@ def too_many(records: Sequence[object]) -> SourceRefusal | None:
     return None
 
 
-def _refused(code: str, words: str, given: int) -> SourceRefusal:
-    return SourceRefusal(413, code, f"{words} This one has {given:,}.", "Split it.")
+def _refused(code: str, words: str, count: int) -> SourceRefusal:
+    return SourceRefusal(413, code, f"{words} This one has {count:,}.", "Split it.")
 
 
 def _lists(record: object) -> list[tuple[str, list[object]]]:
@@ -274,25 +282,25 @@ def hold_for(
     read: IncomingRecord | tuple[IncomingRecord | RowError, ...], errors: Sequence[RowError]
 ) -> tuple[IncomingRecord | RowError, ...]:
     """Return what was read, with its first record held for these errors, too."""
-    each = (read,) if isinstance(read, IncomingRecord) else read
+    entries = (read,) if isinstance(read, IncomingRecord) else read
     if not errors:
-        return each
-    first = next((one for one in each if isinstance(one, IncomingRecord)), None)
+        return entries
+    first = next((entry for entry in entries if isinstance(entry, IncomingRecord)), None)
     if first is None:
-        return (*errors, *each)
-    return tuple(one.with_faults(errors) if one is first else one for one in each)
+        return (*errors, *entries)
+    return tuple(entry.with_faults(errors) if entry is first else entry for entry in entries)
 
 
 def read_short(
     place: str,
-    given: Mapping[str, object],
+    content: Mapping[str, object],
     make: Callable[[str, Mapping[str, object], ZoneInfo], Read | Sequence[Read | RowError]],
     zone: ZoneInfo,
 ) -> tuple[IncomingRecord | RowError, ...]:
     """Return what `make` reads of an object. Lists with more lines than a record may have are left
     out, and hold its first record.
     """
-    short, long_lists = without_long_lists(place, given)
+    short, long_lists = without_long_lists(place, content)
     assert isinstance(short, Mapping)  # noqa: S101 - as it was given
     read = make(place, short, zone)
     results = (read,) if isinstance(read, IncomingRecord) else tuple(read)
@@ -312,7 +320,7 @@ def parse_json(raw: bytes) -> object | SourceRefusal:
 
 def record_of(
     kind: KindSchema,
-    told: Part,
+    part: Part,
     key: Cell,
     head: Mapping[str, Cell],
     lines: Sequence[Line],
@@ -322,30 +330,32 @@ def record_of(
 
     The lines are numbered in their order.
     """
-    return read_part(kind, told, RawRecord(key, head, numbered(lines)), zone)
+    return read_part(kind, part, RawRecord(key, head, numbered(lines)), zone)
 
 
-def read_part(kind: KindSchema, told: Part, raw: RawRecord, zone: ZoneInfo) -> Read:
+def read_part(kind: KindSchema, part: Part, raw: RawRecord, zone: ZoneInfo) -> Read:
     """Return the record of a payload part.
 
     Errors hold the record; if it has no id, only the errors are returned.
     """
-    return read_record(kind, raw, zone, told.errors)
+    return read_record(kind, raw, zone, part.errors)
 
 
-def split_results(found: Iterable[Read]) -> tuple[tuple[IncomingRecord, ...], tuple[RowError, ...]]:
+def split_results(
+    results: Iterable[Read],
+) -> tuple[tuple[IncomingRecord, ...], tuple[RowError, ...]]:
     """Return the valid records, and the errors of all other records."""
     records: list[IncomingRecord] = []
     errors: list[RowError] = []
-    for one in found:
-        if isinstance(one, IncomingRecord):
-            records.append(one)
+    for result in results:
+        if isinstance(result, IncomingRecord):
+            records.append(result)
         else:
-            errors += one
+            errors += result
     return tuple(records), tuple(errors)
 
 
-def accepted_delivery(found: Iterable[Read], delivery_id: str, signature: str) -> Accepted:
+def accepted_delivery(results: Iterable[Read], delivery_id: str, signature: str) -> Accepted:
     """Return the accepted delivery: its valid records and the errors of the others."""
-    records, errors = split_results(found)
+    records, errors = split_results(results)
     return Accepted(delivery_id=delivery_id, signature=signature, records=records, errors=errors)

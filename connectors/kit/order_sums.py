@@ -162,8 +162,8 @@ def own_line(
 def next_position(lines: Iterable[Mapping[str, Cell]]) -> int:
     """Return the line number that follows the highest one in use."""
     positions = [amount_of(line.get("pos")) for line in lines]
-    known = [int(position) for position in positions if position is not None]
-    return max([*known, len(positions)]) + 1
+    numbers = [int(position) for position in positions if position is not None]
+    return max([*numbers, len(positions)]) + 1
 
 
 def _tax_word(line: Mapping[str, Cell]) -> str:

@@ -144,8 +144,8 @@ def value_fault(schema: FieldSchema, value: str, name: str, *, runs: str) -> Fau
     if _CONTROL.search(value):
         return "bad_value", f"{name} contains an unsupported character."
     if schema.max_length and len(value) > schema.max_length:
-        length, most, shown = len(value), schema.max_length, value[:_QUOTED]
-        words = f"{name} has {length} characters; at most {most} are taken: {shown}"
+        length, most, excerpt = len(value), schema.max_length, value[:_QUOTED]
+        words = f"{name} has {length} characters; at most {most} are taken: {excerpt}"
         return "bad_value", words
     return None
 
@@ -189,18 +189,18 @@ def first_fault(
     for field in schema.header:
         must = field.required or (new and field.needed)
         value = document.fields.get(field.name, "")
-        if found := _field_fault(field, value, "", target, must=must):
-            return found
+        if fault := _field_fault(field, value, "", target, must=must):
+            return fault
     if schema.lines and not document.lines:
         return "missing_field", "The document has no lines."
     for at, line in enumerate(document.lines if schema.lines else (), start=1):
         where = f" of line {at}"
         for field in schema.lines:
             must = field.required or field.needed
-            if found := _field_fault(field, line.get(field.name, ""), where, target, must=must):
-                return found
-        if found := of_line(line, where):
-            return found
+            if fault := _field_fault(field, line.get(field.name, ""), where, target, must=must):
+                return fault
+        if fault := of_line(line, where):
+            return fault
     return None
 
 
@@ -336,11 +336,11 @@ def decimals_fault(
 
     Skips values that are not numbers, including discounts in percent.
     """
-    for name, value, kept, setting in _numbers(schema, document, settings, usual):
-        if _places(value) <= kept:
+    for name, value, places, setting in _numbers(schema, document, settings, usual):
+        if _places(value) <= places:
             continue
         words = (
-            f"{name} is {value}, and the account book keeps {kept} decimals: AutoCount would"
+            f"{name} is {value}, and the account book keeps {places} decimals: AutoCount would"
             " round it without a word."
         )
         remedy = "Round it in the rules."
@@ -359,11 +359,11 @@ def _numbers(
     parts = [(schema.header, document.fields, "")]
     for at, line in enumerate(document.lines if schema.lines else (), start=1):
         parts.append((schema.lines, line, f" of line {at}"))
-    for fields, given, where in parts:
+    for fields, values, where in parts:
         for field in fields:
-            name, value = f"{field.title or field.name}{where}", given.get(field.name, "")
-            if (kept := _kept(field, settings, usual)) is not None:
-                yield name, value, *kept
+            name, value = f"{field.title or field.name}{where}", values.get(field.name, "")
+            if (kept_decimals := _kept(field, settings, usual)) is not None:
+                yield name, value, *kept_decimals
 
 
 def _kept(field: FieldSchema, settings: Settings, usual: int) -> tuple[int, str] | None:
@@ -409,7 +409,7 @@ def room(quantities: Iterable[object], unit: Decimal = Decimal("0.01")) -> Decim
     >>> room(["1", "1", "336"])
     Decimal('0.04690')
     """
-    return sum((unit + _HALF_PRICE_STEP * _number(one) for one in quantities), Decimal(0))
+    return sum((unit + _HALF_PRICE_STEP * _number(quantity) for quantity in quantities), Decimal(0))
 
 
 def _number(text: object) -> Decimal:
@@ -419,9 +419,9 @@ def _number(text: object) -> Decimal:
         return Decimal(0)
 
 
-def meaning_of(one: FieldSchema, *, of_line: bool) -> str:
+def meaning_of(field: FieldSchema, *, of_line: bool) -> str:
     """Return the sentence that explains a field; blank if none exists."""
-    return one.meaning or (_OF_LINES if of_line else _OF_RECORDS).get(one.name, "")
+    return field.meaning or (_OF_LINES if of_line else _OF_RECORDS).get(field.name, "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -448,12 +448,14 @@ class Meanings:
 
     def on_all(self, documents: Iterable[DocumentSchema]) -> tuple[DocumentSchema, ...]:
         """Return all document schemas with their meanings filled in, in their order."""
-        return tuple(self.on(one) for one in documents)
+        return tuple(self.on(document) for document in documents)
 
     def _told(
-        self, document: str, fields: Iterable[FieldSchema], known: Mapping[str, str]
+        self, document: str, fields: Iterable[FieldSchema], meanings: Mapping[str, str]
     ) -> tuple[FieldSchema, ...]:
         return tuple(
-            replace(one, meaning=self.apart.get(f"{document}.{one.name}") or known[one.name])
-            for one in fields
+            replace(
+                field, meaning=self.apart.get(f"{document}.{field.name}") or meanings[field.name]
+            )
+            for field in fields
         )

@@ -224,22 +224,22 @@ def read_tables(
         return WorkbookRefusal(
             "not_xlsx", "The file is not an .xlsx workbook.", "Save it as .xlsx."
         )
-    told = run(
+    output = run(
         "connectors.kit.workbook_child", [json.dumps(asdict(limits))], raw, limits.cpu_seconds * 6
     )
-    if not told or not told.endswith(_END):
+    if not output or not output.endswith(_END):
         return _NO_ANSWER
-    return sheets_of(_lines(told[: -len(_END)]))
+    return sheets_of(_lines(output[: -len(_END)]))
 
 
-def _lines(told: bytes) -> Iterator[dict[str, object]]:
+def _lines(output: bytes) -> Iterator[dict[str, object]]:
     """Yield the child's JSON lines one by one.
 
     Splitting a large file at once would take gigabytes.
     """
     first = 0
-    while (end := told.find(b"\n", first)) >= 0:
-        yield _DECODE(told[first:end])
+    while (end := output.find(b"\n", first)) >= 0:
+        yield _DECODE(output[first:end])
         first = end + 1
 
 
@@ -252,7 +252,7 @@ def sheets_of(lines: Iterable[dict[str, object]]) -> tuple[Sheet, ...] | Workboo
             case {"row": int(number), "cells": dict(cells)}:
                 named = tuple(cells)
                 if (places := columns.get(named)) is None:
-                    places = {int(one): at for at, one in enumerate(named)}
+                    places = {int(column): at for at, column in enumerate(named)}
                     if len(columns) < _MOST_SHARED:
                         columns[named] = places
                 row = tuple([values.of(kind, text) for kind, text in cells.values()])
@@ -272,12 +272,12 @@ class _Values:
 
     def of(self, kind: str, text: str) -> CellValue:
         """Return the value for a cell's kind and text, cached for repeated values."""
-        found = self._made.get((kind, text))
-        if found is None:
-            found = _value(kind, text)
+        value = self._made.get((kind, text))
+        if value is None:
+            value = _value(kind, text)
             if len(self._made) < _MOST_SHARED:
-                self._made[kind, text] = found
-        return found
+                self._made[kind, text] = value
+        return value
 
 
 def _value(kind: str, text: str) -> CellValue:
@@ -477,8 +477,8 @@ def column_name(column: int) -> str:
     """Return the letters of a column number: 1 is A, 28 is AB."""
     letters = ""
     while column:
-        column, rest = divmod(column - 1, 26)
-        letters = chr(65 + rest) + letters
+        column, letter_index = divmod(column - 1, 26)
+        letters = chr(65 + letter_index) + letters
     return letters
 
 
@@ -590,15 +590,15 @@ def _allow(cpu_seconds: float) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (until, hard))
 
 
-def run(module: str, words: Sequence[str], given: bytes, seconds: float) -> bytes | None:
-    """Run one of our modules with `given` as its input and return its output.
+def run(module: str, words: Sequence[str], content: bytes, seconds: float) -> bytes | None:
+    """Run one of our modules with `content` as its input and return its output.
 
     None if it fails or takes longer than `seconds`.
     """
     try:
         child = subprocess.run(
             [sys.executable, "-m", module, *words],
-            input=given,
+            input=content,
             capture_output=True,
             timeout=seconds,
             check=False,
@@ -689,10 +689,10 @@ def serve(answer: Callable[[bytes], bytes], *, memory_bytes: int, cpu_seconds: f
         question = questions.get()
         _allow(cpu_seconds)
         try:
-            told = answer(question)
+            reply = answer(question)
         except MemoryError:
             os._exit(_OUT_OF_MEMORY)
-        sys.stdout.buffer.write(told + b"\n")
+        sys.stdout.buffer.write(reply + b"\n")
         sys.stdout.buffer.flush()
 
 

@@ -185,22 +185,22 @@ def _inflate(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], limits: L
     total, plain, late = 0, True, _late_days(archive, limits)
     for entry in entries:
         size = 0
-        kept = tail = b""
+        content_types = tail = b""
         with_cells = _WITHOUT_CELLS.fullmatch(entry.filename.lower()) is None
         with archive.open(entry) as part:
             while chunk := part.read(_CHUNK):
                 size += len(chunk)
                 total += len(chunk)
                 if entry.filename.lower() == "[content_types].xml":
-                    kept += chunk
+                    content_types += chunk
                 if with_cells:
-                    seen = tail + chunk
-                    plain = plain and not (_MORE.search(seen) or late.search(seen))
+                    window = tail + chunk
+                    plain = plain and not (_MORE.search(window) or late.search(window))
                     tail = chunk[-_REACH:]
                 grown = size > limits.ratio_from_bytes and size > limits.ratio * entry.compress_size
                 if grown or total > limits.inflated_bytes:
                     raise _bomb()
-        if b"macroEnabled" in kept:
+        if b"macroEnabled" in content_types:
             words = "The workbook may hold macros."
             raise RefusedError("active_content", words, "Save it as .xlsx.")
     return plain
@@ -218,8 +218,8 @@ def _late_days(archive: zipfile.ZipFile, limits: Limits) -> re.Pattern[bytes]:
             with archive.open(entry) as part:
                 styles = part.read(limits.ratio_from_bytes)
     dated = {*map(int, _FORMAT.findall(styles)), *_DAYS}
-    used = [int(one) for one in _STYLE.findall((_STYLES.search(styles) or [b""])[0])]
-    places = [str(at).encode() for at, each in enumerate(used) if each in dated]
+    used = [int(style) for style in _STYLE.findall((_STYLES.search(styles) or [b""])[0])]
+    places = [str(at).encode() for at, style in enumerate(used) if style in dated]
     if not used or used[0] in dated:  # cells that name no format have the first
         return re.compile(rb"<v>-?[0-9]{7}")
     named = b"|".join(places) or b"-"
@@ -258,8 +258,8 @@ def _lines(sheets: Iterable[CalamineSheet]) -> Iterator[dict[str, object]]:
         names: list[str] = []  # of its columns: all rows have as many cells
         for place, row in enumerate(sheet.iter_rows(), start=1):
             names = names or [str(at) for at in range(right + 1, right + 1 + len(row))]
-            told = zip(names, map(told_exactly, row), strict=True)
-            cells = {name: words for name, words in told if words is not None}
+            pairs = zip(names, map(told_exactly, row), strict=True)
+            cells = {name: words for name, words in pairs if words is not None}
             if cells:
                 yield {"row": place, "cells": cells}
 
@@ -270,10 +270,10 @@ def _sheets(raw: bytes, limits: Limits) -> Iterator[dict[str, object]]:
     if not openpyxl.DEFUSEDXML:
         raise RuntimeError("defusedxml is not installed")
     values = _load(raw, data_only=True)
-    beside: list[Any] = [None] * len(values.worksheets)
+    formula_sheets: list[Any] = [None] * len(values.worksheets)
     if any(_has_formulas(sheet) for sheet in values.worksheets):
-        beside = _load(raw, data_only=False).worksheets
-    for sheet, twin in zip(values.worksheets, beside, strict=True):
+        formula_sheets = _load(raw, data_only=False).worksheets
+    for sheet, twin in zip(values.worksheets, formula_sheets, strict=True):
         yield {"sheet": sheet.title}
         yield from _rows(sheet, twin, limits)
 
@@ -300,17 +300,17 @@ def _has_formulas(sheet: Any) -> bool:
 
 
 def _rows(sheet: Any, twin: Any, limits: Limits) -> Iterator[dict[str, object]]:
-    beside = twin.iter_rows() if twin is not None else None
+    formula_rows = twin.iter_rows() if twin is not None else None
     for number, row in enumerate(sheet.iter_rows(), start=1):
         _check_size(sheet.title, number, len(row), limits)
-        written = next(beside) if beside is not None else row
+        written = next(formula_rows) if formula_rows is not None else row
         cells = {}
         for column, (cell, formula) in enumerate(zip(row, written, strict=True), start=1):
-            told = _cell(cell)
-            if told is None and beside is not None and formula.value is not None:
-                told = ["e", "a formula without a result"]
-            if told is not None:
-                cells[str(column)] = told
+            entry = _cell(cell)
+            if entry is None and formula_rows is not None and formula.value is not None:
+                entry = ["e", "a formula without a result"]
+            if entry is not None:
+                cells[str(column)] = entry
         if cells:
             yield {"row": number, "cells": cells}
 

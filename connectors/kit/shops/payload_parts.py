@@ -75,24 +75,24 @@ class Part:
 
         A value of another type is added to `errors`.
         """
-        found = self.value.get(name)
-        if found is not None and not isinstance(found, Mapping):
+        nested = self.value.get(name)
+        if nested is not None and not isinstance(nested, Mapping):
             self.wrong(name, "This is not an object.", f"Send it as {self.api} describes it.")
-        inner = found if isinstance(found, Mapping) else {}
+        inner = nested if isinstance(nested, Mapping) else {}
         return type(self)(self.at(name), inner, self.errors)
 
     def parts(self, name: str) -> list[Self]:
         """Return the objects of a list; none where there is no list. Add what is no object."""
-        found = self.value.get(name)
-        if found is None:
+        content = self.value.get(name)
+        if content is None:
             return []
-        items = found if isinstance(found, list) else []
-        if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in items):
+        items = content if isinstance(content, list) else []
+        if not isinstance(content, list) or not all(isinstance(item, Mapping) for item in items):
             self.wrong(name, "This is not a list of objects.", f"Send it as {self.api} has it.")
         return [
-            type(self)(f"{self.at(name)}[{at}]", one, self.errors)
-            for at, one in enumerate(items)
-            if isinstance(one, Mapping)
+            type(self)(f"{self.at(name)}[{at}]", item, self.errors)
+            for at, item in enumerate(items)
+            if isinstance(item, Mapping)
         ]
 
     def alone(self) -> Self:
@@ -101,9 +101,9 @@ class Part:
 
     def text(self, name: str) -> str:
         """Return a text, or a whole number as text; blank for anything else."""
-        found = self.value.get(name)
-        whole = isinstance(found, int) and not isinstance(found, bool)
-        return str(found) if isinstance(found, str) or whole else ""
+        value = self.value.get(name)
+        is_integer = isinstance(value, int) and not isinstance(value, bool)
+        return str(value) if isinstance(value, str) or is_integer else ""
 
     def flag(self, name: str) -> bool:
         """Check whether the value is exactly `true`."""
@@ -117,16 +117,16 @@ class Part:
         """Return an amount that came as text or as a number; zero if it is missing."""
         return self.exact(name, self.value.get(name))
 
-    def exact(self, name: str, found: object) -> Decimal:
+    def exact(self, name: str, value: object) -> Decimal:
         """Return the value of `name` as a decimal; zero if it is missing.
 
         A value that is no amount is added to `errors` and gives zero.
         """
-        if found is None:
+        if value is None:
             return ZERO
-        if isinstance(found, bool) or not isinstance(found, (str, int, Decimal)):
+        if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
             return self._no_amount(name)
-        text = format(found, "f") if isinstance(found, Decimal) else str(found).strip()
+        text = format(value, "f") if isinstance(value, Decimal) else str(value).strip()
         return Decimal(text) if _AMOUNT.fullmatch(text) else self._no_amount(name)
 
     def whole(self, name: str) -> int:
@@ -134,28 +134,28 @@ class Part:
 
         A value that is no whole number is added to `errors`.
         """
-        found = self.value.get(name)
-        if found is None:
+        count = self.value.get(name)
+        if count is None:
             return 0
-        if isinstance(found, bool) or not isinstance(found, int) or not 0 <= found < 10**12:
+        if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count < 10**12:
             self.wrong(name, "This is not a number of pieces.", "Send a whole number, such as 3.")
             return 0
-        return found
+        return count
 
     def day(self, name: str, zone: ZoneInfo) -> Cell:
         """Return the date of a moment in the shop's time zone.
 
         A value that is no moment is returned as it came, for a later check.
         """
-        found = self.value.get(name)
-        if not isinstance(found, str):
+        text = self.value.get(name)
+        if not isinstance(text, str):
             return self.cell(name)
         try:
-            when = datetime.fromisoformat(found)
-            shown = when.astimezone(zone).date().isoformat() if when.tzinfo else found
+            when = datetime.fromisoformat(text)
+            date_text = when.astimezone(zone).date().isoformat() if when.tzinfo else text
         except (ValueError, OverflowError):
-            shown = found
-        return Cell(self.at(name), shown)
+            date_text = text
+        return Cell(self.at(name), date_text)
 
     def moment(self, *names: str) -> Cell:
         """Return the first of these moments that has a value.
@@ -163,8 +163,8 @@ class Part:
         A moment without a time zone is added to `errors`, for guessing the zone could be wrong.
         """
         name = next((name for name in names if self.value.get(name)), names[-1])
-        found = self.value.get(name)
-        if isinstance(found, str) and not _MOMENT.fullmatch(found.strip()):
+        text = self.value.get(name)
+        if isinstance(text, str) and not _MOMENT.fullmatch(text.strip()):
             hint = "Send it as 2026-11-19T14:03:11+08:00."
             self.wrong(name, "This is not a date and time with a time zone.", hint)
         return self.cell(name)
@@ -173,12 +173,12 @@ class Part:
         """Return a moment that came as seconds or milliseconds since 1970; None if it is missing or
         0. Other values are added to `errors`.
         """
-        found = self.value.get(name)
-        if found is None or found == 0:
+        number = self.value.get(name)
+        if number is None or number == 0:
             return None
-        if isinstance(found, int) and not isinstance(found, bool) and 0 < found < 10**15:
-            seconds, rest = divmod(found, 1000) if found >= _MILLISECONDS else (found, 0)
-            return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest * 1000)
+        if isinstance(number, int) and not isinstance(number, bool) and 0 < number < 10**15:
+            seconds, milliseconds = divmod(number, 1000) if number >= _MILLISECONDS else (number, 0)
+            return datetime.fromtimestamp(seconds, UTC).replace(microsecond=milliseconds * 1000)
         hint = "Send it in seconds since 1970, such as 1763531100."
         self.wrong(name, "This is not a date and time counted from 1970 on.", hint)
         return None
@@ -204,11 +204,11 @@ class Part:
 
     def wrong(self, name: str, message: str, hint: str) -> None:
         """Add that a value cannot be read; it stays blank, and its record is held (VAL04)."""
-        found = self.value.get(name)
-        shown = found[:200] if isinstance(found, str) else ""
-        told = RowError(where=self.at(name), value=shown, message=message, hint=hint)
-        if told not in self.errors:
-            self.errors.append(told)
+        value = self.value.get(name)
+        excerpt = value[:200] if isinstance(value, str) else ""
+        error = RowError(where=self.at(name), value=excerpt, message=message, hint=hint)
+        if error not in self.errors:
+            self.errors.append(error)
 
     def has_unread(self) -> bool:
         """Check whether a value in this part could not be read, so that what follows from it is
@@ -288,8 +288,8 @@ def summed(lines: Sequence[Line]) -> Decimal:
 
 def with_the_rest(lines: Sequence[Line], total: Decimal, place: str) -> list[Line]:
     """Return the lines, plus an adjustment line if they do not add up to the total."""
-    rest = total - summed(lines)
-    return [*lines, *([one_of(REST, _REST_NAME, place, rest)] if rest else [])]
+    difference = total - summed(lines)
+    return [*lines, *([one_of(REST, _REST_NAME, place, difference)] if difference else [])]
 
 
 def numbered(lines: Sequence[Line]) -> list[Mapping[str, Cell]]:

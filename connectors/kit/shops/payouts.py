@@ -154,20 +154,20 @@ def totals_of(entries: Iterable[Entry]) -> dict[str, Decimal]:
 
     Totals in TAKEN_OFF have their sign reversed.
     """
-    found = dict.fromkeys((*PARTS.values(), "net"), ZERO)
-    for one in entries:
-        name = PARTS[one.part]
-        found[name] += -one.amount if name in TAKEN_OFF else one.amount
-        found["net"] += one.amount
-    return found
+    totals = dict.fromkeys((*PARTS.values(), "net"), ZERO)
+    for entry in entries:
+        name = PARTS[entry.part]
+        totals[name] += -entry.amount if name in TAKEN_OFF else entry.amount
+        totals["net"] += entry.amount
+    return totals
 
 
-def payouts_left(told: NoPage) -> NoPage:
+def payouts_left(failure: NoPage) -> NoPage:
     """Return the failed read with a message that payouts could not be read, while orders
     continue.
     """
-    words = f"Payouts could not be read; orders go on. {told.words} {told.hint}".strip()
-    return NoPage(words=words, pause=told.pause)
+    words = f"Payouts could not be read; orders go on. {failure.words} {failure.hint}".strip()
+    return NoPage(words=words, pause=failure.pause)
 
 
 def records_of(
@@ -185,26 +185,31 @@ def records_of(
     head |= payout.head
     lines = [_line(at, entry) for at, entry in enumerate(payout.entries, 1)]
     repeated = _repeated(payout.entries)
-    found = read_record(
+    record = read_record(
         of_payout, RawRecord(payout.key, head, lines), zone, (*errors, *repeated.values())
     )
-    sales = {one.line_id: one for one in payout.entries if one.part == "sale" and one.line_id}
+    sales = {sale.line_id: sale for sale in payout.entries if sale.part == "sale" and sale.line_id}
     shared = {cell.where for cell in payout.head.values()}
     paid = []
     for key, sale in sales.items():
-        own = [
-            one for one in errors if one.where in shared or one.where.startswith(f"{sale.place}.")
+        sale_errors = [
+            error
+            for error in errors
+            if error.where in shared or error.where.startswith(f"{sale.place}.")
         ]
-        own += [repeated[key]] if key in repeated else []
+        sale_errors += [repeated[key]] if key in repeated else []
         raw = RawRecord(Cell(sale.place, key), _payment(head, sale), ())
-        paid.append(read_record(of_payment, raw, zone, own))
-    if not isinstance(found, IncomingRecord):  # without an id no payment can name it, either
-        return found
-    return (found, *(one for read in paid if isinstance(read, IncomingRecord) for one in (read,)))
+        paid.append(read_record(of_payment, raw, zone, sale_errors))
+    if not isinstance(record, IncomingRecord):  # without an id no payment can name it, either
+        return record
+    return (
+        record,
+        *(record for read in paid if isinstance(read, IncomingRecord) for record in (read,)),
+    )
 
 
 def _line(at: int, entry: Entry) -> dict[str, Cell]:
-    told = {
+    values = {
         "pos": at,
         "line_id": entry.line_id,
         "part": entry.part,
@@ -213,7 +218,7 @@ def _line(at: int, entry: Entry) -> dict[str, Cell]:
         "name": entry.name,
         "amount": plain(entry.amount),
     }
-    return {name: Cell(entry.place, value) for name, value in told.items()}
+    return {name: Cell(entry.place, value) for name, value in values.items()}
 
 
 def _payment(head: Mapping[str, Cell], entry: Entry) -> dict[str, Cell]:
@@ -233,11 +238,11 @@ def _payment(head: Mapping[str, Cell], entry: Entry) -> dict[str, Cell]:
 
 
 def _all_or_wrong(
-    found: Sequence[Read], errors: list[RowError]
+    results: Sequence[Read], errors: list[RowError]
 ) -> tuple[IncomingRecord, ...] | tuple[RowError, ...]:
-    for one in found:
-        errors += () if isinstance(one, IncomingRecord) else one
-    records = tuple(one for one in found if isinstance(one, IncomingRecord))
+    for result in results:
+        errors += () if isinstance(result, IncomingRecord) else result
+    records = tuple(record for record in results if isinstance(record, IncomingRecord))
     return tuple(dict.fromkeys(errors)) if errors else records
 
 
@@ -245,18 +250,22 @@ def _repeated(entries: Sequence[Entry]) -> dict[str, RowError]:
     """Return an error, by line id, for each sale without an id or with an id that another sale
     has.
     """
-    seen: set[str] = set()
-    found = {}
-    for one in entries:
-        if one.part != "sale":
+    line_ids: set[str] = set()
+    errors_by_line = {}
+    for entry in entries:
+        if entry.part != "sale":
             continue
-        if not one.line_id or one.line_id in seen:
-            words = "Two sales of this payout have the same id." if one.line_id else "It has no id."
+        if not entry.line_id or entry.line_id in line_ids:
+            words = (
+                "Two sales of this payout have the same id." if entry.line_id else "It has no id."
+            )
             hint = "Give each sale of a payout its own id: it settles an invoice of its own."
-            value = one.line_id[:200]
-            found[one.line_id] = RowError(where=one.place, value=value, message=words, hint=hint)
-        seen.add(one.line_id)
-    return found
+            value = entry.line_id[:200]
+            errors_by_line[entry.line_id] = RowError(
+                where=entry.place, value=value, message=words, hint=hint
+            )
+        line_ids.add(entry.line_id)
+    return errors_by_line
 
 
 def payments_of(
@@ -267,15 +276,15 @@ def payments_of(
     Each sale gives one payment.
     """
     paid = [
-        canonical(kind, RawRecord(Cell(one.place, one.line_id), _payment(head, one), ()), zone)
-        for one in sales
+        canonical(kind, RawRecord(Cell(sale.place, sale.line_id), _payment(head, sale), ()), zone)
+        for sale in sales
     ]
     return _all_or_wrong(paid, list(_repeated(sales).values()))
 
 
 def shared_kinds(source: str) -> tuple[KindSchema, ...]:
     """Return the schemas of all shared record kinds, for records of this source."""
-    return tuple(replace(one, source=source) for one in _KINDS)
+    return tuple(replace(kind, source=source) for kind in _KINDS)
 
 
 def field_schema(
@@ -305,10 +314,10 @@ def shop_report(
 
     `judge` returns the step that the answer fails, or None.
     """
-    way = reach(settings, answer)
-    made = [Step(TEXT, ok=True, words="The key has all parts that asking needs."), way]
-    if isinstance(answer, HttpFailure) or way.ok is False:
-        return ConnectionReport.stopped(STEPS, *made, there=reached(answer))
+    reach_step = reach(settings, answer)
+    steps = [Step(TEXT, ok=True, words="The key has all parts that asking needs."), reach_step]
+    if isinstance(answer, HttpFailure) or reach_step.ok is False:
+        return ConnectionReport.stopped(STEPS, *steps, there=reached(answer))
     fault = judge(answer)
     for step in (
         Step(KEY, ok=True, words=f"{title} knows the key."),
@@ -316,9 +325,9 @@ def shop_report(
         Step(RIGHTS, ok=True, words="It may read orders; Clearpost writes nothing there."),
     ):
         if fault is not None and fault.name == step.name:
-            return ConnectionReport.stopped(STEPS, *made, fault)
-        made.append(step)
-    return ConnectionReport(steps=tuple(made), snapshot=None)
+            return ConnectionReport.stopped(STEPS, *steps, fault)
+        steps.append(step)
+    return ConnectionReport(steps=tuple(steps), snapshot=None)
 
 
 def host_of(settings: Settings) -> str:
@@ -332,12 +341,12 @@ def no_shop_step(title: str, settings: Settings, hint: str) -> Step:
     return Step.failed(SHOP, words, hint, "company.unknown")
 
 
-def unclear_step(title: str, answer: HttpAnswer, said: str) -> Step:
+def unclear_step(title: str, answer: HttpAnswer, reply_text: str) -> Step:
     """Return the failed step for an answer that shows nothing about key, shop or permission.
 
     It quotes the shop's message.
     """
-    words = quote_answer(title, answer.status, said)
+    words = quote_answer(title, answer.status, reply_text)
     hint = f"Test again in a few minutes. If it stays so, ask the support of {title}."
     return Step.failed(KEY, words, hint, "answer")
 

@@ -186,8 +186,8 @@ class AiAccount:
 
         AiAccount's default rounds each line.
         """
-        told = settings.get("rounding_mode")
-        return "sum_then_round" if told == "sum_then_round" else "per_line"
+        mode = settings.get("rounding_mode")
+        return "sum_then_round" if mode == "sum_then_round" else "per_line"
 
     def build(
         self,
@@ -218,16 +218,16 @@ class AiAccount:
         action: Action,  # noqa: ARG002 - it can do nothing else than create
     ) -> Answer | None:
         """Return why AiAccount could never take this document, or None."""
-        way = WAYS.get(document.document)
-        if way is None:
+        route = WAYS.get(document.document)
+        if route is None:
             return _other_type(document)
         base = base_currency_of(settings)
-        found = _fault(way.schema, document)
-        if not found and way.takes_rate:
-            found = rate_fault(document, "ExchangeRate", base)
-        if not found and way.pays:
-            found = amount_fault(document, way.amount)
-        return refused(document, *found) if found else None
+        fault = _fault(route.schema, document)
+        if not fault and route.takes_rate:
+            fault = rate_fault(document, "ExchangeRate", base)
+        if not fault and route.pays:
+            fault = amount_fault(document, route.amount)
+        return refused(document, *fault) if fault else None
 
     def rows_of(self, document: OutgoingDocument) -> int:
         """Return the number of sheet rows a document takes: one for each line, or one in all
@@ -253,10 +253,10 @@ class AiAccount:
             push=True,
         )
         if isinstance(answer, HttpFailure):
-            told = unanswered(payload, answer)
+            answers = unanswered(payload, answer)
         else:
-            told = answers_of(payload, hear(answer, _now(settings, http)))
-        return make_sent(told, answer, partial(mask, secret=secret.strip()))
+            answers = answers_of(payload, hear(answer, _now(settings, http)))
+        return make_sent(answers, answer, partial(mask, secret=secret.strip()))
 
     def look_up(
         self,
@@ -271,8 +271,8 @@ class AiAccount:
     ) -> Found:
         """Look up whether the document exists in the intended company."""
         get = _reader(settings, secret, http)
-        found = look_up(document, key, get, _now(settings, http))
-        return _kept(found, secret)
+        result = look_up(document, key, get, _now(settings, http))
+        return _kept(result, secret)
 
     def read(
         self, documents: Sequence[OutgoingDocument], settings: Settings, secret: str, http: Http
@@ -282,8 +282,8 @@ class AiAccount:
         Makes one call per document.
         """
         get = _reader(settings, secret, http)
-        found = (read(one, get, _now(settings, http)) for one in documents)
-        return tuple(_kept(one, secret) for one in found)
+        results = (read(document, get, _now(settings, http)) for document in documents)
+        return tuple(_kept(result, secret) for result in results)
 
     def lists_call(
         self, key: str, answer: bytes, settings: Settings, secret: str, http: Http
@@ -316,8 +316,8 @@ class AiAccount:
         fault = probe.key_fault(secret)
         if fault:
             return probe.no_key(fault)
-        told = _reader(settings, secret, http)("/v1/connection")
-        return probe.report(settings, self.rounding(settings), secret, told, documents)
+        connection_answer = _reader(settings, secret, http)("/v1/connection")
+        return probe.report(settings, self.rounding(settings), secret, connection_answer, documents)
 
     def import_page(self, settings: Settings, answer: bytes) -> str:
         """Return the address of this import in AiAccount's import history.
@@ -326,11 +326,11 @@ class AiAccount:
         """
         base = str(settings.get("app_url", "")).rstrip("/")
         content = loads(answer)
-        found = object_of(content if isinstance(content, dict) else None, "import").get("id")
-        if not base or not isinstance(found, str) or not found.startswith("imp_"):
+        import_id = object_of(content if isinstance(content, dict) else None, "import").get("id")
+        if not base or not isinstance(import_id, str) or not import_id.startswith("imp_"):
             return ""
-        asked = {"company": str(settings.get("company_id", "")), "import": found}
-        return f"{base}/settings/integrations/logs?{urlencode(asked)}"
+        parameters = {"company": str(settings.get("company_id", "")), "import": import_id}
+        return f"{base}/settings/integrations/logs?{urlencode(parameters)}"
 
 
 def _enclosed(payload: Payload) -> tuple[str, bytes]:
@@ -373,11 +373,11 @@ def _reader(settings: Settings, secret: str, http: Http) -> Get:
     return reader(http, partial(_url, settings), _identity(settings, secret))
 
 
-def _kept(found: Found, secret: str) -> Found:
+def _kept(result: Found, secret: str) -> Found:
     """Return the lookup result with the key masked in its proof, in case the answer echoed the
     key.
     """
-    return replace(found, proof=mask(found.proof, secret.strip()))
+    return replace(result, proof=mask(result.proof, secret.strip()))
 
 
 def look_up(document: OutgoingDocument, key: str, get: Get, now: datetime) -> Found:
@@ -398,9 +398,9 @@ def look_up(document: OutgoingDocument, key: str, get: Get, now: datetime) -> Fo
                 answered=True,
                 key_paused=entry["status"] == "cached",
             )
-        found = _in_import(document, str(entry.get("id", "")), get, now)
-        if found is not None:
-            return found
+        result = _in_import(document, str(entry.get("id", "")), get, now)
+        if result is not None:
+            return result
     if not WAYS[document.document].shown:
         return _not_shown(_proof(by_key))
     return _by_number(document, key, get, now)
@@ -441,10 +441,10 @@ def _in_import(document: OutgoingDocument, import_id: str, get: Get, now: dateti
 
 
 def _same_document(document: OutgoingDocument, entry: Mapping[str, Any]) -> bool:
-    way = WAYS[document.document]
-    party = entry.get(way.party)
+    route = WAYS[document.document]
+    party = entry.get(route.party)
     return (
-        entry.get(way.number) == document.number
+        entry.get(route.number) == document.number
         and isinstance(party, str)
         and party.strip() == document.party.strip()
     )
@@ -494,9 +494,9 @@ def _by_number(document: OutgoingDocument, key: str, get: Get, now: datetime) ->
 
 
 def _listed(document: OutgoingDocument, get: Get, now: datetime) -> Heard | Found:
-    way = WAYS[document.document]
+    route = WAYS[document.document]
     number, party = quote(document.number, safe=""), quote(document.party, safe="")
-    return _get(get, f"{way.page}?{way.number}={number}&{way.party}={party}", now, "data")
+    return _get(get, f"{route.page}?{route.number}={number}&{route.party}={party}", now, "data")
 
 
 def _of_live(
@@ -507,12 +507,12 @@ def _of_live(
         return Found(kind="absent", words=words, proof=proof)
     ref = str(live[0].get("id", "")) or None
     if len(live) > 1:
-        same = f"this number and {WAYS[document.document].party}"
-        words = f"{len(live)} documents of {same} exist there."
+        identity = f"this number and {WAYS[document.document].party}"
+        words = f"{len(live)} documents of {identity} exist there."
         return Found(kind="different", words=words, target_ref=ref, proof=proof)
     kind, words = _compare(document, key, live[0])
-    way = WAYS[document.document]
-    total = decimal_of(live[0].get(way.shown[way.amount]))
+    route = WAYS[document.document]
+    total = decimal_of(live[0].get(route.shown[route.amount]))
     return Found(kind=kind, words=words, target_ref=ref, proof=proof, total=total)
 
 
@@ -520,18 +520,20 @@ def _compare(
     document: OutgoingDocument, key: str, entry: Mapping[str, Any]
 ) -> tuple[Literal["equal", "different"], str]:
     amount = WAYS[document.document].amount
-    told, currency = entry.get(WAYS[document.document].shown[amount]), entry.get("currency")
-    value = decimal_of(told)
-    there = f"{currency} {told}" if value is None else in_currency(value, str(currency or ""))
+    stated, currency = entry.get(WAYS[document.document].shown[amount]), entry.get("currency")
+    value = decimal_of(stated)
+    their_amount = (
+        f"{currency} {stated}" if value is None else in_currency(value, str(currency or ""))
+    )
     if key and entry.get("idempotency_key") == key:
-        return "equal", f"It exists there under our key, with the {amount.lower()} {there}."
+        return "equal", f"It exists there under our key, with the {amount.lower()} {their_amount}."
     differs = _differences(document, entry)
     if not differs:
-        return "equal", f"It exists there with the same {amount.lower()}, {there}."
+        return "equal", f"It exists there with the same {amount.lower()}, {their_amount}."
     if not {amount, "Currency"}.isdisjoint(name for name, _, _ in differs):
-        ours = in_currency(document.amount, document.currency)
-        return "different", f"It exists there with {there}, not {ours}."
-    words = (f"{name} {there}, not {ours}" for name, ours, there in differs)
+        our_amount = in_currency(document.amount, document.currency)
+        return "different", f"It exists there with {their_amount}, not {our_amount}."
+    words = (f"{name} {their_value}, not {our_value}" for name, our_value, their_value in differs)
     return "different", f"It exists there with {'; '.join(words)}."
 
 
@@ -542,17 +544,21 @@ def _differences(
     sent.
     """
     amount = WAYS[document.document].amount
-    ours = {**document.fields, amount: str(document.amount), "Currency": document.currency}
+    our_fields = {**document.fields, amount: str(document.amount), "Currency": document.currency}
     pairs = (
-        (name, ours.get(name, ""), str(entry.get(word, "")))
+        (name, our_fields.get(name, ""), str(entry.get(word, "")))
         for name, word in WAYS[document.document].shown.items()
     )
-    return [(name, mine, there) for name, mine, there in pairs if not _equal(mine, there)]
+    return [
+        (name, our_value, their_value)
+        for name, our_value, their_value in pairs
+        if not _equal(our_value, their_value)
+    ]
 
 
-def _equal(ours: str, theirs: str) -> bool:
-    one, other = decimal_of(ours), decimal_of(theirs)
-    return ours == theirs if one is None or other is None else one == other
+def _equal(our_text: str, their_text: str) -> bool:
+    our_number, other = decimal_of(our_text), decimal_of(their_text)
+    return our_text == their_text if our_number is None or other is None else our_number == other
 
 
 def read(document: OutgoingDocument, get: Get, now: datetime) -> Found:
@@ -570,11 +576,13 @@ def read(document: OutgoingDocument, get: Get, now: datetime) -> Found:
         words = f"{document.number} exists there, but it was made void."
         ref = str(entries[0].get("id", "")) or None
         return Found(kind="different", words=words, target_ref=ref, proof=_proof(heard), void=True)
-    found = _of_live(document, "", live, _proof(heard))
-    if found.kind != "different" or len(live) != 1:
-        return found
-    differs = (Kept(0, name, there) for name, _, there in _differences(document, live[0]))
-    return replace(found, differs=tuple(differs))
+    result = _of_live(document, "", live, _proof(heard))
+    if result.kind != "different" or len(live) != 1:
+        return result
+    differs = (
+        Kept(0, name, their_value) for name, _, their_value in _differences(document, live[0])
+    )
+    return replace(result, differs=tuple(differs))
 
 
 def columns(schema: DocumentSchema) -> tuple[FieldSchema, ...]:
@@ -588,13 +596,15 @@ def rows_of(schema: DocumentSchema, document: OutgoingDocument) -> Sequence[Mapp
     AiAccount refunds only the invoice's items and has no line for a difference. So the amount of a
     line with 0 pieces is added to its item's line.
     """
-    whole = not schema.lines or (schema.one_row and not document.lines)
-    if whole or schema.name != "sales_refund":
-        return ({},) if whole else document.lines
+    is_one_row = not schema.lines or (schema.one_row and not document.lines)
+    if is_one_row or schema.name != "sales_refund":
+        return ({},) if is_one_row else document.lines
     lines = [dict(line) for line in document.lines if line.get("Quantity") != "0"]
     for line in document.lines:
         if line.get("Quantity") == "0":
-            item = next((one for one in lines if one.get("SKU") == line.get("SKU")), None)
+            item = next(
+                (candidate for candidate in lines if candidate.get("SKU") == line.get("SKU")), None
+            )
             if item is None:
                 lines.append(dict(line))
             else:
@@ -610,8 +620,8 @@ def _other_type(document: OutgoingDocument) -> Answer:
 
 def rows_taken(document: OutgoingDocument) -> int:
     """Return how many sheet rows a document takes."""
-    way = WAYS.get(document.document)
-    return max(1, len(rows_of(way.schema, document))) if way else 1
+    route = WAYS.get(document.document)
+    return max(1, len(rows_of(route.schema, document))) if route else 1
 
 
 def build(
@@ -626,15 +636,15 @@ def build(
     `refused` maps places to answers for documents that could never be taken. They are left out of
     the call.
     """
-    way = WAYS.get(documents[0].document)
+    route = WAYS.get(documents[0].document)
     good = [(at, doc) for at, doc in enumerate(documents) if at not in refused]
     numbers = tuple(document.number for document in documents)
-    in_file = way is None or (bool(way.imports) and (batch or not way.alone))
+    in_file = route is None or (bool(route.imports) and (batch or not route.alone))
     if not (batch and in_file) and len(documents) != 1:
         raise ValueError("a call of its own carries one document")
-    if way is None or in_file:
-        return _workbook(way, good, numbers, refused, batch_name or documents[0].number)
-    return _json(way, good, numbers, refused)
+    if route is None or in_file:
+        return _workbook(route, good, numbers, refused, batch_name or documents[0].number)
+    return _json(route, good, numbers, refused)
 
 
 def _fault(schema: DocumentSchema, document: OutgoingDocument) -> Fault | None:
@@ -642,18 +652,18 @@ def _fault(schema: DocumentSchema, document: OutgoingDocument) -> Fault | None:
     if not rows:
         return "missing_field", "The document has no lines."
     for field in schema.header:
-        if found := _field_fault(field, document.fields.get(field.name, ""), ""):
-            return found
-    seen: set[str] = set()
+        if fault := _field_fault(field, document.fields.get(field.name, ""), ""):
+            return fault
+    line_numbers: set[str] = set()
     for at, line in enumerate(rows, start=1):
         values, where = (line, f" of line {at}") if line else (document.fields, "")
         for field in schema.lines:
-            if found := _field_fault(field, values.get(field.name, ""), where):
-                return found
+            if fault := _field_fault(field, values.get(field.name, ""), where):
+                return fault
         number = values.get("LineNo", "")
-        if number and number in seen:
+        if number and number in line_numbers:
             return "bad_value", f"Line No {number} occurs twice."
-        seen.add(number)
+        line_numbers.add(number)
     return None
 
 
@@ -663,14 +673,14 @@ def _field_fault(schema: FieldSchema, value: str, where: str) -> Fault | None:
         return ("missing_field", f"{name} is blank.") if schema.required else None
     if schema.theirs:
         return "bad_value", f"{name} is written in AiAccount only."
-    found = value_fault(schema, value, name, runs="a workbook")
-    if not found and schema.type == "quantity" and Decimal(value) <= 0:
+    fault = value_fault(schema, value, name, runs="a workbook")
+    if not fault and schema.type == "quantity" and Decimal(value) <= 0:
         return "bad_value", f"{name} is not above 0: {value}."
-    return found
+    return fault
 
 
 def _workbook(
-    way: Way | None,
+    route: Way | None,
     good: Good,
     numbers: tuple[str, ...],
     refused: Mapping[int, Answer],
@@ -679,18 +689,18 @@ def _workbook(
     table: list[list[Written]] = []
     rows: dict[int, str] = {}
     positions: dict[int, int] = {}
-    if way is not None:
-        fields = columns(way.schema)
+    if route is not None:
+        fields = columns(route.schema)
         table.append([field.title for field in fields])
-        for at, document, values in _sheet(way, good):
+        for at, document, values in _sheet(route, good):
             table.append([_cell(field, values.get(field.name, "")) for field in fields])
             rows[len(table)] = document.number
             positions[len(table)] = at
     return Payload(
         method="POST",
-        path=way.imports if way else "",
+        path=route.imports if route else "",
         headers={"Prefer": "wait=10"},
-        body=write(way.sheet, table) if way and good else b"",
+        body=write(route.sheet, table) if route and good else b"",
         content_type=XLSX,
         rows=rows,
         numbers=numbers,
@@ -701,12 +711,12 @@ def _workbook(
     )
 
 
-def _sheet(way: Way, good: Good) -> Iterator[tuple[int, OutgoingDocument, Mapping[str, str]]]:
+def _sheet(route: Way, good: Good) -> Iterator[tuple[int, OutgoingDocument, Mapping[str, str]]]:
     """Yield the rows of the sheet: place, document, and the document's cells with each line's
     cells.
     """
     for at, document in good:
-        for line in rows_of(way.schema, document):
+        for line in rows_of(route.schema, document):
             yield at, document, {**document.fields, **line}
 
 
@@ -722,12 +732,16 @@ def _plain(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "-", name)[:100] or "batch"
 
 
-def _json(way: Way, good: Good, numbers: tuple[str, ...], refused: Mapping[int, Answer]) -> Payload:
+def _json(
+    route: Way, good: Good, numbers: tuple[str, ...], refused: Mapping[int, Answer]
+) -> Payload:
     body = b""
     rows: dict[int, str] = {}
     for _, document in good:
-        content = _wire(way.schema.header, document.fields)
-        content["lines"] = [_wire(way.schema.lines, line) for line in rows_of(way.schema, document)]
+        content = _wire(route.schema.header, document.fields)
+        content["lines"] = [
+            _wire(route.schema.lines, line) for line in rows_of(route.schema, document)
+        ]
         body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
         rows = {
             int(line.get("LineNo", at)): document.number
@@ -735,7 +749,7 @@ def _json(way: Way, good: Good, numbers: tuple[str, ...], refused: Mapping[int, 
         }
     return Payload(
         method="POST",
-        path=way.page,
+        path=route.page,
         headers={"Prefer": "wait=10"},
         body=body,
         content_type=JSON,
@@ -747,7 +761,7 @@ def _json(way: Way, good: Good, numbers: tuple[str, ...], refused: Mapping[int, 
 
 
 def _wire(schemas: Sequence[FieldSchema], values: Mapping[str, str]) -> dict[str, object]:
-    told: dict[str, object] = {}
+    content: dict[str, object] = {}
     for schema in schemas:
         value = values.get(schema.name, "")
         if not schema.sent or value == "":
@@ -755,12 +769,12 @@ def _wire(schemas: Sequence[FieldSchema], values: Mapping[str, str]) -> dict[str
         outer, _, inner = schema.wire.partition(".")
         told_value: object = int(value) if schema.type == "whole" else value
         if inner:
-            nested = told.setdefault(outer, {})
+            nested = content.setdefault(outer, {})
             if isinstance(nested, dict):
                 nested[inner] = told_value
         else:
-            told[outer] = told_value
-    return told
+            content[outer] = told_value
+    return content
 
 
 TARGET: Target = AiAccount()

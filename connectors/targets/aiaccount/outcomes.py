@@ -109,9 +109,9 @@ def _opened(body: bytes) -> object:
 
 def pause_of(heard: Heard) -> float | None:
     """Return how many seconds to wait before the next call, if the answer states it; else None."""
-    asked = retry_after(heard.answer.headers, heard.now)
-    if asked is not None:
-        return asked
+    seconds = retry_after(heard.answer.headers, heard.now)
+    if seconds is not None:
+        return seconds
     try:
         day = date.fromisoformat(text_of(heard.error.get("resets_on")))
     except ValueError:
@@ -144,10 +144,10 @@ def text_of(value: object) -> str:
 def decimal_of(value: object) -> Decimal | None:
     """Return a finite number as a decimal, else None."""
     try:
-        found = Decimal(str(value))
+        number = Decimal(str(value))
     except InvalidOperation:
         return None
-    return found if found.is_finite() else None
+    return number if number.is_finite() else None
 
 
 def accepted(
@@ -166,7 +166,7 @@ def accepted(
         number=number,
         status=heard.answer.status,
         existing=heard.answer.headers.get("idempotent-replayed") == "true",
-        kept=tuple(kept for one in warnings if (kept := _kept(one, rows))),
+        kept=tuple(deviation for warning in warnings if (deviation := _kept(warning, rows))),
         total=decimal_of(entry.get("total", entry.get("amount"))),
         tax=decimal_of(entry.get("tax")),
     )
@@ -190,15 +190,15 @@ def rejected(entry: Mapping[str, Any], heard: Heard, number: str) -> Answer:
     """Return the answer for one rejected document in a file, by the errors of its own rows."""
     rows = set(values_of(entry.get("lines")))
     errors = list_of((heard.content or {}).get("errors"))
-    mine = [error for error in errors if error.get("line") in rows]
-    first = mine[0] if mine else heard.error
+    row_errors = [error for error in errors if error.get("line") in rows]
+    first = row_errors[0] if row_errors else heard.error
     code = text_of(first.get("code"))
     error_class = class_of(code, reason=text_of(first.get("reason")), status=heard.answer.status)
     return Answer(
         kind="temporary" if error_class == "temporary" else "refused",
         error_class=error_class,
         code=code,
-        words=_at_lines(mine) or text_of(first.get("message")) or "AiAccount rejected it.",
+        words=_at_lines(row_errors) or text_of(first.get("message")) or "AiAccount rejected it.",
         number=number,
         status=heard.answer.status,
         retry_after=pause_of(heard) if error_class == "temporary" else None,
@@ -210,14 +210,16 @@ def _at_lines(errors: Sequence[Mapping[str, Any]]) -> str:
     lines: dict[str, list[object]] = {}
     for error in errors:
         lines.setdefault(text_of(error.get("message")), []).append(error.get("line"))
-    return "; ".join(f"{_lines(found)}: {word}" for word, found in lines.items() if word)
+    return "; ".join(
+        f"{_lines(line_numbers)}: {word}" for word, line_numbers in lines.items() if word
+    )
 
 
-def _lines(found: Sequence[object]) -> str:
-    told = [str(line) for line in dict.fromkeys(found)]
-    shown, more = told[:3], len(told) - 3
-    rest = f" and {more} more" if more > 0 else ""
-    return f"line{'s' if len(told) > 1 else ''} {', '.join(shown)}{rest}"
+def _lines(line_numbers: Sequence[object]) -> str:
+    texts = [str(line) for line in dict.fromkeys(line_numbers)]
+    first_lines, more = texts[:3], len(texts) - 3
+    suffix = f" and {more} more" if more > 0 else ""
+    return f"line{'s' if len(texts) > 1 else ''} {', '.join(first_lines)}{suffix}"
 
 
 def refusal(heard: Heard) -> Answer:
@@ -240,10 +242,10 @@ def refusal(heard: Heard) -> Answer:
 
 
 def _duplicate(error: Mapping[str, Any], status: int) -> Answer:
-    ref, same = text_of(error.get("existing_id")) or None, error.get("same_content")
-    if error.get("reason") == "document_exists" and same is True:
+    ref, same_content = text_of(error.get("existing_id")) or None, error.get("same_content")
+    if error.get("reason") == "document_exists" and same_content is True:
         return already_there(ref, None, status)
-    if error.get("reason") == "document_exists" and same is False:
+    if error.get("reason") == "document_exists" and same_content is False:
         return other_content(ref, None, status)
     return Answer(
         kind="refused",
@@ -256,8 +258,8 @@ def _duplicate(error: Mapping[str, Any], status: int) -> Answer:
 
 
 def _words(errors: Sequence[Mapping[str, Any]]) -> str:
-    told = dict.fromkeys(text_of(error.get("message")) for error in errors)
-    return "; ".join(word for word in told if word)
+    messages = dict.fromkeys(text_of(error.get("message")) for error in errors)
+    return "; ".join(word for word in messages if word)
 
 
 def already_there(ref: str | None, number: str | None, status: int) -> Answer:
@@ -365,16 +367,16 @@ def answers_of(payload: Payload, heard: Heard) -> tuple[Answer, ...]:
 
 def _each(payload: Payload, heard: Heard) -> tuple[Answer, ...]:
     entries = _by_position(payload, list_of((heard.content or {}).get("documents")))
-    told = []
+    answers = []
     for at, number in enumerate(payload.numbers):
         if at in payload.refused:
-            told.append(payload.refused[at])
+            answers.append(payload.refused[at])
         elif at in entries:
-            told.append(document_answer(entries[at], heard, number))
+            answers.append(document_answer(entries[at], heard, number))
         else:
             words = "AiAccount's answer does not mention this document."
-            told.append(replace(uncertain("unclear", words, heard.answer.status), number=number))
-    return tuple(told)
+            answers.append(replace(uncertain("unclear", words, heard.answer.status), number=number))
+    return tuple(answers)
 
 
 def _by_position(
@@ -384,14 +386,14 @@ def _by_position(
 
     An entry belongs to a document if its first sheet row and its number agree.
     """
-    found: dict[int, Mapping[str, Any]] = {}
+    entries_by_place: dict[int, Mapping[str, Any]] = {}
     for entry in entries:
         lines = entry.get("lines")
         first = lines[0] if isinstance(lines, list) and lines else None
         at = payload.positions.get(first) if isinstance(first, int) else None
         if at is not None and payload.numbers[at] == entry.get(BY_PATH[payload.path].number):
-            found[at] = entry
-    return found
+            entries_by_place[at] = entry
+    return entries_by_place
 
 
 def _single(payload: Payload, heard: Heard) -> Answer:
@@ -399,8 +401,8 @@ def _single(payload: Payload, heard: Heard) -> Answer:
     number = content.get(BY_PATH[payload.path].number)
     if number != payload.numbers[0] or not content.get("id"):
         return uncertain("unclear", "AiAccount's answer is about another document.", status)
-    taken = accepted(content, heard, None, tuple(payload.rows))
-    return replace(taken, besides=_besides(content))
+    accepted_answer = accepted(content, heard, None, tuple(payload.rows))
+    return replace(accepted_answer, besides=_besides(content))
 
 
 def _besides(entry: Mapping[str, Any]) -> str:
@@ -409,16 +411,16 @@ def _besides(entry: Mapping[str, Any]) -> str:
     Else blank.
     """
     for balance, number in _PAID:
-        left = decimal_of(entry.get(balance))
-        if left is not None:
-            amount = in_currency(left, text_of(entry.get("currency")))
+        open_balance = decimal_of(entry.get(balance))
+        if open_balance is not None:
+            amount = in_currency(open_balance, text_of(entry.get("currency")))
             paid = text_of(entry.get(number))
             return f"{amount} is left to pay of {paid}."
     if not isinstance(entry.get("restocked"), list):
         return ""
     back = [
-        f"{decimal_of(one.get('quantity')) or 0} {text_of(one.get('sku'))}"
-        for one in list_of(entry["restocked"])
+        f"{decimal_of(item.get('quantity')) or 0} {text_of(item.get('sku'))}"
+        for item in list_of(entry["restocked"])
     ]
     return (
         f"Returned to stock there: {', '.join(back)}." if back else "Nothing was returned to stock."
@@ -431,8 +433,8 @@ def document_answer(entry: Mapping[str, Any], heard: Heard, number: str) -> Answ
     ref = text_of(entry.get("id")) or None
     match entry.get("outcome"), entry.get("same_content"):
         case "accepted", _:
-            taken = accepted(entry, heard, number, values_of(entry.get("lines")))
-            return replace(taken, besides=_besides(entry))
+            accepted_answer = accepted(entry, heard, number, values_of(entry.get("lines")))
+            return replace(accepted_answer, besides=_besides(entry))
         case "skipped_duplicate", True:
             return already_there(ref, number, status)
         case "skipped_duplicate", False:

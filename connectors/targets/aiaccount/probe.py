@@ -56,29 +56,31 @@ def report(
 
     The key must allow all of these document types.
     """
-    made: tuple[Step, ...] = (
+    first_steps: tuple[Step, ...] = (
         Step(STEPS[0], ok=True, words="No spaces or hidden characters."),
         reach(settings, answer),
     )
-    if isinstance(answer, HttpFailure) or made[1].ok is False:
-        return ConnectionReport.stopped(STEPS, *made, there=reached(answer))
+    if isinstance(answer, HttpFailure) or first_steps[1].ok is False:
+        return ConnectionReport.stopped(STEPS, *first_steps, there=reached(answer))
     content = loads(answer.body)
     if _other_company(answer, content):
-        return _not_reached(settings, made, _companies(content, "error"))
+        return _not_reached(settings, first_steps, _companies(content, "error"))
     if answer.status != 200 or not isinstance(content, dict):
-        return ConnectionReport.stopped(STEPS, *made, _refused(answer, content, secret))
+        return ConnectionReport.stopped(STEPS, *first_steps, _refused(answer, content, secret))
     snapshot = _snapshot(content)
     if snapshot is None:
         words = "AiAccount's answer lacks the company, the key or the settings."
         hint = "Compare the address of the interface, then ask the support of AiAccount."
-        return ConnectionReport.stopped(STEPS, *made, Step.failed(STEPS[2], words, hint, "answer"))
+        return ConnectionReport.stopped(
+            STEPS, *first_steps, Step.failed(STEPS[2], words, hint, "answer")
+        )
     refunds = object_of(content, "capabilities").get("refunds") is True
-    taken = Taken(documents, refunds=refunds)
+    scope = Taken(documents, refunds=refunds)
     company = _company(settings, snapshot, _companies(content, "key"))
-    made = (*made, _accepted(snapshot), company)
+    first_steps = (*first_steps, _accepted(snapshot), company)
     if not company.ok:  # what else it says is said of other books
-        return ConnectionReport.stopped(STEPS, *made)
-    steps = (*made, *_fitting(settings, declared, snapshot, taken))
+        return ConnectionReport.stopped(STEPS, *first_steps)
+    steps = (*first_steps, *_fitting(settings, declared, snapshot, scope))
     return ConnectionReport(steps=steps, snapshot=snapshot)
 
 
@@ -106,17 +108,19 @@ def _companies(content: object, part: str) -> str:
     if not names:
         return ""
     more = len(names) - MOST_COMPANIES
-    shown = "; ".join(name[:LONGEST_COMPANY] for name in names[:MOST_COMPANIES])
-    return f" The key reaches: {shown}{f'; and {more} more' if more > 0 else ''}."
+    company_list = "; ".join(name[:LONGEST_COMPANY] for name in names[:MOST_COMPANIES])
+    return f" The key reaches: {company_list}{f'; and {more} more' if more > 0 else ''}."
 
 
-def _not_reached(settings: Settings, made: tuple[Step, ...], companies: str) -> ConnectionReport:
+def _not_reached(
+    settings: Settings, first_steps: tuple[Step, ...], companies: str
+) -> ConnectionReport:
     company = str(settings.get("company_id", "")).strip() or "(blank)"
     words = f"The key is good, and reaches no company {company}.{companies}"
     hint = f"Correct the company ID, or create the key in that company at {AT_KEYS}."
     return ConnectionReport.stopped(
         STEPS,
-        *made,
+        *first_steps,
         Step(STEPS[2], ok=True, words="AiAccount knows the key."),
         Step.failed(STEPS[3], words, hint, "company.unknown"),
     )
@@ -125,14 +129,16 @@ def _not_reached(settings: Settings, made: tuple[Step, ...], companies: str) -> 
 def _refused(answer: HttpAnswer, content: object, secret: str) -> Step:
     error = content.get("error") if isinstance(content, dict) else None
     message = error.get("message") if isinstance(error, dict) else None
-    said = quote_answer("AiAccount", answer.status, str(message or ""))
+    quoted_reply = quote_answer("AiAccount", answer.status, str(message or ""))
     if answer.status not in KEY_REFUSED:
-        return Step.failed(STEPS[2], said, "Compare the address of the interface.", "answer")
+        return Step.failed(
+            STEPS[2], quoted_reply, "Compare the address of the interface.", "answer"
+        )
     if isinstance(error, dict) and error.get("code") == "key_disabled":
-        words = f"This API key, ending in …{secret[-4:]}, is disabled. {said}"
+        words = f"This API key, ending in …{secret[-4:]}, is disabled. {quoted_reply}"
         hint = f"Enable it at {AT_KEYS}, or create another key there and store it here."
         return Step.failed(STEPS[2], words, hint, "key.disabled")
-    words = f"AiAccount does not know this API key, ending in …{secret[-4:]}. {said}"
+    words = f"AiAccount does not know this API key, ending in …{secret[-4:]}. {quoted_reply}"
     hint = f"Copy the key again at {AT_KEYS}; it is shown there once."
     return Step.failed(STEPS[2], words, hint, "key.refused")
 
@@ -158,16 +164,16 @@ class Taken:
 
 
 def _fitting(
-    settings: Settings, declared: Rounding, snapshot: Snapshot, taken: Taken
+    settings: Settings, declared: Rounding, snapshot: Snapshot, scope: Taken
 ) -> Iterator[Step]:
-    needs = _needs(settings, snapshot, taken.documents)
+    needs = _needs(settings, snapshot, scope.documents)
     missing = [name for name in needs if name not in snapshot.permissions]
-    if taken.refused and not missing:
+    if scope.refused and not missing:
         yield Step.failed(STEPS[4], NO_REFUNDS, NO_REFUNDS_HINT, "refunds.off")
     else:
         usual = set(missing) & set(_needs(settings, snapshot, ()))
         code = "key.permission" if usual else "key.types"
-        yield _permitted(missing, code, taken.documents, snapshot.permissions)
+        yield _permitted(missing, code, scope.documents, snapshot.permissions)
     yield (
         Step.failed(
             STEPS[5],
@@ -182,11 +188,13 @@ def _fitting(
     yield _quota(snapshot)
 
 
-def _rounding(there: str | None, here: Rounding) -> Step:
-    if there == here:
-        return Step(STEPS[6], ok=True, words=f"AiAccount rounds {ROUNDED[here]}, as the rules do.")
-    found = ROUNDED.get(there or "", "in a way that it does not name")
-    words = f"AiAccount rounds {found}, but the rules round {ROUNDED[here]}."
+def _rounding(target_mode: str | None, rules_mode: Rounding) -> Step:
+    if target_mode == rules_mode:
+        return Step(
+            STEPS[6], ok=True, words=f"AiAccount rounds {ROUNDED[rules_mode]}, as the rules do."
+        )
+    their_rounding = ROUNDED.get(target_mode or "", "in a way that it does not name")
+    words = f"AiAccount rounds {their_rounding}, but the rules round {ROUNDED[rules_mode]}."
     hint = (
         "Set “Rounding” of this connection as it is in AiAccount and publish rules with that"
         " rounding, or set it back in AiAccount; then test again."
@@ -195,14 +203,17 @@ def _rounding(there: str | None, here: Rounding) -> Step:
 
 
 def _company(settings: Settings, snapshot: Snapshot, companies: str) -> Step:
-    wanted = str(settings.get("company_name", "")).strip()
-    there = f"{snapshot.company_name}, ID {snapshot.company_id}"
-    if wanted == snapshot.company_name:
-        return Step(STEPS[3], ok=True, words=f"{there}.{companies}")
-    words = f"The key belongs to another company: {there}, not {wanted or '(blank)'}.{companies}"
+    expected_name = str(settings.get("company_name", "")).strip()
+    key_company = f"{snapshot.company_name}, ID {snapshot.company_id}"
+    if expected_name == snapshot.company_name:
+        return Step(STEPS[3], ok=True, words=f"{key_company}.{companies}")
+    words = (
+        f"The key belongs to another company: {key_company}, not "
+        f"{expected_name or '(blank)'}.{companies}"
+    )
     hint = f"Open the right company in AiAccount and create the key there again at {AT_KEYS}. "
-    who = "Who: the owner of the AiAccount account."
-    return Step.failed(STEPS[3], words, hint + who, "company.other")
+    contact = "Who: the owner of the AiAccount account."
+    return Step.failed(STEPS[3], words, hint + contact, "company.other")
 
 
 _LOST = {
@@ -224,9 +235,11 @@ def _permitted(
     if missing:
         lost = [*missing, *([] if bills or "expense.write" in missing else ["expense.write"])]
         names = [(name, f"“{_TICKED.get(name, name)}”") for name in lost]
-        told = (f"{title}: {_LOST[name]}" if name in _LOST else title for name, title in names)
-        words = f"The key may not do all that is needed. Missing: {'; '.join(told)}."
-        hint = f"Tick {' and '.join(_TICKED.get(one, one) for one in missing)} on the key in "
+        lost_permissions = (
+            f"{title}: {_LOST[name]}" if name in _LOST else title for name, title in names
+        )
+        words = f"The key may not do all that is needed. Missing: {'; '.join(lost_permissions)}."
+        hint = f"Tick {' and '.join(_TICKED.get(need, need) for need in missing)} on the key in "
         return Step.failed(STEPS[4], words, f"{hint}AiAccount, then test again.", code)
     if bills:
         return Step(
@@ -265,8 +278,10 @@ _TICKED = {
 
 
 def _needs(settings: Settings, snapshot: Snapshot, documents: Collection[str]) -> tuple[str, ...]:
-    given = settings.get("needs")
-    needs = tuple(map(str, given)) if isinstance(given, (list, tuple)) else NEEDED
+    configured_needs = settings.get("needs")
+    needs = (
+        tuple(map(str, configured_needs)) if isinstance(configured_needs, (list, tuple)) else NEEDED
+    )
     extra = ["einvoice.submit"] if snapshot.einvoice_enabled else []
     extra += [name for document, name in _WRITES.items() if document in documents]
     return tuple(dict.fromkeys((*needs, *extra)))
@@ -275,33 +290,33 @@ def _needs(settings: Settings, snapshot: Snapshot, documents: Collection[str]) -
 def _quota(snapshot: Snapshot) -> Step:
     if snapshot.quota_limit is None:
         return Step(STEPS[7], ok=True, words="No limit.")
-    left = max(0, snapshot.quota_limit - (snapshot.quota_used or 0))
-    words = f"{left} of {snapshot.quota_limit} left this month."
-    enough = left > 0
+    documents_left = max(0, snapshot.quota_limit - (snapshot.quota_used or 0))
+    words = f"{documents_left} of {snapshot.quota_limit} left this month."
+    enough = documents_left > 0
     hint = "" if enough else "Ask AiAccount for a larger plan, or wait for the next month."
     return Step(STEPS[7], enough, words, hint, "" if enough else "quota")
 
 
 def _snapshot(content: Mapping[str, Any]) -> Snapshot | None:
     parts = [content.get(name) for name in ("company", "key", "settings")]
-    company, key, there = (part if isinstance(part, dict) else None for part in parts)
-    if company is None or key is None or there is None:
+    company, key, setup = (part if isinstance(part, dict) else None for part in parts)
+    if company is None or key is None or setup is None:
         return None
     quota = content.get("quota")
     quota = quota if isinstance(quota, dict) else {}
     return Snapshot(
         company_id=str(company.get("id", "")),
         company_name=str(company.get("name", "")),
-        locked_through=_date(there.get("locked_through")),
-        tax_codes=_codes(there.get("tax_codes")),
-        accounts=_codes(there.get("accounts")),
-        currencies=_codes(there.get("currencies")),
+        locked_through=_date(setup.get("locked_through")),
+        tax_codes=_codes(setup.get("tax_codes")),
+        accounts=_codes(setup.get("accounts")),
+        currencies=_codes(setup.get("currencies")),
         permissions=_texts(key.get("permissions")),
         key_status=str(key.get("status", "")),
-        rounding_mode=str(there.get("rounding_mode") or "") or None,
-        base_currency=str(there.get("base_currency", "")),
-        excel_import_enabled=there.get("excel_import_enabled") is True,
-        einvoice_enabled=there.get("einvoice_enabled") is True,
+        rounding_mode=str(setup.get("rounding_mode") or "") or None,
+        base_currency=str(setup.get("base_currency", "")),
+        excel_import_enabled=setup.get("excel_import_enabled") is True,
+        einvoice_enabled=setup.get("einvoice_enabled") is True,
         quota_limit=_whole(quota.get("limit")),
         quota_used=_whole(quota.get("used")),
         quota_resets_on=_date(quota.get("resets_on")),

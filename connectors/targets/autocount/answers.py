@@ -83,9 +83,9 @@ def meaning(status: int, message: str, *, creates: bool) -> Meaning:
         return _GONE
     if status in _STATUS:
         return _STATUS[status]
-    for words, told in WORDS:
+    for words, refusal_meaning in WORDS:
         if words in message.casefold():
-            return told
+            return refusal_meaning
     return Meaning("business_rule", f"http_{status}")
 
 
@@ -114,13 +114,13 @@ def read(path: str, number: str, get: Get) -> Seen | Found:
     if isinstance(answer, HttpFailure):
         return unclear_lookup(answer)
     content, proof = loads(answer.body), answer.body[:KEPT_BYTES]
-    told = message_of(content)
-    if answer.status == _NOT_FOUND and "not exists" in told.casefold():
+    message = message_of(content)
+    if answer.status == _NOT_FOUND and "not exists" in message.casefold():
         return Seen(None, f"No {number} exists there.", proof)
     if answer.status == 200 and isinstance(content, dict):
         master = content.get("master")
-        found = master.get("docNo") if isinstance(master, dict) else None
-        if isinstance(found, str) and found.casefold() == number.casefold():
+        their_number = master.get("docNo") if isinstance(master, dict) else None
+        if isinstance(their_number, str) and their_number.casefold() == number.casefold():
             return Seen(content, f"{number} exists there.", proof)
     return not_told(answer)
 
@@ -136,9 +136,9 @@ def pause_of(answer: HttpAnswer) -> float | None:
     """Return the seconds until AutoCount's rate limit resets; None if the answer does not state
     it.
     """
-    asked = retry_after(answer.headers, answer.at)
-    if asked is not None:
-        return asked
+    seconds = retry_after(answer.headers, answer.at)
+    if seconds is not None:
+        return seconds
     try:
         reset = datetime.fromisoformat(answer.headers.get("x-rate-limit-reset", ""))
         return max(0.0, (reset - answer.at).total_seconds())
@@ -170,11 +170,11 @@ def told(schema: DocumentSchema, stands: Mapping[str, Any]) -> Stands:
     )
 
 
-def _answer_fields(schema: Sequence[FieldSchema], shown: Mapping[str, Any]) -> dict[str, str]:
+def _answer_fields(schema: Sequence[FieldSchema], values: Mapping[str, Any]) -> dict[str, str]:
     return {
-        field.name: _text(field, shown[field.wire])
+        field.name: _text(field, values[field.wire])
         for field in schema
-        if field.wire and shown.get(field.wire) not in (None, "")
+        if field.wire and values.get(field.wire) not in (None, "")
     }
 
 
@@ -185,8 +185,8 @@ def _text(field: FieldSchema, value: object) -> str:
         return str(value)[:10]
     if isinstance(value, Decimal):
         places = field.places or 0
-        whole = value.quantize(Decimal(1).scaleb(-places)) if field.type == "money" else value
-        return format(whole.normalize() if field.type != "money" else whole, "f")
+        amount = value.quantize(Decimal(1).scaleb(-places)) if field.type == "money" else value
+        return format(amount.normalize() if field.type != "money" else amount, "f")
     return str(value)
 
 
@@ -219,8 +219,8 @@ def validated_at(stands: Mapping[str, Any] | None, zone: ZoneInfo) -> datetime |
 def number_of(stands: Mapping[str, Any]) -> str:
     """Return the number of a document, blank if it has none."""
     master = stands.get("master")
-    found = master.get("docNo") if isinstance(master, Mapping) else None
-    return found if isinstance(found, str) else ""
+    doc_number = master.get("docNo") if isinstance(master, Mapping) else None
+    return doc_number if isinstance(doc_number, str) else ""
 
 
 def refusal(number: str, action: Action, answer: HttpAnswer) -> Answer | None:
@@ -233,41 +233,41 @@ def refusal(number: str, action: Action, answer: HttpAnswer) -> Answer | None:
         return None
     if status >= 500 or status < 400 or status in _UNANSWERED:
         return uncertain("no_answer", f"AutoCount answered {status}.", status, number)
-    told = message_of(loads(answer.body))
-    found = meaning(status, told, creates=action == "create")
-    if action == "void" and found.code == ALREADY_VOID:
+    message = message_of(loads(answer.body))
+    reason = meaning(status, message, creates=action == "create")
+    if action == "void" and reason.code == ALREADY_VOID:
         return None
-    waits = found.error_class == "temporary"
+    waits = reason.error_class == "temporary"
     return Answer(
         kind="temporary" if waits else "refused",
-        error_class=found.error_class,
-        code=found.code,
-        words=told or f"AutoCount answered {status} without a reason.",
+        error_class=reason.error_class,
+        code=reason.code,
+        words=message or f"AutoCount answered {status} without a reason.",
         number=number,
         status=status,
         retry_after=pause_of(answer) if waits else None,
     )
 
 
-def confirmed(payload: Payload, action: Action, status: int, seen: Seen | Found) -> Answer:
+def confirmed(payload: Payload, action: Action, status: int, reading: Seen | Found) -> Answer:
     """Return the answer for a write that AutoCount reports as done, after reading the document
     back.
     """
     number = payload.numbers[0]
     if action == "void":
-        if isinstance(seen, Found) or not seen.void:
-            return uncertain("not_confirmed", f"Not yet voided: {seen.words}", status, number)
+        if isinstance(reading, Found) or not reading.void:
+            return uncertain("not_confirmed", f"Not yet voided: {reading.words}", status, number)
         existing = status not in DONE
         words = "It was void already." if existing else "Made void."
         return accepted(number, number, status, words, existing=existing)
-    compared, total = _compared(payload, seen), _total(seen)
+    compared, total = _compared(payload, reading), _total(reading)
     if compared is None:
-        words = f"AutoCount said yes, but it could not be read back: {seen.words}"
+        words = f"AutoCount said yes, but it could not be read back: {reading.words}"
         return uncertain("not_confirmed", words, status, number)
     if compared.differences:
         words = f"AutoCount said yes, but something else exists there: {compared.words}."
-        made = number if status in DONE and action == "create" else None
-        return uncertain("not_confirmed", words, status, number, made)
+        target_ref = number if status in DONE and action == "create" else None
+        return uncertain("not_confirmed", words, status, number, target_ref)
     words = "Accepted, and read back."
     return accepted(number, number, status, words, kept=compared.kept, total=total)
 
@@ -297,30 +297,35 @@ class Compared:
     def words(self) -> str:
         """The first differences, for people."""
         more = len(self.differences) - 3
-        told = "; ".join(one.words for one in self.differences[:3])
-        return f"{told}; and {more} more" if more > 0 else told
+        differences_text = "; ".join(difference.words for difference in self.differences[:3])
+        return f"{differences_text}; and {more} more" if more > 0 else differences_text
 
 
-def _compared(payload: Payload, seen: Seen | Found) -> Compared | None:
+def _compared(payload: Payload, reading: Seen | Found) -> Compared | None:
     body = loads(payload.body)
-    if isinstance(seen, Found) or seen.document is None or seen.void or not isinstance(body, dict):
+    if (
+        isinstance(reading, Found)
+        or reading.document is None
+        or reading.void
+        or not isinstance(body, dict)
+    ):
         return None
-    return compare(body, payload.expected, seen.document)
+    return compare(body, payload.expected, reading.document)
 
 
-def _total(seen: Seen | Found) -> Decimal | None:
-    return None if isinstance(seen, Found) else total_of(seen.document)
+def _total(reading: Seen | Found) -> Decimal | None:
+    return None if isinstance(reading, Found) else total_of(reading.document)
 
 
-def taken(payload: Payload, refused: Answer, seen: Seen | Found) -> Answer:
+def taken(payload: Payload, refused: Answer, reading: Seen | Found) -> Answer:
     """Return the answer for a number that is taken, by comparing the document that holds it.
 
     With our content it is already posted; with other content it is refused.
     """
-    number, compared = payload.numbers[0], _compared(payload, seen)
+    number, compared = payload.numbers[0], _compared(payload, reading)
     if compared is None:
         return refused
-    compared = _with_number(compared, number, seen)
+    compared = _with_number(compared, number, reading)
     if not compared.differences:
         return accepted(
             number,
@@ -329,7 +334,7 @@ def taken(payload: Payload, refused: Answer, seen: Seen | Found) -> Answer:
             "Already there, with the same content.",
             existing=True,
             kept=compared.kept,
-            total=_total(seen),
+            total=_total(reading),
         )
     return replace(
         refused,
@@ -341,16 +346,16 @@ def taken(payload: Payload, refused: Answer, seen: Seen | Found) -> Answer:
     )
 
 
-def _with_number(compared: Compared, number: str, seen: Seen | Found) -> Compared:
+def _with_number(compared: Compared, number: str, reading: Seen | Found) -> Compared:
     """Add the number as a difference if another document has it but for the case of its letters.
 
     AutoCount finds A-1 for a-1: to it, both are one number. What was posted is not compared so,
     because AutoCount may show its number in another case.
     """
-    there = number_of(seen.document or {}) if isinstance(seen, Seen) else ""
-    if there in ("", number):
+    their_number = number_of(reading.document or {}) if isinstance(reading, Seen) else ""
+    if their_number in ("", number):
         return compared
-    other = _difference(0, "docNo", there, number)
+    other = _difference(0, "docNo", their_number, number)
     return replace(compared, differences=(other, *compared.differences))
 
 
@@ -362,41 +367,41 @@ def find_document(
         words = f"AutoCount's interface knows no {document.document}."
         return Found(kind="unknown", words=words)
     number = document.number
-    seen = read(path_of(document, "update"), number, get)
-    if isinstance(seen, Found):
-        return seen
-    if seen.document is None:
-        return Found(kind="absent", words=seen.words, proof=seen.proof)
-    if seen.void:
-        return _of_void(action, number, seen)
-    compared = _against(document, seen.document)
+    reading = read(path_of(document, "update"), number, get)
+    if isinstance(reading, Found):
+        return reading
+    if reading.document is None:
+        return Found(kind="absent", words=reading.words, proof=reading.proof)
+    if reading.void:
+        return _of_void(action, number, reading)
+    compared = _against(document, reading.document)
     if action == "create":
-        compared = _with_number(compared, number, seen)
+        compared = _with_number(compared, number, reading)
     done = action != "void" and not compared.differences
-    if done and not _as_before(action, standing, seen.document):
+    if done and not _as_before(action, standing, reading.document):
         words = f"It exists there as it was sent, under {number}."
-        total = total_of(seen.document)
-        return Found(kind="equal", words=words, target_ref=number, proof=seen.proof, total=total)
+        total = total_of(reading.document)
+        return Found(kind="equal", words=words, target_ref=number, proof=reading.proof, total=total)
     if action != "create":
-        return _untouched(document, standing, seen)
+        return _untouched(document, standing, reading)
     words = f"Something else exists there under {number}: {compared.words}."
-    return _different(document, words, seen, compared)
+    return _different(document, words, reading, compared)
 
 
-def _of_void(action: Action, number: str, seen: Seen) -> Found:
+def _of_void(action: Action, number: str, reading: Seen) -> Found:
     if action == "void":
         words = f"{number} is void there."
-        return Found(kind="equal", words=words, target_ref=number, proof=seen.proof)
+        return Found(kind="equal", words=words, target_ref=number, proof=reading.proof)
     words = f"{number} exists there, but it was made void."
-    return Found(kind="different", words=words, target_ref=number, proof=seen.proof, void=True)
+    return Found(kind="different", words=words, target_ref=number, proof=reading.proof, void=True)
 
 
 def _against(document: OutgoingDocument, stands: Mapping[str, Any]) -> Compared:
     """Compare a document with ours; what AutoCount rounded to 5 sen is compared as rounded."""
     is_rounded = _mapping(stands.get("master")).get("isRoundAdj") is True
     rounded = is_rounded and rounds_to_five_sen(document)
-    wanted = content(document, "update", rounded=rounded)
-    return compare(wanted, expected(document, rounded=rounded), stands)
+    our_content = content(document, "update", rounded=rounded)
+    return compare(our_content, expected(document, rounded=rounded), stands)
 
 
 def _as_before(
@@ -412,7 +417,9 @@ def _as_before(
     )
 
 
-def _untouched(document: OutgoingDocument, standing: OutgoingDocument | None, seen: Seen) -> Found:
+def _untouched(
+    document: OutgoingDocument, standing: OutgoingDocument | None, reading: Seen
+) -> Found:
     """Return the lookup result for a change that has not been made.
 
     `absent` allows the change. `different`: the document was changed in AutoCount since we sent it.
@@ -420,83 +427,87 @@ def _untouched(document: OutgoingDocument, standing: OutgoingDocument | None, se
     number = document.number
     if standing is None:
         words = f"{number} exists there, and what was sent before is not known."
-        return Found(kind="different", words=words, target_ref=number, proof=seen.proof)
-    before = _against(standing, seen.document or {})
+        return Found(kind="different", words=words, target_ref=number, proof=reading.proof)
+    before = _against(standing, reading.document or {})
     if before.differences:
         words = f"{number} was changed in AutoCount: {before.words}."
-        return _different(standing, words, seen, before)
+        return _different(standing, words, reading, before)
     words = f"{number} exists there as it was sent before."
-    return Found(kind="absent", words=words, target_ref=number, proof=seen.proof)
+    return Found(kind="absent", words=words, target_ref=number, proof=reading.proof)
 
 
-def _different(document: OutgoingDocument, words: str, seen: Seen, compared: Compared) -> Found:
+def _different(document: OutgoingDocument, words: str, reading: Seen, compared: Compared) -> Found:
     schema = SCHEMAS[document.document]
     heads = {field.wire: field.name for field in schema.header if field.wire}
     rows = {field.wire: field.name for field in schema.lines if field.wire}
     differs = (
-        Kept(one.line, (rows if one.line and rows else heads).get(one.field, ""), one.there)
-        for one in compared.differences
+        Kept(
+            difference.line,
+            (rows if difference.line and rows else heads).get(difference.field, ""),
+            difference.there,
+        )
+        for difference in compared.differences
     )
     return Found(
         kind="different",
         words=words,
         target_ref=document.number,
-        proof=seen.proof,
+        proof=reading.proof,
         differs=tuple(differs),
-        stands=told(schema, seen.document or {}),
-        total=total_of(seen.document),
+        stands=told(schema, reading.document or {}),
+        total=total_of(reading.document),
     )
 
 
-def beside(document: OutgoingDocument, seen: Seen, validated: datetime | None) -> Found:
+def beside(document: OutgoingDocument, reading: Seen, validated: datetime | None) -> Found:
     """Return the result of comparing AutoCount's document under this number with the content last
     sent.
     """
     number = document.number
-    if seen.document is None:
-        return Found(kind="absent", words=seen.words, proof=seen.proof)
-    by = changed_by(seen.document)
-    if seen.void:
-        found = _of_void("create", number, seen)
-        return replace(found, e_invoice_at=validated, changed_by=by)
-    compared = _against(document, seen.document)
+    if reading.document is None:
+        return Found(kind="absent", words=reading.words, proof=reading.proof)
+    by = changed_by(reading.document)
+    if reading.void:
+        result = _of_void("create", number, reading)
+        return replace(result, e_invoice_at=validated, changed_by=by)
+    compared = _against(document, reading.document)
     if compared.differences:
         words = f"{number} was changed in AutoCount: {compared.words}."
-        found = _different(document, words, seen, compared)
-        return replace(found, e_invoice_at=validated, changed_by=by)
+        result = _different(document, words, reading, compared)
+        return replace(result, e_invoice_at=validated, changed_by=by)
     return Found(
         kind="equal",
         words=f"{number} exists there as it was sent.",
         target_ref=number,
-        proof=seen.proof,
+        proof=reading.proof,
         e_invoice_at=validated,
-        total=total_of(seen.document),
+        total=total_of(reading.document),
     )
 
 
 def compare(
-    wanted: Mapping[str, Any], expected: Mapping[str, str], stands: Mapping[str, Any]
+    our_body: Mapping[str, Any], expected: Mapping[str, str], stands: Mapping[str, Any]
 ) -> Compared:
     """Compare a body as it was sent, with its expected amounts, and the document read from
     AutoCount. A total that differs only by rounding is recorded as the target's value, not as a
     difference.
     """
-    told: list[Difference] = []
-    kept: list[Kept] = []
-    theirs = _mapping(stands.get("master"))
-    told += _compare_fields(_mapping(wanted.get("master")), theirs, 0)
+    differences: list[Difference] = []
+    deviations: list[Kept] = []
+    their_header = _mapping(stands.get("master"))
+    differences += _compare_fields(_mapping(our_body.get("master")), their_header, 0)
     for name in _LISTS:
-        rows = wanted.get(name)
+        rows = our_body.get(name)
         if isinstance(rows, list):
-            _rows(rows, stands.get(name), expected, theirs, told, kept)
+            _rows(rows, stands.get(name), expected, their_header, differences, deviations)
     for name, text in expected.items():
-        if name not in theirs or _same(text, theirs[name]):
+        if name not in their_header or _same(text, their_header[name]):
             continue
-        if name == _TOTAL and _is_near(text, theirs[name], wanted):
-            kept.append(Kept(0, "FinalTotal", _shown(theirs[name])))
+        if name == _TOTAL and _is_near(text, their_header[name], our_body):
+            deviations.append(Kept(0, "FinalTotal", _shown(their_header[name])))
         else:
-            told.append(_difference(0, name, theirs[name], text))
-    return Compared(tuple(told), tuple(kept))
+            differences.append(_difference(0, name, their_header[name], text))
+    return Compared(tuple(differences), tuple(deviations))
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
@@ -504,19 +515,21 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 
 def _compare_fields(
-    ours: Mapping[str, Any], theirs: Mapping[str, Any], line: int
+    our_fields: Mapping[str, Any], their_fields: Mapping[str, Any], line: int
 ) -> list[Difference]:
     return [
-        _difference(line, name, theirs[name], _shown(value))
-        for name, value in ours.items()
-        if name in theirs and not _same(value, theirs[name], name)
+        _difference(line, name, their_fields[name], _shown(value))
+        for name, value in our_fields.items()
+        if name in their_fields and not _same(value, their_fields[name], name)
     ]
 
 
-def _difference(line: int, name: str, value: object, ours: str) -> Difference:
-    shown, where = _shown(value), f" of line {line}" if line else ""
-    there = "" if value in (None, "") else shown
-    return Difference(line, name, there, f"{name}{where} is {shown} there, not {ours}")
+def _difference(line: int, name: str, value: object, our_value: str) -> Difference:
+    value_text, where = _shown(value), f" of line {line}" if line else ""
+    their_value = "" if value in (None, "") else value_text
+    return Difference(
+        line, name, their_value, f"{name}{where} is {value_text} there, not {our_value}"
+    )
 
 
 def _shown(value: object) -> str:
@@ -531,22 +544,22 @@ def _trimmed(value: Decimal) -> str:
     """Return a number as text without trailing zeros, but with at least 2 decimals unless it is
     whole.
     """
-    whole = value == value.to_integral_value()
-    places = 0 if whole else max(2, -int(value.normalize().as_tuple().exponent))
+    is_integer = value == value.to_integral_value()
+    places = 0 if is_integer else max(2, -int(value.normalize().as_tuple().exponent))
     return format(value, f".{places}f")
 
 
-def _same(ours: object, theirs: object, name: str = "") -> bool:
-    if isinstance(ours, bool) or isinstance(theirs, bool):
-        return (ours or False) is (theirs or False)
+def _same(our_value: object, their_value: object, name: str = "") -> bool:
+    if isinstance(our_value, bool) or isinstance(their_value, bool):
+        return (our_value or False) is (their_value or False)
     if name == "docNo":
-        return str(ours).casefold() == str(theirs).casefold()
+        return str(our_value).casefold() == str(their_value).casefold()
     if name.endswith("Date"):
-        return str(ours or "")[:10] == str(theirs or "")[:10]
-    if _is_number(ours) or _is_number(theirs):
-        one, other = _number(ours), _number(theirs)
-        return one is not None and one == other
-    return str(ours or "") == str(theirs or "")
+        return str(our_value or "")[:10] == str(their_value or "")[:10]
+    if _is_number(our_value) or _is_number(their_value):
+        our_number, other = _number(our_value), _number(their_value)
+        return our_number is not None and our_number == other
+    return str(our_value or "") == str(their_value or "")
 
 
 def _is_number(value: object) -> bool:
@@ -568,62 +581,66 @@ def _number(value: object) -> Decimal | None:
 
 def _rows(
     rows: Sequence[Mapping[str, Any]],
-    found: object,
+    listed_rows: object,
     expected: Mapping[str, str],
     master: Mapping[str, Any],
-    told: list[Difference],
-    kept: list[Kept],
+    differences: list[Difference],
+    deviations: list[Kept],
 ) -> None:
-    there = [_mapping(row) for row in found] if isinstance(found, list) else []
-    if len(there) != len(rows):
-        words = f"{len(there)} lines exist there, not {len(rows)}"
-        told.append(Difference(0, "", str(len(there)), words))
+    their_rows = [_mapping(row) for row in listed_rows] if isinstance(listed_rows, list) else []
+    if len(their_rows) != len(rows):
+        words = f"{len(their_rows)} lines exist there, not {len(rows)}"
+        differences.append(Difference(0, "", str(len(their_rows)), words))
         return
-    shown = _PARTS if master.get("inclusiveTax") is True else "subTotalExTax"
-    for at, (ours, theirs) in enumerate(zip(rows, there, strict=True)):
-        both = _ROUNDED.keys() & ours.keys() & theirs.keys()
-        rounded = {name for name in both if _is_rounded(ours[name], theirs[name])}
-        plain = {name: value for name, value in ours.items() if name not in rounded}
-        told += _compare_fields(plain, theirs, at + 1)
-        kept += [Kept(at + 1, _ROUNDED[n], _shown(theirs[n])) for n in _ROUNDED if n in rounded]
-        told += _compare_tax(expected.get(f"{_TAX}.{at}"), theirs, at + 1, kept)
+    part_field = _PARTS if master.get("inclusiveTax") is True else "subTotalExTax"
+    for at, (our_row, their_row) in enumerate(zip(rows, their_rows, strict=True)):
+        shared_fields = _ROUNDED.keys() & our_row.keys() & their_row.keys()
+        rounded = {name for name in shared_fields if _is_rounded(our_row[name], their_row[name])}
+        plain = {name: value for name, value in our_row.items() if name not in rounded}
+        differences += _compare_fields(plain, their_row, at + 1)
+        deviations += [
+            Kept(at + 1, _ROUNDED[n], _shown(their_row[n])) for n in _ROUNDED if n in rounded
+        ]
+        differences += _compare_tax(expected.get(f"{_TAX}.{at}"), their_row, at + 1, deviations)
         part = expected.get(f"{_PARTS}.{at}")
-        if part is not None and shown in theirs and not _same(part, theirs[shown]):
-            kept.append(Kept(at + 1, "SubTotal", _shown(theirs[shown])))
+        if part is not None and part_field in their_row and not _same(part, their_row[part_field]):
+            deviations.append(Kept(at + 1, "SubTotal", _shown(their_row[part_field])))
 
 
 def _compare_tax(
-    ours: str | None, theirs: Mapping[str, Any], line: int, kept: list[Kept]
+    our_tax: str | None, their_row: Mapping[str, Any], line: int, deviations: list[Kept]
 ) -> list[Difference]:
     """Compare the tax of a line if both sides state it.
 
     A difference of up to one sen is only recorded as the target's value.
     """
-    if ours is None or _TAX not in theirs or _same(ours, theirs[_TAX]):
+    if our_tax is None or _TAX not in their_row or _same(our_tax, their_row[_TAX]):
         return []
-    one, other = _number(ours), _number(theirs[_TAX])
-    if one is not None and other is not None and abs(one - other) <= A_SEN:
-        kept.append(Kept(line, "TaxAmount", _shown(theirs[_TAX])))
+    our_number, other = _number(our_tax), _number(their_row[_TAX])
+    if our_number is not None and other is not None and abs(our_number - other) <= A_SEN:
+        deviations.append(Kept(line, "TaxAmount", _shown(their_row[_TAX])))
         return []
-    return [_difference(line, _TAX, theirs[_TAX], ours)]
+    return [_difference(line, _TAX, their_row[_TAX], our_tax)]
 
 
-def _is_rounded(ours: object, theirs: object) -> bool:
+def _is_rounded(our_value: object, their_value: object) -> bool:
     """Check whether AutoCount's number is ours, rounded to the decimals of its book.
 
     A book shows all its decimals. So a number with fewer than two decimals is not a rounded number.
     """
-    one, other = _number(ours), _number(theirs)
-    if one is None or other is None or one == other:
+    our_number, other = _number(our_value), _number(their_value)
+    if our_number is None or other is None or our_number == other:
         return False
     exponent = other.as_tuple().exponent
     places = max(_FEWEST_PLACES, -exponent) if isinstance(exponent, int) else _FEWEST_PLACES
-    return one.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP) == other
+    return our_number.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP) == other
 
 
-def _is_near(ours: object, theirs: object, wanted: Mapping[str, Any]) -> bool:
+def _is_near(our_value: object, their_value: object, our_body: Mapping[str, Any]) -> bool:
     """Check whether two totals differ only by rounding."""
-    one, other = _number(ours), _number(theirs)
-    rows = wanted.get(_LISTS[0])
+    our_number, other = _number(our_value), _number(their_value)
+    rows = our_body.get(_LISTS[0])
     quantities = [row.get("qty", 0) for row in rows] if isinstance(rows, list) else []
-    return one is not None and other is not None and abs(one - other) <= room(quantities)
+    return (
+        our_number is not None and other is not None and abs(our_number - other) <= room(quantities)
+    )

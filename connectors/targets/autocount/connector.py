@@ -290,16 +290,16 @@ class AutoCount:
         if payload.refused:
             return make_not_sent(payload)
         get, write = _reader(settings, secret, http), _writer(settings, secret, http)
-        answer, told = _called(payload, write, get)
-        party = missing(payload, told, settings)
+        answer, outcome = _called(payload, write, get)
+        party = missing(payload, outcome, settings)
         if party is not None:
             heard = write("POST", party.path, party.body)
-            failed = party.failed(heard, told)
+            failed = party.failed(heard, outcome)
             if failed is not None:
                 return make_sent((failed,), heard, partial(mask, secret=secret))
-            answer, told = _called(payload, write, get)
-            told = party.noted(told, heard)
-        return make_sent((told,), answer, partial(mask, secret=secret))
+            answer, outcome = _called(payload, write, get)
+            outcome = party.noted(outcome, heard)
+        return make_sent((outcome,), answer, partial(mask, secret=secret))
 
     def look_up(
         self,
@@ -313,16 +313,16 @@ class AutoCount:
         standing: OutgoingDocument | None = None,
     ) -> Found:
         """Look up in the intended account book whether the action has been done."""
-        found = find_document(document, action, standing, _reader(settings, secret, http))
-        return replace(found, proof=mask(found.proof, secret))
+        result = find_document(document, action, standing, _reader(settings, secret, http))
+        return replace(result, proof=mask(result.proof, secret))
 
     def read(
         self, documents: Sequence[OutgoingDocument], settings: Settings, secret: str, http: Http
     ) -> tuple[Found, ...]:
         """Return, for each document, its state in the intended account book."""
         get, ask = _reader(settings, secret, http), _asker(settings, secret, http)
-        found = read_back.standing(documents, get, ask, zone_of(settings))
-        return tuple(replace(one, proof=mask(one.proof, secret)) for one in found)
+        results = read_back.standing(documents, get, ask, zone_of(settings))
+        return tuple(replace(result, proof=mask(result.proof, secret)) for result in results)
 
     def alike(
         self, document: OutgoingDocument, settings: Settings, secret: str, http: Http
@@ -338,10 +338,10 @@ class AutoCount:
     ) -> UnusableEntry | Found | None:
         """Return the document's party if it has another currency in the account book, else None."""
         base = base_currency_of(settings)
-        found = unusable_party(document, base, _reader(settings, secret, http))
-        if isinstance(found, Found):
-            return replace(found, proof=mask(found.proof, secret))
-        return found
+        result = unusable_party(document, base, _reader(settings, secret, http))
+        if isinstance(result, Found):
+            return replace(result, proof=mask(result.proof, secret))
+        return result
 
     def items(
         self, codes: Sequence[str], settings: Settings, secret: str, http: Http
@@ -353,10 +353,10 @@ class AutoCount:
         self, kind: Listed, after: str, settings: Settings, secret: str, http: Http
     ) -> ListPage | Found:
         """Return a page of the account book's customers or suppliers."""
-        found = list_page(kind, after, _reader(settings, secret, http))
-        if isinstance(found, Found):
-            return replace(found, proof=mask(found.proof, secret))
-        return found
+        result = list_page(kind, after, _reader(settings, secret, http))
+        if isinstance(result, Found):
+            return replace(result, proof=mask(result.proof, secret))
+        return result
 
     def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:
         """Try the connection without writing."""
@@ -419,10 +419,10 @@ def _end(payload: Payload, answer: HttpAnswer, get: Get) -> Answer:
     if refused is not None and refused.code != NUMBER_TAKEN:
         return refused
     place = payload.path.partition("?")[0].removesuffix("/void")
-    seen = read(f"{place}?docNo={quote(number, safe='')}", number, get)
+    reading = read(f"{place}?docNo={quote(number, safe='')}", number, get)
     if refused is not None:
-        return taken(payload, refused, seen)
-    return confirmed(payload, action, answer.status, seen)
+        return taken(payload, refused, reading)
+    return confirmed(payload, action, answer.status, reading)
 
 
 def _action(payload: Payload) -> Action:
@@ -458,25 +458,25 @@ def report(
     if fault:
         hint = "Copy both again in AutoCount: settings of the account book, tab API Keys."
         return ConnectionReport.stopped(STEPS, Step.failed(STEPS[0], fault, hint, "key.text"))
-    seen = {name: get(path) for name, path in LISTINGS.items()}
-    first = seen["invoices"]
+    responses = {name: get(path) for name, path in LISTINGS.items()}
+    first = responses["invoices"]
     text = Step(STEPS[0], ok=True, words="No spaces or hidden characters, and its ID is given.")
-    made = (text, reach(settings, first))
-    if isinstance(first, HttpFailure) or made[1].ok is False:
-        return ConnectionReport.stopped(STEPS, *made, there=reached(first))
+    first_steps = (text, reach(settings, first))
+    if isinstance(first, HttpFailure) or first_steps[1].ok is False:
+        return ConnectionReport.stopped(STEPS, *first_steps, there=reached(first))
     if first.status == HTTPStatus.UNAUTHORIZED:
-        return ConnectionReport.stopped(STEPS, *made, _unknown_key(settings, first, secret))
-    known = Step(STEPS[2], ok=True, words="AutoCount knows the key.")
+        return ConnectionReport.stopped(STEPS, *first_steps, _unknown_key(settings, first, secret))
+    key_step = Step(STEPS[2], ok=True, words="AutoCount knows the key.")
     if first.status not in (HTTPStatus.OK, HTTPStatus.FORBIDDEN):
-        return ConnectionReport.stopped(STEPS, *made, known, _no_book(settings, first))
+        return ConnectionReport.stopped(STEPS, *first_steps, key_step, _no_book(settings, first))
     more = {name: get(path) for name, path in alone(documents).items()}
     locked = closed_through(settings, _ASK)
     closed = f"Closed through {locked}" if locked else "Nothing is closed"
     steps = (
-        *made,
-        known,
+        *first_steps,
+        key_step,
         _book(settings),
-        _permissions(seen | more, named=bool(documents)),
+        _permissions(responses | more, named=bool(documents)),
         Step.failed(STEPS[5], locked, "Set Books closed through of this connection.", "closed_day")
         if isinstance(locked, str)
         else Step(STEPS[5], ok=True, words=f"{closed}, by the setting."),
@@ -537,27 +537,29 @@ def _book(settings: Settings) -> Step:
     return Step(STEPS[3], ok=None, words=words)
 
 
-def _permissions(seen: Mapping[str, HttpAnswer | HttpFailure], *, named: bool) -> Step:
+def _permissions(responses: Mapping[str, HttpAnswer | HttpFailure], *, named: bool) -> Step:
     """Return the step that checks whether the key may read each of these lists.
 
     `named`: the step lists all that were tried.
     """
     refused = [
         name
-        for name, answer in seen.items()
+        for name, answer in responses.items()
         if isinstance(answer, HttpAnswer) and answer.status in KEY_REFUSED
     ]
     lacking = _row(refused)
-    seconds = sum(answer.seconds for answer in list(seen.values())[1:])  # the first one is the way
+    seconds = sum(
+        answer.seconds for answer in list(responses.values())[1:]
+    )  # the first one is the way
     if lacking:
         words = f"The key may not read {' and '.join(lacking)}."
         hint = "Tick them on the key in AutoCount, then test again."
         code = "key.types" if LISTINGS.keys().isdisjoint(refused) else "key.permission"
         return Step.failed(STEPS[4], words, hint, code).took(seconds)
-    unclear = _row(name for name, answer in seen.items() if _unclear(answer))
+    unclear = _row(name for name, answer in responses.items() if _unclear(answer))
     words = "It may read; whether it may write, only a write shows."
     if named:
-        read = _row(seen)
+        read = _row(responses)
         words = f"It may read {' and '.join(read)}; whether it may write, only a write shows."
     words = f"Nothing is known about {' and '.join(unclear)}." if unclear else words
     hint = (
@@ -596,28 +598,28 @@ class Missing:
         """
         number = refused.number or ""
         if isinstance(answer, HttpFailure):
-            told: Answer | None = unanswered(answer, number)
+            party_answer: Answer | None = unanswered(answer, number)
         else:
-            told = refusal(number, "create", answer)
-        if told is None or told.code == NUMBER_TAKEN:
+            party_answer = refusal(number, "create", answer)
+        if party_answer is None or party_answer.code == NUMBER_TAKEN:
             return None
-        if told.kind == "uncertain":
-            words = f"Whether {self.called} was created there is not known. {told.words}"
-            return replace(told, kind="temporary", error_class="temporary", words=words)
-        if told.kind == "temporary" or told.status == HTTPStatus.UNAUTHORIZED:
-            return told
-        words = f"{refused.words}. It was not created there: {told.words}"
+        if party_answer.kind == "uncertain":
+            words = f"Whether {self.called} was created there is not known. {party_answer.words}"
+            return replace(party_answer, kind="temporary", error_class="temporary", words=words)
+        if party_answer.kind == "temporary" or party_answer.status == HTTPStatus.UNAUTHORIZED:
+            return party_answer
+        words = f"{refused.words}. It was not created there: {party_answer.words}"
         return replace(refused, words=words)
 
-    def noted(self, told: Answer, heard: Call) -> Answer:
+    def noted(self, document_answer: Answer, heard: Call) -> Answer:
         """Return the document's answer with a note that its party was created first."""
         if heard.status not in DONE:
-            return told
-        besides = f"{self.called} was created there first."
-        if told.kind == "accepted":
-            return replace(told, besides=besides)
-        words = f"{besides} {told.words}"
-        return replace(told, words=words)
+            return document_answer
+        note = f"{self.called} was created there first."
+        if document_answer.kind == "accepted":
+            return replace(document_answer, besides=note)
+        words = f"{note} {document_answer.words}"
+        return replace(document_answer, words=words)
 
 
 def missing(payload: Payload, refused: Answer, settings: Settings) -> Missing | None:
@@ -625,7 +627,7 @@ def missing(payload: Payload, refused: Answer, settings: Settings) -> Missing | 
 
     None if the setting does not allow creating such parties, or the document lacks data for it.
     """
-    wanted, body = split_list(str(settings.get(CREATE) or "")), loads(payload.body)
+    kind_names, body = split_list(str(settings.get(CREATE) or "")), loads(payload.body)
     master = body.get("master") if isinstance(body, dict) else None
     if refused.error_class != "mapping_missing" or not isinstance(master, dict):
         return None
@@ -634,7 +636,7 @@ def missing(payload: Payload, refused: Answer, settings: Settings) -> Missing | 
         says = f"{kind.thing} ({kind.thing}Key = {code}) not exists"
         # This refusal proves that nothing was stored, so the document may go again after the party
         # exists.
-        if name in wanted and code and says in refused.words:
+        if name in kind_names and code and says in refused.words:
             return _of(kind, str(code), master, payload, settings)
     return None
 
@@ -642,15 +644,15 @@ def missing(payload: Payload, refused: Answer, settings: Settings) -> Missing | 
 def _of(
     kind: _Kind, code: str, master: Mapping[str, Any], payload: Payload, settings: Settings
 ) -> Missing | None:
-    told = {
+    party_fields = {
         "accNo": code,
         "companyName": master.get(kind.name),
         "currencyCode": payload.expected.get("currencyCode") or base_currency_of(settings),
         "creditTerm": master.get("creditTerm"),
     }
-    if not all(told.values()):
+    if not all(party_fields.values()):
         return None
-    return Missing(path=kind.path, body=dumps(told), called=f"{code} ({master[kind.name]})")
+    return Missing(path=kind.path, body=dumps(party_fields), called=f"{code} ({master[kind.name]})")
 
 
 def unusable_party(document: OutgoingDocument, base: str, get: Get) -> UnusableEntry | Found | None:
@@ -672,46 +674,46 @@ def unusable_party(document: OutgoingDocument, base: str, get: Get) -> UnusableE
     if not isinstance(answer, HttpAnswer) or answer.status != HTTPStatus.OK:
         return not_told(answer)
     content = loads(answer.body)
-    shown = content.get(kind.path[1:], content) if isinstance(content, dict) else None
-    entry = _entry(shown) if isinstance(shown, dict) else None
-    own = entry.currency if entry else ""
+    values = content.get(kind.path[1:], content) if isinstance(content, dict) else None
+    entry = _entry(values) if isinstance(values, dict) else None
+    their_currency = entry.currency if entry else ""
     currency = document.fields.get("CurrencyCode") or document.currency or base
-    if own in ("", currency) or not currency:
+    if their_currency in ("", currency) or not currency:
         return None
-    return UnusableEntry(f"{name} {document.party}", own, currency)
+    return UnusableEntry(f"{name} {document.party}", their_currency, currency)
 
 
 def list_page(kind: Listed, after: str, get: Get) -> ListPage | Found:
     """Return the list page with this number, counted from 1. It includes inactive entries."""
     page = int(after) if after.isdecimal() else 1
-    asked = f"page={page}&activeOnly=false&field=registerNo&field=isActive"
-    answer = get(f"{_KINDS[kind].path}/listing?{asked}")
+    query = f"page={page}&activeOnly=false&field=registerNo&field=isActive"
+    answer = get(f"{_KINDS[kind].path}/listing?{query}")
     if not isinstance(answer, HttpAnswer) or answer.status != HTTPStatus.OK:
         return not_told(answer)
     content = loads(answer.body)
     data = content.get("data") if isinstance(content, dict) else None
-    if not isinstance(data, list) or not all(isinstance(one, dict) for one in data):
+    if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
         return not_told(answer)
-    found = (_entry(one) for one in data)
+    entries = (_entry(row) for row in data)
     more = str(page + 1) if len(data) >= A_PAGE else ""
-    return ListPage(tuple(one for one in found if one is not None), more)
+    return ListPage(tuple(entry for entry in entries if entry is not None), more)
 
 
-def _entry(shown: Mapping[str, Any]) -> ListEntry | None:
+def _entry(values: Mapping[str, Any]) -> ListEntry | None:
     """Return a list entry, or None without an account number.
 
     AutoCount answers with capitalized field names, so names are compared in lower case.
     """
-    told = {name.casefold(): value for name, value in shown.items()}
-    code = str(told.get("accno") or "")
+    fields = {name.casefold(): value for name, value in values.items()}
+    code = str(fields.get("accno") or "")
     if not code:
         return None
     return ListEntry(
         code,
-        str(told.get("companyname") or code),
-        active=told.get("isactive", True) is not False,
-        registration=str(told.get("registerno") or ""),
-        currency=str(told.get("currencycode") or ""),
+        str(fields.get("companyname") or code),
+        active=fields.get("isactive", True) is not False,
+        registration=str(fields.get("registerno") or ""),
+        currency=str(fields.get("currencycode") or ""),
     )
 
 

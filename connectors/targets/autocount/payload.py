@@ -108,8 +108,8 @@ class Body:
             body = {**body, "details": moved(document, rows, rounded=rounded)}
         if rounded:
             master = body["master"]
-            told = master if isinstance(master, dict) else {}
-            body = {**body, "master": {**told, _ROUNDS: True}}
+            header = master if isinstance(master, dict) else {}
+            body = {**body, "master": {**header, _ROUNDS: True}}
         off = {"autoFillOption": dict.fromkeys(self.fills, False)} if self.fills else {}
         return {**body, **off}
 
@@ -172,16 +172,16 @@ def _master(
 
     An update contains all our fields, also the blank ones, but not the number, which never changes.
     """
-    told: dict[str, Json] = {}
+    values: dict[str, Json] = {}
     for field in schema.header:
-        given = document.fields.get(field.name, "")
+        text = document.fields.get(field.name, "")
         if action == "update":
             left_out = field.name not in document.fields or field.name == schema.number_field
         else:
-            left_out = given == ""
+            left_out = text == ""
         if field.sent and not left_out and field.name not in without:
-            told[field.wire] = _value(field, given)
-    return told if action == "update" else {**told, **body.head}
+            values[field.wire] = _value(field, text)
+    return values if action == "update" else {**values, **body.head}
 
 
 def _value(field: FieldSchema, text: str) -> Json:
@@ -239,12 +239,12 @@ def preflight(document: OutgoingDocument, action: Action, settings: Settings) ->
         return refusal
     ties = schema.name == NAME
     of_line = line_fault if ties else partial(_line_fault, document)
-    found = first_fault(schema, document, TARGET, new=action == "create", of_line=of_line)
-    found = found or decimals_fault(schema, document, settings, usual=USUAL_DECIMALS)
+    fault = first_fault(schema, document, TARGET, new=action == "create", of_line=of_line)
+    fault = fault or decimals_fault(schema, document, settings, usual=USUAL_DECIMALS)
     rounded = rounds_there(document, settings)
     base = base_currency_of(settings)
-    found = found or BODIES[schema.name].fault(document, base, rounded=rounded)
-    return refused(document, *found) if found else None
+    fault = fault or BODIES[schema.name].fault(document, base, rounded=rounded)
+    return refused(document, *fault) if fault else None
 
 
 def _line_fault(document: OutgoingDocument, line: Mapping[str, str], where: str) -> Fault | None:
@@ -303,30 +303,30 @@ def expected(document: OutgoingDocument, *, rounded: bool = False) -> dict[str, 
 
     `rounded`: the document's total is rounded to 5 sen.
     """
-    found = {EXPECTED_TOTAL: document.fields.get("FinalTotal", "")}
+    amounts = {EXPECTED_TOTAL: document.fields.get("FinalTotal", "")}
     if document.document == _INVOICE:
-        found[_ROUNDING] = str(_adjustment(document)) if rounded else "0"
+        amounts[_ROUNDING] = str(_adjustment(document)) if rounded else "0"
     parts = adjustments(document, rounded=rounded)
     for at, (line, part) in enumerate(zip(document.lines, parts, strict=True)):
-        found[f"{EXPECTED_PARTS}.{at}"] = line.get("SubTotal", "")
+        amounts[f"{EXPECTED_PARTS}.{at}"] = line.get("SubTotal", "")
         if tax := line.get("TaxAmount", ""):
             moved_tax = Decimal(tax) + part - own_adjustment(document, line)
-            found[f"{EXPECTED_TAX}.{at}"] = format(moved_tax, "f")
-    found["currencyCode"] = document.fields.get("CurrencyCode") or document.currency
-    return {name: value for name, value in found.items() if value != ""}
+            amounts[f"{EXPECTED_TAX}.{at}"] = format(moved_tax, "f")
+    amounts["currencyCode"] = document.fields.get("CurrencyCode") or document.currency
+    return {name: value for name, value in amounts.items() if value != ""}
 
 
 def moved(
     document: OutgoingDocument, rows: Sequence[Row], *, rounded: bool = False
 ) -> list[dict[str, object]]:
     """Return the rows with their tax adjustments. Rows without an adjustment stay unchanged."""
-    found = []
+    adjusted_rows = []
     for part, row in zip(adjustments(document, rounded=rounded), rows, strict=True):
         rate = Decimal(document.fields.get("CurrencyRate") or 1)
         local = (part * rate).quantize(A_SEN)
         tax = {"taxAdjustment": part, "localTaxAdjustment": local} if part else {}
-        found.append({**row, **tax})
-    return found
+        adjusted_rows.append({**row, **tax})
+    return adjusted_rows
 
 
 def adjustments(document: OutgoingDocument, *, rounded: bool = False) -> list[Decimal]:
@@ -334,15 +334,15 @@ def adjustments(document: OutgoingDocument, *, rounded: bool = False) -> list[De
 
     If AutoCount rounds the total itself (`rounded`), the rounding line adjusts no tax.
     """
-    left, step = Decimal(0) if rounded else _adjustment(document), A_SEN
-    if left < 0:
+    remaining, step = Decimal(0) if rounded else _adjustment(document), A_SEN
+    if remaining < 0:
         step = -step
     parts = []
     for line in document.lines:
         part = own_adjustment(document, line)
-        if left and not part and _is_taxed(line):
+        if remaining and not part and _is_taxed(line):
             part = step
-            left -= part
+            remaining -= part
         parts.append(part)
     return parts
 
@@ -364,9 +364,9 @@ def own_adjustment(document: OutgoingDocument, line: Mapping[str, str]) -> Decim
         or document.fields.get("InclusiveTax") == "yes"
     ):
         return Decimal(0)
-    own = (_net(line) * rate).quantize(A_SEN, ROUND_HALF_UP)
-    left = Decimal(tax) - own
-    return left if abs(left) <= amounts.moves else Decimal(0)
+    computed_tax = (_net(line) * rate).quantize(A_SEN, ROUND_HALF_UP)
+    difference = Decimal(tax) - computed_tax
+    return difference if abs(difference) <= amounts.moves else Decimal(0)
 
 
 def _net(line: Mapping[str, str]) -> Decimal:
@@ -375,11 +375,11 @@ def _net(line: Mapping[str, str]) -> Decimal:
     The discount is an amount, or a percentage such as `5%`.
     """
     gross = Decimal(line.get("Qty") or 0) * Decimal(line.get("UnitPrice") or 0)
-    given = line.get("Discount", "").strip()
-    if given.endswith("%"):
-        discount = (gross * Decimal(given[:-1]) / 100).quantize(A_SEN, ROUND_HALF_UP)
+    discount_text = line.get("Discount", "").strip()
+    if discount_text.endswith("%"):
+        discount = (gross * Decimal(discount_text[:-1]) / 100).quantize(A_SEN, ROUND_HALF_UP)
     else:
-        discount = Decimal(given or 0)
+        discount = Decimal(discount_text or 0)
     return gross.quantize(A_SEN, ROUND_HALF_UP) - discount
 
 
@@ -398,10 +398,10 @@ def rounding_line_fault(document: OutgoingDocument) -> Fault | None:
     """Return a fault if the rounding difference does not fit into the tax of the lines, else
     None.
     """
-    wanted = abs(_adjustment(document))
+    adjustment = abs(_adjustment(document))
     free = [line for line in document.lines if not own_adjustment(document, line)]
     room = A_SEN * sum(_is_taxed(line) for line in free)
-    if wanted <= room and wanted % A_SEN == 0:
+    if adjustment <= room and adjustment % A_SEN == 0:
         return None
     words = (
         f"{FIELD} is {document.fields[FIELD]}: AutoCount moves the tax of a line by a sen, and"
@@ -452,12 +452,12 @@ def _trade(
     return {"master": _master(body, schema, document, action)}
 
 
-def _row(fields: Sequence[FieldSchema], given: Mapping[str, str]) -> dict[str, Json]:
+def _row(fields: Sequence[FieldSchema], values: Mapping[str, str]) -> dict[str, Json]:
     """Return a line's values; a blank field is named, except an optional longer text."""
     return {
-        f.wire: _value(f, given.get(f.name, ""))
+        f.wire: _value(f, values.get(f.name, ""))
         for f in fields
-        if f.sent and (f.name != _LONGER_TEXT or given.get(f.name))
+        if f.sent and (f.name != _LONGER_TEXT or values.get(f.name))
     }
 
 

@@ -49,16 +49,16 @@ def standing(
     A document missing in the listing is read by its number, since only AutoCount's own message
     proves that it does not exist. AutoCount's times are read in `zone`.
     """
-    shown: dict[tuple[str, str], Seen] = {}
-    for name in sorted({one.document for one in documents} & _LISTED):
-        mine = [one.number for one in documents if one.document == name]
-        wanted = {"docNo": {"multiSelect": mine}}
-        listed = _page(BODIES[name].path, wanted, 1, ask, _entries)
-        for found in () if isinstance(listed, Found) else filter(number_of, listed):
-            number = number_of(found)
-            proof = dumps(found)[:KEPT_BYTES]
-            shown[name, number.casefold()] = Seen(found, f"{number} exists there.", proof)
-    return tuple(_beside(one, shown, get, zone) for one in documents)
+    readings: dict[tuple[str, str], Seen] = {}
+    for name in sorted({document.document for document in documents} & _LISTED):
+        numbers = [document.number for document in documents if document.document == name]
+        filters = {"docNo": {"multiSelect": numbers}}
+        listed = _page(BODIES[name].path, filters, 1, ask, _entries)
+        for entry in () if isinstance(listed, Found) else filter(number_of, listed):
+            number = number_of(entry)
+            proof = dumps(entry)[:KEPT_BYTES]
+            readings[name, number.casefold()] = Seen(entry, f"{number} exists there.", proof)
+    return tuple(_beside(document, readings, get, zone) for document in documents)
 
 
 def alike(document: OutgoingDocument, ask: Ask, base: str) -> tuple[Stands, ...] | Found:
@@ -69,15 +69,15 @@ def alike(document: OutgoingDocument, ask: Ask, base: str) -> tuple[Stands, ...]
     schema = SCHEMAS.get(document.document)
     if schema is None or schema.name not in _LISTED:
         return ()
-    found: dict[str, Stands] = {}
+    documents_by_number: dict[str, Stands] = {}
     for listed in _around(schema, document, ask):
         if isinstance(listed, Found):
             return listed
         money = (document.amount, document.currency or base)
-        same = (listed.amount, listed.currency or base) == money
-        if same and listed.party == document.party:
-            found[listed.number] = listed
-    return tuple(found.values())
+        is_same_amount = (listed.amount, listed.currency or base) == money
+        if is_same_amount and listed.party == document.party:
+            documents_by_number[listed.number] = listed
+    return tuple(documents_by_number.values())
 
 
 def units(codes: Sequence[str], get: Get) -> Mapping[str, ItemSetup | None] | Found:
@@ -86,24 +86,26 @@ def units(codes: Sequence[str], get: Get) -> Mapping[str, ItemSetup | None] | Fo
     A product that gets an unclear answer is skipped. Reading stops after two unclear answers in a
     row, or if AutoCount refuses us. Without any result, the reason is returned.
     """
-    found: dict[str, ItemSetup | None] = {}
+    setups: dict[str, ItemSetup | None] = {}
     untold: Call | None = None
     for code in codes:
-        told = quote(code, safe="")  # by the word of the vendor's page, and by that of our contract
-        answer = get(f"/product?code={told}&productCode={told}")
+        quoted_code = quote(
+            code, safe=""
+        )  # by the word of the vendor's page, and by that of our contract
+        answer = get(f"/product?code={quoted_code}&productCode={quoted_code}")
         if isinstance(answer, HttpFailure) or answer.status in _OF_ALL:
-            return found or not_told(answer)
-        shown = _product(answer)
-        if shown is None:
+            return setups or not_told(answer)
+        product = _product(answer)
+        if product is None:
             if untold is not None:
-                return found or not_told(answer)
+                return setups or not_told(answer)
             untold = answer
             continue
-        unit = shown.get("unit") if shown.get("productCode") == code else None
-        told = unit.strip() if isinstance(unit, str) else ""
-        found[code] = ItemSetup(told) if told else None
+        unit = product.get("unit") if product.get("productCode") == code else None
+        unit_name = unit.strip() if isinstance(unit, str) else ""
+        setups[code] = ItemSetup(unit_name) if unit_name else None
         untold = None
-    return found if found or untold is None else not_told(untold)
+    return setups if setups or untold is None else not_told(untold)
 
 
 def _product(answer: HttpAnswer) -> Mapping[str, Any] | None:
@@ -119,13 +121,13 @@ def _product(answer: HttpAnswer) -> Mapping[str, Any] | None:
 
 
 def _beside(
-    document: OutgoingDocument, shown: Mapping[tuple[str, str], Seen], get: Get, zone: ZoneInfo
+    document: OutgoingDocument, readings: Mapping[tuple[str, str], Seen], get: Get, zone: ZoneInfo
 ) -> Found:
-    listed = shown.get((document.document, document.number.casefold()))
-    seen = listed or read(path_of(document, "update"), document.number, get)
-    if isinstance(seen, Found):
-        return seen
-    return answers.beside(document, seen, validated_at(seen.document, zone))
+    listed = readings.get((document.document, document.number.casefold()))
+    reading = listed or read(path_of(document, "update"), document.number, get)
+    if isinstance(reading, Found):
+        return reading
+    return answers.beside(document, reading, validated_at(reading.document, zone))
 
 
 def _around(
@@ -137,29 +139,31 @@ def _around(
     """
     day = date.fromisoformat(document.fields[schema.date_field])
     for around in (timedelta(days=DAYS), timedelta()):
-        wanted = {
+        filters = {
             "debtorCode": {"multiSelect": [document.party]},
             "date": {"from": (day - around).isoformat(), "to": (day + around).isoformat()},
         }
         for page in range(1, PAGES + 1):
-            found = _page(BODIES[schema.name].path, wanted, page, ask, partial(_live, schema.name))
-            if isinstance(found, Found):
-                yield found
+            listing = _page(
+                BODIES[schema.name].path, filters, page, ask, partial(_live, schema.name)
+            )
+            if isinstance(listing, Found):
+                yield listing
                 return
-            yield from found.live
-            if found.count < A_PAGE:
+            yield from listing.live
+            if listing.count < A_PAGE:
                 return
     yield too_many_found(PAGES * A_PAGE, document, day)
 
 
 def _page(
-    path: str, wanted: Mapping[str, Any], page: int, ask: Ask, opened: Callable[[bytes], T | None]
+    path: str, filters: Mapping[str, Any], page: int, ask: Ask, opened: Callable[[bytes], T | None]
 ) -> T | Found:
-    answer = ask(f"{path}/listing", dumps({"page": page, "filter": dict(wanted)}))
+    answer = ask(f"{path}/listing", dumps({"page": page, "filter": dict(filters)}))
     if isinstance(answer, HttpAnswer) and answer.status == 200:
-        told = opened(answer.body)
-        if told is not None:
-            return told
+        page_content = opened(answer.body)
+        if page_content is not None:
+            return page_content
     return not_told(answer)
 
 
@@ -167,7 +171,7 @@ def _entries(body: bytes) -> list[Mapping[str, Any]] | None:
     content = loads(body)
     data = content.get("data") if isinstance(content, dict) else None
     return (
-        [one if isinstance(one, dict) else {} for one in data] if isinstance(data, list) else None
+        [row if isinstance(row, dict) else {} for row in data] if isinstance(data, list) else None
     )
 
 
@@ -180,5 +184,9 @@ def _live(name: str, body: bytes) -> _Listed | None:
     entries = _entries(body)
     if entries is None:
         return None
-    live = (one for one in entries if number_of(one) and one["master"].get("cancelled") is not True)
-    return _Listed(len(entries), tuple(told(SCHEMAS[name], one) for one in live))
+    live = (
+        entry
+        for entry in entries
+        if number_of(entry) and entry["master"].get("cancelled") is not True
+    )
+    return _Listed(len(entries), tuple(told(SCHEMAS[name], entry) for entry in live))

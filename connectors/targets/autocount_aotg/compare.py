@@ -82,121 +82,124 @@ def wanted_of(document: OutgoingDocument, settings: Settings) -> Wanted:
     )
 
 
-def written(told: Told, number: str) -> Written:
+def written(state: Told, number: str) -> Written:
     """Return the result for one document of a finished write request."""
-    rows = told.rows
-    mine = next((one for one in rows if one.get("DocNo") == number), None)
-    if mine is None:
-        return Written(told.progress == Progress.COMPLETED, told.message)
-    done = mine.get("Status") == Progress.COMPLETED
-    message = mine.get("Message")
-    words = message if isinstance(message, str) and message else told.message
-    return Written(done, words, whole=told.progress == Progress.COMPLETED)
+    rows = state.rows
+    document_row = next((row for row in rows if row.get("DocNo") == number), None)
+    if document_row is None:
+        return Written(state.progress == Progress.COMPLETED, state.message)
+    done = document_row.get("Status") == Progress.COMPLETED
+    message = document_row.get("Message")
+    words = message if isinstance(message, str) and message else state.message
+    return Written(done, words, whole=state.progress == Progress.COMPLETED)
 
 
-def judged(wanted: Wanted, write: Written | None, look: Told) -> Found:
+def judged(expected: Wanted, write: Written | None, look: Told) -> Found:
     """Return the lookup result from the write's outcome and the list of existing documents.
 
     `write` is None if the outcome of the write is unknown.
     """
-    mine = [one for one in look.rows if is_number(one, wanted.number)]
-    live = [one for one in mine if one.get("Cancelled") is not True]
+    matching_rows = [row for row in look.rows if is_number(row, expected.number)]
+    live = [row for row in matching_rows if row.get("Cancelled") is not True]
     if len(live) > 1:
-        words = f"{len(live)} documents {wanted.number} exist there."
+        words = f"{len(live)} documents {expected.number} exist there."
         return Found(kind="different", words=words, target_ref=_id(live[0]), proof=look.proof)
     if live:
-        return _beside(wanted, live[0], look, written=write is not None and write.done)
-    if mine and write is None:
-        words = f"{wanted.number} exists there, but it was made void."
-        ref = _id(mine[0])
+        return _beside(expected, live[0], look, written=write is not None and write.done)
+    if matching_rows and write is None:
+        words = f"{expected.number} exists there, but it was made void."
+        ref = _id(matching_rows[0])
         return Found(kind="different", words=words, target_ref=ref, proof=look.proof, void=True)
     if write is None:
-        words = f"No {wanted.number} exists there under {wanted.day}."
-        return Found(kind="absent", words=words, proof=look.proof, alike=_alike(wanted, look))
+        words = f"No {expected.number} exists there under {expected.day}."
+        return Found(kind="absent", words=words, proof=look.proof, alike=_alike(expected, look))
     if not write.done:
-        return _refused(wanted, failed(wanted.number, write.message), look)
+        return _refused(expected, failed(expected.number, write.message), look)
     if not write.whole:
-        return _refused(wanted, undone(wanted.number, write.message), look)
+        return _refused(expected, undone(expected.number, write.message), look)
     words = (
-        f"AutoCount says that it made {wanted.number}, and no such document exists there under "
-        f"{wanted.day}. If it stands under another day, correct the date format of the connection."
+        f"AutoCount says that it made {expected.number}, and no such document exists there under "
+        f"{expected.day}. If it stands under another day, correct the date format of the "
+        "connection."
     )
     return Found(kind="different", words=words, proof=look.proof)
 
 
-def _refused(wanted: Wanted, answer: Answer, look: Told) -> Found:
-    words = f"{wanted.number} was not made: {answer.words}"
+def _refused(expected: Wanted, answer: Answer, look: Told) -> Found:
+    words = f"{expected.number} was not made: {answer.words}"
     return Found(kind="absent", words=words, proof=look.proof, refused=answer)
 
 
-def _beside(wanted: Wanted, entry: Entry, look: Told, *, written: bool) -> Found:
+def _beside(expected: Wanted, entry: Entry, look: Told, *, written: bool) -> Found:
     """Compare an existing invoice with ours; `written`: AutoCount has just created ours.
 
     A number that differs only in case belongs to another document of ours.
     """
     ref, total = _id(entry), _amount(entry.get(TOTAL))
     differs: list[Kept] = []
-    if not written and entry.get("DocNo") != wanted.number:
+    if not written and entry.get("DocNo") != expected.number:
         differs.append(Kept(0, "DocNo", str(entry.get("DocNo"))))
-    if entry.get("DebtorCode") != wanted.party:
+    if entry.get("DebtorCode") != expected.party:
         differs.append(Kept(0, "DebtorCode", str(entry.get("DebtorCode") or "")))
-    if entry.get("DocDate") != wanted.shown_day:
+    if entry.get("DocDate") != expected.shown_day:
         differs.append(Kept(0, "DocDate", str(entry.get("DocDate") or "")))
-    if total is None or abs(total - wanted.total) > wanted.room:
+    if total is None or abs(total - expected.total) > expected.room:
         differs.append(Kept(0, TOTAL, "" if total is None else format(total, "f")))
     if not differs:
-        words = f"It exists there as it was sent, under {wanted.number}."
+        words = f"It exists there as it was sent, under {expected.number}."
         return Found(kind="equal", words=words, target_ref=ref, proof=look.proof, total=total)
-    told = "; ".join(f"{one.field} is {one.value or 'blank'} there" for one in differs)
+    differences_text = "; ".join(
+        f"{deviation.field} is {deviation.value or 'blank'} there" for deviation in differs
+    )
     return Found(
         kind="different",
-        words=f"Something else exists there under {wanted.number}: {told}.",
+        words=f"Something else exists there under {expected.number}: {differences_text}.",
         target_ref=ref,
         proof=look.proof,
         differs=tuple(differs),
-        stands=_stands(wanted, entry),
+        stands=_stands(expected, entry),
         total=total,
     )
 
 
-def _alike(wanted: Wanted, look: Told) -> tuple[Stands, ...]:
+def _alike(expected: Wanted, look: Told) -> tuple[Stands, ...]:
     """Return live invoices with an equal debtor and total but other numbers.
 
     Empty if only the document's own day was read. The list shows no lines.
     """
-    if not wanted.around:
+    if not expected.around:
         return ()
     return tuple(
-        _stands(wanted, one)
-        for one in look.rows
-        if one.get("Cancelled") is not True
-        and one.get("DebtorCode") == wanted.party
-        and _amount(one.get(TOTAL)) == wanted.total
+        _stands(expected, row)
+        for row in look.rows
+        if row.get("Cancelled") is not True
+        and row.get("DebtorCode") == expected.party
+        and _amount(row.get(TOTAL)) == expected.total
     )
 
 
-def _stands(wanted: Wanted, entry: Entry) -> Stands:
+def _stands(expected: Wanted, entry: Entry) -> Stands:
     return Stands(
         number=str(entry.get("DocNo") or ""),
         target_ref=_id(entry),
         party=str(entry.get("DebtorCode") or ""),
         date=str(entry.get("DocDate") or ""),
-        currency=wanted.currency,
+        currency=expected.currency,
         amount=_amount(entry.get(TOTAL)),
     )
 
 
 def is_number(entry: Entry, number: str) -> bool:
     """Check whether a listed invoice has this number. AutoCount ignores case."""
-    found = entry.get("DocNo")
-    return isinstance(found, str) and found.casefold() == number.casefold()
+    listed_number = entry.get("DocNo")
+    return isinstance(listed_number, str) and listed_number.casefold() == number.casefold()
 
 
 def _id(entry: Entry) -> str | None:
-    found = entry.get("Id")
-    return str(found) if isinstance(found, int | str) and found not in ("", False, True) else None
+    value = entry.get("Id")
+    return str(value) if isinstance(value, int | str) and value not in ("", False, True) else None
 
 
 def _amount(value: object) -> Decimal | None:
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    return Decimal(str(value)) if whole or isinstance(value, Decimal) else None
+    is_integer = isinstance(value, int) and not isinstance(value, bool)
+    return Decimal(str(value)) if is_integer or isinstance(value, Decimal) else None

@@ -260,12 +260,12 @@ class AutoCountOnTheGo:
             return make_not_sent(payload)
         relay = Relay(settings, secret, http)
         answer = relay.write(payload.path, payload.body)
-        told, wanted = told_of(answer), _wanted(payload, settings)
-        if told is None:
-            made = tuple(not_taken(answer, one.number) for one in wanted)
+        state, expected = told_of(answer), _wanted(payload, settings)
+        if state is None:
+            answers = tuple(not_taken(answer, document.number) for document in expected)
         else:
-            made = answers_of(told, wanted, relay)
-        return make_sent(_in_order(payload, made), answer, partial(masked, secret=secret))
+            answers = answers_of(state, expected, relay)
+        return make_sent(_in_order(payload, answers), answer, partial(masked, secret=secret))
 
     def look_up(
         self,
@@ -288,16 +288,16 @@ class AutoCountOnTheGo:
         """Return the current result of the request with this ticket, then the document's state in
         AutoCount.
         """
-        relay, wanted = Relay(settings, secret, http), wanted_of(document, settings)
-        return _kept(ask_again(wanted, Ticket.read(ticket), relay), secret)
+        relay, expected = Relay(settings, secret, http), wanted_of(document, settings)
+        return _kept(ask_again(expected, Ticket.read(ticket), relay), secret)
 
     def read(
         self, documents: Sequence[OutgoingDocument], settings: Settings, secret: str, http: Http
     ) -> tuple[Found, ...]:
         """Request the list of invoices of the documents' days. The list usually arrives later."""
-        wanted = [wanted_of(one, settings) for one in documents]
-        found = ask(wanted, Relay(settings, secret, http))
-        return tuple(_kept(one, secret) for one in found)
+        expected = [wanted_of(document, settings) for document in documents]
+        lookups = ask(expected, Relay(settings, secret, http))
+        return tuple(_kept(lookup, secret) for lookup in lookups)
 
     def read_later(
         self,
@@ -308,9 +308,9 @@ class AutoCountOnTheGo:
         http: Http,
     ) -> tuple[Found, ...]:
         """Return, for each document, its state in the requested list with this ticket."""
-        wanted = [wanted_of(one, settings) for one in documents]
-        found = request_again(wanted, ticket, Relay(settings, secret, http))
-        return tuple(_kept(one, secret) for one in found)
+        expected = [wanted_of(document, settings) for document in documents]
+        lookups = request_again(expected, ticket, Relay(settings, secret, http))
+        return tuple(_kept(lookup, secret) for lookup in lookups)
 
     def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:
         """Try the connection without writing."""
@@ -325,8 +325,8 @@ class AutoCountOnTheGo:
         http: Http,
     ) -> ListPage | Found:
         """Return the debtors of the account book. `after` is the id of the request for the list."""
-        found = list_page(after, Relay(settings, secret, http))
-        return _kept(found, secret) if isinstance(found, Found) else found
+        lookup = list_page(after, Relay(settings, secret, http))
+        return _kept(lookup, secret) if isinstance(lookup, Found) else lookup
 
     def is_due(self, secret: str, now: datetime) -> bool:
         """Check whether the token is missing or expires within the next minutes."""
@@ -345,110 +345,113 @@ def _wanted(payload: Payload, settings: Settings) -> tuple[Wanted, ...]:
     """Return the values to compare for each document of a call, read from the payload alone."""
     content = loads(payload.body)
     bodies = content if isinstance(content, list) else [content]
-    return tuple(_wanted_of_body(one, payload, settings) for one in bodies)
+    return tuple(_wanted_of_body(body, payload, settings) for body in bodies)
 
 
 def _wanted_of_body(body: object, call: Payload, settings: Settings) -> Wanted:
-    told = body if isinstance(body, dict) else {}
-    number = str(told["DocNo"])
+    fields = body if isinstance(body, dict) else {}
+    number = str(fields["DocNo"])
     day = call.expected[f"DocDate.{number}"]
     return Wanted(
         number=number,
-        party=str(told["DebtorCode"]),
+        party=str(fields["DebtorCode"]),
         day=day,
         shown_day=payload.day_text(day, settings),
-        currency=str(told.get("CurrencyCode") or ""),
+        currency=str(fields.get("CurrencyCode") or ""),
         total=Decimal(call.expected[f"{TOTAL}.{number}"]),
-        lines=len(told["DetailsLine"]),
+        lines=len(fields["DetailsLine"]),
     )
 
 
-def _in_order(call: Payload, made: Sequence[Answer]) -> tuple[Answer, ...]:
+def _in_order(call: Payload, answers: Sequence[Answer]) -> tuple[Answer, ...]:
     """Return an answer for each document of the payload, in its order."""
-    rest = iter(made)
+    remaining_answers = iter(answers)
     return tuple(
-        call.refused[at] if at in call.refused else next(rest) for at in range(len(call.numbers))
+        call.refused[at] if at in call.refused else next(remaining_answers)
+        for at in range(len(call.numbers))
     )
 
 
-def _kept(found: Found, secret: str) -> Found:
-    return replace(found, proof=masked(found.proof, secret))
+def _kept(lookup: Found, secret: str) -> Found:
+    return replace(lookup, proof=masked(lookup.proof, secret))
 
 
-def ask(wanted: Sequence[Wanted], relay: Relay) -> tuple[Found, ...]:
+def ask(expected: Sequence[Wanted], relay: Relay) -> tuple[Found, ...]:
     """Request the list of invoices of the documents' days, and read it if it is ready at once.
 
     If the days lie too far apart for one list, documents outside the first document's days must
     wait.
     """
-    low, high = _days(wanted)
+    low, high = _days(expected)
     answer = relay.listed((low - AROUND).isoformat(), (high + AROUND).isoformat())
-    asked = told_of(answer)
-    if asked is None:
-        return (not_told(answer),) * len(wanted)
-    found = _waiting(asked) if asked.progress in UNDER_WAY else _read(asked.request, relay)
+    state = told_of(answer)
+    if state is None:
+        return (not_told(answer),) * len(expected)
+    listing = _waiting(state) if state.progress in UNDER_WAY else _read(state.request, relay)
     return tuple(
-        _of_one(one, found) if low <= _day(one) <= high else Found(kind="unknown", words=_LATER)
-        for one in wanted
+        _of_one(document, listing)
+        if low <= _day(document) <= high
+        else Found(kind="unknown", words=_LATER)
+        for document in expected
     )
 
 
-def _days(wanted: Sequence[Wanted]) -> tuple[date, date]:
+def _days(expected: Sequence[Wanted]) -> tuple[date, date]:
     """Return the first and last day of the documents around the first document's day, within one
     list.
     """
-    first = _day(wanted[0])
-    near = [day for one in wanted if abs((day := _day(one)) - first) <= SPAN / 2]
+    first = _day(expected[0])
+    near = [day for document in expected if abs((day := _day(document)) - first) <= SPAN / 2]
     return min(near), max(near)
 
 
-def _day(wanted: Wanted) -> date:
-    return date.fromisoformat(wanted.day)
+def _day(expected: Wanted) -> date:
+    return date.fromisoformat(expected.day)
 
 
-def _waiting(told: Told) -> Found:
-    words = f"The account book has not listed its invoices yet (request {told.request})."
-    return Found(kind="unknown", words=words, proof=told.proof, target_ref=told.request)
+def _waiting(state: Told) -> Found:
+    words = f"The account book has not listed its invoices yet (request {state.request})."
+    return Found(kind="unknown", words=words, proof=state.proof, target_ref=state.request)
 
 
 def _read(request: str, relay: Relay) -> Told | Found:
-    told = result(request, relay)
-    if isinstance(told, Found):
-        return told
-    if told.progress in UNDER_WAY:
-        return _waiting(told)
-    if told.progress == Progress.FAILED or not isinstance(told.content, list):
+    state = result(request, relay)
+    if isinstance(state, Found):
+        return state
+    if state.progress in UNDER_WAY:
+        return _waiting(state)
+    if state.progress == Progress.FAILED or not isinstance(state.content, list):
         words = "The account book could not list its invoices: they are asked for once more."
-        return Found(kind="unknown", words=words, proof=told.proof, answered=True)
-    return told
+        return Found(kind="unknown", words=words, proof=state.proof, answered=True)
+    return state
 
 
-def _of_one(wanted: Wanted, found: Told | Found) -> Found:
-    if isinstance(found, Found):
-        return found
-    mine = [one for one in found.rows if is_number(one, wanted.number)]
-    proof = dumps(mine)[:KEPT_BYTES]  # of the others nothing is kept beside this one
-    seen = judged(wanted, None, replace(found, content=mine, proof=proof))
-    if seen.kind != "absent":
-        return seen
-    day = _day(wanted)
+def _of_one(expected: Wanted, listing: Told | Found) -> Found:
+    if isinstance(listing, Found):
+        return listing
+    matching_rows = [row for row in listing.rows if is_number(row, expected.number)]
+    proof = dumps(matching_rows)[:KEPT_BYTES]  # of the others nothing is kept beside this one
+    verdict = judged(expected, None, replace(listing, content=matching_rows, proof=proof))
+    if verdict.kind != "absent":
+        return verdict
+    day = _day(expected)
     low, high = day - AROUND, day + AROUND
     words = (
-        f"No {wanted.number} exists there from {low} to {high}: it was deleted,"
+        f"No {expected.number} exists there from {low} to {high}: it was deleted,"
         " or moved to another day."
     )
     return Found(kind="different", words=words, proof=proof)
 
 
-def request_again(wanted: Sequence[Wanted], ticket: str, relay: Relay) -> tuple[Found, ...]:
+def request_again(expected: Sequence[Wanted], ticket: str, relay: Relay) -> tuple[Found, ...]:
     """Return each document's state from the list with this ticket.
 
     A list that was deleted is requested again.
     """
-    found = _read(ticket, relay)
-    if isinstance(found, Found) and found.status == GONE:
-        return ask(wanted, relay)
-    return tuple(_of_one(one, found) for one in wanted)
+    listing = _read(ticket, relay)
+    if isinstance(listing, Found) and listing.status == GONE:
+        return ask(expected, relay)
+    return tuple(_of_one(document, listing) for document in expected)
 
 
 def list_page(request: str, relay: Relay) -> ListPage | Found:
@@ -459,34 +462,34 @@ def list_page(request: str, relay: Relay) -> ListPage | Found:
     """
     if not request:
         return _asked(relay)
-    told = result(request, relay)
-    if isinstance(told, Found):
-        return _asked(relay) if told.status == GONE else told
-    if told.progress in UNDER_WAY:
-        words = f"The account book has not listed its debtors yet (request {told.request})."
-        return Found(kind="unknown", words=words, proof=told.proof)
-    if told.progress == Progress.FAILED:
+    state = result(request, relay)
+    if isinstance(state, Found):
+        return _asked(relay) if state.status == GONE else state
+    if state.progress in UNDER_WAY:
+        words = f"The account book has not listed its debtors yet (request {state.request})."
+        return Found(kind="unknown", words=words, proof=state.proof)
+    if state.progress == Progress.FAILED:
         return _asked(relay)
-    if not isinstance(told.content, list):
+    if not isinstance(state.content, list):
         words = "The account book listed its debtors in a way that nobody can read."
-        return Found(kind="unknown", words=words, proof=told.proof)
-    return ListPage(tuple(_entry(one) for one in told.rows if one.get("AccNo")), "")
+        return Found(kind="unknown", words=words, proof=state.proof)
+    return ListPage(tuple(_entry(row) for row in state.rows if row.get("AccNo")), "")
 
 
 def _asked(relay: Relay) -> ListPage | Found:
     answer = relay.debtors()
-    asked = told_of(answer)
-    return not_told(answer) if asked is None else ListPage((), asked.request)
+    state = told_of(answer)
+    return not_told(answer) if state is None else ListPage((), state.request)
 
 
-def _entry(shown: Mapping[str, Any]) -> ListEntry:
-    code = str(shown["AccNo"])
+def _entry(values: Mapping[str, Any]) -> ListEntry:
+    code = str(values["AccNo"])
     return ListEntry(
         code,
-        str(shown.get("CompanyName") or code),
-        active=shown.get("IsActive", True) is not False,
-        registration=str(shown.get("RegisterNo") or ""),
-        currency=str(shown.get("CurrencyCode") or ""),
+        str(values.get("CompanyName") or code),
+        active=values.get("IsActive", True) is not False,
+        registration=str(values.get("RegisterNo") or ""),
+        currency=str(values.get("CurrencyCode") or ""),
     )
 
 
@@ -504,26 +507,26 @@ def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
     text = Step(STEPS[0], ok=True, words="API key and password are there, and a user name.")
     relay = Relay(settings, secret, http)
     first = relay.listed(http.now().astimezone(zone_of(settings)).date().isoformat())
-    made = (text, reach(settings, relay.no_token or first))
-    if made[1].ok is False:
-        return ConnectionReport.stopped(STEPS, *made, there=reached(relay.no_token or first))
+    first_steps = (text, reach(settings, relay.no_token or first))
+    if first_steps[1].ok is False:
+        return ConnectionReport.stopped(STEPS, *first_steps, there=reached(relay.no_token or first))
     if isinstance(first, HttpFailure):
         step = Step.failed(STEPS[2], first.words, "Test again in a few minutes.", "key.answer")
-        return ConnectionReport.stopped(STEPS, *made, step)
-    told = told_of(first)
-    if told is None:
+        return ConnectionReport.stopped(STEPS, *first_steps, step)
+    state = told_of(first)
+    if state is None:
         answer = quote_answer("AutoCount", first.status, message_of(first))
         words = f"AutoCount did not let us log in. {answer}"
         hint = "Compare user name, password and API key with AOTG's portal."
         code = "key.refused" if first.status in KEY_REFUSED else "key.answer"
         step = Step.failed(STEPS[2], words, hint, code)
-        return ConnectionReport.stopped(STEPS, *made, step)
+        return ConnectionReport.stopped(STEPS, *first_steps, step)
     locked = closed_through(settings, _ASK)
     closed = f"Closed through {locked}" if locked else "Nothing is closed"
     steps = (
-        *made,
+        *first_steps,
         Step(STEPS[2], ok=True, words="AutoCount let us log in."),
-        _book(settings, relay.result(told.request) if told.progress not in UNDER_WAY else None),
+        _book(settings, relay.result(state.request) if state.progress not in UNDER_WAY else None),
         Step(STEPS[4], None, "It may read; whether it may write, only a write shows.", _RIGHTS),
         Step.failed(STEPS[5], locked, "Set Books closed through of this connection.", "closed_day")
         if isinstance(locked, str)
@@ -557,8 +560,8 @@ def _book(settings: Settings, answer: Call | None) -> Step:
     """
     book = str(settings.get("company_id", "")).strip()
     name = str(settings.get("company_name", "")).strip() or "no name given"
-    told = None if answer is None else told_of(answer)
-    if told is None or told.progress in UNDER_WAY:
+    state = None if answer is None else told_of(answer)
+    if state is None or state.progress in UNDER_WAY:
         words = f"Book {book} ({name}) has not answered yet: the desktop is busy or switched off."
     else:
         words = f"Book {book} ({name}) answers. AOTG tells no name: compare it in AOTG once."
@@ -585,138 +588,149 @@ class Ticket:
         return cls(write, look)
 
 
-def ask_again(wanted: Wanted, ticket: Ticket, relay: Relay) -> Found:
+def ask_again(expected: Wanted, ticket: Ticket, relay: Relay) -> Found:
     """Return the request's current result, as far as it is known."""
     if ticket.look:
-        found = _of_look(wanted, ticket, relay)
-        if found is not None:
-            return found
+        lookup = _of_look(expected, ticket, relay)
+        if lookup is not None:
+            return lookup
     if not ticket.write:
-        return look_up(wanted, relay)
+        return look_up(expected, relay)
     ticket = Ticket(ticket.write)
-    told = result(ticket.write, relay)
-    if isinstance(told, Found):  # it is not kept for ever: then only the look-up can tell
-        return look_up(wanted, relay) if told.status == GONE else told
-    if told.progress in UNDER_WAY:
-        return _under_way(ticket, told)
-    return look_up(wanted, relay, told)
+    state = result(ticket.write, relay)
+    if isinstance(state, Found):  # it is not kept for ever: then only the look-up can tell
+        return look_up(expected, relay) if state.status == GONE else state
+    if state.progress in UNDER_WAY:
+        return _under_way(ticket, state)
+    return look_up(expected, relay, state)
 
 
 def _of_look(
-    wanted: Wanted, ticket: Ticket, relay: Relay, write: Told | None = None
+    expected: Wanted, ticket: Ticket, relay: Relay, write: Told | None = None
 ) -> Found | None:
     """Return the result of a requested list.
 
     None if the list is gone, so that it must be requested again.
     """
-    told = result(ticket.look, relay)
-    if isinstance(told, Found):
-        return None if told.status == GONE else told
-    if told.progress in UNDER_WAY:
-        return _under_way(ticket, told)
-    if told.progress == Progress.FAILED or not isinstance(told.content, list):
+    state = result(ticket.look, relay)
+    if isinstance(state, Found):
+        return None if state.status == GONE else state
+    if state.progress in UNDER_WAY:
+        return _under_way(ticket, state)
+    if state.progress == Progress.FAILED or not isinstance(state.content, list):
         return None
     if ticket.write and write is None:
-        again = result(ticket.write, relay)
-        if isinstance(again, Found) and again.status != GONE:
-            return again
-        write = again if isinstance(again, Told) else None
-    return judged(wanted, written(write, wanted.number) if write else None, told)
+        write_state = result(ticket.write, relay)
+        if isinstance(write_state, Found) and write_state.status != GONE:
+            return write_state
+        write = write_state if isinstance(write_state, Told) else None
+    return judged(expected, written(write, expected.number) if write else None, state)
 
 
-def _under_way(ticket: Ticket, told: Told) -> Found:
-    state = "is working on it" if told.progress == Progress.PROCESSING else "has not begun it yet"
+def _under_way(ticket: Ticket, request_state: Told) -> Found:
+    state = (
+        "is working on it"
+        if request_state.progress == Progress.PROCESSING
+        else "has not begun it yet"
+    )
     return Found(
         kind="unknown",
-        words=f"The account book {state} (request {told.request}).",
-        proof=told.proof,
+        words=f"The account book {state} (request {request_state.request}).",
+        proof=request_state.proof,
         target_ref=ticket.text,
     )
 
 
-def look_up(wanted: Wanted, relay: Relay, write: Told | None = None) -> Found:
+def look_up(expected: Wanted, relay: Relay, write: Told | None = None) -> Found:
     """Look up the document once in the invoices of its days.
 
     `write` is the outcome of its write request, if known.
     """
-    answer = relay.listed(*wanted.days)
-    asked = told_of(answer)
-    if asked is None:
+    answer = relay.listed(*expected.days)
+    state = told_of(answer)
+    if state is None:
         return not_told(answer)
-    ticket = Ticket(write.request if write else "", asked.request)
-    if asked.progress in UNDER_WAY:
-        return _under_way(ticket, asked)
-    found = _of_look(wanted, ticket, relay, write)
-    if found is None:
+    ticket = Ticket(write.request if write else "", state.request)
+    if state.progress in UNDER_WAY:
+        return _under_way(ticket, state)
+    lookup = _of_look(expected, ticket, relay, write)
+    if lookup is None:
         words = "The look-up did not go through: it is made once more."
         return Found(kind="unknown", words=words, answered=True)
-    return found
+    return lookup
 
 
 def result(request: str, relay: Relay) -> Told | Found:
     """Return the state of a request; if it is unclear, the reason with the HTTP status."""
     answer = relay.result(request)
-    told = told_of(answer, request)
-    if told is not None and is_apart(told):
+    state = told_of(answer, request)
+    if state is not None and is_apart(state):
         answer = relay.result_apart(request)
-        told = with_result(told, answer)
-    if told is not None:
-        return told
-    found = not_told(answer)
+        state = with_result(state, answer)
+    if state is not None:
+        return state
+    lookup = not_told(answer)
     status = answer.status if isinstance(answer, HttpAnswer) else None
-    return replace(found, status=status)
+    return replace(lookup, status=status)
 
 
-def answers_of(told: Told, wanted: Sequence[Wanted], relay: Relay) -> tuple[Answer, ...]:
+def answers_of(state: Told, expected: Sequence[Wanted], relay: Relay) -> tuple[Answer, ...]:
     """Return each document's answer to a write. Mostly the request is only queued."""
-    waits = tuple(_awaiting(one, told) for one in wanted)
-    if told.progress in UNDER_WAY or len(wanted) > 1:  # the looks of many have a pass of their own
+    waits = tuple(_awaiting(document, state) for document in expected)
+    if (
+        state.progress in UNDER_WAY or len(expected) > 1
+    ):  # the looks of many have a pass of their own
         return waits
-    ended = result(told.request, relay)
+    ended = result(state.request, relay)
     if isinstance(ended, Found) or ended.progress in UNDER_WAY:
         return waits
-    pairs = zip(wanted, waits, strict=True)
-    return tuple(_ended(one, ended, look_up(one, relay, ended), waits_) for one, waits_ in pairs)
+    pairs = zip(expected, waits, strict=True)
+    return tuple(
+        _ended(document, ended, look_up(document, relay, ended), waits_)
+        for document, waits_ in pairs
+    )
 
 
-def _awaiting(wanted: Wanted, told: Told) -> Answer:
+def _awaiting(expected: Wanted, state: Told) -> Answer:
     return Answer(
         kind="awaiting",
         code="taken_in",
-        words=f"AutoCount keeps it until the account book has made it (request {told.request}).",
-        target_ref=Ticket(told.request).text,
-        number=wanted.number,
+        words=f"AutoCount keeps it until the account book has made it (request {state.request}).",
+        target_ref=Ticket(state.request).text,
+        number=expected.number,
         status=200,
     )
 
 
-def _ended(wanted: Wanted, told: Told, found: Found, waits: Answer) -> Answer:
+def _ended(expected: Wanted, state: Told, lookup: Found, waits: Answer) -> Answer:
     """Return the answer for a write that ended at once. An unclear result is looked up later."""
-    write = written(told, wanted.number)
-    taken = failed(wanted.number, write.message).error_class == "duplicate"
-    if found.refused is not None:
-        return found.refused
-    if found.kind == "equal":
-        words = "Already there, with the same content." if taken else "Accepted, and looked up."
-        existing = not write.done and taken
+    write = written(state, expected.number)
+    is_duplicate = failed(expected.number, write.message).error_class == "duplicate"
+    if lookup.refused is not None:
+        return lookup.refused
+    if lookup.kind == "equal":
+        words = (
+            "Already there, with the same content." if is_duplicate else "Accepted, and looked up."
+        )
+        existing = not write.done and is_duplicate
         return Answer(
             kind="accepted",
             words=words if existing or write.done else f"Made, though it said: {write.message}",
-            target_ref=found.target_ref,
-            number=wanted.number,
+            target_ref=lookup.target_ref,
+            number=expected.number,
             status=200,
             existing=existing,
             same_content=True if existing else None,
-            total=found.total,
+            total=lookup.total,
         )
-    if found.kind == "different" and found.stands is not None and not write.done and taken:
+    if lookup.kind == "different" and lookup.stands is not None and not write.done and is_duplicate:
         return Answer(
             kind="refused",
             error_class="stale_version",
             code="number_taken",
-            words=f"The number is already there, with other content. {found.words}",
-            target_ref=found.target_ref,
-            number=wanted.number,
+            words=f"The number is already there, with other content. {lookup.words}",
+            target_ref=lookup.target_ref,
+            number=expected.number,
             status=200,
             existing=True,
             same_content=False,

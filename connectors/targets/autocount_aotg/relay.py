@@ -227,8 +227,8 @@ class Told:
     @property
     def rows(self) -> list[Mapping[str, Any]]:
         """The rows of the request's result; empty if it is no list."""
-        found = self.content if isinstance(self.content, list) else ()
-        return [one for one in found if isinstance(one, dict)]
+        items = self.content if isinstance(self.content, list) else ()
+        return [item for item in items if isinstance(item, dict)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,8 +268,8 @@ class Relay:
         The answer names the request that lists them later.
         """
         end = f"{last or day}T23:59:59.000Z"
-        wanted = {"FromDateTime": f"{day}T00:00:00.000Z", "ToDateTime": end}
-        return self._call("POST", LISTING, dumps(wanted))
+        filters = {"FromDateTime": f"{day}T00:00:00.000Z", "ToDateTime": end}
+        return self._call("POST", LISTING, dumps(filters))
 
     def debtors(self) -> Call:
         """Request all debtors. The answer names the request that lists them later."""
@@ -322,13 +322,13 @@ class Relay:
                 seconds=answer.seconds,
                 cause=answer.cause,
             )
-        made = token_of(answer, self._http.now())
-        if made is None:
+        token_pair = token_of(answer, self._http.now())
+        if token_pair is None:
             if answer.status in KEY_REFUSED:
                 return answer
             words = f"AutoCount answered {answer.status} to the log-in: nothing was sent."
             return HttpFailure(kind="not_sent", words=words, seconds=answer.seconds)
-        self._token, self.no_token = made[0], None
+        self._token, self.no_token = token_pair[0], None
         return None
 
 
@@ -362,18 +362,18 @@ def told_of(answer: Call, request: str = "") -> Told | None:
 
 def _taken_in(content: Mapping[str, Any], proof: bytes) -> Told | None:
     """Return a request that was queued under an id and a name, without a state."""
-    told = [content.get("Name"), content.get("Id")]
-    if not all(isinstance(one, str) and one and APART not in one for one in told):
+    parts = [content.get("Name"), content.get("Id")]
+    if not all(isinstance(part, str) and part and APART not in part for part in parts):
         return None
-    return Told(APART.join(map(str, told)), Progress.IN_QUEUE, "", None, proof)
+    return Told(APART.join(map(str, parts)), Progress.IN_QUEUE, "", None, proof)
 
 
-def is_apart(told: Told) -> bool:
+def is_apart(state: Told) -> bool:
     """Check whether the result of this request must be fetched by a call of its own."""
-    return APART in told.request and told.progress not in UNDER_WAY
+    return APART in state.request and state.progress not in UNDER_WAY
 
 
-def with_result(told: Told, answer: Call) -> Told | None:
+def with_result(state: Told, answer: Call) -> Told | None:
     """Return the answer with its result added:
 
     JSON in a text, or the error message if the request failed.
@@ -383,9 +383,9 @@ def with_result(told: Told, answer: Call) -> Told | None:
     if isinstance(answer, HttpFailure) or answer.status != 200 or not isinstance(text, str):
         return None
     proof = answer.body[:KEPT_BYTES]
-    if told.progress == Progress.FAILED:
-        return replace(told, message=text.strip().strip('"'), proof=proof)
-    return replace(told, content=loads(text.encode()), proof=proof)
+    if state.progress == Progress.FAILED:
+        return replace(state, message=text.strip().strip('"'), proof=proof)
+    return replace(state, content=loads(text.encode()), proof=proof)
 
 
 def not_told(answer: Call) -> Found:
@@ -411,16 +411,18 @@ def message_of(answer: HttpAnswer) -> str:
 def meaning(message: str) -> Meaning:
     """Return the meaning of a failed request, by its message."""
     small = message.casefold()
-    return next((told for words, told in WORDS if words.search(small)), _OTHER)
+    return next(
+        (refusal_meaning for words, refusal_meaning in WORDS if words.search(small)), _OTHER
+    )
 
 
 def failed(number: str, message: str) -> Answer:
     """Return the refusal of a document by the account book, with the book's message."""
-    found = meaning(message)
+    reason = meaning(message)
     return Answer(
         kind="refused",
-        error_class=found.error_class,
-        code=found.code,
+        error_class=reason.error_class,
+        code=reason.code,
         words=message or "AutoCount could not make it, and gave no reason.",
         number=number,
         status=200,
@@ -452,12 +454,12 @@ def not_taken(answer: Call, number: str) -> Answer:
         return uncertain("unclear", words, status, number)
     if status >= 500 or status in _UNANSWERED:
         return uncertain("no_answer", f"AutoCount answered {status}.", status, number)
-    found = _STATUS.get(status, Meaning("business_rule", f"http_{status}"))
-    waits = found.error_class == "temporary"
+    reason = _STATUS.get(status, Meaning("business_rule", f"http_{status}"))
+    waits = reason.error_class == "temporary"
     return Answer(
         kind="temporary" if waits else "refused",
-        error_class=found.error_class,
-        code=found.code,
+        error_class=reason.error_class,
+        code=reason.code,
         words=message_of(answer) or f"AutoCount answered {status} without a reason.",
         number=number,
         status=status,
@@ -475,10 +477,12 @@ def build(
     if not batch and len(documents) != 1:
         raise ValueError("AutoCount On The Go takes one document a call, or a batch")
     base = base_currency_of(settings)
-    found = {at: preflight(one, action, base) for at, one in enumerate(documents)}
-    refusals = {at: answer for at, answer in found.items() if answer is not None}
-    good = [one for at, one in enumerate(documents) if at not in refusals]
-    bodies = [_content(one, settings) for one in good]
+    answers_by_place = {
+        at: preflight(document, action, base) for at, document in enumerate(documents)
+    }
+    refusals = {at: answer for at, answer in answers_by_place.items() if answer is not None}
+    good = [document for at, document in enumerate(documents) if at not in refusals]
+    bodies = [_content(document, settings) for document in good]
     return Payload(
         method="POST",
         path=(BATCH if batch else ALONE) if bodies else "",
@@ -486,10 +490,10 @@ def build(
         body=dumps(bodies if batch else bodies[0]) if bodies else b"",
         content_type=JSON,
         rows={},
-        numbers=tuple(one.number for one in documents),
+        numbers=tuple(document.number for document in documents),
         positions={},
         refused=refusals,
-        expected={key: text for one in good for key, text in _expected(one).items()},
+        expected={key: text for document in good for key, text in _expected(document).items()},
     )
 
 
@@ -499,10 +503,10 @@ def preflight(document: OutgoingDocument, action: Action, base: str) -> Answer |
     refusal = not_offered(schema, document, action, TARGET)
     if schema is None or refusal:
         return refusal
-    found = first_fault(schema, document, TARGET, new=True, of_line=_no_more)
-    found = found or currency_fault(document, "CurrencyCode", base)
-    found = found or no_rate_fault(document, base, TARGET)
-    return refused(document, *found) if found else None
+    fault = first_fault(schema, document, TARGET, new=True, of_line=_no_more)
+    fault = fault or currency_fault(document, "CurrencyCode", base)
+    fault = fault or no_rate_fault(document, base, TARGET)
+    return refused(document, *fault) if fault else None
 
 
 def _no_more(line: Mapping[str, str], where: str) -> Fault | None:  # noqa: ARG001
@@ -519,10 +523,14 @@ def _content(document: OutgoingDocument, settings: Settings) -> dict[str, object
 
 
 def _fields(
-    fields: Sequence[FieldSchema], given: Mapping[str, str], settings: Settings
+    fields: Sequence[FieldSchema], values: Mapping[str, str], settings: Settings
 ) -> dict[str, object]:
-    told = {one: given.get(one.name, "") for one in fields if one.sent}
-    return {one.wire: _value(one, text, settings) for one, text in told.items() if text != ""}
+    texts_by_field = {field: values.get(field.name, "") for field in fields if field.sent}
+    return {
+        field.wire: _value(field, text, settings)
+        for field, text in texts_by_field.items()
+        if text != ""
+    }
 
 
 def _value(field: FieldSchema, text: str, settings: Settings) -> object:
@@ -552,14 +560,14 @@ def day_text(day: str, settings: Settings) -> str:
 
 def login_of(secret: str) -> Login | None:
     """Return the parts of a stored key; None if it is malformed."""
-    given, *kept = secret.strip().split("\t")
-    password, _, api_key = given.rpartition(":")
-    if not api_key or not password or len(kept) not in (0, 3):
+    login_text, *token_parts = secret.strip().split("\t")
+    password, _, api_key = login_text.rpartition(":")
+    if not api_key or not password or len(token_parts) not in (0, 3):
         return None
-    if not kept:
+    if not token_parts:
         return Login(api_key, password)
-    token, *times = kept
-    good = bool(token) and all(one.isascii() and one.isdecimal() for one in times)
+    token, *times = token_parts
+    good = bool(token) and all(text.isascii() and text.isdecimal() for text in times)
     return Login(api_key, password, token, *map(int, times)) if good else None
 
 
@@ -603,18 +611,18 @@ def renew_login(settings: Settings, secret: str, http: Http) -> Renewed:
     if isinstance(answer, HttpFailure):
         return Renewed(kind="away", words=answer.words)
     now = http.now()
-    made = token_of(answer, now)
-    if made is not None:
-        token, until = made
-        kept = f"{login.password}:{login.api_key}\t{token}\t{int(now.timestamp())}\t{until}"
-        return Renewed(kind="renewed", words="A new token was given.", secret=kept)
+    token_pair = token_of(answer, now)
+    if token_pair is not None:
+        token, until = token_pair
+        new_secret = f"{login.password}:{login.api_key}\t{token}\t{int(now.timestamp())}\t{until}"
+        return Renewed(kind="renewed", words="A new token was given.", secret=new_secret)
     words = f"AutoCount answered {answer.status} to the log-in."
     return Renewed(kind="refused" if answer.status in _REFUSED else "away", words=words)
 
 
 def log_in(settings: Settings, login: Login, http: Http) -> HttpAnswer | HttpFailure:
     """Request a token with the user name, password and API key."""
-    who = {
+    login_fields = {
         "UserName": str(settings.get("user_name", "")).strip(),
         "Password": login.password,
         "ApiKey": login.api_key,
@@ -623,14 +631,14 @@ def log_in(settings: Settings, login: Login, http: Http) -> HttpAnswer | HttpFai
         "POST",
         f"{root_of(settings)}{LOG_IN}",
         headers={"Content-Type": "application/json", "Cache-Control": "no-cache"},
-        body=dumps(who),
+        body=dumps(login_fields),
     )
 
 
 def token_of(answer: HttpAnswer, now: datetime) -> tuple[str, int] | None:
     """Return the token of a log-in and its end as a Unix time; None if there is none."""
-    told = loads(answer.body)
-    content = told if isinstance(told, dict) else {}
+    parsed_body = loads(answer.body)
+    content = parsed_body if isinstance(parsed_body, dict) else {}
     token = content.get("AccessToken")
     if answer.status != 200 or not isinstance(token, str) or not token or "\t" in token:
         return None

@@ -360,15 +360,15 @@ def _heads(settings: Settings) -> Step:
     if fault := heads_fault(settings):
         hint = "Correct the column names of your import template."
         return Step.failed(STEPS[3], fault, hint, "column_names")
-    own = own_heads(settings)
-    told = ", ".join(f"{name} for {field}" for field, name in own.items())
-    words = f"As in your template: {told}." if own else "AutoCount's own names."
+    template_headings = own_heads(settings)
+    headings = ", ".join(f"{name} for {field}" for field, name in template_headings.items())
+    words = f"As in your template: {headings}." if template_headings else "AutoCount's own names."
     return Step(STEPS[3], ok=True, words=words)
 
 
 def _snapshot(settings: Settings, locked: date | None) -> Snapshot:
-    known = snapshot_from_settings(settings, locked)
-    return replace(known, key_status="none", excel_import_enabled=True)
+    snapshot = snapshot_from_settings(settings, locked)
+    return replace(snapshot, key_status="none", excel_import_enabled=True)
 
 
 def build(
@@ -381,11 +381,11 @@ def build(
     kind = documents[0].document
     schema, base = SCHEMAS.get(kind), base_currency_of(settings)
     refusals = {
-        at: said
+        at: fault_answer
         for at, document in enumerate(documents)
-        if (said := preflight(document, settings, action))
+        if (fault_answer := preflight(document, settings, action))
     }
-    good = [(at, one) for at, one in enumerate(documents) if at not in refusals]
+    good = [(at, document) for at, document in enumerate(documents) if at not in refusals]
     table: list[SheetRow] = []
     rows: dict[int, str] = {}
     positions: dict[int, int] = {}
@@ -395,12 +395,12 @@ def build(
             table.append(cells)
             rows[len(table)], positions[len(table)] = document.number, at
     file = file_name(settings, kind, name)
-    told = _manifest_rows(file, name, kind, table, [one for _, one in good], base)
+    manifest = _manifest_rows(file, name, kind, table, [document for _, document in good], base)
     return Payload(
         method="FILE",
         path=kind,
         headers={},
-        body=write_sheets({"Data": table, "Clearpost": told}, prefixed=True) if good else b"",
+        body=write_sheets({"Data": table, "Clearpost": manifest}, prefixed=True) if good else b"",
         content_type=XLSX,
         rows=rows,
         numbers=tuple(document.number for document in documents),
@@ -417,7 +417,7 @@ def preflight(document: OutgoingDocument, settings: Settings, action: Action) ->
     if refusal or schema is None:
         return refusal
     base = base_currency_of(settings)
-    found = (
+    fault = (
         _type_fault(schema, settings)
         or _heads_fault(schema, settings)
         or _number_fault(document.number, split_list(str(settings.get(PREFIX, ""))))
@@ -427,7 +427,7 @@ def preflight(document: OutgoingDocument, settings: Settings, action: Action) ->
         or _payment_fault(schema, document, base)
         or rate_fault(document, "CurrencyRate", base)
     )
-    return refused(document, *found) if found else None
+    return refused(document, *fault) if fault else None
 
 
 def _type_fault(schema: DocumentSchema, settings: Settings) -> Fault | None:
@@ -464,8 +464,8 @@ def _number_fault(number: str, prefixes: Sequence[str]) -> Fault | None:
 
 def _header_fault(schema: DocumentSchema, document: OutgoingDocument) -> Fault | None:
     for field in schema.header:
-        if found := _field_fault(field, document.fields.get(field.name, ""), ""):
-            return found
+        if fault := _field_fault(field, document.fields.get(field.name, ""), ""):
+            return fault
     return None
 
 
@@ -485,8 +485,8 @@ def _lines_fault(schema: DocumentSchema, document: OutgoingDocument) -> Fault | 
     for at, line in enumerate(document.lines, start=1):
         where = f" of line {at}"
         for field in schema.lines:
-            if found := _field_fault(field, line.get(field.name, ""), where):
-                return found
+            if fault := _field_fault(field, line.get(field.name, ""), where):
+                return fault
         if not line.get("ItemCode") and not line.get("AccNo"):
             return "missing_field", f"Line {at} has no ItemCode and no AccNo."
         if line.get("ItemCode") and not line.get("UOM"):
@@ -577,8 +577,8 @@ def heads_of(schema: DocumentSchema, settings: Settings) -> tuple[str, ...]:
     """Return the headings of the columns: the system column names, or the names in the customer's
     template.
     """
-    own = own_heads(settings)
-    return tuple(own.get(field.title, field.title) for field in columns(schema))
+    template_names = own_heads(settings)
+    return tuple(template_names.get(field.title, field.title) for field in columns(schema))
 
 
 def own_heads(settings: Settings) -> Mapping[str, str]:
@@ -589,8 +589,8 @@ def own_heads(settings: Settings) -> Mapping[str, str]:
 
 def heads_fault(settings: Settings, schemas: Sequence[DocumentSchema] = DOCUMENTS) -> str:
     """Return why these headings would not be imported; blank if they are good."""
-    if found := columns_fault(str(settings.get(HEADS, "")), TITLES):
-        return found
+    if fault := columns_fault(str(settings.get(HEADS, "")), TITLES):
+        return fault
     names = own_heads(settings).values()
     if spaced := next((name for name in names if not _HEAD.fullmatch(name)), ""):
         return f"“{spaced[:60]}” has a space or a sign: AutoCount leaves such a column out."
@@ -642,12 +642,12 @@ def listed(raw: bytes) -> tuple[Listed, ...] | SourceRefusal:
     if isinstance(sheets, WorkbookRefusal):
         return SourceRefusal(422, f"listing.{sheets.code}", sheets.message, sheets.hint)
     for sheet in sheets:
-        found = _head(sheet)
-        if found is not None:
-            at, columns = found
+        head = _head(sheet)
+        if head is not None:
+            at, columns = head
             below = sorted((no, row) for no, row in sheet.rows.items() if no > at)
             rows = (_listed(no, row, columns) for no, row in below)
-            return tuple(one for one in rows if one.number and not _is_total(one))
+            return tuple(row for row in rows if row.number and not _is_total(row))
     words = "The workbook has no columns for number, debtor or creditor code, date and total."
     return SourceRefusal(422, "listing.columns", words, _WANTED)
 
@@ -663,14 +663,17 @@ def _head(sheet: Sheet) -> tuple[int, Mapping[str, int]] | None:
     """
     for number, row in sorted(sheet.rows.items())[:_HEAD_WITHIN]:
         columns = {_bare(value): column for column, value in sorted(row.items(), reverse=True)}
-        found = {
-            field: next(columns[word] for word in known if word in columns)
-            for field, known in _HEADINGS.items()
-            if not columns.keys().isdisjoint(known)
+        columns_by_field = {
+            field: next(columns[word] for word in headings if word in columns)
+            for field, headings in _HEADINGS.items()
+            if not columns.keys().isdisjoint(headings)
         }
-        if found.keys() == _HEADINGS.keys():
+        if columns_by_field.keys() == _HEADINGS.keys():
             more = next((columns[word] for word in _CANCELLED if word in columns), None)
-            return number, found if more is None else {**found, _CANCELLED[0]: more}
+            return number, columns_by_field if more is None else {
+                **columns_by_field,
+                _CANCELLED[0]: more,
+            }
     return None
 
 
@@ -712,13 +715,13 @@ def _amount(value: CellValue | None) -> Decimal | None:
     The limits also stop a short text such as 1e999 from expanding to endless digits.
     """
     try:
-        found = Decimal(str(value).strip().removeprefix("RM").strip().replace(",", ""))
+        number = Decimal(str(value).strip().removeprefix("RM").strip().replace(",", ""))
     except InvalidOperation:
         return None
-    places = found.as_tuple().exponent
-    if not isinstance(places, int) or places < -_PLACES or found.copy_abs() >= _LARGEST:
+    places = number.as_tuple().exponent
+    if not isinstance(places, int) or places < -_PLACES or number.copy_abs() >= _LARGEST:
         return None
-    return found
+    return number
 
 
 def class_of(message: str) -> ErrorClass:
@@ -726,7 +729,9 @@ def class_of(message: str) -> ErrorClass:
 
     An unknown message counts as a business rule of AutoCount.
     """
-    return next((told for words, told in _CLASSES if words.search(message)), "business_rule")
+    return next(
+        (error_class for words, error_class in _CLASSES if words.search(message)), "business_rule"
+    )
 
 
 TARGET: Target = AutoCountExcel()

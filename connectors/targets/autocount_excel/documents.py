@@ -124,7 +124,7 @@ def _goods(name: str, title: str, party: FieldSchema) -> DocumentSchema:
         _SOLD if party is _DEBTOR else _BOUGHT,
         party=party,
         total="FinalTotal",
-        lines=tuple(one for one in _LINES if one.name != "Classification"),
+        lines=tuple(field for field in _LINES if field.name != "Classification"),
         amounts=_TRADED,
     )
 

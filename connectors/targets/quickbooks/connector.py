@@ -277,22 +277,22 @@ class QuickBooks:
     ) -> Found:
         """Look up in the intended company whether the action has been done."""
         question = Question(document=document, key=key, action=action, standing=standing)
-        found = look_up(question, _reader(settings, secret, http))
-        return replace(found, proof=_masked(found.proof, secret))
+        result = look_up(question, _reader(settings, secret, http))
+        return replace(result, proof=_masked(result.proof, secret))
 
     def look_up_together(
         self, questions: Sequence[Question], settings: Settings, secret: str, http: Http
     ) -> tuple[Found, ...]:
         """Look up many documents, with a query for each document type."""
-        found = look_up_together(questions, _reader(settings, secret, http))
-        return tuple(replace(one, proof=_masked(one.proof, secret)) for one in found)
+        results = look_up_together(questions, _reader(settings, secret, http))
+        return tuple(replace(result, proof=_masked(result.proof, secret)) for result in results)
 
     def read(
         self, documents: Sequence[OutgoingDocument], settings: Settings, secret: str, http: Http
     ) -> tuple[Found, ...]:
         """Return, for each document, its state in the intended company."""
-        found = read_documents(documents, settings, _reader(settings, secret, http))
-        return tuple(replace(one, proof=_masked(one.proof, secret)) for one in found)
+        results = read_documents(documents, settings, _reader(settings, secret, http))
+        return tuple(replace(result, proof=_masked(result.proof, secret)) for result in results)
 
     def changed(
         self,
@@ -409,35 +409,37 @@ def read_documents(
 
     One query is made for each type.
     """
-    told: dict[str, Each] = {}
-    for name in sorted({one.document for one in documents}):
-        mine = [one.number for one in documents if one.document == name]
-        told[name] = with_names_each(name, mine, get)
-    shown: list[Found] = []
-    for one in documents:
-        seen = told[one.document][one.number]
-        if isinstance(seen, Found) and seen.status == NO_SUCH_FILTER:
-            seen = with_names_on_day(one, get)
-        shown.append(seen if isinstance(seen, Found) else _beside(one, *seen, settings))
-    return tuple(shown)
+    readings: dict[str, Each] = {}
+    for name in sorted({document.document for document in documents}):
+        numbers = [document.number for document in documents if document.document == name]
+        readings[name] = with_names_each(name, numbers, get)
+    results: list[Found] = []
+    for document in documents:
+        reading = readings[document.document][document.number]
+        if isinstance(reading, Found) and reading.status == NO_SUCH_FILTER:
+            reading = with_names_on_day(document, get)
+        results.append(
+            reading if isinstance(reading, Found) else _beside(document, *reading, settings)
+        )
+    return tuple(results)
 
 
-def _beside(document: OutgoingDocument, seen: Seen, names: Names, settings: Settings) -> Found:
-    shown = seen.documents
-    since = _validated(shown[0], settings) if len(shown) == 1 else None
-    return beside(document, seen, names, since)
+def _beside(document: OutgoingDocument, reading: Seen, names: Names, settings: Settings) -> Found:
+    remote_documents = reading.documents
+    since = _validated(remote_documents[0], settings) if len(remote_documents) == 1 else None
+    return beside(document, reading, names, since)
 
 
-def _validated(shown: Shown, settings: Settings) -> datetime | None:
+def _validated(remote_document: Shown, settings: Settings) -> datetime | None:
     """Return since when the document's e-invoice is valid, from the custom field in which the
     company records it. None if unset or unreadable.
     """
     name = str(settings.get(E_INVOICE, "")).strip()
     try:
-        found = datetime.fromisoformat(custom_field(shown, name)) if name else None
+        moment = datetime.fromisoformat(custom_field(remote_document, name)) if name else None
     except ValueError:
         return None
-    return found.astimezone(UTC) if found is not None and found.tzinfo else None
+    return moment.astimezone(UTC) if moment is not None and moment.tzinfo else None
 
 
 def changed(documents: Collection[str], since: datetime, get: Get) -> frozenset[str] | Found:
@@ -449,9 +451,9 @@ def changed(documents: Collection[str], since: datetime, get: Get) -> frozenset[
     answer = get(f"/cdc?entities={','.join(entities)}&changedSince={moment}")
     if isinstance(answer, HttpFailure):
         return unclear_lookup(answer)
-    found = _ids(loads(answer.body), entities) if answer.status == HTTPStatus.OK else None
-    if found is not None:
-        return found
+    ids = _ids(loads(answer.body), entities) if answer.status == HTTPStatus.OK else None
+    if ids is not None:
+        return ids
     fault = told_of(answer.body)
     return unclear_lookup(answer, fault.words if fault else "", pause_of(answer))
 
@@ -462,19 +464,19 @@ def _ids(content: object, entities: Sequence[str]) -> frozenset[str] | None:
     None if it lacks a part for an entity or may be cut off.
     """
     first = content.get("CDCResponse") if isinstance(content, dict) else None
-    told = first[0] if isinstance(first, list) and len(first) == 1 else None
-    parts = told.get("QueryResponse") if isinstance(told, dict) else None
+    response = first[0] if isinstance(first, list) and len(first) == 1 else None
+    parts = response.get("QueryResponse") if isinstance(response, dict) else None
     if not isinstance(parts, list) or len(parts) != len(entities):
         return None
-    found: set[str] = set()
+    ids: set[str] = set()
     for part in parts:
         for entity in entities if isinstance(part, dict) else ():
             entries = part.get(entity, [])
             if not isinstance(entries, list) or len(entries) >= MOST:
                 return None
-            found |= {str(one.get("Id")) if isinstance(one, dict) else "" for one in entries}
-    whole = all(isinstance(part, dict) for part in parts) and not found & {"", "None"}
-    return frozenset(found) if whole else None
+            ids |= {str(entry.get("Id")) if isinstance(entry, dict) else "" for entry in entries}
+    is_complete = all(isinstance(part, dict) for part in parts) and not ids & {"", "None"}
+    return frozenset(ids) if is_complete else None
 
 
 def alike(document: OutgoingDocument, get: Get) -> tuple[Stands, ...] | Found:
@@ -487,19 +489,24 @@ def alike(document: OutgoingDocument, get: Get) -> tuple[Stands, ...] | Found:
         return ()
     day = date.fromisoformat(document.fields[schema.date_field])
     entity, around = ENTITIES[schema.name].name, _around(schema, document, day)
-    seen = query(entity, f"{around} and {_about(document.amount)}", get)
-    if isinstance(seen, Found) and seen.status == NO_SUCH_FILTER:
-        seen = query(entity, around, get)
-    if isinstance(seen, Found):
-        return seen
-    if not seen.whole:
-        return too_many_found(len(seen.documents), document, day)
-    found = [told(schema, one, {}) for one in seen.documents if not is_void(one)]
+    reading = query(entity, f"{around} and {_about(document.amount)}", get)
+    if isinstance(reading, Found) and reading.status == NO_SUCH_FILTER:
+        reading = query(entity, around, get)
+    if isinstance(reading, Found):
+        return reading
+    if not reading.whole:
+        return too_many_found(len(reading.documents), document, day)
+    candidates = [
+        told(schema, remote_document, {})
+        for remote_document in reading.documents
+        if not is_void(remote_document)
+    ]
     currencies = {document.currency, ""}
     return tuple(
-        one
-        for one in found
-        if one.amount == document.amount and (one.currency in currencies or not document.currency)
+        candidate
+        for candidate in candidates
+        if candidate.amount == document.amount
+        and (candidate.currency in currencies or not document.currency)
     )
 
 
@@ -524,24 +531,24 @@ def look_up(question: Question, get: Get) -> Found:
     if document.document not in SCHEMAS:
         words = f"The connection to QuickBooks knows no {document.document}."
         return Found(kind="unknown", words=words)
-    found = with_names(document.document, [document.number], get)
-    if isinstance(found, Found) and found.status == NO_SUCH_FILTER:
-        there = question.standing or document
-        found = with_names_on_day(there, get)
-    return found if isinstance(found, Found) else _said(question, *found)
+    result = with_names(document.document, [document.number], get)
+    if isinstance(result, Found) and result.status == NO_SUCH_FILTER:
+        searched_document = question.standing or document
+        result = with_names_on_day(searched_document, get)
+    return result if isinstance(result, Found) else _said(question, *result)
 
 
-def _said(question: Question, seen: Seen, names: Names) -> Found:
+def _said(question: Question, reading: Seen, names: Names) -> Found:
     """Return the lookup result for the documents that exist under the number."""
     document, action = question.document, question.action
-    if not seen.documents:
+    if not reading.documents:
         words = f"No {document.number} exists there."
-        return Found(kind="absent", words=words, proof=seen.proof)
-    chosen = _chosen(document, action, seen.documents, names)
+        return Found(kind="absent", words=words, proof=reading.proof)
+    chosen = _chosen(document, action, reading.documents, names)
     if chosen is None:
-        return _several(document, seen)
+        return _several(document, reading)
     if is_void(chosen):
-        return _of_void(action, document.number, chosen, seen)
+        return _of_void(action, document.number, chosen, reading)
     compared = against(document, chosen, names)
     if action != "void" and not compared.differs:
         words = f"It exists there as it was sent, under {document.number}."
@@ -549,53 +556,57 @@ def _said(question: Question, seen: Seen, names: Names) -> Found:
             kind="equal",
             words=words,
             target_ref=_id(chosen),
-            proof=seen.proof,
+            proof=reading.proof,
             total=total_in(chosen),
         )
     if action != "create":
-        return _untouched(document, question.standing, chosen, seen, names)
+        return _untouched(document, question.standing, chosen, reading, names)
     words = f"Something else exists there under {document.number}: {compared.words}."
-    return _different(document, words, chosen, seen, compared, names)
+    return _different(document, words, chosen, reading, compared, names)
 
 
 def _chosen(
-    document: OutgoingDocument, action: Action, shown: Sequence[Shown], names: Names
+    document: OutgoingDocument, action: Action, remote_documents: Sequence[Shown], names: Names
 ) -> Shown | None:
     """Return the document meant by a lookup.
 
     Among several with the number, it is the only live one with our content; else None.
     """
-    if len(shown) == 1:
-        return shown[0]
+    if len(remote_documents) == 1:
+        return remote_documents[0]
     if action != "create":
         return None
-    same = [one for one in shown if not is_void(one) and not against(document, one, names).differs]
-    return same[0] if len(same) == 1 else None
+    equal_documents = [
+        candidate
+        for candidate in remote_documents
+        if not is_void(candidate) and not against(document, candidate, names).differs
+    ]
+    return equal_documents[0] if len(equal_documents) == 1 else None
 
 
-def _several(document: OutgoingDocument, seen: Seen) -> Found:
-    words = f"{len(seen.documents)} documents exist there under {document.number}."
-    return Found(kind="different", words=words, proof=seen.proof)
+def _several(document: OutgoingDocument, reading: Seen) -> Found:
+    words = f"{len(reading.documents)} documents exist there under {document.number}."
+    return Found(kind="different", words=words, proof=reading.proof)
 
 
-def _of_void(action: Action, number: str, shown: Shown, seen: Seen) -> Found:
-    ref = _id(shown)
+def _of_void(action: Action, number: str, remote_document: Shown, reading: Seen) -> Found:
+    ref = _id(remote_document)
     if action == "void":
         words = f"{number} is void there."
-        return Found(kind="equal", words=words, target_ref=ref, proof=seen.proof)
+        return Found(kind="equal", words=words, target_ref=ref, proof=reading.proof)
     words = f"{number} exists there, but it was made void."
-    return Found(kind="different", words=words, target_ref=ref, proof=seen.proof, void=True)
+    return Found(kind="different", words=words, target_ref=ref, proof=reading.proof, void=True)
 
 
-def _id(shown: Shown) -> str | None:
-    return str(shown.get("Id") or "") or None
+def _id(remote_document: Shown) -> str | None:
+    return str(remote_document.get("Id") or "") or None
 
 
 def _untouched(
     document: OutgoingDocument,
     standing: OutgoingDocument | None,
-    shown: Shown,
-    seen: Seen,
+    remote_document: Shown,
+    reading: Seen,
     names: Names,
 ) -> Found:
     """Return the lookup result for a change that has not been made.
@@ -606,89 +617,95 @@ def _untouched(
     number = document.number
     if standing is None:
         words = f"{number} exists there, and what was sent before is not known."
-        return Found(kind="different", words=words, target_ref=_id(shown), proof=seen.proof)
-    before = against(standing, shown, names)
+        return Found(
+            kind="different", words=words, target_ref=_id(remote_document), proof=reading.proof
+        )
+    before = against(standing, remote_document, names)
     if before.differs:
         words = f"{number} was changed in QuickBooks: {before.words}."
-        return _different(standing, words, shown, seen, before, names)
+        return _different(standing, words, remote_document, reading, before, names)
     words = f"{number} exists there as it was sent before."
-    return Found(kind="absent", words=words, target_ref=_id(shown), proof=seen.proof)
+    return Found(kind="absent", words=words, target_ref=_id(remote_document), proof=reading.proof)
 
 
 def _different(
     document: OutgoingDocument,
     words: str,
-    shown: Shown,
-    seen: Seen,
+    remote_document: Shown,
+    reading: Seen,
     compared: Compared,
     names: Names,
 ) -> Found:
     return Found(
         kind="different",
         words=words,
-        target_ref=_id(shown),
-        proof=seen.proof,
+        target_ref=_id(remote_document),
+        proof=reading.proof,
         differs=compared.differs,
-        stands=told(SCHEMAS[document.document], shown, names),
-        total=total_in(shown),
+        stands=told(SCHEMAS[document.document], remote_document, names),
+        total=total_in(remote_document),
     )
 
 
 def look_up_together(questions: Sequence[Question], get: Get) -> tuple[Found, ...]:
     """Look up many documents, with a query for each document type."""
     numbers: dict[str, list[str]] = defaultdict(list)
-    for one in questions:
-        numbers[one.document.document].append(one.document.number)
-    told = {
-        name: with_names_each(name, mine, get) for name, mine in numbers.items() if name in SCHEMAS
+    for question in questions:
+        numbers[question.document.document].append(question.document.number)
+    readings = {
+        name: with_names_each(name, type_numbers, get)
+        for name, type_numbers in numbers.items()
+        if name in SCHEMAS
     }
-    return tuple(_told_of(one, told, get) for one in questions)
+    return tuple(_told_of(question, readings, get) for question in questions)
 
 
-def _told_of(question: Question, told: Mapping[str, Each], get: Get) -> Found:
+def _told_of(question: Question, readings: Mapping[str, Each], get: Get) -> Found:
     document = question.document
-    if document.document not in told:
+    if document.document not in readings:
         return look_up(question, get)
-    found = told[document.document][document.number]
-    if isinstance(found, Found) and found.status == NO_SUCH_FILTER:
+    result = readings[document.document][document.number]
+    if isinstance(result, Found) and result.status == NO_SUCH_FILTER:
         return look_up(question, get)
-    return found if isinstance(found, Found) else _said(question, *found)
+    return result if isinstance(result, Found) else _said(question, *result)
 
 
 def beside(
-    document: OutgoingDocument, seen: Seen, names: Names, validated: datetime | None
+    document: OutgoingDocument, reading: Seen, names: Names, validated: datetime | None
 ) -> Found:
     """Return the result of comparing QuickBooks' documents under this number with the content last
     sent.
     """
     number = document.number
-    if not seen.documents:
-        return Found(kind="absent", words=f"No {number} exists there.", proof=seen.proof)
-    chosen = _chosen(document, "create", seen.documents, names)
+    if not reading.documents:
+        return Found(kind="absent", words=f"No {number} exists there.", proof=reading.proof)
+    chosen = _chosen(document, "create", reading.documents, names)
     if chosen is None:
-        return _several(document, seen)
+        return _several(document, reading)
     if is_void(chosen):
-        found = _of_void("create", number, chosen, seen)
-        return replace(found, e_invoice_at=validated)
+        result = _of_void("create", number, chosen, reading)
+        return replace(result, e_invoice_at=validated)
     compared = against(document, chosen, names)
     if compared.differs:
         words = f"{number} was changed in QuickBooks: {compared.words}."
-        found = _different(document, words, chosen, seen, compared, names)
-        return replace(found, e_invoice_at=validated)
+        result = _different(document, words, chosen, reading, compared, names)
+        return replace(result, e_invoice_at=validated)
     return Found(
         kind="equal",
         words=f"{number} exists there as it was sent.",
         target_ref=_id(chosen),
-        proof=seen.proof,
+        proof=reading.proof,
         e_invoice_at=validated,
         total=total_in(chosen),
     )
 
 
-def against(document: OutgoingDocument, shown: Shown, names: Names) -> Compared:
+def against(document: OutgoingDocument, remote_document: Shown, names: Names) -> Compared:
     """Compare one of our documents with a document in QuickBooks."""
     schema = SCHEMAS[document.document]
-    return compare(schema, content(document, blanks=True), amounts_of(document), shown, names)
+    return compare(
+        schema, content(document, blanks=True), amounts_of(document), remote_document, names
+    )
 
 
 TARGET: Target = QuickBooks()

@@ -121,38 +121,38 @@ def content(
     it.
     """
     schema, entity = SCHEMAS[document.document], ENTITIES[document.document]
-    told: Json = {}
+    body: Json = {}
     for field in schema.header:
-        given = document.fields.get(field.name, "")
-        if field.sent and (given or (blanks and field.name in document.fields)):
+        text = document.fields.get(field.name, "")
+        if field.sent and (text or (blanks and field.name in document.fields)):
             name = _custom_name(field)
             if not name:
-                _put(told, field, _value(field, given))
-            elif given or name in (definitions or {}):
-                told.setdefault(CUSTOM, []).append(_custom(name, given, definitions or {}))
+                _put(body, field, _value(field, text))
+            elif text or name in (definitions or {}):
+                body.setdefault(CUSTOM, []).append(_custom(name, text, definitions or {}))
     if entity.detail:
         inclusive = _is_inclusive(document)
-        told["Line"] = [
+        body["Line"] = [
             _line(schema, entity, net_line(line) if inclusive else line) for line in document.lines
         ]
         if inclusive:
-            for row, line in zip(told["Line"], document.lines, strict=True):
+            for row, line in zip(body["Line"], document.lines, strict=True):
                 row[entity.detail][_GROSS] = Decimal(line["Amount"])
     else:
         name = next(field.name for field in schema.header if field.wire == _LINKED)
         paid = {"TxnId": document.fields.get(name, ""), "TxnType": ENTITIES[entity.pays].name}
         amount = Decimal(document.fields[schema.total_field or ""])
-        told["Line"] = [{"Amount": amount, "LinkedTxn": [paid]}]
-    return told
+        body["Line"] = [{"Amount": amount, "LinkedTxn": [paid]}]
+    return body
 
 
-def _put(told: Json, field: FieldSchema, value: object) -> None:
+def _put(body: Json, field: FieldSchema, value: object) -> None:
     if field.wire == _LINKED:
         return
     top, *inside = field.wire.split(".")
     for name in reversed(inside if value is not None else ()):
         value = {name: value}
-    told[top] = value
+    body[top] = value
 
 
 def _custom_name(field: FieldSchema) -> str:
@@ -165,8 +165,8 @@ def _custom(name: str, value: str, definitions: Definitions) -> Json:
     """Return a custom field. QuickBooks finds it by its DefinitionId and drops it without one
     (Intuit's page of the invoice: CustomField.DefinitionId is required).
     """
-    known = {"DefinitionId": definitions[name]} if name in definitions else {}
-    return {**known, "Name": name, "Type": "StringType", "StringValue": value}
+    definition = {"DefinitionId": definitions[name]} if name in definitions else {}
+    return {**definition, "Name": name, "Type": "StringType", "StringValue": value}
 
 
 def _value(field: FieldSchema, text: str) -> object:
@@ -175,11 +175,11 @@ def _value(field: FieldSchema, text: str) -> object:
     return Decimal(text) if field.type in _NUMERIC else text
 
 
-def _line(schema: DocumentSchema, entity: Entity, given: Mapping[str, str]) -> Json:
+def _line(schema: DocumentSchema, entity: Entity, values: Mapping[str, str]) -> Json:
     outer: Json = {"DetailType": entity.detail}
     inner: Json = {}
     for field in schema.lines:
-        value = given.get(field.name, "")
+        value = values.get(field.name, "")
         if field.sent and value:
             _put(outer if field.wire in _OF_LINE else inner, field, _value(field, value))
     return {**outer, entity.detail: inner}
@@ -204,59 +204,61 @@ def net_line(line: Mapping[str, str]) -> Mapping[str, str]:
     return {**line, **changed}
 
 
-def link(told: Json, paid: str) -> Json:
+def link(payment: Json, paid: str) -> Json:
     """Return a payment's JSON with QuickBooks' id of the document that it pays."""
-    (line,) = told["Line"]
-    (one,) = line["LinkedTxn"]
-    return {**told, "Line": [{**line, "LinkedTxn": [{**one, "TxnId": paid}]}]}
+    (line,) = payment["Line"]
+    (transaction,) = line["LinkedTxn"]
+    return {**payment, "Line": [{**line, "LinkedTxn": [{**transaction, "TxnId": paid}]}]}
 
 
-def linked(shown: Mapping[str, Any]) -> str:
+def linked(remote_document: Mapping[str, Any]) -> str:
     """Return the id or number of the document paid by a payment's first linked transaction; blank
     if none.
     """
-    for line in _rows(shown):
-        for one in line.get("LinkedTxn") or ():
-            return str(one.get("TxnId", ""))
+    for line in _rows(remote_document):
+        for transaction in line.get("LinkedTxn") or ():
+            return str(transaction.get("TxnId", ""))
     return ""
 
 
-def _rows(shown: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    rows = shown.get("Line")
+def _rows(remote_document: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    rows = remote_document.get("Line")
     return [
-        one
-        for one in (rows if isinstance(rows, list) else ())
-        if isinstance(one, Mapping) and one.get("DetailType") != "SubTotalLineDetail"
+        row
+        for row in (rows if isinstance(rows, list) else ())
+        if isinstance(row, Mapping) and row.get("DetailType") != "SubTotalLineDetail"
     ]
 
 
-def is_void(shown: Mapping[str, Any]) -> bool:
+def is_void(remote_document: Mapping[str, Any]) -> bool:
     """Check whether a document is void.
 
     QuickBooks keeps a void document under its number, without amounts and with a note that starts
     with "Voided".
     """
-    amounts = [line.get("Amount") for line in _rows(shown)]
+    amounts = [line.get("Amount") for line in _rows(remote_document)]
     return (
-        str(shown.get(NOTE) or "").startswith("Voided")
-        and not shown.get("TotalAmt")
+        str(remote_document.get(NOTE) or "").startswith("Voided")
+        and not remote_document.get("TotalAmt")
         and not any(amounts)
     )
 
 
-def fields_of(schema: DocumentSchema, shown: Mapping[str, Any], names: Names) -> dict[str, str]:
+def fields_of(
+    schema: DocumentSchema, remote_document: Mapping[str, Any], names: Names
+) -> dict[str, str]:
     """Return the header by our field names: the fields that the JSON has, blank for null."""
-    found = {}
+    fields = {}
     for field in schema.header:
         if field.wire == _LINKED:
-            paid = linked(shown)
-            found[field.name] = names.get(paid, paid)
+            paid = linked(remote_document)
+            fields[field.name] = names.get(paid, paid)
         elif name := _custom_name(field):
-            if CUSTOM in shown:
-                found[field.name] = custom_field(shown, name)
-        elif field.wire and field.wire.split(".")[0] in shown:
-            found[field.name] = _text(field, _inner(field, shown))
-    return found
+            if CUSTOM in remote_document:
+                fields[field.name] = custom_field(remote_document, name)
+        elif field.wire and field.wire.split(".")[0] in remote_document:
+            fields[field.name] = _text(field, _inner(field, remote_document))
+    return fields
 
 
 def _text(field: FieldSchema, value: object) -> str:
@@ -267,14 +269,14 @@ def _text(field: FieldSchema, value: object) -> str:
     return str(value)
 
 
-def _inner(field: FieldSchema, shown: Mapping[str, Any]) -> object:
-    value: object = shown
+def _inner(field: FieldSchema, remote_document: Mapping[str, Any]) -> object:
+    value: object = remote_document
     for name in field.wire.split("."):
         value = value.get(name) if isinstance(value, Mapping) else None
     return value
 
 
-def lines_of(schema: DocumentSchema, shown: Mapping[str, Any]) -> list[dict[str, str]]:
+def lines_of(schema: DocumentSchema, remote_document: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return the lines by our names, with amounts and prices as the tax mode has them."""
     detail = ENTITIES[schema.name].detail
     if not detail:
@@ -285,12 +287,12 @@ def lines_of(schema: DocumentSchema, shown: Mapping[str, Any]) -> list[dict[str,
             for field in schema.lines
             if field.wire
         }
-        for line in _rows(shown)
+        for line in _rows(remote_document)
         for inner in (line.get(detail) or {},)
     ]
-    if shown.get(_TAX_MODE) != _INCLUSIVE:
+    if remote_document.get(_TAX_MODE) != _INCLUSIVE:
         return rows
-    gross = [(line.get(detail) or {}).get(_GROSS) for line in _rows(shown)]
+    gross = [(line.get(detail) or {}).get(_GROSS) for line in _rows(remote_document)]
     return [_gross_line(row, amount) for row, amount in zip(rows, gross, strict=True)]
 
 
@@ -306,34 +308,36 @@ def _gross_line(row: dict[str, str], gross: object) -> dict[str, str]:
     return {**row, **changed}
 
 
-def told(schema: DocumentSchema, shown: Mapping[str, Any], names: Names) -> Stands:
+def told(schema: DocumentSchema, remote_document: Mapping[str, Any], names: Names) -> Stands:
     """Return a QuickBooks document with the field names of our schema."""
-    fields = {name: value for name, value in fields_of(schema, shown, names).items() if value}
-    lines = lines_of(schema, shown)
-    currency = shown.get("CurrencyRef")
+    fields = {
+        name: value for name, value in fields_of(schema, remote_document, names).items() if value
+    }
+    lines = lines_of(schema, remote_document)
+    currency = remote_document.get("CurrencyRef")
     return Stands(
         number=fields.get(schema.number_field, ""),
-        target_ref=str(shown.get("Id") or "") or None,
+        target_ref=str(remote_document.get("Id") or "") or None,
         party=fields.get(schema.party_field, ""),
         date=fields.get(schema.date_field, ""),
         currency=str(currency.get("value", "")) if isinstance(currency, Mapping) else "",
-        amount=total_in(shown),
+        amount=total_in(remote_document),
         fields=fields,
         lines=tuple({name: value for name, value in line.items() if value} for line in lines),
     )
 
 
-def total_in(shown: Mapping[str, Any]) -> Decimal | None:
+def total_in(remote_document: Mapping[str, Any]) -> Decimal | None:
     """Return the document's total in QuickBooks; None if it is not shown."""
-    total = shown.get("TotalAmt")
+    total = remote_document.get("TotalAmt")
     return Decimal(str(total)) if isinstance(total, int | Decimal) else None
 
 
-def custom_field(shown: Mapping[str, Any], name: str) -> str:
+def custom_field(remote_document: Mapping[str, Any], name: str) -> str:
     """Return the value of one of the company's custom fields; blank if it is missing."""
-    for one in shown.get(CUSTOM) or ():
-        if isinstance(one, Mapping) and one.get("Name") == name:
-            return str(one.get("StringValue") or "")
+    for entry in remote_document.get(CUSTOM) or ():
+        if isinstance(entry, Mapping) and entry.get("Name") == name:
+            return str(entry.get("StringValue") or "")
     return ""
 
 
@@ -379,8 +383,8 @@ def tax_detail(document: OutgoingDocument, rates: Mapping[str, ListedRate]) -> J
     taxed: dict[str, list[Mapping[str, str]]] = {}
     for line in document.lines:
         taxed.setdefault(line.get("TaxCodeRef", ""), []).append(line)
-    whole = all(line.get("TaxAmount") for line in document.lines)
-    if not whole or not taxed.keys() <= rates.keys():
+    all_taxed = all(line.get("TaxAmount") for line in document.lines)
+    if not all_taxed or not taxed.keys() <= rates.keys():
         return {}
     inclusive = _is_inclusive(document)
     sums: dict[ListedRate, list[Decimal]] = {}
@@ -394,7 +398,7 @@ def tax_detail(document: OutgoingDocument, rates: Mapping[str, ListedRate]) -> J
         exact = [base * rate.rate]
         if inclusive:
             exact = [base * rate.rate / (1 + rate.rate), (base - tax) * rate.rate]
-        off = max(abs(tax - way.quantize(_SEN, ROUND_HALF_UP)) for way in exact)
+        off = max(abs(tax - exact_tax.quantize(_SEN, ROUND_HALF_UP)) for exact_tax in exact)
         if off > A_SEN * count:
             return {}
         differs = differs or off > 0
@@ -440,27 +444,40 @@ def build(
     """
     if not batch and len(documents) != 1:
         raise ValueError("QuickBooks takes one document a call, or a batch")
-    found = {at: preflight(one, action, company, listed=True) for at, one in enumerate(documents)}
-    refusals = {at: answer for at, answer in found.items() if answer is not None}
-    good = {f"i{at}": one for at, one in enumerate(documents, 1) if at - 1 not in refusals}
-    told = (
-        {} if action == "void" else {key: _told(one, action, company) for key, one in good.items()}
+    answers_by_place = {
+        at: preflight(document, action, company, listed=True)
+        for at, document in enumerate(documents)
+    }
+    refusals = {at: answer for at, answer in answers_by_place.items() if answer is not None}
+    good = {
+        f"i{at}": document for at, document in enumerate(documents, 1) if at - 1 not in refusals
+    }
+    bodies = (
+        {}
+        if action == "void"
+        else {key: _told(document, action, company) for key, document in good.items()}
     )
-    totals = {f"{name}.{key}": text for key in told for name, text in amounts_of(good[key]).items()}
-    body: Json = {ITEMS: [{"bId": key, "operation": "create", **one} for key, one in told.items()]}
+    totals = {
+        f"{name}.{key}": text for key in bodies for name, text in amounts_of(good[key]).items()
+    }
+    body: Json = {
+        ITEMS: [
+            {"bId": key, "operation": "create", **item_body} for key, item_body in bodies.items()
+        ]
+    }
     path = BATCH
     if len(documents) == 1:
-        totals = dict(amounts_of(documents[0])) if told else {}
-        body = next((one for item in told.values() for one in item.values()), {})
+        totals = dict(amounts_of(documents[0])) if bodies else {}
+        body = next((item_body for item in bodies.values() for item_body in item.values()), {})
         path = _path(documents[0], action) if good else ""
     return Payload(
         method="POST",
         path=path if good else "",
         headers={},
-        body=dumps(body) if told else b"",
+        body=dumps(body) if bodies else b"",
         content_type=JSON,
         rows={},
-        numbers=tuple(one.number for one in documents),
+        numbers=tuple(document.number for document in documents),
         positions={},
         refused=refusals,
         expected={key: total for key, total in totals.items() if total},
@@ -478,16 +495,16 @@ def preflight(
     refusal = not_offered(schema, document, action, TARGET)
     if schema is None or refusal or action == "void":
         return refusal
-    found = first_fault(schema, document, TARGET, new=action == "create", of_line=_amount_fault)
-    found = found or _inclusive_fault(document)
-    found = found or currency_fault(document, "CurrencyRef", company.base)
+    fault = first_fault(schema, document, TARGET, new=action == "create", of_line=_amount_fault)
+    fault = fault or _inclusive_fault(document)
+    fault = fault or currency_fault(document, "CurrencyRef", company.base)
     # QuickBooks would fill in a missing rate with its own rate of the day, which nobody approved.
-    found = found or rate_fault(document, "ExchangeRate", company.base) or _lines_fault(document)
+    fault = fault or rate_fault(document, "ExchangeRate", company.base) or _lines_fault(document)
     if ENTITIES[schema.name].pays:
-        found = found or amount_fault(document, schema.total_field or "", zero=True)
+        fault = fault or amount_fault(document, schema.total_field or "", zero=True)
     if listed:
-        found = found or _custom_fault(schema, document, company.definitions)
-    return refused(document, *found) if found else None
+        fault = fault or _custom_fault(schema, document, company.definitions)
+    return refused(document, *fault) if fault else None
 
 
 def _custom_fault(
@@ -553,11 +570,11 @@ def _amount_fault(line: Mapping[str, str], where: str) -> Fault | None:
 
 def _told(document: OutgoingDocument, action: Action, company: Company) -> Json:
     blanks, definitions = action == "update", company.definitions
-    told = content(document, blanks=blanks, definitions=definitions)
+    body = content(document, blanks=blanks, definitions=definitions)
     sold = ENTITIES[document.document].detail == _SOLD
     if sold and (tax := tax_detail(document, company.rates or {})):
-        told[_TAX_DETAIL] = tax
-    return {ENTITIES[document.document].name: told}
+        body[_TAX_DETAIL] = tax
+    return {ENTITIES[document.document].name: body}
 
 
 def _path(document: OutgoingDocument, action: Action) -> str:
@@ -604,13 +621,13 @@ class Compared:
     def words(self) -> str:
         """The first differences, for people."""
         more = len(self.said) - 3
-        told = "; ".join(self.said[:3])
-        return f"{told}; and {more} more" if more > 0 else told
+        differences_text = "; ".join(self.said[:3])
+        return f"{differences_text}; and {more} more" if more > 0 else differences_text
 
 
 def compare(
     schema: DocumentSchema,
-    wanted: Mapping[str, Any],
+    our_body: Mapping[str, Any],
     amounts: Mapping[str, str],
     stands: Mapping[str, Any],
     names: Names,
@@ -621,68 +638,79 @@ def compare(
     """
     heads = {field.name: field for field in schema.header}
     rows = {field.name: field for field in schema.lines if field.sent}
-    theirs = fields_of(schema, stands, names)
-    mine = fields_of(schema, wanted, names)
-    if mine.get(TERM) and not mine.get(DUE):
-        mine.pop(DUE, None)  # QuickBooks works it out of the terms
-    found = _differing(heads, mine, theirs, 0)
-    ours, there = lines_of(schema, wanted), lines_of(schema, stands)
-    if len(ours) != len(there):
-        words = f"{len(there)} lines exist there, not {len(ours)}"
-        found.append((Kept(0, "", str(len(there))), words))
+    their_fields = fields_of(schema, stands, names)
+    our_fields = fields_of(schema, our_body, names)
+    if our_fields.get(TERM) and not our_fields.get(DUE):
+        our_fields.pop(DUE, None)  # QuickBooks works it out of the terms
+    differences = _differing(heads, our_fields, their_fields, 0)
+    our_lines, their_lines = lines_of(schema, our_body), lines_of(schema, stands)
+    if len(our_lines) != len(their_lines):
+        words = f"{len(their_lines)} lines exist there, not {len(our_lines)}"
+        differences.append((Kept(0, "", str(len(their_lines))), words))
     else:
-        for at, (line, shown) in enumerate(zip(ours, there, strict=True), start=1):
-            found += _differing(rows, line, shown, at)
-    kept: tuple[Kept, ...] = _compare_tax(amounts.get(TAX, ""), stands, found)
+        for at, (line, their_line) in enumerate(zip(our_lines, their_lines, strict=True), start=1):
+            differences += _differing(rows, line, their_line, at)
+    near_values: tuple[Kept, ...] = _compare_tax(amounts.get(TAX, ""), stands, differences)
     total, amount = amounts.get(EXPECTED, ""), str(stands.get("TotalAmt", ""))
     name = schema.total_field or ""
     if total and not _same(heads[name], total, amount):
         other = Kept(0, name, amount)
         if _near(total, amount):
-            kept = (*kept, other)
-        elif not any(one.field == name for one, _ in found):
+            near_values = (*near_values, other)
+        elif not any(deviation.field == name for deviation, _ in differences):
             words = f"the total is {grouped(amount) or 'blank'} there, not {grouped(total)}"
-            found.append((other, words))
-    return Compared(tuple(one for one, _ in found), tuple(words for _, words in found), kept)
+            differences.append((other, words))
+    return Compared(
+        tuple(deviation for deviation, _ in differences),
+        tuple(words for _, words in differences),
+        near_values,
+    )
 
 
 def _compare_tax(
-    ours: str, stands: Mapping[str, Any], found: list[tuple[Kept, str]]
+    our_tax: str, stands: Mapping[str, Any], differences: list[tuple[Kept, str]]
 ) -> tuple[Kept, ...]:
     """Return QuickBooks' tax if it differs from ours by at most a sen.
 
-    Add a larger difference to `found`.
+    Add a larger difference to `differences`.
     """
     detail = stands.get(_TAX_DETAIL)
-    there = detail.get("TotalTax") if isinstance(detail, Mapping) else None
-    if not ours or not isinstance(there, int | Decimal) or _number(ours) == Decimal(there):
+    their_tax = detail.get("TotalTax") if isinstance(detail, Mapping) else None
+    if (
+        not our_tax
+        or not isinstance(their_tax, int | Decimal)
+        or _number(our_tax) == Decimal(their_tax)
+    ):
         return ()
-    other = Kept(0, "TaxAmount", format(Decimal(there), "f"))
-    if _near(ours, other.value):
+    other = Kept(0, "TaxAmount", format(Decimal(their_tax), "f"))
+    if _near(our_tax, other.value):
         return (other,)
-    found.append((other, f"the tax is {grouped(other.value)} there, not {grouped(ours)}"))
+    differences.append((other, f"the tax is {grouped(other.value)} there, not {grouped(our_tax)}"))
     return ()
 
 
 def _differing(
-    fields: Mapping[str, FieldSchema], ours: Mapping[str, str], theirs: Mapping[str, str], line: int
+    fields: Mapping[str, FieldSchema],
+    our_fields: Mapping[str, str],
+    their_fields: Mapping[str, str],
+    line: int,
 ) -> list[tuple[Kept, str]]:
     where = f" of line {line}" if line else ""
-    found = []
-    for name, value in ours.items():
-        there = theirs.get(name, "")
-        if name in fields and not _same(fields[name], value, there):
-            words = f"{name}{where} is {there or 'blank'} there, not {value or 'blank'}"
-            found.append((Kept(line, name, there), words))
-    return found
+    differences = []
+    for name, value in our_fields.items():
+        their_value = their_fields.get(name, "")
+        if name in fields and not _same(fields[name], value, their_value):
+            words = f"{name}{where} is {their_value or 'blank'} there, not {value or 'blank'}"
+            differences.append((Kept(line, name, their_value), words))
+    return differences
 
 
-def _same(field: FieldSchema, ours: str, theirs: str) -> bool:
+def _same(field: FieldSchema, our_value: str, their_value: str) -> bool:
     if field.type in _NUMERIC:
-        return _number(ours) == _number(theirs)
+        return _number(our_value) == _number(their_value)
     if field.type == "date":
-        return ours[:10] == theirs[:10]
-    return ours.strip() == theirs.strip()  # it keeps no blanks at either end
+        return our_value[:10] == their_value[:10]
+    return our_value.strip() == their_value.strip()  # it keeps no blanks at either end
 
 
 def _number(text: str) -> Decimal | None:
@@ -692,6 +720,6 @@ def _number(text: str) -> Decimal | None:
         return None
 
 
-def _near(ours: str, theirs: str) -> bool:
-    one, other = _number(ours), _number(theirs)
-    return one is not None and other is not None and abs(one - other) <= A_SEN
+def _near(our_value: str, their_value: str) -> bool:
+    our_number, other = _number(our_value), _number(their_value)
+    return our_number is not None and other is not None and abs(our_number - other) <= A_SEN

@@ -154,28 +154,30 @@ def report(settings: Settings, secret: str, get: Get) -> ConnectionReport:
     realm = str(settings.get("company_id", "")).strip()
     info = get(f"/companyinfo/{realm}")
     text = Step(STEPS[0], ok=True, words="Client ID, client secret and tokens are there.")
-    way = reach(settings, info)
-    made: tuple[Step, ...] = (text, way)
-    if isinstance(info, HttpFailure) or way.ok is False:
-        return ConnectionReport.stopped(STEPS, *made, there=reached(info))
+    reach_step = reach(settings, info)
+    first_steps: tuple[Step, ...] = (text, reach_step)
+    if isinstance(info, HttpFailure) or reach_step.ok is False:
+        return ConnectionReport.stopped(STEPS, *first_steps, there=reached(info))
     if not _is_exchanged(secret):
         hint = "Press Connect to QuickBooks. Its client secret stands at developer.intuit.com."
         words = (
             "Intuit gave no access token for the refresh token: connect to QuickBooks once more."
         )
-        return ConnectionReport.stopped(STEPS, Step.failed(STEPS[0], words, hint, "key.text"), way)
+        return ConnectionReport.stopped(
+            STEPS, Step.failed(STEPS[0], words, hint, "key.text"), reach_step
+        )
     if info.status == HTTPStatus.UNAUTHORIZED:
         hint = "Press Connect to QuickBooks once more."
         words = f"QuickBooks does not accept the token. {_told(info)}"
         return ConnectionReport.stopped(
-            STEPS, *made, Step.failed(STEPS[2], words, hint, "key.refused")
+            STEPS, *first_steps, Step.failed(STEPS[2], words, hint, "key.refused")
         )
-    made = (*made, Step(STEPS[2], ok=True, words="QuickBooks knows the key."))
-    name = _company_name(settings, realm, info, made)
+    first_steps = (*first_steps, Step(STEPS[2], ok=True, words="QuickBooks knows the key."))
+    name = _company_name(settings, realm, info, first_steps)
     if isinstance(name, ConnectionReport):
         return name
-    made = (
-        *made,
+    first_steps = (
+        *first_steps,
         Step(STEPS[3], ok=True, words=f"{name}, ID {realm}."),
         Step(STEPS[4], ok=True, words="The app is let into these books."),
     )
@@ -183,24 +185,26 @@ def report(settings: Settings, secret: str, get: Get) -> ConnectionReport:
     if isinstance(preferences, HttpFailure) or preferences.status != HTTPStatus.OK:
         step = Step.failed(STEPS[5], _told(preferences), "Test again in a few minutes.", "answer")
         step = step.took(preferences.seconds)
-        return ConnectionReport.stopped(STEPS, *made, step, there=reached(preferences))
-    told = _inner(preferences, "Preferences")
-    locked = _closed(told)
+        return ConnectionReport.stopped(STEPS, *first_steps, step, there=reached(preferences))
+    preference_values = _inner(preferences, "Preferences")
+    locked = _closed(preference_values)
     if isinstance(locked, str):
         words = f"The closing date {locked} cannot be read."
         hint = "Enter it again in QuickBooks: Account and settings > Advanced > Close the books."
         return ConnectionReport.stopped(
-            STEPS, *made, Step.failed(STEPS[5], words, hint, "closed_day")
+            STEPS, *first_steps, Step.failed(STEPS[5], words, hint, "closed_day")
         )
     closed = f"Closed through {locked}." if locked else "Nothing is closed."
     day = Step(STEPS[5], ok=True, words=closed).took(preferences.seconds)
-    numbers = _numbers_and_currencies(told)
+    numbers = _numbers_and_currencies(preference_values)
     if numbers.ok is False:
-        return ConnectionReport.stopped(STEPS, *made, day, numbers)
-    own = _own_fields(settings, _custom_fields(told))
-    if own.ok is False:
-        return ConnectionReport.stopped(STEPS, *made, day, numbers, own)
-    return _passed(realm, name, locked, told, (*made, day, numbers, own), get)
+        return ConnectionReport.stopped(STEPS, *first_steps, day, numbers)
+    fields_step = _own_fields(settings, _custom_fields(preference_values))
+    if fields_step.ok is False:
+        return ConnectionReport.stopped(STEPS, *first_steps, day, numbers, fields_step)
+    return _passed(
+        realm, name, locked, preference_values, (*first_steps, day, numbers, fields_step), get
+    )
 
 
 def _custom_fields(preferences: Mapping[str, Any]) -> Mapping[str, str] | None:
@@ -224,18 +228,20 @@ def _custom_fields(preferences: Mapping[str, Any]) -> Mapping[str, str] | None:
     return {key: name for key, name in sorted(names.items()) if key in used}
 
 
-def _own_fields(settings: Settings, known: Mapping[str, str] | None) -> Step:
+def _own_fields(settings: Settings, custom_fields: Mapping[str, str] | None) -> Step:
     """Check that the custom field of the settings exists, and report which ones do."""
-    wanted = str(settings.get("e_invoice_field") or "").strip()
-    names = list((known or {}).values())
-    if wanted and known is not None and wanted not in names:
-        words = f"QuickBooks has no custom field {wanted}. It has: {', '.join(names) or 'none'}."
+    field_name = str(settings.get("e_invoice_field") or "").strip()
+    names = list((custom_fields or {}).values())
+    if field_name and custom_fields is not None and field_name not in names:
+        words = (
+            f"QuickBooks has no custom field {field_name}. It has: {', '.join(names) or 'none'}."
+        )
         hint = (
             "Add it in QuickBooks at Account and settings > Sales > Custom fields, or correct the"
             " name in the settings of the connection."
         )
         return Step.failed(STEPS[7], words, hint, "fields.own")
-    if known is None:
+    if custom_fields is None:
         return Step(STEPS[7], ok=None, words="QuickBooks does not list its custom fields.")
     return Step(STEPS[7], ok=True, words=f"Custom fields: {', '.join(names) or 'none'}.")
 
@@ -273,12 +279,12 @@ def _only_currency(preferences: Mapping[str, Any]) -> tuple[str, ...] | None:
 
 
 def _company_name(
-    settings: Settings, realm: str, info: HttpAnswer, made: tuple[Step, ...]
+    settings: Settings, realm: str, info: HttpAnswer, first_steps: tuple[Step, ...]
 ) -> str | ConnectionReport:
     """Return the company's name in QuickBooks, or the report when it is not the right company."""
     if (shut := _shut(realm, info)) is not None:
-        asked = Step(STEPS[3], ok=None, words=f"Company {realm} was not read.")
-        before = made if shut.name == STEPS[3] else (*made, asked)
+        unread_step = Step(STEPS[3], ok=None, words=f"Company {realm} was not read.")
+        before = first_steps if shut.name == STEPS[3] else (*first_steps, unread_step)
         return ConnectionReport.stopped(STEPS, *before, shut)
     name = _inner(info, "CompanyInfo").get("CompanyName")
     if info.status != HTTPStatus.OK or not isinstance(name, str):
@@ -286,16 +292,16 @@ def _company_name(
         words = f"The key reaches no company {realm}. {_told(info)}"
         step = Step.failed(STEPS[3], words, hint, "company.unknown")
         if info.status not in (*KEY_REFUSED, HTTPStatus.NOT_FOUND, HTTPStatus.OK):
-            told = _told(info)
-            words = f"QuickBooks refused to be read, so company {realm} was not found. {told}"
+            reply_text = _told(info)
+            words = f"QuickBooks refused to be read, so company {realm} was not found. {reply_text}"
             step = Step.failed(STEPS[3], words, UNREAD_HINT, "answer")
-        return ConnectionReport.stopped(STEPS, *made, step)
-    given = str(settings.get("company_name", "")).strip()
-    if given and given != name:
-        words = f"The key belongs to another company: {name}, ID {realm}, not {given}."
+        return ConnectionReport.stopped(STEPS, *first_steps, step)
+    expected_name = str(settings.get("company_name", "")).strip()
+    if expected_name and expected_name != name:
+        words = f"The key belongs to another company: {name}, ID {realm}, not {expected_name}."
         hint = "Connect to the right company of QuickBooks, or correct the company ID."
         step = Step.failed(STEPS[3], words, hint, "company.other")
-        return ConnectionReport.stopped(STEPS, *made, step)
+        return ConnectionReport.stopped(STEPS, *first_steps, step)
     return name
 
 
@@ -321,16 +327,16 @@ def _is_exchanged(secret: str) -> bool:
 def _told(answer: HttpAnswer | HttpFailure) -> str:
     if isinstance(answer, HttpFailure):
         return answer.words
-    told = told_of(answer.body)
-    return quote_answer("QuickBooks", answer.status, told.words if told else "")
+    vendor_fault = told_of(answer.body)
+    return quote_answer("QuickBooks", answer.status, vendor_fault.words if vendor_fault else "")
 
 
 def _shut(realm: str, answer: HttpAnswer) -> Step | None:
     """Return the failed step if the company refuses the app or its subscription ended; else
     None.
     """
-    told = told_of(answer.body)
-    code = told.code if told else ""
+    vendor_fault = told_of(answer.body)
+    code = vendor_fault.code if vendor_fault else ""
     if code == NOT_ALLOWED:
         words = f"QuickBooks does not let the app into these books. {_told(answer)}"
         hint = (
@@ -366,30 +372,34 @@ def _passed(
     realm: str,
     name: str,
     locked: date | None,
-    told: Mapping[str, Any],
-    made: tuple[Step, ...],
+    preference_values: Mapping[str, Any],
+    first_steps: tuple[Step, ...],
     get: Get,
 ) -> ConnectionReport:
     timed = Timed(get)
     lists = {entity: query(entity, "", timed) for entity in _LISTED}
     codes = {
-        entity: tuple(str(one.get("Id")) for one in seen.documents if one.get("Active", True))
-        for entity, seen in lists.items()
-        if not isinstance(seen, Found) and seen.whole
+        entity: tuple(
+            str(entry.get("Id")) for entry in listing.documents if entry.get("Active", True)
+        )
+        for entity, listing in lists.items()
+        if not isinstance(listing, Found) and listing.whole
     }
-    own = _custom_fields(told)
+    custom_fields = _custom_fields(preference_values)
     names: dict[str, Mapping[str, str]] = {
-        word: {str(one.get("Id")): str(one.get("Name") or "") for one in seen.documents}
-        for word, seen in ((_LISTED[entity], seen) for entity, seen in lists.items())
-        if not isinstance(seen, Found)
+        word: {str(entry.get("Id")): str(entry.get("Name") or "") for entry in listing.documents}
+        for word, listing in ((_LISTED[entity], listing) for entity, listing in lists.items())
+        if not isinstance(listing, Found)
     }
-    names["custom_field"] = own or {}
-    known = codes.keys() == lists.keys()
-    home = _mapping(_mapping(told.get("CurrencyPrefs")).get("HomeCurrency")).get("value")
-    words = "All are known." if known else "Some could not be read: they stay unknown."
+    names["custom_field"] = custom_fields or {}
+    all_read = codes.keys() == lists.keys()
+    home = _mapping(_mapping(preference_values.get("CurrencyPrefs")).get("HomeCurrency")).get(
+        "value"
+    )
+    words = "All are known." if all_read else "Some could not be read: they stay unknown."
     steps = (
-        *made,
-        Step(STEPS[8], ok=True if known else None, words=words).took(timed.seconds),
+        *first_steps,
+        Step(STEPS[8], ok=True if all_read else None, words=words).took(timed.seconds),
     )
     snapshot = Snapshot(
         company_id=realm,
@@ -397,7 +407,7 @@ def _passed(
         locked_through=locked,
         tax_codes=codes.get("TaxCode"),
         accounts=codes.get("Account"),
-        currencies=_only_currency(told),
+        currencies=_only_currency(preference_values),
         payment_methods=codes.get("PaymentMethod"),
         terms=codes.get("Term"),
         permissions=(),
@@ -410,7 +420,7 @@ def _passed(
         quota_used=None,
         quota_resets_on=None,
         names=names,
-        custom_fields=None if own is None else tuple(own),
+        custom_fields=None if custom_fields is None else tuple(custom_fields),
         tax_rates=_tax_rates(lists["TaxCode"], timed),
         tax_rate_ids=_single_rates(lists["TaxCode"]),
     )
@@ -424,35 +434,35 @@ def _tax_rates(codes: Seen | Found, get: Get) -> Mapping[str, Decimal]:
     """
     if isinstance(codes, Found):
         return {}
-    parts = {str(one.get("Id")): _sales_parts(one) for one in codes.documents}
+    parts = {str(entry.get("Id")): _sales_parts(entry) for entry in codes.documents}
     if not any(parts.values()):
         return {}
-    seen = query("TaxRate", "", get)
-    if isinstance(seen, Found) or not seen.whole:
+    listing = query("TaxRate", "", get)
+    if isinstance(listing, Found) or not listing.whole:
         return {}
-    values = {str(one.get("Id")): one.get("RateValue") for one in seen.documents}
+    values = {str(entry.get("Id")): entry.get("RateValue") for entry in listing.documents}
     rates: dict[str, Decimal] = {}
     for code, refs in parts.items():
-        found = [values.get(ref) for ref in refs or ()]
-        if found and all(_is_number(value) for value in found):
-            rates[code] = sum((Decimal(str(value)) for value in found), Decimal(0)) / 100
+        part_rates = [values.get(ref) for ref in refs or ()]
+        if part_rates and all(_is_number(value) for value in part_rates):
+            rates[code] = sum((Decimal(str(value)) for value in part_rates), Decimal(0)) / 100
     return rates
 
 
 def _single_rates(codes: Seen | Found) -> Mapping[str, str]:
     """Return the id of the sales rate of each tax code that has just one."""
-    shown = () if isinstance(codes, Found) else codes.documents
-    parts = ((str(one.get("Id")), _sales_parts(one)) for one in shown)
+    tax_codes = () if isinstance(codes, Found) else codes.documents
+    parts = ((str(code.get("Id")), _sales_parts(code)) for code in tax_codes)
     return {code: refs[0] for code, refs in parts if len(refs) == 1 and refs[0]}
 
 
 def _sales_parts(code: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the ids of a tax code's sales rates; empty if a rate is charged on another tax."""
     rows = _mapping(code.get("SalesTaxRateList")).get("TaxRateDetail")
-    details = [_mapping(one) for one in rows] if isinstance(rows, list) else []
-    if any(one.get("TaxTypeApplicable", "TaxOnAmount") != "TaxOnAmount" for one in details):
+    details = [_mapping(detail) for detail in rows] if isinstance(rows, list) else []
+    if any(detail.get("TaxTypeApplicable", "TaxOnAmount") != "TaxOnAmount" for detail in details):
         return ()
-    return tuple(str(_mapping(one.get("TaxRateRef")).get("value") or "") for one in details)
+    return tuple(str(_mapping(detail.get("TaxRateRef")).get("value") or "") for detail in details)
 
 
 def _is_number(value: object) -> bool:
@@ -464,11 +474,11 @@ def list_page(kind: Listed, after: str, get: Get) -> ListPage | Found:
     if kind in _PARTIES:
         return _unpaid_page(kind, after, get)
     start = int(after) if after.isdecimal() else 1
-    seen = page_of(_ENTITIES[kind], EACH, start, get)
-    if isinstance(seen, Found):
-        return seen
-    entries = tuple(_entry(one) for one in seen.documents if one.get("Id"))
-    return ListPage(entries, "" if seen.whole else str(start + MOST))
+    page = page_of(_ENTITIES[kind], EACH, start, get)
+    if isinstance(page, Found):
+        return page
+    entries = tuple(_entry(entry) for entry in page.documents if entry.get("Id"))
+    return ListPage(entries, "" if page.whole else str(start + MOST))
 
 
 def _unpaid_page(kind: Listed, after: str, get: Get) -> ListPage | Found:
@@ -476,52 +486,57 @@ def _unpaid_page(kind: Listed, after: str, get: Get) -> ListPage | Found:
 
     If QuickBooks cannot filter by balance, all documents are read instead.
     """
-    every, start = after.startswith(_ALL), int(after.removeprefix(_ALL) or 1)
-    seen = page_of(_ENTITIES[kind], "" if every else _UNPAID, start, get)
-    if isinstance(seen, Found) and seen.status == HTTPStatus.BAD_REQUEST and not every:
-        every, start = True, 1  # from its beginning: places are others among all
-        seen = page_of(_ENTITIES[kind], "", start, get)
-    if isinstance(seen, Found):
-        return seen
-    told = (_unpaid(one, _PARTIES[kind]) for one in seen.documents if one.get("Id"))
-    place = f"{_ALL if every else ''}{start + MOST}"
-    return ListPage(tuple(one for one in told if one is not None), "" if seen.whole else place)
-
-
-def _unpaid(shown: Mapping[str, Any], party_field: str) -> ListEntry | None:
-    """Return an invoice or bill with its unpaid balance; None if nothing is due or the balance is
-    unknown.
-    """
-    left = shown.get("Balance")
-    if isinstance(left, bool) or not isinstance(left, int | Decimal) or left <= 0:
-        return None
-    party, number = _mapping(shown.get(party_field)), str(shown.get("DocNumber") or "")
-    code = str(party.get("value") or "")
-    return ListEntry(
-        str(shown["Id"]),
-        str(party.get("name") or code or number),
-        sku=number,
-        party=code,
-        left=Decimal(left),
-        currency=currency_in(shown),
+    is_unfiltered, start = after.startswith(_ALL), int(after.removeprefix(_ALL) or 1)
+    page = page_of(_ENTITIES[kind], "" if is_unfiltered else _UNPAID, start, get)
+    if isinstance(page, Found) and page.status == HTTPStatus.BAD_REQUEST and not is_unfiltered:
+        is_unfiltered, start = True, 1  # from its beginning: places are others among all
+        page = page_of(_ENTITIES[kind], "", start, get)
+    if isinstance(page, Found):
+        return page
+    entries = (_unpaid(row, _PARTIES[kind]) for row in page.documents if row.get("Id"))
+    place = f"{_ALL if is_unfiltered else ''}{start + MOST}"
+    return ListPage(
+        tuple(entry for entry in entries if entry is not None), "" if page.whole else place
     )
 
 
-def currency_in(shown: Mapping[str, Any]) -> str:
+def _unpaid(remote_document: Mapping[str, Any], party_field: str) -> ListEntry | None:
+    """Return an invoice or bill with its unpaid balance; None if nothing is due or the balance is
+    unknown.
+    """
+    balance = remote_document.get("Balance")
+    if isinstance(balance, bool) or not isinstance(balance, int | Decimal) or balance <= 0:
+        return None
+    party, number = (
+        _mapping(remote_document.get(party_field)),
+        str(remote_document.get("DocNumber") or ""),
+    )
+    code = str(party.get("value") or "")
+    return ListEntry(
+        str(remote_document["Id"]),
+        str(party.get("name") or code or number),
+        sku=number,
+        party=code,
+        left=Decimal(balance),
+        currency=currency_in(remote_document),
+    )
+
+
+def currency_in(remote_entry: Mapping[str, Any]) -> str:
     """Return the currency of a document or a party; blank where the company has only one."""
-    return str(_mapping(shown.get("CurrencyRef")).get("value") or "")
+    return str(_mapping(remote_entry.get("CurrencyRef")).get("value") or "")
 
 
-def _entry(shown: Mapping[str, Any]) -> ListEntry:
+def _entry(remote_entry: Mapping[str, Any]) -> ListEntry:
     """Return a list entry.
 
     Its code is QuickBooks' id, which documents refer to; its SKU may be blank.
     """
-    code = str(shown["Id"])
-    name = next((str(shown[field]) for field in _NAMES if shown.get(field)), code)
-    active = shown.get("Active", True) is not False
-    sku = str(shown.get("Sku") or "")
-    return ListEntry(code, name, active=active, sku=sku, currency=currency_in(shown))
+    code = str(remote_entry["Id"])
+    name = next((str(remote_entry[field]) for field in _NAMES if remote_entry.get(field)), code)
+    active = remote_entry.get("Active", True) is not False
+    sku = str(remote_entry.get("Sku") or "")
+    return ListEntry(code, name, active=active, sku=sku, currency=currency_in(remote_entry))
 
 
 def unusable_entry(document: OutgoingDocument, base: str, get: Get) -> UnusableEntry | Found | None:
@@ -534,19 +549,21 @@ def unusable_entry(document: OutgoingDocument, base: str, get: Get) -> UnusableE
     schema = SCHEMAS.get(document.document)
     currency = document.fields.get("CurrencyRef") or document.currency or base
     for kind, codes in _checked_entries(schema, document).items() if schema else ():
-        wanted = EACH if kind in _WITH_CURRENCY else _INACTIVE
+        condition = EACH if kind in _WITH_CURRENCY else _INACTIVE
         allowed = {"", currency, *([] if kind in _PARTY_KINDS else [base])}
         for first in range(0, len(codes), AT_ONCE):
-            where = " ".join(("Id", among(codes[first : first + AT_ONCE]), "and", wanted))
-            seen = query(_CHECKED[kind][0], where, get)
-            if isinstance(seen, Found):
-                return seen
-            for shown in seen.documents:
-                if shown.get("Active", True) is False:
-                    return UnusableEntry(_checked_words(kind, shown))
-                own = currency_in(shown)
-                if currency and own not in allowed:
-                    return UnusableEntry(_checked_words(kind, shown), own, currency)
+            where = " ".join(("Id", among(codes[first : first + AT_ONCE]), "and", condition))
+            page = query(_CHECKED[kind][0], where, get)
+            if isinstance(page, Found):
+                return page
+            for remote_entry in page.documents:
+                if remote_entry.get("Active", True) is False:
+                    return UnusableEntry(_checked_words(kind, remote_entry))
+                entry_currency = currency_in(remote_entry)
+                if currency and entry_currency not in allowed:
+                    return UnusableEntry(
+                        _checked_words(kind, remote_entry), entry_currency, currency
+                    )
     return None
 
 
@@ -566,12 +583,12 @@ def _checked_entries(schema: DocumentSchema, document: OutgoingDocument) -> dict
     return {kind: sorted(codes[kind]) for kind in _CHECKED if kind in codes}
 
 
-def _checked_words(kind: str, shown: Shown) -> str:
+def _checked_words(kind: str, remote_entry: Shown) -> str:
     """Return an entry in plain words, `product 12 Tea cup (CUP-4)`."""
-    code, sku = str(shown.get("Id") or ""), str(shown.get("Sku") or "")
+    code, sku = str(remote_entry.get("Id") or ""), str(remote_entry.get("Sku") or "")
     if kind in _PARTY_KINDS:
         return f"{kind} {code}"
-    name = " ".join(word for word in (code, str(shown.get("Name") or "")) if word)
+    name = " ".join(word for word in (code, str(remote_entry.get("Name") or "")) if word)
     return f"{_CHECKED[kind][1]} {name}{f' ({sku})' if sku else ''}"
 
 
@@ -608,14 +625,14 @@ def _address_of(settings: Settings, name: str, at_intuit: str) -> str:
 
 def address(settings: Settings, *, state: str, back: str) -> str:
     """Return the address of Intuit's authorization page for this app."""
-    asked = {
+    parameters = {
         "client_id": str(settings.get("client_id", "")).strip(),
         "response_type": "code",
         "scope": SCOPE,
         "redirect_uri": back,
         "state": state,
     }
-    return f"{_address_of(settings, 'authorize_url', AUTHORIZE_AT)}?{urlencode(asked)}"
+    return f"{_address_of(settings, 'authorize_url', AUTHORIZE_AT)}?{urlencode(parameters)}"
 
 
 def returned(query: Mapping[str, str]) -> Returned:
@@ -663,8 +680,8 @@ def exchange(settings: Settings, secret: str, *, code: str, back: str, http: Htt
 
 
 def _content(answer: HttpAnswer) -> Mapping[str, object]:
-    told = loads(answer.body)
-    return told if isinstance(told, dict) else {}
+    parsed_body = loads(answer.body)
+    return parsed_body if isinstance(parsed_body, dict) else {}
 
 
 def revoke(settings: Settings, secret: str, http: Http) -> Revoked:
@@ -701,9 +718,9 @@ def may_be_over(secret: str, now: datetime) -> bool:
 
 def basic(settings: Settings, client: str) -> dict[str, str]:
     """Return the headers that authenticate the app at Intuit: its client id and client secret."""
-    who = f"{str(settings.get('client_id', '')).strip()}:{client}"
-    told = base64.b64encode(who.encode()).decode()
-    return {"Authorization": f"Basic {told}", "Accept": "application/json"}
+    credentials = f"{str(settings.get('client_id', '')).strip()}:{client}"
+    encoded_credentials = base64.b64encode(credentials.encode()).decode()
+    return {"Authorization": f"Basic {encoded_credentials}", "Accept": "application/json"}
 
 
 def renew(settings: Settings, secret: str, http: Http) -> Renewed:
@@ -728,8 +745,8 @@ def renew(settings: Settings, secret: str, http: Http) -> Renewed:
     # Without an answer the next exchange uses the same token, which Intuit accepts for another day.
     if isinstance(answer, HttpFailure):
         return Renewed(kind="away", words=answer.words)
-    told = loads(answer.body)
-    content = told if isinstance(told, dict) else {}
+    parsed_body = loads(answer.body)
+    content = parsed_body if isinstance(parsed_body, dict) else {}
     if answer.status == 200:
         return calls.renewed_key(grant, content, content.get("expires_in"), http.now())
     why = str(content.get("error") or "no reason given")

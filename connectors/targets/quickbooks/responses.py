@@ -83,23 +83,23 @@ def told_of(body: bytes) -> Told | None:
     return Told(code, words, holder.group(1) if holder else "")
 
 
-def class_of(status: int, told: Told | None) -> ErrorClass:
+def class_of(status: int, vendor_fault: Told | None) -> ErrorClass:
     """Return the error class of a refusal.
 
     QuickBooks uses an old code both for a taken number and for a closed period. For a taken number,
     the answer names the document with the number.
     """
-    if told is not None and told.code == _PERIOD_CLOSED and told.holder:
+    if vendor_fault is not None and vendor_fault.code == _PERIOD_CLOSED and vendor_fault.holder:
         return "duplicate"
-    if told is not None and told.code in CODES:
-        return CODES[told.code]
+    if vendor_fault is not None and vendor_fault.code in CODES:
+        return CODES[vendor_fault.code]
     return _STATUS.get(status, "business_rule")
 
 
 def _lower(value: object) -> dict[str, object]:
     if not isinstance(value, dict):
         return {}
-    return {str(name).lower(): held for name, held in value.items()}
+    return {str(name).lower(): element for name, element in value.items()}
 
 
 MOST, PAGES = 1000, 10
@@ -144,8 +144,8 @@ def query(entity: str, where: str, get: Get) -> Seen | Found:
         if isinstance(page, Found):
             return page
         pages.append(page)
-    found = tuple(one for page in pages for one in page.documents)
-    return Seen(found, pages[0].proof, whole=pages[-1].whole)
+    documents = tuple(document for page in pages for document in page.documents)
+    return Seen(documents, pages[0].proof, whole=pages[-1].whole)
 
 
 def page_of(entity: str, where: str, start: int, get: Get) -> Seen | Found:
@@ -160,30 +160,30 @@ def page_of(entity: str, where: str, start: int, get: Get) -> Seen | Found:
     if isinstance(answer, HttpFailure):
         return unclear_lookup(answer)
     content = loads(answer.body)
-    found = content.get("QueryResponse") if isinstance(content, dict) else None
-    if answer.status == 200 and isinstance(found, dict):
-        rows = found.get(entity) or []
-        shown = tuple(one for one in rows if isinstance(one, dict))
-        return Seen(shown, answer.body[:KEPT_BYTES], whole=len(rows) < MOST)
-    told = told_of(answer.body)
-    return unclear_lookup(answer, told.words if told else "", pause_of(answer))
+    response = content.get("QueryResponse") if isinstance(content, dict) else None
+    if answer.status == 200 and isinstance(response, dict):
+        rows = response.get(entity) or []
+        entries = tuple(row for row in rows if isinstance(row, dict))
+        return Seen(entries, answer.body[:KEPT_BYTES], whole=len(rows) < MOST)
+    vendor_fault = told_of(answer.body)
+    return unclear_lookup(answer, vendor_fault.words if vendor_fault else "", pause_of(answer))
 
 
 def pause_of(answer: HttpAnswer) -> float:
     """Return how many seconds to wait before the next call. Calls are limited per minute."""
-    asked = retry_after(answer.headers, answer.at)
-    return A_MINUTE if asked is None else asked
+    seconds = retry_after(answer.headers, answer.at)
+    return A_MINUTE if seconds is None else seconds
 
 
 def with_names(document: str, numbers: Sequence[str], get: Get) -> tuple[Seen, Names] | Found:
     """Return the documents under these numbers, and the numbers of the documents they pay, by
     id.
     """
-    seen = by_number(document, numbers, get)
-    if isinstance(seen, Found):
-        return seen
-    names = _names_of(document, seen.documents, get)
-    return names if isinstance(names, Found) else (seen, names)
+    reading = by_number(document, numbers, get)
+    if isinstance(reading, Found):
+        return reading
+    names = _names_of(document, reading.documents, get)
+    return names if isinstance(names, Found) else (reading, names)
 
 
 def with_names_on_day(document: OutgoingDocument, get: Get) -> tuple[Seen, Names] | Found:
@@ -196,16 +196,24 @@ def with_names_on_day(document: OutgoingDocument, get: Get) -> tuple[Seen, Names
     party = next(f.wire.split(".")[0] for f in schema.header if f.name == schema.party_field)
     day = document.fields[schema.date_field]
     where = f"{party} = {text_of(document.party)} and TxnDate = {text_of(day)}"
-    seen = query(ENTITIES[schema.name].name, where, get)
-    if isinstance(seen, Found):
-        return seen
+    reading = query(ENTITIES[schema.name].name, where, get)
+    if isinstance(reading, Found):
+        return reading
     word = number_field(schema)
-    mine = tuple(one for one in seen.documents if one.get(word) == document.number)
-    if not mine and not seen.whole:
+    matching_documents = tuple(
+        remote_document
+        for remote_document in reading.documents
+        if remote_document.get(word) == document.number
+    )
+    if not matching_documents and not reading.whole:
         words = f"QuickBooks has too many documents of {document.party} on {day} to look through."
         return Found(kind="unknown", words=words, answered=True, by_person=True)
-    names = _names_of(document.document, mine, get)
-    return names if isinstance(names, Found) else (replace(seen, documents=mine), names)
+    names = _names_of(document.document, matching_documents, get)
+    return (
+        names
+        if isinstance(names, Found)
+        else (replace(reading, documents=matching_documents), names)
+    )
 
 
 def with_names_each(document: str, numbers: Collection[str], get: Get) -> Each:
@@ -213,22 +221,27 @@ def with_names_each(document: str, numbers: Collection[str], get: Get) -> Each:
 
     A number whose result stays unclear is queried again on its own.
     """
-    found: dict[str, tuple[Seen, Names] | Found] = {}
-    every = list(dict.fromkeys(numbers))
-    for first in range(0, len(every), AT_ONCE):
-        part = every[first : first + AT_ONCE]
-        told = with_names(document, part, get)
-        if isinstance(told, Found):
-            found |= dict.fromkeys(part, told)
+    readings_by_number: dict[str, tuple[Seen, Names] | Found] = {}
+    all_numbers = list(dict.fromkeys(numbers))
+    for first in range(0, len(all_numbers), AT_ONCE):
+        part = all_numbers[first : first + AT_ONCE]
+        part_result = with_names(document, part, get)
+        if isinstance(part_result, Found):
+            readings_by_number |= dict.fromkeys(part, part_result)
             continue
-        seen, names = told
-        found |= {number: (mine, names) for number, mine in _of_each(seen, document, part).items()}
-    return found | {
-        number: with_names(document, [number], get) for number in every if number not in found
+        reading, names = part_result
+        readings_by_number |= {
+            number: (part_reading, names)
+            for number, part_reading in _of_each(reading, document, part).items()
+        }
+    return readings_by_number | {
+        number: with_names(document, [number], get)
+        for number in all_numbers
+        if number not in readings_by_number
     }
 
 
-def _of_each(seen: Seen, document: str, numbers: Sequence[str]) -> Mapping[str, Seen]:
+def _of_each(reading: Seen, document: str, numbers: Sequence[str]) -> Mapping[str, Seen]:
     """Return, for each number, the documents that a query for several numbers returned.
 
     An exact match comes first, else a match that differs only in case, since QuickBooks may ignore
@@ -236,37 +249,48 @@ def _of_each(seen: Seen, document: str, numbers: Sequence[str]) -> Mapping[str, 
     A number without a match is left out if the answer is incomplete or contains other numbers.
     """
     if len(numbers) == 1:  # QuickBooks said itself what has it
-        return {numbers[0]: seen}
+        return {numbers[0]: reading}
     word, entity = number_field(SCHEMAS[document]), ENTITIES[document].name
     exact: dict[str, list[Shown]] = defaultdict(list)
     folded: dict[str, list[Shown]] = defaultdict(list)
-    for one in seen.documents:
-        told = str(one.get(word) or "")
-        exact[told].append(one)
-        folded[_folded(told)].append(one)
-    sure = seen.whole and folded.keys() <= {_folded(one) for one in numbers}
-    found: dict[str, Seen] = {}
+    for remote_document in reading.documents:
+        remote_number = str(remote_document.get(word) or "")
+        exact[remote_number].append(remote_document)
+        folded[_folded(remote_number)].append(remote_document)
+    sure = reading.whole and folded.keys() <= {_folded(number) for number in numbers}
+    readings: dict[str, Seen] = {}
     for number in numbers:
-        mine = tuple(exact.get(number) or folded.get(_folded(number)) or ())
-        proof = dumps({"QueryResponse": {entity: mine}})[:KEPT_BYTES] if mine else seen.proof
-        if mine or sure:
-            found[number] = Seen(mine, proof, whole=seen.whole)
-    return found
+        matching_documents = tuple(exact.get(number) or folded.get(_folded(number)) or ())
+        proof = (
+            dumps({"QueryResponse": {entity: matching_documents}})[:KEPT_BYTES]
+            if matching_documents
+            else reading.proof
+        )
+        if matching_documents or sure:
+            readings[number] = Seen(matching_documents, proof, whole=reading.whole)
+    return readings
 
 
 def _folded(number: str) -> str:
     return number.strip().casefold()
 
 
-def _names_of(document: str, shown: Iterable[Shown], get: Get) -> Names | Found:
+def _names_of(document: str, remote_documents: Iterable[Shown], get: Get) -> Names | Found:
     pays = ENTITIES[document].pays
-    wanted = sorted({linked(one) for one in shown} - {""}) if pays else []
-    if not wanted:
+    paid_ids = (
+        sorted({linked(remote_document) for remote_document in remote_documents} - {""})
+        if pays
+        else []
+    )
+    if not paid_ids:
         return {}
-    seen = query(ENTITIES[pays].name, f"Id {among(wanted)}", get)
-    if isinstance(seen, Found):
-        return seen
-    return {str(one.get("Id")): str(one.get("DocNumber") or "") for one in seen.documents}
+    reading = query(ENTITIES[pays].name, f"Id {among(paid_ids)}", get)
+    if isinstance(reading, Found):
+        return reading
+    return {
+        str(remote_document.get("Id")): str(remote_document.get("DocNumber") or "")
+        for remote_document in reading.documents
+    }
 
 
 def text_of(value: str) -> str:

@@ -83,14 +83,21 @@ def write(payload: Payload, get: Get, post: Post) -> Written:
 def _write_batch(payload: Payload, get: Get, post: Post) -> Written:
     """Send a batch in one call. Each document is an item with an answer of its own."""
     items = _items(payload)
-    kinds = {ENTITIES[one.schema.name].pays for one in items} - {""}
+    kinds = {ENTITIES[document_write.schema.name].pays for document_write in items} - {""}
     paid = {kind: _paid_each(kind, items, get) for kind in sorted(kinds)}
-    made = {(one.schema.name, one.number) for one in items}
-    ready = [_after(one, _with_paid(one, paid), made) for one in items]
-    going = [one for one in ready if isinstance(one, _Write)]
+    batch_documents = {
+        (document_write.schema.name, document_write.number) for document_write in items
+    }
+    ready = [
+        _after(document_write, _with_paid(document_write, paid), batch_documents)
+        for document_write in items
+    ]
+    going = [entry for entry in ready if isinstance(entry, _Write)]
     call = post(BATCH, _batch_of(going)) if going else None
-    told = _told(going, call, get) if call else {}
-    ended = iter([told[one.item] if isinstance(one, _Write) else one for one in ready])
+    answers_by_item = _told(going, call, get) if call else {}
+    ended = iter(
+        [answers_by_item[entry.item] if isinstance(entry, _Write) else entry for entry in ready]
+    )
     places = range(len(payload.numbers))
     return Written(tuple(payload.refused.get(at) or next(ended) for at in places), call)
 
@@ -117,20 +124,26 @@ def _items(payload: Payload) -> list[_Write]:
     """Return a batch's documents, read from the payload alone."""
     content = loads(payload.body)
     listed = content.get(ITEMS, []) if isinstance(content, dict) else []
-    numbers = [one for at, one in enumerate(payload.numbers) if at not in payload.refused]
-    found = []
+    numbers = [number for at, number in enumerate(payload.numbers) if at not in payload.refused]
+    writes = []
     for number, item in zip(numbers, listed, strict=True):
         entity = next(word for word in item if word in BY_ENTITY)
-        key, wanted = str(item["bId"]), item[entity]
+        key, document_body = str(item["bId"]), item[entity]
         amounts = {name: payload.expected.get(f"{name}.{key}", "") for name in (EXPECTED, TAX)}
         schema = SCHEMAS[BY_ENTITY[entity]]
-        found.append(_Write(schema, "create", number, amounts, wanted, {}, dumps(wanted), key))
-    return found
+        writes.append(
+            _Write(schema, "create", number, amounts, document_body, {}, dumps(document_body), key)
+        )
+    return writes
 
 
 def _paid_each(kind: str, items: Sequence[_Write], get: Get) -> Paid | Found:
-    mine = [one for one in items if ENTITIES[one.schema.name].pays == kind]
-    return _paid(kind, {linked(one.wanted) for one in mine}, get)
+    payments = [
+        document_write
+        for document_write in items
+        if ENTITIES[document_write.schema.name].pays == kind
+    ]
+    return _paid(kind, {linked(document_write.wanted) for document_write in payments}, get)
 
 
 def _paid(pays: str, numbers: Collection[str], get: Get) -> Paid | Found:
@@ -138,33 +151,39 @@ def _paid(pays: str, numbers: Collection[str], get: Get) -> Paid | Found:
 
     One query reads all.
     """
-    seen = by_number(pays, sorted(numbers), get)
-    if isinstance(seen, Found):
-        return seen
-    live = [one for one in seen.documents if not is_void(one)]
+    reading = by_number(pays, sorted(numbers), get)
+    if isinstance(reading, Found):
+        return reading
+    live = [
+        remote_document for remote_document in reading.documents if not is_void(remote_document)
+    ]
     return {
-        number: [str(one.get("Id")) for one in live if _numbered(one, number, numbers)]
+        number: [
+            str(remote_document.get("Id"))
+            for remote_document in live
+            if _numbered(remote_document, number, numbers)
+        ]
         for number in numbers
     }
 
 
-def _numbered(shown: Shown, number: str, asked: Collection[str]) -> bool:
+def _numbered(remote_document: Shown, number: str, queried_numbers: Collection[str]) -> bool:
     """Check whether a document has the number.
 
     A query for a single number needs no check, because QuickBooks matched it.
     """
-    return len(asked) == 1 or shown.get("DocNumber") == number
+    return len(queried_numbers) == 1 or remote_document.get("DocNumber") == number
 
 
 def _after(
-    write: _Write, ready: _Write | Answer, made: Collection[tuple[str, str]]
+    write: _Write, ready: _Write | Answer, batch_documents: Collection[tuple[str, str]]
 ) -> _Write | Answer:
     """Return a payment that pays another item of its batch as not sent; it is sent later.
 
     The items of a batch cannot refer to each other. Any other write is returned unchanged.
     """
     pays = (ENTITIES[write.schema.name].pays, linked(write.wanted))
-    if isinstance(ready, Answer) and ready.code == NOTHING_TO_PAY and pays in made:
+    if isinstance(ready, Answer) and ready.code == NOTHING_TO_PAY and pays in batch_documents:
         words = f"It pays {pays[1]}, which is in the same batch, and is sent after it."
         return not_sent(words, write.number)
     return ready
@@ -175,10 +194,10 @@ def _with_paid(write: _Write, paid: Mapping[str, Paid | Found]) -> _Write | Answ
     kind = ENTITIES[write.schema.name].pays
     if not kind:
         return write
-    found, number = paid[kind], linked(write.wanted)
-    if isinstance(found, Found):
-        return unread(write.number, found)
-    ids = found.get(number, ())
+    paid_documents, number = paid[kind], linked(write.wanted)
+    if isinstance(paid_documents, Found):
+        return unread(write.number, paid_documents)
+    ids = paid_documents.get(number, ())
     if len(ids) != 1:
         title = SCHEMAS[kind].title.lower()
         return unpayable(write.number, title, number, len(ids))
@@ -191,11 +210,11 @@ def _batch_of(writes: Sequence[_Write]) -> bytes:
         {
             ITEMS: [
                 {
-                    "bId": one.item,
-                    "operation": one.action,
-                    ENTITIES[one.schema.name].name: loads(one.body),
+                    "bId": document_write.item,
+                    "operation": document_write.action,
+                    ENTITIES[document_write.schema.name].name: loads(document_write.body),
                 }
-                for one in writes
+                for document_write in writes
             ]
         }
     )
@@ -209,13 +228,22 @@ def _told(
     An item missing from the response is uncertain.
     """
     if isinstance(call, HttpFailure):
-        return {one.item: unanswered(call, one.number) for one in writes}
-    whole = {one.item: refusal(one.number, call) for one in writes}
+        return {
+            document_write.item: unanswered(call, document_write.number)
+            for document_write in writes
+        }
+    refusals = {
+        document_write.item: refusal(document_write.number, call) for document_write in writes
+    }
     parts = items_in(call)
     return {
-        one.item: whole[one.item]
-        or (_ended(one, parts[one.item], get) if one.item in parts else untold(one.number, call))
-        for one in writes
+        document_write.item: refusals[document_write.item]
+        or (
+            _ended(document_write, parts[document_write.item], get)
+            if document_write.item in parts
+            else untold(document_write.number, call)
+        )
+        for document_write in writes
     }
 
 
@@ -237,10 +265,10 @@ def _check_refused_number(write: _Write, refused: Answer, call: HttpAnswer, get:
     holder = holder_in(call)
     if write.action != "create" or refused.error_class != "duplicate" or not holder:
         return refused
-    shown = get(f"/{ENTITIES[write.schema.name].path}/{holder}")
-    if isinstance(shown, HttpFailure):
+    holder_answer = get(f"/{ENTITIES[write.schema.name].path}/{holder}")
+    if isinstance(holder_answer, HttpFailure):
         return refused
-    document = document_in(write.schema, shown)
+    document = document_in(write.schema, holder_answer)
     if document is None:
         return refused
     compared = compare(write.schema, write.wanted, write.amounts, document, write.names)
@@ -251,58 +279,67 @@ def _prepared(payload: Payload, get: Get) -> _Write | Answer:
     """Return the write with the body as it is sent, or why nothing is sent."""
     number, action = payload.numbers[0], action_of(payload)
     schema = SCHEMAS[BY_PATH[payload.path.partition("?")[0].lstrip("/")]]
-    told = loads(payload.body) if payload.body else {}
-    wanted: dict[str, Any] = told if isinstance(told, dict) else {}
-    write = _Write(schema, action, number, payload.expected, wanted, {}, payload.body)
+    parsed_body = loads(payload.body) if payload.body else {}
+    document_body: dict[str, Any] = parsed_body if isinstance(parsed_body, dict) else {}
+    write = _Write(schema, action, number, payload.expected, document_body, {}, payload.body)
     pays = ENTITIES[schema.name].pays
-    ready = _with_paid(write, {pays: _paid(pays, {linked(wanted)}, get)} if pays else {})
+    ready = _with_paid(write, {pays: _paid(pays, {linked(document_body)}, get)} if pays else {})
     if isinstance(ready, Answer) or action == "create":
         return ready
     stands = _standing(schema, action, number, get)
     if isinstance(stands, Answer):
         return stands
     named = {"Id": stands.get("Id"), "SyncToken": stands.get("SyncToken")}
-    told = loads(ready.body) if ready.body else {}
-    body = told if isinstance(told, dict) else {}
+    parsed_body = loads(ready.body) if ready.body else {}
+    body = parsed_body if isinstance(parsed_body, dict) else {}
     full = named if action == "void" else {**merged(stands, body), **named}
     return replace(ready, body=dumps(full))
 
 
 def _standing(schema: DocumentSchema, action: Action, number: str, get: Get) -> Shown | Answer:
     """Return the single document under the number that is to be changed, or why nothing is sent."""
-    seen = by_number(schema.name, [number], get)
-    if isinstance(seen, Found):
-        return unread(number, seen)
-    if len(seen.documents) != 1:
-        return gone(number, action, len(seen.documents))
-    (stands,) = seen.documents
+    reading = by_number(schema.name, [number], get)
+    if isinstance(reading, Found):
+        return unread(number, reading)
+    if len(reading.documents) != 1:
+        return gone(number, action, len(reading.documents))
+    (stands,) = reading.documents
     if action == "void" and is_void(stands):
         return accepted(number, stands, None, "It was void already.", existing=True)
     return stands
 
 
-def merged(stands: Shown, told: Shown) -> dict[str, Any]:
+def merged(stands: Shown, our_values: Shown) -> dict[str, Any]:
     """Return the posted document with our values over it, because a full update empties every field
     left out.
 
     If terms or date change, the due date is left out, so that QuickBooks calculates it again.
     """
-    made = {name: value for name, value in stands.items() if name not in _THEIRS}
-    moved = any(_named(told.get(one)) != _named(stands.get(one)) for one in (TERM, DATE))
-    if told.get(TERM) and moved:
-        made.pop(DUE, None)
-    custom = {str(one.get("Name")): one for one in made.get("CustomField") or ()}
-    for name, value in told.items():
+    result = {name: value for name, value in stands.items() if name not in _THEIRS}
+    moved = any(
+        _named(our_values.get(field)) != _named(stands.get(field)) for field in (TERM, DATE)
+    )
+    if our_values.get(TERM) and moved:
+        result.pop(DUE, None)
+    custom = {
+        str(custom_field.get("Name")): custom_field
+        for custom_field in result.get("CustomField") or ()
+    }
+    for name, value in our_values.items():
         if name == "CustomField":
             custom |= {
-                str(one["Name"]): {**custom.get(str(one["Name"]), {}), **one} for one in value
+                str(custom_field["Name"]): {
+                    **custom.get(str(custom_field["Name"]), {}),
+                    **custom_field,
+                }
+                for custom_field in value
             }
-            made[name] = list(custom.values())
+            result[name] = list(custom.values())
         elif value is None:
-            made.pop(name, None)
+            result.pop(name, None)
         else:
-            made[name] = value
-    return {**made, "sparse": False}
+            result[name] = value
+    return {**result, "sparse": False}
 
 
 def _named(value: object) -> object:
@@ -312,16 +349,16 @@ def _named(value: object) -> object:
     return value.get("value") if isinstance(value, Mapping) else str(value)[:10]
 
 
-def unread(number: str, seen: Found) -> Answer:
+def unread(number: str, failed_read: Found) -> Answer:
     """Return the answer for a failed read before a write. Nothing was sent."""
-    if seen.key_refused:
-        words = f"QuickBooks refused the key at a look-up, so nothing was sent. {seen.words}"
+    if failed_read.key_refused:
+        words = f"QuickBooks refused the key at a look-up, so nothing was sent. {failed_read.words}"
         return replace(not_sent(words, number), error_class="authorization_failed")
-    if seen.lookup_refused:
-        answer = _refused_answer(number, "bad_value", LOOKUP_REFUSED, seen.words)
-        return replace(answer, status=seen.status)
-    told = not_sent(seen.words, number)
-    return replace(told, status=seen.status, retry_after=seen.retry_after)
+    if failed_read.lookup_refused:
+        answer = _refused_answer(number, "bad_value", LOOKUP_REFUSED, failed_read.words)
+        return replace(answer, status=failed_read.status)
+    unsent_answer = not_sent(failed_read.words, number)
+    return replace(unsent_answer, status=failed_read.status, retry_after=failed_read.retry_after)
 
 
 def _refused_answer(number: str, error_class: Any, code: str, words: str) -> Answer:
@@ -352,31 +389,33 @@ def refusal(number: str, answer: HttpAnswer) -> Answer | None:
         return None
     if status >= 500 or status < 400 or status in _UNANSWERED:
         return uncertain("no_answer", f"QuickBooks answered {status}.", status, number)
-    told = told_of(answer.body)
-    error_class = class_of(status, told)
+    vendor_fault = told_of(answer.body)
+    error_class = class_of(status, vendor_fault)
     waits = error_class == "temporary"
     return Answer(
         kind="temporary" if waits else "refused",
         error_class=error_class,
-        code=told.code if told else f"http_{status}",
-        words=_words(told) if told else f"QuickBooks answered {status} without a reason.",
+        code=vendor_fault.code if vendor_fault else f"http_{status}",
+        words=_words(vendor_fault)
+        if vendor_fault
+        else f"QuickBooks answered {status} without a reason.",
         number=number,
         status=status,
         retry_after=pause_of(answer) if waits else None,
     )
 
 
-def _words(told: Told) -> str:
+def _words(vendor_fault: Told) -> str:
     """Return the fault's message, followed by advice where the message has none."""
-    after = NEXT.get(told.code, "")
-    return f"{told.words.rstrip('.')}. {after}" if after else told.words
+    after = NEXT.get(vendor_fault.code, "")
+    return f"{vendor_fault.words.rstrip('.')}. {after}" if after else vendor_fault.words
 
 
 def confirmed(
     schema: DocumentSchema,
     action: Action,
     number: str,
-    wanted: dict[str, Any],
+    our_body: dict[str, Any],
     amounts: Mapping[str, str],
     answer: HttpAnswer,
     names: Names,
@@ -384,21 +423,21 @@ def confirmed(
     """Return the answer for a write that QuickBooks reports as done, after comparing the document
     it returned.
     """
-    shown = document_in(schema, answer)
-    if shown is None:
+    remote_document = document_in(schema, answer)
+    if remote_document is None:
         words = "QuickBooks accepted the request, but its response could not be read."
         return uncertain("not_confirmed", words, answer.status, number)
     if action == "void":
-        if is_void(shown):
-            return accepted(number, shown, answer.status, "Made void.")
+        if is_void(remote_document):
+            return accepted(number, remote_document, answer.status, "Made void.")
         words = "QuickBooks said yes, and the document is not void."
         return uncertain("not_confirmed", words, answer.status, number)
-    compared = compare(schema, wanted, amounts, shown, names)
+    compared = compare(schema, our_body, amounts, remote_document, names)
     if compared.differs:
         words = f"QuickBooks said yes, but something else exists there: {compared.words}."
-        made = str(shown.get("Id") or "") or None if action == "create" else None
-        return uncertain("not_confirmed", words, answer.status, number, made)
-    return accepted(number, shown, answer.status, "Accepted.", kept=compared.kept)
+        target_ref = str(remote_document.get("Id") or "") or None if action == "create" else None
+        return uncertain("not_confirmed", words, answer.status, number, target_ref)
+    return accepted(number, remote_document, answer.status, "Accepted.", kept=compared.kept)
 
 
 def items_in(answer: HttpAnswer) -> Mapping[str, HttpAnswer]:
@@ -408,12 +447,12 @@ def items_in(answer: HttpAnswer) -> Mapping[str, HttpAnswer]:
     """
     content = loads(answer.body)
     listed = content.get("BatchItemResponse") if isinstance(content, dict) else None
-    rows = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
-    often = Counter(str(one.get("bId")) for one in rows)
+    rows = [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
+    often = Counter(str(row.get("bId")) for row in rows)
     return {
-        str(one["bId"]): replace(answer, status=_status_of(one), body=dumps(one))
-        for one in rows
-        if "bId" in one and often[str(one["bId"])] == 1
+        str(row["bId"]): replace(answer, status=_status_of(row), body=dumps(row))
+        for row in rows
+        if "bId" in row and often[str(row["bId"])] == 1
     }
 
 
@@ -427,8 +466,8 @@ def _status_of(item: Mapping[str, Any]) -> int:
         return 200
     fault = item["Fault"]
     kind = fault.get("type") if isinstance(fault, Mapping) else None
-    shown = any(entity.name in item for entity in ENTITIES.values())
-    return 500 if shown or kind in _OWN_FAULTS else 400
+    has_document = any(entity.name in item for entity in ENTITIES.values())
+    return 500 if has_document or kind in _OWN_FAULTS else 400
 
 
 def untold(number: str, answer: HttpAnswer) -> Answer:
@@ -447,8 +486,8 @@ def taken(refused: Answer, holder: Shown, compared: Compared) -> Answer:
     if not compared.differs and not is_void(holder):
         words = "Already there, with the same content."
         number = refused.number or ""
-        kept = compared.kept
-        return accepted(number, holder, refused.status, words, existing=True, kept=kept)
+        deviations = compared.kept
+        return accepted(number, holder, refused.status, words, existing=True, kept=deviations)
     why = "it was made void" if is_void(holder) else compared.words
     return Answer(
         kind="refused",
@@ -465,20 +504,20 @@ def taken(refused: Answer, holder: Shown, compared: Compared) -> Answer:
 
 def holder_in(answer: HttpAnswer) -> str:
     """Return the id of the document that holds the number, if QuickBooks names it; else blank."""
-    told = told_of(answer.body)
-    return told.holder if told else ""
+    vendor_fault = told_of(answer.body)
+    return vendor_fault.holder if vendor_fault else ""
 
 
 def document_in(schema: DocumentSchema, answer: HttpAnswer) -> Shown | None:
     """Return the document in an answer; None if it shows none."""
     content = loads(answer.body)
-    shown = content.get(ENTITIES[schema.name].name) if isinstance(content, dict) else None
-    return shown if answer.status == 200 and isinstance(shown, dict) else None
+    remote_document = content.get(ENTITIES[schema.name].name) if isinstance(content, dict) else None
+    return remote_document if answer.status == 200 and isinstance(remote_document, dict) else None
 
 
 def accepted(
     number: str,
-    shown: Shown,
+    remote_document: Shown,
     status: int | None,
     words: str,
     *,
@@ -486,6 +525,6 @@ def accepted(
     kept: tuple[Kept, ...] = (),
 ) -> Answer:
     """Return an accepted answer with the document's id and total from QuickBooks."""
-    ref = str(shown.get("Id") or number)
-    total = None if is_void(shown) else total_in(shown)
+    ref = str(remote_document.get("Id") or number)
+    total = None if is_void(remote_document) else total_in(remote_document)
     return calls.accepted(number, ref, status, words, existing=existing, kept=kept, total=total)
