@@ -405,10 +405,10 @@ def _refund(order: Part, piece: Part, zone: ZoneInfo) -> Read:
     return record_of(REFUND, order, piece.cell("order_item_id"), head, lines, zone)
 
 
-def status_of(words: Sequence[str], known: bool) -> str:
+def status_of(words: Sequence[str], is_known: bool) -> str:
     """Return the status of an order whose pieces have these words; unchanged if any is unknown."""
     active = [word for word in words if word != "cancelled"]
-    if not known:
+    if not is_known:
         return ", ".join(sorted(set(words)))
     if not active:
         return "cancelled"

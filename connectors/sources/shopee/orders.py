@@ -509,8 +509,8 @@ def _platform_share(refund: Part, to_buyer: Decimal) -> Decimal | None:
     """
     given_up = _given_up(refund.part(INCOME))
     numbers = refund.value.get(RETURNS_OF_ORDER)
-    alone = isinstance(numbers, list) and numbers == [refund.value.get("return_sn")]
-    return given_up - to_buyer if alone and given_up else None
+    is_only_return = isinstance(numbers, list) and numbers == [refund.value.get("return_sn")]
+    return given_up - to_buyer if is_only_return and given_up else None
 
 
 def _given_back(item: Part) -> Line:

@@ -99,11 +99,11 @@ def listed(answer: HttpAnswer, name: str) -> list[Given] | None:
     """Return the list of objects under a name of the answer's JSON; None if there is no such
     list.
     """
-    told = loads(answer.body, keep_odd=True)
-    found = told.get(name) if isinstance(told, Mapping) else None
-    if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in found):
+    content = loads(answer.body, keep_odd=True)
+    objects = content.get(name) if isinstance(content, Mapping) else None
+    if not isinstance(objects, list) or not all(isinstance(entry, Mapping) for entry in objects):
         return None
-    return found
+    return objects
 
 
 def next_page(answer: HttpAnswer) -> str:
@@ -112,9 +112,9 @@ def next_page(answer: HttpAnswer) -> str:
     The address around it is not used.
     """
     link = answer.headers.get("link", "")
-    for one in parse_header_links(link) if link else ():
-        if one.get("rel") == "next":
-            return parse_qs(urlsplit(one["url"]).query).get("page_info", [""])[0]
+    for relation in parse_header_links(link) if link else ():
+        if relation.get("rel") == "next":
+            return parse_qs(urlsplit(relation["url"]).query).get("page_info", [""])[0]
     return ""
 
 
@@ -129,20 +129,20 @@ def another_shop(shop: str, headers: Mapping[str, str]) -> SourceRefusal | None:
 
     An app of several shops signs all their webhooks with a single secret.
     """
-    told = headers.get(DOMAIN, "").strip().casefold()
-    if not shop or told in ("", shop):
+    shop_domain = headers.get(DOMAIN, "").strip().casefold()
+    if not shop or shop_domain in ("", shop):
         return None
-    words = f"It comes from {told[:100]}, and this connection is of {shop}."
+    words = f"It comes from {shop_domain[:100]}, and this connection is of {shop}."
     hint = "Let that shop send to its own connection."
     return SourceRefusal(403, "another_shop", words, hint)
 
 
-def order_of(place: str, given: Mapping[str, object], zone: ZoneInfo) -> Read:
+def order_of(place: str, content: Mapping[str, object], zone: ZoneInfo) -> Read:
     """Return the order's record without its refunds and fulfilments, or all its errors."""
-    order = Part(place, given)
-    items, found = order.parts("line_items"), moved(order)
-    cancelled = bool(given.get("cancelled_at"))
-    total, tax, lines = _sold(order, found, cancelled=cancelled)
+    order = Part(place, content)
+    items, moved_pieces = order.parts("line_items"), moved(order)
+    cancelled = bool(content.get("cancelled_at"))
+    total, tax, lines = _sold(order, moved_pieces, cancelled=cancelled)
     if not items:
         order.wrong("line_items", "The order has no lines.", "Ask Shopify for the whole order.")
     elif not order.stated("total_price"):
@@ -151,10 +151,10 @@ def order_of(place: str, given: Mapping[str, object], zone: ZoneInfo) -> Read:
         if order.stated("total_tax"):
             lines = _with_tax(order, lines, total, tax)
         lines += _prove(order, lines, total, tax)
-    kept = money_kept(order, total) if cancelled else ZERO
-    out = any(found.sent[name] > found.returned[name] for name in found.sent)
+    kept_money = money_kept(order, total) if cancelled else ZERO
+    out = any(moved_pieces.sent[name] > moved_pieces.returned[name] for name in moved_pieces.sent)
     head = {
-        **_head(order, zone, kept=bool(kept) or (cancelled and out)),
+        **_head(order, zone, keeps_money=bool(kept_money) or (cancelled and out)),
         **_buyer(order),
         **_money(order),
         "total": Cell(order.at("total_price"), plain(total)),
@@ -162,16 +162,16 @@ def order_of(place: str, given: Mapping[str, object], zone: ZoneInfo) -> Read:
     if order.stated("total_tax"):
         head["tax_total"] = Cell(order.at("total_tax"), plain(tax))
     if cancelled:
-        head["kept"] = Cell(order.at("cancelled_at"), plain(kept))
+        head["kept"] = Cell(order.at("cancelled_at"), plain(kept_money))
     raw = RawRecord(order.cell("id"), head, numbered(lines))
     return read_record(ORDER, raw, zone, order.errors)
 
 
-def _head(order: Part, zone: ZoneInfo, *, kept: bool) -> dict[str, Cell]:
+def _head(order: Part, zone: ZoneInfo, *, keeps_money: bool) -> dict[str, Cell]:
     dated = "processed_at" if order.value.get("processed_at") else "created_at"
     status = order_status(
         cancelled=bool(order.value.get("cancelled_at")),
-        kept=kept,
+        keeps_money=keeps_money,
         financial=order.text("financial_status"),
         fulfillment=order.text("fulfillment_status"),
     )
@@ -212,8 +212,8 @@ def _buyer(order: Part) -> dict[str, Cell]:
 
 
 def _person(part: Part) -> str:
-    told = part.text("name") or f"{part.text('first_name')} {part.text('last_name')}"
-    return told.strip()
+    name = part.text("name") or f"{part.text('first_name')} {part.text('last_name')}"
+    return name.strip()
 
 
 def _address(home: Part) -> list[str]:
@@ -229,13 +229,13 @@ def _money(order: Part) -> dict[str, Cell]:
         "current_total": "current_total_price",
         "round_off": "total_cash_rounding_payment_adjustment",
     }
-    told = {
+    amounts = {
         field: Cell(order.at(name), plain(order.amount(name)))
         for field, name in names.items()
         if order.stated(name)
     }
     return {
-        **told,
+        **amounts,
         "currency": order.cell("currency"),
         "buyer_currency": order.cell("presentment_currency"),
         "taxes_included": order.cell("taxes_included"),
@@ -243,7 +243,9 @@ def _money(order: Part) -> dict[str, Cell]:
     }
 
 
-def _sold(order: Part, found: Moved, *, cancelled: bool) -> tuple[Decimal, Decimal, list[Line]]:
+def _sold(
+    order: Part, moved_pieces: Moved, *, cancelled: bool
+) -> tuple[Decimal, Decimal, list[Line]]:
     """Return the total and tax of the goods sold, as Shopify states them, and the order's lines.
 
     After an edit removed pieces, `total_price` still holds the first order's total. The goods sold
@@ -251,14 +253,20 @@ def _sold(order: Part, found: Moved, *, cancelled: bool) -> tuple[Decimal, Decim
     exchange) or shipping was removed, unless the lines add up to `total_price`.
     """
     items, inside = order.parts("line_items"), order.flag("taxes_included")
-    if any(sold(item, found, cancelled=cancelled) < item.whole("quantity") for item in items):
+    if any(
+        sold(item, moved_pieces, cancelled=cancelled) < item.whole("quantity") for item in items
+    ):
         sums = [] if cancelled else [_left_and_back(order)]
-        sums += [_without_edits(order)] if found.unpaid else []
-        ways = [(total, tax, _fitting(order, found, total, tax)) for total, tax in sums]
-        return min(ways, key=lambda way: abs(way[0] - _made(way[2], inside)))
-    lines = lines_of(order, found)
+        sums += [_without_edits(order)] if moved_pieces.unpaid else []
+        candidates = [
+            (total, tax, _fitting(order, moved_pieces, total, tax)) for total, tax in sums
+        ]
+        return min(
+            candidates, key=lambda candidate: abs(candidate[0] - _made(candidate[2], inside))
+        )
+    lines = lines_of(order, moved_pieces)
     total, tax = order.amount("total_price"), order.amount("total_tax")
-    removed = any(one.flag("is_removed") for one in order.parts("shipping_lines"))
+    removed = any(line.flag("is_removed") for line in order.parts("shipping_lines"))
     changed = _made(lines, inside) > total or (removed and _made(lines, inside) < total)
     if changed and order.stated("current_total_price"):
         other_total, other_tax = _left_and_back(order)
@@ -280,21 +288,23 @@ def _left_and_back(order: Part) -> tuple[Decimal, Decimal]:
     """Return total and tax of the order's current content plus its refunds."""
     inside = order.flag("taxes_included")
     edits = unpaid_edits(order)
-    refunds = [one for one in order.parts("refunds") if one.text("id") not in edits]
-    back = sum((given_back(one, inside=inside) for one in refunds), ZERO)
+    refunds = [refund for refund in order.parts("refunds") if refund.text("id") not in edits]
+    back = sum((given_back(refund, inside=inside) for refund in refunds), ZERO)
     total = order.amount("current_total_price") + back
     if not order.stated("current_total_tax"):
         return total, order.amount("total_tax")
     return total, order.amount("current_total_tax") + sum(map(tax_back, refunds), ZERO)
 
 
-def _fitting(order: Part, found: Moved, total: Decimal, tax: Decimal) -> list[Line]:
+def _fitting(order: Part, moved_pieces: Moved, total: Decimal, tax: Decimal) -> list[Line]:
     """Return the lines of an edited order that add up to its total and tax, else the closest
     lines.
     """
-    ways = [lines_of(order, found, of_all) for of_all in EDITS]
+    candidates = [lines_of(order, moved_pieces, of_all) for of_all in EDITS]
     inside = order.flag("taxes_included")
-    return min(ways, key=lambda lines: (abs(total - _made(lines, inside)), abs(tax - _tax(lines))))
+    return min(
+        candidates, key=lambda lines: (abs(total - _made(lines, inside)), abs(tax - _tax(lines)))
+    )
 
 
 def _made(lines: Sequence[Line], inside: bool) -> Decimal:
@@ -325,16 +335,16 @@ def _with_tax(order: Part, lines: list[Line], total: Decimal, tax: Decimal) -> l
     settled = rounded_to_sum(taxes, tax, CENT, most)
     if settled == taxes:
         return lines
-    found = [line.with_tax(new) for line, new in zip(lines, settled, strict=True)]
-    rests = [abs(total - _made(some, inside)) for some in (found, lines)]
-    return found if rests[0] <= rests[1] else lines
+    taxed_lines = [line.with_tax(new) for line, new in zip(lines, settled, strict=True)]
+    rests = [abs(total - _made(some, inside)) for some in (taxed_lines, lines)]
+    return taxed_lines if rests[0] <= rests[1] else lines
 
 
 def _edited_items(order: Part) -> int:
     """Return how many items have fewer pieces now than were ordered at first."""
     items = order.parts("line_items")
-    told = [item for item in items if item.value.get("current_quantity") is not None]
-    return sum(item.whole("current_quantity") < item.whole("quantity") for item in told)
+    known_items = [item for item in items if item.value.get("current_quantity") is not None]
+    return sum(item.whole("current_quantity") < item.whole("quantity") for item in known_items)
 
 
 def _prove(order: Part, lines: Sequence[Line], total: Decimal, tax: Decimal) -> list[Line]:
@@ -347,22 +357,22 @@ def _prove(order: Part, lines: Sequence[Line], total: Decimal, tax: Decimal) -> 
     own_tax = _tax(lines)
     if order.stated("total_tax") and own_tax != tax:
         order.differs("total_tax", tax, own_tax, "The tax of the lines is not the order's tax.")
-    made = _made(lines, order.flag("taxes_included"))
-    rest, place = total - made, order.at("total_price")
-    if not rest:
+    lines_total = _made(lines, order.flag("taxes_included"))
+    remainder, place = total - lines_total, order.at("total_price")
+    if not remainder:
         return []
-    if abs(rest) <= CENT * (len(lines) if _is_converted(order) else 1):
-        return [difference(place, "rounding", "Rounding", rest)]
-    order.differs("total_price", total, made, "The lines do not come to the order's total.")
-    return [difference(place, "adjustment", "Difference to the total", rest)]
+    if abs(remainder) <= CENT * (len(lines) if _is_converted(order) else 1):
+        return [difference(place, "rounding", "Rounding", remainder)]
+    order.differs("total_price", total, lines_total, "The lines do not come to the order's total.")
+    return [difference(place, "adjustment", "Difference to the total", remainder)]
 
 
-def delivery_of(place: str, given: Mapping[str, object], zone: ZoneInfo) -> Read:
+def delivery_of(place: str, content: Mapping[str, object], zone: ZoneInfo) -> Read:
     """Return the fulfilment's record, or its errors.
 
     The fulfilment came alone or inside its order.
     """
-    sent = Part(place, given)
+    sent = Part(place, content)
     items = sent.parts("line_items")
     if not items:
         sent.wrong("line_items", "The fulfilment has no lines.", "Ask for the whole fulfilment.")

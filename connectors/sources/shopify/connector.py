@@ -249,8 +249,8 @@ class Shopify:
         if not isinstance(value, Mapping) or not _MARKS[kind] <= value.keys():
             words = f"The body is no {kind}, as the topic {lower[TOPIC]} has it."
             return SourceRefusal(422, f"no_{kind}", words, "Send what Shopify sends.")
-        found = list(_inside("", kind, value))
-        return _records(found, _delivery_id(lower, raw), lower[SIGNATURE], zone)
+        parts = list(_inside("", kind, value))
+        return _records(parts, _delivery_id(lower, raw), lower[SIGNATURE], zone)
 
     def read(
         self,
@@ -267,11 +267,11 @@ class Shopify:
         value = parse_json(raw)
         if isinstance(value, SourceRefusal):
             return value
-        found = list(_listed(value))
-        if not found:
+        parts = list(_listed(value))
+        if not parts:
             words = "The file holds no order, no fulfilment, no refund and no payout."
             return SourceRefusal(422, "no_order", words, 'Use {"orders": […]}.')
-        return _records(found, "file-" + hashlib.sha256(raw).hexdigest(), "", zone)
+        return _records(parts, "file-" + hashlib.sha256(raw).hexdigest(), "", zone)
 
     def example(self, secret: str, now: datetime, event_id: str) -> ExampleCall:
         """Return a paid order of RM 60.00, signed as Shopify signs it."""
@@ -321,12 +321,12 @@ class Shopify:
         payouts.
         """
 
-        def read(kind: str, place: str, given: Payload) -> Pulled:
-            told = _records(list(_inside(place, kind, given)), "", "", zone)
-            if isinstance(told, SourceRefusal):
-                error = RowError(where=place, value="", message=told.message, hint=told.hint)
-                return Pulled(raw=dumps(given), errors=(error,))
-            return Pulled(raw=dumps(given), records=told.records, errors=told.errors)
+        def read(kind: str, place: str, content: Payload) -> Pulled:
+            outcome = _records(list(_inside(place, kind, content)), "", "", zone)
+            if isinstance(outcome, SourceRefusal):
+                error = RowError(where=place, value="", message=outcome.message, hint=outcome.hint)
+                return Pulled(raw=dumps(content), errors=(error,))
+            return Pulled(raw=dumps(content), records=outcome.records, errors=outcome.errors)
 
         orders, payouts = partial(read, "order"), partial(read, "payout")
         return page_after(cursor, settings, secret, http, orders, payouts)
@@ -343,11 +343,11 @@ class Shopify:
 
 
 def _unproved(lower: Mapping[str, str], raw: bytes, secrets: Sequence[str]) -> SourceRefusal | None:
-    given = lower.get(SIGNATURE, "")
-    if not given:
+    signature = lower.get(SIGNATURE, "")
+    if not signature:
         words = "The header X-Shopify-Hmac-Sha256 is missing."
         return SourceRefusal(401, "not_signed", words, "Let Shopify send the webhook.")
-    if body_signed(raw, given, secrets):
+    if body_signed(raw, signature, secrets):
         return None
     words = "The signature does not match the body."
     hint = "Give this connection the client secret of the app that the webhook belongs to."
@@ -355,8 +355,8 @@ def _unproved(lower: Mapping[str, str], raw: bytes, secrets: Sequence[str]) -> S
 
 
 def _strange_topic(topic: str) -> SourceRefusal:
-    shown = topic[:60] if _PLAIN.fullmatch(topic) else ""
-    words = f"The topic {shown} is not read here." if shown else "The topic is missing."
+    topic_text = topic[:60] if _PLAIN.fullmatch(topic) else ""
+    words = f"The topic {topic_text} is not read here." if topic_text else "The topic is missing."
     return SourceRefusal(422, "unknown_topic", words, f"Subscribe to {', '.join(TOPICS)}.")
 
 
@@ -365,14 +365,16 @@ def _gone(value: object, delivery_id: str, signature: str) -> Accepted | SourceR
 
     It also covers the orders for goods that exchanges added.
     """
-    given = value if isinstance(value, Mapping) else {}
-    order_id = given.get("id")
-    if set(given) != {"id"} or isinstance(order_id, bool) or not isinstance(order_id, int):
+    content = value if isinstance(value, Mapping) else {}
+    order_id = content.get("id")
+    if set(content) != {"id"} or isinstance(order_id, bool) or not isinstance(order_id, int):
         words = f"The body is not a deleted order, as the topic {DELETED} has it."
         return SourceRefusal(422, "no_order", words, "Send what Shopify sends.")
     ids = (str(order_id), *(f"{order_id}{mark}" for mark in MARKS))  # also of added goods
-    gone = tuple(Withdrawn(kind="order", external_id=one, status="deleted") for one in ids)
-    return Accepted(delivery_id=delivery_id, signature=signature, records=(), withdrawn=gone)
+    withdrawals = tuple(
+        Withdrawn(kind="order", external_id=withdrawn_id, status="deleted") for withdrawn_id in ids
+    )
+    return Accepted(delivery_id=delivery_id, signature=signature, records=(), withdrawn=withdrawals)
 
 
 def _delivery_id(lower: Mapping[str, str], raw: bytes) -> str:
@@ -380,62 +382,64 @@ def _delivery_id(lower: Mapping[str, str], raw: bytes) -> str:
 
     Shopify sends an event under several topics with different bodies.
     """
-    told = next((lower[name] for name in EVENT if _PLAIN.fullmatch(lower.get(name, ""))), "")
-    return f"{lower[TOPIC]} {told}" if told else "body-" + hashlib.sha256(raw).hexdigest()
+    event_id = next((lower[name] for name in EVENT if _PLAIN.fullmatch(lower.get(name, ""))), "")
+    return f"{lower[TOPIC]} {event_id}" if event_id else "body-" + hashlib.sha256(raw).hexdigest()
 
 
-def _inside(place: str, kind: str, given: Payload) -> Iterator[Found]:
+def _inside(place: str, kind: str, payload: Payload) -> Iterator[Found]:
     """Yield a part of a delivery; after an order, its fulfilments and refunds.
 
     The goods that each exchange added are yielded as an order of their own.
     """
     place = place or kind
-    for at, one in enumerate(split_exchange(place, given) if kind == "order" else (given,)):
-        yield f"{place}.exchange[{at - 1}]" if at else place, kind, one, {}
+    for at, piece in enumerate(split_exchange(place, payload) if kind == "order" else (payload,)):
+        yield f"{place}.exchange[{at - 1}]" if at else place, kind, piece, {}
     for word in ("fulfillment", "refund") if kind == "order" else ():
-        many = given.get(f"{word}s")
-        sales = sales_of_refunds(given) if word == "refund" and many else {}
-        for at, one in enumerate(many if isinstance(many, list) else ()):
-            if isinstance(one, Mapping):
-                sale = sales.get(str(one.get("id")))
-                own = {**one, "order_id": sale} if sale else one
-                yield f"{place}.{word}s[{at}]", word, own, given
+        listed_parts = payload.get(f"{word}s")
+        sales = sales_of_refunds(payload) if word == "refund" and listed_parts else {}
+        for at, entry in enumerate(listed_parts if isinstance(listed_parts, list) else ()):
+            if isinstance(entry, Mapping):
+                sale = sales.get(str(entry.get("id")))
+                part_content = {**entry, "order_id": sale} if sale else entry
+                yield f"{place}.{word}s[{at}]", word, part_content, payload
 
 
 def _records(
-    found: Sequence[Found], delivery_id: str, signature: str, zone: ZoneInfo
+    parts: Sequence[Found], delivery_id: str, signature: str, zone: ZoneInfo
 ) -> Accepted | SourceRefusal:
-    found = [one for one in found if not _is_trial(one[2]) and not _is_trial(one[3])]
-    if refused := too_many([given for _, _, given, _ in found]):
+    parts = [part for part in parts if not _is_trial(part[2]) and not _is_trial(part[3])]
+    if refused := too_many([payload for _, _, payload, _ in parts]):
         return refused
     read = (
-        each
-        for place, kind, given, order in found
-        for each in _read(place, kind, given, order, zone)
+        result
+        for place, kind, payload, order in parts
+        for result in _read(place, kind, payload, order, zone)
     )
     return accepted_delivery(read, delivery_id, signature)
 
 
-def _is_trial(given: Payload) -> bool:
+def _is_trial(payload: Payload) -> bool:
     """Check whether the payload is a test: a test notification, or an order paid at Shopify's test
     gateway.
 
     Only the signed body is checked, because the header X-Shopify-Test is not signed.
     """
-    money = given.get("transactions")
+    money = payload.get("transactions")
     paid = money if isinstance(money, list) else []
-    marked = [one.get("test") for one in (given, *paid) if isinstance(one, Mapping)]
-    return True in marked or SAMPLE_ID in (given.get("id"), given.get("order_id"))
+    marked = [entry.get("test") for entry in (payload, *paid) if isinstance(entry, Mapping)]
+    return True in marked or SAMPLE_ID in (payload.get("id"), payload.get("order_id"))
 
 
-def _read(place: str, kind: str, given: Payload, order: Payload, zone: ZoneInfo) -> Iterator[Read]:
-    def refund(place: str, given: Payload, zone: ZoneInfo) -> Read:
-        read = refund_of(place, given, zone, order)
+def _read(
+    place: str, kind: str, payload: Payload, order: Payload, zone: ZoneInfo
+) -> Iterator[Read]:
+    def refund(place: str, payload: Payload, zone: ZoneInfo) -> Read:
+        read = refund_of(place, payload, zone, order)
         return _as_of(order, read) if order else read
 
     makers = {"order": order_of, "refund": refund, "payout": payouts_of}
-    for one in read_short(place, given, makers.get(kind, delivery_of), zone):
-        yield one if isinstance(one, IncomingRecord) else (one,)
+    for result in read_short(place, payload, makers.get(kind, delivery_of), zone):
+        yield result if isinstance(result, IncomingRecord) else (result,)
 
 
 def _as_of(order: Payload, refund: Read) -> Read:
@@ -444,11 +448,11 @@ def _as_of(order: Payload, refund: Read) -> Read:
     Only the order shows the tax of refunded shipping and whether a fee was kept. So a later webhook
     with the refund alone counts as an older state.
     """
-    told = Part("order", order).moment("updated_at", "created_at").value
-    if not isinstance(refund, IncomingRecord) or not isinstance(told, str):
+    order_moment = Part("order", order).moment("updated_at", "created_at").value
+    if not isinstance(refund, IncomingRecord) or not isinstance(order_moment, str):
         return refund
     try:
-        moment = datetime.fromisoformat(told).astimezone(UTC)
+        moment = datetime.fromisoformat(order_moment).astimezone(UTC)
     except (ValueError, OverflowError):
         return refund
     stamp = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -457,15 +461,15 @@ def _as_of(order: Payload, refund: Read) -> Read:
 
 def _listed(value: object) -> Iterator[Found]:
     """Yield the parts of a file: orders, fulfilments, refunds and payouts, single or in lists."""
-    given = value if isinstance(value, Mapping) else {}
-    if _MARKS["order"] <= given.keys():
-        yield from _inside("", "order", given)
+    content = value if isinstance(value, Mapping) else {}
+    if _MARKS["order"] <= content.keys():
+        yield from _inside("", "order", content)
     for kind in _MARKS:
-        if isinstance(one := given.get(kind), Mapping):
-            yield from _inside(kind, kind, one)
-        many = given.get(f"{kind}s")
-        for at, one in enumerate(many if isinstance(many, list) else ()):
-            yield from _inside(f"{kind}s[{at}]", kind, one if isinstance(one, Mapping) else {})
+        if isinstance(part := content.get(kind), Mapping):
+            yield from _inside(kind, kind, part)
+        listed_parts = content.get(f"{kind}s")
+        for at, entry in enumerate(listed_parts if isinstance(listed_parts, list) else ()):
+            yield from _inside(f"{kind}s[{at}]", kind, entry if isinstance(entry, Mapping) else {})
 
 
 def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
@@ -477,12 +481,12 @@ def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
         return unusable_key_report(words, hint)
     shop = Shop(str(settings.get("base_url") or "").strip(), token, http)
     answer = shop.ask("orders.json?limit=1&status=any&fields=id")
-    told = shop_report(_TITLE, settings, answer, lambda one: _fault(settings, one))
-    if told.ok and settings.get(SETTING) == ASKED_FOR:
+    outcome = shop_report(_TITLE, settings, answer, lambda reply: _fault(settings, reply))
+    if outcome.ok and settings.get(SETTING) == ASKED_FOR:
         answer = shop.ask("shopify_payments/payouts.json?limit=1")
-        last = (_unpaid(answer) or told.steps[-1]).took(answer.seconds)
-        return replace(told, steps=(*told.steps[:-1], last))
-    return told
+        last = (_unpaid(answer) or outcome.steps[-1]).took(answer.seconds)
+        return replace(outcome, steps=(*outcome.steps[:-1], last))
+    return outcome
 
 
 def _fault(settings: Settings, answer: HttpAnswer) -> Step | None:
@@ -570,20 +574,22 @@ def page_after(
 def _payouts(shop: Shop, at: _Cursor, read: PageReader) -> Page | NoPage:
     today = shop.http.now().date()
     since = date.fromisoformat(at.paid_since) if at.paid_since else today - PAYOUT_OVERLAP
-    told = page_of(shop, since, at.page, read)
+    result = page_of(shop, since, at.page, read)
     after = _Cursor(at.since, paid_since=since.isoformat())
-    if told is None:  # the orders go on; all payouts from that day on are asked for behind them
+    if result is None:  # the orders go on; all payouts from that day on are asked for behind them
         return Page(found=(), after=after.text(), more=False)
-    if isinstance(told, NoPage):
-        wrong = payouts_left(told)
+    if isinstance(result, NoPage):
+        wrong = payouts_left(result)
         after = replace(after, unpaid=wrong.words)
         return Page(found=(), after=after.text(), more=False, wrong=wrong)
-    found, following = told
+    pulled_payouts, following = result
     if following:  # a later one may fail yet: until the last, nothing says that all can be read
         after = replace(at, page=following)
-        return Page(found=found, after=after.text(), more=True, wrong=at.wrong)
-    again = again_from(today, since).isoformat()
-    return Page(found=found, after=_Cursor(at.since, paid_since=again).text(), more=False)
+        return Page(found=pulled_payouts, after=after.text(), more=True, wrong=at.wrong)
+    restart = again_from(today, since).isoformat()
+    return Page(
+        found=pulled_payouts, after=_Cursor(at.since, paid_since=restart).text(), more=False
+    )
 
 
 def _orders(shop: Shop, at: _Cursor, read: PageReader, payouts_too: bool) -> Page | NoPage:
@@ -596,14 +602,14 @@ def _orders(shop: Shop, at: _Cursor, read: PageReader, payouts_too: bool) -> Pag
     if at.page and answer.status == HTTPStatus.BAD_REQUEST:
         after = replace(at, page="", newest="")
         return Page(found=(), after=after.text(), more=True, wrong=at.wrong)
-    if told := refused(answer):
-        return told
+    if refusal := refused(answer):
+        return refusal
     orders = listed(answer, "orders")
     if orders is None:
         words = "Shopify answered with something that is not a list of orders."
         return NoPage(words=words, hint="Compare the address of the connection with the shop's.")
-    found = [read(f"orders[{index}]", one) for index, one in enumerate(orders)]
-    return _page(at, found, orders, answer, payouts_too)
+    pulled_orders = [read(f"orders[{index}]", order) for index, order in enumerate(orders)]
+    return _page(at, pulled_orders, orders, answer, payouts_too)
 
 
 def _asked(shop: Shop, at: _Cursor, size: int) -> HttpAnswer | HttpFailure:
@@ -617,32 +623,32 @@ def _asked(shop: Shop, at: _Cursor, size: int) -> HttpAnswer | HttpFailure:
 
 def _page(
     at: _Cursor,
-    found: Sequence[Pulled],
+    pulled: Sequence[Pulled],
     orders: Sequence[Payload],
     answer: HttpAnswer,
     payouts_too: bool,
 ) -> Page:
-    moments = [told for one in orders if isinstance(told := one.get("updated_at"), str)]
+    moments = [moment for order in orders if isinstance(moment := order.get("updated_at"), str)]
     newest = max((*moments, at.newest), key=_moment) if moments else at.newest
     following = next_page(answer)
     if following:
         after = replace(at, page=following, newest=newest)
-        return Page(found=found, after=after.text(), more=True, wrong=at.wrong)
+        return Page(found=pulled, after=after.text(), more=True, wrong=at.wrong)
     last = _moment(newest) - ORDER_OVERLAP if newest else _moment(at.since)
     after = _Cursor(max(last, _moment(at.since)).isoformat(), paid_since=at.paid_since)
     if payouts_too:
         after = replace(after, at=_PAYOUTS, unpaid=at.unpaid)
-        return Page(found=found, after=after.text(), more=True, wrong=at.wrong)
-    return Page(found=found, after=after.text(), more=False)
+        return Page(found=pulled, after=after.text(), more=True, wrong=at.wrong)
+    return Page(found=pulled, after=after.text(), more=False)
 
 
 def _moment(text: str) -> datetime:
     """Return a moment with a time zone; the earliest moment if the text holds none."""
     try:
-        found = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError:
-        found = None
-    return found if found is not None and found.tzinfo else datetime.fromisoformat(_FIRST)
+        moment = None
+    return moment if moment is not None and moment.tzinfo else datetime.fromisoformat(_FIRST)
 
 
 def again_from(today: date, since: date) -> date:
@@ -661,8 +667,8 @@ def page_of(
     None if Shopify no longer knows this page. A shop without payouts gives a single error in place
     of the payouts, so that its orders are still read.
     """
-    asked = {"page_info": page} if page else {"date_min": since.isoformat()}
-    query = urlencode({"limit": str(_SIZE), **asked})
+    filters = {"page_info": page} if page else {"date_min": since.isoformat()}
+    query = urlencode({"limit": str(_SIZE), **filters})
     answer = shop.ask(f"shopify_payments/payouts.json?{query}")
     if isinstance(answer, HttpFailure):
         return NoPage(words=answer.words)
@@ -670,18 +676,18 @@ def page_of(
         return [_without(answer.status)], ""
     if page and answer.status == HTTPStatus.BAD_REQUEST:
         return None
-    if told := refused(answer):
-        return told
+    if refusal := refused(answer):
+        return refusal
     payouts = listed(answer, "payouts")
     if payouts is None:
         return NoPage(words="Shopify answered with something that is not a list of payouts.")
-    found = []
+    pulled_payouts = []
     for at, payout in enumerate(payouts):
         made_of = _transactions(shop, payout)
         if isinstance(made_of, NoPage):
             return made_of
-        found.append(read(f"payouts[{at}]", {**payout, TRANSACTIONS: made_of}))
-    return found, next_page(answer)
+        pulled_payouts.append(read(f"payouts[{at}]", {**payout, TRANSACTIONS: made_of}))
+    return pulled_payouts, next_page(answer)
 
 
 def _without(status: int) -> Pulled:
@@ -697,24 +703,24 @@ def _without(status: int) -> Pulled:
 def _transactions(shop: Shop, payout: Mapping[str, object]) -> list[Mapping[str, object]] | NoPage:
     """Return all balance transactions of a payout, page by page; or why they cannot be read."""
     query = urlencode({"payout_id": str(payout.get("id")), "limit": str(_MOST)})
-    found: list[Mapping[str, object]] = []
+    transactions: list[Mapping[str, object]] = []
     for _ in range(_PAGES):
         answer = shop.ask(f"shopify_payments/balance/transactions.json?{query}")
         if isinstance(answer, HttpFailure):
             return NoPage(words=answer.words)
-        if told := refused(answer):
-            return told
+        if refusal := refused(answer):
+            return refusal
         part = listed(answer, TRANSACTIONS)
         if part is None:
             return NoPage(
                 words="Shopify answered with something that is not a list of transactions."
             )
-        found += part
+        transactions += part
         page = next_page(answer)
         if not page:
             break
         query = urlencode({"limit": str(_MOST), "page_info": page})
-    return found
+    return transactions
 
 
 SOURCE: Source = Shopify()

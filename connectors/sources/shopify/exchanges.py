@@ -59,29 +59,29 @@ def split_exchange(place: str, order: Payload) -> tuple[Payload, ...]:
     An order without an exchange, with unreadable amounts, or cancelled is returned unchanged. A
     cancelled order's money and goods are judged together.
     """
-    told = Part(place, order)
+    order_part = Part(place, order)
     if order.get("cancelled_at"):
         return (order,)
-    groups = _groups(told)
-    if not groups or len(groups) > len(MARKS) or told.errors:
+    groups = _groups(order_part)
+    if not groups or len(groups) > len(MARKS) or order_part.errors:
         return (order,)
-    split = (_sale(told, frozenset().union(*groups)), *_exchanges(told, groups))
-    return (order,) if told.errors else split
+    split = (_sale(order_part, frozenset().union(*groups)), *_exchanges(order_part, groups))
+    return (order,) if order_part.errors else split
 
 
 def sales_of_refunds(order: Payload) -> Mapping[str, str]:
     """Return refund id -> id of the exchange's order, for refunds whose goods were all added by one
     exchange. Such a refund credits that order's invoice.
     """
-    told = Part("order", order).alone()
-    groups = _groups(told) if len(split_exchange("order", order)) > 1 else ()
-    found = {}
-    for refund in told.parts("refunds") if groups else ():
-        items = {one.text("line_item_id") for one in refund.parts("refund_line_items")}
+    order_part = Part("order", order).alone()
+    groups = _groups(order_part) if len(split_exchange("order", order)) > 1 else ()
+    sales_by_refund = {}
+    for refund in order_part.parts("refunds") if groups else ():
+        items = {line.text("line_item_id") for line in refund.parts("refund_line_items")}
         for group, mark in zip(groups, MARKS, strict=False):
             if items and items <= group:
-                found[refund.text("id")] = f"{told.text('id')}{mark}"
-    return found
+                sales_by_refund[refund.text("id")] = f"{order_part.text('id')}{mark}"
+    return sales_by_refund
 
 
 def added_items(order: Part) -> Group:
@@ -93,28 +93,35 @@ def worth_added(order: Part, refund_id: str) -> Decimal | None:
     """Return what the goods cost, with tax, that the exchange of this refund added; None where the
     order does not show which ones these are.
     """
-    told = order.alone()
-    groups = _groups(told)
-    paid = [one.text("id") for one in told.parts("refunds") if _pays_for_goods(one, told)]
+    order_part = order.alone()
+    groups = _groups(order_part)
+    paid = [
+        refund.text("id")
+        for refund in order_part.parts("refunds")
+        if _pays_for_goods(refund, order_part)
+    ]
     if len(paid) != len(groups) or refund_id not in paid:
         return None
-    return _goods(told, groups[paid.index(refund_id)], told.flag("taxes_included"))[0]
+    return _goods(order_part, groups[paid.index(refund_id)], order_part.flag("taxes_included"))[0]
 
 
 def _groups(order: Part) -> tuple[Group, ...]:
     """Return the items that each exchange added, the earliest exchange first."""
-    told = order.alone()
-    refunds = told.parts("refunds")
+    order_part = order.alone()
+    refunds = order_part.parts("refunds")
     lines = [line for refund in refunds for line in refund.parts("refund_line_items")]
-    back = {one.text("line_item_id") for one in lines if one.text("restock_type") == "return"}
-    groups = _stated(told)
-    if not groups and any(_pays_for_goods(refund, told) for refund in refunds):
-        groups = _by_money(told, _beyond_total(told))
-    ids, added = [item.text("id") for item in told.parts("line_items")], Group().union(*groups)
-    if told.errors or not back - added or not set(ids) - added:
+    back = {line.text("line_item_id") for line in lines if line.text("restock_type") == "return"}
+    groups = _stated(order_part)
+    if not groups and any(_pays_for_goods(refund, order_part) for refund in refunds):
+        groups = _by_money(order_part, _beyond_total(order_part))
+    ids, added = (
+        [item.text("id") for item in order_part.parts("line_items")],
+        Group().union(*groups),
+    )
+    if order_part.errors or not back - added or not set(ids) - added:
         return ()
-    known = [group.intersection(ids) for group in groups if not group.isdisjoint(ids)]
-    return tuple(sorted(known, key=lambda group: min(map(ids.index, group))))
+    known_groups = [group.intersection(ids) for group in groups if not group.isdisjoint(ids)]
+    return tuple(sorted(known_groups, key=lambda group: min(map(ids.index, group))))
 
 
 def _pays_for_goods(refund: Part, order: Part) -> bool:
@@ -128,7 +135,7 @@ def _pays_for_goods(refund: Part, order: Part) -> bool:
 
 
 def _brings_goods(refund: Part) -> bool:
-    return any(one.text("restock_type") == "return" for one in refund.parts("refund_line_items"))
+    return any(line.text("restock_type") == "return" for line in refund.parts("refund_line_items"))
 
 
 def _worth_and_money(refund: Part, order: Part) -> tuple[Decimal, Decimal | None]:
@@ -136,22 +143,22 @@ def _worth_and_money(refund: Part, order: Part) -> tuple[Decimal, Decimal | None
     them; None where it is in the buyer's currency.
     """
     goods = refund.parts("refund_line_items")
-    worth = sum((one.amount("subtotal") for one in goods), ZERO)
+    worth = sum((line.amount("subtotal") for line in goods), ZERO)
     if not order.flag("taxes_included"):
-        worth += sum((one.amount("total_tax") for one in goods), ZERO)
-    moves = [one for one in refund.parts("transactions") if one.text("kind") == "refund"]
-    if any(one.text("currency") not in ("", order.text("currency")) for one in moves):
+        worth += sum((line.amount("total_tax") for line in goods), ZERO)
+    moves = [move for move in refund.parts("transactions") if move.text("kind") == "refund"]
+    if any(move.text("currency") not in ("", order.text("currency")) for move in moves):
         return worth, None
-    money = [one for one in moves if one.text("status") in ("success", "pending")]
-    return worth, sum((one.amount("amount") for one in money), ZERO)
+    money = [move for move in moves if move.text("status") in ("success", "pending")]
+    return worth, sum((move.amount("amount") for move in money), ZERO)
 
 
 def _stated(order: Part) -> list[Group]:
     """Return the new items that Shopify lists with each of the order's returns."""
     groups = []
-    for one in order.parts("returns"):
+    for order_return in order.parts("returns"):
         ids = set()
-        for exchange in one.parts("exchange_line_items"):
+        for exchange in order_return.parts("exchange_line_items"):
             items = exchange.parts("line_items") or [exchange.part("line_item")]
             ids |= {item.text("id") for item in items}
             ids.add(exchange.text("line_item_id"))
@@ -166,17 +173,17 @@ def _by_money(order: Part, added: Group) -> list[Group]:
     returned goods, less the refunded money. Without a refund they may cost more. Unless exactly one
     division fits, all items form one group, and the change of a posted order is held.
     """
-    refunds = [one for one in order.parts("refunds") if _pays_for_goods(one, order)]
+    refunds = [refund for refund in order.parts("refunds") if _pays_for_goods(refund, order)]
     inside = order.flag("taxes_included")
     ids = [item.text("id") for item in order.parts("line_items")]
     worths = dict(zip(ids, (_worth(line, inside) for line in _all_lines(order)), strict=False))
-    items = [one for one in ids if one in added]
+    items = [item_id for item_id in ids if item_id in added]
     paid = [_worth_and_money(refund, order) for refund in refunds]
     fits = [
         parts
         for parts in _divisions(items, len(refunds))
         if all(
-            _is_paid(sum((worths[one] for one in part), ZERO), *back)
+            _is_paid(sum((worths[item_id] for item_id in part), ZERO), *back)
             for part, back in zip(parts, paid, strict=True)
         )
     ]
@@ -195,8 +202,8 @@ def _divisions(items: Sequence[str], count: int) -> Iterator[list[Sequence[str]]
 
 def _is_paid(added: Decimal, worth: Decimal, money: Decimal | None) -> bool:
     """Check whether returned goods of this worth, less the money that went back, paid for goods."""
-    rest = worth - (money or ZERO)
-    return abs(added - rest) <= CENT or (not money and added > rest)
+    remainder = worth - (money or ZERO)
+    return abs(added - remainder) <= CENT or (not money and added > remainder)
 
 
 def _beyond_total(order: Part) -> Group:
@@ -217,10 +224,10 @@ def _beyond_total(order: Part) -> Group:
 
 def _all_lines(order: Part) -> list[Line]:
     """Return the lines of an order with all pieces of each item."""
-    whole = moved(order)
+    all_pieces = moved(order)
     for item in order.parts("line_items"):
-        whole.refunded[item.text("id")] = item.whole("quantity")
-    return lines_of(order, whole)
+        all_pieces.refunded[item.text("id")] = item.whole("quantity")
+    return lines_of(order, all_pieces)
 
 
 def _worth(line: Line, inside: bool) -> Decimal:
@@ -229,8 +236,10 @@ def _worth(line: Line, inside: bool) -> Decimal:
 
 def _goods(order: Part, added: Group, inside: bool) -> tuple[Decimal, Decimal]:
     """Return the worth of the added items with tax, and the tax in it."""
-    lines = [one for one in _all_lines(order) if _line_id(one) in added]
-    return sum((_worth(one, inside) for one in lines), ZERO), sum((one.tax for one in lines), ZERO)
+    lines = [line for line in _all_lines(order) if _line_id(line) in added]
+    return sum((_worth(line, inside) for line in lines), ZERO), sum(
+        (line.tax for line in lines), ZERO
+    )
 
 
 def _line_id(line: Line) -> str:
@@ -253,21 +262,26 @@ def _sale(order: Part, added: Group) -> Payload:
     """Return the order without the added items, with the status of its own goods and money."""
     inside = order.flag("taxes_included")
     total, tax = _goods(order, added, inside)
-    left, outstanding = _remaining_worth(order, added, inside), order.amount("total_outstanding")
-    value = _with_items(order, added, kept=False)
-    amounts = {"current_total_price": order.amount("current_total_price") - left}
+    added_worth, outstanding = (
+        _remaining_worth(order, added, inside),
+        order.amount("total_outstanding"),
+    )
+    value = _with_items(order, added, only_added=False)
+    amounts = {"current_total_price": order.amount("current_total_price") - added_worth}
     if order.stated("total_outstanding"):
-        amounts["total_outstanding"] = outstanding - left
-    whole = sum((_worth(one, inside) for one in _all_lines(order)), ZERO)
-    if abs(order.amount("total_price") - whole) <= CENT:
+        amounts["total_outstanding"] = outstanding - added_worth
+    goods_total = sum((_worth(line, inside) for line in _all_lines(order)), ZERO)
+    if abs(order.amount("total_price") - goods_total) <= CENT:
         amounts["total_price"] = order.amount("total_price") - total
         if order.stated("total_tax"):
             amounts["total_tax"] = order.amount("total_tax") - tax
     sent = moved(order).sent
-    items = [one for one in order.parts("line_items") if one.text("id") not in added]
-    if order.text("fulfillment_status") == "partial" and all(_is_sent(one, sent) for one in items):
+    items = [item for item in order.parts("line_items") if item.text("id") not in added]
+    if order.text("fulfillment_status") == "partial" and all(
+        _is_sent(item, sent) for item in items
+    ):
         value["fulfillment_status"] = "fulfilled"
-    if order.text("financial_status") == "partially_paid" and 0 < outstanding <= left:
+    if order.text("financial_status") == "partially_paid" and 0 < outstanding <= added_worth:
         value["financial_status"] = "paid"
     return _stating(value, amounts)
 
@@ -294,7 +308,7 @@ def _exchange(order: Part, added: Group, mark: str, returned_at: object, *, owes
     """Return the added items as an order of their own, of the day on which goods came back."""
     inside = order.flag("taxes_included")
     total, tax = _goods(order, added, inside)
-    value = _with_items(order, added, kept=True)
+    value = _with_items(order, added, only_added=True)
     value |= {"id": f"{order.text('id')}{mark}", "name": f"{order.text('name')}{mark}"}
     value |= {
         EXCHANGE_OF: order.text("id"),
@@ -309,8 +323,8 @@ def _exchange(order: Part, added: Group, mark: str, returned_at: object, *, owes
     amounts = {"total_price": total, "current_total_price": _remaining_worth(order, added, inside)}
     if order.stated("total_tax"):
         amounts["total_tax"] = tax
-    left_out = {name for one in _OF_FIRST_SALE for name in (one, f"{one}_set")}
-    return _stating({name: one for name, one in value.items() if name not in left_out}, amounts)
+    left_out = {name for field in _OF_FIRST_SALE for name in (field, f"{field}_set")}
+    return _stating({name: entry for name, entry in value.items() if name not in left_out}, amounts)
 
 
 def _returned_at(order: Part, at: int, count: int) -> object:
@@ -320,36 +334,42 @@ def _returned_at(order: Part, at: int, count: int) -> object:
     back = [refund for refund in order.parts("refunds") if _brings_goods(refund)]
     paid = [refund for refund in back if _pays_for_goods(refund, order)]
     refunds = paid if len(paid) >= count else back
-    moments = [one.value.get("processed_at") or one.value.get("created_at") for one in refunds]
-    known = [one for one in moments if one]
-    return known[min(at, len(known) - 1)] if known else order.value.get("updated_at")
+    moments = [
+        refund.value.get("processed_at") or refund.value.get("created_at") for refund in refunds
+    ]
+    known_moments = [moment for moment in moments if moment]
+    return (
+        known_moments[min(at, len(known_moments) - 1)]
+        if known_moments
+        else order.value.get("updated_at")
+    )
 
 
-def _with_items(order: Part, added: Group, *, kept: bool) -> dict[str, Any]:
-    """Return the order and its refunds with only the added items (`kept`), or without these
-    items.
+def _with_items(order: Part, added: Group, *, only_added: bool) -> dict[str, Any]:
+    """Return the order and its refunds with only the added items (`only_added`), or without
+    these items.
     """
 
-    def wanted(name: str, parts: Sequence[Part]) -> list[Payload]:
-        return [one.value for one in parts if (one.text(name) in added) == kept]
+    def matching(name: str, parts: Sequence[Part]) -> list[Payload]:
+        return [part.value for part in parts if (part.text(name) in added) == only_added]
 
     refunds = []
     for refund in order.parts("refunds"):
         lines = refund.parts("refund_line_items")
-        mine = wanted("line_item_id", lines)
-        if kept and mine:
+        refund_lines = matching("line_item_id", lines)
+        if only_added and refund_lines:
             without: dict[str, list[Payload]] = {name: [] for name in _OF_REFUND}
-            refunds.append({**refund.value, **without, "refund_line_items": mine})
-        elif not kept and (mine or not lines):
-            refunds.append({**refund.value, "refund_line_items": mine})
-    items = wanted("id", order.parts("line_items"))
+            refunds.append({**refund.value, **without, "refund_line_items": refund_lines})
+        elif not only_added and (refund_lines or not lines):
+            refunds.append({**refund.value, "refund_line_items": refund_lines})
+    items = matching("id", order.parts("line_items"))
     return {**order.value, "line_items": items, "refunds": refunds}
 
 
 def _stating(value: Mapping[str, Any], amounts: Mapping[str, Decimal]) -> Payload:
     """Return the order with these amounts, in the shop's money."""
-    found = dict(value)
+    content = dict(value)
     for name, amount in amounts.items():
-        found[name] = plain(amount)
-        found.pop(f"{name}_set", None)
-    return found
+        content[name] = plain(amount)
+        content.pop(f"{name}_set", None)
+    return content

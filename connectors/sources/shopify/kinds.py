@@ -219,27 +219,31 @@ SHOP, BUYER = "shop_money", "presentment_money"
 
 
 def payouts_of(
-    place: str, given: Mapping[str, object], zone: ZoneInfo
+    place: str, content: Mapping[str, object], zone: ZoneInfo
 ) -> tuple[IncomingRecord | RowError, ...]:
     """Return the payout and what it pays of each order."""
-    told = Part(place, given)
-    entries = [one for part in told.parts(TRANSACTIONS) for one in _entries(part, told)]
+    payout_part = Part(place, content)
+    entries = [
+        entry for part in payout_part.parts(TRANSACTIONS) for entry in _entries(part, payout_part)
+    ]
     head = {
-        **told.cells("status", "currency"),
-        "number": told.cell("id"),
-        "deposited_on": told.cell("date"),
-        "bank_ref": told.cell("external_trace_id"),
-        "net": Cell(told.at("amount"), plain(told.amount("amount"))),
-        **_totals(told.part("summary")),
+        **payout_part.cells("status", "currency"),
+        "number": payout_part.cell("id"),
+        "deposited_on": payout_part.cell("date"),
+        "bank_ref": payout_part.cell("external_trace_id"),
+        "net": Cell(payout_part.at("amount"), plain(payout_part.amount("amount"))),
+        **_totals(payout_part.part("summary")),
     }
-    if not isinstance(given.get(TRANSACTIONS), list):
+    if not isinstance(content.get(TRANSACTIONS), list):
         words = "The payout comes without what it is made of."
         hint = f"Put its balance transactions beside it, as {TRANSACTIONS}."
-        told.wrong(TRANSACTIONS, words, hint)
-    if not told.stated("amount"):
-        told.wrong("amount", "The payout has no amount.", "Ask Shopify for the whole payout.")
-    payout = payouts.Payout(place=place, key=told.cell("id"), head=head, entries=entries)
-    return payouts.records_of(payout, PAYOUTS, zone, told.errors)
+        payout_part.wrong(TRANSACTIONS, words, hint)
+    if not payout_part.stated("amount"):
+        payout_part.wrong(
+            "amount", "The payout has no amount.", "Ask Shopify for the whole payout."
+        )
+    payout = payouts.Payout(place=place, key=payout_part.cell("id"), head=head, entries=entries)
+    return payouts.records_of(payout, PAYOUTS, zone, payout_part.errors)
 
 
 class Part(payload_parts.Part):
@@ -265,45 +269,51 @@ class Part(payload_parts.Part):
 
         Blank if there is none.
         """
-        for name, told in self.value.items():
-            if name.endswith("_set") and isinstance(told, Mapping):
-                inner = told.get(money)
+        for name, amounts in self.value.items():
+            if name.endswith("_set") and isinstance(amounts, Mapping):
+                inner = amounts.get(money)
                 code = inner.get("currency_code") if isinstance(inner, Mapping) else None
                 if isinstance(code, str):
                     return code
         return ""
 
     def _money(self, name: str, money: str) -> object:
-        both = self.value.get(f"{name}_set")
-        inner = both.get(money) if isinstance(both, Mapping) else None
-        told = inner.get("amount") if isinstance(inner, Mapping) else None
-        return self.value.get(name) if told is None and money == SHOP else told
+        money_set = self.value.get(f"{name}_set")
+        inner = money_set.get(money) if isinstance(money_set, Mapping) else None
+        stated_amount = inner.get("amount") if isinstance(inner, Mapping) else None
+        return self.value.get(name) if stated_amount is None and money == SHOP else stated_amount
 
 
-def _entries(one: Part, payout: Part) -> Iterator[payouts.Entry]:
+def _entries(transaction: Part, payout: Part) -> Iterator[payouts.Entry]:
     """Yield the payout entries of a balance transaction: its amount, and its fee as a second
     entry.
     """
-    word = one.text("type")
+    word = transaction.text("type")
     if word == _OUT:
         return
-    if one.text("currency") not in ("", payout.text("currency")):
+    if transaction.text("currency") not in ("", payout.text("currency")):
         words = "The transaction is in another currency than its payout."
-        one.wrong("currency", words, "Post this payout by hand.")
-    if not one.stated("amount"):
-        one.wrong("amount", "The transaction has no amount.", "Ask Shopify for the payout again.")
-    order = one.text("source_order_id")
+        transaction.wrong("currency", words, "Post this payout by hand.")
+    if not transaction.stated("amount"):
+        transaction.wrong(
+            "amount", "The transaction has no amount.", "Ask Shopify for the payout again."
+        )
+    order = transaction.text("source_order_id")
     about = {"order_id": "" if order == "0" else order, "name": word}
     yield payouts.Entry(
-        place=one.place,
-        line_id=one.text("id"),
+        place=transaction.place,
+        line_id=transaction.text("id"),
         part=_WORDS.get(word, "adjustment"),
-        amount=one.amount("amount"),
+        amount=transaction.amount("amount"),
         **about,
     )
-    if fee := one.amount("fee"):
+    if fee := transaction.amount("fee"):
         yield payouts.Entry(
-            place=one.at("fee"), line_id=one.text("id"), part="fee", amount=-fee, **about
+            place=transaction.at("fee"),
+            line_id=transaction.text("id"),
+            part="fee",
+            amount=-fee,
+            **about,
         )
 
 
@@ -313,14 +323,14 @@ def _totals(summary: Part) -> dict[str, Cell]:
         return {}
     gross = {name: summary.amount(f"{name}_gross_amount") for name in _SUMS}
     fees = sum((summary.amount(f"{name}_fee_amount") for name in _SUMS), ZERO)
-    rest = gross["adjustments"] + gross["reserved_funds"] + gross["retried_payouts"]
-    told = {
+    adjustments = gross["adjustments"] + gross["reserved_funds"] + gross["retried_payouts"]
+    totals = {
         "gross": gross["charges"],
         "refunds": -gross["refunds"],
         "fees": fees,
-        "adjustments": rest,
+        "adjustments": adjustments,
     }
-    return {name: Cell(summary.place, plain(amount)) for name, amount in told.items()}
+    return {name: Cell(summary.place, plain(amount)) for name, amount in totals.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,23 +361,24 @@ class Moved:
 
 def moved(order: Part) -> Moved:
     """Return how many pieces of each order line were sent, refunded, returned or removed unpaid."""
-    found = Moved(Counter(), Counter(), Counter(), Counter())
+    moved_pieces = Moved(Counter(), Counter(), Counter(), Counter())
     for fulfillment in order.parts("fulfillments"):
         if fulfillment.text("status") == "success":
             for line in fulfillment.parts("line_items"):
-                found.sent[line.text("id")] += line.whole("quantity")
+                moved_pieces.sent[line.text("id")] += line.whole("quantity")
     edits = unpaid_edits(order)
     for refund in order.parts("refunds"):
         is_edit = refund.text("id") in edits
         for line in refund.parts("refund_line_items"):
             name, pieces = line.text("line_item_id"), line.whole("quantity")
-            (found.unpaid if is_edit else found.refunded)[name] += pieces
+            (moved_pieces.unpaid if is_edit else moved_pieces.refunded)[name] += pieces
             came_back = not is_edit and line.text("restock_type") == "return"
-            found.returned[name] += pieces if came_back else 0
+            moved_pieces.returned[name] += pieces if came_back else 0
     items = order.parts("line_items")
-    if all(found.unpaid[item.text("id")] >= item.whole("quantity") for item in items):
-        found.unpaid.clear()  # of an order that was never paid, all of it was sold, or nothing
-    return found
+    if all(moved_pieces.unpaid[item.text("id")] >= item.whole("quantity") for item in items):
+        # an order that was never paid sold all of its goods, or none
+        moved_pieces.unpaid.clear()
+    return moved_pieces
 
 
 def unpaid_edits(order: Part) -> dict[str, tuple[Decimal, Decimal]]:
@@ -382,22 +393,30 @@ def unpaid_edits(order: Part) -> dict[str, tuple[Decimal, Decimal]]:
     """
     if not (order.stated("total_outstanding") and order.stated("current_total_price")):
         return {}
-    told, inside = order.alone(), order.flag("taxes_included")
-    refunds = sorted(told.parts("refunds"), key=lambda one: (len(one.text("id")), one.text("id")))
-    removed = (_shipping(one) for one in told.parts("shipping_lines") if one.flag("is_removed"))
-    unpaid = told.amount("total_price") + _added(told, inside) - _paid_in(told, refunds, inside)
-    unpaid -= sum((one.amount + (ZERO if inside else one.tax) for one in removed), ZERO)
-    found = {}
+    order_part, inside = order.alone(), order.flag("taxes_included")
+    refunds = sorted(
+        order_part.parts("refunds"), key=lambda refund: (len(refund.text("id")), refund.text("id"))
+    )
+    removed = (
+        _shipping(line) for line in order_part.parts("shipping_lines") if line.flag("is_removed")
+    )
+    unpaid = (
+        order_part.amount("total_price")
+        + _added(order_part, inside)
+        - _paid_in(order_part, refunds, inside)
+    )
+    unpaid -= sum((line.amount + (ZERO if inside else line.tax) for line in removed), ZERO)
+    edits = {}
     for refund in refunds:
         ends = {line.text("restock_type") for line in refund.parts("refund_line_items")}
         if refund.value.get("transactions") or not ends or "return" in ends:
             continue
         worth, tax = _goods_worth(refund, inside)
-        if told.errors or worth > unpaid + CENT * len(refund.parts("refund_line_items")):
+        if order_part.errors or worth > unpaid + CENT * len(refund.parts("refund_line_items")):
             break
-        found[refund.text("id")] = worth, tax
+        edits[refund.text("id")] = worth, tax
         unpaid -= worth
-    return found
+    return edits
 
 
 def _added(order: Part, inside: bool) -> Decimal:
@@ -409,8 +428,8 @@ def _added(order: Part, inside: bool) -> Decimal:
     """
     items = order.parts("line_items")
     ordered = Counter({item.text("id"): item.whole("quantity") for item in items})
-    whole = Moved(Counter(), ordered, Counter(), Counter())
-    lines = lines_of(order, whole)
+    all_pieces = Moved(Counter(), ordered, Counter(), Counter())
+    lines = lines_of(order, all_pieces)
     worths = [line.amount + (ZERO if inside else line.tax) for line in lines]
     goods = worths[: len(items)]
     apart = sum(worths, ZERO) - order.amount("total_price")
@@ -422,13 +441,13 @@ def _paid_in(order: Part, refunds: Sequence[Part], inside: bool) -> Decimal:
     """Return all money that came in for an order, also what went back since."""
     paid = order.amount("current_total_price") - order.amount("total_outstanding")
     for refund in refunds:
-        for one in refund.parts("transactions"):
-            if (one.text("kind"), one.text("status")) != ("refund", "success"):
+        for transaction in refund.parts("transactions"):
+            if (transaction.text("kind"), transaction.text("status")) != ("refund", "success"):
                 continue
-            if one.text("currency") not in ("", order.text("currency")):
+            if transaction.text("currency") not in ("", order.text("currency")):
                 paid += _goods_worth(refund, inside)[0]
                 break
-            paid += one.amount("amount")
+            paid += transaction.amount("amount")
     return paid
 
 
@@ -440,7 +459,7 @@ def _goods_worth(refund: Part, inside: bool) -> tuple[Decimal, Decimal]:
     return net if inside else net + tax, tax
 
 
-def sold(item: Part, found: Moved, *, cancelled: bool = False) -> int:
+def sold(item: Part, moved_pieces: Moved, *, cancelled: bool = False) -> int:
     """Return the number of pieces sold: the current pieces plus the refunded pieces.
 
     `quantity` keeps the first ordered number, also after an edit removed pieces. A cancelled order
@@ -448,11 +467,11 @@ def sold(item: Part, found: Moved, *, cancelled: bool = False) -> int:
     """
     ordered = item.whole("quantity")
     if cancelled:
-        return max(ordered - found.unpaid[item.text("id")], 0)
+        return max(ordered - moved_pieces.unpaid[item.text("id")], 0)
     if item.value.get("current_quantity") is None:
         return ordered
     now = item.whole("current_quantity")
-    return min(ordered, now + found.refunded[item.text("id")])
+    return min(ordered, now + moved_pieces.refunded[item.text("id")])
 
 
 SENT_FREE: Final = "shipping"
@@ -465,7 +484,7 @@ after an edit took some off, and whether removed shipping counts: Shopify does n
 """
 
 
-def lines_of(order: Part, found: Moved, of_all: Sequence[str] = ()) -> list[Line]:
+def lines_of(order: Part, moved_pieces: Moved, of_all: Sequence[str] = ()) -> list[Line]:
     """Return all lines of an order: its goods in Shopify's order, then the additional charges.
 
     `of_all` names the amounts that are stated for all pieces first ordered. They are reduced in
@@ -474,14 +493,14 @@ def lines_of(order: Part, found: Moved, of_all: Sequence[str] = ()) -> list[Line
     """
     items = order.parts("line_items")
     cancelled = bool(order.value.get("cancelled_at"))
-    pieces = [sold(item, found, cancelled=cancelled) for item in items]
+    pieces = [sold(item, moved_pieces, cancelled=cancelled) for item in items]
     pairs = list(zip(items, pieces, strict=True))
-    left = [pair for pair in pairs if pair[1]] or pairs
-    lines = [_goods(item, count, found, of_all) for item, count in left]
+    sold_pairs = [pair for pair in pairs if pair[1]] or pairs
+    lines = [_goods(item, count, moved_pieces, of_all) for item, count in sold_pairs]
     lines += [
-        _shipping(one)
-        for one in order.parts("shipping_lines")
-        if SENT_FREE in of_all or not one.flag("is_removed")
+        _shipping(shipping_line)
+        for shipping_line in order.parts("shipping_lines")
+        if SENT_FREE in of_all or not shipping_line.flag("is_removed")
     ]
     if not any("tip" in item.value and item.value["tip"] for item in items):
         lines += _on_top(order, "tip", "Tip", "total_tip_received")
@@ -490,7 +509,7 @@ def lines_of(order: Part, found: Moved, of_all: Sequence[str] = ()) -> list[Line
     return lines
 
 
-def _goods(item: Part, pieces: int, found: Moved, of_all: Sequence[str]) -> Line:
+def _goods(item: Part, pieces: int, moved_pieces: Moved, of_all: Sequence[str]) -> Line:
     name, ordered = item.text("id"), item.whole("quantity")
     discount = _discount(item)
     cells = {
@@ -500,9 +519,9 @@ def _goods(item: Part, pieces: int, found: Moved, of_all: Sequence[str]) -> Line
         "variant_id": item.cell("variant_id"),
         "product_id": item.cell("product_id"),
         "name": item.cell("name" if item.text("name") else "title"),
-        "delivered_qty": Cell(item.place, found.sent[name]),
-        "refunded_qty": Cell(item.place, found.refunded[name]),
-        "returned_qty": Cell(item.place, found.returned[name]),
+        "delivered_qty": Cell(item.place, moved_pieces.sent[name]),
+        "refunded_qty": Cell(item.place, moved_pieces.refunded[name]),
+        "returned_qty": Cell(item.place, moved_pieces.returned[name]),
     }
     if "discount" in of_all:
         discount = _share(discount, pieces, ordered)
@@ -568,29 +587,31 @@ def _priced(
 
 def _discount(part: Part) -> Decimal:
     """Return all discounts on a line, including its share of the order's discounts."""
-    told = part.parts("discount_allocations")
-    if told:
-        return sum((one.amount("amount") for one in told), ZERO)
+    allocations = part.parts("discount_allocations")
+    if allocations:
+        return sum((allocation.amount("amount") for allocation in allocations), ZERO)
     return part.amount("total_discount")
 
 
-def _shipping_discount(one: Part) -> Decimal:
+def _shipping_discount(shipping_line: Part) -> Decimal:
     """Return the discount on shipping, which an older version of the API states as the price after
     it (https://shopify.dev/docs/api/admin-rest/latest/resources/order).
     """
-    if one.parts("discount_allocations") or not one.stated("discounted_price"):
-        return _discount(one)
-    return one.amount("price") - one.amount("discounted_price")
+    if shipping_line.parts("discount_allocations") or not shipping_line.stated("discounted_price"):
+        return _discount(shipping_line)
+    return shipping_line.amount("price") - shipping_line.amount("discounted_price")
 
 
-def _shipping(one: Part) -> Line:
+def _shipping(shipping_line: Part) -> Line:
     cells = {
-        "line_id": one.cell("id"),
-        "part": Cell(one.place, "shipping"),
-        "sku": one.cell("code"),
-        "name": one.cell("title"),
+        "line_id": shipping_line.cell("id"),
+        "part": Cell(shipping_line.place, "shipping"),
+        "sku": shipping_line.cell("code"),
+        "name": shipping_line.cell("title"),
     }
-    return _priced(one, 1, one.amount("price"), _shipping_discount(one), cells)
+    return _priced(
+        shipping_line, 1, shipping_line.amount("price"), _shipping_discount(shipping_line), cells
+    )
 
 
 def _on_top(order: Part, part: str, title: str, name: str) -> list[Line]:
@@ -607,13 +628,13 @@ def _duties(order: Part, items: Sequence[Part]) -> list[Line]:
 
     Its tax is summed from the duties of each item.
     """
-    found = _on_top(order, "duty", "Duties", "original_total_duties")
-    told = [tax_words(duty) for item in items for duty in item.parts("duties")]
-    tax = sum((amount for _, amount in told), ZERO)
-    words = next((cells for cells, amount in told if amount), {})
+    duty_lines = _on_top(order, "duty", "Duties", "original_total_duties")
+    taxes = [tax_words(duty) for item in items for duty in item.parts("duties")]
+    tax = sum((amount for _, amount in taxes), ZERO)
+    words = next((cells for cells, amount in taxes if amount), {})
     return [
         Line({**line.cells, **words, "tax_amount": Cell(order.place, plain(tax))}, line.amount, tax)
-        for line in found
+        for line in duty_lines
     ]
 
 
@@ -624,11 +645,11 @@ def numbered(lines: Sequence[Line]) -> list[Mapping[str, Cell]]:
 
 def tax_words(part: Part) -> tuple[dict[str, Cell], Decimal]:
     """Name and rate of the tax of a line as cells, and how much it is; no tax has no name."""
-    told = part.parts("tax_lines")
-    if not told:
+    tax_lines = part.parts("tax_lines")
+    if not tax_lines:
         return {}, ZERO
-    names = sorted({one.text("title") for one in told} - {""})
-    rate = sum((one.amount("rate") for one in told), ZERO)
+    names = sorted({tax_line.text("title") for tax_line in tax_lines} - {""})
+    rate = sum((tax_line.amount("rate") for tax_line in tax_lines), ZERO)
     place = part.at("tax_lines")
     cells = {"tax": Cell(place, " + ".join(names)), "tax_rate": Cell(place, plain(rate))}
-    return cells, sum((one.amount("price") for one in told), ZERO)
+    return cells, sum((tax_line.amount("price") for tax_line in tax_lines), ZERO)

@@ -87,17 +87,17 @@ class _Back:
 
 
 def refund_of(
-    place: str, given: Mapping[str, object], zone: ZoneInfo, order: Mapping[str, object]
+    place: str, content: Mapping[str, object], zone: ZoneInfo, order: Mapping[str, object]
 ) -> Read:
     """Return the refund's record, or its errors.
 
     `order` is the order that the refund came in, or {}. Only values that a refund alone lacks are
     taken from it.
     """
-    refund, inside_of = Part(place, given), Part(place, order)
-    items = {one.text("id"): one for one in inside_of.parts("line_items")}
+    refund, inside_of = Part(place, content), Part(place, order)
+    items = {item.text("id"): item for item in inside_of.parts("line_items")}
     back = _given(refund, items, inside_of.parts("shipping_lines"))
-    lines = [one.line() for one in back]
+    lines = [entry.line() for entry in back]
     money = _money(refund)
     shop = refund_currency(refund, order) or money.currency
     head = {**_head(refund, zone), "currency": Cell(refund.at("transactions"), shop)}
@@ -112,9 +112,9 @@ def refund_of(
         head["status"] = Cell(refund.at("transactions"), _status(refund, inside_of, money))
     cells = [{"pos": Cell(place, at), **line} for at, line in enumerate(lines, 1)]
     ends = {str(line["restock"].value) for line in lines if "restock" in line} or {"none"}
-    shown = ends.pop() if len(ends) == 1 else "mixed"
-    head["restock"] = Cell(refund.at("refund_line_items"), shown)
-    key = Cell(refund.at("id"), given.get("id"))
+    restock_kind = ends.pop() if len(ends) == 1 else "mixed"
+    head["restock"] = Cell(refund.at("refund_line_items"), restock_kind)
+    key = Cell(refund.at("id"), content.get("id"))
     return read_record(REFUND, RawRecord(key, head, cells), zone, refund.errors)
 
 
@@ -129,13 +129,15 @@ def _given(refund: Part, items: Mapping[str, Part], sent: Sequence[Part] = ()) -
     shipping = [_shipping(line, sent) for line in refund.parts("refund_shipping_lines")]
     adjustments = refund.parts("order_adjustments")
     if shipping:
-        adjustments = [one for one in adjustments if one.text("kind") != SHIPPING]
+        adjustments = [
+            adjustment for adjustment in adjustments if adjustment.text("kind") != SHIPPING
+        ]
     return [
         *goods,
         *shipping,
         *_extra(refund, "duty", "duties", "amount", "total_duties"),
         *_extra(refund, "fee", "additional_fees", "price", "total_additional_fees"),
-        *(_adjustment(one, sent) for one in adjustments),
+        *(_adjustment(adjustment, sent) for adjustment in adjustments),
     ]
 
 
@@ -166,69 +168,73 @@ def _shipping_tax(line: Part, sent: Sequence[Part]) -> Mapping[str, Cell]:
     They come from the refund's own tax, else from the order's shipping line with its id. Else the
     tax is used that all shipping lines of the order share; empty if they differ.
     """
-    own, _ = tax_words(line)
-    if own:
-        return own
-    taxes = {one.text("id"): tax_words(one)[0] for one in sent}
+    line_tax, _ = tax_words(line)
+    if line_tax:
+        return line_tax
+    taxes = {shipping_line.text("id"): tax_words(shipping_line)[0] for shipping_line in sent}
     if line.text("id") in taxes:
         return taxes[line.text("id")]
-    known = [one for one in taxes.values() if one]
-    same = {tuple(cell.value for cell in one.values()) for one in known}
-    return known[0] if len(same) == 1 else {}
+    known_taxes = [tax for tax in taxes.values() if tax]
+    distinct_taxes = {tuple(cell.value for cell in tax.values()) for tax in known_taxes}
+    return known_taxes[0] if len(distinct_taxes) == 1 else {}
 
 
-def _shipping(one: Part, sent: Sequence[Part]) -> _Back:
+def _shipping(entry: Part, sent: Sequence[Part]) -> _Back:
     """Return the refunded shipping of an entry of `refund_shipping_lines`."""
-    line = one.part("shipping_line")
+    line = entry.part("shipping_line")
     cells = {
         "line_id": line.cell("id"),
-        "part": Cell(one.place, "shipping"),
+        "part": Cell(entry.place, "shipping"),
         "sku": line.cell("code"),
-        "name": line.cell("title") if line.text("title") else Cell(one.place, "Shipping"),
-        "qty": Cell(one.place, 1),
+        "name": line.cell("title") if line.text("title") else Cell(entry.place, "Shipping"),
+        "qty": Cell(entry.place, 1),
     }
-    amount = next((name for name in ("subtotal_amount", "amount") if one.stated(name)), "subtotal")
+    amount = next(
+        (name for name in ("subtotal_amount", "amount") if entry.stated(name)), "subtotal"
+    )
     taxes = ("tax_amount", "total_tax")
-    tax = next((name for name in taxes if one.stated(name)), "tax")
-    if one.amount(tax):
+    tax = next((name for name in taxes if entry.stated(name)), "tax")
+    if entry.amount(tax):
         cells |= _shipping_tax(line, sent)
-    return _Back(one, cells, amount, tax)
+    return _Back(entry, cells, amount, tax)
 
 
-def _extra(refund: Part, part: LineKind, many: str, amount: str, total: str) -> list[_Back]:
+def _extra(refund: Part, part: LineKind, list_name: str, amount: str, total: str) -> list[_Back]:
     """Return the refunded duties or fees: each entry if they are listed, else their stated sum."""
     title = {"duty": "Duties", "fee": "Additional fees"}[part]
-    found = []
-    for one in refund.parts(many):
-        name = one.cell("name") if one.text("name") else Cell(one.place, title)
-        cells = {"part": Cell(one.place, part), "name": name, "qty": Cell(one.place, 1)}
-        used = amount if one.stated(amount) else "amount"
-        found.append(_Back(one, cells, used, "total_tax" if one.stated("total_tax") else ""))
-    if not found and refund.amount(total):
+    back_parts = []
+    for entry in refund.parts(list_name):
+        name = entry.cell("name") if entry.text("name") else Cell(entry.place, title)
+        cells = {"part": Cell(entry.place, part), "name": name, "qty": Cell(entry.place, 1)}
+        used = amount if entry.stated(amount) else "amount"
+        back_parts.append(
+            _Back(entry, cells, used, "total_tax" if entry.stated("total_tax") else "")
+        )
+    if not back_parts and refund.amount(total):
         place = refund.at(total)
         cells = {
             "part": Cell(place, part),
             "name": Cell(place, title),
             "qty": Cell(place, 1),
         }
-        found.append(_Back(refund, cells, total))
-    return found
+        back_parts.append(_Back(refund, cells, total))
+    return back_parts
 
 
-def _adjustment(one: Part, sent: Sequence[Part]) -> _Back:
+def _adjustment(adjustment: Part, sent: Sequence[Part]) -> _Back:
     """Return a refund part for shipping that was refunded, or for a difference that a person typed.
 
     A negative amount goes to the buyer.
     """
-    part = "shipping" if one.text("kind") == SHIPPING else "adjustment"
+    part = "shipping" if adjustment.text("kind") == SHIPPING else "adjustment"
     cells = {
-        "part": Cell(one.at("kind"), part),
-        "name": one.cell("reason" if one.text("reason") else "kind"),
-        "qty": Cell(one.place, 1),
+        "part": Cell(adjustment.at("kind"), part),
+        "name": adjustment.cell("reason" if adjustment.text("reason") else "kind"),
+        "qty": Cell(adjustment.place, 1),
     }
-    if part == "shipping" and one.amount("tax_amount"):
-        cells |= _shipping_tax(Part(one.place, {}), sent)
-    return _Back(one, cells, "amount", "tax_amount", sign=-1)
+    if part == "shipping" and adjustment.amount("tax_amount"):
+        cells |= _shipping_tax(Part(adjustment.place, {}), sent)
+    return _Back(adjustment, cells, "amount", "tax_amount", sign=-1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,15 +258,24 @@ class _Money:
 
 
 def _money(refund: Part) -> _Money:
-    transactions = [one for one in refund.parts("transactions") if one.text("kind") == "refund"]
+    transactions = [
+        transaction
+        for transaction in refund.parts("transactions")
+        if transaction.text("kind") == "refund"
+    ]
     by = {
         word: sum(
-            (one.amount("amount") for one in transactions if one.text("status") == word), ZERO
+            (
+                transaction.amount("amount")
+                for transaction in transactions
+                if transaction.text("status") == word
+            ),
+            ZERO,
         )
         for word in ("success", "pending")
     }
-    currency = next((one.text("currency") for one in transactions), "")
-    failed = sum(one.text("status") not in by for one in transactions)
+    currency = next((transaction.text("currency") for transaction in transactions), "")
+    failed = sum(transaction.text("status") not in by for transaction in transactions)
     return _Money(by["success"], by["pending"], currency, len(transactions), failed)
 
 
@@ -281,14 +296,17 @@ def _newest(refund: Part) -> Cell:
 
     Its money may move days after the refund was created.
     """
-    told = [refund.moment("created_at"), refund.moment("processed_at")]
-    told += [one.moment("processed_at", "created_at") for one in refund.parts("transactions")]
+    moments = [refund.moment("created_at"), refund.moment("processed_at")]
+    moments += [
+        transaction.moment("processed_at", "created_at")
+        for transaction in refund.parts("transactions")
+    ]
     if refund.errors:
-        return told[0]
+        return moments[0]
     return max(
-        (cell for cell in told if cell.value),
+        (cell for cell in moments if cell.value),
         key=lambda cell: datetime.fromisoformat(str(cell.value)),
-        default=told[0],
+        default=moments[0],
     )
 
 
@@ -320,12 +338,12 @@ class _Settling:
             self._compare()
         elif status == "refunded":
             self._compare_exchange(self.net if self.inside else self.net + self.tax)
-        rest = sum((line.amount for line in self.lines), ZERO)
+        remainder = sum((line.amount for line in self.lines), ZERO)
         if self.inside is not None:
-            total = self.net + rest + (ZERO if self.inside else self.tax)
+            total = self.net + remainder + (ZERO if self.inside else self.tax)
             head["total"] = Cell(refund.place, plain(total))
-            told = Cell(refund.place, self.inside if self.tax else None)
-            head |= {"taxes_included": told, "prices_include_tax": told}
+            tax_mode = Cell(refund.place, self.inside if self.tax else None)
+            head |= {"taxes_included": tax_mode, "prices_include_tax": tax_mode}
         if self.round_off is not None:
             head["round_off"] = Cell(refund.at("transactions"), plain(self.round_off))
         head["tax_total"] = Cell(refund.place, plain(self.tax))
@@ -342,9 +360,9 @@ class _Settling:
             return False
         if self.money.moved == net:
             return True
-        told = self.order.value.get("taxes_included")
-        if isinstance(told, bool):
-            return told
+        stated = self.order.value.get("taxes_included")
+        if isinstance(stated, bool):
+            return stated
         return False if self.money.moved else None
 
     def _compare(self) -> None:
@@ -352,28 +370,28 @@ class _Settling:
         refund.
         """
         net, tax = _sums(self.back, self.side)
-        made = net if self.inside else net + tax
-        rest, place = self.money.moved - made, self.refund.at("transactions")
-        if not rest:
+        lines_total = net if self.inside else net + tax
+        remainder, place = self.money.moved - lines_total, self.refund.at("transactions")
+        if not remainder:
             return
         if self.side == BUYER:
-            if abs(rest) > CENT * len(self.back):
+            if abs(remainder) > CENT * len(self.back):
                 words = f"Both figures are in {self.money.currency}, the money of the buyer."
-                self.refund.differs("transactions", self.money.moved, made, words)
-        elif self._is_cash_rounding(rest):
-            self.round_off = rest
-        elif abs(rest) <= CENT:
-            self.lines = [difference(place, "rounding", "Rounding", rest)]
-        elif rest < 0 and self._is_exchange():
-            self._compare_exchange(-rest)
-        elif rest < 0 and self._keeps_fee():
-            self.lines = [difference(place, "fee", "Fee kept of the refund", rest)]
+                self.refund.differs("transactions", self.money.moved, lines_total, words)
+        elif self._is_cash_rounding(remainder):
+            self.round_off = remainder
+        elif abs(remainder) <= CENT:
+            self.lines = [difference(place, "rounding", "Rounding", remainder)]
+        elif remainder < 0 and self._is_exchange():
+            self._compare_exchange(-remainder)
+        elif remainder < 0 and self._keeps_fee():
+            self.lines = [difference(place, "fee", "Fee kept of the refund", remainder)]
         else:
             words = "The lines do not come to the money that went back."
-            self.refund.differs("transactions", self.money.moved, made, words)
-            self.lines = [difference(place, "adjustment", "Difference to the money", rest)]
+            self.refund.differs("transactions", self.money.moved, lines_total, words)
+            self.lines = [difference(place, "adjustment", "Difference to the money", remainder)]
 
-    def _compare_exchange(self, left: Decimal) -> None:
+    def _compare_exchange(self, returned_worth: Decimal) -> None:
         """Compare what the money leaves of the returned goods with the goods that were added: they
         are billed by an order of their own, so the returned goods are credited whole.
         """
@@ -381,23 +399,27 @@ class _Settling:
             worth_added(self.order, self.refund.text("id")),
             self.refund.at("transactions"),
         )
-        kept = ZERO if added is None else left - added
-        if kept <= CENT:
+        kept_fee = ZERO if added is None else returned_worth - added
+        if kept_fee <= CENT:
             return  # the buyer paid the rest of dearer goods, if any
         if self.money.moved and self._keeps_fee():
-            self.lines = [difference(place, "fee", "Fee kept of the exchange", -kept)]
+            self.lines = [difference(place, "fee", "Fee kept of the exchange", -kept_fee)]
         else:
             words = (
                 "The added goods and the money that went back do not come to the returned goods."
             )
-            self.refund.differs("transactions", self.money.moved, self.money.moved + kept, words)
-            self.lines = [difference(place, "adjustment", "Difference to the money", -kept)]
+            self.refund.differs(
+                "transactions", self.money.moved, self.money.moved + kept_fee, words
+            )
+            self.lines = [difference(place, "adjustment", "Difference to the money", -kept_fee)]
 
-    def _is_cash_rounding(self, rest: Decimal) -> bool:
-        told = self.order.amount("total_cash_rounding_refund_adjustment")
-        gateways = {one.text("gateway") for one in self.refund.parts("transactions")}
-        coins = self.money.moved % _COIN == 0 and abs(rest) < _COIN
-        return rest == told or (gateways == {"cash"} and coins)
+    def _is_cash_rounding(self, remainder: Decimal) -> bool:
+        adjustment = self.order.amount("total_cash_rounding_refund_adjustment")
+        gateways = {
+            transaction.text("gateway") for transaction in self.refund.parts("transactions")
+        }
+        coins = self.money.moved % _COIN == 0 and abs(remainder) < _COIN
+        return remainder == adjustment or (gateways == {"cash"} and coins)
 
     def _keeps_fee(self) -> bool:
         """Check whether the shop keeps a restocking or return fee.
@@ -405,10 +427,10 @@ class _Settling:
         All goods came back, no money failed, and none is still owed to the buyer. A refund without
         its order does not show this.
         """
-        ends = {one.text("restock_type") for one in self._goods}
+        ends = {line.text("restock_type") for line in self._goods}
         owed = self.order.amount("total_outstanding") < 0
-        whole = not self.money.failed and not owed
-        return bool(self.order.value) and ends == {"return"} and whole
+        is_complete = not self.money.failed and not owed
+        return bool(self.order.value) and ends == {"return"} and is_complete
 
     def _is_exchange(self) -> bool:
         """Check whether other goods replaced these, so that the remaining money paid for them."""
@@ -428,13 +450,13 @@ def _ordered(order: Part) -> Decimal:
     """Return the sum of all lines of an order with tax, including the lines of a later exchange."""
     lines = lines_of(order, moved(order))
     net = sum((line.amount for line in lines), ZERO)
-    return net if order.flag("taxes_included") else net + sum((one.tax for one in lines), ZERO)
+    return net if order.flag("taxes_included") else net + sum((line.tax for line in lines), ZERO)
 
 
 def _sums(back: Sequence[_Back], money: str) -> tuple[Decimal, Decimal]:
     """Return the sum of all refund parts without tax, and their tax."""
-    net = sum((one.net(money) for one in back), ZERO)
-    return net, sum((one.taxed(money) for one in back), ZERO)
+    net = sum((part.net(money) for part in back), ZERO)
+    return net, sum((part.taxed(money) for part in back), ZERO)
 
 
 def _status(refund: Part, order: Part, money: _Money) -> str:
@@ -442,7 +464,7 @@ def _status(refund: Part, order: Part, money: _Money) -> str:
         if refund.text("id") in unpaid_edits(order):
             return "edited"
         goods = refund.parts("refund_line_items")
-        if not any(one.text("restock_type") == "return" for one in goods):
+        if not any(line.text("restock_type") == "return" for line in goods):
             return "removed"
         return (
             "refunded" if order.stated("total_outstanding") and _is_exchange(order) else "returned"
@@ -472,14 +494,14 @@ def money_kept(order: Part, total: Decimal) -> Decimal:
     if financial == "refunded":
         return ZERO
     sales = [
-        one
-        for one in order.parts("transactions")
-        if one.text("kind") in ("sale", "capture")
-        and one.text("status") == "success"
-        and one.text("currency") in ("", shop)
+        transaction
+        for transaction in order.parts("transactions")
+        if transaction.text("kind") in ("sale", "capture")
+        and transaction.text("status") == "success"
+        and transaction.text("currency") in ("", shop)
     ]
     if sales:
-        paid = sum((one.amount("amount") for one in sales), ZERO)
+        paid = sum((transaction.amount("amount") for transaction in sales), ZERO)
     elif financial in ("paid", "partially_refunded"):
         paid = total
     elif financial == "partially_paid":
@@ -497,21 +519,23 @@ def money_kept(order: Part, total: Decimal) -> Decimal:
 
 def refund_currency(refund: Part, order: Mapping[str, object]) -> str:
     """Return the shop's currency, as the refund's own amounts or its order name it."""
-    many = ("refund_line_items", "refund_shipping_lines", "order_adjustments", "duties")
-    places = [one for name in many for one in refund.parts(name)]
-    told = next((word for word in (part.money_word() for part in places) if word), "")
-    return told or str(order.get("currency") or "")
+    list_names = ("refund_line_items", "refund_shipping_lines", "order_adjustments", "duties")
+    places = [entry for name in list_names for entry in refund.parts(name)]
+    currency = next((word for word in (part.money_word() for part in places) if word), "")
+    return currency or str(order.get("currency") or "")
 
 
-def order_status(cancelled: bool, financial: str, fulfillment: str, *, kept: bool = False) -> str:
+def order_status(
+    cancelled: bool, financial: str, fulfillment: str, *, keeps_money: bool = False
+) -> str:
     """Return an order's status as a single word; blank without a payment status.
 
-    `kept`: money or goods of a cancelled order did not come back. A combination without a word of
-    its own returns both words of Shopify, such as `paid, restocked`, so that no rule matches it by
-    mistake.
+    `keeps_money`: money or goods of a cancelled order did not come back. A combination without a
+    word of its own returns both words of Shopify, such as `paid, restocked`, so that no rule
+    matches it by mistake.
     """
     if cancelled:
-        return "cancelled_kept" if kept else "cancelled"
+        return "cancelled_kept" if keeps_money else "cancelled"
     if financial == "paid" and fulfillment in _PAID:
         return _PAID[fulfillment]
     if financial in STATUS_WORDS:

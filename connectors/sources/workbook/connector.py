@@ -163,7 +163,9 @@ class Workbook:
         parts = _parts(name, raw, _kind_named(name))
         if isinstance(parts, SourceRefusal):
             return parts
-        columns = [one for sheet in sheets_read(parts) for one in columns_of(parts, sheet, {})]
+        columns = [
+            column for sheet in sheets_read(parts) for column in columns_of(parts, sheet, {})
+        ]
         layout = layouts(parts.kind.kind, columns)
         file_orders = orders_of_file(parts, zone, layout)
         set_names = {name for name, value in values_set(layout, FIXED).items() if value}
@@ -208,16 +210,16 @@ class Workbook:
         zone: ZoneInfo,
         chosen: Chosen,
         kind: KindSchema,
-        beside: Sequence[KindSchema] = (),
+        other_kinds: Sequence[KindSchema] = (),
     ) -> FileOrders | SourceRefusal:
         """Return the records of a kind in a file, and the columns that were read for them.
 
-        With payouts, also their payments of orders where `beside` allows that kind.
+        With payouts, also their payments of orders where `other_kinds` allows that kind.
         """
         parts = _parts(name, raw, kind, Limits(cpu_seconds=UPLOAD_SECONDS))
         if isinstance(parts, SourceRefusal):
             return parts
-        return orders_of_file(parts, zone, chosen, payment_kind(kind, beside))
+        return orders_of_file(parts, zone, chosen, payment_kind(kind, other_kinds))
 
     def fields(
         self, sheet_columns: Sequence[FileColumn], kind: KindSchema
@@ -317,10 +319,12 @@ def orders_of_file(
     parts = replace(parts, fixed=fixed_values(parts, chosen, filled))
     sheets = tuple(
         SheetRows(
-            one.name, sum(number > one.header for number in one.rows), one in sheets_read(parts)
+            sheet.name,
+            sum(number > sheet.header for number in sheet.rows),
+            sheet in sheets_read(parts),
         )
-        for one in parts.all
-        if one.rows
+        for sheet in parts.all
+        if sheet.rows
     )
     missing = tuple(missing_of(parts, filled))
     if missing:
@@ -333,7 +337,9 @@ def orders_of_file(
             columns=tuple(columns),
             in_doubt=days.example,
             fixed=parts.fixed,
-            ways=tuple((one, str(as_iso(days.example, one))[:10]) for one in days.ways),
+            ways=tuple(
+                (day_order, str(as_iso(days.example, day_order))[:10]) for day_order in days.ways
+            ),
         )
     decimals = decimals_of(written_values(parts, columns, _AMOUNTS))
     rows = RowReader(parts, columns, order, decimals, zone)
@@ -348,7 +354,7 @@ def orders_of_file(
         sheets=sheets,
         columns=tuple(columns),
         days=order if days.example or days.evidence is OrderEvidence.MONTH else None,
-        ways=tuple((one, "") for one in days.ways),
+        ways=tuple((day_order, "") for day_order in days.ways),
         orders=_Orders(groups, number_counts, parts, zone, payments),
         errors=tuple(unassigned_errors),
         skipped=tuple(rows.skipped),
@@ -619,12 +625,12 @@ def _totals(parts: FileSheets) -> list[str]:
     return [name for name in names if name in parts.headings.head]
 
 
-def payment_kind(kind: KindSchema, beside: Iterable[KindSchema]) -> KindSchema | None:
+def payment_kind(kind: KindSchema, other_kinds: Iterable[KindSchema]) -> KindSchema | None:
     """Return the kind of the payments that records of a kind may bring, or None."""
     if kind.kind != payouts.PAYOUT:
         return None
     return next(
-        (candidate for candidate in beside if candidate.kind == payouts.ORDER_PAYMENT), None
+        (candidate for candidate in other_kinds if candidate.kind == payouts.ORDER_PAYMENT), None
     )
 
 

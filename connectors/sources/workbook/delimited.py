@@ -39,12 +39,12 @@ def read_delimited(
         return WorkbookRefusal("not_utf8", words, "Save it as CSV UTF-8.")
     if "\x00" in text:
         return WorkbookRefusal("bad_text", "The file contains a NUL sign.", "Save it again.")
-    first, told = 1, _SEPARATOR_LINE.match(text)
-    rest = text
-    if told:  # Excel's own line about the sign between cells
-        first, rest = 2, text[told.end() :]
-    sign = told[1] if told else separator_of(text)
-    reader = csv.reader(io.StringIO(rest, newline=""), delimiter=sign, strict=True)
+    first, separator_match = 1, _SEPARATOR_LINE.match(text)
+    content = text
+    if separator_match:  # Excel's own line about the sign between cells
+        first, content = 2, text[separator_match.end() :]
+    sign = separator_match[1] if separator_match else separator_of(text)
+    reader = csv.reader(io.StringIO(content, newline=""), delimiter=sign, strict=True)
     rows = ([_unguarded(cell) for cell in row] for row in reader)
     return read_csv_rows(name, rows, first, limits)
 

@@ -238,16 +238,16 @@ def parts_of(sheets: Sequence[Sheet], kind: KindSchema) -> FileSheets | str:
     missing sheet.
     """
     filled = [sheet for sheet in sheets if sheet.rows]
-    by_name = {_letters(one.name): one for one in filled}
+    by_name = {_letters(sheet.name): sheet for sheet in filled}
     word = _letters(kind.kind)
     heads = _first(by_name, (f"{word}s", word, f"sales{word}s"))
     words = ("items", "lines", "details")
-    items = _first(by_name, [name for one in words for name in (f"{word}{one}", one)])
+    items = _first(by_name, [name for suffix in words for name in (f"{word}{suffix}", suffix)])
     if heads is not None and items is not None and kind.lines:
         return FileSheets(heads, items, tuple(sheets), kind, headings_of(kind))
-    alone = heads or (filled[0] if len(filled) == 1 else _only_known(filled, kind))
-    if alone is not None and (not kind.lines or _holds_items(alone, kind)):
-        return one_sheet(alone, sheets, kind)
+    record_sheet = heads or (filled[0] if len(filled) == 1 else _only_known(filled, kind))
+    if record_sheet is not None and (not kind.lines or _holds_items(record_sheet, kind)):
+        return one_sheet(record_sheet, sheets, kind)
     return f"{kind.kind}s" if heads is None else f"{kind.kind}_items"
 
 
@@ -289,9 +289,9 @@ def _fields_named(row: Row, kinds: Sequence[KindSchema]) -> int:
     words = [(column, str(value).strip()) for column, value in row.items()]
     counts = []
     for kind in kinds:
-        known = recognize_export([word for _, word in words]) if kind.kind == ORDER else None
+        export = recognize_export([word for _, word in words]) if kind.kind == ORDER else None
         headings = headings_of(kind)
-        names = known.fields if known else {}
+        names = export.fields if export else {}
         read = matched(words, {**headings.joined, **headings.extras}, {}, names)
         counts.append(sum(name != LEFT_OUT for name, _ in read.values()))
     return max(counts, default=0)
@@ -328,9 +328,9 @@ def filled_columns(sheet: Sheet, columns: Sequence[FileColumn]) -> list[tuple[in
     """Return each column of a sheet that is read, with the field that it fills."""
     letters = {column_name(column): column for column, _ in header_of(sheet)}
     return [
-        (letters[one.letter], one.field)
-        for one in columns
-        if one.sheet == sheet.name and one.field != LEFT_OUT
+        (letters[column.letter], column.field)
+        for column in columns
+        if column.sheet == sheet.name and column.field != LEFT_OUT
     ]
 
 
@@ -346,14 +346,14 @@ def columns_of(parts: FileSheets, sheet: Sheet, chosen: Chosen) -> Iterator[File
     """
     words = [(column, word) for column, word in header_of(sheet) if word != ERRORS]
     keys = {column: f"{sheet.name}!{column_name(column)}" for column, _ in words}
-    mine = {column: chosen[key] for column, key in keys.items() if key in chosen}
+    chosen_fields = {column: chosen[key] for column, key in keys.items() if key in chosen}
     names = parts.export.fields if parts.export else {}
-    found = matched(words, fields_of(parts, sheet.name), mine, names)
+    matches = matched(words, fields_of(parts, sheet.name), chosen_fields, names)
     below = [sheet.rows[number] for number in sorted(sheet.rows) if number > sheet.header]
     first = below[:_EXAMPLES]
-    found |= _tax_amounts(found, below, fields_of(parts, sheet.name))
+    matches |= _tax_amounts(matches, below, fields_of(parts, sheet.name))
     for column, word in words:
-        name, how = found[column]
+        name, how = matches[column]
         yield FileColumn(
             sheet=sheet.name,
             letter=column_name(column),
@@ -365,7 +365,7 @@ def columns_of(parts: FileSheets, sheet: Sheet, chosen: Chosen) -> Iterator[File
 
 
 def _tax_amounts(
-    found: Mapping[int, tuple[str, MatchedBy]],
+    matches: Mapping[int, tuple[str, MatchedBy]],
     rows: Sequence[Mapping[int, object]],
     fields: Collection[str],
 ) -> dict[int, tuple[str, MatchedBy]]:
@@ -373,17 +373,17 @@ def _tax_amounts(
 
     Whole numbers and numbers up to 1 may be rates, which a tax type may be called by.
     """
-    taken = {name for name, _ in found.values()}
-    for column, (name, how) in found.items():
+    taken_fields = {name for name, _ in matches.values()}
+    for column, (name, how) in matches.items():
         if name != _TAX_TYPE or how is MatchedBy.PERSON:
             continue
         texts = [str(row[column]) for row in rows if str(row.get(column) or "").strip()]
         amounts = [read_amount(text, DecimalSign.POINT) for text in texts]
-        known = [Decimal(amount) for amount in amounts if amount is not None]
-        whole = all(amount == amount.to_integral_value() for amount in known)
-        if len(known) < len(texts) or whole or max(known) <= 1:
+        numbers = [Decimal(amount) for amount in amounts if amount is not None]
+        all_integers = all(amount == amount.to_integral_value() for amount in numbers)
+        if len(numbers) < len(texts) or all_integers or max(numbers) <= 1:
             continue
-        free = _TAX_TOTAL in fields and _TAX_TOTAL not in taken
+        free = _TAX_TOTAL in fields and _TAX_TOTAL not in taken_fields
         return {column: (_TAX_TOTAL, how) if free else (LEFT_OUT, MatchedBy.NOTHING)}
     return {}
 
@@ -396,7 +396,7 @@ def fixed_values(
     A value set for an earlier file only applies to fields without a column. The blank cells of this
     file have not been reviewed.
     """
-    known = {name for sheet in sheets_read(parts) for name in fields_of(parts, sheet.name)}
+    known_names = {name for sheet in sheets_read(parts) for name in fields_of(parts, sheet.name)}
     columns = {name for _, name in filled}
     if PACKED in columns:
         columns.update(PACKED_PARTS.values())
@@ -404,7 +404,7 @@ def fixed_values(
         name: value for name, value in values_set(chosen, REMEMBERED).items() if name not in columns
     }
     values = {**remembered, **values_set(chosen, FIXED)}
-    return {name: value for name, value in values.items() if value and name in known}
+    return {name: value for name, value in values.items() if value and name in known_names}
 
 
 def missing_of(
@@ -428,12 +428,14 @@ def missing_of(
 def _needed(parts: FileSheets, part: str) -> Iterator[str]:
     """Yield the fields that a record of this kind cannot be read without."""
     if part == "orders":
-        yield from (one.name for one in parts.kind.fields if one.required)
+        yield from (
+            field_schema.name for field_schema in parts.kind.fields if field_schema.required
+        )
         return
     named = {name: key for key, name in parts.headings.lines.items()}
-    for one in parts.kind.lines:
-        if one.required:
-            yield named[one.name] if parts.joined else one.name
+    for field_schema in parts.kind.lines:
+        if field_schema.required:
+            yield named[field_schema.name] if parts.joined else field_schema.name
 
 
 def _nameless(
@@ -462,11 +464,11 @@ def main() -> None:
     """Read standard input, write the workbook; nothing when the file cannot be read."""
     limits = replace(Limits(), memory_bytes=1024 * 1024 * 1024)
     confine(memory_bytes=limits.memory_bytes, cpu_seconds=limits.cpu_seconds * 3)
-    told = json.loads(sys.stdin.buffer.readline())
-    made = written(sys.stdin.buffer.read(), told["csv"], told["errors"], limits)
-    if made is None:
+    options = json.loads(sys.stdin.buffer.readline())
+    workbook = written(sys.stdin.buffer.read(), options["csv"], options["errors"], limits)
+    if workbook is None:
         sys.exit(1)
-    sys.stdout.buffer.write(made)
+    sys.stdout.buffer.write(workbook)
 
 
 def written(raw: bytes, csv: str, errors: Mapping[str, str], limits: Limits) -> bytes | None:
@@ -479,25 +481,26 @@ def written(raw: bytes, csv: str, errors: Mapping[str, str], limits: Limits) -> 
     if not csv:
         check_archive(raw, limits)
         warnings.simplefilter("ignore")
-        if (made := kept(raw, words)) is not None:
-            return made
+        if (workbook := kept(raw, words)) is not None:
+            return workbook
     sheets = read_delimited(csv, raw) if csv else sheets_of(list(read(raw, limits)))
     if isinstance(sheets, WorkbookRefusal):
         return None
-    headed = [find_header(one, _KINDS) for one in sheets]
-    return write_sheets({one.name: _rows(one, words.get(one.name, {})) for one in headed})
+    headed = [find_header(sheet, _KINDS) for sheet in sheets]
+    return write_sheets({sheet.name: _rows(sheet, words.get(sheet.name, {})) for sheet in headed})
 
 
 def _by_row(errors: Mapping[str, str]) -> Mapping[str, Mapping[int, str]]:
     """Return sheet -> row -> error messages of that row, one line for each cell."""
-    found: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
+    messages_by_sheet: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
     for place, words in errors.items():
         sheet, _, cell = place.rpartition("!")
         digits = cell.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
         if digits.isdecimal():
-            found[sheet][int(digits)].append(f"{cell}: {words}")
+            messages_by_sheet[sheet][int(digits)].append(f"{cell}: {words}")
     return {
-        sheet: {row: "\n".join(told) for row, told in rows.items()} for sheet, rows in found.items()
+        sheet: {row: "\n".join(messages) for row, messages in rows.items()}
+        for sheet, rows in messages_by_sheet.items()
     }
 
 
@@ -509,13 +512,13 @@ def _rows(sheet: Sheet, errors: Mapping[int, str]) -> Sequence[Sequence[Written]
     headings = header_of(sheet)
     old = {column for column, word in headings if word == ERRORS}
     width = max((column for row in sheet.rows.values() for column in row), default=0)
-    kept = [column for column in range(1, width + 1) if column not in old]
-    found: list[Sequence[Written]] = []
+    kept_columns = [column for column in range(1, width + 1) if column not in old]
+    table: list[Sequence[Written]] = []
     for number in range(1, max(sheet.rows, default=0) + 1):
         row = sheet.rows.get(number, {})
-        said = ERRORS if number == sheet.header and errors else errors.get(number)
-        found.append([*(_written(row.get(column)) for column in kept), said])
-    return found
+        error_text = ERRORS if number == sheet.header and errors else errors.get(number)
+        table.append([*(_written(row.get(column)) for column in kept_columns), error_text])
+    return table
 
 
 def _written(value: CellValue | None) -> Written:
@@ -533,7 +536,7 @@ def kept(raw: bytes, errors: Errors) -> bytes | None:
     archive.
     """
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-        if sum(one.file_size for one in archive.infolist()) > MOST_UNPACKED:
+        if sum(entry.file_size for entry in archive.infolist()) > MOST_UNPACKED:
             return None
     try:
         book = openpyxl.load_workbook(io.BytesIO(raw), data_only=True, keep_links=False)
@@ -548,7 +551,7 @@ def kept(raw: bytes, errors: Errors) -> bytes | None:
 
 def _tell(sheet: Any, errors: Mapping[int, str]) -> None:
     """Write the column Errors: where the sheet has one already, else behind all that is filled."""
-    old = sorted(one.column for one in _cells(sheet) if one.value == ERRORS)
+    old = sorted(cell.column for cell in _cells(sheet) if cell.value == ERRORS)
     for cell in _cells(sheet):
         if cell.column in old:
             cell.value = None
@@ -588,7 +591,7 @@ def _cells(sheet: Any) -> Iterator[Cell]:
 def _behind(sheet: Any) -> int:
     """Return the first column to the right of all filled and all merged cells."""
     filled = max((cell.column for cell in _cells(sheet) if cell.value is not None), default=0)
-    merged = max((int(one.max_col) for one in sheet.merged_cells.ranges), default=0)
+    merged = max((int(cell_range.max_col) for cell_range in sheet.merged_cells.ranges), default=0)
     return max(filled, merged) + 1
 
 
@@ -607,19 +610,23 @@ def headings_of(kind: KindSchema) -> Headings:
     """
     word = kind.kind.replace("_", " ")
     head = {"id": _own("id", word), "number": _own("number", word), "status": _own("status", word)}
-    fields = [one for one in kind.fields if one.name not in head and one.name != id_of(kind)]
-    head |= {one.name: _said(one, word, _HEAD) for one in fields}
-    named = frozenset(one.name for one in kind.fields)
+    fields = [
+        field_schema
+        for field_schema in kind.fields
+        if field_schema.name not in head and field_schema.name != id_of(kind)
+    ]
+    head |= {field_schema.name: _said(field_schema, word, _HEAD) for field_schema in fields}
+    named = frozenset(field_schema.name for field_schema in kind.fields)
     if not kind.lines:
         return Headings(head, {}, head, {}, {}, "", named)
     extras = EXTRAS if kind.kind == ORDER else {}
-    items = {one.name: _said(one, word, _LINE) for one in kind.lines}
+    items = {field_schema.name: _said(field_schema, word, _LINE) for field_schema in kind.lines}
     lines = {_LINE_OF + name if name in head else name: name for name in items}
-    beside = {key: _beside(items[name], key != name) for key, name in lines.items()}
+    line_headings = {key: _beside(items[name], key != name) for key, name in lines.items()}
     owner = id_of(kind)
     owners = {owner: _owner(word), "number": head["number"]}
     apart = {name: name for name in items}
-    joined = {**head, **beside}
+    joined = {**head, **line_headings}
     return Headings(head, {**owners, **items}, joined, lines, apart, owner, named, extras)
 
 
@@ -639,18 +646,24 @@ def _own(name: str, word: str) -> tuple[str, str]:
     return label, f"{word} status, state"
 
 
-def _said(one: FieldSchema, word: str, first: Mapping[str, tuple[str, str]]) -> tuple[str, str]:
+def _said(
+    field_schema: FieldSchema, word: str, first: Mapping[str, tuple[str, str]]
+) -> tuple[str, str]:
     """Return the label of a field and its usual names; for a field without a description, its own
     name.
     """
-    plain = one.name.replace("_", " ")
-    found = first.get(one.name) or _OTHER.get(one.name) or _HEAD.get(one.name)
-    return found or (plain.capitalize(), f"{word} {plain}")
+    plain = field_schema.name.replace("_", " ")
+    label_and_names = (
+        first.get(field_schema.name)
+        or _OTHER.get(field_schema.name)
+        or _HEAD.get(field_schema.name)
+    )
+    return label_and_names or (plain.capitalize(), f"{word} {plain}")
 
 
-def _beside(said: tuple[str, str], clashes: bool) -> tuple[str, str]:
-    label, _ = said
-    return (f"{label} of the line", f"line {label}") if clashes else said
+def _beside(label_and_names: tuple[str, str], clashes: bool) -> tuple[str, str]:
+    label, _ = label_and_names
+    return (f"{label} of the line", f"line {label}") if clashes else label_and_names
 
 
 def _owner(word: str) -> tuple[str, str]:
@@ -673,24 +686,24 @@ def matched(
     words: Sequence[tuple[int, str]],
     fields: Mapping[str, tuple[str, str]],
     chosen: Mapping[int, str],
-    known: Mapping[str, str] = MappingProxyType({}),
+    export_fields: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[int, tuple[str, MatchedBy]]:
     """Return column -> (field, how it was matched).
 
     A field is filled by a single column. The user's choice comes first, then the heading of a known
     export. Then the first column with exactly the field's name, then the first with a usual name.
     """
-    found = {
+    matches = {
         column: (name, MatchedBy.PERSON)
         for column, name in chosen.items()
         if name == LEFT_OUT or name in fields
     }
-    taken = {name for name, _ in found.values()}
-    if known:
-        return {**_matched_by_export(words, fields, known, taken), **found}
+    taken_fields = {name for name, _ in matches.values()}
+    if export_fields:
+        return {**_matched_by_export(words, fields, export_fields, taken_fields), **matches}
     usual = {
         bare_heading(word): name  # a field of the record goes before a column that becomes a line
-        for name, (label, text) in sorted(fields.items(), key=lambda one: one[0][:1] != EXTRA)
+        for name, (label, text) in sorted(fields.items(), key=lambda item: item[0][:1] != EXTRA)
         for word in (name.removeprefix(EXTRA), label, *text.split(", "))
     }
     second = {**usual, **{word: name for word, name in SECOND_MEANINGS.items() if name in fields}}
@@ -704,23 +717,23 @@ def matched(
             name = word if how is MatchedBy.NAME else names.get(heading, LEFT_OUT)
             if how is MatchedBy.MEANING and WEAK_HEADINGS.get(heading, 0) >= rank:
                 continue
-            if column not in found and name in fields and name not in taken:
-                found[column] = (name, how)
-                taken.add(name)
-    return {column: found.get(column, (LEFT_OUT, MatchedBy.NOTHING)) for column, _ in words}
+            if column not in matches and name in fields and name not in taken_fields:
+                matches[column] = (name, how)
+                taken_fields.add(name)
+    return {column: matches.get(column, (LEFT_OUT, MatchedBy.NOTHING)) for column, _ in words}
 
 
 def _matched_by_export(
     words: Sequence[tuple[int, str]],
     fields: Mapping[str, tuple[str, str]],
-    known: Mapping[str, str],
-    taken: Collection[str],
+    export_fields: Mapping[str, str],
+    taken_fields: Collection[str],
 ) -> dict[int, tuple[str, MatchedBy]]:
     """Return the columns of a known export; the others are not read."""
     read: dict[int, tuple[str, MatchedBy]] = {}
-    filled = set(taken)
+    filled = set(taken_fields)
     for column, word in words:
-        name = known.get(bare_heading(word), LEFT_OUT)
+        name = export_fields.get(bare_heading(word), LEFT_OUT)
         if name in fields and (name not in filled or name == PACKED):
             read[column] = (name, MatchedBy.MEANING)
             filled.add(name)

@@ -324,7 +324,7 @@ KNOWN_EXPORTS: Final = (
 
 def recognize_export(headings: Collection[str]) -> KnownExport | None:
     """Return the export with these headings, as `bare_heading` writes them."""
-    present = {bare_heading(one) for one in headings}
+    present = {bare_heading(heading) for heading in headings}
     for export in KNOWN_EXPORTS:
         if all(not present.isdisjoint(mark) for mark in export.marks):
             return export

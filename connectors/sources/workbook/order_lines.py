@@ -99,7 +99,7 @@ def complete_rows(order: SheetOrder, kind: KindSchema) -> None:
     _fill_head(order)
     if order.export is not None and order.export.marketplace:
         order.head.setdefault(MARKETPLACE, Cell(order.place, order.export.name))
-    fields = {one.name for one in kind.lines}
+    fields = {field_schema.name for field_schema in kind.lines}
     for line, extras in zip(order.lines, order.line_extras, strict=True):
         _fill_line(order, line, extras, fields)
     sums, stated_prices = _Sums.of(order), _stated_prices(order)
@@ -170,11 +170,11 @@ class _Sums:
         amounts = [line_amount(line) for line in order.lines]
         parts = {name: _part(order, name) for name, _, _ in _PARTS}
         return cls(
-            goods=sum((one for one in amounts if one is not None), Decimal(0)),
+            goods=sum((amount for amount in amounts if amount is not None), Decimal(0)),
             tax=amount_of(order.head.get("tax_total")) or Decimal(0),
             rounding=amount_of(order.head.get("round_off")) or Decimal(0),
             platform=_borne_by_platform(order),
-            parts={name: one for name, one in parts.items() if one},
+            parts={name: amount for name, amount in parts.items() if amount},
             complete=None not in amounts and None not in parts.values(),
         )
 
@@ -186,14 +186,14 @@ class _Sums:
     @property
     def beside(self) -> Decimal:
         """The shipping, fees and tips that the buyer pays in addition to the goods."""
-        others = (one for name, one in self.parts.items() if name not in _DISCOUNTS)
+        others = (amount for name, amount in self.parts.items() if name not in _DISCOUNTS)
         return sum(others, Decimal(0))
 
     def come_to(self, reading: _Reading) -> Decimal:
         """Return the order's total if its amounts are interpreted in this way."""
-        found = self.goods + self.beside + self.rounding
-        found -= self.discount if reading.discounted else 0
-        return found if reading.inclusive else found + self.tax
+        total = self.goods + self.beside + self.rounding
+        total -= self.discount if reading.discounted else 0
+        return total if reading.inclusive else total + self.tax
 
     def reading_of(self, total: Decimal, lines: int, stated: bool | None) -> _Reading | None:
         """Return the first interpretation of the amounts that gives the order's total, or None.
@@ -202,8 +202,8 @@ class _Sums:
         None if the order does not show it.
         """
         most = _SEN + _SEN / 2 * max(lines - 1, 0)
-        ways = (False, True) if self.tax else (False,)
-        for inclusive in ways if stated is None else (stated,):
+        tax_modes = (False, True) if self.tax else (False,)
+        for inclusive in tax_modes if stated is None else (stated,):
             for discounted in (True, False) if self.discount else (True,):
                 reading = _Reading(discounted, inclusive)
                 if abs(self.come_to(reading) - total) <= most:
@@ -214,18 +214,18 @@ class _Sums:
 def _borne_by_platform(order: SheetOrder) -> Decimal:
     """Return the vouchers that the marketplace pays: they are revenue of the seller."""
     amounts = (amount_of(order.extras.get(name)) for name in _BORNE_BY_PLATFORM)
-    return sum((abs(one) for one in amounts if one is not None), Decimal(0))
+    return sum((abs(amount) for amount in amounts if amount is not None), Decimal(0))
 
 
 def _part(order: SheetOrder, name: str) -> Decimal | None:
     cell = order.extras.get(name)
-    found = Decimal(0) if cell is None else amount_of(cell)
-    return found if found is None or name not in _DISCOUNTS else abs(found)
+    amount = Decimal(0) if cell is None else amount_of(cell)
+    return amount if amount is None or name not in _DISCOUNTS else abs(amount)
 
 
 def _fill_head(order: SheetOrder) -> None:
     head, extras = order.head, order.extras
-    names = [str(extras[one].value) for one in ("+first_name", "+last_name") if one in extras]
+    names = [str(extras[name].value) for name in ("+first_name", "+last_name") if name in extras]
     if "customer_name" not in head or "+company" in extras:
         name = extras.get("+company") or Cell(order.place, " ".join(names))
         if str(name.value).strip():
@@ -283,10 +283,16 @@ def _fill_price(line: Cells, total: Cell | None) -> None:
 
     With 0 pieces, only if the total is 0.
     """
-    whole, qty = amount_of(total), amount_of(line.get("qty"))
-    if total is None or whole is None or qty is None or "price" in line or (whole and not qty):
+    line_total, qty = amount_of(total), amount_of(line.get("qty"))
+    if (
+        total is None
+        or line_total is None
+        or qty is None
+        or "price" in line
+        or (line_total and not qty)
+    ):
         return
-    price = whole / qty if qty else whole
+    price = line_total / qty if qty else line_total
     line["price"] = Cell(total.where, format(price.quantize(_PRICE), "f"))
 
 
@@ -329,7 +335,7 @@ def _add_lines(order: SheetOrder, sums: _Sums, reading: _Reading, fields: set[st
     """Add the lines of shipping, fees, tips and discounts that are not 0."""
     goods = {str(line["tax"].value) for line in order.lines if "tax" in line}
     common = goods.pop() if len(goods) == 1 else None
-    beside = _tax_beside(order, sums, reading, common)
+    charge_tax = _tax_beside(order, sums, reading, common)
     units = [line["uom"] for line in order.lines if "uom" in line]
     positions = [amount_of(line.get("pos")) or Decimal(0) for line in order.lines]
     pos = int(max(positions, default=Decimal(0)))
@@ -340,19 +346,19 @@ def _add_lines(order: SheetOrder, sums: _Sums, reading: _Reading, fields: set[st
         pos += 1
         where = order.extras[name].where
         value = format(-amount if part == "discount" else amount, "f")
-        own = order.extras.get("+shipping_name") if part == "shipping" else None
-        told: dict[str, object] = {
+        name_cell = order.extras.get("+shipping_name") if part == "shipping" else None
+        values: dict[str, object] = {
             "pos": pos,
             "part": part,
             "sku": part.upper(),
-            "name": own.value if own else title,
+            "name": name_cell.value if name_cell else title,
             "uom": units[0].value if units else None,
             "qty": 1,
             "price": value,
             "amount": value,
-            "tax": common if part == "discount" else beside,
+            "tax": common if part == "discount" else charge_tax,
         }
-        named = {key: Cell(where, one) for key, one in told.items() if one is not None}
+        named = {key: Cell(where, value) for key, value in values.items() if value is not None}
         order.lines.append({key: cell for key, cell in named.items() if key in fields})
 
 
@@ -362,19 +368,19 @@ def _tax_beside(
     """Return the tax type of shipping and fees: as a column has it, else as the tax shows; None
     where it cannot be known.
     """
-    if (told := order.extras.get("+shipping_tax")) is not None:
-        return str(told.value)
+    if (tax_cell := order.extras.get("+shipping_tax")) is not None:
+        return str(tax_cell.value)
     on_shipping = amount_of(order.extras.get("+shipping_tax_amount"))
     if on_shipping is not None:
         return common if on_shipping else UNTAXED
     if common is None or not sums.tax:
         return common
     goods = sums.goods - (sums.discount if reading.discounted else 0)
-    alone = _has_plain_rate(sums.tax, goods, inclusive=reading.inclusive)
+    fits_goods = _has_plain_rate(sums.tax, goods, inclusive=reading.inclusive)
     together = _has_plain_rate(sums.tax, goods + sums.beside, inclusive=reading.inclusive)
-    if alone == together:
+    if fits_goods == together:
         return None
-    return UNTAXED if alone else common
+    return UNTAXED if fits_goods else common
 
 
 def _has_plain_rate(tax: Decimal, base: Decimal, *, inclusive: bool) -> bool:
@@ -386,28 +392,28 @@ def _has_plain_rate(tax: Decimal, base: Decimal, *, inclusive: bool) -> bool:
 
 
 def _fill_totals(order: SheetOrder, sums: _Sums, reading: _Reading, kind: KindSchema) -> None:
-    head, fields = order.head, {one.name for one in kind.fields}
+    head, fields = order.head, {field_schema.name for field_schema in kind.fields}
     if "total" not in head:
         return
     where = head["total"].where
-    found: dict[str, object] = {}
+    values: dict[str, object] = {}
     if reading.inclusive:
-        found[INCLUSIVE] = "yes"
-        found["subtotal"] = str(sums.come_to(reading) - sums.tax - sums.rounding)
+        values[INCLUSIVE] = "yes"
+        values["subtotal"] = str(sums.come_to(reading) - sums.tax - sums.rounding)
     elif sums.parts or "subtotal" not in head:
         lines = [line_amount(line) or Decimal(0) for line in order.lines]
         head["subtotal"] = Cell(where, str(sum(lines, Decimal(0))))
     if "tax_total" not in head and not reading.inclusive and order.interpreted:
-        found["tax_total"] = "0.00"
+        values["tax_total"] = "0.00"
     total = amount_of(head["total"])
     if order.interpreted and total == sums.come_to(reading):
-        found["round_off"] = "0.00"
+        values["round_off"] = "0.00"
     if sums.discount and reading.discounted:
-        found["discount_total"] = str(sums.discount)
+        values["discount_total"] = str(sums.discount)
     refunded = amount_of(order.extras.get("+refunded"))
     if refunded is not None:
-        found["refunded_total"] = str(abs(refunded))
-    for name, value in found.items():
+        values["refunded_total"] = str(abs(refunded))
+    for name, value in values.items():
         if name in fields and name not in head:
             head[name] = Cell(where, value)
 
@@ -421,14 +427,14 @@ def blank_cells(
     """
     sheet, _, cell = row.rpartition("!")
     number = cell.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-    for one in kind.fields:
-        filled = order.head.get(one.name)
-        if not one.required or one.name not in headings:
+    for field_schema in kind.fields:
+        filled = order.head.get(field_schema.name)
+        if not field_schema.required or field_schema.name not in headings:
             continue
         if filled is None or str(filled.value).strip() == "":
-            letters, heading = headings[one.name]
+            letters, heading = headings[field_schema.name]
             words = f"{heading} is blank."
             where = f"{sheet}!{letters}{number}"
-            order.head[one.name] = Cell(where, "")
+            order.head[field_schema.name] = Cell(where, "")
             hint = f"Fill in {heading}."
-            yield RowError(where=where, value="", message=words, hint=hint, field=one.name)
+            yield RowError(where=where, value="", message=words, hint=hint, field=field_schema.name)

@@ -81,9 +81,9 @@ class SheetRow:
 
     def cells(self, names: Collection[str]) -> dict[str, Cell]:
         """Return the filled cells of these fields, in the order of the sheet."""
-        known = dict.fromkeys((*self.columns, *self.packed))
-        found = {name: self.cell(name) for name in known if name in names}
-        return {name: cell for name, cell in found.items() if cell is not None}
+        ordered_names = dict.fromkeys((*self.columns, *self.packed))
+        cells = {name: self.cell(name) for name in ordered_names if name in names}
+        return {name: cell for name, cell in cells.items() if cell is not None}
 
     def cell(self, *names: str) -> Cell | None:
         """Return the first of these cells that is filled."""
@@ -110,8 +110,8 @@ class SheetRow:
 
     def text(self, *names: str) -> str:
         """Return the first of these cells that is filled, as text."""
-        found = self.cell(*names)
-        return "" if found is None else str(found.value).strip()
+        cell = self.cell(*names)
+        return "" if cell is None else str(cell.value).strip()
 
     def named(self) -> str:
         """Return what distinguishes its record from others."""
@@ -128,14 +128,18 @@ Group = tuple[SheetRow, Sequence[SheetRow], tuple[RowError, ...]]
 
 def field_types(parts: FileSheets, sheet: Sheet) -> Mapping[str, FieldType]:
     """Return the type of each field that a column of the sheet can fill."""
-    lines = {one.name: one.type for one in parts.kind.lines}
+    lines = {field_schema.name: field_schema.type for field_schema in parts.kind.lines}
     if sheet is not parts.orders:
         return lines
     amounts: dict[str, FieldType] = {
         name: "money" for name in parts.headings.extras if name not in _TEXT_EXTRAS
     }
     named = {key: lines[name] for key, name in parts.headings.lines.items()}
-    return {**amounts, **named, **{one.name: one.type for one in parts.kind.fields}}
+    return {
+        **amounts,
+        **named,
+        **{field_schema.name: field_schema.type for field_schema in parts.kind.fields},
+    }
 
 
 def written_values(
@@ -144,10 +148,10 @@ def written_values(
     """Return the cells of the columns that hold values of these types."""
     for sheet in sheets_read(parts):
         typed = field_types(parts, sheet)
-        wanted = [at for at, name in filled_columns(sheet, columns) if typed.get(name) in types]
-        for number, row in sheet.rows.items() if wanted else ():
+        positions = [at for at, name in filled_columns(sheet, columns) if typed.get(name) in types]
+        for number, row in sheet.rows.items() if positions else ():
             if number > sheet.header:
-                yield from (row[at] for at in wanted if at in row)
+                yield from (row[at] for at in positions if at in row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +178,10 @@ class RowReader:
         }
         filled = frozenset(read.values())
         packed = [at for at, name in filled_columns(sheet, self.columns) if name == PACKED]
-        own = {column for column, word in header_of(sheet) if word == ERRORS}
+        error_columns = {column for column, word in header_of(sheet) if word == ERRORS}
         headings = sheet.rows.get(sheet.header)  # again where files were put together
         for number, values in sorted(sheet.rows.items()):
-            if number <= sheet.header or own.issuperset(values):
+            if number <= sheet.header or error_columns.issuperset(values):
                 continue
             # A dash is a day or an amount that there is none of.
             cells = {
@@ -197,11 +201,11 @@ class RowReader:
     def _total_of(self, row: SheetRow) -> str:
         """Return the word by which the row is a total; blank for every other row."""
         words = (str(value).strip() for value in row.values.values() if isinstance(value, str))
-        word = next((one for one in words if _TOTAL.fullmatch(one)), "")
+        word = next((text for text in words if _TOTAL.fullmatch(text)), "")
         if not word:
             return ""
         named = [row.text(name) for name in ("id", "number", "sku")]
-        return word if all(not one or _TOTAL.fullmatch(one) for one in named) else ""
+        return word if all(not text or _TOTAL.fullmatch(text) for text in named) else ""
 
     def apart(self) -> tuple[list[Group], list[RowError]]:
         """Return records with the lines of another sheet, and lines that belong to none."""
@@ -239,12 +243,12 @@ class RowReader:
 
     def _key_of(self, row: SheetRow, keys: dict[str, str]) -> str:
         """Return what names the row's record; exports write its id only in the first row."""
-        number, own = row.text("number"), row.text("id")
-        if not own:
+        number, record_id = row.text("number"), row.text("id")
+        if not record_id:
             return keys.get(number, number)
         if number:
-            keys.setdefault(number, own)
-        return own
+            keys.setdefault(number, record_id)
+        return record_id
 
     def _continues(self, row: SheetRow) -> bool:
         """Check whether a row without a number has only line fields.
@@ -261,11 +265,11 @@ class RowReader:
 
     def _group(self, rows: Sequence[SheetRow]) -> Group:
         if self.parts.export is not None and self.parts.export.row_is_piece:
-            kept = [row for row in rows if row.text("status").casefold() not in CANCELLED]
-            said = "This piece was cancelled and is not read."
-            cancelled = [row for row in rows if row not in kept] if kept else []
-            self.skipped.extend(wrong_cell(row.naming("status"), said, "") for row in cancelled)
-            rows = kept or rows
+            kept_rows = [row for row in rows if row.text("status").casefold() not in CANCELLED]
+            message = "This piece was cancelled and is not read."
+            cancelled = [row for row in rows if row not in kept_rows] if kept_rows else []
+            self.skipped.extend(wrong_cell(row.naming("status"), message, "") for row in cancelled)
+            rows = kept_rows or rows
         first = rows[0]
         head = SheetRow(
             first.sheet, first.number, first.columns, first.values, first.readings, rows[1:]
@@ -281,7 +285,7 @@ def _unpacked(row: SheetRow, columns: Sequence[int]) -> Iterator[SheetRow]:
         Cell(place(row.sheet, row.number, at), row.values[at]) for at in columns if at in row.values
     ]
     items = [Cell(cell.where, text) for cell in cells for text in _NEXT_ITEM.split(str(cell.value))]
-    filled = [one for one in items if str(one.value).strip()]
+    filled = [cell for cell in items if str(cell.value).strip()]
     for item in filled:
         yield replace(row, packed=_parts_of_item(item))
     if not filled:
@@ -311,8 +315,8 @@ def _parts_of_item(item: Cell) -> dict[str, Cell]:
 
 def _skipped(row: SheetRow, word: str) -> RowError:
     message = "This row is a total and is not read." if word else "This row names no record."
-    shown = word or next((str(value) for value in row.values.values()), "")
-    return RowError(where=row.place, value=shown[:200], message=message, hint="")
+    text = word or next((str(value) for value in row.values.values()), "")
+    return RowError(where=row.place, value=text[:200], message=message, hint="")
 
 
 def _owners(heads: Sequence[SheetRow]) -> dict[str, str]:
@@ -336,11 +340,11 @@ def _unlike(
     """Report the cells that differ from the first row of their record, where rows repeat it."""
     for row in rows[1:]:
         for name in names:
-            found = row.cell(name)
-            if found is not None and str(found.value).strip() != head.text(name):
+            cell = row.cell(name)
+            if cell is not None and str(cell.value).strip() != head.text(name):
                 heading = words.get(row.columns[name], name)
                 yield wrong_cell(
-                    found,
+                    cell,
                     f"{heading} differs from the first row of this order.",
                     "Repeat the same value in all rows of an order.",
                 )
@@ -352,7 +356,7 @@ def currency_errors(head: dict[str, Cell], rows: Sequence[SheetRow]) -> list[Row
     If the order states no currency, it takes the first currency of its amounts.
     """
     stated = str(head["currency"].value).strip().upper() if "currency" in head else ""
-    found = []
+    errors = []
     for row in rows:
         for column, reading in row.readings.items():
             value = row.values.get(column)
@@ -367,5 +371,5 @@ def currency_errors(head: dict[str, Cell], rows: Sequence[SheetRow]) -> list[Row
                 head["currency"] = Cell(cell.where, written)
             elif written != stated:
                 words = f"This amount is in {written}, and the order is in {stated}."
-                found.append(wrong_cell(cell, words, "Write all amounts in the order's currency."))
-    return list(dict.fromkeys(found))
+                errors.append(wrong_cell(cell, words, "Write all amounts in the order's currency."))
+    return list(dict.fromkeys(errors))

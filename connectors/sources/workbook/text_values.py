@@ -130,12 +130,12 @@ class ColumnReading:
         return value
 
     def _read_day(self, value: object) -> object:
-        found = read_moment(value)
-        if found is None:
+        moment = read_moment(value)
+        if moment is None:
             return value
         if self.type == "moment":
-            return found
-        return (found.astimezone(self.zone) if found.tzinfo else found).date()
+            return moment
+        return (moment.astimezone(self.zone) if moment.tzinfo else moment).date()
 
 
 _YES_NO: Final = {"y": "yes", "t": "yes", "ya": "yes", "n": "no", "f": "no", "tidak": "no"}
@@ -143,11 +143,11 @@ _YES_NO: Final = {"y": "yes", "t": "yes", "ya": "yes", "n": "no", "f": "no", "ti
 
 def currency_of(text: str) -> str:
     """Return the currency that an amount is written with; blank where its sign names none."""
-    found = _AMOUNT.fullmatch(_bare_amount(text))
-    sign = (found["before"] or found["behind"] or "") if found else ""
+    amount_match = _AMOUNT.fullmatch(_bare_amount(text))
+    sign = (amount_match["before"] or amount_match["behind"] or "") if amount_match else ""
     if not sign:
         return ""
-    named = {one.upper(): code for one, code in CURRENCY_SIGNS.items()}
+    named = {symbol.upper(): code for symbol, code in CURRENCY_SIGNS.items()}
     return named.get(sign.upper(), sign.upper())
 
 
@@ -156,14 +156,18 @@ def read_amount(text: str, decimals: DecimalSign) -> str | None:
     """Return the number that the text means, with a decimal point; None where it means none."""
     plain = _bare_amount(text)
     negative = plain.startswith("(") and plain.endswith(")")
-    found = _AMOUNT.fullmatch(plain[1:-1].strip() if negative else plain)
-    if found is None:
+    amount_match = _AMOUNT.fullmatch(plain[1:-1].strip() if negative else plain)
+    if amount_match is None:
         return None
-    code = found["before"] or found["behind"] or ""
+    code = amount_match["before"] or amount_match["behind"] or ""
     if code.isalpha() and len(code) == 3 and code.upper() not in list_currencies():
         return None
-    signs = [one for one in (found["minus"], found["inner"], found["trail"]) if one]
-    digits = _digits(found["digits"], decimals)
+    signs = [
+        sign
+        for sign in (amount_match["minus"], amount_match["inner"], amount_match["trail"])
+        if sign
+    ]
+    digits = _digits(amount_match["digits"], decimals)
     if digits is None or len(signs) > 1 or (negative and signs):
         return None
     return f"-{digits}" if negative or signs == ["-"] else digits
@@ -175,13 +179,13 @@ def _bare_amount(text: str) -> str:
 
 def _digits(text: str, decimals: DecimalSign) -> str | None:
     point, comma = (".", ",") if decimals is DecimalSign.POINT else (",", ".")
-    whole, sign, places = text.rpartition(point) if point in text else (text, "", "")
+    integer_part, sign, places = text.rpartition(point) if point in text else (text, "", "")
     if sign and not _PLAIN.fullmatch(places):
         return None
-    grouped = _GROUPED.fullmatch(whole)
-    if not _PLAIN.fullmatch(whole) and not (grouped and grouped[1] in {comma, "'", " "}):
+    grouped = _GROUPED.fullmatch(integer_part)
+    if not _PLAIN.fullmatch(integer_part) and not (grouped and grouped[1] in {comma, "'", " "}):
         return None
-    plain = "".join(one for one in whole if one.isdigit())
+    plain = "".join(character for character in integer_part if character.isdigit())
     if len(plain) + len(places) > _MOST_DIGITS * 2:
         return None
     return f"{plain}.{places}" if sign else plain
@@ -209,8 +213,8 @@ def decimals_of(values: Iterable[object]) -> Decimals:
     for value in values:
         if not isinstance(value, str):
             continue
-        found = _AMOUNT.fullmatch(_bare_amount(value).strip("()"))
-        text = found["digits"] if found else ""
+        amount_match = _AMOUNT.fullmatch(_bare_amount(value).strip("()"))
+        text = amount_match["digits"] if amount_match else ""
         last = max(text.rfind("."), text.rfind(","))
         if last < 0:
             continue
@@ -247,34 +251,34 @@ def _of_serial(text: str) -> datetime | None:
     """Return the moment that a spreadsheet stores as this number of days, to the second."""
     if not _SERIAL.fullmatch(text):
         return None
-    whole = Decimal(text)
-    seconds = int((whole * 86_400).to_integral_value())
+    day_number = Decimal(text)
+    seconds = int((day_number * 86_400).to_integral_value())
     return _EPOCH + timedelta(seconds=seconds)
 
 
 def _of_text(text: str) -> datetime | None:
     for pattern in (_YEAR_FIRST, _DAY_FIRST, _MONTH_FIRST):
-        found = pattern.fullmatch(text)
-        if found is None:
+        date_match = pattern.fullmatch(text)
+        if date_match is None:
             continue
-        month = found["month"]
+        month = date_match["month"]
         number = int(month) if month.isdecimal() else _MONTHS.get(month.casefold())
-        year = found["year"]
+        year = date_match["year"]
         if number is None:
             continue
-        day = (int(year) if len(year) == 4 else 2000 + int(year), number, int(found["day"]))
-        return _with_time(day, found["rest"])
+        day = (int(year) if len(year) == 4 else 2000 + int(year), number, int(date_match["day"]))
+        return _with_time(day, date_match["rest"])
     return None
 
 
-def _with_time(day: tuple[int, int, int], rest: str) -> datetime | None:
+def _with_time(day: tuple[int, int, int], time_text: str) -> datetime | None:
     try:
-        found = datetime(*day)  # noqa: DTZ001 - its zone follows, where it has one
+        moment = datetime(*day)  # noqa: DTZ001 - its zone follows, where it has one
     except ValueError:
         return None
-    if not rest.strip(" ,T"):
-        return found
-    time = _TIME.fullmatch(rest)
+    if not time_text.strip(" ,T"):
+        return moment
+    time = _TIME.fullmatch(time_text)
     if time is None:
         return None
     hour = int(time["hour"])
@@ -284,7 +288,7 @@ def _with_time(day: tuple[int, int, int], rest: str) -> datetime | None:
         hour = hour % 12 + (12 if time["half"].casefold().startswith("p") else 0)
     zone = (time["zone"] or "").replace("GMT", "").replace("UTC", "") or (time["zone"] and "Z")
     clock = f"{hour:02}:{time['minute']}:{time['second'] or '00'}{zone or ''}"
-    text = f"{found.date().isoformat()}T{clock}"
+    text = f"{moment.date().isoformat()}T{clock}"
     try:
         return datetime.fromisoformat(text)
     except ValueError:
@@ -343,29 +347,35 @@ def days_of(values: Iterable[object]) -> Days:
     """
     written: dict[DateParts, str] = {}
     for value in values:
-        found = _WRITTEN.fullmatch(value.strip()) if isinstance(value, str) else None
-        if found is not None:
-            written.setdefault((found["first"], found["second"], found["third"]), found[0])
-    each = {parts: read for parts in written if (read := readings(parts))}
-    ways = tuple(one for one in DayOrder if all(one in read for read in each.values()))
-    several = (parts for parts, read in each.items() if len(set(read.values())) > 1)
+        date_match = _WRITTEN.fullmatch(value.strip()) if isinstance(value, str) else None
+        if date_match is not None:
+            written.setdefault(
+                (date_match["first"], date_match["second"], date_match["third"]), date_match[0]
+            )
+    readings_by_parts = {parts: read for parts in written if (read := readings(parts))}
+    day_orders = tuple(
+        day_order
+        for day_order in DayOrder
+        if all(day_order in read for read in readings_by_parts.values())
+    )
+    several = (parts for parts, read in readings_by_parts.items() if len(set(read.values())) > 1)
     example = next((written[parts] for parts in several), "")
-    if not each:
+    if not readings_by_parts:
         return Days(OrderEvidence.DAY if written else OrderEvidence.NOTHING)
-    if not ways:
+    if not day_orders:
         return Days(OrderEvidence.BOTH, example)
-    if DayOrder.YEAR not in ways and len(ways) == 1:
-        return Days(OrderEvidence(ways[0].value), example, ways)
+    if DayOrder.YEAR not in day_orders and len(day_orders) == 1:
+        return Days(OrderEvidence(day_orders[0].value), example, day_orders)
     in_doubt = (
         parts
-        for parts, read in each.items()
-        if len({read[one] for one in ways}) > 1 or ways == (DayOrder.YEAR,)
+        for parts, read in readings_by_parts.items()
+        if len({read[day_order] for day_order in day_orders}) > 1 or day_orders == (DayOrder.YEAR,)
     )
     # A year of two digits is only ever chosen by a person: one typing error could suggest it.
     first = next(in_doubt, None)
     if first is None:
         return Days(OrderEvidence.DAY)  # 05/05/2026 is one day either way
-    return Days(OrderEvidence.EITHER, written[first], ways)
+    return Days(OrderEvidence.EITHER, written[first], day_orders)
 
 
 def readings(parts: DateParts) -> dict[DayOrder, str]:
@@ -373,15 +383,15 @@ def readings(parts: DateParts) -> dict[DayOrder, str]:
 
     A month is at most 12, a day at most 31. A four-digit year never comes first.
     """
-    first, second, third = (one.zfill(2) for one in parts)
+    first, second, third = (number.zfill(2) for number in parts)
     year = third if len(third) > 2 else f"{_CENTURY}{third}"
     read = {DayOrder.DAY: (year, second, first), DayOrder.MONTH: (year, first, second)}
     if len(third) == 2:
         read[DayOrder.YEAR] = (f"{_CENTURY}{first}", second, third)
     return {
-        order: "-".join(told)
-        for order, told in read.items()
-        if 1 <= int(told[1]) <= 12 and 1 <= int(told[2]) <= 31
+        order: "-".join(numbers)
+        for order, numbers in read.items()
+        if 1 <= int(numbers[1]) <= 12 and 1 <= int(numbers[2]) <= 31
     }
 
 
@@ -390,14 +400,14 @@ def as_iso(value: object, order: DayOrder) -> object:
 
     Any other value is returned as it is.
     """
-    found = _WRITTEN.fullmatch(value.strip()) if isinstance(value, str) else None
-    if found is None:
+    date_match = _WRITTEN.fullmatch(value.strip()) if isinstance(value, str) else None
+    if date_match is None:
         return value
-    day = readings((found["first"], found["second"], found["third"])).get(order)
+    day = readings((date_match["first"], date_match["second"], date_match["third"])).get(order)
     if day is None:
         return value
-    rest = found["rest"].strip()
-    if rest:
-        hour, _, behind = rest.partition(":")
-        rest = f" {hour.zfill(2)}:{behind}"
-    return f"{day}{rest}"
+    time_text = date_match["rest"].strip()
+    if time_text:
+        hour, _, behind = time_text.partition(":")
+        time_text = f" {hour.zfill(2)}:{behind}"
+    return f"{day}{time_text}"

@@ -148,7 +148,7 @@ STATUSES = [
 def test_the_words_of_an_order_come_to_one(told, word):
     cancelled, financial, fulfillment = told
     kept = word == "cancelled_kept"
-    assert order_status(cancelled, financial, fulfillment, kept=kept) == word
+    assert order_status(cancelled, financial, fulfillment, keeps_money=kept) == word
     found = record(
         body(
             cancelled_at="2026-11-19T10:00:00+08:00" if cancelled else None,
