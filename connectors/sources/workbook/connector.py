@@ -319,9 +319,7 @@ def orders_of_file(
     parts = replace(parts, fixed=fixed_values(parts, chosen, filled))
     sheets = tuple(
         SheetRows(
-            sheet.name,
-            sum(number > sheet.header for number in sheet.rows),
-            sheet in sheets_read(parts),
+            sheet.name, sum(row > sheet.header for row in sheet.rows), sheet in sheets_read(parts)
         )
         for sheet in parts.all
         if sheet.rows
