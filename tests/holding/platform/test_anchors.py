@@ -53,7 +53,7 @@ def test_T30d_five_minutes_later_the_next_head_is_added(
     say(database, company.id, "four")
     link(database)
     assert anchors.note(database, NOW - HOUR) == 1  # the clock was set back
-    assert breaks(database, company.id, known=anchors.of(company.code)) == []
+    assert breaks(database, company.id, noted_heads=anchors.of(company.code)) == []
 
 
 def test_T30d_a_head_is_noted_before_a_thousand_and_one_events_are_linked(
@@ -102,7 +102,7 @@ def test_a_tail_that_was_cut_off_is_told_by_what_was_noted(
         "DELETE FROM event WHERE body LIKE '%three%'",
     )
     assert breaks(database, company.id) == []
-    (told,) = breaks(database, company.id, known=noted)
+    (told,) = breaks(database, company.id, noted_heads=noted)
     assert told.endswith("the chain ends at place 2: its end was cut off.")
     settings = Settings.from_env({"CLEARPOST_ENV": "test", "CLEARPOST_HOME": "/nowhere"})
     with database.read() as session:
@@ -114,7 +114,7 @@ def test_a_head_of_another_chain_is_told_beside_the_right_one(
     database: Database, company: Company, anchors: Anchors
 ) -> None:
     (right,) = anchors.of(company.code)
-    (told,) = breaks(database, company.id, known=[right, Head(2, "f" * 64)])
+    (told,) = breaks(database, company.id, noted_heads=[right, Head(2, "f" * 64)])
     assert "were changed or taken away" in told
 
 

@@ -118,7 +118,7 @@ def test_an_end_cut_off_and_linked_anew_is_told_by_a_head_kept_elsewhere(
 ) -> None:
     with database.read() as session:
         known = events.chain_head(session, three.id)
-    assert breaks(database, three.id, known=[known]) == []
+    assert breaks(database, three.id, noted_heads=[known]) == []
     tamper(
         database,
         "DELETE FROM event_link WHERE seq = 3",
@@ -127,7 +127,7 @@ def test_an_end_cut_off_and_linked_anew_is_told_by_a_head_kept_elsewhere(
     say(database, three.id, "another third")
     link(database)
     assert breaks(database, three.id) == []
-    (told,) = breaks(database, three.id, known=[known])
+    (told,) = breaks(database, three.id, noted_heads=[known])
     assert told.startswith("Place 3 of the chain is not what was noted")
 
 

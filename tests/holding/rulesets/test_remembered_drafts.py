@@ -94,10 +94,10 @@ def looked(monkeypatch: pytest.MonkeyPatch) -> list[admission.Seen | None]:
     given: list[admission.Seen | None] = []
 
     def noted(
-        files: Mapping[str, str], *, tests: bool = True, seen: admission.Seen | None = None
+        files: Mapping[str, str], *, tests: bool = True, caches: admission.Seen | None = None
     ) -> Report:
-        given.append(seen)
-        return admission.report(files, tests=tests, caches=seen)
+        given.append(caches)
+        return admission.report(files, tests=tests, caches=caches)
 
     monkeypatch.setattr(check_processes, "report", noted)
     return given
