@@ -93,7 +93,7 @@ def _one_by_one(
             for statement in statements:
                 assert connection.execute(text(statement), {"seq": seq}).rowcount, name
             known = [head] if name == "cut off" else []
-            found = _breaks(connection, company_id, known=known)
+            found = _breaks(connection, company_id, noted_heads=known)
         places = [one.seq for one in found]
         assert places[:1] == [head.seq if name == "cut off" else seq], (name, seq, found[:2])
         done.faults += 1
