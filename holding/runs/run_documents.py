@@ -18,7 +18,14 @@ from holding.db.models import Attempt, Cause, Hold, Posting, Push, Record, Reque
 from holding.db.models.columns import PushState
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.refusal import Sums, by_key, of_posting
-from holding.runs.run_history import LINE, PushLine, RunRow, never_sent, push_columns
+from holding.runs.run_history import (
+    LINE,
+    PushLine,
+    RunRow,
+    answer_code,
+    never_sent,
+    push_columns,
+)
 from rules.values.canonical import PostingState
 
 A_PAGE = 50
@@ -50,9 +57,9 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How many documents of a run ended in one state, with their amounts."""
+    """How many documents of a run have one result, with their amounts; `answer` is its code."""
 
-    state: PushState
+    answer: str
     count: int
     money: Sums
 
@@ -65,20 +72,23 @@ class Place:
     push_id: int
 
 
-def count_by_state(session: Session, company_id: int, run_id: int) -> dict[PushState, Ended]:
-    """Return the documents of a run by the state of their last push in it."""
+def count_by_answer(session: Session, company_id: int, run_id: int) -> dict[str, Ended]:
+    """Return the documents of a run by the result of their last push in it."""
     currency, minor = of_posting()
+    unsent = never_sent().label("unsent")
+    found = select(Push.state, unsent, currency, func.count(), whole_sum(minor))
     rows: Sequence[Any] = session.execute(
-        _of_run(select(Push.state, currency, func.count(), whole_sum(minor)), company_id, run_id)
-        .group_by(Push.state, currency)
+        _of_run(found, company_id, run_id)
+        .group_by(Push.state, unsent, currency)
         .order_by(Push.state),
         execution_options=KEPT,
     ).all()
-    money = by_key((state, code, minor) for state, code, _, minor in rows)
-    counts: dict[PushState, int] = {}
-    for state, _, count, _ in rows:
-        counts[state] = counts.get(state, 0) + count
-    return {state: Ended(state, count, money.get(state, {})) for state, count in counts.items()}
+    answers = [answer_code(row[0], unsent=bool(row[1])) for row in rows]
+    money = by_key((key, row[2], row[4]) for key, row in zip(answers, rows, strict=True))
+    counts: dict[str, int] = {}
+    for key, row in zip(answers, rows, strict=True):
+        counts[key] = counts.get(key, 0) + row[3]
+    return {key: Ended(key, count, money.get(key, {})) for key, count in counts.items()}
 
 
 def failure_reasons(session: Session, company_id: int, run_id: int) -> tuple[Reason, ...]:
@@ -293,7 +303,7 @@ def _last(run_id: int) -> ColumnElement[bool]:
 
 def count_failed(found: Sequence[Ended]) -> tuple[int, Sums]:
     """Return the number and amounts of documents that were not posted."""
-    return sum_up([one for one in found if one.state != PushState.ACCEPTED])
+    return sum_up([one for one in found if one.answer != PushState.ACCEPTED])
 
 
 def sum_up(found: Iterable[Ended]) -> tuple[int, Sums]:

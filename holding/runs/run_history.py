@@ -87,11 +87,33 @@ class PushLine:
     unsent: bool
 
     @property
+    def answer(self) -> str:
+        """Return the stable code of its result, as lists and files have it."""
+        return answer_code(self.state, unsent=self.unsent)
+
+    @property
     def failure(self) -> ErrorClass | None:
         """Return the error class of the latest attempt, or "uncertain" if the outcome
         is unknown.
         """
         return self.error_class or ("uncertain" if self.state == PushState.UNCERTAIN else None)
+
+
+NOT_SENT: Final = "not_sent"
+"""The code of a refused push of which no byte was sent; every other push has its state."""
+
+
+def answer_code(state: PushState, *, unsent: bool) -> str:
+    """Return the code of a push's result: its state, or that nothing of it was sent."""
+    return NOT_SENT if unsent else str(state)
+
+
+def has_answer(answer: str) -> ColumnElement[bool]:
+    """Return the condition that a push has this result."""
+    if answer == NOT_SENT:
+        return never_sent()
+    has_state = Push.state == answer
+    return and_(has_state, ~never_sent()) if answer == PushState.REFUSED else has_state
 
 
 def never_sent() -> ColumnElement[bool]:
@@ -177,7 +199,19 @@ class FailedCall:
     error_class: ErrorClass | None
     error: str | None
     status: int | None
+    connector: str
     at: datetime
+
+    @property
+    def unsent(self) -> bool:
+        """Return whether nothing was sent: no answer, and no file that a person imports."""
+        is_file = isinstance(registry.targets().get(self.connector), ImportedByHand)
+        return self.state == AttemptState.REFUSED and self.status is None and not is_file
+
+    @property
+    def end(self) -> str:
+        """Return the code of how it ended: its state, or that nothing was sent."""
+        return NOT_SENT if self.unsent else str(self.state)
 
 
 CALL = Columns(
@@ -195,6 +229,7 @@ CALL = Columns(
         error_class=of(Attempt.error_class),
         error=of(Attempt.error),
         status=of(Request.status),
+        connector=of(Connection.connector),
         at=of(Attempt.at),
     ),
     {"record": "record.number", "target": "connection.name"},

@@ -17,7 +17,16 @@ from holding.db.models import Attempt, Connection, Posting, Push, Record, Reques
 from holding.db.models.columns import PushState
 from holding.db.refusal import Refusal
 from holding.mappings import party_merge
-from holding.runs.run_history import LINE, RUN, PushLine, RunRow, push_columns, run_columns
+from holding.runs.run_history import (
+    LINE,
+    NOT_SENT,
+    RUN,
+    PushLine,
+    RunRow,
+    has_answer,
+    push_columns,
+    run_columns,
+)
 
 A_PAGE: Final = 50
 MOST_COUNTED: Final = 1000
@@ -216,26 +225,29 @@ def search_pushes(
     company_id: int,
     *,
     text: str = "",
-    state: str = "",
+    answer: str = "",
     after: int | None = None,
     most: int = A_PAGE,
 ) -> tuple[PushLine, ...]:
-    """Return pushes, newest first, found by record, document or customer."""
-    place = _Place(company_id, state, after, most)
+    """Return pushes, newest first, found by record, document or customer.
+
+    `answer` is the code of their result, or blank for any.
+    """
+    place = _Place(company_id, answer, after, most)
     push_ids = _of_text(session, place, text) if text else _newest(session, place)
     query = push_columns().where(Posting.company_id + 0 == company_id, Push.id.in_(push_ids))
     if after is not None:
         query = query.where(Push.id < after)
-    if state:
-        query = query.where(Push.state == state)
+    if answer:
+        query = query.where(has_answer(answer))
     return LINE.each(session.execute(query.order_by(Push.id.desc()).limit(most)))
 
 
 class _Place(NamedTuple):
-    """Where a page of pushes starts; `state` is blank for all states."""
+    """Where a page of pushes starts; `answer` is blank for all results."""
 
     company_id: int
-    state: str
+    answer: str
     after: int | None
     most: int
 
@@ -243,7 +255,7 @@ class _Place(NamedTuple):
 def _newest(
     session: Session, place: _Place, party: ColumnElement[bool] | None = None
 ) -> Select[Any]:
-    """Return the newest pushes of each target and state from their index, slightly too many.
+    """Return the newest pushes of each target and result from their index, slightly too many.
 
     With `party`, only pushes of its records.
     """
@@ -258,10 +270,13 @@ def _newest(
         newest = newest.join(Record, Record.id == Posting.record_id).where(party)
     if place.after is not None:
         newest = newest.where(Push.id < place.after)
+    state = PushState.REFUSED if place.answer == NOT_SENT else place.answer
+    if place.answer in {NOT_SENT, PushState.REFUSED}:
+        newest = newest.where(has_answer(place.answer))
     selects = [
         select(newest.where(Push.connection_id == target, Push.state == one).subquery().c.id)
         for target in targets
-        for one in ((place.state,) if place.state else PushState)
+        for one in ((state,) if state else PushState)
     ]
     return (
         select(union_all(*selects).subquery().c.id) if selects else select(Push.id).where(false())

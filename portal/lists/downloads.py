@@ -507,31 +507,31 @@ def _cells_of_push(row: PushLine, hide: HideOf) -> list[Written]:
     amount = from_minor(row.amount or 0, row.currency) if has_amount else "not known"
     has_failure = row.failure is not None and row.error is not None
     failure_text = hide(row.record_id, row.error or "") if has_failure else None
-    return [row.number, row.record, row.source, row.kind, row.action, row.state, row.failure,
+    return [row.number, row.record, row.source, row.kind, row.action, row.answer, row.failure,
             failure_text, row.target_ref, moment_text(row.made_at), row.currency,
             amount]  # fmt: skip
 
 
 def pushes() -> ListFile:
     """Return all pushes that match the page's form, each with its target."""
-    text, state = runs.read_push_filter()
-    load_page = partial(_push_page, text, state)
+    text, answer = runs.read_push_filter()
+    load_page = partial(_push_page, text, answer)
     pages = each_page(load_page, lambda push: push.id, PAGE_SIZE)
     rows = (
         [push.target, *cells]
         for page in pages
         for push, cells in zip(page, _push_cells(page), strict=True)
     )
-    form_values = {"search": text, "answer": state}
+    form_values = {"search": text, "answer": answer}
     filter_words = {word: entered for word, entered in form_values.items() if entered}
     table = Table("Documents sent", ("Accounting system", *DOCUMENTS), rows)
     return ListFile("the posting log", "pushes", [table], filter_words, frozenset({"search"}))
 
 
-def _push_page(text: str, state: str, after: int | None) -> tuple[PushLine, ...]:
+def _push_page(text: str, answer: str, after: int | None) -> tuple[PushLine, ...]:
     session, company = store.reading(), g.company.id
     return run_search.search_pushes(
-        session, company, text=text, state=state, after=after, most=PAGE_SIZE
+        session, company, text=text, answer=answer, after=after, most=PAGE_SIZE
     )
 
 

@@ -35,6 +35,7 @@ ENDS: Final = {
     AttemptState.TEMPORARY: "temporary failure",
     AttemptState.UNCERTAIN: "result not known",
     AttemptState.DIFFERENT: "found with another content",
+    run_history.NOT_SENT: "not sent",
 }
 
 WIDTH: Final = 900
@@ -117,7 +118,7 @@ def _entries(log: FailureLog) -> list[Entry]:
 def _head(one: FailedCall) -> str:
     run = f"Run {one.run_id}" if one.run_id else "outside of a run"
     why = f" · {class_label(one.error_class)}" if one.error_class else ""
-    return f"{_moment(one.at)} · {run} · {ENDS[one.state]}{why}"
+    return f"{_moment(one.at)} · {run} · {ENDS[one.end]}{why}"
 
 
 def _about(one: FailedCall) -> str:
@@ -130,6 +131,8 @@ def _about(one: FailedCall) -> str:
 
 
 def _said(one: FailedCall) -> str:
+    if one.unsent and one.error:
+        return insert_titles(one.error)
     return f'{insert_titles(one.target)} says: "{one.error}"' if one.error else SILENT
 
 

@@ -37,7 +37,10 @@ NO_MORE = {
     "previous": "That was the first document of this run.",
 }
 
-PUSH_STATES = ("accepted", "refused", "uncertain", "sending", "awaiting", "conflict", "dropped")
+ANSWERS = (
+    *("accepted", "refused", run_history.NOT_SENT),
+    *("uncertain", "sending", "awaiting", "conflict", "dropped"),
+)
 
 TEXTS: Final = ("record", "customer", "vendor", "invoice", "payment", "connector", "connection")
 
@@ -90,9 +93,9 @@ def show(run_id: int) -> Response:
     """
     session, company = store.reading(), g.company.id
     run = _run(run_id)
-    ends = run_documents.count_by_state(session, company, run_id)
+    ends = run_documents.count_by_answer(session, company, run_id)
     before = run_documents.previous_runs(session, company, run)
-    earlier = run_documents.count_by_state(session, company, before[0].id) if before else {}
+    earlier = run_documents.count_by_answer(session, company, before[0].id) if before else {}
     rows = run_documents.list_documents(session, company, run_id, after=_place())
     calls = run_history.list_requests(
         session, run_id, after=forms.parse_whole(request.args.get("calls")) or 0
@@ -171,17 +174,17 @@ def step(run_id: int, way: str, record_id: int) -> Response:
 @needs("record.read")
 def pushes() -> Response:
     """Show every push, newest first."""
-    text, state = read_push_filter()
+    text, answer = read_push_filter()
     after = forms.parse_whole(request.args.get("after"))
     session, company = store.reading(), g.company.id
-    rows = run_search.search_pushes(session, company, text=text, state=state, after=after)
+    rows = run_search.search_pushes(session, company, text=text, answer=answer, after=after)
     return store.respond(
         "runs/pushes.html",
         rows=rows,
         hide=answer_hider(rows),
         text=text,
-        state=state,
-        states_shown=PUSH_STATES,
+        state=answer,
+        states_shown=ANSWERS,
         after=rows[-1].id if len(rows) >= run_history.A_PAGE else None,
         in_all=0 if rows else run_search.count_pushes(session, company),
         counted=run_search.MOST_COUNTED,
@@ -197,9 +200,9 @@ def answer_hider(rows: Iterable[run_history.PushLine]) -> HideOf:
 
 
 def read_push_filter() -> tuple[str, str]:
-    """Return the text and state in the search form. An unknown state means any state."""
-    state = request.args.get("state", "")
-    return request.args.get("q", "").strip()[:100], state if state in PUSH_STATES else ""
+    """Return the text and answer in the search form. An unknown answer means any answer."""
+    answer = request.args.get("state", "")
+    return request.args.get("q", "").strip()[:100], answer if answer in ANSWERS else ""
 
 
 @stop_pages.get("/", endpoint="listing")

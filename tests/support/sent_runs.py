@@ -33,8 +33,10 @@ def send_in_run(
             push.error_class, push.error = "period_locked", "October is closed"
         session.add(push)
         session.flush()
+        status = 201 if state == PushState.ACCEPTED else 422
         request = Request(connection_id=posting.connection_id, kind="push", run_id=run.id,
-                          key=push.key, sha256="", state=RequestState.ANSWERED, made_at=NOW,
+                          key=push.key, status=status, sha256="", made_at=NOW,
+                          state=RequestState.ANSWERED,
                           deadline_at=NOW + timedelta(minutes=1))  # fmt: skip
         session.add(request)
         session.flush()

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from holding.db.database import Database
 from holding.db.models import Company, Run
 from holding.posting.push_history import load_pushes
-from holding.runs.run_documents import failure_reasons
+from holding.runs.run_documents import count_by_answer, failure_reasons
 from holding.runs.run_search import search_pushes
 from tests.holding.life import NUMBERED, TABLES, Life, begin
 from tests.holding.shop import FILES, open_shop
@@ -41,7 +41,11 @@ def test_what_was_not_sent_is_on_hold(life: Life, mood: str) -> None:
         (line,) = search_pushes(session, life.shop.company.id)
         run_id = session.scalars(select(Run.id)).one()
         (reason,) = failure_reasons(session, life.shop.company.id, run_id)
+        counts = count_by_answer(session, life.shop.company.id, run_id)
     assert (push.unsent, line.unsent, reason.unsent) == (True, True, True)
+    assert line.answer == "not_sent"
+    assert {answer: one.count for answer, one in counts.items()} == {"not_sent": 1}
+    assert found_by_answer(life) == {"not_sent": 1, "refused": 0, "accepted": 0}
 
 
 def test_what_the_target_refused_has_failed(life: Life) -> None:
@@ -52,4 +56,23 @@ def test_what_the_target_refused_has_failed(life: Life) -> None:
         (line,) = search_pushes(session, life.shop.company.id)
         run_id = session.scalars(select(Run.id)).one()
         (reason,) = failure_reasons(session, life.shop.company.id, run_id)
+        counts = count_by_answer(session, life.shop.company.id, run_id)
     assert (line.unsent, reason.unsent) == (False, False)
+    assert line.answer == "refused"
+    assert {answer: one.count for answer, one in counts.items()} == {"refused": 1}
+    assert found_by_answer(life) == {"not_sent": 0, "refused": 1, "accepted": 0}
+
+
+def found_by_answer(life: Life) -> dict[str, int]:
+    """Return how many lines the posting log has under each answer."""
+    answers = ("not_sent", "refused", "accepted")
+    with life.shop.database.read() as session:
+        company = life.shop.company.id
+        return {one: len(search_pushes(session, company, answer=one, most=1)) for one in answers}
+
+
+def test_the_page_of_one_answer_is_full_though_newer_documents_have_another(life: Life) -> None:
+    for number, mood in (("A-1", "refuse"), ("A-2", "blocked"), ("A-3", "blocked")):
+        life.books.moods = [mood]
+        life.arrive(number)
+    assert found_by_answer(life) == {"not_sent": 1, "refused": 1, "accepted": 0}

@@ -31,7 +31,7 @@ def test_letters_of_a_name_find_the_pushes_of_all_customers_with_them(
         found = run_search.search_pushes(session, company.id, text="bulk")
         page = run_search.search_pushes(session, company.id, text="bulk", most=2, after=found[2].id)
         accepted = run_search.search_pushes(
-            session, company.id, text="bulk", state=PushState.ACCEPTED
+            session, company.id, text="bulk", answer=PushState.ACCEPTED
         )
     numbers = [f"IV-{no}" for no in range(34, 9, -1)]
     assert [one.number for one in found] == ["IV-9", *numbers]

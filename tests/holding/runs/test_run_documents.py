@@ -33,7 +33,7 @@ def test_each_document_counts_once_by_its_last_push(
 ) -> None:
     run_id, _ = sent
     with database.read() as session:
-        ends = run_documents.count_by_state(session, company.id, run_id)
+        ends = run_documents.count_by_answer(session, company.id, run_id)
         assert {state: (one.count, one.money) for state, one in ends.items()} == {
             PushState.ACCEPTED: (2, {"": 4000}),
             PushState.REFUSED: (1, {"": 2000}),
@@ -42,7 +42,7 @@ def test_each_document_counts_once_by_its_last_push(
         (why,) = run_documents.failure_reasons(session, company.id, run_id)
         assert (why.error, why.error_class, why.count) == ("October is closed", "period_locked", 1)
         assert (why.cause, why.since) == (None, False)
-        assert run_documents.count_by_state(session, company.id + 1, run_id) == {}
+        assert run_documents.count_by_answer(session, company.id + 1, run_id) == {}
         assert run_documents.failure_reasons(session, company.id + 1, run_id) == ()
 
 

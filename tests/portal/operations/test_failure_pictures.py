@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select, update
 
 from holding.db.database import Database
-from holding.db.models import Attempt, Company, Posting, Push, Run
+from holding.db.models import Attempt, Company, Posting, Push, Request, Run
 from holding.db.models.columns import AttemptState, PushState
 from holding.runs import run_history
 from holding.runs.run_history import MOST
@@ -60,6 +60,16 @@ def test_a_failure_is_told_with_zone_run_record_and_the_words_of_the_target(visi
         assert re.search(rf"Record \S+ · Sales invoice IV-{run}-0 · attempt 1 · call \d+", words)
         assert 'AiAccount says: "October is closed"' in words
         assert f"OK-{run}" not in words
+
+
+def test_what_was_not_sent_is_not_told_as_the_words_of_the_target(visit, database):
+    run = fail(database, error="AiAccount takes 30 characters at most.")
+    with database.write() as session:
+        session.execute(update(Request).where(Request.run_id == run).values(status=None))
+    words = told(visit("farah"), f"/c/kedai/runs/{run}/failures.svg")
+    assert re.search(rf"MYT · Run {run} · not sent · Period locked$", words, re.M), words
+    assert "\nAiAccount takes 30 characters at most." in words
+    assert "says:" not in words
 
 
 def test_a_run_tells_its_own_failures_alone_and_why_it_failed_itself(visit, database):

@@ -5,8 +5,11 @@ import json
 import re
 
 import pytest
+from sqlalchemy import select, update
 
+from holding.db.models import Attempt, Push, Request
 from tests.portal.listing import read_csv
+from tests.support.databases import unlock
 
 pytestmark = pytest.mark.sqlite
 PUSHES = "/c/kedai/pushes"
@@ -51,3 +54,25 @@ def test_too_many_are_refused_and_another_company_has_none_of_them(visit, monkey
     monkeypatch.setattr("portal.web.list_file.MOST", 1)
     refused = visit("farah").get(f"{PUSHES}.csv", status=409)
     assert "too many for one file" in refused.get_data(as_text=True)
+
+
+def test_the_files_have_the_code_of_what_was_not_sent(visit, database):
+    """The page shows “Not sent”: the target's address was refused, or a limit was judged."""
+    with database.write() as session:
+        unlock(session)
+        push = session.scalars(select(Push).order_by(Push.id).limit(1)).one()
+        number, calls = push.number, select(Attempt.request_id).where(Attempt.push_id == push.id)
+        run = session.scalars(select(Request.run_id).where(Request.id.in_(calls))).first()
+        session.execute(update(Push).where(Push.id == push.id).values(state="refused"))
+        session.execute(update(Attempt).where(Attempt.push_id == push.id).values(state="refused"))
+        session.execute(update(Request).where(Request.id.in_(calls)).values(status=None))
+    farah = visit("farah")
+    assert number in documents(farah.text(f"{PUSHES}.csv?state=not_sent"))
+    rows = json.loads(farah.text(f"{PUSHES}.json?state=not_sent"))["rows"]
+    assert {row["answer"] for row in rows} == {"not_sent"}
+    assert number not in documents(farah.text(f"{PUSHES}.csv?state=refused"))
+    of_run = read_csv(farah.get(f"/c/kedai/runs/{run}.csv").data).rows
+    assert [row["Answer"] for row in of_run if row["Document"] == number] == ["not_sent"]
+    page = farah.text(f"{PUSHES}?state=not_sent")
+    assert number in page
+    assert '<option value="not_sent" selected>' in page
