@@ -28,6 +28,8 @@ _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,
 """An entity of HTML with its semicolon: without it, `&copy` is what somebody wrote."""
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 _MAX_PLACES = 12
+_BINARY_DIGITS = 15
+"""Decimal digits that a binary number keeps; those behind are its error: 40101.50000000001."""
 
 _NO_AMOUNTS = frozenset({"text", "date", "moment", "yesno"})
 
@@ -369,13 +371,22 @@ def _decimal_text(text: str, pad: int) -> str | _Bad:
         return _NO_NUMBER
     integer_part, _, places = format(number, "f").partition(".")
     places = places.rstrip("0")
-    if len(places) > _MAX_PLACES or len(integer_part.lstrip("+-")) > 18:
+    whole_digits = len(integer_part.lstrip("+-"))
+    if len(places) > _MAX_PLACES or whole_digits > 18 or has_binary_error(number):
         return _TOO_LONG
     integer_part = integer_part.lstrip("+")
     if not integer_part.strip("-0") and not places:
         integer_part = "0"
     places = places.ljust(pad, "0")
     return f"{integer_part}.{places}" if places else integer_part
+
+
+def has_binary_error(number: Decimal) -> bool:
+    """Check whether a number has a fraction and more digits than a binary number keeps."""
+    integer_part, _, places = format(number, "f").partition(".")
+    places = places.rstrip("0")
+    digits = (integer_part.lstrip("+-") + places).lstrip("0")
+    return bool(places) and len(digits) > _BINARY_DIGITS
 
 
 def _whole(value: object) -> int | _Bad:

@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Final
 
 from connectors.contract import RowError
-from connectors.kit.canonical_record import Cell, RawRecord
+from connectors.kit.canonical_record import Cell, RawRecord, has_binary_error
 from connectors.kit.shops.payload_parts import LineKind
 
 UNTAXED: Final = "NONE"
@@ -44,7 +44,7 @@ def amount_of(cell: Cell | None) -> Decimal | None:
     if not amount.is_finite() or not -_MOST_PLACES <= amount.adjusted() < _MOST_DIGITS:
         return None
     places = -int(amount.normalize().as_tuple().exponent)
-    return None if places > _MOST_PLACES else amount
+    return None if places > _MOST_PLACES or has_binary_error(amount) else amount
 
 
 def line_amount(line: Mapping[str, Cell]) -> Decimal | None:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from connectors.contract import RowError
 from connectors.contract.schema import FieldSchema
-from connectors.kit.canonical_record import Cell
+from connectors.kit.canonical_record import Cell, has_binary_error
 
 _AMOUNT = re.compile(r"-?\d{1,15}(\.\d{1,12})?", re.ASCII)
 
@@ -127,7 +127,14 @@ class Part:
         if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
             return self._no_amount(name)
         text = format(value, "f") if isinstance(value, Decimal) else str(value).strip()
-        return Decimal(text) if _AMOUNT.fullmatch(text) else self._no_amount(name)
+        if not _AMOUNT.fullmatch(text):
+            return self._no_amount(name)
+        amount = Decimal(text)
+        if has_binary_error(amount):
+            message = f"{text} is the inexact result of a binary calculation."
+            self.wrong(name, message, "Send it rounded, such as 49.50.")
+            return ZERO
+        return amount
 
     def whole(self, name: str) -> int:
         """Return a number of pieces; zero if it is missing.

@@ -134,6 +134,13 @@ class Entry:
     order_id: str = ""
     order_number: str = ""
     name: str = ""
+    sums: tuple[str, ...] = ()
+    """Places of further parts that the amount sums up: their faults are faults of it."""
+
+    def has_fault(self, error: RowError) -> bool:
+        """Check whether an error is about a part of the entry."""
+        places = (self.place, *self.sums)
+        return error.where in places or error.where.startswith(tuple(f"{at}." for at in places))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,11 +199,7 @@ def records_of(
     shared = {cell.where for cell in payout.head.values()}
     paid = []
     for key, sale in sales.items():
-        sale_errors = [
-            error
-            for error in errors
-            if error.where in shared or error.where.startswith(f"{sale.place}.")
-        ]
+        sale_errors = [error for error in errors if error.where in shared or sale.has_fault(error)]
         sale_errors += [repeated[key]] if key in repeated else []
         raw = RawRecord(Cell(sale.place, key), _payment(head, sale), ())
         paid.append(read_record(of_payment, raw, zone, sale_errors))

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from http import HTTPStatus
@@ -283,8 +283,8 @@ def payouts_of(
     if too_many_lines:  # the whole is held: what some of the lines come to says nothing
         statement.errors.append(too_many_lines)
         entries = []
-    unexplained = ZERO if too_many_lines else net - sum((entry.amount for entry in entries), ZERO)
-    if unexplained and stated:
+    unexplained = net - sum((entry.amount for entry in entries), ZERO)
+    if unexplained and stated and not statement.has_unread():
         number = statement.text("statement_number")
         entries.append(
             _entry(
@@ -369,7 +369,8 @@ def _sales(rows: Sequence[Part]) -> Iterator[payouts.Entry]:
         amount = sum((_amount(row) for row in sale_rows), ZERO)
         # The order's number would let the second statement replace the payment of the first.
         number = min(row.text("transaction_number") for row in sale_rows)
-        yield _entry(sale_rows[0], "sale", amount, line_id=number, name="Sale")
+        entry = _entry(sale_rows[0], "sale", amount, line_id=number, name="Sale")
+        yield replace(entry, sums=tuple(row.place for row in sale_rows))
 
 
 def _fee_name(row: Part) -> str:

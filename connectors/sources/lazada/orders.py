@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar, Final
 from zoneinfo import ZoneInfo
 
+from connectors.contract import IncomingRecord
 from connectors.contract.schema import KindSchema
 from connectors.kit.canonical_record import Cell
 from connectors.kit.delivery import Read, record_of
@@ -27,6 +29,8 @@ _SAME_AMOUNTS: Final = (
     "voucher_platform",
     "tax_amount",
 )
+
+_SHARES: Final = ("seller_voucher", "platform_voucher", "unexplained_discount", "buyer_paid")
 
 NAME = "lazada"
 
@@ -233,7 +237,7 @@ class Part(payload_parts.Part):
 
 
 def records_of(place: str, payload: Given, zone: ZoneInfo) -> list[Read]:
-    """Return the order, then a refund for each returned or lost piece; or all faults.
+    """Return the order, then a refund for each returned or lost piece.
 
     The pieces are in `order_items`.
     """
@@ -241,12 +245,8 @@ def records_of(place: str, payload: Given, zone: ZoneInfo) -> list[Read]:
     pieces = order.parts("order_items")
     _check_pieces(order, pieces)
     read = [_order(order, pieces, zone)]
-    if order.errors:
-        return read
-    return [
-        *read,
-        *(_refund(order, piece, zone) for piece in pieces if piece.word in RESTOCK_WORDS),
-    ]
+    back = [piece.alone() for piece in pieces if piece.word in RESTOCK_WORDS]
+    return [*read, *(refund for piece in back if (refund := _refund(order, piece, zone)))]
 
 
 def _check_pieces(order: Part, pieces: Sequence[Part]) -> None:
@@ -294,6 +294,9 @@ def _order(order: Part, pieces: Sequence[Part], zone: ZoneInfo) -> Read:
         **_price_shares(place, sold, shipping),
         "total": Cell(place, plain(summed(lines))) if pieces else order.cell("price"),
     }
+    if any(piece.has_unread() for piece in sold):  # what follows from it is not known, either
+        derived = ("goods_total", "shipping_total", "total", *_SHARES)
+        head |= {name: replace(head[name], value=None) for name in derived}
     return record_of(ORDER, order, order.cell("order_id"), head, lines, zone)
 
 
@@ -304,13 +307,9 @@ def _price_shares(place: str, sold: Sequence[Part], shipping: Decimal) -> dict[s
         sum((piece.amount(name) for piece in sold), ZERO)
         for name in ("paid_price", "voucher_seller", "voucher_platform")
     )
-    amounts = {
-        "seller_voucher": seller,
-        "platform_voucher": platform,
-        "unexplained_discount": price - seller - platform - paid,
-        "buyer_paid": paid + shipping,
-    }
-    return {name: Cell(place, plain(amount)) for name, amount in amounts.items()}
+    amounts = (seller, platform, price - seller - platform - paid, paid + shipping)
+    shares = zip(_SHARES, amounts, strict=True)
+    return {name: Cell(place, plain(amount)) for name, amount in shares}
 
 
 def _goods(pieces: Sequence[Part], sold: Sequence[Part]) -> Line:
@@ -329,6 +328,8 @@ def _goods(pieces: Sequence[Part], sold: Sequence[Part]) -> Line:
         "cancelled_qty": Cell(first.place, words.count("cancelled")),
         "returned_qty": Cell(first.place, words.count(RETURNED)),
     }
+    if first.has_unread():
+        cells |= {name: replace(cells[name], value=None) for name in ("discount", "amount")}
     if first.stated("tax_amount"):
         cells["tax_amount"] = Cell(
             first.at("tax_amount"), plain(first.amount("tax_amount") * count)
@@ -381,7 +382,11 @@ def _currency(order: Part, pieces: Sequence[Part]) -> str:
     return currencies[0] if currencies else order.text("currency")
 
 
-def _refund(order: Part, piece: Part, zone: ZoneInfo) -> Read:
+def _refund(order: Part, piece: Part, zone: ZoneInfo) -> IncomingRecord | None:
+    """Return what a piece gives back, held for its own faults alone; None without an id.
+
+    The order then has the fault of the missing id.
+    """
     key, revenue = piece.text("order_item_id"), plain(piece.revenue)
     when = piece.when("updated_at") or piece.when("created_at")
     head = {
@@ -402,7 +407,8 @@ def _refund(order: Part, piece: Part, zone: ZoneInfo) -> Read:
         "amount": Cell(piece.at("paid_price"), revenue),
     }
     lines = [Line(line, piece.revenue)]
-    return record_of(REFUND, order, piece.cell("order_item_id"), head, lines, zone)
+    read = record_of(REFUND, piece, piece.cell("order_item_id"), head, lines, zone)
+    return read if isinstance(read, IncomingRecord) else None
 
 
 def status_of(words: Sequence[str], is_known: bool) -> str:

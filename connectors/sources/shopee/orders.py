@@ -351,7 +351,12 @@ def order_of(place: str, payload: Given, zone: ZoneInfo) -> Read:
     if not order.stated("total_amount"):
         words = "The order states no total."
         order.wrong("total_amount", words, "Ask for it with the field total_amount.")
-    lines = with_the_rest(lines, total, order.at("total_amount"))
+    if order.has_unread():  # what follows from it is not known, either
+        derived = ("goods_total", "unexplained_discount")
+        derived += ("total", "platform_voucher") if income and income.has_unread() else ()
+        head |= {name: replace(head[name], value=None) for name in derived}
+    else:
+        lines = with_the_rest(lines, total, order.at("total_amount"))
     return record_of(ORDER, order, order.cell("order_sn"), head, lines, zone)
 
 
@@ -494,7 +499,8 @@ def refund_of(place: str, payload: Given, zone: ZoneInfo) -> Read:
         words = "The return does not say what is given back."
         refund.wrong("refund_amount", words, "Ask Shopee for the whole return.")
     lines = [_given_back(item) for item in refund.parts("item")]
-    lines = with_the_rest(lines, to_buyer, refund.at("refund_amount"))
+    if not refund.has_unread():
+        lines = with_the_rest(lines, to_buyer, refund.at("refund_amount"))
     if share is not None:
         place = refund.at(INCOME)
         head["platform_share"] = Cell(place, plain(share))
@@ -589,10 +595,11 @@ def _entries(listed: Part, incomes: Mapping[str, Part], number: str) -> Iterator
     for part, name, place, amount in _amounts(income):
         if amount or part == "sale":
             remainder -= amount
-            yield _entry((order, number), part, name, place, amount)
+            entry = _entry((order, number), part, name, place, amount)
+            yield replace(entry, sums=(income.place, listed.place)) if part == "sale" else entry
     # Stated as an adjustment, because rules hold a payout that has one; spread over fees it would
     # be booked.
-    if remainder:
+    if remainder and not (listed.has_unread() or income.has_unread()):
         yield _entry((order, number), "adjustment", REST, listed.at("payout_amount"), remainder)
 
 

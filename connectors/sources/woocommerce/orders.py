@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from connectors.contract import IncomingRecord, RowError
 from connectors.contract.schema import FieldSchema, KindSchema
-from connectors.kit.canonical_record import Cell, RawRecord, read_record
+from connectors.kit.canonical_record import Cell, RawRecord, has_binary_error, read_record
 from connectors.kit.delivery import Read, split_results, without_long_lists
 from connectors.kit.shops.payload_parts import ZERO, LineKind, plain, rounded_to_sum
 from connectors.sources.woocommerce.kinds import ORDER, REFUND
@@ -261,7 +261,8 @@ def _number(value: object) -> Decimal | None:
     if not number.is_finite() or abs(number.adjusted()) >= _MOST_DIGITS:
         return None
     exponent = number.as_tuple().exponent
-    return number if isinstance(exponent, int) and exponent >= -_MOST_DECIMALS else None
+    is_short = isinstance(exponent, int) and exponent >= -_MOST_DECIMALS
+    return number if is_short and not has_binary_error(number) else None
 
 
 def _refunded(refunds: Sequence[Given]) -> Decimal | None:
@@ -378,9 +379,15 @@ def _unit_price(amount: object, quantity: object) -> object:
         return amount
 
 
+def _is_charged(tax_entry: Given) -> bool:
+    """Check whether a line bears a tax; an amount that cannot be read is one."""
+    total = tax_entry.get("total")
+    return total not in (None, "") and _number(total) != 0
+
+
 def _tax(line: Given, codes: Mapping[str, Given]) -> str:
     """Return the codes of the charged rates; without any, `none` and a non-standard tax class."""
-    charged = [tax_entry for tax_entry in _maps(line, "taxes") if _number(tax_entry.get("total"))]
+    charged = [tax_entry for tax_entry in _maps(line, "taxes") if _is_charged(tax_entry)]
     names = [codes.get(str(tax_entry.get("id")), {}).get("rate_code") for tax_entry in charged]
     rate_names = [
         str(name or f"rate {tax_entry.get('id')}")
@@ -396,7 +403,7 @@ def _tax_rate(line: Given, codes: Mapping[str, Given]) -> str | None:
 
     A compound rate is charged on the price with the taxes before it.
     """
-    charged = [tax_entry for tax_entry in _maps(line, "taxes") if _number(tax_entry.get("total"))]
+    charged = [tax_entry for tax_entry in _maps(line, "taxes") if _is_charged(tax_entry)]
     rates = [
         _number(codes.get(str(tax_entry.get("id")), {}).get("rate_percent"))
         for tax_entry in charged
