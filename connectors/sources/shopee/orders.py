@@ -352,8 +352,8 @@ def order_of(place: str, payload: Given, zone: ZoneInfo) -> Read:
         words = "The order states no total."
         order.wrong("total_amount", words, "Ask for it with the field total_amount.")
     if order.has_unread():  # what follows from it is not known, either
-        derived = ("goods_total", "unexplained_discount")
-        derived += ("total", "platform_voucher") if income and income.has_unread() else ()
+        derived = ["goods_total", "unexplained_discount"]
+        derived += ["total", "platform_voucher"] if income and income.has_unread() else []
         head |= {name: replace(head[name], value=None) for name in derived}
     else:
         lines = with_the_rest(lines, total, order.at("total_amount"))

@@ -299,13 +299,14 @@ def _entries(transaction: Part, payout: Part) -> Iterator[payouts.Entry]:
             "amount", "The transaction has no amount.", "Ask Shopify for the payout again."
         )
     order = transaction.text("source_order_id")
-    about = {"order_id": "" if order == "0" else order, "name": word}
+    order_id = "" if order == "0" else order
     yield payouts.Entry(
         place=transaction.place,
         line_id=transaction.text("id"),
         part=_WORDS.get(word, "adjustment"),
         amount=transaction.amount("amount"),
-        **about,
+        order_id=order_id,
+        name=word,
     )
     if fee := transaction.amount("fee"):
         yield payouts.Entry(
@@ -313,7 +314,8 @@ def _entries(transaction: Part, payout: Part) -> Iterator[payouts.Entry]:
             line_id=transaction.text("id"),
             part="fee",
             amount=-fee,
-            **about,
+            order_id=order_id,
+            name=word,
         )
 
 
