@@ -508,6 +508,8 @@ class Currencies:
     ) -> None:
         """Replace the amounts of a linked record in another currency by an Unknown."""
         linked_currency = self.of(content.head)
+        if type(content.head.get(CURRENCY)) is Unknown and content.currency.strip():
+            linked_currency = content.currency.strip().upper()  # stated, but no currency code
         if not currency or not linked_currency or currency == linked_currency:
             return
         message = (

@@ -113,6 +113,18 @@ def test_T13e_amounts_of_two_currencies_are_unknown_and_told_in_words(
 
 
 @BOTH
+@pytest.mark.parametrize(("written", "named"), [("sgd ", "SGD"), ("S$", "S$"), ("myr ", "")])
+def test_T13e_a_linked_record_with_an_unreadable_currency_is_in_what_it_states(
+    made_by: Any, written: str, named: str
+) -> None:
+    linked = order(line(), total="9.00", currency=written)
+    found = findings(made_by, rules("total <= sum(sales.total)"), linked, currency="MYR")
+    expected = [f"sales: order A-1 is in {named}, this refund in MYR."] if named else []
+    assert [f.code for f in found] == ["CUR01"] * len(expected)
+    assert [f.message.split(" Amounts")[0] for f in found] == expected
+
+
+@BOTH
 def test_T13e_what_is_no_amount_is_compared_as_ever(made_by: Any) -> None:
     dollars = order(line(), total="9.00", currency="SGD")
     for condition in ("count(sales) = 1", "latest(sales.day) <= refunded_on + 31d"):
