@@ -12,7 +12,6 @@ from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias
 
 from grammar import nodes
-from grammar.text.characters import in_currency
 from grammar.text.finding_codes import ErrorClass
 from grammar.text.problem import Span
 from rules.values.canonical import Plain, PostingState, dumps, plain, read_only, revive
@@ -670,12 +669,14 @@ def _without_unread_blanks(findings: list[Finding]) -> list[Finding]:
 
 
 def name_lines(
-    findings: Iterable[Finding], lines: Sequence[Mapping[str, Any]], currency: object
+    findings: Iterable[Finding],
+    lines: Sequence[Mapping[str, Any]],
+    amount_text: Callable[[int], str],
 ) -> tuple[Finding, ...]:
     """Return the findings, naming the lines without a SKU and the lines of 0 pieces.
 
     Without a SKU a line is known by its kind, number, title and amount only. A line of 0 pieces
-    that costs something has no price of one piece.
+    that costs something has no price of one piece. `amount_text` shows the amount of a line.
     """
     named = []
     for finding in findings:
@@ -686,7 +687,7 @@ def name_lines(
             and all(_has_no_pieces(lines[number - 1]) for number in line_numbers)
         ):
             message, label = (
-                _no_price(line_numbers, lines, currency),
+                _no_price(line_numbers, lines, amount_text),
                 "A line of 0 pieces has no price",
             )
             finding = replace(finding, message=message, cause_label=label)
@@ -694,7 +695,9 @@ def name_lines(
             nameless = [number for number in line_numbers if _has_no_sku(lines[number - 1])][
                 :NAMED_LINES
             ]
-            words = [f"{_line_words(number, lines[number - 1], currency)}." for number in nameless]
+            words = [
+                f"{_line_words(number, lines[number - 1], amount_text)}." for number in nameless
+            ]
             finding = replace(finding, message=" ".join([finding.message, *words]))
         named.append(finding)
     return tuple(named)
@@ -709,22 +712,21 @@ def _has_no_pieces(line: Mapping[str, Any]) -> bool:
 
 
 def _no_price(
-    line_numbers: Sequence[int], lines: Sequence[Mapping[str, Any]], currency: object
+    line_numbers: Sequence[int],
+    lines: Sequence[Mapping[str, Any]],
+    amount_text: Callable[[int], str],
 ) -> str:
     """Return that lines of 0 pieces cost something, with what they are."""
     words = "; ".join(
-        _line_words(number, lines[number - 1], currency) for number in line_numbers[:NAMED_LINES]
+        _line_words(number, lines[number - 1], amount_text) for number in line_numbers[:NAMED_LINES]
     )
     return f"{words}: it has 0 pieces and costs something, so one piece has no price."
 
 
-def _line_words(number: int, line: Mapping[str, Any], currency: object) -> str:
+def _line_words(number: int, line: Mapping[str, Any], amount_text: Callable[[int], str]) -> str:
     """Return kind, number, title and amount of a line."""
     kind = _text_of(line.get("part")).replace("_", " ")
-    amount = line.get("amount")
-    about = [_text_of(line.get("name")) or _text_of(line.get("sku"))]
-    if isinstance(amount, Decimal):
-        about.append(in_currency(amount, _text_of(currency)))
+    about = [_text_of(line.get("name")) or _text_of(line.get("sku")), amount_text(number)]
     return f"Line {number}{f' ({kind})' if kind else ''}: {', '.join(filter(None, about))}"
 
 

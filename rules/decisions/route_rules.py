@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from grammar import nodes
+from grammar.text.problem import Span
 from rules.decisions import document_rules
 from rules.decisions.decision_tables import BilledBefore, ReversalProgram, compare_posted
 from rules.decisions.document_rules import (
@@ -46,7 +47,7 @@ from rules.expressions.compiler import (
     sum_billed,
 )
 from rules.expressions.lists import BillProgram, Shares
-from rules.expressions.run import RouteRun, Run
+from rules.expressions.run import Closure, RouteRun, Run
 from rules.facts import PostingFact
 from rules.outcomes import (
     HIT,
@@ -133,6 +134,7 @@ class RouteProgram:
         scope = Scope(index, record)
         make = {"rule": "when", "owner": compiler.owner}
         self.when = Condition(compiler, post.when, scope, **make) if post.when else None
+        self.line_amount = _line_amount(compiler, post.span)
         self.document = DocumentProgram(compiler, post, schemas, self.target_owner)
         amounts = AmountsProgram.of(
             compiler, post, shape=self.document.shape, schemas=schemas, target=target
@@ -419,6 +421,15 @@ def _with_open(judged: Judged, shares: Shares | None, gate: GateSaid) -> Judged:
 
 def _rows(lines: object) -> list[Any]:
     return list(lines) if isinstance(lines, list | tuple) else []
+
+
+def _line_amount(compiler: Compiler, span: Span) -> Closure | None:
+    """Return the closure of the amount of a line, or None if lines have no such field."""
+    lines = compiler.index.line_records.get(compiler.record)
+    if lines is None or "amount" not in compiler.index.fields[lines.name]:
+        return None
+    scope = Scope(compiler.index, compiler.record, line=True)
+    return compiler.guarded(nodes.Name(("line", "amount"), span), scope, "lines", compiler.owner)
 
 
 def _compile_approvals(

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 from zoneinfo import ZoneInfo
 
+from grammar.text.characters import in_currency
 from grammar.text.problem import Span
 from rules.decisions.document_rules import Shared, next_midnight
 from rules.decisions.posted_documents import Act
@@ -292,8 +293,19 @@ class Weighing:
 
     def _named(self, findings: list[Finding]) -> tuple[Finding, ...]:
         """Return each finding once; lines without a SKU are named by kind, title and amount."""
-        run = self.run
-        return name_lines(merge_findings(findings), run.lines, run.head.get("currency"))
+        return name_lines(merge_findings(findings), self.run.lines, self._amount_of_line)
+
+    def _amount_of_line(self, number: int) -> str:
+        """Return a line's amount as text, or a blank text if it is unknown or the line has none."""
+        run, closure = self.run, self.route.line_amount
+        if closure is None:
+            return ""
+        run.line = run.lines[number - 1]
+        amount, currency = closure(run), run.head.get("currency")
+        run.line = {}
+        if not isinstance(amount, Decimal):
+            return ""
+        return in_currency(amount, currency.strip() if isinstance(currency, str) else "")
 
     def _taken(self, planner: Planner) -> list[Finding]:
         """Return the findings of a credit note without another document."""

@@ -8,8 +8,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grammar.parsing.parser import parse
+from rules.facts import Facts, Subject
 from rules.program import Program, compile_interpreted, compile_ruleset
-from tests.rules.kedai import INVOICE, TEXT, decision, findings, judge, line, order
+from tests.rules.kedai import (
+    INVOICE,
+    NOW,
+    TEXT,
+    decision,
+    findings,
+    judge,
+    line,
+    order,
+    program_of,
+    world,
+)
 
 RULES = TEXT.replace(
     "    pieces    = in_base(line.qty, line.uom, line.sku)\n",
@@ -88,3 +100,18 @@ def test_a_record_of_empty_lines_alone_is_held() -> None:
     outcome = decision(judge(body, program=program()), INVOICE)
     assert outcome.state == "held"
     assert "VAL03" in {one.code for one in outcome.findings}
+
+
+UNSUMMED = TEXT.replace("is_whole(line.pieces)", "line.price / line.qty > 0.00").replace(
+    "sum(lines.amount) = subtotal\n    and      sum(lines.tax_due) = tax_total\n    and      ", ""
+)
+"""Rules that divide by the pieces of a line, and whose checks read no amount of a line."""
+
+
+def test_a_brief_decision_names_the_amount_of_a_line_as_the_whole_one_does() -> None:
+    body = with_line(line(pos=9, qty="0", discount="1.00"), 2) | {"status": "pending"}
+    asked = Subject("order", "netshop", body, 1), Facts(NOW), world(), NOW
+    engine = program_of(UNSUMMED)
+    for outcome in (engine.decision(*asked), engine.evaluate(*asked)):
+        (message,) = {f.message for f in outcome.decisions[0].findings if f.code == "EVA01"}
+        assert message.startswith("Line 3: Tea, -1.00:")
