@@ -36,6 +36,7 @@ def still(new_product: NewProduct, tmp_path_factory: pytest.TempPathFactory) -> 
 def test_D01_a_price_changed_after_the_approval_voids_it_and_is_named(still: House) -> None:
     started = time.time()
     approver = still.visitor(APPROVER)
+    approver.show_rule_lines()
     first = clean(101, items=priced("3500.00"), customer=buyer(101, id="C-109"))
     assert still.deliver(first).status_code == 202
     work(still)
