@@ -139,8 +139,8 @@ def test_a_document_is_found_by_its_number_and_answers_in_two_steps(month: Month
         page.locator("#seven").wait_for()
         assert page.get_by_role("heading", name=re.compile("NS-240300")).count()
         answers = page.locator("#seven [id^=answer_]")
-        assert answers.locator(".q").count() == ANSWERS
-        assert all(answers.locator(".a").all_inner_texts())
+        assert answers.locator("summary .say").count() == ANSWERS
+        assert all(answers.locator("summary .say").all_inner_texts())
         assert done.steps() <= 2, done.all()
 
 

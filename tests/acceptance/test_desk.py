@@ -150,8 +150,8 @@ def test_C34_many_at_once_each_with_its_own_answer(house: House) -> None:
     orders[0] |= {"status": "paid", "paid_at": orders[0]["updated_at"]}
     arrive(house, *orders)
     page = approver.get(f"{HOLDING}/many?act=release&view=all&q=Bulk+buyer")
-    money = sum(Decimal(order["total"]) for order in orders)
-    assert f"Release: 100 records, RM {money:,}" in read(page).one("h1").text.replace("\xa0", " ")
+    money = sum(Decimal(order["total"]) for order in orders[:97])  # a change alone clears three
+    assert f"Release: 97 records, RM {money:,}" in read(page).one("h1").text.replace("\xa0", " ")
     late = wrong(3500, status="pending", paid_at=None, customer=buyer(3500, name="Bulk buyer 3500"))
     arrive(house, late)
 
@@ -164,7 +164,7 @@ def test_C34_many_at_once_each_with_its_own_answer(house: House) -> None:
     assert changed.status_code == 409
     told = read(changed.text).one(id="changed").text.replace("\xa0", " ")
     assert "Nothing was done." in told
-    assert f"You saw 100 records, RM {money:,}. Now: 100 records, RM {money:,}." in told
+    assert f"You saw 97 records, RM {money:,}. Now: 97 records, RM {money:,}." in told
     assert "NS-3450" in told
     assert state(record(approver, 3401)) == "On hold"
     answer = send(approver, changed.text, "many", reason="agreed with the shop")

@@ -130,6 +130,7 @@ def taxed_wrong(order: dict[str, Any]) -> dict[str, Any]:
 
 def says_why(visitor: Visitor) -> None:
     """The rules tab names hash, rule, line, inputs and values; the line is that of the file."""
+    visitor.show_rule_lines()
     card = record_page(visitor, 1050)
     version = re.search(r"rule version 1 \(hash ([0-9a-f]{12})", words(card))
     assert version

@@ -287,9 +287,10 @@ def test_a_credited_invoice_answers_before_its_credit_note(depot: Depot) -> None
     assert invoice[6] == "No. It was never put on hold."
     assert note[6].startswith("Yes: ")
 
+    depot.person("finance").show_rule_lines()
     page = depot.page("order", "2203")
     assert _plain(answers(page).values()) == _plain(invoice)
-    (second,) = [one for one in page.all("section", cls="panel") if "about CN-" in one.text]
+    (second,) = [one for one in page.all("section") if "Seven answers about CN-" in one.text]
     assert _plain(one.text for one in second.all("span", cls="a")) == _plain(note)
     attempts = depot.page("order", "2203", "pushes")
     tails = [one.text for one in attempts.all("td") if one.attributes.get("data-label") == "Key"]

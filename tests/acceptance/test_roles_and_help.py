@@ -37,6 +37,7 @@ ACTS = {
     "read mapping tables that name customers": ALL - {"viewer", "operator"},
     "add and change mappings": {"finance", "admin"},
     "approve, release and reject": SUPERVISOR,
+    "view names and tax numbers of customers": {"admin", "approver", "auditor", "finance"},
     "resend without a change": {"admin"},
     "decide on safety stops": {"approver", "operator", "admin"},
     "run syncs, pause and resume connections": {"operator", "admin"},

@@ -123,9 +123,9 @@ class Story:
             page.fill("#find", f"NS-{self.large}")
             page.press("#find", "Enter")
             page.wait_for_url(f"**/records/netshop/order/{self.large}")
-            assert page.inner_text("p.sub .chip").strip() == "Posted"
+            assert page.inner_text("p.state .chip").strip() == "Posted"
             for no, expected in self.answers().items():
-                text = " ".join(page.inner_text(f"#answer_{no} .a").split())
+                text = " ".join((page.text_content(f"#answer_{no} .a") or "").split())
                 assert re.fullmatch(expected, timeless(text, started)), (no, text)
             assert person.said == []
         (call,) = writes(self.house, f"NS-{self.large}")
@@ -159,7 +159,8 @@ class Story:
 
 def _notes(page: Any) -> str:
     """What the open holds at the head of a record say."""
-    return " ".join(part.text for part in page.all("div", cls="note"))
+    parts = [*page.all("h2", id="h_verdict"), *page.all("div", cls="note")]
+    return " ".join(part.text for part in parts)
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["javascript", "plain"])

@@ -207,9 +207,9 @@ def test_T01b_changes_are_not_released_among_many(visit, hold, database):
 def test_T01c_what_was_accepted_is_seen_wherever_the_record_is(visit, hold):
     assert accept(visit, hold).status_code == 303
     farah = visit("farah")
-    head = re.search(r'<p class="sub">(.*?)</p>', farah.text(ONE), re.DOTALL)
-    told = plain(head[1])
-    assert "Posted, differs by RM 96.00 succeeded" in told
+    verdict = re.search(r'<section class="verdict(.*?)</section>', farah.text(ONE), re.DOTALL)
+    told = plain(verdict[1])
+    assert "Posted, differs by RM 96.00" in told
     assert "RM 192.00 in AiAccount , RM 288.00 in NetShop" in told
     for page in (ONE, f"{H}/{hold}"):
         assert MARK in plain(farah.text(page))
