@@ -171,6 +171,10 @@ def test_an_order_of_netshop_that_is_not_here_holds_its_payout(netshop: NetShop)
 
 def test_a_payout_whose_refunds_went_back_is_knocked_off_by_a_person(netshop: NetShop) -> None:
     order = netshop.sold(21, "50.00")
+    items = [{"sku": "MUG", "qty": 1}]
+    back = {"id": "RF-21", "status": "Refunded + Items Returned", "amount": "10.00", "items": items}
+    later = {"updated_at": "2026-11-20T10:00:00+08:00", "version": 2}
+    netshop.tells("order", {**order, **later, "refund": back})
     netshop.tells("payout", paid_out("PO-49", order, back="10.00"))
     assert netshop.held("PO-49") == set()
     made = netshop.trader.books["autocount"].made()

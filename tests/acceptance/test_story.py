@@ -117,6 +117,7 @@ class Story:
 
     def read_the_answers(self, browser: Any, started: float) -> None:
         """Found by the document's number, with all seven answers."""
+        self.house.visitor(FINANCE).show_rule_lines()
         with self.person(browser) as person:
             person.sign_in(FINANCE, self.house.passwords[FINANCE])
             page = person.page
