@@ -170,10 +170,10 @@ def test_C34_many_at_once_each_with_its_own_answer(house: House) -> None:
     answer = send(approver, changed.text, "many", reason="agreed with the shop")
     assert answer.status_code == 200
     assert read(answer.text).one("h1").text == "97 released, 0 left"
-    refused = cells(page, "left")
-    assert [row[0] for row in refused] == ["NS-3497", "NS-3498", "NS-3499"]
+    left = cells(page, "left")
+    assert [row[0] for row in left] == ["NS-3497", "NS-3498", "NS-3499"]
     reason = "You cannot release this hold, because only a change clears it."
-    assert all(row[-1].startswith(reason) for row in refused), refused
+    assert all(row[-1].startswith(reason) for row in left), left
     assert len(cells(answer.text, "done")) == 97
     work(house)
     assert [state(record(approver, n)) for n in (3401, 3496)] == ["Waiting", "Waiting"]
