@@ -8,6 +8,13 @@ wheel=${2:?usage: install.sh FOLDER WHEEL}
 lock=$(dirname "$0")/requirements.lock
 
 "${PYTHON:-python3}" -m venv "$venv"
+python=$(readlink -f "$venv/bin/python3")
+case $python:$(readlink -f "$venv") in
+    /root/*:/root/* | /home/*:/home/*) ;;
+    /root/*:* | /home/*:*)
+        echo "warning: $python is in somebody's home: another user cannot start it." \
+            "Name another one: PYTHON=/usr/bin/python3 $0 …" >&2 ;;
+esac
 "$venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r "$lock"
 "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps "$wheel"
 "$venv/bin/clearpost" version
