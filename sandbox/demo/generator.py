@@ -6,6 +6,7 @@ import hmac
 import http.client
 import io
 import json
+import time as clock
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -34,6 +35,10 @@ STALL_DAY = 9
 FIRST_ID = 240001
 
 MALAYSIA = timezone(timedelta(hours=8))
+
+ACCEPTED, BUSY = (200, 202), (429, 503)
+
+TRIES, RETRY_SECONDS = 60, 2
 
 BASE_LIMIT = Decimal("2400.00")  # plain orders stay well below the approval limit of the rules
 
@@ -351,6 +356,7 @@ class Hook:
     path: str
     secret: str
     headers: str = "X-NS16"
+    pause: Callable[[float], None] = clock.sleep
 
     def send(self, deliveries: Iterable[Delivery], now: datetime) -> int:
         """Send one call for each delivery, in order; return the number of calls."""
@@ -364,16 +370,32 @@ class Hook:
         call_count = 0
         try:
             for event_id, raw in calls:
-                connection.request("POST", self.path, raw, self._signed(event_id, raw, now))
-                answer = connection.getresponse()
-                answer_body = answer.read()
-                if answer.status not in (200, 202):
-                    message = f"{event_id}: {answer.status} {answer_body[:300]!r}"
-                    raise RuntimeError(message)
+                self._deliver(connection, event_id, raw, now)
                 call_count += 1
         finally:
             connection.close()
         return call_count
+
+    def _deliver(
+        self, connection: http.client.HTTPConnection, event_id: str, raw: bytes, now: datetime
+    ) -> None:
+        """Send one call, and again under the same id while the portal is busy or restarts."""
+        headers = self._signed(event_id, raw, now)
+        for tries_left in range(TRIES, 0, -1):
+            try:
+                connection.request("POST", self.path, raw, headers)
+                answer = connection.getresponse()
+                failure = f"{answer.status} {answer.read()[:300]!r}"
+                if answer.status in ACCEPTED:
+                    return
+                is_busy = answer.status in BUSY
+            except (OSError, http.client.HTTPException) as problem:
+                connection.close()  # the next request opens it again
+                failure, is_busy = str(problem) or type(problem).__name__, True
+            if not is_busy or tries_left == 1:
+                message = f"{event_id}: {failure}"
+                raise RuntimeError(message)
+            self.pause(RETRY_SECONDS)
 
     def _signed(self, event_id: str, raw: bytes, now: datetime) -> dict[str, str]:
         stamp = str(int(now.timestamp()))
