@@ -19,7 +19,7 @@ from typing import Final
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import bindparam, inspect, make_url, or_, select, text, update
+from sqlalchemy import URL, bindparam, inspect, make_url, or_, select, text, update
 from sqlalchemy.exc import (
     ArgumentError,
     DBAPIError,
@@ -246,9 +246,12 @@ def server_of(url: str) -> tuple[str, dict[str, str]]:
     The string contains no password, because every user of a machine can read the arguments of
     commands.
     """
-    parsed_url = make_url(url).set(drivername="postgresql")
-    password = {"PGPASSWORD": parsed_url.password} if parsed_url.password else {}
-    return parsed_url.set(password=None).render_as_string(), {**os.environ, **password}
+    full = make_url(url)
+    password = {"PGPASSWORD": full.password} if full.password else {}
+    shown = URL.create(  # URL.set(password=None) keeps the password, which is rendered as ***
+        "postgresql", full.username, None, full.host, full.port, full.database, full.query
+    )
+    return shown.render_as_string(), {**os.environ, **password}
 
 
 @dataclass(frozen=True, slots=True)

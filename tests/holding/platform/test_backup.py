@@ -91,6 +91,7 @@ def test_T39e_a_server_is_dumped_without_its_password_in_the_words_of_a_command(
         assert copy.read_bytes()[:5] == b"PGDMP"
         assert stat.S_IMODE(copy.stat().st_mode) == 0o600
         assert "s3cret" not in " ".join(told[0])
+        assert "***" not in " ".join(told[0]), "it would be sent as the password"
         monkeypatch.setenv("PATH", str(tmp_path))
         refused = backup.before_migration(shown, tmp_path, NOW)
         assert isinstance(refused, Refusal)
@@ -98,6 +99,25 @@ def test_T39e_a_server_is_dumped_without_its_password_in_the_words_of_a_command(
         with create_engine(shown).connect() as still:
             version = still.scalar(text("SELECT version_num FROM alembic_version"))
         assert version == VERSION
+
+
+@pytest.mark.parametrize(
+    ("url", "words", "password"),
+    [
+        (
+            "postgresql+psycopg://me:s%40cret@db.example.com:5433/books?sslmode=verify-full",
+            "postgresql://me@db.example.com:5433/books?sslmode=verify-full",
+            "s@cret",
+        ),
+        ("postgresql+psycopg://me@/books?host=/run", "postgresql://me@/books?host=%2Frun", None),
+    ],
+)
+def test_the_password_is_handed_over_apart_from_the_words_of_a_command(
+    monkeypatch: pytest.MonkeyPatch, url: str, words: str, password: str | None
+) -> None:
+    monkeypatch.delenv("PGPASSWORD", raising=False)
+    shown, environment = backup.server_of(url)
+    assert (shown, environment.get("PGPASSWORD")) == (words, password)
 
 
 @pytest.mark.parametrize(
