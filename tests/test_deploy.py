@@ -127,6 +127,7 @@ def test_services_run_without_rights_and_with_settings_that_exist() -> None:
         assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"]), name
         assert set(service["environment"]) <= known, name
     assert services["worker"]["deploy"]["replicas"] == 2
+    assert all("max-size" in service["logging"]["options"] for service in services.values())
     inside = compose()["networks"]["inside"]["ipam"]["config"][0]["subnet"]
     proxy = services["proxy"]["networks"]["inside"]["ipv4_address"]
     assert services["portal"]["environment"]["CLEARPOST_TRUSTED_PROXY"] == proxy
