@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from http.client import HTTPConnection
 from typing import Any
 
 import pytest
@@ -45,14 +46,14 @@ def test_a_portal_that_does_not_answer_gets_it_again(
 ) -> None:
     waits: list[float] = []
     portal = Portal(httpserver, 202)
-    request, refused = generator.http.client.HTTPConnection.request, [ConnectionRefusedError()]
+    request, refused = HTTPConnection.request, [ConnectionRefusedError()]
 
     def connect(self: Any, *words: Any) -> None:
         if refused:
             raise refused.pop()
         request(self, *words)
 
-    monkeypatch.setattr(generator.http.client.HTTPConnection, "request", connect)
+    monkeypatch.setattr(HTTPConnection, "request", connect)
     assert hook(portal, waits).post([("evt_1", b"one")], NOW) == 1
     assert len(waits) == 1
 
