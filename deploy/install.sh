@@ -10,9 +10,9 @@ lock=$(dirname "$0")/requirements.lock
 "${PYTHON:-python3}" -m venv "$venv"
 python=$(readlink -f "$venv/bin/python3")
 case $python:$(readlink -f "$venv") in
-    /root/*:/root/* | /home/*:/home/*) ;;
-    /root/*:* | /home/*:*)
-        echo "warning: $python is in somebody's home: another user cannot start it." \
+    "$HOME"/*:"$HOME"/*) ;;
+    "$HOME"/*:*)
+        echo "warning: $python is in your home: another user cannot start it." \
             "Name another one: PYTHON=/usr/bin/python3 $0 …" >&2 ;;
 esac
 "$venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r "$lock"
