@@ -17,7 +17,7 @@ NEW = "teh tarik satu 2026"
 def test_it_says_who_one_is_and_what_one_can_do(visit: Any) -> None:
     page = plain(visit("farah").text("/me"))
     assert "Finance user in Kedai Contoh" in page
-    assert "View records, view personal data, correct values and document dates" in page
+    assert "View records, view personal data, view names and tax numbers of customers," in page
     assert "Your roles do not include: approve, release and reject," in page
     assert "/c/lain/" not in visit("farah").text("/me?c=lain")
     assert 'href="/me?c=kedai"' in visit("farah").text("/c/kedai/")
