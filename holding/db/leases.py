@@ -110,7 +110,7 @@ class Proof(StrEnum):
 
 
 def named(proof: Proof, subject: str) -> str:
-    """Return the name of a failure counter."""
+    """Return the lease name of the counter of a subject's failed proofs."""
     return f"{proof}:{subject}"
 
 

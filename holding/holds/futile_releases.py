@@ -23,7 +23,7 @@ HINT: Final = "Correct the wrong amount here, or enter it manually and reject it
 
 
 def refuse_futile_releases(session: Session, holds: Iterable[Hold]) -> dict[int, Refusal]:
-    """Return a refusal by hold id, where the release would only lead to the proof's hold."""
+    """Return hold id -> refusal for each hold whose release would only lead to the next hold."""
     return {
         hold_id: Refusal(
             code="hold.release_futile",

@@ -247,7 +247,7 @@ class LongWait:
 
 
 def load_waits(session: Session, company_id: int, now: datetime) -> Waited:
-    """Return what has waited longer than ten minutes."""
+    """Return a company's work that has waited longer than ten minutes."""
     values = limits.moments(now) | limits.months(session, now)
     values |= {_MINE.key: company_id, _LATE.key: now - LONG}
     found: dict[tuple[Part, str], tuple[int, datetime]] = {}

@@ -557,7 +557,7 @@ def _look(desk: Desk, channel: Channel, checked: Checked, looks: Lookups) -> Fou
 
 
 def _met_another(desk: Desk, checked: Checked) -> Push | None:
-    """Return the push of an unposted document that met other content under its number, or None."""
+    """Return the push that found another document under this document's number, or None."""
     if checked.action != "create" or checked.posting.sent_at is None:
         return None
     with desk.database.read() as session:

@@ -101,7 +101,7 @@ class Judge(Protocol):
         """Judge one version of one record, and report what did not simply pass."""
 
     def decisions(self, inputs: Sequence[EvaluationInput]) -> list[Outcome | Exception]:
-        """Judge several records; return each outcome or its exception."""
+        """Evaluate several records; return for each its outcome or the exception raised."""
 
 
 Programs = Callable[[Session, int], Judge]

@@ -200,7 +200,7 @@ def _money(money: Money) -> dict[str, list[Any]]:
 
 
 def counted(encoded: Mapping[str, Any]) -> Tally:
-    """Return the tally from its stored form."""
+    """Decode the counts of a backtest from their stored JSON."""
     return Tally(
         records=encoded["records"],
         same=encoded["same"],
