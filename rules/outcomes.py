@@ -98,13 +98,6 @@ NEEDS_APPROVAL = "APP01"
 NO_SOURCE: Final = "the rules"
 """The source of a value that uses no data of the record."""
 
-LETTERS: Final[dict[VerdictResult, str]] = {
-    "pass": "p",
-    "hit": "h",
-    "unknown": "u",
-    "not_applicable": "n",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -356,14 +349,6 @@ class Outcome:
         return outcome
 
     def codes(self) -> str:
-        """Return the compact form of a full evaluation: states, findings, one letter per verdict.
-
-        Outcomes without verdicts (see bare_codes) have no letters.
-        """
-        letters = "".join(LETTERS[v.result] for v in self.verdicts)
-        return dumps({"decisions": self._states(), "verdicts": letters})
-
-    def bare_codes(self) -> str:
         """Return the compact form that is stored: states and findings.
 
         A finding names its route if that differs from its decision's route.

@@ -24,7 +24,7 @@ from rules.expressions.checks import SharedRead
 from rules.expressions.compiler import CheckGroup, Interpreter
 from rules.expressions.lists import BILL_RULE as BILL
 from rules.expressions.lists import checks_reading_links, family_keys, reads_links
-from rules.expressions.run import BRIEF, FIRST_WORDS, Run
+from rules.expressions.run import BRIEF, Run
 from rules.facts import Facts, Subject, World
 from rules.outcomes import Glance, Outcome, Rule, RuleNumbers
 from rules.types.symbol_table import Families, Index, Schemas
@@ -170,19 +170,6 @@ class Program:
         """
         kind_program = self._kinds.get(subject.kind)
         return kind_program.judge(subject, facts, world, now) if kind_program else _NOTHING
-
-    def evaluate_as_first(
-        self, subject: Subject, facts: Facts, world: World, now: datetime
-    ) -> Outcome:
-        """Judge the record with the wording of the first versions, which the older digests
-        cover.
-        """
-        kind_program = self._kinds.get(subject.kind)
-        return (
-            kind_program.judge(subject, facts, world, now, FIRST_WORDS)
-            if kind_program
-            else _NOTHING
-        )
 
     def decision(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
         """Judge the record like `evaluate`, with a shorter description.

@@ -34,7 +34,6 @@ from holding.db.refusal import Refusal, plural
 from holding.programs.posted_differences import ACCEPTED
 from holding.programs.replay import replay_each
 from holding.programs.world import program
-from rules.outcome_hash import Digest
 from rules.outcomes import NEEDS_APPROVAL, Outcome
 from rules.values.cause_keys import match_key
 
@@ -94,7 +93,7 @@ Named = Mapping[int, Collection[str]]  # posting id -> keys of the names that it
 
 _MOST_KNOWN: Final = 10_000
 
-_known: OrderedDict[tuple[int, str, int, str], set[str]] = OrderedDict()
+_known: OrderedDict[tuple[int, str, str], set[str]] = OrderedDict()
 """What a replay said of a judging, known by its hash: what was judged is never another."""
 
 _knowing = Lock()
@@ -492,9 +491,9 @@ def named_makers(
 def _by_replay(session: Session, postings: Sequence[Posting]) -> dict[int, set[str]]:
     """Return posting id -> keys of the excluded names, from a cached replay."""
     rows = session.execute(
-        select(
-            Evaluation.id, Evaluation.ruleset_version_id, Evaluation.hash, Evaluation.digest
-        ).where(bulk.among(Evaluation.id, [posting.evaluation_id for posting in postings])),
+        select(Evaluation.id, Evaluation.ruleset_version_id, Evaluation.hash).where(
+            bulk.among(Evaluation.id, [posting.evaluation_id for posting in postings])
+        ),
         execution_options=KEPT,
     )
     evaluations = {row.id: row for row in rows}
@@ -505,10 +504,7 @@ def _by_replay(session: Session, postings: Sequence[Posting]) -> dict[int, set[s
         for posting in postings
         if evaluations[posting.evaluation_id].ruleset_version_id in excluding_versions
     }
-    keys = {
-        one: (row.id, row.hash, row.digest, route)
-        for one, (row, route) in evaluation_by_posting.items()
-    }
+    keys = {one: (row.id, row.hash, route) for one, (row, route) in evaluation_by_posting.items()}
     names_by_posting = {
         one: known for one, key in keys.items() if (known := _known.get(key)) is not None
     }
@@ -516,8 +512,7 @@ def _by_replay(session: Session, postings: Sequence[Posting]) -> dict[int, set[s
     outcomes = replay_each(session, {row.id for row, _ in unknown.values()}) if unknown else {}
     for one, (row, route) in unknown.items():
         names_by_posting[one] = excluded(outcomes[row.id], route)
-        if row.digest != Digest.WORDED:  # which does not count names
-            _remember(keys[one], names_by_posting[one])
+        _remember(keys[one], names_by_posting[one])
     return {one: set(names_by_posting[one]) for one in evaluation_by_posting}
 
 
@@ -526,7 +521,7 @@ def _excluding(session: Session, ruleset_version_id: int) -> bool:
     return any(rule.never for rule in program(session, ruleset_version_id).ruleset.approvals)
 
 
-def _remember(key: tuple[int, str, int, str], names: set[str]) -> None:
+def _remember(key: tuple[int, str, str], names: set[str]) -> None:
     with _knowing:
         _known[key] = names
         while len(_known) > _MOST_KNOWN:

@@ -39,7 +39,7 @@ from rules.decisions.decision_tables import CHANGE_RULE as CHANGE
 from rules.decisions.verdict import READY as NOT_HELD
 from rules.decisions.verdict import READY_STATE as READY
 from rules.facts import Facts
-from rules.outcome_hash import hash_bare
+from rules.outcome_hash import hash_outcome
 from rules.outcomes import NEEDS_APPROVAL, Decision, Document, Finding, Outcome, Step
 from rules.values.canonical import PostingState, dumps, json_text, number_text, revive, sha256_hex
 from rules.values.cause_keys import ITSELF, CauseKey, CauseKind, Clearing
@@ -148,7 +148,7 @@ def _stored(batch: Batch, judged: Judgment) -> StoredEvaluation:
     """Return what is stored of an evaluation, enough to replay it."""
     facts, outcome = _looked_at(batch, judged.case), judged.outcome
     if outcome is not None:
-        codes, hashed = outcome.bare_codes(), hash_bare(outcome, facts)
+        codes, hashed = outcome.codes(), hash_outcome(outcome, facts)
     else:
         codes = dumps({"error": judged.code, "say": judged.error})
         hashed = sha256_hex(codes)

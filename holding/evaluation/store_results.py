@@ -43,7 +43,7 @@ from holding.platform.events import Fact, record_events
 from holding.platform.states import CauseSpec
 from holding.posting import runs
 from rules.decisions.verdict import READY
-from rules.outcome_hash import Digest
+from rules.outcome_hash import DIGEST
 from rules.outcomes import Outcome
 from rules.values.canonical import PostingState, json_text
 from rules.values.cause_keys import CauseKey
@@ -225,7 +225,7 @@ def _evaluations(session: Session, batch: Batch, plans: Sequence[Plan]) -> dict[
                 "facts": stored.facts,
                 "outcome": stored.codes,
                 "hash": stored.hash,
-                "digest": Digest.BARE,
+                "digest": DIGEST,
                 "valid_until": outcome.valid_until if outcome else None,
                 "fence": plan.case.claimed.fence,
             }

@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -32,7 +31,7 @@ from holding.platform.changes import UNSENT, wake_records
 from holding.platform.settings import logger
 from holding.programs import world as programs_world
 from rules.facts import Facts, Subject
-from rules.outcome_hash import Digest, hash_outcome
+from rules.outcome_hash import hash_outcome
 from rules.outcomes import Outcome
 from rules.values.canonical import dumps
 
@@ -71,36 +70,21 @@ _AS_THEY_ARE: Final = select(Posting.id, Posting.evaluation_id).where(
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """An evaluation whose replay gave another hash.
-
-    `only_wording`: its digest covers all texts, and the stored codes came out equal.
-    """
+    """An evaluation whose replay gave another hash."""
 
     evaluation_id: int
     record_id: int
-    digest: Digest
     stored: str
     replayed: str
-    only_wording: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Replays:
-    """The result of replaying evaluations: their number by digest, their verdicts, and the
-    differences.
+    """The result of replaying evaluations: their number, their verdicts, and the differences."""
 
-    `differences` changed a decision, `reworded` changed only texts.
-    """
-
-    counted: Mapping[Digest, int]
+    replayed: int
     verdicts: int
     differences: tuple[Difference, ...]
-    reworded: tuple[Difference, ...]
-
-    @property
-    def replayed(self) -> int:
-        """The number of replayed evaluations, over all digests."""
-        return sum(self.counted.values())
 
 
 def replay(
@@ -301,9 +285,7 @@ def judged_again(
     subject = Subject(record.type, source.connector, body, version.no)
     facts = Facts.from_json(inputs["facts"])
     facts = replace(facts, releases=facts.releases | released)
-    first = evaluation.digest < Digest.BARE
-    evaluate = judge.evaluate_as_first if first else judge.evaluate
-    return evaluate(subject, facts, world, evaluation.at)
+    return judge.evaluate(subject, facts, world, evaluation.at)
 
 
 def replay_all(
@@ -321,32 +303,26 @@ def replay_all(
         .order_by(Evaluation.id.desc())
         .limit(limit)
     )
-    counted: Counter[Digest] = Counter()
-    verdicts = 0
+    replayed = verdicts = 0
     differences = []
     for evaluation in session.scalars(query).all():
         if "error" in evaluation.outcome:
             continue
         outcome = replay(session, evaluation.id, programs=programs)
-        counted[Digest(evaluation.digest)] += 1
+        replayed += 1
         verdicts += len(outcome.verdicts)
         differences += _difference(evaluation, outcome)
-    reworded = tuple(difference for difference in differences if difference.only_wording)
-    decided = tuple(difference for difference in differences if not difference.only_wording)
-    return Replays(counted, verdicts, decided, reworded)
+    return Replays(replayed, verdicts, tuple(differences))
 
 
 def _difference(evaluation: Evaluation, outcome: Outcome) -> list[Difference]:
     """Return the difference between a stored evaluation and its replay, as a list of at most
     one.
     """
-    by = Digest(evaluation.digest)
-    new_hash = hash_outcome(outcome, dumps(evaluation.facts), by)
+    new_hash = hash_outcome(outcome, dumps(evaluation.facts))
     if new_hash == evaluation.hash:
         return []
-    reworded = by is Digest.WORDED and dumps(evaluation.outcome) == outcome.codes()
-    stored = evaluation.hash
-    return [Difference(evaluation.id, evaluation.record_id, by, stored, new_hash, reworded)]
+    return [Difference(evaluation.id, evaluation.record_id, evaluation.hash, new_hash)]
 
 
 def main(arguments: list[str]) -> int:

@@ -92,11 +92,6 @@ class Judge(Protocol):
     def evaluate(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
         """Judge one version of one record with its full story."""
 
-    def evaluate_as_first(
-        self, subject: Subject, facts: Facts, world: World, now: datetime
-    ) -> Outcome:
-        """Judge it in the words of the first versions, from which older digests are made."""
-
     def decision(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
         """Judge one version of one record, and report what did not simply pass."""
 

@@ -26,7 +26,7 @@ from holding.worklist.search import Found
 from rules import outcomes
 from rules.comparison.two_sides import RouteDifference, route_differences, route_sides
 from rules.comparison.two_sides import RouteSide as Side
-from rules.outcome_hash import Digest, hash_outcome
+from rules.outcome_hash import hash_outcome
 from rules.outcomes import NOT_APPLICABLE, PASS, Outcome, Verdict, VerdictKind
 from rules.testing.recorded_cases import MOST_LINES, Case, case_of
 from rules.testing.recorded_values import Neutral
@@ -267,7 +267,6 @@ def replayed(
     except Exception:
         log.exception("The rules failed in a replay.", evaluation=evaluation_id)
         return RULES_FAILED
-    by = Digest(stored.evaluation.digest)
     ruleset = session.get_one(RulesetVersion, stored.evaluation.ruleset_version_id)
     return Replay(
         verdict=StoredVerdict(evaluation_id, stored.evaluation.at, stored.version.no, ruleset.no),
@@ -275,8 +274,7 @@ def replayed(
         original=route_sides(original),
         again=route_sides(new_outcome),
         differences=route_differences(original, new_outcome),
-        same_hash=hash_outcome(original, dumps(stored.evaluation.facts), by)
-        == stored.evaluation.hash,
+        same_hash=hash_outcome(original, dumps(stored.evaluation.facts)) == stored.evaluation.hash,
         told=new_outcome.verdicts,
         whole=is_complete,
     )

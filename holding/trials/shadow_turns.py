@@ -22,7 +22,7 @@ from holding.trials import shadows
 from holding.trials.shadows import Candidate, Stored
 from rules.comparison.two_sides import route_differences, route_sides
 from rules.facts import Facts
-from rules.outcome_hash import Digest, hash_outcome
+from rules.outcome_hash import hash_outcome
 from rules.values.canonical import dumps
 
 A_TURN: Final = 50  # evaluations: judging orders comes first
@@ -184,7 +184,7 @@ def _judged(session: Session, candidate: Candidate, stored: Stored) -> Judged:
         differs=bool(route_differences(was, would)),
         was=before,
         would=after,
-        hash=hash_outcome(would, facts, Digest.DECIDED),
+        hash=hash_outcome(would, facts),
     )
 
 

@@ -2,7 +2,6 @@
 
 import importlib.util
 import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,13 +30,6 @@ if TYPE_CHECKING:
     from holding.rulesets.rulebook import Later
 
 PRINTED_LINES = 20  # lines of each sort, without --all
-
-_DIGESTS = {
-    1: "decision and wording",
-    2: "decision, without wording",
-    3: "what came of it, without wording and verdicts",
-}
-"""What each digest covers (`rules.outcome_hash.Digest`), in words for the replay report."""
 
 PACKAGES = ("grammar", "rules", "connectors", "holding", "portal", "workers")
 
@@ -135,15 +127,12 @@ def replay(company: str, limit: int, *, as_json: bool) -> int:
         company_row = require_company(session, company)
         result = replay_all(session, company_row.id, limit)
     different = [difference.evaluation_id for difference in result.differences]
-    reworded = [difference.evaluation_id for difference in result.reworded]
     if as_json:
         print_json(
             {
                 "replayed": result.replayed,
                 "verdicts": result.verdicts,
-                "by_digest": {str(int(by)): count for by, count in sorted(result.counted.items())},
                 "different": different,
-                "reworded": reworded,
             }
         )
     else:
@@ -157,21 +146,8 @@ def _print_replays(replays: "Replays") -> None:
         f"{replays.replayed} evaluations with {replays.verdicts} verdicts replayed, "
         f"{len(replays.differences)} different."
     )
-    unverified_counts = Counter(
-        difference.digest for difference in (*replays.differences, *replays.reworded)
-    )
-    for digest, count in sorted(replays.counted.items()):
-        verified_count = count - unverified_counts[digest]
-        click.echo(
-            f"  {verified_count} of {count} verified by digest {digest:d} ({_DIGESTS[digest]})"
-        )
     for difference in replays.differences:
         click.echo(f"  evaluation {difference.evaluation_id} has a different result")
-    if replays.reworded:
-        click.echo(
-            f"  {len(replays.reworded)} of digest 1 have the same states, findings and verdicts, "
-            "but a text differs from the version that stored them"
-        )
 
 
 @click.command(short_help="Compare our postings with the ledger FILE of a stand-in.")

@@ -458,7 +458,7 @@ def compare_posted(
     route = posting.route
     changes = _status_change(gate) or _differences(posting.content, draft, theirs)
     released = bool(changes) and (route, CHANGE_RULE) in run.facts.releases
-    changes = changes if run.bare else [separated(one) for one in changes]
+    changes = [separated(change) for change in changes]
     text = f"{posting.number} is posted, but {'; '.join(changes)}." if changes else ""
     operands = (("posted as", posting.number), ("posted version", str(posting.version)))
     result = HIT if changes else PASS

@@ -233,7 +233,7 @@ class KindProgram:
         run = self._run(content, facts, world, now)
         # A check that is asked for itself has the numbers of its lines.
         run.version, run.stepwise = subject.version, stepwise or run.shown is not run.lines
-        run.story, run.whole, run.bare = told
+        run.story, run.whole = told
         return _Way(subject, content, gaps, run)
 
     def _looked(self, way: _Way) -> _Way:

@@ -226,8 +226,8 @@ class PostedProgram:
         return found
 
     def _status(self, run: Run) -> tuple[str, ...]:
-        """Return the status that bars the record; empty for a comparison of earlier words."""
-        status = run.head.get(self.status) if not run.bare else None
+        """Return the status that bars the record."""
+        status = run.head.get(self.status)
         return (status,) if isinstance(status, str) else ()
 
     def _look_up(
@@ -398,7 +398,7 @@ class TargetEditProgram:
     ) -> None:
         text = (
             f"The accounting system stored {posting.number} otherwise than it was sent:"
-            f" {_listed(run, shown)}. A credit note would have the amounts that were sent."
+            f" {_listed(shown)}. A credit note would have the amounts that were sent."
         )
         self._add(run, posting, said, text, shown, _STORED, "block")
 
@@ -416,7 +416,7 @@ class TargetEditProgram:
         *,
         kind: str,
     ) -> None:
-        names = _listed(run, shown)
+        names = _listed(shown)
         text = f"{posting.number} was changed in the accounting system: {names}."
         self._add(run, posting, said, text, shown, _CHANGED, kind or self.action.kind)
 
@@ -492,8 +492,8 @@ def _in_words(differing: Iterable[tuple[TargetEdit, str]]) -> tuple[tuple[str, s
     return tuple((_name(edit), f"{ours} is {edit.shows} there") for edit, ours in differing)
 
 
-def _listed(run: Run, shown: tuple[tuple[str, str], ...]) -> str:
-    words = [(name, text if run.bare else separated(text)) for name, text in shown[:8]]
+def _listed(shown: tuple[tuple[str, str], ...]) -> str:
+    words = [(name, separated(text)) for name, text in shown[:8]]
     return ", ".join(f"{name} {text}" for name, text in words)
 
 

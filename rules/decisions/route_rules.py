@@ -480,7 +480,7 @@ class ApprovalProgram:
         said = Said([Verdict(self.rule, "approve", route, result, span, operands, None, text)])
         if result == PASS:
             return said, None
-        said.findings.append(self._finding(run, route, text))
+        said.findings.append(self._finding(route, text))
         said.findings += [
             replace(
                 gap_finding(gap, route),
@@ -493,7 +493,7 @@ class ApprovalProgram:
 
     def _words(self, run: Run, asks: Any) -> str:
         """Return the words of the rules, or why the condition is unknown."""
-        known = run.bare or type(asks) is not Unknown
+        known = type(asks) is not Unknown
         why = {} if known else dict.fromkeys(gap.message for gap in asks.gaps if not gap.silent)
         return f"{' '.join(why)} {ASKS}" if why else self.message(run)
 
@@ -508,11 +508,7 @@ class ApprovalProgram:
             keep_gaps(made, self.maker.closure(run), None)
         return [gap for gap in made if not gap.silent]
 
-    def _finding(self, run: Run, route: str, text: str) -> Finding:
-        passes = f"{self.title} approves it"
-        if run.bare:
-            below = self.when.would_pass(run, want=False) if self.when else ""
-            passes = f"{self.declared.role} approves{f', or {below}' if below else ''}"
+    def _finding(self, route: str, text: str) -> Finding:
         return Finding(
             code=NEEDS_APPROVAL,
             error_class="business_rule",
@@ -524,7 +520,7 @@ class ApprovalProgram:
             clears=Clearing.by(self.declared.role),
             cause_key=CauseKey(CauseKind.APPROVE, self.rule),
             cause_label=self.label,
-            would_pass=passes,
+            would_pass=f"{self.title} approves it",
             span=self.declared.span,
         )
 
@@ -577,11 +573,11 @@ class GateProgram:
         )
         if row is not None and held and not released:
             label = label or f"{self.record} is {shown}"
-            said.findings.append(self._finding(row, route, shown, text, label, bare=run.bare))
+            said.findings.append(self._finding(row, route, shown, text, label))
         return said
 
     def _finding(
-        self, row: nodes.GateRow, route: str, state: str, message: str, label: str, *, bare: bool
+        self, row: nodes.GateRow, route: str, state: str, message: str, label: str
     ) -> Finding:
         ready = [s for s, r in self.rows.items() if r.word == "ready"]
         passes = comparison_clause(
@@ -598,7 +594,7 @@ class GateProgram:
             clears=Clearing.by(str(row.owner)),
             cause_key=CauseKey(CauseKind.RULE, f"gate:{self.record}:{state}"),
             cause_label=label,
-            would_pass=f"{self.status} is one of {', '.join(ready)}" if bare else passes,
+            would_pass=passes,
             span=row.span,
         )
 

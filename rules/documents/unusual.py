@@ -178,7 +178,7 @@ class UnusualProgram:
             operands = (
                 (_TITLES[rule], description),
             )  # part of the outcome hash, so it never changes
-            text = description if run.bare else separated(description)
+            text = separated(description)
             span = self.allows_span if allowed else self.span
             result = NOT_APPLICABLE if allowed else HIT
             verdict_text = f"{text} The rules allow it: {_words(rule)}." if allowed else text

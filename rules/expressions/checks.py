@@ -13,7 +13,7 @@ from grammar import nodes
 from grammar.text.characters import continue_with_amount
 from rules.expressions.compiler import Compiler
 from rules.expressions.lists import mentions_line, names_in
-from rules.expressions.remedies import FirstWishes, Wishes
+from rules.expressions.remedies import Wishes
 from rules.expressions.run import Closure, EmptyLine, Run
 from rules.outcomes import (
     HIT,
@@ -180,7 +180,7 @@ class Condition:
         self.node = node
         self.span = node.span
         self._compiler, self._scope, self._rule, self._owner = compiler, scope, rule, owner
-        self._wishes: dict[bool, Wishes] = {}
+        self._wishes: Wishes | None = None
 
     def __getattr__(self, name: str) -> Any:
         """Compile an attribute at its first use; afterwards it is an ordinary attribute."""
@@ -197,11 +197,9 @@ class Condition:
         if not run.story:
             return ""
         try:
-            wishes = self._wishes.get(run.bare)
-            if wishes is None:
-                wishes_class = FirstWishes if run.bare else Wishes
-                wishes = self._wishes[run.bare] = wishes_class(self._compiler, self._scope)
-            return wishes.of(self.node, run, want=want)
+            if self._wishes is None:
+                self._wishes = Wishes(self._compiler, self._scope)
+            return self._wishes.of(self.node, run, want=want)
         except (ArithmeticError, TypeError, ValueError, RecursionError):
             return (
                 format_expression(self.node) if want else f"not {format_expression(self.node)}"
@@ -608,7 +606,7 @@ def compile_message(
         for piece in pieces:
             if isinstance(piece, str):
                 message += piece
-            elif run.bare or not run.story or piece.type.kind not in AMOUNTS:
+            elif not run.story or piece.type.kind not in AMOUNTS:
                 message += piece.text(run)
             else:
                 currency = compiler.currencies.of(run.head)

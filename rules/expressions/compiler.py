@@ -36,7 +36,6 @@ from rules.types.functions import AGGREGATES, PURE
 from rules.types.inference import ignore_problem, infer, word_of
 from rules.types.symbol_table import CURRENCY, Index, Ref, Scope, stored_currency
 from rules.values import kinds
-from rules.values.canonical import number_text
 from rules.values.cause_keys import (
     CLASSES,
     NO_BASE,
@@ -501,7 +500,7 @@ class Currencies:
 
     def amount(self, run: Run, value: Decimal) -> str:
         """Return an amount of the record as text, with its currency."""
-        return number_text(value, 2) if run.bare else in_currency(value, self.of(run.head))
+        return in_currency(value, self.of(run.head))
 
     def linked(
         self, content: Content, currency: str, *, link: nodes.Link, owner: str, record_label: str

@@ -1,8 +1,7 @@
 """Describe the smallest change that would make a condition pass.
 
-`Wishes` writes it for people: `the total is RM 248.70 (now RM 248.71)`. `FirstWishes` writes it in
-the syntax of the rules, which the older digests cover. A comparison of sums is solved for one
-stored field, so that the user can type the value into the source.
+`Wishes` writes it for people: `the total is RM 248.70 (now RM 248.71)`. A comparison of sums is
+solved for one stored field, so that the user can type the value into the source.
 """
 
 from __future__ import annotations
@@ -290,40 +289,6 @@ class Wishes:
         if isinstance(node, nodes.Name) and self.scope.resolve(node.path) is None:
             return lambda _: None  # a bare word
         return self.compiler.cached_closure(node, self.scope)
-
-
-class FirstWishes(Wishes):
-    """Describe the changes in the syntax of the rules."""
-
-    def _condition_text(self, node: nodes.Expr, *, want: bool) -> str:
-        return format_expression(node) if want else f"not {format_expression(node)}"
-
-    def _filled_text(self, node: nodes.Expr, *, want: bool) -> str:
-        return f"{format_expression(node)} is {'given' if want else 'left blank'}"
-
-    def _membership_text(self, node: nodes.Member, *, want: bool) -> str:
-        values = ", ".join(format_expression(value) for value in node.values)
-        return f"{format_expression(node.left)} is {'one' if want else 'none'} of {values}"
-
-    def _yes_text(self, node: nodes.Name, *, want: bool) -> str:
-        return f"{format_expression(node)} = {'yes' if want else 'no'}"
-
-    def _form_text(self, node: nodes.Call, advice: str) -> str:
-        words = f"{format_expression(node.args[0])} {PURE[node.name].words}"
-        return f"{words} ({advice})" if advice else words
-
-    def _compared_with(
-        self, subject: nodes.Expr, op: str, bound: nodes.Expr, value: Any, run: Run
-    ) -> str:
-        if value is None:
-            return f"{format_expression(subject)} {op} {format_expression(bound)}"
-        return f"{format_expression(subject)} {op} {self._text(value, self._type(bound), run)}"
-
-    def _bounded(self, name: nodes.Expr, op: str, bound: str, _: Run) -> str:
-        return f"{format_expression(name)} {op} {bound}"
-
-    def _known_text(self, node: nodes.Expr) -> str:
-        return f"{format_expression(node)} is known"
 
 
 def _terms(node: nodes.Expr, sign: int) -> Iterator[Term]:

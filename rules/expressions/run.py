@@ -114,12 +114,11 @@ class Detail(NamedTuple):
     """Choose how much of an evaluation is described.
 
     `story`: whether texts are needed. `full`: whether passing rules are described too: values,
-    proofs, lineage. `bare`: whether amounts are plain numbers, which older outcome hashes cover.
+    proofs, lineage.
     """
 
     story: bool
     full: bool
-    bare: bool = False
 
 
 WHOLE = Detail(story=True, full=True)
@@ -127,8 +126,6 @@ WHOLE = Detail(story=True, full=True)
 BRIEF = Detail(story=True, full=False)
 
 SILENT = Detail(story=False, full=False)
-
-FIRST_WORDS = Detail(story=True, full=True, bare=True)
 
 
 @dataclass(slots=True)
@@ -161,7 +158,6 @@ class Run:
     """Hold one evaluation, for the duration of the call."""
 
     __slots__ = (
-        "bare",
         "clean",
         "clock",
         "conversions",
@@ -221,7 +217,7 @@ class Run:
         self.clock: set[str] = set()
         self.steps = STEPS
         self.stepwise = False  # whether each condition is evaluated separately
-        self.story, self.whole, self.bare = WHOLE
+        self.story, self.whole = WHOLE
         self.seen: dict[str, int] = {}  # failed bits by route, if a glance evaluated all of it
         self.drafts: dict[str, Drafted] | None = None  # by route, if a glance builds them
         # Also recorded on a cache hit; else `used` would depend on the order of evaluation.

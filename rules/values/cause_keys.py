@@ -42,11 +42,6 @@ _NO_DAY = re.compile("date value out of range")
 _ENDLESS = re.compile("days=(-?[0-9]+); must have magnitude <= [0-9]+")
 """Match Python's error texts for days beyond the calendar and for durations."""
 
-_CURRENT_REASONS = re.compile(
-    r"(?<= cannot be worked out: )(?:it leads to a day before the year 1 or after 9999"
-    r"|a duration of (-?[0-9]+) days is longer than can be counted)(?=\.)"
-)
-
 READ_ON = date(2026, 11, 20)
 """The day on which these tables were compared with their sources."""
 
@@ -392,18 +387,6 @@ def explain_unknown(reason: BaseException) -> str:
         if python_text and not python_text.startswith("[")
         else "the result has more than 38 digits"
     )
-
-
-def restore_first_wording(text: str) -> str:
-    """Return the text with the reasons as first versions wrote them. The oldest outcome hash covers
-    these words.
-    """
-
-    def first_wording(now: re.Match[str]) -> str:
-        days = now[1]
-        return f"days={days}; must have magnitude <= 999999999" if days else _NO_DAY.pattern
-
-    return _CURRENT_REASONS.sub(first_wording, text)
 
 
 def limit_gap(rule: str, owner: str, source: str, reason: BaseException, span: Span) -> Gap:

@@ -68,7 +68,7 @@ _SIGNS = {
     " > ": " is above ",
     " = ": " is ",
 }
-"""Comparison signs in the clauses of older versions, still stored with open holds."""
+"""Comparison signs of a condition that is given as it is written in the rules."""
 
 MONTH = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])")
 

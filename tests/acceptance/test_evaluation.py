@@ -71,8 +71,6 @@ def test_B25_a_verdict_says_why_and_comes_out_again(house: House) -> None:
     first = replayed(house.product)
     assert first["different"] == []
     assert first["replayed"] >= 80
-    assert first["by_digest"] == {"3": first["replayed"]}
-    assert first["reworded"] == []
     change_a_mapping(house, finance)
     publish_other_rules(house)
     until(lambda: "with rule version 2" in words(record_page(finance, 1079, "trace")), "rules 2")

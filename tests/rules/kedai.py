@@ -92,12 +92,6 @@ def judge(body: Mapping[str, Any], *, at: datetime = NOW, **given: Any) -> Outco
     return in_every_way(program, Subject(kind, "netshop", body, 1), facts, around, at)
 
 
-def judged_as_first(body: Mapping[str, Any]) -> Outcome:
-    """The outcome of an order in the words of the first versions."""
-    subject = Subject("order", "netshop", body, 1)
-    return program_of().evaluate_as_first(subject, Facts(NOW), world(), NOW)
-
-
 def decision(outcome: Outcome, route: str = INVOICE) -> Decision:
     return next(d for d in outcome.decisions if d.route == route)
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from rules.facts import Facts, Subject, World
-from rules.outcome_hash import Digest, hash_outcome
+from rules.outcome_hash import hash_outcome
 from rules.outcomes import Glance, Outcome, Verdict
 from rules.program import Program
 
@@ -33,7 +33,7 @@ def same_decision(outcome: Outcome, decision: Outcome) -> None:
     """What was decided without telling what passed is what the whole story says."""
     untold = {"verdicts": (), "lineage": (), "used": (), "valid_until": None}
     assert replace(decision, **untold) == replace(outcome, **untold)  # type: ignore[arg-type]
-    assert hash_outcome(decision, "", Digest.BARE) == hash_outcome(outcome, "", Digest.BARE)
+    assert hash_outcome(decision, "") == hash_outcome(outcome, "")
     if decision.valid_until != outcome.valid_until:  # what is only told may hang on the clock
         assert outcome.valid_until is not None
         assert decision.valid_until is None or decision.valid_until > outcome.valid_until

@@ -138,12 +138,6 @@ def judged(
     return in_every_way(of, Subject(kind, "shop", body, 1), facts, world, NOW)
 
 
-def judged_as_first(of: Program, body: dict[str, Any]) -> Outcome:
-    """The same in the words of the first versions, with conditions as rules are written."""
-    world = load_seeds(of.ruleset, {}).world(1, {"books": TargetState(known=True)})
-    return of.evaluate_as_first(Subject("order", "shop", body, 1), Facts(NOW), world, NOW)
-
-
 def found(outcome: Outcome) -> list[Finding]:
     """All findings of all routes."""
     return [f for d in outcome.decisions for f in d.findings]

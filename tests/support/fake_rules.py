@@ -96,11 +96,6 @@ class ToyProgram:
         except Exception as error:
             return error
 
-    def evaluate_as_first(
-        self, subject: Subject, facts: Facts, world: World, now: datetime
-    ) -> Outcome:
-        return self.evaluate(subject, facts, world, now)
-
     def evaluate(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
         self.evaluated += 1
         body: Any = subject.body

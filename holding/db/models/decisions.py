@@ -20,7 +20,7 @@ from holding.db.models.columns import (
     partial,
     ref,
 )
-from rules.outcome_hash import Digest
+from rules.outcome_hash import DIGEST
 from rules.outcomes import Severity
 from rules.values.cause_keys import ITSELF, CauseKey, Clearing
 
@@ -30,7 +30,7 @@ WHOLE_RECORD = "*"  # the route of a hold on all of a record: the rules could no
 class Evaluation(Base):
     """One evaluation of a record's version: its facts and its outcome, as codes.
 
-    `hash` was computed by `digest`, a value of rules.digest.Digest.
+    `digest` is the number of the algorithm of `hash` (rules.outcome_hash.DIGEST).
     """
 
     __tablename__ = "evaluation"
@@ -45,7 +45,7 @@ class Evaluation(Base):
     facts: Mapped[Any | None] = mapped_column(Json)
     outcome: Mapped[Any] = mapped_column(Json)
     hash: Mapped[str]
-    digest: Mapped[int] = mapped_column(WHOLE, default=Digest.WORDED, server_default="1")
+    digest: Mapped[int] = mapped_column(WHOLE, default=DIGEST, server_default="1")
     valid_until: Mapped[datetime | None]
     fence: Mapped[int]
     run_id: Mapped[int | None] = ref("run")

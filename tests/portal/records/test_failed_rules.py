@@ -35,7 +35,7 @@ def _break_rules(monkeypatch: pytest.MonkeyPatch) -> None:
 
         monkeypatch.setattr(Program, name, evaluate)
 
-    for name in ("evaluate", "evaluate_as_first", "decision", "glance", "restated"):
+    for name in ("evaluate", "decision", "glance", "restated"):
         fail_for(name)
     decisions = Program.decisions
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from rules.facts import Facts, PostingFact, TargetEdit
-from rules.outcome_hash import hash_worded
+from rules.outcome_hash import hash_outcome
 from rules.outcomes import Outcome
 from rules.values.canonical import PostingState, dumps
 from tests.rules import kedai
@@ -40,10 +40,10 @@ def test_a_first_document_is_a_plan_of_one_step() -> None:
 def test_a_plan_that_says_nothing_new_is_in_no_digest() -> None:
     outcome = kedai.judge(kedai.order())
     bare = replace(outcome, decisions=tuple(replace(d, plan=()) for d in outcome.decisions))
-    assert hash_worded(outcome) == hash_worded(bare)
+    assert hash_outcome(outcome, "") == hash_outcome(bare, "")
     other = judge(order(branch="JB"), GONE, **changed())
     bare = replace(other, decisions=tuple(replace(d, plan=()) for d in other.decisions))
-    assert hash_worded(other) != hash_worded(bare)
+    assert hash_outcome(other, "") != hash_outcome(bare, "")
 
 
 def test_plans_and_facts_come_back_whole() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.facts import Facts, PostingFact, TargetDocument
-from rules.outcome_hash import hash_decided, hash_worded
+from rules.outcome_hash import hash_outcome
 from rules.outcomes import Outcome
 from rules.values.canonical import PostingState, dumps
 from tests.rules.kedai import INVOICE, NOW, findings, judge, line, order
@@ -18,14 +18,13 @@ from tests.rules.kedai import INVOICE, NOW, findings, judge, line, order
 ROOT = Path(__file__).parents[3]
 SCRIPT = """
 from rules.values.canonical import dumps
-from rules.outcome_hash import hash_bare, hash_decided, hash_worded
+from rules.outcome_hash import hash_outcome
 from tests.rules.kedai import judge, line, order
 bodies = [order(), order(total="1.00", status="Nope"), order(lines=[line(uom="TIN", sku="x")])]
 for body in bodies:
     outcome = judge(body)
     print(dumps(outcome.to_json()))
-    hashes = hash_worded(outcome), hash_decided(outcome, ""), hash_bare(outcome, "")
-    print(*hashes, outcome.codes())
+    print(hash_outcome(outcome, ""), outcome.codes())
 """
 
 
@@ -51,8 +50,7 @@ def test_an_outcome_comes_back_whole() -> None:
         text = dumps(outcome.to_json())
         assert Outcome.from_json(json.loads(text)) == outcome
         again = Outcome.from_json(json.loads(text))
-        assert hash_worded(again) == hash_worded(outcome)
-        assert hash_decided(again, "{}") == hash_decided(outcome, "{}")
+        assert hash_outcome(again, "{}") == hash_outcome(outcome, "{}")
 
 
 def test_facts_come_back_whole() -> None:
@@ -76,9 +74,7 @@ def test_codes_are_short_and_tell_states_and_findings() -> None:
     codes = json.loads(judge(order(total="1.00")).codes())
     assert codes["decisions"][0]["state"] == "held"
     assert codes["decisions"][0]["findings"] == [["CHK01", "total_adds", "hold", "rule:total_adds"]]
-    assert set(codes["verdicts"]) <= set("phun")
-    bare_codes = json.loads(judge(order(total="1.00")).bare_codes())
-    assert bare_codes == {"decisions": codes["decisions"]}
+    assert codes.keys() == {"decisions"}
 
 
 RULES = ("gate", "total_adds", "whole_pieces", "duplicates", "change", "debtor", "one_debtor")
