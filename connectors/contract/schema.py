@@ -344,7 +344,7 @@ class DocumentSchema:
     place where a person adds an entry. A `singly` type takes a call for each document, even in a
     target that imports files. A type that is not `shown` cannot be read in the target, so it is
     neither looked up nor compared later. A type that is not `counted` does not use up the monthly
-    quota.
+    quota. A type that `credits` takes back a part of an earlier document, which is looked at first.
 
     `e_invoice` is the type of the e-Invoice that the target makes for it by default; the registry
     fills it in from `EInvoices`.
@@ -371,6 +371,7 @@ class DocumentSchema:
     singly: bool = False
     shown: bool = True
     counted: bool = True
+    credits: bool = False
     e_invoice: str = ""
 
 

@@ -107,6 +107,7 @@ HOLD_CODES: Final[Mapping[str, str]] = {
     "TGT14": "target.not_there",
     "TGT15": "target.other_company",
     "TGT16": "target.stored_otherwise",
+    "TGT17": "target.credited_changed",
 }
 """What a hold can be placed for."""
 TARGET_CODES: Final = frozenset(code for code in HOLD_CODES if code.startswith("TGT"))

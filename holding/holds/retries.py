@@ -35,6 +35,7 @@ from holding.holds.holds import Desk, Done, Each, Left, ViewedDesk, apply_to_one
 from holding.platform.changes import lock_company, wake_records
 from holding.platform.events import Fact, record_event, record_events
 from holding.platform.states import (
+    CREDITED_CHANGED,
     INACTIVE,
     LOOKUP_REFUSED,
     OTHER_CURRENCY,
@@ -52,10 +53,12 @@ SUPERVISOR: Final = "posting.approve"  # whoever may release may also try a seco
 UNLISTED: Final = "LST01"
 """The code of a hold for a code that the target does not list."""
 
-_A_PERSON_KNOWS: Final = frozenset({INACTIVE, OTHER_CURRENCY, LOOKUP_REFUSED, WITHDRAWN})
+_A_PERSON_KNOWS: Final = frozenset(
+    {CREDITED_CHANGED, INACTIVE, OTHER_CURRENCY, LOOKUP_REFUSED, WITHDRAWN}
+)
 """Codes where the change happened outside: a party is active again or was given its currency, which
 the target confirms first, nothing of a withdrawn file is in the target, or the target answers the
-lookup again.
+lookup again or has the credited document again, which is looked at first.
 """
 
 LONGEST_PAUSE: Final = timedelta(seconds=RETRY["temporary"].pauses[1])

@@ -161,6 +161,9 @@ OTHER_COMPANY = "TGT15"
 STORED_OTHERWISE = "TGT16"
 """The code of a hold for a document that the target stored without a line or with another total."""
 
+CREDITED_CHANGED = "TGT17"
+"""The code of a hold for a credit note whose document is void, missing or changed in the target."""
+
 NUMBER_USED = "DUP04"
 """The code of a hold for a document whose number another document of ours has."""
 

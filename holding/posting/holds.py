@@ -39,6 +39,7 @@ from holding.holds.retries import answer_by
 from holding.platform import states
 from holding.platform.changes import wake_number_users
 from holding.platform.states import (
+    CREDITED_CHANGED,
     FAILS_ON_IT,
     INACTIVE,
     LOOKUP_REFUSED,
@@ -179,6 +180,7 @@ NAMES = {
     NOT_THERE: "target.not_there",
     OTHER_COMPANY: "target.other_company",
     STORED_OTHERWISE: "target.stored_otherwise",
+    CREDITED_CHANGED: "target.credited_changed",
 }
 
 ANSWERED = "The accounting system has answered."
@@ -213,6 +215,10 @@ _WAYS = {
     WITHDRAWN: "a person retries it; it is then put in another file",
     LOOKUP_REFUSED: "the accounting system answers the look-up; a person then retries it",
     FAILS_ON_IT: "the accounting system can process it; a person then retries it",
+    CREDITED_CHANGED: (
+        "the document that it credits is there again as it was posted; a person then retries it,"
+        " or skips it"
+    ),
     UNSEEN: (
         "a person looks for it in the accounting system, then links it where it is there,"
         " sends it again where it is not, or skips it"
@@ -286,6 +292,21 @@ def refused_lookup(system: str, number: str, lookup_result: Found, owner: str) -
         words=words,
         target_code=str(lookup_result.status or ""),
         owner=owner,
+    )
+
+
+def credited_changed(system: str, document: Document, credited: Document, found: Found) -> Trouble:
+    """Return the trouble of a credit note whose document is not there as it was posted."""
+    words = (
+        f"{document.number} was not sent: it credits {credited.number}, and {system} shows another"
+        f" state. {found.words}"
+    )
+    return Trouble(
+        code=CREDITED_CHANGED,
+        error_class="business_rule",
+        words=words,
+        target_code=credited.number,
+        owner=RETRY["stale_version"].owner,
     )
 
 
@@ -517,6 +538,10 @@ def _key_of_class(posting: Posting, trouble: Trouble, connection: str) -> tuple[
     if trouble.code == LOOKUP_REFUSED:
         named = f"{connection}:look-up {trouble.target_code}"
         return CauseKey(CauseKind.TARGET, named), f"{connection} refuses the look-up"
+    if trouble.code == CREDITED_CHANGED:
+        named = f"{connection}:credits {trouble.target_code}"
+        label = f"{trouble.target_code} is not in {connection} as it was posted"
+        return CauseKey(CauseKind.TARGET, named), label
     if trouble.code == FAILS_ON_IT:
         named = f"{connection}:fails {posting.number}"
         return CauseKey(CauseKind.TARGET, named), f"{connection} fails on {posting.number}"

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from connectors.contract import Found, Question, Stands
@@ -12,6 +13,7 @@ from connectors.contract.targets import (
     Deferring,
     LooksTogether,
     Readable,
+    ReadsLater,
     Searchable,
     TellsLists,
     TellsParties,
@@ -35,6 +37,7 @@ from holding.db.models import (
     Version,
 )
 from holding.db.models.columns import AttemptState, HoldState, PushState, RequestState
+from holding.db.models.decisions import HOLD_OPEN
 from holding.platform.changes import read_back_now
 from holding.platform.states import FAILS_ON_IT, UNSEEN
 from holding.posting import holds, send, store_results
@@ -51,7 +54,7 @@ from holding.posting.lone_failures import (
 from holding.posting.prepare import Checked, Examined, add_pushes, check_postings
 from holding.posting.push import Case, Member, add_lookup, conflicted_push, store_similar_document
 from rules.outcomes import Document
-from rules.values.canonical import revive, sha256_hex
+from rules.values.canonical import PostingState, revive, sha256_hex
 
 # AutoCount On The Go keeps a result this long; after that its ticket has no answer.
 KEPT_FOR = timedelta(days=7)
@@ -222,7 +225,11 @@ def is_clear_to_create(
     for the whole pass, so one list serves all documents of a party.
     """
     target = channel.target
-    goes = checked.action != "create" or _entries_can_be_used(desk, channel, checked, reads)
+    goes: bool | Found = True
+    if checked.action == "create" and (checked.posting.reverses_id or _credits(channel, checked)):
+        goes = _credited_documents_stand(desk, channel, checked, reads)
+    if goes is True and checked.action == "create":
+        goes = _entries_can_be_used(desk, channel, checked, reads)
     if goes is not True or checked.action != "create" or not isinstance(target, Searchable):
         return goes
     if _let_pass(desk, checked):
@@ -239,6 +246,103 @@ def is_clear_to_create(
             retry_unclear(desk, channel, checked, similar_documents)
         return False
     return _none_by_hand(desk, channel, checked, similar_documents)
+
+
+def _credits(channel: Channel, checked: Checked) -> bool:
+    """Check whether the document is of a type that credits an earlier document."""
+    name = checked.document.document
+    return any(schema.credits and schema.name == name for schema in channel.target.documents)
+
+
+def _credited_documents_stand(
+    desk: Desk, channel: Channel, checked: Checked, reads: Remembering
+) -> bool | Found:
+    """Check whether the documents that this one credits exist as they were posted.
+
+    Each is read now, because a person may have voided, deleted or changed it since its daily
+    reading. One that differs is read back first, so that the rules decide about the difference; a
+    difference that nobody has to decide about is accepted. Returns the answer itself if the target
+    refuses the key.
+    """
+    target = channel.target
+    if not isinstance(target, Readable) or isinstance(target, ReadsLater):
+        return True  # it shows no documents, or only later and takes no credit notes
+    for credited in _credited_documents(desk, channel, checked):
+        before, document = reads.calls, revive(Document, credited.content)
+        (found,) = target.read([document], channel.settings, channel.secret, reads)
+        _charge(desk, channel, reads.calls - before)
+        if found.key_refused:
+            return found
+        if found.key_lasts is not None or _is_as_posted(channel, document, found):
+            continue
+        if found.kind == "unknown":
+            retry_unclear(desk, channel, checked, found)
+            return False
+        if not _is_read_back(desk, credited, found):
+            _read_credited_first(desk, checked, credited.Posting)
+            return False
+        if found.void or found.kind == "absent" or credited.held:
+            trouble = holds.credited_changed(channel.name, checked.document, document, found)
+            _stop(desk, channel, checked, trouble)
+            return False
+    return True
+
+
+def _credited_documents(desk: Desk, channel: Channel, checked: Checked) -> Sequence[Row[Any]]:
+    """Return the posted documents that this one reverses or names by their number.
+
+    Each has the content that was sent last, its latest reading, and whether a hold is open.
+    """
+    names = {str(value) for value in checked.document.fields.values()}
+    named = and_(Posting.family == checked.claim.family, Posting.number.in_(sorted(names)))
+    hold = exists().where(Hold.posting_id == Posting.id, HOLD_OPEN)
+    query = (
+        select(Posting, Push.content, Reading.body, hold.label("held"))
+        .join(Push, Push.id == Posting.posted_push_id)
+        .outerjoin(Reading, Reading.id == Posting.reading_id)
+        .where(or_(Posting.id == checked.posting.reverses_id, named))
+        .where(Posting.connection_id == channel.connection_id, Posting.id != checked.posting.id)
+        .where(Posting.state == PostingState.POSTED)
+        .order_by(Posting.id)
+    )
+    with desk.database.read() as session:
+        return session.execute(query).all()
+
+
+def _is_as_posted(channel: Channel, document: Document, found: Found) -> bool:
+    """Check whether the target shows a document as it was sent, or with a total that rounding
+    explains.
+    """
+    total = holds.target_total_minor(document, found.total)
+    place = (0, channel.total_field(document.document))
+    if total is not None and holds.book_amount(document, total) != total:
+        return False
+    if found.kind != "different":
+        return found.kind == "equal"
+    others = [one for one in found.differs if (one.line, one.field) != place]
+    return total is not None and bool(found.differs) and not others and not found.void
+
+
+def _is_read_back(desk: Desk, credited: Row[Any], found: Found) -> bool:
+    """Check whether a reading shows this already, so that the rules have decided about it."""
+    read_at = credited.Posting.read_at
+    if credited.body is None or read_at is None:
+        return False
+    is_recent: bool = desk.clock.now() - read_at < 2 * desk.lease
+    return is_recent or breaker.covers(credited.body, found)
+
+
+def _read_credited_first(desk: Desk, checked: Checked, credited: Posting) -> None:
+    """Schedule a reading of the credited document, and return the claim for after that.
+
+    A document without a reading keeps the time of its first one: the target may not list it yet.
+    """
+    with desk.database.write() as session:
+        now = desk.clock.now()
+        first_due = credited.read_due_at if credited.read_at is None else None
+        if first_due is None or first_due <= now:
+            read_back_now(session, [credited.id], now)
+        return_posting(session, checked.claim, max(now, first_due or now) + desk.lease)
 
 
 def _entries_can_be_used(

@@ -374,6 +374,9 @@ ENTRIES: Final[dict[str, HoldEntry]] = {
         "The accounting system shows what was sent, or a person accepts the difference",
         Blocks.CHANGE,
     ),
+    "TGT17": _by_target(
+        "The document that it credits is there as it was posted; then it is retried or skipped"
+    ),
     "UOM01": _by_rules(_NOBODY, "An entry in the table of units"),
     "UOM08": _by_rules(_NOBODY, "Units table, accounting system and mapping agree"),
     "UOM09": _by_rules(_NOBODY, "The rate is confirmed on the page of the connection"),

@@ -361,6 +361,7 @@ _SALES_REFUND = DocumentSchema(
     singly=True,
     shown=False,
     counted=False,
+    credits=True,
 )
 
 DOCUMENTS = MEANINGS.on_all(

@@ -271,6 +271,7 @@ def _document(
         amounts=amounts,
         books=_BOOKS.get(name),
         touches_earlier=True,
+        credits=name == "credit_note",
         actions=_ACTIONS.get(name, ("update", "void") if lines else ()),
     )
 

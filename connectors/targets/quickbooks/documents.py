@@ -279,6 +279,7 @@ def _document(
         date_field=_DATE.name,
         party_field=party.name if party else "",
         total_field=total.name,
+        credits=name in ("credit_memo", "refund_receipt"),
         actions=actions,
         amounts=amounts,
         lists=LISTS,

@@ -473,7 +473,7 @@ def _documents(api: "Api", request: Request, company: Company, kind: Kind) -> Re
             kind.number: doc["number"],
             kind.party: doc["party"],
             **({kind.word(kind.paid): doc["paid"]} if kind.paid else {}),
-            "status": "posted",
+            "status": "void" if doc["id"] in api.books.void_ids else "posted",
             kind.amount: doc["total"],
             "currency": doc["currency"],
             "created_at": doc["created_at"],

@@ -87,6 +87,7 @@ class Books(Scripted):
         self.companies: dict[str, Company] = companies
         self.keys: dict[str, ApiKey] = keys
         self.documents: list[Mapping[str, Any]] = []
+        self.void_ids: set[str] = set()
         self._by_name: dict[Name, list[Mapping[str, Any]]] = defaultdict(list)
         self._paying: dict[Name, list[Mapping[str, Any]]] = defaultdict(list)
         self.imports: dict[str, dict[str, Any]] = {}
@@ -204,6 +205,7 @@ class Books(Scripted):
             "issue": self._issue,
             "quota": self._set_quota,
             "company": self._set_company,
+            "void": self._set_void,
         }
 
     def _set_lock(self, body: Mapping[str, Any]) -> None:
@@ -222,6 +224,19 @@ class Books(Scripted):
         company = self._company(body)
         company.quota = body.get("limit")
         company.quota_used_before = int(body.get("used", 0))
+
+    def _set_void(self, body: Mapping[str, Any]) -> None:
+        """Make a document void, or valid again, as a user would in AiAccount's own pages.
+
+        `type` (sales_invoice), `number`, and `void` (true).
+        """
+        kind = body.get("type", "sales_invoice")
+        ids = {
+            str(line["id"])
+            for line in self.documents
+            if (line["type"], line["number"]) == (kind, body.get("number"))
+        }
+        self.void_ids = self.void_ids | ids if body.get("void", True) else self.void_ids - ids
 
     def _set_company(self, body: Mapping[str, Any]) -> None:
         company = self._company(body)

@@ -50,6 +50,7 @@ from sandbox.simulators.quickbooks.faults import (
     throttled,
     told,
     touched,
+    void,
     worked_out,
 )
 
@@ -536,7 +537,7 @@ class Control(control.Control[Books]):
         """Change or delete a document as a user would in QuickBooks' own pages.
 
         `entity` (Invoice), `number`, and any of `fields`, `lines` (merged, by place), `rows` (how
-        many lines remain), `deposited`, `delete`.
+        many lines remain), `deposited`, `void`, `delete`.
         """
         given = given_of(request)
         kind = BY_ENTITY.get(str(given.get("entity", "Invoice")))
@@ -548,9 +549,8 @@ class Control(control.Control[Books]):
         ]
         if kind is None or not found:
             raise ControlError("No such document")
-        made = touched(
-            _changed(self.books.companies[realm], kind, found[0], given), self.stand_in.now()
-        )
+        changed = _changed(self.books.companies[realm], kind, found[0], given)
+        made = touched(void(changed) if given.get("void") else changed, self.stand_in.now())
         effect = "deleted" if given.get("delete") else "by_hand"
         outcome = Outcome(effect=effect, stands=made)
         self.note(request_id, "by_hand", company=realm, **told(kind, outcome))

@@ -21,6 +21,8 @@ from holding.connections.channel import Desk
 from holding.connections.channel import test_connection as try_connection
 from holding.db.database import Database
 from holding.db.models import Company, Connection, Hold, Posting, Record, Team
+from holding.holds import releases
+from holding.holds.holds import Done
 from holding.intake import receive
 from holding.runs import schedules
 from holding.runs.dispatch import push_due
@@ -284,6 +286,48 @@ def _silence_ends_in_one_document(house: House) -> None:
     assert house.shop.states()["Q901"] == "posted"
 
 
+def refund_of(sold: Body, number: str, amount: str) -> Body:
+    """A refund of a part of an order."""
+    (line,) = plain(sold["number"], price="0.00")["lines"]
+    more = {"qty": "1", "price": None, "amount": amount, "tax": "NONE"}
+    line = {name: value for name, value in {**line, **more}.items() if value is not None}
+    told: Body = {"kind": "refund", "number": number, "order_number": sold["number"]}
+    told |= {"status": "Refunded", "refunded_on": sold["ordered_on"], "customer": "C-77"}
+    return told | {"total": amount, "lines": [line]}
+
+
+@pytest.mark.slow
+@pytest.mark.sqlite
+def test_what_was_made_void_there_since_its_reading_is_not_credited(house: House) -> None:
+    """By a refund, or by a credit memo for a cancelled order: only a reading shows the void."""
+    refunded, cancelled = plain("Q920", price="10.00"), plain("Q922", price="300.00")
+    house.deliver(refunded, cancelled)
+    house.was_valid("Q922-1", hours=80)
+    before = house.effects()
+    house.shop.clock.advance(600)
+    for number in ("Q920-1", "Q922-1"):
+        house.sim.control("by_hand", number=number, void=True)
+    house.deliver(refund_of(refunded, "Q921", "120.00"), {**cancelled, "status": "cancelled"})
+    house.shop.clock.advance(120)
+    house.work()
+    assert house.effects() == before
+    edited = [("accounts", "STL03")]
+    assert house.holds() == {"Q920": edited, "Q922": edited}
+    assert house.shop.states()["Q921"] == "waiting"
+    with house.shop.database.write() as session:
+        (hold,) = house.shop.holds(session, "Q920")
+        actor = house.shop.actor("lim")
+        made = releases.release(session, actor, hold.id, "Void on purpose", house.shop.now)
+    assert isinstance(made, Done), made
+    house.work()
+    assert house.effects() == before
+    assert house.holds() == {"Q921": [("accounts", "TGT17")], "Q922": edited}
+    with house.shop.database.read() as session:
+        (hold,) = house.shop.holds(session, "Q921")
+    assert hold.message.startswith("RF-Q921 was not sent: it credits Q920-1, and quickbooks shows")
+    assert "void" in hold.message
+
+
 @pytest.mark.slow
 @pytest.mark.sqlite
 def test_what_was_given_back_is_not_given_back_again(house: House) -> None:
@@ -291,14 +335,7 @@ def test_what_was_given_back_is_not_given_back_again(house: House) -> None:
     house.deliver(sold := plain("Q910", price="10.00"))  # 220.00
 
     def back(number: str, amount: str) -> Body:
-        (line,) = plain("Q910", price="0.00")["lines"]
-        more = {"qty": "1", "price": None, "amount": amount, "tax": "NONE"}
-        line = {name: value for name, value in {**line, **more}.items() if value is not None}
-        told: Body = {"kind": "refund", "number": number, "order_number": "Q910"}
-        day = sold["ordered_on"]
-        told |= {"status": "Refunded", "refunded_on": day, "customer": "C-77"}
-        told |= {"total": amount, "lines": [line]}
-        return told
+        return refund_of(sold, number, amount)
 
     house.deliver(back("Q911", "120.00"))
     house.deliver(back("Q912", "100.01"))

@@ -135,3 +135,39 @@ def test_in_aiaccount_nothing_is_sent_for_what_is_void(
     assert [effect for effect in life.books.effects if "voided" in effect] == []
     assert [number for _, number in life.books.effects] == ["A-1-1", "A-1-2"]
     assert life.shop.states() == {"A-1": "posted"}
+
+
+@pytest.fixture
+def read(life: Life) -> Life:
+    """A-1-1 is posted and was read back; its next reading is a day later."""
+    life.arrive("A-1")
+    later(life, 60)
+    assert life.held("A-1") == []
+    life.shop.clock.advance(600)
+    return life
+
+
+@pytest.mark.parametrize("newer", [LARGE, CANCELLED], ids=["changed", "cancelled"])
+@pytest.mark.parametrize(
+    "change",
+    [{"master": {"cancelled": True}}, {"details": [{"qty": 300}]}, None],
+    ids=["void", "total", "deleted"],
+)
+def test_a_document_is_looked_at_before_it_is_credited(
+    read: Life, change: dict[str, Any] | None, newer: dict[str, Any]
+) -> None:
+    """Its next reading would come too late."""
+    if change is None:
+        control(read, "reset")
+    else:
+        control(read, "by_hand", number="A-1-1", **change)
+    read.arrive("A-1", **newer)
+    later(read, 120)
+    assert [number for _, number in effects(read) if number != "A-1-1"] == []
+    assert read.held("A-1") == ["TGT14" if change is None else "STL03"]
+    assert breaches(read) == []
+
+
+def test_a_document_that_is_there_as_it_was_posted_is_credited(read: Life) -> None:
+    read.arrive("A-1", **LARGE)
+    assert [number for _, number in effects(read)] == ["A-1-1", "CN-A-1-1", "A-1-2"]
