@@ -43,12 +43,16 @@ _hold = aliased(Hold)
 
 
 class _OfParty(msgspec.Struct):
-    """The customer or supplier fields of a record; other fields are not decoded."""
+    """The customer or supplier fields of a record, and the fields whose values many parties share;
+    other fields are not decoded.
+    """
 
     customer_name: Any = None
     supplier_name: Any = None
     tin: Any = None
     registration: Any = None
+    channel: Any = None
+    currency: Any = None
 
 
 _OF_PARTY: Final = msgspec.json.Decoder(_OfParty).decode
@@ -469,6 +473,8 @@ def _heard(bodies: Sequence[str], key: str, *, party: bool) -> Said:
             names.append(item)
             continue
         who = _OF_PARTY(body)
+        if key in (who.channel, who.currency):  # a debtor of a channel is none of its customers
+            continue
         names.append(_text(who.customer_name) or _text(who.supplier_name))
         tins.append(_text(who.tin))
         numbers.append(_text(who.registration))

@@ -43,3 +43,12 @@ def test_records_that_contradict_each_other_are_told() -> None:
     numbers = [{"registration": "1-A"}, {"registration": "2-B"}]
     assert said(*numbers, party=True).torn == "Its records give 2 registration numbers"
     assert said(party=True) == Said(Identity(KEY))
+
+
+def test_a_channel_or_currency_is_not_the_customer_who_used_it() -> None:
+    sale = {"customer_name": "Aisyah", "tin": "IG1", "channel": KEY}
+    assert said(sale, party=True) == Said(Identity(KEY))
+    assert said({**sale, "tin": "IG2"}, sale, party=True).torn == ""
+    rate = {"customer_name": "Aisyah", "channel": "FPX", "currency": KEY}
+    assert said(rate, party=True) == Said(Identity(KEY))
+    assert said({**sale, "channel": "FPX"}, party=True).newest.name == "Aisyah"
