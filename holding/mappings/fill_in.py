@@ -15,8 +15,10 @@ from holding.access.actors import Actor
 from holding.access.operations import once
 from holding.db.models.rules import ALWAYS
 from holding.db.refusal import Refusal
-from holding.mappings import fixes, preview
+from holding.mappings import choices, fixes, preview
+from holding.mappings.choices import Lists, Purpose
 from holding.mappings.entries import read_value, refuse_circle, refuse_wrong_kind
+from holding.mappings.exact_matches import same_word
 from holding.platform.changes import lock_company
 
 NOTHING_ENTERED: Final = Refusal(
@@ -105,6 +107,39 @@ def preview_values(
         edits.append(preview.Edit(entered.table, entered.key, parsed, since))
     maps = preview.KnownMaps(tables)
     return preview.preview_edits(session, company_id, edits, now, maps=maps)
+
+
+def unlisted_values(
+    session: Session, company_id: int, values: Sequence[EnteredValue]
+) -> dict[int, Refusal]:
+    """Return by cause why an accounting system would not know an entered value.
+
+    A name typed in place of its code is answered with the code.
+    """
+    judge, lists = preview.active_program(session, company_id), Lists(session, company_id)
+    ruleset = judge.ruleset if judge else None
+    purposes = {table: lists.purpose(ruleset, table) for table in {one.table for one in values}}
+    unlisted: dict[int, Refusal] = {}
+    for entered in values:
+        table, value, purpose = entered.table, entered.value, purposes[entered.table]
+        known = choices.check_value(session, company_id, table, entered.key, value, purpose)
+        targets = dict.fromkeys([*known.unlisted, *(file.target for file in known.off_file)])
+        if not targets:
+            continue
+        message = f"{', '.join(targets)} does not list “{value}”."
+        near = _codes_of_name(session, company_id, entered, purpose) or known.nearest
+        hint = f"Did you mean {', '.join(near)}?" if near else ""
+        unlisted[entered.cause_id] = Refusal("mapping.unlisted", message, hint, 422)
+    return unlisted
+
+
+def _codes_of_name(
+    session: Session, company_id: int, entered: EnteredValue, purpose: Purpose
+) -> list[str]:
+    """Return the listed codes whose name is the entered text."""
+    table, value = entered.table, entered.value
+    offered = choices.search_choices(session, company_id, table, value, purpose)
+    return [choice.value for choice in offered if same_word(choice.name, value)]
 
 
 def _read_answer(stored: Mapping[str, Any]) -> fixes.Together:

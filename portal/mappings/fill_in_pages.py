@@ -24,6 +24,8 @@ __all__ = ["pages"]
 
 AT_ONCE: Final = fixes.A_PAGE
 
+UNLISTED: Final = "Correct the marked codes, or tick that they are saved as they are."
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -122,6 +124,11 @@ def save_all() -> Response:
         read = [part for part in (reason_form, since) if isinstance(part, forms.Problems)]
         return _refuse_form({name: why for part in read for name, why in part.by_field.items()})
     rev, values = forms.parse_whole(form.get("rev")), _read_values(form)
+    if not form.get("unlisted"):
+        unlisted = fill_in.unlisted_values(store.reading(), g.company.id, values)
+        if unlisted:
+            problems = {f"value_{cause_id}": why.words for cause_id, why in unlisted.items()}
+            return _refuse_form({**problems, "unlisted": UNLISTED})
     revision = rev if rev is not None else g.company.revision
     filled = fill_in.FilledForm(values, reason_form.reason, revision, since or fixes.ALWAYS)
     with store.writing() as session:

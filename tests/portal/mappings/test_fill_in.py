@@ -1,5 +1,6 @@
 """One form that maps all missing values: all or none, blank fields stay missing."""
 
+import io
 import re
 from collections.abc import Callable
 from typing import Any
@@ -188,3 +189,26 @@ def test_a_table_that_a_team_keeps_does_not_stop_the_others(
     assert f'id="{causes["item"]}"' not in page
     assert f'id="{causes["unit"]}"' in page
     assert 'id="saveall_why"' not in page
+
+
+def test_a_code_that_the_list_lacks_is_saved_only_on_purpose(
+    visit: Callable[..., Any], database: Database, causes: dict[str, str]
+) -> None:
+    farah, before = visit("farah"), one(database, ENTRIES)
+    rows = io.BytesIO(b"Item code,Item name\nTEA-1,Loose tea\n")
+    sent = {"target": "aiaccount", "kind": "item", "as_of": "2026-11-19"}
+    farah.post("/c/kedai/mappings/lists", {**sent, "file": (rows, "items.csv")}, status=303)
+    form = {**form_of(farah.text(FILL)), "reason": "as listed"}
+    for value, said in (
+        ("loose tea", "AiAccount does not list “loose tea”. Did you mean TEA-1?"),
+        ("TEA-9", "AiAccount does not list “TEA-9”."),
+    ):
+        answer = farah.post(FILL, {**form, causes["item"]: value}, status=422)
+        page = answer.get_data(as_text=True)
+        assert f'id="{causes["item"]}_err"' in page
+        assert said in plain(page)
+        assert 'name="unlisted"' in page
+        assert one(database, ENTRIES) == before
+    assert 'name="unlisted"' not in farah.text(FILL)
+    farah.post(FILL, {**form, causes["item"]: "TEA-9", "unlisted": "1"}, status=303)
+    assert one(database, "SELECT value FROM mapping_entry WHERE key = 'AB-100 '") == "TEA-9"
