@@ -292,6 +292,10 @@ MEETING: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
             "One person drafts and publishes rules. They cannot publish what they drafted;"
             " another rule publisher must."
         ),
+        ("publisher", "approver"): (
+            "One person publishes rules and approves. They cannot approve documents that were"
+            " checked by rules they published; another approver must."
+        ),
         ("admin", "approver"): (
             "One person manages users and approves. Whoever can invite people should not release"
             " money; an auditor will ask why."

@@ -263,7 +263,11 @@ class Connected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checklist:
-    """The figures of every step; `publishers` are those who can publish rules."""
+    """The figures of every step.
+
+    `publishers` can publish rules. `approvers` can approve what the rules in force checked, which
+    their publisher cannot.
+    """
 
     sources: Sequence[Connected]
     targets: Sequence[Connected]
@@ -272,6 +276,7 @@ class Checklist:
     change: Waiting | None
     people: int
     publishers: Sequence[str]
+    approvers: Sequence[str]
     mapped: int
     missing: int
     checked: int
@@ -344,7 +349,12 @@ def checklist(session: Session, company_id: int) -> Checklist:
         published_at=row.published_at,
         change=_CHANGE.first(session.execute(_change(company_id, row.ruleset_version_id))),
         people=row.people,
-        publishers=session.scalars(_publishers(company_id)).all(),
+        publishers=session.scalars(_able(company_id, "rules.publish")).all(),
+        approvers=session.scalars(
+            _able(company_id, "posting.approve").where(
+                Person.id.is_distinct_from(row.published_by_id)
+            )
+        ).all(),
         mapped=row.mapped,
         missing=row.missing,
         checked=row.records - row.to_check,
@@ -380,6 +390,7 @@ def _company(company_id: int) -> Select[Any]:
             Company.ruleset_version_id,
             RulesetVersion.no,
             RulesetVersion.published_at,
+            RulesetVersion.published_by_id,
             *(query.scalar_subquery().label(name) for name, query in counts.items()),
         )
         .outerjoin(RulesetVersion, RulesetVersion.id == Company.ruleset_version_id)
@@ -433,12 +444,13 @@ def _change(company_id: int, base_id: int | None) -> Select[Any]:
     )
 
 
-def _publishers(company_id: int) -> Select[Any]:
+def _able(company_id: int, act: str) -> Select[Any]:
+    """Return the select of the names of the people whose roles allow an act."""
     return (
         select(Person.name)
         .join(Membership, Membership.person_id == Person.id)
         .where(Membership.company_id == company_id, Person.active)
-        .where(Membership.role.in_(sorted(ACTS["rules.publish"])))
+        .where(Membership.role.in_(sorted(ACTS[act])))
         .distinct()
         .order_by(Person.name)
     )

@@ -325,7 +325,9 @@ def _meeting(wish: Wish, held: Collection[str]) -> dict[str, str]:
     fresh = [words for words in duties_meet(wish.roles) if words not in duties_meet(held)]
     if not fresh or wish.understood:
         return {}
-    return {"understood": "Two of these roles should not meet in one person. Tick that you know."}
+    return {
+        "understood": "Two of these roles should not meet in one person. Tick that you understand."
+    }
 
 
 def _holds(count: int) -> str:

@@ -10,8 +10,10 @@ from holding.access.actors import (
     SYSTEM,
     UNEASY_PAIRS,
     Actor,
+    duties_meet,
     may,
 )
+from tests.installed import ROOT
 
 # The table of duties, written a second time: act -> who has it.
 DUTIES = {
@@ -75,3 +77,15 @@ def test_every_role_and_every_act_has_its_words() -> None:
     shown = [act for _, acts in GROUPS for act in acts]
     assert sorted(shown) == sorted(ACTS)
     assert set(UNEASY_PAIRS) <= set(MEETING)
+
+
+def test_the_publisher_of_the_first_rules_is_no_approver_of_their_documents() -> None:
+    [words] = duties_meet(["publisher", "approver"])
+    assert "cannot approve documents that were checked by rules they published" in words
+
+
+def test_the_form_shows_what_each_meeting_pair_means() -> None:
+    styles = (ROOT / "static" / "css" / "people.css").read_text("utf-8")
+    for one, other in MEETING:
+        both = f"form:has(#role_{one}:checked):has(#role_{other}:checked)"
+        assert f"{both} .duty-{one}-{other}" in styles, (one, other)

@@ -15,9 +15,11 @@ from holding.db.models import (
     Connection,
     Delivery,
     Event,
+    Membership,
     Posting,
     Record,
     RouteStop,
+    RulesetVersion,
     Run,
     Schedule,
     Snapshot,
@@ -58,6 +60,7 @@ def test_while_nobody_can_publish_the_draft_the_next_step_is_people() -> None:
         change=None,
         people=1,
         publishers=(),
+        approvers=(),
         mapped=0,
         missing=0,
         checked=0,
@@ -141,6 +144,27 @@ def shop(database: Database, company: Company, clock: SetClock) -> Shop:
     made.publish()
     set_up(database, company)
     return made
+
+
+def test_the_publisher_of_the_rules_in_force_is_no_approver_of_what_they_checked(
+    shop: Shop,
+) -> None:
+    with shop.database.write() as session:
+        approvers = checklist(session, shop.company.id).approvers
+        company = session.get_one(Company, shop.company.id)
+        version = session.get_one(RulesetVersion, company.ruleset_version_id)
+        session.add(
+            Membership(
+                company_id=company.id,
+                person_id=version.published_by_id,
+                role="approver",
+                granted_at=NOW,
+            )
+        )
+        session.flush()
+        assert approvers
+        assert checklist(session, company.id).approvers == approvers
+        session.rollback()
 
 
 def postings(shop: Shop) -> dict[str, tuple[str, str]]:
