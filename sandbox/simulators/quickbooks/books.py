@@ -72,6 +72,12 @@ _FORM = """<p>Clearpost asks to read and write the books of a company.</p>
 <p><button id="connect" name="answer" value="connect">Connect</button>
 <button id="cancel" name="answer" value="cancel">Cancel</button></p></form>"""
 
+_REGISTER = """<p>At Intuit you would enter the address at developer.intuit.com, among the redirect
+addresses of the app.</p><form method="post" action="{path}">{hidden}
+<p><button id="register" name="answer" value="register">Register {address}</button></p></form>"""
+
+_NOT_REGISTERED = "The redirect_uri query parameter value is invalid."
+
 Told = dict[str, Any]
 
 _SALES, _BOUGHT = "SalesItemLineDetail", "AccountBasedExpenseLineDetail"
@@ -374,6 +380,8 @@ class Books(Scripted):
         """Apply a token ledger line: a code was created, tokens were issued, or all tokens were
         revoked.
         """
+        if line.get("registered"):
+            self.redirects.add(line["registered"])
         if line.get("made"):
             self.code = int(line["made"]["number"])
             self.codes[self.code] = line["made"]
@@ -482,24 +490,31 @@ def _page(books: Books, asked: Mapping[str, str]) -> tuple[Reply, Told]:
     wrong = _wrong(books, asked)
     if wrong:
         inner = f'<p id="error">{escape(wrong)}</p>'
+        if wrong == _NOT_REGISTERED and asked.get("redirect_uri"):
+            address = escape(asked["redirect_uri"])
+            inner += _REGISTER.format(path=AUTHORIZE, hidden=_hidden(asked), address=address)
         return _html(400, "Sorry, but Clearpost didn't connect", inner), _effect("refused", "400")
-    hidden = "".join(
-        f'<input type="hidden" name="{name}" value="{escape(asked[name], quote=True)}">'
-        for name in _ASKED
-    )
     companies = "".join(
         f'<option value="{realm}">{escape(one.name)}</option>'
         for realm, one in books.companies.items()
     )
-    inner = _FORM.format(path=AUTHORIZE, hidden=hidden, companies=companies)
+    inner = _FORM.format(path=AUTHORIZE, hidden=_hidden(asked), companies=companies)
     return _html(200, "Connect Clearpost to QuickBooks", inner), _effect("read", "200")
+
+
+def _hidden(asked: Mapping[str, str]) -> str:
+    """Return the hidden fields that carry the query through a form."""
+    return "".join(
+        f'<input type="hidden" name="{name}" value="{escape(asked.get(name, ""), quote=True)}">'
+        for name in _ASKED
+    )
 
 
 def _wrong(books: Books, asked: Mapping[str, str]) -> str:
     if asked.get("client_id") != CLIENT_ID:
         return "The client_id query parameter value is invalid."
     if asked.get("redirect_uri") not in books.redirects:
-        return "The redirect_uri query parameter value is invalid."
+        return _NOT_REGISTERED
     if asked.get("response_type") != "code":
         return "The response_type query parameter value is invalid."
     if _SCOPE not in asked.get("scope", "").split():
@@ -523,7 +538,11 @@ def _refused(status: int, error: str, words: str = "") -> tuple[Reply, Told]:
 
 
 def _answered(books: Books, form: Mapping[str, str], now: datetime) -> tuple[Reply, Told]:
-    """Return the reply after the user pressed Connect or Cancel."""
+    """Return the reply after the user pressed Connect, Cancel or Register."""
+    if form.get("answer") == "register" and _wrong(books, form) == _NOT_REGISTERED:
+        query = urlencode({name: form.get(name, "") for name in _ASKED})
+        reply = Reply(status=302, content=b"", headers={"Location": f"{AUTHORIZE}?{query}"})
+        return reply, {**_effect("registered", ""), "registered": form.get("redirect_uri", "")}
     if _wrong(books, form) or form.get("realm") not in books.companies:
         return _page(books, form)
     back, state = form["redirect_uri"], form["state"]
