@@ -17,7 +17,7 @@
     Object.assign(Idiomorph.defaults.callbacks, {
       beforeAttributeUpdated: (name, one) => !(own[name] && own[name](one)),
       beforeNodeMorphed: (old, fresh) => !(old.matches && (loads(fresh) && !loads(old) || old.matches(".split, [data-own]"))),
-      beforeNodeRemoved: (one) => !(one.matches && one.matches(".group") && one.contains(document.activeElement)),
+      beforeNodeRemoved: (one) => !(one.matches && one.matches(".group, .groups > li") && one.contains(document.activeElement)),
     });
   }
 

@@ -11,7 +11,7 @@ from sqlalchemy import Select, func, literal, or_, select, union_all
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
-from connectors.contract.errors import CLASS_LABELS, class_label, failure_word
+from connectors.contract.errors import CLASS_LABELS, class_label
 from holding.access.actors import Actor, may
 from holding.db import bulk
 from holding.db.bulk import Columns, of
@@ -89,7 +89,7 @@ _READ: Final = select(
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """One value of a facet with its counts; `under` is its heading.
+    """One value of a facet with its counts.
 
     `named`: its title is a name given by a user.
     """
@@ -98,7 +98,6 @@ class Facet:
     title: str
     records: int
     money: Sums
-    under: str = ""
     named: bool = False
 
     @property
@@ -172,9 +171,8 @@ def _facet(
     part: str, word: Any, one: Figure, teams: Mapping[int, str], named: Names, currency: str
 ) -> Facet:
     title = title_of(part, word, teams, named, currency)
-    under = failure_word(word) if part == "classes" and word in CLASS_LABELS else ""
     own = part in {"sources", "targets", "teams"} and bool(word)
-    return Facet(str(word), title, one.records, one.money, under, own)
+    return Facet(str(word), title, one.records, one.money, own)
 
 
 def _sorted(part: str, each: Mapping[Any, Figure]) -> list[tuple[Any, Figure]]:

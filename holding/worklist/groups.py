@@ -61,6 +61,26 @@ class Group:
         return self.error_class == "period_locked"
 
     @property
+    def compares(self) -> bool:
+        """Whether the next step compares two documents: after a change, or possibly the same."""
+        return self.error_class in ("stale_version", "duplicate")
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether a required field is missing."""
+        return self.error_class == "missing_field"
+
+    @property
+    def invalid(self) -> bool:
+        """Whether a value must be corrected."""
+        return self.error_class == "bad_value"
+
+    @property
+    def undecided(self) -> bool:
+        """Whether a rule leaves the decision to people."""
+        return self.error_class == "business_rule"
+
+    @property
     def approval(self) -> bool:
         """Whether the group waits for approval rather than for a change."""
         return self.key.kind is CauseKind.APPROVE

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Final
 
 from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
@@ -27,6 +28,15 @@ from portal.web.permissions import needs
 
 INBOX = "inbox"
 
+TAB_OF: Final = {
+    "approve": "approve",
+    "snoozed": "snoozed",
+    "cleared": "cleared",
+    "ignored": "cleared",
+    "accepted": "cleared",
+}
+"""A view -> the tab that it belongs to. All others belong to the first."""
+
 LISTED = 100  # documents that the dialog shows one by one; all are counted
 
 ACCEPTED_MESSAGE = "Accepted: what is posted stays as it is. The difference is listed below."
@@ -37,7 +47,7 @@ pages = Blueprint("holding", __name__, url_prefix="/c/<co>/holding")
 @pages.get("")
 @needs("record.read")
 def listing() -> Response:
-    """Show the holding area: groups by cause in the first three tabs, plain lists in the others."""
+    """Show the holding area: causes with their next step, plain lists in the last tab."""
     if store.wants_block("group"):
         return _one_group()
     also: tuple[str, ...] = ("holdhead", "holdfiles")
@@ -87,6 +97,7 @@ def _listing() -> dict[str, object]:
     found = queries.load_held(session, g.company.id, g.actor.person_id, fine=fine)
     shown: dict[str, object] = {
         "wanted": wanted,
+        "tab": TAB_OF.get(wanted.view, "todo"),
         "tabs": queries.count_tabs(found, wanted),
         "after": None,
         "acts": assignments.allowed_acts(g.actor),

@@ -109,7 +109,7 @@ Target = tuple[int, int, str, str]
 
 ITEMS = (
     ("dashboard", "Dashboard", "home", "dashboard.show", False),
-    ("holding", "Holding area", "inbox", "holding.listing", False),
+    ("holding", "On hold", "inbox", "holding.listing", False),
     ("runs", "Sync runs", "runs", "runs.listing", False),
     ("reconcile", "Reconciliation", "scale", "reconcile.show", True),
     ("late", "Not yet posted", "clock", "late.listing", True),

@@ -189,7 +189,7 @@ def test_A18_who_is_limited_to_a_source_finds_nothing_of_the_others(house: House
     board = read(finance.get(f"{BASE}/"))
     held = read(finance.get(f"{BASE}/holding?view=all"))
     assert "2 records" in held.text
-    assert "Holding area2" in held.one("nav", id="nav").text
+    assert "On hold2" in held.one("nav", id="nav").text
     assert re.search(r"\breceived ?3\b", board.text), "what came today, of the six"
     assert not FOREIGN.search(board.text)
     for number in BLOG:

@@ -48,7 +48,7 @@ class Story:
         with self.person(browser) as person:
             person.sign_in(FINANCE, self.house.passwords[FINANCE])
             page = person.go(f"{BASE}/holding")
-            words = f"Item {self.sku} is not mapped to an AiAccount item"
+            words = f"Map item {self.sku}"
             group = page.locator("details.group", has_text=words)
             group.locator("summary").click()
             if not self.script:

@@ -35,7 +35,7 @@ def test_a_missing_mapping_is_fixed_from_its_group(
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     farah.go("/c/kedai/holding")
-    group = page.locator("details.group", has_text="is not an item")
+    group = page.locator("details.group", has_text="Map item AB-100")
     group.locator("summary").click()
     if script:  # the form stands in the group, first
         group.get_by_text("SO-10203").first.wait_for()
@@ -62,7 +62,7 @@ def test_a_missing_mapping_is_fixed_from_its_group(
     held = "SELECT count(*) FROM record WHERE number LIKE 'SO-1020%' AND state = 'held'"
     assert one(served.database, held) == 1
     farah.go("/c/kedai/holding")
-    assert page.get_by_text("is not an item").count() == 0
+    assert page.get_by_text("Map item AB-100").count() == 0
     assert farah.said == []
 
 
@@ -86,7 +86,7 @@ def test_a_group_opens_with_what_happened_and_what_to_do(somebody: Open, served:
         page.evaluate("htmx.trigger(document.body, 'tick')")
     settled(page)
     assert reason.input_value() == "agreed by phone"
-    for words in ("is not an item", "Approval needed"):
+    for words in ("Map item AB-100", "Approval needed"):
         other = page.locator("details.group", has_text=words).first
         other.locator("summary").click()
         other.locator("table.rows").wait_for()
@@ -237,7 +237,7 @@ def test_on_a_phone_the_undo_bar_stands_above_the_navigation(
     assert shown["y"] + shown["height"] <= rail["y"] < 900
     assert shown["x"] >= 0
     assert shown["x"] + shown["width"] <= 390
-    lim.page.locator("#nav").get_by_role("link", name="Holding").click()
+    lim.page.locator("#nav").get_by_role("link", name="On hold").click()
     lim.page.locator("#undo").click()
     lim.page.get_by_text("Undone: 1 document is on hold again.").wait_for()
     assert lim.said == []
@@ -403,7 +403,7 @@ def test_each_key_of_the_holding_area_does_what_the_help_says(somebody: Open) ->
     page.wait_for_selector("#dialog[open] #approvereason")
     page.locator("#dialog [data-close]").click()
     lim.go("/c/kedai/holding?view=all")
-    group = page.locator("details.group", has_text="is not an item")
+    group = page.locator("details.group", has_text="Map item AB-100")
     group.locator("summary").press("Enter")
     group.get_by_text("SO-10203").wait_for()
     group.locator("[id^=findvalue_]").wait_for()
@@ -475,7 +475,7 @@ def test_open_pages_are_right_after_a_fix_of_somebody_else(somebody: Open, serve
         group.get_by_role("link", name="SO-10203").click()
         person.page.locator(".split h2").wait_for()
     hold = one(served.database, "SELECT id FROM hold WHERE rule = 'adds_up' AND state = 'open'")
-    missing = tan.page.locator("[id^=groupsum_]", has_text="is not an item")
+    missing = tan.page.locator("[id^=groupsum_]", has_text="Map item AB-100")
     other = tan.page.locator(missing.get_attribute("id").replace("groupsum_", "#group_"))
     missing.click()
     other.get_by_text("SO-10203").wait_for()

@@ -113,11 +113,11 @@ def test_what_is_put_aside_leaves_the_list_and_is_still_counted(visit, database,
     far = (clock.now() + timedelta(days=30)).date().isoformat()
     assert "two weeks" in shown(farah.post(f"{H}/{hold}/snooze", {"until": far}, status=422))
     assert "Choose a day." in shown(farah.post(f"{H}/{hold}/snooze", {"until": "soon"}, status=422))
-    before = re.search(r"Holding area (\d+)", plain(farah.text(H)))
+    before = re.search(r"On hold (\d+)", plain(farah.text(H)))
     farah.post(f"{H}/{hold}/snooze", {"until": day, "op": "s-1"}, status=303)
     assert f"Snoozed until {day} 08:00" in plain(farah.text(f"{H}/{hold}"))
     todo = plain(farah.text(H))
-    assert "Customer C-99 is no debtor" not in todo
+    assert "Map debtor C-99" not in todo
     assert "1 snoozed and still on hold" in todo
     assert "still on hold" not in plain(farah.text(f"{H}?class=duplicate")), "none of these is"
     mapped = farah.text(f"{H}?class=mapping_missing")
@@ -126,8 +126,8 @@ def test_what_is_put_aside_leaves_the_list_and_is_still_counted(visit, database,
     assert "still on hold" not in plain(farah.text(f"{H}?view=all")), "it is among these"
     assert "Snoozed 1" in todo
     assert before is not None
-    assert f"Holding area {before[1]}" in todo
-    assert "Customer C-99 is no debtor" in plain(farah.text(f"{H}?view=snoozed"))
+    assert f"On hold {before[1]}" in todo
+    assert "Map debtor C-99" in plain(farah.text(f"{H}?view=snoozed"))
 
 
 def test_a_note_stands_beside_the_hold_and_in_the_trace(visit, database):
@@ -255,7 +255,7 @@ def test_one_act_over_many_leads_back_to_the_list_it_was_asked_from(visit, datab
     assert back.replace("&", "&amp;") in empty.get_data(as_text=True)
     form = {"act": "assign", "seen": seen, "person": "0", "op": "b-1"}
     done = farah.text(farah.post(asked, form, status=303).location)
-    assert f'<a href="{back}">Holding area</a>'.replace("&", "&amp;") in done
+    assert f'<a href="{back}">On hold</a>'.replace("&", "&amp;") in done
 
 
 def test_what_was_rejected_is_not_called_what_will_be_sent(visit, database):

@@ -145,7 +145,7 @@ def test_held_records_are_grouped_by_cause_with_count_and_money(visit, database)
     page = visit("farah").text("/c/kedai/holding")
     assert "9 records · RM 6,248.00" in plain(page)
     assert "1 has more than one cause" in page
-    groups = re.findall(r'<span class="g-n">(\d+) records?</span>', page)
+    groups = re.findall(r'<span class="g-n">(\d+)<span class="vh"> records?</span></span>', page)
     assert groups == ["2", "4", "1", "1", "1", "1"]
     item = cause(database, "mapping:item:%")
     opened = plain(visit("farah").text(f"/c/kedai/holding?open={item}"))
