@@ -23,6 +23,7 @@ from holding.access.people import (
     id_of_address,
     names_of,
 )
+from holding.access.sessions import password_fault
 from holding.db.models import Company, SetupAddress
 from holding.db.refusal import Refusal
 from holding.platform.changes import lock_company
@@ -227,6 +228,8 @@ def create_company(
     today = now.date() + timedelta(days=1)  # New Year's Day comes earlier in Malaysia than in UTC
     if refusal := registration_fault(company.registration, company.currency, today):
         return refusal
+    if refusal := closed_books_fault(company.closed_through, today):
+        return refusal
     code = company.code.strip() or proposed_code(company.name)
     name = company.name.strip()
     company_id = add_company(
@@ -265,7 +268,8 @@ def create_company(
 
 def proposed_code(name: str) -> str:
     """Return a code for a company's addresses, from its name without the legal form."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    together = name.replace("'", "").replace("\N{RIGHT SINGLE QUOTATION MARK}", "")
+    plain = unicodedata.normalize("NFKD", together).encode("ascii", "ignore").decode().lower()
     words = re.findall(r"[a-z0-9]+", plain)
     name_words = [word for word in words if word not in _LEGAL_FORMS] or words
     code = ""
@@ -304,6 +308,28 @@ def registration_fault(number: str, currency: str, today: date) -> Refusal | Non
         hint = f"Its fifth and sixth digit are 01 to 06, and not {parts['kind']}."
         return Refusal("company.registration", words, hint, 422)
     return None
+
+
+def closed_books_fault(closed_through: date | None, today: date) -> Refusal | None:
+    """Return why the books cannot be closed through this day, or None."""
+    if closed_through is None or closed_through <= today:
+        return None
+    words = f"The books cannot be closed through {closed_through}, because that day has not come."
+    return Refusal("company.closed", words, "Enter the last day of your last closed month.", 422)
+
+
+def form_faults(company: FirstCompany, person: FirstPerson, now: datetime) -> list[Refusal]:
+    """Return all faults that can be seen without the database, so that a form shows them at once.
+
+    The refusals are those with which the company or its first person would be refused.
+    """
+    today = now.date() + timedelta(days=1)
+    faults = (
+        registration_fault(company.registration, company.currency, today),
+        closed_books_fault(company.closed_through, today),
+        password_fault(person.password, person.email),
+    )
+    return [fault for fault in faults if fault is not None]
 
 
 def choose(

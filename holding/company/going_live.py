@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import ACTS, Actor, may
 from holding.company.dry_run import LastDryRun, count_arrivals, last_dry_run
+from holding.company.first_company import closed_books_fault
 from holding.connections.master_data import RATE
 from holding.db.bulk import Columns, of, whole_sum
 from holding.db.models import (
@@ -121,10 +122,17 @@ def suggested_start(closed_through: date | None, now: datetime, zone: str) -> da
     return now.astimezone(ZoneInfo(zone)).date().replace(day=1)
 
 
-def set_cutover(session: Session, actor: Actor, starts_on: date, now: datetime) -> Refusal | None:
+def set_cutover(
+    session: Session,
+    actor: Actor,
+    starts_on: date,
+    now: datetime,
+    closed_through: date | None = None,
+) -> Refusal | None:
     """Set the cutover date: only documents of this day or later are posted.
 
-    Every record is evaluated again.
+    `closed_through` corrects the last closed day of the books; None leaves it as it is. Every
+    record is evaluated again.
     """
     refusal = may(actor, "company.setup")
     if refusal or actor.company_id is None:
@@ -132,12 +140,16 @@ def set_cutover(session: Session, actor: Actor, starts_on: date, now: datetime) 
     company = lock_company(session, actor.company_id)
     if company.live:
         return _live_already(company)
-    closed = company.closed_through
+    closed = closed_through or company.closed_through
+    today = now.astimezone(ZoneInfo(company.zone)).date()
+    if refusal := closed_books_fault(closed_through, today):
+        return refusal
     if closed is not None and starts_on <= closed:
         words = f"You cannot start on {starts_on}, because the books are closed through {closed}."
         hint = f"Enter {closed + timedelta(days=1)} or a later day."
         return Refusal("cutover.closed", words, hint, 422)
-    if company.starts_on == starts_on:
+    corrected = closed != company.closed_through
+    if company.starts_on == starts_on and not corrected:
         return None
     next_revision(
         session,
@@ -148,11 +160,13 @@ def set_cutover(session: Session, actor: Actor, starts_on: date, now: datetime) 
         reason="set-up",
         now=now,
     )
-    company.starts_on = starts_on
+    company.starts_on, company.closed_through = starts_on, closed
     session.flush()
     records = session.scalars(select(Record.id).where(Record.company_id == company.id)).all()
     wake_records(session, records, now)
     say = f"{actor.name} set the cutover date to {starts_on}: earlier documents are not posted."
+    if corrected:
+        say += f" The books are closed through {closed}."
     record_event(
         session,
         company_id=company.id,

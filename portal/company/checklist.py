@@ -287,10 +287,16 @@ def set_cutover() -> Response:
     if day is None:
         told = "Enter the day as year-month-day, such as 2026-11-01."
         return _cutover_page({"starts": told}, status=422)
+    typed = request.form.get("closed", "").strip()
+    closed = forms.parse_day(typed)
+    if typed and closed is None:
+        told = "Enter the day as year-month-day, such as 2026-09-30, or leave it blank."
+        return _cutover_page({"closed": told}, status=422)
     with store.writing() as session:
-        refusal = going_live.set_cutover(session, g.actor, day, g.now)
+        refusal = going_live.set_cutover(session, g.actor, day, g.now, closed)
     if refusal is not None and refusal.status == 422:
-        return _cutover_page({"starts": refusal.words}, status=422)
+        field = "closed" if refusal.code == "company.closed" else "starts"
+        return _cutover_page({field: refusal.words}, status=422)
     if refusal is not None:
         return store.refuse(refusal, back=home_url())
     processes.ring(g.company.id, "evaluate")

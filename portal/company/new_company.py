@@ -32,6 +32,7 @@ FIELD_OF = {
     "company.code": "code",
     "company.taken": "code",
     "company.registration": "registration",
+    "company.closed": "closed",
     "company.currency": "currency",
     "company.zone": "zone",
     "person.email": "email",
@@ -135,6 +136,8 @@ def _wish() -> Wish | forms.Problems:
         found["email"] = "Enter your email address."
     if found or isinstance(company, forms.Problems):
         return forms.Problems(found)
+    if faults := first_company.form_faults(company, person, g.now):
+        return forms.Problems({FIELD_OF[fault.code]: fault.words for fault in faults})
     return Wish(company, person)
 
 

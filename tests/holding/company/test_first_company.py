@@ -125,6 +125,8 @@ def test_what_is_wrong_makes_nothing_and_does_not_use_it_up(
         ("Kedai Contoh Sdn Bhd", "kedai-contoh"),
         ("Café Ünïque & Co. Pte. Ltd.", "cafe-unique"),
         ("Sdn Bhd", "sdn-bhd"),
+        ("Ah Beng's Tea", "ah-bengs-tea"),
+        ("Ah Beng\u2019s Tea", "ah-bengs-tea"),
         ("香料店", "company"),
         ("X" * 60, "x" * 40),
         ("Kedai Alatulis dan Percetakan Sinar Harapan", "kedai-alatulis-dan-percetakan-sinar"),

@@ -229,6 +229,21 @@ def test_the_cutover_is_after_the_closed_books_and_only_before_go_live(shop: Sho
     assert late.code == "live.already"
 
 
+def test_a_mistyped_day_of_the_closed_books_is_corrected_with_the_cutover(shop: Shop) -> None:
+    set_up(shop.database, shop.company, closed_through=DAY)
+    before, person = date(2026, 9, 30), admin(shop.company)
+    with shop.database.write() as session:
+        come = going_live.set_cutover(session, person, DAY, shop.now, date(2030, 9, 30))
+        assert isinstance(come, Refusal)
+        assert come.code == "company.closed"
+        assert going_live.set_cutover(session, person, DAY, shop.now, before) is None
+        company = session.get_one(Company, shop.company.id)
+        assert (company.closed_through, company.starts_on) == (before, DAY)
+        events = select(Event).where(Event.act == "company.cutover")
+        said = session.scalars(events).one().body["say"]
+        assert said.endswith("The books are closed through 2026-09-30.")
+
+
 @pytest.mark.parametrize(
     ("closed", "start"), [(date(2026, 9, 30), date(2026, 10, 1)), (None, date(2026, 11, 1))]
 )

@@ -92,6 +92,7 @@ def test_the_form_makes_the_company_and_signs_its_first_person_in(
         ("registration", "no", "Enter the 12 digits of SSM"),
         ("code", "Kedai!", "Use lower-case letters"),
         ("closed", "30/9/2026", "Enter the day as year-month-day"),
+        ("closed", "2030-09-30", "because that day has not come"),
         ("currency", "ringgit", "Use its three letters"),
         ("zone", "KL", "is not a time zone"),
         ("email", "meiling", "is not an email address"),
@@ -113,6 +114,15 @@ def test_what_is_wrong_stands_beside_its_field(
     with empty.read() as session:
         assert session.scalars(select(Company)).all() == []
     browser.post(url, FORM, status=303)
+
+
+def test_all_that_is_wrong_with_a_form_is_marked_at_once(
+    browser: Browser, empty: Database, clock: SetClock
+) -> None:
+    wrong = {"registration": "123", "closed": "2030-09-30", "password": "password1234"}
+    answer = browser.post(address(empty, clock), {**FORM, **wrong}, status=422)
+    page = answer.get_data(as_text=True)
+    assert all(f'id="{field}_err"' in page for field in wrong)
 
 
 def test_an_address_that_ended_or_is_wrong_says_what_to_do(
