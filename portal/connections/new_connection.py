@@ -307,10 +307,12 @@ def replace(name: str) -> Response:
         problems = {"key": f"{kept.message} {kept.hint}"}
         wrong = connections.connection_values(row) | {"problems": problems}
         return store.respond("connections/show.html", wrong, status=422)
+    said = f"{name} has a new secret. The one before is accepted for {setup.KEEP_OLD.days} days."
+    if not made and deliveries.is_testable(row.side, row.connector, row.settings):
+        return redirect_after_test(row.id, name, said)
     shown = connections.connection_values(connections.find_connection(name)) | {
         "secret": secret if made else ""
     }
-    said = f"{name} has a new secret. The one before is accepted for {setup.KEEP_OLD.days} days."
     return store.respond("connections/show.html", shown, say=said)
 
 

@@ -99,7 +99,7 @@ TOPICS: dict[str, tuple[Callable[[House], None], str, str]] = {
     "Amounts off by 1 sen": (rounding, "rounds the sum only", "rounding"),
     "Sync delayed more than 10 minutes": (delayed, "0 of 0 left", "larger plan"),
     "Sync is paused": (paused, "month end", "Resume"),
-    "Connection test failed": (failed_test, "belongs to another company", "Open the right company"),
+    "Connection test failed": (failed_test, "belongs to another company", "open the right company"),
 }
 """Topic -> how it comes about, a word of what shows it, a word of the next step. What comes later
 here stops more, so it is told first.

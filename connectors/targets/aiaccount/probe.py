@@ -211,7 +211,10 @@ def _company(settings: Settings, snapshot: Snapshot, companies: str) -> Step:
         f"The key belongs to another company: {key_company}, not "
         f"{expected_name or '(blank)'}.{companies}"
     )
-    hint = f"Open the right company in AiAccount and create the key there again at {AT_KEYS}. "
+    hint = (
+        "If it is the right company, correct its name in the settings of this connection. If not,"
+        f" open the right company in AiAccount and create the key there again at {AT_KEYS}. "
+    )
     contact = "Who: the owner of the AiAccount account."
     return Step.failed(STEPS[3], words, hint + contact, "company.other")
 

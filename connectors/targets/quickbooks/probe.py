@@ -299,7 +299,10 @@ def _company_name(
     expected_name = str(settings.get("company_name", "")).strip()
     if expected_name and expected_name != name:
         words = f"The key belongs to another company: {name}, ID {realm}, not {expected_name}."
-        hint = "Connect to the right company of QuickBooks, or correct the company ID."
+        hint = (
+            "Connect to the right company of QuickBooks, or correct the company ID or the company"
+            " name in the settings of this connection."
+        )
         step = Step.failed(STEPS[3], words, hint, "company.other")
         return ConnectionReport.stopped(STEPS, *first_steps, step)
     return name

@@ -77,6 +77,16 @@ def test_a_replaced_secret_has_the_same_fields(visit, database, clock):
     assert secret(database, clock, "woocommerce") == "cs_2:ck_2:cs_2"
 
 
+def test_a_replaced_secret_is_tested_where_the_shop_has_an_address(visit):
+    browser = visit("adam")
+    browser.post(NEW, {**SHOP, **KEYS, "base_url": "http://127.0.0.1:1"}, status=303)
+    url = "/c/kedai/connections/woocommerce"
+    answer = browser.post(f"{url}/secret", KEYS, status=303)
+    assert answer.location.endswith("#conntest")
+    assert "WooCommerce has a new secret." in (page := plain(browser.text(url)))
+    assert "Its test failed: below is what to correct." in page
+
+
 def test_a_shop_without_an_address_says_that_it_was_not_tested(visit):
     page = plain(visit("adam").post(NEW, {**SHOP, **KEYS}, status=200).get_data(as_text=True))
     assert "It was not tested, because it has no address." in page
