@@ -37,6 +37,8 @@ NOT_TESTED = "It was not tested, because it has no address."
 
 PROVE_IT = "Enter its address and secret there, then send a test delivery."
 
+PASTE_AGAIN = "Paste it again, because nothing was saved."
+
 TRIMMED = " Spaces or line ends around the key were left out."
 
 authorization_pages = Blueprint("connauth", __name__, url_prefix="/c/<co>/connections")
@@ -86,8 +88,17 @@ def _new_connection_page(
         and key_rotation.authorizing(system) is None,
         tells_units=isinstance(registry.targets().get(system), TellsItems),
         values={"name": system, "unit_rates": request.form.get("unit_rates", ""), **values},
-        problems=problems,
+        problems=_repasted(form) | problems if problems else {},
     )
+
+
+def _repasted(form: ConnectionForm | None) -> dict[str, str]:
+    """Return a problem for each key of a refused form: a page never shows a key again."""
+    field = form.key if form is not None else None
+    if field is None or field.made_here:
+        return {}
+    names = [KEY, *(f"{KEY}_{part.name}" for part in field.parts)]
+    return {name: PASTE_AGAIN for name in names if request.form.get(name)}
 
 
 def _system_form(system: str) -> tuple[ConnectionSide, ConnectionForm]:

@@ -66,6 +66,15 @@ def test_what_is_missing_stands_beside_its_field(visit, database, given, field):
         assert session.scalars(query).all() == []
 
 
+def test_a_refused_form_says_which_keys_have_to_be_pasted_again(visit):
+    sent = {**SHOP, **KEYS, "base_url": "no address"}
+    page = visit("adam").post(NEW, sent, status=422).get_data(as_text=True)
+    assert 'id="base_url_err"' in page
+    assert all(f'id="{field}_err"' in page for field in KEYS)
+    assert 'id="key_webhook_secret_err"' not in page
+    assert plain(page).count("Paste it again, because nothing was saved.") == len(KEYS)
+
+
 def test_a_replaced_secret_has_the_same_fields(visit, database, clock):
     browser = visit("adam")
     browser.post(NEW, {**SHOP, **KEYS}, status=200)
