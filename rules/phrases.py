@@ -678,6 +678,10 @@ VALUES: dict[str, str] = {
     "net": message("%(first)s without its tax of %(second)s"),
     "tax": message("the tax of %(second)s on %(first)s"),
     "tax_key": message("%(first)s with its rate of %(second)s"),
+    "piece_price": message(
+        "%(first)s, with the decimals that the line needs for its amount and tax"
+    ),
+    "piece_discount": message("the discount of the line at %(first)s"),
     "was": message("%(first)s as it was before"),
     "round": message("%(first)s, rounded to %(second)s"),
     "in_base": message("%(first)s in the base unit"),

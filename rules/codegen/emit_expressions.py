@@ -48,6 +48,8 @@ _ANSWERS = {
     "tin_fault": "text",
     "near_tin": "text",
     "tax_key": "text",
+    "piece_price": "decimal",
+    "piece_discount": "decimal",
 }
 
 _INLINE = {

@@ -125,6 +125,16 @@ LIBRARY: dict[str, tuple[str, str, str]] = {
     "net": ("net(amount, rate)", "as amount", "the amount without the tax that it contains"),
     "tax": ("tax(amount, rate)", "as amount", "the tax on the amount"),
     "tax_key": ("tax_key(name, rate)", "text", "the name of a tax with its rate: SST 10%"),
+    "piece_price": (
+        "piece_price(price, pieces, amount, tax, rate, step)",
+        "as price",
+        "the price of a piece at which the line comes to amount and tax",
+    ),
+    "piece_discount": (
+        "piece_discount(price, pieces, amount, tax, rate, step)",
+        "as price",
+        "the discount of the line at that price, to the sen",
+    ),
     "sum": ("sum(lines.amount where …)", "as the field", "the field of all of a list, added up"),
     "count": ("count(lines where …)", "a whole number", "how many of a list there are"),
     "any": ("any(lines where …)", "yes or no", "whether at least one of a list is there"),

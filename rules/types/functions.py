@@ -30,6 +30,7 @@ from rules.values.kinds import (
     two_currencies,
     type_fits,
 )
+from rules.values.piece_prices import piece_discount, piece_price
 from rules.values.wording import format_expression as write
 
 NUMBER = "a number"
@@ -63,7 +64,10 @@ LITERAL = {"yes_no": "yesno"}
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A pure function of known values; `takes` names its arguments for messages."""
+    """A pure function of known values; `takes` names its arguments for messages.
+
+    A function that `rounds` gives a decimal, also for fractions.
+    """
 
     name: str
     takes: tuple[str, ...]
@@ -72,6 +76,7 @@ class Function:
     words: str
     level: str = "exact"
     many: bool = False
+    rounds: bool = False
 
 
 def is_whole(value: Number) -> bool:
@@ -165,7 +170,8 @@ class CallTypes(ABC):
         if expr.name == "net" and any(rate == -1 for rate in found[1].written):
             message = "'net' divides by one and the rate together, which is zero here"
             self.say("TYP04", message, "Write the rate of a tax, such as 6%.", expr.args[1].span)
-        level = least_exact(function.level, *(t.level for t in found))
+        arguments = () if function.rounds else found
+        level = least_exact(function.level, *(t.level for t in arguments))
         return Type(found[0].kind, level=level, currency=currency)
 
     def _call_round(self, expr: nodes.Call) -> Type:
@@ -380,6 +386,8 @@ _ALL = (
     Function("net", (NUMBER, NUMBER), "first", net_of_tax, "", level="fraction"),
     Function("tax", (NUMBER, NUMBER), "first", tax, "", level="product"),
     Function("tax_key", (TEXT, NUMBER), "text", tax_key, "is a tax with its rate"),
+    Function("piece_price", (NUMBER,) * 6, "first", piece_price, "", rounds=True),
+    Function("piece_discount", (NUMBER,) * 6, "first", piece_discount, "", rounds=True),
 )
 
 PURE: dict[str, Function] = {f.name: f for f in _ALL}
