@@ -35,12 +35,13 @@ class _Line:
 
     def is_same(self, price: Decimal) -> bool:
         """Check whether amount and tax are the shop's."""
-        return self.sums(price) == (self.amount, self.tax)
+        amount, tax = map(as_fraction, self.sums(price))
+        return (amount, tax) == (self.amount, self.tax)
 
     def is_same_in_total(self, price: Decimal) -> bool:
         """Check whether amount and tax together are the shop's, with a sen between them."""
-        amount, tax = self.sums(price)
-        moved = abs(as_fraction(amount) - self.amount)
+        amount, tax = map(as_fraction, self.sums(price))
+        moved = abs(amount - self.amount)
         return amount + tax == self.amount + self.tax and moved <= as_fraction(_SEN)
 
 
