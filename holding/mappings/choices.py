@@ -165,29 +165,39 @@ class Lists:
 
     @cached_property
     def _files(self) -> tuple[FileList, ...]:
-        wanted = {(target_id, kind) for target_id in self._ids for kind in ListKind}
-        return file_codes.file_lists(self._session, wanted)
+        targets_and_kinds = {(target_id, kind) for target_id in self._ids for kind in ListKind}
+        return file_codes.file_lists(self._session, targets_and_kinds)
 
     def purpose(self, ruleset: Ruleset | None, table: str) -> Purpose:
         """Return what the documents of these rules use a table for."""
         if ruleset is None:
             return Purpose()
-        uses = [one for one in references(ruleset, schemas()) if table in one.tables]
-        uses = [one for one in uses if one.target in self._targets or one.kind in PARTIES]
-        known = [(self._targets[one.target].id, one) for one in uses if one.target in self._targets]
-        asked = {
-            (key, REFERENCE_LISTS[one.kind]) for key, one in known if one.kind in REFERENCE_LISTS
+        uses = [use for use in references(ruleset, schemas()) if table in use.tables]
+        uses = [use for use in uses if use.target in self._targets or use.kind in PARTIES]
+        target_uses = [
+            (self._targets[use.target].id, use) for use in uses if use.target in self._targets
+        ]
+        reported_keys = {
+            (key, REFERENCE_LISTS[use.kind])
+            for key, use in target_uses
+            if use.kind in REFERENCE_LISTS
         }
-        wanted = {
-            (key, ListKind(one.kind)): one.target for key, one in known if one.kind in set(ListKind)
+        unlisted_targets = {
+            (key, ListKind(use.kind)): use.target
+            for key, use in target_uses
+            if use.kind in set(ListKind)
         }
-        files = [one for one in self._files if (one.connection_id, one.kind) in wanted]
-        have = {(one.connection_id, one.kind) for one in files}
+        files = [
+            file for file in self._files if (file.connection_id, file.kind) in unlisted_targets
+        ]
+        have = {(file.connection_id, file.kind) for file in files}
         return Purpose(
-            lists=tuple(told for at, told in self._reported if at in asked),
-            of_parties=any(one.kind in PARTIES for one in uses),
+            lists=tuple(code_list for at, code_list in self._reported if at in reported_keys),
+            of_parties=any(use.kind in PARTIES for use in uses),
             files=tuple(files),
-            unlisted=tuple(sorted({(n, at[1]) for at, n in wanted.items() if at not in have})),
+            unlisted=tuple(
+                sorted({(n, at[1]) for at, n in unlisted_targets.items() if at not in have})
+            ),
         )
 
 
@@ -212,7 +222,7 @@ def load_purpose(session: Session, company_id: int, table: str) -> Purpose:
 
 
 def search_choices(
-    session: Session, company_id: int, table: str, text: str, told: Purpose
+    session: Session, company_id: int, table: str, text: str, purpose: Purpose
 ) -> tuple[Choice, ...]:
     """Return values that contain the text, prefix matches first; at most SHOWN_CHOICES and one
     more.
@@ -226,18 +236,23 @@ def search_choices(
     if mapping_table.kind == "unit":
         units = search_conversions(session, mapping_table, text, SHOWN_CHOICES + 1)
         return tuple(
-            Choice(one, (), keys[:NAMED_CHOICES], uses) for one, (keys, uses) in units.items()
+            Choice(unit, (), keys[:NAMED_CHOICES], uses) for unit, (keys, uses) in units.items()
         )
     listed: dict[str, list[str]] = {}
     names: dict[str, str] = {}
-    for one in told.lists:
-        called = listed_names(session, one.snapshot_id) if one.complete else {}
-        alike = [code for code, name in called.items() if text and text.lower() in name.lower()]
-        for code in {*_matching(session, SnapshotItem.code, _codes(one), text), *alike}:
-            listed.setdefault(code, []).append(one.target)
+    for code_list in purpose.lists:
+        called = listed_names(session, code_list.snapshot_id) if code_list.complete else {}
+        name_matches = [
+            code for code, name in called.items() if text and text.lower() in name.lower()
+        ]
+        for code in {
+            *_matching(session, SnapshotItem.code, _codes(code_list), text),
+            *name_matches,
+        }:
+            listed.setdefault(code, []).append(code_list.target)
         names |= called
     of_files: dict[str, FileCode] = {}
-    for file in told.files:
+    for file in purpose.files:
         for entry in file_codes.search_codes(session, file, text, SHOWN_CHOICES + 1):
             listed.setdefault(entry.code, []).append(file.target)
             of_files.setdefault(entry.code, entry)
@@ -271,7 +286,7 @@ def _matching(
     if len(first) > SHOWN_CHOICES:
         return first
     anywhere = session.scalars(query.where(has).order_by(column).limit(SHOWN_CHOICES + 1))
-    forms = [_conditions(session, column, one)[0] for one in characters.look_alike_forms(text)]
+    forms = [_conditions(session, column, form)[0] for form in characters.look_alike_forms(text)]
     looks = (
         session.scalars(query.where(or_(*forms)).order_by(column).limit(NEAREST)) if forms else ()
     )
@@ -298,9 +313,9 @@ def _plain(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-def _codes(one: CodeList) -> Select[Any]:
+def _codes(code_list: CodeList) -> Select[Any]:
     return select(SnapshotItem.code).where(
-        SnapshotItem.snapshot_id == one.snapshot_id, SnapshotItem.to_revision.is_(None)
+        SnapshotItem.snapshot_id == code_list.snapshot_id, SnapshotItem.to_revision.is_(None)
     )
 
 
@@ -315,8 +330,8 @@ def _values(table: MappingTable) -> Select[Any]:
 
 def _rank(value: str, text: str) -> tuple[bool, bool]:
     """Return a sort key: the exact value first, then prefix matches."""
-    folded, wanted = value.casefold(), text.casefold()
-    return folded != wanted, not folded.startswith(wanted)
+    folded, folded_text = value.casefold(), text.casefold()
+    return folded != folded_text, not folded.startswith(folded_text)
 
 
 def _name(value: str, of_files: Mapping[str, FileCode], names: Mapping[str, str]) -> str:
@@ -326,42 +341,52 @@ def _name(value: str, of_files: Mapping[str, FileCode], names: Mapping[str, str]
 
 
 def check_value(
-    session: Session, company_id: int, table: str, key: str, value: str, told: Purpose
+    session: Session, company_id: int, table: str, key: str, value: str, purpose: Purpose
 ) -> Known:
     """Check whether the targets list a value, and which other party keys have it."""
     mapping_table = table_of(session, company_id, table)
     if mapping_table is None or not value:
         return Known((), (), ())
-    lacking_lists = [one for one in told.lists if one.complete and not _has(session, one, value)]
-    near = [code for one in lacking_lists for code in _near(session, one, value)]
-    others = keys_by_value(session, mapping_table, [value])[value][0] if told.of_parties else ()
+    lacking_lists = [
+        code_list
+        for code_list in purpose.lists
+        if code_list.complete and not _lists_code(session, code_list, value)
+    ]
+    near = [
+        code for code_list in lacking_lists for code in _similar_codes(session, code_list, value)
+    ]
+    others = keys_by_value(session, mapping_table, [value])[value][0] if purpose.of_parties else ()
     entries = {
-        one: file_codes.codes_by_code(session, one, [value]).get(value) for one in told.files
+        file: file_codes.codes_by_code(session, file, [value]).get(value) for file in purpose.files
     }
-    off_file = [one for one, entry in entries.items() if entry is None]
+    off_file = [file for file, entry in entries.items() if entry is None]
     if off_file and posted_values(session, mapping_table, [value]):
         off_file = []
     return Known(
-        unlisted=tuple(dict.fromkeys(one.target for one in lacking_lists)),
+        unlisted=tuple(dict.fromkeys(code_list.target for code_list in lacking_lists)),
         nearest=tuple(dict.fromkeys(near))[:NEAREST],
-        shared=tuple(one for one in others if one != key)[:NAMED_CHOICES],
+        shared=tuple(other_key for other_key in others if other_key != key)[:NAMED_CHOICES],
         off_file=tuple(off_file),
-        inactive=tuple(one for one, entry in entries.items() if entry and not entry.active),
+        inactive=tuple(file for file, entry in entries.items() if entry and not entry.active),
     )
 
 
-def _has(session: Session, one: CodeList, value: str) -> bool:
-    return session.scalar(_codes(one).where(SnapshotItem.code == value)) is not None
+def _lists_code(session: Session, code_list: CodeList, value: str) -> bool:
+    return session.scalar(_codes(code_list).where(SnapshotItem.code == value)) is not None
 
 
-def _near(session: Session, one: CodeList, value: str) -> list[str]:
+def _similar_codes(session: Session, code_list: CodeList, value: str) -> list[str]:
     """Return a list's codes that look like a value, or share its start and are spelled
     similarly.
     """
     forms = characters.look_alike_forms(value)
-    same = session.scalars(_codes(one).where(SnapshotItem.code.in_(forms))).all() if forms else ()
-    start = _matching(session, SnapshotItem.code, _codes(one), value[:2])
-    return [*dict.fromkeys([*sorted(same), *get_close_matches(value, start, n=NEAREST)])]
+    lookalikes = (
+        session.scalars(_codes(code_list).where(SnapshotItem.code.in_(forms))).all()
+        if forms
+        else ()
+    )
+    start = _matching(session, SnapshotItem.code, _codes(code_list), value[:2])
+    return [*dict.fromkeys([*sorted(lookalikes), *get_close_matches(value, start, n=NEAREST)])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,7 +426,7 @@ def _of_line(body: Mapping[str, Any], key: str) -> tuple[tuple[str, str], ...]:
     unit_and_item = set(key.split("|")) - {""}
     parts = (part for part in body.values() if isinstance(part, list))
     lines = [line for part in parts for line in part if isinstance(line, Mapping)]
-    named = (one for one in lines if key in one.values() or unit_and_item <= _texts(one))
+    named = (line for line in lines if key in line.values() or unit_and_item <= _texts(line))
     return next((_fields(line, _ABOUT_LINES) for line in named), ())
 
 
@@ -409,8 +434,8 @@ def _texts(line: Mapping[str, Any]) -> set[str]:
     return {text for text in line.values() if isinstance(text, str)}
 
 
-def _fields(said: Mapping[str, Any], names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    texts = ((name, str(said[name] or "").strip()) for name in names if name in said)
+def _fields(content: Mapping[str, Any], names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    texts = ((name, str(content[name] or "").strip()) for name in names if name in content)
     return tuple((name, text[:LONGEST_LABEL]) for name, text in texts if text)[:SHOWN_LINES]
 
 

@@ -109,7 +109,7 @@ def read_workbook(name: str, raw: bytes, tables: Iterable[str]) -> EditedWorkboo
     sheets = read_tables(raw, Limits(rows=MOST_ROWS + 1))
     if isinstance(sheets, WorkbookRefusal):
         return Refusal("mapping.file", sheets.message, sheets.hint, 422)
-    company, revision = _about(next((one for one in sheets if one.name == ABOUT), None))
+    company, revision = _about(next((sheet for sheet in sheets if sheet.name == ABOUT), None))
     by_sheet = {sheet.casefold(): table for table, sheet in sheet_names(tables).items()}
     rows: dict[tuple[str, str, date], SheetRow] = {}
     wrong: list[WrongCell] = []
@@ -155,10 +155,10 @@ def _read_sheet(
 def _add(rows: dict[tuple[str, str, date], SheetRow], row: SheetRow | None) -> None:
     if row is None:
         return
-    same = (row.table, row.key, row.since)
-    if same in rows:
-        raise _Unfit(row.cell, f"“{row.key}” stands in {rows[same].cell} already.")
-    rows[same] = row
+    entry_key = (row.table, row.key, row.since)
+    if entry_key in rows:
+        raise _Unfit(row.cell, f"“{row.key}” stands in {rows[entry_key].cell} already.")
+    rows[entry_key] = row
 
 
 class _Unfit(Exception):  # noqa: N818 - no error: it ends the reading of one row
@@ -175,8 +175,8 @@ def _row(
     cells = [place(sheet, number, column) for column in (key_at, value_at)]
     key = _text(row.get(key_at, ""), cells[0])
     value = _text(row.get(value_at, ""), cells[1]).strip()
-    said = row.get(since_at, "") if since_at is not None else ""
-    since = _day(said, place(sheet, number, since_at or 1))
+    since_value = row.get(since_at, "") if since_at is not None else ""
+    since = _day(since_value, place(sheet, number, since_at or 1))
     if not key.strip():
         if value:
             raise _Unfit(cells[0], "There is a value and no key.")
@@ -222,14 +222,14 @@ def _day(value: CellValue, cell: str) -> date:
 def sheet_names(names: Iterable[str]) -> dict[str, str]:
     """Return a unique sheet name for each table, regardless of letter case."""
     sheets: dict[str, str] = {}
-    taken = {ABOUT.casefold()}
+    used_names = {ABOUT.casefold()}
     for name in sorted(names):
         plain = name.translate(_NOT_IN_A_NAME)
         sheet, no = plain[:LONGEST_NAME], 2
-        while sheet.casefold() in taken:
+        while sheet.casefold() in used_names:
             tail = f"~{no}"
             sheet, no = f"{plain[: LONGEST_NAME - len(tail)]}{tail}", no + 1
-        taken.add(sheet.casefold())
+        used_names.add(sheet.casefold())
         sheets[name] = sheet
     return sheets
 
@@ -240,7 +240,7 @@ def mapping_workbook(session: Session, company_id: int, now: datetime) -> bytes:
     """
     company = session.get_one(Company, company_id)
     rows = _rows(session, company_id)
-    names = sheet_names(one.name for one in tables(session, company_id))
+    names = sheet_names(table.name for table in tables(session, company_id))
     made_at = now.astimezone(ZoneInfo(company.zone))
     about: list[Sequence[Written]] = [
         (COMPANY, company.code),
@@ -254,7 +254,7 @@ def mapping_workbook(session: Session, company_id: int, now: datetime) -> bytes:
 
 def _rows(session: Session, company_id: int) -> Mapping[str, list[Sequence[Written]]]:
     waits = {
-        (one.table, one.key): one.records for one in fixes.missing(session, company_id, most=None)
+        (row.table, row.key): row.records for row in fixes.missing(session, company_id, most=None)
     }
     rows: defaultdict[str, list[Sequence[Written]]] = defaultdict(list)
     for row in session.execute(_IN_FORCE, {"company": company_id}):

@@ -227,7 +227,11 @@ def with_value(
 
 def _with_later(world: World, since: date, table: str, key: str, value: Parsed | None) -> World:
     """Return a copy of a world with a dated entry; `table` is blank for a unit."""
-    later = [one for one in world.later if (one.day, one.table, one.key) != (since, table, key)]
+    later = [
+        dated_entry
+        for dated_entry in world.later
+        if (dated_entry.day, dated_entry.table, dated_entry.key) != (since, table, key)
+    ]
     entry: Entry | UnitEntry | None = None
     if value is not None and value.factor is not None:
         num, den = value.factor.numerator, value.factor.denominator
@@ -236,7 +240,7 @@ def _with_later(world: World, since: date, table: str, key: str, value: Parsed |
         entry = Entry(NOT_STORED, value.value)
     if entry is not None:
         later.append(Later(since, table, key, entry))
-    return replace(world, later=tuple(sorted(later, key=lambda one: one.day)))
+    return replace(world, later=tuple(sorted(later, key=lambda dated_entry: dated_entry.day)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +279,7 @@ def change_history(session: Session, company_id: int, table: str, key: str) -> t
     )
     last: dict[date, str] = {}
     changes = []
-    for row, by, used_documents, used_records, own in session.execute(query):
+    for row, by, used_documents, used_records, is_own_kind in session.execute(query):
         value = entry_text(row.value, row.num, row.den)
         changes.append(
             Change(
@@ -288,18 +292,18 @@ def change_history(session: Session, company_id: int, table: str, key: str) -> t
                 at=row.at,
                 used=_used(used_documents, used_records),
                 in_force=row.to_revision is None and row.value is not None,
-                own=own,
+                own=is_own_kind,
             )
         )
         last[row.valid_from] = value
     return tuple(reversed(changes))
 
 
-def _counted(mine: ColumnElement[bool]) -> tuple[ScalarSelect[int], ScalarSelect[int]]:
+def _counted(condition: ColumnElement[bool]) -> tuple[ScalarSelect[int], ScalarSelect[int]]:
     """Return queries for the documents that used a row's entry, up to MOST + 1, and their
     records.
     """
-    some = select(PostingUse.posting_id).where(mine).correlate(MappingEntry).limit(MOST + 1)
+    some = select(PostingUse.posting_id).where(condition).correlate(MappingEntry).limit(MOST + 1)
     counted, looked_at = some.subquery(), some.subquery()
     records = select(func.count(Posting.record_id.distinct())).join(
         looked_at, looked_at.c.posting_id == Posting.id
@@ -320,11 +324,11 @@ def usage_by_day(session: Session, company_id: int, table: str, key: str) -> dic
 
     Unused days are left out.
     """
-    same = aliased(MappingEntry)
-    of_day = select(same.id).where(
-        same.table_id == MappingEntry.table_id,
-        same.key == MappingEntry.key,
-        same.valid_from == MappingEntry.valid_from,
+    same_day_entry = aliased(MappingEntry)
+    of_day = select(same_day_entry.id).where(
+        same_day_entry.table_id == MappingEntry.table_id,
+        same_day_entry.key == MappingEntry.key,
+        same_day_entry.valid_from == MappingEntry.valid_from,
     )
     documents, records = _counted(PostingUse.entry_id.in_(of_day.correlate(MappingEntry)))
     query = (
@@ -337,21 +341,21 @@ def usage_by_day(session: Session, company_id: int, table: str, key: str) -> dic
     return {day: _used(some, count) for day, some, count in session.execute(query) if some}
 
 
-def refuse_removal(used: Used, said: str = "") -> Refusal | None:
+def refuse_removal(used: Used, entry_name: str = "") -> Refusal | None:
     """Refuse to remove an entry that records used."""
     if used == NOBODY:
         return None
     records = plural(used.records, "record")
     if used.more:
         message = (
-            f"You cannot remove the {said}, because more than {records} used it."
-            if said
+            f"You cannot remove the {entry_name}, because more than {records} used it."
+            if entry_name
             else f"You cannot remove this entry, because more than {records} used it."
         )
     else:
         message = (
-            f"You cannot remove the {said}, because {records} used it."
-            if said
+            f"You cannot remove the {entry_name}, because {records} used it."
+            if entry_name
             else f"You cannot remove this entry, because {records} used it."
         )
     hint = "Give it another value, or another value from a later day."

@@ -26,7 +26,7 @@ from rules.values.wording import readable_name
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class EntryChange:
     """The value that a key gets from a day on; without `parsed` the entry of that day is
     removed.
     """
@@ -76,37 +76,37 @@ def since_words(since: date) -> str:
     return f" from {since}" if since > ALWAYS else ""
 
 
-def find_conflict(session: Session, wanted: Wanted, rev: int) -> Refusal | None:
+def find_conflict(session: Session, change: EntryChange, rev: int) -> Refusal | None:
     """Refuse if the entry changed after revision `rev`, or already has the value."""
-    table, key = wanted.table, wanted.key
+    table, key = change.table, change.key
     newest = session.scalar(
         select(func.max(MappingEntry.from_revision)).where(
             MappingEntry.table_id == table.id,
             MappingEntry.key == key,
-            MappingEntry.valid_from == wanted.since,
+            MappingEntry.valid_from == change.since,
         )
     )
-    entry = entry_of(session, table.id, key, wanted.since)
+    entry = entry_of(session, table.id, key, change.since)
     stored = entry_text(entry.value, entry.num, entry.den) if entry else ""
     if newest is not None and newest > rev and entry is not None:
-        who = names_of(session, [entry.person_id]).get(entry.person_id or 0, "somebody")
+        author = names_of(session, [entry.person_id]).get(entry.person_id or 0, "somebody")
         return Refusal(
             code="mapping.changed",
-            message=f"The {wanted.said} was set to {stored or 'nothing'} by {who} meanwhile;"
-            f" you wanted {wanted.text or 'it removed'}.",
+            message=f"The {change.said} was set to {stored or 'nothing'} by {author} meanwhile;"
+            f" you wanted {change.text or 'it removed'}.",
             hint="Keep theirs, or save yours again over it.",
         )
-    if entry is not None and stored == wanted.text:
+    if entry is not None and stored == change.text:
         is_so = f"is {stored}" if stored else "is removed"
-        return Refusal(code="mapping.same", message=f"The {wanted.said} {is_so} already.")
+        return Refusal(code="mapping.same", message=f"The {change.said} {is_so} already.")
     return None
 
 
 def store_change(
-    session: Session, actor: Actor, wanted: Wanted, reason: str, now: datetime, op: str | None
+    session: Session, actor: Actor, change: EntryChange, reason: str, now: datetime, op: str | None
 ) -> Fixed:
     """Store a revision, end the old entry, start the new one, and wake affected records."""
-    table, key = wanted.table, wanted.key
+    table, key = change.table, change.key
     revision = next_revision(
         session,
         table.company_id,
@@ -118,50 +118,50 @@ def store_change(
     )
     judge = active_program(session, table.company_id)
     causes, entries = find_touched(session, table, key, judge.ruleset if judge else None)
-    noted = update(Cause).where(bulk.among(Cause.id, [one.id for one in causes]))
+    noted = update(Cause).where(bulk.among(Cause.id, [cause.id for cause in causes]))
     session.execute(noted.values(changed_revision=revision))
-    before, entry = _put(session, actor, wanted, reason, now, revision)
-    what = f"{wanted.named} = {wanted.text}" if wanted.parsed else f"{wanted.named} removed"
+    before, entry = _put(session, actor, change, reason, now, revision)
+    what = f"{change.named} = {change.text}" if change.parsed else f"{change.named} removed"
     supersede_stops(session, actor, before, entry, what, now)
-    reached = wake_newest(session, table.company_id, [one.id for one in causes], entries)
+    reached = wake_newest(session, table.company_id, [cause.id for cause in causes], entries)
     fixed = Fixed(
         table=table.name,
         key=key,
-        value=wanted.text,
+        value=change.text,
         before=entry_text(before.value, before.num, before.den) if before else "",
         revision=revision,
         woken=len(reached.records),
-        since=str(wanted.since) if wanted.since > ALWAYS else "",
+        since=str(change.since) if change.since > ALWAYS else "",
         later=bool(reached.left),
         records=reached.records,
     )
-    said = _log_entry_change(session, fixed, wanted, actor, reason, now, op)
-    told = WakeEvent(said, actor.person_id, actor.name, actor.via, op)
-    wake_reached(session, table.company_id, reached, told, now)
+    event_body = _log_entry_change(session, fixed, change, actor, reason, now, op)
+    wake_event = WakeEvent(event_body, actor.person_id, actor.name, actor.via, op)
+    wake_reached(session, table.company_id, reached, wake_event, now)
     return fixed
 
 
 def _put(
     session: Session,
     actor: Actor,
-    wanted: Wanted,
+    change: EntryChange,
     reason: str,
     now: datetime,
     revision: int,
 ) -> tuple[MappingEntry | None, MappingEntry]:
     """End the key's current entry and insert the new one; return both."""
-    before = entry_of(session, wanted.table.id, wanted.key, wanted.since)
+    before = entry_of(session, change.table.id, change.key, change.since)
     if before is not None:
         before.to_revision = revision
         session.flush()
-    parsed = wanted.parsed
+    parsed = change.parsed
     entry = MappingEntry(
-        table_id=wanted.table.id,
-        key=wanted.key,
+        table_id=change.table.id,
+        key=change.key,
         value=parsed.value if parsed else None,
         num=parsed.factor.numerator if parsed and parsed.factor else None,
         den=parsed.factor.denominator if parsed and parsed.factor else None,
-        valid_from=wanted.since,
+        valid_from=change.since,
         from_revision=revision,
         person_id=actor.person_id,
         reason=reason,
@@ -175,7 +175,7 @@ def _put(
 def _log_entry_change(
     session: Session,
     fixed: Fixed,
-    wanted: Wanted,
+    change: EntryChange,
     actor: Actor,
     reason: str,
     now: datetime,
@@ -183,9 +183,9 @@ def _log_entry_change(
 ) -> dict[str, Any]:
     """Record the event of the change, and return the body for the events of woken records."""
     was = f", before {fixed.before}" if fixed.before else ""
-    did = f"set {wanted.named} = {fixed.value}{was}"
-    if wanted.parsed is None:
-        did = f"removed {wanted.named}{was}"
+    did = f"set {change.named} = {fixed.value}{was}"
+    if change.parsed is None:
+        did = f"removed {change.named}{was}"
     body = {
         "table": fixed.table,
         "key": fixed.key,
@@ -195,7 +195,7 @@ def _log_entry_change(
         "reason": reason,
         **({"since": fixed.since} if fixed.since else {}),
     }
-    company_id = wanted.table.company_id
+    company_id = change.table.company_id
     say = (
         f"{actor.name} {did} ({reason});"
         f" {plural(fixed.woken, 'record is', 'records are')} checked again."
@@ -210,7 +210,7 @@ def _log_entry_change(
         company_id=company_id,
         at=now,
         actor=actor,
-        act="mapping.fixed" if wanted.parsed else "mapping.removed",
+        act="mapping.fixed" if change.parsed else "mapping.removed",
         body={
             "say": say,
             "woken": fixed.woken,
@@ -312,24 +312,26 @@ def restoring_entries(session: Session, company_id: int, entry_ids: Collection[i
     """
     if not entry_ids:
         return set()
-    mine, earlier = aliased(MappingEntry), aliased(MappingEntry)
+    current_entry, earlier = aliased(MappingEntry), aliased(MappingEntry)
     same_key = and_(
-        earlier.table_id == mine.table_id,
-        earlier.key == mine.key,
-        earlier.valid_from == mine.valid_from,
-        earlier.from_revision < mine.from_revision,
+        earlier.table_id == current_entry.table_id,
+        earlier.key == current_entry.key,
+        earlier.valid_from == current_entry.valid_from,
+        earlier.from_revision < current_entry.from_revision,
     )
     rows = session.execute(
-        select(mine, earlier)
+        select(current_entry, earlier)
         .join(earlier, same_key)
-        .where(bulk.among(mine.id, sorted(entry_ids)))
+        .where(bulk.among(current_entry.id, sorted(entry_ids)))
         .order_by(earlier.from_revision.desc())
     ).all()
     not_agreed = _not_agreed(session, company_id, {old.from_revision for _, old in rows})
     pairs: dict[int, list[tuple[MappingEntry, MappingEntry]]] = defaultdict(list)
     for entry, old in rows:
         pairs[entry.id].append((entry, old))
-    return {entry_id for entry_id, those in pairs.items() if _restores(those, not_agreed)}
+    return {
+        entry_id for entry_id, entry_pairs in pairs.items() if _restores(entry_pairs, not_agreed)
+    }
 
 
 def _not_agreed(session: Session, company_id: int, revisions: Collection[int]) -> set[int]:

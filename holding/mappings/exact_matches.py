@@ -119,26 +119,26 @@ def exact_matches(session: Session, company_id: int) -> Matches:
     uses = party_merge.other_identities_of_keys(
         session, company_id, {row.cause_id: row.table for row in rows}
     )
-    known = [row for row in rows if row.table in tables]
+    mapped_rows = [row for row in rows if row.table in tables]
     parties = {name for name, purpose in purposes.items() if purpose.of_parties}
-    said = load_identities(session, company_id, known, parties) if known else {}
+    identities = load_identities(session, company_id, mapped_rows, parties) if mapped_rows else {}
     verdicts: dict[int, Match | LeftOut] = {}
     for name, purpose in purposes.items():
         if name in tables:
-            of_table = [row for row in known if row.table == name]
-            search = _Search(session, tables[name], of_table, purpose, said, uses)
+            of_table = [row for row in mapped_rows if row.table == name]
+            search = _Search(session, tables[name], of_table, purpose, identities, uses)
             verdicts |= search.verdicts()
-    each = [verdicts[row.cause_id] for row in rows if row.cause_id in verdicts]
+    results = [verdicts[row.cause_id] for row in rows if row.cause_id in verdicts]
     return Matches(
-        exact=tuple(one for one in each if isinstance(one, Match)),
-        left=tuple(one for one in each if isinstance(one, LeftOut)),
+        exact=tuple(result for result in results if isinstance(result, Match)),
+        left=tuple(result for result in results if isinstance(result, LeftOut)),
         more=fixes.count_missing(session, company_id, OF_MAPS) - len(rows),
         maps=KnownMaps(tables),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class RecordIdentity:
     """The data that the newest records contain about a key, each field from the newest record that
     has it.
 
@@ -168,13 +168,13 @@ class Candidate:
         """Whether a number differs."""
         return bool({OTHER_TIN, OTHER_REGISTRATION} & set(self.against))
 
-    def spelled(self, one: str, other: str, reason: str, hint: str) -> None:
+    def spelled(self, spelling: str, other: str, reason: str, hint: str) -> None:
         """Add that a code or key is another spelling.
 
         `1-12` and `11-2` share their digits, so punctuation counts only with an equal number or
         name.
         """
-        if same_word(one, other) or self.strong or SAME_NAME in self.reasons:
+        if same_word(spelling, other) or self.strong or SAME_NAME in self.reasons:
             self.reasons.append(reason)
         else:
             self.hints.append(hint)
@@ -198,30 +198,30 @@ class _Search:
         table: MappingTable,
         rows: Sequence[Missing],
         purpose: Purpose,
-        said: Mapping[int, Said],
+        identities: Mapping[int, RecordIdentity],
         uses: Mapping[int, Sequence[Suggestion]],
     ) -> None:
         self._session, self._table, self._rows, self._purpose = session, table, rows, purpose
-        self._said, self._uses = said, uses
+        self._said, self._uses = identities, uses
         self._same_letters, self._lookalikes = _load_spellings(session, table, rows)
         self._chosen = self._choose()
 
     def _choose(self) -> dict[int, Match | LeftOut]:
         """Return by cause the only match of each key, or why there is none."""
         candidates = self._candidates()
-        whole = [row.key for row in self._rows if not self._said[row.cause_id].torn]
-        had_before = _load_former_keys(self._session, self._table, whole)
+        consistent_keys = [row.key for row in self._rows if not self._said[row.cause_id].torn]
+        had_before = _load_former_keys(self._session, self._table, consistent_keys)
         chosen: dict[int, Match | LeftOut] = {}
         for row in self._rows:
-            one = self._said[row.cause_id]
-            why = one.torn or (OWN if row.key in had_before else "")
-            value, left = ("", why) if why else choose_value(candidates[row.cause_id])
-            if left:
-                chosen[row.cause_id] = LeftOut(row, one.newest, left)
+            record_identity = self._said[row.cause_id]
+            why = record_identity.torn or (OWN if row.key in had_before else "")
+            value, left_out_reason = ("", why) if why else choose_value(candidates[row.cause_id])
+            if left_out_reason:
+                chosen[row.cause_id] = LeftOut(row, record_identity.newest, left_out_reason)
             else:
                 fits = candidates[row.cause_id][value]
                 reasons = tuple(fits.reasons)
-                chosen[row.cause_id] = Match(row, one.newest, value, fits.name, reasons)
+                chosen[row.cause_id] = Match(row, record_identity.newest, value, fits.name, reasons)
         return chosen
 
     def verdicts(self) -> dict[int, Match | LeftOut]:
@@ -230,13 +230,14 @@ class _Search:
         A value of another party, or one the target does not list, is left out.
         """
         unfit = {**self._shared(), **self._unlisted()}
-        left = [one for one in self._matches() if one.row.cause_id in unfit]
+        unfit_matches = [match for match in self._matches() if match.row.cause_id in unfit]
         return self._chosen | {
-            one.row.cause_id: LeftOut(one.row, one.who, unfit[one.row.cause_id]) for one in left
+            match.row.cause_id: LeftOut(match.row, match.who, unfit[match.row.cause_id])
+            for match in unfit_matches
         }
 
     def _matches(self) -> list[Match]:
-        return [one for one in self._chosen.values() if isinstance(one, Match)]
+        return [match for match in self._chosen.values() if isinstance(match, Match)]
 
     def _used(self, row: Missing) -> set[str]:
         """Return the values in use that are candidates for a key."""
@@ -245,24 +246,28 @@ class _Search:
 
     def _candidates(self) -> dict[int, dict[str, Candidate]]:
         """Return by cause and value the reasons for and against it."""
-        found = self._candidates_of_files()
+        candidates = self._candidates_of_files()
         targets = _load_reported_codes(
             self._session, self._purpose.lists, [row.key for row in self._rows]
         )
         for row in self._rows:
-            mine = found[row.cause_id]
+            row_candidates = candidates[row.cause_id]
             for target in targets.get(row.key, ()):
-                mine.setdefault(row.key, Candidate()).reasons.append(f"Same code in {target}")
+                row_candidates.setdefault(row.key, Candidate()).reasons.append(
+                    f"Same code in {target}"
+                )
             for use in self._uses.get(row.cause_id, ()):
-                mine.setdefault(use.value, Candidate()).reasons.append(f"{use.reason}: {use.key}")
+                row_candidates.setdefault(use.value, Candidate()).reasons.append(
+                    f"{use.reason}: {use.key}"
+                )
             for value, key in self._same_letters[row.cause_id].items():
                 reason = f"Used for {key}, the same but for its spelling"
                 hint = f"Spelled like {key}, which is known"
-                mine.setdefault(value, Candidate()).spelled(row.key, key, reason, hint)
+                row_candidates.setdefault(value, Candidate()).spelled(row.key, key, reason, hint)
             for value, key in self._lookalikes[row.cause_id].items():
                 hint = f"{LOOKS_SAME} ({mistaken(row.key, key)}) as {key}, which is known"
-                mine.setdefault(value, Candidate()).hints.append(hint)
-        return found
+                row_candidates.setdefault(value, Candidate()).hints.append(hint)
+        return candidates
 
     def _candidates_of_files(self) -> dict[int, dict[str, Candidate]]:
         """Return by cause the candidates from uploaded lists: matching entries, and entries of
@@ -270,20 +275,26 @@ class _Search:
         """
         identities = [self._said[row.cause_id].newest for row in self._rows]
         values = sorted({value for row in self._rows for value in self._used(row)})
-        found: dict[int, dict[str, Candidate]] = {row.cause_id: {} for row in self._rows}
+        candidates: dict[int, dict[str, Candidate]] = {row.cause_id: {} for row in self._rows}
         for file in self._purpose.files:
             fitting = file_codes.fitting_codes(self._session, file, identities)
             entries = file_codes.codes_by_code(self._session, file, values)
-            entries |= {one.code: one for one in fitting}
+            entries |= {entry.code: entry for entry in fitting}
             party = file.kind != ListKind.ITEM
             for row in self._rows:
-                mine, used = found[row.cause_id], self._used(row)
-                who = self._said[row.cause_id].newest
+                row_candidates, used = candidates[row.cause_id], self._used(row)
+                identity = self._said[row.cause_id].newest
                 for code in sorted(entries):
-                    one = compare_entry(entries[code], who, party=party, by_id=file.by_id)
-                    if one.reasons or one.hints or code in used:
-                        mine[code] = mine[code].joined(one) if code in mine else one
-        return found
+                    candidate = compare_entry(
+                        entries[code], identity, party=party, by_id=file.by_id
+                    )
+                    if candidate.reasons or candidate.hints or code in used:
+                        row_candidates[code] = (
+                            row_candidates[code].joined(candidate)
+                            if code in row_candidates
+                            else candidate
+                        )
+        return candidates
 
     def _shared(self) -> dict[int, str]:
         """Return why parties cannot have a value: another key has it, or would get it as well.
@@ -293,24 +304,25 @@ class _Search:
         matches = self._matches()
         if not self._purpose.of_parties or not matches:
             return {}
-        values = list(dict.fromkeys(one.value for one in matches))
+        values = list(dict.fromkeys(match.value for match in matches))
         keys_by_value = choices.keys_by_value(self._session, self._table, values)
         wrong: dict[int, str] = {}
-        for one in matches:
-            have = keys_by_value[one.value][0]
-            taken = [key for key in have if match_key(key) != match_key(one.row.key)]
-            if taken:
-                why = f"{one.reasons[0]} as {taken[0]}, which is {one.value} already"
-                wrong[one.row.cause_id] = why
-        free = [one for one in matches if one.row.cause_id not in wrong]
-        for one in free:
+        for match in matches:
+            have = keys_by_value[match.value][0]
+            other_keys = [key for key in have if match_key(key) != match_key(match.row.key)]
+            if other_keys:
+                why = f"{match.reasons[0]} as {other_keys[0]}, which is {match.value} already"
+                wrong[match.row.cause_id] = why
+        free = [match for match in matches if match.row.cause_id not in wrong]
+        for match in free:
             others = [
                 other.row.key
                 for other in free
-                if other.value == one.value and match_key(other.row.key) != match_key(one.row.key)
+                if other.value == match.value
+                and match_key(other.row.key) != match_key(match.row.key)
             ]
             if others:
-                wrong[one.row.cause_id] = f"{', '.join(others[:3])} would be {one.value}, too"
+                wrong[match.row.cause_id] = f"{', '.join(others[:3])} would be {match.value}, too"
         return wrong
 
     def _unlisted(self) -> dict[int, str]:
@@ -319,13 +331,13 @@ class _Search:
         A value missing in an uploaded list passes if it was posted before.
         """
         matches = self._matches()
-        values = list(dict.fromkeys(one.value for one in matches))
+        values = list(dict.fromkeys(match.value for match in matches))
         if not values:
             return {}
         reported = [
-            (one, _load_reported_codes(self._session, (one,), values))
-            for one in self._purpose.lists
-            if one.complete
+            (code_list, _load_reported_codes(self._session, (code_list,), values))
+            for code_list in self._purpose.lists
+            if code_list.complete
         ]
         uploaded = [
             (file, file_codes.codes_by_code(self._session, file, values))
@@ -335,9 +347,9 @@ class _Search:
         posted = choices.posted_values(self._session, self._table, lacking) if lacking else set()
         wrong: dict[str, str] = {}
         for value in values:
-            for one, codes in reported:
+            for code_list, codes in reported:
                 if value not in codes:
-                    wrong[value] = f"{one.target} does not list {value}"
+                    wrong[value] = f"{code_list.target} does not list {value}"
             for file, entries in uploaded:
                 entry = entries.get(value)
                 if entry is None and value not in posted:
@@ -345,7 +357,7 @@ class _Search:
                 elif entry is not None and not entry.active:
                     at = f"{file.target} by the list of {file.as_of}"
                     wrong[value] = f"{value} is inactive in {at}"
-        return {one.row.cause_id: wrong[one.value] for one in matches if one.value in wrong}
+        return {match.row.cause_id: wrong[match.value] for match in matches if match.value in wrong}
 
 
 def _load_spellings(
@@ -359,21 +371,21 @@ def _load_spellings(
         .order_by(MappingEntry.key),
         execution_options=KEPT,
     )
-    alike: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+    entries_by_match_key: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
     looks: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
     for entry in entries:
-        alike[match_key(entry.key)].append((entry.value, entry.key))
+        entries_by_match_key[match_key(entry.key)].append((entry.value, entry.key))
         looks[skeleton(entry.key)].append((entry.value, entry.key))
-    found: Spelled = {}
-    seen: Spelled = {}
+    same_letters: Spelled = {}
+    lookalikes: Spelled = {}
     for row in rows:
-        pairs = alike.get(match_key(row.key), [])
-        mine = dict(reversed(pairs))
-        same = {value: key for value, key in pairs if same_word(key, row.key)}
-        found[row.cause_id] = mine | same
+        pairs = entries_by_match_key.get(match_key(row.key), [])
+        keys_by_value = dict(reversed(pairs))
+        same_words = {value: key for value, key in pairs if same_word(key, row.key)}
+        same_letters[row.cause_id] = keys_by_value | same_words
         pairs = looks.get(skeleton(row.key), [])
-        seen[row.cause_id] = {value: key for value, key in pairs if mistaken(row.key, key)}
-    return found, seen
+        lookalikes[row.cause_id] = {value: key for value, key in pairs if mistaken(row.key, key)}
+    return same_letters, lookalikes
 
 
 def _load_former_keys(session: Session, table: MappingTable, keys: Collection[str]) -> set[str]:
@@ -392,7 +404,7 @@ def _load_reported_codes(
     session: Session, lists: Sequence[CodeList], keys: Collection[str]
 ) -> dict[str, tuple[str, ...]]:
     """Return for each key the targets that reported exactly this code."""
-    targets = {one.snapshot_id: one.target for one in lists}
+    targets = {code_list.snapshot_id: code_list.target for code_list in lists}
     if not targets or not keys:
         return {}
     rows = session.execute(
@@ -403,15 +415,15 @@ def _load_reported_codes(
         ),
         execution_options=KEPT,
     )
-    found: defaultdict[str, list[str]] = defaultdict(list)
+    targets_by_code: defaultdict[str, list[str]] = defaultdict(list)
     for row in rows:
-        found[row.code].append(targets[row.snapshot_id])
-    return {code: tuple(sorted(names)) for code, names in found.items()}
+        targets_by_code[row.code].append(targets[row.snapshot_id])
+    return {code: tuple(sorted(names)) for code, names in targets_by_code.items()}
 
 
 def load_identities(
     session: Session, company_id: int, rows: Sequence[Missing], parties: Collection[str]
-) -> dict[int, Said]:
+) -> dict[int, RecordIdentity]:
     """Return by cause what records contain about its key; `parties` are tables of customers or
     vendors.
     """
@@ -446,16 +458,16 @@ def load_identities(
     )
     keys = {row.cause_id: row.key for row in rows}
     of_party = {row.cause_id for row in rows if row.table in parties}
-    said: dict[int, list[str]] = {cause_id: [] for cause_id in keys}
+    bodies_by_cause: dict[int, list[str]] = {cause_id: [] for cause_id in keys}
     for row in named(session.execute(query, execution_options=KEPT)):
-        said[row.cause_id].append(row.body or "{}")
+        bodies_by_cause[row.cause_id].append(row.body or "{}")
     return {
-        cause_id: _heard(bodies, keys[cause_id], party=cause_id in of_party)
-        for cause_id, bodies in said.items()
+        cause_id: _identity_in_records(bodies, keys[cause_id], party=cause_id in of_party)
+        for cause_id, bodies in bodies_by_cause.items()
     }
 
 
-def _heard(bodies: Sequence[str], key: str, *, party: bool) -> Said:
+def _identity_in_records(bodies: Sequence[str], key: str, *, party: bool) -> RecordIdentity:
     """Return what these records, newest first, contain about a key.
 
     If a line names the key of a non-party table, it is an item, otherwise the party of the record.
@@ -472,14 +484,15 @@ def _heard(bodies: Sequence[str], key: str, *, party: bool) -> Said:
             of_item = of_item or not names
             names.append(item)
             continue
-        who = _OF_PARTY(body)
-        if key in (who.channel, who.currency):  # a debtor of a channel is none of its customers
+        party_fields = _OF_PARTY(body)
+        # A debtor of a channel is none of its customers.
+        if key in (party_fields.channel, party_fields.currency):
             continue
-        names.append(_text(who.customer_name) or _text(who.supplier_name))
-        tins.append(_text(who.tin))
-        numbers.append(_text(who.registration))
+        names.append(_text(party_fields.customer_name) or _text(party_fields.supplier_name))
+        tins.append(_text(party_fields.tin))
+        numbers.append(_text(party_fields.registration))
     newest = Identity(key, _first(names), _first(tins), _first(numbers), of_party=not of_item)
-    return Said(newest, _torn(set(tins), set(numbers)))
+    return RecordIdentity(newest, _contradictory_numbers(set(tins), set(numbers)))
 
 
 def _named_item(stored: str, key: str) -> str | None:
@@ -495,8 +508,8 @@ def _lines(body: Any) -> Iterator[dict[str, Any]]:
             yield from [line for line in part if isinstance(line, dict)]
 
 
-def _text(said: Any) -> str:
-    return str(said or "").strip()
+def _text(value: Any) -> str:
+    return str(value or "").strip()
 
 
 def _first(texts: Sequence[str]) -> str:
@@ -504,122 +517,133 @@ def _first(texts: Sequence[str]) -> str:
     return next(filter(None, texts), "")
 
 
-def _torn(told: set[str], registered: set[str]) -> str:
-    tins = {tin_key(tin) for tin in told} - {""}
+def _contradictory_numbers(tin_texts: set[str], registered: set[str]) -> str:
+    tins = {tin_key(tin) for tin in tin_texts} - {""}
     if len(tins) > 1:
         return f"Its records give {len(tins)} TINs"
-    numbers = {registration_key(given) for given in registered} - {""}
+    numbers = {registration_key(number) for number in registered} - {""}
     return f"Its records give {len(numbers)} registration numbers" if len(numbers) > 1 else ""
 
 
-def mask_identity(who: Identity) -> Identity:
+def mask_identity(identity: Identity) -> Identity:
     """Return the identity without personal data; an item has none."""
-    if not who.of_party:
-        return who
-    name, tin, registration = (MASK if said else "" for said in _numbers_and_name(who))
-    return Identity(who.key, name, tin, registration)
+    if not identity.of_party:
+        return identity
+    name, tin, registration = (MASK if text else "" for text in _numbers_and_name(identity))
+    return Identity(identity.key, name, tin, registration)
 
 
-def _numbers_and_name(who: Identity) -> tuple[str, str, str]:
-    return who.name, who.tin, who.registration
+def _numbers_and_name(identity: Identity) -> tuple[str, str, str]:
+    return identity.name, identity.tin, identity.registration
 
 
-def same_word(one: str, other: str) -> bool:
+def same_word(spelling: str, other: str) -> bool:
     """Check whether two spellings differ only in case and extra blanks."""
-    first, second = (fold_key(" ".join(text.split()), ("any_case",)) for text in (one, other))
+    first, second = (fold_key(" ".join(text.split()), ("any_case",)) for text in (spelling, other))
     return first == second
 
 
-def compare_entry(entry: FileCode, who: Identity, *, party: bool, by_id: bool = False) -> Candidate:
+def compare_entry(
+    entry: FileCode, identity: Identity, *, party: bool, by_id: bool = False
+) -> Candidate:
     """Compare a list entry with a source's identity, and return what agrees and differs.
 
     If codes are ids (`by_id`) they do not count, and items are compared by SKU and name.
     """
     named = entry.name != entry.code
     if by_id and not party:
-        return _by_sku_or_name(entry, who)
-    one = Candidate(name=entry.name if named else "")
-    alike = not by_id and same_word(entry.code, who.key)
-    if alike:
-        one.reasons.append("Same code" if entry.code == who.key else "Same code, spelled otherwise")
+        return _by_sku_or_name(entry, identity)
+    candidate = Candidate(name=entry.name if named else "")
+    same_code = not by_id and same_word(entry.code, identity.key)
+    if same_code:
+        candidate.reasons.append(
+            "Same code" if entry.code == identity.key else "Same code, spelled otherwise"
+        )
     if party:
-        _numbers(one, tin_key(entry.tin), tin_key(who.tin), SAME_TIN, OTHER_TIN)
-        ours, theirs = registration_key(who.registration), registration_key(entry.registration)
-        _numbers(one, theirs, ours, SAME_REGISTRATION, OTHER_REGISTRATION)
+        _numbers(candidate, tin_key(entry.tin), tin_key(identity.tin), SAME_TIN, OTHER_TIN)
+        record_number, entry_number = (
+            registration_key(identity.registration),
+            registration_key(entry.registration),
+        )
+        _numbers(candidate, entry_number, record_number, SAME_REGISTRATION, OTHER_REGISTRATION)
     # Needs another proof, because `1-12` and `11-2` have the same match key.
-    near = not by_id and not alike and match_key(entry.code) == match_key(who.key)
-    if who.name and (party or (named and (alike or near))):
-        _names(one, entry.name, who.name, beside=one.strong or alike)
+    near = not by_id and not same_code and match_key(entry.code) == match_key(identity.key)
+    if identity.name and (party or (named and (same_code or near))):
+        _names(candidate, entry.name, identity.name, confirmed=candidate.strong or same_code)
     if near:
         words = "Same code, spelled otherwise"
-        one.spelled(entry.code, who.key, words, words)
-    elif not by_id and (signs := mistaken(who.key, entry.code)):
-        one.hints.append(f"{LOOKS_SAME} ({signs})")
-    return one
+        candidate.spelled(entry.code, identity.key, words, words)
+    elif not by_id and (signs := mistaken(identity.key, entry.code)):
+        candidate.hints.append(f"{LOOKS_SAME} ({signs})")
+    return candidate
 
 
-def _by_sku_or_name(entry: FileCode, who: Identity) -> Candidate:
+def _by_sku_or_name(entry: FileCode, identity: Identity) -> Candidate:
     """Compare an item whose SKU or name may be the key."""
-    one = Candidate(name=entry.name)
-    alike = bool(entry.sku) and same_word(entry.sku, who.key)
-    near = bool(entry.sku) and not alike and match_key(entry.sku) == match_key(who.key)
-    if alike:
-        one.reasons.append(SAME_SKU if entry.sku == who.key else NEAR_SKU)
-    if same_word(entry.name, who.key):
-        one.reasons.append(NAMED_SO)
-    if who.name and name_key(entry.name) == name_key(who.name):
-        one.reasons.append(SAME_NAME)
-    elif who.name and NAMED_SO not in one.reasons and (alike or near):
-        one.against.append(f"another name, {entry.name}")
+    candidate = Candidate(name=entry.name)
+    same_sku = bool(entry.sku) and same_word(entry.sku, identity.key)
+    near = bool(entry.sku) and not same_sku and match_key(entry.sku) == match_key(identity.key)
+    if same_sku:
+        candidate.reasons.append(SAME_SKU if entry.sku == identity.key else NEAR_SKU)
+    if same_word(entry.name, identity.key):
+        candidate.reasons.append(NAMED_SO)
+    if identity.name and name_key(entry.name) == name_key(identity.name):
+        candidate.reasons.append(SAME_NAME)
+    elif identity.name and NAMED_SO not in candidate.reasons and (same_sku or near):
+        candidate.against.append(f"another name, {entry.name}")
     if near:
-        one.spelled(entry.sku, who.key, NEAR_SKU, NEAR_SKU)
-    elif entry.sku and not alike and one.reasons:
-        one.against.append(f"another SKU, {entry.sku}")
-    return one
+        candidate.spelled(entry.sku, identity.key, NEAR_SKU, NEAR_SKU)
+    elif entry.sku and not same_sku and candidate.reasons:
+        candidate.against.append(f"another SKU, {entry.sku}")
+    return candidate
 
 
-def _numbers(one: Candidate, theirs: str, ours: str, same: str, other: str) -> None:
-    if ours and theirs:
-        (one.reasons if ours == theirs else one.against).append(same if ours == theirs else other)
+def _numbers(
+    candidate: Candidate, entry_number: str, record_number: str, agreement: str, other: str
+) -> None:
+    if record_number and entry_number:
+        (candidate.reasons if record_number == entry_number else candidate.against).append(
+            agreement if record_number == entry_number else other
+        )
 
 
-def _names(one: Candidate, theirs: str, ours: str, *, beside: bool) -> None:
-    """Compare two names; `beside` means a number or the code agrees, so a name without Sdn Bhd
+def _names(candidate: Candidate, entry_name: str, record_name: str, *, confirmed: bool) -> None:
+    """Compare two names; `confirmed` means a number or the code agrees, so a name without Sdn Bhd
     counts.
     """
-    if name_key(theirs) == name_key(ours):
-        one.reasons.append(SAME_NAME)
-    elif short_name_key(theirs) == short_name_key(ours):
-        (one.reasons if beside else one.hints).append(NAME_BUT_FORM)
+    if name_key(entry_name) == name_key(record_name):
+        candidate.reasons.append(SAME_NAME)
+    elif short_name_key(entry_name) == short_name_key(record_name):
+        (candidate.reasons if confirmed else candidate.hints).append(NAME_BUT_FORM)
     else:
-        one.against.append(f"another name, {theirs}")
+        candidate.against.append(f"another name, {entry_name}")
 
 
 Candidates = Mapping[str, Candidate]
 
 
-def choose_value(found: Candidates) -> tuple[str, str]:
+def choose_value(candidates: Candidates) -> tuple[str, str]:
     """Return the only match and "", or "" and why none is chosen."""
-    spoken = {value: one for value, one in found.items() if one.reasons}
-    rival = [v for v, one in spoken.items() if one.strong or not one.other_number]
+    spoken = {value: candidate for value, candidate in candidates.items() if candidate.reasons}
+    rival = [v for v, candidate in spoken.items() if candidate.strong or not candidate.other_number]
     if len(rival) > 1:
         return "", f"{len(rival)} values fit: {', '.join(sorted(rival)[:3])}"
     if not rival:
-        return "", _nearly(found)
-    one = spoken[rival[0]]
-    if one.against:
-        return "", f"{one.reasons[0]} as {rival[0]}, but {' and '.join(one.against)}"
+        return "", _describe_near_match(candidates)
+    candidate = spoken[rival[0]]
+    if candidate.against:
+        return "", f"{candidate.reasons[0]} as {rival[0]}, but {' and '.join(candidate.against)}"
     return rival[0], ""
 
 
-def _nearly(found: Candidates) -> str:
-    """Return what nearly matches."""
-    for value, one in found.items():
-        if one.reasons:
-            return f"{one.reasons[0]} as {value}, but {' and '.join(one.against)}"
-        by_name = one.hints[0] == NAME_BUT_FORM
-        if one.hints[0].startswith(LOOKS_SAME):
-            return f"{one.hints[0]} as {value}: a person has to say whether that is meant"
+def _describe_near_match(candidates: Candidates) -> str:
+    """Return the best value that nearly matches, and what it lacks."""
+    for value, candidate in candidates.items():
+        if candidate.reasons:
+            return f"{candidate.reasons[0]} as {value}, but {' and '.join(candidate.against)}"
+        by_name = candidate.hints[0] == NAME_BUT_FORM
+        if candidate.hints[0].startswith(LOOKS_SAME):
+            return f"{candidate.hints[0]} as {value}: a person has to say whether that is meant"
         lacks = "no number tells them" if by_name else "no number and no name agrees"
-        return f"{one.hints[0]} as {value}, but {' and '.join(one.against) or lacks}"
+        return f"{candidate.hints[0]} as {value}, but {' and '.join(candidate.against) or lacks}"
     return NOTHING

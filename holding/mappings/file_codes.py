@@ -50,19 +50,19 @@ class Column:
 
     def begins(self, letters: str) -> Iterator[int]:
         """Yield entries whose key starts with the letters, in order."""
-        return self._each(_END + letters)
+        return self._matching_ids(_END + letters)
 
     def has(self, letters: str) -> Iterator[int]:
         """Yield entries whose key contains the letters, in order."""
-        return self._each(letters)
+        return self._matching_ids(letters)
 
-    def _each(self, wanted: str) -> Iterator[int]:
-        at = self.text.find(wanted)
+    def _matching_ids(self, substring: str) -> Iterator[int]:
+        at = self.text.find(substring)
         while at >= 0:
             row = bisect_right(self.starts, at) - 1
             yield self.ids[row]
             behind = self.starts[row + 1] if row + 1 < len(self.starts) else len(self.text)
-            at = self.text.find(wanted, behind)
+            at = self.text.find(substring, behind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class ListTexts:
         return list(entry_ids)
 
 
-_kept: WeakKeyDictionary[Engine, OrderedDict[_Word, ListTexts]] = WeakKeyDictionary()
+_texts_by_engine: WeakKeyDictionary[Engine, OrderedDict[_Word, ListTexts]] = WeakKeyDictionary()
 
 _lock = threading.Lock()
 
@@ -146,13 +146,15 @@ class Identity:
     of_party: bool = True
 
 
-def file_lists(session: Session, asked: Collection[tuple[int, ListKind]]) -> tuple[FileList, ...]:
+def file_lists(
+    session: Session, targets_and_kinds: Collection[tuple[int, ListKind]]
+) -> tuple[FileList, ...]:
     """Return the lists that exist for these targets and kinds."""
-    if not asked:
+    if not targets_and_kinds:
         return ()
     newest = (
         select(func.max(ListFile.id))
-        .where(bulk.among(ListFile.connection_id, sorted({key for key, _ in asked})))
+        .where(bulk.among(ListFile.connection_id, sorted({key for key, _ in targets_and_kinds})))
         .group_by(ListFile.connection_id, ListFile.kind)
     )
     rows = session.execute(
@@ -179,7 +181,7 @@ def file_lists(session: Session, asked: Collection[tuple[int, ListKind]]) -> tup
             by_id=_by_id(row.connector),
         )
         for row in rows
-        if (row.connection_id, row.kind) in asked
+        if (row.connection_id, row.kind) in targets_and_kinds
     )
 
 
@@ -189,23 +191,23 @@ def _by_id(connector: str) -> bool:
 
 
 def search_codes(
-    session: Session, one: FileList, text: str, most: int, *, names: bool = True
+    session: Session, file_list: FileList, text: str, most: int, *, names: bool = True
 ) -> tuple[FileCode, ...]:
     """Return entries by prefix of code, SKU or name, then by substring, then a few lookalike codes.
 
     Without `names`, names are not searched. An unpaid document is found by its number, never by an
     id. A blank text returns the first entries. Case, blanks and punctuation do not count.
     """
-    wanted = match_key(text) if text.strip() else ""
-    if not wanted:
-        by_number = (ListedCode.sku_key,) if one.kind.unpaid else ()
+    search_key = match_key(text) if text.strip() else ""
+    if not search_key:
+        by_number = (ListedCode.sku_key,) if file_list.kind.unpaid else ()
         return _read_file_codes(
-            session, _entries(one).order_by(*by_number, ListedCode.code_key).limit(most)
+            session, _entries(file_list).order_by(*by_number, ListedCode.code_key).limit(most)
         )
-    texts_of_list = list_texts(session, one.connection_id, one.kind)
+    texts_of_list = list_texts(session, file_list.connection_id, file_list.kind)
     if texts_of_list is None:
         return ()
-    ids = texts_of_list.matching(wanted, most, names=names)
+    ids = texts_of_list.matching(search_key, most, names=names)
     for lookalike in characters.look_alike_forms(text.strip()) if len(ids) < most else ():
         ids += islice(texts_of_list.codes.begins(match_key(lookalike)), LOOKING_LIKE)
     ids = list(dict.fromkeys(ids))[:most]
@@ -234,46 +236,48 @@ def _code(row: ListedCode) -> FileCode:
     )
 
 
-def _entries(one: FileList) -> Select[Any]:
-    return _entries_in_force(select(ListedCode), one)
+def _entries(file_list: FileList) -> Select[Any]:
+    return _entries_in_force(select(ListedCode), file_list)
 
 
-def _entries_in_force(query: Select[Any], one: FileList) -> Select[Any]:
+def _entries_in_force(query: Select[Any], file_list: FileList) -> Select[Any]:
     """Limit a query to a list's current entries."""
     return query.where(
-        ListedCode.connection_id == one.connection_id,
-        ListedCode.kind == one.kind,
+        ListedCode.connection_id == file_list.connection_id,
+        ListedCode.kind == file_list.kind,
         ListedCode.to_file_id.is_(None),
     )
 
 
 def fitting_codes(
-    session: Session, one: FileList, asked: Collection[Identity]
+    session: Session, file_list: FileList, identities: Collection[Identity]
 ) -> tuple[FileCode, ...]:
     """Return entries that share a number, code, lookalike code or short name with an identity.
 
     If codes are ids, a SKU or a name equal to the key counts instead.
     """
-    wanted = {
-        ListedCode.tin_key: {tin_key(who.tin) for who in asked},
-        ListedCode.registration_key: {registration_key(who.registration) for who in asked},
-        ListedCode.name_key: {key for who in asked for key in name_keys(who.name)},
+    keys_by_column = {
+        ListedCode.tin_key: {tin_key(identity.tin) for identity in identities},
+        ListedCode.registration_key: {
+            registration_key(identity.registration) for identity in identities
+        },
+        ListedCode.name_key: {key for identity in identities for key in name_keys(identity.name)},
         ListedCode.code_key: {
             match_key(key)
-            for who in asked
-            for key in (who.key, *characters.look_alike_forms(who.key))
+            for identity in identities
+            for key in (identity.key, *characters.look_alike_forms(identity.key))
         },
     }
-    if one.by_id:
-        wanted[ListedCode.code_key] = set()
-        wanted[ListedCode.name_key] |= {match_key(who.key) for who in asked}
-        wanted[ListedCode.sku_key] = {match_key(who.key) for who in asked}
+    if file_list.by_id:
+        keys_by_column[ListedCode.code_key] = set()
+        keys_by_column[ListedCode.name_key] |= {match_key(identity.key) for identity in identities}
+        keys_by_column[ListedCode.sku_key] = {match_key(identity.key) for identity in identities}
     fits = [
-        _entries_in_force(select(ListedCode.id), one).where(
-            bulk.among(column, sorted(said)), column != ""
+        _entries_in_force(select(ListedCode.id), file_list).where(
+            bulk.among(column, sorted(present_keys)), column != ""
         )
-        for column, keys in wanted.items()
-        if (said := keys - {""})
+        for column, keys in keys_by_column.items()
+        if (present_keys := keys - {""})
     ]
     if not fits:
         return ()
@@ -284,12 +288,14 @@ def fitting_codes(
     return tuple(map(_code, rows))
 
 
-def codes_by_code(session: Session, one: FileList, codes: Collection[str]) -> dict[str, FileCode]:
+def codes_by_code(
+    session: Session, file_list: FileList, codes: Collection[str]
+) -> dict[str, FileCode]:
     """Return the entries with exactly these codes."""
     if not codes:
         return {}
     rows = session.scalars(
-        _entries(one).where(bulk.among(ListedCode.code, sorted(set(codes)))),
+        _entries(file_list).where(bulk.among(ListedCode.code, sorted(set(codes)))),
         execution_options=kept_plans.KEPT,
     )
     return {row.code: _code(row) for row in rows}
@@ -343,7 +349,7 @@ def paid_by(schema: DocumentSchema) -> tuple[str, ListKind] | None:
     """Return the field that names the paid document, and the kind of its list; None for other
     documents.
     """
-    return next(((one.name, ListKind(one.pays)) for one in schema.header if one.pays), None)
+    return next(((field.name, ListKind(field.pays)) for field in schema.header if field.pays), None)
 
 
 def unpaid_list(session: Session, connection_id: int, kind: ListKind) -> UnpaidList | None:
@@ -374,55 +380,57 @@ def unpaid_lists(session: Session, company_id: int) -> tuple[FileList, ...]:
         Connection.company_id == company_id, Connection.side == "target"
     )
     kinds = [kind for kind in ListKind if kind.unpaid]
-    asked = {(key, kind) for key in session.scalars(query) for kind in kinds}
-    lists = file_lists(session, asked)
-    return tuple(sorted(lists, key=lambda one: (one.target, kinds.index(one.kind))))
+    targets_and_kinds = {(key, kind) for key in session.scalars(query) for kind in kinds}
+    lists = file_lists(session, targets_and_kinds)
+    return tuple(
+        sorted(lists, key=lambda file_list: (file_list.target, kinds.index(file_list.kind)))
+    )
 
 
 def search_unpaid(
-    session: Session, one: FileList, text: str, most: int, *, names: bool
+    session: Session, file_list: FileList, text: str, most: int, *, names: bool
 ) -> tuple[Unpaid, ...]:
     """Return entries that contain the letters in their number or, with `names`, in the party's
     name.
     """
     return tuple(
         Unpaid(row.sku or row.code, row.party, row.name, row.left or Decimal(0), row.currency)
-        for row in search_codes(session, one, text, most, names=names)
+        for row in search_codes(session, file_list, text, most, names=names)
     )
 
 
-def unpaid_by_number(session: Session, one: UnpaidList) -> Mapping[str, Sequence[Unpaid]]:
+def unpaid_by_number(session: Session, document_list: UnpaidList) -> Mapping[str, Sequence[Unpaid]]:
     """Return all entries of the list by number. Bills of two suppliers may share a number."""
     by_document_number: dict[str, list[Unpaid]] = defaultdict(list)
-    for row in session.scalars(_current_codes(one)):
+    for row in session.scalars(_current_codes(document_list)):
         document = _unpaid(row)
         by_document_number[document.number].append(document)
     return by_document_number
 
 
-def _current_codes(one: UnpaidList, *terms: ColumnElement[bool]) -> Select[Any]:
+def _current_codes(document_list: UnpaidList, *terms: ColumnElement[bool]) -> Select[Any]:
     return select(ListedCode).where(
-        ListedCode.connection_id == one.connection_id,
-        ListedCode.kind == one.kind,
+        ListedCode.connection_id == document_list.connection_id,
+        ListedCode.kind == document_list.kind,
         ListedCode.to_file_id.is_(None),
         *terms,
     )
 
 
 def _unpaid(row: ListedCode) -> Unpaid:
-    left = left_of(row) or Decimal(0)
-    return Unpaid(row.sku or row.code, row.party, row.name, left, row.currency)
+    amount_left = left_of(row) or Decimal(0)
+    return Unpaid(row.sku or row.code, row.party, row.name, amount_left, row.currency)
 
 
 def unpaid_of_party(
-    session: Session, one: UnpaidList, party: str, number: str, most: int
+    session: Session, document_list: UnpaidList, party: str, number: str, most: int
 ) -> tuple[Unpaid, ...]:
     """Return a party's entries, those that match a number first, at most `most`.
 
     Entries with the number and without a party code are included.
     """
     keys = (
-        {match_key(each) for each in (number, *characters.look_alike_forms(number))}
+        {match_key(spelling) for spelling in (number, *characters.look_alike_forms(number))}
         if number
         else set()
     )
@@ -430,15 +438,15 @@ def unpaid_of_party(
         ListedCode.sku_key.in_(keys), and_(ListedCode.sku == "", ListedCode.code_key.in_(keys))
     )
     named = [ListedCode.party == party, ListedCode.name == party] if party else []
-    query = _current_codes(one, or_(*named, and_(meant, ListedCode.party == "")))
+    query = _current_codes(document_list, or_(*named, and_(meant, ListedCode.party == "")))
     in_order = (case((meant, 0), else_=1), ListedCode.sku, ListedCode.code)
     rows = session.scalars(query.order_by(*in_order).limit(most))
     return tuple(_unpaid(row) for row in rows)
 
 
-def has_party_codes(session: Session, one: UnpaidList) -> bool:
+def has_party_codes(session: Session, document_list: UnpaidList) -> bool:
     """Check whether each entry names its party by a code; an empty list counts as yes."""
-    query = _current_codes(one, ListedCode.party == "").with_only_columns(ListedCode.id)
+    query = _current_codes(document_list, ListedCode.party == "").with_only_columns(ListedCode.id)
     return session.scalar(query.limit(1)) is None
 
 
@@ -456,16 +464,16 @@ def list_texts(session: Session, connection_id: int, kind: ListKind) -> ListText
     bind = session.get_bind()
     engine = bind if isinstance(bind, Engine) else bind.engine
     with _lock:
-        kept = _kept.setdefault(engine, OrderedDict())
-        if (found := kept.get(version)) is not None:
-            kept.move_to_end(version)
-            return found
-    found = _read_list_texts(session, connection_id, kind)
+        cached_texts = _texts_by_engine.setdefault(engine, OrderedDict())
+        if (texts := cached_texts.get(version)) is not None:
+            cached_texts.move_to_end(version)
+            return texts
+    texts = _read_list_texts(session, connection_id, kind)
     with _lock:
-        kept[version] = found
-        while len(kept) > KEPT:
-            kept.popitem(last=False)
-    return found
+        cached_texts[version] = texts
+        while len(cached_texts) > KEPT:
+            cached_texts.popitem(last=False)
+    return texts
 
 
 def _read_list_texts(session: Session, connection_id: int, kind: ListKind) -> ListTexts:

@@ -29,7 +29,7 @@ from holding.mappings.entries import (
     table_of,
     usage_by_day,
 )
-from holding.mappings.entry_changes import Fixed, Wanted, find_conflict, store_change
+from holding.mappings.entry_changes import EntryChange, Fixed, find_conflict, store_change
 from holding.mappings.key_reach import causes_of, unmapped_terms
 from holding.mappings.preview import active_program
 from holding.platform.changes import lock_company
@@ -134,18 +134,18 @@ def fix(
     """
 
     def act() -> Fixed | Refusal:
-        found = _open(session, actor, table, key, reason, since)
-        if isinstance(found, Refusal):
-            return found
-        parsed = read_value(found.kind, value)
+        mapping_table = _open(session, actor, table, key, reason, since)
+        if isinstance(mapping_table, Refusal):
+            return mapping_table
+        parsed = read_value(mapping_table.kind, value)
         if isinstance(parsed, Refusal):
             return parsed
-        judge = active_program(session, found.company_id)
-        wanted = Wanted(found, key, since, parsed)
-        refusal = refuse_wrong_kind(judge.ruleset if judge else None, found, parsed)
-        refusal = refusal or refuse_circle(session, found, key, parsed)
-        refusal = refusal or find_conflict(session, wanted, rev)
-        return refusal or store_change(session, actor, wanted, reason.strip(), now, op)
+        judge = active_program(session, mapping_table.company_id)
+        change = EntryChange(mapping_table, key, since, parsed)
+        refusal = refuse_wrong_kind(judge.ruleset if judge else None, mapping_table, parsed)
+        refusal = refusal or refuse_circle(session, mapping_table, key, parsed)
+        refusal = refusal or find_conflict(session, change, rev)
+        return refusal or store_change(session, actor, change, reason.strip(), now, op)
 
     request = ("mapping.fix", table, key, value, reason, rev, str(since))
     return once(session, actor, op, asked=request, now=now, act=act, read=_read)
@@ -169,25 +169,27 @@ def remove(
     """
 
     def act() -> Fixed | Refusal:
-        found = _open(session, actor, table, key, reason, since)
-        if isinstance(found, Refusal):
-            return found
-        wanted = Wanted(found, key, since, None)
-        if not any(one.valid_from == since for one in entries_of(session, found.id, key)):
-            message = f"The {wanted.said} has no entry to remove."
+        mapping_table = _open(session, actor, table, key, reason, since)
+        if isinstance(mapping_table, Refusal):
+            return mapping_table
+        change = EntryChange(mapping_table, key, since, None)
+        if not any(
+            entry.valid_from == since for entry in entries_of(session, mapping_table.id, key)
+        ):
+            message = f"The {change.said} has no entry to remove."
             return Refusal(code="mapping.unknown", message=message, status=404)
-        refusal = find_conflict(session, wanted, rev) or refuse_needed_removal(session, wanted)
-        return refusal or store_change(session, actor, wanted, reason.strip(), now, op)
+        refusal = find_conflict(session, change, rev) or refuse_needed_removal(session, change)
+        return refusal or store_change(session, actor, change, reason.strip(), now, op)
 
     request = ("mapping.remove", table, key, reason, rev, str(since))
     return once(session, actor, op, asked=request, now=now, act=act, read=_read)
 
 
-def refuse_needed_removal(session: Session, wanted: Wanted) -> Refusal | None:
+def refuse_needed_removal(session: Session, change: EntryChange) -> Refusal | None:
     """Refuse to remove an entry that records used, or that records on hold need."""
-    table, key = wanted.table, wanted.key
-    used = usage_by_day(session, table.company_id, table.name, key).get(wanted.since, NOBODY)
-    if refusal := refuse_removal(used, wanted.said):
+    table, key = change.table, change.key
+    used = usage_by_day(session, table.company_id, table.name, key).get(change.since, NOBODY)
+    if refusal := refuse_removal(used, change.said):
         return refusal
     judge = active_program(session, table.company_id)
     ids = [cause.id for cause in causes_of(session, table, key, judge.ruleset if judge else None)]
@@ -201,7 +203,7 @@ def refuse_needed_removal(session: Session, wanted: Wanted) -> Refusal | None:
         return None
     return Refusal(
         code="mapping.ambiguous",
-        message=f"You cannot remove the {wanted.said}, because"
+        message=f"You cannot remove the {change.said}, because"
         f" {plural(held_count, 'record is', 'records are')} on hold until its spellings agree.",
         hint="Give it the value that the other spelling has.",
     )
@@ -343,8 +345,8 @@ def seed(
             .order_by(MappingEntry.valid_from.desc())  # of several days the first is compared
         )
     }
-    known = {tables[entry.table_id] for entry in stored.values()}
-    closed = _kept_by_others(session, company_id, ruleset, known, person_id)
+    filled_tables = {tables[entry.table_id] for entry in stored.values()}
+    closed = _kept_by_others(session, company_id, ruleset, filled_tables, person_id)
     fresh: list[MappingEntry] = []
     differences: list[Difference] = []
     for row in _rows(seeds):
@@ -367,14 +369,14 @@ def _kept_by_others(
     session: Session,
     company_id: int,
     ruleset: Ruleset,
-    known: set[str],
+    filled_tables: set[str],
     person_id: int | None,
 ) -> dict[str, str]:
     """Return the tables with entries that a team keeps, if the person is not in the team."""
     other_teams: dict[str, str] = {}
     for table, role in keeper_roles(ruleset).items():
         team = ensure_team(session, company_id, role)
-        if table in known and not in_team(session, team.id, person_id):
+        if table in filled_tables and not in_team(session, team.id, person_id):
             other_teams[table] = team.shown
     return other_teams
 
@@ -414,10 +416,10 @@ def _entry(
 
 def _tables(session: Session, company_id: int, ruleset: Ruleset) -> dict[str, int]:
     """Return table ids by name, and set the team that owns missing keys of each table."""
-    wanted = [(table.name, "map", table.missing.action.role) for table in ruleset.maps]
-    wanted += [(UNITS, "unit", units.missing.action.role) for units in ruleset.units[:1]]
+    table_specs = [(table.name, "map", table.missing.action.role) for table in ruleset.maps]
+    table_specs += [(UNITS, "unit", units.missing.action.role) for units in ruleset.units[:1]]
     ids: dict[str, int] = {}
-    for name, kind, role in wanted:
+    for name, kind, role in table_specs:
         table = session.scalar(
             select(MappingTable).where(
                 MappingTable.company_id == company_id, MappingTable.name == name
@@ -467,7 +469,7 @@ def keeper_roles(ruleset: Ruleset) -> dict[str, str]:
     """Return the role that keeps each table, for tables with a keeper."""
     tables = [(table.name, table.kept) for table in ruleset.maps]
     tables += [(UNITS, units.kept) for units in ruleset.units[:1]]
-    return {name: kept.role for name, kept in tables if kept is not None}
+    return {name: keeper.role for name, keeper in tables if keeper is not None}
 
 
 def load_keeper(session: Session, company_id: int, table: str) -> Keeper | None:
@@ -488,7 +490,7 @@ def refuse_change(session: Session, actor: Actor, tables: Iterable[str]) -> Refu
         names = load_able(session, actor.company_id or 0, ACT).values()
         return replace(refusal, hint=f"{' or '.join(names)} can.") if names else refusal
     others = (other_keeper(session, actor, table) for table in dict.fromkeys(tables))
-    return next((one.refusal for one in others if one is not None), None)
+    return next((keeper.refusal for keeper in others if keeper is not None), None)
 
 
 def other_keeper(session: Session, actor: Actor, table: str) -> Keeper | None:

@@ -84,7 +84,7 @@ def find_reach(session: Session, table: MappingTable, key: str, ruleset: Ruleset
 
 def find_reaches(
     session: Session,
-    wanted: Sequence[tuple[MappingTable, str]],
+    mapping_keys: Sequence[tuple[MappingTable, str]],
     ruleset: Ruleset | None,
 ) -> tuple[Reach, ...]:
     """Return the reach of several keys of one company.
@@ -92,16 +92,20 @@ def find_reaches(
     An item's own conversion replaces the unit's for that item, so it counts as a change of the
     unit.
     """
-    if not wanted:
+    if not mapping_keys:
         return ()
-    stands = _standing(session, wanted)
-    each = [(stands.answered(*one, ruleset), stands.replaced(*one)) for one in wanted]
+    stands = _standing(session, mapping_keys)
+    causes_and_entries = [
+        (stands.answered(*mapping_key, ruleset), stands.replaced(*mapping_key))
+        for mapping_key in mapping_keys
+    ]
     of_cause, of_entry = defaultdict[int, set[int]](set), defaultdict[int, set[int]](set)
     cut: set[int] = set()
-    asked = _reached(
-        {cause.id for causes, _ in each for cause in causes}, {i for _, ids in each for i in ids}
+    query = _reached(
+        {cause.id for causes, _ in causes_and_entries for cause in causes},
+        {i for _, ids in causes_and_entries for i in ids},
     )
-    for row in session.execute(asked):
+    for row in session.execute(query):
         if row.of == _MORE:
             cut.add(row.by)
         else:
@@ -110,12 +114,12 @@ def find_reaches(
         Reach(
             causes=causes,
             entries=entries,
-            waiting=tuple(sorted({i for one in causes for i in of_cause[one.id]})),
-            using=tuple(sorted({i for one in entries for i in of_entry[one]})),
+            waiting=tuple(sorted({i for cause in causes for i in of_cause[cause.id]})),
+            using=tuple(sorted({i for entry_id in entries for i in of_entry[entry_id]})),
             more=not cut.isdisjoint(entries)
-            or any(len(of_cause[one.id]) < one.records for one in causes),
+            or any(len(of_cause[cause.id]) < cause.records for cause in causes),
         )
-        for causes, entries in each
+        for causes, entries in causes_and_entries
     )
 
 
@@ -169,9 +173,11 @@ class _Standing:
 
     def replaced(self, table: MappingTable, key: str) -> tuple[int, ...]:
         """Return the entries that another value of the key replaces."""
-        found = self._of(table, key)
+        entry_ids = self._of(table, key)
         unit, _, item = key.partition("|")
-        return self._of(table, unit) if table.kind == "unit" and item and not found else found
+        return (
+            self._of(table, unit) if table.kind == "unit" and item and not entry_ids else entry_ids
+        )
 
     def answered(
         self, table: MappingTable, key: str, ruleset: Ruleset | None
@@ -180,12 +186,12 @@ class _Standing:
         live = self._of_table.get(UNITS if table.kind == "unit" else table.name, ())
         if table.kind != "unit":
             maps = ruleset.maps if ruleset else ()
-            words = next((one.match for one in maps if one.name == table.name), ())
+            words = next((mapping.match for mapping in maps if mapping.name == table.name), ())
             by_word = self._spelled.get((table.id, words))
             if by_word is None:  # folded once for all keys of the table
                 by_word = self._spelled[table.id, words] = defaultdict(list)
-                for one in live:
-                    by_word[fold_key(one.key.entry, words)].append(one)
+                for cause in live:
+                    by_word[fold_key(cause.key.entry, words)].append(cause)
             return tuple(by_word.get(fold_key(key, words), ()))
         units, item = self._counted_in(table, key.partition("|")[0]), key.partition("|")[2]
         return tuple(
@@ -197,17 +203,17 @@ class _Standing:
 
     @cached_property
     def _of_table(self) -> dict[str | None, list[Answered]]:
-        found = defaultdict[str | None, list[Answered]](list)
-        for one in self._causes:
-            found[one.key.table].append(one)
-        return found
+        causes_by_table = defaultdict[str | None, list[Answered]](list)
+        for cause in self._causes:
+            causes_by_table[cause.key.table].append(cause)
+        return causes_by_table
 
     @cached_property
     def _ids(self) -> dict[tuple[int, str], tuple[int, ...]]:
-        found: dict[tuple[int, str], tuple[int, ...]] = {}
+        ids_by_key: dict[tuple[int, str], tuple[int, ...]] = {}
         for of, name, _, entry_id in self.entries:
-            found[of, name] = (*found.get((of, name), ()), entry_id)
-        return found
+            ids_by_key[of, name] = (*ids_by_key.get((of, name), ()), entry_id)
+        return ids_by_key
 
     def _of(self, table: MappingTable, key: str) -> tuple[int, ...]:
         return self._ids.get((table.id, key), ())
@@ -215,10 +221,10 @@ class _Standing:
     def _counted_in(self, table: MappingTable, unit: str) -> set[str]:
         """Return the unit and every unit whose conversions lead to it."""
         pairs = [(name, value) for of, name, value, _ in self.entries if of == table.id]
-        found = {unit}
-        while more := {key.partition("|")[0] for key, to in pairs if to in found} - found:
-            found |= more
-        return found
+        units = {unit}
+        while more := {key.partition("|")[0] for key, to in pairs if to in units} - units:
+            units |= more
+        return units
 
 
 def _begin(table: MappingTable) -> CauseKey:
@@ -228,22 +234,22 @@ def _begin(table: MappingTable) -> CauseKey:
     return CauseKey.mapping(table.name, "")
 
 
-def _standing(session: Session, wanted: Sequence[tuple[MappingTable, str]]) -> _Standing:
-    return _Standing(_load_entries(session, wanted), _load_causes(session, wanted))
+def _standing(session: Session, mapping_keys: Sequence[tuple[MappingTable, str]]) -> _Standing:
+    return _Standing(_load_entries(session, mapping_keys), _load_causes(session, mapping_keys))
 
 
 def _load_entries(
     session: Session,
-    wanted: Sequence[tuple[MappingTable, str]],
+    mapping_keys: Sequence[tuple[MappingTable, str]],
 ) -> Sequence[Standing]:
     """Query current entries of the keys; of units tables all entries, because units convert into
     each other.
     """
-    units = sorted({table.id for table, _ in wanted if table.kind == "unit"})
+    units = sorted({table.id for table, _ in mapping_keys if table.kind == "unit"})
     rows = select(MappingEntry.table_id, MappingEntry.key, MappingEntry.value, MappingEntry.id)
     of_keys = and_(
-        bulk.among(MappingEntry.table_id, sorted({table.id for table, _ in wanted})),
-        bulk.among(MappingEntry.key, sorted({key for _, key in wanted})),
+        bulk.among(MappingEntry.table_id, sorted({table.id for table, _ in mapping_keys})),
+        bulk.among(MappingEntry.key, sorted({key for _, key in mapping_keys})),
     )
     terms = or_(of_keys, bulk.among(MappingEntry.table_id, units)) if units else of_keys
     query = rows.where(terms, MappingEntry.to_revision.is_(None))
@@ -252,13 +258,13 @@ def _load_entries(
 
 
 def _load_causes(
-    session: Session, wanted: Sequence[tuple[MappingTable, str]]
+    session: Session, mapping_keys: Sequence[tuple[MappingTable, str]]
 ) -> Sequence[Answered]:
-    begin = dict.fromkeys(_begin(table) for table, _ in wanted)
+    begin = dict.fromkeys(_begin(table) for table, _ in mapping_keys)
     query = select(Cause.id, Cause.key, Cause.records).where(
-        Cause.company_id == wanted[0][0].company_id,
+        Cause.company_id == mapping_keys[0][0].company_id,
         Cause.records > 0,
-        or_(*(key_begins(one) for one in begin)),
+        or_(*(key_begins(prefix) for prefix in begin)),
     )
     return [
         Answered(row.id, row.key, row.records) for row in session.execute(query.order_by(Cause.id))

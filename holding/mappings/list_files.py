@@ -102,10 +102,14 @@ def submit_list(
     if before is not None and (before.sha256, before.as_of) == (digest, as_of):
         message = f"This is the list of {as_of} that is in use already: {before.name}."
         return Refusal("list.same", message, "Nothing was changed.")
-    made = list_storage.store_list(
+    list_file = list_storage.store_list(
         session, actor, connection, kind, _shown(name), digest, rows, as_of=as_of, now=now
     )
-    return next(one for one in current_lists(session, company_id) if one.file_id == made.id)
+    return next(
+        standing
+        for standing in current_lists(session, company_id)
+        if standing.file_id == list_file.id
+    )
 
 
 def current_lists(session: Session, company_id: int) -> tuple[ListStanding, ...]:
@@ -121,7 +125,7 @@ def current_lists(session: Session, company_id: int) -> tuple[ListStanding, ...]
 def list_uploads(session: Session, company_id: int, most: int = 20) -> tuple[ListStanding, ...]:
     """Return the newest stored lists, newest first."""
     lists = _standings(session, ListFile.company_id == company_id)
-    return tuple(sorted(lists, key=lambda one: -one.file_id)[:most])
+    return tuple(sorted(lists, key=lambda standing: -standing.file_id)[:most])
 
 
 def file_changes(
@@ -147,7 +151,7 @@ def file_changes(
 
 
 def change_rows(
-    found: Iterable[ChangedCode], *, personal: bool, unpaid: bool = False
+    changes: Iterable[ChangedCode], *, personal: bool, unpaid: bool = False
 ) -> list[list[Written]]:
     """Return the changes as rows of a file.
 
@@ -155,21 +159,23 @@ def change_rows(
     left to pay.
     """
     if unpaid:
-        return [list(_OF_UNPAID), *(_unpaid_row(one, personal=personal) for one in found)]
+        return [list(_OF_UNPAID), *(_unpaid_row(change, personal=personal) for change in changes)]
     rows: list[list[Written]] = [list(_HEADS)]
-    for one in found:
-        row = one.row
-        shown = (row.name, row.tin, row.registration) if personal else ("", "", "")
-        rows.append([one.what, row.code, *shown, "yes" if row.active else "no", row.sku])
+    for change in changes:
+        row = change.row
+        name_and_numbers = (row.name, row.tin, row.registration) if personal else ("", "", "")
+        rows.append(
+            [change.what, row.code, *name_and_numbers, "yes" if row.active else "no", row.sku]
+        )
     return rows
 
 
-def _unpaid_row(one: ChangedCode, *, personal: bool) -> list[Written]:
-    row, before = one.row, one.before.left if one.before else None
+def _unpaid_row(change: ChangedCode, *, personal: bool) -> list[Written]:
+    row, before = change.row, change.before.left if change.before else None
     name = row.name if personal else ""
     number = row.sku or row.code
     code = row.code if row.sku and personal else ""
-    return [one.what, number, name, row.party, row.left, before, row.currency, code]
+    return [change.what, number, name, row.party, row.left, before, row.currency, code]
 
 
 def _standings(session: Session, *terms: ColumnElement[bool]) -> tuple[ListStanding, ...]:

@@ -116,9 +116,9 @@ def registration_key(number: str) -> str:
     >>> registration_key("201801012345 (1267890-X)")
     '201801012345'
     """
-    found = _NEW_NUMBER.search(number)
-    if found:
-        return found[0]
+    new_number = _NEW_NUMBER.search(number)
+    if new_number:
+        return new_number[0]
     return match_key(number) if number.strip() else ""
 
 
@@ -134,7 +134,7 @@ def read_list(name: str, raw: bytes, kind: ListKind) -> tuple[ListRow, ...] | Re
     sheets = read_csv("list", raw, limits) if csv else read_tables(raw, limits)
     if isinstance(sheets, WorkbookRefusal):
         return Refusal(f"list.{sheets.code}", sheets.message, sheets.hint, 422)
-    sheet = next((one for one in sheets if one.rows), None)
+    sheet = next((table for table in sheets if table.rows), None)
     if sheet is None:
         return Refusal("list.empty", "The file has no rows.", "Select another file.", 422)
     return _rows(sheet, kind)
@@ -210,17 +210,19 @@ def _amount(text: str) -> Decimal | None:
 
 def _without_base(units: Mapping[str, Mapping[str, Decimal]]) -> Iterator[str]:
     """Yield a fault for each item without a base unit, because its rates have no meaning."""
-    for code, told in units.items():
-        if 1 not in told.values():
+    for code, rates in units.items():
+        if 1 not in rates.values():
             yield f"{code} has no unit of rate 1"
 
 
-def _by_base(told: Mapping[str, Decimal]) -> tuple[tuple[str, int, int], ...]:
+def _by_base(rates_by_unit: Mapping[str, Decimal]) -> tuple[tuple[str, int, int], ...]:
     """Return the units with their rates, the base unit (first with rate 1) first."""
-    base = next((unit for unit, rate in told.items() if rate == 1), None)
+    base = next((unit for unit, rate in rates_by_unit.items() if rate == 1), None)
     if base is None:
         return ()
-    others = ((unit, *rate.as_integer_ratio()) for unit, rate in told.items() if unit != base)
+    others = (
+        (unit, *rate.as_integer_ratio()) for unit, rate in rates_by_unit.items() if unit != base
+    )
     return ((base, 1, 1), *others)
 
 

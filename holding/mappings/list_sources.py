@@ -82,17 +82,17 @@ class ListSource:
             words = f"{plural(self.codes, self.kind)}, told by it, read {read:%Y-%m-%d %H:%M} UTC"
             return f"{words}; old: it should have been read since" if self.old else words
         if self.file is not None:
-            made = f"{self.file.file_name} of {self.file.as_of}, {self.file.age(today)}"
-            return f"{plural(self.codes, self.kind)} from the file {made}, by {self.file.by}"
+            file_words = f"{self.file.file_name} of {self.file.as_of}, {self.file.age(today)}"
+            return f"{plural(self.codes, self.kind)} from the file {file_words}, by {self.file.by}"
         if self.read_at is not None:
             how = "told one by one" if self.kind == ITEM else "told by it"
             return f"{plural(self.codes, self.kind)}, {how}, read {self.read_at:%Y-%m-%d %H:%M} UTC"
         if self.unpaid:
             return f"no list of {self.kind}s; payments are not compared with what is left to pay"
-        known = plural(self.posted, "code is", "codes are")
+        code_count = plural(self.posted, "code is", "codes are")
         if self.more:
-            return f"no list of {self.kind}s; at least {known} known from what was posted"
-        return f"no list of {self.kind}s; {known} known from what was posted"
+            return f"no list of {self.kind}s; at least {code_count} known from what was posted"
+        return f"no list of {self.kind}s; {code_count} known from what was posted"
 
 
 def list_sources(
@@ -115,14 +115,14 @@ def list_sources(
     sources: list[ListSource] = []
     for target in targets:
         reported_lists = reported.get(target.id, [])
-        readings = {one.kind: one for one in readings_by_target.get(target.id, ())}
+        readings = {reading.kind: reading for reading in readings_by_target.get(target.id, ())}
         sources += reported_lists
         for kind, noun in NAMED.items():
             file = files.get((target.id, kind))
             if file is None and (
                 not _paid(target.connector, kind)
                 if kind.unpaid
-                else any(one.kind == noun for one in reported_lists)
+                else any(source.kind == noun for source in reported_lists)
             ):
                 continue
             values = posted.of(target.name, kind)
@@ -189,9 +189,9 @@ class _Posted:
         """Return the values of a kind."""
         tables = {
             table
-            for one in self.uses
-            if one.target == target and one.kind == kind
-            for table in one.tables
+            for use in self.uses
+            if use.target == target and use.kind == kind
+            for table in use.tables
         }
         return frozenset(
             row.value for row in self.rows if row.target == target and row.name in tables
@@ -206,8 +206,8 @@ def _load_posted(session: Session, company_id: int, targets: Sequence[Any]) -> _
     """Return the values with which each target's newest documents were posted."""
     judge = active_program(session, company_id)
     uses = references(judge.ruleset, schemas()) if judge else ()
-    each = [_of_newest(target.id, target.name) for target in targets]
-    rows = session.execute(union_all(*each)).all() if each else ()
+    queries = [_of_newest(target.id, target.name) for target in targets]
+    rows = session.execute(union_all(*queries)).all() if queries else ()
     return _Posted(rows, uses)
 
 
@@ -235,7 +235,7 @@ def _paid(connector: str, kind: ListKind) -> bool:
     """Check whether documents of this target pay documents of such a list."""
     target = registry.targets().get(connector)
     return target is not None and any(
-        one.pays == kind for doc in target.documents for one in (*doc.header, *doc.lines)
+        field.pays == kind for doc in target.documents for field in (*doc.header, *doc.lines)
     )
 
 
@@ -294,7 +294,7 @@ def unpaid_choices(session: Session, posting_id: int) -> UnpaidChoices | None:
         return None
     target = registry.targets().get(row.connector)
     documents = target.documents if target else ()
-    schema = next((one for one in documents if one.name == row.doc_type), None)
+    schema = next((document for document in documents if document.name == row.doc_type), None)
     pays = file_codes.paid_by(schema) if schema else None
     listed = file_codes.unpaid_list(session, row.connection_id, pays[1]) if pays else None
     if pays is None or listed is None:
@@ -306,20 +306,20 @@ def unpaid_choices(session: Session, posting_id: int) -> UnpaidChoices | None:
     )
     if not documents_of_party and not file_codes.has_party_codes(session, listed):
         return None  # whose they are, nobody knows
-    ranked = sorted(documents_of_party, key=lambda one: _nearness(one.number, number))
-    choices = (_choice(one, number, document) for one in ranked[:SHOWN])
+    ranked = sorted(documents_of_party, key=lambda unpaid: _nearness(unpaid.number, number))
+    choices = (_choice(unpaid, number, document) for unpaid in ranked[:SHOWN])
     return UnpaidChoices(listed, number, tuple(choices), more=len(documents_of_party) > SHOWN)
 
 
-def _nearness(number: str, wanted: str) -> tuple[bool, int, str]:
-    return number != wanted, -rate_similarity(wanted, number)[1], number
+def _nearness(number: str, posted_number: str) -> tuple[bool, int, str]:
+    return number != posted_number, -rate_similarity(posted_number, number)[1], number
 
 
-def _choice(one: Unpaid, number: str, document: Document) -> UnpaidChoice:
-    same = one.number == number
-    why = "" if same else rate_similarity(number, one.number)[0]
-    enough = one.currency == document.currency and one.left >= document.amount
-    return UnpaidChoice(one, same, why, enough)
+def _choice(unpaid: Unpaid, number: str, document: Document) -> UnpaidChoice:
+    is_equal = unpaid.number == number
+    why = "" if is_equal else rate_similarity(number, unpaid.number)[0]
+    enough = unpaid.currency == document.currency and unpaid.left >= document.amount
+    return UnpaidChoice(unpaid, is_equal, why, enough)
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,14 +356,14 @@ def bulk_preview(
     maps: KnownMaps | None = None,
 ) -> Effect:
     """Evaluate in memory what all these matches would do to waiting records."""
-    edits = [Edit(one.row.table, one.row.key, Parsed(one.value), since) for one in matches]
+    edits = [Edit(match.row.table, match.row.key, Parsed(match.value), since) for match in matches]
     return preview_edits(session, company_id, edits, now, maps=maps) if edits else NOTHING
 
 
 def accept_matches(
     session: Session,
     actor: Actor,
-    seen: Sequence[Seen],
+    selections: Sequence[Seen],
     ready: int,
     reason: str,
     now: datetime,
@@ -381,49 +381,68 @@ def accept_matches(
     def act() -> Accepted | Refusal:
         company_id = actor.company_id or 0
         lock_company(session, company_id)
-        found = exact_matches(session, company_id)
-        by_cause = {one.row.cause_id: one for one in found.exact}
-        picked = [by_cause[one.cause_id] for one in seen if one.cause_id in by_cause]
-        if refusal := fixes.refuse_change(session, actor, [one.row.table for one in picked]):
+        matches = exact_matches(session, company_id)
+        by_cause = {match.row.cause_id: match for match in matches.exact}
+        picked = [
+            by_cause[selection.cause_id]
+            for selection in selections
+            if selection.cause_id in by_cause
+        ]
+        if refusal := fixes.refuse_change(session, actor, [match.row.table for match in picked]):
             return refusal
-        if not seen:
+        if not selections:
             return Refusal("mapping.none", "No mapping is selected.", "Select one.", 422)
         if not reason.strip():
             return Refusal("reason.missing", "A fix needs a reason.", status=422)
-        told = list(_differences(seen, found))
-        if not told:
+        differences = list(_differences(selections, matches))
+        if not differences:
             now_ready = bulk_preview(session, company_id, picked, now, since).ready
             if now_ready != ready:
-                told = [f"{plural(now_ready, 'record')} would become ready, not {ready}"]
-        return _moved(told) if told else _save(session, actor, picked, reason, now, rev, since)
+                differences = [f"{plural(now_ready, 'record')} would become ready, not {ready}"]
+        return (
+            _moved(differences)
+            if differences
+            else _save(session, actor, picked, reason, now, rev, since)
+        )
 
-    asked = ("mapping.accept", [[o.cause_id, o.value] for o in seen], ready, reason, str(since))
-    return once(session, actor, op, asked=asked, now=now, act=act, read=_read)
+    request = (
+        "mapping.accept",
+        [[o.cause_id, o.value] for o in selections],
+        ready,
+        reason,
+        str(since),
+    )
+    return once(session, actor, op, asked=request, now=now, act=act, read=_read)
 
 
-def _differences(seen: Sequence[Seen], found: Matches) -> Iterator[str]:
+def _differences(selections: Sequence[Seen], matches: Matches) -> Iterator[str]:
     """Yield what changed since it was shown."""
-    exact = {one.row.cause_id: one for one in found.exact}
-    left: dict[int, LeftOut] = {one.row.cause_id: one for one in found.left}
-    for one in seen:
-        match = exact.get(one.cause_id)
-        if match is None and one.cause_id in left:
-            yield f"{one.key} does not match exactly any more ({left[one.cause_id].why})"
+    exact = {match.row.cause_id: match for match in matches.exact}
+    left_out_by_cause: dict[int, LeftOut] = {
+        left_out.row.cause_id: left_out for left_out in matches.left
+    }
+    for selection in selections:
+        match = exact.get(selection.cause_id)
+        if match is None and selection.cause_id in left_out_by_cause:
+            why = left_out_by_cause[selection.cause_id].why
+            yield f"{selection.key} does not match exactly any more ({why})"
         elif match is None:
-            yield f"{one.key} has a value now, or nothing waits for it"
-        elif match.value != one.value:
-            yield f"{one.key} matches {match.value} now, not {one.value}"
-        elif match.row.records != one.records:
+            yield f"{selection.key} has a value now, or nothing waits for it"
+        elif match.value != selection.value:
+            yield f"{selection.key} matches {match.value} now, not {selection.value}"
+        elif match.row.records != selection.records:
             waits = plural(match.row.records, "record waits", "records wait")
-            yield f"{waits} for {one.key} now, not {one.records}"
+            yield f"{waits} for {selection.key} now, not {selection.records}"
 
 
-def _moved(told: Sequence[str]) -> Refusal:
-    more = f"; and {len(told) - SHOWN_RECORDS} more" if len(told) > SHOWN_RECORDS else ""
+def _moved(differences: Sequence[str]) -> Refusal:
+    more = (
+        f"; and {len(differences) - SHOWN_RECORDS} more" if len(differences) > SHOWN_RECORDS else ""
+    )
     return Refusal(
         "mapping.moved",
         "You cannot accept these mappings, because something changed since they were shown: "
-        f"{'; '.join(told[:SHOWN_RECORDS])}{more}.",
+        f"{'; '.join(differences[:SHOWN_RECORDS])}{more}.",
         "Nothing was saved. Look at the preview again, then accept.",
         409,
     )
@@ -440,14 +459,14 @@ def _save(
 ) -> Accepted | Refusal:
     matches = plural(len(picked), "exact match", "exact matches")
 
-    def make(one: Match) -> fixes.Fixed | Refusal:
-        table, key = one.row.table, one.row.key
-        why = f"{reason.strip()} ({', '.join(one.reasons)})"
-        return fixes.fix(session, actor, table, key, one.value, why, now, rev, since=since)
+    def make(match: Match) -> fixes.Fixed | Refusal:
+        table, key = match.row.table, match.row.key
+        why = f"{reason.strip()} ({', '.join(match.reasons)})"
+        return fixes.fix(session, actor, table, key, match.value, why, now, rev, since=since)
 
-    made = fixes.apply_together(session, (partial(make, one) for one in picked))
-    if isinstance(made, Refusal):
-        return made
+    saved = fixes.apply_together(session, (partial(make, match) for match in picked))
+    if isinstance(saved, Refusal):
+        return saved
     record_event(
         session,
         company_id=actor.company_id or 0,
@@ -456,12 +475,12 @@ def _save(
         act="mapping.accepted",
         body={
             "say": f"{actor.name} accepted {matches} together ({reason.strip()}).",
-            "keys": [f"{one.row.table}: {one.row.key} = {one.value}" for one in picked],
-            "first": made.first,
-            "revision": made.revision,
+            "keys": [f"{match.row.table}: {match.row.key} = {match.value}" for match in picked],
+            "first": saved.first,
+            "revision": saved.revision,
         },
     )
-    return Accepted(len(picked), made.woken, made.first, made.revision, made.later)
+    return Accepted(len(picked), saved.woken, saved.first, saved.revision, saved.later)
 
 
 def _read(stored: Mapping[str, Any]) -> Accepted:

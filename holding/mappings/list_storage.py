@@ -68,11 +68,11 @@ def store_list(
     *,
     as_of: date,
     now: datetime,
-    found: Difference | None = None,
+    difference: Difference | None = None,
 ) -> ListFile:
-    """Store a list in place of the current one; `found` is the difference, if known."""
-    found = found or list_difference(session, connection.id, kind, rows)
-    made = ListFile(
+    """Store a list in place of the current one. `difference` saves the comparison, if known."""
+    difference = difference or list_difference(session, connection.id, kind, rows)
+    list_file = ListFile(
         company_id=connection.company_id,
         connection_id=connection.id,
         kind=kind,
@@ -82,38 +82,38 @@ def store_list(
         person_id=actor.person_id,
         at=now,
         entries=len(rows),
-        added=found.added,
-        changed=found.changed,
-        gone=found.gone,
+        added=difference.added,
+        changed=difference.changed,
+        gone=difference.gone,
     )
-    session.add(made)
+    session.add(list_file)
     session.flush()
-    _replace(session, made, found)
-    said = f"list of items of {as_of}: {made.name}"
-    units = store_units(session, actor, connection, rows, said, now)
-    _say(session, actor, connection.name, made, units)
-    return made
+    _replace(session, list_file, difference)
+    reason = f"list of items of {as_of}: {list_file.name}"
+    units = store_units(session, actor, connection, rows, reason, now)
+    _say(session, actor, connection.name, list_file, units)
+    return list_file
 
 
-def _replace(session: Session, made: ListFile, found: Difference) -> None:
+def _replace(session: Session, list_file: ListFile, difference: Difference) -> None:
     """End removed and changed entries, and insert the new ones."""
-    for start in range(0, len(found.over), A_BATCH):
-        ended = bulk.among(ListedCode.id, found.over[start : start + A_BATCH])
+    for start in range(0, len(difference.over), A_BATCH):
+        ended = bulk.among(ListedCode.id, difference.over[start : start + A_BATCH])
         session.execute(
             update(ListedCode)
             .where(ended)
-            .values(to_file_id=made.id)
+            .values(to_file_id=list_file.id)
             .execution_options(synchronize_session=False)
         )
-    for start in range(0, len(found.fresh), A_BATCH):
-        some = found.fresh[start : start + A_BATCH]
-        bulk.insert_rows(session, ListedCode, [_stored(made, row) for row in some])
+    for start in range(0, len(difference.fresh), A_BATCH):
+        some = difference.fresh[start : start + A_BATCH]
+        bulk.insert_rows(session, ListedCode, [_stored(list_file, row) for row in some])
 
 
-def _stored(made: ListFile, row: ListRow) -> dict[str, object]:
+def _stored(list_file: ListFile, row: ListRow) -> dict[str, object]:
     return {
-        "connection_id": made.connection_id,
-        "kind": str(made.kind),
+        "connection_id": list_file.connection_id,
+        "kind": str(list_file.kind),
         "code": row.code,
         "name": row.name,
         "tin": row.tin,
@@ -128,39 +128,39 @@ def _stored(made: ListFile, row: ListRow) -> dict[str, object]:
         "name_key": name_key(row.name),
         "tin_key": tin_key(row.tin),
         "registration_key": registration_key(row.registration),
-        "from_file_id": made.id,
+        "from_file_id": list_file.id,
     }
 
 
-def _say(session: Session, actor: Actor, target: str, made: ListFile, units: int) -> None:
-    noun = NAMED[made.kind]
-    keys = {key: [made.id] for key in (row_seals.LIST, row_seals.CODES, row_seals.ENDED)}
+def _say(session: Session, actor: Actor, target: str, list_file: ListFile, units: int) -> None:
+    noun = NAMED[list_file.kind]
+    keys = {key: [list_file.id] for key in (row_seals.LIST, row_seals.CODES, row_seals.ENDED)}
     counted = f" It tells the units of {plural(units, 'item')}." if units else ""
-    gone = f" Gone: {', '.join(gone_codes(session, made))}." if made.gone else ""
-    entries = plural(made.entries, "entry", "entries")
-    added, changed = made.added, made.changed
+    gone_text = f" Gone: {', '.join(gone_codes(session, list_file))}." if list_file.gone else ""
+    entries = plural(list_file.entries, "entry", "entries")
+    added, changed = list_file.added, list_file.changed
     say = (
-        f"{actor.name} gave in the list of {noun}s of {target} of {made.as_of}, {made.name}:"
-        f" {entries}; {added} added, {changed} changed, {made.gone} gone."
+        f"{actor.name} gave in the list of {noun}s of {target} of {list_file.as_of},"
+        f" {list_file.name}: {entries}; {added} added, {changed} changed, {list_file.gone} gone."
     )
-    if made.person_id is None:
+    if list_file.person_id is None:
         say = (
             f"{target} told its {noun}s: {entries};"
-            f" {added} added, {changed} changed, {made.gone} gone."
+            f" {added} added, {changed} changed, {list_file.gone} gone."
         )
     record_event(
         session,
-        company_id=made.company_id,
-        at=made.at,
+        company_id=list_file.company_id,
+        at=list_file.at,
         actor=actor,
-        act="list.given" if made.person_id is not None else "list.told",
+        act="list.given" if list_file.person_id is not None else "list.told",
         body={
-            "say": f"{say}{gone}{counted}",
+            "say": f"{say}{gone_text}{counted}",
             "target": target,
-            "kind": str(made.kind),
-            "as_of": made.as_of.isoformat(),
-            "sha256": made.sha256,
-            **row_seals.seals(session, made.company_id, keys),
+            "kind": str(list_file.kind),
+            "as_of": list_file.as_of.isoformat(),
+            "sha256": list_file.sha256,
+            **row_seals.seals(session, list_file.company_id, keys),
         },
     )
 
@@ -188,9 +188,9 @@ def list_difference(
     live: Mapping[str, tuple[int, ListRow]] = {
         entry.code: (entry.id, row_of(entry)) for entry in session.execute(query)
     }
-    wanted = {row.code: row for row in rows}
-    fresh = [row for code, row in wanted.items() if code not in live or live[code][1] != row]
-    over = [key for code, (key, row) in live.items() if wanted.get(code) != row]
+    rows_by_code = {row.code: row for row in rows}
+    fresh = [row for code, row in rows_by_code.items() if code not in live or live[code][1] != row]
+    over = [key for code, (key, row) in live.items() if rows_by_code.get(code) != row]
     return Difference(tuple(fresh), tuple(over), sum(row.code not in live for row in fresh))
 
 
@@ -201,13 +201,17 @@ def with_stored_numbers(
 
     A user uploaded them, and the target did not report their removal.
     """
-    untold = [one for one in ("tin", "registration") if not any(getattr(r, one) for r in rows)]
+    untold = [
+        field_name
+        for field_name in ("tin", "registration")
+        if not any(getattr(r, field_name) for r in rows)
+    ]
     query = select(ListedCode.code, ListedCode.tin, ListedCode.registration).where(
         ListedCode.connection_id == connection_id,
         ListedCode.kind == kind,
         ListedCode.to_file_id.is_(None),
     )
-    stored_numbers = {one.code: one for one in session.execute(query)} if untold else {}
+    stored_numbers = {entry.code: entry for entry in session.execute(query)} if untold else {}
     return tuple(
         replace(row, **{name: getattr(stored_numbers[row.code], name) for name in untold})
         if row.code in stored_numbers
@@ -229,34 +233,34 @@ def missing_codes(
     return tuple(sorted(code for code in session.scalars(query) if code not in listed_codes))
 
 
-def gone_codes(session: Session, made: ListFile) -> tuple[str, ...]:
+def gone_codes(session: Session, list_file: ListFile) -> tuple[str, ...]:
     """Return the first codes that a list removed; for unpaid documents their numbers."""
-    begun = select(ListedCode.code).where(ListedCode.from_file_id == made.id)
+    begun = select(ListedCode.code).where(ListedCode.from_file_id == list_file.id)
     query = select(ListedCode.code, ListedCode.sku).where(
-        ListedCode.to_file_id == made.id, ListedCode.code.not_in(begun)
+        ListedCode.to_file_id == list_file.id, ListedCode.code.not_in(begun)
     )
     rows = session.execute(query.order_by(ListedCode.code).limit(SHOWN_CODES))
-    return tuple((made.kind.unpaid and row.sku) or row.code for row in rows)
+    return tuple((list_file.kind.unpaid and row.sku) or row.code for row in rows)
 
 
-def row_of(one: Any) -> ListRow:
+def row_of(entry: Any) -> ListRow:
     """Return a stored entry as a list row."""
     return ListRow(
-        code=one.code,
-        name=one.name,
-        tin=one.tin,
-        registration=one.registration,
-        active=one.active,
-        sku=one.sku,
-        party=one.party,
-        left=left_of(one),
-        currency=one.currency,
+        code=entry.code,
+        name=entry.name,
+        tin=entry.tin,
+        registration=entry.registration,
+        active=entry.active,
+        sku=entry.sku,
+        party=entry.party,
+        left=left_of(entry),
+        currency=entry.currency,
     )
 
 
-def left_of(one: Any) -> Decimal | None:
+def left_of(entry: Any) -> Decimal | None:
     """Return the amount left to pay of a stored entry."""
-    return None if one.left_minor is None else from_minor(one.left_minor, one.currency)
+    return None if entry.left_minor is None else from_minor(entry.left_minor, entry.currency)
 
 
 def in_book_units(rows: Sequence[ListRow], home: str) -> tuple[ListRow, ...]:
@@ -267,9 +271,11 @@ def in_book_units(rows: Sequence[ListRow], home: str) -> tuple[ListRow, ...]:
     return tuple(row for row in rounded_rows if row.left is None or row.left > 0)
 
 
-def _in_books(row: ListRow, left: Decimal, home: str) -> ListRow:
+def _in_books(row: ListRow, amount_left: Decimal, home: str) -> ListRow:
     currency = row.currency or home
-    return replace(row, left=from_minor(to_minor(left, currency), currency), currency=currency)
+    return replace(
+        row, left=from_minor(to_minor(amount_left, currency), currency), currency=currency
+    )
 
 
 def store_units(
@@ -277,7 +283,7 @@ def store_units(
     actor: Actor,
     connection: Connection,
     rows: Sequence[ListRow],
-    said: str,
+    reason: str,
     now: datetime,
 ) -> int:
     """Store the units of these items, remove other items' units, and return how many items have
@@ -295,17 +301,17 @@ def store_units(
     }
     if not setups:
         return 0
-    breaker.locked(session, connection.id)  # one after the other, whoever tells
+    breaker.locked(session, connection.id)  # a reading and an upload may run together
     before = master_data.known_items(session, connection.id)
-    gone: dict[str, ItemSetup | None] = dict.fromkeys(before)
-    unit_changes.log_unit_changes(session, connection, before, gone | setups, now)
-    items = {code: master_data.body_of(one) for code, one in setups.items()}
+    no_setups: dict[str, ItemSetup | None] = dict.fromkeys(before)
+    unit_changes.log_unit_changes(session, connection, before, no_setups | setups, now)
+    items = {code: master_data.body_of(setup) for code, setup in setups.items()}
     master_data.keep_kinds(
         session,
         connection,
         {master_data.ITEM: items},
         person=actor.person_id,
         now=now,
-        reason=said,
+        reason=reason,
     )
     return len(setups)

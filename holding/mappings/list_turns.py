@@ -138,7 +138,11 @@ def start_readings(session: Session, now: datetime) -> None:
     """Plan readings for targets that passed their test, and for kinds their connector newly
     reports.
     """
-    able = {name: one for name, one in registry.targets().items() if isinstance(one, TellsLists)}
+    able = {
+        name: target
+        for name, target in registry.targets().items()
+        if isinstance(target, TellsLists)
+    }
     for connection, begun in session.execute(_BEGUN, {"names": list(able)}).all():
         if begun >= len(able[connection.connector].lists):
             continue
@@ -187,16 +191,19 @@ def next_at(session: Session, connection: Connection, now: datetime) -> datetime
     if step is None:
         return None
     zone: ZoneInfo = zone_of(session, connection.company_id)
-    here, hour = now.astimezone(zone), time.fromisoformat(targets.read_hour(connection.settings))
-    days = 0 if here.time() < hour else 1
-    return datetime.combine(here.date() + timedelta(days=days) + step - _A_DAY, hour, zone)
+    local_now, hour = (
+        now.astimezone(zone),
+        time.fromisoformat(targets.read_hour(connection.settings)),
+    )
+    days = 0 if local_now.time() < hour else 1
+    return datetime.combine(local_now.date() + timedelta(days=days) + step - _A_DAY, hour, zone)
 
 
 def _step(settings: Mapping[str, Any]) -> timedelta | None:
-    every = targets.read_frequency(settings)
-    if every == targets.OFF:
+    frequency = targets.read_frequency(settings)
+    if frequency == targets.OFF:
         return None
-    return timedelta(days=7 if every == targets.WEEKLY else 1)
+    return timedelta(days=7 if frequency == targets.WEEKLY else 1)
 
 
 def read_now(session: Session, actor: Actor, connection_id: int, now: datetime) -> Refusal | None:
@@ -266,11 +273,11 @@ def stored_rows(session: Session, row: ListReading) -> list[Any]:
 
 
 def finish(
-    session: Session, row: ListReading, found: int, due: datetime | None, now: datetime
+    session: Session, row: ListReading, entry_count: int, due: datetime | None, now: datetime
 ) -> None:
     """Mark the reading as complete; the next one starts at the first page."""
     restart(session, row)
-    row.done_at, row.done_found, row.due_at = now, found, due
+    row.done_at, row.done_found, row.due_at = now, entry_count, due
 
 
 def restart(session: Session, row: ListReading) -> None:

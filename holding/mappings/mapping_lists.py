@@ -253,8 +253,12 @@ class UnitComparison:
     @property
     def says(self) -> str:
         """Which values differ, such as `2 and 3 differ`, or which one is missing."""
-        found = [str(one.no) for one in self.values if one.differs]
-        return f"{' and '.join(found)} differ" if len(found) > 1 else f"{''.join(found)} is missing"
+        differing = [str(value.no) for value in self.values if value.differs]
+        return (
+            f"{' and '.join(differing)} differ"
+            if len(differing) > 1
+            else f"{''.join(differing)} is missing"
+        )
 
 
 def units_on_hold(session: Session, company_id: int) -> tuple[Missing, ...]:
@@ -324,20 +328,20 @@ def _verdict(outcome: Outcome, unit: str, item: str) -> Verdict | None:
 
 def _target(outcome: Outcome, verdict: Verdict | None) -> str:
     """Return the comparison's target, otherwise the target in the first route."""
-    routes = [verdict.route] if verdict else [one.route for one in outcome.decisions]
+    routes = [verdict.route] if verdict else [decision.route for decision in outcome.decisions]
     return routes[0].partition(".")[0] if routes else ""
 
 
 def _values(
-    unit: str, item: str, told: Mapping[str, str], difference: UnitDifference | None
+    unit: str, item: str, texts_by_label: Mapping[str, str], difference: UnitDifference | None
 ) -> tuple[UnitValue, ...]:
-    differ = {_NO[one] for one in difference.differ} if difference else {2}
-    posted = told.get("mapping") or "Nothing: the document cannot be made"
-    goes = told.get("after")
+    differ = {_NO[name] for name in difference.differ} if difference else {2}
+    posted = texts_by_label.get("mapping") or "Nothing: the document cannot be made"
+    goes = texts_by_label.get("after")
     texts = (
         ("Unit on the order", f"{unit}, {item}"),
-        ("Conversion, units table", told.get("units") or f"No conversion for 1 {unit}"),
-        ("Item set-up in the accounting system", told.get("item set-up", MISSING)),
+        ("Conversion, units table", texts_by_label.get("units") or f"No conversion for 1 {unit}"),
+        ("Item set-up in the accounting system", texts_by_label.get("item set-up", MISSING)),
         ("Posted", f"{posted}: {goes}" if goes else posted),
     )
     return tuple(
@@ -347,16 +351,16 @@ def _values(
 
 def _entry(session: Session, company_id: int, unit: str, item: str) -> tuple[str, bool]:
     """Return the key of the entry that converts the item's unit, otherwise the item's own key."""
-    own = f"{unit}|{item}"
+    item_key = f"{unit}|{item}"
     keys = set(
         session.scalars(
             select(MappingEntry.key)
             .join(MappingTable, MappingTable.id == MappingEntry.table_id)
             .where(MappingTable.company_id == company_id, MappingTable.name == UNITS)
-            .where(MappingEntry.key.in_((own, unit)), MappingEntry.to_revision.is_(None))
+            .where(MappingEntry.key.in_((item_key, unit)), MappingEntry.to_revision.is_(None))
         )
     )
-    return next(((key, True) for key in (own, unit) if key in keys), (own, False))
+    return next(((key, True) for key in (item_key, unit) if key in keys), (item_key, False))
 
 
 def _money(session: Session, company_id: int, cause_id: int) -> Sums:
@@ -364,14 +368,14 @@ def _money(session: Session, company_id: int, cause_id: int) -> Sums:
     return figure.money if figure is not None else {}
 
 
-def _effect(found: UnitDifference | None, target: str) -> str:
+def _effect(difference: UnitDifference | None, target: str) -> str:
     """Return the stock error, if both sides count in one unit."""
-    if found is None or found.here is None or found.there is None:
+    if difference is None or difference.here is None or difference.there is None:
         return ""
-    off, base = abs(found.there - found.here), found.base
+    off, base = abs(difference.there - difference.here), difference.base
     if not off:
         return ""
     return (
-        f"{found.quantity} {found.unit} would be {found.here} {base} here and {found.there} {base} "
-        f"in {target}: stock would be wrong by {off} {base}."
+        f"{difference.quantity} {difference.unit} would be {difference.here} {base} here and"
+        f" {difference.there} {base} in {target}: stock would be wrong by {off} {base}."
     )

@@ -149,40 +149,40 @@ def _proposals(
     )
     rows = session.execute(query, execution_options=KEPT).all()
     kinds = {kind for _, kind, _ in rows}
-    ways = {kind: agreements(judge.ruleset, kind) if judge else () for kind in kinds}
+    agreements_by_kind = {kind: agreements(judge.ruleset, kind) if judge else () for kind in kinds}
     of_hold = {
-        hold.id: (hold, kind, way, evaluation)
+        hold.id: (hold, kind, agreement, evaluation)
         for hold, kind, evaluation in rows
-        for way in ways[kind]
-        if way.check.name == hold.rule and evaluation is not None
+        for agreement in agreements_by_kind[kind]
+        if agreement.check.name == hold.rule and evaluation is not None
     }
-    told = replay_each(session, {evaluation for *_, evaluation in of_hold.values()})
+    outcomes = replay_each(session, {evaluation for *_, evaluation in of_hold.values()})
     pairs = {
         hold_id: pair[::-1] if turned else pair
-        for hold_id, (_, _, way, evaluation) in of_hold.items()
-        if (pair := _pair(told[evaluation], way)) is not None
+        for hold_id, (_, _, agreement, evaluation) in of_hold.items()
+        if (pair := _pair(outcomes[evaluation], agreement)) is not None
     }
-    values = sorted({one.value for pair in pairs.values() for one in pair})
+    values = sorted({use.value for pair in pairs.values() for use in pair})
     owes = dict(zip(values, owed_by_age(session, company_id, values, today), strict=True))
     keys, apart = _keys(session, company_id, values), apart_pairs(session, company_id, values)
     return [
-        _merge_of(*of_hold[hold_id][:2], pairs[hold_id], ways, owes, keys, apart)
+        _merge_of(*of_hold[hold_id][:2], pairs[hold_id], agreements_by_kind, owes, keys, apart)
         for hold_id in hold_ids
-        if hold_id in pairs and all(_stands(use, keys) for use in pairs[hold_id])
+        if hold_id in pairs and all(_has_key(use, keys) for use in pairs[hold_id])
     ]
 
 
-def _pair(outcome: Outcome, way: Agreement) -> tuple[Use, Use] | None:
+def _pair(outcome: Outcome, agreement: Agreement) -> tuple[Use, Use] | None:
     """Return how the record's party is known on each side of the check, if they differ."""
-    told = {
+    operand_values = {
         value
         for verdict in outcome.verdicts
-        if verdict.rule == way.check.name
+        if verdict.rule == agreement.check.name
         for _, value in verdict.operands
     }
     sides = [
-        [use for use in outcome.used if use.table in side and use.value in told]
-        for side in way.sides
+        [use for use in outcome.used if use.table in side and use.value in operand_values]
+        for side in agreement.sides
     ]
     return next(
         (
@@ -216,14 +216,16 @@ def _merge_of(
     hold: Hold,
     kind: str,
     pair: tuple[Use, Use],
-    ways: Mapping[str, Sequence[Agreement]],
+    agreements_by_kind: Mapping[str, Sequence[Agreement]],
     owes: Mapping[str, Owed],
     keys: Mapping[str, Sequence[Key]],
     apart: Mapping[tuple[str, ...], Apart],
 ) -> Merge:
     first, second = pair
-    tables = {name for one in ways[kind] for side in one.sides for name in side}
-    kept, gone = owes[first.value], owes[second.value]
+    tables = {
+        name for agreement in agreements_by_kind[kind] for side in agreement.sides for name in side
+    }
+    kept_owed, merged_owed = owes[first.value], owes[second.value]
     return Merge(
         hold_id=hold.id,
         number=hold.number,
@@ -232,15 +234,15 @@ def _merge_of(
         keep=first.value,
         gone=second.value,
         why=pair,
-        keys=tuple(one for one in keys.get(second.value, ()) if one.table in tables),
-        rows=(kept, gone, total_owed((kept, gone))),
+        keys=tuple(key for key in keys.get(second.value, ()) if key.table in tables),
+        rows=(kept_owed, merged_owed, total_owed((kept_owed, merged_owed))),
         apart=apart.get(tuple(sorted((first.value, second.value)))),
     )
 
 
-def _stands(use: Use, keys: Mapping[str, Sequence[Key]]) -> bool:
+def _has_key(use: Use, keys: Mapping[str, Sequence[Key]]) -> bool:
     """Check whether the party still has this key; otherwise its record waits for evaluation."""
-    return any((one.table, one.key) == (use.table, use.key) for one in keys.get(use.value, ()))
+    return any((key.table, key.key) == (use.table, use.key) for key in keys.get(use.value, ()))
 
 
 def party_checks(session: Session, company_id: int) -> frozenset[str]:
@@ -248,8 +250,12 @@ def party_checks(session: Session, company_id: int) -> frozenset[str]:
     judge = active_program(session, company_id)
     if judge is None:
         return frozenset()
-    found = (agreements(judge.ruleset, kind) for kind in judge.records)
-    return frozenset(one.check.name for each in found for one in each)
+    agreements_by_kind = (agreements(judge.ruleset, kind) for kind in judge.records)
+    return frozenset(
+        agreement.check.name
+        for kind_agreements in agreements_by_kind
+        for agreement in kind_agreements
+    )
 
 
 def merge_proposals(session: Session, company_id: int, today: date) -> tuple[Merge, ...]:
@@ -281,18 +287,18 @@ def accept_merge(
     """Give every key of one party to the other, without a call to any target."""
 
     def act() -> Merged | Refusal:
-        merge = _found(session, actor, hold_id, today, turned=turned)
+        merge = _lock_proposal(session, actor, hold_id, today, turned=turned)
         if isinstance(merge, Refusal):
             return merge
         if merge.apart is not None:
             return merge.apart.refusal
         return _merge(session, actor, merge, reason, now, rev)
 
-    asked = ("parties.merge", hold_id, reason, turned, rev)
-    return once(session, actor, op, asked=asked, now=now, act=act, read=_read)
+    request = ("parties.merge", hold_id, reason, turned, rev)
+    return once(session, actor, op, asked=request, now=now, act=act, read=_read)
 
 
-def _found(
+def _lock_proposal(
     session: Session, actor: Actor, hold_id: int, today: date, *, turned: bool = False
 ) -> Merge | Refusal:
     """Lock the company and return the current proposal, or refuse."""
@@ -302,8 +308,8 @@ def _found(
     lock_company(session, company_id)
     merge = merge_proposal(session, company_id, hold_id, today, turned=turned)
     if merge is None:
-        gone = "This proposal is over: the two parties agree, or it no longer holds the record."
-        return Refusal("merge.over", gone, "Look at the list again.", 409)
+        message = "This proposal is over: the two parties agree, or it no longer holds the record."
+        return Refusal("merge.over", message, "Look at the list again.", 409)
     return merge
 
 
@@ -312,13 +318,13 @@ def _merge(
 ) -> Merged | Refusal:
     """Change all keys in one transaction, or none."""
 
-    def give(one: Key) -> fixes.Fixed | Refusal:
-        table, key, since = one.table, one.key, one.since
+    def give(party_key: Key) -> fixes.Fixed | Refusal:
+        table, key, since = party_key.table, party_key.key, party_key.since
         return fixes.fix(session, actor, table, key, merge.keep, reason, now, rev, since=since)
 
-    made = fixes.apply_together(session, (partial(give, one) for one in merge.keys))
-    if isinstance(made, Refusal):
-        return made
+    saved = fixes.apply_together(session, (partial(give, party_key) for party_key in merge.keys))
+    if isinstance(saved, Refusal):
+        return saved
     keys = plural(len(merge.keys), "key")
     record_event(
         session,
@@ -331,11 +337,11 @@ def _merge(
             f" ({reason.strip()}). Nothing in an accounting system was changed.",
             "keep": merge.keep,
             "gone": merge.gone,
-            "keys": [f"{one.table}: {one.key}" for one in merge.keys],
+            "keys": [f"{party_key.table}: {party_key.key}" for party_key in merge.keys],
         },
     )
-    keep, gone, count = merge.keep, merge.gone, len(merge.keys)
-    return Merged(keep, gone, count, made.revision, made.woken, made.first, made.later)
+    keep, merged_party, count = merge.keep, merge.gone, len(merge.keys)
+    return Merged(keep, merged_party, count, saved.revision, saved.woken, saved.first, saved.later)
 
 
 def _read(stored: Mapping[str, Any]) -> Merged:
@@ -355,14 +361,14 @@ def refuse_merge(
     """Record permanently that the two parties of a hold are different."""
 
     def act() -> Apart | Refusal:
-        merge = _found(session, actor, hold_id, today)
+        merge = _lock_proposal(session, actor, hold_id, today)
         if isinstance(merge, Refusal):
             return merge
         pair = merge.keep, merge.gone
         return keep_apart(session, actor, pair, merge.number, reason, now)
 
-    asked = ("parties.refuse", hold_id, reason)
-    return once(session, actor, op, asked=asked, now=now, act=act, read=read_apart)
+    request = ("parties.refuse", hold_id, reason)
+    return once(session, actor, op, asked=request, now=now, act=act, read=read_apart)
 
 
 def keys_named(company_id: int, text: str, most: int | None = None) -> Select[Any]:
@@ -415,7 +421,7 @@ def owed_by_age(
         if minor is not None
     ]
     sums = by_key(rows)
-    return tuple(_owed(one, [sums.get((one, at), {}) for at in range(4)]) for one in parties)
+    return tuple(_owed(party, [sums.get((party, at), {}) for at in range(4)]) for party in parties)
 
 
 def _age(day: date | None, today: date) -> int:
@@ -463,17 +469,28 @@ def other_identities_of_keys(
     if judge is None:
         return {}
     others = {
-        (kind, table): {name for way in ways for side in way.sides for name in side} - {table}
+        (kind, table): {
+            name for agreement in kind_agreements for side in agreement.sides for name in side
+        }
+        - {table}
         for kind in judge.records
         for table in {*causes.values()}
-        if (ways := [way for way in agreements(judge.ruleset, kind) if _of(way, table)])
+        if (
+            kind_agreements := [
+                agreement
+                for agreement in agreements(judge.ruleset, kind)
+                if _connects_table(agreement, table)
+            ]
+        )
     }
-    wanted = [cause for cause, table in causes.items() if any(t == table for _, t in others)]
-    if not wanted:
+    connected_causes = [
+        cause for cause, table in causes.items() if any(t == table for _, t in others)
+    ]
+    if not connected_causes:
         return {}
     oldest = select(func.min(Hold.id)).where(Hold.cause_id == Cause.id, HOLD_OPEN)
     first = select(oldest.correlate(Cause).scalar_subquery()).where(
-        Cause.company_id == company_id, bulk.among(Cause.id, wanted)
+        Cause.company_id == company_id, bulk.among(Cause.id, connected_causes)
     )
     last = select(func.max(Evaluation.id)).where(Evaluation.record_id == Record.id)
     rows = session.execute(
@@ -493,8 +510,8 @@ def other_identities_of_keys(
     }
 
 
-def _of(way: Agreement, table: str) -> bool:
-    return any(table in side for side in way.sides)
+def _connects_table(agreement: Agreement, table: str) -> bool:
+    return any(table in side for side in agreement.sides)
 
 
 def keep_apart(
@@ -513,8 +530,8 @@ def keep_apart(
     company_id, (first, second) = actor.company_id or 0, sorted(pair)
     if not reason.strip():
         return Refusal(code="reason.missing", message="A refusal needs a reason.", status=422)
-    if (said := find_apart(session, company_id, first, second)) is not None:
-        return said.refusal
+    if (decision := find_apart(session, company_id, first, second)) is not None:
+        return decision.refusal
     row = KeptApart(
         company_id=company_id,
         first=first,
@@ -543,9 +560,9 @@ def keep_apart(
     return Apart(first, second, actor.name, reason.strip(), now.isoformat())
 
 
-def find_apart(session: Session, company_id: int, one: str, other: str) -> Apart | None:
+def find_apart(session: Session, company_id: int, party: str, other: str) -> Apart | None:
     """Return the decision about two parties, or None."""
-    first, second = sorted((one, other))
+    first, second = sorted((party, other))
     return apart_pairs(session, company_id, [first]).get((first, second))
 
 

@@ -118,12 +118,12 @@ class Preview:
     @property
     def say(self) -> str:
         """The preview in one sentence."""
-        held = "; ".join(
+        stays_text = "; ".join(
             f"{stay.records} {'stays' if stay.records == 1 else 'stay'} held: {stay.reason}"
             for stay in self.stays
         )
         some = "" if self.complete else f" of the first {self.looked_at}"
-        return f"clears {self.freed}{some}" + (f"; {held}" if held else "")
+        return f"clears {self.freed}{some}" + (f"; {stays_text}" if stays_text else "")
 
 
 def preview_entry(
@@ -155,30 +155,32 @@ def preview_entry(
     entry = standing.since(since)
     change = _change(standing, parsed, since)
     touched = _load_amounts(session, reached.records)
-    held = {record_id for record_id, (is_held, _) in touched.items() if is_held}
+    held_ids = {record_id for record_id, (is_held, _) in touched.items() if is_held}
     amounts = {record_id: money for record_id, (_, money) in touched.items()}
-    looked_at = [*sorted(held), *sorted({*reached.using} - held)][:MOST_RECORDS]
+    looked_at = [*sorted(held_ids), *sorted({*reached.using} - held_ids)][:MOST_RECORDS]
     fresh = fresh_targets(session, company_id, now)
-    known = world(session, company_id, company.revision, fresh)
-    changed = with_value(known, mapping_table.kind, table, key, parsed, since)
+    current_world = world(session, company_id, company.revision, fresh)
+    changed = with_value(current_world, mapping_table.kind, table, key, parsed, since)
     outcomes = _judge_records(session, judge, looked_at, changed, now)
     reasons = {record_id: reasons_of(outcome) for record_id, outcome in outcomes.items()}
-    freed = [record_id for record_id in held if reasons.get(record_id) == ()]
+    freed = [record_id for record_id in held_ids if reasons.get(record_id) == ()]
     return Preview(
         table=table,
         key=key,
         value=value,
         before=entry_text(entry.value, entry.num, entry.den) if entry else "",
-        blocked_records=len(held),
-        money=added(amounts[record_id] for record_id in held),
+        blocked_records=len(held_ids),
+        money=added(amounts[record_id] for record_id in held_ids),
         looked_at=len(looked_at),
         freed=len(freed),
         freed_money=added(amounts.get(record_id, {}) for record_id in freed),
-        stays=group_stays(why for record_id, why in reasons.items() if why and record_id in held),
-        going=len({*reached.using} - held),
+        stays=group_stays(
+            why for record_id, why in reasons.items() if why and record_id in held_ids
+        ),
+        going=len({*reached.using} - held_ids),
         more=reached.more,
         halts=group_stays(
-            why for record_id, why in reasons.items() if why and record_id not in held
+            why for record_id, why in reasons.items() if why and record_id not in held_ids
         ),
         contradicted=find_contradictions(session, change, most=MOST_RECORDS),
         currency=company.currency,
@@ -195,7 +197,7 @@ def _change(standing: OfKey, parsed: Parsed, since: date) -> Change:
         key=standing.key,
         before=parsed_of(standing.since(since)),
         after=parsed,
-        entries=tuple(one.id for one in standing.entries),
+        entries=tuple(entry.id for entry in standing.entries),
         since=since,
     )
 
@@ -209,9 +211,9 @@ def active_program(session: Session, company_id: int) -> Program | None:
 
 def _load_amounts(session: Session, record_ids: Sequence[int]) -> dict[int, tuple[bool, Sums]]:
     """Return by record whether it is held, and its amount."""
-    held = exists().where(Hold.record_id == Record.id, HOLD_OPEN)
+    is_on_hold = exists().where(Hold.record_id == Record.id, HOLD_OPEN)
     rows = session.execute(
-        select(Record.id, Record.currency, Record.amount, held.label("held")).where(
+        select(Record.id, Record.currency, Record.amount, is_on_hold.label("held")).where(
             bulk.among(Record.id, record_ids)
         )
     )
@@ -222,7 +224,11 @@ def _load_amounts(session: Session, record_ids: Sequence[int]) -> dict[int, tupl
 
 
 def _judge_records(
-    session: Session, judge: Program | None, record_ids: Sequence[int], known: World, now: datetime
+    session: Session,
+    judge: Program | None,
+    record_ids: Sequence[int],
+    assumed_world: World,
+    now: datetime,
 ) -> dict[int, Outcome]:
     """Return each record's outcome in the given world, with the facts of its last evaluation."""
     if judge is None or not record_ids:
@@ -246,7 +252,7 @@ def _judge_records(
         row.id: judge.decision(
             Subject(kind=row.type, source=row.connector, body=row.body, version=row.no),
             Facts.from_json(row.facts["facts"]),
-            known,
+            assumed_world,
             now,
         )
         for row in rows
@@ -332,11 +338,11 @@ def preview_edits(
     revision = session.get_one(Company, company_id).revision
     waiting, using = set[int](), set[int]()
     tables = load_maps(session, company_id) if maps is None else maps._by_name
-    known = [edit for edit in edits if edit.table in tables]
-    wanted = [(tables[edit.table], edit.key) for edit in known]
-    reached = find_reaches(session, wanted, judge.ruleset if judge else None)
+    known_edits = [edit for edit in edits if edit.table in tables]
+    mapping_keys = [(tables[edit.table], edit.key) for edit in known_edits]
+    reached = find_reaches(session, mapping_keys, judge.ruleset if judge else None)
     changed = world(session, company_id, revision, fresh_targets(session, company_id, now))
-    for edit, key_reach in zip(known, reached, strict=True):
+    for edit, key_reach in zip(known_edits, reached, strict=True):
         waiting |= set(key_reach.waiting)
         using |= set(key_reach.using)
         kind = tables[edit.table].kind

@@ -130,7 +130,7 @@ class Contradictions:
     @property
     def money(self) -> Sums:
         """Their amounts."""
-        rows = ((None, one.currency, one.amount) for one in self.documents)
+        rows = ((None, document.currency, document.amount) for document in self.documents)
         return by_key(rows).get(None, {})
 
     @property
@@ -154,7 +154,7 @@ def saved_change(session: Session, company_id: int, no: int) -> Saved | None:
         return None
     revision, entry, table, by = row
     older = older_entries(session, table.id, entry.key, before=no)
-    last = next((one for one in older if one.to_revision == no), None)
+    last = next((older_entry for older_entry in older if older_entry.to_revision == no), None)
     return Saved(
         company_id=company_id,
         kind=table.kind,
@@ -162,7 +162,7 @@ def saved_change(session: Session, company_id: int, no: int) -> Saved | None:
         key=entry.key,
         before=parsed_of(last),
         after=parsed_of(entry),
-        entries=tuple(one.id for one in older),
+        entries=tuple(older_entry.id for older_entry in older),
         since=entry.valid_from,
         no=no,
         at=revision.at,
@@ -199,9 +199,11 @@ def find_contradictions(
     sent = load_sent(session, change) if sent is None else sent
     looked = sent.documents[:most]
     contradicted = [
-        one for row in _rows(session, looked) if (one := _compared(session, change, row))
+        comparison
+        for row in _rows(session, looked)
+        if (comparison := _compared(session, change, row))
     ]
-    contradicted.sort(key=lambda one: -one.posting_id)
+    contradicted.sort(key=lambda document: -document.posting_id)
     return Contradictions(tuple(contradicted), len(looked), len(sent.documents), sent.below)
 
 
@@ -269,8 +271,10 @@ def _judged(session: Session, change: Change, row: Row[Any], value: Parsed | Non
     evaluation: Evaluation = row.Evaluation
     programs_world.note_hash(session, evaluation.ruleset_version_id, row.hash)
     judge = programs_world.program(session, evaluation.ruleset_version_id)
-    known = frozenset(evaluation.facts["known"]) if evaluation.facts else frozenset()
-    world: World = programs_world.world(session, change.company_id, evaluation.revision, known)
+    known_targets = frozenset(evaluation.facts["known"]) if evaluation.facts else frozenset()
+    world: World = programs_world.world(
+        session, change.company_id, evaluation.revision, known_targets
+    )
     return judge.decision(
         Subject(row.Record.type, row.reads, row.Version.body, row.Version.no),
         Facts.from_json(evaluation.facts["facts"] if evaluation.facts else None),
@@ -338,23 +342,27 @@ class Entry:
     text: str
 
 
-def journal_entries(one: Contradicted) -> tuple[Entry, ...]:
+def journal_entries(contradicted: Contradicted) -> tuple[Entry, ...]:
     """Return the entry pairs that move the booked amounts; none if only other values differ."""
-    schema = registry.document(one.target, one.doc_type)
-    if one.document is None or schema is None:
+    schema = registry.document(contradicted.target, contradicted.doc_type)
+    if contradicted.document is None or schema is None:
         return ()
-    return tuple(entry for moved in one.moved for entry in _pair(one, one.document, schema, moved))
+    return tuple(
+        entry
+        for moved in contradicted.moved
+        for entry in _pair(contradicted, contradicted.document, schema, moved)
+    )
 
 
 def _pair(
-    one: Contradicted, document: Document, schema: DocumentSchema, moved: Moved
+    contradicted: Contradicted, document: Document, schema: DocumentSchema, moved: Moved
 ) -> Iterator[Entry]:
     """Yield entries from the old account to the new one, on the side the document booked."""
     books = schema.books
     if books is None or not (moved.before and moved.after):
         return
-    whole = (*schema.header, *schema.lines) if schema.one_row else schema.header
-    fields = schema.lines if moved.line else whole
+    header_fields = (*schema.header, *schema.lines) if schema.one_row else schema.header
+    fields = schema.lines if moved.line else header_fields
     refers = next((field.refers for field in fields if field.name == moved.field), "")
     if refers == "account":
         values = document.lines[moved.line - 1] if moved.line else document.fields
@@ -373,12 +381,12 @@ def _pair(
         return
     party = refers in PARTIES
     where = f", line {moved.line}" if moved.line else ""
-    text = f"{one.number}{where}: {moved.before} to {moved.after}"
+    text = f"{contradicted.number}{where}: {moved.before} to {moved.after}"
     for account, on in ((moved.before, OTHER[side]), (moved.after, side)):
         yield Entry(
-            document=one.number,
-            doc_date=one.doc_date,
-            party=account if party else one.party,
+            document=contradicted.number,
+            doc_date=contradicted.doc_date,
+            party=account if party else contradicted.party,
             account=f"account of {account}" if party else account,
             side=on,
             amount=amount,
@@ -395,13 +403,13 @@ def journal_rows(
     sums: dict[str, dict[Side, Decimal]] = defaultdict(
         lambda: {"debit": Decimal(), "credit": Decimal()}
     )
-    for one in documents:
-        for entry in journal_entries(one):
+    for contradicted in documents:
+        for entry in journal_entries(contradicted):
             sums[entry.currency][entry.side] += entry.amount
             rows.append(_row(change, entry, day))
-    for currency, found in sorted(sums.items()):
+    for currency, totals in sorted(sums.items()):
         blank: list[Written] = [None] * 5
-        rows.append([*blank, "Total", found["debit"], found["credit"], currency, None])
+        rows.append([*blank, "Total", totals["debit"], totals["credit"], currency, None])
     return rows
 
 
@@ -424,19 +432,39 @@ def _row(change: Saved, entry: Entry, day: date) -> Sequence[Written]:
 def document_rows(documents: Iterable[Contradicted]) -> list[Sequence[Written]]:
     """Return every document with every changed value, also those without journal lines."""
     rows: list[Sequence[Written]] = [HEAD_OF_DOCUMENTS]
-    for one in documents:
-        amount = one.document.amount if one.document else None
-        head = (one.doc_type.replace("_", " "), one.number, one.doc_date, one.party, amount)
-        if one.stopped:
-            rows.append([*head, one.currency, None, None, None, one.stopped, "no"])
-        for moved in one.moved:
-            booked = "yes" if _moves(one, moved) else "no"
+    for contradicted in documents:
+        amount = contradicted.document.amount if contradicted.document else None
+        head = (
+            contradicted.doc_type.replace("_", " "),
+            contradicted.number,
+            contradicted.doc_date,
+            contradicted.party,
+            amount,
+        )
+        if contradicted.stopped:
             rows.append(
-                [*head, one.currency, moved.line, moved.field, moved.before, moved.after, booked]
+                [*head, contradicted.currency, None, None, None, contradicted.stopped, "no"]
+            )
+        for moved in contradicted.moved:
+            booked = "yes" if _moves(contradicted, moved) else "no"
+            rows.append(
+                [
+                    *head,
+                    contradicted.currency,
+                    moved.line,
+                    moved.field,
+                    moved.before,
+                    moved.after,
+                    booked,
+                ]
             )
     return rows
 
 
-def _moves(one: Contradicted, moved: Moved) -> bool:
-    schema = registry.document(one.target, one.doc_type)
-    return bool(schema and one.document and list(_pair(one, one.document, schema, moved)))
+def _moves(contradicted: Contradicted, moved: Moved) -> bool:
+    schema = registry.document(contradicted.target, contradicted.doc_type)
+    return bool(
+        schema
+        and contradicted.document
+        and list(_pair(contradicted, contradicted.document, schema, moved))
+    )

@@ -96,8 +96,8 @@ def _turn(database: Database, clock: Clock, turn: Turn, http: Http, keys: Keys |
         return
     with database.write() as session:
         now = clock.now()
-        if told := _wait(session, turn, target, now):
-            list_turns.postpone(session, turn, told)
+        if retry_at := _wait(session, turn, target, now):
+            list_turns.postpone(session, turn, retry_at)
             return
     renew(database, clock, turn.connection_id, http=http, keys=keys)
     with database.read() as session:
@@ -112,7 +112,7 @@ def _turn(database: Database, clock: Clock, turn: Turn, http: Http, keys: Keys |
         pause = page.retry_after if page.status == TOO_MANY else None
         _failed(database, clock, turn, page.words, pause, enough=page.status == TOO_MANY)
         return
-    _keep(database, clock, turn, page)
+    _store_page(database, clock, turn, page)
 
 
 def _wait(session: Session, turn: Turn, target: TellsLists, now: datetime) -> datetime | None:
@@ -123,12 +123,12 @@ def _wait(session: Session, turn: Turn, target: TellsLists, now: datetime) -> da
         return now + AWAY
     connection = session.get_one(Connection, turn.connection_id)
     most = target.pace.per_minute or USUAL_PACE
-    told = str(connection.settings.get(CALLS.name) or "").strip()
+    limit = str(connection.settings.get(CALLS.name) or "").strip()
     counted = counted_together(session, turn.connection_id, target.pace)[0]
-    return a_call(session, counted, min(int(told), most) if told else most, now)
+    return a_call(session, counted, min(int(limit), most) if limit else most, now)
 
 
-def _keep(database: Database, clock: Clock, turn: Turn, page: ListPage) -> None:
+def _store_page(database: Database, clock: Clock, turn: Turn, page: ListPage) -> None:
     """Store a page with the next page's position; after the last page, store the list."""
     fault = _unreadable(page)
     with database.write(many=True) as session:
@@ -138,7 +138,7 @@ def _keep(database: Database, clock: Clock, turn: Turn, page: ListPage) -> None:
         if not fault and turn.pages >= MOST_PAGES:
             fault = f"The list has more than {MOST_PAGES:,} pages."
         if not fault:
-            rows = [_kept(one) for one in page.entries]
+            rows = [_stored_values(entry) for entry in page.entries]
             list_turns.advance(session, row, rows, page.after)
             fault = "" if page.after else _whole(session, row, now)
         if not fault:
@@ -154,13 +154,13 @@ def _keep(database: Database, clock: Clock, turn: Turn, page: ListPage) -> None:
 
 def _unreadable(page: ListPage) -> str:
     """Return why an entry of a page cannot be stored; names that are too long are cut."""
-    for one in page.entries:
-        if not one.code or len(one.code) > LONGEST or not one.code.isprintable():
-            return f"“{one.code[:50]}” is not a code that a document could name."
-        if one.left is not None and not (one.left > 0 and one.left.adjusted() < MOST_DIGITS):
-            return f"What is left to pay of {one.sku or one.code} cannot be read."
-        if one.currency and not is_currency(one.currency):
-            return f"“{one.currency[:10]}” of {one.sku or one.code} is not a currency."
+    for entry in page.entries:
+        if not entry.code or len(entry.code) > LONGEST or not entry.code.isprintable():
+            return f"“{entry.code[:50]}” is not a code that a document could name."
+        if entry.left is not None and not (entry.left > 0 and entry.left.adjusted() < MOST_DIGITS):
+            return f"What is left to pay of {entry.sku or entry.code} cannot be read."
+        if entry.currency and not is_currency(entry.currency):
+            return f"“{entry.currency[:10]}” of {entry.sku or entry.code} is not a currency."
     return ""
 
 
@@ -169,38 +169,40 @@ def _whole(session: Session, row: ListReading, now: datetime) -> str:
     any.
     """
     connection = session.get_one(Connection, row.connection_id)
-    told = {one[0]: _row(*one) for one in list_turns.stored_rows(session, row)}
+    rows_by_code = {
+        stored_row[0]: _row(*stored_row) for stored_row in list_turns.stored_rows(session, row)
+    }
     home = session.get_one(Company, connection.company_id).currency
-    rows = list_storage.in_book_units(tuple(told.values()), home)
+    rows = list_storage.in_book_units(tuple(rows_by_code.values()), home)
     if fault := "" if row.kind.unpaid else _lacking(session, connection.name, row, rows):
         return fault
     # A target that lists no TIN would otherwise erase those of an uploaded file.
     rows = list_storage.with_stored_numbers(session, connection.id, row.kind, rows)
-    found = list_storage.list_difference(session, connection.id, row.kind, rows)
+    difference = list_storage.list_difference(session, connection.id, row.kind, rows)
     first = row.kind.unpaid and row.done_at is None  # that nothing is unpaid is worth knowing
-    if found.fresh or found.over or first:
+    if difference.fresh or difference.over or first:
         list_storage.store_list(
             session,
             SYSTEM,
             connection,
             row.kind,
             f"the list of {connection.name}",
-            sha256_hex(dumps([_said(one) for one in rows])),
+            sha256_hex(dumps([_digest_values(list_row) for list_row in rows])),
             rows,
             as_of=now.astimezone(zone_of(session, connection.company_id)).date(),
             now=now,
-            found=found,
+            difference=difference,
         )
     due = list_turns.next_at(session, connection, now)
     list_turns.finish(session, row, len(rows), due, now)
     return ""
 
 
-def _kept(one: ListEntry) -> list[object]:
+def _stored_values(entry: ListEntry) -> list[object]:
     """Return an entry of a page in the order of `_row`."""
-    left = "" if one.left is None else str(one.left)
-    of_code = [one.code, one.name, one.active, one.tin, one.registration, one.sku]
-    return [*of_code, one.party, left, one.currency]
+    amount_left = "" if entry.left is None else str(entry.left)
+    of_code = [entry.code, entry.name, entry.active, entry.tin, entry.registration, entry.sku]
+    return [*of_code, entry.party, amount_left, entry.currency]
 
 
 def _row(
@@ -211,7 +213,7 @@ def _row(
     registration: str,
     sku: str = "",
     party: str = "",
-    left: str = "",
+    amount_left: str = "",
     currency: str = "",
 ) -> ListRow:
     """Return a stored entry of a page; entries stored by earlier versions have fewer fields."""
@@ -223,21 +225,21 @@ def _row(
         active=active,
         sku=_plain(sku),
         party=_plain(party),
-        left=Decimal(left) if left else None,
+        left=Decimal(amount_left) if amount_left else None,
         currency=currency,
     )
 
 
-def _said(one: ListRow) -> list[object]:
-    unpaid = [] if one.left is None else [one.party, one.left, one.currency]
-    return [one.code, one.name, one.active, one.sku, *unpaid]
+def _digest_values(row: ListRow) -> list[object]:
+    unpaid = [] if row.left is None else [row.party, row.left, row.currency]
+    return [row.code, row.name, row.active, row.sku, *unpaid]
 
 
 def _lacking(session: Session, name: str, row: ListReading, rows: Sequence[ListRow]) -> str:
     """Return why a list is not accepted, or not yet, because it lacks current entries."""
     noun = list_storage.NAMED[row.kind]
-    if not rows and (known := _standing(session, row)):
-        have = plural(known, noun)
+    if not rows and (current_count := _standing(session, row)):
+        have = plural(current_count, noun)
         return f"{name} told no {noun} at all, and {have} stood: those stay."
     missing = list_storage.missing_codes(session, row.connection_id, row.kind, rows)
     fingerprint = sha256_hex(dumps(list(missing))) if missing else None
@@ -248,12 +250,11 @@ def _lacking(session: Session, name: str, row: ListReading, rows: Sequence[ListR
     return ""
 
 
-def _doubtful(target: str, noun: str, told: int, missing: Sequence[str]) -> str:
+def _doubtful(target: str, noun: str, listed_count: int, missing: Sequence[str]) -> str:
     """Return why a list needs a second reading: pages may have shifted while it was read."""
     few = ", ".join(missing[:NAMED_CODES]) + (" …" if len(missing) > NAMED_CODES else "")
-    words = (
-        f"{target} told {plural(told, noun)}, and {len(missing):,} that stood are missing: {few}."
-    )
+    listed = plural(listed_count, noun)
+    words = f"{target} told {listed}, and {len(missing):,} that stood are missing: {few}."
     return f"{words} They stay until a second reading lacks the same."
 
 
@@ -287,12 +288,12 @@ def _failed(
         if enough:
             connector = session.get_one(Connection, turn.connection_id).connector
             target = registry.targets()[connector]
-            for each in counted_together(session, turn.connection_id, target.pace):
-                leave_alone(session, each, now, pause)
+            for counted_id in counted_together(session, turn.connection_id, target.pace):
+                leave_alone(session, counted_id, now, pause)
         if pause is not None:
             wait = min(LONGEST_PAUSE, max(wait, timedelta(seconds=pause)))
-        kept = list_turns.record_failure(session, turn, words, now + wait, now)
-        if kept and turn.wrong_since is None:
+        is_recorded = list_turns.record_failure(session, turn, words, now + wait, now)
+        if is_recorded and turn.wrong_since is None:
             connection = session.get_one(Connection, turn.connection_id)
             noun = list_storage.NAMED[turn.kind]
             say = f"The {noun}s of {connection.name} stay as they were. {words}"

@@ -23,7 +23,7 @@ from holding.mappings.entries import (
     refuse_wrong_kind,
     table_of,
 )
-from holding.mappings.entry_changes import Wanted
+from holding.mappings.entry_changes import EntryChange
 from holding.mappings.mapping_lists import tables
 from holding.mappings.preview import Edit, Effect, active_program, preview_edits
 from holding.platform.changes import lock_company
@@ -104,7 +104,7 @@ class WorkbookChanges:
 
     def count(self, what: str) -> int:
         """Return how many changes are of a kind: new, changed or removed."""
-        return sum(one.what == what for one in self.changes)
+        return sum(change.what == what for change in self.changes)
 
 
 def workbook_changes(
@@ -119,12 +119,12 @@ def workbook_changes(
             f"Download the workbook of {company.code}.",
             422,
         )
-    told = read.revision if read.company else None
-    rev = company.revision if told is None else min(told, company.revision)
+    base_revision = read.revision if read.company else None
+    rev = company.revision if base_revision is None else min(base_revision, company.revision)
     now, then = _standing(session, company.id, rev)
     wrong, changes, meanwhile = list(read.wrong), list[Change](), list[Meanwhile]()
     checks = _Checks(session, actor)
-    same = 0
+    unchanged = 0
     for row in read.rows:
         place = (row.table, row.key, row.since)
         standing, base = now.get(place), then.get(place, "")
@@ -133,8 +133,8 @@ def workbook_changes(
         value = parsed.text if isinstance(parsed, Parsed) else ""
         if isinstance(parsed, WrongCell):
             wrong.append(parsed)
-        elif value == before or (value == base and told is not None):
-            same += 1  # as it is, or left as it was downloaded while somebody else changed it
+        elif value == before or (value == base and base_revision is not None):
+            unchanged += 1  # as it is, or left as it was downloaded while somebody else changed it
         else:
             change = Change(row.table, row.key, row.since, before, value, row.cell)
             why = checks.refused(change)
@@ -149,12 +149,14 @@ def workbook_changes(
         changes=tuple(changes[:AT_ONCE]),
         meanwhile=tuple(meanwhile),
         wrong=tuple(wrong),
-        same=same,
+        same=unchanged,
         # A missing row removes nothing: a filter or a copy of some rows leaves rows out as well.
-        not_in_file=sum(bool(one.value) and place not in in_file for place, one in now.items()),
+        not_in_file=sum(
+            bool(standing.value) and place not in in_file for place, standing in now.items()
+        ),
         more=len(changes[AT_ONCE:]),
         rev=company.revision,
-        known=told is not None,
+        known=base_revision is not None,
     )
 
 
@@ -191,7 +193,7 @@ class _Checks:
         judge = active_program(session, self._company)
         self._ruleset = judge.ruleset if judge else None
         self._tables: dict[str, MappingTable | None] = {}
-        self._kept: dict[str, Refusal | None] = {}
+        self._refusals_by_table: dict[str, Refusal | None] = {}
 
     def value(self, row: SheetRow) -> Parsed | WrongCell:
         table = self._table(row.table)
@@ -206,16 +208,16 @@ class _Checks:
         return parsed if refusal is None else WrongCell(row.cell, refusal.words)
 
     def refused(self, change: Change) -> str | None:
-        if change.table not in self._kept:
-            kept = fixes.refuse_change(self._session, self._actor, [change.table])
-            self._kept[change.table] = kept
-        if refusal := self._kept[change.table]:
+        if change.table not in self._refusals_by_table:
+            table_refusal = fixes.refuse_change(self._session, self._actor, [change.table])
+            self._refusals_by_table[change.table] = table_refusal
+        if refusal := self._refusals_by_table[change.table]:
             return refusal.words
         table = self._table(change.table)
         if change.value or table is None:
             return None
         refusal = fixes.refuse_needed_removal(
-            self._session, Wanted(table, change.key, change.since, None)
+            self._session, EntryChange(table, change.key, change.since, None)
         )
         return refusal.words if refusal else None
 
@@ -227,26 +229,26 @@ class _Checks:
 
 def parsed_edits(kinds: Mapping[str, str], changes: Iterable[Change]) -> Iterator[Edit]:
     """Yield the changes as edits; unreadable values are left out."""
-    for one in changes:
-        parsed = read_value(kinds.get(one.table, ""), one.value) if one.value else None
+    for change in changes:
+        parsed = read_value(kinds.get(change.table, ""), change.value) if change.value else None
         if not isinstance(parsed, Refusal):
-            yield Edit(one.table, one.key, parsed, one.since)
+            yield Edit(change.table, change.key, parsed, change.since)
 
 
 def changed_since(
-    session: Session, company_id: int, seen: Sequence[Change], rev: int
+    session: Session, company_id: int, shown_changes: Sequence[Change], rev: int
 ) -> Iterator[str]:
     """Yield what changed since it was shown, in words."""
     now, _ = _standing(session, company_id, rev)
-    for one in seen:
-        standing = now.get((one.table, one.key, one.since))
+    for change in shown_changes:
+        standing = now.get((change.table, change.key, change.since))
         value = standing.value if standing else ""
-        if value != one.before:
-            who = (standing.by if standing else "") or "somebody"
-            told = readable_name(one.table)
+        if value != change.before:
+            author = (standing.by if standing else "") or "somebody"
+            table_name = readable_name(change.table)
             yield (
-                f"{told} “{one.key}” had {one.before or 'no value'}, {who} set it to"
-                f" {value or 'nothing'}, and the file has {one.value or 'nothing'}"
+                f"{table_name} “{change.key}” had {change.before or 'no value'}, {author} set it to"
+                f" {value or 'nothing'}, and the file has {change.value or 'nothing'}"
             )
 
 
@@ -268,14 +270,14 @@ def effect_of(
     session: Session, company_id: int, changes: Sequence[Change], now: datetime
 ) -> Effect:
     """Return what saving these would do to records, without writing."""
-    kinds = {one.name: one.kind for one in tables(session, company_id)}
+    kinds = {table.name: table.kind for table in tables(session, company_id)}
     return preview_edits(session, company_id, list(parsed_edits(kinds, changes)), now)
 
 
 def save_changes(
     session: Session,
     actor: Actor,
-    seen: Sequence[Change],
+    shown_changes: Sequence[Change],
     ready: int,
     reason: str,
     now: datetime,
@@ -292,33 +294,42 @@ def save_changes(
     def act() -> Saved | Refusal:
         company_id = actor.company_id or 0
         lock_company(session, company_id)
-        if refusal := fixes.refuse_change(session, actor, [one.table for one in seen]):
+        if refusal := fixes.refuse_change(
+            session, actor, [change.table for change in shown_changes]
+        ):
             return refusal
-        if not seen:
+        if not shown_changes:
             return Refusal("mapping.none", "The file changes nothing.", "Change a value.", 422)
-        if len(seen) > AT_ONCE:
+        if len(shown_changes) > AT_ONCE:
             words = f"At most {AT_ONCE:,} changes are saved together."
             return Refusal("mapping.many", words, "Upload the file again.", 422)
         if not reason.strip():
             return Refusal("reason.missing", "A fix needs a reason.", status=422)
-        told = list(changed_since(session, company_id, seen, rev))
-        if not told:
-            ready_now = effect_of(session, company_id, seen, now).ready
+        differences = list(changed_since(session, company_id, shown_changes, rev))
+        if not differences:
+            ready_now = effect_of(session, company_id, shown_changes, now).ready
             if ready_now != ready:
-                told = [f"{plural(ready_now, 'record')} would become ready, not {ready}"]
-        return _moved(told) if told else _save(session, actor, seen, reason, now, rev)
+                differences = [f"{plural(ready_now, 'record')} would become ready, not {ready}"]
+        return (
+            _moved(differences)
+            if differences
+            else _save(session, actor, shown_changes, reason, now, rev)
+        )
 
-    asked = [[one.table, one.key, str(one.since), one.before, one.value] for one in seen]
-    request = ("mapping.upload", asked, ready, reason)
+    change_rows = [
+        [change.table, change.key, str(change.since), change.before, change.value]
+        for change in shown_changes
+    ]
+    request = ("mapping.upload", change_rows, ready, reason)
     return once(session, actor, op, asked=request, now=now, act=act, read=_read)
 
 
-def _moved(told: Sequence[str]) -> Refusal:
-    more = f"; and {len(told) - TOLD} more" if len(told) > TOLD else ""
+def _moved(differences: Sequence[str]) -> Refusal:
+    more = f"; and {len(differences) - TOLD} more" if len(differences) > TOLD else ""
     return Refusal(
         "mapping.moved",
         "You cannot save this workbook, because something changed since it was shown: "
-        f"{'; '.join(told[:TOLD])}{more}.",
+        f"{'; '.join(differences[:TOLD])}{more}.",
         "Nothing was saved. Upload the file again: what somebody else changed is shown there.",
         409,
     )
@@ -327,23 +338,23 @@ def _moved(told: Sequence[str]) -> Refusal:
 def _save(
     session: Session,
     actor: Actor,
-    seen: Sequence[Change],
+    shown_changes: Sequence[Change],
     reason: str,
     now: datetime,
     rev: int,
 ) -> Saved | Refusal:
     why = reason.strip()
 
-    def make(one: Change) -> fixes.Fixed | Refusal:
-        table, key, since = one.table, one.key, one.since
-        if one.value:
-            return fixes.fix(session, actor, table, key, one.value, why, now, rev, since=since)
+    def make(change: Change) -> fixes.Fixed | Refusal:
+        table, key, since = change.table, change.key, change.since
+        if change.value:
+            return fixes.fix(session, actor, table, key, change.value, why, now, rev, since=since)
         return fixes.remove(session, actor, table, key, why, now, rev, since=since)
 
-    made = fixes.apply_together(session, (partial(make, one) for one in seen))
-    if isinstance(made, Refusal):
-        return made
-    changes = plural(len(seen), "mapping")
+    saved = fixes.apply_together(session, (partial(make, change) for change in shown_changes))
+    if isinstance(saved, Refusal):
+        return saved
+    changes = plural(len(shown_changes), "mapping")
     record_event(
         session,
         company_id=actor.company_id or 0,
@@ -352,12 +363,15 @@ def _save(
         act="mapping.uploaded",
         body={
             "say": f"{actor.name} saved {changes} from a workbook ({why}).",
-            "keys": [f"{one.table}: {one.key} = {one.value or 'removed'}" for one in seen],
-            "first": made.first,
-            "revision": made.revision,
+            "keys": [
+                f"{change.table}: {change.key} = {change.value or 'removed'}"
+                for change in shown_changes
+            ],
+            "first": saved.first,
+            "revision": saved.revision,
         },
     )
-    return Saved(len(seen), made.woken, made.first, made.revision, made.later)
+    return Saved(len(shown_changes), saved.woken, saved.first, saved.revision, saved.later)
 
 
 def _read(stored: Mapping[str, Any]) -> Saved:
